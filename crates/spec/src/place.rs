@@ -1,0 +1,18 @@
+//! Where in a file something is said.
+
+use serde::{Deserialize, Serialize};
+
+/// A place in the project's file: what errors, rule comments and explanations point at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Place {
+    /// From 1; 0 when the thing was not written in a file.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+    /// Byte offset from the start of the text.
+    pub offset: usize,
+    /// Length in bytes of what is pointed at.
+    pub length: usize,
+    /// The key path, like `policies[1]` or `nodes.web.ports[0]`.
+    pub key: String,
+}

@@ -1,0 +1,276 @@
+//! What a file means once every check has passed: the value the planner works from.
+//!
+//! Every type here is `#[non_exhaustive]`, so other crates can read a topology but only
+//! this crate's parser can make one: a `Topology` that exists is a valid one.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::{Command, InterfaceName, Mac, Name, Place, PortRange, Protocol};
+
+/// A whole project: the unit of `up` and `down`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Topology {
+    /// The project's name: the file's `name`, or its stem.
+    pub name: Name,
+    /// In the order the file lists them.
+    pub networks: Vec<Network>,
+    /// In the order the file lists them, then nodes that only `links` name.
+    pub nodes: Vec<Node>,
+    /// Cables straight between two nodes.
+    pub links: Vec<Link>,
+    /// In order; the first that matches decides.
+    pub policies: Vec<Policy>,
+    /// What must be true of the running network.
+    pub expects: Vec<Expect>,
+}
+
+/// How a network's members are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A bridge; members are neighbours on one link layer.
+    #[default]
+    Bridge,
+    /// No bridge: each member has a /32 or /128 and the host routes between them.
+    Routed,
+}
+
+/// A subnet many nodes share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Network {
+    /// Its name; shares one name space with the nodes.
+    pub name: Name,
+    /// One per address family at most; never empty.
+    pub subnets: Vec<Subnet>,
+    /// No way out: no default route, no masquerade.
+    pub internal: bool,
+    /// Its nodes stand for the outside world.
+    pub outside: bool,
+    /// Bridge or routed.
+    pub mode: Mode,
+    /// Bytes; the kernel's default when absent.
+    pub mtu: Option<u32>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// One prefix of a network and the host's address in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subnet {
+    /// The prefix, host bits zero.
+    pub net: IpNet,
+    /// The host's own address on this network; by default the prefix's first.
+    pub gateway: IpAddr,
+}
+
+/// A named network namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Node {
+    /// Its name; also the namespace's name where that is free.
+    pub name: Name,
+    /// Its networks, in the file's order: the first is eth0.
+    pub attachments: Vec<Attachment>,
+    /// Published ports.
+    pub ports: Vec<Publish>,
+    /// Static routes besides those its networks give it.
+    pub routes: Vec<StaticRoute>,
+    /// Forward packets between its own interfaces (a router).
+    pub forwarding: bool,
+    /// Name servers written to its resolv.conf; empty leaves the host's.
+    pub dns: Vec<IpAddr>,
+    /// The program that runs inside, if any.
+    pub command: Option<Command>,
+    /// `up` waits until this listens.
+    pub ready: Vec<PortProto>,
+    /// Added to the environment of `command` and `exec`.
+    pub environment: BTreeMap<String, String>,
+    /// Absolute, or relative to the file's directory.
+    pub working_dir: Option<String>,
+    /// When to start `command` again.
+    pub restart: Restart,
+    /// Nodes whose `command` is started (and ready) first.
+    pub depends_on: Vec<Name>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// A node's membership of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attachment {
+    /// Which network.
+    pub network: Name,
+    /// Fixed addresses, at most one per family; a family not named here comes from the pool.
+    pub addresses: Vec<IpAddr>,
+    /// A fixed MAC address.
+    pub mac: Option<Mac>,
+    /// The interface's name inside; `ethN` by position when absent.
+    pub interface: Option<InterfaceName>,
+    /// Limit in bits per second, each way.
+    pub bandwidth: Option<u64>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// A cable (a veth pair) between two nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Link {
+    /// Its two ends, in the file's order.
+    pub ends: [LinkEnd; 2],
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// Limit in bits per second, each way.
+    pub bandwidth: Option<u64>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// One end of a cable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkEnd {
+    /// The node it is plugged into.
+    pub node: Name,
+    /// Address and prefix length, at most one per family.
+    pub addresses: Vec<IpNet>,
+    /// The interface's name inside; the next free `ethN` when absent.
+    pub interface: Option<InterfaceName>,
+    /// A fixed MAC address.
+    pub mac: Option<Mac>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// One `ports` entry. Host and node ranges have the same length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Publish {
+    /// Only this address of the host; all of them (v4 and v6) when absent or unspecified.
+    pub host_address: Option<IpAddr>,
+    /// The host's ports.
+    pub host_ports: PortRange,
+    /// The node's ports; as many as the host's.
+    pub node_ports: PortRange,
+    /// tcp or udp; an entry without a protocol means tcp.
+    pub protocol: Protocol,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// A port with its protocol, written `80/tcp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortProto {
+    /// 1 to 65535.
+    pub port: u16,
+    /// tcp or udp.
+    pub protocol: Protocol,
+}
+
+/// A static route inside a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StaticRoute {
+    /// Destination prefix.
+    pub to: IpNet,
+    /// Next hop; an address on one of the node's own prefixes.
+    pub via: IpAddr,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// When a node's `command` is started again after it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// Never.
+    #[default]
+    No,
+    /// After a non-zero exit or a signal.
+    OnFailure,
+    /// Always.
+    Always,
+    /// Always, until stopped by hand.
+    UnlessStopped,
+}
+
+/// What a policy or expectation speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// One node: all its addresses on networks.
+    Node(Name),
+    /// Every member of a network.
+    Network(Name),
+    /// The namespace that holds the bridges.
+    Host,
+    /// Everything that is neither the host nor on a network of the project.
+    Outside,
+    /// A prefix.
+    Cidr(IpNet),
+    /// Everything.
+    Any,
+}
+
+/// Which packets a policy line speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// These ports of tcp or udp.
+    Ports(PortRange, Protocol),
+    /// ICMP and ICMPv6.
+    Icmp,
+    /// Every port of one protocol.
+    Protocol(Protocol),
+}
+
+/// Allow or deny.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Let the connection begin.
+    Allow,
+    /// Drop it.
+    Deny,
+}
+
+/// One line of `policies`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Its position in the list, from 0.
+    pub index: usize,
+    /// Allow or deny.
+    pub action: Action,
+    /// Directed pairs this line speaks of: one for `from`/`to` (more when either is a list),
+    /// both directions for `between`.
+    pub pairs: Vec<(Endpoint, Endpoint)>,
+    /// Empty means everything.
+    pub services: Vec<Service>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// One line of `expect`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Expect {
+    /// Who sends.
+    pub from: Endpoint,
+    /// Who is to be reached.
+    pub to: Endpoint,
+    /// Absent means ICMP echo.
+    pub port: Option<PortProto>,
+    /// Whether it must, or must not, be reachable.
+    pub reachable: bool,
+    /// Where the file says so.
+    pub place: Place,
+}
