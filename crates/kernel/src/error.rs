@@ -1,0 +1,67 @@
+//! What the kernel refused, in its own words.
+
+use rustix::io::Errno;
+
+/// An operation the kernel refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelError {
+    /// What was tried, like `create veth`.
+    pub operation: &'static str,
+    /// On what; empty when there is nothing to name.
+    pub object: String,
+    /// The errno.
+    pub errno: i32,
+    /// The kernel's explanation (NLMSGERR_ATTR_MSG), when it gave one.
+    pub detail: Option<String>,
+}
+
+impl KernelError {
+    /// An error from a system call.
+    #[must_use]
+    pub fn new(operation: &'static str, object: impl Into<String>, errno: Errno) -> Self {
+        Self { operation, object: object.into(), errno: errno.raw_os_error(), detail: None }
+    }
+
+    /// An error from the standard library.
+    #[must_use]
+    pub fn io(operation: &'static str, object: impl Into<String>, error: &std::io::Error) -> Self {
+        let errno = error.raw_os_error().unwrap_or(5);
+        Self { operation, object: object.into(), errno, detail: None }
+    }
+
+    /// The thing is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        [Errno::NOENT, Errno::NODEV, Errno::SRCH, Errno::ADDRNOTAVAIL, Errno::NXIO]
+            .iter()
+            .any(|e| e.raw_os_error() == self.errno)
+    }
+
+    /// The thing is there already.
+    #[must_use]
+    pub fn is_exists(&self) -> bool {
+        self.errno == Errno::EXIST.raw_os_error()
+    }
+
+    /// The caller may not do this.
+    #[must_use]
+    pub fn is_not_permitted(&self) -> bool {
+        [Errno::PERM, Errno::ACCESS].iter().any(|e| e.raw_os_error() == self.errno)
+    }
+}
+
+impl std::fmt::Display for KernelError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.operation)?;
+        if !self.object.is_empty() {
+            write!(f, " {}", self.object)?;
+        }
+        write!(f, ": {}", std::io::Error::from_raw_os_error(self.errno))?;
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for KernelError {}

@@ -1,0 +1,134 @@
+//! How hallway's things are known in the kernel: the alias on a link, the device group, the
+//! table's name, the route protocol. Removal goes by these marks alone.
+
+use hallway_spec::Name;
+
+/// Route protocol number of every route hallway adds on the host (`proto 104` in `ip route`).
+/// Unassigned in the kernel's rtnetlink.h and in iproute2's rt_protos.
+pub const ROUTE_PROTOCOL: u8 = 104;
+
+/// The top byte of every device group of ours.
+pub const GROUP_MARK: u32 = 0x68 << 24;
+
+/// Slots are 12 bits wide.
+pub const SLOTS: u16 = 1 << 12;
+
+/// The device group of a network.
+#[must_use]
+pub fn group(slot: u16, index: u16) -> u32 {
+    GROUP_MARK | (u32::from(slot & 0xfff) << 12) | u32::from(index & 0xfff)
+}
+
+/// The slot of a group, when the group is one of ours.
+#[must_use]
+pub fn slot_of(group: u32) -> Option<u16> {
+    (group >> 24 == GROUP_MARK >> 24).then_some(((group >> 12) & 0xfff) as u16)
+}
+
+/// What a link's alias says it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The bridge of a network.
+    Bridge(Name),
+    /// The host's end of a node's interface: node, interface.
+    Port(Name, String),
+    /// The loopback of a node's namespace.
+    Node(Name),
+}
+
+/// An alias: `hallway:<project>:<role>`.
+#[must_use]
+pub fn alias(project: &Name, role: &Role) -> String {
+    match role {
+        Role::Bridge(network) => format!("hallway:{project}:bridge:{network}"),
+        Role::Port(node, interface) => format!("hallway:{project}:port:{node}:{interface}"),
+        Role::Node(node) => format!("hallway:{project}:node:{node}"),
+    }
+}
+
+/// Reads an alias; `None` when it is not one of ours.
+#[must_use]
+pub fn parse_alias(text: &str) -> Option<(Name, Role)> {
+    let mut parts = text.split(':');
+    if parts.next()? != "hallway" {
+        return None;
+    }
+    let project: Name = parts.next()?.parse().ok()?;
+    let kind = parts.next()?;
+    let name: Name = parts.next()?.parse().ok()?;
+    let rest = parts.next();
+    let role = match (kind, rest) {
+        ("bridge", None) => Role::Bridge(name),
+        ("node", None) => Role::Node(name),
+        ("port", Some(interface)) => Role::Port(name, interface.to_owned()),
+        _ => return None,
+    };
+    parts.next().is_none().then_some((project, role))
+}
+
+/// The name of a project's nf_tables tables.
+#[must_use]
+pub fn table(project: &Name) -> String {
+    format!("hallway-{project}")
+}
+
+/// The project a table belongs to.
+#[must_use]
+pub fn project_of_table(table: &str) -> Option<Name> {
+    table.strip_prefix("hallway-")?.parse().ok()
+}
+
+/// FNV-1a, 64 bits: a stable spread for slots, MAC addresses and short names. Not a secret.
+#[must_use]
+pub fn spread(parts: &[&str]) -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for part in parts {
+        for byte in part.bytes().chain(std::iter::once(0)) {
+            hash ^= u64::from(byte);
+            hash = hash.wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    // FNV's low bits move little on short input; fold the high half in.
+    hash ^ (hash >> 32)
+}
+
+/// A locally administered unicast MAC address that depends only on `parts`.
+#[must_use]
+pub fn mac(parts: &[&str]) -> [u8; 6] {
+    let hash = spread(parts).to_be_bytes();
+    [0x02, hash[3], hash[4], hash[5], hash[6], hash[7]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_alias_reads_back_as_what_was_written() {
+        for role in [
+            Role::Bridge(name("web")),
+            Role::Port(name("app1"), "eth0".into()),
+            Role::Node(name("db")),
+        ] {
+            let text = alias(&name("shop"), &role);
+            assert_eq!(parse_alias(&text), Some((name("shop"), role)));
+        }
+    }
+
+    #[test]
+    fn foreign_aliases_are_not_ours() {
+        for text in ["", "hallway", "hallway:x", "docker:a:node:b", "hallway:a:node:b:c:d"] {
+            assert_eq!(parse_alias(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_group_gives_back_its_slot() {
+        assert_eq!(slot_of(group(0xabc, 7)), Some(0xabc));
+        assert_eq!(slot_of(51713), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! What is there: a snapshot of the kernel's state, as far as planning needs it.
+
+use std::net::IpAddr;
+
+use hallway_spec::Name;
+use ipnet::IpNet;
+
+/// A snapshot of one network namespace (the host, or a sandbox) and of /run/netns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Every link, ours and others'.
+    pub links: Vec<SeenLink>,
+    /// Every entry of /run/netns.
+    pub namespaces: Vec<SeenNamespace>,
+    /// Our tables, of all projects.
+    pub tables: Vec<SeenTable>,
+    /// Routes of every table, ours and others'.
+    pub routes: Vec<SeenRoute>,
+    /// The host's own addresses.
+    pub addresses: Vec<SeenAddress>,
+}
+
+/// A link of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenLink {
+    /// Interface index.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// Alias, if any.
+    pub alias: Option<String>,
+    /// Device group.
+    pub group: u32,
+    /// Index of the bridge it is a port of.
+    pub master: Option<u32>,
+    /// Administratively up.
+    pub up: bool,
+}
+
+/// An entry of /run/netns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenNamespace {
+    /// File name.
+    pub name: String,
+    /// What it is.
+    pub state: NamespaceState,
+    /// Whose it is, by the alias on its loopback; only looked up where it matters.
+    pub owner: Option<(Name, Name)>,
+}
+
+/// What an entry of /run/netns is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamespaceState {
+    /// A mounted namespace with this inode number.
+    Mounted(u64),
+    /// A plain file: a namespace whose creation was cut short, or that was unmounted elsewhere.
+    PlainFile,
+}
+
+/// A table of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenTable {
+    /// The project it belongs to.
+    pub project: Name,
+    /// Whether it is the bridge-family one.
+    pub bridge_family: bool,
+    /// The fingerprint in its comment.
+    pub fingerprint: Option<String>,
+    /// Interfaces (not ours) on which the project turned IPv4 forwarding on.
+    pub forwarding4: Vec<String>,
+    /// The same for IPv6.
+    pub forwarding6: Vec<String>,
+}
+
+/// A route of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRoute {
+    /// Destination.
+    pub to: IpNet,
+    /// Outgoing interface.
+    pub interface: Option<u32>,
+    /// Who added it.
+    pub protocol: u8,
+    /// `unreachable`, as opposed to unicast.
+    pub unreachable: bool,
+    /// Main, local, ...
+    pub table: u32,
+    /// Next hop.
+    pub via: Option<IpAddr>,
+}
+
+/// An address of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenAddress {
+    /// Interface index.
+    pub interface: u32,
+    /// Address and prefix length.
+    pub net: IpNet,
+}
+
+impl Observed {
+    /// The link of that name.
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<&SeenLink> {
+        self.links.iter().find(|l| l.name == name)
+    }
+}

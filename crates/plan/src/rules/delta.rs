@@ -1,0 +1,66 @@
+//! What must be said to the kernel to get from one ruleset to another: elements where only
+//! elements differ, else the whole table anew, in one transaction either way.
+
+use super::build::family_of;
+use super::ir::{Element, Family, Ruleset, Table};
+
+/// The difference between two rulesets of one project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delta {
+    /// Nothing differs.
+    Same,
+    /// Only elements of sets differ.
+    Elements(Vec<Change>),
+    /// Chains or sets differ: replace the tables.
+    Replace,
+}
+
+/// Elements of one set that go and come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The table's family.
+    pub family: Family,
+    /// The set.
+    pub set: String,
+    /// Elements that go.
+    pub remove: Vec<Element>,
+    /// Elements that come.
+    pub add: Vec<Element>,
+}
+
+/// Compares two rulesets.
+#[must_use]
+pub fn delta(old: &Ruleset, new: &Ruleset) -> Delta {
+    if old.tables.len() != new.tables.len() {
+        return Delta::Replace;
+    }
+    let mut changes = Vec::new();
+    for (old, new) in old.tables.iter().zip(&new.tables) {
+        if !same_frame(old, new) {
+            return Delta::Replace;
+        }
+        for (before, after) in old.sets.iter().zip(&new.sets) {
+            let remove = minus(&before.elements, &after.elements);
+            let add = minus(&after.elements, &before.elements);
+            if !remove.is_empty() || !add.is_empty() {
+                changes.push(Change { family: family_of(&after.name), set: after.name.clone(), remove, add });
+            }
+        }
+    }
+    if changes.is_empty() { Delta::Same } else { Delta::Elements(changes) }
+}
+
+fn same_frame(old: &Table, new: &Table) -> bool {
+    old.family == new.family
+        && old.name == new.name
+        && old.chains == new.chains
+        && old.sets.len() == new.sets.len()
+        && old.sets.iter().zip(&new.sets).all(|(a, b)| {
+            a.name == b.name && a.key == b.key && a.value == b.value && a.interval == b.interval
+        })
+}
+
+/// Elements of `from` that `without` lacks; both are sorted.
+fn minus(from: &[Element], without: &[Element]) -> Vec<Element> {
+    from.iter().filter(|e| without.binary_search(e).is_err()).cloned().collect()
+}

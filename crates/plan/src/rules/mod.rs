@@ -1,0 +1,12 @@
+//! The packet filter of a project as data: two tables (inet and bridge) made of sets, maps
+//! and a fixed number of rules. Nodes and ports are elements, never rules; only policy lines
+//! add rules, so each can be led back to its line.
+
+pub mod build;
+pub mod delta;
+pub mod elements;
+pub mod ir;
+mod policy;
+
+pub use build::ruleset;
+pub use delta::{Delta, delta};

@@ -1,0 +1,282 @@
+//! Topology → [`Settled`]: every address, name, MAC, group and route decided.
+//!
+//! Choices already made by the previous run are kept where they still fit, so that an edit
+//! moves nothing it does not speak of.
+
+mod names;
+mod policy;
+mod pool;
+mod routes;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hallway_spec::{Attachment, Mode, Name, Place, Topology};
+use ipnet::IpNet;
+
+use crate::mark;
+use crate::settled::{
+    Cable, Interface, Network, Node, Plug, Publish, Settled, Subnet, Workload,
+};
+
+pub use names::Surroundings;
+
+/// Why a topology cannot be built here: it conflicts with something that is there already.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Conflict {
+    /// A stable code.
+    pub code: &'static str,
+    /// What conflicts with what.
+    pub message: String,
+    /// What the file says about it.
+    pub place: Place,
+    /// What to do.
+    pub help: String,
+}
+
+/// Decides everything the topology leaves open.
+///
+/// # Errors
+/// Every conflict with what is there already: foreign namespaces, routes and addresses.
+pub fn settle(
+    topology: &Topology,
+    previous: Option<&Settled>,
+    around: &Surroundings,
+) -> Result<Settled, Vec<Conflict>> {
+    let mut conflicts = names::prefix_conflicts(topology, around);
+    let slot = names::slot(&topology.name, previous, around);
+    let mut namer = names::Namer::new(&topology.name, around);
+    let networks = networks(topology, previous, slot, &mut namer);
+    let mut pools = pool::Pools::new(topology, previous);
+    let mut nodes = Vec::with_capacity(topology.nodes.len());
+    for node in &topology.nodes {
+        let netns = namer.netns(&node.name, &node.place).unwrap_or_else(|conflict| {
+            conflicts.push(conflict);
+            node.name.to_string()
+        });
+        nodes.push(self::node(topology, node, netns, &mut namer, &mut pools));
+    }
+    let cables = cables(topology, &mut nodes);
+    let filtered = policy::filtered_networks(topology, &nodes);
+    let mut settled = Settled {
+        project: topology.name.clone(),
+        slot,
+        networks,
+        nodes,
+        cables,
+        publishes: Vec::new(),
+        policies: Vec::new(),
+    };
+    for network in &mut settled.networks {
+        network.filtered = filtered.contains(&network.name);
+        network.last_given = pools.last_given(&network.name);
+    }
+    settled.publishes = publishes(topology, &settled);
+    settled.policies = policy::policies(topology, &settled);
+    routes::add(topology, &mut settled);
+    if conflicts.is_empty() { Ok(settled) } else { Err(conflicts) }
+}
+
+fn networks(
+    topology: &Topology,
+    previous: Option<&Settled>,
+    slot: u16,
+    namer: &mut names::Namer<'_>,
+) -> Vec<Network> {
+    let kept: BTreeMap<&Name, u16> = previous
+        .filter(|p| p.slot == slot)
+        .map(|p| p.networks.iter().map(|n| (&n.name, (n.group & 0xfff) as u16)).collect())
+        .unwrap_or_default();
+    let mut used: std::collections::BTreeSet<u16> =
+        topology.networks.iter().filter_map(|n| kept.get(&n.name).copied()).collect();
+    let mut next = 1_u16;
+    let mut out = Vec::with_capacity(topology.networks.len());
+    for network in &topology.networks {
+        let index = kept.get(&network.name).copied().unwrap_or_else(|| {
+            while used.contains(&next) {
+                next += 1;
+            }
+            used.insert(next);
+            next
+        });
+        let bridge =
+            (network.mode == Mode::Bridge).then(|| namer.bridge(&network.name));
+        out.push(Network {
+            name: network.name.clone(),
+            group: mark::group(slot, index),
+            bridge,
+            mac: mark::mac(&[topology.name.as_ref(), "bridge", network.name.as_ref()]),
+            subnets: network
+                .subnets
+                .iter()
+                .map(|s| Subnet { net: s.net, gateway: s.gateway })
+                .collect(),
+            internal: network.internal,
+            outside: network.outside,
+            mode: network.mode,
+            mtu: network.mtu,
+            filtered: false,
+            last_given: Vec::new(),
+            place: network.place.clone(),
+        });
+    }
+    out
+}
+
+fn node(
+    topology: &Topology,
+    node: &hallway_spec::Node,
+    netns: String,
+    namer: &mut names::Namer<'_>,
+    pools: &mut pool::Pools,
+) -> Node {
+    let mut interfaces = Vec::with_capacity(node.attachments.len());
+    for (position, attachment) in node.attachments.iter().enumerate() {
+        let Some(network) = topology.networks.iter().find(|n| n.name == attachment.network) else {
+            continue; // the parser has refused unknown networks
+        };
+        let name = interface_name(attachment, position);
+        let link = namer.port(&node.name, position, &name);
+        interfaces.push(Interface {
+            mac: attachment.mac.map_or_else(
+                || mark::mac(&[topology.name.as_ref(), node.name.as_ref(), &name]),
+                hallway_spec::Mac::octets,
+            ),
+            addresses: pools
+                .give(network, node, attachment)
+                .into_iter()
+                .map(|address| with_length(network, address))
+                .collect(),
+            mtu: network.mtu,
+            bandwidth: attachment.bandwidth,
+            plug: Plug::Port { network: network.name.clone(), link },
+            name,
+        });
+    }
+    Node {
+        name: node.name.clone(),
+        netns,
+        interfaces,
+        routes: Vec::new(),
+        ipv6: true,
+        forwarding: node.forwarding,
+        dns: node.dns.clone(),
+        environment: node.environment.clone(),
+        service: node.command.as_ref().map(|command| Workload {
+            command: command.words().to_vec(),
+            ready: node.ready.clone(),
+            restart: node.restart,
+            working_dir: node.working_dir.clone(),
+            depends_on: node.depends_on.clone(),
+        }),
+        place: node.place.clone(),
+    }
+}
+
+fn interface_name(attachment: &Attachment, position: usize) -> String {
+    attachment.interface.as_ref().map_or_else(|| format!("eth{position}"), ToString::to_string)
+}
+
+/// A member of a bridge has its network's prefix length; a routed one stands alone.
+fn with_length(network: &hallway_spec::Network, address: IpAddr) -> IpNet {
+    match network.mode {
+        Mode::Routed => IpNet::from(address),
+        Mode::Bridge => network
+            .subnets
+            .iter()
+            .find(|s| s.net.contains(&address))
+            .and_then(|s| IpNet::new(address, s.net.prefix_len()).ok())
+            .unwrap_or_else(|| IpNet::from(address)),
+    }
+}
+
+fn cables(topology: &Topology, nodes: &mut [Node]) -> Vec<Cable> {
+    let mut out = Vec::with_capacity(topology.links.len());
+    for link in &topology.links {
+        let mut ends = Vec::with_capacity(2);
+        for end in &link.ends {
+            let Some(node) = nodes.iter_mut().find(|n| n.name == end.node) else { continue };
+            let name = end
+                .interface
+                .as_ref()
+                .map_or_else(|| free_interface(topology, node), ToString::to_string);
+            node.interfaces.push(Interface {
+                mac: end.mac.map_or_else(
+                    || mark::mac(&[topology.name.as_ref(), node.name.as_ref(), &name]),
+                    hallway_spec::Mac::octets,
+                ),
+                addresses: end.addresses.clone(),
+                mtu: link.mtu,
+                bandwidth: link.bandwidth,
+                plug: Plug::Cable,
+                name: name.clone(),
+            });
+            ends.push((node.name.clone(), name));
+        }
+        if let Ok([a, b]) = <[(Name, String); 2]>::try_from(ends) {
+            out.push(Cable { a, b });
+        }
+    }
+    for node in nodes {
+        let addresses: Vec<&IpNet> = node.interfaces.iter().flat_map(|i| &i.addresses).collect();
+        node.ipv6 = addresses.is_empty() || addresses.iter().any(|a| matches!(a, IpNet::V6(_)));
+    }
+    out
+}
+
+/// The lowest `ethN` that neither the node's interfaces nor the file's own names use.
+fn free_interface(topology: &Topology, node: &Node) -> String {
+    let named: Vec<String> = topology
+        .links
+        .iter()
+        .flat_map(|l| &l.ends)
+        .filter(|e| e.node == node.name)
+        .filter_map(|e| e.interface.as_ref().map(ToString::to_string))
+        .collect();
+    let mut number = 0;
+    loop {
+        let name = format!("eth{number}");
+        if !named.contains(&name) && node.interfaces.iter().all(|i| i.name != name) {
+            return name;
+        }
+        number += 1;
+    }
+}
+
+fn publishes(topology: &Topology, settled: &Settled) -> Vec<Publish> {
+    let mut out = Vec::new();
+    for node in &topology.nodes {
+        for port in &node.ports {
+            let host_address = port.host_address.filter(|a| !a.is_unspecified());
+            let Some(built) = settled.node(&node.name) else { continue };
+            out.push(Publish {
+                node: node.name.clone(),
+                host_address,
+                host_ports: port.host_ports,
+                node_ports: port.node_ports,
+                protocol: port.protocol,
+                targets: targets(settled, built, port.host_address),
+                place: port.place.clone(),
+            });
+        }
+    }
+    out
+}
+
+/// The node's first address of each family on a network that has a way out.
+fn targets(settled: &Settled, node: &Node, host_address: Option<IpAddr>) -> Vec<IpAddr> {
+    let mut out: Vec<IpAddr> = Vec::new();
+    for (interface, network, _) in node.ports() {
+        if settled.network(network).is_none_or(|n| n.internal || n.outside) {
+            continue;
+        }
+        for address in interface.addresses.iter().map(IpNet::addr) {
+            let wanted = host_address.is_none_or(|h| h.is_ipv4() == address.is_ipv4());
+            if wanted && out.iter().all(|a| a.is_ipv4() != address.is_ipv4()) {
+                out.push(address);
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,252 @@
+//! Names that live in the kernel's name spaces, and what is already there: links,
+//! namespaces, device groups, prefixes. A name that a foreign thing holds is never taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use hallway_spec::{Name, Place, Topology};
+use ipnet::IpNet;
+
+use super::Conflict;
+use crate::mark::{self, Role};
+use crate::observed::{NamespaceState, Observed};
+use crate::settled::Settled;
+
+/// What is already there, seen from one project.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Link names with what their alias says, when it is one of ours.
+    pub links: BTreeMap<String, Option<(Name, Role)>>,
+    /// Names in /run/netns with their owner: project and node; `None` for foreign ones.
+    pub namespaces: BTreeMap<String, Option<(Name, Name)>>,
+    /// Slots that other projects use.
+    pub slots: BTreeSet<u16>,
+    /// This project's slot, when the kernel already shows one.
+    pub own_slot: Option<u16>,
+    /// Prefixes that are routed or addressed by others, with what holds them.
+    pub prefixes: Vec<(IpNet, String)>,
+}
+
+impl Surroundings {
+    /// Reads them off a snapshot. `known` are namespaces recorded as the project's own by
+    /// name and inode, which need no look inside.
+    #[must_use]
+    pub fn new(project: &Name, seen: &Observed, known: Option<&Settled>) -> Self {
+        let mut out = Self::default();
+        let mut ours = BTreeSet::new();
+        for link in &seen.links {
+            let role = link.alias.as_deref().and_then(mark::parse_alias);
+            let group_slot = mark::slot_of(link.group);
+            match (&role, group_slot) {
+                (Some((owner, _)), Some(slot)) if owner == project => {
+                    out.own_slot = Some(slot);
+                }
+                (Some(_), Some(slot)) => {
+                    out.slots.insert(slot);
+                }
+                _ => {}
+            }
+            if role.as_ref().is_some_and(|(owner, _)| owner == project)
+                || group_slot.is_some() && group_slot == known.map(|k| k.slot)
+            {
+                ours.insert(link.index);
+            }
+            out.links.insert(link.name.clone(), role);
+        }
+        for namespace in &seen.namespaces {
+            let mut owner = namespace.owner.clone();
+            if owner.is_none() {
+                owner = known
+                    .and_then(|k| k.nodes.iter().find(|n| n.netns == namespace.name))
+                    .filter(|_| namespace.state == NamespaceState::PlainFile)
+                    .map(|n| (project.clone(), n.name.clone()));
+            }
+            out.namespaces.insert(namespace.name.clone(), owner);
+        }
+        out.prefixes = foreign_prefixes(seen, &ours);
+        out
+    }
+}
+
+fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<(IpNet, String)> {
+    let link_name = |index: Option<u32>| {
+        index
+            .and_then(|i| seen.links.iter().find(|l| l.index == i))
+            .map_or_else(|| "a route".to_owned(), |l| match l.alias.as_deref().and_then(mark::parse_alias) {
+                Some((project, _)) => format!("{} (project {project})", l.name),
+                None => l.name.clone(),
+            })
+    };
+    let mut out = Vec::new();
+    for route in &seen.routes {
+        let interesting = route.to.prefix_len() > 0
+            && route.protocol != mark::ROUTE_PROTOCOL
+            && !route.interface.is_some_and(|i| ours.contains(&i))
+            && !is_special(&route.to);
+        if interesting && route.table != LOCAL_TABLE {
+            out.push((route.to, link_name(route.interface)));
+        }
+    }
+    for address in &seen.addresses {
+        if !ours.contains(&address.interface) && !is_special(&address.net) {
+            out.push((address.net, link_name(Some(address.interface))));
+        }
+    }
+    out
+}
+
+/// RT_TABLE_LOCAL, linux/rtnetlink.h.
+const LOCAL_TABLE: u32 = 255;
+
+fn is_special(net: &IpNet) -> bool {
+    match net.addr() {
+        IpAddr::V4(a) => a.is_loopback() || a.is_multicast() || a.is_broadcast() || a.is_link_local(),
+        IpAddr::V6(a) => a.is_loopback() || a.is_multicast() || a.is_unicast_link_local(),
+    }
+}
+
+/// Networks of the topology that overlap a prefix somebody else holds.
+pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Vec<Conflict> {
+    let mut out = Vec::new();
+    for network in &topology.networks {
+        for subnet in &network.subnets {
+            let clash = around.prefixes.iter().find(|(other, _)| {
+                subnet.net.contains(other) || other.contains(&subnet.net)
+            });
+            if let Some((other, holder)) = clash {
+                out.push(Conflict {
+                    code: "subnet-in-use",
+                    message: format!(
+                        "network {} has subnet {}, but {holder} already uses {other} here",
+                        network.name, subnet.net
+                    ),
+                    place: network.place.clone(),
+                    help: "choose another subnet, or take down what uses it".into(),
+                });
+            }
+        }
+    }
+    out
+}
+
+/// The project's slot: the kernel's, the record's, or the first free one from its hash on.
+pub(super) fn slot(project: &Name, previous: Option<&Settled>, around: &Surroundings) -> u16 {
+    if let Some(slot) = previous.map(|p| p.slot).or(around.own_slot)
+        && !around.slots.contains(&slot)
+    {
+        return slot;
+    }
+    let start = (mark::spread(&[project.as_ref()]) % u64::from(mark::SLOTS)) as u16;
+    (0..mark::SLOTS)
+        .map(|step| (start + step) % mark::SLOTS)
+        .find(|slot| !around.slots.contains(slot))
+        .unwrap_or(start)
+}
+
+/// Gives out link and namespace names that nobody else holds.
+pub(super) struct Namer<'a> {
+    project: &'a Name,
+    around: &'a Surroundings,
+    taken: BTreeSet<String>,
+    held: BTreeMap<&'a Role, &'a str>,
+    namespaces_held: BTreeMap<&'a Name, &'a str>,
+}
+
+/// IFNAMSIZ less its terminator, linux/if.h.
+const LINK_NAME_MAX: usize = 15;
+
+impl<'a> Namer<'a> {
+    pub(super) fn new(project: &'a Name, around: &'a Surroundings) -> Self {
+        let held = around
+            .links
+            .iter()
+            .filter_map(|(link, owner)| match owner {
+                Some((p, role)) if p == project => Some((role, link.as_str())),
+                _ => None,
+            })
+            .collect();
+        let namespaces_held = around
+            .namespaces
+            .iter()
+            .filter_map(|(netns, owner)| match owner {
+                Some((p, node)) if p == project => Some((node, netns.as_str())),
+                _ => None,
+            })
+            .collect();
+        Self { project, around, taken: BTreeSet::new(), held, namespaces_held }
+    }
+
+    pub(super) fn bridge(&mut self, network: &Name) -> String {
+        let role = Role::Bridge(network.clone());
+        self.link(&role, &format!("br-{network}"), "br-", network.as_ref())
+    }
+
+    pub(super) fn port(&mut self, node: &Name, position: usize, interface: &str) -> String {
+        let role = Role::Port(node.clone(), interface.to_owned());
+        self.link(&role, &format!("{node}-{position}"), "", &format!("{node}-{interface}"))
+    }
+
+    /// `plain` where it fits and is free; otherwise shortened, with a hash that keeps it apart.
+    fn link(&mut self, role: &Role, plain: &str, prefix: &str, subject: &str) -> String {
+        if let Some(name) = self.held.get(role)
+            && self.taken.insert((*name).to_owned())
+        {
+            return (*name).to_owned();
+        }
+        let plain = safe(plain);
+        let mut salt = 0_u32;
+        loop {
+            let candidate = if salt == 0 && plain.len() <= LINK_NAME_MAX {
+                plain.clone()
+            } else {
+                let hash = mark::spread(&[self.project.as_ref(), subject, &salt.to_string()]);
+                let room = LINK_NAME_MAX - prefix.len() - 5;
+                let short: String = safe(subject).chars().take(room).collect();
+                format!("{prefix}{short}-{:04x}", hash & 0xffff)
+            };
+            salt += 1;
+            if !self.around.links.contains_key(&candidate) && self.taken.insert(candidate.clone()) {
+                return candidate;
+            }
+        }
+    }
+
+    /// The node's own name; `<project>-<node>` where another project of ours has that name.
+    ///
+    /// # Errors
+    /// When a foreign namespace has it.
+    pub(super) fn netns(&mut self, node: &Name, place: &Place) -> Result<String, Conflict> {
+        if let Some(name) = self.namespaces_held.get(node) {
+            return Ok((*name).to_owned());
+        }
+        for candidate in [node.to_string(), format!("{}-{node}", self.project)] {
+            match self.around.namespaces.get(&candidate) {
+                None => return Ok(candidate),
+                Some(Some(_)) => {}
+                Some(None) => {
+                    return Err(Conflict {
+                        code: "namespace-exists",
+                        message: format!(
+                            "node {node}: a network namespace named {candidate} is already there, and hallway did not make it"
+                        ),
+                        place: place.clone(),
+                        help: format!(
+                            "rename the node, or remove that namespace if it is yours: ip netns delete {candidate}"
+                        ),
+                    });
+                }
+            }
+        }
+        Err(Conflict {
+            code: "namespace-exists",
+            message: format!("node {node}: other projects hold both names its namespace could have"),
+            place: place.clone(),
+            help: "rename the node".into(),
+        })
+    }
+}
+
+/// A link name must not hold what the kernel or a terminal could take for something else.
+fn safe(text: &str) -> String {
+    text.chars().map(|c| if c == '.' { '_' } else { c }).collect()
+}

@@ -1,0 +1,148 @@
+//! Addresses from a network's pool: fixed ones first, then what the node had before, then
+//! the next free one after the last given, so that a freed address rests before it is reused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use hallway_spec::{Attachment, Name, Network, Node, Topology};
+use ipnet::IpNet;
+
+use crate::settled::Settled;
+
+/// The pools of all networks of a topology.
+pub(super) struct Pools {
+    used: BTreeMap<Name, BTreeSet<IpAddr>>,
+    last: BTreeMap<(Name, bool), IpAddr>,
+    before: BTreeMap<(Name, Name), Vec<IpAddr>>,
+}
+
+impl Pools {
+    pub(super) fn new(topology: &Topology, previous: Option<&Settled>) -> Self {
+        let mut pools =
+            Self { used: BTreeMap::new(), last: BTreeMap::new(), before: BTreeMap::new() };
+        for network in &topology.networks {
+            let used = pools.used.entry(network.name.clone()).or_default();
+            used.extend(network.subnets.iter().map(|s| s.gateway));
+        }
+        for attachment in topology.nodes.iter().flat_map(|n| &n.attachments) {
+            if let Some(used) = pools.used.get_mut(&attachment.network) {
+                used.extend(attachment.addresses.iter().copied());
+            }
+        }
+        if let Some(previous) = previous {
+            pools.remember(topology, previous);
+        }
+        pools
+    }
+
+    /// What the previous run gave to attachments that still exist stays theirs.
+    fn remember(&mut self, topology: &Topology, previous: &Settled) {
+        for network in &previous.networks {
+            for address in &network.last_given {
+                self.last.insert((network.name.clone(), address.is_ipv4()), *address);
+            }
+        }
+        let wanted: BTreeMap<(&Name, &Name), &Attachment> = topology
+            .nodes
+            .iter()
+            .flat_map(|n| n.attachments.iter().map(move |a| ((&n.name, &a.network), a)))
+            .collect();
+        for node in &previous.nodes {
+            for (interface, network, _) in node.ports() {
+                let Some(attachment) = wanted.get(&(&node.name, network)) else { continue };
+                let Some(now) = topology.networks.iter().find(|n| &n.name == network) else {
+                    continue;
+                };
+                let Some(used) = self.used.get_mut(network) else { continue };
+                for address in interface.addresses.iter().map(IpNet::addr) {
+                    let fixed =
+                        attachment.addresses.iter().any(|a| a.is_ipv4() == address.is_ipv4());
+                    let fits = now.subnets.iter().any(|s| s.net.contains(&address));
+                    if !fixed && fits && used.insert(address) {
+                        self.before
+                            .entry((node.name.clone(), network.clone()))
+                            .or_default()
+                            .push(address);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One address for each family of the network.
+    pub(super) fn give(
+        &mut self,
+        network: &Network,
+        node: &Node,
+        attachment: &Attachment,
+    ) -> Vec<IpAddr> {
+        let before = self.before.get(&(node.name.clone(), network.name.clone())).cloned();
+        let mut out = Vec::with_capacity(network.subnets.len());
+        for subnet in &network.subnets {
+            let v4 = matches!(subnet.net, IpNet::V4(_));
+            let fixed = attachment.addresses.iter().find(|a| a.is_ipv4() == v4).copied();
+            let kept = before.iter().flatten().find(|a| a.is_ipv4() == v4).copied();
+            if let Some(address) = fixed.or(kept).or_else(|| self.next(&network.name, subnet.net)) {
+                out.push(address);
+            }
+        }
+        out
+    }
+
+    /// The addresses given last, at most one per family.
+    pub(super) fn last_given(&self, network: &Name) -> Vec<IpAddr> {
+        [true, false]
+            .into_iter()
+            .filter_map(|v4| self.last.get(&(network.clone(), v4)).copied())
+            .collect()
+    }
+
+    fn next(&mut self, network: &Name, net: IpNet) -> Option<IpAddr> {
+        let used = self.used.get_mut(network)?;
+        let key = (network.clone(), matches!(net, IpNet::V4(_)));
+        let (first, last) = bounds(net);
+        let start = self
+            .last
+            .get(&key)
+            .map(|a| number(*a))
+            .filter(|n| (first..=last).contains(n))
+            .map_or(first, |n| if n == last { first } else { n + 1 });
+        let mut at = start;
+        loop {
+            let address = of_number(at, net);
+            if used.insert(address) {
+                self.last.insert(key, address);
+                return Some(address);
+            }
+            at = if at == last { first } else { at + 1 };
+            if at == start {
+                return None; // the parser has checked the size; only a raced edit gets here
+            }
+        }
+    }
+}
+
+/// First and last usable host number: without network and broadcast address (IPv4), without
+/// the subnet-router anycast address (IPv6, RFC 4291 section 2.6.1).
+fn bounds(net: IpNet) -> (u128, u128) {
+    match net {
+        IpNet::V4(n) => {
+            (u128::from(u32::from(n.network())) + 1, u128::from(u32::from(n.broadcast())) - 1)
+        }
+        IpNet::V6(n) => (u128::from(n.network()) + 1, u128::from(n.broadcast())),
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(a) => u128::from(u32::from(a)),
+        IpAddr::V6(a) => u128::from(a),
+    }
+}
+
+fn of_number(number: u128, like: IpNet) -> IpAddr {
+    match like {
+        IpNet::V4(_) => IpAddr::V4(Ipv4Addr::from(number as u32)),
+        IpNet::V6(_) => IpAddr::V6(Ipv6Addr::from(number)),
+    }
+}

@@ -1,0 +1,252 @@
+//! A topology with no choices left: every address, interface name, MAC, device group and
+//! route is decided. This is what is recorded, compared and carried out.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hallway_spec::{Action, Mode, Name, Place, PortProto, PortRange, Protocol, Restart, Service};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// A project with every choice made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The project.
+    pub project: Name,
+    /// The project's number among those sharing a kernel namespace: the middle 12 bits of
+    /// its device groups.
+    pub slot: u16,
+    /// Networks in the file's order.
+    pub networks: Vec<Network>,
+    /// Nodes in the file's order.
+    pub nodes: Vec<Node>,
+    /// Cables in the file's order.
+    pub cables: Vec<Cable>,
+    /// Published ports.
+    pub publishes: Vec<Publish>,
+    /// Policies in the file's order.
+    pub policies: Vec<Policy>,
+}
+
+/// A network as it is built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Its name.
+    pub name: Name,
+    /// Its device group (IFLA_GROUP), worn by the bridge and every port.
+    pub group: u32,
+    /// The bridge's link name; `None` for a routed network.
+    pub bridge: Option<String>,
+    /// The bridge's MAC address.
+    pub mac: [u8; 6],
+    /// Prefixes with the host's address in each.
+    pub subnets: Vec<Subnet>,
+    /// No way out.
+    pub internal: bool,
+    /// Stands for the outside world.
+    pub outside: bool,
+    /// Bridge or routed.
+    pub mode: Mode,
+    /// Bytes; the kernel's default when absent.
+    pub mtu: Option<u32>,
+    /// Frames between members pass the inet hooks, because a policy may deny some of them.
+    pub filtered: bool,
+    /// The address the pool gave last, so that a freed one is not given again at once.
+    pub last_given: Vec<IpAddr>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// A prefix and the host's address in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subnet {
+    /// The prefix.
+    pub net: IpNet,
+    /// The host's address.
+    pub gateway: IpAddr,
+}
+
+impl Subnet {
+    /// The gateway with the prefix's length.
+    #[must_use]
+    pub fn gateway_net(&self) -> IpNet {
+        IpNet::new(self.gateway, self.net.prefix_len()).unwrap_or(self.net)
+    }
+}
+
+/// A node as it is built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name.
+    pub name: Name,
+    /// The namespace's name in /run/netns.
+    pub netns: String,
+    /// In order.
+    pub interfaces: Vec<Interface>,
+    /// Beyond those the addresses imply.
+    pub routes: Vec<Route>,
+    /// Whether IPv6 is on inside.
+    pub ipv6: bool,
+    /// Whether it forwards between its own interfaces.
+    pub forwarding: bool,
+    /// Name servers.
+    pub dns: Vec<IpAddr>,
+    /// Environment of what runs inside.
+    pub environment: BTreeMap<String, String>,
+    /// What runs inside.
+    pub service: Option<Workload>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// The program of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// What must listen before the node counts as up.
+    pub ready: Vec<PortProto>,
+    /// When to start it again.
+    pub restart: Restart,
+    /// Where it runs.
+    pub working_dir: Option<String>,
+    /// What must run before.
+    pub depends_on: Vec<Name>,
+}
+
+/// An interface inside a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Its name inside.
+    pub name: String,
+    /// Its MAC address.
+    pub mac: [u8; 6],
+    /// Addresses with the prefix lengths they are configured with.
+    pub addresses: Vec<IpNet>,
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// Bits per second.
+    pub bandwidth: Option<u64>,
+    /// What it is plugged into.
+    pub plug: Plug,
+}
+
+/// What an interface is plugged into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plug {
+    /// A network, through this link on the host.
+    Port {
+        /// The network.
+        network: Name,
+        /// The host's end.
+        link: String,
+    },
+    /// A cable to another node.
+    Cable,
+}
+
+/// A cable between two nodes' interfaces.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Cable {
+    /// One end: node and interface.
+    pub a: (Name, String),
+    /// The other end.
+    pub b: (Name, String),
+}
+
+/// A route inside a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Route {
+    /// Destination.
+    pub to: IpNet,
+    /// Next hop; directly on the interface when absent.
+    pub via: Option<IpAddr>,
+    /// The position of the interface it leaves by, among the node's.
+    pub interface: usize,
+}
+
+/// A published port or range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publish {
+    /// The node.
+    pub node: Name,
+    /// Only on this address of the host; on all when absent.
+    pub host_address: Option<IpAddr>,
+    /// Host ports.
+    pub host_ports: PortRange,
+    /// Node ports.
+    pub node_ports: PortRange,
+    /// tcp or udp.
+    pub protocol: Protocol,
+    /// Where packets go, at most one address per family.
+    pub targets: Vec<IpAddr>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// A policy line with its endpoints resolved to addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Position in the file's list.
+    pub index: usize,
+    /// Allow or deny.
+    pub action: Action,
+    /// Directed pairs.
+    pub pairs: Vec<(Side, Side)>,
+    /// Empty means everything.
+    pub services: Vec<Service>,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// One side of a policy pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The host itself.
+    Host,
+    /// Neither the host nor on a network of the project.
+    Outside,
+    /// Everything.
+    Any,
+    /// These prefixes (single addresses are /32 and /128).
+    Prefixes(Vec<IpNet>),
+}
+
+impl Settled {
+    /// The network of that name.
+    #[must_use]
+    pub fn network(&self, name: &Name) -> Option<&Network> {
+        self.networks.iter().find(|n| &n.name == name)
+    }
+
+    /// The node of that name.
+    #[must_use]
+    pub fn node(&self, name: &Name) -> Option<&Node> {
+        self.nodes.iter().find(|n| &n.name == name)
+    }
+
+    /// Networks that are the project's own inside: everything but `outside` ones.
+    pub fn inner_networks(&self) -> impl Iterator<Item = &Network> {
+        self.networks.iter().filter(|n| !n.outside)
+    }
+}
+
+impl Node {
+    /// Every address of the node's network interfaces (not of cables).
+    pub fn port_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.interfaces
+            .iter()
+            .filter(|i| matches!(i.plug, Plug::Port { .. }))
+            .flat_map(|i| i.addresses.iter().map(IpNet::addr))
+    }
+
+    /// Its interfaces that are plugged into networks, with the network's and the link's name.
+    pub fn ports(&self) -> impl Iterator<Item = (&Interface, &Name, &str)> {
+        self.interfaces.iter().filter_map(|i| match &i.plug {
+            Plug::Port { network, link } => Some((i, network, link.as_str())),
+            Plug::Cable => None,
+        })
+    }
+}
