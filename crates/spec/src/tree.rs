@@ -1,0 +1,179 @@
+//! A YAML text as a tree of values that know their places. Aliases are shared, not copied, so a
+//! file of nested aliases costs no more than its length.
+
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use crate::{Code, Place, Problem};
+
+/// Deeper than any sensible file.
+const DEPTH_MAX: usize = 64;
+
+/// A value's number in its tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Id(usize);
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Scalar { text: String, plain: bool },
+    List(Vec<Id>),
+    Map(Vec<(Id, Id)>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Value {
+    pub(crate) kind: Kind,
+    pub(crate) place: Place,
+}
+
+#[derive(Debug)]
+pub(crate) struct Tree {
+    values: Vec<Value>,
+    pub(crate) root: Id,
+}
+
+impl Tree {
+    pub(crate) fn get(&self, id: Id) -> &Value {
+        &self.values[id.0] // ids are only made here, for values that are there
+    }
+
+    /// Reads a text of one document.
+    pub(crate) fn read(text: &str) -> Result<Self, Problem> {
+        Builder::new(text).run(text)
+    }
+}
+
+struct Builder {
+    values: Vec<Value>,
+    open: Vec<(Id, usize, Vec<Id>)>,
+    anchors: BTreeMap<usize, Id>,
+    bytes: Option<Vec<usize>>,
+    root: Option<Id>,
+    length: usize,
+}
+
+impl Builder {
+    fn new(text: &str) -> Self {
+        let bytes = (!text.is_ascii()).then(|| text.char_indices().map(|(i, _)| i).collect());
+        Self { values: Vec::new(), open: Vec::new(), anchors: BTreeMap::new(), bytes, root: None, length: text.len() }
+    }
+
+    fn byte(&self, index: usize) -> usize {
+        match &self.bytes {
+            None => index.min(self.length),
+            Some(bytes) => bytes.get(index).copied().unwrap_or(self.length),
+        }
+    }
+
+    fn place(&self, span: &Span) -> Place {
+        let offset = self.byte(span.start.index());
+        Place {
+            line: span.start.line() as u32,
+            column: span.start.col() as u32 + 1,
+            offset,
+            length: self.byte(span.end.index()).saturating_sub(offset),
+            key: String::new(),
+        }
+    }
+
+    fn run(mut self, text: &str) -> Result<Tree, Problem> {
+        let mut documents = 0;
+        for event in Parser::new_from_str(text) {
+            let (event, span) = event.map_err(|e| {
+                let place = Place {
+                    line: e.marker().line() as u32,
+                    column: e.marker().col() as u32 + 1,
+                    offset: self.byte(e.marker().index()),
+                    ..Place::default()
+                };
+                Problem::new(Code::BadYaml, &place, format!("this is no YAML: {}", e.info()))
+                    .help("a bracket or quote may not be closed, or a line may be indented differently from its neighbours")
+            })?;
+            let place = self.place(&span);
+            if let Event::DocumentStart(_) = event {
+                documents += 1;
+                if documents > 1 {
+                    return Err(Problem::new(Code::BadText, &place, "the file has more than one document")
+                        .help("write one project per file; remove everything from the second '---' on"));
+                }
+            }
+            self.event(event, place)?;
+        }
+        match self.root {
+            Some(root) => Ok(Tree { values: self.values, root }),
+            None => Err(Problem::new(Code::BadText, &start(), "the file is empty").help(EMPTY_HELP)),
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>, place: Place) -> Result<(), Problem> {
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let plain = style == ScalarStyle::Plain;
+                let id = self.push(Kind::Scalar { text: text.into_owned(), plain }, place);
+                self.close(id, anchor);
+            }
+            Event::SequenceStart(anchor, _) => self.open(Kind::List(Vec::new()), place, anchor)?,
+            Event::MappingStart(anchor, _) => self.open(Kind::Map(Vec::new()), place, anchor)?,
+            Event::SequenceEnd | Event::MappingEnd => self.end(&place),
+            Event::Alias(anchor) => match self.anchors.get(&anchor) {
+                Some(id) => self.add(*id),
+                None => {
+                    return Err(Problem::new(Code::BadYaml, &place, "this alias refers to what it is part of"));
+                }
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, kind: Kind, place: Place) -> Id {
+        self.values.push(Value { kind, place });
+        Id(self.values.len() - 1)
+    }
+
+    fn open(&mut self, kind: Kind, place: Place, anchor: usize) -> Result<(), Problem> {
+        if self.open.len() >= DEPTH_MAX {
+            return Err(Problem::new(Code::BadText, &place, format!("values are nested more than {DEPTH_MAX} deep")));
+        }
+        let id = self.push(kind, place);
+        self.open.push((id, anchor, Vec::new()));
+        Ok(())
+    }
+
+    fn end(&mut self, end: &Place) {
+        let Some((id, anchor, items)) = self.open.pop() else { return };
+        if let Some(value) = self.values.get_mut(id.0) {
+            value.place.length = (end.offset + end.length).saturating_sub(value.place.offset);
+            match &mut value.kind {
+                Kind::List(list) => *list = items,
+                Kind::Map(map) => {
+                    *map = items.chunks_exact(2).filter_map(|p| Some((*p.first()?, *p.get(1)?))).collect();
+                }
+                Kind::Scalar { .. } => {}
+            }
+        }
+        self.close(id, anchor);
+    }
+
+    fn close(&mut self, id: Id, anchor: usize) {
+        if anchor > 0 {
+            self.anchors.insert(anchor, id);
+        }
+        self.add(id);
+    }
+
+    fn add(&mut self, id: Id) {
+        match self.open.last_mut() {
+            Some((_, _, items)) => items.push(id),
+            None => self.root = self.root.or(Some(id)),
+        }
+    }
+}
+
+pub(crate) const EMPTY_HELP: &str =
+    "a file needs at least one of networks, nodes and links; see examples/ for whole files";
+
+pub(crate) fn start() -> Place {
+    Place { line: 1, column: 1, ..Place::default() }
+}
