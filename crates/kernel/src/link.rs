@@ -72,13 +72,14 @@ pub fn create_bridge(spec: &BridgeSpec<'_>) -> Request {
     }
     w.nest(IFLA_LINKINFO, |w| {
         w.str(IFLA_INFO_KIND, "bridge");
-        w.nest(IFLA_INFO_DATA, |w| nf_call(w, spec.nf_call));
+        if spec.nf_call {
+            w.nest(IFLA_INFO_DATA, |w| nf_call(w, true));
+        }
     });
     request("create the bridge", spec.name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, w)
 }
 
 fn nf_call(w: &mut Writer, on: bool) {
-    // Off is said only when it is asked to change: kernels without br_netfilter lack the attribute.
     w.u8(IFLA_BR_NF_CALL_IPTABLES, u8::from(on));
     w.u8(IFLA_BR_NF_CALL_IP6TABLES, u8::from(on));
 }

@@ -2,7 +2,7 @@
 //! policies in the file's order, then inside a network, then to outside, then published ports,
 //! then refusal.
 
-use super::elements::{Placed, of_network, of_node, of_publish};
+use super::elements::{of_network, of_node, of_publish};
 use super::ir::{Act, Base, Chain, Element, Family, Field, Hook, Item, Match, Rule, Ruleset, Set, Table};
 use super::policy;
 use crate::mark;

@@ -22,6 +22,10 @@ pub struct Change {
     pub family: Family,
     /// The set.
     pub set: String,
+    /// How many fields its key has.
+    pub fields: usize,
+    /// Whether its elements may be ranges.
+    pub interval: bool,
     /// Elements that go.
     pub remove: Vec<Element>,
     /// Elements that come.
@@ -43,7 +47,14 @@ pub fn delta(old: &Ruleset, new: &Ruleset) -> Delta {
             let remove = minus(&before.elements, &after.elements);
             let add = minus(&after.elements, &before.elements);
             if !remove.is_empty() || !add.is_empty() {
-                changes.push(Change { family: family_of(&after.name), set: after.name.clone(), remove, add });
+                changes.push(Change {
+                    family: family_of(&after.name),
+                    set: after.name.clone(),
+                    fields: after.key.len(),
+                    interval: after.interval,
+                    remove,
+                    add,
+                });
             }
         }
     }

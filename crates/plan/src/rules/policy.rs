@@ -28,7 +28,7 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
             Action::Deny => Act::Drop,
         };
         let comment = comment(policy);
-        let mut add = |rules: &mut Vec<Rule>, matches: &[Match]| {
+        let add = |rules: &mut Vec<Rule>, matches: &[Match]| {
             for service in &services {
                 let all = matches.iter().chain(service).cloned().collect();
                 rules.push(rule(all, act.clone(), &comment));

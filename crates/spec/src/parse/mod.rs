@@ -7,8 +7,6 @@ mod nodes;
 mod policies;
 mod reader;
 
-use std::collections::BTreeMap;
-
 use crate::tree::{Tree, start};
 use crate::{Code, Document, Name, Place, Problem, Problems, Topology, check};
 use reader::{At, Fields, Reader};
@@ -233,6 +231,3 @@ fn json(tree: &Tree, id: crate::tree::Id, budget: &mut usize) -> Option<serde_js
         }
     })
 }
-
-/// Which other value an entry was first seen with, by key.
-pub(crate) type FirstSeen<K> = BTreeMap<K, Place>;

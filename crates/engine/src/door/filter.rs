@@ -1,0 +1,219 @@
+//! The packet filter, forwarding and connections.
+
+use hallway_kernel::conntrack::{Conntrack, Flow};
+use hallway_kernel::nft::{Element, Family, Key, Nft, Transaction};
+use hallway_kernel::{KernelError, sysctl};
+use hallway_plan::decide::{self, Packet, Reason};
+use hallway_plan::mark;
+use hallway_plan::rules::Delta;
+use hallway_plan::rules::ir::Ruleset;
+use ipnet::IpNet;
+
+use super::{Door, ignore_missing};
+use crate::lower;
+
+/// Maps of published ports, emptied before links go away.
+const PUBLISHED: [&str; 6] = ["pub4", "pub6", "pubip4", "pubip6", "pubr4", "pubr6"];
+
+/// The comment that tells people whose tables these are.
+const COMMENT: &str = "made by hallway; changed and removed by it";
+
+impl Door<'_> {
+    fn nft(&mut self) -> Result<&mut Nft, KernelError> {
+        if self.nft.is_none() {
+            self.nft = Some(Nft::open()?);
+        }
+        self.nft.as_mut().ok_or_else(|| KernelError::new("open a netlink socket", "", rustix::io::Errno::NOENT))
+    }
+
+    /// Replacing the tables keeps the note of where forwarding was turned on.
+    pub(super) fn replace_rules(&mut self, rules: &Ruleset) -> Result<(), KernelError> {
+        let table = mark::table(self.project);
+        let nft = self.nft()?;
+        let mut transaction = lower::nft::replace(rules, COMMENT);
+        for set in ["forwarding4", "forwarding6"] {
+            let noted = nft.names(Family::Inet, &table, set).unwrap_or_default();
+            transaction.add_elements(Family::Inet, &table, set, &noted.iter().map(|n| name_element(n)).collect::<Vec<_>>());
+        }
+        nft.commit(&transaction)
+    }
+
+    pub(super) fn change_rules(&mut self, delta: &Delta) -> Result<(), KernelError> {
+        let Delta::Elements(changes) = delta else { return Ok(()) };
+        let table = mark::table(self.project);
+        self.nft()?.commit(&lower::nft::change(&table, changes))
+    }
+
+    pub(super) fn unpublish(&mut self) -> Result<(), KernelError> {
+        let table = mark::table(self.project);
+        let mut transaction = Transaction::new();
+        for map in PUBLISHED {
+            transaction.flush_set(Family::Inet, &table, map);
+        }
+        match self.nft()?.commit(&transaction) {
+            Err(e) if e.is_not_found() => Ok(()), // only the bridge table is left
+            other => other,
+        }
+    }
+
+    pub(super) fn remove_rules(&mut self) -> Result<(), KernelError> {
+        let name = mark::table(self.project);
+        let nft = self.nft()?;
+        let mut transaction = Transaction::new();
+        for table in nft.tables()?.iter().filter(|t| t.name == name) {
+            let family = [Family::Inet, Family::Bridge].into_iter().find(|f| *f as u8 == table.family);
+            if let Some(family) = family {
+                transaction.delete_table(family, &name);
+            }
+        }
+        nft.commit(&transaction)
+    }
+
+    /// Our bridges forward; the uplinks too, when something of ours may go out. What is turned on
+    /// at an uplink is noted in the project's table first, so that it can be turned off again even
+    /// when no record is left.
+    pub(super) fn enable_forwarding(&mut self, links: &[String], versions: &[u8]) -> Result<(), KernelError> {
+        let (v4, v6) = (versions.contains(&4), versions.contains(&6));
+        for link in links {
+            forward_on(link, v4, v6)?;
+        }
+        if v6 && !links.is_empty() && sysctl::read(&forwarding_key("lo", 6)).is_err() {
+            self.uplink_forwards("all", 6)?;
+        }
+        let way_out = self.wanted.is_some_and(|w| w.inner_networks().any(|n| !n.internal));
+        if !way_out {
+            return Ok(());
+        }
+        let routes = self.rtnl.routes()?;
+        let all_links = self.rtnl.links()?;
+        for (version, wanted) in [(4, v4), (6, v6)] {
+            if !wanted {
+                continue;
+            }
+            for route in routes.iter().filter(|r| r.to.prefix_len() == 0 && !r.unreachable) {
+                let same = matches!(route.to, IpNet::V4(_)) == (version == 4);
+                let link = route.interface.and_then(|i| all_links.iter().find(|l| l.index == i));
+                if let (true, Some(link)) = (same, link) {
+                    self.uplink_forwards(&link.name, version)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn uplink_forwards(&mut self, link: &str, version: u8) -> Result<(), KernelError> {
+        let key = forwarding_key(link, version);
+        let noted_elsewhere = self.noted_by_others(link, version)?;
+        match sysctl::read(&key) {
+            Ok(value) if value == "0" || noted_elsewhere => {
+                let mut transaction = Transaction::new();
+                let set = forwarding_set(version);
+                transaction.add_elements(Family::Inet, &mark::table(self.project), set, &[name_element(link)]);
+                self.nft()?.commit(&transaction)?;
+                sysctl::write(&key, "1")
+            }
+            Ok(_) => Ok(()), // somebody else wants it on, and keeps it
+            Err(e) => ignore_missing(Err(e)),
+        }
+    }
+
+    fn noted_by_others(&mut self, link: &str, version: u8) -> Result<bool, KernelError> {
+        let own = mark::table(self.project);
+        let nft = self.nft()?;
+        for table in nft.tables()? {
+            let other = table.family == Family::Inet as u8
+                && table.name != own
+                && mark::project_of_table(&table.name).is_some();
+            if other {
+                let names = nft.names(Family::Inet, &table.name, forwarding_set(version)).unwrap_or_default();
+                if names.iter().any(|n| n == link) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) fn restore_forwarding(&mut self) -> Result<(), KernelError> {
+        let table = mark::table(self.project);
+        for version in [4, 6] {
+            let noted = self.nft()?.names(Family::Inet, &table, forwarding_set(version)).unwrap_or_default();
+            for link in noted {
+                let key = forwarding_key(&link, version);
+                if !self.noted_by_others(&link, version)? && sysctl::read(&key).is_ok_and(|v| v == "1") {
+                    ignore_missing(sysctl::write(&key, "0"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget_flows(
+        &mut self,
+        prefixes: &[IpNet],
+        ports: &[(u8, u16, u16)],
+        denied: bool,
+    ) -> Result<(), KernelError> {
+        let mut conntrack = Conntrack::open()?;
+        let host: Vec<IpNet> = self.rtnl.addresses()?.iter().map(|a| a.net).collect();
+        let is_host = |address| host.iter().any(|n| n.addr() == address);
+        for flow in conntrack.flows()? {
+            let ends = [flow.original.from, flow.original.to, flow.reply.from, flow.reply.to];
+            let of_prefix = prefixes.iter().any(|p| ends.iter().any(|a| p.contains(a)));
+            let of_port = is_host(flow.original.to)
+                && ports.iter().any(|(protocol, first, last)| {
+                    flow.original.protocol == *protocol && (*first..=*last).contains(&flow.original.port)
+                });
+            let is_denied = denied && !is_host(flow.original.from) && self.is_denied(&flow);
+            if of_prefix || of_port || is_denied {
+                conntrack.delete(&flow)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_denied(&self, flow: &Flow) -> bool {
+        let packet = Packet {
+            from: flow.original.from,
+            to: flow.reply.from,
+            protocol: flow.original.protocol,
+            port: flow.reply.source_port,
+            published: flow.original.to != flow.reply.from,
+        };
+        self.wanted.is_some_and(|settled| {
+            let decision = decide::forwarded(settled, &packet);
+            !decision.allowed && decision.reason != Reason::NotOurs
+        })
+    }
+}
+
+fn name_element(name: &str) -> Element {
+    let mut key = Key::default();
+    key.ifname(name);
+    Element { key: key.0, ..Element::default() }
+}
+
+fn forwarding_set(version: u8) -> &'static str {
+    if version == 4 { "forwarding4" } else { "forwarding6" }
+}
+
+/// IPv6 forwards by interface since Linux 6.17 (force_forwarding); before, only everywhere or
+/// nowhere, which is noted as `all`.
+fn forwarding_key(link: &str, version: u8) -> String {
+    match (version, link) {
+        (4, _) => format!("net/ipv4/conf/{link}/forwarding"),
+        (_, "all") => "net/ipv6/conf/all/forwarding".into(),
+        _ => format!("net/ipv6/conf/{link}/force_forwarding"),
+    }
+}
+
+/// Lets one of our own links forward what comes in by it.
+pub(super) fn forward_on(link: &str, v4: bool, v6: bool) -> Result<(), KernelError> {
+    if v4 {
+        sysctl::write(&forwarding_key(link, 4), "1")?;
+    }
+    if v6 {
+        ignore_missing(sysctl::write(&forwarding_key(link, 6), "1"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! What is done inside nodes.
+
+use std::os::fd::AsFd;
+
+use hallway_kernel::link::{self, LinkChange, VethEnd};
+use hallway_kernel::netns::{self, Netns};
+use hallway_kernel::route::{self, RouteSpec};
+use hallway_kernel::{Batch, KernelError, Request, Rtnl, addr, qdisc, sysctl};
+use hallway_plan::settled::{Interface, Route};
+use hallway_plan::step::{CableEnd, Port};
+use ipnet::IpNet;
+
+use super::{ignore_missing, netns_path};
+
+/// RTPROT_STATIC.
+const STATIC: u8 = 4;
+
+/// Runs something inside a named namespace.
+pub(super) fn run<T>(
+    netns: &str,
+    what: impl FnOnce() -> Result<T, KernelError>,
+) -> Result<T, KernelError> {
+    let namespace = Netns::open(&netns_path(netns))?;
+    let _inside = netns::enter(&namespace)?;
+    what()
+}
+
+/// A new namespace takes the first namespace's IPv4 settings as its own; a node must not forward
+/// because the host does.
+pub(super) fn set_forwarding(on: bool, ipv6: bool) -> Result<(), KernelError> {
+    const V4: &str = "net/ipv4/ip_forward";
+    let value = if on { "1" } else { "0" };
+    if sysctl::read(V4)? != value {
+        sysctl::write(V4, value)?;
+    }
+    if on && ipv6 {
+        ignore_missing(sysctl::write("net/ipv6/conf/all/forwarding", value))?;
+    }
+    Ok(())
+}
+
+/// No IPv6 on interfaces to come; a kernel without IPv6 needs no telling.
+pub(super) fn disable_ipv6() -> Result<(), KernelError> {
+    ignore_missing(sysctl::write("net/ipv6/conf/default/disable_ipv6", "1"))
+}
+
+/// The request that makes a port's veth pair, each end in place.
+pub(super) fn veth_to(port: &Port, master: Option<u32>, namespace: &Netns) -> Request {
+    link::create_veth(
+        &VethEnd {
+            name: &port.link,
+            netns: None,
+            mac: None,
+            mtu: port.interface.mtu,
+            group: port.group,
+            index: 0,
+        },
+        master,
+        &VethEnd {
+            name: &port.interface.name,
+            netns: Some(namespace.as_fd()),
+            mac: Some(port.interface.mac),
+            mtu: port.interface.mtu,
+            group: 0,
+            index: 0,
+        },
+    )
+}
+
+pub(super) fn route_spec(route: &Route, interface: Option<u32>) -> RouteSpec {
+    RouteSpec { to: route.to, via: route.via, interface, unreachable: false, metric: None, protocol: STATIC }
+}
+
+/// Brings an interface up with its addresses and routes.
+pub(super) fn configure(
+    namespace: &Netns,
+    interface: &Interface,
+    routes: &[Route],
+) -> Result<(), KernelError> {
+    let _inside = netns::enter(namespace)?;
+    let index = link::index_of(&interface.name)?;
+    let ipv6 = interface.addresses.iter().any(|a| matches!(a, IpNet::V6(_)));
+    let mut batch = Batch::new();
+    batch.push(link::change_link(
+        &interface.name,
+        &LinkChange {
+            up: Some(true),
+            no_link_local: ipv6 && interface.mtu.is_none_or(|m| m >= 1280),
+            ..LinkChange::default()
+        },
+    ));
+    for address in &interface.addresses {
+        batch.push(addr::add_address(index, *address));
+    }
+    if let Some(bandwidth) = interface.bandwidth {
+        batch.push(qdisc::limit(index, bandwidth));
+    }
+    for route in routes {
+        batch.push(route::replace_route(&route_spec(route, Some(index))));
+    }
+    Rtnl::open()?.submit_all(&batch)
+}
+
+/// A veth pair between two nodes, made in place at both ends.
+pub(super) fn create_cable(a: &CableEnd, b: &CableEnd) -> Result<(), KernelError> {
+    let (first, second) = (Netns::open(&netns_path(&a.netns))?, Netns::open(&netns_path(&b.netns))?);
+    {
+        // Made from within one of the two, so that no end is ever seen on the host.
+        let _inside = netns::enter(&first)?;
+        Rtnl::open()?.run(link::create_veth(
+            &VethEnd {
+                name: &a.interface.name,
+                netns: None,
+                mac: Some(a.interface.mac),
+                mtu: a.interface.mtu,
+                group: 0,
+                index: 0,
+            },
+            None,
+            &VethEnd {
+                name: &b.interface.name,
+                netns: Some(second.as_fd()),
+                mac: Some(b.interface.mac),
+                mtu: b.interface.mtu,
+                group: 0,
+                index: 0,
+            },
+        ))?;
+    }
+    // The far end must be up before routes through the near one can be used.
+    configure(&first, &a.interface, &[])?;
+    configure(&second, &b.interface, &b.routes)?;
+    let _inside = netns::enter(&first)?;
+    let index = link::index_of(&a.interface.name)?;
+    let mut batch = Batch::new();
+    for route in &a.routes {
+        batch.push(route::replace_route(&route_spec(route, Some(index))));
+    }
+    Rtnl::open()?.submit_all(&batch)
+}

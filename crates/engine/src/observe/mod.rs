@@ -1,0 +1,108 @@
+//! Reading what is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hallway_kernel::netns::{self, Mounted, Netns};
+use hallway_kernel::nft::{Family, Nft};
+use hallway_kernel::{KernelError, Rtnl};
+use hallway_plan::mark::{self, Role};
+use hallway_plan::observed::{
+    NamespaceState, Observed, SeenAddress, SeenLink, SeenNamespace, SeenRoute, SeenTable,
+};
+use hallway_spec::Name;
+
+use crate::Record;
+
+/// Where named namespaces are.
+pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
+
+/// Reads the calling thread's namespace. Namespaces that the record knows by inode are not
+/// entered; others are asked whose they are.
+pub(crate) fn observe(project: &Name, record: Option<&Record>) -> Result<Observed, KernelError> {
+    let mut rtnl = Rtnl::open()?;
+    let links = rtnl
+        .links()?
+        .into_iter()
+        .map(|l| SeenLink { index: l.index, name: l.name, alias: l.alias, group: l.group, master: l.master, up: l.up })
+        .collect();
+    let routes = rtnl
+        .routes()?
+        .into_iter()
+        .map(|r| SeenRoute {
+            to: r.to,
+            interface: r.interface,
+            protocol: r.protocol,
+            unreachable: r.unreachable,
+            table: r.table,
+            via: r.via,
+        })
+        .collect();
+    let addresses =
+        rtnl.addresses()?.into_iter().map(|a| SeenAddress { interface: a.index, net: a.net }).collect();
+    Ok(Observed { links, routes, addresses, tables: tables()?, namespaces: namespaces(project, record)? })
+}
+
+fn namespaces(project: &Name, record: Option<&Record>) -> Result<Vec<SeenNamespace>, KernelError> {
+    let mut known: BTreeMap<&str, (u64, Option<&Name>)> = BTreeMap::new();
+    if let Some(record) = record {
+        let nodes: BTreeMap<&str, &Name> =
+            record.applied.iter().flat_map(|s| &s.nodes).map(|n| (n.netns.as_str(), &n.name)).collect();
+        for (name, inode) in &record.inodes {
+            known.insert(name, (*inode, nodes.get(name.as_str()).copied()));
+        }
+    }
+    let mut out = Vec::new();
+    let Ok(entries) = std::fs::read_dir(NETNS_DIRECTORY) else { return Ok(out) };
+    for entry in entries.flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let path = entry.path();
+        let (state, owner) = match netns::look(&path)? {
+            Mounted::Netns(inode) => {
+                let owner = match known.get(name.as_str()) {
+                    Some((recorded, Some(node))) if *recorded == inode => {
+                        Some((project.clone(), (*node).clone()))
+                    }
+                    _ => owner(&path),
+                };
+                (NamespaceState::Mounted(inode), owner)
+            }
+            Mounted::PlainFile => (NamespaceState::PlainFile, None),
+            Mounted::Other | Mounted::Absent => continue,
+        };
+        out.push(SeenNamespace { name, state, owner });
+    }
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(out)
+}
+
+/// Whose namespace it is: the alias of its loopback says.
+fn owner(path: &Path) -> Option<(Name, Name)> {
+    let namespace = Netns::open(path).ok()?;
+    let _inside = netns::enter(&namespace).ok()?;
+    let links = Rtnl::open().ok()?.links().ok()?;
+    let lo = links.iter().find(|l| l.name == "lo")?;
+    match mark::parse_alias(lo.alias.as_deref()?)? {
+        (project, Role::Node(node)) => Some((project, node)),
+        _ => None,
+    }
+}
+
+fn tables() -> Result<Vec<SeenTable>, KernelError> {
+    let mut nft = Nft::open()?;
+    let mut out = Vec::new();
+    for table in nft.tables()? {
+        let Some(project) = mark::project_of_table(&table.name) else { continue };
+        let bridge_family = table.family == Family::Bridge as u8;
+        let mut names = |set: &str| {
+            if bridge_family {
+                Vec::new()
+            } else {
+                nft.names(Family::Inet, &table.name, set).unwrap_or_default()
+            }
+        };
+        let (forwarding4, forwarding6) = (names("forwarding4"), names("forwarding6"));
+        out.push(SeenTable { project, bridge_family, fingerprint: table.comment, forwarding4, forwarding6 });
+    }
+    Ok(out)
+}

@@ -1,0 +1,200 @@
+//! The holder: the process whose namespaces are the sandbox.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use hallway_kernel::link::{self, LinkChange};
+use hallway_kernel::sys::{self, Kind};
+use hallway_kernel::{KernelError, Rtnl, mount};
+
+use super::refusal;
+use crate::Failure;
+use crate::observe::NETNS_DIRECTORY;
+
+/// A holder that has been started and waits for its release.
+pub(super) struct Held {
+    pub(super) pid: i32,
+    pub(super) user_namespace: bool,
+    input: ChildStdin,
+}
+
+impl Held {
+    /// From here on the holder lives without us; before, it ends when we do.
+    pub(super) fn release(mut self) {
+        self.input.write_all(b"go\n").ok();
+    }
+}
+
+/// Starts a holder and gives it its user id maps.
+pub(super) fn start() -> Result<Held, Failure> {
+    let spawn_failed = |e: std::io::Error| Failure::new("sandbox", format!("the sandbox's holder cannot be started: {e}"));
+    let mut child = Command::new("/proc/self/exe")
+        .arg("__hold")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(spawn_failed)?;
+    let outcome = handshake(&mut child);
+    if outcome.is_err() {
+        child.kill().ok();
+        child.wait().ok();
+    }
+    outcome
+}
+
+fn handshake(child: &mut Child) -> Result<Held, Failure> {
+    let broken = || Failure::new("sandbox", "the sandbox's holder ended before it was ready");
+    let mut input = child.stdin.take().ok_or_else(broken)?;
+    let mut output = BufReader::new(child.stdout.take().ok_or_else(broken)?);
+    let pid = child.id() as i32;
+    let mut user_namespace = true;
+    match line(&mut output).ok_or_else(broken)?.as_str() {
+        "user" => map_ids(pid).map_err(|e| {
+            Failure::new("sandbox", format!("the sandbox's user ids cannot be mapped: {e}"))
+                .help("run as root, or allow it: see hallway doctor")
+        })?,
+        "no-user" => user_namespace = false,
+        other => {
+            let errno = other.strip_prefix("refused ").and_then(|e| e.parse().ok()).unwrap_or(1);
+            return Err(refusal::explain(errno));
+        }
+    }
+    input.write_all(b"mapped\n").map_err(|_gone| broken())?;
+    match line(&mut output).ok_or_else(broken)?.as_str() {
+        "ready" => Ok(Held { pid, user_namespace, input }),
+        other => Err(Failure::new("sandbox", format!("the sandbox cannot be set up: {other}"))),
+    }
+}
+
+fn line(from: &mut impl BufRead) -> Option<String> {
+    let mut text = String::new();
+    from.read_line(&mut text).ok().filter(|n| *n > 0)?;
+    Some(text.trim_end().to_owned())
+}
+
+/// Root gives the sandbox every id it has itself; anybody else is root inside, and nobody else is
+/// there (user_namespaces(7)).
+fn map_ids(pid: i32) -> std::io::Result<()> {
+    let write = |file: &str, text: &str| {
+        File::options().write(true).open(format!("/proc/{pid}/{file}")).and_then(|mut f| f.write_all(text.as_bytes()))
+    };
+    if rustix::process::geteuid().is_root() {
+        let all = |file: &str| -> std::io::Result<String> {
+            let text = std::fs::read_to_string(format!("/proc/self/{file}"))?;
+            let mut out = String::new();
+            for range in text.lines() {
+                let fields: Vec<&str> = range.split_ascii_whitespace().collect();
+                if let [inside, _, count] = fields.as_slice() {
+                    out.push_str(&format!("{inside} {inside} {count}\n"));
+                }
+            }
+            Ok(out)
+        };
+        let (users, groups) = (all("uid_map")?, all("gid_map")?);
+        if write("gid_map", &groups).is_err() {
+            write("setgroups", "deny")?;
+            write("gid_map", &groups)?;
+        }
+        return write("uid_map", &users);
+    }
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    write("setgroups", "deny")?;
+    write("gid_map", &format!("0 {group} 1"))?;
+    write("uid_map", &format!("0 {user} 1"))
+}
+
+/// What the holder does: makes the namespaces, says so, and sleeps until it is ended.
+///
+/// # Errors
+/// When the other side of the handshake is gone, or the sandbox cannot be set up.
+pub fn hold() -> Result<(), Failure> {
+    rustix::process::setsid().ok();
+    let mut say = std::io::stdout();
+    let mut tell = move |text: &str| say.write_all(format!("{text}\n").as_bytes()).and_then(|()| say.flush());
+    let gone = |_| Failure::new("sandbox", "the starter is gone");
+    match sys::unshare(&[Kind::User]) {
+        Ok(()) => tell("user").map_err(gone)?,
+        Err(_) if rustix::process::geteuid().is_root() => tell("no-user").map_err(gone)?,
+        Err(e) => {
+            tell(&format!("refused {}", e.errno)).map_err(gone)?;
+            return Ok(());
+        }
+    }
+    let mut input = BufReader::new(std::io::stdin());
+    if line(&mut input).as_deref() != Some("mapped") {
+        return Ok(());
+    }
+    if let Err(e) = set_up() {
+        tell(&e.to_string()).map_err(gone)?;
+        return Ok(());
+    }
+    tell("ready").map_err(gone)?;
+    if line(&mut input).as_deref() != Some("go") {
+        return Ok(()); // the starter ended before it had written down that we exist
+    }
+    silence();
+    // Ended by a signal; with stdin at /dev/null there is nothing else to wait for.
+    loop {
+        std::thread::park();
+    }
+}
+
+/// The terminal and pipes of whoever started us are not ours to keep.
+fn silence() {
+    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+        rustix::stdio::dup2_stdin(&null).ok();
+        rustix::stdio::dup2_stdout(&null).ok();
+        rustix::stdio::dup2_stderr(&null).ok();
+    }
+    std::env::set_current_dir("/").ok();
+}
+
+fn set_up() -> Result<(), KernelError> {
+    sys::unshare(&[Kind::Mount, Kind::Net])?;
+    mount::private(Path::new("/"), false)?;
+    own_run()?;
+    // Not allowed in every container; without it /sys/class/net shows the real host's links.
+    mount::sysfs(Path::new("/sys")).ok();
+    Rtnl::open()?.run(link::change_link("lo", &LinkChange { up: Some(true), ..LinkChange::default() }))
+}
+
+/// A /run of the sandbox's own, in which everything of the old one is still there but the named
+/// namespaces.
+fn own_run() -> Result<(), KernelError> {
+    let run = Path::new("/run");
+    let old = File::open(run).map_err(|e| KernelError::io("open", "/run", &e))?;
+    let entries: Vec<_> = std::fs::read_dir(run)
+        .map_err(|e| KernelError::io("list", "/run", &e))?
+        .flatten()
+        .filter(|e| e.path() != Path::new(NETNS_DIRECTORY))
+        .collect();
+    mount::tmpfs(run)?;
+    for entry in entries {
+        let Ok(kind) = entry.file_type() else { continue };
+        let old_path = format!("/proc/self/fd/{}", old.as_raw_fd());
+        let old_path = Path::new(&old_path).join(entry.file_name());
+        let path = entry.path();
+        if kind.is_symlink() {
+            if let Ok(target) = std::fs::read_link(&old_path) {
+                std::os::unix::fs::symlink(target, &path).ok();
+            }
+            continue;
+        }
+        let made = if kind.is_dir() {
+            std::fs::create_dir(&path)
+        } else {
+            File::create(&path).map(|_| ())
+        };
+        // What cannot be bound (a socket of another user) is simply not there.
+        if made.is_ok() && mount::bind(&old_path, &path).is_err() {
+            if kind.is_dir() { std::fs::remove_dir(&path).ok() } else { std::fs::remove_file(&path).ok() };
+        }
+    }
+    std::fs::create_dir(NETNS_DIRECTORY).map_err(|e| KernelError::io("make", NETNS_DIRECTORY, &e))?;
+    hallway_kernel::netns::ensure_directory(Path::new(NETNS_DIRECTORY)).map(|_| ())
+}

@@ -1,0 +1,219 @@
+//! A pretend host: a user, mount and network namespace of the caller's own, kept by a small
+//! holder process, in which everything works without root and nothing touches the real host.
+
+mod holder;
+mod pasta;
+mod refusal;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hallway_kernel::sys::{self, Kind};
+use rustix::process::{Pid, Signal};
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, Lock, record};
+
+pub use holder::hold;
+pub(crate) use pasta::program as pasta_program;
+pub(crate) use refusal::forbidden;
+
+/// A running sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// Its name.
+    #[serde(skip)]
+    pub name: String,
+    /// Its holder's process.
+    pub pid: i32,
+    /// The holder's start time, in clock ticks since boot: a reused pid is not taken for it.
+    started: u64,
+    /// Seconds since 1970.
+    pub created: u64,
+    /// Made by `up`, and so removed with the last project.
+    pub implicit: bool,
+    /// Whether it has a user namespace of its own.
+    pub user_namespace: bool,
+    /// How it reaches the internet, or why it does not.
+    pub internet: Internet,
+    #[serde(skip)]
+    directory: PathBuf,
+}
+
+/// How a sandbox reaches the internet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Internet {
+    /// Through this pasta process.
+    Pasta(i32),
+    /// Not, and why.
+    None(String),
+}
+
+fn root(state: &Path) -> PathBuf {
+    state.join("sandboxes")
+}
+
+/// The directory of a sandbox's state, which is also its projects' scope.
+#[must_use]
+pub fn directory(state: &Path, name: &str) -> PathBuf {
+    root(state).join(name)
+}
+
+/// The running sandbox of that name, if there is one.
+#[must_use]
+pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
+    let directory = directory(state, name);
+    let text = std::fs::read(directory.join("sandbox.json")).ok()?;
+    let mut sandbox: Sandbox = serde_json::from_slice(&text).ok()?;
+    sandbox.name = name.to_owned();
+    sandbox.directory = directory;
+    (start_time(sandbox.pid) == Some(sandbox.started)).then_some(sandbox)
+}
+
+/// Every running sandbox.
+#[must_use]
+pub fn list(state: &Path) -> Vec<Sandbox> {
+    let mut out: Vec<Sandbox> = std::fs::read_dir(root(state))
+        .into_iter()
+        .flatten()
+        .filter_map(|e| find(state, e.ok()?.file_name().to_str()?))
+        .collect();
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    out
+}
+
+/// The sandbox of that name, started if it does not run.
+///
+/// # Errors
+/// When the machine does not allow one, with what to do about it.
+pub fn ensure(state: &Path, name: &str, implicit: bool) -> Result<Sandbox, Failure> {
+    let directory = directory(state, name);
+    record::make_directory(&directory)?;
+    let lock_directory = directory.join("holder");
+    record::make_directory(&lock_directory)?;
+    let _lock = Lock::take(&lock_directory, || {})?;
+    if let Some(sandbox) = find(state, name) {
+        return Ok(sandbox);
+    }
+    // What was built in a sandbox that is gone is gone with it.
+    std::fs::remove_dir_all(directory.join("projects")).ok();
+    std::fs::remove_file(directory.join("netns-directory")).ok();
+    let held = holder::start()?;
+    let internet = pasta::start(held.pid, &directory);
+    let sandbox = Sandbox {
+        name: name.to_owned(),
+        pid: held.pid,
+        started: start_time(held.pid).unwrap_or(0),
+        created: std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        implicit,
+        user_namespace: held.user_namespace,
+        internet,
+        directory: directory.clone(),
+    };
+    let text = serde_json::to_vec(&sandbox).map_err(|e| Failure::new("bug", e.to_string()))?;
+    record::write_whole(&directory.join("sandbox.json"), &text)?;
+    held.release();
+    Ok(sandbox)
+}
+
+/// A process's start time (proc(5), /proc/PID/stat field 22).
+fn start_time(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name, in parentheses, may hold anything.
+    let rest = stat.rsplit_once(')')?.1;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?;
+    (state != "Z").then_some(())?;
+    fields.nth(18)?.parse().ok()
+}
+
+impl Sandbox {
+    /// The scope of its projects.
+    #[must_use]
+    pub fn scope(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Moves this process into the sandbox. It must have one thread.
+    ///
+    /// # Errors
+    /// When the sandbox is gone, or belongs to another user.
+    pub fn enter(&self) -> Result<(), Failure> {
+        let failed = |e| {
+            Failure::kernel("sandbox", format!("the sandbox {} cannot be entered", self.name), e)
+                .help("a sandbox belongs to the user who made it; hallway sandbox ls lists yours")
+        };
+        let open = |kind: &str| -> Result<OwnedFd, Failure> {
+            let path = format!("/proc/{}/ns/{kind}", self.pid);
+            std::fs::File::open(&path)
+                .map(Into::into)
+                .map_err(|e| failed(hallway_kernel::KernelError::io("open", path, &e)))
+        };
+        let here = std::env::current_dir().ok();
+        let (user, mount, net) = (open("user")?, open("mnt")?, open("net")?);
+        if self.user_namespace {
+            sys::setns(user.as_fd(), Kind::User).map_err(failed)?;
+        }
+        sys::setns(mount.as_fd(), Kind::Mount).map_err(failed)?;
+        sys::setns(net.as_fd(), Kind::Net).map_err(failed)?;
+        if let Some(here) = here {
+            std::env::set_current_dir(here).ok();
+        }
+        Ok(())
+    }
+
+    /// Ends it with everything in it.
+    ///
+    /// # Errors
+    /// When a process in it cannot be ended.
+    pub fn remove(&self) -> Result<(), Failure> {
+        if let Internet::Pasta(pid) = self.internet {
+            pasta::stop(pid, self.pid);
+        }
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            let members = self.members();
+            if members.is_empty() {
+                break;
+            }
+            let late = Instant::now() > deadline;
+            let signal = if late { Signal::KILL } else { Signal::TERM };
+            for pid in members {
+                if let Some(pid) = Pid::from_raw(pid) {
+                    rustix::process::kill_process(pid, signal).ok();
+                }
+            }
+            if Instant::now() > deadline + Duration::from_secs(3) {
+                return Err(Failure::new("sandbox", format!("processes of the sandbox {} do not end", self.name)));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::fs::remove_dir_all(&self.directory)
+            .map_err(|e| Failure::file("remove", &self.directory, &e))?;
+        if let Some(root) = self.directory.parent() {
+            std::fs::remove_dir(root).ok();
+        }
+        Ok(())
+    }
+
+    /// Every process in the sandbox: those in the holder's mount namespace or in a child of its user
+    /// namespace; the holder last.
+    fn members(&self) -> Vec<i32> {
+        let kind = if self.user_namespace { "user" } else { "net" };
+        let namespace = |pid: i32| std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
+        let Some(own) = namespace(self.pid) else { return Vec::new() };
+        let mut out: Vec<i32> = std::fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok())
+            .filter(|pid| *pid != self.pid && namespace(*pid).as_ref() == Some(&own))
+            .filter(|pid| start_time(*pid).is_some())
+            .collect();
+        if out.is_empty() && start_time(self.pid) == Some(self.started) {
+            out.push(self.pid);
+        }
+        out
+    }
+}

@@ -1,0 +1,371 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use hallway_spec::Name;
+use ipnet::IpNet;
+
+/// Container networks for Linux, from one file.
+///
+/// Without --host everything is built in a sandbox: a pretend host of your own that needs no root
+/// and touches nothing of the machine.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "hallway", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Common {
+    /// The project; by default the one of the file in this directory, else `default`
+    #[arg(short, long, global = true, env = "HALLWAY_PROJECT", value_name = "NAME")]
+    pub(crate) project: Option<Name>,
+    /// Build on this machine itself instead of in a sandbox; needs root
+    #[arg(long, global = true, env = "HALLWAY_HOST", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(crate) host: bool,
+    /// Which sandbox
+    #[arg(long, global = true, env = "HALLWAY_SANDBOX", default_value = "default", value_name = "NAME")]
+    pub(crate) sandbox: Name,
+    /// Where hallway keeps what it must remember
+    #[arg(long, global = true, env = "HALLWAY_STATE_DIR", value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, env = "HALLWAY_QUIET", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(crate) quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Which file.
+#[derive(Debug, Clone, ClapArgs, Default)]
+pub(crate) struct FileArg {
+    /// The project's file; by default the one hallway.yaml or *.hallway.yaml of this directory
+    #[arg(value_name = "FILE")]
+    pub(crate) positional: Option<PathBuf>,
+    /// The same
+    #[arg(short, long = "file", env = "HALLWAY_FILE", value_name = "FILE", conflicts_with = "positional")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl FileArg {
+    pub(crate) fn path(&self) -> Option<&PathBuf> {
+        self.positional.as_ref().or(self.file.as_ref())
+    }
+}
+
+/// How lists are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct FormatArg {
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Verb {
+    /// Build what the file says, or change what is there to it
+    #[command(visible_alias = "apply")]
+    Up {
+        #[command(flatten)]
+        file: FileArg,
+        /// How many seconds programs may take to become ready
+        #[arg(long, default_value_t = 60, env = "HALLWAY_WAIT_TIMEOUT", value_name = "SECONDS")]
+        wait_timeout: u64,
+    },
+    /// Remove a project with everything it made
+    Down {
+        #[command(flatten)]
+        file: FileArg,
+    },
+    /// Show what `up` would do
+    Plan {
+        #[command(flatten)]
+        file: FileArg,
+        #[command(flatten)]
+        format: FormatArg,
+        /// Exit with 2 when there are changes
+        #[arg(long)]
+        detailed_exitcode: bool,
+    },
+    /// Check a file without touching anything
+    Validate {
+        #[command(flatten)]
+        file: FileArg,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Show a project: what runs, with addresses and ports
+    Status {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// List projects and their nodes
+    #[command(visible_alias = "ps")]
+    Ls {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Show everything about one node or network, as JSON
+    Inspect {
+        /// A node or network
+        name: Name,
+    },
+    /// Run a program inside a node
+    Exec {
+        /// The node
+        node: Name,
+        /// The program with its arguments
+        #[arg(last = true, required = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+    /// Open a shell inside a node
+    Shell {
+        /// The node
+        node: Name,
+    },
+    /// Print what nodes' programs wrote
+    Logs {
+        /// Only this node's
+        node: Option<Name>,
+        /// Go on printing what comes
+        #[arg(short, long)]
+        follow: bool,
+        /// Only the last so many lines of each
+        #[arg(short = 'n', long, value_name = "LINES")]
+        tail: Option<usize>,
+    },
+    /// Start a node's program anew, or all of them
+    Restart {
+        /// Only this node's
+        node: Option<Name>,
+    },
+    /// Print the project as a file that `up` takes
+    Export,
+    /// Print the JSON Schema of the file, for editors
+    Schema,
+    /// Tell what this machine can do and what is missing
+    Doctor {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Remove what projects left behind that are not on record
+    Gc {
+        /// Remove it; without this it is only listed
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Sandboxes
+    Sandbox {
+        #[command(subcommand)]
+        verb: SandboxVerb,
+    },
+    /// Nodes, one at a time
+    Node {
+        #[command(subcommand)]
+        verb: NodeVerb,
+    },
+    /// Networks, one at a time
+    Network {
+        #[command(subcommand)]
+        verb: NetworkVerb,
+    },
+    /// Cables, one at a time
+    Link {
+        #[command(subcommand)]
+        verb: LinkVerb,
+    },
+    /// Put a node on a network
+    Connect {
+        /// The node
+        node: Name,
+        /// The network
+        network: Name,
+        /// A fixed address; twice for both families
+        #[arg(long)]
+        address: Vec<IpAddr>,
+    },
+    /// Take a node off a network
+    Disconnect {
+        /// The node
+        node: Name,
+        /// The network
+        network: Name,
+    },
+    /// Publish a port of a node on the host
+    Publish {
+        /// The node
+        node: Name,
+        /// [ip:]host[-range]:node[-range][/tcp|udp]
+        port: String,
+    },
+    /// Withdraw a published port
+    Unpublish {
+        /// The node
+        node: Name,
+        /// As it was published
+        port: String,
+    },
+    /// Let one reach another
+    Allow(PolicyArgs),
+    /// Keep one from reaching another
+    Deny(PolicyArgs),
+    /// Measure
+    Bench {
+        #[command(subcommand)]
+        verb: BenchVerb,
+    },
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct PolicyArgs {
+    /// A node, a network, host, outside, any or a prefix
+    pub(crate) from: String,
+    /// The same
+    pub(crate) to: String,
+    /// Only these, like 3306/tcp, 8000-8010/udp or icmp
+    #[arg(long, value_name = "PORT", value_delimiter = ',')]
+    pub(crate) port: Vec<String>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum SandboxVerb {
+    /// List sandboxes
+    Ls {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Open a shell in the sandbox, or run a program there
+    Shell {
+        /// The program with its arguments
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+    /// End a sandbox with everything in it
+    Rm {
+        /// Which
+        name: Option<Name>,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum NodeVerb {
+    /// A new node
+    Add {
+        /// Its name
+        name: Name,
+        /// A network, or NETWORK=ADDRESS; may be given more than once
+        #[arg(long, value_name = "NETWORK[=ADDRESS]")]
+        network: Vec<String>,
+        /// A port to publish; may be given more than once
+        #[arg(long, value_name = "PORT")]
+        publish: Vec<String>,
+        /// What runs inside
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+    /// Remove a node
+    Rm {
+        /// Its name
+        name: Name,
+    },
+    /// List nodes
+    Ls {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum NetworkVerb {
+    /// A new network
+    Add {
+        /// Its name
+        name: Name,
+        /// Its prefix; twice for IPv4 and IPv6; chosen when absent
+        #[arg(long)]
+        subnet: Vec<IpNet>,
+        /// The host's address in it
+        #[arg(long)]
+        gateway: Vec<IpAddr>,
+        /// No way out
+        #[arg(long)]
+        internal: bool,
+        /// Its nodes stand for the outside world
+        #[arg(long)]
+        outside: bool,
+        /// Routed instead of bridged
+        #[arg(long)]
+        routed: bool,
+        /// Bytes
+        #[arg(long)]
+        mtu: Option<u32>,
+    },
+    /// Remove a network
+    Rm {
+        /// Its name
+        name: Name,
+    },
+    /// List networks
+    Ls {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum LinkVerb {
+    /// A new cable between two nodes, which are made if they do not exist
+    Add {
+        /// NODE:ADDRESS/LENGTH, like left:10.0.9.1/24
+        a: String,
+        /// The other end
+        b: String,
+    },
+    /// Remove the cable between two nodes
+    Rm {
+        /// One node
+        a: Name,
+        /// The other
+        b: Name,
+    },
+    /// List cables
+    Ls {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BenchVerb {
+    /// Attach and detach nodes, beside a script of ip commands and the barest netlink loop
+    Attach {
+        /// How many nodes; several numbers with commas
+        #[arg(short, default_value = "10,100", value_delimiter = ',')]
+        n: Vec<usize>,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+}

@@ -1,0 +1,168 @@
+//! `up`: read the text → enter the scope → lock → plan → bind ports → apply → programs.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use hallway_engine::{Failure, Planned, Record};
+
+use super::workload;
+use crate::args::{Common, FileArg};
+use crate::diagnose::Trouble;
+use crate::keeper::{Client, Desired};
+use crate::scope::{Input, Scope, read};
+use crate::{render, ui};
+
+pub(crate) fn run(common: &Common, file: &FileArg, wait_timeout: u64) -> Result<ExitCode, Trouble> {
+    let started = Instant::now();
+    let mut input = read(common, file)?;
+    if input.path == "-" {
+        input.path.clear();
+    } else if let Ok(path) = std::path::absolute(&input.path) {
+        input.path = path.display().to_string();
+    }
+    let scope = Scope::enter(common, true)?;
+    let outcome = build(common, &scope, &input, Duration::from_secs(wait_timeout));
+    match outcome {
+        Ok(built) => {
+            let place = scope.words();
+            let name = &input.project.topology.name;
+            if built.changed {
+                ui::note(common, format!("{name} is up {place} ({})", ui::duration(started.elapsed())));
+                if !common.quiet {
+                    ui::out(&render::tree::project(&built.planned.settled, None));
+                }
+            } else {
+                ui::note(common, format!("{name} is up {place} already; nothing to change ({})", ui::duration(started.elapsed())));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(trouble) => {
+            scope.leave(common)?;
+            Err(trouble)
+        }
+    }
+}
+
+/// What `build` did.
+pub(crate) struct Built {
+    pub(crate) planned: Planned,
+    pub(crate) changed: bool,
+}
+
+/// Makes a project what its text says, all of it or nothing.
+pub(crate) fn build(common: &Common, scope: &Scope, input: &Input, limit: Duration) -> Result<Built, Trouble> {
+    let topology = &input.project.topology;
+    let waiting = || ui::note(common, "waiting for another hallway to finish…");
+    let lock = scope.engine.lock(waiting)?;
+    let conflict = |f: Failure| Trouble::Conflict(f, input.path.clone(), input.text.clone());
+    let planned = scope.engine.plan(topology).map_err(|f| if is_conflict(&f) { conflict(f) } else { f.into() })?;
+    let before = planned.record.clone();
+    let client = Client::connect(topology.name.as_ref());
+    let held = client.as_ref().map(Client::status).transpose()?.map(|(_, forwards)| forwards).unwrap_or_default();
+    let draft = Record::new(input.text.clone(), Some(input.path.clone()));
+    let wanted = workload::desired(scope, &planned.settled, &draft).forwards;
+    let fresh = workload::bind(scope.porter.as_ref(), &planned.settled, &wanted, &held).map_err(conflict)?;
+    let mut progress = ui::progress(common);
+    let path = (!input.path.is_empty()).then_some(input.path.as_str());
+    let record = scope.engine.apply(&planned, (&input.text, path), &mut progress)?;
+    let desired = workload::desired(scope, &planned.settled, &record);
+    let started = start(scope, &planned, &desired, fresh, limit);
+    match started {
+        Ok(changed) => {
+            drop(lock);
+            Ok(Built { changed: changed > 0 || !planned.plan.steps.is_empty(), planned })
+        }
+        Err(mut failure) => {
+            failure.also.extend(put_back(scope, &planned, before.as_ref()).err());
+            Err(failure.into())
+        }
+    }
+}
+
+fn is_conflict(failure: &Failure) -> bool {
+    failure.place.is_some()
+}
+
+/// Starts, stops and waits for programs.
+fn start(
+    scope: &Scope,
+    planned: &Planned,
+    desired: &Desired,
+    mut fresh: Vec<(crate::keeper::ForwardSpec, std::os::fd::OwnedFd)>,
+    limit: Duration,
+) -> Result<usize, Failure> {
+    let project = &planned.settled.project;
+    if desired == &Desired::default() {
+        if let Some(client) = Client::connect(project.as_ref()) {
+            client.stop()?;
+        }
+        return Ok(0);
+    }
+    let directory = scope.engine.directory(project);
+    std::fs::create_dir_all(directory.join("logs")).map_err(|e| Failure::file("make", &directory, &e))?;
+    let client = Client::start(project.as_ref(), &directory)?;
+    let mut changed = 0;
+    let (_, held) = client.status()?;
+    let moved = desired.forwards.iter().any(|d| !held.contains(d) && fresh.iter().all(|(f, _)| f != d));
+    if moved {
+        // Listeners whose target changed: closed first, then bound anew.
+        let kept = held.into_iter().filter(|h| desired.forwards.contains(h)).collect();
+        changed += client.sync(&Desired { services: desired.services.clone(), forwards: kept }, Vec::new())?;
+        let (_, held) = client.status()?;
+        let missing: Vec<_> = desired.forwards.iter().filter(|d| fresh.iter().all(|(f, _)| f != *d)).cloned().collect();
+        fresh.extend(rebind(scope, planned, &missing, &held)?);
+    }
+    changed += client.sync(desired, fresh)?;
+    client.wait_ready(limit).map_err(|not_ready| {
+        let node = &not_ready.node;
+        let log = desired.services.iter().find(|s| &s.node == node).map(|s| s.log.clone());
+        let tail = log.and_then(|l| std::fs::read_to_string(l).ok()).unwrap_or_default();
+        let lines: Vec<&str> = tail.lines().rev().take(10).collect();
+        let mut failure = Failure::new("not-ready", format!("node {node}: {}", not_ready.why));
+        if !lines.is_empty() {
+            let text: Vec<&str> = lines.into_iter().rev().collect();
+            failure.message = format!("{}\n  its last words:\n    {}", failure.message, text.join("\n    "));
+        }
+        failure.help("what was there before has been restored; correct the command and run up again")
+    })?;
+    Ok(changed)
+}
+
+/// The keeper closes listeners in a thread of its own; a moment later they can be bound.
+fn rebind(
+    scope: &Scope,
+    planned: &Planned,
+    missing: &[crate::keeper::ForwardSpec],
+    held: &[crate::keeper::ForwardSpec],
+) -> Result<Vec<(crate::keeper::ForwardSpec, std::os::fd::OwnedFd)>, Failure> {
+    let mut last = None;
+    for _ in 0..200 {
+        match workload::bind(scope.porter.as_ref(), &planned.settled, missing, held) {
+            Ok(bound) => return Ok(bound),
+            Err(failure) => last = Some(failure),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(last.unwrap_or_else(|| Failure::new("bug", "listeners could not be moved")))
+}
+
+/// After a program failed to start: what was there before, programs and all.
+fn put_back(scope: &Scope, planned: &Planned, before: Option<&Record>) -> Result<(), Failure> {
+    let project = &planned.settled.project;
+    let earlier = before.and_then(|r| Some((r, r.applied.as_ref()?)));
+    let Some((record, settled)) = earlier else {
+        super::down::take_down(&scope.engine, project)?;
+        return Ok(());
+    };
+    scope.engine.restore(project, record)?;
+    let restored = scope.engine.record(project).unwrap_or_else(|| record.clone());
+    let desired = workload::desired(scope, settled, &restored);
+    let Some(client) = Client::connect(project.as_ref()) else { return Ok(()) };
+    let (_, held) = client.status()?;
+    let kept: Vec<_> = held.into_iter().filter(|h| desired.forwards.contains(h)).collect();
+    client.sync(&Desired { services: desired.services.clone(), forwards: kept.clone() }, Vec::new())?;
+    let fresh = rebind(scope, planned, &desired.forwards, &kept)?;
+    client.sync(&desired, fresh)?;
+    Ok(())
+}
+

@@ -1,0 +1,142 @@
+//! Talking to a project's keeper.
+
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hallway_engine::Failure;
+
+use super::{Desired, ForwardSpec, Request, Response, ServiceStatus, State, socket_name, wire};
+
+const START_LIMIT: Duration = Duration::from_secs(5);
+
+/// A connection to a keeper.
+#[derive(Debug)]
+pub(crate) struct Client {
+    stream: UnixStream,
+}
+
+fn lost(error: std::io::Error) -> Failure {
+    Failure::new("keeper", format!("the project's keeper does not answer: {error}"))
+        .help("run hallway up again: it starts a new one")
+}
+
+impl Client {
+    /// The keeper of a project of this network namespace, if it runs.
+    pub(crate) fn connect(project: &str) -> Option<Self> {
+        let address = SocketAddr::from_abstract_name(socket_name(project)).ok()?;
+        let stream = UnixStream::connect_addr(&address).ok()?;
+        let peer = rustix::net::sockopt::socket_peercred(&stream).ok()?;
+        (peer.uid == rustix::process::geteuid()).then_some(Self { stream })
+    }
+
+    /// The keeper, started if it does not run.
+    pub(crate) fn start(project: &str, directory: &Path) -> Result<Self, Failure> {
+        if let Some(client) = Self::connect(project) {
+            return Ok(client);
+        }
+        let log = std::fs::File::create(directory.join("keeper.log"))
+            .map_err(|e| Failure::file("write", &directory.join("keeper.log"), &e))?;
+        let mut child = Command::new("/proc/self/exe")
+            .args(["__keeper", project])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|e| Failure::new("keeper", format!("the project's keeper cannot be started: {e}")))?;
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            if let Some(client) = Self::connect(project) {
+                return Ok(client);
+            }
+            if Instant::now() > deadline || matches!(child.try_wait(), Ok(Some(_))) {
+                child.kill().ok();
+                child.wait().ok();
+                return Err(Failure::new("keeper", "the project's keeper did not start"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn call(&self, request: &Request, fds: &[OwnedFd]) -> Result<Response, Failure> {
+        wire::send(&self.stream, request).map_err(lost)?;
+        wire::send_fds(&self.stream, fds).map_err(lost)?;
+        match wire::receive(&self.stream).map_err(lost)? {
+            Response::Failed { message } => Err(Failure::new("keeper", message)),
+            response => Ok(response),
+        }
+    }
+
+    /// Makes it do exactly this; how many things changed.
+    pub(crate) fn sync(&self, desired: &Desired, fresh: Vec<(ForwardSpec, OwnedFd)>) -> Result<usize, Failure> {
+        let (handed, fds): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
+        match self.call(&Request::Sync { desired: desired.clone(), handed }, &fds)? {
+            Response::Done { changed } => Ok(changed),
+            _ => Ok(0),
+        }
+    }
+
+    /// Its programs and listeners.
+    pub(crate) fn status(&self) -> Result<(Vec<ServiceStatus>, Vec<ForwardSpec>), Failure> {
+        match self.call(&Request::Status, &[])? {
+            Response::Status { services, forwards } => Ok((services, forwards)),
+            _ => Ok((Vec::new(), Vec::new())),
+        }
+    }
+
+    /// Stops a program and starts it anew.
+    pub(crate) fn restart(&self, node: &str) -> Result<(), Failure> {
+        self.call(&Request::Restart { node: node.to_owned() }, &[]).map(|_| ())
+    }
+
+    /// Waits until every program runs and all its `ready` ports listen.
+    pub(crate) fn wait_ready(&self, limit: Duration) -> Result<(), NotReady> {
+        let deadline = Instant::now() + limit;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let (services, _) = self.status().map_err(|f| NotReady { node: String::new(), why: f.message })?;
+            let ended = services.iter().find(|s| s.state == State::Exited && s.exit_code != Some(0));
+            if let Some(service) = ended {
+                let code = service.exit_code.unwrap_or(-1);
+                return Err(NotReady { node: service.node.clone(), why: ended_words(code) });
+            }
+            let busy = services.iter().find(|s| !matches!(s.state, State::Running | State::Exited));
+            let Some(busy) = busy else { return Ok(()) };
+            if Instant::now() > deadline {
+                let why = format!("not ready after {} s", limit.as_secs());
+                return Err(NotReady { node: busy.node.clone(), why });
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+    }
+
+    /// Stops everything; returns when the keeper is gone.
+    pub(crate) fn stop(self) -> Result<(), Failure> {
+        self.call(&Request::Stop, &[])?;
+        // The other end is closed when the keeper has ended.
+        let mut rest = [0];
+        std::io::Read::read(&mut &self.stream, &mut rest).ok();
+        Ok(())
+    }
+}
+
+/// A program that did not become ready.
+#[derive(Debug)]
+pub(crate) struct NotReady {
+    pub(crate) node: String,
+    pub(crate) why: String,
+}
+
+fn ended_words(code: i32) -> String {
+    match code {
+        125 => "its node could not be entered".into(),
+        126 => "its program cannot be executed".into(),
+        127 => "its program was not found".into(),
+        129.. => format!("ended by signal {}", code - 128),
+        code => format!("ended with exit code {code}"),
+    }
+}

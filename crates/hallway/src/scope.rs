@@ -1,0 +1,187 @@
+//! Where a command works: the host, or a sandbox; and which project it is about.
+
+use std::path::{Path, PathBuf};
+
+use hallway_engine::sandbox::{self, Sandbox};
+use hallway_engine::{Engine, Failure};
+use hallway_spec::{Name, Project, parse_bytes};
+
+use crate::args::{Common, FileArg};
+use crate::diagnose::{Trouble, warn};
+use crate::keeper::porter::Porter;
+
+/// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory.
+pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
+    let chosen = common.state_dir.clone().unwrap_or_else(|| {
+        if rustix::process::geteuid().is_root() {
+            return PathBuf::from("/run/hallway");
+        }
+        std::env::var_os("XDG_RUNTIME_DIR").map_or_else(
+            || PathBuf::from(format!("/tmp/hallway-{}", rustix::process::geteuid().as_raw())),
+            |dir| PathBuf::from(dir).join("hallway"),
+        )
+    });
+    std::path::absolute(&chosen).map_err(|e| Failure::file("use", &chosen, &e))
+}
+
+/// Where a command works.
+pub(crate) struct Scope {
+    pub(crate) engine: Engine,
+    pub(crate) sandbox: Option<Sandbox>,
+    /// Binds ports on the real host for a sandbox.
+    pub(crate) porter: Option<Porter>,
+}
+
+impl Scope {
+    /// In words, for people.
+    pub(crate) fn words(&self) -> String {
+        self.sandbox.as_ref().map_or_else(|| "on this host".to_owned(), |s| format!("in sandbox {}", s.name))
+    }
+
+    /// The scope, made if need be; this process is in it from here on.
+    pub(crate) fn enter(common: &Common, implicit: bool) -> Result<Self, Failure> {
+        let state = state_dir(common)?;
+        if common.host {
+            return Self::host(&state);
+        }
+        let sandbox = sandbox::ensure(&state, common.sandbox.as_ref(), implicit)?;
+        Self::inside(sandbox)
+    }
+
+    /// The scope if it is there.
+    pub(crate) fn existing(common: &Common) -> Result<Option<Self>, Failure> {
+        let state = state_dir(common)?;
+        if common.host {
+            return Self::host(&state).map(Some);
+        }
+        sandbox::find(&state, common.sandbox.as_ref()).map(Self::inside).transpose()
+    }
+
+    fn host(state: &Path) -> Result<Self, Failure> {
+        Ok(Self { engine: Engine::new(&state.join("host"))?, sandbox: None, porter: None })
+    }
+
+    fn inside(sandbox: Sandbox) -> Result<Self, Failure> {
+        let porter = Porter::start().map_err(|e| Failure::new("porter", format!("ports cannot be served: {e}")))?;
+        sandbox.enter()?;
+        Ok(Self { engine: Engine::new(sandbox.scope())?, porter: Some(porter), sandbox: Some(sandbox) })
+    }
+
+    /// Removes the host's state directory when nothing is in it, and a sandbox nobody asked for
+    /// when its last project is gone.
+    pub(crate) fn leave(self, common: &Common) -> Result<(), Failure> {
+        if !self.engine.projects().is_empty() {
+            return Ok(());
+        }
+        match &self.sandbox {
+            Some(sandbox) if sandbox.implicit => {
+                drop(self.porter);
+                // From within: the sandbox's processes are ours to end; we are one of them ourselves.
+                sandbox.remove()
+            }
+            Some(_) => Ok(()),
+            None => {
+                let host = state_dir(common)?.join("host");
+                std::fs::remove_file(host.join("lock")).ok();
+                std::fs::remove_dir(&host).ok();
+                std::fs::remove_dir(host.parent().unwrap_or(&host)).ok();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A file that has been read and understood.
+pub(crate) struct Input {
+    pub(crate) project: Project,
+    pub(crate) text: String,
+    pub(crate) path: String,
+}
+
+/// Reads a text as a project; -p gives it another name.
+pub(crate) fn understand(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, Trouble> {
+    let mut project = parse_bytes(path, bytes)?;
+    if let Some(name) = &common.project {
+        project.topology.name = name.clone();
+    }
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    warn(path, &text, &project.warnings, common);
+    Ok(Input { project, text, path: path.to_owned() })
+}
+
+/// Reads the project's file.
+pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
+    let path = match file.path() {
+        Some(path) => path.clone(),
+        None => discover()?.ok_or_else(|| {
+            Trouble::usage(
+                "there is no hallway.yaml or *.hallway.yaml in this directory",
+                "name a file: hallway up examples/three-tier.yaml",
+            )
+        })?,
+    };
+    let bytes = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(&path)
+    };
+    let bytes = bytes.map_err(|e| {
+        Trouble::usage(format!("cannot read {}: {e}", path.display()), "name a file that is there and may be read")
+    })?;
+    understand(common, &path.display().to_string(), &bytes)
+}
+
+/// The one file of this directory.
+fn discover() -> Result<Option<PathBuf>, Trouble> {
+    let mut found: Vec<String> = std::fs::read_dir(".")
+        .into_iter()
+        .flatten()
+        .filter_map(|e| e.ok()?.file_name().into_string().ok())
+        .filter(|n| ["hallway.yaml", "hallway.yml"].contains(&n.as_str()) || n.ends_with(".hallway.yaml") || n.ends_with(".hallway.yml"))
+        .collect();
+    found.sort();
+    if found.len() > 1 {
+        return Err(Trouble::usage(
+            format!("there are several files here: {}", found.join(", ")),
+            "say which: hallway up FILE",
+        ));
+    }
+    Ok(found.pop().map(PathBuf::from))
+}
+
+/// The project a command is about: -p, else the file's, else `default`.
+pub(crate) fn project(common: &Common, file: &FileArg) -> Result<Name, Trouble> {
+    if let Some(name) = &common.project {
+        return Ok(name.clone());
+    }
+    if file.path().is_some() || discover()?.is_some() {
+        return Ok(read(common, file)?.project.topology.name);
+    }
+    default_project()
+}
+
+/// The project of verbs that are told none.
+pub(crate) fn default_project() -> Result<Name, Trouble> {
+    "default".parse().map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), ""))
+}
+
+/// The project of a command that only looks: the only one there is, if there is just one.
+pub(crate) fn present_project(common: &Common, engine: &Engine) -> Result<Name, Trouble> {
+    if common.project.is_none()
+        && let [only] = engine.projects().as_slice()
+    {
+        return Ok(only.clone());
+    }
+    let name = project(common, &FileArg::default())?;
+    if engine.record(&name).is_none() {
+        let known: Vec<String> = engine.projects().iter().map(ToString::to_string).collect();
+        let help = if known.is_empty() {
+            "nothing is up here; hallway up FILE builds something".to_owned()
+        } else {
+            format!("say which with -p: {}", known.join(", "))
+        };
+        return Err(Trouble::usage(format!("project {name} is not up"), help));
+    }
+    Ok(name)
+}

@@ -1,0 +1,78 @@
+//! What people see while something happens. Data goes to stdout, everything else to stderr; a
+//! reader that hangs up is no failure.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args::Common;
+
+/// Prints data. A closed pipe is not our failure.
+pub(crate) fn out(text: &str) {
+    anstream::stdout().write_all(text.as_bytes()).ok();
+}
+
+/// Prints a line of data.
+pub(crate) fn line(text: impl AsRef<str>) {
+    out(&format!("{}\n", text.as_ref()));
+}
+
+/// Prints a value as JSON.
+pub(crate) fn json(value: &serde_json::Value) {
+    line(serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// Tells people something, unless they asked for quiet.
+pub(crate) fn note(common: &Common, text: impl AsRef<str>) {
+    if !common.quiet {
+        anstream::eprintln!("{}", text.as_ref());
+    }
+}
+
+/// A bar for work that takes long enough to be noticed; nothing when nobody looks.
+pub(crate) fn progress(common: &Common) -> impl FnMut(usize, usize) + use<> {
+    let visible = std::io::stderr().is_terminal() && !common.quiet;
+    let bar = ProgressBar::with_draw_target(
+        Some(0),
+        if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+    );
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps") {
+        bar.set_style(style);
+    }
+    let started = std::time::Instant::now();
+    move |position, length| {
+        if started.elapsed() > Duration::from_millis(300) {
+            bar.set_length(length as u64);
+            bar.set_position(position as u64);
+        }
+        if position + 1 >= length {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A duration as people say it.
+pub(crate) fn duration(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis().max(1))
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
+    }
+}
+
+/// Bold.
+pub(crate) const BOLD: anstyle::Style = anstyle::Style::new().bold();
+/// Less important.
+pub(crate) const DIM: anstyle::Style = anstyle::Style::new().dimmed();
+/// Good.
+pub(crate) const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
+/// Noteworthy.
+pub(crate) const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default();
+/// Bad.
+pub(crate) const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+/// Text in a style.
+pub(crate) fn styled(style: anstyle::Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
