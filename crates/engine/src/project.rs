@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hallway_kernel::netns;
 use hallway_plan::diff::Recorded;
-use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, hosts, settle};
+use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, hosts, mark, settle};
 use hallway_spec::{Name, Topology};
 
 use crate::door::Door;
@@ -102,6 +102,31 @@ impl Engine {
     pub fn plan(&self, topology: &Topology) -> Result<Planned, Failure> {
         let Seen { record, observed } = self.see(&topology.name)?;
         self.plan_from(topology, record, &observed)
+    }
+
+    /// How many steps would bring the kernel back to what is on record.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn drift(&self, project: &Name) -> Result<usize, Failure> {
+        let Seen { record, observed } = self.see(project)?;
+        let Some(applied) = record.as_ref().and_then(|r| r.applied.as_ref()) else { return Ok(0) };
+        Ok(diff(project, recorded(record.as_ref()), Some(applied), &observed).steps.len())
+    }
+
+    /// Projects that have left marks in the kernel but are not on record.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn strays(&self) -> Result<Vec<Name>, Failure> {
+        let nobody: Name = "nobody".parse().map_err(|_invalid| Failure::new("bug", "an invalid name"))?;
+        let observed = observe(&nobody, None)?;
+        let aliases = observed.links.iter().filter_map(|l| Some(mark::parse_alias(l.alias.as_deref()?)?.0));
+        let owners = observed.namespaces.iter().filter_map(|n| Some(n.owner.as_ref()?.0.clone()));
+        let tables = observed.tables.iter().map(|t| t.project.clone());
+        let marked: std::collections::BTreeSet<Name> = aliases.chain(owners).chain(tables).collect();
+        let known = self.projects();
+        Ok(marked.into_iter().filter(|name| !known.contains(name)).collect())
     }
 
     /// The steps if nothing at all were there: what a sandbox that does not run yet would see.

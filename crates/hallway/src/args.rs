@@ -131,7 +131,7 @@ pub(crate) enum Verb {
         /// The node
         node: Name,
         /// The program with its arguments
-        #[arg(last = true, required = true, value_name = "CMD")]
+        #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
         command: Vec<String>,
     },
     /// Open a shell inside a node
@@ -169,6 +169,8 @@ pub(crate) enum Verb {
         /// Remove it; without this it is only listed
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        format: FormatArg,
     },
     /// Sandboxes
     Sandbox {

@@ -8,6 +8,7 @@ use hallway_spec::{Place, Problem, Problems};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity, SourceSpan};
 
 use crate::args::Common;
+use crate::scope::Input;
 use crate::ui::{RED, YELLOW, styled};
 
 /// Why a verb did not succeed.
@@ -40,6 +41,14 @@ impl From<Problems> for Trouble {
 impl Trouble {
     pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Usage(message.into(), help.into())
+    }
+
+    /// A failure the file can be blamed for points into it; others stand alone.
+    pub(crate) fn of(failure: Failure, input: &Input) -> Self {
+        if failure.place.is_some() {
+            return Self::Conflict(failure, input.path.clone(), input.text.clone());
+        }
+        Self::Failed(failure)
     }
 
     pub(crate) fn exit_code(&self) -> u8 {

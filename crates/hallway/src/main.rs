@@ -12,7 +12,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::diagnose::Trouble;
 
 fn main() -> ExitCode {
     // Parts of ourselves that run as processes of their own; not for people.

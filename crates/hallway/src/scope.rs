@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hallway_engine::sandbox::{self, Sandbox};
-use hallway_engine::{Engine, Failure};
+use hallway_engine::{Engine, Failure, Settled};
 use hallway_spec::{Name, Project, parse_bytes};
 
 use crate::args::{Common, FileArg};
@@ -45,26 +45,26 @@ impl Scope {
             return Self::host(&state);
         }
         let sandbox = sandbox::ensure(&state, common.sandbox.as_ref(), implicit)?;
-        Self::inside(sandbox)
+        let porter = Porter::start().map_err(|e| Failure::new("porter", format!("ports cannot be served: {e}")))?;
+        Self::inside(sandbox, Some(porter))
     }
 
-    /// The scope if it is there.
+    /// The scope if it is there, to look at it or take from it: no port is bound through it.
     pub(crate) fn existing(common: &Common) -> Result<Option<Self>, Failure> {
         let state = state_dir(common)?;
         if common.host {
             return Self::host(&state).map(Some);
         }
-        sandbox::find(&state, common.sandbox.as_ref()).map(Self::inside).transpose()
+        sandbox::find(&state, common.sandbox.as_ref()).map(|s| Self::inside(s, None)).transpose()
     }
 
     fn host(state: &Path) -> Result<Self, Failure> {
         Ok(Self { engine: Engine::new(&state.join("host"))?, sandbox: None, porter: None })
     }
 
-    fn inside(sandbox: Sandbox) -> Result<Self, Failure> {
-        let porter = Porter::start().map_err(|e| Failure::new("porter", format!("ports cannot be served: {e}")))?;
+    fn inside(sandbox: Sandbox, porter: Option<Porter>) -> Result<Self, Failure> {
         sandbox.enter()?;
-        Ok(Self { engine: Engine::new(sandbox.scope())?, porter: Some(porter), sandbox: Some(sandbox) })
+        Ok(Self { engine: Engine::new(sandbox.scope())?, porter, sandbox: Some(sandbox) })
     }
 
     /// Removes the host's state directory when nothing is in it, and a sandbox nobody asked for
@@ -150,38 +150,42 @@ fn discover() -> Result<Option<PathBuf>, Trouble> {
     Ok(found.pop().map(PathBuf::from))
 }
 
-/// The project a command is about: -p, else the file's, else `default`.
-pub(crate) fn project(common: &Common, file: &FileArg) -> Result<Name, Trouble> {
+/// The project a command is about: -p, else the file's, else the only one there is, else `default`.
+pub(crate) fn project(common: &Common, file: &FileArg, engine: Option<&Engine>) -> Result<Name, Trouble> {
     if let Some(name) = &common.project {
         return Ok(name.clone());
     }
     if file.path().is_some() || discover()?.is_some() {
         return Ok(read(common, file)?.project.topology.name);
     }
-    default_project()
+    match engine.map(Engine::projects).unwrap_or_default().as_slice() {
+        [only] => Ok(only.clone()),
+        _ => "default".parse().map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), "")),
+    }
 }
 
-/// The project of verbs that are told none.
-pub(crate) fn default_project() -> Result<Name, Trouble> {
-    "default".parse().map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), ""))
+/// The scope of a command that only looks.
+pub(crate) fn here(common: &Common) -> Result<Scope, Trouble> {
+    Scope::existing(common)?.ok_or_else(|| {
+        Trouble::usage(
+            format!("nothing is up: sandbox {} does not run", common.sandbox),
+            "hallway up FILE builds something; with --host commands look at this machine itself",
+        )
+    })
 }
 
-/// The project of a command that only looks: the only one there is, if there is just one.
-pub(crate) fn present_project(common: &Common, engine: &Engine) -> Result<Name, Trouble> {
-    if common.project.is_none()
-        && let [only] = engine.projects().as_slice()
-    {
-        return Ok(only.clone());
+/// The project of a command that only looks, with what it consists of.
+pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled), Trouble> {
+    let name = project(common, &FileArg::default(), Some(engine))?;
+    let record = engine.record(&name);
+    if let Some(settled) = record.and_then(|r| r.applied.or(r.pending)) {
+        return Ok((name, settled));
     }
-    let name = project(common, &FileArg::default())?;
-    if engine.record(&name).is_none() {
-        let known: Vec<String> = engine.projects().iter().map(ToString::to_string).collect();
-        let help = if known.is_empty() {
-            "nothing is up here; hallway up FILE builds something".to_owned()
-        } else {
-            format!("say which with -p: {}", known.join(", "))
-        };
-        return Err(Trouble::usage(format!("project {name} is not up"), help));
-    }
-    Ok(name)
+    let known: Vec<String> = engine.projects().iter().map(ToString::to_string).collect();
+    let help = if known.is_empty() {
+        "nothing is up here; hallway up FILE builds something".to_owned()
+    } else {
+        format!("say which with -p: {}", known.join(", "))
+    };
+    Err(Trouble::usage(format!("project {name} is not up"), help))
 }

@@ -6,6 +6,7 @@ mod pasta;
 mod refusal;
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -118,6 +119,14 @@ pub fn ensure(state: &Path, name: &str, implicit: bool) -> Result<Sandbox, Failu
     Ok(sandbox)
 }
 
+/// Forgets what is on record of a sandbox that does not run.
+pub fn clear(state: &Path, name: &str) {
+    if find(state, name).is_none() {
+        std::fs::remove_dir_all(directory(state, name)).ok();
+        std::fs::remove_dir(root(state)).ok();
+    }
+}
+
 /// A process's start time (proc(5), /proc/PID/stat field 22).
 fn start_time(pid: i32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -198,17 +207,23 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Every process in the sandbox: those in the holder's mount namespace or in a child of its user
-    /// namespace; the holder last.
+    /// Every other process in the sandbox: in its user namespace or, where it has none of its own,
+    /// in one of its network namespaces. The holder comes when it is the only one left.
     fn members(&self) -> Vec<i32> {
         let kind = if self.user_namespace { "user" } else { "net" };
-        let namespace = |pid: i32| std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
-        let Some(own) = namespace(self.pid) else { return Vec::new() };
+        let inode = |pid: i32| std::fs::metadata(format!("/proc/{pid}/ns/{kind}")).ok().map(|m| m.ino());
+        let Some(own) = inode(self.pid) else { return Vec::new() };
+        let mut inodes = vec![own];
+        if !self.user_namespace {
+            let named = std::fs::read_dir(format!("/proc/{}/root/run/netns", self.pid));
+            inodes.extend(named.into_iter().flatten().filter_map(|e| Some(std::fs::metadata(e.ok()?.path()).ok()?.ino())));
+        }
+        let me = std::process::id() as i32;
         let mut out: Vec<i32> = std::fs::read_dir("/proc")
             .into_iter()
             .flatten()
             .filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok())
-            .filter(|pid| *pid != self.pid && namespace(*pid).as_ref() == Some(&own))
+            .filter(|pid| *pid != self.pid && *pid != me && inode(*pid).is_some_and(|i| inodes.contains(&i)))
             .filter(|pid| start_time(*pid).is_some())
             .collect();
         if out.is_empty() && start_time(self.pid) == Some(self.started) {

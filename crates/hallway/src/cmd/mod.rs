@@ -42,11 +42,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             Ok(ExitCode::SUCCESS)
         }
         Verb::Doctor { format } => doctor::run(common, format.format),
-        Verb::Gc { yes } => gc::run(common, yes),
+        Verb::Gc { yes, format } => gc::run(common, yes, format.format),
         Verb::Sandbox { verb } => sandbox::run(common, verb),
-        Verb::Node { verb: NodeVerb::Ls { format } } => list::part(common, "nodes", format.format),
-        Verb::Network { verb: NetworkVerb::Ls { format } } => list::part(common, "networks", format.format),
-        Verb::Link { verb: LinkVerb::Ls { format } } => list::part(common, "links", format.format),
+        Verb::Node { verb: NodeVerb::Ls { format } } => list::part(common, list::Part::Nodes, format.format),
+        Verb::Network { verb: NetworkVerb::Ls { format } } => list::part(common, list::Part::Networks, format.format),
+        Verb::Link { verb: LinkVerb::Ls { format } } => list::part(common, list::Part::Links, format.format),
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {
             let mut out = Vec::new();

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallway_engine::{Failure, Planned, Record};
+use hallway_engine::{Failure, Lock, Planned, Record};
 
 use super::workload;
 use crate::args::{Common, FileArg};
@@ -21,7 +21,11 @@ pub(crate) fn run(common: &Common, file: &FileArg, wait_timeout: u64) -> Result<
         input.path = path.display().to_string();
     }
     let scope = Scope::enter(common, true)?;
-    let outcome = build(common, &scope, &input, Duration::from_secs(wait_timeout));
+    let outcome = scope
+        .engine
+        .lock(|| ui::note(common, "waiting for another hallway to finish…"))
+        .map_err(Trouble::from)
+        .and_then(|lock| build(common, &scope, &input, lock, Duration::from_secs(wait_timeout)));
     match outcome {
         Ok(built) => {
             let place = scope.words();
@@ -50,18 +54,15 @@ pub(crate) struct Built {
 }
 
 /// Makes a project what its text says, all of it or nothing.
-pub(crate) fn build(common: &Common, scope: &Scope, input: &Input, limit: Duration) -> Result<Built, Trouble> {
+pub(crate) fn build(common: &Common, scope: &Scope, input: &Input, lock: Lock, limit: Duration) -> Result<Built, Trouble> {
     let topology = &input.project.topology;
-    let waiting = || ui::note(common, "waiting for another hallway to finish…");
-    let lock = scope.engine.lock(waiting)?;
-    let conflict = |f: Failure| Trouble::Conflict(f, input.path.clone(), input.text.clone());
-    let planned = scope.engine.plan(topology).map_err(|f| if is_conflict(&f) { conflict(f) } else { f.into() })?;
+    let planned = scope.engine.plan(topology).map_err(|f| Trouble::of(f, input))?;
     let before = planned.record.clone();
     let client = Client::connect(topology.name.as_ref());
     let held = client.as_ref().map(Client::status).transpose()?.map(|(_, forwards)| forwards).unwrap_or_default();
     let draft = Record::new(input.text.clone(), Some(input.path.clone()));
     let wanted = workload::desired(scope, &planned.settled, &draft).forwards;
-    let fresh = workload::bind(scope.porter.as_ref(), &planned.settled, &wanted, &held).map_err(conflict)?;
+    let fresh = workload::bind(scope.porter.as_ref(), &planned.settled, &wanted, &held).map_err(|f| Trouble::of(f, input))?;
     let mut progress = ui::progress(common);
     let path = (!input.path.is_empty()).then_some(input.path.as_str());
     let record = scope.engine.apply(&planned, (&input.text, path), &mut progress)?;
@@ -77,10 +78,6 @@ pub(crate) fn build(common: &Common, scope: &Scope, input: &Input, limit: Durati
             Err(failure.into())
         }
     }
-}
-
-fn is_conflict(failure: &Failure) -> bool {
-    failure.place.is_some()
 }
 
 /// Starts, stops and waits for programs.

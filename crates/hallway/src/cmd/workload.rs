@@ -10,7 +10,8 @@ use crate::keeper::porter::{self, Porter};
 use crate::keeper::{Desired, ForwardSpec, ServiceSpec};
 use crate::scope::Scope;
 
-const NETNS: &str = "/run/netns";
+/// Where named namespaces are.
+pub(super) const NETNS: &str = "/run/netns";
 
 /// Everything the keeper of a project does.
 pub(crate) fn desired(scope: &Scope, settled: &Settled, record: &Record) -> Desired {
@@ -33,7 +34,6 @@ fn service(
     base: Option<&Path>,
 ) -> Option<ServiceSpec> {
     let workload = node.service.as_ref()?;
-    let directory = engine.directory(&settled.project);
     let working_dir = workload.working_dir.as_ref().map(PathBuf::from);
     Some(ServiceSpec {
         node: node.name.to_string(),

@@ -1,0 +1,101 @@
+//! `logs` and `restart`.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hallway_engine::{Failure, Settled};
+use hallway_spec::Name;
+
+use super::workload::log_file;
+use crate::args::Common;
+use crate::diagnose::Trouble;
+use crate::keeper::Client;
+use crate::scope::{here, present};
+use crate::ui;
+
+const POLL: Duration = Duration::from_millis(100);
+
+struct Source {
+    prefix: String,
+    path: PathBuf,
+    position: u64,
+}
+
+pub(crate) fn run(common: &Common, node: Option<&Name>, follow: bool, tail: Option<usize>) -> Result<ExitCode, Trouble> {
+    let scope = here(common)?;
+    let (project, settled) = present(common, &scope.engine)?;
+    let nodes = with_programs(&settled, node)?;
+    let width = nodes.iter().map(|n| n.as_ref().len()).max().unwrap_or(0);
+    let mut sources: Vec<Source> = nodes
+        .iter()
+        .filter_map(|name| {
+            let path = log_file(&scope.engine, &settled, settled.node(name)?);
+            let prefix = if nodes.len() > 1 { format!("{:width$} | ", name.as_ref()) } else { String::new() };
+            Some(Source { prefix, path, position: 0 })
+        })
+        .collect();
+    for source in &mut sources {
+        let text = source.more();
+        let lines: Vec<&str> = text.lines().collect();
+        let skip = tail.map_or(0, |tail| lines.len().saturating_sub(tail));
+        source.print(lines.into_iter().skip(skip));
+    }
+    while follow && scope.engine.record(&project).is_some() {
+        std::thread::sleep(POLL);
+        for source in &mut sources {
+            let text = source.more();
+            source.print(text.lines());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Source {
+    /// The complete lines written since the last look.
+    fn more(&mut self) -> String {
+        let mut bytes = Vec::new();
+        if let Ok(mut file) = std::fs::File::open(&self.path)
+            && file.seek(SeekFrom::Start(self.position)).is_ok()
+        {
+            file.read_to_end(&mut bytes).ok();
+        }
+        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        bytes.truncate(whole);
+        self.position += whole as u64;
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn print<'a>(&self, lines: impl Iterator<Item = &'a str>) {
+        for line in lines {
+            ui::line(format!("{}{line}", self.prefix));
+        }
+    }
+}
+
+fn with_programs(settled: &Settled, only: Option<&Name>) -> Result<Vec<Name>, Trouble> {
+    let all = settled.nodes.iter().filter(|n| n.service.is_some()).map(|n| n.name.clone());
+    let chosen: Vec<Name> = all.filter(|n| only.is_none_or(|o| o == n)).collect();
+    match only {
+        Some(name) if chosen.is_empty() => Err(Trouble::usage(
+            format!("node {name} runs no command"),
+            "give it one in the file: command: python3 -m http.server 80",
+        )),
+        _ => Ok(chosen),
+    }
+}
+
+pub(crate) fn restart(common: &Common, node: Option<&Name>) -> Result<ExitCode, Trouble> {
+    let scope = here(common)?;
+    let (project, settled) = present(common, &scope.engine)?;
+    let nodes = with_programs(&settled, node)?;
+    let client = Client::connect(project.as_ref()).ok_or_else(|| {
+        Failure::new("keeper", format!("no programs of {project} run")).help("hallway up starts them")
+    })?;
+    for node in &nodes {
+        client.restart(node.as_ref())?;
+        ui::note(common, format!("{node} has been started anew"));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,130 @@
+//! `plan` and `validate`: what would be done, and whether a file is right. Both change nothing.
+
+use std::process::ExitCode;
+
+use hallway_engine::step::Described;
+use hallway_engine::{Engine, Planned};
+use serde_json::json;
+
+use crate::args::{Common, FileArg, Format};
+use crate::diagnose::Trouble;
+use crate::scope::{Scope, read};
+use crate::ui::{self, DIM, GREEN, RED, YELLOW, styled};
+
+pub(crate) fn run(common: &Common, file: &FileArg, format: Format, detailed: bool) -> Result<ExitCode, Trouble> {
+    let input = read(common, file)?;
+    let topology = &input.project.topology;
+    let scope = Scope::existing(common)?;
+    let planned = match &scope {
+        Some(scope) => scope.engine.plan(topology),
+        None => Engine::plan_afresh(topology),
+    };
+    let planned = planned.map_err(|f| Trouble::of(f, &input))?;
+    let place = scope.map_or_else(|| format!("in sandbox {} (not running yet)", common.sandbox), |s| s.words());
+    let steps = steps(&planned);
+    match format {
+        Format::Json => ui::json(&json!({
+            "schema_version": 1,
+            "project": topology.name,
+            "place": place,
+            "steps": steps,
+        })),
+        Format::Text if steps.is_empty() => ui::line(format!("{} is as its file says {place}; nothing to change", topology.name)),
+        Format::Text => {
+            for step in &steps {
+                ui::line(text(step));
+            }
+            ui::note(common, format!("{} steps to build {} {place}; hallway up carries them out", steps.len(), topology.name));
+        }
+    }
+    Ok(ExitCode::from(if detailed && !steps.is_empty() { 2 } else { 0 }))
+}
+
+/// The kernel's steps, then the programs that start or stop.
+pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
+    let mut out: Vec<Described> = planned.plan.steps.iter().map(hallway_engine::Step::describe).collect();
+    let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
+    let program = |action, node: &hallway_engine::settled::Node| {
+        let workload = node.service.as_ref()?;
+        Some(Described {
+            action,
+            kind: "program",
+            name: node.name.to_string(),
+            detail: workload.command.join(" "),
+            cause: format!("nodes.{}.command", node.name),
+        })
+    };
+    for node in &planned.settled.nodes {
+        let earlier = before.and_then(|s| s.node(&node.name));
+        let same = earlier.is_some_and(|e| {
+            e.service == node.service && e.environment == node.environment && e.netns == node.netns
+        });
+        if !same {
+            let action = if earlier.is_some_and(|e| e.service.is_some()) { "restart" } else { "start" };
+            out.extend(program(action, node));
+        }
+    }
+    for node in before.iter().flat_map(|s| &s.nodes) {
+        if planned.settled.node(&node.name).is_none_or(|n| n.service.is_none()) {
+            out.extend(program("stop", node));
+        }
+    }
+    out
+}
+
+fn text(step: &Described) -> String {
+    let (style, sign) = match step.action {
+        "create" | "start" => (GREEN, "+"),
+        "remove" | "stop" => (RED, "-"),
+        _ => (YELLOW, "~"),
+    };
+    let detail = if step.detail.is_empty() { String::new() } else { format!("  {}", step.detail) };
+    format!(
+        "{} {} {} {}{detail}{}",
+        styled(style, sign),
+        step.action,
+        step.kind,
+        step.name,
+        styled(DIM, format!("  # {}", step.cause))
+    )
+}
+
+pub(crate) fn validate(common: &Common, file: &FileArg, format: Format) -> Result<ExitCode, Trouble> {
+    match (read(common, file), format) {
+        (Ok(input), Format::Text) => {
+            let topology = &input.project.topology;
+            ui::line(format!(
+                "{} is valid: project {}, {} nodes, {} networks, {} links, {} policies",
+                input.path,
+                topology.name,
+                topology.nodes.len(),
+                topology.networks.len(),
+                topology.links.len(),
+                topology.policies.len()
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+        (Ok(input), Format::Json) => {
+            ui::json(&json!({ "schema_version": 1, "project": input.project.topology.name, "problems": [] }));
+            Ok(ExitCode::SUCCESS)
+        }
+        (Err(Trouble::File(problems)), Format::Json) => {
+            let list: Vec<serde_json::Value> = problems
+                .problems
+                .iter()
+                .map(|p| {
+                    json!({
+                        "code": p.code.text(),
+                        "message": p.message,
+                        "line": p.place.as_ref().map(|p| p.line),
+                        "column": p.place.as_ref().map(|p| p.column),
+                        "help": p.help,
+                    })
+                })
+                .collect();
+            ui::json(&json!({ "schema_version": 1, "project": null, "problems": list }));
+            Ok(ExitCode::from(2))
+        }
+        (Err(trouble), _) => Err(trouble),
+    }
+}

@@ -1,0 +1,83 @@
+//! `sandbox`: list, enter and end pretend hosts.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use hallway_engine::sandbox::{self, Internet, Sandbox};
+use hallway_engine::{Engine, Failure};
+use hallway_spec::Name;
+use serde_json::{Value, json};
+
+use crate::args::{Common, Format, SandboxVerb};
+use crate::diagnose::Trouble;
+use crate::render::table::columns;
+use crate::scope::state_dir;
+use crate::ui;
+
+pub(crate) fn run(common: &Common, verb: SandboxVerb) -> Result<ExitCode, Trouble> {
+    match verb {
+        SandboxVerb::Ls { format } => list(common, format.format),
+        SandboxVerb::Shell { command } => shell(common, command),
+        SandboxVerb::Rm { name } => remove(common, &name.unwrap_or_else(|| common.sandbox.clone())),
+    }
+}
+
+fn projects(sandbox: &Sandbox) -> Result<Vec<Name>, Failure> {
+    Ok(Engine::new(sandbox.scope())?.projects())
+}
+
+fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
+    let mut values: Vec<Value> = Vec::new();
+    let mut rows = vec![["SANDBOX", "PID", "PROJECTS", "INTERNET"].map(str::to_owned).to_vec()];
+    for sandbox in sandbox::list(&state_dir(common)?) {
+        let projects: Vec<String> = projects(&sandbox)?.iter().map(ToString::to_string).collect();
+        let internet = match &sandbox.internet {
+            Internet::Pasta(_) => "through pasta".to_owned(),
+            Internet::None(why) => format!("none: {why}"),
+        };
+        rows.push(vec![sandbox.name.clone(), sandbox.pid.to_string(), projects.join(" "), internet]);
+        values.push(json!({
+            "schema_version": 1,
+            "name": sandbox.name,
+            "pid": sandbox.pid,
+            "created": sandbox.created,
+            "projects": projects,
+            "internet": sandbox.internet,
+        }));
+    }
+    match format {
+        Format::Json => ui::json(&json!(values)),
+        Format::Text if values.is_empty() => ui::note(common, "no sandbox runs"),
+        Format::Text => ui::out(&columns(&rows)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A shell in the pretend host itself, where its bridges and rules are.
+fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, Trouble> {
+    let sandbox = sandbox::ensure(&state_dir(common)?, common.sandbox.as_ref(), false)?;
+    sandbox.enter()?;
+    let command = if command.is_empty() { vec![super::exec::program()] } else { command };
+    let Some((program, arguments)) = command.split_first() else { return Ok(ExitCode::SUCCESS) };
+    let error = Command::new(program)
+        .args(arguments)
+        .env("PS1", format!("sandbox {}:\\w# ", sandbox.name))
+        .exec();
+    let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+    Err(Trouble::Code(Failure::new("exec", format!("cannot run {program}: {error}")), code))
+}
+
+fn remove(common: &Common, name: &Name) -> Result<ExitCode, Trouble> {
+    let state = state_dir(common)?;
+    match sandbox::find(&state, name.as_ref()) {
+        Some(sandbox) => {
+            sandbox.remove()?;
+            ui::note(common, format!("sandbox {name} is gone"));
+        }
+        None => {
+            sandbox::clear(&state, name.as_ref());
+            ui::note(common, format!("sandbox {name} does not run"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,4 @@
+//! What is printed about a project.
+
+pub(crate) mod table;
+pub(crate) mod tree;
