@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub struct Enter {
     /// The namespace's path.
     pub netns: PathBuf,
+    /// The host name it sees: the node's.
+    pub hostname: String,
     /// Bound over /etc/hosts.
     pub hosts: Option<PathBuf>,
     /// Bound over /etc/resolv.conf.
@@ -79,7 +81,8 @@ impl Enter {
         let namespace = Netns::open(&self.netns)?;
         sys::setns(namespace.as_fd(), Kind::Net)?;
         let working_dir = self.working_dir.clone().or_else(|| std::env::current_dir().ok());
-        sys::unshare(&[Kind::Mount])?;
+        sys::unshare(&[Kind::Mount, Kind::Uts])?;
+        rustix::system::sethostname(self.hostname.as_bytes()).ok();
         mount::private(Path::new("/"), true)?;
         // Not allowed everywhere; without it /sys/class/net shows the host's links.
         mount::sysfs(Path::new("/sys")).ok();

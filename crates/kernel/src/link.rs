@@ -9,6 +9,7 @@ use crate::wire::{Attrs, Writer, string_of, u32_of, u64_of};
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
+const RTM_SETLINK: u16 = 19;
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
@@ -187,7 +188,7 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
 pub fn change_hairpin(index: u32, name: &str, on: bool) -> Request {
     let mut w = Writer::with_header(&header(AF_BRIDGE, index, None));
     w.nest(IFLA_PROTINFO, |w| w.u8(IFLA_BRPORT_MODE, u8::from(on)));
-    request("change the bridge port", name, RTM_NEWLINK, 0, w)
+    request("change the bridge port", name, RTM_SETLINK, 0, w)
 }
 
 /// Removes a link, found by name; a veth's other end goes with it.

@@ -16,6 +16,8 @@ pub enum Kind {
     Mount,
     /// Network.
     Net,
+    /// Host name.
+    Uts,
 }
 
 /// Gives the calling thread new namespaces of these kinds.
@@ -29,9 +31,10 @@ pub fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
             Kind::User => UnshareFlags::NEWUSER,
             Kind::Mount => UnshareFlags::NEWNS,
             Kind::Net => UnshareFlags::NEWNET,
+            Kind::Uts => UnshareFlags::NEWUTS,
         };
     }
-    // SAFETY: none of the flags used here (NEWUSER, NEWNS, NEWNET) takes away memory or
+    // SAFETY: none of the flags used here (NEWUSER, NEWNS, NEWNET, NEWUTS) takes away memory or
     // descriptors that other code of this process relies on; CLONE_FILES and CLONE_FS, which
     // are why rustix marks this unsafe, are never passed.
     unsafe { rustix::thread::unshare_unsafe(flags) }
@@ -47,6 +50,7 @@ pub fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
         Kind::User => LinkNameSpaceType::User,
         Kind::Mount => LinkNameSpaceType::Mount,
         Kind::Net => LinkNameSpaceType::Network,
+        Kind::Uts => LinkNameSpaceType::HostNameAndNISDomainName,
     };
     rustix::thread::move_into_link_name_space(namespace, Some(kind))
         .map_err(|e| KernelError::new("enter a namespace", "", e))

@@ -12,10 +12,11 @@ use hallway_spec::Name;
 use crate::mark;
 use crate::settled::{Node, Plug, Settled};
 
-/// The name of the file a node sees; nodes with cables have one of their own.
+/// The name of the file a node sees; nodes with cables, or alone, have one of
+/// their own.
 #[must_use]
 pub fn file_name(node: &Node) -> String {
-    if node.interfaces.iter().any(|i| i.plug == Plug::Cable) {
+    if node.interfaces.is_empty() || node.interfaces.iter().any(|i| i.plug == Plug::Cable) {
         return format!("node-{}", node.name);
     }
     let networks: Vec<&str> = node.ports().map(|(_, network, _)| network.as_ref()).collect();
@@ -35,6 +36,10 @@ pub fn files(settled: &Settled) -> BTreeMap<String, String> {
 /// The text one node sees.
 fn text(settled: &Settled, viewer: &Node) -> String {
     let mut out = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+    if viewer.interfaces.iter().all(|i| i.addresses.is_empty()) {
+        // A program that asks for its own name would else wait for a name server.
+        let _ = writeln!(out, "127.0.1.1\t{}", viewer.name);
+    }
     let networks: Vec<&Name> = viewer.ports().map(|(_, network, _)| network).collect();
     let cabled: Vec<(&Name, &str)> = settled
         .cables

@@ -1,7 +1,10 @@
 //! How hallway's things are known in the kernel: the alias on a link, the device group, the
 //! table's name, the route protocol. Removal goes by these marks alone.
 
+use std::net::Ipv6Addr;
+
 use hallway_spec::Name;
+use ipnet::{IpNet, Ipv6Net};
 
 /// Route protocol number of every route hallway adds on the host (`proto 104` in `ip route`).
 /// Unassigned in the kernel's rtnetlink.h and in iproute2's rt_protos.
@@ -97,6 +100,14 @@ pub fn spread(parts: &[&str]) -> u64 {
 pub fn mac(parts: &[&str]) -> [u8; 6] {
     let hash = spread(parts).to_be_bytes();
     [0x02, hash[3], hash[4], hash[5], hash[6], hash[7]]
+}
+
+/// The link-local address that goes with a MAC address (RFC 4291, appendix A).
+#[must_use]
+pub fn link_local(mac: [u8; 6]) -> IpNet {
+    let [a, b, c, d, e, f] = mac.map(u16::from);
+    let address = Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f);
+    Ipv6Net::new_assert(address, 64).into()
 }
 
 #[cfg(test)]

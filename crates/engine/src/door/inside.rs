@@ -6,6 +6,7 @@ use hallway_kernel::link::{self, LinkChange, VethEnd};
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::route::{self, RouteSpec};
 use hallway_kernel::{Batch, KernelError, Request, Rtnl, addr, qdisc, sysctl};
+use hallway_plan::mark;
 use hallway_plan::settled::{Interface, Route};
 use hallway_plan::step::{CableEnd, Port};
 use ipnet::IpNet;
@@ -37,6 +38,11 @@ pub(super) fn set_forwarding(on: bool, ipv6: bool) -> Result<(), KernelError> {
         ignore_missing(sysctl::write("net/ipv6/conf/all/forwarding", value))?;
     }
     Ok(())
+}
+
+/// What a node's neighbours say of routes and prefixes is not asked for.
+pub(super) fn refuse_advertisements() -> Result<(), KernelError> {
+    ignore_missing(sysctl::write("net/ipv6/conf/default/accept_ra", "0"))
 }
 
 /// No IPv6 on interfaces to come; a kernel without IPv6 needs no telling.
@@ -80,15 +86,17 @@ pub(super) fn configure(
     let _inside = netns::enter(namespace)?;
     let index = link::index_of(&interface.name)?;
     let ipv6 = interface.addresses.iter().any(|a| matches!(a, IpNet::V6(_)));
+    let ipv6 = ipv6 && interface.mtu.is_none_or(|m| m >= 1280);
     let mut batch = Batch::new();
-    batch.push(link::change_link(
-        &interface.name,
-        &LinkChange {
-            up: Some(true),
-            no_link_local: ipv6 && interface.mtu.is_none_or(|m| m >= 1280),
-            ..LinkChange::default()
-        },
-    ));
+    if ipv6 {
+        // The kernel's own would be announced and probed for, to every port of the bridge. In a
+        // message of its own: the kernel brings a link up before it reads this.
+        batch.push(link::change_link(&interface.name, &LinkChange { no_link_local: true, ..LinkChange::default() }));
+    }
+    batch.push(link::change_link(&interface.name, &LinkChange { up: Some(true), ..LinkChange::default() }));
+    if ipv6 {
+        batch.push(addr::add_address(index, mark::link_local(interface.mac)));
+    }
     for address in &interface.addresses {
         batch.push(addr::add_address(index, *address));
     }

@@ -130,6 +130,10 @@ impl<'a> Door<'a> {
         for subnet in &network.subnets {
             batch.push(addr::add_address(index, subnet.gateway_net()));
         }
+        // Asking for neighbours on behalf of others takes one (RFC 4861, section 7.2.2).
+        if network.subnets.iter().any(|s| s.gateway.is_ipv6()) {
+            batch.push(addr::add_address(index, mark::link_local(network.mac)));
+        }
         self.rtnl.submit_all(&batch)
     }
 
@@ -186,6 +190,9 @@ impl<'a> Door<'a> {
         }
         for gateway in &port.gateways {
             batch.push(addr::add_address(index, IpNet::from(*gateway)));
+            if gateway.is_ipv6() {
+                batch.push(addr::add_address(index, mark::link_local(mark::mac(&[&port.link]))));
+            }
         }
         for address in port.interface.addresses.iter().filter(|_| !port.gateways.is_empty()) {
             batch.push(route::replace_route(&RouteSpec {

@@ -126,7 +126,9 @@ impl Drop for Maker {
 fn make(order: &Order) -> Result<u64, KernelError> {
     sys::unshare(&[Kind::Net])?;
     let namespace = Netns::current()?;
-    if !order.ipv6 {
+    if order.ipv6 {
+        inside::refuse_advertisements()?;
+    } else {
         inside::disable_ipv6()?;
     }
     inside::set_forwarding(order.forwarding, order.ipv6)?;

@@ -50,7 +50,7 @@ pub(crate) fn replace(rules: &ir::Ruleset, comment: &str) -> Transaction {
             out.add_chain(family, &table.name, &ChainSpec { name: &chain.name, base: chain.base.as_ref().map(base) });
         }
         for set in &table.sets {
-            let elements = elements(&set.elements, set.key.len() == 1 && set.interval, set.key.len() > 1);
+            let elements = elements(&set.elements, Shape::of(set.key.len(), set.interval));
             out.add_elements(family, &table.name, &set.name, &elements);
         }
         for chain in &table.chains {
@@ -68,9 +68,9 @@ pub(crate) fn change(table: &str, changes: &[Change]) -> Transaction {
     let mut out = Transaction::new();
     for change in changes {
         let family = family(change.family);
-        let (single, joined) = (change.fields == 1 && change.interval, change.fields > 1);
-        out.delete_elements(family, table, &change.set, &elements(&change.remove, single, joined));
-        out.add_elements(family, table, &change.set, &elements(&change.add, single, joined));
+        let shape = Shape::of(change.fields, change.interval);
+        out.delete_elements(family, table, &change.set, &elements(&change.remove, shape));
+        out.add_elements(family, table, &change.set, &elements(&change.add, shape));
     }
     out
 }
@@ -89,7 +89,7 @@ fn base(base: &ir::Base) -> Base {
 fn key_type(field: Field) -> KeyType {
     match field {
         Field::IifName => KeyType::Ifname,
-        Field::IifGroup | Field::OifGroup => KeyType::DevGroup,
+        Field::IifGroup | Field::OifGroup | Field::OifGroupOrdered => KeyType::DevGroup,
         Field::L4Proto | Field::Icmp6Type | Field::IcmpType => KeyType::InetProto,
         Field::Ip4Saddr | Field::Ip4Daddr | Field::ArpSaddrIp => KeyType::Ipv4,
         Field::Ip6Saddr | Field::Ip6Daddr => KeyType::Ipv6,
@@ -98,13 +98,30 @@ fn key_type(field: Field) -> KeyType {
     }
 }
 
-/// `ranges`: a single field with intervals, where each element is a pair of a start and an end.
-fn elements(elements: &[ir::Element], ranges: bool, joined: bool) -> Vec<Element> {
+/// How the elements of a set are written.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    /// Fields are padded.
+    joined: bool,
+    /// One field with intervals: each element is a pair of a start and an end.
+    pairs: bool,
+    /// Several fields with intervals: each element has both keys, equal ones too.
+    both: bool,
+}
+
+impl Shape {
+    fn of(fields: usize, interval: bool) -> Self {
+        let joined = fields > 1;
+        Self { joined, pairs: !joined && interval, both: joined && interval }
+    }
+}
+
+fn elements(elements: &[ir::Element], shape: Shape) -> Vec<Element> {
     let mut out = Vec::with_capacity(elements.len());
     for element in elements {
         let (mut low, mut high) = (Key::default(), Key::default());
         for item in &element.key {
-            push(&mut low, &mut high, item, joined);
+            push(&mut low, &mut high, item, shape.joined);
         }
         let value = (!element.value.is_empty()).then(|| {
             let (mut low, mut high) = (Key::default(), Key::default());
@@ -113,13 +130,13 @@ fn elements(elements: &[ir::Element], ranges: bool, joined: bool) -> Vec<Element
             low.0
         });
         let comment = element.comment.clone();
-        if ranges {
+        if shape.pairs {
             out.push(Element { key: low.0, value, comment, ..Element::default() });
             if let Some(end) = one_more(high.0) {
                 out.push(Element { key: end, interval_end: true, ..Element::default() });
             }
         } else {
-            let key_end = (low != high).then_some(high.0);
+            let key_end = shape.both.then_some(high.0);
             out.push(Element { key: low.0, key_end, value, interval_end: false, comment });
         }
     }
@@ -157,6 +174,7 @@ fn push(low: &mut Key, high: &mut Key, item: &Item, joined: bool) {
                 match single {
                     Item::Ifname(name) => key.ifname(name),
                     Item::Group(group) => key.group(*group),
+                    Item::GroupOrdered(group) => key.group(group.to_be()),
                     Item::Proto(protocol) | Item::Byte(protocol) => key.protocol(*protocol, joined),
                     Item::Port(port) | Item::EtherType(port) => key.port(*port, joined),
                     Item::Ether(mac) => key.ether(*mac, joined),
@@ -208,10 +226,15 @@ fn depends(out: &mut Vec<Expr>, fields: &[Field], table: ir::Family) {
 
 fn load(out: &mut Vec<Expr>, field: Field, to: Reg) {
     let payload = |base, offset, length| Expr::Payload { base, offset, length, to };
+    if field == Field::OifGroupOrdered {
+        out.push(Expr::Meta { key: Meta::OifGroup, to });
+        out.push(Expr::NetworkOrder { reg: to });
+        return;
+    }
     out.push(match field {
         Field::IifName => Expr::Meta { key: Meta::IifName, to },
         Field::IifGroup => Expr::Meta { key: Meta::IifGroup, to },
-        Field::OifGroup => Expr::Meta { key: Meta::OifGroup, to },
+        Field::OifGroup | Field::OifGroupOrdered => Expr::Meta { key: Meta::OifGroup, to },
         Field::L4Proto => Expr::Meta { key: Meta::L4Proto, to },
         Field::Ip4Saddr => payload(PayloadBase::Network, 12, 4),
         Field::Ip4Daddr => payload(PayloadBase::Network, 16, 4),

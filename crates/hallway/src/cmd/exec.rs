@@ -59,6 +59,7 @@ fn inside(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, T
     environment.insert(NODE_MARK.into(), name.to_string());
     Ok(Enter {
         netns: Path::new(NETNS).join(&node.netns),
+        hostname: name.to_string(),
         hosts: Some(scope.engine.hosts_file(&settled.project, node)),
         resolv_conf: scope.engine.resolv_file(&settled.project, node),
         environment,

@@ -236,6 +236,7 @@ fn spawn(spec: &ServiceSpec, project: &str) -> std::io::Result<i32> {
     environment.insert(NODE_MARK.into(), spec.node.clone());
     let enter = Enter {
         netns: spec.netns.clone(),
+        hostname: spec.node.clone(),
         hosts: spec.hosts.clone(),
         resolv_conf: spec.resolv_conf.clone(),
         environment,

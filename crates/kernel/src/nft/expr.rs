@@ -58,6 +58,8 @@ pub enum Expr {
     Payload { base: PayloadBase, offset: u32, length: u32, to: Reg },
     Compare { reg: Reg, equal: bool, data: Vec<u8> },
     Bitwise { reg: Reg, mask: Vec<u8> },
+    /// Turns a 32-bit number from the kernel's byte order to the network's.
+    NetworkOrder { reg: Reg },
     Lookup { reg: Reg, set: String, to: Option<Reg>, invert: bool },
     Ct { key: CtKey, to: Reg },
     /// The type of route to the packet's destination address.
@@ -105,6 +107,7 @@ impl Expr {
             Self::Payload { .. } => "payload",
             Self::Compare { .. } => "cmp",
             Self::Bitwise { .. } => "bitwise",
+            Self::NetworkOrder { .. } => "byteorder",
             Self::Lookup { .. } => "lookup",
             Self::Ct { .. } => "ct",
             Self::FibDestinationType { .. } => "fib",
@@ -139,6 +142,13 @@ impl Expr {
                 w.be32(3, mask.len() as u32);
                 w.nest(4, |w| w.attr(1, mask));
                 w.nest(5, |w| w.attr(1, &vec![0; mask.len()]));
+            }
+            Self::NetworkOrder { reg } => {
+                w.be32(1, reg.number());
+                w.be32(2, reg.number());
+                w.be32(3, 1); // NFT_BYTEORDER_HTON
+                w.be32(4, 4);
+                w.be32(5, 4);
             }
             Self::Lookup { reg, set, to, invert } => {
                 w.str(1, set);

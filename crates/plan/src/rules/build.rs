@@ -79,7 +79,7 @@ fn map(name: &str, key: &[Field], value: &[Field], interval: bool) -> Set {
 }
 
 fn inet_sets() -> Vec<Set> {
-    use Field::{Dport, IifGroup, IifName, Ip4Daddr, Ip4Saddr, Ip6Daddr, Ip6Saddr, L4Proto, OifGroup};
+    use Field::{Dport, IifGroup, IifName, Ip4Daddr, Ip4Saddr, Ip6Daddr, Ip6Saddr, L4Proto, OifGroup, OifGroupOrdered};
     vec![
         set("nets", &[IifGroup], false),
         set("egress", &[IifGroup], false),
@@ -88,8 +88,8 @@ fn inet_sets() -> Vec<Set> {
         set("net6", &[Ip6Daddr], true),
         set("ep4", &[IifName, Ip4Saddr], false),
         set("ep6", &[IifName, Ip6Saddr], false),
-        set("hair4", &[OifGroup, Ip4Saddr], true),
-        set("hair6", &[OifGroup, Ip6Saddr], true),
+        set("hair4", &[OifGroupOrdered, Ip4Saddr], true),
+        set("hair6", &[OifGroupOrdered, Ip6Saddr], true),
         map("pub4", &[L4Proto, Dport], &[Ip4Daddr, Dport], false),
         map("pub6", &[L4Proto, Dport], &[Ip6Daddr, Dport], false),
         map("pubip4", &[Ip4Daddr, L4Proto, Dport], &[Ip4Daddr, Dport], false),
@@ -291,7 +291,7 @@ fn output_hook(policies: Vec<Rule>) -> Chain {
 fn nat_postrouting() -> Chain {
     let hairpin = |saddr, set: &str| {
         rule(
-            vec![Match::Dnated, Match::In(vec![Field::OifGroup, saddr], set.into())],
+            vec![Match::Dnated, Match::In(vec![Field::OifGroupOrdered, saddr], set.into())],
             Act::Masquerade { random: false },
             "a published port asked for from its own network: the reply must pass here",
         )

@@ -59,7 +59,7 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
             IpNet::V6(_) => ("net6", "hair6"),
         };
         out.push(set(nets, vec![net_item(*net)], note.clone()));
-        out.push(set(hairpin, vec![group.clone(), net_item(*net)], note.clone()));
+        out.push(set(hairpin, vec![Item::GroupOrdered(network.group), net_item(*net)], note.clone()));
     }
     out
 }

@@ -40,6 +40,8 @@ pub enum Field {
     IifName,
     IifGroup,
     OifGroup,
+    /// In the network's byte order, as keys of ranges must be.
+    OifGroupOrdered,
     L4Proto,
     Ip4Saddr,
     Ip4Daddr,
@@ -61,6 +63,8 @@ pub enum Field {
 pub enum Item {
     Ifname(String),
     Group(u32),
+    /// A device group in the network's byte order.
+    GroupOrdered(u32),
     Proto(u8),
     Port(u16),
     Ports(u16, u16),
