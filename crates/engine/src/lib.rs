@@ -4,6 +4,7 @@
 //! `up` is: lock → observe → settle → diff → apply; a step that fails leads back to what was
 //! there before by the same way, so that recovery is no second mechanism.
 
+pub mod bench;
 pub mod doctor;
 mod door;
 pub mod enter;

@@ -1,5 +1,6 @@
 //! Network namespaces: made, mounted where `ip netns` looks, entered and left.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -175,6 +176,48 @@ pub fn unmount(path: &Path) -> Result<(), KernelError> {
         std::fs::remove_file(path).map_err(|e| KernelError::io("remove", name, &e))?;
     }
     Ok(())
+}
+
+/// The namespaces mounted right inside a directory, by name, with their inode numbers: one read
+/// of /proc/self/mountinfo (proc(5)), however many there are.
+///
+/// # Errors
+/// When /proc is not mounted.
+pub fn mounted(directory: &Path) -> Result<BTreeMap<String, u64>, KernelError> {
+    let path = "/proc/self/mountinfo";
+    let text = std::fs::read_to_string(path).map_err(|e| KernelError::io("read", path, &e))?;
+    let prefix = format!("{}/", directory.display());
+    let mut out = BTreeMap::new();
+    for line in text.lines() {
+        let mut fields = line.split(' ').skip(3);
+        let (Some(root), Some(point)) = (fields.next(), fields.next()) else { continue };
+        let inode = root.strip_prefix("net:[").and_then(|r| r.strip_suffix(']')?.parse().ok());
+        if let (Some(inode), Some(name)) = (inode, point.strip_prefix(&prefix)) {
+            out.insert(unescape(name), inode);
+        }
+    }
+    Ok(out)
+}
+
+/// Spaces, tabs, newlines and backslashes are written as three octal digits.
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match code {
+            Some(code) => {
+                out.push(char::from(code));
+                rest = after.get(3..).unwrap_or_default();
+            }
+            None => {
+                out.push('\\');
+                rest = after;
+            }
+        }
+    }
+    out + rest
 }
 
 /// What [`ensure_directory`] had to do.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use hallway_kernel::netns::{self, Mounted, Netns};
+use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::nft::{Family, Nft};
 use hallway_kernel::{KernelError, Rtnl};
 use hallway_plan::mark::{self, Role};
@@ -53,22 +53,20 @@ fn namespaces(project: &Name, record: Option<&Record>) -> Result<Vec<SeenNamespa
         }
     }
     let mut out = Vec::new();
+    let mounted = netns::mounted(Path::new(NETNS_DIRECTORY))?;
     let Ok(entries) = std::fs::read_dir(NETNS_DIRECTORY) else { return Ok(out) };
     for entry in entries.flatten() {
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let path = entry.path();
-        let (state, owner) = match netns::look(&path)? {
-            Mounted::Netns(inode) => {
+        let (state, owner) = match mounted.get(&name) {
+            Some(inode) => {
                 let owner = match known.get(name.as_str()) {
-                    Some((recorded, Some(node))) if *recorded == inode => {
-                        Some((project.clone(), (*node).clone()))
-                    }
-                    _ => owner(&path),
+                    Some((recorded, Some(node))) if recorded == inode => Some((project.clone(), (*node).clone())),
+                    _ => owner(&entry.path()),
                 };
-                (NamespaceState::Mounted(inode), owner)
+                (NamespaceState::Mounted(*inode), owner)
             }
-            Mounted::PlainFile => (NamespaceState::PlainFile, None),
-            Mounted::Other | Mounted::Absent => continue,
+            None if entry.file_type().is_ok_and(|t| t.is_file()) => (NamespaceState::PlainFile, None),
+            None => continue,
         };
         out.push(SeenNamespace { name, state, owner });
     }
