@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use hallway_spec::Name;
+use hallway_spec::{Name, PortProto};
 use ipnet::IpNet;
 
 /// Container networks for Linux, from one file.
@@ -227,6 +227,12 @@ pub(crate) enum Verb {
     Allow(PolicyArgs),
     /// Keep one from reaching another
     Deny(PolicyArgs),
+    /// Answer on ports, telling clients who they are; a small server for trying networks out
+    Serve {
+        /// Like 80 or 53/udp
+        #[arg(required = true, value_name = "PORT")]
+        ports: Vec<PortProto>,
+    },
     /// Measure
     Bench {
         #[command(subcommand)]

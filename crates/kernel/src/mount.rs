@@ -35,6 +35,16 @@ pub fn sysfs(path: &Path) -> Result<(), KernelError> {
         .map_err(|e| KernelError::new("mount sysfs at", path.display().to_string(), e))
 }
 
+/// A proc of the current pid namespace over `path`.
+///
+/// # Errors
+/// EPERM where the kernel does not allow it in this user namespace.
+pub fn proc(path: &Path) -> Result<(), KernelError> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    rustix::mount::mount("proc", path, "proc", flags, None)
+        .map_err(|e| KernelError::new("mount proc at", path.display().to_string(), e))
+}
+
 /// `from` also at `to`, with everything mounted below it.
 ///
 /// # Errors

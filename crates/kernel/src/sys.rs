@@ -18,6 +18,8 @@ pub enum Kind {
     Net,
     /// Host name.
     Uts,
+    /// Process ids; of processes started from here on.
+    Pid,
 }
 
 /// Gives the calling thread new namespaces of these kinds.
@@ -32,9 +34,10 @@ pub fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
             Kind::Mount => UnshareFlags::NEWNS,
             Kind::Net => UnshareFlags::NEWNET,
             Kind::Uts => UnshareFlags::NEWUTS,
+            Kind::Pid => UnshareFlags::NEWPID,
         };
     }
-    // SAFETY: none of the flags used here (NEWUSER, NEWNS, NEWNET, NEWUTS) takes away memory or
+    // SAFETY: none of the flags used here (NEWUSER, NEWNS, NEWNET, NEWUTS, NEWPID) takes away memory or
     // descriptors that other code of this process relies on; CLONE_FILES and CLONE_FS, which
     // are why rustix marks this unsafe, are never passed.
     unsafe { rustix::thread::unshare_unsafe(flags) }
@@ -51,6 +54,7 @@ pub fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
         Kind::Mount => LinkNameSpaceType::Mount,
         Kind::Net => LinkNameSpaceType::Network,
         Kind::Uts => LinkNameSpaceType::HostNameAndNISDomainName,
+        Kind::Pid => LinkNameSpaceType::ProcessID,
     };
     rustix::thread::move_into_link_name_space(namespace, Some(kind))
         .map_err(|e| KernelError::new("enter a namespace", "", e))

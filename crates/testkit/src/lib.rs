@@ -1,1 +1,26 @@
-//! testkit
+//! Tests against the real kernel: each runs as a process of its own in private user, mount, pid
+//! and network namespaces, so that it needs no root, cannot touch the machine, may run beside
+//! others, and leaves no process behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // a test helper's failure is the test's
+
+mod hallway;
+mod isolation;
+mod machine;
+mod oracle;
+mod web;
+
+pub use hallway::{Hallway, Ran};
+pub use isolation::{Test, main};
+pub use machine::{Snapshot, processes};
+pub use oracle::{ip_json, nft_json, sh, try_sh};
+pub use web::{Server, wait_for};
+
+/// The tests of a file, for [`main`].
+#[macro_export]
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        fn main() {
+            $crate::main(&[$($crate::Test { name: stringify!($name), run: $name }),*]);
+        }
+    };
+}

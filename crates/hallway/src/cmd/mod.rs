@@ -10,6 +10,7 @@ mod list;
 mod logs;
 mod plan;
 mod sandbox;
+mod serve;
 mod up;
 mod workload;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         Verb::Node { verb: NodeVerb::Ls { format } } => list::part(common, list::Part::Nodes, format.format),
         Verb::Network { verb: NetworkVerb::Ls { format } } => list::part(common, list::Part::Networks, format.format),
         Verb::Link { verb: LinkVerb::Ls { format } } => list::part(common, list::Part::Links, format.format),
+        Verb::Serve { ports } => serve::run(&ports),
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {
             let mut out = Vec::new();

@@ -89,12 +89,12 @@ pub(crate) fn bind(listen: SocketAddr, protocol: Protocol) -> std::io::Result<Ow
 }
 
 /// A bound descriptor as what it is.
-pub(super) enum Bound {
+pub(crate) enum Bound {
     Tcp(TcpListener),
     Udp(UdpSocket),
 }
 
-pub(super) fn of_fd(fd: OwnedFd, protocol: Protocol) -> Bound {
+pub(crate) fn of_fd(fd: OwnedFd, protocol: Protocol) -> Bound {
     match protocol {
         Protocol::Tcp => Bound::Tcp(fd.into()),
         Protocol::Udp => Bound::Udp(fd.into()),

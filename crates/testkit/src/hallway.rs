@@ -1,0 +1,161 @@
+//! The program under test, run as a user would.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// How to run it.
+#[derive(Debug, Clone)]
+pub struct Hallway {
+    program: PathBuf,
+    host: bool,
+    project: Option<String>,
+    directory: PathBuf,
+}
+
+/// How a run came out.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// The arguments, for messages.
+    pub words: String,
+    /// The exit code; -1 when ended by a signal.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Ran {
+    /// Must have exited with this code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "hallway {}\n{}{}", self.words, self.out, self.err);
+        self
+    }
+
+    /// Must have succeeded; its output.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        self.exits(0).out
+    }
+
+    /// Must have succeeded and printed JSON.
+    #[track_caller]
+    #[must_use]
+    pub fn json(self) -> Value {
+        serde_json::from_str(&self.ok()).unwrap()
+    }
+
+    /// Must have said this on stderr.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.err.contains(text), "hallway {} does not say {text:?}:\n{}", self.words, self.err);
+        self
+    }
+}
+
+impl Hallway {
+    /// On the test's own namespace as the host.
+    #[must_use]
+    pub fn host(program: &str) -> Self {
+        Self { host: true, ..Self::sandbox(program) }
+    }
+
+    /// In a sandbox.
+    #[must_use]
+    pub fn sandbox(program: &str) -> Self {
+        Self { program: program.into(), host: false, project: None, directory: "/run".into() }
+    }
+
+    /// About that project.
+    #[must_use]
+    pub fn project(&self, name: &str) -> Self {
+        Self { project: Some(name.to_owned()), ..self.clone() }
+    }
+
+    /// From that directory.
+    #[must_use]
+    pub fn within(&self, directory: &str) -> Self {
+        Self { directory: directory.into(), ..self.clone() }
+    }
+
+    /// The command, not yet run.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        for (key, _) in std::env::vars().filter(|(k, _)| k.starts_with("HALLWAY_")) {
+            command.env_remove(key);
+        }
+        if let Some(project) = &self.project {
+            command.args(["-p", project]);
+        }
+        if self.host {
+            command.arg("--host");
+        }
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("HALLWAY_STATE_DIR", "/run/state")
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
+            .env("HALLWAY_PASTA", "0")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let ran = self.command(arguments).output().unwrap();
+        Ran {
+            words: arguments.join(" "),
+            code: ran.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&ran.stdout).into_owned(),
+            err: String::from_utf8_lossy(&ran.stderr).into_owned(),
+        }
+    }
+
+    /// Runs it with words split at spaces; it must succeed.
+    #[track_caller]
+    pub fn ok(&self, words: &str) -> String {
+        self.run(&words.split(' ').collect::<Vec<_>>()).ok()
+    }
+
+    /// Starts it and lets it run.
+    #[must_use]
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// `up` of a text.
+    #[track_caller]
+    pub fn up(&self, text: &str) -> Ran {
+        let path = "/run/up.hallway.yaml";
+        std::fs::write(path, text).unwrap();
+        self.run(&["up", path])
+    }
+
+    /// Runs a shell script inside a node; whether it succeeded. That the node can be entered is
+    /// checked apart, so that a broken `exec` is no proof of isolation.
+    #[track_caller]
+    #[must_use]
+    pub fn inside(&self, node: &str, script: &str) -> bool {
+        self.run(&["exec", node, "--", "true"]).exits(0);
+        self.run(&["exec", node, "--", "sh", "-c", script]).code == 0
+    }
+
+    /// Whether one node can ping an address.
+    #[track_caller]
+    #[must_use]
+    pub fn pings(&self, node: &str, address: &str) -> bool {
+        self.inside(node, &format!("ping -c 1 -W 1 {address}"))
+    }
+
+    /// Whether one node can read a URL.
+    #[track_caller]
+    #[must_use]
+    pub fn reads(&self, node: &str, url: &str) -> bool {
+        self.inside(node, &format!("curl -s -g -o /dev/null -m 2 '{url}'"))
+    }
+}

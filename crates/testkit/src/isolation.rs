@@ -1,0 +1,107 @@
+//! A process and namespaces of its own for every test.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hallway_kernel::link::{LinkChange, change_link};
+use hallway_kernel::sys::{self, Kind};
+use hallway_kernel::{Rtnl, mount};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Says to a process of the test binary how far in it is, and which test it is.
+const STAGE: &str = "HALLWAY_TEST_STAGE";
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// One test.
+#[derive(Debug, Clone, Copy)]
+pub struct Test {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does; a panic is a failure.
+    pub run: fn(),
+}
+
+/// What the `main` of a test file does.
+pub fn main(tests: &[Test]) {
+    if let Ok(stage) = std::env::var(STAGE) {
+        let (stage, name) = stage.split_once(' ').unwrap();
+        let test = tests.iter().find(|t| t.name == name).unwrap();
+        match stage {
+            "outer" => outer(name),
+            _ => inner(*test),
+        }
+        return;
+    }
+    let trials = tests.iter().map(|t| Trial::test(t.name, || isolated(t.name))).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn myself(stage: &str, name: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(STAGE, format!("{stage} {name}")).stdin(Stdio::null());
+    command
+}
+
+/// Runs the test in a process of its own; its output is shown when it fails.
+fn isolated(name: &str) -> Result<(), Failed> {
+    let mut child = myself("outer", name).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        err.read_to_end(&mut text).ok();
+        text
+    });
+    let printer = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        out.read_to_end(&mut text).ok();
+        text
+    });
+    let deadline = Instant::now() + LIMIT;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill()?; // its namespaces' first process dies with it, and with that one all others
+            child.wait()?;
+            return Err(format!("not done after {} s", LIMIT.as_secs()).into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    if status.success() {
+        return Ok(());
+    }
+    let text = [printer.join().unwrap_or_default(), reader.join().unwrap_or_default()].concat();
+    Err(format!("{status}\n{}", String::from_utf8_lossy(&text)).into())
+}
+
+/// Makes the namespaces; the next process is their first.
+fn outer(name: &str) {
+    sys::die_with_parent().unwrap();
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    if rustix::process::geteuid().is_root() {
+        sys::unshare(&[Kind::Mount, Kind::Net, Kind::Pid]).unwrap();
+    } else {
+        sys::unshare(&[Kind::User, Kind::Mount, Kind::Net, Kind::Pid])
+            .expect("tests need root or unprivileged user namespaces");
+        std::fs::write("/proc/self/setgroups", "deny").unwrap();
+        std::fs::write("/proc/self/gid_map", format!("0 {group} 1")).unwrap();
+        std::fs::write("/proc/self/uid_map", format!("0 {user} 1")).unwrap();
+    }
+    let status = myself("inner", name).status().unwrap();
+    std::process::exit(status.code().unwrap_or(1));
+}
+
+/// A /run and /proc of the test's own, and nothing else of the machine's to be changed.
+fn inner(test: Test) {
+    sys::die_with_parent().unwrap();
+    mount::private(Path::new("/"), false).unwrap();
+    mount::proc(Path::new("/proc")).unwrap();
+    mount::tmpfs(Path::new("/run")).unwrap();
+    mount::sysfs(Path::new("/sys")).unwrap();
+    let up = LinkChange { up: Some(true), ..LinkChange::default() };
+    Rtnl::open().unwrap().run(change_link("lo", &up)).unwrap();
+    (test.run)();
+}

@@ -1,0 +1,59 @@
+//! The state of a machine, as other programs see it.
+
+use crate::oracle::sh;
+
+/// Everything `down` must put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot(Vec<(&'static str, String)>);
+
+/// Each with what does not stay the same by itself left out.
+const ASKED: [(&str, &str); 10] = [
+    ("links", "ip -d -o link | sed 's/ promiscuity.*//'"),
+    ("addresses", "ip -o addr | sed 's/valid_lft.*//'"),
+    ("routes", "ip route show table all; ip -6 route show table all; ip rule; ip -6 rule"),
+    ("neighbours", "ip neigh show nud permanent"),
+    ("nftables", "nft list ruleset 2>/dev/null"),
+    ("iptables", "iptables-save 2>/dev/null | grep -v '^#' | sed 's/\\[[0-9:]*\\]//'"),
+    ("namespaces", "ls -la /run/netns 2>/dev/null | sed 's/ [A-Z][a-z][a-z] .*:[0-9]* / /'"),
+    ("mounts", "cat /proc/self/mounts"),
+    ("sysctls", "sysctl -a 2>/dev/null | grep -E '^net\\.' | grep -v -E 'neigh|stable_secret|conntrack_count|netfilter.nf_conntrack_buckets'"),
+    ("files", "find /run -path /run/up.hallway.yaml -prune -o -path /run/keep -prune -o -print | sort"),
+];
+
+impl Snapshot {
+    /// As it is now.
+    #[must_use]
+    #[track_caller]
+    pub fn take() -> Self {
+        let mut parts: Vec<(&'static str, String)> = ASKED.iter().map(|(what, script)| (*what, sh(script))).collect();
+        parts.push(("processes", processes().join("\n")));
+        Self(parts)
+    }
+
+    /// Must be as it was.
+    #[track_caller]
+    pub fn unchanged(&self) {
+        let now = Self::take();
+        for ((what, before), (_, after)) in self.0.iter().zip(&now.0) {
+            let gone: Vec<&str> = before.lines().filter(|l| !after.lines().any(|a| a == *l)).collect();
+            let come: Vec<&str> = after.lines().filter(|l| !before.lines().any(|b| b == *l)).collect();
+            assert!(before == after, "{what} differ:\n- {}\n+ {}", gone.join("\n- "), come.join("\n+ "));
+        }
+    }
+}
+
+/// The command lines of all processes but the test's own.
+#[must_use]
+pub fn processes() -> Vec<String> {
+    let own = std::process::id();
+    let mut out: Vec<String> = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| *pid != own)
+        .filter_map(|pid| std::fs::read(format!("/proc/{pid}/cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| !line.is_empty())
+        .collect();
+    out.sort();
+    out
+}

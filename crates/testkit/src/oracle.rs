@@ -1,0 +1,79 @@
+//! Independent programs that say what is really there. One that is missing fails the test with
+//! the name of its Debian package.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Programs tests ask, with the package each is in.
+const PACKAGES: [(&str, &str); 12] = [
+    ("ip", "iproute2"),
+    ("bridge", "iproute2"),
+    ("tc", "iproute2"),
+    ("ss", "iproute2"),
+    ("nft", "nftables"),
+    ("iptables", "iptables"),
+    ("iptables-save", "iptables"),
+    ("ping", "iputils-ping"),
+    ("curl", "curl"),
+    ("python3", "python3"),
+    ("conntrack", "conntrack"),
+    ("sysctl", "procps"),
+];
+
+fn find(program: &str) -> bool {
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"].iter().any(|d| Path::new(d).join(program).exists())
+}
+
+/// Every program a script names must be there.
+fn check(script: &str) {
+    let words: Vec<&str> = script.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').collect();
+    for (program, package) in PACKAGES {
+        assert!(
+            !words.contains(&program) || find(program),
+            "{program} is missing, by which this test checks the result: apt-get install {package}"
+        );
+    }
+}
+
+/// Runs a shell script; its output, or its exit code and what it wrote.
+///
+/// # Errors
+/// When it ends with another code than 0.
+pub fn try_sh(script: &str) -> Result<String, String> {
+    check(script);
+    let path = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin";
+    let ran = Command::new("/bin/sh").args(["-c", script]).env("PATH", path).output().map_err(|e| e.to_string())?;
+    let out = String::from_utf8_lossy(&ran.stdout).into_owned();
+    if ran.status.success() {
+        return Ok(out);
+    }
+    Err(format!("{}\n{out}{}", ran.status, String::from_utf8_lossy(&ran.stderr)))
+}
+
+/// Runs a shell script that must succeed.
+#[must_use]
+#[track_caller]
+pub fn sh(script: &str) -> String {
+    try_sh(script).unwrap_or_else(|why| panic!("{script}: {why}"))
+}
+
+/// What `ip -j` says.
+#[must_use]
+#[track_caller]
+pub fn ip_json(arguments: &str) -> Vec<Value> {
+    let text = sh(&format!("ip -j -d {arguments}"));
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    serde_json::from_str::<Value>(&text).unwrap().as_array().cloned().unwrap_or_default()
+}
+
+/// What `nft -j list ruleset` says.
+#[must_use]
+#[track_caller]
+pub fn nft_json() -> Vec<Value> {
+    let value: Value = serde_json::from_str(&sh("nft -j list ruleset")).unwrap();
+    value.get("nftables").and_then(Value::as_array).cloned().unwrap_or_default()
+}
