@@ -9,13 +9,11 @@ use crate::wire::{Attrs, Writer, string_of, u32_of, u64_of};
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
-const RTM_SETLINK: u16 = 19;
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_MASTER: u16 = 10;
-const IFLA_PROTINFO: u16 = 12;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_IFALIAS: u16 = 20;
 const IFLA_STATS64: u16 = 23;
@@ -26,6 +24,8 @@ const IFLA_EXT_MASK: u16 = 29;
 const RTEXT_FILTER_SKIP_STATS: u32 = 8;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
 const VETH_INFO_PEER: u16 = 1;
 const IFLA_BR_NF_CALL_IPTABLES: u16 = 36;
 const IFLA_BR_NF_CALL_IP6TABLES: u16 = 37;
@@ -33,7 +33,6 @@ const IFLA_BRPORT_MODE: u16 = 4;
 const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
 const AF_INET6: u16 = 10;
-const AF_BRIDGE: u8 = 7;
 const IFF_UP: u32 = 1;
 
 /// struct ifinfomsg.
@@ -162,8 +161,8 @@ pub struct LinkChange<'a> {
     pub up: Option<bool>,
     /// No IPv6 address made by the kernel (IN6_ADDR_GEN_MODE_NONE), and so no traffic of its own.
     pub no_link_local: bool,
-    /// Bytes.
-    pub mtu: Option<u32>,
+    /// The bridge sends frames back out by the port they came in by (BR_HAIRPIN_MODE).
+    pub hairpin: bool,
 }
 
 /// Changes a link, found by name.
@@ -174,8 +173,11 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
     if let Some(alias) = change.alias {
         w.attr(IFLA_IFALIAS, alias.as_bytes());
     }
-    if let Some(mtu) = change.mtu {
-        w.u32(IFLA_MTU, mtu);
+    if change.hairpin {
+        w.nest(IFLA_LINKINFO, |w| {
+            w.str(IFLA_INFO_SLAVE_KIND, "bridge");
+            w.nest(IFLA_INFO_SLAVE_DATA, |w| w.u8(IFLA_BRPORT_MODE, 1));
+        });
     }
     if change.no_link_local {
         w.nest(IFLA_AF_SPEC, |w| {
@@ -183,14 +185,6 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
         });
     }
     request("change the link", name, RTM_NEWLINK, 0, w)
-}
-
-/// Lets a bridge port send frames back out where they came from.
-#[must_use]
-pub fn change_hairpin(index: u32, name: &str, on: bool) -> Request {
-    let mut w = Writer::with_header(&header(AF_BRIDGE, index, None));
-    w.nest(IFLA_PROTINFO, |w| w.u8(IFLA_BRPORT_MODE, u8::from(on)));
-    request("change the bridge port", name, RTM_SETLINK, 0, w)
 }
 
 /// Removes a link, found by name; a veth's other end goes with it.

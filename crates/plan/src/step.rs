@@ -172,8 +172,6 @@ pub struct Port {
     pub group: u32,
     /// The host's addresses in a routed network.
     pub gateways: Vec<IpAddr>,
-    /// Bridge port sends frames back where they came from.
-    pub hairpin: bool,
     /// Routes that leave by this interface.
     pub routes: Vec<Route>,
 }
@@ -225,7 +223,6 @@ impl Port {
                 hallway_spec::Mode::Routed => network.subnets.iter().map(|s| s.gateway).collect(),
                 hallway_spec::Mode::Bridge => Vec::new(),
             },
-            hairpin: network.bridge.is_some() && network.filtered,
             routes: node.routes.iter().filter(|r| r.interface == position).copied().collect(),
         })
     }

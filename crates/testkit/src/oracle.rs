@@ -52,8 +52,7 @@ pub fn try_sh(script: &str) -> Result<String, String> {
     Err(format!("{}\n{out}{}", ran.status, String::from_utf8_lossy(&ran.stderr)))
 }
 
-/// Runs a shell script that must succeed.
-#[must_use]
+/// Runs a shell script that must succeed; its output.
 #[track_caller]
 pub fn sh(script: &str) -> String {
     try_sh(script).unwrap_or_else(|why| panic!("{script}: {why}"))

@@ -124,7 +124,7 @@ impl<'a> Door<'a> {
                 alias: Some(&alias),
                 up: Some(true),
                 no_link_local: network.mtu.is_none_or(|m| m >= 1280),
-                mtu: None,
+                hairpin: false,
             },
         ));
         for subnet in &network.subnets {
@@ -138,12 +138,7 @@ impl<'a> Door<'a> {
     }
 
     fn change_bridge(&mut self, name: &str, filtered: bool) -> Result<(), KernelError> {
-        self.rtnl.run(link::change_nf_call(name, filtered))?;
-        let bridge = link::index_of(name)?;
-        for port in self.rtnl.links()?.iter().filter(|l| l.master == Some(bridge)) {
-            self.rtnl.run(link::change_hairpin(port.index, &port.name, filtered))?;
-        }
-        Ok(())
+        self.rtnl.run(link::change_nf_call(name, filtered))
     }
 
     fn bridge_index(&mut self, name: &str) -> Result<u32, KernelError> {
@@ -168,11 +163,13 @@ impl<'a> Door<'a> {
                 alias: Some(&alias),
                 up: Some(true),
                 no_link_local: port.interface.mtu.is_none_or(|m| m >= 1280),
-                mtu: None,
+                // Where br_netfilter is loaded, a node's packet to its own published port is
+                // translated within the bridge, and goes back by the port it came from.
+                hairpin: master.is_some(),
             },
         ));
         self.rtnl.submit_all(&batch)?;
-        if port.hairpin || !port.gateways.is_empty() || port.interface.bandwidth.is_some() {
+        if !port.gateways.is_empty() || port.interface.bandwidth.is_some() {
             self.finish_port(port)?;
         }
         inside::configure(&namespace, &port.interface, &port.routes)
@@ -182,9 +179,6 @@ impl<'a> Door<'a> {
     fn finish_port(&mut self, port: &Port) -> Result<(), KernelError> {
         let index = link::index_of(&port.link)?;
         let mut batch = Batch::new();
-        if port.hairpin {
-            batch.push(link::change_hairpin(index, &port.link, true));
-        }
         if let Some(bandwidth) = port.interface.bandwidth {
             batch.push(qdisc::limit(index, bandwidth));
         }

@@ -1,0 +1,1 @@
+hallway_testkit::tests![];
