@@ -77,7 +77,9 @@ pub(crate) fn print(trouble: &Trouble, common: &Common) {
             anstream::eprintln!("  help: {help}");
         }
         Trouble::Conflict(failure, path, text) => {
-            for one in std::iter::once(failure).chain(&failure.also) {
+            let mut all: Vec<&Failure> = std::iter::once(failure).chain(&failure.also).collect();
+            all.sort_by_key(|f| f.place.as_ref().map(|p| p.offset));
+            for one in all {
                 let place = one.place.as_ref().filter(|p| p.line > 0);
                 match place {
                     Some(place) => located(path, text, (one.code, &one.message), place, one.help.as_deref()),

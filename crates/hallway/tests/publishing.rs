@@ -1,1 +1,146 @@
-hallway_testkit::tests![];
+//! Published ports: every way to one, and when they change.
+
+use std::time::Duration;
+
+use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
+
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway"))
+}
+
+const TWO_ADDRESSES: &str = "
+networks:
+  apps: { subnet: [10.9.0.0/24, fd09::/64] }
+  world: { subnet: [203.0.113.0/24, 2001:db8::/64], outside: true }
+nodes:
+  web:
+    networks: { apps: { address: [10.9.0.10, fd09::10] } }
+    ports: [\"203.0.113.1:8443:443\", \"127.0.0.1:9000:80\", \"[2001:db8::1]:8444:443\", \"7000-7010:7000-7010\"]
+    command: hallway serve 443 80 7000 7005 7010
+    ready: 7010/tcp
+  visitor: { networks: { world: { address: [203.0.113.9, 2001:db8::9] } } }
+";
+
+fn on_one_address_of_the_host_only() {
+    let h = hallway();
+    h.up(TWO_ADDRESSES).ok();
+    assert!(h.reads("visitor", "http://203.0.113.1:8443/"));
+    assert!(!h.reads("visitor", "http://[2001:db8::1]:8443/"), "published on the IPv4 address alone");
+    assert!(h.reads("visitor", "http://[2001:db8::1]:8444/"));
+    assert!(!h.reads("visitor", "http://203.0.113.1:8444/"));
+    sh("curl -s -m 2 http://127.0.0.1:9000/");
+    assert!(!h.reads("visitor", "http://203.0.113.1:9000/"), "published on localhost alone");
+    assert!(!h.reads("web", "http://10.9.0.1:9000/"));
+    assert!(try_sh("curl -s -m 2 http://127.0.0.1:8443/").is_err(), "published on 203.0.113.1 alone");
+    for port in [7000, 7005, 7010] {
+        assert!(h.reads("visitor", &format!("http://203.0.113.1:{port}/")));
+        sh(&format!("curl -s -g -m 2 http://[::1]:{port}/"));
+    }
+    assert!(!h.reads("visitor", "http://203.0.113.1:7011/"));
+}
+
+fn on_and_off_while_it_runs() {
+    let h = hallway().project("p");
+    let before = Snapshot::take();
+    h.ok("network add apps --subnet 10.9.0.0/24");
+    h.ok("network add world --subnet 203.0.113.0/24 --outside");
+    h.ok("node add web --network apps=10.9.0.10 -- hallway serve 80 81 53/udp");
+    h.ok("node add visitor --network world=203.0.113.9");
+    assert!(!h.reads("visitor", "http://203.0.113.1:8080/"));
+    h.ok("publish web 8080:80");
+    h.ok("publish web 8081:81");
+    assert!(h.reads("visitor", "http://203.0.113.1:8080/"));
+    sh("curl -s -m 2 http://127.0.0.1:8080/");
+    h.ok("unpublish web 8080:80");
+    assert!(!h.reads("visitor", "http://203.0.113.1:8080/"));
+    assert!(try_sh("curl -s -m 2 http://127.0.0.1:8080/").is_err());
+    assert!(h.reads("visitor", "http://203.0.113.1:8081/"), "the other one stays");
+    let _now_mine = std::net::TcpListener::bind("0.0.0.0:8080").unwrap();
+    h.run(&["publish", "web", "8080:80"]).exits(2).says("8080/tcp");
+    h.ok("down");
+    before.unchanged();
+}
+
+/// A client that asks again from the same port sees the new state at once: no stale conntrack
+/// entry keeps it on the old one.
+fn udp_from_one_port_follows_the_change() {
+    let h = hallway().project("p");
+    h.ok("network add apps --subnet 10.9.0.0/24");
+    h.ok("network add world --subnet 203.0.113.0/24 --outside");
+    h.ok("node add one --network apps=10.9.0.10 -- hallway serve 53/udp");
+    h.ok("node add two --network apps=10.9.0.11 -- hallway serve 53/udp");
+    h.ok("node add visitor --network world=203.0.113.9");
+    let ask = "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('',40000)); s.settimeout(1); s.sendto(b'x', ('203.0.113.1', 5353)); print(s.recv(99).decode())";
+    let answer = |h: &Hallway| h.run(&["exec", "visitor", "--", "python3", "-c", ask]);
+    assert_ne!(answer(&h).code, 0, "nothing published");
+    h.ok("publish one 5353:53/udp");
+    assert!(answer(&h).ok().starts_with("one greets"));
+    h.ok("unpublish one 5353:53/udp");
+    h.ok("publish two 5353:53/udp");
+    assert!(answer(&h).ok().starts_with("two greets"));
+}
+
+/// Large transfers, half-closed connections and a server that is not there, through the
+/// forwarder of localhost.
+fn localhost_is_forwarded_faithfully() {
+    let h = hallway();
+    h.up("networks: { apps: { subnet: 10.9.0.0/24 } }
+nodes:
+  echo:
+    networks: [apps]
+    ports: [\"8001:80\", \"8002:81\", \"8003:53/udp\"]
+    command: |-
+      python3 -c 'import socket
+      s=socket.create_server((\"0.0.0.0\",80))
+      while True:
+        c,_=s.accept(); d=bytearray()
+        while True:
+          b=c.recv(65536)
+          if not b: break
+          d+=b
+        c.sendall(bytes(d)); c.close()'
+    ready: 80/tcp
+")
+    .ok();
+    let script = "import socket,os
+for host in ('127.0.0.1','::1'):
+    data=os.urandom(5_000_000)
+    s=socket.create_connection((host,8001),5); s.settimeout(10)
+    s.sendall(data); s.shutdown(socket.SHUT_WR); got=bytearray()
+    while True:
+        b=s.recv(65536)
+        if not b: break
+        got+=b
+    assert bytes(got)==data, (host,len(got))
+s=socket.create_connection(('127.0.0.1',8002),5); s.settimeout(5)
+try: assert s.recv(1)==b'', 'data from nowhere'
+except ConnectionResetError: pass
+";
+    std::fs::write("/run/keep", script).unwrap();
+    sh("python3 /run/keep");
+}
+
+/// The listener on localhost is back when the keeper was killed, after the next command.
+fn the_keeper_killed_comes_back() {
+    let h = hallway();
+    let file = "networks: { apps: { subnet: 10.9.0.0/24 } }
+nodes: { web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp } }
+";
+    let before = Snapshot::take();
+    h.up(file).ok();
+    sh("curl -s -m 2 http://127.0.0.1:8080/");
+    sh("kill -9 $(pgrep -f '__keepe[r]')");
+    wait_for("the port is closed", Duration::from_secs(5), || try_sh("curl -s -m 2 http://127.0.0.1:8080/").is_err());
+    h.up(file).ok();
+    sh("curl -s -m 2 http://127.0.0.1:8080/");
+    h.ok("down");
+    before.unchanged();
+}
+
+hallway_testkit::tests![
+    on_one_address_of_the_host_only,
+    on_and_off_while_it_runs,
+    udp_from_one_port_follows_the_change,
+    localhost_is_forwarded_faithfully,
+    the_keeper_killed_comes_back,
+];
