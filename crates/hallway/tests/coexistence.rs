@@ -1,1 +1,120 @@
-hallway_testkit::tests![];
+//! What others have built stays byte for byte as it is, while hallway is up and after.
+
+use hallway_testkit::{Hallway, Snapshot, sh};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+fn foreign_things() {
+    sh("ip link add br-foreign type bridge && ip link set br-foreign up && ip addr add 10.200.0.1/24 dev br-foreign nodad
+        ip link add vf0 type veth peer name vf1 && ip link set vf0 master br-foreign up
+        ip netns add foreign && ip link set vf1 netns foreign
+        ip -n foreign addr add 10.200.0.2/24 dev vf1 && ip -n foreign link set vf1 up
+        ip route add 198.51.100.0/24 via 10.200.0.2
+        ip rule add from 10.200.0.0/24 lookup 99 pref 500
+        nft add table inet foreign
+        nft add chain inet foreign input '{ type filter hook input priority 0; policy accept; }'
+        nft add rule inet foreign input tcp dport 9 counter drop
+        nft add set inet foreign bad '{ type ipv4_addr; elements = { 192.0.2.1 } }'
+        iptables -N FOREIGN; iptables -A FOREIGN -s 192.0.2.0/24 -j DROP; iptables -A INPUT -j FOREIGN
+        iptables -t nat -A POSTROUTING -s 10.200.0.0/24 ! -o br-foreign -j MASQUERADE");
+    std::thread::sleep(std::time::Duration::from_millis(1500)); // IPv6 of its links settles
+}
+
+/// What the foreign things are now, hallway's own left out.
+fn foreign_state() -> String {
+    sh("nft list table inet foreign | sed 's/packets.*bytes [0-9]*//'; iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'
+        ip -o -d link show br-foreign; ip -o addr show br-foreign; ip -o -d link show vf0; ip -n foreign -o addr
+        ip route show 198.51.100.0/24; ip rule")
+}
+
+fn every_example_leaves_them_alone() {
+    foreign_things();
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let before = Snapshot::take();
+    let foreign = foreign_state();
+    let mut count = 0;
+    for entry in std::fs::read_dir(EXAMPLES).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "yaml") {
+            continue;
+        }
+        h.run(&["up", path.to_str().unwrap()]).ok();
+        assert_eq!(foreign_state(), foreign, "while {} is up", path.display());
+        sh("ping -c 1 -W 1 10.200.0.2");
+        h.run(&["down", path.to_str().unwrap()]).ok();
+        before.unchanged();
+        count += 1;
+    }
+    assert!(count >= 9);
+}
+
+/// Sysctls that others changed meanwhile are theirs.
+fn sysctls_changed_meanwhile_stay() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    sh("ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip addr add 198.51.100.1/24 dev up0; ip route add default via 198.51.100.2");
+    let forwarding = "/proc/sys/net/ipv4/conf/up0/forwarding";
+    let read = || std::fs::read_to_string(forwarding).unwrap().trim().to_owned();
+    std::fs::write(forwarding, "0").unwrap();
+    h.up("networks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n] } }\n").ok();
+    assert_eq!(read(), "1", "the uplink forwards for our networks");
+    assert_eq!(std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap().trim(), "0", "nothing global");
+    h.run(&["down", "/run/up.hallway.yaml"]).ok();
+    assert_eq!(read(), "0");
+    std::fs::write(forwarding, "1").unwrap();
+    h.up("networks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n] } }\n").ok();
+    h.run(&["down", "/run/up.hallway.yaml"]).ok();
+    assert_eq!(read(), "1", "it was on before");
+}
+
+/// Two projects on one host: each removes its own.
+fn two_projects() {
+    let before = Snapshot::take();
+    let one = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("one");
+    let two = one.project("two");
+    one.ok("network add alpha --subnet 10.1.0.0/24");
+    one.ok("node add first --network alpha -- hallway serve 80");
+    let with_one = Snapshot::take();
+    two.run(&["network", "add", "beta", "--subnet", "10.1.0.0/16"]).exits(2).says("10.1.0.0");
+    two.ok("network add beta --subnet 10.2.0.0/24");
+    two.ok("node add second --network beta --publish 8080:80 -- hallway serve 80");
+    assert!(!two.pings("second", "10.1.0.2"), "projects are apart");
+    sh("curl -s -m 2 http://127.0.0.1:8080/");
+    two.ok("down");
+    with_one.unchanged();
+    assert!(one.pings("first", "10.1.0.1"));
+    one.ok("down");
+    before.unchanged();
+}
+
+/// `down` without a state directory finds everything by the marks in the kernel.
+fn down_without_the_state_directory() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    foreign_things();
+    let before = Snapshot::take();
+    h.run(&["up", &format!("{EXAMPLES}/part6-zones.yaml")]).ok();
+    sh("for p in $(pgrep -f '__keepe[r]'); do kill $p; done; rm -r /run/state");
+    h.project("part6-zones").ok("down");
+    sh("rm -rf /run/state");
+    before.unchanged();
+}
+
+fn gc_removes_what_is_not_on_record() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let before = Snapshot::take();
+    h.run(&["up", &format!("{EXAMPLES}/part3-bridge.yaml")]).ok();
+    sh("for p in $(pgrep -f '__keepe[r]'); do kill $p; done; rm -rf /run/state");
+    let listed = h.ok("gc");
+    assert!(listed.contains("part3-bridge"), "{listed}");
+    assert_eq!(sh("ip netns list | wc -l").trim(), "3", "only listed");
+    h.ok("gc --force");
+    sh("rm -rf /run/state");
+    before.unchanged();
+}
+
+hallway_testkit::tests![
+    every_example_leaves_them_alone,
+    sysctls_changed_meanwhile_stay,
+    two_projects,
+    down_without_the_state_directory,
+    gc_removes_what_is_not_on_record,
+];
