@@ -80,13 +80,19 @@ impl Enter {
         }
         let namespace = Netns::open(&self.netns)?;
         sys::setns(namespace.as_fd(), Kind::Net)?;
-        let working_dir = self.working_dir.clone().or_else(|| std::env::current_dir().ok());
+        let working_dir = self
+            .working_dir
+            .clone()
+            .or_else(|| std::env::current_dir().ok());
         sys::unshare(&[Kind::Mount, Kind::Uts])?;
         rustix::system::sethostname(self.hostname.as_bytes()).ok();
         mount::private(Path::new("/"), true)?;
         // Not allowed everywhere; without it /sys/class/net shows the host's links.
         mount::sysfs(Path::new("/sys")).ok();
-        for (file, over) in [(&self.hosts, "/etc/hosts"), (&self.resolv_conf, "/etc/resolv.conf")] {
+        for (file, over) in [
+            (&self.hosts, "/etc/hosts"),
+            (&self.resolv_conf, "/etc/resolv.conf"),
+        ] {
             if let Some(file) = file.as_deref().filter(|f| f.exists())
                 && let Ok(over) = std::fs::canonicalize(over)
             {
@@ -98,8 +104,16 @@ impl Enter {
                 .map_err(|e| EnterError::Directory(directory.display().to_string(), e))?;
         }
         // Whatever PATH says, it is the hallway that built the network that serves in it.
-        let found = if program == "hallway" { "/proc/self/exe" } else { program };
-        let error = std::process::Command::new(found).arg0(program).args(arguments).envs(&self.environment).exec();
+        let found = if program == "hallway" {
+            "/proc/self/exe"
+        } else {
+            program
+        };
+        let error = std::process::Command::new(found)
+            .arg0(program)
+            .args(arguments)
+            .envs(&self.environment)
+            .exec();
         Err(EnterError::Program(program.clone(), error))
     }
 }

@@ -23,7 +23,14 @@ impl Failure {
     /// A failure without a kernel error.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), cause: None, help: None, place: None, also: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            cause: None,
+            help: None,
+            place: None,
+            also: Vec::new(),
+        }
     }
 
     /// With what to do.
@@ -45,14 +52,21 @@ impl Failure {
         } else {
             None
         };
-        Self { cause: Some(error), help, ..Self::new(code, message) }
+        Self {
+            cause: Some(error),
+            help,
+            ..Self::new(code, message)
+        }
     }
 
     /// A failure with a file of the state directory.
     #[must_use]
     pub fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new("state-directory", format!("cannot {what} {}: {error}", path.display()))
-            .help("give another place with --state-dir or HALLWAY_STATE_DIR")
+        Self::new(
+            "state-directory",
+            format!("cannot {what} {}: {error}", path.display()),
+        )
+        .help("give another place with --state-dir or HALLWAY_STATE_DIR")
     }
 }
 

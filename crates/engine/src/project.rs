@@ -44,7 +44,9 @@ impl Engine {
     /// When the directory cannot be made.
     pub fn new(scope: &Path) -> Result<Self, Failure> {
         record::make_directory(scope)?;
-        Ok(Self { scope: scope.to_owned() })
+        Ok(Self {
+            scope: scope.to_owned(),
+        })
     }
 
     /// Waits until no other hallway changes this scope.
@@ -76,13 +78,23 @@ impl Engine {
     /// The hosts file of a node.
     #[must_use]
     pub fn hosts_file(&self, project: &Name, node: &hallway_plan::settled::Node) -> PathBuf {
-        self.directory(project).join("hosts").join(hosts::file_name(node))
+        self.directory(project)
+            .join("hosts")
+            .join(hosts::file_name(node))
     }
 
     /// A node's own resolv.conf, where the file names servers.
     #[must_use]
-    pub fn resolv_file(&self, project: &Name, node: &hallway_plan::settled::Node) -> Option<PathBuf> {
-        (!node.dns.is_empty()).then(|| self.directory(project).join("resolv").join(node.name.as_ref()))
+    pub fn resolv_file(
+        &self,
+        project: &Name,
+        node: &hallway_plan::settled::Node,
+    ) -> Option<PathBuf> {
+        (!node.dns.is_empty()).then(|| {
+            self.directory(project)
+                .join("resolv")
+                .join(node.name.as_ref())
+        })
     }
 
     /// What is there.
@@ -110,8 +122,14 @@ impl Engine {
     /// When the kernel cannot be asked.
     pub fn drift(&self, project: &Name) -> Result<usize, Failure> {
         let Seen { record, observed } = self.see(project)?;
-        let Some(applied) = record.as_ref().and_then(|r| r.applied.as_ref()) else { return Ok(0) };
-        Ok(diff(project, recorded(record.as_ref()), Some(applied), &observed).steps.len())
+        let Some(applied) = record.as_ref().and_then(|r| r.applied.as_ref()) else {
+            return Ok(0);
+        };
+        Ok(
+            diff(project, recorded(record.as_ref()), Some(applied), &observed)
+                .steps
+                .len(),
+        )
     }
 
     /// Projects that have left marks in the kernel but are not on record.
@@ -119,14 +137,26 @@ impl Engine {
     /// # Errors
     /// When the kernel cannot be asked.
     pub fn strays(&self) -> Result<Vec<Name>, Failure> {
-        let nobody: Name = "nobody".parse().map_err(|_invalid| Failure::new("bug", "an invalid name"))?;
+        let nobody: Name = "nobody"
+            .parse()
+            .map_err(|_invalid| Failure::new("bug", "an invalid name"))?;
         let observed = observe(&nobody, None)?;
-        let aliases = observed.links.iter().filter_map(|l| Some(mark::parse_alias(l.alias.as_deref()?)?.0));
-        let owners = observed.namespaces.iter().filter_map(|n| Some(n.owner.as_ref()?.0.clone()));
+        let aliases = observed
+            .links
+            .iter()
+            .filter_map(|l| Some(mark::parse_alias(l.alias.as_deref()?)?.0));
+        let owners = observed
+            .namespaces
+            .iter()
+            .filter_map(|n| Some(n.owner.as_ref()?.0.clone()));
         let tables = observed.tables.iter().map(|t| t.project.clone());
-        let marked: std::collections::BTreeSet<Name> = aliases.chain(owners).chain(tables).collect();
+        let marked: std::collections::BTreeSet<Name> =
+            aliases.chain(owners).chain(tables).collect();
         let known = self.projects();
-        Ok(marked.into_iter().filter(|name| !known.contains(name)).collect())
+        Ok(marked
+            .into_iter()
+            .filter(|name| !known.contains(name))
+            .collect())
     }
 
     /// The steps if nothing at all were there: what a sandbox that does not run yet would see.
@@ -135,20 +165,48 @@ impl Engine {
     /// Never in practice.
     pub fn plan_afresh(topology: &Topology) -> Result<Planned, Failure> {
         let observed = Observed::default();
-        let settled = settle(topology, None, &Surroundings::new(&topology.name, &observed, None)).map_err(conflicts)?;
-        let plan = diff(&topology.name, Recorded::default(), Some(&settled), &observed);
-        Ok(Planned { plan, settled, record: None })
+        let settled = settle(
+            topology,
+            None,
+            &Surroundings::new(&topology.name, &observed, None),
+        )
+        .map_err(conflicts)?;
+        let plan = diff(
+            &topology.name,
+            Recorded::default(),
+            Some(&settled),
+            &observed,
+        );
+        Ok(Planned {
+            plan,
+            settled,
+            record: None,
+        })
     }
 
-    fn plan_from(&self, topology: &Topology, record: Option<Record>, observed: &Observed) -> Result<Planned, Failure> {
+    fn plan_from(
+        &self,
+        topology: &Topology,
+        record: Option<Record>,
+        observed: &Observed,
+    ) -> Result<Planned, Failure> {
         let applied = record.as_ref().and_then(|r| r.applied.as_ref());
         let pending = record.as_ref().and_then(|r| r.pending.as_ref());
         let known = pending.or(applied);
         let around = Surroundings::new(&topology.name, observed, known);
         let settled = settle(topology, applied, &around).map_err(conflicts)?;
         check_filter(&settled)?;
-        let plan = diff(&topology.name, recorded(record.as_ref()), Some(&settled), observed);
-        Ok(Planned { plan, settled, record })
+        let plan = diff(
+            &topology.name,
+            recorded(record.as_ref()),
+            Some(&settled),
+            observed,
+        );
+        Ok(Planned {
+            plan,
+            settled,
+            record,
+        })
     }
 
     /// Carries out a plan. If a step fails, what was there before is restored.
@@ -167,7 +225,11 @@ impl Engine {
             .clone()
             .unwrap_or_else(|| Record::new(source.0.to_owned(), source.1.map(str::to_owned)));
         let unchanged = planned.plan.steps.is_empty();
-        if unchanged && record.pending.is_none() && record.applied.as_ref() == Some(&planned.settled) && record.source == source.0 {
+        if unchanged
+            && record.pending.is_none()
+            && record.applied.as_ref() == Some(&planned.settled)
+            && record.source == source.0
+        {
             return Ok(record);
         }
         if !unchanged {
@@ -201,7 +263,9 @@ impl Engine {
     /// The step that failed.
     pub fn undo(&self, project: &Name) -> Result<(), Failure> {
         let Seen { record, observed } = self.see(project)?;
-        let Some(mut record) = record else { return Ok(()) };
+        let Some(mut record) = record else {
+            return Ok(());
+        };
         let Some(applied) = record.applied.clone() else {
             return self.down(project, &mut |_, _| {}).map(|_| ());
         };
@@ -219,7 +283,9 @@ impl Engine {
     /// The step that failed.
     pub fn restore(&self, project: &Name, earlier: &Record) -> Result<(), Failure> {
         let Seen { record, observed } = self.see(project)?;
-        let (Some(mut record), Some(target)) = (record, earlier.applied.clone()) else { return Ok(()) };
+        let (Some(mut record), Some(target)) = (record, earlier.applied.clone()) else {
+            return Ok(());
+        };
         let plan = diff(project, recorded(Some(&record)), Some(&target), &observed);
         record.pending = Some(target.clone());
         record::save(&self.scope, project, &record)?;
@@ -237,7 +303,11 @@ impl Engine {
     ///
     /// # Errors
     /// The step that failed; what is left is still marked and recorded.
-    pub fn down(&self, project: &Name, progress: &mut dyn FnMut(usize, usize)) -> Result<usize, Failure> {
+    pub fn down(
+        &self,
+        project: &Name,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<usize, Failure> {
         let Seen { record, observed } = self.see(project)?;
         let plan = diff(project, recorded(record.as_ref()), None, &observed);
         let settled = record.as_ref().and_then(|r| r.applied.as_ref());
@@ -266,7 +336,11 @@ impl Engine {
         for node in &settled.nodes {
             if let Some(path) = self.resolv_file(&settled.project, node) {
                 record::make_directory(&self.directory(&settled.project).join("resolv"))?;
-                let text: String = node.dns.iter().map(|d| format!("nameserver {d}\n")).collect();
+                let text: String = node
+                    .dns
+                    .iter()
+                    .map(|d| format!("nameserver {d}\n"))
+                    .collect();
                 write(&path, &text)?;
             }
         }
@@ -274,8 +348,13 @@ impl Engine {
     }
 
     fn make_netns_directory(&self) -> Result<(), Failure> {
-        let made = netns::ensure_directory(Path::new(NETNS_DIRECTORY))
-            .map_err(|e| Failure::kernel("netns-directory", format!("{NETNS_DIRECTORY} cannot hold namespaces"), e))?;
+        let made = netns::ensure_directory(Path::new(NETNS_DIRECTORY)).map_err(|e| {
+            Failure::kernel(
+                "netns-directory",
+                format!("{NETNS_DIRECTORY} cannot hold namespaces"),
+                e,
+            )
+        })?;
         if made.directory || made.mount {
             let note = format!("{} {}", u8::from(made.directory), u8::from(made.mount));
             record::write_whole(&self.scope.join("netns-directory"), note.as_bytes())?;
@@ -291,7 +370,10 @@ impl Engine {
         }
         if let Ok(text) = std::fs::read_to_string(&note) {
             let mut flags = text.split(' ').map(|f| f == "1");
-            let made = netns::Made { directory: flags.next().unwrap_or(false), mount: flags.next().unwrap_or(false) };
+            let made = netns::Made {
+                directory: flags.next().unwrap_or(false),
+                mount: flags.next().unwrap_or(false),
+            };
             netns::release_directory(Path::new(NETNS_DIRECTORY), made);
             std::fs::remove_file(&note).ok();
         }
@@ -319,19 +401,31 @@ fn carry_out(
             let words = step.describe();
             Failure::kernel(
                 "step-failed",
-                format!("could not {} {} {} (step {} of {})", words.action, words.kind, words.name, position + 1, plan.steps.len()),
+                format!(
+                    "could not {} {} {} (step {} of {})",
+                    words.action,
+                    words.kind,
+                    words.name,
+                    position + 1,
+                    plan.steps.len()
+                ),
                 error,
             )
         })?;
     }
-    door.close().map_err(|e| Failure::kernel("step-failed", "could not create a namespace", e))
+    door.close()
+        .map_err(|e| Failure::kernel("step-failed", "could not create a namespace", e))
 }
 
 /// The inode numbers of every namespace of the project that is in place.
 fn inodes(record: &Record, settled: &Settled, made: Vec<(String, u64)>) -> Vec<(String, u64)> {
     let fresh: std::collections::BTreeSet<&str> = made.iter().map(|(n, _)| n.as_str()).collect();
-    let wanted: std::collections::BTreeSet<&str> = settled.nodes.iter().map(|n| n.netns.as_str()).collect();
-    let kept = record.inodes.iter().filter(|(n, _)| !fresh.contains(n.as_str()) && wanted.contains(n.as_str()));
+    let wanted: std::collections::BTreeSet<&str> =
+        settled.nodes.iter().map(|n| n.netns.as_str()).collect();
+    let kept = record
+        .inodes
+        .iter()
+        .filter(|(n, _)| !fresh.contains(n.as_str()) && wanted.contains(n.as_str()));
     let mut out: Vec<(String, u64)> = kept.cloned().collect();
     out.extend(made);
     out.sort();
@@ -343,13 +437,20 @@ fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
         place: Some(c.place),
         ..Failure::new(c.code, c.message).help(c.help)
     });
-    let first = failures.next().unwrap_or_else(|| Failure::new("bug", "a conflict without a reason"));
-    Failure { also: failures.collect(), ..first }
+    let first = failures
+        .next()
+        .unwrap_or_else(|| Failure::new("bug", "a conflict without a reason"));
+    Failure {
+        also: failures.collect(),
+        ..first
+    }
 }
 
 /// Policies between members of one bridge need br_netfilter; without it they would silently do nothing.
 fn check_filter(settled: &Settled) -> Result<(), Failure> {
-    let Some(network) = settled.networks.iter().find(|n| n.filtered) else { return Ok(()) };
+    let Some(network) = settled.networks.iter().find(|n| n.filtered) else {
+        return Ok(());
+    };
     if Path::new("/proc/sys/net/bridge").exists() {
         return Ok(());
     }

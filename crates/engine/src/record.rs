@@ -39,7 +39,15 @@ impl Record {
         let created = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
-        Self { version: VERSION, source, path, applied: None, pending: None, inodes: Vec::new(), created }
+        Self {
+            version: VERSION,
+            source,
+            path,
+            applied: None,
+            pending: None,
+            inodes: Vec::new(),
+            created,
+        }
     }
 }
 
@@ -65,7 +73,9 @@ pub(crate) fn projects(scope: &Path) -> Vec<Name> {
 /// its marks.
 pub(crate) fn load(scope: &Path, project: &Name) -> Option<Record> {
     let text = std::fs::read(directory(scope, project).join("record.json")).ok()?;
-    serde_json::from_slice::<Record>(&text).ok().filter(|r| r.version == VERSION)
+    serde_json::from_slice::<Record>(&text)
+        .ok()
+        .filter(|r| r.version == VERSION)
 }
 
 /// Writes a record, all of it or nothing.

@@ -12,7 +12,13 @@ use ipnet::IpNet;
 /// Without --host everything is built in a sandbox: a pretend host of your own that needs no root
 /// and touches nothing of the machine.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "hallway", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "hallway",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -24,13 +30,25 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Common {
     /// The project; by default the one of the file in this directory, else `default`
-    #[arg(short, long, global = true, env = "HALLWAY_PROJECT", value_name = "NAME")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "HALLWAY_PROJECT",
+        value_name = "NAME"
+    )]
     pub(crate) project: Option<Name>,
     /// Build on this machine itself instead of in a sandbox; needs root
     #[arg(long, global = true, env = "HALLWAY_HOST", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) host: bool,
     /// Which sandbox
-    #[arg(long, global = true, env = "HALLWAY_SANDBOX", default_value = "default", value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        env = "HALLWAY_SANDBOX",
+        default_value = "default",
+        value_name = "NAME"
+    )]
     pub(crate) sandbox: Name,
     /// Where hallway keeps what it must remember
     #[arg(long, global = true, env = "HALLWAY_STATE_DIR", value_name = "DIR")]
@@ -50,7 +68,13 @@ pub(crate) struct FileArg {
     #[arg(value_name = "FILE")]
     pub(crate) positional: Option<PathBuf>,
     /// The same
-    #[arg(short, long = "file", env = "HALLWAY_FILE", value_name = "FILE", conflicts_with = "positional")]
+    #[arg(
+        short,
+        long = "file",
+        env = "HALLWAY_FILE",
+        value_name = "FILE",
+        conflicts_with = "positional"
+    )]
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -85,7 +109,12 @@ pub(crate) enum Verb {
         #[command(flatten)]
         file: FileArg,
         /// How many seconds programs may take to become ready
-        #[arg(long, default_value_t = 60, env = "HALLWAY_WAIT_TIMEOUT", value_name = "SECONDS")]
+        #[arg(
+            long,
+            default_value_t = 60,
+            env = "HALLWAY_WAIT_TIMEOUT",
+            value_name = "SECONDS"
+        )]
         wait_timeout: u64,
     },
     /// Remove a project with everything it made

@@ -5,7 +5,10 @@ use std::io::IsTerminal as _;
 
 use hallway_engine::Failure;
 use hallway_spec::{Place, Problem, Problems};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity, SourceSpan};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity,
+    SourceSpan,
+};
 
 use crate::args::Common;
 use crate::scope::Input;
@@ -82,7 +85,13 @@ pub(crate) fn print(trouble: &Trouble, common: &Common) {
             for one in all {
                 let place = one.place.as_ref().filter(|p| p.line > 0);
                 match place {
-                    Some(place) => located(path, text, (one.code, &one.message), place, one.help.as_deref()),
+                    Some(place) => located(
+                        path,
+                        text,
+                        (one.code, &one.message),
+                        place,
+                        one.help.as_deref(),
+                    ),
                     None => plain(one, common),
                 }
             }
@@ -122,20 +131,58 @@ fn report(path: &str, text: &str, problem: &Problem, severity: Severity) {
         anstream::eprintln!("{} {path}: {}", styled(RED, "error:"), problem.message);
         return;
     };
-    let mut labels = vec![LabeledSpan::new_primary_with_span(Some(problem.label.clone()), span(text, place))];
+    let mut labels = vec![LabeledSpan::new_primary_with_span(
+        Some(problem.label.clone()),
+        span(text, place),
+    )];
     labels.extend(
-        problem.others.iter().map(|(place, label)| LabeledSpan::new_with_span(Some(label.clone()), span(text, place))),
+        problem.others.iter().map(|(place, label)| {
+            LabeledSpan::new_with_span(Some(label.clone()), span(text, place))
+        }),
     );
-    render(path, text, diagnostic(problem.code.text(), &problem.message, problem.help.as_deref(), severity), labels, place);
+    render(
+        path,
+        text,
+        diagnostic(
+            problem.code.text(),
+            &problem.message,
+            problem.help.as_deref(),
+            severity,
+        ),
+        labels,
+        place,
+    );
 }
 
-fn located(path: &str, text: &str, (code, message): (&str, &str), place: &Place, help: Option<&str>) {
-    let labels = vec![LabeledSpan::new_primary_with_span(Some("here".into()), span(text, place))];
-    render(path, text, diagnostic(code, message, help, Severity::Error), labels, place);
+fn located(
+    path: &str,
+    text: &str,
+    (code, message): (&str, &str),
+    place: &Place,
+    help: Option<&str>,
+) {
+    let labels = vec![LabeledSpan::new_primary_with_span(
+        Some("here".into()),
+        span(text, place),
+    )];
+    render(
+        path,
+        text,
+        diagnostic(code, message, help, Severity::Error),
+        labels,
+        place,
+    );
 }
 
-fn diagnostic(code: &str, message: &str, help: Option<&str>, severity: Severity) -> MietteDiagnostic {
-    let mut out = MietteDiagnostic::new(message).with_code(code).with_severity(severity);
+fn diagnostic(
+    code: &str,
+    message: &str,
+    help: Option<&str>,
+    severity: Severity,
+) -> MietteDiagnostic {
+    let mut out = MietteDiagnostic::new(message)
+        .with_code(code)
+        .with_severity(severity);
     if let Some(help) = help {
         out = out.with_help(help);
     }
@@ -147,19 +194,39 @@ fn span(text: &str, place: &Place) -> SourceSpan {
     let start = place.offset.min(text.len());
     let rest = text.get(start..).unwrap_or_default();
     let end = rest.find('\n').unwrap_or(rest.len());
-    SourceSpan::from((start, place.length.min(end).max(usize::from(!rest.is_empty()))))
+    SourceSpan::from((
+        start,
+        place.length.min(end).max(usize::from(!rest.is_empty())),
+    ))
 }
 
-fn render(path: &str, text: &str, diagnostic: MietteDiagnostic, labels: Vec<LabeledSpan>, place: &Place) {
+fn render(
+    path: &str,
+    text: &str,
+    diagnostic: MietteDiagnostic,
+    labels: Vec<LabeledSpan>,
+    place: &Place,
+) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(100);
+    let theme = if colour {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .with_width(100);
     let report = miette::Report::new(diagnostic.with_labels(labels))
         .with_source_code(NamedSource::new(path, text.to_owned()));
     let mut out = String::new();
     if handler.render_report(&mut out, report.as_ref()).is_ok() && !text.is_empty() {
         anstream::eprintln!("{path}:{}:{}:\n{out}", place.line, place.column);
     } else {
-        anstream::eprintln!("{} {path}:{}:{}: {report}", styled(RED, "error:"), place.line, place.column);
+        anstream::eprintln!(
+            "{} {path}:{}:{}: {report}",
+            styled(RED, "error:"),
+            place.line,
+            place.column
+        );
     }
 }

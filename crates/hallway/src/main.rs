@@ -12,12 +12,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-
 fn main() -> ExitCode {
     // Parts of ourselves that run as processes of their own; not for people.
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
-        Some("__hold") => return internal(hallway_engine::sandbox::hold().map_err(|f| f.to_string())),
+        Some("__hold") => {
+            return internal(hallway_engine::sandbox::hold().map_err(|f| f.to_string()));
+        }
         Some("__porter") => return internal(keeper::porter::run().map_err(|e| e.to_string())),
         Some("__keeper") => {
             let project = words.next().unwrap_or_default();

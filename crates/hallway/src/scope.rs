@@ -17,7 +17,12 @@ pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
             return PathBuf::from("/run/hallway");
         }
         std::env::var_os("XDG_RUNTIME_DIR").map_or_else(
-            || PathBuf::from(format!("/tmp/hallway-{}", rustix::process::geteuid().as_raw())),
+            || {
+                PathBuf::from(format!(
+                    "/tmp/hallway-{}",
+                    rustix::process::geteuid().as_raw()
+                ))
+            },
             |dir| PathBuf::from(dir).join("hallway"),
         )
     });
@@ -35,7 +40,10 @@ pub(crate) struct Scope {
 impl Scope {
     /// In words, for people.
     pub(crate) fn words(&self) -> String {
-        self.sandbox.as_ref().map_or_else(|| "on this host".to_owned(), |s| format!("in sandbox {}", s.name))
+        self.sandbox.as_ref().map_or_else(
+            || "on this host".to_owned(),
+            |s| format!("in sandbox {}", s.name),
+        )
     }
 
     /// The scope, made if need be; this process is in it from here on.
@@ -45,7 +53,8 @@ impl Scope {
             return Self::host(&state);
         }
         let sandbox = sandbox::ensure(&state, common.sandbox.as_ref(), implicit)?;
-        let porter = Porter::start().map_err(|e| Failure::new("porter", format!("ports cannot be served: {e}")))?;
+        let porter = Porter::start()
+            .map_err(|e| Failure::new("porter", format!("ports cannot be served: {e}")))?;
         Self::inside(sandbox, Some(porter))
     }
 
@@ -55,16 +64,26 @@ impl Scope {
         if common.host {
             return Self::host(&state).map(Some);
         }
-        sandbox::find(&state, common.sandbox.as_ref()).map(|s| Self::inside(s, None)).transpose()
+        sandbox::find(&state, common.sandbox.as_ref())
+            .map(|s| Self::inside(s, None))
+            .transpose()
     }
 
     fn host(state: &Path) -> Result<Self, Failure> {
-        Ok(Self { engine: Engine::new(&state.join("host"))?, sandbox: None, porter: None })
+        Ok(Self {
+            engine: Engine::new(&state.join("host"))?,
+            sandbox: None,
+            porter: None,
+        })
     }
 
     fn inside(sandbox: Sandbox, porter: Option<Porter>) -> Result<Self, Failure> {
         sandbox.enter()?;
-        Ok(Self { engine: Engine::new(sandbox.scope())?, porter, sandbox: Some(sandbox) })
+        Ok(Self {
+            engine: Engine::new(sandbox.scope())?,
+            porter,
+            sandbox: Some(sandbox),
+        })
     }
 
     /// Removes the host's state directory when nothing is in it, and a sandbox nobody asked for
@@ -106,7 +125,11 @@ pub(crate) fn understand(common: &Common, path: &str, bytes: &[u8]) -> Result<In
     }
     let text = String::from_utf8_lossy(bytes).into_owned();
     warn(path, &text, &project.warnings, common);
-    Ok(Input { project, text, path: path.to_owned() })
+    Ok(Input {
+        project,
+        text,
+        path: path.to_owned(),
+    })
 }
 
 /// Reads the project's file.
@@ -127,7 +150,10 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
         std::fs::read(&path)
     };
     let bytes = bytes.map_err(|e| {
-        Trouble::usage(format!("cannot read {}: {e}", path.display()), "name a file that is there and may be read")
+        Trouble::usage(
+            format!("cannot read {}: {e}", path.display()),
+            "name a file that is there and may be read",
+        )
     })?;
     understand(common, &path.display().to_string(), &bytes)
 }
@@ -138,7 +164,11 @@ fn discover() -> Result<Option<PathBuf>, Trouble> {
         .into_iter()
         .flatten()
         .filter_map(|e| e.ok()?.file_name().into_string().ok())
-        .filter(|n| ["hallway.yaml", "hallway.yml"].contains(&n.as_str()) || n.ends_with(".hallway.yaml") || n.ends_with(".hallway.yml"))
+        .filter(|n| {
+            ["hallway.yaml", "hallway.yml"].contains(&n.as_str())
+                || n.ends_with(".hallway.yaml")
+                || n.ends_with(".hallway.yml")
+        })
         .collect();
     found.sort();
     if found.len() > 1 {
@@ -151,7 +181,11 @@ fn discover() -> Result<Option<PathBuf>, Trouble> {
 }
 
 /// The project a command is about: -p, else the file's, else the only one there is, else `default`.
-pub(crate) fn project(common: &Common, file: &FileArg, engine: Option<&Engine>) -> Result<Name, Trouble> {
+pub(crate) fn project(
+    common: &Common,
+    file: &FileArg,
+    engine: Option<&Engine>,
+) -> Result<Name, Trouble> {
     if let Some(name) = &common.project {
         return Ok(name.clone());
     }
@@ -160,7 +194,9 @@ pub(crate) fn project(common: &Common, file: &FileArg, engine: Option<&Engine>) 
     }
     match engine.map(Engine::projects).unwrap_or_default().as_slice() {
         [only] => Ok(only.clone()),
-        _ => "default".parse().map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), "")),
+        _ => "default"
+            .parse()
+            .map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), "")),
     }
 }
 

@@ -35,7 +35,11 @@ pub(crate) fn progress(common: &Common) -> impl FnMut(usize, usize) + use<> {
     let visible = std::io::stderr().is_terminal() && !common.quiet;
     let bar = ProgressBar::with_draw_target(
         Some(0),
-        if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+        if visible {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        },
     );
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps") {
         bar.set_style(style);

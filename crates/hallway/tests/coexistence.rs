@@ -51,17 +51,32 @@ fn every_example_leaves_them_alone() {
 /// Sysctls that others changed meanwhile are theirs.
 fn sysctls_changed_meanwhile_stay() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
-    sh("ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip addr add 198.51.100.1/24 dev up0; ip route add default via 198.51.100.2");
+    sh(
+        "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip addr add 198.51.100.1/24 dev up0; ip route add default via 198.51.100.2",
+    );
     let forwarding = "/proc/sys/net/ipv4/conf/up0/forwarding";
-    let read = || std::fs::read_to_string(forwarding).unwrap().trim().to_owned();
+    let read = || {
+        std::fs::read_to_string(forwarding)
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
     std::fs::write(forwarding, "0").unwrap();
-    h.up("networks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n] } }\n").ok();
+    h.up("networks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n] } }\n")
+        .ok();
     assert_eq!(read(), "1", "the uplink forwards for our networks");
-    assert_eq!(std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap().trim(), "0", "nothing global");
+    assert_eq!(
+        std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward")
+            .unwrap()
+            .trim(),
+        "0",
+        "nothing global"
+    );
     h.run(&["down", "/run/up.hallway.yaml"]).ok();
     assert_eq!(read(), "0");
     std::fs::write(forwarding, "1").unwrap();
-    h.up("networks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n] } }\n").ok();
+    h.up("networks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n] } }\n")
+        .ok();
     h.run(&["down", "/run/up.hallway.yaml"]).ok();
     assert_eq!(read(), "1", "it was on before");
 }
@@ -74,7 +89,9 @@ fn two_projects() {
     one.ok("network add alpha --subnet 10.1.0.0/24");
     one.ok("node add first --network alpha -- hallway serve 80");
     let with_one = Snapshot::take();
-    two.run(&["network", "add", "beta", "--subnet", "10.1.0.0/16"]).exits(2).says("10.1.0.0");
+    two.run(&["network", "add", "beta", "--subnet", "10.1.0.0/16"])
+        .exits(2)
+        .says("10.1.0.0");
     two.ok("network add beta --subnet 10.2.0.0/24");
     two.ok("node add second --network beta --publish 8080:80 -- hallway serve 80");
     assert!(!two.pings("second", "10.1.0.2"), "projects are apart");
@@ -101,7 +118,8 @@ fn down_without_the_state_directory() {
 fn gc_removes_what_is_not_on_record() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     let before = Snapshot::take();
-    h.run(&["up", &format!("{EXAMPLES}/part3-bridge.yaml")]).ok();
+    h.run(&["up", &format!("{EXAMPLES}/part3-bridge.yaml")])
+        .ok();
     sh("for p in $(pgrep -f '__keepe[r]'); do kill $p; done; rm -rf /run/state");
     let listed = h.ok("gc");
     assert!(listed.contains("part3-bridge"), "{listed}");

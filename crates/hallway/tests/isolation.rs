@@ -24,14 +24,40 @@ fn up() -> Hallway {
 
 fn networks_are_apart() {
     let h = up();
-    let (a, c, d) = (("10.9.0.10", "fd09::10"), ("10.8.0.10", "fd08::10"), ("10.7.0.10", "fd07::10"));
-    for (from, to) in [("a", c), ("a", d), ("c", a), ("c", d), ("d", a), ("d", c), ("visitor", a), ("visitor", d)] {
+    let (a, c, d) = (
+        ("10.9.0.10", "fd09::10"),
+        ("10.8.0.10", "fd08::10"),
+        ("10.7.0.10", "fd07::10"),
+    );
+    for (from, to) in [
+        ("a", c),
+        ("a", d),
+        ("c", a),
+        ("c", d),
+        ("d", a),
+        ("d", c),
+        ("visitor", a),
+        ("visitor", d),
+    ] {
         assert!(!h.pings(from, to.0), "{from} → {}", to.0);
         assert!(!h.pings(from, to.1), "{from} → {}", to.1);
-        assert!(!h.reads(from, &format!("http://{}/", to.0)), "{from} → {}", to.0);
-        assert!(!h.reads(from, &format!("http://[{}]/", to.1)), "{from} → {}", to.1);
+        assert!(
+            !h.reads(from, &format!("http://{}/", to.0)),
+            "{from} → {}",
+            to.0
+        );
+        assert!(
+            !h.reads(from, &format!("http://[{}]/", to.1)),
+            "{from} → {}",
+            to.1
+        );
     }
-    for (from, to) in [("a", "10.9.0.11"), ("a", "fd09::11"), ("a", "203.0.113.9"), ("c", "2001:db8::9")] {
+    for (from, to) in [
+        ("a", "10.9.0.11"),
+        ("a", "fd09::11"),
+        ("a", "203.0.113.9"),
+        ("c", "2001:db8::9"),
+    ] {
         assert!(h.pings(from, to), "{from} → {to}");
     }
     for to in ["203.0.113.9", "2001:db8::9"] {
@@ -47,10 +73,16 @@ fn the_host_is_reached_by_nobody_uninvited() {
     let _six = Server::start("[::1]:2223");
     for node in ["visitor", "d"] {
         for address in ["10.9.0.1", "10.7.0.1", "127.0.0.1"] {
-            assert!(!h.reads(node, &format!("http://{address}:2222/")) || node == "d" && address == "10.7.0.1");
+            assert!(
+                !h.reads(node, &format!("http://{address}:2222/"))
+                    || node == "d" && address == "10.7.0.1"
+            );
         }
     }
-    assert!(!h.inside("a", "ip route add 127.0.0.1/32 via 10.9.0.1; curl -s -m 1 http://127.0.0.1:2222/"));
+    assert!(!h.inside(
+        "a",
+        "ip route add 127.0.0.1/32 via 10.9.0.1; curl -s -m 1 http://127.0.0.1:2222/"
+    ));
 }
 
 fn a_node_cannot_speak_with_anothers_address() {
@@ -65,7 +97,9 @@ fn a_node_cannot_speak_with_anothers_address() {
 }
 
 fn received(node: &str) -> u64 {
-    let text = sh(&format!("cat /proc/net/dev >/dev/null; ip netns exec {node} nstat -az 2>/dev/null | awk '/^(IpInReceives|Ip6InReceives) /{{s+=$2}}END{{print s}}'"));
+    let text = sh(&format!(
+        "cat /proc/net/dev >/dev/null; ip netns exec {node} nstat -az 2>/dev/null | awk '/^(IpInReceives|Ip6InReceives) /{{s+=$2}}END{{print s}}'"
+    ));
     text.trim().parse().unwrap()
 }
 
@@ -83,7 +117,12 @@ s.send(b'\\xff'*6+me+b'\\x88\\xcc'+b'x'*50)
     let gateway = sh("ip -n b neigh show 10.9.0.1");
     assert!(h.inside("a", "python3 /run/keep"));
     let now = sh("ip -n b neigh show 10.9.0.1");
-    let mac = |text: &str| text.split("lladdr ").nth(1).and_then(|t| t.split(' ').next()).map(str::to_owned);
+    let mac = |text: &str| {
+        text.split("lladdr ")
+            .nth(1)
+            .and_then(|t| t.split(' ').next())
+            .map(str::to_owned)
+    };
     assert!(mac(&gateway).is_some());
     assert_eq!(mac(&now), mac(&gateway));
 }
@@ -99,8 +138,13 @@ ra+=struct.pack('!BBBBIII',3,4,64,0xc0,3600,3600,0)+socket.inet_pton(10,'2001:db
 s.sendto(ra,('ff02::1',0,0,2)); s.sendto(ra,('fd09::11',0,0,0))
 ";
     std::fs::write("/run/keep", script).unwrap();
-    assert!(h.inside("b", "sysctl -qw net.ipv6.conf.eth0.accept_ra=2"), "even one that wants to believe");
-    h.inside("a", "python3 /run/keep").then_some(()).expect("sent");
+    assert!(
+        h.inside("b", "sysctl -qw net.ipv6.conf.eth0.accept_ra=2"),
+        "even one that wants to believe"
+    );
+    h.inside("a", "python3 /run/keep")
+        .then_some(())
+        .expect("sent");
     std::thread::sleep(std::time::Duration::from_millis(500));
     assert!(!sh("ip -n b -6 addr; ip -n b -6 route").contains("bad"));
 }
@@ -109,14 +153,28 @@ s.sendto(ra,('ff02::1',0,0,2)); s.sendto(ra,('fd09::11',0,0,0))
 /// a denied node does not get through.
 fn a_deny_cannot_be_walked_around() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
-    h.up(&format!("{FILE}policies:\n  - {{ action: deny, from: a, to: b }}\n")).ok();
+    h.up(&format!(
+        "{FILE}policies:\n  - {{ action: deny, from: a, to: b }}\n"
+    ))
+    .ok();
     assert!(!h.pings("a", "10.9.0.11"));
     assert!(!h.pings("a", "fd09::11"));
-    assert!(h.pings("b", "10.9.0.10"), "the other direction is not concerned");
-    assert!(!h.inside("a", "ip addr add 10.9.0.50/24 dev eth0; ping -c 1 -W 1 -I 10.9.0.50 10.9.0.11"));
-    let v6 = sh("ip -n b -6 addr show dev eth0 scope link | awk '/inet6/{sub(\"/.*\",\"\",$2);print $2}'");
+    assert!(
+        h.pings("b", "10.9.0.10"),
+        "the other direction is not concerned"
+    );
+    assert!(!h.inside(
+        "a",
+        "ip addr add 10.9.0.50/24 dev eth0; ping -c 1 -W 1 -I 10.9.0.50 10.9.0.11"
+    ));
+    let v6 = sh(
+        "ip -n b -6 addr show dev eth0 scope link | awk '/inet6/{sub(\"/.*\",\"\",$2);print $2}'",
+    );
     assert!(!v6.trim().is_empty());
-    assert!(!h.pings("a", &format!("{}%eth0", v6.trim())), "nor by its link-local address");
+    assert!(
+        !h.pings("a", &format!("{}%eth0", v6.trim())),
+        "nor by its link-local address"
+    );
 }
 
 hallway_testkit::tests![

@@ -25,13 +25,22 @@ fn on_one_address_of_the_host_only() {
     let h = hallway();
     h.up(TWO_ADDRESSES).ok();
     assert!(h.reads("visitor", "http://203.0.113.1:8443/"));
-    assert!(!h.reads("visitor", "http://[2001:db8::1]:8443/"), "published on the IPv4 address alone");
+    assert!(
+        !h.reads("visitor", "http://[2001:db8::1]:8443/"),
+        "published on the IPv4 address alone"
+    );
     assert!(h.reads("visitor", "http://[2001:db8::1]:8444/"));
     assert!(!h.reads("visitor", "http://203.0.113.1:8444/"));
     sh("curl -s -m 2 http://127.0.0.1:9000/");
-    assert!(!h.reads("visitor", "http://203.0.113.1:9000/"), "published on localhost alone");
+    assert!(
+        !h.reads("visitor", "http://203.0.113.1:9000/"),
+        "published on localhost alone"
+    );
     assert!(!h.reads("web", "http://10.9.0.1:9000/"));
-    assert!(try_sh("curl -s -m 2 http://127.0.0.1:8443/").is_err(), "published on 203.0.113.1 alone");
+    assert!(
+        try_sh("curl -s -m 2 http://127.0.0.1:8443/").is_err(),
+        "published on 203.0.113.1 alone"
+    );
     for port in [7000, 7005, 7010] {
         assert!(h.reads("visitor", &format!("http://203.0.113.1:{port}/")));
         sh(&format!("curl -s -g -m 2 http://[::1]:{port}/"));
@@ -54,9 +63,14 @@ fn on_and_off_while_it_runs() {
     h.ok("unpublish web 8080:80");
     assert!(!h.reads("visitor", "http://203.0.113.1:8080/"));
     assert!(try_sh("curl -s -m 2 http://127.0.0.1:8080/").is_err());
-    assert!(h.reads("visitor", "http://203.0.113.1:8081/"), "the other one stays");
+    assert!(
+        h.reads("visitor", "http://203.0.113.1:8081/"),
+        "the other one stays"
+    );
     let _now_mine = std::net::TcpListener::bind("0.0.0.0:8080").unwrap();
-    h.run(&["publish", "web", "8080:80"]).exits(2).says("8080/tcp");
+    h.run(&["publish", "web", "8080:80"])
+        .exits(2)
+        .says("8080/tcp");
     h.ok("down");
     before.unchanged();
 }
@@ -101,7 +115,7 @@ nodes:
         c.sendall(bytes(d)); c.close()'
     ready: 80/tcp
 ")
-    .ok();
+        .ok();
     let script = "import socket,os
 for host in ('127.0.0.1','::1'):
     data=os.urandom(5_000_000)
@@ -130,7 +144,9 @@ nodes: { web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 8
     h.up(file).ok();
     sh("curl -s -m 2 http://127.0.0.1:8080/");
     sh("kill -9 $(pgrep -f '__keepe[r]')");
-    wait_for("the port is closed", Duration::from_secs(5), || try_sh("curl -s -m 2 http://127.0.0.1:8080/").is_err());
+    wait_for("the port is closed", Duration::from_secs(5), || {
+        try_sh("curl -s -m 2 http://127.0.0.1:8080/").is_err()
+    });
     h.up(file).ok();
     sh("curl -s -m 2 http://127.0.0.1:8080/");
     h.ok("down");

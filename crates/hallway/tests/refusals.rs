@@ -58,7 +58,10 @@ fn what_is_no_topology() {
         many.push_str(&format!("  n{node}: {{}}\n"));
     }
     refused(many.as_bytes()).says("100000 nodes");
-    hallway().run(&["up", "/nowhere/at-all.yaml"]).exits(2).says("/nowhere/at-all.yaml");
+    hallway()
+        .run(&["up", "/nowhere/at-all.yaml"])
+        .exits(2)
+        .says("/nowhere/at-all.yaml");
 }
 
 fn names_the_kernel_could_not_take() {
@@ -66,8 +69,13 @@ fn names_the_kernel_could_not_take() {
 nodes:
   a: { networks: { n: { interface: far-too-long-a-name } } }
 ";
-    refused(text.as_bytes()).says(":3:").says("far-too-long-a-name").says("15");
-    refused(b"nodes: { ../x: {} }\n").says(":1:10").says("bad-name");
+    refused(text.as_bytes())
+        .says(":3:")
+        .says("far-too-long-a-name")
+        .says("15");
+    refused(b"nodes: { ../x: {} }\n")
+        .says(":1:10")
+        .says("bad-name");
     refused(format!("nodes: {{ {}: {{}} }}\n", "a".repeat(300)).as_bytes()).says("bad-name");
 }
 
@@ -88,9 +96,20 @@ nodes:
     networks: [n]
     ports: [\"8088:80\", \"5399:53/udp\", \"8089:80\"]
 ";
-    let ran = refused(file.as_bytes()).says("up.hallway.yaml:5:13").says("8088/tcp").says("5399/udp");
-    assert!(!ran.err.contains(":5:40]"), "the third port is free: {}", ran.err);
-    assert!(ran.err.find("8088/tcp") < ran.err.find("5399/udp"), "in the file's order: {}", ran.err);
+    let ran = refused(file.as_bytes())
+        .says("up.hallway.yaml:5:13")
+        .says("8088/tcp")
+        .says("5399/udp");
+    assert!(
+        !ran.err.contains(":5:40]"),
+        "the third port is free: {}",
+        ran.err
+    );
+    assert!(
+        ran.err.find("8088/tcp") < ran.err.find("5399/udp"),
+        "in the file's order: {}",
+        ran.err
+    );
 }
 
 fn a_name_a_foreign_thing_has() {
@@ -103,7 +122,10 @@ fn a_name_a_foreign_thing_has() {
     one.ok("node add web");
     let two = hallway().project("two");
     two.ok("node add web");
-    assert!(sh("ip netns list").contains("two-web"), "the first keeps the plain name");
+    assert!(
+        sh("ip netns list").contains("two-web"),
+        "the first keeps the plain name"
+    );
     two.ok("down");
     assert!(sh("ip netns list").contains("web"));
     one.ok("down");
@@ -114,7 +136,9 @@ fn edits_that_do_not_fit() {
     h.ok("network add apps --subnet 10.9.0.0/24");
     h.ok("node add a --network apps=10.9.0.5");
     let before = Snapshot::take();
-    h.run(&["node", "add", "b", "--network", "apps=10.9.0.5"]).exits(2).says("10.9.0.5");
+    h.run(&["node", "add", "b", "--network", "apps=10.9.0.5"])
+        .exits(2)
+        .says("10.9.0.5");
     h.run(&["node", "add", "a"]).exits(2).says("a");
     h.run(&["connect", "a", "nowhere"]).exits(2).says("nowhere");
     h.run(&["publish", "zz", "80:80"]).exits(2).says("zz");
@@ -134,7 +158,15 @@ fn without_privilege() {
     let program = env!("CARGO_BIN_EXE_hallway");
     let before = Snapshot::take();
     let out = std::process::Command::new("setpriv")
-        .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", program, "--host", "up", "/run/up.hallway.yaml"])
+        .args([
+            "--bounding-set=-all",
+            "--inh-caps=-all",
+            "--no-new-privs",
+            program,
+            "--host",
+            "up",
+            "/run/up.hallway.yaml",
+        ])
         .env("HALLWAY_STATE_DIR", "/run/state")
         .output()
         .unwrap();

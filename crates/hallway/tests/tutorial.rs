@@ -13,7 +13,9 @@ fn hallway() -> Hallway {
 fn both_ways(file: &str, verbs: &[&str], check: fn(&Hallway)) {
     let before = Snapshot::take();
     let by_file = hallway();
-    by_file.run(&["up", &format!("{EXAMPLES}/{file}.yaml")]).ok();
+    by_file
+        .run(&["up", &format!("{EXAMPLES}/{file}.yaml")])
+        .ok();
     check(&by_file);
     by_file.ok("down");
     before.unchanged();
@@ -35,7 +37,11 @@ fn both_ways(file: &str, verbs: &[&str], check: fn(&Hallway)) {
 
 fn part1_a_node_alone() {
     both_ways("part1-namespace", &["node add production"], |h| {
-        assert!(sh("ip netns list").lines().any(|l| l.starts_with("production")));
+        assert!(
+            sh("ip netns list")
+                .lines()
+                .any(|l| l.starts_with("production"))
+        );
         sh("ip netns exec production ping -c 1 -W 1 127.0.0.1");
         assert!(try_sh("ip netns exec production ping -c 1 -W 1 203.0.113.1").is_err());
         let links = ip_json("-n production link");
@@ -90,10 +96,17 @@ fn part4_the_way_out_is_masqueraded() {
     both_ways("part4-internet", &verbs, |h| {
         assert!(sh("ip -n app1 route").contains("default via 172.20.0.1"));
         let seen = h.ok("exec app1 -- curl -s -m 2 http://203.0.113.9/");
-        assert_eq!(seen.trim(), "website greets 203.0.113.1", "the host's address, not the node's");
+        assert_eq!(
+            seen.trim(),
+            "website greets 203.0.113.1",
+            "the host's address, not the node's"
+        );
         assert!(!h.pings("website", "172.20.0.11"));
         assert!(h.inside("website", "ip route add 172.20.0.0/24 via 203.0.113.1"));
-        assert!(!h.pings("website", "172.20.0.11"), "not even by routing through the host");
+        assert!(
+            !h.pings("website", "172.20.0.11"),
+            "not even by routing through the host"
+        );
     });
 }
 
@@ -110,22 +123,61 @@ fn part5_published_ports() {
     both_ways("part5-ports", &verbs, |h| {
         for port in [8081, 8082, 3000, 9000, 9001, 9002] {
             for host in ["203.0.113.1", "172.20.0.1"] {
-                assert!(h.reads("app3", &format!("http://{host}:{port}/")), "app3 → {host}:{port}");
-                assert!(h.reads("app1", &format!("http://{host}:{port}/")), "app1 → {host}:{port}");
+                assert!(
+                    h.reads("app3", &format!("http://{host}:{port}/")),
+                    "app3 → {host}:{port}"
+                );
+                assert!(
+                    h.reads("app1", &format!("http://{host}:{port}/")),
+                    "app1 → {host}:{port}"
+                );
                 sh(&format!("curl -s -m 2 http://{host}:{port}/"));
             }
             for host in ["127.0.0.1", "[::1]", "localhost"] {
                 sh(&format!("curl -s -g -m 2 http://{host}:{port}/"));
             }
-            let text = h.run(&["exec", "visitor", "--", "curl", "-s", "-m", "2", &format!("http://203.0.113.1:{port}/")]).ok();
-            assert!(text.contains("greets 203.0.113.9"), "the visitor's own address is seen: {text}");
+            let text = h
+                .run(&[
+                    "exec",
+                    "visitor",
+                    "--",
+                    "curl",
+                    "-s",
+                    "-m",
+                    "2",
+                    &format!("http://203.0.113.1:{port}/"),
+                ])
+                .ok();
+            assert!(
+                text.contains("greets 203.0.113.9"),
+                "the visitor's own address is seen: {text}"
+            );
         }
         let ask = "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(2); s.sendto(b'x', ('HOST', 5353)); print(s.recv(99).decode())";
-        for (node, host) in [("visitor", "203.0.113.1"), ("app1", "172.20.0.1"), ("app3", "203.0.113.1")] {
-            let text = h.run(&["exec", node, "--", "python3", "-c", &ask.replace("HOST", host)]).ok();
+        for (node, host) in [
+            ("visitor", "203.0.113.1"),
+            ("app1", "172.20.0.1"),
+            ("app3", "203.0.113.1"),
+        ] {
+            let text = h
+                .run(&[
+                    "exec",
+                    node,
+                    "--",
+                    "python3",
+                    "-c",
+                    &ask.replace("HOST", host),
+                ])
+                .ok();
             assert!(text.starts_with("app3 greets"), "udp from {node}: {text}");
         }
-        assert!(sh(&format!("python3 -c \"{}\"", ask.replace("HOST", "127.0.0.1"))).starts_with("app3 greets"));
+        assert!(
+            sh(&format!(
+                "python3 -c \"{}\"",
+                ask.replace("HOST", "127.0.0.1")
+            ))
+            .starts_with("app3 greets")
+        );
         assert!(!h.reads("visitor", "http://172.20.0.11/"));
     });
 }
@@ -169,7 +221,10 @@ fn three_tiers() {
     assert!(!h.pings("api-server", "203.0.113.9"));
     assert!(h.reads("visitor", "http://203.0.113.1:8080/"));
     for subnet in ["192.168.10", "192.168.20", "192.168.30"] {
-        assert!(h.inside("visitor", &format!("ip route add {subnet}.0/24 via 203.0.113.1")));
+        assert!(h.inside(
+            "visitor",
+            &format!("ip route add {subnet}.0/24 via 203.0.113.1")
+        ));
         assert!(!h.pings("visitor", &format!("{subnet}.10")));
     }
     assert!(!h.reads("visitor", "http://192.168.30.10:3306/"));
@@ -187,7 +242,10 @@ fn dual_stack() {
     }
     for host in ["203.0.113.1", "[2001:db8::1]"] {
         assert!(h.reads("visitor", &format!("http://{host}:8090/")));
-        assert!(h.reads("server", &format!("http://{host}:8090/")), "from itself by {host}");
+        assert!(
+            h.reads("server", &format!("http://{host}:8090/")),
+            "from itself by {host}"
+        );
         assert!(h.reads("client", &format!("http://{host}:8090/")));
         assert!(h.reads("stranger", &format!("http://{host}:8090/")));
     }

@@ -61,8 +61,14 @@ fn parse(body: &[u8]) -> Option<AddressInfo> {
     let prefix = *body.get(1)?;
     let index = u32_of(body.get(4..)?)?;
     let attrs = Attrs(body.get(8..)?);
-    let address = attrs.find(IFA_LOCAL).or_else(|| attrs.find(IFA_ADDRESS)).and_then(address_of)?;
-    Some(AddressInfo { index, net: IpNet::new(address, prefix).ok()? })
+    let address = attrs
+        .find(IFA_LOCAL)
+        .or_else(|| attrs.find(IFA_ADDRESS))
+        .and_then(address_of)?;
+    Some(AddressInfo {
+        index,
+        net: IpNet::new(address, prefix).ok()?,
+    })
 }
 
 impl Rtnl {

@@ -55,7 +55,13 @@ fn tuple(bytes: &[u8]) -> Option<Tuple> {
     let (_, to) = addresses.next()?;
     let proto = Attrs(attrs.find(CTA_TUPLE_PROTO)?);
     let port = |kind| proto.find(kind).and_then(be16_of).unwrap_or(0);
-    Some(Tuple { from, to, protocol: *proto.find(1)?.first()?, source_port: port(2), port: port(3) })
+    Some(Tuple {
+        from,
+        to,
+        protocol: *proto.find(1)?.first()?,
+        source_port: port(2),
+        port: port(3),
+    })
 }
 
 fn parse(body: &[u8]) -> Option<Flow> {
@@ -87,7 +93,11 @@ impl Conntrack {
     /// # Errors
     /// When the kernel has no conntrack.
     pub fn open() -> Result<Self, KernelError> {
-        Ok(Self { socket: open_socket(NETLINK_NETFILTER)?, sequence: 0, buffer: vec![0; 64 * 1024] })
+        Ok(Self {
+            socket: open_socket(NETLINK_NETFILTER)?,
+            sequence: 0,
+            buffer: vec![0; 64 * 1024],
+        })
     }
 
     /// Every connection. A list cut by a change under way is still used: what was missed is newer
@@ -99,7 +109,14 @@ impl Conntrack {
         self.sequence += 1;
         let mut out = Vec::new();
         let kind = (SUBSYSTEM | IPCTNL_MSG_CT_GET, self.sequence);
-        dump_once(&self.socket, &mut self.buffer, kind, &[0; 4], "list the connections", &mut out)?;
+        dump_once(
+            &self.socket,
+            &mut self.buffer,
+            kind,
+            &[0; 4],
+            "list the connections",
+            &mut out,
+        )?;
         Ok(out.iter().filter_map(|(_, body)| parse(body)).collect())
     }
 
@@ -117,11 +134,26 @@ impl Conntrack {
         let kind = SUBSYSTEM | IPCTNL_MSG_CT_DELETE;
         wire::message(&mut bytes, kind, NLM_F_REQUEST_ACK, self.sequence, &w.bytes);
         let operation = "forget a connection";
-        self.socket.send(&bytes, 0).map_err(|e| KernelError::io(operation, "", &e))?;
-        match first_error(&self.socket, &mut self.buffer, (self.sequence, self.sequence))? {
+        self.socket
+            .send(&bytes, 0)
+            .map_err(|e| KernelError::io(operation, "", &e))?;
+        match first_error(
+            &self.socket,
+            &mut self.buffer,
+            (self.sequence, self.sequence),
+        )? {
             Some((_, errno, detail)) => {
-                let error = KernelError { operation, object: String::new(), errno, detail };
-                if error.is_not_found() { Ok(()) } else { Err(error) }
+                let error = KernelError {
+                    operation,
+                    object: String::new(),
+                    errno,
+                    detail,
+                };
+                if error.is_not_found() {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
             None => Ok(()),
         }

@@ -19,22 +19,38 @@ impl KernelError {
     /// An error from a system call.
     #[must_use]
     pub fn new(operation: &'static str, object: impl Into<String>, errno: Errno) -> Self {
-        Self { operation, object: object.into(), errno: errno.raw_os_error(), detail: None }
+        Self {
+            operation,
+            object: object.into(),
+            errno: errno.raw_os_error(),
+            detail: None,
+        }
     }
 
     /// An error from the standard library.
     #[must_use]
     pub fn io(operation: &'static str, object: impl Into<String>, error: &std::io::Error) -> Self {
         let errno = error.raw_os_error().unwrap_or(5);
-        Self { operation, object: object.into(), errno, detail: None }
+        Self {
+            operation,
+            object: object.into(),
+            errno,
+            detail: None,
+        }
     }
 
     /// The thing is not there.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        [Errno::NOENT, Errno::NODEV, Errno::SRCH, Errno::ADDRNOTAVAIL, Errno::NXIO]
-            .iter()
-            .any(|e| e.raw_os_error() == self.errno)
+        [
+            Errno::NOENT,
+            Errno::NODEV,
+            Errno::SRCH,
+            Errno::ADDRNOTAVAIL,
+            Errno::NXIO,
+        ]
+        .iter()
+        .any(|e| e.raw_os_error() == self.errno)
     }
 
     /// The thing is there already.
@@ -46,7 +62,9 @@ impl KernelError {
     /// The caller may not do this.
     #[must_use]
     pub fn is_not_permitted(&self) -> bool {
-        [Errno::PERM, Errno::ACCESS].iter().any(|e| e.raw_os_error() == self.errno)
+        [Errno::PERM, Errno::ACCESS]
+            .iter()
+            .any(|e| e.raw_os_error() == self.errno)
     }
 }
 

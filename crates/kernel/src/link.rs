@@ -78,7 +78,13 @@ pub fn create_bridge(spec: &BridgeSpec<'_>) -> Request {
             w.nest(IFLA_INFO_DATA, |w| nf_call(w, true));
         }
     });
-    request("create the bridge", spec.name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, w)
+    request(
+        "create the bridge",
+        spec.name,
+        RTM_NEWLINK,
+        NLM_F_CREATE | NLM_F_EXCL,
+        w,
+    )
 }
 
 fn nf_call(w: &mut Writer, on: bool) {
@@ -133,7 +139,13 @@ pub fn create_veth(end: &VethEnd<'_>, master: Option<u32>, peer: &VethEnd<'_>) -
             });
         });
     });
-    request("create the veth pair", end.name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, w)
+    request(
+        "create the veth pair",
+        end.name,
+        RTM_NEWLINK,
+        NLM_F_CREATE | NLM_F_EXCL,
+        w,
+    )
 }
 
 fn veth_end(w: &mut Writer, end: &VethEnd<'_>) {
@@ -181,7 +193,9 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
     }
     if change.no_link_local {
         w.nest(IFLA_AF_SPEC, |w| {
-            w.nest(AF_INET6, |w| w.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE));
+            w.nest(AF_INET6, |w| {
+                w.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)
+            });
         });
     }
     request("change the link", name, RTM_NEWLINK, 0, w)
@@ -200,11 +214,23 @@ pub fn delete_link(name: &str) -> Request {
 pub fn delete_group(group: u32) -> Request {
     let mut w = Writer::with_header(&header(0, 0, None));
     w.u32(IFLA_GROUP, group);
-    request("remove the links of group", &group.to_string(), RTM_DELLINK, 0, w)
+    request(
+        "remove the links of group",
+        &group.to_string(),
+        RTM_DELLINK,
+        0,
+        w,
+    )
 }
 
 fn request(operation: &'static str, object: &str, kind: u16, flags: u16, w: Writer) -> Request {
-    Request { kind, flags, body: w.bytes, operation, object: object.to_owned() }
+    Request {
+        kind,
+        flags,
+        body: w.bytes,
+        operation,
+        object: object.to_owned(),
+    }
 }
 
 /// A link as the kernel describes it.
@@ -293,7 +319,11 @@ impl Rtnl {
 /// ENODEV when there is none of that name.
 pub fn index_of(name: &str) -> Result<u32, KernelError> {
     let failed = |e| KernelError::new("find the link", name, e);
-    let socket = rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::DGRAM, None)
-        .map_err(failed)?;
+    let socket = rustix::net::socket(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::DGRAM,
+        None,
+    )
+    .map_err(failed)?;
     rustix::net::netdevice::name_to_index(&socket, name).map_err(failed)
 }

@@ -11,9 +11,18 @@ use crate::KernelError;
 /// # Errors
 /// EPERM.
 pub fn private(path: &Path, slave: bool) -> Result<(), KernelError> {
-    let kind = if slave { MountPropagationFlags::DOWNSTREAM } else { MountPropagationFlags::PRIVATE };
-    rustix::mount::mount_change(path, kind | MountPropagationFlags::REC)
-        .map_err(|e| KernelError::new("make the mounts private below", path.display().to_string(), e))
+    let kind = if slave {
+        MountPropagationFlags::DOWNSTREAM
+    } else {
+        MountPropagationFlags::PRIVATE
+    };
+    rustix::mount::mount_change(path, kind | MountPropagationFlags::REC).map_err(|e| {
+        KernelError::new(
+            "make the mounts private below",
+            path.display().to_string(),
+            e,
+        )
+    })
 }
 
 /// An empty file system in memory over `path`.
@@ -21,8 +30,14 @@ pub fn private(path: &Path, slave: bool) -> Result<(), KernelError> {
 /// # Errors
 /// EPERM.
 pub fn tmpfs(path: &Path) -> Result<(), KernelError> {
-    rustix::mount::mount("tmpfs", path, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=755")
-        .map_err(|e| KernelError::new("mount tmpfs at", path.display().to_string(), e))
+    rustix::mount::mount(
+        "tmpfs",
+        path,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        c"mode=755",
+    )
+    .map_err(|e| KernelError::new("mount tmpfs at", path.display().to_string(), e))
 }
 
 /// A sysfs of the current network namespace over `path`.

@@ -40,7 +40,9 @@ impl Netns {
     /// When /proc is not mounted.
     pub fn current() -> Result<Self, KernelError> {
         let path = "/proc/thread-self/ns/net";
-        File::open(path).map(|f| Self(f.into())).map_err(|e| KernelError::io("open", path, &e))
+        File::open(path)
+            .map(|f| Self(f.into()))
+            .map_err(|e| KernelError::io("open", path, &e))
     }
 
     /// The one mounted at `path`; symbolic links are not followed.
@@ -49,8 +51,12 @@ impl Netns {
     /// When it is not there or is not a namespace.
     pub fn open(path: &Path) -> Result<Self, KernelError> {
         let name = path.display().to_string();
-        let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|e| KernelError::new("open the namespace", name.clone(), e))?;
+        let fd = rustix::fs::open(
+            path,
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(|e| KernelError::new("open the namespace", name.clone(), e))?;
         let stat = rustix::fs::fstatfs(&fd)
             .map_err(|e| KernelError::new("look at the namespace", name.clone(), e))?;
         if i64::from(stat.f_type) != NSFS_MAGIC {
@@ -125,7 +131,10 @@ pub struct Inside {
 pub fn enter(namespace: &Netns) -> Result<Inside, KernelError> {
     let home = Netns::current()?;
     sys::setns(namespace.as_fd(), Kind::Net)?;
-    Ok(Inside { home, _thread: PhantomData })
+    Ok(Inside {
+        home,
+        _thread: PhantomData,
+    })
 }
 
 impl Drop for Inside {
@@ -148,7 +157,11 @@ fn return_to(home: &Netns) {
 /// When it cannot be looked at.
 pub fn look(path: &Path) -> Result<Mounted, KernelError> {
     let name = path.display().to_string();
-    let fd = match rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+    let fd = match rustix::fs::open(
+        path,
+        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    ) {
         Ok(fd) => fd,
         Err(rustix::io::Errno::NOENT) => return Ok(Mounted::Absent),
         Err(e) => return Err(KernelError::new("look at", name, e)),
@@ -159,7 +172,11 @@ pub fn look(path: &Path) -> Result<Mounted, KernelError> {
         return Ok(Mounted::Netns(stat.st_ino));
     }
     let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
-    Ok(if regular { Mounted::PlainFile } else { Mounted::Other })
+    Ok(if regular {
+        Mounted::PlainFile
+    } else {
+        Mounted::Other
+    })
 }
 
 /// Unmounts the namespace at `path` and removes the file. Something that is not there is fine.
@@ -190,8 +207,12 @@ pub fn mounted(directory: &Path) -> Result<BTreeMap<String, u64>, KernelError> {
     let mut out = BTreeMap::new();
     for line in text.lines() {
         let mut fields = line.split(' ').skip(3);
-        let (Some(root), Some(point)) = (fields.next(), fields.next()) else { continue };
-        let inode = root.strip_prefix("net:[").and_then(|r| r.strip_suffix(']')?.parse().ok());
+        let (Some(root), Some(point)) = (fields.next(), fields.next()) else {
+            continue;
+        };
+        let inode = root
+            .strip_prefix("net:[")
+            .and_then(|r| r.strip_suffix(']')?.parse().ok());
         if let (Some(inode), Some(name)) = (inode, point.strip_prefix(&prefix)) {
             out.insert(unescape(name), inode);
         }
@@ -205,7 +226,9 @@ fn unescape(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {
         out.push_str(before);
-        let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        let code = after
+            .get(..3)
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
         match code {
             Some(code) => {
                 out.push(char::from(code));
@@ -243,12 +266,18 @@ pub fn ensure_directory(path: &Path) -> Result<Made, KernelError> {
     };
     let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
     match rustix::mount::mount_change(path, flags) {
-        Ok(()) => Ok(Made { directory, mount: false }),
+        Ok(()) => Ok(Made {
+            directory,
+            mount: false,
+        }),
         Err(rustix::io::Errno::INVAL) => {
             let failed = |e| KernelError::new("make a mount point of", name.clone(), e);
             rustix::mount::mount_bind_recursive(path, path).map_err(failed)?;
             rustix::mount::mount_change(path, flags).map_err(failed)?;
-            Ok(Made { directory, mount: true })
+            Ok(Made {
+                directory,
+                mount: true,
+            })
         }
         Err(e) => Err(KernelError::new("share the mounts of", name, e)),
     }
@@ -264,4 +293,3 @@ pub fn release_directory(path: &Path, made: Made) {
         drop(std::fs::remove_dir(path));
     }
 }
-

@@ -30,7 +30,10 @@ pub fn limit(index: u32, bits_per_second: u64) -> Request {
     w.str(TCA_KIND, "tbf");
     w.nest(TCA_OPTIONS, |w| {
         let mut parms = Vec::with_capacity(36);
-        for (rate, layer) in [(rate.min(u64::from(u32::MAX)) as u32, TC_LINKLAYER_ETHERNET), (0, 0)] {
+        for (rate, layer) in [
+            (rate.min(u64::from(u32::MAX)) as u32, TC_LINKLAYER_ETHERNET),
+            (0, 0),
+        ] {
             // struct tc_ratespec
             parms.extend_from_slice(&[0, layer]);
             parms.extend_from_slice(&[0; 6]);

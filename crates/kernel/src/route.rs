@@ -49,8 +49,20 @@ fn body(spec: &RouteSpec, remove: bool) -> Writer {
         _ => (RT_SCOPE_UNIVERSE, RTN_UNICAST),
     };
     let protocol = if remove { 0 } else { spec.protocol };
-    let head =
-        [family(spec.to.addr()), spec.to.prefix_len(), 0, 0, RT_TABLE_MAIN, protocol, scope, kind, 0, 0, 0, 0];
+    let head = [
+        family(spec.to.addr()),
+        spec.to.prefix_len(),
+        0,
+        0,
+        RT_TABLE_MAIN,
+        protocol,
+        scope,
+        kind,
+        0,
+        0,
+        0,
+        0,
+    ];
     let mut w = Writer::with_header(&head);
     if spec.to.prefix_len() > 0 {
         w.attr(RTA_DST, &address_bytes(spec.to.network()));
@@ -112,8 +124,11 @@ fn parse(body: &[u8]) -> Option<RouteInfo> {
     let v4 = *body.first()? == 2;
     let prefix = *body.get(1)?;
     let attrs = Attrs(body.get(12..)?);
-    let any: IpAddr =
-        if v4 { std::net::Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr = if v4 {
+        std::net::Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        std::net::Ipv6Addr::UNSPECIFIED.into()
+    };
     let to = attrs.find(RTA_DST).and_then(address_of).unwrap_or(any);
     Some(RouteInfo {
         to: IpNet::new(to, prefix).ok()?,
@@ -121,7 +136,10 @@ fn parse(body: &[u8]) -> Option<RouteInfo> {
         interface: attrs.find(RTA_OIF).and_then(u32_of),
         protocol: *body.get(5)?,
         unreachable: *body.get(7)? == RTN_UNREACHABLE,
-        table: attrs.find(RTA_TABLE).and_then(u32_of).unwrap_or(u32::from(*body.get(4)?)),
+        table: attrs
+            .find(RTA_TABLE)
+            .and_then(u32_of)
+            .unwrap_or(u32::from(*body.get(4)?)),
     })
 }
 

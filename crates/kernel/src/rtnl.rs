@@ -82,7 +82,11 @@ impl Rtnl {
     pub fn open() -> Result<Self, KernelError> {
         let socket = open_socket(NETLINK_ROUTE)?;
         drop(socket.set_netlink_get_strict_chk(true));
-        Ok(Self { socket, sequence: 0, buffer: vec![0; 64 * 1024] })
+        Ok(Self {
+            socket,
+            sequence: 0,
+            buffer: vec![0; 64 * 1024],
+        })
     }
 
     /// Sends a batch; one answer per request, in order.
@@ -123,7 +127,13 @@ impl Rtnl {
         for request in chunk {
             self.sequence = self.sequence.wrapping_add(1);
             let flags = request.flags | NLM_F_REQUEST | NLM_F_ACK;
-            wire::message(&mut bytes, request.kind, flags, self.sequence, &request.body);
+            wire::message(
+                &mut bytes,
+                request.kind,
+                flags,
+                self.sequence,
+                &request.body,
+            );
         }
         let failed = |e: std::io::Error| KernelError::io("talk to the kernel", "", &e);
         self.socket.send(&bytes, 0).map_err(failed)?;
@@ -171,7 +181,14 @@ impl Rtnl {
         for _ in 0..DUMP_TRIES {
             self.sequence = self.sequence.wrapping_add(1);
             collected.clear();
-            let whole = dump_once(&self.socket, &mut self.buffer, (kind, self.sequence), body, what, &mut collected)?;
+            let whole = dump_once(
+                &self.socket,
+                &mut self.buffer,
+                (kind, self.sequence),
+                body,
+                what,
+                &mut collected,
+            )?;
             if whole {
                 for (kind, body) in &collected {
                     each(*kind, body);
@@ -206,7 +223,9 @@ pub(crate) fn dump_once(
 ) -> Result<bool, KernelError> {
     let mut bytes = Vec::new();
     wire::message(&mut bytes, kind, NLM_F_REQUEST | NLM_F_DUMP, sequence, body);
-    socket.send(&bytes, 0).map_err(|e| KernelError::io(what, "", &e))?;
+    socket
+        .send(&bytes, 0)
+        .map_err(|e| KernelError::io(what, "", &e))?;
     let mut whole = true;
     loop {
         let length = receive(socket, buffer)?;
@@ -219,7 +238,12 @@ pub(crate) fn dump_once(
                 NLMSG_DONE => return Ok(whole),
                 NLMSG_ERROR => {
                     let (errno, detail) = wire::answer(&message).unwrap_or((5, None));
-                    return Err(KernelError { operation: what, object: String::new(), errno, detail });
+                    return Err(KernelError {
+                        operation: what,
+                        object: String::new(),
+                        errno,
+                        detail,
+                    });
                 }
                 kind => out.push((kind, message.body.to_vec())),
             }

@@ -18,7 +18,9 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn with_header(header: &[u8]) -> Self {
-        Self { bytes: header.to_vec() }
+        Self {
+            bytes: header.to_vec(),
+        }
     }
 
     pub(crate) fn attr(&mut self, kind: u16, value: &[u8]) {
@@ -147,7 +149,12 @@ impl<'a> Iterator for Messages<'a> {
         let sequence = u32_of(self.0.get(8..)?)?;
         let body = self.0.get(HEADER..length)?;
         self.0 = self.0.get(length.next_multiple_of(ALIGN)..).unwrap_or(&[]);
-        Some(Message { kind, flags, sequence, body })
+        Some(Message {
+            kind,
+            flags,
+            sequence,
+            body,
+        })
     }
 }
 

@@ -56,11 +56,17 @@ pub struct Decision {
 }
 
 fn yes(reason: Reason) -> Decision {
-    Decision { allowed: true, reason }
+    Decision {
+        allowed: true,
+        reason,
+    }
 }
 
 fn no(reason: Reason) -> Decision {
-    Decision { allowed: false, reason }
+    Decision {
+        allowed: false,
+        reason,
+    }
 }
 
 /// Decides about a packet that the host forwards from one side to another.
@@ -77,7 +83,11 @@ pub fn forwarded(settled: &Settled, packet: &Packet) -> Decision {
     for policy in &settled.policies {
         if speaks_of(settled, policy, packet) {
             let reason = Reason::Policy(policy.index);
-            return if policy.action == Action::Allow { yes(reason) } else { no(reason) };
+            return if policy.action == Action::Allow {
+                yes(reason)
+            } else {
+                no(reason)
+            };
         }
     }
     match (from, to) {

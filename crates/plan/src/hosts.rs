@@ -19,7 +19,10 @@ pub fn file_name(node: &Node) -> String {
     if node.interfaces.is_empty() || node.interfaces.iter().any(|i| i.plug == Plug::Cable) {
         return format!("node-{}", node.name);
     }
-    let networks: Vec<&str> = node.ports().map(|(_, network, _)| network.as_ref()).collect();
+    let networks: Vec<&str> = node
+        .ports()
+        .map(|(_, network, _)| network.as_ref())
+        .collect();
     format!("view-{:016x}", mark::spread(&networks))
 }
 
@@ -28,7 +31,8 @@ pub fn file_name(node: &Node) -> String {
 pub fn files(settled: &Settled) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     for node in &settled.nodes {
-        out.entry(file_name(node)).or_insert_with(|| text(settled, node));
+        out.entry(file_name(node))
+            .or_insert_with(|| text(settled, node));
     }
     out
 }

@@ -106,7 +106,16 @@ pub fn mac(parts: &[&str]) -> [u8; 6] {
 #[must_use]
 pub fn link_local(mac: [u8; 6]) -> IpNet {
     let [a, b, c, d, e, f] = mac.map(u16::from);
-    let address = Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f);
+    let address = Ipv6Addr::new(
+        0xfe80,
+        0,
+        0,
+        0,
+        (a ^ 2) << 8 | b,
+        c << 8 | 0xff,
+        0xfe00 | d,
+        e << 8 | f,
+    );
     Ipv6Net::new_assert(address, 64).into()
 }
 
@@ -132,7 +141,13 @@ mod tests {
 
     #[test]
     fn foreign_aliases_are_not_ours() {
-        for text in ["", "hallway", "hallway:x", "docker:a:node:b", "hallway:a:node:b:c:d"] {
+        for text in [
+            "",
+            "hallway",
+            "hallway:x",
+            "docker:a:node:b",
+            "hallway:a:node:b:c:d",
+        ] {
             assert_eq!(parse_alias(text), None, "{text}");
         }
     }

@@ -210,7 +210,9 @@ impl Port {
     #[must_use]
     pub fn new(node: &Node, position: usize, network: &Network) -> Option<Self> {
         let interface = node.interfaces.get(position)?;
-        let crate::settled::Plug::Port { link, .. } = &interface.plug else { return None };
+        let crate::settled::Plug::Port { link, .. } = &interface.plug else {
+            return None;
+        };
         Some(Self {
             node: node.name.clone(),
             netns: node.netns.clone(),
@@ -223,7 +225,12 @@ impl Port {
                 hallway_spec::Mode::Routed => network.subnets.iter().map(|s| s.gateway).collect(),
                 hallway_spec::Mode::Bridge => Vec::new(),
             },
-            routes: node.routes.iter().filter(|r| r.interface == position).copied().collect(),
+            routes: node
+                .routes
+                .iter()
+                .filter(|r| r.interface == position)
+                .copied()
+                .collect(),
         })
     }
 }
@@ -233,39 +240,99 @@ impl Step {
     #[must_use]
     pub fn describe(&self) -> Described {
         let (action, kind, name, detail) = self.op.words();
-        Described { action, kind, name, detail, cause: self.cause.clone() }
+        Described {
+            action,
+            kind,
+            name,
+            detail,
+            cause: self.cause.clone(),
+        }
     }
 }
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
-    items.into_iter().map(|i| i.to_string()).collect::<Vec<_>>().join(", ")
+    items
+        .into_iter()
+        .map(|i| i.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Op {
     fn words(&self) -> (&'static str, &'static str, String, String) {
         match self {
-            Self::AddUnreachable { to } => ("create", "route", format!("unreachable {to}"), String::new()),
-            Self::RemoveUnreachable { to } => ("remove", "route", format!("unreachable {to}"), String::new()),
+            Self::AddUnreachable { to } => (
+                "create",
+                "route",
+                format!("unreachable {to}"),
+                String::new(),
+            ),
+            Self::RemoveUnreachable { to } => (
+                "remove",
+                "route",
+                format!("unreachable {to}"),
+                String::new(),
+            ),
             Self::ReplaceRules { rules } => {
-                let count: usize = rules.tables.iter().flat_map(|t| &t.sets).map(|s| s.elements.len()).sum();
-                ("create", "rules", rules.tables.first().map_or_else(String::new, |t| t.name.clone()), format!("{count} elements"))
+                let count: usize = rules
+                    .tables
+                    .iter()
+                    .flat_map(|t| &t.sets)
+                    .map(|s| s.elements.len())
+                    .sum();
+                (
+                    "create",
+                    "rules",
+                    rules
+                        .tables
+                        .first()
+                        .map_or_else(String::new, |t| t.name.clone()),
+                    format!("{count} elements"),
+                )
             }
-            Self::ChangeRules { delta } => ("change", "rules", String::from("sets"), delta_words(delta)),
+            Self::ChangeRules { delta } => {
+                ("change", "rules", String::from("sets"), delta_words(delta))
+            }
             Self::Unpublish => ("remove", "published ports", "all".into(), String::new()),
             Self::RemoveRules => ("remove", "rules", "tables".into(), String::new()),
-            Self::CreateBridge { network, name } => {
-                ("create", "bridge", name.clone(), list(network.subnets.iter().map(crate::settled::Subnet::gateway_net)))
-            }
-            Self::ChangeBridge { name, filtered } => {
-                ("change", "bridge", name.clone(), format!("filter between members: {filtered}"))
-            }
-            Self::RemoveGroup { network, .. } => ("remove", "network", network.clone(), "bridge and ports".into()),
+            Self::CreateBridge { network, name } => (
+                "create",
+                "bridge",
+                name.clone(),
+                list(
+                    network
+                        .subnets
+                        .iter()
+                        .map(crate::settled::Subnet::gateway_net),
+                ),
+            ),
+            Self::ChangeBridge { name, filtered } => (
+                "change",
+                "bridge",
+                name.clone(),
+                format!("filter between members: {filtered}"),
+            ),
+            Self::RemoveGroup { network, .. } => (
+                "remove",
+                "network",
+                network.clone(),
+                "bridge and ports".into(),
+            ),
             Self::RemoveLink { name } => ("remove", "link", name.clone(), String::new()),
-            Self::CreateNamespace { netns, .. } => ("create", "namespace", netns.clone(), String::new()),
-            Self::ChangeForwarding { netns, forwarding, .. } => {
-                ("change", "namespace", netns.clone(), format!("forwarding: {forwarding}"))
+            Self::CreateNamespace { netns, .. } => {
+                ("create", "namespace", netns.clone(), String::new())
             }
-            Self::RemoveNamespace { netns, .. } => ("remove", "namespace", netns.clone(), String::new()),
+            Self::ChangeForwarding {
+                netns, forwarding, ..
+            } => (
+                "change",
+                "namespace",
+                netns.clone(),
+                format!("forwarding: {forwarding}"),
+            ),
+            Self::RemoveNamespace { netns, .. } => {
+                ("remove", "namespace", netns.clone(), String::new())
+            }
             Self::CreatePort(port) => (
                 "create",
                 "interface",
@@ -275,17 +342,49 @@ impl Op {
             Self::CreateCable { a, b } => (
                 "create",
                 "cable",
-                format!("{} {} — {} {}", a.node, a.interface.name, b.node, b.interface.name),
-                format!("{} — {}", list(&a.interface.addresses), list(&b.interface.addresses)),
+                format!(
+                    "{} {} — {} {}",
+                    a.node, a.interface.name, b.node, b.interface.name
+                ),
+                format!(
+                    "{} — {}",
+                    list(&a.interface.addresses),
+                    list(&b.interface.addresses)
+                ),
             ),
-            Self::RemoveInterface { netns, name } => ("remove", "interface", format!("{netns} {name}"), String::new()),
-            Self::AddRoute { netns, interface, route } => {
-                ("create", "route", format!("{netns} {}", route.to), via(route, interface))
+            Self::RemoveInterface { netns, name } => (
+                "remove",
+                "interface",
+                format!("{netns} {name}"),
+                String::new(),
+            ),
+            Self::AddRoute {
+                netns,
+                interface,
+                route,
+            } => (
+                "create",
+                "route",
+                format!("{netns} {}", route.to),
+                via(route, interface),
+            ),
+            Self::RemoveRoute { netns, route } => (
+                "remove",
+                "route",
+                format!("{netns} {}", route.to),
+                String::new(),
+            ),
+            Self::EnableForwarding { links, .. } => {
+                ("change", "forwarding", list(links), "and the uplink".into())
             }
-            Self::RemoveRoute { netns, route } => ("remove", "route", format!("{netns} {}", route.to), String::new()),
-            Self::EnableForwarding { links, .. } => ("change", "forwarding", list(links), "and the uplink".into()),
-            Self::RestoreForwarding => ("change", "forwarding", "uplink".into(), "as it was".into()),
-            Self::ForgetFlows { prefixes, ports, denied } => {
+            Self::RestoreForwarding => {
+                ("change", "forwarding", "uplink".into(), "as it was".into())
+            }
+            Self::ForgetFlows {
+                prefixes,
+                ports,
+                denied,
+            } => {
                 let mut parts = Vec::new();
                 if !prefixes.is_empty() {
                     parts.push(format!("of {}", list(prefixes)));
@@ -296,14 +395,22 @@ impl Op {
                 if *denied {
                     parts.push("that are denied now".into());
                 }
-                ("remove", "connections", "conntrack".into(), parts.join("; "))
+                (
+                    "remove",
+                    "connections",
+                    "conntrack".into(),
+                    parts.join("; "),
+                )
             }
         }
     }
 }
 
 fn via(route: &Route, interface: &str) -> String {
-    route.via.map_or_else(|| format!("on {interface}"), |via| format!("via {via} on {interface}"))
+    route.via.map_or_else(
+        || format!("on {interface}"),
+        |via| format!("via {via} on {interface}"),
+    )
 }
 
 fn delta_words(delta: &Delta) -> String {

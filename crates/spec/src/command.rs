@@ -26,7 +26,8 @@ impl Command {
     /// # Errors
     /// When quotes are not closed or there is no word.
     pub fn split(line: &str) -> Result<Self, String> {
-        let words = shell_words::split(line).map_err(|e| format!("the command cannot be split into words: {e}"))?;
+        let words = shell_words::split(line)
+            .map_err(|e| format!("the command cannot be split into words: {e}"))?;
         Self::new(words)
     }
 

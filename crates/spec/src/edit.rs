@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use ipnet::IpNet;
 
 use crate::document::{
-    AttachmentDoc, Document, EndDoc, LinkDoc, NetworkDoc, NetworksDoc, NodeDoc, OneOrMany, PolicyDoc, PortDoc, Scalar,
+    AttachmentDoc, Document, EndDoc, LinkDoc, NetworkDoc, NetworksDoc, NodeDoc, OneOrMany,
+    PolicyDoc, PortDoc, Scalar,
 };
 use crate::{Action, Name, PublishText};
 
@@ -74,7 +75,10 @@ pub enum Edit {
 /// An empty document of that name.
 #[must_use]
 pub fn empty(name: &Name) -> Document {
-    Document { name: Some(name.to_string()), ..Document::default() }
+    Document {
+        name: Some(name.to_string()),
+        ..Document::default()
+    }
 }
 
 /// Applies an edit.
@@ -84,7 +88,12 @@ pub fn empty(name: &Name) -> Document {
 pub fn edit(document: &Document, edit: &Edit) -> Result<Document, String> {
     let mut out = document.clone();
     match edit {
-        Edit::NodeAdd { name, networks, ports, command } => {
+        Edit::NodeAdd {
+            name,
+            networks,
+            ports,
+            command,
+        } => {
             if out.nodes.contains_key(name.as_ref()) {
                 return Err(format!("node {name} is there already"));
             }
@@ -93,10 +102,17 @@ pub fn edit(document: &Document, edit: &Edit) -> Result<Document, String> {
                 connect(&mut node, network, addresses);
             }
             if !ports.is_empty() {
-                node.ports = Some(OneOrMany::Many(ports.iter().map(|p| PortDoc::Short(p.as_str().into())).collect()));
+                node.ports = Some(OneOrMany::Many(
+                    ports
+                        .iter()
+                        .map(|p| PortDoc::Short(p.as_str().into()))
+                        .collect(),
+                ));
             }
             if !command.is_empty() {
-                node.command = Some(OneOrMany::Many(command.iter().map(|w| w.as_str().into()).collect()));
+                node.command = Some(OneOrMany::Many(
+                    command.iter().map(|w| w.as_str().into()).collect(),
+                ));
             }
             let bare = node == NodeDoc::default();
             out.nodes.insert(name.to_string(), (!bare).then_some(node));
@@ -105,15 +121,24 @@ pub fn edit(document: &Document, edit: &Edit) -> Result<Document, String> {
         Edit::NetworkAdd { .. } => add_network(&mut out, edit)?,
         Edit::NetworkRemove(name) => remove_network(&mut out, name)?,
         Edit::LinkAdd(ends) => {
-            let endpoints: IndexMap<String, Option<EndDoc>> = ends.iter().map(|(n, a)| (n.to_string(), addresses(a))).collect();
+            let endpoints: IndexMap<String, Option<EndDoc>> = ends
+                .iter()
+                .map(|(n, a)| (n.to_string(), addresses(a)))
+                .collect();
             if endpoints.len() != 2 {
                 return Err("a link joins two different nodes".into());
             }
-            out.links.push(LinkDoc { endpoints, mtu: None, bandwidth: None });
+            out.links.push(LinkDoc {
+                endpoints,
+                mtu: None,
+                bandwidth: None,
+            });
         }
         Edit::LinkRemove(a, b) => {
             let before = out.links.len();
-            out.links.retain(|l| !(l.endpoints.contains_key(a.as_ref()) && l.endpoints.contains_key(b.as_ref())));
+            out.links.retain(|l| {
+                !(l.endpoints.contains_key(a.as_ref()) && l.endpoints.contains_key(b.as_ref()))
+            });
             if out.links.len() == before {
                 return Err(format!("there is no link between {a} and {b}"));
             }
@@ -128,23 +153,39 @@ pub fn edit(document: &Document, edit: &Edit) -> Result<Document, String> {
         Edit::Publish(node, port) => {
             port.parse::<PublishText>().map_err(|e| e.to_string())?;
             let doc = node_mut(&mut out, node)?;
-            let mut ports = doc.ports.take().map(|p| p.items().to_vec()).unwrap_or_default();
+            let mut ports = doc
+                .ports
+                .take()
+                .map(|p| p.items().to_vec())
+                .unwrap_or_default();
             ports.push(PortDoc::Short(port.as_str().into()));
             doc.ports = Some(OneOrMany::Many(ports));
         }
         Edit::Unpublish(node, port) => unpublish(node_mut(&mut out, node)?, node, port)?,
-        Edit::Policy { action, from, to, ports } => policy(&mut out, *action, (from, to), ports),
+        Edit::Policy {
+            action,
+            from,
+            to,
+            ports,
+        } => policy(&mut out, *action, (from, to), ports),
     }
     Ok(out)
 }
 
 fn addresses(nets: &[IpNet]) -> Option<EndDoc> {
-    (!nets.is_empty()).then(|| EndDoc::Addresses(OneOrMany::of(nets.iter().map(ToString::to_string).collect())))
+    (!nets.is_empty()).then(|| {
+        EndDoc::Addresses(OneOrMany::of(
+            nets.iter().map(ToString::to_string).collect(),
+        ))
+    })
 }
 
 /// The node of that name; one that only links name is written down.
 fn node_mut<'a>(document: &'a mut Document, name: &Name) -> Result<&'a mut NodeDoc, String> {
-    let linked = document.links.iter().any(|l| l.endpoints.contains_key(name.as_ref()));
+    let linked = document
+        .links
+        .iter()
+        .any(|l| l.endpoints.contains_key(name.as_ref()));
     if linked && !document.nodes.contains_key(name.as_ref()) {
         document.nodes.insert(name.to_string(), None);
     }
@@ -175,7 +216,9 @@ fn as_map(node: &mut NodeDoc) -> IndexMap<String, Option<AttachmentDoc>> {
 fn connect(node: &mut NodeDoc, network: &Name, addresses: &[IpAddr]) {
     let mut map = as_map(node);
     let attachment = (!addresses.is_empty()).then(|| AttachmentDoc {
-        address: Some(OneOrMany::of(addresses.iter().map(ToString::to_string).collect())),
+        address: Some(OneOrMany::of(
+            addresses.iter().map(ToString::to_string).collect(),
+        )),
         ..AttachmentDoc::default()
     });
     map.insert(network.to_string(), attachment);
@@ -192,11 +235,20 @@ fn disconnect(node: &mut NodeDoc, name: &Name, network: &Name) -> Result<(), Str
 }
 
 fn unpublish(node: &mut NodeDoc, name: &Name, port: &str) -> Result<(), String> {
-    let wanted: PublishText = port.parse().map_err(|e: crate::InvalidPort| e.to_string())?;
-    let mut ports = node.ports.take().map(|p| p.items().to_vec()).unwrap_or_default();
+    let wanted: PublishText = port
+        .parse()
+        .map_err(|e: crate::InvalidPort| e.to_string())?;
+    let mut ports = node
+        .ports
+        .take()
+        .map(|p| p.items().to_vec())
+        .unwrap_or_default();
     let before = ports.len();
     ports.retain(|p| match p {
-        PortDoc::Short(text) => text.text().parse::<PublishText>().is_ok_and(|p| p != wanted),
+        PortDoc::Short(text) => text
+            .text()
+            .parse::<PublishText>()
+            .is_ok_and(|p| p != wanted),
         PortDoc::Long(_) => true,
     });
     if ports.len() == before {
@@ -217,7 +269,12 @@ fn remove_node(document: &mut Document, name: &Name) -> Result<(), String> {
     for policy in &mut document.policies {
         for side in [&mut policy.from, &mut policy.to] {
             if let Some(names) = side {
-                let left: Vec<String> = names.items().iter().filter(|n| *n != key).cloned().collect();
+                let left: Vec<String> = names
+                    .items()
+                    .iter()
+                    .filter(|n| *n != key)
+                    .cloned()
+                    .collect();
                 *side = (!left.is_empty()).then(|| OneOrMany::of(left));
             }
         }
@@ -238,7 +295,18 @@ fn remove_node(document: &mut Document, name: &Name) -> Result<(), String> {
 }
 
 fn add_network(document: &mut Document, edit: &Edit) -> Result<(), String> {
-    let Edit::NetworkAdd { name, subnets, gateways, internal, outside, routed, mtu } = edit else { return Ok(()) };
+    let Edit::NetworkAdd {
+        name,
+        subnets,
+        gateways,
+        internal,
+        outside,
+        routed,
+        mtu,
+    } = edit
+    else {
+        return Ok(());
+    };
     if document.networks.contains_key(name.as_ref()) {
         return Err(format!("network {name} is there already"));
     }
@@ -249,7 +317,8 @@ fn add_network(document: &mut Document, edit: &Edit) -> Result<(), String> {
     };
     let network = NetworkDoc {
         subnet: Some(OneOrMany::of(subnets)),
-        gateway: (!gateways.is_empty()).then(|| OneOrMany::of(gateways.iter().map(ToString::to_string).collect())),
+        gateway: (!gateways.is_empty())
+            .then(|| OneOrMany::of(gateways.iter().map(ToString::to_string).collect())),
         internal: internal.then_some(true),
         outside: outside.then_some(true),
         mode: routed.then(|| "routed".to_owned()),
@@ -267,7 +336,9 @@ fn free_subnet(document: &Document) -> Result<String, String> {
         .filter_map(|n| n.subnet.as_ref())
         .flat_map(|s| s.items().iter().filter_map(|t| t.parse().ok()))
         .collect();
-    let pool: IpNet = "10.88.0.0/16".parse().map_err(|e: ipnet::AddrParseError| e.to_string())?;
+    let pool: IpNet = "10.88.0.0/16"
+        .parse()
+        .map_err(|e: ipnet::AddrParseError| e.to_string())?;
     pool.subnets(24)
         .map_err(|e| e.to_string())?
         .find(|net| !used.iter().any(|u| u.contains(net) || net.contains(u)))
@@ -279,11 +350,17 @@ fn remove_network(document: &mut Document, name: &Name) -> Result<(), String> {
     let users: Vec<&str> = document
         .nodes
         .iter()
-        .filter(|(_, n)| n.as_ref().is_some_and(|n| networks_of(n).contains(&name.to_string())))
+        .filter(|(_, n)| {
+            n.as_ref()
+                .is_some_and(|n| networks_of(n).contains(&name.to_string()))
+        })
         .map(|(n, _)| n.as_str())
         .collect();
     if !users.is_empty() {
-        return Err(format!("network {name} is in use by {}; disconnect them first", users.join(", ")));
+        return Err(format!(
+            "network {name} is in use by {}; disconnect them first",
+            users.join(", ")
+        ));
     }
     if document.networks.shift_remove(name.as_ref()).is_none() {
         return Err(format!("there is no network {name}"));
@@ -301,9 +378,12 @@ fn policy(document: &mut Document, action: Action, (from, to): (&str, &str), por
         from: Some(OneOrMany::One(from.to_owned())),
         to: Some(OneOrMany::One(to.to_owned())),
         between: None,
-        ports: (!ports.is_empty()).then(|| OneOrMany::Many(ports.iter().map(|p| Scalar::Text(p.clone())).collect())),
+        ports: (!ports.is_empty())
+            .then(|| OneOrMany::Many(ports.iter().map(|p| Scalar::Text(p.clone())).collect())),
     };
-    let same = |p: &PolicyDoc| p.from == made.from && p.to == made.to && p.ports == made.ports && p.between.is_none();
+    let same = |p: &PolicyDoc| {
+        p.from == made.from && p.to == made.to && p.ports == made.ports && p.between.is_none()
+    };
     document.policies.retain(|p| !same(p));
     document.policies.insert(0, made);
 }

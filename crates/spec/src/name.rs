@@ -28,14 +28,21 @@ impl FromStr for Name {
             return Err(InvalidName("a name may not be empty".into()));
         }
         if text.len() > NAME_MAX {
-            return Err(InvalidName(format!("a name may have at most {NAME_MAX} characters, this has {}", text.len())));
+            return Err(InvalidName(format!(
+                "a name may have at most {NAME_MAX} characters, this has {}",
+                text.len()
+            )));
         }
         if !first.is_some_and(|c| c.is_ascii_alphanumeric()) {
             return Err(InvalidName("a name begins with a letter or a digit".into()));
         }
-        let odd = text.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(*c)));
+        let odd = text
+            .chars()
+            .find(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(*c)));
         if let Some(odd) = odd {
-            return Err(InvalidName(format!("a name may have letters, digits, '-', '_' and '.', not {odd:?}")));
+            return Err(InvalidName(format!(
+                "a name may have letters, digits, '-', '_' and '.', not {odd:?}"
+            )));
         }
         Ok(Self(text.to_owned()))
     }
@@ -51,10 +58,15 @@ impl FromStr for InterfaceName {
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         if text.len() > 15 {
-            return Err(InvalidName(format!("an interface name may have at most 15 characters, {text:?} has {}", text.len())));
+            return Err(InvalidName(format!(
+                "an interface name may have at most 15 characters, {text:?} has {}",
+                text.len()
+            )));
         }
         if ["lo", "all", "default"].contains(&text) {
-            return Err(InvalidName(format!("the interface name {text:?} is reserved")));
+            return Err(InvalidName(format!(
+                "the interface name {text:?} is reserved"
+            )));
         }
         let name: Name = text.parse()?;
         Ok(Self(name.0))
@@ -106,7 +118,11 @@ impl FromStr for Mac {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let wrong = || InvalidName(format!("{text:?} is no MAC address; write it like 02:42:ac:11:00:02"));
+        let wrong = || {
+            InvalidName(format!(
+                "{text:?} is no MAC address; write it like 02:42:ac:11:00:02"
+            ))
+        };
         let mut out = [0; 6];
         let mut parts = text.split(':');
         for slot in &mut out {
@@ -117,7 +133,9 @@ impl FromStr for Mac {
             return Err(wrong());
         }
         if out[0] & 1 == 1 || out == [0; 6] {
-            return Err(InvalidName(format!("{text} is not a unicast address: its first byte must be even")));
+            return Err(InvalidName(format!(
+                "{text} is not a unicast address: its first byte must be even"
+            )));
         }
         Ok(Self(out))
     }
@@ -136,7 +154,18 @@ mod tests {
 
     #[test]
     fn names_that_could_do_harm_are_refused() {
-        for text in ["", ".", "..", "-f", "a/b", "a b", "x;rm", "ü", "\u{1b}[0m", &"a".repeat(64)] {
+        for text in [
+            "",
+            ".",
+            "..",
+            "-f",
+            "a/b",
+            "a b",
+            "x;rm",
+            "ü",
+            "\u{1b}[0m",
+            &"a".repeat(64),
+        ] {
             assert!(text.parse::<Name>().is_err(), "{text:?}");
         }
         for text in ["web", "web-1", "a.b_c", "0db", &"a".repeat(63)] {
@@ -153,8 +182,16 @@ mod tests {
 
     #[test]
     fn mac_addresses_are_unicast() {
-        assert_eq!("02:42:AC:11:00:02".parse::<Mac>().unwrap().to_string(), "02:42:ac:11:00:02");
-        for text in ["01:00:5e:00:00:01", "00:00:00:00:00:00", "02:42:ac:11:00", "2:42:ac:11:00:02"] {
+        assert_eq!(
+            "02:42:AC:11:00:02".parse::<Mac>().unwrap().to_string(),
+            "02:42:ac:11:00:02"
+        );
+        for text in [
+            "01:00:5e:00:00:01",
+            "00:00:00:00:00:00",
+            "02:42:ac:11:00",
+            "2:42:ac:11:00:02",
+        ] {
             assert!(text.parse::<Mac>().is_err(), "{text}");
         }
     }

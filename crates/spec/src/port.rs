@@ -39,7 +39,9 @@ impl FromStr for Protocol {
         match text {
             "tcp" => Ok(Self::Tcp),
             "udp" => Ok(Self::Udp),
-            other => Err(InvalidPort(format!("the protocol is tcp or udp, not {other:?}"))),
+            other => Err(InvalidPort(format!(
+                "the protocol is tcp or udp, not {other:?}"
+            ))),
         }
     }
 }
@@ -59,7 +61,9 @@ impl PortRange {
     /// When a port is 0 or the range is backwards.
     pub fn new(first: u16, last: u16) -> Result<Self, InvalidPort> {
         if first == 0 || last < first {
-            return Err(InvalidPort(format!("{first}-{last} is no range of ports from 1 to 65535")));
+            return Err(InvalidPort(format!(
+                "{first}-{last} is no range of ports from 1 to 65535"
+            )));
         }
         Ok(Self { first, last })
     }
@@ -119,7 +123,11 @@ fn port(text: &str) -> Result<u16, InvalidPort> {
     text.parse::<u16>()
         .ok()
         .filter(|p| *p != 0 && text.bytes().all(|b| b.is_ascii_digit()))
-        .ok_or_else(|| InvalidPort(format!("{text:?} is no port; ports are numbers from 1 to 65535")))
+        .ok_or_else(|| {
+            InvalidPort(format!(
+                "{text:?} is no port; ports are numbers from 1 to 65535"
+            ))
+        })
 }
 
 impl FromStr for PortRange {
@@ -148,7 +156,10 @@ impl FromStr for PortProto {
 
     fn from_str(text: &str) -> Result<Self, InvalidPort> {
         let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-        Ok(Self { port: port(number)?, protocol: protocol.parse()? })
+        Ok(Self {
+            port: port(number)?,
+            protocol: protocol.parse()?,
+        })
     }
 }
 
@@ -186,7 +197,12 @@ impl FromStr for PublishText {
         };
         let node_ports: PortRange = node.parse()?;
         let Some(rest) = rest else {
-            return Ok(Self { host_address: None, host_ports: node_ports, node_ports, protocol });
+            return Ok(Self {
+                host_address: None,
+                host_ports: node_ports,
+                node_ports,
+                protocol,
+            });
         };
         let (address, host) = match rest.rsplit_once(':') {
             Some((address, host)) => (Some(address), host),
@@ -194,9 +210,14 @@ impl FromStr for PublishText {
         };
         let host_address = address
             .map(|a| {
-                let bare = a.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(a);
+                let bare = a
+                    .strip_prefix('[')
+                    .and_then(|a| a.strip_suffix(']'))
+                    .unwrap_or(a);
                 bare.parse::<IpAddr>().map_err(|_not_an_address| {
-                    InvalidPort(format!("{a:?} is no address; write [ip:]host-port:node-port[/tcp|udp]"))
+                    InvalidPort(format!(
+                        "{a:?} is no address; write [ip:]host-port:node-port[/tcp|udp]"
+                    ))
                 })
             })
             .transpose()?;
@@ -208,7 +229,12 @@ impl FromStr for PublishText {
                 node_ports.len()
             )));
         }
-        Ok(Self { host_address, host_ports, node_ports, protocol })
+        Ok(Self {
+            host_address,
+            host_ports,
+            node_ports,
+            protocol,
+        })
     }
 }
 
@@ -248,7 +274,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_published_is_refused() {
-        for text in ["", "0:80", "65536:80", "80-81:80", "a:80", "host:80:80", "80:80/icmp", "81-80:81-80", "+80"] {
+        for text in [
+            "",
+            "0:80",
+            "65536:80",
+            "80-81:80",
+            "a:80",
+            "host:80:80",
+            "80:80/icmp",
+            "81-80:81-80",
+            "+80",
+        ] {
             assert!(text.parse::<PublishText>().is_err(), "{text}");
         }
     }

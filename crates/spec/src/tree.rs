@@ -56,7 +56,14 @@ struct Builder {
 impl Builder {
     fn new(text: &str) -> Self {
         let bytes = (!text.is_ascii()).then(|| text.char_indices().map(|(i, _)| i).collect());
-        Self { values: Vec::new(), open: Vec::new(), anchors: BTreeMap::new(), bytes, root: None, length: text.len() }
+        Self {
+            values: Vec::new(),
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            bytes,
+            root: None,
+            length: text.len(),
+        }
     }
 
     fn byte(&self, index: usize) -> usize {
@@ -94,15 +101,26 @@ impl Builder {
             if let Event::DocumentStart(_) = event {
                 documents += 1;
                 if documents > 1 {
-                    return Err(Problem::new(Code::BadText, &place, "the file has more than one document")
-                        .help("write one project per file; remove everything from the second '---' on"));
+                    return Err(Problem::new(
+                        Code::BadText,
+                        &place,
+                        "the file has more than one document",
+                    )
+                    .help(
+                        "write one project per file; remove everything from the second '---' on",
+                    ));
                 }
             }
             self.event(event, place)?;
         }
         match self.root {
-            Some(root) => Ok(Tree { values: self.values, root }),
-            None => Err(Problem::new(Code::BadText, &start(), "the file is empty").help(EMPTY_HELP)),
+            Some(root) => Ok(Tree {
+                values: self.values,
+                root,
+            }),
+            None => {
+                Err(Problem::new(Code::BadText, &start(), "the file is empty").help(EMPTY_HELP))
+            }
         }
     }
 
@@ -110,7 +128,13 @@ impl Builder {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
-                let id = self.push(Kind::Scalar { text: text.into_owned(), plain }, place);
+                let id = self.push(
+                    Kind::Scalar {
+                        text: text.into_owned(),
+                        plain,
+                    },
+                    place,
+                );
                 self.close(id, anchor);
             }
             Event::SequenceStart(anchor, _) => self.open(Kind::List(Vec::new()), place, anchor)?,
@@ -119,7 +143,11 @@ impl Builder {
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(id) => self.add(*id),
                 None => {
-                    return Err(Problem::new(Code::BadYaml, &place, "this alias refers to what it is part of"));
+                    return Err(Problem::new(
+                        Code::BadYaml,
+                        &place,
+                        "this alias refers to what it is part of",
+                    ));
                 }
             },
             _ => {}
@@ -134,7 +162,11 @@ impl Builder {
 
     fn open(&mut self, kind: Kind, place: Place, anchor: usize) -> Result<(), Problem> {
         if self.open.len() >= DEPTH_MAX {
-            return Err(Problem::new(Code::BadText, &place, format!("values are nested more than {DEPTH_MAX} deep")));
+            return Err(Problem::new(
+                Code::BadText,
+                &place,
+                format!("values are nested more than {DEPTH_MAX} deep"),
+            ));
         }
         let id = self.push(kind, place);
         self.open.push((id, anchor, Vec::new()));
@@ -142,13 +174,18 @@ impl Builder {
     }
 
     fn end(&mut self, end: &Place) {
-        let Some((id, anchor, items)) = self.open.pop() else { return };
+        let Some((id, anchor, items)) = self.open.pop() else {
+            return;
+        };
         if let Some(value) = self.values.get_mut(id.0) {
             value.place.length = (end.offset + end.length).saturating_sub(value.place.offset);
             match &mut value.kind {
                 Kind::List(list) => *list = items,
                 Kind::Map(map) => {
-                    *map = items.chunks_exact(2).filter_map(|p| Some((*p.first()?, *p.get(1)?))).collect();
+                    *map = items
+                        .chunks_exact(2)
+                        .filter_map(|p| Some((*p.first()?, *p.get(1)?)))
+                        .collect();
                 }
                 Kind::Scalar { .. } => {}
             }
@@ -175,5 +212,9 @@ pub(crate) const EMPTY_HELP: &str =
     "a file needs at least one of networks, nodes and links; see examples/ for whole files";
 
 pub(crate) fn start() -> Place {
-    Place { line: 1, column: 1, ..Place::default() }
+    Place {
+        line: 1,
+        column: 1,
+        ..Place::default()
+    }
 }

@@ -31,7 +31,11 @@ impl Ran {
     /// Must have exited with this code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "hallway {}\n{}{}", self.words, self.out, self.err);
+        assert_eq!(
+            self.code, code,
+            "hallway {}\n{}{}",
+            self.words, self.out, self.err
+        );
         self
     }
 
@@ -51,7 +55,12 @@ impl Ran {
     /// Must have said this on stderr.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
-        assert!(self.err.contains(text), "hallway {} does not say {text:?}:\n{}", self.words, self.err);
+        assert!(
+            self.err.contains(text),
+            "hallway {} does not say {text:?}:\n{}",
+            self.words,
+            self.err
+        );
         self
     }
 }
@@ -60,25 +69,39 @@ impl Hallway {
     /// On the test's own namespace as the host.
     #[must_use]
     pub fn host(program: &str) -> Self {
-        Self { host: true, ..Self::sandbox(program) }
+        Self {
+            host: true,
+            ..Self::sandbox(program)
+        }
     }
 
     /// In a sandbox.
     #[must_use]
     pub fn sandbox(program: &str) -> Self {
-        Self { program: program.into(), host: false, project: None, directory: "/run".into() }
+        Self {
+            program: program.into(),
+            host: false,
+            project: None,
+            directory: "/run".into(),
+        }
     }
 
     /// About that project.
     #[must_use]
     pub fn project(&self, name: &str) -> Self {
-        Self { project: Some(name.to_owned()), ..self.clone() }
+        Self {
+            project: Some(name.to_owned()),
+            ..self.clone()
+        }
     }
 
     /// From that directory.
     #[must_use]
     pub fn within(&self, directory: &str) -> Self {
-        Self { directory: directory.into(), ..self.clone() }
+        Self {
+            directory: directory.into(),
+            ..self.clone()
+        }
     }
 
     /// The command, not yet run.
@@ -125,7 +148,11 @@ impl Hallway {
     /// Starts it and lets it run.
     #[must_use]
     pub fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        self.command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// `up` of a text.

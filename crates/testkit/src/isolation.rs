@@ -34,19 +34,27 @@ pub fn main(tests: &[Test]) {
         }
         return;
     }
-    let trials = tests.iter().map(|t| Trial::test(t.name, || isolated(t.name))).collect();
+    let trials = tests
+        .iter()
+        .map(|t| Trial::test(t.name, || isolated(t.name)))
+        .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
 fn myself(stage: &str, name: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.env(STAGE, format!("{stage} {name}")).stdin(Stdio::null());
+    command
+        .env(STAGE, format!("{stage} {name}"))
+        .stdin(Stdio::null());
     command
 }
 
 /// Runs the test in a process of its own; its output is shown when it fails.
 fn isolated(name: &str) -> Result<(), Failed> {
-    let mut child = myself("outer", name).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = myself("outer", name)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
     let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -73,14 +81,21 @@ fn isolated(name: &str) -> Result<(), Failed> {
     if status.success() {
         return Ok(());
     }
-    let text = [printer.join().unwrap_or_default(), reader.join().unwrap_or_default()].concat();
+    let text = [
+        printer.join().unwrap_or_default(),
+        reader.join().unwrap_or_default(),
+    ]
+    .concat();
     Err(format!("{status}\n{}", String::from_utf8_lossy(&text)).into())
 }
 
 /// Makes the namespaces; the next process is their first.
 fn outer(name: &str) {
     sys::die_with_parent().unwrap();
-    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let (user, group) = (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+    );
     if rustix::process::geteuid().is_root() {
         sys::unshare(&[Kind::Mount, Kind::Net, Kind::Pid]).unwrap();
     } else {
@@ -101,7 +116,10 @@ fn inner(test: Test) {
     mount::proc(Path::new("/proc")).unwrap();
     mount::tmpfs(Path::new("/run")).unwrap();
     mount::sysfs(Path::new("/sys")).unwrap();
-    let up = LinkChange { up: Some(true), ..LinkChange::default() };
+    let up = LinkChange {
+        up: Some(true),
+        ..LinkChange::default()
+    };
     Rtnl::open().unwrap().run(change_link("lo", &up)).unwrap();
     (test.run)();
 }

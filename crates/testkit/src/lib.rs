@@ -1,7 +1,12 @@
 //! Tests against the real kernel: each runs as a process of its own in private user, mount, pid
 //! and network namespaces, so that it needs no root, cannot touch the machine, may run beside
 //! others, and leaves no process behind.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // a test helper's failure is the test's
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)] // a test helper's failure is the test's
 
 mod hallway;
 mod isolation;

@@ -10,14 +10,29 @@ pub struct Snapshot(Vec<(&'static str, String)>);
 const ASKED: [(&str, &str); 10] = [
     ("links", "ip -d -o link | sed 's/ promiscuity.*//'"),
     ("addresses", "ip -o addr | sed 's/valid_lft.*//'"),
-    ("routes", "ip route show table all; ip -6 route show table all; ip rule; ip -6 rule"),
+    (
+        "routes",
+        "ip route show table all; ip -6 route show table all; ip rule; ip -6 rule",
+    ),
     ("neighbours", "ip neigh show nud permanent"),
     ("nftables", "nft list ruleset 2>/dev/null"),
-    ("iptables", "iptables-save 2>/dev/null | grep -v '^#' | sed 's/\\[[0-9:]*\\]//'"),
-    ("namespaces", "ls -la /run/netns 2>/dev/null | sed 's/ [A-Z][a-z][a-z] .*:[0-9]* / /'"),
+    (
+        "iptables",
+        "iptables-save 2>/dev/null | grep -v '^#' | sed 's/\\[[0-9:]*\\]//'",
+    ),
+    (
+        "namespaces",
+        "ls -la /run/netns 2>/dev/null | sed 's/ [A-Z][a-z][a-z] .*:[0-9]* / /'",
+    ),
     ("mounts", "cat /proc/self/mounts"),
-    ("sysctls", "sysctl -a 2>/dev/null | grep -E '^net\\.' | grep -v -E 'neigh|stable_secret|conntrack_count|netfilter.nf_conntrack_buckets'"),
-    ("files", "find /run -path /run/up.hallway.yaml -prune -o -path /run/keep -prune -o -print | sort"),
+    (
+        "sysctls",
+        "sysctl -a 2>/dev/null | grep -E '^net\\.' | grep -v -E 'neigh|stable_secret|conntrack_count|netfilter.nf_conntrack_buckets'",
+    ),
+    (
+        "files",
+        "find /run -path /run/up.hallway.yaml -prune -o -path /run/keep -prune -o -print | sort",
+    ),
 ];
 
 impl Snapshot {
@@ -25,7 +40,10 @@ impl Snapshot {
     #[must_use]
     #[track_caller]
     pub fn take() -> Self {
-        let mut parts: Vec<(&'static str, String)> = ASKED.iter().map(|(what, script)| (*what, sh(script))).collect();
+        let mut parts: Vec<(&'static str, String)> = ASKED
+            .iter()
+            .map(|(what, script)| (*what, sh(script)))
+            .collect();
         parts.push(("processes", processes().join("\n")));
         Self(parts)
     }
@@ -35,9 +53,20 @@ impl Snapshot {
     pub fn unchanged(&self) {
         let now = Self::take();
         for ((what, before), (_, after)) in self.0.iter().zip(&now.0) {
-            let gone: Vec<&str> = before.lines().filter(|l| !after.lines().any(|a| a == *l)).collect();
-            let come: Vec<&str> = after.lines().filter(|l| !before.lines().any(|b| b == *l)).collect();
-            assert!(before == after, "{what} differ:\n- {}\n+ {}", gone.join("\n- "), come.join("\n+ "));
+            let gone: Vec<&str> = before
+                .lines()
+                .filter(|l| !after.lines().any(|a| a == *l))
+                .collect();
+            let come: Vec<&str> = after
+                .lines()
+                .filter(|l| !before.lines().any(|b| b == *l))
+                .collect();
+            assert!(
+                before == after,
+                "{what} differ:\n- {}\n+ {}",
+                gone.join("\n- "),
+                come.join("\n+ ")
+            );
         }
     }
 }

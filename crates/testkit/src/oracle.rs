@@ -23,12 +23,16 @@ const PACKAGES: [(&str, &str); 12] = [
 ];
 
 fn find(program: &str) -> bool {
-    ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"].iter().any(|d| Path::new(d).join(program).exists())
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"]
+        .iter()
+        .any(|d| Path::new(d).join(program).exists())
 }
 
 /// Every program a script names must be there.
 fn check(script: &str) {
-    let words: Vec<&str> = script.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').collect();
+    let words: Vec<&str> = script
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
+        .collect();
     for (program, package) in PACKAGES {
         assert!(
             !words.contains(&program) || find(program),
@@ -44,12 +48,20 @@ fn check(script: &str) {
 pub fn try_sh(script: &str) -> Result<String, String> {
     check(script);
     let path = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin";
-    let ran = Command::new("/bin/sh").args(["-c", script]).env("PATH", path).output().map_err(|e| e.to_string())?;
+    let ran = Command::new("/bin/sh")
+        .args(["-c", script])
+        .env("PATH", path)
+        .output()
+        .map_err(|e| e.to_string())?;
     let out = String::from_utf8_lossy(&ran.stdout).into_owned();
     if ran.status.success() {
         return Ok(out);
     }
-    Err(format!("{}\n{out}{}", ran.status, String::from_utf8_lossy(&ran.stderr)))
+    Err(format!(
+        "{}\n{out}{}",
+        ran.status,
+        String::from_utf8_lossy(&ran.stderr)
+    ))
 }
 
 /// Runs a shell script that must succeed; its output.
@@ -66,7 +78,11 @@ pub fn ip_json(arguments: &str) -> Vec<Value> {
     if text.trim().is_empty() {
         return Vec::new();
     }
-    serde_json::from_str::<Value>(&text).unwrap().as_array().cloned().unwrap_or_default()
+    serde_json::from_str::<Value>(&text)
+        .unwrap()
+        .as_array()
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// What `nft -j list ruleset` says.
@@ -74,5 +90,9 @@ pub fn ip_json(arguments: &str) -> Vec<Value> {
 #[track_caller]
 pub fn nft_json() -> Vec<Value> {
     let value: Value = serde_json::from_str(&sh("nft -j list ruleset")).unwrap();
-    value.get("nftables").and_then(Value::as_array).cloned().unwrap_or_default()
+    value
+        .get("nftables")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default()
 }

@@ -15,7 +15,10 @@ impl Server {
         let listener = TcpListener::bind(address).unwrap();
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
-                let from = stream.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default();
+                let from = stream
+                    .peer_addr()
+                    .map(|a| a.ip().to_string())
+                    .unwrap_or_default();
                 let head = "HTTP/1.0 200 OK\r\nconnection: close\r\n\r\n";
                 stream.write_all(format!("{head}{from}").as_bytes()).ok();
             }

@@ -26,13 +26,22 @@ fn path(number: usize) -> PathBuf {
 
 fn address(number: usize) -> IpNet {
     let number = number as u32 + 2;
-    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::from(0x0a36_0000 + number), 16))
+    IpNet::V4(Ipv4Net::new_assert(
+        Ipv4Addr::from(0x0a36_0000 + number),
+        16,
+    ))
 }
 
 fn namespace() -> Result<Netns, KernelError> {
     sys::unshare(&[Kind::Net])?;
     sysctl::write("net/ipv6/conf/default/disable_ipv6", "1")?;
-    Rtnl::open()?.run(link::change_link("lo", &LinkChange { up: Some(true), ..LinkChange::default() }))?;
+    Rtnl::open()?.run(link::change_link(
+        "lo",
+        &LinkChange {
+            up: Some(true),
+            ..LinkChange::default()
+        },
+    ))?;
     Netns::current()
 }
 
@@ -52,8 +61,20 @@ pub fn attach(count: usize) -> Result<(), KernelError> {
     }))?;
     let bridge = link::index_of(BRIDGE)?;
     let mut batch = Batch::new();
-    batch.push(link::change_link(BRIDGE, &LinkChange { no_link_local: true, ..LinkChange::default() }));
-    batch.push(link::change_link(BRIDGE, &LinkChange { up: Some(true), ..LinkChange::default() }));
+    batch.push(link::change_link(
+        BRIDGE,
+        &LinkChange {
+            no_link_local: true,
+            ..LinkChange::default()
+        },
+    ));
+    batch.push(link::change_link(
+        BRIDGE,
+        &LinkChange {
+            up: Some(true),
+            ..LinkChange::default()
+        },
+    ));
     let gateway = IpAddr::V4(Ipv4Addr::new(10, 54, 0, 1));
     batch.push(addr::add_address(bridge, IpNet::new_assert(gateway, 16)));
     rtnl.submit_all(&batch)?;
@@ -75,18 +96,53 @@ pub fn attach(count: usize) -> Result<(), KernelError> {
     })
 }
 
-fn node(rtnl: &mut Rtnl, bridge: u32, number: usize, namespace: &Netns, gateway: IpAddr) -> Result<(), KernelError> {
+fn node(
+    rtnl: &mut Rtnl,
+    bridge: u32,
+    number: usize,
+    namespace: &Netns,
+    gateway: IpAddr,
+) -> Result<(), KernelError> {
     let name = format!("bare{number}");
-    let end = |name, netns, group| VethEnd { name, netns, mac: None, mtu: None, group, index: 0 };
+    let end = |name, netns, group| VethEnd {
+        name,
+        netns,
+        mac: None,
+        mtu: None,
+        group,
+        index: 0,
+    };
     let mut batch = Batch::new();
-    batch.push(link::create_veth(&end(&name, None, GROUP), Some(bridge), &end("eth0", Some(namespace.as_fd()), 0)));
-    batch.push(link::change_link(&name, &LinkChange { no_link_local: true, ..LinkChange::default() }));
-    batch.push(link::change_link(&name, &LinkChange { up: Some(true), ..LinkChange::default() }));
+    batch.push(link::create_veth(
+        &end(&name, None, GROUP),
+        Some(bridge),
+        &end("eth0", Some(namespace.as_fd()), 0),
+    ));
+    batch.push(link::change_link(
+        &name,
+        &LinkChange {
+            no_link_local: true,
+            ..LinkChange::default()
+        },
+    ));
+    batch.push(link::change_link(
+        &name,
+        &LinkChange {
+            up: Some(true),
+            ..LinkChange::default()
+        },
+    ));
     rtnl.submit_all(&batch)?;
     let _inside = netns::enter(namespace)?;
     let index = link::index_of("eth0")?;
     let mut batch = Batch::new();
-    batch.push(link::change_link("eth0", &LinkChange { up: Some(true), ..LinkChange::default() }));
+    batch.push(link::change_link(
+        "eth0",
+        &LinkChange {
+            up: Some(true),
+            ..LinkChange::default()
+        },
+    ));
     batch.push(addr::add_address(index, address(number)));
     batch.push(route::replace_route(&RouteSpec {
         to: IpNet::V4(Ipv4Net::default()),

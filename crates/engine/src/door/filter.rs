@@ -23,7 +23,9 @@ impl Door<'_> {
         if self.nft.is_none() {
             self.nft = Some(Nft::open()?);
         }
-        self.nft.as_mut().ok_or_else(|| KernelError::new("open a netlink socket", "", rustix::io::Errno::NOENT))
+        self.nft
+            .as_mut()
+            .ok_or_else(|| KernelError::new("open a netlink socket", "", rustix::io::Errno::NOENT))
     }
 
     /// Replacing the tables keeps the note of where forwarding was turned on.
@@ -33,13 +35,20 @@ impl Door<'_> {
         let mut transaction = lower::nft::replace(rules, COMMENT);
         for set in ["forwarding4", "forwarding6"] {
             let noted = nft.names(Family::Inet, &table, set).unwrap_or_default();
-            transaction.add_elements(Family::Inet, &table, set, &noted.iter().map(|n| name_element(n)).collect::<Vec<_>>());
+            transaction.add_elements(
+                Family::Inet,
+                &table,
+                set,
+                &noted.iter().map(|n| name_element(n)).collect::<Vec<_>>(),
+            );
         }
         nft.commit(&transaction)
     }
 
     pub(super) fn change_rules(&mut self, delta: &Delta) -> Result<(), KernelError> {
-        let Delta::Elements(changes) = delta else { return Ok(()) };
+        let Delta::Elements(changes) = delta else {
+            return Ok(());
+        };
         let table = mark::table(self.project);
         self.nft()?.commit(&lower::nft::change(&table, changes))
     }
@@ -61,7 +70,9 @@ impl Door<'_> {
         let nft = self.nft()?;
         let mut transaction = Transaction::new();
         for table in nft.tables()?.iter().filter(|t| t.name == name) {
-            let family = [Family::Inet, Family::Bridge].into_iter().find(|f| *f as u8 == table.family);
+            let family = [Family::Inet, Family::Bridge]
+                .into_iter()
+                .find(|f| *f as u8 == table.family);
             if let Some(family) = family {
                 transaction.delete_table(family, &name);
             }
@@ -72,7 +83,11 @@ impl Door<'_> {
     /// Our bridges forward; the uplinks too, when something of ours may go out. What is turned on
     /// at an uplink is noted in the project's table first, so that it can be turned off again even
     /// when no record is left.
-    pub(super) fn enable_forwarding(&mut self, links: &[String], versions: &[u8]) -> Result<(), KernelError> {
+    pub(super) fn enable_forwarding(
+        &mut self,
+        links: &[String],
+        versions: &[u8],
+    ) -> Result<(), KernelError> {
         let (v4, v6) = (versions.contains(&4), versions.contains(&6));
         for link in links {
             forward_on(link, v4, v6)?;
@@ -80,7 +95,9 @@ impl Door<'_> {
         if v6 && !links.is_empty() && sysctl::read(&forwarding_key("lo", 6)).is_err() {
             self.uplink_forwards("all", 6)?;
         }
-        let way_out = self.wanted.is_some_and(|w| w.inner_networks().any(|n| !n.internal));
+        let way_out = self
+            .wanted
+            .is_some_and(|w| w.inner_networks().any(|n| !n.internal));
         if !way_out {
             return Ok(());
         }
@@ -90,9 +107,14 @@ impl Door<'_> {
             if !wanted {
                 continue;
             }
-            for route in routes.iter().filter(|r| r.to.prefix_len() == 0 && !r.unreachable) {
+            for route in routes
+                .iter()
+                .filter(|r| r.to.prefix_len() == 0 && !r.unreachable)
+            {
                 let same = matches!(route.to, IpNet::V4(_)) == (version == 4);
-                let link = route.interface.and_then(|i| all_links.iter().find(|l| l.index == i));
+                let link = route
+                    .interface
+                    .and_then(|i| all_links.iter().find(|l| l.index == i));
                 if let (true, Some(link)) = (same, link) {
                     self.uplink_forwards(&link.name, version)?;
                 }
@@ -108,7 +130,12 @@ impl Door<'_> {
             Ok(value) if value == "0" || noted_elsewhere => {
                 let mut transaction = Transaction::new();
                 let set = forwarding_set(version);
-                transaction.add_elements(Family::Inet, &mark::table(self.project), set, &[name_element(link)]);
+                transaction.add_elements(
+                    Family::Inet,
+                    &mark::table(self.project),
+                    set,
+                    &[name_element(link)],
+                );
                 self.nft()?.commit(&transaction)?;
                 sysctl::write(&key, "1")
             }
@@ -125,7 +152,9 @@ impl Door<'_> {
                 && table.name != own
                 && mark::project_of_table(&table.name).is_some();
             if other {
-                let names = nft.names(Family::Inet, &table.name, forwarding_set(version)).unwrap_or_default();
+                let names = nft
+                    .names(Family::Inet, &table.name, forwarding_set(version))
+                    .unwrap_or_default();
                 if names.iter().any(|n| n == link) {
                     return Ok(true);
                 }
@@ -137,10 +166,15 @@ impl Door<'_> {
     pub(super) fn restore_forwarding(&mut self) -> Result<(), KernelError> {
         let table = mark::table(self.project);
         for version in [4, 6] {
-            let noted = self.nft()?.names(Family::Inet, &table, forwarding_set(version)).unwrap_or_default();
+            let noted = self
+                .nft()?
+                .names(Family::Inet, &table, forwarding_set(version))
+                .unwrap_or_default();
             for link in noted {
                 let key = forwarding_key(&link, version);
-                if !self.noted_by_others(&link, version)? && sysctl::read(&key).is_ok_and(|v| v == "1") {
+                if !self.noted_by_others(&link, version)?
+                    && sysctl::read(&key).is_ok_and(|v| v == "1")
+                {
                     ignore_missing(sysctl::write(&key, "0"))?;
                 }
             }
@@ -158,11 +192,17 @@ impl Door<'_> {
         let host: Vec<IpNet> = self.rtnl.addresses()?.iter().map(|a| a.net).collect();
         let is_host = |address| host.iter().any(|n| n.addr() == address);
         for flow in conntrack.flows()? {
-            let ends = [flow.original.from, flow.original.to, flow.reply.from, flow.reply.to];
+            let ends = [
+                flow.original.from,
+                flow.original.to,
+                flow.reply.from,
+                flow.reply.to,
+            ];
             let of_prefix = prefixes.iter().any(|p| ends.iter().any(|a| p.contains(a)));
             let of_port = is_host(flow.original.to)
                 && ports.iter().any(|(protocol, first, last)| {
-                    flow.original.protocol == *protocol && (*first..=*last).contains(&flow.original.port)
+                    flow.original.protocol == *protocol
+                        && (*first..=*last).contains(&flow.original.port)
                 });
             let is_denied = denied && !is_host(flow.original.from) && self.is_denied(&flow);
             if of_prefix || of_port || is_denied {
@@ -190,11 +230,18 @@ impl Door<'_> {
 fn name_element(name: &str) -> Element {
     let mut key = Key::default();
     key.ifname(name);
-    Element { key: key.0, ..Element::default() }
+    Element {
+        key: key.0,
+        ..Element::default()
+    }
 }
 
 fn forwarding_set(version: u8) -> &'static str {
-    if version == 4 { "forwarding4" } else { "forwarding6" }
+    if version == 4 {
+        "forwarding4"
+    } else {
+        "forwarding6"
+    }
 }
 
 /// IPv6 forwards by interface since Linux 6.17 (force_forwarding); before, only everywhere or

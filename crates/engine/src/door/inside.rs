@@ -74,7 +74,14 @@ pub(super) fn veth_to(port: &Port, master: Option<u32>, namespace: &Netns) -> Re
 }
 
 pub(super) fn route_spec(route: &Route, interface: Option<u32>) -> RouteSpec {
-    RouteSpec { to: route.to, via: route.via, interface, unreachable: false, metric: None, protocol: STATIC }
+    RouteSpec {
+        to: route.to,
+        via: route.via,
+        interface,
+        unreachable: false,
+        metric: None,
+        protocol: STATIC,
+    }
 }
 
 /// Brings an interface up with its addresses and routes.
@@ -85,15 +92,30 @@ pub(super) fn configure(
 ) -> Result<(), KernelError> {
     let _inside = netns::enter(namespace)?;
     let index = link::index_of(&interface.name)?;
-    let ipv6 = interface.addresses.iter().any(|a| matches!(a, IpNet::V6(_)));
+    let ipv6 = interface
+        .addresses
+        .iter()
+        .any(|a| matches!(a, IpNet::V6(_)));
     let ipv6 = ipv6 && interface.mtu.is_none_or(|m| m >= 1280);
     let mut batch = Batch::new();
     if ipv6 {
         // The kernel's own would be announced and probed for, to every port of the bridge. In a
         // message of its own: the kernel brings a link up before it reads this.
-        batch.push(link::change_link(&interface.name, &LinkChange { no_link_local: true, ..LinkChange::default() }));
+        batch.push(link::change_link(
+            &interface.name,
+            &LinkChange {
+                no_link_local: true,
+                ..LinkChange::default()
+            },
+        ));
     }
-    batch.push(link::change_link(&interface.name, &LinkChange { up: Some(true), ..LinkChange::default() }));
+    batch.push(link::change_link(
+        &interface.name,
+        &LinkChange {
+            up: Some(true),
+            ..LinkChange::default()
+        },
+    ));
     if ipv6 {
         batch.push(addr::add_address(index, mark::link_local(interface.mac)));
     }
@@ -111,7 +133,10 @@ pub(super) fn configure(
 
 /// A veth pair between two nodes, made in place at both ends.
 pub(super) fn create_cable(a: &CableEnd, b: &CableEnd) -> Result<(), KernelError> {
-    let (first, second) = (Netns::open(&netns_path(&a.netns))?, Netns::open(&netns_path(&b.netns))?);
+    let (first, second) = (
+        Netns::open(&netns_path(&a.netns))?,
+        Netns::open(&netns_path(&b.netns))?,
+    );
     {
         // Made from within one of the two, so that no end is ever seen on the host.
         let _inside = netns::enter(&first)?;

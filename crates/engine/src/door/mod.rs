@@ -42,7 +42,11 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
 
 impl<'a> Door<'a> {
     /// Opens the door. Namespaces that `steps` make are begun at once, by a thread of their own.
-    pub(crate) fn open(project: &'a Name, wanted: Option<&'a Settled>, steps: &[Step]) -> Result<Self, KernelError> {
+    pub(crate) fn open(
+        project: &'a Name,
+        wanted: Option<&'a Settled>,
+        steps: &[Step],
+    ) -> Result<Self, KernelError> {
         Ok(Self {
             project,
             wanted,
@@ -62,7 +66,9 @@ impl<'a> Door<'a> {
     pub(crate) fn step(&mut self, op: &Op) -> Result<(), KernelError> {
         match op {
             Op::AddUnreachable { to } => self.rtnl.run(route::replace_route(&unreachable(*to))),
-            Op::RemoveUnreachable { to } => gone(self.rtnl.run(route::delete_route(&unreachable(*to)))),
+            Op::RemoveUnreachable { to } => {
+                gone(self.rtnl.run(route::delete_route(&unreachable(*to))))
+            }
             Op::ReplaceRules { rules } => self.replace_rules(rules),
             Op::ChangeRules { delta } => self.change_rules(delta),
             Op::Unpublish => self.unpublish(),
@@ -75,9 +81,11 @@ impl<'a> Door<'a> {
                 self.maker.begin();
                 Ok(())
             }
-            Op::ChangeForwarding { netns, forwarding, ipv6 } => {
-                inside::run(netns, || inside::set_forwarding(*forwarding, *ipv6))
-            }
+            Op::ChangeForwarding {
+                netns,
+                forwarding,
+                ipv6,
+            } => inside::run(netns, || inside::set_forwarding(*forwarding, *ipv6)),
             Op::RemoveNamespace { netns, links } => self.remove_namespace(netns, links),
             Op::CreatePort(port) => self.create_port(port),
             Op::CreateCable { a, b } => {
@@ -88,16 +96,27 @@ impl<'a> Door<'a> {
             Op::RemoveInterface { netns, name } => gone(inside::run(netns, || {
                 Rtnl::open()?.run(link::delete_link(name))
             })),
-            Op::AddRoute { netns, interface, route } => inside::run(netns, || {
+            Op::AddRoute {
+                netns,
+                interface,
+                route,
+            } => inside::run(netns, || {
                 let index = link::index_of(interface)?;
-                Rtnl::open()?.run(route::replace_route(&inside::route_spec(route, Some(index))))
+                Rtnl::open()?.run(route::replace_route(&inside::route_spec(
+                    route,
+                    Some(index),
+                )))
             }),
             Op::RemoveRoute { netns, route } => gone(inside::run(netns, || {
                 Rtnl::open()?.run(route::delete_route(&inside::route_spec(route, None)))
             })),
             Op::EnableForwarding { links, versions } => self.enable_forwarding(links, versions),
             Op::RestoreForwarding => self.restore_forwarding(),
-            Op::ForgetFlows { prefixes, ports, denied } => self.forget_flows(prefixes, ports, *denied),
+            Op::ForgetFlows {
+                prefixes,
+                ports,
+                denied,
+            } => self.forget_flows(prefixes, ports, *denied),
         }
     }
 
@@ -152,9 +171,16 @@ impl<'a> Door<'a> {
 
     fn create_port(&mut self, port: &Port) -> Result<(), KernelError> {
         self.maker.wait_for(&port.netns)?;
-        let master = port.bridge.as_deref().map(|b| self.bridge_index(b)).transpose()?;
+        let master = port
+            .bridge
+            .as_deref()
+            .map(|b| self.bridge_index(b))
+            .transpose()?;
         let namespace = Netns::open(&netns_path(&port.netns))?;
-        let alias = mark::alias(self.project, &Role::Port(port.node.clone(), port.interface.name.clone()));
+        let alias = mark::alias(
+            self.project,
+            &Role::Port(port.node.clone(), port.interface.name.clone()),
+        );
         let mut batch = Batch::new();
         batch.push(inside::veth_to(port, master, &namespace));
         batch.push(link::change_link(
@@ -185,10 +211,18 @@ impl<'a> Door<'a> {
         for gateway in &port.gateways {
             batch.push(addr::add_address(index, IpNet::from(*gateway)));
             if gateway.is_ipv6() {
-                batch.push(addr::add_address(index, mark::link_local(mark::mac(&[&port.link]))));
+                batch.push(addr::add_address(
+                    index,
+                    mark::link_local(mark::mac(&[&port.link])),
+                ));
             }
         }
-        for address in port.interface.addresses.iter().filter(|_| !port.gateways.is_empty()) {
+        for address in port
+            .interface
+            .addresses
+            .iter()
+            .filter(|_| !port.gateways.is_empty())
+        {
             batch.push(route::replace_route(&RouteSpec {
                 to: *address,
                 via: None,
@@ -201,9 +235,16 @@ impl<'a> Door<'a> {
         self.rtnl.submit_all(&batch)?;
         if !port.gateways.is_empty() {
             for key in ["accept_ra", "autoconf"] {
-                ignore_missing(sysctl::write(&format!("net/ipv6/conf/{}/{key}", port.link), "0"))?;
+                ignore_missing(sysctl::write(
+                    &format!("net/ipv6/conf/{}/{key}", port.link),
+                    "0",
+                ))?;
             }
-            filter::forward_on(&port.link, port.gateways.iter().any(std::net::IpAddr::is_ipv4), port.gateways.iter().any(std::net::IpAddr::is_ipv6))?;
+            filter::forward_on(
+                &port.link,
+                port.gateways.iter().any(std::net::IpAddr::is_ipv4),
+                port.gateways.iter().any(std::net::IpAddr::is_ipv6),
+            )?;
         }
         Ok(())
     }

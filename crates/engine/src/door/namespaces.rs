@@ -39,7 +39,13 @@ impl Maker {
     pub(super) fn new(project: &Name, steps: &[Step]) -> Self {
         let mut orders = Vec::new();
         for step in steps {
-            if let Op::CreateNamespace { node, netns, ipv6, forwarding } = &step.op {
+            if let Op::CreateNamespace {
+                node,
+                netns,
+                ipv6,
+                forwarding,
+            } = &step.op
+            {
                 orders.push(Order {
                     netns: netns.clone(),
                     alias: mark::alias(project, &Role::Node(node.clone())),
@@ -48,7 +54,13 @@ impl Maker {
                 });
             }
         }
-        Self { orders, running: None, pending: Default::default(), made: Vec::new(), failed: None }
+        Self {
+            orders,
+            running: None,
+            pending: Default::default(),
+            made: Vec::new(),
+            failed: None,
+        }
     }
 
     /// Starts the thread; what stood before in the plan has been done by now.
@@ -80,7 +92,10 @@ impl Maker {
     }
 
     fn next(&mut self) -> Result<(), KernelError> {
-        let received = self.running.as_ref().and_then(|(receiver, _)| receiver.recv().ok());
+        let received = self
+            .running
+            .as_ref()
+            .and_then(|(receiver, _)| receiver.recv().ok());
         match received {
             Some((name, Ok(inode))) => {
                 self.pending.remove(&name);
@@ -134,7 +149,11 @@ fn make(order: &Order) -> Result<u64, KernelError> {
     inside::set_forwarding(order.forwarding, order.ipv6)?;
     Rtnl::open()?.run(link::change_link(
         "lo",
-        &LinkChange { alias: Some(&order.alias), up: Some(true), ..LinkChange::default() },
+        &LinkChange {
+            alias: Some(&order.alias),
+            up: Some(true),
+            ..LinkChange::default()
+        },
     ))?;
     namespace.mount(&netns_path(&order.netns))?;
     namespace.inode()

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use hallway_kernel::nft::{
-    Base, ChainSpec, CtKey, Element, Expr, Family, Hook, Key, KeyType, Meta, PayloadBase, Reg, SetSpec, Transaction,
-    Verdict,
+    Base, ChainSpec, CtKey, Element, Expr, Family, Hook, Key, KeyType, Meta, PayloadBase, Reg,
+    SetSpec, Transaction, Verdict,
 };
 use hallway_plan::rules::delta::Change;
 use hallway_plan::rules::ir::{self, Act, Field, Item, Match};
@@ -39,15 +39,30 @@ pub(crate) fn replace(rules: &ir::Ruleset, comment: &str) -> Transaction {
         out.add_table(family, &table.name, comment);
         for set in &table.sets {
             let key: Vec<KeyType> = set.key.iter().map(|f| key_type(*f)).collect();
-            let value: Option<Vec<KeyType>> = set.value.as_ref().map(|v| v.iter().map(|f| key_type(*f)).collect());
+            let value: Option<Vec<KeyType>> = set
+                .value
+                .as_ref()
+                .map(|v| v.iter().map(|f| key_type(*f)).collect());
             out.add_set(
                 family,
                 &table.name,
-                &SetSpec { name: &set.name, key: &key, value: value.as_deref(), interval: set.interval },
+                &SetSpec {
+                    name: &set.name,
+                    key: &key,
+                    value: value.as_deref(),
+                    interval: set.interval,
+                },
             );
         }
         for chain in &table.chains {
-            out.add_chain(family, &table.name, &ChainSpec { name: &chain.name, base: chain.base.as_ref().map(base) });
+            out.add_chain(
+                family,
+                &table.name,
+                &ChainSpec {
+                    name: &chain.name,
+                    base: chain.base.as_ref().map(base),
+                },
+            );
         }
         for set in &table.sets {
             let elements = elements(&set.elements, Shape::of(set.key.len(), set.interval));
@@ -83,7 +98,11 @@ fn base(base: &ir::Base) -> Base {
         ir::Hook::Output => Hook::Output,
         ir::Hook::Postrouting => Hook::Postrouting,
     };
-    Base { nat: base.nat, hook, priority: base.priority }
+    Base {
+        nat: base.nat,
+        hook,
+        priority: base.priority,
+    }
 }
 
 fn key_type(field: Field) -> KeyType {
@@ -112,7 +131,11 @@ struct Shape {
 impl Shape {
     fn of(fields: usize, interval: bool) -> Self {
         let joined = fields > 1;
-        Self { joined, pairs: !joined && interval, both: joined && interval }
+        Self {
+            joined,
+            pairs: !joined && interval,
+            both: joined && interval,
+        }
     }
 }
 
@@ -126,18 +149,36 @@ fn elements(elements: &[ir::Element], shape: Shape) -> Vec<Element> {
         let value = (!element.value.is_empty()).then(|| {
             let (mut low, mut high) = (Key::default(), Key::default());
             let joined = element.value.len() > 1;
-            element.value.iter().for_each(|item| push(&mut low, &mut high, item, joined));
+            element
+                .value
+                .iter()
+                .for_each(|item| push(&mut low, &mut high, item, joined));
             low.0
         });
         let comment = element.comment.clone();
         if shape.pairs {
-            out.push(Element { key: low.0, value, comment, ..Element::default() });
+            out.push(Element {
+                key: low.0,
+                value,
+                comment,
+                ..Element::default()
+            });
             if let Some(end) = one_more(high.0) {
-                out.push(Element { key: end, interval_end: true, ..Element::default() });
+                out.push(Element {
+                    key: end,
+                    interval_end: true,
+                    ..Element::default()
+                });
             }
         } else {
             let key_end = shape.both.then_some(high.0);
-            out.push(Element { key: low.0, key_end, value, interval_end: false, comment });
+            out.push(Element {
+                key: low.0,
+                key_end,
+                value,
+                interval_end: false,
+                comment,
+            });
         }
     }
     out
@@ -198,7 +239,11 @@ fn rule_exprs(rule: &ir::Rule, table: ir::Family) -> Vec<Expr> {
 }
 
 fn compare(out: &mut Vec<Expr>, reg: Reg, data: Vec<u8>) {
-    out.push(Expr::Compare { reg, equal: true, data });
+    out.push(Expr::Compare {
+        reg,
+        equal: true,
+        data,
+    });
 }
 
 /// What must be true of a packet before a field of it can be read.
@@ -210,7 +255,10 @@ fn depends(out: &mut Vec<Expr>, fields: &[Field], table: ir::Family) {
     });
     // Rules of the bridge table have looked at the ethertype themselves.
     if let (Some(version), ir::Family::Inet) = (version, table) {
-        out.push(Expr::Meta { key: Meta::NfProto, to: Reg(0) });
+        out.push(Expr::Meta {
+            key: Meta::NfProto,
+            to: Reg(0),
+        });
         compare(out, Reg(0), vec![version]);
     }
     let protocol = fields.iter().find_map(|f| match f {
@@ -219,23 +267,46 @@ fn depends(out: &mut Vec<Expr>, fields: &[Field], table: ir::Family) {
         _ => None,
     });
     if let Some(protocol) = protocol {
-        out.push(Expr::Meta { key: Meta::L4Proto, to: Reg(0) });
+        out.push(Expr::Meta {
+            key: Meta::L4Proto,
+            to: Reg(0),
+        });
         compare(out, Reg(0), vec![protocol]);
     }
 }
 
 fn load(out: &mut Vec<Expr>, field: Field, to: Reg) {
-    let payload = |base, offset, length| Expr::Payload { base, offset, length, to };
+    let payload = |base, offset, length| Expr::Payload {
+        base,
+        offset,
+        length,
+        to,
+    };
     if field == Field::OifGroupOrdered {
-        out.push(Expr::Meta { key: Meta::OifGroup, to });
+        out.push(Expr::Meta {
+            key: Meta::OifGroup,
+            to,
+        });
         out.push(Expr::NetworkOrder { reg: to });
         return;
     }
     out.push(match field {
-        Field::IifName => Expr::Meta { key: Meta::IifName, to },
-        Field::IifGroup => Expr::Meta { key: Meta::IifGroup, to },
-        Field::OifGroup | Field::OifGroupOrdered => Expr::Meta { key: Meta::OifGroup, to },
-        Field::L4Proto => Expr::Meta { key: Meta::L4Proto, to },
+        Field::IifName => Expr::Meta {
+            key: Meta::IifName,
+            to,
+        },
+        Field::IifGroup => Expr::Meta {
+            key: Meta::IifGroup,
+            to,
+        },
+        Field::OifGroup | Field::OifGroupOrdered => Expr::Meta {
+            key: Meta::OifGroup,
+            to,
+        },
+        Field::L4Proto => Expr::Meta {
+            key: Meta::L4Proto,
+            to,
+        },
         Field::Ip4Saddr => payload(PayloadBase::Network, 12, 4),
         Field::Ip4Daddr => payload(PayloadBase::Network, 16, 4),
         Field::Ip6Saddr => payload(PayloadBase::Network, 8, 16),
@@ -266,11 +337,27 @@ fn matched(out: &mut Vec<Expr>, condition: &Match, table: ir::Family) {
             depends(out, fields, table);
             load_key(out, fields);
             let invert = matches!(condition, Match::NotIn(..));
-            out.push(Expr::Lookup { reg: Reg(0), set: set.clone(), to: None, invert });
+            out.push(Expr::Lookup {
+                reg: Reg(0),
+                set: set.clone(),
+                to: None,
+                invert,
+            });
         }
         Match::Version(version) => {
-            out.push(Expr::Meta { key: Meta::NfProto, to: Reg(0) });
-            compare(out, Reg(0), vec![if *version == 4 { NFPROTO_IPV4 } else { NFPROTO_IPV6 }]);
+            out.push(Expr::Meta {
+                key: Meta::NfProto,
+                to: Reg(0),
+            });
+            compare(
+                out,
+                Reg(0),
+                vec![if *version == 4 {
+                    NFPROTO_IPV4
+                } else {
+                    NFPROTO_IPV6
+                }],
+            );
         }
         Match::Established => bits(out, CtKey::State, STATE_ESTABLISHED_RELATED),
         Match::Invalid => bits(out, CtKey::State, STATE_INVALID),
@@ -284,8 +371,15 @@ fn matched(out: &mut Vec<Expr>, condition: &Match, table: ir::Family) {
 
 fn bits(out: &mut Vec<Expr>, key: CtKey, mask: u32) {
     out.push(Expr::Ct { key, to: Reg(0) });
-    out.push(Expr::Bitwise { reg: Reg(0), mask: mask.to_ne_bytes().to_vec() });
-    out.push(Expr::Compare { reg: Reg(0), equal: false, data: vec![0; 4] });
+    out.push(Expr::Bitwise {
+        reg: Reg(0),
+        mask: mask.to_ne_bytes().to_vec(),
+    });
+    out.push(Expr::Compare {
+        reg: Reg(0),
+        equal: false,
+        data: vec![0; 4],
+    });
 }
 
 fn single(out: &mut Vec<Expr>, field: Field, item: &Item, equal: bool, table: ir::Family) {
@@ -299,15 +393,26 @@ fn single(out: &mut Vec<Expr>, field: Field, item: &Item, equal: bool, table: ir
     if let Some(net) = net {
         let mut mask = Key::default();
         mask.address(net.netmask());
-        out.push(Expr::Bitwise { reg: Reg(0), mask: mask.0 });
+        out.push(Expr::Bitwise {
+            reg: Reg(0),
+            mask: mask.0,
+        });
         let mut prefix = Key::default();
         prefix.address(net.network());
-        out.push(Expr::Compare { reg: Reg(0), equal, data: prefix.0 });
+        out.push(Expr::Compare {
+            reg: Reg(0),
+            equal,
+            data: prefix.0,
+        });
         return;
     }
     let (mut low, mut high) = (Key::default(), Key::default());
     push(&mut low, &mut high, item, false);
-    out.push(Expr::Compare { reg: Reg(0), equal, data: low.0 });
+    out.push(Expr::Compare {
+        reg: Reg(0),
+        equal,
+        data: low.0,
+    });
 }
 
 fn act(out: &mut Vec<Expr>, act: &Act) {
@@ -318,13 +423,31 @@ fn act(out: &mut Vec<Expr>, act: &Act) {
         Act::Jump(chain) => Expr::Verdict(Verdict::Jump(chain.clone())),
         Act::Reject => Expr::Reject,
         Act::Masquerade { random } => Expr::Masquerade { random: *random },
-        Act::Dnat { version, key, map, port } => {
-            let version_field = if *version == 4 { Field::Ip4Daddr } else { Field::Ip6Daddr };
+        Act::Dnat {
+            version,
+            key,
+            map,
+            port,
+        } => {
+            let version_field = if *version == 4 {
+                Field::Ip4Daddr
+            } else {
+                Field::Ip6Daddr
+            };
             depends(out, &[version_field], ir::Family::Inet);
             load_key(out, key);
-            out.push(Expr::Lookup { reg: Reg(0), set: map.clone(), to: Some(Reg(0)), invert: false });
+            out.push(Expr::Lookup {
+                reg: Reg(0),
+                set: map.clone(),
+                to: Some(Reg(0)),
+                invert: false,
+            });
             let address_registers = if *version == 4 { 1 } else { 4 };
-            Expr::Dnat { ipv6: *version == 6, address: Reg(0), port: port.then_some(Reg(address_registers)) }
+            Expr::Dnat {
+                ipv6: *version == 6,
+                address: Reg(0),
+                port: port.then_some(Reg(address_registers)),
+            }
         }
     };
     out.push(last);

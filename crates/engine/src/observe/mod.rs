@@ -24,7 +24,14 @@ pub(crate) fn observe(project: &Name, record: Option<&Record>) -> Result<Observe
     let links = rtnl
         .links()?
         .into_iter()
-        .map(|l| SeenLink { index: l.index, name: l.name, alias: l.alias, group: l.group, master: l.master, up: l.up })
+        .map(|l| SeenLink {
+            index: l.index,
+            name: l.name,
+            alias: l.alias,
+            group: l.group,
+            master: l.master,
+            up: l.up,
+        })
         .collect();
     let routes = rtnl
         .routes()?
@@ -38,34 +45,58 @@ pub(crate) fn observe(project: &Name, record: Option<&Record>) -> Result<Observe
             via: r.via,
         })
         .collect();
-    let addresses =
-        rtnl.addresses()?.into_iter().map(|a| SeenAddress { interface: a.index, net: a.net }).collect();
-    Ok(Observed { links, routes, addresses, tables: tables()?, namespaces: namespaces(project, record)? })
+    let addresses = rtnl
+        .addresses()?
+        .into_iter()
+        .map(|a| SeenAddress {
+            interface: a.index,
+            net: a.net,
+        })
+        .collect();
+    Ok(Observed {
+        links,
+        routes,
+        addresses,
+        tables: tables()?,
+        namespaces: namespaces(project, record)?,
+    })
 }
 
 fn namespaces(project: &Name, record: Option<&Record>) -> Result<Vec<SeenNamespace>, KernelError> {
     let mut known: BTreeMap<&str, (u64, Option<&Name>)> = BTreeMap::new();
     if let Some(record) = record {
-        let nodes: BTreeMap<&str, &Name> =
-            record.applied.iter().flat_map(|s| &s.nodes).map(|n| (n.netns.as_str(), &n.name)).collect();
+        let nodes: BTreeMap<&str, &Name> = record
+            .applied
+            .iter()
+            .flat_map(|s| &s.nodes)
+            .map(|n| (n.netns.as_str(), &n.name))
+            .collect();
         for (name, inode) in &record.inodes {
             known.insert(name, (*inode, nodes.get(name.as_str()).copied()));
         }
     }
     let mut out = Vec::new();
     let mounted = netns::mounted(Path::new(NETNS_DIRECTORY))?;
-    let Ok(entries) = std::fs::read_dir(NETNS_DIRECTORY) else { return Ok(out) };
+    let Ok(entries) = std::fs::read_dir(NETNS_DIRECTORY) else {
+        return Ok(out);
+    };
     for entry in entries.flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
         let (state, owner) = match mounted.get(&name) {
             Some(inode) => {
                 let owner = match known.get(name.as_str()) {
-                    Some((recorded, Some(node))) if recorded == inode => Some((project.clone(), (*node).clone())),
+                    Some((recorded, Some(node))) if recorded == inode => {
+                        Some((project.clone(), (*node).clone()))
+                    }
                     _ => owner(&entry.path()),
                 };
                 (NamespaceState::Mounted(*inode), owner)
             }
-            None if entry.file_type().is_ok_and(|t| t.is_file()) => (NamespaceState::PlainFile, None),
+            None if entry.file_type().is_ok_and(|t| t.is_file()) => {
+                (NamespaceState::PlainFile, None)
+            }
             None => continue,
         };
         out.push(SeenNamespace { name, state, owner });
@@ -90,17 +121,26 @@ fn tables() -> Result<Vec<SeenTable>, KernelError> {
     let mut nft = Nft::open()?;
     let mut out = Vec::new();
     for table in nft.tables()? {
-        let Some(project) = mark::project_of_table(&table.name) else { continue };
+        let Some(project) = mark::project_of_table(&table.name) else {
+            continue;
+        };
         let bridge_family = table.family == Family::Bridge as u8;
         let mut names = |set: &str| {
             if bridge_family {
                 Vec::new()
             } else {
-                nft.names(Family::Inet, &table.name, set).unwrap_or_default()
+                nft.names(Family::Inet, &table.name, set)
+                    .unwrap_or_default()
             }
         };
         let (forwarding4, forwarding6) = (names("forwarding4"), names("forwarding6"));
-        out.push(SeenTable { project, bridge_family, fingerprint: table.comment, forwarding4, forwarding6 });
+        out.push(SeenTable {
+            project,
+            bridge_family,
+            fingerprint: table.comment,
+            forwarding4,
+            forwarding6,
+        });
     }
     Ok(out)
 }

@@ -30,7 +30,12 @@ impl Held {
 
 /// Starts a holder and gives it its user id maps.
 pub(super) fn start() -> Result<Held, Failure> {
-    let spawn_failed = |e: std::io::Error| Failure::new("sandbox", format!("the sandbox's holder cannot be started: {e}"));
+    let spawn_failed = |e: std::io::Error| {
+        Failure::new(
+            "sandbox",
+            format!("the sandbox's holder cannot be started: {e}"),
+        )
+    };
     let mut child = Command::new("/proc/self/exe")
         .arg("__hold")
         .env_clear()
@@ -55,19 +60,32 @@ fn handshake(child: &mut Child) -> Result<Held, Failure> {
     let mut user_namespace = true;
     match line(&mut output).ok_or_else(broken)?.as_str() {
         "user" => map_ids(pid).map_err(|e| {
-            Failure::new("sandbox", format!("the sandbox's user ids cannot be mapped: {e}"))
-                .help("run as root, or allow it: see hallway doctor")
+            Failure::new(
+                "sandbox",
+                format!("the sandbox's user ids cannot be mapped: {e}"),
+            )
+            .help("run as root, or allow it: see hallway doctor")
         })?,
         "no-user" => user_namespace = false,
         other => {
-            let errno = other.strip_prefix("refused ").and_then(|e| e.parse().ok()).unwrap_or(1);
+            let errno = other
+                .strip_prefix("refused ")
+                .and_then(|e| e.parse().ok())
+                .unwrap_or(1);
             return Err(refusal::explain(errno));
         }
     }
     input.write_all(b"mapped\n").map_err(|_gone| broken())?;
     match line(&mut output).ok_or_else(broken)?.as_str() {
-        "ready" => Ok(Held { pid, user_namespace, input }),
-        other => Err(Failure::new("sandbox", format!("the sandbox cannot be set up: {other}"))),
+        "ready" => Ok(Held {
+            pid,
+            user_namespace,
+            input,
+        }),
+        other => Err(Failure::new(
+            "sandbox",
+            format!("the sandbox cannot be set up: {other}"),
+        )),
     }
 }
 
@@ -81,7 +99,10 @@ fn line(from: &mut impl BufRead) -> Option<String> {
 /// there (user_namespaces(7)).
 fn map_ids(pid: i32) -> std::io::Result<()> {
     let write = |file: &str, text: &str| {
-        File::options().write(true).open(format!("/proc/{pid}/{file}")).and_then(|mut f| f.write_all(text.as_bytes()))
+        File::options()
+            .write(true)
+            .open(format!("/proc/{pid}/{file}"))
+            .and_then(|mut f| f.write_all(text.as_bytes()))
     };
     if rustix::process::geteuid().is_root() {
         let all = |file: &str| -> std::io::Result<String> {
@@ -102,7 +123,10 @@ fn map_ids(pid: i32) -> std::io::Result<()> {
         }
         return write("uid_map", &users);
     }
-    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let (user, group) = (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+    );
     write("setgroups", "deny")?;
     write("gid_map", &format!("0 {group} 1"))?;
     write("uid_map", &format!("0 {user} 1"))
@@ -115,7 +139,10 @@ fn map_ids(pid: i32) -> std::io::Result<()> {
 pub fn hold() -> Result<(), Failure> {
     rustix::process::setsid().ok();
     let mut say = std::io::stdout();
-    let mut tell = move |text: &str| say.write_all(format!("{text}\n").as_bytes()).and_then(|()| say.flush());
+    let mut tell = move |text: &str| {
+        say.write_all(format!("{text}\n").as_bytes())
+            .and_then(|()| say.flush())
+    };
     let gone = |_| Failure::new("sandbox", "the starter is gone");
     match sys::unshare(&[Kind::User]) {
         Ok(()) => tell("user").map_err(gone)?,
@@ -160,7 +187,13 @@ fn set_up() -> Result<(), KernelError> {
     own_run()?;
     // Not allowed in every container; without it /sys/class/net shows the real host's links.
     mount::sysfs(Path::new("/sys")).ok();
-    Rtnl::open()?.run(link::change_link("lo", &LinkChange { up: Some(true), ..LinkChange::default() }))
+    Rtnl::open()?.run(link::change_link(
+        "lo",
+        &LinkChange {
+            up: Some(true),
+            ..LinkChange::default()
+        },
+    ))
 }
 
 /// A /run of the sandbox's own, in which everything of the old one is still there but the named
@@ -175,7 +208,9 @@ fn own_run() -> Result<(), KernelError> {
         .collect();
     mount::tmpfs(run)?;
     for entry in entries {
-        let Ok(kind) = entry.file_type() else { continue };
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
         let old_path = format!("/proc/self/fd/{}", old.as_raw_fd());
         let old_path = Path::new(&old_path).join(entry.file_name());
         let path = entry.path();
@@ -192,9 +227,14 @@ fn own_run() -> Result<(), KernelError> {
         };
         // What cannot be bound (a socket of another user) is simply not there.
         if made.is_ok() && mount::bind(&old_path, &path).is_err() {
-            if kind.is_dir() { std::fs::remove_dir(&path).ok() } else { std::fs::remove_file(&path).ok() };
+            if kind.is_dir() {
+                std::fs::remove_dir(&path).ok()
+            } else {
+                std::fs::remove_file(&path).ok()
+            };
         }
     }
-    std::fs::create_dir(NETNS_DIRECTORY).map_err(|e| KernelError::io("make", NETNS_DIRECTORY, &e))?;
+    std::fs::create_dir(NETNS_DIRECTORY)
+        .map_err(|e| KernelError::io("make", NETNS_DIRECTORY, &e))?;
     hallway_kernel::netns::ensure_directory(Path::new(NETNS_DIRECTORY)).map(|_| ())
 }

@@ -107,7 +107,9 @@ pub fn ensure(state: &Path, name: &str, implicit: bool) -> Result<Sandbox, Failu
         name: name.to_owned(),
         pid: held.pid,
         started: start_time(held.pid).unwrap_or(0),
-        created: std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        created: std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs()),
         implicit,
         user_namespace: held.user_namespace,
         internet,
@@ -151,8 +153,12 @@ impl Sandbox {
     /// When the sandbox is gone, or belongs to another user.
     pub fn enter(&self) -> Result<(), Failure> {
         let failed = |e| {
-            Failure::kernel("sandbox", format!("the sandbox {} cannot be entered", self.name), e)
-                .help("a sandbox belongs to the user who made it; hallway sandbox ls lists yours")
+            Failure::kernel(
+                "sandbox",
+                format!("the sandbox {} cannot be entered", self.name),
+                e,
+            )
+            .help("a sandbox belongs to the user who made it; hallway sandbox ls lists yours")
         };
         let open = |kind: &str| -> Result<OwnedFd, Failure> {
             let path = format!("/proc/{}/ns/{kind}", self.pid);
@@ -195,7 +201,10 @@ impl Sandbox {
                 }
             }
             if Instant::now() > deadline + Duration::from_secs(3) {
-                return Err(Failure::new("sandbox", format!("processes of the sandbox {} do not end", self.name)));
+                return Err(Failure::new(
+                    "sandbox",
+                    format!("processes of the sandbox {} do not end", self.name),
+                ));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -211,19 +220,32 @@ impl Sandbox {
     /// in one of its network namespaces. The holder comes when it is the only one left.
     fn members(&self) -> Vec<i32> {
         let kind = if self.user_namespace { "user" } else { "net" };
-        let inode = |pid: i32| std::fs::metadata(format!("/proc/{pid}/ns/{kind}")).ok().map(|m| m.ino());
-        let Some(own) = inode(self.pid) else { return Vec::new() };
+        let inode = |pid: i32| {
+            std::fs::metadata(format!("/proc/{pid}/ns/{kind}"))
+                .ok()
+                .map(|m| m.ino())
+        };
+        let Some(own) = inode(self.pid) else {
+            return Vec::new();
+        };
         let mut inodes = vec![own];
         if !self.user_namespace {
             let named = std::fs::read_dir(format!("/proc/{}/root/run/netns", self.pid));
-            inodes.extend(named.into_iter().flatten().filter_map(|e| Some(std::fs::metadata(e.ok()?.path()).ok()?.ino())));
+            inodes.extend(
+                named
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|e| Some(std::fs::metadata(e.ok()?.path()).ok()?.ino())),
+            );
         }
         let me = std::process::id() as i32;
         let mut out: Vec<i32> = std::fs::read_dir("/proc")
             .into_iter()
             .flatten()
             .filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok())
-            .filter(|pid| *pid != self.pid && *pid != me && inode(*pid).is_some_and(|i| inodes.contains(&i)))
+            .filter(|pid| {
+                *pid != self.pid && *pid != me && inode(*pid).is_some_and(|i| inodes.contains(&i))
+            })
             .filter(|pid| start_time(*pid).is_some())
             .collect();
         if out.is_empty() && start_time(self.pid) == Some(self.started) {

@@ -28,8 +28,22 @@ pub(super) fn start(holder: i32, directory: &Path) -> Internet {
     };
     let pid_file = directory.join("pasta.pid");
     let child = Command::new(program)
-        .args(["--config-net", "--quiet", "--tcp-ports", "none", "--udp-ports", "none"])
-        .args(["--tcp-ns", "none", "--udp-ns", "none", "--no-map-gw", "--pid"])
+        .args([
+            "--config-net",
+            "--quiet",
+            "--tcp-ports",
+            "none",
+            "--udp-ports",
+            "none",
+        ])
+        .args([
+            "--tcp-ns",
+            "none",
+            "--udp-ns",
+            "none",
+            "--no-map-gw",
+            "--pid",
+        ])
         .arg(&pid_file)
         .args(rustix::process::geteuid().is_root().then_some("--runas=0"))
         .arg(holder.to_string())
@@ -45,7 +59,9 @@ pub(super) fn start(holder: i32, directory: &Path) -> Internet {
     loop {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => break,
-            Ok(Some(_)) => return Internet::None(format!("pasta failed: {}", complaint(&mut child))),
+            Ok(Some(_)) => {
+                return Internet::None(format!("pasta failed: {}", complaint(&mut child)));
+            }
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
             _ => {
                 child.kill().ok();
@@ -54,8 +70,13 @@ pub(super) fn start(holder: i32, directory: &Path) -> Internet {
             }
         }
     }
-    let pid = std::fs::read_to_string(&pid_file).ok().and_then(|t| t.trim().parse().ok());
-    pid.map_or_else(|| Internet::None("pasta left no pid".into()), Internet::Pasta)
+    let pid = std::fs::read_to_string(&pid_file)
+        .ok()
+        .and_then(|t| t.trim().parse().ok());
+    pid.map_or_else(
+        || Internet::None("pasta left no pid".into()),
+        Internet::Pasta,
+    )
 }
 
 fn complaint(child: &mut std::process::Child) -> String {
@@ -64,13 +85,19 @@ fn complaint(child: &mut std::process::Child) -> String {
     if let Some(mut stderr) = child.stderr.take() {
         stderr.read_to_string(&mut text).ok();
     }
-    text.lines().last().unwrap_or("no reason given").trim().to_owned()
+    text.lines()
+        .last()
+        .unwrap_or("no reason given")
+        .trim()
+        .to_owned()
 }
 
 /// Ends the pasta process we started, if that pid is still one.
 pub(super) fn stop(pid: i32, holder: i32) {
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let ours = command.split(|b| *b == 0).any(|word| word == holder.to_string().as_bytes());
+    let ours = command
+        .split(|b| *b == 0)
+        .any(|word| word == holder.to_string().as_bytes());
     if let (true, Some(_), Some(pid)) = (ours, start_time(pid), Pid::from_raw(pid)) {
         rustix::process::kill_process(pid, Signal::TERM).ok();
     }

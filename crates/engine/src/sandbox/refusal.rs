@@ -3,13 +3,21 @@
 use crate::Failure;
 
 fn setting(path: &str) -> Option<u64> {
-    std::fs::read_to_string(format!("/proc/sys/{path}")).ok()?.trim().parse().ok()
+    std::fs::read_to_string(format!("/proc/sys/{path}"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// The reason, by the kernel's settings, with the remedy.
 pub(super) fn explain(errno: i32) -> Failure {
     let refused = |reason: &str, help: &str| {
-        Failure::new("no-user-namespaces", format!("this machine does not allow a sandbox: {reason}")).help(help)
+        Failure::new(
+            "no-user-namespaces",
+            format!("this machine does not allow a sandbox: {reason}"),
+        )
+        .help(help)
     };
     if setting("kernel/unprivileged_userns_clone") == Some(0) {
         return refused(
@@ -37,7 +45,9 @@ pub(super) fn explain(errno: i32) -> Failure {
     }
     let error = std::io::Error::from_raw_os_error(errno);
     refused(
-        &format!("a user namespace cannot be made ({error}), probably because this is a container whose seccomp profile forbids it"),
+        &format!(
+            "a user namespace cannot be made ({error}), probably because this is a container whose seccomp profile forbids it"
+        ),
         "run hallway as root, or the container with a profile that allows unshare (docker run --security-opt seccomp=unconfined)",
     )
 }

@@ -38,5 +38,9 @@ pub(crate) fn run(_common: &Common, format: Format) -> Result<ExitCode, Trouble>
         }
     }
     let missing = checks.iter().any(|c| c.outcome == Outcome::Missing);
-    Ok(if missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if missing {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

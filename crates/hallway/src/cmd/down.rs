@@ -14,20 +14,38 @@ use crate::ui;
 
 pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, Trouble> {
     let started = Instant::now();
-    let named = file.path().is_some().then(|| project(common, file, None)).transpose()?;
+    let named = file
+        .path()
+        .is_some()
+        .then(|| project(common, file, None))
+        .transpose()?;
     let Some(scope) = Scope::existing(common)? else {
-        ui::note(common, format!("nothing is up: sandbox {} does not run", common.sandbox));
+        ui::note(
+            common,
+            format!("nothing is up: sandbox {} does not run", common.sandbox),
+        );
         return Ok(ExitCode::SUCCESS);
     };
     let name = named.map_or_else(|| project(common, file, Some(&scope.engine)), Ok)?;
     let place = scope.words();
     {
-        let _lock = scope.engine.lock(|| ui::note(common, "waiting for another hallway to finish…"))?;
+        let _lock = scope
+            .engine
+            .lock(|| ui::note(common, "waiting for another hallway to finish…"))?;
         let count = take_down(&scope.engine, &name)?;
         if count == 0 {
-            ui::note(common, format!("{name} is not up {place}: nothing to remove"));
+            ui::note(
+                common,
+                format!("{name} is not up {place}: nothing to remove"),
+            );
         } else {
-            ui::note(common, format!("{name} is down {place} ({})", ui::duration(started.elapsed())));
+            ui::note(
+                common,
+                format!(
+                    "{name} is down {place} ({})",
+                    ui::duration(started.elapsed())
+                ),
+            );
         }
     }
     scope.leave(common)?;

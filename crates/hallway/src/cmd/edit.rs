@@ -23,8 +23,19 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
     let outcome = apply(common, &scope, &project, &change);
     match outcome {
         Ok(changed) => {
-            let words = if changed { done } else { "nothing to change".to_owned() };
-            ui::note(common, format!("{project}: {words} {} ({})", scope.words(), ui::duration(started.elapsed())));
+            let words = if changed {
+                done
+            } else {
+                "nothing to change".to_owned()
+            };
+            ui::note(
+                common,
+                format!(
+                    "{project}: {words} {} ({})",
+                    scope.words(),
+                    ui::duration(started.elapsed())
+                ),
+            );
             Ok(ExitCode::SUCCESS)
         }
         Err(trouble) => {
@@ -35,20 +46,33 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
 }
 
 fn apply(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Result<bool, Trouble> {
-    let lock = scope.engine.lock(|| ui::note(common, "waiting for another hallway to finish…"))?;
+    let lock = scope
+        .engine
+        .lock(|| ui::note(common, "waiting for another hallway to finish…"))?;
     let record = scope.engine.record(project);
     let document = match &record {
         None => empty(project),
         Some(record) => Document::read(&record.source).ok_or_else(|| {
-            Trouble::usage(format!("the file {project} was built from cannot be read again"), "run hallway up FILE")
+            Trouble::usage(
+                format!("the file {project} was built from cannot be read again"),
+                "run hallway up FILE",
+            )
         })?,
     };
-    let mut changed = edit(&document, change).map_err(|why| Trouble::usage(why, "hallway status shows what is there"))?;
+    let mut changed = edit(&document, change)
+        .map_err(|why| Trouble::usage(why, "hallway status shows what is there"))?;
     changed.name = Some(project.to_string());
     let text = changed.to_yaml();
     let path = record.and_then(|r| r.path).unwrap_or_default();
     let shown = format!("{project}.yaml");
-    let mut input = understand(&Common { project: Some(project.clone()), ..common.clone() }, &shown, text.as_bytes())?;
+    let mut input = understand(
+        &Common {
+            project: Some(project.clone()),
+            ..common.clone()
+        },
+        &shown,
+        text.as_bytes(),
+    )?;
     input.path = path;
     Ok(up::build(common, scope, &input, lock, WAIT)?.changed)
 }
@@ -56,32 +80,82 @@ fn apply(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Resul
 /// What a verb changes, and what to say when it is done.
 fn change(verb: Verb) -> Result<(Edit, String), Trouble> {
     Ok(match verb {
-        Verb::Node { verb: NodeVerb::Add { name, network, publish, command } } => {
+        Verb::Node {
+            verb:
+                NodeVerb::Add {
+                    name,
+                    network,
+                    publish,
+                    command,
+                },
+        } => {
             let said = format!("node {name} added");
-            (Edit::NodeAdd { name, networks: attachments(&network)?, ports: publish, command }, said)
+            (
+                Edit::NodeAdd {
+                    name,
+                    networks: attachments(&network)?,
+                    ports: publish,
+                    command,
+                },
+                said,
+            )
         }
-        Verb::Node { verb: NodeVerb::Rm { name } } => {
+        Verb::Node {
+            verb: NodeVerb::Rm { name },
+        } => {
             let said = format!("node {name} removed");
             (Edit::NodeRemove(name), said)
         }
-        Verb::Network { verb: NetworkVerb::Add { name, subnet, gateway, internal, outside, routed, mtu } } => {
+        Verb::Network {
+            verb:
+                NetworkVerb::Add {
+                    name,
+                    subnet,
+                    gateway,
+                    internal,
+                    outside,
+                    routed,
+                    mtu,
+                },
+        } => {
             let said = format!("network {name} added");
-            (Edit::NetworkAdd { name, subnets: subnet, gateways: gateway, internal, outside, routed, mtu }, said)
+            (
+                Edit::NetworkAdd {
+                    name,
+                    subnets: subnet,
+                    gateways: gateway,
+                    internal,
+                    outside,
+                    routed,
+                    mtu,
+                },
+                said,
+            )
         }
-        Verb::Network { verb: NetworkVerb::Rm { name } } => {
+        Verb::Network {
+            verb: NetworkVerb::Rm { name },
+        } => {
             let said = format!("network {name} removed");
             (Edit::NetworkRemove(name), said)
         }
-        Verb::Link { verb: LinkVerb::Add { a, b } } => {
+        Verb::Link {
+            verb: LinkVerb::Add { a, b },
+        } => {
             let (a, b) = (end(&a)?, end(&b)?);
             let said = format!("{} and {} linked", a.0, b.0);
             (Edit::LinkAdd([a, b]), said)
         }
-        Verb::Link { verb: LinkVerb::Rm { a, b } } => {
+        Verb::Link {
+            verb: LinkVerb::Rm { a, b },
+        } => {
             let said = format!("link between {a} and {b} removed");
             (Edit::LinkRemove(a, b), said)
         }
-        Verb::Connect { node, network, address } => {
+        Verb::Connect {
+            node,
+            network,
+            address,
+        } => {
             let said = format!("{node} connected to {network}");
             (Edit::Connect(node, network, address), said)
         }
@@ -99,11 +173,27 @@ fn change(verb: Verb) -> Result<(Edit, String), Trouble> {
         }
         Verb::Allow(PolicyArgs { from, to, port }) => {
             let said = format!("{from} may reach {to}");
-            (Edit::Policy { action: Action::Allow, from, to, ports: port }, said)
+            (
+                Edit::Policy {
+                    action: Action::Allow,
+                    from,
+                    to,
+                    ports: port,
+                },
+                said,
+            )
         }
         Verb::Deny(PolicyArgs { from, to, port }) => {
             let said = format!("{from} may not reach {to}");
-            (Edit::Policy { action: Action::Deny, from, to, ports: port }, said)
+            (
+                Edit::Policy {
+                    action: Action::Deny,
+                    from,
+                    to,
+                    ports: port,
+                },
+                said,
+            )
         }
         other => return Err(Trouble::usage(format!("{other:?} is no edit"), "")),
     })
@@ -116,11 +206,16 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, Trouble> {
         .map(|text| {
             let (network, addresses) = text.split_once('=').unwrap_or((text, ""));
             let help = "write --network NETWORK or --network NETWORK=ADDRESS";
-            let network = network.parse().map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), help))?;
+            let network = network
+                .parse()
+                .map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), help))?;
             let addresses = addresses
                 .split(',')
                 .filter(|a| !a.is_empty())
-                .map(|a| a.parse().map_err(|_| Trouble::usage(format!("{a:?} is no address"), help)))
+                .map(|a| {
+                    a.parse()
+                        .map_err(|_| Trouble::usage(format!("{a:?} is no address"), help))
+                })
                 .collect::<Result<_, _>>()?;
             Ok((network, addresses))
         })
@@ -131,11 +226,17 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, Trouble> {
 fn end(text: &str) -> Result<(Name, Vec<IpNet>), Trouble> {
     let (node, addresses) = text.split_once(':').unwrap_or((text, ""));
     let help = "write NODE:ADDRESS/LENGTH, like left:10.0.9.1/24";
-    let node = node.parse().map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), help))?;
+    let node = node
+        .parse()
+        .map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), help))?;
     let addresses = addresses
         .split(',')
         .filter(|a| !a.is_empty())
-        .map(|a| a.parse().map_err(|_| Trouble::usage(format!("{a:?} is no address with its prefix length"), help)))
+        .map(|a| {
+            a.parse().map_err(|_| {
+                Trouble::usage(format!("{a:?} is no address with its prefix length"), help)
+            })
+        })
         .collect::<Result<_, _>>()?;
     Ok((node, addresses))
 }

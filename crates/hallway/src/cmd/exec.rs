@@ -25,7 +25,9 @@ pub(crate) fn run(common: &Common, node: &Name, command: Vec<String>) -> Result<
 
 pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, Trouble> {
     let mut enter = inside(common, node, vec![program()])?;
-    enter.environment.insert("PS1".into(), format!("{node}:\\w\\$ "));
+    enter
+        .environment
+        .insert("PS1".into(), format!("{node}:\\w\\$ "));
     let error = enter.exec();
     let code = error.exit_code();
     Err(Trouble::Code(failure(&error), code))
@@ -33,7 +35,10 @@ pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, Trouble> {
 
 /// The user's shell.
 pub(crate) fn program() -> String {
-    std::env::var("SHELL").ok().filter(|s| Path::new(s).exists()).unwrap_or_else(|| "/bin/sh".into())
+    std::env::var("SHELL")
+        .ok()
+        .filter(|s| Path::new(s).exists())
+        .unwrap_or_else(|| "/bin/sh".into())
 }
 
 fn failure(error: &EnterError) -> Failure {
@@ -42,17 +47,23 @@ fn failure(error: &EnterError) -> Failure {
 
 fn inside(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Trouble> {
     let own = |failure: Failure| Trouble::Code(failure, OURS);
-    let scope = Scope::existing(common)
-        .map_err(own)?
-        .ok_or_else(|| own(Failure::new("not-up", format!("sandbox {} does not run", common.sandbox)).help("hallway up FILE starts it")))?;
+    let scope = Scope::existing(common).map_err(own)?.ok_or_else(|| {
+        own(
+            Failure::new("not-up", format!("sandbox {} does not run", common.sandbox))
+                .help("hallway up FILE starts it"),
+        )
+    })?;
     let (project, settled) = present(common, &scope.engine).map_err(|t| match t {
         Trouble::Usage(message, help) => own(Failure::new("not-up", message).help(help)),
         other => other,
     })?;
     let Some(node) = settled.node(name) else {
         let nodes: Vec<String> = settled.nodes.iter().map(|n| n.name.to_string()).collect();
-        return Err(own(Failure::new("no-such-node", format!("project {project} has no node {name}"))
-            .help(format!("its nodes: {}", nodes.join(", ")))));
+        return Err(own(Failure::new(
+            "no-such-node",
+            format!("project {project} has no node {name}"),
+        )
+        .help(format!("its nodes: {}", nodes.join(", ")))));
     };
     let mut environment: BTreeMap<String, String> = node.environment.clone();
     environment.insert(PROJECT_MARK.into(), project.to_string());

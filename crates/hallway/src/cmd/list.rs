@@ -17,7 +17,10 @@ use crate::ui::{self, YELLOW, styled};
 const VERSION: u32 = 1;
 
 fn services(project: &Name) -> Vec<ServiceStatus> {
-    Client::connect(project.as_ref()).and_then(|c| c.status().ok()).map(|(s, _)| s).unwrap_or_default()
+    Client::connect(project.as_ref())
+        .and_then(|c| c.status().ok())
+        .map(|(s, _)| s)
+        .unwrap_or_default()
 }
 
 /// How many steps would bring the kernel back to what is on record.
@@ -48,7 +51,9 @@ pub(crate) fn status(common: &Common, format: Format) -> Result<ExitCode, Troubl
             ui::line(format!("{project} is up {}{file}", scope.words()));
             ui::out(&tree::project(&settled, Some(&services)));
             if drift > 0 {
-                let words = format!("the kernel differs from this in {drift} steps: hallway plan shows them, hallway up mends it");
+                let words = format!(
+                    "the kernel differs from this in {drift} steps: hallway plan shows them, hallway up mends it"
+                );
                 ui::line(styled(YELLOW, words));
             }
         }
@@ -59,16 +64,31 @@ pub(crate) fn status(common: &Common, format: Format) -> Result<ExitCode, Troubl
 pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
     let scope = Scope::existing(common)?;
     let mut values = Vec::new();
-    let mut rows = vec![["PROJECT", "NODES", "NETWORKS", "STATE"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["PROJECT", "NODES", "NETWORKS", "STATE"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     if let Some(scope) = &scope {
         for project in scope.engine.projects() {
-            let Some(record) = scope.engine.record(&project) else { continue };
+            let Some(record) = scope.engine.record(&project) else {
+                continue;
+            };
             let settled = record.applied.as_ref().or(record.pending.as_ref());
             let names = |f: fn(&Settled) -> Vec<String>| settled.map(f).unwrap_or_default();
             let nodes = names(|s| s.nodes.iter().map(|n| n.name.to_string()).collect());
             let networks = names(|s| s.networks.iter().map(|n| n.name.to_string()).collect());
-            let state = if record.pending.is_some() { "unfinished" } else { "up" };
-            rows.push(vec![project.to_string(), nodes.join(" "), networks.join(" "), state.into()]);
+            let state = if record.pending.is_some() {
+                "unfinished"
+            } else {
+                "up"
+            };
+            rows.push(vec![
+                project.to_string(),
+                nodes.join(" "),
+                networks.join(" "),
+                state.into(),
+            ]);
             values.push(json!({
                 "schema_version": VERSION,
                 "project": project,
@@ -83,7 +103,9 @@ pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, Trou
     }
     match format {
         Format::Json => ui::json(&json!(values)),
-        Format::Text if values.is_empty() => ui::note(common, "nothing is up; hallway up FILE builds something"),
+        Format::Text if values.is_empty() => {
+            ui::note(common, "nothing is up; hallway up FILE builds something")
+        }
         Format::Text => ui::out(&columns(&rows)),
     }
     Ok(ExitCode::SUCCESS)
@@ -95,13 +117,25 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble>
     let mut value = if let Some(node) = settled.node(name) {
         let mut value = node_json(&settled, node, &services(&project));
         let namespaces = scope.engine.see(&project)?.observed.namespaces;
-        let inode = namespaces.into_iter().find(|n| n.name == node.netns).and_then(|n| match n.state {
-            NamespaceState::Mounted(inode) => Some(inode),
-            NamespaceState::PlainFile => None,
-        });
+        let inode = namespaces
+            .into_iter()
+            .find(|n| n.name == node.netns)
+            .and_then(|n| match n.state {
+                NamespaceState::Mounted(inode) => Some(inode),
+                NamespaceState::PlainFile => None,
+            });
         add(&mut value, "kind", json!("node"));
         add(&mut value, "inode", json!(inode));
-        add(&mut value, "routes", json!(node.routes.iter().map(|r| route_json(node, r)).collect::<Vec<_>>()));
+        add(
+            &mut value,
+            "routes",
+            json!(
+                node.routes
+                    .iter()
+                    .map(|r| route_json(node, r))
+                    .collect::<Vec<_>>()
+            ),
+        );
         add(&mut value, "environment", json!(node.environment));
         value
     } else if let Some(network) = settled.network(name) {
@@ -109,8 +143,16 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble>
         add(&mut value, "kind", json!("network"));
         value
     } else {
-        let known: Vec<&str> = settled.nodes.iter().map(|n| n.name.as_ref()).chain(settled.networks.iter().map(|n| n.name.as_ref())).collect();
-        return Err(Trouble::usage(format!("project {project} has no node or network {name}"), format!("it has: {}", known.join(", "))));
+        let known: Vec<&str> = settled
+            .nodes
+            .iter()
+            .map(|n| n.name.as_ref())
+            .chain(settled.networks.iter().map(|n| n.name.as_ref()))
+            .collect();
+        return Err(Trouble::usage(
+            format!("project {project} has no node or network {name}"),
+            format!("it has: {}", known.join(", ")),
+        ));
     };
     add(&mut value, "project", json!(project));
     ui::json(&value);
@@ -120,12 +162,21 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble>
 pub(crate) fn export(common: &Common) -> Result<ExitCode, Trouble> {
     let scope = here(common)?;
     let (project, _) = present(common, &scope.engine)?;
-    let record = scope.engine.record(&project).ok_or_else(|| Trouble::usage(format!("project {project} is not up"), ""))?;
+    let record = scope
+        .engine
+        .record(&project)
+        .ok_or_else(|| Trouble::usage(format!("project {project} is not up"), ""))?;
     let path = record.path.unwrap_or_default();
     let same = parse(&path, &record.source).is_ok_and(|p| p.topology.name == project);
     let named = Document::read(&record.source).filter(|d| d.name.is_some() || !same);
     match named {
-        Some(document) if !same => ui::out(&Document { name: Some(project.to_string()), ..document }.to_yaml()),
+        Some(document) if !same => ui::out(
+            &Document {
+                name: Some(project.to_string()),
+                ..document
+            }
+            .to_yaml(),
+        ),
         Some(_) => ui::out(&record.source),
         // Named by its file: in another file it would be another project.
         None => ui::out(&format!("name: {project}\n{}", record.source)),
@@ -147,9 +198,17 @@ pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCo
     let values: Vec<Value> = match part {
         Part::Nodes => {
             let services = services(&project);
-            settled.nodes.iter().map(|n| node_json(&settled, n, &services)).collect()
+            settled
+                .nodes
+                .iter()
+                .map(|n| node_json(&settled, n, &services))
+                .collect()
         }
-        Part::Networks => settled.networks.iter().map(|n| network_json(&settled, n)).collect(),
+        Part::Networks => settled
+            .networks
+            .iter()
+            .map(|n| network_json(&settled, n))
+            .collect(),
         Part::Links => links_json(&settled),
     };
     match format {
@@ -166,25 +225,57 @@ fn rows(part: Part, settled: &Settled) -> Vec<Vec<String>> {
         Part::Nodes => {
             out.push(head(&["NODE", "NAMESPACE", "ADDRESSES", "PUBLISHED"]));
             for node in &settled.nodes {
-                let addresses: Vec<String> = node.interfaces.iter().flat_map(|i| &i.addresses).map(ToString::to_string).collect();
+                let addresses: Vec<String> = node
+                    .interfaces
+                    .iter()
+                    .flat_map(|i| &i.addresses)
+                    .map(ToString::to_string)
+                    .collect();
                 let ports: Vec<String> = published(settled, node).map(tree::publish).collect();
-                out.push(vec![node.name.to_string(), node.netns.clone(), addresses.join(" "), ports.join(" ")]);
+                out.push(vec![
+                    node.name.to_string(),
+                    node.netns.clone(),
+                    addresses.join(" "),
+                    ports.join(" "),
+                ]);
             }
         }
         Part::Networks => {
             out.push(head(&["NETWORK", "SUBNET", "GATEWAY", "BRIDGE", "KIND"]));
             for network in &settled.networks {
-                let subnets: Vec<String> = network.subnets.iter().map(|s| s.net.to_string()).collect();
-                let gateways: Vec<String> = network.subnets.iter().map(|s| s.gateway.to_string()).collect();
-                let kind = if network.outside { "outside" } else if network.internal { "internal" } else { "open" };
+                let subnets: Vec<String> =
+                    network.subnets.iter().map(|s| s.net.to_string()).collect();
+                let gateways: Vec<String> = network
+                    .subnets
+                    .iter()
+                    .map(|s| s.gateway.to_string())
+                    .collect();
+                let kind = if network.outside {
+                    "outside"
+                } else if network.internal {
+                    "internal"
+                } else {
+                    "open"
+                };
                 let bridge = network.bridge.clone().unwrap_or_else(|| "(routed)".into());
-                out.push(vec![network.name.to_string(), subnets.join(" "), gateways.join(" "), bridge, kind.into()]);
+                out.push(vec![
+                    network.name.to_string(),
+                    subnets.join(" "),
+                    gateways.join(" "),
+                    bridge,
+                    kind.into(),
+                ]);
             }
         }
         Part::Links => {
             out.push(head(&["NODE", "INTERFACE", "NODE", "INTERFACE"]));
             for cable in &settled.cables {
-                out.push(vec![cable.a.0.to_string(), cable.a.1.clone(), cable.b.0.to_string(), cable.b.1.clone()]);
+                out.push(vec![
+                    cable.a.0.to_string(),
+                    cable.a.1.clone(),
+                    cable.b.0.to_string(),
+                    cable.b.1.clone(),
+                ]);
             }
         }
     }
@@ -198,7 +289,10 @@ fn add(value: &mut Value, key: &str, what: Value) {
 }
 
 fn published<'a>(settled: &'a Settled, node: &'a Node) -> impl Iterator<Item = &'a Publish> {
-    settled.publishes.iter().filter(move |p| p.node == node.name)
+    settled
+        .publishes
+        .iter()
+        .filter(move |p| p.node == node.name)
 }
 
 fn mac(bytes: [u8; 6]) -> String {

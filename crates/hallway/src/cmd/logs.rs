@@ -23,7 +23,12 @@ struct Source {
     position: u64,
 }
 
-pub(crate) fn run(common: &Common, node: Option<&Name>, follow: bool, tail: Option<usize>) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(
+    common: &Common,
+    node: Option<&Name>,
+    follow: bool,
+    tail: Option<usize>,
+) -> Result<ExitCode, Trouble> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     let nodes = with_programs(&settled, node)?;
@@ -32,8 +37,16 @@ pub(crate) fn run(common: &Common, node: Option<&Name>, follow: bool, tail: Opti
         .iter()
         .filter_map(|name| {
             let path = log_file(&scope.engine, &settled, settled.node(name)?);
-            let prefix = if nodes.len() > 1 { format!("{:width$} | ", name.as_ref()) } else { String::new() };
-            Some(Source { prefix, path, position: 0 })
+            let prefix = if nodes.len() > 1 {
+                format!("{:width$} | ", name.as_ref())
+            } else {
+                String::new()
+            };
+            Some(Source {
+                prefix,
+                path,
+                position: 0,
+            })
         })
         .collect();
     for source in &mut sources {
@@ -61,7 +74,10 @@ impl Source {
         {
             file.read_to_end(&mut bytes).ok();
         }
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        let whole = bytes
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |end| end + 1);
         bytes.truncate(whole);
         self.position += whole as u64;
         String::from_utf8_lossy(&bytes).into_owned()
@@ -75,7 +91,11 @@ impl Source {
 }
 
 fn with_programs(settled: &Settled, only: Option<&Name>) -> Result<Vec<Name>, Trouble> {
-    let all = settled.nodes.iter().filter(|n| n.service.is_some()).map(|n| n.name.clone());
+    let all = settled
+        .nodes
+        .iter()
+        .filter(|n| n.service.is_some())
+        .map(|n| n.name.clone());
     let chosen: Vec<Name> = all.filter(|n| only.is_none_or(|o| o == n)).collect();
     match only {
         Some(name) if chosen.is_empty() => Err(Trouble::usage(
@@ -91,7 +111,8 @@ pub(crate) fn restart(common: &Common, node: Option<&Name>) -> Result<ExitCode, 
     let (project, settled) = present(common, &scope.engine)?;
     let nodes = with_programs(&settled, node)?;
     let client = Client::connect(project.as_ref()).ok_or_else(|| {
-        Failure::new("keeper", format!("no programs of {project} run")).help("hallway up starts them")
+        Failure::new("keeper", format!("no programs of {project} run"))
+            .help("hallway up starts them")
     })?;
     for node in &nodes {
         client.restart(node.as_ref())?;

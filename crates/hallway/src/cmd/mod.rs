@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-use crate::args::{Args, NetworkVerb, NodeVerb, LinkVerb, Verb};
+use crate::args::{Args, LinkVerb, NetworkVerb, NodeVerb, Verb};
 use crate::diagnose::Trouble;
 use crate::ui;
 
@@ -28,7 +28,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
     match args.verb {
         Verb::Up { file, wait_timeout } => up::run(common, &file, wait_timeout),
         Verb::Down { file } => down::run(common, &file),
-        Verb::Plan { file, format, detailed_exitcode } => plan::run(common, &file, format.format, detailed_exitcode),
+        Verb::Plan {
+            file,
+            format,
+            detailed_exitcode,
+        } => plan::run(common, &file, format.format, detailed_exitcode),
         Verb::Validate { file, format } => plan::validate(common, &file, format.format),
         Verb::Status { format } => list::status(common, format.format),
         Verb::Ls { format } => list::projects(common, format.format),
@@ -45,9 +49,15 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         Verb::Doctor { format } => doctor::run(common, format.format),
         Verb::Gc { yes, format } => gc::run(common, yes, format.format),
         Verb::Sandbox { verb } => sandbox::run(common, verb),
-        Verb::Node { verb: NodeVerb::Ls { format } } => list::part(common, list::Part::Nodes, format.format),
-        Verb::Network { verb: NetworkVerb::Ls { format } } => list::part(common, list::Part::Networks, format.format),
-        Verb::Link { verb: LinkVerb::Ls { format } } => list::part(common, list::Part::Links, format.format),
+        Verb::Node {
+            verb: NodeVerb::Ls { format },
+        } => list::part(common, list::Part::Nodes, format.format),
+        Verb::Network {
+            verb: NetworkVerb::Ls { format },
+        } => list::part(common, list::Part::Networks, format.format),
+        Verb::Link {
+            verb: LinkVerb::Ls { format },
+        } => list::part(common, list::Part::Links, format.format),
         Verb::Serve { ports } => serve::run(&ports),
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {
@@ -58,7 +68,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         }
         Verb::Man => {
             let mut out = Vec::new();
-            clap_mangen::Man::new(Args::command()).render(&mut out).map_err(|e| Trouble::usage(e.to_string(), ""))?;
+            clap_mangen::Man::new(Args::command())
+                .render(&mut out)
+                .map_err(|e| Trouble::usage(e.to_string(), ""))?;
             ui::out(&String::from_utf8_lossy(&out));
             Ok(ExitCode::SUCCESS)
         }

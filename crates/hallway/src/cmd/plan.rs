@@ -11,7 +11,12 @@ use crate::diagnose::Trouble;
 use crate::scope::{Scope, read};
 use crate::ui::{self, DIM, GREEN, RED, YELLOW, styled};
 
-pub(crate) fn run(common: &Common, file: &FileArg, format: Format, detailed: bool) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(
+    common: &Common,
+    file: &FileArg,
+    format: Format,
+    detailed: bool,
+) -> Result<ExitCode, Trouble> {
     let input = read(common, file)?;
     let topology = &input.project.topology;
     let scope = Scope::existing(common)?;
@@ -20,7 +25,10 @@ pub(crate) fn run(common: &Common, file: &FileArg, format: Format, detailed: boo
         None => Engine::plan_afresh(topology),
     };
     let planned = planned.map_err(|f| Trouble::of(f, &input))?;
-    let place = scope.map_or_else(|| format!("in sandbox {} (not running yet)", common.sandbox), |s| s.words());
+    let place = scope.map_or_else(
+        || format!("in sandbox {} (not running yet)", common.sandbox),
+        |s| s.words(),
+    );
     let steps = steps(&planned);
     match format {
         Format::Json => ui::json(&json!({
@@ -29,20 +37,39 @@ pub(crate) fn run(common: &Common, file: &FileArg, format: Format, detailed: boo
             "place": place,
             "steps": steps,
         })),
-        Format::Text if steps.is_empty() => ui::line(format!("{} is as its file says {place}; nothing to change", topology.name)),
+        Format::Text if steps.is_empty() => ui::line(format!(
+            "{} is as its file says {place}; nothing to change",
+            topology.name
+        )),
         Format::Text => {
             for step in &steps {
                 ui::line(text(step));
             }
-            ui::note(common, format!("{} steps to build {} {place}; hallway up carries them out", steps.len(), topology.name));
+            ui::note(
+                common,
+                format!(
+                    "{} steps to build {} {place}; hallway up carries them out",
+                    steps.len(),
+                    topology.name
+                ),
+            );
         }
     }
-    Ok(ExitCode::from(if detailed && !steps.is_empty() { 2 } else { 0 }))
+    Ok(ExitCode::from(if detailed && !steps.is_empty() {
+        2
+    } else {
+        0
+    }))
 }
 
 /// The kernel's steps, then the programs that start or stop.
 pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
-    let mut out: Vec<Described> = planned.plan.steps.iter().map(hallway_engine::Step::describe).collect();
+    let mut out: Vec<Described> = planned
+        .plan
+        .steps
+        .iter()
+        .map(hallway_engine::Step::describe)
+        .collect();
     let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
     let program = |action, node: &hallway_engine::settled::Node| {
         let workload = node.service.as_ref()?;
@@ -60,12 +87,20 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
             e.service == node.service && e.environment == node.environment && e.netns == node.netns
         });
         if !same {
-            let action = if earlier.is_some_and(|e| e.service.is_some()) { "restart" } else { "start" };
+            let action = if earlier.is_some_and(|e| e.service.is_some()) {
+                "restart"
+            } else {
+                "start"
+            };
             out.extend(program(action, node));
         }
     }
     for node in before.iter().flat_map(|s| &s.nodes) {
-        if planned.settled.node(&node.name).is_none_or(|n| n.service.is_none()) {
+        if planned
+            .settled
+            .node(&node.name)
+            .is_none_or(|n| n.service.is_none())
+        {
             out.extend(program("stop", node));
         }
     }
@@ -78,7 +113,11 @@ fn text(step: &Described) -> String {
         "remove" | "stop" => (RED, "-"),
         _ => (YELLOW, "~"),
     };
-    let detail = if step.detail.is_empty() { String::new() } else { format!("  {}", step.detail) };
+    let detail = if step.detail.is_empty() {
+        String::new()
+    } else {
+        format!("  {}", step.detail)
+    };
     format!(
         "{} {} {} {}{detail}{}",
         styled(style, sign),
@@ -89,7 +128,11 @@ fn text(step: &Described) -> String {
     )
 }
 
-pub(crate) fn validate(common: &Common, file: &FileArg, format: Format) -> Result<ExitCode, Trouble> {
+pub(crate) fn validate(
+    common: &Common,
+    file: &FileArg,
+    format: Format,
+) -> Result<ExitCode, Trouble> {
     match (read(common, file), format) {
         (Ok(input), Format::Text) => {
             let topology = &input.project.topology;
@@ -105,7 +148,9 @@ pub(crate) fn validate(common: &Common, file: &FileArg, format: Format) -> Resul
             Ok(ExitCode::SUCCESS)
         }
         (Ok(input), Format::Json) => {
-            ui::json(&json!({ "schema_version": 1, "project": input.project.topology.name, "problems": [] }));
+            ui::json(
+                &json!({ "schema_version": 1, "project": input.project.topology.name, "problems": [] }),
+            );
             Ok(ExitCode::SUCCESS)
         }
         (Err(Trouble::File(problems)), Format::Json) => {

@@ -28,14 +28,26 @@ fn projects(sandbox: &Sandbox) -> Result<Vec<Name>, Failure> {
 
 fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
     let mut values: Vec<Value> = Vec::new();
-    let mut rows = vec![["SANDBOX", "PID", "PROJECTS", "INTERNET"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["SANDBOX", "PID", "PROJECTS", "INTERNET"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for sandbox in sandbox::list(&state_dir(common)?) {
-        let projects: Vec<String> = projects(&sandbox)?.iter().map(ToString::to_string).collect();
+        let projects: Vec<String> = projects(&sandbox)?
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let internet = match &sandbox.internet {
             Internet::Pasta(_) => "through pasta".to_owned(),
             Internet::None(why) => format!("none: {why}"),
         };
-        rows.push(vec![sandbox.name.clone(), sandbox.pid.to_string(), projects.join(" "), internet]);
+        rows.push(vec![
+            sandbox.name.clone(),
+            sandbox.pid.to_string(),
+            projects.join(" "),
+            internet,
+        ]);
         values.push(json!({
             "schema_version": 1,
             "name": sandbox.name,
@@ -57,14 +69,27 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
 fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, Trouble> {
     let sandbox = sandbox::ensure(&state_dir(common)?, common.sandbox.as_ref(), false)?;
     sandbox.enter()?;
-    let command = if command.is_empty() { vec![super::exec::program()] } else { command };
-    let Some((program, arguments)) = command.split_first() else { return Ok(ExitCode::SUCCESS) };
+    let command = if command.is_empty() {
+        vec![super::exec::program()]
+    } else {
+        command
+    };
+    let Some((program, arguments)) = command.split_first() else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let error = Command::new(program)
         .args(arguments)
         .env("PS1", format!("sandbox {}:\\w# ", sandbox.name))
         .exec();
-    let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
-    Err(Trouble::Code(Failure::new("exec", format!("cannot run {program}: {error}")), code))
+    let code = if error.kind() == std::io::ErrorKind::NotFound {
+        127
+    } else {
+        126
+    };
+    Err(Trouble::Code(
+        Failure::new("exec", format!("cannot run {program}: {error}")),
+        code,
+    ))
 }
 
 fn remove(common: &Common, name: &Name) -> Result<ExitCode, Trouble> {

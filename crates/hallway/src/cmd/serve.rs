@@ -20,19 +20,35 @@ const CLIENT_LIMIT: Duration = Duration::from_secs(2);
 static CLIENTS: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) fn run(ports: &[PortProto]) -> Result<ExitCode, Trouble> {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     let mut threads = Vec::new();
     for port in ports {
         let mut served = false;
-        for any in [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)] {
+        for any in [
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        ] {
             let at = SocketAddr::new(any, port.port);
             let name = name.clone();
             match porter::bind(at, port.protocol).map(|fd| porter::of_fd(fd, port.protocol)) {
-                Ok(porter::Bound::Tcp(listener)) => threads.push(std::thread::spawn(move || tcp(&listener, &name))),
-                Ok(porter::Bound::Udp(socket)) => threads.push(std::thread::spawn(move || udp(&socket, &name))),
+                Ok(porter::Bound::Tcp(listener)) => {
+                    threads.push(std::thread::spawn(move || tcp(&listener, &name)))
+                }
+                Ok(porter::Bound::Udp(socket)) => {
+                    threads.push(std::thread::spawn(move || udp(&socket, &name)))
+                }
                 // No IPv6 here.
                 Err(_) if served => continue,
-                Err(e) => return Err(Failure::new("serve", format!("cannot listen on {at}/{}: {e}", port.protocol)).into()),
+                Err(e) => {
+                    return Err(Failure::new(
+                        "serve",
+                        format!("cannot listen on {at}/{}: {e}", port.protocol),
+                    )
+                    .into());
+                }
             }
             served = true;
         }
@@ -70,7 +86,9 @@ fn answer(mut stream: TcpStream, text: &str) {
     let mut request = [0; 4096];
     stream.read(&mut request).ok();
     let head = "HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\nconnection: close";
-    stream.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{text}", text.len()).as_bytes()).ok();
+    stream
+        .write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{text}", text.len()).as_bytes())
+        .ok();
 }
 
 fn udp(socket: &UdpSocket, name: &str) {

@@ -25,18 +25,35 @@ pub(crate) fn run(common: &Common, file: &FileArg, wait_timeout: u64) -> Result<
         .engine
         .lock(|| ui::note(common, "waiting for another hallway to finish…"))
         .map_err(Trouble::from)
-        .and_then(|lock| build(common, &scope, &input, lock, Duration::from_secs(wait_timeout)));
+        .and_then(|lock| {
+            build(
+                common,
+                &scope,
+                &input,
+                lock,
+                Duration::from_secs(wait_timeout),
+            )
+        });
     match outcome {
         Ok(built) => {
             let place = scope.words();
             let name = &input.project.topology.name;
             if built.changed {
-                ui::note(common, format!("{name} is up {place} ({})", ui::duration(started.elapsed())));
+                ui::note(
+                    common,
+                    format!("{name} is up {place} ({})", ui::duration(started.elapsed())),
+                );
                 if !common.quiet {
                     ui::out(&render::tree::project(&built.planned.settled, None));
                 }
             } else {
-                ui::note(common, format!("{name} is up {place} already; nothing to change ({})", ui::duration(started.elapsed())));
+                ui::note(
+                    common,
+                    format!(
+                        "{name} is up {place} already; nothing to change ({})",
+                        ui::duration(started.elapsed())
+                    ),
+                );
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -54,27 +71,49 @@ pub(crate) struct Built {
 }
 
 /// Makes a project what its text says, all of it or nothing.
-pub(crate) fn build(common: &Common, scope: &Scope, input: &Input, lock: Lock, limit: Duration) -> Result<Built, Trouble> {
+pub(crate) fn build(
+    common: &Common,
+    scope: &Scope,
+    input: &Input,
+    lock: Lock,
+    limit: Duration,
+) -> Result<Built, Trouble> {
     let topology = &input.project.topology;
-    let planned = scope.engine.plan(topology).map_err(|f| Trouble::of(f, input))?;
+    let planned = scope
+        .engine
+        .plan(topology)
+        .map_err(|f| Trouble::of(f, input))?;
     let before = planned.record.clone();
     let client = Client::connect(topology.name.as_ref());
-    let held = client.as_ref().map(Client::status).transpose()?.map(|(_, forwards)| forwards).unwrap_or_default();
+    let held = client
+        .as_ref()
+        .map(Client::status)
+        .transpose()?
+        .map(|(_, forwards)| forwards)
+        .unwrap_or_default();
     let draft = Record::new(input.text.clone(), Some(input.path.clone()));
     let wanted = workload::desired(scope, &planned.settled, &draft).forwards;
-    let fresh = workload::bind(scope.porter.as_ref(), &planned.settled, &wanted, &held).map_err(|f| Trouble::of(f, input))?;
+    let fresh = workload::bind(scope.porter.as_ref(), &planned.settled, &wanted, &held)
+        .map_err(|f| Trouble::of(f, input))?;
     let mut progress = ui::progress(common);
     let path = (!input.path.is_empty()).then_some(input.path.as_str());
-    let record = scope.engine.apply(&planned, (&input.text, path), &mut progress)?;
+    let record = scope
+        .engine
+        .apply(&planned, (&input.text, path), &mut progress)?;
     let desired = workload::desired(scope, &planned.settled, &record);
     let started = start(scope, &planned, &desired, fresh, limit);
     match started {
         Ok(changed) => {
             drop(lock);
-            Ok(Built { changed: changed > 0 || !planned.plan.steps.is_empty(), planned })
+            Ok(Built {
+                changed: changed > 0 || !planned.plan.steps.is_empty(),
+                planned,
+            })
         }
         Err(mut failure) => {
-            failure.also.extend(put_back(scope, &planned, before.as_ref()).err());
+            failure
+                .also
+                .extend(put_back(scope, &planned, before.as_ref()).err());
             Err(failure.into())
         }
     }
@@ -96,31 +135,60 @@ fn start(
         return Ok(0);
     }
     let directory = scope.engine.directory(project);
-    std::fs::create_dir_all(directory.join("logs")).map_err(|e| Failure::file("make", &directory, &e))?;
+    std::fs::create_dir_all(directory.join("logs"))
+        .map_err(|e| Failure::file("make", &directory, &e))?;
     let client = Client::start(project.as_ref(), &directory)?;
     let mut changed = 0;
     let (_, held) = client.status()?;
-    let moved = desired.forwards.iter().any(|d| !held.contains(d) && fresh.iter().all(|(f, _)| f != d));
+    let moved = desired
+        .forwards
+        .iter()
+        .any(|d| !held.contains(d) && fresh.iter().all(|(f, _)| f != d));
     if moved {
         // Listeners whose target changed: closed first, then bound anew.
-        let kept = held.into_iter().filter(|h| desired.forwards.contains(h)).collect();
-        changed += client.sync(&Desired { services: desired.services.clone(), forwards: kept }, Vec::new())?;
+        let kept = held
+            .into_iter()
+            .filter(|h| desired.forwards.contains(h))
+            .collect();
+        changed += client.sync(
+            &Desired {
+                services: desired.services.clone(),
+                forwards: kept,
+            },
+            Vec::new(),
+        )?;
         let (_, held) = client.status()?;
-        let missing: Vec<_> = desired.forwards.iter().filter(|d| fresh.iter().all(|(f, _)| f != *d)).cloned().collect();
+        let missing: Vec<_> = desired
+            .forwards
+            .iter()
+            .filter(|d| fresh.iter().all(|(f, _)| f != *d))
+            .cloned()
+            .collect();
         fresh.extend(rebind(scope, planned, &missing, &held)?);
     }
     changed += client.sync(desired, fresh)?;
     client.wait_ready(limit).map_err(|not_ready| {
         let node = &not_ready.node;
-        let log = desired.services.iter().find(|s| &s.node == node).map(|s| s.log.clone());
-        let tail = log.and_then(|l| std::fs::read_to_string(l).ok()).unwrap_or_default();
+        let log = desired
+            .services
+            .iter()
+            .find(|s| &s.node == node)
+            .map(|s| s.log.clone());
+        let tail = log
+            .and_then(|l| std::fs::read_to_string(l).ok())
+            .unwrap_or_default();
         let lines: Vec<&str> = tail.lines().rev().take(10).collect();
         let mut failure = Failure::new("not-ready", format!("node {node}: {}", not_ready.why));
         if !lines.is_empty() {
             let text: Vec<&str> = lines.into_iter().rev().collect();
-            failure.message = format!("{}\n  its last words:\n    {}", failure.message, text.join("\n    "));
+            failure.message = format!(
+                "{}\n  its last words:\n    {}",
+                failure.message,
+                text.join("\n    ")
+            );
         }
-        failure.help("what was there before has been restored; correct the command and run up again")
+        failure
+            .help("what was there before has been restored; correct the command and run up again")
     })?;
     Ok(changed)
 }
@@ -152,14 +220,27 @@ fn put_back(scope: &Scope, planned: &Planned, before: Option<&Record>) -> Result
         return Ok(());
     };
     scope.engine.restore(project, record)?;
-    let restored = scope.engine.record(project).unwrap_or_else(|| record.clone());
+    let restored = scope
+        .engine
+        .record(project)
+        .unwrap_or_else(|| record.clone());
     let desired = workload::desired(scope, settled, &restored);
-    let Some(client) = Client::connect(project.as_ref()) else { return Ok(()) };
+    let Some(client) = Client::connect(project.as_ref()) else {
+        return Ok(());
+    };
     let (_, held) = client.status()?;
-    let kept: Vec<_> = held.into_iter().filter(|h| desired.forwards.contains(h)).collect();
-    client.sync(&Desired { services: desired.services.clone(), forwards: kept.clone() }, Vec::new())?;
+    let kept: Vec<_> = held
+        .into_iter()
+        .filter(|h| desired.forwards.contains(h))
+        .collect();
+    client.sync(
+        &Desired {
+            services: desired.services.clone(),
+            forwards: kept.clone(),
+        },
+        Vec::new(),
+    )?;
     let fresh = rebind(scope, planned, &desired.forwards, &kept)?;
     client.sync(&desired, fresh)?;
     Ok(())
 }
-

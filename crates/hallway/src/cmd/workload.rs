@@ -15,7 +15,11 @@ pub(super) const NETNS: &str = "/run/netns";
 
 /// Everything the keeper of a project does.
 pub(crate) fn desired(scope: &Scope, settled: &Settled, record: &Record) -> Desired {
-    let base = record.path.as_deref().and_then(|p| Path::new(p).parent()).map(Path::to_owned);
+    let base = record
+        .path
+        .as_deref()
+        .and_then(|p| Path::new(p).parent())
+        .map(Path::to_owned);
     Desired {
         services: settled
             .nodes
@@ -38,22 +42,36 @@ fn service(
     Some(ServiceSpec {
         node: node.name.to_string(),
         netns: Path::new(NETNS).join(&node.netns),
-        inode: record.inodes.iter().find(|(n, _)| *n == node.netns).map_or(0, |(_, i)| *i),
+        inode: record
+            .inodes
+            .iter()
+            .find(|(n, _)| *n == node.netns)
+            .map_or(0, |(_, i)| *i),
         command: workload.command.clone(),
         environment: node.environment.clone(),
-        working_dir: working_dir.map_or_else(|| base.map(Path::to_owned), |d| Some(base.map_or(d.clone(), |b| b.join(&d)))),
+        working_dir: working_dir.map_or_else(
+            || base.map(Path::to_owned),
+            |d| Some(base.map_or(d.clone(), |b| b.join(&d))),
+        ),
         hosts: Some(engine.hosts_file(&settled.project, node)),
         resolv_conf: engine.resolv_file(&settled.project, node),
         log: log_file(engine, settled, node),
         ready: workload.ready.clone(),
         restart: workload.restart,
-        depends_on: workload.depends_on.iter().map(ToString::to_string).collect(),
+        depends_on: workload
+            .depends_on
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     })
 }
 
 /// Where a node's program writes.
 pub(crate) fn log_file(engine: &Engine, settled: &Settled, node: &settled::Node) -> PathBuf {
-    engine.directory(&settled.project).join("logs").join(format!("{}.log", node.name))
+    engine
+        .directory(&settled.project)
+        .join("logs")
+        .join(format!("{}.log", node.name))
 }
 
 /// Listeners on localhost for every published port that is not for another address alone: in the
@@ -67,10 +85,18 @@ fn forwards(settled: &Settled, sandboxed: bool) -> Vec<ForwardSpec> {
             Some(_) => continue,
         };
         for listen in listens {
-            let same = publish.targets.iter().find(|t| t.is_ipv4() == listen.is_ipv4());
-            let Some(target) = same.or(publish.targets.first()) else { continue };
+            let same = publish
+                .targets
+                .iter()
+                .find(|t| t.is_ipv4() == listen.is_ipv4());
+            let Some(target) = same.or(publish.targets.first()) else {
+                continue;
+            };
             for (host, node) in publish.host_ports.iter().zip(publish.node_ports.iter()) {
-                for outer in [false, true].into_iter().filter(|outer| sandboxed || !outer) {
+                for outer in [false, true]
+                    .into_iter()
+                    .filter(|outer| sandboxed || !outer)
+                {
                     out.push(ForwardSpec {
                         listen: SocketAddr::new(listen, host),
                         protocol: publish.protocol,
@@ -98,7 +124,9 @@ pub(crate) fn bind(
     let mut taken = Vec::new();
     for spec in wanted.iter().filter(|w| !held.contains(w)) {
         // The same listener with another target: handed over by the keeper closing it first.
-        let replaced = held.iter().any(|h| h.listen == spec.listen && h.protocol == spec.protocol && h.outer == spec.outer);
+        let replaced = held.iter().any(|h| {
+            h.listen == spec.listen && h.protocol == spec.protocol && h.outer == spec.outer
+        });
         if replaced {
             continue;
         }
@@ -109,7 +137,9 @@ pub(crate) fn bind(
         };
         match bound {
             Ok(fd) => out.push((spec.clone(), fd)),
-            Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => taken.push(in_use(settled, spec)),
+            Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
+                taken.push(in_use(settled, spec))
+            }
             // No IPv6 here, or a port below 1024 without the right to it: served elsewhere only.
             Err(_) => {}
         }
@@ -118,17 +148,31 @@ pub(crate) fn bind(
     let mut taken = taken.into_iter();
     match taken.next() {
         None => Ok(out),
-        Some(first) => Err(Failure { also: taken.collect(), ..first }),
+        Some(first) => Err(Failure {
+            also: taken.collect(),
+            ..first
+        }),
     }
 }
 
 fn in_use(settled: &Settled, spec: &ForwardSpec) -> Failure {
     let port = spec.listen.port();
-    let publish = settled.publishes.iter().find(|p| p.protocol == spec.protocol && p.host_ports.contains(port));
+    let publish = settled
+        .publishes
+        .iter()
+        .find(|p| p.protocol == spec.protocol && p.host_ports.contains(port));
     let whose = if spec.outer { " of this machine" } else { "" };
     Failure {
         place: publish.map(|p| p.place.clone()),
-        ..Failure::new("port-in-use", format!("port {port}/{}{whose} is in use by another program", spec.protocol))
-            .help(format!("find it with: ss -lnp 'sport = :{port}'; end it, or publish another port"))
+        ..Failure::new(
+            "port-in-use",
+            format!(
+                "port {port}/{}{whose} is in use by another program",
+                spec.protocol
+            ),
+        )
+        .help(format!(
+            "find it with: ss -lnp 'sport = :{port}'; end it, or publish another port"
+        ))
     }
 }

@@ -20,8 +20,11 @@ pub(crate) struct Client {
 }
 
 fn lost(error: std::io::Error) -> Failure {
-    Failure::new("keeper", format!("the project's keeper does not answer: {error}"))
-        .help("run hallway up again: it starts a new one")
+    Failure::new(
+        "keeper",
+        format!("the project's keeper does not answer: {error}"),
+    )
+    .help("run hallway up again: it starts a new one")
 }
 
 impl Client {
@@ -46,7 +49,12 @@ impl Client {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .map_err(|e| Failure::new("keeper", format!("the project's keeper cannot be started: {e}")))?;
+            .map_err(|e| {
+                Failure::new(
+                    "keeper",
+                    format!("the project's keeper cannot be started: {e}"),
+                )
+            })?;
         let deadline = Instant::now() + START_LIMIT;
         loop {
             if let Some(client) = Self::connect(project) {
@@ -71,9 +79,19 @@ impl Client {
     }
 
     /// Makes it do exactly this; how many things changed.
-    pub(crate) fn sync(&self, desired: &Desired, fresh: Vec<(ForwardSpec, OwnedFd)>) -> Result<usize, Failure> {
+    pub(crate) fn sync(
+        &self,
+        desired: &Desired,
+        fresh: Vec<(ForwardSpec, OwnedFd)>,
+    ) -> Result<usize, Failure> {
         let (handed, fds): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
-        match self.call(&Request::Sync { desired: desired.clone(), handed }, &fds)? {
+        match self.call(
+            &Request::Sync {
+                desired: desired.clone(),
+                handed,
+            },
+            &fds,
+        )? {
             Response::Done { changed } => Ok(changed),
             _ => Ok(0),
         }
@@ -89,7 +107,13 @@ impl Client {
 
     /// Stops a program and starts it anew.
     pub(crate) fn restart(&self, node: &str) -> Result<(), Failure> {
-        self.call(&Request::Restart { node: node.to_owned() }, &[]).map(|_| ())
+        self.call(
+            &Request::Restart {
+                node: node.to_owned(),
+            },
+            &[],
+        )
+        .map(|_| ())
     }
 
     /// Waits until every program runs and all its `ready` ports listen.
@@ -97,17 +121,30 @@ impl Client {
         let deadline = Instant::now() + limit;
         let mut pause = Duration::from_millis(1);
         loop {
-            let (services, _) = self.status().map_err(|f| NotReady { node: String::new(), why: f.message })?;
-            let ended = services.iter().find(|s| s.state == State::Exited && s.exit_code != Some(0));
+            let (services, _) = self.status().map_err(|f| NotReady {
+                node: String::new(),
+                why: f.message,
+            })?;
+            let ended = services
+                .iter()
+                .find(|s| s.state == State::Exited && s.exit_code != Some(0));
             if let Some(service) = ended {
                 let code = service.exit_code.unwrap_or(-1);
-                return Err(NotReady { node: service.node.clone(), why: ended_words(code) });
+                return Err(NotReady {
+                    node: service.node.clone(),
+                    why: ended_words(code),
+                });
             }
-            let busy = services.iter().find(|s| !matches!(s.state, State::Running | State::Exited));
+            let busy = services
+                .iter()
+                .find(|s| !matches!(s.state, State::Running | State::Exited));
             let Some(busy) = busy else { return Ok(()) };
             if Instant::now() > deadline {
                 let why = format!("not ready after {} s", limit.as_secs());
-                return Err(NotReady { node: busy.node.clone(), why });
+                return Err(NotReady {
+                    node: busy.node.clone(),
+                    why,
+                });
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));

@@ -43,7 +43,11 @@ impl Forwarder {
         let waker = Waker::new(poll.registry(), WAKE)?;
         let (commands, receiver) = channel();
         std::thread::spawn(move || Loop::new(poll, receiver).run());
-        Ok(Self { commands, waker, held: Vec::new() })
+        Ok(Self {
+            commands,
+            waker,
+            held: Vec::new(),
+        })
     }
 
     pub(super) fn held(&self) -> Vec<ForwardSpec> {
@@ -51,9 +55,18 @@ impl Forwarder {
     }
 
     /// Serves exactly these from now on; `fresh` are listeners for those not served yet.
-    pub(super) fn sync(&mut self, wanted: &[ForwardSpec], fresh: Vec<(ForwardSpec, OwnedFd)>) -> usize {
+    pub(super) fn sync(
+        &mut self,
+        wanted: &[ForwardSpec],
+        fresh: Vec<(ForwardSpec, OwnedFd)>,
+    ) -> usize {
         let mut changed = 0;
-        let gone: Vec<ForwardSpec> = self.held.iter().filter(|h| !wanted.contains(h)).cloned().collect();
+        let gone: Vec<ForwardSpec> = self
+            .held
+            .iter()
+            .filter(|h| !wanted.contains(h))
+            .cloned()
+            .collect();
         for spec in gone {
             self.held.retain(|h| h != &spec);
             self.commands.send(Command::Remove(spec)).ok();
@@ -72,10 +85,23 @@ impl Forwarder {
 }
 
 enum Source {
-    Tcp { spec: ForwardSpec, listener: TcpListener, streams: Streams },
-    Udp { spec: ForwardSpec, socket: MioUdp, senders: BTreeMap<SocketAddr, Token> },
+    Tcp {
+        spec: ForwardSpec,
+        listener: TcpListener,
+        streams: Streams,
+    },
+    Udp {
+        spec: ForwardSpec,
+        socket: MioUdp,
+        senders: BTreeMap<SocketAddr, Token>,
+    },
     /// Towards the node, on behalf of one sender.
-    Reply { listener: Token, sender: SocketAddr, socket: MioUdp, last: Instant },
+    Reply {
+        listener: Token,
+        sender: SocketAddr,
+        socket: MioUdp,
+        last: Instant,
+    },
 }
 
 struct Loop {
@@ -88,7 +114,13 @@ struct Loop {
 
 impl Loop {
     fn new(poll: Poll, commands: Receiver<Command>) -> Self {
-        Self { poll, commands, sources: BTreeMap::new(), next: 1, open: Arc::default() }
+        Self {
+            poll,
+            commands,
+            sources: BTreeMap::new(),
+            next: 1,
+            open: Arc::default(),
+        }
     }
 
     fn run(&mut self) {
@@ -103,7 +135,11 @@ impl Loop {
             while let Ok(command) = self.commands.try_recv() {
                 self.command(command);
             }
-            let tokens: Vec<Token> = events.iter().map(mio::event::Event::token).filter(|t| *t != WAKE).collect();
+            let tokens: Vec<Token> = events
+                .iter()
+                .map(mio::event::Event::token)
+                .filter(|t| *t != WAKE)
+                .collect();
             for token in tokens {
                 self.ready(token);
             }
@@ -128,14 +164,26 @@ impl Loop {
                     Bound::Tcp(listener) => {
                         listener.set_nonblocking(true).ok();
                         let mut listener = TcpListener::from_std(listener);
-                        registry.register(&mut listener, token, Interest::READABLE).ok();
-                        Source::Tcp { spec, listener, streams: Streams::default() }
+                        registry
+                            .register(&mut listener, token, Interest::READABLE)
+                            .ok();
+                        Source::Tcp {
+                            spec,
+                            listener,
+                            streams: Streams::default(),
+                        }
                     }
                     Bound::Udp(socket) => {
                         socket.set_nonblocking(true).ok();
                         let mut socket = MioUdp::from_std(socket);
-                        registry.register(&mut socket, token, Interest::READABLE).ok();
-                        Source::Udp { spec, socket, senders: BTreeMap::new() }
+                        registry
+                            .register(&mut socket, token, Interest::READABLE)
+                            .ok();
+                        Source::Udp {
+                            spec,
+                            socket,
+                            senders: BTreeMap::new(),
+                        }
                     }
                 };
                 self.sources.insert(token, source);
@@ -160,10 +208,19 @@ impl Loop {
 
     fn ready(&mut self, token: Token) {
         match self.sources.get(&token) {
-            Some(Source::Tcp { spec, listener, streams }) => loop {
+            Some(Source::Tcp {
+                spec,
+                listener,
+                streams,
+            }) => loop {
                 match listener.accept() {
                     Ok((client, _)) if self.open.load(Ordering::Relaxed) < CONNECTIONS_MAX => {
-                        serve(client.into(), spec.target, Arc::clone(streams), Arc::clone(&self.open));
+                        serve(
+                            client.into(),
+                            spec.target,
+                            Arc::clone(streams),
+                            Arc::clone(&self.open),
+                        );
                     }
                     Ok(_) => {} // closed at once: too many
                     Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -171,7 +228,9 @@ impl Loop {
                 }
             },
             Some(Source::Udp { .. }) => self.datagrams(token),
-            Some(Source::Reply { listener, sender, .. }) => {
+            Some(Source::Reply {
+                listener, sender, ..
+            }) => {
                 let (listener, sender) = (*listener, *sender);
                 self.replies(token, listener, sender);
             }
@@ -182,20 +241,44 @@ impl Loop {
     fn datagrams(&mut self, token: Token) {
         let mut buffer = [0; 65536];
         loop {
-            let Some(Source::Udp { spec, socket, senders }) = self.sources.get(&token) else { return };
-            let Ok((length, sender)) = socket.recv_from(&mut buffer) else { return };
-            let (target, known, full) =
-                (spec.target, senders.get(&sender).copied(), senders.len() >= UDP_SENDERS_MAX);
+            let Some(Source::Udp {
+                spec,
+                socket,
+                senders,
+            }) = self.sources.get(&token)
+            else {
+                return;
+            };
+            let Ok((length, sender)) = socket.recv_from(&mut buffer) else {
+                return;
+            };
+            let (target, known, full) = (
+                spec.target,
+                senders.get(&sender).copied(),
+                senders.len() >= UDP_SENDERS_MAX,
+            );
             let reply = match known {
                 Some(reply) => reply,
                 None if full => continue,
                 None => {
-                    let Ok(mut socket) = towards(target) else { continue };
+                    let Ok(mut socket) = towards(target) else {
+                        continue;
+                    };
                     let reply = self.token();
-                    if self.poll.registry().register(&mut socket, reply, Interest::READABLE).is_err() {
+                    if self
+                        .poll
+                        .registry()
+                        .register(&mut socket, reply, Interest::READABLE)
+                        .is_err()
+                    {
                         continue;
                     }
-                    let source = Source::Reply { listener: token, sender, socket, last: Instant::now() };
+                    let source = Source::Reply {
+                        listener: token,
+                        sender,
+                        socket,
+                        last: Instant::now(),
+                    };
                     self.sources.insert(reply, source);
                     if let Some(Source::Udp { senders, .. }) = self.sources.get_mut(&token) {
                         senders.insert(sender, reply);
@@ -213,7 +296,9 @@ impl Loop {
     fn replies(&mut self, token: Token, listener: Token, sender: SocketAddr) {
         let mut buffer = [0; 65536];
         loop {
-            let Some(Source::Reply { socket, last, .. }) = self.sources.get_mut(&token) else { return };
+            let Some(Source::Reply { socket, last, .. }) = self.sources.get_mut(&token) else {
+                return;
+            };
             let length = match socket.recv(&mut buffer) {
                 Ok(length) => length,
                 Err(e) if e.kind() == ErrorKind::ConnectionRefused => continue,
@@ -221,7 +306,9 @@ impl Loop {
             };
             *last = Instant::now();
             if let Some(Source::Udp { socket, .. }) = self.sources.get(&listener) {
-                socket.send_to(buffer.get(..length).unwrap_or_default(), sender).ok();
+                socket
+                    .send_to(buffer.get(..length).unwrap_or_default(), sender)
+                    .ok();
             }
         }
     }
@@ -231,9 +318,12 @@ impl Loop {
             .sources
             .iter()
             .filter_map(|(token, source)| match source {
-                Source::Reply { listener, sender, last, .. } if last.elapsed() > UDP_IDLE => {
-                    Some((*token, *listener, *sender))
-                }
+                Source::Reply {
+                    listener,
+                    sender,
+                    last,
+                    ..
+                } if last.elapsed() > UDP_IDLE => Some((*token, *listener, *sender)),
                 _ => None,
             })
             .collect();
@@ -259,7 +349,11 @@ fn towards(target: SocketAddr) -> std::io::Result<MioUdp> {
 }
 
 fn close(streams: &Streams) {
-    for (client, node) in streams.lock().unwrap_or_else(PoisonError::into_inner).values() {
+    for (client, node) in streams
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .values()
+    {
         client.shutdown(Shutdown::Both).ok();
         node.shutdown(Shutdown::Both).ok();
     }
@@ -284,11 +378,18 @@ fn serve(client: TcpStream, target: SocketAddr, streams: Streams, open: Arc<Atom
 
 fn pass(client: &TcpStream, target: SocketAddr, streams: &Streams, number: usize) {
     client.set_nonblocking(false).ok();
-    let Ok(node) = TcpStream::connect_timeout(&target, CONNECT_LIMIT) else { return };
+    let Ok(node) = TcpStream::connect_timeout(&target, CONNECT_LIMIT) else {
+        return;
+    };
     client.set_nodelay(true).ok();
     node.set_nodelay(true).ok();
-    let (Ok(a), Ok(b)) = (client.try_clone(), node.try_clone()) else { return };
-    streams.lock().unwrap_or_else(PoisonError::into_inner).insert(number, (a, b));
+    let (Ok(a), Ok(b)) = (client.try_clone(), node.try_clone()) else {
+        return;
+    };
+    streams
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(number, (a, b));
     std::thread::scope(|scope| {
         let there = std::thread::Builder::new()
             .stack_size(128 * 1024)
@@ -298,7 +399,10 @@ fn pass(client: &TcpStream, target: SocketAddr, streams: &Streams, number: usize
             client.shutdown(Shutdown::Both).ok();
         }
     });
-    streams.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    streams
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&number);
 }
 
 /// One direction; its end is passed on, the other direction goes on.

@@ -87,18 +87,30 @@ pub(crate) struct ServiceStatus {
 #[serde(rename_all = "snake_case")]
 enum Request {
     /// Do this; descriptors of new listeners follow in the order of `handed`.
-    Sync { desired: Desired, handed: Vec<ForwardSpec> },
+    Sync {
+        desired: Desired,
+        handed: Vec<ForwardSpec>,
+    },
     Status,
-    Restart { node: String },
+    Restart {
+        node: String,
+    },
     Stop,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Response {
-    Done { changed: usize },
-    Status { services: Vec<ServiceStatus>, forwards: Vec<ForwardSpec> },
-    Failed { message: String },
+    Done {
+        changed: usize,
+    },
+    Status {
+        services: Vec<ServiceStatus>,
+        forwards: Vec<ForwardSpec>,
+    },
+    Failed {
+        message: String,
+    },
 }
 
 /// The environment variables by which a process is known as ours.

@@ -30,7 +30,10 @@ impl Porter {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        Ok(Self { socket: ours, child })
+        Ok(Self {
+            socket: ours,
+            child,
+        })
     }
 
     /// Binds a port where the porter is.
@@ -40,7 +43,9 @@ impl Porter {
         if errno != 0 {
             return Err(std::io::Error::from_raw_os_error(errno));
         }
-        wire::receive_fds(&self.socket, 1)?.pop().ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+        wire::receive_fds(&self.socket, 1)?
+            .pop()
+            .ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -68,7 +73,11 @@ pub(crate) fn run() -> std::io::Result<()> {
 
 /// A listening (tcp) or bound (udp) socket. IPv6 sockets take IPv6 only, so that both can be bound.
 pub(crate) fn bind(listen: SocketAddr, protocol: Protocol) -> std::io::Result<OwnedFd> {
-    let family = if listen.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let family = if listen.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
     let kind = match protocol {
         Protocol::Tcp => SocketType::STREAM,
         Protocol::Udp => SocketType::DGRAM,

@@ -20,7 +20,8 @@ pub(super) fn all_listen(pid: i32, ports: &[PortProto]) -> bool {
             Protocol::Udp => (["udp", "udp6"], false),
         };
         files.iter().any(|file| {
-            std::fs::read_to_string(format!("/proc/{pid}/net/{file}")).is_ok_and(|t| listens(&t, port.port, tcp))
+            std::fs::read_to_string(format!("/proc/{pid}/net/{file}"))
+                .is_ok_and(|t| listens(&t, port.port, tcp))
         })
     })
 }

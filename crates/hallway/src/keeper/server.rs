@@ -29,7 +29,8 @@ pub(crate) fn serve(project: &str) -> std::io::Result<()> {
 
 /// Only its own user may speak to a keeper; abstract names have no permissions of their own.
 fn same_user(stream: &UnixStream) -> bool {
-    rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
+    rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|peer| peer.uid == rustix::process::geteuid())
 }
 
 fn talk(stream: &UnixStream, calls: &Sender<Call>) {
@@ -41,12 +42,16 @@ fn talk(stream: &UnixStream, calls: &Sender<Call>) {
             Request::Sync { handed, .. } => handed.len(),
             _ => 0,
         };
-        let Ok(fds) = wire::receive_fds(stream, count) else { return };
+        let Ok(fds) = wire::receive_fds(stream, count) else {
+            return;
+        };
         let (answer, answered) = channel();
         if calls.send((request, fds, answer)).is_err() {
             return;
         }
-        let Ok(response) = answered.recv() else { return };
+        let Ok(response) = answered.recv() else {
+            return;
+        };
         if wire::send(stream, &response).is_err() {
             return;
         }
@@ -68,7 +73,10 @@ fn work(project: &str, calls: &Receiver<Call>) -> std::io::Result<()> {
                 }
                 Request::Status => {
                     supervisor.tick();
-                    Response::Status { services: supervisor.status(), forwards: forwarder.held() }
+                    Response::Status {
+                        services: supervisor.status(),
+                        forwards: forwarder.held(),
+                    }
                 }
                 Request::Restart { node } => match supervisor.restart(&node) {
                     Ok(()) => Response::Done { changed: 1 },

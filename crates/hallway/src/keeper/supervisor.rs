@@ -40,7 +40,9 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) fn new(project: &str) -> Self {
-        let grace = std::env::var("HALLWAY_STOP_GRACE_MS").ok().and_then(|t| t.parse().ok());
+        let grace = std::env::var("HALLWAY_STOP_GRACE_MS")
+            .ok()
+            .and_then(|t| t.parse().ok());
         Self {
             project: project.to_owned(),
             services: BTreeMap::new(),
@@ -89,7 +91,13 @@ impl Supervisor {
         };
         let (spec, restarts) = (service.spec.clone(), service.restarts);
         self.stop(&[node.to_owned()]);
-        self.services.insert(node.to_owned(), Service { restarts: restarts + 1, ..Service::new(spec) });
+        self.services.insert(
+            node.to_owned(),
+            Service {
+                restarts: restarts + 1,
+                ..Service::new(spec)
+            },
+        );
         self.tick();
         Ok(())
     }
@@ -101,7 +109,10 @@ impl Supervisor {
     }
 
     fn stop(&mut self, nodes: &[String]) {
-        let services: Vec<Service> = nodes.iter().filter_map(|n| self.services.remove(n)).collect();
+        let services: Vec<Service> = nodes
+            .iter()
+            .filter_map(|n| self.services.remove(n))
+            .collect();
         let mut pids: Vec<i32> = services.iter().filter_map(|s| s.pid).collect();
         let deadline = Instant::now() + self.grace;
         signal_groups(&pids, Signal::TERM);
@@ -128,8 +139,11 @@ impl Supervisor {
     pub(super) fn tick(&mut self) -> Duration {
         self.reap();
         let now = Instant::now();
-        let states: BTreeMap<String, State> =
-            self.services.iter().map(|(n, s)| (n.clone(), s.state)).collect();
+        let states: BTreeMap<String, State> = self
+            .services
+            .iter()
+            .map(|(n, s)| (n.clone(), s.state))
+            .collect();
         let mut next = Duration::from_millis(500);
         for service in self.services.values_mut() {
             match service.state {
@@ -230,7 +244,11 @@ impl Service {
 }
 
 fn spawn(spec: &ServiceSpec, project: &str) -> std::io::Result<i32> {
-    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&spec.log)?;
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&spec.log)?;
     let mut environment = spec.environment.clone();
     environment.insert(PROJECT_MARK.into(), project.to_owned());
     environment.insert(NODE_MARK.into(), spec.node.clone());

@@ -18,19 +18,30 @@ struct Leaf {
 
 /// The tree. With `services`, programs are shown with their state.
 pub(crate) fn project(settled: &Settled, services: Option<&[ServiceStatus]>) -> String {
-    let states: BTreeMap<&str, &ServiceStatus> =
-        services.unwrap_or_default().iter().map(|s| (s.node.as_str(), s)).collect();
+    let states: BTreeMap<&str, &ServiceStatus> = services
+        .unwrap_or_default()
+        .iter()
+        .map(|s| (s.node.as_str(), s))
+        .collect();
     let mut groups: Vec<(String, Vec<Leaf>)> = Vec::new();
     for network in &settled.networks {
         let leaves = settled
             .nodes
             .iter()
-            .flat_map(|n| n.ports().filter(|(_, of, _)| *of == &network.name).map(move |(i, ..)| (n, i)))
+            .flat_map(|n| {
+                n.ports()
+                    .filter(|(_, of, _)| *of == &network.name)
+                    .map(move |(i, ..)| (n, i))
+            })
             .map(|(node, interface)| leaf(settled, node, Some((interface, network)), &states))
             .collect();
         groups.push((heading(network), leaves));
     }
-    let cables: Vec<Leaf> = settled.cables.iter().map(|c| cable(settled, &c.a, &c.b)).collect();
+    let cables: Vec<Leaf> = settled
+        .cables
+        .iter()
+        .map(|c| cable(settled, &c.a, &c.b))
+        .collect();
     if !cables.is_empty() {
         groups.push((styled(BOLD, "cables"), cables));
     }
@@ -48,15 +59,27 @@ pub(crate) fn project(settled: &Settled, services: Option<&[ServiceStatus]>) -> 
 
 fn print(groups: &[(String, Vec<Leaf>)]) -> String {
     let width = |get: fn(&Leaf) -> &String| {
-        groups.iter().flat_map(|(_, l)| l).map(|l| get(l).chars().count()).max().unwrap_or(0)
+        groups
+            .iter()
+            .flat_map(|(_, l)| l)
+            .map(|l| get(l).chars().count())
+            .max()
+            .unwrap_or(0)
     };
     let (names, addresses) = (width(|l| &l.name), width(|l| &l.addresses));
     let mut out = String::new();
     for (heading, leaves) in groups {
         out.push_str(&format!("  {heading}\n"));
         for (position, leaf) in leaves.iter().enumerate() {
-            let branch = if position + 1 == leaves.len() { "└─" } else { "├─" };
-            let line = format!("  {branch} {:names$}  {:addresses$}  {}", leaf.name, leaf.addresses, leaf.rest);
+            let branch = if position + 1 == leaves.len() {
+                "└─"
+            } else {
+                "├─"
+            };
+            let line = format!(
+                "  {branch} {:names$}  {:addresses$}  {}",
+                leaf.name, leaf.addresses, leaf.rest
+            );
             out.push_str(line.trim_end());
             out.push('\n');
         }
@@ -80,7 +103,11 @@ fn heading(network: &Network) -> String {
 }
 
 fn addresses(interface: &Interface) -> String {
-    let all: Vec<String> = interface.addresses.iter().map(|a| IpNet::addr(a).to_string()).collect();
+    let all: Vec<String> = interface
+        .addresses
+        .iter()
+        .map(|a| IpNet::addr(a).to_string())
+        .collect();
     all.join(" ")
 }
 
@@ -91,11 +118,24 @@ fn leaf(
     at: Option<(&Interface, &Network)>,
     states: &BTreeMap<&str, &ServiceStatus>,
 ) -> Leaf {
-    let first = node.ports().next().is_none_or(|(i, ..)| at.is_none_or(|(here, _)| here.name == i.name));
+    let first = node
+        .ports()
+        .next()
+        .is_none_or(|(i, ..)| at.is_none_or(|(here, _)| here.name == i.name));
     let mut rest = Vec::new();
     if first {
-        rest.extend(settled.publishes.iter().filter(|p| p.node == node.name).map(publish));
-        rest.extend(node.service.as_ref().map(|s| program(&s.command, states.get(node.name.as_ref()).copied())));
+        rest.extend(
+            settled
+                .publishes
+                .iter()
+                .filter(|p| p.node == node.name)
+                .map(publish),
+        );
+        rest.extend(
+            node.service
+                .as_ref()
+                .map(|s| program(&s.command, states.get(node.name.as_ref()).copied())),
+        );
     }
     Leaf {
         name: node.name.to_string(),
@@ -104,26 +144,57 @@ fn leaf(
     }
 }
 
-fn cable(settled: &Settled, a: &(hallway_spec::Name, String), b: &(hallway_spec::Name, String)) -> Leaf {
+fn cable(
+    settled: &Settled,
+    a: &(hallway_spec::Name, String),
+    b: &(hallway_spec::Name, String),
+) -> Leaf {
     let end = |(node, name): &(hallway_spec::Name, String)| {
-        let interface = settled.node(node).and_then(|n| n.interfaces.iter().find(|i| &i.name == name && i.plug == Plug::Cable));
-        let addresses: Vec<String> = interface.iter().flat_map(|i| &i.addresses).map(ToString::to_string).collect();
-        format!("{node} {}", addresses.join(" ")).trim_end().to_owned()
+        let interface = settled.node(node).and_then(|n| {
+            n.interfaces
+                .iter()
+                .find(|i| &i.name == name && i.plug == Plug::Cable)
+        });
+        let addresses: Vec<String> = interface
+            .iter()
+            .flat_map(|i| &i.addresses)
+            .map(ToString::to_string)
+            .collect();
+        format!("{node} {}", addresses.join(" "))
+            .trim_end()
+            .to_owned()
     };
-    Leaf { name: format!("{} ── {}", end(a), end(b)), addresses: String::new(), rest: String::new() }
+    Leaf {
+        name: format!("{} ── {}", end(a), end(b)),
+        addresses: String::new(),
+        rest: String::new(),
+    }
 }
 
 /// A published port: where it is on the host, and where it leads.
 pub(crate) fn publish(publish: &Publish) -> String {
-    let host = publish.host_address.map(|a| if a.is_ipv6() { format!("[{a}]:") } else { format!("{a}:") });
+    let host = publish.host_address.map(|a| {
+        if a.is_ipv6() {
+            format!("[{a}]:")
+        } else {
+            format!("{a}:")
+        }
+    });
     let host = format!("{}{}", host.unwrap_or_default(), publish.host_ports);
-    styled(GREEN, format!("{host} → {}/{}", publish.node_ports, publish.protocol))
+    styled(
+        GREEN,
+        format!("{host} → {}/{}", publish.node_ports, publish.protocol),
+    )
 }
 
 fn program(command: &[String], status: Option<&ServiceStatus>) -> String {
     let words = command.join(" ");
     let short: String = words.chars().take(40).collect();
-    let short = if short.len() < words.len() { format!("{}…", short.trim_end()) } else { short };
+    let short = if short.len() < words.len() {
+        format!("{}…", short.trim_end())
+    } else {
+        short
+    };
     match status {
         None => styled(DIM, short),
         Some(status) => format!("{} ({})", styled(DIM, short), state(status)),
@@ -132,13 +203,20 @@ fn program(command: &[String], status: Option<&ServiceStatus>) -> String {
 
 /// A program's state in words.
 pub(crate) fn state(status: &ServiceStatus) -> String {
-    let again = if status.restarts > 0 { format!(", restarted {} times", status.restarts) } else { String::new() };
+    let again = if status.restarts > 0 {
+        format!(", restarted {} times", status.restarts)
+    } else {
+        String::new()
+    };
     let code = status.exit_code.unwrap_or(0);
     match status.state {
         State::Waiting => styled(YELLOW, "waiting"),
         State::Starting => styled(YELLOW, "starting"),
         State::Running => styled(GREEN, format!("running{again}")),
         State::Restarting => styled(YELLOW, format!("restarting, ended with {code}")),
-        State::Exited => styled(if code == 0 { GREEN } else { RED }, format!("exited with {code}{again}")),
+        State::Exited => styled(
+            if code == 0 { GREEN } else { RED },
+            format!("exited with {code}{again}"),
+        ),
     }
 }

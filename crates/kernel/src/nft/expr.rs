@@ -54,18 +54,51 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)] // named and shaped as the kernel's attributes
 pub enum Expr {
-    Meta { key: Meta, to: Reg },
-    Payload { base: PayloadBase, offset: u32, length: u32, to: Reg },
-    Compare { reg: Reg, equal: bool, data: Vec<u8> },
-    Bitwise { reg: Reg, mask: Vec<u8> },
+    Meta {
+        key: Meta,
+        to: Reg,
+    },
+    Payload {
+        base: PayloadBase,
+        offset: u32,
+        length: u32,
+        to: Reg,
+    },
+    Compare {
+        reg: Reg,
+        equal: bool,
+        data: Vec<u8>,
+    },
+    Bitwise {
+        reg: Reg,
+        mask: Vec<u8>,
+    },
     /// Turns a 32-bit number from the kernel's byte order to the network's.
-    NetworkOrder { reg: Reg },
-    Lookup { reg: Reg, set: String, to: Option<Reg>, invert: bool },
-    Ct { key: CtKey, to: Reg },
+    NetworkOrder {
+        reg: Reg,
+    },
+    Lookup {
+        reg: Reg,
+        set: String,
+        to: Option<Reg>,
+        invert: bool,
+    },
+    Ct {
+        key: CtKey,
+        to: Reg,
+    },
     /// The type of route to the packet's destination address.
-    FibDestinationType { to: Reg },
-    Dnat { ipv6: bool, address: Reg, port: Option<Reg> },
-    Masquerade { random: bool },
+    FibDestinationType {
+        to: Reg,
+    },
+    Dnat {
+        ipv6: bool,
+        address: Reg,
+        port: Option<Reg>,
+    },
+    Masquerade {
+        random: bool,
+    },
     Counter,
     /// ICMP "administratively prohibited", whatever the IP version.
     Reject,
@@ -125,7 +158,12 @@ impl Expr {
                 w.be32(1, to.number());
                 w.be32(2, *key as u32);
             }
-            Self::Payload { base, offset, length, to } => {
+            Self::Payload {
+                base,
+                offset,
+                length,
+                to,
+            } => {
                 w.be32(1, to.number());
                 w.be32(2, *base as u32);
                 w.be32(3, *offset);
@@ -150,7 +188,12 @@ impl Expr {
                 w.be32(4, 4);
                 w.be32(5, 4);
             }
-            Self::Lookup { reg, set, to, invert } => {
+            Self::Lookup {
+                reg,
+                set,
+                to,
+                invert,
+            } => {
                 w.str(1, set);
                 w.be32(2, reg.number());
                 if let Some(to) = to {
@@ -169,7 +212,11 @@ impl Expr {
                 w.be32(2, 3); // NFT_FIB_RESULT_ADDRTYPE
                 w.be32(3, 2); // NFTA_FIB_F_DADDR
             }
-            Self::Dnat { ipv6, address, port } => {
+            Self::Dnat {
+                ipv6,
+                address,
+                port,
+            } => {
                 w.be32(1, 1); // NFT_NAT_DNAT
                 w.be32(2, if *ipv6 { 10 } else { 2 });
                 w.be32(3, address.number());

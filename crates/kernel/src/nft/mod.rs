@@ -47,7 +47,11 @@ impl Nft {
     /// When the kernel has no netfilter netlink.
     pub fn open() -> Result<Self, KernelError> {
         let socket = open_socket(NETLINK_NETFILTER)?;
-        Ok(Self { socket, sequence: 0, buffer: vec![0; 128 * 1024] })
+        Ok(Self {
+            socket,
+            sequence: 0,
+            buffer: vec![0; 128 * 1024],
+        })
     }
 
     /// Carries out a transaction: all of it, or nothing.
@@ -58,25 +62,51 @@ impl Nft {
         if transaction.messages.is_empty() {
             return Ok(());
         }
-        let mut bytes = Vec::with_capacity(transaction.messages.iter().map(|m| m.body.len() + 16).sum());
+        let mut bytes =
+            Vec::with_capacity(transaction.messages.iter().map(|m| m.body.len() + 16).sum());
         let first = self.sequence + 1;
-        self.put(&mut bytes, NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, &[0, 0, 0, 10]);
+        self.put(
+            &mut bytes,
+            NFNL_MSG_BATCH_BEGIN,
+            NLM_F_REQUEST,
+            &[0, 0, 0, 10],
+        );
         let count = transaction.messages.len();
         for (position, message) in transaction.messages.iter().enumerate() {
             let ack = if position + 1 == count { NLM_F_ACK } else { 0 };
-            self.put(&mut bytes, SUBSYSTEM | message.kind, message.flags | NLM_F_REQUEST | ack, &message.body);
+            self.put(
+                &mut bytes,
+                SUBSYSTEM | message.kind,
+                message.flags | NLM_F_REQUEST | ack,
+                &message.body,
+            );
         }
         let last = self.sequence;
-        self.put(&mut bytes, NFNL_MSG_BATCH_END, NLM_F_REQUEST, &[0, 0, 0, 10]);
+        self.put(
+            &mut bytes,
+            NFNL_MSG_BATCH_END,
+            NLM_F_REQUEST,
+            &[0, 0, 0, 10],
+        );
         self.make_room(bytes.len());
         let operation = "change the packet filter";
-        self.socket.send(&bytes, 0).map_err(|e| KernelError::io(operation, "", &e))?;
+        self.socket
+            .send(&bytes, 0)
+            .map_err(|e| KernelError::io(operation, "", &e))?;
         match first_error(&self.socket, &mut self.buffer, (first, last))? {
             None => Ok(()),
             Some((sequence, errno, detail)) => {
                 let position = sequence.wrapping_sub(first + 1) as usize;
-                let object = transaction.messages.get(position).map_or_else(String::new, |m| m.object.clone());
-                Err(KernelError { operation, object, errno, detail })
+                let object = transaction
+                    .messages
+                    .get(position)
+                    .map_or_else(String::new, |m| m.object.clone());
+                Err(KernelError {
+                    operation,
+                    object,
+                    errno,
+                    detail,
+                })
             }
         }
     }

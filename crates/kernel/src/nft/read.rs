@@ -22,7 +22,12 @@ pub struct TableInfo {
 }
 
 impl Nft {
-    fn list(&mut self, kind: u16, body: &[u8], what: &'static str) -> Result<Vec<Vec<u8>>, KernelError> {
+    fn list(
+        &mut self,
+        kind: u16,
+        body: &[u8],
+        what: &'static str,
+    ) -> Result<Vec<Vec<u8>>, KernelError> {
         for _ in 0..TRIES {
             self.sequence += 1;
             let mut out = Vec::new();
@@ -49,14 +54,22 @@ impl Nft {
     ///
     /// # Errors
     /// ENOENT when there is no such set.
-    pub fn keys(&mut self, family: Family, table: &str, set: &str) -> Result<Vec<Vec<u8>>, KernelError> {
+    pub fn keys(
+        &mut self,
+        family: Family,
+        table: &str,
+        set: &str,
+    ) -> Result<Vec<Vec<u8>>, KernelError> {
         let mut w = Writer::with_header(&[family as u8, 0, 0, 0]);
         w.str(1, table);
         w.str(2, set);
         let bodies = self.list(NFT_MSG_GETSETELEM, &w.bytes, "list the elements")?;
         let mut out = Vec::new();
         for body in &bodies {
-            let list = body.get(4..).and_then(|attrs| Attrs(attrs).find(3)).unwrap_or_default();
+            let list = body
+                .get(4..)
+                .and_then(|attrs| Attrs(attrs).find(3))
+                .unwrap_or_default();
             for (_, element) in Attrs(list) {
                 let key = Attrs(element).find(1).and_then(|key| Attrs(key).find(1));
                 out.extend(key.map(<[u8]>::to_vec));
@@ -69,8 +82,17 @@ impl Nft {
     ///
     /// # Errors
     /// ENOENT when there is no such set.
-    pub fn names(&mut self, family: Family, table: &str, set: &str) -> Result<Vec<String>, KernelError> {
-        Ok(self.keys(family, table, set)?.iter().map(|key| string_of(key)).collect())
+    pub fn names(
+        &mut self,
+        family: Family,
+        table: &str,
+        set: &str,
+    ) -> Result<Vec<String>, KernelError> {
+        Ok(self
+            .keys(family, table, set)?
+            .iter()
+            .map(|key| string_of(key))
+            .collect())
     }
 }
 
@@ -80,5 +102,9 @@ fn table(body: &[u8]) -> Option<TableInfo> {
         [0, length, text @ ..] => text.get(..usize::from(*length)).map(string_of),
         _ => None,
     });
-    Some(TableInfo { family: *body.first()?, name: attrs.find(1).map(string_of)?, comment })
+    Some(TableInfo {
+        family: *body.first()?,
+        name: attrs.find(1).map(string_of)?,
+        comment,
+    })
 }

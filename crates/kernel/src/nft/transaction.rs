@@ -126,40 +126,66 @@ impl Transaction {
         Self::default()
     }
 
-    fn push(&mut self, family: Family, (kind, flags): (u16, u16), object: String, fill: impl FnOnce(&mut Writer)) {
+    fn push(
+        &mut self,
+        family: Family,
+        (kind, flags): (u16, u16),
+        object: String,
+        fill: impl FnOnce(&mut Writer),
+    ) {
         let mut w = Writer::with_header(&[family as u8, 0, 0, 0]);
         fill(&mut w);
-        self.messages.push(Part { kind, flags, body: w.bytes, object });
+        self.messages.push(Part {
+            kind,
+            flags,
+            body: w.bytes,
+            object,
+        });
     }
 
     /// Makes a table, or leaves one that is there.
     pub fn add_table(&mut self, family: Family, table: &str, note: &str) {
-        self.push(family, (NFT_MSG_NEWTABLE, NLM_F_CREATE), format!("table {table}"), |w| {
-            w.str(1, table);
-            w.be32(2, 0);
-            comment(w, 6, note);
-        });
+        self.push(
+            family,
+            (NFT_MSG_NEWTABLE, NLM_F_CREATE),
+            format!("table {table}"),
+            |w| {
+                w.str(1, table);
+                w.be32(2, 0);
+                comment(w, 6, note);
+            },
+        );
     }
 
     /// Removes a table with all in it.
     pub fn delete_table(&mut self, family: Family, table: &str) {
-        self.push(family, (NFT_MSG_DELTABLE, 0), format!("table {table}"), |w| w.str(1, table));
+        self.push(
+            family,
+            (NFT_MSG_DELTABLE, 0),
+            format!("table {table}"),
+            |w| w.str(1, table),
+        );
     }
 
     /// Makes a chain.
     pub fn add_chain(&mut self, family: Family, table: &str, chain: &ChainSpec<'_>) {
-        self.push(family, (NFT_MSG_NEWCHAIN, NLM_F_CREATE), format!("chain {}", chain.name), |w| {
-            w.str(1, table);
-            w.str(3, chain.name);
-            if let Some(base) = chain.base {
-                w.nest(4, |w| {
-                    w.be32(1, base.hook as u32);
-                    w.be32(2, base.priority as u32);
-                });
-                w.be32(5, 1);
-                w.str(7, if base.nat { "nat" } else { "filter" });
-            }
-        });
+        self.push(
+            family,
+            (NFT_MSG_NEWCHAIN, NLM_F_CREATE),
+            format!("chain {}", chain.name),
+            |w| {
+                w.str(1, table);
+                w.str(3, chain.name);
+                if let Some(base) = chain.base {
+                    w.nest(4, |w| {
+                        w.be32(1, base.hook as u32);
+                        w.be32(2, base.priority as u32);
+                    });
+                    w.be32(5, 1);
+                    w.str(7, if base.nat { "nat" } else { "filter" });
+                }
+            },
+        );
     }
 
     /// Makes a set or map.
@@ -175,59 +201,88 @@ impl Transaction {
         if set.value.is_some() {
             flags |= NFT_SET_MAP;
         }
-        self.push(family, (NFT_MSG_NEWSET, NLM_F_CREATE), format!("set {}", set.name), |w| {
-            w.str(1, table);
-            w.str(2, set.name);
-            w.be32(3, flags);
-            w.be32(4, joined_type(set.key));
-            w.be32(5, joined_length(set.key) as u32);
-            if let Some(value) = set.value {
-                w.be32(6, joined_type(value));
-                w.be32(7, joined_length(value) as u32);
-            }
-            if set.interval && set.key.len() > 1 {
-                w.nest(9, |w| {
-                    w.nest(2, |w| {
-                        for field in set.key {
-                            w.nest(1, |w| w.be32(1, field.length() as u32));
-                        }
+        self.push(
+            family,
+            (NFT_MSG_NEWSET, NLM_F_CREATE),
+            format!("set {}", set.name),
+            |w| {
+                w.str(1, table);
+                w.str(2, set.name);
+                w.be32(3, flags);
+                w.be32(4, joined_type(set.key));
+                w.be32(5, joined_length(set.key) as u32);
+                if let Some(value) = set.value {
+                    w.be32(6, joined_type(value));
+                    w.be32(7, joined_length(value) as u32);
+                }
+                if set.interval && set.key.len() > 1 {
+                    w.nest(9, |w| {
+                        w.nest(2, |w| {
+                            for field in set.key {
+                                w.nest(1, |w| w.be32(1, field.length() as u32));
+                            }
+                        });
                     });
-                });
-            }
-            w.be32(10, id);
-            let host = matches!(set.key, [one] if one.host_order());
-            // NFTNL_UDATA_SET_KEYBYTEORDER: 1 the machine's, 2 the network's.
-            let mut note = vec![0, 4];
-            note.extend_from_slice(&(if host { 1_u32 } else { 2 }).to_ne_bytes());
-            w.attr(13, &note);
-        });
+                }
+                w.be32(10, id);
+                let host = matches!(set.key, [one] if one.host_order());
+                // NFTNL_UDATA_SET_KEYBYTEORDER: 1 the machine's, 2 the network's.
+                let mut note = vec![0, 4];
+                note.extend_from_slice(&(if host { 1_u32 } else { 2 }).to_ne_bytes());
+                w.attr(13, &note);
+            },
+        );
     }
 
     /// Adds elements to a set.
     pub fn add_elements(&mut self, family: Family, table: &str, set: &str, elements: &[Element]) {
-        self.elements(family, (NFT_MSG_NEWSETELEM, NLM_F_CREATE), (table, set), elements);
+        self.elements(
+            family,
+            (NFT_MSG_NEWSETELEM, NLM_F_CREATE),
+            (table, set),
+            elements,
+        );
     }
 
     /// Removes elements of a set; all must be there.
-    pub fn delete_elements(&mut self, family: Family, table: &str, set: &str, elements: &[Element]) {
+    pub fn delete_elements(
+        &mut self,
+        family: Family,
+        table: &str,
+        set: &str,
+        elements: &[Element],
+    ) {
         self.elements(family, (NFT_MSG_DELSETELEM, 0), (table, set), elements);
     }
 
     /// Removes every element of a set.
     pub fn flush_set(&mut self, family: Family, table: &str, set: &str) {
-        self.push(family, (NFT_MSG_DELSETELEM, 0), format!("elements of {set}"), |w| {
-            w.str(1, table);
-            w.str(2, set);
-        });
+        self.push(
+            family,
+            (NFT_MSG_DELSETELEM, 0),
+            format!("elements of {set}"),
+            |w| {
+                w.str(1, table);
+                w.str(2, set);
+            },
+        );
     }
 
-    fn elements(&mut self, family: Family, how: (u16, u16), (table, set): (&str, &str), elements: &[Element]) {
+    fn elements(
+        &mut self,
+        family: Family,
+        how: (u16, u16),
+        (table, set): (&str, &str),
+        elements: &[Element],
+    ) {
         let mut lists: Vec<Writer> = Vec::new();
         for element in elements {
             let mut w = Writer::default();
             write_element(&mut w, element, how.0 == NFT_MSG_NEWSETELEM);
             match lists.last_mut() {
-                Some(list) if list.bytes.len() + w.bytes.len() < LIST_MAX => list.bytes.extend(w.bytes),
+                Some(list) if list.bytes.len() + w.bytes.len() < LIST_MAX => {
+                    list.bytes.extend(w.bytes)
+                }
                 _ => lists.push(w),
             }
         }
@@ -241,7 +296,13 @@ impl Transaction {
     }
 
     /// Appends a rule to a chain.
-    pub fn add_rule(&mut self, family: Family, (table, chain): (&str, &str), exprs: &[Expr], note: &str) {
+    pub fn add_rule(
+        &mut self,
+        family: Family,
+        (table, chain): (&str, &str),
+        exprs: &[Expr],
+        note: &str,
+    ) {
         let how = (NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
         self.push(family, how, format!("rule of {chain} ({note})"), |w| {
             w.str(1, table);

@@ -25,7 +25,10 @@ pub(super) fn up(plan: &mut Plan, present: &Present, wanted: &Settled, seen: &Ob
     let kept = kept(present, wanted);
     for to in inner_prefixes(wanted) {
         if !present.unreachable.contains(&to) {
-            plan.push(Op::AddUnreachable { to }, "packets to the prefix never leave by an uplink");
+            plan.push(
+                Op::AddUnreachable { to },
+                "packets to the prefix never leave by an uplink",
+            );
         }
     }
     let rules = rules(plan, present, wanted);
@@ -49,18 +52,31 @@ fn kept(present: &Present, wanted: &Settled) -> Kept {
     let networks: BTreeSet<Name> = wanted
         .networks
         .iter()
-        .filter(|n| present.networks.get(&n.name).is_some_and(|p| same_network(p, n)))
+        .filter(|n| {
+            present
+                .networks
+                .get(&n.name)
+                .is_some_and(|p| same_network(p, n))
+        })
         .map(|n| n.name.clone())
         .collect();
     let nodes: BTreeSet<Name> = wanted
         .nodes
         .iter()
-        .filter(|n| present.nodes.get(&n.name).is_some_and(|p| p.netns == n.netns && p.ipv6 == n.ipv6))
+        .filter(|n| {
+            present
+                .nodes
+                .get(&n.name)
+                .is_some_and(|p| p.netns == n.netns && p.ipv6 == n.ipv6)
+        })
         .map(|n| n.name.clone())
         .collect();
     let same = |node: &Node, interface: &Interface| {
         nodes.contains(&node.name)
-            && present.interfaces.get(&(node.name.clone(), interface.name.clone())) == Some(interface)
+            && present
+                .interfaces
+                .get(&(node.name.clone(), interface.name.clone()))
+                == Some(interface)
             && match &interface.plug {
                 Plug::Port { network, .. } => networks.contains(network),
                 Plug::Cable => true,
@@ -83,22 +99,38 @@ fn kept(present: &Present, wanted: &Settled) -> Kept {
             interfaces.remove(&cable.b);
         }
     }
-    Kept { networks, nodes, interfaces }
+    Kept {
+        networks,
+        nodes,
+        interfaces,
+    }
 }
 
 /// The rules step; returns whether rules changed at all.
 fn rules(plan: &mut Plan, present: &Present, wanted: &Settled) -> bool {
     let new = rules::ruleset(wanted);
-    let before = present.before.as_ref().filter(|_| present.rules).map(rules::ruleset);
+    let before = present
+        .before
+        .as_ref()
+        .filter(|_| present.rules)
+        .map(rules::ruleset);
     let delta = before.map_or(Delta::Replace, |old| rules::delta(&old, &new));
     match delta {
         Delta::Same => false,
         Delta::Elements(_) => {
-            plan.push(Op::ChangeRules { delta }, "networks, nodes, ports and policies");
+            plan.push(
+                Op::ChangeRules { delta },
+                "networks, nodes, ports and policies",
+            );
             true
         }
         Delta::Replace => {
-            plan.push(Op::ReplaceRules { rules: Box::new(new) }, "networks, nodes, ports and policies");
+            plan.push(
+                Op::ReplaceRules {
+                    rules: Box::new(new),
+                },
+                "networks, nodes, ports and policies",
+            );
             true
         }
     }
@@ -106,13 +138,20 @@ fn rules(plan: &mut Plan, present: &Present, wanted: &Settled) -> bool {
 
 fn removals(plan: &mut Plan, present: &Present, wanted: &Settled, kept: &Kept) {
     let gone = "no longer in the file, or built anew";
-    for network in present.networks.values().filter(|n| !kept.networks.contains(&n.name)) {
+    for network in present
+        .networks
+        .values()
+        .filter(|n| !kept.networks.contains(&n.name))
+    {
         plan.push(remove_network(network), gone);
     }
     for node in present.nodes.values() {
         if !kept.nodes.contains(&node.name) {
             plan.push(
-                Op::RemoveNamespace { netns: node.netns.clone(), links: host_links(node) },
+                Op::RemoveNamespace {
+                    netns: node.netns.clone(),
+                    links: host_links(node),
+                },
                 gone,
             );
             continue;
@@ -138,17 +177,39 @@ fn removals(plan: &mut Plan, present: &Present, wanted: &Settled, kept: &Kept) {
 }
 
 fn create_network(plan: &mut Plan, present: &Present, network: &Network, kept: &Kept) {
-    let Some(name) = network.bridge.clone() else { return };
+    let Some(name) = network.bridge.clone() else {
+        return;
+    };
     if !kept.networks.contains(&network.name) {
         let cause = network.place.key.clone();
-        plan.push(Op::CreateBridge { network: Box::new(network.clone()), name }, cause);
-    } else if present.networks.get(&network.name).is_some_and(|p| p.filtered != network.filtered) {
-        plan.push(Op::ChangeBridge { name, filtered: network.filtered }, "policies");
+        plan.push(
+            Op::CreateBridge {
+                network: Box::new(network.clone()),
+                name,
+            },
+            cause,
+        );
+    } else if present
+        .networks
+        .get(&network.name)
+        .is_some_and(|p| p.filtered != network.filtered)
+    {
+        plan.push(
+            Op::ChangeBridge {
+                name,
+                filtered: network.filtered,
+            },
+            "policies",
+        );
     }
 }
 
 fn create_nodes(plan: &mut Plan, wanted: &Settled, kept: &Kept) {
-    for node in wanted.nodes.iter().filter(|n| !kept.nodes.contains(&n.name)) {
+    for node in wanted
+        .nodes
+        .iter()
+        .filter(|n| !kept.nodes.contains(&n.name))
+    {
         plan.push(
             Op::CreateNamespace {
                 node: node.name.clone(),
@@ -166,14 +227,21 @@ fn create_interfaces(plan: &mut Plan, present: &Present, wanted: &Settled, kept:
         wanted.networks.iter().map(|n| (&n.name, n)).collect();
     for node in &wanted.nodes {
         for (position, interface) in node.interfaces.iter().enumerate() {
-            let Plug::Port { network, .. } = &interface.plug else { continue };
+            let Plug::Port { network, .. } = &interface.plug else {
+                continue;
+            };
             let key = (node.name.clone(), interface.name.clone());
             if kept.interfaces.contains(&key) {
                 continue;
             }
-            let port = networks.get(network).and_then(|n| Port::new(node, position, n));
+            let port = networks
+                .get(network)
+                .and_then(|n| Port::new(node, position, n));
             if let Some(port) = port {
-                plan.push(Op::CreatePort(Box::new(port)), format!("{}.networks.{network}", node.place.key));
+                plan.push(
+                    Op::CreatePort(Box::new(port)),
+                    format!("{}.networks.{network}", node.place.key),
+                );
             }
         }
     }
@@ -182,7 +250,13 @@ fn create_interfaces(plan: &mut Plan, present: &Present, wanted: &Settled, kept:
             continue;
         }
         if let (Some(a), Some(b)) = (cable_end(wanted, &cable.a), cable_end(wanted, &cable.b)) {
-            plan.push(Op::CreateCable { a: Box::new(a), b: Box::new(b) }, "links");
+            plan.push(
+                Op::CreateCable {
+                    a: Box::new(a),
+                    b: Box::new(b),
+                },
+                "links",
+            );
         }
     }
     let _ = present;
@@ -195,32 +269,52 @@ fn cable_end(wanted: &Settled, end: &(Name, String)) -> Option<CableEnd> {
         node: node.name.clone(),
         netns: node.netns.clone(),
         interface: node.interfaces.get(position)?.clone(),
-        routes: node.routes.iter().filter(|r| r.interface == position).copied().collect(),
+        routes: node
+            .routes
+            .iter()
+            .filter(|r| r.interface == position)
+            .copied()
+            .collect(),
     })
 }
 
 /// Routes of interfaces that stay; those of new interfaces come with them.
 fn routes(plan: &mut Plan, present: &Present, wanted: &Settled, kept: &Kept) {
     for node in wanted.nodes.iter().filter(|n| kept.nodes.contains(&n.name)) {
-        let Some(before) = present.nodes.get(&node.name) else { continue };
+        let Some(before) = present.nodes.get(&node.name) else {
+            continue;
+        };
         let doubtful = present.doubtful_routes.contains(&node.name);
         let named = |owner: &Node, route: &Route| {
-            owner.interfaces.get(route.interface).map(|i| i.name.clone()).unwrap_or_default()
+            owner
+                .interfaces
+                .get(route.interface)
+                .map(|i| i.name.clone())
+                .unwrap_or_default()
         };
-        let stays = |interface: &str| kept.interfaces.contains(&(node.name.clone(), interface.to_owned()));
+        let stays = |interface: &str| {
+            kept.interfaces
+                .contains(&(node.name.clone(), interface.to_owned()))
+        };
         let old: BTreeSet<(Option<std::net::IpAddr>, IpNet, String)> = before
             .routes
             .iter()
             .map(|r| (r.via, r.to, named(before, r)))
             .filter(|(_, _, interface)| stays(interface))
             .collect();
-        let new: BTreeSet<(Option<std::net::IpAddr>, IpNet, String)> =
-            node.routes.iter().map(|r| (r.via, r.to, named(node, r))).collect();
+        let new: BTreeSet<(Option<std::net::IpAddr>, IpNet, String)> = node
+            .routes
+            .iter()
+            .map(|r| (r.via, r.to, named(node, r)))
+            .collect();
         for route in &before.routes {
             let key = (route.via, route.to, named(before, route));
             if old.contains(&key) && !new.contains(&key) {
                 plan.push(
-                    Op::RemoveRoute { netns: node.netns.clone(), route: *route },
+                    Op::RemoveRoute {
+                        netns: node.netns.clone(),
+                        route: *route,
+                    },
                     node.place.key.clone(),
                 );
             }
@@ -230,7 +324,11 @@ fn routes(plan: &mut Plan, present: &Present, wanted: &Settled, kept: &Kept) {
             let key = (route.via, route.to, interface.clone());
             if stays(&interface) && (doubtful || !old.contains(&key)) {
                 plan.push(
-                    Op::AddRoute { netns: node.netns.clone(), interface, route: *route },
+                    Op::AddRoute {
+                        netns: node.netns.clone(),
+                        interface,
+                        route: *route,
+                    },
                     node.place.key.clone(),
                 );
             }
@@ -264,13 +362,15 @@ fn forwarding(plan: &mut Plan, present: &Present, wanted: &Settled, kept: &Kept,
     let has_inner = wanted.inner_networks().any(|n| !n.internal);
     let uplinks_done = present.rules
         && present.before.as_ref().is_some_and(|b| {
-            b.inner_networks().any(|n| !n.internal) == has_inner
-                && versions_of(b) == versions
+            b.inner_networks().any(|n| !n.internal) == has_inner && versions_of(b) == versions
         });
     let _ = seen;
     if !versions.is_empty() && (!links.is_empty() || !uplinks_done) {
         plan.push(
-            Op::EnableForwarding { links, versions: versions.into_iter().collect() },
+            Op::EnableForwarding {
+                links,
+                versions: versions.into_iter().collect(),
+            },
             "networks",
         );
     }
@@ -290,8 +390,15 @@ fn flows(plan: &mut Plan, present: &Present, wanted: &Settled, rules_changed: bo
     let Some(before) = &present.before else {
         let ports: Vec<_> = wanted.publishes.iter().map(port_range).collect();
         if !ports.is_empty() {
-            let op = Op::ForgetFlows { prefixes: Vec::new(), ports, denied: false };
-            plan.push(op, "connections older than a published port would bypass it");
+            let op = Op::ForgetFlows {
+                prefixes: Vec::new(),
+                ports,
+                denied: false,
+            };
+            plan.push(
+                op,
+                "connections older than a published port would bypass it",
+            );
         }
         return;
     };
@@ -299,7 +406,11 @@ fn flows(plan: &mut Plan, present: &Present, wanted: &Settled, rules_changed: bo
         return;
     }
     let addresses = |s: &Settled| -> BTreeSet<IpNet> {
-        s.nodes.iter().flat_map(Node::port_addresses).map(IpNet::from).collect()
+        s.nodes
+            .iter()
+            .flat_map(Node::port_addresses)
+            .map(IpNet::from)
+            .collect()
     };
     let now = addresses(wanted);
     let prefixes: Vec<IpNet> = addresses(before).difference(&now).copied().collect();
@@ -322,7 +433,14 @@ fn flows(plan: &mut Plan, present: &Present, wanted: &Settled, rules_changed: bo
     ports.dedup();
     let denied = before.policies != wanted.policies;
     if !prefixes.is_empty() || !ports.is_empty() || denied {
-        plan.push(Op::ForgetFlows { prefixes, ports, denied }, "what changed must not live on in connections");
+        plan.push(
+            Op::ForgetFlows {
+                prefixes,
+                ports,
+                denied,
+            },
+            "what changed must not live on in connections",
+        );
     }
 }
 

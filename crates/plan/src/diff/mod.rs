@@ -38,7 +38,10 @@ pub struct Plan {
 
 impl Plan {
     fn push(&mut self, op: Op, cause: impl Into<String>) {
-        self.steps.push(Step { op, cause: cause.into() });
+        self.steps.push(Step {
+            op,
+            cause: cause.into(),
+        });
     }
 }
 

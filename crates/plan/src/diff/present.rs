@@ -67,10 +67,15 @@ impl Present {
     }
 
     fn tables(&mut self, project: &Name, recorded: Recorded<'_>, seen: &Observed) {
-        let ours: Vec<_> = seen.tables.iter().filter(|t| &t.project == project).collect();
+        let ours: Vec<_> = seen
+            .tables
+            .iter()
+            .filter(|t| &t.project == project)
+            .collect();
         self.any_rules = !ours.is_empty();
-        self.forwarding =
-            ours.iter().any(|t| !t.forwarding4.is_empty() || !t.forwarding6.is_empty());
+        self.forwarding = ours
+            .iter()
+            .any(|t| !t.forwarding4.is_empty() || !t.forwarding6.is_empty());
         let whole = ours.iter().any(|t| t.bridge_family) && ours.iter().any(|t| !t.bridge_family);
         self.rules = whole && recorded.applied.is_some() && recorded.pending.is_none();
     }
@@ -94,10 +99,12 @@ impl Present {
     fn networks(&mut self, applied: &Settled, pending: Option<&Settled>, seen: &Observed) {
         for network in &applied.networks {
             let there = network.bridge.as_ref().is_none_or(|bridge| {
-                seen.link(bridge).is_some_and(|l| l.group == network.group && l.up && l.alias.is_some())
+                seen.link(bridge)
+                    .is_some_and(|l| l.group == network.group && l.up && l.alias.is_some())
             });
             let settled = pending.is_none_or(|p| {
-                p.network(&network.name).is_some_and(|n| same_network(n, network))
+                p.network(&network.name)
+                    .is_some_and(|n| same_network(n, network))
             });
             if there && settled {
                 self.networks.insert(network.name.clone(), network.clone());
@@ -114,8 +121,11 @@ impl Present {
                 NamespaceState::PlainFile => None,
             })
             .collect();
-        let inodes: BTreeMap<&str, u64> =
-            recorded.inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
+        let inodes: BTreeMap<&str, u64> = recorded
+            .inodes
+            .iter()
+            .map(|(n, i)| (n.as_str(), *i))
+            .collect();
         let links: BTreeMap<&str, &crate::observed::SeenLink> =
             seen.links.iter().map(|l| (l.name.as_str(), l)).collect();
         for node in &applied.nodes {
@@ -129,7 +139,8 @@ impl Present {
         }
         for cable in &applied.cables {
             let there = |(node, interface): &(Name, String)| {
-                self.interfaces.contains_key(&(node.clone(), interface.clone()))
+                self.interfaces
+                    .contains_key(&(node.clone(), interface.clone()))
             };
             if there(&cable.a) && there(&cable.b) {
                 self.cables.insert(cable.clone());
@@ -147,17 +158,22 @@ impl Present {
             let on_host = match &interface.plug {
                 Plug::Port { network, link } => {
                     self.networks.contains_key(network)
-                        && links.get(link.as_str()).is_some_and(|l| l.up && l.alias.is_some())
+                        && links
+                            .get(link.as_str())
+                            .is_some_and(|l| l.up && l.alias.is_some())
                 }
                 Plug::Cable => true,
             };
             let untouched =
                 pending.is_none_or(|p| p.is_some_and(|p| p.interfaces.contains(interface)));
             if on_host && untouched {
-                self.interfaces
-                    .insert((node.name.clone(), interface.name.clone()), interface.clone());
+                self.interfaces.insert(
+                    (node.name.clone(), interface.name.clone()),
+                    interface.clone(),
+                );
             } else {
-                self.doubtful.push((node.netns.clone(), interface.name.clone()));
+                self.doubtful
+                    .push((node.netns.clone(), interface.name.clone()));
             }
         }
         if let Some(pending) = pending {
@@ -166,7 +182,8 @@ impl Present {
             }
             for interface in pending.iter().flat_map(|p| &p.interfaces) {
                 if !node.interfaces.contains(interface) {
-                    self.doubtful.push((node.netns.clone(), interface.name.clone()));
+                    self.doubtful
+                        .push((node.netns.clone(), interface.name.clone()));
                 }
             }
         }
@@ -174,8 +191,11 @@ impl Present {
 
     /// What bears our mark and is not in place.
     fn strays(&mut self, project: &Name, recorded: Recorded<'_>, seen: &Observed) {
-        let slots: BTreeSet<u16> =
-            [recorded.applied, recorded.pending].into_iter().flatten().map(|s| s.slot).collect();
+        let slots: BTreeSet<u16> = [recorded.applied, recorded.pending]
+            .into_iter()
+            .flatten()
+            .map(|s| s.slot)
+            .collect();
         let in_place: BTreeSet<&str> = self.nodes.values().map(|n| n.netns.as_str()).collect();
         let mut namespaces = BTreeSet::new();
         let wanted_names: BTreeSet<&str> = [recorded.applied, recorded.pending]
@@ -226,7 +246,9 @@ impl Present {
 
 /// Prefixes of a project's own networks.
 pub(super) fn inner_prefixes(settled: &Settled) -> impl Iterator<Item = IpNet> {
-    settled.inner_networks().flat_map(|n| n.subnets.iter().map(|s| s.net))
+    settled
+        .inner_networks()
+        .flat_map(|n| n.subnets.iter().map(|s| s.net))
 }
 
 /// Whether two networks are built the same way; the filter can be changed in place.

@@ -22,14 +22,24 @@ pub(super) fn down(plan: &mut Plan, present: &Present) {
     }
     for node in present.nodes.values() {
         plan.push(
-            Op::RemoveNamespace { netns: node.netns.clone(), links: host_links(node) },
+            Op::RemoveNamespace {
+                netns: node.netns.clone(),
+                links: host_links(node),
+            },
             cause,
         );
     }
     if let Some(before) = &present.before {
         let prefixes: Vec<_> = inner_prefixes(before).collect();
         if !prefixes.is_empty() && !plan.steps.is_empty() {
-            plan.push(Op::ForgetFlows { prefixes, ports: Vec::new(), denied: false }, cause);
+            plan.push(
+                Op::ForgetFlows {
+                    prefixes,
+                    ports: Vec::new(),
+                    denied: false,
+                },
+                cause,
+            );
         }
     }
     if present.any_rules {
@@ -47,22 +57,43 @@ pub(super) fn down(plan: &mut Plan, present: &Present) {
 pub(super) fn strays(plan: &mut Plan, present: &Present) {
     let cause = "left over from a run that did not finish";
     for group in &present.stray_groups {
-        plan.push(Op::RemoveGroup { network: "left over".into(), group: *group }, cause);
+        plan.push(
+            Op::RemoveGroup {
+                network: "left over".into(),
+                group: *group,
+            },
+            cause,
+        );
     }
     for link in &present.stray_links {
         plan.push(Op::RemoveLink { name: link.clone() }, cause);
     }
     for netns in &present.stray_namespaces {
-        plan.push(Op::RemoveNamespace { netns: netns.clone(), links: Vec::new() }, cause);
+        plan.push(
+            Op::RemoveNamespace {
+                netns: netns.clone(),
+                links: Vec::new(),
+            },
+            cause,
+        );
     }
     for (netns, name) in &present.doubtful {
         if !present.stray_namespaces.contains(netns) {
-            plan.push(Op::RemoveInterface { netns: netns.clone(), name: name.clone() }, cause);
+            plan.push(
+                Op::RemoveInterface {
+                    netns: netns.clone(),
+                    name: name.clone(),
+                },
+                cause,
+            );
         }
     }
 }
 
 /// A network with all its ports.
 pub(super) fn remove_network(network: &Network) -> Op {
-    Op::RemoveGroup { network: network.name.to_string(), group: network.group }
+    Op::RemoveGroup {
+        network: network.name.to_string(),
+        group: network.group,
+    }
 }

@@ -3,7 +3,9 @@
 //! then refusal.
 
 use super::elements::{of_network, of_node, of_publish};
-use super::ir::{Act, Base, Chain, Element, Family, Field, Hook, Item, Match, Rule, Ruleset, Set, Table};
+use super::ir::{
+    Act, Base, Chain, Element, Family, Field, Hook, Item, Match, Rule, Ruleset, Set, Table,
+};
 use super::policy;
 use crate::mark;
 use crate::settled::Settled;
@@ -51,13 +53,19 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
             set.elements.dedup_by(|a, b| a.key == b.key);
         }
     }
-    Ruleset { tables: vec![inet, bridge] }
+    Ruleset {
+        tables: vec![inet, bridge],
+    }
 }
 
 /// Which table a set lives in: those that look at bridge ports are in the bridge table.
 #[must_use]
 pub fn family_of(set: &str) -> Family {
-    if set.starts_with("port") { Family::Bridge } else { Family::Inet }
+    if set.starts_with("port") {
+        Family::Bridge
+    } else {
+        Family::Inet
+    }
 }
 
 fn place(inet: &mut Table, bridge: &mut Table, set: &str, element: Element) {
@@ -71,15 +79,27 @@ fn place(inet: &mut Table, bridge: &mut Table, set: &str, element: Element) {
 }
 
 fn set(name: &str, key: &[Field], interval: bool) -> Set {
-    Set { name: name.into(), key: key.to_vec(), value: None, interval, elements: Vec::new() }
+    Set {
+        name: name.into(),
+        key: key.to_vec(),
+        value: None,
+        interval,
+        elements: Vec::new(),
+    }
 }
 
 fn map(name: &str, key: &[Field], value: &[Field], interval: bool) -> Set {
-    Set { value: Some(value.to_vec()), ..set(name, key, interval) }
+    Set {
+        value: Some(value.to_vec()),
+        ..set(name, key, interval)
+    }
 }
 
 fn inet_sets() -> Vec<Set> {
-    use Field::{Dport, IifGroup, IifName, Ip4Daddr, Ip4Saddr, Ip6Daddr, Ip6Saddr, L4Proto, OifGroup, OifGroupOrdered};
+    use Field::{
+        Dport, IifGroup, IifName, Ip4Daddr, Ip4Saddr, Ip6Daddr, Ip6Saddr, L4Proto, OifGroup,
+        OifGroupOrdered,
+    };
     vec![
         set("nets", &[IifGroup], false),
         set("egress", &[IifGroup], false),
@@ -92,8 +112,18 @@ fn inet_sets() -> Vec<Set> {
         set("hair6", &[OifGroupOrdered, Ip6Saddr], true),
         map("pub4", &[L4Proto, Dport], &[Ip4Daddr, Dport], false),
         map("pub6", &[L4Proto, Dport], &[Ip6Daddr, Dport], false),
-        map("pubip4", &[Ip4Daddr, L4Proto, Dport], &[Ip4Daddr, Dport], false),
-        map("pubip6", &[Ip6Daddr, L4Proto, Dport], &[Ip6Daddr, Dport], false),
+        map(
+            "pubip4",
+            &[Ip4Daddr, L4Proto, Dport],
+            &[Ip4Daddr, Dport],
+            false,
+        ),
+        map(
+            "pubip6",
+            &[Ip6Daddr, L4Proto, Dport],
+            &[Ip6Daddr, Dport],
+            false,
+        ),
         map("pubr4", &[L4Proto, Dport], &[Ip4Daddr], true),
         map("pubr6", &[L4Proto, Dport], &[Ip6Daddr], true),
         set("dst4", &[Ip4Daddr, L4Proto, Dport], false),
@@ -117,11 +147,20 @@ fn bridge_sets() -> Vec<Set> {
 
 pub(super) fn rule(matches: Vec<Match>, act: Act, comment: &str) -> Rule {
     let counter = matches!(act, Act::Drop | Act::Reject);
-    Rule { matches, counter, act, comment: comment.to_owned() }
+    Rule {
+        matches,
+        counter,
+        act,
+        comment: comment.to_owned(),
+    }
 }
 
 fn base(nat: bool, hook: Hook, priority: i32) -> Option<Base> {
-    Some(Base { nat, hook, priority })
+    Some(Base {
+        nat,
+        hook,
+        priority,
+    })
 }
 
 fn nets(yes: bool) -> Match {
@@ -129,7 +168,11 @@ fn nets(yes: bool) -> Match {
 }
 
 fn member(field: Field, set: &str, yes: bool) -> Match {
-    if yes { Match::In(vec![field], set.into()) } else { Match::NotIn(vec![field], set.into()) }
+    if yes {
+        Match::In(vec![field], set.into())
+    } else {
+        Match::NotIn(vec![field], set.into())
+    }
 }
 
 fn icmp6(kind: u8) -> Match {
@@ -151,29 +194,83 @@ fn guard() -> Chain {
     let loopback6 = Item::V6(std::net::Ipv6Addr::LOCALHOST);
     let link_local = || "fe80::/10".parse().map_or(Item::Byte(0), Item::V6Net);
     let mut rules = vec![
-        rule(vec![not_lo(), Match::Is(Field::Ip4Daddr, net("127.0.0.0/8"))], Act::Drop, "loopback from a wire"),
-        rule(vec![not_lo(), Match::Is(Field::Ip6Daddr, loopback6)], Act::Drop, "loopback from a wire"),
-        rule(vec![not_lo(), nets(false), member(Field::Ip4Daddr, "net4", true)], Act::Drop, "into a network by routing"),
-        rule(vec![not_lo(), nets(false), member(Field::Ip6Daddr, "net6", true)], Act::Drop, "into a network by routing"),
+        rule(
+            vec![not_lo(), Match::Is(Field::Ip4Daddr, net("127.0.0.0/8"))],
+            Act::Drop,
+            "loopback from a wire",
+        ),
+        rule(
+            vec![not_lo(), Match::Is(Field::Ip6Daddr, loopback6)],
+            Act::Drop,
+            "loopback from a wire",
+        ),
+        rule(
+            vec![not_lo(), nets(false), member(Field::Ip4Daddr, "net4", true)],
+            Act::Drop,
+            "into a network by routing",
+        ),
+        rule(
+            vec![not_lo(), nets(false), member(Field::Ip6Daddr, "net6", true)],
+            Act::Drop,
+            "into a network by routing",
+        ),
         rule(vec![nets(false)], Act::Accept, "not from our nodes"),
-        rule(vec![Match::NotIn(vec![Field::IifName, Field::Ip4Saddr], "ep4".into())], Act::Drop, "source address of another"),
+        rule(
+            vec![Match::NotIn(
+                vec![Field::IifName, Field::Ip4Saddr],
+                "ep4".into(),
+            )],
+            Act::Drop,
+            "source address of another",
+        ),
     ];
     for kind in [ROUTER_ADVERT, REDIRECT6] {
         rules.push(rule(vec![icmp6(kind)], Act::Drop, "nodes are no routers"));
     }
-    rules.push(rule(vec![Match::Is(Field::Ip6Saddr, Item::V6(std::net::Ipv6Addr::UNSPECIFIED))], Act::Accept, "address detection"));
-    rules.push(rule(vec![Match::Is(Field::Ip6Saddr, link_local())], Act::Accept, "link-local; never forwarded"));
+    rules.push(rule(
+        vec![Match::Is(
+            Field::Ip6Saddr,
+            Item::V6(std::net::Ipv6Addr::UNSPECIFIED),
+        )],
+        Act::Accept,
+        "address detection",
+    ));
+    rules.push(rule(
+        vec![Match::Is(Field::Ip6Saddr, link_local())],
+        Act::Accept,
+        "link-local; never forwarded",
+    ));
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(vec![icmp6(kind)], Act::Accept, "neighbour discovery"));
     }
-    rules.push(rule(vec![Match::NotIn(vec![Field::IifName, Field::Ip6Saddr], "ep6".into())], Act::Drop, "source address of another"));
-    Chain { name: "guard".into(), base: base(false, Hook::Prerouting, -300), rules }
+    rules.push(rule(
+        vec![Match::NotIn(
+            vec![Field::IifName, Field::Ip6Saddr],
+            "ep6".into(),
+        )],
+        Act::Drop,
+        "source address of another",
+    ));
+    Chain {
+        name: "guard".into(),
+        base: base(false, Hook::Prerouting, -300),
+        rules,
+    }
 }
 
 fn published_dnat() -> Chain {
     use Field::{Dport, Ip4Daddr, Ip6Daddr, L4Proto};
     let dnat = |version, key: &[Field], map: &str, port| {
-        rule(vec![], Act::Dnat { version, key: key.to_vec(), map: map.into(), port }, "published ports")
+        rule(
+            vec![],
+            Act::Dnat {
+                version,
+                key: key.to_vec(),
+                map: map.into(),
+                port,
+            },
+            "published ports",
+        )
     };
     Chain {
         name: "published".into(),
@@ -193,7 +290,11 @@ fn nat_prerouting() -> Chain {
     Chain {
         name: "nat_prerouting".into(),
         base: base(true, Hook::Prerouting, -100),
-        rules: vec![rule(vec![Match::ToLocal], Act::Jump("published".into()), "addresses of the host only")],
+        rules: vec![rule(
+            vec![Match::ToLocal],
+            Act::Jump("published".into()),
+            "addresses of the host only",
+        )],
     }
 }
 
@@ -204,15 +305,33 @@ fn nat_output() -> Chain {
         name: "nat_output".into(),
         base: base(true, Hook::Output, -100),
         rules: vec![
-            rule(vec![Match::Is(Field::Ip4Daddr, loopback4)], Act::Return, "localhost is served by a listener"),
-            rule(vec![Match::Is(Field::Ip6Daddr, loopback6)], Act::Return, "localhost is served by a listener"),
-            rule(vec![Match::ToLocal], Act::Jump("published".into()), "the host's own addresses"),
+            rule(
+                vec![Match::Is(Field::Ip4Daddr, loopback4)],
+                Act::Return,
+                "localhost is served by a listener",
+            ),
+            rule(
+                vec![Match::Is(Field::Ip6Daddr, loopback6)],
+                Act::Return,
+                "localhost is served by a listener",
+            ),
+            rule(
+                vec![Match::ToLocal],
+                Act::Jump("published".into()),
+                "the host's own addresses",
+            ),
         ],
     }
 }
 
 fn forward_hook() -> Chain {
-    let jump = |field| rule(vec![member(field, "nets", true)], Act::Jump("forwarded".into()), "ours");
+    let jump = |field| {
+        rule(
+            vec![member(field, "nets", true)],
+            Act::Jump("forwarded".into()),
+            "ours",
+        )
+    };
     Chain {
         name: "forward".into(),
         base: base(false, Hook::Forward, 0),
@@ -226,19 +345,52 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
         rule(vec![Match::Invalid], Act::Drop, "belongs to no connection"),
     ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
-        rules.push(rule(vec![icmp6(kind), Match::In(vec![Field::IifGroup, Field::OifGroup], "intra".into())], Act::Accept, "neighbour discovery"));
+        rules.push(rule(
+            vec![
+                icmp6(kind),
+                Match::In(vec![Field::IifGroup, Field::OifGroup], "intra".into()),
+            ],
+            Act::Accept,
+            "neighbour discovery",
+        ));
     }
     if let Ok(link_local) = "fe80::/10".parse() {
-        rules.push(rule(vec![Match::Is(Field::Ip6Saddr, Item::V6Net(link_local))], Act::Drop, "link-local"));
+        rules.push(rule(
+            vec![Match::Is(Field::Ip6Saddr, Item::V6Net(link_local))],
+            Act::Drop,
+            "link-local",
+        ));
     }
     rules.extend(policies);
     rules.extend([
-        rule(vec![Match::In(vec![Field::IifGroup, Field::OifGroup], "intra".into())], Act::Accept, "inside a network"),
-        rule(vec![member(Field::IifGroup, "egress", true), member(Field::OifGroup, "nets", false)], Act::Accept, "to outside"),
-        rule(vec![Match::Dnated], Act::Jump("accept_published".into()), "published ports"),
+        rule(
+            vec![Match::In(
+                vec![Field::IifGroup, Field::OifGroup],
+                "intra".into(),
+            )],
+            Act::Accept,
+            "inside a network",
+        ),
+        rule(
+            vec![
+                member(Field::IifGroup, "egress", true),
+                member(Field::OifGroup, "nets", false),
+            ],
+            Act::Accept,
+            "to outside",
+        ),
+        rule(
+            vec![Match::Dnated],
+            Act::Jump("accept_published".into()),
+            "published ports",
+        ),
         rule(vec![], Act::Reject, "default: between networks nobody"),
     ]);
-    Chain { name: "forwarded".into(), base: None, rules }
+    Chain {
+        name: "forwarded".into(),
+        base: None,
+        rules,
+    }
 }
 
 /// From outside, and from nodes that may reach outside, to what is published.
@@ -249,10 +401,23 @@ fn accept_published() -> Chain {
         Act::Return,
         "internal networks have no way out",
     )];
-    for (address, set) in [(Ip4Daddr, "dst4"), (Ip4Daddr, "dstr4"), (Ip6Daddr, "dst6"), (Ip6Daddr, "dstr6")] {
-        rules.push(rule(vec![Match::In(vec![address, L4Proto, Dport], set.into())], Act::Accept, "published ports"));
+    for (address, set) in [
+        (Ip4Daddr, "dst4"),
+        (Ip4Daddr, "dstr4"),
+        (Ip6Daddr, "dst6"),
+        (Ip6Daddr, "dstr6"),
+    ] {
+        rules.push(rule(
+            vec![Match::In(vec![address, L4Proto, Dport], set.into())],
+            Act::Accept,
+            "published ports",
+        ));
     }
-    Chain { name: "accept_published".into(), base: None, rules }
+    Chain {
+        name: "accept_published".into(),
+        base: None,
+        rules,
+    }
 }
 
 fn input_hook(policies: Vec<Rule>) -> Chain {
@@ -266,18 +431,38 @@ fn input_hook(policies: Vec<Rule>) -> Chain {
     }
     rules.extend(policies);
     rules.extend([
-        rule(vec![Match::Is(Field::IcmpType, Item::Byte(ECHO))], Act::Accept, "ping"),
+        rule(
+            vec![Match::Is(Field::IcmpType, Item::Byte(ECHO))],
+            Act::Accept,
+            "ping",
+        ),
         rule(vec![icmp6(ECHO6)], Act::Accept, "ping"),
-        rule(vec![], Act::Reject, "default: nodes do not reach the host's services"),
+        rule(
+            vec![],
+            Act::Reject,
+            "default: nodes do not reach the host's services",
+        ),
     ]);
-    Chain { name: "input".into(), base: base(false, Hook::Input, 0), rules }
+    Chain {
+        name: "input".into(),
+        base: base(false, Hook::Input, 0),
+        rules,
+    }
 }
 
 fn output_hook(policies: Vec<Rule>) -> Chain {
     let to_nets = || member(Field::OifGroup, "nets", true);
     let mut rules = vec![
-        rule(vec![member(Field::OifGroup, "nets", false)], Act::Accept, "not to our nodes"),
-        rule(vec![to_nets(), Match::Is(Field::IcmpType, Item::Byte(REDIRECT))], Act::Drop, "no redirects"),
+        rule(
+            vec![member(Field::OifGroup, "nets", false)],
+            Act::Accept,
+            "not to our nodes",
+        ),
+        rule(
+            vec![to_nets(), Match::Is(Field::IcmpType, Item::Byte(REDIRECT))],
+            Act::Drop,
+            "no redirects",
+        ),
         rule(vec![to_nets(), icmp6(REDIRECT6)], Act::Drop, "no redirects"),
         rule(vec![Match::Established], Act::Accept, "replies"),
     ];
@@ -285,20 +470,31 @@ fn output_hook(policies: Vec<Rule>) -> Chain {
         rules.push(rule(vec![icmp6(kind)], Act::Accept, "neighbour discovery"));
     }
     rules.extend(policies);
-    Chain { name: "output".into(), base: base(false, Hook::Output, 0), rules }
+    Chain {
+        name: "output".into(),
+        base: base(false, Hook::Output, 0),
+        rules,
+    }
 }
 
 fn nat_postrouting() -> Chain {
     let hairpin = |saddr, set: &str| {
         rule(
-            vec![Match::Dnated, Match::In(vec![Field::OifGroupOrdered, saddr], set.into())],
+            vec![
+                Match::Dnated,
+                Match::In(vec![Field::OifGroupOrdered, saddr], set.into()),
+            ],
             Act::Masquerade { random: false },
             "a published port asked for from its own network: the reply must pass here",
         )
     };
     let out = |net: Match| {
         rule(
-            vec![member(Field::IifGroup, "egress", true), member(Field::OifGroup, "nets", false), net],
+            vec![
+                member(Field::IifGroup, "egress", true),
+                member(Field::OifGroup, "nets", false),
+                net,
+            ],
             Act::Masquerade { random: true },
             "to outside with the host's address",
         )
@@ -324,27 +520,73 @@ fn bridge_chains() -> Vec<Chain> {
         name: "arp_guard".into(),
         base: None,
         rules: vec![
-            rule(vec![not(ArpSaddrEther, "port_mac")], Act::Drop, "ARP for another's MAC"),
-            rule(vec![not(ArpSaddrIp, "port_ip4")], Act::Drop, "ARP for another's address"),
+            rule(
+                vec![not(ArpSaddrEther, "port_mac")],
+                Act::Drop,
+                "ARP for another's MAC",
+            ),
+            rule(
+                vec![not(ArpSaddrIp, "port_ip4")],
+                Act::Drop,
+                "ARP for another's address",
+            ),
             rule(vec![], Act::Accept, "ARP of its own"),
         ],
     };
     let link_local = "fe80::/10".parse().map_or(Item::Byte(0), Item::V6Net);
     let mut rules = vec![
-        rule(vec![member(IifName, "ports", false)], Act::Accept, "not our port"),
-        rule(vec![not(EtherSaddr, "port_mac")], Act::Drop, "MAC of another"),
+        rule(
+            vec![member(IifName, "ports", false)],
+            Act::Accept,
+            "not our port",
+        ),
+        rule(
+            vec![not(EtherSaddr, "port_mac")],
+            Act::Drop,
+            "MAC of another",
+        ),
         rule(vec![ether(0x0806)], Act::Jump("arp_guard".into()), "ARP"),
-        rule(vec![ether(0x0800), not(Ip4Saddr, "port_ip4")], Act::Drop, "source address of another"),
+        rule(
+            vec![ether(0x0800), not(Ip4Saddr, "port_ip4")],
+            Act::Drop,
+            "source address of another",
+        ),
         rule(vec![ether(0x0800)], Act::Accept, "IPv4 of its own"),
-        rule(vec![Match::IsNot(EtherType, Item::EtherType(0x86dd))], Act::Drop, "neither IPv4, IPv6 nor ARP"),
+        rule(
+            vec![Match::IsNot(EtherType, Item::EtherType(0x86dd))],
+            Act::Drop,
+            "neither IPv4, IPv6 nor ARP",
+        ),
     ];
     for kind in [ROUTER_ADVERT, REDIRECT6] {
         rules.push(rule(vec![icmp6(kind)], Act::Drop, "nodes are no routers"));
     }
     rules.extend([
-        rule(vec![Match::Is(Ip6Saddr, Item::V6(std::net::Ipv6Addr::UNSPECIFIED))], Act::Accept, "address detection"),
-        rule(vec![Match::Is(Ip6Saddr, link_local)], Act::Accept, "link-local; never forwarded"),
-        rule(vec![not(Ip6Saddr, "port_ip6")], Act::Drop, "source address of another"),
+        rule(
+            vec![Match::Is(
+                Ip6Saddr,
+                Item::V6(std::net::Ipv6Addr::UNSPECIFIED),
+            )],
+            Act::Accept,
+            "address detection",
+        ),
+        rule(
+            vec![Match::Is(Ip6Saddr, link_local)],
+            Act::Accept,
+            "link-local; never forwarded",
+        ),
+        rule(
+            vec![not(Ip6Saddr, "port_ip6")],
+            Act::Drop,
+            "source address of another",
+        ),
     ]);
-    vec![arp, Chain { name: "port_guard".into(), base: base(false, Hook::Prerouting, -300), rules }]
+    vec![
+        arp,
+        Chain {
+            name: "port_guard".into(),
+            base: base(false, Hook::Prerouting, -300),
+            rules,
+        },
+    ]
 }

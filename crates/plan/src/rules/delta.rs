@@ -58,7 +58,11 @@ pub fn delta(old: &Ruleset, new: &Ruleset) -> Delta {
             }
         }
     }
-    if changes.is_empty() { Delta::Same } else { Delta::Elements(changes) }
+    if changes.is_empty() {
+        Delta::Same
+    } else {
+        Delta::Elements(changes)
+    }
 }
 
 fn same_frame(old: &Table, new: &Table) -> bool {
@@ -73,5 +77,8 @@ fn same_frame(old: &Table, new: &Table) -> bool {
 
 /// Elements of `from` that `without` lacks; both are sorted.
 fn minus(from: &[Element], without: &[Element]) -> Vec<Element> {
-    from.iter().filter(|e| without.binary_search(e).is_err()).cloned().collect()
+    from.iter()
+        .filter(|e| without.binary_search(e).is_err())
+        .cloned()
+        .collect()
 }

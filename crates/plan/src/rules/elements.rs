@@ -22,7 +22,14 @@ pub fn protocol_number(protocol: Protocol) -> u8 {
 pub type Placed = (&'static str, Element);
 
 fn set(name: &'static str, key: Vec<Item>, comment: Option<String>) -> Placed {
-    (name, Element { key, value: Vec::new(), comment })
+    (
+        name,
+        Element {
+            key,
+            value: Vec::new(),
+            comment,
+        },
+    )
 }
 
 fn address_item(address: IpAddr) -> Item {
@@ -49,7 +56,11 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
     let note = Some(network.name.to_string());
     let group = Item::Group(network.group);
     out.push(set("nets", vec![group.clone()], note.clone()));
-    out.push(set("intra", vec![group.clone(), group.clone()], note.clone()));
+    out.push(set(
+        "intra",
+        vec![group.clone(), group.clone()],
+        note.clone(),
+    ));
     if !network.internal {
         out.push(set("egress", vec![group.clone()], note.clone()));
     }
@@ -59,7 +70,11 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
             IpNet::V6(_) => ("net6", "hair6"),
         };
         out.push(set(nets, vec![net_item(*net)], note.clone()));
-        out.push(set(hairpin, vec![Item::GroupOrdered(network.group), net_item(*net)], note.clone()));
+        out.push(set(
+            hairpin,
+            vec![Item::GroupOrdered(network.group), net_item(*net)],
+            note.clone(),
+        ));
     }
     out
 }
@@ -72,7 +87,9 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
     let mut out = Vec::new();
     let addresses: Vec<IpAddr> = node.port_addresses().collect();
     for (interface, network, link) in node.ports() {
-        let Some(network) = settled.network(network) else { continue };
+        let Some(network) = settled.network(network) else {
+            continue;
+        };
         if network.outside {
             continue;
         }
@@ -80,7 +97,11 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
         let bridged = network.mode == Mode::Bridge;
         let note = Some(node.name.to_string());
         if bridged {
-            out.push(set("ports", vec![Item::Ifname(link.to_owned())], note.clone()));
+            out.push(set(
+                "ports",
+                vec![Item::Ifname(link.to_owned())],
+                note.clone(),
+            ));
             let key = vec![Item::Ifname(link.to_owned()), Item::Ether(interface.mac)];
             out.push(set("port_mac", key, note.clone()));
         }
@@ -90,7 +111,11 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
             out.push(set(if v4 { "ep4" } else { "ep6" }, key, note.clone()));
             if bridged {
                 let key = vec![Item::Ifname(link.to_owned()), address_item(*address)];
-                out.push(set(if v4 { "port_ip4" } else { "port_ip6" }, key, note.clone()));
+                out.push(set(
+                    if v4 { "port_ip4" } else { "port_ip6" },
+                    key,
+                    note.clone(),
+                ));
             }
         }
     }
@@ -114,7 +139,11 @@ pub fn of_publish(publish: &Publish) -> Vec<Placed> {
             let ports = Item::Ports(publish.host_ports.first(), publish.host_ports.last());
             out.push((
                 if v4 { "pubr4" } else { "pubr6" },
-                Element { key: vec![proto.clone(), ports.clone()], value: vec![address.clone()], comment: note.clone() },
+                Element {
+                    key: vec![proto.clone(), ports.clone()],
+                    value: vec![address.clone()],
+                    comment: note.clone(),
+                },
             ));
             let key = vec![address, proto.clone(), ports];
             out.push(set(if v4 { "dstr4" } else { "dstr6" }, key, note.clone()));
@@ -131,7 +160,14 @@ pub fn of_publish(publish: &Publish) -> Vec<Placed> {
                 (None, false) => "pub6",
             };
             let value = vec![address.clone(), Item::Port(node)];
-            out.push((map, Element { key, value, comment: note.clone() }));
+            out.push((
+                map,
+                Element {
+                    key,
+                    value,
+                    comment: note.clone(),
+                },
+            ));
             let key = vec![address.clone(), proto.clone(), Item::Port(node)];
             out.push(set(if v4 { "dst4" } else { "dst6" }, key, None));
         }

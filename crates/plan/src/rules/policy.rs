@@ -70,9 +70,14 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
                 }
             }
             Service::Protocol(protocol) => {
-                out.push(vec![Match::Is(Field::L4Proto, Item::Proto(protocol_number(*protocol)))]);
+                out.push(vec![Match::Is(
+                    Field::L4Proto,
+                    Item::Proto(protocol_number(*protocol)),
+                )]);
             }
-            Service::Ports(ports, protocol) => elements.push((*protocol, ports.first(), ports.last())),
+            Service::Ports(ports, protocol) => {
+                elements.push((*protocol, ports.first(), ports.last()))
+            }
         }
     }
     if !elements.is_empty() {
@@ -85,7 +90,10 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
             elements: merged(elements)
                 .into_iter()
                 .map(|(protocol, first, last)| Element {
-                    key: vec![Item::Proto(protocol_number(protocol)), Item::Ports(first, last)],
+                    key: vec![
+                        Item::Proto(protocol_number(protocol)),
+                        Item::Ports(first, last),
+                    ],
                     value: Vec::new(),
                     comment: None,
                 })
@@ -113,9 +121,12 @@ fn merged(mut ranges: Vec<(Protocol, u16, u16)>) -> Vec<(Protocol, u16, u16)> {
 
 fn of_version(side: &Side, v4: bool) -> Option<Vec<IpNet>> {
     match side {
-        Side::Prefixes(nets) => {
-            Some(nets.iter().filter(|n| matches!(n, IpNet::V4(_)) == v4).copied().collect())
-        }
+        Side::Prefixes(nets) => Some(
+            nets.iter()
+                .filter(|n| matches!(n, IpNet::V4(_)) == v4)
+                .copied()
+                .collect(),
+        ),
         Side::Host | Side::Outside | Side::Any => None,
     }
 }
@@ -136,7 +147,12 @@ fn forward(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
                     pairs.extend(from.iter().flat_map(|f| to.iter().map(move |t| (*f, *t))));
                 }
                 (None, None) if v4 => {
-                    out.push([group(from, Field::IifGroup), group(to, Field::OifGroup)].into_iter().flatten().collect());
+                    out.push(
+                        [group(from, Field::IifGroup), group(to, Field::OifGroup)]
+                            .into_iter()
+                            .flatten()
+                            .collect(),
+                    );
                 }
                 (None, None) => {}
                 (nets, other) => {
@@ -145,11 +161,19 @@ fn forward(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
                     if nets.is_empty() {
                         continue;
                     }
-                    let set = format!("policy{}_{position}_{}{family}", policy.index, if is_source { "from" } else { "to" });
+                    let set = format!(
+                        "policy{}_{position}_{}{family}",
+                        policy.index,
+                        if is_source { "from" } else { "to" }
+                    );
                     let field = if is_source { saddr } else { daddr };
                     sets.push(prefix_set(&set, field, &nets));
                     let mut matches = vec![Match::In(vec![field], set)];
-                    matches.extend(if is_source { group(to, Field::OifGroup) } else { group(from, Field::IifGroup) });
+                    matches.extend(if is_source {
+                        group(to, Field::OifGroup)
+                    } else {
+                        group(from, Field::IifGroup)
+                    });
                     out.push(matches);
                 }
             }
@@ -183,7 +207,11 @@ fn one_sided(policy: &Policy, sets: &mut Vec<Set>, input: bool) -> Vec<Vec<Match
             let (saddr, daddr) = addresses(v4);
             let field = if input { saddr } else { daddr };
             let way = if input { "in" } else { "out" };
-            let set = format!("policy{}_{position}_{way}{}", policy.index, if v4 { "4" } else { "6" });
+            let set = format!(
+                "policy{}_{position}_{way}{}",
+                policy.index,
+                if v4 { "4" } else { "6" }
+            );
             sets.push(prefix_set(&set, field, &nets));
             out.push(vec![Match::In(vec![field], set)]);
         }
@@ -205,13 +233,20 @@ fn group(side: &Side, field: Field) -> Option<Match> {
 }
 
 fn prefix_set(name: &str, field: Field, nets: &[IpNet]) -> Set {
-    let element = |net: IpNet| Element { key: vec![net_item(net)], value: Vec::new(), comment: None };
+    let element = |net: IpNet| Element {
+        key: vec![net_item(net)],
+        value: Vec::new(),
+        comment: None,
+    };
     Set {
         name: name.to_owned(),
         key: vec![field],
         value: None,
         interval: true,
-        elements: IpNet::aggregate(&nets.to_vec()).into_iter().map(element).collect(),
+        elements: IpNet::aggregate(&nets.to_vec())
+            .into_iter()
+            .map(element)
+            .collect(),
     }
 }
 
@@ -231,7 +266,11 @@ fn pair_set(name: &str, fields: [Field; 2], mut pairs: Vec<(IpNet, IpNet)>) -> S
         interval: true,
         elements: kept
             .into_iter()
-            .map(|(from, to)| Element { key: vec![net_item(from), net_item(to)], value: Vec::new(), comment: None })
+            .map(|(from, to)| Element {
+                key: vec![net_item(from), net_item(to)],
+                value: Vec::new(),
+                comment: None,
+            })
             .collect(),
     }
 }
@@ -240,7 +279,10 @@ fn pair_set(name: &str, fields: [Field; 2], mut pairs: Vec<(IpNet, IpNet)>) -> S
 fn push_apart(kept: &mut Vec<(IpNet, IpNet)>, pair: (IpNet, IpNet)) {
     let mut pending = vec![pair];
     while let Some((from, to)) = pending.pop() {
-        let clash = kept.iter().find(|(f, t)| overlaps(f, &from) && overlaps(t, &to)).copied();
+        let clash = kept
+            .iter()
+            .find(|(f, t)| overlaps(f, &from) && overlaps(t, &to))
+            .copied();
         match clash {
             None => kept.push((from, to)),
             Some((f, t)) if f.contains(&from) && t.contains(&to) => {}
@@ -288,11 +330,15 @@ mod tests {
             .collect();
         for (i, a) in nets.iter().enumerate() {
             for b in &nets[i + 1..] {
-                assert!(!(overlaps(&a.0, &b.0) && overlaps(&a.1, &b.1)), "{a:?} {b:?}");
+                assert!(
+                    !(overlaps(&a.0, &b.0) && overlaps(&a.1, &b.1)),
+                    "{a:?} {b:?}"
+                );
             }
         }
         let covers = |f: &str, t: &str| {
-            nets.iter().any(|(a, b)| a.contains(&net(f)) && b.contains(&net(t)))
+            nets.iter()
+                .any(|(a, b)| a.contains(&net(f)) && b.contains(&net(t)))
         };
         assert!(covers("10.0.0.9/32", "10.1.0.5/32"));
         assert!(covers("10.0.0.7/32", "10.1.0.200/32"));
@@ -308,6 +354,9 @@ mod tests {
             (Protocol::Tcp, 101, 101),
             (Protocol::Udp, 85, 85),
         ];
-        assert_eq!(merged(ranges), vec![(Protocol::Tcp, 80, 101), (Protocol::Udp, 85, 85)]);
+        assert_eq!(
+            merged(ranges),
+            vec![(Protocol::Tcp, 80, 101), (Protocol::Udp, 85, 85)]
+        );
     }
 }

@@ -15,9 +15,7 @@ use hallway_spec::{Attachment, Mode, Name, Place, Topology};
 use ipnet::IpNet;
 
 use crate::mark;
-use crate::settled::{
-    Cable, Interface, Network, Node, Plug, Publish, Settled, Subnet, Workload,
-};
+use crate::settled::{Cable, Interface, Network, Node, Plug, Publish, Settled, Subnet, Workload};
 
 pub use names::Surroundings;
 
@@ -51,10 +49,12 @@ pub fn settle(
     let mut pools = pool::Pools::new(topology, previous);
     let mut nodes = Vec::with_capacity(topology.nodes.len());
     for node in &topology.nodes {
-        let netns = namer.netns(&node.name, &node.place).unwrap_or_else(|conflict| {
-            conflicts.push(conflict);
-            node.name.to_string()
-        });
+        let netns = namer
+            .netns(&node.name, &node.place)
+            .unwrap_or_else(|conflict| {
+                conflicts.push(conflict);
+                node.name.to_string()
+            });
         nodes.push(self::node(topology, node, netns, &mut namer, &mut pools));
     }
     let cables = cables(topology, &mut nodes);
@@ -75,7 +75,11 @@ pub fn settle(
     settled.publishes = publishes(topology, &settled);
     settled.policies = policy::policies(topology, &settled);
     routes::add(topology, &mut settled);
-    if conflicts.is_empty() { Ok(settled) } else { Err(conflicts) }
+    if conflicts.is_empty() {
+        Ok(settled)
+    } else {
+        Err(conflicts)
+    }
 }
 
 fn networks(
@@ -86,10 +90,18 @@ fn networks(
 ) -> Vec<Network> {
     let kept: BTreeMap<&Name, u16> = previous
         .filter(|p| p.slot == slot)
-        .map(|p| p.networks.iter().map(|n| (&n.name, (n.group & 0xfff) as u16)).collect())
+        .map(|p| {
+            p.networks
+                .iter()
+                .map(|n| (&n.name, (n.group & 0xfff) as u16))
+                .collect()
+        })
         .unwrap_or_default();
-    let mut used: std::collections::BTreeSet<u16> =
-        topology.networks.iter().filter_map(|n| kept.get(&n.name).copied()).collect();
+    let mut used: std::collections::BTreeSet<u16> = topology
+        .networks
+        .iter()
+        .filter_map(|n| kept.get(&n.name).copied())
+        .collect();
     let mut next = 1_u16;
     let mut out = Vec::with_capacity(topology.networks.len());
     for network in &topology.networks {
@@ -100,8 +112,7 @@ fn networks(
             used.insert(next);
             next
         });
-        let bridge =
-            (network.mode == Mode::Bridge).then(|| namer.bridge(&network.name));
+        let bridge = (network.mode == Mode::Bridge).then(|| namer.bridge(&network.name));
         out.push(Network {
             name: network.name.clone(),
             group: mark::group(slot, index),
@@ -110,7 +121,10 @@ fn networks(
             subnets: network
                 .subnets
                 .iter()
-                .map(|s| Subnet { net: s.net, gateway: s.gateway })
+                .map(|s| Subnet {
+                    net: s.net,
+                    gateway: s.gateway,
+                })
                 .collect(),
             internal: network.internal,
             outside: network.outside,
@@ -133,7 +147,11 @@ fn node(
 ) -> Node {
     let mut interfaces = Vec::with_capacity(node.attachments.len());
     for (position, attachment) in node.attachments.iter().enumerate() {
-        let Some(network) = topology.networks.iter().find(|n| n.name == attachment.network) else {
+        let Some(network) = topology
+            .networks
+            .iter()
+            .find(|n| n.name == attachment.network)
+        else {
             continue; // the parser has refused unknown networks
         };
         let name = interface_name(attachment, position);
@@ -150,7 +168,10 @@ fn node(
                 .collect(),
             mtu: network.mtu,
             bandwidth: attachment.bandwidth,
-            plug: Plug::Port { network: network.name.clone(), link },
+            plug: Plug::Port {
+                network: network.name.clone(),
+                link,
+            },
             name,
         });
     }
@@ -175,7 +196,10 @@ fn node(
 }
 
 fn interface_name(attachment: &Attachment, position: usize) -> String {
-    attachment.interface.as_ref().map_or_else(|| format!("eth{position}"), ToString::to_string)
+    attachment
+        .interface
+        .as_ref()
+        .map_or_else(|| format!("eth{position}"), ToString::to_string)
 }
 
 /// A member of a bridge has its network's prefix length; a routed one stands alone.
@@ -196,7 +220,9 @@ fn cables(topology: &Topology, nodes: &mut [Node]) -> Vec<Cable> {
     for link in &topology.links {
         let mut ends = Vec::with_capacity(2);
         for end in &link.ends {
-            let Some(node) = nodes.iter_mut().find(|n| n.name == end.node) else { continue };
+            let Some(node) = nodes.iter_mut().find(|n| n.name == end.node) else {
+                continue;
+            };
             let name = end
                 .interface
                 .as_ref()
@@ -249,7 +275,9 @@ fn publishes(topology: &Topology, settled: &Settled) -> Vec<Publish> {
     for node in &topology.nodes {
         for port in &node.ports {
             let host_address = port.host_address.filter(|a| !a.is_unspecified());
-            let Some(built) = settled.node(&node.name) else { continue };
+            let Some(built) = settled.node(&node.name) else {
+                continue;
+            };
             out.push(Publish {
                 node: node.name.clone(),
                 host_address,
@@ -268,7 +296,10 @@ fn publishes(topology: &Topology, settled: &Settled) -> Vec<Publish> {
 fn targets(settled: &Settled, node: &Node, host_address: Option<IpAddr>) -> Vec<IpAddr> {
     let mut out: Vec<IpAddr> = Vec::new();
     for (interface, network, _) in node.ports() {
-        if settled.network(network).is_none_or(|n| n.internal || n.outside) {
+        if settled
+            .network(network)
+            .is_none_or(|n| n.internal || n.outside)
+        {
             continue;
         }
         for address in interface.addresses.iter().map(IpNet::addr) {

@@ -72,10 +72,13 @@ fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<(IpNet, String
     let link_name = |index: Option<u32>| {
         index
             .and_then(|i| seen.links.iter().find(|l| l.index == i))
-            .map_or_else(|| "a route".to_owned(), |l| match l.alias.as_deref().and_then(mark::parse_alias) {
-                Some((project, _)) => format!("{} (project {project})", l.name),
-                None => l.name.clone(),
-            })
+            .map_or_else(
+                || "a route".to_owned(),
+                |l| match l.alias.as_deref().and_then(mark::parse_alias) {
+                    Some((project, _)) => format!("{} (project {project})", l.name),
+                    None => l.name.clone(),
+                },
+            )
     };
     let mut out = Vec::new();
     for route in &seen.routes {
@@ -100,7 +103,9 @@ const LOCAL_TABLE: u32 = 255;
 
 fn is_special(net: &IpNet) -> bool {
     match net.addr() {
-        IpAddr::V4(a) => a.is_loopback() || a.is_multicast() || a.is_broadcast() || a.is_link_local(),
+        IpAddr::V4(a) => {
+            a.is_loopback() || a.is_multicast() || a.is_broadcast() || a.is_link_local()
+        }
         IpAddr::V6(a) => a.is_loopback() || a.is_multicast() || a.is_unicast_link_local(),
     }
 }
@@ -110,9 +115,10 @@ pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Ve
     let mut out = Vec::new();
     for network in &topology.networks {
         for subnet in &network.subnets {
-            let clash = around.prefixes.iter().find(|(other, _)| {
-                subnet.net.contains(other) || other.contains(&subnet.net)
-            });
+            let clash = around
+                .prefixes
+                .iter()
+                .find(|(other, _)| subnet.net.contains(other) || other.contains(&subnet.net));
             if let Some((other, holder)) = clash {
                 out.push(Conflict {
                     code: "subnet-in-use",
@@ -173,7 +179,13 @@ impl<'a> Namer<'a> {
                 _ => None,
             })
             .collect();
-        Self { project, around, taken: BTreeSet::new(), held, namespaces_held }
+        Self {
+            project,
+            around,
+            taken: BTreeSet::new(),
+            held,
+            namespaces_held,
+        }
     }
 
     pub(super) fn bridge(&mut self, network: &Name) -> String {
@@ -183,7 +195,12 @@ impl<'a> Namer<'a> {
 
     pub(super) fn port(&mut self, node: &Name, position: usize, interface: &str) -> String {
         let role = Role::Port(node.clone(), interface.to_owned());
-        self.link(&role, &format!("{node}-{position}"), "", &format!("{node}-{interface}"))
+        self.link(
+            &role,
+            &format!("{node}-{position}"),
+            "",
+            &format!("{node}-{interface}"),
+        )
     }
 
     /// `plain` where it fits and is free; otherwise shortened, with a hash that keeps it apart.
@@ -239,7 +256,9 @@ impl<'a> Namer<'a> {
         }
         Err(Conflict {
             code: "namespace-exists",
-            message: format!("node {node}: other projects hold both names its namespace could have"),
+            message: format!(
+                "node {node}: other projects hold both names its namespace could have"
+            ),
             place: place.clone(),
             help: "rename the node".into(),
         })
@@ -248,5 +267,7 @@ impl<'a> Namer<'a> {
 
 /// A link name must not hold what the kernel or a terminal could take for something else.
 fn safe(text: &str) -> String {
-    text.chars().map(|c| if c == '.' { '_' } else { c }).collect()
+    text.chars()
+        .map(|c| if c == '.' { '_' } else { c })
+        .collect()
 }

@@ -34,10 +34,16 @@ fn side(endpoint: &Endpoint, settled: &Settled) -> Side {
         Endpoint::Any => Side::Any,
         Endpoint::Cidr(net) => Side::Prefixes(vec![*net]),
         Endpoint::Network(name) => Side::Prefixes(
-            settled.network(name).map(|n| n.subnets.iter().map(|s| s.net).collect()).unwrap_or_default(),
+            settled
+                .network(name)
+                .map(|n| n.subnets.iter().map(|s| s.net).collect())
+                .unwrap_or_default(),
         ),
         Endpoint::Node(name) => Side::Prefixes(
-            settled.node(name).map(|n| n.port_addresses().map(IpNet::from).collect()).unwrap_or_default(),
+            settled
+                .node(name)
+                .map(|n| n.port_addresses().map(IpNet::from).collect())
+                .unwrap_or_default(),
         ),
     }
 }
@@ -46,16 +52,24 @@ fn side(endpoint: &Endpoint, settled: &Settled) -> Side {
 /// the inet hooks, which costs on the data path and is therefore not done elsewhere.
 pub(super) fn filtered_networks(topology: &Topology, nodes: &[Node]) -> BTreeSet<Name> {
     let mut out = BTreeSet::new();
-    for policy in topology.policies.iter().filter(|p| p.action == Action::Deny) {
+    for policy in topology
+        .policies
+        .iter()
+        .filter(|p| p.action == Action::Deny)
+    {
         for (from, to) in &policy.pairs {
-            for network in topology.networks.iter().filter(|n| n.mode == Mode::Bridge && !n.outside) {
+            for network in topology
+                .networks
+                .iter()
+                .filter(|n| n.mode == Mode::Bridge && !n.outside)
+            {
                 let touches = |endpoint: &Endpoint| match endpoint {
                     Endpoint::Any => true,
                     Endpoint::Host | Endpoint::Outside => false,
                     Endpoint::Network(name) => *name == network.name,
-                    Endpoint::Node(name) => nodes
-                        .iter()
-                        .any(|n| &n.name == name && n.ports().any(|(_, on, _)| on == &network.name)),
+                    Endpoint::Node(name) => nodes.iter().any(|n| {
+                        &n.name == name && n.ports().any(|(_, on, _)| on == &network.name)
+                    }),
                     Endpoint::Cidr(net) => network
                         .subnets
                         .iter()

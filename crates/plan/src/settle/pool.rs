@@ -18,8 +18,11 @@ pub(super) struct Pools {
 
 impl Pools {
     pub(super) fn new(topology: &Topology, previous: Option<&Settled>) -> Self {
-        let mut pools =
-            Self { used: BTreeMap::new(), last: BTreeMap::new(), before: BTreeMap::new() };
+        let mut pools = Self {
+            used: BTreeMap::new(),
+            last: BTreeMap::new(),
+            before: BTreeMap::new(),
+        };
         for network in &topology.networks {
             let used = pools.used.entry(network.name.clone()).or_default();
             used.extend(network.subnets.iter().map(|s| s.gateway));
@@ -39,24 +42,35 @@ impl Pools {
     fn remember(&mut self, topology: &Topology, previous: &Settled) {
         for network in &previous.networks {
             for address in &network.last_given {
-                self.last.insert((network.name.clone(), address.is_ipv4()), *address);
+                self.last
+                    .insert((network.name.clone(), address.is_ipv4()), *address);
             }
         }
         let wanted: BTreeMap<(&Name, &Name), &Attachment> = topology
             .nodes
             .iter()
-            .flat_map(|n| n.attachments.iter().map(move |a| ((&n.name, &a.network), a)))
+            .flat_map(|n| {
+                n.attachments
+                    .iter()
+                    .map(move |a| ((&n.name, &a.network), a))
+            })
             .collect();
         for node in &previous.nodes {
             for (interface, network, _) in node.ports() {
-                let Some(attachment) = wanted.get(&(&node.name, network)) else { continue };
+                let Some(attachment) = wanted.get(&(&node.name, network)) else {
+                    continue;
+                };
                 let Some(now) = topology.networks.iter().find(|n| &n.name == network) else {
                     continue;
                 };
-                let Some(used) = self.used.get_mut(network) else { continue };
+                let Some(used) = self.used.get_mut(network) else {
+                    continue;
+                };
                 for address in interface.addresses.iter().map(IpNet::addr) {
-                    let fixed =
-                        attachment.addresses.iter().any(|a| a.is_ipv4() == address.is_ipv4());
+                    let fixed = attachment
+                        .addresses
+                        .iter()
+                        .any(|a| a.is_ipv4() == address.is_ipv4());
                     let fits = now.subnets.iter().any(|s| s.net.contains(&address));
                     if !fixed && fits && used.insert(address) {
                         self.before
@@ -76,13 +90,23 @@ impl Pools {
         node: &Node,
         attachment: &Attachment,
     ) -> Vec<IpAddr> {
-        let before = self.before.get(&(node.name.clone(), network.name.clone())).cloned();
+        let before = self
+            .before
+            .get(&(node.name.clone(), network.name.clone()))
+            .cloned();
         let mut out = Vec::with_capacity(network.subnets.len());
         for subnet in &network.subnets {
             let v4 = matches!(subnet.net, IpNet::V4(_));
-            let fixed = attachment.addresses.iter().find(|a| a.is_ipv4() == v4).copied();
+            let fixed = attachment
+                .addresses
+                .iter()
+                .find(|a| a.is_ipv4() == v4)
+                .copied();
             let kept = before.iter().flatten().find(|a| a.is_ipv4() == v4).copied();
-            if let Some(address) = fixed.or(kept).or_else(|| self.next(&network.name, subnet.net)) {
+            if let Some(address) = fixed
+                .or(kept)
+                .or_else(|| self.next(&network.name, subnet.net))
+            {
                 out.push(address);
             }
         }
@@ -126,9 +150,10 @@ impl Pools {
 /// the subnet-router anycast address (IPv6, RFC 4291 section 2.6.1).
 fn bounds(net: IpNet) -> (u128, u128) {
     match net {
-        IpNet::V4(n) => {
-            (u128::from(u32::from(n.network())) + 1, u128::from(u32::from(n.broadcast())) - 1)
-        }
+        IpNet::V4(n) => (
+            u128::from(u32::from(n.network())) + 1,
+            u128::from(u32::from(n.broadcast())) - 1,
+        ),
         IpNet::V6(n) => (u128::from(n.network()) + 1, u128::from(n.broadcast())),
     }
 }

@@ -11,8 +11,11 @@ use crate::settled::{Node, Route, Settled};
 
 /// Fills in every node's routes.
 pub(super) fn add(topology: &Topology, settled: &mut Settled) {
-    let routes: Vec<Vec<Route>> =
-        settled.nodes.iter().map(|node| of_node(topology, settled, node)).collect();
+    let routes: Vec<Vec<Route>> = settled
+        .nodes
+        .iter()
+        .map(|node| of_node(topology, settled, node))
+        .collect();
     for (node, routes) in settled.nodes.iter_mut().zip(routes) {
         node.routes = routes;
     }
@@ -32,10 +35,18 @@ fn of_node(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Route> {
     }
     let written = topology.nodes.iter().find(|n| n.name == node.name);
     for route in written.iter().flat_map(|n| &n.routes) {
-        let interface = node.interfaces.iter().position(|i| i.addresses.iter().any(|a| reaches(settled, node, a, route.via)));
+        let interface = node.interfaces.iter().position(|i| {
+            i.addresses
+                .iter()
+                .any(|a| reaches(settled, node, a, route.via))
+        });
         if let Some(interface) = interface {
             out.retain(|r| r.to != route.to);
-            out.push(Route { to: route.to, via: Some(route.via), interface });
+            out.push(Route {
+                to: route.to,
+                via: Some(route.via),
+                interface,
+            });
         }
     }
     out
@@ -54,14 +65,28 @@ fn reaches(settled: &Settled, node: &Node, address: &IpNet, via: IpAddr) -> bool
 fn on_link(settled: &Settled, node: &Node) -> Vec<Route> {
     let mut out = Vec::new();
     for (position, interface) in node.interfaces.iter().enumerate() {
-        let Some(network) = port_network(settled, node, position) else { continue };
+        let Some(network) = port_network(settled, node, position) else {
+            continue;
+        };
         if network.mode != Mode::Routed {
             continue;
         }
         for subnet in &network.subnets {
-            if interface.addresses.iter().any(|a| a.addr().is_ipv4() == subnet.gateway.is_ipv4()) {
-                out.push(Route { to: IpNet::from(subnet.gateway), via: None, interface: position });
-                out.push(Route { to: subnet.net, via: Some(subnet.gateway), interface: position });
+            if interface
+                .addresses
+                .iter()
+                .any(|a| a.addr().is_ipv4() == subnet.gateway.is_ipv4())
+            {
+                out.push(Route {
+                    to: IpNet::from(subnet.gateway),
+                    via: None,
+                    interface: position,
+                });
+                out.push(Route {
+                    to: subnet.net,
+                    via: Some(subnet.gateway),
+                    interface: position,
+                });
             }
         }
     }
@@ -91,7 +116,11 @@ fn default_route(settled: &Settled, node: &Node, v4: bool) -> Option<Route> {
             return None;
         }
         let subnet = network.subnets.iter().find(|s| s.gateway.is_ipv4() == v4)?;
-        Some(Route { to, via: Some(subnet.gateway), interface: position })
+        Some(Route {
+            to,
+            via: Some(subnet.gateway),
+            interface: position,
+        })
     })
 }
 
@@ -100,22 +129,41 @@ fn default_route(settled: &Settled, node: &Node, v4: bool) -> Option<Route> {
 fn policy_routes(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Route> {
     let mut out = Vec::new();
     for position in 0..node.interfaces.len() {
-        let Some(network) = port_network(settled, node, position) else { continue };
+        let Some(network) = port_network(settled, node, position) else {
+            continue;
+        };
         if !network.internal {
             continue;
         }
-        for policy in topology.policies.iter().filter(|p| p.action == Action::Allow) {
+        for policy in topology
+            .policies
+            .iter()
+            .filter(|p| p.action == Action::Allow)
+        {
             for (from, to) in &policy.pairs {
                 for (own, peer) in [(from, to), (to, from)] {
-                    if speaks_of(own, &node.name, &network.name, &network.subnets.iter().map(|s| s.net).collect::<Vec<_>>()) {
+                    if speaks_of(
+                        own,
+                        &node.name,
+                        &network.name,
+                        &network.subnets.iter().map(|s| s.net).collect::<Vec<_>>(),
+                    ) {
                         for to in prefixes(settled, peer) {
                             let gateway = network
                                 .subnets
                                 .iter()
                                 .find(|s| s.gateway.is_ipv4() == to.addr().is_ipv4());
-                            let own_link = node.interfaces.iter().flat_map(|i| &i.addresses).any(|a| a.contains(&to) || a.trunc() == to);
+                            let own_link = node
+                                .interfaces
+                                .iter()
+                                .flat_map(|i| &i.addresses)
+                                .any(|a| a.contains(&to) || a.trunc() == to);
                             if let (Some(gateway), false) = (gateway, own_link) {
-                                out.push(Route { to, via: Some(gateway.gateway), interface: position });
+                                out.push(Route {
+                                    to,
+                                    via: Some(gateway.gateway),
+                                    interface: position,
+                                });
                             }
                         }
                     }
@@ -139,7 +187,9 @@ fn speaks_of(endpoint: &Endpoint, node: &Name, network: &Name, nets: &[IpNet]) -
 /// Whole networks, so that the route does not depend on which members there are.
 fn prefixes(settled: &Settled, endpoint: &Endpoint) -> Vec<IpNet> {
     let of = |networks: &mut dyn Iterator<Item = &crate::settled::Network>| {
-        networks.flat_map(|n| n.subnets.iter().map(|s| s.net)).collect::<Vec<_>>()
+        networks
+            .flat_map(|n| n.subnets.iter().map(|s| s.net))
+            .collect::<Vec<_>>()
     };
     match endpoint {
         Endpoint::Network(name) => of(&mut settled.network(name).into_iter()),

@@ -14,22 +14,34 @@ fn overlap(a: &IpNet, b: &IpNet) -> bool {
 
 pub(super) fn subnets(topology: &Topology, problems: &mut Vec<Problem>) {
     // Sorted by first address, an overlap is always with the widest one still open.
-    let mut all: Vec<(IpNet, &Network)> =
-        topology.networks.iter().flat_map(|n| n.subnets.iter().map(move |s| (s.net, n))).collect();
+    let mut all: Vec<(IpNet, &Network)> = topology
+        .networks
+        .iter()
+        .flat_map(|n| n.subnets.iter().map(move |s| (s.net, n)))
+        .collect();
     all.sort_by_key(|(net, _)| (net.network(), net.prefix_len()));
     let mut open: Option<(IpNet, &Network)> = None;
     for (net, network) in all {
         match open {
             Some((wide, holder)) if overlap(&wide, &net) => {
-                let (late, early) =
-                    if holder.place.offset < network.place.offset { (network, holder) } else { (holder, network) };
-                let (late_net, early_net) =
-                    if late.name == network.name { (net, wide) } else { (wide, net) };
+                let (late, early) = if holder.place.offset < network.place.offset {
+                    (network, holder)
+                } else {
+                    (holder, network)
+                };
+                let (late_net, early_net) = if late.name == network.name {
+                    (net, wide)
+                } else {
+                    (wide, net)
+                };
                 problems.push(
                     Problem::new(
                         Code::SubnetOverlap,
                         &late.place,
-                        format!("subnet {late_net} of network {} overlaps {early_net} of network {}", late.name, early.name),
+                        format!(
+                            "subnet {late_net} of network {} overlaps {early_net} of network {}",
+                            late.name, early.name
+                        ),
                     )
                     .label(late_net.to_string())
                     .other(&early.place, early_net.to_string())
@@ -42,17 +54,24 @@ pub(super) fn subnets(topology: &Topology, problems: &mut Vec<Problem>) {
 }
 
 pub(super) fn attachments(topology: &Topology, problems: &mut Vec<Problem>) {
-    let networks: BTreeMap<&Name, &Network> = topology.networks.iter().map(|n| (&n.name, n)).collect();
+    let networks: BTreeMap<&Name, &Network> =
+        topology.networks.iter().map(|n| (&n.name, n)).collect();
     let mut used: BTreeMap<IpAddr, (&Place, &Name)> = BTreeMap::new();
     let mut macs: BTreeMap<(&Name, Mac), &Place> = BTreeMap::new();
     for node in &topology.nodes {
         for attachment in &node.attachments {
             let Some(network) = networks.get(&attachment.network) else {
-                let near = crate::parse::nearest(attachment.network.as_ref(), networks.keys().map(|n| n.as_ref()));
+                let near = crate::parse::nearest(
+                    attachment.network.as_ref(),
+                    networks.keys().map(|n| n.as_ref()),
+                );
                 let mut problem = Problem::new(
                     Code::UnknownName,
                     &attachment.place,
-                    format!("node {} is on network {}, which is not defined", node.name, attachment.network),
+                    format!(
+                        "node {} is on network {}, which is not defined",
+                        node.name, attachment.network
+                    ),
                 )
                 .label("unknown network");
                 problem = problem.help(match near {
@@ -66,13 +85,18 @@ pub(super) fn attachments(topology: &Topology, problems: &mut Vec<Problem>) {
                 && let Some(first) = macs.insert((&network.name, mac), &attachment.place)
             {
                 problems.push(
-                    Problem::new(Code::MacInUse, &attachment.place, format!("MAC address {mac} is on network {} twice", network.name))
-                        .other(first, "first here"),
+                    Problem::new(
+                        Code::MacInUse,
+                        &attachment.place,
+                        format!("MAC address {mac} is on network {} twice", network.name),
+                    )
+                    .other(first, "first here"),
                 );
             }
             for address in &attachment.addresses {
                 problems.extend(misfit(network, *address, &attachment.place));
-                if let Some((first, owner)) = used.insert(*address, (&attachment.place, &node.name)) {
+                if let Some((first, owner)) = used.insert(*address, (&attachment.place, &node.name))
+                {
                     problems.push(
                         Problem::new(
                             Code::AddressInUse,
@@ -90,15 +114,24 @@ pub(super) fn attachments(topology: &Topology, problems: &mut Vec<Problem>) {
 }
 
 fn misfit(network: &Network, address: IpAddr, place: &Place) -> Option<Problem> {
-    let nets = network.subnets.iter().map(|s| s.net.to_string()).collect::<Vec<_>>().join(" and ");
+    let nets = network
+        .subnets
+        .iter()
+        .map(|s| s.net.to_string())
+        .collect::<Vec<_>>()
+        .join(" and ");
     if network.subnets.is_empty() {
         return None;
     }
     let Some(subnet) = network.subnets.iter().find(|s| s.net.contains(&address)) else {
         return Some(
-            Problem::new(Code::AddressOutsideSubnet, place, format!("address {address} is not in network {}", network.name))
-                .label(format!("not in {nets}"))
-                .other(&network.place, nets),
+            Problem::new(
+                Code::AddressOutsideSubnet,
+                place,
+                format!("address {address} is not in network {}", network.name),
+            )
+            .label(format!("not in {nets}"))
+            .other(&network.place, nets),
         );
     };
     let what = if address == subnet.gateway {
@@ -111,9 +144,16 @@ fn misfit(network: &Network, address: IpAddr, place: &Place) -> Option<Problem> 
         return None;
     };
     Some(
-        Problem::new(Code::AddressReserved, place, format!("address {address} is {what} on network {}", network.name))
-            .other(&network.place, format!("{} with gateway {}", subnet.net, subnet.gateway))
-            .help("give the node another address, or the network another gateway"),
+        Problem::new(
+            Code::AddressReserved,
+            place,
+            format!("address {address} is {what} on network {}", network.name),
+        )
+        .other(
+            &network.place,
+            format!("{} with gateway {}", subnet.net, subnet.gateway),
+        )
+        .help("give the node another address, or the network another gateway"),
     )
 }
 
@@ -122,24 +162,41 @@ pub(super) fn links(topology: &Topology, problems: &mut Vec<Problem>) {
     let mut of_node: BTreeMap<&Name, Vec<(IpNet, &Place)>> = BTreeMap::new();
     for node in &topology.nodes {
         for attachment in &node.attachments {
-            let subnets = topology.networks.iter().filter(|n| n.name == attachment.network).flat_map(|n| &n.subnets);
-            of_node.entry(&node.name).or_default().extend(subnets.map(|s| (s.net, &attachment.place)));
+            let subnets = topology
+                .networks
+                .iter()
+                .filter(|n| n.name == attachment.network)
+                .flat_map(|n| &n.subnets);
+            of_node
+                .entry(&node.name)
+                .or_default()
+                .extend(subnets.map(|s| (s.net, &attachment.place)));
         }
     }
     for link in &topology.links {
         let [a, b] = &link.ends;
         for address in &a.addresses {
-            if b.addresses.iter().any(|other| other.addr() == address.addr()) {
+            if b.addresses
+                .iter()
+                .any(|other| other.addr() == address.addr())
+            {
                 problems.push(
-                    Problem::new(Code::AddressInUse, &b.place, format!("both ends of the link have address {}", address.addr()))
-                        .other(&a.place, "the other end"),
+                    Problem::new(
+                        Code::AddressInUse,
+                        &b.place,
+                        format!("both ends of the link have address {}", address.addr()),
+                    )
+                    .other(&a.place, "the other end"),
                 );
             }
         }
         for end in &link.ends {
             let prefixes = of_node.entry(&end.node).or_default();
             for net in &end.addresses {
-                if let Some((other, place)) = prefixes.iter().find(|(other, _)| overlap(other, &net.trunc())) {
+                if let Some((other, place)) = prefixes
+                    .iter()
+                    .find(|(other, _)| overlap(other, &net.trunc()))
+                {
                     problems.push(
                         Problem::new(Code::SubnetOverlap, &end.place, format!("{} on this link overlaps {other}, which node {} is on already", net.trunc(), end.node))
                             .other(place, other.to_string())
@@ -163,11 +220,21 @@ pub(super) fn sizes(topology: &Topology, problems: &mut Vec<Problem>) {
         for subnet in &network.subnets {
             let host_bits = u32::from(subnet.net.max_prefix_len() - subnet.net.prefix_len());
             // Without network, broadcast and gateway address.
-            let room = 1_usize.checked_shl(host_bits).filter(|_| host_bits < 32).map_or(usize::MAX, |n| n.saturating_sub(3));
+            let room = 1_usize
+                .checked_shl(host_bits)
+                .filter(|_| host_bits < 32)
+                .map_or(usize::MAX, |n| n.saturating_sub(3));
             if count > room {
                 problems.push(
-                    Problem::new(Code::NetworkFull, &network.place, format!("network {} has {count} members, but {} has room for {room}", network.name, subnet.net))
-                        .help("use a shorter prefix length"),
+                    Problem::new(
+                        Code::NetworkFull,
+                        &network.place,
+                        format!(
+                            "network {} has {count} members, but {} has room for {room}",
+                            network.name, subnet.net
+                        ),
+                    )
+                    .help("use a shorter prefix length"),
                 );
             }
         }

@@ -35,16 +35,45 @@ fn too_many(topology: &Topology, problems: &mut Vec<Problem>) -> bool {
             && let Some(place) = place
         {
             problems.push(
-                Problem::new(Code::TooMany, place, format!("the file has {count} {what}; hallway builds at most {max}"))
-                    .help("split the project into several"),
+                Problem::new(
+                    Code::TooMany,
+                    place,
+                    format!("the file has {count} {what}; hallway builds at most {max}"),
+                )
+                .help("split the project into several"),
             );
         }
     };
-    let ports: usize = topology.nodes.iter().flat_map(|n| &n.ports).map(|p| p.host_ports.len()).sum();
-    let first_port = topology.nodes.iter().flat_map(|n| &n.ports).next().map(|p| &p.place);
-    refuse(topology.nodes.len(), NODES_MAX, "nodes", topology.nodes.get(NODES_MAX).map(|n| &n.place));
-    refuse(topology.networks.len(), NETWORKS_MAX, "networks", topology.networks.get(NETWORKS_MAX).map(|n| &n.place));
-    refuse(topology.links.len(), NODES_MAX, "links", topology.links.get(NODES_MAX).map(|l| &l.place));
+    let ports: usize = topology
+        .nodes
+        .iter()
+        .flat_map(|n| &n.ports)
+        .map(|p| p.host_ports.len())
+        .sum();
+    let first_port = topology
+        .nodes
+        .iter()
+        .flat_map(|n| &n.ports)
+        .next()
+        .map(|p| &p.place);
+    refuse(
+        topology.nodes.len(),
+        NODES_MAX,
+        "nodes",
+        topology.nodes.get(NODES_MAX).map(|n| &n.place),
+    );
+    refuse(
+        topology.networks.len(),
+        NETWORKS_MAX,
+        "networks",
+        topology.networks.get(NETWORKS_MAX).map(|n| &n.place),
+    );
+    refuse(
+        topology.links.len(),
+        NODES_MAX,
+        "links",
+        topology.links.get(NODES_MAX).map(|l| &l.place),
+    );
     refuse(ports, PORTS_MAX, "published ports", first_port);
     !problems.is_empty() && topology.nodes.len() > NODES_MAX
 }

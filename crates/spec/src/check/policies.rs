@@ -2,33 +2,61 @@
 
 use crate::{Action, Code, Endpoint, Policy, Problem, Topology};
 
-pub(super) fn effects(topology: &Topology, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-    for policy in topology.policies.iter().filter(|p| p.action == Action::Allow) {
+pub(super) fn effects(
+    topology: &Topology,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) {
+    for policy in topology
+        .policies
+        .iter()
+        .filter(|p| p.action == Action::Allow)
+    {
         for (from, to) in &policy.pairs {
-            if matches!(from, Endpoint::Outside) && !matches!(to, Endpoint::Outside | Endpoint::Any) {
+            if matches!(from, Endpoint::Outside) && !matches!(to, Endpoint::Outside | Endpoint::Any)
+            {
                 problems.push(
-                    Problem::new(Code::PolicyNoEffect, &policy.place, "from outside, nodes are reached only through published ports")
-                        .help("give the node ports: [\"8080:80\"] instead of this policy"),
+                    Problem::new(
+                        Code::PolicyNoEffect,
+                        &policy.place,
+                        "from outside, nodes are reached only through published ports",
+                    )
+                    .help("give the node ports: [\"8080:80\"] instead of this policy"),
                 );
             }
             if let (Endpoint::Network(name), Endpoint::Outside) = (from, to)
-                && let Some(network) = topology.networks.iter().find(|n| &n.name == name && n.internal)
+                && let Some(network) = topology
+                    .networks
+                    .iter()
+                    .find(|n| &n.name == name && n.internal)
             {
                 problems.push(
-                    Problem::new(Code::PolicyNoEffect, &policy.place, format!("network {name} is internal: it has no way outside to allow"))
-                        .other(&network.place, "internal")
-                        .help("remove internal: true, or this policy"),
+                    Problem::new(
+                        Code::PolicyNoEffect,
+                        &policy.place,
+                        format!("network {name} is internal: it has no way outside to allow"),
+                    )
+                    .other(&network.place, "internal")
+                    .help("remove internal: true, or this policy"),
                 );
             }
         }
     }
     for (position, policy) in topology.policies.iter().enumerate() {
-        let earlier = topology.policies.iter().take(position).find(|e| shadows(e, policy));
+        let earlier = topology
+            .policies
+            .iter()
+            .take(position)
+            .find(|e| shadows(e, policy));
         if let Some(earlier) = earlier {
             warnings.push(
-                Problem::new(Code::PolicyNoEffect, &policy.place, "an earlier policy decides everything this one speaks of")
-                    .other(&earlier.place, "this one decides first")
-                    .help("the first policy that matches decides: remove this one or move it up"),
+                Problem::new(
+                    Code::PolicyNoEffect,
+                    &policy.place,
+                    "an earlier policy decides everything this one speaks of",
+                )
+                .other(&earlier.place, "this one decides first")
+                .help("the first policy that matches decides: remove this one or move it up"),
             );
         }
     }

@@ -21,7 +21,10 @@ impl Names {
         let mut places: BTreeMap<&Name, &Place> = BTreeMap::new();
         for network in networks {
             places.insert(&network.name, &network.place);
-            names.insert(network.name.to_string(), Endpoint::Network(network.name.clone()));
+            names.insert(
+                network.name.to_string(),
+                Endpoint::Network(network.name.clone()),
+            );
         }
         for node in nodes {
             if let Some(first) = places.get(&node.name) {
@@ -32,10 +35,18 @@ impl Names {
             }
             names.insert(node.name.to_string(), Endpoint::Node(node.name.clone()));
         }
-        for word in [("host", Endpoint::Host), ("outside", Endpoint::Outside), ("any", Endpoint::Any)] {
+        for word in [
+            ("host", Endpoint::Host),
+            ("outside", Endpoint::Outside),
+            ("any", Endpoint::Any),
+        ] {
             names.insert(word.0.into(), word.1);
         }
-        let outside = networks.iter().filter(|n| n.outside).map(|n| n.name.clone()).collect();
+        let outside = networks
+            .iter()
+            .filter(|n| n.outside)
+            .map(|n| n.name.clone())
+            .collect();
         Self { names, outside }
     }
 
@@ -46,8 +57,12 @@ impl Names {
                 && policy
                 && self.outside.contains(name)
             {
-                let problem = Problem::new(Code::PolicyNoEffect, &r.place(at), format!("network {name} stands for the outside"))
-                    .help("write outside, or the prefix, in a policy");
+                let problem = Problem::new(
+                    Code::PolicyNoEffect,
+                    &r.place(at),
+                    format!("network {name} stands for the outside"),
+                )
+                .help("write outside, or the prefix, in a policy");
                 r.report(problem);
                 return None;
             }
@@ -59,8 +74,12 @@ impl Names {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Some(Endpoint::Cidr(address.into()));
         }
-        let mut problem = Problem::new(Code::UnknownName, &r.place(at), format!("there is no node or network {text:?}"))
-            .label("unknown name");
+        let mut problem = Problem::new(
+            Code::UnknownName,
+            &r.place(at),
+            format!("there is no node or network {text:?}"),
+        )
+        .label("unknown name");
         if let Some(near) = nearest(&text, self.names.keys().map(String::as_str)) {
             problem = problem.help(format!("did you mean {near}?"));
         }

@@ -15,7 +15,12 @@ pub(super) fn read(r: &mut Reader<'_>, at: &At, known: &mut Vec<Node>) -> Vec<Li
     for item in r.items(at) {
         let fields = r.fields(&item, Some(KEYS), "a mapping with endpoints");
         let place = r.place(&item);
-        let field = |key: &str| fields.get(key).map(|id| At { id, path: format!("{}.{key}", item.path) });
+        let field = |key: &str| {
+            fields.get(key).map(|id| At {
+                id,
+                path: format!("{}.{key}", item.path),
+            })
+        };
         let Some(endpoints) = field("endpoints") else {
             r.report(
                 Problem::new(Code::Missing, &place, "a link needs endpoints")
@@ -29,7 +34,11 @@ pub(super) fn read(r: &mut Reader<'_>, at: &At, known: &mut Vec<Node>) -> Vec<Li
         let bandwidth = field("bandwidth").and_then(|at| bandwidth(r, &at));
         let Ok(ends) = <[LinkEnd; 2]>::try_from(ends) else {
             let place = r.place(&endpoints);
-            r.report(Problem::new(Code::BadValue, &place, format!("a link has two ends, this has {count}")));
+            r.report(Problem::new(
+                Code::BadValue,
+                &place,
+                format!("a link has two ends, this has {count}"),
+            ));
             continue;
         };
         for end in &ends {
@@ -37,7 +46,12 @@ pub(super) fn read(r: &mut Reader<'_>, at: &At, known: &mut Vec<Node>) -> Vec<Li
                 known.push(nodes::bare(end.node.clone(), end.place.clone()));
             }
         }
-        out.push(Link { ends, mtu, bandwidth, place });
+        out.push(Link {
+            ends,
+            mtu,
+            bandwidth,
+            place,
+        });
     }
     out
 }
@@ -51,26 +65,53 @@ fn ends(r: &mut Reader<'_>, at: &At) -> Vec<LinkEnd> {
 }
 
 fn end(r: &mut Reader<'_>, at: &At, node: Name, place: crate::Place) -> LinkEnd {
-    let mut out = LinkEnd { node, addresses: Vec::new(), interface: None, mac: None, place };
+    let mut out = LinkEnd {
+        node,
+        addresses: Vec::new(),
+        interface: None,
+        mac: None,
+        place,
+    };
     let mut addresses = Some(at.clone());
     if r.is_map(at.id) {
         let fields = r.fields(at, Some(END_KEYS), "an address");
-        let field = |key: &str| fields.get(key).map(|id| At { id, path: format!("{}.{key}", at.path) });
+        let field = |key: &str| {
+            fields.get(key).map(|id| At {
+                id,
+                path: format!("{}.{key}", at.path),
+            })
+        };
         addresses = field("address");
-        out.interface = field("interface").and_then(|at| r.checked(&at, "an interface name", Code::BadName));
+        out.interface =
+            field("interface").and_then(|at| r.checked(&at, "an interface name", Code::BadName));
         out.mac = field("mac").and_then(|at| r.checked(&at, "a MAC address", Code::BadValue));
     }
     for item in addresses.map(|at| r.items(&at)).unwrap_or_default() {
-        let Some(net) = r.value::<IpNet>(&item, "an address with its prefix length, like 10.0.1.10/24") else {
+        let Some(net) = r.value::<IpNet>(
+            &item,
+            "an address with its prefix length, like 10.0.1.10/24",
+        ) else {
             continue;
         };
         let v4 = matches!(net, IpNet::V4(_));
         let reserved = net.prefix_len() < net.max_prefix_len() - 1
             && (net.addr() == net.network() || (v4 && net.addr() == net.broadcast()));
-        if reserved || net.addr().is_loopback() || net.addr().is_multicast() || net.addr().is_unspecified() {
-            let problem = Problem::new(Code::AddressReserved, &r.place(&item), format!("{net} is no address an interface can have"));
+        if reserved
+            || net.addr().is_loopback()
+            || net.addr().is_multicast()
+            || net.addr().is_unspecified()
+        {
+            let problem = Problem::new(
+                Code::AddressReserved,
+                &r.place(&item),
+                format!("{net} is no address an interface can have"),
+            );
             r.report(problem);
-        } else if out.addresses.iter().any(|a| matches!(a, IpNet::V4(_)) == v4) {
+        } else if out
+            .addresses
+            .iter()
+            .any(|a| matches!(a, IpNet::V4(_)) == v4)
+        {
             r.wrong(&item, "one address of each family at most");
         } else {
             out.addresses.push(net);

@@ -37,11 +37,17 @@ pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
     let refuse = |message: String, help: &str| Problems {
         path: path.to_owned(),
         text: String::new(),
-        problems: vec![Problem { help: Some(help.to_owned()), ..Problem::new(Code::BadText, &start(), message) }],
+        problems: vec![Problem {
+            help: Some(help.to_owned()),
+            ..Problem::new(Code::BadText, &start(), message)
+        }],
     };
     if bytes.len() > TEXT_MAX {
         return Err(refuse(
-            format!("the file has {} bytes; at most {TEXT_MAX} are read", bytes.len()),
+            format!(
+                "the file has {} bytes; at most {TEXT_MAX} are read",
+                bytes.len()
+            ),
             "split the project into several",
         ));
     }
@@ -51,7 +57,10 @@ pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
             let good = bytes.get(..e.valid_up_to()).unwrap_or_default();
             let line = good.iter().filter(|b| **b == b'\n').count() + 1;
             let mut problems = refuse(
-                format!("line {line} is not UTF-8 (byte {} of the file)", e.valid_up_to()),
+                format!(
+                    "line {line} is not UTF-8 (byte {} of the file)",
+                    e.valid_up_to()
+                ),
                 "save the file as UTF-8",
             );
             if let Some(place) = problems.problems.first_mut().and_then(|p| p.place.as_mut()) {
@@ -70,13 +79,27 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
     let fail = |mut problems: Vec<Problem>| {
         problems.sort_by_key(|p| p.place.as_ref().map_or((0, 0), |p| (p.line, p.column)));
         problems.dedup();
-        Problems { path: path.to_owned(), text: text.to_owned(), problems }
+        Problems {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            problems,
+        }
     };
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Some(offset) = body.find('\0') {
         let line = body.get(..offset).unwrap_or_default().matches('\n').count() as u32 + 1;
-        let place = Place { line, column: 1, offset, length: 1, ..Place::default() };
-        return Err(fail(vec![Problem::new(Code::BadText, &place, "the file has a NUL character")]));
+        let place = Place {
+            line,
+            column: 1,
+            offset,
+            length: 1,
+            ..Place::default()
+        };
+        return Err(fail(vec![Problem::new(
+            Code::BadText,
+            &place,
+            "the file has a NUL character",
+        )]));
     }
     let tree = Tree::read(body).map_err(|p| fail(vec![p]))?;
     let mut reader = Reader::new(&tree);
@@ -93,28 +116,59 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
 }
 
 fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<Topology> {
-    let root = At { id: tree.root, path: String::new() };
+    let root = At {
+        id: tree.root,
+        path: String::new(),
+    };
     let place = r.place(&root);
     if r.is_null(root.id) {
-        r.report(Problem::new(Code::BadText, &place, "the file is empty").help(crate::tree::EMPTY_HELP));
+        r.report(
+            Problem::new(Code::BadText, &place, "the file is empty").help(crate::tree::EMPTY_HELP),
+        );
         return None;
     }
-    let fields = r.fields(&root, Some(FILE_KEYS), "a mapping with networks, nodes or links");
+    let fields = r.fields(
+        &root,
+        Some(FILE_KEYS),
+        "a mapping with networks, nodes or links",
+    );
     if !r.is_map(root.id) {
         return None;
     }
-    let at = |name: &str| fields.get(name).map(|id| At { id, path: name.to_owned() });
+    let at = |name: &str| {
+        fields.get(name).map(|id| At {
+            id,
+            path: name.to_owned(),
+        })
+    };
     let name = match at("name") {
         Some(at) => r.checked::<Name>(&at, "a name", Code::BadName),
         None => Some(name_of(path)),
     };
-    let networks = at("networks").map(|at| networks::read(r, &at)).unwrap_or_default();
-    let mut nodes = at("nodes").map(|at| nodes::read(r, &at)).unwrap_or_default();
-    let links = at("links").map(|at| links::read(r, &at, &mut nodes)).unwrap_or_default();
+    let networks = at("networks")
+        .map(|at| networks::read(r, &at))
+        .unwrap_or_default();
+    let mut nodes = at("nodes")
+        .map(|at| nodes::read(r, &at))
+        .unwrap_or_default();
+    let links = at("links")
+        .map(|at| links::read(r, &at, &mut nodes))
+        .unwrap_or_default();
     let names = endpoints::Names::new(r, &networks, &nodes);
-    let policies = at("policies").map(|at| policies::read(r, &at, &names)).unwrap_or_default();
-    let expects = at("expect").map(|at| policies::read_expects(r, &at, &names)).unwrap_or_default();
-    Some(Topology { name: name?, networks, nodes, links, policies, expects })
+    let policies = at("policies")
+        .map(|at| policies::read(r, &at, &names))
+        .unwrap_or_default();
+    let expects = at("expect")
+        .map(|at| policies::read_expects(r, &at, &names))
+        .unwrap_or_default();
+    Some(Topology {
+        name: name?,
+        networks,
+        nodes,
+        links,
+        policies,
+        expects,
+    })
 }
 
 /// A project without `name:` is called like its file, without `.hallway.yaml` or `.yaml`.
@@ -124,8 +178,17 @@ fn name_of(path: &str) -> Name {
         .iter()
         .find_map(|end| file.strip_suffix(end))
         .unwrap_or(file);
-    let clean: String =
-        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).take(63).collect();
+    let clean: String = stem
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(63)
+        .collect();
     clean
         .trim_start_matches(|c: char| !c.is_ascii_alphanumeric())
         .parse()
@@ -134,7 +197,9 @@ fn name_of(path: &str) -> Name {
 
 /// The project of verbs that name none.
 pub(crate) fn default_name() -> Name {
-    "default".parse().unwrap_or_else(|_| unreachable!("`default` is a name"))
+    "default"
+        .parse()
+        .unwrap_or_else(|_| unreachable!("`default` is a name"))
 }
 
 /// Names given as keys of a mapping.
@@ -142,13 +207,20 @@ fn named(r: &mut Reader<'_>, at: &At, what: &str) -> Vec<(Name, Place, At)> {
     let fields: Fields = r.fields(at, None, &format!("a mapping from names to {what}"));
     let mut out = Vec::new();
     for field in fields.0 {
-        let value = At { id: field.value, path: reader::join(&at.path, &field.name) };
+        let value = At {
+            id: field.value,
+            path: reader::join(&at.path, &field.name),
+        };
         if field.name.starts_with("x-") {
             continue;
         }
         match field.name.parse::<Name>() {
             Ok(name) if ["host", "outside", "any"].contains(&field.name.as_str()) => {
-                r.report(Problem::new(Code::BadName, &field.key_place, format!("{name} is a word of the policies and cannot be a name")));
+                r.report(Problem::new(
+                    Code::BadName,
+                    &field.key_place,
+                    format!("{name} is a word of the policies and cannot be a name"),
+                ));
             }
             Ok(name) => out.push((name, field.key_place, value)),
             Err(e) => r.report(Problem::new(Code::BadName, &field.key_place, e.to_string())),
@@ -162,7 +234,10 @@ fn bandwidth(r: &mut Reader<'_>, at: &At) -> Option<u64> {
     const EXPECTED: &str = "a bandwidth like 10mbit, 500kbit or 1gbit";
     let text = r.text(at, EXPECTED)?;
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text.get(digits.len()..).unwrap_or_default().to_ascii_lowercase();
+    let unit = text
+        .get(digits.len()..)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let factor = match unit.as_str() {
         "" | "bit" => 1,
         "k" | "kbit" => 1_000,
@@ -170,7 +245,10 @@ fn bandwidth(r: &mut Reader<'_>, at: &At) -> Option<u64> {
         "g" | "gbit" => 1_000_000_000,
         _ => 0,
     };
-    let value = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
+    let value = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor));
     match value {
         Some(value) if (8_000..=1_000_000_000_000).contains(&value) => Some(value),
         _ => {
@@ -215,12 +293,22 @@ fn json(tree: &Tree, id: crate::tree::Id, budget: &mut usize) -> Option<serde_js
                 .map_or_else(|| Value::String(text.clone()), Value::from),
         },
         Kind::Scalar { text, .. } => Value::String(text.clone()),
-        Kind::List(items) => {
-            Value::Array(items.iter().map(|i| json(tree, *i, budget)).collect::<Option<_>>()?)
-        }
+        Kind::List(items) => Value::Array(
+            items
+                .iter()
+                .map(|i| json(tree, *i, budget))
+                .collect::<Option<_>>()?,
+        ),
         Kind::Map(_) => {
             let mut reader = Reader::new(tree);
-            let fields = reader.fields(&At { id, path: String::new() }, None, "");
+            let fields = reader.fields(
+                &At {
+                    id,
+                    path: String::new(),
+                },
+                None,
+                "",
+            );
             let mut out = serde_json::Map::new();
             for field in fields.0 {
                 if !field.name.starts_with("x-") {

@@ -57,16 +57,25 @@ fn subnets(r: &mut Reader<'_>, at: &At, fields: &Fields, place: &crate::Place) -
         );
         return Vec::new();
     };
-    let here = At { id, path: format!("{}.subnet", at.path) };
+    let here = At {
+        id,
+        path: format!("{}.subnet", at.path),
+    };
     let gateways = gateways(r, at, fields);
     let mut out: Vec<Subnet> = Vec::new();
     for item in r.items(&here) {
-        let Some(net) = subnet(r, &item) else { continue };
+        let Some(net) = subnet(r, &item) else {
+            continue;
+        };
         let v4 = matches!(net, IpNet::V4(_));
         if out.iter().any(|s| matches!(s.net, IpNet::V4(_)) == v4) {
             let family = if v4 { "IPv4" } else { "IPv6" };
-            let problem = Problem::new(Code::BadSubnet, &r.place(&item), format!("{} has two {family} subnets", at.path))
-                .help("a network has at most one subnet of each family; make a second network");
+            let problem = Problem::new(
+                Code::BadSubnet,
+                &r.place(&item),
+                format!("{} has two {family} subnets", at.path),
+            )
+            .help("a network has at most one subnet of each family; make a second network");
             r.report(problem);
             continue;
         }
@@ -74,8 +83,12 @@ fn subnets(r: &mut Reader<'_>, at: &At, fields: &Fields, place: &crate::Place) -
         if let Some((gateway, at)) = gateway {
             let reserved = *gateway == net.network() || (v4 && *gateway == net.broadcast());
             if !net.contains(gateway) || reserved {
-                let problem = Problem::new(Code::AddressOutsideSubnet, &r.place(at), format!("the gateway {gateway} is no usable address of {net}"))
-                    .other(&r.place(&item), "the subnet");
+                let problem = Problem::new(
+                    Code::AddressOutsideSubnet,
+                    &r.place(at),
+                    format!("the gateway {gateway} is no usable address of {net}"),
+                )
+                .other(&r.place(&item), "the subnet");
                 r.report(problem);
             }
         }
@@ -86,7 +99,13 @@ fn subnets(r: &mut Reader<'_>, at: &At, fields: &Fields, place: &crate::Place) -
     }
     for (gateway, at) in &gateways {
         if !out.is_empty() && out.iter().all(|s| s.gateway != *gateway) {
-            let problem = Problem::new(Code::AddressOutsideSubnet, &r.place(at), format!("the gateway {gateway} has no subnet of its family, or is the second of it"));
+            let problem = Problem::new(
+                Code::AddressOutsideSubnet,
+                &r.place(at),
+                format!(
+                    "the gateway {gateway} has no subnet of its family, or is the second of it"
+                ),
+            );
             r.report(problem);
         }
     }
@@ -94,9 +113,17 @@ fn subnets(r: &mut Reader<'_>, at: &At, fields: &Fields, place: &crate::Place) -
 }
 
 fn gateways(r: &mut Reader<'_>, at: &At, fields: &Fields) -> Vec<(IpAddr, At)> {
-    let Some(id) = fields.get("gateway") else { return Vec::new() };
-    let here = At { id, path: format!("{}.gateway", at.path) };
-    r.items(&here).into_iter().filter_map(|item| Some((r.value(&item, "an address")?, item))).collect()
+    let Some(id) = fields.get("gateway") else {
+        return Vec::new();
+    };
+    let here = At {
+        id,
+        path: format!("{}.gateway", at.path),
+    };
+    r.items(&here)
+        .into_iter()
+        .filter_map(|item| Some((r.value(&item, "an address")?, item)))
+        .collect()
 }
 
 /// The host's address in a subnet when the file does not give one.
@@ -126,18 +153,30 @@ fn subnet(r: &mut Reader<'_>, at: &At) -> Option<IpNet> {
         refuse(
             r,
             format!("{net} is no usable size"),
-            format!("a prefix length from /{shortest} to /{longest} leaves room for the host and its nodes"),
+            format!(
+                "a prefix length from /{shortest} to /{longest} leaves room for the host and its nodes"
+            ),
         );
         return None;
     }
     let special = match net.network() {
         IpAddr::V4(a) => {
-            a.is_loopback() || a.is_multicast() || a.is_link_local() || a.octets()[0] == 0 || a.octets()[0] >= 240
+            a.is_loopback()
+                || a.is_multicast()
+                || a.is_link_local()
+                || a.octets()[0] == 0
+                || a.octets()[0] >= 240
         }
-        IpAddr::V6(a) => a.is_loopback() || a.is_multicast() || a.is_unicast_link_local() || a.is_unspecified(),
+        IpAddr::V6(a) => {
+            a.is_loopback() || a.is_multicast() || a.is_unicast_link_local() || a.is_unspecified()
+        }
     };
     if special {
-        refuse(r, format!("{net} is reserved for something else"), "private subnets are in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and fd00::/8".into());
+        refuse(
+            r,
+            format!("{net} is reserved for something else"),
+            "private subnets are in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and fd00::/8".into(),
+        );
         return None;
     }
     Some(net)

@@ -2,7 +2,9 @@
 
 use super::endpoints::Names;
 use super::reader::{At, Fields, Reader};
-use crate::{Action, Code, Endpoint, Expect, Policy, PortProto, PortRange, Problem, Protocol, Service};
+use crate::{
+    Action, Code, Endpoint, Expect, Policy, PortProto, PortRange, Problem, Protocol, Service,
+};
 
 pub(crate) const KEYS: &[&str] = &["action", "from", "to", "between", "ports"];
 pub(crate) const EXPECT_KEYS: &[&str] = &["from", "to", "port", "reachable"];
@@ -12,7 +14,12 @@ pub(super) fn read(r: &mut Reader<'_>, at: &At, names: &Names) -> Vec<Policy> {
     for (index, item) in r.items(at).into_iter().enumerate() {
         let before = r.problems.len();
         let fields = r.fields(&item, Some(KEYS), "a mapping with from and to, or between");
-        let field = |key: &str| fields.get(key).map(|id| At { id, path: format!("{}.{key}", item.path) });
+        let field = |key: &str| {
+            fields.get(key).map(|id| At {
+                id,
+                path: format!("{}.{key}", item.path),
+            })
+        };
         let action = match field("action") {
             None => Action::Allow,
             Some(at) => match r.text(&at, "allow or deny").as_deref() {
@@ -31,16 +38,35 @@ pub(super) fn read(r: &mut Reader<'_>, at: &At, names: &Names) -> Vec<Policy> {
             services.extend(service(r, &port));
         }
         if r.problems.len() == before {
-            out.push(Policy { index, action, pairs, services, place: r.place(&item) });
+            out.push(Policy {
+                index,
+                action,
+                pairs,
+                services,
+                place: r.place(&item),
+            });
         }
     }
     out
 }
 
-fn pairs(r: &mut Reader<'_>, item: &At, fields: &Fields, names: &Names) -> Vec<(Endpoint, Endpoint)> {
+fn pairs(
+    r: &mut Reader<'_>,
+    item: &At,
+    fields: &Fields,
+    names: &Names,
+) -> Vec<(Endpoint, Endpoint)> {
     let side = |r: &mut Reader<'_>, key: &str| -> Option<Vec<Endpoint>> {
-        let at = At { id: fields.get(key)?, path: format!("{}.{key}", item.path) };
-        Some(r.items(&at).iter().filter_map(|at| names.read(r, at, true)).collect())
+        let at = At {
+            id: fields.get(key)?,
+            path: format!("{}.{key}", item.path),
+        };
+        Some(
+            r.items(&at)
+                .iter()
+                .filter_map(|at| names.read(r, at, true))
+                .collect(),
+        )
     };
     let (from, to, between) = (side(r, "from"), side(r, "to"), side(r, "between"));
     let place = r.place(item);
@@ -56,7 +82,11 @@ fn pairs(r: &mut Reader<'_>, item: &At, fields: &Fields, names: &Names) -> Vec<(
                 }
             }
             if out.is_empty() && !from.is_empty() && !to.is_empty() {
-                r.report(Problem::new(Code::PolicyNoEffect, &place, "a policy from a node to itself has no effect"));
+                r.report(Problem::new(
+                    Code::PolicyNoEffect,
+                    &place,
+                    "a policy from a node to itself has no effect",
+                ));
             }
         }
         (None, None, Some(members)) => {
@@ -68,12 +98,20 @@ fn pairs(r: &mut Reader<'_>, item: &At, fields: &Fields, names: &Names) -> Vec<(
                 }
             }
             if members.len() == 1 {
-                r.report(Problem::new(Code::Missing, &place, "between needs at least two names"));
+                r.report(Problem::new(
+                    Code::Missing,
+                    &place,
+                    "between needs at least two names",
+                ));
             }
         }
         _ => r.report(
-            Problem::new(Code::Missing, &place, "a policy has either from and to, or between")
-                .help("write { from: a, to: b }, or { action: deny, between: [a, b] } for both ways"),
+            Problem::new(
+                Code::Missing,
+                &place,
+                "a policy has either from and to, or between",
+            )
+            .help("write { from: a, to: b }, or { action: deny, between: [a, b] } for both ways"),
         ),
     }
     out
@@ -105,17 +143,42 @@ pub(super) fn read_expects(r: &mut Reader<'_>, at: &At, names: &Names) -> Vec<Ex
         let place = r.place(&item);
         let mut end = |key: &str| {
             let Some(id) = fields.get(key) else {
-                r.report(Problem::new(Code::Missing, &place, format!("an expectation needs {key}")));
+                r.report(Problem::new(
+                    Code::Missing,
+                    &place,
+                    format!("an expectation needs {key}"),
+                ));
                 return None;
             };
-            names.read(r, &At { id, path: format!("{}.{key}", item.path) }, false)
+            names.read(
+                r,
+                &At {
+                    id,
+                    path: format!("{}.{key}", item.path),
+                },
+                false,
+            )
         };
         let (from, to) = (end("from"), end("to"));
-        let field = |key: &str| fields.get(key).map(|id| At { id, path: format!("{}.{key}", item.path) });
-        let port = field("port").map(|at| r.checked::<PortProto>(&at, "a port like 80/tcp", Code::BadValue));
+        let field = |key: &str| {
+            fields.get(key).map(|id| At {
+                id,
+                path: format!("{}.{key}", item.path),
+            })
+        };
+        let port = field("port")
+            .map(|at| r.checked::<PortProto>(&at, "a port like 80/tcp", Code::BadValue));
         let reachable = field("reachable").map_or(Some(true), |at| r.boolean(&at));
-        if let (Some(from), Some(to), Some(reachable), false) = (from, to, reachable, port == Some(None)) {
-            out.push(Expect { from, to, port: port.flatten(), reachable, place });
+        if let (Some(from), Some(to), Some(reachable), false) =
+            (from, to, reachable, port == Some(None))
+        {
+            out.push(Expect {
+                from,
+                to,
+                port: port.flatten(),
+                reachable,
+                place,
+            });
         }
     }
     out

@@ -37,11 +37,17 @@ pub(super) struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     pub(super) fn new(tree: &'t Tree) -> Self {
-        Self { tree, problems: Vec::new() }
+        Self {
+            tree,
+            problems: Vec::new(),
+        }
     }
 
     pub(super) fn place(&self, at: &At) -> Place {
-        Place { key: at.path.clone(), ..self.tree.get(at.id).place.clone() }
+        Place {
+            key: at.path.clone(),
+            ..self.tree.get(at.id).place.clone()
+        }
     }
 
     pub(super) fn report(&mut self, problem: Problem) {
@@ -56,7 +62,11 @@ impl<'t> Reader<'t> {
             Kind::Map(_) => "a mapping".into(),
         };
         let place = self.place(at);
-        let problem = Problem::new(Code::BadValue, &place, format!("{} should be {expected}, but is {found}", at.path));
+        let problem = Problem::new(
+            Code::BadValue,
+            &place,
+            format!("{} should be {expected}, but is {found}", at.path),
+        );
         self.report(problem.label(format!("expected {expected}")));
     }
 
@@ -78,7 +88,10 @@ impl<'t> Reader<'t> {
             Kind::List(items) => items
                 .iter()
                 .enumerate()
-                .map(|(i, id)| At { id: *id, path: format!("{}[{i}]", at.path) })
+                .map(|(i, id)| At {
+                    id: *id,
+                    path: format!("{}[{i}]", at.path),
+                })
                 .collect(),
             _ if self.is_null(at.id) => Vec::new(),
             _ => vec![at.clone()],
@@ -98,7 +111,11 @@ impl<'t> Reader<'t> {
 
     /// The text of a scalar, where nothing means the empty string.
     pub(super) fn text_or_empty(&mut self, at: &At, expected: &str) -> Option<String> {
-        if self.is_null(at.id) { Some(String::new()) } else { self.text(at, expected) }
+        if self.is_null(at.id) {
+            Some(String::new())
+        } else {
+            self.text(at, expected)
+        }
     }
 
     /// A scalar that parses.
@@ -112,7 +129,12 @@ impl<'t> Reader<'t> {
     }
 
     /// A scalar whose parser says itself what is wrong.
-    pub(super) fn checked<T: FromStr<Err: std::fmt::Display>>(&mut self, at: &At, expected: &str, code: Code) -> Option<T> {
+    pub(super) fn checked<T: FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        at: &At,
+        expected: &str,
+        code: Code,
+    ) -> Option<T> {
         let text = self.text(at, expected)?;
         match text.parse() {
             Ok(value) => Some(value),
@@ -175,37 +197,63 @@ impl<'t> Reader<'t> {
         };
         for (key, value) in pairs {
             let Kind::Scalar { text, plain } = &self.tree.get(*key).kind else {
-                let at = At { id: *key, path: format!("a key of {}", at.path) };
+                let at = At {
+                    id: *key,
+                    path: format!("a key of {}", at.path),
+                };
                 self.wrong(&at, "a name");
                 continue;
             };
-            let here = At { id: *value, path: join(&at.path, text) };
+            let here = At {
+                id: *value,
+                path: join(&at.path, text),
+            };
             if *plain && text == "<<" {
                 let mut sources = self.items(&here);
                 sources.reverse();
                 merged.extend(sources);
                 continue;
             }
-            let key_place = Place { key: here.path.clone(), ..self.tree.get(*key).place.clone() };
+            let key_place = Place {
+                key: here.path.clone(),
+                ..self.tree.get(*key).place.clone()
+            };
             if let Some(first) = out.0.iter().find(|f| &f.name == text) {
-                let problem = Problem::new(Code::DuplicateKey, &key_place, format!("{text} is there twice"))
-                    .other(&first.key_place, "first here");
+                let problem = Problem::new(
+                    Code::DuplicateKey,
+                    &key_place,
+                    format!("{text} is there twice"),
+                )
+                .other(&first.key_place, "first here");
                 self.report(problem);
                 continue;
             }
-            out.0.push(Field { name: text.clone(), key_place, value: *value });
+            out.0.push(Field {
+                name: text.clone(),
+                key_place,
+                value: *value,
+            });
         }
     }
 
     fn refuse_unknown(&mut self, at: &At, out: &mut Fields, known: &[&str]) {
-        let (keep, odd): (Vec<Field>, Vec<Field>) =
-            out.0.drain(..).partition(|f| known.contains(&f.name.as_str()) || f.name.starts_with("x-"));
+        let (keep, odd): (Vec<Field>, Vec<Field>) = out
+            .0
+            .drain(..)
+            .partition(|f| known.contains(&f.name.as_str()) || f.name.starts_with("x-"));
         out.0 = keep;
         for field in odd {
-            let whose = if at.path.is_empty() { "a file".to_owned() } else { at.path.clone() };
-            let mut problem =
-                Problem::new(Code::UnknownKey, &field.key_place, format!("{} is no key of {whose}", field.name))
-                    .label("unknown key");
+            let whose = if at.path.is_empty() {
+                "a file".to_owned()
+            } else {
+                at.path.clone()
+            };
+            let mut problem = Problem::new(
+                Code::UnknownKey,
+                &field.key_place,
+                format!("{} is no key of {whose}", field.name),
+            )
+            .label("unknown key");
             problem = problem.help(match nearest(&field.name, known.iter().copied()) {
                 Some(near) => format!("did you mean {near}? Known are {}", known.join(", ")),
                 None => format!("known are {}", known.join(", ")),
@@ -217,7 +265,11 @@ impl<'t> Reader<'t> {
 
 /// A path with one more key.
 pub(super) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
 /// The most similar of `names`, if any is similar at all.
