@@ -110,7 +110,7 @@ fn down_without_the_state_directory() {
     let before = Snapshot::take();
     h.run(&["up", &format!("{EXAMPLES}/part6-zones.yaml")]).ok();
     sh("for p in $(pgrep -f '__keepe[r]'); do kill $p; done; rm -r /run/state");
-    h.project("part6-zones").ok("down");
+    h.project("part6").ok("down");
     sh("rm -rf /run/state");
     before.unchanged();
 }
@@ -122,9 +122,9 @@ fn gc_removes_what_is_not_on_record() {
         .ok();
     sh("for p in $(pgrep -f '__keepe[r]'); do kill $p; done; rm -rf /run/state");
     let listed = h.ok("gc");
-    assert!(listed.contains("part3-bridge"), "{listed}");
+    assert!(listed.contains("part3"), "{listed}");
     assert_eq!(sh("ip netns list | wc -l").trim(), "3", "only listed");
-    h.ok("gc --force");
+    h.ok("gc --yes");
     sh("rm -rf /run/state");
     before.unchanged();
 }

@@ -14,7 +14,7 @@ use crate::KernelError;
 use crate::sys::{self, Kind};
 
 /// NSFS_MAGIC, linux/magic.h.
-const NSFS_MAGIC: i64 = 0x6e73_6673;
+const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
 
 /// A network namespace, held open.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Netns {
         .map_err(|e| KernelError::new("open the namespace", name.clone(), e))?;
         let stat = rustix::fs::fstatfs(&fd)
             .map_err(|e| KernelError::new("look at the namespace", name.clone(), e))?;
-        if i64::from(stat.f_type) != NSFS_MAGIC {
+        if stat.f_type != NSFS_MAGIC {
             let mut error = KernelError::new("open the namespace", name, rustix::io::Errno::INVAL);
             error.detail = Some("the file is no namespace".into());
             return Err(error);
@@ -168,7 +168,7 @@ pub fn look(path: &Path) -> Result<Mounted, KernelError> {
     };
     let failed = |e| KernelError::new("look at", name.clone(), e);
     let stat = rustix::fs::fstat(&fd).map_err(failed)?;
-    if i64::from(rustix::fs::fstatfs(&fd).map_err(failed)?.f_type) == NSFS_MAGIC {
+    if rustix::fs::fstatfs(&fd).map_err(failed)?.f_type == NSFS_MAGIC {
         return Ok(Mounted::Netns(stat.st_ino));
     }
     let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
