@@ -91,7 +91,7 @@ fn a_node_cannot_speak_with_anothers_address() {
     let script = "ip addr add 10.9.0.99/24 dev eth0 nodad; ip addr add fd09::99/64 dev eth0 nodad;
         ping -c 2 -W 1 -I 10.9.0.99 10.9.0.11; ping -6 -c 2 -W 1 -I fd09::99 fd09::11;
         ip addr add 203.0.113.77/32 dev eth0; ping -c 2 -W 1 -I 203.0.113.77 10.9.0.11;
-        ip link set eth0 address 02:00:00:00:00:99; ping -c 2 -W 1 10.9.0.11; ping -c 1 -W 1 10.9.0.1; exit 0";
+        ip link set eth0 address 02:00:00:00:00:99; ping -c 2 -W 1 10.9.0.11; exit 0";
     assert!(h.inside("a", script));
     assert_eq!(received("b"), before, "nothing forged arrived");
 }
