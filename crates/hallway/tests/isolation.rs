@@ -98,7 +98,7 @@ fn a_node_cannot_speak_with_anothers_address() {
 
 fn received(node: &str) -> u64 {
     let text = sh(&format!(
-        "cat /proc/net/dev >/dev/null; ip netns exec {node} nstat -az 2>/dev/null | awk '/^(IpInReceives|Ip6InReceives) /{{s+=$2}}END{{print s}}'"
+        "cat /proc/net/dev >/dev/null; ip netns exec {node} nstat -az 2>/dev/null | awk '/^(IcmpInEchos|Icmp6InEchos) /{{s+=$2}}END{{print s}}'"
     ));
     text.trim().parse().unwrap()
 }
