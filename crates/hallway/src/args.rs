@@ -242,7 +242,7 @@ pub(crate) enum Verb {
     Publish {
         /// The node
         node: Name,
-        /// [ip:]host[-range]:node[-range][/tcp|udp]
+        /// As host-port:node-port, like 8080:80, 127.0.0.1:8080:80 or 5000-5010:5000-5010/udp
         port: String,
     },
     /// Withdraw a published port

@@ -1,5 +1,7 @@
 //! What others have built stays byte for byte as it is, while hallway is up and after.
 
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
 use hallway_testkit::{Hallway, Snapshot, sh};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");

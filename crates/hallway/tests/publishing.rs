@@ -1,5 +1,7 @@
 //! Published ports: every way to one, and when they change.
 
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
 use std::time::Duration;
 
 use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};

@@ -1,6 +1,8 @@
 //! What cannot be built is refused with exit code 2, a place and a help, before anything is
 //! touched.
 
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
 use hallway_testkit::{Hallway, Ran, Snapshot, sh};
 
 fn hallway() -> Hallway {

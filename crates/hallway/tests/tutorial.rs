@@ -1,6 +1,8 @@
 //! The tutorial, part by part: each as the file under examples/ and by the one-at-a-time verbs,
 //! checked by other programs.
 
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
 use hallway_testkit::{Hallway, Snapshot, ip_json, sh, try_sh};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");

@@ -2,7 +2,7 @@
 //! between them. Nothing here touches a kernel, a file or a clock; the same input gives the
 //! same plan, so every decision can be tested, shown and explained before it is carried out.
 //!
-//! The flow is [`settle`] (every address, name and MAC decided) → [`diff`] (the steps) with
+//! The flow is [`settle()`] (every address, name and MAC decided) → [`diff()`] (the steps) with
 //! [`rules`] for the packet filter and [`decide`] for what a packet may do.
 
 pub mod decide;

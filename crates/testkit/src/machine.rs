@@ -15,7 +15,10 @@ const ASKED: [(&str, &str); 10] = [
         "ip route show table all; ip -6 route show table all; ip rule; ip -6 rule",
     ),
     ("neighbours", "ip neigh show nud permanent"),
-    ("nftables", "nft list ruleset 2>/dev/null | sed 's/packets [0-9]* bytes [0-9]*//'"),
+    (
+        "nftables",
+        "nft list ruleset 2>/dev/null | sed 's/packets [0-9]* bytes [0-9]*//'",
+    ),
     (
         "iptables",
         "iptables-save 2>/dev/null | grep -v '^#' | sed 's/\\[[0-9:]*\\]//'",

@@ -67,7 +67,7 @@ pub(crate) fn take_down(engine: &Engine, project: &Name) -> Result<usize, Failur
         })
         .collect();
     if let Some(client) = Client::connect(project.as_ref()) {
-        client.stop()?;
+        client.stop();
         count += 1;
     }
     stop_orphans(project.as_ref(), &inodes);

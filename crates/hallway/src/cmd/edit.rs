@@ -214,7 +214,8 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, Trouble> {
                 .filter(|a| !a.is_empty())
                 .map(|a| {
                     a.parse()
-                        .map_err(|_| Trouble::usage(format!("{a:?} is no address"), help))
+                        .ok()
+                        .ok_or_else(|| Trouble::usage(format!("{a:?} is no address"), help))
                 })
                 .collect::<Result<_, _>>()?;
             Ok((network, addresses))
@@ -233,7 +234,7 @@ fn end(text: &str) -> Result<(Name, Vec<IpNet>), Trouble> {
         .split(',')
         .filter(|a| !a.is_empty())
         .map(|a| {
-            a.parse().map_err(|_| {
+            a.parse().ok().ok_or_else(|| {
                 Trouble::usage(format!("{a:?} is no address with its prefix length"), help)
             })
         })

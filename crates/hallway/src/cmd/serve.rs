@@ -1,7 +1,7 @@
 //! `serve`: a small server for trying networks out. Whoever connects is told which node answered
 //! and which address it saw, so that NAT can be seen with any client.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,8 +83,7 @@ fn tcp(listener: &TcpListener, name: &str) {
 fn answer(mut stream: TcpStream, text: &str) {
     stream.set_read_timeout(Some(CLIENT_LIMIT)).ok();
     stream.set_write_timeout(Some(CLIENT_LIMIT)).ok();
-    let mut request = [0; 4096];
-    stream.read(&mut request).ok();
+    BufReader::new(&stream).fill_buf().ok();
     let head = "HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\nconnection: close";
     stream
         .write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{text}", text.len()).as_bytes())

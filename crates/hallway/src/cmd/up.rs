@@ -130,7 +130,7 @@ fn start(
     let project = &planned.settled.project;
     if desired == &Desired::default() {
         if let Some(client) = Client::connect(project.as_ref()) {
-            client.stop()?;
+            client.stop();
         }
         return Ok(0);
     }

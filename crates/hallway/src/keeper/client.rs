@@ -38,7 +38,10 @@ impl Client {
 
     /// The keeper, started if it does not run.
     pub(crate) fn start(project: &str, directory: &Path) -> Result<Self, Failure> {
-        if let Some(client) = Self::connect(project) {
+        // One that is just being ended accepts the connection and then resets it.
+        if let Some(client) = Self::connect(project)
+            && client.exchange(&Request::Status, &[]).is_ok()
+        {
             return Ok(client);
         }
         let log = std::fs::File::create(directory.join("keeper.log"))
@@ -69,10 +72,14 @@ impl Client {
         }
     }
 
+    fn exchange(&self, request: &Request, fds: &[OwnedFd]) -> std::io::Result<Response> {
+        wire::send(&self.stream, request)?;
+        wire::send_fds(&self.stream, fds)?;
+        wire::receive(&self.stream)
+    }
+
     fn call(&self, request: &Request, fds: &[OwnedFd]) -> Result<Response, Failure> {
-        wire::send(&self.stream, request).map_err(lost)?;
-        wire::send_fds(&self.stream, fds).map_err(lost)?;
-        match wire::receive(&self.stream).map_err(lost)? {
+        match self.exchange(request, fds).map_err(lost)? {
             Response::Failed { message } => Err(Failure::new("keeper", message)),
             response => Ok(response),
         }
@@ -151,13 +158,14 @@ impl Client {
         }
     }
 
-    /// Stops everything; returns when the keeper is gone.
-    pub(crate) fn stop(self) -> Result<(), Failure> {
-        self.call(&Request::Stop, &[])?;
-        // The other end is closed when the keeper has ended.
-        let mut rest = [0];
-        std::io::Read::read(&mut &self.stream, &mut rest).ok();
-        Ok(())
+    /// Stops everything; returns when the keeper is gone. One that ends before it answers, because
+    /// somebody else ended it, is as good: what it leaves is for `stop_orphans`.
+    pub(crate) fn stop(self) {
+        if self.exchange(&Request::Stop, &[]).is_ok() {
+            // The other end is closed when the keeper has ended.
+            let mut rest = [0];
+            std::io::Read::read(&mut &self.stream, &mut rest).ok();
+        }
     }
 }
 

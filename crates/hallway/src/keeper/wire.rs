@@ -19,7 +19,7 @@ const FDS_MAX: usize = 64;
 
 pub(super) fn send(mut to: &UnixStream, message: &impl Serialize) -> std::io::Result<()> {
     let text = serde_json::to_vec(message)?;
-    let length = u32::try_from(text.len()).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+    let length = u32::try_from(text.len()).map_err(std::io::Error::other)?;
     to.write_all(&length.to_be_bytes())?;
     to.write_all(&text)
 }
