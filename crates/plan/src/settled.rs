@@ -196,6 +196,9 @@ pub struct Policy {
     pub pairs: Vec<(Side, Side)>,
     /// Empty means everything.
     pub services: Vec<Service>,
+    /// The line in words, with the names of the file.
+    #[serde(default)]
+    pub words: String,
     /// Where the file says so.
     pub place: Place,
 }

@@ -4,6 +4,7 @@
 //! this crate's parser can make one: a `Topology` that exists is a valid one.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -273,4 +274,57 @@ pub struct Expect {
     pub reachable: bool,
     /// Where the file says so.
     pub place: Place,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(name) | Self::Network(name) => name.fmt(f),
+            Self::Host => f.write_str("host"),
+            Self::Outside => f.write_str("outside"),
+            Self::Cidr(net) => net.fmt(f),
+            Self::Any => f.write_str("any"),
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ports(range, protocol) => write!(f, "{range}/{protocol}"),
+            Self::Icmp => f.write_str("icmp"),
+            Self::Protocol(protocol) => protocol.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        })
+    }
+}
+
+impl fmt::Display for Policy {
+    /// Like `allow backend → database 3306/tcp` or `deny app1 ↔ app2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.action.fmt(f)?;
+        for (position, (from, to)) in self.pairs.iter().enumerate() {
+            let back = self.pairs.iter().position(|(a, b)| (a, b) == (to, from));
+            let arrow = match back {
+                Some(earlier) if earlier < position => continue,
+                Some(later) if later > position => "↔",
+                _ => "→",
+            };
+            let comma = if position > 0 { "," } else { "" };
+            write!(f, "{comma} {from} {arrow} {to}")?;
+        }
+        for (position, service) in self.services.iter().enumerate() {
+            let comma = if position > 0 { "," } else { "" };
+            write!(f, "{comma} {service}")?;
+        }
+        Ok(())
+    }
 }

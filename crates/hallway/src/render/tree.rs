@@ -52,7 +52,15 @@ pub(crate) fn project(settled: &Settled, services: Option<&[ServiceStatus]>) -> 
         .map(|n| leaf(settled, n, None, &states))
         .collect();
     if !others.is_empty() {
-        groups.push((styled(BOLD, "on no network"), others));
+        groups.push((styled(BOLD, "nodes"), others));
+    }
+    if !settled.policies.is_empty() {
+        let lines = settled.policies.iter().map(|p| Leaf {
+            name: p.words.clone(),
+            addresses: String::new(),
+            rest: String::new(),
+        });
+        groups.push((styled(BOLD, "policies"), lines.collect()));
     }
     print(&groups)
 }
@@ -62,6 +70,7 @@ fn print(groups: &[(String, Vec<Leaf>)]) -> String {
         groups
             .iter()
             .flat_map(|(_, l)| l)
+            .filter(|l| !l.addresses.is_empty() || !l.rest.is_empty())
             .map(|l| get(l).chars().count())
             .max()
             .unwrap_or(0)

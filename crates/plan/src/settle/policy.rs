@@ -22,6 +22,7 @@ pub(super) fn policies(topology: &Topology, settled: &Settled) -> Vec<Policy> {
                 .map(|(from, to)| (side(from, settled), side(to, settled)))
                 .collect(),
             services: policy.services.clone(),
+            words: policy.to_string(),
             place: policy.place.clone(),
         })
         .collect()
