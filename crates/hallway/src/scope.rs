@@ -163,7 +163,10 @@ fn discover() -> Result<Option<PathBuf>, Trouble> {
     let mut found: Vec<String> = std::fs::read_dir(".")
         .into_iter()
         .flatten()
-        .filter_map(|e| e.ok()?.file_name().into_string().ok())
+        .filter_map(Result::ok)
+        // `hallway export > shop.hallway.yaml`: the shell has made it, we are about to fill it.
+        .filter(|e| e.metadata().is_ok_and(|m| m.len() > 0))
+        .filter_map(|e| e.file_name().into_string().ok())
         .filter(|n| {
             ["hallway.yaml", "hallway.yml"].contains(&n.as_str())
                 || n.ends_with(".hallway.yaml")
