@@ -9,6 +9,7 @@ pub mod doctor;
 mod door;
 pub mod enter;
 pub mod failure;
+mod files;
 mod lock;
 mod lower;
 mod observe;

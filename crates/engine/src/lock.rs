@@ -2,7 +2,7 @@
 //! however it ends.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::FlockOperation;
@@ -23,21 +23,47 @@ impl Lock {
     pub fn take(directory: &Path, waiting: impl FnOnce()) -> Result<Self, Failure> {
         let path = directory.join("lock");
         let failed = |e: std::io::Error| Failure::file("lock", &path, &e);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            waiting();
-            while let Err(e) = rustix::fs::flock(&file, FlockOperation::LockExclusive) {
-                if e != rustix::io::Errno::INTR {
-                    return Err(failed(e.into()));
+        let mut waiting = Some(waiting);
+        loop {
+            let file = open(directory, &path)?;
+            if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+                waiting.take().into_iter().for_each(|tell| tell());
+                while let Err(e) = rustix::fs::flock(&file, FlockOperation::LockExclusive) {
+                    if e != rustix::io::Errno::INTR {
+                        return Err(failed(e.into()));
+                    }
                 }
             }
+            // Whoever held it may have removed it at its end: then it locks nothing any more.
+            if is_at(&file, &path) {
+                return Ok(Self { _file: file });
+            }
         }
-        Ok(Self { _file: file })
     }
+
+    /// The lock, if nobody has it now.
+    #[must_use]
+    pub fn try_take(directory: &Path) -> Option<Self> {
+        let path = directory.join("lock");
+        let file = OpenOptions::new().write(true).open(&path).ok()?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+        is_at(&file, &path).then_some(Self { _file: file })
+    }
+}
+
+fn open(directory: &Path, path: &Path) -> Result<File, Failure> {
+    crate::record::make_directory(directory)?;
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| Failure::file("lock", path, &e))
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let here = file.metadata().map(|m| (m.dev(), m.ino()));
+    let there = std::fs::metadata(path).map(|m| (m.dev(), m.ino()));
+    matches!((here, there), (Ok(a), Ok(b)) if a == b)
 }

@@ -57,6 +57,17 @@ impl Engine {
         Lock::take(&self.scope, waiting)
     }
 
+    /// Removes the scope's directory if no project is left and nobody is at work.
+    pub fn tidy(&self) {
+        let Some(_lock) = Lock::try_take(&self.scope) else {
+            return;
+        };
+        if self.projects().is_empty() {
+            std::fs::remove_file(self.scope.join("lock")).ok();
+            std::fs::remove_dir(&self.scope).ok();
+        }
+    }
+
     /// Every project with a record.
     #[must_use]
     pub fn projects(&self) -> Vec<Name> {
@@ -73,28 +84,6 @@ impl Engine {
     #[must_use]
     pub fn directory(&self, project: &Name) -> PathBuf {
         record::directory(&self.scope, project)
-    }
-
-    /// The hosts file of a node.
-    #[must_use]
-    pub fn hosts_file(&self, project: &Name, node: &hallway_plan::settled::Node) -> PathBuf {
-        self.directory(project)
-            .join("hosts")
-            .join(hosts::file_name(node))
-    }
-
-    /// A node's own resolv.conf, where the file names servers.
-    #[must_use]
-    pub fn resolv_file(
-        &self,
-        project: &Name,
-        node: &hallway_plan::settled::Node,
-    ) -> Option<PathBuf> {
-        (!node.dns.is_empty()).then(|| {
-            self.directory(project)
-                .join("resolv")
-                .join(node.name.as_ref())
-        })
     }
 
     /// What is there.
@@ -232,29 +221,38 @@ impl Engine {
         {
             return Ok(record);
         }
-        if !unchanged {
-            record.pending = Some(planned.settled.clone());
-            record::save(&self.scope, project, &record)?;
-            if !planned.settled.nodes.is_empty() {
+        self.carry_through(planned, source, &mut record, progress)
+            .map_err(|mut failure| {
+                failure.also.extend(self.undo(project).err());
+                failure
+            })?;
+        Ok(record)
+    }
+
+    /// The record is written before anything is done and again when all is done.
+    fn carry_through(
+        &self,
+        planned: &Planned,
+        source: (&str, Option<&str>),
+        record: &mut Record,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(), Failure> {
+        let (project, settled) = (&planned.settled.project, &planned.settled);
+        if !planned.plan.steps.is_empty() {
+            record.pending = Some(settled.clone());
+            record::save(&self.scope, project, record)?;
+            if !settled.nodes.is_empty() {
                 self.make_netns_directory()?;
             }
         }
-        match carry_out(project, Some(&planned.settled), &planned.plan, progress) {
-            Ok(made) => {
-                record.inodes = inodes(&record, &planned.settled, made);
-                record.applied = Some(planned.settled.clone());
-                record.pending = None;
-                record.source = source.0.to_owned();
-                record.path = source.1.map(str::to_owned);
-                self.write_hosts(&planned.settled)?;
-                record::save(&self.scope, project, &record)?;
-                Ok(record)
-            }
-            Err(mut failure) => {
-                failure.also.extend(self.undo(project).err());
-                Err(failure)
-            }
-        }
+        let made = carry_out(project, Some(settled), &planned.plan, progress)?;
+        record.inodes = inodes(record, settled, made);
+        record.applied = Some(settled.clone());
+        record.pending = None;
+        record.source = source.0.to_owned();
+        record.path = source.1.map(str::to_owned);
+        self.write_files(settled)?;
+        record::save(&self.scope, project, record)
     }
 
     /// Back to the last complete state, or to nothing, from wherever an unfinished run stopped.
@@ -264,7 +262,7 @@ impl Engine {
     pub fn undo(&self, project: &Name) -> Result<(), Failure> {
         let Seen { record, observed } = self.see(project)?;
         let Some(mut record) = record else {
-            return Ok(());
+            return record::remove(&self.scope, project);
         };
         let Some(applied) = record.applied.clone() else {
             return self.down(project, &mut |_, _| {}).map(|_| ());
@@ -273,7 +271,7 @@ impl Engine {
         let made = carry_out(project, Some(&applied), &plan, &mut |_, _| {})?;
         record.inodes = inodes(&record, &applied, made);
         record.pending = None;
-        self.write_hosts(&applied)?;
+        self.write_files(&applied)?;
         record::save(&self.scope, project, &record)
     }
 
@@ -295,7 +293,7 @@ impl Engine {
         record.pending = None;
         record.source.clone_from(&earlier.source);
         record.path.clone_from(&earlier.path);
-        self.write_hosts(&target)?;
+        self.write_files(&target)?;
         record::save(&self.scope, project, &record)
     }
 
@@ -318,33 +316,6 @@ impl Engine {
         record::remove(&self.scope, project)?;
         self.release_netns_directory();
         Ok(count)
-    }
-
-    /// Hosts files are bound into running programs' view: they are written in place.
-    fn write_hosts(&self, settled: &Settled) -> Result<(), Failure> {
-        let directory = self.directory(&settled.project).join("hosts");
-        record::make_directory(&directory)?;
-        let write = |path: &Path, text: &str| {
-            if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
-                return Ok(());
-            }
-            std::fs::write(path, text).map_err(|e| Failure::file("write", path, &e))
-        };
-        for (name, text) in hosts::files(settled) {
-            write(&directory.join(name), &text)?;
-        }
-        for node in &settled.nodes {
-            if let Some(path) = self.resolv_file(&settled.project, node) {
-                record::make_directory(&self.directory(&settled.project).join("resolv"))?;
-                let text: String = node
-                    .dns
-                    .iter()
-                    .map(|d| format!("nameserver {d}\n"))
-                    .collect();
-                write(&path, &text)?;
-            }
-        }
-        Ok(())
     }
 
     fn make_netns_directory(&self) -> Result<(), Failure> {

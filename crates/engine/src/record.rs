@@ -121,6 +121,11 @@ pub(crate) fn write_whole(path: &Path, text: &[u8]) -> Result<(), Failure> {
         .mode(0o600)
         .open(&fresh)
         .map_err(failed)?;
-    file.write_all(text).map_err(failed)?;
-    std::fs::rename(&fresh, path).map_err(failed)
+    let written = file
+        .write_all(text)
+        .and_then(|()| std::fs::rename(&fresh, path));
+    written.map_err(|e| {
+        std::fs::remove_file(&fresh).ok();
+        failed(e)
+    })
 }

@@ -101,8 +101,7 @@ impl Scope {
             Some(_) => Ok(()),
             None => {
                 let host = state_dir(common)?.join("host");
-                std::fs::remove_file(host.join("lock")).ok();
-                std::fs::remove_dir(&host).ok();
+                self.engine.tidy();
                 std::fs::remove_dir(host.parent().unwrap_or(&host)).ok();
                 Ok(())
             }

@@ -1,4 +1,336 @@
-//! To be filled.
+//! `up` again: differences only, nothing else disturbed; and what it does when it cannot.
+
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-hallway_testkit::tests![];
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use hallway_testkit::{Hallway, Snapshot, ip_json, sh, wait_for};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway"))
+}
+
+const SHOP: &str = "networks: { apps: { subnet: [10.9.0.0/24, fd09::/64] } }
+nodes:
+  a: { networks: [apps], command: hallway serve 80, ready: 80/tcp }
+  b: { networks: [apps], command: hallway serve 80, ready: 80/tcp, ports: [\"8080:80\"] }
+";
+
+/// A second `up` has nothing to do and does nothing.
+fn again_is_nothing() {
+    let h = hallway();
+    for example in std::fs::read_dir(EXAMPLES).unwrap() {
+        let path = example.unwrap().path();
+        let path = path.to_str().unwrap();
+        h.run(&["up", path]).ok();
+        let first = Snapshot::take();
+        h.run(&["plan", "--detailed-exitcode", path]).exits(0);
+        h.run(&["up", path]).exits(0).says("nothing to change");
+        first.unchanged();
+        h.run(&["down", path]).ok();
+    }
+}
+
+/// From any of these to any other: the same as built afresh, but for numbers the kernel counts.
+fn from_anything_to_anything() {
+    let shop = SHOP
+        .replace(
+            "a: { networks: [apps]",
+            "a: { networks: { apps: { address: [10.9.0.10, fd09::10] } }",
+        )
+        .replace(
+            "b: { networks: [apps]",
+            "b: { networks: { apps: { address: [10.9.0.11, fd09::11] } }",
+        );
+    let files = [
+        shop.clone(),
+        shop.replace("10.9.0.0/24, ", "")
+            .replace("10.9.0.10, ", "")
+            .replace("10.9.0.11, ", ""),
+        shop.replace("10.9.0.10", "10.9.0.77"),
+        shop.replace("subnet:", "internal: true, subnet:")
+            .replace(", ports: [\"8080:80\"]", ""),
+        shop.replace("subnet:", "mode: routed, subnet:"),
+        shop.replace("subnet:", "mtu: 1400, subnet:"),
+        format!("{shop}policies: [{{ action: deny, from: a, to: b }}]\n"),
+        format!("{shop}links: [{{ endpoints: {{ a: 10.1.0.1/24, c: 10.1.0.2/24 }} }}]\n"),
+        "networks: { other: { subnet: 10.8.0.0/24 } }
+nodes:
+  b: { networks: { other: { address: 10.8.0.8 } } }
+  c: { networks: { other: { address: 10.8.0.9 } } }
+"
+        .to_owned(),
+    ];
+    let h = hallway().project("p");
+    let empty = Snapshot::take();
+    let state = "ip -br link | sed 's/@.*//; s/ .*//' | sort; ip -br addr | sed 's/@[^ ]*//' | grep -v fe80 | sort; ip route; ip -6 route | grep -v fe80; nft list ruleset | sed 's/packets.*//' | grep -v 'comment \"generation'; ip netns list | sed 's/ .*//' | sort; for n in $(ip netns list | sed 's/ .*//' | sort); do echo $n; ip -n $n -o addr | sed 's/valid.*//; s/^[0-9]*: //; s/fe80.*//'; ip -n $n route; ip -n $n -6 route | grep -v fe80; done; true";
+    let settle = || {
+        // Until addresses are no longer tentative their routes come and go by themselves.
+        wait_for("addresses settle", Duration::from_secs(10), || {
+            ip_json("addr")
+                .iter()
+                .all(|l| !l.to_string().contains("tentative"))
+        });
+        sh(state)
+    };
+    let mut fresh = Vec::new();
+    for file in &files {
+        h.up(file).ok();
+        fresh.push(settle());
+        h.ok("down");
+        empty.unchanged();
+    }
+    for (from, first) in files.iter().enumerate() {
+        for (to, second) in files.iter().enumerate() {
+            if from == to {
+                continue;
+            }
+            h.up(first).ok();
+            h.up(second).ok();
+            let (wanted, got) = (&fresh[to], settle());
+            let lines = |text: &str| -> std::collections::BTreeSet<String> {
+                // Elements stand in the order they came.
+                text.replace("elements = {", "")
+                    .lines()
+                    .map(|l| l.trim().trim_end_matches(['}', ',', ' ']).to_owned())
+                    .collect()
+            };
+            let (wanted, got) = (lines(wanted), lines(&got));
+            let missing: Vec<_> = wanted.difference(&got).collect();
+            let more: Vec<_> = got.difference(&wanted).collect();
+            assert!(
+                missing.is_empty() && more.is_empty(),
+                "from {from} to {to}\nmissing: {missing:#?}\nmore: {more:#?}"
+            );
+            h.ok("down");
+        }
+    }
+    empty.unchanged();
+}
+
+/// A client that holds a connection and echoes through it, told when to go on.
+const TALKER: &str = "import socket,sys
+s=socket.create_connection((sys.argv[1],80),3); s.settimeout(2)
+def talk():
+    s.sendall(b'x'); return s.recv(1)==b'x'
+print('up' if talk() else 'no',flush=True)
+for line in sys.stdin:
+    try: print('up' if talk() else 'no',flush=True)
+    except OSError: print('cut',flush=True)
+";
+const ECHO: &str = "python3 -c 'import socket,threading
+def serve(c):
+  while True:
+    d=c.recv(99)
+    if not d: break
+    c.sendall(d)
+s=socket.create_server((\"::\",80),family=socket.AF_INET6,dualstack_ipv6=True)
+while True:
+  c,_=s.accept(); threading.Thread(target=serve,args=(c,),daemon=True).start()'";
+
+struct Talker {
+    child: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+impl Talker {
+    fn start(h: &Hallway, node: &str, to: &str) -> Self {
+        use std::io::BufRead as _;
+        std::fs::write("/run/keep", TALKER).unwrap();
+        let mut child = h
+            .command(&["exec", node, "--", "python3", "/run/keep", to])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut talker = Self { child, lines };
+        assert_eq!(talker.next(), "up");
+        talker
+    }
+
+    fn next(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+
+    fn says(&mut self) -> String {
+        self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+        self.next()
+    }
+}
+
+impl Drop for Talker {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        self.child.wait().ok();
+    }
+}
+
+fn connections_survive_what_does_not_concern_them() {
+    let h = hallway().project("p");
+    h.ok("network add apps --subnet 10.9.0.0/24");
+    h.ok("network add store --subnet 10.8.0.0/24");
+    h.ok("node add a --network apps=10.9.0.10");
+    h.ok("node add c --network apps=10.9.0.12");
+    h.run(&[
+        "node",
+        "add",
+        "b",
+        "--network",
+        "apps=10.9.0.11",
+        "--",
+        "sh",
+        "-c",
+        ECHO,
+    ])
+    .ok();
+    h.run(&[
+        "node",
+        "add",
+        "d",
+        "--network",
+        "store=10.8.0.11",
+        "--",
+        "sh",
+        "-c",
+        ECHO,
+    ])
+    .ok();
+    h.ok("allow apps store");
+    wait_for("servers", Duration::from_secs(10), || {
+        h.inside("a", "python3 -c \"import socket; socket.create_connection(('10.9.0.11',80),1); socket.create_connection(('10.8.0.11',80),1)\"")
+    });
+    let mut same = Talker::start(&h, "a", "10.9.0.11");
+    let mut across = Talker::start(&h, "a", "10.8.0.11");
+    let mut other = Talker::start(&h, "c", "10.8.0.11");
+    for change in [
+        "node add e --network apps --publish 8080:80 -- hallway serve 80",
+        "network add more --subnet 10.7.0.0/24",
+        "connect e more",
+        "deny c a",
+        "unpublish e 8080:80",
+        "node rm e",
+    ] {
+        h.ok(change);
+        for talker in [&mut same, &mut across, &mut other] {
+            assert_eq!(talker.says(), "up", "after {change}");
+        }
+    }
+    h.ok("deny a d");
+    assert_eq!(across.says(), "cut", "what is denied now is cut");
+    assert_eq!(other.says(), "up", "and nothing else");
+    assert_eq!(same.says(), "up");
+    h.ok("deny a b");
+    assert_eq!(same.says(), "cut", "on one bridge too");
+    assert_eq!(other.says(), "up");
+}
+
+/// A step that fails in the kernel: what was there before is there again.
+fn a_failing_step_undoes_the_run() {
+    let h = hallway().project("p");
+    sh("mount -o remount,nr_inodes=100000 /run");
+    let empty = Snapshot::take();
+    // Something foreign where a node's namespace goes is seen before anything is done.
+    std::fs::create_dir_all("/run/netns/taken").unwrap();
+    let with_foreign = Snapshot::take();
+    h.up(&format!("{SHOP}  taken: {{ networks: [apps] }}\n"))
+        .exits(2)
+        .says("taken");
+    with_foreign.unchanged();
+    std::fs::remove_dir("/run/netns/taken").unwrap();
+    sh("rmdir /run/netns");
+    empty.unchanged();
+
+    h.up(SHOP).ok();
+    std::fs::write("/run/keep", "").unwrap();
+    let built = Snapshot::take();
+    let nodes: String = (0..30)
+        .map(|n| format!("  more{n}: {{ networks: [apps] }}\n"))
+        .collect();
+    let text = format!("{SHOP}{nodes}");
+    // A file system that takes only so many files more: a namespace, the record or a hosts file
+    // cannot be made, each time another.
+    let used: u32 = sh("df --output=iused /run | tail -1")
+        .trim()
+        .parse()
+        .unwrap();
+    let mut steps = std::collections::BTreeSet::new();
+    for more in (2..60).step_by(2) {
+        sh(&format!("mount -o remount,nr_inodes={} /run", used + more));
+        let ran = h.up(&text);
+        sh("mount -o remount,nr_inodes=100000 /run");
+        if ran.code == 0 {
+            break;
+        }
+        let ran = ran.exits(1).says("error");
+        steps.extend(ran.err.split_once("(step ").map(|(_, n)| n.to_owned()));
+        built.unchanged();
+    }
+    let failed = steps.len() > 3;
+    assert!(failed, "too few runs failed midway: {steps:?}");
+    h.up(SHOP).ok();
+    built.unchanged();
+    assert!(h.reads("a", "http://b/"), "and it works");
+    h.up(&format!("{SHOP}{nodes}")).ok();
+    h.ok("down");
+    empty.unchanged();
+}
+
+/// A program that does not become ready fails `up`, which then leaves nothing.
+fn a_program_that_fails_undoes_the_run() {
+    let h = hallway().project("p");
+    let empty = Snapshot::take();
+    h.up("nodes: { a: { command: \"sh -c 'exit 3'\", ready: 80/tcp } }\n")
+        .exits(1)
+        .says("exit code 3");
+    empty.unchanged();
+    h.up(SHOP).ok();
+    let built = Snapshot::take();
+    h.up(&format!("{SHOP}  c: {{ command: no-such-program }}\n"))
+        .exits(1)
+        .says("not found");
+    built.unchanged();
+    h.ok("down");
+    empty.unchanged();
+}
+
+/// Commands at once wait for one another; each has its effect.
+fn many_at_once() {
+    let h = hallway().project("p");
+    let empty = Snapshot::take();
+    h.ok("network add apps --subnet 10.9.0.0/24");
+    let children: Vec<_> = (0..12)
+        .map(|n| h.start(&["node", "add", &format!("n{n}"), "--network", "apps"]))
+        .collect();
+    for child in children {
+        let out = child.wait_with_output().unwrap();
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+    }
+    let nodes = h.run(&["node", "ls", "--format", "json"]).json();
+    assert_eq!(nodes.as_array().unwrap().len(), 12);
+    for n in 1..12 {
+        assert!(h.inside("n0", &format!("ping -c 1 -W 1 n{n}")));
+    }
+    let ups: Vec<_> = (0..4).map(|_| h.start(&["down"])).collect();
+    for child in ups {
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
+    empty.unchanged();
+}
+
+hallway_testkit::tests![
+    again_is_nothing,
+    from_anything_to_anything,
+    connections_survive_what_does_not_concern_them,
+    a_failing_step_undoes_the_run,
+    a_program_that_fails_undoes_the_run,
+    many_at_once,
+];

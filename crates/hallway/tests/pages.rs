@@ -134,7 +134,10 @@ fn run(page: &str) {
         .env("HOME", "/run/keep")
         .env(
             "PATH",
-            format!("{}:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin", bin.display()),
+            format!(
+                "{}:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin",
+                bin.display()
+            ),
         )
         .output()
         .unwrap();

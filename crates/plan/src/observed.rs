@@ -55,6 +55,8 @@ pub enum NamespaceState {
     Mounted(u64),
     /// A plain file: a namespace whose creation was cut short, or that was unmounted elsewhere.
     PlainFile,
+    /// A directory or anything else: never ours.
+    Other,
 }
 
 /// A table of ours.

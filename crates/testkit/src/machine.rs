@@ -25,7 +25,7 @@ const ASKED: [(&str, &str); 10] = [
     ),
     (
         "namespaces",
-        "ls -la /run/netns 2>/dev/null | sed 's/ [A-Z][a-z][a-z] .*:[0-9]* / /'",
+        "ls -lA /run/netns 2>/dev/null | sed 's/ [A-Z][a-z][a-z] .*:[0-9]* / /'",
     ),
     ("mounts", "cat /proc/self/mounts"),
     (

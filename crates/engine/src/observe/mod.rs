@@ -97,7 +97,7 @@ fn namespaces(project: &Name, record: Option<&Record>) -> Result<Vec<SeenNamespa
             None if entry.file_type().is_ok_and(|t| t.is_file()) => {
                 (NamespaceState::PlainFile, None)
             }
-            None => continue,
+            None => (NamespaceState::Other, None),
         };
         out.push(SeenNamespace { name, state, owner });
     }

@@ -63,7 +63,7 @@ pub(crate) fn take_down(engine: &Engine, project: &Name) -> Result<usize, Failur
         .filter(|n| n.owner.as_ref().is_some_and(|(p, _)| p == project))
         .filter_map(|n| match n.state {
             hallway_engine::NamespaceState::Mounted(inode) => Some(inode),
-            hallway_engine::NamespaceState::PlainFile => None,
+            _ => None,
         })
         .collect();
     if let Some(client) = Client::connect(project.as_ref()) {

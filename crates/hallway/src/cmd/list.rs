@@ -122,7 +122,7 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble>
             .find(|n| n.name == node.netns)
             .and_then(|n| match n.state {
                 NamespaceState::Mounted(inode) => Some(inode),
-                NamespaceState::PlainFile => None,
+                NamespaceState::PlainFile | NamespaceState::Other => None,
             });
         add(&mut value, "kind", json!("node"));
         add(&mut value, "inode", json!(inode));

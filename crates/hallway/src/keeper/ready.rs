@@ -7,9 +7,15 @@ use hallway_spec::{PortProto, Protocol};
 /// TCP_LISTEN, net/tcp_states.h.
 const LISTEN: &str = "0A";
 
-/// Whether the process is in that network namespace; before, /proc shows another's sockets.
+/// Whether the process is in that network namespace and has become the program; before, /proc
+/// shows another's sockets, and the program may turn out not to exist.
 pub(super) fn is_inside(pid: i32, inode: u64) -> bool {
-    std::fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|m| m.ino() == inode)
+    let inside = std::fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|m| m.ino() == inode);
+    inside
+        && std::fs::read(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| line.split(|b| *b == 0).nth(1) != Some(b"__enter"))
+        // One that is ending has lost its command line before its namespaces.
+        && std::fs::read_link(format!("/proc/{pid}/exe")).is_ok()
 }
 
 /// Whether every port is bound (udp) or listening (tcp), on whatever address.

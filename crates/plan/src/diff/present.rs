@@ -118,7 +118,7 @@ impl Present {
             .iter()
             .filter_map(|n| match n.state {
                 NamespaceState::Mounted(inode) => Some((n.name.as_str(), inode)),
-                NamespaceState::PlainFile => None,
+                NamespaceState::PlainFile | NamespaceState::Other => None,
             })
             .collect();
         let inodes: BTreeMap<&str, u64> = recorded
@@ -209,6 +209,7 @@ impl Present {
                     namespace.owner.as_ref().is_some_and(|(p, _)| p == project)
                 }
                 NamespaceState::PlainFile => wanted_names.contains(namespace.name.as_str()),
+                NamespaceState::Other => false,
             };
             if ours && !in_place.contains(namespace.name.as_str()) {
                 namespaces.insert(namespace.name.clone());
