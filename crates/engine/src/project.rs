@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hallway_kernel::netns;
 use hallway_plan::diff::Recorded;
-use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, hosts, mark, settle};
+use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 
 use crate::door::Door;

@@ -1,4 +1,142 @@
-//! To be filled.
+//! Killed at any instant: the next `up` completes it, the next `down` clears it, and nothing is
+//! left behind.
+
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-hallway_testkit::tests![];
+use std::time::{Duration, Instant};
+
+use hallway_testkit::{Hallway, Snapshot, sh, wait_for};
+
+const FILE: &str = "networks:
+  apps: { subnet: [10.9.0.0/24, fd09::/64] }
+  store: { subnet: 10.8.0.0/24, internal: true }
+  world: { subnet: 203.0.113.0/24, outside: true }
+nodes:
+  a: { networks: [apps], command: hallway serve 80, ready: 80/tcp, ports: [\"8080:80\"] }
+  b: { networks: [store], command: hallway serve 81, ready: 81/tcp }
+  c: { networks: { apps: { bandwidth: 10mbit } } }
+  d: { networks: [world] }
+links: [{ endpoints: { c: 10.1.0.1/24, e: 10.1.0.2/24 } }]
+policies: [{ from: a, to: b }, { action: deny, between: [a, c] }]
+";
+
+/// Instants spread over a run: evenly, and more often than it has steps.
+const INSTANTS: u32 = 30;
+
+fn foreign_things() {
+    sh("nft add table inet theirs; nft 'add chain inet theirs c { type filter hook forward priority 5; }'
+        ip netns add theirs; ip link add br-theirs type bridge; ip addr add 192.0.2.1/24 dev br-theirs
+        ip link set br-theirs up");
+    wait_for("addresses settle", Duration::from_secs(10), || {
+        !sh("ip addr").contains("tentative")
+    });
+}
+
+/// How long a whole run takes here.
+fn length(mut run: impl FnMut()) -> Duration {
+    let started = Instant::now();
+    run();
+    started.elapsed()
+}
+
+/// Starts a command and kills it, and it alone, after a while.
+fn kill_after(h: &Hallway, words: &[&str], after: Duration) {
+    let mut child = h.start(words);
+    std::thread::sleep(after);
+    child.kill().ok();
+    child.wait().unwrap();
+}
+
+fn works(h: &Hallway) {
+    assert!(h.reads("a", "http://b:81/"), "an allowed way");
+    assert!(!h.pings("a", "c"), "a denied way");
+    sh("curl -s -m 2 http://127.0.0.1:8080/");
+}
+
+fn while_building() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    foreign_things();
+    std::fs::write("/run/up.hallway.yaml", FILE).unwrap();
+    let before = Snapshot::take();
+    let whole = length(|| {
+        h.ok("up /run/up.hallway.yaml");
+    });
+    h.ok("down");
+    before.unchanged();
+    for instant in 0..INSTANTS {
+        kill_after(
+            &h,
+            &["up", "/run/up.hallway.yaml"],
+            whole * instant / INSTANTS,
+        );
+        if instant % 2 == 0 {
+            h.ok("down");
+            sh("rm -rf /run/state");
+            before.unchanged();
+        } else {
+            h.ok("up /run/up.hallway.yaml");
+            works(&h);
+            h.ok("down");
+            before.unchanged();
+        }
+    }
+}
+
+fn while_removing() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    foreign_things();
+    std::fs::write("/run/up.hallway.yaml", FILE).unwrap();
+    let before = Snapshot::take();
+    h.ok("up /run/up.hallway.yaml");
+    let whole = length(|| {
+        h.ok("down");
+    });
+    for instant in 0..INSTANTS {
+        h.ok("up /run/up.hallway.yaml");
+        kill_after(&h, &["down"], whole * instant / INSTANTS);
+        if instant % 2 == 0 {
+            h.ok("up /run/up.hallway.yaml");
+            works(&h);
+        }
+        h.ok("down");
+        sh("rm -rf /run/state");
+        before.unchanged();
+    }
+}
+
+/// From one file to another and back, killed on the way.
+fn while_changing() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let before = Snapshot::take();
+    let other = "networks: { apps: { subnet: 10.9.0.0/24, mode: routed } }
+nodes: { c: { networks: [apps], command: hallway serve 90, ready: 90/tcp }, f: { networks: [apps] } }
+";
+    std::fs::write("/run/keep", other).unwrap();
+    std::fs::write("/run/up.hallway.yaml", FILE).unwrap();
+    h.ok("up /run/up.hallway.yaml");
+    let whole = length(|| {
+        h.ok("up /run/keep");
+    });
+    for instant in 0..INSTANTS {
+        h.ok("up /run/up.hallway.yaml");
+        kill_after(&h, &["up", "/run/keep"], whole * instant / INSTANTS);
+        match instant % 3 {
+            0 => {
+                h.ok("up /run/up.hallway.yaml");
+                works(&h);
+            }
+            1 => {
+                h.ok("up /run/keep");
+                assert!(h.reads("f", "http://c:90/"));
+            }
+            _ => {
+                h.ok("down");
+                before.unchanged();
+            }
+        }
+    }
+    h.ok("down");
+    before.unchanged();
+}
+
+hallway_testkit::tests![while_building, while_removing, while_changing];

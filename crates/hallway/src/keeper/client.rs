@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hallway_engine::Failure;
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, PidfdFlags};
 
 use super::{Desired, ForwardSpec, Request, Response, ServiceStatus, State, socket_name, wire};
 
@@ -28,20 +30,26 @@ fn lost(error: std::io::Error) -> Failure {
 }
 
 impl Client {
-    /// The keeper of a project of this network namespace, if it runs.
+    /// The keeper of a project of this network namespace, if it runs. One that is just ending
+    /// accepts a connection and does not answer: then its end is awaited.
     pub(crate) fn connect(project: &str) -> Option<Self> {
         let address = SocketAddr::from_abstract_name(socket_name(project)).ok()?;
         let stream = UnixStream::connect_addr(&address).ok()?;
         let peer = rustix::net::sockopt::socket_peercred(&stream).ok()?;
-        (peer.uid == rustix::process::geteuid()).then_some(Self { stream })
+        if peer.uid != rustix::process::geteuid() {
+            return None;
+        }
+        let client = Self { stream };
+        if client.exchange(&Request::Status, &[]).is_ok() {
+            return Some(client);
+        }
+        await_end(peer.pid);
+        None
     }
 
     /// The keeper, started if it does not run.
     pub(crate) fn start(project: &str, directory: &Path) -> Result<Self, Failure> {
-        // One that is just being ended accepts the connection and then resets it.
-        if let Some(client) = Self::connect(project)
-            && client.exchange(&Request::Status, &[]).is_ok()
-        {
+        if let Some(client) = Self::connect(project) {
             return Ok(client);
         }
         let log = std::fs::File::create(directory.join("keeper.log"))
@@ -167,6 +175,19 @@ impl Client {
             std::io::Read::read(&mut &self.stream, &mut rest).ok();
         }
     }
+}
+
+/// Waits, within limits, until a process is no more.
+fn await_end(pid: Pid) {
+    let Ok(process) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else {
+        return;
+    };
+    let limit = rustix::time::Timespec {
+        tv_sec: 15,
+        tv_nsec: 0,
+    };
+    let mut ends = [PollFd::new(&process, PollFlags::IN)];
+    rustix::event::poll(&mut ends, Some(&limit)).ok();
 }
 
 /// A program that did not become ready.
