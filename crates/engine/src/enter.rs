@@ -112,8 +112,23 @@ impl Enter {
         let error = std::process::Command::new(found)
             .arg0(program)
             .args(arguments)
+            .env("PATH", search_path())
             .envs(&self.environment)
             .exec();
         Err(EnterError::Program(program.clone(), error))
     }
+}
+
+/// PATH, with where this hallway is at its end: scripts in nodes may say `hallway serve` too.
+fn search_path() -> std::ffi::OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    if let Some(own) = std::env::current_exe()
+        .ok()
+        .as_deref()
+        .and_then(Path::parent)
+    {
+        path.push(":");
+        path.push(own);
+    }
+    path
 }

@@ -1,4 +1,227 @@
-//! To be filled.
+//! Programs in nodes: started in order, waited for, started again, logged, ended whole.
+
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-hallway_testkit::tests![];
+use std::time::Duration;
+
+use hallway_testkit::{Hallway, Snapshot, processes, sh, wait_for};
+use serde_json::Value;
+
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
+}
+
+fn status(h: &Hallway, node: &str) -> Value {
+    let all = h.run(&["status", "--format", "json"]).json();
+    all["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|n| n["name"] == node)
+        .unwrap()
+        .clone()
+}
+
+/// `up` returns when what it says is ready is ready, not before, and in the order of `depends_on`.
+fn ready_and_in_order() {
+    let h = hallway();
+    let slow = |port: u16, log: &str| {
+        format!(
+            "sh -c 'echo {log} began >> /run/keep; sleep 0.3; echo {log} serves >> /run/keep; exec hallway serve {port}'"
+        )
+    };
+    h.up(&format!(
+        "networks: {{ apps: {{ subnet: 10.9.0.0/24 }} }}
+nodes:
+  web: {{ networks: [apps], depends_on: [api], command: \"{}\", ready: 80/tcp }}
+  api: {{ networks: [apps], depends_on: [db, dns], command: \"{}\", ready: 81/tcp }}
+  db: {{ networks: [apps], command: \"{}\", ready: 82/tcp }}
+  dns: {{ networks: [apps], command: \"hallway serve 53/udp\", ready: 53/udp }}
+",
+        slow(80, "web"),
+        slow(81, "api"),
+        slow(82, "db")
+    ))
+    .ok();
+    let order = std::fs::read_to_string("/run/keep").unwrap();
+    assert_eq!(
+        order,
+        "db began\ndb serves\napi began\napi serves\nweb began\nweb serves\n"
+    );
+    for (node, port) in [("web", 80), ("api", 81), ("db", 82)] {
+        assert!(h.reads("web", &format!("http://{node}:{port}/")), "{node}");
+    }
+}
+
+fn not_ready_in_time() {
+    let h = hallway();
+    let before = Snapshot::take();
+    std::fs::write(
+        "/run/up.hallway.yaml",
+        "nodes: { a: { command: \"sh -c 'echo I sleep; sleep 100'\", ready: 80/tcp } }\n",
+    )
+    .unwrap();
+    h.run(&["up", "--wait-timeout", "1", "/run/up.hallway.yaml"])
+        .exits(1)
+        .says("node a: not ready after 1 s")
+        .says("I sleep");
+    before.unchanged();
+}
+
+fn restart_policies() {
+    let h = hallway();
+    let counts = |node: &str, exit: u8| format!("sh -c 'echo x >> /run/keep/{node}; exit {exit}'");
+    std::fs::create_dir("/run/keep").unwrap();
+    h.up(&format!(
+        "nodes:
+  never: {{ command: \"{}\" }}
+  failing: {{ command: \"{}\", restart: on-failure }}
+  fine: {{ command: \"{}\", restart: on-failure }}
+  always: {{ command: \"{}\", restart: always }}
+",
+        counts("never", 0),
+        counts("failing", 1),
+        counts("fine", 0),
+        counts("always", 0)
+    ))
+    .ok();
+    let runs = |node: &str| {
+        std::fs::read_to_string(format!("/run/keep/{node}"))
+            .map(|t| t.lines().count())
+            .unwrap_or(0)
+    };
+    wait_for("restarts", Duration::from_secs(20), || {
+        runs("failing") >= 3 && runs("always") >= 3
+    });
+    assert_eq!(runs("never"), 1);
+    assert_eq!(runs("fine"), 1);
+    let state = status(&h, "failing");
+    assert!(
+        state["program"]["restarts"].as_u64().unwrap() >= 2,
+        "{state}"
+    );
+    h.ok("down");
+    let count = runs("always");
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(runs("always"), count, "nothing runs after down");
+}
+
+/// `restart` starts anew; `logs` has what both wrote.
+fn restart_and_logs() {
+    let h = hallway();
+    h.up("nodes:
+  a: { command: \"sh -c 'echo out; echo err >&2; echo pid $$; exec sleep 1000'\" }
+  b: { command: \"sh -c 'echo from b; exec sleep 1000'\" }
+")
+        .ok();
+    let log = |words: &str| h.ok(words);
+    wait_for("logs", Duration::from_secs(5), || {
+        log("logs a").contains("pid") && log("logs b").contains("from b")
+    });
+    let first = log("logs a");
+    assert!(first.contains("out\nerr\npid "), "{first}");
+    assert!(!first.contains("from b"), "{first}");
+    let all = log("logs");
+    assert!(all.contains("out") && all.contains("from b"), "{all}");
+    h.ok("restart a");
+    wait_for("the second start", Duration::from_secs(5), || {
+        log("logs a").matches("pid").count() == 2
+    });
+    assert_eq!(log("logs -n 1 a").lines().count(), 1);
+    let pids: Vec<String> = log("logs a")
+        .lines()
+        .filter_map(|l| l.strip_prefix("pid ").map(str::to_owned))
+        .collect();
+    assert_ne!(pids[0], pids[1]);
+}
+
+/// Children, grandchildren in sessions of their own, and deaf ones end with `down`.
+fn ended_whole() {
+    let h = hallway();
+    let before = processes();
+    h.up("nodes:
+  a:
+    command: [sh, -c, \"trap '' TERM; setsid sh -c 'trap \\\"\\\" TERM; sleep 997 & sleep 998' & sleep 999 & wait\"]
+")
+    .ok();
+    wait_for("all of them", Duration::from_secs(5), || {
+        ["997", "998", "999"].iter().all(|n| {
+            processes()
+                .iter()
+                .any(|p| p.contains(&format!("sleep {n}")))
+        })
+    });
+    let down = h
+        .command(&["down"])
+        .env("HALLWAY_STOP_GRACE_MS", "200")
+        .status()
+        .unwrap();
+    assert!(down.success());
+    assert_eq!(processes(), before);
+}
+
+/// What a program sees: names, its environment, its directory, its own /sys and lo.
+fn what_a_program_sees() {
+    let h = hallway();
+    h.up("networks: { apps: { subnet: [10.9.0.0/24, fd09::/64] }, store: { subnet: 10.8.0.0/24 } }
+nodes:
+  a: { networks: { apps: { address: 10.9.0.10 } }, environment: { COLOUR: red and blue }, working_dir: /usr }
+  b: { networks: { store: { address: 10.8.0.10 }, apps: { address: 10.9.0.11 } }, dns: 192.0.2.53 }
+  c: { networks: { store: { address: 10.8.0.12 } } }
+")
+    .ok();
+    let see = |node: &str, script: &str| h.run(&["exec", node, "--", "sh", "-c", script]).ok();
+    assert_eq!(
+        see("a", "getent ahostsv4 b | head -1 | cut -d' ' -f1"),
+        "10.9.0.11\n",
+        "the nearest address first"
+    );
+    assert_eq!(
+        see("c", "getent ahostsv4 b | head -1 | cut -d' ' -f1"),
+        "10.8.0.10\n"
+    );
+    assert!(
+        see("a", "getent hosts host").contains("fd09::1")
+            || see("a", "getent ahostsv4 host").contains("10.9.0.1")
+    );
+    assert_eq!(see("b", "cat /etc/resolv.conf"), "nameserver 192.0.2.53\n");
+    assert_eq!(
+        see("a", "hostname; ls /sys/class/net").replace('\n', " "),
+        "a eth0 lo "
+    );
+    h.ok("node add d --network apps");
+    assert!(
+        h.inside("a", "getent hosts d"),
+        "added to what already runs"
+    );
+    let host = sh("cat /etc/hosts");
+    assert!(!host.contains("10.9.0.11"), "{host}");
+}
+
+/// As shells and containers have it.
+fn exit_codes_of_exec() {
+    let h = hallway();
+    h.up("nodes: { a: {} }\n").ok();
+    let run = |words: &[&str]| h.run(&[&["exec"], words].concat()).code;
+    assert_eq!(run(&["a", "--", "sh", "-c", "exit 7"]), 7);
+    assert_eq!(run(&["a", "--", "no-such-program"]), 127);
+    assert_eq!(run(&["a", "--", "/etc/hosts"]), 126);
+    assert_eq!(
+        run(&["a", "--", "sh", "-c", "kill -9 $$"]),
+        -1,
+        "by the signal itself"
+    );
+    assert_ne!(run(&["b", "--", "true"]), 0);
+    sh("umount /run/netns/a");
+    assert_eq!(run(&["a", "--", "true"]), 125);
+}
+
+hallway_testkit::tests![
+    ready_and_in_order,
+    not_ready_in_time,
+    restart_policies,
+    restart_and_logs,
+    ended_whole,
+    what_a_program_sees,
+    exit_codes_of_exec,
+];

@@ -167,29 +167,32 @@ fn start(
         fresh.extend(rebind(scope, planned, &missing, &held)?);
     }
     changed += client.sync(desired, fresh)?;
-    client.wait_ready(limit).map_err(|not_ready| {
-        let node = &not_ready.node;
-        let log = desired
-            .services
-            .iter()
-            .find(|s| &s.node == node)
-            .map(|s| s.log.clone());
-        let tail = log
-            .and_then(|l| std::fs::read_to_string(l).ok())
-            .unwrap_or_default();
-        let lines: Vec<&str> = tail.lines().rev().take(10).collect();
-        let mut failure = Failure::new("not-ready", format!("node {node}: {}", not_ready.why));
-        if !lines.is_empty() {
-            let text: Vec<&str> = lines.into_iter().rev().collect();
-            failure.message = format!(
-                "{}\n  its last words:\n    {}",
-                failure.message,
-                text.join("\n    ")
-            );
-        }
-        failure
-            .help("what was there before has been restored; correct the command and run up again")
-    })?;
+    client
+        .wait_ready(&desired.services, limit)
+        .map_err(|not_ready| {
+            let node = &not_ready.node;
+            let log = desired
+                .services
+                .iter()
+                .find(|s| &s.node == node)
+                .map(|s| s.log.clone());
+            let tail = log
+                .and_then(|l| std::fs::read_to_string(l).ok())
+                .unwrap_or_default();
+            let lines: Vec<&str> = tail.lines().rev().take(10).collect();
+            let mut failure = Failure::new("not-ready", format!("node {node}: {}", not_ready.why));
+            if !lines.is_empty() {
+                let text: Vec<&str> = lines.into_iter().rev().collect();
+                failure.message = format!(
+                    "{}\n  its last words:\n    {}",
+                    failure.message,
+                    text.join("\n    ")
+                );
+            }
+            failure.help(
+                "what was there before has been restored; correct the command and run up again",
+            )
+        })?;
     Ok(changed)
 }
 

@@ -11,7 +11,9 @@ use hallway_engine::Failure;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags};
 
-use super::{Desired, ForwardSpec, Request, Response, ServiceStatus, State, socket_name, wire};
+use super::{
+    Desired, ForwardSpec, Request, Response, ServiceSpec, ServiceStatus, State, socket_name, wire,
+};
 
 const START_LIMIT: Duration = Duration::from_secs(5);
 
@@ -131,8 +133,14 @@ impl Client {
         .map(|_| ())
     }
 
-    /// Waits until every program runs and all its `ready` ports listen.
-    pub(crate) fn wait_ready(&self, limit: Duration) -> Result<(), NotReady> {
+    /// Waits until every program runs and all its `ready` ports listen. One that is started again
+    /// and again is waited for only if it has such ports.
+    pub(crate) fn wait_ready(
+        &self,
+        wanted: &[ServiceSpec],
+        limit: Duration,
+    ) -> Result<(), NotReady> {
+        let must_listen = |node: &str| wanted.iter().any(|w| w.node == node && !w.ready.is_empty());
         let deadline = Instant::now() + limit;
         let mut pause = Duration::from_millis(1);
         loop {
@@ -150,9 +158,11 @@ impl Client {
                     why: ended_words(code),
                 });
             }
-            let busy = services
-                .iter()
-                .find(|s| !matches!(s.state, State::Running | State::Exited));
+            let busy = services.iter().find(|s| match s.state {
+                State::Running | State::Exited => false,
+                State::Restarting => must_listen(&s.node),
+                State::Waiting | State::Starting => true,
+            });
             let Some(busy) = busy else { return Ok(()) };
             if Instant::now() > deadline {
                 let why = format!("not ready after {} s", limit.as_secs());
