@@ -9,7 +9,7 @@ use rustix::fs::FlockOperation;
 
 use crate::Failure;
 
-/// While it lives, no other hallway changes this scope.
+/// While it lives, no other hallway changes this scope; shared ones go together.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -21,14 +21,33 @@ impl Lock {
     /// # Errors
     /// When the lock file cannot be made.
     pub fn take(directory: &Path, waiting: impl FnOnce()) -> Result<Self, Failure> {
+        use FlockOperation::{LockExclusive, NonBlockingLockExclusive};
+        Self::wait(directory, waiting, NonBlockingLockExclusive, LockExclusive)
+    }
+
+    /// Waits for the lock together with others who share it.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn share(directory: &Path) -> Result<Self, Failure> {
+        use FlockOperation::{LockShared, NonBlockingLockShared};
+        Self::wait(directory, || {}, NonBlockingLockShared, LockShared)
+    }
+
+    fn wait(
+        directory: &Path,
+        waiting: impl FnOnce(),
+        at_once: FlockOperation,
+        wait: FlockOperation,
+    ) -> Result<Self, Failure> {
         let path = directory.join("lock");
         let failed = |e: std::io::Error| Failure::file("lock", &path, &e);
         let mut waiting = Some(waiting);
         loop {
             let file = open(directory, &path)?;
-            if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if rustix::fs::flock(&file, at_once).is_err() {
                 waiting.take().into_iter().for_each(|tell| tell());
-                while let Err(e) = rustix::fs::flock(&file, FlockOperation::LockExclusive) {
+                while let Err(e) = rustix::fs::flock(&file, wait) {
                     if e != rustix::io::Errno::INTR {
                         return Err(failed(e.into()));
                     }

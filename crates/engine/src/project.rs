@@ -39,14 +39,11 @@ pub struct Seen {
 
 impl Engine {
     /// The engine of the scope whose state is in that directory.
-    ///
-    /// # Errors
-    /// When the directory cannot be made.
-    pub fn new(scope: &Path) -> Result<Self, Failure> {
-        record::make_directory(scope)?;
-        Ok(Self {
+    #[must_use]
+    pub fn new(scope: &Path) -> Self {
+        Self {
             scope: scope.to_owned(),
-        })
+        }
     }
 
     /// Waits until no other hallway changes this scope.

@@ -22,7 +22,8 @@ fn main() -> ExitCode {
         Some("__porter") => return internal(keeper::porter::run().map_err(|e| e.to_string())),
         Some("__keeper") => {
             let project = words.next().unwrap_or_default();
-            return internal(keeper::serve(&project).map_err(|e| e.to_string()));
+            let holder = words.next().and_then(|w| w.parse().ok());
+            return internal(keeper::serve(&project, holder).map_err(|e| e.to_string()));
         }
         Some("__enter") => return cmd::exec::enter(&words.next().unwrap_or_default()),
         _ => {}

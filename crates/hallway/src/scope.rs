@@ -1,10 +1,13 @@
 //! Where a command works: the host, or a sandbox; and which project it is about.
 
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use hallway_engine::sandbox::{self, Sandbox};
-use hallway_engine::{Engine, Failure, Settled};
+use hallway_engine::{Engine, Failure, Lock, Settled};
 use hallway_spec::{Name, Project, parse_bytes};
+use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::{Trouble, warn};
@@ -35,6 +38,11 @@ pub(crate) struct Scope {
     pub(crate) sandbox: Option<Sandbox>,
     /// Binds ports on the real host for a sandbox.
     pub(crate) porter: Option<Porter>,
+    /// Keeps the sandbox from being ended by others.
+    hold: Option<Lock>,
+    /// Where the state directory is, seen from before the sandbox was entered: inside, it may be a
+    /// mount point, which cannot be removed.
+    outside: Option<(OwnedFd, OsString)>,
 }
 
 impl Scope {
@@ -50,40 +58,72 @@ impl Scope {
     pub(crate) fn enter(common: &Common, implicit: bool) -> Result<Self, Failure> {
         let state = state_dir(common)?;
         if common.host {
-            return Self::host(&state);
+            return Ok(Self::host(&state));
         }
+        let hold = sandbox::join(&state, common.sandbox.as_ref())?;
         let sandbox = sandbox::ensure(&state, common.sandbox.as_ref(), implicit)?;
         let porter = Porter::start()
             .map_err(|e| Failure::new("porter", format!("ports cannot be served: {e}")))?;
-        Self::inside(sandbox, Some(porter))
+        Self::inside(sandbox, Some(porter), Some(hold))
     }
 
     /// The scope if it is there, to look at it or take from it: no port is bound through it.
     pub(crate) fn existing(common: &Common) -> Result<Option<Self>, Failure> {
         let state = state_dir(common)?;
         if common.host {
-            return Self::host(&state).map(Some);
+            return Ok(Some(Self::host(&state)));
         }
         sandbox::find(&state, common.sandbox.as_ref())
-            .map(|s| Self::inside(s, None))
+            .map(|s| Self::inside(s, None, None))
             .transpose()
     }
 
-    fn host(state: &Path) -> Result<Self, Failure> {
-        Ok(Self {
-            engine: Engine::new(&state.join("host"))?,
+    fn host(state: &Path) -> Self {
+        Self {
+            engine: Engine::new(&state.join("host")),
             sandbox: None,
             porter: None,
+            hold: None,
+            outside: None,
+        }
+    }
+
+    fn inside(
+        sandbox: Sandbox,
+        porter: Option<Porter>,
+        hold: Option<Lock>,
+    ) -> Result<Self, Failure> {
+        let state = sandbox.scope().ancestors().nth(2);
+        let outside = state.and_then(|s| Some((s.parent()?, s.file_name()?.to_owned())));
+        let outside = outside.and_then(|(parent, name)| {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            Some((rustix::fs::open(parent, flags, Mode::empty()).ok()?, name))
+        });
+        sandbox.enter()?;
+        Ok(Self {
+            engine: Engine::new(sandbox.scope()),
+            outside,
+            porter,
+            hold,
+            sandbox: Some(sandbox),
         })
     }
 
-    fn inside(sandbox: Sandbox, porter: Option<Porter>) -> Result<Self, Failure> {
-        sandbox.enter()?;
-        Ok(Self {
-            engine: Engine::new(sandbox.scope())?,
-            porter,
-            sandbox: Some(sandbox),
-        })
+    /// As [`Self::existing`], for a command that takes something away: while it works nobody else
+    /// ends the sandbox, and it with it.
+    pub(crate) fn existing_to_change(common: &Common) -> Result<Option<Self>, Failure> {
+        let state = state_dir(common)?;
+        let name = common.sandbox.as_ref();
+        if common.host || sandbox::find(&state, name).is_none() {
+            return Self::existing(common);
+        }
+        let hold = sandbox::join(&state, name)?;
+        let Some(sandbox) = sandbox::find(&state, name) else {
+            drop(hold);
+            sandbox::clear(&state, name);
+            return Ok(None);
+        };
+        Self::inside(sandbox, None, Some(hold)).map(Some)
     }
 
     /// Removes the host's state directory when nothing is in it, and a sandbox nobody asked for
@@ -94,9 +134,13 @@ impl Scope {
         }
         match &self.sandbox {
             Some(sandbox) if sandbox.implicit => {
-                drop(self.porter);
+                drop((self.porter, self.hold));
                 // From within: the sandbox's processes are ours to end; we are one of them ourselves.
-                sandbox.remove()
+                sandbox.remove_if_unused()?;
+                if let Some((parent, name)) = &self.outside {
+                    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).ok();
+                }
+                Ok(())
             }
             Some(_) => Ok(()),
             None => {

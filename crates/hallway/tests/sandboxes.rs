@@ -1,4 +1,268 @@
-//! To be filled.
+//! Sandboxes: pretend hosts that several commands and projects share, and that leave the machine
+//! alone.
+
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-hallway_testkit::tests![];
+use std::time::Duration;
+
+use hallway_testkit::{Hallway, Snapshot, processes, sh, try_sh, wait_for};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+/// What of the machine a sandbox could change, while it runs.
+const OUTSIDE: &str = "ip -o link; ip -o addr | sed 's/valid_lft.*//'; ip route show table all; ip -6 route show table all; nft list ruleset; ls /run/netns 2>&1; sysctl -a 2>/dev/null | grep -E 'forward|route_localnet|bridge-nf'; true";
+
+fn hallway() -> Hallway {
+    Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"))
+}
+
+fn every_example_without_touching_the_machine() {
+    let h = hallway();
+    let before = Snapshot::take();
+    let outside = sh(OUTSIDE);
+    for example in std::fs::read_dir(EXAMPLES).unwrap() {
+        let path = example.unwrap().path();
+        let path = path.to_str().unwrap();
+        h.run(&["up", path]).ok();
+        assert_eq!(sh(OUTSIDE), outside, "{path}");
+        h.run(&["up", path]).exits(0).says("nothing to change");
+        h.run(&["down", path]).ok();
+        before.unchanged();
+    }
+}
+
+fn published_on_the_real_localhost() {
+    let h = hallway();
+    let before = Snapshot::take();
+    h.run(&["up", &format!("{EXAMPLES}/part5-ports.yaml")]).ok();
+    for url in [
+        "http://127.0.0.1:8081/",
+        "http://[::1]:8082/",
+        "http://localhost:3000/",
+        "http://localhost:9001/",
+    ] {
+        assert!(
+            sh(&format!("curl -s -g -m 3 {url}")).contains("greets"),
+            "{url}"
+        );
+    }
+    let ask = "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3); s.sendto(b'x',('127.0.0.1',5353)); print(s.recv(99).decode())";
+    assert!(sh(&format!("python3 -c \"{ask}\"")).contains("app3 greets"));
+    // And on the sandbox's own localhost.
+    let inner = h.run(&[
+        "sandbox",
+        "shell",
+        "--",
+        "curl",
+        "-s",
+        "-m",
+        "3",
+        "http://127.0.0.1:8081/",
+    ]);
+    assert!(inner.ok().contains("app1 greets"));
+    h.ok("down");
+    assert!(try_sh("curl -s -m 1 http://127.0.0.1:8081/").is_err());
+    before.unchanged();
+
+    let _taken = std::net::TcpListener::bind("127.0.0.1:8082").unwrap();
+    h.run(&["up", &format!("{EXAMPLES}/part5-ports.yaml")])
+        .exits(2)
+        .says("8082/tcp");
+    before.unchanged();
+}
+
+/// Several projects and commands share a sandbox; it ends with the last project.
+fn shared_and_ended() {
+    let h = hallway();
+    let before = Snapshot::take();
+    let (one, two) = (h.project("one"), h.project("two"));
+    one.ok("network add alpha --subnet 10.1.0.0/24");
+    one.ok("node add first --network alpha -- hallway serve 80");
+    two.run(&["network", "add", "beta", "--subnet", "10.1.0.0/16"])
+        .exits(2)
+        .says("10.1.0.0");
+    two.ok("network add beta --subnet 10.2.0.0/24");
+    two.ok("node add second --network beta");
+    assert!(!two.pings("second", "10.1.0.2"));
+    let listed = h.run(&["sandbox", "ls", "--format", "json"]).json();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    one.ok("down");
+    assert!(two.pings("second", "10.2.0.1"), "the other one goes on");
+    two.ok("down");
+    before.unchanged();
+}
+
+/// A sandbox of its own is another machine: the same names, subnets and ports inside.
+fn several_sandboxes() {
+    let h = hallway();
+    let before = Snapshot::take();
+    let file = "networks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [n], command: hallway serve 80, ready: 80/tcp } }\n";
+    std::fs::write("/run/up.hallway.yaml", file).unwrap();
+    for sandbox in ["red", "blue"] {
+        h.run(&[
+            "--sandbox",
+            sandbox,
+            "-p",
+            "x",
+            "up",
+            "/run/up.hallway.yaml",
+        ])
+        .ok();
+    }
+    h.run(&[
+        "--sandbox",
+        "red",
+        "-p",
+        "x",
+        "exec",
+        "a",
+        "--",
+        "ping",
+        "-c1",
+        "10.9.0.1",
+    ])
+    .ok();
+    let names = h.ok("sandbox ls");
+    assert!(names.contains("red") && names.contains("blue"), "{names}");
+    h.ok("sandbox rm red");
+    assert!(!h.ok("sandbox ls").contains("red"));
+    h.run(&["--sandbox", "blue", "-p", "x", "exec", "a", "--", "true"])
+        .ok();
+    h.ok("sandbox rm blue");
+    before.unchanged();
+    h.run(&["sandbox", "rm", "green"]).exits(0).says("green");
+    before.unchanged();
+}
+
+/// Whoever starts the sandbox, and whoever ends it, at the same time as others.
+fn many_at_once() {
+    let h = hallway();
+    let before = Snapshot::take();
+    for round in 0..6 {
+        let children: Vec<_> = (0..5)
+            .map(|n| {
+                let (project, subnet) = (format!("p{n}"), format!("10.{n}.{round}.0/24"));
+                h.project(&project)
+                    .start(&["network", "add", "n", "--subnet", &subnet])
+            })
+            .collect();
+        for child in children {
+            let out = child.wait_with_output().unwrap();
+            assert!(
+                out.status.success(),
+                "{}",
+                String::from_utf8_lossy(&out.stderr)
+            );
+        }
+        // The last project ends the sandbox while another begins.
+        let mut all: Vec<_> = (0..5)
+            .map(|n| h.project(&format!("p{n}")).start(&["down"]))
+            .collect();
+        all.push(
+            h.project("late")
+                .start(&["network", "add", "n", "--subnet", "10.77.0.0/24"]),
+        );
+        for child in all {
+            let out = child.wait_with_output().unwrap();
+            assert!(
+                out.status.success(),
+                "{}",
+                String::from_utf8_lossy(&out.stderr)
+            );
+        }
+        assert!(h.project("late").ok("network ls").contains("10.77.0.0/24"));
+        h.project("late").ok("down");
+    }
+    before.unchanged();
+}
+
+/// Where users may not make namespaces, it says so and what to do.
+fn forbidden_by_the_machine() {
+    let h = hallway();
+    // The limit of a user namespace of its own, by somebody who is not root in it.
+    let script = format!(
+        "HALLWAY_STATE_DIR=/run/state unshare -U --keep-caps sh -c 'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps -all --inh-caps -all {} up {EXAMPLES}/part1-namespace.yaml' 2>&1; echo code $?",
+        env!("CARGO_BIN_EXE_hallway")
+    );
+    let said = sh(&script);
+    assert!(said.contains("code 1"), "{said}");
+    for word in ["user namespaces", "sysctl -w", "as root"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(
+        processes().iter().all(|p| !p.contains("__hold")),
+        "nothing left"
+    );
+    sh("rm -rf /run/state");
+    h.run(&["up", &format!("{EXAMPLES}/part1-namespace.yaml")])
+        .ok();
+    h.ok("down");
+}
+
+/// A holder that is killed takes everything with it, and the next `up` begins anew.
+fn the_holder_killed() {
+    let h = hallway();
+    let before = Snapshot::take();
+    let file = format!("{EXAMPLES}/three-tier.yaml");
+    h.run(&["up", &file]).ok();
+    sh("kill -9 $(pgrep -f '__hol[d]')");
+    wait_for("its end", Duration::from_secs(5), || {
+        try_sh("curl -s -m 1 http://127.0.0.1:8080/").is_err()
+    });
+    h.run(&["up", &file]).ok();
+    assert!(sh("curl -s -m 2 http://127.0.0.1:8080/").contains("greets"));
+    h.run(&["down", &file]).ok();
+    before.unchanged();
+}
+
+/// With pasta nodes reach the world beyond the machine; nothing reaches them.
+fn internet_by_pasta() {
+    sh("command -v pasta || { echo 'pasta is missing: apt-get install passt'; exit 1; }");
+    sh("ip netns add internet
+        ip link add up0 type veth peer name in0 netns internet
+        ip addr add 192.0.2.2/24 dev up0; ip link set up0 up; ip route add default via 192.0.2.1
+        ip -n internet link set lo up; ip -n internet addr add 203.0.113.9/32 dev lo
+        ip -n internet addr add 192.0.2.1/24 dev in0; ip -n internet link set in0 up");
+    let mut server = std::process::Command::new("ip")
+        .args([
+            "netns",
+            "exec",
+            "internet",
+            env!("CARGO_BIN_EXE_hallway"),
+            "serve",
+            "80",
+        ])
+        .spawn()
+        .unwrap();
+    let h = hallway();
+    std::fs::write(
+        "/run/up.hallway.yaml",
+        "networks: { n: { subnet: 10.9.0.0/24 }, i: { subnet: 10.8.0.0/24, internal: true } }
+nodes: { a: { networks: [n] }, b: { networks: [i] } }\n",
+    )
+    .unwrap();
+    let up = h
+        .command(&["up", "/run/up.hallway.yaml"])
+        .env_remove("HALLWAY_PASTA")
+        .status()
+        .unwrap();
+    assert!(up.success());
+    wait_for("the way out", Duration::from_secs(10), || {
+        h.reads("a", "http://203.0.113.9/")
+    });
+    assert!(!h.reads("b", "http://203.0.113.9/"), "internal");
+    h.ok("down");
+    assert!(processes().iter().all(|p| !p.contains("pasta")));
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+hallway_testkit::tests![
+    every_example_without_touching_the_machine,
+    published_on_the_real_localhost,
+    shared_and_ended,
+    several_sandboxes,
+    many_at_once,
+    forbidden_by_the_machine,
+    the_holder_killed,
+    internet_by_pasta,
+];

@@ -65,12 +65,17 @@ pub fn directory(state: &Path, name: &str) -> PathBuf {
 /// The running sandbox of that name, if there is one.
 #[must_use]
 pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
+    on_record(state, name).filter(|s| start_time(s.pid) == Some(s.started))
+}
+
+/// As it was written down, whether it still runs or not.
+fn on_record(state: &Path, name: &str) -> Option<Sandbox> {
     let directory = directory(state, name);
     let text = std::fs::read(directory.join("sandbox.json")).ok()?;
     let mut sandbox: Sandbox = serde_json::from_slice(&text).ok()?;
     sandbox.name = name.to_owned();
     sandbox.directory = directory;
-    (start_time(sandbox.pid) == Some(sandbox.started)).then_some(sandbox)
+    Some(sandbox)
 }
 
 /// Every running sandbox.
@@ -98,7 +103,12 @@ pub fn ensure(state: &Path, name: &str, implicit: bool) -> Result<Sandbox, Failu
     if let Some(sandbox) = find(state, name) {
         return Ok(sandbox);
     }
-    // What was built in a sandbox that is gone is gone with it.
+    // What was built in a sandbox that is gone is gone with it; its keepers see to themselves.
+    if let Some(gone) = on_record(state, name)
+        && let Internet::Pasta(pid) = gone.internet
+    {
+        pasta::stop(pid, gone.pid);
+    }
     std::fs::remove_dir_all(directory.join("projects")).ok();
     std::fs::remove_file(directory.join("netns-directory")).ok();
     let held = holder::start()?;
@@ -121,11 +131,27 @@ pub fn ensure(state: &Path, name: &str, implicit: bool) -> Result<Sandbox, Failu
     Ok(sandbox)
 }
 
+/// Held by whoever is about to change a sandbox's projects: until all have let go, it is not
+/// ended for want of projects.
+///
+/// # Errors
+/// When the lock file cannot be made.
+pub fn join(state: &Path, name: &str) -> Result<Lock, Failure> {
+    Lock::share(&directory(state, name).join("members"))
+}
+
 /// Forgets what is on record of a sandbox that does not run.
 pub fn clear(state: &Path, name: &str) {
     if find(state, name).is_none() {
         std::fs::remove_dir_all(directory(state, name)).ok();
-        std::fs::remove_dir(root(state)).ok();
+        remove_empty_parents(&directory(state, name));
+    }
+}
+
+/// The directory of sandboxes and the state directory, if nothing is in them.
+fn remove_empty_parents(directory: &Path) {
+    for parent in directory.ancestors().skip(1).take(2) {
+        std::fs::remove_dir(parent).ok();
     }
 }
 
@@ -179,6 +205,20 @@ impl Sandbox {
         Ok(())
     }
 
+    /// Ends it if it has no project and nobody is about to make one.
+    ///
+    /// # Errors
+    /// As [`Self::remove`].
+    pub fn remove_if_unused(&self) -> Result<(), Failure> {
+        let Some(_alone) = Lock::try_take(&self.directory.join("members")) else {
+            return Ok(());
+        };
+        if record::projects(&self.directory).is_empty() {
+            self.remove()?;
+        }
+        Ok(())
+    }
+
     /// Ends it with everything in it.
     ///
     /// # Errors
@@ -210,9 +250,7 @@ impl Sandbox {
         }
         std::fs::remove_dir_all(&self.directory)
             .map_err(|e| Failure::file("remove", &self.directory, &e))?;
-        if let Some(root) = self.directory.parent() {
-            std::fs::remove_dir(root).ok();
-        }
+        remove_empty_parents(&self.directory);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, Trouble> 
         .is_some()
         .then(|| project(common, file, None))
         .transpose()?;
-    let Some(scope) = Scope::existing(common)? else {
+    let Some(scope) = Scope::existing_to_change(common)? else {
         ui::note(
             common,
             format!("nothing is up: sandbox {} does not run", common.sandbox),

@@ -11,7 +11,7 @@ use crate::scope::Scope;
 use crate::ui;
 
 pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, Trouble> {
-    let Some(scope) = Scope::existing(common)? else {
+    let Some(scope) = Scope::existing_to_change(common)? else {
         if format == Format::Json {
             ui::json(&json!([]));
         } else {

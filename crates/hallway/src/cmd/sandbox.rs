@@ -22,8 +22,8 @@ pub(crate) fn run(common: &Common, verb: SandboxVerb) -> Result<ExitCode, Troubl
     }
 }
 
-fn projects(sandbox: &Sandbox) -> Result<Vec<Name>, Failure> {
-    Ok(Engine::new(sandbox.scope())?.projects())
+fn projects(sandbox: &Sandbox) -> Vec<Name> {
+    Engine::new(sandbox.scope()).projects()
 }
 
 fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
@@ -34,10 +34,7 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
             .to_vec(),
     ];
     for sandbox in sandbox::list(&state_dir(common)?) {
-        let projects: Vec<String> = projects(&sandbox)?
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let projects: Vec<String> = projects(&sandbox).iter().map(ToString::to_string).collect();
         let internet = match &sandbox.internet {
             Internet::Pasta(_) => "through pasta".to_owned(),
             Internet::None(why) => format!("none: {why}"),

@@ -137,7 +137,7 @@ fn start(
     let directory = scope.engine.directory(project);
     std::fs::create_dir_all(directory.join("logs"))
         .map_err(|e| Failure::file("make", &directory, &e))?;
-    let client = Client::start(project.as_ref(), &directory)?;
+    let client = Client::start(project.as_ref(), &directory, scope.sandbox.as_ref())?;
     let mut changed = 0;
     let (_, held) = client.status()?;
     let moved = desired

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hallway_engine::Failure;
+use hallway_engine::sandbox::Sandbox;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags};
 
@@ -45,12 +46,16 @@ impl Client {
         if client.exchange(&Request::Status, &[]).is_ok() {
             return Some(client);
         }
-        await_end(peer.pid);
+        await_end(peer.pid, Some(15));
         None
     }
 
     /// The keeper, started if it does not run.
-    pub(crate) fn start(project: &str, directory: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        project: &str,
+        directory: &Path,
+        sandbox: Option<&Sandbox>,
+    ) -> Result<Self, Failure> {
         if let Some(client) = Self::connect(project) {
             return Ok(client);
         }
@@ -58,6 +63,7 @@ impl Client {
             .map_err(|e| Failure::file("write", &directory.join("keeper.log"), &e))?;
         let mut child = Command::new("/proc/self/exe")
             .args(["__keeper", project])
+            .args(sandbox.map(|s| s.pid.to_string()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -187,17 +193,14 @@ impl Client {
     }
 }
 
-/// Waits, within limits, until a process is no more.
-fn await_end(pid: Pid) {
+/// Waits, that long at most, until a process is no more.
+pub(super) fn await_end(pid: Pid, seconds: Option<i64>) {
     let Ok(process) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else {
         return;
     };
-    let limit = rustix::time::Timespec {
-        tv_sec: 15,
-        tv_nsec: 0,
-    };
+    let limit = seconds.map(|tv_sec| rustix::time::Timespec { tv_sec, tv_nsec: 0 });
     let mut ends = [PollFd::new(&process, PollFlags::IN)];
-    rustix::event::poll(&mut ends, Some(&limit)).ok();
+    rustix::event::poll(&mut ends, limit.as_ref()).ok();
 }
 
 /// A program that did not become ready.

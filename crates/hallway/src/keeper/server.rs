@@ -5,19 +5,29 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use rustix::process::Pid;
+
+use super::client::await_end;
 use super::forward::Forwarder;
 use super::supervisor::Supervisor;
 use super::{Request, Response, socket_name, wire};
 
 type Call = (Request, Vec<std::os::fd::OwnedFd>, Sender<Response>);
 
-/// Runs until told to stop.
-pub(crate) fn serve(project: &str) -> std::io::Result<()> {
+/// Runs until told to stop, or until the sandbox it is in ends with its holder.
+pub(crate) fn serve(project: &str, holder: Option<i32>) -> std::io::Result<()> {
     rustix::process::setsid().ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).ok();
     std::env::set_current_dir("/").ok();
     let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(socket_name(project))?)?;
     let (calls, receiver) = channel();
+    if let Some(holder) = holder.and_then(Pid::from_raw) {
+        let calls = calls.clone();
+        std::thread::spawn(move || {
+            await_end(holder, None);
+            calls.send((Request::Stop, Vec::new(), channel().0)).ok();
+        });
+    }
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let calls = calls.clone();
