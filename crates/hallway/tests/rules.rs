@@ -1,4 +1,131 @@
-//! To be filled.
+//! The packet filter as `nft` reads it back.
+
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-hallway_testkit::tests![];
+use std::fmt::Write as _;
+
+use hallway_testkit::{Hallway, nft_json, sh};
+use serde_json::Value;
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
+}
+
+fn rules() -> Vec<Value> {
+    nft_json()
+        .into_iter()
+        .filter_map(|o| o.get("rule").cloned())
+        .collect()
+}
+
+fn big(nodes: usize) -> String {
+    let mut out = String::from(
+        "networks: { apps: { subnet: 10.9.0.0/16 }, store: { subnet: 10.8.0.0/16, internal: true } }\nnodes:\n",
+    );
+    for n in 0..nodes {
+        let port = 9000 + n;
+        writeln!(
+            out,
+            "  web{n}: {{ networks: [apps], ports: [\"{port}:80\", \"{port}:53/udp\"] }}\n  db{n}: {{ networks: [store] }}"
+        )
+        .unwrap();
+    }
+    let list = |prefix: &str| {
+        (0..nodes)
+            .map(|n| format!("{prefix}{n}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    writeln!(
+        out,
+        "policies:\n  - {{ from: [{}], to: [{}], ports: [3306/tcp] }}",
+        list("web"),
+        list("db")
+    )
+    .unwrap();
+    out
+}
+
+/// Maps and sets grow; rules, which every packet passes one by one, do not.
+fn their_number_does_not_grow() {
+    let h = hallway();
+    h.up(&big(2)).ok();
+    let few = rules().len();
+    h.up(&big(60)).ok();
+    assert_eq!(rules().len(), few);
+    h.ok("down");
+    h.up(&big(60)).ok();
+    assert_eq!(rules().len(), few, "built at once as well");
+    assert!(few > 10, "{few}");
+}
+
+/// Every rule made for a policy, and every published port, names its place in the file.
+fn they_name_the_file() {
+    let h = hallway();
+    h.up(
+        "networks: { apps: { subnet: [10.9.0.0/24, fd09::/64] }, store: { subnet: 10.8.0.0/24 } }
+nodes:
+  a: { networks: [apps], ports: [\"8080:80\"] }
+  b: { networks: [apps] }
+  c: { networks: [store] }
+policies:
+  - { from: a, to: c, ports: [80/tcp, icmp] }
+  - { action: deny, between: [a, b] }
+",
+    )
+    .ok();
+    let listed = sh("nft list ruleset");
+    for place in [
+        "nodes.a.ports[0] line 3",
+        "policies[0] line 7",
+        "policies[1] line 8",
+    ] {
+        assert!(listed.contains(place), "{place}\n{listed}");
+    }
+}
+
+/// What nft lists it can load again, in a namespace of its own, to the same effect.
+fn nft_understands_all_of_it() {
+    let h = hallway();
+    for example in std::fs::read_dir(EXAMPLES).unwrap() {
+        let path = example.unwrap().path();
+        let path = path.to_str().unwrap();
+        h.run(&["up", path]).ok();
+        let listed = sh("nft -s list ruleset");
+        std::fs::write("/run/keep", &listed).unwrap();
+        let again = sh("unshare -n sh -c 'nft -f /run/keep && nft -s list ruleset'");
+        assert_eq!(again, listed, "{path}");
+        h.run(&["down", path]).ok();
+    }
+}
+
+/// No table but ours, and nothing but packets of our own networks in its way.
+fn only_tables_of_our_own() {
+    let h = hallway();
+    h.up(&big(2)).ok();
+    let tables: Vec<String> = nft_json()
+        .iter()
+        .filter_map(|o| o.get("table")?.get("name")?.as_str().map(str::to_owned))
+        .collect();
+    assert!(
+        !tables.is_empty() && tables.iter().all(|t| t == "hallway-p"),
+        "{tables:?}"
+    );
+    for chain in nft_json().iter().filter_map(|o| o.get("chain")) {
+        if let Some(policy) = chain.get("policy") {
+            assert_eq!(
+                policy, "accept",
+                "a base chain's policy would judge foreign packets: {chain}"
+            );
+        }
+    }
+}
+
+hallway_testkit::tests![
+    their_number_does_not_grow,
+    they_name_the_file,
+    nft_understands_all_of_it,
+    only_tables_of_our_own,
+];

@@ -521,12 +521,12 @@ fn bridge_chains() -> Vec<Chain> {
         base: None,
         rules: vec![
             rule(
-                vec![not(ArpSaddrEther, "port_mac")],
+                vec![ether(0x0806), not(ArpSaddrEther, "port_mac")],
                 Act::Drop,
                 "ARP for another's MAC",
             ),
             rule(
-                vec![not(ArpSaddrIp, "port_ip4")],
+                vec![ether(0x0806), not(ArpSaddrIp, "port_ip4")],
                 Act::Drop,
                 "ARP for another's address",
             ),
@@ -563,20 +563,20 @@ fn bridge_chains() -> Vec<Chain> {
     }
     rules.extend([
         rule(
-            vec![Match::Is(
-                Ip6Saddr,
-                Item::V6(std::net::Ipv6Addr::UNSPECIFIED),
-            )],
+            vec![
+                ether(0x86dd),
+                Match::Is(Ip6Saddr, Item::V6(std::net::Ipv6Addr::UNSPECIFIED)),
+            ],
             Act::Accept,
             "address detection",
         ),
         rule(
-            vec![Match::Is(Ip6Saddr, link_local)],
+            vec![ether(0x86dd), Match::Is(Ip6Saddr, link_local)],
             Act::Accept,
             "link-local; never forwarded",
         ),
         rule(
-            vec![not(Ip6Saddr, "port_ip6")],
+            vec![ether(0x86dd), not(Ip6Saddr, "port_ip6")],
             Act::Drop,
             "source address of another",
         ),
