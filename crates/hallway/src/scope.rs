@@ -166,7 +166,9 @@ pub(crate) fn understand(common: &Common, path: &str, bytes: &[u8]) -> Result<In
     if let Some(name) = &common.project {
         project.topology.name = name.clone();
     }
-    let text = String::from_utf8_lossy(bytes).into_owned();
+    let text = String::from_utf8_lossy(bytes)
+        .trim_start_matches('\u{feff}')
+        .to_owned();
     warn(path, &text, &project.warnings, common);
     Ok(Input {
         project,

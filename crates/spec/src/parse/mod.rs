@@ -76,16 +76,17 @@ pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
 pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
+    // A byte order mark is no part of the text that places count in.
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let fail = |mut problems: Vec<Problem>| {
         problems.sort_by_key(|p| p.place.as_ref().map_or((0, 0), |p| (p.line, p.column)));
         problems.dedup();
         Problems {
             path: path.to_owned(),
-            text: text.to_owned(),
+            text: body.to_owned(),
             problems,
         }
     };
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Some(offset) = body.find('\0') {
         let line = body.get(..offset).unwrap_or_default().matches('\n').count() as u32 + 1;
         let place = Place {

@@ -1,0 +1,320 @@
+//! What is decided, without a kernel.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use hallway_plan::decide::{Packet, Reason, forwarded};
+use hallway_plan::diff::Recorded;
+use hallway_plan::rules::build::ruleset;
+use hallway_plan::{Observed, Settled, Surroundings, diff, settle};
+use hallway_spec::parse;
+use ipnet::IpNet;
+use proptest::prelude::*;
+
+fn settled_after(text: &str, previous: Option<&Settled>) -> Settled {
+    let project = parse("p.yaml", text).unwrap_or_else(|e| panic!("{e}"));
+    settle(&project.topology, previous, &Surroundings::default()).unwrap()
+}
+
+fn settled(text: &str) -> Settled {
+    settled_after(text, None)
+}
+
+const SHOP: &str = "networks:
+  apps: { subnet: [10.1.0.0/24, fd01::/64] }
+  store: { subnet: 10.2.0.0/24, internal: true }
+  world: { subnet: 203.0.113.0/24, outside: true }
+nodes:
+  web: { networks: { apps: { address: [10.1.0.10, fd01::10] } }, ports: [\"8080:80\"] }
+  app: { networks: { apps: { address: [10.1.0.11, fd01::11] } } }
+  db: { networks: { store: { address: 10.2.0.10 } } }
+policies:
+  - { action: deny, from: app, to: db, ports: [3306/tcp] }
+  - { from: apps, to: db, ports: [3306/tcp, icmp] }
+  - { action: deny, between: [web, app], ports: [9000-9010/udp] }
+";
+
+/// Who reaches whom, and why: the order of the file and then the defaults.
+#[test]
+fn decisions_with_their_reasons() {
+    let shop = settled(SHOP);
+    let (tcp, udp, icmp) = (6, 17, 1);
+    for (from, to, protocol, port, published, allowed, reason) in [
+        (
+            "10.1.0.10",
+            "10.2.0.10",
+            tcp,
+            3306,
+            false,
+            true,
+            Reason::Policy(1),
+        ),
+        (
+            "10.1.0.11",
+            "10.2.0.10",
+            tcp,
+            3306,
+            false,
+            false,
+            Reason::Policy(0),
+        ),
+        (
+            "10.1.0.11",
+            "10.2.0.10",
+            icmp,
+            0,
+            false,
+            true,
+            Reason::Policy(1),
+        ),
+        (
+            "10.1.0.10",
+            "10.2.0.10",
+            tcp,
+            3307,
+            false,
+            false,
+            Reason::Default,
+        ),
+        (
+            "10.2.0.10",
+            "10.1.0.10",
+            tcp,
+            80,
+            false,
+            false,
+            Reason::Default,
+        ),
+        (
+            "10.1.0.10",
+            "10.1.0.11",
+            tcp,
+            80,
+            false,
+            true,
+            Reason::SameNetwork,
+        ),
+        (
+            "10.1.0.10",
+            "10.1.0.11",
+            udp,
+            9005,
+            false,
+            false,
+            Reason::Policy(2),
+        ),
+        (
+            "10.1.0.11",
+            "10.1.0.10",
+            udp,
+            9010,
+            false,
+            false,
+            Reason::Policy(2),
+        ),
+        (
+            "10.1.0.11",
+            "10.1.0.10",
+            udp,
+            9011,
+            false,
+            true,
+            Reason::SameNetwork,
+        ),
+        (
+            "10.1.0.11",
+            "203.0.113.9",
+            tcp,
+            80,
+            false,
+            true,
+            Reason::Egress,
+        ),
+        (
+            "10.2.0.10",
+            "203.0.113.9",
+            tcp,
+            80,
+            false,
+            false,
+            Reason::Default,
+        ),
+        (
+            "203.0.113.9",
+            "10.1.0.10",
+            tcp,
+            80,
+            true,
+            true,
+            Reason::Published,
+        ),
+        (
+            "203.0.113.9",
+            "10.1.0.10",
+            tcp,
+            80,
+            false,
+            false,
+            Reason::DirectRouting,
+        ),
+        (
+            "203.0.113.9",
+            "10.2.0.10",
+            tcp,
+            3306,
+            false,
+            false,
+            Reason::DirectRouting,
+        ),
+        (
+            "192.0.2.1",
+            "198.51.100.1",
+            tcp,
+            80,
+            false,
+            true,
+            Reason::NotOurs,
+        ),
+        (
+            "fd01::10",
+            "fd01::11",
+            tcp,
+            80,
+            false,
+            true,
+            Reason::SameNetwork,
+        ),
+        (
+            "fd01::10",
+            "fd01::11",
+            udp,
+            9000,
+            false,
+            false,
+            Reason::Policy(2),
+        ),
+    ] {
+        let packet = Packet {
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+            protocol,
+            port,
+            published,
+        };
+        let decision = forwarded(&shop, &packet);
+        assert_eq!(
+            (decision.allowed, decision.reason),
+            (allowed, reason),
+            "{from} → {to}:{port} ({protocol})"
+        );
+    }
+}
+
+/// Rules are passed one by one: there must not be more of them for more nodes.
+#[test]
+fn the_number_of_rules_is_of_the_file_not_of_its_nodes() {
+    let text = |nodes: usize| {
+        let mut out = String::from("networks: { n: { subnet: 10.1.0.0/16 } }\nnodes:\n");
+        for node in 0..nodes {
+            let port = 2000 + node;
+            writeln!(
+                out,
+                "  n{node}: {{ networks: [n], ports: [\"{port}:80\"] }}"
+            )
+            .unwrap();
+        }
+        out + "policies: [{ action: deny, from: n, to: n0, ports: [22/tcp] }]\n"
+    };
+    let count = |nodes| -> usize {
+        let rules = ruleset(&settled(&text(nodes)));
+        rules
+            .tables
+            .iter()
+            .flat_map(|t| &t.chains)
+            .map(|c| c.rules.len())
+            .sum()
+    };
+    assert_eq!(count(2), count(500));
+}
+
+#[test]
+fn nothing_is_planned_to_remove_from_an_empty_machine() {
+    let project = "p".parse().unwrap();
+    let plan = diff(&project, Recorded::default(), None, &Observed::default());
+    assert!(plan.steps.is_empty());
+}
+
+/// Some nodes with or without fixed addresses, on some of two networks.
+fn topologies() -> impl Strategy<Value = Vec<(bool, bool, Option<u8>)>> {
+    prop::collection::vec(
+        (any::<bool>(), any::<bool>(), prop::option::of(2..120u8)),
+        1..40,
+    )
+}
+
+fn file(nodes: &[(bool, bool, Option<u8>)]) -> String {
+    let mut out = String::from(
+        "networks: { n: { subnet: [10.1.0.0/24, fd01::/64] }, m: { subnet: 10.2.0.0/24 } }\nnodes:\n",
+    );
+    let mut taken = BTreeSet::new();
+    for (position, (n, m, fixed)) in nodes.iter().enumerate() {
+        let mut on = Vec::new();
+        if *n {
+            let address = fixed.filter(|f| taken.insert(*f));
+            on.push(address.map_or("n: {}".into(), |a| format!("n: {{ address: 10.1.0.{a} }}")));
+        }
+        if *m {
+            on.push("m: {}".into());
+        }
+        writeln!(
+            out,
+            "  x{position}: {{ networks: {{ {} }} }}",
+            on.join(", ")
+        )
+        .unwrap();
+    }
+    out
+}
+
+proptest! {
+    /// Every address is its network's, nobody has it twice, the same file gives the same, and
+    /// what is there keeps its address when others come and go.
+    #[test]
+    fn addresses(nodes in topologies(), more in topologies()) {
+        let first = settled(&file(&nodes));
+        prop_assert_eq!(&first, &settled(&file(&nodes)));
+        let all = [&nodes[..], &more[..]].concat();
+        let second = settled_after(&file(&all), Some(&first));
+        for settled in [&first, &second] {
+            let mut seen: BTreeSet<IpAddr> = BTreeSet::new();
+            let mut macs = BTreeSet::new();
+            for node in &settled.nodes {
+                for (interface, network, _) in node.ports() {
+                    let network = settled.network(network).unwrap();
+                    prop_assert!(macs.insert(interface.mac));
+                    for address in &interface.addresses {
+                        prop_assert!(seen.insert(address.addr()), "{address} twice");
+                        let subnet = network.subnets.iter().find(|s| s.net.contains(&address.addr()));
+                        let subnet = subnet.expect("of its network");
+                        prop_assert_ne!(subnet.gateway, address.addr());
+                        prop_assert_ne!(subnet.net.network(), address.addr());
+                        let IpNet::V4(net) = subnet.net else { continue };
+                        prop_assert_ne!(IpAddr::V4(net.broadcast()), address.addr());
+                    }
+                }
+            }
+        }
+        let fixed = |n: &(bool, bool, Option<u8>)| n.2.is_some();
+        if !more.iter().any(fixed) {
+            for (before, after) in first.nodes.iter().zip(&second.nodes) {
+                prop_assert_eq!(&before.name, &after.name);
+                for (a, b) in before.interfaces.iter().zip(&after.interfaces) {
+                    prop_assert_eq!(&a.addresses, &b.addresses);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Files good and bad: what each problem points at, that nothing makes the parser panic, and that
+//! what is written back means the same.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
+
+use hallway_spec::{Code, Document, parse, parse_bytes, schema};
+use proptest::prelude::*;
+
+/// The problems of a text: code, and what the place points at.
+fn problems(text: &str) -> Vec<(Code, String)> {
+    match parse("test.yaml", text) {
+        Ok(_) => Vec::new(),
+        Err(all) => all
+            .problems
+            .iter()
+            .map(|p| {
+                let place = p.place.clone().unwrap_or_default();
+                let pointed = text.get(place.offset..place.offset + place.length);
+                (p.code, pointed.unwrap_or_default().to_owned())
+            })
+            .collect(),
+    }
+}
+
+const NETS: &str =
+    "networks: { n: { subnet: 10.1.0.0/24 }, i: { subnet: 10.2.0.0/24, internal: true } }\n";
+
+#[test]
+fn every_problem_points_at_what_is_wrong() {
+    use Code::*;
+    let mut wrong = Vec::new();
+    for (code, pointed, text) in [
+        (
+            UnknownKey,
+            "nodse",
+            "nodse: {}\nnodes: { a: {} }\n".to_owned(),
+        ),
+        (DuplicateKey, "a", "nodes: { a: {}, a: {} }\n".into()),
+        (
+            BadValue,
+            "maybe",
+            "networks: { n: { subnet: 10.1.0.0/24, internal: maybe } }\n".into(),
+        ),
+        (Missing, "n", "networks: { n: { internal: true } }\n".into()),
+        (BadName, "../up", "nodes: { ../up: {} }\n".into()),
+        (NameInUse, "n", format!("{NETS}nodes: {{ n: {{}} }}\n")),
+        (
+            UnknownName,
+            "m",
+            format!("{NETS}nodes: {{ a: {{ networks: [m] }} }}\n"),
+        ),
+        (
+            BadSubnet,
+            "127.0.0.0/8",
+            "networks: { n: { subnet: 127.0.0.0/8 } }\n".into(),
+        ),
+        (
+            SubnetOverlap,
+            "m",
+            "networks: { n: { subnet: 10.1.0.0/24 }, m: { subnet: 10.1.0.0/16 } }\n".into(),
+        ),
+        (
+            AddressOutsideSubnet,
+            "10.9.0.1",
+            format!("{NETS}nodes: {{ a: {{ networks: {{ n: {{ address: 10.9.0.1 }} }} }} }}\n"),
+        ),
+        (
+            AddressInUse,
+            "10.1.0.9",
+            format!(
+                "{NETS}nodes: {{ a: {{ networks: {{ n: {{ address: 10.1.0.9 }} }} }}, b: {{ networks: {{ n: {{ address: 10.1.0.9 }} }} }} }}\n"
+            ),
+        ),
+        (
+            AddressReserved,
+            "10.1.0.1",
+            format!("{NETS}nodes: {{ a: {{ networks: {{ n: {{ address: 10.1.0.1 }} }} }} }}\n"),
+        ),
+        (
+            InterfaceInUse,
+            "i",
+            format!(
+                "{NETS}nodes: {{ a: {{ networks: {{ n: {{ interface: up }}, i: {{ interface: up }} }} }} }}\n"
+            ),
+        ),
+        (
+            PortPublishedTwice,
+            "8080:81",
+            format!("{NETS}nodes: {{ a: {{ networks: [n], ports: [8080:80, 8080:81] }} }}\n"),
+        ),
+        (
+            PublishNoEffect,
+            "8080:80",
+            format!("{NETS}nodes: {{ a: {{ networks: [i], ports: [8080:80] }} }}\n"),
+        ),
+        (
+            BadDependency,
+            "a",
+            "nodes: { a: { command: x, depends_on: [b] }, b: { command: x, depends_on: [a] } }\n"
+                .into(),
+        ),
+        (BadYaml, "", "nodes: { a: {}\n".into()),
+        (BadText, "", "".into()),
+    ] {
+        let found = problems(&text);
+        let right = |(c, p): &(Code, String)| *c == code && (p == pointed || pointed.is_empty());
+        if !found.iter().any(right) {
+            wrong.push(format!("{code:?} at {pointed:?} in:\n{text}{found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn all_at_once_and_none_twice() {
+    let found = problems(
+        "networks: { n: { subnet: 10.1.0.0/24, mode: bridged }, m: { subnet: 10.1.0.0/25 } }
+nodes: { a: { networks: [o], prots: [] }, b: { ports: [\"x\"] } }
+policies: [{ from: a, to: nobody }]
+",
+    );
+    let codes: Vec<Code> = found.iter().map(|(c, _)| *c).collect();
+    for code in [
+        Code::BadValue,
+        Code::SubnetOverlap,
+        Code::UnknownName,
+        Code::UnknownKey,
+    ] {
+        assert!(codes.contains(&code), "{code:?} in {found:?}");
+    }
+    assert_eq!(
+        found.iter().filter(|(_, p)| p == "o").count(),
+        1,
+        "{found:?}"
+    );
+}
+
+#[test]
+fn aliases_cannot_blow_it_up() {
+    let mut text = String::from("x-a: &a [x, x, x, x, x, x, x, x, x]\n");
+    for (from, to) in ('a'..'j').zip('b'..'k') {
+        text.push_str(&format!(
+            "x-{to}: &{to} [{}]\n",
+            vec![format!("*{from}"); 9].join(", ")
+        ));
+    }
+    text.push_str("nodes: { a: { command: *j } }\n");
+    let started = std::time::Instant::now();
+    assert!(!problems(&text).is_empty());
+    assert!(started.elapsed().as_secs() < 5);
+    let deep = format!("nodes: {}", "[".repeat(100_000));
+    assert!(!problems(&deep).is_empty());
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    for bytes in [
+        &[0xff, 0xfe, b'a'][..],
+        b"",
+        b"\0",
+        b"\xef\xbb\xbf",
+        b"--- a\n--- b\n",
+    ] {
+        assert!(parse_bytes("x.yaml", bytes).is_err());
+    }
+    assert!(
+        parse_bytes("x.yaml", b"\xef\xbb\xbfnodes: { a: {} }\n").is_ok(),
+        "a byte order mark"
+    );
+    assert!(
+        parse_bytes("x.yaml", b"nodes:\r\n  a: {}\r\n").is_ok(),
+        "lines of Windows"
+    );
+}
+
+/// Every key of the schema is a key the parser knows, and the other way round.
+#[test]
+fn the_schema_is_of_this_parser() {
+    let text = schema().to_string();
+    for key in [
+        "networks",
+        "nodes",
+        "links",
+        "policies",
+        "expect",
+        "subnet",
+        "gateway",
+        "internal",
+        "outside",
+        "mode",
+        "mtu",
+        "ports",
+        "command",
+        "ready",
+        "environment",
+        "working_dir",
+        "restart",
+        "depends_on",
+        "dns",
+        "routes",
+        "forwarding",
+        "address",
+        "mac",
+        "interface",
+        "bandwidth",
+        "endpoints",
+        "action",
+        "from",
+        "to",
+        "between",
+        "port",
+        "reachable",
+    ] {
+        assert!(text.contains(&format!("\"{key}\"")), "{key}");
+    }
+}
+
+/// Texts in the neighbourhood of files.
+fn texts() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        prop::sample::select(vec![
+            "networks",
+            "nodes",
+            "links",
+            "policies",
+            "expect",
+            "subnet",
+            "address",
+            "ports",
+            "from",
+            "to",
+            "10.0.0.0/24",
+            "10.0.0.0/0",
+            "fd00::/8",
+            "8080:80",
+            "1-65535:1-65535",
+            "any",
+            "host",
+            "null",
+            "true",
+            "1e999",
+            "0x10",
+            "*a",
+            "&a",
+            "!!binary",
+            "<<",
+            "---",
+            "...",
+            "|",
+            ">-",
+            "eth0",
+            "x-y",
+        ])
+        .prop_map(str::to_owned),
+        "[a-z0-9./:-]{0,12}",
+        any::<char>().prop_map(String::from),
+    ];
+    let gap = prop::sample::select(vec![
+        ": ", ", ", "\n", "\n  ", "\n    - ", " {", "}", " [", "]", " ", "\t",
+    ]);
+    prop::collection::vec((word, gap), 0..40)
+        .prop_map(|parts| parts.into_iter().map(|(w, g)| format!("{w}{g}")).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_text_makes_it_panic(text in texts()) {
+        if let Err(all) = parse("x.yaml", &text) {
+            for problem in &all.problems {
+                if let Some(place) = &problem.place {
+                    // Places can be underlined.
+                    prop_assert!(all.text.get(place.offset..place.offset + place.length).is_some(), "{place:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        drop(parse_bytes("x.yaml", &bytes));
+    }
+}
+
+/// What is written back is read as the same.
+#[test]
+fn documents_survive_being_written() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let written = Document::read(&text).unwrap().to_yaml();
+        let name = path.to_str().unwrap();
+        let (first, second) = (parse(name, &text).unwrap(), parse(name, &written).unwrap());
+        assert_eq!(
+            meaning(&first.topology),
+            meaning(&second.topology),
+            "{written}"
+        );
+        assert_eq!(Document::read(&written).unwrap().to_yaml(), written);
+    }
+}
+
+/// Without places, which differ.
+fn meaning(topology: &hallway_spec::Topology) -> String {
+    let text = format!("{topology:?}");
+    let mut out = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once("Place {") {
+        out.push_str(before);
+        rest = after.split_once('}').unwrap().1;
+    }
+    out + rest
+}
