@@ -6,15 +6,15 @@ use super::elements::{of_network, of_node, of_publish};
 use super::ir::{
     Act, Base, Chain, Element, Family, Field, Hook, Item, Match, Rule, Ruleset, Set, Table,
 };
-use super::policy;
+use super::{bridge, nat, policy};
 use crate::mark;
 use crate::settled::Settled;
 
 /// ICMPv6 types (RFC 4861, RFC 4443).
-const ROUTER_ADVERT: u8 = 134;
+pub(super) const ROUTER_ADVERT: u8 = 134;
 const NEIGHBOR_SOLICIT: u8 = 135;
 const NEIGHBOR_ADVERT: u8 = 136;
-const REDIRECT6: u8 = 137;
+pub(super) const REDIRECT6: u8 = 137;
 const ECHO6: u8 = 128;
 /// ICMP types (RFC 792).
 const ECHO: u8 = 8;
@@ -32,8 +32,8 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     let mut bridge = Table {
         family: Family::Bridge,
         name: mark::table(&settled.project),
-        sets: bridge_sets(),
-        chains: bridge_chains(),
+        sets: bridge::sets(),
+        chains: bridge::chains(),
     };
     let placed = settled
         .networks
@@ -78,7 +78,7 @@ fn place(inet: &mut Table, bridge: &mut Table, set: &str, element: Element) {
     }
 }
 
-fn set(name: &str, key: &[Field], interval: bool) -> Set {
+pub(super) fn set(name: &str, key: &[Field], interval: bool) -> Set {
     Set {
         name: name.into(),
         key: key.to_vec(),
@@ -88,7 +88,7 @@ fn set(name: &str, key: &[Field], interval: bool) -> Set {
     }
 }
 
-fn map(name: &str, key: &[Field], value: &[Field], interval: bool) -> Set {
+pub(super) fn map(name: &str, key: &[Field], value: &[Field], interval: bool) -> Set {
     Set {
         value: Some(value.to_vec()),
         ..set(name, key, interval)
@@ -135,16 +135,6 @@ fn inet_sets() -> Vec<Set> {
     ]
 }
 
-fn bridge_sets() -> Vec<Set> {
-    use Field::{ArpSaddrIp, EtherSaddr, IifName, Ip6Saddr};
-    vec![
-        set("ports", &[IifName], false),
-        set("port_mac", &[IifName, EtherSaddr], false),
-        set("port_ip4", &[IifName, ArpSaddrIp], false),
-        set("port_ip6", &[IifName, Ip6Saddr], false),
-    ]
-}
-
 pub(super) fn rule(matches: Vec<Match>, act: Act, comment: &str) -> Rule {
     let counter = matches!(act, Act::Drop | Act::Reject);
     Rule {
@@ -155,7 +145,7 @@ pub(super) fn rule(matches: Vec<Match>, act: Act, comment: &str) -> Rule {
     }
 }
 
-fn base(nat: bool, hook: Hook, priority: i32) -> Option<Base> {
+pub(super) fn base(nat: bool, hook: Hook, priority: i32) -> Option<Base> {
     Some(Base {
         nat,
         hook,
@@ -163,11 +153,11 @@ fn base(nat: bool, hook: Hook, priority: i32) -> Option<Base> {
     })
 }
 
-fn nets(yes: bool) -> Match {
+pub(super) fn nets(yes: bool) -> Match {
     member(Field::IifGroup, "nets", yes)
 }
 
-fn member(field: Field, set: &str, yes: bool) -> Match {
+pub(super) fn member(field: Field, set: &str, yes: bool) -> Match {
     if yes {
         Match::In(vec![field], set.into())
     } else {
@@ -175,14 +165,18 @@ fn member(field: Field, set: &str, yes: bool) -> Match {
     }
 }
 
-fn icmp6(kind: u8) -> Match {
+pub(super) fn icmp6(kind: u8) -> Match {
     Match::Is(Field::Icmp6Type, Item::Byte(kind))
 }
 
 fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<Chain> {
-    let mut chains = vec![published_dnat(), accept_published(), forward_rules(forward)];
-    chains.extend([guard(), nat_prerouting(), nat_output(), forward_hook()]);
-    chains.extend([input_hook(input), output_hook(output), nat_postrouting()]);
+    let mut chains = vec![
+        nat::published_dnat(),
+        accept_published(),
+        forward_rules(forward),
+    ];
+    chains.extend([guard(), nat::prerouting(), nat::output(), forward_hook()]);
+    chains.extend([input_hook(input), output_hook(output), nat::postrouting()]);
     chains
 }
 
@@ -255,72 +249,6 @@ fn guard() -> Chain {
         name: "guard".into(),
         base: base(false, Hook::Prerouting, -300),
         rules,
-    }
-}
-
-fn published_dnat() -> Chain {
-    use Field::{Dport, Ip4Daddr, Ip6Daddr, L4Proto};
-    let dnat = |version, key: &[Field], map: &str, port| {
-        rule(
-            vec![],
-            Act::Dnat {
-                version,
-                key: key.to_vec(),
-                map: map.into(),
-                port,
-            },
-            "published ports",
-        )
-    };
-    Chain {
-        name: "published".into(),
-        base: None,
-        rules: vec![
-            dnat(4, &[Ip4Daddr, L4Proto, Dport], "pubip4", true),
-            dnat(4, &[L4Proto, Dport], "pub4", true),
-            dnat(4, &[L4Proto, Dport], "pubr4", false),
-            dnat(6, &[Ip6Daddr, L4Proto, Dport], "pubip6", true),
-            dnat(6, &[L4Proto, Dport], "pub6", true),
-            dnat(6, &[L4Proto, Dport], "pubr6", false),
-        ],
-    }
-}
-
-fn nat_prerouting() -> Chain {
-    Chain {
-        name: "nat_prerouting".into(),
-        base: base(true, Hook::Prerouting, -100),
-        rules: vec![rule(
-            vec![Match::ToLocal],
-            Act::Jump("published".into()),
-            "addresses of the host only",
-        )],
-    }
-}
-
-fn nat_output() -> Chain {
-    let loopback4 = "127.0.0.0/8".parse().map_or(Item::Byte(0), Item::V4Net);
-    let loopback6 = Item::V6(std::net::Ipv6Addr::LOCALHOST);
-    Chain {
-        name: "nat_output".into(),
-        base: base(true, Hook::Output, -100),
-        rules: vec![
-            rule(
-                vec![Match::Is(Field::Ip4Daddr, loopback4)],
-                Act::Return,
-                "localhost is served by a listener",
-            ),
-            rule(
-                vec![Match::Is(Field::Ip6Daddr, loopback6)],
-                Act::Return,
-                "localhost is served by a listener",
-            ),
-            rule(
-                vec![Match::ToLocal],
-                Act::Jump("published".into()),
-                "the host's own addresses",
-            ),
-        ],
     }
 }
 
@@ -475,118 +403,4 @@ fn output_hook(policies: Vec<Rule>) -> Chain {
         base: base(false, Hook::Output, 0),
         rules,
     }
-}
-
-fn nat_postrouting() -> Chain {
-    let hairpin = |saddr, set: &str| {
-        rule(
-            vec![
-                Match::Dnated,
-                Match::In(vec![Field::OifGroupOrdered, saddr], set.into()),
-            ],
-            Act::Masquerade { random: false },
-            "a published port asked for from its own network: the reply must pass here",
-        )
-    };
-    let out = |net: Match| {
-        rule(
-            vec![
-                member(Field::IifGroup, "egress", true),
-                member(Field::OifGroup, "nets", false),
-                net,
-            ],
-            Act::Masquerade { random: true },
-            "to outside with the host's address",
-        )
-    };
-    Chain {
-        name: "nat_postrouting".into(),
-        base: base(true, Hook::Postrouting, 100),
-        rules: vec![
-            hairpin(Field::Ip4Saddr, "hair4"),
-            hairpin(Field::Ip6Saddr, "hair6"),
-            out(member(Field::Ip4Saddr, "net4", true)),
-            out(member(Field::Ip6Saddr, "net6", true)),
-        ],
-    }
-}
-
-/// The stateless guard on bridge ports: what a node may put on its wire at all.
-fn bridge_chains() -> Vec<Chain> {
-    use Field::{ArpSaddrEther, ArpSaddrIp, EtherSaddr, EtherType, IifName, Ip4Saddr, Ip6Saddr};
-    let ether = |kind: u16| Match::Is(EtherType, Item::EtherType(kind));
-    let not = |second: Field, set: &str| Match::NotIn(vec![IifName, second], set.into());
-    let arp = Chain {
-        name: "arp_guard".into(),
-        base: None,
-        rules: vec![
-            rule(
-                vec![ether(0x0806), not(ArpSaddrEther, "port_mac")],
-                Act::Drop,
-                "ARP for another's MAC",
-            ),
-            rule(
-                vec![ether(0x0806), not(ArpSaddrIp, "port_ip4")],
-                Act::Drop,
-                "ARP for another's address",
-            ),
-            rule(vec![], Act::Accept, "ARP of its own"),
-        ],
-    };
-    let link_local = "fe80::/10".parse().map_or(Item::Byte(0), Item::V6Net);
-    let mut rules = vec![
-        rule(
-            vec![member(IifName, "ports", false)],
-            Act::Accept,
-            "not our port",
-        ),
-        rule(
-            vec![not(EtherSaddr, "port_mac")],
-            Act::Drop,
-            "MAC of another",
-        ),
-        rule(vec![ether(0x0806)], Act::Jump("arp_guard".into()), "ARP"),
-        rule(
-            vec![ether(0x0800), not(Ip4Saddr, "port_ip4")],
-            Act::Drop,
-            "source address of another",
-        ),
-        rule(vec![ether(0x0800)], Act::Accept, "IPv4 of its own"),
-        rule(
-            vec![Match::IsNot(EtherType, Item::EtherType(0x86dd))],
-            Act::Drop,
-            "neither IPv4, IPv6 nor ARP",
-        ),
-    ];
-    for kind in [ROUTER_ADVERT, REDIRECT6] {
-        rules.push(rule(vec![icmp6(kind)], Act::Drop, "nodes are no routers"));
-    }
-    rules.extend([
-        rule(
-            vec![
-                ether(0x86dd),
-                Match::Is(Ip6Saddr, Item::V6(std::net::Ipv6Addr::UNSPECIFIED)),
-            ],
-            Act::Accept,
-            "address detection",
-        ),
-        rule(
-            vec![ether(0x86dd), Match::Is(Ip6Saddr, link_local)],
-            Act::Accept,
-            "link-local; never forwarded",
-        ),
-        rule(
-            vec![ether(0x86dd), not(Ip6Saddr, "port_ip6")],
-            Act::Drop,
-            "source address of another",
-        ),
-    ]);
-    vec![
-        arp,
-        Chain {
-            name: "port_guard".into(),
-            base: base(false, Hook::Prerouting, -300),
-            rules,
-        },
-    ]
 }

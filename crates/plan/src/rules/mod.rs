@@ -2,10 +2,12 @@
 //! and a fixed number of rules. Nodes and ports are elements, never rules; only policy lines
 //! add rules, so each can be led back to its line.
 
+mod bridge;
 pub mod build;
 pub mod delta;
 pub mod elements;
 pub mod ir;
+mod nat;
 mod policy;
 
 pub use build::ruleset;

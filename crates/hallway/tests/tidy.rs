@@ -1,0 +1,110 @@
+//! The house rules that a program can check.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::path::{Path, PathBuf};
+
+use hallway_spec::Code;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+fn walk(directory: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, out);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    walk(&Path::new(ROOT).join("crates"), &mut paths);
+    assert!(paths.len() > 50);
+    paths
+        .into_iter()
+        .map(|p| {
+            let name = p.strip_prefix(ROOT).unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(&p).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn files_stay_small_and_say_what_they_are() {
+    for (name, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 500, "{name} has {lines} lines: split it");
+        assert!(
+            text.starts_with("//! "),
+            "{name} does not say what lives in it"
+        );
+    }
+}
+
+#[test]
+fn unsafe_is_in_one_file() {
+    for (name, text) in sources() {
+        let code = text.lines().filter(|l| !l.trim_start().starts_with("//"));
+        let unsafe_lines = code.filter(|l| l.split_whitespace().any(|w| w == "unsafe"));
+        if name != "crates/kernel/src/sys.rs" && !name.ends_with("tidy.rs") {
+            assert_eq!(unsafe_lines.count(), 0, "{name}");
+        }
+    }
+}
+
+/// spec ← plan ← engine ← hallway; kernel ← engine.
+#[test]
+fn crates_depend_in_one_direction() {
+    for (name, allowed) in [
+        ("spec", &[][..]),
+        ("kernel", &[]),
+        ("plan", &["spec"]),
+        ("engine", &["spec", "plan", "kernel"]),
+        ("hallway", &["spec", "engine"]),
+    ] {
+        let manifest = std::fs::read_to_string(format!("{ROOT}/crates/{name}/Cargo.toml")).unwrap();
+        let dependencies = manifest.split("[dev-dependencies]").next().unwrap();
+        for line in dependencies
+            .lines()
+            .filter_map(|l| l.strip_prefix("hallway-"))
+        {
+            let other = line.split(['.', ' ']).next().unwrap();
+            assert!(allowed.contains(&other), "{name} must not know {other}");
+        }
+    }
+}
+
+#[test]
+fn every_error_code_is_documented() {
+    let page = std::fs::read_to_string(format!("{ROOT}/docs/errors.md")).unwrap();
+    for code in Code::all() {
+        let row = format!("| `{}` | {} |", code.text(), code.meaning());
+        assert!(page.contains(&row), "docs/errors.md lacks: {row}");
+    }
+}
+
+/// No program is run but ourselves, what users name, and pasta.
+#[test]
+fn nothing_is_shelled_out() {
+    for (name, text) in sources() {
+        if name.contains("/tests/") || name.contains("crates/testkit") {
+            continue;
+        }
+        for line in text.lines().filter(|l| {
+            l.contains("process::Command::new(")
+                || l.contains(" Command::new(") && !name.contains("crates/spec")
+        }) {
+            let known = [
+                "\"/proc/self/exe\"",
+                "(found)",
+                "(program)",
+                "(&program)",
+                "(pasta)",
+            ];
+            assert!(known.iter().any(|k| line.contains(k)), "{name}: {line}");
+        }
+    }
+}
