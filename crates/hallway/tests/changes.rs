@@ -232,7 +232,7 @@ fn connections_survive_what_does_not_concern_them() {
 /// A step that fails in the kernel: what was there before is there again.
 fn a_failing_step_undoes_the_run() {
     let h = hallway().project("p");
-    sh("mount -o remount,nr_inodes=100000 /run");
+    sh("mount -t tmpfs -o mode=755,nr_inodes=400 tmpfs /run; mkdir /run/keep");
     let empty = Snapshot::take();
     // Something foreign where a node's namespace goes is seen before anything is done.
     std::fs::create_dir_all("/run/netns/taken").unwrap();
@@ -246,7 +246,6 @@ fn a_failing_step_undoes_the_run() {
     empty.unchanged();
 
     h.up(SHOP).ok();
-    std::fs::write("/run/keep", "").unwrap();
     let built = Snapshot::take();
     let nodes: String = (0..30)
         .map(|n| format!("  more{n}: {{ networks: [apps] }}\n"))
@@ -254,15 +253,16 @@ fn a_failing_step_undoes_the_run() {
     let text = format!("{SHOP}{nodes}");
     // A file system that takes only so many files more: a namespace, the record or a hosts file
     // cannot be made, each time another.
-    let used: u32 = sh("df --output=iused /run | tail -1")
-        .trim()
-        .parse()
-        .unwrap();
     let mut steps = std::collections::BTreeSet::new();
     for more in (2..60).step_by(2) {
-        sh(&format!("mount -o remount,nr_inodes={} /run", used + more));
-        let ran = h.up(&text);
-        sh("mount -o remount,nr_inodes=100000 /run");
+        std::fs::write("/run/up.hallway.yaml", &text).unwrap();
+        let free = sh("df --output=iavail /run | tail -1");
+        let free: usize = free.trim().parse().unwrap();
+        for filler in 0..free.saturating_sub(more) {
+            std::fs::write(format!("/run/keep/{filler}"), "").unwrap();
+        }
+        let ran = h.run(&["up", "/run/up.hallway.yaml"]);
+        sh("rm -rf /run/keep/*");
         if ran.code == 0 {
             break;
         }
