@@ -8,7 +8,7 @@ use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 
 use crate::door::Door;
-use crate::observe::{NETNS_DIRECTORY, observe};
+use crate::observe::{self, NETNS_DIRECTORY, observe};
 use crate::{Failure, Lock, Record, record};
 
 /// The engine for one scope; it acts on the network namespace its thread is in.
@@ -88,9 +88,14 @@ impl Engine {
     /// # Errors
     /// When the kernel cannot be asked.
     pub fn see(&self, project: &Name) -> Result<Seen, Failure> {
-        let record = self.record(project);
-        let observed = observe(project, record.as_ref())?;
-        Ok(Seen { record, observed })
+        // Reading a large record takes about as long as asking the kernel.
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| self.record(project));
+            let mut observed = observe::network()?;
+            let record = reader.join().unwrap_or_default();
+            observed.namespaces = observe::namespaces(project, record.as_ref())?;
+            Ok(Seen { record, observed })
+        })
     }
 
     /// The steps from what is there to what the topology says.
@@ -154,7 +159,7 @@ impl Engine {
         let settled = settle(
             topology,
             None,
-            &Surroundings::new(&topology.name, &observed, None),
+            &Surroundings::new(&topology.name, &observed, &[]),
         )
         .map_err(conflicts)?;
         let plan = diff(
@@ -178,8 +183,8 @@ impl Engine {
     ) -> Result<Planned, Failure> {
         let applied = record.as_ref().and_then(|r| r.applied.as_ref());
         let pending = record.as_ref().and_then(|r| r.pending.as_ref());
-        let known = pending.or(applied);
-        let around = Surroundings::new(&topology.name, observed, known);
+        let known: Vec<&Settled> = pending.into_iter().chain(applied).collect();
+        let around = Surroundings::new(&topology.name, observed, &known);
         let settled = settle(topology, applied, &around).map_err(conflicts)?;
         check_filter(&settled)?;
         let plan = diff(
@@ -236,7 +241,7 @@ impl Engine {
     ) -> Result<(), Failure> {
         let (project, settled) = (&planned.settled.project, &planned.settled);
         if !planned.plan.steps.is_empty() {
-            record.pending = Some(settled.clone());
+            record.intend(&self.scope, project, settled)?;
             record::save(&self.scope, project, record)?;
             if !settled.nodes.is_empty() {
                 self.make_netns_directory()?;
@@ -244,8 +249,10 @@ impl Engine {
         }
         let made = carry_out(project, Some(settled), &planned.plan, progress)?;
         record.inodes = inodes(record, settled, made);
-        record.applied = Some(settled.clone());
-        record.pending = None;
+        if planned.plan.steps.is_empty() {
+            record.intend(&self.scope, project, settled)?;
+        }
+        record.fulfil();
         record.source = source.0.to_owned();
         record.path = source.1.map(str::to_owned);
         self.write_files(settled)?;
@@ -267,7 +274,7 @@ impl Engine {
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
         let made = carry_out(project, Some(&applied), &plan, &mut |_, _| {})?;
         record.inodes = inodes(&record, &applied, made);
-        record.pending = None;
+        record.abandon();
         self.write_files(&applied)?;
         record::save(&self.scope, project, &record)
     }
@@ -282,12 +289,11 @@ impl Engine {
             return Ok(());
         };
         let plan = diff(project, recorded(Some(&record)), Some(&target), &observed);
-        record.pending = Some(target.clone());
+        record.intend(&self.scope, project, &target)?;
         record::save(&self.scope, project, &record)?;
         let made = carry_out(project, Some(&target), &plan, &mut |_, _| {})?;
         record.inodes = inodes(&record, &target, made);
-        record.applied = Some(target.clone());
-        record.pending = None;
+        record.fulfil();
         record.source.clone_from(&earlier.source);
         record.path.clone_from(&earlier.path);
         self.write_files(&target)?;

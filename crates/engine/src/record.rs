@@ -22,10 +22,14 @@ pub struct Record {
     pub source: String,
     /// Where it was read from, for relative paths and messages.
     pub path: Option<String>,
-    /// What the last complete run built.
+    /// What the last complete run built; in a file of its own, which the run wrote when it began.
+    #[serde(skip)]
     pub applied: Option<Settled>,
-    /// What an unfinished run was building.
+    applied_number: Option<u64>,
+    /// What an unfinished run was building; in a file of its own too.
+    #[serde(skip)]
     pub pending: Option<Settled>,
+    pending_number: Option<u64>,
     /// Inode numbers of the namespaces that are in place, by name.
     pub inodes: Vec<(String, u64)>,
     /// Seconds since 1970 when the project was first built.
@@ -44,11 +48,51 @@ impl Record {
             source,
             path,
             applied: None,
+            applied_number: None,
             pending: None,
+            pending_number: None,
             inodes: Vec::new(),
             created,
         }
     }
+
+    /// From here on that is being built.
+    pub(crate) fn intend(
+        &mut self,
+        scope: &Path,
+        project: &Name,
+        settled: &Settled,
+    ) -> Result<(), Failure> {
+        let used = [self.applied_number, self.pending_number];
+        let number = (1..).find(|n| !used.contains(&Some(*n))).unwrap_or(1);
+        let directory = directory(scope, project);
+        make_directory(&directory)?;
+        write_whole(&directory.join(settled_file(number)), &json(settled)?)?;
+        self.pending = Some(settled.clone());
+        self.pending_number = Some(number);
+        Ok(())
+    }
+
+    /// What was being built is there.
+    pub(crate) fn fulfil(&mut self) {
+        self.applied = self.pending.take();
+        self.applied_number = self.pending_number.take();
+    }
+
+    /// What was being built is not wanted any more.
+    pub(crate) fn abandon(&mut self) {
+        self.pending = None;
+        self.pending_number = None;
+    }
+}
+
+fn settled_file(number: u64) -> String {
+    format!("settled-{number}.json")
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(value)
+        .map_err(|e| Failure::new("bug", format!("the record cannot be written: {e}")))
 }
 
 /// The directory of one project's state.
@@ -72,20 +116,41 @@ pub(crate) fn projects(scope: &Path) -> Vec<Name> {
 /// Reads a record; one that cannot be read is as good as none, and what it described is found by
 /// its marks.
 pub(crate) fn load(scope: &Path, project: &Name) -> Option<Record> {
-    let text = std::fs::read(directory(scope, project).join("record.json")).ok()?;
-    serde_json::from_slice::<Record>(&text)
+    let directory = directory(scope, project);
+    let text = std::fs::read(directory.join("record.json")).ok()?;
+    let mut record = serde_json::from_slice::<Record>(&text)
         .ok()
-        .filter(|r| r.version == VERSION)
+        .filter(|r| r.version == VERSION)?;
+    let settled = |number: Option<u64>| -> Option<Settled> {
+        let text = std::fs::read(directory.join(settled_file(number?))).ok()?;
+        serde_json::from_slice(&text).ok()
+    };
+    record.applied = settled(record.applied_number);
+    record.pending = settled(record.pending_number);
+    Some(record)
 }
 
-/// Writes a record, all of it or nothing.
+/// Writes a record, all of it or nothing, and removes what it no longer refers to.
 pub(crate) fn save(scope: &Path, project: &Name, record: &Record) -> Result<(), Failure> {
     let directory = directory(scope, project);
     make_directory(&directory)?;
-    let path = directory.join("record.json");
-    let text = serde_json::to_vec(record)
-        .map_err(|e| Failure::new("bug", format!("the record cannot be written: {e}")))?;
-    write_whole(&path, &text)
+    write_whole(&directory.join("record.json"), &json(record)?)?;
+    let kept: Vec<String> = [record.applied_number, record.pending_number]
+        .into_iter()
+        .flatten()
+        .map(settled_file)
+        .collect();
+    for entry in std::fs::read_dir(&directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("settled-") && !kept.contains(&name) {
+            std::fs::remove_file(entry.path()).ok();
+        }
+    }
+    Ok(())
 }
 
 /// Removes everything about a project.

@@ -25,6 +25,10 @@ fn main() -> ExitCode {
             let holder = words.next().and_then(|w| w.parse().ok());
             return internal(keeper::serve(&project, holder).map_err(|e| e.to_string()));
         }
+        Some("__bare") => {
+            let nodes = words.next().unwrap_or_default();
+            return internal(cmd::bench::bare(&nodes).map_err(|f| f.to_string()));
+        }
         Some("__enter") => return cmd::exec::enter(&words.next().unwrap_or_default()),
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! Files good and bad: what each problem points at, that nothing makes the parser panic, and that
 //! what is written back means the same.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing helper is a failing test
 
 use hallway_spec::{Code, Document, parse, parse_bytes, schema};
 use proptest::prelude::*;
@@ -298,6 +298,33 @@ fn documents_survive_being_written() {
             "{written}"
         );
         assert_eq!(Document::read(&written).unwrap().to_yaml(), written);
+    }
+}
+
+proptest! {
+    /// Examples with lines left out, cut off or doubled: whatever parses can be edited and written.
+    #[test]
+    fn what_parses_can_be_written(which in 0..9usize, lines in prop::collection::vec((0..40usize, 0..60usize, 0..3u8), 0..6)) {
+        let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+        let mut paths: Vec<_> = std::fs::read_dir(examples).unwrap().map(|e| e.unwrap().path()).collect();
+        paths.sort();
+        let whole = std::fs::read_to_string(&paths[which]).unwrap();
+        let mut text: Vec<String> = whole.lines().map(str::to_owned).collect();
+        for (line, at, what) in lines {
+            let Some(old) = text.get(line).cloned() else { continue };
+            match what {
+                0 => drop(text.remove(line)),
+                1 => text[line] = old.chars().take(at).collect(),
+                _ => text.insert(line, old),
+            }
+        }
+        let text = text.join("\n");
+        if let Ok(project) = parse("x.yaml", &text) {
+            let written = Document::read(&text).expect("it parses").to_yaml();
+            let again = parse("x.yaml", &written);
+            prop_assert!(again.is_ok(), "{text}\nwritten as\n{written}");
+            prop_assert_eq!(meaning(&project.topology), meaning(&again.unwrap().topology));
+        }
     }
 }
 

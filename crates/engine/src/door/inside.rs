@@ -26,14 +26,16 @@ pub(super) fn run<T>(
     what()
 }
 
-/// A new namespace takes the first namespace's IPv4 settings as its own; a node must not forward
-/// because the host does.
+/// Whether the calling thread's namespace forwards IPv4. A new namespace takes the machine's first
+/// namespace's settings as its own; a node must not forward because the host does.
+pub(super) fn forwards() -> Result<bool, KernelError> {
+    Ok(sysctl::read("net/ipv4/ip_forward")? != "0")
+}
+
+/// Lets the calling thread's namespace forward, or not.
 pub(super) fn set_forwarding(on: bool, ipv6: bool) -> Result<(), KernelError> {
-    const V4: &str = "net/ipv4/ip_forward";
     let value = if on { "1" } else { "0" };
-    if sysctl::read(V4)? != value {
-        sysctl::write(V4, value)?;
-    }
+    sysctl::write("net/ipv4/ip_forward", value)?;
     if on && ipv6 {
         ignore_missing(sysctl::write("net/ipv6/conf/all/forwarding", value))?;
     }

@@ -72,8 +72,9 @@ impl Maker {
         self.pending = orders.iter().map(|o| o.netns.clone()).collect();
         let (sender, receiver) = sync_channel(AHEAD);
         let thread = std::thread::spawn(move || {
+            let mut inherited = None;
             for order in orders {
-                let made = make(&order);
+                let made = make(&order, &mut inherited);
                 let stop = made.is_err();
                 if sender.send((order.netns, made)).is_err() || stop {
                     return;
@@ -138,7 +139,10 @@ impl Drop for Maker {
 
 /// The thread belongs to the maker alone, so it goes from one new namespace to the next and need
 /// not return. The loopback is marked before the namespace can be seen by others.
-fn make(order: &Order) -> Result<u64, KernelError> {
+///
+/// `inherited` is whether new namespaces forward from the start, once that is known: the more
+/// namespaces there are, the longer the kernel takes to find a setting.
+fn make(order: &Order, inherited: &mut Option<bool>) -> Result<u64, KernelError> {
     sys::unshare(&[Kind::Net])?;
     let namespace = Netns::current()?;
     if order.ipv6 {
@@ -146,7 +150,13 @@ fn make(order: &Order) -> Result<u64, KernelError> {
     } else {
         inside::disable_ipv6()?;
     }
-    inside::set_forwarding(order.forwarding, order.ipv6)?;
+    let forwards = match *inherited {
+        Some(known) => known,
+        None => *inherited.insert(inside::forwards()?),
+    };
+    if order.forwarding || forwards {
+        inside::set_forwarding(order.forwarding, order.ipv6)?;
+    }
     Rtnl::open()?.run(link::change_link(
         "lo",
         &LinkChange {

@@ -20,6 +20,13 @@ pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
 /// Reads the calling thread's namespace. Namespaces that the record knows by inode are not
 /// entered; others are asked whose they are.
 pub(crate) fn observe(project: &Name, record: Option<&Record>) -> Result<Observed, KernelError> {
+    let mut seen = network()?;
+    seen.namespaces = namespaces(project, record)?;
+    Ok(seen)
+}
+
+/// The part for which no record is needed: everything but the named namespaces.
+pub(crate) fn network() -> Result<Observed, KernelError> {
     let mut rtnl = Rtnl::open()?;
     let links = rtnl
         .links()?
@@ -58,11 +65,14 @@ pub(crate) fn observe(project: &Name, record: Option<&Record>) -> Result<Observe
         routes,
         addresses,
         tables: tables()?,
-        namespaces: namespaces(project, record)?,
+        namespaces: Vec::new(),
     })
 }
 
-fn namespaces(project: &Name, record: Option<&Record>) -> Result<Vec<SeenNamespace>, KernelError> {
+pub(crate) fn namespaces(
+    project: &Name,
+    record: Option<&Record>,
+) -> Result<Vec<SeenNamespace>, KernelError> {
     let mut known: BTreeMap<&str, (u64, Option<&Name>)> = BTreeMap::new();
     if let Some(record) = record {
         let nodes: BTreeMap<&str, &Name> = record

@@ -1,18 +1,289 @@
-//! `bench`.
-use std::process::ExitCode;
+//! `bench`: how long nodes take, beside the same work done by a script of `ip` commands and by the
+//! barest netlink loop known. Everything happens in throw-away sandboxes, one for each measurement.
 
-use crate::args::{BenchVerb, Common};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use hallway_engine::Failure;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::args::{BenchVerb, Common, Format};
 use crate::diagnose::Trouble;
+use crate::render::table::columns;
+use crate::ui;
 
-pub(crate) fn run(_common: &Common, _verb: BenchVerb) -> Result<ExitCode, Trouble> {
-    for n in [100, 1000, 100, 1000] {
-        let t = std::time::Instant::now();
-        hallway_engine::bench::attach(n).map_err(hallway_engine::Failure::from)?;
-        crate::ui::line(format!("{n} {:?} each", t.elapsed() / n as u32));
-        let t = std::time::Instant::now();
-        hallway_engine::bench::detach(n).map_err(hallway_engine::Failure::from)?;
-        crate::ui::line(format!("{n} down {:?} each", t.elapsed() / n as u32));
-        std::thread::sleep(std::time::Duration::from_secs(2));
+/// What was measured with one number of nodes; every duration in microseconds, of the whole work.
+#[derive(Debug, Clone, Default, Serialize)]
+struct Row {
+    nodes: usize,
+    /// `up` from nothing to all nodes, process start and parsing included.
+    up: u64,
+    down: u64,
+    /// A second `up` that finds nothing to change.
+    again: u64,
+    /// From nothing to the network with one node.
+    first: u64,
+    /// From all nodes to one more.
+    one_more: u64,
+    /// The netlink loop.
+    bare_up: u64,
+    bare_down: u64,
+    /// The script; `None` where there is no `ip`.
+    script_up: Option<u64>,
+    script_down: Option<u64>,
+}
+
+/// A directory of our own for state and files.
+struct Bench {
+    directory: PathBuf,
+}
+
+pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, Trouble> {
+    let BenchVerb::Attach { n, format } = verb;
+    let directory = crate::scope::state_dir(common)?.join(format!("bench-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).map_err(|e| Failure::file("make", &directory, &e))?;
+    let bench = Bench { directory };
+    let outcome = n
+        .iter()
+        .map(|nodes| bench.measure(common, *nodes))
+        .collect::<Result<Vec<Row>, Failure>>();
+    std::fs::remove_dir_all(&bench.directory).ok();
+    bench
+        .directory
+        .parent()
+        .map(|p| std::fs::remove_dir(p).ok());
+    let rows = outcome?;
+    match format.format {
+        Format::Json => ui::json(&json!(rows)),
+        Format::Text => ui::out(&table(&rows)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the hidden `__bare` does, inside a sandbox: prints how long the netlink loop took, in
+/// microseconds, to build so many nodes and to remove them.
+pub(crate) fn bare(nodes: &str) -> Result<(), Failure> {
+    let nodes = nodes.parse().unwrap_or(1);
+    let started = Instant::now();
+    hallway_engine::bench::attach(nodes)?;
+    let up = started.elapsed();
+    let started = Instant::now();
+    hallway_engine::bench::detach(nodes)?;
+    ui::line(format!(
+        "{} {}",
+        up.as_micros(),
+        started.elapsed().as_micros()
+    ));
+    Ok(())
+}
+
+impl Bench {
+    /// The medians of some rounds; the three ways take turns in each. The script, which takes most
+    /// of a minute with a thousand nodes, takes part in as many as fit into that.
+    fn measure(&self, common: &Common, nodes: usize) -> Result<Row, Failure> {
+        let rounds = (300 / nodes.max(1)).clamp(3, 5);
+        let script_rounds = (1500 / nodes.max(1)).clamp(1, rounds);
+        let mut all = Vec::new();
+        for round in 1..=rounds {
+            ui::note(common, format!("{nodes} nodes, round {round} of {rounds}"));
+            let mut row = Row {
+                nodes,
+                ..Row::default()
+            };
+            self.ours(&mut row)?;
+            self.loop_of_netlink(&mut row)?;
+            if round <= script_rounds {
+                self.script(&mut row)?;
+            }
+            all.push(row);
+        }
+        let some = |get: &dyn Fn(&Row) -> Option<u64>| {
+            let mut values: Vec<u64> = all.iter().filter_map(get).collect();
+            values.sort_unstable();
+            values.get(values.len() / 2).copied()
+        };
+        let median = |get: &dyn Fn(&Row) -> u64| some(&|r| Some(get(r))).unwrap_or_default();
+        Ok(Row {
+            nodes,
+            up: median(&|r| r.up),
+            down: median(&|r| r.down),
+            again: median(&|r| r.again),
+            first: median(&|r| r.first),
+            one_more: median(&|r| r.one_more),
+            bare_up: median(&|r| r.bare_up),
+            bare_down: median(&|r| r.bare_down),
+            script_up: some(&|r| r.script_up),
+            script_down: some(&|r| r.script_down),
+        })
+    }
+
+    fn ours(&self, row: &mut Row) -> Result<(), Failure> {
+        let files: Vec<PathBuf> = [1, row.nodes, row.nodes + 1]
+            .iter()
+            .map(|nodes| self.file(&format!("{nodes}.yaml"), &project(*nodes)))
+            .collect::<Result<_, _>>()?;
+        let [one, all, more] = files.as_slice() else {
+            return Ok(());
+        };
+        self.fresh()?;
+        row.first = self.timed(&["up", path(one)])?;
+        self.end()?;
+        self.fresh()?;
+        row.up = self.timed(&["up", path(all)])?;
+        row.again = self.timed(&["up", path(all)])?;
+        row.one_more = self.timed(&["up", path(more)])?;
+        row.down = self.timed(&["down", path(more)])?;
+        self.end()
+    }
+
+    fn loop_of_netlink(&self, row: &mut Row) -> Result<(), Failure> {
+        self.fresh()?;
+        let own =
+            std::env::current_exe().map_err(|e| Failure::file("find", Path::new("hallway"), &e))?;
+        let nodes = row.nodes.to_string();
+        let printed = self.hallway(&["sandbox", "shell", "--", path(&own), "__bare", &nodes])?;
+        let mut numbers = printed.split_whitespace().map_while(|w| w.parse().ok());
+        row.bare_up = numbers.next().unwrap_or_default();
+        row.bare_down = numbers.next().unwrap_or_default();
+        self.end()
+    }
+
+    fn script(&self, row: &mut Row) -> Result<(), Failure> {
+        let (up, down) = scripts(row.nodes);
+        let up = self.file("up.sh", &up)?;
+        let down = self.file("down.sh", &down)?;
+        self.fresh()?;
+        let has_ip = self.hallway(&[
+            "sandbox",
+            "shell",
+            "--",
+            "sh",
+            "-c",
+            "PATH=$PATH:/usr/sbin:/sbin command -v ip",
+        ]);
+        if has_ip.is_ok() {
+            row.script_up = Some(self.timed(&["sandbox", "shell", "--", "sh", path(&up)])?);
+            row.script_down = Some(self.timed(&["sandbox", "shell", "--", "sh", path(&down)])?);
+        }
+        self.end()
+    }
+
+    fn file(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
+        let path = self.directory.join(name);
+        std::fs::write(&path, text).map_err(|e| Failure::file("write", &path, &e))?;
+        Ok(path)
+    }
+
+    /// A sandbox with nothing in it.
+    fn fresh(&self) -> Result<(), Failure> {
+        self.hallway(&["sandbox", "shell", "--", "true"])
+            .map(|_| ())
+    }
+
+    /// Ends it, and lets the kernel finish: it clears namespaces away in the background.
+    fn end(&self) -> Result<(), Failure> {
+        self.hallway(&["sandbox", "rm"])?;
+        std::thread::sleep(Duration::from_millis(700));
+        Ok(())
+    }
+
+    fn timed(&self, words: &[&str]) -> Result<u64, Failure> {
+        let started = Instant::now();
+        self.hallway(words)?;
+        Ok(started.elapsed().as_micros() as u64)
+    }
+
+    fn hallway(&self, words: &[&str]) -> Result<String, Failure> {
+        let failed =
+            |why: String| Failure::new("bench", format!("hallway {}: {why}", words.join(" ")));
+        let ran = Command::new("/proc/self/exe")
+            .args(["--quiet", "--sandbox", "bench", "--state-dir"])
+            .arg(&self.directory)
+            .args(words)
+            .env_remove("HALLWAY_HOST")
+            .env_remove("HALLWAY_PROJECT")
+            .env("HALLWAY_PASTA", "0")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|e| failed(e.to_string()))?;
+        if !ran.status.success() {
+            return Err(failed(String::from_utf8_lossy(&ran.stderr).into_owned()));
+        }
+        Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
+    }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
+}
+
+fn project(nodes: usize) -> String {
+    let mut out =
+        String::from("name: bench\nnetworks: { net: { subnet: 10.64.0.0/16 } }\nnodes:\n");
+    for node in 0..nodes {
+        writeln!(out, "  n{node}: {{ networks: [net] }}").ok();
+    }
+    out
+}
+
+/// The same work as people do it by hand.
+fn scripts(nodes: usize) -> (String, String) {
+    let head = "set -e\nPATH=$PATH:/usr/sbin:/sbin\n";
+    let mut up = format!(
+        "{head}ip link add br0 type bridge\nip addr add 10.64.0.1/16 dev br0\nip link set br0 up\n"
+    );
+    let mut down = head.to_owned();
+    for node in 0..nodes {
+        let number = node + 2;
+        let address = format!("10.64.{}.{}", number / 256, number % 256);
+        writeln!(
+            up,
+            "ip netns add n{node}
+ip netns exec n{node} ip link set lo up
+ip link add v{node} type veth peer name p{node}
+ip link set p{node} netns n{node}
+ip link set v{node} master br0
+ip link set v{node} up
+ip netns exec n{node} ip addr add {address}/16 dev p{node}
+ip netns exec n{node} ip link set p{node} up
+ip netns exec n{node} ip route add default via 10.64.0.1"
+        )
+        .ok();
+        writeln!(down, "ip netns del n{node}").ok();
+    }
+    (up, down + "ip link del br0\n")
+}
+
+fn table(rows: &[Row]) -> String {
+    let heads = [
+        "NODES", "", "HALLWAY", "LOOP", "", "SCRIPT", "", "AGAIN", "", "FIRST", "ONE MORE", "",
+    ];
+    let mut lines = vec![heads.map(str::to_owned).to_vec()];
+    for row in rows {
+        let each = |total: u64| format!("{} µs", total / row.nodes.max(1) as u64);
+        let ratio = |of: u64, to: u64| format!("×{:.2}", of as f64 / to.max(1) as f64);
+        let script = |total: Option<u64>, ours: u64| match total {
+            Some(total) => [each(total), ratio(total, ours)],
+            None => ["no ip".to_owned(), String::new()],
+        };
+        let whole = |total: u64| ui::duration(Duration::from_micros(total));
+        let mut line = vec![row.nodes.to_string(), "attach".into(), each(row.up)];
+        line.extend([each(row.bare_up), ratio(row.up, row.bare_up)]);
+        line.extend(script(row.script_up, row.up));
+        line.extend([whole(row.again), ratio(row.again, row.up)]);
+        line.extend([
+            whole(row.first),
+            whole(row.one_more),
+            ratio(row.one_more, row.first),
+        ]);
+        lines.push(line);
+        let mut line = vec![String::new(), "detach".into(), each(row.down)];
+        line.extend([each(row.bare_down), ratio(row.down, row.bare_down)]);
+        line.extend(script(row.script_down, row.down));
+        lines.push(line);
+    }
+    columns(&lines)
 }

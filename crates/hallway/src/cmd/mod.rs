@@ -1,6 +1,6 @@
 //! One file a verb.
 
-mod bench;
+pub(crate) mod bench;
 mod doctor;
 mod down;
 mod edit;

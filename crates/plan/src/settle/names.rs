@@ -28,10 +28,11 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads them off a snapshot. `known` are namespaces recorded as the project's own by
-    /// name and inode, which need no look inside.
+    /// Reads them off a snapshot. `known` is what the project built and what an unfinished run
+    /// was building: a file it says is a node's, with no namespace on it, is a namespace whose
+    /// making or removing was cut short.
     #[must_use]
-    pub fn new(project: &Name, seen: &Observed, known: Option<&Settled>) -> Self {
+    pub fn new(project: &Name, seen: &Observed, known: &[&Settled]) -> Self {
         let mut out = Self::default();
         let mut ours = BTreeSet::new();
         for link in &seen.links {
@@ -47,7 +48,7 @@ impl Surroundings {
                 _ => {}
             }
             if role.as_ref().is_some_and(|(owner, _)| owner == project)
-                || group_slot.is_some() && group_slot == known.map(|k| k.slot)
+                || known.iter().any(|k| group_slot == Some(k.slot))
             {
                 ours.insert(link.index);
             }
@@ -57,7 +58,8 @@ impl Surroundings {
             let mut owner = namespace.owner.clone();
             if owner.is_none() {
                 owner = known
-                    .and_then(|k| k.nodes.iter().find(|n| n.netns == namespace.name))
+                    .iter()
+                    .find_map(|k| k.nodes.iter().find(|n| n.netns == namespace.name))
                     .filter(|_| namespace.state == NamespaceState::PlainFile)
                     .map(|n| (project.clone(), n.name.clone()));
             }

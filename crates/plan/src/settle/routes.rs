@@ -11,17 +11,21 @@ use crate::settled::{Node, Route, Settled};
 
 /// Fills in every node's routes.
 pub(super) fn add(topology: &Topology, settled: &mut Settled) {
-    let routes: Vec<Vec<Route>> = settled
-        .nodes
-        .iter()
-        .map(|node| of_node(topology, settled, node))
+    // Both have the nodes in the file's order.
+    let routes: Vec<Vec<Route>> = (settled.nodes.iter().zip(&topology.nodes))
+        .map(|(node, written)| of_node(topology, settled, node, written))
         .collect();
     for (node, routes) in settled.nodes.iter_mut().zip(routes) {
         node.routes = routes;
     }
 }
 
-fn of_node(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Route> {
+fn of_node(
+    topology: &Topology,
+    settled: &Settled,
+    node: &Node,
+    written: &hallway_spec::Node,
+) -> Vec<Route> {
     let mut out = on_link(settled, node);
     for v4 in [true, false] {
         out.extend(default_route(settled, node, v4));
@@ -33,8 +37,7 @@ fn of_node(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Route> {
             out.push(route);
         }
     }
-    let written = topology.nodes.iter().find(|n| n.name == node.name);
-    for route in written.iter().flat_map(|n| &n.routes) {
+    for route in &written.routes {
         let interface = node.interfaces.iter().position(|i| {
             i.addresses
                 .iter()

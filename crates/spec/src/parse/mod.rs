@@ -274,7 +274,11 @@ pub(crate) fn document(text: &str) -> Option<Document> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let tree = Tree::read(body).ok()?;
     let mut budget = 4_000_000_usize;
-    serde_json::from_value(json(&tree, tree.root, &mut budget)?).ok()
+    let mut value = json(&tree, tree.root, &mut budget)?;
+    if let Some(sections) = value.as_object_mut() {
+        sections.retain(|_, section| !section.is_null()); // `nodes:` and nothing after it
+    }
+    serde_json::from_value(value).ok()
 }
 
 /// A value as JSON, with merges done and plain scalars typed as YAML's core schema has it.

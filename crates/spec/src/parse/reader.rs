@@ -1,5 +1,7 @@
 //! Reading values off a tree while collecting every problem.
 
+use std::collections::HashMap;
+
 use std::str::FromStr;
 
 use crate::tree::{Id, Kind, Tree};
@@ -191,12 +193,16 @@ impl<'t> Reader<'t> {
     }
 
     fn collect(&mut self, at: &At, out: &mut Fields, merged: &mut Vec<At>) {
-        let Kind::Map(pairs) = &self.tree.get(at.id).kind else {
+        let tree = self.tree;
+        let Kind::Map(pairs) = &tree.get(at.id).kind else {
             self.wrong(at, "a mapping to merge");
             return;
         };
+        let mut there: HashMap<String, usize> = (out.0.iter().enumerate())
+            .map(|(position, field)| (field.name.clone(), position))
+            .collect();
         for (key, value) in pairs {
-            let Kind::Scalar { text, plain } = &self.tree.get(*key).kind else {
+            let Kind::Scalar { text, plain } = &tree.get(*key).kind else {
                 let at = At {
                     id: *key,
                     path: format!("a key of {}", at.path),
@@ -216,9 +222,9 @@ impl<'t> Reader<'t> {
             }
             let key_place = Place {
                 key: here.path.clone(),
-                ..self.tree.get(*key).place.clone()
+                ..tree.get(*key).place.clone()
             };
-            if let Some(first) = out.0.iter().find(|f| &f.name == text) {
+            if let Some(first) = there.get(text).and_then(|position| out.0.get(*position)) {
                 let problem = Problem::new(
                     Code::DuplicateKey,
                     &key_place,
@@ -228,6 +234,7 @@ impl<'t> Reader<'t> {
                 self.report(problem);
                 continue;
             }
+            there.insert(text.clone(), out.0.len());
             out.0.push(Field {
                 name: text.clone(),
                 key_place,
