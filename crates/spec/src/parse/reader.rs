@@ -1,6 +1,6 @@
 //! Reading values off a tree while collecting every problem.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use std::str::FromStr;
 
@@ -198,7 +198,7 @@ impl<'t> Reader<'t> {
             self.wrong(at, "a mapping to merge");
             return;
         };
-        let mut there: HashMap<String, usize> = (out.0.iter().enumerate())
+        let mut there: BTreeMap<String, usize> = (out.0.iter().enumerate())
             .map(|(position, field)| (field.name.clone(), position))
             .collect();
         for (key, value) in pairs {
