@@ -10,6 +10,7 @@ pub mod diff;
 pub mod hosts;
 pub mod mark;
 pub mod observed;
+pub mod reach;
 pub mod rules;
 pub mod settle;
 pub mod settled;

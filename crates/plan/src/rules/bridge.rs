@@ -2,6 +2,7 @@
 
 use super::build::{REDIRECT6, ROUTER_ADVERT, base, icmp6, member, rule, set};
 use super::ir::{Act, Chain, Field, Hook, Item, Match, Set};
+use super::purpose;
 
 pub(super) fn sets() -> Vec<Set> {
     use Field::{ArpSaddrIp, EtherSaddr, IifName, Ip6Saddr};
@@ -51,7 +52,7 @@ pub(super) fn chains() -> Vec<Chain> {
         rule(
             vec![ether(0x0800), not(Ip4Saddr, "port_ip4")],
             Act::Drop,
-            "source address of another",
+            purpose::SPOOFED,
         ),
         rule(vec![ether(0x0800)], Act::Accept, "IPv4 of its own"),
         rule(
@@ -80,7 +81,7 @@ pub(super) fn chains() -> Vec<Chain> {
         rule(
             vec![ether(0x86dd), not(Ip6Saddr, "port_ip6")],
             Act::Drop,
-            "source address of another",
+            purpose::SPOOFED,
         ),
     ]);
     vec![

@@ -6,7 +6,7 @@ use super::elements::{of_network, of_node, of_publish};
 use super::ir::{
     Act, Base, Chain, Element, Family, Field, Hook, Item, Match, Rule, Ruleset, Set, Table,
 };
-use super::{bridge, nat, policy};
+use super::{bridge, nat, policy, purpose};
 use crate::mark;
 use crate::settled::Settled;
 
@@ -201,21 +201,21 @@ fn guard() -> Chain {
         rule(
             vec![not_lo(), nets(false), member(Field::Ip4Daddr, "net4", true)],
             Act::Drop,
-            "into a network by routing",
+            purpose::DIRECT,
         ),
         rule(
             vec![not_lo(), nets(false), member(Field::Ip6Daddr, "net6", true)],
             Act::Drop,
-            "into a network by routing",
+            purpose::DIRECT,
         ),
-        rule(vec![nets(false)], Act::Accept, "not from our nodes"),
+        rule(vec![nets(false)], Act::Accept, purpose::NOT_OURS),
         rule(
             vec![Match::NotIn(
                 vec![Field::IifName, Field::Ip4Saddr],
                 "ep4".into(),
             )],
             Act::Drop,
-            "source address of another",
+            purpose::SPOOFED,
         ),
     ];
     for kind in [ROUTER_ADVERT, REDIRECT6] {
@@ -243,7 +243,7 @@ fn guard() -> Chain {
             "ep6".into(),
         )],
         Act::Drop,
-        "source address of another",
+        purpose::SPOOFED,
     ));
     Chain {
         name: "guard".into(),
@@ -270,7 +270,7 @@ fn forward_hook() -> Chain {
 fn forward_rules(policies: Vec<Rule>) -> Chain {
     let mut rules = vec![
         rule(vec![Match::Established], Act::Accept, "replies"),
-        rule(vec![Match::Invalid], Act::Drop, "belongs to no connection"),
+        rule(vec![Match::Invalid], Act::Drop, purpose::INVALID),
     ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(
@@ -297,7 +297,7 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
                 "intra".into(),
             )],
             Act::Accept,
-            "inside a network",
+            purpose::INSIDE,
         ),
         rule(
             vec![
@@ -305,14 +305,14 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
                 member(Field::OifGroup, "nets", false),
             ],
             Act::Accept,
-            "to outside",
+            purpose::EGRESS,
         ),
         rule(
             vec![Match::Dnated],
             Act::Jump("accept_published".into()),
-            "published ports",
+            purpose::PUBLISHED,
         ),
-        rule(vec![], Act::Reject, "default: between networks nobody"),
+        rule(vec![], Act::Reject, purpose::DEFAULT),
     ]);
     Chain {
         name: "forwarded".into(),
@@ -338,7 +338,7 @@ fn accept_published() -> Chain {
         rules.push(rule(
             vec![Match::In(vec![address, L4Proto, Dport], set.into())],
             Act::Accept,
-            "published ports",
+            purpose::PUBLISHED,
         ));
     }
     Chain {
@@ -350,9 +350,9 @@ fn accept_published() -> Chain {
 
 fn input_hook(policies: Vec<Rule>) -> Chain {
     let mut rules = vec![
-        rule(vec![nets(false)], Act::Accept, "not from our nodes"),
+        rule(vec![nets(false)], Act::Accept, purpose::NOT_OURS),
         rule(vec![Match::Established], Act::Accept, "replies"),
-        rule(vec![Match::Invalid], Act::Drop, "belongs to no connection"),
+        rule(vec![Match::Invalid], Act::Drop, purpose::INVALID),
     ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(vec![icmp6(kind)], Act::Accept, "neighbour discovery"));
@@ -362,14 +362,10 @@ fn input_hook(policies: Vec<Rule>) -> Chain {
         rule(
             vec![Match::Is(Field::IcmpType, Item::Byte(ECHO))],
             Act::Accept,
-            "ping",
+            purpose::PING,
         ),
-        rule(vec![icmp6(ECHO6)], Act::Accept, "ping"),
-        rule(
-            vec![],
-            Act::Reject,
-            "default: nodes do not reach the host's services",
-        ),
+        rule(vec![icmp6(ECHO6)], Act::Accept, purpose::PING),
+        rule(vec![], Act::Reject, purpose::HOST_DEFAULT),
     ]);
     Chain {
         name: "input".into(),

@@ -6,9 +6,12 @@ mod bridge;
 pub mod build;
 pub mod delta;
 pub mod elements;
+pub mod eval;
 pub mod ir;
 mod nat;
 mod policy;
+pub mod purpose;
+pub mod text;
 
 pub use build::ruleset;
 pub use delta::{Delta, delta};

@@ -2,6 +2,7 @@
 
 use super::build::{base, member, rule};
 use super::ir::{Act, Chain, Field, Hook, Item, Match};
+use super::purpose;
 
 pub(super) fn published_dnat() -> Chain {
     use Field::{Dport, Ip4Daddr, Ip6Daddr, L4Proto};
@@ -14,7 +15,7 @@ pub(super) fn published_dnat() -> Chain {
                 map: map.into(),
                 port,
             },
-            "published ports",
+            purpose::PUBLISHED,
         )
     };
     Chain {

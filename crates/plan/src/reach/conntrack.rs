@@ -1,0 +1,114 @@
+//! The host's connection tracking, as far as filter and NAT depend on it (net/netfilter in the
+//! kernel; the states of TCP after nf_conntrack_proto_tcp.c).
+
+use super::packet::{Flow, Kind, Packet};
+
+/// A tracked connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) original: Flow,
+    /// As replies come; differs from the mirror image of `original` where NAT is at work.
+    pub(super) reply: Flow,
+    pub(super) dnated: bool,
+    seen_reply: bool,
+    /// A handshake of which only the first packet was seen.
+    half_open: bool,
+}
+
+/// What tracking makes of one packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// The first of its connection.
+    New(Entry),
+    /// Belongs to the entry with this index; whether as a reply.
+    Known { index: usize, reply: bool },
+    /// Fits nothing: neither translated nor taken for a reply.
+    Invalid,
+}
+
+/// Every connection so far.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    entries: Vec<Entry>,
+}
+
+impl Table {
+    pub(super) fn entry(&self, index: usize) -> Option<&Entry> {
+        self.entries.get(index)
+    }
+
+    /// What a packet is, and what it makes of its connection.
+    pub(super) fn classify(&mut self, packet: &Packet) -> State {
+        let found = self.entries.iter().enumerate().find_map(|(index, entry)| {
+            if entry.original == packet.flow {
+                return Some((index, false));
+            }
+            (entry.reply == packet.flow).then_some((index, true))
+        });
+        let Some((index, reply)) = found else {
+            return match packet.kind {
+                Kind::SynAck | Kind::EchoReply => State::Invalid,
+                Kind::Syn | Kind::Ack | Kind::Datagram | Kind::EchoRequest => State::New(Entry {
+                    original: packet.flow,
+                    reply: packet.flow.mirrored(),
+                    dnated: false,
+                    seen_reply: false,
+                    half_open: packet.kind == Kind::Syn,
+                }),
+            };
+        };
+        let Some(entry) = self.entries.get_mut(index) else {
+            return State::Invalid;
+        };
+        match (packet.kind, reply) {
+            (Kind::SynAck, true) => entry.half_open = false,
+            (Kind::Ack, _) if entry.half_open => return State::Invalid,
+            _ => {}
+        }
+        entry.seen_reply |= reply;
+        State::Known { index, reply }
+    }
+
+    /// Whether the packet counts as established: a reply, or of a connection that has had one.
+    pub(super) fn established(&self, state: &State) -> bool {
+        match state {
+            State::Known { index, .. } => self.entry(*index).is_some_and(|e| e.seen_reply),
+            State::New(_) | State::Invalid => false,
+        }
+    }
+
+    /// A new connection that has made its way through.
+    pub(super) fn confirm(&mut self, state: &State) {
+        if let State::New(entry) = state {
+            self.entries.push(*entry);
+        }
+    }
+
+    pub(super) fn dnated(&self, state: &State) -> bool {
+        match state {
+            State::New(entry) => entry.dnated,
+            State::Known { index, .. } => self.entry(*index).is_some_and(|e| e.dnated),
+            State::Invalid => false,
+        }
+    }
+
+    /// The destination after translation, for packets of known connections.
+    pub(super) fn translate_destination(&self, state: &State, flow: &mut Flow) {
+        if let State::Known { index, reply } = state
+            && let Some(entry) = self.entry(*index)
+        {
+            let other = if *reply { entry.original } else { entry.reply };
+            (flow.to, flow.port) = (other.from, other.source_port);
+        }
+    }
+
+    /// The source after translation, likewise.
+    pub(super) fn translate_source(&self, state: &State, flow: &mut Flow) {
+        if let State::Known { index, reply } = state
+            && let Some(entry) = self.entry(*index)
+        {
+            let other = if *reply { entry.original } else { entry.reply };
+            (flow.from, flow.source_port) = (other.to, other.port);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A whole exchange: the request, the reply, and for TCP the rest of the handshake with a word
+//! each way, each packet walked by the rules.
+
+use std::net::IpAddr;
+
+use hallway_spec::Protocol;
+
+use super::packet::{Flow, Kind, Packet, Service};
+use super::party::Party;
+use super::path::{At, Hop, Outcome, Path, What};
+use super::walk::{End, Walk};
+use super::words::{self, Found, Trouble};
+use super::world::World;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Question {
+    /// Who asks.
+    pub from: Party,
+    /// Who is asked.
+    pub to: Party,
+    /// For what.
+    pub service: Service,
+}
+
+impl Question {
+    /// The answers, one for each address family both ends speak; one that says so when there is
+    /// none.
+    #[must_use]
+    pub fn predict(&self, world: &World<'_>) -> Vec<Path> {
+        let addresses = world.addresses(&self.from, &self.to);
+        if addresses.is_empty() {
+            return vec![self.path(world, None, Found::nothing(Trouble::NoAddress))];
+        }
+        addresses
+            .into_iter()
+            .map(|address| self.predict_for(world, address))
+            .collect()
+    }
+
+    /// The answer for one address.
+    #[must_use]
+    pub fn predict_for(&self, world: &World<'_>, address: IpAddr) -> Path {
+        let found = match world.source_of(&self.from, address) {
+            None => Found::nothing(Trouble::NoAddress),
+            Some(_) if address.is_loopback() && world.place(&self.from) == At::Host => {
+                self.localhost(world, address)
+            }
+            Some(source) => self.exchange(world, source, address),
+        };
+        self.path(world, Some(address), found)
+    }
+
+    fn path(&self, world: &World<'_>, address: Option<IpAddr>, found: Found) -> Path {
+        let (outcome, reason) = words::verdict(world, self, address, &found);
+        Path {
+            from: self.from.to_string(),
+            to: self.to.to_string(),
+            address,
+            service: self.service,
+            outcome,
+            reason,
+            request: found.request,
+            reply: found.reply,
+        }
+    }
+
+    fn exchange(&self, world: &World<'_>, source: IpAddr, address: IpAddr) -> Found {
+        let at = world.place(&self.from);
+        let (first, answer) = match self.service {
+            Service::Icmp => (Kind::EchoRequest, Kind::EchoReply),
+            Service::Port(p) if p.protocol == Protocol::Tcp => (Kind::Syn, Kind::SynAck),
+            Service::Port(_) => (Kind::Datagram, Kind::Datagram),
+        };
+        let flow = Flow {
+            from: source,
+            to: address,
+            protocol: self.service.protocol(address.is_ipv4()),
+            source_port: 0,
+            port: match self.service {
+                Service::Icmp => 0,
+                Service::Port(p) => p.port,
+            },
+        };
+        let mut walk = Walk::new(world);
+        let arrived = walk.send(&at, Packet { flow, kind: first });
+        let mut found = Found {
+            passed: walk.take_passed(),
+            request: walk.take_hops(),
+            reply: Vec::new(),
+            end: None,
+            trouble: None,
+        };
+        let end = match arrived {
+            Ok(end) => end,
+            Err(death) => {
+                found.trouble = Some(Trouble::Request(death));
+                return found;
+            }
+        };
+        found.request.push(listener(&end));
+        let answered = walk.send(&end.at, back(&end.packet, answer));
+        found.reply = walk.take_hops();
+        found.end = Some((end.at.clone(), end.packet.flow));
+        found.trouble = match answered {
+            Err(death) => Some(Trouble::Reply(death)),
+            Ok(home) if home.at != at || home.packet.flow != flow.mirrored() => {
+                Some(Trouble::Mismatch(home.packet.flow))
+            }
+            Ok(_) if first == Kind::Syn && !rest(&mut walk, &at, flow, &end) => Some(Trouble::Rest),
+            Ok(_) => None,
+        };
+        found
+    }
+
+    /// Published ports answer on localhost by a listener, which asks the node in its turn.
+    fn localhost(&self, world: &World<'_>, address: IpAddr) -> Found {
+        let Service::Port(asked) = self.service else {
+            return Found::nothing(Trouble::Own);
+        };
+        let publish = world.settled().publishes.iter().find(|p| {
+            p.protocol == asked.protocol
+                && p.host_ports.contains(asked.port)
+                && p.host_address.is_none_or(|a| a == address)
+        });
+        let Some(publish) = publish else {
+            return Found::nothing(Trouble::Own);
+        };
+        let same = (publish.targets.iter()).find(|t| t.is_ipv4() == address.is_ipv4());
+        let Some(target) = same.or(publish.targets.first()) else {
+            return Found::nothing(Trouble::Own);
+        };
+        let offset = asked.port - publish.host_ports.first();
+        let onward = Self {
+            from: Party::Host,
+            to: Party::Address(*target),
+            service: Service::Port(hallway_spec::PortProto {
+                port: publish.node_ports.first() + offset,
+                protocol: asked.protocol,
+            }),
+        };
+        let source = world.source_of(&Party::Host, *target).unwrap_or(*target);
+        let mut found = onward.exchange(world, source, *target);
+        let flow = Flow {
+            from: address,
+            to: address,
+            protocol: self.service.protocol(true),
+            source_port: 0,
+            port: asked.port,
+        };
+        let who = "hallway's keeper, which passes on what it gets".to_owned();
+        let hop = |what| Hop {
+            at: At::Host,
+            what,
+            flow,
+        };
+        let arrives = What::Arrives {
+            interface: "lo".into(),
+        };
+        found
+            .request
+            .splice(0..0, [hop(arrives), hop(What::Listener { who })]);
+        found
+    }
+}
+
+fn back(packet: &Packet, kind: Kind) -> Packet {
+    Packet {
+        flow: packet.flow.mirrored(),
+        kind,
+    }
+}
+
+fn listener(end: &End) -> Hop {
+    Hop {
+        at: end.at.clone(),
+        what: What::Listener {
+            who: match end.packet.kind {
+                Kind::EchoRequest => "the kernel, which answers echo requests".into(),
+                _ => format!("whoever listens on {}", words::port(&end.packet.flow)),
+            },
+        },
+        flow: end.packet.flow,
+    }
+}
+
+/// The end of the handshake with a first word, and an answer; whether both arrive.
+fn rest(walk: &mut Walk<'_>, at: &At, flow: Flow, end: &End) -> bool {
+    let onward = Packet {
+        flow,
+        kind: Kind::Ack,
+    };
+    let there = walk.send(at, onward);
+    if !there.is_ok_and(|t| (&t.at, t.packet.flow) == (&end.at, end.packet.flow)) {
+        return false;
+    }
+    let home = walk.send(&end.at, back(&end.packet, Kind::Ack));
+    home.is_ok_and(|h| &h.at == at && h.packet.flow == flow.mirrored())
+}
+
+impl Found {
+    fn nothing(trouble: Trouble) -> Self {
+        Self {
+            passed: None,
+            request: Vec::new(),
+            reply: Vec::new(),
+            end: None,
+            trouble: Some(trouble),
+        }
+    }
+
+    /// Whether the far end is the host itself.
+    pub(super) fn ends_at_host(&self) -> bool {
+        matches!(&self.end, Some((At::Host, _)))
+    }
+}
+
+impl Trouble {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Request(death) => death.outcome(),
+            Self::NoAddress => Outcome::Unreachable,
+            Self::Own => Outcome::Refused,
+            Self::Reply(_) | Self::Mismatch(_) | Self::Rest => Outcome::Filtered,
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! What the host does with a packet: the hooks in the kernel's order, connection tracking, NAT and
+//! the choice of a route.
+
+use std::net::IpAddr;
+
+use hallway_spec::Mode;
+
+use super::conntrack::State;
+use super::packet::{Flow, Packet};
+use super::path::{At, What};
+use super::walk::{Death, Door, End, Walk, Walked};
+use super::world::HostWay;
+use crate::rules::eval::{Evaluator, Ruling, Sight, Verdict};
+use crate::rules::ir::{self, Hook};
+use crate::rules::text;
+
+/// Whatever leads out of the host; not one of ours, so of no group.
+pub(super) const UPLINK: Door<'static> = Door {
+    name: "uplink",
+    group: 0,
+};
+const LOOPBACK: Door<'static> = Door {
+    name: "lo",
+    group: 0,
+};
+/// Packets the host makes have come in by nothing.
+const NO_DOOR: Door<'static> = Door { name: "", group: 0 };
+
+impl<'w> Walk<'w> {
+    /// From one port of a bridge to another, through the inet hooks.
+    pub(super) fn bridged(&mut self, packet: Packet, door: Door<'w>) -> Result<Packet, Death> {
+        let (mut packet, state) = self.before_routing(packet, door)?;
+        self.forward_hook(&packet, &state, door, door.group)?;
+        self.after_routing(&mut packet, state, door, door.group, None);
+        Ok(packet)
+    }
+
+    /// Comes in at the host: for itself, or to be passed on.
+    pub(super) fn host_in(&mut self, packet: Packet, door: Door<'w>) -> Walked {
+        let (mut packet, state) = self.before_routing(packet, door)?;
+        let way = self.host_route(&packet)?;
+        let group = match way {
+            HostWay::Local => return self.into_host(packet, &state, door),
+            HostWay::Network(position, _) => self.group(position),
+            HostWay::Uplink | HostWay::None => 0,
+        };
+        self.forward_hook(&packet, &state, door, group)?;
+        let source = self.world.host_source(&way, packet.flow.to);
+        self.after_routing(&mut packet, state, door, group, source);
+        self.emit(way, packet)
+    }
+
+    fn group(&self, position: usize) -> u32 {
+        self.world.network(position).map_or(0, |n| n.group)
+    }
+
+    fn host_route(&mut self, packet: &Packet) -> Result<HostWay<'w>, Death> {
+        let way = self.world.host_way(packet.flow.to);
+        let interface = match way {
+            HostWay::Local => "local",
+            HostWay::Network(_, link) => link,
+            HostWay::Uplink => UPLINK.name,
+            HostWay::None => {
+                return Err(Death::NoRoute {
+                    at: At::Host,
+                    to: packet.flow.to,
+                });
+            }
+        };
+        let route = What::Route {
+            via: None,
+            interface: interface.to_owned(),
+        };
+        self.hop(At::Host, route, packet.flow);
+        Ok(way)
+    }
+
+    /// Prerouting: the guard, connection tracking, destination NAT.
+    fn before_routing(
+        &mut self,
+        mut packet: Packet,
+        door: Door<'w>,
+    ) -> Result<(Packet, State), Death> {
+        let bare = self.host_sight(&packet, door, 0);
+        for chain in self.world.inet.hooked(Hook::Prerouting, false) {
+            let ruling = self.world.inet.ask(chain, &bare);
+            self.ruled(&ruling, Hook::Prerouting, ir::Family::Inet, packet.flow)?;
+        }
+        let mut state = self.conntrack.classify(&packet);
+        self.destination_nat(&mut packet, &mut state, Hook::Prerouting, door);
+        Ok((packet, state))
+    }
+
+    fn destination_nat(
+        &mut self,
+        packet: &mut Packet,
+        state: &mut State,
+        hook: Hook,
+        door: Door<'w>,
+    ) {
+        let before = packet.flow;
+        if let State::New(entry) = state {
+            let sight = self.host_sight(packet, door, 0);
+            for chain in self.world.inet.hooked(hook, true) {
+                let ruling = self.world.inet.ask(chain, &sight);
+                if let Verdict::Dnat(address, port) = ruling.verdict {
+                    packet.flow.to = address;
+                    packet.flow.port = port.unwrap_or(packet.flow.port);
+                    entry.reply = packet.flow.mirrored();
+                    entry.dnated = true;
+                }
+                self.note_ruling(&ruling, hook, ir::Family::Inet, packet.flow);
+            }
+        } else {
+            self.conntrack
+                .translate_destination(state, &mut packet.flow);
+        }
+        self.note_translation(before, packet.flow);
+    }
+
+    fn note_translation(&mut self, before: Flow, after: Flow) {
+        if before != after {
+            self.hop(At::Host, What::Translated { before }, after);
+        }
+    }
+
+    fn forward_hook(
+        &mut self,
+        packet: &Packet,
+        state: &State,
+        door: Door<'w>,
+        oif_group: u32,
+    ) -> Result<(), Death> {
+        self.filter_hook(packet, state, door, oif_group, Hook::Forward)
+    }
+
+    fn filter_hook(
+        &mut self,
+        packet: &Packet,
+        state: &State,
+        door: Door<'w>,
+        oif_group: u32,
+        hook: Hook,
+    ) -> Result<(), Death> {
+        let sight = Sight {
+            established: self.conntrack.established(state),
+            invalid: *state == State::Invalid,
+            dnated: self.conntrack.dnated(state),
+            ..self.host_sight(packet, door, oif_group)
+        };
+        for chain in self.world.inet.hooked(hook, false) {
+            let ruling = self.world.inet.ask(chain, &sight);
+            self.ruled(&ruling, hook, ir::Family::Inet, packet.flow)?;
+            self.passed = Some((hook, ruling));
+        }
+        Ok(())
+    }
+
+    /// Postrouting: source NAT; from here on the connection is known.
+    fn after_routing(
+        &mut self,
+        packet: &mut Packet,
+        mut state: State,
+        door: Door<'w>,
+        oif_group: u32,
+        source: Option<IpAddr>,
+    ) {
+        let before = packet.flow;
+        let dnated = self.conntrack.dnated(&state);
+        if let State::New(entry) = &mut state {
+            let sight = Sight {
+                dnated,
+                ..self.host_sight(packet, door, oif_group)
+            };
+            for chain in self.world.inet.hooked(Hook::Postrouting, true) {
+                let ruling = self.world.inet.ask(chain, &sight);
+                if ruling.verdict == Verdict::Masquerade {
+                    let unknown = if packet.flow.from.is_ipv4() {
+                        IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)
+                    } else {
+                        IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)
+                    };
+                    let address = source.unwrap_or(unknown);
+                    packet.flow.from = address;
+                    entry.reply.to = address;
+                }
+                self.note_ruling(&ruling, Hook::Postrouting, ir::Family::Inet, packet.flow);
+            }
+        } else {
+            self.conntrack.translate_source(&state, &mut packet.flow);
+        }
+        self.note_translation(before, packet.flow);
+        self.conntrack.confirm(&state);
+    }
+
+    fn into_host(&mut self, mut packet: Packet, state: &State, door: Door<'w>) -> Walked {
+        self.filter_hook(&packet, state, door, 0, Hook::Input)?;
+        let before = packet.flow;
+        self.conntrack.translate_source(state, &mut packet.flow);
+        self.note_translation(before, packet.flow);
+        self.conntrack.confirm(state);
+        Ok(End {
+            at: At::Host,
+            packet,
+        })
+    }
+
+    pub(super) fn from_host(&mut self, mut packet: Packet) -> Walked {
+        let mut state = self.conntrack.classify(&packet);
+        self.destination_nat(&mut packet, &mut state, Hook::Output, NO_DOOR);
+        let way = self.host_route(&packet)?;
+        let group = match way {
+            HostWay::Network(position, _) => self.group(position),
+            _ => 0,
+        };
+        self.filter_hook(&packet, &state, NO_DOOR, group, Hook::Output)?;
+        if matches!(way, HostWay::Local) {
+            return self.into_host(packet, &state, LOOPBACK);
+        }
+        let source = self.world.host_source(&way, packet.flow.to);
+        self.after_routing(&mut packet, state, NO_DOOR, group, source);
+        self.emit(way, packet)
+    }
+
+    /// Out of the host, to whoever has the address.
+    fn emit(&mut self, way: HostWay<'w>, packet: Packet) -> Walked {
+        let HostWay::Network(position, link) = way else {
+            let kind = What::Link {
+                link: UPLINK.name.to_owned(),
+                kind: "uplink",
+            };
+            self.hop(At::Host, kind, packet.flow);
+            return Ok(End {
+                at: At::Outside,
+                packet,
+            });
+        };
+        let bridged = (self.world.network(position)).is_some_and(|n| n.mode == Mode::Bridge);
+        if bridged {
+            let what = What::Link {
+                link: link.to_owned(),
+                kind: "bridge",
+            };
+            self.hop(At::Host, what, packet.flow);
+        }
+        match self.world.member(position, packet.flow.to) {
+            Some((node, interface)) => {
+                self.far_port(node, interface, packet.flow);
+                self.arrive(node, interface, packet)
+            }
+            None => Err(Death::Neighbour {
+                at: At::Host,
+                next: packet.flow.to,
+            }),
+        }
+    }
+
+    fn host_sight<'s>(&self, packet: &Packet, door: Door<'s>, oif_group: u32) -> Sight<'s> {
+        Sight {
+            iif: door.name,
+            iif_group: door.group,
+            oif_group,
+            to_local: self.world.is_host(packet.flow.to),
+            ..sight(packet)
+        }
+    }
+
+    /// Writes a ruling down; a packet that is discarded goes no further.
+    pub(super) fn ruled(
+        &mut self,
+        ruling: &Ruling,
+        hook: Hook,
+        family: ir::Family,
+        flow: Flow,
+    ) -> Result<(), Death> {
+        self.note_ruling(ruling, hook, family, flow);
+        match ruling.verdict {
+            Verdict::Drop | Verdict::Reject => Err(Death::Rule {
+                hook,
+                ruling: ruling.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A chain whose end a packet reached had nothing to say.
+    fn note_ruling(&mut self, ruling: &Ruling, hook: Hook, family: ir::Family, flow: Flow) {
+        let Some(position) = ruling.rule else { return };
+        let table: &Evaluator<'_> = match family {
+            ir::Family::Inet => &self.world.inet,
+            ir::Family::Bridge => &self.world.bridge,
+        };
+        let rule = (table.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
+        let what = What::Chain {
+            family: family_name(family).to_owned(),
+            table: table.table().to_owned(),
+            chain: ruling.chain.clone(),
+            hook: hook_name(hook).to_owned(),
+            rule: rule.map(|r| text::rule(r, family)),
+            comment: ruling.comment.clone(),
+            verdict: verdict_name(&ruling.verdict).to_owned(),
+            ours: true,
+        };
+        self.hop(At::Host, what, flow);
+    }
+}
+
+pub(super) fn sight(packet: &Packet) -> Sight<'static> {
+    Sight {
+        iif: "",
+        iif_group: 0,
+        oif_group: 0,
+        mac: [0; 6],
+        from: packet.flow.from,
+        to: packet.flow.to,
+        protocol: packet.flow.protocol,
+        port: packet.port(),
+        icmp: packet.icmp_type(),
+        established: false,
+        invalid: false,
+        dnated: false,
+        to_local: false,
+    }
+}
+
+/// As nft prints it.
+fn family_name(family: ir::Family) -> &'static str {
+    match family {
+        ir::Family::Inet => "inet",
+        ir::Family::Bridge => "bridge",
+    }
+}
+
+fn hook_name(hook: Hook) -> &'static str {
+    match hook {
+        Hook::Prerouting => "prerouting",
+        Hook::Input => "input",
+        Hook::Forward => "forward",
+        Hook::Output => "output",
+        Hook::Postrouting => "postrouting",
+    }
+}
+
+fn verdict_name(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accept => "accept",
+        Verdict::Drop => "drop",
+        Verdict::Reject => "reject",
+        Verdict::Dnat(..) => "dnat",
+        Verdict::Masquerade => "masquerade",
+    }
+}

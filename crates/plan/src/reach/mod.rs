@@ -1,0 +1,21 @@
+//! Who reaches whom, and why: an exchange of packets walked through the built network by the very
+//! rules that are loaded into the kernel. Nothing here touches a kernel, so the answer is there
+//! before anything is built; `hallway test` holds it against real packets.
+
+mod conntrack;
+mod exchange;
+mod host;
+mod packet;
+mod party;
+mod path;
+mod questions;
+mod walk;
+mod words;
+mod world;
+
+pub use exchange::Question;
+pub use packet::{Flow, Service};
+pub use party::Party;
+pub use path::{At, Hop, Outcome, Path, Reason, What};
+pub use questions::{Expected, expected, matrix, services};
+pub use world::{Environment, World};

@@ -1,0 +1,178 @@
+//! Who asks and who is asked, and by which address one finds the other.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use hallway_spec::Name;
+
+use super::path::At;
+use super::world::World;
+use crate::settled::{Node, Plug};
+
+/// An end of a question.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Party {
+    /// A node.
+    Node(Name),
+    /// The namespace that holds the bridges.
+    Host,
+    /// The outside world: the first node of an outside network, where there is one.
+    Outside,
+    /// Whoever has this address.
+    Address(IpAddr),
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(name) => f.pad(name.as_ref()),
+            Self::Host => f.pad("host"),
+            Self::Outside => f.pad("outside"),
+            Self::Address(address) => f.pad(&address.to_string()),
+        }
+    }
+}
+
+/// Stands for any address of the outside world when no node does (RFC 5737 and RFC 6666).
+fn anywhere(v4: bool) -> IpAddr {
+    if v4 {
+        Ipv4Addr::new(192, 0, 2, 1).into()
+    } else {
+        Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into()
+    }
+}
+
+impl World<'_> {
+    /// Reads a party: a node, `host`, `outside` or an address.
+    #[must_use]
+    pub fn party(&self, text: &str) -> Option<Party> {
+        match text {
+            "host" => return Some(Party::Host),
+            "outside" => return Some(Party::Outside),
+            _ => {}
+        }
+        let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+        if let Ok(address) = bare.unwrap_or(text).parse() {
+            return Some(Party::Address(address));
+        }
+        let name: Name = text.parse().ok()?;
+        self.node(&name).map(|n| Party::Node(n.name.clone()))
+    }
+
+    /// The node that stands for the outside world.
+    #[must_use]
+    pub fn outsider(&self) -> Option<&Node> {
+        self.settled().nodes.iter().find(|node| {
+            let mut networks = node.ports().map(|(_, network, _)| network);
+            networks.any(|n| self.settled().network(n).is_some_and(|n| n.outside))
+        })
+    }
+
+    /// Where a party's packets are made.
+    #[must_use]
+    pub fn place(&self, party: &Party) -> At {
+        match party {
+            Party::Node(name) => At::Node(name.clone()),
+            Party::Host => At::Host,
+            Party::Outside => self
+                .outsider()
+                .map_or(At::Outside, |n| At::Node(n.name.clone())),
+            Party::Address(address) if self.is_host(*address) => At::Host,
+            Party::Address(address) => self
+                .owner(*address)
+                .map_or(At::Outside, |n| At::Node(n.name.clone())),
+        }
+    }
+
+    /// The source address a party's packets bear: the kernel's choice for places of the project.
+    pub(super) fn source_of(&self, party: &Party, to: IpAddr) -> Option<IpAddr> {
+        match (self.place(party), party) {
+            (At::Node(name), _) => {
+                let node = self.node(&name)?;
+                if super::world::owns(node, to) {
+                    return Some(to);
+                }
+                // Without a way the packet dies before its source matters.
+                self.way(node, to)
+                    .map_or(Some(to), |way| self.source(node, &way))
+            }
+            (At::Host, _) => {
+                let way = self.host_way(to);
+                Some(
+                    self.host_source(&way, to)
+                        .unwrap_or_else(|| anywhere(to.is_ipv4())),
+                )
+            }
+            (At::Outside, Party::Address(address)) => Some(*address),
+            (At::Outside, _) => Some(anywhere(to.is_ipv4())),
+        }
+    }
+
+    /// The addresses by which `from` would ask for `to`, the nearest of each family, IPv4 first: the
+    /// order of the hosts files nodes see.
+    #[must_use]
+    pub fn addresses(&self, from: &Party, to: &Party) -> Vec<IpAddr> {
+        let at = self.place(from);
+        let viewer = match &at {
+            At::Node(name) => self.node(name),
+            At::Host | At::Outside => None,
+        };
+        let mut all = match (to, self.place(to)) {
+            (Party::Address(address), _) => vec![*address],
+            (_, At::Node(name)) => match self.node(&name) {
+                Some(node) => self.addresses_of(viewer, node),
+                None => Vec::new(),
+            },
+            (_, At::Host) if at == At::Host => {
+                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+            }
+            (_, At::Host) => self.host_addresses(viewer),
+            (_, At::Outside) => vec![anywhere(true), anywhere(false)],
+        };
+        all.retain(|a| viewer.is_none_or(|node| speaks(node, a.is_ipv4())));
+        let mut out: Vec<IpAddr> = Vec::new();
+        for v4 in [true, false] {
+            out.extend(all.iter().find(|a| a.is_ipv4() == v4));
+        }
+        out
+    }
+
+    /// A node's addresses, nearest to the viewer first: over a cable both are on, on a network both
+    /// are on, elsewhere.
+    fn addresses_of(&self, viewer: Option<&Node>, node: &Node) -> Vec<IpAddr> {
+        let networks: Vec<&Name> = viewer
+            .into_iter()
+            .flat_map(|v| v.ports().map(|(_, n, _)| n))
+            .collect();
+        let mut ranked: Vec<(u8, IpAddr)> = Vec::new();
+        for interface in &node.interfaces {
+            let rank = match &interface.plug {
+                Plug::Cable => match self.far_end(&node.name, &interface.name) {
+                    Some((far, _)) if viewer.is_some_and(|v| v.name == far.name) => 0,
+                    _ => 3,
+                },
+                Plug::Port { network, .. } if networks.contains(&network) => 1,
+                Plug::Port { .. } => 2,
+            };
+            ranked.extend(interface.addresses.iter().map(|a| (rank, a.addr())));
+        }
+        ranked.sort_by_key(|(rank, _)| *rank);
+        ranked.into_iter().map(|(_, address)| address).collect()
+    }
+
+    /// The host's addresses as somebody finds them: those on its own first network, else any.
+    fn host_addresses(&self, viewer: Option<&Node>) -> Vec<IpAddr> {
+        let own = viewer
+            .and_then(|v| v.ports().next())
+            .and_then(|(_, network, _)| self.settled().network(network));
+        match own {
+            Some(network) => network.subnets.iter().map(|s| s.gateway).collect(),
+            None => self.gateways().collect(),
+        }
+    }
+}
+
+fn speaks(node: &Node, v4: bool) -> bool {
+    let mut all = node.interfaces.iter().flat_map(|i| &i.addresses);
+    all.any(|a| a.addr().is_ipv4() == v4)
+}

@@ -1,0 +1,212 @@
+//! The way of a packet, hop by hop, and how it ended: what a prediction and a trace both yield.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use hallway_spec::{Name, Place};
+use serde::{Serialize, Serializer};
+
+use super::packet::{Flow, Service};
+
+/// Where a packet is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum At {
+    /// In the namespace that holds the bridges.
+    Host,
+    /// In a node.
+    Node(Name),
+    /// Beyond the host's uplink.
+    Outside,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.pad("host"),
+            Self::Node(name) => f.pad(name.as_ref()),
+            Self::Outside => f.pad("outside"),
+        }
+    }
+}
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// One hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hop {
+    /// Where.
+    pub at: At,
+    /// What happens.
+    #[serde(flatten)]
+    pub what: What,
+    /// The packet's addresses and ports after it.
+    pub flow: Flow,
+}
+
+/// What happens at a hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "hop", rename_all = "snake_case")]
+pub enum What {
+    /// Leaves by an interface.
+    Leaves {
+        /// The interface.
+        interface: String,
+    },
+    /// Passes a link of the host: the far end of a node's interface, or a bridge.
+    Link {
+        /// Its name.
+        link: String,
+        /// `port`, `bridge` or `uplink`.
+        kind: &'static str,
+    },
+    /// A chain of the packet filter has its say.
+    Chain {
+        /// The table's family: `inet`, `bridge`, `ip`, `ip6`, ...
+        family: String,
+        /// The table.
+        table: String,
+        /// The chain of the deciding rule.
+        chain: String,
+        /// Where the kernel calls it, like `forward`; empty when that is not known.
+        hook: String,
+        /// The deciding rule as nft prints it; `None` when the chain's policy decided.
+        rule: Option<String>,
+        /// The rule's comment: for rules of hallway's own, what it is for and which line of the
+        /// file it comes from.
+        comment: String,
+        /// `accept`, `drop`, `reject`, `dnat`, `masquerade`, ...
+        verdict: String,
+        /// Whether the table is hallway's.
+        ours: bool,
+    },
+    /// Source or destination were translated.
+    Translated {
+        /// Before.
+        before: Flow,
+    },
+    /// A route is chosen.
+    Route {
+        /// The next hop, when it is not the destination itself.
+        via: Option<IpAddr>,
+        /// The interface it leaves by; `local` when the packet is for this place itself.
+        interface: String,
+    },
+    /// Connection tracking has this entry for it.
+    Connection {
+        /// Its original direction.
+        original: Flow,
+        /// As replies come.
+        reply: Flow,
+        /// Like `SYN_SENT`, where there is one.
+        state: String,
+    },
+    /// Comes in by an interface.
+    Arrives {
+        /// The interface.
+        interface: String,
+    },
+    /// Is handed to whoever listens.
+    Listener {
+        /// Who that is.
+        who: String,
+    },
+}
+
+/// How an attempt ends, as the one who tries sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// There is an answer.
+    Open,
+    /// The other side says no: nothing listens.
+    Refused,
+    /// Something on the way discards it, in silence or with "prohibited".
+    Filtered,
+    /// There is no way.
+    Unreachable,
+}
+
+impl Outcome {
+    /// Whether the other side is reached.
+    #[must_use]
+    pub fn reachable(self) -> bool {
+        self == Self::Open
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Open => "open",
+            Self::Refused => "refused",
+            Self::Filtered => "filtered",
+            Self::Unreachable => "unreachable",
+        })
+    }
+}
+
+/// Why it ends like that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// A stable code, like `default-deny`.
+    pub code: &'static str,
+    /// In one sentence.
+    pub text: String,
+    /// Where the file says so.
+    #[serde(serialize_with = "place")]
+    pub place: Option<Place>,
+    /// What would change it; empty when nothing needs to.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub help: String,
+}
+
+fn place<S: Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Short<'a> {
+        line: u32,
+        column: u32,
+        key: &'a str,
+    }
+    place
+        .as_ref()
+        .map(|p| Short {
+            line: p.line,
+            column: p.column,
+            key: &p.key,
+        })
+        .serialize(serializer)
+}
+
+/// The way of a request and of its reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Path {
+    /// Who asks.
+    pub from: String,
+    /// Who is asked.
+    pub to: String,
+    /// The address that is asked; `None` when there is none to ask.
+    pub address: Option<IpAddr>,
+    /// For what.
+    pub service: Service,
+    /// How it ends.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// The request's way, as far as it gets.
+    pub request: Vec<Hop>,
+    /// The reply's.
+    pub reply: Vec<Hop>,
+}
+
+impl Path {
+    /// Where the request ends up, and the addresses and ports it has there, if it gets through.
+    #[must_use]
+    pub fn destination(&self) -> Option<(&At, &Flow)> {
+        let last = self.request.last()?;
+        matches!(last.what, What::Listener { .. }).then_some((&last.at, &last.flow))
+    }
+}

@@ -1,0 +1,173 @@
+//! The questions a project raises: what it expects, and everyone to everyone.
+
+use std::collections::BTreeSet;
+
+use hallway_spec::{Endpoint, Expect, Place, PortProto, Protocol, Service as Spoken};
+
+use super::exchange::Question;
+use super::packet::Service;
+use super::party::Party;
+use super::world::World;
+use crate::settled::{Node, Side};
+
+/// A question with the answer the file wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The question.
+    pub question: Question,
+    /// The answer.
+    pub reachable: bool,
+    /// Where the file says so.
+    pub place: Place,
+}
+
+/// What the file's `expect` lines ask: a line of networks is as many questions as it has pairs.
+#[must_use]
+pub fn expected(world: &World<'_>, expects: &[Expect]) -> Vec<Expected> {
+    let mut out = Vec::new();
+    for expect in expects {
+        let service = expect.port.map_or(Service::Icmp, Service::Port);
+        for from in parties(world, &expect.from) {
+            for to in parties(world, &expect.to) {
+                if from == to && from != Party::Host {
+                    continue;
+                }
+                out.push(Expected {
+                    question: Question {
+                        from: from.clone(),
+                        to,
+                        service,
+                    },
+                    reachable: expect.reachable,
+                    place: expect.place.clone(),
+                });
+            }
+        }
+    }
+    out
+}
+
+/// Who an endpoint of the file stands for.
+fn parties(world: &World<'_>, endpoint: &Endpoint) -> Vec<Party> {
+    let nodes = |wanted: &dyn Fn(&Node) -> bool| -> Vec<Party> {
+        let nodes = world.settled().nodes.iter().filter(|n| wanted(n));
+        nodes.map(|n| Party::Node(n.name.clone())).collect()
+    };
+    match endpoint {
+        Endpoint::Node(name) => vec![Party::Node(name.clone())],
+        Endpoint::Host => vec![Party::Host],
+        Endpoint::Outside => vec![Party::Outside],
+        Endpoint::Any => nodes(&|_| true),
+        Endpoint::Network(name) => nodes(&|n| n.ports().any(|(_, on, _)| on == name)),
+        Endpoint::Cidr(net) if net.prefix_len() == net.max_prefix_len() => {
+            vec![Party::Address(net.addr())]
+        }
+        Endpoint::Cidr(net) => nodes(&|n| {
+            let mut all = n.interfaces.iter().flat_map(|i| &i.addresses);
+            all.any(|a| net.contains(&a.addr()))
+        }),
+    }
+}
+
+/// Every ordered pair of nodes, the host and the outside world, for every service that matters
+/// at the far end; or only for the one that is given.
+#[must_use]
+pub fn matrix(world: &World<'_>, expects: &[Expect], only: Option<Service>) -> Vec<Question> {
+    let all: Vec<Party> = everyone(world);
+    let mut out = Vec::new();
+    for to in &all {
+        let services = only.map_or_else(|| services(world, expects, to), |s| vec![s]);
+        for from in all.iter().filter(|from| *from != to) {
+            out.extend(services.iter().map(|service| Question {
+                from: from.clone(),
+                to: to.clone(),
+                service: *service,
+            }));
+        }
+    }
+    out
+}
+
+fn everyone(world: &World<'_>) -> Vec<Party> {
+    let nodes = world.settled().nodes.iter();
+    let mut out: Vec<Party> = nodes.map(|n| Party::Node(n.name.clone())).collect();
+    if !world.settled().networks.is_empty() {
+        out.push(Party::Host);
+    }
+    // A node of an outside network is there already.
+    let inner = world.settled().inner_networks().any(|n| !n.internal);
+    if world.outsider().is_none() && inner {
+        out.push(Party::Outside);
+    }
+    out
+}
+
+/// What is worth asking somebody for: ping, and every port that the file names for it; port 80
+/// when it names none.
+#[must_use]
+pub fn services(world: &World<'_>, expects: &[Expect], to: &Party) -> Vec<Service> {
+    let mut ports: BTreeSet<PortProto> = BTreeSet::new();
+    let settled = world.settled();
+    match to {
+        Party::Node(name) => {
+            let node = settled.node(name);
+            ports.extend(
+                node.iter()
+                    .flat_map(|n| n.service.iter())
+                    .flat_map(|w| &w.ready),
+            );
+            for publish in settled.publishes.iter().filter(|p| &p.node == name) {
+                ports.insert(PortProto {
+                    port: publish.node_ports.first(),
+                    protocol: publish.protocol,
+                });
+            }
+            let addresses: Vec<_> = node.iter().flat_map(|n| n.port_addresses()).collect();
+            ports.extend(policy_ports(world, &|side| match side {
+                Side::Any => true,
+                Side::Prefixes(nets) => {
+                    (nets.iter()).any(|net| addresses.iter().any(|a| net.contains(a)))
+                }
+                Side::Host | Side::Outside => false,
+            }));
+        }
+        Party::Host => {
+            for publish in &settled.publishes {
+                ports.insert(PortProto {
+                    port: publish.host_ports.first(),
+                    protocol: publish.protocol,
+                });
+            }
+            ports.extend(policy_ports(world, &|side| matches!(side, Side::Host)));
+        }
+        Party::Outside | Party::Address(_) => {}
+    }
+    for expect in expects {
+        if parties(world, &expect.to).contains(to) {
+            ports.extend(expect.port);
+        }
+    }
+    if !ports.iter().any(|p| p.protocol == Protocol::Tcp) {
+        ports.insert(PortProto {
+            port: 80,
+            protocol: Protocol::Tcp,
+        });
+    }
+    let ports = ports.into_iter().map(Service::Port);
+    std::iter::once(Service::Icmp).chain(ports).collect()
+}
+
+fn policy_ports(world: &World<'_>, to: &dyn Fn(&Side) -> bool) -> Vec<PortProto> {
+    let policies = world.settled().policies.iter();
+    policies
+        .filter(|p| p.pairs.iter().any(|(_, side)| to(side)))
+        .flat_map(|p| &p.services)
+        .filter_map(|service| match service {
+            Spoken::Ports(range, protocol) => Some(PortProto {
+                port: range.first(),
+                protocol: *protocol,
+            }),
+            Spoken::Icmp | Spoken::Protocol(_) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,257 @@
+//! Who has which address, what is plugged into what, and which way a packet is sent: the
+//! built network as packets find it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hallway_spec::{Mode, Name};
+use ipnet::IpNet;
+
+use crate::rules::eval::Evaluator;
+use crate::rules::ir::{Family, Ruleset};
+use crate::settled::{Interface, Network, Node, Plug, Settled};
+
+/// What of the host a file does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Frames of every bridge pass the inet hooks (net.bridge.bridge-nf-call-iptables), not only
+    /// those of networks whose policies need it.
+    pub bridge_hooks: bool,
+    /// There is a route to what is on none of the project's networks.
+    pub uplink: bool,
+    /// Addresses of the host besides those on the project's networks.
+    pub host_addresses: Vec<IpAddr>,
+}
+
+impl Default for Environment {
+    /// A host with a way to the world, and nothing else known of it.
+    fn default() -> Self {
+        Self {
+            bridge_hooks: false,
+            uplink: true,
+            host_addresses: Vec::new(),
+        }
+    }
+}
+
+/// A built project, ready to be asked.
+#[derive(Debug)]
+pub struct World<'a> {
+    pub(super) settled: &'a Settled,
+    pub(super) inet: Evaluator<'a>,
+    pub(super) bridge: Evaluator<'a>,
+    pub(super) environment: Environment,
+    members: BTreeMap<(usize, IpAddr), (&'a Node, usize)>,
+    nodes: BTreeMap<&'a Name, &'a Node>,
+}
+
+/// The way out of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Way {
+    /// The position of the interface among the node's.
+    pub(super) interface: usize,
+    /// The neighbour the packet is handed to.
+    pub(super) next: IpAddr,
+    /// Whether that is another than the destination.
+    pub(super) via: Option<IpAddr>,
+}
+
+/// The way out of the host.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum HostWay<'a> {
+    /// To the host itself.
+    Local,
+    /// Onto a network, by its bridge or one member's link.
+    Network(usize, &'a str),
+    /// To whatever is beyond.
+    Uplink,
+    /// Nowhere.
+    None,
+}
+
+impl<'a> World<'a> {
+    /// A project with its rules; `None` when the ruleset is not a whole one.
+    #[must_use]
+    pub fn new(settled: &'a Settled, rules: &'a Ruleset, environment: Environment) -> Option<Self> {
+        let positions: BTreeMap<&Name, usize> = settled
+            .networks
+            .iter()
+            .enumerate()
+            .map(|(position, network)| (&network.name, position))
+            .collect();
+        let mut members = BTreeMap::new();
+        for node in &settled.nodes {
+            for (index, interface) in node.interfaces.iter().enumerate() {
+                if let Plug::Port { network, .. } = &interface.plug
+                    && let Some(position) = positions.get(network)
+                {
+                    for address in &interface.addresses {
+                        members.insert((*position, address.addr()), (node, index));
+                    }
+                }
+            }
+        }
+        Some(Self {
+            settled,
+            inet: Evaluator::new(rules, Family::Inet)?,
+            bridge: Evaluator::new(rules, Family::Bridge)?,
+            environment,
+            members,
+            nodes: settled.nodes.iter().map(|n| (&n.name, n)).collect(),
+        })
+    }
+
+    /// The project.
+    #[must_use]
+    pub fn settled(&self) -> &'a Settled {
+        self.settled
+    }
+
+    pub(super) fn node(&self, name: &Name) -> Option<&'a Node> {
+        self.nodes.get(name).copied()
+    }
+
+    pub(super) fn network_position(&self, name: &Name) -> Option<usize> {
+        self.settled.networks.iter().position(|n| &n.name == name)
+    }
+
+    pub(super) fn network(&self, position: usize) -> Option<&'a Network> {
+        self.settled.networks.get(position)
+    }
+
+    /// The network whose prefix an address lies in, outside ones too.
+    pub(super) fn network_of(&self, address: IpAddr) -> Option<usize> {
+        (self.settled.networks.iter())
+            .position(|n| n.subnets.iter().any(|s| s.net.contains(&address)))
+    }
+
+    /// Who has an address on a network.
+    pub(super) fn member(&self, network: usize, address: IpAddr) -> Option<(&'a Node, usize)> {
+        self.members.get(&(network, address)).copied()
+    }
+
+    /// Any node that has the address.
+    pub(super) fn owner(&self, address: IpAddr) -> Option<&'a Node> {
+        let on_network = self
+            .network_of(address)
+            .and_then(|n| self.member(n, address));
+        on_network
+            .map(|(node, _)| node)
+            .or_else(|| self.settled.nodes.iter().find(|n| owns(n, address)))
+    }
+
+    /// Whether the host has the address.
+    pub(super) fn is_host(&self, address: IpAddr) -> bool {
+        address.is_loopback()
+            || self.environment.host_addresses.contains(&address)
+            || self.gateways().any(|gateway| gateway == address)
+    }
+
+    /// The host's addresses on the project's networks.
+    pub(super) fn gateways(&self) -> impl Iterator<Item = IpAddr> {
+        (self.settled.networks.iter()).flat_map(|n| n.subnets.iter().map(|s| s.gateway))
+    }
+
+    /// Whether frames between members of a network pass the inet hooks.
+    pub(super) fn hooked(&self, network: &Network) -> bool {
+        network.mode == Mode::Bridge && (network.filtered || self.environment.bridge_hooks)
+    }
+
+    /// The other end of a cable.
+    pub(super) fn far_end(&self, node: &Name, interface: &str) -> Option<(&'a Node, usize)> {
+        let (name, far) = self.settled.cables.iter().find_map(|c| {
+            if &c.a.0 == node && c.a.1 == interface {
+                return Some(&c.b);
+            }
+            (&c.b.0 == node && c.b.1 == interface).then_some(&c.a)
+        })?;
+        let node = self.node(name)?;
+        let position = node.interfaces.iter().position(|i| &i.name == far)?;
+        Some((node, position))
+    }
+
+    /// Which way a node sends a packet: the longest prefix, of equals the one that was there first.
+    pub(super) fn way(&self, node: &Node, to: IpAddr) -> Option<Way> {
+        let connected = node.interfaces.iter().enumerate().flat_map(|(at, i)| {
+            let nets = i
+                .addresses
+                .iter()
+                .filter(|a| a.prefix_len() < a.max_prefix_len());
+            nets.map(move |net| (net.trunc(), None, at))
+        });
+        let routed = node.routes.iter().map(|r| (r.to, r.via, r.interface));
+        let mut best: Option<(IpNet, Option<IpAddr>, usize)> = None;
+        for (net, via, at) in connected.chain(routed) {
+            let longer = best.is_none_or(|(b, _, _)| net.prefix_len() > b.prefix_len());
+            if net.contains(&to) && longer {
+                best = Some((net, via, at));
+            }
+        }
+        best.map(|(_, via, interface)| Way {
+            interface,
+            next: via.unwrap_or(to),
+            via,
+        })
+    }
+
+    /// The source address a node chooses for a way.
+    pub(super) fn source(&self, node: &Node, way: &Way) -> Option<IpAddr> {
+        let v4 = way.next.is_ipv4();
+        let interface = node.interfaces.get(way.interface)?;
+        let near = interface.addresses.iter().find(|a| a.contains(&way.next));
+        let first = |i: &Interface| {
+            let mut all = i.addresses.iter().map(IpNet::addr);
+            all.find(|a| a.is_ipv4() == v4)
+        };
+        near.map(IpNet::addr)
+            .or_else(|| first(interface))
+            .or_else(|| node.interfaces.iter().find_map(first))
+    }
+
+    /// Which way the host sends a packet.
+    pub(super) fn host_way(&self, to: IpAddr) -> HostWay<'a> {
+        if self.is_host(to) {
+            return HostWay::Local;
+        }
+        let Some(position) = self.network_of(to) else {
+            return if self.environment.uplink {
+                HostWay::Uplink
+            } else {
+                HostWay::None
+            };
+        };
+        let bridge = self.network(position).and_then(|n| n.bridge.as_deref());
+        if let Some(bridge) = bridge {
+            return HostWay::Network(position, bridge);
+        }
+        match self
+            .member(position, to)
+            .and_then(|(n, at)| n.interfaces.get(at))
+        {
+            Some(Interface {
+                plug: Plug::Port { link, .. },
+                ..
+            }) => HostWay::Network(position, link),
+            _ => HostWay::None,
+        }
+    }
+
+    /// The host's own address for packets that leave that way.
+    pub(super) fn host_source(&self, way: &HostWay<'_>, to: IpAddr) -> Option<IpAddr> {
+        match way {
+            HostWay::Local => Some(to),
+            HostWay::Network(position, _) => {
+                let subnets = &self.network(*position)?.subnets;
+                let mut all = subnets.iter().map(|s| s.gateway);
+                all.find(|g| g.is_ipv4() == to.is_ipv4())
+            }
+            HostWay::Uplink | HostWay::None => None,
+        }
+    }
+}
+
+/// Whether an address is one of the node's, on whatever interface.
+pub(super) fn owns(node: &Node, address: IpAddr) -> bool {
+    address.is_loopback()
+        || (node.interfaces.iter()).any(|i| i.addresses.iter().any(|a| a.addr() == address))
+}

@@ -1,0 +1,30 @@
+//! What rules are for: the comments by which they are known again, in the kernel and in
+//! explanations. A policy's rules are known by the policy's key instead.
+
+/// Members of one network.
+pub const INSIDE: &str = "inside a network";
+/// From a network with a way out.
+pub const EGRESS: &str = "to outside";
+/// Through a published port.
+pub const PUBLISHED: &str = "published ports";
+/// What nothing before has decided.
+pub const DEFAULT: &str = "default: between networks nobody";
+/// The same for packets to the host itself.
+pub const HOST_DEFAULT: &str = "default: nodes do not reach the host's services";
+/// Routed to a node's own address from outside.
+pub const DIRECT: &str = "into a network by routing";
+/// A source address that is not the sender's.
+pub const SPOOFED: &str = "source address of another";
+/// Conntrack knows no connection it could belong to.
+pub const INVALID: &str = "belongs to no connection";
+/// Echo requests to the host.
+pub const PING: &str = "ping";
+/// It came from none of the project's nodes.
+pub const NOT_OURS: &str = "not from our nodes";
+
+/// The index of the policy a rule's comment names.
+#[must_use]
+pub fn policy_of(comment: &str) -> Option<usize> {
+    let rest = comment.strip_prefix("policies[")?;
+    rest.split_once(']')?.0.parse().ok()
+}
