@@ -14,12 +14,13 @@ mod lock;
 mod lower;
 mod observe;
 mod project;
+pub mod read;
 mod record;
 pub mod sandbox;
 
 pub use failure::Failure;
 pub use hallway_plan::observed::NamespaceState;
-pub use hallway_plan::{Observed, Plan, Settled, Step, hosts, mark, settled, step};
+pub use hallway_plan::{Observed, Plan, Settled, Step, hosts, mark, reach, rules, settled, step};
 pub use lock::Lock;
 pub use project::{Engine, Planned, Seen};
 pub use record::Record;

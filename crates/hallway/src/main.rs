@@ -6,6 +6,7 @@ mod diagnose;
 mod keeper;
 mod render;
 mod scope;
+mod subject;
 mod ui;
 
 use std::process::ExitCode;

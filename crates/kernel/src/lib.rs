@@ -12,6 +12,7 @@ pub mod mount;
 pub mod netns;
 pub mod nft;
 pub mod packet;
+pub mod probe;
 pub mod qdisc;
 pub mod route;
 pub mod rtnl;

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hallway_spec::Name;
+use hallway_spec::{Name, PortProto};
 
+use super::packet::Service;
 use super::path::At;
 use super::world::World;
 use crate::settled::{Node, Plug};
@@ -57,6 +58,26 @@ impl World<'_> {
         }
         let name: Name = text.parse().ok()?;
         self.node(&name).map(|n| Party::Node(n.name.clone()))
+    }
+
+    /// Reads who is asked for what: `B`, `B:80`, `B:53/udp`, `[ADDRESS]:80`; without a port, ping.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn target(&self, text: &str) -> Result<(Party, Service), String> {
+        if let Some(party) = self.party(text) {
+            return Ok((party, Service::Icmp));
+        }
+        let unknown = |name: &str| format!("{name} is no node, host, outside or address");
+        let Some((name, port)) = text.rsplit_once(':') else {
+            return Err(unknown(text));
+        };
+        let party = self.party(name).ok_or_else(|| unknown(name))?;
+        if port == "icmp" {
+            return Ok((party, Service::Icmp));
+        }
+        let port: PortProto = port.parse().map_err(|e| format!("{text}: {e}"))?;
+        Ok((party, Service::Port(port)))
     }
 
     /// The node that stands for the outside world.

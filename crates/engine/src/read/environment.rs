@@ -1,0 +1,37 @@
+//! What of the host a prediction depends on and a file does not say.
+
+use std::net::IpAddr;
+
+use hallway_kernel::{KernelError, sysctl};
+use hallway_plan::Observed;
+use hallway_plan::reach::Environment;
+use hallway_plan::settled::Settled;
+
+use crate::observe;
+
+/// Reads it off the calling thread's namespace.
+///
+/// # Errors
+/// When the kernel cannot be asked.
+pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
+    let seen = observe::network()?;
+    let on = |key: &str| sysctl::read(key).is_ok_and(|value| value == "1");
+    Ok(Environment {
+        bridge_hooks: on("net/bridge/bridge-nf-call-iptables"),
+        uplink: seen
+            .routes
+            .iter()
+            .any(|r| r.to.prefix_len() == 0 && !r.unreachable),
+        host_addresses: host_addresses(&seen, settled),
+    })
+}
+
+/// The host's addresses that the project did not give it.
+fn host_addresses(seen: &Observed, settled: &Settled) -> Vec<IpAddr> {
+    let own = |address: IpAddr| {
+        let mut subnets = settled.networks.iter().flat_map(|n| &n.subnets);
+        subnets.any(|s| s.gateway == address)
+    };
+    let all = seen.addresses.iter().map(|a| a.net.addr());
+    all.filter(|a| !a.is_loopback() && !own(*a)).collect()
+}

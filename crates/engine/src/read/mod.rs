@@ -1,0 +1,5 @@
+//! The read side: looks at what is there and tries it out, and never changes it. Nothing here
+//! knows the door.
+
+pub mod environment;
+pub mod probe;

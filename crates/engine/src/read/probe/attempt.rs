@@ -1,0 +1,269 @@
+//! One attempt under way.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use hallway_kernel::packet::Transport;
+use hallway_kernel::probe::{Client, IcmpError, IcmpSocket};
+use hallway_plan::reach::{Outcome, Service};
+use rustix::io::Errno;
+
+use super::{Aim, Listener, Measured};
+
+/// A packet without an answer is sent again after that long; TCP sees to that itself.
+const AGAIN: Duration = Duration::from_millis(350);
+
+/// One attempt.
+pub(super) struct Attempt<'a> {
+    pub(super) aim: &'a Aim,
+    pub(super) listener: Listener,
+    /// Its number among all: the identifier of its echo requests and the text it sends.
+    number: u16,
+    socket: Socket,
+    started: Instant,
+    sent: Instant,
+    connected: Option<Duration>,
+    /// What ICMP said of it.
+    note: Option<IcmpError>,
+    /// What its socket said; ICMP's words about it may come a moment later.
+    error: Option<Errno>,
+    pub(super) done: Option<Measured>,
+}
+
+enum Socket {
+    None,
+    Tcp(Client),
+    Udp(Client),
+    Icmp,
+}
+
+impl<'a> Attempt<'a> {
+    /// Begins; to be called inside the place it is made from.
+    pub(super) fn begin(
+        aim: &'a Aim,
+        listener: Listener,
+        number: u16,
+        icmp: Option<&IcmpSocket>,
+    ) -> Self {
+        let now = Instant::now();
+        let mut out = Self {
+            aim,
+            listener,
+            number,
+            socket: Socket::None,
+            started: now,
+            sent: now,
+            connected: None,
+            note: None,
+            error: None,
+            done: None,
+        };
+        let begun = match aim.service {
+            Service::Icmp => {
+                out.socket = Socket::Icmp;
+                icmp.map_or(Err(Errno::AFNOSUPPORT), |socket| {
+                    socket.ask(aim.to, number, 0)
+                })
+            }
+            Service::Port(port) => Client::open(aim.is_tcp(), aim.to).and_then(|client| {
+                client.connect(SocketAddr::new(aim.to, port.port))?;
+                if aim.is_tcp() {
+                    out.socket = Socket::Tcp(client);
+                } else {
+                    client.send(&out.text())?;
+                    out.socket = Socket::Udp(client);
+                }
+                Ok(())
+            }),
+        };
+        if let Err(errno) = begun {
+            out.failed(errno);
+        }
+        out
+    }
+
+    /// What it sends: known again wherever it turns up.
+    pub(super) fn text(&self) -> Vec<u8> {
+        format!("hallway probe {:05}", self.number).into_bytes()
+    }
+
+    pub(super) fn client(&self) -> Option<&Client> {
+        match &self.socket {
+            Socket::Tcp(client) | Socket::Udp(client) if self.done.is_none() => Some(client),
+            _ => None,
+        }
+    }
+
+    /// Whether poll should tell when its socket can be written to.
+    pub(super) fn connecting(&self) -> bool {
+        matches!(self.socket, Socket::Tcp(_)) && self.connected.is_none()
+    }
+
+    fn finish(&mut self, outcome: Outcome, latency: Option<Duration>, detail: impl Into<String>) {
+        self.done.get_or_insert(Measured {
+            outcome,
+            latency_us: latency.map(|l| l.as_micros() as u64),
+            detail: detail.into(),
+            listener: self.listener,
+        });
+    }
+
+    fn failed(&mut self, errno: Errno) {
+        if errno == Errno::CONNREFUSED {
+            return self.finish(Outcome::Refused, Some(self.started.elapsed()), "");
+        }
+        if [Errno::PERM, Errno::ACCESS].contains(&errno) {
+            return self.finish(Outcome::Filtered, None, "forbidden where it was sent");
+        }
+        match self.note.take() {
+            Some(note) => self.noted(note),
+            None if self.error.is_none() => self.error = Some(errno),
+            None => {
+                let why = std::io::Error::from(errno).to_string();
+                let why = why.split(" (").next().unwrap_or_default().to_lowercase();
+                self.finish(Outcome::Unreachable, None, why);
+            }
+        }
+    }
+
+    fn noted(&mut self, note: IcmpError) {
+        let by = note.from.map_or(String::new(), |from| format!(" by {from}"));
+        if note.prohibited {
+            self.finish(Outcome::Filtered, None, format!("prohibited{by}"));
+        } else if note.port {
+            self.finish(Outcome::Refused, Some(self.started.elapsed()), "");
+        } else {
+            self.finish(Outcome::Unreachable, None, format!("said to be unreachable{by}"));
+        }
+    }
+
+    /// An ICMP error has come to its place: it may be about this.
+    pub(super) fn hear(&mut self, error: &IcmpError) {
+        if self.done.is_some() || error.about.destination != self.aim.to {
+            return;
+        }
+        let same = match (&error.about.transport, &self.socket) {
+            (Transport::Tcp(tcp), Socket::Tcp(client)) => tcp.source == client.port,
+            (Transport::Udp(udp), Socket::Udp(client)) => udp.source == client.port,
+            (Transport::Icmp(icmp), Socket::Icmp) => {
+                icmp.echo.is_some_and(|(identifier, _)| identifier == self.number)
+            }
+            _ => false,
+        };
+        if same && matches!(self.socket, Socket::Icmp) {
+            self.noted(error.clone());
+        } else if same {
+            self.note = Some(error.clone());
+        }
+    }
+
+    /// An echo reply has come to its place.
+    pub(super) fn echoed(&mut self, identifier: u16) {
+        if identifier == self.number && matches!(self.socket, Socket::Icmp) {
+            self.finish(Outcome::Open, Some(self.started.elapsed()), "");
+        }
+    }
+
+    /// A datagram has come to where it should come out; only told where a program listens.
+    pub(super) fn seen(&mut self, frame: &[u8]) {
+        let text = self.text();
+        let there = frame.windows(text.len()).any(|part| part == text);
+        if there && self.listener == Listener::Service {
+            // An answer that comes within this wave still counts for more.
+            self.connected.get_or_insert(self.started.elapsed());
+        }
+    }
+
+    /// Looks at its socket, and sends again what has had no answer.
+    pub(super) fn look(&mut self, icmp: Option<&IcmpSocket>) {
+        if self.done.is_some() {
+            return;
+        }
+        if let Some(errno) = self.error {
+            return self.failed(errno);
+        }
+        let result = match &self.socket {
+            Socket::None => Ok(None),
+            Socket::Tcp(client) => tcp(client, self.connected, self.listener, &self.text()),
+            Socket::Udp(client) => datagram(client),
+            Socket::Icmp => Ok(None),
+        };
+        match result {
+            Err(errno) => return self.failed(errno),
+            Ok(Some(Progress::Connected)) => {
+                self.connected.get_or_insert(self.started.elapsed());
+            }
+            Ok(Some(Progress::Answered)) => {
+                let latency = self.connected.unwrap_or_else(|| self.started.elapsed());
+                return self.finish(Outcome::Open, Some(latency), "");
+            }
+            Ok(None) => {}
+        }
+        if self.sent.elapsed() > AGAIN {
+            self.sent = Instant::now();
+            let again = match &self.socket {
+                Socket::Udp(client) => client.send(&self.text()),
+                Socket::Icmp => icmp.map_or(Ok(()), |s| s.ask(self.aim.to, self.number, 1)),
+                Socket::None | Socket::Tcp(_) => Ok(()),
+            };
+            if let Err(errno) = again {
+                self.failed(errno);
+            }
+        }
+    }
+
+    /// No more time.
+    pub(super) fn give_up(&mut self) {
+        match (&self.socket, self.connected) {
+            (Socket::Udp(_), Some(after)) => self.finish(
+                Outcome::Open,
+                Some(after),
+                "it arrives; the program there does not answer",
+            ),
+            (Socket::Tcp(_), Some(_)) => self.finish(
+                Outcome::Filtered,
+                None,
+                "the connection begins and no data passes",
+            ),
+            _ => match self.note.take() {
+                Some(note) => self.noted(note),
+                None => self.finish(Outcome::Filtered, None, "no answer"),
+            },
+        }
+    }
+}
+
+enum Progress {
+    Connected,
+    Answered,
+}
+
+fn tcp(
+    client: &Client,
+    connected: Option<Duration>,
+    listener: Listener,
+    text: &[u8],
+) -> Result<Option<Progress>, Errno> {
+    if let Some(errno) = client.error()? {
+        return Err(errno);
+    }
+    if connected.is_none() {
+        // Nothing can be sent before the handshake is over.
+        return match client.send(if listener == Listener::Temporary { text } else { b"" }) {
+            Err(Errno::AGAIN | Errno::NOTCONN | Errno::INPROGRESS) => Ok(None),
+            Err(errno) => Err(errno),
+            Ok(()) if listener == Listener::Temporary => Ok(Some(Progress::Connected)),
+            Ok(()) => Ok(Some(Progress::Answered)),
+        };
+    }
+    let mut buffer = [0; 64];
+    match client.receive(&mut buffer)? {
+        Some(length) if buffer.get(..length) == Some(text) => Ok(Some(Progress::Answered)),
+        _ => Ok(None),
+    }
+}
+
+fn datagram(client: &Client) -> Result<Option<Progress>, Errno> {
+    let mut buffer = [0; 64];
+    Ok(client.receive(&mut buffer)?.map(|_| Progress::Answered))
+}
