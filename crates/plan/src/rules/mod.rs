@@ -10,7 +10,6 @@ pub mod eval;
 pub mod ir;
 mod nat;
 mod policy;
-pub mod purpose;
 pub mod text;
 
 pub use build::ruleset;
