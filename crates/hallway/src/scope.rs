@@ -78,6 +78,27 @@ impl Scope {
             .transpose()
     }
 
+    /// A sandbox of its own, for one command; no port is bound on the machine.
+    pub(crate) fn throw_away(common: &Common) -> Result<Self, Failure> {
+        let state = state_dir(common)?;
+        let name = format!("test-{}", std::process::id());
+        let hold = sandbox::join(&state, &name)?;
+        let sandbox = sandbox::ensure(&state, &name, true)?;
+        Self::inside(sandbox, None, Some(hold))
+    }
+
+    /// Ends it with everything in it.
+    pub(crate) fn throw(self) -> Result<(), Failure> {
+        drop(self.hold);
+        if let Some(sandbox) = &self.sandbox {
+            sandbox.remove()?;
+        }
+        if let Some((parent, name)) = &self.outside {
+            rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).ok();
+        }
+        Ok(())
+    }
+
     fn host(state: &Path) -> Self {
         Self {
             engine: Engine::new(&state.join("host")),

@@ -17,6 +17,7 @@ pub(crate) struct Subject {
     pub(crate) file: String,
     rules: Ruleset,
     environment: Environment,
+    text: String,
 }
 
 impl Subject {
@@ -58,7 +59,13 @@ impl Subject {
             expects: input.project.topology.expects.clone(),
             file: name.map_or_else(|| "-".into(), |n| n.to_string_lossy().into_owned()),
             environment,
+            text: input.text.clone(),
         }
+    }
+
+    /// Whether it was made from that text.
+    pub(crate) fn is_of(&self, text: &str) -> bool {
+        self.text == text
     }
 
     pub(crate) fn world(&self) -> Result<World<'_>, Trouble> {

@@ -65,6 +65,14 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
+/// A short time as people say it, with what matters of it.
+pub(crate) fn short(time: Duration) -> String {
+    match time.as_micros() {
+        us @ ..1000 => format!("{us} µs"),
+        _ => duration(time),
+    }
+}
+
 /// Bold.
 pub(crate) const BOLD: anstyle::Style = anstyle::Style::new().bold();
 /// Less important.

@@ -1,5 +1,6 @@
 //! One file a verb.
 
+mod ask;
 pub(crate) mod bench;
 mod doctor;
 mod down;
@@ -9,12 +10,14 @@ mod gc;
 mod list;
 mod logs;
 mod plan;
+mod prove;
 mod sandbox;
 mod serve;
 mod up;
 mod workload;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::CommandFactory;
 
@@ -41,6 +44,25 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         Verb::Shell { node } => exec::shell(common, &node),
         Verb::Logs { node, follow, tail } => logs::run(common, node.as_ref(), follow, tail),
         Verb::Restart { node } => logs::restart(common, node.as_ref()),
+        Verb::Explain { pair, file, format } => ask::explain(
+            common,
+            &file.into(),
+            (&pair.from, &pair.to),
+            pair.versions,
+            format.format,
+        ),
+        Verb::Reach {
+            pair,
+            timeout_ms,
+            format,
+        } => ask::reach(
+            common,
+            (&pair.from, &pair.to),
+            pair.versions,
+            Duration::from_millis(timeout_ms),
+            format.format,
+        ),
+        Verb::Test(args) => prove::run(common, &args),
         Verb::Export => list::export(common),
         Verb::Schema => {
             ui::json(&hallway_spec::schema());

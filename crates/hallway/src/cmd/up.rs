@@ -12,14 +12,20 @@ use crate::keeper::{Client, Desired};
 use crate::scope::{Input, Scope, read};
 use crate::{render, ui};
 
-pub(crate) fn run(common: &Common, file: &FileArg, wait_timeout: u64) -> Result<ExitCode, Trouble> {
-    let started = Instant::now();
+/// The file, by its absolute path: the project may be looked at from another directory.
+pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
     let mut input = read(common, file)?;
     if input.path == "-" {
         input.path.clear();
     } else if let Ok(path) = std::path::absolute(&input.path) {
         input.path = path.display().to_string();
     }
+    Ok(input)
+}
+
+pub(crate) fn run(common: &Common, file: &FileArg, wait_timeout: u64) -> Result<ExitCode, Trouble> {
+    let started = Instant::now();
+    let input = input(common, file)?;
     let scope = Scope::enter(common, true)?;
     let outcome = scope
         .engine

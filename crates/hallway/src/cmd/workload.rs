@@ -26,7 +26,7 @@ pub(crate) fn desired(scope: &Scope, settled: &Settled, record: &Record) -> Desi
             .iter()
             .filter_map(|node| service(&scope.engine, settled, node, record, base.as_deref()))
             .collect(),
-        forwards: forwards(settled, scope.sandbox.is_some()),
+        forwards: forwards(settled, scope.porter.is_some()),
     }
 }
 

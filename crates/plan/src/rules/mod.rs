@@ -10,6 +10,7 @@ pub mod eval;
 pub mod ir;
 mod nat;
 mod policy;
+pub mod purpose;
 pub mod text;
 
 pub use build::ruleset;

@@ -1,0 +1,176 @@
+//! Results as people and programs read them.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use serde_json::{Value, json};
+
+use super::grid;
+use super::{Proof, Row};
+use crate::args::{Common, ReportFormat};
+use crate::ui::{self, BOLD, DIM, GREEN, RED, styled};
+
+pub(super) fn print(common: &Common, proof: &Proof, format: ReportFormat, matrix: bool) {
+    match format {
+        ReportFormat::Json => ui::json(&json(proof)),
+        ReportFormat::Tap => ui::out(&tap(proof)),
+        ReportFormat::Junit => ui::out(&junit(proof)),
+        ReportFormat::Text if matrix => {
+            ui::out(&grid::text(proof));
+            summary(common, proof);
+        }
+        ReportFormat::Text => {
+            ui::out(&list(proof));
+            summary(common, proof);
+        }
+    }
+}
+
+fn summary(common: &Common, proof: &Proof) {
+    let measured = proof.rows.iter().any(|r| r.measured.is_some());
+    if !measured {
+        return;
+    }
+    let (total, failed) = (proof.rows.len(), proof.failed());
+    let differ = proof.rows.iter().filter(|r| !r.agrees()).count();
+    let mut words = format!("{} passed", total - failed);
+    if failed > 0 {
+        words.push_str(&format!(", {failed} failed"));
+    }
+    if differ > 0 {
+        words.push_str(&format!(", {differ} other than predicted"));
+    }
+    ui::note(
+        common,
+        format!("{words} ({})", ui::duration(proof.elapsed)),
+    );
+}
+
+fn name(row: &Row) -> String {
+    let address = row
+        .path
+        .address
+        .filter(|a| a.to_string() != row.path.to)
+        .map(|a| format!(" ({a})"))
+        .unwrap_or_default();
+    format!(
+        "{} → {}{address} {}",
+        row.path.from, row.path.to, row.path.service
+    )
+}
+
+fn list(proof: &Proof) -> String {
+    let names: Vec<String> = proof.rows.iter().map(name).collect();
+    let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (row, name) in proof.rows.iter().zip(&names) {
+        let mark = if row.passes() {
+            styled(GREEN, "pass")
+        } else {
+            styled(RED, "FAIL")
+        };
+        out.push_str(&format!("{mark}  {name:width$}  {}\n", row.outcome()));
+        if !row.passes() {
+            out.push_str(&format!("      {}\n", failure(row, &proof.file)));
+        } else if !row.agrees() {
+            let words = format!("      although predicted {}", row.path.outcome);
+            out.push_str(&format!("{}\n", styled(DIM, words)));
+        }
+    }
+    out
+}
+
+/// What is wrong, in one line.
+pub(super) fn failure(row: &Row, file: &str) -> String {
+    let mut out = String::new();
+    if let Some((wanted, place)) = &row.expected {
+        let wanted = if *wanted { "reachable" } else { "not reachable" };
+        out.push_str(&format!("{file}:{}: should be {wanted}; ", place.line));
+    }
+    if row.agrees() {
+        out.push_str(&row.path.reason.text);
+        if let Some(place) = &row.path.reason.place {
+            out.push_str(&format!(" ({file}:{})", place.line));
+        }
+    } else {
+        out.push_str(&format!(
+            "predicted {} because {}, but packets say {}",
+            row.path.outcome,
+            row.path.reason.text,
+            row.outcome()
+        ));
+        let detail = row.measured.as_ref().map(|m| m.detail.as_str());
+        if let Some(detail) = detail.filter(|d| !d.is_empty()) {
+            out.push_str(&format!(" ({detail})"));
+        }
+    }
+    out
+}
+
+fn json(proof: &Proof) -> Value {
+    let results: Vec<Value> = proof.rows.iter().map(row_json).collect();
+    json!({
+        "schema_version": 1,
+        "project": proof.project,
+        "file": proof.file,
+        "passed": proof.rows.len() - proof.failed(),
+        "failed": proof.failed(),
+        "elapsed_us": proof.elapsed.as_micros() as u64,
+        "results": results,
+    })
+}
+
+fn row_json(row: &Row) -> Value {
+    json!({
+        "from": row.path.from,
+        "to": row.path.to,
+        "address": row.path.address,
+        "service": row.path.service,
+        "expected": row.expected.as_ref().map(|(wanted, _)| wanted),
+        "line": row.expected.as_ref().map(|(_, place)| place.line),
+        "predicted": { "outcome": row.path.outcome, "reason": row.path.reason },
+        "measured": row.measured,
+        "agrees": row.agrees(),
+        "pass": row.passes(),
+    })
+}
+
+/// https://testanything.org, version 13.
+fn tap(proof: &Proof) -> String {
+    let mut out = format!("TAP version 13\n1..{}\n", proof.rows.len());
+    for (position, row) in proof.rows.iter().enumerate() {
+        let not = if row.passes() { "" } else { "not " };
+        out.push_str(&format!("{not}ok {} - {}\n", position + 1, name(row)));
+        if !row.passes() {
+            out.push_str(&format!("# {}\n", failure(row, &proof.file)));
+        }
+    }
+    out
+}
+
+fn junit(proof: &Proof) -> String {
+    let mut suite = TestSuite::new(proof.project.clone());
+    suite.set_time(proof.elapsed);
+    for row in &proof.rows {
+        let status = if row.passes() {
+            TestCaseStatus::success()
+        } else {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(failure(row, &proof.file));
+            status
+        };
+        let mut case = TestCase::new(name(row), status);
+        case.set_classname(proof.file.clone());
+        let latency = row.measured.as_ref().and_then(|m| m.latency_us);
+        case.set_time(Duration::from_micros(latency.unwrap_or_default()));
+        suite.add_test_case(case);
+    }
+    let mut report = Report::new("hallway test");
+    report.add_test_suite(suite);
+    report.to_string().unwrap_or_default()
+}
+
+/// A heading in bold.
+pub(super) fn heading(text: &str) -> String {
+    styled(BOLD, text)
+}

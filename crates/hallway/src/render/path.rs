@@ -1,0 +1,212 @@
+//! The way of a packet, hop by hop, for people.
+
+use hallway_engine::reach::{Flow, Hop, Outcome, Path, Reason, What};
+
+use crate::ui::{BOLD, DIM, GREEN, RED, YELLOW, styled};
+
+/// An outcome with its colour.
+pub(crate) fn outcome(outcome: Outcome) -> String {
+    let style = match outcome {
+        Outcome::Open => GREEN,
+        Outcome::Refused => YELLOW,
+        Outcome::Filtered | Outcome::Unreachable => RED,
+    };
+    styled(style, outcome)
+}
+
+/// Who asked whom for what, and how that ended.
+pub(crate) fn headline(path: &Path) -> String {
+    let address = path
+        .address
+        .filter(|a| a.to_string() != path.to)
+        .map(|a| format!(" ({a})"))
+        .unwrap_or_default();
+    format!(
+        "{} → {}{address} {}: {}",
+        styled(BOLD, &path.from),
+        styled(BOLD, &path.to),
+        path.service,
+        outcome(path.outcome)
+    )
+}
+
+/// The reason, with the line it comes from and what would change it.
+pub(crate) fn reason(reason: &Reason, file: &str) -> String {
+    let mut out = format!("  because {}", reason.text);
+    if let Some(place) = &reason.place {
+        let place = format!("({file}:{}:{})", place.line, place.column);
+        out.push_str(&format!(" {}", styled(DIM, place)));
+    }
+    out.push('\n');
+    if !reason.help.is_empty() {
+        out.push_str(&format!("  help: {}\n", reason.help));
+    }
+    out
+}
+
+/// Both ways. With `explain`, a sentence for each hop.
+pub(crate) fn ways(path: &Path, explain: bool) -> String {
+    let mut out = String::new();
+    for (title, hops) in [("request", &path.request), ("reply", &path.reply)] {
+        if hops.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("  {}\n", styled(DIM, title)));
+        let rows: Vec<[String; 3]> = hops.iter().map(row).collect();
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|r| r.get(column));
+            cells.map(|c| c.chars().count()).max().unwrap_or(0)
+        };
+        let (first, second) = (width(0), width(1));
+        for (hop, [at, what, detail]) in hops.iter().zip(&rows) {
+            let line = format!(
+                "    {}  {what:second$}  {detail}",
+                styled(BOLD, format!("{at:first$}"))
+            );
+            out.push_str(line.trim_end());
+            out.push('\n');
+            if explain {
+                out.push_str(&format!("      {}\n", styled(DIM, lesson(&hop.what))));
+            }
+        }
+    }
+    out
+}
+
+fn row(hop: &Hop) -> [String; 3] {
+    let flow = hop.flow.to_string();
+    let (what, detail) = match &hop.what {
+        What::Leaves { interface } => (format!("out by {interface}"), flow),
+        What::Arrives { interface } => (format!("in by {interface}"), flow),
+        What::Link { link, kind } => (format!("{kind} {link}"), String::new()),
+        What::Route { via, interface } if interface == "local" => {
+            debug_assert!(via.is_none());
+            ("route".into(), format!("{} is here", hop.flow.to))
+        }
+        What::Route { via, interface } => (
+            "route".into(),
+            match via {
+                Some(via) => format!("{} via {via} by {interface}", hop.flow.to),
+                None => format!("{} directly by {interface}", hop.flow.to),
+            },
+        ),
+        What::Chain { .. } => return [hop.at.to_string(), chain(&hop.what), ruling(&hop.what)],
+        What::Translated { before } => ("translated".into(), translation(before, &hop.flow)),
+        What::Connection {
+            original,
+            reply,
+            state,
+        } => (
+            "connection".into(),
+            format!("{original}, replies {reply} {state}").trim_end().to_owned(),
+        ),
+        What::Listener { who } => ("listener".into(), who.clone()),
+    };
+    [hop.at.to_string(), what, detail]
+}
+
+fn chain(what: &What) -> String {
+    let What::Chain {
+        family,
+        table,
+        chain,
+        hook,
+        ours,
+        ..
+    } = what
+    else {
+        return String::new();
+    };
+    let hook = if hook.is_empty() || chain == hook {
+        String::new()
+    } else {
+        format!("{hook} ")
+    };
+    if *ours {
+        format!("{hook}{family} {chain}")
+    } else {
+        format!("{hook}{family} {table} {chain}")
+    }
+}
+
+fn ruling(what: &What) -> String {
+    let What::Chain {
+        rule,
+        comment,
+        verdict,
+        ours,
+        ..
+    } = what
+    else {
+        return String::new();
+    };
+    let style = match verdict.as_str() {
+        "drop" | "reject" => RED,
+        _ => GREEN,
+    };
+    let why = match rule {
+        Some(_) if *ours && !comment.is_empty() => comment.clone(),
+        Some(rule) if comment.is_empty() => rule.clone(),
+        Some(rule) => format!("{rule}  # {comment}"),
+        None => "the chain's policy".into(),
+    };
+    format!("{} by {why}", styled(style, verdict))
+}
+
+fn translation(before: &Flow, after: &Flow) -> String {
+    let end = |address: std::net::IpAddr, port: u16| match (address, port) {
+        (address, 0) => address.to_string(),
+        (address, port) => std::net::SocketAddr::new(address, port).to_string(),
+    };
+    let mut parts = Vec::new();
+    if (before.to, before.port) != (after.to, after.port) {
+        parts.push(format!(
+            "to {} instead of {}",
+            end(after.to, after.port),
+            end(before.to, before.port)
+        ));
+    }
+    if (before.from, before.source_port) != (after.from, after.source_port) {
+        parts.push(format!(
+            "from {} instead of {}",
+            end(after.from, after.source_port),
+            end(before.from, before.source_port)
+        ));
+    }
+    parts.join(", ")
+}
+
+/// What a learner should know of such a hop.
+fn lesson(what: &What) -> String {
+    match what {
+        What::Leaves { .. } => {
+            "the end of a veth pair: what goes in here comes out at the other end".into()
+        }
+        What::Arrives { .. } => "the other end of a veth pair, inside the node".into(),
+        What::Link { kind: "port", .. } => {
+            "the host's end of the node's veth pair; ip link on the host shows it".into()
+        }
+        What::Link { kind: "bridge", .. } => {
+            "a switch in software: it passes frames on by MAC address, or up to the host if they are \
+             addressed to the bridge itself"
+                .into()
+        }
+        What::Link { .. } => "the way out of the host".into(),
+        What::Route { .. } => {
+            "the longest prefix that holds the destination decides; ip route get shows it".into()
+        }
+        What::Chain { hook, verdict, .. } => format!(
+            "rules of the packet filter at the {} hook, in order, until one decides: {verdict}",
+            if hook.is_empty() { "next" } else { hook }
+        ),
+        What::Translated { .. } => {
+            "network address translation; connection tracking remembers it, so that replies are \
+             translated back"
+                .into()
+        }
+        What::Connection { .. } => {
+            "what the host remembers of the connection; packets that fit it count as established".into()
+        }
+        What::Listener { .. } => "a socket takes the packet: the end of the way".into(),
+    }
+}
