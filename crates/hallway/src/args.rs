@@ -202,6 +202,9 @@ pub(crate) enum Verb {
             value_name = "SECONDS"
         )]
         wait_timeout: u64,
+        /// Prove what the file expects with real packets; if it is not true, put back what was there
+        #[arg(long, env = "HALLWAY_TEST", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+        test: bool,
     },
     /// Remove a project with everything it made
     Down {

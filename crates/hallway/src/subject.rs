@@ -104,12 +104,20 @@ pub(crate) fn pair(
     Ok((asker, asked, service))
 }
 
+/// Whoever is asked must be somebody: the real outside world is asked by a named address only.
+pub(crate) fn asked(world: &World<'_>, party: &Party) -> Result<(), Trouble> {
+    match party {
+        Party::Outside => place(world, party).map(|_| ()),
+        Party::Node(_) | Party::Host | Party::Address(_) => Ok(()),
+    }
+}
+
 /// A real attempt needs a place to be made from.
 pub(crate) fn place(world: &World<'_>, party: &Party) -> Result<At, Trouble> {
     match world.place(party) {
         At::Outside => Err(Trouble::usage(
-            format!("nothing here stands for {party}, so nothing can be sent from there"),
-            "give the project a network with outside: true and a node on it",
+            format!("nothing here stands for {party}, so it cannot be tried"),
+            "give the project a network with outside: true and a node on it; hallway explain predicts without",
         )),
         at => Ok(at),
     }

@@ -3,9 +3,8 @@
 //! same plan, so every decision can be tested, shown and explained before it is carried out.
 //!
 //! The flow is [`settle()`] (every address, name and MAC decided) → [`diff()`] (the steps) with
-//! [`rules`] for the packet filter and [`decide`] for what a packet may do.
+//! [`rules`] for the packet filter and [`reach`] for what packets will do.
 
-pub mod decide;
 pub mod diff;
 pub mod hosts;
 pub mod mark;

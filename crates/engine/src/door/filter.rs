@@ -3,9 +3,9 @@
 use hallway_kernel::conntrack::{Conntrack, Flow};
 use hallway_kernel::nft::{Element, Family, Key, Nft, Transaction};
 use hallway_kernel::{KernelError, sysctl};
-use hallway_plan::decide::{self, Packet, Reason};
 use hallway_plan::mark;
-use hallway_plan::rules::Delta;
+use hallway_plan::reach::{self, Environment, World};
+use hallway_plan::rules::{Delta, ruleset};
 use hallway_plan::rules::ir::Ruleset;
 use ipnet::IpNet;
 
@@ -188,6 +188,9 @@ impl Door<'_> {
         let mut conntrack = Conntrack::open()?;
         let host: Vec<IpNet> = self.rtnl.addresses()?.iter().map(|a| a.net).collect();
         let is_host = |address| host.iter().any(|n| n.addr() == address);
+        let rules = self.wanted.filter(|_| denied).map(ruleset);
+        let world = (self.wanted.zip(rules.as_ref()))
+            .and_then(|(wanted, rules)| World::new(wanted, rules, Environment::default()));
         for flow in conntrack.flows()? {
             let ends = [
                 flow.original.from,
@@ -201,27 +204,26 @@ impl Door<'_> {
                     flow.original.protocol == *protocol
                         && (*first..=*last).contains(&flow.original.port)
                 });
-            let is_denied = denied && !is_host(flow.original.from) && self.is_denied(&flow);
+            let is_denied = !is_host(flow.original.from)
+                && world.as_ref().is_some_and(|w| !may_begin(w, &flow));
             if of_prefix || of_port || is_denied {
                 conntrack.delete(&flow)?;
             }
         }
         Ok(())
     }
+}
 
-    fn is_denied(&self, flow: &Flow) -> bool {
-        let packet = Packet {
-            from: flow.original.from,
-            to: flow.reply.from,
-            protocol: flow.original.protocol,
-            port: flow.reply.source_port,
-            published: flow.original.to != flow.reply.from,
-        };
-        self.wanted.is_some_and(|settled| {
-            let decision = decide::forwarded(settled, &packet);
-            !decision.allowed && decision.reason != Reason::NotOurs
-        })
-    }
+/// A connection as a question: could it begin now?
+fn may_begin(world: &World<'_>, flow: &Flow) -> bool {
+    let asked = reach::Flow {
+        from: flow.original.from,
+        to: flow.reply.from,
+        protocol: flow.original.protocol,
+        source_port: flow.original.source_port,
+        port: flow.reply.source_port,
+    };
+    world.may_begin(&asked, flow.original.to != flow.reply.from)
 }
 
 fn name_element(name: &str) -> Element {

@@ -12,7 +12,7 @@ use crate::args::{Common, FileArg, Format, Versions};
 use crate::diagnose::Trouble;
 use crate::render::path;
 use crate::scope::here;
-use crate::subject::{Subject, pair, place};
+use crate::subject::{Subject, asked, pair, place};
 use crate::ui::{self, DIM, styled};
 
 /// What is predicted, with the way hop by hop.
@@ -75,6 +75,7 @@ pub(crate) fn reach(
     let world = subject.world()?;
     let (from, to, service) = pair(&world, from, to)?;
     let at = place(&world, &from)?;
+    asked(&world, &to)?;
     let question = Question { from, to, service };
     let paths = of_version(question.predict(&world), versions);
     let aims: Vec<Aim> = paths.iter().filter_map(|p| Aim::of(p, &at)).collect();

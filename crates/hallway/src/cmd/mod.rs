@@ -29,7 +29,11 @@ use crate::ui;
 pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
     let common = &args.common;
     match args.verb {
-        Verb::Up { file, wait_timeout } => up::run(common, &file, wait_timeout),
+        Verb::Up {
+            file,
+            wait_timeout,
+            test,
+        } => up::run(common, &file, wait_timeout, test),
         Verb::Down { file } => down::run(common, &file),
         Verb::Plan {
             file,

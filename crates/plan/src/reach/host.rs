@@ -261,7 +261,8 @@ impl<'w> Walk<'w> {
             iif_group: door.group,
             oif_group,
             to_local: self.world.is_host(packet.flow.to),
-            ..sight(packet)
+            icmp: packet.icmp_type(),
+            ..sight(&packet.flow)
         }
     }
 
@@ -305,17 +306,18 @@ impl<'w> Walk<'w> {
     }
 }
 
-pub(super) fn sight(packet: &Packet) -> Sight<'static> {
+/// What rules see of a packet as such.
+pub(super) fn sight(flow: &Flow) -> Sight<'static> {
     Sight {
         iif: "",
         iif_group: 0,
         oif_group: 0,
         mac: [0; 6],
-        from: packet.flow.from,
-        to: packet.flow.to,
-        protocol: packet.flow.protocol,
-        port: packet.port(),
-        icmp: packet.icmp_type(),
+        from: flow.from,
+        to: flow.to,
+        protocol: flow.protocol,
+        port: flow.has_ports().then_some(flow.port),
+        icmp: None,
         established: false,
         invalid: false,
         dnated: false,

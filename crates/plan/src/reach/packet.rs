@@ -143,8 +143,4 @@ impl Packet {
             _ => None,
         }
     }
-
-    pub(super) fn port(&self) -> Option<u16> {
-        self.flow.has_ports().then_some(self.flow.port)
-    }
 }

@@ -7,6 +7,7 @@ use hallway_spec::{Endpoint, Expect, Place, PortProto, Protocol, Service as Spok
 use super::exchange::Question;
 use super::packet::Service;
 use super::party::Party;
+use super::path::At;
 use super::world::World;
 use crate::settled::{Node, Side};
 
@@ -70,10 +71,17 @@ fn parties(world: &World<'_>, endpoint: &Endpoint) -> Vec<Party> {
 }
 
 /// Every ordered pair of nodes, the host and the outside world, for every service that matters
-/// at the far end; or only for the one that is given.
+/// at the far end; or only for the one that is given. An outside world that no node stands for
+/// is there to be `predicted` only: nothing is sent to where it really is.
 #[must_use]
-pub fn matrix(world: &World<'_>, expects: &[Expect], only: Option<Service>) -> Vec<Question> {
-    let all: Vec<Party> = everyone(world);
+pub fn matrix(
+    world: &World<'_>,
+    expects: &[Expect],
+    only: Option<Service>,
+    predicted: bool,
+) -> Vec<Question> {
+    let mut all: Vec<Party> = everyone(world);
+    all.retain(|party| predicted || world.place(party) != At::Outside);
     let mut out = Vec::new();
     for to in &all {
         let services = only.map_or_else(|| services(world, expects, to), |s| vec![s]);

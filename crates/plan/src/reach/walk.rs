@@ -200,7 +200,8 @@ impl<'w> Walk<'w> {
         let sight = Sight {
             iif: port.link,
             mac: port.mac,
-            ..sight(&packet)
+            icmp: packet.icmp_type(),
+            ..sight(&packet.flow)
         };
         for chain in self.world.bridge.hooked(Hook::Prerouting, false) {
             let ruling = self.world.bridge.ask(chain, &sight);

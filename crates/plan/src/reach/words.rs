@@ -96,11 +96,11 @@ impl Words<'_> {
         if found.ends_at_host() && self.question.service != Service::Icmp {
             return self.into_host(found);
         }
-        if self.world.place(&self.question.from) == self.place_of_end(found) {
-            return open(reason("self", "it is its own address"));
-        }
         if let Some(publish) = self.published(found) {
             return open(self.by_publish(publish));
+        }
+        if self.world.place(&self.question.from) == self.place_of_end(found) {
+            return open(reason("self", "it is its own address"));
         }
         match &found.passed {
             None => open(self.direct(found)),
@@ -187,7 +187,10 @@ impl Words<'_> {
             }
             (_, purpose::PING) | (Hook::Input, _) => reason("host-ping", "the host answers pings"),
             (Hook::Output, _) => reason("host", "the host reaches its nodes"),
-            _ => reason("allowed", "nothing on the way objects"),
+            _ => reason(
+                "not-ours",
+                "neither end is on a network inside, and hallway speaks for those only",
+            ),
         }
     }
 

@@ -7,8 +7,10 @@ use std::net::IpAddr;
 use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
-use crate::rules::eval::Evaluator;
-use crate::rules::ir::{Family, Ruleset};
+use super::host::sight;
+use super::packet::Flow;
+use crate::rules::eval::{Evaluator, Sight, Verdict};
+use crate::rules::ir::{Family, Hook, Ruleset};
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 
 /// What of the host a file does not say.
@@ -105,6 +107,26 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn settled(&self) -> &'a Settled {
         self.settled
+    }
+
+    /// Whether the host would let a connection begin: addresses and ports after destination NAT.
+    #[must_use]
+    pub fn may_begin(&self, flow: &Flow, dnated: bool) -> bool {
+        let group = |address| {
+            let position = self.network_of(address)?;
+            self.network(position).map(|n| n.group)
+        };
+        let sight = Sight {
+            iif_group: group(flow.from).unwrap_or(0),
+            oif_group: group(flow.to).unwrap_or(0),
+            dnated,
+            ..sight(flow)
+        };
+        let chains = self.inet.hooked(Hook::Forward, false);
+        chains.into_iter().all(|chain| {
+            let ruling = self.inet.ask(chain, &sight);
+            !matches!(ruling.verdict, Verdict::Drop | Verdict::Reject)
+        })
     }
 
     pub(super) fn node(&self, name: &Name) -> Option<&'a Node> {

@@ -66,10 +66,8 @@ pub(super) fn text(proof: &Proof) -> String {
     let mut cells: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
     for row in &proof.rows {
         let (from, to) = (row.path.from.as_str(), row.path.to.as_str());
-        for name in [from, to] {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+        if !names.contains(&to) {
+            names.push(to);
         }
         cells.entry((from, to)).or_default().add(row);
     }

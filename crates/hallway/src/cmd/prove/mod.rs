@@ -15,7 +15,7 @@ use hallway_spec::Place;
 use crate::args::{Common, FileArg, ReportFormat, TestArgs};
 use crate::diagnose::Trouble;
 use crate::scope::{self, Scope, here};
-use crate::subject::Subject;
+use crate::subject::{Subject, asked, place};
 use crate::ui;
 
 use super::up;
@@ -75,7 +75,7 @@ pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, Trouble>
     if args.predict {
         let subject = Subject::any(common, &args.file)?;
         let world = subject.world()?;
-        let questions = reach::matrix(&world, &subject.expects, only(args)?);
+        let questions = reach::matrix(&world, &subject.expects, only(args)?, true);
         let rows = questions.iter().flat_map(|q| q.predict(&world));
         let rows = rows.map(|path| Row {
             path,
@@ -150,7 +150,7 @@ fn prove(subject: &Subject, args: &TestArgs) -> Result<Proof, Trouble> {
     let world = subject.world()?;
     let timeout = Duration::from_millis(args.timeout_ms);
     if args.matrix {
-        let questions = reach::matrix(&world, &subject.expects, only(args)?);
+        let questions = reach::matrix(&world, &subject.expects, only(args)?, false);
         let asked = questions.into_iter().map(|q| (q, None)).collect();
         return measure(subject, &world, asked, timeout);
     }
@@ -163,17 +163,30 @@ fn prove(subject: &Subject, args: &TestArgs) -> Result<Proof, Trouble> {
 /// Holds every expectation of the file against real packets.
 pub(crate) fn expectations(subject: &Subject, timeout: Duration) -> Result<Proof, Trouble> {
     let world = subject.world()?;
-    let asked: Vec<_> = reach::expected(&world, &subject.expects)
+    let expected = reach::expected(&world, &subject.expects);
+    for one in &expected {
+        place(&world, &one.question.from)
+            .and_then(|_| asked(&world, &one.question.to))
+            .map_err(|t| at_line(t, &subject.file, one.place.line))?;
+    }
+    let questions: Vec<_> = expected
         .into_iter()
         .map(|e| (e.question, Some((e.reachable, e.place))))
         .collect();
-    if asked.is_empty() {
+    if questions.is_empty() {
         return Err(Trouble::usage(
             format!("{} expects nothing, so there is nothing to test", subject.file),
             "add expect: lines to the file, or ask for every pair: hallway test --matrix",
         ));
     }
-    measure(subject, &world, asked, timeout)
+    measure(subject, &world, questions, timeout)
+}
+
+fn at_line(trouble: Trouble, file: &str, line: u32) -> Trouble {
+    match trouble {
+        Trouble::Usage(message, help) => Trouble::Usage(format!("{file}:{line}: {message}"), help),
+        other => other,
+    }
 }
 
 type Asked = (Question, Option<(bool, Place)>);
