@@ -10,6 +10,7 @@ mod door;
 pub mod enter;
 pub mod failure;
 mod files;
+pub mod interrupt;
 mod lock;
 mod lower;
 mod observe;

@@ -9,7 +9,7 @@ use hallway_spec::{Name, Topology};
 
 use crate::door::Door;
 use crate::observe::{self, NETNS_DIRECTORY, observe};
-use crate::{Failure, Lock, Record, record};
+use crate::{Failure, Lock, Record, interrupt, record};
 
 /// The engine for one scope; it acts on the network namespace its thread is in.
 #[derive(Debug, Clone)]
@@ -247,7 +247,11 @@ impl Engine {
                 self.make_netns_directory()?;
             }
         }
-        let made = carry_out(project, Some(settled), &planned.plan, progress)?;
+        let mut progress = |position, length| {
+            progress(position, length);
+            interrupt::check()
+        };
+        let made = carry_out_while(project, Some(settled), &planned.plan, &mut progress)?;
         record.inodes = inodes(record, settled, made);
         if planned.plan.steps.is_empty() {
             record.intend(&self.scope, project, settled)?;
@@ -368,9 +372,22 @@ fn carry_out(
     plan: &Plan,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<(String, u64)>, Failure> {
+    carry_out_while(project, wanted, plan, &mut |position, length| {
+        progress(position, length);
+        Ok(())
+    })
+}
+
+/// As [`carry_out`], as long as `before` each step all is well.
+fn carry_out_while(
+    project: &Name,
+    wanted: Option<&Settled>,
+    plan: &Plan,
+    before: &mut dyn FnMut(usize, usize) -> Result<(), Failure>,
+) -> Result<Vec<(String, u64)>, Failure> {
     let mut door = Door::open(project, wanted, &plan.steps)?;
     for (position, step) in plan.steps.iter().enumerate() {
-        progress(position, plan.steps.len());
+        before(position, plan.steps.len())?;
         door.step(&step.op).map_err(|error| {
             let words = step.describe();
             Failure::kernel(

@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal as _;
 
-use hallway_engine::Failure;
+use hallway_engine::{Failure, interrupt};
 use hallway_spec::{Place, Problem, Problems};
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity,
@@ -57,20 +57,31 @@ impl Trouble {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::File(_) | Self::Usage(..) | Self::Conflict(..) => 2,
+            Self::Failed(failure) if failure.code == interrupt::CODE => {
+                128 + interrupt::came().unwrap_or(2)
+            }
             Self::Failed(_) => 1,
             Self::Code(_, code) => *code,
         }
     }
 }
 
+/// More problems than this nobody reads at once.
+const SHOWN_MAX: usize = 50;
+/// Longer lines are not shown whole.
+const LINE_MAX: usize = 400;
+
 /// Prints it to stderr.
 pub(crate) fn print(trouble: &Trouble, common: &Common) {
     match trouble {
         Trouble::File(problems) => {
-            for problem in &problems.problems {
+            for problem in problems.problems.iter().take(SHOWN_MAX) {
                 report(&problems.path, &problems.text, problem, Severity::Error);
             }
             let count = problems.problems.len();
+            if count > SHOWN_MAX {
+                anstream::eprintln!("… and {} more like these", count - SHOWN_MAX);
+            }
             if count > 1 {
                 anstream::eprintln!("{count} problems in {}; nothing was touched", problems.path);
             }
@@ -207,6 +218,14 @@ fn render(
     labels: Vec<LabeledSpan>,
     place: &Place,
 ) {
+    if let Some(cut) = cut(text, place) {
+        anstream::eprintln!("{path}:{}:{}:", place.line, place.column);
+        anstream::eprintln!("{} {diagnostic}\n{cut}", styled(RED, "error:"));
+        if let Some(help) = &diagnostic.help {
+            anstream::eprintln!("  help: {help}\n");
+        }
+        return;
+    }
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let theme = if colour {
         GraphicalTheme::unicode()
@@ -229,4 +248,25 @@ fn render(
             place.column
         );
     }
+}
+
+/// The part of a very long line that is pointed at, and the caret below it.
+fn cut(text: &str, place: &Place) -> Option<String> {
+    let offset = place.offset.min(text.len());
+    let (before, after) = text.split_at_checked(offset)?;
+    let head = before.rsplit('\n').next().unwrap_or_default();
+    let tail = after.split('\n').next().unwrap_or_default();
+    // The lines next to it are shown too, where there is no need to cut.
+    let above = before.rsplit('\n').nth(1).map_or(0, str::len);
+    let below = after.split('\n').nth(1).map_or(0, str::len);
+    if (head.len() + tail.len()).max(above).max(below) <= LINE_MAX {
+        return None;
+    }
+    let head: Vec<char> = head.chars().rev().take(40).collect();
+    let start: String = head.iter().rev().collect();
+    let end: String = tail.chars().take(60).collect();
+    let pointed = tail.get(..place.length.min(tail.len())).unwrap_or("x");
+    let carets = "^".repeat(pointed.chars().count().clamp(1, 60));
+    let indent = " ".repeat(head.len());
+    Some(format!("    … {start}{end} …\n      {indent}{carets}"))
 }

@@ -3,6 +3,7 @@
 mod args;
 mod cmd;
 mod diagnose;
+mod environment;
 mod keeper;
 mod render;
 mod scope;
@@ -10,8 +11,6 @@ mod subject;
 mod ui;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 fn main() -> ExitCode {
     // Parts of ourselves that run as processes of their own; not for people.
@@ -33,7 +32,7 @@ fn main() -> ExitCode {
         Some("__enter") => return cmd::exec::enter(&words.next().unwrap_or_default()),
         _ => {}
     }
-    let args = match args::Args::try_parse() {
+    let args = match environment::arguments() {
         Ok(args) => args,
         Err(error) => {
             error.print().ok();

@@ -1,12 +1,13 @@
 //! Where a command works: the host, or a sandbox; and which project it is about.
 
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use hallway_engine::sandbox::{self, Sandbox};
 use hallway_engine::{Engine, Failure, Lock, Settled};
-use hallway_spec::{Name, Project, parse_bytes};
+use hallway_spec::{Name, Project, TEXT_MAX, parse_bytes};
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
@@ -210,10 +211,9 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
         })?,
     };
     let bytes = if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
+        limited(std::io::stdin().lock())
     } else {
-        std::fs::read(&path)
+        std::fs::File::open(&path).and_then(limited)
     };
     let bytes = bytes.map_err(|e| {
         Trouble::usage(
@@ -222,6 +222,13 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
         )
     })?;
     understand(common, &path.display().to_string(), &bytes)
+}
+
+/// Everything there is to read, but no more than what shows that it is too much.
+fn limited(from: impl std::io::Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::Read::take(from, TEXT_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The one file of this directory.
@@ -263,6 +270,13 @@ pub(crate) fn project(
     }
     match engine.map(Engine::projects).unwrap_or_default().as_slice() {
         [only] => Ok(only.clone()),
+        several if several.len() > 1 && several.iter().all(|n| n.as_ref() != "default") => {
+            let names: Vec<&str> = several.iter().map(AsRef::as_ref).collect();
+            Err(Trouble::usage(
+                "several projects are up",
+                format!("say which with -p: {}", names.join(", ")),
+            ))
+        }
         _ => "default"
             .parse()
             .map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), "")),

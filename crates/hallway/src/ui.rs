@@ -13,6 +13,17 @@ pub(crate) fn out(text: &str) {
     anstream::stdout().write_all(text.as_bytes()).ok();
 }
 
+/// Whether somebody reads what is printed: a stream ends when its reader hangs up.
+pub(crate) fn heard() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = std::io::stdout();
+    let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec::default();
+    let known = poll(&mut ends, Some(&at_once)).is_ok();
+    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    !(known && ends.iter().any(|e| e.revents().intersects(gone)))
+}
+
 /// Prints a line of data.
 pub(crate) fn line(text: impl AsRef<str>) {
     out(&format!("{}\n", text.as_ref()));

@@ -19,7 +19,7 @@ pub use command::Command;
 pub use document::{Document, schema};
 pub use edit::{Edit, edit, empty};
 pub use name::{InterfaceName, InvalidName, Mac, Name};
-pub use parse::{Project, parse, parse_bytes};
+pub use parse::{Project, TEXT_MAX, parse, parse_bytes};
 pub use place::Place;
 pub use port::{InvalidPort, PortRange, Protocol, PublishText};
 pub use problem::{Code, Problem, Problems};

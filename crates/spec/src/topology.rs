@@ -204,7 +204,7 @@ pub enum Restart {
 }
 
 /// What a policy or expectation speaks of.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
     /// One node: all its addresses on networks.
@@ -311,8 +311,10 @@ impl fmt::Display for Policy {
     /// Like `allow backend → database 3306/tcp` or `deny app1 ↔ app2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.action.fmt(f)?;
+        let places = self.pairs.iter().enumerate().rev();
+        let first: BTreeMap<_, _> = places.map(|(at, (from, to))| ((from, to), at)).collect();
         for (position, (from, to)) in self.pairs.iter().enumerate() {
-            let back = self.pairs.iter().position(|(a, b)| (a, b) == (to, from));
+            let back = first.get(&(to, from)).copied();
             let arrow = match back {
                 Some(earlier) if earlier < position => continue,
                 Some(later) if later > position => "↔",

@@ -55,6 +55,11 @@ fn every_problem_points_at_what_is_wrong() {
             "networks: { n: { subnet: 127.0.0.0/8 } }\n".into(),
         ),
         (
+            BadSubnet,
+            "",
+            "networks: { n: { subnet: \"::ffff:10.0.0.0/120\" } }\n".into(),
+        ),
+        (
             SubnetOverlap,
             "m",
             "networks: { n: { subnet: 10.1.0.0/24 }, m: { subnet: 10.1.0.0/16 } }\n".into(),

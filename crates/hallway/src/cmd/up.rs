@@ -1,15 +1,18 @@
 //! `up`: read the text → enter the scope → lock → plan → bind ports → apply → programs.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallway_engine::{Failure, Lock, Planned, Record};
+use hallway_engine::{Failure, Lock, Planned, Record, interrupt};
+use hallway_spec::Protocol;
 
 use super::workload;
 use crate::args::{Common, FileArg};
 use crate::diagnose::Trouble;
 use crate::keeper::{Client, Desired};
 use crate::scope::{Input, Scope, read};
+use crate::ui::{YELLOW, styled};
 use crate::{render, ui};
 
 /// The file, by its absolute path: the project may be looked at from another directory.
@@ -84,6 +87,7 @@ pub(crate) fn build(
     lock: Lock,
     limit: Duration,
 ) -> Result<Built, Trouble> {
+    interrupt::watch();
     let topology = &input.project.topology;
     let planned = scope
         .engine
@@ -99,8 +103,11 @@ pub(crate) fn build(
         .unwrap_or_default();
     let draft = Record::new(input.text.clone(), Some(input.path.clone()));
     let wanted = workload::desired(scope, &planned.settled, &draft).forwards;
-    let fresh = workload::bind(scope.porter.as_ref(), &planned.settled, &wanted, &held)
+    let (fresh, refused) = workload::bind(scope.porter.as_ref(), &planned.settled, &wanted, &held)
         .map_err(|f| Trouble::of(f, input))?;
+    if !refused.is_empty() {
+        ui::note(common, privileged(&refused));
+    }
     let mut progress = ui::progress(common);
     let path = (!input.path.is_empty()).then_some(input.path.as_str());
     let record = scope
@@ -123,6 +130,19 @@ pub(crate) fn build(
             Err(failure.into())
         }
     }
+}
+
+/// Ports that a user may not listen on, and what to do about it.
+fn privileged(ports: &BTreeSet<(u16, Protocol)>) -> String {
+    let names: Vec<String> = ports
+        .iter()
+        .map(|(port, p)| format!("{port}/{p}"))
+        .collect();
+    format!(
+        "{} {}: not on this machine's localhost, where only root may listen on ports this low; within the sandbox all is served\n  help: publish a port from 1024 up, or lower net.ipv4.ip_unprivileged_port_start",
+        styled(YELLOW, "warning:"),
+        names.join(", ")
+    )
 }
 
 /// Starts, stops and waits for programs.
@@ -176,6 +196,9 @@ fn start(
     client
         .wait_ready(&desired.services, limit)
         .map_err(|not_ready| {
+            if let Err(interrupted) = interrupt::check() {
+                return interrupted;
+            }
             let node = &not_ready.node;
             let log = desired
                 .services
@@ -212,7 +235,7 @@ fn rebind(
     let mut last = None;
     for _ in 0..200 {
         match workload::bind(scope.porter.as_ref(), &planned.settled, missing, held) {
-            Ok(bound) => return Ok(bound),
+            Ok((bound, _)) => return Ok(bound),
             Err(failure) => last = Some(failure),
         }
         std::thread::sleep(Duration::from_millis(5));

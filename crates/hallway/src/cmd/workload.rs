@@ -1,10 +1,12 @@
 //! What a project's keeper is to do: programs, and listeners on localhost.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use hallway_engine::{Engine, Failure, Record, Settled, settled};
+use hallway_spec::Protocol;
 
 use crate::keeper::porter::{self, Porter};
 use crate::keeper::{Desired, ForwardSpec, ServiceSpec};
@@ -112,15 +114,18 @@ fn forwards(settled: &Settled, sandboxed: bool) -> Vec<ForwardSpec> {
     out
 }
 
+/// Listeners, by what they are.
+pub(crate) type Listeners = Vec<(ForwardSpec, OwnedFd)>;
+
 /// Binds what is not held yet, before anything is built, so that a port that is taken is known
-/// while nothing has been touched.
+/// while nothing has been touched. Also which ports of the real host this user may not have.
 pub(crate) fn bind(
     porter: Option<&Porter>,
     settled: &Settled,
     wanted: &[ForwardSpec],
     held: &[ForwardSpec],
-) -> Result<Vec<(ForwardSpec, OwnedFd)>, Failure> {
-    let mut out = Vec::new();
+) -> Result<(Listeners, BTreeSet<(u16, Protocol)>), Failure> {
+    let (mut out, mut refused) = (Vec::new(), BTreeSet::new());
     let mut taken = Vec::new();
     for spec in wanted.iter().filter(|w| !held.contains(w)) {
         // The same listener with another target: handed over by the keeper closing it first.
@@ -140,14 +145,17 @@ pub(crate) fn bind(
             Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
                 taken.push(in_use(settled, spec))
             }
-            // No IPv6 here, or a port below 1024 without the right to it: served elsewhere only.
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied && spec.outer => {
+                refused.insert((spec.listen.port(), spec.protocol));
+            }
+            // No IPv6 here: served elsewhere only.
             Err(_) => {}
         }
     }
     taken.dedup_by(|a, b| a.place == b.place);
     let mut taken = taken.into_iter();
     match taken.next() {
-        None => Ok(out),
+        None => Ok((out, refused)),
         Some(first) => Err(Failure {
             also: taken.collect(),
             ..first

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hallway_engine::Failure;
 use hallway_engine::sandbox::Sandbox;
+use hallway_engine::{Failure, interrupt};
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags};
 
@@ -170,6 +170,12 @@ impl Client {
                 State::Waiting | State::Starting => true,
             });
             let Some(busy) = busy else { return Ok(()) };
+            if interrupt::came().is_some() {
+                return Err(NotReady {
+                    node: busy.node.clone(),
+                    why: "interrupted".to_owned(),
+                });
+            }
             if Instant::now() > deadline {
                 let why = format!("not ready after {} s", limit.as_secs());
                 return Err(NotReady {

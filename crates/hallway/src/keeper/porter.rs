@@ -58,6 +58,7 @@ impl Drop for Porter {
 
 /// What a porter does until its parent hangs up.
 pub(crate) fn run() -> std::io::Result<()> {
+    rustix::process::setsid().ok(); // Ctrl-C is for the parent, which may need ports to undo what it did
     let socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     while let Ok((listen, protocol)) = wire::receive::<Order>(&socket) {
         match bind(listen, protocol) {

@@ -12,6 +12,9 @@ const NODES_MAX: usize = 10_000;
 const NETWORKS_MAX: usize = 4_000;
 /// Every published port outside a range with equal ports is an element and a listener.
 const PORTS_MAX: usize = 4_096;
+const POLICIES_MAX: usize = 10_000;
+/// Every pair of a policy is an element of a set.
+const PAIRS_MAX: usize = 200_000;
 
 /// Runs every check.
 pub(crate) fn all(topology: &Topology, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
@@ -30,6 +33,7 @@ pub(crate) fn all(topology: &Topology, problems: &mut Vec<Problem>, warnings: &m
 }
 
 fn too_many(topology: &Topology, problems: &mut Vec<Problem>) -> bool {
+    let before = problems.len();
     let mut refuse = |count: usize, max: usize, what: &str, place: Option<&crate::Place>| {
         if count > max
             && let Some(place) = place
@@ -75,5 +79,18 @@ fn too_many(topology: &Topology, problems: &mut Vec<Problem>) -> bool {
         topology.links.get(NODES_MAX).map(|l| &l.place),
     );
     refuse(ports, PORTS_MAX, "published ports", first_port);
-    !problems.is_empty() && topology.nodes.len() > NODES_MAX
+    refuse(
+        topology.policies.len(),
+        POLICIES_MAX,
+        "policies",
+        topology.policies.get(POLICIES_MAX).map(|p| &p.place),
+    );
+    let largest = topology.policies.iter().max_by_key(|p| p.pairs.len());
+    refuse(
+        topology.policies.iter().map(|p| p.pairs.len()).sum(),
+        PAIRS_MAX,
+        "pairs in policies",
+        largest.map(|p| &p.place),
+    );
+    problems.len() > before
 }

@@ -1,5 +1,7 @@
 //! Policies that could never do anything.
 
+use std::collections::BTreeSet;
+
 use crate::{Action, Code, Endpoint, Policy, Problem, Topology};
 
 pub(super) fn effects(
@@ -42,13 +44,15 @@ pub(super) fn effects(
             }
         }
     }
+    let pairs: Vec<BTreeSet<&(Endpoint, Endpoint)>> = topology
+        .policies
+        .iter()
+        .map(|p| p.pairs.iter().collect())
+        .collect();
     for (position, policy) in topology.policies.iter().enumerate() {
-        let earlier = topology
-            .policies
-            .iter()
-            .take(position)
-            .find(|e| shadows(e, policy));
-        if let Some(earlier) = earlier {
+        let mut before = topology.policies.iter().zip(&pairs).take(position);
+        let earlier = before.find(|(earlier, pairs)| shadows(earlier, pairs, policy));
+        if let Some((earlier, _)) = earlier {
             warnings.push(
                 Problem::new(
                     Code::PolicyNoEffect,
@@ -62,7 +66,7 @@ pub(super) fn effects(
     }
 }
 
-fn shadows(earlier: &Policy, later: &Policy) -> bool {
+fn shadows(earlier: &Policy, pairs: &BTreeSet<&(Endpoint, Endpoint)>, later: &Policy) -> bool {
     let services = earlier.services.is_empty() || earlier.services == later.services;
-    services && later.pairs.iter().all(|p| earlier.pairs.contains(p))
+    services && later.pairs.iter().all(|p| pairs.contains(p))
 }

@@ -1,5 +1,7 @@
 //! `links:`.
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 
 use super::reader::{At, Reader};
@@ -12,6 +14,7 @@ pub(crate) const END_KEYS: &[&str] = &["address", "interface", "mac"];
 /// Nodes that only a link names are added to `nodes`.
 pub(super) fn read(r: &mut Reader<'_>, at: &At, known: &mut Vec<Node>) -> Vec<Link> {
     let mut out = Vec::new();
+    let mut names: BTreeSet<Name> = known.iter().map(|n| n.name.clone()).collect();
     for item in r.items(at) {
         let fields = r.fields(&item, Some(KEYS), "a mapping with endpoints");
         let place = r.place(&item);
@@ -42,7 +45,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: &At, known: &mut Vec<Node>) -> Vec<Li
             continue;
         };
         for end in &ends {
-            if known.iter().all(|n| n.name != end.node) {
+            if names.insert(end.node.clone()) {
                 known.push(nodes::bare(end.node.clone(), end.place.clone()));
             }
         }

@@ -14,7 +14,7 @@ use reader::{At, Fields, Reader};
 pub(crate) use reader::nearest;
 
 /// Larger files are refused unread.
-const TEXT_MAX: usize = 8 * 1024 * 1024;
+pub const TEXT_MAX: usize = 8 * 1024 * 1024;
 
 /// Keys of a file.
 pub(crate) const FILE_KEYS: &[&str] = &["name", "networks", "nodes", "links", "policies", "expect"];
@@ -44,10 +44,7 @@ pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
     };
     if bytes.len() > TEXT_MAX {
         return Err(refuse(
-            format!(
-                "the file has {} bytes; at most {TEXT_MAX} are read",
-                bytes.len()
-            ),
+            format!("the file has more than {TEXT_MAX} bytes"),
             "split the project into several",
         ));
     }

@@ -168,7 +168,11 @@ fn subnet(r: &mut Reader<'_>, at: &At) -> Option<IpNet> {
                 || a.octets()[0] >= 240
         }
         IpAddr::V6(a) => {
-            a.is_loopback() || a.is_multicast() || a.is_unicast_link_local() || a.is_unspecified()
+            a.is_loopback()
+                || a.is_multicast()
+                || a.is_unicast_link_local()
+                || a.is_unspecified()
+                || a.to_ipv4_mapped().is_some()
         }
     };
     if special {

@@ -1,0 +1,58 @@
+//! The command line together with the environment: each flag is a variable too, HALLWAY_ and its
+//! name. What the command line says goes before; an empty variable says nothing.
+
+use clap::builder::{FalseyValueParser, Resettable};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
+
+use crate::args::Args;
+
+/// The arguments of this run.
+pub(crate) fn arguments() -> Result<Args, clap::Error> {
+    let parse = |variables: &dyn Fn(&str) -> bool| {
+        let mut command = with_variables(Args::command(), variables);
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Args::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
+    };
+    match parse(&is_set) {
+        // A file on the command line goes before the variable's.
+        Err(error) if error.kind() == ErrorKind::ArgumentConflict && is_set("HALLWAY_FILE") => {
+            parse(&|name| name != "HALLWAY_FILE" && is_set(name))
+        }
+        outcome => outcome,
+    }
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+fn with_variables(command: Command, set: &dyn Fn(&str) -> bool) -> Command {
+    command
+        .mut_args(|arg| with_variable(arg, set))
+        .mut_subcommands(|verb| with_variables(verb, set))
+}
+
+fn with_variable(arg: Arg, set: &dyn Fn(&str) -> bool) -> Arg {
+    let Some(long) = arg.get_long() else {
+        return arg;
+    };
+    let name = format!("HALLWAY_{}", long.replace('-', "_").to_uppercase());
+    let shown = arg.get_env().is_some();
+    match arg.get_action() {
+        // One that is there and says nothing would be an error of the value.
+        _ if shown && !set(&name) && std::env::var_os(&name).is_some() => {
+            arg.env(Resettable::Reset)
+        }
+        _ if shown => arg,
+        // Help names those of every verb only.
+        ArgAction::SetTrue if set(&name) => arg
+            .value_parser(FalseyValueParser::new())
+            .env(name)
+            .hide_env(true),
+        ArgAction::Set | ArgAction::Append | ArgAction::Count if set(&name) => {
+            arg.env(name).hide_env(true)
+        }
+        _ => arg,
+    }
+}

@@ -1,0 +1,223 @@
+//! How the program behaves around what it does: interrupts, closed pipes, the environment, files
+//! that are too much, ports a user may not have.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::io::Read as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use hallway_testkit::{Hallway, Snapshot, sh, wait_for};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
+
+/// One that never becomes ready.
+const SLOW: &str = "name: p
+networks: { apps: { subnet: 10.9.0.0/24 } }
+nodes:
+  a: { networks: [apps] }
+  b: { networks: [apps], command: \"sh -c 'echo began; sleep 1000'\", ready: 80/tcp }
+";
+
+/// Starts `up` of [`SLOW`], interrupts it while it waits, and says how it ended.
+fn interrupted(h: &Hallway, signal: &str) -> (Option<i32>, String) {
+    std::fs::write("/run/slow.yaml", SLOW).unwrap();
+    let mut child = h.start(&["up", "/run/slow.yaml"]);
+    wait_for("the program", Duration::from_secs(20), || {
+        h.run(&["-p", "p", "logs", "b"]).out.contains("began")
+    });
+    sh(&format!("kill -{signal} {}", child.id()));
+    let code = child.wait().unwrap().code();
+    let mut err = String::new();
+    child.stderr.unwrap().read_to_string(&mut err).unwrap();
+    std::fs::remove_file("/run/slow.yaml").ok();
+    (code, err)
+}
+
+fn ctrl_c_undoes() {
+    for h in [Hallway::host(PROGRAM), Hallway::sandbox(PROGRAM)] {
+        let before = Snapshot::take();
+        let (code, err) = interrupted(&h, "INT");
+        assert_eq!(code, Some(130), "{err}");
+        assert!(err.contains("interrupted"), "{err}");
+        before.unchanged();
+        assert_eq!(interrupted(&h, "TERM").0, Some(143));
+        before.unchanged();
+    }
+}
+
+fn ctrl_c_goes_back_to_what_was_there() {
+    let h = Hallway::host(PROGRAM);
+    h.up("name: p\nnodes: { c: { command: sleep 1000 } }\n")
+        .ok();
+    std::fs::remove_file("/run/up.hallway.yaml").unwrap();
+    let program = || h.run(&["inspect", "c"]).json()["program"]["pid"].clone();
+    let before = (sh("ip netns list; nft list ruleset"), program());
+    assert_eq!(interrupted(&h, "INT").0, Some(130));
+    let after = sh("ip netns list; nft list ruleset");
+    // A node taken out and put back is a new one, with a new process.
+    assert_eq!(after.replace("(id: 1)", "(id: 0)"), before.0);
+    assert!(program().is_number());
+    h.ok("-p p down");
+}
+
+/// A reader that hangs up is no error, and ends what would go on for ever.
+fn closed_pipes() {
+    let h = Hallway::host(PROGRAM);
+    h.up("name: p\nnodes: { a: { command: sh -c 'echo one; echo two; sleep 1000' } }\n")
+        .ok();
+    wait_for("its words", Duration::from_secs(5), || {
+        h.ok("logs a").contains("two")
+    });
+    let mut child = h.start(&["logs", "-f"]);
+    let mut pipe = child.stdout.take().unwrap();
+    pipe.read_exact(&mut [0]).unwrap();
+    drop(pipe);
+    wait_for("the end of logs -f", Duration::from_secs(5), || {
+        child.try_wait().unwrap().is_some()
+    });
+    assert!(child.wait().unwrap().success());
+    h.ok("down");
+}
+
+/// Each flag is a variable; the command line goes before, and an empty variable says nothing.
+fn variables() {
+    let h = Hallway::host(PROGRAM);
+    std::fs::write("/run/one.yaml", "name: one\nnodes: { a: {} }\n").unwrap();
+    std::fs::write("/run/two.yaml", "name: two\nnodes: { a: {} }\n").unwrap();
+    let run = |words: &[&str], variables: &[(&str, &str)]| {
+        let ran = h.command(words).envs(variables.iter().copied()).output();
+        let ran = ran.unwrap();
+        let out = String::from_utf8(ran.stdout).unwrap() + &String::from_utf8(ran.stderr).unwrap();
+        (ran.status.code(), out)
+    };
+    let file = ("HALLWAY_FILE", "/run/one.yaml");
+    assert!(run(&["validate"], &[file]).1.contains("project one"));
+    assert!(
+        run(&["validate", "/run/two.yaml"], &[file])
+            .1
+            .contains("project two")
+    );
+    assert!(
+        run(&["validate", "-f", "/run/two.yaml"], &[file])
+            .1
+            .contains("project two")
+    );
+    assert_eq!(
+        run(
+            &["validate", "-f", "/run/two.yaml", "/run/one.yaml"],
+            &[file]
+        )
+        .0,
+        Some(2)
+    );
+    let detailed = ("HALLWAY_DETAILED_EXITCODE", "1");
+    assert_eq!(run(&["plan"], &[file, detailed]).0, Some(2));
+    assert_eq!(
+        run(&["plan"], &[file, ("HALLWAY_DETAILED_EXITCODE", "0")]).0,
+        Some(0)
+    );
+    let empty =
+        ["PROJECT", "SANDBOX", "FORMAT", "WAIT_TIMEOUT", "VERBOSE"].map(|n| format!("HALLWAY_{n}"));
+    let mut variables: Vec<_> = empty.iter().map(|n| (n.as_str(), "")).collect();
+    variables.push(file);
+    assert_eq!(run(&["up"], &variables).0, Some(0));
+    assert!(run(&["up"], &[file, ("HALLWAY_QUIET", "1")]).1.is_empty());
+    assert_eq!(run(&["down"], &[("HALLWAY_PROJECT", "one")]).0, Some(0));
+}
+
+/// `down` does not guess between several.
+fn which_project() {
+    let h = Hallway::host(PROGRAM);
+    h.project("one").ok("node add a");
+    h.project("two").ok("node add b");
+    h.run(&["down"]).exits(2).says("one, two");
+    h.project("one").ok("down");
+    h.ok("down");
+    assert!(
+        h.run(&["ls", "--format", "json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// However much is wrong, and however long, the answer is short and comes soon.
+fn too_much() {
+    let h = Hallway::host(PROGRAM);
+    let twice = format!("nodes:\n{}", "  a: {}\n".repeat(50_000));
+    let long = format!(
+        "x-a: {}\nnodes: {{ x: {{ nope: 1 }} }}\n",
+        "a ".repeat(1_000_000)
+    );
+    let policies = (0..60_000).map(|i| format!("  - {{ from: n{}, to: m{} }}\n", i % 245, i / 245));
+    let policies: String = policies.collect();
+    let nodes: String = (0..245)
+        .map(|i| format!("  n{i}: {{}}\n  m{i}: {{}}\n"))
+        .collect();
+    let links =
+        (0..30_000).map(|i| format!("  - endpoints: {{ a{i}: 10.1.0.1/30, b{i}: 10.1.0.2/30 }}\n"));
+    for (text, says) in [
+        (twice, "49999 problems"),
+        (long, "nope is no key"),
+        (
+            format!("nodes:\n{nodes}policies:\n{policies}"),
+            "60000 policies",
+        ),
+        (
+            format!("links:\n{}", links.collect::<String>()),
+            "30000 links",
+        ),
+    ] {
+        std::fs::write("/run/much.yaml", text).unwrap();
+        let started = Instant::now();
+        let ran = h.run(&["validate", "/run/much.yaml"]).exits(2).says(says);
+        assert!(ran.err.len() < 100_000, "{says}: {} bytes", ran.err.len());
+        // Seconds where it took minutes; not a measurement.
+        assert!(started.elapsed() < Duration::from_secs(20), "{says}");
+    }
+    h.run(&["validate", "/dev/zero"]).exits(2).says("more than");
+}
+
+/// A port below 1024 that the user may not listen on is said, not passed over in silence.
+fn low_ports() {
+    let h = Hallway::sandbox(PROGRAM);
+    std::fs::write(
+        "/run/low.yaml",
+        "networks: { n: { subnet: 10.9.0.0/24 } }
+nodes: { a: { networks: [n], ports: [\"80:80\", \"8080:80\"], command: hallway serve 80, ready: 80/tcp } }\n",
+    )
+    .unwrap();
+    let up = h.command(&["up", "/run/low.yaml"]);
+    let mut unprivileged = Command::new("setpriv");
+    unprivileged
+        .args([
+            "--bounding-set=-net_bind_service",
+            "--inh-caps=-net_bind_service",
+            PROGRAM,
+        ])
+        .args(up.get_args())
+        .envs(up.get_envs().filter_map(|(k, v)| Some((k, v?))));
+    let ran = unprivileged.output().unwrap();
+    let err = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{err}");
+    assert!(
+        err.contains("80/tcp: not on this machine's localhost"),
+        "{err}"
+    );
+    assert!(!err.contains("8080/tcp"), "{err}");
+    sh("curl -s -m 3 http://127.0.0.1:8080/");
+    h.ok("sandbox shell -- curl -s -m 3 http://127.0.0.1:80/");
+    h.ok("down");
+}
+
+hallway_testkit::tests![
+    ctrl_c_undoes,
+    ctrl_c_goes_back_to_what_was_there,
+    closed_pipes,
+    variables,
+    which_project,
+    too_much,
+    low_ports,
+];
