@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use hallway_engine::{Failure, Lock, Planned, Record, interrupt};
 use hallway_spec::Protocol;
 
-use super::workload;
+use super::{prove, workload};
 use crate::args::{Common, FileArg};
 use crate::diagnose::Trouble;
 use crate::keeper::{Client, Desired};
 use crate::scope::{Input, Scope, read};
+use crate::subject::Subject;
 use crate::ui::{YELLOW, styled};
 use crate::{render, ui};
 
@@ -26,7 +27,12 @@ pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
     Ok(input)
 }
 
-pub(crate) fn run(common: &Common, file: &FileArg, wait_timeout: u64) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(
+    common: &Common,
+    file: &FileArg,
+    wait_timeout: u64,
+    test: bool,
+) -> Result<ExitCode, Trouble> {
     let started = Instant::now();
     let input = input(common, file)?;
     let scope = Scope::enter(common, true)?;
@@ -42,6 +48,10 @@ pub(crate) fn run(common: &Common, file: &FileArg, wait_timeout: u64) -> Result<
                 lock,
                 Duration::from_secs(wait_timeout),
             )
+        })
+        .and_then(|built| match test {
+            true => tested(common, &scope, &input, built),
+            false => Ok(built),
         });
     match outcome {
         Ok(built) => {
@@ -72,6 +82,43 @@ pub(crate) fn run(common: &Common, file: &FileArg, wait_timeout: u64) -> Result<
         }
     }
 }
+
+/// Holds what the file expects against what was built; if it is not true, what was there before is
+/// put back.
+fn tested(
+    common: &Common,
+    scope: &Scope,
+    input: &Input,
+    built: Built,
+) -> Result<Built, Trouble> {
+    let named = Common {
+        project: Some(input.project.topology.name.clone()),
+        ..common.clone()
+    };
+    let proof = Subject::of_scope(&named, scope)
+        .and_then(|subject| prove::expectations(&subject, PROOF_LIMIT));
+    let trouble = match proof {
+        Ok(proof) => {
+            let failed = prove::report_failures(common, &proof);
+            if !failed {
+                return Ok(built);
+            }
+            let message = "what the file expects is not true, so what was there before is back";
+            Failure::new("expectation-failed", message)
+                .help("correct the file, or look at what it builds without --test: hallway explain, trace")
+                .into()
+        }
+        Err(trouble) => trouble,
+    };
+    let _lock = scope
+        .engine
+        .lock(|| ui::note(common, "waiting for another hallway to finish…"))?;
+    put_back(scope, &built.planned, built.planned.record.as_ref())?;
+    Err(trouble)
+}
+
+/// How long an answer may take while `up --test` proves.
+const PROOF_LIMIT: Duration = Duration::from_secs(1);
 
 /// What `build` did.
 pub(crate) struct Built {
