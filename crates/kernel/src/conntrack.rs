@@ -14,6 +14,7 @@ const IPCTNL_MSG_CT_GET: u16 = 1;
 const IPCTNL_MSG_CT_DELETE: u16 = 2;
 const CTA_TUPLE_ORIG: u16 = 1;
 const CTA_TUPLE_REPLY: u16 = 2;
+const CTA_PROTOINFO: u16 = 4;
 const CTA_ID: u16 = 12;
 const CTA_ZONE: u16 = 18;
 const CTA_TUPLE_IP: u16 = 1;
@@ -43,6 +44,8 @@ pub struct Flow {
     pub original: Tuple,
     /// As replies come; differs from the mirror image of `original` where NAT is at work.
     pub reply: Tuple,
+    /// The state of a TCP connection, as `conntrack -L` prints it; empty for other protocols.
+    pub state: &'static str,
     family: u8,
     key: Vec<(u16, Vec<u8>)>,
 }
@@ -74,8 +77,27 @@ fn parse(body: &[u8]) -> Option<Flow> {
     Some(Flow {
         original: tuple(original)?,
         reply: tuple(attrs.find(CTA_TUPLE_REPLY)?)?,
+        state: tcp_state(attrs).unwrap_or_default(),
         family: *body.first()?,
         key,
+    })
+}
+
+/// CTA_PROTOINFO_TCP_STATE (enum tcp_conntrack).
+fn tcp_state(attrs: Attrs<'_>) -> Option<&'static str> {
+    let tcp = Attrs(attrs.find(CTA_PROTOINFO)?).find(1)?;
+    let state = *Attrs(tcp).find(1)?.first()?;
+    Some(match state {
+        1 => "SYN_SENT",
+        2 => "SYN_RECV",
+        3 => "ESTABLISHED",
+        4 => "FIN_WAIT",
+        5 => "CLOSE_WAIT",
+        6 => "LAST_ACK",
+        7 => "TIME_WAIT",
+        8 => "CLOSE",
+        9 => "SYN_SENT2",
+        _ => "NONE",
     })
 }
 

@@ -9,6 +9,7 @@ pub mod conntrack;
 pub mod error;
 pub mod link;
 pub mod mount;
+pub mod neighbour;
 pub mod netns;
 pub mod nft;
 pub mod packet;

@@ -21,7 +21,11 @@ const RT_TABLE_MAIN: u8 = 254;
 const RT_SCOPE_UNIVERSE: u8 = 0;
 const RT_SCOPE_LINK: u8 = 253;
 const RT_SCOPE_NOWHERE: u8 = 255;
+const RTA_SRC: u16 = 2;
+const RTA_IIF: u16 = 3;
 const RTN_UNICAST: u8 = 1;
+const RTN_LOCAL: u8 = 2;
+const RTN_BLACKHOLE: u8 = 6;
 const RTN_UNREACHABLE: u8 = 7;
 
 /// A route to add or remove.
@@ -143,7 +147,79 @@ fn parse(body: &[u8]) -> Option<RouteInfo> {
     })
 }
 
+/// A packet for which a route is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteQuestion {
+    /// Destination.
+    pub to: IpAddr,
+    /// Source.
+    pub from: Option<IpAddr>,
+    /// The interface it came in by, for one that is passed on.
+    pub iif: Option<u32>,
+}
+
+/// The route the kernel chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteAnswer {
+    /// Next hop; the destination itself when absent.
+    pub via: Option<IpAddr>,
+    /// Outgoing interface.
+    pub interface: Option<u32>,
+    /// It is for this namespace itself.
+    pub local: bool,
+    /// It goes nowhere: unreachable, prohibited or swallowed.
+    pub refused: bool,
+}
+
 impl Rtnl {
+    /// Which route the kernel would choose (`ip route get`).
+    ///
+    /// # Errors
+    /// ENETUNREACH, EHOSTUNREACH and their like when there is none.
+    pub fn route_for(&mut self, question: &RouteQuestion) -> Result<RouteAnswer, KernelError> {
+        let address = |w: &mut Writer, kind, address: IpAddr| w.attr(kind, &address_bytes(address));
+        let bits = if question.to.is_ipv4() { 32 } else { 128 };
+        let source_bits = question.from.map_or(0, |_| bits);
+        let head = [
+            family(question.to),
+            bits,
+            source_bits,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ];
+        let mut w = Writer::with_header(&head);
+        address(&mut w, RTA_DST, question.to);
+        if let Some(from) = question.from {
+            address(&mut w, RTA_SRC, from);
+        }
+        if let Some(iif) = question.iif {
+            w.u32(RTA_IIF, iif);
+        }
+        let request = Request {
+            kind: RTM_GETROUTE,
+            flags: 0,
+            body: w.bytes,
+            operation: "look up the route",
+            object: question.to.to_string(),
+        };
+        let body = self.ask(&request)?;
+        let attrs = Attrs(body.get(12..).unwrap_or_default());
+        let kind = body.get(7).copied().unwrap_or_default();
+        Ok(RouteAnswer {
+            via: attrs.find(RTA_GATEWAY).and_then(address_of),
+            interface: attrs.find(RTA_OIF).and_then(u32_of),
+            local: kind == RTN_LOCAL,
+            refused: kind >= RTN_BLACKHOLE,
+        })
+    }
+
     /// Every route of the namespace, of all tables.
     ///
     /// # Errors

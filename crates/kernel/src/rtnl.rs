@@ -117,6 +117,40 @@ impl Rtnl {
         self.submit_all(&Batch(vec![request]))
     }
 
+    /// Sends one request and gives back the body of the message that answers it.
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<Vec<u8>, KernelError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut bytes = Vec::new();
+        let flags = request.flags | NLM_F_REQUEST;
+        wire::message(
+            &mut bytes,
+            request.kind,
+            flags,
+            self.sequence,
+            &request.body,
+        );
+        let failed = |e: std::io::Error| KernelError::io("talk to the kernel", "", &e);
+        self.socket.send(&bytes, 0).map_err(failed)?;
+        loop {
+            let length = receive(&self.socket, &mut self.buffer)?;
+            for message in Messages(self.buffer.get(..length).unwrap_or_default()) {
+                if message.sequence != self.sequence {
+                    continue;
+                }
+                if message.kind != NLMSG_ERROR {
+                    return Ok(message.body.to_vec());
+                }
+                let (errno, detail) = wire::answer(&message).unwrap_or((5, None));
+                return Err(KernelError {
+                    operation: request.operation,
+                    object: request.object.clone(),
+                    errno,
+                    detail,
+                });
+            }
+        }
+    }
+
     fn submit_chunk(
         &mut self,
         chunk: &[Request],

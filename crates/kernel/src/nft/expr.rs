@@ -100,11 +100,14 @@ pub enum Expr {
         random: bool,
     },
     Counter,
+    /// From here on the kernel reports every rule the packet meets (`meta nftrace set 1`).
+    TraceOn,
     /// ICMP "administratively prohibited", whatever the IP version.
     Reject,
     Verdict(Verdict),
 }
 
+const NFT_META_NFTRACE: u32 = 12;
 const NF_NAT_RANGE_MAP_IPS: u32 = 1;
 const NF_NAT_RANGE_PROTO_SPECIFIED: u32 = 2;
 const NF_NAT_RANGE_PROTO_RANDOM_FULLY: u32 = 16;
@@ -128,6 +131,16 @@ impl Verdict {
 
 impl Expr {
     pub(super) fn write(&self, w: &mut Writer) {
+        if *self == Self::TraceOn {
+            // Set from a register, which must hold something first.
+            w.nest(1, |w| {
+                w.str(1, "immediate");
+                w.nest(2, |w| {
+                    w.be32(1, Reg(0).number());
+                    w.nest(2, |w| w.attr(1, &[1]));
+                });
+            });
+        }
         w.nest(1, |w| {
             w.str(1, self.name());
             w.nest(2, |w| self.attributes(w));
@@ -136,7 +149,7 @@ impl Expr {
 
     fn name(&self) -> &'static str {
         match self {
-            Self::Meta { .. } => "meta",
+            Self::Meta { .. } | Self::TraceOn => "meta",
             Self::Payload { .. } => "payload",
             Self::Compare { .. } => "cmp",
             Self::Bitwise { .. } => "bitwise",
@@ -233,6 +246,10 @@ impl Expr {
                 }
             }
             Self::Counter => {}
+            Self::TraceOn => {
+                w.be32(2, NFT_META_NFTRACE);
+                w.be32(3, Reg(0).number());
+            }
             Self::Reject => {
                 w.be32(1, 2); // NFT_REJECT_ICMPX_UNREACH
                 w.u8(2, 3); // NFT_REJECT_ICMPX_ADMIN_PROHIBITED

@@ -3,6 +3,7 @@
 mod expr;
 mod key;
 mod read;
+mod trace;
 mod transaction;
 
 use netlink_sys::Socket;
@@ -11,6 +12,7 @@ use netlink_sys::protocols::NETLINK_NETFILTER;
 pub use expr::{CtKey, Expr, Meta, PayloadBase, Reg, Verdict};
 pub use key::{Key, KeyType};
 pub use read::TableInfo;
+pub use trace::{Trace, TraceEvent, TraceKind, TraceVerdict, Watched, is_watching};
 pub use transaction::{Base, ChainSpec, Element, Hook, SetSpec, Transaction};
 
 use crate::KernelError;

@@ -15,6 +15,7 @@ const NFT_MSG_DELSETELEM: u16 = 14;
 const NLM_F_CREATE: u16 = 0x400;
 const NLM_F_APPEND: u16 = 0x800;
 
+const NFT_TABLE_F_OWNER: u32 = 0x2;
 const NFT_SET_INTERVAL: u32 = 0x4;
 const NFT_SET_MAP: u32 = 0x8;
 const NFT_SET_CONCAT: u32 = 0x80;
@@ -155,6 +156,15 @@ impl Transaction {
                 comment(w, 6, note);
             },
         );
+    }
+
+    /// Makes a table that is gone as soon as the socket it was made by is closed.
+    pub(super) fn add_owned_table(&mut self, family: Family, table: &str) {
+        let how = (NFT_MSG_NEWTABLE, NLM_F_CREATE);
+        self.push(family, how, format!("table {table}"), |w| {
+            w.str(1, table);
+            w.be32(2, NFT_TABLE_F_OWNER);
+        });
     }
 
     /// Removes a table with all in it.

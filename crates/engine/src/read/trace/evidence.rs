@@ -1,0 +1,211 @@
+//! What was seen of one exchange, sorted: which frames and reports belong to its request and which
+//! to its reply, of each only the first packet.
+
+use std::collections::BTreeSet;
+
+use hallway_kernel::nft::{TraceEvent, TraceKind, TraceVerdict};
+use hallway_kernel::packet::{Ip, Tcp, Transport};
+use hallway_plan::reach::Flow;
+
+use super::watch::{Seen, Watch};
+
+/// NFPROTO_BRIDGE.
+const BRIDGE: u8 = 7;
+
+/// Which of the two packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Request,
+    Reply,
+}
+
+/// By what packets of the exchange are known.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) protocol: u8,
+    /// Ports of the side that is asked: as asked, and after translation.
+    pub(super) ports: BTreeSet<u16>,
+    /// Addresses of the side that is asked, likewise.
+    pub(super) targets: BTreeSet<std::net::IpAddr>,
+    /// The port from which it is asked, where that is known; translation may change it.
+    pub(super) key: Option<u16>,
+    /// The addresses from which it is asked: the one that asks, and the host's.
+    pub(super) sources: BTreeSet<std::net::IpAddr>,
+}
+
+/// The packet's flow; echo identifiers are no ports.
+pub(super) fn flow(ip: &Ip) -> Flow {
+    Flow {
+        from: ip.source,
+        to: ip.destination,
+        protocol: ip.protocol,
+        source_port: ip.source_port().unwrap_or(0),
+        port: ip.destination_port().unwrap_or(0),
+    }
+}
+
+impl Known {
+    /// Which packet of the exchange this is, if it is one.
+    pub(super) fn side(&self, ip: &Ip) -> Option<Side> {
+        if ip.protocol != self.protocol {
+            return None;
+        }
+        let flow = flow(ip);
+        let (asks, answers) = (
+            self.sources.contains(&flow.from) && self.targets.contains(&flow.to),
+            self.sources.contains(&flow.to) && self.targets.contains(&flow.from),
+        );
+        match &ip.transport {
+            Transport::Icmp(icmp) => match icmp.kind {
+                8 | 128 if asks => Some(Side::Request),
+                0 | 129 if answers => Some(Side::Reply),
+                _ => None,
+            },
+            Transport::Tcp(tcp) => {
+                let begins = tcp.flags & (Tcp::SYN | Tcp::ACK | Tcp::RST) == Tcp::SYN;
+                let answered = tcp.flags & (Tcp::SYN | Tcp::ACK) == Tcp::SYN | Tcp::ACK
+                    || tcp.flags & Tcp::RST != 0;
+                match () {
+                    () if begins && asks && self.ports.contains(&tcp.destination) => {
+                        self.own(tcp.source).then_some(Side::Request)
+                    }
+                    () if answered && answers && self.ports.contains(&tcp.source) => {
+                        self.own(tcp.destination).then_some(Side::Reply)
+                    }
+                    () => None,
+                }
+            }
+            Transport::Udp(udp) if asks && self.ports.contains(&udp.destination) => {
+                self.own(udp.source).then_some(Side::Request)
+            }
+            Transport::Udp(udp) if answers && self.ports.contains(&udp.source) => {
+                self.own(udp.destination).then_some(Side::Reply)
+            }
+            _ => None,
+        }
+    }
+
+    /// Ports that source NAT has given cannot be known beforehand.
+    fn own(&self, port: u16) -> bool {
+        self.key.is_none_or(|key| key == port) || self.sources.len() > 1
+    }
+}
+
+/// What one place has seen of one packet.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sighting {
+    pub(super) ins: Vec<Seen>,
+    pub(super) outs: Vec<Seen>,
+    /// Reports of the bridge family, then of the others: each a run through one base chain.
+    pub(super) bridge: Vec<Run>,
+    pub(super) inet: Vec<Run>,
+}
+
+/// A run of a packet through one base chain.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    /// The packet as it came to the chain.
+    pub(super) flow: Flow,
+    /// What decided: the last report that was more than a step.
+    pub(super) decided: TraceEvent,
+    /// The base chain's own report, by which its hook is known.
+    pub(super) first: TraceEvent,
+    /// Whether a rule decided, rather than the chain's end.
+    pub(super) by_rule: bool,
+}
+
+impl Sighting {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ins.is_empty() && self.outs.is_empty() && self.bridge.is_empty() && self.inet.is_empty()
+    }
+
+    /// When it was first seen; reports have no times.
+    pub(super) fn time(&self) -> Option<std::time::SystemTime> {
+        let all = self.ins.iter().chain(&self.outs);
+        all.map(|s| s.time).min()
+    }
+
+    /// The packet as it was last seen.
+    pub(super) fn last_flow(&self) -> Option<Flow> {
+        let out = self.outs.last().map(|s| flow(&s.ip));
+        let run = self.inet.last().or(self.bridge.last()).map(|r| r.flow);
+        out.or(run).or(self.ins.last().map(|s| flow(&s.ip)))
+    }
+}
+
+/// What a place has seen of a packet.
+pub(super) fn sighting(watch: &Watch, known: &Known, side: Side) -> Sighting {
+    let mut out = Sighting::default();
+    for seen in &watch.frames {
+        if known.side(&seen.ip) != Some(side) {
+            continue;
+        }
+        let list = if seen.out { &mut out.outs } else { &mut out.ins };
+        // A packet that is sent again takes the same way.
+        if list.iter().all(|s| s.interface != seen.interface) {
+            list.push(seen.clone());
+        }
+    }
+    for seen in [&mut out.ins, &mut out.outs] {
+        seen.sort_by_key(|s| s.time);
+    }
+    for run in runs(watch, known, side) {
+        let list = if run.first.family == BRIDGE {
+            &mut out.bridge
+        } else {
+            &mut out.inet
+        };
+        let same = |r: &Run| {
+            (r.first.family, &r.first.table, &r.first.chain)
+                == (run.first.family, &run.first.table, &run.first.chain)
+        };
+        if !list.iter().any(same) {
+            list.push(run);
+        }
+    }
+    out
+}
+
+/// Reports come in order; one that quotes the packet begins a base chain.
+fn runs(watch: &Watch, known: &Known, side: Side) -> Vec<Run> {
+    let mut out: Vec<Run> = Vec::new();
+    let mut current: Vec<(u32, Run)> = Vec::new();
+    for event in &watch.events {
+        let begins = event.packet.is_some() && watch.base(event).is_some();
+        if begins {
+            finish(&mut out, &mut current, event.id);
+            let packet = event.packet.as_ref();
+            let ours = packet.is_some_and(|ip| known.side(ip) == Some(side));
+            if let (Some(ip), true) = (packet, ours) {
+                current.push((
+                    event.id,
+                    Run {
+                        flow: flow(ip),
+                        decided: event.clone(),
+                        first: event.clone(),
+                        by_rule: false,
+                    },
+                ));
+            }
+        }
+        if let Some((_, run)) = current.iter_mut().find(|(id, _)| *id == event.id) {
+            let ends = matches!(
+                event.verdict,
+                TraceVerdict::Accept | TraceVerdict::Drop | TraceVerdict::Stolen
+            );
+            if ends || event.kind == TraceKind::Policy {
+                run.decided = event.clone();
+                run.by_rule = matches!(event.kind, TraceKind::Rule(_));
+                finish(&mut out, &mut current, event.id);
+            }
+        }
+    }
+    out.extend(current.into_iter().map(|(_, run)| run));
+    out
+}
+
+fn finish(out: &mut Vec<Run>, current: &mut Vec<(u32, Run)>, id: u32) {
+    if let Some(position) = current.iter().position(|(other, _)| *other == id) {
+        out.push(current.remove(position).1);
+    }
+}

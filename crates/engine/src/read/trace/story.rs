@@ -1,0 +1,260 @@
+//! What was seen, told hop by hop.
+
+use std::net::IpAddr;
+
+use hallway_kernel::nft::{TraceEvent, TraceKind, TraceVerdict, family_name};
+use hallway_kernel::route::RouteQuestion;
+use hallway_plan::mark;
+use hallway_plan::reach::{At, Flow, Hop, What};
+
+use super::evidence::{Run, Sighting, flow};
+use super::watch::{Seen, Watch};
+
+/// How a place's part of a way ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It went on, or was taken.
+    Not,
+    /// A chain discarded it.
+    Dropped,
+    /// There is no route.
+    NoRoute(IpAddr),
+}
+
+/// Tells one place's part of a packet's way.
+pub(super) struct Story<'a> {
+    watch: &'a mut Watch,
+    at: At,
+    flow: Flow,
+    pub(super) hops: Vec<Hop>,
+    pub(super) ended: Ended,
+}
+
+/// The hops of one place, in the kernel's order.
+pub(super) fn tell(watch: &mut Watch, sighting: &Sighting, made_here: Option<Flow>) -> (Vec<Hop>, Ended) {
+    let first = sighting.ins.first().map(|s| flow(&s.ip));
+    let run = sighting.bridge.first().or(sighting.inet.first());
+    let begin = made_here.or(first).or(run.map(|r| r.flow)).or(sighting.last_flow());
+    let Some(flow) = begin else {
+        return (Vec::new(), Ended::Not);
+    };
+    let at = watch.at.clone();
+    let mut story = Story {
+        watch,
+        at,
+        flow,
+        hops: Vec::new(),
+        ended: Ended::Not,
+    };
+    if made_here.is_some() {
+        story.route(None);
+    }
+    story.arrive(sighting);
+    story.filter(sighting, made_here.is_some());
+    if story.ended == Ended::Not {
+        story.leave(sighting);
+    }
+    (story.hops, story.ended)
+}
+
+impl Story<'_> {
+    fn hop(&mut self, what: What) {
+        self.hops.push(Hop {
+            at: self.at.clone(),
+            what,
+            flow: self.flow,
+        });
+    }
+
+    fn is_bridge(&self, seen: &Seen) -> bool {
+        let link = self.watch.link(seen.interface);
+        link.is_some_and(|l| l.kind.as_deref() == Some("bridge"))
+    }
+
+    /// Says so when addresses or ports have changed on the way.
+    fn now(&mut self, flow: Flow) {
+        let before = self.flow;
+        self.flow = flow;
+        let changed = (before.from, before.to) != (flow.from, flow.to)
+            || (before.source_port, before.port) != (flow.source_port, flow.port);
+        if changed {
+            self.hop(What::Translated { before });
+        }
+    }
+
+    fn device(&mut self, seen: &Seen) {
+        self.now(flow(&seen.ip));
+        let name = self.watch.name(seen.interface);
+        let what = match (&self.at, seen.out) {
+            (At::Host, _) if name == "lo" => What::Arrives { interface: name },
+            (At::Host, _) => What::Link {
+                kind: self.kind(seen),
+                link: name,
+            },
+            (_, true) => What::Leaves { interface: name },
+            (_, false) => What::Arrives { interface: name },
+        };
+        self.hop(what);
+    }
+
+    fn kind(&self, seen: &Seen) -> &'static str {
+        let alias = self.watch.link(seen.interface).and_then(|l| l.alias.clone());
+        match alias.as_deref().and_then(mark::parse_alias) {
+            _ if self.is_bridge(seen) => "bridge",
+            Some(_) => "port",
+            None => "uplink",
+        }
+    }
+
+    fn arrive(&mut self, sighting: &Sighting) {
+        let (bridges, ports): (Vec<_>, Vec<_>) =
+            sighting.ins.iter().partition(|s| self.is_bridge(s));
+        for seen in ports {
+            self.device(seen);
+        }
+        for run in &sighting.bridge {
+            self.run(run);
+        }
+        if self.ended != Ended::Not {
+            return;
+        }
+        for seen in bridges {
+            self.device(seen);
+        }
+        self.between_ports(sighting);
+    }
+
+    /// A frame that is only passed on from port to port is never seen on the bridge itself.
+    fn between_ports(&mut self, sighting: &Sighting) {
+        let master = |seen: Option<&Seen>| self.watch.link(seen?.interface)?.master;
+        let ports_only = !sighting.ins.iter().chain(&sighting.outs).any(|s| self.is_bridge(s));
+        let bridge = master(sighting.ins.first());
+        if let (Some(bridge), true) = (bridge, ports_only)
+            && (!sighting.outs.is_empty() || !sighting.inet.is_empty())
+        {
+            let what = What::Link {
+                link: self.watch.name(bridge),
+                kind: "bridge",
+            };
+            self.hop(what);
+        }
+    }
+
+    fn filter(&mut self, sighting: &Sighting, made_here: bool) {
+        let mut routed = made_here;
+        let passed_on = self.watch.at == At::Host || !sighting.outs.is_empty();
+        let bridged = self.hops.iter().any(|h| matches!(h.what, What::Link { kind: "bridge", .. }))
+            && !sighting.ins.iter().any(|s| self.is_bridge(s));
+        for run in &sighting.inet {
+            let hook = self.watch.base(&run.first).map(|b| b.hook);
+            if self.ended != Ended::Not {
+                return;
+            }
+            self.now(run.flow);
+            if matches!(hook, Some("forward" | "input")) && !routed && !bridged {
+                routed = true;
+                self.route(Some(run.first.iif).filter(|i| *i != 0));
+            }
+            self.run(run);
+        }
+        if self.ended == Ended::Not && !routed && passed_on && !bridged {
+            // The destination may have been translated since: what is seen later tells.
+            if let Some(seen) = sighting.outs.first() {
+                let after = flow(&seen.ip);
+                let translated = Flow {
+                    from: self.flow.from,
+                    source_port: self.flow.source_port,
+                    ..after
+                };
+                self.now(translated);
+            }
+            let iif = sighting.ins.last().map(|s| s.interface);
+            self.route(iif);
+        }
+    }
+
+    /// Asks the kernel which way it sends the packet as it is now.
+    fn route(&mut self, iif: Option<u32>) {
+        let question = RouteQuestion {
+            to: self.flow.to,
+            from: iif.is_some().then_some(self.flow.from),
+            iif,
+        };
+        match self.watch.route(&question) {
+            Ok(answer) if answer.local => self.hop(What::Route {
+                via: None,
+                interface: "local".into(),
+            }),
+            Ok(answer) if !answer.refused => {
+                let interface = answer.interface.map(|i| self.watch.name(i));
+                self.hop(What::Route {
+                    via: answer.via,
+                    interface: interface.unwrap_or_default(),
+                });
+            }
+            _ => self.ended = Ended::NoRoute(self.flow.to),
+        }
+    }
+
+    fn leave(&mut self, sighting: &Sighting) {
+        let (bridges, ports): (Vec<_>, Vec<_>) =
+            sighting.outs.iter().partition(|s| self.is_bridge(s));
+        for seen in bridges.into_iter().chain(ports) {
+            self.device(seen);
+        }
+    }
+
+    fn run(&mut self, run: &Run) {
+        let hook = self.watch.base(&run.first).map_or("", |b| b.hook);
+        let event = &run.decided;
+        let ours = mark::project_of_table(&event.table).is_some();
+        let dropped = event.verdict == TraceVerdict::Drop;
+        // A chain of ours whose end is reached has had nothing to say.
+        if !run.by_rule && ours && !dropped {
+            return;
+        }
+        let (rule, comment) = self.rule(event);
+        let verdict = verdict(event.verdict, rule.as_deref());
+        self.hop(What::Chain {
+            family: family_name(event.family).to_owned(),
+            table: event.table.clone(),
+            chain: event.chain.clone(),
+            hook: hook.to_owned(),
+            rule,
+            comment,
+            verdict: verdict.to_owned(),
+            ours,
+        });
+        if dropped {
+            self.ended = Ended::Dropped;
+        }
+    }
+
+    /// The text and the comment of the rule that was reported.
+    fn rule(&mut self, event: &TraceEvent) -> (Option<String>, String) {
+        let TraceKind::Rule(handle) = event.kind else {
+            return (None, String::new());
+        };
+        match self.watch.rule(event, handle) {
+            Some(rule) => (Some(rule.text), rule.comment.unwrap_or_default()),
+            None => (Some(format!("rule with handle {handle}")), String::new()),
+        }
+    }
+}
+
+/// A rejected packet is reported as dropped, and a translated one as accepted.
+fn verdict(verdict: TraceVerdict, rule: Option<&str>) -> &'static str {
+    let says = |word: &str| rule.is_some_and(|r| r.split(' ').any(|w| w == word));
+    match verdict {
+        TraceVerdict::Drop if says("reject") || says("REJECT") => "reject",
+        TraceVerdict::Drop => "drop",
+        TraceVerdict::Accept => ["dnat", "masquerade", "snat", "redirect"]
+            .into_iter()
+            .find(|word| says(word))
+            .unwrap_or("accept"),
+        TraceVerdict::Continue => "continue",
+        TraceVerdict::Return => "return",
+        TraceVerdict::Jump => "jump",
+        TraceVerdict::Stolen => "taken over",
+    }
+}

@@ -1,0 +1,144 @@
+//! One place watched: its frames, its packet filter's reports, and what is asked of it later.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use hallway_kernel::conntrack::{self, Conntrack};
+use hallway_kernel::link::LinkInfo;
+use hallway_kernel::neighbour::NeighbourInfo;
+use hallway_kernel::nft::{BaseInfo, Nft, RuleInfo, Trace, TraceEvent, Watched, is_watching};
+use hallway_kernel::packet::{Direction, Ethernet, Ip, PacketSocket};
+use hallway_kernel::route::{RouteAnswer, RouteQuestion};
+use hallway_kernel::{KernelError, Rtnl};
+use hallway_plan::reach::At;
+use hallway_plan::settled::Settled;
+
+use super::super::probe::inside;
+
+/// A frame that was seen.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) interface: u32,
+    pub(super) out: bool,
+    pub(super) time: SystemTime,
+    pub(super) ip: Ip,
+}
+
+/// A place under watch. Everything it holds belongs to that place's namespace.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) at: At,
+    links: BTreeMap<u32, LinkInfo>,
+    bases: BTreeMap<(u8, String, String), BaseInfo>,
+    rules: BTreeMap<(u8, String, String), Vec<RuleInfo>>,
+    packets: PacketSocket,
+    trace: Trace,
+    nft: Nft,
+    rtnl: Rtnl,
+    conntrack: Conntrack,
+    pub(super) frames: Vec<Seen>,
+    pub(super) events: Vec<TraceEvent>,
+}
+
+impl Watch {
+    /// Begins to watch a place.
+    pub(super) fn begin(
+        settled: &Settled,
+        at: &At,
+        watched: &[Watched],
+    ) -> Result<Self, KernelError> {
+        inside(settled, at, || {
+            let mut rtnl = Rtnl::open()?;
+            let mut nft = Nft::open()?;
+            let links = rtnl.links()?.into_iter().map(|l| (l.index, l)).collect();
+            let bases = nft
+                .chains()?
+                .into_iter()
+                .filter_map(|c| Some(((c.family, c.table, c.name), c.base?)))
+                .collect();
+            let packets = PacketSocket::open()?;
+            let trace = Trace::begin(&std::process::id().to_string(), watched)?;
+            Ok(Self {
+                at: at.clone(),
+                links,
+                bases,
+                rules: BTreeMap::new(),
+                packets,
+                trace,
+                nft,
+                rtnl,
+                conntrack: Conntrack::open()?,
+                frames: Vec::new(),
+                events: Vec::new(),
+            })
+        })
+    }
+
+    /// Takes in what has been reported so far.
+    pub(super) fn drain(&mut self) -> Result<(), KernelError> {
+        while let Some(frame) = self.packets.recv(Duration::ZERO)? {
+            if let Some(ip) = Ethernet::parse(&frame.bytes).ip() {
+                self.frames.push(Seen {
+                    interface: frame.interface,
+                    out: frame.direction == Direction::Out,
+                    time: frame.time,
+                    ip: ip.clone(),
+                });
+            }
+        }
+        let events = self.trace.events(Duration::ZERO)?;
+        self.events
+            .extend(events.into_iter().filter(|e| !is_watching(&e.table)));
+        Ok(())
+    }
+
+    /// Forgets what has been taken in.
+    pub(super) fn forget(&mut self) {
+        self.frames.clear();
+        self.events.clear();
+    }
+
+    /// A link by its index.
+    pub(super) fn link(&self, index: u32) -> Option<&LinkInfo> {
+        self.links.get(&index)
+    }
+
+    /// A link's name.
+    pub(super) fn name(&self, index: u32) -> String {
+        self.link(index)
+            .map_or_else(|| index.to_string(), |l| l.name.clone())
+    }
+
+    /// Where the kernel calls a chain, if it is a base chain.
+    pub(super) fn base(&self, event: &TraceEvent) -> Option<&BaseInfo> {
+        let key = (event.family, event.table.clone(), event.chain.clone());
+        self.bases.get(&key)
+    }
+
+    /// The rule with a handle; `None` when it is gone already.
+    pub(super) fn rule(&mut self, event: &TraceEvent, handle: u64) -> Option<RuleInfo> {
+        let key = (event.family, event.table.clone(), event.chain.clone());
+        if !self.rules.contains_key(&key) {
+            let rules = self.nft.rules(event.family, &event.table, &event.chain);
+            self.rules.insert(key.clone(), rules.unwrap_or_default());
+        }
+        let rules = self.rules.get(&key)?;
+        rules.iter().find(|r| r.handle == handle).cloned()
+    }
+
+    /// Which way the place would send a packet.
+    pub(super) fn route(&mut self, question: &RouteQuestion) -> Result<RouteAnswer, KernelError> {
+        self.rtnl.route_for(question)
+    }
+
+    /// Neighbours that have not answered.
+    pub(super) fn silent_neighbours(&mut self) -> Vec<NeighbourInfo> {
+        let all = self.rtnl.neighbours().unwrap_or_default();
+        all.into_iter().filter(|n| n.unanswered).collect()
+    }
+
+    /// The connections the place tracks.
+    pub(super) fn connections(&mut self) -> Vec<conntrack::Flow> {
+        self.conntrack.flows().unwrap_or_default()
+    }
+}
