@@ -69,6 +69,9 @@ pub fn parse_alias(text: &str) -> Option<(Name, Role)> {
     parts.next().is_none().then_some((project, role))
 }
 
+/// The comment that tells people whose tables these are.
+pub const TABLE_COMMENT: &str = "made by hallway; changed and removed by it";
+
 /// The name of a project's nf_tables tables.
 #[must_use]
 pub fn table(project: &Name) -> String {

@@ -15,9 +15,6 @@ use crate::lower;
 /// Maps of published ports, emptied before links go away.
 const PUBLISHED: [&str; 6] = ["pub4", "pub6", "pubip4", "pubip6", "pubr4", "pubr6"];
 
-/// The comment that tells people whose tables these are.
-const COMMENT: &str = "made by hallway; changed and removed by it";
-
 impl Door<'_> {
     fn nft(&mut self) -> Result<&mut Nft, KernelError> {
         if self.nft.is_none() {
@@ -32,7 +29,7 @@ impl Door<'_> {
     pub(super) fn replace_rules(&mut self, rules: &Ruleset) -> Result<(), KernelError> {
         let table = mark::table(self.project);
         let nft = self.nft()?;
-        let mut transaction = lower::nft::replace(rules, COMMENT);
+        let mut transaction = lower::nft::replace(rules, mark::TABLE_COMMENT);
         for set in ["forwarding4", "forwarding6"] {
             let noted = nft.names(Family::Inet, &table, set).unwrap_or_default();
             transaction.add_elements(

@@ -9,6 +9,7 @@ pub mod elements;
 pub mod ir;
 mod nat;
 mod policy;
+pub mod text;
 
 pub use build::ruleset;
 pub use delta::{Delta, delta};
