@@ -94,6 +94,18 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum PlanFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// A commented bash script of plain commands
+    Shell,
+}
+
 #[derive(Debug, Clone, Copy, ClapArgs)]
 pub(crate) struct FormatArg {
     /// For people or for programs
@@ -126,8 +138,13 @@ pub(crate) enum Verb {
     Plan {
         #[command(flatten)]
         file: FileArg,
-        #[command(flatten)]
-        format: FormatArg,
+        /// For people, for programs, or as a script of ip, nft and sysctl commands that builds the
+        /// whole network from nothing, whatever is there already
+        #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
+        format: PlanFormat,
+        /// With --format shell: the script that removes the network again
+        #[arg(long)]
+        remove: bool,
         /// Exit with 2 when there are changes
         #[arg(long)]
         detailed_exitcode: bool,

@@ -5,6 +5,7 @@
 //! The flow is [`settle()`] (every address, name and MAC decided) → [`diff()`] (the steps) with
 //! [`rules`] for the packet filter and [`decide`] for what a packet may do.
 
+pub mod bandwidth;
 pub mod decide;
 pub mod diff;
 pub mod hosts;
@@ -13,6 +14,7 @@ pub mod observed;
 pub mod rules;
 pub mod settle;
 pub mod settled;
+pub mod shell;
 pub mod step;
 
 pub use diff::{Plan, diff};

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-use crate::args::{Args, LinkVerb, NetworkVerb, NodeVerb, Verb};
+use crate::args::{Args, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, Verb};
 use crate::diagnose::Trouble;
 use crate::ui;
 
@@ -30,9 +30,20 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         Verb::Down { file } => down::run(common, &file),
         Verb::Plan {
             file,
+            format: PlanFormat::Shell,
+            remove,
+            ..
+        } => plan::script(common, &file, remove),
+        Verb::Plan { remove: true, .. } => Err(Trouble::usage(
+            "--remove prints a script",
+            "give --format shell with it",
+        )),
+        Verb::Plan {
+            file,
             format,
             detailed_exitcode,
-        } => plan::run(common, &file, format.format, detailed_exitcode),
+            ..
+        } => plan::run(common, &file, format == PlanFormat::Json, detailed_exitcode),
         Verb::Validate { file, format } => plan::validate(common, &file, format.format),
         Verb::Status { format } => list::status(common, format.format),
         Verb::Ls { format } => list::projects(common, format.format),
