@@ -288,6 +288,37 @@ policies:
     assert!(!std::path::Path::new("/run/no").exists());
 }
 
+/// The rules that nft makes of the script judge packets as hallway's own do.
+fn packets_fare_the_same() {
+    machine();
+    let text = "networks: { a: { subnet: 10.9.0.0/24 }, b: { subnet: 10.8.0.0/24 } }
+nodes:
+  one: { networks: { a: { address: 10.9.0.9 } } }
+  two: { networks: { b: { address: 10.8.0.8 } }, ports: [\"8080:80\"] }
+policies: [{ from: one, to: two, ports: [80/tcp] }]
+";
+    let path = "/run/up.hallway.yaml";
+    std::fs::write(path, text).unwrap();
+    run(&hallway().run(&["plan", "--format", "shell", path]).ok());
+    for port in [80, 81] {
+        sh(&format!(
+            "ip netns exec two python3 -m http.server {port} --directory /proc/self/fdinfo >/dev/null 2>&1 &"
+        ));
+    }
+    let reads = |node: &str, to: &str| {
+        try_sh(&format!(
+            "ip netns exec {node} curl -s -o /dev/null -m 2 http://{to}/"
+        ))
+        .is_ok()
+    };
+    wait_for("the server", Duration::from_secs(5), || {
+        reads("two", "10.8.0.8:80") && reads("two", "10.8.0.8:81")
+    });
+    assert!(reads("one", "10.8.0.8:80"), "allowed");
+    assert!(!reads("one", "10.8.0.8:81"), "not allowed");
+    assert!(reads("one", "198.51.100.1:8080"), "published");
+}
+
 /// `--remove` says what to remove it with only as a script.
 fn remove_is_for_scripts() {
     let h = hallway();
@@ -308,5 +339,6 @@ hallway_testkit::tests![
     routed,
     all_examples,
     everything_else,
+    packets_fare_the_same,
     remove_is_for_scripts,
 ];

@@ -73,10 +73,14 @@ pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &
     }
     for (protocol, first, last) in ports {
         let protocol = if *protocol == 17 { "udp" } else { "tcp" };
-        for port in *first..=*last {
-            script.comment(&format!(
-                "conntrack -D -p {protocol} --orig-port-dst {port}"
-            ));
-        }
+        let (before, port, after) = if first == last {
+            (String::new(), first.to_string(), "")
+        } else {
+            let each = format!("for port in $(seq {first} {last}); do ");
+            (each, "$port".into(), "; done")
+        };
+        script.comment(&format!(
+            "{before}conntrack -D -p {protocol} --orig-port-dst {port}{after}"
+        ));
     }
 }
