@@ -94,6 +94,18 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum PlanFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// A commented bash script of plain commands
+    Shell,
+}
+
 #[derive(Debug, Clone, Copy, ClapArgs)]
 pub(crate) struct FormatArg {
     /// For people or for programs
@@ -215,8 +227,13 @@ pub(crate) enum Verb {
     Plan {
         #[command(flatten)]
         file: FileArg,
-        #[command(flatten)]
-        format: FormatArg,
+        /// For people, for programs, or as a script of ip, nft and sysctl commands that builds the
+        /// whole network from nothing, whatever is there already
+        #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
+        format: PlanFormat,
+        /// With --format shell: the script that removes the network again
+        #[arg(long)]
+        remove: bool,
         /// Exit with 2 when there are changes
         #[arg(long)]
         detailed_exitcode: bool,
@@ -286,6 +303,25 @@ pub(crate) enum Verb {
     Reach {
         #[command(flatten)]
         pair: PairArgs,
+        /// How long the answer may take, in milliseconds
+        #[arg(long, default_value_t = 2000, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
+        timeout_ms: u64,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Follow a real packet hop by hop, there and back, to where it arrives or dies, and say why
+    Trace {
+        #[command(flatten)]
+        pair: PairArgs,
+        /// Say with a sentence for each hop what happens there
+        #[arg(long)]
+        explain: bool,
+        /// Send nothing: wait for others to ask the same, and follow their packets
+        #[arg(long)]
+        follow: bool,
+        /// With --follow, end after so many
+        #[arg(short, long, value_name = "NUMBER", requires = "follow")]
+        count: Option<usize>,
         /// How long the answer may take, in milliseconds
         #[arg(long, default_value_t = 2000, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
         timeout_ms: u64,

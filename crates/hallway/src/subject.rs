@@ -68,6 +68,11 @@ impl Subject {
         self.text == text
     }
 
+    /// What of the host its answers depend on.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     pub(crate) fn world(&self) -> Result<World<'_>, Trouble> {
         World::new(&self.settled, &self.rules, self.environment.clone())
             .ok_or_else(|| Failure::new("bug", "the rules have no tables").into())

@@ -11,18 +11,10 @@ const TCA_TBF_RATE64: u16 = 4;
 const TCA_TBF_BURST: u16 = 6;
 const TC_H_ROOT: u32 = 0xffff_ffff;
 const TC_LINKLAYER_ETHERNET: u8 = 1;
-/// Packets wait at most this long.
-const LATENCY_MS: u64 = 50;
-/// Enough for a few offloaded segments, so that low rates still pass 64 KiB packets.
-const LEAST_BURST: u64 = 128 * 1024;
 
-/// Limits what a link sends, in bits per second.
+/// Limits what a link sends: bytes a second, bytes that may go at once, bytes that may wait.
 #[must_use]
-pub fn limit(index: u32, bits_per_second: u64) -> Request {
-    let rate = (bits_per_second / 8).max(1);
-    // 4 ms worth of bytes: a timer that fires 250 times a second still fills the rate.
-    let burst = (rate / 250).max(LEAST_BURST).min(u64::from(u32::MAX / 2));
-    let queue = (rate * LATENCY_MS / 1000 + burst).min(u64::from(u32::MAX)) as u32;
+pub fn limit(index: u32, rate: u64, burst: u32, queue: u32) -> Request {
     let mut head = [0_u8; 20];
     head[4..8].copy_from_slice(&index.to_ne_bytes());
     head[12..16].copy_from_slice(&TC_H_ROOT.to_ne_bytes());
@@ -44,7 +36,7 @@ pub fn limit(index: u32, bits_per_second: u64) -> Request {
         parms.extend_from_slice(&0_u32.to_ne_bytes());
         parms.extend_from_slice(&0_u32.to_ne_bytes());
         w.attr(TCA_TBF_PARMS, &parms);
-        w.u32(TCA_TBF_BURST, burst as u32);
+        w.u32(TCA_TBF_BURST, burst);
         if rate > u64::from(u32::MAX) {
             w.attr(TCA_TBF_RATE64, &rate.to_ne_bytes());
         }

@@ -5,6 +5,7 @@
 //! The flow is [`settle()`] (every address, name and MAC decided) → [`diff()`] (the steps) with
 //! [`rules`] for the packet filter and [`reach`] for what packets will do.
 
+pub mod bandwidth;
 pub mod diff;
 pub mod hosts;
 pub mod mark;
@@ -13,6 +14,7 @@ pub mod reach;
 pub mod rules;
 pub mod settle;
 pub mod settled;
+pub mod shell;
 pub mod step;
 
 pub use diff::{Plan, diff};

@@ -10,6 +10,9 @@ use ipnet::{IpNet, Ipv6Net};
 /// Unassigned in the kernel's rtnetlink.h and in iproute2's rt_protos.
 pub const ROUTE_PROTOCOL: u8 = 104;
 
+/// The metric of swallow-routes: any real route to the prefix is preferred.
+pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
+
 /// The top byte of every device group of ours.
 pub const GROUP_MARK: u32 = 0x68 << 24;
 

@@ -6,9 +6,9 @@ use hallway_kernel::link::{self, LinkChange, VethEnd};
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::route::{self, RouteSpec};
 use hallway_kernel::{Batch, KernelError, Request, Rtnl, addr, qdisc, sysctl};
-use hallway_plan::mark;
 use hallway_plan::settled::{Interface, Route};
 use hallway_plan::step::{CableEnd, Port};
+use hallway_plan::{bandwidth, mark};
 use ipnet::IpNet;
 
 use super::{ignore_missing, netns_path};
@@ -86,6 +86,12 @@ pub(super) fn route_spec(route: &Route, interface: Option<u32>) -> RouteSpec {
     }
 }
 
+/// Limits what a link sends, in bits per second.
+pub(super) fn limit(index: u32, bandwidth: u64) -> Request {
+    let bucket = bandwidth::bucket(bandwidth);
+    qdisc::limit(index, bucket.rate, bucket.burst, bucket.queue)
+}
+
 /// Brings an interface up with its addresses and routes.
 pub(super) fn configure(
     namespace: &Netns,
@@ -125,7 +131,7 @@ pub(super) fn configure(
         batch.push(addr::add_address(index, *address));
     }
     if let Some(bandwidth) = interface.bandwidth {
-        batch.push(qdisc::limit(index, bandwidth));
+        batch.push(limit(index, bandwidth));
     }
     for route in routes {
         batch.push(route::replace_route(&route_spec(route, Some(index))));

@@ -11,7 +11,7 @@ use hallway_kernel::link::{self, BridgeSpec, LinkChange};
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::nft::Nft;
 use hallway_kernel::route::{self, RouteSpec};
-use hallway_kernel::{Batch, KernelError, Rtnl, addr, qdisc, sysctl};
+use hallway_kernel::{Batch, KernelError, Rtnl, addr, sysctl};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::settled::{Network, Settled};
 use hallway_plan::step::{Op, Port, Step};
@@ -20,9 +20,6 @@ use ipnet::IpNet;
 
 use crate::observe::NETNS_DIRECTORY;
 use namespaces::Maker;
-
-/// The metric of swallow-routes: any real route to the prefix is preferred.
-const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 
 /// What carrying out needs to know of the project.
 pub(crate) struct Door<'a> {
@@ -206,7 +203,7 @@ impl<'a> Door<'a> {
         let index = link::index_of(&port.link)?;
         let mut batch = Batch::new();
         if let Some(bandwidth) = port.interface.bandwidth {
-            batch.push(qdisc::limit(index, bandwidth));
+            batch.push(inside::limit(index, bandwidth));
         }
         for gateway in &port.gateways {
             batch.push(addr::add_address(index, IpNet::from(*gateway)));
@@ -277,7 +274,7 @@ fn unreachable(to: IpNet) -> RouteSpec {
         via: None,
         interface: None,
         unreachable: true,
-        metric: Some(UNREACHABLE_METRIC),
+        metric: Some(mark::UNREACHABLE_METRIC),
         protocol: mark::ROUTE_PROTOCOL,
     }
 }

@@ -3,3 +3,4 @@
 
 pub mod environment;
 pub mod probe;
+pub mod trace;

@@ -13,6 +13,7 @@ mod plan;
 mod prove;
 mod sandbox;
 mod serve;
+mod trace;
 mod up;
 mod workload;
 
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 
-use crate::args::{Args, LinkVerb, NetworkVerb, NodeVerb, Verb};
+use crate::args::{Args, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, Verb};
 use crate::diagnose::Trouble;
 use crate::ui;
 
@@ -37,9 +38,20 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         Verb::Down { file } => down::run(common, &file),
         Verb::Plan {
             file,
+            format: PlanFormat::Shell,
+            remove,
+            ..
+        } => plan::script(common, &file, remove),
+        Verb::Plan { remove: true, .. } => Err(Trouble::usage(
+            "--remove prints a script",
+            "give --format shell with it",
+        )),
+        Verb::Plan {
+            file,
             format,
             detailed_exitcode,
-        } => plan::run(common, &file, format.format, detailed_exitcode),
+            ..
+        } => plan::run(common, &file, format == PlanFormat::Json, detailed_exitcode),
         Verb::Validate { file, format } => plan::validate(common, &file, format.format),
         Verb::Status { format } => list::status(common, format.format),
         Verb::Ls { format } => list::projects(common, format.format),
@@ -65,6 +77,23 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             pair.versions,
             Duration::from_millis(timeout_ms),
             format.format,
+        ),
+        Verb::Trace {
+            pair,
+            explain,
+            follow,
+            count,
+            timeout_ms,
+            format,
+        } => trace::run(
+            common,
+            &pair,
+            &trace::How {
+                explain,
+                follow: follow.then(|| count.unwrap_or(usize::MAX)),
+                timeout: Duration::from_millis(timeout_ms),
+                format: format.format,
+            },
         ),
         Verb::Test(args) => prove::run(common, &args),
         Verb::Export => list::export(common),

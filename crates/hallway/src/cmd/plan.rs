@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use hallway_engine::step::Described;
-use hallway_engine::{Engine, Planned};
+use hallway_engine::{Engine, Planned, shell};
 use serde_json::json;
 
 use crate::args::{Common, FileArg, Format};
@@ -14,7 +14,7 @@ use crate::ui::{self, DIM, GREEN, RED, YELLOW, styled};
 pub(crate) fn run(
     common: &Common,
     file: &FileArg,
-    format: Format,
+    as_json: bool,
     detailed: bool,
 ) -> Result<ExitCode, Trouble> {
     let input = read(common, file)?;
@@ -30,36 +30,49 @@ pub(crate) fn run(
         |s| s.words(),
     );
     let steps = steps(&planned);
-    match format {
-        Format::Json => ui::json(&json!({
+    if as_json {
+        ui::json(&json!({
             "schema_version": 1,
             "project": topology.name,
             "place": place,
             "steps": steps,
-        })),
-        Format::Text if steps.is_empty() => ui::line(format!(
+        }));
+    } else if steps.is_empty() {
+        ui::line(format!(
             "{} is as its file says {place}; nothing to change",
             topology.name
-        )),
-        Format::Text => {
-            for step in &steps {
-                ui::line(text(step));
-            }
-            ui::note(
-                common,
-                format!(
-                    "{} steps to build {} {place}; hallway up carries them out",
-                    steps.len(),
-                    topology.name
-                ),
-            );
+        ));
+    } else {
+        for step in &steps {
+            ui::line(text(step));
         }
+        ui::note(
+            common,
+            format!(
+                "{} steps to build {} {place}; hallway up carries them out",
+                steps.len(),
+                topology.name
+            ),
+        );
     }
     Ok(ExitCode::from(if detailed && !steps.is_empty() {
         2
     } else {
         0
     }))
+}
+
+/// The whole network as a script of plain commands, or the script that removes it.
+pub(crate) fn script(common: &Common, file: &FileArg, remove: bool) -> Result<ExitCode, Trouble> {
+    let input = read(common, file)?;
+    let planned =
+        Engine::plan_afresh(&input.project.topology).map_err(|f| Trouble::of(f, &input))?;
+    ui::out(&if remove {
+        shell::removal(&planned.settled)
+    } else {
+        shell::build(&planned.plan, &planned.settled)
+    });
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The kernel's steps, then the programs that start or stop.

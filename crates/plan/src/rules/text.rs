@@ -1,4 +1,4 @@
-//! Rules in nft's own words: what `nft list ruleset` shows of them, and `nft -f` can load.
+//! Rules in nft's own words, as `nft list ruleset` shows them and `nft -f` loads them.
 
 use std::fmt::Write as _;
 
@@ -100,22 +100,30 @@ pub fn chain(chain: &Chain, family: Family) -> String {
         );
     }
     for rule in &chain.rules {
-        line(&mut out, 2, &rule_with_comment(rule, family));
+        // With every condition said, also those that nft leaves out when it lists: those it puts
+        // in by itself are not quite the same.
+        let all = words(rule.matches.iter(), rule, family);
+        line(&mut out, 2, &format!("{all} {}", comment(&rule.comment)));
     }
     line(&mut out, 1, "}");
     out
 }
 
-/// A rule, without its comment.
+/// A rule as nft lists it, without its comment.
 #[must_use]
 pub fn rule(rule: &Rule, family: Family) -> String {
-    let mut words: Vec<String> = rule
+    let following = |at: usize| rule.matches.get(at + 1..).unwrap_or_default();
+    let shown = rule
         .matches
         .iter()
         .enumerate()
-        .filter(|(at, m)| !implied(m, rule.matches.get(at + 1..).unwrap_or_default()))
-        .map(|(_, m)| condition(m))
-        .collect();
+        .filter(|(at, m)| !implied(m, following(*at)))
+        .map(|(_, m)| m);
+    words(shown, rule, family)
+}
+
+fn words<'a>(matches: impl Iterator<Item = &'a Match>, rule: &Rule, family: Family) -> String {
+    let mut words: Vec<String> = matches.map(condition).collect();
     if rule.counter {
         words.push("counter".into());
     }
@@ -123,7 +131,7 @@ pub fn rule(rule: &Rule, family: Family) -> String {
     words.join(" ")
 }
 
-/// A rule with its comment.
+/// A rule as nft lists it, with its comment.
 #[must_use]
 pub fn rule_with_comment(this: &Rule, family: Family) -> String {
     format!("{} {}", rule(this, family), comment(&this.comment))

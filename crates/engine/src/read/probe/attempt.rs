@@ -100,7 +100,13 @@ impl<'a> Attempt<'a> {
     }
 
     fn finish(&mut self, outcome: Outcome, latency: Option<Duration>, detail: impl Into<String>) {
+        let key = match &self.socket {
+            Socket::None => None,
+            Socket::Tcp(client) | Socket::Udp(client) => Some(client.port),
+            Socket::Icmp => Some(self.number),
+        };
         self.done.get_or_insert(Measured {
+            key,
             outcome,
             latency_us: latency.map(|l| l.as_micros() as u64),
             detail: detail.into(),

@@ -59,6 +59,9 @@ pub struct Measured {
     pub detail: String,
     /// Who listens there.
     pub listener: Listener,
+    /// By which packets of it are known: the port or the echo identifier it asks from.
+    #[serde(skip)]
+    pub key: Option<u16>,
 }
 
 impl Aim {

@@ -27,8 +27,10 @@ pub(super) struct Known {
     pub(super) ports: BTreeSet<u16>,
     /// Addresses of the side that is asked, likewise.
     pub(super) targets: BTreeSet<std::net::IpAddr>,
-    /// The port from which it is asked, where that is known; translation may change it.
+    /// The port from which it is asked, where that is known.
     pub(super) key: Option<u16>,
+    /// The source is translated on the way, which may change that port.
+    pub(super) masked: bool,
     /// The addresses from which it is asked: the one that asks, and the host's.
     pub(super) sources: BTreeSet<std::net::IpAddr>,
 }
@@ -87,7 +89,7 @@ impl Known {
 
     /// Ports that source NAT has given cannot be known beforehand.
     fn own(&self, port: u16) -> bool {
-        self.key.is_none_or(|key| key == port) || self.sources.len() > 1
+        self.masked || self.key.is_none_or(|key| key == port)
     }
 }
 

@@ -1,0 +1,389 @@
+//! A real exchange, followed from hop to hop: frames where they pass, the packet filter's own
+//! reports, routes, connection tracking and translations. What is watched is not changed: the
+//! tables that mark packets belong to sockets and go with them, however this ends.
+
+mod evidence;
+mod story;
+mod verdict;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use hallway_kernel::KernelError;
+use hallway_kernel::nft::Watched;
+use hallway_plan::reach::{At, Environment, Flow, Hop, Outcome, Path, Service, What, World};
+
+use super::probe::{self, Aim, Listener, Measured};
+use evidence::{Known, Side, flow, sighting};
+use story::{Ended, tell};
+use verdict::Facts;
+use watch::Watch;
+
+/// Reports come a moment after the packets they are about.
+const SETTLE: Duration = Duration::from_millis(30);
+
+/// A traced exchange.
+#[derive(Debug)]
+pub struct Traced {
+    /// As it really went.
+    pub path: Path,
+    /// What the prober saw; `None` when real traffic was watched.
+    pub measured: Option<Measured>,
+}
+
+/// Watches every place an exchange may pass.
+pub struct Tracer<'w> {
+    world: &'w World<'w>,
+    environment: Environment,
+    predicted: Path,
+    from: At,
+    watches: Vec<Watch>,
+}
+
+impl<'w> Tracer<'w> {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// When a place cannot be entered or watched.
+    pub fn begin(
+        world: &'w World<'w>,
+        environment: Environment,
+        predicted: Path,
+        from: At,
+    ) -> Result<Self, KernelError> {
+        let watched = watched(&predicted);
+        let mut watches = Vec::new();
+        for at in places(world, &predicted, &from) {
+            watches.push(Watch::begin(world.settled(), &at, &watched)?);
+        }
+        Ok(Self {
+            world,
+            environment,
+            predicted,
+            from,
+            watches,
+        })
+    }
+
+    /// Sends a probe and tells where it went.
+    ///
+    /// # Errors
+    /// When a place cannot be watched any more.
+    pub fn probe(mut self, limit: Duration) -> Result<Traced, KernelError> {
+        let aim = Aim::of(&self.predicted, &self.from);
+        let settled = self.world.settled();
+        let aims: Vec<Aim> = aim.into_iter().collect();
+        let mut measured = probe::probe(settled, &aims, limit)?;
+        std::thread::sleep(SETTLE);
+        for watch in &mut self.watches {
+            watch.drain()?;
+        }
+        let measured = measured.pop().unwrap_or(Measured {
+            outcome: Outcome::Unreachable,
+            latency_us: None,
+            detail: "there is no address to ask".into(),
+            listener: Listener::Nobody,
+            key: None,
+        });
+        let path = self.tell(&measured, measured.key);
+        Ok(Traced {
+            path,
+            measured: Some(measured),
+        })
+    }
+
+    /// Waits until somebody else asks the same, and tells where that went; `None` when nobody did
+    /// in time.
+    ///
+    /// # Errors
+    /// When a place cannot be watched any more.
+    pub fn follow(
+        &mut self,
+        limit: Duration,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Traced>, KernelError> {
+        const QUIET: Duration = Duration::from_millis(150);
+        let deadline = Instant::now() + limit;
+        let mut since: Option<Instant> = None;
+        while !stop() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+            for watch in &mut self.watches {
+                watch.drain()?;
+            }
+            let known = self.known(None);
+            let found = self.watches.iter().find_map(|watch| {
+                let mut frames = watch.frames.iter();
+                frames.find(|seen| known.side(&seen.ip) == Some(Side::Request))
+            });
+            let Some(seen) = found else { continue };
+            // The first packet of somebody's exchange; its reply may be under way.
+            if since.get_or_insert_with(Instant::now).elapsed() < QUIET {
+                continue;
+            }
+            let key = flow(&seen.ip).source_port;
+            let key = (key != 0).then_some(key);
+            let answered = self.watches.iter().any(|watch| {
+                let mut frames = watch.frames.iter();
+                watch.at == self.from && frames.any(|s| !s.out && known.side(&s.ip) == Some(Side::Reply))
+            });
+            let outcome = if answered { Outcome::Open } else { Outcome::Filtered };
+            let measured = Measured {
+                outcome,
+                latency_us: None,
+                detail: String::new(),
+                listener: Listener::Service,
+                key,
+            };
+            let path = self.tell(&measured, key);
+            self.watches.iter_mut().for_each(Watch::forget);
+            return Ok(Some(Traced {
+                path,
+                measured: None,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// By what packets of the exchange are known.
+    fn known(&self, key: Option<u16>) -> Known {
+        let predicted = &self.predicted;
+        let flows: Vec<Flow> = predicted.request.iter().map(|h| h.flow).collect();
+        let mut targets: BTreeSet<IpAddr> = flows.iter().map(|f| f.to).collect();
+        targets.extend(predicted.address);
+        let mut ports: BTreeSet<u16> = flows.iter().map(|f| f.port).filter(|p| *p != 0).collect();
+        if let Service::Port(port) = predicted.service {
+            ports.insert(port.port);
+        }
+        let mut sources: BTreeSet<IpAddr> = flows.iter().map(|f| f.from).collect();
+        let masked = sources.len() > 1;
+        if masked {
+            sources.extend(self.environment.host_addresses.iter().copied());
+        }
+        let v4 = predicted.address.is_none_or(|a| a.is_ipv4());
+        Known {
+            protocol: predicted.service.protocol(v4),
+            ports,
+            targets,
+            key,
+            masked,
+            sources,
+        }
+    }
+
+    fn tell(&mut self, measured: &Measured, key: Option<u16>) -> Path {
+        let known = self.known(key);
+        let (mut request, request_end) = self.way(&known, Side::Request);
+        self.connection(&known, &mut request);
+        let destination = self.predicted.destination().map(|(at, _)| at.clone());
+        let arrived = self.arrival(&known, destination.as_ref());
+        if arrived.is_some() && request_end.as_ref().is_some_and(|(_, e)| *e == Ended::Not) {
+            request.extend(self.listener(measured, &request));
+        }
+        let (reply, reply_end) = self.way(&known, Side::Reply);
+        let silent = self.silent(&known);
+        let facts = Facts {
+            settled: self.world.settled(),
+            predicted: &self.predicted,
+            measured,
+            request: request_end,
+            reply: reply_end,
+            arrived: arrived.is_some(),
+            silent,
+            hops: &request,
+            reply_hops: &reply,
+        };
+        Path {
+            outcome: measured.outcome,
+            reason: facts.reason(),
+            request,
+            reply,
+            ..self.predicted.clone()
+        }
+    }
+
+    /// One packet's way through all places, in the order it came to them.
+    fn way(&mut self, known: &Known, side: Side) -> (Vec<Hop>, Option<(At, Ended)>) {
+        let origin = match side {
+            Side::Request => self.from.clone(),
+            Side::Reply => (self.predicted.destination())
+                .map_or(At::Host, |(at, _)| at.clone()),
+        };
+        let mut seen: Vec<_> = (0..self.watches.len())
+            .filter_map(|index| {
+                let watch = self.watches.get(index)?;
+                let sighting = sighting(watch, known, side);
+                let time = sighting.time();
+                (!sighting.is_empty()).then_some((watch.at != origin, time, index, sighting))
+            })
+            .collect();
+        seen.sort_by_key(|(elsewhere, time, _, _)| (*elsewhere, *time));
+        let (mut hops, mut end) = (Vec::new(), None);
+        if seen.is_empty() && side == Side::Request {
+            return self.never_sent();
+        }
+        for (_, _, index, sighting) in seen {
+            let Some(watch) = self.watches.get_mut(index) else {
+                continue;
+            };
+            let at = watch.at.clone();
+            let made_here = (at == origin).then(|| sighting.made()).flatten();
+            let (told, ended) = tell(watch, &sighting, made_here);
+            hops.extend(told);
+            let over = ended != Ended::Not;
+            end = Some((at, ended));
+            if over {
+                break;
+            }
+        }
+        (hops, end)
+    }
+
+    /// Nothing was seen: the place that asks could not even send.
+    fn never_sent(&mut self) -> (Vec<Hop>, Option<(At, Ended)>) {
+        let Some(to) = self.predicted.address else {
+            return (Vec::new(), None);
+        };
+        let from = self.from.clone();
+        let watch = self.watches.iter_mut().find(|w| w.at == from);
+        let question = hallway_kernel::route::RouteQuestion {
+            to,
+            from: None,
+            iif: None,
+        };
+        let ended = match watch.map(|w| w.route(&question)) {
+            Some(Ok(answer)) if !answer.refused => return (Vec::new(), None),
+            _ => Ended::NoRoute(to),
+        };
+        (Vec::new(), Some((from, ended)))
+    }
+
+    /// The request as it came to where it was meant for.
+    fn arrival(&self, known: &Known, destination: Option<&At>) -> Option<Flow> {
+        let watch = self.watches.iter().find(|w| Some(&w.at) == destination)?;
+        let seen = sighting(watch, known, Side::Request);
+        let first = seen.ins.first();
+        first.map(|s| flow(&s.ip))
+    }
+
+    fn listener(&self, measured: &Measured, request: &[Hop]) -> Option<Hop> {
+        let last = request.last()?;
+        let who = match measured.listener {
+            Listener::Kernel => "the kernel, which answers echo requests".to_owned(),
+            Listener::Temporary => "nobody but the probe's own listener".into(),
+            Listener::Service => "a program".into(),
+            Listener::Nobody => "nobody".into(),
+        };
+        Some(Hop {
+            at: self.predicted.destination()?.0.clone(),
+            what: What::Listener { who },
+            flow: last.flow,
+        })
+    }
+
+    /// What connection tracking holds of it on the host, told after the host's part.
+    fn connection(&mut self, known: &Known, request: &mut Vec<Hop>) {
+        let Some(position) = request.iter().rposition(|h| h.at == At::Host) else {
+            return;
+        };
+        let host = self.watches.iter_mut().find(|w| w.at == At::Host);
+        let found = host.into_iter().flat_map(Watch::connections).find(|c| {
+            c.original.protocol == known.protocol
+                && known.sources.contains(&c.original.from)
+                && known.targets.contains(&c.original.to)
+                && (c.original.port == 0 || known.ports.contains(&c.original.port))
+                && known.key.is_none_or(|k| c.original.source_port == 0 || k == c.original.source_port)
+        });
+        if let (Some(connection), Some(hop)) = (found, request.get(position)) {
+            let tuple = |t: &hallway_kernel::conntrack::Tuple| Flow {
+                from: t.from,
+                to: t.to,
+                protocol: t.protocol,
+                source_port: t.source_port,
+                port: t.port,
+            };
+            let what = What::Connection {
+                original: tuple(&connection.original),
+                reply: tuple(&connection.reply),
+                state: connection.state.to_owned(),
+            };
+            let hop = Hop {
+                what,
+                ..hop.clone()
+            };
+            request.insert(position + 1, hop);
+        }
+    }
+
+    /// A neighbour that did not answer when this was on its way.
+    fn silent(&mut self, known: &Known) -> Option<(At, IpAddr)> {
+        let mut next: BTreeSet<IpAddr> = known.targets.clone();
+        next.extend(self.predicted.request.iter().filter_map(|h| match &h.what {
+            What::Route { via, .. } => *via,
+            _ => None,
+        }));
+        self.watches.iter_mut().find_map(|watch| {
+            let silent = watch.silent_neighbours();
+            let found = silent.iter().find(|n| next.contains(&n.address))?;
+            Some((watch.at.clone(), found.address))
+        })
+    }
+}
+
+impl evidence::Sighting {
+    /// The packet as it was made, at the place it was made at.
+    fn made(&self) -> Option<Flow> {
+        let run = self.inet.first().map(|r| r.flow);
+        run.or(self.outs.first().map(|s| flow(&s.ip)))
+    }
+}
+
+/// Which packets the kernel is to report: whatever may be the exchange's at any place.
+fn watched(path: &Path) -> Vec<Watched> {
+    let mut out: Vec<Watched> = Vec::new();
+    let mut add = |one: Watched| {
+        if !out.contains(&one) {
+            out.push(one);
+        }
+    };
+    let v4 = path.address.is_none_or(|a| a.is_ipv4());
+    let protocol = path.service.protocol(v4);
+    let asked = match path.service {
+        Service::Icmp => 0,
+        Service::Port(port) => port.port,
+    };
+    let mut ends: Vec<(IpAddr, u16)> = path.address.map(|a| (a, asked)).into_iter().collect();
+    ends.extend(path.request.iter().map(|h| (h.flow.to, h.flow.port)));
+    for (address, port) in ends {
+        let port = (port != 0).then_some(port);
+        add(Watched {
+            from: None,
+            to: Some(address),
+            protocol,
+            source_port: None,
+            port,
+            v4: address.is_ipv4(),
+        });
+        add(Watched {
+            from: Some(address),
+            to: None,
+            protocol,
+            source_port: port,
+            port: None,
+            v4: address.is_ipv4(),
+        });
+    }
+    out
+}
+
+/// Every place that may see something of it.
+fn places(world: &World<'_>, path: &Path, from: &At) -> Vec<At> {
+    let mut out: BTreeSet<At> = BTreeSet::from([from.clone(), At::Host]);
+    out.extend(path.request.iter().chain(&path.reply).map(|h| h.at.clone()));
+    if let Some(address) = path.address {
+        out.insert(world.place(&hallway_plan::reach::Party::Address(address)));
+    }
+    out.remove(&At::Outside);
+    out.into_iter().collect()
+}

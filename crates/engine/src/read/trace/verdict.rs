@@ -1,0 +1,210 @@
+//! Where an exchange ended, by what, and what would change it: from what was seen, in the words of
+//! the prediction where that is right.
+
+use std::net::IpAddr;
+
+use hallway_plan::reach::{At, Hop, Outcome, Path, Reason, Service, What};
+use hallway_plan::rules::purpose;
+use hallway_plan::settled::Settled;
+
+use super::super::probe::{Listener, Measured};
+use super::story::Ended;
+
+/// What was seen of one exchange.
+pub(super) struct Facts<'a> {
+    pub(super) settled: &'a Settled,
+    pub(super) predicted: &'a Path,
+    pub(super) measured: &'a Measured,
+    /// The last place each of the two packets was seen at, and how that ended.
+    pub(super) request: Option<(At, Ended)>,
+    pub(super) reply: Option<(At, Ended)>,
+    /// The request came to the place it was meant for.
+    pub(super) arrived: bool,
+    /// A neighbour that was asked for and did not answer: where, and its address.
+    pub(super) silent: Option<(At, IpAddr)>,
+    pub(super) hops: &'a [Hop],
+    pub(super) reply_hops: &'a [Hop],
+}
+
+fn reason(code: &'static str, text: impl Into<String>, help: impl Into<String>) -> Reason {
+    Reason {
+        code,
+        text: text.into(),
+        place: None,
+        help: help.into(),
+    }
+}
+
+impl Facts<'_> {
+    /// Why it ended as it did.
+    pub(super) fn reason(&self) -> Reason {
+        let outcome = self.measured.outcome;
+        let agrees = outcome == self.predicted.outcome;
+        if outcome.reachable() {
+            return if agrees {
+                self.predicted.reason.clone()
+            } else {
+                reason("open", "packets pass both ways, whatever was predicted", "")
+            };
+        }
+        let dropped = |ended: &Option<(At, Ended)>| matches!(ended, Some((_, Ended::Dropped)));
+        if dropped(&self.request) {
+            return self.discarded(self.hops, "");
+        }
+        if dropped(&self.reply) {
+            return self.discarded(self.reply_hops, "the request arrives, but not the reply: ");
+        }
+        if let Some((at, Ended::NoRoute(to))) = &self.request {
+            return self.or_predicted(&["no-route"], || no_route(at, *to, ""));
+        }
+        if outcome == Outcome::Refused {
+            return self.refused();
+        }
+        if let (Some((at, next)), false) = (&self.silent, self.arrived) {
+            return self.or_predicted(&["neighbour-unreachable"], || {
+                reason(
+                    "neighbour-unreachable",
+                    format!("{at} asks who has {next}, and nobody answers"),
+                    "is the node up, with that address, and its link too?",
+                )
+            });
+        }
+        if self.arrived {
+            return self.unanswered();
+        }
+        let known = ["not-forwarding", "spoofed-source", "no-common-family", "asymmetric"];
+        self.or_predicted(&known, || self.lost())
+    }
+
+    /// The prediction's reason, if it is one of these.
+    fn or_predicted(&self, codes: &[&str], otherwise: impl FnOnce() -> Reason) -> Reason {
+        let predicted = &self.predicted.reason;
+        let fits = codes.contains(&predicted.code) && !self.predicted.outcome.reachable();
+        if fits { predicted.clone() } else { otherwise() }
+    }
+
+    /// A chain discarded it: whose, and by which rule.
+    fn discarded(&self, hops: &[Hop], before: &str) -> Reason {
+        let last = hops.iter().rev().find_map(|hop| match &hop.what {
+            What::Chain { verdict, .. } if ["drop", "reject"].contains(&verdict.as_str()) => {
+                Some((hop, &hop.what))
+            }
+            _ => None,
+        });
+        let Some((hop, What::Chain { family, table, chain, rule, comment, verdict, ours, .. })) = last
+        else {
+            return self.lost();
+        };
+        if *ours {
+            return self.own_rule(comment, before);
+        }
+        let at = match &hop.at {
+            At::Host => String::new(),
+            place => format!("in {place}, "),
+        };
+        let what = match rule {
+            Some(rule) => format!("the rule: {rule}"),
+            None => format!("the chain's policy: {verdict}"),
+        };
+        reason(
+            "foreign-rule",
+            format!("{before}{at}chain {chain} of table {family} {table}, which is not hallway's, discards it by {what}"),
+            format!("nft -a list chain {family} {table} {chain} shows it; let this traffic pass there"),
+        )
+    }
+
+    /// A rule of our own: the prediction speaks of the same one, else its comment says what it is for.
+    fn own_rule(&self, comment: &str, before: &str) -> Reason {
+        let predicted = &self.predicted;
+        let same = !predicted.outcome.reachable()
+            && predicted.request.iter().chain(&predicted.reply).any(|h| {
+                matches!(&h.what, What::Chain { comment: c, verdict, .. }
+                    if c == comment && ["drop", "reject"].contains(&verdict.as_str()))
+            });
+        if same {
+            return predicted.reason.clone();
+        }
+        let policy = purpose::policy_of(comment)
+            .and_then(|index| self.settled.policies.iter().find(|p| p.index == index));
+        match policy {
+            Some(policy) => Reason {
+                place: (policy.place.line > 0).then(|| policy.place.clone()),
+                ..reason(
+                    "policy-deny",
+                    format!("{before}policies[{}] denies it: {}", policy.index, policy.words),
+                    "change it, or allow this in a line before",
+                )
+            },
+            None => reason(
+                "own-rule",
+                format!("{before}a rule of hallway's discards it: {comment}"),
+                "hallway explain tells what the file says of it; hallway up mends what differs from the file",
+            ),
+        }
+    }
+
+    fn refused(&self) -> Reason {
+        if self.predicted.outcome == Outcome::Refused {
+            return self.predicted.reason.clone();
+        }
+        let who = &self.predicted.to;
+        reason(
+            "no-listener",
+            format!("nothing listens on {} of {who}", self.predicted.service),
+            format!("give {who} a program that listens there: hallway logs and hallway status tell how it is doing"),
+        )
+    }
+
+    /// The request is there, and no reply came back.
+    fn unanswered(&self) -> Reason {
+        if let Some((at, Ended::NoRoute(to))) = &self.reply {
+            return self.or_predicted(&["no-reply-route"], || {
+                no_route(at, *to, "the request arrives, but not the reply: ")
+            });
+        }
+        let known = ["no-reply-route", "asymmetric", "not-forwarding"];
+        self.or_predicted(&known, || match &self.reply {
+            Some((at, _)) => reason(
+                "reply-lost",
+                format!("the request arrives; the reply was last seen at {at}"),
+                "what is not nf_tables may have discarded it: legacy iptables, rp_filter, tc",
+            ),
+            None => reason(
+                "silent",
+                match self.measured.listener {
+                    Listener::Service => "the request arrives, and the program there does not answer",
+                    _ => "the request arrives, and nobody answers",
+                },
+                "look at the program: hallway logs",
+            ),
+        })
+    }
+
+    /// Gone without a word of nf_tables.
+    fn lost(&self) -> Reason {
+        let service = match self.predicted.service {
+            Service::Icmp => "echo request".to_owned(),
+            Service::Port(port) => format!("packet to {port}"),
+        };
+        match &self.request {
+            None => reason(
+                "not-sent",
+                format!("no {service} was seen at all"),
+                self.measured.detail.clone(),
+            ),
+            Some((at, _)) => reason(
+                "lost",
+                format!("the {service} was last seen at {at}, and no rule of nf_tables discarded it"),
+                "what is not nf_tables may have: legacy iptables, rp_filter, tc, a link that is down",
+            ),
+        }
+    }
+}
+
+fn no_route(at: &At, to: IpAddr, before: &str) -> Reason {
+    reason(
+        "no-route",
+        format!("{before}{at} has no route to {to}"),
+        "ip route there shows which it has",
+    )
+}

@@ -1,0 +1,343 @@
+//! `plan --format shell`: run by bash where nothing is, the script gives the same kernel state as
+//! `up`, and the removal script leaves nothing.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
+use serde_json::Value;
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+/// Not part of a machine's snapshot.
+const SCRIPT: &str = "/run/keep";
+
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway"))
+}
+
+/// An uplink with default routes, and what the first `ip netns add` leaves on a machine.
+fn machine() {
+    sh("ip netns add x; ip netns del x
+        ip link add up0 type veth peer name up1
+        ip link set up0 addrgenmode none; ip link set up1 addrgenmode none
+        ip link set up0 up; ip link set up1 up
+        ip addr add 198.51.100.1/24 dev up0; ip addr add 2001:db8:f::1/64 dev up0 nodad
+        ip route add default via 198.51.100.2; ip -6 route add default via 2001:db8:f::2");
+    wait_for("the uplink to come up", Duration::from_secs(5), || {
+        !sh("ip -o link").contains("DOWN")
+    });
+}
+
+/// What is asked, inside each namespace too; each gives JSON, or lines.
+const ASKED: [&str; 9] = [
+    "ip -j -d link",
+    "ip -j -d addr",
+    "ip -j -d route show table all",
+    "ip -j -d -6 route show table all",
+    "ip -j neigh show nud permanent",
+    "bridge -j -d link",
+    "tc -j qdisc",
+    "nft -j list ruleset",
+    "sysctl -a 2>/dev/null | grep -E '^net\\.' | grep -v -E 'neigh|stable_secret|conntrack_count|nf_conntrack_buckets'",
+];
+
+/// Numbers that the kernel gives, counts and times.
+const GIVEN: [&str; 16] = [
+    "ifindex",
+    "link_index",
+    "link_netnsid",
+    "handle",
+    "packets",
+    "bytes",
+    "gc_timer",
+    "hello_timer",
+    "tcn_timer",
+    "topology_change_timer",
+    "hold_timer",
+    "message_age_timer",
+    "forward_delay_timer",
+    "drops",
+    "overlimits",
+    "requeues",
+];
+
+/// Everything, by namespace and question.
+type State = BTreeMap<String, Vec<String>>;
+
+fn state() -> State {
+    let mut out = State::new();
+    let names = sh("ls /run/netns");
+    for netns in std::iter::once("").chain(names.lines()) {
+        for question in ASKED {
+            let text = if netns.is_empty() {
+                sh(question)
+            } else {
+                sh(&format!("ip netns exec {netns} sh -c \"{question}\""))
+            };
+            out.insert(format!("{netns}: {question}"), items(&text));
+        }
+    }
+    out
+}
+
+/// The text as a list whose order is the kernel's own, where order says nothing sorted.
+fn items(text: &str) -> Vec<String> {
+    let value: Option<Value> = serde_json::from_str(text).ok();
+    let rules = value.as_ref().and_then(|v| v.get("nftables")).is_some();
+    let list = value.and_then(|v| match v.get("nftables") {
+        Some(list) => list.as_array().cloned(),
+        None => v.as_array().cloned(),
+    });
+    let Some(mut list) = list else {
+        return text.lines().map(str::to_owned).collect();
+    };
+    list.iter_mut().for_each(normal);
+    let mut out: Vec<String> = list.iter().map(Value::to_string).collect();
+    if !rules {
+        out.sort();
+    }
+    out
+}
+
+fn normal(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, _| !GIVEN.contains(&key.as_str()));
+            // The host's end of a port has a MAC of the kernel's choice.
+            let port = map
+                .get("ifalias")
+                .and_then(Value::as_str)
+                .is_some_and(|a| a.contains(":port:"));
+            if port {
+                map.remove("address");
+            }
+            // The same elements, as they happen to lie in a hash.
+            if let Some(Value::Array(elements)) = map.get_mut("elem") {
+                elements.sort_by_key(Value::to_string);
+            }
+            map.values_mut().for_each(normal);
+        }
+        Value::Array(list) => list.iter_mut().for_each(normal),
+        _ => {}
+    }
+}
+
+fn difference(a: &State, b: &State) -> String {
+    let mut out = String::new();
+    for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
+        let nothing = Vec::new();
+        let (one, other) = (
+            a.get(key).unwrap_or(&nothing),
+            b.get(key).unwrap_or(&nothing),
+        );
+        if one == other {
+            continue;
+        }
+        out.push_str(key);
+        out.push('\n');
+        for line in one.iter().filter(|l| !other.contains(l)) {
+            out.push_str(&format!("- {line}\n"));
+        }
+        for line in other.iter().filter(|l| !one.contains(l)) {
+            out.push_str(&format!("+ {line}\n"));
+        }
+    }
+    out
+}
+
+/// Links take a moment to come up: waits until the state no longer differs from `wanted`, or from
+/// itself.
+fn settled(wanted: Option<&State>) -> State {
+    let end = Instant::now() + Duration::from_secs(8);
+    let mut last = state();
+    loop {
+        let same = match wanted {
+            Some(wanted) => &last == wanted,
+            None => {
+                let rising = last.values().flatten().any(|l| l.contains("DOWN\""));
+                !rising && state() == last
+            }
+        };
+        if same || Instant::now() > end {
+            return last;
+        }
+        last = state();
+    }
+}
+
+fn run(text: &str) {
+    std::fs::write(SCRIPT, text).unwrap();
+    let why = try_sh(&format!("bash {SCRIPT}")).err().unwrap_or_default();
+    assert!(why.is_empty(), "{why}\n{text}");
+}
+
+/// By `up` and by the script: the same.
+fn both(path: &str) {
+    let h = hallway();
+    let empty = Snapshot::take();
+    h.run(&["up", path]).ok();
+    let by_up = settled(None);
+    h.run(&["down", path]).ok();
+    empty.unchanged();
+
+    let script = h.run(&["plan", "--format", "shell", path]).ok();
+    run(&script);
+    let by_script = settled(Some(&by_up));
+    let difference = difference(&by_up, &by_script);
+    assert!(
+        by_up == by_script,
+        "{path}: - up, + script\n{difference}\n{script}"
+    );
+
+    let removal = h.run(&["plan", "--format", "shell", "--remove", path]).ok();
+    run(&removal);
+    empty.unchanged();
+}
+
+fn example(name: &str) {
+    machine();
+    both(&format!("{EXAMPLES}/{name}.yaml"));
+}
+
+fn part1() {
+    example("part1-namespace");
+}
+
+fn part2() {
+    example("part2-cable");
+}
+
+fn part3() {
+    example("part3-bridge");
+}
+
+fn part4() {
+    example("part4-internet");
+}
+
+fn part5() {
+    example("part5-ports");
+}
+
+fn part6() {
+    example("part6-zones");
+}
+
+fn dual_stack() {
+    example("dual-stack");
+}
+
+fn routed() {
+    example("routed");
+}
+
+/// Those that have no test of their own above, so that none is left out.
+fn all_other_examples() {
+    machine();
+    let known = [
+        "part1-namespace",
+        "part2-cable",
+        "part3-bridge",
+        "part4-internet",
+        "part5-ports",
+        "part6-zones",
+        "dual-stack",
+        "routed",
+    ];
+    for entry in std::fs::read_dir(EXAMPLES).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        if !known.contains(&stem) {
+            both(path.to_str().unwrap());
+        }
+    }
+}
+
+/// What no example uses.
+fn everything_else() {
+    machine();
+    let text = "name: odd.name
+networks:
+  a.b: { subnet: [10.9.0.0/24, fd09::/64], mtu: 1400 }
+  small: { subnet: 10.8.0.0/24, internal: true, mtu: 1000 }
+  mesh: { subnet: [10.7.0.0/24, fd07::/64], mode: routed }
+nodes:
+  one:
+    networks: { a.b: { address: 10.9.0.9, bandwidth: 10mbit }, small: {} }
+    ports: [\"8080:80\", \"5000-5010:5000-5010/udp\", \"198.51.100.1:81:82\", \"90-91:80-81\"]
+    environment: { A: \"x\\ny'$(touch /run/no)\" }
+    command: [sh, -c, \"echo '$HOME\\nrm'; exec sleep 1000\"]
+  two: { networks: [a.b, mesh] }
+  three: { networks: { mesh: { bandwidth: 100gbit } } }
+links:
+  - endpoints: { one: 10.0.1.10/24, three: 10.0.1.20/24 }
+policies:
+  - { from: one, to: three, ports: [80/tcp, 90-95/udp, icmp] }
+  - { action: deny, between: [one, two] }
+  - { from: mesh, to: host, ports: [53/udp] }
+  - { from: host, to: small }
+  - { from: 192.0.2.0/24, to: mesh }
+  - { action: deny, from: mesh, to: outside }
+";
+    let path = "/run/up.hallway.yaml";
+    std::fs::write(path, text).unwrap();
+    both(path);
+    assert!(!std::path::Path::new("/run/no").exists());
+}
+
+/// The rules that nft makes of the script judge packets as hallway's own do.
+fn packets_fare_the_same() {
+    machine();
+    let text = "networks: { a: { subnet: 10.9.0.0/24 }, b: { subnet: 10.8.0.0/24 } }
+nodes:
+  one: { networks: { a: { address: 10.9.0.9 } } }
+  two: { networks: { b: { address: 10.8.0.8 } }, ports: [\"8080:80\"] }
+policies: [{ from: one, to: two, ports: [80/tcp] }]
+";
+    let path = "/run/up.hallway.yaml";
+    std::fs::write(path, text).unwrap();
+    run(&hallway().run(&["plan", "--format", "shell", path]).ok());
+    for port in [80, 81] {
+        sh(&format!(
+            "ip netns exec two python3 -m http.server {port} --directory /proc/self/fdinfo >/dev/null 2>&1 &"
+        ));
+    }
+    let reads = |node: &str, to: &str| {
+        try_sh(&format!(
+            "ip netns exec {node} curl -s -o /dev/null -m 2 http://{to}/"
+        ))
+        .is_ok()
+    };
+    wait_for("the server", Duration::from_secs(5), || {
+        reads("two", "10.8.0.8:80") && reads("two", "10.8.0.8:81")
+    });
+    assert!(reads("one", "10.8.0.8:80"), "allowed");
+    assert!(!reads("one", "10.8.0.8:81"), "not allowed");
+    assert!(reads("one", "198.51.100.1:8080"), "published");
+}
+
+/// `--remove` says what to remove it with only as a script.
+fn remove_is_for_scripts() {
+    let h = hallway();
+    let path = format!("{EXAMPLES}/part3-bridge.yaml");
+    h.run(&["plan", "--remove", &path])
+        .exits(2)
+        .says("--format shell");
+}
+
+hallway_testkit::tests![
+    part1,
+    part2,
+    part3,
+    part4,
+    part5,
+    part6,
+    dual_stack,
+    routed,
+    all_other_examples,
+    everything_else,
+    packets_fare_the_same,
+    remove_is_for_scripts,
+];

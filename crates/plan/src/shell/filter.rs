@@ -1,0 +1,86 @@
+//! Rules and connections.
+
+use ipnet::IpNet;
+
+use super::Script;
+use crate::mark;
+use crate::rules::Delta;
+use crate::rules::ir::{Element, Ruleset};
+use crate::rules::text;
+
+/// The line that ends the rules; no line of rules begins like it.
+const END: &str = "RULES";
+
+pub(super) fn replace(script: &mut Script<'_>, rules: &Ruleset) {
+    script.explain(&[
+        "Sets hold what differs (networks, nodes, ports), chains what is done with packets. They",
+        "come first, so that nothing that is built below is ever open. Chains with a hook see all",
+        "packets of the host, and let pass at once what is not from or to our networks.",
+    ]);
+    script.line(&format!("nft -f - <<'{END}'"));
+    script.out.push_str(&text::ruleset(rules));
+    script.line(END);
+}
+
+pub(super) fn change(script: &mut Script<'_>, delta: &Delta) {
+    let Delta::Elements(changes) = delta else {
+        return;
+    };
+    let table = mark::table(script.project());
+    script.line(&format!("nft -f - <<'{END}'"));
+    for change in changes {
+        let family = text::family(change.family);
+        let mut list = |verb: &str, elements: &[Element]| {
+            if !elements.is_empty() {
+                let all: Vec<String> = elements.iter().map(text::element).collect();
+                script.line(&format!(
+                    "{verb} element {family} {table} {} {{ {} }}",
+                    change.set,
+                    all.join(", ")
+                ));
+            }
+        };
+        list("delete", &change.remove);
+        list("add", &change.add);
+    }
+    script.line(END);
+}
+
+pub(super) fn unpublish(script: &mut Script<'_>) {
+    script.comment("No new connection comes in by a published port from here on.");
+    let table = mark::table(script.project());
+    for map in ["pub4", "pub6", "pubip4", "pubip6", "pubr4", "pubr6"] {
+        script.line(&format!("nft flush map inet {table} {map}"));
+    }
+}
+
+pub(super) fn remove(script: &mut Script<'_>) {
+    let table = mark::table(script.project());
+    for family in ["inet", "bridge"] {
+        script.line(&format!("nft delete table {family} {table}"));
+    }
+}
+
+pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &[(u8, u16, u16)]) {
+    script.explain(&[
+        "The kernel goes on treating a connection as it did when it began. hallway deletes such",
+        "connections; by hand it takes the program conntrack, so it is left to you:",
+    ]);
+    for prefix in prefixes {
+        script.comment(&format!(
+            "conntrack -D -s {prefix}; conntrack -D -d {prefix}"
+        ));
+    }
+    for (protocol, first, last) in ports {
+        let protocol = if *protocol == 17 { "udp" } else { "tcp" };
+        let (before, port, after) = if first == last {
+            (String::new(), first.to_string(), "")
+        } else {
+            let each = format!("for port in $(seq {first} {last}); do ");
+            (each, "$port".into(), "; done")
+        };
+        script.comment(&format!(
+            "{before}conntrack -D -p {protocol} --orig-port-dst {port}{after}"
+        ));
+    }
+}

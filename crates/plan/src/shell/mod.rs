@@ -1,0 +1,172 @@
+//! A plan as a shell script: the plain commands that build the same network by hand, each step
+//! with what it does and why, and the script that removes it again.
+
+mod built;
+mod filter;
+mod host;
+mod inside;
+mod programs;
+mod quote;
+
+use std::collections::BTreeSet;
+
+use hallway_spec::Name;
+
+use crate::diff::{Plan, Recorded, diff};
+use crate::settled::Settled;
+use crate::step::{Op, Step};
+
+/// The script that builds a network from nothing; `plan` is the plan made with nothing there.
+#[must_use]
+pub fn build(plan: &Plan, settled: &Settled) -> String {
+    let mut script = Script::new(settled);
+    script.head(&format!(
+        "Builds the network {} by hand, as hallway up builds it.",
+        settled.project
+    ));
+    for step in &plan.steps {
+        script.step(step);
+    }
+    programs::listeners(&mut script, settled);
+    programs::names(&mut script, settled);
+    programs::programs(&mut script, settled);
+    script.out
+}
+
+/// The script that removes what [`build()`]'s script made.
+#[must_use]
+pub fn removal(settled: &Settled) -> String {
+    let (observed, inodes) = built::observed(settled);
+    let recorded = Recorded {
+        applied: Some(settled),
+        pending: None,
+        inodes: &inodes,
+    };
+    let plan = diff(&settled.project, recorded, None, &observed);
+    let mut script = Script::new(settled);
+    script.head(&format!(
+        "Removes the network {} again, as hallway down removes it.",
+        settled.project
+    ));
+    for step in &plan.steps {
+        script.step(step);
+    }
+    script.out
+}
+
+/// A script being written.
+struct Script<'a> {
+    out: String,
+    settled: &'a Settled,
+    /// What has been explained already.
+    told: BTreeSet<&'static str>,
+}
+
+impl<'a> Script<'a> {
+    fn new(settled: &'a Settled) -> Self {
+        Self {
+            out: String::new(),
+            settled,
+            told: BTreeSet::new(),
+        }
+    }
+
+    fn project(&self) -> &'a Name {
+        &self.settled.project
+    }
+
+    fn head(&mut self, what: &str) {
+        self.out.push_str("#!/usr/bin/env bash\n");
+        self.comment(what);
+        self.comment("For root; each command can be typed by hand as well.");
+        self.line("set -eu");
+    }
+
+    /// One command or line of one.
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    fn comment(&mut self, text: &str) {
+        self.line(&format!("# {}", quote::one_line(text)));
+    }
+
+    /// The heading of what follows.
+    fn section(&mut self, text: &str) {
+        self.out.push('\n');
+        self.comment(text);
+    }
+
+    /// An explanation, given where the thing first comes up.
+    fn explain(&mut self, text: &'static [&'static str]) {
+        if let Some(first) = text.first()
+            && self.told.insert(first)
+        {
+            for line in text {
+                self.comment(line);
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let words = step.describe();
+        let detail = if words.detail.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", words.detail)
+        };
+        let cause = match words.cause.as_str() {
+            "down" => String::new(),
+            cause => format!(": {cause}"),
+        };
+        self.section(&format!(
+            "{} {} {}{detail}{cause}",
+            words.action, words.kind, words.name
+        ));
+        self.op(&step.op);
+    }
+
+    fn op(&mut self, op: &Op) {
+        match op {
+            Op::AddUnreachable { to } => host::add_unreachable(self, to),
+            Op::RemoveUnreachable { to } => host::remove_unreachable(self, to),
+            Op::ReplaceRules { rules } => filter::replace(self, rules),
+            Op::ChangeRules { delta } => filter::change(self, delta),
+            Op::Unpublish => filter::unpublish(self),
+            Op::RemoveRules => filter::remove(self),
+            Op::CreateBridge { network, name } => host::create_bridge(self, network, name),
+            Op::ChangeBridge { name, filtered } => host::change_bridge(self, name, *filtered),
+            Op::RemoveGroup { group, .. } => host::remove_group(self, *group),
+            Op::RemoveLink { name } => host::remove_link(self, name),
+            Op::CreateNamespace {
+                node,
+                netns,
+                ipv6,
+                forwarding,
+            } => inside::create_namespace(self, node, netns, *ipv6, *forwarding),
+            Op::ChangeForwarding {
+                netns,
+                forwarding,
+                ipv6,
+            } => inside::set_forwarding(self, netns, *forwarding, *ipv6),
+            Op::RemoveNamespace { netns, .. } => inside::remove_namespace(self, netns),
+            Op::CreatePort(port) => inside::create_port(self, port),
+            Op::CreateCable { a, b } => inside::create_cable(self, a, b),
+            Op::RemoveInterface { netns, name } => inside::remove_interface(self, netns, name),
+            Op::AddRoute {
+                netns,
+                interface,
+                route,
+            } => inside::add_route(self, netns, interface, route),
+            Op::RemoveRoute { netns, route } => inside::remove_route(self, netns, route),
+            Op::EnableForwarding { links, versions } => {
+                host::enable_forwarding(self, links, versions)
+            }
+            Op::RestoreForwarding => host::restore_forwarding(self),
+            Op::ForgetFlows {
+                prefixes, ports, ..
+            } => filter::forget_flows(self, prefixes, ports),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Words as a shell takes them, whatever is in them.
+
+use std::fmt::Write as _;
+
+/// One word of a command.
+pub(super) fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    if !word.chars().any(char::is_control) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    // Only in this form can a line's end be written without ending the line.
+    let mut out = String::from("$'");
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// Text that cannot end a comment.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// A setting under /proc/sys/net. A name with a dot in it needs the form with slashes.
+pub(super) fn key(version: u8, link: &str, setting: &str) -> String {
+    let ip = if version == 4 { "ipv4" } else { "ipv6" };
+    if link.contains('.') {
+        quote(&format!("net/{ip}/conf/{link}/{setting}"))
+    } else {
+        quote(&format!("net.{ip}.conf.{link}.{setting}"))
+    }
+}
+
+/// A MAC address.
+pub(super) fn mac([a, b, c, d, e, f]: [u8; 6]) -> String {
+    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leaves_its_word() {
+        for (word, text) in [
+            ("eth0", "eth0"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("$(x)", "'$(x)'"),
+            ("it's", r"'it'\''s'"),
+            ("a\nb'\\", r"$'a\u000ab\'\\'"),
+            ("*", "'*'"),
+            ("~", "'~'"),
+        ] {
+            assert_eq!(quote(word), text);
+        }
+        assert_eq!(one_line("a\nrm -r x"), "a rm -r x");
+    }
+
+    #[test]
+    fn names_with_dots_make_keys_with_slashes() {
+        assert_eq!(
+            key(4, "br-lan", "forwarding"),
+            "net.ipv4.conf.br-lan.forwarding"
+        );
+        assert_eq!(key(6, "a.1", "autoconf"), "net/ipv6/conf/a.1/autoconf");
+    }
+}
