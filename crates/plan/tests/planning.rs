@@ -22,19 +22,6 @@ fn settled(text: &str) -> Settled {
     settled_after(text, None)
 }
 
-const SHOP: &str = "networks:
-  apps: { subnet: [10.1.0.0/24, fd01::/64] }
-  store: { subnet: 10.2.0.0/24, internal: true }
-  world: { subnet: 203.0.113.0/24, outside: true }
-nodes:
-  web: { networks: { apps: { address: [10.1.0.10, fd01::10] } }, ports: [\"8080:80\"] }
-  app: { networks: { apps: { address: [10.1.0.11, fd01::11] } } }
-  db: { networks: { store: { address: 10.2.0.10 } } }
-policies:
-  - { action: deny, from: app, to: db, ports: [3306/tcp] }
-  - { from: apps, to: db, ports: [3306/tcp, icmp] }
-  - { action: deny, between: [web, app], ports: [9000-9010/udp] }
-";
 
 /// Rules are passed one by one: there must not be more of them for more nodes.
 #[test]

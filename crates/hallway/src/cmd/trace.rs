@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hallway_engine::Failure;
+use hallway_engine::{Failure, interrupt};
 use hallway_engine::reach::{At, Path, Question, World};
 use hallway_engine::read::trace::{Traced, Tracer};
 use serde_json::{Value, json};
@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::ask::of_version;
 use crate::args::{Common, Format, PairArgs};
 use crate::diagnose::Trouble;
-use crate::interrupt;
 use crate::render::path;
 use crate::scope::here;
 use crate::subject::{Subject, asked, pair, place};
@@ -114,10 +113,10 @@ fn follow(
     interrupt::watch();
     ui::note(common, "watching; Ctrl-C ends it");
     let mut seen = 0;
-    while seen < count && !interrupt::came() {
+    while seen < count && interrupt::came().is_none() {
         for (tracer, predicted) in &mut tracers {
             let limit = LOOK_UP / 2;
-            let found = tracer.follow(limit, &interrupt::came).map_err(refused)?;
+            let found = tracer.follow(limit, &|| interrupt::came().is_some()).map_err(refused)?;
             let Some(traced) = found else { continue };
             seen += 1;
             match how.format {

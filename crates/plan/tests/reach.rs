@@ -1,0 +1,211 @@
+//! Who reaches whom and why, without a kernel: every reason, with the line it names.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
+
+use hallway_plan::reach::{At, Environment, Outcome, Path, Question, What, World};
+use hallway_plan::rules::ruleset;
+use hallway_plan::{Observed, Settled, Surroundings, settle};
+
+fn settled(text: &str) -> Settled {
+    let topology = hallway_spec::parse("p.yaml", text).unwrap().topology;
+    let around = Surroundings::new(&topology.name, &Observed::default(), &[]);
+    settle(&topology, None, &around).unwrap()
+}
+
+/// Asks on a host without a way to the world.
+fn ask(text: &str, from: &str, to: &str) -> Vec<Path> {
+    let settled = settled(text);
+    let rules = ruleset(&settled);
+    let environment = Environment {
+        uplink: false,
+        ..Environment::default()
+    };
+    let world = World::new(&settled, &rules, environment).unwrap();
+    let from = world.party(from).unwrap();
+    let (to, service) = world.target(to).unwrap();
+    Question { from, to, service }.predict(&world)
+}
+
+const SHOP: &str = "networks:
+  apps: { subnet: [10.1.0.0/24, \"fd01::/64\"] }
+  store: { subnet: 10.2.0.0/24, internal: true }
+  vault: { subnet: 10.3.0.0/24, internal: true }
+  world: { subnet: 203.0.113.0/24, outside: true }
+nodes:
+  web: { networks: { apps: { address: [10.1.0.10, \"fd01::10\"] } }, ports: [\"8080:80\", \"203.0.113.1:9000:90\"] }
+  app: { networks: { apps: { address: [10.1.0.11, \"fd01::11\"] } } }
+  db: { networks: { store: { address: 10.2.0.10 } } }
+  safe: { networks: { vault: { address: 10.3.0.10 } } }
+  both: { networks: [apps, store] }
+  visitor: { networks: { world: { address: 203.0.113.9 } } }
+  intruder: { networks: [world], routes: [{ to: 10.1.0.0/24, via: 203.0.113.1 }] }
+  lonely:
+  far: { routes: [{ to: 10.1.0.0/24, via: 10.9.0.1 }] }
+links:
+  - endpoints: { left: [10.8.0.1/24, \"fd08::1/64\"], right: [10.8.0.2/24, \"fd08::2/64\"] }
+  - endpoints: { web: 10.9.0.1/24, far: 10.9.0.2/24 }
+policies:
+  - { action: deny, from: app, to: db, ports: [3306/tcp] }
+  - { from: apps, to: db, ports: [3306/tcp, icmp] }
+  - { action: deny, between: [web, app], ports: [9000-9010/udp] }
+  - { from: db, to: host, ports: [53/udp] }
+";
+
+/// Each question with its answer: outcome, code and the line of the file.
+#[test]
+fn answers_with_their_reasons() {
+    use Outcome::{Filtered, Open, Refused, Unreachable};
+    for (from, to, outcome, code, line) in [
+        ("web", "app", Open, "same-network", 2),
+        ("web", "app:9005/udp", Filtered, "policy-deny", 22),
+        ("app", "web:9010/udp", Filtered, "policy-deny", 22),
+        ("app", "web:9011/udp", Open, "same-network", 2),
+        ("web", "db:3306", Open, "policy-allow", 21),
+        ("app", "db:3306", Filtered, "policy-deny", 20),
+        ("app", "db", Open, "policy-allow", 21),
+        ("web", "db:3307", Filtered, "default-deny", 3),
+        ("db", "web:80", Filtered, "default-deny", 2),
+        ("db", "safe", Unreachable, "no-route", 3),
+        ("safe", "visitor", Unreachable, "no-route", 4),
+        ("app", "visitor:80", Open, "egress", 2),
+        ("visitor", "host:8080", Open, "published", 7),
+        ("app", "host:8080", Open, "published", 7),
+        ("web", "host:8080", Open, "published", 7),
+        ("host", "host:8080", Open, "published", 7),
+        ("host", "host:8081", Refused, "not-published", 0),
+        ("visitor", "host:9000", Open, "published", 7),
+        ("app", "host:9000", Filtered, "host-services", 0),
+        ("visitor", "host:8081", Refused, "not-published", 0),
+        ("visitor", "host", Open, "host-ping", 0),
+        ("db", "host:8080", Filtered, "internal", 3),
+        ("db", "host:53/udp", Open, "policy-allow", 23),
+        ("db", "host:53", Filtered, "host-services", 0),
+        ("visitor", "web:80", Unreachable, "no-route", 5),
+        ("intruder", "web:80", Filtered, "direct-routing", 0),
+        ("host", "db:3306", Open, "host", 0),
+        ("host", "10.1.0.99", Unreachable, "neighbour-unreachable", 0),
+        ("app", "198.51.100.1", Unreachable, "no-route", 0),
+        ("left", "right:80", Open, "cable", 0),
+        ("left", "web", Unreachable, "no-route", 0),
+        ("lonely", "web", Unreachable, "no-common-family", 0),
+        ("far", "web", Open, "cable", 0),
+        ("far", "10.1.0.11", Filtered, "not-forwarding", 0),
+        ("web", "10.1.0.10:80", Open, "self", 0),
+    ] {
+        let path = ask(SHOP, from, to).remove(0);
+        let told = (path.outcome, path.reason.code);
+        assert_eq!(told, (outcome, code), "{from} → {to}: {}", path.reason.text);
+        let place = path.reason.place.map_or(0, |p| p.line);
+        assert_eq!(place, line, "{from} → {to}: {}", path.reason.text);
+        assert_eq!(path.reason.help.is_empty(), outcome == Open || code == "neighbour-unreachable", "{from} → {to}");
+    }
+}
+
+/// Both families are asked where both ends speak both.
+#[test]
+fn each_address_family_has_its_answer() {
+    let paths = ask(SHOP, "web", "app");
+    let addresses: Vec<String> = paths.iter().map(|p| p.address.unwrap().to_string()).collect();
+    assert_eq!(addresses, ["10.1.0.11", "fd01::11"]);
+    assert_eq!(ask(SHOP, "left", "right").len(), 2);
+    assert_eq!(ask(SHOP, "far", "web")[0].address.unwrap().to_string(), "10.9.0.1");
+}
+
+/// Half a connection through the host: its filter sees requests and not the replies.
+#[test]
+fn replies_by_another_way_are_no_connection() {
+    let text = "networks:
+  a: { subnet: 10.1.0.0/24 }
+  b: { subnet: 10.2.0.0/24 }
+nodes:
+  one: { networks: [a] }
+  two: { networks: [a, b] }
+policies: [{ from: a, to: b }]
+";
+    let path = ask(text, "one", "10.2.0.2:80").remove(0);
+    assert_eq!((path.outcome, path.reason.code), (Outcome::Filtered, "asymmetric"));
+    let path = ask(text, "one", "10.2.0.2:53/udp").remove(0);
+    assert_eq!(path.outcome, Outcome::Open, "datagrams are no connection");
+}
+
+/// A policy lets requests through to outside that nobody there can answer.
+#[test]
+fn a_reply_without_a_way_back() {
+    let text = "networks:
+  store: { subnet: 10.2.0.0/24, internal: true }
+  world: { subnet: 203.0.113.0/24, outside: true }
+nodes:
+  db: { networks: [store] }
+  visitor: { networks: { world: { address: 203.0.113.9 } } }
+policies: [{ from: db, to: 203.0.113.9/32 }]
+";
+    let path = ask(text, "db", "visitor:80").remove(0);
+    assert_eq!((path.outcome, path.reason.code), (Outcome::Filtered, "no-reply-route"));
+    assert!(path.reason.text.starts_with("the request arrives, but not the reply"));
+}
+
+/// A router between cables passes on what is not its own; the way there shows it.
+#[test]
+fn routers_pass_on() {
+    let text = "nodes:
+  a: { routes: [{ to: 10.2.0.0/24, via: 10.1.0.2 }] }
+  r: { forwarding: true }
+  b: { routes: [{ to: 10.1.0.0/24, via: 10.2.0.2 }] }
+links:
+  - endpoints: { a: 10.1.0.1/24, r: 10.1.0.2/24 }
+  - endpoints: { r: 10.2.0.2/24, b: 10.2.0.1/24 }
+";
+    let path = ask(text, "a", "b:80").remove(0);
+    assert_eq!(path.outcome, Outcome::Open);
+    let places: Vec<String> = path.request.iter().map(|h| h.at.to_string()).collect();
+    assert_eq!(places, ["a", "a", "r", "r", "r", "b", "b"]);
+    let closed = text.replace("forwarding: true", "forwarding: false");
+    let path = ask(&closed, "a", "b:80").remove(0);
+    assert_eq!(path.reason.code, "not-forwarding");
+}
+
+/// Translations are told with the addresses before and after, and undone on the way back.
+#[test]
+fn translations_there_and_back() {
+    let path = ask(SHOP, "visitor", "host:8080").remove(0);
+    let translated: Vec<String> = (path.request.iter().chain(&path.reply))
+        .filter_map(|hop| match &hop.what {
+            What::Translated { before } => Some(format!("{before} ⇒ {}", hop.flow)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        translated,
+        [
+            "203.0.113.9 → 203.0.113.1:8080 tcp ⇒ 203.0.113.9 → 10.1.0.10:80 tcp",
+            "10.1.0.10:80 → 203.0.113.9 tcp ⇒ 203.0.113.1:8080 → 203.0.113.9 tcp",
+        ]
+    );
+    let path = ask(SHOP, "app", "visitor").remove(0);
+    let (at, flow) = path.destination().unwrap();
+    assert_eq!(*at, At::Node("visitor".parse().unwrap()));
+    assert_eq!(flow.from.to_string(), "203.0.113.1", "masqueraded");
+}
+
+#[test]
+fn who_is_asked_can_be_written_in_many_ways() {
+    let settled = settled(SHOP);
+    let rules = ruleset(&settled);
+    let world = World::new(&settled, &rules, Environment::default()).unwrap();
+    for (text, party, service) in [
+        ("web", "web", "icmp"),
+        ("web:80", "web", "80/tcp"),
+        ("web:53/udp", "web", "53/udp"),
+        ("host:8080/tcp", "host", "8080/tcp"),
+        ("10.1.0.10:80", "10.1.0.10", "80/tcp"),
+        ("fd01::10", "fd01::10", "icmp"),
+        ("[fd01::10]:80", "fd01::10", "80/tcp"),
+        ("outside", "outside", "icmp"),
+    ] {
+        let (to, asked) = world.target(text).unwrap();
+        assert_eq!((to.to_string(), asked.to_string()), (party.into(), service.into()));
+    }
+    for text in ["nobody", "web:", "web:0", "web:80/sctp", "web:http", ""] {
+        assert!(world.target(text).is_err(), "{text}");
+    }
+}
