@@ -150,7 +150,7 @@ fn ruling(what: &What) -> String {
         Some(rule) => format!("{rule}  # {comment}"),
         None => "the chain's policy".into(),
     };
-    format!("{} by {why}", styled(style, verdict))
+    format!("{}: {why}", styled(style, verdict))
 }
 
 fn translation(before: &Flow, after: &Flow) -> String {

@@ -112,7 +112,8 @@ impl<'w> Tracer<'w> {
             for watch in &mut self.watches {
                 watch.drain()?;
             }
-            let known = self.known(None);
+            let exchanges = self.exchanges(None);
+            let Some(known) = exchanges.first() else { return Ok(None) };
             let found = self.watches.iter().find_map(|watch| {
                 let mut frames = watch.frames.iter();
                 frames.find(|seen| known.side(&seen.ip) == Some(Side::Request))
@@ -146,10 +147,27 @@ impl<'w> Tracer<'w> {
         Ok(None)
     }
 
-    /// By what packets of the exchange are known.
-    fn known(&self, key: Option<u16>) -> Known {
+    /// By what packets of the exchange are known. What is asked of localhost is passed on by a
+    /// listener: two exchanges, one behind the other.
+    fn exchanges(&self, key: Option<u16>) -> Vec<Known> {
         let predicted = &self.predicted;
         let flows: Vec<Flow> = predicted.request.iter().map(|h| h.flow).collect();
+        let (local, beyond): (Vec<Flow>, Vec<Flow>) =
+            flows.into_iter().partition(|f| f.to.is_loopback());
+        if local.is_empty() || beyond.is_empty() {
+            let all: Vec<Flow> = local.into_iter().chain(beyond).collect();
+            return vec![self.known(&all, key)];
+        }
+        let onward = Known {
+            targets: beyond.iter().map(|f| f.to).collect(),
+            ports: beyond.iter().map(|f| f.port).collect(),
+            ..self.known(&beyond, None)
+        };
+        vec![self.known(&local, key), onward]
+    }
+
+    fn known(&self, flows: &[Flow], key: Option<u16>) -> Known {
+        let predicted = &self.predicted;
         let mut targets: BTreeSet<IpAddr> = flows.iter().map(|f| f.to).collect();
         targets.extend(predicted.address);
         let mut ports: BTreeSet<u16> = flows.iter().map(|f| f.port).filter(|p| *p != 0).collect();
@@ -173,16 +191,42 @@ impl<'w> Tracer<'w> {
     }
 
     fn tell(&mut self, measured: &Measured, key: Option<u16>) -> Path {
-        let known = self.known(key);
-        let (mut request, request_end) = self.way(&known, Side::Request);
-        self.connection(&known, &mut request);
+        let exchanges = self.exchanges(key);
+        let count = exchanges.len();
+        let (mut request, mut request_end) = (Vec::new(), None);
+        let (mut reply, mut reply_end) = (Vec::new(), None);
         let destination = self.predicted.destination().map(|(at, _)| at.clone());
-        let arrived = self.arrival(&known, destination.as_ref());
-        if arrived.is_some() && request_end.as_ref().is_some_and(|(_, e)| *e == Ended::Not) {
-            request.extend(self.listener(measured, &request));
+        let (mut arrived, mut silent) = (None, None);
+        for (position, known) in exchanges.iter().enumerate() {
+            let target = if position + 1 < count {
+                Some(At::Host)
+            } else {
+                destination.clone()
+            };
+            let origin = if position == 0 { self.from.clone() } else { At::Host };
+            let (mut there, end) = self.way(known, Side::Request, &origin);
+            self.connection(known, &mut there);
+            arrived = self.arrival(known, target.as_ref());
+            let over = end.as_ref().is_none_or(|(_, e)| *e != Ended::Not);
+            if arrived.is_some() && !over {
+                let who = self.listener(measured, position + 1 < count, target.as_ref());
+                there.extend(there.last().cloned().map(|last| Hop {
+                    at: target.clone().unwrap_or(At::Host),
+                    what: What::Listener { who },
+                    flow: last.flow,
+                }));
+            }
+            request.extend(there);
+            request_end = end;
+            let back = target.unwrap_or(At::Host);
+            let (mut home, end) = self.way(known, Side::Reply, &back);
+            home.append(&mut reply);
+            reply = home;
+            if position == 0 {
+                reply_end = end;
+            }
+            silent = silent.or_else(|| self.silent(known));
         }
-        let (reply, reply_end) = self.way(&known, Side::Reply);
-        let silent = self.silent(&known);
         let facts = Facts {
             settled: self.world.settled(),
             predicted: &self.predicted,
@@ -204,18 +248,18 @@ impl<'w> Tracer<'w> {
     }
 
     /// One packet's way through all places, in the order it came to them.
-    fn way(&mut self, known: &Known, side: Side) -> (Vec<Hop>, Option<(At, Ended)>) {
-        let origin = match side {
-            Side::Request => self.from.clone(),
-            Side::Reply => (self.predicted.destination())
-                .map_or(At::Host, |(at, _)| at.clone()),
-        };
+    fn way(
+        &mut self,
+        known: &Known,
+        side: Side,
+        origin: &At,
+    ) -> (Vec<Hop>, Option<(At, Ended)>) {
         let mut seen: Vec<_> = (0..self.watches.len())
             .filter_map(|index| {
                 let watch = self.watches.get(index)?;
                 let sighting = sighting(watch, known, side);
                 let time = sighting.time();
-                (!sighting.is_empty()).then_some((watch.at != origin, time, index, sighting))
+                (!sighting.is_empty()).then_some((watch.at != *origin, time, index, sighting))
             })
             .collect();
         seen.sort_by_key(|(elsewhere, time, _, _)| (*elsewhere, *time));
@@ -228,7 +272,7 @@ impl<'w> Tracer<'w> {
                 continue;
             };
             let at = watch.at.clone();
-            let made_here = (at == origin).then(|| sighting.made()).flatten();
+            let made_here = (at == *origin).then(|| sighting.made()).flatten();
             let (told, ended) = tell(watch, &sighting, made_here);
             hops.extend(told);
             let over = ended != Ended::Not;
@@ -267,19 +311,22 @@ impl<'w> Tracer<'w> {
         first.map(|s| flow(&s.ip))
     }
 
-    fn listener(&self, measured: &Measured, request: &[Hop]) -> Option<Hop> {
-        let last = request.last()?;
-        let who = match measured.listener {
-            Listener::Kernel => "the kernel, which answers echo requests".to_owned(),
-            Listener::Temporary => "nobody but the probe's own listener".into(),
-            Listener::Service => "a program".into(),
-            Listener::Nobody => "nobody".into(),
+    /// Who takes the request.
+    fn listener(&self, measured: &Measured, keeper: bool, at: Option<&At>) -> String {
+        if keeper {
+            return "hallway's keeper, which passes on what it gets".into();
+        }
+        let program = match at {
+            Some(At::Node(name)) => self.world.settled().node(name),
+            _ => None,
         };
-        Some(Hop {
-            at: self.predicted.destination()?.0.clone(),
-            what: What::Listener { who },
-            flow: last.flow,
-        })
+        match (measured.listener, program.and_then(|n| n.service.as_ref())) {
+            (Listener::Kernel, _) => "the kernel, which answers echo requests".into(),
+            (Listener::Temporary, _) => "nobody but the probe's own listener".into(),
+            (Listener::Service, Some(service)) => format!("a program: {}", service.command.join(" ")),
+            (Listener::Service, None) => "a program".into(),
+            (Listener::Nobody, _) => "nobody".into(),
+        }
     }
 
     /// What connection tracking holds of it on the host, told after the host's part.

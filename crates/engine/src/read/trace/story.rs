@@ -83,7 +83,11 @@ impl Story<'_> {
     }
 
     fn device(&mut self, seen: &Seen) {
-        self.now(flow(&seen.ip));
+        // A bridge hands up what the hooks of its ports may have translated already: that is
+        // told where it is done.
+        if seen.out || !self.is_bridge(seen) {
+            self.now(flow(&seen.ip));
+        }
         let name = self.watch.name(seen.interface);
         let what = match (&self.at, seen.out) {
             (At::Host, _) if name == "lo" => What::Arrives { interface: name },
@@ -200,7 +204,10 @@ impl Story<'_> {
         let (bridges, ports): (Vec<_>, Vec<_>) =
             sighting.outs.iter().partition(|s| self.is_bridge(s));
         for seen in bridges.into_iter().chain(ports) {
-            self.device(seen);
+            // What the host sends to itself is told where it comes in.
+            if self.watch.name(seen.interface) != "lo" {
+                self.device(seen);
+            }
         }
     }
 
