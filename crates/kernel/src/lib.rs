@@ -11,6 +11,7 @@ pub mod link;
 pub mod mount;
 pub mod netns;
 pub mod nft;
+pub mod packet;
 pub mod qdisc;
 pub mod route;
 pub mod rtnl;

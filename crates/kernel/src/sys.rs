@@ -1,7 +1,9 @@
 //! The system calls that the borrow checker cannot vouch for. The only unsafe code of hallway.
 #![allow(unsafe_code)]
 
-use std::os::fd::BorrowedFd;
+use std::mem::{size_of, zeroed};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::{Duration, SystemTime};
 
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
@@ -67,4 +69,148 @@ pub fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
 pub fn die_with_parent() -> Result<(), KernelError> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
         .map_err(|e| KernelError::new("set the parent death signal", "", e))
+}
+
+/// What came with a frame that was received.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received {
+    /// How long the frame was, which may be more than the buffer holds.
+    pub(crate) length: usize,
+    /// The interface's index.
+    pub(crate) interface: u32,
+    /// PACKET_HOST and its like.
+    pub(crate) kind: u8,
+    /// When the kernel saw it; now, if it did not say.
+    pub(crate) time: SystemTime,
+}
+
+fn last(operation: &'static str) -> KernelError {
+    KernelError::io(operation, "", &std::io::Error::last_os_error())
+}
+
+/// A packet socket that sees all frames, of all interfaces (0) or of one, and notes their times.
+pub(crate) fn packet_socket(interface: u32) -> Result<OwnedFd, KernelError> {
+    const OPEN: &str = "open a packet socket";
+    let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // Of no protocol, so that nothing comes in before it is bound.
+    // SAFETY: takes no pointers.
+    let fd = unsafe { libc::socket(libc::AF_PACKET, flags, 0) };
+    if fd < 0 {
+        return Err(last(OPEN));
+    }
+    // SAFETY: the descriptor was just made and belongs to nobody else.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    let on: libc::c_int = 1;
+    // SAFETY: the pointer and the length are those of `on`, which outlives the call.
+    let set = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_TIMESTAMPNS,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if set < 0 {
+        return Err(last(OPEN));
+    }
+    // SAFETY: sockaddr_ll is plain numbers, of which zero is a value.
+    let mut address: libc::sockaddr_ll = unsafe { zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    address.sll_ifindex = interface.cast_signed();
+    // SAFETY: the pointer and the length are those of `address`, which outlives the call.
+    let bound = unsafe {
+        libc::bind(
+            fd.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of::<libc::sockaddr_ll>() as libc::socklen_t,
+        )
+    };
+    if bound < 0 { Err(last(OPEN)) } else { Ok(fd) }
+}
+
+/// Room for one timestamp; u64 for its alignment.
+type Control = [u64; 8];
+
+/// Reads a frame, if there is one.
+pub(crate) fn packet_receive(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> Result<Option<Received>, KernelError> {
+    // SAFETY: sockaddr_ll is plain numbers, of which zero is a value.
+    let mut address: libc::sockaddr_ll = unsafe { zeroed() };
+    let mut control: Control = [0; 8];
+    let mut part = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: msghdr is numbers and pointers, of which zero (null) is a value.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_name = (&raw mut address).cast();
+    message.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of::<Control>() as _;
+    // SAFETY: every pointer in `message` is to a local or to `buffer`, with its true length, and
+    // all outlive the call.
+    let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_TRUNC) };
+    let Ok(length) = usize::try_from(length) else {
+        let error = std::io::Error::last_os_error();
+        return match error.kind() {
+            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted => Ok(None),
+            _ => Err(KernelError::io("receive a packet", "", &error)),
+        };
+    };
+    // The kernel left `msg_controllen` at what it wrote of `control`.
+    Ok(Some(Received {
+        length,
+        interface: address.sll_ifindex.cast_unsigned(),
+        kind: address.sll_pkttype,
+        time: timestamp(&message).unwrap_or_else(SystemTime::now),
+    }))
+}
+
+/// The time among a message's control data; `message.msg_control` must be valid still.
+fn timestamp(message: &libc::msghdr) -> Option<SystemTime> {
+    // SAFETY: recvmsg filled the control buffer, which the caller still holds, and set its length;
+    // CMSG_FIRSTHDR and CMSG_NXTHDR stay within that length or give null.
+    let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
+    while !header.is_null() {
+        // SAFETY: not null, so it points to a whole header within the buffer, aligned as u64.
+        let (level, kind) = unsafe { ((*header).cmsg_level, (*header).cmsg_type) };
+        if level == libc::SOL_SOCKET && kind == libc::SCM_TIMESTAMPNS {
+            // SAFETY: the data of a SCM_TIMESTAMPNS message is a timespec.
+            let time: libc::timespec =
+                unsafe { std::ptr::read_unaligned(libc::CMSG_DATA(header).cast()) };
+            let seconds = Duration::from_secs(u64::try_from(time.tv_sec).ok()?);
+            let rest = Duration::from_nanos(u64::try_from(time.tv_nsec).ok()?);
+            return SystemTime::UNIX_EPOCH.checked_add(seconds + rest);
+        }
+        // SAFETY: as for CMSG_FIRSTHDR.
+        header = unsafe { libc::CMSG_NXTHDR(message, header) };
+    }
+    None
+}
+
+/// How many frames were dropped for want of room since this was last asked.
+pub(crate) fn packet_drops(socket: BorrowedFd<'_>) -> Result<u32, KernelError> {
+    // SAFETY: tpacket_stats is plain numbers, of which zero is a value.
+    let mut counts: libc::tpacket_stats = unsafe { zeroed() };
+    let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
+    // SAFETY: the pointers are to locals that outlive the call, the length is the true one.
+    let got = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut counts).cast(),
+            &raw mut length,
+        )
+    };
+    if got < 0 {
+        return Err(last("read the counts of a packet socket"));
+    }
+    Ok(counts.tp_drops)
 }

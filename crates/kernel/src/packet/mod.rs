@@ -1,0 +1,8 @@
+//! Packets: seen as they pass an interface (packet(7)), and read down to the transport header.
+
+mod headers;
+mod socket;
+mod summary;
+
+pub use headers::{Arp, Ethernet, Icmp, Ip, Network, Tcp, Transport, Udp};
+pub use socket::{Direction, Frame, PacketSocket, To};

@@ -1,0 +1,148 @@
+//! The packet socket: every frame of a network namespace, or of one interface, as it passes.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, SystemTime};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::sockopt;
+
+use crate::{KernelError, sys};
+
+/// Frames wait here until they are read; the kernel drops what does not fit.
+const RECEIVE_BUFFER: usize = 8 << 20;
+/// The largest frame there is: a 64 KiB packet not yet cut into segments, with its headers.
+const FRAME_MAX: usize = 1 << 18;
+
+/// Which way a frame went, as the interface sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// It came in for this namespace (or for everyone).
+    In,
+    /// It was sent from here.
+    Out,
+    /// It came in for someone else, seen in passing.
+    Other,
+}
+
+/// Whom a frame was meant for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// This interface.
+    Host,
+    /// Everyone (PACKET_BROADCAST).
+    Broadcast,
+    /// A group (PACKET_MULTICAST).
+    Multicast,
+    /// Someone else (PACKET_OTHERHOST).
+    OtherHost,
+    /// Whoever is at the other end: the frame goes out.
+    Outgoing,
+}
+
+/// A frame that passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The interface's index.
+    pub interface: u32,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Whom it was meant for.
+    pub to: To,
+    /// When the kernel saw it.
+    pub time: SystemTime,
+    /// From the Ethernet header on.
+    pub bytes: Vec<u8>,
+    /// How long it was; more than `bytes` if that did not fit.
+    pub length: usize,
+}
+
+/// A socket of the family AF_PACKET.
+#[derive(Debug)]
+pub struct PacketSocket {
+    fd: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl PacketSocket {
+    /// Sees every interface of the calling thread's network namespace, also those made later.
+    ///
+    /// # Errors
+    /// EPERM without CAP_NET_RAW there.
+    pub fn open() -> Result<Self, KernelError> {
+        Self::open_on(0)
+    }
+
+    /// Sees one interface.
+    ///
+    /// # Errors
+    /// EPERM without CAP_NET_RAW; ENODEV when there is no such interface.
+    pub fn open_on(interface: u32) -> Result<Self, KernelError> {
+        let fd = sys::packet_socket(interface)?;
+        // Beyond the sysctl's limit only with CAP_NET_ADMIN over the first user namespace.
+        if sockopt::set_socket_recv_buffer_size_force(&fd, RECEIVE_BUFFER).is_err() {
+            let _ = sockopt::set_socket_recv_buffer_size(&fd, RECEIVE_BUFFER);
+        }
+        Ok(Self {
+            fd,
+            buffer: vec![0; FRAME_MAX],
+        })
+    }
+
+    /// The next frame; `None` when none came in time or a signal did.
+    ///
+    /// # Errors
+    /// ENETDOWN when the one interface it looks at went down or away.
+    pub fn recv(&mut self, timeout: Duration) -> Result<Option<Frame>, KernelError> {
+        if let Some(frame) = self.take()? {
+            return Ok(Some(frame));
+        }
+        let limit = Timespec {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        match poll(&mut [PollFd::new(&self.fd, PollFlags::IN)], Some(&limit)) {
+            Ok(0) | Err(Errno::INTR) => Ok(None),
+            Ok(_) => self.take(),
+            Err(e) => Err(KernelError::new("wait for packets", "", e)),
+        }
+    }
+
+    /// A frame that is there already.
+    fn take(&mut self) -> Result<Option<Frame>, KernelError> {
+        let Some(received) = sys::packet_receive(self.fd.as_fd(), &mut self.buffer)? else {
+            return Ok(None);
+        };
+        let (direction, to) = match received.kind {
+            libc::PACKET_HOST => (Direction::In, To::Host),
+            libc::PACKET_BROADCAST => (Direction::In, To::Broadcast),
+            libc::PACKET_MULTICAST => (Direction::In, To::Multicast),
+            libc::PACKET_OUTGOING => (Direction::Out, To::Outgoing),
+            _ => (Direction::Other, To::OtherHost),
+        };
+        let kept = received.length.min(self.buffer.len());
+        Ok(Some(Frame {
+            interface: received.interface,
+            direction,
+            to,
+            time: received.time,
+            bytes: self.buffer.get(..kept).unwrap_or_default().to_vec(),
+            length: received.length,
+        }))
+    }
+
+    /// How many frames the kernel dropped since this was last asked, because they were not read
+    /// in time.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn dropped(&self) -> Result<u32, KernelError> {
+        sys::packet_drops(self.fd.as_fd())
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
