@@ -14,10 +14,12 @@ mod lock;
 mod lower;
 mod observe;
 mod project;
+pub mod read;
 mod record;
 pub mod sandbox;
 
 pub use failure::Failure;
+pub use hallway_plan::capture as filter;
 pub use hallway_plan::observed::NamespaceState;
 pub use hallway_plan::{Observed, Plan, Settled, Step, hosts, mark, settled, step};
 pub use lock::Lock;

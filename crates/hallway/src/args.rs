@@ -184,6 +184,8 @@ pub(crate) enum Verb {
         /// Only this node's
         node: Option<Name>,
     },
+    /// Show the packets that pass a node, a network or the host
+    Capture(crate::cmd::capture::CaptureArgs),
     /// Print the project as a file that `up` takes
     Export,
     /// Print the JSON Schema of the file, for editors

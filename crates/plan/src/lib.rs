@@ -5,6 +5,7 @@
 //! The flow is [`settle()`] (every address, name and MAC decided) → [`diff()`] (the steps) with
 //! [`rules`] for the packet filter and [`decide`] for what a packet may do.
 
+pub mod capture;
 pub mod decide;
 pub mod diff;
 pub mod hosts;

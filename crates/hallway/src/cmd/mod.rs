@@ -1,6 +1,7 @@
 //! One file a verb.
 
 pub(crate) mod bench;
+pub(crate) mod capture;
 mod doctor;
 mod down;
 mod edit;
@@ -41,6 +42,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         Verb::Shell { node } => exec::shell(common, &node),
         Verb::Logs { node, follow, tail } => logs::run(common, node.as_ref(), follow, tail),
         Verb::Restart { node } => logs::restart(common, node.as_ref()),
+        Verb::Capture(args) => capture::run(common, &args),
         Verb::Export => list::export(common),
         Verb::Schema => {
             ui::json(&hallway_spec::schema());

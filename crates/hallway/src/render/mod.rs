@@ -1,4 +1,5 @@
 //! What is printed about a project.
 
+pub(crate) mod pcap;
 pub(crate) mod table;
 pub(crate) mod tree;

@@ -1,0 +1,3 @@
+//! What only looks, and never goes through the door.
+
+pub mod capture;
