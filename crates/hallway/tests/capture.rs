@@ -220,8 +220,14 @@ fn filters_agree_with_tcpdumps() {
     assert!(h.pings("app1", "172.20.0.12"));
     assert!(h.reads("app1", "http://app2/"));
     assert!(h.pings("app2", "172.20.0.1"));
-    let ours: Vec<String> = ours.into_iter().map(|c| c.interrupt().1).collect();
-    all.interrupt();
+    let pids: Vec<String> = ours
+        .iter()
+        .chain([&all])
+        .map(|c| c.child.id().to_string())
+        .collect();
+    sh(&format!("kill -INT {}", pids.join(" ")));
+    let ours: Vec<String> = ours.into_iter().map(|c| c.end().1).collect();
+    all.end();
     for (filter, out) in filters.iter().zip(ours) {
         let theirs = sh(&format!(
             "tcpdump -nn -r /run/all.pcap '{filter}' 2>/dev/null"

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hallway_kernel::link::index_of;
 use hallway_kernel::netns::{self, Netns};
@@ -15,6 +15,9 @@ use hallway_spec::Name;
 
 use crate::Failure;
 use crate::observe::NETNS_DIRECTORY;
+
+/// How long packets that are not wanted may be read beyond the time given.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,16 +110,26 @@ impl Capture {
         Ok(capture)
     }
 
-    /// The next packet; `None` when none came in time, or one that is not wanted.
+    /// The next packet that the filter lets through; `None` when none came in time. With no time,
+    /// one that is there already.
     ///
     /// # Errors
     /// When the one interface that is looked at went away.
     pub fn next(&mut self, timeout: Duration) -> Result<Option<Captured>, Failure> {
-        let frame = self
-            .socket
-            .recv(timeout)
-            .map_err(|e| Failure::kernel("capture", "the interface went down or away", e))?;
-        frame.map_or(Ok(None), |frame| self.judge(frame))
+        let deadline = Instant::now() + timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let frame = self
+                .socket
+                .recv(left)
+                .map_err(|e| Failure::kernel("capture", "the interface went down or away", e))?;
+            let Some(frame) = frame else { return Ok(None) };
+            let judged = self.judge(frame)?;
+            // What is there already is read, but not a flood without end.
+            if judged.is_some() || Instant::now() > deadline + PATIENCE {
+                return Ok(judged);
+            }
+        }
     }
 
     fn judge(&mut self, frame: Frame) -> Result<Option<Captured>, Failure> {

@@ -116,6 +116,17 @@ fn watch(
             None => {}
         }
     }
+    // What passed before the end is shown, also if it was not read yet.
+    let end = SystemTime::now();
+    while count < limit
+        && let Some(packet) = capture.next(Duration::ZERO)?
+        && packet.time <= end
+    {
+        if let Err(error) = sink.packet(&packet) {
+            return over(count, args, &error);
+        }
+        count += 1;
+    }
     Ok(count)
 }
 
