@@ -21,7 +21,7 @@ pub mod sandbox;
 pub use failure::Failure;
 pub use hallway_plan::capture as filter;
 pub use hallway_plan::observed::NamespaceState;
-pub use hallway_plan::{Observed, Plan, Settled, Step, hosts, mark, settled, step};
+pub use hallway_plan::{Observed, Plan, Settled, Step, graph, hosts, mark, settled, step};
 pub use lock::Lock;
 pub use project::{Engine, Planned, Seen};
 pub use record::Record;

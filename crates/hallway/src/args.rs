@@ -186,6 +186,8 @@ pub(crate) enum Verb {
     },
     /// Show the packets that pass a node, a network or the host
     Capture(crate::cmd::capture::CaptureArgs),
+    /// Draw a picture of a project: the file named, or what is up
+    Graph(crate::cmd::graph::GraphArgs),
     /// Print the project as a file that `up` takes
     Export,
     /// Print the JSON Schema of the file, for editors

@@ -8,6 +8,7 @@
 pub mod capture;
 pub mod decide;
 pub mod diff;
+pub mod graph;
 pub mod hosts;
 pub mod mark;
 pub mod observed;

@@ -1,3 +1,4 @@
 //! What only looks, and never goes through the door.
 
 pub mod capture;
+pub mod live;

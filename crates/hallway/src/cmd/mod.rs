@@ -7,6 +7,7 @@ mod down;
 mod edit;
 pub(crate) mod exec;
 mod gc;
+pub(crate) mod graph;
 mod list;
 mod logs;
 mod plan;
@@ -43,6 +44,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         Verb::Logs { node, follow, tail } => logs::run(common, node.as_ref(), follow, tail),
         Verb::Restart { node } => logs::restart(common, node.as_ref()),
         Verb::Capture(args) => capture::run(common, &args),
+        Verb::Graph(args) => graph::run(common, &args),
         Verb::Export => list::export(common),
         Verb::Schema => {
             ui::json(&hallway_spec::schema());
