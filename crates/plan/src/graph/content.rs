@@ -27,8 +27,22 @@ pub struct Line {
     pub whole: Option<String>,
     /// How it is set.
     pub set: Set,
-    /// The network whose colour marks it.
-    pub network: Option<usize>,
+    /// What is before it.
+    pub mark: Mark,
+}
+
+/// What is before a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mark {
+    /// Nothing.
+    #[default]
+    None,
+    /// The colour of the network of that position.
+    Network(usize),
+    /// A piece of cable.
+    Cable,
+    /// Room, for a line that belongs to the one above.
+    Room,
 }
 
 /// Pixels left and right of text in a box.
@@ -36,7 +50,7 @@ pub(super) const INSET: i32 = 12;
 /// The widest a box's text may be.
 const TEXT_MAX: i32 = 270;
 /// A coloured mark before a line.
-pub(super) const MARK: i32 = 14;
+pub(super) const MARK_WIDTH: i32 = 14;
 
 impl Set {
     pub(super) fn size(self) -> i32 {
@@ -73,14 +87,18 @@ impl Line {
             whole: (shown != text).then(|| text.to_owned()),
             text: shown,
             set,
-            network: None,
+            mark: Mark::None,
         }
     }
 
     /// How wide it is, with what goes before and around it.
     fn width(&self) -> i32 {
         let text = width(&self.text, self.set.size(), self.set.face());
-        let mark = if self.network.is_some() { MARK } else { 0 };
+        let mark = if self.mark == Mark::None {
+            0
+        } else {
+            MARK_WIDTH
+        };
         let pill = if self.set == Set::Port { 12 } else { 0 };
         text + mark + pill
     }
@@ -90,7 +108,7 @@ impl Line {
 pub(super) fn extent(lines: &[Line]) -> (i32, i32) {
     let wide = lines.iter().map(Line::width).max().unwrap_or(0);
     let high: i32 = lines.iter().map(|l| l.set.height()).sum();
-    ((wide + 2 * INSET).max(120), high + 16)
+    ((wide + 2 * INSET).max(120), high + 20)
 }
 
 /// The lines of a node's card. On a card apart from its networks the lines bear their colours.
@@ -136,8 +154,13 @@ fn addresses(interface: &Interface, apart: bool) -> Vec<Line> {
     if let Some(counters) = interface.counters {
         lines.push(Line::new(&counters.to_string(), Set::Dim));
     }
-    if apart && let Some(first) = lines.first_mut() {
-        first.network = interface.network.or(Some(usize::MAX));
+    if apart {
+        for line in &mut lines {
+            line.mark = Mark::Room;
+        }
+        if let Some(first) = lines.first_mut() {
+            first.mark = interface.network.map_or(Mark::Cable, Mark::Network);
+        }
     }
     lines
 }

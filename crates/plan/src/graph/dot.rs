@@ -31,14 +31,34 @@ pub fn dot(graph: &Graph) -> String {
                 quoted(&text)
             );
         }
+        for (position, node) in graph.nodes.iter().enumerate() {
+            if graph.stands_outside(node) == outside {
+                let colour = colour(node.state, "#444444");
+                let name = quoted(&node.name);
+                let _ = writeln!(out, "    node{position} [label={name}, color=\"{colour}\"]");
+            }
+        }
         if !outside {
             out.push_str("  }\n");
         }
     }
+    edges(&mut out, graph);
+    if !graph.policies.is_empty() {
+        let mut text = String::new();
+        for policy in &graph.policies {
+            let action = if policy.allow { "allow" } else { "deny" };
+            let _ = writeln!(text, "{action} {}", policy.words);
+        }
+        // \\l sets a line to the left.
+        let text = quoted(&text).replace("\\n", "\\l");
+        let _ = writeln!(out, "  policies [shape=note, style=\"\", label={text}]");
+    }
+    out.push_str("}\n");
+    out
+}
+
+fn edges(out: &mut String, graph: &Graph) {
     for (position, node) in graph.nodes.iter().enumerate() {
-        let colour = colour(node.state, "#444444");
-        let name = quoted(&node.name);
-        let _ = writeln!(out, "  node{position} [label={name}, color=\"{colour}\"]");
         for interface in &node.interfaces {
             if let Some(network) = interface.network {
                 let text = quoted(&interface.addresses.join("\n"));
@@ -71,18 +91,6 @@ pub fn dot(graph: &Graph) -> String {
             quoted(&head)
         );
     }
-    if !graph.policies.is_empty() {
-        let mut text = String::new();
-        for policy in &graph.policies {
-            let action = if policy.allow { "allow" } else { "deny" };
-            let _ = writeln!(text, "{action} {}", policy.words);
-        }
-        // \l sets a line to the left.
-        let text = quoted(&text).replace("\\n", "\\l");
-        let _ = writeln!(out, "  policies [shape=note, style=\"\", label={text}]");
-    }
-    out.push_str("}\n");
-    out
 }
 
 fn colour(state: State, other: &'static str) -> &'static str {

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::arrange::{Grid, grids, item, outside_row, place, row_width, stands, wrap};
 use super::content::{Line, card, extent, heading, kind, ways};
-use super::measure::{Face, fit, width};
 use super::model::Graph;
 use super::route::{self, Anchor, LANE, Route, Routes, Wire};
+use super::table::table_width;
 
 /// A rectangle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -146,32 +147,19 @@ pub(super) struct Item {
 }
 
 /// Around everything.
-const EDGE: i32 = 24;
+pub(super) const EDGE: i32 = 24;
 /// Within the host, and between boxes.
-const PAD: i32 = 20;
-const GAP: i32 = 24;
+pub(super) const PAD: i32 = 20;
+pub(super) const GAP: i32 = 24;
 /// Between cards of a network.
-const CARDS: i32 = 12;
+pub(super) const CARDS: i32 = 12;
 /// For a title.
 pub(super) const TITLE: i32 = 48;
 /// Between outside and host, where the arrows are.
 const BETWEEN: i32 = 64;
 /// The host's heading.
 pub(super) const HOST: i32 = 44;
-/// Rows are no wider than this, where they can help it.
-const WIDE: i32 = 1180;
 pub(super) const WORLD: (i32, i32) = (190, 56);
-const TABLE_ROW: i32 = 24;
-pub(super) const TABLE_HEAD: i32 = 40;
-
-/// The cards of a network, in a grid.
-struct Grid {
-    columns: usize,
-    cell: i32,
-    rows: Vec<i32>,
-    heading: i32,
-    rect: (i32, i32),
-}
 
 impl Layout {
     /// Lays a project out.
@@ -184,9 +172,7 @@ impl Layout {
             .enumerate()
             .map(|(position, node)| card(node, apart.contains(&position)))
             .collect();
-        let grids: Vec<Grid> = (0..graph.networks.len())
-            .map(|network| grid(graph, network, &members, &cards))
-            .collect();
+        let grids = grids(graph, &members, &cards);
         let ways = ways(graph);
         let mut rows = Vec::new();
         let outside = outside_row(graph, &grids, &ways);
@@ -360,209 +346,6 @@ impl Layout {
             if let Some(text) = lines.get_mut(card.node) {
                 card.lines = std::mem::take(text);
             }
-        }
-    }
-
-    fn tabulate(&mut self, graph: &Graph) {
-        if graph.policies.is_empty() {
-            return;
-        }
-        let inside = self.width - 2 * EDGE - 2 * PAD;
-        let columns = table_columns(graph, inside);
-        let each = inside / columns as i32;
-        let per_column = graph.policies.len().div_ceil(columns);
-        let top = self.host.bottom() + GAP;
-        for (position, policy) in graph.policies.iter().enumerate() {
-            let (column, row) = (position / per_column, position % per_column);
-            self.rows.push(Row {
-                policy: position,
-                at: (
-                    EDGE + PAD + column as i32 * each,
-                    top + TABLE_HEAD + row as i32 * TABLE_ROW + 16,
-                ),
-                text: fit(&policy.words, 12, Face::Sans, each - ROW_HEAD - PAD),
-            });
-        }
-        let height = TABLE_HEAD + per_column as i32 * TABLE_ROW + 12;
-        self.table = Some(Rect {
-            x: EDGE,
-            y: top,
-            width: self.width - 2 * EDGE,
-            height,
-        });
-        self.height = top + height + EDGE;
-    }
-}
-
-/// The number and the action before a policy's words.
-pub(super) const ROW_HEAD: i32 = 92;
-
-fn policy_width(graph: &Graph) -> i32 {
-    let widths = graph
-        .policies
-        .iter()
-        .map(|p| width(&p.words, 12, Face::Sans));
-    widths.max().unwrap_or(0) + ROW_HEAD + PAD
-}
-
-fn table_width(graph: &Graph) -> i32 {
-    if graph.policies.is_empty() {
-        return 0;
-    }
-    policy_width(graph).min(700)
-}
-
-fn table_columns(graph: &Graph, inside: i32) -> usize {
-    let fitting = (inside / policy_width(graph).max(1)).clamp(1, 3) as usize;
-    fitting.min(graph.policies.len().div_ceil(3))
-}
-
-fn item(what: What, (width, height): (i32, i32)) -> Item {
-    Item {
-        what,
-        x: 0,
-        width,
-        height,
-    }
-}
-
-/// Which nodes stand in a network's box, and which apart, those with cables beside one another.
-fn stands(graph: &Graph) -> (BTreeMap<usize, Vec<usize>>, Vec<usize>) {
-    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut loose = Vec::new();
-    for (position, node) in graph.nodes.iter().enumerate() {
-        let cabled = node.interfaces.iter().any(|i| i.network.is_none());
-        match node.networks().as_slice() {
-            [network] if !cabled => members.entry(*network).or_default().push(position),
-            _ => loose.push(position),
-        }
-    }
-    // From the end of a chain of cables along it.
-    let neighbours = |node: usize| {
-        graph.cables.iter().filter_map(move |c| {
-            let (a, b) = (c.a.node, c.b.node);
-            (a == node).then_some(b).or((b == node).then_some(a))
-        })
-    };
-    let mut ordered: Vec<usize> = Vec::new();
-    let mut starts = loose;
-    starts.sort_by_key(|n| neighbours(*n).count() != 1);
-    for start in starts {
-        let mut next = vec![start];
-        while let Some(node) = next.pop() {
-            if !ordered.contains(&node) {
-                ordered.push(node);
-                next.extend(neighbours(node).filter(|n| !ordered.contains(n)));
-            }
-        }
-    }
-    (members, ordered)
-}
-
-fn grid(
-    graph: &Graph,
-    network: usize,
-    members: &BTreeMap<usize, Vec<usize>>,
-    cards: &[Vec<Line>],
-) -> Grid {
-    let nodes = members.get(&network).map_or(&[][..], Vec::as_slice);
-    let sizes: Vec<(i32, i32)> = nodes
-        .iter()
-        .map(|n| extent(cards.get(*n).map_or(&[][..], Vec::as_slice)))
-        .collect();
-    let shown = graph.networks.get(network);
-    let lines = shown.map(heading).unwrap_or_default();
-    let (head_wide, head_high) = extent(&lines);
-    let name = lines.first().map_or(0, |l| width(&l.text, 14, Face::Bold));
-    let tag = width(shown.map_or("", kind), 11, Face::Sans);
-    let cell = sizes.iter().map(|s| s.0).max().unwrap_or(0);
-    let tall = sizes.iter().map(|s| s.1).max().unwrap_or(0);
-    let inner = graph.networks.iter().filter(|n| !n.outside).count();
-    let columns = columns(nodes.len(), (cell, tall), inner);
-    let rows: Vec<i32> = sizes
-        .chunks(columns)
-        .map(|chunk| chunk.iter().map(|s| s.1).max().unwrap_or(0))
-        .collect();
-    let wide = columns as i32 * (cell + CARDS) + CARDS;
-    let high: i32 = rows.iter().map(|r| r + CARDS).sum();
-    Grid {
-        columns,
-        cell,
-        heading: head_high,
-        rect: (
-            wide.max(head_wide).max(name + tag + 48),
-            head_high + CARDS + high,
-        ),
-        rows,
-    }
-}
-
-/// As many as make a box a little wider than high; a few nodes on few networks stand in one row.
-fn columns(nodes: usize, (wide, high): (i32, i32), networks: usize) -> usize {
-    let stretch = if networks <= 1 { 2.0 } else { 1.0 };
-    let ratio = f64::from(high.max(1)) / f64::from(wide.max(1));
-    let square = (nodes as f64 * ratio * stretch).sqrt().round() as usize;
-    let few = match networks {
-        0 | 1 => 4,
-        2 => 2,
-        _ => 1,
-    };
-    square.max(few).clamp(1, nodes.max(1))
-}
-
-fn outside_row(
-    graph: &Graph,
-    grids: &[Grid],
-    ways: &(Option<String>, Option<String>),
-) -> Vec<Item> {
-    let networks: Vec<Item> = graph
-        .networks
-        .iter()
-        .zip(grids)
-        .enumerate()
-        .filter(|(_, (n, _))| n.outside)
-        .map(|(position, (_, grid))| item(What::Group(position), grid.rect))
-        .collect();
-    if networks.is_empty() && ways.0.is_none() && ways.1.is_none() {
-        return Vec::new();
-    }
-    let mut out = vec![item(What::World, WORLD)];
-    out.extend(networks);
-    out
-}
-
-fn row_width(row: &[Item]) -> i32 {
-    let boxes: i32 = row.iter().map(|i| i.width + GAP).sum();
-    boxes - GAP
-}
-
-/// Rows of about the same width.
-fn wrap(items: Vec<Item>) -> Vec<Vec<Item>> {
-    let total = row_width(&items);
-    let count = (f64::from(total.max(1)) / f64::from(WIDE)).ceil().max(1.0);
-    let each = (f64::from(total) / count) as i32;
-    let mut rows: Vec<Vec<Item>> = Vec::new();
-    for item in items {
-        match rows.last_mut() {
-            Some(row) if row_width(row) + (GAP + item.width) / 2 <= each => row.push(item),
-            _ => rows.push(vec![item]),
-        }
-    }
-    rows
-}
-
-/// Rows stand in the middle; what is outside begins at the left, where the arrows are.
-fn place(rows: &mut [Vec<Item>], inside: i32, has_outside: bool) {
-    for (position, row) in rows.iter_mut().enumerate() {
-        let free = inside - row_width(row);
-        let mut x = if position == 0 && has_outside {
-            0
-        } else {
-            free / 2
-        };
-        for item in row {
-            item.x = x;
-            x += item.width + GAP;
         }
     }
 }

@@ -28,11 +28,7 @@ pub fn mermaid(graph: &Graph) -> String {
         }
     }
     for (position, node) in graph.nodes.iter().enumerate() {
-        let indent = if stands_outside(graph, node) {
-            ""
-        } else {
-            "  "
-        };
+        let indent = if graph.stands_outside(node) { "" } else { "  " };
         if indent.is_empty() {
             continue;
         }
@@ -40,7 +36,7 @@ pub fn mermaid(graph: &Graph) -> String {
     }
     out.push_str("  end\n");
     for (position, node) in graph.nodes.iter().enumerate() {
-        if stands_outside(graph, node) {
+        if graph.stands_outside(node) {
             node_line(&mut out, position, node);
         }
     }
@@ -63,15 +59,6 @@ pub fn mermaid(graph: &Graph) -> String {
     out.push_str("  classDef node fill:#fff,stroke:#666,color:#111\n");
     out.push_str("  classDef missing fill:#fff,stroke:#d55e00,color:#111,stroke-dasharray:4\n");
     out
-}
-
-/// All its networks stand for the outside world.
-fn stands_outside(graph: &Graph, node: &Node) -> bool {
-    let networks = node.networks();
-    !networks.is_empty()
-        && networks
-            .iter()
-            .all(|n| graph.networks.get(*n).is_some_and(|n| n.outside))
 }
 
 fn class(state: State, other: &'static str) -> &'static str {

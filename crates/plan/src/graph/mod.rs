@@ -1,6 +1,7 @@
 //! A project as a picture: its model, where everything stands, and how it is written as text,
 //! mermaid, dot or SVG. The same project gives the same picture.
 
+mod arrange;
 mod content;
 mod dot;
 pub mod layout;
@@ -10,6 +11,7 @@ mod model;
 mod route;
 
 mod svg;
+mod table;
 mod text;
 
 pub use dot::dot;

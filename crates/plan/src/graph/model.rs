@@ -209,7 +209,15 @@ impl Graph {
         self.networks.iter().filter(|n| !n.internal && !n.outside)
     }
 
-    /// Whether anything is not there that should be.
+    /// Whether all the node's networks stand for the outside world.
+    #[must_use]
+    pub fn stands_outside(&self, node: &Node) -> bool {
+        let networks = node.networks();
+        let outside = |n: &usize| self.networks.get(*n).is_some_and(|n| n.outside);
+        !networks.is_empty() && networks.iter().all(outside)
+    }
+
+    /// How many things are not there that should be.
     #[must_use]
     pub fn missing(&self) -> usize {
         let networks = self.networks.iter().map(|n| n.state);

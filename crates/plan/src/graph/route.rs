@@ -104,7 +104,7 @@ pub(super) fn routes(graph: &Graph, rows: &[Vec<Item>], width: i32) -> Routes {
         right: 0,
     };
     for network in 0..graph.networks.len() {
-        out.network(graph, rows, &places, &ports, network);
+        out.network(graph, rows, (&places, &ports), (network, width));
     }
     for (position, (ends, way)) in cables.iter().enumerate() {
         let mut route = Route::new(Wire::Cable(position));
@@ -143,9 +143,8 @@ impl Routes {
         &mut self,
         graph: &Graph,
         rows: &[Vec<Item>],
-        places: &BTreeMap<What, At>,
-        ports: &Ports,
-        network: usize,
+        (places, ports): (&BTreeMap<What, At>, &Ports),
+        (network, width): (usize, i32),
     ) {
         let Some(&home) = places.get(&What::Group(network)) else {
             return;
@@ -176,8 +175,13 @@ impl Routes {
         let bottom = Anchor::Bottom(home.0, home.1);
         route.upright(x, bottom, Anchor::Lane(home.0));
         if deepest > home.0 {
-            self.left += 1;
-            let margin = -6 - LANE * self.left;
+            let margin = if x > width / 2 {
+                self.right += 1;
+                width + 6 + LANE * self.right
+            } else {
+                self.left += 1;
+                -6 - LANE * self.left
+            };
             let below: Vec<usize> = route.spans.keys().copied().collect();
             for channel in below.into_iter().filter(|c| *c > home.0) {
                 route.reach(channel, margin);

@@ -3,11 +3,12 @@
 
 use std::fmt::Write as _;
 
-use super::content::{INSET, Line, MARK, Set};
-use super::layout::{Card, Drawn, Group, HOST, Layout, ROW_HEAD, Rect, TABLE_HEAD, TITLE};
+use super::content::{INSET, Line, MARK_WIDTH, Mark, Set};
+use super::layout::{Card, Drawn, Group, HOST, Layout, Rect, TITLE};
 use super::measure::{Face, fit, width};
 use super::model::{Graph, State};
 use super::route::Wire;
+use super::table::{ROW_HEAD, TABLE_HEAD};
 
 /// Told apart by people with any colour sight (Okabe and Ito), dark enough on white.
 const COLOURS: [&str; 6] = [
@@ -20,6 +21,7 @@ text { font-family: system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1b1
 .name { font-size: 14px; font-weight: 600 }
 .address { font-size: 12px } .port { font-size: 11px }
 .dim { font-size: 11px; fill: #59636e } .word { font-size: 12px }
+.end { text-anchor: end }
 .alarm { font-size: 12px; fill: #b5300b; font-weight: 600 }
 .sheet { fill: #ffffff } .host { fill: #f6f8fa; stroke: #afb8c1 }
 .outside { fill: #eef4fb; stroke: #a9c4e4 } .world { fill: #ffffff; stroke: #a9c4e4 }
@@ -62,11 +64,11 @@ pub fn svg(graph: &Graph) -> String {
     for group in &layout.groups {
         out.group(graph, group);
     }
-    for wire in &layout.wires {
-        out.wire(wire);
-    }
     for card in &layout.cards {
         out.card(graph, card);
+    }
+    for wire in &layout.wires {
+        out.wire(wire);
     }
     out.table(graph, &layout);
     out.0.push_str("</svg>\n");
@@ -222,8 +224,8 @@ impl Drawing {
         let x = group.rect.x + INSET;
         self.lines(&group.lines, x, group.rect.y + 8);
         if !group.kind.is_empty() {
-            let x = group.rect.right() - INSET - width(group.kind, 11, Face::Sans);
-            self.text((x, group.rect.y + 24), "dim", group.kind, None);
+            let at = (group.rect.right() - INSET, group.rect.y + 29);
+            self.text(at, "dim end", group.kind, None);
         }
     }
 
@@ -269,22 +271,21 @@ impl Drawing {
         for line in lines {
             y += line.set.height();
             let mut x = x;
-            if let Some(network) = line.network {
-                let (dot, fill) = (y - 9, colour(network));
-                let _ = if network == usize::MAX {
-                    writeln!(
-                        self.0,
-                        "<path class=\"cable\" stroke-width=\"4\" d=\"M{x} {}h9\"/>",
-                        dot + 4
-                    )
-                } else {
-                    writeln!(
-                        self.0,
-                        "<rect x=\"{x}\" y=\"{dot}\" width=\"9\" height=\"9\" rx=\"2\" \
-                         fill=\"{fill}\"/>"
-                    )
-                };
-                x += MARK;
+            let dot = y - 9;
+            let mark = match line.mark {
+                Mark::Network(network) => format!(
+                    "<rect x=\"{x}\" y=\"{dot}\" width=\"9\" height=\"9\" rx=\"2\" fill=\"{}\"/>\n",
+                    colour(network)
+                ),
+                Mark::Cable => format!(
+                    "<path class=\"cable\" stroke-width=\"4\" d=\"M{x} {}h9\"/>\n",
+                    dot + 5
+                ),
+                Mark::None | Mark::Room => String::new(),
+            };
+            self.0.push_str(&mark);
+            if line.mark != Mark::None {
+                x += MARK_WIDTH;
             }
             if line.set == Set::Port {
                 let wide = width(&line.text, line.set.size(), line.set.face()) + 12;
