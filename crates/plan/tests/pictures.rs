@@ -79,8 +79,10 @@ fn a_flowchart() {
 #[test]
 fn what_is_missing_is_marked() {
     let settled = settled(SHOP);
-    let mut live = Live::default();
-    live.links = vec!["br-apps".into(), "br-world".into()];
+    let mut live = Live {
+        links: vec!["br-apps".into(), "br-world".into()],
+        ..Live::default()
+    };
     let counters = Counters {
         received: 1500,
         sent: 12,

@@ -70,6 +70,8 @@ impl Route {
 }
 
 type At = (usize, usize);
+/// Lines at one side of a box: where each comes from, what it is, and which of its kind.
+type Side = Vec<(i32, Wire, usize)>;
 
 /// How a cable runs.
 #[derive(Clone, Copy)]
@@ -227,8 +229,8 @@ impl Ports {
         places: &BTreeMap<What, At>,
         cables: &[(Option<[At; 2]>, Way)],
     ) -> Self {
-        // By box and side: where the line comes from, and which it is.
-        let mut sides: BTreeMap<(At, bool), Vec<(i32, Wire, usize)>> = BTreeMap::new();
+        // By box, the top or the bottom of it.
+        let mut sides: BTreeMap<(At, bool), Side> = BTreeMap::new();
         let centre = |at: At| {
             let item = rows.get(at.0).and_then(|r| r.get(at.1));
             item.map_or(0, |i| i.x + i.width / 2)
