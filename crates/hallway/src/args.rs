@@ -330,6 +330,10 @@ pub(crate) enum Verb {
     },
     /// Prove with real packets that what the file expects is true
     Test(TestArgs),
+    /// Show the packets that pass a node, a network or the host
+    Capture(crate::cmd::capture::CaptureArgs),
+    /// Draw a picture of a project: the file named, or what is up
+    Graph(crate::cmd::graph::GraphArgs),
     /// Print the project as a file that `up` takes
     Export,
     /// Print the JSON Schema of the file, for editors

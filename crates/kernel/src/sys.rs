@@ -130,6 +130,33 @@ pub(crate) fn packet_socket(interface: u32) -> Result<OwnedFd, KernelError> {
     if bound < 0 { Err(last(OPEN)) } else { Ok(fd) }
 }
 
+/// Lets an interface take in frames for others too, until the socket is closed.
+pub(crate) fn packet_promiscuous(
+    socket: BorrowedFd<'_>,
+    interface: u32,
+) -> Result<(), KernelError> {
+    let member = libc::packet_mreq {
+        mr_ifindex: interface.cast_signed(),
+        mr_type: libc::PACKET_MR_PROMISC as u16,
+        mr_alen: 0,
+        mr_address: [0; 8],
+    };
+    // SAFETY: the pointer and the length are those of `member`, which outlives the call.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_ADD_MEMBERSHIP,
+            (&raw const member).cast(),
+            size_of::<libc::packet_mreq>() as libc::socklen_t,
+        )
+    };
+    if set < 0 {
+        return Err(last("see packets for others"));
+    }
+    Ok(())
+}
+
 /// Room for one timestamp; u64 for its alignment.
 type Control = [u64; 8];
 

@@ -6,7 +6,9 @@
 //! [`rules`] for the packet filter and [`reach`] for what packets will do.
 
 pub mod bandwidth;
+pub mod capture;
 pub mod diff;
+pub mod graph;
 pub mod hosts;
 pub mod mark;
 pub mod observed;

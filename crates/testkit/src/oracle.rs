@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Programs tests ask, with the package each is in.
-const PACKAGES: [(&str, &str); 12] = [
+const PACKAGES: [(&str, &str); 13] = [
     ("ip", "iproute2"),
     ("bridge", "iproute2"),
     ("tc", "iproute2"),
@@ -20,6 +20,7 @@ const PACKAGES: [(&str, &str); 12] = [
     ("python3", "python3"),
     ("conntrack", "conntrack"),
     ("sysctl", "procps"),
+    ("tcpdump", "tcpdump"),
 ];
 
 fn find(program: &str) -> bool {

@@ -2,11 +2,13 @@
 
 mod ask;
 pub(crate) mod bench;
+pub(crate) mod capture;
 mod doctor;
 mod down;
 mod edit;
 pub(crate) mod exec;
 mod gc;
+pub(crate) mod graph;
 mod list;
 mod logs;
 mod plan;
@@ -96,6 +98,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             },
         ),
         Verb::Test(args) => prove::run(common, &args),
+        Verb::Capture(args) => capture::run(common, &args),
+        Verb::Graph(args) => graph::run(common, &args),
         Verb::Export => list::export(common),
         Verb::Schema => {
             ui::json(&hallway_spec::schema());

@@ -89,6 +89,17 @@ impl PacketSocket {
         })
     }
 
+    /// Sees one interface, and lets it take in frames for others too while the socket is open:
+    /// what a bridge passes on between its ports.
+    ///
+    /// # Errors
+    /// As [`Self::open_on`].
+    pub fn open_promiscuous(interface: u32) -> Result<Self, KernelError> {
+        let socket = Self::open_on(interface)?;
+        sys::packet_promiscuous(socket.fd.as_fd(), interface)?;
+        Ok(socket)
+    }
+
     /// The next frame; `None` when none came in time or a signal did.
     ///
     /// # Errors

@@ -1,0 +1,212 @@
+//! Packets as they pass the interfaces of a node, a network or the host.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use hallway_kernel::link::index_of;
+use hallway_kernel::netns::{self, Netns};
+pub use hallway_kernel::packet::Direction;
+use hallway_kernel::packet::{Ethernet, Frame, Network, PacketSocket};
+use hallway_kernel::{KernelError, Rtnl};
+use hallway_plan::Settled;
+use hallway_plan::capture::{Facts, Filter, Kind};
+use hallway_spec::Name;
+
+use crate::Failure;
+use crate::observe::NETNS_DIRECTORY;
+
+/// How long packets that are not wanted may be read beyond the time given.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Where to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// All interfaces of the host (or the sandbox), or this one.
+    Host(Option<String>),
+    /// All interfaces of a node, or this one.
+    Node(Name, Option<String>),
+    /// The bridge of a network; all ports of a routed one.
+    Network(Name),
+}
+
+/// A packet that passed and that the filter let through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// When the kernel saw it.
+    pub time: SystemTime,
+    /// The interface's name.
+    pub interface: String,
+    /// Which way it went, seen from that interface.
+    pub direction: Direction,
+    /// In one line.
+    pub summary: String,
+    /// Addresses, protocol and ports.
+    pub facts: Facts,
+    /// From the Ethernet header on.
+    pub bytes: Vec<u8>,
+    /// How long it was on the wire; more than `bytes` if it was cut.
+    pub length: usize,
+}
+
+/// A capture under way.
+#[derive(Debug)]
+pub struct Capture {
+    socket: PacketSocket,
+    rtnl: Rtnl,
+    /// Names by index; interfaces may come and go.
+    names: BTreeMap<u32, String>,
+    /// Only interfaces of these names; all when empty.
+    only: Vec<String>,
+    filter: Filter,
+}
+
+impl Capture {
+    /// Begins to look; packets are kept from here on.
+    ///
+    /// # Errors
+    /// When the node or the interface is not there, or the caller may not look.
+    pub fn open(settled: &Settled, target: &Target, filter: Filter) -> Result<Self, Failure> {
+        let mut only = Vec::new();
+        let opened = match target {
+            Target::Host(interface) => open(interface.as_deref(), false),
+            Target::Node(name, interface) => {
+                let netns = settled.node(name).map_or("", |n| n.netns.as_str());
+                let path = Path::new(NETNS_DIRECTORY).join(netns);
+                let namespace = Netns::open(&path).map_err(|e| missing(name, e))?;
+                let _inside = netns::enter(&namespace)?;
+                open(interface.as_deref(), false)
+            }
+            Target::Network(name) => {
+                let network = settled.network(name);
+                match network.and_then(|n| n.bridge.as_deref()) {
+                    Some(bridge) => open(Some(bridge), true),
+                    None => {
+                        let ports = settled.nodes.iter().flat_map(|n| n.ports());
+                        only.extend(
+                            ports
+                                .filter(|(_, of, _)| *of == name)
+                                .map(|(_, _, link)| link.to_owned()),
+                        );
+                        open(None, false)
+                    }
+                }
+            }
+        };
+        let (socket, rtnl) = opened.map_err(|e| {
+            if e.is_not_found() {
+                return Failure::kernel("no-such-interface", "the interface is not there", e);
+            }
+            Failure::kernel("capture", "packets cannot be looked at", e)
+        })?;
+        let mut capture = Self {
+            socket,
+            rtnl,
+            names: BTreeMap::new(),
+            only,
+            filter,
+        };
+        capture.learn_names()?;
+        Ok(capture)
+    }
+
+    /// The next packet that the filter lets through; `None` when none came in time. With no time,
+    /// one that is there already.
+    ///
+    /// # Errors
+    /// When the one interface that is looked at went away.
+    pub fn next(&mut self, timeout: Duration) -> Result<Option<Captured>, Failure> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let frame = self
+                .socket
+                .recv(left)
+                .map_err(|e| Failure::kernel("capture", "the interface went down or away", e))?;
+            let Some(frame) = frame else { return Ok(None) };
+            let judged = self.judge(frame)?;
+            // What is there already is read, but not a flood without end.
+            if judged.is_some() || Instant::now() > deadline + PATIENCE {
+                return Ok(judged);
+            }
+        }
+    }
+
+    fn judge(&mut self, frame: Frame) -> Result<Option<Captured>, Failure> {
+        if !self.names.contains_key(&frame.interface) {
+            self.learn_names()?;
+        }
+        let interface = self
+            .names
+            .entry(frame.interface)
+            .or_insert_with(|| format!("#{}", frame.interface));
+        let unwanted = !self.only.is_empty() && !self.only.contains(interface);
+        // What goes out of a loopback comes in again.
+        let again = interface == "lo" && frame.direction == Direction::Out;
+        let headers = Ethernet::parse(&frame.bytes);
+        let facts = facts(&headers);
+        if unwanted || again || !self.filter.matches(&facts) {
+            return Ok(None);
+        }
+        Ok(Some(Captured {
+            time: frame.time,
+            interface: interface.clone(),
+            direction: frame.direction,
+            summary: headers.summary(),
+            facts,
+            bytes: frame.bytes,
+            length: frame.length,
+        }))
+    }
+
+    fn learn_names(&mut self) -> Result<(), Failure> {
+        let links = self.rtnl.links()?;
+        self.names = links.into_iter().map(|l| (l.index, l.name)).collect();
+        Ok(())
+    }
+
+    /// How many packets the kernel dropped since this was last asked, because they were not read
+    /// in time.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn dropped(&self) -> Result<u32, Failure> {
+        Ok(self.socket.dropped()?)
+    }
+}
+
+/// Both sockets stay with the namespace the thread is in now.
+fn open(interface: Option<&str>, promiscuous: bool) -> Result<(PacketSocket, Rtnl), KernelError> {
+    let socket = match interface {
+        Some(name) if promiscuous => PacketSocket::open_promiscuous(index_of(name)?),
+        Some(name) => PacketSocket::open_on(index_of(name)?),
+        None => PacketSocket::open(),
+    };
+    Ok((socket?, Rtnl::open()?))
+}
+
+fn missing(node: &Name, error: KernelError) -> Failure {
+    let failure = Failure::kernel("node-missing", format!("node {node} is not there"), error);
+    failure.help("hallway up builds it again")
+}
+
+fn facts(headers: &Ethernet) -> Facts {
+    match &headers.network {
+        Network::Ip(ip) => Facts {
+            network: if ip.source.is_ipv4() {
+                Kind::Ip
+            } else {
+                Kind::Ip6
+            },
+            protocol: Some(ip.protocol),
+            addresses: Some((ip.source, ip.destination)),
+            ports: ip.source_port().zip(ip.destination_port()),
+        },
+        Network::Arp(arp) => Facts {
+            network: Kind::Arp,
+            addresses: Some((arp.sender.into(), arp.target.into())),
+            ..Facts::default()
+        },
+        Network::Other(_) | Network::Short => Facts::default(),
+    }
+}

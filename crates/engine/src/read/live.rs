@@ -1,0 +1,42 @@
+//! What is there of a project right now, with what passed its interfaces.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hallway_kernel::netns::{self, Netns};
+use hallway_kernel::{KernelError, Rtnl};
+use hallway_plan::Settled;
+use hallway_plan::graph::{Counters, Live};
+
+use crate::Failure;
+use crate::observe::NETNS_DIRECTORY;
+
+/// Looks at the host's links, and into every node that is there.
+///
+/// # Errors
+/// When the kernel cannot be asked.
+pub fn live(settled: &Settled) -> Result<Live, Failure> {
+    let links = Rtnl::open()?.links()?.into_iter().map(|l| l.name).collect();
+    let mut nodes = BTreeMap::new();
+    for node in &settled.nodes {
+        let path = Path::new(NETNS_DIRECTORY).join(&node.netns);
+        let Ok(namespace) = Netns::open(&path) else {
+            continue;
+        };
+        nodes.insert(node.name.clone(), interfaces(&namespace)?);
+    }
+    Ok(Live { links, nodes })
+}
+
+fn interfaces(namespace: &Netns) -> Result<BTreeMap<String, Counters>, KernelError> {
+    let _inside = netns::enter(namespace)?;
+    let links = Rtnl::open()?.links_with_counters()?;
+    let counted = links.into_iter().map(|link| {
+        let counters = Counters {
+            received: link.rx_bytes,
+            sent: link.tx_bytes,
+        };
+        (link.name, counters)
+    });
+    Ok(counted.collect())
+}

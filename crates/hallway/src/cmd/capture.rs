@@ -1,0 +1,332 @@
+//! `capture`: the packets of a node, a network or the host, as lines or as a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hallway_engine::filter::{Facts, Filter, FilterError, Kind};
+use hallway_engine::read::capture::{Capture, Captured, Direction, Target};
+use hallway_engine::{Failure, Settled};
+use hallway_spec::Name;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::json;
+
+use crate::args::{Common, Format};
+use crate::diagnose::Trouble;
+use crate::render::pcap;
+use crate::scope::{here, present};
+use crate::ui::{self, DIM, styled};
+
+/// How often it is seen to whether to end.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What to capture, and how to show it.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct CaptureArgs {
+    /// NODE, NODE:INTERFACE, NETWORK or host
+    target: String,
+    /// Write a pcap file that tcpdump and Wireshark read; - is stdout
+    #[arg(short, long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// End after so many packets
+    #[arg(short, long, value_name = "COUNT")]
+    count: Option<u64>,
+    /// End after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    duration: Option<Duration>,
+    /// For people, or one JSON object a packet
+    #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
+    format: Format,
+    /// Only these packets, like: host web and not tcp port 22
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse().ok().filter(|s| *s > 0.0);
+    number
+        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+        .ok_or_else(|| "write a number of seconds, like 2.5".into())
+}
+
+pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, Trouble> {
+    // As the user, before a sandbox is entered; emptied only when all else is right.
+    let file = match &args.write {
+        Some(path) if path.as_os_str() != "-" => Some(create(path)?),
+        _ => None,
+    };
+    let scope = here(common)?;
+    let (project, settled) = present(common, &scope.engine)?;
+    let target = target(&project, &settled, &args.target)?;
+    let text = args.filter.join(" ");
+    let filter = Filter::parse(&text, &settled).map_err(|e| wrong_filter(&text, &e))?;
+    let ended = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&ended))
+            .map_err(|e| Failure::new("signals", format!("signals cannot be waited for: {e}")))?;
+    }
+    let mut capture = Capture::open(&settled, &target, filter)?;
+    ui::note(
+        common,
+        format!("capturing on {} {}", args.target, scope.words()),
+    );
+    let mut sink = Sink::new(args, file);
+    let count = watch(&mut capture, &mut sink, args, &ended)?;
+    let dropped = match capture.dropped()? {
+        0 => String::new(),
+        n => format!(", {n} more were not read in time"),
+    };
+    let packets = if count == 1 { "packet" } else { "packets" };
+    ui::note(common, format!("{count} {packets}{dropped}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Until enough packets came, time is up, a signal says so, or nobody reads on.
+fn watch(
+    capture: &mut Capture,
+    sink: &mut Sink,
+    args: &CaptureArgs,
+    ended: &AtomicBool,
+) -> Result<u64, Trouble> {
+    let begun = Instant::now();
+    let limit = args.count.unwrap_or(u64::MAX);
+    let mut count = 0;
+    if let Err(error) = sink.begin() {
+        return over(count, args, &error);
+    }
+    while count < limit && !ended.load(Ordering::Relaxed) {
+        let left = args
+            .duration
+            .map_or(TICK, |d| d.saturating_sub(begun.elapsed()));
+        if left.is_zero() {
+            break;
+        }
+        match capture.next(left.min(TICK))? {
+            Some(packet) => {
+                if let Err(error) = sink.packet(&packet) {
+                    return over(count, args, &error);
+                }
+                count += 1;
+            }
+            None if sink.abandoned() => break,
+            None => {}
+        }
+    }
+    // What passed before the end is shown, also if it was not read yet.
+    let end = SystemTime::now();
+    while count < limit
+        && let Some(packet) = capture.next(Duration::ZERO)?
+        && packet.time <= end
+    {
+        if let Err(error) = sink.packet(&packet) {
+            return over(count, args, &error);
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// A reader that hangs up ends the capture and is no failure; a full disk is one.
+fn over(count: u64, args: &CaptureArgs, error: &io::Error) -> Result<u64, Trouble> {
+    match (&args.write, error.kind()) {
+        (_, io::ErrorKind::BrokenPipe) => Ok(count),
+        (Some(path), _) => Err(unwritable(path, error).into()),
+        (None, _) => Err(unwritable(Path::new("stdout"), error).into()),
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new("write", format!("cannot write {}: {error}", path.display()))
+}
+
+fn create(path: &Path) -> Result<File, Trouble> {
+    let mut options = OpenOptions::new();
+    // Not truncated: the file of an earlier capture stays if this one cannot begin.
+    let opened = options.write(true).create(true).truncate(false).open(path);
+    opened.map_err(|e| {
+        Trouble::usage(
+            format!("cannot write {}: {e}", path.display()),
+            "name a file that may be written",
+        )
+    })
+}
+
+fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, Trouble> {
+    let (name, interface) = match text.split_once(':') {
+        Some((name, interface)) => (name, Some(interface.to_owned())),
+        None => (text, None),
+    };
+    if name == "host" {
+        return Ok(Target::Host(interface));
+    }
+    let found = |n: &&Name| n.as_ref() == name;
+    if let Some(node) = settled.nodes.iter().find(|n| found(&&n.name)) {
+        let known: Vec<&str> = node.interfaces.iter().map(|i| i.name.as_str()).collect();
+        return match interface {
+            Some(i) if i != "lo" && !known.contains(&i.as_str()) => Err(Trouble::usage(
+                format!("node {name} has no interface {i}"),
+                format!(
+                    "its interfaces: {}",
+                    [known, vec!["lo"]].concat().join(", ")
+                ),
+            )),
+            interface => Ok(Target::Node(node.name.clone(), interface)),
+        };
+    }
+    if let Some(network) = settled.networks.iter().find(|n| found(&&n.name)) {
+        return match interface {
+            None => Ok(Target::Network(network.name.clone())),
+            Some(_) => Err(Trouble::usage(
+                format!("{name} is a network, which has one place to look at"),
+                format!("leave out what follows the colon: hallway capture {name}"),
+            )),
+        };
+    }
+    let nodes = settled.nodes.iter().map(|n| n.name.as_ref());
+    let networks = settled.networks.iter().map(|n| n.name.as_ref());
+    let known: Vec<&str> = nodes.chain(networks).chain(["host"]).collect();
+    Err(Trouble::usage(
+        format!("project {project} has no node or network {name}"),
+        format!("it has: {}", known.join(", ")),
+    ))
+}
+
+/// The filter with the place underlined.
+fn wrong_filter(text: &str, error: &FilterError) -> Trouble {
+    let before = text.get(..error.offset).unwrap_or(text);
+    let place = text.get(error.offset..).unwrap_or_default();
+    let marked = place.get(..error.length).unwrap_or(place);
+    let (indent, width) = (before.chars().count(), marked.chars().count().max(1));
+    Trouble::usage(
+        format!(
+            "{error}\n  | {text}\n  | {}{}",
+            " ".repeat(indent),
+            "^".repeat(width)
+        ),
+        &error.help,
+    )
+}
+
+/// Where packets go.
+struct Sink {
+    file: Option<File>,
+    pcap: bool,
+    format: Format,
+    begun: SystemTime,
+}
+
+impl Sink {
+    fn new(args: &CaptureArgs, file: Option<File>) -> Self {
+        Self {
+            file,
+            pcap: args.write.is_some(),
+            format: args.format,
+            begun: SystemTime::now(),
+        }
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            file.set_len(0).ok(); // a pipe has no length
+        }
+        if self.pcap {
+            self.write(&pcap::header())?;
+        }
+        Ok(())
+    }
+
+    fn packet(&mut self, packet: &Captured) -> io::Result<()> {
+        if self.pcap {
+            return self.write(&pcap::record(packet.time, &packet.bytes, packet.length));
+        }
+        let since = packet.time.duration_since(self.begun).unwrap_or_default();
+        let line = match self.format {
+            Format::Text => text(packet, since),
+            Format::Json => format!("{}\n", object(packet, since)),
+        };
+        self.write(line.as_bytes())
+    }
+
+    /// Whole, and at once.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.file {
+            Some(file) => file.write_all(bytes),
+            None if self.pcap => {
+                let mut out = io::stdout().lock();
+                out.write_all(bytes)?;
+                out.flush()
+            }
+            None => {
+                let mut out = anstream::stdout();
+                out.write_all(bytes)?;
+                out.flush()
+            }
+        }
+    }
+
+    /// Whether whoever read stdout has hung up, which a write would tell only with the next packet.
+    fn abandoned(&self) -> bool {
+        let stdout = io::stdout();
+        let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        self.file.is_none()
+            && poll(&mut polled, Some(&at_once)).is_ok_and(|n| n > 0)
+            && polled.iter().any(|p| p.revents().contains(PollFlags::ERR))
+    }
+}
+
+fn direction(packet: &Captured) -> &'static str {
+    match packet.direction {
+        Direction::In => "in",
+        Direction::Out => "out",
+        Direction::Other => "pass",
+    }
+}
+
+fn text(packet: &Captured, since: Duration) -> String {
+    format!(
+        "{} {:<6} {:<4} {}\n",
+        styled(DIM, format!("{:>11.6}", since.as_secs_f64())),
+        packet.interface,
+        direction(packet),
+        packet.summary
+    )
+}
+
+fn object(packet: &Captured, since: Duration) -> serde_json::Value {
+    let unix = packet.time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let facts = &packet.facts;
+    json!({
+        "schema_version": 1,
+        "time": unix.as_secs_f64(),
+        "elapsed": since.as_secs_f64(),
+        "interface": packet.interface,
+        "direction": direction(packet),
+        "length": packet.length,
+        "protocol": protocol(facts),
+        "source": facts.addresses.map(|a| a.0),
+        "destination": facts.addresses.map(|a| a.1),
+        "source_port": facts.ports.map(|p| p.0),
+        "destination_port": facts.ports.map(|p| p.1),
+        "summary": packet.summary,
+    })
+}
+
+fn protocol(facts: &Facts) -> String {
+    match (facts.network, facts.protocol) {
+        (Kind::Arp, _) => "arp".into(),
+        (_, Some(6)) => "tcp".into(),
+        (_, Some(17)) => "udp".into(),
+        (_, Some(1)) => "icmp".into(),
+        (_, Some(58)) => "icmp6".into(),
+        (_, Some(number)) => number.to_string(),
+        (_, None) => "other".into(),
+    }
+}

@@ -1,0 +1,112 @@
+//! `graph`: a picture of a project.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use hallway_engine::graph::{Graph, dot, mermaid, svg, text};
+use hallway_engine::read::live::live;
+use hallway_engine::{Engine, Settled};
+
+use crate::args::{Common, FileArg};
+use crate::diagnose::Trouble;
+use crate::scope::{Scope, here, present, project, read};
+use crate::ui;
+
+/// The narrowest tree that is still one.
+const NARROW: u16 = 40;
+
+/// What to draw, and how.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    file: FileArg,
+    /// How it is drawn
+    #[arg(long, value_enum, default_value_t)]
+    format: Picture,
+    /// Mark what is there and what is missing, and count bytes; the project must be up
+    #[arg(long)]
+    live: bool,
+    /// Write it to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// How a picture is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum Picture {
+    /// A tree for the terminal
+    #[default]
+    Text,
+    /// A flowchart that forges and wikis draw
+    Mermaid,
+    /// For graphviz
+    Dot,
+    /// A drawing for browsers
+    Svg,
+}
+
+pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble> {
+    // Before a sandbox is entered: the user's own terminal and file.
+    let width = terminal();
+    let settled = settled(common, args)?;
+    let mut graph = Graph::new(&settled);
+    if args.live {
+        graph = graph.with(&settled, &live(&settled)?);
+    }
+    let picture = match args.format {
+        Picture::Text => text(&graph, width),
+        Picture::Mermaid => mermaid(&graph),
+        Picture::Dot => dot(&graph),
+        Picture::Svg => svg(&graph),
+    };
+    match &args.output {
+        None => ui::out(&picture),
+        Some(path) => std::fs::write(path, picture).map_err(|e| {
+            Trouble::usage(
+                format!("cannot write {}: {e}", path.display()),
+                "name a file that may be written",
+            )
+        })?,
+    }
+    if args.live && graph.missing() > 0 {
+        let words = "something is missing: hallway up mends it";
+        ui::note(common, words);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is up, unless a file is named; the file of the directory when nothing is.
+fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, Trouble> {
+    if args.live {
+        let scope = here(common)?;
+        if args.file.path().is_none() {
+            return Ok(present(common, &scope.engine)?.1);
+        }
+        let name = project(common, &args.file, None)?;
+        let common = Common {
+            project: Some(name),
+            ..common.clone()
+        };
+        return Ok(present(&common, &scope.engine)?.1);
+    }
+    if args.file.path().is_none()
+        && let Some(scope) = Scope::existing(common)?
+        && let Ok((_, settled)) = present(common, &scope.engine)
+    {
+        return Ok(settled);
+    }
+    let input = read(common, &args.file)?;
+    let planned = Engine::plan_afresh(&input.project.topology);
+    Ok(planned.map_err(|f| Trouble::of(f, &input))?.settled)
+}
+
+fn terminal() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    let columns = size.map_or(0, |s| s.ws_col);
+    // Not a terminal: whoever reads it may cut it.
+    if columns == 0 {
+        return usize::MAX;
+    }
+    usize::from(columns.max(NARROW))
+}

@@ -1,0 +1,98 @@
+//! `graph` draws every example in every format, and what is up as it is.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::{Hallway, sh};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway"))
+}
+
+/// Python's parser reads it; its texts.
+fn texts(path: &str) -> Vec<String> {
+    let script = "import sys, xml.etree.ElementTree as e; \
+        [print(t.text or t[0].tail) for t in e.parse(sys.argv[1]).iter() if t.tag.endswith('}text')]";
+    let out = sh(&format!("python3 -c \"{script}\" {path}"));
+    out.lines().map(str::to_owned).collect()
+}
+
+fn every_example_in_every_format() {
+    let h = hallway();
+    let mut count = 0;
+    for entry in std::fs::read_dir(EXAMPLES).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.to_str().unwrap();
+        if !file.ends_with(".yaml") {
+            continue;
+        }
+        count += 1;
+        let tree = h.run(&["graph", file]).ok();
+        assert!(
+            tree.contains("├─ host") || tree.contains("└─ host"),
+            "{tree}"
+        );
+        let chart = h.run(&["graph", file, "--format", "mermaid"]).ok();
+        assert!(chart.contains("\nflowchart TB\n"), "{chart}");
+        let dot = h.run(&["graph", file, "--format", "dot"]).ok();
+        assert!(dot.starts_with("digraph ") && dot.ends_with("}\n"), "{dot}");
+        let out = "/run/keep.svg";
+        h.run(&["graph", file, "--format", "svg", "-o", out]).ok();
+        let shown = texts(out);
+        let nodes = h.run(&["graph", file, "--format", "mermaid"]).ok();
+        for line in nodes.lines().filter(|l| l.ends_with(":::node")) {
+            let name = line.split('"').nth(1).unwrap();
+            assert!(
+                shown.iter().any(|t| t == name),
+                "{file}: {name} in {shown:?}"
+            );
+        }
+    }
+    assert!(count > 8);
+}
+
+fn what_is_up_and_what_is_missing() {
+    let h = hallway();
+    h.run(&["graph", "--live", &format!("{EXAMPLES}/part3-bridge.yaml")])
+        .exits(2)
+        .says("is not up");
+    h.run(&["up", &format!("{EXAMPLES}/part3-bridge.yaml")])
+        .ok();
+    assert!(h.pings("app1", "172.20.0.12"));
+    assert!(h.ok("graph").contains("app1  172.20.0.11"));
+    let tree = h.ok("graph --live");
+    for words in ["✓ apps", "✓ app1", " B ↑ "] {
+        assert!(tree.contains(words), "{words}:\n{tree}");
+    }
+    assert!(!tree.contains("missing"), "{tree}");
+    sh("ip -n app2 link del eth0; ip link del br-apps");
+    let ran = h.run(&["graph", "--live"]);
+    let tree = ran.says("hallway up mends it").ok();
+    for words in ["✗ missing: apps", "eth0 missing", "✓ app2"] {
+        assert!(tree.contains(words), "{words}:\n{tree}");
+    }
+    let live = ["graph", "--live", "--format", "svg", "-o", "/run/keep.svg"];
+    h.run(&live).ok();
+    let shown = texts("/run/keep.svg");
+    assert!(shown.iter().any(|t| t == "bridge missing"), "{shown:?}");
+    h.ok("down");
+}
+
+fn without_a_file_or_a_project() {
+    let h = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"));
+    h.run(&["graph"]).exits(2).says("hallway.yaml");
+    std::fs::create_dir("/run/keep").unwrap();
+    std::fs::write("/run/keep/hallway.yaml", "nodes: { alone: {} }\n").unwrap();
+    assert!(h.within("/run/keep").ok("graph").contains("alone"));
+    h.run(&["graph", "--live"]).exits(2).says("nothing is up");
+    h.run(&["graph", "/run/keep/hallway.yaml", "-o", "/nowhere/x"])
+        .exits(2)
+        .says("cannot write");
+}
+
+hallway_testkit::tests![
+    every_example_in_every_format,
+    what_is_up_and_what_is_missing,
+    without_a_file_or_a_project,
+];

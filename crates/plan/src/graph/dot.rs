@@ -1,0 +1,118 @@
+//! The picture in the language of graphviz.
+
+use std::fmt::Write as _;
+
+use super::model::{Graph, State};
+
+/// The digraph.
+#[must_use]
+pub fn dot(graph: &Graph) -> String {
+    let mut out = format!("digraph {} {{\n", quoted(&graph.project));
+    out.push_str("  graph [rankdir=TB, fontname=\"sans-serif\", nodesep=0.3, ranksep=0.6]\n");
+    out.push_str("  node [fontname=\"sans-serif\", fontsize=11, shape=box, style=rounded]\n");
+    out.push_str("  edge [fontname=\"sans-serif\", fontsize=9, dir=none]\n");
+    out.push_str("  outside [label=\"outside\", shape=ellipse]\n");
+    for outside in [true, false] {
+        if !outside {
+            out.push_str("  subgraph cluster_host {\n    label=\"host\"; style=rounded\n");
+        }
+        for (position, network) in graph.networks.iter().enumerate() {
+            if network.outside != outside {
+                continue;
+            }
+            let mut text = format!("{}\n{}", network.name, network.subnets.join(" "));
+            if network.internal {
+                text.push_str("\ninternal");
+            }
+            let colour = colour(network.state, "#0072b2");
+            let _ = writeln!(
+                out,
+                "    net{position} [label={}, shape=box, style=\"filled\", fillcolor=\"#dbeafe\", color=\"{colour}\"]",
+                quoted(&text)
+            );
+        }
+        for (position, node) in graph.nodes.iter().enumerate() {
+            if graph.stands_outside(node) == outside {
+                let colour = colour(node.state, "#444444");
+                let name = quoted(&node.name);
+                let _ = writeln!(out, "    node{position} [label={name}, color=\"{colour}\"]");
+            }
+        }
+        if !outside {
+            out.push_str("  }\n");
+        }
+    }
+    edges(&mut out, graph);
+    if !graph.policies.is_empty() {
+        let mut text = String::new();
+        for policy in &graph.policies {
+            let action = if policy.allow { "allow" } else { "deny" };
+            let _ = writeln!(text, "{action} {}", policy.words);
+        }
+        // \\l sets a line to the left.
+        let text = quoted(&text).replace("\\n", "\\l");
+        let _ = writeln!(out, "  policies [shape=note, style=\"\", label={text}]");
+    }
+    out.push_str("}\n");
+    out
+}
+
+fn edges(out: &mut String, graph: &Graph) {
+    for (position, node) in graph.nodes.iter().enumerate() {
+        for interface in &node.interfaces {
+            if let Some(network) = interface.network {
+                let text = quoted(&interface.addresses.join("\n"));
+                let _ = writeln!(out, "  net{network} -> node{position} [label={text}]");
+            }
+        }
+        for port in &node.ports {
+            let text = quoted(&port.to_string());
+            let _ = writeln!(
+                out,
+                "  outside -> node{position} [label={text}, dir=forward, color=\"#009e73\"]"
+            );
+        }
+    }
+    for (position, network) in graph.networks.iter().enumerate() {
+        if !network.internal && !network.outside {
+            let _ = writeln!(
+                out,
+                "  outside -> net{position} [label=\"masqueraded\", dir=back, style=dashed]"
+            );
+        }
+    }
+    for cable in &graph.cables {
+        let (a, b) = (cable.a.node, cable.b.node);
+        let (tail, head) = (cable.a.addresses.join("\n"), cable.b.addresses.join("\n"));
+        let _ = writeln!(
+            out,
+            "  node{a} -> node{b} [style=bold, taillabel={}, headlabel={}]",
+            quoted(&tail),
+            quoted(&head)
+        );
+    }
+}
+
+fn colour(state: State, other: &'static str) -> &'static str {
+    if state == State::Missing {
+        "#d55e00"
+    } else {
+        other
+    }
+}
+
+/// A quoted string, in which graphviz reads backslashes.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

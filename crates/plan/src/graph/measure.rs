@@ -1,0 +1,75 @@
+//! How wide text may become: estimates that hold for the widest of the usual fonts, since the
+//! reader's are not known.
+
+/// A typeface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Face {
+    Sans,
+    Bold,
+    Mono,
+}
+
+/// In hundredths of the font's size.
+fn hundredths(c: char, face: Face) -> i32 {
+    if face == Face::Mono {
+        return 62;
+    }
+    let plain = match c {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 36,
+        'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '/' | '-' | 'I' | 'J' => 44,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' => 102,
+        '→' | '↔' | '…' | '↑' | '↓' => 102,
+        'A'..='Z' | '_' => 78,
+        c if c.is_ascii() => 66,
+        _ => 110,
+    };
+    if face == Face::Bold {
+        plain * 112 / 100
+    } else {
+        plain
+    }
+}
+
+/// The most pixels a text takes.
+pub(super) fn width(text: &str, size: i32, face: Face) -> i32 {
+    let sum: i32 = text.chars().map(|c| hundredths(c, face)).sum();
+    (sum * size + 99) / 100
+}
+
+/// The text, cut to at most so many pixels.
+pub(super) fn fit(text: &str, size: i32, face: Face, most: i32) -> String {
+    if width(text, size, face) <= most {
+        return text.to_owned();
+    }
+    let room = most - width("…", size, face);
+    let mut used = 0;
+    let kept: String = text
+        .chars()
+        .take_while(|c| {
+            used += (hundredths(*c, face) * size + 99) / 100;
+            used <= room
+        })
+        .collect();
+    format!("{}…", kept.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_fits() {
+        for text in [
+            "a",
+            "web-server",
+            "WWWWWWWWWWWWWWWW",
+            "iiiiiiiiiiiiiiiiiiiiiii",
+        ] {
+            for most in [20, 60, 100] {
+                let cut = fit(text, 12, Face::Sans, most);
+                assert!(width(&cut, 12, Face::Sans) <= most, "{cut} in {most}");
+            }
+        }
+        assert_eq!(fit("short", 12, Face::Mono, 400), "short");
+    }
+}

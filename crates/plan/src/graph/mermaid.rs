@@ -1,0 +1,143 @@
+//! The picture as a mermaid flowchart, which forges and wikis draw.
+
+use std::fmt::Write as _;
+
+use super::model::{Graph, Node, State};
+
+/// The flowchart.
+#[must_use]
+pub fn mermaid(graph: &Graph) -> String {
+    let mut out = format!(
+        "---\ntitle: {}\n---\nflowchart TB\n",
+        quoted(&graph.project)
+    );
+    let leaves = graph.open_networks().next().is_some();
+    let published = graph.nodes.iter().any(|n| !n.ports.is_empty());
+    if leaves || published {
+        out.push_str("  outside([\"outside\"])\n");
+    }
+    for (position, network) in graph.networks.iter().enumerate() {
+        if network.outside {
+            network_line(&mut out, "  ", graph, position);
+        }
+    }
+    out.push_str("  subgraph host[\"host\"]\n");
+    for (position, network) in graph.networks.iter().enumerate() {
+        if !network.outside {
+            network_line(&mut out, "    ", graph, position);
+        }
+    }
+    for (position, node) in graph.nodes.iter().enumerate() {
+        let indent = if graph.stands_outside(node) { "" } else { "  " };
+        if indent.is_empty() {
+            continue;
+        }
+        node_line(&mut out, position, node);
+    }
+    out.push_str("  end\n");
+    for (position, node) in graph.nodes.iter().enumerate() {
+        if graph.stands_outside(node) {
+            node_line(&mut out, position, node);
+        }
+    }
+    edges(&mut out, graph);
+    if !graph.policies.is_empty() {
+        let lines: Vec<String> = graph
+            .policies
+            .iter()
+            .map(|p| {
+                label(&format!(
+                    "{} {}",
+                    if p.allow { "allow" } else { "deny" },
+                    p.words
+                ))
+            })
+            .collect();
+        let _ = writeln!(out, "  policies>\"{}\"]", lines.join("<br/>"));
+    }
+    out.push_str("  classDef network fill:#dbeafe,stroke:#0072b2,color:#111\n");
+    out.push_str("  classDef node fill:#fff,stroke:#666,color:#111\n");
+    out.push_str("  classDef missing fill:#fff,stroke:#d55e00,color:#111,stroke-dasharray:4\n");
+    out
+}
+
+fn class(state: State, other: &'static str) -> &'static str {
+    if state == State::Missing {
+        "missing"
+    } else {
+        other
+    }
+}
+
+fn network_line(out: &mut String, indent: &str, graph: &Graph, position: usize) {
+    let Some(network) = graph.networks.get(position) else {
+        return;
+    };
+    let mut lines = vec![label(&network.name), label(&network.subnets.join(" "))];
+    if network.internal {
+        lines.push("internal".into());
+    }
+    let class = class(network.state, "network");
+    let text = lines.join("<br/>");
+    let _ = writeln!(out, "{indent}net{position}[[\"{text}\"]]:::{class}");
+}
+
+fn node_line(out: &mut String, position: usize, node: &Node) {
+    let class = class(node.state, "node");
+    let name = label(&node.name);
+    let _ = writeln!(out, "    node{position}[\"{name}\"]:::{class}");
+}
+
+fn edges(out: &mut String, graph: &Graph) {
+    for (position, node) in graph.nodes.iter().enumerate() {
+        for interface in &node.interfaces {
+            if let Some(network) = interface.network {
+                let text = label(&interface.addresses.join(" "));
+                let _ = writeln!(out, "  net{network} ---|\"{text}\"| node{position}");
+            }
+        }
+        for port in &node.ports {
+            let text = label(&port.to_string());
+            let _ = writeln!(out, "  outside -->|\"{text}\"| node{position}");
+        }
+    }
+    for (position, network) in graph.networks.iter().enumerate() {
+        if !network.internal && !network.outside {
+            let _ = writeln!(out, "  net{position} -.->|\"masqueraded\"| outside");
+        }
+    }
+    for cable in &graph.cables {
+        let text = format!(
+            "{} — {}",
+            cable.a.addresses.join(" "),
+            cable.b.addresses.join(" ")
+        );
+        let (a, b, text) = (cable.a.node, cable.b.node, label(&text));
+        let _ = writeln!(out, "  node{a} ===|\"{text}\"| node{b}");
+    }
+}
+
+/// Characters that mermaid or the HTML it makes would read, as entities.
+fn label(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("#quot;"),
+            '<' => out.push_str("#lt;"),
+            '>' => out.push_str("#gt;"),
+            '&' => out.push_str("#amp;"),
+            '#' => out.push_str("#35;"),
+            '`' => out.push_str("#96;"),
+            '\\' => out.push_str("#92;"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    // An empty label is none to mermaid's parser.
+    if out.is_empty() { " ".into() } else { out }
+}
+
+/// A YAML string.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
