@@ -10,7 +10,7 @@ use netlink_sys::protocols::NETLINK_NETFILTER;
 
 pub use expr::{CtKey, Expr, Meta, PayloadBase, Reg, Verdict};
 pub use key::{Key, KeyType};
-pub use read::TableInfo;
+pub use read::{ChainInfo, TableInfo};
 pub use transaction::{Base, ChainSpec, Element, Hook, SetSpec, Transaction};
 
 use crate::KernelError;

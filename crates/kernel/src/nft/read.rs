@@ -6,6 +6,7 @@ use crate::rtnl::dump_once;
 use crate::wire::{Attrs, Writer, string_of};
 
 const NFT_MSG_GETTABLE: u16 = 1;
+const NFT_MSG_GETCHAIN: u16 = 4;
 const NFT_MSG_GETSETELEM: u16 = 13;
 /// Lists cut short by another's transaction are asked for again this often.
 const TRIES: usize = 8;
@@ -19,6 +20,19 @@ pub struct TableInfo {
     pub name: String,
     /// Its comment, when it has one.
     pub comment: Option<String>,
+}
+
+/// A chain as the kernel describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainInfo {
+    /// Its table's name.
+    pub table: String,
+    /// Name.
+    pub name: String,
+    /// Whether packets that are forwarded come through it.
+    pub forward: bool,
+    /// Whether what no rule of it decides is dropped.
+    pub drops: bool,
 }
 
 impl Nft {
@@ -48,6 +62,20 @@ impl Nft {
     pub fn tables(&mut self) -> Result<Vec<TableInfo>, KernelError> {
         let bodies = self.list(NFT_MSG_GETTABLE, &[0, 0, 0, 0], "list the tables")?;
         Ok(bodies.iter().filter_map(|body| table(body)).collect())
+    }
+
+    /// Every chain of the namespace's inet, ip and ip6 tables.
+    ///
+    /// # Errors
+    /// When the list could not be read whole.
+    pub fn chains(&mut self) -> Result<Vec<ChainInfo>, KernelError> {
+        let bodies = self.list(NFT_MSG_GETCHAIN, &[0, 0, 0, 0], "list the chains")?;
+        let of_ip = |body: &&Vec<u8>| matches!(body.first(), Some(1 | 2 | 10));
+        Ok(bodies
+            .iter()
+            .filter(of_ip)
+            .filter_map(|body| chain(body))
+            .collect())
     }
 
     /// The keys of a set of a table.
@@ -94,6 +122,19 @@ impl Nft {
             .map(|key| string_of(key))
             .collect())
     }
+}
+
+fn chain(body: &[u8]) -> Option<ChainInfo> {
+    const FORWARD: [u8; 4] = [0, 0, 0, 2]; // NF_INET_FORWARD
+    const DROP: [u8; 4] = [0, 0, 0, 0]; // NF_DROP
+    let attrs = Attrs(body.get(4..)?);
+    let hook = attrs.find(4).and_then(|hook| Attrs(hook).find(1));
+    Some(ChainInfo {
+        table: attrs.find(1).map(string_of)?,
+        name: attrs.find(3).map(string_of)?,
+        forward: hook == Some(&FORWARD[..]),
+        drops: attrs.find(5) == Some(&DROP[..]),
+    })
 }
 
 fn table(body: &[u8]) -> Option<TableInfo> {
