@@ -18,6 +18,7 @@ use crate::ui;
 /// What was measured with one number of nodes; every duration in microseconds, of the whole work.
 #[derive(Debug, Clone, Default, Serialize)]
 struct Row {
+    schema_version: u32,
     nodes: usize,
     /// `up` from nothing to all nodes, process start and parsing included.
     up: u64,
@@ -90,6 +91,7 @@ impl Bench {
         for round in 1..=rounds {
             ui::note(common, format!("{nodes} nodes, round {round} of {rounds}"));
             let mut row = Row {
+                schema_version: 1,
                 nodes,
                 ..Row::default()
             };
@@ -107,6 +109,7 @@ impl Bench {
         };
         let median = |get: &dyn Fn(&Row) -> u64| some(&|r| Some(get(r))).unwrap_or_default();
         Ok(Row {
+            schema_version: 1,
             nodes,
             up: median(&|r| r.up),
             down: median(&|r| r.down),

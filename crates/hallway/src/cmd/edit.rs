@@ -74,7 +74,12 @@ fn apply(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Resul
         text.as_bytes(),
     )?;
     input.path = path;
-    Ok(up::build(common, scope, &input, lock, WAIT)?.changed)
+    match up::build(common, scope, &input, lock, WAIT) {
+        Ok(built) => Ok(built.changed),
+        // The text is the edited one, not the file's.
+        Err(Trouble::Conflict(failure, _, text)) => Err(Trouble::Conflict(failure, shown, text)),
+        Err(trouble) => Err(trouble),
+    }
 }
 
 /// What a verb changes, and what to say when it is done.

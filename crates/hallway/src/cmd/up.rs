@@ -97,7 +97,7 @@ pub(crate) fn build(
         .unwrap_or_default();
     let draft = Record::new(input.text.clone(), Some(input.path.clone()));
     let wanted = workload::desired(scope, &planned.settled, &draft).forwards;
-    let (fresh, refused) = workload::bind(scope.porter.as_ref(), &planned.settled, &wanted, &held)
+    let (fresh, refused) = workload::bind(scope, &planned.settled, &wanted, &held)
         .map_err(|f| Trouble::of(f, input))?;
     if !refused.is_empty() {
         ui::note(common, privileged(&refused));
@@ -228,7 +228,7 @@ fn rebind(
 ) -> Result<Vec<(crate::keeper::ForwardSpec, std::os::fd::OwnedFd)>, Failure> {
     let mut last = None;
     for _ in 0..200 {
-        match workload::bind(scope.porter.as_ref(), &planned.settled, missing, held) {
+        match workload::bind(scope, &planned.settled, missing, held) {
             Ok((bound, _)) => return Ok(bound),
             Err(failure) => last = Some(failure),
         }
