@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use hallway_testkit::{Hallway, Snapshot, sh, wait_for};
+use hallway_testkit::{Hallway, Snapshot, processes, sh, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 
@@ -44,6 +44,40 @@ fn ctrl_c_undoes() {
         assert_eq!(interrupted(&h, "TERM").0, Some(143));
         before.unchanged();
     }
+}
+
+/// Nor must one that waits for its turn be killed.
+fn ctrl_c_while_waiting() {
+    let h = Hallway::host(PROGRAM);
+    h.up("name: p\nnodes: { a: {} }\n").ok();
+    let mut other = Command::new("flock")
+        .args(["--no-fork", "/run/state/host/lock", "sleep", "1000"])
+        .spawn()
+        .unwrap();
+    wait_for("the other's turn", Duration::from_secs(5), || {
+        processes().iter().any(|p| p.starts_with("sleep 1000"))
+    });
+    let mut child = h.start(&["-p", "q", "node", "add", "b"]);
+    let mut err = child.stderr.take().unwrap();
+    err.read_exact(&mut [0; 20]).unwrap();
+    sh(&format!("kill -INT {}", child.id()));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    other.kill().unwrap();
+    other.wait().unwrap();
+    h.ok("-p p down");
+}
+
+/// A measurement leaves no sandbox behind when it is interrupted.
+fn ctrl_c_ends_a_measurement() {
+    let h = Hallway::sandbox(PROGRAM);
+    let before = Snapshot::take();
+    let mut child = h.start(&["bench", "attach", "-n", "50"]);
+    wait_for("its sandbox", Duration::from_secs(20), || {
+        processes().iter().any(|p| p.contains("__hold"))
+    });
+    sh(&format!("kill -INT {}", child.id()));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    before.unchanged();
 }
 
 fn ctrl_c_goes_back_to_what_was_there() {
@@ -306,6 +340,8 @@ hallway_testkit::tests![
     conflicts_of_edits,
     doctor_names_what_is_in_the_way,
     ctrl_c_undoes,
+    ctrl_c_while_waiting,
+    ctrl_c_ends_a_measurement,
     ctrl_c_goes_back_to_what_was_there,
     closed_pipes,
     variables,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use hallway_engine::interrupt;
 use hallway_spec::{Action, Document, Edit, Name, edit, empty};
 use ipnet::IpNet;
 
@@ -18,6 +19,7 @@ const WAIT: Duration = Duration::from_secs(60);
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
     let started = Instant::now();
     let (change, done) = change(verb)?;
+    interrupt::watch();
     let scope = Scope::enter(common, true)?;
     let project = project(common, &FileArg::default(), Some(&scope.engine))?;
     let outcome = apply(common, &scope, &project, &change);

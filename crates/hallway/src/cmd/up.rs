@@ -23,6 +23,7 @@ pub(crate) fn run(common: &Common, file: &FileArg, wait_timeout: u64) -> Result<
     } else if let Ok(path) = std::path::absolute(&input.path) {
         input.path = path.display().to_string();
     }
+    interrupt::watch();
     let scope = Scope::enter(common, true)?;
     let outcome = scope
         .engine
@@ -81,7 +82,6 @@ pub(crate) fn build(
     lock: Lock,
     limit: Duration,
 ) -> Result<Built, Trouble> {
-    interrupt::watch();
     let topology = &input.project.topology;
     let planned = scope
         .engine
