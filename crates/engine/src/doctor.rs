@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hallway_kernel::Rtnl;
-use hallway_kernel::nft::Nft;
+use hallway_kernel::nft::{ChainInfo, Nft};
 use serde::Serialize;
 
 use crate::sandbox::{forbidden, pasta_program};
@@ -62,6 +62,9 @@ pub fn checks() -> Vec<Check> {
         netlink(),
         nf_tables(),
         br_netfilter(),
+        conntrack(),
+        namespaces(),
+        forwarding(),
         ipv6(),
         force_forwarding(),
         pasta(),
@@ -77,10 +80,10 @@ fn kernel() -> Check {
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     check(
         "kernel",
-        version >= (5, 10),
+        version >= (5, 14),
         Outcome::Warning,
         format!("Linux {}", release.trim()),
-        "hallway is made for Linux 5.10 and newer",
+        "hallway is made for Linux 5.14 and newer",
     )
 }
 
@@ -154,17 +157,19 @@ fn br_netfilter() -> Check {
 
 fn ipv6() -> Check {
     let there = Path::new("/proc/sys/net/ipv6").exists();
-    check(
-        "IPv6",
-        there,
-        Outcome::Warning,
-        if there {
-            "available"
-        } else {
-            "not in this kernel"
-        },
-        "networks with IPv6 subnets cannot be built",
-    )
+    let off = setting("net/ipv6/conf/all/disable_ipv6") == Some(1);
+    let (found, advice) = match (there, off) {
+        (false, _) => (
+            "not in this kernel",
+            "networks with IPv6 subnets cannot be built",
+        ),
+        (_, true) => (
+            "turned off here (net.ipv6.conf.all.disable_ipv6 = 1)",
+            "with --host, nodes reach nothing outside by IPv6, and nothing is published on it; sandboxes have an IPv6 of their own",
+        ),
+        _ => ("available", ""),
+    };
+    check("IPv6", there && !off, Outcome::Warning, found, advice)
 }
 
 fn force_forwarding() -> Check {
@@ -197,23 +202,141 @@ fn pasta() -> Check {
 
 /// Firewalls of others may refuse what ours lets pass: a drop anywhere is final.
 fn firewalls() -> Check {
-    let tables = Nft::open().and_then(|mut n| n.tables()).unwrap_or_default();
-    let mut others: Vec<String> = tables
-        .iter()
-        .filter(|t| !t.name.starts_with("hallway-"))
-        .map(|t| t.name.clone())
-        .collect();
-    others.dedup();
-    let found = if others.is_empty() {
-        "none here".to_owned()
-    } else {
-        format!("tables {}", others.join(", "))
+    let name = "other firewalls";
+    let chains = match Nft::open().and_then(|mut n| Ok((n.tables()?, n.chains()?))) {
+        Ok((tables, chains)) => {
+            let foreign = |table: &str| !table.starts_with("hallway-");
+            let mut tables: Vec<String> = tables.into_iter().map(|t| t.name).collect();
+            tables.retain(|t| foreign(t));
+            tables.sort();
+            tables.dedup();
+            let chains = chains
+                .into_iter()
+                .filter(|c| is_ip(c.family) && foreign(&c.table))
+                .collect();
+            Firewalls { tables, chains }
+        }
+        Err(e) if e.is_not_permitted() => {
+            return check(name, true, Outcome::Ok, "seen by root only", "");
+        }
+        Err(_) => Firewalls::default(),
+    };
+    let (found, advice) = chains.words();
+    check(
+        name,
+        found.is_empty(),
+        Outcome::Warning,
+        if found.is_empty() {
+            "none here".into()
+        } else {
+            found
+        },
+        &advice,
+    )
+}
+
+/// NFPROTO_INET, NFPROTO_IPV4 and NFPROTO_IPV6: tables that see what is routed.
+fn is_ip(family: u8) -> bool {
+    matches!(family, 1 | 2 | 10)
+}
+
+/// What others have put into nf_tables.
+#[derive(Default)]
+struct Firewalls {
+    tables: Vec<String>,
+    chains: Vec<ChainInfo>,
+}
+
+impl Firewalls {
+    /// What there is, and what to do about it; empty when there is nothing.
+    fn words(&self) -> (String, String) {
+        if self.tables.is_empty() {
+            return (String::new(), String::new());
+        }
+        let named = |begin: &str| self.chains.iter().any(|c| c.name.starts_with(begin));
+        let closed = self.chains.iter().find(|c| {
+            let base = c.base.as_ref();
+            base.is_some_and(|b| b.hook == "forward" && b.drops)
+        });
+        let mut found = Vec::new();
+        let mut advice = vec![
+            "with --host, a drop in one of these is final even where hallway accepts; published ports do not pass their input rules".to_owned(),
+        ];
+        if named("DOCKER") {
+            found.push("Docker".to_owned());
+            if closed.is_some() {
+                advice.push("for each bridge: iptables -I DOCKER-USER -i br-NAME -j ACCEPT; iptables -I DOCKER-USER -o br-NAME -j ACCEPT".to_owned());
+            }
+        }
+        if named("ufw-") {
+            found.push("ufw".to_owned());
+            advice.push(
+                "for each bridge: ufw route allow in on br-NAME; ufw route allow out on br-NAME"
+                    .to_owned(),
+            );
+        }
+        if self.tables.iter().any(|t| t == "firewalld") {
+            found.push("firewalld".to_owned());
+            advice.push(
+                "for each bridge: firewall-cmd --zone=trusted --add-interface=br-NAME".to_owned(),
+            );
+        }
+        found.push(format!("tables {}", self.tables.join(", ")));
+        if let Some(closed) = closed {
+            found.push(format!(
+                "chain {} of {} drops what it does not know",
+                closed.name, closed.table
+            ));
+        }
+        (found.join("; "), advice.join("\n"))
+    }
+}
+
+fn setting(path: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(Path::new("/proc/sys").join(path)).ok()?;
+    text.trim().parse().ok()
+}
+
+/// Masquerade, published ports and replies to what a policy allows are all conntrack's.
+fn conntrack() -> Check {
+    let count = setting("net/netfilter/nf_conntrack_count");
+    let most = setting("net/netfilter/nf_conntrack_max");
+    let (Some(count), Some(most)) = (count, most) else {
+        return check(
+            "conntrack",
+            false,
+            Outcome::Warning,
+            "not loaded",
+            "it comes with the first rules; where it does not, nothing is masqueraded or published: modprobe nf_conntrack",
+        );
     };
     check(
-        "other firewalls",
-        others.is_empty(),
+        "conntrack",
+        count < most - most / 10,
         Outcome::Warning,
-        found,
-        "with --host, a drop in one of these is final even where hallway accepts; published ports do not pass their input rules",
+        format!("{count} connections of at most {most}"),
+        "new connections are dropped when it is full: raise net.netfilter.nf_conntrack_max",
+    )
+}
+
+fn forwarding() -> Check {
+    let found = match setting("net/ipv4/ip_forward") {
+        Some(0) => {
+            "off; with --host hallway turns it on for its bridges and the way out, and off again"
+        }
+        _ => "on for all interfaces, not by hallway, which leaves it so",
+    };
+    check("IPv4 forwarding", true, Outcome::Warning, found, "")
+}
+
+/// Each node is one.
+fn namespaces() -> Check {
+    let most = setting("user/max_net_namespaces").unwrap_or(0);
+    check(
+        "network namespaces",
+        most >= 100,
+        Outcome::Warning,
+        format!("at most {most} for each user"),
+        "every node is one: raise user.max_net_namespaces and user.max_mnt_namespaces",
     )
 }

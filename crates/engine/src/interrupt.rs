@@ -49,9 +49,6 @@ pub fn came() -> Option<u8> {
 pub fn check() -> Result<(), Failure> {
     match came() {
         None => Ok(()),
-        Some(_) => Err(Failure::new(
-            CODE,
-            "interrupted; what was there before has been restored",
-        )),
+        Some(_) => Err(Failure::new(CODE, "interrupted; all is as it was before")),
     }
 }

@@ -4,10 +4,14 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
-use crate::Failure;
+use crate::{Failure, interrupt};
+
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// While it lives, no other hallway changes this scope; shared ones go together.
 #[derive(Debug)]
@@ -21,8 +25,7 @@ impl Lock {
     /// # Errors
     /// When the lock file cannot be made.
     pub fn take(directory: &Path, waiting: impl FnOnce()) -> Result<Self, Failure> {
-        use FlockOperation::{LockExclusive, NonBlockingLockExclusive};
-        Self::wait(directory, waiting, NonBlockingLockExclusive, LockExclusive)
+        Self::wait(directory, waiting, FlockOperation::NonBlockingLockExclusive)
     }
 
     /// Waits for the lock together with others who share it.
@@ -30,15 +33,13 @@ impl Lock {
     /// # Errors
     /// When the lock file cannot be made.
     pub fn share(directory: &Path) -> Result<Self, Failure> {
-        use FlockOperation::{LockShared, NonBlockingLockShared};
-        Self::wait(directory, || {}, NonBlockingLockShared, LockShared)
+        Self::wait(directory, || {}, FlockOperation::NonBlockingLockShared)
     }
 
     fn wait(
         directory: &Path,
         waiting: impl FnOnce(),
         at_once: FlockOperation,
-        wait: FlockOperation,
     ) -> Result<Self, Failure> {
         let path = directory.join("lock");
         let failed = |e: std::io::Error| Failure::file("lock", &path, &e);
@@ -47,10 +48,13 @@ impl Lock {
             let file = open(directory, &path)?;
             if rustix::fs::flock(&file, at_once).is_err() {
                 waiting.take().into_iter().for_each(|tell| tell());
-                while let Err(e) = rustix::fs::flock(&file, wait) {
-                    if e != rustix::io::Errno::INTR {
+                // Asked for again and again: a wait within the kernel could not be interrupted.
+                while let Err(e) = rustix::fs::flock(&file, at_once) {
+                    if ![Errno::INTR, Errno::WOULDBLOCK].contains(&e) {
                         return Err(failed(e.into()));
                     }
+                    interrupt::check()?;
+                    std::thread::sleep(PAUSE);
                 }
             }
             // Whoever held it may have removed it at its end: then it locks nothing any more.

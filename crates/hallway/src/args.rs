@@ -284,6 +284,8 @@ pub(crate) enum Verb {
         /// Only the last so many lines of each
         #[arg(short = 'n', long, value_name = "LINES")]
         tail: Option<usize>,
+        #[command(flatten)]
+        format: FormatArg,
     },
     /// Start a node's program anew, or all of them
     Restart {

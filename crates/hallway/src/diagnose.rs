@@ -49,7 +49,11 @@ impl Trouble {
     /// A failure the file can be blamed for points into it; others stand alone.
     pub(crate) fn of(failure: Failure, input: &Input) -> Self {
         if failure.place.is_some() {
-            return Self::Conflict(failure, input.path.clone(), input.text.clone());
+            let path = match input.path.as_str() {
+                "" => "-".to_owned(),
+                path => path.to_owned(),
+            };
+            return Self::Conflict(failure, path, input.text.clone());
         }
         Self::Failed(failure)
     }
@@ -234,7 +238,7 @@ fn render(
     };
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_links(false)
-        .with_width(100);
+        .with_width(width());
     let report = miette::Report::new(diagnostic.with_labels(labels))
         .with_source_code(NamedSource::new(path, text.to_owned()));
     let mut out = String::new();
@@ -247,6 +251,15 @@ fn render(
             place.line,
             place.column
         );
+    }
+}
+
+/// As wide as the terminal, within what can be read.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    match size.map_or(0, |s| s.ws_col) {
+        0 => 100,
+        columns => usize::from(columns).clamp(40, 100),
     }
 }
 

@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         Some("__keeper") => {
             let project = words.next().unwrap_or_default();
             let holder = words.next().and_then(|w| w.parse().ok());
-            return internal(keeper::serve(&project, holder).map_err(|e| e.to_string()));
+            let starter = words.next().and_then(|w| w.parse().ok());
+            return internal(keeper::serve(&project, holder, starter).map_err(|e| e.to_string()));
         }
         Some("__bare") => {
             let nodes = words.next().unwrap_or_default();

@@ -250,7 +250,7 @@ fn discover() -> Result<Option<PathBuf>, Trouble> {
     if found.len() > 1 {
         return Err(Trouble::usage(
             format!("there are several files here: {}", found.join(", ")),
-            "say which: hallway up FILE",
+            "say which: name a file, or a project with -p",
         ));
     }
     Ok(found.pop().map(PathBuf::from))
@@ -265,10 +265,17 @@ pub(crate) fn project(
     if let Some(name) = &common.project {
         return Ok(name.clone());
     }
-    if file.path().is_some() || discover()?.is_some() {
+    let up = engine.map(Engine::projects).unwrap_or_default();
+    let given = file.path().is_some()
+        || match discover() {
+            // Several files, but one project: no need to say which.
+            Err(_) if up.len() == 1 => false,
+            found => found?.is_some(),
+        };
+    if given {
         return Ok(read(common, file)?.project.topology.name);
     }
-    match engine.map(Engine::projects).unwrap_or_default().as_slice() {
+    match up.as_slice() {
         [only] => Ok(only.clone()),
         several if several.len() > 1 && several.iter().all(|n| n.as_ref() != "default") => {
             let names: Vec<&str> = several.iter().map(AsRef::as_ref).collect();

@@ -27,6 +27,10 @@ fn again_is_nothing() {
         let path = example.unwrap().path();
         let path = path.to_str().unwrap();
         h.run(&["up", path]).ok();
+        // The kernel tells whether a link works a moment after it does.
+        wait_for("links settle", Duration::from_secs(10), || {
+            !sh("ip -o link | grep -v ' lo:' || true").contains("state UNKNOWN")
+        });
         let first = Snapshot::take();
         h.run(&["plan", "--detailed-exitcode", path]).exits(0);
         h.run(&["up", path]).exits(0).says("nothing to change");

@@ -29,7 +29,7 @@ fn foreign_state() -> String {
         ip -o -d link show br-foreign; ip -o addr show br-foreign; ip -o -d link show vf0; ip -n foreign -o addr
         ip route show 198.51.100.0/24; ip rule")
         .lines()
-        .map(|l| l.split(' ').filter(|w| !w.contains('.') || w.contains('/')).collect::<Vec<_>>().join(" ") + "\n") // timers run
+        .map(|l| l.split_whitespace().filter(|w| !w.contains('.') || w.contains('/')).collect::<Vec<_>>().join(" ") + "\n") // timers run, and get wider
         .collect()
 }
 

@@ -139,4 +139,25 @@ nodes: { c: { networks: [apps], command: hallway serve 90, ready: 90/tcp }, f: {
     before.unchanged();
 }
 
-hallway_testkit::tests![while_building, while_removing, while_changing];
+/// One whose `up` was killed before it could tell it what to do.
+fn a_keeper_nobody_waits_for() {
+    let before = Snapshot::take();
+    let gone = std::process::Command::new("true").spawn().unwrap();
+    let starter = gone.id().to_string();
+    gone.wait_with_output().unwrap();
+    let mut keeper = std::process::Command::new(env!("CARGO_BIN_EXE_hallway"))
+        .args(["__keeper", "p", "-", &starter])
+        .spawn()
+        .unwrap();
+    wait_for("its end", Duration::from_secs(5), || {
+        keeper.try_wait().unwrap().is_some()
+    });
+    before.unchanged();
+}
+
+hallway_testkit::tests![
+    while_building,
+    while_removing,
+    while_changing,
+    a_keeper_nobody_waits_for,
+];

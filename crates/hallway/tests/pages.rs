@@ -127,7 +127,11 @@ fn run(page: &str) {
     }
     let bin = Path::new(env!("CARGO_BIN_EXE_hallway")).parent().unwrap();
     std::fs::write("/run/keep/script", all).unwrap();
-    let ran = Command::new("/bin/sh")
+    let mut shell = Command::new("/bin/sh");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HALLWAY_")) {
+        shell.env_remove(name);
+    }
+    let ran = shell
         .arg("/run/keep/script")
         .env("HALLWAY_STATE_DIR", "/run/state")
         .env("HALLWAY_PASTA", "0")

@@ -100,7 +100,10 @@ impl Project {
     fn subnets(&self, at: usize) -> Vec<(String, String)> {
         let mut out = Vec::new();
         if self.networks[at].family != 1 {
-            out.push((format!("10.{}.0.0/24", 20 + at), format!("10.{}.0.1", 20 + at)));
+            out.push((
+                format!("10.{}.0.0/24", 20 + at),
+                format!("10.{}.0.1", 20 + at),
+            ));
         }
         if self.networks[at].family == 1 || self.networks[at].family > 2 {
             out.push((format!("fd{}::/64", 20 + at), format!("fd{}::1", 20 + at)));
@@ -113,7 +116,9 @@ impl Project {
         for at in &node.networks {
             let at = at % self.networks.len();
             // One in the outside world is not inside too.
-            let mixed = out.iter().any(|o| (self.networks[*o].kind == 1) != (self.networks[at].kind == 1));
+            let mixed = out
+                .iter()
+                .any(|o| (self.networks[*o].kind == 1) != (self.networks[at].kind == 1));
             if !out.contains(&at) && !mixed {
                 out.push(at);
             }
@@ -156,14 +161,23 @@ impl Project {
     fn text(&self, policies: &[&Policy]) -> String {
         let mut out = String::from("name: p\nnetworks:\n");
         for (at, network) in self.networks.iter().enumerate() {
-            let subnets: Vec<String> = self.subnets(at).iter().map(|s| format!("\"{}\"", s.0)).collect();
+            let subnets: Vec<String> = self
+                .subnets(at)
+                .iter()
+                .map(|s| format!("\"{}\"", s.0))
+                .collect();
             let kind = match network.kind {
                 0 => ", internal: true",
                 1 => ", outside: true",
                 2 => ", mode: routed",
                 _ => "",
             };
-            writeln!(out, "  net{at}: {{ subnet: [{}]{kind} }}", subnets.join(", ")).unwrap();
+            writeln!(
+                out,
+                "  net{at}: {{ subnet: [{}]{kind} }}",
+                subnets.join(", ")
+            )
+            .unwrap();
         }
         out.push_str("nodes:\n");
         for (at, node) in self.nodes.iter().enumerate() {
@@ -190,7 +204,9 @@ impl Project {
                 let routes: Vec<String> = (self.subnets(to).iter())
                     .filter(|_| !networks.contains(&to))
                     .filter_map(|(subnet, _)| {
-                        let same = own.iter().find(|o| o.0.contains(':') == subnet.contains(':'))?;
+                        let same = own
+                            .iter()
+                            .find(|o| o.0.contains(':') == subnet.contains(':'))?;
                         Some(format!("{{ to: \"{subnet}\", via: \"{}\" }}", same.1))
                     })
                     .collect();
@@ -204,7 +220,10 @@ impl Project {
             .map(|(at, a, b, family)| {
                 let ends = match family {
                     0 => (format!("10.9.{at}.1/24"), format!("10.9.{at}.2/24")),
-                    1 => (format!("\"fd09:{at}::1/64\""), format!("\"fd09:{at}::2/64\"")),
+                    1 => (
+                        format!("\"fd09:{at}::1/64\""),
+                        format!("\"fd09:{at}::2/64\""),
+                    ),
                     _ => (
                         format!("[10.9.{at}.1/24, \"fd09:{at}::1/64\"]"),
                         format!("[10.9.{at}.2/24, \"fd09:{at}::2/64\"]"),
@@ -257,11 +276,21 @@ fn holds(h: &Hallway, project: &Project, reasons: &Reasons) -> Result<(), TestCa
         return Err(TestCaseError::reject("cannot be built here"));
     }
     up.ok();
-    let words = ["test", "--matrix", "--timeout-ms", "300", "--format", "json"];
+    let words = [
+        "test",
+        "--matrix",
+        "--timeout-ms",
+        "300",
+        "--format",
+        "json",
+    ];
     let ran = h.run(&words);
     h.ok("down");
     let Ok(value) = serde_json::from_str::<serde_json::Value>(&ran.out) else {
-        return Err(TestCaseError::fail(format!("{}{}\n{text}", ran.out, ran.err)));
+        return Err(TestCaseError::fail(format!(
+            "{}{}\n{text}",
+            ran.out, ran.err
+        )));
     };
     let results = value["results"].as_array().unwrap();
     for result in results {
@@ -274,17 +303,27 @@ fn holds(h: &Hallway, project: &Project, reasons: &Reasons) -> Result<(), TestCa
         .map(|r| {
             format!(
                 "{} → {} ({}) {}: {} predicted {}, measured {} {}",
-                r["from"], r["to"], r["address"], r["service"], r["predicted"]["reason"]["text"],
-                r["predicted"]["outcome"], r["measured"]["outcome"], r["measured"]["detail"]
+                r["from"],
+                r["to"],
+                r["address"],
+                r["service"],
+                r["predicted"]["reason"]["text"],
+                r["predicted"]["outcome"],
+                r["measured"]["outcome"],
+                r["measured"]["detail"]
             )
         })
         .collect();
     if !other.is_empty() {
         return Err(TestCaseError::fail(format!("{}\n{text}", other.join("\n"))));
     }
-    let unasked = results.iter().filter(|r| r["measured"].is_null() && !r["address"].is_null());
+    let unasked = results
+        .iter()
+        .filter(|r| r["measured"].is_null() && !r["address"].is_null());
     if unasked.count() > 0 {
-        return Err(TestCaseError::fail(format!("not everything was tried\n{text}")));
+        return Err(TestCaseError::fail(format!(
+            "not everything was tried\n{text}"
+        )));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use hallway_testkit::{Hallway, Snapshot, sh, wait_for};
+use hallway_testkit::{Hallway, Snapshot, processes, sh, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 
@@ -46,6 +46,40 @@ fn ctrl_c_undoes() {
     }
 }
 
+/// Nor must one that waits for its turn be killed.
+fn ctrl_c_while_waiting() {
+    let h = Hallway::host(PROGRAM);
+    h.up("name: p\nnodes: { a: {} }\n").ok();
+    let mut other = Command::new("flock")
+        .args(["--no-fork", "/run/state/host/lock", "sleep", "1000"])
+        .spawn()
+        .unwrap();
+    wait_for("the other's turn", Duration::from_secs(5), || {
+        processes().iter().any(|p| p.starts_with("sleep 1000"))
+    });
+    let mut child = h.start(&["-p", "q", "node", "add", "b"]);
+    let mut err = child.stderr.take().unwrap();
+    err.read_exact(&mut [0; 20]).unwrap();
+    sh(&format!("kill -INT {}", child.id()));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    other.kill().unwrap();
+    other.wait().unwrap();
+    h.ok("-p p down");
+}
+
+/// A measurement leaves no sandbox behind when it is interrupted.
+fn ctrl_c_ends_a_measurement() {
+    let h = Hallway::sandbox(PROGRAM);
+    let before = Snapshot::take();
+    let mut child = h.start(&["bench", "attach", "-n", "50"]);
+    wait_for("its sandbox", Duration::from_secs(20), || {
+        processes().iter().any(|p| p.contains("__hold"))
+    });
+    sh(&format!("kill -INT {}", child.id()));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    before.unchanged();
+}
+
 fn ctrl_c_goes_back_to_what_was_there() {
     let h = Hallway::host(PROGRAM);
     h.up("name: p\nnodes: { c: { command: sleep 1000 } }\n")
@@ -69,6 +103,11 @@ fn closed_pipes() {
     wait_for("its words", Duration::from_secs(5), || {
         h.ok("logs a").contains("two")
     });
+    let lines = h.ok("logs --format json");
+    let line: serde_json::Value = serde_json::from_str(lines.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(line["line"], "two");
+    assert_eq!(line["node"], "a");
+    assert_eq!(line["schema_version"], 1);
     let mut child = h.start(&["logs", "-f"]);
     let mut pipe = child.stdout.take().unwrap();
     pipe.read_exact(&mut [0]).unwrap();
@@ -133,6 +172,16 @@ fn which_project() {
     h.project("two").ok("node add b");
     h.run(&["down"]).exits(2).says("one, two");
     h.project("one").ok("down");
+    // In a directory with several files it is the one that is up.
+    std::fs::create_dir("/run/desk").unwrap();
+    for name in ["x", "y"] {
+        std::fs::write(format!("/run/desk/{name}.hallway.yaml"), "nodes: {}\n").unwrap();
+    }
+    let desk = h.within("/run/desk");
+    desk.ok("exec b -- true");
+    desk.run(&["up"])
+        .exits(2)
+        .says("x.hallway.yaml, y.hallway.yaml");
     h.ok("down");
     assert!(
         h.run(&["ls", "--format", "json"])
@@ -212,8 +261,87 @@ nodes: { a: { networks: [n], ports: [\"80:80\", \"8080:80\"], command: hallway s
     h.ok("down");
 }
 
+/// What stands in the way on this machine is named, with the remedy; what cannot be seen is not
+/// called absent.
+fn doctor_names_what_is_in_the_way() {
+    let h = Hallway::host(PROGRAM);
+    let check = |name: &str| {
+        let all = h.run(&["doctor", "--format", "json"]).json();
+        let all = all.as_array().unwrap();
+        let found = all.iter().find(|c| c["name"] == name).unwrap();
+        assert_eq!(found["schema_version"], 1);
+        found.clone()
+    };
+    assert_eq!(check("other firewalls")["outcome"], "ok");
+    assert_eq!(check("IPv6")["outcome"], "ok");
+    sh("iptables -N DOCKER-USER; iptables -P FORWARD DROP; nft add table inet firewalld");
+    sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1");
+    let firewalls = check("other firewalls");
+    for word in ["Docker", "firewalld", "FORWARD"] {
+        assert!(
+            firewalls["found"].as_str().unwrap().contains(word),
+            "{firewalls}"
+        );
+    }
+    for word in ["iptables -I DOCKER-USER", "firewall-cmd"] {
+        assert!(
+            firewalls["advice"].as_str().unwrap().contains(word),
+            "{firewalls}"
+        );
+    }
+    assert_eq!(check("IPv6")["outcome"], "warning");
+    for name in ["conntrack", "IPv4 forwarding", "network namespaces"] {
+        assert!(check(name)["found"].is_string());
+    }
+    let blind = Command::new("setpriv")
+        .args(["--bounding-set=-all", "--inh-caps=-all", PROGRAM, "doctor"])
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&blind.stdout);
+    assert!(out.contains("other firewalls: seen by root only"), "{out}");
+}
+
+/// An edit that conflicts says with what, and in which text.
+fn conflicts_of_edits() {
+    let (one, two) = (
+        Hallway::host(PROGRAM).project("one"),
+        Hallway::host(PROGRAM).project("two"),
+    );
+    one.ok("network add n --subnet 10.5.0.0/24");
+    one.ok("node add a --network n --publish 8070:80");
+    two.run(&["network", "add", "m", "--subnet", "10.5.0.0/16"])
+        .exits(2)
+        .says("two.yaml:3:3:");
+    two.ok("network add m --subnet 10.6.0.0/24");
+    two.run(&["node", "add", "b", "--network", "m", "--publish", "8070:80"])
+        .exits(2)
+        .says("published by project one already");
+    two.ok("node add b --network m");
+    for _ in 0..3 {
+        two.ok("allow b m --port 80");
+        two.ok("deny b m");
+    }
+    let said = two
+        .run(&["allow", "b", "m", "--port", "80/tcp"])
+        .exits(0)
+        .err;
+    assert!(!said.contains("policy-no-effect"), "{said}");
+    let lines = two.run(&["status", "--format", "json"]).json()["policies"].clone();
+    assert_eq!(
+        lines.as_array().unwrap().len(),
+        2,
+        "the latest word only: {lines}"
+    );
+    one.ok("down");
+    two.ok("down");
+}
+
 hallway_testkit::tests![
+    conflicts_of_edits,
+    doctor_names_what_is_in_the_way,
     ctrl_c_undoes,
+    ctrl_c_while_waiting,
+    ctrl_c_ends_a_measurement,
     ctrl_c_goes_back_to_what_was_there,
     closed_pipes,
     variables,

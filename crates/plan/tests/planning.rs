@@ -22,7 +22,6 @@ fn settled(text: &str) -> Settled {
     settled_after(text, None)
 }
 
-
 /// Rules are passed one by one: there must not be more of them for more nodes.
 #[test]
 fn the_number_of_rules_is_of_the_file_not_of_its_nodes() {

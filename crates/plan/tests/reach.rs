@@ -97,7 +97,11 @@ fn answers_with_their_reasons() {
         assert_eq!(told, (outcome, code), "{from} → {to}: {}", path.reason.text);
         let place = path.reason.place.map_or(0, |p| p.line);
         assert_eq!(place, line, "{from} → {to}: {}", path.reason.text);
-        assert_eq!(path.reason.help.is_empty(), outcome == Open || code == "neighbour-unreachable", "{from} → {to}");
+        assert_eq!(
+            path.reason.help.is_empty(),
+            outcome == Open || code == "neighbour-unreachable",
+            "{from} → {to}"
+        );
     }
 }
 
@@ -105,10 +109,16 @@ fn answers_with_their_reasons() {
 #[test]
 fn each_address_family_has_its_answer() {
     let paths = ask(SHOP, "web", "app");
-    let addresses: Vec<String> = paths.iter().map(|p| p.address.unwrap().to_string()).collect();
+    let addresses: Vec<String> = paths
+        .iter()
+        .map(|p| p.address.unwrap().to_string())
+        .collect();
     assert_eq!(addresses, ["10.1.0.11", "fd01::11"]);
     assert_eq!(ask(SHOP, "left", "right").len(), 2);
-    assert_eq!(ask(SHOP, "far", "web")[0].address.unwrap().to_string(), "10.9.0.1");
+    assert_eq!(
+        ask(SHOP, "far", "web")[0].address.unwrap().to_string(),
+        "10.9.0.1"
+    );
 }
 
 /// Half a connection through the host: its filter sees requests and not the replies.
@@ -123,7 +133,10 @@ nodes:
 policies: [{ from: a, to: b }]
 ";
     let path = ask(text, "one", "10.2.0.2:80").remove(0);
-    assert_eq!((path.outcome, path.reason.code), (Outcome::Filtered, "asymmetric"));
+    assert_eq!(
+        (path.outcome, path.reason.code),
+        (Outcome::Filtered, "asymmetric")
+    );
     let path = ask(text, "one", "10.2.0.2:53/udp").remove(0);
     assert_eq!(path.outcome, Outcome::Open, "datagrams are no connection");
 }
@@ -140,8 +153,15 @@ nodes:
 policies: [{ from: db, to: 203.0.113.9/32 }]
 ";
     let path = ask(text, "db", "visitor:80").remove(0);
-    assert_eq!((path.outcome, path.reason.code), (Outcome::Filtered, "no-reply-route"));
-    assert!(path.reason.text.starts_with("the request arrives, but not the reply"));
+    assert_eq!(
+        (path.outcome, path.reason.code),
+        (Outcome::Filtered, "no-reply-route")
+    );
+    assert!(
+        path.reason
+            .text
+            .starts_with("the request arrives, but not the reply")
+    );
 }
 
 /// A router between cables passes on what is not its own; the way there shows it.
@@ -203,7 +223,10 @@ fn who_is_asked_can_be_written_in_many_ways() {
         ("outside", "outside", "icmp"),
     ] {
         let (to, asked) = world.target(text).unwrap();
-        assert_eq!((to.to_string(), asked.to_string()), (party.into(), service.into()));
+        assert_eq!(
+            (to.to_string(), asked.to_string()),
+            (party.into(), service.into())
+        );
     }
     for text in ["nobody", "web:", "web:0", "web:80/sctp", "web:http", ""] {
         assert!(world.target(text).is_err(), "{text}");

@@ -373,17 +373,26 @@ fn policy(document: &mut Document, action: Action, (from, to): (&str, &str), por
         Action::Allow => "allow",
         Action::Deny => "deny",
     };
+    let service = |port: &String| {
+        let number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        Scalar::Text(if number {
+            format!("{port}/tcp")
+        } else {
+            port.clone()
+        })
+    };
     let made = PolicyDoc {
         action: (action == Action::Deny).then(|| word.to_owned()),
         from: Some(OneOrMany::One(from.to_owned())),
         to: Some(OneOrMany::One(to.to_owned())),
         between: None,
-        ports: (!ports.is_empty())
-            .then(|| OneOrMany::Many(ports.iter().map(|p| Scalar::Text(p.clone())).collect())),
+        ports: (!ports.is_empty()).then(|| OneOrMany::Many(ports.iter().map(service).collect())),
     };
-    let same = |p: &PolicyDoc| {
-        p.from == made.from && p.to == made.to && p.ports == made.ports && p.between.is_none()
+    // What the new line decides no later one does.
+    let decided = |p: &PolicyDoc| {
+        let ports = made.ports.is_none() || p.ports == made.ports;
+        p.from == made.from && p.to == made.to && ports && p.between.is_none()
     };
-    document.policies.retain(|p| !same(p));
+    document.policies.retain(|p| !decided(p));
     document.policies.insert(0, made);
 }

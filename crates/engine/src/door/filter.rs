@@ -5,8 +5,8 @@ use hallway_kernel::nft::{Element, Family, Key, Nft, Transaction};
 use hallway_kernel::{KernelError, sysctl};
 use hallway_plan::mark;
 use hallway_plan::reach::{self, Environment, World};
-use hallway_plan::rules::{Delta, ruleset};
 use hallway_plan::rules::ir::Ruleset;
+use hallway_plan::rules::{Delta, ruleset};
 use ipnet::IpNet;
 
 use super::{Door, ignore_missing};

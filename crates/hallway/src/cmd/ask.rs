@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hallway_engine::Failure;
 use hallway_engine::reach::{Outcome, Path, Question};
 use hallway_engine::read::probe::{self, Aim, Listener, Measured};
-use hallway_engine::Failure;
 use serde_json::{Value, json};
 
 use crate::args::{Common, FileArg, Format, Versions};
@@ -112,7 +112,11 @@ pub(crate) fn reach(
                         "  although predicted {}: {}",
                         one.outcome, one.reason.text
                     ));
-                    ui::line(format!("  help: hallway trace {from} {to} shows where it goes", from = one.from, to = target(one)));
+                    ui::line(format!(
+                        "  help: hallway trace {from} {to} shows where it goes",
+                        from = one.from,
+                        to = target(one)
+                    ));
                 }
             }
         }

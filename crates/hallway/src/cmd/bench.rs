@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use hallway_engine::Failure;
+use hallway_engine::{Failure, interrupt};
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,6 +18,7 @@ use crate::ui;
 /// What was measured with one number of nodes; every duration in microseconds, of the whole work.
 #[derive(Debug, Clone, Default, Serialize)]
 struct Row {
+    schema_version: u32,
     nodes: usize,
     /// `up` from nothing to all nodes, process start and parsing included.
     up: u64,
@@ -46,10 +47,14 @@ pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, Trouble>
     let directory = crate::scope::state_dir(common)?.join(format!("bench-{}", std::process::id()));
     std::fs::create_dir_all(&directory).map_err(|e| Failure::file("make", &directory, &e))?;
     let bench = Bench { directory };
+    interrupt::watch();
     let outcome = n
         .iter()
         .map(|nodes| bench.measure(common, *nodes))
         .collect::<Result<Vec<Row>, Failure>>();
+    if outcome.is_err() {
+        bench.end().ok(); // the sandbox of the measurement that failed
+    }
     std::fs::remove_dir_all(&bench.directory).ok();
     bench
         .directory
@@ -90,6 +95,7 @@ impl Bench {
         for round in 1..=rounds {
             ui::note(common, format!("{nodes} nodes, round {round} of {rounds}"));
             let mut row = Row {
+                schema_version: 1,
                 nodes,
                 ..Row::default()
             };
@@ -107,6 +113,7 @@ impl Bench {
         };
         let median = |get: &dyn Fn(&Row) -> u64| some(&|r| Some(get(r))).unwrap_or_default();
         Ok(Row {
+            schema_version: 1,
             nodes,
             up: median(&|r| r.up),
             down: median(&|r| r.down),
@@ -179,6 +186,7 @@ impl Bench {
 
     /// A sandbox with nothing in it.
     fn fresh(&self) -> Result<(), Failure> {
+        interrupt::check()?;
         self.hallway(&["sandbox", "shell", "--", "true"])
             .map(|_| ())
     }
@@ -210,6 +218,7 @@ impl Bench {
             .output()
             .map_err(|e| failed(e.to_string()))?;
         if !ran.status.success() {
+            interrupt::check()?; // it was interrupted too
             return Err(failed(String::from_utf8_lossy(&ran.stderr).into_owned()));
         }
         Ok(String::from_utf8_lossy(&ran.stdout).into_owned())

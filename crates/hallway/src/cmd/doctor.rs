@@ -31,8 +31,8 @@ pub(crate) fn run(_common: &Common, format: Format) -> Result<ExitCode, Trouble>
                     Outcome::Missing => styled(RED, "missing"),
                 };
                 ui::line(format!("{word}  {}: {}", check.name, check.found));
-                if !check.advice.is_empty() {
-                    ui::line(format!("         {}", check.advice));
+                for line in check.advice.lines() {
+                    ui::line(format!("         {line}"));
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use hallway_engine::interrupt;
 use hallway_spec::{Action, Document, Edit, Name, edit, empty};
 use ipnet::IpNet;
 
@@ -18,6 +19,7 @@ const WAIT: Duration = Duration::from_secs(60);
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
     let started = Instant::now();
     let (change, done) = change(verb)?;
+    interrupt::watch();
     let scope = Scope::enter(common, true)?;
     let project = project(common, &FileArg::default(), Some(&scope.engine))?;
     let outcome = apply(common, &scope, &project, &change);
@@ -74,7 +76,12 @@ fn apply(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Resul
         text.as_bytes(),
     )?;
     input.path = path;
-    Ok(up::build(common, scope, &input, lock, WAIT)?.changed)
+    match up::build(common, scope, &input, lock, WAIT) {
+        Ok(built) => Ok(built.changed),
+        // The text is the edited one, not the file's.
+        Err(Trouble::Conflict(failure, _, text)) => Err(Trouble::Conflict(failure, shown, text)),
+        Err(trouble) => Err(trouble),
+    }
 }
 
 /// What a verb changes, and what to say when it is done.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::settled::{Interface, Network, Node, Plug, Publish};
+use hallway_engine::settled::{self, Interface, Network, Node, Plug, Publish};
 use hallway_engine::{Failure, NamespaceState, Settled};
 use hallway_spec::{Document, Name, parse};
 use serde_json::{Value, json};
@@ -45,6 +45,7 @@ pub(crate) fn status(common: &Common, format: Format) -> Result<ExitCode, Troubl
             "networks": settled.networks.iter().map(|n| network_json(&settled, n)).collect::<Vec<_>>(),
             "nodes": settled.nodes.iter().map(|n| node_json(&settled, n, &services)).collect::<Vec<_>>(),
             "links": links_json(&settled),
+            "policies": settled.policies.iter().map(policy_json).collect::<Vec<_>>(),
         })),
         Format::Text => {
             let file = path.map(|p| format!(" from {p}")).unwrap_or_default();
@@ -182,6 +183,10 @@ pub(crate) fn export(common: &Common) -> Result<ExitCode, Trouble> {
         None => ui::out(&format!("name: {project}\n{}", record.source)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn policy_json(policy: &settled::Policy) -> Value {
+    json!({ "action": policy.action, "words": policy.words, "line": policy.place.line })
 }
 
 /// Which list.

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use hallway_engine::{Failure, Settled};
 use hallway_spec::Name;
+use serde_json::json;
 
 use super::workload::log_file;
-use crate::args::Common;
+use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
 use crate::keeper::Client;
 use crate::scope::{here, present};
@@ -18,6 +19,8 @@ use crate::ui;
 const POLL: Duration = Duration::from_millis(100);
 
 struct Source {
+    node: Name,
+    format: Format,
     prefix: String,
     path: PathBuf,
     position: u64,
@@ -26,8 +29,8 @@ struct Source {
 pub(crate) fn run(
     common: &Common,
     node: Option<&Name>,
-    follow: bool,
-    tail: Option<usize>,
+    (follow, tail): (bool, Option<usize>),
+    format: Format,
 ) -> Result<ExitCode, Trouble> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
@@ -43,6 +46,8 @@ pub(crate) fn run(
                 String::new()
             };
             Some(Source {
+                node: name.clone(),
+                format,
                 prefix,
                 path,
                 position: 0,
@@ -85,7 +90,13 @@ impl Source {
 
     fn print<'a>(&self, lines: impl Iterator<Item = &'a str>) {
         for line in lines {
-            ui::line(format!("{}{line}", self.prefix));
+            match self.format {
+                Format::Text => ui::line(format!("{}{line}", self.prefix)),
+                // A stream: one object a line.
+                Format::Json => ui::line(
+                    json!({ "schema_version": 1, "node": self.node, "line": line }).to_string(),
+                ),
+            }
         }
     }
 }

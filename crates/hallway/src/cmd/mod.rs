@@ -60,7 +60,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         Verb::Inspect { name } => list::inspect(common, &name),
         Verb::Exec { node, command } => exec::run(common, &node, command),
         Verb::Shell { node } => exec::shell(common, &node),
-        Verb::Logs { node, follow, tail } => logs::run(common, node.as_ref(), follow, tail),
+        Verb::Logs {
+            node,
+            follow,
+            tail,
+            format,
+        } => logs::run(common, node.as_ref(), (follow, tail), format.format),
         Verb::Restart { node } => logs::restart(common, node.as_ref()),
         Verb::Explain { pair, file, format } => ask::explain(
             common,

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hallway_engine::{Failure, interrupt};
 use hallway_engine::reach::{At, Path, Question, World};
 use hallway_engine::read::trace::{Traced, Tracer};
+use hallway_engine::{Failure, interrupt};
 use serde_json::{Value, json};
 
 use super::ask::of_version;
@@ -116,13 +116,15 @@ fn follow(
     while seen < count && interrupt::came().is_none() {
         for (tracer, predicted) in &mut tracers {
             let limit = LOOK_UP / 2;
-            let found = tracer.follow(limit, &|| interrupt::came().is_some()).map_err(refused)?;
+            let found = tracer
+                .follow(limit, &|| interrupt::came().is_some())
+                .map_err(refused)?;
             let Some(traced) = found else { continue };
             seen += 1;
             match how.format {
-                Format::Json => ui::line(
-                    json!({ "schema_version": 1, "path": traced.path }).to_string(),
-                ),
+                Format::Json => {
+                    ui::line(json!({ "schema_version": 1, "path": traced.path }).to_string())
+                }
                 Format::Text => show(&traced.path, predicted, subject, how),
             }
         }

@@ -35,6 +35,7 @@ pub(crate) fn run(
 ) -> Result<ExitCode, Trouble> {
     let started = Instant::now();
     let input = input(common, file)?;
+    interrupt::watch();
     let scope = Scope::enter(common, true)?;
     let outcome = scope
         .engine
@@ -85,12 +86,7 @@ pub(crate) fn run(
 
 /// Holds what the file expects against what was built; if it is not true, what was there before is
 /// put back.
-fn tested(
-    common: &Common,
-    scope: &Scope,
-    input: &Input,
-    built: Built,
-) -> Result<Built, Trouble> {
+fn tested(common: &Common, scope: &Scope, input: &Input, built: Built) -> Result<Built, Trouble> {
     let named = Common {
         project: Some(input.project.topology.name.clone()),
         ..common.clone()
@@ -134,7 +130,6 @@ pub(crate) fn build(
     lock: Lock,
     limit: Duration,
 ) -> Result<Built, Trouble> {
-    interrupt::watch();
     let topology = &input.project.topology;
     let planned = scope
         .engine
@@ -150,7 +145,7 @@ pub(crate) fn build(
         .unwrap_or_default();
     let draft = Record::new(input.text.clone(), Some(input.path.clone()));
     let wanted = workload::desired(scope, &planned.settled, &draft).forwards;
-    let (fresh, refused) = workload::bind(scope.porter.as_ref(), &planned.settled, &wanted, &held)
+    let (fresh, refused) = workload::bind(scope, &planned.settled, &wanted, &held)
         .map_err(|f| Trouble::of(f, input))?;
     if !refused.is_empty() {
         ui::note(common, privileged(&refused));
@@ -281,7 +276,7 @@ fn rebind(
 ) -> Result<Vec<(crate::keeper::ForwardSpec, std::os::fd::OwnedFd)>, Failure> {
     let mut last = None;
     for _ in 0..200 {
-        match workload::bind(scope.porter.as_ref(), &planned.settled, missing, held) {
+        match workload::bind(scope, &planned.settled, missing, held) {
             Ok((bound, _)) => return Ok(bound),
             Err(failure) => last = Some(failure),
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hallway_engine::{Engine, Failure, Record, Settled, settled};
 use hallway_spec::Protocol;
 
-use crate::keeper::porter::{self, Porter};
+use crate::keeper::porter;
 use crate::keeper::{Desired, ForwardSpec, ServiceSpec};
 use crate::scope::Scope;
 
@@ -120,7 +120,7 @@ pub(crate) type Listeners = Vec<(ForwardSpec, OwnedFd)>;
 /// Binds what is not held yet, before anything is built, so that a port that is taken is known
 /// while nothing has been touched. Also which ports of the real host this user may not have.
 pub(crate) fn bind(
-    porter: Option<&Porter>,
+    scope: &Scope,
     settled: &Settled,
     wanted: &[ForwardSpec],
     held: &[ForwardSpec],
@@ -135,7 +135,7 @@ pub(crate) fn bind(
         if replaced {
             continue;
         }
-        let bound = match (spec.outer, porter) {
+        let bound = match (spec.outer, &scope.porter) {
             (true, Some(porter)) => porter.bind(spec.listen, spec.protocol),
             (true, None) => continue,
             (false, _) => porter::bind(spec.listen, spec.protocol),
@@ -143,7 +143,7 @@ pub(crate) fn bind(
         match bound {
             Ok(fd) => out.push((spec.clone(), fd)),
             Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
-                taken.push(in_use(settled, spec))
+                taken.push(in_use(&scope.engine, settled, spec))
             }
             Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied && spec.outer => {
                 refused.insert((spec.listen.port(), spec.protocol));
@@ -163,24 +163,38 @@ pub(crate) fn bind(
     }
 }
 
-fn in_use(settled: &Settled, spec: &ForwardSpec) -> Failure {
+fn in_use(engine: &Engine, settled: &Settled, spec: &ForwardSpec) -> Failure {
     let port = spec.listen.port();
-    let publish = settled
-        .publishes
-        .iter()
-        .find(|p| p.protocol == spec.protocol && p.host_ports.contains(port));
-    let whose = if spec.outer { " of this machine" } else { "" };
-    Failure {
-        place: publish.map(|p| p.place.clone()),
-        ..Failure::new(
-            "port-in-use",
+    let publishes = |of: &Settled| {
+        let mut all = of.publishes.iter();
+        all.find(|p| p.protocol == spec.protocol && p.host_ports.contains(port))
+            .cloned()
+    };
+    let other = engine.projects().into_iter().find(|name| {
+        let applied = engine.record(name).and_then(|r| r.applied);
+        *name != settled.project && applied.is_some_and(|a| publishes(&a).is_some())
+    });
+    let (message, help) = match other {
+        Some(other) => (
             format!(
-                "port {port}/{}{whose} is in use by another program",
+                "port {port}/{} is published by project {other} already",
                 spec.protocol
             ),
-        )
-        .help(format!(
-            "find it with: ss -lnp 'sport = :{port}'; end it, or publish another port"
-        ))
+            format!(
+                "publish another port, or take the other project down: hallway down -p {other}"
+            ),
+        ),
+        None => (
+            format!(
+                "port {port}/{}{} is in use by another program",
+                spec.protocol,
+                if spec.outer { " of this machine" } else { "" }
+            ),
+            format!("find it with: ss -lnp 'sport = :{port}'; end it, or publish another port"),
+        ),
+    };
+    Failure {
+        place: publishes(settled).map(|p| p.place),
+        ..Failure::new("port-in-use", message).help(help)
     }
 }

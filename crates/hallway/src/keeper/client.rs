@@ -63,7 +63,8 @@ impl Client {
             .map_err(|e| Failure::file("write", &directory.join("keeper.log"), &e))?;
         let mut child = Command::new("/proc/self/exe")
             .args(["__keeper", project])
-            .args(sandbox.map(|s| s.pid.to_string()))
+            .arg(sandbox.map_or_else(|| "-".to_owned(), |s| s.pid.to_string()))
+            .arg(std::process::id().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

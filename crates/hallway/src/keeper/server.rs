@@ -5,7 +5,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 
 use super::client::await_end;
 use super::forward::Forwarder;
@@ -14,8 +14,18 @@ use super::{Request, Response, socket_name, wire};
 
 type Call = (Request, Vec<std::os::fd::OwnedFd>, Sender<Response>);
 
-/// Runs until told to stop, or until the sandbox it is in ends with its holder.
-pub(crate) fn serve(project: &str, holder: Option<i32>) -> std::io::Result<()> {
+/// Runs until told to stop, or until the sandbox it is in ends with its holder. Until it has been
+/// told what to do it ends with who started it: nobody else knows of it yet.
+pub(crate) fn serve(
+    project: &str,
+    holder: Option<i32>,
+    starter: Option<i32>,
+) -> std::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    let parent = rustix::process::getppid().map(|p| p.as_raw_nonzero().get());
+    if starter.is_some() && parent != starter {
+        return Ok(()); // it ended before the line above
+    }
     rustix::process::setsid().ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).ok();
     std::env::set_current_dir("/").ok();
@@ -76,6 +86,7 @@ fn work(project: &str, calls: &Receiver<Call>) -> std::io::Result<()> {
         if let Ok((request, fds, answer)) = calls.recv_timeout(wait) {
             let response = match request {
                 Request::Sync { desired, handed } => {
+                    rustix::process::set_parent_process_death_signal(None)?;
                     let fresh = handed.into_iter().zip(fds).collect();
                     let mut changed = forwarder.sync(&desired.forwards, fresh);
                     changed += supervisor.sync(desired.services);

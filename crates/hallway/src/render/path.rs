@@ -98,7 +98,9 @@ fn row(hop: &Hop) -> [String; 3] {
             state,
         } => (
             "connection".into(),
-            format!("{original}, replies {reply} {state}").trim_end().to_owned(),
+            format!("{original}, replies {reply} {state}")
+                .trim_end()
+                .to_owned(),
         ),
         What::Listener { who } => ("listener".into(), who.clone()),
     };

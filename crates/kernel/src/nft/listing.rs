@@ -218,10 +218,10 @@ mod tests {
             family in 0_u8..12,
             body in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
-            let _ = chain(&body);
-            let _ = rule(family, &body, &BTreeMap::new());
-            let _ = comment(&body);
-            let _ = describe::set(&body);
+            drop(chain(&body));
+            drop(rule(family, &body, &BTreeMap::new()));
+            drop(comment(&body));
+            drop(describe::set(&body));
         }
     }
 }

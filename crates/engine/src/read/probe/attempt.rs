@@ -133,13 +133,19 @@ impl<'a> Attempt<'a> {
     }
 
     fn noted(&mut self, note: IcmpError) {
-        let by = note.from.map_or(String::new(), |from| format!(" by {from}"));
+        let by = note
+            .from
+            .map_or(String::new(), |from| format!(" by {from}"));
         if note.prohibited {
             self.finish(Outcome::Filtered, None, format!("prohibited{by}"));
         } else if note.port {
             self.finish(Outcome::Refused, Some(self.started.elapsed()), "");
         } else {
-            self.finish(Outcome::Unreachable, None, format!("said to be unreachable{by}"));
+            self.finish(
+                Outcome::Unreachable,
+                None,
+                format!("said to be unreachable{by}"),
+            );
         }
     }
 
@@ -151,9 +157,9 @@ impl<'a> Attempt<'a> {
         let same = match (&error.about.transport, &self.socket) {
             (Transport::Tcp(tcp), Socket::Tcp(client)) => tcp.source == client.port,
             (Transport::Udp(udp), Socket::Udp(client)) => udp.source == client.port,
-            (Transport::Icmp(icmp), Socket::Icmp) => {
-                icmp.echo.is_some_and(|(identifier, _)| identifier == self.number)
-            }
+            (Transport::Icmp(icmp), Socket::Icmp) => icmp
+                .echo
+                .is_some_and(|(identifier, _)| identifier == self.number),
             _ => false,
         };
         if same && matches!(self.socket, Socket::Icmp) {
@@ -255,7 +261,11 @@ fn tcp(
     }
     if connected.is_none() {
         // Nothing can be sent before the handshake is over.
-        return match client.send(if listener == Listener::Temporary { text } else { b"" }) {
+        return match client.send(if listener == Listener::Temporary {
+            text
+        } else {
+            b""
+        }) {
             Err(Errno::AGAIN | Errno::NOTCONN | Errno::INPROGRESS) => Ok(None),
             Err(errno) => Err(errno),
             Ok(()) if listener == Listener::Temporary => Ok(Some(Progress::Connected)),

@@ -66,7 +66,10 @@ impl Listeners {
         if aim.service == hallway_plan::reach::Service::Icmp {
             return Listener::Kernel;
         }
-        let key = aim.target.as_ref().map(|(at, a)| (at.clone(), *a, aim.is_tcp()));
+        let key = aim
+            .target
+            .as_ref()
+            .map(|(at, a)| (at.clone(), *a, aim.is_tcp()));
         let known = key.and_then(|key| self.there.get(&key).copied());
         known.unwrap_or(Listener::Nobody)
     }

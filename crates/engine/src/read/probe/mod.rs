@@ -80,8 +80,7 @@ impl Aim {
             port?;
             // What the host itself serves is its own; only what a policy opens is tried out there.
             let own = *at == At::Host && !path.outcome.reachable();
-            (!own && *at != At::Outside)
-                .then(|| (at.clone(), SocketAddr::new(flow.to, flow.port)))
+            (!own && *at != At::Outside).then(|| (at.clone(), SocketAddr::new(flow.to, flow.port)))
         });
         Some(Self {
             from: from.clone(),

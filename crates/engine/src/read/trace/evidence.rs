@@ -118,7 +118,10 @@ pub(super) struct Run {
 
 impl Sighting {
     pub(super) fn is_empty(&self) -> bool {
-        self.ins.is_empty() && self.outs.is_empty() && self.bridge.is_empty() && self.inet.is_empty()
+        self.ins.is_empty()
+            && self.outs.is_empty()
+            && self.bridge.is_empty()
+            && self.inet.is_empty()
     }
 
     /// When it was first seen; reports have no times.
@@ -142,7 +145,11 @@ pub(super) fn sighting(watch: &Watch, known: &Known, side: Side) -> Sighting {
         if known.side(&seen.ip) != Some(side) {
             continue;
         }
-        let list = if seen.out { &mut out.outs } else { &mut out.ins };
+        let list = if seen.out {
+            &mut out.outs
+        } else {
+            &mut out.ins
+        };
         // A packet that is sent again takes the same way.
         if list.iter().all(|s| s.interface != seen.interface) {
             list.push(seen.clone());

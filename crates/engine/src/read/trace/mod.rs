@@ -113,7 +113,9 @@ impl<'w> Tracer<'w> {
                 watch.drain()?;
             }
             let exchanges = self.exchanges(None);
-            let Some(known) = exchanges.first() else { return Ok(None) };
+            let Some(known) = exchanges.first() else {
+                return Ok(None);
+            };
             let found = self.watches.iter().find_map(|watch| {
                 let mut frames = watch.frames.iter();
                 frames.find(|seen| known.side(&seen.ip) == Some(Side::Request))
@@ -127,9 +129,14 @@ impl<'w> Tracer<'w> {
             let key = (key != 0).then_some(key);
             let answered = self.watches.iter().any(|watch| {
                 let mut frames = watch.frames.iter();
-                watch.at == self.from && frames.any(|s| !s.out && known.side(&s.ip) == Some(Side::Reply))
+                watch.at == self.from
+                    && frames.any(|s| !s.out && known.side(&s.ip) == Some(Side::Reply))
             });
-            let outcome = if answered { Outcome::Open } else { Outcome::Filtered };
+            let outcome = if answered {
+                Outcome::Open
+            } else {
+                Outcome::Filtered
+            };
             let measured = Measured {
                 outcome,
                 latency_us: None,
@@ -203,7 +210,11 @@ impl<'w> Tracer<'w> {
             } else {
                 destination.clone()
             };
-            let origin = if position == 0 { self.from.clone() } else { At::Host };
+            let origin = if position == 0 {
+                self.from.clone()
+            } else {
+                At::Host
+            };
             let (mut there, end) = self.way(known, Side::Request, &origin);
             self.connection(known, &mut there);
             arrived = self.arrival(known, target.as_ref());
@@ -248,12 +259,7 @@ impl<'w> Tracer<'w> {
     }
 
     /// One packet's way through all places, in the order it came to them.
-    fn way(
-        &mut self,
-        known: &Known,
-        side: Side,
-        origin: &At,
-    ) -> (Vec<Hop>, Option<(At, Ended)>) {
+    fn way(&mut self, known: &Known, side: Side, origin: &At) -> (Vec<Hop>, Option<(At, Ended)>) {
         let mut seen: Vec<_> = (0..self.watches.len())
             .filter_map(|index| {
                 let watch = self.watches.get(index)?;
@@ -323,7 +329,9 @@ impl<'w> Tracer<'w> {
         match (measured.listener, program.and_then(|n| n.service.as_ref())) {
             (Listener::Kernel, _) => "the kernel, which answers echo requests".into(),
             (Listener::Temporary, _) => "nobody but the probe's own listener".into(),
-            (Listener::Service, Some(service)) => format!("a program: {}", service.command.join(" ")),
+            (Listener::Service, Some(service)) => {
+                format!("a program: {}", service.command.join(" "))
+            }
             (Listener::Service, None) => "a program".into(),
             (Listener::Nobody, _) => "nobody".into(),
         }
@@ -340,7 +348,9 @@ impl<'w> Tracer<'w> {
                 && known.sources.contains(&c.original.from)
                 && known.targets.contains(&c.original.to)
                 && (c.original.port == 0 || known.ports.contains(&c.original.port))
-                && known.key.is_none_or(|k| c.original.source_port == 0 || k == c.original.source_port)
+                && known
+                    .key
+                    .is_none_or(|k| c.original.source_port == 0 || k == c.original.source_port)
         });
         if let (Some(connection), Some(hop)) = (found, request.get(position)) {
             let tuple = |t: &hallway_kernel::conntrack::Tuple| Flow {

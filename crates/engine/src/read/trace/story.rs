@@ -31,10 +31,17 @@ pub(super) struct Story<'a> {
 }
 
 /// The hops of one place, in the kernel's order.
-pub(super) fn tell(watch: &mut Watch, sighting: &Sighting, made_here: Option<Flow>) -> (Vec<Hop>, Ended) {
+pub(super) fn tell(
+    watch: &mut Watch,
+    sighting: &Sighting,
+    made_here: Option<Flow>,
+) -> (Vec<Hop>, Ended) {
     let first = sighting.ins.first().map(|s| flow(&s.ip));
     let run = sighting.bridge.first().or(sighting.inet.first());
-    let begin = made_here.or(first).or(run.map(|r| r.flow)).or(sighting.last_flow());
+    let begin = made_here
+        .or(first)
+        .or(run.map(|r| r.flow))
+        .or(sighting.last_flow());
     let Some(flow) = begin else {
         return (Vec::new(), Ended::Not);
     };
@@ -102,7 +109,10 @@ impl Story<'_> {
     }
 
     fn kind(&self, seen: &Seen) -> &'static str {
-        let alias = self.watch.link(seen.interface).and_then(|l| l.alias.clone());
+        let alias = self
+            .watch
+            .link(seen.interface)
+            .and_then(|l| l.alias.clone());
         match alias.as_deref().and_then(mark::parse_alias) {
             _ if self.is_bridge(seen) => "bridge",
             Some(_) => "port",
@@ -131,7 +141,11 @@ impl Story<'_> {
     /// A frame that is only passed on from port to port is never seen on the bridge itself.
     fn between_ports(&mut self, sighting: &Sighting) {
         let master = |seen: Option<&Seen>| self.watch.link(seen?.interface)?.master;
-        let ports_only = !sighting.ins.iter().chain(&sighting.outs).any(|s| self.is_bridge(s));
+        let ports_only = !sighting
+            .ins
+            .iter()
+            .chain(&sighting.outs)
+            .any(|s| self.is_bridge(s));
         let bridge = master(sighting.ins.first());
         if let (Some(bridge), true) = (bridge, ports_only)
             && (!sighting.outs.is_empty() || !sighting.inet.is_empty())
@@ -147,7 +161,10 @@ impl Story<'_> {
     fn filter(&mut self, sighting: &Sighting, made_here: bool) {
         let mut routed = made_here;
         let passed_on = self.watch.at == At::Host || !sighting.outs.is_empty();
-        let bridged = self.hops.iter().any(|h| matches!(h.what, What::Link { kind: "bridge", .. }))
+        let bridged = self
+            .hops
+            .iter()
+            .any(|h| matches!(h.what, What::Link { kind: "bridge", .. }))
             && !sighting.ins.iter().any(|s| self.is_bridge(s));
         for run in &sighting.inet {
             let hook = self.watch.base(&run.first).map(|b| b.hook);

@@ -72,7 +72,12 @@ impl Facts<'_> {
         if self.arrived {
             return self.unanswered();
         }
-        let known = ["not-forwarding", "spoofed-source", "no-common-family", "asymmetric"];
+        let known = [
+            "not-forwarding",
+            "spoofed-source",
+            "no-common-family",
+            "asymmetric",
+        ];
         self.or_predicted(&known, || self.lost())
     }
 
@@ -91,7 +96,19 @@ impl Facts<'_> {
             }
             _ => None,
         });
-        let Some((hop, What::Chain { family, table, chain, rule, comment, verdict, ours, .. })) = last
+        let Some((
+            hop,
+            What::Chain {
+                family,
+                table,
+                chain,
+                rule,
+                comment,
+                verdict,
+                ours,
+                ..
+            },
+        )) = last
         else {
             return self.lost();
         };
@@ -108,8 +125,12 @@ impl Facts<'_> {
         };
         reason(
             "foreign-rule",
-            format!("{before}{at}chain {chain} of table {family} {table}, which is not hallway's, discards it by {what}"),
-            format!("nft -a list chain {family} {table} {chain} shows it; let this traffic pass there"),
+            format!(
+                "{before}{at}chain {chain} of table {family} {table}, which is not hallway's, discards it by {what}"
+            ),
+            format!(
+                "nft -a list chain {family} {table} {chain} shows it; let this traffic pass there"
+            ),
         )
     }
 
@@ -131,7 +152,10 @@ impl Facts<'_> {
                 place: (policy.place.line > 0).then(|| policy.place.clone()),
                 ..reason(
                     "policy-deny",
-                    format!("{before}policies[{}] denies it: {}", policy.index, policy.words),
+                    format!(
+                        "{before}policies[{}] denies it: {}",
+                        policy.index, policy.words
+                    ),
                     "change it, or allow this in a line before",
                 )
             },
@@ -151,7 +175,9 @@ impl Facts<'_> {
         reason(
             "no-listener",
             format!("nothing listens on {} of {who}", self.predicted.service),
-            format!("give {who} a program that listens there: hallway logs and hallway status tell how it is doing"),
+            format!(
+                "give {who} a program that listens there: hallway logs and hallway status tell how it is doing"
+            ),
         )
     }
 
@@ -172,7 +198,9 @@ impl Facts<'_> {
             None => reason(
                 "silent",
                 match self.measured.listener {
-                    Listener::Service => "the request arrives, and the program there does not answer",
+                    Listener::Service => {
+                        "the request arrives, and the program there does not answer"
+                    }
                     _ => "the request arrives, and nobody answers",
                 },
                 "look at the program: hallway logs",
@@ -194,7 +222,9 @@ impl Facts<'_> {
             ),
             Some((at, _)) => reason(
                 "lost",
-                format!("the {service} was last seen at {at}, and no rule of nf_tables discarded it"),
+                format!(
+                    "the {service} was last seen at {at}, and no rule of nf_tables discarded it"
+                ),
                 "what is not nf_tables may have: legacy iptables, rp_filter, tc, a link that is down",
             ),
         }

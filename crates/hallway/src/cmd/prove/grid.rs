@@ -99,7 +99,12 @@ fn grid(names: &[&str], cells: &BTreeMap<(&str, &str), Cell>) -> Option<String> 
         Some(cell) => cell.words(),
         None => String::new(),
     };
-    let first = names.iter().map(|n| n.chars().count()).max().unwrap_or(0).max(4);
+    let first = names
+        .iter()
+        .map(|n| n.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(4);
     let widths: Vec<usize> = names
         .iter()
         .map(|to| {

@@ -100,12 +100,13 @@ fn only(args: &TestArgs) -> Result<Option<Service>, Trouble> {
     match args.port.as_deref() {
         None => Ok(None),
         Some("icmp") => Ok(Some(Service::Icmp)),
-        Some(port) => port
-            .parse()
-            .map(|p| Some(Service::Port(p)))
-            .map_err(|e: hallway_spec::InvalidPort| {
-                Trouble::usage(e.to_string(), "write it as in 80/tcp, 53/udp or icmp")
-            }),
+        Some(port) => {
+            port.parse()
+                .map(|p| Some(Service::Port(p)))
+                .map_err(|e: hallway_spec::InvalidPort| {
+                    Trouble::usage(e.to_string(), "write it as in 80/tcp, 53/udp or icmp")
+                })
+        }
     }
 }
 
@@ -129,7 +130,10 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Tr
     if !subject.is_of(&input.text) {
         ui::note(
             common,
-            format!("{} has changed since it was applied: its expectations are held against what is up", input.path),
+            format!(
+                "{} has changed since it was applied: its expectations are held against what is up",
+                input.path
+            ),
         );
     }
     subject.expects = input.project.topology.expects;
@@ -155,7 +159,10 @@ fn prove(subject: &Subject, args: &TestArgs) -> Result<Proof, Trouble> {
         return measure(subject, &world, asked, timeout);
     }
     if args.port.is_some() {
-        return Err(Trouble::usage("--port goes with --matrix", "hallway test --matrix --port 80/tcp"));
+        return Err(Trouble::usage(
+            "--port goes with --matrix",
+            "hallway test --matrix --port 80/tcp",
+        ));
     }
     expectations(subject, timeout)
 }
@@ -175,7 +182,10 @@ pub(crate) fn expectations(subject: &Subject, timeout: Duration) -> Result<Proof
         .collect();
     if questions.is_empty() {
         return Err(Trouble::usage(
-            format!("{} expects nothing, so there is nothing to test", subject.file),
+            format!(
+                "{} expects nothing, so there is nothing to test",
+                subject.file
+            ),
             "add expect: lines to the file, or ask for every pair: hallway test --matrix",
         ));
     }
@@ -215,7 +225,10 @@ fn measure(
     // A busy machine answers late: what should have been reached gets a second, longer chance.
     let late: Vec<usize> = every
         .into_iter()
-        .filter(|i| rows.get(*i).is_some_and(|r| !r.outcome().reachable() && r.path.outcome.reachable()))
+        .filter(|i| {
+            rows.get(*i)
+                .is_some_and(|r| !r.outcome().reachable() && r.path.outcome.reachable())
+        })
         .collect();
     try_out(subject, world, (&mut rows, &parties), &late, timeout * 3)?;
     Ok(proof(subject, rows, started.elapsed()))

@@ -40,10 +40,7 @@ fn summary(common: &Common, proof: &Proof) {
     if differ > 0 {
         words.push_str(&format!(", {differ} other than predicted"));
     }
-    ui::note(
-        common,
-        format!("{words} ({})", ui::duration(proof.elapsed)),
-    );
+    ui::note(common, format!("{words} ({})", ui::duration(proof.elapsed)));
 }
 
 fn name(row: &Row) -> String {
@@ -84,7 +81,11 @@ fn list(proof: &Proof) -> String {
 pub(super) fn failure(row: &Row, file: &str) -> String {
     let mut out = String::new();
     if let Some((wanted, place)) = &row.expected {
-        let wanted = if *wanted { "reachable" } else { "not reachable" };
+        let wanted = if *wanted {
+            "reachable"
+        } else {
+            "not reachable"
+        };
         out.push_str(&format!("{file}:{}: should be {wanted}; ", place.line));
     }
     if row.agrees() {
