@@ -41,7 +41,7 @@ fn every_example_in_every_format() {
         h.run(&["graph", file, "--format", "svg", "-o", out]).ok();
         let shown = texts(out);
         let nodes = h.run(&["graph", file, "--format", "mermaid"]).ok();
-        for line in nodes.lines().filter(|l| l.ends_with(":::node")) {
+        for line in nodes.lines().filter(|l| l.ends_with(":::member")) {
             let name = line.split('"').nth(1).unwrap();
             assert!(
                 shown.iter().any(|t| t == name),

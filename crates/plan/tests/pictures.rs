@@ -65,7 +65,7 @@ fn a_flowchart() {
     for line in [
         "  net2[[\"world<br/>203.0.113.0/24\"]]:::network",
         "    net1[[\"store<br/>10.1.0.0/24<br/>internal\"]]:::network",
-        "    node0[\"web\"]:::node",
+        "    node0[\"web\"]:::member",
         "  net0 ---|\"10.0.0.3\"| node1",
         "  net1 ---|\"10.1.0.2\"| node1",
         "  outside -->|\"8080 → 80/tcp\"| node0",

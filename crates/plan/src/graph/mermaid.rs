@@ -56,7 +56,7 @@ pub fn mermaid(graph: &Graph) -> String {
         let _ = writeln!(out, "  policies>\"{}\"]", lines.join("<br/>"));
     }
     out.push_str("  classDef network fill:#dbeafe,stroke:#0072b2,color:#111\n");
-    out.push_str("  classDef node fill:#fff,stroke:#666,color:#111\n");
+    out.push_str("  classDef member fill:#fff,stroke:#666,color:#111\n");
     out.push_str("  classDef missing fill:#fff,stroke:#d55e00,color:#111,stroke-dasharray:4\n");
     out
 }
@@ -83,7 +83,7 @@ fn network_line(out: &mut String, indent: &str, graph: &Graph, position: usize) 
 }
 
 fn node_line(out: &mut String, position: usize, node: &Node) {
-    let class = class(node.state, "node");
+    let class = class(node.state, "member");
     let name = label(&node.name);
     let _ = writeln!(out, "    node{position}[\"{name}\"]:::{class}");
 }
