@@ -1,7 +1,9 @@
 //! nf_tables (linux/netfilter/nf_tables.h): one transaction, one system call.
 
+mod describe;
 mod expr;
 mod key;
+mod listing;
 mod read;
 mod transaction;
 
@@ -10,6 +12,7 @@ use netlink_sys::protocols::NETLINK_NETFILTER;
 
 pub use expr::{CtKey, Expr, Meta, PayloadBase, Reg, Verdict};
 pub use key::{Key, KeyType};
+pub use listing::{BaseInfo, ChainInfo, RuleInfo, family_name};
 pub use read::TableInfo;
 pub use transaction::{Base, ChainSpec, Element, Hook, SetSpec, Transaction};
 

@@ -22,7 +22,7 @@ pub struct TableInfo {
 }
 
 impl Nft {
-    fn list(
+    pub(super) fn list(
         &mut self,
         kind: u16,
         body: &[u8],

@@ -1,0 +1,362 @@
+//! Expressions that load a register or work on one.
+
+use super::values::{Kind, flag_names, value};
+use super::{Fields, Rule, header};
+
+/// Where a register's content comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// Bytes of the packet, whose name depends on the headers known when they are used.
+    Payload { base: u32, offset: u32, length: u32 },
+    /// A selector with its own name.
+    Named(String, Kind),
+    /// A constant.
+    Bytes(Vec<u8>),
+}
+
+/// A register's content.
+#[derive(Debug, Clone)]
+pub(super) struct Operand {
+    pub(super) source: Source,
+    /// Bytes.
+    pub(super) length: usize,
+    pub(super) mask: Option<Vec<u8>>,
+    /// Bits it was moved, to the left when negative.
+    pub(super) shift: i64,
+    /// Turned from the machine's byte order to the network's.
+    pub(super) swapped: bool,
+}
+
+impl Operand {
+    pub(super) fn new(source: Source, length: usize) -> Self {
+        Self {
+            source,
+            length,
+            mask: None,
+            shift: 0,
+            swapped: false,
+        }
+    }
+
+    fn named(text: impl Into<String>, kind: Kind) -> Self {
+        let length = match kind.length() {
+            0 => 4,
+            length => length,
+        };
+        Self::new(Source::Named(text.into(), kind), length)
+    }
+}
+
+fn meta(key: u32) -> Option<(&'static str, Kind)> {
+    Some(match key {
+        0 => ("meta length", Kind::HostNumber),
+        1 => ("meta protocol", Kind::EtherType),
+        2 => ("meta priority", Kind::Unknown),
+        3 => ("meta mark", Kind::Mark),
+        4 => ("iif", Kind::IfIndex),
+        5 => ("oif", Kind::IfIndex),
+        6 => ("iifname", Kind::IfName),
+        7 => ("oifname", Kind::IfName),
+        8 => ("meta iiftype", Kind::LinkType),
+        9 => ("meta oiftype", Kind::LinkType),
+        10 => ("meta skuid", Kind::HostNumber),
+        11 => ("meta skgid", Kind::HostNumber),
+        12 => ("meta nftrace", Kind::Number),
+        13 => ("meta rtclassid", Kind::HostNumber),
+        14 => ("meta secmark", Kind::HostNumber),
+        15 => ("meta nfproto", Kind::NfProto),
+        16 => ("meta l4proto", Kind::InetProto),
+        17 => ("meta ibrname", Kind::IfName),
+        18 => ("meta obrname", Kind::IfName),
+        19 => ("meta pkttype", Kind::PacketType),
+        20 => ("meta cpu", Kind::HostNumber),
+        21 => ("iifgroup", Kind::DevGroup),
+        22 => ("oifgroup", Kind::DevGroup),
+        23 => ("meta cgroup", Kind::HostNumber),
+        24 => ("meta random", Kind::HostNumber),
+        25 => ("meta ipsec", Kind::Present),
+        26 => ("meta iifkind", Kind::IfName),
+        27 => ("meta oifkind", Kind::IfName),
+        28 => ("meta ibrpvid", Kind::HostNumber),
+        29 => ("meta ibrvproto", Kind::EtherType),
+        30 => ("meta time", Kind::HostNumber),
+        31 => ("meta day", Kind::Number),
+        32 => ("meta hour", Kind::HostNumber),
+        33 => ("meta sdif", Kind::IfIndex),
+        34 => ("meta sdifname", Kind::IfName),
+        35 => ("meta broute", Kind::Number),
+        _ => return None,
+    })
+}
+
+fn ct(key: u32) -> Option<(&'static str, Kind)> {
+    Some(match key {
+        0 => ("state", Kind::CtState),
+        1 => ("direction", Kind::CtDirection),
+        2 => ("status", Kind::CtStatus),
+        3 => ("mark", Kind::Mark),
+        4 => ("secmark", Kind::HostNumber),
+        5 => ("expiration", Kind::HostNumber),
+        6 => ("helper", Kind::String),
+        7 => ("l3proto", Kind::NfProto),
+        8 => ("saddr", Kind::Unknown),
+        9 => ("daddr", Kind::Unknown),
+        10 => ("protocol", Kind::InetProto),
+        11 => ("proto-src", Kind::Service),
+        12 => ("proto-dst", Kind::Service),
+        13 => ("label", Kind::Unknown),
+        14 => ("packets", Kind::HostNumber),
+        15 => ("bytes", Kind::HostNumber),
+        16 => ("avgpkt", Kind::HostNumber),
+        17 => ("zone", Kind::HostNumber),
+        18 => ("event", Kind::HostNumber),
+        19 => ("ip saddr", Kind::Ipv4),
+        20 => ("ip daddr", Kind::Ipv4),
+        21 => ("ip6 saddr", Kind::Ipv6),
+        22 => ("ip6 daddr", Kind::Ipv6),
+        23 => ("id", Kind::HostNumber),
+        _ => return None,
+    })
+}
+
+const FIB_FLAGS: &[(u64, &str)] = &[
+    (1, "saddr"),
+    (2, "daddr"),
+    (4, "mark"),
+    (8, "iif"),
+    (16, "oif"),
+];
+const FIB_PRESENT: u32 = 32;
+
+fn fib(fields: Fields<'_>) -> Option<Operand> {
+    let flags = fields.number(3)?;
+    let keys = flag_names(FIB_FLAGS, u64::from(flags & !FIB_PRESENT), " . ");
+    let (result, kind) = match fields.number(2)? {
+        1 => ("oif", Kind::IfIndex),
+        2 => ("oifname", Kind::IfName),
+        3 => ("type", Kind::FibType),
+        _ => return None,
+    };
+    let kind = match flags & FIB_PRESENT {
+        0 => kind,
+        _ => Kind::Present,
+    };
+    Some(Operand::named(format!("fib {keys} {result}"), kind))
+}
+
+fn exthdr(fields: Fields<'_>) -> Option<Operand> {
+    let (kind, offset, length) = (
+        *fields.bytes(2)?.first()?,
+        fields.number(3)?,
+        fields.number(4)?,
+    );
+    let present = fields.number(5).unwrap_or(0) & 1 == 1;
+    let name = match (fields.number(6).unwrap_or(0), kind) {
+        (0, 0) => "exthdr hbh",
+        (0, 43) => "exthdr rt",
+        (0, 44) => "exthdr frag",
+        (0, 50) => "exthdr esp",
+        (0, 51) => "exthdr ah",
+        (0, 60) => "exthdr dst",
+        (0, 135) => "exthdr mh",
+        (1, 2) => "tcp option maxseg",
+        (1, 3) => "tcp option window",
+        (1, 4) => "tcp option sack-perm",
+        (1, 5) => "tcp option sack",
+        (1, 8) => "tcp option timestamp",
+        _ => return None,
+    };
+    let text = match (name, offset, length) {
+        (name, _, _) if present => name.into(),
+        ("tcp option maxseg", 2, 2) => "tcp option maxseg size".into(),
+        ("tcp option window", 2, 1) => "tcp option window count".into(),
+        (name, offset, length) => format!("{name} @{},{}", offset * 8, u64::from(length) * 8),
+    };
+    let kind = if present { Kind::Present } else { Kind::Number };
+    let mut operand = Operand::named(text, kind);
+    operand.length = if present { 1 } else { length as usize };
+    Some(operand)
+}
+
+impl Rule<'_> {
+    /// Selectors and what is done to them; those that write say so.
+    pub(super) fn load(&mut self, name: &str, fields: Fields<'_>) -> Option<()> {
+        let (to, operand) = match name {
+            "meta" => {
+                let (text, kind) = meta(fields.number(2)?)?;
+                if let Some(from) = fields.slot(3) {
+                    return self.assign(text, kind, from);
+                }
+                (fields.slot(1)?, Operand::named(text, kind))
+            }
+            "ct" => {
+                let (text, kind) = ct(fields.number(2)?)?;
+                if let Some(from) = fields.slot(4) {
+                    return self.assign(&format!("ct {text}"), kind, from);
+                }
+                let way = match fields.bytes(3).and_then(<[u8]>::first) {
+                    Some(0) => "original ",
+                    Some(1) => "reply ",
+                    _ => "",
+                };
+                let mut operand = Operand::named(format!("ct {way}{text}"), kind);
+                if text == "zone" {
+                    operand.length = 2;
+                }
+                (fields.slot(1)?, operand)
+            }
+            "fib" => (fields.slot(1)?, fib(fields)?),
+            "rt" => {
+                let (text, kind) = match fields.number(2)? {
+                    0 => ("rt classid", Kind::HostNumber),
+                    1 => ("rt ip nexthop", Kind::Ipv4),
+                    2 => ("rt ip6 nexthop", Kind::Ipv6),
+                    3 => ("rt mtu", Kind::HostNumber),
+                    4 => ("rt ipsec", Kind::Present),
+                    _ => return None,
+                };
+                (fields.slot(1)?, Operand::named(text, kind))
+            }
+            "socket" => {
+                let level = fields.number(3).unwrap_or(0);
+                let (text, kind) = match fields.number(1)? {
+                    0 => ("socket transparent".into(), Kind::Number),
+                    1 => ("socket mark".into(), Kind::Mark),
+                    2 => ("socket wildcard".into(), Kind::Number),
+                    3 => (format!("socket cgroupv2 level {level}"), Kind::HostNumber),
+                    _ => return None,
+                };
+                (fields.slot(2)?, Operand::named(text, kind))
+            }
+            "numgen" | "hash" => self.generated(name, fields)?,
+            "exthdr" => match fields.slot(7) {
+                Some(from) => {
+                    let operand = exthdr(fields)?;
+                    let text = self.render(&operand).text;
+                    return self.assign(&text, Kind::Number, from);
+                }
+                None => (fields.slot(1)?, exthdr(fields)?),
+            },
+            "payload" => return self.payload(fields),
+            "byteorder" => {
+                let mut operand = self.register(fields.slot(1)?)?;
+                operand.swapped = !operand.swapped;
+                (fields.slot(2)?, operand)
+            }
+            "bitwise" => (fields.slot(2)?, self.bitwise(fields)?),
+            _ => return None,
+        };
+        self.set_register(to, operand);
+        Some(())
+    }
+
+    /// `meta mark set 0x00000001`.
+    fn assign(&mut self, text: &str, kind: Kind, from: usize) -> Option<()> {
+        let words = self.words(from, kind)?;
+        self.say(format!("{text} set {words}"));
+        Some(())
+    }
+
+    fn payload(&mut self, fields: Fields<'_>) -> Option<()> {
+        let (base, offset, length) = (fields.number(2)?, fields.number(3)?, fields.number(4)?);
+        let source = Source::Payload {
+            base,
+            offset,
+            length,
+        };
+        let operand = Operand::new(source, length as usize);
+        match fields.slot(5) {
+            Some(from) => {
+                let rendered = self.render(&operand);
+                self.assign(&rendered.text, rendered.kind, from)
+            }
+            None => {
+                self.set_register(fields.slot(1)?, operand);
+                Some(())
+            }
+        }
+    }
+
+    /// Masks (`& mask ^ xor`) and shifts.
+    fn bitwise(&mut self, fields: Fields<'_>) -> Option<Operand> {
+        let mut operand = self.register(fields.slot(1)?)?;
+        let operation = fields.number(6).unwrap_or(0);
+        if operation != 0 {
+            let by = i64::from(u32::from_ne_bytes(
+                fields.data(7)?.get(..4)?.try_into().ok()?,
+            ));
+            operand.shift += if operation == 1 { -by } else { by };
+            return Some(operand);
+        }
+        let (mask, xor) = (fields.data(4)?, fields.data(5).unwrap_or_default());
+        if xor.iter().all(|b| *b == 0) && operand.mask.is_none() && operand.shift == 0 {
+            operand.mask = Some(mask.to_vec());
+            return Some(operand);
+        }
+        // Kept bits and set bits: (x & mask) ^ xor is an `or` where the mask has no bit of xor.
+        let rendered = self.render(&operand);
+        let (kind, mut text) = (rendered.kind, rendered.text);
+        let ors = mask.iter().zip(xor).all(|(m, x)| m & x == 0);
+        let wanted: Vec<u8> = if ors {
+            mask.iter().zip(xor).map(|(m, x)| m | x).collect()
+        } else {
+            mask.to_vec()
+        };
+        if wanted.iter().any(|b| *b != 0xff) {
+            text = format!("{text} & {}", value(kind, &wanted));
+        }
+        if xor.iter().any(|b| *b != 0) {
+            let sign = if ors { '|' } else { '^' };
+            text = format!("{text} {sign} {}", value(kind, xor));
+        }
+        let mut out = Operand::new(Source::Named(text, kind), operand.length);
+        out.swapped = operand.swapped;
+        Some(out)
+    }
+
+    fn generated(&mut self, name: &str, fields: Fields<'_>) -> Option<(usize, Operand)> {
+        let after = |offset: Option<u32>| match offset.unwrap_or(0) {
+            0 => String::new(),
+            offset => format!(" offset {offset}"),
+        };
+        if name == "numgen" {
+            let kind = if fields.number(3)? == 1 {
+                "random"
+            } else {
+                "inc"
+            };
+            let text = format!(
+                "numgen {kind} mod {}{}",
+                fields.number(2)?,
+                after(fields.number(4))
+            );
+            return Some((fields.slot(1)?, Operand::named(text, Kind::HostNumber)));
+        }
+        let modulus = fields.number(4)?;
+        let to = fields.slot(2)?;
+        if fields.number(7).unwrap_or(0) == 1 {
+            let text = format!("symhash mod {modulus}{}", after(fields.number(6)));
+            return Some((to, Operand::named(text, Kind::HostNumber)));
+        }
+        let parts = self.joined(fields.slot(1)?, fields.number(3)? as usize);
+        let keys: Vec<String> = parts.into_iter().map(|part| part.text).collect();
+        let seed = match fields.number(5).unwrap_or(0) {
+            0 => String::new(),
+            seed => format!(" seed {seed:#x}"),
+        };
+        let text = format!(
+            "jhash {} mod {modulus}{seed}{}",
+            keys.join(" . "),
+            after(fields.number(6))
+        );
+        Some((to, Operand::named(text, Kind::HostNumber)))
+    }
+
+    pub(super) fn ip_version(&self) -> Option<u8> {
+        match self.network {
+            Some(header::IPV4) => Some(4),
+            Some(header::IPV6) => Some(6),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Comparisons, ranges and lookups: what a rule asks of a packet.
+
+use super::header::{self, Field};
+use super::load::{Operand, Source};
+use super::values::{Kind, flag_names, number, prefix_of, range, value};
+use super::{Fields, Rule};
+
+/// A selector in words, with how to read what it is compared with.
+#[derive(Debug, Clone)]
+pub(super) struct Rendered {
+    pub(super) text: String,
+    pub(super) kind: Kind,
+    /// Bits below the field, for one that is some bits of its bytes.
+    pub(super) shift: u32,
+    pub(super) swapped: bool,
+    /// Bytes in a key.
+    pub(super) length: usize,
+    /// A mask that is no part of the selector's name.
+    mask: Option<Vec<u8>>,
+}
+
+impl Rendered {
+    /// A value as the kernel has it, brought to the selector's form.
+    pub(super) fn plain(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = bytes.to_vec();
+        if self.swapped && self.kind.host_order() {
+            out.reverse();
+        }
+        if self.shift > 0 && out.len() <= 8 {
+            let number = out.iter().fold(0_u64, |sum, b| (sum << 8) | u64::from(*b));
+            let moved = (number >> self.shift).to_be_bytes();
+            out = moved.get(8 - out.len()..).unwrap_or_default().to_vec();
+        }
+        out
+    }
+
+    pub(super) fn value(&self, bytes: &[u8]) -> String {
+        value(self.kind, &self.plain(bytes))
+    }
+}
+
+const SIGNS: [&str; 6] = ["", "!= ", "< ", "<= ", "> ", ">= "];
+
+impl Rule<'_> {
+    /// A statement names the network header itself: what said so before need not be said.
+    pub(super) fn network_named(&mut self) {
+        if let Some(text) = self.network_said.take().and_then(|at| self.out.get_mut(at)) {
+            text.clear();
+        }
+    }
+
+    pub(super) fn transport_named(&mut self) {
+        if let Some(text) = self
+            .transport_said
+            .take()
+            .and_then(|at| self.out.get_mut(at))
+        {
+            text.clear();
+        }
+    }
+
+    fn fields(&self, base: u32) -> &'static [Field] {
+        header::fields(base, self.network, self.transport)
+    }
+
+    fn named(&mut self, base: u32) {
+        match base {
+            1 => self.network_named(),
+            2 => self.transport_named(),
+            _ => {}
+        }
+    }
+
+    /// A selector in words.
+    pub(super) fn render(&mut self, operand: &Operand) -> Rendered {
+        let mut out = Rendered {
+            text: String::new(),
+            kind: Kind::Unknown,
+            shift: 0,
+            swapped: operand.swapped,
+            length: operand.length,
+            mask: operand.mask.clone(),
+        };
+        match &operand.source {
+            Source::Named(text, kind) => (out.text, out.kind) = (text.clone(), *kind),
+            Source::Bytes(bytes) => out.text = value(Kind::Unknown, bytes),
+            Source::Payload {
+                base,
+                offset,
+                length,
+            } => {
+                let mask = operand
+                    .mask
+                    .as_deref()
+                    .and_then(|m| number(Kind::Number, m));
+                let fits = |f: &&Field| f.offset == *offset && f.length == *length;
+                let fields = self.fields(*base);
+                let bits = fields.iter().filter(fits).find(|f| Some(f.mask) == mask);
+                let whole = fields.iter().filter(fits).find(|f| f.mask == 0);
+                match (bits, whole) {
+                    (Some(field), _) => {
+                        out.mask = None;
+                        out.shift = field.mask.trailing_zeros();
+                        if operand.shift > 0 {
+                            out.shift = 0;
+                        }
+                        (out.text, out.kind) = (field.name.into(), field.kind);
+                        self.named(*base);
+                        return out;
+                    }
+                    (None, Some(field)) => {
+                        (out.text, out.kind) = (field.name.into(), field.kind);
+                        self.named(*base);
+                    }
+                    (None, None) => out.text = header::raw(*base, *offset, *length),
+                }
+            }
+        }
+        if operand.shift != 0 {
+            if let Some(mask) = out.mask.take() {
+                out.text = format!("({} & {})", out.text, out.value(&mask));
+            }
+            let sign = if operand.shift > 0 { ">>" } else { "<<" };
+            out.text = format!("{} {sign} {}", out.text, operand.shift.unsigned_abs());
+        }
+        out
+    }
+
+    /// The selectors that lie one after the other in the registers, as a joined key has them.
+    pub(super) fn joined(&mut self, first: usize, length: usize) -> Vec<Rendered> {
+        let mut out = Vec::new();
+        let mut done = 0;
+        while done < length.max(1) {
+            let Some(operand) = self.register(first + done / 4) else {
+                break;
+            };
+            done += operand.length.max(1).next_multiple_of(4);
+            let mut rendered = self.render(&operand);
+            if let Some(mask) = rendered.mask.take() {
+                rendered.text = format!("{} & {}", rendered.text, rendered.value(&mask));
+            }
+            out.push(rendered);
+        }
+        out
+    }
+
+    pub(super) fn compare(&mut self, fields: Fields<'_>) -> Option<()> {
+        let from = fields.slot(1)?;
+        let operation = fields.number(2)?;
+        let data = fields.data(3)?;
+        let operand = self.register(from)?;
+        if let Some((slot, low, at)) = self.lower.take()
+            && operation == 3
+            && slot == from
+        {
+            let rendered = self.render(&operand);
+            let text = range(rendered.kind, &rendered.plain(&low), &rendered.plain(data));
+            if let Some(said) = self.out.get_mut(at) {
+                *said = format!("{} {text}", rendered.text);
+                return Some(());
+            }
+        }
+        if let (
+            Source::Payload {
+                base,
+                offset,
+                length,
+            },
+            None,
+            true,
+        ) = (&operand.source, &operand.mask, operation < 2)
+        {
+            return self.compare_payload((*base, *offset, *length), operation, data);
+        }
+        let rendered = self.render(&operand);
+        self.say_comparison(&rendered, operation, data)?;
+        if operation == 5 {
+            self.lower = Some((from, data.to_vec(), self.out.len() - 1));
+        }
+        Some(())
+    }
+
+    /// Neighbouring fields are loaded and compared at once, and addresses by their first bytes.
+    fn compare_payload(
+        &mut self,
+        (base, offset, length): (u32, u32, u32),
+        operation: u32,
+        data: &[u8],
+    ) -> Option<()> {
+        let (mut at, mut rest) = (offset, data);
+        let end = offset.checked_add(length)?;
+        let mut parts: Vec<(Field, &[u8])> = Vec::new();
+        while at < end {
+            let left = end - at;
+            let here = || {
+                self.fields(base)
+                    .iter()
+                    .filter(|f| f.offset == at && f.mask == 0)
+            };
+            let field = here()
+                .find(|f| f.length == left)
+                .or_else(|| here().find(|f| f.length < left))
+                .or_else(|| here().find(|f| f.kind.address() || f.kind == Kind::Ether));
+            let Some(field) = field else {
+                parts.clear();
+                break;
+            };
+            let taken = field.length.min(left) as usize;
+            parts.push((*field, rest.get(..taken)?));
+            rest = rest.get(taken..)?;
+            at += field.length.min(left);
+        }
+        if parts.is_empty() || (parts.len() > 1 && operation != 0) {
+            let source = Source::Payload {
+                base,
+                offset,
+                length,
+            };
+            let rendered = self.render(&Operand::new(source, length as usize));
+            return self.say_comparison(&rendered, operation, data);
+        }
+        for (field, bytes) in parts {
+            self.named(base);
+            let sign = SIGNS.get(operation as usize)?;
+            let mut whole = bytes.to_vec();
+            whole.resize(field.length as usize, 0);
+            let mut text = format!("{} {sign}{}", field.name, value(field.kind, &whole));
+            if bytes.len() < whole.len() {
+                text = format!("{text}/{}", bytes.len() * 8);
+            }
+            self.say(text);
+            if operation == 0 {
+                self.learn(field.name, bytes);
+            }
+        }
+        Some(())
+    }
+
+    fn say_comparison(&mut self, left: &Rendered, operation: u32, data: &[u8]) -> Option<()> {
+        let sign = SIGNS.get(operation as usize)?;
+        let Some(mask) = &left.mask else {
+            if left.kind.flags().is_some() && operation < 2 {
+                let sign = if operation == 0 { "== " } else { "!= " };
+                self.say(format!("{} {sign}{}", left.text, left.value(data)));
+                return Some(());
+            }
+            self.say(format!("{} {sign}{}", left.text, left.value(data)));
+            if operation == 0 {
+                self.learn(&left.text.clone(), data);
+            }
+            return Some(());
+        };
+        let zero = data.iter().all(|b| *b == 0);
+        let text = match (left.kind.flags(), prefix_of(mask)) {
+            (Some(_), _) if zero && operation == 1 => {
+                format!("{} {}", left.text, left.value(mask))
+            }
+            (Some(_), _) if zero && operation == 0 => {
+                format!("{} ! {}", left.text, left.value(mask))
+            }
+            (Some(_), _) if operation < 2 => {
+                format!(
+                    "{} {sign}{} / {}",
+                    left.text,
+                    left.value(data),
+                    left.value(mask)
+                )
+            }
+            (Some(table), _) => {
+                let mask = flag_names(table, number(left.kind, mask)?, " | ");
+                format!("{} & ({mask}) {sign}{}", left.text, left.value(data))
+            }
+            (None, Some(bits)) if left.kind.address() && operation < 2 => {
+                format!("{} {sign}{}/{bits}", left.text, left.value(data))
+            }
+            _ => {
+                let sign = if operation == 0 { "== " } else { sign };
+                format!(
+                    "{} & {} {sign}{}",
+                    left.text,
+                    left.value(mask),
+                    left.value(data)
+                )
+            }
+        };
+        self.say(text);
+        Some(())
+    }
+
+    /// What a comparison tells about the headers.
+    fn learn(&mut self, selector: &str, data: &[u8]) {
+        let said = Some(self.out.len() - 1);
+        let last = data.last().copied().unwrap_or_default();
+        match selector {
+            "meta nfproto" => {
+                self.network = match last {
+                    2 => Some(header::IPV4),
+                    10 => Some(header::IPV6),
+                    _ => None,
+                };
+                self.network_said = said;
+            }
+            "meta protocol" | "ether type" | "vlan type" => {
+                self.network = crate::wire::be16_of(data);
+                self.network_said = said;
+            }
+            "meta l4proto" | "ip protocol" | "ip6 nexthdr" => {
+                self.transport = Some(last);
+                self.transport_said = said;
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn range(&mut self, fields: Fields<'_>) -> Option<()> {
+        let operand = self.register(fields.slot(1)?)?;
+        let sign = if fields.number(2)? == 1 { "!= " } else { "" };
+        let (first, last) = (fields.data(3)?, fields.data(4)?);
+        let left = self.render(&operand);
+        let text = range(left.kind, &left.plain(first), &left.plain(last));
+        self.say(format!("{} {sign}{text}", left.text));
+        Some(())
+    }
+
+    pub(super) fn lookup(&mut self, fields: Fields<'_>) -> Option<()> {
+        let name = fields.text(1);
+        let set = self.sets.get(&name);
+        let key_length = set.map_or(1, |set| set.key_length);
+        let parts = self.joined(fields.slot(2)?, key_length);
+        if parts.is_empty() {
+            return None;
+        }
+        let left: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+        let left = left.join(" . ");
+        let right = match set.filter(|set| set.anonymous()) {
+            Some(set) => set.elements_text(&parts),
+            None => format!("@{name}"),
+        };
+        let Some(to) = fields.number(3) else {
+            let sign = if fields.number(5).unwrap_or(0) & 1 == 1 {
+                "!= "
+            } else {
+                ""
+            };
+            self.say(format!("{left} {sign}{right}"));
+            return Some(());
+        };
+        match super::slot(to) {
+            None => self.say(format!("{left} vmap {right}")),
+            Some(to) => {
+                let kind = set.map_or(Kind::Unknown, |set| Kind::of_number(set.data_type));
+                let length = set.map_or(4, |set| set.data_length);
+                let source = Source::Named(format!("{left} map {right}"), kind);
+                self.set_register(to, Operand::new(source, length));
+            }
+        }
+        Some(())
+    }
+}
