@@ -170,7 +170,11 @@ fn exthdr(fields: Fields<'_>) -> Option<Operand> {
         (name, _, _) if present => name.into(),
         ("tcp option maxseg", 2, 2) => "tcp option maxseg size".into(),
         ("tcp option window", 2, 1) => "tcp option window count".into(),
-        (name, offset, length) => format!("{name} @{},{}", offset * 8, u64::from(length) * 8),
+        (name, offset, length) => format!(
+            "{name} @{},{}",
+            u64::from(offset) * 8,
+            u64::from(length) * 8
+        ),
     };
     let kind = if present { Kind::Present } else { Kind::Number };
     let mut operand = Operand::named(text, kind);

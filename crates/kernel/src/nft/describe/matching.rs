@@ -59,14 +59,26 @@ impl Rule<'_> {
         }
     }
 
+    fn link_named(&mut self) {
+        if let Some(text) = self.link_said.take().and_then(|at| self.out.get_mut(at)) {
+            text.clear();
+        }
+    }
+
     fn fields(&self, base: u32) -> &'static [Field] {
         header::fields(base, self.network, self.transport)
     }
 
     fn named(&mut self, base: u32) {
-        match base {
-            1 => self.network_named(),
-            2 => self.transport_named(),
+        match (base, self.transport) {
+            (0, _) => self.link_named(),
+            (1, _) => self.network_named(),
+            // ICMP is of one IP version.
+            (2, Some(1 | 58)) => {
+                self.transport_named();
+                self.network_named();
+            }
+            (2, _) => self.transport_named(),
             _ => {}
         }
     }
@@ -95,7 +107,10 @@ impl Rule<'_> {
                     .and_then(|m| number(Kind::Number, m));
                 let fits = |f: &&Field| f.offset == *offset && f.length == *length;
                 let fields = self.fields(*base);
-                let bits = fields.iter().filter(fits).find(|f| Some(f.mask) == mask);
+                let bits = fields
+                    .iter()
+                    .filter(fits)
+                    .find(|f| f.mask != 0 && Some(f.mask) == mask);
                 let whole = fields.iter().filter(fits).find(|f| f.mask == 0);
                 match (bits, whole) {
                     (Some(field), _) => {
@@ -300,6 +315,8 @@ impl Rule<'_> {
                 };
                 self.network_said = said;
             }
+            "meta iiftype" | "meta oiftype" => self.link_said = said,
+            "ether type" if data == [0x81, 0] || data == [0x88, 0xa8] => self.link_said = said,
             "meta protocol" | "ether type" | "vlan type" => {
                 self.network = crate::wire::be16_of(data);
                 self.network_said = said;
