@@ -313,10 +313,10 @@ mod tests {
             family in 0_u8..12,
             body in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
-            let _ = chain(&body);
-            let _ = rule(family, &body, &BTreeMap::new());
-            let _ = comment(&body);
-            let _ = describe::set(&body);
+            let _unused = chain(&body);
+            let _unused = rule(family, &body, &BTreeMap::new());
+            let _unused = comment(&body);
+            let _unused = describe::set(&body);
         }
 
         #[test]
@@ -329,10 +329,10 @@ mod tests {
             data in proptest::collection::vec(any::<u8>(), 0..20),
         ) {
             let sets = a_set(flags, types, &key, &data);
-            let _ = describe::sets_named(&list);
-            let _ = describe::rule(family, &list, &sets);
+            let _unused = describe::sets_named(&list);
+            let _unused = describe::rule(family, &list, &sets);
             for cut in 0..list.len() {
-                let _ = describe::rule(family, list.get(..cut).unwrap_or_default(), &sets);
+                let _unused = describe::rule(family, list.get(..cut).unwrap_or_default(), &sets);
             }
         }
     }

@@ -171,7 +171,7 @@ impl Rule<'_> {
             };
             return Some(values::value(kind, bytes.get(..length)?));
         }
-        Some(self.render(&operand).text)
+        Some(self.render(&operand).with_mask().text)
     }
 
     /// `None` when the expression is not understood.

@@ -35,6 +35,8 @@ fn port_range(name: &str, info: &[u8], at: usize, inverted: bool) -> Option<Stri
 fn conntrack(revision: u32, info: &[u8]) -> Option<String> {
     const STATE: u16 = 1;
     const STATUS: u16 = 1 << 6;
+    // Written as `-m state`.
+    const ALIAS: u16 = 1 << 13;
     // Bits of the state mask that are bits of the status in nft.
     const TRANSLATED: u16 = 0xc0;
     const UNTRACKED: u16 = 0x100;
@@ -45,7 +47,7 @@ fn conntrack(revision: u32, info: &[u8]) -> Option<String> {
         _ => return None,
     };
     let bang = |bit: u16| if inverted & bit != 0 { "! " } else { "" };
-    match (flags, states & TRANSLATED) {
+    match (flags & !ALIAS, states & TRANSLATED) {
         (STATE, 0) => {
             let untracked = if states & UNTRACKED != 0 { 64 } else { 0 };
             let bits = u64::from(states & 0x3f) | untracked;
