@@ -236,6 +236,10 @@ impl Rule<'_> {
                 (fields.slot(2)?, Operand::named(text, kind))
             }
             "numgen" | "hash" => self.generated(name, fields)?,
+            "exthdr" if fields.number(6).unwrap_or(0) == 0 => {
+                self.network_named();
+                (fields.slot(1)?, exthdr(fields)?)
+            }
             "exthdr" => match fields.slot(7) {
                 Some(from) => {
                     let operand = exthdr(fields)?;
