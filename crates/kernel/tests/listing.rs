@@ -331,6 +331,22 @@ fn rules_of_iptables_are_told_with_their_comments() {
 /// Where nft, through iptables' own words, says less well or nothing: (nft, ours).
 const IPTABLES_OTHERS: &[(&str, &str)] = &[
     (
+        "pkttype broadcast counter drop",
+        "meta pkttype broadcast counter drop",
+    ),
+    (
+        "meta l4proto tcp tcp option maxseg size 1-500 tcp flags syn / fin,syn,rst,ack counter drop",
+        "xt match tcpmss tcp flags syn / fin,syn,rst,ack counter drop",
+    ),
+    (
+        "meta l4proto tcp tcp option 5 exists counter accept",
+        "meta l4proto tcp xt match tcp counter accept",
+    ),
+    (
+        "counter reject with icmpv6 type admin-prohibited",
+        "counter reject with icmpv6 admin-prohibited",
+    ),
+    (
         "counter reject with icmp type host-prohibited",
         "counter reject with icmp host-prohibited",
     ),
