@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use hallway_testkit::{Hallway, oracle::sh};
+use hallway_testkit::{Hallway, sh};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 

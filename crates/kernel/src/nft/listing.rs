@@ -248,14 +248,42 @@ mod tests {
         "odd",
     ];
 
+    const XT_NAMES: &[&str] = &[
+        "comment",
+        "conntrack",
+        "state",
+        "addrtype",
+        "limit",
+        "mark",
+        "length",
+        "mac",
+        "pkttype",
+        "statistic",
+        "iprange",
+        "multiport",
+        "tcp",
+        "udp",
+        "icmp",
+        "icmp6",
+        "LOG",
+        "MARK",
+        "REJECT",
+        "TCPMSS",
+        "CT",
+        "MASQUERADE",
+        "REDIRECT",
+        "SNAT",
+        "DNAT",
+    ];
+
     /// An attribute as one may be, or not: a number, bytes, or data in a nest.
     fn value() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             (0_u32..20).prop_map(|n| n.to_be_bytes().to_vec()),
             any::<u32>().prop_map(|n| n.to_be_bytes().to_vec()),
             proptest::collection::vec(any::<u8>(), 0..48),
-            Just(b"comment\0".to_vec()),
-            Just(b"conntrack\0".to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..200),
+            proptest::sample::select(XT_NAMES).prop_map(|name| name.as_bytes().to_vec()),
             Just(b"__set0\0".to_vec()),
             proptest::collection::vec(any::<u8>(), 0..20).prop_map(|bytes| {
                 let mut w = Writer::default();

@@ -147,6 +147,30 @@ fn fib(fields: Fields<'_>) -> Option<Operand> {
     Some(Operand::named(format!("fib {keys} {result}"), kind))
 }
 
+fn route(fields: Fields<'_>) -> Option<Operand> {
+    let (text, kind) = match fields.number(2)? {
+        0 => ("rt classid", Kind::HostNumber),
+        1 => ("rt ip nexthop", Kind::Ipv4),
+        2 => ("rt ip6 nexthop", Kind::Ipv6),
+        3 => ("rt mtu", Kind::HostNumber),
+        4 => ("rt ipsec", Kind::Present),
+        _ => return None,
+    };
+    Some(Operand::named(text, kind))
+}
+
+fn socket(fields: Fields<'_>) -> Option<Operand> {
+    let level = fields.number(3).unwrap_or(0);
+    let (text, kind) = match fields.number(1)? {
+        0 => ("socket transparent".into(), Kind::Number),
+        1 => ("socket mark".into(), Kind::Mark),
+        2 => ("socket wildcard".into(), Kind::Number),
+        3 => (format!("socket cgroupv2 level {level}"), Kind::HostNumber),
+        _ => return None,
+    };
+    Some(Operand::named(text, kind))
+}
+
 fn exthdr(fields: Fields<'_>) -> Option<Operand> {
     let (kind, offset, length) = (
         *fields.bytes(2)?.first()?,
@@ -213,29 +237,13 @@ impl Rule<'_> {
                 (fields.slot(1)?, operand)
             }
             "fib" => (fields.slot(1)?, fib(fields)?),
-            "rt" => {
-                let (text, kind) = match fields.number(2)? {
-                    0 => ("rt classid", Kind::HostNumber),
-                    1 => ("rt ip nexthop", Kind::Ipv4),
-                    2 => ("rt ip6 nexthop", Kind::Ipv6),
-                    3 => ("rt mtu", Kind::HostNumber),
-                    4 => ("rt ipsec", Kind::Present),
-                    _ => return None,
-                };
-                (fields.slot(1)?, Operand::named(text, kind))
-            }
-            "socket" => {
-                let level = fields.number(3).unwrap_or(0);
-                let (text, kind) = match fields.number(1)? {
-                    0 => ("socket transparent".into(), Kind::Number),
-                    1 => ("socket mark".into(), Kind::Mark),
-                    2 => ("socket wildcard".into(), Kind::Number),
-                    3 => (format!("socket cgroupv2 level {level}"), Kind::HostNumber),
-                    _ => return None,
-                };
-                (fields.slot(2)?, Operand::named(text, kind))
-            }
+            "rt" => (fields.slot(1)?, route(fields)?),
+            "socket" => (fields.slot(2)?, socket(fields)?),
             "numgen" | "hash" => self.generated(name, fields)?,
+            "exthdr" if fields.number(6).unwrap_or(0) == 0 => {
+                self.network_named();
+                (fields.slot(1)?, exthdr(fields)?)
+            }
             "exthdr" => match fields.slot(7) {
                 Some(from) => {
                     let operand = exthdr(fields)?;

@@ -333,7 +333,9 @@ impl Rule<'_> {
             }
             "meta l4proto" | "ip protocol" | "ip6 nexthdr" => {
                 self.transport = Some(last);
-                self.transport_said = said;
+                // In tables of many families the latter two say which IP version, too.
+                let also = selector != "meta l4proto" && !matches!(self.family, 2 | 10);
+                self.transport_said = said.filter(|_| !also);
             }
             _ => {}
         }

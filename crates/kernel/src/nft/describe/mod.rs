@@ -8,6 +8,7 @@ mod names;
 mod nat;
 mod set;
 mod statement;
+mod target;
 mod values;
 mod xt;
 
