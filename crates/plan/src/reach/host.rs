@@ -293,10 +293,10 @@ impl<'w> Walk<'w> {
         };
         let rule = (table.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
         let what = What::Chain {
-            family: family_name(family).to_owned(),
+            family: text::family(family).to_owned(),
             table: table.table().to_owned(),
             chain: ruling.chain.clone(),
-            hook: hook_name(hook).to_owned(),
+            hook: text::hook(hook).to_owned(),
             rule: rule.map(|r| text::rule(r, family)),
             comment: ruling.comment.clone(),
             verdict: verdict_name(&ruling.verdict).to_owned(),
@@ -322,24 +322,6 @@ pub(super) fn sight(flow: &Flow) -> Sight<'static> {
         invalid: false,
         dnated: false,
         to_local: false,
-    }
-}
-
-/// As nft prints it.
-fn family_name(family: ir::Family) -> &'static str {
-    match family {
-        ir::Family::Inet => "inet",
-        ir::Family::Bridge => "bridge",
-    }
-}
-
-fn hook_name(hook: Hook) -> &'static str {
-    match hook {
-        Hook::Prerouting => "prerouting",
-        Hook::Input => "input",
-        Hook::Forward => "forward",
-        Hook::Output => "output",
-        Hook::Postrouting => "postrouting",
     }
 }
 
