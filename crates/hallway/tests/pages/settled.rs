@@ -16,7 +16,7 @@ const STATES: [&str; 8] = [
     "CLOSE",
 ];
 
-/// An output with durations, the state a closed connection is in, and the numbers of source
+/// An output with durations, capture's timestamps, the state a closed connection is in, and the numbers of source
 /// ports left out. A source port is one that the command does not name; each keeps a name of its
 /// own within the output, so that what must be the same port, or another, is still compared.
 pub(crate) fn settled(written: &str, output: &str) -> String {
@@ -28,7 +28,12 @@ pub(crate) fn settled(written: &str, output: &str) -> String {
         let mut kept: Vec<String> = Vec::new();
         for word in line.split(' ') {
             let (core, tail) = split_tail(word);
-            if matches!(core, "ms" | "µs" | "s") && kept.last().is_some_and(|n| is_duration(n)) {
+            let first = kept.iter().all(String::is_empty);
+            if first && is_timestamp(word) {
+                kept.push("TIME".to_owned());
+            } else if matches!(core, "ms" | "µs" | "s")
+                && kept.last().is_some_and(|n| is_duration(n))
+            {
                 let open = kept.pop().is_some_and(|n| n.starts_with('('));
                 kept.push(format!("{}N", if open { "(" } else { "" }));
                 kept.push(format!("time{tail}"));
@@ -52,6 +57,14 @@ fn split_tail(word: &str) -> (&str, &str) {
 fn is_duration(word: &str) -> bool {
     let word = word.trim_start_matches('(').trim_start_matches("time=");
     !word.is_empty() && word.split('/').all(|n| n.parse::<f64>().is_ok())
+}
+
+/// `1.005141`, as capture begins its lines.
+fn is_timestamp(word: &str) -> bool {
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    word.split_once('.').is_some_and(|(seconds, rest)| {
+        !seconds.is_empty() && digits(seconds) && rest.len() == 6 && digits(rest)
+    })
 }
 
 fn without_source_port(written: &str, ports: &mut BTreeMap<u16, usize>, word: &str) -> String {
@@ -110,4 +123,6 @@ pub(crate) fn check() {
         "    host     connection  x tcp TIME_WAIT"
     ));
     assert!(!same("tcp CLOSE", "tcp TIME_WAIT"));
+    assert!(same("  1.000001 eth0 in", "  1.202020 eth0 in"));
+    assert!(!same("at 1.000001 eth0", "at 1.202020 eth0"));
 }
