@@ -93,10 +93,10 @@ impl<'w> Walk<'w> {
     pub(super) fn send(&mut self, at: &At, packet: Packet) -> Walked {
         self.routers = 0;
         match at {
-            At::Host => self.from_host(packet),
+            At::Host => self.leave_host(packet),
             At::Outside => self.host_in(packet, UPLINK),
             At::Node(name) => match self.world.node(name) {
-                Some(node) => self.from_node(node, packet),
+                Some(node) => self.leave_node(node, packet),
                 None => Err(Death::NoRoute {
                     at: at.clone(),
                     to: packet.flow.to,
@@ -109,7 +109,7 @@ impl<'w> Walk<'w> {
         self.hops.push(Hop { at, what, flow });
     }
 
-    fn from_node(&mut self, node: &'w Node, packet: Packet) -> Walked {
+    fn leave_node(&mut self, node: &'w Node, packet: Packet) -> Walked {
         let at = At::Node(node.name.clone());
         if owns(node, packet.flow.to) {
             return Ok(End { at, packet });
@@ -177,7 +177,7 @@ impl<'w> Walk<'w> {
         if self.routers > ROUTERS_MAX {
             return Err(Death::Loop);
         }
-        self.from_node(node, packet)
+        self.leave_node(node, packet)
     }
 
     fn onto_network(&mut self, port: &Port<'w>, way: &Way, packet: Packet) -> Walked {
