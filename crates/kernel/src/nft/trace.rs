@@ -105,7 +105,7 @@ impl Trace {
     ///
     /// # Errors
     /// EPERM without CAP_NET_ADMIN; EOPNOTSUPP where a kernel does not know of owned tables.
-    pub fn begin(name: &str, watched: &[Watched]) -> Result<Self, KernelError> {
+    pub fn begin(watched: &[Watched]) -> Result<Self, KernelError> {
         let events = open_socket(NETLINK_NETFILTER)?;
         let failed = |e: std::io::Error| KernelError::io("listen for nf_tables traces", "", &e);
         events.add_membership(GROUP).map_err(failed)?;
@@ -115,7 +115,9 @@ impl Trace {
             let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&events, RECEIVE_BUFFER);
         }
         let mut owner = Nft::open()?;
-        owner.commit(&table(name, watched))?;
+        // No two sockets of a namespace have the same port: the table's name is nobody else's.
+        let name = owner.port()?.to_string();
+        owner.commit(&table(&name, watched))?;
         Ok(Self {
             _owner: owner,
             events,

@@ -109,7 +109,7 @@ impl<'w> Walk<'w> {
                     entry.reply = packet.flow.mirrored();
                     entry.dnated = true;
                 }
-                self.note_ruling(&ruling, hook, ir::Family::Inet, packet.flow);
+                self.note_ruling(&ruling, hook, ir::Family::Inet, before);
             }
         } else {
             self.conntrack
@@ -184,7 +184,7 @@ impl<'w> Walk<'w> {
                     packet.flow.from = address;
                     entry.reply.to = address;
                 }
-                self.note_ruling(&ruling, Hook::Postrouting, ir::Family::Inet, packet.flow);
+                self.note_ruling(&ruling, Hook::Postrouting, ir::Family::Inet, before);
             }
         } else {
             self.conntrack.translate_source(&state, &mut packet.flow);

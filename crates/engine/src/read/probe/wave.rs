@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::attempt::Attempt;
 use super::listeners::Listeners;
 use super::{Aim, Measured, has_ipv6, inside};
+use crate::interrupt;
 
 /// At the latest after that long all attempts are looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -38,7 +39,10 @@ pub(super) fn run(
         })?);
     }
     let deadline = Instant::now() + limit;
-    while attempts.iter().any(|a| a.done.is_none()) && Instant::now() < deadline {
+    while attempts.iter().any(|a| a.done.is_none())
+        && Instant::now() < deadline
+        && interrupt::came().is_none()
+    {
         wait(&attempts, &listeners, &raw);
         listeners.serve(|frame| attempts.iter_mut().for_each(|a| a.seen(frame)));
         hear(&raw, &mut attempts);

@@ -124,6 +124,26 @@ impl Sighting {
             && self.inet.is_empty()
     }
 
+    /// Takes out what was seen of a packet that has left and comes in again.
+    pub(super) fn split_off_arrival(&mut self, watch: &Watch) -> Self {
+        let left = self.outs.iter().map(|s| s.time).min();
+        let came = self.ins.iter().map(|s| s.time).min();
+        if left.is_none() || came < left || self.ins.iter().any(|s| watch.name(s.interface) == "lo") {
+            return Self::default();
+        }
+        let comes = |run: &Run| {
+            let hook = watch.base(&run.first).map(|b| b.hook);
+            matches!(hook, Some("ingress" | "prerouting" | "input"))
+        };
+        let (inet, stays) = self.inet.drain(..).partition(comes);
+        self.inet = stays;
+        Self {
+            ins: std::mem::take(&mut self.ins),
+            inet,
+            ..Self::default()
+        }
+    }
+
     /// When it was first seen; reports have no times.
     pub(super) fn time(&self) -> Option<std::time::SystemTime> {
         let all = self.ins.iter().chain(&self.outs);

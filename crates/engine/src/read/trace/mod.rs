@@ -260,25 +260,29 @@ impl<'w> Tracer<'w> {
 
     /// One packet's way through all places, in the order it came to them.
     fn way(&mut self, known: &Known, side: Side, origin: &At) -> (Vec<Hop>, Option<(At, Ended)>) {
-        let mut seen: Vec<_> = (0..self.watches.len())
-            .filter_map(|index| {
-                let watch = self.watches.get(index)?;
-                let sighting = sighting(watch, known, side);
-                let time = sighting.time();
-                (!sighting.is_empty()).then_some((watch.at != *origin, time, index, sighting))
-            })
-            .collect();
-        seen.sort_by_key(|(elsewhere, time, _, _)| (*elsewhere, *time));
+        let mut seen = Vec::new();
+        for (index, watch) in self.watches.iter().enumerate() {
+            let mut sighting = sighting(watch, known, side);
+            if watch.at == *origin && watch.at != At::Host {
+                // What a node asks of itself by way of the host comes back to it.
+                let back = sighting.split_off_arrival(watch);
+                seen.push((true, back.time(), index, back));
+            }
+            let time = sighting.time();
+            seen.push((watch.at != *origin, time, index, sighting));
+        }
+        seen.retain(|(_, _, _, sighting)| !sighting.is_empty());
+        seen.sort_by_key(|(later, time, _, _)| (*later, *time));
         let (mut hops, mut end) = (Vec::new(), None);
         if seen.is_empty() && side == Side::Request {
             return self.never_sent();
         }
-        for (_, _, index, sighting) in seen {
+        for (later, _, index, sighting) in seen {
             let Some(watch) = self.watches.get_mut(index) else {
                 continue;
             };
             let at = watch.at.clone();
-            let made_here = (at == *origin).then(|| sighting.made()).flatten();
+            let made_here = (!later).then(|| sighting.made()).flatten();
             let (told, ended) = tell(watch, &sighting, made_here);
             hops.extend(told);
             let over = ended != Ended::Not;

@@ -28,6 +28,8 @@ pub(super) struct Story<'a> {
     flow: Flow,
     pub(super) hops: Vec<Hop>,
     pub(super) ended: Ended,
+    /// A bridge's hooks have sent it to another port of the same bridge.
+    returns: bool,
 }
 
 /// The hops of one place, in the kernel's order.
@@ -52,6 +54,7 @@ pub(super) fn tell(
         flow,
         hops: Vec::new(),
         ended: Ended::Not,
+        returns: false,
     };
     if made_here.is_some() {
         story.route(None);
@@ -90,9 +93,9 @@ impl Story<'_> {
     }
 
     fn device(&mut self, seen: &Seen) {
-        // A bridge hands up what the hooks of its ports may have translated already: that is
-        // told where it is done.
-        if seen.out || !self.is_bridge(seen) {
+        // Hooks of its ports may have translated what a bridge hands up, or have yet to translate
+        // what it sends: that is told where it is done.
+        if !self.is_bridge(seen) {
             self.now(flow(&seen.ip));
         }
         let name = self.watch.name(seen.interface);
@@ -135,19 +138,16 @@ impl Story<'_> {
         for seen in bridges {
             self.device(seen);
         }
-        self.between_ports(sighting);
+        self.by_port(sighting);
     }
 
-    /// A frame that is only passed on from port to port is never seen on the bridge itself.
-    fn between_ports(&mut self, sighting: &Sighting) {
+    /// A frame that a bridge does not hand up, but passes on from port to port, is never seen on the
+    /// bridge itself.
+    fn by_port(&mut self, sighting: &Sighting) {
         let master = |seen: Option<&Seen>| self.watch.link(seen?.interface)?.master;
-        let ports_only = !sighting
-            .ins
-            .iter()
-            .chain(&sighting.outs)
-            .any(|s| self.is_bridge(s));
+        let handed_up = sighting.ins.iter().any(|s| self.is_bridge(s));
         let bridge = master(sighting.ins.first());
-        if let (Some(bridge), true) = (bridge, ports_only)
+        if let (Some(bridge), false) = (bridge, handed_up)
             && (!sighting.outs.is_empty() || !sighting.inet.is_empty())
         {
             let what = What::Link {
@@ -161,19 +161,24 @@ impl Story<'_> {
     fn filter(&mut self, sighting: &Sighting, made_here: bool) {
         let mut routed = made_here;
         let passed_on = self.watch.at == At::Host || !sighting.outs.is_empty();
+        let both = || sighting.ins.iter().chain(&sighting.outs);
         let bridged = self
             .hops
             .iter()
             .any(|h| matches!(h.what, What::Link { kind: "bridge", .. }))
-            && !sighting.ins.iter().any(|s| self.is_bridge(s));
+            && !both().any(|s| self.is_bridge(s));
+        let asked = self.flow.to;
         for run in &sighting.inet {
             let hook = self.watch.base(&run.first).map(|b| b.hook);
             if self.ended != Ended::Not {
                 return;
             }
             self.now(run.flow);
-            if matches!(hook, Some("forward" | "input")) && !routed && !bridged {
+            // What a bridge's hooks send elsewhere is routed, and may go back to the bridge unseen.
+            let elsewhere = self.flow.to != asked;
+            if matches!(hook, Some("forward" | "input")) && !routed && (!bridged || elsewhere) {
                 routed = true;
+                self.returns = bridged;
                 self.route(Some(run.first.iif).filter(|i| *i != 0));
             }
             self.run(run);
@@ -220,6 +225,15 @@ impl Story<'_> {
     fn leave(&mut self, sighting: &Sighting) {
         let (bridges, ports): (Vec<_>, Vec<_>) =
             sighting.outs.iter().partition(|s| self.is_bridge(s));
+        // The last hook has had its say, also where a bridge's ports run it.
+        if let Some(port) = ports.first() {
+            self.now(flow(&port.ip));
+        }
+        let master = ports.first().and_then(|s| self.watch.link(s.interface)?.master);
+        if let (true, Some(bridge)) = (self.returns, master) {
+            let link = self.watch.name(bridge);
+            self.hop(What::Link { link, kind: "bridge" });
+        }
         for seen in bridges.into_iter().chain(ports) {
             // What the host sends to itself is told where it comes in.
             if self.watch.name(seen.interface) != "lo" {
@@ -268,14 +282,16 @@ impl Story<'_> {
 
 /// A rejected packet is reported as dropped, and a translated one as accepted.
 fn verdict(verdict: TraceVerdict, rule: Option<&str>) -> &'static str {
-    let says = |word: &str| rule.is_some_and(|r| r.split(' ').any(|w| w == word));
+    // What a rule does is said after what it asks for.
+    let says = |among: &[&'static str]| {
+        let mut words = rule.unwrap_or_default().rsplit(' ');
+        words.find_map(|word| among.iter().find(|a| a.eq_ignore_ascii_case(word)).copied())
+    };
     match verdict {
-        TraceVerdict::Drop if says("reject") || says("REJECT") => "reject",
-        TraceVerdict::Drop => "drop",
-        TraceVerdict::Accept => ["dnat", "masquerade", "snat", "redirect"]
-            .into_iter()
-            .find(|word| says(word))
-            .unwrap_or("accept"),
+        TraceVerdict::Drop => says(&["reject"]).unwrap_or("drop"),
+        TraceVerdict::Accept => {
+            says(&["accept", "dnat", "snat", "masquerade", "redirect"]).unwrap_or("accept")
+        }
         TraceVerdict::Continue => "continue",
         TraceVerdict::Return => "return",
         TraceVerdict::Jump => "jump",

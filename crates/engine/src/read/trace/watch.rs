@@ -57,7 +57,7 @@ impl Watch {
                 .filter_map(|c| Some(((c.family, c.table, c.name), c.base?)))
                 .collect();
             let packets = PacketSocket::open()?;
-            let trace = Trace::begin(&std::process::id().to_string(), watched)?;
+            let trace = Trace::begin(watched)?;
             Ok(Self {
                 at: at.clone(),
                 links,

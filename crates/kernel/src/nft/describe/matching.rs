@@ -66,7 +66,13 @@ impl Rule<'_> {
     fn named(&mut self, base: u32) {
         match base {
             1 => self.network_named(),
-            2 => self.transport_named(),
+            2 => {
+                self.transport_named();
+                // The name of ICMP says which IP it goes with.
+                if matches!(self.transport, Some(1 | 58)) {
+                    self.network_named();
+                }
+            }
             _ => {}
         }
     }
@@ -350,6 +356,10 @@ impl Rule<'_> {
             Some(to) => {
                 let kind = set.map_or(Kind::Unknown, |set| Kind::of_number(set.data_type));
                 let length = set.map_or(4, |set| set.data_length);
+                // Whatever else the value covers is no longer what was loaded there.
+                for covered in to..to + length.div_ceil(4).max(1) as usize {
+                    self.clear_register(covered);
+                }
                 let source = Source::Named(format!("{left} map {right}"), kind);
                 self.set_register(to, Operand::new(source, length));
             }
