@@ -93,7 +93,9 @@ fn tested(common: &Common, scope: &Scope, input: &Input, built: Built) -> Result
     };
     let proof = Subject::of_scope(&named, scope)
         .and_then(|subject| prove::expectations(&subject, PROOF_LIMIT));
-    let mut trouble = match proof.and_then(|proof| interrupt::check().map(|()| proof).map_err(Trouble::from)) {
+    let mut trouble = match proof
+        .and_then(|proof| interrupt::check().map(|()| proof).map_err(Trouble::from))
+    {
         Ok(proof) => {
             let failed = prove::report_failures(common, &proof);
             if !failed {

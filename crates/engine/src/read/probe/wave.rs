@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::attempt::Attempt;
 use super::listeners::Listeners;
+use super::neighbours::Neighbours;
 use super::{Aim, Measured, has_ipv6, inside};
 use crate::interrupt;
 
@@ -51,13 +52,11 @@ pub(super) fn run(
             attempt.look(raw.get(&key));
         }
     }
-    Ok(attempts
-        .into_iter()
-        .filter_map(|mut attempt| {
-            attempt.give_up();
-            attempt.done
-        })
-        .collect())
+    let mut neighbours = Neighbours::default();
+    for attempt in &mut attempts {
+        attempt.give_up(|aim| neighbours.silent(settled, aim));
+    }
+    Ok(attempts.into_iter().filter_map(|a| a.done).collect())
 }
 
 /// Two sockets for each place from which attempts are made.

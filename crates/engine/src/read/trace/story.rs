@@ -19,6 +19,8 @@ pub(super) enum Ended {
     Dropped,
     /// There is no route.
     NoRoute(IpAddr),
+    /// The sender's address is not where it came from (rp_filter): the address, and by what it came.
+    WrongWay(IpAddr, String),
 }
 
 /// Tells one place's part of a packet's way.
@@ -194,8 +196,16 @@ impl Story<'_> {
                 };
                 self.now(translated);
             }
-            let iif = sighting.ins.last().map(|s| s.interface);
-            self.route(iif);
+            // What came in at a bridge's port only has not come so far.
+            let last = sighting.ins.last();
+            let port = last.is_some_and(|s| {
+                self.watch
+                    .link(s.interface)
+                    .is_some_and(|l| l.master.is_some())
+            });
+            if !port || !sighting.outs.is_empty() {
+                self.route(last.map(|s| s.interface).filter(|_| !port));
+            }
         }
     }
 
@@ -218,7 +228,22 @@ impl Story<'_> {
                     interface: interface.unwrap_or_default(),
                 });
             }
-            _ => self.ended = Ended::NoRoute(self.flow.to),
+            _ => self.ended = self.no_route(iif),
+        }
+    }
+
+    /// The kernel does not tell apart whether it knows no way on, or none back.
+    fn no_route(&mut self, iif: Option<u32>) -> Ended {
+        let onward = RouteQuestion {
+            to: self.flow.to,
+            from: None,
+            iif: None,
+        };
+        match (self.watch.route(&onward), iif) {
+            (Ok(answer), Some(iif)) if !answer.refused => {
+                Ended::WrongWay(self.flow.from, self.watch.name(iif))
+            }
+            _ => Ended::NoRoute(self.flow.to),
         }
     }
 
@@ -229,10 +254,15 @@ impl Story<'_> {
         if let Some(port) = ports.first() {
             self.now(flow(&port.ip));
         }
-        let master = ports.first().and_then(|s| self.watch.link(s.interface)?.master);
+        let master = ports
+            .first()
+            .and_then(|s| self.watch.link(s.interface)?.master);
         if let (true, Some(bridge)) = (self.returns, master) {
             let link = self.watch.name(bridge);
-            self.hop(What::Link { link, kind: "bridge" });
+            self.hop(What::Link {
+                link,
+                kind: "bridge",
+            });
         }
         for seen in bridges.into_iter().chain(ports) {
             // What the host sends to itself is told where it comes in.
