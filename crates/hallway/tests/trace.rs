@@ -167,6 +167,9 @@ fn other_ways() {
         ("host", "host:8081"),
         ("host", "host:5353/udp"),
         ("host", "host:81"),
+        ("host", "host"),
+        ("host", "172.20.0.1:81"),
+        ("app1", "172.20.0.11:80"),
         ("host", "172.20.0.1:8081"),
         ("host", "203.0.113.1:8082"),
         ("app1", "203.0.113.1:8082"),
@@ -275,8 +278,8 @@ fn follow() {
     h.ok("exec app -- true");
 }
 
-/// What else a trace could leave behind: connections of others, in every place.
-const OTHERS: &str = "conntrack -L 2>/dev/null | grep -c 7777; for n in app web db visitor; do ip netns exec $n nft list ruleset; ip netns exec $n ip -o link; ip netns exec $n ip -o addr; ip netns exec $n ip route show table all; ip netns exec $n sysctl -a 2>/dev/null | grep -E '^net' | grep -v -E 'neigh|stable_secret|conntrack_count|buckets'; done";
+/// What else a trace could leave behind, in every place.
+const OTHERS: &str = "for n in app web db visitor; do ip netns exec $n nft list ruleset; ip netns exec $n ip -o link; ip netns exec $n ip -o addr; ip netns exec $n ip route show table all; ip netns exec $n sysctl -a 2>/dev/null | grep -E '^net' | grep -v -E 'neigh|stable_secret|conntrack_count|buckets'; done";
 
 fn nothing_stays() {
     let h = shop();

@@ -155,21 +155,39 @@ impl Sighting {
     pub(super) fn split_off_arrival(&mut self, watch: &Watch) -> Self {
         let left = self.outs.iter().map(|s| s.time).min();
         let came = self.ins.iter().map(|s| s.time).min();
-        if left.is_none() || came < left || self.ins.iter().any(|s| watch.name(s.interface) == "lo")
-        {
+        if left.is_none() || came < left || self.by_loopback(watch) {
             return Self::default();
         }
-        let comes = |run: &Run| {
-            let hook = watch.base(&run.first).map(|b| b.hook);
-            matches!(hook, Some("ingress" | "prerouting" | "input"))
-        };
-        let (inet, stays) = self.inet.drain(..).partition(comes);
+        let (inet, stays) = self.inet.drain(..).partition(|run| comes_in(watch, run));
         self.inet = stays;
         Self {
             ins: std::mem::take(&mut self.ins),
             inet,
             ..Self::default()
         }
+    }
+
+    /// What a place sends to itself, as it leaves and as it comes in.
+    pub(super) fn looped(&self, watch: &Watch) -> Option<(Self, Self)> {
+        if !self.by_loopback(watch) {
+            return None;
+        }
+        let runs = self.inet.iter().cloned();
+        let (inet, out) = runs.partition(|run| comes_in(watch, run));
+        let out = Self {
+            inet: out,
+            ..Self::default()
+        };
+        let back = Self {
+            ins: self.ins.clone(),
+            inet,
+            ..Self::default()
+        };
+        Some((out, back))
+    }
+
+    fn by_loopback(&self, watch: &Watch) -> bool {
+        self.ins.iter().any(|s| watch.name(s.interface) == "lo")
     }
 
     /// When it was first seen; reports have no times.
@@ -186,6 +204,11 @@ impl Sighting {
             .or(self.ins.last().map(|s| flow(&s.ip)))
             .or(self.made)
     }
+}
+
+fn comes_in(watch: &Watch, run: &Run) -> bool {
+    let hook = watch.base(&run.first).map(|b| b.hook);
+    matches!(hook, Some("ingress" | "prerouting" | "input"))
 }
 
 /// What a place has seen of a packet.

@@ -61,8 +61,23 @@ pub(super) fn tell(
     if made_here.is_some() {
         story.route(None);
     }
-    story.arrive(sighting);
-    story.filter(sighting, made_here.is_some());
+    let parts = match made_here {
+        Some(_) => sighting.looped(story.watch),
+        None => None,
+    };
+    match parts {
+        Some((out, back)) => {
+            story.filter(&out, true);
+            if story.ended == Ended::Not {
+                story.arrive(&back);
+                story.filter(&back, true);
+            }
+        }
+        None => {
+            story.arrive(sighting);
+            story.filter(sighting, made_here.is_some());
+        }
+    }
     if story.ended == Ended::Not {
         story.leave(sighting);
     }
@@ -170,6 +185,7 @@ impl Story<'_> {
             .any(|h| matches!(h.what, What::Link { kind: "bridge", .. }))
             && !both().any(|s| self.is_bridge(s));
         let asked = self.flow.to;
+        let mut again = false;
         for run in &sighting.inet {
             let hook = self.watch.base(&run.first).map(|b| b.hook);
             if self.ended != Ended::Not {
@@ -178,12 +194,19 @@ impl Story<'_> {
             self.now(run.flow);
             // What a bridge's hooks send elsewhere is routed, and may go back to the bridge unseen.
             let elsewhere = self.flow.to != asked;
+            if made_here && elsewhere && !again && hook == Some("postrouting") {
+                again = true;
+                self.route(None);
+            }
             if matches!(hook, Some("forward" | "input")) && !routed && (!bridged || elsewhere) {
                 routed = true;
                 self.returns = bridged;
                 self.route(Some(run.first.iif).filter(|i| *i != 0));
             }
             self.run(run);
+        }
+        if self.ended == Ended::Not && made_here && !again && self.flow.to != asked {
+            self.route(None);
         }
         if self.ended == Ended::Not && !routed && passed_on && !bridged {
             // The destination may have been translated since: what is seen later tells.
