@@ -94,7 +94,9 @@ fn tested(common: &Common, scope: &Scope, input: &Input, built: Built) -> Result
     };
     let proof = Subject::of_scope(&named, scope)
         .and_then(|subject| prove::expectations(&subject, PROOF_LIMIT));
-    let trouble = match proof {
+    let mut trouble = match proof
+        .and_then(|proof| interrupt::check().map(|()| proof).map_err(Trouble::from))
+    {
         Ok(proof) => {
             let failed = prove::report_failures(common, &proof);
             if !failed {
@@ -110,7 +112,11 @@ fn tested(common: &Common, scope: &Scope, input: &Input, built: Built) -> Result
     let _lock = scope
         .engine
         .lock(|| ui::note(common, "waiting for another hallway to finish…"))?;
-    put_back(scope, &built.planned, built.planned.record.as_ref())?;
+    let undone = put_back(scope, &built.planned, built.planned.record.as_ref());
+    match (&mut trouble, undone) {
+        (Trouble::Failed(failure), Err(more)) => failure.also.push(more),
+        (_, undone) => undone?,
+    }
     Err(trouble)
 }
 

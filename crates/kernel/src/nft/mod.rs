@@ -59,6 +59,15 @@ impl Nft {
         })
     }
 
+    /// The number by which the kernel knows this socket in its namespace.
+    fn port(&self) -> Result<u32, KernelError> {
+        let mut address = netlink_sys::SocketAddr::new(0, 0);
+        self.socket
+            .get_address(&mut address)
+            .map_err(|e| KernelError::io("ask for a netlink socket's port", "", &e))?;
+        Ok(address.port_number())
+    }
+
     /// Carries out a transaction: all of it, or nothing.
     ///
     /// # Errors

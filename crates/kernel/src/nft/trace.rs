@@ -15,7 +15,7 @@ use super::{Family, Nft, SUBSYSTEM};
 use crate::KernelError;
 use crate::packet::Ip;
 use crate::rtnl::open_socket;
-use crate::wire::{Attrs, Messages, string_of};
+use crate::wire::{Attrs, Messages, be64_of, string_of};
 
 const NFT_MSG_TRACE: u16 = 17;
 /// NFNLGRP_NFTRACE.
@@ -70,6 +70,8 @@ pub struct TraceEvent {
 pub enum TraceKind {
     /// A rule matched: its handle.
     Rule(u64),
+    /// The end of a chain's rules is reached; said before what follows from that.
+    End,
     /// A chain that was jumped to has come to its end.
     Return,
     /// A base chain has come to its end: its policy decides.
@@ -105,7 +107,7 @@ impl Trace {
     ///
     /// # Errors
     /// EPERM without CAP_NET_ADMIN; EOPNOTSUPP where a kernel does not know of owned tables.
-    pub fn begin(name: &str, watched: &[Watched]) -> Result<Self, KernelError> {
+    pub fn begin(watched: &[Watched]) -> Result<Self, KernelError> {
         let events = open_socket(NETLINK_NETFILTER)?;
         let failed = |e: std::io::Error| KernelError::io("listen for nf_tables traces", "", &e);
         events.add_membership(GROUP).map_err(failed)?;
@@ -115,7 +117,9 @@ impl Trace {
             let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&events, RECEIVE_BUFFER);
         }
         let mut owner = Nft::open()?;
-        owner.commit(&table(name, watched))?;
+        // No two sockets of a namespace have the same port: the table's name is nobody else's.
+        let name = owner.port()?.to_string();
+        owner.commit(&table(&name, watched))?;
         Ok(Self {
             _owner: owner,
             events,
@@ -274,10 +278,10 @@ fn parse(body: &[u8]) -> Option<TraceEvent> {
     let kind = match number(4)? {
         1 => TraceKind::Policy,
         2 => TraceKind::Return,
-        3 => {
-            let handle = attrs.find(3)?.get(..8)?;
-            TraceKind::Rule(u64::from_be_bytes(handle.try_into().ok()?))
-        }
+        3 => match attrs.find(3).and_then(be64_of) {
+            Some(handle) => TraceKind::Rule(handle),
+            None => TraceKind::End,
+        },
         _ => return None,
     };
     // NFTA_TRACE_POLICY for policies, NFTA_TRACE_VERDICT (nested) for the rest.

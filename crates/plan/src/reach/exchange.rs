@@ -91,21 +91,8 @@ impl Question {
 
     fn exchange(&self, world: &World<'_>, source: IpAddr, address: IpAddr) -> Found {
         let at = world.place(&self.from);
-        let (first, answer) = match self.service {
-            Service::Icmp => (Kind::EchoRequest, Kind::EchoReply),
-            Service::Port(p) if p.protocol == Protocol::Tcp => (Kind::Syn, Kind::SynAck),
-            Service::Port(_) => (Kind::Datagram, Kind::Datagram),
-        };
-        let flow = Flow {
-            from: source,
-            to: address,
-            protocol: self.service.protocol(address.is_ipv4()),
-            source_port: 0,
-            port: match self.service {
-                Service::Icmp => 0,
-                Service::Port(p) => p.port,
-            },
-        };
+        let (first, answer) = self.kinds();
+        let flow = self.flow(source, address);
         let mut walk = Walk::new(world);
         let arrived = walk.send(&at, Packet { flow, kind: first });
         let mut found = Found {
@@ -137,54 +124,93 @@ impl Question {
         found
     }
 
+    /// The first packet, and the one that answers it.
+    fn kinds(&self) -> (Kind, Kind) {
+        match self.service {
+            Service::Icmp => (Kind::EchoRequest, Kind::EchoReply),
+            Service::Port(p) if p.protocol == Protocol::Tcp => (Kind::Syn, Kind::SynAck),
+            Service::Port(_) => (Kind::Datagram, Kind::Datagram),
+        }
+    }
+
+    fn flow(&self, from: IpAddr, to: IpAddr) -> Flow {
+        Flow {
+            from,
+            to,
+            protocol: self.service.protocol(to.is_ipv4()),
+            source_port: 0,
+            port: match self.service {
+                Service::Icmp => 0,
+                Service::Port(p) => p.port,
+            },
+        }
+    }
+
     /// Published ports answer on localhost by a listener, which asks the node in its turn.
     fn localhost(&self, world: &World<'_>, address: IpAddr) -> Found {
+        let (first, answer) = self.kinds();
+        let flow = self.flow(address, address);
+        let mut walk = Walk::new(world);
+        let arrived = walk.send(&At::Host, Packet { flow, kind: first });
+        let mut near = Found {
+            request: walk.take_hops(),
+            ..Found::nothing(Trouble::Own)
+        };
+        let end = match arrived {
+            Ok(end) => end,
+            Err(death) => {
+                near.trouble = Some(Trouble::Request(death));
+                return near;
+            }
+        };
+        let answered = walk.send(&end.at, back(&end.packet, answer));
+        near.reply = walk.take_hops();
+        if let Err(death) = answered {
+            near.trouble = Some(Trouble::Reply(death));
+        }
+        let Some((onward, target)) = self.passed_on(world, address) else {
+            near.request.push(listener(&end));
+            if self.service == Service::Icmp {
+                (near.trouble, near.end) = (None, Some((At::Host, flow)));
+            }
+            return near;
+        };
+        near.request.push(Hop {
+            at: At::Host,
+            what: What::Listener {
+                who: "hallway's keeper, which passes on what it gets".to_owned(),
+            },
+            flow,
+        });
+        let source = world.source_of(&Party::Host, target).unwrap_or(target);
+        let mut found = onward.exchange(world, source, target);
+        found.request.splice(0..0, near.request);
+        found.reply.append(&mut near.reply);
+        found
+    }
+
+    /// What the listener on localhost asks in its turn, and at which address.
+    fn passed_on(&self, world: &World<'_>, address: IpAddr) -> Option<(Self, IpAddr)> {
         let Service::Port(asked) = self.service else {
-            return Found::nothing(Trouble::Own);
+            return None;
         };
         let publish = world.settled().publishes.iter().find(|p| {
             p.protocol == asked.protocol
                 && p.host_ports.contains(asked.port)
                 && p.host_address.is_none_or(|a| a == address)
-        });
-        let Some(publish) = publish else {
-            return Found::nothing(Trouble::Own);
-        };
+        })?;
         let same = (publish.targets.iter()).find(|t| t.is_ipv4() == address.is_ipv4());
-        let Some(target) = same.or(publish.targets.first()) else {
-            return Found::nothing(Trouble::Own);
-        };
+        let target = *same.or(publish.targets.first())?;
         let offset = asked.port - publish.host_ports.first();
         let onward = Self {
             from: Party::Host,
-            to: Party::Address(*target),
+            to: Party::Address(target),
             service: Service::Port(hallway_spec::PortProto {
                 port: publish.node_ports.first() + offset,
                 protocol: asked.protocol,
             }),
         };
-        let source = world.source_of(&Party::Host, *target).unwrap_or(*target);
-        let mut found = onward.exchange(world, source, *target);
-        let flow = Flow {
-            from: address,
-            to: address,
-            protocol: self.service.protocol(true),
-            source_port: 0,
-            port: asked.port,
-        };
-        let who = "hallway's keeper, which passes on what it gets".to_owned();
-        let hop = |what| Hop {
-            at: At::Host,
-            what,
-            flow,
-        };
-        let arrives = What::Arrives {
-            interface: "lo".into(),
-        };
-        found
-            .request
-            .splice(0..0, [hop(arrives), hop(What::Listener { who })]);
-        found
+        Some((onward, target))
     }
 }
 

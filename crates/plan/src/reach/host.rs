@@ -81,14 +81,19 @@ impl<'w> Walk<'w> {
         mut packet: Packet,
         door: Door<'w>,
     ) -> Result<(Packet, State), Death> {
-        let bare = self.host_sight(&packet, door, 0);
+        self.guard(&packet, door)?;
+        let mut state = self.conntrack.classify(&packet);
+        self.destination_nat(&mut packet, &mut state, Hook::Prerouting, door);
+        Ok((packet, state))
+    }
+
+    fn guard(&mut self, packet: &Packet, door: Door<'w>) -> Result<(), Death> {
+        let bare = self.host_sight(packet, door, 0);
         for chain in self.world.inet.hooked(Hook::Prerouting, false) {
             let ruling = self.world.inet.ask(chain, &bare);
             self.ruled(&ruling, Hook::Prerouting, ir::Family::Inet, packet.flow)?;
         }
-        let mut state = self.conntrack.classify(&packet);
-        self.destination_nat(&mut packet, &mut state, Hook::Prerouting, door);
-        Ok((packet, state))
+        Ok(())
     }
 
     fn destination_nat(
@@ -109,7 +114,7 @@ impl<'w> Walk<'w> {
                     entry.reply = packet.flow.mirrored();
                     entry.dnated = true;
                 }
-                self.note_ruling(&ruling, hook, ir::Family::Inet, packet.flow);
+                self.note_ruling(&ruling, hook, ir::Family::Inet, before);
             }
         } else {
             self.conntrack
@@ -184,7 +189,7 @@ impl<'w> Walk<'w> {
                     packet.flow.from = address;
                     entry.reply.to = address;
                 }
-                self.note_ruling(&ruling, Hook::Postrouting, ir::Family::Inet, packet.flow);
+                self.note_ruling(&ruling, Hook::Postrouting, ir::Family::Inet, before);
             }
         } else {
             self.conntrack.translate_source(&state, &mut packet.flow);
@@ -206,15 +211,24 @@ impl<'w> Walk<'w> {
     }
 
     pub(super) fn leave_host(&mut self, mut packet: Packet) -> Walked {
-        let mut state = self.conntrack.classify(&packet);
-        self.destination_nat(&mut packet, &mut state, Hook::Output, NO_DOOR);
-        let way = self.host_route(&packet)?;
-        let group = match way {
-            HostWay::Network(position, _) => self.group(position),
-            _ => 0,
+        let group_of = |walk: &Self, way| match way {
+            HostWay::Network(position, _) => walk.group(position),
+            HostWay::Local | HostWay::Uplink | HostWay::None => 0,
         };
+        let mut way = self.host_route(&packet)?;
+        let mut state = self.conntrack.classify(&packet);
+        let asked = packet.flow.to;
+        self.destination_nat(&mut packet, &mut state, Hook::Output, NO_DOOR);
+        // The filter sees the way that was chosen before the translation.
+        let group = group_of(self, way);
         self.filter_hook(&packet, &state, NO_DOOR, group, Hook::Output)?;
+        if packet.flow.to != asked {
+            way = self.host_route(&packet)?;
+        }
+        let group = group_of(self, way);
         if matches!(way, HostWay::Local) {
+            self.loops(At::Host, packet.flow);
+            self.guard(&packet, LOOPBACK)?;
             return self.input(packet, &state, LOOPBACK);
         }
         let source = self.world.host_source(&way, packet.flow.to);

@@ -43,7 +43,7 @@ pub struct Hop {
     /// What happens.
     #[serde(flatten)]
     pub what: What,
-    /// The packet's addresses and ports after it.
+    /// The packet's addresses and ports as it comes there; after it, where they are translated.
     pub flow: Flow,
 }
 

@@ -109,9 +109,23 @@ impl<'w> Walk<'w> {
         self.hops.push(Hop { at, what, flow });
     }
 
+    /// To itself, by the loopback.
+    pub(super) fn loops(&mut self, at: At, flow: Flow) {
+        let arrives = What::Arrives {
+            interface: "lo".to_owned(),
+        };
+        self.hop(at, arrives, flow);
+    }
+
     fn leave_node(&mut self, node: &'w Node, packet: Packet) -> Walked {
         let at = At::Node(node.name.clone());
         if owns(node, packet.flow.to) {
+            let route = What::Route {
+                via: None,
+                interface: "local".to_owned(),
+            };
+            self.hop(at.clone(), route, packet.flow);
+            self.loops(at.clone(), packet.flow);
             return Ok(End { at, packet });
         }
         let way = self.world.way(node, packet.flow.to);

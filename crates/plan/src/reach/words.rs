@@ -294,6 +294,9 @@ impl Words<'_> {
                     "neighbour-unreachable",
                     format!("nobody that {at} can reach directly has the address {next}{as_hop}"),
                 )
+                .help(format!(
+                    "give {next} to a node there, or ask for another address"
+                ))
             }
             Death::NotForwarding { node } => reason(
                 "not-forwarding",

@@ -1,11 +1,11 @@
 //! One attempt under way.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use hallway_kernel::packet::Transport;
 use hallway_kernel::probe::{Client, IcmpError, IcmpSocket};
-use hallway_plan::reach::{Outcome, Service};
+use hallway_plan::reach::{At, Outcome, Service};
 use rustix::io::Errno;
 
 use super::{Aim, Listener, Measured};
@@ -224,8 +224,11 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// No more time.
-    pub(super) fn give_up(&mut self) {
+    /// No more time. `silent` tells of a neighbour that did not answer on the way.
+    pub(super) fn give_up(&mut self, silent: impl FnOnce(&Aim) -> Option<(At, IpAddr)>) {
+        if self.done.is_some() {
+            return;
+        }
         match (&self.socket, self.connected) {
             (Socket::Udp(_), Some(after)) => self.finish(
                 Outcome::Open,
@@ -239,7 +242,14 @@ impl<'a> Attempt<'a> {
             ),
             _ => match self.note.take() {
                 Some(note) => self.noted(note),
-                None => self.finish(Outcome::Filtered, None, "no answer"),
+                None => match silent(self.aim) {
+                    Some((at, next)) => self.finish(
+                        Outcome::Unreachable,
+                        None,
+                        format!("{at} asks who has {next}, and nobody answers"),
+                    ),
+                    None => self.finish(Outcome::Filtered, None, "no answer"),
+                },
             },
         }
     }

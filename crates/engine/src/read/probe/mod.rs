@@ -3,6 +3,7 @@
 
 mod attempt;
 mod listeners;
+mod neighbours;
 mod wave;
 
 use std::net::{IpAddr, SocketAddr};

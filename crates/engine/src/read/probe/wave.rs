@@ -12,7 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::attempt::Attempt;
 use super::listeners::Listeners;
+use super::neighbours::Neighbours;
 use super::{Aim, Measured, has_ipv6, inside};
+use crate::interrupt;
 
 /// At the latest after that long all attempts are looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -38,7 +40,10 @@ pub(super) fn run(
         })?);
     }
     let deadline = Instant::now() + limit;
-    while attempts.iter().any(|a| a.done.is_none()) && Instant::now() < deadline {
+    while attempts.iter().any(|a| a.done.is_none())
+        && Instant::now() < deadline
+        && interrupt::came().is_none()
+    {
         wait(&attempts, &listeners, &raw);
         listeners.serve(|frame| attempts.iter_mut().for_each(|a| a.seen(frame)));
         hear(&raw, &mut attempts);
@@ -47,13 +52,11 @@ pub(super) fn run(
             attempt.look(raw.get(&key));
         }
     }
-    Ok(attempts
-        .into_iter()
-        .filter_map(|mut attempt| {
-            attempt.give_up();
-            attempt.done
-        })
-        .collect())
+    let mut neighbours = Neighbours::default();
+    for attempt in &mut attempts {
+        attempt.give_up(|aim| neighbours.silent(settled, aim));
+    }
+    Ok(attempts.into_iter().filter_map(|a| a.done).collect())
 }
 
 /// Two sockets for each place from which attempts are made.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use hallway_kernel::nft::{TraceEvent, TraceKind, TraceVerdict};
 use hallway_kernel::packet::{Ip, Tcp, Transport};
-use hallway_plan::reach::Flow;
+use hallway_plan::reach::{Flow, Outcome};
 
 use super::watch::{Seen, Watch};
 
@@ -87,6 +87,30 @@ impl Known {
         }
     }
 
+    /// What a packet says of the exchange to the one that asks.
+    pub(super) fn answer(&self, ip: &Ip) -> Option<Outcome> {
+        match &ip.transport {
+            Transport::Icmp(icmp) if icmp.embedded.is_some() => {
+                let about = icmp.embedded.as_ref()?;
+                (self.side(about) == Some(Side::Request)).then_some(())?;
+                Some(match (icmp.kind, icmp.code) {
+                    (3, 3) | (1, 4) => Outcome::Refused,
+                    (3, 9 | 10 | 13) | (1, 1 | 5 | 6) => Outcome::Filtered,
+                    _ => Outcome::Unreachable,
+                })
+            }
+            transport => {
+                (self.side(ip) == Some(Side::Reply)).then_some(())?;
+                let reset = matches!(transport, Transport::Tcp(t) if t.flags & Tcp::RST != 0);
+                Some(if reset {
+                    Outcome::Refused
+                } else {
+                    Outcome::Open
+                })
+            }
+        }
+    }
+
     /// Ports that source NAT has given cannot be known beforehand.
     fn own(&self, port: u16) -> bool {
         self.masked || self.key.is_none_or(|key| key == port)
@@ -101,6 +125,8 @@ pub(super) struct Sighting {
     /// Reports of the bridge family, then of the others: each a run through one base chain.
     pub(super) bridge: Vec<Run>,
     pub(super) inet: Vec<Run>,
+    /// As it was made here, if it was.
+    pub(super) made: Option<Flow>,
 }
 
 /// A run of a packet through one base chain.
@@ -122,6 +148,46 @@ impl Sighting {
             && self.outs.is_empty()
             && self.bridge.is_empty()
             && self.inet.is_empty()
+            && self.made.is_none()
+    }
+
+    /// Takes out what was seen of a packet that has left and comes in again.
+    pub(super) fn split_off_arrival(&mut self, watch: &Watch) -> Self {
+        let left = self.outs.iter().map(|s| s.time).min();
+        let came = self.ins.iter().map(|s| s.time).min();
+        if left.is_none() || came < left || self.by_loopback(watch) {
+            return Self::default();
+        }
+        let (inet, stays) = self.inet.drain(..).partition(|run| comes_in(watch, run));
+        self.inet = stays;
+        Self {
+            ins: std::mem::take(&mut self.ins),
+            inet,
+            ..Self::default()
+        }
+    }
+
+    /// What a place sends to itself, as it leaves and as it comes in.
+    pub(super) fn looped(&self, watch: &Watch) -> Option<(Self, Self)> {
+        if !self.by_loopback(watch) {
+            return None;
+        }
+        let runs = self.inet.iter().cloned();
+        let (inet, out) = runs.partition(|run| comes_in(watch, run));
+        let out = Self {
+            inet: out,
+            ..Self::default()
+        };
+        let back = Self {
+            ins: self.ins.clone(),
+            inet,
+            ..Self::default()
+        };
+        Some((out, back))
+    }
+
+    fn by_loopback(&self, watch: &Watch) -> bool {
+        self.ins.iter().any(|s| watch.name(s.interface) == "lo")
     }
 
     /// When it was first seen; reports have no times.
@@ -134,13 +200,24 @@ impl Sighting {
     pub(super) fn last_flow(&self) -> Option<Flow> {
         let out = self.outs.last().map(|s| flow(&s.ip));
         let run = self.inet.last().or(self.bridge.last()).map(|r| r.flow);
-        out.or(run).or(self.ins.last().map(|s| flow(&s.ip)))
+        out.or(run)
+            .or(self.ins.last().map(|s| flow(&s.ip)))
+            .or(self.made)
     }
+}
+
+fn comes_in(watch: &Watch, run: &Run) -> bool {
+    let hook = watch.base(&run.first).map(|b| b.hook);
+    matches!(hook, Some("ingress" | "prerouting" | "input"))
 }
 
 /// What a place has seen of a packet.
 pub(super) fn sighting(watch: &Watch, known: &Known, side: Side) -> Sighting {
-    let mut out = Sighting::default();
+    let made = watch.made.iter().find(|ip| known.side(ip) == Some(side));
+    let mut out = Sighting {
+        made: made.map(flow),
+        ..Sighting::default()
+    };
     for seen in &watch.frames {
         if known.side(&seen.ip) != Some(side) {
             continue;

@@ -127,16 +127,7 @@ impl<'w> Tracer<'w> {
             }
             let key = flow(&seen.ip).source_port;
             let key = (key != 0).then_some(key);
-            let answered = self.watches.iter().any(|watch| {
-                let mut frames = watch.frames.iter();
-                watch.at == self.from
-                    && frames.any(|s| !s.out && known.side(&s.ip) == Some(Side::Reply))
-            });
-            let outcome = if answered {
-                Outcome::Open
-            } else {
-                Outcome::Filtered
-            };
+            let outcome = self.answer(known);
             let measured = Measured {
                 outcome,
                 latency_us: None,
@@ -152,6 +143,21 @@ impl<'w> Tracer<'w> {
             }));
         }
         Ok(None)
+    }
+
+    /// How what somebody asked was answered, as far as it came back to where it was asked.
+    fn answer(&self, known: &Known) -> Outcome {
+        let here = self.watches.iter().filter(|watch| watch.at == self.from);
+        let came = here.flat_map(|watch| watch.frames.iter().filter(|s| !s.out));
+        let mut outcome = Outcome::Filtered;
+        for seen in came {
+            match known.answer(&seen.ip) {
+                Some(Outcome::Open) => return Outcome::Open,
+                Some(other) => outcome = other,
+                None => {}
+            }
+        }
+        outcome
     }
 
     /// By what packets of the exchange are known. What is asked of localhost is passed on by a
@@ -186,6 +192,9 @@ impl<'w> Tracer<'w> {
         if masked {
             sources.extend(self.environment.host_addresses.iter().copied());
         }
+        // What was added by hand may be chosen as a source.
+        let asks = self.watches.iter().filter(|w| w.at == self.from);
+        sources.extend(asks.flat_map(|w| &w.addresses));
         let v4 = predicted.address.is_none_or(|a| a.is_ipv4());
         Known {
             protocol: predicted.service.protocol(v4),
@@ -238,6 +247,9 @@ impl<'w> Tracer<'w> {
             }
             silent = silent.or_else(|| self.silent(known));
         }
+        if let (Some(asked), true) = (arrived, reply_end.is_none()) {
+            reply_end = self.no_way_back(destination.as_ref(), asked);
+        }
         let facts = Facts {
             settled: self.world.settled(),
             predicted: &self.predicted,
@@ -246,6 +258,7 @@ impl<'w> Tracer<'w> {
             reply: reply_end,
             arrived: arrived.is_some(),
             silent,
+            unseen: self.watches.iter().flat_map(Watch::unseen_chains).collect(),
             hops: &request,
             reply_hops: &reply,
         };
@@ -260,25 +273,29 @@ impl<'w> Tracer<'w> {
 
     /// One packet's way through all places, in the order it came to them.
     fn way(&mut self, known: &Known, side: Side, origin: &At) -> (Vec<Hop>, Option<(At, Ended)>) {
-        let mut seen: Vec<_> = (0..self.watches.len())
-            .filter_map(|index| {
-                let watch = self.watches.get(index)?;
-                let sighting = sighting(watch, known, side);
-                let time = sighting.time();
-                (!sighting.is_empty()).then_some((watch.at != *origin, time, index, sighting))
-            })
-            .collect();
-        seen.sort_by_key(|(elsewhere, time, _, _)| (*elsewhere, *time));
+        let mut seen = Vec::new();
+        for (index, watch) in self.watches.iter().enumerate() {
+            let mut sighting = sighting(watch, known, side);
+            if watch.at == *origin && watch.at != At::Host {
+                // What a node asks of itself by way of the host comes back to it.
+                let back = sighting.split_off_arrival(watch);
+                seen.push((true, back.time(), index, back));
+            }
+            let time = sighting.time();
+            seen.push((watch.at != *origin, time, index, sighting));
+        }
+        seen.retain(|(_, _, _, sighting)| !sighting.is_empty());
+        seen.sort_by_key(|(later, time, _, _)| (*later, *time));
         let (mut hops, mut end) = (Vec::new(), None);
         if seen.is_empty() && side == Side::Request {
             return self.never_sent();
         }
-        for (_, _, index, sighting) in seen {
+        for (later, _, index, sighting) in seen {
             let Some(watch) = self.watches.get_mut(index) else {
                 continue;
             };
             let at = watch.at.clone();
-            let made_here = (at == *origin).then(|| sighting.made()).flatten();
+            let made_here = (!later).then(|| sighting.made()).flatten();
             let (told, ended) = tell(watch, &sighting, made_here);
             hops.extend(told);
             let over = ended != Ended::Not;
@@ -288,6 +305,18 @@ impl<'w> Tracer<'w> {
             }
         }
         (hops, end)
+    }
+
+    /// A place that has no route to whoever asked sends no reply.
+    fn no_way_back(&mut self, at: Option<&At>, asked: Flow) -> Option<(At, Ended)> {
+        let watch = self.watches.iter_mut().find(|w| Some(&w.at) == at)?;
+        let question = hallway_kernel::route::RouteQuestion {
+            to: asked.from,
+            from: None,
+            iif: None,
+        };
+        let refused = watch.route(&question).map_or(true, |answer| answer.refused);
+        refused.then(|| (watch.at.clone(), Ended::NoRoute(asked.from)))
     }
 
     /// Nothing was seen: the place that asks could not even send.
@@ -392,7 +421,8 @@ impl evidence::Sighting {
     /// The packet as it was made, at the place it was made at.
     fn made(&self) -> Option<Flow> {
         let run = self.inet.first().map(|r| r.flow);
-        run.or(self.outs.first().map(|s| flow(&s.ip)))
+        let sent = run.or(self.outs.first().map(|s| flow(&s.ip)));
+        self.made.or(sent)
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) enum Ended {
     Dropped,
     /// There is no route.
     NoRoute(IpAddr),
+    /// The sender's address is not where it came from (rp_filter): the address, and by what it came.
+    WrongWay(IpAddr, String),
 }
 
 /// Tells one place's part of a packet's way.
@@ -28,6 +30,8 @@ pub(super) struct Story<'a> {
     flow: Flow,
     pub(super) hops: Vec<Hop>,
     pub(super) ended: Ended,
+    /// A bridge's hooks have sent it to another port of the same bridge.
+    returns: bool,
 }
 
 /// The hops of one place, in the kernel's order.
@@ -52,12 +56,28 @@ pub(super) fn tell(
         flow,
         hops: Vec::new(),
         ended: Ended::Not,
+        returns: false,
     };
     if made_here.is_some() {
         story.route(None);
     }
-    story.arrive(sighting);
-    story.filter(sighting, made_here.is_some());
+    let parts = match made_here {
+        Some(_) => sighting.looped(story.watch),
+        None => None,
+    };
+    match parts {
+        Some((out, back)) => {
+            story.filter(&out, true);
+            if story.ended == Ended::Not {
+                story.arrive(&back);
+                story.filter(&back, true);
+            }
+        }
+        None => {
+            story.arrive(sighting);
+            story.filter(sighting, made_here.is_some());
+        }
+    }
     if story.ended == Ended::Not {
         story.leave(sighting);
     }
@@ -90,9 +110,9 @@ impl Story<'_> {
     }
 
     fn device(&mut self, seen: &Seen) {
-        // A bridge hands up what the hooks of its ports may have translated already: that is
-        // told where it is done.
-        if seen.out || !self.is_bridge(seen) {
+        // Hooks of its ports may have translated what a bridge hands up, or have yet to translate
+        // what it sends: that is told where it is done.
+        if !self.is_bridge(seen) {
             self.now(flow(&seen.ip));
         }
         let name = self.watch.name(seen.interface);
@@ -135,19 +155,16 @@ impl Story<'_> {
         for seen in bridges {
             self.device(seen);
         }
-        self.between_ports(sighting);
+        self.by_port(sighting);
     }
 
-    /// A frame that is only passed on from port to port is never seen on the bridge itself.
-    fn between_ports(&mut self, sighting: &Sighting) {
+    /// A frame that a bridge does not hand up, but passes on from port to port, is never seen on the
+    /// bridge itself.
+    fn by_port(&mut self, sighting: &Sighting) {
         let master = |seen: Option<&Seen>| self.watch.link(seen?.interface)?.master;
-        let ports_only = !sighting
-            .ins
-            .iter()
-            .chain(&sighting.outs)
-            .any(|s| self.is_bridge(s));
+        let handed_up = sighting.ins.iter().any(|s| self.is_bridge(s));
         let bridge = master(sighting.ins.first());
-        if let (Some(bridge), true) = (bridge, ports_only)
+        if let (Some(bridge), false) = (bridge, handed_up)
             && (!sighting.outs.is_empty() || !sighting.inet.is_empty())
         {
             let what = What::Link {
@@ -161,22 +178,35 @@ impl Story<'_> {
     fn filter(&mut self, sighting: &Sighting, made_here: bool) {
         let mut routed = made_here;
         let passed_on = self.watch.at == At::Host || !sighting.outs.is_empty();
+        let both = || sighting.ins.iter().chain(&sighting.outs);
         let bridged = self
             .hops
             .iter()
             .any(|h| matches!(h.what, What::Link { kind: "bridge", .. }))
-            && !sighting.ins.iter().any(|s| self.is_bridge(s));
+            && !both().any(|s| self.is_bridge(s));
+        let asked = self.flow.to;
+        let mut again = false;
         for run in &sighting.inet {
             let hook = self.watch.base(&run.first).map(|b| b.hook);
             if self.ended != Ended::Not {
                 return;
             }
             self.now(run.flow);
-            if matches!(hook, Some("forward" | "input")) && !routed && !bridged {
+            // What a bridge's hooks send elsewhere is routed, and may go back to the bridge unseen.
+            let elsewhere = self.flow.to != asked;
+            if made_here && elsewhere && !again && hook == Some("postrouting") {
+                again = true;
+                self.route(None);
+            }
+            if matches!(hook, Some("forward" | "input")) && !routed && (!bridged || elsewhere) {
                 routed = true;
+                self.returns = bridged;
                 self.route(Some(run.first.iif).filter(|i| *i != 0));
             }
             self.run(run);
+        }
+        if self.ended == Ended::Not && made_here && !again && self.flow.to != asked {
+            self.route(None);
         }
         if self.ended == Ended::Not && !routed && passed_on && !bridged {
             // The destination may have been translated since: what is seen later tells.
@@ -189,8 +219,16 @@ impl Story<'_> {
                 };
                 self.now(translated);
             }
-            let iif = sighting.ins.last().map(|s| s.interface);
-            self.route(iif);
+            // What came in at a bridge's port only has not come so far.
+            let last = sighting.ins.last();
+            let port = last.is_some_and(|s| {
+                self.watch
+                    .link(s.interface)
+                    .is_some_and(|l| l.master.is_some())
+            });
+            if !port || !sighting.outs.is_empty() {
+                self.route(last.map(|s| s.interface).filter(|_| !port));
+            }
         }
     }
 
@@ -213,13 +251,42 @@ impl Story<'_> {
                     interface: interface.unwrap_or_default(),
                 });
             }
-            _ => self.ended = Ended::NoRoute(self.flow.to),
+            _ => self.ended = self.no_route(iif),
+        }
+    }
+
+    /// The kernel does not tell apart whether it knows no way on, or none back.
+    fn no_route(&mut self, iif: Option<u32>) -> Ended {
+        let onward = RouteQuestion {
+            to: self.flow.to,
+            from: None,
+            iif: None,
+        };
+        match (self.watch.route(&onward), iif) {
+            (Ok(answer), Some(iif)) if !answer.refused => {
+                Ended::WrongWay(self.flow.from, self.watch.name(iif))
+            }
+            _ => Ended::NoRoute(self.flow.to),
         }
     }
 
     fn leave(&mut self, sighting: &Sighting) {
         let (bridges, ports): (Vec<_>, Vec<_>) =
             sighting.outs.iter().partition(|s| self.is_bridge(s));
+        // The last hook has had its say, also where a bridge's ports run it.
+        if let Some(port) = ports.first() {
+            self.now(flow(&port.ip));
+        }
+        let master = ports
+            .first()
+            .and_then(|s| self.watch.link(s.interface)?.master);
+        if let (true, Some(bridge)) = (self.returns, master) {
+            let link = self.watch.name(bridge);
+            self.hop(What::Link {
+                link,
+                kind: "bridge",
+            });
+        }
         for seen in bridges.into_iter().chain(ports) {
             // What the host sends to itself is told where it comes in.
             if self.watch.name(seen.interface) != "lo" {
@@ -278,14 +345,16 @@ fn printable(text: &str) -> String {
 
 /// A rejected packet is reported as dropped, and a translated one as accepted.
 fn verdict(verdict: TraceVerdict, rule: Option<&str>) -> &'static str {
-    let says = |word: &str| rule.is_some_and(|r| r.split(' ').any(|w| w == word));
+    // What a rule does is said after what it asks for.
+    let says = |among: &[&'static str]| {
+        let mut words = rule.unwrap_or_default().rsplit(' ');
+        words.find_map(|word| among.iter().find(|a| a.eq_ignore_ascii_case(word)).copied())
+    };
     match verdict {
-        TraceVerdict::Drop if says("reject") || says("REJECT") => "reject",
-        TraceVerdict::Drop => "drop",
-        TraceVerdict::Accept => ["dnat", "masquerade", "snat", "redirect"]
-            .into_iter()
-            .find(|word| says(word))
-            .unwrap_or("accept"),
+        TraceVerdict::Drop => says(&["reject"]).unwrap_or("drop"),
+        TraceVerdict::Accept => {
+            says(&["accept", "dnat", "snat", "masquerade", "redirect"]).unwrap_or("accept")
+        }
         TraceVerdict::Continue => "continue",
         TraceVerdict::Return => "return",
         TraceVerdict::Jump => "jump",

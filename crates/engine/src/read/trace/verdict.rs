@@ -22,9 +22,13 @@ pub(super) struct Facts<'a> {
     pub(super) arrived: bool,
     /// A neighbour that was asked for and did not answer: where, and its address.
     pub(super) silent: Option<(At, IpAddr)>,
+    /// Chains that no report comes from.
+    pub(super) unseen: Vec<String>,
     pub(super) hops: &'a [Hop],
     pub(super) reply_hops: &'a [Hop],
 }
+
+const BUT_NOT_THE_REPLY: &str = "the request arrives, but not the reply: ";
 
 fn reason(code: &'static str, text: impl Into<String>, help: impl Into<String>) -> Reason {
     Reason {
@@ -52,10 +56,15 @@ impl Facts<'_> {
             return self.discarded(self.hops, "");
         }
         if dropped(&self.reply) {
-            return self.discarded(self.reply_hops, "the request arrives, but not the reply: ");
+            return self.discarded(self.reply_hops, BUT_NOT_THE_REPLY);
         }
         if let Some((at, Ended::NoRoute(to))) = &self.request {
             return self.or_predicted(&["no-route"], || no_route(at, *to, ""));
+        }
+        for (end, before) in [(&self.request, ""), (&self.reply, BUT_NOT_THE_REPLY)] {
+            if let Some((at, Ended::WrongWay(from, by))) = end {
+                return wrong_way(at, *from, by, before);
+            }
         }
         if outcome == Outcome::Refused {
             return self.refused();
@@ -160,7 +169,7 @@ impl Facts<'_> {
                 )
             },
             None => reason(
-                "own-rule",
+                code_of(comment),
                 format!("{before}a rule of hallway's discards it: {comment}"),
                 "hallway explain tells what the file says of it; hallway up mends what differs from the file",
             ),
@@ -184,8 +193,9 @@ impl Facts<'_> {
     /// The request is there, and no reply came back.
     fn unanswered(&self) -> Reason {
         if let Some((at, Ended::NoRoute(to))) = &self.reply {
-            return self.or_predicted(&["no-reply-route"], || {
-                no_route(at, *to, "the request arrives, but not the reply: ")
+            return self.or_predicted(&["no-reply-route"], || Reason {
+                code: "no-reply-route",
+                ..no_route(at, *to, BUT_NOT_THE_REPLY)
             });
         }
         let known = ["no-reply-route", "asymmetric", "not-forwarding"];
@@ -193,7 +203,7 @@ impl Facts<'_> {
             Some((at, _)) => reason(
                 "reply-lost",
                 format!("the request arrives; the reply was last seen at {at}"),
-                "what is not nf_tables may have discarded it: legacy iptables, rp_filter, tc",
+                self.suspects(),
             ),
             None => reason(
                 "silent",
@@ -206,6 +216,15 @@ impl Facts<'_> {
                 "look at the program: hallway logs",
             ),
         })
+    }
+
+    /// What discards packets without a report.
+    fn suspects(&self) -> String {
+        let words = "legacy iptables, rp_filter, tc or a link that is down may have discarded it";
+        match self.unseen.join(", ") {
+            unseen if unseen.is_empty() => words.to_owned(),
+            unseen => format!("{unseen}, of which nothing is reported, or {words}"),
+        }
     }
 
     /// Gone without a word of nf_tables.
@@ -223,12 +242,34 @@ impl Facts<'_> {
             Some((at, _)) => reason(
                 "lost",
                 format!(
-                    "the {service} was last seen at {at}, and no rule of nf_tables discarded it"
+                    "the {service} was last seen at {at}, and no rule that is reported discarded it"
                 ),
-                "what is not nf_tables may have: legacy iptables, rp_filter, tc, a link that is down",
+                self.suspects(),
             ),
         }
     }
+}
+
+/// The code by which a prediction would give the same rule as its reason.
+fn code_of(comment: &str) -> &'static str {
+    match comment {
+        purpose::SPOOFED => "spoofed-source",
+        purpose::DIRECT => "direct-routing",
+        purpose::INVALID => "asymmetric",
+        purpose::HOST_DEFAULT => "host-services",
+        purpose::DEFAULT => "default-deny",
+        _ => "own-rule",
+    }
+}
+
+fn wrong_way(at: &At, from: IpAddr, by: &str, before: &str) -> Reason {
+    reason(
+        "wrong-way",
+        format!(
+            "{before}{at} would not answer {from} by {by}, so rp_filter discards what comes from there"
+        ),
+        format!("correct the route to {from} there, or set net.ipv4.conf.*.rp_filter to 2"),
+    )
 }
 
 fn no_route(at: &At, to: IpAddr, before: &str) -> Reason {

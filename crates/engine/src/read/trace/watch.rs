@@ -1,6 +1,7 @@
 //! One place watched: its frames, its packet filter's reports, and what is asked of it later.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use hallway_kernel::conntrack::{self, Conntrack};
@@ -29,6 +30,8 @@ pub(super) struct Seen {
 pub(super) struct Watch {
     pub(super) at: At,
     links: BTreeMap<u32, LinkInfo>,
+    /// The place's own addresses.
+    pub(super) addresses: Vec<IpAddr>,
     bases: BTreeMap<(u8, String, String), BaseInfo>,
     rules: BTreeMap<(u8, String, String), Vec<RuleInfo>>,
     packets: PacketSocket,
@@ -38,6 +41,8 @@ pub(super) struct Watch {
     conntrack: Conntrack,
     pub(super) frames: Vec<Seen>,
     pub(super) events: Vec<TraceEvent>,
+    /// Packets made here, before anything else has had a say.
+    pub(super) made: Vec<Ip>,
 }
 
 impl Watch {
@@ -51,16 +56,22 @@ impl Watch {
             let mut rtnl = Rtnl::open()?;
             let mut nft = Nft::open()?;
             let links = rtnl.links()?.into_iter().map(|l| (l.index, l)).collect();
+            let addresses = rtnl
+                .addresses()?
+                .into_iter()
+                .map(|a| a.net.addr())
+                .collect();
             let bases = nft
                 .chains()?
                 .into_iter()
                 .filter_map(|c| Some(((c.family, c.table, c.name), c.base?)))
                 .collect();
             let packets = PacketSocket::open()?;
-            let trace = Trace::begin(&std::process::id().to_string(), watched)?;
+            let trace = Trace::begin(watched)?;
             Ok(Self {
                 at: at.clone(),
                 links,
+                addresses,
                 bases,
                 rules: BTreeMap::new(),
                 packets,
@@ -70,6 +81,7 @@ impl Watch {
                 conntrack: Conntrack::open()?,
                 frames: Vec::new(),
                 events: Vec::new(),
+                made: Vec::new(),
             })
         })
     }
@@ -86,9 +98,13 @@ impl Watch {
                 });
             }
         }
-        let events = self.trace.events(Duration::ZERO)?;
-        self.events
-            .extend(events.into_iter().filter(|e| !is_watching(&e.table)));
+        for event in self.trace.events(Duration::ZERO)? {
+            match event.packet {
+                _ if !is_watching(&event.table) => self.events.push(event),
+                Some(ip) if event.chain == "output" => self.made.push(ip),
+                _ => {}
+            }
+        }
         Ok(())
     }
 
@@ -96,6 +112,7 @@ impl Watch {
     pub(super) fn forget(&mut self) {
         self.frames.clear();
         self.events.clear();
+        self.made.clear();
     }
 
     /// A link by its index.
@@ -113,6 +130,19 @@ impl Watch {
     pub(super) fn base(&self, event: &TraceEvent) -> Option<&BaseInfo> {
         let key = (event.family, event.table.clone(), event.chain.clone());
         self.bases.get(&key)
+    }
+
+    /// Chains that see packets where none is traced: before everything else, or after.
+    pub(super) fn unseen_chains(&self) -> Vec<String> {
+        let early = self
+            .bases
+            .iter()
+            .filter(|(_, b)| ["ingress", "egress"].contains(&b.hook));
+        let words = early.map(|((family, table, chain), base)| {
+            let family = hallway_kernel::nft::family_name(*family);
+            format!("chain {chain} of table {family} {table} at {}", base.hook)
+        });
+        words.collect()
     }
 
     /// The rule with a handle; `None` when it is gone already.

@@ -7,9 +7,9 @@ mod report;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallway_engine::Failure;
 use hallway_engine::reach::{self, Outcome, Party, Path, Question, Service, World};
 use hallway_engine::read::probe::{self, Aim, Measured};
+use hallway_engine::{Failure, interrupt};
 use hallway_spec::Place;
 
 use crate::args::{Common, FileArg, ReportFormat, TestArgs};
@@ -269,6 +269,7 @@ fn ephemeral(common: &Common, args: &TestArgs) -> Result<ExitCode, Trouble> {
         ));
     }
     let input = up::input(common, &args.file)?;
+    interrupt::watch();
     let scope = Scope::throw_away(common)?;
     let outcome = scope
         .engine
@@ -281,10 +282,13 @@ fn ephemeral(common: &Common, args: &TestArgs) -> Result<ExitCode, Trouble> {
                 ..common.clone()
             };
             let subject = Subject::of_scope(&common, &scope)?;
-            prove(&subject, args)
+            let proof = prove(&subject, args)?;
+            interrupt::check()?;
+            Ok(proof)
         });
-    scope.throw()?;
+    let thrown = scope.throw();
     let proof = outcome?;
+    thrown?;
     report::print(common, &proof, args.format, args.matrix);
     Ok(proof.code())
 }

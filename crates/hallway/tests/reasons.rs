@@ -1,0 +1,536 @@
+//! Where packets die: each way of refusing a packet is provoked, and `trace` must name it.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::{Hallway, sh};
+use serde_json::Value;
+
+const SHOP: &str = "name: p
+networks:
+  apps:  { subnet: [10.1.0.0/24, \"fd01::/64\"] }
+  store: { subnet: 10.2.0.0/24 }
+  safe:  { subnet: 10.3.0.0/24, internal: true }
+  world: { subnet: 203.0.113.0/24, outside: true }
+nodes:
+  app: { networks: { apps: { address: [10.1.0.10, \"fd01::10\"] } } }
+  web: { networks: { apps: { address: [10.1.0.11, \"fd01::11\"] } }, ports: [\"8080:80\"] }
+  db: { networks: { store: { address: 10.2.0.10 } } }
+  hidden: { networks: { safe: { address: 10.3.0.10 } } }
+  visitor: { networks: { world: { address: 203.0.113.9 } } }
+  intruder: { networks: [world], routes: [{ to: 10.1.0.0/24, via: 203.0.113.1 }] }
+  far: { routes: [{ to: 10.1.0.0/24, via: 10.9.0.1 }] }
+links:
+  - endpoints: { web: 10.9.0.1/24, far: 10.9.0.2/24 }
+policies:
+  - { action: deny, from: app, to: db, ports: [3306/tcp] }
+  - { from: apps, to: db }
+  - { from: hidden, to: 203.0.113.9/32 }
+";
+
+fn shop() -> Hallway {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    h.up(SHOP).ok();
+    h.project("p")
+}
+
+/// One address family of a trace.
+#[track_caller]
+fn trace(h: &Hallway, from: &str, to: &str) -> Value {
+    let family = if to.contains("fd01") { "-6" } else { "-4" };
+    let words = [
+        "trace",
+        from,
+        to,
+        family,
+        "--timeout-ms",
+        "400",
+        "--format",
+        "json",
+    ];
+    let ran = h.run(&words);
+    assert!(ran.code < 2, "{}", ran.err);
+    let value: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(value["schema_version"], 1);
+    let code = value["paths"][0]["path"]["outcome"] == "open";
+    assert_eq!(ran.code, i32::from(!code));
+    value["paths"][0].clone()
+}
+
+/// Must end like that, for that reason, and say so with those words.
+#[track_caller]
+fn dies(h: &Hallway, from: &str, to: &str, outcome: &str, code: &str, words: &[&str]) -> Value {
+    let value = trace(h, from, to);
+    let path = &value["path"];
+    let reason = &path["reason"];
+    let told = (path["outcome"].as_str(), reason["code"].as_str());
+    assert_eq!(
+        told,
+        (Some(outcome), Some(code)),
+        "{from} → {to}: {value:#}"
+    );
+    let text = format!("{} {}", reason["text"], reason["help"]).replace('\\', "");
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    assert!(!reason["help"].as_str().unwrap_or_default().is_empty());
+    value
+}
+
+/// The hop at which a packet was seen last.
+fn last(value: &Value) -> String {
+    let hops = value["path"]["request"].as_array().unwrap();
+    let hop = hops.last().unwrap();
+    format!(
+        "{} {}",
+        hop["at"].as_str().unwrap(),
+        hop["hop"].as_str().unwrap()
+    )
+}
+
+fn what_the_file_forbids() {
+    let h = shop();
+    let denied = dies(
+        &h,
+        "app",
+        "db:3306",
+        "filtered",
+        "policy-deny",
+        &["policies[0]"],
+    );
+    assert_eq!(denied["path"]["reason"]["place"]["line"], 18);
+    assert_eq!(denied["path"]["reason"]["place"]["key"], "policies[0]");
+    assert_eq!(last(&denied), "host chain");
+    let rule = denied["path"]["request"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap();
+    assert!(rule["comment"].as_str().unwrap().starts_with("policies[0]"));
+    // The kernel's rule carries the same words.
+    let rules = sh("nft list table inet hallway-p");
+    assert!(rules.contains(rule["comment"].as_str().unwrap()), "{rules}");
+    let default = dies(
+        &h,
+        "db",
+        "app:80",
+        "filtered",
+        "default-deny",
+        &["hallway allow db app"],
+    );
+    assert_eq!(default["path"]["reason"]["place"]["line"], 3);
+    dies(
+        &h,
+        "app",
+        "host:22",
+        "filtered",
+        "host-services",
+        &["policy"],
+    );
+    dies(&h, "hidden", "host:8080", "filtered", "internal", &["safe"]);
+    dies(
+        &h,
+        "intruder",
+        "web:80",
+        "filtered",
+        "direct-routing",
+        &["publish"],
+    );
+    dies(
+        &h,
+        "visitor",
+        "host:81",
+        "refused",
+        "not-published",
+        &["hallway publish"],
+    );
+    dies(&h, "app", "db:3306/tcp", "filtered", "policy-deny", &[]);
+}
+
+fn ways_that_are_not_there() {
+    let h = shop();
+    dies(
+        &h,
+        "visitor",
+        "web:80",
+        "unreachable",
+        "no-route",
+        &["visitor has no route"],
+    );
+    dies(&h, "hidden", "db", "unreachable", "no-route", &["internal"]);
+    let host = dies(
+        &h,
+        "app",
+        "198.51.100.1",
+        "unreachable",
+        "no-route",
+        &["the host has no route"],
+    );
+    assert!(last(&host).starts_with("host"), "{host:#}");
+    let reply = dies(
+        &h,
+        "hidden",
+        "visitor:80",
+        "filtered",
+        "no-reply-route",
+        &["arrives"],
+    );
+    assert_eq!(last(&reply), "visitor listener");
+    let router = dies(
+        &h,
+        "far",
+        "10.1.0.10:80",
+        "filtered",
+        "not-forwarding",
+        &["forwarding: true"],
+    );
+    assert_eq!(last(&router), "web arrives");
+    // A route taken away by hand.
+    h.ok("exec app -- ip route del default");
+    dies(
+        &h,
+        "app",
+        "db:80",
+        "unreachable",
+        "no-route",
+        &["app has no route to 10.2.0.10"],
+    );
+    h.ok("exec db -- ip route del default");
+    dies(
+        &h,
+        "web",
+        "db:80",
+        "filtered",
+        "no-reply-route",
+        &["arrives", "db has no route to 10.1.0.11"],
+    );
+    sh("ip route add unreachable 10.2.0.10/32");
+    dies(&h, "web", "db", "unreachable", "no-route", &["host"]);
+}
+
+fn neighbours_that_do_not_answer() {
+    let h = shop();
+    h.ok("exec web -- ip link set eth0 down");
+    for to in ["web:80", "[fd01::11]:80", "web", "web:53/udp"] {
+        let bridged = dies(
+            &h,
+            "app",
+            to,
+            "unreachable",
+            "neighbour-unreachable",
+            &["app", "asks"],
+        );
+        assert_eq!(bridged["agrees"], false);
+        assert_eq!(bridged["predicted"]["outcome"], "open");
+    }
+    dies(
+        &h,
+        "host",
+        "web:80",
+        "unreachable",
+        "neighbour-unreachable",
+        &["host asks who has 10.1.0.11"],
+    );
+    let routed = dies(
+        &h,
+        "visitor",
+        "host:8080",
+        "unreachable",
+        "neighbour-unreachable",
+        &["10.1.0.11"],
+    );
+    assert!(last(&routed).starts_with("host"), "{routed:#}");
+    dies(
+        &h,
+        "host",
+        "10.1.0.99",
+        "unreachable",
+        "neighbour-unreachable",
+        &["10.1.0.99"],
+    );
+}
+
+fn addresses_of_others_and_half_connections() {
+    let h = shop();
+    // The bridge's address is known already: who asks for it in another's name is not heard either.
+    h.ok("exec app -- ping -c 1 -W 1 10.1.0.1");
+    h.ok("exec app -- ip addr add 10.1.0.77/32 dev eth0");
+    h.ok("exec app -- ip route replace default via 10.1.0.1 src 10.1.0.77");
+    let spoofed = dies(
+        &h,
+        "app",
+        "db:80",
+        "filtered",
+        "spoofed-source",
+        &["source address of another"],
+    );
+    assert_eq!(last(&spoofed), "host chain");
+    h.ok("down");
+    let text = "name: p
+networks:
+  a: { subnet: 10.1.0.0/24 }
+  b: { subnet: 10.2.0.0/24 }
+nodes:
+  one: { networks: [a] }
+  two: { networks: [a, b] }
+policies: [{ from: a, to: b }]
+";
+    h.up(text).ok();
+    sh("sysctl -qw net.bridge.bridge-nf-call-iptables=0");
+    dies(
+        &h,
+        "one",
+        "10.2.0.2:80",
+        "filtered",
+        "asymmetric",
+        &["half a connection"],
+    );
+}
+
+fn nobody_listens() {
+    let h = shop();
+    // A socket that has the port and does not listen: nobody can listen in its stead.
+    let hold = "import socket,time; s=socket.socket(); s.bind((\"10.1.0.11\", 80)); open(\"/run/held\",\"w\"); time.sleep(60)";
+    let mut held = h.start(&["exec", "web", "--", "python3", "-c", hold]);
+    hallway_testkit::wait_for(
+        "the port is held",
+        std::time::Duration::from_secs(5),
+        || std::path::Path::new("/run/held").exists(),
+    );
+    let refused = dies(
+        &h,
+        "app",
+        "web:80",
+        "refused",
+        "no-listener",
+        &["nothing listens on 80/tcp"],
+    );
+    assert_eq!(refused["measured"]["listener"], "service");
+    assert!(!refused["path"]["reply"].as_array().unwrap().is_empty());
+    dies(
+        &h,
+        "visitor",
+        "host:8080",
+        "refused",
+        "no-listener",
+        &["nothing listens"],
+    );
+    held.kill().unwrap();
+    held.wait().unwrap();
+    // Somebody is there, and does not answer.
+    h.ok("exec web -- sysctl -qw net.ipv4.icmp_echo_ignore_all=1");
+    let silent = dies(&h, "app", "web", "filtered", "silent", &["nobody answers"]);
+    assert_eq!(last(&silent), "web listener");
+}
+
+fn rules_of_others() {
+    let h = shop();
+    let foreign = |h: &Hallway, to: &str, words: &[&str]| {
+        let value = dies(h, "app", to, "filtered", "foreign-rule", words);
+        assert_eq!(value["agrees"], false);
+        value
+    };
+    sh(
+        "nft 'table ip guard { chain gate { type filter hook forward priority -5; ip daddr 10.2.0.10 tcp dport 80 counter drop comment \"closed for today\"; tcp dport 81 reject with tcp reset; tcp dport 82 jump deep; }; chain deep { ct state new drop; }; }'",
+    );
+    let dropped = foreign(
+        &h,
+        "db:80",
+        &[
+            "chain gate of table ip guard",
+            "tcp dport 80",
+            "nft -a list chain ip guard gate",
+        ],
+    );
+    let hop = dropped["path"]["request"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()
+        .clone();
+    assert_eq!(
+        (&hop["table"], &hop["chain"]),
+        (&"guard".into(), &"gate".into())
+    );
+    assert_eq!(
+        (&hop["hook"], &hop["verdict"]),
+        (&"forward".into(), &"drop".into())
+    );
+    assert_eq!(hop["comment"], "closed for today");
+    assert_eq!(hop["ours"], false);
+    dies(
+        &h,
+        "app",
+        "db:81",
+        "refused",
+        "foreign-rule",
+        &["reject with tcp reset"],
+    );
+    foreign(
+        &h,
+        "db:82",
+        &["chain deep of table ip guard", "ct state new drop"],
+    );
+    sh("nft 'delete table ip guard'");
+    // iptables, whose rules are nf_tables in another dress.
+    sh("iptables -A FORWARD -d 10.2.0.10 -p tcp --dport 83 -j DROP");
+    foreign(
+        &h,
+        "db:83",
+        &["chain FORWARD of table ip filter", "10.2.0.10"],
+    );
+    sh("iptables -F FORWARD; iptables -P FORWARD DROP");
+    foreign(
+        &h,
+        "db:84",
+        &[
+            "chain FORWARD of table ip filter",
+            "the chain's policy: drop",
+        ],
+    );
+    sh("iptables -P FORWARD ACCEPT");
+    sh(
+        "nft 'table inet late { chain out { type filter hook postrouting priority 300; udp dport 53 drop; }; chain back { type filter hook forward priority 10; tcp sport 85 drop; }; }'",
+    );
+    foreign(&h, "db:53/udp", &["table inet late", "udp dport 53 drop"]);
+    foreign(
+        &h,
+        "db:85",
+        &[
+            "the request arrives, but not the reply",
+            "tcp sport 85 drop",
+        ],
+    );
+    sh("nft 'delete table inet late'");
+    // In the bridge's own family, and in nodes.
+    sh(
+        "nft 'table bridge wall { chain x { type filter hook forward priority 0; ip6 daddr fd01::11 drop; }; }'",
+    );
+    foreign(
+        &h,
+        "[fd01::11]:80",
+        &["chain x of table bridge wall", "ip6 daddr fd01::11 drop"],
+    );
+    std::fs::write("/run/own.nft", "table inet own { chain i { type filter hook input priority 0; tcp dport 86 drop; tcp dport 87 reject; }; chain o { type filter hook output priority 0; tcp sport 88 drop; tcp dport 89 drop; }; }").unwrap();
+    h.ok("exec web -- nft -f /run/own.nft");
+    foreign(
+        &h,
+        "web:86",
+        &["in web, chain i of table inet own", "tcp dport 86 drop"],
+    );
+    dies(
+        &h,
+        "app",
+        "web:87",
+        "refused",
+        "foreign-rule",
+        &["in web, chain i of table inet own"],
+    );
+    foreign(
+        &h,
+        "web:88",
+        &["the request arrives, but not the reply", "in web, chain o"],
+    );
+    let own = dies(
+        &h,
+        "web",
+        "db:89",
+        "filtered",
+        "foreign-rule",
+        &["in web, chain o of table inet own"],
+    );
+    assert_eq!(last(&own), "web chain");
+}
+
+fn what_is_not_the_packet_filter() {
+    let h = shop();
+    sh("ip link add gone type veth peer name gone2");
+    // A frame sent on to a link that is down is gone.
+    let drop = |link: &str, hook: &str, side: &str, port: u16| {
+        format!(
+            "tc filter add dev {link} {hook} protocol ip u32 match ip protocol 6 0xff match ip {side} {port} 0xffff action mirred egress redirect dev gone"
+        )
+    };
+    for link in ["app-0", "db-0"] {
+        sh(&format!("tc qdisc replace dev {link} clsact"));
+    }
+    sh(&drop("app-0", "ingress", "dport", 80));
+    let lost = dies(
+        &h,
+        "app",
+        "db:80",
+        "filtered",
+        "lost",
+        &["last seen at host", "no rule that is reported"],
+    );
+    assert_eq!(last(&lost), "host link");
+    sh(&drop("db-0", "ingress", "sport", 81));
+    let reply = dies(
+        &h,
+        "app",
+        "db:81",
+        "filtered",
+        "reply-lost",
+        &["last seen at host"],
+    );
+    assert_eq!(last(&reply), "db listener");
+    for node in ["app", "db"] {
+        h.ok(&format!(
+            "exec {node} -- ip link add gone type veth peer name gone2"
+        ));
+        h.ok(&format!("exec {node} -- tc qdisc replace dev eth0 clsact"));
+    }
+    h.ok(&format!(
+        "exec db -- {}",
+        drop("eth0", "egress", "sport", 82)
+    ));
+    h.ok(&format!(
+        "exec app -- {}",
+        drop("eth0", "egress", "dport", 83)
+    ));
+    dies(
+        &h,
+        "app",
+        "db:82",
+        "filtered",
+        "reply-lost",
+        &["last seen at db"],
+    );
+    dies(
+        &h,
+        "app",
+        "db:83",
+        "filtered",
+        "lost",
+        &["last seen at app"],
+    );
+    // Ports that a bridge keeps apart.
+    sh("bridge link set dev app-0 isolated on; bridge link set dev web-0 isolated on");
+    dies(
+        &h,
+        "app",
+        "[fd01::11]:80",
+        "unreachable",
+        "neighbour-unreachable",
+        &["fd01::11"],
+    );
+    // The host takes packets by the way only by which it would answer.
+    sh("ip route add 10.1.0.10/32 dev br-store; sysctl -qw net.ipv4.conf.all.rp_filter=1");
+    dies(
+        &h,
+        "app",
+        "db:84",
+        "filtered",
+        "wrong-way",
+        &["rp_filter", "br-apps"],
+    );
+}
+
+hallway_testkit::tests![
+    what_the_file_forbids,
+    ways_that_are_not_there,
+    neighbours_that_do_not_answer,
+    addresses_of_others_and_half_connections,
+    nobody_listens,
+    rules_of_others,
+    what_is_not_the_packet_filter,
+];
