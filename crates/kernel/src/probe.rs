@@ -128,7 +128,11 @@ impl Echo {
     /// # Errors
     /// EADDRINUSE when somebody else does; EADDRNOTAVAIL when the address is not this place's.
     pub fn listen(tcp: bool, at: SocketAddr) -> Result<Self, Errno> {
-        let fd = if tcp { stream(at.ip())? } else { datagram(at.ip())? };
+        let fd = if tcp {
+            stream(at.ip())?
+        } else {
+            datagram(at.ip())?
+        };
         if at.is_ipv6() {
             sockopt::set_ipv6_v6only(&fd, true)?;
         }
@@ -239,7 +243,13 @@ impl IcmpSocket {
             let sum = checksum(&message);
             message.splice(2..4, sum.to_be_bytes());
         }
-        sendto(&self.fd, &message, SendFlags::empty(), &SocketAddr::new(to, 0)).map(|_| ())
+        sendto(
+            &self.fd,
+            &message,
+            SendFlags::empty(),
+            &SocketAddr::new(to, 0),
+        )
+        .map(|_| ())
     }
 
     /// The next message, of those that say something about reachability.
@@ -262,7 +272,8 @@ impl IcmpSocket {
     fn read(&self, bytes: &[u8]) -> Option<IcmpNote> {
         if !self.v4 {
             // Without an IP header.
-            let number = |at: usize| Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+            let number =
+                |at: usize| Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
             return match (*bytes.first()?, *bytes.get(1)?) {
                 (129, _) => number(4).map(IcmpNote::Reply),
                 (1, code) => Some(IcmpNote::Error(IcmpError {

@@ -83,10 +83,7 @@ impl Question {
         let last = found.request.last().map(|h| (h.flow.to, h.flow.port));
         let (address, port) = last.or(address.map(|a| (a, asked)))?;
         let owner = world.owner(address)?;
-        Some((
-            At::Node(owner.name.clone()),
-            SocketAddr::new(address, port),
-        ))
+        Some((At::Node(owner.name.clone()), SocketAddr::new(address, port)))
     }
 
     fn exchange(&self, world: &World<'_>, source: IpAddr, address: IpAddr) -> Found {

@@ -15,12 +15,17 @@ use hallway_kernel::{KernelError, sysctl};
 use hallway_plan::reach::{At, Outcome, Path, Service};
 use hallway_plan::settled::Settled;
 use hallway_spec::{PortProto, Protocol};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
 use crate::observe::NETNS_DIRECTORY;
 
-/// So many attempts are under way at once: each takes a descriptor or two, and packets.
+/// So many attempts that should be answered are under way at once: each takes descriptors at both
+/// ends, packets, and a place in its listener's queue.
 const AT_ONCE: usize = 200;
+/// Attempts that should come to nothing take the whole of the time allowed: as many as there are
+/// descriptors for wait together.
+const IN_VAIN_AT_ONCE: usize = 2000;
 
 /// Something to try.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub struct Aim {
     pub service: Service,
     /// Where it should come out, by what is predicted: a listener is put there if there is none.
     pub target: Option<(At, SocketAddr)>,
+    /// Whether an answer is predicted.
+    pub answered: bool,
 }
 
 /// Who answered.
@@ -90,6 +97,7 @@ impl Aim {
             to: path.address?,
             service: path.service,
             target,
+            answered: path.outcome.reachable(),
         })
     }
 
@@ -113,11 +121,35 @@ pub fn probe(
     aims: &[Aim],
     limit: Duration,
 ) -> Result<Vec<Measured>, KernelError> {
-    let mut out = Vec::with_capacity(aims.len());
-    for some in aims.chunks(AT_ONCE) {
-        out.extend(wave::run(settled, some, limit)?);
+    let mut out: Vec<Option<Measured>> = vec![None; aims.len()];
+    let in_vain = IN_VAIN_AT_ONCE.min(descriptors() / 4).max(1);
+    for (answered, at_once) in [(true, AT_ONCE.min(in_vain)), (false, in_vain)] {
+        let wave: Vec<usize> = (0..aims.len())
+            .filter(|i| aims.get(*i).is_some_and(|a| a.answered == answered))
+            .collect();
+        for some in wave.chunks(at_once) {
+            let these: Vec<Aim> = some.iter().filter_map(|i| aims.get(*i).cloned()).collect();
+            for (index, measured) in some.iter().zip(wave::run(settled, &these, limit)?) {
+                if let Some(slot) = out.get_mut(*index) {
+                    *slot = Some(measured);
+                }
+            }
+        }
     }
-    Ok(out)
+    Ok(out.into_iter().flatten().collect())
+}
+
+/// How many descriptors this process may have, after asking for as many as it may ask for.
+fn descriptors() -> usize {
+    const ENOUGH: u64 = 4 * IN_VAIN_AT_ONCE as u64;
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
+    if limit.current.is_some_and(|now| now < wanted) {
+        limit.current = Some(wanted);
+        setrlimit(Resource::Nofile, limit.clone()).ok();
+    }
+    let now = getrlimit(Resource::Nofile).current;
+    now.map_or(ENOUGH, |n| n.min(ENOUGH)) as usize
 }
 
 /// Runs something inside a place.

@@ -158,12 +158,6 @@ impl Rule<'_> {
         }
     }
 
-    fn clear_register(&mut self, slot: usize) {
-        if let Some(register) = self.registers.get_mut(slot) {
-            *register = None;
-        }
-    }
-
     fn register(&self, slot: usize) -> Option<Operand> {
         self.registers.get(slot).cloned().flatten()
     }
