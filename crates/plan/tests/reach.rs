@@ -72,6 +72,7 @@ fn answers_with_their_reasons() {
         ("app", "host:8080", Open, "published", 7),
         ("web", "host:8080", Open, "published", 7),
         ("host", "host:8080", Open, "published", 7),
+        ("host", "localhost:8080", Open, "published", 7),
         ("host", "host:8081", Refused, "not-published", 0),
         ("visitor", "host:9000", Open, "published", 7),
         ("app", "host:9000", Filtered, "host-services", 0),

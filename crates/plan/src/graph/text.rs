@@ -54,6 +54,15 @@ fn mark(state: State) -> &'static str {
     }
 }
 
+/// A node that is there, but not all of it, has its mark at what is missing.
+fn node_mark(node: &Node) -> &'static str {
+    let whole = (node.interfaces.iter()).all(|i| i.state != State::Missing);
+    match node.state {
+        State::Present if !whole => "✗ ",
+        state => mark(state),
+    }
+}
+
 fn outside(graph: &Graph) -> Option<Branch> {
     let mut leaves: Vec<Branch> = Vec::new();
     for node in &graph.nodes {
@@ -76,7 +85,7 @@ fn host(graph: &Graph) -> Branch {
     let apart = graph.nodes.iter().filter(|n| n.networks().is_empty());
     leaves.extend(apart.map(|node| {
         let cables: Vec<String> = node.interfaces.iter().map(interface).collect();
-        let line = [vec![format!("{}{}", mark(node.state), node.name)], cables].concat();
+        let line = [vec![format!("{}{}", node_mark(node), node.name)], cables].concat();
         Branch([line, rest(node)].concat().join("  "), Vec::new())
     }));
     Branch("host".into(), leaves)
@@ -115,7 +124,7 @@ fn member(graph: &Graph, node: &Node, network: usize) -> Option<Branch> {
     if here.is_empty() {
         return None;
     }
-    let mut words = vec![format!("{}{}", mark(node.state), node.name)];
+    let mut words = vec![format!("{}{}", node_mark(node), node.name)];
     words.extend(here);
     let all = node.networks();
     if all.first() == Some(&network) {

@@ -44,12 +44,13 @@ fn anywhere(v4: bool) -> IpAddr {
 }
 
 impl World<'_> {
-    /// Reads a party: a node, `host`, `outside` or an address.
+    /// Reads a party: a node, `host`, `outside`, an address or `localhost`.
     #[must_use]
     pub fn party(&self, text: &str) -> Option<Party> {
         match text {
             "host" => return Some(Party::Host),
             "outside" => return Some(Party::Outside),
+            "localhost" => return Some(Party::Address(Ipv4Addr::LOCALHOST.into())),
             _ => {}
         }
         let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
