@@ -236,10 +236,14 @@ impl<'w> Tracer<'w> {
                     flow: last.flow,
                 }));
             }
+            let asked = there.first().map(|hop| hop.flow);
             request.extend(there);
             request_end = end;
             let back = target.unwrap_or(At::Host);
             let (mut home, end) = self.way(known, Side::Reply, &back);
+            if let (At::Host, Some(asked), true) = (&origin, asked, measured.latency_us.is_some()) {
+                taken_back(&mut home, asked);
+            }
             home.append(&mut reply);
             reply = home;
             if position == 0 {
@@ -423,6 +427,19 @@ impl evidence::Sighting {
         let run = self.inet.first().map(|r| r.flow);
         let sent = run.or(self.outs.first().map(|s| flow(&s.ip)));
         self.made.or(sent)
+    }
+}
+
+/// What the host was answered is as it asked: the last translation is done behind all hooks.
+fn taken_back(reply: &mut Vec<Hop>, asked: Flow) {
+    if let Some(last) = reply.last().filter(|hop| hop.at == At::Host).cloned()
+        && last.flow != asked.mirrored()
+    {
+        reply.push(Hop {
+            at: At::Host,
+            what: What::Translated { before: last.flow },
+            flow: asked.mirrored(),
+        });
     }
 }
 
