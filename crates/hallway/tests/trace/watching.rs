@@ -148,7 +148,7 @@ pub(crate) fn several_at_once() {
     for ((from, to), child) in questions.iter().zip(children) {
         let out = child.wait_with_output().unwrap();
         let value: Value = serde_json::from_slice(&out.stdout)
-            .map_err(|_| String::from_utf8_lossy(&out.stderr).into_owned())
+            .map_err(|e| format!("{e}: {}", String::from_utf8_lossy(&out.stderr)))
             .unwrap();
         let explained = json(&h, &["explain", from, to, "--format", "json"]);
         let traced = value["paths"].as_array().unwrap();

@@ -40,7 +40,7 @@ impl<'w> Walk<'w> {
         let (mut packet, state) = self.before_routing(packet, door)?;
         let way = self.host_route(&packet)?;
         let group = match way {
-            HostWay::Local => return self.into_host(packet, &state, door),
+            HostWay::Local => return self.taken_by_host(packet, &state, door),
             HostWay::Network(position, _) => self.group(position),
             HostWay::Uplink | HostWay::None => 0,
         };
@@ -198,7 +198,7 @@ impl<'w> Walk<'w> {
         self.conntrack.confirm(&state);
     }
 
-    fn into_host(&mut self, mut packet: Packet, state: &State, door: Door<'w>) -> Walked {
+    fn taken_by_host(&mut self, mut packet: Packet, state: &State, door: Door<'w>) -> Walked {
         self.filter_hook(&packet, state, door, 0, Hook::Input)?;
         let before = packet.flow;
         self.conntrack.translate_source(state, &mut packet.flow);
@@ -210,7 +210,7 @@ impl<'w> Walk<'w> {
         })
     }
 
-    pub(super) fn from_host(&mut self, mut packet: Packet) -> Walked {
+    pub(super) fn sent_by_host(&mut self, mut packet: Packet) -> Walked {
         let group_of = |walk: &Self, way| match way {
             HostWay::Network(position, _) => walk.group(position),
             HostWay::Local | HostWay::Uplink | HostWay::None => 0,
@@ -229,7 +229,7 @@ impl<'w> Walk<'w> {
         if matches!(way, HostWay::Local) {
             self.loops(At::Host, packet.flow);
             self.guard(&packet, LOOPBACK)?;
-            return self.into_host(packet, &state, LOOPBACK);
+            return self.taken_by_host(packet, &state, LOOPBACK);
         }
         let source = self.world.host_source(&way, packet.flow.to);
         self.after_routing(&mut packet, state, NO_DOOR, group, source);

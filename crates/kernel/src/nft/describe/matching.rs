@@ -357,7 +357,7 @@ impl Rule<'_> {
                 let kind = set.map_or(Kind::Unknown, |set| Kind::of_number(set.data_type));
                 let length = set.map_or(4, |set| set.data_length);
                 // Whatever else the value covers is no longer what was loaded there.
-                for covered in to..to + length.div_ceil(4).max(1) as usize {
+                for covered in to..to + length.div_ceil(4).max(1) {
                     self.clear_register(covered);
                 }
                 let source = Source::Named(format!("{left} map {right}"), kind);
