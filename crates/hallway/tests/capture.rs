@@ -155,7 +155,8 @@ fn errors_quote_the_flow_they_are_about() {
     );
 }
 
-/// tcpdump reads the file, and sees what we say.
+/// tcpdump reads the file, and sees what we say. It runs as nobody in a user namespace of its own:
+/// as root it would become another user, whom there is not everywhere.
 fn files_that_tcpdump_reads() {
     let h = up(APPS);
     let file = begin(&h, "capture app2 -w /run/keep.pcap icmp or arp or tcp");
@@ -170,7 +171,7 @@ fn files_that_tcpdump_reads() {
         .lines()
         .map(|l| serde_json::from_str(l).unwrap())
         .collect();
-    let theirs = sh("tcpdump -nn -tt -r /run/keep.pcap 2>/dev/null");
+    let theirs = sh("unshare -U tcpdump -nn -tt -r /run/keep.pcap 2>/dev/null");
     let theirs: Vec<&str> = theirs.lines().collect();
     assert_eq!(theirs.len(), ours.len(), "{theirs:?}");
     assert_eq!(said, format!("{} packets", ours.len()));
@@ -237,7 +238,7 @@ fn filters_agree_with_tcpdumps() {
     all.end();
     for (filter, out) in filters.iter().zip(ours) {
         let theirs = sh(&format!(
-            "tcpdump -nn -r /run/all.pcap '{filter}' 2>/dev/null"
+            "unshare -U tcpdump -nn -r /run/all.pcap '{filter}' 2>/dev/null"
         ));
         assert_eq!(
             theirs.lines().filter(|l| asked_for(l)).count(),
@@ -259,7 +260,7 @@ fn nobody_reads_on() {
     let program = env!("CARGO_BIN_EXE_hallway");
     let run = format!(
         "export HALLWAY_STATE_DIR=/run/state; {program} -p p --host capture app1 -w - \
-         | tcpdump -nn -c 1 -r - 2>/dev/null"
+         | unshare -U tcpdump -nn -c 1 -r - 2>/dev/null"
     );
     let reader = std::thread::spawn(move || sh(&run));
     wait_for("a packet", Duration::from_secs(20), || {
@@ -302,7 +303,7 @@ fn in_a_sandbox() {
     assert!(h.pings("app1", "10.0.1.2"));
     let (code, _, said) = capture.end();
     assert_eq!((code, said.as_str()), (0, "2 packets"));
-    let read = sh("tcpdump -nn -r /run/cable.pcap 2>/dev/null");
+    let read = sh("unshare -U tcpdump -nn -r /run/cable.pcap 2>/dev/null");
     assert!(
         read.contains("10.0.1.1 > 10.0.1.2: ICMP echo request"),
         "{read}"

@@ -2,14 +2,19 @@
 //!
 //! In a `console` block a line that begins with `$ ` is a command, `> ` goes on with it, and what
 //! follows is its output; `...` stands for any lines. With `HALLWAY_PAGES=write` the pages are
-//! rewritten with what the commands print now.
+//! rewritten with what the commands print now, and the pictures drawn anew.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing helper is a failing test
 
 use std::path::Path;
 use std::process::Command;
 
-use hallway_testkit::try_sh;
+use hallway_testkit::{Hallway, Snapshot};
+
+#[path = "pages/settled.rs"]
+mod settled;
+
+use settled::settled;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// Where the commands of a page are run; it has the project's examples.
@@ -70,36 +75,9 @@ fn script(written: &str) -> String {
         .replace("$PWD/target/release", bin.to_str().unwrap())
 }
 
-/// Without what differs from run to run: durations, ages, process ids.
-fn settled(output: &str) -> String {
-    let mut out = String::new();
-    for line in output.lines() {
-        let words: Vec<String> = line
-            .replace(DESK, "~/hallway")
-            .split(' ')
-            .map(|w| w.to_owned())
-            .collect();
-        let mut kept: Vec<String> = Vec::new();
-        for word in words {
-            let unit = word.trim_end_matches([')', ',', ';']);
-            let number = kept
-                .last()
-                .is_some_and(|n| n.trim_start_matches('(').parse::<f64>().is_ok());
-            if matches!(unit, "ms" | "µs" | "s") && number {
-                let open = kept.pop().is_some_and(|n| n.starts_with('('));
-                kept.push(format!("{}N", if open { "(" } else { "" }));
-            }
-            kept.push(word);
-        }
-        out.push_str(kept.join(" ").trim_end());
-        out.push('\n');
-    }
-    out
-}
-
 /// Whether an output is as the page says; `...` on a line of its own stands for any lines.
-fn agrees(expected: &str, got: &str) -> bool {
-    let (expected, got) = (settled(expected), settled(got));
+fn agrees(written: &str, expected: &str, got: &str) -> bool {
+    let (expected, got) = (settled(written, expected), settled(written, got));
     let mut rest = got.as_str();
     let mut first = true;
     for piece in expected.split("...\n") {
@@ -112,10 +90,16 @@ fn agrees(expected: &str, got: &str) -> bool {
     rest.is_empty() || expected.ends_with("...\n")
 }
 
+fn rewriting() -> bool {
+    std::env::var("HALLWAY_PAGES").is_ok_and(|v| v == "write")
+}
+
+/// Runs the commands of a page in one shell; what they built must be gone at its end.
 fn run(page: &str) {
     let path = Path::new(ROOT).join(page);
     let text = std::fs::read_to_string(&path).unwrap();
     let parts = parts(&text);
+    let before = Snapshot::take();
     std::fs::create_dir_all(DESK).unwrap();
     std::os::unix::fs::symlink(Path::new(ROOT).join("examples"), format!("{DESK}/examples"))
         .unwrap();
@@ -147,7 +131,6 @@ fn run(page: &str) {
         .unwrap();
     let printed = String::from_utf8(ran.stdout).unwrap();
     let mut outputs = printed.split(MARK);
-    let write = std::env::var("HALLWAY_PAGES").is_ok_and(|v| v == "write");
     let mut fresh = String::new();
     let mut wrong = Vec::new();
     for part in &parts {
@@ -156,7 +139,7 @@ fn run(page: &str) {
             Part::Command { written, output } => {
                 let got = outputs.next().unwrap_or_default();
                 fresh.push_str(written);
-                if agrees(output, got) {
+                if agrees(written, output, got) {
                     fresh.push_str(output);
                 } else {
                     fresh.push_str(&got.replace(DESK, "~/hallway"));
@@ -165,12 +148,12 @@ fn run(page: &str) {
             }
         }
     }
-    if write {
+    if rewriting() {
         std::fs::write(&path, fresh).unwrap();
     } else {
         assert!(wrong.is_empty(), "{page}: {}", wrong.join("\n"));
     }
-    try_sh("test -z \"$(ip -o link | grep -v ' lo:')\"").expect("the page puts everything back");
+    before.unchanged();
 }
 
 /// Every `yaml` block is a file that hallway takes.
@@ -188,18 +171,141 @@ fn files_in_pages() {
 
 /// README.md and all of docs/.
 fn pages() -> Vec<String> {
-    let docs = std::fs::read_dir(Path::new(ROOT).join("docs")).unwrap();
-    let mut out: Vec<String> = docs
-        .map(|e| format!("docs/{}", e.unwrap().file_name().to_str().unwrap()))
-        .filter(|p| p.ends_with(".md"))
-        .collect();
-    out.push("README.md".into());
+    let mut out = vec!["README.md".to_owned()];
+    let mut directories = vec!["docs".to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(Path::new(ROOT).join(&directory)).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{directory}/{}", entry.file_name().to_str().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                directories.push(name);
+            } else if name.ends_with(".md") {
+                out.push(name);
+            }
+        }
+    }
     out.sort();
     out
 }
 
-fn readme() {
-    run("README.md");
+/// A page with commands that has no test of its own would not be run.
+fn every_page_is_run() {
+    for page in pages() {
+        let text = std::fs::read_to_string(Path::new(ROOT).join(&page)).unwrap();
+        let has_commands = text.lines().any(|l| l == "```console");
+        assert_eq!(
+            has_commands,
+            RUN.contains(&page.as_str()),
+            "{page}: list it at the end of this file if it has console blocks, and only then"
+        );
+    }
 }
 
-hallway_testkit::tests![readme, files_in_pages];
+/// The summary names every page below docs/, and no other.
+fn the_summary_is_complete() {
+    let summary = std::fs::read_to_string(Path::new(ROOT).join("docs/SUMMARY.md")).unwrap();
+    let mut named: Vec<String> = summary
+        .split("](")
+        .skip(1)
+        .map(|l| format!("docs/{}", l.split_once(')').unwrap().0))
+        .collect();
+    named.sort();
+    let mut there = pages();
+    there.retain(|p| p.starts_with("docs/") && p != "docs/SUMMARY.md");
+    assert_eq!(named, there);
+}
+
+/// Links between pages lead to files that are there.
+fn links_lead_somewhere() {
+    for page in pages() {
+        let path = Path::new(ROOT).join(&page);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1) {
+            let to = link.split([')', '#']).next().unwrap();
+            if !to.is_empty() && !to.starts_with("http") {
+                let file = path.parent().unwrap().join(to);
+                assert!(file.exists(), "{page} links to {to}");
+            }
+        }
+    }
+}
+
+/// The pictures are what `graph` draws now, and each is shown in the tutorial.
+fn pictures_are_current() {
+    let directory = Path::new(ROOT).join("docs/tutorial/pictures");
+    let hallway = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"));
+    for example in PICTURES {
+        let file = format!("{ROOT}/examples/{example}.yaml");
+        let drawn = "/run/picture.svg";
+        hallway
+            .run(&["graph", &file, "--format", "svg", "-o", drawn])
+            .ok();
+        let drawn = std::fs::read_to_string(drawn).unwrap();
+        let picture = directory.join(format!("{example}.svg"));
+        if rewriting() {
+            std::fs::write(&picture, &drawn).unwrap();
+        }
+        let there = std::fs::read_to_string(&picture).unwrap_or_default();
+        assert!(there == drawn, "{example}.svg is not what graph draws now");
+        let shown = format!("(pictures/{example}.svg)");
+        assert!(
+            pages()
+                .iter()
+                .any(|p| std::fs::read_to_string(Path::new(ROOT).join(p))
+                    .unwrap()
+                    .contains(&shown)),
+            "no page shows {example}.svg"
+        );
+    }
+    let kept = std::fs::read_dir(directory).unwrap().count();
+    assert_eq!(kept, PICTURES.len(), "pictures that nothing draws");
+}
+
+const PICTURES: [&str; 8] = [
+    "part1-namespace",
+    "part2-cable",
+    "part3-bridge",
+    "part4-internet",
+    "part5-ports",
+    "part6-zones",
+    "three-tier",
+    "dual-stack",
+];
+
+/// The pages that are run, each as a test of its own, beside the tests of all pages.
+macro_rules! pages {
+    ($($name:ident: $page:literal,)* ; $($other:ident,)*) => {
+        const RUN: &[&str] = &[$($page),*];
+        $(fn $name() {
+            run($page);
+        })*
+        hallway_testkit::tests![$($name,)* $($other,)*];
+    };
+}
+
+pages! {
+    readme: "README.md",
+    part0_introduction: "docs/tutorial/0-introduction.md",
+    part1_node: "docs/tutorial/1-node.md",
+    part2_cable: "docs/tutorial/2-cable.md",
+    part3_network: "docs/tutorial/3-network.md",
+    part4_way_out: "docs/tutorial/4-way-out.md",
+    part5_ports: "docs/tutorial/5-ports.md",
+    part6_zones: "docs/tutorial/6-zones.md",
+    part7_three_tiers: "docs/tutorial/7-three-tiers.md",
+    part8_ipv6: "docs/tutorial/8-ipv6.md",
+    part9_cleaning_up: "docs/tutorial/9-cleaning-up.md",
+    finding_out_why: "docs/tutorial/finding-out-why.md",
+    ;
+    files_in_pages,
+    every_page_is_run,
+    the_summary_is_complete,
+    links_lead_somewhere,
+    pictures_are_current,
+    what_is_settled,
+}
+
+/// Settling must not make different things the same.
+fn what_is_settled() {
+    settled::check();
+}

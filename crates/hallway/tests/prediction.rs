@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use hallway_testkit::Hallway;
+use hallway_testkit::{Hallway, sh};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
@@ -362,6 +362,25 @@ fn cases(seed: u8) {
     }
 }
 
+/// A way that is open against the file is found open, although nothing listens at its end.
+fn what_is_open_against_the_file_is_found() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let text = "networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.2.0.0/24 } }
+nodes: { one: { networks: [a] }, two: { networks: [b] } }
+expect:
+  - { from: one, to: two, port: 80/tcp, reachable: false }
+  - { from: one, to: two, port: 53/udp, reachable: false }
+  - { from: one, to: two, reachable: false }
+";
+    h.up(text).ok();
+    h.run(&["test"]).ok();
+    sh("nft flush chain inet hallway-p forwarded");
+    let ran = h.run(&["test"]).exits(1);
+    assert_eq!(ran.out.matches("FAIL").count(), 3, "{}", ran.out);
+    assert!(ran.out.contains("predicted filtered"), "{}", ran.out);
+    h.ok("down");
+}
+
 fn first_fifty() {
     cases(std::env::var("SEED").map_or(1, |s| s.parse().unwrap()));
 }
@@ -378,4 +397,10 @@ fn fourth_fifty() {
     cases(4);
 }
 
-hallway_testkit::tests![first_fifty, second_fifty, third_fifty, fourth_fifty];
+hallway_testkit::tests![
+    first_fifty,
+    second_fifty,
+    third_fifty,
+    fourth_fifty,
+    what_is_open_against_the_file_is_found,
+];

@@ -108,3 +108,28 @@ fn nothing_is_shelled_out() {
         }
     }
 }
+
+/// Every reason that is given for an answer is in the page of errors.
+#[test]
+fn every_reason_is_documented() {
+    let page = std::fs::read_to_string(format!("{ROOT}/docs/errors.md")).unwrap();
+    let mut codes = 0;
+    for (name, text) in sources() {
+        if !name.contains("plan/src/reach/") && !name.contains("engine/src/read/trace/") {
+            continue;
+        }
+        // `reason("code", …)`, on one line or two.
+        for piece in text.split("reason(").skip(1) {
+            let Some(rest) = piece.trim_start().strip_prefix('"') else {
+                continue;
+            };
+            let code = rest.split('"').next().unwrap();
+            assert!(
+                page.contains(&format!("`{code}`")),
+                "{name}: {code} is not in docs/errors.md"
+            );
+            codes += 1;
+        }
+    }
+    assert!(codes > 25, "only {codes} reasons were found");
+}

@@ -336,7 +336,27 @@ fn conflicts_of_edits() {
     two.ok("down");
 }
 
+/// A port on an address that the host does not have is no error, but nobody reaches it.
+fn addresses_that_are_not_here() {
+    let h = Hallway::host(PROGRAM);
+    sh("ip link add wan type bridge && ip addr add 192.0.2.1/24 dev wan && ip link set wan up");
+    let file = |address: &str| {
+        format!(
+            "name: p\nnetworks: {{ n: {{ subnet: 10.9.0.0/24 }} }}\nnodes: {{ a: {{ networks: [n], ports: [\"{address}:8080:80\"] }} }}\n"
+        )
+    };
+    h.up(&file("192.0.2.77"))
+        .exits(0)
+        .says("192.0.2.77 is no address on this host");
+    for here in ["192.0.2.1", "127.0.0.1", "10.9.0.1", "0.0.0.0"] {
+        let err = h.up(&file(here)).exits(0).err;
+        assert!(!err.contains("is no address"), "{here}: {err}");
+    }
+    h.ok("-p p down");
+}
+
 hallway_testkit::tests![
+    addresses_that_are_not_here,
     conflicts_of_edits,
     doctor_names_what_is_in_the_way,
     ctrl_c_undoes,

@@ -374,6 +374,9 @@ impl Op {
                 format!("{netns} {}", route.to),
                 String::new(),
             ),
+            Self::EnableForwarding { links, .. } if links.is_empty() => {
+                ("change", "forwarding", "uplink".into(), String::new())
+            }
             Self::EnableForwarding { links, .. } => {
                 ("change", "forwarding", list(links), "and the uplink".into())
             }

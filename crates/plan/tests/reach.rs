@@ -232,3 +232,22 @@ fn who_is_asked_can_be_written_in_many_ways() {
         assert!(world.target(text).is_err(), "{text}");
     }
 }
+
+/// A request that dies on the way was meant for somebody.
+#[test]
+fn the_target_is_known_however_it_ends() {
+    for (from, to, target) in [
+        ("web", "app:80", "app 10.1.0.11:80"),
+        ("app", "db:3306", "db 10.2.0.10:3306"),
+        ("visitor", "host:8080", "web 10.1.0.10:80"),
+        ("db", "host:8080", "web 10.1.0.10:80"),
+        ("visitor", "web:80", "web 10.1.0.10:80"),
+        ("host", "host:8080", "web 10.1.0.10:80"),
+        ("visitor", "host:8081", "host 203.0.113.1:8081"),
+    ] {
+        let path = ask(SHOP, from, to).remove(0);
+        let (at, address) = path.target.unwrap();
+        assert_eq!(format!("{at} {address}"), target, "{from} → {to}");
+    }
+    assert_eq!(ask(SHOP, "app", "198.51.100.1:80").remove(0).target, None);
+}

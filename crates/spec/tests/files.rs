@@ -42,6 +42,8 @@ fn every_problem_points_at_what_is_wrong() {
             "networks: { n: { subnet: 10.1.0.0/24, internal: maybe } }\n".into(),
         ),
         (Missing, "n", "networks: { n: { internal: true } }\n".into()),
+        (Missing, "n", "networks: { n: { subnet: [] } }\n".into()),
+        (Missing, "n", "networks: { n: { subnet: null } }\n".into()),
         (BadName, "../up", "nodes: { ../up: {} }\n".into()),
         (NameInUse, "n", format!("{NETS}nodes: {{ n: {{}} }}\n")),
         (

@@ -1,6 +1,7 @@
 //! `up`: read the text → enter the scope → lock → plan → bind ports → apply → programs.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -156,6 +157,14 @@ pub(crate) fn build(
     if !refused.is_empty() {
         ui::note(common, privileged(&refused));
     }
+    for address in not_here(scope, &planned)? {
+        let words = format!(
+            "{} {address} is no address {}: what is published on it is not reached before it is one",
+            styled(YELLOW, "warning:"),
+            scope.words()
+        );
+        ui::note(common, words);
+    }
     let mut progress = ui::progress(common);
     let path = (!input.path.is_empty()).then_some(input.path.as_str());
     let record = scope
@@ -178,6 +187,21 @@ pub(crate) fn build(
             Err(failure.into())
         }
     }
+}
+
+/// Addresses of the host that something is published on, and that it does not have.
+fn not_here(scope: &Scope, planned: &Planned) -> Result<BTreeSet<IpAddr>, Failure> {
+    let settled = &planned.settled;
+    let named = settled.publishes.iter().filter_map(|p| p.host_address);
+    let mut named: BTreeSet<IpAddr> = named.filter(|a| !a.is_loopback()).collect();
+    if !named.is_empty() {
+        let seen = scope.engine.see(&settled.project)?.observed.addresses;
+        named.retain(|a| seen.iter().all(|s| s.net.addr() != *a));
+        for subnet in settled.networks.iter().flat_map(|n| &n.subnets) {
+            named.remove(&subnet.gateway);
+        }
+    }
+    Ok(named)
 }
 
 /// Ports that a user may not listen on, and what to do about it.

@@ -212,16 +212,156 @@ mod tests {
 
     use super::*;
 
+    const NAMES: [&str; 33] = [
+        "meta",
+        "ct",
+        "fib",
+        "rt",
+        "socket",
+        "numgen",
+        "hash",
+        "exthdr",
+        "payload",
+        "bitwise",
+        "byteorder",
+        "cmp",
+        "range",
+        "lookup",
+        "immediate",
+        "nat",
+        "masq",
+        "redir",
+        "tproxy",
+        "dup",
+        "fwd",
+        "match",
+        "target",
+        "log",
+        "limit",
+        "quota",
+        "connlimit",
+        "reject",
+        "queue",
+        "objref",
+        "dynset",
+        "synproxy",
+        "odd",
+    ];
+
+    const XT_NAMES: &[&str] = &[
+        "comment",
+        "conntrack",
+        "state",
+        "addrtype",
+        "limit",
+        "mark",
+        "length",
+        "mac",
+        "pkttype",
+        "statistic",
+        "iprange",
+        "multiport",
+        "tcp",
+        "udp",
+        "icmp",
+        "icmp6",
+        "LOG",
+        "MARK",
+        "REJECT",
+        "TCPMSS",
+        "CT",
+        "MASQUERADE",
+        "REDIRECT",
+        "SNAT",
+        "DNAT",
+    ];
+
+    /// An attribute as one may be, or not: a number, bytes, or data in a nest.
+    fn value() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            (0_u32..20).prop_map(|n| n.to_be_bytes().to_vec()),
+            any::<u32>().prop_map(|n| n.to_be_bytes().to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..48),
+            proptest::collection::vec(any::<u8>(), 0..200),
+            proptest::sample::select(XT_NAMES).prop_map(|name| name.as_bytes().to_vec()),
+            Just(b"__set0\0".to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..20).prop_map(|bytes| {
+                let mut w = Writer::default();
+                w.attr(1, &bytes);
+                w.bytes
+            }),
+        ]
+    }
+
+    fn expressions() -> impl Strategy<Value = Vec<u8>> {
+        let attributes = proptest::collection::vec((1_u16..11, value()), 0..7);
+        let expression = (0..NAMES.len(), attributes);
+        proptest::collection::vec(expression, 0..8).prop_map(|list| {
+            let mut w = Writer::default();
+            for (name, attributes) in list {
+                w.nest(1, |w| {
+                    w.str(1, NAMES.get(name).copied().unwrap_or_default());
+                    w.nest(2, |w| {
+                        for (kind, value) in attributes {
+                            w.attr(kind, &value);
+                        }
+                    });
+                });
+            }
+            w.bytes
+        })
+    }
+
+    /// A set with an element, of whatever flags and lengths.
+    fn a_set(flags: u32, types: (u32, u32), key: &[u8], data: &[u8]) -> BTreeMap<String, Set> {
+        let mut w = Writer::default();
+        w.str(2, "__set0");
+        w.be32(3, flags);
+        w.be32(5, key.len() as u32);
+        w.be32(6, types.0);
+        w.be32(7, types.1);
+        let mut elements = Writer::default();
+        elements.nest(3, |w| {
+            for end in [0, 1] {
+                w.nest(1, |w| {
+                    w.nest(1, |w| w.attr(1, key));
+                    w.nest(2, |w| w.attr(1, data));
+                    w.be32(3, end);
+                });
+            }
+        });
+        let (name, mut set) = describe::set(&w.bytes).unwrap();
+        set.add_elements(&elements.bytes);
+        BTreeMap::from([(name, set)])
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(
             family in 0_u8..12,
             body in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
-            drop(chain(&body));
-            drop(rule(family, &body, &BTreeMap::new()));
-            drop(comment(&body));
-            drop(describe::set(&body));
+            let _unused = chain(&body);
+            let _unused = rule(family, &body, &BTreeMap::new());
+            let _unused = comment(&body);
+            let _unused = describe::set(&body);
+        }
+
+        #[test]
+        fn any_expressions_are_read_without_panic(
+            family in 0_u8..12,
+            list in expressions(),
+            flags in 0_u32..16,
+            types in (any::<u32>(), any::<u32>()),
+            key in proptest::collection::vec(any::<u8>(), 0..20),
+            data in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let sets = a_set(flags, types, &key, &data);
+            let _unused = describe::sets_named(&list);
+            let _unused = describe::rule(family, &list, &sets);
+            for cut in 0..list.len() {
+                let _unused = describe::rule(family, list.get(..cut).unwrap_or_default(), &sets);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A whole exchange: the request, the reply, and for TCP the rest of the handshake with a word
 //! each way, each packet walked by the rules.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hallway_spec::Protocol;
 
@@ -60,9 +60,30 @@ impl Question {
             service: self.service,
             outcome,
             reason,
+            target: self.target(world, address, &found),
             request: found.request,
             reply: found.reply,
         }
+    }
+
+    /// Where the request came out; where it died on the way, whoever has the address it was for.
+    fn target(
+        &self,
+        world: &World<'_>,
+        address: Option<IpAddr>,
+        found: &Found,
+    ) -> Option<(At, SocketAddr)> {
+        if let Some((at, flow)) = &found.end {
+            return Some((at.clone(), SocketAddr::new(flow.to, flow.port)));
+        }
+        let asked = match self.service {
+            Service::Icmp => 0,
+            Service::Port(p) => p.port,
+        };
+        let last = found.request.last().map(|h| (h.flow.to, h.flow.port));
+        let (address, port) = last.or(address.map(|a| (a, asked)))?;
+        let owner = world.owner(address)?;
+        Some((At::Node(owner.name.clone()), SocketAddr::new(address, port)))
     }
 
     fn exchange(&self, world: &World<'_>, source: IpAddr, address: IpAddr) -> Found {
@@ -130,6 +151,7 @@ impl Question {
         let arrived = walk.send(&At::Host, Packet { flow, kind: first });
         let mut near = Found {
             request: walk.take_hops(),
+            end: Some((At::Host, flow)),
             ..Found::nothing(Trouble::Own)
         };
         let end = match arrived {
@@ -147,7 +169,7 @@ impl Question {
         let Some((onward, target)) = self.passed_on(world, address) else {
             near.request.push(listener(&end));
             if self.service == Service::Icmp {
-                (near.trouble, near.end) = (None, Some((At::Host, flow)));
+                near.trouble = None;
             }
             return near;
         };

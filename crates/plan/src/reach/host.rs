@@ -40,7 +40,7 @@ impl<'w> Walk<'w> {
         let (mut packet, state) = self.before_routing(packet, door)?;
         let way = self.host_route(&packet)?;
         let group = match way {
-            HostWay::Local => return self.taken_by_host(packet, &state, door),
+            HostWay::Local => return self.input(packet, &state, door),
             HostWay::Network(position, _) => self.group(position),
             HostWay::Uplink | HostWay::None => 0,
         };
@@ -198,7 +198,7 @@ impl<'w> Walk<'w> {
         self.conntrack.confirm(&state);
     }
 
-    fn taken_by_host(&mut self, mut packet: Packet, state: &State, door: Door<'w>) -> Walked {
+    fn input(&mut self, mut packet: Packet, state: &State, door: Door<'w>) -> Walked {
         self.filter_hook(&packet, state, door, 0, Hook::Input)?;
         let before = packet.flow;
         self.conntrack.translate_source(state, &mut packet.flow);
@@ -210,7 +210,7 @@ impl<'w> Walk<'w> {
         })
     }
 
-    pub(super) fn sent_by_host(&mut self, mut packet: Packet) -> Walked {
+    pub(super) fn leave_host(&mut self, mut packet: Packet) -> Walked {
         let group_of = |walk: &Self, way| match way {
             HostWay::Network(position, _) => walk.group(position),
             HostWay::Local | HostWay::Uplink | HostWay::None => 0,
@@ -229,7 +229,7 @@ impl<'w> Walk<'w> {
         if matches!(way, HostWay::Local) {
             self.loops(At::Host, packet.flow);
             self.guard(&packet, LOOPBACK)?;
-            return self.taken_by_host(packet, &state, LOOPBACK);
+            return self.input(packet, &state, LOOPBACK);
         }
         let source = self.world.host_source(&way, packet.flow.to);
         self.after_routing(&mut packet, state, NO_DOOR, group, source);
@@ -307,10 +307,10 @@ impl<'w> Walk<'w> {
         };
         let rule = (table.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
         let what = What::Chain {
-            family: family_name(family).to_owned(),
+            family: text::family(family).to_owned(),
             table: table.table().to_owned(),
             chain: ruling.chain.clone(),
-            hook: hook_name(hook).to_owned(),
+            hook: text::hook(hook).to_owned(),
             rule: rule.map(|r| text::rule(r, family)),
             comment: ruling.comment.clone(),
             verdict: verdict_name(&ruling.verdict).to_owned(),
@@ -336,24 +336,6 @@ pub(super) fn sight(flow: &Flow) -> Sight<'static> {
         invalid: false,
         dnated: false,
         to_local: false,
-    }
-}
-
-/// As nft prints it.
-fn family_name(family: ir::Family) -> &'static str {
-    match family {
-        ir::Family::Inet => "inet",
-        ir::Family::Bridge => "bridge",
-    }
-}
-
-fn hook_name(hook: Hook) -> &'static str {
-    match hook {
-        Hook::Prerouting => "prerouting",
-        Hook::Input => "input",
-        Hook::Forward => "forward",
-        Hook::Output => "output",
-        Hook::Postrouting => "postrouting",
     }
 }
 

@@ -1,7 +1,7 @@
 //! The way of a packet, hop by hop, and how it ended: what a prediction and a trace both yield.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hallway_spec::{Name, Place};
 use serde::{Serialize, Serializer};
@@ -200,6 +200,9 @@ pub struct Path {
     pub request: Vec<Hop>,
     /// The reply's.
     pub reply: Vec<Hop>,
+    /// Where the request comes out, or would if nothing on the way objected.
+    #[serde(skip)]
+    pub target: Option<(At, SocketAddr)>,
 }
 
 impl Path {

@@ -93,10 +93,10 @@ impl<'w> Walk<'w> {
     pub(super) fn send(&mut self, at: &At, packet: Packet) -> Walked {
         self.routers = 0;
         match at {
-            At::Host => self.sent_by_host(packet),
+            At::Host => self.leave_host(packet),
             At::Outside => self.host_in(packet, UPLINK),
             At::Node(name) => match self.world.node(name) {
-                Some(node) => self.sent_by_node(node, packet),
+                Some(node) => self.leave_node(node, packet),
                 None => Err(Death::NoRoute {
                     at: at.clone(),
                     to: packet.flow.to,
@@ -117,7 +117,7 @@ impl<'w> Walk<'w> {
         self.hop(at, arrives, flow);
     }
 
-    fn sent_by_node(&mut self, node: &'w Node, packet: Packet) -> Walked {
+    fn leave_node(&mut self, node: &'w Node, packet: Packet) -> Walked {
         let at = At::Node(node.name.clone());
         if owns(node, packet.flow.to) {
             let route = What::Route {
@@ -191,7 +191,7 @@ impl<'w> Walk<'w> {
         if self.routers > ROUTERS_MAX {
             return Err(Death::Loop);
         }
-        self.sent_by_node(node, packet)
+        self.leave_node(node, packet)
     }
 
     fn onto_network(&mut self, port: &Port<'w>, way: &Way, packet: Packet) -> Walked {

@@ -94,7 +94,7 @@ impl Words<'_> {
     fn success(&self, found: &Found) -> (Outcome, Reason) {
         let open = |reason| (Outcome::Open, reason);
         if found.ends_at_host() && self.question.service != Service::Icmp {
-            return self.at_the_host(found);
+            return self.input(found);
         }
         if let Some(publish) = self.published(found) {
             return open(self.by_publish(publish));
@@ -208,7 +208,7 @@ impl Words<'_> {
     }
 
     /// A port of the host itself: its own services are not hallway's, unless a policy names them.
-    fn at_the_host(&self, found: &Found) -> (Outcome, Reason) {
+    fn input(&self, found: &Found) -> (Outcome, Reason) {
         let allowed = found
             .passed
             .as_ref()

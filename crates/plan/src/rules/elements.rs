@@ -53,7 +53,7 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
     if network.outside {
         return out;
     }
-    let note = Some(network.name.to_string());
+    let note = Some(format!("networks.{}", network.name));
     let group = Item::Group(network.group);
     out.push(set("nets", vec![group.clone()], note.clone()));
     out.push(set(
@@ -95,7 +95,7 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
         }
         let inet = network.bridge.as_deref().unwrap_or(link);
         let bridged = network.mode == Mode::Bridge;
-        let note = Some(node.name.to_string());
+        let note = Some(format!("nodes.{}", node.name));
         if bridged {
             out.push(set(
                 "ports",
@@ -131,7 +131,7 @@ const EACH: fn(&Publish) -> bool =
 pub fn of_publish(publish: &Publish) -> Vec<Placed> {
     let mut out = Vec::new();
     let proto = Item::Proto(protocol_number(publish.protocol));
-    let note = Some(format!("{} {}", publish.node, source(publish)));
+    let note = Some(source(publish));
     for target in &publish.targets {
         let v4 = target.is_ipv4();
         let address = address_item(*target);

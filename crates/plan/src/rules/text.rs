@@ -76,6 +76,18 @@ pub fn element(element: &Element) -> String {
     out
 }
 
+/// A hook's name.
+#[must_use]
+pub fn hook(hook: Hook) -> &'static str {
+    match hook {
+        Hook::Prerouting => "prerouting",
+        Hook::Input => "input",
+        Hook::Forward => "forward",
+        Hook::Output => "output",
+        Hook::Postrouting => "postrouting",
+    }
+}
+
 /// A chain with its rules, as it stands in a table.
 #[must_use]
 pub fn chain(chain: &Chain, family: Family) -> String {
@@ -83,13 +95,7 @@ pub fn chain(chain: &Chain, family: Family) -> String {
     line(&mut out, 1, &format!("chain {} {{", chain.name));
     if let Some(base) = &chain.base {
         let kind = if base.nat { "nat" } else { "filter" };
-        let hook = match base.hook {
-            Hook::Prerouting => "prerouting",
-            Hook::Input => "input",
-            Hook::Forward => "forward",
-            Hook::Output => "output",
-            Hook::Postrouting => "postrouting",
-        };
+        let hook = hook(base.hook);
         line(
             &mut out,
             2,

@@ -50,20 +50,21 @@ fn mode(r: &mut Reader<'_>, at: &At) -> Option<Mode> {
 }
 
 fn subnets(r: &mut Reader<'_>, at: &At, fields: &Fields, place: &crate::Place) -> Vec<Subnet> {
-    let Some(id) = fields.get("subnet") else {
+    let here = fields.get("subnet").map(|id| At {
+        id,
+        path: format!("{}.subnet", at.path),
+    });
+    let items = here.map(|at| r.items(&at)).unwrap_or_default();
+    if items.is_empty() {
         r.report(
             Problem::new(Code::Missing, place, format!("{} has no subnet", at.path))
                 .help("give it one: subnet: 10.10.0.0/24, or [10.10.0.0/24, \"fd10::/64\"] for IPv4 and IPv6"),
         );
         return Vec::new();
-    };
-    let here = At {
-        id,
-        path: format!("{}.subnet", at.path),
-    };
+    }
     let gateways = gateways(r, at, fields);
     let mut out: Vec<Subnet> = Vec::new();
-    for item in r.items(&here) {
+    for item in items {
         let Some(net) = subnet(r, &item) else {
             continue;
         };

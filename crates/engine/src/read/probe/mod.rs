@@ -77,11 +77,13 @@ impl Aim {
             Service::Icmp => None,
             Service::Port(p) => Some(p.port),
         };
-        let target = path.destination().and_then(|(at, flow)| {
-            port?;
-            // What the host itself serves is its own; only what a policy opens is tried out there.
-            let own = *at == At::Host && !path.outcome.reachable();
-            (!own && *at != At::Outside).then(|| (at.clone(), SocketAddr::new(flow.to, flow.port)))
+        // What the host itself serves is its own; only what a policy opens is tried out there. A
+        // listener belongs behind a closed way too: else a way that is open against the file
+        // would look like one that is closed.
+        let target = path.target.clone().filter(|(at, _)| match at {
+            At::Node(_) => port.is_some(),
+            At::Host => port.is_some() && path.outcome.reachable(),
+            At::Outside => false,
         });
         Some(Self {
             from: from.clone(),

@@ -327,10 +327,20 @@ impl Story<'_> {
             return (None, String::new());
         };
         match self.watch.rule(event, handle) {
-            Some(rule) => (Some(rule.text), rule.comment.unwrap_or_default()),
+            Some(rule) => (
+                Some(printable(&rule.text)),
+                printable(&rule.comment.unwrap_or_default()),
+            ),
             None => (Some(format!("rule with handle {handle}")), String::new()),
         }
     }
+}
+
+/// Others' texts may hold what a terminal would take for orders.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// A rejected packet is reported as dropped, and a translated one as accepted.

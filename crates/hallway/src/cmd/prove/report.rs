@@ -136,7 +136,7 @@ fn row_json(row: &Row) -> Value {
     })
 }
 
-/// The Test Anything Protocol (<https://testanything.org>), version 13.
+/// The Test Anything Protocol, version 13 (<https://testanything.org>).
 fn tap(proof: &Proof) -> String {
     let mut out = format!("TAP version 13\n1..{}\n", proof.rows.len());
     for (position, row) in proof.rows.iter().enumerate() {

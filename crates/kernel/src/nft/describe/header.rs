@@ -60,7 +60,7 @@ const IP: &[Field] = &[
     bits("ip ecn", 1, 1, 0x03, Kind::Ecn),
     field("ip length", 2, 2, Kind::Number),
     field("ip id", 4, 2, Kind::Number),
-    field("ip frag-off", 6, 2, Kind::Unknown),
+    field("ip frag-off", 6, 2, Kind::Number),
     field("ip ttl", 8, 1, Kind::Number),
     field("ip protocol", 9, 1, Kind::InetProto),
     field("ip checksum", 10, 2, Kind::Number),

@@ -1,6 +1,6 @@
 //! Expressions that load a register or work on one.
 
-use super::values::{Kind, flag_names, value};
+use super::values::{Kind, flag_names, number, value};
 use super::{Fields, Rule, header};
 
 /// Where a register's content comes from.
@@ -25,6 +25,8 @@ pub(super) struct Operand {
     pub(super) shift: i64,
     /// Turned from the machine's byte order to the network's.
     pub(super) swapped: bool,
+    /// Bits of the packet kept and set, where only some are replaced.
+    change: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Operand {
@@ -35,6 +37,7 @@ impl Operand {
             mask: None,
             shift: 0,
             swapped: false,
+            change: None,
         }
     }
 
@@ -51,7 +54,7 @@ fn meta(key: u32) -> Option<(&'static str, Kind)> {
     Some(match key {
         0 => ("meta length", Kind::HostNumber),
         1 => ("meta protocol", Kind::EtherType),
-        2 => ("meta priority", Kind::Unknown),
+        2 => ("meta priority", Kind::Priority),
         3 => ("meta mark", Kind::Mark),
         4 => ("iif", Kind::IfIndex),
         5 => ("oif", Kind::IfIndex),
@@ -80,8 +83,8 @@ fn meta(key: u32) -> Option<(&'static str, Kind)> {
         28 => ("meta ibrpvid", Kind::HostNumber),
         29 => ("meta ibrvproto", Kind::EtherType),
         30 => ("meta time", Kind::HostNumber),
-        31 => ("meta day", Kind::Number),
-        32 => ("meta hour", Kind::HostNumber),
+        31 => ("meta day", Kind::Day),
+        32 => ("meta hour", Kind::Hour),
         33 => ("meta sdif", Kind::IfIndex),
         34 => ("meta sdifname", Kind::IfName),
         35 => ("meta broute", Kind::Number),
@@ -104,7 +107,7 @@ fn ct(key: u32) -> Option<(&'static str, Kind)> {
         10 => ("protocol", Kind::InetProto),
         11 => ("proto-src", Kind::Service),
         12 => ("proto-dst", Kind::Service),
-        13 => ("label", Kind::Unknown),
+        13 => ("label", Kind::Label),
         14 => ("packets", Kind::HostNumber),
         15 => ("bytes", Kind::HostNumber),
         16 => ("avgpkt", Kind::HostNumber),
@@ -144,6 +147,30 @@ fn fib(fields: Fields<'_>) -> Option<Operand> {
     Some(Operand::named(format!("fib {keys} {result}"), kind))
 }
 
+fn route(fields: Fields<'_>) -> Option<Operand> {
+    let (text, kind) = match fields.number(2)? {
+        0 => ("rt classid", Kind::HostNumber),
+        1 => ("rt ip nexthop", Kind::Ipv4),
+        2 => ("rt ip6 nexthop", Kind::Ipv6),
+        3 => ("rt mtu", Kind::HostNumber),
+        4 => ("rt ipsec", Kind::Present),
+        _ => return None,
+    };
+    Some(Operand::named(text, kind))
+}
+
+fn socket(fields: Fields<'_>) -> Option<Operand> {
+    let level = fields.number(3).unwrap_or(0);
+    let (text, kind) = match fields.number(1)? {
+        0 => ("socket transparent".into(), Kind::Number),
+        1 => ("socket mark".into(), Kind::Mark),
+        2 => ("socket wildcard".into(), Kind::Number),
+        3 => (format!("socket cgroupv2 level {level}"), Kind::HostNumber),
+        _ => return None,
+    };
+    Some(Operand::named(text, kind))
+}
+
 fn exthdr(fields: Fields<'_>) -> Option<Operand> {
     let (kind, offset, length) = (
         *fields.bytes(2)?.first()?,
@@ -170,7 +197,11 @@ fn exthdr(fields: Fields<'_>) -> Option<Operand> {
         (name, _, _) if present => name.into(),
         ("tcp option maxseg", 2, 2) => "tcp option maxseg size".into(),
         ("tcp option window", 2, 1) => "tcp option window count".into(),
-        (name, offset, length) => format!("{name} @{},{}", offset * 8, u64::from(length) * 8),
+        (name, offset, length) => format!(
+            "{name} @{},{}",
+            u64::from(offset) * 8,
+            u64::from(length) * 8
+        ),
     };
     let kind = if present { Kind::Present } else { Kind::Number };
     let mut operand = Operand::named(text, kind);
@@ -206,29 +237,13 @@ impl Rule<'_> {
                 (fields.slot(1)?, operand)
             }
             "fib" => (fields.slot(1)?, fib(fields)?),
-            "rt" => {
-                let (text, kind) = match fields.number(2)? {
-                    0 => ("rt classid", Kind::HostNumber),
-                    1 => ("rt ip nexthop", Kind::Ipv4),
-                    2 => ("rt ip6 nexthop", Kind::Ipv6),
-                    3 => ("rt mtu", Kind::HostNumber),
-                    4 => ("rt ipsec", Kind::Present),
-                    _ => return None,
-                };
-                (fields.slot(1)?, Operand::named(text, kind))
-            }
-            "socket" => {
-                let level = fields.number(3).unwrap_or(0);
-                let (text, kind) = match fields.number(1)? {
-                    0 => ("socket transparent".into(), Kind::Number),
-                    1 => ("socket mark".into(), Kind::Mark),
-                    2 => ("socket wildcard".into(), Kind::Number),
-                    3 => (format!("socket cgroupv2 level {level}"), Kind::HostNumber),
-                    _ => return None,
-                };
-                (fields.slot(2)?, Operand::named(text, kind))
-            }
+            "rt" => (fields.slot(1)?, route(fields)?),
+            "socket" => (fields.slot(2)?, socket(fields)?),
             "numgen" | "hash" => self.generated(name, fields)?,
+            "exthdr" if fields.number(6).unwrap_or(0) == 0 => {
+                self.network_named();
+                (fields.slot(1)?, exthdr(fields)?)
+            }
             "exthdr" => match fields.slot(7) {
                 Some(from) => {
                     let operand = exthdr(fields)?;
@@ -267,6 +282,13 @@ impl Rule<'_> {
         let operand = Operand::new(source, length as usize);
         match fields.slot(5) {
             Some(from) => {
+                let change = self.register(from).and_then(|operand| operand.change);
+                if let Some((mask, bits)) = change
+                    && let Some(text) = self.bits_set(base, offset, &mask, &bits)
+                {
+                    self.say(text);
+                    return Some(());
+                }
                 let rendered = self.render(&operand);
                 self.assign(&rendered.text, rendered.kind, from)
             }
@@ -275,6 +297,32 @@ impl Rule<'_> {
                 Some(())
             }
         }
+    }
+
+    /// A field of some bits that is written with its surroundings, `ip ttl set 64`.
+    fn bits_set(&mut self, base: u32, offset: u32, kept: &[u8], bits: &[u8]) -> Option<String> {
+        let length = kept.len();
+        let all = |bytes: &[u8]| number(Kind::Number, bytes);
+        let (kept, bits) = (all(kept)?, all(bits)?);
+        let whole = u64::MAX >> (64 - 8 * length);
+        let (field, shift) = self.fields(base).iter().find_map(|field| {
+            let start = field.offset.checked_sub(offset)?;
+            let after = (length as u32).checked_sub(start + field.length)?;
+            let own = match field.mask {
+                0 => u64::MAX >> (64 - 8 * field.length.min(8)),
+                mask => mask,
+            };
+            let same = own.checked_shl(8 * after)? == !kept & whole;
+            same.then_some((field, 8 * after + own.trailing_zeros()))
+        })?;
+        self.named(base);
+        let value = (bits >> shift).to_be_bytes();
+        let value = value.get(8 - field.length.min(8) as usize..)?;
+        Some(format!(
+            "{} set {}",
+            field.name,
+            super::values::value(field.kind, value)
+        ))
     }
 
     /// Masks (`& mask ^ xor`) and shifts.
@@ -311,6 +359,7 @@ impl Rule<'_> {
         }
         let mut out = Operand::new(Source::Named(text, kind), operand.length);
         out.swapped = operand.swapped;
+        out.change = Some((mask.to_vec(), xor.to_vec()));
         Some(out)
     }
 

@@ -17,6 +17,7 @@ pub(super) struct Rendered {
     pub(super) length: usize,
     /// A mask that is no part of the selector's name.
     mask: Option<Vec<u8>>,
+    masked: bool,
 }
 
 impl Rendered {
@@ -32,6 +33,15 @@ impl Rendered {
             out = moved.get(8 - out.len()..).unwrap_or_default().to_vec();
         }
         out
+    }
+
+    /// With the mask as part of the words.
+    pub(super) fn with_mask(mut self) -> Self {
+        if let Some(mask) = self.mask.take() {
+            self.text = format!("{} & {}", self.text, self.value(&mask));
+            self.masked = true;
+        }
+        self
     }
 
     pub(super) fn value(&self, bytes: &[u8]) -> String {
@@ -59,20 +69,26 @@ impl Rule<'_> {
         }
     }
 
-    fn fields(&self, base: u32) -> &'static [Field] {
+    fn link_named(&mut self) {
+        if let Some(text) = self.link_said.take().and_then(|at| self.out.get_mut(at)) {
+            text.clear();
+        }
+    }
+
+    pub(super) fn fields(&self, base: u32) -> &'static [Field] {
         header::fields(base, self.network, self.transport)
     }
 
-    fn named(&mut self, base: u32) {
-        match base {
-            1 => self.network_named(),
-            2 => {
+    pub(super) fn named(&mut self, base: u32) {
+        match (base, self.transport) {
+            (0, _) => self.link_named(),
+            (1, _) => self.network_named(),
+            // ICMP is of one IP version.
+            (2, Some(1 | 58)) => {
                 self.transport_named();
-                // The name of ICMP says which IP it goes with.
-                if matches!(self.transport, Some(1 | 58)) {
-                    self.network_named();
-                }
+                self.network_named();
             }
+            (2, _) => self.transport_named(),
             _ => {}
         }
     }
@@ -86,6 +102,7 @@ impl Rule<'_> {
             swapped: operand.swapped,
             length: operand.length,
             mask: operand.mask.clone(),
+            masked: false,
         };
         match &operand.source {
             Source::Named(text, kind) => (out.text, out.kind) = (text.clone(), *kind),
@@ -101,7 +118,10 @@ impl Rule<'_> {
                     .and_then(|m| number(Kind::Number, m));
                 let fits = |f: &&Field| f.offset == *offset && f.length == *length;
                 let fields = self.fields(*base);
-                let bits = fields.iter().filter(fits).find(|f| Some(f.mask) == mask);
+                let bits = fields
+                    .iter()
+                    .filter(fits)
+                    .find(|f| f.mask != 0 && Some(f.mask) == mask);
                 let whole = fields.iter().filter(fits).find(|f| f.mask == 0);
                 match (bits, whole) {
                     (Some(field), _) => {
@@ -141,11 +161,7 @@ impl Rule<'_> {
                 break;
             };
             done += operand.length.max(1).next_multiple_of(4);
-            let mut rendered = self.render(&operand);
-            if let Some(mask) = rendered.mask.take() {
-                rendered.text = format!("{} & {}", rendered.text, rendered.value(&mask));
-            }
-            out.push(rendered);
+            out.push(self.render(&operand).with_mask());
         }
         out
     }
@@ -227,7 +243,10 @@ impl Rule<'_> {
         }
         for (field, bytes) in parts {
             self.named(base);
-            let sign = SIGNS.get(operation as usize)?;
+            let sign = match SIGNS.get(operation as usize)? {
+                &"" if field.kind.flags().is_some() => "== ",
+                sign => sign,
+            };
             let mut whole = bytes.to_vec();
             whole.resize(field.length as usize, 0);
             let mut text = format!("{} {sign}{}", field.name, value(field.kind, &whole));
@@ -306,13 +325,17 @@ impl Rule<'_> {
                 };
                 self.network_said = said;
             }
+            "meta iiftype" | "meta oiftype" => self.link_said = said,
+            "ether type" if data == [0x81, 0] || data == [0x88, 0xa8] => self.link_said = said,
             "meta protocol" | "ether type" | "vlan type" => {
                 self.network = crate::wire::be16_of(data);
                 self.network_said = said;
             }
             "meta l4proto" | "ip protocol" | "ip6 nexthdr" => {
                 self.transport = Some(last);
-                self.transport_said = said;
+                // In tables of many families the latter two say which IP version, too.
+                let also = selector != "meta l4proto" && !matches!(self.family, 2 | 10);
+                self.transport_said = said.filter(|_| !also);
             }
             _ => {}
         }
@@ -343,10 +366,11 @@ impl Rule<'_> {
             None => format!("@{name}"),
         };
         let Some(to) = fields.number(3) else {
-            let sign = if fields.number(5).unwrap_or(0) & 1 == 1 {
-                "!= "
-            } else {
-                ""
+            let masked = matches!(parts.as_slice(), [part] if part.masked);
+            let sign = match fields.number(5).unwrap_or(0) & 1 {
+                1 => "!= ",
+                _ if masked => "== ",
+                _ => "",
             };
             self.say(format!("{left} {sign}{right}"));
             return Some(());
@@ -356,10 +380,6 @@ impl Rule<'_> {
             Some(to) => {
                 let kind = set.map_or(Kind::Unknown, |set| Kind::of_number(set.data_type));
                 let length = set.map_or(4, |set| set.data_length);
-                // Whatever else the value covers is no longer what was loaded there.
-                for covered in to..to + length.div_ceil(4).max(1) {
-                    self.clear_register(covered);
-                }
                 let source = Source::Named(format!("{left} map {right}"), kind);
                 self.set_register(to, Operand::new(source, length));
             }

@@ -8,6 +8,7 @@ mod names;
 mod nat;
 mod set;
 mod statement;
+mod target;
 mod values;
 mod xt;
 
@@ -30,6 +31,8 @@ pub(super) struct Rule<'a> {
     /// What is said so far; what another says too is emptied.
     out: Vec<String>,
     comment: Option<String>,
+    /// Where in `out` the kind of link was said.
+    link_said: Option<usize>,
     /// What the network header is known to be (an ethertype), and where in `out` that was said.
     network: Option<u16>,
     network_said: Option<usize>,
@@ -78,18 +81,19 @@ impl<'a> Fields<'a> {
 
 /// The names of the sets that a rule's expressions look into.
 pub(super) fn sets_named(expressions: &[u8]) -> Vec<String> {
-    let mut out = Vec::new();
-    for (_, expression) in Attrs(expressions) {
-        let attrs = Attrs(expression);
-        let attribute = match attrs.find(1).map(string_of).as_deref() {
-            Some("lookup" | "dynset") => 1,
-            Some("objref") => 4,
-            _ => continue,
-        };
-        let fields = Attrs(attrs.find(2).unwrap_or_default());
-        out.extend(fields.find(attribute).map(string_of));
-    }
-    out
+    Attrs(expressions)
+        .filter_map(|(_, expression)| set_named(expression))
+        .collect()
+}
+
+fn set_named(expression: &[u8]) -> Option<String> {
+    let attrs = Attrs(expression);
+    let attribute = match string_of(attrs.find(1)?).as_str() {
+        "lookup" | "dynset" => 1,
+        "objref" => 4,
+        _ => return None,
+    };
+    Attrs(attrs.find(2)?).find(attribute).map(string_of)
 }
 
 /// A rule's text, and the comment that a match of it carries.
@@ -110,6 +114,7 @@ pub(super) fn rule(
             3 => Some(header::ARP),
             _ => None,
         },
+        link_said: None,
         network_said: None,
         transport: None,
         transport_said: None,
@@ -129,6 +134,10 @@ pub(super) fn rule(
 
 /// An expression nested in an attribute, as dynamic sets have: its text alone.
 fn nested(family: u8, expression: &[u8]) -> String {
+    // They do not nest further.
+    if set_named(expression).is_some() {
+        return "[nested]".into();
+    }
     let mut list = crate::wire::Writer::default();
     list.attr(1, expression);
     rule(family, &list.bytes, &BTreeMap::new()).0
@@ -140,14 +149,12 @@ impl Rule<'_> {
     }
 
     fn set_register(&mut self, slot: usize, operand: Operand) {
+        let after = slot + operand.length.max(1).div_ceil(4);
+        for covered in self.registers.iter_mut().take(after).skip(slot) {
+            *covered = None;
+        }
         if let Some(register) = self.registers.get_mut(slot) {
             *register = Some(operand);
-        }
-    }
-
-    fn clear_register(&mut self, slot: usize) {
-        if let Some(register) = self.registers.get_mut(slot) {
-            *register = None;
         }
     }
 
@@ -165,7 +172,7 @@ impl Rule<'_> {
             };
             return Some(values::value(kind, bytes.get(..length)?));
         }
-        Some(self.render(&operand).text)
+        Some(self.render(&operand).with_mask().text)
     }
 
     /// `None` when the expression is not understood.

@@ -6,7 +6,7 @@ use super::{Fields, Rule};
 const FLAGS: [(u32, &str); 3] = [(4, "random"), (16, "fully-random"), (8, "persistent")];
 const NETMAP: u32 = 64;
 
-fn flag_words(flags: u32) -> String {
+pub(super) fn flag_words(flags: u32) -> String {
     let names: Vec<&str> = FLAGS
         .iter()
         .filter_map(|(bit, name)| (flags & bit != 0).then_some(*name))

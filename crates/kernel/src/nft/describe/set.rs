@@ -92,7 +92,12 @@ impl Set {
             .iter()
             .map(|element| {
                 let key = plain(&element.key);
-                (ordered(kind, &key), key, element)
+                let mut order = ordered(kind, &key);
+                // nft takes names for numbers of the machine, too.
+                if kind == Kind::IfName && self.flags & INTERVAL == 0 {
+                    order.reverse();
+                }
+                (order, key, element)
             })
             .collect();
         // An end comes before the start of the next at the same value.

@@ -59,10 +59,12 @@ fn limit(fields: Fields<'_>) -> Option<String> {
             burst => format!("{text} burst {}", bytes_in_words(u64::from(burst))),
         });
     }
-    Some(format!(
-        "limit rate {over}{rate}/{} burst {burst} packets",
-        unit(per)
-    ))
+    let text = format!("limit rate {over}{rate}/{}", unit(per));
+    Some(match burst {
+        // The default.
+        0 | 5 => text,
+        burst => format!("{text} burst {burst} packets"),
+    })
 }
 
 fn log(fields: Fields<'_>) -> String {
@@ -96,13 +98,13 @@ fn log(fields: Fields<'_>) -> String {
         .iter()
         .filter_map(|(bit, name)| (flags & bit != 0).then_some(*name))
         .collect();
-    if flags & 0x1f == 0x1f {
+    if flags & 0x2f == 0x2f {
         return out + " flags all";
     }
     if !tcp.is_empty() {
         out += &format!(" flags tcp {}", tcp.join(","));
     }
-    for (bit, name) in [(4, "ip options"), (8, "skuid"), (16, "ether")] {
+    for (bit, name) in [(4, "ip options"), (8, "skuid"), (32, "ether")] {
         if flags & bit != 0 {
             out += &format!(" flags {name}");
         }

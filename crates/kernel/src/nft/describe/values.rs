@@ -38,6 +38,10 @@ pub(super) enum Kind {
     PacketType,
     ArpOperation,
     Present,
+    Priority,
+    Label,
+    Day,
+    Hour,
     String,
     Unknown,
 }
@@ -91,6 +95,7 @@ impl Kind {
             | Self::Dscp
             | Self::Ecn
             | Self::PacketType
+            | Self::Day
             | Self::Present => 1,
             Self::Service | Self::EtherType | Self::LinkType | Self::ArpOperation => 2,
             Self::Ipv4
@@ -99,9 +104,11 @@ impl Kind {
             | Self::DevGroup
             | Self::CtState
             | Self::CtStatus
+            | Self::Priority
+            | Self::Hour
             | Self::FibType => 4,
             Self::Ether => 6,
-            Self::Ipv6 | Self::IfName => 16,
+            Self::Ipv6 | Self::IfName | Self::Label => 16,
             _ => 0,
         }
     }
@@ -118,6 +125,10 @@ impl Kind {
                 | Self::CtState
                 | Self::CtStatus
                 | Self::FibType
+                | Self::Present
+                | Self::Priority
+                | Self::Hour
+                | Self::Label
         )
     }
 
@@ -127,6 +138,7 @@ impl Kind {
             Self::CtState => Some(names::CT_STATES),
             Self::CtStatus => Some(names::CT_STATUS),
             Self::TcpFlags => Some(names::TCP_FLAGS),
+            Self::Label => Some(&[]),
             _ => None,
         }
     }
@@ -208,6 +220,31 @@ fn special(kind: Kind, bytes: &[u8]) -> Option<String> {
         // Without its terminator it is the beginning of names.
         Kind::IfName if bytes.contains(&0) => quoted(&string_of(bytes)),
         Kind::IfName => quoted(&format!("{}*", string_of(bytes))),
+        Kind::Label => {
+            let bit = |n: &usize| bytes.get(n / 8).is_some_and(|b| b >> (n % 8) & 1 == 1);
+            let bits: Vec<String> = (0..bytes.len() * 8)
+                .filter(bit)
+                .map(|n| n.to_string())
+                .collect();
+            bits.join(",")
+        }
+        Kind::Priority => match u32_of(bytes)? {
+            0 => "none".into(),
+            u32::MAX => "root".into(),
+            handle => format!("{:x}:{:x}", handle >> 16, handle & 0xffff),
+        },
+        Kind::Hour => {
+            let (minutes, seconds) = (u32_of(bytes)? / 60, u32_of(bytes)? % 60);
+            let text = format!("{:02}:{:02}", minutes / 60, minutes % 60);
+            quoted(&match seconds {
+                0 => text,
+                seconds => format!("{text}:{seconds:02}"),
+            })
+        }
+        Kind::Day => {
+            let day = usize::from(*bytes.first()?);
+            quoted(names::DAYS.get(day)?)
+        }
         Kind::String => quoted(&string_of(bytes)),
         Kind::IfIndex => interface(u32_of(bytes)?),
         Kind::EtherType => match be16_of(bytes)? {

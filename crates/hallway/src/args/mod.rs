@@ -1,11 +1,16 @@
 //! The command line.
 
+mod ask;
+mod parts;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hallway_spec::{Name, PortProto};
-use ipnet::IpNet;
+
+pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
+pub(crate) use parts::{BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, SandboxVerb};
 
 /// Container networks for Linux, from one file.
 ///
@@ -111,92 +116,6 @@ pub(crate) struct FormatArg {
     /// For people or for programs
     #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
     pub(crate) format: Format,
-}
-
-/// Which IP versions.
-#[derive(Debug, Clone, Copy, ClapArgs, Default)]
-pub(crate) struct Versions {
-    /// Only IPv4
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Only IPv6
-    #[arg(short = '6', long)]
-    ipv6: bool,
-}
-
-impl Versions {
-    pub(crate) fn include(self, v4: bool) -> bool {
-        if v4 { !self.ipv6 } else { !self.ipv4 }
-    }
-}
-
-/// Which file, where words without a dash mean something else.
-#[derive(Debug, Clone, ClapArgs, Default)]
-pub(crate) struct FileFlag {
-    /// The project's file; by default the project that is up, else the file of this directory
-    #[arg(short, long = "file", env = "HALLWAY_FILE", value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-}
-
-impl From<FileFlag> for FileArg {
-    fn from(flag: FileFlag) -> Self {
-        Self {
-            positional: None,
-            file: flag.file,
-        }
-    }
-}
-
-/// Who asks whom.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct PairArgs {
-    /// Who asks: a node, host, outside or an address
-    #[arg(value_name = "FROM")]
-    pub(crate) from: String,
-    /// Who is asked, and for what: B (ping), B:80 or B:53/udp
-    #[arg(value_name = "TO[:PORT[/PROTOCOL]]")]
-    pub(crate) to: String,
-    #[command(flatten)]
-    pub(crate) versions: Versions,
-}
-
-/// How test results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub(crate) enum ReportFormat {
-    /// For people
-    #[default]
-    Text,
-    /// For programs
-    Json,
-    /// Test Anything Protocol
-    Tap,
-    /// JUnit's XML, which CI systems read
-    Junit,
-}
-
-/// What `test` does.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct TestArgs {
-    #[command(flatten)]
-    pub(crate) file: FileArg,
-    /// Every ordered pair of nodes, the host and outside, not only what the file expects
-    #[arg(long)]
-    pub(crate) matrix: bool,
-    /// With --matrix, only this: a port as in 80/tcp, or icmp
-    #[arg(long, value_name = "PORT")]
-    pub(crate) port: Option<String>,
-    /// Only say what is predicted of every pair; no packet is sent, nothing needs to be up
-    #[arg(long, conflicts_with = "ephemeral")]
-    pub(crate) predict: bool,
-    /// Build the file in a sandbox of its own, test, and remove it
-    #[arg(long)]
-    pub(crate) ephemeral: bool,
-    /// How long an answer may take, in milliseconds
-    #[arg(long, default_value_t = 1000, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
-    pub(crate) timeout_ms: u64,
-    /// How results are printed
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: ReportFormat,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -426,135 +345,4 @@ pub(crate) enum Verb {
     },
     /// Print the manual page
     Man,
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct PolicyArgs {
-    /// A node, a network, host, outside, any or a prefix
-    pub(crate) from: String,
-    /// The same
-    pub(crate) to: String,
-    /// Only these, like 3306/tcp, 8000-8010/udp or icmp
-    #[arg(long, value_name = "PORT", value_delimiter = ',')]
-    pub(crate) port: Vec<String>,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum SandboxVerb {
-    /// List sandboxes
-    Ls {
-        #[command(flatten)]
-        format: FormatArg,
-    },
-    /// Open a shell in the sandbox, or run a program there
-    Shell {
-        /// The program with its arguments
-        #[arg(last = true, value_name = "CMD")]
-        command: Vec<String>,
-    },
-    /// End a sandbox with everything in it
-    Rm {
-        /// Which
-        name: Option<Name>,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum NodeVerb {
-    /// A new node
-    Add {
-        /// Its name
-        name: Name,
-        /// A network, or NETWORK=ADDRESS; may be given more than once
-        #[arg(long, value_name = "NETWORK[=ADDRESS]")]
-        network: Vec<String>,
-        /// A port to publish; may be given more than once
-        #[arg(long, value_name = "PORT")]
-        publish: Vec<String>,
-        /// What runs inside
-        #[arg(last = true, value_name = "CMD")]
-        command: Vec<String>,
-    },
-    /// Remove a node
-    Rm {
-        /// Its name
-        name: Name,
-    },
-    /// List nodes
-    Ls {
-        #[command(flatten)]
-        format: FormatArg,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum NetworkVerb {
-    /// A new network
-    Add {
-        /// Its name
-        name: Name,
-        /// Its prefix; twice for IPv4 and IPv6; chosen when absent
-        #[arg(long)]
-        subnet: Vec<IpNet>,
-        /// The host's address in it
-        #[arg(long)]
-        gateway: Vec<IpAddr>,
-        /// No way out
-        #[arg(long)]
-        internal: bool,
-        /// Its nodes stand for the outside world
-        #[arg(long)]
-        outside: bool,
-        /// Routed instead of bridged
-        #[arg(long)]
-        routed: bool,
-        /// Bytes
-        #[arg(long)]
-        mtu: Option<u32>,
-    },
-    /// Remove a network
-    Rm {
-        /// Its name
-        name: Name,
-    },
-    /// List networks
-    Ls {
-        #[command(flatten)]
-        format: FormatArg,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum LinkVerb {
-    /// A new cable between two nodes, which are made if they do not exist
-    Add {
-        /// NODE:ADDRESS/LENGTH, like left:10.0.9.1/24
-        a: String,
-        /// The other end
-        b: String,
-    },
-    /// Remove the cable between two nodes
-    Rm {
-        /// One node
-        a: Name,
-        /// The other
-        b: Name,
-    },
-    /// List cables
-    Ls {
-        #[command(flatten)]
-        format: FormatArg,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum BenchVerb {
-    /// Attach and detach nodes, beside a script of ip commands and the barest netlink loop
-    Attach {
-        /// How many nodes; several numbers with commas
-        #[arg(short, default_value = "10,100", value_delimiter = ',')]
-        n: Vec<usize>,
-        #[command(flatten)]
-        format: FormatArg,
-    },
 }

@@ -1,0 +1,93 @@
+//! Flags of the verbs that ask and answer.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::FileArg;
+
+/// Which IP versions.
+#[derive(Debug, Clone, Copy, ClapArgs, Default)]
+pub(crate) struct Versions {
+    /// Only IPv4
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Only IPv6
+    #[arg(short = '6', long)]
+    ipv6: bool,
+}
+
+impl Versions {
+    pub(crate) fn include(self, v4: bool) -> bool {
+        if v4 { !self.ipv6 } else { !self.ipv4 }
+    }
+}
+
+/// Which file, where words without a dash mean something else.
+#[derive(Debug, Clone, ClapArgs, Default)]
+pub(crate) struct FileFlag {
+    /// The project's file; by default the project that is up, else the file of this directory
+    #[arg(short, long = "file", env = "HALLWAY_FILE", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl From<FileFlag> for FileArg {
+    fn from(flag: FileFlag) -> Self {
+        Self {
+            positional: None,
+            file: flag.file,
+        }
+    }
+}
+
+/// Who asks whom.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct PairArgs {
+    /// Who asks: a node, host, outside or an address
+    #[arg(value_name = "FROM")]
+    pub(crate) from: String,
+    /// Who is asked, and for what: B (ping), B:80 or B:53/udp
+    #[arg(value_name = "TO[:PORT[/PROTOCOL]]")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) versions: Versions,
+}
+
+/// How test results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum ReportFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// Test Anything Protocol
+    Tap,
+    /// JUnit's XML, which CI systems read
+    Junit,
+}
+
+/// What `test` does.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct TestArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArg,
+    /// Every ordered pair of nodes, the host and outside, not only what the file expects
+    #[arg(long)]
+    pub(crate) matrix: bool,
+    /// With --matrix, only this: a port as in 80/tcp, or icmp
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<String>,
+    /// Only say what is predicted of every pair; no packet is sent, nothing needs to be up
+    #[arg(long, conflicts_with = "ephemeral")]
+    pub(crate) predict: bool,
+    /// Build the file in a sandbox of its own, test, and remove it
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// How long an answer may take, in milliseconds
+    #[arg(long, default_value_t = 1000, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub(crate) timeout_ms: u64,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
