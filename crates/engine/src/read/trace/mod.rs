@@ -116,17 +116,25 @@ impl<'w> Tracer<'w> {
             let Some(known) = exchanges.first() else {
                 return Ok(None);
             };
+            for watch in &mut self.watches {
+                watch.keep(|ip| {
+                    exchanges
+                        .iter()
+                        .any(|k| k.answer(ip).is_some() || k.side(ip).is_some())
+                });
+            }
             let found = self.watches.iter().find_map(|watch| {
-                let mut frames = watch.frames.iter();
-                frames.find(|seen| known.side(&seen.ip) == Some(Side::Request))
+                let sent = watch.frames.iter().map(|seen| &seen.ip);
+                let mut all = watch.made.iter().chain(sent);
+                all.find(|ip| known.side(ip) == Some(Side::Request))
+                    .map(flow)
             });
-            let Some(seen) = found else { continue };
+            let Some(asked) = found else { continue };
             // The first packet of somebody's exchange; its reply may be under way.
             if since.get_or_insert_with(Instant::now).elapsed() < QUIET {
                 continue;
             }
-            let key = flow(&seen.ip).source_port;
-            let key = (key != 0).then_some(key);
+            let key = (asked.source_port != 0).then_some(asked.source_port);
             let outcome = self.answer(known);
             let measured = Measured {
                 outcome,
@@ -418,15 +426,6 @@ impl<'w> Tracer<'w> {
             let found = silent.iter().find(|n| next.contains(&n.address))?;
             Some((watch.at.clone(), found.address))
         })
-    }
-}
-
-impl evidence::Sighting {
-    /// The packet as it was made, at the place it was made at.
-    fn made(&self) -> Option<Flow> {
-        let run = self.inet.first().map(|r| r.flow);
-        let sent = run.or(self.outs.first().map(|s| flow(&s.ip)));
-        self.made.or(sent)
     }
 }
 
