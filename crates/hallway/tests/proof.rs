@@ -157,17 +157,17 @@ fn services_of_all_kinds() {
 fn formats() {
     let h = host();
     h.up(&format!("{SHOP}{WRONG}")).ok();
-    let text = h.run(&["test"]).exits(1).says("7 passed, 4 failed");
+    let text = h.run(&["test"]).exits(1).says("8 passed, 4 failed");
     assert_eq!(text.out.matches("FAIL  ").count(), 4);
     assert!(text.out.contains("up.hallway.yaml:18"), "{}", text.out);
     let ran = h.run(&["test", "--format", "json"]).exits(1);
     let json = value(&ran);
     assert_eq!(
         (&json["schema_version"], &json["passed"], &json["failed"]),
-        (&1.into(), &7.into(), &4.into())
+        (&1.into(), &8.into(), &4.into())
     );
     let results = json["results"].as_array().unwrap();
-    assert_eq!(results.len(), 11);
+    assert_eq!(results.len(), 12);
     for row in results {
         assert_eq!(row["agrees"], true);
         let wanted = row["expected"].as_bool().unwrap();
@@ -178,13 +178,13 @@ fn formats() {
     let tap = h.run(&["test", "--format", "tap"]).exits(1).out;
     let mut lines = tap.lines();
     assert_eq!(lines.next(), Some("TAP version 13"));
-    assert_eq!(lines.next(), Some("1..11"));
+    assert_eq!(lines.next(), Some("1..12"));
     let points: Vec<&str> = lines.filter(|l| !l.starts_with('#')).collect();
     for (index, point) in points.iter().enumerate() {
         let rest = point.strip_prefix("not ").unwrap_or(point);
         assert!(rest.starts_with(&format!("ok {} - ", index + 1)), "{point}");
     }
-    assert_eq!(points.len(), 11);
+    assert_eq!(points.len(), 12);
     assert_eq!(points.iter().filter(|p| p.starts_with("not ")).count(), 4);
     let junit = h.run(&["test", "--format", "junit"]).exits(1).out;
     std::fs::write("/run/keep", junit).unwrap();
@@ -192,12 +192,12 @@ fn formats() {
     let told = sh(&format!("python3 -c \"{read}\""));
     assert_eq!(
         told.trim(),
-        "11 4 11 4 up.hallway.yaml app → web (10.1.0.11) 80/tcp"
+        "12 4 12 4 up.hallway.yaml app → web (10.1.0.11) 80/tcp"
     );
     // All as wanted.
     h.up(SHOP).ok();
-    h.run(&["test"]).exits(0).says("7 passed");
-    assert!(h.run(&["test", "--format", "tap"]).ok().contains("1..7"));
+    h.run(&["test"]).exits(0).says("8 passed");
+    assert!(h.run(&["test", "--format", "tap"]).ok().contains("1..8"));
     let quiet = h.run(&["test", "-q"]).exits(0);
     assert!(quiet.err.is_empty() && quiet.out.contains("pass"));
     let matrix = h.run(&["test", "--matrix", "--format", "json"]).exits(0);
@@ -280,7 +280,7 @@ fn ephemeral() {
     std::fs::write(file, SHOP).unwrap();
     h.run(&["test", file, "--ephemeral"])
         .exits(0)
-        .says("7 passed");
+        .says("8 passed");
     before.unchanged();
     std::fs::write(file, format!("{SHOP}{WRONG}")).unwrap();
     let ran = h

@@ -106,11 +106,11 @@ fn follow(
     how: &How,
     count: usize,
 ) -> Result<ExitCode, Trouble> {
+    interrupt::watch();
     let mut tracers = Vec::new();
     for predicted in paths {
         tracers.push((begin(subject, world, predicted.clone(), &at)?, predicted));
     }
-    interrupt::watch();
     ui::note(common, "watching; Ctrl-C ends it");
     let mut seen = 0;
     while seen < count && interrupt::came().is_none() && ui::heard() {

@@ -130,7 +130,7 @@ impl Trace {
     /// The next reports; none when none came in time.
     ///
     /// # Errors
-    /// ENOBUFS when there were more than could be read.
+    /// When the socket cannot be read.
     pub fn events(&mut self, timeout: Duration) -> Result<Vec<TraceEvent>, KernelError> {
         let limit = Timespec {
             tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
@@ -151,6 +151,8 @@ impl Trace {
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(out),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                // More came than could be read: the rest is there.
+                Err(e) if e.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) => {}
                 Err(e) => return Err(KernelError::io("listen for nf_tables traces", "", &e)),
             }
         }

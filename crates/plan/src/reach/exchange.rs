@@ -151,6 +151,7 @@ impl Question {
         let arrived = walk.send(&At::Host, Packet { flow, kind: first });
         let mut near = Found {
             request: walk.take_hops(),
+            end: Some((At::Host, flow)),
             ..Found::nothing(Trouble::Own)
         };
         let end = match arrived {
@@ -168,7 +169,7 @@ impl Question {
         let Some((onward, target)) = self.passed_on(world, address) else {
             near.request.push(listener(&end));
             if self.service == Service::Icmp {
-                (near.trouble, near.end) = (None, Some((At::Host, flow)));
+                near.trouble = None;
             }
             return near;
         };

@@ -190,6 +190,13 @@ impl Sighting {
         self.ins.iter().any(|s| watch.name(s.interface) == "lo")
     }
 
+    /// The packet as it was made, at the place it was made at.
+    pub(super) fn made(&self) -> Option<Flow> {
+        let run = self.inet.first().map(|r| r.flow);
+        let sent = run.or(self.outs.first().map(|s| flow(&s.ip)));
+        self.made.or(sent)
+    }
+
     /// When it was first seen; reports have no times.
     pub(super) fn time(&self) -> Option<std::time::SystemTime> {
         let all = self.ins.iter().chain(&self.outs);

@@ -116,17 +116,25 @@ impl<'w> Tracer<'w> {
             let Some(known) = exchanges.first() else {
                 return Ok(None);
             };
+            for watch in &mut self.watches {
+                watch.keep(|ip| {
+                    exchanges
+                        .iter()
+                        .any(|k| k.answer(ip).is_some() || k.side(ip).is_some())
+                });
+            }
             let found = self.watches.iter().find_map(|watch| {
-                let mut frames = watch.frames.iter();
-                frames.find(|seen| known.side(&seen.ip) == Some(Side::Request))
+                let sent = watch.frames.iter().map(|seen| &seen.ip);
+                let mut all = watch.made.iter().chain(sent);
+                all.find(|ip| known.side(ip) == Some(Side::Request))
+                    .map(flow)
             });
-            let Some(seen) = found else { continue };
+            let Some(asked) = found else { continue };
             // The first packet of somebody's exchange; its reply may be under way.
             if since.get_or_insert_with(Instant::now).elapsed() < QUIET {
                 continue;
             }
-            let key = flow(&seen.ip).source_port;
-            let key = (key != 0).then_some(key);
+            let key = (asked.source_port != 0).then_some(asked.source_port);
             let outcome = self.answer(known);
             let measured = Measured {
                 outcome,
@@ -236,10 +244,14 @@ impl<'w> Tracer<'w> {
                     flow: last.flow,
                 }));
             }
+            let asked = there.first().map(|hop| hop.flow);
             request.extend(there);
             request_end = end;
             let back = target.unwrap_or(At::Host);
             let (mut home, end) = self.way(known, Side::Reply, &back);
+            if let (At::Host, Some(asked), true) = (&origin, asked, measured.latency_us.is_some()) {
+                taken_back(&mut home, asked);
+            }
             home.append(&mut reply);
             reply = home;
             if position == 0 {
@@ -417,12 +429,16 @@ impl<'w> Tracer<'w> {
     }
 }
 
-impl evidence::Sighting {
-    /// The packet as it was made, at the place it was made at.
-    fn made(&self) -> Option<Flow> {
-        let run = self.inet.first().map(|r| r.flow);
-        let sent = run.or(self.outs.first().map(|s| flow(&s.ip)));
-        self.made.or(sent)
+/// What the host was answered is as it asked: the last translation is done behind all hooks.
+fn taken_back(reply: &mut Vec<Hop>, asked: Flow) {
+    if let Some(last) = reply.last().filter(|hop| hop.at == At::Host).cloned()
+        && last.flow != asked.mirrored()
+    {
+        reply.push(Hop {
+            at: At::Host,
+            what: What::Translated { before: last.flow },
+            flow: asked.mirrored(),
+        });
     }
 }
 

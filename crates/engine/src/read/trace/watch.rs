@@ -108,6 +108,16 @@ impl Watch {
         Ok(())
     }
 
+    /// Forgets the packets that do not matter, and what is reported of long conversations: what is
+    /// watched for hours takes no more memory than what is watched for a moment.
+    pub(super) fn keep(&mut self, matters: impl Fn(&Ip) -> bool) {
+        const REPORTS_MAX: usize = 20_000;
+        self.frames.retain(|seen| matters(&seen.ip));
+        self.made.retain(|ip| matters(ip));
+        let over = self.events.len().saturating_sub(REPORTS_MAX);
+        self.events.drain(..over);
+    }
+
     /// Forgets what has been taken in.
     pub(super) fn forget(&mut self) {
         self.frames.clear();

@@ -1,0 +1,165 @@
+//! What others send is followed; traces stay apart, and nothing of them stays.
+
+use std::time::Duration;
+
+use hallway_testkit::{Snapshot, sh, wait_for};
+use serde_json::Value;
+
+use crate::shop;
+use crate::spine::{json, spine};
+
+/// What others send is followed; it is told as it went, refusals too.
+pub(crate) fn follow() {
+    let h = shop();
+    let seen = |to: &str, count: &str, ask: &dyn Fn()| -> Vec<Value> {
+        let child = h.start(&[
+            "trace", "app", to, "--follow", "-c", count, "--format", "json", "-q",
+        ]);
+        wait_for("its tables", Duration::from_secs(5), || {
+            sh("nft list tables").contains("hallway:trace:")
+        });
+        std::thread::sleep(Duration::from_millis(100)); // in every node
+        ask();
+        let out = child.wait_with_output().unwrap();
+        assert!(out.status.success());
+        let text = String::from_utf8(out.stdout).unwrap();
+        text.lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect()
+    };
+    let read = |url: &str| {
+        let _ = h.reads("app", url);
+    };
+    let stream = seen("web:80", "2", &|| {
+        read("http://10.1.0.11/");
+        std::thread::sleep(Duration::from_millis(400));
+        read("http://[fd01::11]/");
+    });
+    assert_eq!(stream.len(), 2);
+    for (one, address) in stream.iter().zip(["10.1.0.11", "fd01::11"]) {
+        assert_eq!(one["schema_version"], 1);
+        assert_eq!(one["path"]["outcome"], "open");
+        assert_eq!(one["path"]["address"], address);
+        let explained = json(&h, &["explain", "app", "web:80", "--format", "json"]);
+        let paths = explained["paths"].as_array().unwrap();
+        let same = paths.iter().find(|p| p["address"] == address).unwrap();
+        for side in ["request", "reply"] {
+            assert_eq!(spine(same, side), spine(&one["path"], side), "{side}");
+        }
+    }
+    let refused = seen("web:81", "1", &|| read("http://10.1.0.11:81/"));
+    assert_eq!(refused[0]["path"]["outcome"], "refused");
+    assert_eq!(refused[0]["path"]["reason"]["code"], "no-listener");
+    let denied = seen("db:80", "1", &|| read("http://10.2.0.10:80/"));
+    assert_eq!(denied[0]["path"]["outcome"], "filtered");
+    assert_eq!(denied[0]["path"]["reason"]["code"], "default-deny");
+    let pinged = seen("web", "1", &|| assert!(h.pings("app", "10.1.0.11")));
+    assert_eq!(pinged[0]["path"]["outcome"], "open");
+    // A reader that hangs up ends it; and so does Ctrl-C.
+    let mut child = h.start(&["trace", "app", "web:80", "--follow"]);
+    drop(child.stdout.take());
+    wait_for("the end", Duration::from_secs(5), || {
+        child.try_wait().unwrap().is_some()
+    });
+    let mut child = h.start(&["trace", "app", "web:80", "--follow"]);
+    wait_for("its tables", Duration::from_secs(5), || {
+        sh("nft list tables").contains("hallway:trace:")
+    });
+    sh(&format!("kill -INT {}", child.id()));
+    assert!(child.wait().unwrap().success());
+    h.ok("exec app -- true");
+}
+
+/// What else a trace could leave behind, in every place.
+const OTHERS: &str = "for n in app web db visitor; do ip netns exec $n nft list ruleset; ip netns exec $n ip -o link; ip netns exec $n ip -o addr; ip netns exec $n ip route show table all; ip netns exec $n sysctl -a 2>/dev/null | grep -E '^net' | grep -v -E 'neigh|stable_secret|conntrack_count|buckets'; done";
+
+pub(crate) fn nothing_stays() {
+    let h = shop();
+    let talk = "import socket,time
+s=socket.create_server(('10.1.0.11',7777))
+open('/run/keep','w').write('x')
+c,_=s.accept()
+while 1:
+  d=c.recv(9)
+  if not d: break
+  c.sendall(d)";
+    std::fs::write("/run/keep.py", talk).unwrap();
+    let mut server = h.start(&["exec", "web", "--", "python3", "/run/keep.py"]);
+    wait_for("the server", Duration::from_secs(5), || {
+        std::path::Path::new("/run/keep").exists()
+    });
+    let mut stream = std::net::TcpStream::connect("10.1.0.11:7777").unwrap();
+    use std::io::{Read as _, Write as _};
+    let mut spoken = || {
+        stream.write_all(b"word").unwrap();
+        stream.read_exact(&mut [0; 4]).unwrap();
+    };
+    spoken();
+    // Modules and neighbours that come with the first packet are there from here on.
+    h.run(&["trace", "app", "db:3306"]).ok();
+    h.run(&["trace", "visitor", "host:8080"]).ok();
+    let before = (Snapshot::take(), sh(OTHERS));
+    for (to, code) in [
+        ("web:80", 0),
+        ("db:3306", 0),
+        ("db:80", 1),
+        ("web:53/udp", 0),
+        ("visitor", 0),
+    ] {
+        let ran = h.run(&["trace", "app", to, "--timeout-ms", "300", "--explain"]);
+        ran.exits(code);
+        spoken();
+    }
+    h.run(&["reach", "visitor", "host:8080"]).ok();
+    before.0.unchanged();
+    assert_eq!(sh(OTHERS), before.1);
+    // Its tables belong to its sockets: the kernel takes them away.
+    for _ in 0..2 {
+        let mut child = h.start(&["trace", "app", "db:3306", "--follow"]);
+        wait_for("its tables", Duration::from_secs(5), || {
+            sh("nft list tables; ip netns exec db nft list tables")
+                .matches("hallway:trace:")
+                .count()
+                >= 6
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_for("nothing", Duration::from_secs(5), || sh(OTHERS) == before.1);
+        before.0.unchanged();
+    }
+    spoken();
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+/// Several at once, of the same pair too, do not get in each other's way.
+pub(crate) fn several_at_once() {
+    let h = shop();
+    let questions = [
+        ("app", "web:80"),
+        ("app", "web:80"),
+        ("app", "db:80"),
+        ("visitor", "host:8080"),
+    ];
+    let children: Vec<_> = questions
+        .iter()
+        .map(|(from, to)| h.start(&["trace", from, to, "--timeout-ms", "800", "--format", "json"]))
+        .collect();
+    for ((from, to), child) in questions.iter().zip(children) {
+        let out = child.wait_with_output().unwrap();
+        let value: Value = serde_json::from_slice(&out.stdout)
+            .map_err(|e| format!("{e}: {}", String::from_utf8_lossy(&out.stderr)))
+            .unwrap();
+        let explained = json(&h, &["explain", from, to, "--format", "json"]);
+        let traced = value["paths"].as_array().unwrap();
+        for (one, predicted) in traced.iter().zip(explained["paths"].as_array().unwrap()) {
+            for side in ["request", "reply"] {
+                assert_eq!(
+                    spine(predicted, side),
+                    spine(&one["path"], side),
+                    "{from} → {to}"
+                );
+            }
+        }
+    }
+}
