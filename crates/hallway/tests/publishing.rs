@@ -155,7 +155,40 @@ nodes: { web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 8
     before.unchanged();
 }
 
+/// A policy for the host holds on the way through a published port too, whose packets leave the
+/// host by another way than they first had.
+fn the_host_itself_can_be_kept_out() {
+    let h = hallway().project("p");
+    let text = "networks: { apps: { subnet: [10.9.0.0/24, \"fd09::/64\"] } }
+nodes:
+  web: { networks: { apps: { address: [10.9.0.10, \"fd09::10\"] } }, ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp }
+  other: { networks: [apps] }
+";
+    let urls = [
+        "http://10.9.0.10/",
+        "http://10.9.0.1:8080/",
+        "http://[fd09::1]:8080/",
+    ];
+    let reads = |url: &str| try_sh(&format!("curl -s -g -m 1 '{url}'")).is_ok();
+    h.up(text).ok();
+    assert!(urls.into_iter().all(reads));
+    h.up(&format!(
+        "{text}policies: [{{ action: deny, from: host, to: web }}]\n"
+    ))
+    .ok();
+    for url in urls {
+        assert!(!reads(url), "{url}");
+    }
+    assert!(!reads("http://127.0.0.1:8080/"), "nor through the listener");
+    assert!(
+        h.reads("other", "http://10.9.0.1:8080/"),
+        "others still may"
+    );
+    h.run(&["test", "--matrix"]).ok();
+}
+
 hallway_testkit::tests![
+    the_host_itself_can_be_kept_out,
     on_one_address_of_the_host_only,
     on_and_off_while_it_runs,
     udp_from_one_port_follows_the_change,

@@ -176,7 +176,8 @@ fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<C
         forward_rules(forward),
     ];
     chains.extend([guard(), nat::prerouting(), nat::output(), forward_hook()]);
-    chains.extend([input_hook(input), output_hook(output), nat::postrouting()]);
+    chains.extend([input_hook(input), from_host(output)]);
+    chains.extend([output_hook(), nat::postrouting()]);
     chains
 }
 
@@ -374,14 +375,12 @@ fn input_hook(policies: Vec<Rule>) -> Chain {
     }
 }
 
-fn output_hook(policies: Vec<Rule>) -> Chain {
+/// What the host sends to a published port of its own is on its way to a node, although the filter
+/// still sees the way it had before the translation: policies are asked for that too.
+fn output_hook() -> Chain {
     let to_nets = || member(Field::OifGroup, "nets", true);
+    let policies = || Act::Jump(FROM_HOST.into());
     let mut rules = vec![
-        rule(
-            vec![member(Field::OifGroup, "nets", false)],
-            Act::Accept,
-            "not to our nodes",
-        ),
         rule(
             vec![to_nets(), Match::Is(Field::IcmpType, Item::Byte(REDIRECT))],
             Act::Drop,
@@ -389,14 +388,31 @@ fn output_hook(policies: Vec<Rule>) -> Chain {
         ),
         rule(vec![to_nets(), icmp6(REDIRECT6)], Act::Drop, "no redirects"),
         rule(vec![Match::Established], Act::Accept, "replies"),
+        rule(vec![Match::Dnated], policies(), purpose::PUBLISHED),
+        rule(
+            vec![member(Field::OifGroup, "nets", false)],
+            Act::Accept,
+            "not to our nodes",
+        ),
     ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(vec![icmp6(kind)], Act::Accept, "neighbour discovery"));
     }
-    rules.extend(policies);
+    rules.push(rule(vec![], policies(), "policies"));
     Chain {
         name: "output".into(),
         base: base(false, Hook::Output, 0),
         rules,
+    }
+}
+
+/// The chain of policies for what the host itself sends.
+const FROM_HOST: &str = "from_host";
+
+fn from_host(policies: Vec<Rule>) -> Chain {
+    Chain {
+        name: FROM_HOST.into(),
+        base: None,
+        rules: policies,
     }
 }
