@@ -39,11 +39,14 @@ impl Table {
 
     /// What a packet is, and what it makes of its connection.
     pub(super) fn classify(&mut self, packet: &Packet) -> State {
+        // An echo of oneself has the same addresses both ways: the message's kind tells which it is.
+        let answer = matches!(packet.kind, Kind::SynAck | Kind::EchoReply);
         let found = self.entries.iter().enumerate().find_map(|(index, entry)| {
-            if entry.original == packet.flow {
-                return Some((index, false));
-            }
-            (entry.reply == packet.flow).then_some((index, true))
+            let ways = [(entry.original, false), (entry.reply, true)];
+            let fits = |(flow, reply): &(Flow, bool)| *flow == packet.flow && *reply == answer;
+            let way = ways.iter().find(|w| fits(w));
+            let way = way.or_else(|| ways.iter().find(|(flow, _)| *flow == packet.flow));
+            way.map(|(_, reply)| (index, *reply))
         });
         let Some((index, reply)) = found else {
             return match packet.kind {

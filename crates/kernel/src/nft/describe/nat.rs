@@ -100,9 +100,6 @@ impl Rule<'_> {
         let flags = fields.number(7).unwrap_or(0);
         let address = self.span(fields.slot(3), fields.slot(4), kind);
         let port = self.span(fields.slot(5), fields.slot(6), Kind::Service);
-        if address.is_some() {
-            self.network_named();
-        }
         // In a table of one family its name goes without saying.
         let family = match (&address, self.family) {
             (Some(_), 1) => format!("{word} "),
