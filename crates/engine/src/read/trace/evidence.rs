@@ -197,6 +197,11 @@ impl Sighting {
         self.made.or(sent)
     }
 
+    /// Whether all its times can be relied on.
+    pub(super) fn stamped(&self) -> bool {
+        self.ins.iter().chain(&self.outs).all(|s| s.stamped)
+    }
+
     /// When it was first seen; reports have no times.
     pub(super) fn time(&self) -> Option<std::time::SystemTime> {
         let all = self.ins.iter().chain(&self.outs);

@@ -3,6 +3,7 @@
 //! tables that mark packets belong to sockets and go with them, however this ends.
 
 mod evidence;
+mod places;
 mod story;
 mod verdict;
 mod watch;
@@ -12,11 +13,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hallway_kernel::KernelError;
-use hallway_kernel::nft::Watched;
 use hallway_plan::reach::{At, Environment, Flow, Hop, Outcome, Path, Service, What, World};
 
 use super::probe::{self, Aim, Listener, Measured};
 use evidence::{Known, Side, flow, sighting};
+use places::{places, watched};
 use story::{Ended, tell};
 use verdict::Facts;
 use watch::Watch;
@@ -283,6 +284,19 @@ impl<'w> Tracer<'w> {
         }
     }
 
+    /// The places in the order a packet should come to them.
+    fn expected_order(&self, side: Side) -> Vec<At> {
+        let predicted = &self.predicted;
+        let there = predicted.request.iter().map(|h| h.at.clone());
+        let mut out: Vec<At> = match side {
+            Side::Request => there.collect(),
+            Side::Reply if predicted.reply.is_empty() => there.rev().collect(),
+            Side::Reply => predicted.reply.iter().map(|h| h.at.clone()).collect(),
+        };
+        out.dedup();
+        out
+    }
+
     /// One packet's way through all places, in the order it came to them.
     fn way(&mut self, known: &Known, side: Side, origin: &At) -> (Vec<Hop>, Option<(At, Ended)>) {
         let mut seen = Vec::new();
@@ -297,7 +311,14 @@ impl<'w> Tracer<'w> {
             seen.push((watch.at != *origin, time, index, sighting));
         }
         seen.retain(|(_, _, _, sighting)| !sighting.is_empty());
-        seen.sort_by_key(|(later, time, _, _)| (*later, *time));
+        let stamped = seen.iter().all(|(_, _, _, sighting)| sighting.stamped());
+        let expected = self.expected_order(side);
+        seen.sort_by_key(|(later, time, index, _)| {
+            let place = self.watches.get(*index).map(|w| &w.at);
+            let rank = expected.iter().position(|at| Some(at) == place);
+            // Without times there is only the way it should take to go by.
+            (*later, rank.filter(|_| !stamped), *time)
+        });
         let (mut hops, mut end) = (Vec::new(), None);
         if seen.is_empty() && side == Side::Request {
             return self.never_sent();
@@ -440,53 +461,4 @@ fn taken_back(reply: &mut Vec<Hop>, asked: Flow) {
             flow: asked.mirrored(),
         });
     }
-}
-
-/// Which packets the kernel is to report: whatever may be the exchange's at any place.
-fn watched(path: &Path) -> Vec<Watched> {
-    let mut out: Vec<Watched> = Vec::new();
-    let mut add = |one: Watched| {
-        if !out.contains(&one) {
-            out.push(one);
-        }
-    };
-    let v4 = path.address.is_none_or(|a| a.is_ipv4());
-    let protocol = path.service.protocol(v4);
-    let asked = match path.service {
-        Service::Icmp => 0,
-        Service::Port(port) => port.port,
-    };
-    let mut ends: Vec<(IpAddr, u16)> = path.address.map(|a| (a, asked)).into_iter().collect();
-    ends.extend(path.request.iter().map(|h| (h.flow.to, h.flow.port)));
-    for (address, port) in ends {
-        let port = (port != 0).then_some(port);
-        add(Watched {
-            from: None,
-            to: Some(address),
-            protocol,
-            source_port: None,
-            port,
-            v4: address.is_ipv4(),
-        });
-        add(Watched {
-            from: Some(address),
-            to: None,
-            protocol,
-            source_port: port,
-            port: None,
-            v4: address.is_ipv4(),
-        });
-    }
-    out
-}
-
-/// Every place that may see something of it.
-fn places(world: &World<'_>, path: &Path, from: &At) -> Vec<At> {
-    let mut out: BTreeSet<At> = BTreeSet::from([from.clone(), At::Host]);
-    out.extend(path.request.iter().chain(&path.reply).map(|h| h.at.clone()));
-    if let Some(address) = path.address {
-        out.insert(world.place(&hallway_plan::reach::Party::Address(address)));
-    }
-    out.remove(&At::Outside);
-    out.into_iter().collect()
 }

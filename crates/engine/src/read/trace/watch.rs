@@ -22,6 +22,9 @@ pub(super) struct Seen {
     pub(super) interface: u32,
     pub(super) out: bool,
     pub(super) time: SystemTime,
+    /// The time is that of the frame. A kernel that nobody has asked for times before begins to
+    /// note them a moment later, and gives frames before that the time they are read.
+    pub(super) stamped: bool,
     pub(super) ip: Ip,
 }
 
@@ -88,12 +91,14 @@ impl Watch {
 
     /// Takes in what has been reported so far.
     pub(super) fn drain(&mut self) -> Result<(), KernelError> {
+        let now = SystemTime::now();
         while let Some(frame) = self.packets.recv(Duration::ZERO)? {
             if let Some(ip) = Ethernet::parse(&frame.bytes).ip() {
                 self.frames.push(Seen {
                     interface: frame.interface,
                     out: frame.direction == Direction::Out,
                     time: frame.time,
+                    stamped: frame.time < now,
                     ip: ip.clone(),
                 });
             }
