@@ -96,7 +96,7 @@ fn what_is_missing_is_marked() {
         "✓ apps",
         "✗ missing: store",
         "✗ missing: db",
-        "✓ web",
+        "✗ web",
         "↓ 1.5 kB ↑ 12 B",
     ] {
         assert!(tree.contains(words), "{words}:\n{tree}");
