@@ -119,18 +119,7 @@ impl Rtnl {
 
     /// Sends one request and gives back the body of the message that answers it.
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Vec<u8>, KernelError> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let mut bytes = Vec::new();
-        let flags = request.flags | NLM_F_REQUEST;
-        wire::message(
-            &mut bytes,
-            request.kind,
-            flags,
-            self.sequence,
-            &request.body,
-        );
-        let failed = |e: std::io::Error| KernelError::io("talk to the kernel", "", &e);
-        self.socket.send(&bytes, 0).map_err(failed)?;
+        self.send(std::slice::from_ref(request), 0)?;
         loop {
             let length = receive(&self.socket, &mut self.buffer)?;
             for message in Messages(self.buffer.get(..length).unwrap_or_default()) {
@@ -151,16 +140,13 @@ impl Rtnl {
         }
     }
 
-    fn submit_chunk(
-        &mut self,
-        chunk: &[Request],
-        out: &mut Vec<Result<(), KernelError>>,
-    ) -> Result<(), KernelError> {
+    /// Sends requests with one system call; the sequence number of the first.
+    fn send(&mut self, requests: &[Request], flags: u16) -> Result<u32, KernelError> {
         let first = self.sequence.wrapping_add(1);
-        let mut bytes = Vec::with_capacity(chunk.len() * 192);
-        for request in chunk {
+        let mut bytes = Vec::with_capacity(requests.len() * 192);
+        for request in requests {
             self.sequence = self.sequence.wrapping_add(1);
-            let flags = request.flags | NLM_F_REQUEST | NLM_F_ACK;
+            let flags = request.flags | NLM_F_REQUEST | flags;
             wire::message(
                 &mut bytes,
                 request.kind,
@@ -171,6 +157,15 @@ impl Rtnl {
         }
         let failed = |e: std::io::Error| KernelError::io("talk to the kernel", "", &e);
         self.socket.send(&bytes, 0).map_err(failed)?;
+        Ok(first)
+    }
+
+    fn submit_chunk(
+        &mut self,
+        chunk: &[Request],
+        out: &mut Vec<Result<(), KernelError>>,
+    ) -> Result<(), KernelError> {
+        let first = self.send(chunk, NLM_F_ACK)?;
         let mut answers: Vec<Option<Result<(), KernelError>>> = vec![None; chunk.len()];
         let mut missing = chunk.len();
         while missing > 0 {
