@@ -146,7 +146,7 @@ fn descriptors() -> usize {
     let wanted = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
     if limit.current.is_some_and(|now| now < wanted) {
         limit.current = Some(wanted);
-        setrlimit(Resource::Nofile, limit.clone()).ok();
+        setrlimit(Resource::Nofile, limit).ok();
     }
     let now = getrlimit(Resource::Nofile).current;
     now.map_or(ENOUGH, |n| n.min(ENOUGH)) as usize
