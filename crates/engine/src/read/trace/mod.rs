@@ -315,7 +315,8 @@ impl<'w> Tracer<'w> {
         let expected = self.expected_order(side);
         seen.sort_by_key(|(later, time, index, _)| {
             let place = self.watches.get(*index).map(|w| &w.at);
-            let rank = expected.iter().position(|at| Some(at) == place);
+            // Where a packet begins and ends at one place, this is its end.
+            let rank = expected.iter().rposition(|at| Some(at) == place);
             // Without times there is only the way it should take to go by.
             (*later, rank.filter(|_| !stamped), *time)
         });
