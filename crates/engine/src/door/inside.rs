@@ -11,7 +11,8 @@ use hallway_plan::step::{CableEnd, Port};
 use hallway_plan::{bandwidth, mark};
 use ipnet::IpNet;
 
-use super::{ignore_missing, netns_path};
+use super::ignore_missing;
+use crate::observe::netns_path;
 
 /// RTPROT_STATIC.
 const STATIC: u8 = 4;

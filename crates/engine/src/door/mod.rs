@@ -5,7 +5,6 @@ mod inside;
 mod namespaces;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use hallway_kernel::link::{self, BridgeSpec, LinkChange};
 use hallway_kernel::netns::{self, Netns};
@@ -18,7 +17,7 @@ use hallway_plan::step::{Op, Port, Step};
 use hallway_spec::Name;
 use ipnet::IpNet;
 
-use crate::observe::NETNS_DIRECTORY;
+use crate::observe::netns_path;
 use namespaces::Maker;
 
 /// What carrying out needs to know of the project.
@@ -30,11 +29,6 @@ pub(crate) struct Door<'a> {
     nft: Option<Nft>,
     maker: Maker,
     bridges: BTreeMap<String, u32>,
-}
-
-/// The path of a named namespace.
-pub(crate) fn netns_path(netns: &str) -> PathBuf {
-    PathBuf::from(NETNS_DIRECTORY).join(netns)
 }
 
 impl<'a> Door<'a> {

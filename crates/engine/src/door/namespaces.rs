@@ -12,7 +12,8 @@ use hallway_plan::mark::{self, Role};
 use hallway_plan::step::{Op, Step};
 use hallway_spec::Name;
 
-use super::{inside, netns_path};
+use super::inside;
+use crate::observe::netns_path;
 
 /// How many namespaces the thread may be ahead of the links.
 const AHEAD: usize = 64;

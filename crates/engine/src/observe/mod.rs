@@ -1,7 +1,7 @@
 //! Reading what is there.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::nft::{Family, Nft};
@@ -16,6 +16,11 @@ use crate::Record;
 
 /// Where named namespaces are.
 pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
+
+/// The path of a named namespace.
+pub(crate) fn netns_path(netns: &str) -> PathBuf {
+    PathBuf::from(NETNS_DIRECTORY).join(netns)
+}
 
 /// Reads the calling thread's namespace. Namespaces that the record knows by inode are not
 /// entered; others are asked whose they are.

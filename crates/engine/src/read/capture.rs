@@ -1,7 +1,6 @@
 //! Packets as they pass the interfaces of a node, a network or the host.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use hallway_kernel::link::index_of;
@@ -14,7 +13,7 @@ use hallway_plan::capture::{Facts, Filter, Kind};
 use hallway_spec::Name;
 
 use crate::Failure;
-use crate::observe::NETNS_DIRECTORY;
+use crate::observe::netns_path;
 
 /// How long packets that are not wanted may be read beyond the time given.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -72,8 +71,7 @@ impl Capture {
             Target::Host(interface) => open(interface.as_deref(), false),
             Target::Node(name, interface) => {
                 let netns = settled.node(name).map_or("", |n| n.netns.as_str());
-                let path = Path::new(NETNS_DIRECTORY).join(netns);
-                let namespace = Netns::open(&path).map_err(|e| missing(name, e))?;
+                let namespace = Netns::open(&netns_path(netns)).map_err(|e| missing(name, e))?;
                 let _inside = netns::enter(&namespace)?;
                 open(interface.as_deref(), false)
             }

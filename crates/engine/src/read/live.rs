@@ -1,7 +1,6 @@
 //! What is there of a project right now, with what passed its interfaces.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::{KernelError, Rtnl};
@@ -9,7 +8,7 @@ use hallway_plan::Settled;
 use hallway_plan::graph::{Counters, Live};
 
 use crate::Failure;
-use crate::observe::NETNS_DIRECTORY;
+use crate::observe::netns_path;
 
 /// Looks at the host's links, and into every node that is there.
 ///
@@ -19,8 +18,7 @@ pub fn live(settled: &Settled) -> Result<Live, Failure> {
     let links = Rtnl::open()?.links()?.into_iter().map(|l| l.name).collect();
     let mut nodes = BTreeMap::new();
     for node in &settled.nodes {
-        let path = Path::new(NETNS_DIRECTORY).join(&node.netns);
-        let Ok(namespace) = Netns::open(&path) else {
+        let Ok(namespace) = Netns::open(&netns_path(&node.netns)) else {
             continue;
         };
         nodes.insert(node.name.clone(), interfaces(&namespace)?);

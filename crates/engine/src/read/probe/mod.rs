@@ -7,7 +7,6 @@ mod neighbours;
 mod wave;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use hallway_kernel::netns::{self, Netns};
@@ -18,7 +17,7 @@ use hallway_spec::{PortProto, Protocol};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
-use crate::observe::NETNS_DIRECTORY;
+use crate::observe::netns_path;
 
 /// So many attempts that should be answered are under way at once: each takes descriptors at both
 /// ends, packets, and a place in its listener's queue.
@@ -168,7 +167,7 @@ pub(super) fn inside<T>(
         At::Node(name) => {
             let node = settled.node(name);
             let netns = node.map_or_else(|| name.to_string(), |n| n.netns.clone());
-            let namespace = Netns::open(&PathBuf::from(NETNS_DIRECTORY).join(netns))?;
+            let namespace = Netns::open(&netns_path(&netns))?;
             let _inside = netns::enter(&namespace)?;
             what()
         }
