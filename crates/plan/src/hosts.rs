@@ -44,37 +44,64 @@ fn text(settled: &Settled, viewer: &Node) -> String {
         // A program that asks for its own name would else wait for a name server.
         let _ = writeln!(out, "127.0.1.1\t{}", viewer.name);
     }
-    let networks: Vec<&Name> = viewer.ports().map(|(_, network, _)| network).collect();
-    let cabled: Vec<(&Name, &str)> = settled
-        .cables
-        .iter()
-        .filter_map(|c| match (c.a.0 == viewer.name, c.b.0 == viewer.name) {
-            (true, _) => Some((&c.b.0, c.b.1.as_str())),
-            (_, true) => Some((&c.a.0, c.a.1.as_str())),
-            _ => None,
-        })
-        .collect();
-    if let Some(network) = networks.first().and_then(|n| settled.network(n)) {
+    let nearness = Nearness::of(settled, Some(viewer));
+    if let Some(network) = nearness.networks.first().and_then(|n| settled.network(n)) {
         for subnet in &network.subnets {
             let _ = writeln!(out, "{}\thost", subnet.gateway);
         }
     }
     for node in &settled.nodes {
-        let mut addresses: Vec<(u8, IpAddr)> = Vec::new();
-        for interface in &node.interfaces {
-            let rank = match &interface.plug {
-                Plug::Cable if node.name == viewer.name => 0,
-                Plug::Cable if cabled.contains(&(&node.name, interface.name.as_str())) => 0,
-                Plug::Cable => continue,
-                Plug::Port { network, .. } if networks.contains(&network) => 1,
-                Plug::Port { .. } => 2,
-            };
-            addresses.extend(interface.addresses.iter().map(|a| (rank, a.addr())));
-        }
+        let mut addresses: Vec<(u8, IpAddr)> = nearness.addresses(node).collect();
+        addresses.retain(|(rank, _)| *rank != Nearness::FAR_CABLE);
         addresses.sort_by_key(|(rank, address)| (*rank, address.is_ipv6()));
         for (_, address) in addresses {
             let _ = writeln!(out, "{address}\t{}", node.name);
         }
     }
     out
+}
+
+/// How near the addresses of nodes are to one who looks at them.
+pub(crate) struct Nearness<'a> {
+    viewer: Option<&'a Name>,
+    networks: Vec<&'a Name>,
+    /// Far ends of the viewer's cables: node and interface.
+    cabled: Vec<(&'a Name, &'a str)>,
+}
+
+impl<'a> Nearness<'a> {
+    /// The rank of addresses on cables that do not lead to the viewer.
+    const FAR_CABLE: u8 = 3;
+
+    /// Seen from a node; without one, from the host.
+    pub(crate) fn of(settled: &'a Settled, viewer: Option<&'a Node>) -> Self {
+        let name = viewer.map(|v| &v.name);
+        let far = |c: &'a crate::settled::Cable| match (Some(&c.a.0) == name, Some(&c.b.0) == name)
+        {
+            (true, _) => Some((&c.b.0, c.b.1.as_str())),
+            (_, true) => Some((&c.a.0, c.a.1.as_str())),
+            _ => None,
+        };
+        let ports = viewer.into_iter().flat_map(Node::ports);
+        Self {
+            viewer: name,
+            networks: ports.map(|(_, network, _)| network).collect(),
+            cabled: settled.cables.iter().filter_map(far).collect(),
+        }
+    }
+
+    /// A node's addresses with their ranks, lower for nearer: over a cable both are on (or its own),
+    /// on a network both are on, on another network, on a cable to somebody else.
+    pub(crate) fn addresses(&self, node: &'a Node) -> impl Iterator<Item = (u8, IpAddr)> {
+        node.interfaces.iter().flat_map(move |interface| {
+            let rank = match &interface.plug {
+                Plug::Cable if Some(&node.name) == self.viewer => 0,
+                Plug::Cable if self.cabled.contains(&(&node.name, interface.name.as_str())) => 0,
+                Plug::Cable => Self::FAR_CABLE,
+                Plug::Port { network, .. } if self.networks.contains(&network) => 1,
+                Plug::Port { .. } => 2,
+            };
+            interface.addresses.iter().map(move |a| (rank, a.addr()))
+        })
+    }
 }

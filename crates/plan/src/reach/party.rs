@@ -8,7 +8,8 @@ use hallway_spec::{Name, PortProto};
 use super::packet::Service;
 use super::path::At;
 use super::world::World;
-use crate::settled::{Node, Plug};
+use crate::hosts::Nearness;
+use crate::settled::Node;
 
 /// An end of a question.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,25 +160,10 @@ impl World<'_> {
         out
     }
 
-    /// A node's addresses, nearest to the viewer first: over a cable both are on, on a network both
-    /// are on, elsewhere.
+    /// A node's addresses, nearest to the viewer first.
     fn addresses_of(&self, viewer: Option<&Node>, node: &Node) -> Vec<IpAddr> {
-        let networks: Vec<&Name> = viewer
-            .into_iter()
-            .flat_map(|v| v.ports().map(|(_, n, _)| n))
-            .collect();
-        let mut ranked: Vec<(u8, IpAddr)> = Vec::new();
-        for interface in &node.interfaces {
-            let rank = match &interface.plug {
-                Plug::Cable => match self.far_end(&node.name, &interface.name) {
-                    Some((far, _)) if viewer.is_some_and(|v| v.name == far.name) => 0,
-                    _ => 3,
-                },
-                Plug::Port { network, .. } if networks.contains(&network) => 1,
-                Plug::Port { .. } => 2,
-            };
-            ranked.extend(interface.addresses.iter().map(|a| (rank, a.addr())));
-        }
+        let nearness = Nearness::of(self.settled(), viewer);
+        let mut ranked: Vec<(u8, IpAddr)> = nearness.addresses(node).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
         ranked.into_iter().map(|(_, address)| address).collect()
     }
