@@ -10,7 +10,7 @@ use crate::document::{
     AttachmentDoc, Document, EndDoc, LinkDoc, NetworkDoc, NetworksDoc, NodeDoc, OneOrMany,
     PolicyDoc, PortDoc, Scalar,
 };
-use crate::{Action, Name, PublishText};
+use crate::{Action, Name, PortProto, PublishText};
 
 /// One edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Edit {
         ports: Vec<String>,
         /// What runs inside.
         command: Vec<String>,
+        /// What must listen before it counts as up.
+        ready: Vec<PortProto>,
     },
     /// Removes a node with all that names it.
     NodeRemove(Name),
@@ -93,6 +95,7 @@ pub fn edit(document: &Document, edit: &Edit) -> Result<Document, String> {
             networks,
             ports,
             command,
+            ready,
         } => {
             if out.nodes.contains_key(name.as_ref()) {
                 return Err(format!("node {name} is there already"));
@@ -106,6 +109,14 @@ pub fn edit(document: &Document, edit: &Edit) -> Result<Document, String> {
                     ports
                         .iter()
                         .map(|p| PortDoc::Short(p.as_str().into()))
+                        .collect(),
+                ));
+            }
+            if !ready.is_empty() {
+                node.ready = Some(OneOrMany::Many(
+                    ready
+                        .iter()
+                        .map(|p| p.to_string().as_str().into())
                         .collect(),
                 ));
             }

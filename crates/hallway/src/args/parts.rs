@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use clap::{Args as ClapArgs, Subcommand};
-use hallway_spec::Name;
+use hallway_spec::{Name, PortProto};
 use ipnet::IpNet;
 
 use super::FormatArg;
@@ -51,6 +51,9 @@ pub(crate) enum NodeVerb {
         /// A port to publish; may be given more than once
         #[arg(long, value_name = "PORT")]
         publish: Vec<String>,
+        /// What must listen before the node counts as up, like 80/tcp; may be given more than once
+        #[arg(long, value_name = "PORT", requires = "command")]
+        ready: Vec<PortProto>,
         /// What runs inside
         #[arg(last = true, value_name = "CMD")]
         command: Vec<String>,

@@ -93,6 +93,7 @@ fn change(verb: Verb) -> Result<(Edit, String), Trouble> {
                     name,
                     network,
                     publish,
+                    ready,
                     command,
                 },
         } => {
@@ -103,6 +104,7 @@ fn change(verb: Verb) -> Result<(Edit, String), Trouble> {
                     networks: attachments(&network)?,
                     ports: publish,
                     command,
+                    ready,
                 },
                 said,
             )
