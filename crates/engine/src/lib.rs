@@ -21,11 +21,6 @@ pub mod sandbox;
 
 pub use failure::Failure;
 pub use hallway_kernel::KernelError;
-pub use hallway_plan::capture as filter;
-pub use hallway_plan::observed::NamespaceState;
-pub use hallway_plan::{
-    Observed, Plan, Settled, Step, graph, hosts, mark, reach, rules, settled, shell, step,
-};
 pub use lock::Lock;
 pub use project::{Engine, Planned, Seen};
 pub use record::Record;

@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use hallway_engine::sandbox::{self, Sandbox};
-use hallway_engine::{Engine, Failure, Lock, Settled};
+use hallway_engine::{Engine, Failure, Lock};
+use hallway_plan::Settled;
 use hallway_spec::{Name, Project, TEXT_MAX, parse_bytes};
 use rustix::fs::{AtFlags, Mode, OFlags};
 

@@ -6,9 +6,7 @@
 //! [`rules`] for the packet filter and [`reach`] for what packets will do.
 
 pub mod bandwidth;
-pub mod capture;
 pub mod diff;
-pub mod graph;
 pub mod hosts;
 pub mod mark;
 pub mod observed;
@@ -16,7 +14,6 @@ pub mod reach;
 pub mod rules;
 pub mod settle;
 pub mod settled;
-pub mod shell;
 pub mod step;
 
 pub use diff::{Plan, diff};

@@ -1,5 +1,6 @@
 //! What is there: a snapshot of the kernel's state, as far as planning needs it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::Name;
@@ -98,6 +99,24 @@ pub struct SeenAddress {
     pub interface: u32,
     /// Address and prefix length.
     pub net: IpNet,
+}
+
+/// Bytes that passed an interface, seen from inside the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Received.
+    pub received: u64,
+    /// Sent.
+    pub sent: u64,
+}
+
+/// What is there of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Live {
+    /// The names of the host's links.
+    pub links: Vec<String>,
+    /// The nodes that are there, with their interfaces.
+    pub nodes: BTreeMap<Name, BTreeMap<String, Counters>>,
 }
 
 impl Observed {

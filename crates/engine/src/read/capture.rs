@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::filter::{Facts, Filter, Kind};
 use hallway_kernel::link::index_of;
 use hallway_kernel::netns::{self, Netns};
 pub use hallway_kernel::packet::Direction;
 use hallway_kernel::packet::{Ethernet, Frame, Network, PacketSocket};
 use hallway_kernel::{KernelError, Rtnl};
 use hallway_plan::Settled;
-use hallway_plan::capture::{Facts, Filter, Kind};
 use hallway_spec::Name;
 
 use crate::Failure;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::{KernelError, Rtnl};
 use hallway_plan::Settled;
-use hallway_plan::graph::{Counters, Live};
+use hallway_plan::observed::{Counters, Live};
 
 use crate::Failure;
 use crate::observe::netns_path;

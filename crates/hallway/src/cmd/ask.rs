@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hallway_engine::Failure;
-use hallway_engine::reach::{Outcome, Path, Question};
 use hallway_engine::read::probe::{self, Aim, Listener, Measured};
+use hallway_plan::reach::{Outcome, Path, Question};
 use serde_json::{Value, json};
 
 use crate::args::{Common, FileArg, Format, Versions};
@@ -134,11 +134,11 @@ pub(crate) fn reach(
 /// As it is written on the command line.
 pub(crate) fn target(path: &Path) -> String {
     match path.service {
-        hallway_engine::reach::Service::Icmp => path.to.clone(),
-        hallway_engine::reach::Service::Port(port) if path.to.contains(':') => {
+        hallway_plan::reach::Service::Icmp => path.to.clone(),
+        hallway_plan::reach::Service::Port(port) if path.to.contains(':') => {
             format!("[{}]:{port}", path.to)
         }
-        hallway_engine::reach::Service::Port(port) => format!("{}:{port}", path.to),
+        hallway_plan::reach::Service::Port(port) => format!("{}:{port}", path.to),
     }
 }
 

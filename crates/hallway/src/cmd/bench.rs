@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::args::{BenchVerb, Common, Format};
 use crate::diagnose::Trouble;
-use crate::render::table::columns;
 use crate::ui;
+use hallway_view::table::columns;
 
 /// What was measured with one number of nodes; every duration in microseconds, of the whole work.
 #[derive(Debug, Clone, Default, Serialize)]

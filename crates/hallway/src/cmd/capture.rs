@@ -8,18 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hallway_engine::filter::{Facts, Filter, FilterError, Kind};
+use hallway_engine::Failure;
 use hallway_engine::read::capture::{Capture, Captured, Direction, Target};
-use hallway_engine::{Failure, Settled};
+use hallway_engine::read::filter::{Facts, Filter, FilterError, Kind};
+use hallway_plan::Settled;
 use hallway_spec::Name;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
-use crate::render::pcap;
 use crate::scope::{here, present};
 use crate::ui::{self, DIM, styled};
+use hallway_view::pcap;
 
 /// How often it is seen to whether to end.
 const TICK: Duration = Duration::from_millis(200);

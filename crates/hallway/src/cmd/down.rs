@@ -62,7 +62,7 @@ pub(crate) fn take_down(engine: &Engine, project: &Name) -> Result<usize, Failur
         .iter()
         .filter(|n| n.owner.as_ref().is_some_and(|(p, _)| p == project))
         .filter_map(|n| match n.state {
-            hallway_engine::NamespaceState::Mounted(inode) => Some(inode),
+            hallway_plan::observed::NamespaceState::Mounted(inode) => Some(inode),
             _ => None,
         })
         .collect();

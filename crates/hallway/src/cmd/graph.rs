@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use hallway_engine::graph::{Graph, dot, mermaid, svg, text};
+use hallway_engine::Engine;
 use hallway_engine::read::live::live;
-use hallway_engine::{Engine, Settled};
+use hallway_plan::Settled;
+use hallway_view::graph::{Graph, dot, mermaid, svg, text};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::Trouble;

@@ -2,17 +2,20 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::settled::{self, Interface, Network, Node, Plug, Publish};
-use hallway_engine::{Failure, NamespaceState, Settled};
+use hallway_engine::Failure;
+use hallway_plan::Settled;
+use hallway_plan::observed::NamespaceState;
+use hallway_plan::settled::{self, Interface, Network, Node, Plug, Publish};
 use hallway_spec::{Document, Name, parse};
 use serde_json::{Value, json};
 
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
 use crate::keeper::{Client, ServiceStatus};
-use crate::render::{table::columns, tree};
+use crate::render::tree;
 use crate::scope::{Scope, here, present};
 use crate::ui::{self, YELLOW, styled};
+use hallway_view::table::columns;
 
 const VERSION: u32 = 1;
 
@@ -304,7 +307,7 @@ fn mac(bytes: [u8; 6]) -> String {
     bytes.map(|b| format!("{b:02x}")).join(":")
 }
 
-fn route_json(node: &Node, route: &hallway_engine::settled::Route) -> Value {
+fn route_json(node: &Node, route: &hallway_plan::settled::Route) -> Value {
     let interface = node.interfaces.get(route.interface).map(|i| &i.name);
     json!({ "to": route.to, "via": route.via, "interface": interface })
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hallway_engine::{Failure, Settled};
+use hallway_engine::Failure;
+use hallway_plan::Settled;
 use hallway_spec::Name;
 use serde_json::json;
 

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::step::Described;
-use hallway_engine::{Engine, Planned, shell};
+use hallway_engine::{Engine, Planned};
+use hallway_plan::step::Described;
+use hallway_view::shell;
 use serde_json::json;
 
 use crate::args::{Common, FileArg, Format};
@@ -81,10 +82,10 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
         .plan
         .steps
         .iter()
-        .map(hallway_engine::Step::describe)
+        .map(hallway_plan::Step::describe)
         .collect();
     let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
-    let program = |action, node: &hallway_engine::settled::Node| {
+    let program = |action, node: &hallway_plan::settled::Node| {
         let workload = node.service.as_ref()?;
         Some(Described {
             action,

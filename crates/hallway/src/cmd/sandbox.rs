@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::args::{Common, Format, SandboxVerb};
 use crate::diagnose::Trouble;
-use crate::render::table::columns;
 use crate::scope::state_dir;
 use crate::ui;
+use hallway_view::table::columns;
 
 pub(crate) fn run(common: &Common, verb: SandboxVerb) -> Result<ExitCode, Trouble> {
     match verb {

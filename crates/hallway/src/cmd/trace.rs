@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hallway_engine::reach::{At, Path, Question, World};
 use hallway_engine::read::trace::{Traced, Tracer};
 use hallway_engine::{Failure, interrupt};
+use hallway_plan::reach::{At, Path, Question, World};
 use serde_json::{Value, json};
 
 use super::ask::of_version;

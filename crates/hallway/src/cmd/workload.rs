@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use hallway_engine::{Engine, Failure, Record, Settled, settled};
+use hallway_engine::{Engine, Failure, Record};
+use hallway_plan::{Settled, settled};
 use hallway_spec::Protocol;
 
 use crate::keeper::porter;

@@ -1,6 +1,6 @@
 //! The way of a packet, hop by hop, for people.
 
-use hallway_engine::reach::{Flow, Hop, Outcome, Path, Reason, What};
+use hallway_plan::reach::{Flow, Hop, Outcome, Path, Reason, What};
 
 use crate::ui::{BOLD, DIM, GREEN, RED, YELLOW, styled};
 

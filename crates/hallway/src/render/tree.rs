@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hallway_engine::Settled;
-use hallway_engine::settled::{Interface, Network, Node, Plug, Publish};
+use hallway_plan::Settled;
+use hallway_plan::settled::{Interface, Network, Node, Plug, Publish};
 use ipnet::IpNet;
 
 use crate::keeper::{ServiceStatus, State};

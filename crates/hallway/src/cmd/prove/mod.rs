@@ -7,9 +7,9 @@ mod report;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallway_engine::reach::{self, Outcome, Party, Path, Question, Service, World};
 use hallway_engine::read::probe::{self, Aim, Measured};
 use hallway_engine::{Failure, interrupt};
+use hallway_plan::reach::{self, Outcome, Party, Path, Question, Service, World};
 use hallway_spec::Place;
 
 use crate::args::{Common, FileArg, ReportFormat, TestArgs};

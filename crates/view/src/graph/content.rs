@@ -1,7 +1,7 @@
 //! What stands in the boxes of a picture, line by line, and how large that makes them.
 
 use super::measure::{Face, fit, width};
-use super::model::{Graph, Interface, Network, Node, State};
+use super::model::{Graph, Interface, Network, Node, State, traffic};
 
 /// How a line is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,7 @@ fn addresses(interface: &Interface, apart: bool) -> Vec<Line> {
         lines.push(Line::new(&text, Set::Alarm));
     }
     if let Some(counters) = interface.counters {
-        lines.push(Line::new(&counters.to_string(), Set::Dim));
+        lines.push(Line::new(&traffic(counters), Set::Dim));
     }
     if apart {
         for line in &mut lines {

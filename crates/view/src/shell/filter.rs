@@ -3,10 +3,10 @@
 use ipnet::IpNet;
 
 use super::Script;
-use crate::mark;
-use crate::rules::Delta;
-use crate::rules::ir::{Element, Ruleset};
-use crate::rules::text;
+use hallway_plan::mark;
+use hallway_plan::rules::Delta;
+use hallway_plan::rules::ir::{Element, Ruleset};
+use hallway_plan::rules::text;
 
 /// The line that ends the rules; no line of rules begins like it.
 const END: &str = "RULES";

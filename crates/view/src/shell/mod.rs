@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 
 use hallway_spec::Name;
 
-use crate::diff::{Plan, Recorded, diff};
-use crate::settled::Settled;
-use crate::step::{Op, Step};
+use hallway_plan::diff::{Plan, Recorded, diff};
+use hallway_plan::settled::Settled;
+use hallway_plan::step::{Op, Step};
 
 /// The script that builds a network from nothing; `plan` is the plan made with nothing there.
 #[must_use]

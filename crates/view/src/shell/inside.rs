@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use super::Script;
 use super::host::{LEAST_MTU6, add_address, forward, ip, no_own_address, refuse_advertisements};
 use super::quote::{key, mac, quote};
-use crate::bandwidth;
-use crate::mark::{self, Role};
-use crate::settled::{Interface, Route};
-use crate::step::{CableEnd, Port};
+use hallway_plan::bandwidth;
+use hallway_plan::mark::{self, Role};
+use hallway_plan::settled::{Interface, Route};
+use hallway_plan::step::{CableEnd, Port};
 
 pub(super) fn create_namespace(
     script: &mut Script<'_>,

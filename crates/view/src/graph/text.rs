@@ -1,6 +1,6 @@
 //! The picture as a tree of lines.
 
-use super::model::{Graph, Interface, Node, State};
+use super::model::{Graph, Interface, Node, State, traffic};
 
 /// A line with what hangs below it.
 struct Branch(String, Vec<Self>);
@@ -148,7 +148,7 @@ fn interface(interface: &Interface) -> String {
         text = format!("{text} ({} missing)", interface.name);
     }
     if let Some(counters) = interface.counters {
-        text = format!("{text} {counters}");
+        text = format!("{text} {}", traffic(counters));
     }
     text.trim().to_owned()
 }

@@ -1,12 +1,12 @@
 //! Pictures: nothing stands on anything else, and names cannot break out of any format.
 #![allow(clippy::unwrap_used)]
 
-use hallway_plan::graph::layout::{Layout, Rect};
-use hallway_plan::graph::{
-    Cable, Counters, End, Graph, Interface, Live, Network, Node, Policy, Port, State, dot, mermaid,
-    svg, text,
-};
+use hallway_plan::observed::{Counters, Live};
 use hallway_plan::{Observed, Settled, Surroundings, settle};
+use hallway_view::graph::layout::{Layout, Rect};
+use hallway_view::graph::{
+    Cable, End, Graph, Interface, Network, Node, Policy, Port, State, dot, mermaid, svg, text,
+};
 use proptest::prelude::*;
 
 fn settled(text: &str) -> Settled {

@@ -1,10 +1,9 @@
 //! What a picture shows: names and addresses as words, who is joined with whom by position.
 
-use std::collections::BTreeMap;
-
 use hallway_spec::{Action, Name};
 
-use crate::settled::{self, Plug, Settled};
+use hallway_plan::observed::{Counters, Live};
+use hallway_plan::settled::{self, Plug, Settled};
 
 /// A project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,24 +121,6 @@ pub struct Policy {
     pub words: String,
 }
 
-/// Bytes that passed an interface, seen from inside the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Received.
-    pub received: u64,
-    /// Sent.
-    pub sent: u64,
-}
-
-/// What is there of a project.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Live {
-    /// The names of the host's links.
-    pub links: Vec<String>,
-    /// The nodes that are there, with their interfaces.
-    pub nodes: BTreeMap<Name, BTreeMap<String, Counters>>,
-}
-
 impl Graph {
     /// The picture of a project.
     #[must_use]
@@ -251,10 +232,9 @@ impl std::fmt::Display for Port {
     }
 }
 
-impl std::fmt::Display for Counters {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "↓ {} ↑ {}", size(self.received), size(self.sent))
-    }
+/// The bytes that passed an interface, like `↓ 1.5 kB ↑ 120 B`.
+pub(super) fn traffic(counters: Counters) -> String {
+    format!("↓ {} ↑ {}", size(counters.received), size(counters.sent))
 }
 
 fn size(bytes: u64) -> String {

@@ -1,7 +1,7 @@
 //! Columns.
 
 /// Rows with their columns aligned, two spaces apart; the last column as it is.
-pub(crate) fn columns(rows: &[Vec<String>]) -> String {
+pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()

@@ -2,8 +2,8 @@
 
 use super::Script;
 use super::quote::quote;
-use crate::hosts;
-use crate::settled::{Node, Settled, Workload};
+use hallway_plan::hosts;
+use hallway_plan::settled::{Node, Settled, Workload};
 
 /// Published ports on localhost.
 pub(super) fn listeners(script: &mut Script<'_>, settled: &Settled) {

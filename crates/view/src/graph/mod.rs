@@ -16,6 +16,6 @@ mod text;
 
 pub use dot::dot;
 pub use mermaid::mermaid;
-pub use model::{Cable, Counters, End, Graph, Interface, Live, Network, Node, Policy, Port, State};
+pub use model::{Cable, End, Graph, Interface, Network, Node, Policy, Port, State};
 pub use svg::svg;
 pub use text::text;

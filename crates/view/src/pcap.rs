@@ -9,7 +9,7 @@ const SNAP_LENGTH: u32 = 1 << 18;
 const LINKTYPE_ETHERNET: u32 = 1;
 
 /// What a file begins with.
-pub(crate) fn header() -> Vec<u8> {
+pub fn header() -> Vec<u8> {
     let mut out = MAGIC.to_le_bytes().to_vec();
     out.extend([2, 0, 4, 0]); // version 2.4
     out.extend([0; 8]); // time zone and precision, always 0
@@ -19,7 +19,7 @@ pub(crate) fn header() -> Vec<u8> {
 }
 
 /// A packet.
-pub(crate) fn record(time: SystemTime, bytes: &[u8], length: usize) -> Vec<u8> {
+pub fn record(time: SystemTime, bytes: &[u8], length: usize) -> Vec<u8> {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
     let mut out = Vec::with_capacity(16 + bytes.len());

@@ -4,8 +4,8 @@ use ipnet::IpNet;
 
 use super::Script;
 use super::quote::{key, mac, quote};
-use crate::mark::{self, Role};
-use crate::settled::Network;
+use hallway_plan::mark::{self, Role};
+use hallway_plan::settled::Network;
 
 /// Below this there is no IPv6 on a link (RFC 8200).
 pub(super) const LEAST_MTU6: u32 = 1280;

@@ -1,8 +1,10 @@
 //! What a kernel shows once the whole of a network is built.
 
-use crate::mark::{self, Role};
-use crate::observed::{NamespaceState, Observed, SeenLink, SeenNamespace, SeenRoute, SeenTable};
-use crate::settled::Settled;
+use hallway_plan::mark::{self, Role};
+use hallway_plan::observed::{
+    NamespaceState, Observed, SeenLink, SeenNamespace, SeenRoute, SeenTable,
+};
+use hallway_plan::settled::Settled;
 
 /// The kernel's view, and inode numbers for the namespaces by name.
 pub(super) fn observed(settled: &Settled) -> (Observed, Vec<(String, u64)>) {

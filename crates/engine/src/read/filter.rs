@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::settled::Settled;
+use hallway_plan::Settled;
 
 /// What a filter may ask of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,7 +1,7 @@
 //! Filters of `capture`: what they let through, and what they say about mistakes.
 #![allow(clippy::unwrap_used)]
 
-use hallway_plan::capture::{Facts, Filter, Kind};
+use hallway_engine::read::filter::{Facts, Filter, Kind};
 use hallway_plan::{Observed, Settled, Surroundings, settle};
 use proptest::prelude::*;
 
