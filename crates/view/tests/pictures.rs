@@ -3,7 +3,7 @@
 
 use hallway_plan::observed::{Counters, Live};
 use hallway_plan::{Observed, Settled, Surroundings, settle};
-use hallway_view::graph::layout::{Layout, Rect};
+use hallway_view::graph::drawing::{Layout, Rect};
 use hallway_view::graph::{
     Cable, End, Graph, Interface, Network, Node, Policy, Port, State, dot, mermaid, svg, text,
 };

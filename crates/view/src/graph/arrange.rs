@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::content::{Line, extent, heading, kind};
-use super::layout::{CARDS, GAP, Item, WORLD, What};
+use super::drawing::{CARDS, Content, GAP, Item, WORLD};
 use super::measure::{Face, width};
 use super::model::Graph;
 
@@ -25,9 +25,9 @@ pub(super) struct Grid {
     least: i32,
 }
 
-pub(super) fn item(what: What, (width, height): (i32, i32)) -> Item {
+pub(super) fn item(content: Content, (width, height): (i32, i32)) -> Item {
     Item {
-        what,
+        content,
         x: 0,
         width,
         height,
@@ -163,12 +163,12 @@ pub(super) fn outside_row(
         .zip(grids)
         .enumerate()
         .filter(|(_, (n, _))| n.outside)
-        .map(|(position, (_, grid))| item(What::Group(position), grid.rect))
+        .map(|(position, (_, grid))| item(Content::Group(position), grid.rect))
         .collect();
     if networks.is_empty() && ways.0.is_none() && ways.1.is_none() {
         return Vec::new();
     }
-    let mut out = vec![item(What::World, WORLD)];
+    let mut out = vec![item(Content::World, WORLD)];
     out.extend(networks);
     out
 }
@@ -201,7 +201,7 @@ pub(super) fn place(rows: &mut [Vec<Item>], inside: i32, has_outside: bool) {
         let outside = position == 0 && has_outside;
         let mut x = if outside { free } else { free / 2 };
         for item in row {
-            item.x = if item.what == What::World { 0 } else { x };
+            item.x = if item.content == Content::World { 0 } else { x };
             x += item.width + GAP;
         }
     }

@@ -5,161 +5,15 @@ use std::collections::BTreeMap;
 
 use super::arrange::{Grid, grids, item, outside_row, place, row_width, stands, wrap};
 use super::content::{Line, card, extent, heading, kind, ways};
+use super::drawing::{
+    CARDS, Card, Content, Drawn, EDGE, GAP, Group, HOST, Item, Layout, PAD, Rect, TITLE, Wire,
+};
 use super::model::Graph;
-use super::route::{self, Anchor, LANE, Route, Routes, Wire};
+use super::route::{self, Anchor, LANE, Route, Routes};
 use super::table::table_width;
 
-/// A rectangle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rect {
-    /// Left edge.
-    pub x: i32,
-    /// Upper edge.
-    pub y: i32,
-    /// Width.
-    pub width: i32,
-    /// Height.
-    pub height: i32,
-}
-
-impl Rect {
-    /// Whether they share any point within both.
-    #[must_use]
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self.x < other.right()
-            && other.x < self.right()
-            && self.y < other.bottom()
-            && other.y < self.bottom()
-    }
-
-    /// Whether the other is wholly within.
-    #[must_use]
-    pub fn contains(&self, other: &Self) -> bool {
-        self.x <= other.x
-            && self.y <= other.y
-            && other.right() <= self.right()
-            && other.bottom() <= self.bottom()
-    }
-
-    /// Right edge.
-    #[must_use]
-    pub fn right(&self) -> i32 {
-        self.x + self.width
-    }
-
-    /// Lower edge.
-    #[must_use]
-    pub fn bottom(&self) -> i32 {
-        self.y + self.height
-    }
-}
-
-/// A network with its heading; its cards stand within.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// Its position.
-    pub network: usize,
-    /// Where it stands.
-    pub rect: Rect,
-    /// How high its heading is.
-    pub heading: i32,
-    /// The heading's lines.
-    pub lines: Vec<Line>,
-    /// `internal`, `routed` or nothing.
-    pub kind: &'static str,
-}
-
-/// A node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Card {
-    /// Its position.
-    pub node: usize,
-    /// Where it stands.
-    pub rect: Rect,
-    /// What is written on it.
-    pub lines: Vec<Line>,
-}
-
-/// A line between boxes, in upright and level pieces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drawn {
-    /// What it stands for.
-    pub wire: Wire,
-    /// From x, y to x, y.
-    pub pieces: Vec<[(i32, i32); 2]>,
-    /// Where it touches boxes.
-    pub ends: Vec<(i32, i32)>,
-}
-
-/// A policy in the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Its position.
-    pub policy: usize,
-    /// Left edge and base line.
-    pub at: (i32, i32),
-    /// As it is shown.
-    pub text: String,
-}
-
-/// A whole picture.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Layout {
-    /// Its width.
-    pub width: i32,
-    /// Its height.
-    pub height: i32,
-    /// The outside world, above the host.
-    pub outside: Option<Rect>,
-    /// What there is outside without networks that stand for it.
-    pub world: Option<Rect>,
-    /// The host.
-    pub host: Rect,
-    /// How packets get out and in: words beside arrows.
-    pub ways: (Option<String>, Option<String>),
-    /// Networks.
-    pub groups: Vec<Group>,
-    /// Nodes.
-    pub cards: Vec<Card>,
-    /// Lines.
-    pub wires: Vec<Drawn>,
-    /// The policies' table.
-    pub table: Option<Rect>,
-    /// Its rows.
-    pub rows: Vec<Row>,
-}
-
-/// What a place in a row is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum What {
-    World,
-    Group(usize),
-    Card(usize),
-}
-
-/// A place in a row.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Item {
-    pub(super) what: What,
-    pub(super) x: i32,
-    pub(super) width: i32,
-    pub(super) height: i32,
-}
-
-/// Around everything.
-pub(super) const EDGE: i32 = 24;
-/// Within the host, and between boxes.
-pub(super) const PAD: i32 = 20;
-pub(super) const GAP: i32 = 24;
-/// Between cards of a network.
-pub(super) const CARDS: i32 = 12;
-/// For a title.
-pub(super) const TITLE: i32 = 48;
-/// Between outside and host, where the arrows are.
+/// Height between outside and host, where the arrows are.
 const BETWEEN: i32 = 64;
-/// The host's heading.
-pub(super) const HOST: i32 = 44;
-pub(super) const WORLD: (i32, i32) = (190, 56);
 
 impl Layout {
     /// Lays a project out.
@@ -180,7 +34,7 @@ impl Layout {
         rows.extend(has_outside.then_some(outside));
         let group = |network: usize| {
             let rect = grids.get(network).map_or((0, 0), |g| g.rect);
-            item(What::Group(network), rect)
+            item(Content::Group(network), rect)
         };
         let inner = graph
             .networks
@@ -192,7 +46,7 @@ impl Layout {
             let lines = cards.get(*node).map_or(&[][..], Vec::as_slice);
             let (wide, high) = extent(lines);
             let lines = graph.nodes.get(*node).map_or(0, |n| n.interfaces.len()) as i32;
-            item(What::Card(*node), (wide.max(14 * (lines + 2)), high))
+            item(Content::Card(*node), (wide.max(14 * (lines + 2)), high))
         });
         rows.extend(wrap(loose.collect()));
         let widest = rows.iter().map(|r| row_width(r)).max().unwrap_or(0);
@@ -287,16 +141,16 @@ impl Layout {
             width: item.width,
             height: item.height,
         };
-        match item.what {
-            What::World => self.world = Some(rect),
-            What::Group(network) => self.groups.push(Group {
+        match item.content {
+            Content::World => self.world = Some(rect),
+            Content::Group(network) => self.groups.push(Group {
                 network,
                 rect,
                 heading: 0,
                 lines: Vec::new(),
                 kind: "",
             }),
-            What::Card(node) => self.cards.push(Card {
+            Content::Card(node) => self.cards.push(Card {
                 node,
                 rect,
                 lines: Vec::new(),

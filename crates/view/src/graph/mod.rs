@@ -4,12 +4,12 @@
 mod arrange;
 mod content;
 mod dot;
-pub mod layout;
+pub mod drawing;
+mod layout;
 mod measure;
 mod mermaid;
 mod model;
 mod route;
-
 mod svg;
 mod table;
 mod text;

@@ -3,17 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::layout::{Item, What};
+use super::drawing::{Content, Item, Wire};
 use super::model::Graph;
-
-/// What a line stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wire {
-    /// The network of that position, to nodes that stand apart from it.
-    Network(usize),
-    /// The cable of that position.
-    Cable(usize),
-}
 
 /// Where the upright part of a line ends. Rows and channels are counted from the top; channel N
 /// is below row N.
@@ -69,66 +60,87 @@ impl Route {
     }
 }
 
-type At = (usize, usize);
+/// A box: its row, and its place in it.
+type Seat = (usize, usize);
 /// Lines at one side of a box: where each comes from, what it is, and which of its kind.
-type Side = Vec<(i32, Wire, usize)>;
+type SideLines = Vec<(i32, Wire, usize)>;
 
 /// How a cable runs.
 #[derive(Clone, Copy)]
-enum Way {
-    /// Between neighbours: row, left one.
-    Straight(At),
+enum CablePath {
+    /// Between neighbours; the seat of the left one.
+    Straight(Seat),
     /// Below both.
     Below,
     /// From the bottom of the upper to the top of the lower.
     Down,
 }
 
+/// All lines, and how many run in the margins.
+#[derive(Default)]
 pub(super) struct Routes {
     pub(super) routes: Vec<Route>,
     pub(super) left: i32,
     pub(super) right: i32,
 }
 
+/// What lines are led by.
+struct Router<'a> {
+    graph: &'a Graph,
+    rows: &'a [Vec<Item>],
+    seats: BTreeMap<Content, Seat>,
+    ports: Ports,
+    /// Of the rows.
+    width: i32,
+}
+
 /// All lines. Rows begin at x 0 and end at `width`; lines in margins are beyond.
 pub(super) fn routes(graph: &Graph, rows: &[Vec<Item>], width: i32) -> Routes {
-    let mut places: BTreeMap<What, At> = BTreeMap::new();
+    let mut seats: BTreeMap<Content, Seat> = BTreeMap::new();
     for (row, boxes) in rows.iter().enumerate() {
         for (position, item) in boxes.iter().enumerate() {
-            places.insert(item.what, (row, position));
+            seats.insert(item.content, (row, position));
         }
     }
-    let cables = cable_ways(graph, &places);
-    let ports = Ports::new(graph, rows, &places, &cables);
-    let mut out = Routes {
-        routes: Vec::new(),
-        left: 0,
-        right: 0,
+    let cables = cable_paths(graph, &seats);
+    let router = Router {
+        graph,
+        rows,
+        ports: Ports::new(graph, rows, &seats, &cables),
+        seats,
+        width,
     };
+    let mut out = Routes::default();
     for network in 0..graph.networks.len() {
-        out.network(graph, rows, (&places, &ports), (network, width));
+        router.network(network, &mut out);
     }
-    for (position, (ends, way)) in cables.iter().enumerate() {
+    for (position, (ends, path)) in cables.iter().enumerate() {
+        if let Some(ends) = *ends {
+            router.cable(position, ends, *path, &mut out);
+        }
+    }
+    out
+}
+
+impl Router<'_> {
+    fn cable(&self, position: usize, [upper, lower]: [Seat; 2], path: CablePath, out: &mut Routes) {
         let mut route = Route::new(Wire::Cable(position));
-        let Some([upper, lower]) = *ends else {
-            continue;
-        };
-        let x = |end| ports.x(Wire::Cable(position), end, 0);
-        match way {
-            Way::Straight(at) => route.straight = Some(*at),
-            Way::Below => {
+        let x = |end| self.ports.x(Wire::Cable(position), end, 0);
+        match path {
+            CablePath::Straight(seat) => route.straight = Some(seat),
+            CablePath::Below => {
                 for end in [upper, lower] {
                     let bottom = Anchor::Bottom(end.0, end.1);
                     route.upright(x(end), bottom, Anchor::Lane(end.0));
                 }
             }
-            Way::Down => {
+            CablePath::Down => {
                 let (from, to) = (upper.0, lower.0.saturating_sub(1));
                 let bottom = Anchor::Bottom(upper.0, upper.1);
                 route.upright(x(upper), bottom, Anchor::Lane(from));
                 if from != to {
                     out.right += 1;
-                    let margin = width + 6 + LANE * out.right;
+                    let margin = self.width + 6 + LANE * out.right;
                     route.upright(margin, Anchor::Lane(from), Anchor::Lane(to));
                 }
                 let top = Anchor::Top(lower.0, lower.1);
@@ -137,24 +149,15 @@ pub(super) fn routes(graph: &Graph, rows: &[Vec<Item>], width: i32) -> Routes {
         }
         out.routes.push(route);
     }
-    out
-}
 
-impl Routes {
-    fn network(
-        &mut self,
-        graph: &Graph,
-        rows: &[Vec<Item>],
-        (places, ports): (&BTreeMap<What, At>, &Ports),
-        (network, width): (usize, i32),
-    ) {
-        let Some(&home) = places.get(&What::Group(network)) else {
+    fn network(&self, network: usize, out: &mut Routes) {
+        let Some(&home) = self.seats.get(&Content::Group(network)) else {
             return;
         };
         let mut route = Route::new(Wire::Network(network));
         let mut deepest = home.0;
-        for (position, node) in graph.nodes.iter().enumerate() {
-            let Some(&at) = places.get(&What::Card(position)) else {
+        for (position, node) in self.graph.nodes.iter().enumerate() {
+            let Some(&seat) = self.seats.get(&Content::Card(position)) else {
                 continue;
             };
             let count = node
@@ -163,99 +166,111 @@ impl Routes {
                 .filter(|i| i.network == Some(network))
                 .count();
             for nth in 0..count {
-                let channel = at.0.saturating_sub(1);
+                let channel = seat.0.saturating_sub(1);
                 deepest = deepest.max(channel);
-                let x = ports.x(Wire::Network(network), at, nth);
-                route.upright(x, Anchor::Lane(channel), Anchor::Top(at.0, at.1));
+                let x = self.ports.x(Wire::Network(network), seat, nth);
+                route.upright(x, Anchor::Lane(channel), Anchor::Top(seat.0, seat.1));
             }
         }
         if route.uprights.is_empty() {
             return;
         }
-        let group = rows.get(home.0).and_then(|r| r.get(home.1));
+        let group = self.rows.get(home.0).and_then(|r| r.get(home.1));
         let x = snap(group.map_or(0, |g| g.x + g.width / 2), true);
         let bottom = Anchor::Bottom(home.0, home.1);
         route.upright(x, bottom, Anchor::Lane(home.0));
         if deepest > home.0 {
-            let margin = if x > width / 2 {
-                self.right += 1;
-                width + 6 + LANE * self.right
-            } else {
-                self.left += 1;
-                -6 - LANE * self.left
-            };
+            let margin = out.margin(x, self.width);
             let below: Vec<usize> = route.spans.keys().copied().collect();
             for channel in below.into_iter().filter(|c| *c > home.0) {
                 route.reach(channel, margin);
             }
             route.upright(margin, Anchor::Lane(home.0), Anchor::Lane(deepest));
         }
-        self.routes.push(route);
+        out.routes.push(route);
+    }
+}
+
+impl Routes {
+    /// A new lane in the nearer margin.
+    fn margin(&mut self, x: i32, width: i32) -> i32 {
+        if x > width / 2 {
+            self.right += 1;
+            width + 6 + LANE * self.right
+        } else {
+            self.left += 1;
+            -6 - LANE * self.left
+        }
     }
 }
 
 /// Every cable's ends, the upper first, and how it runs.
-fn cable_ways(graph: &Graph, places: &BTreeMap<What, At>) -> Vec<(Option<[At; 2]>, Way)> {
+fn cable_paths(
+    graph: &Graph,
+    seats: &BTreeMap<Content, Seat>,
+) -> Vec<(Option<[Seat; 2]>, CablePath)> {
     let mut taken = BTreeSet::new();
     graph
         .cables
         .iter()
         .map(|cable| {
-            let place = |node| places.get(&What::Card(node)).copied();
+            let place = |node| seats.get(&Content::Card(node)).copied();
             let (Some(a), Some(b)) = (place(cable.a.node), place(cable.b.node)) else {
-                return (None, Way::Below);
+                return (None, CablePath::Below);
             };
             let (upper, lower) = (a.min(b), a.max(b));
             let neighbours = upper.0 == lower.0 && lower.1 == upper.1 + 1;
-            let way = if neighbours && taken.insert(upper) {
-                Way::Straight(upper)
+            let path = if neighbours && taken.insert(upper) {
+                CablePath::Straight(upper)
             } else if upper.0 == lower.0 {
-                Way::Below
+                CablePath::Below
             } else {
-                Way::Down
+                CablePath::Down
             };
-            (Some([upper, lower]), way)
+            (Some([upper, lower]), path)
         })
         .collect()
 }
 
 /// Where lines touch boxes.
-struct Ports(BTreeMap<(Wire, At, usize), i32>);
+struct Ports(BTreeMap<(Wire, Seat, usize), i32>);
 
 impl Ports {
     fn new(
         graph: &Graph,
         rows: &[Vec<Item>],
-        places: &BTreeMap<What, At>,
-        cables: &[(Option<[At; 2]>, Way)],
+        seats: &BTreeMap<Content, Seat>,
+        cables: &[(Option<[Seat; 2]>, CablePath)],
     ) -> Self {
         // By box, the top or the bottom of it.
-        let mut sides: BTreeMap<(At, bool), Side> = BTreeMap::new();
-        let centre = |at: At| {
-            let item = rows.get(at.0).and_then(|r| r.get(at.1));
+        let mut sides: BTreeMap<(Seat, bool), SideLines> = BTreeMap::new();
+        let centre = |seat: Seat| {
+            let item = rows.get(seat.0).and_then(|r| r.get(seat.1));
             item.map_or(0, |i| i.x + i.width / 2)
         };
         for (position, node) in graph.nodes.iter().enumerate() {
-            let Some(&at) = places.get(&What::Card(position)) else {
+            let Some(&at) = seats.get(&Content::Card(position)) else {
                 continue;
             };
             let mut seen: BTreeMap<usize, usize> = BTreeMap::new();
             for network in node.interfaces.iter().filter_map(|i| i.network) {
                 let nth = seen.entry(network).or_insert(0);
-                let from = places.get(&What::Group(network)).map_or(0, |a| centre(*a));
+                let from = seats
+                    .get(&Content::Group(network))
+                    .map_or(0, |a| centre(*a));
                 let wire = (from, Wire::Network(network), *nth);
                 sides.entry((at, true)).or_default().push(wire);
                 *nth += 1;
             }
         }
-        for (position, (ends, way)) in cables.iter().enumerate() {
+        for (position, (ends, path)) in cables.iter().enumerate() {
             let Some([upper, lower]) = *ends else {
                 continue;
             };
-            let top = match way {
-                Way::Straight(_) => continue,
-                Way::Below => false,
-                Way::Down => true,
+            let top = match path {
+                CablePath::Straight(_) => continue,
+                CablePath::Below => false,
+                CablePath::Down => true,
             };
             let wire = Wire::Cable(position);
             let below = sides.entry((upper, false)).or_default();
@@ -278,8 +293,8 @@ impl Ports {
         Self(out)
     }
 
-    fn x(&self, wire: Wire, at: At, nth: usize) -> i32 {
-        self.0.get(&(wire, at, nth)).copied().unwrap_or(0)
+    fn x(&self, wire: Wire, seat: Seat, nth: usize) -> i32 {
+        self.0.get(&(wire, seat, nth)).copied().unwrap_or(0)
     }
 }
 

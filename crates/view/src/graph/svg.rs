@@ -4,10 +4,9 @@
 use std::fmt::Write as _;
 
 use super::content::{INSET, Line, MARK_WIDTH, Mark, Set};
-use super::layout::{Card, Drawn, Group, HOST, Layout, Rect, TITLE};
+use super::drawing::{Card, Drawn, Group, HOST, Layout, Rect, TITLE, Wire};
 use super::measure::{Face, fit, width};
 use super::model::{Graph, State};
-use super::route::Wire;
 use super::table::{ROW_HEAD, TABLE_HEAD};
 
 /// Told apart by people with any colour sight (Okabe and Ito), dark enough on white.

@@ -1,6 +1,6 @@
 //! The policies' table below a picture.
 
-use super::layout::{EDGE, GAP, Layout, PAD, Rect, Row};
+use super::drawing::{EDGE, GAP, Layout, PAD, Rect, Row};
 use super::measure::{Face, fit, width};
 use super::model::Graph;
 
