@@ -245,6 +245,13 @@ impl Node {
             .flat_map(|i| i.addresses.iter().map(IpNet::addr))
     }
 
+    /// The routes that leave by the interface of that position.
+    #[must_use]
+    pub fn routes_by(&self, position: usize) -> Vec<Route> {
+        let all = self.routes.iter().filter(|r| r.interface == position);
+        all.copied().collect()
+    }
+
     /// Its interfaces that are plugged into networks, with the network's and the link's name.
     pub fn ports(&self) -> impl Iterator<Item = (&Interface, &Name, &str)> {
         self.interfaces.iter().filter_map(|i| match &i.plug {

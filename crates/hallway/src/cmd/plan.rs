@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use hallway_engine::{Engine, Planned};
-use hallway_plan::step::Described;
+use hallway_plan::step::{Action, Described};
 use hallway_view::shell;
 use serde_json::json;
 
@@ -102,9 +102,9 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
         });
         if !same {
             let action = if earlier.is_some_and(|e| e.service.is_some()) {
-                "restart"
+                Action::Restart
             } else {
-                "start"
+                Action::Start
             };
             out.extend(program(action, node));
         }
@@ -115,7 +115,7 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
             .node(&node.name)
             .is_none_or(|n| n.service.is_none())
         {
-            out.extend(program("stop", node));
+            out.extend(program(Action::Stop, node));
         }
     }
     out
@@ -123,9 +123,9 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
 
 fn text(step: &Described) -> String {
     let (style, sign) = match step.action {
-        "create" | "start" => (GREEN, "+"),
-        "remove" | "stop" => (RED, "-"),
-        _ => (YELLOW, "~"),
+        Action::Create | Action::Start => (GREEN, "+"),
+        Action::Remove | Action::Stop => (RED, "-"),
+        Action::Change | Action::Restart => (YELLOW, "~"),
     };
     let detail = if step.detail.is_empty() {
         String::new()

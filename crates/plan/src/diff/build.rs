@@ -265,17 +265,7 @@ fn create_interfaces(plan: &mut Plan, present: &Present, wanted: &Settled, kept:
 fn cable_end(wanted: &Settled, end: &(Name, String)) -> Option<CableEnd> {
     let node = wanted.node(&end.0)?;
     let position = node.interfaces.iter().position(|i| i.name == end.1)?;
-    Some(CableEnd {
-        node: node.name.clone(),
-        netns: node.netns.clone(),
-        interface: node.interfaces.get(position)?.clone(),
-        routes: node
-            .routes
-            .iter()
-            .filter(|r| r.interface == position)
-            .copied()
-            .collect(),
-    })
+    CableEnd::new(node, position)
 }
 
 /// Routes of interfaces that stay; those of new interfaces come with them.
