@@ -14,6 +14,7 @@ mod port;
 mod problem;
 mod topology;
 mod tree;
+mod version;
 
 pub use command::Command;
 pub use document::{Document, schema};
@@ -27,3 +28,4 @@ pub use topology::{
     Action, Attachment, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node, Policy, PortProto,
     Publish, Restart, Service, StaticRoute, Subnet, Topology,
 };
+pub use version::{InvalidIpVersion, IpVersion};

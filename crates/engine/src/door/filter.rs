@@ -5,8 +5,11 @@ use hallway_kernel::nft::{Element, Family, Key, Nft, Transaction};
 use hallway_kernel::{KernelError, sysctl};
 use hallway_plan::mark;
 use hallway_plan::reach::{self, Environment, World};
+use hallway_plan::rules::elements::protocol_number;
 use hallway_plan::rules::ir::Ruleset;
 use hallway_plan::rules::{Delta, ruleset};
+use hallway_plan::step::PublishedPorts;
+use hallway_spec::IpVersion;
 use ipnet::IpNet;
 
 use super::{Door, ignore_missing};
@@ -83,9 +86,12 @@ impl Door<'_> {
     pub(super) fn enable_forwarding(
         &mut self,
         links: &[String],
-        versions: &[u8],
+        versions: &[IpVersion],
     ) -> Result<(), KernelError> {
-        let (v4, v6) = (versions.contains(&4), versions.contains(&6));
+        let (v4, v6) = (
+            versions.contains(&IpVersion::V4),
+            versions.contains(&IpVersion::V6),
+        );
         for link in links {
             forward_on(link, v4, v6)?;
         }
@@ -182,7 +188,7 @@ impl Door<'_> {
     pub(super) fn forget_flows(
         &mut self,
         prefixes: &[IpNet],
-        ports: &[(u8, u16, u16)],
+        ports: &[PublishedPorts],
         denied: bool,
     ) -> Result<(), KernelError> {
         let mut conntrack = Conntrack::open()?;
@@ -200,9 +206,9 @@ impl Door<'_> {
             ];
             let of_prefix = prefixes.iter().any(|p| ends.iter().any(|a| p.contains(a)));
             let of_port = is_host(flow.original.to)
-                && ports.iter().any(|(protocol, first, last)| {
-                    flow.original.protocol == *protocol
-                        && (*first..=*last).contains(&flow.original.port)
+                && ports.iter().any(|published| {
+                    flow.original.protocol == protocol_number(published.protocol)
+                        && published.ports.contains(flow.original.port)
                 });
             let is_denied = !is_host(flow.original.from)
                 && world.as_ref().is_some_and(|w| !may_begin(w, &flow));

@@ -1,14 +1,17 @@
-//! What is wanted against what is there: the steps between, in the order that never leaves a
-//! packet unguarded.
+//! The steps from what is there to what is wanted, in an order in which no packet passes that
+//! neither the old nor the new state allows.
 //!
-//! Going up: swallow-routes, rules, what goes away, what comes, forwarding. The new rules come
-//! first because they name what will be there and no longer name what will go: between the two
-//! nothing is open that should not be. Going down: publishing first, then links, connections,
-//! rules, and the swallow-routes last.
+//! `up`: unreachable routes, rules, removals, creations, forwarding. The new rules come first:
+//! they already allow what is created later and no longer allow what is removed later. `down`:
+//! published ports first, then links, connections and rules; unreachable routes last.
 
 mod build;
+mod create;
 mod present;
 mod removal;
+mod traffic;
+
+use std::collections::BTreeSet;
 
 use hallway_spec::Name;
 
@@ -27,6 +30,14 @@ pub struct Recorded<'a> {
     pub pending: Option<&'a Settled>,
     /// Inode numbers of the namespaces the last complete run made, by name.
     pub inodes: &'a [(String, u64)],
+}
+
+/// What stays as it is through this run.
+struct Kept {
+    networks: BTreeSet<Name>,
+    nodes: BTreeSet<Name>,
+    /// Node and interface name.
+    interfaces: BTreeSet<(Name, String)>,
 }
 
 /// Steps, in order.
@@ -56,7 +67,7 @@ pub fn diff(
     let present = Present::new(project, recorded, seen);
     let mut plan = Plan::default();
     match wanted {
-        Some(wanted) => build::up(&mut plan, &present, wanted, seen),
+        Some(wanted) => build::up(&mut plan, &present, wanted),
         None => removal::down(&mut plan, &present),
     }
     plan

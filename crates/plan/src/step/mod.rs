@@ -4,7 +4,7 @@ mod describe;
 
 use std::net::IpAddr;
 
-use hallway_spec::Name;
+use hallway_spec::{IpVersion, Mode, Name, PortRange, Protocol};
 use ipnet::IpNet;
 
 use crate::rules::Delta;
@@ -140,21 +140,30 @@ pub enum Op {
         /// Our links.
         links: Vec<String>,
         /// Which IP versions.
-        versions: Vec<u8>,
+        versions: Vec<IpVersion>,
     },
     /// Turns forwarding off again on uplinks where hallway had turned it on and no other
     /// project needs it.
     RestoreForwarding,
-    /// Deletes connections that may go on no longer: of addresses that are gone, of published
+    /// Deletes connections that are no longer allowed: of addresses that are gone, of published
     /// ports that changed, of pairs now denied.
     ForgetFlows {
         /// Every connection of these prefixes.
         prefixes: Vec<IpNet>,
-        /// UDP and TCP connections to these published host ports: protocol, first, last.
-        ports: Vec<(u8, u16, u16)>,
+        /// Connections to these published host ports.
+        ports: Vec<PublishedPorts>,
         /// Every connection that the new policies deny.
         denied: bool,
     },
+}
+
+/// Host ports of one transport protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PublishedPorts {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// From the first to the last.
+    pub ports: PortRange,
 }
 
 /// A node's interface on a network, with all that is configured at once.
@@ -210,8 +219,8 @@ impl Port {
             bridge: network.bridge.clone(),
             group: network.group,
             gateways: match network.mode {
-                hallway_spec::Mode::Routed => network.subnets.iter().map(|s| s.gateway).collect(),
-                hallway_spec::Mode::Bridge => Vec::new(),
+                Mode::Routed => network.subnets.iter().map(|s| s.gateway).collect(),
+                Mode::Bridge => Vec::new(),
             },
             routes: node.routes_by(position),
         })

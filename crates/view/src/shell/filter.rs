@@ -1,12 +1,13 @@
 //! Rules and connections.
 
-use ipnet::IpNet;
-
-use super::Script;
 use hallway_plan::mark;
 use hallway_plan::rules::Delta;
 use hallway_plan::rules::ir::{Element, Ruleset};
 use hallway_plan::rules::text;
+use hallway_plan::step::PublishedPorts;
+use ipnet::IpNet;
+
+use super::Script;
 
 /// The line that ends the rules; no line of rules begins like it.
 const END: &str = "RULES";
@@ -61,7 +62,7 @@ pub(super) fn remove(script: &mut Script<'_>) {
     }
 }
 
-pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &[(u8, u16, u16)]) {
+pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &[PublishedPorts]) {
     script.explain(&[
         "The kernel goes on treating a connection as it did when it began. hallway deletes such",
         "connections; by hand it takes the program conntrack, so it is left to you:",
@@ -71,8 +72,8 @@ pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &
             "conntrack -D -s {prefix}; conntrack -D -d {prefix}"
         ));
     }
-    for (protocol, first, last) in ports {
-        let protocol = if *protocol == 17 { "udp" } else { "tcp" };
+    for PublishedPorts { protocol, ports } in ports {
+        let (first, last) = (ports.first(), ports.last());
         let (before, port, after) = if first == last {
             (String::new(), first.to_string(), "")
         } else {

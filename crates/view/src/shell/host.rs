@@ -1,18 +1,22 @@
 //! What is done on the host: bridges, swallow-routes, forwarding.
 
+use hallway_plan::mark::{self, Role};
+use hallway_plan::settled::Network;
+use hallway_spec::IpVersion;
 use ipnet::IpNet;
 
 use super::Script;
 use super::quote::{key, mac, quote};
-use hallway_plan::mark::{self, Role};
-use hallway_plan::settled::Network;
 
 /// Below this there is no IPv6 on a link (RFC 8200).
 pub(super) const LEAST_MTU6: u32 = 1280;
 
 /// `ip` or `ip -6`.
-pub(super) fn ip(v6: bool) -> &'static str {
-    if v6 { "ip -6" } else { "ip" }
+pub(super) fn ip(version: IpVersion) -> &'static str {
+    match version {
+        IpVersion::V4 => "ip",
+        IpVersion::V6 => "ip -6",
+    }
 }
 
 fn unreachable(to: &IpNet) -> (&'static str, String) {
@@ -21,7 +25,7 @@ fn unreachable(to: &IpNet) -> (&'static str, String) {
         mark::ROUTE_PROTOCOL,
         mark::UNREACHABLE_METRIC
     );
-    (ip(matches!(to, IpNet::V6(_))), text)
+    (ip(IpVersion::of_net(to)), text)
 }
 
 pub(super) fn add_unreachable(script: &mut Script<'_>, to: &IpNet) {
@@ -91,7 +95,10 @@ pub(super) fn refuse_advertisements(script: &mut Script<'_>, link: &str) {
         "IPv6 does not have these settings.)",
     ]);
     for setting in ["accept_ra", "autoconf"] {
-        script.line(&format!("sysctl -q -e -w {}=0", key(6, link, setting)));
+        script.line(&format!(
+            "sysctl -q -e -w {}=0",
+            key(IpVersion::V6, link, setting)
+        ));
     }
 }
 
@@ -126,29 +133,31 @@ pub(super) fn remove_link(script: &mut Script<'_>, name: &str) {
 }
 
 /// Lets one of our own links forward what comes in by it.
-pub(super) fn forward(script: &mut Script<'_>, link: &str, v4: bool, v6: bool) {
-    if v4 {
-        script.line(&format!("sysctl -q -w {}=1", key(4, link, "forwarding")));
+pub(super) fn forward(script: &mut Script<'_>, link: &str, versions: &[IpVersion]) {
+    if versions.contains(&IpVersion::V4) {
+        script.line(&format!(
+            "sysctl -q -w {}=1",
+            key(IpVersion::V4, link, "forwarding")
+        ));
     }
-    if v6 {
+    if versions.contains(&IpVersion::V6) {
         script.line(&format!(
             "sysctl -q -e -w {}=1",
-            key(6, link, "force_forwarding")
+            key(IpVersion::V6, link, "force_forwarding")
         ));
     }
 }
 
-pub(super) fn enable_forwarding(script: &mut Script<'_>, links: &[String], versions: &[u8]) {
-    let (v4, v6) = (versions.contains(&4), versions.contains(&6));
+pub(super) fn enable_forwarding(script: &mut Script<'_>, links: &[String], versions: &[IpVersion]) {
     script.explain(&[
         "A host that forwards is a router. It is told so for these links alone (what comes in by them",
         "may go on), not for the whole machine.",
     ]);
     for link in links {
-        forward(script, link, v4, v6);
+        forward(script, link, versions);
     }
     let table = mark::table(script.project());
-    if v6 && !links.is_empty() {
+    if versions.contains(&IpVersion::V6) && !links.is_empty() {
         script.comment("Before Linux 6.17, IPv6 can only be forwarded everywhere or nowhere.");
         script.out.push_str(&format!(
             r#"if [ ! -e /proc/sys/net/ipv6/conf/lo/force_forwarding ] && [ "$(sysctl -e -n net.ipv6.conf.all.forwarding)" = 0 ]; then
@@ -165,23 +174,25 @@ fi
         "Answers come back by the uplinks: the links of the default routes. Where forwarding was",
     );
     script.comment("off, the set notes the link, so that it can be turned off again.");
-    for (version, wanted) in [(4, v4), (6, v6)] {
-        if wanted {
-            let setting = if version == 4 {
-                "ipv4/conf/$link/forwarding"
-            } else {
-                "ipv6/conf/$link/force_forwarding"
-            };
-            script.out.push_str(&format!(
-                r#"for link in $(ip -{version} -o route show default | sed -n 's/^default.* dev \([^ ]*\).*/\1/p'); do
+    for version in versions {
+        let setting = forwarding_setting(*version);
+        script.out.push_str(&format!(
+            r#"for link in $(ip -{version} -o route show default | sed -n 's/^default.* dev \([^ ]*\).*/\1/p'); do
     if [ "$(sysctl -e -n "net/{setting}")" = 0 ]; then
         nft add element inet {table} forwarding{version} "{{ \"$link\" }}"
         sysctl -q -w "net/{setting}=1"
     fi
 done
 "#
-            ));
-        }
+        ));
+    }
+}
+
+/// The setting that lets `$link` forward, with slashes between its parts.
+fn forwarding_setting(version: IpVersion) -> &'static str {
+    match version {
+        IpVersion::V4 => "ipv4/conf/$link/forwarding",
+        IpVersion::V6 => "ipv6/conf/$link/force_forwarding",
     }
 }
 
@@ -190,16 +201,11 @@ pub(super) fn restore_forwarding(script: &mut Script<'_>) {
         "The sets say where forwarding was turned on. Leave it on where another network needs it.",
     );
     let table = mark::table(script.project());
-    for version in [4, 6] {
-        let setting = if version == 4 {
-            "ipv4/conf/$link/forwarding"
-        } else {
-            "ipv6/conf/$link/force_forwarding"
-        };
-        let whole = if version == 4 {
-            ""
-        } else {
-            "    [ \"$link\" != all ] || key=net/ipv6/conf/all/forwarding\n"
+    for version in IpVersion::ALL {
+        let setting = forwarding_setting(version);
+        let whole = match version {
+            IpVersion::V4 => "",
+            IpVersion::V6 => "    [ \"$link\" != all ] || key=net/ipv6/conf/all/forwarding\n",
         };
         script.out.push_str(&format!(
             r#"for link in $(nft list set inet {table} forwarding{version} | sed -n '/elements/,$p' | grep -o '"[^"]*"' | tr -d '"'); do

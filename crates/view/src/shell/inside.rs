@@ -1,15 +1,15 @@
 //! Nodes: namespaces, the veth pairs that lead into them, and what is configured inside.
 
-use hallway_spec::Name;
+use hallway_plan::bandwidth;
+use hallway_plan::mark::{self, Role};
+use hallway_plan::settled::{Interface, Route};
+use hallway_plan::step::{CableEnd, Port};
+use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use super::Script;
 use super::host::{LEAST_MTU6, add_address, forward, ip, no_own_address, refuse_advertisements};
 use super::quote::{key, mac, quote};
-use hallway_plan::bandwidth;
-use hallway_plan::mark::{self, Role};
-use hallway_plan::settled::{Interface, Route};
-use hallway_plan::step::{CableEnd, Port};
 
 pub(super) fn create_namespace(
     script: &mut Script<'_>,
@@ -26,10 +26,16 @@ pub(super) fn create_namespace(
     script.line(&format!("ip netns add {name}"));
     let run = format!("ip netns exec {name} sysctl -q -e -w");
     if ipv6 {
-        script.line(&format!("{run} {}=0", key(6, "default", "accept_ra")));
+        script.line(&format!(
+            "{run} {}=0",
+            key(IpVersion::V6, "default", "accept_ra")
+        ));
     } else {
         script.explain(&["No IPv6 on interfaces to come: this node has no such address."]);
-        script.line(&format!("{run} {}=1", key(6, "default", "disable_ipv6")));
+        script.line(&format!(
+            "{run} {}=1",
+            key(IpVersion::V6, "default", "disable_ipv6")
+        ));
     }
     script.explain(&[
         "New namespaces take this setting from the machine's first one; a node is no router because",
@@ -48,7 +54,10 @@ pub(super) fn set_forwarding(script: &mut Script<'_>, netns: &str, on: bool, ipv
     let value = u8::from(on);
     script.line(&format!("{run} -w net.ipv4.ip_forward={value}"));
     if on && ipv6 {
-        script.line(&format!("{run} -e -w {}=1", key(6, "all", "forwarding")));
+        script.line(&format!(
+            "{run} -e -w {}=1",
+            key(IpVersion::V6, "all", "forwarding")
+        ));
     }
 }
 
@@ -121,15 +130,14 @@ fn routed(script: &mut Script<'_>, port: &Port, link: &str) {
     for address in &port.interface.addresses {
         script.line(&format!(
             "{} route add {} dev {link} proto {}",
-            ip(matches!(address, IpNet::V6(_))),
+            ip(IpVersion::of_net(address)),
             address.trunc(),
             mark::ROUTE_PROTOCOL
         ));
     }
     refuse_advertisements(script, &port.link);
-    let v4 = port.gateways.iter().any(std::net::IpAddr::is_ipv4);
-    let v6 = port.gateways.iter().any(std::net::IpAddr::is_ipv6);
-    forward(script, &port.link, v4, v6);
+    let versions: Vec<IpVersion> = port.gateways.iter().map(|g| IpVersion::of(*g)).collect();
+    forward(script, &port.link, &versions);
 }
 
 pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) {
@@ -201,7 +209,7 @@ pub(super) fn add_route(script: &mut Script<'_>, netns: &str, interface: &str, r
     let via = route.via.map_or_else(String::new, |v| format!(" via {v}"));
     script.line(&format!(
         "{} -n {} route add {}{via} dev {} proto static",
-        ip(matches!(route.to, IpNet::V6(_))),
+        ip(IpVersion::of_net(&route.to)),
         quote(netns),
         destination(route),
         quote(interface)
@@ -212,7 +220,7 @@ pub(super) fn remove_route(script: &mut Script<'_>, netns: &str, route: &Route) 
     let via = route.via.map_or_else(String::new, |v| format!(" via {v}"));
     script.line(&format!(
         "{} -n {} route del {}{via}",
-        ip(matches!(route.to, IpNet::V6(_))),
+        ip(IpVersion::of_net(&route.to)),
         quote(netns),
         destination(route)
     ));

@@ -10,11 +10,10 @@ mod quote;
 
 use std::collections::BTreeSet;
 
-use hallway_spec::Name;
-
 use hallway_plan::diff::{Plan, Recorded, diff};
 use hallway_plan::settled::Settled;
 use hallway_plan::step::{Op, Step};
+use hallway_spec::Name;
 
 /// The script that builds a network from nothing; `plan` is the plan made with nothing there.
 #[must_use]

@@ -1,9 +1,10 @@
 //! What is not the network's: names, listeners and programs, as comments.
 
-use super::Script;
-use super::quote::quote;
 use hallway_plan::hosts;
 use hallway_plan::settled::{Node, Settled, Workload};
+
+use super::Script;
+use super::quote::quote;
 
 /// Published ports on localhost.
 pub(super) fn listeners(script: &mut Script<'_>, settled: &Settled) {

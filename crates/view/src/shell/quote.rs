@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use hallway_spec::IpVersion;
+
 /// One word of a command.
 pub(super) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
@@ -37,8 +39,8 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// A setting under /proc/sys/net. A name with a dot in it needs the form with slashes.
-pub(super) fn key(version: u8, link: &str, setting: &str) -> String {
-    let ip = if version == 4 { "ipv4" } else { "ipv6" };
+pub(super) fn key(version: IpVersion, link: &str, setting: &str) -> String {
+    let ip = format!("ipv{version}");
     if link.contains('.') {
         quote(&format!("net/{ip}/conf/{link}/{setting}"))
     } else {
@@ -75,9 +77,12 @@ mod tests {
     #[test]
     fn names_with_dots_make_keys_with_slashes() {
         assert_eq!(
-            key(4, "br-lan", "forwarding"),
+            key(IpVersion::V4, "br-lan", "forwarding"),
             "net.ipv4.conf.br-lan.forwarding"
         );
-        assert_eq!(key(6, "a.1", "autoconf"), "net/ipv6/conf/a.1/autoconf");
+        assert_eq!(
+            key(IpVersion::V6, "a.1", "autoconf"),
+            "net/ipv6/conf/a.1/autoconf"
+        );
     }
 }
