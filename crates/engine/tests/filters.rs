@@ -1,7 +1,7 @@
 //! Filters of `capture`: what they let through, and what they say about mistakes.
 #![allow(clippy::unwrap_used)]
 
-use hallway_engine::read::filter::{Facts, Filter, Kind};
+use hallway_engine::read::filter::{Filter, NetworkProtocol, PacketHeaders};
 use hallway_plan::{Observed, Settled, Surroundings, settle};
 use proptest::prelude::*;
 
@@ -16,14 +16,14 @@ nodes:
     settle(&topology, None, &around).unwrap()
 }
 
-fn packet(protocol: u8, from: (&str, u16), to: (&str, u16)) -> Facts {
+fn packet(protocol: u8, from: (&str, u16), to: (&str, u16)) -> PacketHeaders {
     let addresses: (std::net::IpAddr, std::net::IpAddr) =
         (from.0.parse().unwrap(), to.0.parse().unwrap());
-    Facts {
+    PacketHeaders {
         network: if addresses.0.is_ipv4() {
-            Kind::Ip
+            NetworkProtocol::Ip
         } else {
-            Kind::Ip6
+            NetworkProtocol::Ip6
         },
         protocol: Some(protocol),
         addresses: Some(addresses),
@@ -38,8 +38,8 @@ fn filters_let_through_what_they_say() {
     let dns = packet(17, ("10.0.0.3", 40000), ("9.9.9.9", 53));
     let ping = packet(1, ("10.0.0.2", 0), ("10.0.0.3", 0));
     let ping6 = packet(58, ("fd00::1", 0), ("fd00::2", 0));
-    let arp = Facts {
-        network: Kind::Arp,
+    let arp = PacketHeaders {
+        network: NetworkProtocol::Arp,
         protocol: None,
         ports: None,
         ..ping
@@ -89,23 +89,28 @@ fn filters_let_through_what_they_say() {
 }
 
 #[test]
-fn mistakes_are_told_with_their_place() {
+fn errors_name_the_place() {
     let settled = settled();
     for (text, at, message, help) in [
-        ("host web-servr", 5, "no node and no address", "web-server"),
-        ("tpc port 80", 0, "no word of filters", "tcp"),
-        ("host", 4, "ends where an address or a node", "like"),
-        ("tcp and", 7, "ends where a test", "like"),
+        (
+            "host web-servr",
+            5,
+            "not a node or an address",
+            "web-server",
+        ),
+        ("tpc port 80", 0, "not a filter keyword", "tcp"),
+        ("host", 4, "ends where an address or a node", "for example"),
+        ("tcp and", 7, "ends where a test", "for example"),
         ("(tcp", 0, "not closed", ")"),
-        ("tcp)", 3, "not opened", "away"),
+        ("tcp)", 3, "not opened", "remove"),
         ("tcp udp", 4, "does not belong here", "and or or"),
-        ("port http", 5, "no port", "port 80"),
-        ("port 70000", 5, "no port", "65535"),
-        ("port 80-90", 5, "no single port", "portrange 80-90"),
-        ("portrange 90-80", 10, "no range", "8000-8010"),
+        ("port http", 5, "not a valid port", "port 80"),
+        ("port 70000", 5, "not a valid port", "65535"),
+        ("port 80-90", 5, "not a single port", "portrange 80-90"),
+        ("portrange 90-80", 10, "not a valid range", "8000-8010"),
         ("net 10.0.0.1/24", 4, "beyond", "10.0.0.0/24"),
-        ("net nowhere", 4, "no network and no prefix", "10.0.0.0/24"),
-        ("host apps", 5, "no single host", "net apps"),
+        ("net nowhere", 4, "not a network or a prefix", "10.0.0.0/24"),
+        ("host apps", 5, "not a single host", "net apps"),
         ("icmp port 80", 10, "no ports", "tcp"),
         ("tcp & udp", 4, "does not belong", "and"),
     ] {

@@ -12,7 +12,7 @@ use miette::{
 
 use crate::args::Common;
 use crate::scope::Input;
-use crate::ui::{RED, YELLOW, styled};
+use hallway_view::style::{RED, YELLOW, styled};
 
 /// Why a verb did not succeed.
 #[derive(Debug)]

@@ -5,7 +5,6 @@ mod cmd;
 mod diagnose;
 mod environment;
 mod keeper;
-mod render;
 mod scope;
 mod subject;
 mod ui;

@@ -2,11 +2,11 @@
 
 use hallway_engine::{Engine, Failure, read};
 use hallway_plan::Settled;
-use hallway_plan::reach::{At, Environment, Party, Service, World};
+use hallway_plan::reach::{At, Environment, Party, Question, World};
 use hallway_plan::rules::{self, ir::Ruleset};
 use hallway_spec::Expect;
 
-use crate::args::{Common, FileArg};
+use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::Trouble;
 use crate::scope::{self, Input, Scope};
 
@@ -80,46 +80,41 @@ impl Subject {
     }
 }
 
-/// Who asks whom, as written on the command line.
-pub(crate) fn pair(
-    world: &World<'_>,
-    from: &str,
-    to: &str,
-) -> Result<(Party, Party, Service), Trouble> {
+/// Reads what a pair asks for.
+pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, Trouble> {
     let nodes: Vec<&str> = world
         .settled()
         .nodes
         .iter()
         .map(|n| n.name.as_ref())
         .collect();
+    let example = nodes.first().unwrap_or(&"host");
     let help = format!(
-        "name a node ({}), host, outside or an address, with a port as in {}:80 or {}:53/udp",
+        "name a node ({}), host, outside or an address, with a port as in {example}:80 or {example}:53/udp",
         nodes.join(", "),
-        nodes.first().unwrap_or(&"host"),
-        nodes.first().unwrap_or(&"host"),
     );
-    let asker = world.party(from).ok_or_else(|| {
+    let from = world.party(&pair.from).ok_or_else(|| {
         Trouble::usage(
-            format!("{from} is no node, host, outside or address"),
+            format!("{} is no node, host, outside or address", pair.from),
             help.clone(),
         )
     })?;
-    let (asked, service) = world
-        .target(to)
+    let (to, service) = world
+        .target(&pair.to)
         .map_err(|message| Trouble::usage(message, help))?;
-    Ok((asker, asked, service))
+    Ok(Question { from, to, service })
 }
 
-/// Whoever is asked must be somebody: the real outside world is asked by a named address only.
-pub(crate) fn asked(world: &World<'_>, party: &Party) -> Result<(), Trouble> {
+/// The target must resolve: the real outside world has no address unless one is named.
+pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), Trouble> {
     match party {
-        Party::Outside => place(world, party).map(|_| ()),
+        Party::Outside => location(world, party).map(|_| ()),
         Party::Node(_) | Party::Host | Party::Address(_) => Ok(()),
     }
 }
 
-/// A real attempt needs a place to be made from.
-pub(crate) fn place(world: &World<'_>, party: &Party) -> Result<At, Trouble> {
+/// Where the packets of a party are made; a real attempt needs such a place.
+pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<At, Trouble> {
     match world.place(party) {
         At::Outside => Err(Trouble::usage(
             format!("nothing here stands for {party}, so it cannot be tried"),

@@ -30,8 +30,13 @@ pub(crate) fn line(text: impl AsRef<str>) {
 }
 
 /// Prints a value as JSON.
-pub(crate) fn json(value: &serde_json::Value) {
+pub(crate) fn json(value: &impl serde::Serialize) {
     line(serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// Prints a value as one line of JSON.
+pub(crate) fn json_line(value: &impl serde::Serialize) {
+    line(serde_json::to_string(value).unwrap_or_default());
 }
 
 /// Tells people something, unless they asked for quiet.
@@ -82,20 +87,4 @@ pub(crate) fn short(time: Duration) -> String {
         us @ ..1000 => format!("{us} µs"),
         _ => duration(time),
     }
-}
-
-/// Bold.
-pub(crate) const BOLD: anstyle::Style = anstyle::Style::new().bold();
-/// Less important.
-pub(crate) const DIM: anstyle::Style = anstyle::Style::new().dimmed();
-/// Good.
-pub(crate) const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
-/// Noteworthy.
-pub(crate) const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default();
-/// Bad.
-pub(crate) const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
-
-/// Text in a style.
-pub(crate) fn styled(style: anstyle::Style, text: impl std::fmt::Display) -> String {
-    format!("{style}{text}{style:#}")
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::filter::{Facts, Filter, Kind};
 use hallway_kernel::link::index_of;
 use hallway_kernel::netns::{self, Netns};
 pub use hallway_kernel::packet::Direction;
@@ -12,13 +11,14 @@ use hallway_kernel::{KernelError, Rtnl};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 
+use super::filter::{Filter, NetworkProtocol, PacketHeaders};
 use crate::Failure;
 use crate::observe::netns_path;
 
-/// How long packets that are not wanted may be read beyond the time given.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long packets that the filter rejects may be read beyond the time given.
+const OVERTIME: Duration = Duration::from_millis(500);
 
-/// Where to look.
+/// Where packets are captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// All interfaces of the host (or the sandbox), or this one.
@@ -36,12 +36,12 @@ pub struct Captured {
     pub time: SystemTime,
     /// The interface's name.
     pub interface: String,
-    /// Which way it went, seen from that interface.
+    /// Its direction, seen from that interface.
     pub direction: Direction,
     /// In one line.
     pub summary: String,
     /// Addresses, protocol and ports.
-    pub facts: Facts,
+    pub headers: PacketHeaders,
     /// From the Ethernet header on.
     pub bytes: Vec<u8>,
     /// How long it was on the wire; more than `bytes` if it was cut.
@@ -61,10 +61,10 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Begins to look; packets are kept from here on.
+    /// Begins to capture; the kernel queues packets from here on.
     ///
     /// # Errors
-    /// When the node or the interface is not there, or the caller may not look.
+    /// When the node or the interface is not there, or the caller lacks the privilege.
     pub fn open(settled: &Settled, target: &Target, filter: Filter) -> Result<Self, Failure> {
         let mut only = Vec::new();
         let opened = match target {
@@ -95,7 +95,7 @@ impl Capture {
             if e.is_not_found() {
                 return Failure::kernel("no-such-interface", "the interface is not there", e);
             }
-            Failure::kernel("capture", "packets cannot be looked at", e)
+            Failure::kernel("capture", "packets cannot be captured", e)
         })?;
         let mut capture = Self {
             socket,
@@ -112,25 +112,24 @@ impl Capture {
     /// one that is there already.
     ///
     /// # Errors
-    /// When the one interface that is looked at went away.
+    /// When the one interface that is captured on goes down or away.
     pub fn next(&mut self, timeout: Duration) -> Result<Option<Captured>, Failure> {
         let deadline = Instant::now() + timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let frame = self
-                .socket
-                .recv(left)
-                .map_err(|e| Failure::kernel("capture", "the interface went down or away", e))?;
+            let frame = self.socket.recv(left).map_err(|e| {
+                Failure::kernel("capture", "the interface went down or was removed", e)
+            })?;
             let Some(frame) = frame else { return Ok(None) };
-            let judged = self.judge(frame)?;
-            // What is there already is read, but not a flood without end.
-            if judged.is_some() || Instant::now() > deadline + PATIENCE {
-                return Ok(judged);
+            let packet = self.filtered(frame)?;
+            // Queued packets are read, but a flood of them ends too.
+            if packet.is_some() || Instant::now() > deadline + OVERTIME {
+                return Ok(packet);
             }
         }
     }
 
-    fn judge(&mut self, frame: Frame) -> Result<Option<Captured>, Failure> {
+    fn filtered(&mut self, frame: Frame) -> Result<Option<Captured>, Failure> {
         if !self.names.contains_key(&frame.interface) {
             self.learn_names()?;
         }
@@ -139,19 +138,19 @@ impl Capture {
             .entry(frame.interface)
             .or_insert_with(|| format!("#{}", frame.interface));
         let unwanted = !self.only.is_empty() && !self.only.contains(interface);
-        // What goes out of a loopback comes in again.
+        // A loopback shows each packet twice: out, and in again.
         let again = interface == "lo" && frame.direction == Direction::Out;
-        let headers = Ethernet::parse(&frame.bytes);
-        let facts = facts(&headers);
-        if unwanted || again || !self.filter.matches(&facts) {
+        let frame_headers = Ethernet::parse(&frame.bytes);
+        let headers = packet_headers(&frame_headers);
+        if unwanted || again || !self.filter.matches(&headers) {
             return Ok(None);
         }
         Ok(Some(Captured {
             time: frame.time,
             interface: interface.clone(),
             direction: frame.direction,
-            summary: headers.summary(),
-            facts,
+            summary: frame_headers.summary(),
+            headers,
             bytes: frame.bytes,
             length: frame.length,
         }))
@@ -167,7 +166,7 @@ impl Capture {
     /// in time.
     ///
     /// # Errors
-    /// Never in practice.
+    /// When the kernel does not answer.
     pub fn dropped(&self) -> Result<u32, Failure> {
         Ok(self.socket.dropped()?)
     }
@@ -188,23 +187,23 @@ fn missing(node: &Name, error: KernelError) -> Failure {
     failure.help("hallway up builds it again")
 }
 
-fn facts(headers: &Ethernet) -> Facts {
+fn packet_headers(headers: &Ethernet) -> PacketHeaders {
     match &headers.network {
-        Network::Ip(ip) => Facts {
+        Network::Ip(ip) => PacketHeaders {
             network: if ip.source.is_ipv4() {
-                Kind::Ip
+                NetworkProtocol::Ip
             } else {
-                Kind::Ip6
+                NetworkProtocol::Ip6
             },
             protocol: Some(ip.protocol),
             addresses: Some((ip.source, ip.destination)),
             ports: ip.source_port().zip(ip.destination_port()),
         },
-        Network::Arp(arp) => Facts {
-            network: Kind::Arp,
+        Network::Arp(arp) => PacketHeaders {
+            network: NetworkProtocol::Arp,
             addresses: Some((arp.sender.into(), arp.target.into())),
-            ..Facts::default()
+            ..PacketHeaders::default()
         },
-        Network::Other(_) | Network::Short => Facts::default(),
+        Network::Other(_) | Network::Short => PacketHeaders::default(),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use hallway_spec::IpVersion;
 
 use super::FileArg;
 
@@ -18,8 +19,12 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
-    pub(crate) fn include(self, v4: bool) -> bool {
-        if v4 { !self.ipv6 } else { !self.ipv4 }
+    /// Whether that version is wanted; both are when none is named.
+    pub(crate) fn include(self, version: IpVersion) -> bool {
+        match version {
+            IpVersion::V4 => !self.ipv6,
+            IpVersion::V6 => !self.ipv4,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod ask;
+mod capture;
+mod graph;
 mod parts;
 
 use std::net::IpAddr;
@@ -10,6 +12,8 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hallway_spec::{Name, PortProto};
 
 pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
+pub(crate) use capture::CaptureArgs;
+pub(crate) use graph::{GraphArgs, Picture};
 pub(crate) use parts::{BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, SandboxVerb};
 
 /// Container networks for Linux, from one file.
@@ -252,9 +256,9 @@ pub(crate) enum Verb {
     /// Prove with real packets that what the file expects is true
     Test(TestArgs),
     /// Show the packets that pass a node, a network or the host
-    Capture(crate::cmd::capture::CaptureArgs),
+    Capture(CaptureArgs),
     /// Draw a picture of a project: the file named, or what is up
-    Graph(crate::cmd::graph::GraphArgs),
+    Graph(GraphArgs),
     /// Print the project as a file that `up` takes
     Export,
     /// Print the JSON Schema of the file, for editors

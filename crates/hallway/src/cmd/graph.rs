@@ -1,51 +1,19 @@
 //! `graph`: a picture of a project.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use hallway_engine::Engine;
 use hallway_engine::read::live::live;
 use hallway_plan::Settled;
 use hallway_view::graph::{Graph, dot, mermaid, svg, text};
 
-use crate::args::{Common, FileArg};
+use crate::args::{Common, GraphArgs, Picture};
 use crate::diagnose::Trouble;
 use crate::scope::{Scope, here, present, project, read};
 use crate::ui;
 
 /// The narrowest tree that is still one.
 const NARROW: u16 = 40;
-
-/// What to draw, and how.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct GraphArgs {
-    #[command(flatten)]
-    file: FileArg,
-    /// How it is drawn
-    #[arg(long, value_enum, default_value_t)]
-    format: Picture,
-    /// Mark what is there and what is missing, and count bytes; the project must be up
-    #[arg(long)]
-    live: bool,
-    /// Write it to this file instead of stdout
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-/// How a picture is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-enum Picture {
-    /// A tree for the terminal
-    #[default]
-    Text,
-    /// A flowchart that forges and wikis draw
-    Mermaid,
-    /// For graphviz
-    Dot,
-    /// A drawing for browsers
-    Svg,
-}
 
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble> {
     // Before a sandbox is entered: the user's own terminal and file.

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use hallway_engine::{Engine, Planned};
 use hallway_plan::step::{Action, Described};
+use hallway_view::json::{PlannedSteps, ProblemEntry, Validation, Version};
 use hallway_view::shell;
-use serde_json::json;
+use hallway_view::style::{DIM, GREEN, RED, YELLOW, styled};
 
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::Trouble;
 use crate::scope::{Scope, read};
-use crate::ui::{self, DIM, GREEN, RED, YELLOW, styled};
+use crate::ui;
 
 pub(crate) fn run(
     common: &Common,
@@ -32,12 +33,12 @@ pub(crate) fn run(
     );
     let steps = steps(&planned);
     if as_json {
-        ui::json(&json!({
-            "schema_version": 1,
-            "project": topology.name,
-            "place": place,
-            "steps": steps,
-        }));
+        ui::json(&PlannedSteps {
+            schema_version: Version,
+            project: &topology.name,
+            place,
+            steps: &steps,
+        });
     } else if steps.is_empty() {
         ui::line(format!(
             "{} is as its file says {place}; nothing to change",
@@ -162,26 +163,19 @@ pub(crate) fn validate(
             Ok(ExitCode::SUCCESS)
         }
         (Ok(input), Format::Json) => {
-            ui::json(
-                &json!({ "schema_version": 1, "project": input.project.topology.name, "problems": [] }),
-            );
+            ui::json(&Validation {
+                schema_version: Version,
+                project: Some(&input.project.topology.name),
+                problems: Vec::new(),
+            });
             Ok(ExitCode::SUCCESS)
         }
         (Err(Trouble::File(problems)), Format::Json) => {
-            let list: Vec<serde_json::Value> = problems
-                .problems
-                .iter()
-                .map(|p| {
-                    json!({
-                        "code": p.code.text(),
-                        "message": p.message,
-                        "line": p.place.as_ref().map(|p| p.line),
-                        "column": p.place.as_ref().map(|p| p.column),
-                        "help": p.help,
-                    })
-                })
-                .collect();
-            ui::json(&json!({ "schema_version": 1, "project": null, "problems": list }));
+            ui::json(&Validation {
+                schema_version: Version,
+                project: None,
+                problems: problems.problems.iter().map(ProblemEntry::from).collect(),
+            });
             Ok(ExitCode::from(2))
         }
         (Err(trouble), _) => Err(trouble),

@@ -14,8 +14,8 @@ use crate::diagnose::Trouble;
 use crate::keeper::{Client, Desired};
 use crate::scope::{Input, Scope, read};
 use crate::subject::Subject;
-use crate::ui::{YELLOW, styled};
-use crate::{render, ui};
+use crate::ui;
+use hallway_view::style::{YELLOW, styled};
 
 /// The file, by its absolute path: the project may be looked at from another directory.
 pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
@@ -65,7 +65,7 @@ pub(crate) fn run(
                     format!("{name} is up {place} ({})", ui::duration(started.elapsed())),
                 );
                 if !common.quiet {
-                    ui::out(&render::tree::project(&built.planned.settled, None));
+                    ui::out(&hallway_view::tree::project(&built.planned.settled, &[]));
                 }
             } else {
                 ui::note(

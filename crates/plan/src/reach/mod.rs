@@ -5,6 +5,7 @@
 mod conntrack;
 mod exchange;
 mod host;
+mod measured;
 mod packet;
 mod party;
 mod path;
@@ -14,6 +15,7 @@ mod words;
 mod world;
 
 pub use exchange::Question;
+pub use measured::{Listener, Measured};
 pub use packet::{Flow, Service};
 pub use party::Party;
 pub use path::{At, Hop, Outcome, Path, Reason, What};

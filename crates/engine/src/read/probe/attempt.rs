@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use hallway_kernel::packet::Transport;
 use hallway_kernel::probe::{Client, IcmpError, IcmpSocket};
-use hallway_plan::reach::{At, Outcome, Service};
+use hallway_plan::reach::{At, Listener, Measured, Outcome, Service};
 use rustix::io::Errno;
 
-use super::{Aim, Listener, Measured};
+use super::Aim;
 
 /// A packet without an answer is sent again after that long; TCP sees to that itself.
 const AGAIN: Duration = Duration::from_millis(350);

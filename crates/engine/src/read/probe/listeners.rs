@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use hallway_kernel::KernelError;
 use hallway_kernel::packet::PacketSocket;
 use hallway_kernel::probe::{self, Echo};
-use hallway_plan::reach::At;
+use hallway_plan::reach::{At, Listener};
 use hallway_plan::settled::Settled;
 use rustix::io::Errno;
 
-use super::{Aim, Listener, inside};
+use super::{Aim, inside};
 
 type Key = (At, SocketAddr, bool);
 
@@ -55,7 +55,7 @@ impl Listeners {
                 }
                 Listener::Service
             }
-            Err(_) => Listener::Nobody,
+            Err(_) => Listener::None,
         };
         self.there.insert(key, listener);
         Ok(())
@@ -71,7 +71,7 @@ impl Listeners {
             .as_ref()
             .map(|(at, a)| (at.clone(), *a, aim.is_tcp()));
         let known = key.and_then(|key| self.there.get(&key).copied());
-        known.unwrap_or(Listener::Nobody)
+        known.unwrap_or(Listener::None)
     }
 
     /// What to wait for.

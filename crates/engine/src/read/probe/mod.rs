@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::{KernelError, sysctl};
-use hallway_plan::reach::{At, Outcome, Path, Service};
+use hallway_plan::reach::{At, Measured, Path, Service};
 use hallway_plan::settled::Settled;
 use hallway_spec::{PortProto, Protocol};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use serde::Serialize;
 
 use crate::observe::netns_path;
 
@@ -39,36 +38,6 @@ pub struct Aim {
     pub target: Option<(At, SocketAddr)>,
     /// Whether an answer is predicted.
     pub answered: bool,
-}
-
-/// Who answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Listener {
-    /// The kernel itself (ping).
-    Kernel,
-    /// A program that was there.
-    Service,
-    /// Nobody was there; one was put there for the probe.
-    Temporary,
-    /// Nobody that is known of.
-    Nobody,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Measured {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// From the first packet to the answer, in microseconds.
-    pub latency_us: Option<u64>,
-    /// More, in words; empty when there is no more to say.
-    pub detail: String,
-    /// Who listens there.
-    pub listener: Listener,
-    /// By which packets of it are known: the port or the echo identifier it asks from.
-    #[serde(skip)]
-    pub key: Option<u16>,
 }
 
 impl Aim {

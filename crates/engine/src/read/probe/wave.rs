@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use hallway_kernel::KernelError;
 use hallway_kernel::probe::{IcmpNote, IcmpSocket};
-use hallway_plan::reach::At;
+use hallway_plan::reach::{At, Measured};
 use hallway_plan::settled::Settled;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::attempt::Attempt;
 use super::listeners::Listeners;
 use super::neighbours::Neighbours;
-use super::{Aim, Measured, has_ipv6, inside};
+use super::{Aim, has_ipv6, inside};
 use crate::interrupt;
 
 /// At the latest after that long all attempts are looked at.

@@ -13,9 +13,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hallway_kernel::KernelError;
-use hallway_plan::reach::{At, Environment, Flow, Hop, Outcome, Path, Service, What, World};
+use hallway_plan::reach::{
+    At, Environment, Flow, Hop, Listener, Measured, Outcome, Path, Service, What, World,
+};
 
-use super::probe::{self, Aim, Listener, Measured};
+use super::probe::{self, Aim};
 use evidence::{Known, Side, flow, sighting};
 use places::{places, watched};
 use story::{Ended, tell};
@@ -85,7 +87,7 @@ impl<'w> Tracer<'w> {
             outcome: Outcome::Unreachable,
             latency_us: None,
             detail: "there is no address to ask".into(),
-            listener: Listener::Nobody,
+            listener: Listener::None,
             key: None,
         });
         let path = self.tell(&measured, measured.key);
@@ -396,7 +398,7 @@ impl<'w> Tracer<'w> {
                 format!("a program: {}", service.command.join(" "))
             }
             (Listener::Service, None) => "a program".into(),
-            (Listener::Nobody, _) => "nobody".into(),
+            (Listener::None, _) => "nobody".into(),
         }
     }
 

@@ -3,11 +3,10 @@
 
 use std::net::IpAddr;
 
-use hallway_plan::reach::{At, Hop, Outcome, Path, Reason, Service, What};
+use hallway_plan::reach::{At, Hop, Listener, Measured, Outcome, Path, Reason, Service, What};
 use hallway_plan::rules::purpose;
 use hallway_plan::settled::Settled;
 
-use super::super::probe::{Listener, Measured};
 use super::story::Ended;
 
 /// What was seen of one exchange.

@@ -2,10 +2,11 @@
 
 use hallway_plan::reach::{Flow, Hop, Outcome, Path, Reason, What};
 
-use crate::ui::{BOLD, DIM, GREEN, RED, YELLOW, styled};
+use crate::style::{BOLD, DIM, GREEN, RED, YELLOW, styled};
 
 /// An outcome with its colour.
-pub(crate) fn outcome(outcome: Outcome) -> String {
+#[must_use]
+pub fn outcome(outcome: Outcome) -> String {
     let style = match outcome {
         Outcome::Open => GREEN,
         Outcome::Refused => YELLOW,
@@ -15,7 +16,8 @@ pub(crate) fn outcome(outcome: Outcome) -> String {
 }
 
 /// Who asked whom for what, and how that ended.
-pub(crate) fn headline(path: &Path) -> String {
+#[must_use]
+pub fn headline(path: &Path) -> String {
     let address = path
         .address
         .filter(|a| a.to_string() != path.to)
@@ -31,7 +33,8 @@ pub(crate) fn headline(path: &Path) -> String {
 }
 
 /// The reason, with the line it comes from and what would change it.
-pub(crate) fn reason(reason: &Reason, file: &str) -> String {
+#[must_use]
+pub fn reason(reason: &Reason, file: &str) -> String {
     let mut out = format!("  because {}", reason.text);
     if let Some(place) = &reason.place {
         let place = format!("({file}:{}:{})", place.line, place.column);
@@ -44,8 +47,9 @@ pub(crate) fn reason(reason: &Reason, file: &str) -> String {
     out
 }
 
-/// Both ways. With `explain`, a sentence for each hop.
-pub(crate) fn ways(path: &Path, explain: bool) -> String {
+/// The hops of request and reply. With `explain`, a sentence for each hop.
+#[must_use]
+pub fn hops(path: &Path, explain: bool) -> String {
     let mut out = String::new();
     for (title, hops) in [("request", &path.request), ("reply", &path.reply)] {
         if hops.is_empty() {

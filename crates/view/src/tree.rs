@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use hallway_plan::Settled;
 use hallway_plan::settled::{Interface, Network, Node, Plug, Publish};
+use hallway_spec::Name;
 use ipnet::IpNet;
 
-use crate::keeper::{ServiceStatus, State};
-use crate::ui::{BOLD, DIM, GREEN, RED, YELLOW, styled};
+use crate::program::Program;
+use crate::style::{BOLD, DIM, GREEN, styled};
 
 /// One line under a heading.
 struct Leaf {
@@ -16,13 +17,10 @@ struct Leaf {
     rest: String,
 }
 
-/// The tree. With `services`, programs are shown with their state.
-pub(crate) fn project(settled: &Settled, services: Option<&[ServiceStatus]>) -> String {
-    let states: BTreeMap<&str, &ServiceStatus> = services
-        .unwrap_or_default()
-        .iter()
-        .map(|s| (s.node.as_str(), s))
-        .collect();
+/// The tree. Programs that are listed in `programs` are shown with their state.
+#[must_use]
+pub fn project(settled: &Settled, programs: &[Program]) -> String {
+    let states: BTreeMap<&str, &Program> = programs.iter().map(|p| (p.node.as_str(), p)).collect();
     let mut groups: Vec<(String, Vec<Leaf>)> = Vec::new();
     for network in &settled.networks {
         let leaves = settled
@@ -120,12 +118,12 @@ fn addresses(interface: &Interface) -> String {
     all.join(" ")
 }
 
-/// A node; its ports and program are told where it appears first.
+/// A node; its ports and program are shown where it appears first.
 fn leaf(
     settled: &Settled,
     node: &Node,
     at: Option<(&Interface, &Network)>,
-    states: &BTreeMap<&str, &ServiceStatus>,
+    states: &BTreeMap<&str, &Program>,
 ) -> Leaf {
     let first = node
         .ports()
@@ -153,12 +151,8 @@ fn leaf(
     }
 }
 
-fn cable(
-    settled: &Settled,
-    a: &(hallway_spec::Name, String),
-    b: &(hallway_spec::Name, String),
-) -> Leaf {
-    let end = |(node, name): &(hallway_spec::Name, String)| {
+fn cable(settled: &Settled, a: &(Name, String), b: &(Name, String)) -> Leaf {
+    let end = |(node, name): &(Name, String)| {
         let interface = settled.node(node).and_then(|n| {
             n.interfaces
                 .iter()
@@ -181,7 +175,8 @@ fn cable(
 }
 
 /// A published port: where it is on the host, and where it leads.
-pub(crate) fn publish(publish: &Publish) -> String {
+#[must_use]
+pub fn publish(publish: &Publish) -> String {
     let host = publish.host_address.map(|a| {
         if a.is_ipv6() {
             format!("[{a}]:")
@@ -196,7 +191,7 @@ pub(crate) fn publish(publish: &Publish) -> String {
     )
 }
 
-fn program(command: &[String], status: Option<&ServiceStatus>) -> String {
+fn program(command: &[String], status: Option<&Program>) -> String {
     let words = command.join(" ");
     let short: String = words.chars().take(40).collect();
     let short = if short.len() < words.len() {
@@ -206,26 +201,6 @@ fn program(command: &[String], status: Option<&ServiceStatus>) -> String {
     };
     match status {
         None => styled(DIM, short),
-        Some(status) => format!("{} ({})", styled(DIM, short), state(status)),
-    }
-}
-
-/// A program's state in words.
-pub(crate) fn state(status: &ServiceStatus) -> String {
-    let again = if status.restarts > 0 {
-        format!(", restarted {} times", status.restarts)
-    } else {
-        String::new()
-    };
-    let code = status.exit_code.unwrap_or(0);
-    match status.state {
-        State::Waiting => styled(YELLOW, "waiting"),
-        State::Starting => styled(YELLOW, "starting"),
-        State::Running => styled(GREEN, format!("running{again}")),
-        State::Restarting => styled(YELLOW, format!("restarting, ended with {code}")),
-        State::Exited => styled(
-            if code == 0 { GREEN } else { RED },
-            format!("exited with {code}{again}"),
-        ),
+        Some(status) => format!("{} ({})", styled(DIM, short), status.words()),
     }
 }
