@@ -2,7 +2,7 @@
 
 use hallway_engine::{Engine, Failure, read};
 use hallway_plan::Settled;
-use hallway_plan::reach::{At, Environment, Party, Question, World};
+use hallway_plan::reach::{Environment, Location, Party, Question, World};
 use hallway_plan::rules::{self, ir::Ruleset};
 use hallway_spec::Expect;
 
@@ -114,9 +114,9 @@ pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), Troub
 }
 
 /// Where the packets of a party are made; a real attempt needs such a place.
-pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<At, Trouble> {
+pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, Trouble> {
     match world.place(party) {
-        At::Outside => Err(Trouble::usage(
+        Location::Outside => Err(Trouble::usage(
             format!("nothing here stands for {party}, so it cannot be tried"),
             "give the project a network with outside: true and a node on it; hallway explain predicts without",
         )),

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
-use hallway_plan::reach::{At, Environment, Outcome, Path, Question, What, World};
+use hallway_plan::reach::{Environment, HopEvent, Location, Outcome, Path, Question, World};
 use hallway_plan::rules::ruleset;
 use hallway_plan::{Observed, Settled, Surroundings, settle};
 
@@ -190,8 +190,8 @@ links:
 fn translations_there_and_back() {
     let path = ask(SHOP, "visitor", "host:8080").remove(0);
     let translated: Vec<String> = (path.request.iter().chain(&path.reply))
-        .filter_map(|hop| match &hop.what {
-            What::Translated { before } => Some(format!("{before} ⇒ {}", hop.flow)),
+        .filter_map(|hop| match &hop.event {
+            HopEvent::Translated { before } => Some(format!("{before} ⇒ {}", hop.flow)),
             _ => None,
         })
         .collect();
@@ -204,7 +204,7 @@ fn translations_there_and_back() {
     );
     let path = ask(SHOP, "app", "visitor").remove(0);
     let (at, flow) = path.destination().unwrap();
-    assert_eq!(*at, At::Node("visitor".parse().unwrap()));
+    assert_eq!(*at, Location::Node("visitor".parse().unwrap()));
     assert_eq!(flow.from.to_string(), "203.0.113.1", "masqueraded");
 }
 

@@ -1,6 +1,6 @@
 //! The way of a packet, hop by hop, for people.
 
-use hallway_plan::reach::{Flow, Hop, Outcome, Path, Reason, What};
+use hallway_plan::reach::{Flow, Hop, HopEvent, Outcome, Path, Reason};
 
 use crate::style::{BOLD, DIM, GREEN, RED, YELLOW, styled};
 
@@ -70,7 +70,7 @@ pub fn hops(path: &Path, explain: bool) -> String {
             out.push_str(line.trim_end());
             out.push('\n');
             if explain {
-                out.push_str(&format!("      {}\n", styled(DIM, lesson(&hop.what))));
+                out.push_str(&format!("      {}\n", styled(DIM, lesson(&hop.event))));
             }
         }
     }
@@ -79,24 +79,26 @@ pub fn hops(path: &Path, explain: bool) -> String {
 
 fn row(hop: &Hop) -> [String; 3] {
     let flow = hop.flow.to_string();
-    let (what, detail) = match &hop.what {
-        What::Leaves { interface } => (format!("out by {interface}"), flow),
-        What::Arrives { interface } => (format!("in by {interface}"), flow),
-        What::Link { link, kind } => (format!("{kind} {link}"), String::new()),
-        What::Route { via, interface } if interface == "local" => {
+    let (what, detail) = match &hop.event {
+        HopEvent::Leaves { interface } => (format!("out by {interface}"), flow),
+        HopEvent::Arrives { interface } => (format!("in by {interface}"), flow),
+        HopEvent::Link { link, kind } => (format!("{kind} {link}"), String::new()),
+        HopEvent::Route { via, interface } if interface == "local" => {
             debug_assert!(via.is_none());
             ("route".into(), format!("{} is here", hop.flow.to))
         }
-        What::Route { via, interface } => (
+        HopEvent::Route { via, interface } => (
             "route".into(),
             match via {
                 Some(via) => format!("{} via {via} by {interface}", hop.flow.to),
                 None => format!("{} directly by {interface}", hop.flow.to),
             },
         ),
-        What::Chain { .. } => return [hop.at.to_string(), chain(&hop.what), ruling(&hop.what)],
-        What::Translated { before } => ("translated".into(), translation(before, &hop.flow)),
-        What::Connection {
+        HopEvent::Chain { .. } => {
+            return [hop.at.to_string(), chain(&hop.event), ruling(&hop.event)];
+        }
+        HopEvent::Translated { before } => ("translated".into(), translation(before, &hop.flow)),
+        HopEvent::Connection {
             original,
             reply,
             state,
@@ -106,20 +108,20 @@ fn row(hop: &Hop) -> [String; 3] {
                 .trim_end()
                 .to_owned(),
         ),
-        What::Listener { who } => ("listener".into(), who.clone()),
+        HopEvent::Listener { who } => ("listener".into(), who.clone()),
     };
     [hop.at.to_string(), what, detail]
 }
 
-fn chain(what: &What) -> String {
-    let What::Chain {
+fn chain(event: &HopEvent) -> String {
+    let HopEvent::Chain {
         family,
         table,
         chain,
         hook,
         ours,
         ..
-    } = what
+    } = event
     else {
         return String::new();
     };
@@ -135,14 +137,14 @@ fn chain(what: &What) -> String {
     }
 }
 
-fn ruling(what: &What) -> String {
-    let What::Chain {
+fn ruling(event: &HopEvent) -> String {
+    let HopEvent::Chain {
         rule,
         comment,
         verdict,
         ours,
         ..
-    } = what
+    } = event
     else {
         return String::new();
     };
@@ -183,36 +185,36 @@ fn translation(before: &Flow, after: &Flow) -> String {
 }
 
 /// What a learner should know of such a hop.
-fn lesson(what: &What) -> String {
-    match what {
-        What::Leaves { .. } => {
+fn lesson(event: &HopEvent) -> String {
+    match event {
+        HopEvent::Leaves { .. } => {
             "the end of a veth pair: what goes in here comes out at the other end".into()
         }
-        What::Arrives { .. } => "the other end of a veth pair, inside the node".into(),
-        What::Link { kind: "port", .. } => {
+        HopEvent::Arrives { .. } => "the other end of a veth pair, inside the node".into(),
+        HopEvent::Link { kind: "port", .. } => {
             "the host's end of the node's veth pair; ip link on the host shows it".into()
         }
-        What::Link { kind: "bridge", .. } => {
+        HopEvent::Link { kind: "bridge", .. } => {
             "a switch in software: it passes frames on by MAC address, or up to the host if they are \
              addressed to the bridge itself"
                 .into()
         }
-        What::Link { .. } => "the way out of the host".into(),
-        What::Route { .. } => {
+        HopEvent::Link { .. } => "the way out of the host".into(),
+        HopEvent::Route { .. } => {
             "the longest prefix that holds the destination decides; ip route get shows it".into()
         }
-        What::Chain { hook, verdict, .. } => format!(
+        HopEvent::Chain { hook, verdict, .. } => format!(
             "rules of the packet filter at the {} hook, in order, until one decides: {verdict}",
             if hook.is_empty() { "next" } else { hook }
         ),
-        What::Translated { .. } => {
+        HopEvent::Translated { .. } => {
             "network address translation; connection tracking remembers it, so that replies are \
              translated back"
                 .into()
         }
-        What::Connection { .. } => {
+        HopEvent::Connection { .. } => {
             "what the host remembers of the connection; packets that fit it count as established".into()
         }
-        What::Listener { .. } => "a socket takes the packet: the end of the way".into(),
+        HopEvent::Listener { .. } => "a socket takes the packet: the end of the way".into(),
     }
 }

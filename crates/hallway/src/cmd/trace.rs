@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hallway_engine::read::trace::{Traced, Tracer};
 use hallway_engine::{Failure, KernelError, interrupt};
-use hallway_plan::reach::{At, Path, World};
+use hallway_plan::reach::{Location, Path, World};
 use hallway_view::json::{FollowedPacket, Predicted, Trace, Traces, Version};
 use hallway_view::path;
 
@@ -96,7 +96,7 @@ fn show(path: &Path, predicted: &Path, subject: &Subject, how: &Options) {
 struct Tracers<'w> {
     subject: &'w Subject,
     world: &'w World<'w>,
-    from: At,
+    from: Location,
 }
 
 impl<'w> Tracers<'w> {

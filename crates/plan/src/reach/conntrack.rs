@@ -1,7 +1,7 @@
 //! The host's connection tracking, as far as filter and NAT depend on it (net/netfilter in the
 //! kernel; the states of TCP after nf_conntrack_proto_tcp.c).
 
-use super::packet::{Flow, Kind, Packet};
+use super::packet::{Flow, Packet, PacketKind};
 
 /// A tracked connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Table {
     /// What a packet is, and what it makes of its connection.
     pub(super) fn classify(&mut self, packet: &Packet) -> State {
         // An echo of oneself has the same addresses both ways: the message's kind tells which it is.
-        let answer = matches!(packet.kind, Kind::SynAck | Kind::EchoReply);
+        let answer = matches!(packet.kind, PacketKind::SynAck | PacketKind::EchoReply);
         let found = self.entries.iter().enumerate().find_map(|(index, entry)| {
             let ways = [(entry.original, false), (entry.reply, true)];
             let fits = |(flow, reply): &(Flow, bool)| *flow == packet.flow && *reply == answer;
@@ -50,13 +50,16 @@ impl Table {
         });
         let Some((index, reply)) = found else {
             return match packet.kind {
-                Kind::SynAck | Kind::EchoReply => State::Invalid,
-                Kind::Syn | Kind::Ack | Kind::Datagram | Kind::EchoRequest => State::New(Entry {
+                PacketKind::SynAck | PacketKind::EchoReply => State::Invalid,
+                PacketKind::Syn
+                | PacketKind::Ack
+                | PacketKind::Datagram
+                | PacketKind::EchoRequest => State::New(Entry {
                     original: packet.flow,
                     reply: packet.flow.mirrored(),
                     dnated: false,
                     seen_reply: false,
-                    half_open: packet.kind == Kind::Syn,
+                    half_open: packet.kind == PacketKind::Syn,
                 }),
             };
         };
@@ -64,8 +67,8 @@ impl Table {
             return State::Invalid;
         };
         match (packet.kind, reply) {
-            (Kind::SynAck, true) => entry.half_open = false,
-            (Kind::Ack, _) if entry.half_open => return State::Invalid,
+            (PacketKind::SynAck, true) => entry.half_open = false,
+            (PacketKind::Ack, _) if entry.half_open => return State::Invalid,
             _ => {}
         }
         entry.seen_reply |= reply;

@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use hallway_spec::Protocol;
 
-use super::packet::{Flow, Kind, Packet, Service};
+use super::packet::{Flow, Packet, PacketKind, Service};
 use super::party::Party;
-use super::path::{At, Hop, Outcome, Path, What};
-use super::walk::{End, Walk};
-use super::words::{self, Found, Trouble};
+use super::path::{Hop, HopEvent, Location, Outcome, Path};
+use super::walk::{Arrival, Walk};
+use super::words::{self, ExchangeFailure, ExchangeResult};
 use super::world::World;
 
 /// What is asked.
@@ -30,7 +30,11 @@ impl Question {
     pub fn predict(&self, world: &World<'_>) -> Vec<Path> {
         let addresses = world.addresses(&self.from, &self.to);
         if addresses.is_empty() {
-            return vec![self.path(world, None, Found::nothing(Trouble::NoAddress))];
+            return vec![self.path(
+                world,
+                None,
+                ExchangeResult::nothing(ExchangeFailure::NoAddress),
+            )];
         }
         addresses
             .into_iter()
@@ -42,8 +46,8 @@ impl Question {
     #[must_use]
     pub fn predict_for(&self, world: &World<'_>, address: IpAddr) -> Path {
         let found = match world.source_of(&self.from, address) {
-            None => Found::nothing(Trouble::NoAddress),
-            Some(_) if address.is_loopback() && world.place(&self.from) == At::Host => {
+            None => ExchangeResult::nothing(ExchangeFailure::NoAddress),
+            Some(_) if address.is_loopback() && world.place(&self.from) == Location::Host => {
                 self.localhost(world, address)
             }
             Some(source) => self.exchange(world, source, address),
@@ -51,7 +55,7 @@ impl Question {
         self.path(world, Some(address), found)
     }
 
-    fn path(&self, world: &World<'_>, address: Option<IpAddr>, found: Found) -> Path {
+    fn path(&self, world: &World<'_>, address: Option<IpAddr>, found: ExchangeResult) -> Path {
         let (outcome, reason) = words::verdict(world, self, address, &found);
         Path {
             from: self.from.to_string(),
@@ -71,8 +75,8 @@ impl Question {
         &self,
         world: &World<'_>,
         address: Option<IpAddr>,
-        found: &Found,
-    ) -> Option<(At, SocketAddr)> {
+        found: &ExchangeResult,
+    ) -> Option<(Location, SocketAddr)> {
         if let Some((at, flow)) = &found.end {
             return Some((at.clone(), SocketAddr::new(flow.to, flow.port)));
         }
@@ -83,16 +87,19 @@ impl Question {
         let last = found.request.last().map(|h| (h.flow.to, h.flow.port));
         let (address, port) = last.or(address.map(|a| (a, asked)))?;
         let owner = world.owner(address)?;
-        Some((At::Node(owner.name.clone()), SocketAddr::new(address, port)))
+        Some((
+            Location::Node(owner.name.clone()),
+            SocketAddr::new(address, port),
+        ))
     }
 
-    fn exchange(&self, world: &World<'_>, source: IpAddr, address: IpAddr) -> Found {
+    fn exchange(&self, world: &World<'_>, source: IpAddr, address: IpAddr) -> ExchangeResult {
         let at = world.place(&self.from);
         let (first, answer) = self.kinds();
         let flow = self.flow(source, address);
         let mut walk = Walk::new(world);
         let arrived = walk.send(&at, Packet { flow, kind: first });
-        let mut found = Found {
+        let mut found = ExchangeResult {
             passed: walk.take_passed(),
             request: walk.take_hops(),
             reply: Vec::new(),
@@ -101,8 +108,8 @@ impl Question {
         };
         let end = match arrived {
             Ok(end) => end,
-            Err(death) => {
-                found.trouble = Some(Trouble::Request(death));
+            Err(reason_dropped) => {
+                found.trouble = Some(ExchangeFailure::Request(reason_dropped));
                 return found;
             }
         };
@@ -111,22 +118,26 @@ impl Question {
         found.reply = walk.take_hops();
         found.end = Some((end.at.clone(), end.packet.flow));
         found.trouble = match answered {
-            Err(death) => Some(Trouble::Reply(death)),
+            Err(reason_dropped) => Some(ExchangeFailure::Reply(reason_dropped)),
             Ok(home) if home.at != at || home.packet.flow != flow.mirrored() => {
-                Some(Trouble::Mismatch(home.packet.flow))
+                Some(ExchangeFailure::Mismatch(home.packet.flow))
             }
-            Ok(_) if first == Kind::Syn && !rest(&mut walk, &at, flow, &end) => Some(Trouble::Rest),
+            Ok(_) if first == PacketKind::Syn && !rest(&mut walk, &at, flow, &end) => {
+                Some(ExchangeFailure::Rest)
+            }
             Ok(_) => None,
         };
         found
     }
 
     /// The first packet, and the one that answers it.
-    fn kinds(&self) -> (Kind, Kind) {
+    fn kinds(&self) -> (PacketKind, PacketKind) {
         match self.service {
-            Service::Icmp => (Kind::EchoRequest, Kind::EchoReply),
-            Service::Port(p) if p.protocol == Protocol::Tcp => (Kind::Syn, Kind::SynAck),
-            Service::Port(_) => (Kind::Datagram, Kind::Datagram),
+            Service::Icmp => (PacketKind::EchoRequest, PacketKind::EchoReply),
+            Service::Port(p) if p.protocol == Protocol::Tcp => {
+                (PacketKind::Syn, PacketKind::SynAck)
+            }
+            Service::Port(_) => (PacketKind::Datagram, PacketKind::Datagram),
         }
     }
 
@@ -144,27 +155,27 @@ impl Question {
     }
 
     /// Published ports answer on localhost by a listener, which asks the node in its turn.
-    fn localhost(&self, world: &World<'_>, address: IpAddr) -> Found {
+    fn localhost(&self, world: &World<'_>, address: IpAddr) -> ExchangeResult {
         let (first, answer) = self.kinds();
         let flow = self.flow(address, address);
         let mut walk = Walk::new(world);
-        let arrived = walk.send(&At::Host, Packet { flow, kind: first });
-        let mut near = Found {
+        let arrived = walk.send(&Location::Host, Packet { flow, kind: first });
+        let mut near = ExchangeResult {
             request: walk.take_hops(),
-            end: Some((At::Host, flow)),
-            ..Found::nothing(Trouble::Own)
+            end: Some((Location::Host, flow)),
+            ..ExchangeResult::nothing(ExchangeFailure::Own)
         };
         let end = match arrived {
             Ok(end) => end,
-            Err(death) => {
-                near.trouble = Some(Trouble::Request(death));
+            Err(reason_dropped) => {
+                near.trouble = Some(ExchangeFailure::Request(reason_dropped));
                 return near;
             }
         };
         let answered = walk.send(&end.at, back(&end.packet, answer));
         near.reply = walk.take_hops();
-        if let Err(death) = answered {
-            near.trouble = Some(Trouble::Reply(death));
+        if let Err(reason_dropped) = answered {
+            near.trouble = Some(ExchangeFailure::Reply(reason_dropped));
         }
         let Some((onward, target)) = self.passed_on(world, address) else {
             near.request.push(listener(&end));
@@ -174,8 +185,8 @@ impl Question {
             return near;
         };
         near.request.push(Hop {
-            at: At::Host,
-            what: What::Listener {
+            at: Location::Host,
+            event: HopEvent::Listener {
                 who: "hallway's keeper, which passes on what it gets".to_owned(),
             },
             flow,
@@ -212,19 +223,19 @@ impl Question {
     }
 }
 
-fn back(packet: &Packet, kind: Kind) -> Packet {
+fn back(packet: &Packet, kind: PacketKind) -> Packet {
     Packet {
         flow: packet.flow.mirrored(),
         kind,
     }
 }
 
-fn listener(end: &End) -> Hop {
+fn listener(end: &Arrival) -> Hop {
     Hop {
         at: end.at.clone(),
-        what: What::Listener {
+        event: HopEvent::Listener {
             who: match end.packet.kind {
-                Kind::EchoRequest => "the kernel, which answers echo requests".into(),
+                PacketKind::EchoRequest => "the kernel, which answers echo requests".into(),
                 _ => format!("whoever listens on {}", words::port(&end.packet.flow)),
             },
         },
@@ -233,21 +244,21 @@ fn listener(end: &End) -> Hop {
 }
 
 /// The end of the handshake with a first word, and an answer; whether both arrive.
-fn rest(walk: &mut Walk<'_>, at: &At, flow: Flow, end: &End) -> bool {
+fn rest(walk: &mut Walk<'_>, at: &Location, flow: Flow, end: &Arrival) -> bool {
     let onward = Packet {
         flow,
-        kind: Kind::Ack,
+        kind: PacketKind::Ack,
     };
     let there = walk.send(at, onward);
     if !there.is_ok_and(|t| (&t.at, t.packet.flow) == (&end.at, end.packet.flow)) {
         return false;
     }
-    let home = walk.send(&end.at, back(&end.packet, Kind::Ack));
+    let home = walk.send(&end.at, back(&end.packet, PacketKind::Ack));
     home.is_ok_and(|h| &h.at == at && h.packet.flow == flow.mirrored())
 }
 
-impl Found {
-    fn nothing(trouble: Trouble) -> Self {
+impl ExchangeResult {
+    fn nothing(trouble: ExchangeFailure) -> Self {
         Self {
             passed: None,
             request: Vec::new(),
@@ -259,14 +270,14 @@ impl Found {
 
     /// Whether the far end is the host itself.
     pub(super) fn ends_at_host(&self) -> bool {
-        matches!(&self.end, Some((At::Host, _)))
+        matches!(&self.end, Some((Location::Host, _)))
     }
 }
 
-impl Trouble {
+impl ExchangeFailure {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Self::Request(death) => death.outcome(),
+            Self::Request(reason_dropped) => reason_dropped.outcome(),
             Self::NoAddress => Outcome::Unreachable,
             Self::Own => Outcome::Refused,
             Self::Reply(_) | Self::Mismatch(_) | Self::Rest => Outcome::Filtered,

@@ -7,28 +7,32 @@ use hallway_spec::Mode;
 
 use super::conntrack::State;
 use super::packet::{Flow, Packet};
-use super::path::{At, What};
-use super::walk::{Death, Door, End, Walk, Walked};
-use super::world::HostWay;
+use super::path::{HopEvent, Location};
+use super::walk::{Arrival, DropReason, HostPort, Walk, WalkResult};
+use super::world::HostRoute;
 use crate::rules::eval::{Evaluator, Ruling, Sight, Verdict};
 use crate::rules::ir::{self, Hook};
 use crate::rules::text;
 
 /// Whatever leads out of the host; not one of ours, so of no group.
-pub(super) const UPLINK: Door<'static> = Door {
+pub(super) const UPLINK: HostPort<'static> = HostPort {
     name: "uplink",
     group: 0,
 };
-const LOOPBACK: Door<'static> = Door {
+const LOOPBACK: HostPort<'static> = HostPort {
     name: "lo",
     group: 0,
 };
 /// Packets the host makes have come in by nothing.
-const NO_DOOR: Door<'static> = Door { name: "", group: 0 };
+const NO_PORT: HostPort<'static> = HostPort { name: "", group: 0 };
 
 impl<'w> Walk<'w> {
     /// From one port of a bridge to another, through the inet hooks.
-    pub(super) fn bridged(&mut self, packet: Packet, door: Door<'w>) -> Result<Packet, Death> {
+    pub(super) fn bridged(
+        &mut self,
+        packet: Packet,
+        door: HostPort<'w>,
+    ) -> Result<Packet, DropReason> {
         let (mut packet, state) = self.before_routing(packet, door)?;
         self.forward_hook(&packet, &state, door, door.group)?;
         self.after_routing(&mut packet, state, door, door.group, None);
@@ -36,13 +40,13 @@ impl<'w> Walk<'w> {
     }
 
     /// Comes in at the host: for itself, or to be passed on.
-    pub(super) fn host_in(&mut self, packet: Packet, door: Door<'w>) -> Walked {
+    pub(super) fn host_in(&mut self, packet: Packet, door: HostPort<'w>) -> WalkResult {
         let (mut packet, state) = self.before_routing(packet, door)?;
         let way = self.host_route(&packet)?;
         let group = match way {
-            HostWay::Local => return self.input(packet, &state, door),
-            HostWay::Network(position, _) => self.group(position),
-            HostWay::Uplink | HostWay::None => 0,
+            HostRoute::Local => return self.input(packet, &state, door),
+            HostRoute::Network(position, _) => self.group(position),
+            HostRoute::Uplink | HostRoute::None => 0,
         };
         self.forward_hook(&packet, &state, door, group)?;
         let source = self.world.host_source(&way, packet.flow.to);
@@ -54,24 +58,24 @@ impl<'w> Walk<'w> {
         self.world.network(position).map_or(0, |n| n.group)
     }
 
-    fn host_route(&mut self, packet: &Packet) -> Result<HostWay<'w>, Death> {
-        let way = self.world.host_way(packet.flow.to);
+    fn host_route(&mut self, packet: &Packet) -> Result<HostRoute<'w>, DropReason> {
+        let way = self.world.route_of_host(packet.flow.to);
         let interface = match way {
-            HostWay::Local => "local",
-            HostWay::Network(_, link) => link,
-            HostWay::Uplink => UPLINK.name,
-            HostWay::None => {
-                return Err(Death::NoRoute {
-                    at: At::Host,
+            HostRoute::Local => "local",
+            HostRoute::Network(_, link) => link,
+            HostRoute::Uplink => UPLINK.name,
+            HostRoute::None => {
+                return Err(DropReason::NoRoute {
+                    at: Location::Host,
                     to: packet.flow.to,
                 });
             }
         };
-        let route = What::Route {
+        let route = HopEvent::Route {
             via: None,
             interface: interface.to_owned(),
         };
-        self.hop(At::Host, route, packet.flow);
+        self.hop(Location::Host, route, packet.flow);
         Ok(way)
     }
 
@@ -79,15 +83,15 @@ impl<'w> Walk<'w> {
     fn before_routing(
         &mut self,
         mut packet: Packet,
-        door: Door<'w>,
-    ) -> Result<(Packet, State), Death> {
+        door: HostPort<'w>,
+    ) -> Result<(Packet, State), DropReason> {
         self.guard(&packet, door)?;
         let mut state = self.conntrack.classify(&packet);
         self.destination_nat(&mut packet, &mut state, Hook::Prerouting, door);
         Ok((packet, state))
     }
 
-    fn guard(&mut self, packet: &Packet, door: Door<'w>) -> Result<(), Death> {
+    fn guard(&mut self, packet: &Packet, door: HostPort<'w>) -> Result<(), DropReason> {
         let bare = self.host_sight(packet, door, 0);
         for chain in self.world.inet.hooked(Hook::Prerouting, false) {
             let ruling = self.world.inet.ask(chain, &bare);
@@ -101,7 +105,7 @@ impl<'w> Walk<'w> {
         packet: &mut Packet,
         state: &mut State,
         hook: Hook,
-        door: Door<'w>,
+        door: HostPort<'w>,
     ) {
         let before = packet.flow;
         if let State::New(entry) = state {
@@ -125,7 +129,7 @@ impl<'w> Walk<'w> {
 
     fn note_translation(&mut self, before: Flow, after: Flow) {
         if before != after {
-            self.hop(At::Host, What::Translated { before }, after);
+            self.hop(Location::Host, HopEvent::Translated { before }, after);
         }
     }
 
@@ -133,9 +137,9 @@ impl<'w> Walk<'w> {
         &mut self,
         packet: &Packet,
         state: &State,
-        door: Door<'w>,
+        door: HostPort<'w>,
         oif_group: u32,
-    ) -> Result<(), Death> {
+    ) -> Result<(), DropReason> {
         self.filter_hook(packet, state, door, oif_group, Hook::Forward)
     }
 
@@ -143,10 +147,10 @@ impl<'w> Walk<'w> {
         &mut self,
         packet: &Packet,
         state: &State,
-        door: Door<'w>,
+        door: HostPort<'w>,
         oif_group: u32,
         hook: Hook,
-    ) -> Result<(), Death> {
+    ) -> Result<(), DropReason> {
         let sight = Sight {
             established: self.conntrack.established(state),
             invalid: *state == State::Invalid,
@@ -166,7 +170,7 @@ impl<'w> Walk<'w> {
         &mut self,
         packet: &mut Packet,
         mut state: State,
-        door: Door<'w>,
+        door: HostPort<'w>,
         oif_group: u32,
         source: Option<IpAddr>,
     ) {
@@ -198,78 +202,78 @@ impl<'w> Walk<'w> {
         self.conntrack.confirm(&state);
     }
 
-    fn input(&mut self, mut packet: Packet, state: &State, door: Door<'w>) -> Walked {
+    fn input(&mut self, mut packet: Packet, state: &State, door: HostPort<'w>) -> WalkResult {
         self.filter_hook(&packet, state, door, 0, Hook::Input)?;
         let before = packet.flow;
         self.conntrack.translate_source(state, &mut packet.flow);
         self.note_translation(before, packet.flow);
         self.conntrack.confirm(state);
-        Ok(End {
-            at: At::Host,
+        Ok(Arrival {
+            at: Location::Host,
             packet,
         })
     }
 
-    pub(super) fn leave_host(&mut self, mut packet: Packet) -> Walked {
+    pub(super) fn leave_host(&mut self, mut packet: Packet) -> WalkResult {
         let group_of = |walk: &Self, way| match way {
-            HostWay::Network(position, _) => walk.group(position),
-            HostWay::Local | HostWay::Uplink | HostWay::None => 0,
+            HostRoute::Network(position, _) => walk.group(position),
+            HostRoute::Local | HostRoute::Uplink | HostRoute::None => 0,
         };
         let mut way = self.host_route(&packet)?;
         let mut state = self.conntrack.classify(&packet);
         let asked = packet.flow.to;
-        self.destination_nat(&mut packet, &mut state, Hook::Output, NO_DOOR);
+        self.destination_nat(&mut packet, &mut state, Hook::Output, NO_PORT);
         // The filter sees the way that was chosen before the translation.
         let group = group_of(self, way);
-        self.filter_hook(&packet, &state, NO_DOOR, group, Hook::Output)?;
+        self.filter_hook(&packet, &state, NO_PORT, group, Hook::Output)?;
         if packet.flow.to != asked {
             way = self.host_route(&packet)?;
         }
         let group = group_of(self, way);
-        if matches!(way, HostWay::Local) {
-            self.loops(At::Host, packet.flow);
+        if matches!(way, HostRoute::Local) {
+            self.loops(Location::Host, packet.flow);
             self.guard(&packet, LOOPBACK)?;
             return self.input(packet, &state, LOOPBACK);
         }
         let source = self.world.host_source(&way, packet.flow.to);
-        self.after_routing(&mut packet, state, NO_DOOR, group, source);
+        self.after_routing(&mut packet, state, NO_PORT, group, source);
         self.emit(way, packet)
     }
 
     /// Out of the host, to whoever has the address.
-    fn emit(&mut self, way: HostWay<'w>, packet: Packet) -> Walked {
-        let HostWay::Network(position, link) = way else {
-            let kind = What::Link {
+    fn emit(&mut self, way: HostRoute<'w>, packet: Packet) -> WalkResult {
+        let HostRoute::Network(position, link) = way else {
+            let kind = HopEvent::Link {
                 link: UPLINK.name.to_owned(),
                 kind: "uplink",
             };
-            self.hop(At::Host, kind, packet.flow);
-            return Ok(End {
-                at: At::Outside,
+            self.hop(Location::Host, kind, packet.flow);
+            return Ok(Arrival {
+                at: Location::Outside,
                 packet,
             });
         };
         let bridged = (self.world.network(position)).is_some_and(|n| n.mode == Mode::Bridge);
         if bridged {
-            let what = What::Link {
+            let event = HopEvent::Link {
                 link: link.to_owned(),
                 kind: "bridge",
             };
-            self.hop(At::Host, what, packet.flow);
+            self.hop(Location::Host, event, packet.flow);
         }
         match self.world.member(position, packet.flow.to) {
             Some((node, interface)) => {
                 self.far_port(node, interface, packet.flow);
                 self.arrive(node, interface, packet)
             }
-            None => Err(Death::Neighbour {
-                at: At::Host,
+            None => Err(DropReason::Neighbour {
+                at: Location::Host,
                 next: packet.flow.to,
             }),
         }
     }
 
-    fn host_sight<'s>(&self, packet: &Packet, door: Door<'s>, oif_group: u32) -> Sight<'s> {
+    fn host_sight<'s>(&self, packet: &Packet, door: HostPort<'s>, oif_group: u32) -> Sight<'s> {
         Sight {
             iif: door.name,
             iif_group: door.group,
@@ -287,10 +291,10 @@ impl<'w> Walk<'w> {
         hook: Hook,
         family: ir::Family,
         flow: Flow,
-    ) -> Result<(), Death> {
+    ) -> Result<(), DropReason> {
         self.note_ruling(ruling, hook, family, flow);
         match ruling.verdict {
-            Verdict::Drop | Verdict::Reject => Err(Death::Rule {
+            Verdict::Drop | Verdict::Reject => Err(DropReason::Rule {
                 hook,
                 ruling: ruling.clone(),
             }),
@@ -306,7 +310,7 @@ impl<'w> Walk<'w> {
             ir::Family::Bridge => &self.world.bridge,
         };
         let rule = (table.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
-        let what = What::Chain {
+        let event = HopEvent::Chain {
             family: text::family(family).to_owned(),
             table: table.table().to_owned(),
             chain: ruling.chain.clone(),
@@ -316,7 +320,7 @@ impl<'w> Walk<'w> {
             verdict: verdict_name(&ruling.verdict).to_owned(),
             ours: true,
         };
-        self.hop(At::Host, what, flow);
+        self.hop(Location::Host, event, flow);
     }
 }
 

@@ -18,6 +18,6 @@ pub use exchange::Question;
 pub use measured::{Listener, Measured};
 pub use packet::{Flow, Service};
 pub use party::Party;
-pub use path::{At, Hop, Outcome, Path, Reason, What};
+pub use path::{Hop, HopEvent, Location, Outcome, Path, Reason};
 pub use questions::{Expected, expected, matrix, services};
 pub use world::{Environment, World};

@@ -116,7 +116,7 @@ impl fmt::Display for Flow {
 
 /// Which packet of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PacketKind {
     Syn,
     SynAck,
     Ack,
@@ -129,17 +129,17 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packet {
     pub(super) flow: Flow,
-    pub(super) kind: Kind,
+    pub(super) kind: PacketKind,
 }
 
 impl Packet {
     /// ICMP or ICMPv6 type (RFC 792, RFC 4443).
     pub(super) fn icmp_type(&self) -> Option<u8> {
         match (self.kind, self.flow.protocol) {
-            (Kind::EchoRequest, ICMP) => Some(8),
-            (Kind::EchoRequest, _) => Some(128),
-            (Kind::EchoReply, ICMP) => Some(0),
-            (Kind::EchoReply, _) => Some(129),
+            (PacketKind::EchoRequest, ICMP) => Some(8),
+            (PacketKind::EchoRequest, _) => Some(128),
+            (PacketKind::EchoReply, ICMP) => Some(0),
+            (PacketKind::EchoReply, _) => Some(129),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hallway_spec::{Name, PortProto};
 
 use super::packet::Service;
-use super::path::At;
+use super::path::Location;
 use super::world::World;
 use crate::hosts::Nearness;
 use crate::settled::Node;
@@ -93,24 +93,24 @@ impl World<'_> {
 
     /// Where a party's packets are made.
     #[must_use]
-    pub fn place(&self, party: &Party) -> At {
+    pub fn place(&self, party: &Party) -> Location {
         match party {
-            Party::Node(name) => At::Node(name.clone()),
-            Party::Host => At::Host,
+            Party::Node(name) => Location::Node(name.clone()),
+            Party::Host => Location::Host,
             Party::Outside => self
                 .outsider()
-                .map_or(At::Outside, |n| At::Node(n.name.clone())),
-            Party::Address(address) if self.is_host(*address) => At::Host,
+                .map_or(Location::Outside, |n| Location::Node(n.name.clone())),
+            Party::Address(address) if self.is_host(*address) => Location::Host,
             Party::Address(address) => self
                 .owner(*address)
-                .map_or(At::Outside, |n| At::Node(n.name.clone())),
+                .map_or(Location::Outside, |n| Location::Node(n.name.clone())),
         }
     }
 
     /// The source address a party's packets bear: the kernel's choice for places of the project.
     pub(super) fn source_of(&self, party: &Party, to: IpAddr) -> Option<IpAddr> {
         match (self.place(party), party) {
-            (At::Node(name), _) => {
+            (Location::Node(name), _) => {
                 let node = self.node(&name)?;
                 if super::world::owns(node, to) {
                     return Some(to);
@@ -119,15 +119,15 @@ impl World<'_> {
                 self.way(node, to)
                     .map_or(Some(to), |way| self.source(node, &way))
             }
-            (At::Host, _) => {
-                let way = self.host_way(to);
+            (Location::Host, _) => {
+                let way = self.route_of_host(to);
                 Some(
                     self.host_source(&way, to)
                         .unwrap_or_else(|| anywhere(to.is_ipv4())),
                 )
             }
-            (At::Outside, Party::Address(address)) => Some(*address),
-            (At::Outside, _) => Some(anywhere(to.is_ipv4())),
+            (Location::Outside, Party::Address(address)) => Some(*address),
+            (Location::Outside, _) => Some(anywhere(to.is_ipv4())),
         }
     }
 
@@ -137,20 +137,20 @@ impl World<'_> {
     pub fn addresses(&self, from: &Party, to: &Party) -> Vec<IpAddr> {
         let at = self.place(from);
         let viewer = match &at {
-            At::Node(name) => self.node(name),
-            At::Host | At::Outside => None,
+            Location::Node(name) => self.node(name),
+            Location::Host | Location::Outside => None,
         };
         let mut all = match (to, self.place(to)) {
             (Party::Address(address), _) => vec![*address],
-            (_, At::Node(name)) => match self.node(&name) {
+            (_, Location::Node(name)) => match self.node(&name) {
                 Some(node) => self.addresses_of(viewer, node),
                 None => Vec::new(),
             },
-            (_, At::Host) if at == At::Host => {
+            (_, Location::Host) if at == Location::Host => {
                 vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             }
-            (_, At::Host) => self.host_addresses(viewer),
-            (_, At::Outside) => vec![anywhere(true), anywhere(false)],
+            (_, Location::Host) => self.host_addresses(viewer),
+            (_, Location::Outside) => vec![anywhere(true), anywhere(false)],
         };
         all.retain(|a| viewer.is_none_or(|node| speaks(node, a.is_ipv4())));
         let mut out: Vec<IpAddr> = Vec::new();

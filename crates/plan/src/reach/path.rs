@@ -10,7 +10,7 @@ use super::packet::{Flow, Service};
 
 /// Where a packet is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum At {
+pub enum Location {
     /// In the namespace that holds the bridges.
     Host,
     /// In a node.
@@ -19,7 +19,7 @@ pub enum At {
     Outside,
 }
 
-impl fmt::Display for At {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host => f.pad("host"),
@@ -29,7 +29,7 @@ impl fmt::Display for At {
     }
 }
 
-impl Serialize for At {
+impl Serialize for Location {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -39,10 +39,10 @@ impl Serialize for At {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hop {
     /// Where.
-    pub at: At,
+    pub at: Location,
     /// What happens.
     #[serde(flatten)]
-    pub what: What,
+    pub event: HopEvent,
     /// The packet's addresses and ports as it comes there; after it, where they are translated.
     pub flow: Flow,
 }
@@ -50,7 +50,7 @@ pub struct Hop {
 /// What happens at a hop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "hop", rename_all = "snake_case")]
-pub enum What {
+pub enum HopEvent {
     /// Leaves by an interface.
     Leaves {
         /// The interface.
@@ -202,14 +202,14 @@ pub struct Path {
     pub reply: Vec<Hop>,
     /// Where the request comes out, or would if nothing on the way objected.
     #[serde(skip)]
-    pub target: Option<(At, SocketAddr)>,
+    pub target: Option<(Location, SocketAddr)>,
 }
 
 impl Path {
     /// Where the request ends up, and the addresses and ports it has there, if it gets through.
     #[must_use]
-    pub fn destination(&self) -> Option<(&At, &Flow)> {
+    pub fn destination(&self) -> Option<(&Location, &Flow)> {
         let last = self.request.last()?;
-        matches!(last.what, What::Listener { .. }).then_some((&last.at, &last.flow))
+        matches!(last.event, HopEvent::Listener { .. }).then_some((&last.at, &last.flow))
     }
 }

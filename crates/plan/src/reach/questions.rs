@@ -7,7 +7,7 @@ use hallway_spec::{Endpoint, Expect, Place, PortProto, Protocol, Service as Spok
 use super::exchange::Question;
 use super::packet::Service;
 use super::party::Party;
-use super::path::At;
+use super::path::Location;
 use super::world::World;
 use crate::settled::{Node, Side};
 
@@ -81,7 +81,7 @@ pub fn matrix(
     predicted: bool,
 ) -> Vec<Question> {
     let mut all: Vec<Party> = everyone(world);
-    all.retain(|party| predicted || world.place(party) != At::Outside);
+    all.retain(|party| predicted || world.place(party) != Location::Outside);
     let mut out = Vec::new();
     for to in &all {
         let services = only.map_or_else(|| services(world, expects, to), |s| vec![s]);

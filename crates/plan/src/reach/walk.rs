@@ -7,8 +7,8 @@ use hallway_spec::{Mode, Name};
 use super::conntrack::Table;
 use super::host::{UPLINK, sight};
 use super::packet::{Flow, Packet};
-use super::path::{At, Hop, Outcome, What};
-use super::world::{Way, World, owns};
+use super::path::{Hop, HopEvent, Location, Outcome};
+use super::world::{NextHop, World, owns};
 use crate::rules::eval::{Ruling, Sight};
 use crate::rules::ir::{self, Hook};
 use crate::settled::{Network, Node, Plug};
@@ -18,27 +18,27 @@ const ROUTERS_MAX: usize = 16;
 
 /// Where a packet has come out, as it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct End {
-    pub(super) at: At,
+pub(super) struct Arrival {
+    pub(super) at: Location,
     pub(super) packet: Packet,
 }
 
 /// Why a packet goes no further.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Death {
+pub(super) enum DropReason {
     /// A rule discards it.
     Rule { hook: Hook, ruling: Ruling },
     /// There is no route to its destination.
-    NoRoute { at: At, to: IpAddr },
+    NoRoute { at: Location, to: IpAddr },
     /// Nobody has the address of the next hop.
-    Neighbour { at: At, next: IpAddr },
+    Neighbour { at: Location, next: IpAddr },
     /// It is not for this node, which passes nothing on.
     NotForwarding { node: Name },
     /// It goes in circles.
     Loop,
 }
 
-impl Death {
+impl DropReason {
     /// What the sender sees.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
@@ -50,7 +50,7 @@ impl Death {
 
 /// A link of the host by which packets come in or go out.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Door<'a> {
+pub(super) struct HostPort<'a> {
     pub(super) name: &'a str,
     pub(super) group: u32,
 }
@@ -66,7 +66,7 @@ pub(super) struct Walk<'w> {
     routers: usize,
 }
 
-pub(super) type Walked = Result<End, Death>;
+pub(super) type WalkResult = Result<Arrival, DropReason>;
 
 impl<'w> Walk<'w> {
     pub(super) fn new(world: &'w World<'w>) -> Self {
@@ -90,14 +90,14 @@ impl<'w> Walk<'w> {
     }
 
     /// Sends a packet from where it is made.
-    pub(super) fn send(&mut self, at: &At, packet: Packet) -> Walked {
+    pub(super) fn send(&mut self, at: &Location, packet: Packet) -> WalkResult {
         self.routers = 0;
         match at {
-            At::Host => self.leave_host(packet),
-            At::Outside => self.host_in(packet, UPLINK),
-            At::Node(name) => match self.world.node(name) {
+            Location::Host => self.leave_host(packet),
+            Location::Outside => self.host_in(packet, UPLINK),
+            Location::Node(name) => match self.world.node(name) {
                 Some(node) => self.leave_node(node, packet),
-                None => Err(Death::NoRoute {
+                None => Err(DropReason::NoRoute {
                     at: at.clone(),
                     to: packet.flow.to,
                 }),
@@ -105,41 +105,41 @@ impl<'w> Walk<'w> {
         }
     }
 
-    pub(super) fn hop(&mut self, at: At, what: What, flow: Flow) {
-        self.hops.push(Hop { at, what, flow });
+    pub(super) fn hop(&mut self, at: Location, event: HopEvent, flow: Flow) {
+        self.hops.push(Hop { at, event, flow });
     }
 
     /// To itself, by the loopback.
-    pub(super) fn loops(&mut self, at: At, flow: Flow) {
-        let arrives = What::Arrives {
+    pub(super) fn loops(&mut self, at: Location, flow: Flow) {
+        let arrives = HopEvent::Arrives {
             interface: "lo".to_owned(),
         };
         self.hop(at, arrives, flow);
     }
 
-    fn leave_node(&mut self, node: &'w Node, packet: Packet) -> Walked {
-        let at = At::Node(node.name.clone());
+    fn leave_node(&mut self, node: &'w Node, packet: Packet) -> WalkResult {
+        let at = Location::Node(node.name.clone());
         if owns(node, packet.flow.to) {
-            let route = What::Route {
+            let route = HopEvent::Route {
                 via: None,
                 interface: "local".to_owned(),
             };
             self.hop(at.clone(), route, packet.flow);
             self.loops(at.clone(), packet.flow);
-            return Ok(End { at, packet });
+            return Ok(Arrival { at, packet });
         }
         let way = self.world.way(node, packet.flow.to);
         let found = way.and_then(|way| Some((way, node.interfaces.get(way.interface)?)));
         let Some((way, interface)) = found else {
             let to = packet.flow.to;
-            return Err(Death::NoRoute { at, to });
+            return Err(DropReason::NoRoute { at, to });
         };
-        let route = What::Route {
+        let route = HopEvent::Route {
             via: way.via,
             interface: interface.name.clone(),
         };
         self.hop(at.clone(), route, packet.flow);
-        let leaves = What::Leaves {
+        let leaves = HopEvent::Leaves {
             interface: interface.name.clone(),
         };
         self.hop(at, leaves, packet.flow);
@@ -165,7 +165,13 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn by_cable(&mut self, node: &'w Node, interface: &str, way: &Way, packet: Packet) -> Walked {
+    fn by_cable(
+        &mut self,
+        node: &'w Node,
+        interface: &str,
+        way: &NextHop,
+        packet: Packet,
+    ) -> WalkResult {
         match self.world.far_end(&node.name, interface) {
             Some((far, position)) if owns(far, way.next) => self.arrive(far, position, packet),
             _ => Err(unanswered(node, way)),
@@ -173,39 +179,39 @@ impl<'w> Walk<'w> {
     }
 
     /// Comes in at a node: it is there, or is passed on, or dies.
-    pub(super) fn arrive(&mut self, node: &'w Node, position: usize, packet: Packet) -> Walked {
-        let at = At::Node(node.name.clone());
+    pub(super) fn arrive(&mut self, node: &'w Node, position: usize, packet: Packet) -> WalkResult {
+        let at = Location::Node(node.name.clone());
         let interface = node.interfaces.get(position).map(|i| i.name.clone());
-        let arrives = What::Arrives {
+        let arrives = HopEvent::Arrives {
             interface: interface.unwrap_or_default(),
         };
         self.hop(at.clone(), arrives, packet.flow);
         if owns(node, packet.flow.to) {
-            return Ok(End { at, packet });
+            return Ok(Arrival { at, packet });
         }
         if !node.forwarding {
             let node = node.name.clone();
-            return Err(Death::NotForwarding { node });
+            return Err(DropReason::NotForwarding { node });
         }
         self.routers += 1;
         if self.routers > ROUTERS_MAX {
-            return Err(Death::Loop);
+            return Err(DropReason::Loop);
         }
         self.leave_node(node, packet)
     }
 
-    fn onto_network(&mut self, port: &Port<'w>, way: &Way, packet: Packet) -> Walked {
-        let link = What::Link {
+    fn onto_network(&mut self, port: &Port<'w>, way: &NextHop, packet: Packet) -> WalkResult {
+        let link = HopEvent::Link {
             link: port.link.to_owned(),
             kind: "port",
         };
-        self.hop(At::Host, link, packet.flow);
+        self.hop(Location::Host, link, packet.flow);
         let to_host = (port.network.subnets.iter()).any(|s| s.gateway == way.next);
         if port.network.mode == Mode::Routed {
             if !to_host {
                 return Err(unanswered(port.node, way));
             }
-            let door = Door {
+            let door = HostPort {
                 name: port.link,
                 group: port.network.group,
             };
@@ -222,22 +228,22 @@ impl<'w> Walk<'w> {
             self.ruled(&ruling, Hook::Prerouting, ir::Family::Bridge, packet.flow)?;
         }
         let bridge = port.network.bridge.as_deref().unwrap_or_default();
-        let door = Door {
+        let door = HostPort {
             name: bridge,
             group: port.network.group,
         };
-        let link = What::Link {
+        let link = HopEvent::Link {
             link: bridge.to_owned(),
             kind: "bridge",
         };
         if to_host {
-            self.hop(At::Host, link, packet.flow);
+            self.hop(Location::Host, link, packet.flow);
             return self.host_in(packet, door);
         }
         let Some((far, interface)) = self.world.member(port.position, way.next) else {
             return Err(unanswered(port.node, way));
         };
-        self.hop(At::Host, link, packet.flow);
+        self.hop(Location::Host, link, packet.flow);
         let packet = if self.world.hooked(port.network) {
             self.bridged(packet, door)?
         } else {
@@ -250,11 +256,11 @@ impl<'w> Walk<'w> {
     /// Out by the host's end of a node's interface.
     pub(super) fn far_port(&mut self, node: &Node, position: usize, flow: Flow) {
         if let Some(Plug::Port { link, .. }) = node.interfaces.get(position).map(|i| &i.plug) {
-            let link = What::Link {
+            let link = HopEvent::Link {
                 link: link.clone(),
                 kind: "port",
             };
-            self.hop(At::Host, link, flow);
+            self.hop(Location::Host, link, flow);
         }
     }
 }
@@ -268,9 +274,9 @@ struct Port<'a> {
     network: &'a Network,
 }
 
-fn unanswered(node: &Node, way: &Way) -> Death {
-    Death::Neighbour {
-        at: At::Node(node.name.clone()),
+fn unanswered(node: &Node, way: &NextHop) -> DropReason {
+    DropReason::Neighbour {
+        at: Location::Node(node.name.clone()),
         next: way.next,
     }
 }

@@ -7,8 +7,8 @@ use hallway_spec::{Name, Place};
 use super::exchange::Question;
 use super::packet::{Flow, Service};
 use super::party::Party;
-use super::path::{At, Hop, Outcome, Reason};
-use super::walk::Death;
+use super::path::{Hop, Location, Outcome, Reason};
+use super::walk::DropReason;
 use super::world::World;
 use crate::rules::eval::{Ruling, Verdict};
 use crate::rules::ir::Hook;
@@ -17,27 +17,27 @@ use crate::settled::{Network, Plug, Publish};
 
 /// What walking an exchange has shown.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct ExchangeResult {
     /// By which rule the host let the request through.
     pub(super) passed: Option<(Hook, Ruling)>,
     pub(super) request: Vec<Hop>,
     pub(super) reply: Vec<Hop>,
     /// Where the request came out.
-    pub(super) end: Option<(At, Flow)>,
-    pub(super) trouble: Option<Trouble>,
+    pub(super) end: Option<(Location, Flow)>,
+    pub(super) trouble: Option<ExchangeFailure>,
 }
 
 /// Where an exchange fails.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum ExchangeFailure {
     /// There is no address to ask.
     NoAddress,
     /// Localhost, and nothing published there.
     Own,
     /// The request.
-    Request(Death),
+    Request(DropReason),
     /// The reply.
-    Reply(Death),
+    Reply(DropReason),
     /// The reply comes home as another's.
     Mismatch(Flow),
     /// After the first two packets of a handshake.
@@ -60,7 +60,7 @@ pub(super) fn verdict(
     world: &World<'_>,
     question: &Question,
     address: Option<IpAddr>,
-    found: &Found,
+    found: &ExchangeResult,
 ) -> (Outcome, Reason) {
     let words = Words { world, question };
     match &found.trouble {
@@ -91,7 +91,7 @@ impl Reason {
 }
 
 impl Words<'_> {
-    fn success(&self, found: &Found) -> (Outcome, Reason) {
+    fn success(&self, found: &ExchangeResult) -> (Outcome, Reason) {
         let open = |reason| (Outcome::Open, reason);
         if found.ends_at_host() && self.question.service != Service::Icmp {
             return self.input(found);
@@ -108,12 +108,15 @@ impl Words<'_> {
         }
     }
 
-    fn place_of_end(&self, found: &Found) -> At {
-        found.end.as_ref().map_or(At::Outside, |(at, _)| at.clone())
+    fn place_of_end(&self, found: &ExchangeResult) -> Location {
+        found
+            .end
+            .as_ref()
+            .map_or(Location::Outside, |(at, _)| at.clone())
     }
 
     /// Never passed the host's filter: over a cable, or on one bridge.
-    fn direct(&self, found: &Found) -> Reason {
+    fn direct(&self, found: &ExchangeResult) -> Reason {
         let (from, to) = (&self.question.from, &self.question.to);
         if let Some(network) = self.shared_network(found) {
             let text = if network.outside {
@@ -132,18 +135,20 @@ impl Words<'_> {
         reason("cable", format!("a cable leads from {from} to {to}"))
     }
 
-    fn shared_network(&self, found: &Found) -> Option<&Network> {
+    fn shared_network(&self, found: &ExchangeResult) -> Option<&Network> {
         let (_, flow) = found.end.as_ref()?;
         let network = self.world.network_of(flow.to)?;
-        let cabled = found.request.iter().all(|h| h.at != At::Host);
+        let cabled = found.request.iter().all(|h| h.at != Location::Host);
         self.world.network(network).filter(|_| !cabled)
     }
 
     /// The publishing by which the request came to its end.
-    fn published(&self, found: &Found) -> Option<&Publish> {
-        let dnat = found.request.iter().find_map(|hop| match &hop.what {
-            super::path::What::Translated { before } if before.to != hop.flow.to => Some(*before),
-            super::path::What::Listener { .. } if hop.flow.to.is_loopback() => Some(hop.flow),
+    fn published(&self, found: &ExchangeResult) -> Option<&Publish> {
+        let dnat = found.request.iter().find_map(|hop| match &hop.event {
+            super::path::HopEvent::Translated { before } if before.to != hop.flow.to => {
+                Some(*before)
+            }
+            super::path::HopEvent::Listener { .. } if hop.flow.to.is_loopback() => Some(hop.flow),
             _ => None,
         })?;
         self.publish_for(&dnat)
@@ -166,7 +171,7 @@ impl Words<'_> {
         reason("published", text).place(&publish.place)
     }
 
-    fn by_rule(&self, hook: Hook, ruling: &Ruling, found: &Found) -> Reason {
+    fn by_rule(&self, hook: Hook, ruling: &Ruling, found: &ExchangeResult) -> Reason {
         if let Some(reason) = self.policy(ruling, "policy-allow", "allows it") {
             return reason;
         }
@@ -194,7 +199,7 @@ impl Words<'_> {
         }
     }
 
-    fn network_of_source(&self, found: &Found) -> Option<&Network> {
+    fn network_of_source(&self, found: &ExchangeResult) -> Option<&Network> {
         let first = found.request.first()?;
         self.world.network(self.world.network_of(first.flow.from)?)
     }
@@ -208,7 +213,7 @@ impl Words<'_> {
     }
 
     /// A port of the host itself: its own services are not hallway's, unless a policy names them.
-    fn input(&self, found: &Found) -> (Outcome, Reason) {
+    fn input(&self, found: &ExchangeResult) -> (Outcome, Reason) {
         let allowed = found
             .passed
             .as_ref()
@@ -245,20 +250,25 @@ impl Words<'_> {
         }
     }
 
-    fn trouble(&self, trouble: &Trouble, address: Option<IpAddr>, found: &Found) -> Reason {
+    fn trouble(
+        &self,
+        trouble: &ExchangeFailure,
+        address: Option<IpAddr>,
+        found: &ExchangeResult,
+    ) -> Reason {
         let (from, to) = (&self.question.from, &self.question.to);
         match trouble {
-            Trouble::NoAddress => reason(
+            ExchangeFailure::NoAddress => reason(
                 "no-common-family",
                 format!("{to} has no address that {from} could ask"),
             )
             .help("put both on networks with subnets of one address family, or join them by a cable"),
-            Trouble::Own => self.not_published(),
-            Trouble::Request(death) => self.death(death, address, found),
-            Trouble::Reply(death) => {
-                let why = self.death(death, None, found);
+            ExchangeFailure::Own => self.not_published(),
+            ExchangeFailure::Request(reason_dropped) => self.reason_dropped(reason_dropped, address, found),
+            ExchangeFailure::Reply(reason_dropped) => {
+                let why = self.reason_dropped(reason_dropped, None, found);
                 Reason {
-                    code: if matches!(death, Death::NoRoute { .. }) {
+                    code: if matches!(reason_dropped, DropReason::NoRoute { .. }) {
                         "no-reply-route"
                     } else {
                         why.code
@@ -267,11 +277,11 @@ impl Words<'_> {
                     ..why
                 }
             }
-            Trouble::Mismatch(flow) => reason(
+            ExchangeFailure::Mismatch(flow) => reason(
                 "asymmetric",
                 format!("the reply comes from another address than was asked ({flow})"),
             ),
-            Trouble::Rest => reason(
+            ExchangeFailure::Rest => reason(
                 "asymmetric",
                 "requests pass the host and replies do not, so the host sees half a connection and drops it",
             )
@@ -279,15 +289,21 @@ impl Words<'_> {
         }
     }
 
-    fn death(&self, death: &Death, address: Option<IpAddr>, found: &Found) -> Reason {
-        match death {
-            Death::Rule { hook, ruling } => self.refused(*hook, ruling, found),
-            Death::NoRoute { at: At::Host, to } => {
-                reason("no-route", format!("the host has no route to {to}"))
-                    .help("a sandbox reaches the internet where pasta is installed: hallway doctor")
-            }
-            Death::NoRoute { at, to } => self.no_route(at, *to),
-            Death::Neighbour { at, next } => {
+    fn reason_dropped(
+        &self,
+        reason_dropped: &DropReason,
+        address: Option<IpAddr>,
+        found: &ExchangeResult,
+    ) -> Reason {
+        match reason_dropped {
+            DropReason::Rule { hook, ruling } => self.refused(*hook, ruling, found),
+            DropReason::NoRoute {
+                at: Location::Host,
+                to,
+            } => reason("no-route", format!("the host has no route to {to}"))
+                .help("a sandbox reaches the internet where pasta is installed: hallway doctor"),
+            DropReason::NoRoute { at, to } => self.no_route(at, *to),
+            DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
                 reason(
@@ -298,19 +314,19 @@ impl Words<'_> {
                     "give {next} to a node there, or ask for another address"
                 ))
             }
-            Death::NotForwarding { node } => reason(
+            DropReason::NotForwarding { node } => reason(
                 "not-forwarding",
                 format!("node {node} is no router: it does not pass on packets for others"),
             )
             .help(format!("set forwarding: true for node {node}")),
-            Death::Loop => reason("loop", "routers send it to each other in circles"),
+            DropReason::Loop => reason("loop", "routers send it to each other in circles"),
         }
     }
 
-    fn no_route(&self, at: &At, to: IpAddr) -> Reason {
+    fn no_route(&self, at: &Location, to: IpAddr) -> Reason {
         let network = match at {
-            At::Node(name) => self.first_network(name),
-            At::Host | At::Outside => None,
+            Location::Node(name) => self.first_network(name),
+            Location::Host | Location::Outside => None,
         };
         let text = format!("{at} has no route to {to}");
         match network {
@@ -357,7 +373,7 @@ impl Words<'_> {
         }
     }
 
-    fn refused(&self, hook: Hook, ruling: &Ruling, found: &Found) -> Reason {
+    fn refused(&self, hook: Hook, ruling: &Ruling, found: &ExchangeResult) -> Reason {
         if let Some(reason) = self.policy(ruling, "policy-deny", "denies it") {
             let index = purpose::policy_of(&ruling.comment).unwrap_or_default();
             return reason.help(format!(
@@ -397,7 +413,7 @@ impl Words<'_> {
     }
 
     /// No policy speaks of it: which default that is depends on the networks.
-    fn by_default(&self, found: &Found) -> Reason {
+    fn by_default(&self, found: &ExchangeResult) -> Reason {
         let flow = found.request.last().map(|h| h.flow);
         let network = |address: IpAddr| {
             let position = self.world.network_of(address)?;

@@ -49,7 +49,7 @@ pub struct World<'a> {
 
 /// The way out of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct NextHop {
     /// The position of the interface among the node's.
     pub(super) interface: usize,
     /// The neighbour the packet is handed to.
@@ -60,7 +60,7 @@ pub(super) struct Way {
 
 /// The way out of the host.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum HostWay<'a> {
+pub(super) enum HostRoute<'a> {
     /// To the host itself.
     Local,
     /// Onto a network, by its bridge or one member's link.
@@ -193,7 +193,7 @@ impl<'a> World<'a> {
     }
 
     /// Which way a node sends a packet: the longest prefix, of equals the one that was there first.
-    pub(super) fn way(&self, node: &Node, to: IpAddr) -> Option<Way> {
+    pub(super) fn way(&self, node: &Node, to: IpAddr) -> Option<NextHop> {
         let connected = node.interfaces.iter().enumerate().flat_map(|(at, i)| {
             let nets = i
                 .addresses
@@ -209,7 +209,7 @@ impl<'a> World<'a> {
                 best = Some((net, via, at));
             }
         }
-        best.map(|(_, via, interface)| Way {
+        best.map(|(_, via, interface)| NextHop {
             interface,
             next: via.unwrap_or(to),
             via,
@@ -217,7 +217,7 @@ impl<'a> World<'a> {
     }
 
     /// The source address a node chooses for a way.
-    pub(super) fn source(&self, node: &Node, way: &Way) -> Option<IpAddr> {
+    pub(super) fn source(&self, node: &Node, way: &NextHop) -> Option<IpAddr> {
         let v4 = way.next.is_ipv4();
         let interface = node.interfaces.get(way.interface)?;
         let near = interface.addresses.iter().find(|a| a.contains(&way.next));
@@ -231,20 +231,20 @@ impl<'a> World<'a> {
     }
 
     /// Which way the host sends a packet.
-    pub(super) fn host_way(&self, to: IpAddr) -> HostWay<'a> {
+    pub(super) fn route_of_host(&self, to: IpAddr) -> HostRoute<'a> {
         if self.is_host(to) {
-            return HostWay::Local;
+            return HostRoute::Local;
         }
         let Some(position) = self.network_of(to) else {
             return if self.environment.uplink {
-                HostWay::Uplink
+                HostRoute::Uplink
             } else {
-                HostWay::None
+                HostRoute::None
             };
         };
         let bridge = self.network(position).and_then(|n| n.bridge.as_deref());
         if let Some(bridge) = bridge {
-            return HostWay::Network(position, bridge);
+            return HostRoute::Network(position, bridge);
         }
         match self
             .member(position, to)
@@ -253,21 +253,21 @@ impl<'a> World<'a> {
             Some(Interface {
                 plug: Plug::Port { link, .. },
                 ..
-            }) => HostWay::Network(position, link),
-            _ => HostWay::None,
+            }) => HostRoute::Network(position, link),
+            _ => HostRoute::None,
         }
     }
 
     /// The host's own address for packets that leave that way.
-    pub(super) fn host_source(&self, way: &HostWay<'_>, to: IpAddr) -> Option<IpAddr> {
+    pub(super) fn host_source(&self, way: &HostRoute<'_>, to: IpAddr) -> Option<IpAddr> {
         match way {
-            HostWay::Local => Some(to),
-            HostWay::Network(position, _) => {
+            HostRoute::Local => Some(to),
+            HostRoute::Network(position, _) => {
                 let subnets = &self.network(*position)?.subnets;
                 let mut all = subnets.iter().map(|s| s.gateway);
                 all.find(|g| g.is_ipv4() == to.is_ipv4())
             }
-            HostWay::Uplink | HostWay::None => None,
+            HostRoute::Uplink | HostRoute::None => None,
         }
     }
 }

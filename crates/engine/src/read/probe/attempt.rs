@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hallway_kernel::packet::Transport;
 use hallway_kernel::probe::{Client, IcmpError, IcmpSocket};
-use hallway_plan::reach::{At, Listener, Measured, Outcome, Service};
+use hallway_plan::reach::{Listener, Location, Measured, Outcome, Service};
 use rustix::io::Errno;
 
 use super::Aim;
@@ -225,7 +225,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// No more time. `silent` tells of a neighbour that did not answer on the way.
-    pub(super) fn give_up(&mut self, silent: impl FnOnce(&Aim) -> Option<(At, IpAddr)>) {
+    pub(super) fn give_up(&mut self, silent: impl FnOnce(&Aim) -> Option<(Location, IpAddr)>) {
         if self.done.is_some() {
             return;
         }

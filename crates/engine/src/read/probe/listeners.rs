@@ -7,13 +7,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use hallway_kernel::KernelError;
 use hallway_kernel::packet::PacketSocket;
 use hallway_kernel::probe::{self, Echo};
-use hallway_plan::reach::{At, Listener};
+use hallway_plan::reach::{Listener, Location};
 use hallway_plan::settled::Settled;
 use rustix::io::Errno;
 
 use super::{Aim, inside};
 
-type Key = (At, SocketAddr, bool);
+type Key = (Location, SocketAddr, bool);
 
 /// Every listener of a wave, with the connections they have taken.
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub(super) struct Listeners {
     echoes: Vec<Echo>,
     connections: Vec<OwnedFd>,
     /// Watch datagrams come in where a program listens that may not answer.
-    watchers: BTreeMap<At, PacketSocket>,
+    watchers: BTreeMap<Location, PacketSocket>,
 }
 
 impl Listeners {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::{KernelError, sysctl};
-use hallway_plan::reach::{At, Measured, Path, Service};
+use hallway_plan::reach::{Location, Measured, Path, Service};
 use hallway_plan::settled::Settled;
 use hallway_spec::{PortProto, Protocol};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -29,13 +29,13 @@ const IN_VAIN_AT_ONCE: usize = 2000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aim {
     /// Where the attempt is made.
-    pub from: At,
+    pub from: Location,
     /// Which address is asked.
     pub to: IpAddr,
     /// For what.
     pub service: Service,
     /// Where it should come out, by what is predicted: a listener is put there if there is none.
-    pub target: Option<(At, SocketAddr)>,
+    pub target: Option<(Location, SocketAddr)>,
     /// Whether an answer is predicted.
     pub answered: bool,
 }
@@ -44,8 +44,8 @@ impl Aim {
     /// The attempt that would show whether a prediction is true; `None` when there is no address to
     /// ask, or nobody from whose place to ask.
     #[must_use]
-    pub fn of(path: &Path, from: &At) -> Option<Self> {
-        if *from == At::Outside {
+    pub fn of(path: &Path, from: &Location) -> Option<Self> {
+        if *from == Location::Outside {
             return None;
         }
         let port = match path.service {
@@ -56,9 +56,9 @@ impl Aim {
         // listener belongs behind a closed way too: else a way that is open against the file
         // would look like one that is closed.
         let target = path.target.clone().filter(|(at, _)| match at {
-            At::Node(_) => port.is_some(),
-            At::Host => port.is_some() && path.outcome.reachable(),
-            At::Outside => false,
+            Location::Node(_) => port.is_some(),
+            Location::Host => port.is_some() && path.outcome.reachable(),
+            Location::Outside => false,
         });
         Some(Self {
             from: from.clone(),
@@ -123,22 +123,22 @@ fn descriptors() -> usize {
 /// Runs something inside a place.
 pub(super) fn inside<T>(
     settled: &Settled,
-    at: &At,
-    what: impl FnOnce() -> Result<T, KernelError>,
+    at: &Location,
+    action: impl FnOnce() -> Result<T, KernelError>,
 ) -> Result<T, KernelError> {
     match at {
-        At::Host => what(),
-        At::Outside => Err(KernelError::new(
+        Location::Host => action(),
+        Location::Outside => Err(KernelError::new(
             "enter",
             "outside",
             rustix::io::Errno::NOENT,
         )),
-        At::Node(name) => {
+        Location::Node(name) => {
             let node = settled.node(name);
             let netns = node.map_or_else(|| name.to_string(), |n| n.netns.clone());
             let namespace = Netns::open(&netns_path(&netns))?;
             let _inside = netns::enter(&namespace)?;
-            what()
+            action()
         }
     }
 }

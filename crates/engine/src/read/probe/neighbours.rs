@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hallway_kernel::route::RouteQuestion;
 use hallway_kernel::{KernelError, Rtnl};
-use hallway_plan::reach::At;
+use hallway_plan::reach::Location;
 use hallway_plan::settled::Settled;
 
 use super::{Aim, inside};
@@ -13,13 +13,13 @@ use super::{Aim, inside};
 /// What has been looked up, place by place.
 #[derive(Default)]
 pub(super) struct Neighbours {
-    unanswered: BTreeMap<At, Vec<IpAddr>>,
+    unanswered: BTreeMap<Location, Vec<IpAddr>>,
 }
 
 impl Neighbours {
     /// The place that could not hand on what an attempt sent, and whom it asked for in vain: the
     /// one that asks, or the host on behalf of it. What cannot be looked up is nobody.
-    pub(super) fn silent(&mut self, settled: &Settled, aim: &Aim) -> Option<(At, IpAddr)> {
+    pub(super) fn silent(&mut self, settled: &Settled, aim: &Aim) -> Option<(Location, IpAddr)> {
         let next = inside(settled, &aim.from, || next_hop(aim.to))
             .ok()
             .flatten();
@@ -27,11 +27,11 @@ impl Neighbours {
             return Some((aim.from.clone(), next));
         }
         let target = aim.target.as_ref().map_or(aim.to, |(_, to)| to.ip());
-        let host = self.at(settled, &At::Host);
-        host.contains(&target).then_some((At::Host, target))
+        let host = self.at(settled, &Location::Host);
+        host.contains(&target).then_some((Location::Host, target))
     }
 
-    fn at(&mut self, settled: &Settled, at: &At) -> &[IpAddr] {
+    fn at(&mut self, settled: &Settled, at: &Location) -> &[IpAddr] {
         self.unanswered
             .entry(at.clone())
             .or_insert_with(|| inside(settled, at, unanswered).unwrap_or_default())

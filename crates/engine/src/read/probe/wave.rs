@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hallway_kernel::KernelError;
 use hallway_kernel::probe::{IcmpNote, IcmpSocket};
-use hallway_plan::reach::{At, Measured};
+use hallway_plan::reach::{Location, Measured};
 use hallway_plan::settled::Settled;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -19,7 +19,7 @@ use crate::interrupt;
 /// At the latest after that long all attempts are looked at.
 const TICK: Duration = Duration::from_millis(50);
 
-type Raw = BTreeMap<(At, bool), IcmpSocket>;
+type Raw = BTreeMap<(Location, bool), IcmpSocket>;
 
 /// Tries some things out at once.
 pub(super) fn run(

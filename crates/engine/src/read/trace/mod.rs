@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use hallway_kernel::KernelError;
 use hallway_plan::reach::{
-    At, Environment, Flow, Hop, Listener, Measured, Outcome, Path, Service, What, World,
+    Environment, Flow, Hop, HopEvent, Listener, Location, Measured, Outcome, Path, Service, World,
 };
 
 use super::probe::{self, Aim};
@@ -41,7 +41,7 @@ pub struct Tracer<'w> {
     world: &'w World<'w>,
     environment: Environment,
     predicted: Path,
-    from: At,
+    from: Location,
     watches: Vec<Watch>,
 }
 
@@ -54,7 +54,7 @@ impl<'w> Tracer<'w> {
         world: &'w World<'w>,
         environment: Environment,
         predicted: Path,
-        from: At,
+        from: Location,
     ) -> Result<Self, KernelError> {
         let watched = watched(&predicted);
         let mut watches = Vec::new();
@@ -226,14 +226,14 @@ impl<'w> Tracer<'w> {
         let (mut arrived, mut silent) = (None, None);
         for (position, known) in exchanges.iter().enumerate() {
             let target = if position + 1 < count {
-                Some(At::Host)
+                Some(Location::Host)
             } else {
                 destination.clone()
             };
             let origin = if position == 0 {
                 self.from.clone()
             } else {
-                At::Host
+                Location::Host
             };
             let (mut there, end) = self.way(known, Side::Request, &origin);
             self.connection(known, &mut there);
@@ -242,17 +242,19 @@ impl<'w> Tracer<'w> {
             if arrived.is_some() && !over {
                 let who = self.listener(measured, position + 1 < count, target.as_ref());
                 there.extend(there.last().cloned().map(|last| Hop {
-                    at: target.clone().unwrap_or(At::Host),
-                    what: What::Listener { who },
+                    at: target.clone().unwrap_or(Location::Host),
+                    event: HopEvent::Listener { who },
                     flow: last.flow,
                 }));
             }
             let asked = there.first().map(|hop| hop.flow);
             request.extend(there);
             request_end = end;
-            let back = target.unwrap_or(At::Host);
+            let back = target.unwrap_or(Location::Host);
             let (mut home, end) = self.way(known, Side::Reply, &back);
-            if let (At::Host, Some(asked), true) = (&origin, asked, measured.latency_us.is_some()) {
+            if let (Location::Host, Some(asked), true) =
+                (&origin, asked, measured.latency_us.is_some())
+            {
                 taken_back(&mut home, asked);
             }
             home.append(&mut reply);
@@ -287,10 +289,10 @@ impl<'w> Tracer<'w> {
     }
 
     /// The places in the order a packet should come to them.
-    fn expected_order(&self, side: Side) -> Vec<At> {
+    fn expected_order(&self, side: Side) -> Vec<Location> {
         let predicted = &self.predicted;
         let there = predicted.request.iter().map(|h| h.at.clone());
-        let mut out: Vec<At> = match side {
+        let mut out: Vec<Location> = match side {
             Side::Request => there.collect(),
             Side::Reply if predicted.reply.is_empty() => there.rev().collect(),
             Side::Reply => predicted.reply.iter().map(|h| h.at.clone()).collect(),
@@ -300,11 +302,16 @@ impl<'w> Tracer<'w> {
     }
 
     /// One packet's way through all places, in the order it came to them.
-    fn way(&mut self, known: &Known, side: Side, origin: &At) -> (Vec<Hop>, Option<(At, Ended)>) {
+    fn way(
+        &mut self,
+        known: &Known,
+        side: Side,
+        origin: &Location,
+    ) -> (Vec<Hop>, Option<(Location, Ended)>) {
         let mut seen = Vec::new();
         for (index, watch) in self.watches.iter().enumerate() {
             let mut sighting = sighting(watch, known, side);
-            if watch.at == *origin && watch.at != At::Host {
+            if watch.at == *origin && watch.at != Location::Host {
                 // What a node asks of itself by way of the host comes back to it.
                 let back = sighting.split_off_arrival(watch);
                 seen.push((true, back.time(), index, back));
@@ -344,7 +351,7 @@ impl<'w> Tracer<'w> {
     }
 
     /// A place that has no route to whoever asked sends no reply.
-    fn no_way_back(&mut self, at: Option<&At>, asked: Flow) -> Option<(At, Ended)> {
+    fn no_way_back(&mut self, at: Option<&Location>, asked: Flow) -> Option<(Location, Ended)> {
         let watch = self.watches.iter_mut().find(|w| Some(&w.at) == at)?;
         let question = hallway_kernel::route::RouteQuestion {
             to: asked.from,
@@ -356,7 +363,7 @@ impl<'w> Tracer<'w> {
     }
 
     /// Nothing was seen: the place that asks could not even send.
-    fn never_sent(&mut self) -> (Vec<Hop>, Option<(At, Ended)>) {
+    fn never_sent(&mut self) -> (Vec<Hop>, Option<(Location, Ended)>) {
         let Some(to) = self.predicted.address else {
             return (Vec::new(), None);
         };
@@ -375,7 +382,7 @@ impl<'w> Tracer<'w> {
     }
 
     /// The request as it came to where it was meant for.
-    fn arrival(&self, known: &Known, destination: Option<&At>) -> Option<Flow> {
+    fn arrival(&self, known: &Known, destination: Option<&Location>) -> Option<Flow> {
         let watch = self.watches.iter().find(|w| Some(&w.at) == destination)?;
         let seen = sighting(watch, known, Side::Request);
         let first = seen.ins.first();
@@ -383,12 +390,12 @@ impl<'w> Tracer<'w> {
     }
 
     /// Who takes the request.
-    fn listener(&self, measured: &Measured, keeper: bool, at: Option<&At>) -> String {
+    fn listener(&self, measured: &Measured, keeper: bool, at: Option<&Location>) -> String {
         if keeper {
             return "hallway's keeper, which passes on what it gets".into();
         }
         let program = match at {
-            Some(At::Node(name)) => self.world.settled().node(name),
+            Some(Location::Node(name)) => self.world.settled().node(name),
             _ => None,
         };
         match (measured.listener, program.and_then(|n| n.service.as_ref())) {
@@ -404,10 +411,10 @@ impl<'w> Tracer<'w> {
 
     /// What connection tracking holds of it on the host, told after the host's part.
     fn connection(&mut self, known: &Known, request: &mut Vec<Hop>) {
-        let Some(position) = request.iter().rposition(|h| h.at == At::Host) else {
+        let Some(position) = request.iter().rposition(|h| h.at == Location::Host) else {
             return;
         };
-        let host = self.watches.iter_mut().find(|w| w.at == At::Host);
+        let host = self.watches.iter_mut().find(|w| w.at == Location::Host);
         let found = host.into_iter().flat_map(Watch::connections).find(|c| {
             c.original.protocol == known.protocol
                 && known.sources.contains(&c.original.from)
@@ -425,13 +432,13 @@ impl<'w> Tracer<'w> {
                 source_port: t.source_port,
                 port: t.port,
             };
-            let what = What::Connection {
+            let event = HopEvent::Connection {
                 original: tuple(&connection.original),
                 reply: tuple(&connection.reply),
                 state: connection.state.to_owned(),
             };
             let hop = Hop {
-                what,
+                event,
                 ..hop.clone()
             };
             request.insert(position + 1, hop);
@@ -439,12 +446,17 @@ impl<'w> Tracer<'w> {
     }
 
     /// A neighbour that did not answer when this was on its way.
-    fn silent(&mut self, known: &Known) -> Option<(At, IpAddr)> {
+    fn silent(&mut self, known: &Known) -> Option<(Location, IpAddr)> {
         let mut next: BTreeSet<IpAddr> = known.targets.clone();
-        next.extend(self.predicted.request.iter().filter_map(|h| match &h.what {
-            What::Route { via, .. } => *via,
-            _ => None,
-        }));
+        next.extend(
+            self.predicted
+                .request
+                .iter()
+                .filter_map(|h| match &h.event {
+                    HopEvent::Route { via, .. } => *via,
+                    _ => None,
+                }),
+        );
         self.watches.iter_mut().find_map(|watch| {
             let silent = watch.silent_neighbours();
             let found = silent.iter().find(|n| next.contains(&n.address))?;
@@ -455,12 +467,12 @@ impl<'w> Tracer<'w> {
 
 /// What the host was answered is as it asked: the last translation is done behind all hooks.
 fn taken_back(reply: &mut Vec<Hop>, asked: Flow) {
-    if let Some(last) = reply.last().filter(|hop| hop.at == At::Host).cloned()
+    if let Some(last) = reply.last().filter(|hop| hop.at == Location::Host).cloned()
         && last.flow != asked.mirrored()
     {
         reply.push(Hop {
-            at: At::Host,
-            what: What::Translated { before: last.flow },
+            at: Location::Host,
+            event: HopEvent::Translated { before: last.flow },
             flow: asked.mirrored(),
         });
     }

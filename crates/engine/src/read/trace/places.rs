@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use hallway_kernel::nft::Watched;
-use hallway_plan::reach::{At, Party, Path, Service, World};
+use hallway_plan::reach::{Location, Party, Path, Service, World};
 
 /// Which packets the kernel is to report: whatever may be the exchange's at any place.
 pub(super) fn watched(path: &Path) -> Vec<Watched> {
@@ -45,12 +45,12 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
 }
 
 /// Every place that may see something of it.
-pub(super) fn places(world: &World<'_>, path: &Path, from: &At) -> Vec<At> {
-    let mut out: BTreeSet<At> = BTreeSet::from([from.clone(), At::Host]);
+pub(super) fn places(world: &World<'_>, path: &Path, from: &Location) -> Vec<Location> {
+    let mut out: BTreeSet<Location> = BTreeSet::from([from.clone(), Location::Host]);
     out.extend(path.request.iter().chain(&path.reply).map(|h| h.at.clone()));
     if let Some(address) = path.address {
         out.insert(world.place(&Party::Address(address)));
     }
-    out.remove(&At::Outside);
+    out.remove(&Location::Outside);
     out.into_iter().collect()
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hallway_kernel::nft::{TraceEvent, TraceKind, TraceVerdict, family_name};
 use hallway_kernel::route::RouteQuestion;
 use hallway_plan::mark;
-use hallway_plan::reach::{At, Flow, Hop, What};
+use hallway_plan::reach::{Flow, Hop, HopEvent, Location};
 
 use super::evidence::{Run, Sighting, flow};
 use super::watch::{Seen, Watch};
@@ -26,7 +26,7 @@ pub(super) enum Ended {
 /// Tells one place's part of a packet's way.
 pub(super) struct Story<'a> {
     watch: &'a mut Watch,
-    at: At,
+    at: Location,
     flow: Flow,
     pub(super) hops: Vec<Hop>,
     pub(super) ended: Ended,
@@ -85,10 +85,10 @@ pub(super) fn tell(
 }
 
 impl Story<'_> {
-    fn hop(&mut self, what: What) {
+    fn hop(&mut self, event: HopEvent) {
         self.hops.push(Hop {
             at: self.at.clone(),
-            what,
+            event,
             flow: self.flow,
         });
     }
@@ -105,7 +105,7 @@ impl Story<'_> {
         let changed = (before.from, before.to) != (flow.from, flow.to)
             || (before.source_port, before.port) != (flow.source_port, flow.port);
         if changed {
-            self.hop(What::Translated { before });
+            self.hop(HopEvent::Translated { before });
         }
     }
 
@@ -116,16 +116,16 @@ impl Story<'_> {
             self.now(flow(&seen.ip));
         }
         let name = self.watch.name(seen.interface);
-        let what = match (&self.at, seen.out) {
-            (At::Host, _) if name == "lo" => What::Arrives { interface: name },
-            (At::Host, _) => What::Link {
+        let event = match (&self.at, seen.out) {
+            (Location::Host, _) if name == "lo" => HopEvent::Arrives { interface: name },
+            (Location::Host, _) => HopEvent::Link {
                 kind: self.kind(seen),
                 link: name,
             },
-            (_, true) => What::Leaves { interface: name },
-            (_, false) => What::Arrives { interface: name },
+            (_, true) => HopEvent::Leaves { interface: name },
+            (_, false) => HopEvent::Arrives { interface: name },
         };
-        self.hop(what);
+        self.hop(event);
     }
 
     fn kind(&self, seen: &Seen) -> &'static str {
@@ -167,22 +167,22 @@ impl Story<'_> {
         if let (Some(bridge), false) = (bridge, handed_up)
             && (!sighting.outs.is_empty() || !sighting.inet.is_empty())
         {
-            let what = What::Link {
+            let event = HopEvent::Link {
                 link: self.watch.name(bridge),
                 kind: "bridge",
             };
-            self.hop(what);
+            self.hop(event);
         }
     }
 
     fn filter(&mut self, sighting: &Sighting, made_here: bool) {
         let mut routed = made_here;
-        let passed_on = self.watch.at == At::Host || !sighting.outs.is_empty();
+        let passed_on = self.watch.at == Location::Host || !sighting.outs.is_empty();
         let both = || sighting.ins.iter().chain(&sighting.outs);
         let bridged = self
             .hops
             .iter()
-            .any(|h| matches!(h.what, What::Link { kind: "bridge", .. }))
+            .any(|h| matches!(h.event, HopEvent::Link { kind: "bridge", .. }))
             && !both().any(|s| self.is_bridge(s));
         let asked = self.flow.to;
         let mut again = false;
@@ -240,13 +240,13 @@ impl Story<'_> {
             iif,
         };
         match self.watch.route(&question) {
-            Ok(answer) if answer.local => self.hop(What::Route {
+            Ok(answer) if answer.local => self.hop(HopEvent::Route {
                 via: None,
                 interface: "local".into(),
             }),
             Ok(answer) if !answer.refused => {
                 let interface = answer.interface.map(|i| self.watch.name(i));
-                self.hop(What::Route {
+                self.hop(HopEvent::Route {
                     via: answer.via,
                     interface: interface.unwrap_or_default(),
                 });
@@ -282,7 +282,7 @@ impl Story<'_> {
             .and_then(|s| self.watch.link(s.interface)?.master);
         if let (true, Some(bridge)) = (self.returns, master) {
             let link = self.watch.name(bridge);
-            self.hop(What::Link {
+            self.hop(HopEvent::Link {
                 link,
                 kind: "bridge",
             });
@@ -306,7 +306,7 @@ impl Story<'_> {
         }
         let (rule, comment) = self.rule(event);
         let verdict = verdict(event.verdict, rule.as_deref());
-        self.hop(What::Chain {
+        self.hop(HopEvent::Chain {
             family: family_name(event.family).to_owned(),
             table: event.table.clone(),
             chain: event.chain.clone(),

@@ -3,7 +3,9 @@
 
 use std::net::IpAddr;
 
-use hallway_plan::reach::{At, Hop, Listener, Measured, Outcome, Path, Reason, Service, What};
+use hallway_plan::reach::{
+    Hop, HopEvent, Listener, Location, Measured, Outcome, Path, Reason, Service,
+};
 use hallway_plan::rules::purpose;
 use hallway_plan::settled::Settled;
 
@@ -15,12 +17,12 @@ pub(super) struct Facts<'a> {
     pub(super) predicted: &'a Path,
     pub(super) measured: &'a Measured,
     /// The last place each of the two packets was seen at, and how that ended.
-    pub(super) request: Option<(At, Ended)>,
-    pub(super) reply: Option<(At, Ended)>,
+    pub(super) request: Option<(Location, Ended)>,
+    pub(super) reply: Option<(Location, Ended)>,
     /// The request came to the place it was meant for.
     pub(super) arrived: bool,
     /// A neighbour that was asked for and did not answer: where, and its address.
-    pub(super) silent: Option<(At, IpAddr)>,
+    pub(super) silent: Option<(Location, IpAddr)>,
     /// Chains that no report comes from.
     pub(super) unseen: Vec<String>,
     pub(super) hops: &'a [Hop],
@@ -50,7 +52,8 @@ impl Facts<'_> {
                 reason("open", "packets pass both ways, whatever was predicted", "")
             };
         }
-        let dropped = |ended: &Option<(At, Ended)>| matches!(ended, Some((_, Ended::Dropped)));
+        let dropped =
+            |ended: &Option<(Location, Ended)>| matches!(ended, Some((_, Ended::Dropped)));
         if dropped(&self.request) {
             return self.discarded(self.hops, "");
         }
@@ -98,15 +101,15 @@ impl Facts<'_> {
 
     /// A chain discarded it: whose, and by which rule.
     fn discarded(&self, hops: &[Hop], before: &str) -> Reason {
-        let last = hops.iter().rev().find_map(|hop| match &hop.what {
-            What::Chain { verdict, .. } if ["drop", "reject"].contains(&verdict.as_str()) => {
-                Some((hop, &hop.what))
+        let last = hops.iter().rev().find_map(|hop| match &hop.event {
+            HopEvent::Chain { verdict, .. } if ["drop", "reject"].contains(&verdict.as_str()) => {
+                Some((hop, &hop.event))
             }
             _ => None,
         });
         let Some((
             hop,
-            What::Chain {
+            HopEvent::Chain {
                 family,
                 table,
                 chain,
@@ -124,7 +127,7 @@ impl Facts<'_> {
             return self.own_rule(comment, before);
         }
         let at = match &hop.at {
-            At::Host => String::new(),
+            Location::Host => String::new(),
             place => format!("in {place}, "),
         };
         let what = match rule {
@@ -147,7 +150,7 @@ impl Facts<'_> {
         let predicted = &self.predicted;
         let same = !predicted.outcome.reachable()
             && predicted.request.iter().chain(&predicted.reply).any(|h| {
-                matches!(&h.what, What::Chain { comment: c, verdict, .. }
+                matches!(&h.event, HopEvent::Chain { comment: c, verdict, .. }
                     if c == comment && ["drop", "reject"].contains(&verdict.as_str()))
             });
         if same {
@@ -261,7 +264,7 @@ fn code_of(comment: &str) -> &'static str {
     }
 }
 
-fn wrong_way(at: &At, from: IpAddr, by: &str, before: &str) -> Reason {
+fn wrong_way(at: &Location, from: IpAddr, by: &str, before: &str) -> Reason {
     reason(
         "wrong-way",
         format!(
@@ -271,7 +274,7 @@ fn wrong_way(at: &At, from: IpAddr, by: &str, before: &str) -> Reason {
     )
 }
 
-fn no_route(at: &At, to: IpAddr, before: &str) -> Reason {
+fn no_route(at: &Location, to: IpAddr, before: &str) -> Reason {
     reason(
         "no-route",
         format!("{before}{at} has no route to {to}"),

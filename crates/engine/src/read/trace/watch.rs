@@ -11,7 +11,7 @@ use hallway_kernel::nft::{BaseInfo, Nft, RuleInfo, Trace, TraceEvent, Watched, i
 use hallway_kernel::packet::{Direction, Ethernet, Ip, PacketSocket};
 use hallway_kernel::route::{RouteAnswer, RouteQuestion};
 use hallway_kernel::{KernelError, Rtnl};
-use hallway_plan::reach::At;
+use hallway_plan::reach::Location;
 use hallway_plan::settled::Settled;
 
 use super::super::probe::inside;
@@ -31,7 +31,7 @@ pub(super) struct Seen {
 /// A place under watch. Everything it holds belongs to that place's namespace.
 #[derive(Debug)]
 pub(super) struct Watch {
-    pub(super) at: At,
+    pub(super) at: Location,
     links: BTreeMap<u32, LinkInfo>,
     /// The place's own addresses.
     pub(super) addresses: Vec<IpAddr>,
@@ -52,7 +52,7 @@ impl Watch {
     /// Begins to watch a place.
     pub(super) fn begin(
         settled: &Settled,
-        at: &At,
+        at: &Location,
         watched: &[Watched],
     ) -> Result<Self, KernelError> {
         inside(settled, at, || {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hallway_engine::Failure;
 use hallway_engine::read::probe::{self, Aim};
-use hallway_plan::reach::{self, At, Question, World};
+use hallway_plan::reach::{self, Location, Question, World};
 
 use super::proof::{Expectation, Proof, Row};
 use crate::diagnose::Trouble;
@@ -77,7 +77,7 @@ struct Attempts<'a> {
     subject: &'a Subject,
     rows: Vec<Row>,
     /// Where each row's packets are made.
-    from: Vec<At>,
+    from: Vec<Location>,
 }
 
 impl<'a> Attempts<'a> {
