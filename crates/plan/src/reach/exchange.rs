@@ -1,5 +1,5 @@
-//! A whole exchange: the request, the reply, and for TCP the rest of the handshake with a word
-//! each way, each packet walked by the rules.
+//! A whole exchange: the request, the reply, and for TCP the rest of the handshake with one
+//! data packet each way.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,25 +7,15 @@ use hallway_spec::Protocol;
 
 use super::packet::{Flow, Packet, PacketKind, Service};
 use super::party::Party;
-use super::path::{Hop, HopEvent, Location, Outcome, Path};
+use super::path::{Hop, HopEvent, Location, Path};
+use super::question::Question;
+use super::reasons;
+use super::result::{ExchangeFailure, ExchangeResult};
 use super::walk::{Arrival, Walk};
-use super::words::{self, ExchangeFailure, ExchangeResult};
 use super::world::World;
 
-/// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Question {
-    /// Who asks.
-    pub from: Party,
-    /// Who is asked.
-    pub to: Party,
-    /// For what.
-    pub service: Service,
-}
-
 impl Question {
-    /// The answers, one for each address family both ends speak; one that says so when there is
-    /// none.
+    /// The answers, one for each IP version both ends have; one that says so when there is none.
     #[must_use]
     pub fn predict(&self, world: &World<'_>) -> Vec<Path> {
         let addresses = world.addresses(&self.from, &self.to);
@@ -33,7 +23,7 @@ impl Question {
             return vec![self.path(
                 world,
                 None,
-                ExchangeResult::nothing(ExchangeFailure::NoAddress),
+                ExchangeResult::failed(ExchangeFailure::NoAddress),
             )];
         }
         addresses
@@ -46,7 +36,7 @@ impl Question {
     #[must_use]
     pub fn predict_for(&self, world: &World<'_>, address: IpAddr) -> Path {
         let found = match world.source_of(&self.from, address) {
-            None => ExchangeResult::nothing(ExchangeFailure::NoAddress),
+            None => ExchangeResult::failed(ExchangeFailure::NoAddress),
             Some(_) if address.is_loopback() && world.place(&self.from) == Location::Host => {
                 self.localhost(world, address)
             }
@@ -56,7 +46,7 @@ impl Question {
     }
 
     fn path(&self, world: &World<'_>, address: Option<IpAddr>, found: ExchangeResult) -> Path {
-        let (outcome, reason) = words::verdict(world, self, address, &found);
+        let (outcome, reason) = reasons::conclude(world, self, address, &found);
         Path {
             from: self.from.to_string(),
             to: self.to.to_string(),
@@ -70,7 +60,7 @@ impl Question {
         }
     }
 
-    /// Where the request came out; where it died on the way, whoever has the address it was for.
+    /// Where the request arrived; where it was dropped, the node that has the address it was for.
     fn target(
         &self,
         world: &World<'_>,
@@ -104,12 +94,12 @@ impl Question {
             request: walk.take_hops(),
             reply: Vec::new(),
             end: None,
-            trouble: None,
+            failure: None,
         };
         let end = match arrived {
             Ok(end) => end,
-            Err(reason_dropped) => {
-                found.trouble = Some(ExchangeFailure::Request(reason_dropped));
+            Err(dropped) => {
+                found.failure = Some(ExchangeFailure::Request(dropped));
                 return found;
             }
         };
@@ -117,13 +107,13 @@ impl Question {
         let answered = walk.send(&end.at, back(&end.packet, answer));
         found.reply = walk.take_hops();
         found.end = Some((end.at.clone(), end.packet.flow));
-        found.trouble = match answered {
-            Err(reason_dropped) => Some(ExchangeFailure::Reply(reason_dropped)),
+        found.failure = match answered {
+            Err(dropped) => Some(ExchangeFailure::Reply(dropped)),
             Ok(home) if home.at != at || home.packet.flow != flow.mirrored() => {
                 Some(ExchangeFailure::Mismatch(home.packet.flow))
             }
-            Ok(_) if first == PacketKind::Syn && !rest(&mut walk, &at, flow, &end) => {
-                Some(ExchangeFailure::Rest)
+            Ok(_) if first == PacketKind::Syn && !later_packets(&mut walk, &at, flow, &end) => {
+                Some(ExchangeFailure::LaterPacket)
             }
             Ok(_) => None,
         };
@@ -154,7 +144,7 @@ impl Question {
         }
     }
 
-    /// Published ports answer on localhost by a listener, which asks the node in its turn.
+    /// Published ports answer on localhost by a listener, which proxies to the node.
     fn localhost(&self, world: &World<'_>, address: IpAddr) -> ExchangeResult {
         let (first, answer) = self.kinds();
         let flow = self.flow(address, address);
@@ -163,31 +153,31 @@ impl Question {
         let mut near = ExchangeResult {
             request: walk.take_hops(),
             end: Some((Location::Host, flow)),
-            ..ExchangeResult::nothing(ExchangeFailure::Own)
+            ..ExchangeResult::failed(ExchangeFailure::NotPublished)
         };
         let end = match arrived {
             Ok(end) => end,
-            Err(reason_dropped) => {
-                near.trouble = Some(ExchangeFailure::Request(reason_dropped));
+            Err(dropped) => {
+                near.failure = Some(ExchangeFailure::Request(dropped));
                 return near;
             }
         };
         let answered = walk.send(&end.at, back(&end.packet, answer));
         near.reply = walk.take_hops();
-        if let Err(reason_dropped) = answered {
-            near.trouble = Some(ExchangeFailure::Reply(reason_dropped));
+        if let Err(dropped) = answered {
+            near.failure = Some(ExchangeFailure::Reply(dropped));
         }
-        let Some((onward, target)) = self.passed_on(world, address) else {
+        let Some((onward, target)) = self.proxied(world, address) else {
             near.request.push(listener(&end));
             if self.service == Service::Icmp {
-                near.trouble = None;
+                near.failure = None;
             }
             return near;
         };
         near.request.push(Hop {
             at: Location::Host,
             event: HopEvent::Listener {
-                who: "hallway's keeper, which passes on what it gets".to_owned(),
+                who: "hallway's keeper, which proxies to the node".to_owned(),
             },
             flow,
         });
@@ -198,8 +188,8 @@ impl Question {
         found
     }
 
-    /// What the listener on localhost asks in its turn, and at which address.
-    fn passed_on(&self, world: &World<'_>, address: IpAddr) -> Option<(Self, IpAddr)> {
+    /// The question for the node that the listener on localhost proxies to, and its address.
+    fn proxied(&self, world: &World<'_>, address: IpAddr) -> Option<(Self, IpAddr)> {
         let Service::Port(asked) = self.service else {
             return None;
         };
@@ -236,15 +226,19 @@ fn listener(end: &Arrival) -> Hop {
         event: HopEvent::Listener {
             who: match end.packet.kind {
                 PacketKind::EchoRequest => "the kernel, which answers echo requests".into(),
-                _ => format!("whoever listens on {}", words::port(&end.packet.flow)),
+                _ => format!(
+                    "the program that listens on {}/{}",
+                    end.packet.flow.port,
+                    end.packet.flow.protocol_name()
+                ),
             },
         },
         flow: end.packet.flow,
     }
 }
 
-/// The end of the handshake with a first word, and an answer; whether both arrive.
-fn rest(walk: &mut Walk<'_>, at: &Location, flow: Flow, end: &Arrival) -> bool {
+/// The end of the handshake with data, and an answer; whether both arrive.
+fn later_packets(walk: &mut Walk<'_>, at: &Location, flow: Flow, end: &Arrival) -> bool {
     let onward = Packet {
         flow,
         kind: PacketKind::Ack,
@@ -255,32 +249,4 @@ fn rest(walk: &mut Walk<'_>, at: &Location, flow: Flow, end: &Arrival) -> bool {
     }
     let home = walk.send(&end.at, back(&end.packet, PacketKind::Ack));
     home.is_ok_and(|h| &h.at == at && h.packet.flow == flow.mirrored())
-}
-
-impl ExchangeResult {
-    fn nothing(trouble: ExchangeFailure) -> Self {
-        Self {
-            passed: None,
-            request: Vec::new(),
-            reply: Vec::new(),
-            end: None,
-            trouble: Some(trouble),
-        }
-    }
-
-    /// Whether the far end is the host itself.
-    pub(super) fn ends_at_host(&self) -> bool {
-        matches!(&self.end, Some((Location::Host, _)))
-    }
-}
-
-impl ExchangeFailure {
-    pub(super) fn outcome(&self) -> Outcome {
-        match self {
-            Self::Request(reason_dropped) => reason_dropped.outcome(),
-            Self::NoAddress => Outcome::Unreachable,
-            Self::Own => Outcome::Refused,
-            Self::Reply(_) | Self::Mismatch(_) | Self::Rest => Outcome::Filtered,
-        }
-    }
 }

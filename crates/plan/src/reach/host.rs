@@ -6,24 +6,20 @@ use std::net::IpAddr;
 use hallway_spec::Mode;
 
 use super::conntrack::State;
+use super::context::context;
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
-use super::walk::{Arrival, DropReason, HostPort, Walk, WalkResult};
+use super::walk::{Arrival, DropReason, HostPort, UPLINK, Walk, WalkResult};
 use super::world::HostRoute;
 use crate::rules::eval::{Evaluator, Ruling, Sight, Verdict};
 use crate::rules::ir::{self, Hook};
 use crate::rules::text;
 
-/// Whatever leads out of the host; not one of ours, so of no group.
-pub(super) const UPLINK: HostPort<'static> = HostPort {
-    name: "uplink",
-    group: 0,
-};
 const LOOPBACK: HostPort<'static> = HostPort {
     name: "lo",
     group: 0,
 };
-/// Packets the host makes have come in by nothing.
+/// Packets of the host's own have come in by no link.
 const NO_PORT: HostPort<'static> = HostPort { name: "", group: 0 };
 
 impl<'w> Walk<'w> {
@@ -31,27 +27,27 @@ impl<'w> Walk<'w> {
     pub(super) fn bridged(
         &mut self,
         packet: Packet,
-        door: HostPort<'w>,
+        from: HostPort<'w>,
     ) -> Result<Packet, DropReason> {
-        let (mut packet, state) = self.before_routing(packet, door)?;
-        self.forward_hook(&packet, &state, door, door.group)?;
-        self.after_routing(&mut packet, state, door, door.group, None);
+        let (mut packet, state) = self.before_routing(packet, from)?;
+        self.forward_hook(&packet, &state, from, from.group)?;
+        self.after_routing(&mut packet, state, from, from.group, None);
         Ok(packet)
     }
 
-    /// Comes in at the host: for itself, or to be passed on.
-    pub(super) fn host_in(&mut self, packet: Packet, door: HostPort<'w>) -> WalkResult {
-        let (mut packet, state) = self.before_routing(packet, door)?;
-        let way = self.host_route(&packet)?;
-        let group = match way {
-            HostRoute::Local => return self.input(packet, &state, door),
+    /// Comes in at the host: for itself, or to be forwarded.
+    pub(super) fn host_in(&mut self, packet: Packet, from: HostPort<'w>) -> WalkResult {
+        let (mut packet, state) = self.before_routing(packet, from)?;
+        let route = self.host_route(&packet)?;
+        let group = match route {
+            HostRoute::Local => return self.input(packet, &state, from),
             HostRoute::Network(position, _) => self.group(position),
             HostRoute::Uplink | HostRoute::None => 0,
         };
-        self.forward_hook(&packet, &state, door, group)?;
-        let source = self.world.host_source(&way, packet.flow.to);
-        self.after_routing(&mut packet, state, door, group, source);
-        self.emit(way, packet)
+        self.forward_hook(&packet, &state, from, group)?;
+        let source = self.world.host_source(&route, packet.flow.to);
+        self.after_routing(&mut packet, state, from, group, source);
+        self.emit(route, packet)
     }
 
     fn group(&self, position: usize) -> u32 {
@@ -59,8 +55,8 @@ impl<'w> Walk<'w> {
     }
 
     fn host_route(&mut self, packet: &Packet) -> Result<HostRoute<'w>, DropReason> {
-        let way = self.world.route_of_host(packet.flow.to);
-        let interface = match way {
+        let route = self.world.host_route(packet.flow.to);
+        let interface = match route {
             HostRoute::Local => "local",
             HostRoute::Network(_, link) => link,
             HostRoute::Uplink => UPLINK.name,
@@ -71,28 +67,28 @@ impl<'w> Walk<'w> {
                 });
             }
         };
-        let route = HopEvent::Route {
+        let event = HopEvent::Route {
             via: None,
             interface: interface.to_owned(),
         };
-        self.hop(Location::Host, route, packet.flow);
-        Ok(way)
+        self.hop(Location::Host, event, packet.flow);
+        Ok(route)
     }
 
     /// Prerouting: the guard, connection tracking, destination NAT.
     fn before_routing(
         &mut self,
         mut packet: Packet,
-        door: HostPort<'w>,
+        from: HostPort<'w>,
     ) -> Result<(Packet, State), DropReason> {
-        self.guard(&packet, door)?;
+        self.guard(&packet, from)?;
         let mut state = self.conntrack.classify(&packet);
-        self.destination_nat(&mut packet, &mut state, Hook::Prerouting, door);
+        self.destination_nat(&mut packet, &mut state, Hook::Prerouting, from);
         Ok((packet, state))
     }
 
-    fn guard(&mut self, packet: &Packet, door: HostPort<'w>) -> Result<(), DropReason> {
-        let bare = self.host_sight(packet, door, 0);
+    fn guard(&mut self, packet: &Packet, from: HostPort<'w>) -> Result<(), DropReason> {
+        let bare = self.host_context(packet, from, 0);
         for chain in self.world.inet.hooked(Hook::Prerouting, false) {
             let ruling = self.world.inet.ask(chain, &bare);
             self.ruled(&ruling, Hook::Prerouting, ir::Family::Inet, packet.flow)?;
@@ -105,13 +101,13 @@ impl<'w> Walk<'w> {
         packet: &mut Packet,
         state: &mut State,
         hook: Hook,
-        door: HostPort<'w>,
+        from: HostPort<'w>,
     ) {
         let before = packet.flow;
         if let State::New(entry) = state {
-            let sight = self.host_sight(packet, door, 0);
+            let context = self.host_context(packet, from, 0);
             for chain in self.world.inet.hooked(hook, true) {
-                let ruling = self.world.inet.ask(chain, &sight);
+                let ruling = self.world.inet.ask(chain, &context);
                 if let Verdict::Dnat(address, port) = ruling.verdict {
                     packet.flow.to = address;
                     packet.flow.port = port.unwrap_or(packet.flow.port);
@@ -137,28 +133,28 @@ impl<'w> Walk<'w> {
         &mut self,
         packet: &Packet,
         state: &State,
-        door: HostPort<'w>,
+        from: HostPort<'w>,
         oif_group: u32,
     ) -> Result<(), DropReason> {
-        self.filter_hook(packet, state, door, oif_group, Hook::Forward)
+        self.filter_hook(packet, state, from, oif_group, Hook::Forward)
     }
 
     fn filter_hook(
         &mut self,
         packet: &Packet,
         state: &State,
-        door: HostPort<'w>,
+        from: HostPort<'w>,
         oif_group: u32,
         hook: Hook,
     ) -> Result<(), DropReason> {
-        let sight = Sight {
+        let context = Sight {
             established: self.conntrack.established(state),
             invalid: *state == State::Invalid,
             dnated: self.conntrack.dnated(state),
-            ..self.host_sight(packet, door, oif_group)
+            ..self.host_context(packet, from, oif_group)
         };
         for chain in self.world.inet.hooked(hook, false) {
-            let ruling = self.world.inet.ask(chain, &sight);
+            let ruling = self.world.inet.ask(chain, &context);
             self.ruled(&ruling, hook, ir::Family::Inet, packet.flow)?;
             self.passed = Some((hook, ruling));
         }
@@ -170,19 +166,19 @@ impl<'w> Walk<'w> {
         &mut self,
         packet: &mut Packet,
         mut state: State,
-        door: HostPort<'w>,
+        from: HostPort<'w>,
         oif_group: u32,
         source: Option<IpAddr>,
     ) {
         let before = packet.flow;
         let dnated = self.conntrack.dnated(&state);
         if let State::New(entry) = &mut state {
-            let sight = Sight {
+            let context = Sight {
                 dnated,
-                ..self.host_sight(packet, door, oif_group)
+                ..self.host_context(packet, from, oif_group)
             };
             for chain in self.world.inet.hooked(Hook::Postrouting, true) {
-                let ruling = self.world.inet.ask(chain, &sight);
+                let ruling = self.world.inet.ask(chain, &context);
                 if ruling.verdict == Verdict::Masquerade {
                     let unknown = if packet.flow.from.is_ipv4() {
                         IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)
@@ -202,8 +198,8 @@ impl<'w> Walk<'w> {
         self.conntrack.confirm(&state);
     }
 
-    fn input(&mut self, mut packet: Packet, state: &State, door: HostPort<'w>) -> WalkResult {
-        self.filter_hook(&packet, state, door, 0, Hook::Input)?;
+    fn input(&mut self, mut packet: Packet, state: &State, from: HostPort<'w>) -> WalkResult {
+        self.filter_hook(&packet, state, from, 0, Hook::Input)?;
         let before = packet.flow;
         self.conntrack.translate_source(state, &mut packet.flow);
         self.note_translation(before, packet.flow);
@@ -215,34 +211,34 @@ impl<'w> Walk<'w> {
     }
 
     pub(super) fn leave_host(&mut self, mut packet: Packet) -> WalkResult {
-        let group_of = |walk: &Self, way| match way {
+        let group_of = |walk: &Self, route| match route {
             HostRoute::Network(position, _) => walk.group(position),
             HostRoute::Local | HostRoute::Uplink | HostRoute::None => 0,
         };
-        let mut way = self.host_route(&packet)?;
+        let mut route = self.host_route(&packet)?;
         let mut state = self.conntrack.classify(&packet);
         let asked = packet.flow.to;
         self.destination_nat(&mut packet, &mut state, Hook::Output, NO_PORT);
-        // The filter sees the way that was chosen before the translation.
-        let group = group_of(self, way);
+        // The filter sees the route that was chosen before the translation.
+        let group = group_of(self, route);
         self.filter_hook(&packet, &state, NO_PORT, group, Hook::Output)?;
         if packet.flow.to != asked {
-            way = self.host_route(&packet)?;
+            route = self.host_route(&packet)?;
         }
-        let group = group_of(self, way);
-        if matches!(way, HostRoute::Local) {
+        let group = group_of(self, route);
+        if matches!(route, HostRoute::Local) {
             self.loops(Location::Host, packet.flow);
             self.guard(&packet, LOOPBACK)?;
             return self.input(packet, &state, LOOPBACK);
         }
-        let source = self.world.host_source(&way, packet.flow.to);
+        let source = self.world.host_source(&route, packet.flow.to);
         self.after_routing(&mut packet, state, NO_PORT, group, source);
-        self.emit(way, packet)
+        self.emit(route, packet)
     }
 
-    /// Out of the host, to whoever has the address.
-    fn emit(&mut self, way: HostRoute<'w>, packet: Packet) -> WalkResult {
-        let HostRoute::Network(position, link) = way else {
+    /// Out of the host, to the node that has the address.
+    fn emit(&mut self, route: HostRoute<'w>, packet: Packet) -> WalkResult {
+        let HostRoute::Network(position, link) = route else {
             let kind = HopEvent::Link {
                 link: UPLINK.name.to_owned(),
                 kind: "uplink",
@@ -273,18 +269,18 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn host_sight<'s>(&self, packet: &Packet, door: HostPort<'s>, oif_group: u32) -> Sight<'s> {
+    fn host_context<'s>(&self, packet: &Packet, from: HostPort<'s>, oif_group: u32) -> Sight<'s> {
         Sight {
-            iif: door.name,
-            iif_group: door.group,
+            iif: from.name,
+            iif_group: from.group,
             oif_group,
             to_local: self.world.is_host(packet.flow.to),
             icmp: packet.icmp_type(),
-            ..sight(&packet.flow)
+            ..context(&packet.flow)
         }
     }
 
-    /// Writes a ruling down; a packet that is discarded goes no further.
+    /// Adds a ruling to the hops; a packet that is dropped goes no further.
     pub(super) fn ruled(
         &mut self,
         ruling: &Ruling,
@@ -302,7 +298,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// A chain whose end a packet reached had nothing to say.
+    /// A chain of which no rule decided is not shown.
     fn note_ruling(&mut self, ruling: &Ruling, hook: Hook, family: ir::Family, flow: Flow) {
         let Some(position) = ruling.rule else { return };
         let table: &Evaluator<'_> = match family {
@@ -321,25 +317,6 @@ impl<'w> Walk<'w> {
             ours: true,
         };
         self.hop(Location::Host, event, flow);
-    }
-}
-
-/// What rules see of a packet as such.
-pub(super) fn sight(flow: &Flow) -> Sight<'static> {
-    Sight {
-        iif: "",
-        iif_group: 0,
-        oif_group: 0,
-        mac: [0; 6],
-        from: flow.from,
-        to: flow.to,
-        protocol: flow.protocol,
-        port: flow.has_ports().then_some(flow.port),
-        icmp: None,
-        established: false,
-        invalid: false,
-        dnated: false,
-        to_local: false,
     }
 }
 

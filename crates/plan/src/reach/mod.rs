@@ -3,21 +3,25 @@
 //! before anything is built; `hallway test` holds it against real packets.
 
 mod conntrack;
+mod context;
 mod exchange;
 mod host;
 mod measured;
+mod node;
 mod packet;
 mod party;
 mod path;
+mod question;
 mod questions;
+mod reasons;
+mod result;
 mod walk;
-mod words;
 mod world;
 
-pub use exchange::Question;
 pub use measured::{Listener, Measured};
 pub use packet::{Flow, Service};
 pub use party::Party;
 pub use path::{Hop, HopEvent, Location, Outcome, Path, Reason};
+pub use question::Question;
 pub use questions::{Expected, expected, matrix, services};
 pub use world::{Environment, World};

@@ -115,14 +115,14 @@ impl World<'_> {
                 if super::world::owns(node, to) {
                     return Some(to);
                 }
-                // Without a way the packet dies before its source matters.
-                self.way(node, to)
-                    .map_or(Some(to), |way| self.source(node, &way))
+                // Without a route the packet is dropped before its source matters.
+                self.next_hop(node, to)
+                    .map_or(Some(to), |next| self.source(node, &next))
             }
             (Location::Host, _) => {
-                let way = self.route_of_host(to);
+                let route = self.host_route(to);
                 Some(
-                    self.host_source(&way, to)
+                    self.host_source(&route, to)
                         .unwrap_or_else(|| anywhere(to.is_ipv4())),
                 )
             }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use hallway_spec::{Endpoint, Expect, Place, PortProto, Protocol, Service as Spoken};
 
-use super::exchange::Question;
 use super::packet::Service;
 use super::party::Party;
 use super::path::Location;
+use super::question::Question;
 use super::world::World;
 use crate::settled::{Node, Side};
 

@@ -1,20 +1,15 @@
-//! One packet on its way through nodes, cables, bridges and the host, until it is there or dead.
+//! The state of a walk: packets on their way through nodes, cables, bridges and the host.
 
 use std::net::IpAddr;
 
-use hallway_spec::{Mode, Name};
+use hallway_spec::Name;
 
 use super::conntrack::Table;
-use super::host::{UPLINK, sight};
 use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
-use super::world::{NextHop, World, owns};
-use crate::rules::eval::{Ruling, Sight};
-use crate::rules::ir::{self, Hook};
-use crate::settled::{Network, Node, Plug};
-
-/// How often a packet may be passed on by nodes that forward.
-const ROUTERS_MAX: usize = 16;
+use super::world::World;
+use crate::rules::eval::Ruling;
+use crate::rules::ir::Hook;
 
 /// Where a packet has come out, as it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,18 +18,18 @@ pub(super) struct Arrival {
     pub(super) packet: Packet,
 }
 
-/// Why a packet goes no further.
+/// Why a packet is dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DropReason {
-    /// A rule discards it.
+    /// By a rule.
     Rule { hook: Hook, ruling: Ruling },
-    /// There is no route to its destination.
+    /// No route to its destination.
     NoRoute { at: Location, to: IpAddr },
-    /// Nobody has the address of the next hop.
+    /// No neighbour has the address of the next hop.
     Neighbour { at: Location, next: IpAddr },
-    /// It is not for this node, which passes nothing on.
+    /// It is not for this node, which does not forward.
     NotForwarding { node: Name },
-    /// It goes in circles.
+    /// A routing loop.
     Loop,
 }
 
@@ -48,13 +43,18 @@ impl DropReason {
     }
 }
 
-/// A link of the host by which packets come in or go out.
+/// A link of the host by which packets come in or go out, with its device group.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HostPort<'a> {
     pub(super) name: &'a str,
     pub(super) group: u32,
 }
 
+/// The link out of the host; not one of ours, so it is in no group.
+pub(super) const UPLINK: HostPort<'static> = HostPort {
+    name: "uplink",
+    group: 0,
+};
 /// The walk of one exchange: what the host's connection tracking remembers lasts from packet to
 /// packet.
 pub(super) struct Walk<'w> {
@@ -63,9 +63,11 @@ pub(super) struct Walk<'w> {
     hops: Vec<Hop>,
     /// The rule by which the host let the last packet through.
     pub(super) passed: Option<(Hook, Ruling)>,
-    routers: usize,
+    /// How often routers have forwarded the current packet.
+    pub(super) routers: usize,
 }
 
+/// Where a packet arrived, or why it was dropped.
 pub(super) type WalkResult = Result<Arrival, DropReason>;
 
 impl<'w> Walk<'w> {
@@ -89,194 +91,8 @@ impl<'w> Walk<'w> {
         self.passed.take()
     }
 
-    /// Sends a packet from where it is made.
-    pub(super) fn send(&mut self, at: &Location, packet: Packet) -> WalkResult {
-        self.routers = 0;
-        match at {
-            Location::Host => self.leave_host(packet),
-            Location::Outside => self.host_in(packet, UPLINK),
-            Location::Node(name) => match self.world.node(name) {
-                Some(node) => self.leave_node(node, packet),
-                None => Err(DropReason::NoRoute {
-                    at: at.clone(),
-                    to: packet.flow.to,
-                }),
-            },
-        }
-    }
-
+    /// Adds a hop.
     pub(super) fn hop(&mut self, at: Location, event: HopEvent, flow: Flow) {
         self.hops.push(Hop { at, event, flow });
-    }
-
-    /// To itself, by the loopback.
-    pub(super) fn loops(&mut self, at: Location, flow: Flow) {
-        let arrives = HopEvent::Arrives {
-            interface: "lo".to_owned(),
-        };
-        self.hop(at, arrives, flow);
-    }
-
-    fn leave_node(&mut self, node: &'w Node, packet: Packet) -> WalkResult {
-        let at = Location::Node(node.name.clone());
-        if owns(node, packet.flow.to) {
-            let route = HopEvent::Route {
-                via: None,
-                interface: "local".to_owned(),
-            };
-            self.hop(at.clone(), route, packet.flow);
-            self.loops(at.clone(), packet.flow);
-            return Ok(Arrival { at, packet });
-        }
-        let way = self.world.way(node, packet.flow.to);
-        let found = way.and_then(|way| Some((way, node.interfaces.get(way.interface)?)));
-        let Some((way, interface)) = found else {
-            let to = packet.flow.to;
-            return Err(DropReason::NoRoute { at, to });
-        };
-        let route = HopEvent::Route {
-            via: way.via,
-            interface: interface.name.clone(),
-        };
-        self.hop(at.clone(), route, packet.flow);
-        let leaves = HopEvent::Leaves {
-            interface: interface.name.clone(),
-        };
-        self.hop(at, leaves, packet.flow);
-        match &interface.plug {
-            Plug::Cable => self.by_cable(node, &interface.name, &way, packet),
-            Plug::Port { network, link } => {
-                let position = self.world.network_position(network);
-                let network = position.and_then(|p| Some((p, self.world.network(p)?)));
-                match network {
-                    Some((position, network)) => {
-                        let port = Port {
-                            node,
-                            link,
-                            mac: interface.mac,
-                            position,
-                            network,
-                        };
-                        self.onto_network(&port, &way, packet)
-                    }
-                    None => Err(unanswered(node, &way)),
-                }
-            }
-        }
-    }
-
-    fn by_cable(
-        &mut self,
-        node: &'w Node,
-        interface: &str,
-        way: &NextHop,
-        packet: Packet,
-    ) -> WalkResult {
-        match self.world.far_end(&node.name, interface) {
-            Some((far, position)) if owns(far, way.next) => self.arrive(far, position, packet),
-            _ => Err(unanswered(node, way)),
-        }
-    }
-
-    /// Comes in at a node: it is there, or is passed on, or dies.
-    pub(super) fn arrive(&mut self, node: &'w Node, position: usize, packet: Packet) -> WalkResult {
-        let at = Location::Node(node.name.clone());
-        let interface = node.interfaces.get(position).map(|i| i.name.clone());
-        let arrives = HopEvent::Arrives {
-            interface: interface.unwrap_or_default(),
-        };
-        self.hop(at.clone(), arrives, packet.flow);
-        if owns(node, packet.flow.to) {
-            return Ok(Arrival { at, packet });
-        }
-        if !node.forwarding {
-            let node = node.name.clone();
-            return Err(DropReason::NotForwarding { node });
-        }
-        self.routers += 1;
-        if self.routers > ROUTERS_MAX {
-            return Err(DropReason::Loop);
-        }
-        self.leave_node(node, packet)
-    }
-
-    fn onto_network(&mut self, port: &Port<'w>, way: &NextHop, packet: Packet) -> WalkResult {
-        let link = HopEvent::Link {
-            link: port.link.to_owned(),
-            kind: "port",
-        };
-        self.hop(Location::Host, link, packet.flow);
-        let to_host = (port.network.subnets.iter()).any(|s| s.gateway == way.next);
-        if port.network.mode == Mode::Routed {
-            if !to_host {
-                return Err(unanswered(port.node, way));
-            }
-            let door = HostPort {
-                name: port.link,
-                group: port.network.group,
-            };
-            return self.host_in(packet, door);
-        }
-        let sight = Sight {
-            iif: port.link,
-            mac: port.mac,
-            icmp: packet.icmp_type(),
-            ..sight(&packet.flow)
-        };
-        for chain in self.world.bridge.hooked(Hook::Prerouting, false) {
-            let ruling = self.world.bridge.ask(chain, &sight);
-            self.ruled(&ruling, Hook::Prerouting, ir::Family::Bridge, packet.flow)?;
-        }
-        let bridge = port.network.bridge.as_deref().unwrap_or_default();
-        let door = HostPort {
-            name: bridge,
-            group: port.network.group,
-        };
-        let link = HopEvent::Link {
-            link: bridge.to_owned(),
-            kind: "bridge",
-        };
-        if to_host {
-            self.hop(Location::Host, link, packet.flow);
-            return self.host_in(packet, door);
-        }
-        let Some((far, interface)) = self.world.member(port.position, way.next) else {
-            return Err(unanswered(port.node, way));
-        };
-        self.hop(Location::Host, link, packet.flow);
-        let packet = if self.world.hooked(port.network) {
-            self.bridged(packet, door)?
-        } else {
-            packet
-        };
-        self.far_port(far, interface, packet.flow);
-        self.arrive(far, interface, packet)
-    }
-
-    /// Out by the host's end of a node's interface.
-    pub(super) fn far_port(&mut self, node: &Node, position: usize, flow: Flow) {
-        if let Some(Plug::Port { link, .. }) = node.interfaces.get(position).map(|i| &i.plug) {
-            let link = HopEvent::Link {
-                link: link.clone(),
-                kind: "port",
-            };
-            self.hop(Location::Host, link, flow);
-        }
-    }
-}
-
-/// A node's interface on a network.
-struct Port<'a> {
-    node: &'a Node,
-    link: &'a str,
-    mac: [u8; 6],
-    position: usize,
-    network: &'a Network,
-}
-
-fn unanswered(node: &Node, way: &NextHop) -> DropReason {
-    DropReason::Neighbour {
-        at: Location::Node(node.name.clone()),
-        next: way.next,
     }
 }

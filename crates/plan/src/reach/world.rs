@@ -1,5 +1,5 @@
-//! Who has which address, what is plugged into what, and which way a packet is sent: the
-//! built network as packets find it.
+//! The built network as packets find it: which node has which address, what is plugged into
+//! what, and how packets are routed.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,13 +7,13 @@ use std::net::IpAddr;
 use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
-use super::host::sight;
+use super::context::context;
 use super::packet::Flow;
 use crate::rules::eval::{Evaluator, Sight, Verdict};
 use crate::rules::ir::{Family, Hook, Ruleset};
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 
-/// What of the host a file does not say.
+/// What reachability depends on and a file does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// Frames of every bridge pass the inet hooks (net.bridge.bridge-nf-call-iptables), not only
@@ -26,7 +26,7 @@ pub struct Environment {
 }
 
 impl Default for Environment {
-    /// A host with a way to the world, and nothing else known of it.
+    /// A host with an uplink, and nothing else known of it.
     fn default() -> Self {
         Self {
             bridge_hooks: false,
@@ -36,7 +36,7 @@ impl Default for Environment {
     }
 }
 
-/// A built project, ready to be asked.
+/// A built project, ready for questions.
 #[derive(Debug)]
 pub struct World<'a> {
     pub(super) settled: &'a Settled,
@@ -47,27 +47,27 @@ pub struct World<'a> {
     nodes: BTreeMap<&'a Name, &'a Node>,
 }
 
-/// The way out of a place.
+/// How a node sends a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NextHop {
     /// The position of the interface among the node's.
     pub(super) interface: usize,
-    /// The neighbour the packet is handed to.
-    pub(super) next: IpAddr,
-    /// Whether that is another than the destination.
+    /// The neighbour's address; the destination's own where it is on the link.
+    pub(super) address: IpAddr,
+    /// The next hop of the route, where there is one.
     pub(super) via: Option<IpAddr>,
 }
 
-/// The way out of the host.
+/// How the host sends a packet.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum HostRoute<'a> {
     /// To the host itself.
     Local,
     /// Onto a network, by its bridge or one member's link.
     Network(usize, &'a str),
-    /// To whatever is beyond.
+    /// By an uplink.
     Uplink,
-    /// Nowhere.
+    /// It has no route.
     None,
 }
 
@@ -109,22 +109,23 @@ impl<'a> World<'a> {
         self.settled
     }
 
-    /// Whether the host would let a connection begin: addresses and ports after destination NAT.
+    /// Whether the host would let a connection begin; addresses and ports are those after
+    /// destination NAT.
     #[must_use]
     pub fn may_begin(&self, flow: &Flow, dnated: bool) -> bool {
         let group = |address| {
             let position = self.network_of(address)?;
             self.network(position).map(|n| n.group)
         };
-        let sight = Sight {
+        let context = Sight {
             iif_group: group(flow.from).unwrap_or(0),
             oif_group: group(flow.to).unwrap_or(0),
             dnated,
-            ..sight(flow)
+            ..context(flow)
         };
         let chains = self.inet.hooked(Hook::Forward, false);
         chains.into_iter().all(|chain| {
-            let ruling = self.inet.ask(chain, &sight);
+            let ruling = self.inet.ask(chain, &context);
             !matches!(ruling.verdict, Verdict::Drop | Verdict::Reject)
         })
     }
@@ -147,7 +148,7 @@ impl<'a> World<'a> {
             .position(|n| n.subnets.iter().any(|s| s.net.contains(&address)))
     }
 
-    /// Who has an address on a network.
+    /// The node that has an address on a network, and the position of its interface.
     pub(super) fn member(&self, network: usize, address: IpAddr) -> Option<(&'a Node, usize)> {
         self.members.get(&(network, address)).copied()
     }
@@ -192,8 +193,8 @@ impl<'a> World<'a> {
         Some((node, position))
     }
 
-    /// Which way a node sends a packet: the longest prefix, of equals the one that was there first.
-    pub(super) fn way(&self, node: &Node, to: IpAddr) -> Option<NextHop> {
+    /// How a node sends a packet: by the longest prefix; of equal ones, by the first.
+    pub(super) fn next_hop(&self, node: &Node, to: IpAddr) -> Option<NextHop> {
         let connected = node.interfaces.iter().enumerate().flat_map(|(at, i)| {
             let nets = i
                 .addresses
@@ -211,16 +212,19 @@ impl<'a> World<'a> {
         }
         best.map(|(_, via, interface)| NextHop {
             interface,
-            next: via.unwrap_or(to),
+            address: via.unwrap_or(to),
             via,
         })
     }
 
-    /// The source address a node chooses for a way.
-    pub(super) fn source(&self, node: &Node, way: &NextHop) -> Option<IpAddr> {
-        let v4 = way.next.is_ipv4();
-        let interface = node.interfaces.get(way.interface)?;
-        let near = interface.addresses.iter().find(|a| a.contains(&way.next));
+    /// The source address a node chooses for a next hop.
+    pub(super) fn source(&self, node: &Node, next: &NextHop) -> Option<IpAddr> {
+        let v4 = next.address.is_ipv4();
+        let interface = node.interfaces.get(next.interface)?;
+        let near = interface
+            .addresses
+            .iter()
+            .find(|a| a.contains(&next.address));
         let first = |i: &Interface| {
             let mut all = i.addresses.iter().map(IpNet::addr);
             all.find(|a| a.is_ipv4() == v4)
@@ -230,8 +234,8 @@ impl<'a> World<'a> {
             .or_else(|| node.interfaces.iter().find_map(first))
     }
 
-    /// Which way the host sends a packet.
-    pub(super) fn route_of_host(&self, to: IpAddr) -> HostRoute<'a> {
+    /// How the host sends a packet.
+    pub(super) fn host_route(&self, to: IpAddr) -> HostRoute<'a> {
         if self.is_host(to) {
             return HostRoute::Local;
         }
@@ -258,9 +262,9 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The host's own address for packets that leave that way.
-    pub(super) fn host_source(&self, way: &HostRoute<'_>, to: IpAddr) -> Option<IpAddr> {
-        match way {
+    /// The host's own address for packets that leave by that route.
+    pub(super) fn host_source(&self, route: &HostRoute<'_>, to: IpAddr) -> Option<IpAddr> {
+        match route {
             HostRoute::Local => Some(to),
             HostRoute::Network(position, _) => {
                 let subnets = &self.network(*position)?.subnets;
@@ -272,7 +276,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// Whether an address is one of the node's, on whatever interface.
+/// Whether an address is one of the node's, on any interface.
 pub(super) fn owns(node: &Node, address: IpAddr) -> bool {
     address.is_loopback()
         || (node.interfaces.iter()).any(|i| i.addresses.iter().any(|a| a.addr() == address))
