@@ -23,7 +23,7 @@ pub fn file_name(node: &Node) -> String {
         .ports()
         .map(|(_, network, _)| network.as_ref())
         .collect();
-    format!("view-{:016x}", mark::spread(&networks))
+    format!("view-{:016x}", mark::stable_hash(&networks))
 }
 
 /// Every file with its text.

@@ -1,4 +1,4 @@
-//! The way of a packet, hop by hop, for people.
+//! The path of a packet, hop by hop, for people.
 
 use hallway_plan::reach::{Flow, Hop, HopEvent, Outcome, Path, Reason};
 
@@ -15,7 +15,7 @@ pub fn outcome(outcome: Outcome) -> String {
     styled(style, outcome)
 }
 
-/// Who asked whom for what, and how that ended.
+/// Client, server and service, and the outcome.
 #[must_use]
 pub fn headline(path: &Path) -> String {
     let address = path
@@ -184,7 +184,7 @@ fn translation(before: &Flow, after: &Flow) -> String {
     parts.join(", ")
 }
 
-/// What a learner should know of such a hop.
+/// An explanation of such a hop for learners.
 fn lesson(event: &HopEvent) -> String {
     match event {
         HopEvent::Leaves { .. } => {
@@ -199,7 +199,7 @@ fn lesson(event: &HopEvent) -> String {
              addressed to the bridge itself"
                 .into()
         }
-        HopEvent::Link { .. } => "the way out of the host".into(),
+        HopEvent::Link { .. } => "the link out of the host".into(),
         HopEvent::Route { .. } => {
             "the longest prefix that holds the destination decides; ip route get shows it".into()
         }
@@ -208,13 +208,13 @@ fn lesson(event: &HopEvent) -> String {
             if hook.is_empty() { "next" } else { hook }
         ),
         HopEvent::Translated { .. } => {
-            "network address translation; connection tracking remembers it, so that replies are \
+            "network address translation; connection tracking records it, so that replies are \
              translated back"
                 .into()
         }
         HopEvent::Connection { .. } => {
-            "what the host remembers of the connection; packets that fit it count as established".into()
+            "the entry in the host's connection tracking; packets that match it count as established".into()
         }
-        HopEvent::Listener { .. } => "a socket takes the packet: the end of the way".into(),
+        HopEvent::Listener { .. } => "a socket receives the packet: the end of the path".into(),
     }
 }

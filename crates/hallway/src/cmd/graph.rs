@@ -12,7 +12,7 @@ use crate::diagnose::Trouble;
 use crate::scope::{Scope, here, present, project, read};
 use crate::ui;
 
-/// The narrowest tree that is still one.
+/// The narrowest tree, in columns.
 const NARROW: u16 = 40;
 
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble> {
@@ -39,7 +39,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble
         })?,
     }
     if args.live && graph.missing() > 0 {
-        let words = "something is missing: hallway up mends it";
+        let words = "something is missing: hallway up repairs it";
         ui::note(common, words);
     }
     Ok(ExitCode::SUCCESS)
@@ -73,7 +73,7 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, Trouble> {
 fn terminal() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stdout());
     let columns = size.map_or(0, |s| s.ws_col);
-    // Not a terminal: whoever reads it may cut it.
+    // Not a terminal: no width to fit into.
     if columns == 0 {
         return usize::MAX;
     }

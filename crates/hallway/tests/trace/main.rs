@@ -51,7 +51,7 @@ fn words() {
         "forward inet forwarded",
         "accept: policies[0]",
         "connection",
-        "nobody but the probe's own listener",
+        "only the probe's own listener",
         "the longest prefix that holds the destination decides",
         "a socket takes the packet",
     ] {

@@ -325,6 +325,6 @@ pub(crate) fn nobody_listens() {
     held.wait().unwrap();
     // Somebody is there, and does not answer.
     h.ok("exec web -- sysctl -qw net.ipv4.icmp_echo_ignore_all=1");
-    let silent = dies(&h, "app", "web", "filtered", "silent", &["nobody answers"]);
+    let silent = dies(&h, "app", "web", "filtered", "silent", &["nothing answers"]);
     assert_eq!(last(&silent), "web listener");
 }

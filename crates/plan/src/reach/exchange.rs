@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hallway_spec::Protocol;
+use hallway_spec::{IpVersion, PortProto, Protocol};
 
 use super::packet::{Flow, Packet, PacketKind, Service};
 use super::party::Party;
@@ -135,7 +135,7 @@ impl Question {
         Flow {
             from,
             to,
-            protocol: self.service.protocol(to.is_ipv4()),
+            protocol: self.service.protocol(IpVersion::of(to)),
             source_port: 0,
             port: match self.service {
                 Service::Icmp => 0,
@@ -198,13 +198,13 @@ impl Question {
                 && p.host_ports.contains(asked.port)
                 && p.host_address.is_none_or(|a| a == address)
         })?;
-        let same = (publish.targets.iter()).find(|t| t.is_ipv4() == address.is_ipv4());
+        let same = (publish.targets.iter()).find(|t| IpVersion::of(**t) == IpVersion::of(address));
         let target = *same.or(publish.targets.first())?;
         let offset = asked.port - publish.host_ports.first();
         let onward = Self {
             from: Party::Host,
             to: Party::Address(target),
-            service: Service::Port(hallway_spec::PortProto {
+            service: Service::Port(PortProto {
                 port: publish.node_ports.first() + offset,
                 protocol: asked.protocol,
             }),

@@ -1,7 +1,7 @@
 //! What the host does with a packet: the hooks in the kernel's order, connection tracking, NAT and
 //! the choice of a route.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hallway_spec::Mode;
 
@@ -180,10 +180,9 @@ impl<'w> Walk<'w> {
             for chain in self.world.inet.hooked(Hook::Postrouting, true) {
                 let ruling = self.world.inet.ask(chain, &context);
                 if ruling.verdict == Verdict::Masquerade {
-                    let unknown = if packet.flow.from.is_ipv4() {
-                        IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)
-                    } else {
-                        IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)
+                    let unknown = match packet.flow.from {
+                        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
                     };
                     let address = source.unwrap_or(unknown);
                     packet.flow.from = address;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hallway_spec::{PortProto, Protocol};
+use hallway_spec::{IpVersion, PortProto, Protocol};
 use serde::Serialize;
 
 /// IPPROTO numbers (linux/in.h).
@@ -12,7 +12,7 @@ const UDP: u8 = 17;
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
 
-/// What is asked of the other side.
+/// What a client uses of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// An echo (ping).
@@ -22,12 +22,14 @@ pub enum Service {
 }
 
 impl Service {
-    /// The IP protocol number for an address family.
+    /// The IP protocol number with an IP version.
     #[must_use]
-    pub fn protocol(self, v4: bool) -> u8 {
+    pub fn protocol(self, version: IpVersion) -> u8 {
         match self {
-            Self::Icmp if v4 => ICMP,
-            Self::Icmp => ICMPV6,
+            Self::Icmp => match version {
+                IpVersion::V4 => ICMP,
+                IpVersion::V6 => ICMPV6,
+            },
             Self::Port(p) if p.protocol == Protocol::Tcp => TCP,
             Self::Port(_) => UDP,
         }
@@ -49,7 +51,7 @@ impl Serialize for Service {
     }
 }
 
-/// Who talks to whom: addresses, protocol and ports of one packet.
+/// Addresses, protocol and ports of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Flow {
     /// Source address.
@@ -65,7 +67,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The other way round.
+    /// The flow of a reply.
     #[must_use]
     pub fn mirrored(self) -> Self {
         Self {

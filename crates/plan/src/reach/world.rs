@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_spec::{Mode, Name};
+use hallway_spec::{IpVersion, Mode, Name};
 use ipnet::IpNet;
 
 use super::context::context;
@@ -219,7 +219,7 @@ impl<'a> World<'a> {
 
     /// The source address a node chooses for a next hop.
     pub(super) fn source(&self, node: &Node, next: &NextHop) -> Option<IpAddr> {
-        let v4 = next.address.is_ipv4();
+        let version = IpVersion::of(next.address);
         let interface = node.interfaces.get(next.interface)?;
         let near = interface
             .addresses
@@ -227,7 +227,7 @@ impl<'a> World<'a> {
             .find(|a| a.contains(&next.address));
         let first = |i: &Interface| {
             let mut all = i.addresses.iter().map(IpNet::addr);
-            all.find(|a| a.is_ipv4() == v4)
+            all.find(|a| IpVersion::of(*a) == version)
         };
         near.map(IpNet::addr)
             .or_else(|| first(interface))
@@ -269,7 +269,7 @@ impl<'a> World<'a> {
             HostRoute::Network(position, _) => {
                 let subnets = &self.network(*position)?.subnets;
                 let mut all = subnets.iter().map(|s| s.gateway);
-                all.find(|g| g.is_ipv4() == to.is_ipv4())
+                all.find(|g| IpVersion::of(*g) == IpVersion::of(to))
             }
             HostRoute::Uplink | HostRoute::None => None,
         }

@@ -144,7 +144,7 @@ pub(super) fn slot(project: &Name, previous: Option<&Settled>, around: &Surround
     {
         return slot;
     }
-    let start = (mark::spread(&[project.as_ref()]) % u64::from(mark::SLOTS)) as u16;
+    let start = (mark::stable_hash(&[project.as_ref()]) % u64::from(mark::SLOTS)) as u16;
     (0..mark::SLOTS)
         .map(|step| (start + step) % mark::SLOTS)
         .find(|slot| !around.slots.contains(slot))
@@ -218,7 +218,7 @@ impl<'a> Namer<'a> {
             let candidate = if salt == 0 && plain.len() <= LINK_NAME_MAX {
                 plain.clone()
             } else {
-                let hash = mark::spread(&[self.project.as_ref(), subject, &salt.to_string()]);
+                let hash = mark::stable_hash(&[self.project.as_ref(), subject, &salt.to_string()]);
                 let room = LINK_NAME_MAX - prefix.len() - 5;
                 let short: String = safe(subject).chars().take(room).collect();
                 format!("{prefix}{short}-{:04x}", hash & 0xffff)

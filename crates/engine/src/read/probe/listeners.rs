@@ -1,4 +1,5 @@
-//! Listeners put where nobody listens, so that reachability shows whether or not a service runs.
+//! Listeners put where no program listens, so that reachability shows whether or not a service
+//! runs.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,7 +27,7 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Sees to it that somebody listens wherever an aim should come out.
+    /// Puts a listener wherever an attempt should arrive and none is.
     pub(super) fn new(settled: &Settled, aims: &[Aim]) -> Result<Self, KernelError> {
         let mut out = Self::default();
         for aim in aims {
@@ -61,7 +62,7 @@ impl Listeners {
         Ok(())
     }
 
-    /// Who listens where an aim should come out.
+    /// What listens where an attempt should arrive.
     pub(super) fn of(&self, aim: &Aim) -> Listener {
         if aim.service == hallway_plan::reach::Service::Icmp {
             return Listener::Kernel;
@@ -83,8 +84,7 @@ impl Listeners {
             .chain(watchers)
     }
 
-    /// Answers whoever has asked. Datagrams that a program's place has received are handed to
-    /// `seen`.
+    /// Answers clients. Datagrams that a program's place has received are handed to `seen`.
     pub(super) fn serve(&mut self, mut seen: impl FnMut(&[u8])) {
         for echo in &self.echoes {
             for _ in 0..64 {

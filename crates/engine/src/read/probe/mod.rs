@@ -1,5 +1,5 @@
-//! Real probes: who reaches whom, tried out with packets. Every socket is made inside the place it
-//! belongs to and then stays there, so that one thread can watch them all at once.
+//! Real probes: reachability tested with packets. Every socket is made inside the place it belongs
+//! to and then stays there, so that one thread can watch them all at once.
 
 mod attempt;
 mod listeners;
@@ -18,12 +18,12 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::observe::netns_path;
 
-/// So many attempts that should be answered are under way at once: each takes descriptors at both
+/// So many attempts that should be answered are made at once: each takes descriptors at both
 /// ends, packets, and a place in its listener's queue.
-const AT_ONCE: usize = 200;
-/// Attempts that should come to nothing take the whole of the time allowed: as many as there are
-/// descriptors for wait together.
-const IN_VAIN_AT_ONCE: usize = 2000;
+const ANSWERED_AT_ONCE: usize = 200;
+/// Attempts that should not be answered take the whole time limit: as many as there are
+/// descriptors for are made at once.
+const UNANSWERED_AT_ONCE: usize = 2000;
 
 /// Something to try.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub struct Aim {
 }
 
 impl Aim {
-    /// The attempt that would show whether a prediction is true; `None` when there is no address to
-    /// ask, or nobody from whose place to ask.
+    /// The attempt that shows whether a prediction is true; `None` when there is no address to send
+    /// to, or no place to send from.
     #[must_use]
     pub fn of(path: &Path, from: &Location) -> Option<Self> {
         if *from == Location::Outside {
@@ -90,8 +90,11 @@ pub fn probe(
     limit: Duration,
 ) -> Result<Vec<Measured>, KernelError> {
     let mut out: Vec<Option<Measured>> = vec![None; aims.len()];
-    let in_vain = IN_VAIN_AT_ONCE.min(descriptors() / 4).max(1);
-    for (answered, at_once) in [(true, AT_ONCE.min(in_vain)), (false, in_vain)] {
+    let unanswered = UNANSWERED_AT_ONCE.min(descriptors() / 4).max(1);
+    for (answered, at_once) in [
+        (true, ANSWERED_AT_ONCE.min(unanswered)),
+        (false, unanswered),
+    ] {
         let wave: Vec<usize> = (0..aims.len())
             .filter(|i| aims.get(*i).is_some_and(|a| a.answered == answered))
             .collect();
@@ -109,7 +112,7 @@ pub fn probe(
 
 /// How many descriptors this process may have, after asking for as many as it may ask for.
 fn descriptors() -> usize {
-    const ENOUGH: u64 = 4 * IN_VAIN_AT_ONCE as u64;
+    const ENOUGH: u64 = 4 * UNANSWERED_AT_ONCE as u64;
     let mut limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
     if limit.current.is_some_and(|now| now < wanted) {

@@ -1,4 +1,4 @@
-//! Who was asked for by its address on a link, and did not answer.
+//! Neighbours that did not answer ARP or neighbour solicitation.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,8 +17,8 @@ pub(super) struct Neighbours {
 }
 
 impl Neighbours {
-    /// The place that could not hand on what an attempt sent, and whom it asked for in vain: the
-    /// one that asks, or the host on behalf of it. What cannot be looked up is nobody.
+    /// The place that could not deliver what an attempt sent, and the neighbour that did not answer
+    /// there: the client's, or the host's. `None` when that cannot be looked up.
     pub(super) fn silent(&mut self, settled: &Settled, aim: &Aim) -> Option<(Location, IpAddr)> {
         let next = inside(settled, &aim.from, || next_hop(aim.to))
             .ok()

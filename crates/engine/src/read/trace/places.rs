@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use hallway_kernel::nft::Watched;
 use hallway_plan::reach::{Location, Party, Path, Service, World};
+use hallway_spec::IpVersion;
 
 /// Which packets the kernel is to report: whatever may be the exchange's at any place.
 pub(super) fn watched(path: &Path) -> Vec<Watched> {
@@ -14,8 +15,8 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
             out.push(one);
         }
     };
-    let v4 = path.address.is_none_or(|a| a.is_ipv4());
-    let protocol = path.service.protocol(v4);
+    let version = path.address.map_or(IpVersion::V4, IpVersion::of);
+    let protocol = path.service.protocol(version);
     let asked = match path.service {
         Service::Icmp => 0,
         Service::Port(port) => port.port,

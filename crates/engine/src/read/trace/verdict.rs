@@ -1,5 +1,5 @@
-//! Where an exchange ended, by what, and what would change it: from what was seen, in the words of
-//! the prediction where that is right.
+//! Where an exchange ended, why, and what would change it: from what was seen, with the
+//! prediction's reason where that is right.
 
 use std::net::IpAddr;
 
@@ -9,21 +9,21 @@ use hallway_plan::reach::{
 use hallway_plan::rules::purpose;
 use hallway_plan::settled::Settled;
 
-use super::story::Ended;
+use super::hops::PathEnd;
 
-/// What was seen of one exchange.
-pub(super) struct Facts<'a> {
+/// What was observed of one exchange.
+pub(super) struct Observations<'a> {
     pub(super) settled: &'a Settled,
     pub(super) predicted: &'a Path,
     pub(super) measured: &'a Measured,
     /// The last place each of the two packets was seen at, and how that ended.
-    pub(super) request: Option<(Location, Ended)>,
-    pub(super) reply: Option<(Location, Ended)>,
+    pub(super) request: Option<(Location, PathEnd)>,
+    pub(super) reply: Option<(Location, PathEnd)>,
     /// The request came to the place it was meant for.
     pub(super) arrived: bool,
-    /// A neighbour that was asked for and did not answer: where, and its address.
+    /// A neighbour that did not answer: where, and its address.
     pub(super) silent: Option<(Location, IpAddr)>,
-    /// Chains that no report comes from.
+    /// Chains that nftrace does not report.
     pub(super) unseen: Vec<String>,
     pub(super) hops: &'a [Hop],
     pub(super) reply_hops: &'a [Hop],
@@ -40,7 +40,7 @@ fn reason(code: &'static str, text: impl Into<String>, help: impl Into<String>) 
     }
 }
 
-impl Facts<'_> {
+impl Observations<'_> {
     /// Why it ended as it did.
     pub(super) fn reason(&self) -> Reason {
         let outcome = self.measured.outcome;
@@ -49,22 +49,26 @@ impl Facts<'_> {
             return if agrees {
                 self.predicted.reason.clone()
             } else {
-                reason("open", "packets pass both ways, whatever was predicted", "")
+                reason(
+                    "open",
+                    "packets pass both ways, although the prediction differs",
+                    "",
+                )
             };
         }
         let dropped =
-            |ended: &Option<(Location, Ended)>| matches!(ended, Some((_, Ended::Dropped)));
+            |ended: &Option<(Location, PathEnd)>| matches!(ended, Some((_, PathEnd::Dropped)));
         if dropped(&self.request) {
-            return self.discarded(self.hops, "");
+            return self.dropped_by_rule(self.hops, "");
         }
         if dropped(&self.reply) {
-            return self.discarded(self.reply_hops, BUT_NOT_THE_REPLY);
+            return self.dropped_by_rule(self.reply_hops, BUT_NOT_THE_REPLY);
         }
-        if let Some((at, Ended::NoRoute(to))) = &self.request {
+        if let Some((at, PathEnd::NoRoute(to))) = &self.request {
             return self.or_predicted(&["no-route"], || no_route(at, *to, ""));
         }
         for (end, before) in [(&self.request, ""), (&self.reply, BUT_NOT_THE_REPLY)] {
-            if let Some((at, Ended::WrongWay(from, by))) = end {
+            if let Some((at, PathEnd::WrongInterface(from, by))) = end {
                 return wrong_way(at, *from, by, before);
             }
         }
@@ -75,8 +79,8 @@ impl Facts<'_> {
             return self.or_predicted(&["neighbour-unreachable"], || {
                 reason(
                     "neighbour-unreachable",
-                    format!("{at} asks who has {next}, and nobody answers"),
-                    "is the node up, with that address, and its link too?",
+                    format!("{at} asks who has {next}, and nothing answers"),
+                    "check that the node and its link are up, and that it has that address",
                 )
             });
         }
@@ -99,8 +103,8 @@ impl Facts<'_> {
         if fits { predicted.clone() } else { otherwise() }
     }
 
-    /// A chain discarded it: whose, and by which rule.
-    fn discarded(&self, hops: &[Hop], before: &str) -> Reason {
+    /// A chain dropped it: which, and by which rule.
+    fn dropped_by_rule(&self, hops: &[Hop], before: &str) -> Reason {
         let last = hops.iter().rev().find_map(|hop| match &hop.event {
             HopEvent::Chain { verdict, .. } if ["drop", "reject"].contains(&verdict.as_str()) => {
                 Some((hop, &hop.event))
@@ -137,7 +141,7 @@ impl Facts<'_> {
         reason(
             "foreign-rule",
             format!(
-                "{before}{at}chain {chain} of table {family} {table}, which is not hallway's, discards it by {what}"
+                "{before}{at}chain {chain} of table {family} {table}, which is not hallway's, drops it by {what}"
             ),
             format!(
                 "nft -a list chain {family} {table} {chain} shows it; let this traffic pass there"
@@ -145,7 +149,7 @@ impl Facts<'_> {
         )
     }
 
-    /// A rule of our own: the prediction speaks of the same one, else its comment says what it is for.
+    /// A rule of our own: the prediction's reason if it names the same rule, else the rule's comment.
     fn own_rule(&self, comment: &str, before: &str) -> Reason {
         let predicted = &self.predicted;
         let same = !predicted.outcome.reachable()
@@ -172,8 +176,8 @@ impl Facts<'_> {
             },
             None => reason(
                 code_of(comment),
-                format!("{before}a rule of hallway's discards it: {comment}"),
-                "hallway explain tells what the file says of it; hallway up mends what differs from the file",
+                format!("{before}a rule of hallway's drops it: {comment}"),
+                "hallway explain shows what the file says; hallway up repairs what differs from the file",
             ),
         }
     }
@@ -187,14 +191,14 @@ impl Facts<'_> {
             "no-listener",
             format!("nothing listens on {} of {who}", self.predicted.service),
             format!(
-                "give {who} a program that listens there: hallway logs and hallway status tell how it is doing"
+                "give {who} a program that listens there; hallway logs and hallway status show its state"
             ),
         )
     }
 
     /// The request is there, and no reply came back.
     fn unanswered(&self) -> Reason {
-        if let Some((at, Ended::NoRoute(to))) = &self.reply {
+        if let Some((at, PathEnd::NoRoute(to))) = &self.reply {
             return self.or_predicted(&["no-reply-route"], || Reason {
                 code: "no-reply-route",
                 ..no_route(at, *to, BUT_NOT_THE_REPLY)
@@ -213,23 +217,23 @@ impl Facts<'_> {
                     Listener::Service => {
                         "the request arrives, and the program there does not answer"
                     }
-                    _ => "the request arrives, and nobody answers",
+                    _ => "the request arrives, and nothing answers",
                 },
                 "look at the program: hallway logs",
             ),
         })
     }
 
-    /// What discards packets without a report.
+    /// What drops packets without a report.
     fn suspects(&self) -> String {
-        let words = "legacy iptables, rp_filter, tc or a link that is down may have discarded it";
+        let words = "legacy iptables, rp_filter, tc or a link that is down may have dropped it";
         match self.unseen.join(", ") {
             unseen if unseen.is_empty() => words.to_owned(),
-            unseen => format!("{unseen}, of which nothing is reported, or {words}"),
+            unseen => format!("{unseen}, which nftrace does not report, or {words}"),
         }
     }
 
-    /// Gone without a word of nf_tables.
+    /// Dropped with no nftrace event.
     fn lost(&self) -> Reason {
         let service = match self.predicted.service {
             Service::Icmp => "echo request".to_owned(),
@@ -243,9 +247,7 @@ impl Facts<'_> {
             ),
             Some((at, _)) => reason(
                 "lost",
-                format!(
-                    "the {service} was last seen at {at}, and no rule that is reported discarded it"
-                ),
+                format!("the {service} was last seen at {at}, and no reported rule dropped it"),
                 self.suspects(),
             ),
         }
@@ -268,7 +270,7 @@ fn wrong_way(at: &Location, from: IpAddr, by: &str, before: &str) -> Reason {
     reason(
         "wrong-way",
         format!(
-            "{before}{at} would not answer {from} by {by}, so rp_filter discards what comes from there"
+            "{before}{at} has no route back to {from} by {by}, so rp_filter drops what comes from there"
         ),
         format!("correct the route to {from} there, or set net.ipv4.conf.*.rp_filter to 2"),
     )
@@ -278,6 +280,6 @@ fn no_route(at: &Location, to: IpAddr, before: &str) -> Reason {
     reason(
         "no-route",
         format!("{before}{at} has no route to {to}"),
-        "ip route there shows which it has",
+        "ip route there shows its routes",
     )
 }

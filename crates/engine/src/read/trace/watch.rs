@@ -18,12 +18,12 @@ use super::super::probe::inside;
 
 /// A frame that was seen.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct SeenFrame {
     pub(super) interface: u32,
     pub(super) out: bool,
     pub(super) time: SystemTime,
-    /// The time is that of the frame. A kernel that nobody has asked for times before begins to
-    /// note them a moment later, and gives frames before that the time they are read.
+    /// The time is that of the frame. A kernel begins to record times a moment after the first
+    /// program asks for them; frames before that get the time they are read.
     pub(super) stamped: bool,
     pub(super) ip: Ip,
 }
@@ -42,9 +42,9 @@ pub(super) struct Watch {
     nft: Nft,
     rtnl: Rtnl,
     conntrack: Conntrack,
-    pub(super) frames: Vec<Seen>,
+    pub(super) frames: Vec<SeenFrame>,
     pub(super) events: Vec<TraceEvent>,
-    /// Packets made here, before anything else has had a say.
+    /// Packets made here, as they were before any other rule ran.
     pub(super) made: Vec<Ip>,
 }
 
@@ -89,12 +89,12 @@ impl Watch {
         })
     }
 
-    /// Takes in what has been reported so far.
+    /// Reads what has been reported so far.
     pub(super) fn drain(&mut self) -> Result<(), KernelError> {
         let now = SystemTime::now();
         while let Some(frame) = self.packets.recv(Duration::ZERO)? {
             if let Some(ip) = Ethernet::parse(&frame.bytes).ip() {
-                self.frames.push(Seen {
+                self.frames.push(SeenFrame {
                     interface: frame.interface,
                     out: frame.direction == Direction::Out,
                     time: frame.time,
@@ -113,8 +113,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Forgets the packets that do not matter, and what is reported of long conversations: what is
-    /// watched for hours takes no more memory than what is watched for a moment.
+    /// Forgets the packets that do not matter, and old reports: a long watch takes no more memory
+    /// than a short one.
     pub(super) fn keep(&mut self, matters: impl Fn(&Ip) -> bool) {
         const REPORTS_MAX: usize = 20_000;
         self.frames.retain(|seen| matters(&seen.ip));
@@ -123,7 +123,7 @@ impl Watch {
         self.events.drain(..over);
     }
 
-    /// Forgets what has been taken in.
+    /// Forgets what has been read.
     pub(super) fn forget(&mut self) {
         self.frames.clear();
         self.events.clear();
@@ -147,7 +147,7 @@ impl Watch {
         self.bases.get(&key)
     }
 
-    /// Chains that see packets where none is traced: before everything else, or after.
+    /// Chains at hooks that nftrace does not report: before all others, or after.
     pub(super) fn unseen_chains(&self) -> Vec<String> {
         let early = self
             .bases
@@ -171,7 +171,7 @@ impl Watch {
         rules.iter().find(|r| r.handle == handle).cloned()
     }
 
-    /// Which way the place would send a packet.
+    /// The route by which the place would send a packet.
     pub(super) fn route(&mut self, question: &RouteQuestion) -> Result<RouteAnswer, KernelError> {
         self.rtnl.route_for(question)
     }

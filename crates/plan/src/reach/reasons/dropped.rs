@@ -37,7 +37,7 @@ impl Reasons<'_> {
                     } else {
                         why.code
                     },
-                    text: format!("the request arrives, but the reply does not: {}", why.text),
+                    text: format!("the request arrives, but not the reply: {}", why.text),
                     ..why
                 }
             }

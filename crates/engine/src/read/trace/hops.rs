@@ -1,4 +1,4 @@
-//! What was seen, told hop by hop.
+//! The hops of a packet at one place, reconstructed from what was seen there.
 
 use std::net::IpAddr;
 
@@ -7,39 +7,40 @@ use hallway_kernel::route::RouteQuestion;
 use hallway_plan::mark;
 use hallway_plan::reach::{Flow, Hop, HopEvent, Location};
 
-use super::evidence::{Run, Sighting, flow};
-use super::watch::{Seen, Watch};
+use super::evidence::{ChainRun, Sighting, flow};
+use super::watch::{SeenFrame, Watch};
 
-/// How a place's part of a way ended.
+/// How a packet's path at one place ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// It went on, or was taken.
-    Not,
-    /// A chain discarded it.
+pub(super) enum PathEnd {
+    /// It left, or was received.
+    Continued,
+    /// A chain dropped it.
     Dropped,
-    /// There is no route.
+    /// There is no route to this address.
     NoRoute(IpAddr),
-    /// The sender's address is not where it came from (rp_filter): the address, and by what it came.
-    WrongWay(IpAddr, String),
+    /// The route back to the sender is by another interface than the one it came in by
+    /// (rp_filter drops it): the sender's address, and that interface.
+    WrongInterface(IpAddr, String),
 }
 
-/// Tells one place's part of a packet's way.
-pub(super) struct Story<'a> {
+/// Builds the hops of one packet at one place.
+pub(super) struct HopBuilder<'a> {
     watch: &'a mut Watch,
     at: Location,
     flow: Flow,
     pub(super) hops: Vec<Hop>,
-    pub(super) ended: Ended,
-    /// A bridge's hooks have sent it to another port of the same bridge.
+    pub(super) ended: PathEnd,
+    /// The hooks of a bridge sent it to another port of the same bridge.
     returns: bool,
 }
 
 /// The hops of one place, in the kernel's order.
-pub(super) fn tell(
+pub(super) fn reconstruct(
     watch: &mut Watch,
     sighting: &Sighting,
     made_here: Option<Flow>,
-) -> (Vec<Hop>, Ended) {
+) -> (Vec<Hop>, PathEnd) {
     let first = sighting.ins.first().map(|s| flow(&s.ip));
     let run = sighting.bridge.first().or(sighting.inet.first());
     let begin = made_here
@@ -47,44 +48,44 @@ pub(super) fn tell(
         .or(run.map(|r| r.flow))
         .or(sighting.last_flow());
     let Some(flow) = begin else {
-        return (Vec::new(), Ended::Not);
+        return (Vec::new(), PathEnd::Continued);
     };
     let at = watch.at.clone();
-    let mut story = Story {
+    let mut builder = HopBuilder {
         watch,
         at,
         flow,
         hops: Vec::new(),
-        ended: Ended::Not,
+        ended: PathEnd::Continued,
         returns: false,
     };
     if made_here.is_some() {
-        story.route(None);
+        builder.route(None);
     }
     let parts = match made_here {
-        Some(_) => sighting.looped(story.watch),
+        Some(_) => sighting.looped(builder.watch),
         None => None,
     };
     match parts {
         Some((out, back)) => {
-            story.filter(&out, true);
-            if story.ended == Ended::Not {
-                story.arrive(&back);
-                story.filter(&back, true);
+            builder.filter(&out, true);
+            if builder.ended == PathEnd::Continued {
+                builder.arrive(&back);
+                builder.filter(&back, true);
             }
         }
         None => {
-            story.arrive(sighting);
-            story.filter(sighting, made_here.is_some());
+            builder.arrive(sighting);
+            builder.filter(sighting, made_here.is_some());
         }
     }
-    if story.ended == Ended::Not {
-        story.leave(sighting);
+    if builder.ended == PathEnd::Continued {
+        builder.leave(sighting);
     }
-    (story.hops, story.ended)
+    (builder.hops, builder.ended)
 }
 
-impl Story<'_> {
+impl HopBuilder<'_> {
     fn hop(&mut self, event: HopEvent) {
         self.hops.push(Hop {
             at: self.at.clone(),
@@ -93,12 +94,12 @@ impl Story<'_> {
         });
     }
 
-    fn is_bridge(&self, seen: &Seen) -> bool {
+    fn is_bridge(&self, seen: &SeenFrame) -> bool {
         let link = self.watch.link(seen.interface);
         link.is_some_and(|l| l.kind.as_deref() == Some("bridge"))
     }
 
-    /// Says so when addresses or ports have changed on the way.
+    /// Adds a translation when addresses or ports have changed.
     fn now(&mut self, flow: Flow) {
         let before = self.flow;
         self.flow = flow;
@@ -109,9 +110,9 @@ impl Story<'_> {
         }
     }
 
-    fn device(&mut self, seen: &Seen) {
-        // Hooks of its ports may have translated what a bridge hands up, or have yet to translate
-        // what it sends: that is told where it is done.
+    fn device(&mut self, seen: &SeenFrame) {
+        // The hooks of its ports may have translated what a bridge hands up, or will translate
+        // what it sends: the translation is a hop where it is done.
         if !self.is_bridge(seen) {
             self.now(flow(&seen.ip));
         }
@@ -128,7 +129,7 @@ impl Story<'_> {
         self.hop(event);
     }
 
-    fn kind(&self, seen: &Seen) -> &'static str {
+    fn kind(&self, seen: &SeenFrame) -> &'static str {
         let alias = self
             .watch
             .link(seen.interface)
@@ -149,7 +150,7 @@ impl Story<'_> {
         for run in &sighting.bridge {
             self.run(run);
         }
-        if self.ended != Ended::Not {
+        if self.ended != PathEnd::Continued {
             return;
         }
         for seen in bridges {
@@ -161,7 +162,7 @@ impl Story<'_> {
     /// A frame that a bridge does not hand up, but passes on from port to port, is never seen on the
     /// bridge itself.
     fn by_port(&mut self, sighting: &Sighting) {
-        let master = |seen: Option<&Seen>| self.watch.link(seen?.interface)?.master;
+        let master = |seen: Option<&SeenFrame>| self.watch.link(seen?.interface)?.master;
         let handed_up = sighting.ins.iter().any(|s| self.is_bridge(s));
         let bridge = master(sighting.ins.first());
         if let (Some(bridge), false) = (bridge, handed_up)
@@ -188,11 +189,12 @@ impl Story<'_> {
         let mut again = false;
         for run in &sighting.inet {
             let hook = self.watch.base(&run.first).map(|b| b.hook);
-            if self.ended != Ended::Not {
+            if self.ended != PathEnd::Continued {
                 return;
             }
             self.now(run.flow);
-            // What a bridge's hooks send elsewhere is routed, and may go back to the bridge unseen.
+            // What the hooks of a bridge send elsewhere is routed, and may return to the bridge
+            // unseen.
             let elsewhere = self.flow.to != asked;
             if made_here && elsewhere && !again && hook == Some("postrouting") {
                 again = true;
@@ -205,10 +207,10 @@ impl Story<'_> {
             }
             self.run(run);
         }
-        if self.ended == Ended::Not && made_here && !again && self.flow.to != asked {
+        if self.ended == PathEnd::Continued && made_here && !again && self.flow.to != asked {
             self.route(None);
         }
-        if self.ended == Ended::Not && !routed && passed_on && !bridged {
+        if self.ended == PathEnd::Continued && !routed && passed_on && !bridged {
             // The destination may have been translated since: what is seen later tells.
             if let Some(seen) = sighting.outs.first() {
                 let after = flow(&seen.ip);
@@ -232,7 +234,7 @@ impl Story<'_> {
         }
     }
 
-    /// Asks the kernel which way it sends the packet as it is now.
+    /// Asks the kernel for the route of the packet as it is now.
     fn route(&mut self, iif: Option<u32>) {
         let question = RouteQuestion {
             to: self.flow.to,
@@ -255,8 +257,8 @@ impl Story<'_> {
         }
     }
 
-    /// The kernel does not tell apart whether it knows no way on, or none back.
-    fn no_route(&mut self, iif: Option<u32>) -> Ended {
+    /// The kernel gives one error for no route to the destination and none back to the sender.
+    fn no_route(&mut self, iif: Option<u32>) -> PathEnd {
         let onward = RouteQuestion {
             to: self.flow.to,
             from: None,
@@ -264,16 +266,16 @@ impl Story<'_> {
         };
         match (self.watch.route(&onward), iif) {
             (Ok(answer), Some(iif)) if !answer.refused => {
-                Ended::WrongWay(self.flow.from, self.watch.name(iif))
+                PathEnd::WrongInterface(self.flow.from, self.watch.name(iif))
             }
-            _ => Ended::NoRoute(self.flow.to),
+            _ => PathEnd::NoRoute(self.flow.to),
         }
     }
 
     fn leave(&mut self, sighting: &Sighting) {
         let (bridges, ports): (Vec<_>, Vec<_>) =
             sighting.outs.iter().partition(|s| self.is_bridge(s));
-        // The last hook has had its say, also where a bridge's ports run it.
+        // Postrouting has run, also where the ports of a bridge run it.
         if let Some(port) = ports.first() {
             self.now(flow(&port.ip));
         }
@@ -288,19 +290,19 @@ impl Story<'_> {
             });
         }
         for seen in bridges.into_iter().chain(ports) {
-            // What the host sends to itself is told where it comes in.
+            // What the host sends to itself is a hop where it comes in.
             if self.watch.name(seen.interface) != "lo" {
                 self.device(seen);
             }
         }
     }
 
-    fn run(&mut self, run: &Run) {
+    fn run(&mut self, run: &ChainRun) {
         let hook = self.watch.base(&run.first).map_or("", |b| b.hook);
         let event = &run.decided;
         let ours = mark::project_of_table(&event.table).is_some();
         let dropped = event.verdict == TraceVerdict::Drop;
-        // A chain of ours whose end is reached has had nothing to say.
+        // A chain of ours in which no rule decided is not shown.
         if !run.by_rule && ours && !dropped {
             return;
         }
@@ -317,7 +319,7 @@ impl Story<'_> {
             ours,
         });
         if dropped {
-            self.ended = Ended::Dropped;
+            self.ended = PathEnd::Dropped;
         }
     }
 
@@ -336,7 +338,7 @@ impl Story<'_> {
     }
 }
 
-/// Others' texts may hold what a terminal would take for orders.
+/// Foreign texts may hold control characters of terminals.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
@@ -345,7 +347,7 @@ fn printable(text: &str) -> String {
 
 /// A rejected packet is reported as dropped, and a translated one as accepted.
 fn verdict(verdict: TraceVerdict, rule: Option<&str>) -> &'static str {
-    // What a rule does is said after what it asks for.
+    // A rule's statement comes after its matches.
     let says = |among: &[&'static str]| {
         let mut words = rule.unwrap_or_default().rsplit(' ');
         words.find_map(|word| among.iter().find(|a| a.eq_ignore_ascii_case(word)).copied())
