@@ -426,7 +426,7 @@ fn inodes(record: &Record, settled: &Settled, made: Vec<(String, u64)>) -> Vec<(
 fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
     let mut failures = conflicts.into_iter().map(|c| Failure {
         place: Some(c.place),
-        ..Failure::new(c.code, c.message).help(c.help)
+        ..Failure::new(c.code.text(), c.message).help(c.help)
     });
     let first = failures
         .next()

@@ -18,6 +18,6 @@ pub mod step;
 
 pub use diff::{Plan, diff};
 pub use observed::Observed;
-pub use settle::{Conflict, Surroundings, settle};
+pub use settle::{Conflict, ConflictCode, Surroundings, settle};
 pub use settled::Settled;
 pub use step::{Op, Step};

@@ -2,6 +2,7 @@
 //! rules that are loaded into the kernel. Nothing here touches a kernel, so the answer is there
 //! before anything is built; `hallway test` holds it against real packets.
 
+mod code;
 mod conntrack;
 mod context;
 mod exchange;
@@ -18,6 +19,7 @@ mod result;
 mod walk;
 mod world;
 
+pub use code::ReasonCode;
 pub use measured::{Listener, Measured};
 pub use packet::{Flow, Service};
 pub use party::Party;

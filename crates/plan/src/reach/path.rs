@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use hallway_spec::{Name, Place};
 use serde::{Serialize, Serializer};
 
+use super::code::ReasonCode;
 use super::packet::{Flow, Service};
 
 /// Where a packet is.
@@ -152,8 +153,8 @@ impl fmt::Display for Outcome {
 /// Why it ends like that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// A stable code, like `default-deny`.
-    pub code: &'static str,
+    /// A stable code.
+    pub code: ReasonCode,
     /// In one sentence.
     pub text: String,
     /// Where the file says so.

@@ -3,6 +3,7 @@
 //! Choices already made by the previous run are kept where they still fit, so that an edit
 //! moves nothing that it does not change.
 
+mod conflict;
 mod names;
 mod policy;
 mod pool;
@@ -11,27 +12,14 @@ mod routes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Attachment, IpVersion, Mode, Name, Place, Topology};
+use hallway_spec::{Attachment, IpVersion, Mode, Name, Topology};
 use ipnet::IpNet;
 
 use crate::mark;
 use crate::settled::{Cable, Interface, Network, Node, Plug, Publish, Settled, Subnet, Workload};
 
+pub use conflict::{Conflict, ConflictCode};
 pub use names::Surroundings;
-
-/// Why a topology cannot be built here: it conflicts with something that is there already.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Conflict {
-    /// A stable code.
-    pub code: &'static str,
-    /// What conflicts with what.
-    pub message: String,
-    /// What the file says about it.
-    pub place: Place,
-    /// What to do.
-    pub help: String,
-}
 
 /// Decides everything the topology leaves open.
 ///

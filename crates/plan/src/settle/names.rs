@@ -1,5 +1,5 @@
-//! Names that live in the kernel's name spaces, and what is already there: links,
-//! namespaces, device groups, prefixes. A name that a foreign thing holds is never taken.
+//! Names in the kernel, and what is already there: links, namespaces, device groups, prefixes.
+//! A name that something foreign has is never used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use hallway_spec::{Name, Place, Topology};
 use ipnet::IpNet;
 
-use super::Conflict;
+use super::conflict::{Conflict, ConflictCode};
 use crate::mark::{self, Role};
 use crate::observed::{NamespaceState, Observed};
 use crate::settled::Settled;
@@ -28,7 +28,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads them off a snapshot. `known` is what the project built and what an unfinished run
+    /// Takes them from a snapshot. `known` is what the project built and what an unfinished run
     /// was building: a file it says is a node's, with no namespace on it, is a namespace whose
     /// making or removing was cut short.
     #[must_use]
@@ -112,7 +112,7 @@ fn is_special(net: &IpNet) -> bool {
     }
 }
 
-/// Networks of the topology that overlap a prefix somebody else holds.
+/// Networks of the topology that overlap a prefix in use by something else.
 pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Vec<Conflict> {
     let mut out = Vec::new();
     for network in &topology.networks {
@@ -123,7 +123,7 @@ pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Ve
                 .find(|(other, _)| subnet.net.contains(other) || other.contains(&subnet.net));
             if let Some((other, holder)) = clash {
                 out.push(Conflict {
-                    code: "subnet-in-use",
+                    code: ConflictCode::SubnetInUse,
                     message: format!(
                         "network {} has subnet {}, but {holder} already uses {other} here",
                         network.name, subnet.net
@@ -137,7 +137,7 @@ pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Ve
     out
 }
 
-/// The project's slot: the kernel's, the record's, or the first free one from its hash on.
+/// The project's slot: the record's, the kernel's, or the first free one from its hash on.
 pub(super) fn slot(project: &Name, previous: Option<&Settled>, around: &Surroundings) -> u16 {
     if let Some(slot) = previous.map(|p| p.slot).or(around.own_slot)
         && !around.slots.contains(&slot)
@@ -151,7 +151,7 @@ pub(super) fn slot(project: &Name, previous: Option<&Settled>, around: &Surround
         .unwrap_or(start)
 }
 
-/// Gives out link and namespace names that nobody else holds.
+/// Chooses link and namespace names that are not in use.
 pub(super) struct Namer<'a> {
     project: &'a Name,
     around: &'a Surroundings,
@@ -244,7 +244,7 @@ impl<'a> Namer<'a> {
                 Some(Some(_)) => {}
                 Some(None) => {
                     return Err(Conflict {
-                        code: "namespace-exists",
+                        code: ConflictCode::NamespaceExists,
                         message: format!(
                             "node {node}: a network namespace named {candidate} is already there, and hallway did not make it"
                         ),
@@ -257,10 +257,8 @@ impl<'a> Namer<'a> {
             }
         }
         Err(Conflict {
-            code: "namespace-exists",
-            message: format!(
-                "node {node}: other projects hold both names its namespace could have"
-            ),
+            code: ConflictCode::NamespaceExists,
+            message: format!("node {node}: other projects use both names its namespace could have"),
             place: place.clone(),
             help: "rename the node".into(),
         })

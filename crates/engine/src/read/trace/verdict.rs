@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use hallway_plan::reach::{
-    Hop, HopEvent, Listener, Location, Measured, Outcome, Path, Reason, Service,
+    Hop, HopEvent, Listener, Location, Measured, Outcome, Path, Reason, ReasonCode, Service,
 };
 use hallway_plan::rules::purpose;
 use hallway_plan::settled::Settled;
@@ -31,7 +31,7 @@ pub(super) struct Observations<'a> {
 
 const BUT_NOT_THE_REPLY: &str = "the request arrives, but not the reply: ";
 
-fn reason(code: &'static str, text: impl Into<String>, help: impl Into<String>) -> Reason {
+fn reason(code: ReasonCode, text: impl Into<String>, help: impl Into<String>) -> Reason {
     Reason {
         code,
         text: text.into(),
@@ -50,7 +50,7 @@ impl Observations<'_> {
                 self.predicted.reason.clone()
             } else {
                 reason(
-                    "open",
+                    ReasonCode::Open,
                     "packets pass both ways, although the prediction differs",
                     "",
                 )
@@ -65,7 +65,7 @@ impl Observations<'_> {
             return self.dropped_by_rule(self.reply_hops, BUT_NOT_THE_REPLY);
         }
         if let Some((at, PathEnd::NoRoute(to))) = &self.request {
-            return self.or_predicted(&["no-route"], || no_route(at, *to, ""));
+            return self.or_predicted(&[ReasonCode::NoRoute], || no_route(at, *to, ""));
         }
         for (end, before) in [(&self.request, ""), (&self.reply, BUT_NOT_THE_REPLY)] {
             if let Some((at, PathEnd::WrongInterface(from, by))) = end {
@@ -76,9 +76,9 @@ impl Observations<'_> {
             return self.refused();
         }
         if let (Some((at, next)), false) = (&self.silent, self.arrived) {
-            return self.or_predicted(&["neighbour-unreachable"], || {
+            return self.or_predicted(&[ReasonCode::NeighbourUnreachable], || {
                 reason(
-                    "neighbour-unreachable",
+                    ReasonCode::NeighbourUnreachable,
                     format!("{at} asks who has {next}, and nothing answers"),
                     "check that the node and its link are up, and that it has that address",
                 )
@@ -88,16 +88,16 @@ impl Observations<'_> {
             return self.unanswered();
         }
         let known = [
-            "not-forwarding",
-            "spoofed-source",
-            "no-common-family",
-            "asymmetric",
+            ReasonCode::NotForwarding,
+            ReasonCode::SpoofedSource,
+            ReasonCode::NoCommonFamily,
+            ReasonCode::Asymmetric,
         ];
         self.or_predicted(&known, || self.lost())
     }
 
     /// The prediction's reason, if it is one of these.
-    fn or_predicted(&self, codes: &[&str], otherwise: impl FnOnce() -> Reason) -> Reason {
+    fn or_predicted(&self, codes: &[ReasonCode], otherwise: impl FnOnce() -> Reason) -> Reason {
         let predicted = &self.predicted.reason;
         let fits = codes.contains(&predicted.code) && !self.predicted.outcome.reachable();
         if fits { predicted.clone() } else { otherwise() }
@@ -139,7 +139,7 @@ impl Observations<'_> {
             None => format!("the chain's policy: {verdict}"),
         };
         reason(
-            "foreign-rule",
+            ReasonCode::ForeignRule,
             format!(
                 "{before}{at}chain {chain} of table {family} {table}, which is not hallway's, drops it by {what}"
             ),
@@ -166,7 +166,7 @@ impl Observations<'_> {
             Some(policy) => Reason {
                 place: (policy.place.line > 0).then(|| policy.place.clone()),
                 ..reason(
-                    "policy-deny",
+                    ReasonCode::PolicyDeny,
                     format!(
                         "{before}policies[{}] denies it: {}",
                         policy.index, policy.words
@@ -188,7 +188,7 @@ impl Observations<'_> {
         }
         let who = &self.predicted.to;
         reason(
-            "no-listener",
+            ReasonCode::NoListener,
             format!("nothing listens on {} of {who}", self.predicted.service),
             format!(
                 "give {who} a program that listens there; hallway logs and hallway status show its state"
@@ -199,20 +199,24 @@ impl Observations<'_> {
     /// The request is there, and no reply came back.
     fn unanswered(&self) -> Reason {
         if let Some((at, PathEnd::NoRoute(to))) = &self.reply {
-            return self.or_predicted(&["no-reply-route"], || Reason {
-                code: "no-reply-route",
+            return self.or_predicted(&[ReasonCode::NoReplyRoute], || Reason {
+                code: ReasonCode::NoReplyRoute,
                 ..no_route(at, *to, BUT_NOT_THE_REPLY)
             });
         }
-        let known = ["no-reply-route", "asymmetric", "not-forwarding"];
+        let known = [
+            ReasonCode::NoReplyRoute,
+            ReasonCode::Asymmetric,
+            ReasonCode::NotForwarding,
+        ];
         self.or_predicted(&known, || match &self.reply {
             Some((at, _)) => reason(
-                "reply-lost",
+                ReasonCode::ReplyLost,
                 format!("the request arrives; the reply was last seen at {at}"),
                 self.suspects(),
             ),
             None => reason(
-                "silent",
+                ReasonCode::Silent,
                 match self.measured.listener {
                     Listener::Service => {
                         "the request arrives, and the program there does not answer"
@@ -241,12 +245,12 @@ impl Observations<'_> {
         };
         match &self.request {
             None => reason(
-                "not-sent",
+                ReasonCode::NotSent,
                 format!("no {service} was seen at all"),
                 self.measured.detail.clone(),
             ),
             Some((at, _)) => reason(
-                "lost",
+                ReasonCode::Lost,
                 format!("the {service} was last seen at {at}, and no reported rule dropped it"),
                 self.suspects(),
             ),
@@ -255,20 +259,20 @@ impl Observations<'_> {
 }
 
 /// The code by which a prediction would give the same rule as its reason.
-fn code_of(comment: &str) -> &'static str {
+fn code_of(comment: &str) -> ReasonCode {
     match comment {
-        purpose::SPOOFED => "spoofed-source",
-        purpose::DIRECT => "direct-routing",
-        purpose::INVALID => "asymmetric",
-        purpose::HOST_DEFAULT => "host-services",
-        purpose::DEFAULT => "default-deny",
-        _ => "own-rule",
+        purpose::SPOOFED => ReasonCode::SpoofedSource,
+        purpose::DIRECT => ReasonCode::DirectRouting,
+        purpose::INVALID => ReasonCode::Asymmetric,
+        purpose::HOST_DEFAULT => ReasonCode::HostServices,
+        purpose::DEFAULT => ReasonCode::DefaultDeny,
+        _ => ReasonCode::OwnRule,
     }
 }
 
 fn wrong_way(at: &Location, from: IpAddr, by: &str, before: &str) -> Reason {
     reason(
-        "wrong-way",
+        ReasonCode::WrongWay,
         format!(
             "{before}{at} has no route back to {from} by {by}, so rp_filter drops what comes from there"
         ),
@@ -278,7 +282,7 @@ fn wrong_way(at: &Location, from: IpAddr, by: &str, before: &str) -> Reason {
 
 fn no_route(at: &Location, to: IpAddr, before: &str) -> Reason {
     reason(
-        "no-route",
+        ReasonCode::NoRoute,
         format!("{before}{at} has no route to {to}"),
         "ip route there shows its routes",
     )

@@ -2,6 +2,7 @@
 
 use hallway_spec::Place;
 
+use super::super::code::ReasonCode;
 use super::super::packet::{Flow, Service};
 use super::super::party::Party;
 use super::super::path::{HopEvent, Location, Reason};
@@ -19,7 +20,7 @@ pub(super) struct Reasons<'a> {
 }
 
 /// A reason without place and help.
-pub(super) fn reason(code: &'static str, text: impl Into<String>) -> Reason {
+pub(super) fn reason(code: ReasonCode, text: impl Into<String>) -> Reason {
     Reason {
         code,
         text: text.into(),
@@ -58,9 +59,12 @@ impl Reasons<'_> {
                     network.name
                 )
             };
-            return reason("same-network", text).place(&network.place);
+            return reason(ReasonCode::SameNetwork, text).place(&network.place);
         }
-        reason("cable", format!("a cable leads from {from} to {to}"))
+        reason(
+            ReasonCode::Cable,
+            format!("a cable leads from {from} to {to}"),
+        )
     }
 
     /// The publishing by which the request came to its end.
@@ -74,7 +78,7 @@ impl Reasons<'_> {
     }
 
     /// What a policy line decided.
-    pub(super) fn policy(&self, ruling: &Ruling, code: &'static str, says: &str) -> Option<Reason> {
+    pub(super) fn policy(&self, ruling: &Ruling, code: ReasonCode, says: &str) -> Option<Reason> {
         let index = purpose::policy_of(&ruling.comment)?;
         let policy = (self.world.settled().policies.iter()).find(|p| p.index == index)?;
         let text = format!("policies[{index}] {says}: {}", policy.words);
@@ -89,13 +93,13 @@ impl Reasons<'_> {
         });
         match elsewhere.and_then(|p| Some((p, p.host_address?))) {
             Some((publish, address)) => reason(
-                "not-published",
+                ReasonCode::NotPublished,
                 format!("{} publishes {service} on {address} only", publish.node),
             )
             .place(&publish.place)
             .help("publish it without an address to have it on all of them"),
             None => reason(
-                "not-published",
+                ReasonCode::NotPublished,
                 format!(
                     "no node publishes {service}, and hallway does not manage the host's own services"
                 ),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use hallway_spec::Name;
 
+use super::super::code::ReasonCode;
 use super::super::path::{Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::DropReason;
@@ -23,7 +24,7 @@ impl Reasons<'_> {
         let (from, to) = (&self.question.from, &self.question.to);
         match failure {
             ExchangeFailure::NoAddress => reason(
-                "no-common-family",
+                ReasonCode::NoCommonFamily,
                 format!("{to} has no address of an IP version that {from} has"),
             )
             .help("put both on networks with subnets of one IP version, or join them by a cable"),
@@ -33,7 +34,7 @@ impl Reasons<'_> {
                 let why = self.dropped(dropped, None, found);
                 Reason {
                     code: if matches!(dropped, DropReason::NoRoute { .. }) {
-                        "no-reply-route"
+                        ReasonCode::NoReplyRoute
                     } else {
                         why.code
                     },
@@ -42,11 +43,11 @@ impl Reasons<'_> {
                 }
             }
             ExchangeFailure::Mismatch(flow) => reason(
-                "asymmetric",
+                ReasonCode::Asymmetric,
                 format!("the reply does not come from the address that the request went to ({flow})"),
             ),
             ExchangeFailure::LaterPacket => reason(
-                "asymmetric",
+                ReasonCode::Asymmetric,
                 "requests pass the host and replies do not, so the host sees half a connection and drops it",
             )
             .help("use an address on a network both share, or put both on one network"),
@@ -64,14 +65,17 @@ impl Reasons<'_> {
             DropReason::NoRoute {
                 at: Location::Host,
                 to,
-            } => reason("no-route", format!("the host has no route to {to}"))
-                .help("a sandbox reaches the internet where pasta is installed: hallway doctor"),
+            } => reason(
+                ReasonCode::NoRoute,
+                format!("the host has no route to {to}"),
+            )
+            .help("a sandbox reaches the internet where pasta is installed: hallway doctor"),
             DropReason::NoRoute { at, to } => self.no_route(at, *to),
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
                 reason(
-                    "neighbour-unreachable",
+                    ReasonCode::NeighbourUnreachable,
                     format!("no node on a link of {at} has the address {next}{as_hop}"),
                 )
                 .help(format!(
@@ -79,12 +83,12 @@ impl Reasons<'_> {
                 ))
             }
             DropReason::NotForwarding { node } => reason(
-                "not-forwarding",
+                ReasonCode::NotForwarding,
                 format!("node {node} is not a router: it does not forward packets"),
             )
             .help(format!("set forwarding: true for node {node}")),
             DropReason::Loop => reason(
-                "loop",
+                ReasonCode::Loop,
                 "routing loop: routers forward the packet to each other",
             ),
         }
@@ -97,11 +101,11 @@ impl Reasons<'_> {
         };
         let text = format!("{at} has no route to {to}");
         match network {
-            None => reason("no-route", text).help(format!(
+            None => reason(ReasonCode::NoRoute, text).help(format!(
                 "put {at} on a network with a way out, or give it a route"
             )),
             Some(n) if n.internal => reason(
-                "no-route",
+                ReasonCode::NoRoute,
                 format!(
                     "{text}: network {} is internal, and no policy connects it with that destination",
                     n.name
@@ -110,12 +114,12 @@ impl Reasons<'_> {
             .place(&n.place)
             .help(self.policy_help()),
             Some(n) if n.outside => reason(
-                "no-route",
+                ReasonCode::NoRoute,
                 format!("{text}: the outside world has no route to addresses behind the host"),
             )
             .place(&n.place)
             .help("from outside, nodes are reached by published ports: use the host's address instead"),
-            Some(n) => reason("no-route", text).place(&n.place),
+            Some(n) => reason(ReasonCode::NoRoute, text).place(&n.place),
         }
     }
 
@@ -129,7 +133,7 @@ impl Reasons<'_> {
     }
 
     fn refused(&self, hook: Hook, ruling: &Ruling, found: &ExchangeResult) -> Reason {
-        if let Some(reason) = self.policy(ruling, "policy-deny", "denies it") {
+        if let Some(reason) = self.policy(ruling, ReasonCode::PolicyDeny, "denies it") {
             let index = purpose::policy_of(&ruling.comment).unwrap_or_default();
             return reason.help(format!(
                 "change or remove policies[{index}], or allow it in a line before"
@@ -138,31 +142,31 @@ impl Reasons<'_> {
         let (from, to) = (&self.question.from, &self.question.to);
         match ruling.comment.as_str() {
             purpose::DIRECT => reason(
-                "direct-routing",
+                ReasonCode::DirectRouting,
                 format!("from outside, {to} is reached by published ports only, never by routing to its address"),
             )
             .help("publish a port, and use the host's address"),
             purpose::SPOOFED => reason(
-                "spoofed-source",
+                ReasonCode::SpoofedSource,
                 format!("{from} sends with an address that is not its own on that network"),
             ),
             purpose::INVALID => reason(
-                "asymmetric",
+                ReasonCode::Asymmetric,
                 "the host has not seen the beginning of this connection, and drops what follows",
             ),
             purpose::HOST_DEFAULT => reason(
-                "host-services",
+                ReasonCode::HostServices,
                 "nodes do not reach the host's services unless a policy allows it",
             )
             .help(self.policy_help()),
             purpose::DEFAULT => self.by_default(found),
             _ if hook == Hook::Prerouting => reason(
-                "guard",
+                ReasonCode::Guard,
                 format!("the guard of the node's port drops it: {}", ruling.comment),
             ),
             _ => {
                 let said = if ruling.verdict == Verdict::Reject { "rejects" } else { "drops" };
-                reason("rule", format!("a rule {said} it: {}", ruling.comment))
+                reason(ReasonCode::Rule, format!("a rule {said} it: {}", ruling.comment))
             }
         }
     }
@@ -181,7 +185,7 @@ impl Reasons<'_> {
         let published = self.published(found).is_some();
         match (source, target) {
             (Some(s), _) if published && s.internal => reason(
-                "internal",
+                ReasonCode::Internal,
                 format!(
                     "network {} is internal: its nodes do not use published ports",
                     s.name
@@ -190,7 +194,7 @@ impl Reasons<'_> {
             .place(&s.place)
             .help("allow it by a policy to the node itself"),
             (Some(s), Some(t)) if !t.outside && s.name != t.name => reason(
-                "default-deny",
+                ReasonCode::DefaultDeny,
                 format!(
                     "no policy lets network {} talk to network {}",
                     s.name, t.name
@@ -199,7 +203,7 @@ impl Reasons<'_> {
             .place(&t.place)
             .help(self.policy_help()),
             (Some(s), _) if s.internal => reason(
-                "internal",
+                ReasonCode::Internal,
                 format!("network {} is internal: it has no way out", s.name),
             )
             .place(&s.place)
@@ -207,7 +211,7 @@ impl Reasons<'_> {
                 "remove internal: true from {} if its nodes should reach outside",
                 s.name
             )),
-            _ => reason("default-deny", "no policy allows it").help(self.policy_help()),
+            _ => reason(ReasonCode::DefaultDeny, "no policy allows it").help(self.policy_help()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Why the server is reached, or refuses.
 
+use super::super::code::ReasonCode;
 use super::super::packet::Service;
 use super::super::path::{Location, Outcome, Reason};
 use super::super::result::ExchangeResult;
@@ -19,7 +20,7 @@ impl Reasons<'_> {
             return open(self.by_publish(publish));
         }
         if self.world.place(&self.question.from) == self.place_of_end(found) {
-            return open(reason("self", "it is its own address"));
+            return open(reason(ReasonCode::Own, "it is its own address"));
         }
         match &found.passed {
             None => open(self.direct(found)),
@@ -39,11 +40,11 @@ impl Reasons<'_> {
             "{} publishes {} as the host's {}/{}",
             publish.node, publish.node_ports, publish.host_ports, publish.protocol
         );
-        reason("published", text).place(&publish.place)
+        reason(ReasonCode::Published, text).place(&publish.place)
     }
 
     fn by_rule(&self, hook: Hook, ruling: &Ruling, found: &ExchangeResult) -> Reason {
-        if let Some(reason) = self.policy(ruling, "policy-allow", "allows it") {
+        if let Some(reason) = self.policy(ruling, ReasonCode::PolicyAllow, "allows it") {
             return reason;
         }
         let from = &self.question.from;
@@ -58,13 +59,15 @@ impl Reasons<'_> {
                     ),
                     None => format!("{from} reaches outside with the host's address"),
                 };
-                let reason = reason("egress", text);
+                let reason = reason(ReasonCode::Egress, text);
                 network.map_or(reason.clone(), |n| reason.place(&n.place))
             }
-            (_, purpose::PING) | (Hook::Input, _) => reason("host-ping", "the host answers pings"),
-            (Hook::Output, _) => reason("host", "the host reaches its nodes"),
+            (_, purpose::PING) | (Hook::Input, _) => {
+                reason(ReasonCode::HostPing, "the host answers pings")
+            }
+            (Hook::Output, _) => reason(ReasonCode::Host, "the host reaches its nodes"),
             _ => reason(
-                "not-ours",
+                ReasonCode::NotOurs,
                 "neither end is on an inner network, and hallway filters only those",
             ),
         }
@@ -80,7 +83,7 @@ impl Reasons<'_> {
         let allowed = found
             .passed
             .as_ref()
-            .and_then(|(_, ruling)| self.policy(ruling, "policy-allow", "allows it"));
+            .and_then(|(_, ruling)| self.policy(ruling, ReasonCode::PolicyAllow, "allows it"));
         match allowed {
             Some(reason) => (Outcome::Open, reason),
             None => (Outcome::Refused, self.not_published()),
