@@ -1,6 +1,6 @@
-//! Bandwidth limits as a token bucket: what the qdisc `tbf` is told.
+//! Bandwidth limits as a token bucket: the parameters of the qdisc `tbf` (tc-tbf(8)).
 
-/// Packets wait at most this long.
+/// The longest time a packet waits.
 const LATENCY_MS: u64 = 50;
 /// Enough for a few offloaded segments, so that low rates still pass 64 KiB packets.
 const LEAST_BURST: u64 = 128 * 1024;

@@ -31,7 +31,7 @@ pub fn slot_of(group: u32) -> Option<u16> {
     (group >> 24 == GROUP_MARK >> 24).then_some(((group >> 12) & 0xfff) as u16)
 }
 
-/// What a link's alias says it is.
+/// What a link is, as its alias names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// The bridge of a network.

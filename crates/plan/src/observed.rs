@@ -45,7 +45,7 @@ pub struct SeenNamespace {
     pub name: String,
     /// What it is.
     pub state: NamespaceState,
-    /// Whose it is, by the alias on its loopback; only looked up where it matters.
+    /// Its project and node, by the alias on its loopback; only read where it matters.
     pub owner: Option<(Name, Name)>,
 }
 
@@ -54,7 +54,7 @@ pub struct SeenNamespace {
 pub enum NamespaceState {
     /// A mounted namespace with this inode number.
     Mounted(u64),
-    /// A plain file: a namespace whose creation was cut short, or that was unmounted elsewhere.
+    /// A plain file: a namespace whose creation was interrupted, or that was unmounted elsewhere.
     PlainFile,
     /// A directory or anything else: never ours.
     Other,
@@ -82,7 +82,7 @@ pub struct SeenRoute {
     pub to: IpNet,
     /// Outgoing interface.
     pub interface: Option<u32>,
-    /// Who added it.
+    /// What added it (rtm_protocol, linux/rtnetlink.h).
     pub protocol: u8,
     /// `unreachable`, as opposed to unicast.
     pub unreachable: bool,

@@ -2,13 +2,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Says that times have nanoseconds, and in which order bytes are.
+/// The magic number of files with nanoseconds; it also shows the byte order.
 const MAGIC: u32 = 0xa1b2_3c4d;
-/// More than any frame has.
+/// More bytes than any frame has.
 const SNAP_LENGTH: u32 = 1 << 18;
 const LINKTYPE_ETHERNET: u32 = 1;
 
-/// What a file begins with.
+/// The beginning of a file.
 pub fn header() -> Vec<u8> {
     let mut out = MAGIC.to_le_bytes().to_vec();
     out.extend([2, 0, 4, 0]); // version 2.4

@@ -1,5 +1,5 @@
-//! The styles of text for terminals. Text always carries them; whoever prints it removes them
-//! where the reader is no terminal.
+//! The styles of text for terminals. Text always contains them; the printer removes them where
+//! stdout is no terminal.
 
 use std::fmt::Display;
 

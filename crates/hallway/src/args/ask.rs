@@ -1,4 +1,4 @@
-//! Flags of the verbs that ask and answer.
+//! Flags of `explain`, `reach`, `trace` and `test`.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ impl Versions {
     }
 }
 
-/// Which file, where words without a dash mean something else.
+/// The file, where positional arguments are something else.
 #[derive(Debug, Clone, ClapArgs, Default)]
 pub(crate) struct FileFlag {
     /// The project's file; by default the project that is up, else the file of this directory
@@ -45,13 +45,13 @@ impl From<FileFlag> for FileArg {
     }
 }
 
-/// Who asks whom.
+/// Client and server.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct PairArgs {
-    /// Who asks: a node, host, outside or an address
+    /// The client: a node, host, outside or an address
     #[arg(value_name = "FROM")]
     pub(crate) from: String,
-    /// Who is asked, and for what: B (ping), B:80 or B:53/udp
+    /// The server and its port: B (ping), B:80 or B:53/udp
     #[arg(value_name = "TO[:PORT[/PROTOCOL]]")]
     pub(crate) to: String,
     #[command(flatten)]
@@ -83,7 +83,7 @@ pub(crate) struct TestArgs {
     /// With --matrix, only this: a port as in 80/tcp, or icmp
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<String>,
-    /// Only say what is predicted of every pair; no packet is sent, nothing needs to be up
+    /// Only predict every pair; no packet is sent, nothing needs to be up
     #[arg(long, conflicts_with = "ephemeral")]
     pub(crate) predict: bool,
     /// Build the file in a sandbox of its own, test, and remove it

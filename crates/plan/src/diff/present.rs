@@ -1,5 +1,5 @@
-//! What of the project is really there: the record, less what the kernel no longer shows, less
-//! what an unfinished run was changing; and what the kernel shows that the record does not know.
+//! What of the project is really there: the record without what the kernel no longer shows and
+//! without what an unfinished run was changing, and what only the kernel shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,8 @@ use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};
 /// What is there of a project.
 #[derive(Debug, Default)]
 pub struct Present {
-    /// The last complete state, for comparing elements and policies; only trusted where the
-    /// sets below say so.
+    /// The last complete state, for comparing elements and policies; only valid where the
+    /// sets below confirm it.
     pub before: Option<Settled>,
     /// Networks that are in place.
     pub networks: BTreeMap<Name, Network>,
@@ -25,9 +25,9 @@ pub struct Present {
     pub interfaces: BTreeMap<(Name, String), Interface>,
     /// Cables in place.
     pub cables: BTreeSet<Cable>,
-    /// Interfaces that may or may not be there inside nodes that are: namespace and name.
+    /// Interfaces of present nodes that may or may not be there: namespace and name.
     pub doubtful: Vec<(String, String)>,
-    /// Nodes whose routes may be anything.
+    /// Nodes whose routes are not known.
     pub doubtful_routes: BTreeSet<Name>,
     /// Namespaces of the project that are there but not in place.
     pub stray_namespaces: BTreeSet<String>,
@@ -41,14 +41,14 @@ pub struct Present {
     pub any_rules: bool,
     /// Whether hallway turned forwarding on somewhere for this project.
     pub forwarding: bool,
-    /// Swallow-routes that are there and may be ours.
+    /// Unreachable routes that are there and may be ours.
     pub unreachable: BTreeSet<IpNet>,
     /// Whether an unfinished run may have left anything.
     pub unfinished: bool,
 }
 
 impl Present {
-    /// Sets the record against what is seen.
+    /// Compares the record with what is seen.
     #[must_use]
     pub fn new(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> Self {
         let mut out = Self {
@@ -89,7 +89,8 @@ impl Present {
         let others = seen.tables.iter().any(|t| &t.project != project);
         for route in &seen.routes {
             let ours = route.unreachable && route.protocol == mark::ROUTE_PROTOCOL;
-            // Without a record, a swallow-route can only be told ours while no other project is there.
+            // Without a record, an unreachable route is only known to be ours while there is no
+            // other project.
             if ours && (known.contains(&route.to) || (known.is_empty() && !others)) {
                 self.unreachable.insert(route.to);
             }
@@ -189,7 +190,7 @@ impl Present {
         }
     }
 
-    /// What bears our mark and is not in place.
+    /// What has our mark and is not in place.
     fn strays(&mut self, project: &Name, recorded: Recorded<'_>, seen: &Observed) {
         let slots: BTreeSet<u16> = [recorded.applied, recorded.pending]
             .into_iter()
@@ -229,7 +230,7 @@ impl Present {
         for link in &seen.links {
             let role = link.alias.as_deref().and_then(mark::parse_alias);
             let marked = role.as_ref().is_some_and(|(p, _)| p == project);
-            // A link whose creation was cut short has our group but no alias yet.
+            // A link whose creation was interrupted has our group but no alias yet.
             let unnamed = link.alias.is_none()
                 && mark::slot_of(link.group).is_some_and(|slot| slots.contains(&slot));
             if !(marked || unnamed) || kept_links.contains(link.name.as_str()) {

@@ -1,4 +1,4 @@
-//! Taking a project away.
+//! Steps that remove a project, or parts of it.
 
 use super::Plan;
 use super::present::{Present, inner_prefixes};
@@ -10,7 +10,7 @@ pub(super) fn host_links(node: &Node) -> Vec<String> {
     node.ports().map(|(_, _, link)| link.to_owned()).collect()
 }
 
-/// Everything of the project, in the order that leaks nothing.
+/// Everything of the project, in an order in which no packet leaves by an uplink unmasked.
 pub(super) fn down(plan: &mut Plan, present: &Present) {
     let cause = "down";
     if present.any_rules {

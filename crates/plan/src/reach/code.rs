@@ -81,7 +81,7 @@ codes! {
     ReplyLost = "reply-lost",
     /// `trace`: the request is dropped with no nftrace event.
     Lost = "lost",
-    /// `trace`: no packet was seen to leave.
+    /// `trace`: no packet left the client.
     NotSent = "not-sent",
     /// Both are on one network.
     SameNetwork = "same-network",

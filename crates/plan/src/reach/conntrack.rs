@@ -15,14 +15,14 @@ pub(super) struct Entry {
     half_open: bool,
 }
 
-/// What tracking makes of one packet.
+/// The tracking state of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// The first of its connection.
     New(Entry),
     /// Belongs to the entry with this index; whether as a reply.
     Known { index: usize, reply: bool },
-    /// Fits nothing: neither translated nor taken for a reply.
+    /// Belongs to no connection: neither translated nor taken for a reply.
     Invalid,
 }
 
@@ -37,9 +37,10 @@ impl Table {
         self.entries.get(index)
     }
 
-    /// What a packet is, and what it makes of its connection.
+    /// The state of a packet; updates its connection.
     pub(super) fn classify(&mut self, packet: &Packet) -> State {
-        // An echo of oneself has the same addresses both ways: the message's kind tells which it is.
+        // An echo to itself has the same addresses in both directions: the packet's kind tells
+        // them apart.
         let answer = matches!(packet.kind, PacketKind::SynAck | PacketKind::EchoReply);
         let found = self.entries.iter().enumerate().find_map(|(index, entry)| {
             let ways = [(entry.original, false), (entry.reply, true)];
@@ -83,7 +84,7 @@ impl Table {
         }
     }
 
-    /// A new connection that has made its way through.
+    /// A new connection whose first packet passed all hooks.
     pub(super) fn confirm(&mut self, state: &State) {
         if let State::New(entry) = state {
             self.entries.push(*entry);

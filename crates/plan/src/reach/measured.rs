@@ -26,11 +26,11 @@ pub struct Measured {
     pub outcome: Outcome,
     /// From the first packet to the answer, in microseconds.
     pub latency_us: Option<u64>,
-    /// More, in words; empty when there is no more to say.
+    /// More, in words; may be empty.
     pub detail: String,
     /// What listens there.
     pub listener: Listener,
-    /// By which packets of it are known: the port or the echo identifier it asks from.
+    /// What its packets are recognised by: the client's port, or the echo identifier.
     #[serde(skip)]
     pub key: Option<u16>,
 }

@@ -127,7 +127,7 @@ pub(super) enum PacketKind {
     EchoReply,
 }
 
-/// A packet under way.
+/// A packet on its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packet {
     pub(super) flow: Flow,

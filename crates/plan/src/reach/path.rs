@@ -1,4 +1,4 @@
-//! The way of a packet, hop by hop, and how it ended: what a prediction and a trace both yield.
+//! The path of a packet, hop by hop, and its outcome: what a prediction and a trace both yield.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -64,7 +64,7 @@ pub enum HopEvent {
         /// `port`, `bridge` or `uplink`.
         kind: &'static str,
     },
-    /// A chain of the packet filter has its say.
+    /// A chain of the packet filter decides.
     Chain {
         /// The table's family: `inet`, `bridge`, `ip`, `ip6`, ...
         family: String,
@@ -110,29 +110,29 @@ pub enum HopEvent {
         /// The interface.
         interface: String,
     },
-    /// Is handed to whoever listens.
+    /// A socket receives it.
     Listener {
-        /// Who that is.
+        /// Whose socket it is.
         who: String,
     },
 }
 
-/// How an attempt ends, as the one who tries sees it.
+/// How an attempt ends, as the client sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// There is an answer.
     Open,
-    /// The other side says no: nothing listens.
+    /// The server refuses: nothing listens.
     Refused,
-    /// Something on the way discards it, in silence or with "prohibited".
+    /// A rule on the path drops it, silently or with "prohibited".
     Filtered,
-    /// There is no way.
+    /// There is no route, or no neighbour.
     Unreachable,
 }
 
 impl Outcome {
-    /// Whether the other side is reached.
+    /// Whether the server is reached.
     #[must_use]
     pub fn reachable(self) -> bool {
         self == Self::Open
@@ -182,26 +182,26 @@ fn place<S: Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S
         .serialize(serializer)
 }
 
-/// The way of a request and of its reply.
+/// The path of a request and of its reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Path {
-    /// Who asks.
+    /// The client.
     pub from: String,
-    /// Who is asked.
+    /// The server.
     pub to: String,
-    /// The address that is asked; `None` when there is none to ask.
+    /// The server's address; `None` when the client could use none.
     pub address: Option<IpAddr>,
-    /// For what.
+    /// A port of the server, or ping.
     pub service: Service,
     /// How it ends.
     pub outcome: Outcome,
     /// Why.
     pub reason: Reason,
-    /// The request's way, as far as it gets.
+    /// The request's hops, as far as it gets.
     pub request: Vec<Hop>,
-    /// The reply's.
+    /// The reply's hops.
     pub reply: Vec<Hop>,
-    /// Where the request comes out, or would if nothing on the way objected.
+    /// Where the request arrives, or would if nothing dropped it.
     #[serde(skip)]
     pub target: Option<(Location, SocketAddr)>,
 }

@@ -30,7 +30,7 @@ pub struct Conflict {
     pub code: ConflictCode,
     /// What conflicts with what.
     pub message: String,
-    /// What the file says about it.
+    /// Where the file defines it.
     pub place: Place,
     /// What to do.
     pub help: String,

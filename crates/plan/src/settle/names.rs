@@ -29,8 +29,8 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// Takes them from a snapshot. `known` is what the project built and what an unfinished run
-    /// was building: a file it says is a node's, with no namespace on it, is a namespace whose
-    /// making or removing was cut short.
+    /// was building: a plain file with the name of a node's namespace is one whose creation or
+    /// removal was interrupted.
     #[must_use]
     pub fn new(project: &Name, seen: &Observed, known: &[&Settled]) -> Self {
         let mut out = Self::default();

@@ -111,7 +111,7 @@ pub(super) fn extent(lines: &[Line]) -> (i32, i32) {
     ((wide + 2 * INSET).max(120), high + 20)
 }
 
-/// The lines of a node's card. On a card apart from its networks the lines bear their colours.
+/// The lines of a node's card. On a card apart from its networks the lines have their colours.
 pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
     let mut lines = vec![Line::new(&node.name, Set::Name)];
     if node.state == State::Missing {

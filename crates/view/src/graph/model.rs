@@ -1,4 +1,4 @@
-//! What a picture shows: names and addresses as words, who is joined with whom by position.
+//! What a picture shows: names and addresses as text, connections by position.
 
 use hallway_spec::{Action, Name};
 
@@ -23,7 +23,7 @@ pub struct Graph {
 /// Whether something is there; for a picture of what is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
-    /// Nobody looked.
+    /// Not observed.
     #[default]
     Unknown,
     /// It is there.
@@ -117,7 +117,7 @@ pub struct End {
 pub struct Policy {
     /// Allow, or deny.
     pub allow: bool,
-    /// Who to whom, and what.
+    /// From where to where, and which services.
     pub words: String,
 }
 

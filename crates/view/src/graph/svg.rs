@@ -9,7 +9,7 @@ use super::measure::{Face, fit, width};
 use super::model::{Graph, State};
 use super::table::{ROW_HEAD, TABLE_HEAD};
 
-/// Told apart by people with any colour sight (Okabe and Ito), dark enough on white.
+/// Distinct for people with any colour vision (Okabe and Ito), dark enough on white.
 const COLOURS: [&str; 6] = [
     "#0072b2", "#d55e00", "#009e73", "#a8518a", "#b37700", "#3a9bd9",
 ];
@@ -124,7 +124,7 @@ impl Drawing {
         );
     }
 
-    /// `whole`: what a pointer resting on it is told, where the text was cut.
+    /// `whole`: the tooltip, where the text was cut.
     fn text(&mut self, (x, y): (i32, i32), class: &str, text: &str, whole: Option<&str>) {
         let tip = whole.filter(|w| *w != text);
         let tip = tip.map_or(String::new(), |w| format!("<title>{}</title>", escape(w)));

@@ -114,7 +114,7 @@ fn networks(graph: &Graph, outside: bool) -> Vec<Branch> {
         .collect()
 }
 
-/// A node on a network; what does not belong to the one interface is told where it appears first.
+/// A node on a network; what does not belong to this interface is shown where the node appears first.
 fn member(graph: &Graph, node: &Node, network: usize) -> Option<Branch> {
     let at = node
         .interfaces

@@ -76,7 +76,7 @@ pub struct Node<'a> {
     pub program: Option<&'a Program>,
 }
 
-/// A node with everything there is to say.
+/// A node in full.
 #[derive(Debug, Serialize)]
 pub struct NodeDetails<'a> {
     /// What lists show of it.
@@ -162,7 +162,7 @@ pub struct Network<'a> {
     pub members: Vec<Member<'a>>,
 }
 
-/// A network with everything there is to say.
+/// A network in full.
 #[derive(Debug, Serialize)]
 pub struct NetworkDetails<'a> {
     /// What lists show of it.
@@ -257,7 +257,7 @@ impl<'a> Node<'a> {
 }
 
 impl<'a> NodeDetails<'a> {
-    /// A node with everything there is to say; `inode` is its namespace's.
+    /// A node in full; `inode` is its namespace's.
     #[must_use]
     pub fn new(
         settled: &'a Settled,
@@ -341,7 +341,7 @@ impl<'a> Network<'a> {
 }
 
 impl<'a> NetworkDetails<'a> {
-    /// A network with everything there is to say.
+    /// A network in full.
     #[must_use]
     pub fn new(settled: &'a Settled, network: &'a settled::Network) -> Self {
         Self {

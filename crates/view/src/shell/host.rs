@@ -1,4 +1,4 @@
-//! What is done on the host: bridges, swallow-routes, forwarding.
+//! What is done on the host: bridges, unreachable routes, forwarding.
 
 use hallway_plan::mark::{self, Role};
 use hallway_plan::settled::Network;

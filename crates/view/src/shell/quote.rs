@@ -1,4 +1,4 @@
-//! Words as a shell takes them, whatever is in them.
+//! Words quoted for a shell, whatever they contain.
 
 use std::fmt::Write as _;
 

@@ -77,7 +77,7 @@ pub(super) fn text(proof: &Proof) -> String {
         .collect();
     let asked: Vec<String> = asked.into_iter().collect();
     let legend = format!(
-        "all: everything asked for ({}); -: nothing; else what is reached",
+        "all: every service asked for ({}); -: none; else those that are reached",
         asked.join(", ")
     );
     out.push_str(&format!("{}\n", styled(DIM, legend)));
@@ -160,7 +160,7 @@ fn lists(names: &[&str], cells: &BTreeMap<(&str, &str), Cell>) -> String {
             }
         }
         let whom = if reached.is_empty() {
-            "nobody".to_owned()
+            "nothing".to_owned()
         } else {
             reached.join(", ")
         };

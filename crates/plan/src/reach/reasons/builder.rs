@@ -30,7 +30,7 @@ pub(super) fn reason(code: ReasonCode, text: impl Into<String>) -> Reason {
 }
 
 impl Reason {
-    /// With its place in the file; none when the file does not say it.
+    /// With its place in the file; none when it has none.
     pub(super) fn place(mut self, place: &Place) -> Self {
         self.place = (place.line > 0).then(|| place.clone());
         self

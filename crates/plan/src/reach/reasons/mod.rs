@@ -1,4 +1,4 @@
-//! Why an exchange ends as it does: one sentence, with the line of the file that says so and what
+//! Why an exchange ends as it does: one sentence, with the line of the file it comes from and what
 //! would change it.
 
 mod builder;
