@@ -6,6 +6,18 @@
 //! - [`json`]: what it prints for programs; every shape has a version,
 //! - [`shell`]: a plan as a script of plain commands,
 //! - [`pcap`]: the file format of packet captures.
+//!
+//! ```
+//! use hallway_plan::{Observed, Surroundings, settle};
+//! use hallway_view::graph::{Graph, mermaid};
+//!
+//! let text = "networks: { apps: { subnet: 10.0.0.0/24 } }\nnodes: { web: { networks: [apps] } }";
+//! let topology = hallway_spec::parse("shop.yaml", text)?.topology;
+//! let around = Surroundings::new(&topology.name, &Observed::default(), &[]);
+//! let settled = settle(&topology, None, &around).unwrap();
+//! assert!(mermaid(&Graph::new(&settled)).contains("flowchart"));
+//! # Ok::<(), hallway_spec::Problems>(())
+//! ```
 
 pub mod graph;
 pub mod json;

@@ -53,7 +53,7 @@ fn words() {
         "connection",
         "only the probe's own listener",
         "the longest prefix that holds the destination decides",
-        "a socket takes the packet",
+        "a socket receives the packet",
     ] {
         assert!(told.contains(words), "no {words:?} in\n{told}");
     }

@@ -37,6 +37,27 @@ impl Default for Environment {
 }
 
 /// A built project, ready for questions.
+///
+/// ```
+/// use hallway_plan::reach::{Environment, Outcome, Question, Service, World};
+/// use hallway_plan::{Observed, Surroundings, rules, settle};
+///
+/// let text = "
+/// networks: { a: { subnet: 10.0.0.0/24 }, b: { subnet: 10.0.1.0/24 } }
+/// nodes: { x: { networks: [a] }, y: { networks: [b] } }
+/// ";
+/// let topology = hallway_spec::parse("t.yaml", text)?.topology;
+/// let around = Surroundings::new(&topology.name, &Observed::default(), &[]);
+/// let settled = settle(&topology, None, &around).unwrap();
+/// let rules = rules::ruleset(&settled);
+/// let world = World::new(&settled, &rules, Environment::default()).unwrap();
+/// let (from, to) = (world.party("x").unwrap(), world.party("y").unwrap());
+/// let question = Question { from, to, service: Service::Icmp };
+/// let path = question.predict(&world).remove(0);
+/// assert_eq!(path.outcome, Outcome::Filtered);
+/// assert_eq!(path.reason.code.text(), "default-deny");
+/// # Ok::<(), hallway_spec::Problems>(())
+/// ```
 #[derive(Debug)]
 pub struct World<'a> {
     pub(super) settled: &'a Settled,
