@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_spec::{Action, Mode, Name, Place, PortProto, PortRange, Protocol, Restart, Service};
+use hallway_spec::{
+    Action, Bandwidth, Mode, Name, Place, PortProto, PortRange, Protocol, Restart, Service,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -125,8 +127,8 @@ pub struct Interface {
     pub addresses: Vec<IpNet>,
     /// Bytes.
     pub mtu: Option<u32>,
-    /// Bits per second.
-    pub bandwidth: Option<u64>,
+    /// The limit in each direction.
+    pub bandwidth: Option<Bandwidth>,
     /// What it is plugged into.
     pub plug: Plug,
 }

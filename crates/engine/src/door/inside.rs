@@ -9,6 +9,7 @@ use hallway_kernel::{Batch, KernelError, Request, Rtnl, addr, qdisc, sysctl};
 use hallway_plan::settled::{Interface, Route};
 use hallway_plan::step::{CableEnd, Port};
 use hallway_plan::{bandwidth, mark};
+use hallway_spec::Bandwidth;
 use ipnet::IpNet;
 
 use super::ignore_missing;
@@ -87,9 +88,9 @@ pub(super) fn route_spec(route: &Route, interface: Option<u32>) -> RouteSpec {
     }
 }
 
-/// Limits what a link sends, in bits per second.
-pub(super) fn limit(index: u32, bandwidth: u64) -> Request {
-    let bucket = bandwidth::bucket(bandwidth);
+/// Limits what a link sends.
+pub(super) fn limit(index: u32, limit: Bandwidth) -> Request {
+    let bucket = bandwidth::bucket(limit);
     qdisc::limit(index, bucket.rate, bucket.burst, bucket.queue)
 }
 

@@ -184,10 +184,10 @@ fn configure(script: &mut Script<'_>, netns: &str, interface: &Interface) {
 }
 
 fn bandwidth(script: &mut Script<'_>, tc: &str, link: &str, interface: &Interface) {
-    if let Some(bits) = interface.bandwidth {
+    if let Some(limit) = interface.bandwidth {
         script
             .explain(&["Each end limits what it sends, by a token bucket: both ways are limited."]);
-        let bucket = bandwidth::bucket(bits);
+        let bucket = bandwidth::bucket(limit);
         script.line(&format!(
             "{tc} qdisc replace dev {link} root tbf rate {}bit burst {} limit {}",
             bucket.rate.saturating_mul(8),

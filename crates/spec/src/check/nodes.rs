@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use crate::{Code, Name, Network, Node, Place, Problem, Publish, Topology};
+use crate::{Code, IpVersion, Name, Network, Node, Place, Problem, Publish, Topology};
 
 pub(super) fn interfaces(topology: &Topology, problems: &mut Vec<Problem>) {
     let mut used: BTreeMap<(&Name, String), &Place> = BTreeMap::new();
@@ -87,7 +87,7 @@ pub(super) fn published(topology: &Topology, problems: &mut Vec<Problem>) {
 fn same_address(a: &Publish, b: &Publish) -> bool {
     match (a.host_address, b.host_address) {
         (Some(a), Some(b)) if !a.is_unspecified() && !b.is_unspecified() => a == b,
-        (Some(a), Some(b)) => a.is_ipv4() == b.is_ipv4(),
+        (Some(a), Some(b)) => IpVersion::of(a) == IpVersion::of(b),
         _ => true,
     }
 }
@@ -147,19 +147,20 @@ fn no_family(node: &Node, port: &Publish, networks: &BTreeMap<&Name, &Network>) 
         .iter()
         .filter_map(|a| networks.get(&a.network))
         .flat_map(|n| &n.subnets);
-    let has =
-        node.attachments.is_empty() || subnets.any(|s| s.gateway.is_ipv4() == address.is_ipv4());
+    let version = IpVersion::of(address);
+    let has = node.attachments.is_empty() || subnets.any(|s| s.version() == version);
     (!has).then(|| {
-        let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
         Problem::new(
             Code::PublishNoEffect,
             &port.place,
             format!(
-                "node {} has no {family} address for a port on {address}",
+                "node {} has no IPv{version} address for a port on {address}",
                 node.name
             ),
         )
-        .help(format!("give one of its networks an {family} subnet too"))
+        .help(format!(
+            "give one of its networks an IPv{version} subnet too"
+        ))
     })
 }
 
@@ -272,7 +273,7 @@ pub(super) fn routes(topology: &Topology, problems: &mut Vec<Problem>) {
             .flat_map(|e| e.addresses.iter().map(IpNet::trunc));
         let prefixes: Vec<IpNet> = on.chain(cabled).collect();
         for route in &node.routes {
-            let mixed = route.to.addr().is_ipv4() != route.via.is_ipv4();
+            let mixed = IpVersion::of_net(&route.to) != IpVersion::of(route.via);
             if mixed || !prefixes.iter().any(|p| p.contains(&route.via)) {
                 let all = prefixes
                     .iter()

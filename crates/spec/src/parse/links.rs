@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 
 use super::reader::{At, Reader};
-use super::{bandwidth, mtu, nodes};
-use crate::{Code, Link, LinkEnd, Name, Node, Problem};
+use super::{bandwidth, interface, mtu, nodes};
+use crate::{Code, IpVersion, Link, LinkEnd, Name, Node, Problem};
 
 pub(crate) const KEYS: &[&str] = &["endpoints", "mtu", "bandwidth"];
 pub(crate) const END_KEYS: &[&str] = &["address", "interface", "mac"];
@@ -85,8 +85,7 @@ fn end(r: &mut Reader<'_>, at: &At, node: Name, place: crate::Place) -> LinkEnd 
             })
         };
         addresses = field("address");
-        out.interface =
-            field("interface").and_then(|at| r.checked(&at, "an interface name", Code::BadName));
+        out.interface = field("interface").and_then(|at| interface(r, &at));
         out.mac = field("mac").and_then(|at| r.checked(&at, "a MAC address", Code::BadValue));
     }
     for item in addresses.map(|at| r.items(&at)).unwrap_or_default() {
@@ -96,9 +95,9 @@ fn end(r: &mut Reader<'_>, at: &At, node: Name, place: crate::Place) -> LinkEnd 
         ) else {
             continue;
         };
-        let v4 = matches!(net, IpNet::V4(_));
+        let version = IpVersion::of_net(&net);
         let reserved = net.prefix_len() < net.max_prefix_len() - 1
-            && (net.addr() == net.network() || (v4 && net.addr() == net.broadcast()));
+            && (net.addr() == net.network() || (version.is_v4() && net.addr() == net.broadcast()));
         if reserved
             || net.addr().is_loopback()
             || net.addr().is_multicast()
@@ -113,7 +112,7 @@ fn end(r: &mut Reader<'_>, at: &At, node: Name, place: crate::Place) -> LinkEnd 
         } else if out
             .addresses
             .iter()
-            .any(|a| matches!(a, IpNet::V4(_)) == v4)
+            .any(|a| IpVersion::of_net(a) == version)
         {
             r.wrong(&item, "one address of each family at most");
         } else {

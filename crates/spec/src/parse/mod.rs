@@ -8,7 +8,9 @@ mod policies;
 mod reader;
 
 use crate::tree::{Tree, start};
-use crate::{Code, Document, Name, Place, Problem, Problems, Topology, check};
+use crate::{
+    Bandwidth, Code, Document, InterfaceName, Name, Place, Problem, Problems, Topology, check,
+};
 use reader::{At, Fields, Reader};
 
 pub(crate) use reader::nearest;
@@ -227,33 +229,19 @@ fn named(r: &mut Reader<'_>, at: &At, what: &str) -> Vec<(Name, Place, At)> {
     out
 }
 
-/// A number of bits per second: `10mbit`, `1gbit`, `500kbit` or a plain number.
-fn bandwidth(r: &mut Reader<'_>, at: &At) -> Option<u64> {
-    const EXPECTED: &str = "a bandwidth like 10mbit, 500kbit or 1gbit";
-    let text = r.text(at, EXPECTED)?;
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text
-        .get(digits.len()..)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let factor = match unit.as_str() {
-        "" | "bit" => 1,
-        "k" | "kbit" => 1_000,
-        "m" | "mbit" => 1_000_000,
-        "g" | "gbit" => 1_000_000_000,
-        _ => 0,
-    };
-    let value = digits
-        .parse::<u64>()
+fn bandwidth(r: &mut Reader<'_>, at: &At) -> Option<Bandwidth> {
+    r.value(at, "a bandwidth like 10mbit, 500kbit or 1gbit")
+}
+
+/// The name of a new interface.
+fn interface(r: &mut Reader<'_>, at: &At) -> Option<InterfaceName> {
+    let text = r.text(at, "an interface name")?;
+    InterfaceName::for_new_interface(&text)
+        .map_err(|error| {
+            let place = r.place(at);
+            r.report(Problem::new(Code::BadName, &place, error.to_string()));
+        })
         .ok()
-        .and_then(|n| n.checked_mul(factor));
-    match value {
-        Some(value) if (8_000..=1_000_000_000_000).contains(&value) => Some(value),
-        _ => {
-            r.wrong(at, EXPECTED);
-            None
-        }
-    }
 }
 
 /// Bytes of a link's largest packet.

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::reader::{At, Fields, Reader};
 use super::{mtu, named};
-use crate::{Code, Mode, Network, Problem, Subnet};
+use crate::{Code, IpVersion, Mode, Network, Problem, Subnet};
 
 pub(crate) const KEYS: &[&str] = &["subnet", "gateway", "internal", "outside", "mode", "mtu"];
 
@@ -28,7 +28,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: &At) -> Vec<Network> {
             let mode = field("mode").and_then(|at| mode(r, &at)).unwrap_or_default();
             let mtu = field("mtu").and_then(|at| {
                 let mtu = mtu(r, &at)?;
-                if mtu < 1280 && subnets.iter().any(|s| matches!(s.net, IpNet::V6(_))) {
+                if mtu < 1280 && subnets.iter().any(|s| s.version().is_v6()) {
                     r.wrong(&at, "at least 1280 bytes, as IPv6 demands (RFC 8200 section 5)");
                 }
                 Some(mtu)
@@ -68,21 +68,21 @@ fn subnets(r: &mut Reader<'_>, at: &At, fields: &Fields, place: &crate::Place) -
         let Some(net) = subnet(r, &item) else {
             continue;
         };
-        let v4 = matches!(net, IpNet::V4(_));
-        if out.iter().any(|s| matches!(s.net, IpNet::V4(_)) == v4) {
-            let family = if v4 { "IPv4" } else { "IPv6" };
+        let version = IpVersion::of_net(&net);
+        if out.iter().any(|s| s.version() == version) {
             let problem = Problem::new(
                 Code::BadSubnet,
                 &r.place(&item),
-                format!("{} has two {family} subnets", at.path),
+                format!("{} has two IPv{version} subnets", at.path),
             )
             .help("a network has at most one subnet of each family; make a second network");
             r.report(problem);
             continue;
         }
-        let gateway = gateways.iter().find(|(g, _)| g.is_ipv4() == v4);
+        let gateway = gateways.iter().find(|(g, _)| IpVersion::of(*g) == version);
         if let Some((gateway, at)) = gateway {
-            let reserved = *gateway == net.network() || (v4 && *gateway == net.broadcast());
+            let reserved =
+                *gateway == net.network() || (version.is_v4() && *gateway == net.broadcast());
             if !net.contains(gateway) || reserved {
                 let problem = Problem::new(
                     Code::AddressOutsideSubnet,

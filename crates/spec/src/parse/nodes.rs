@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::reader::{At, Fields, Reader};
-use super::{bandwidth, named};
+use super::{bandwidth, interface, named};
 use crate::{
-    Attachment, Code, Command, Name, Node, PortProto, Problem, Publish, PublishText, Restart,
-    StaticRoute,
+    Attachment, Code, Command, IpVersion, Name, Node, PortProto, Problem, Publish, PublishText,
+    Restart, StaticRoute,
 };
 
 pub(crate) const KEYS: &[&str] = &[
@@ -167,11 +167,8 @@ fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: crate::Place) -
             let Some(address) = r.value::<IpAddr>(&item, "an address like 10.10.0.5") else {
                 continue;
             };
-            if out
-                .addresses
-                .iter()
-                .any(|a| a.is_ipv4() == address.is_ipv4())
-            {
+            let version = IpVersion::of(address);
+            if out.addresses.iter().any(|a| IpVersion::of(*a) == version) {
                 r.wrong(&item, "one address of each family at most");
             } else {
                 out.addresses.push(address);
@@ -179,8 +176,7 @@ fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: crate::Place) -
         }
     }
     out.mac = field("mac").and_then(|at| r.checked(&at, "a MAC address", Code::BadValue));
-    out.interface =
-        field("interface").and_then(|at| r.checked(&at, "an interface name", Code::BadName));
+    out.interface = field("interface").and_then(|at| interface(r, &at));
     out.bandwidth = field("bandwidth").and_then(|at| bandwidth(r, &at));
     out
 }
