@@ -1,6 +1,7 @@
 //! Why something could not be done: which step, what the kernel said, what to do.
 
 use hallway_kernel::KernelError;
+use hallway_spec::{Diagnostic, Label};
 
 /// A failure that is not the file's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,5 +86,31 @@ impl std::error::Error for Failure {
 impl From<KernelError> for Failure {
     fn from(error: KernelError) -> Self {
         Self::kernel("kernel", "the kernel could not be asked", error)
+    }
+}
+
+impl Diagnostic for Failure {
+    fn code(&self) -> &'static str {
+        self.code
+    }
+
+    fn message(&self) -> String {
+        self.message.clone()
+    }
+
+    fn help(&self) -> Option<String> {
+        self.help.clone()
+    }
+
+    fn labels(&self) -> Vec<Label> {
+        self.place.iter().map(|p| Label::new(p, "here")).collect()
+    }
+
+    fn cause(&self) -> Option<String> {
+        self.cause.as_ref().map(ToString::to_string)
+    }
+
+    fn related(&self) -> Vec<&dyn Diagnostic> {
+        self.also.iter().map(|f| f as _).collect()
     }
 }

@@ -1,20 +1,18 @@
-//! What people see while something happens. Data goes to stdout, everything else to stderr; a
-//! reader that hangs up is no failure.
+//! Output for people. Data goes to stdout, everything else to stderr; a reader that closes the pipe
+//! is not a failure.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::{Duration, Instant};
 
 use crate::args::Common;
 
-/// Prints data. A closed pipe is not our failure.
+/// Prints data. A closed pipe is not a failure.
 pub(crate) fn out(text: &str) {
     anstream::stdout().write_all(text.as_bytes()).ok();
 }
 
-/// Whether somebody reads what is printed: a stream ends when its reader hangs up.
-pub(crate) fn heard() -> bool {
+/// Whether stdout still has a reader: a stream ends when its reader closes the pipe.
+pub(crate) fn stdout_is_open() -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let stdout = std::io::stdout();
     let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
@@ -34,40 +32,80 @@ pub(crate) fn json(value: &serde_json::Value) {
     line(serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
-/// Tells people something, unless they asked for quiet.
+/// Prints a line for people to stderr, unless `--quiet` is given.
 pub(crate) fn note(common: &Common, text: impl AsRef<str>) {
     if !common.quiet {
         anstream::eprintln!("{}", text.as_ref());
     }
 }
 
-/// A bar for work that takes long enough to be noticed; nothing when nobody looks.
-pub(crate) fn progress(common: &Common) -> impl FnMut(usize, usize) + use<> {
-    let visible = std::io::stderr().is_terminal() && !common.quiet;
-    let bar = ProgressBar::with_draw_target(
-        Some(0),
-        if visible {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        },
-    );
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps") {
-        bar.set_style(style);
+/// How wide lines to people may be: as wide as the terminal, from 40 to 100 columns.
+pub(crate) fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    match size.map_or(0, |s| s.ws_col) {
+        0 => 100,
+        columns => usize::from(columns).clamp(40, 100),
     }
-    let started = std::time::Instant::now();
-    move |position, length| {
-        if started.elapsed() > Duration::from_millis(300) {
-            bar.set_length(length as u64);
-            bar.set_position(position as u64);
+}
+
+/// Work shorter than this is not shown.
+const QUICK: Duration = Duration::from_millis(300);
+/// The bar is drawn at most this often.
+const REDRAW: Duration = Duration::from_millis(50);
+/// The length of the full bar, in columns.
+const BAR: usize = 30;
+
+/// A progress bar on the last line of the terminal.
+struct Bar {
+    started: Instant,
+    drawn: Option<Instant>,
+}
+
+impl Bar {
+    fn draw(&mut self, position: usize, length: usize) {
+        let due = match self.drawn {
+            None => self.started.elapsed() > QUICK,
+            Some(last) => last.elapsed() > REDRAW,
+        };
+        if due {
+            let full = (position * BAR).checked_div(length).unwrap_or(0).min(BAR);
+            let (done, open) = ("█".repeat(full), "░".repeat(BAR - full));
+            eprint!("\r{done}{open} {position}/{length} steps");
+            self.drawn = Some(Instant::now());
         }
-        if position + 1 >= length {
-            bar.finish_and_clear();
+    }
+
+    /// Removes the bar, so that the next line begins where it was.
+    fn clear(&mut self) {
+        if self.drawn.take().is_some() {
+            eprint!("\r\x1b[K");
         }
     }
 }
 
-/// A duration as people say it.
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Shows the progress of work that takes long enough to be noticed, when stderr is a terminal.
+pub(crate) fn progress(common: &Common) -> impl FnMut(usize, usize) + use<> {
+    let visible = std::io::stderr().is_terminal() && !common.quiet;
+    let mut bar = Bar {
+        started: Instant::now(),
+        drawn: None,
+    };
+    move |position, length| {
+        if position + 1 >= length {
+            bar.clear();
+        } else if visible {
+            bar.draw(position, length);
+        }
+    }
+}
+
+/// A duration in milliseconds or seconds.
 pub(crate) fn duration(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         format!("{} ms", time.as_millis().max(1))
@@ -76,7 +114,7 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// A short time as people say it, with what matters of it.
+/// A duration in microseconds, milliseconds or seconds.
 pub(crate) fn short(time: Duration) -> String {
     match time.as_micros() {
         us @ ..1000 => format!("{us} µs"),
@@ -88,11 +126,11 @@ pub(crate) fn short(time: Duration) -> String {
 pub(crate) const BOLD: anstyle::Style = anstyle::Style::new().bold();
 /// Less important.
 pub(crate) const DIM: anstyle::Style = anstyle::Style::new().dimmed();
-/// Good.
+/// Success.
 pub(crate) const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
-/// Noteworthy.
+/// Warning.
 pub(crate) const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default();
-/// Bad.
+/// Error.
 pub(crate) const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 
 /// Text in a style.

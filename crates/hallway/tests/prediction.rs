@@ -254,7 +254,7 @@ impl Project {
                 return Some(text);
             };
             let key = problems.problems.iter().find_map(|p| {
-                let key = &p.place.as_ref()?.key;
+                let key = &p.place.key;
                 let rest = key.strip_prefix("policies[")?;
                 rest.split_once(']')?.0.parse::<usize>().ok()
             });

@@ -209,7 +209,7 @@ fn too_much() {
         (0..30_000).map(|i| format!("  - endpoints: {{ a{i}: 10.1.0.1/30, b{i}: 10.1.0.2/30 }}\n"));
     for (text, says) in [
         (twice, "49999 problems"),
-        (long, "nope is no key"),
+        (long, "unknown key `nope`"),
         (
             format!("nodes:\n{nodes}policies:\n{policies}"),
             "60000 policies",

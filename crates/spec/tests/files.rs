@@ -14,9 +14,9 @@ fn problems(text: &str) -> Vec<(Code, String)> {
             .problems
             .iter()
             .map(|p| {
-                let place = p.place.clone().unwrap_or_default();
+                let place = &p.place;
                 let pointed = text.get(place.offset..place.offset + place.length);
-                (p.code, pointed.unwrap_or_default().to_owned())
+                (p.kind.code(), pointed.unwrap_or_default().to_owned())
             })
             .collect(),
     }
@@ -275,10 +275,9 @@ proptest! {
     fn no_text_makes_it_panic(text in texts()) {
         if let Err(all) = parse("x.yaml", &text) {
             for problem in &all.problems {
-                if let Some(place) = &problem.place {
-                    // Places can be underlined.
-                    prop_assert!(all.text.get(place.offset..place.offset + place.length).is_some(), "{place:?}");
-                }
+                // Places can be underlined.
+                let place = &problem.place;
+                prop_assert!(all.text.get(place.offset..place.offset + place.length).is_some(), "{place:?}");
             }
         }
     }

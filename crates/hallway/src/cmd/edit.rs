@@ -61,8 +61,7 @@ fn apply(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Resul
             )
         })?,
     };
-    let mut changed = edit(&document, change)
-        .map_err(|why| Trouble::usage(why, "hallway status shows what is there"))?;
+    let mut changed = edit(&document, change).map_err(|error| Trouble::refused(&error))?;
     changed.name = Some(project.to_string());
     let text = changed.to_yaml();
     let path = record.and_then(|r| r.path).unwrap_or_default();

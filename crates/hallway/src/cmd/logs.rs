@@ -60,7 +60,7 @@ pub(crate) fn run(
         let skip = tail.map_or(0, |tail| lines.len().saturating_sub(tail));
         source.print(lines.into_iter().skip(skip));
     }
-    while follow && ui::heard() && scope.engine.record(&project).is_some() {
+    while follow && ui::stdout_is_open() && scope.engine.record(&project).is_some() {
         std::thread::sleep(POLL);
         for source in &mut sources {
             let text = source.more();

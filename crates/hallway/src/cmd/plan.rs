@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use hallway_engine::step::Described;
 use hallway_engine::{Engine, Planned, shell};
+use hallway_spec::Diagnostic as _;
 use serde_json::json;
 
 use crate::args::{Common, FileArg, Format};
@@ -172,11 +173,11 @@ pub(crate) fn validate(
                 .iter()
                 .map(|p| {
                     json!({
-                        "code": p.code.text(),
-                        "message": p.message,
-                        "line": p.place.as_ref().map(|p| p.line),
-                        "column": p.place.as_ref().map(|p| p.column),
-                        "help": p.help,
+                        "code": p.code(),
+                        "message": p.message(),
+                        "line": p.place.line,
+                        "column": p.place.column,
+                        "help": p.help(),
                     })
                 })
                 .collect();

@@ -113,7 +113,7 @@ fn follow(
     }
     ui::note(common, "watching; Ctrl-C ends it");
     let mut seen = 0;
-    while seen < count && interrupt::came().is_none() && ui::heard() {
+    while seen < count && interrupt::came().is_none() && ui::stdout_is_open() {
         for (tracer, predicted) in &mut tracers {
             let limit = LOOK_UP / 2;
             let found = tracer
