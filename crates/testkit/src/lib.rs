@@ -12,6 +12,7 @@ mod hallway;
 mod isolation;
 mod machine;
 mod oracle;
+pub mod projects;
 mod web;
 
 pub use hallway::{Hallway, Ran};

@@ -11,6 +11,7 @@ mod gc;
 pub(crate) mod graph;
 mod list;
 mod logs;
+mod man;
 mod plan;
 mod prove;
 mod sandbox;
@@ -130,14 +131,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             ui::out(&String::from_utf8_lossy(&out));
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Man => {
-            let mut out = Vec::new();
-            clap_mangen::Man::new(Args::command())
-                .render(&mut out)
-                .map_err(|e| Trouble::usage(e.to_string(), ""))?;
-            ui::out(&String::from_utf8_lossy(&out));
-            Ok(ExitCode::SUCCESS)
-        }
+        Verb::Man { output } => man::run(output.as_deref()),
         verb => edit::run(common, verb),
     }
 }
