@@ -311,7 +311,7 @@ fn conflicts_of_edits() {
     one.ok("node add a --network n --publish 8070:80");
     two.run(&["network", "add", "m", "--subnet", "10.5.0.0/16"])
         .exits(2)
-        .says("two.yaml:3:3:");
+        .says("--> two.yaml:3:3\n");
     two.ok("network add m --subnet 10.6.0.0/24");
     two.run(&["node", "add", "b", "--network", "m", "--publish", "8070:80"])
         .exits(2)

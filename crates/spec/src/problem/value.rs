@@ -192,6 +192,12 @@ impl Details for ValueProblem {
                 "write [ip:]host-port[-range]:node-port[-range][/tcp|udp], like \"8080:80\"".into()
             }
             Self::ReservedName(_) => "choose another name".into(),
+            Self::Interface(_) => {
+                "use at most 15 letters, digits, '-', '_' and '.', like eth0".into()
+            }
+            Self::Command(_) => {
+                "write a line like nginx -g 'daemon off;', or a list of words".into()
+            }
             Self::LinkEnds(_) => "write one link for each pair of nodes".into(),
             Self::Missing(required) => return required.help().map(Into::into),
             _ => return None,
