@@ -95,7 +95,10 @@ impl FromStr for Bandwidth {
 impl fmt::Display for Bandwidth {
     /// In the largest unit that gives a whole number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match UNITS.iter().find(|(_, factor)| self.0 % factor == 0) {
+        match UNITS
+            .iter()
+            .find(|(_, factor)| self.0.is_multiple_of(*factor))
+        {
             Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
             None => write!(f, "{}bit", self.0),
         }
