@@ -52,13 +52,15 @@ pub(crate) fn width() -> usize {
 const QUICK: Duration = Duration::from_millis(300);
 /// The bar is drawn at most this often.
 const REDRAW: Duration = Duration::from_millis(50);
-/// The length of the full bar, in columns.
-const BAR: usize = 30;
+/// The length of the full bar, in columns; with its text it fits into 40.
+const BAR: usize = 20;
 
 /// A progress bar on the last line of the terminal.
 struct Bar {
     started: Instant,
     drawn: Option<Instant>,
+    /// How long it is on the terminal.
+    columns: usize,
 }
 
 impl Bar {
@@ -70,7 +72,9 @@ impl Bar {
         if due {
             let full = (position * BAR).checked_div(length).unwrap_or(0).min(BAR);
             let (done, open) = ("█".repeat(full), "░".repeat(BAR - full));
-            eprint!("\r{done}{open} {position}/{length} steps");
+            let text = format!("{done}{open} {position}/{length} steps");
+            anstream::eprint!("\r{text}");
+            self.columns = text.chars().count();
             self.drawn = Some(Instant::now());
         }
     }
@@ -78,7 +82,7 @@ impl Bar {
     /// Removes the bar, so that the next line begins where it was.
     fn clear(&mut self) {
         if self.drawn.take().is_some() {
-            eprint!("\r\x1b[K");
+            anstream::eprint!("\r{}\r", " ".repeat(self.columns));
         }
     }
 }
@@ -95,6 +99,7 @@ pub(crate) fn progress(common: &Common) -> impl FnMut(usize, usize) + use<> {
     let mut bar = Bar {
         started: Instant::now(),
         drawn: None,
+        columns: 0,
     };
     move |position, length| {
         if position + 1 >= length {
