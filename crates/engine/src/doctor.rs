@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use hallway_kernel::Rtnl;
-use hallway_kernel::nft::{ChainInfo, Nft};
+use hallway_kernel::nft::Nft;
+use hallway_nftables::listing::ChainInfo;
 use serde::Serialize;
 
 use crate::sandbox::{forbidden, pasta_program};

@@ -42,7 +42,7 @@ pub fn add_address(index: u32, net: IpNet) -> Request {
     Request {
         kind: RTM_NEWADDR,
         flags: NLM_F_CREATE | NLM_F_EXCL,
-        body: w.bytes,
+        body: w,
         operation: "add the address",
         object: net.to_string(),
     }

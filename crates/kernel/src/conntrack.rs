@@ -152,10 +152,13 @@ impl Conntrack {
         for (kind, value) in &flow.key {
             w.attr(*kind, value);
         }
+        let operation = "forget a connection";
+        let body = w
+            .as_bytes()
+            .map_err(|e| KernelError::too_long(operation, "", e))?;
         let mut bytes = Vec::new();
         let kind = SUBSYSTEM | IPCTNL_MSG_CT_DELETE;
-        wire::message(&mut bytes, kind, NLM_F_REQUEST_ACK, self.sequence, &w.bytes);
-        let operation = "forget a connection";
+        wire::message(&mut bytes, kind, NLM_F_REQUEST_ACK, self.sequence, body);
         self.socket
             .send(&bytes, 0)
             .map_err(|e| KernelError::io(operation, "", &e))?;

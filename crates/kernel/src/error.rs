@@ -1,5 +1,6 @@
 //! What the kernel refused, in its own words.
 
+use hallway_nftables::wire::AttributeTooLong;
 use rustix::io::Errno;
 
 /// An operation the kernel refused.
@@ -36,6 +37,21 @@ impl KernelError {
             object: object.into(),
             errno,
             detail: None,
+        }
+    }
+
+    /// A request that does not fit into a netlink message.
+    #[must_use]
+    pub fn too_long(
+        operation: &'static str,
+        object: impl Into<String>,
+        error: AttributeTooLong,
+    ) -> Self {
+        Self {
+            operation,
+            object: object.into(),
+            errno: Errno::MSGSIZE.raw_os_error(),
+            detail: Some(error.to_string()),
         }
     }
 

@@ -19,7 +19,8 @@ pub mod route;
 pub mod rtnl;
 pub mod sys;
 pub mod sysctl;
-mod wire;
+
+pub(crate) use hallway_nftables::wire;
 
 pub use error::KernelError;
 pub use rtnl::{Batch, Request, Rtnl};

@@ -134,7 +134,7 @@ pub fn create_veth(end: &VethEnd<'_>, master: Option<u32>, peer: &VethEnd<'_>) -
         w.str(IFLA_INFO_KIND, "veth");
         w.nest(IFLA_INFO_DATA, |w| {
             w.nest(VETH_INFO_PEER, |w| {
-                w.bytes.extend_from_slice(&header(0, peer.index, None));
+                w.raw(&header(0, peer.index, None));
                 veth_end(w, peer);
             });
         });
@@ -227,7 +227,7 @@ fn request(operation: &'static str, object: &str, kind: u16, flags: u16, w: Writ
     Request {
         kind,
         flags,
-        body: w.bytes,
+        body: w,
         operation,
         object: object.to_owned(),
     }
@@ -291,7 +291,10 @@ impl Rtnl {
     pub fn links(&mut self) -> Result<Vec<LinkInfo>, KernelError> {
         let mut w = Writer::with_header(&header(0, 0, None));
         w.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        self.list(&w.bytes)
+        self.list(
+            w.as_bytes()
+                .map_err(|e| KernelError::too_long("list the links", "", e))?,
+        )
     }
 
     /// Every link of the namespace.

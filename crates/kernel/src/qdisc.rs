@@ -44,7 +44,7 @@ pub fn limit(index: u32, rate: u64, burst: u32, queue: u32) -> Request {
     Request {
         kind: RTM_NEWQDISC,
         flags: NLM_F_CREATE | NLM_F_REPLACE,
-        body: w.bytes,
+        body: w,
         operation: "limit the bandwidth",
         object: format!("of link {index}"),
     }

@@ -89,7 +89,7 @@ pub fn replace_route(spec: &RouteSpec) -> Request {
     Request {
         kind: RTM_NEWROUTE,
         flags: NLM_F_CREATE | NLM_F_REPLACE,
-        body: body(spec, false).bytes,
+        body: body(spec, false),
         operation: "add the route",
         object: spec.to.to_string(),
     }
@@ -101,7 +101,7 @@ pub fn delete_route(spec: &RouteSpec) -> Request {
     Request {
         kind: RTM_DELROUTE,
         flags: 0,
-        body: body(spec, true).bytes,
+        body: body(spec, true),
         operation: "remove the route",
         object: spec.to.to_string(),
     }
@@ -205,7 +205,7 @@ impl Rtnl {
         let request = Request {
             kind: RTM_GETROUTE,
             flags: 0,
-            body: w.bytes,
+            body: w,
             operation: "look up the route",
             object: question.to.to_string(),
         };

@@ -4,7 +4,7 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
 use crate::KernelError;
-use crate::wire::{self, Messages};
+use crate::wire::{self, Messages, Writer};
 
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -27,7 +27,7 @@ const DUMP_TRIES: usize = 8;
 pub struct Request {
     pub(crate) kind: u16,
     pub(crate) flags: u16,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Writer,
     pub(crate) operation: &'static str,
     pub(crate) object: String,
 }
@@ -147,13 +147,10 @@ impl Rtnl {
         for request in requests {
             self.sequence = self.sequence.wrapping_add(1);
             let flags = request.flags | NLM_F_REQUEST | flags;
-            wire::message(
-                &mut bytes,
-                request.kind,
-                flags,
-                self.sequence,
-                &request.body,
-            );
+            let body = request.body.as_bytes().map_err(|error| {
+                KernelError::too_long(request.operation, request.object.clone(), error)
+            })?;
+            wire::message(&mut bytes, request.kind, flags, self.sequence, body);
         }
         let failed = |e: std::io::Error| KernelError::io("talk to the kernel", "", &e);
         self.socket.send(&bytes, 0).map_err(failed)?;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use hallway_kernel::nft::{Nft, RuleInfo, family_name};
+use hallway_kernel::nft::Nft;
+use hallway_nftables::listing::{RuleInfo, family_name};
 use hallway_testkit::{sh, try_sh};
 
 /// Rules by (family table, chain, handle), as `nft -a list ruleset` has them.

@@ -1,8 +1,11 @@
 //! The packet filter, forwarding and connections.
 
 use hallway_kernel::conntrack::{Conntrack, Flow};
-use hallway_kernel::nft::{Element, Family, Key, Nft, Transaction};
+use hallway_kernel::nft::Nft;
 use hallway_kernel::{KernelError, sysctl};
+use hallway_nftables::Family;
+use hallway_nftables::key::Key;
+use hallway_nftables::transaction::{Element, Transaction};
 use hallway_plan::mark;
 use hallway_plan::reach::{self, Environment, World};
 use hallway_plan::rules::ir::Ruleset;

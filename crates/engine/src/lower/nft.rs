@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use hallway_kernel::nft::{
-    Base, ChainSpec, CtKey, Element, Expr, Family, Hook, Key, KeyType, Meta, PayloadBase, Reg,
-    SetSpec, Transaction, Verdict,
-};
+use hallway_nftables::Family;
+use hallway_nftables::expr::{CtKey, Expr, Meta, PayloadBase, Reg, Verdict};
+use hallway_nftables::key::{Key, KeyType};
+use hallway_nftables::transaction::{Base, ChainSpec, Element, Hook, SetSpec, Transaction};
 use hallway_plan::rules::delta::Change;
 use hallway_plan::rules::ir::{self, Act, Field, Item, Match};
 use ipnet::IpNet;

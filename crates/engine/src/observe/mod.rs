@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hallway_kernel::netns::{self, Netns};
-use hallway_kernel::nft::{Family, Nft};
+use hallway_kernel::nft::Nft;
 use hallway_kernel::{KernelError, Rtnl};
+use hallway_nftables::Family;
 use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{
     NamespaceState, Observed, SeenAddress, SeenLink, SeenNamespace, SeenRoute, SeenTable,

@@ -1,26 +1,18 @@
 //! nf_tables (linux/netfilter/nf_tables.h): one transaction, one system call.
 
-mod describe;
-mod expr;
-mod key;
 mod listing;
 mod read;
 mod trace;
-mod transaction;
 
+use hallway_nftables::transaction::Transaction;
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
-pub use expr::{CtKey, Expr, Meta, PayloadBase, Reg, Verdict};
-pub use key::{Key, KeyType};
-pub use listing::{BaseInfo, ChainInfo, RuleInfo, family_name};
-pub use read::TableInfo;
-pub use trace::{Trace, TraceEvent, TraceKind, TraceVerdict, Watched, is_watching};
-pub use transaction::{Base, ChainSpec, Element, Hook, SetSpec, Transaction};
+pub use trace::{Trace, is_watching};
 
 use crate::KernelError;
 use crate::rtnl::{first_error, open_socket};
-use crate::wire;
+use crate::wire::{self, Writer};
 
 pub(crate) const SUBSYSTEM: u16 = 10 << 8;
 const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
@@ -28,13 +20,14 @@ const NFNL_MSG_BATCH_END: u16 = 0x11;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
 
-/// Which packets a table sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4 and IPv6.
-    Inet = 1,
-    /// Frames of bridges.
-    Bridge = 7,
+/// A request's body: the family, and strings by attribute.
+fn header(family: u8, strings: &[(u16, &str)], what: &'static str) -> Result<Vec<u8>, KernelError> {
+    let mut w = Writer::with_header(&[family, 0, 0, 0]);
+    for (kind, text) in strings {
+        w.str(*kind, text);
+    }
+    w.finish()
+        .map_err(|error| KernelError::too_long(what, "", error))
 }
 
 /// An nf_tables socket.
@@ -73,11 +66,12 @@ impl Nft {
     /// # Errors
     /// The first thing the kernel refused.
     pub fn commit(&mut self, transaction: &Transaction) -> Result<(), KernelError> {
-        if transaction.messages.is_empty() {
+        let messages = transaction.messages();
+        if messages.is_empty() {
             return Ok(());
         }
-        let mut bytes =
-            Vec::with_capacity(transaction.messages.iter().map(|m| m.body.len() + 16).sum());
+        let operation = "change the packet filter";
+        let mut bytes = Vec::with_capacity(transaction.bytes());
         let first = self.sequence + 1;
         self.put(
             &mut bytes,
@@ -85,15 +79,17 @@ impl Nft {
             NLM_F_REQUEST,
             &[0, 0, 0, 10],
         );
-        let count = transaction.messages.len();
-        for (position, message) in transaction.messages.iter().enumerate() {
-            let ack = if position + 1 == count { NLM_F_ACK } else { 0 };
-            self.put(
-                &mut bytes,
-                SUBSYSTEM | message.kind,
-                message.flags | NLM_F_REQUEST | ack,
-                &message.body,
-            );
+        for (position, message) in messages.iter().enumerate() {
+            let ack = match position + 1 == messages.len() {
+                true => NLM_F_ACK,
+                false => 0,
+            };
+            let body = message
+                .body
+                .as_bytes()
+                .map_err(|e| KernelError::too_long(operation, message.object.clone(), e))?;
+            let flags = message.flags | NLM_F_REQUEST | ack;
+            self.put(&mut bytes, SUBSYSTEM | message.kind, flags, body);
         }
         let last = self.sequence;
         self.put(
@@ -103,7 +99,6 @@ impl Nft {
             &[0, 0, 0, 10],
         );
         self.make_room(bytes.len());
-        let operation = "change the packet filter";
         self.socket
             .send(&bytes, 0)
             .map_err(|e| KernelError::io(operation, "", &e))?;
@@ -111,8 +106,7 @@ impl Nft {
             None => Ok(()),
             Some((sequence, errno, detail)) => {
                 let position = sequence.wrapping_sub(first + 1) as usize;
-                let object = transaction
-                    .messages
+                let object = messages
                     .get(position)
                     .map_or_else(String::new, |m| m.object.clone());
                 Err(KernelError {

@@ -1,25 +1,17 @@
 //! Reading tables and elements back.
 
-use super::{Family, Nft, SUBSYSTEM};
+use hallway_nftables::Family;
+use hallway_nftables::listing::{TableInfo, table};
+
+use super::{Nft, SUBSYSTEM, header};
 use crate::KernelError;
 use crate::rtnl::dump_once;
-use crate::wire::{Attrs, Writer, string_of};
+use crate::wire::{Attrs, string_of};
 
 const NFT_MSG_GETTABLE: u16 = 1;
 const NFT_MSG_GETSETELEM: u16 = 13;
 /// Lists cut short by another's transaction are asked for again this often.
 const TRIES: usize = 8;
-
-/// A table as the kernel describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableInfo {
-    /// Family number: 1 inet, 7 bridge, ...
-    pub family: u8,
-    /// Name.
-    pub name: String,
-    /// Its comment, when it has one.
-    pub comment: Option<String>,
-}
 
 impl Nft {
     pub(super) fn list(
@@ -60,10 +52,9 @@ impl Nft {
         table: &str,
         set: &str,
     ) -> Result<Vec<Vec<u8>>, KernelError> {
-        let mut w = Writer::with_header(&[family as u8, 0, 0, 0]);
-        w.str(1, table);
-        w.str(2, set);
-        let bodies = self.list(NFT_MSG_GETSETELEM, &w.bytes, "list the elements")?;
+        let what = "list the elements";
+        let request = header(family as u8, &[(1, table), (2, set)], what)?;
+        let bodies = self.list(NFT_MSG_GETSETELEM, &request, what)?;
         let mut out = Vec::new();
         for body in &bodies {
             let list = body
@@ -94,17 +85,4 @@ impl Nft {
             .map(|key| string_of(key))
             .collect())
     }
-}
-
-fn table(body: &[u8]) -> Option<TableInfo> {
-    let attrs = Attrs(body.get(4..)?);
-    let comment = attrs.find(6).and_then(|note| match note {
-        [0, length, text @ ..] => text.get(..usize::from(*length)).map(string_of),
-        _ => None,
-    });
-    Some(TableInfo {
-        family: *body.first()?,
-        name: attrs.find(1).map(string_of)?,
-        comment,
-    })
 }

@@ -1,97 +1,23 @@
-//! Watching packets go through the packet filter (NFT_MSG_TRACE): a table of our own marks those
-//! that are to be watched, and the kernel then reports every rule that has a say.
+//! Watching packets pass the packet filter (NFT_MSG_TRACE).
 
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use hallway_nftables::trace::{TraceEvent, Watched, event, marking_table};
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::expr::{Expr, Meta, PayloadBase, Reg};
-use super::transaction::{Base, ChainSpec, Hook, Transaction};
-use super::{Family, Nft, SUBSYSTEM};
+use super::{Nft, SUBSYSTEM};
 use crate::KernelError;
-use crate::packet::Ip;
 use crate::rtnl::open_socket;
-use crate::wire::{Attrs, Messages, be64_of, string_of};
+use crate::wire::Messages;
 
 const NFT_MSG_TRACE: u16 = 17;
 /// NFNLGRP_NFTRACE.
 const GROUP: u32 = 9;
-/// Before everything else that filters.
-const FIRST: i32 = -1000;
-/// Reports wait here until they are read.
+/// Bytes of reports that may wait until they are read.
 const RECEIVE_BUFFER: usize = 8 << 20;
-
-/// Packets to watch: all conditions that are given must hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watched {
-    /// Source address.
-    pub from: Option<IpAddr>,
-    /// Destination address.
-    pub to: Option<IpAddr>,
-    /// IP protocol number.
-    pub protocol: u8,
-    /// Source port.
-    pub source_port: Option<u16>,
-    /// Destination port.
-    pub port: Option<u16>,
-    /// The IP version is 4.
-    pub v4: bool,
-}
-
-/// What the kernel reports of one packet at one rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TraceEvent {
-    /// The same for all reports of a packet.
-    pub id: u32,
-    /// Family number of the table.
-    pub family: u8,
-    /// The table.
-    pub table: String,
-    /// The chain.
-    pub chain: String,
-    /// What it is about.
-    pub kind: TraceKind,
-    /// What was said.
-    pub verdict: TraceVerdict,
-    /// The packet, where the report quotes it: the first of each base chain does.
-    pub packet: Option<Ip>,
-    /// The index of the interface it came in by; 0 for none.
-    pub iif: u32,
-    /// The index of the interface it leaves by; 0 while that is not known.
-    pub oif: u32,
-}
-
-/// What a report is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TraceKind {
-    /// A rule matched: its handle.
-    Rule(u64),
-    /// The end of a chain's rules is reached; said before what follows from that.
-    End,
-    /// A chain that was jumped to has come to its end.
-    Return,
-    /// A base chain has come to its end: its policy decides.
-    Policy,
-}
-
-/// What was said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum TraceVerdict {
-    Accept,
-    Drop,
-    /// On to the next rule.
-    Continue,
-    Return,
-    /// Into another chain (jump or goto).
-    Jump,
-    /// To a program (queue), or taken over.
-    Stolen,
-}
 
 /// Marks packets and hears what becomes of them, in one network namespace, as long as it lives:
 /// its table belongs to its socket (NFT_TABLE_F_OWNER), and goes with it, however that ends.
@@ -118,8 +44,8 @@ impl Trace {
         }
         let mut owner = Nft::open()?;
         // No two sockets of a namespace have the same port: the table's name is nobody else's.
-        let name = owner.port()?.to_string();
-        owner.commit(&table(&name, watched))?;
+        let name = format!("{PREFIX}{}", owner.port()?);
+        owner.commit(&marking_table(&name, watched))?;
         Ok(Self {
             _owner: owner,
             events,
@@ -146,7 +72,7 @@ impl Trace {
                     out.extend(
                         Messages(bytes)
                             .filter(|m| m.kind == SUBSYSTEM | NFT_MSG_TRACE)
-                            .filter_map(|m| parse(m.body)),
+                            .filter_map(|m| event(m.body)),
                     );
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(out),
@@ -165,7 +91,7 @@ impl AsFd for Trace {
     }
 }
 
-/// Family numbers by which a table of ours is known again among the reports: it reports itself.
+/// Whether a table is one that watches: the kernel reports its rules, too.
 #[must_use]
 pub fn is_watching(table: &str) -> bool {
     table.starts_with(PREFIX)
@@ -173,149 +99,3 @@ pub fn is_watching(table: &str) -> bool {
 
 /// No project's table is called like that: names have no colon.
 const PREFIX: &str = "hallway:trace:";
-
-fn table(name: &str, watched: &[Watched]) -> Transaction {
-    let table = format!("{PREFIX}{name}");
-    let mut out = Transaction::new();
-    for (family, hooks) in [
-        (Family::Inet, &[Hook::Prerouting, Hook::Output][..]),
-        (Family::Bridge, &[Hook::Prerouting]),
-    ] {
-        out.add_owned_table(family, &table);
-        for hook in hooks {
-            let chain = match hook {
-                Hook::Output => "output",
-                _ => "prerouting",
-            };
-            let base = Base {
-                nat: false,
-                hook: *hook,
-                priority: FIRST,
-            };
-            out.add_chain(
-                family,
-                &table,
-                &ChainSpec {
-                    name: chain,
-                    base: Some(base),
-                },
-            );
-            for one in watched {
-                out.add_rule(family, (&table, chain), &marking(one, family), "watched");
-            }
-        }
-    }
-    out
-}
-
-fn marking(watched: &Watched, family: Family) -> Vec<Expr> {
-    let mut out = Vec::new();
-    let reg = Reg(0);
-    let mut equal = |load: Expr, data: Vec<u8>| {
-        out.push(load);
-        out.push(Expr::Compare {
-            reg,
-            equal: true,
-            data,
-        });
-    };
-    let payload = |base, offset, length| Expr::Payload {
-        base,
-        offset,
-        length,
-        to: reg,
-    };
-    match family {
-        Family::Inet => equal(
-            Expr::Meta {
-                key: Meta::NfProto,
-                to: reg,
-            },
-            vec![if watched.v4 { 2 } else { 10 }],
-        ),
-        Family::Bridge => {
-            let ethertype: u16 = if watched.v4 { 0x0800 } else { 0x86dd };
-            equal(
-                payload(PayloadBase::Link, 12, 2),
-                ethertype.to_be_bytes().to_vec(),
-            );
-        }
-    }
-    equal(
-        Expr::Meta {
-            key: Meta::L4Proto,
-            to: reg,
-        },
-        vec![watched.protocol],
-    );
-    let (source, destination) = if watched.v4 { (12, 16) } else { (8, 24) };
-    for (address, offset) in [(watched.from, source), (watched.to, destination)] {
-        if let Some(address) = address {
-            let bytes = crate::wire::address_bytes(address);
-            equal(
-                payload(PayloadBase::Network, offset, bytes.len() as u32),
-                bytes,
-            );
-        }
-    }
-    for (port, offset) in [(watched.source_port, 0), (watched.port, 2)] {
-        if let Some(port) = port {
-            equal(
-                payload(PayloadBase::Transport, offset, 2),
-                port.to_be_bytes().to_vec(),
-            );
-        }
-    }
-    out.push(Expr::TraceOn);
-    out
-}
-
-fn parse(body: &[u8]) -> Option<TraceEvent> {
-    let attrs = Attrs(body.get(4..)?);
-    let number = |kind: u16| -> Option<u32> {
-        Some(u32::from_be_bytes(
-            attrs.find(kind)?.get(..4)?.try_into().ok()?,
-        ))
-    };
-    let kind = match number(4)? {
-        1 => TraceKind::Policy,
-        2 => TraceKind::Return,
-        3 => match attrs.find(3).and_then(be64_of) {
-            Some(handle) => TraceKind::Rule(handle),
-            None => TraceKind::End,
-        },
-        _ => return None,
-    };
-    // NFTA_TRACE_POLICY for policies, NFTA_TRACE_VERDICT (nested) for the rest.
-    let code = match kind {
-        TraceKind::Policy => number(16)? as i32,
-        _ => {
-            let verdict = Attrs(attrs.find(5)?).find(1)?;
-            i32::from_be_bytes(verdict.get(..4)?.try_into().ok()?)
-        }
-    };
-    let verdict = match code {
-        0 => TraceVerdict::Drop,
-        1 => TraceVerdict::Accept,
-        -1 => TraceVerdict::Continue,
-        -3 | -4 => TraceVerdict::Jump,
-        -5 => TraceVerdict::Return,
-        _ => TraceVerdict::Stolen,
-    };
-    let packet = attrs.find(8).and_then(|network| {
-        let mut bytes = network.to_vec();
-        bytes.extend_from_slice(attrs.find(9).unwrap_or_default());
-        Ip::parse(&bytes)
-    });
-    Some(TraceEvent {
-        id: number(6)?,
-        family: *body.first()?,
-        table: string_of(attrs.find(1)?),
-        chain: attrs.find(2).map(string_of).unwrap_or_default(),
-        kind,
-        verdict,
-        packet,
-        iif: number(10).unwrap_or(0),
-        oif: number(12).unwrap_or(0),
-    })
-}

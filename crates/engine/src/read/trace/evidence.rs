@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use hallway_kernel::nft::{TraceEvent, TraceKind, TraceVerdict};
 use hallway_kernel::packet::{Ip, Tcp, Transport};
+use hallway_nftables::trace::{TraceEvent, TraceKind, TraceVerdict};
 use hallway_plan::reach::{Flow, Outcome};
 
 use super::watch::{Seen, Watch};
@@ -269,12 +269,14 @@ fn runs(watch: &Watch, known: &Known, side: Side) -> Vec<Run> {
     let mut out: Vec<Run> = Vec::new();
     let mut current: Vec<(u32, Run)> = Vec::new();
     for event in &watch.events {
-        let begins = event.packet.is_some() && watch.base(event).is_some();
+        let packet = event.packet.as_deref().and_then(Ip::parse);
+        let begins = packet.is_some() && watch.base(event).is_some();
         if begins {
             finish(&mut out, &mut current, event.id);
-            let packet = event.packet.as_ref();
-            let ours = packet.is_some_and(|ip| known.side(ip) == Some(side));
-            if let (Some(ip), true) = (packet, ours) {
+            let ours = packet
+                .as_ref()
+                .is_some_and(|ip| known.side(ip) == Some(side));
+            if let (Some(ip), true) = (&packet, ours) {
                 current.push((
                     event.id,
                     Run {

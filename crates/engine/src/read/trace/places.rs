@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use hallway_kernel::nft::Watched;
+use hallway_nftables::trace::Watched;
 use hallway_plan::reach::{At, Party, Path, Service, World};
 
 /// Which packets the kernel is to report: whatever may be the exchange's at any place.

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use hallway_kernel::nft::{TraceEvent, TraceKind, TraceVerdict, family_name};
 use hallway_kernel::route::RouteQuestion;
+use hallway_nftables::listing::family_name;
+use hallway_nftables::trace::{TraceEvent, TraceKind, TraceVerdict};
 use hallway_plan::mark;
 use hallway_plan::reach::{At, Flow, Hop, What};
 

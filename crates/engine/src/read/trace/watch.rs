@@ -7,10 +7,12 @@ use std::time::{Duration, SystemTime};
 use hallway_kernel::conntrack::{self, Conntrack};
 use hallway_kernel::link::LinkInfo;
 use hallway_kernel::neighbour::NeighbourInfo;
-use hallway_kernel::nft::{BaseInfo, Nft, RuleInfo, Trace, TraceEvent, Watched, is_watching};
+use hallway_kernel::nft::{Nft, Trace, is_watching};
 use hallway_kernel::packet::{Direction, Ethernet, Ip, PacketSocket};
 use hallway_kernel::route::{RouteAnswer, RouteQuestion};
 use hallway_kernel::{KernelError, Rtnl};
+use hallway_nftables::listing::{BaseInfo, RuleInfo, family_name};
+use hallway_nftables::trace::{TraceEvent, Watched};
 use hallway_plan::reach::At;
 use hallway_plan::settled::Settled;
 
@@ -104,10 +106,11 @@ impl Watch {
             }
         }
         for event in self.trace.events(Duration::ZERO)? {
-            match event.packet {
-                _ if !is_watching(&event.table) => self.events.push(event),
-                Some(ip) if event.chain == "output" => self.made.push(ip),
-                _ => {}
+            if !is_watching(&event.table) {
+                self.events.push(event);
+            } else if event.chain == "output" {
+                self.made
+                    .extend(event.packet.as_deref().and_then(Ip::parse));
             }
         }
         Ok(())
@@ -154,7 +157,7 @@ impl Watch {
             .iter()
             .filter(|(_, b)| ["ingress", "egress"].contains(&b.hook));
         let words = early.map(|((family, table, chain), base)| {
-            let family = hallway_kernel::nft::family_name(*family);
+            let family = family_name(*family);
             format!("chain {chain} of table {family} {table} at {}", base.hook)
         });
         words.collect()

@@ -1,8 +1,8 @@
 //! Messages of a transaction.
 
-use super::expr::Expr;
-use super::key::KeyType;
-use super::{Family, KeyType as Type};
+use crate::Family;
+use crate::expr::Expr;
+use crate::key::{KeyType, KeyType as Type};
 use crate::wire::Writer;
 
 const NFT_MSG_NEWTABLE: u16 = 0;
@@ -24,18 +24,23 @@ const COMMENT_MAX: usize = 127;
 /// A list of elements is one attribute, whose length is a 16-bit number.
 const LIST_MAX: usize = 60_000;
 
+/// One message of a transaction.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
-    pub(super) kind: u16,
-    pub(super) flags: u16,
-    pub(super) body: Vec<u8>,
-    pub(super) object: String,
+pub struct Part {
+    /// The message's type within nf_tables (enum nf_tables_msg_types).
+    pub kind: u16,
+    /// NLM_F_*, without those of the transport.
+    pub flags: u16,
+    /// What follows the message's header.
+    pub body: Writer,
+    /// What it is about, for error messages.
+    pub object: String,
 }
 
 /// Changes that are made together or not at all.
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
-    pub(super) messages: Vec<Part>,
+    messages: Vec<Part>,
 }
 
 /// Netfilter hooks of the inet and bridge families (enum nf_inet_hooks, NF_BR_*).
@@ -115,9 +120,10 @@ fn comment(w: &mut Writer, attribute: u16, text: &str) {
         bytes.pop();
     }
     bytes.push(0);
-    let mut tlv = vec![0, bytes.len() as u8];
-    tlv.extend_from_slice(&bytes);
-    w.attr(attribute, &tlv);
+    w.attr_with(attribute, |w| {
+        w.raw(&[0, bytes.len() as u8]);
+        w.raw(&bytes);
+    });
 }
 
 impl Transaction {
@@ -125,6 +131,18 @@ impl Transaction {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Its messages, in order.
+    #[must_use]
+    pub fn messages(&self) -> &[Part] {
+        &self.messages
+    }
+
+    /// About how many bytes it takes with the headers of its messages.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.messages.iter().map(|m| m.body.len() + 20).sum()
     }
 
     fn push(
@@ -139,7 +157,7 @@ impl Transaction {
         self.messages.push(Part {
             kind,
             flags,
-            body: w.bytes,
+            body: w,
             object,
         });
     }
@@ -159,7 +177,7 @@ impl Transaction {
     }
 
     /// Makes a table that is gone as soon as the socket it was made by is closed.
-    pub(super) fn add_owned_table(&mut self, family: Family, table: &str) {
+    pub fn add_owned_table(&mut self, family: Family, table: &str) {
         let how = (NFT_MSG_NEWTABLE, NLM_F_CREATE);
         self.push(family, how, format!("table {table}"), |w| {
             w.str(1, table);
@@ -285,22 +303,19 @@ impl Transaction {
         (table, set): (&str, &str),
         elements: &[Element],
     ) {
-        let mut lists: Vec<Writer> = Vec::new();
-        for element in elements {
-            let mut w = Writer::default();
-            write_element(&mut w, element, how.0 == NFT_MSG_NEWSETELEM);
-            match lists.last_mut() {
-                Some(list) if list.bytes.len() + w.bytes.len() < LIST_MAX => {
-                    list.bytes.extend(w.bytes)
-                }
-                _ => lists.push(w),
-            }
-        }
-        for list in lists {
+        let mut rest = elements.iter().peekable();
+        while rest.peek().is_some() {
             self.push(family, how, format!("elements of {set}"), |w| {
                 w.str(1, table);
                 w.str(2, set);
-                w.nest(3, |w| w.bytes.extend_from_slice(&list.bytes));
+                w.nest(3, |w| {
+                    let most = w.len() + LIST_MAX;
+                    while w.len() < most
+                        && let Some(element) = rest.next()
+                    {
+                        write_element(w, element, how.0 == NFT_MSG_NEWSETELEM);
+                    }
+                });
             });
         }
     }

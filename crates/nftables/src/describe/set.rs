@@ -2,7 +2,7 @@
 
 use super::matching::Rendered;
 use super::statement::verdict;
-use super::values::{Kind, ordered, range, value};
+use super::values::{Kind, Values, ordered};
 use crate::wire::{Attrs, be32_of, string_of};
 
 const ANONYMOUS: u32 = 0x1;
@@ -12,7 +12,7 @@ const CATCH_ALL: u32 = 2;
 
 /// A set that a rule looks into.
 #[derive(Debug, Clone)]
-pub(in crate::nft) struct Set {
+pub(crate) struct Set {
     flags: u32,
     pub(super) key_length: usize,
     pub(super) data_type: u32,
@@ -35,7 +35,7 @@ enum Data {
 }
 
 /// A set by its attributes, with its name.
-pub(in crate::nft) fn set(attributes: &[u8]) -> Option<(String, Set)> {
+pub(crate) fn set(attributes: &[u8]) -> Option<(String, Set)> {
     let attrs = Attrs(attributes);
     let number = |kind| attrs.find(kind).and_then(be32_of).unwrap_or(0);
     Some((
@@ -52,12 +52,12 @@ pub(in crate::nft) fn set(attributes: &[u8]) -> Option<(String, Set)> {
 }
 
 impl Set {
-    pub(in crate::nft) fn anonymous(&self) -> bool {
+    pub(crate) fn anonymous(&self) -> bool {
         self.flags & ANONYMOUS != 0
     }
 
     /// Takes up the elements of one message of the list.
-    pub(in crate::nft) fn add_elements(&mut self, attributes: &[u8]) {
+    pub(crate) fn add_elements(&mut self, attributes: &[u8]) {
         let list = Attrs(attributes).find(3).unwrap_or_default();
         for (_, element) in Attrs(list) {
             let attrs = Attrs(element);
@@ -80,7 +80,7 @@ impl Set {
     }
 
     /// `{ 80, 443 }`, each as what the selectors say.
-    pub(super) fn elements_text(&self, parts: &[Rendered]) -> String {
+    pub(super) fn elements_text(&self, parts: &[Rendered], values: Values<'_>) -> String {
         let single = match parts {
             [part] => Some(part),
             _ => None,
@@ -117,22 +117,23 @@ impl Set {
                     let end = sorted
                         .get(position + 1)
                         .filter(|(_, _, next)| next.flags & INTERVAL_END != 0);
-                    interval(kind, key, end.map(|(ordered, _, _)| ordered.as_slice()))
+                    let end = end.map(|(ordered, _, _)| ordered.as_slice());
+                    values.range(kind, key, &last_before(kind, key.len(), end))
                 }
-                Some(_) => value(kind, key),
-                None => joined(parts, &element.key, element.key_end.as_deref()),
+                Some(_) => values.value(kind, key),
+                None => joined(parts, &element.key, element.key_end.as_deref(), values),
             };
             out.push(match &element.data {
                 None => text,
                 Some(Data::Verdict(verdict)) => format!("{text} : {verdict}"),
-                Some(Data::Value(bytes)) => format!("{text} : {}", self.data(bytes)),
+                Some(Data::Value(bytes)) => format!("{text} : {}", self.data(bytes, values)),
             });
         }
         format!("{{ {} }}", out.join(", "))
     }
 
     /// A map's value; joined types are six bits each.
-    fn data(&self, bytes: &[u8]) -> String {
+    fn data(&self, bytes: &[u8], values: Values<'_>) -> String {
         let mut types = Vec::new();
         let mut rest = self.data_type;
         while rest != 0 {
@@ -140,21 +141,21 @@ impl Set {
             rest >>= 6;
         }
         if let [kind] = types.as_slice() {
-            return value(*kind, bytes);
+            return values.value(*kind, bytes);
         }
         let mut out = Vec::new();
         let mut at = 0;
         for kind in types {
             let length = kind.length().max(1);
-            out.push(value(kind, bytes.get(at..at + length).unwrap_or_default()));
+            out.push(values.value(kind, bytes.get(at..at + length).unwrap_or_default()));
             at += length.next_multiple_of(4);
         }
         out.join(" . ")
     }
 }
 
-/// An element from its start to before its end (big-endian); without one to the highest value.
-fn interval(kind: Kind, first: &[u8], end: Option<&[u8]>) -> String {
+/// The last value before an end (big-endian); without one the highest.
+fn last_before(kind: Kind, length: usize, end: Option<&[u8]>) -> Vec<u8> {
     let mut last = match end {
         Some(end) => {
             let mut last = end.to_vec();
@@ -167,23 +168,23 @@ fn interval(kind: Kind, first: &[u8], end: Option<&[u8]>) -> String {
             }
             last
         }
-        None => vec![0xff; first.len()],
+        None => vec![0xff; length],
     };
     if kind.host_order() {
         last = ordered(kind, &last);
     }
-    range(kind, first, &last)
+    last
 }
 
 /// Fields of a joined key, each padded to four bytes.
-fn joined(parts: &[Rendered], key: &[u8], end: Option<&[u8]>) -> String {
+fn joined(parts: &[Rendered], key: &[u8], end: Option<&[u8]>, values: Values<'_>) -> String {
     let mut out = Vec::new();
     let mut at = 0;
     for part in parts {
         let field = |bytes: &[u8]| part.plain(bytes.get(at..at + part.length).unwrap_or_default());
         let first = field(key);
         let last = end.map_or_else(|| first.clone(), field);
-        out.push(range(part.kind, &first, &last));
+        out.push(values.range(part.kind, &first, &last));
         at += part.length.max(1).next_multiple_of(4);
     }
     out.join(" . ")

@@ -2,7 +2,7 @@
 
 use super::header::{self, Field};
 use super::load::{Operand, Source};
-use super::values::{Kind, flag_names, number, prefix_of, range, value};
+use super::values::{Kind, Values, flag_names, number, prefix_of, value};
 use super::{Fields, Rule};
 
 /// A selector in words, with how to read what it is compared with.
@@ -36,16 +36,16 @@ impl Rendered {
     }
 
     /// With the mask as part of the words.
-    pub(super) fn with_mask(mut self) -> Self {
+    pub(super) fn with_mask(mut self, values: Values<'_>) -> Self {
         if let Some(mask) = self.mask.take() {
-            self.text = format!("{} & {}", self.text, self.value(&mask));
+            self.text = format!("{} & {}", self.text, self.value(&mask, values));
             self.masked = true;
         }
         self
     }
 
-    pub(super) fn value(&self, bytes: &[u8]) -> String {
-        value(self.kind, &self.plain(bytes))
+    pub(super) fn value(&self, bytes: &[u8], values: Values<'_>) -> String {
+        values.value(self.kind, &self.plain(bytes))
     }
 }
 
@@ -144,7 +144,7 @@ impl Rule<'_> {
         }
         if operand.shift != 0 {
             if let Some(mask) = out.mask.take() {
-                out.text = format!("({} & {})", out.text, out.value(&mask));
+                out.text = format!("({} & {})", out.text, out.value(&mask, self.values));
             }
             let sign = if operand.shift > 0 { ">>" } else { "<<" };
             out.text = format!("{} {sign} {}", out.text, operand.shift.unsigned_abs());
@@ -161,7 +161,7 @@ impl Rule<'_> {
                 break;
             };
             done += operand.length.max(1).next_multiple_of(4);
-            out.push(self.render(&operand).with_mask());
+            out.push(self.render(&operand).with_mask(self.values));
         }
         out
     }
@@ -176,7 +176,9 @@ impl Rule<'_> {
             && slot == from
         {
             let rendered = self.render(&operand);
-            let text = range(rendered.kind, &rendered.plain(&low), &rendered.plain(data));
+            let text =
+                self.values
+                    .range(rendered.kind, &rendered.plain(&low), &rendered.plain(data));
             if let Some(said) = self.out.get_mut(at) {
                 *said = format!("{} {text}", rendered.text);
                 return Some(());
@@ -266,10 +268,18 @@ impl Rule<'_> {
         let Some(mask) = &left.mask else {
             if left.kind.flags().is_some() && operation < 2 {
                 let sign = if operation == 0 { "== " } else { "!= " };
-                self.say(format!("{} {sign}{}", left.text, left.value(data)));
+                self.say(format!(
+                    "{} {sign}{}",
+                    left.text,
+                    left.value(data, self.values)
+                ));
                 return Some(());
             }
-            self.say(format!("{} {sign}{}", left.text, left.value(data)));
+            self.say(format!(
+                "{} {sign}{}",
+                left.text,
+                left.value(data, self.values)
+            ));
             if operation == 0 {
                 self.learn(&left.text.clone(), data);
             }
@@ -278,33 +288,41 @@ impl Rule<'_> {
         let zero = data.iter().all(|b| *b == 0);
         let text = match (left.kind.flags(), prefix_of(mask)) {
             (Some(_), _) if zero && operation == 1 => {
-                format!("{} {}", left.text, left.value(mask))
+                format!("{} {}", left.text, left.value(mask, self.values))
             }
             (Some(_), _) if zero && operation == 0 => {
-                format!("{} ! {}", left.text, left.value(mask))
+                format!("{} ! {}", left.text, left.value(mask, self.values))
             }
             (Some(_), _) if operation < 2 => {
                 format!(
                     "{} {sign}{} / {}",
                     left.text,
-                    left.value(data),
-                    left.value(mask)
+                    left.value(data, self.values),
+                    left.value(mask, self.values)
                 )
             }
             (Some(table), _) => {
                 let mask = flag_names(table, number(left.kind, mask)?, " | ");
-                format!("{} & ({mask}) {sign}{}", left.text, left.value(data))
+                format!(
+                    "{} & ({mask}) {sign}{}",
+                    left.text,
+                    left.value(data, self.values)
+                )
             }
             (None, Some(bits)) if left.kind.address() && operation < 2 => {
-                format!("{} {sign}{}/{bits}", left.text, left.value(data))
+                format!(
+                    "{} {sign}{}/{bits}",
+                    left.text,
+                    left.value(data, self.values)
+                )
             }
             _ => {
                 let sign = if operation == 0 { "== " } else { sign };
                 format!(
                     "{} & {} {sign}{}",
                     left.text,
-                    left.value(mask),
-                    left.value(data)
+                    left.value(mask, self.values),
+                    left.value(data, self.values)
                 )
             }
         };
@@ -346,7 +364,9 @@ impl Rule<'_> {
         let sign = if fields.number(2)? == 1 { "!= " } else { "" };
         let (first, last) = (fields.data(3)?, fields.data(4)?);
         let left = self.render(&operand);
-        let text = range(left.kind, &left.plain(first), &left.plain(last));
+        let text = self
+            .values
+            .range(left.kind, &left.plain(first), &left.plain(last));
         self.say(format!("{} {sign}{text}", left.text));
         Some(())
     }
@@ -362,7 +382,7 @@ impl Rule<'_> {
         let left: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
         let left = left.join(" . ");
         let right = match set.filter(|set| set.anonymous()) {
-            Some(set) => set.elements_text(&parts),
+            Some(set) => set.elements_text(&parts, self.values),
             None => format!("@{name}"),
         };
         let Some(to) = fields.number(3) else {

@@ -16,7 +16,7 @@ pub enum KeyType {
 }
 
 impl KeyType {
-    pub(super) fn number(self) -> u32 {
+    pub(crate) fn number(self) -> u32 {
         match self {
             Self::Ipv4 => 7,
             Self::Ipv6 => 8,
@@ -41,7 +41,7 @@ impl KeyType {
     }
 
     /// Numbers that the kernel keeps in its own byte order.
-    pub(super) fn host_order(self) -> bool {
+    pub(crate) fn host_order(self) -> bool {
         matches!(self, Self::DevGroup | Self::Ifname)
     }
 }

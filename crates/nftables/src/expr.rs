@@ -113,7 +113,7 @@ const NF_NAT_RANGE_PROTO_SPECIFIED: u32 = 2;
 const NF_NAT_RANGE_PROTO_RANDOM_FULLY: u32 = 16;
 
 impl Verdict {
-    pub(super) fn write(&self, w: &mut Writer) {
+    pub(crate) fn write(&self, w: &mut Writer) {
         let code: i32 = match self {
             Self::Drop => 0,
             Self::Accept => 1,
@@ -130,7 +130,7 @@ impl Verdict {
 }
 
 impl Expr {
-    pub(super) fn write(&self, w: &mut Writer) {
+    pub(crate) fn write(&self, w: &mut Writer) {
         if *self == Self::TraceOn {
             // Set from a register, which must hold something first.
             w.nest(1, |w| {

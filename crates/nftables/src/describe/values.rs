@@ -188,15 +188,27 @@ fn quoted(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-/// The name of the interface with this index, here and now.
-fn interface(index: u32) -> String {
-    let name = rustix::net::socket(
-        rustix::net::AddressFamily::UNIX,
-        rustix::net::SocketType::DGRAM,
-        None,
-    )
-    .and_then(|socket| rustix::net::netdevice::index_to_name(socket, index));
-    name.map_or_else(|_| index.to_string(), |name| quoted(&name))
+/// Prints values; knows the names of interfaces.
+#[derive(Clone, Copy)]
+pub(super) struct Values<'a>(pub(super) &'a dyn Fn(u32) -> Option<String>);
+
+impl Values<'_> {
+    /// A value in nft's words.
+    pub(super) fn value(self, kind: Kind, bytes: &[u8]) -> String {
+        let name = match kind {
+            Kind::IfIndex => u32_of(bytes).and_then(self.0),
+            _ => None,
+        };
+        name.map_or_else(|| value(kind, bytes), |name| quoted(&name))
+    }
+
+    /// `first-last`, or a prefix where it is one and the type writes those.
+    pub(super) fn range(self, kind: Kind, first: &[u8], last: &[u8]) -> String {
+        match kind {
+            Kind::IfIndex if first == last => self.value(kind, first),
+            _ => range(kind, first, last),
+        }
+    }
 }
 
 /// A value in nft's words.
@@ -246,7 +258,7 @@ fn special(kind: Kind, bytes: &[u8]) -> Option<String> {
             quoted(names::DAYS.get(day)?)
         }
         Kind::String => quoted(&string_of(bytes)),
-        Kind::IfIndex => interface(u32_of(bytes)?),
+        Kind::IfIndex => u32_of(bytes)?.to_string(),
         Kind::EtherType => match be16_of(bytes)? {
             0x0800 => "ip".into(),
             0x0806 => "arp".into(),

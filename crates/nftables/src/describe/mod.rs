@@ -14,11 +14,11 @@ mod xt;
 
 use std::collections::BTreeMap;
 
-pub(super) use set::{Set, set};
+pub(crate) use set::{Set, set};
 
 use crate::wire::{Attrs, be32_of, string_of};
 use load::{Operand, Source};
-use values::Kind;
+use values::{Kind, Values};
 
 /// Registers of four bytes (NFT_REG32_COUNT), and some for what begins in the last.
 const REGISTERS: usize = 20;
@@ -27,6 +27,7 @@ const REGISTERS: usize = 20;
 pub(super) struct Rule<'a> {
     family: u8,
     sets: &'a BTreeMap<String, Set>,
+    values: Values<'a>,
     registers: [Option<Operand>; REGISTERS],
     /// What is said so far; what another says too is emptied.
     out: Vec<String>,
@@ -80,7 +81,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The names of the sets that a rule's expressions look into.
-pub(super) fn sets_named(expressions: &[u8]) -> Vec<String> {
+pub(crate) fn sets_named(expressions: &[u8]) -> Vec<String> {
     Attrs(expressions)
         .filter_map(|(_, expression)| set_named(expression))
         .collect()
@@ -97,14 +98,16 @@ fn set_named(expression: &[u8]) -> Option<String> {
 }
 
 /// A rule's text, and the comment that a match of it carries.
-pub(super) fn rule(
+pub(crate) fn rule(
     family: u8,
     expressions: &[u8],
     sets: &BTreeMap<String, Set>,
+    interface: &dyn Fn(u32) -> Option<String>,
 ) -> (String, Option<String>) {
     let mut rule = Rule {
         family,
         sets,
+        values: Values(interface),
         registers: Default::default(),
         out: Vec::new(),
         comment: None,
@@ -133,14 +136,15 @@ pub(super) fn rule(
 }
 
 /// An expression nested in an attribute, as dynamic sets have: its text alone.
-fn nested(family: u8, expression: &[u8]) -> String {
+fn nested(family: u8, expression: &[u8], values: Values<'_>) -> String {
     // They do not nest further.
     if set_named(expression).is_some() {
         return "[nested]".into();
     }
     let mut list = crate::wire::Writer::default();
     list.attr(1, expression);
-    rule(family, &list.bytes, &BTreeMap::new()).0
+    let list = list.as_bytes().unwrap_or_default();
+    rule(family, list, &BTreeMap::new(), values.0).0
 }
 
 impl Rule<'_> {
@@ -170,9 +174,9 @@ impl Rule<'_> {
                 0 => bytes.len(),
                 length => length.min(bytes.len()),
             };
-            return Some(values::value(kind, bytes.get(..length)?));
+            return Some(self.values.value(kind, bytes.get(..length)?));
         }
-        Some(self.render(&operand).with_mask().text)
+        Some(self.render(&operand).with_mask(self.values).text)
     }
 
     /// `None` when the expression is not understood.

@@ -241,7 +241,7 @@ impl Rule<'_> {
             let parts = self.joined(from, known.map_or(1, |set| set.key_length));
             let left: Vec<String> = parts.iter().map(|part| part.text.clone()).collect();
             let right = match known.filter(|set| set.anonymous()) {
-                Some(set) => set.elements_text(&parts),
+                Some(set) => set.elements_text(&parts, self.values),
                 None => format!("@{set}"),
             };
             return Some(format!("objref {} map {right}", left.join(" . ")));
@@ -282,7 +282,7 @@ impl Rule<'_> {
         let list = fields.bytes(10).unwrap_or_default();
         let many = Attrs(list).map(|(_, expression)| expression);
         for expression in fields.bytes(7).into_iter().chain(many) {
-            inner += &format!(" {}", nested(self.family, expression));
+            inner += &format!(" {}", nested(self.family, expression, self.values));
         }
         if let Some(data) = fields.slot(5) {
             let kind = self.sets.get(&set).map_or(0, |set| set.data_type);

@@ -1,6 +1,6 @@
 //! Expressions that load a register or work on one.
 
-use super::values::{Kind, flag_names, number, value};
+use super::values::{Kind, flag_names, number};
 use super::{Fields, Rule, header};
 
 /// Where a register's content comes from.
@@ -351,11 +351,11 @@ impl Rule<'_> {
             mask.to_vec()
         };
         if wanted.iter().any(|b| *b != 0xff) {
-            text = format!("{text} & {}", value(kind, &wanted));
+            text = format!("{text} & {}", self.values.value(kind, &wanted));
         }
         if xor.iter().any(|b| *b != 0) {
             let sign = if ors { '|' } else { '^' };
-            text = format!("{text} {sign} {}", value(kind, xor));
+            text = format!("{text} {sign} {}", self.values.value(kind, xor));
         }
         let mut out = Operand::new(Source::Named(text, kind), operand.length);
         out.swapped = operand.swapped;
