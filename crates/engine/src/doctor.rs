@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use hallway_kernel::Rtnl;
-use hallway_kernel::nft::Nft;
+use hallway_kernel::Kernel;
 use hallway_nftables::listing::ChainInfo;
 use serde::Serialize;
 
@@ -102,7 +101,7 @@ fn user_namespaces() -> Check {
 }
 
 fn netlink() -> Check {
-    let links = Rtnl::open().and_then(|mut r| r.links());
+    let links = Kernel::new().links();
     let found = links
         .as_ref()
         .map_or_else(ToString::to_string, |l| format!("{} links here", l.len()));
@@ -116,7 +115,7 @@ fn netlink() -> Check {
 }
 
 fn nf_tables() -> Check {
-    let tables = Nft::open().and_then(|mut n| n.tables());
+    let tables = Kernel::new().tables();
     match tables {
         Ok(tables) => check(
             "nf_tables",
@@ -204,7 +203,9 @@ fn pasta() -> Check {
 /// Firewalls of others may refuse what ours lets pass: a drop anywhere is final.
 fn firewalls() -> Check {
     let name = "other firewalls";
-    let chains = match Nft::open().and_then(|mut n| Ok((n.tables()?, n.chains()?))) {
+    let mut kernel = Kernel::new();
+    let tables = kernel.tables();
+    let chains = match tables.and_then(|tables| Ok((tables, kernel.chains()?))) {
         Ok((tables, chains)) => {
             let foreign = |table: &str| !table.starts_with("hallway-");
             let mut tables: Vec<String> = tables.into_iter().map(|t| t.name).collect();

@@ -1,13 +1,13 @@
 //! Running a program inside a node.
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
+use hallway_kernel::mount::Propagation;
 use hallway_kernel::netns::Netns;
-use hallway_kernel::sys::{self, Kind};
-use hallway_kernel::{KernelError, mount};
+use hallway_kernel::sys::Kind;
+use hallway_kernel::{Kernel, KernelError};
 use serde::{Deserialize, Serialize};
 
 /// What to run, and what it sees.
@@ -71,24 +71,25 @@ impl Enter {
 
     fn try_exec(self) -> Result<std::convert::Infallible, EnterError> {
         let (program, arguments) = self.command.split_first().ok_or(EnterError::Empty)?;
+        let mut kernel = Kernel::new();
         if self.die_with_parent {
             let parent = rustix::process::getppid();
-            sys::die_with_parent()?;
+            kernel.die_with_parent()?;
             if parent != rustix::process::getppid() {
                 std::process::exit(125); // the parent ended in between
             }
         }
         let namespace = Netns::open(&self.netns)?;
-        sys::setns(namespace.as_fd(), Kind::Net)?;
+        kernel.join(&namespace, Kind::Net)?;
         let working_dir = self
             .working_dir
             .clone()
             .or_else(|| std::env::current_dir().ok());
-        sys::unshare(&[Kind::Mount, Kind::Uts])?;
-        rustix::system::sethostname(self.hostname.as_bytes()).ok();
-        mount::private(Path::new("/"), true)?;
+        kernel.unshare(&[Kind::Mount, Kind::Uts])?;
+        kernel.set_hostname(&self.hostname).ok();
+        kernel.make_private(Path::new("/"), Propagation::Slave)?;
         // Not allowed everywhere; without it /sys/class/net shows the host's links.
-        mount::sysfs(Path::new("/sys")).ok();
+        kernel.mount_sysfs(Path::new("/sys")).ok();
         for (file, over) in [
             (&self.hosts, "/etc/hosts"),
             (&self.resolv_conf, "/etc/resolv.conf"),
@@ -96,7 +97,7 @@ impl Enter {
             if let Some(file) = file.as_deref().filter(|f| f.exists())
                 && let Ok(over) = std::fs::canonicalize(over)
             {
-                mount::bind(file, &over)?;
+                kernel.bind_mount(file, &over)?;
             }
         }
         if let Some(directory) = &working_dir {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hallway_kernel::netns;
+use hallway_kernel::{Kernel, netns};
 use hallway_plan::diff::Recorded;
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
@@ -326,13 +326,15 @@ impl Engine {
     }
 
     fn make_netns_directory(&self) -> Result<(), Failure> {
-        let made = netns::ensure_directory(Path::new(NETNS_DIRECTORY)).map_err(|e| {
-            Failure::kernel(
-                "netns-directory",
-                format!("{NETNS_DIRECTORY} cannot hold namespaces"),
-                e,
-            )
-        })?;
+        let made = Kernel::new()
+            .ensure_netns_directory(Path::new(NETNS_DIRECTORY))
+            .map_err(|e| {
+                Failure::kernel(
+                    "netns-directory",
+                    format!("{NETNS_DIRECTORY} cannot hold namespaces"),
+                    e,
+                )
+            })?;
         if made.directory || made.mount {
             let note = format!("{} {}", u8::from(made.directory), u8::from(made.mount));
             record::write_whole(&self.scope.join("netns-directory"), note.as_bytes())?;
@@ -352,7 +354,8 @@ impl Engine {
                 directory: flags.next().unwrap_or(false),
                 mount: flags.next().unwrap_or(false),
             };
-            netns::release_directory(Path::new(NETNS_DIRECTORY), made);
+            let directory = Path::new(NETNS_DIRECTORY);
+            Kernel::new().release_netns_directory(directory, made).ok();
             std::fs::remove_file(&note).ok();
         }
     }

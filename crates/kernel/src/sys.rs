@@ -1,4 +1,4 @@
-//! The system calls that the borrow checker cannot vouch for. The only unsafe code of hallway.
+//! System calls that need unsafe code: the only unsafe code of hallway.
 #![allow(unsafe_code)]
 
 use std::mem::{size_of, zeroed};
@@ -24,11 +24,8 @@ pub enum Kind {
     Pid,
 }
 
-/// Gives the calling thread new namespaces of these kinds.
-///
-/// # Errors
-/// EPERM where that is not allowed; EINVAL for a user namespace in a process with threads.
-pub fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
+/// Gives the calling thread new namespaces of these kinds (unshare(2)).
+pub(crate) fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
     let mut flags = UnshareFlags::empty();
     for kind in kinds {
         flags |= match kind {
@@ -46,11 +43,8 @@ pub fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
         .map_err(|e| KernelError::new("create a new namespace", "", e))
 }
 
-/// Moves the calling thread into an existing namespace.
-///
-/// # Errors
-/// EPERM without CAP_SYS_ADMIN over it; EINVAL when it is of another kind.
-pub fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
+/// Moves the calling thread into an existing namespace (setns(2)).
+pub(crate) fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
     let kind = match kind {
         Kind::User => LinkNameSpaceType::User,
         Kind::Mount => LinkNameSpaceType::Mount,
@@ -60,15 +54,6 @@ pub fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
     };
     rustix::thread::move_into_link_name_space(namespace, Some(kind))
         .map_err(|e| KernelError::new("enter a namespace", "", e))
-}
-
-/// Asks the kernel to kill this process when the thread that started it ends.
-///
-/// # Errors
-/// Never in practice.
-pub fn die_with_parent() -> Result<(), KernelError> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(|e| KernelError::new("set the parent death signal", "", e))
 }
 
 /// What came with a frame that was received.
@@ -98,7 +83,7 @@ pub(crate) fn packet_socket(interface: u32) -> Result<OwnedFd, KernelError> {
     if fd < 0 {
         return Err(last(OPEN));
     }
-    // SAFETY: the descriptor was just made and belongs to nobody else.
+    // SAFETY: the descriptor was just made and has no other owner.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     let on: libc::c_int = 1;
     // SAFETY: the pointer and the length are those of `on`, which outlives the call.
@@ -199,7 +184,7 @@ pub(crate) fn packet_receive(
     }))
 }
 
-/// The time among a message's control data; `message.msg_control` must be valid still.
+/// The time among a message's control data; `message.msg_control` must still be valid.
 fn timestamp(message: &libc::msghdr) -> Option<SystemTime> {
     // SAFETY: recvmsg filled the control buffer, which the caller still holds, and set its length;
     // CMSG_FIRSTHDR and CMSG_NXTHDR stay within that length or give null.
@@ -221,7 +206,7 @@ fn timestamp(message: &libc::msghdr) -> Option<SystemTime> {
     None
 }
 
-/// How many frames were dropped for want of room since this was last asked.
+/// How many frames were dropped because the buffer was full, since the last call.
 pub(crate) fn packet_drops(socket: BorrowedFd<'_>) -> Result<u32, KernelError> {
     // SAFETY: tpacket_stats is plain numbers, of which zero is a value.
     let mut counts: libc::tpacket_stats = unsafe { zeroed() };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hallway_kernel::nft::Nft;
+use hallway_kernel::Kernel;
 use hallway_nftables::listing::{RuleInfo, family_name};
 use hallway_testkit::{sh, try_sh};
 
@@ -43,7 +43,7 @@ fn listed_by_nft() -> BTreeMap<(String, String, u64), String> {
 }
 
 fn listed_by_us() -> BTreeMap<(String, String, u64), RuleInfo> {
-    let mut nft = Nft::open().unwrap();
+    let mut nft = Kernel::new();
     let mut out = BTreeMap::new();
     for chain in nft.chains().unwrap() {
         let table = format!("{} {}", family_name(chain.family), chain.table);
@@ -271,8 +271,7 @@ add chain ip n r { type route hook output priority 0; }
 add table bridge br
 add chain bridge br f { type filter hook prerouting priority -300; }
 E");
-    let chains: Vec<String> = Nft::open()
-        .unwrap()
+    let chains: Vec<String> = Kernel::new()
         .chains()
         .unwrap()
         .iter()
@@ -321,7 +320,7 @@ fn rules_of_iptables_are_told_with_their_comments() {
         }
     }
     assert!(refused.is_empty(), "{}", refused.join("\n"));
-    let mut nft = Nft::open().unwrap();
+    let mut nft = Kernel::new();
     let input = nft.rules(2, "filter", "INPUT").unwrap();
     assert_eq!(input[0].comment.as_deref(), Some("hello you"));
     assert_eq!(nft.rules(2, "filter", "NONE").unwrap(), []);

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hallway_kernel::Kernel;
 use hallway_kernel::link::{LinkChange, change_link};
-use hallway_kernel::sys::{self, Kind};
-use hallway_kernel::{Rtnl, mount};
+use hallway_kernel::mount::Propagation;
+use hallway_kernel::sys::Kind;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// Says to a process of the test binary how far in it is, and which test it is.
@@ -91,15 +92,19 @@ fn isolated(name: &str) -> Result<(), Failed> {
 
 /// Makes the namespaces; the next process is their first.
 fn outer(name: &str) {
-    sys::die_with_parent().unwrap();
+    let mut kernel = Kernel::new();
+    kernel.die_with_parent().unwrap();
     let (user, group) = (
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
     );
     if rustix::process::geteuid().is_root() {
-        sys::unshare(&[Kind::Mount, Kind::Net, Kind::Pid]).unwrap();
+        kernel
+            .unshare(&[Kind::Mount, Kind::Net, Kind::Pid])
+            .unwrap();
     } else {
-        sys::unshare(&[Kind::User, Kind::Mount, Kind::Net, Kind::Pid])
+        kernel
+            .unshare(&[Kind::User, Kind::Mount, Kind::Net, Kind::Pid])
             .expect("tests need root or unprivileged user namespaces");
         std::fs::write("/proc/self/setgroups", "deny").unwrap();
         std::fs::write("/proc/self/gid_map", format!("0 {group} 1")).unwrap();
@@ -111,15 +116,18 @@ fn outer(name: &str) {
 
 /// A /run and /proc of the test's own, and nothing else of the machine's to be changed.
 fn inner(test: Test) {
-    sys::die_with_parent().unwrap();
-    mount::private(Path::new("/"), false).unwrap();
-    mount::proc(Path::new("/proc")).unwrap();
-    mount::tmpfs(Path::new("/run")).unwrap();
-    mount::sysfs(Path::new("/sys")).unwrap();
+    let mut kernel = Kernel::new();
+    kernel.die_with_parent().unwrap();
+    kernel
+        .make_private(Path::new("/"), Propagation::Private)
+        .unwrap();
+    kernel.mount_proc(Path::new("/proc")).unwrap();
+    kernel.mount_tmpfs(Path::new("/run")).unwrap();
+    kernel.mount_sysfs(Path::new("/sys")).unwrap();
     let up = LinkChange {
         up: Some(true),
         ..LinkChange::default()
     };
-    Rtnl::open().unwrap().run(change_link("lo", &up)).unwrap();
+    kernel.run(change_link("lo", &up)).unwrap();
     (test.run)();
 }

@@ -1,8 +1,7 @@
 //! The packet filter, forwarding and connections.
 
-use hallway_kernel::conntrack::{Conntrack, Flow};
-use hallway_kernel::nft::Nft;
-use hallway_kernel::{KernelError, sysctl};
+use hallway_kernel::conntrack::Connection;
+use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::Family;
 use hallway_nftables::key::Key;
 use hallway_nftables::transaction::{Element, Transaction};
@@ -19,19 +18,10 @@ use crate::lower;
 const PUBLISHED: [&str; 6] = ["pub4", "pub6", "pubip4", "pubip6", "pubr4", "pubr6"];
 
 impl Door<'_> {
-    fn nft(&mut self) -> Result<&mut Nft, KernelError> {
-        if self.nft.is_none() {
-            self.nft = Some(Nft::open()?);
-        }
-        self.nft
-            .as_mut()
-            .ok_or_else(|| KernelError::new("open a netlink socket", "", rustix::io::Errno::NOENT))
-    }
-
     /// Replacing the tables keeps the note of where forwarding was turned on.
     pub(super) fn replace_rules(&mut self, rules: &Ruleset) -> Result<(), KernelError> {
         let table = mark::table(self.project);
-        let nft = self.nft()?;
+        let nft = &mut self.kernel;
         let mut transaction = lower::nft::replace(rules, mark::TABLE_COMMENT);
         for set in ["forwarding4", "forwarding6"] {
             let noted = nft.names(Family::Inet, &table, set).unwrap_or_default();
@@ -50,7 +40,7 @@ impl Door<'_> {
             return Ok(());
         };
         let table = mark::table(self.project);
-        self.nft()?.commit(&lower::nft::change(&table, changes))
+        self.kernel.commit(&lower::nft::change(&table, changes))
     }
 
     pub(super) fn unpublish(&mut self) -> Result<(), KernelError> {
@@ -59,7 +49,7 @@ impl Door<'_> {
         for map in PUBLISHED {
             transaction.flush_set(Family::Inet, &table, map);
         }
-        match self.nft()?.commit(&transaction) {
+        match self.kernel.commit(&transaction) {
             Err(e) if e.is_not_found() => Ok(()), // only the bridge table is left
             other => other,
         }
@@ -67,7 +57,7 @@ impl Door<'_> {
 
     pub(super) fn remove_rules(&mut self) -> Result<(), KernelError> {
         let name = mark::table(self.project);
-        let nft = self.nft()?;
+        let nft = &mut self.kernel;
         let mut transaction = Transaction::new();
         for table in nft.tables()?.iter().filter(|t| t.name == name) {
             let family = [Family::Inet, Family::Bridge]
@@ -90,9 +80,9 @@ impl Door<'_> {
     ) -> Result<(), KernelError> {
         let (v4, v6) = (versions.contains(&4), versions.contains(&6));
         for link in links {
-            forward_on(link, v4, v6)?;
+            forward_on(&self.kernel, link, v4, v6)?;
         }
-        if v6 && !links.is_empty() && sysctl::read(&forwarding_key("lo", 6)).is_err() {
+        if v6 && !links.is_empty() && self.kernel.read_sysctl(&forwarding_key("lo", 6)).is_err() {
             self.uplink_forwards("all", 6)?;
         }
         let way_out = self
@@ -101,15 +91,15 @@ impl Door<'_> {
         if !way_out {
             return Ok(());
         }
-        let routes = self.rtnl.routes()?;
-        let all_links = self.rtnl.links()?;
+        let routes = self.kernel.routes()?;
+        let all_links = self.kernel.links()?;
         for (version, wanted) in [(4, v4), (6, v6)] {
             if !wanted {
                 continue;
             }
             for route in routes
                 .iter()
-                .filter(|r| r.to.prefix_len() == 0 && !r.unreachable)
+                .filter(|r| r.to.prefix_len() == 0 && !r.is_unreachable())
             {
                 let same = matches!(route.to, IpNet::V4(_)) == (version == 4);
                 let link = route
@@ -126,7 +116,7 @@ impl Door<'_> {
     fn uplink_forwards(&mut self, link: &str, version: u8) -> Result<(), KernelError> {
         let key = forwarding_key(link, version);
         let noted_elsewhere = self.noted_by_others(link, version)?;
-        match sysctl::read(&key) {
+        match self.kernel.read_sysctl(&key) {
             Ok(value) if value == "0" || noted_elsewhere => {
                 let mut transaction = Transaction::new();
                 let set = forwarding_set(version);
@@ -136,8 +126,8 @@ impl Door<'_> {
                     set,
                     &[name_element(link)],
                 );
-                self.nft()?.commit(&transaction)?;
-                sysctl::write(&key, "1")
+                self.kernel.commit(&transaction)?;
+                self.kernel.write_sysctl(&key, "1")
             }
             Ok(_) => Ok(()), // somebody else wants it on, and keeps it
             Err(e) => ignore_missing(Err(e)),
@@ -146,7 +136,7 @@ impl Door<'_> {
 
     fn noted_by_others(&mut self, link: &str, version: u8) -> Result<bool, KernelError> {
         let own = mark::table(self.project);
-        let nft = self.nft()?;
+        let nft = &mut self.kernel;
         for table in nft.tables()? {
             let other = table.family == Family::Inet as u8
                 && table.name != own
@@ -167,15 +157,15 @@ impl Door<'_> {
         let table = mark::table(self.project);
         for version in [4, 6] {
             let noted = self
-                .nft()?
+                .kernel
                 .names(Family::Inet, &table, forwarding_set(version))
                 .unwrap_or_default();
             for link in noted {
                 let key = forwarding_key(&link, version);
                 if !self.noted_by_others(&link, version)?
-                    && sysctl::read(&key).is_ok_and(|v| v == "1")
+                    && self.kernel.read_sysctl(&key).is_ok_and(|v| v == "1")
                 {
-                    ignore_missing(sysctl::write(&key, "0"))?;
+                    ignore_missing(self.kernel.write_sysctl(&key, "0"))?;
                 }
             }
         }
@@ -188,13 +178,12 @@ impl Door<'_> {
         ports: &[(u8, u16, u16)],
         denied: bool,
     ) -> Result<(), KernelError> {
-        let mut conntrack = Conntrack::open()?;
-        let host: Vec<IpNet> = self.rtnl.addresses()?.iter().map(|a| a.net).collect();
+        let host: Vec<IpNet> = self.kernel.addresses()?.iter().map(|a| a.net).collect();
         let is_host = |address| host.iter().any(|n| n.addr() == address);
         let rules = self.wanted.filter(|_| denied).map(ruleset);
         let world = (self.wanted.zip(rules.as_ref()))
             .and_then(|(wanted, rules)| World::new(wanted, rules, Environment::default()));
-        for flow in conntrack.flows()? {
+        for flow in self.kernel.connections()? {
             let ends = [
                 flow.original.from,
                 flow.original.to,
@@ -210,7 +199,7 @@ impl Door<'_> {
             let is_denied = !is_host(flow.original.from)
                 && world.as_ref().is_some_and(|w| !may_begin(w, &flow));
             if of_prefix || of_port || is_denied {
-                conntrack.delete(&flow)?;
+                self.kernel.delete_connection(&flow)?;
             }
         }
         Ok(())
@@ -218,7 +207,7 @@ impl Door<'_> {
 }
 
 /// A connection as a question: could it begin now?
-fn may_begin(world: &World<'_>, flow: &Flow) -> bool {
+fn may_begin(world: &World<'_>, flow: &Connection) -> bool {
     let asked = reach::Flow {
         from: flow.original.from,
         to: flow.reply.from,
@@ -257,12 +246,17 @@ fn forwarding_key(link: &str, version: u8) -> String {
 }
 
 /// Lets one of our own links forward what comes in by it.
-pub(super) fn forward_on(link: &str, v4: bool, v6: bool) -> Result<(), KernelError> {
+pub(super) fn forward_on(
+    kernel: &Kernel,
+    link: &str,
+    v4: bool,
+    v6: bool,
+) -> Result<(), KernelError> {
     if v4 {
-        sysctl::write(&forwarding_key(link, 4), "1")?;
+        kernel.write_sysctl(&forwarding_key(link, 4), "1")?;
     }
     if v6 {
-        ignore_missing(sysctl::write(&forwarding_key(link, 6), "1"))?;
+        ignore_missing(kernel.write_sysctl(&forwarding_key(link, 6), "1"))?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::os::fd::AsFd;
 
 use hallway_kernel::link::{self, LinkChange, VethEnd};
-use hallway_kernel::netns::{self, Netns};
+use hallway_kernel::netns::Netns;
 use hallway_kernel::route::{self, RouteSpec};
-use hallway_kernel::{Batch, KernelError, Request, Rtnl, addr, qdisc, sysctl};
+use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, qdisc};
 use hallway_plan::settled::{Interface, Route};
 use hallway_plan::step::{CableEnd, Port};
 use hallway_plan::{bandwidth, mark};
@@ -19,38 +19,38 @@ const STATIC: u8 = 4;
 
 /// Runs something inside a named namespace.
 pub(super) fn run<T>(
+    kernel: &mut Kernel,
     netns: &str,
-    what: impl FnOnce() -> Result<T, KernelError>,
+    what: impl FnOnce(&mut Kernel) -> Result<T, KernelError>,
 ) -> Result<T, KernelError> {
     let namespace = Netns::open(&netns_path(netns))?;
-    let _inside = netns::enter(&namespace)?;
-    what()
+    kernel.inside(&namespace, what)
 }
 
 /// Whether the calling thread's namespace forwards IPv4. A new namespace takes the machine's first
 /// namespace's settings as its own; a node must not forward because the host does.
-pub(super) fn forwards() -> Result<bool, KernelError> {
-    Ok(sysctl::read("net/ipv4/ip_forward")? != "0")
+pub(super) fn forwards(kernel: &Kernel) -> Result<bool, KernelError> {
+    Ok(kernel.read_sysctl("net/ipv4/ip_forward")? != "0")
 }
 
 /// Lets the calling thread's namespace forward, or not.
-pub(super) fn set_forwarding(on: bool, ipv6: bool) -> Result<(), KernelError> {
+pub(super) fn set_forwarding(kernel: &Kernel, on: bool, ipv6: bool) -> Result<(), KernelError> {
     let value = if on { "1" } else { "0" };
-    sysctl::write("net/ipv4/ip_forward", value)?;
+    kernel.write_sysctl("net/ipv4/ip_forward", value)?;
     if on && ipv6 {
-        ignore_missing(sysctl::write("net/ipv6/conf/all/forwarding", value))?;
+        ignore_missing(kernel.write_sysctl("net/ipv6/conf/all/forwarding", value))?;
     }
     Ok(())
 }
 
 /// What a node's neighbours say of routes and prefixes is not asked for.
-pub(super) fn refuse_advertisements() -> Result<(), KernelError> {
-    ignore_missing(sysctl::write("net/ipv6/conf/default/accept_ra", "0"))
+pub(super) fn refuse_advertisements(kernel: &Kernel) -> Result<(), KernelError> {
+    ignore_missing(kernel.write_sysctl("net/ipv6/conf/default/accept_ra", "0"))
 }
 
 /// No IPv6 on interfaces to come; a kernel without IPv6 needs no telling.
-pub(super) fn disable_ipv6() -> Result<(), KernelError> {
-    ignore_missing(sysctl::write("net/ipv6/conf/default/disable_ipv6", "1"))
+pub(super) fn disable_ipv6(kernel: &Kernel) -> Result<(), KernelError> {
+    ignore_missing(kernel.write_sysctl("net/ipv6/conf/default/disable_ipv6", "1"))
 }
 
 /// The request that makes a port's veth pair, each end in place.
@@ -95,12 +95,18 @@ pub(super) fn limit(index: u32, bandwidth: u64) -> Request {
 
 /// Brings an interface up with its addresses and routes.
 pub(super) fn configure(
+    kernel: &mut Kernel,
     namespace: &Netns,
     interface: &Interface,
     routes: &[Route],
 ) -> Result<(), KernelError> {
-    let _inside = netns::enter(namespace)?;
-    let index = link::index_of(&interface.name)?;
+    kernel.inside(namespace, |kernel| {
+        let index = kernel.link_index(&interface.name)?;
+        kernel.submit_all(&configuration(index, interface, routes))
+    })
+}
+
+fn configuration(index: u32, interface: &Interface, routes: &[Route]) -> Batch {
     let ipv6 = interface
         .addresses
         .iter()
@@ -137,19 +143,22 @@ pub(super) fn configure(
     for route in routes {
         batch.push(route::replace_route(&route_spec(route, Some(index))));
     }
-    Rtnl::open()?.submit_all(&batch)
+    batch
 }
 
 /// A veth pair between two nodes, made in place at both ends.
-pub(super) fn create_cable(a: &CableEnd, b: &CableEnd) -> Result<(), KernelError> {
+pub(super) fn create_cable(
+    kernel: &mut Kernel,
+    a: &CableEnd,
+    b: &CableEnd,
+) -> Result<(), KernelError> {
     let (first, second) = (
         Netns::open(&netns_path(&a.netns))?,
         Netns::open(&netns_path(&b.netns))?,
     );
-    {
-        // Made from within one of the two, so that no end is ever seen on the host.
-        let _inside = netns::enter(&first)?;
-        Rtnl::open()?.run(link::create_veth(
+    // Made from within one of the two, so that no end is ever seen on the host.
+    kernel.inside(&first, |kernel| {
+        kernel.run(link::create_veth(
             &VethEnd {
                 name: &a.interface.name,
                 netns: None,
@@ -167,16 +176,17 @@ pub(super) fn create_cable(a: &CableEnd, b: &CableEnd) -> Result<(), KernelError
                 group: 0,
                 index: 0,
             },
-        ))?;
-    }
+        ))
+    })?;
     // The far end must be up before routes through the near one can be used.
-    configure(&first, &a.interface, &[])?;
-    configure(&second, &b.interface, &b.routes)?;
-    let _inside = netns::enter(&first)?;
-    let index = link::index_of(&a.interface.name)?;
-    let mut batch = Batch::new();
-    for route in &a.routes {
-        batch.push(route::replace_route(&route_spec(route, Some(index))));
-    }
-    Rtnl::open()?.submit_all(&batch)
+    configure(kernel, &first, &a.interface, &[])?;
+    configure(kernel, &second, &b.interface, &b.routes)?;
+    kernel.inside(&first, |kernel| {
+        let index = kernel.link_index(&a.interface.name)?;
+        let mut batch = Batch::new();
+        for route in &a.routes {
+            batch.push(route::replace_route(&route_spec(route, Some(index))));
+        }
+        kernel.submit_all(&batch)
+    })
 }

@@ -7,10 +7,9 @@ mod namespaces;
 use std::collections::BTreeMap;
 
 use hallway_kernel::link::{self, BridgeSpec, LinkChange};
-use hallway_kernel::netns::{self, Netns};
-use hallway_kernel::nft::Nft;
+use hallway_kernel::netns::Netns;
 use hallway_kernel::route::{self, RouteSpec};
-use hallway_kernel::{Batch, KernelError, Rtnl, addr, sysctl};
+use hallway_kernel::{Batch, Kernel, KernelError, addr};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::settled::{Network, Settled};
 use hallway_plan::step::{Op, Port, Step};
@@ -25,8 +24,7 @@ pub(crate) struct Door<'a> {
     project: &'a Name,
     /// What is being built; `None` while going down.
     wanted: Option<&'a Settled>,
-    rtnl: Rtnl,
-    nft: Option<Nft>,
+    kernel: Kernel,
     maker: Maker,
     bridges: BTreeMap<String, u32>,
 }
@@ -38,12 +36,12 @@ impl<'a> Door<'a> {
         wanted: Option<&'a Settled>,
         steps: &[Step],
     ) -> Result<Self, KernelError> {
+        let kernel = Kernel::new();
         Ok(Self {
             project,
             wanted,
-            rtnl: Rtnl::open()?,
-            nft: None,
-            maker: Maker::new(project, steps),
+            maker: Maker::new(project, steps, kernel.sibling()),
+            kernel,
             bridges: BTreeMap::new(),
         })
     }
@@ -56,9 +54,9 @@ impl<'a> Door<'a> {
     /// Carries out one step.
     pub(crate) fn step(&mut self, op: &Op) -> Result<(), KernelError> {
         match op {
-            Op::AddUnreachable { to } => self.rtnl.run(route::replace_route(&unreachable(*to))),
+            Op::AddUnreachable { to } => self.kernel.run(route::replace_route(&unreachable(*to))),
             Op::RemoveUnreachable { to } => {
-                gone(self.rtnl.run(route::delete_route(&unreachable(*to))))
+                gone(self.kernel.run(route::delete_route(&unreachable(*to))))
             }
             Op::ReplaceRules { rules } => self.replace_rules(rules),
             Op::ChangeRules { delta } => self.change_rules(delta),
@@ -66,8 +64,8 @@ impl<'a> Door<'a> {
             Op::RemoveRules => self.remove_rules(),
             Op::CreateBridge { network, name } => self.create_bridge(network, name),
             Op::ChangeBridge { name, filtered } => self.change_bridge(name, *filtered),
-            Op::RemoveGroup { group, .. } => gone(self.rtnl.run(link::delete_group(*group))),
-            Op::RemoveLink { name } => gone(self.rtnl.run(link::delete_link(name))),
+            Op::RemoveGroup { group, .. } => gone(self.kernel.run(link::delete_group(*group))),
+            Op::RemoveLink { name } => gone(self.kernel.run(link::delete_link(name))),
             Op::CreateNamespace { .. } => {
                 self.maker.begin();
                 Ok(())
@@ -76,31 +74,37 @@ impl<'a> Door<'a> {
                 netns,
                 forwarding,
                 ipv6,
-            } => inside::run(netns, || inside::set_forwarding(*forwarding, *ipv6)),
+            } => inside::run(&mut self.kernel, netns, |kernel| {
+                inside::set_forwarding(kernel, *forwarding, *ipv6)
+            }),
             Op::RemoveNamespace { netns, links } => self.remove_namespace(netns, links),
             Op::CreatePort(port) => self.create_port(port),
             Op::CreateCable { a, b } => {
                 self.maker.wait_for(&a.netns)?;
                 self.maker.wait_for(&b.netns)?;
-                inside::create_cable(a, b)
+                inside::create_cable(&mut self.kernel, a, b)
             }
-            Op::RemoveInterface { netns, name } => gone(inside::run(netns, || {
-                Rtnl::open()?.run(link::delete_link(name))
-            })),
+            Op::RemoveInterface { netns, name } => {
+                gone(inside::run(&mut self.kernel, netns, |kernel| {
+                    kernel.run(link::delete_link(name))
+                }))
+            }
             Op::AddRoute {
                 netns,
                 interface,
                 route,
-            } => inside::run(netns, || {
-                let index = link::index_of(interface)?;
-                Rtnl::open()?.run(route::replace_route(&inside::route_spec(
+            } => inside::run(&mut self.kernel, netns, |kernel| {
+                let index = kernel.link_index(interface)?;
+                kernel.run(route::replace_route(&inside::route_spec(
                     route,
                     Some(index),
                 )))
             }),
-            Op::RemoveRoute { netns, route } => gone(inside::run(netns, || {
-                Rtnl::open()?.run(route::delete_route(&inside::route_spec(route, None)))
-            })),
+            Op::RemoveRoute { netns, route } => {
+                gone(inside::run(&mut self.kernel, netns, |kernel| {
+                    kernel.run(route::delete_route(&inside::route_spec(route, None)))
+                }))
+            }
             Op::EnableForwarding { links, versions } => self.enable_forwarding(links, versions),
             Op::RestoreForwarding => self.restore_forwarding(),
             Op::ForgetFlows {
@@ -121,11 +125,12 @@ impl<'a> Door<'a> {
             mtu: network.mtu,
             nf_call: network.filtered,
         }));
-        self.rtnl.submit_all(&batch)?;
-        let index = link::index_of(name)?;
+        self.kernel.submit_all(&batch)?;
+        let index = self.kernel.link_index(name)?;
         self.bridges.insert(name.to_owned(), index);
         for (key, value) in [("accept_ra", "0"), ("autoconf", "0")] {
-            ignore_missing(sysctl::write(&format!("net/ipv6/conf/{name}/{key}"), value))?;
+            let key = format!("net/ipv6/conf/{name}/{key}");
+            ignore_missing(self.kernel.write_sysctl(&key, value))?;
         }
         let mut batch = Batch::new();
         batch.push(link::change_link(
@@ -134,7 +139,7 @@ impl<'a> Door<'a> {
                 alias: Some(&alias),
                 up: Some(true),
                 no_link_local: network.mtu.is_none_or(|m| m >= 1280),
-                hairpin: false,
+                ..LinkChange::default()
             },
         ));
         for subnet in &network.subnets {
@@ -144,18 +149,18 @@ impl<'a> Door<'a> {
         if network.subnets.iter().any(|s| s.gateway.is_ipv6()) {
             batch.push(addr::add_address(index, mark::link_local(network.mac)));
         }
-        self.rtnl.submit_all(&batch)
+        self.kernel.submit_all(&batch)
     }
 
     fn change_bridge(&mut self, name: &str, filtered: bool) -> Result<(), KernelError> {
-        self.rtnl.run(link::change_nf_call(name, filtered))
+        self.kernel.run(link::change_nf_call(name, filtered))
     }
 
     fn bridge_index(&mut self, name: &str) -> Result<u32, KernelError> {
         if let Some(index) = self.bridges.get(name) {
             return Ok(*index);
         }
-        let index = link::index_of(name)?;
+        let index = self.kernel.link_index(name)?;
         self.bridges.insert(name.to_owned(), index);
         Ok(index)
     }
@@ -183,18 +188,19 @@ impl<'a> Door<'a> {
                 // Where br_netfilter is loaded, a node's packet to its own published port is
                 // translated within the bridge, and goes back by the port it came from.
                 hairpin: master.is_some(),
+                ..LinkChange::default()
             },
         ));
-        self.rtnl.submit_all(&batch)?;
+        self.kernel.submit_all(&batch)?;
         if !port.gateways.is_empty() || port.interface.bandwidth.is_some() {
             self.finish_port(port)?;
         }
-        inside::configure(&namespace, &port.interface, &port.routes)
+        inside::configure(&mut self.kernel, &namespace, &port.interface, &port.routes)
     }
 
     /// What only some ports need on the host's side.
     fn finish_port(&mut self, port: &Port) -> Result<(), KernelError> {
-        let index = link::index_of(&port.link)?;
+        let index = self.kernel.link_index(&port.link)?;
         let mut batch = Batch::new();
         if let Some(bandwidth) = port.interface.bandwidth {
             batch.push(inside::limit(index, bandwidth));
@@ -223,15 +229,16 @@ impl<'a> Door<'a> {
                 protocol: mark::ROUTE_PROTOCOL,
             }));
         }
-        self.rtnl.submit_all(&batch)?;
+        self.kernel.submit_all(&batch)?;
         if !port.gateways.is_empty() {
             for key in ["accept_ra", "autoconf"] {
-                ignore_missing(sysctl::write(
-                    &format!("net/ipv6/conf/{}/{key}", port.link),
-                    "0",
-                ))?;
+                ignore_missing(
+                    self.kernel
+                        .write_sysctl(&format!("net/ipv6/conf/{}/{key}", port.link), "0"),
+                )?;
             }
             filter::forward_on(
+                &self.kernel,
                 &port.link,
                 port.gateways.iter().any(std::net::IpAddr::is_ipv4),
                 port.gateways.iter().any(std::net::IpAddr::is_ipv6),
@@ -243,13 +250,13 @@ impl<'a> Door<'a> {
     /// Dropping the namespace is the fast way; where something inside keeps it alive, its links
     /// are taken away by name.
     fn remove_namespace(&mut self, netns: &str, links: &[String]) -> Result<(), KernelError> {
-        netns::unmount(&netns_path(netns))?;
+        self.kernel.unmount_netns(&netns_path(netns))?;
         for link in links {
             let mut tries = 0;
-            while link::index_of(link).is_ok() {
+            while self.kernel.link_index(link).is_ok() {
                 tries += 1;
                 if tries > LINK_TRIES {
-                    gone(self.rtnl.run(link::delete_link(link)))?;
+                    gone(self.kernel.run(link::delete_link(link)))?;
                     break;
                 }
                 std::thread::sleep(std::time::Duration::from_micros(200));

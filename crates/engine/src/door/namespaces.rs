@@ -6,8 +6,8 @@ use std::thread::JoinHandle;
 
 use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::netns::Netns;
-use hallway_kernel::sys::{self, Kind};
-use hallway_kernel::{KernelError, Rtnl};
+use hallway_kernel::sys::Kind;
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::step::{Op, Step};
 use hallway_spec::Name;
@@ -30,6 +30,8 @@ type Made = (String, Result<u64, KernelError>);
 /// Makes namespaces in the background.
 pub(super) struct Maker {
     orders: Vec<Order>,
+    /// Of the thread that creates them.
+    kernel: Option<Kernel>,
     running: Option<(Receiver<Made>, JoinHandle<()>)>,
     pending: std::collections::BTreeSet<String>,
     made: Vec<(String, u64)>,
@@ -37,7 +39,7 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    pub(super) fn new(project: &Name, steps: &[Step]) -> Self {
+    pub(super) fn new(project: &Name, steps: &[Step], kernel: Kernel) -> Self {
         let mut orders = Vec::new();
         for step in steps {
             if let Op::CreateNamespace {
@@ -57,6 +59,7 @@ impl Maker {
         }
         Self {
             orders,
+            kernel: Some(kernel),
             running: None,
             pending: Default::default(),
             made: Vec::new(),
@@ -69,13 +72,14 @@ impl Maker {
         if self.running.is_some() || self.orders.is_empty() {
             return;
         }
+        let mut kernel = self.kernel.take().unwrap_or_default();
         let orders = std::mem::take(&mut self.orders);
         self.pending = orders.iter().map(|o| o.netns.clone()).collect();
         let (sender, receiver) = sync_channel(AHEAD);
         let thread = std::thread::spawn(move || {
             let mut inherited = None;
             for order in orders {
-                let made = make(&order, &mut inherited);
+                let made = make(&mut kernel, &order, &mut inherited);
                 let stop = made.is_err();
                 if sender.send((order.netns, made)).is_err() || stop {
                     return;
@@ -143,22 +147,26 @@ impl Drop for Maker {
 ///
 /// `inherited` is whether new namespaces forward from the start, once that is known: the more
 /// namespaces there are, the longer the kernel takes to find a setting.
-fn make(order: &Order, inherited: &mut Option<bool>) -> Result<u64, KernelError> {
-    sys::unshare(&[Kind::Net])?;
+fn make(
+    kernel: &mut Kernel,
+    order: &Order,
+    inherited: &mut Option<bool>,
+) -> Result<u64, KernelError> {
+    kernel.unshare(&[Kind::Net])?;
     let namespace = Netns::current()?;
     if order.ipv6 {
-        inside::refuse_advertisements()?;
+        inside::refuse_advertisements(kernel)?;
     } else {
-        inside::disable_ipv6()?;
+        inside::disable_ipv6(kernel)?;
     }
     let forwards = match *inherited {
         Some(known) => known,
-        None => *inherited.insert(inside::forwards()?),
+        None => *inherited.insert(inside::forwards(kernel)?),
     };
     if order.forwarding || forwards {
-        inside::set_forwarding(order.forwarding, order.ipv6)?;
+        inside::set_forwarding(kernel, order.forwarding, order.ipv6)?;
     }
-    Rtnl::open()?.run(link::change_link(
+    kernel.run(link::change_link(
         "lo",
         &LinkChange {
             alias: Some(&order.alias),
@@ -166,6 +174,6 @@ fn make(order: &Order, inherited: &mut Option<bool>) -> Result<u64, KernelError>
             ..LinkChange::default()
         },
     ))?;
-    namespace.mount(&netns_path(&order.netns))?;
+    kernel.mount_netns(&namespace, &netns_path(&order.netns))?;
     namespace.inode()
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hallway_kernel::netns::{self, Netns};
-use hallway_kernel::nft::Nft;
-use hallway_kernel::{KernelError, Rtnl};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::Family;
 use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{
@@ -33,8 +32,8 @@ pub(crate) fn observe(project: &Name, record: Option<&Record>) -> Result<Observe
 
 /// The part for which no record is needed: everything but the named namespaces.
 pub(crate) fn network() -> Result<Observed, KernelError> {
-    let mut rtnl = Rtnl::open()?;
-    let links = rtnl
+    let mut kernel = Kernel::new();
+    let links = kernel
         .links()?
         .into_iter()
         .map(|l| SeenLink {
@@ -46,19 +45,19 @@ pub(crate) fn network() -> Result<Observed, KernelError> {
             up: l.up,
         })
         .collect();
-    let routes = rtnl
+    let routes = kernel
         .routes()?
         .into_iter()
         .map(|r| SeenRoute {
             to: r.to,
             interface: r.interface,
             protocol: r.protocol,
-            unreachable: r.unreachable,
+            unreachable: r.is_unreachable(),
             table: r.table,
             via: r.via,
         })
         .collect();
-    let addresses = rtnl
+    let addresses = kernel
         .addresses()?
         .into_iter()
         .map(|a| SeenAddress {
@@ -70,7 +69,7 @@ pub(crate) fn network() -> Result<Observed, KernelError> {
         links,
         routes,
         addresses,
-        tables: tables()?,
+        tables: tables(&mut kernel)?,
         namespaces: Vec::new(),
     })
 }
@@ -125,7 +124,7 @@ pub(crate) fn namespaces(
 fn owner(path: &Path) -> Option<(Name, Name)> {
     let namespace = Netns::open(path).ok()?;
     let _inside = netns::enter(&namespace).ok()?;
-    let links = Rtnl::open().ok()?.links().ok()?;
+    let links = Kernel::new().links().ok()?;
     let lo = links.iter().find(|l| l.name == "lo")?;
     match mark::parse_alias(lo.alias.as_deref()?)? {
         (project, Role::Node(node)) => Some((project, node)),
@@ -133,10 +132,9 @@ fn owner(path: &Path) -> Option<(Name, Name)> {
     }
 }
 
-fn tables() -> Result<Vec<SeenTable>, KernelError> {
-    let mut nft = Nft::open()?;
+fn tables(kernel: &mut Kernel) -> Result<Vec<SeenTable>, KernelError> {
     let mut out = Vec::new();
-    for table in nft.tables()? {
+    for table in kernel.tables()? {
         let Some(project) = mark::project_of_table(&table.name) else {
             continue;
         };
@@ -145,7 +143,8 @@ fn tables() -> Result<Vec<SeenTable>, KernelError> {
             if bridge_family {
                 Vec::new()
             } else {
-                nft.names(Family::Inet, &table.name, set)
+                kernel
+                    .names(Family::Inet, &table.name, set)
                     .unwrap_or_default()
             }
         };

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use hallway_kernel::link::index_of;
 use hallway_kernel::netns::{self, Netns};
 pub use hallway_kernel::packet::Direction;
 use hallway_kernel::packet::{Ethernet, Frame, Network, PacketSocket};
-use hallway_kernel::{KernelError, Rtnl};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::Settled;
 use hallway_plan::capture::{Facts, Filter, Kind};
 use hallway_spec::Name;
@@ -52,7 +51,7 @@ pub struct Captured {
 #[derive(Debug)]
 pub struct Capture {
     socket: PacketSocket,
-    rtnl: Rtnl,
+    kernel: Kernel,
     /// Names by index; interfaces may come and go.
     names: BTreeMap<u32, String>,
     /// Only interfaces of these names; all when empty.
@@ -91,7 +90,7 @@ impl Capture {
                 }
             }
         };
-        let (socket, rtnl) = opened.map_err(|e| {
+        let (socket, kernel) = opened.map_err(|e| {
             if e.is_not_found() {
                 return Failure::kernel("no-such-interface", "the interface is not there", e);
             }
@@ -99,7 +98,7 @@ impl Capture {
         })?;
         let mut capture = Self {
             socket,
-            rtnl,
+            kernel,
             names: BTreeMap::new(),
             only,
             filter,
@@ -158,7 +157,7 @@ impl Capture {
     }
 
     fn learn_names(&mut self) -> Result<(), Failure> {
-        let links = self.rtnl.links()?;
+        let links = self.kernel.links()?;
         self.names = links.into_iter().map(|l| (l.index, l.name)).collect();
         Ok(())
     }
@@ -174,13 +173,15 @@ impl Capture {
 }
 
 /// Both sockets stay with the namespace the thread is in now.
-fn open(interface: Option<&str>, promiscuous: bool) -> Result<(PacketSocket, Rtnl), KernelError> {
+fn open(interface: Option<&str>, promiscuous: bool) -> Result<(PacketSocket, Kernel), KernelError> {
+    let mut kernel = Kernel::new();
+    kernel.open_sockets()?;
     let socket = match interface {
-        Some(name) if promiscuous => PacketSocket::open_promiscuous(index_of(name)?),
-        Some(name) => PacketSocket::open_on(index_of(name)?),
+        Some(name) if promiscuous => PacketSocket::open_promiscuous(kernel.link_index(name)?),
+        Some(name) => PacketSocket::open_on(kernel.link_index(name)?),
         None => PacketSocket::open(),
     };
-    Ok((socket?, Rtnl::open()?))
+    Ok((socket?, kernel))
 }
 
 fn missing(node: &Name, error: KernelError) -> Failure {

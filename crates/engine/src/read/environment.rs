@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hallway_kernel::{KernelError, sysctl};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::Observed;
 use hallway_plan::reach::Environment;
 use hallway_plan::settled::Settled;
@@ -15,7 +15,8 @@ use crate::observe;
 /// When the kernel cannot be asked.
 pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
     let seen = observe::network()?;
-    let on = |key: &str| sysctl::read(key).is_ok_and(|value| value == "1");
+    let kernel = Kernel::new();
+    let on = |key: &str| kernel.read_sysctl(key).is_ok_and(|value| value == "1");
     Ok(Environment {
         bridge_hooks: on("net/bridge/bridge-nf-call-iptables"),
         uplink: seen

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use hallway_kernel::link::{self, LinkChange};
-use hallway_kernel::sys::{self, Kind};
-use hallway_kernel::{KernelError, Rtnl, mount};
+use hallway_kernel::mount::Propagation;
+use hallway_kernel::sys::Kind;
+use hallway_kernel::{Kernel, KernelError};
 
 use super::refusal;
 use crate::Failure;
@@ -144,7 +145,8 @@ pub fn hold() -> Result<(), Failure> {
             .and_then(|()| say.flush())
     };
     let gone = |_| Failure::new("sandbox", "the starter is gone");
-    match sys::unshare(&[Kind::User]) {
+    let mut kernel = Kernel::new();
+    match kernel.unshare(&[Kind::User]) {
         Ok(()) => tell("user").map_err(gone)?,
         Err(_) if rustix::process::geteuid().is_root() => tell("no-user").map_err(gone)?,
         Err(e) => {
@@ -156,7 +158,7 @@ pub fn hold() -> Result<(), Failure> {
     if line(&mut input).as_deref() != Some("mapped") {
         return Ok(());
     }
-    if let Err(e) = set_up() {
+    if let Err(e) = set_up(&mut kernel) {
         tell(&e.to_string()).map_err(gone)?;
         return Ok(());
     }
@@ -181,13 +183,13 @@ fn silence() {
     std::env::set_current_dir("/").ok();
 }
 
-fn set_up() -> Result<(), KernelError> {
-    sys::unshare(&[Kind::Mount, Kind::Net])?;
-    mount::private(Path::new("/"), false)?;
-    own_run()?;
+fn set_up(kernel: &mut Kernel) -> Result<(), KernelError> {
+    kernel.unshare(&[Kind::Mount, Kind::Net])?;
+    kernel.make_private(Path::new("/"), Propagation::Private)?;
+    own_run(kernel)?;
     // Not allowed in every container; without it /sys/class/net shows the real host's links.
-    mount::sysfs(Path::new("/sys")).ok();
-    Rtnl::open()?.run(link::change_link(
+    kernel.mount_sysfs(Path::new("/sys")).ok();
+    kernel.run(link::change_link(
         "lo",
         &LinkChange {
             up: Some(true),
@@ -198,7 +200,7 @@ fn set_up() -> Result<(), KernelError> {
 
 /// A /run of the sandbox's own, in which everything of the old one is still there but the named
 /// namespaces.
-fn own_run() -> Result<(), KernelError> {
+fn own_run(kernel: &Kernel) -> Result<(), KernelError> {
     let run = Path::new("/run");
     let old = File::open(run).map_err(|e| KernelError::io("open", "/run", &e))?;
     let entries: Vec<_> = std::fs::read_dir(run)
@@ -206,7 +208,7 @@ fn own_run() -> Result<(), KernelError> {
         .flatten()
         .filter(|e| e.path() != Path::new(NETNS_DIRECTORY))
         .collect();
-    mount::tmpfs(run)?;
+    kernel.mount_tmpfs(run)?;
     for entry in entries {
         let Ok(kind) = entry.file_type() else {
             continue;
@@ -216,25 +218,25 @@ fn own_run() -> Result<(), KernelError> {
         let path = entry.path();
         if kind.is_symlink() {
             if let Ok(target) = std::fs::read_link(&old_path) {
-                std::os::unix::fs::symlink(target, &path).ok();
+                kernel.make_symlink(&target, &path).ok();
             }
             continue;
         }
         let made = if kind.is_dir() {
-            std::fs::create_dir(&path)
+            kernel.make_directory(&path, 0o755)
         } else {
-            File::create(&path).map(|_| ())
+            kernel.write_file(&path, b"")
         };
         // What cannot be bound (a socket of another user) is simply not there.
-        if made.is_ok() && mount::bind(&old_path, &path).is_err() {
+        if made.is_ok() && kernel.bind_mount(&old_path, &path).is_err() {
             if kind.is_dir() {
-                std::fs::remove_dir(&path).ok()
+                kernel.remove_directory(&path).ok()
             } else {
-                std::fs::remove_file(&path).ok()
+                kernel.remove_file(&path).ok()
             };
         }
     }
-    std::fs::create_dir(NETNS_DIRECTORY)
-        .map_err(|e| KernelError::io("make", NETNS_DIRECTORY, &e))?;
-    hallway_kernel::netns::ensure_directory(Path::new(NETNS_DIRECTORY)).map(|_| ())
+    kernel
+        .ensure_netns_directory(Path::new(NETNS_DIRECTORY))
+        .map(|_| ())
 }

@@ -5,12 +5,13 @@ mod holder;
 mod pasta;
 mod refusal;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hallway_kernel::sys::{self, Kind};
+use hallway_kernel::Kernel;
+use hallway_kernel::sys::Kind;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
@@ -194,11 +195,12 @@ impl Sandbox {
         };
         let here = std::env::current_dir().ok();
         let (user, mount, net) = (open("user")?, open("mnt")?, open("net")?);
+        let mut kernel = Kernel::new();
         if self.user_namespace {
-            sys::setns(user.as_fd(), Kind::User).map_err(failed)?;
+            kernel.join(user, Kind::User).map_err(failed)?;
         }
-        sys::setns(mount.as_fd(), Kind::Mount).map_err(failed)?;
-        sys::setns(net.as_fd(), Kind::Net).map_err(failed)?;
+        kernel.join(mount, Kind::Mount).map_err(failed)?;
+        kernel.join(net, Kind::Net).map_err(failed)?;
         if let Some(here) = here {
             std::env::set_current_dir(here).ok();
         }

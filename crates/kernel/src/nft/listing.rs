@@ -2,8 +2,8 @@
 
 use hallway_nftables::listing::{self, ChainInfo, RuleInfo, Sets};
 
-use super::{Nft, header};
-use crate::KernelError;
+use super::header;
+use crate::{Kernel, KernelError};
 
 const NFT_MSG_GETCHAIN: u16 = 4;
 const NFT_MSG_GETRULE: u16 = 7;
@@ -22,11 +22,11 @@ fn interface(index: u32) -> Option<String> {
         .ok()
 }
 
-impl Nft {
+impl Kernel {
     /// Every chain of the namespace, of all families.
     ///
     /// # Errors
-    /// When the list could not be read whole.
+    /// EAGAIN when the list kept changing while it was read.
     pub fn chains(&mut self) -> Result<Vec<ChainInfo>, KernelError> {
         let bodies = self.list(NFT_MSG_GETCHAIN, &[0, 0, 0, 0], "list the chains")?;
         Ok(bodies
@@ -38,7 +38,7 @@ impl Nft {
     /// The rules of a chain, in order; none when there is no such chain.
     ///
     /// # Errors
-    /// When the list could not be read whole.
+    /// EAGAIN when the list kept changing while it was read.
     pub fn rules(
         &mut self,
         family: u8,

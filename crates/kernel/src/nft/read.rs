@@ -3,40 +3,30 @@
 use hallway_nftables::Family;
 use hallway_nftables::listing::{TableInfo, table};
 
-use super::{Nft, SUBSYSTEM, header};
-use crate::KernelError;
-use crate::rtnl::dump_once;
+use super::{SUBSYSTEM, header};
+use crate::gate::{Operation, OperationKind};
 use crate::wire::{Attrs, string_of};
+use crate::{Kernel, KernelError};
 
 const NFT_MSG_GETTABLE: u16 = 1;
 const NFT_MSG_GETSETELEM: u16 = 13;
-/// Lists cut short by another's transaction are asked for again this often.
-const TRIES: usize = 8;
 
-impl Nft {
+impl Kernel {
     pub(super) fn list(
         &mut self,
         kind: u16,
         body: &[u8],
-        what: &'static str,
+        operation: &'static str,
     ) -> Result<Vec<Vec<u8>>, KernelError> {
-        for _ in 0..TRIES {
-            self.sequence += 1;
-            let mut out = Vec::new();
-            let id = (SUBSYSTEM | kind, self.sequence);
-            if dump_once(&self.socket, &mut self.buffer, id, body, what, &mut out)? {
-                return Ok(out.into_iter().map(|(_, body)| body).collect());
-            }
-        }
-        let mut error = KernelError::new(what, "", rustix::io::Errno::AGAIN);
-        error.detail = Some("the list kept changing while it was read".into());
-        Err(error)
+        self.note_read(&Operation::new(OperationKind::NfTransaction, operation, ""));
+        let messages = self.netfilter()?.dump(SUBSYSTEM | kind, body, operation)?;
+        Ok(messages.into_iter().map(|(_, body)| body).collect())
     }
 
     /// Every table of the namespace.
     ///
     /// # Errors
-    /// When the list could not be read whole.
+    /// EAGAIN when the list kept changing while it was read.
     pub fn tables(&mut self) -> Result<Vec<TableInfo>, KernelError> {
         let bodies = self.list(NFT_MSG_GETTABLE, &[0, 0, 0, 0], "list the tables")?;
         Ok(bodies.iter().filter_map(|body| table(body)).collect())

@@ -7,11 +7,13 @@ use hallway_nftables::trace::{TraceEvent, Watched, event, marking_table};
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
-use super::{Nft, SUBSYSTEM};
-use crate::KernelError;
-use crate::rtnl::open_socket;
+use super::{COMMIT, SUBSYSTEM};
+use crate::gate::{Operation, OperationKind};
+use crate::socket::{Channel, open_socket};
 use crate::wire::Messages;
+use crate::{Kernel, KernelError};
 
 const NFT_MSG_TRACE: u16 = 17;
 /// NFNLGRP_NFTRACE.
@@ -19,33 +21,37 @@ const GROUP: u32 = 9;
 /// Bytes of reports that may wait until they are read.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
-/// Marks packets and hears what becomes of them, in one network namespace, as long as it lives:
-/// its table belongs to its socket (NFT_TABLE_F_OWNER), and goes with it, however that ends.
+/// Marks packets and receives a report of every rule they match, in one network namespace. Its
+/// table belongs to its socket (NFT_TABLE_F_OWNER): the kernel removes it when the socket is
+/// closed, also when the process is killed.
 #[derive(Debug)]
 pub struct Trace {
-    _owner: Nft,
+    _owner: Channel,
     events: Socket,
     buffer: Vec<u8>,
 }
 
 impl Trace {
-    /// Begins to watch, in the calling thread's namespace.
+    /// Begins to watch, in the calling thread's namespace, with sockets of its own.
     ///
     /// # Errors
     /// EPERM without CAP_NET_ADMIN; EOPNOTSUPP where a kernel does not know of owned tables.
-    pub fn begin(watched: &[Watched]) -> Result<Self, KernelError> {
+    pub fn begin(kernel: &Kernel, watched: &[Watched]) -> Result<Self, KernelError> {
         let events = open_socket(NETLINK_NETFILTER)?;
-        let failed = |e: std::io::Error| KernelError::io("listen for nf_tables traces", "", &e);
+        let failed = |e: std::io::Error| KernelError::io("receive nf_tables traces", "", &e);
         events.add_membership(GROUP).map_err(failed)?;
         events.set_non_blocking(true).map_err(failed)?;
         if rustix::net::sockopt::set_socket_recv_buffer_size_force(&events, RECEIVE_BUFFER).is_err()
         {
             let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&events, RECEIVE_BUFFER);
         }
-        let mut owner = Nft::open()?;
-        // No two sockets of a namespace have the same port: the table's name is nobody else's.
+        let mut owner = Channel::open(NETLINK_NETFILTER)?;
+        // No two sockets of a namespace have the same port: no other table has this name.
         let name = format!("{PREFIX}{}", owner.port()?);
-        owner.commit(&marking_table(&name, watched))?;
+        let operation = Operation::new(OperationKind::NfTransaction, COMMIT, &name);
+        kernel.perform(&operation, || {
+            super::commit(&mut owner, &marking_table(&name, watched))
+        })?;
         Ok(Self {
             _owner: owner,
             events,
@@ -63,7 +69,10 @@ impl Trace {
             tv_nsec: timeout.subsec_nanos().into(),
         };
         let mut fds = [PollFd::new(&self.events, PollFlags::IN)];
-        poll(&mut fds, Some(&limit)).ok(); // interrupted: looked at all the same
+        match poll(&mut fds, Some(&limit)) {
+            Ok(_) | Err(Errno::INTR) => {} // what has come is read in any case
+            Err(e) => return Err(KernelError::new("receive nf_tables traces", "", e)),
+        }
         let mut out = Vec::new();
         loop {
             match self.events.recv(&mut self.buffer.as_mut_slice(), 0) {
@@ -78,8 +87,8 @@ impl Trace {
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(out),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 // More came than could be read: the rest is there.
-                Err(e) if e.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) => {}
-                Err(e) => return Err(KernelError::io("listen for nf_tables traces", "", &e)),
+                Err(e) if e.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {}
+                Err(e) => return Err(KernelError::io("receive nf_tables traces", "", &e)),
             }
         }
     }

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hallway_kernel::netns::{self, Netns};
-use hallway_kernel::{KernelError, sysctl};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::reach::{At, Outcome, Path, Service};
 use hallway_plan::settled::Settled;
 use hallway_spec::{PortProto, Protocol};
@@ -176,5 +176,7 @@ pub(super) fn inside<T>(
 
 /// Whether the calling thread's namespace has IPv6 at all.
 fn has_ipv6() -> bool {
-    sysctl::read("net/ipv6/conf/all/disable_ipv6").is_ok_and(|value| value == "0")
+    Kernel::new()
+        .read_sysctl("net/ipv6/conf/all/disable_ipv6")
+        .is_ok_and(|value| value == "0")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_kernel::route::RouteQuestion;
-use hallway_kernel::{KernelError, Rtnl};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::reach::At;
 use hallway_plan::settled::Settled;
 
@@ -44,12 +44,12 @@ fn next_hop(to: IpAddr) -> Result<Option<IpAddr>, KernelError> {
         from: None,
         iif: None,
     };
-    let answer = Rtnl::open()?.route_for(&question)?;
+    let answer = Kernel::new().route_for(&question)?;
     Ok((!answer.refused && !answer.local).then_some(answer.via.unwrap_or(to)))
 }
 
 fn unanswered() -> Result<Vec<IpAddr>, KernelError> {
-    let all = Rtnl::open()?.neighbours()?;
-    let silent = all.into_iter().filter(|n| n.unanswered);
+    let all = Kernel::new().neighbours()?;
+    let silent = all.into_iter().filter(|n| n.state.is_unanswered());
     Ok(silent.map(|n| n.address).collect())
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use hallway_kernel::conntrack::{self, Conntrack};
+use hallway_kernel::conntrack::Connection;
 use hallway_kernel::link::LinkInfo;
 use hallway_kernel::neighbour::NeighbourInfo;
-use hallway_kernel::nft::{Nft, Trace, is_watching};
+use hallway_kernel::nft::{Trace, is_watching};
 use hallway_kernel::packet::{Direction, Ethernet, Ip, PacketSocket};
 use hallway_kernel::route::{RouteAnswer, RouteQuestion};
-use hallway_kernel::{KernelError, Rtnl};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::listing::{BaseInfo, RuleInfo, family_name};
 use hallway_nftables::trace::{TraceEvent, Watched};
 use hallway_plan::reach::At;
@@ -41,9 +41,7 @@ pub(super) struct Watch {
     rules: BTreeMap<(u8, String, String), Vec<RuleInfo>>,
     packets: PacketSocket,
     trace: Trace,
-    nft: Nft,
-    rtnl: Rtnl,
-    conntrack: Conntrack,
+    kernel: Kernel,
     pub(super) frames: Vec<Seen>,
     pub(super) events: Vec<TraceEvent>,
     /// Packets made here, before anything else has had a say.
@@ -58,21 +56,21 @@ impl Watch {
         watched: &[Watched],
     ) -> Result<Self, KernelError> {
         inside(settled, at, || {
-            let mut rtnl = Rtnl::open()?;
-            let mut nft = Nft::open()?;
-            let links = rtnl.links()?.into_iter().map(|l| (l.index, l)).collect();
-            let addresses = rtnl
+            let mut kernel = Kernel::new();
+            kernel.open_sockets()?;
+            let links = kernel.links()?.into_iter().map(|l| (l.index, l)).collect();
+            let addresses = kernel
                 .addresses()?
                 .into_iter()
                 .map(|a| a.net.addr())
                 .collect();
-            let bases = nft
+            let bases = kernel
                 .chains()?
                 .into_iter()
                 .filter_map(|c| Some(((c.family, c.table, c.name), c.base?)))
                 .collect();
             let packets = PacketSocket::open()?;
-            let trace = Trace::begin(watched)?;
+            let trace = Trace::begin(&kernel, watched)?;
             Ok(Self {
                 at: at.clone(),
                 links,
@@ -81,9 +79,7 @@ impl Watch {
                 rules: BTreeMap::new(),
                 packets,
                 trace,
-                nft,
-                rtnl,
-                conntrack: Conntrack::open()?,
+                kernel,
                 frames: Vec::new(),
                 events: Vec::new(),
                 made: Vec::new(),
@@ -167,7 +163,7 @@ impl Watch {
     pub(super) fn rule(&mut self, event: &TraceEvent, handle: u64) -> Option<RuleInfo> {
         let key = (event.family, event.table.clone(), event.chain.clone());
         if !self.rules.contains_key(&key) {
-            let rules = self.nft.rules(event.family, &event.table, &event.chain);
+            let rules = self.kernel.rules(event.family, &event.table, &event.chain);
             self.rules.insert(key.clone(), rules.unwrap_or_default());
         }
         let rules = self.rules.get(&key)?;
@@ -176,17 +172,19 @@ impl Watch {
 
     /// Which way the place would send a packet.
     pub(super) fn route(&mut self, question: &RouteQuestion) -> Result<RouteAnswer, KernelError> {
-        self.rtnl.route_for(question)
+        self.kernel.route_for(question)
     }
 
     /// Neighbours that have not answered.
     pub(super) fn silent_neighbours(&mut self) -> Vec<NeighbourInfo> {
-        let all = self.rtnl.neighbours().unwrap_or_default();
-        all.into_iter().filter(|n| n.unanswered).collect()
+        let all = self.kernel.neighbours().unwrap_or_default();
+        all.into_iter()
+            .filter(|n| n.state.is_unanswered())
+            .collect()
     }
 
     /// The connections the place tracks.
-    pub(super) fn connections(&mut self) -> Vec<conntrack::Flow> {
-        self.conntrack.flows().unwrap_or_default()
+    pub(super) fn connections(&mut self) -> Vec<Connection> {
+        self.kernel.connections().unwrap_or_default()
     }
 }
