@@ -7,9 +7,12 @@ use crate::request::Request;
 use crate::wire::{Attrs, Writer, address_bytes, address_of, be16_of};
 use crate::{Kernel, KernelError};
 
-pub(crate) const SUBSYSTEM: u16 = 1 << 8;
+const SUBSYSTEM: u16 = 1 << 8;
+/// IPCTNL_MSG_CT_NEW.
+pub(crate) const MESSAGE_NEW: u16 = SUBSYSTEM;
+/// IPCTNL_MSG_CT_DELETE.
+pub(crate) const MESSAGE_DELETE: u16 = SUBSYSTEM | 2;
 const IPCTNL_MSG_CT_GET: u16 = 1;
-const IPCTNL_MSG_CT_DELETE: u16 = 2;
 const CTA_TUPLE_ORIG: u16 = 1;
 const CTA_TUPLE_REPLY: u16 = 2;
 const CTA_PROTOINFO: u16 = 4;
@@ -183,7 +186,7 @@ fn delete(family: u8, object: String, fill: impl FnOnce(&mut Writer)) -> Request
     fill(&mut w);
     Request {
         acts_on: OperationKind::Conntrack,
-        kind: SUBSYSTEM | IPCTNL_MSG_CT_DELETE,
+        kind: MESSAGE_DELETE,
         flags: 0,
         body: w.finish(),
         operation: DELETE,

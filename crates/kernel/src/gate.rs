@@ -151,7 +151,7 @@ pub struct ReadOnly;
 impl Gate for ReadOnly {
     fn before(&self, operation: &Operation<'_>) -> Result<(), KernelError> {
         let mut error = operation.refused(rustix::io::Errno::ROFS.raw_os_error());
-        error.detail = Some("this command reads only".into());
+        error.detail = Some("this command only reads".into());
         Err(error)
     }
 }

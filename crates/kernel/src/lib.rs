@@ -11,6 +11,7 @@ pub mod files;
 pub mod gate;
 mod handle;
 pub mod link;
+pub mod monitor;
 pub mod mount;
 pub mod neighbour;
 pub mod netns;

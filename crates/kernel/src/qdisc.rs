@@ -5,8 +5,8 @@ use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
 use crate::wire::{Attrs, Writer, string_of, u32_of, u64_of};
 use crate::{Kernel, KernelError};
 
-const RTM_NEWQDISC: u16 = 36;
-const RTM_DELQDISC: u16 = 37;
+pub(crate) const RTM_NEWQDISC: u16 = 36;
+pub(crate) const RTM_DELQDISC: u16 = 37;
 const RTM_GETQDISC: u16 = 38;
 const TCA_KIND: u16 = 1;
 const TCA_OPTIONS: u16 = 2;
@@ -141,7 +141,8 @@ impl QdiscInfo {
     }
 }
 
-fn parse(body: &[u8]) -> Option<QdiscInfo> {
+/// Reads RTM_NEWQDISC or RTM_DELQDISC.
+pub(crate) fn parse(body: &[u8]) -> Option<QdiscInfo> {
     let attrs = Attrs(body.get(20..)?);
     let kind = attrs.find(TCA_KIND).map(string_of)?;
     let options = attrs.find(TCA_OPTIONS).unwrap_or_default();

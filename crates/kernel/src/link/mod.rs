@@ -11,6 +11,8 @@ pub use write::{
     delete_group, delete_link,
 };
 
+pub(crate) use read::parse;
+
 pub(crate) const RTM_NEWLINK: u16 = 16;
 pub(crate) const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;

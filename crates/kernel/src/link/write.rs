@@ -77,7 +77,8 @@ pub struct VethEnd<'a> {
     pub mtu: Option<u32>,
     /// IFLA_GROUP.
     pub group: u32,
-    /// Interface index; the kernel's choice when 0.
+    /// Interface index; the kernel's choice when 0. That of the peer is used only when the first
+    /// end has one, too.
     pub index: u32,
 }
 
