@@ -212,8 +212,13 @@ impl Kernel {
         self.list_connections(&[0; 4])
     }
 
-    /// Connections that match a filter. The kernel applies it since Linux 5.8; before, the list is
-    /// filtered here.
+    /// Connections that match a filter. With an address in it the kernel applies it since Linux
+    /// 5.8; before, and without an address, the list is filtered here.
+    ///
+    /// The kernel walks its whole table of buckets in any case, which takes 13 ms for the 262,144
+    /// of a machine with 24 GB, however few connections there are. A filter saves the copies: of
+    /// 21,000 connections none matching takes as long as an empty table, all take some 100 ms.
+    /// [`Self::delete_tuple`] takes 30 µs.
     ///
     /// # Errors
     /// As [`Self::connections`].
@@ -272,7 +277,7 @@ impl Kernel {
     }
 
     /// Deletes the connection whose original direction is this, in the default zone; false when
-    /// there is none. No list is read: this takes microseconds where a list takes milliseconds.
+    /// there is none. The kernel finds it by its hash: no list is read.
     ///
     /// # Errors
     /// EPERM; EINVAL for a protocol without ports.
