@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hallway_kernel::Kernel;
 use hallway_plan::hosts;
 use hallway_plan::settled::Settled;
 use hallway_spec::Name;
@@ -35,11 +36,15 @@ impl Engine {
     pub(crate) fn write_files(&self, settled: &Settled) -> Result<(), Failure> {
         let directory = self.directory(&settled.project).join("hosts");
         record::make_directory(&directory)?;
+        let kernel = Kernel::new();
         let write = |path: &Path, text: &str| {
             if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
                 return Ok(());
             }
-            std::fs::write(path, text).map_err(|e| Failure::file("write", path, &e))
+            kernel.write_file(path, text.as_bytes()).map_err(|e| {
+                let error = std::io::Error::from_raw_os_error(e.errno);
+                Failure::file("write", path, &error)
+            })
         };
         for (name, text) in hosts::files(settled) {
             write(&directory.join(name), &text)?;
@@ -55,12 +60,12 @@ impl Engine {
                 write(&path, &text)?;
             }
         }
-        self.prune_files(settled);
+        self.prune_files(&kernel, settled);
         Ok(())
     }
 
     /// Removes files of nodes that are gone.
-    fn prune_files(&self, settled: &Settled) {
+    fn prune_files(&self, kernel: &Kernel, settled: &Settled) {
         let views = hosts::files(settled);
         let is_node = |name: &str| settled.nodes.iter().any(|n| n.name.as_ref() == name);
         let keep = |directory: &str, name: &str| match directory {
@@ -72,7 +77,8 @@ impl Engine {
             let path = self.directory(&settled.project).join(directory);
             for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
                 if !keep(directory, &entry.file_name().to_string_lossy()) {
-                    std::fs::remove_file(entry.path()).ok();
+                    // A file left here is found again next time.
+                    kernel.remove_file(&entry.path()).ok();
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What the kernel refused, in its own words.
+//! Errors of operations that the kernel refused.
 
 use hallway_nftables::wire::AttributeTooLong;
 use rustix::io::Errno;
@@ -6,9 +6,9 @@ use rustix::io::Errno;
 /// An operation the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelError {
-    /// What was tried, like `create veth`.
+    /// The operation, like `create the bridge`.
     pub operation: &'static str,
-    /// On what; empty when there is nothing to name.
+    /// Its object, like the name of a link; empty when there is none.
     pub object: String,
     /// The errno.
     pub errno: i32,
@@ -55,7 +55,7 @@ impl KernelError {
         }
     }
 
-    /// The thing is not there.
+    /// The object does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         [
@@ -69,7 +69,7 @@ impl KernelError {
         .any(|e| e.raw_os_error() == self.errno)
     }
 
-    /// The thing is there already.
+    /// The object exists already.
     #[must_use]
     pub fn is_exists(&self) -> bool {
         self.errno == Errno::EXIST.raw_os_error()

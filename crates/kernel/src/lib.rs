@@ -1,8 +1,8 @@
 //! Linux networking by netlink: links, addresses, routes, nf_tables, conntrack, namespaces.
 //!
-//! This crate knows the kernel and nothing of projects. Everything is done through a [`Kernel`]
+//! It knows the kernel, not projects. Everything is done through a [`Kernel`]
 //! handle, in the network namespace of the thread that uses it; every change passes the handle's
-//! [`gate`]. An error says which operation failed on which object, with the kernel's own words.
+//! [`gate`]. An error says which operation failed on which object, with the errno and the kernel's text.
 
 pub mod addr;
 pub mod conntrack;

@@ -22,11 +22,11 @@ pub enum NeighbourState {
     /// No lookup was needed or made.
     #[default]
     None,
-    /// Asked for; no answer yet.
+    /// A request was sent; no answer yet.
     Incomplete,
-    /// Answered lately.
+    /// An answer came a short time ago.
     Reachable,
-    /// Answered once; checked when next used.
+    /// An answer came once; checked when next used.
     Stale,
     /// Used while stale; about to be checked.
     Delay,

@@ -56,7 +56,7 @@ pub(crate) fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelE
         .map_err(|e| KernelError::new("enter a namespace", "", e))
 }
 
-/// What came with a frame that was received.
+/// What the kernel reports of a frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Received {
     /// How long the frame was, which may be more than the buffer holds.
@@ -65,7 +65,7 @@ pub(crate) struct Received {
     pub(crate) interface: u32,
     /// PACKET_HOST and its like.
     pub(crate) kind: u8,
-    /// When the kernel saw it; now, if it did not say.
+    /// When the kernel received it; now, if it gave no time.
     pub(crate) time: SystemTime,
 }
 
@@ -73,7 +73,7 @@ fn last(operation: &'static str) -> KernelError {
     KernelError::io(operation, "", &std::io::Error::last_os_error())
 }
 
-/// A packet socket that sees all frames, of all interfaces (0) or of one, and notes their times.
+/// A packet socket that receives all frames, of all interfaces (0) or of one, with their times.
 pub(crate) fn packet_socket(interface: u32) -> Result<OwnedFd, KernelError> {
     const OPEN: &str = "open a packet socket";
     let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
@@ -115,7 +115,7 @@ pub(crate) fn packet_socket(interface: u32) -> Result<OwnedFd, KernelError> {
     if bound < 0 { Err(last(OPEN)) } else { Ok(fd) }
 }
 
-/// Lets an interface take in frames for others too, until the socket is closed.
+/// Makes an interface promiscuous until the socket is closed.
 pub(crate) fn packet_promiscuous(
     socket: BorrowedFd<'_>,
     interface: u32,
@@ -137,7 +137,7 @@ pub(crate) fn packet_promiscuous(
         )
     };
     if set < 0 {
-        return Err(last("see packets for others"));
+        return Err(last("make the interface promiscuous"));
     }
     Ok(())
 }

@@ -33,11 +33,11 @@ pub struct BridgeInfo {
     pub nf_call_ip6tables: bool,
     /// ARP frames pass the arp hooks.
     pub nf_call_arptables: bool,
-    /// Multicast is sent only to ports that asked for it.
+    /// Multicast is sent only to ports with a member of the group.
     pub mcast_snooping: bool,
     /// Spanning tree is on.
     pub stp: bool,
-    /// VLAN tags are looked at.
+    /// Frames are filtered by VLAN.
     pub vlan_filtering: bool,
     /// Time after which a learned MAC address is dropped, in hundredths of a second.
     pub ageing_time: u32,

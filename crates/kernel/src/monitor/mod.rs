@@ -1,5 +1,5 @@
-//! Notifications of what changes in a network namespace, whoever changes it (rtnetlink(7) groups,
-//! nf_tables and conntrack).
+//! Notifications of changes in a network namespace, made by any process or by the kernel
+//! (rtnetlink(7), nf_tables, conntrack).
 
 mod nftables;
 

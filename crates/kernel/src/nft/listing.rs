@@ -1,4 +1,4 @@
-//! Chains and rules of every family and table, in nft's own words.
+//! Chains and rules of every family and table, printed as nft prints them.
 
 use hallway_nftables::listing::{self, ChainInfo, RuleInfo, Sets};
 

@@ -62,7 +62,7 @@ impl<'a> Attempt<'a> {
             Service::Icmp => {
                 out.socket = Socket::Icmp;
                 icmp.map_or(Err(Errno::AFNOSUPPORT), |socket| {
-                    socket.ask(aim.to, number, 0)
+                    socket.send_echo(aim.to, number, 0)
                 })
             }
             Service::Port(port) => Client::open(aim.is_tcp(), aim.to).and_then(|client| {
@@ -215,7 +215,7 @@ impl<'a> Attempt<'a> {
             self.sent = Instant::now();
             let again = match &self.socket {
                 Socket::Udp(client) => client.send(&self.text()),
-                Socket::Icmp => icmp.map_or(Ok(()), |s| s.ask(self.aim.to, self.number, 1)),
+                Socket::Icmp => icmp.map_or(Ok(()), |s| s.send_echo(self.aim.to, self.number, 1)),
                 Socket::None | Socket::Tcp(_) => Ok(()),
             };
             if let Err(errno) = again {
