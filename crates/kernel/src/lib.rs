@@ -5,6 +5,8 @@
 //! [`gate`]. An error says which operation failed on which object, with the errno and the kernel's text.
 
 pub mod addr;
+#[cfg(test)]
+mod captured;
 pub mod conntrack;
 pub mod error;
 pub mod files;
