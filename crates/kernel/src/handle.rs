@@ -179,7 +179,7 @@ impl Kernel {
                 Err(refused) => Err(refused),
                 Ok(()) => match answers.next() {
                     Some(answer) => {
-                        let seen = answer.as_ref().map(|()| ());
+                        let seen = answer.as_ref().copied();
                         self.gate.after(&request.operation(), seen).and(answer)
                     }
                     None => Err(request.error(rustix::io::Errno::IO.raw_os_error(), None)),
