@@ -1,10 +1,10 @@
 //! nf_tables (linux/netfilter/nf_tables.h): one transaction, one system call.
 
 mod listing;
-mod read;
 mod trace;
 
-use hallway_nftables::transaction::Transaction;
+use hallway_nftables::Transaction;
+use hallway_nftables::message::SUBSYSTEM;
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
@@ -12,23 +12,12 @@ pub use trace::{Trace, is_watching};
 
 use crate::KernelError;
 use crate::rtnl::{first_error, open_socket};
-use crate::wire::{self, Writer};
+use crate::wire;
 
-pub(crate) const SUBSYSTEM: u16 = 10 << 8;
 const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 const NFNL_MSG_BATCH_END: u16 = 0x11;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
-
-/// A request's body: the family, and strings by attribute.
-fn header(family: u8, strings: &[(u16, &str)], what: &'static str) -> Result<Vec<u8>, KernelError> {
-    let mut w = Writer::with_header(&[family, 0, 0, 0]);
-    for (kind, text) in strings {
-        w.str(*kind, text);
-    }
-    w.finish()
-        .map_err(|error| KernelError::too_long(what, "", error))
-}
 
 /// An nf_tables socket.
 #[derive(Debug)]
