@@ -48,17 +48,20 @@ pub fn rule(rule: &Rule, family: Family) -> String {
 /// A rule as nft lists it, with its comment.
 #[must_use]
 pub fn rule_with_comment(this: &Rule, family: Family) -> String {
-    format!("{} {}", rule(this, family), comment(&this.comment))
+    commented(rule(this, family), &this.comment)
+}
+
+fn commented(words: String, text: &str) -> String {
+    match text {
+        "" => words,
+        text => format!("{words} {}", comment(text)),
+    }
 }
 
 /// A rule to be loaded, with every condition that it has, also those nft leaves out when it lists
 /// rules: those it adds by itself when it loads them are not quite the same.
 pub(super) fn whole_rule(this: &Rule, family: Family) -> String {
-    let words = words(this, family, true);
-    match this.comment.as_str() {
-        "" => words,
-        text => format!("{words} {}", comment(text)),
-    }
+    commented(words(this, family, true), &this.comment)
 }
 
 fn words(rule: &Rule, family: Family, whole: bool) -> String {
