@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use hallway_kernel::Kernel;
-use hallway_nftables::listing::ChainInfo;
+use hallway_nftables::decode::ListedChain;
+use hallway_nftables::{Family, Hook, Policy};
 use serde::Serialize;
 
 use crate::sandbox::{forbidden, pasta_program};
@@ -237,16 +238,16 @@ fn firewalls() -> Check {
     )
 }
 
-/// NFPROTO_INET, NFPROTO_IPV4 and NFPROTO_IPV6: tables that see what is routed.
-fn is_ip(family: u8) -> bool {
-    matches!(family, 1 | 2 | 10)
+/// Families of tables that see what is routed.
+fn is_ip(family: Family) -> bool {
+    matches!(family, Family::Inet | Family::Ip | Family::Ip6)
 }
 
 /// What others have put into nf_tables.
 #[derive(Default)]
 struct Firewalls {
     tables: Vec<String>,
-    chains: Vec<ChainInfo>,
+    chains: Vec<ListedChain>,
 }
 
 impl Firewalls {
@@ -255,10 +256,10 @@ impl Firewalls {
         if self.tables.is_empty() {
             return (String::new(), String::new());
         }
-        let named = |begin: &str| self.chains.iter().any(|c| c.name.starts_with(begin));
+        let named = |begin: &str| self.chains.iter().any(|c| c.chain.name.starts_with(begin));
         let closed = self.chains.iter().find(|c| {
-            let base = c.base.as_ref();
-            base.is_some_and(|b| b.hook == "forward" && b.drops)
+            let base = c.chain.base;
+            base.is_some_and(|b| b.hook == Hook::Forward && b.policy == Policy::Drop)
         });
         let mut found = Vec::new();
         let mut advice = vec![
@@ -287,7 +288,7 @@ impl Firewalls {
         if let Some(closed) = closed {
             found.push(format!(
                 "chain {} of {} drops what it does not know",
-                closed.name, closed.table
+                closed.chain.name, closed.table
             ));
         }
         (found.join("; "), advice.join("\n"))

@@ -12,7 +12,6 @@ pub mod failure;
 mod files;
 pub mod interrupt;
 mod lock;
-mod lower;
 mod observe;
 mod project;
 pub mod read;

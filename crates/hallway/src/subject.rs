@@ -1,8 +1,9 @@
 //! What a question is about: a project with its rules, from a file alone or as it is up.
 
 use hallway_engine::reach::{At, Environment, Party, Service, World};
-use hallway_engine::rules::{self, ir::Ruleset};
+use hallway_engine::rules;
 use hallway_engine::{Engine, Failure, Settled, read};
+use hallway_nftables::Ruleset;
 use hallway_spec::Expect;
 
 use crate::args::{Common, FileArg};

@@ -13,8 +13,7 @@ use hallway_kernel::gate::{Counter, Fault, Faults, Gate, OperationKind, ReadOnly
 use hallway_kernel::link::{BridgeSpec, LinkChange, change_link, create_bridge, delete_link};
 use hallway_kernel::netns::{Mounted, Netns, inspect};
 use hallway_kernel::{Batch, Kernel, KernelError, addr};
-use hallway_nftables::Family;
-use hallway_nftables::transaction::Transaction;
+use hallway_nftables::{Family, Table, Transaction};
 use hallway_testkit::{Test, sh};
 
 const NO_SPACE: i32 = 28;
@@ -41,7 +40,7 @@ fn up(name: &str) -> hallway_kernel::Request {
 
 fn table(name: &str) -> Transaction {
     let mut out = Transaction::new();
-    out.add_table(Family::Inet, name, "a note");
+    out.add_table(&Table::new(Family::Inet, name));
     out
 }
 

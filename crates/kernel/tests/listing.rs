@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use hallway_kernel::Kernel;
-use hallway_nftables::listing::{RuleInfo, family_name};
+use hallway_nftables::print::RuleInfo;
+use hallway_nftables::{Family, Policy};
 use hallway_testkit::{sh, try_sh};
 
 /// Rules by (family table, chain, handle), as `nft -a list ruleset` has them.
@@ -46,9 +47,10 @@ fn listed_by_us() -> BTreeMap<(String, String, u64), RuleInfo> {
     let mut nft = Kernel::new();
     let mut out = BTreeMap::new();
     for chain in nft.chains().unwrap() {
-        let table = format!("{} {}", family_name(chain.family), chain.table);
-        for rule in nft.rules(chain.family, &chain.table, &chain.name).unwrap() {
-            out.insert((table.clone(), chain.name.clone(), rule.handle), rule);
+        let table = format!("{} {}", chain.family.name(), chain.table);
+        let name = chain.chain.name;
+        for rule in nft.rules(chain.family, &chain.table, &name).unwrap() {
+            out.insert((table.clone(), name.clone(), rule.handle), rule);
         }
     }
     out
@@ -276,18 +278,17 @@ E");
         .unwrap()
         .iter()
         .map(|chain| {
-            let base = chain.base.as_ref().map(|base| {
-                format!(
-                    "{} {} {} {}",
-                    base.kind, base.hook, base.priority, base.drops
-                )
+            let base = chain.chain.base.map(|base| {
+                let (kind, hook) = (base.kind.name(), base.hook.name());
+                let drops = base.policy == Policy::Drop;
+                format!("{kind} {hook} {} {drops}", base.priority)
             });
             let base = base.unwrap_or_else(|| "-".into());
             format!(
                 "{} {} {}: {base}",
-                family_name(chain.family),
+                chain.family.name(),
                 chain.table,
-                chain.name
+                chain.chain.name
             )
         })
         .collect();
@@ -321,10 +322,10 @@ fn rules_of_iptables_are_told_with_their_comments() {
     }
     assert!(refused.is_empty(), "{}", refused.join("\n"));
     let mut nft = Kernel::new();
-    let input = nft.rules(2, "filter", "INPUT").unwrap();
+    let input = nft.rules(Family::Ip, "filter", "INPUT").unwrap();
     assert_eq!(input[0].comment.as_deref(), Some("hello you"));
-    assert_eq!(nft.rules(2, "filter", "NONE").unwrap(), []);
-    assert_eq!(nft.rules(2, "none", "NONE").unwrap(), []);
+    assert_eq!(nft.rules(Family::Ip, "filter", "NONE").unwrap(), []);
+    assert_eq!(nft.rules(Family::Ip, "none", "NONE").unwrap(), []);
     compare(IPTABLES_OTHERS);
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hallway_kernel::Kernel;
 use hallway_kernel::monitor::{Change, Event, Monitor, NfObject, Topic};
 use hallway_kernel::rule::RuleAction;
+use hallway_nftables::Family;
 use hallway_testkit::sh;
 
 /// Everything that comes until `last` does.
@@ -131,7 +132,7 @@ fn nf_tables() {
     }
     let has = |change: Change, what: &dyn Fn(&NfObject) -> bool| {
         let found = events.iter().any(|e| {
-            matches!(e, Event::Nftables(c, n) if *c == change && n.table == "t" && n.family == 1 && what(&n.object))
+            matches!(e, Event::Nftables(c, n) if *c == change && n.table == "t" && n.family == Family::Inet && what(&n.object))
         });
         assert!(found, "{events:#?}");
     };

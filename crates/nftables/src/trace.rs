@@ -3,13 +3,15 @@
 
 use std::net::IpAddr;
 
-use crate::Family;
-use crate::expr::{Expr, Meta, PayloadBase, Reg};
-use crate::transaction::{Base, ChainSpec, Hook, Transaction};
-use crate::wire::{Attrs, address_bytes, be64_of, string_of};
+use crate::expr::{Expr, Meta, PayloadBase, Reg, Verdict};
+use crate::wire::{Attrs, address_bytes, be32_of, be64_of, string_of};
+use crate::{
+    Action, Base, Chain, ChainType, Family, Hook, IpVersion, Match, Priority, Rule, Table,
+    Transaction,
+};
 
 /// Before everything else that filters.
-const FIRST: i32 = -1000;
+const FIRST: Priority = Priority(-1000);
 
 /// Packets to watch: all conditions that are given must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +26,8 @@ pub struct Watched {
     pub source_port: Option<u16>,
     /// Destination port.
     pub port: Option<u16>,
-    /// The IP version is 4.
-    pub v4: bool,
+    /// IP version.
+    pub version: IpVersion,
 }
 
 /// What the kernel reports of one packet at one rule.
@@ -33,16 +35,16 @@ pub struct Watched {
 pub struct TraceEvent {
     /// The same for all reports of a packet.
     pub id: u32,
-    /// Family number of the table.
-    pub family: u8,
+    /// The family of the table.
+    pub family: Family,
     /// The table.
     pub table: String,
     /// The chain.
     pub chain: String,
     /// What it is about.
     pub kind: TraceKind,
-    /// What was said.
-    pub verdict: TraceVerdict,
+    /// What the rule or the policy said.
+    pub verdict: Verdict,
     /// The packet from its network header on, where the report quotes it: the first of each base
     /// chain does. Long packets are cut.
     pub packet: Option<Vec<u8>>,
@@ -57,7 +59,7 @@ pub struct TraceEvent {
 pub enum TraceKind {
     /// A rule matched: its handle.
     Rule(u64),
-    /// The end of a chain's rules is reached; said before what follows from that.
+    /// The end of a chain's rules is reached; reported before what follows from that.
     End,
     /// A chain that was jumped to has come to its end.
     Return,
@@ -65,51 +67,30 @@ pub enum TraceKind {
     Policy,
 }
 
-/// What was said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum TraceVerdict {
-    Accept,
-    Drop,
-    /// On to the next rule.
-    Continue,
-    Return,
-    /// Into another chain (jump or goto).
-    Jump,
-    /// To a program (queue), or taken over.
-    Stolen,
-}
-
 /// Makes a table that marks the packets to watch. It belongs to the socket that makes it
 /// (NFT_TABLE_F_OWNER), and is removed when that is closed.
 #[must_use]
-pub fn marking_table(table: &str, watched: &[Watched]) -> Transaction {
+pub fn marking_table(name: &str, watched: &[Watched]) -> Transaction {
     let mut out = Transaction::new();
     for (family, hooks) in [
         (Family::Inet, &[Hook::Prerouting, Hook::Output][..]),
         (Family::Bridge, &[Hook::Prerouting]),
     ] {
-        out.add_owned_table(family, table);
+        let table = Table::new(family, name);
+        out.add_owned_table(family, name);
         for hook in hooks {
-            let chain = match hook {
-                Hook::Output => "output",
-                _ => "prerouting",
+            let rules = watched.iter().map(|one| {
+                let marking = Match::Expressions(marking(one, family));
+                Rule::new(vec![marking], Action::Continue, "watched")
+            });
+            let chain = Chain {
+                name: hook.name().into(),
+                base: Some(Base::accepting(ChainType::Filter, *hook, FIRST)),
+                rules: rules.collect(),
             };
-            let base = Base {
-                nat: false,
-                hook: *hook,
-                priority: FIRST,
-            };
-            out.add_chain(
-                family,
-                table,
-                &ChainSpec {
-                    name: chain,
-                    base: Some(base),
-                },
-            );
-            for one in watched {
-                out.add_rule(family, (table, chain), &marking(one, family), "watched");
+            out.add_chain(family, name, &chain);
+            for rule in &chain.rules {
+                out.add_rule(&table, &chain.name, rule);
             }
         }
     }
@@ -133,21 +114,23 @@ fn marking(watched: &Watched, family: Family) -> Vec<Expr> {
         length,
         to: reg,
     };
-    match family {
-        Family::Inet => equal(
+    if family == Family::Bridge {
+        let ethertype: u16 = match watched.version {
+            IpVersion::V4 => 0x0800,
+            IpVersion::V6 => 0x86dd,
+        };
+        equal(
+            payload(PayloadBase::Link, 12, 2),
+            ethertype.to_be_bytes().to_vec(),
+        );
+    } else {
+        equal(
             Expr::Meta {
                 key: Meta::NfProto,
                 to: reg,
             },
-            vec![if watched.v4 { 2 } else { 10 }],
-        ),
-        Family::Bridge => {
-            let ethertype: u16 = if watched.v4 { 0x0800 } else { 0x86dd };
-            equal(
-                payload(PayloadBase::Link, 12, 2),
-                ethertype.to_be_bytes().to_vec(),
-            );
-        }
+            vec![watched.version.nfproto()],
+        );
     }
     equal(
         Expr::Meta {
@@ -156,7 +139,10 @@ fn marking(watched: &Watched, family: Family) -> Vec<Expr> {
         },
         vec![watched.protocol],
     );
-    let (source, destination) = if watched.v4 { (12, 16) } else { (8, 24) };
+    let (source, destination) = match watched.version {
+        IpVersion::V4 => (12, 16),
+        IpVersion::V6 => (8, 24),
+    };
     for (address, offset) in [(watched.from, source), (watched.to, destination)] {
         if let Some(address) = address {
             let bytes = address_bytes(address);
@@ -174,7 +160,11 @@ fn marking(watched: &Watched, family: Family) -> Vec<Expr> {
             );
         }
     }
-    out.push(Expr::TraceOn);
+    out.push(Expr::Constant {
+        to: reg,
+        data: vec![1],
+    });
+    out.push(Expr::Trace { from: reg });
     out
 }
 
@@ -182,11 +172,7 @@ fn marking(watched: &Watched, family: Family) -> Vec<Expr> {
 #[must_use]
 pub fn event(body: &[u8]) -> Option<TraceEvent> {
     let attrs = Attrs(body.get(4..)?);
-    let number = |kind: u16| -> Option<u32> {
-        Some(u32::from_be_bytes(
-            attrs.find(kind)?.get(..4)?.try_into().ok()?,
-        ))
-    };
+    let number = |kind: u16| attrs.find(kind).and_then(be32_of);
     let kind = match number(4)? {
         1 => TraceKind::Policy,
         2 => TraceKind::Return,
@@ -197,20 +183,9 @@ pub fn event(body: &[u8]) -> Option<TraceEvent> {
         _ => return None,
     };
     // NFTA_TRACE_POLICY for policies, NFTA_TRACE_VERDICT (nested) for the rest.
-    let code = match kind {
-        TraceKind::Policy => number(16)? as i32,
-        _ => {
-            let verdict = Attrs(attrs.find(5)?).find(1)?;
-            i32::from_be_bytes(verdict.get(..4)?.try_into().ok()?)
-        }
-    };
-    let verdict = match code {
-        0 => TraceVerdict::Drop,
-        1 => TraceVerdict::Accept,
-        -1 => TraceVerdict::Continue,
-        -3 | -4 => TraceVerdict::Jump,
-        -5 => TraceVerdict::Return,
-        _ => TraceVerdict::Stolen,
+    let verdict = match kind {
+        TraceKind::Policy => Verdict::of(number(16)? as i32, None),
+        _ => Verdict::read(attrs.find(5)?)?,
     };
     let packet = attrs.find(8).map(|network| {
         let mut bytes = network.to_vec();
@@ -219,7 +194,7 @@ pub fn event(body: &[u8]) -> Option<TraceEvent> {
     });
     Some(TraceEvent {
         id: number(6)?,
-        family: *body.first()?,
+        family: Family::of(*body.first()?),
         table: string_of(attrs.find(1)?),
         chain: attrs.find(2).map(string_of).unwrap_or_default(),
         kind,

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
+use hallway_nftables::Ruleset;
 use hallway_spec::Name;
 use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::rules::Delta;
-use crate::rules::ir::Ruleset;
 use crate::settled::{Interface, Network, Node, Route};
 
 /// One step of a plan.

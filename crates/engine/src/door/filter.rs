@@ -2,35 +2,30 @@
 
 use hallway_kernel::conntrack::Connection;
 use hallway_kernel::{Kernel, KernelError};
-use hallway_nftables::Family;
-use hallway_nftables::key::Key;
-use hallway_nftables::transaction::{Element, Transaction};
+use hallway_nftables::{Element, Family, IpVersion, Ruleset, Transaction, Value};
 use hallway_plan::mark;
 use hallway_plan::reach::{self, Environment, World};
-use hallway_plan::rules::ir::Ruleset;
+use hallway_plan::rules::sets::{self, Definition};
 use hallway_plan::rules::{Delta, ruleset};
 use ipnet::IpNet;
 
 use super::{Door, ignore_missing};
-use crate::lower;
-
-/// Maps of published ports, emptied before links go away.
-const PUBLISHED: [&str; 6] = ["pub4", "pub6", "pubip4", "pubip6", "pubr4", "pubr6"];
 
 impl Door<'_> {
     /// Replacing the tables keeps the note of where forwarding was turned on.
     pub(super) fn replace_rules(&mut self, rules: &Ruleset) -> Result<(), KernelError> {
         let table = mark::table(self.project);
         let nft = &mut self.kernel;
-        let mut transaction = lower::nft::replace(rules, mark::TABLE_COMMENT);
-        for set in ["forwarding4", "forwarding6"] {
-            let noted = nft.names(Family::Inet, &table, set).unwrap_or_default();
-            transaction.add_elements(
-                Family::Inet,
-                &table,
-                set,
-                &noted.iter().map(|n| name_element(n)).collect::<Vec<_>>(),
-            );
+        let mut transaction = Transaction::new();
+        for table in &rules.tables {
+            transaction.replace(table);
+        }
+        for set in [IpVersion::V4, IpVersion::V6].map(forwarding_set) {
+            let noted = nft
+                .interfaces_in(set.family, &table, set.name)
+                .unwrap_or_default();
+            let noted: Vec<Element> = noted.into_iter().map(name_element).collect();
+            add_elements(&mut transaction, &table, set, &noted);
         }
         nft.commit(&transaction)
     }
@@ -40,14 +35,20 @@ impl Door<'_> {
             return Ok(());
         };
         let table = mark::table(self.project);
-        self.kernel.commit(&lower::nft::change(&table, changes))
+        let mut transaction = Transaction::new();
+        for change in changes {
+            let name = (table.as_str(), change.set.as_str());
+            transaction.delete_elements(change.family, name, change.layout, &change.remove);
+            transaction.add_elements(change.family, name, change.layout, &change.add);
+        }
+        self.kernel.commit(&transaction)
     }
 
     pub(super) fn unpublish(&mut self) -> Result<(), KernelError> {
         let table = mark::table(self.project);
         let mut transaction = Transaction::new();
-        for map in PUBLISHED {
-            transaction.flush_set(Family::Inet, &table, map);
+        for map in sets::PUBLISHED {
+            transaction.flush_set(map.family, &table, map.name);
         }
         match self.kernel.commit(&transaction) {
             Err(e) if e.is_not_found() => Ok(()), // only the bridge table is left
@@ -60,11 +61,8 @@ impl Door<'_> {
         let nft = &mut self.kernel;
         let mut transaction = Transaction::new();
         for table in nft.tables()?.iter().filter(|t| t.name == name) {
-            let family = [Family::Inet, Family::Bridge]
-                .into_iter()
-                .find(|f| *f as u8 == table.family);
-            if let Some(family) = family {
-                transaction.delete_table(family, &name);
+            if matches!(table.family, Family::Inet | Family::Bridge) {
+                transaction.delete_table(table.family, &name);
             }
         }
         nft.commit(&transaction)
@@ -82,8 +80,9 @@ impl Door<'_> {
         for link in links {
             forward_on(&self.kernel, link, v4, v6)?;
         }
-        if v6 && !links.is_empty() && self.kernel.read_sysctl(&forwarding_key("lo", 6)).is_err() {
-            self.uplink_forwards("all", 6)?;
+        let key = forwarding_key("lo", IpVersion::V6);
+        if v6 && !links.is_empty() && self.kernel.read_sysctl(&key).is_err() {
+            self.uplink_forwards("all", IpVersion::V6)?;
         }
         let way_out = self
             .wanted
@@ -93,7 +92,7 @@ impl Door<'_> {
         }
         let routes = self.kernel.routes()?;
         let all_links = self.kernel.links()?;
-        for (version, wanted) in [(4, v4), (6, v6)] {
+        for (version, wanted) in [(IpVersion::V4, v4), (IpVersion::V6, v6)] {
             if !wanted {
                 continue;
             }
@@ -101,7 +100,7 @@ impl Door<'_> {
                 .iter()
                 .filter(|r| r.to.prefix_len() == 0 && !r.is_unreachable())
             {
-                let same = matches!(route.to, IpNet::V4(_)) == (version == 4);
+                let same = IpVersion::of(route.to.addr()) == version;
                 let link = route
                     .interface
                     .and_then(|i| all_links.iter().find(|l| l.index == i));
@@ -113,18 +112,19 @@ impl Door<'_> {
         Ok(())
     }
 
-    fn uplink_forwards(&mut self, link: &str, version: u8) -> Result<(), KernelError> {
+    fn uplink_forwards(&mut self, link: &str, version: IpVersion) -> Result<(), KernelError> {
         let key = forwarding_key(link, version);
         let noted_elsewhere = self.noted_by_others(link, version)?;
         match self.kernel.read_sysctl(&key) {
             Ok(value) if value == "0" || noted_elsewhere => {
                 let mut transaction = Transaction::new();
                 let set = forwarding_set(version);
-                transaction.add_elements(
-                    Family::Inet,
+                let element = name_element(link.to_owned());
+                add_elements(
+                    &mut transaction,
                     &mark::table(self.project),
                     set,
-                    &[name_element(link)],
+                    &[element],
                 );
                 self.kernel.commit(&transaction)?;
                 self.kernel.write_sysctl(&key, "1")
@@ -134,16 +134,17 @@ impl Door<'_> {
         }
     }
 
-    fn noted_by_others(&mut self, link: &str, version: u8) -> Result<bool, KernelError> {
+    fn noted_by_others(&mut self, link: &str, version: IpVersion) -> Result<bool, KernelError> {
         let own = mark::table(self.project);
         let nft = &mut self.kernel;
         for table in nft.tables()? {
-            let other = table.family == Family::Inet as u8
+            let other = table.family == Family::Inet
                 && table.name != own
                 && mark::project_of_table(&table.name).is_some();
             if other {
+                let set = forwarding_set(version);
                 let names = nft
-                    .names(Family::Inet, &table.name, forwarding_set(version))
+                    .interfaces_in(set.family, &table.name, set.name)
                     .unwrap_or_default();
                 if names.iter().any(|n| n == link) {
                     return Ok(true);
@@ -155,10 +156,11 @@ impl Door<'_> {
 
     pub(super) fn restore_forwarding(&mut self) -> Result<(), KernelError> {
         let table = mark::table(self.project);
-        for version in [4, 6] {
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let set = forwarding_set(version);
             let noted = self
                 .kernel
-                .names(Family::Inet, &table, forwarding_set(version))
+                .interfaces_in(set.family, &table, set.name)
                 .unwrap_or_default();
             for link in noted {
                 let key = forwarding_key(&link, version);
@@ -218,28 +220,30 @@ fn may_begin(world: &World<'_>, flow: &Connection) -> bool {
     world.may_begin(&asked, flow.original.to != flow.reply.from)
 }
 
-fn name_element(name: &str) -> Element {
-    let mut key = Key::default();
-    key.ifname(name);
-    Element {
-        key: key.0,
-        ..Element::default()
-    }
+fn name_element(name: String) -> Element {
+    Element::new(vec![Value::Ifname(name)])
 }
 
-fn forwarding_set(version: u8) -> &'static str {
-    if version == 4 {
-        "forwarding4"
-    } else {
-        "forwarding6"
-    }
+fn add_elements(
+    transaction: &mut Transaction,
+    table: &str,
+    set: &Definition,
+    elements: &[Element],
+) {
+    let layout = set.empty().layout();
+    transaction.add_elements(set.family, (table, set.name), layout, elements);
+}
+
+/// Where it is noted on which links forwarding was turned on.
+fn forwarding_set(version: IpVersion) -> &'static Definition {
+    sets::FORWARDING.of(version)
 }
 
 /// IPv6 forwards by interface since Linux 6.17 (force_forwarding); before, only everywhere or
 /// nowhere, which is noted as `all`.
-fn forwarding_key(link: &str, version: u8) -> String {
+fn forwarding_key(link: &str, version: IpVersion) -> String {
     match (version, link) {
-        (4, _) => format!("net/ipv4/conf/{link}/forwarding"),
+        (IpVersion::V4, _) => format!("net/ipv4/conf/{link}/forwarding"),
         (_, "all") => "net/ipv6/conf/all/forwarding".into(),
         _ => format!("net/ipv6/conf/{link}/force_forwarding"),
     }
@@ -253,10 +257,10 @@ pub(super) fn forward_on(
     v6: bool,
 ) -> Result<(), KernelError> {
     if v4 {
-        kernel.write_sysctl(&forwarding_key(link, 4), "1")?;
+        kernel.write_sysctl(&forwarding_key(link, IpVersion::V4), "1")?;
     }
     if v6 {
-        ignore_missing(kernel.write_sysctl(&forwarding_key(link, 6), "1"))?;
+        ignore_missing(kernel.write_sysctl(&forwarding_key(link, IpVersion::V6), "1"))?;
     }
     Ok(())
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::{Kernel, KernelError};
-use hallway_nftables::Family;
+use hallway_nftables::{Family, IpVersion};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{
     NamespaceState, Observed, SeenAddress, SeenLink, SeenNamespace, SeenRoute, SeenTable,
 };
+use hallway_plan::rules::sets::FORWARDING;
 use hallway_spec::Name;
 
 use crate::Record;
@@ -138,21 +139,21 @@ fn tables(kernel: &mut Kernel) -> Result<Vec<SeenTable>, KernelError> {
         let Some(project) = mark::project_of_table(&table.name) else {
             continue;
         };
-        let bridge_family = table.family == Family::Bridge as u8;
-        let mut names = |set: &str| {
-            if bridge_family {
-                Vec::new()
-            } else {
-                kernel
-                    .names(Family::Inet, &table.name, set)
-                    .unwrap_or_default()
+        let bridge_family = table.family == Family::Bridge;
+        let mut names = |version| {
+            let set = FORWARDING.of(version);
+            if table.family != set.family {
+                return Vec::new();
             }
+            kernel
+                .interfaces_in(set.family, &table.name, set.name)
+                .unwrap_or_default()
         };
-        let (forwarding4, forwarding6) = (names("forwarding4"), names("forwarding6"));
+        let (forwarding4, forwarding6) = (names(IpVersion::V4), names(IpVersion::V6));
         out.push(SeenTable {
             project,
             bridge_family,
-            fingerprint: table.comment,
+            fingerprint: Some(table.comment).filter(|text| !text.is_empty()),
             forwarding4,
             forwarding6,
         });

@@ -6,6 +6,7 @@ mod nftables;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
+use hallway_nftables::message::SUBSYSTEM;
 use netlink_sys::Socket;
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,6 +15,7 @@ use rustix::net::sockopt;
 
 pub use nftables::{Generation, NfChange, NfObject};
 
+use crate::KernelError;
 use crate::addr::{self, AddressInfo};
 use crate::conntrack::{self, Connection};
 use crate::link::{self, LinkInfo};
@@ -24,7 +26,6 @@ use crate::route::{self, RouteInfo};
 use crate::rule::{self, RoutingRule};
 use crate::socket::{BUFFER, open_socket, receive};
 use crate::wire::{Attrs, Message, Messages, u32_of};
-use crate::{KernelError, nft};
 
 const RTM_NEWNETCONF: u16 = 80;
 const RTM_DELNETCONF: u16 = 81;
@@ -328,7 +329,7 @@ fn netfilter_event(message: &Message<'_>) -> Option<Event> {
         conntrack::MESSAGE_NEW if created => Some(Event::ConnectionNew(conntrack::parse(body)?)),
         conntrack::MESSAGE_NEW => Some(Event::ConnectionChanged(conntrack::parse(body)?)),
         conntrack::MESSAGE_DELETE => Some(Event::ConnectionEnded(conntrack::parse(body)?)),
-        kind if kind & 0xff00 == nft::SUBSYSTEM => nftables::event(kind & 0xff, body),
+        kind if kind & 0xff00 == SUBSYSTEM => nftables::event(kind & 0xff, body),
         _ => None,
     }
 }

@@ -1,25 +1,21 @@
 //! Notifications of nf_tables.
 
+use hallway_nftables::Family;
+use hallway_nftables::message;
+
 use super::{Change, Event};
 use crate::wire::{Attrs, be32_of, be64_of, string_of};
 
-const NFT_MSG_NEWTABLE: u16 = 0;
-const NFT_MSG_DELTABLE: u16 = 2;
-const NFT_MSG_NEWCHAIN: u16 = 3;
 const NFT_MSG_DELCHAIN: u16 = 5;
-const NFT_MSG_NEWRULE: u16 = 6;
 const NFT_MSG_DELRULE: u16 = 8;
-const NFT_MSG_NEWSET: u16 = 9;
 const NFT_MSG_DELSET: u16 = 11;
-const NFT_MSG_NEWSETELEM: u16 = 12;
-const NFT_MSG_DELSETELEM: u16 = 14;
 const NFT_MSG_NEWGEN: u16 = 15;
 
 /// What of a table changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NfChange {
-    /// Family number: 1 inet, 2 ip, 7 bridge, 10 ip6, ...
-    pub family: u8,
+    /// The table's family.
+    pub family: Family,
     /// The table.
     pub table: String,
     /// The part of it.
@@ -74,14 +70,14 @@ pub(super) fn event(kind: u16, body: &[u8]) -> Option<Event> {
     }
     let name = |kind| attrs.find(kind).map(string_of);
     let object = match kind {
-        NFT_MSG_NEWTABLE | NFT_MSG_DELTABLE => NfObject::Table,
-        NFT_MSG_NEWCHAIN | NFT_MSG_DELCHAIN => NfObject::Chain(name(3)?),
-        NFT_MSG_NEWRULE | NFT_MSG_DELRULE => NfObject::Rule {
+        message::NEWTABLE | message::DELTABLE => NfObject::Table,
+        message::NEWCHAIN | NFT_MSG_DELCHAIN => NfObject::Chain(name(3)?),
+        message::NEWRULE | NFT_MSG_DELRULE => NfObject::Rule {
             chain: name(2)?,
             handle: attrs.find(3).and_then(be64_of)?,
         },
-        NFT_MSG_NEWSET | NFT_MSG_DELSET => NfObject::Set(name(2)?),
-        NFT_MSG_NEWSETELEM | NFT_MSG_DELSETELEM => NfObject::Elements {
+        message::NEWSET | NFT_MSG_DELSET => NfObject::Set(name(2)?),
+        message::NEWSETELEM | message::DELSETELEM => NfObject::Elements {
             set: name(2)?,
             keys: Attrs(attrs.find(3)?)
                 .filter_map(|(_, element)| Attrs(Attrs(element).find(1)?).find(1))
@@ -91,12 +87,15 @@ pub(super) fn event(kind: u16, body: &[u8]) -> Option<Event> {
         _ => return None,
     };
     let change = match kind {
-        NFT_MSG_NEWTABLE | NFT_MSG_NEWCHAIN | NFT_MSG_NEWRULE | NFT_MSG_NEWSET
-        | NFT_MSG_NEWSETELEM => Change::Present,
+        message::NEWTABLE
+        | message::NEWCHAIN
+        | message::NEWRULE
+        | message::NEWSET
+        | message::NEWSETELEM => Change::Present,
         _ => Change::Removed,
     };
     let table = name(1)?;
-    let family = *body.first()?;
+    let family = Family::of(*body.first()?);
     Some(Event::Nftables(
         change,
         NfChange {

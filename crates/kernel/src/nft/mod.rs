@@ -2,30 +2,18 @@
 //! read back. The values themselves are that crate's.
 
 mod listing;
-mod read;
 mod trace;
 
-use hallway_nftables::transaction::Transaction;
+use hallway_nftables::Transaction;
+use hallway_nftables::message::SUBSYSTEM;
 
 pub use trace::{Trace, is_watching};
 
 use crate::gate::{Operation, OperationKind};
 use crate::socket::{BatchMessage, Channel};
-use crate::wire::Writer;
 use crate::{Kernel, KernelError};
 
-pub(crate) const SUBSYSTEM: u16 = 10 << 8;
 const COMMIT: &str = "change the packet filter";
-
-/// A request's body: the family, and strings by attribute.
-fn header(family: u8, strings: &[(u16, &str)], what: &'static str) -> Result<Vec<u8>, KernelError> {
-    let mut w = Writer::with_header(&[family, 0, 0, 0]);
-    for (kind, text) in strings {
-        w.str(*kind, text);
-    }
-    w.finish()
-        .map_err(|error| KernelError::too_long(what, "", error))
-}
 
 impl Kernel {
     /// Commits a transaction: all of it, or nothing. An empty one does nothing.

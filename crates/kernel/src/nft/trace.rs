@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use hallway_nftables::message;
 use hallway_nftables::trace::{TraceEvent, Watched, event, marking_table};
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_NETFILTER;
@@ -15,7 +16,6 @@ use crate::socket::{Channel, open_socket};
 use crate::wire::Messages;
 use crate::{Kernel, KernelError};
 
-const NFT_MSG_TRACE: u16 = 17;
 /// NFNLGRP_NFTRACE.
 const GROUP: u32 = 9;
 /// Bytes of reports that may wait until they are read.
@@ -80,7 +80,7 @@ impl Trace {
                     let bytes = self.buffer.get(..length).unwrap_or_default();
                     out.extend(
                         Messages(bytes)
-                            .filter(|m| m.kind == SUBSYSTEM | NFT_MSG_TRACE)
+                            .filter(|m| m.kind == SUBSYSTEM | message::TRACE)
                             .filter_map(|m| event(m.body)),
                     );
                 }

@@ -10,9 +10,9 @@ use super::packet::{Flow, Packet};
 use super::path::{At, What};
 use super::walk::{Death, Door, End, Walk, Walked};
 use super::world::HostWay;
-use crate::rules::eval::{Evaluator, Ruling, Sight, Verdict};
-use crate::rules::ir::{self, Hook};
-use crate::rules::text;
+use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict, RuleVerdict};
+use hallway_nftables::print;
+use hallway_nftables::{ChainType, Family, Hook};
 
 /// Whatever leads out of the host; not one of ours, so of no group.
 pub(super) const UPLINK: Door<'static> = Door {
@@ -89,9 +89,9 @@ impl<'w> Walk<'w> {
 
     fn guard(&mut self, packet: &Packet, door: Door<'w>) -> Result<(), Death> {
         let bare = self.host_sight(packet, door, 0);
-        for chain in self.world.inet.hooked(Hook::Prerouting, false) {
-            let ruling = self.world.inet.ask(chain, &bare);
-            self.ruled(&ruling, Hook::Prerouting, ir::Family::Inet, packet.flow)?;
+        for chain in self.world.inet.hooked(Hook::Prerouting, ChainType::Filter) {
+            let ruling = self.world.inet.evaluate(chain, &bare);
+            self.ruled(&ruling, Hook::Prerouting, Family::Inet, packet.flow)?;
         }
         Ok(())
     }
@@ -106,15 +106,15 @@ impl<'w> Walk<'w> {
         let before = packet.flow;
         if let State::New(entry) = state {
             let sight = self.host_sight(packet, door, 0);
-            for chain in self.world.inet.hooked(hook, true) {
-                let ruling = self.world.inet.ask(chain, &sight);
-                if let Verdict::Dnat(address, port) = ruling.verdict {
+            for chain in self.world.inet.hooked(hook, ChainType::Nat) {
+                let ruling = self.world.inet.evaluate(chain, &sight);
+                if let PacketVerdict::Dnat(address, port) = ruling.verdict {
                     packet.flow.to = address;
                     packet.flow.port = port.unwrap_or(packet.flow.port);
                     entry.reply = packet.flow.mirrored();
                     entry.dnated = true;
                 }
-                self.note_ruling(&ruling, hook, ir::Family::Inet, before);
+                self.note_ruling(&ruling, hook, Family::Inet, before);
             }
         } else {
             self.conntrack
@@ -147,15 +147,15 @@ impl<'w> Walk<'w> {
         oif_group: u32,
         hook: Hook,
     ) -> Result<(), Death> {
-        let sight = Sight {
+        let sight = PacketContext {
             established: self.conntrack.established(state),
             invalid: *state == State::Invalid,
             dnated: self.conntrack.dnated(state),
             ..self.host_sight(packet, door, oif_group)
         };
-        for chain in self.world.inet.hooked(hook, false) {
-            let ruling = self.world.inet.ask(chain, &sight);
-            self.ruled(&ruling, hook, ir::Family::Inet, packet.flow)?;
+        for chain in self.world.inet.hooked(hook, ChainType::Filter) {
+            let ruling = self.world.inet.evaluate(chain, &sight);
+            self.ruled(&ruling, hook, Family::Inet, packet.flow)?;
             self.passed = Some((hook, ruling));
         }
         Ok(())
@@ -173,13 +173,13 @@ impl<'w> Walk<'w> {
         let before = packet.flow;
         let dnated = self.conntrack.dnated(&state);
         if let State::New(entry) = &mut state {
-            let sight = Sight {
+            let sight = PacketContext {
                 dnated,
                 ..self.host_sight(packet, door, oif_group)
             };
-            for chain in self.world.inet.hooked(Hook::Postrouting, true) {
-                let ruling = self.world.inet.ask(chain, &sight);
-                if ruling.verdict == Verdict::Masquerade {
+            for chain in self.world.inet.hooked(Hook::Postrouting, ChainType::Nat) {
+                let ruling = self.world.inet.evaluate(chain, &sight);
+                if ruling.verdict == PacketVerdict::Masquerade {
                     let unknown = if packet.flow.from.is_ipv4() {
                         IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)
                     } else {
@@ -189,7 +189,7 @@ impl<'w> Walk<'w> {
                     packet.flow.from = address;
                     entry.reply.to = address;
                 }
-                self.note_ruling(&ruling, Hook::Postrouting, ir::Family::Inet, before);
+                self.note_ruling(&ruling, Hook::Postrouting, Family::Inet, before);
             }
         } else {
             self.conntrack.translate_source(&state, &mut packet.flow);
@@ -269,8 +269,8 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn host_sight<'s>(&self, packet: &Packet, door: Door<'s>, oif_group: u32) -> Sight<'s> {
-        Sight {
+    fn host_sight<'s>(&self, packet: &Packet, door: Door<'s>, oif_group: u32) -> PacketContext<'s> {
+        PacketContext {
             iif: door.name,
             iif_group: door.group,
             oif_group,
@@ -283,14 +283,14 @@ impl<'w> Walk<'w> {
     /// Writes a ruling down; a packet that is discarded goes no further.
     pub(super) fn ruled(
         &mut self,
-        ruling: &Ruling,
+        ruling: &RuleVerdict,
         hook: Hook,
-        family: ir::Family,
+        family: Family,
         flow: Flow,
     ) -> Result<(), Death> {
         self.note_ruling(ruling, hook, family, flow);
         match ruling.verdict {
-            Verdict::Drop | Verdict::Reject => Err(Death::Rule {
+            PacketVerdict::Drop | PacketVerdict::Reject => Err(Death::Rule {
                 hook,
                 ruling: ruling.clone(),
             }),
@@ -299,19 +299,19 @@ impl<'w> Walk<'w> {
     }
 
     /// A chain whose end a packet reached had nothing to say.
-    fn note_ruling(&mut self, ruling: &Ruling, hook: Hook, family: ir::Family, flow: Flow) {
+    fn note_ruling(&mut self, ruling: &RuleVerdict, hook: Hook, family: Family, flow: Flow) {
         let Some(position) = ruling.rule else { return };
         let table: &Evaluator<'_> = match family {
-            ir::Family::Inet => &self.world.inet,
-            ir::Family::Bridge => &self.world.bridge,
+            Family::Bridge => &self.world.bridge,
+            _ => &self.world.inet,
         };
         let rule = (table.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
         let what = What::Chain {
-            family: text::family(family).to_owned(),
+            family: family.name().to_owned(),
             table: table.table().to_owned(),
             chain: ruling.chain.clone(),
-            hook: text::hook(hook).to_owned(),
-            rule: rule.map(|r| text::rule(r, family)),
+            hook: hook.name().to_owned(),
+            rule: rule.map(|r| print::rule(r, family)),
             comment: ruling.comment.clone(),
             verdict: verdict_name(&ruling.verdict).to_owned(),
             ours: true,
@@ -321,30 +321,19 @@ impl<'w> Walk<'w> {
 }
 
 /// What rules see of a packet as such.
-pub(super) fn sight(flow: &Flow) -> Sight<'static> {
-    Sight {
-        iif: "",
-        iif_group: 0,
-        oif_group: 0,
-        mac: [0; 6],
-        from: flow.from,
-        to: flow.to,
-        protocol: flow.protocol,
+pub(super) fn sight(flow: &Flow) -> PacketContext<'static> {
+    PacketContext {
         port: flow.has_ports().then_some(flow.port),
-        icmp: None,
-        established: false,
-        invalid: false,
-        dnated: false,
-        to_local: false,
+        ..PacketContext::new(flow.from, flow.to, flow.protocol)
     }
 }
 
-fn verdict_name(verdict: &Verdict) -> &'static str {
+fn verdict_name(verdict: &PacketVerdict) -> &'static str {
     match verdict {
-        Verdict::Accept => "accept",
-        Verdict::Drop => "drop",
-        Verdict::Reject => "reject",
-        Verdict::Dnat(..) => "dnat",
-        Verdict::Masquerade => "masquerade",
+        PacketVerdict::Accept => "accept",
+        PacketVerdict::Drop => "drop",
+        PacketVerdict::Reject => "reject",
+        PacketVerdict::Dnat(..) => "dnat",
+        PacketVerdict::Masquerade => "masquerade",
     }
 }

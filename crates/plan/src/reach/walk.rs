@@ -9,9 +9,9 @@ use super::host::{UPLINK, sight};
 use super::packet::{Flow, Packet};
 use super::path::{At, Hop, Outcome, What};
 use super::world::{Way, World, owns};
-use crate::rules::eval::{Ruling, Sight};
-use crate::rules::ir::{self, Hook};
 use crate::settled::{Network, Node, Plug};
+use hallway_nftables::evaluate::{PacketContext, RuleVerdict};
+use hallway_nftables::{ChainType, Family, Hook};
 
 /// How often a packet may be passed on by nodes that forward.
 const ROUTERS_MAX: usize = 16;
@@ -27,7 +27,7 @@ pub(super) struct End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Death {
     /// A rule discards it.
-    Rule { hook: Hook, ruling: Ruling },
+    Rule { hook: Hook, ruling: RuleVerdict },
     /// There is no route to its destination.
     NoRoute { at: At, to: IpAddr },
     /// Nobody has the address of the next hop.
@@ -62,7 +62,7 @@ pub(super) struct Walk<'w> {
     pub(super) conntrack: Table,
     hops: Vec<Hop>,
     /// The rule by which the host let the last packet through.
-    pub(super) passed: Option<(Hook, Ruling)>,
+    pub(super) passed: Option<(Hook, RuleVerdict)>,
     routers: usize,
 }
 
@@ -85,7 +85,7 @@ impl<'w> Walk<'w> {
     }
 
     /// The rule by which the host let the last packet through, if one spoke.
-    pub(super) fn take_passed(&mut self) -> Option<(Hook, Ruling)> {
+    pub(super) fn take_passed(&mut self) -> Option<(Hook, RuleVerdict)> {
         self.passed.take()
     }
 
@@ -211,15 +211,19 @@ impl<'w> Walk<'w> {
             };
             return self.host_in(packet, door);
         }
-        let sight = Sight {
+        let sight = PacketContext {
             iif: port.link,
             mac: port.mac,
             icmp: packet.icmp_type(),
             ..sight(&packet.flow)
         };
-        for chain in self.world.bridge.hooked(Hook::Prerouting, false) {
-            let ruling = self.world.bridge.ask(chain, &sight);
-            self.ruled(&ruling, Hook::Prerouting, ir::Family::Bridge, packet.flow)?;
+        for chain in self
+            .world
+            .bridge
+            .hooked(Hook::Prerouting, ChainType::Filter)
+        {
+            let ruling = self.world.bridge.evaluate(chain, &sight);
+            self.ruled(&ruling, Hook::Prerouting, Family::Bridge, packet.flow)?;
         }
         let bridge = port.network.bridge.as_deref().unwrap_or_default();
         let door = Door {

@@ -10,16 +10,16 @@ use super::party::Party;
 use super::path::{At, Hop, Outcome, Reason};
 use super::walk::Death;
 use super::world::World;
-use crate::rules::eval::{Ruling, Verdict};
-use crate::rules::ir::Hook;
 use crate::rules::purpose;
 use crate::settled::{Network, Plug, Publish};
+use hallway_nftables::Hook;
+use hallway_nftables::evaluate::{PacketVerdict, RuleVerdict};
 
 /// What walking an exchange has shown.
 #[derive(Debug)]
 pub(super) struct Found {
     /// By which rule the host let the request through.
-    pub(super) passed: Option<(Hook, Ruling)>,
+    pub(super) passed: Option<(Hook, RuleVerdict)>,
     pub(super) request: Vec<Hop>,
     pub(super) reply: Vec<Hop>,
     /// Where the request came out.
@@ -166,7 +166,7 @@ impl Words<'_> {
         reason("published", text).place(&publish.place)
     }
 
-    fn by_rule(&self, hook: Hook, ruling: &Ruling, found: &Found) -> Reason {
+    fn by_rule(&self, hook: Hook, ruling: &RuleVerdict, found: &Found) -> Reason {
         if let Some(reason) = self.policy(ruling, "policy-allow", "allows it") {
             return reason;
         }
@@ -200,7 +200,7 @@ impl Words<'_> {
     }
 
     /// What a policy line decided.
-    fn policy(&self, ruling: &Ruling, code: &'static str, says: &str) -> Option<Reason> {
+    fn policy(&self, ruling: &RuleVerdict, code: &'static str, says: &str) -> Option<Reason> {
         let index = purpose::policy_of(&ruling.comment)?;
         let policy = (self.world.settled().policies.iter()).find(|p| p.index == index)?;
         let text = format!("policies[{index}] {says}: {}", policy.words);
@@ -357,7 +357,7 @@ impl Words<'_> {
         }
     }
 
-    fn refused(&self, hook: Hook, ruling: &Ruling, found: &Found) -> Reason {
+    fn refused(&self, hook: Hook, ruling: &RuleVerdict, found: &Found) -> Reason {
         if let Some(reason) = self.policy(ruling, "policy-deny", "denies it") {
             let index = purpose::policy_of(&ruling.comment).unwrap_or_default();
             return reason.help(format!(
@@ -390,7 +390,7 @@ impl Words<'_> {
                 format!("the guard of the node's port discards it: {}", ruling.comment),
             ),
             _ => {
-                let said = if ruling.verdict == Verdict::Reject { "rejects" } else { "drops" };
+                let said = if ruling.verdict == PacketVerdict::Reject { "rejects" } else { "drops" };
                 reason("rule", format!("a rule {said} it: {}", ruling.comment))
             }
         }

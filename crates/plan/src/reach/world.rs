@@ -9,9 +9,9 @@ use ipnet::IpNet;
 
 use super::host::sight;
 use super::packet::Flow;
-use crate::rules::eval::{Evaluator, Sight, Verdict};
-use crate::rules::ir::{Family, Hook, Ruleset};
 use crate::settled::{Interface, Network, Node, Plug, Settled};
+use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
+use hallway_nftables::{ChainType, Family, Hook, Ruleset};
 
 /// What of the host a file does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,16 +116,16 @@ impl<'a> World<'a> {
             let position = self.network_of(address)?;
             self.network(position).map(|n| n.group)
         };
-        let sight = Sight {
+        let sight = PacketContext {
             iif_group: group(flow.from).unwrap_or(0),
             oif_group: group(flow.to).unwrap_or(0),
             dnated,
             ..sight(flow)
         };
-        let chains = self.inet.hooked(Hook::Forward, false);
+        let chains = self.inet.hooked(Hook::Forward, ChainType::Filter);
         chains.into_iter().all(|chain| {
-            let ruling = self.inet.ask(chain, &sight);
-            !matches!(ruling.verdict, Verdict::Drop | Verdict::Reject)
+            let ruling = self.inet.evaluate(chain, &sight);
+            !matches!(ruling.verdict, PacketVerdict::Drop | PacketVerdict::Reject)
         })
     }
 

@@ -1,12 +1,11 @@
 //! Rules and connections.
 
+use hallway_nftables::{Element, Ruleset, print};
 use ipnet::IpNet;
 
 use super::Script;
 use crate::mark;
-use crate::rules::Delta;
-use crate::rules::ir::{Element, Ruleset};
-use crate::rules::text;
+use crate::rules::{Delta, sets};
 
 /// The line that ends the rules; no line of rules begins like it.
 const END: &str = "RULES";
@@ -18,7 +17,7 @@ pub(super) fn replace(script: &mut Script<'_>, rules: &Ruleset) {
         "packets of the host, and let pass at once what is not from or to our networks.",
     ]);
     script.line(&format!("nft -f - <<'{END}'"));
-    script.out.push_str(&text::ruleset(rules));
+    script.out.push_str(&print::ruleset(rules));
     script.line(END);
 }
 
@@ -29,10 +28,10 @@ pub(super) fn change(script: &mut Script<'_>, delta: &Delta) {
     let table = mark::table(script.project());
     script.line(&format!("nft -f - <<'{END}'"));
     for change in changes {
-        let family = text::family(change.family);
+        let family = change.family.name();
         let mut list = |verb: &str, elements: &[Element]| {
             if !elements.is_empty() {
-                let all: Vec<String> = elements.iter().map(text::element).collect();
+                let all: Vec<String> = elements.iter().map(print::element).collect();
                 script.line(&format!(
                     "{verb} element {family} {table} {} {{ {} }}",
                     change.set,
@@ -49,8 +48,9 @@ pub(super) fn change(script: &mut Script<'_>, delta: &Delta) {
 pub(super) fn unpublish(script: &mut Script<'_>) {
     script.comment("No new connection comes in by a published port from here on.");
     let table = mark::table(script.project());
-    for map in ["pub4", "pub6", "pubip4", "pubip6", "pubr4", "pubr6"] {
-        script.line(&format!("nft flush map inet {table} {map}"));
+    for map in sets::PUBLISHED {
+        let (family, name) = (map.family.name(), map.name);
+        script.line(&format!("nft flush map {family} {table} {name}"));
     }
 }
 

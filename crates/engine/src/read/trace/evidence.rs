@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 
 use hallway_kernel::packet::{Ip, Tcp, Transport};
-use hallway_nftables::trace::{TraceEvent, TraceKind, TraceVerdict};
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::trace::{TraceEvent, TraceKind};
+use hallway_nftables::{Family, Hook};
 use hallway_plan::reach::{Flow, Outcome};
 
 use super::watch::{Seen, Watch};
-
-/// NFPROTO_BRIDGE.
-const BRIDGE: u8 = 7;
 
 /// Which of the two packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,7 +219,7 @@ impl Sighting {
 
 fn comes_in(watch: &Watch, run: &Run) -> bool {
     let hook = watch.base(&run.first).map(|b| b.hook);
-    matches!(hook, Some("ingress" | "prerouting" | "input"))
+    matches!(hook, Some(Hook::Ingress | Hook::Prerouting | Hook::Input))
 }
 
 /// What a place has seen of a packet.
@@ -248,7 +247,7 @@ pub(super) fn sighting(watch: &Watch, known: &Known, side: Side) -> Sighting {
         seen.sort_by_key(|s| s.time);
     }
     for run in runs(watch, known, side) {
-        let list = if run.first.family == BRIDGE {
+        let list = if run.first.family == Family::Bridge {
             &mut out.bridge
         } else {
             &mut out.inet
@@ -291,7 +290,7 @@ fn runs(watch: &Watch, known: &Known, side: Side) -> Vec<Run> {
         if let Some((_, run)) = current.iter_mut().find(|(id, _)| *id == event.id) {
             let ends = matches!(
                 event.verdict,
-                TraceVerdict::Accept | TraceVerdict::Drop | TraceVerdict::Stolen
+                Verdict::Accept | Verdict::Drop | Verdict::Other(_)
             );
             if ends || event.kind == TraceKind::Policy {
                 run.decided = event.clone();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use hallway_nftables::IpVersion;
 use hallway_nftables::trace::Watched;
 use hallway_plan::reach::{At, Party, Path, Service, World};
 
@@ -30,7 +31,7 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
             protocol,
             source_port: None,
             port,
-            v4: address.is_ipv4(),
+            version: IpVersion::of(address),
         });
         add(Watched {
             from: Some(address),
@@ -38,7 +39,7 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
             protocol,
             source_port: port,
             port: None,
-            v4: address.is_ipv4(),
+            version: IpVersion::of(address),
         });
     }
     out

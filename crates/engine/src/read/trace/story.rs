@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use hallway_kernel::route::RouteQuestion;
-use hallway_nftables::listing::family_name;
-use hallway_nftables::trace::{TraceEvent, TraceKind, TraceVerdict};
+use hallway_nftables::Hook;
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::trace::{TraceEvent, TraceKind};
 use hallway_plan::mark;
 use hallway_plan::reach::{At, Flow, Hop, What};
 
@@ -195,11 +196,14 @@ impl Story<'_> {
             self.now(run.flow);
             // What a bridge's hooks send elsewhere is routed, and may go back to the bridge unseen.
             let elsewhere = self.flow.to != asked;
-            if made_here && elsewhere && !again && hook == Some("postrouting") {
+            if made_here && elsewhere && !again && hook == Some(Hook::Postrouting) {
                 again = true;
                 self.route(None);
             }
-            if matches!(hook, Some("forward" | "input")) && !routed && (!bridged || elsewhere) {
+            if matches!(hook, Some(Hook::Forward | Hook::Input))
+                && !routed
+                && (!bridged || elsewhere)
+            {
                 routed = true;
                 self.returns = bridged;
                 self.route(Some(run.first.iif).filter(|i| *i != 0));
@@ -297,18 +301,18 @@ impl Story<'_> {
     }
 
     fn run(&mut self, run: &Run) {
-        let hook = self.watch.base(&run.first).map_or("", |b| b.hook);
+        let hook = self.watch.base(&run.first).map_or("", |b| b.hook.name());
         let event = &run.decided;
         let ours = mark::project_of_table(&event.table).is_some();
-        let dropped = event.verdict == TraceVerdict::Drop;
-        // A chain of ours whose end is reached has had nothing to say.
+        let dropped = event.verdict == Verdict::Drop;
+        // A chain of ours whose end is reached has decided nothing.
         if !run.by_rule && ours && !dropped {
             return;
         }
         let (rule, comment) = self.rule(event);
-        let verdict = verdict(event.verdict, rule.as_deref());
+        let verdict = verdict(&event.verdict, rule.as_deref());
         self.hop(What::Chain {
-            family: family_name(event.family).to_owned(),
+            family: event.family.name().to_owned(),
             table: event.table.clone(),
             chain: event.chain.clone(),
             hook: hook.to_owned(),
@@ -345,20 +349,20 @@ fn printable(text: &str) -> String {
 }
 
 /// A rejected packet is reported as dropped, and a translated one as accepted.
-fn verdict(verdict: TraceVerdict, rule: Option<&str>) -> &'static str {
-    // What a rule does is said after what it asks for.
+fn verdict(verdict: &Verdict, rule: Option<&str>) -> &'static str {
+    // What a rule does comes after what it matches.
     let says = |among: &[&'static str]| {
         let mut words = rule.unwrap_or_default().rsplit(' ');
         words.find_map(|word| among.iter().find(|a| a.eq_ignore_ascii_case(word)).copied())
     };
     match verdict {
-        TraceVerdict::Drop => says(&["reject"]).unwrap_or("drop"),
-        TraceVerdict::Accept => {
+        Verdict::Drop => says(&["reject"]).unwrap_or("drop"),
+        Verdict::Accept => {
             says(&["accept", "dnat", "snat", "masquerade", "redirect"]).unwrap_or("accept")
         }
-        TraceVerdict::Continue => "continue",
-        TraceVerdict::Return => "return",
-        TraceVerdict::Jump => "jump",
-        TraceVerdict::Stolen => "taken over",
+        Verdict::Continue => "continue",
+        Verdict::Return => "return",
+        Verdict::Jump(_) | Verdict::Goto(_) => "jump",
+        Verdict::Other(_) => "taken over",
     }
 }

@@ -11,8 +11,9 @@ use hallway_kernel::nft::{Trace, is_watching};
 use hallway_kernel::packet::{Direction, Ethernet, Ip, PacketSocket};
 use hallway_kernel::route::{RouteAnswer, RouteQuestion};
 use hallway_kernel::{Kernel, KernelError};
-use hallway_nftables::listing::{BaseInfo, RuleInfo, family_name};
+use hallway_nftables::print::RuleInfo;
 use hallway_nftables::trace::{TraceEvent, Watched};
+use hallway_nftables::{Base, Family, Hook};
 use hallway_plan::reach::At;
 use hallway_plan::settled::Settled;
 
@@ -30,6 +31,9 @@ pub(super) struct Seen {
     pub(super) ip: Ip,
 }
 
+/// A chain: family, table, name.
+type ChainKey = (Family, String, String);
+
 /// A place under watch. Everything it holds belongs to that place's namespace.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -37,14 +41,14 @@ pub(super) struct Watch {
     links: BTreeMap<u32, LinkInfo>,
     /// The place's own addresses.
     pub(super) addresses: Vec<IpAddr>,
-    bases: BTreeMap<(u8, String, String), BaseInfo>,
-    rules: BTreeMap<(u8, String, String), Vec<RuleInfo>>,
+    bases: BTreeMap<ChainKey, Base>,
+    rules: BTreeMap<ChainKey, Vec<RuleInfo>>,
     packets: PacketSocket,
     trace: Trace,
     kernel: Kernel,
     pub(super) frames: Vec<Seen>,
     pub(super) events: Vec<TraceEvent>,
-    /// Packets made here, before anything else has had a say.
+    /// Packets made here, before any other chain has seen them.
     pub(super) made: Vec<Ip>,
 }
 
@@ -67,7 +71,7 @@ impl Watch {
             let bases = kernel
                 .chains()?
                 .into_iter()
-                .filter_map(|c| Some(((c.family, c.table, c.name), c.base?)))
+                .filter_map(|c| Some(((c.family, c.table, c.chain.name), c.chain.base?)))
                 .collect();
             let packets = PacketSocket::open()?;
             let trace = Trace::begin(&kernel, watched)?;
@@ -141,7 +145,7 @@ impl Watch {
     }
 
     /// Where the kernel calls a chain, if it is a base chain.
-    pub(super) fn base(&self, event: &TraceEvent) -> Option<&BaseInfo> {
+    pub(super) fn base(&self, event: &TraceEvent) -> Option<&Base> {
         let key = (event.family, event.table.clone(), event.chain.clone());
         self.bases.get(&key)
     }
@@ -151,10 +155,10 @@ impl Watch {
         let early = self
             .bases
             .iter()
-            .filter(|(_, b)| ["ingress", "egress"].contains(&b.hook));
+            .filter(|(_, b)| matches!(b.hook, Hook::Ingress | Hook::Egress));
         let words = early.map(|((family, table, chain), base)| {
-            let family = family_name(*family);
-            format!("chain {chain} of table {family} {table} at {}", base.hook)
+            let (family, hook) = (family.name(), base.hook.name());
+            format!("chain {chain} of table {family} {table} at {hook}")
         });
         words.collect()
     }

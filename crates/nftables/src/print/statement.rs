@@ -2,24 +2,23 @@
 
 use super::load::{Operand, Source};
 use super::names;
-use super::values::Kind;
-use super::{Fields, Rule, nested};
-use crate::wire::{Attrs, be16_of, be32_of, be64_of, string_of};
+use super::{Fields, Printer, nested, single_type};
+use crate::expr::Verdict;
+use crate::wire::{Attrs, be16_of, be64_of, string_of};
+use crate::{DataType, Family};
 
-/// A verdict's attributes in words.
-pub(super) fn verdict(attributes: &[u8]) -> String {
-    let attrs = Attrs(attributes);
-    let chain = attrs.find(2).map(string_of).unwrap_or_default();
-    match attrs.find(1).and_then(be32_of).map(|code| code as i32) {
-        Some(0) => "drop".into(),
-        Some(1) => "accept".into(),
-        Some(3) => "queue".into(),
-        Some(-1) => "continue".into(),
-        Some(-2) => "break".into(),
-        Some(-3) => format!("jump {chain}"),
-        Some(-4) => format!("goto {chain}"),
-        Some(-5) => "return".into(),
-        _ => "[verdict]".into(),
+/// A verdict in words.
+pub(super) fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Drop => "drop".into(),
+        Verdict::Accept => "accept".into(),
+        Verdict::Continue => "continue".into(),
+        Verdict::Return => "return".into(),
+        Verdict::Jump(chain) => format!("jump {chain}"),
+        Verdict::Goto(chain) => format!("goto {chain}"),
+        Verdict::Other(3) => "queue".into(),
+        Verdict::Other(-2) => "break".into(),
+        Verdict::Other(_) => "[verdict]".into(),
     }
 }
 
@@ -149,11 +148,12 @@ fn duration(ms: u64) -> String {
     out
 }
 
-impl Rule<'_> {
+impl Printer<'_> {
     pub(super) fn immediate(&mut self, fields: Fields<'_>) -> Option<()> {
         let data = Attrs(fields.bytes(2)?);
         if let Some(attributes) = data.find(2) {
-            self.say(verdict(attributes));
+            let said = Verdict::read(attributes);
+            self.say(said.map_or_else(|| "[verdict]".into(), |said| verdict(&said)));
             return Some(());
         }
         let bytes = data.find(1)?.to_vec();
@@ -200,9 +200,9 @@ impl Rule<'_> {
             _ => {
                 self.network_named();
                 match (self.ip_version(), code) {
-                    (Some(6), 4) if self.family == 10 => "reject".into(),
+                    (Some(6), 4) if self.family == Family::Ip6 => "reject".into(),
                     (Some(6), _) => format!("reject with icmpv6 {}", name(names::ICMPV6_CODES)),
-                    (_, 3) if self.family == 2 => "reject".into(),
+                    (_, 3) if self.family == Family::Ip => "reject".into(),
                     _ => format!("reject with icmp {}", name(names::ICMP_CODES)),
                 }
             }
@@ -220,7 +220,7 @@ impl Rule<'_> {
             names => format!(" flags {}", names.join(",")),
         };
         if let Some(from) = fields.slot(4) {
-            let words = self.words(from, Kind::Number)?;
+            let words = self.words(from, DataType::Number)?;
             return Some(format!("queue{flags} to {words}"));
         }
         let first = be16_of(fields.bytes(1)?)?;
@@ -286,7 +286,7 @@ impl Rule<'_> {
         }
         if let Some(data) = fields.slot(5) {
             let kind = self.sets.get(&set).map_or(0, |set| set.data_type);
-            inner += &format!(" : {}", self.words(data, Kind::of_number(kind))?);
+            inner += &format!(" : {}", self.words(data, single_type(kind))?);
         }
         Some(format!("{verb} @{set} {{ {inner} }}"))
     }

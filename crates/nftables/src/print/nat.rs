@@ -1,7 +1,7 @@
 //! Statements that send packets elsewhere: nat, masquerade, redirect, tproxy, dup, fwd.
 
-use super::values::Kind;
-use super::{Fields, Rule};
+use super::{Fields, Printer};
+use crate::{DataType, Family};
 
 const FLAGS: [(u32, &str); 3] = [(4, "random"), (16, "fully-random"), (8, "persistent")];
 const NETMAP: u32 = 64;
@@ -17,16 +17,21 @@ pub(super) fn flag_words(flags: u32) -> String {
     }
 }
 
-fn family_word(family: u32) -> (&'static str, Kind) {
+fn family_word(family: u32) -> (&'static str, DataType) {
     match family {
-        10 => ("ip6", Kind::Ipv6),
-        _ => ("ip", Kind::Ipv4),
+        10 => ("ip6", DataType::Ipv6),
+        _ => ("ip", DataType::Ipv4),
     }
 }
 
-impl Rule<'_> {
+impl Printer<'_> {
     /// `first`, or `first-last` where the second register has another value.
-    fn span(&mut self, first: Option<usize>, last: Option<usize>, kind: Kind) -> Option<String> {
+    fn span(
+        &mut self,
+        first: Option<usize>,
+        last: Option<usize>,
+        kind: DataType,
+    ) -> Option<String> {
         let low = self.words(first?, kind)?;
         let high = last.filter(|last| Some(*last) != first);
         Some(match high.and_then(|last| self.words(last, kind)) {
@@ -48,17 +53,19 @@ impl Rule<'_> {
                 } else {
                     "redirect"
                 };
-                let ports = self.span(low, high, Kind::Service);
+                let ports = self.span(low, high, DataType::Service);
                 let ports = ports.map_or_else(String::new, |ports| format!(" to :{ports}"));
                 format!("{verb}{ports}{}", flag_words(flags.unwrap_or(0)))
             }
             "tproxy" => self.tproxy(fields)?,
             "dup" => {
-                let device = fields.slot(2).and_then(|at| self.words(at, Kind::IfIndex));
-                let kind = if self.family == 10 {
-                    Kind::Ipv6
+                let device = fields
+                    .slot(2)
+                    .and_then(|at| self.words(at, DataType::IfIndex));
+                let kind = if self.family == Family::Ip6 {
+                    DataType::Ipv6
                 } else {
-                    Kind::Ipv4
+                    DataType::Ipv4
                 };
                 let address = fields.slot(1).and_then(|at| self.words(at, kind));
                 match (address, device) {
@@ -68,7 +75,7 @@ impl Rule<'_> {
                 }
             }
             "fwd" => {
-                let device = self.words(fields.slot(1)?, Kind::IfIndex)?;
+                let device = self.words(fields.slot(1)?, DataType::IfIndex)?;
                 let (word, kind) = family_word(fields.number(3).unwrap_or(2));
                 match fields.slot(2).and_then(|at| self.words(at, kind)) {
                     Some(address) => format!("fwd {word} to {address} device {device}"),
@@ -99,14 +106,14 @@ impl Rule<'_> {
         let (word, kind) = family_word(fields.number(2)?);
         let flags = fields.number(7).unwrap_or(0);
         let address = self.span(fields.slot(3), fields.slot(4), kind);
-        let port = self.span(fields.slot(5), fields.slot(6), Kind::Service);
+        let port = self.span(fields.slot(5), fields.slot(6), DataType::Service);
         // In a table of one family its name goes without saying.
         let family = match (&address, self.family) {
-            (Some(_), 1) => format!("{word} "),
+            (Some(_), Family::Inet) => format!("{word} "),
             _ => String::new(),
         };
         let prefix = if flags & NETMAP != 0 { "prefix " } else { "" };
-        let target = self.target(address, port, kind == Kind::Ipv6);
+        let target = self.target(address, port, kind == DataType::Ipv6);
         if target.is_empty() {
             return None;
         }
@@ -120,10 +127,12 @@ impl Rule<'_> {
         let family = fields.number(1)?;
         let (word, kind) = family_word(family);
         let address = fields.slot(2).and_then(|at| self.words(at, kind));
-        let port = fields.slot(3).and_then(|at| self.words(at, Kind::Service));
-        let target = self.target(address, port, kind == Kind::Ipv6);
+        let port = fields
+            .slot(3)
+            .and_then(|at| self.words(at, DataType::Service));
+        let target = self.target(address, port, kind == DataType::Ipv6);
         let word = match (self.family, family) {
-            (1, 2 | 10) => format!("{word} "),
+            (Family::Inet, 2 | 10) => format!("{word} "),
             _ => String::new(),
         };
         Some(format!("tproxy {word}to {target}"))

@@ -2,10 +2,11 @@
 //! ipt_*.h, ip6t_*.h), in the words nft has for the same.
 
 use super::nat::flag_words;
-use super::values::{Kind, range, value};
+use super::values::{range, value};
 use super::xt::{u16_at, u32_at};
-use super::{Fields, Rule, names};
+use super::{Fields, Printer, names};
 use crate::wire::string_of;
+use crate::{DataType, Family};
 
 fn log(info: &[u8]) -> Option<String> {
     let level = usize::from(*info.first()?);
@@ -30,7 +31,7 @@ fn mark_target(info: &[u8]) -> Option<String> {
     })
 }
 
-impl Rule<'_> {
+impl Printer<'_> {
     pub(super) fn xt_target(&mut self, fields: Fields<'_>) -> Option<()> {
         let name = fields.text(1);
         let revision = fields.number(2).unwrap_or(0);
@@ -51,9 +52,11 @@ impl Rule<'_> {
             },
             ("NOTRACK", _) => "notrack".into(),
             ("CT", _) if u16_at(info, 0)? & 1 == 1 => "notrack".into(),
-            ("MASQUERADE" | "REDIRECT", _) => self.nat_target(name, self.family == 2, info)?,
+            ("MASQUERADE" | "REDIRECT", _) => {
+                self.nat_target(name, self.family == Family::Ip, info)?
+            }
             ("SNAT" | "DNAT", _) => {
-                self.nat_target(name, self.family == 2 && revision == 0, info)?
+                self.nat_target(name, self.family == Family::Ip && revision == 0, info)?
             }
             _ => return None,
         })
@@ -61,7 +64,7 @@ impl Rule<'_> {
 
     fn reject_target(&mut self, code: u32) -> Option<String> {
         let (word, default, codes): (_, _, &[&str]) = match self.family {
-            10 => (
+            Family::Ip6 => (
                 "icmpv6",
                 4,
                 &[
@@ -105,8 +108,8 @@ impl Rule<'_> {
         let info = if old { info.get(4..)? } else { info };
         let flags = u32_at(info, 0)?;
         let (kind, size) = match self.family {
-            10 => (Kind::Ipv6, 16),
-            _ => (Kind::Ipv4, 4),
+            Family::Ip6 => (DataType::Ipv6, 16),
+            _ => (DataType::Ipv4, 4),
         };
         let width = if old { 4 } else { 16 };
         let mut target = String::new();
@@ -123,10 +126,10 @@ impl Rule<'_> {
         if flags & 2 != 0 {
             let at = 4 + 2 * width;
             let (first, last) = (info.get(at..at + 2)?, info.get(at + 2..at + 4)?);
-            if kind == Kind::Ipv6 && !target.is_empty() {
+            if kind == DataType::Ipv6 && !target.is_empty() {
                 target = format!("[{target}]");
             }
-            target = format!("{target}:{}", range(Kind::Service, first, last));
+            target = format!("{target}:{}", range(DataType::Service, first, last));
         }
         if !target.is_empty() {
             target = format!(" to {target}");

@@ -1,9 +1,10 @@
 //! Matches of iptables that iptables-nft puts into rules as they are: the usual ones
 //! in the words nft has for the same (linux/netfilter/xt_*.h, ipt_*.h, ip6t_*.h).
 
-use super::values::{Kind, flag_names, range, value};
-use super::{Fields, Rule, names};
+use super::values::{flag_names, range, value};
+use super::{Fields, Printer, names};
 use crate::wire::{string_of, u16_of, u32_of};
+use crate::{DataType, Family};
 
 pub(super) fn u16_at(info: &[u8], at: usize) -> Option<u16> {
     u16_of(info.get(at..)?)
@@ -18,7 +19,7 @@ fn sign(inverted: bool) -> &'static str {
 }
 
 fn ports(first: u16, last: u16) -> String {
-    range(Kind::Service, &first.to_be_bytes(), &last.to_be_bytes())
+    range(DataType::Service, &first.to_be_bytes(), &last.to_be_bytes())
 }
 
 /// A port range of the tcp and udp matches; the full one asks nothing.
@@ -134,7 +135,7 @@ fn limit(info: &[u8]) -> Option<String> {
     ))
 }
 
-impl Rule<'_> {
+impl Printer<'_> {
     pub(super) fn xt_match(&mut self, fields: Fields<'_>) -> Option<()> {
         let name = fields.text(1);
         let info = fields.bytes(3).unwrap_or_default();
@@ -177,11 +178,14 @@ impl Rule<'_> {
                 )
             }
             ("mac", 0) => {
-                let address = value(Kind::Ether, info.get(..6)?);
+                let address = value(DataType::Ether, info.get(..6)?);
                 format!("ether saddr {}{address}", sign(u32_at(info, 8)? != 0))
             }
             ("pkttype", 0) => {
-                let kind = value(Kind::PacketType, &[u8::try_from(u32_at(info, 0)?).ok()?]);
+                let kind = value(
+                    DataType::PacketType,
+                    &[u8::try_from(u32_at(info, 0)?).ok()?],
+                );
                 format!("meta pkttype {}{kind}", sign(u32_at(info, 4)? != 0))
             }
             ("statistic", 0) => statistic(info)?,
@@ -200,8 +204,8 @@ impl Rule<'_> {
                     return None;
                 };
                 let (word, types) = match name {
-                    "icmp" => ("icmp", Kind::IcmpType),
-                    _ => ("icmpv6", Kind::Icmpv6Type),
+                    "icmp" => ("icmp", DataType::IcmpType),
+                    _ => ("icmpv6", DataType::Icmpv6Type),
                 };
                 if *kind == 0xff && name == "icmp" {
                     return Some(String::new());
@@ -221,8 +225,8 @@ impl Rule<'_> {
 
     fn addresses(&mut self, info: &[u8]) -> Option<String> {
         let (word, kind, size) = match self.family {
-            10 => ("ip6", Kind::Ipv6, 16),
-            _ => ("ip", Kind::Ipv4, 4),
+            Family::Ip6 => ("ip6", DataType::Ipv6, 16),
+            _ => ("ip", DataType::Ipv4, 4),
         };
         let flags = *info.get(64)?;
         let mut out = Vec::new();
@@ -285,7 +289,7 @@ impl Rule<'_> {
         let flags = match mask {
             0 => String::new(),
             _ => {
-                let words = |bits| value(Kind::TcpFlags, &[bits]);
+                let words = |bits| value(DataType::TcpFlags, &[bits]);
                 let sign = sign(inverted & 4 != 0);
                 format!("tcp flags {sign}{} / {}", words(wanted), words(mask))
             }

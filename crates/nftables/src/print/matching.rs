@@ -2,14 +2,15 @@
 
 use super::header::{self, Field};
 use super::load::{Operand, Source};
-use super::values::{Kind, Values, flag_names, number, prefix_of, value};
-use super::{Fields, Rule};
+use super::values::{Values, flag_names, flags, number, prefix_of, value};
+use super::{Fields, Printer, single_type};
+use crate::{DataType, Family};
 
 /// A selector in words, with how to read what it is compared with.
 #[derive(Debug, Clone)]
 pub(super) struct Rendered {
     pub(super) text: String,
-    pub(super) kind: Kind,
+    pub(super) kind: DataType,
     /// Bits below the field, for one that is some bits of its bytes.
     pub(super) shift: u32,
     pub(super) swapped: bool,
@@ -51,7 +52,7 @@ impl Rendered {
 
 const SIGNS: [&str; 6] = ["", "!= ", "< ", "<= ", "> ", ">= "];
 
-impl Rule<'_> {
+impl Printer<'_> {
     /// A statement names the network header itself: what said so before need not be said.
     pub(super) fn network_named(&mut self) {
         if let Some(text) = self.network_said.take().and_then(|at| self.out.get_mut(at)) {
@@ -97,7 +98,7 @@ impl Rule<'_> {
     pub(super) fn render(&mut self, operand: &Operand) -> Rendered {
         let mut out = Rendered {
             text: String::new(),
-            kind: Kind::Unknown,
+            kind: DataType::Unknown(0),
             shift: 0,
             swapped: operand.swapped,
             length: operand.length,
@@ -106,7 +107,7 @@ impl Rule<'_> {
         };
         match &operand.source {
             Source::Named(text, kind) => (out.text, out.kind) = (text.clone(), *kind),
-            Source::Bytes(bytes) => out.text = value(Kind::Unknown, bytes),
+            Source::Bytes(bytes) => out.text = value(DataType::Unknown(0), bytes),
             Source::Payload {
                 base,
                 offset,
@@ -115,7 +116,7 @@ impl Rule<'_> {
                 let mask = operand
                     .mask
                     .as_deref()
-                    .and_then(|m| number(Kind::Number, m));
+                    .and_then(|m| number(DataType::Number, m));
                 let fits = |f: &&Field| f.offset == *offset && f.length == *length;
                 let fields = self.fields(*base);
                 let bits = fields
@@ -224,7 +225,7 @@ impl Rule<'_> {
             let field = here()
                 .find(|f| f.length == left)
                 .or_else(|| here().find(|f| f.length < left))
-                .or_else(|| here().find(|f| f.kind.address() || f.kind == Kind::Ether));
+                .or_else(|| here().find(|f| f.kind.address() || f.kind == DataType::Ether));
             let Some(field) = field else {
                 parts.clear();
                 break;
@@ -246,7 +247,7 @@ impl Rule<'_> {
         for (field, bytes) in parts {
             self.named(base);
             let sign = match SIGNS.get(operation as usize)? {
-                &"" if field.kind.flags().is_some() => "== ",
+                &"" if flags(field.kind).is_some() => "== ",
                 sign => sign,
             };
             let mut whole = bytes.to_vec();
@@ -266,7 +267,7 @@ impl Rule<'_> {
     fn say_comparison(&mut self, left: &Rendered, operation: u32, data: &[u8]) -> Option<()> {
         let sign = SIGNS.get(operation as usize)?;
         let Some(mask) = &left.mask else {
-            if left.kind.flags().is_some() && operation < 2 {
+            if flags(left.kind).is_some() && operation < 2 {
                 let sign = if operation == 0 { "== " } else { "!= " };
                 self.say(format!(
                     "{} {sign}{}",
@@ -286,7 +287,7 @@ impl Rule<'_> {
             return Some(());
         };
         let zero = data.iter().all(|b| *b == 0);
-        let text = match (left.kind.flags(), prefix_of(mask)) {
+        let text = match (flags(left.kind), prefix_of(mask)) {
             (Some(_), _) if zero && operation == 1 => {
                 format!("{} {}", left.text, left.value(mask, self.values))
             }
@@ -352,7 +353,8 @@ impl Rule<'_> {
             "meta l4proto" | "ip protocol" | "ip6 nexthdr" => {
                 self.transport = Some(last);
                 // In tables of many families the latter two say which IP version, too.
-                let also = selector != "meta l4proto" && !matches!(self.family, 2 | 10);
+                let also =
+                    selector != "meta l4proto" && !matches!(self.family, Family::Ip | Family::Ip6);
                 self.transport_said = said.filter(|_| !also);
             }
             _ => {}
@@ -398,7 +400,7 @@ impl Rule<'_> {
         match super::slot(to) {
             None => self.say(format!("{left} vmap {right}")),
             Some(to) => {
-                let kind = set.map_or(Kind::Unknown, |set| Kind::of_number(set.data_type));
+                let kind = set.map_or(DataType::Unknown(0), |set| single_type(set.data_type));
                 let length = set.map_or(4, |set| set.data_length);
                 let source = Source::Named(format!("{left} map {right}"), kind);
                 self.set_register(to, Operand::new(source, length));

@@ -1,32 +1,44 @@
-//! A rule's expressions in nft's own words: what each loads into registers is remembered, and said
-//! where it is used.
+//! Rules and tables in nft's words, as `nft list ruleset` shows them and `nft -f` loads them.
+//!
+//! Rules of every kind are printed from their expressions as the kernel has them: those of values
+//! of this crate are lowered first. What an expression loads into registers is remembered, and
+//! printed where it is used.
 
 mod header;
 mod load;
 mod matching;
 mod names;
 mod nat;
+mod rule;
 mod set;
 mod statement;
+mod table;
 mod target;
 mod values;
 mod xt;
 
 use std::collections::BTreeMap;
 
-pub(crate) use set::{Set, set};
+pub use rule::{RuleInfo, listed, rule, rule_with_comment};
+pub use table::{chain, element, ruleset, set, table, value};
 
+use crate::decode::RawSet;
 use crate::wire::{Attrs, be32_of, string_of};
+use crate::{DataType, Family};
+use header::{ARP, IPV4, IPV6};
 use load::{Operand, Source};
-use values::{Kind, Values};
+use values::Values;
 
 /// Registers of four bytes (NFT_REG32_COUNT), and some for what begins in the last.
 const REGISTERS: usize = 20;
 
-/// A rule that is being read.
-pub(super) struct Rule<'a> {
-    family: u8,
-    sets: &'a BTreeMap<String, Set>,
+/// Sets by name.
+pub type Sets = BTreeMap<String, RawSet>;
+
+/// A rule that is being printed.
+struct Printer<'a> {
+    family: Family,
+    sets: &'a Sets,
     values: Values<'a>,
     registers: [Option<Operand>; REGISTERS],
     /// What is said so far; what another says too is emptied.
@@ -80,74 +92,72 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The names of the sets that a rule's expressions look into.
-pub(crate) fn sets_named(expressions: &[u8]) -> Vec<String> {
-    Attrs(expressions)
-        .filter_map(|(_, expression)| set_named(expression))
-        .collect()
-}
-
-fn set_named(expression: &[u8]) -> Option<String> {
-    let attrs = Attrs(expression);
-    let attribute = match string_of(attrs.find(1)?).as_str() {
-        "lookup" | "dynset" => 1,
-        "objref" => 4,
-        _ => return None,
-    };
-    Attrs(attrs.find(2)?).find(attribute).map(string_of)
-}
-
-/// A rule's text, and the comment that a match of it carries.
-pub(crate) fn rule(
-    family: u8,
-    expressions: &[u8],
-    sets: &BTreeMap<String, Set>,
-    interface: &dyn Fn(u32) -> Option<String>,
-) -> (String, Option<String>) {
-    let mut rule = Rule {
-        family,
-        sets,
-        values: Values(interface),
-        registers: Default::default(),
-        out: Vec::new(),
-        comment: None,
-        network: match family {
-            2 => Some(header::IPV4),
-            10 => Some(header::IPV6),
-            3 => Some(header::ARP),
-            _ => None,
-        },
-        link_said: None,
-        network_said: None,
-        transport: None,
-        transport_said: None,
-        lower: None,
-    };
-    for (_, expression) in Attrs(expressions) {
-        let attrs = Attrs(expression);
-        let name = attrs.find(1).map(string_of).unwrap_or_default();
-        let fields = Fields(Attrs(attrs.find(2).unwrap_or_default()));
-        if rule.expression(&name, fields).is_none() {
-            rule.say(format!("[{name}]"));
-        }
+/// The type of a value of one field.
+fn single_type(number: u32) -> DataType {
+    match DataType::split(number).as_slice() {
+        [one] => *one,
+        _ => DataType::Unknown(0),
     }
-    rule.out.retain(|text| !text.is_empty());
-    (rule.out.join(" "), rule.comment)
 }
 
 /// An expression nested in an attribute, as dynamic sets have: its text alone.
-fn nested(family: u8, expression: &[u8], values: Values<'_>) -> String {
+fn nested(family: Family, expression: &[u8], values: Values<'_>) -> String {
     // They do not nest further.
-    if set_named(expression).is_some() {
+    let name = Attrs(expression).find(1).map(string_of).unwrap_or_default();
+    if matches!(name.as_str(), "lookup" | "dynset" | "objref") {
         return "[nested]".into();
     }
-    let mut list = crate::wire::Writer::default();
-    list.attr(1, expression);
-    let list = list.as_bytes().unwrap_or_default();
-    rule(family, list, &BTreeMap::new(), values.0).0
+    let sets = Sets::new();
+    let mut printer = Printer::new(family, &sets, values);
+    printer.print(expression, false);
+    printer.finish().0
 }
 
-impl Rule<'_> {
+impl<'a> Printer<'a> {
+    fn new(family: Family, sets: &'a Sets, values: Values<'a>) -> Self {
+        Self {
+            family,
+            sets,
+            values,
+            registers: Default::default(),
+            out: Vec::new(),
+            comment: None,
+            network: match family {
+                Family::Ip => Some(IPV4),
+                Family::Ip6 => Some(IPV6),
+                Family::Arp => Some(ARP),
+                _ => None,
+            },
+            link_said: None,
+            network_said: None,
+            transport: None,
+            transport_said: None,
+            lower: None,
+        }
+    }
+
+    /// Prints an expression. One that is `pinned` stays also where what follows implies it.
+    fn print(&mut self, expression: &[u8], pinned: bool) {
+        let attrs = Attrs(expression);
+        let name = attrs.find(1).map(string_of).unwrap_or_default();
+        let fields = Fields(Attrs(attrs.find(2).unwrap_or_default()));
+        let implied = (self.link_said, self.network_said, self.transport_said);
+        if self.expression(&name, fields).is_none() {
+            self.say(format!("[{name}]"));
+        }
+        if pinned {
+            (self.link_said, self.network_said, self.transport_said) = implied;
+        }
+    }
+
+    /// The text, and the comment that a match of iptables carries.
+    fn finish(mut self) -> (String, Option<String>) {
+        self.out.retain(|text| !text.is_empty());
+        (self.out.join(" "), self.comment)
+    }
+}
+
+impl Printer<'_> {
     fn say(&mut self, text: impl Into<String>) {
         self.out.push(text.into());
     }
@@ -167,7 +177,7 @@ impl Rule<'_> {
     }
 
     /// What a register holds, in words; `kind` is what a constant is taken for.
-    fn words(&mut self, slot: usize, kind: Kind) -> Option<String> {
+    fn words(&mut self, slot: usize, kind: DataType) -> Option<String> {
         let operand = self.register(slot)?;
         if let Source::Bytes(bytes) = &operand.source {
             let length = match kind.length() {

@@ -4,26 +4,19 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use hallway_plan::rules::eval::{Evaluator, Ruling, Sight, Verdict};
-use hallway_plan::rules::ir::{
-    Act, Base, Chain, Element, Family, Field, Hook, Item, Match, Rule, Ruleset, Set, Table,
+use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict, RuleVerdict};
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::{
+    Action, Base, Chain, ChainType, DataType, Dnat, Element, Family, Field, Hook, IpVersion, Match,
+    Priority, Rule, Ruleset, Set, Table, Value,
 };
 
-fn rule(matches: Vec<Match>, act: Act, comment: &str) -> Rule {
-    Rule {
-        matches,
-        counter: false,
-        act,
-        comment: comment.into(),
-    }
+fn rule(matches: Vec<Match>, action: impl Into<Action>, comment: &str) -> Rule {
+    Rule::new(matches, action, comment)
 }
 
 fn chain(name: &str, rules: Vec<Rule>) -> Chain {
-    let base = Base {
-        nat: false,
-        hook: Hook::Forward,
-        priority: 0,
-    };
+    let base = Base::accepting(ChainType::Filter, Hook::Forward, Priority::FILTER);
     Chain {
         name: name.into(),
         base: (name == "base").then_some(base),
@@ -33,10 +26,9 @@ fn chain(name: &str, rules: Vec<Rule>) -> Chain {
 
 fn ruleset(sets: Vec<Set>, chains: Vec<Chain>) -> Ruleset {
     let table = Table {
-        family: Family::Inet,
-        name: "t".into(),
         sets,
         chains,
+        ..Table::new(Family::Inet, "t")
     };
     Ruleset {
         tables: vec![table],
@@ -48,8 +40,8 @@ fn ip(text: &str) -> IpAddr {
 }
 
 /// A packet to port 80/tcp.
-fn tcp(from: &str, to: &str) -> Sight<'static> {
-    Sight {
+fn tcp(from: &str, to: &str) -> PacketContext<'static> {
+    PacketContext {
         iif: "br-a",
         iif_group: 7,
         oif_group: 8,
@@ -67,102 +59,96 @@ fn tcp(from: &str, to: &str) -> Sight<'static> {
 }
 
 /// What the chain `base` says.
-fn says(rules: &Ruleset, sight: &Sight<'_>) -> Ruling {
+fn says(rules: &Ruleset, sight: &PacketContext<'_>) -> RuleVerdict {
     let evaluator = Evaluator::new(rules, Family::Inet).unwrap();
-    evaluator.ask(evaluator.chain("base").unwrap(), sight)
+    evaluator.evaluate(evaluator.chain("base").unwrap(), sight)
 }
 
 /// Whether a rule with that condition speaks of a packet.
-fn holds(condition: Match, sets: &[Set], sight: &Sight<'_>) -> bool {
-    let rules = vec![rule(vec![condition], Act::Drop, "")];
+fn holds(condition: Match, sets: &[Set], sight: &PacketContext<'_>) -> bool {
+    let rules = vec![rule(vec![condition], Verdict::Drop, "")];
     let rules = ruleset(sets.to_vec(), vec![chain("base", rules)]);
-    says(&rules, sight).verdict == Verdict::Drop
+    says(&rules, sight).verdict == PacketVerdict::Drop
 }
 
-fn set(name: &str, key: Vec<Field>, interval: bool, elements: Vec<Vec<Item>>) -> Set {
-    let elements = elements.into_iter().map(|key| Element {
-        key,
-        value: Vec::new(),
-        comment: None,
-    });
+fn set(name: &str, key: Vec<Field>, interval: bool, elements: Vec<Vec<Value>>) -> Set {
+    let types: Vec<DataType> = key.into_iter().map(Field::data_type).collect();
     Set {
-        name: name.into(),
-        key,
-        value: None,
         interval,
-        elements: elements.collect(),
+        elements: elements.into_iter().map(Element::new).collect(),
+        ..Set::new(name, &types)
     }
 }
 
 #[test]
 fn the_first_rule_that_matches_decides_and_the_end_accepts() {
-    let only80 = || vec![Match::Is(Field::Dport, Item::Port(80))];
+    let only80 = || vec![Match::Is(Field::Dport, Value::Port(80))];
     let rules = vec![
-        rule(vec![Match::Established], Act::Accept, "replies"),
-        rule(only80(), Act::Reject, "no web"),
-        rule(only80(), Act::Accept, "too late"),
+        rule(vec![Match::Established], Verdict::Accept, "replies"),
+        rule(only80(), Action::Reject, "no web"),
+        rule(only80(), Verdict::Accept, "too late"),
     ];
     let rules = ruleset(vec![], vec![chain("base", rules)]);
     let sight = tcp("10.0.0.1", "10.0.0.2");
     let ruling = says(&rules, &sight);
-    assert_eq!(ruling.verdict, Verdict::Reject);
+    assert_eq!(ruling.verdict, PacketVerdict::Reject);
     assert_eq!((ruling.rule, ruling.comment.as_str()), (Some(1), "no web"));
-    let reply = Sight {
+    let reply = PacketContext {
         established: true,
         ..sight
     };
     assert_eq!(says(&rules, &reply).comment, "replies");
-    let other = Sight {
+    let other = PacketContext {
         port: Some(81),
         ..sight
     };
     let ruling = says(&rules, &other);
-    assert_eq!((ruling.verdict, ruling.rule), (Verdict::Accept, None));
+    assert_eq!((ruling.verdict, ruling.rule), (PacketVerdict::Accept, None));
     assert_eq!(ruling.chain, "base");
 }
 
 #[test]
 fn jumps_come_back_at_the_end_and_at_a_return() {
-    let always = |act, comment| rule(vec![], act, comment);
-    let only80 = || vec![Match::Is(Field::Dport, Item::Port(80))];
+    let always = |verdict: Verdict, comment| rule(vec![], verdict, comment);
+    let only80 = || vec![Match::Is(Field::Dport, Value::Port(80))];
     let chains = vec![
         chain(
             "inner",
             vec![
-                rule(only80(), Act::Return, ""),
-                rule(vec![Match::Invalid], Act::Drop, "inner"),
+                rule(only80(), Verdict::Return, ""),
+                rule(vec![Match::Invalid], Verdict::Drop, "inner"),
             ],
         ),
         chain(
             "base",
             vec![
-                always(Act::Jump("inner".into()), ""),
-                rule(only80(), Act::Drop, "after"),
-                always(Act::Return, ""),
-                always(Act::Drop, "never"),
+                always(Verdict::Jump("inner".into()), ""),
+                rule(only80(), Verdict::Drop, "after"),
+                always(Verdict::Return, ""),
+                always(Verdict::Drop, "never"),
             ],
         ),
     ];
     let rules = ruleset(vec![], chains);
     let sight = tcp("10.0.0.1", "10.0.0.2");
     assert_eq!(says(&rules, &sight).comment, "after");
-    let invalid = Sight {
+    let invalid = PacketContext {
         invalid: true,
         port: Some(81),
         ..sight
     };
     let ruling = says(&rules, &invalid);
     assert_eq!((ruling.chain.as_str(), ruling.rule), ("inner", Some(1)));
-    let other = Sight {
+    let other = PacketContext {
         port: Some(81),
         ..sight
     };
-    assert_eq!(says(&rules, &other).verdict, Verdict::Accept);
+    assert_eq!(says(&rules, &other).verdict, PacketVerdict::Accept);
     // Rules that call each other without end.
-    let round = chain("base", vec![rule(vec![], Act::Jump("base".into()), "")]);
+    let round = chain("base", vec![rule(vec![], Verdict::Jump("base".into()), "")]);
     assert_eq!(
         says(&ruleset(vec![], vec![round]), &sight).verdict,
-        Verdict::Accept
+        PacketVerdict::Accept
     );
 }
 
@@ -170,7 +156,7 @@ fn jumps_come_back_at_the_end_and_at_a_return() {
 fn fields_that_a_packet_has_not_match_nothing() {
     let v6 = tcp("fd00::1", "fd00::2");
     let v4 = tcp("10.0.0.1", "10.0.0.2");
-    let ping = Sight {
+    let ping = PacketContext {
         protocol: 1,
         port: None,
         icmp: Some(8),
@@ -185,35 +171,42 @@ fn fields_that_a_packet_has_not_match_nothing() {
     assert!(!holds(not_in(Field::Ip4Saddr, "none"), &sets, &v6));
     assert!(!holds(not_in(Field::Dport, "ports"), &sets, &ping));
     assert!(!holds(
-        Match::IsNot(Field::Dport, Item::Port(1)),
+        Match::IsNot(Field::Dport, Value::Port(1)),
         &sets,
         &ping
     ));
-    assert!(holds(Match::IsNot(Field::Dport, Item::Port(1)), &sets, &v4));
-    let echo = |field| Match::Is(field, Item::Byte(8));
+    assert!(holds(
+        Match::IsNot(Field::Dport, Value::Port(1)),
+        &sets,
+        &v4
+    ));
+    let echo = |field| Match::Is(field, Value::Byte(8));
     assert!(holds(echo(Field::IcmpType), &sets, &ping));
     assert!(!holds(echo(Field::Icmp6Type), &sets, &ping));
-    assert!(holds(Match::Version(4), &sets, &v4) && !holds(Match::Version(4), &sets, &v6));
+    assert!(
+        holds(Match::Version(IpVersion::V4), &sets, &v4)
+            && !holds(Match::Version(IpVersion::V4), &sets, &v6)
+    );
 }
 
 #[test]
 fn sets_of_ranges_and_of_single_values() {
-    let key = vec![Field::OifGroupOrdered, Field::Ip4Saddr, Field::Dport];
-    let net = Item::V4Net("10.0.0.0/8".parse().unwrap());
-    let element = vec![Item::GroupOrdered(8), net, Item::Ports(80, 90)];
+    let key = vec![Field::OifGroup, Field::Ip4Saddr, Field::Dport];
+    let net = Value::V4Net("10.0.0.0/8".parse().unwrap());
+    let element = vec![Value::Group(8), net, Value::Ports(80, 90)];
     let pairs = [
         set("ranges", key.clone(), true, vec![element]),
         set(
             "exact",
             vec![Field::IifGroup, Field::OifGroup],
             false,
-            vec![vec![Item::Group(7), Item::Group(8)]],
+            vec![vec![Value::Group(7), Value::Group(8)]],
         ),
     ];
     let ranges = || Match::In(key.clone(), "ranges".into());
     let sight = tcp("10.200.0.1", "10.0.0.2");
     for (port, wanted) in [(79, false), (80, true), (90, true), (91, false)] {
-        let sight = Sight {
+        let sight = PacketContext {
             port: Some(port),
             ..sight
         };
@@ -222,7 +215,7 @@ fn sets_of_ranges_and_of_single_values() {
     assert!(!holds(ranges(), &pairs, &tcp("11.0.0.1", "10.0.0.2")));
     let groups = || Match::In(vec![Field::IifGroup, Field::OifGroup], "exact".into());
     assert!(holds(groups(), &pairs, &sight));
-    let back = Sight {
+    let back = PacketContext {
         iif_group: 8,
         oif_group: 7,
         ..sight
@@ -239,19 +232,17 @@ fn sets_of_ranges_and_of_single_values() {
 fn translations_by_a_map() {
     let key = vec![Field::L4Proto, Field::Dport];
     let element = Element {
-        key: vec![Item::Proto(6), Item::Port(80)],
-        value: vec![Item::V4(Ipv4Addr::new(10, 0, 0, 9)), Item::Port(8080)],
+        key: vec![Value::Proto(6), Value::Port(80)],
+        value: vec![Value::V4(Ipv4Addr::new(10, 0, 0, 9)), Value::Port(8080)],
         comment: Some("nodes.web.ports[0]".into()),
     };
     let map = Set {
-        name: "pub4".into(),
-        key: key.clone(),
-        value: Some(vec![Field::Ip4Daddr, Field::Dport]),
-        interval: false,
         elements: vec![element],
+        ..Set::new("pub4", &[DataType::InetProto, DataType::Service])
+            .map_to(&[DataType::Ipv4, DataType::Service])
     };
-    let dnat = Act::Dnat {
-        version: 4,
+    let dnat = Dnat {
+        version: IpVersion::V4,
         key,
         map: "pub4".into(),
         port: true,
@@ -260,66 +251,65 @@ fn translations_by_a_map() {
         rule(vec![Match::ToLocal], dnat, "published ports"),
         rule(
             vec![Match::Dnated],
-            Act::Masquerade { random: false },
+            Action::Masquerade { random: false },
             "nat",
         ),
     ];
     let rules = ruleset(vec![map], vec![chain("base", rules)]);
-    let sight = Sight {
+    let sight = PacketContext {
         to_local: true,
         ..tcp("10.0.0.1", "10.0.0.2")
     };
     let ruling = says(&rules, &sight);
-    assert_eq!(ruling.verdict, Verdict::Dnat(ip("10.0.0.9"), Some(8080)));
+    assert_eq!(
+        ruling.verdict,
+        PacketVerdict::Dnat(ip("10.0.0.9"), Some(8080))
+    );
     assert_eq!(ruling.element.as_deref(), Some("nodes.web.ports[0]"));
     // What the map does not know, and the other family, go on to the next rule.
     for other in [
-        Sight {
+        PacketContext {
             port: Some(81),
             ..sight
         },
-        Sight {
+        PacketContext {
             to_local: true,
             ..tcp("fd00::1", "fd00::2")
         },
     ] {
-        assert_eq!(says(&rules, &other).verdict, Verdict::Accept);
+        assert_eq!(says(&rules, &other).verdict, PacketVerdict::Accept);
     }
-    let translated = Sight {
+    let translated = PacketContext {
         dnated: true,
         to_local: false,
         ..sight
     };
-    assert_eq!(says(&rules, &translated).verdict, Verdict::Masquerade);
+    assert_eq!(says(&rules, &translated).verdict, PacketVerdict::Masquerade);
 }
 
 #[test]
 fn base_chains_by_hook_kind_and_priority() {
-    let base = |name: &str, nat, hook, priority| Chain {
+    let base = |name: &str, kind, hook, priority| Chain {
         name: name.into(),
-        base: Some(Base {
-            nat,
-            hook,
-            priority,
-        }),
+        base: Some(Base::accepting(kind, hook, Priority(priority))),
         rules: vec![],
     };
     let rules = ruleset(
         vec![],
         vec![
-            base("late", false, Hook::Forward, 10),
-            base("nat", true, Hook::Prerouting, -100),
-            base("early", false, Hook::Forward, -10),
+            base("late", ChainType::Filter, Hook::Forward, 10),
+            base("nat", ChainType::Nat, Hook::Prerouting, -100),
+            base("early", ChainType::Filter, Hook::Forward, -10),
             chain("jumped", vec![]),
         ],
     );
     let evaluator = Evaluator::new(&rules, Family::Inet).unwrap();
-    let names = |hook, nat| -> Vec<String> {
-        let chains = evaluator.hooked(hook, nat);
+    let names = |hook, kind| -> Vec<String> {
+        let chains = evaluator.hooked(hook, kind);
         chains.into_iter().map(|c| c.name.clone()).collect()
     };
-    assert_eq!(names(Hook::Forward, false), ["early", "late"]);
-    assert_eq!(names(Hook::Prerouting, true), ["nat"]);
-    assert!(names(Hook::Prerouting, false).is_empty());
+    assert_eq!(names(Hook::Forward, ChainType::Filter), ["early", "late"]);
+    assert_eq!(names(Hook::Prerouting, ChainType::Nat), ["nat"]);
+    assert!(names(Hook::Prerouting, ChainType::Filter).is_empty());
     assert!(Evaluator::new(&rules, Family::Bridge).is_none());
 }

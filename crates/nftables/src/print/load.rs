@@ -1,7 +1,8 @@
 //! Expressions that load a register or work on one.
 
-use super::values::{Kind, flag_names, number};
-use super::{Fields, Rule, header};
+use super::values::{flag_names, number};
+use super::{Fields, Printer, header};
+use crate::DataType;
 
 /// Where a register's content comes from.
 #[derive(Debug, Clone)]
@@ -9,7 +10,7 @@ pub(super) enum Source {
     /// Bytes of the packet, whose name depends on the headers known when they are used.
     Payload { base: u32, offset: u32, length: u32 },
     /// A selector with its own name.
-    Named(String, Kind),
+    Named(String, DataType),
     /// A constant.
     Bytes(Vec<u8>),
 }
@@ -41,7 +42,7 @@ impl Operand {
         }
     }
 
-    fn named(text: impl Into<String>, kind: Kind) -> Self {
+    fn named(text: impl Into<String>, kind: DataType) -> Self {
         let length = match kind.length() {
             0 => 4,
             length => length,
@@ -50,74 +51,74 @@ impl Operand {
     }
 }
 
-fn meta(key: u32) -> Option<(&'static str, Kind)> {
+fn meta(key: u32) -> Option<(&'static str, DataType)> {
     Some(match key {
-        0 => ("meta length", Kind::HostNumber),
-        1 => ("meta protocol", Kind::EtherType),
-        2 => ("meta priority", Kind::Priority),
-        3 => ("meta mark", Kind::Mark),
-        4 => ("iif", Kind::IfIndex),
-        5 => ("oif", Kind::IfIndex),
-        6 => ("iifname", Kind::IfName),
-        7 => ("oifname", Kind::IfName),
-        8 => ("meta iiftype", Kind::LinkType),
-        9 => ("meta oiftype", Kind::LinkType),
-        10 => ("meta skuid", Kind::HostNumber),
-        11 => ("meta skgid", Kind::HostNumber),
-        12 => ("meta nftrace", Kind::Number),
-        13 => ("meta rtclassid", Kind::HostNumber),
-        14 => ("meta secmark", Kind::HostNumber),
-        15 => ("meta nfproto", Kind::NfProto),
-        16 => ("meta l4proto", Kind::InetProto),
-        17 => ("meta ibrname", Kind::IfName),
-        18 => ("meta obrname", Kind::IfName),
-        19 => ("meta pkttype", Kind::PacketType),
-        20 => ("meta cpu", Kind::HostNumber),
-        21 => ("iifgroup", Kind::DevGroup),
-        22 => ("oifgroup", Kind::DevGroup),
-        23 => ("meta cgroup", Kind::HostNumber),
-        24 => ("meta random", Kind::HostNumber),
-        25 => ("meta ipsec", Kind::Present),
-        26 => ("meta iifkind", Kind::IfName),
-        27 => ("meta oifkind", Kind::IfName),
-        28 => ("meta ibrpvid", Kind::HostNumber),
-        29 => ("meta ibrvproto", Kind::EtherType),
-        30 => ("meta time", Kind::HostNumber),
-        31 => ("meta day", Kind::Day),
-        32 => ("meta hour", Kind::Hour),
-        33 => ("meta sdif", Kind::IfIndex),
-        34 => ("meta sdifname", Kind::IfName),
-        35 => ("meta broute", Kind::Number),
+        0 => ("meta length", DataType::HostNumber),
+        1 => ("meta protocol", DataType::EtherType),
+        2 => ("meta priority", DataType::Priority),
+        3 => ("meta mark", DataType::Mark),
+        4 => ("iif", DataType::IfIndex),
+        5 => ("oif", DataType::IfIndex),
+        6 => ("iifname", DataType::IfName),
+        7 => ("oifname", DataType::IfName),
+        8 => ("meta iiftype", DataType::LinkType),
+        9 => ("meta oiftype", DataType::LinkType),
+        10 => ("meta skuid", DataType::HostNumber),
+        11 => ("meta skgid", DataType::HostNumber),
+        12 => ("meta nftrace", DataType::Number),
+        13 => ("meta rtclassid", DataType::HostNumber),
+        14 => ("meta secmark", DataType::HostNumber),
+        15 => ("meta nfproto", DataType::NfProto),
+        16 => ("meta l4proto", DataType::InetProto),
+        17 => ("meta ibrname", DataType::IfName),
+        18 => ("meta obrname", DataType::IfName),
+        19 => ("meta pkttype", DataType::PacketType),
+        20 => ("meta cpu", DataType::HostNumber),
+        21 => ("iifgroup", DataType::DevGroup),
+        22 => ("oifgroup", DataType::DevGroup),
+        23 => ("meta cgroup", DataType::HostNumber),
+        24 => ("meta random", DataType::HostNumber),
+        25 => ("meta ipsec", DataType::Present),
+        26 => ("meta iifkind", DataType::IfName),
+        27 => ("meta oifkind", DataType::IfName),
+        28 => ("meta ibrpvid", DataType::HostNumber),
+        29 => ("meta ibrvproto", DataType::EtherType),
+        30 => ("meta time", DataType::HostNumber),
+        31 => ("meta day", DataType::Day),
+        32 => ("meta hour", DataType::Hour),
+        33 => ("meta sdif", DataType::IfIndex),
+        34 => ("meta sdifname", DataType::IfName),
+        35 => ("meta broute", DataType::Number),
         _ => return None,
     })
 }
 
-fn ct(key: u32) -> Option<(&'static str, Kind)> {
+fn ct(key: u32) -> Option<(&'static str, DataType)> {
     Some(match key {
-        0 => ("state", Kind::CtState),
-        1 => ("direction", Kind::CtDirection),
-        2 => ("status", Kind::CtStatus),
-        3 => ("mark", Kind::Mark),
-        4 => ("secmark", Kind::HostNumber),
-        5 => ("expiration", Kind::HostNumber),
-        6 => ("helper", Kind::String),
-        7 => ("l3proto", Kind::NfProto),
-        8 => ("saddr", Kind::Unknown),
-        9 => ("daddr", Kind::Unknown),
-        10 => ("protocol", Kind::InetProto),
-        11 => ("proto-src", Kind::Service),
-        12 => ("proto-dst", Kind::Service),
-        13 => ("label", Kind::Label),
-        14 => ("packets", Kind::HostNumber),
-        15 => ("bytes", Kind::HostNumber),
-        16 => ("avgpkt", Kind::HostNumber),
-        17 => ("zone", Kind::HostNumber),
-        18 => ("event", Kind::HostNumber),
-        19 => ("ip saddr", Kind::Ipv4),
-        20 => ("ip daddr", Kind::Ipv4),
-        21 => ("ip6 saddr", Kind::Ipv6),
-        22 => ("ip6 daddr", Kind::Ipv6),
-        23 => ("id", Kind::HostNumber),
+        0 => ("state", DataType::CtState),
+        1 => ("direction", DataType::CtDirection),
+        2 => ("status", DataType::CtStatus),
+        3 => ("mark", DataType::Mark),
+        4 => ("secmark", DataType::HostNumber),
+        5 => ("expiration", DataType::HostNumber),
+        6 => ("helper", DataType::String),
+        7 => ("l3proto", DataType::NfProto),
+        8 => ("saddr", DataType::Unknown(0)),
+        9 => ("daddr", DataType::Unknown(0)),
+        10 => ("protocol", DataType::InetProto),
+        11 => ("proto-src", DataType::Service),
+        12 => ("proto-dst", DataType::Service),
+        13 => ("label", DataType::Label),
+        14 => ("packets", DataType::HostNumber),
+        15 => ("bytes", DataType::HostNumber),
+        16 => ("avgpkt", DataType::HostNumber),
+        17 => ("zone", DataType::HostNumber),
+        18 => ("event", DataType::HostNumber),
+        19 => ("ip saddr", DataType::Ipv4),
+        20 => ("ip daddr", DataType::Ipv4),
+        21 => ("ip6 saddr", DataType::Ipv6),
+        22 => ("ip6 daddr", DataType::Ipv6),
+        23 => ("id", DataType::HostNumber),
         _ => return None,
     })
 }
@@ -135,25 +136,25 @@ fn fib(fields: Fields<'_>) -> Option<Operand> {
     let flags = fields.number(3)?;
     let keys = flag_names(FIB_FLAGS, u64::from(flags & !FIB_PRESENT), " . ");
     let (result, kind) = match fields.number(2)? {
-        1 => ("oif", Kind::IfIndex),
-        2 => ("oifname", Kind::IfName),
-        3 => ("type", Kind::FibType),
+        1 => ("oif", DataType::IfIndex),
+        2 => ("oifname", DataType::IfName),
+        3 => ("type", DataType::FibType),
         _ => return None,
     };
     let kind = match flags & FIB_PRESENT {
         0 => kind,
-        _ => Kind::Present,
+        _ => DataType::Present,
     };
     Some(Operand::named(format!("fib {keys} {result}"), kind))
 }
 
 fn route(fields: Fields<'_>) -> Option<Operand> {
     let (text, kind) = match fields.number(2)? {
-        0 => ("rt classid", Kind::HostNumber),
-        1 => ("rt ip nexthop", Kind::Ipv4),
-        2 => ("rt ip6 nexthop", Kind::Ipv6),
-        3 => ("rt mtu", Kind::HostNumber),
-        4 => ("rt ipsec", Kind::Present),
+        0 => ("rt classid", DataType::HostNumber),
+        1 => ("rt ip nexthop", DataType::Ipv4),
+        2 => ("rt ip6 nexthop", DataType::Ipv6),
+        3 => ("rt mtu", DataType::HostNumber),
+        4 => ("rt ipsec", DataType::Present),
         _ => return None,
     };
     Some(Operand::named(text, kind))
@@ -162,10 +163,13 @@ fn route(fields: Fields<'_>) -> Option<Operand> {
 fn socket(fields: Fields<'_>) -> Option<Operand> {
     let level = fields.number(3).unwrap_or(0);
     let (text, kind) = match fields.number(1)? {
-        0 => ("socket transparent".into(), Kind::Number),
-        1 => ("socket mark".into(), Kind::Mark),
-        2 => ("socket wildcard".into(), Kind::Number),
-        3 => (format!("socket cgroupv2 level {level}"), Kind::HostNumber),
+        0 => ("socket transparent".into(), DataType::Number),
+        1 => ("socket mark".into(), DataType::Mark),
+        2 => ("socket wildcard".into(), DataType::Number),
+        3 => (
+            format!("socket cgroupv2 level {level}"),
+            DataType::HostNumber,
+        ),
         _ => return None,
     };
     Some(Operand::named(text, kind))
@@ -203,13 +207,17 @@ fn exthdr(fields: Fields<'_>) -> Option<Operand> {
             u64::from(length) * 8
         ),
     };
-    let kind = if present { Kind::Present } else { Kind::Number };
+    let kind = if present {
+        DataType::Present
+    } else {
+        DataType::Number
+    };
     let mut operand = Operand::named(text, kind);
     operand.length = if present { 1 } else { length as usize };
     Some(operand)
 }
 
-impl Rule<'_> {
+impl Printer<'_> {
     /// Selectors and what is done to them; those that write say so.
     pub(super) fn load(&mut self, name: &str, fields: Fields<'_>) -> Option<()> {
         let (to, operand) = match name {
@@ -248,7 +256,7 @@ impl Rule<'_> {
                 Some(from) => {
                     let operand = exthdr(fields)?;
                     let text = self.render(&operand).text;
-                    return self.assign(&text, Kind::Number, from);
+                    return self.assign(&text, DataType::Number, from);
                 }
                 None => (fields.slot(1)?, exthdr(fields)?),
             },
@@ -266,7 +274,7 @@ impl Rule<'_> {
     }
 
     /// `meta mark set 0x00000001`.
-    fn assign(&mut self, text: &str, kind: Kind, from: usize) -> Option<()> {
+    fn assign(&mut self, text: &str, kind: DataType, from: usize) -> Option<()> {
         let words = self.words(from, kind)?;
         self.say(format!("{text} set {words}"));
         Some(())
@@ -302,7 +310,7 @@ impl Rule<'_> {
     /// A field of some bits that is written with its surroundings, `ip ttl set 64`.
     fn bits_set(&mut self, base: u32, offset: u32, kept: &[u8], bits: &[u8]) -> Option<String> {
         let length = kept.len();
-        let all = |bytes: &[u8]| number(Kind::Number, bytes);
+        let all = |bytes: &[u8]| number(DataType::Number, bytes);
         let (kept, bits) = (all(kept)?, all(bits)?);
         let whole = u64::MAX >> (64 - 8 * length);
         let (field, shift) = self.fields(base).iter().find_map(|field| {
@@ -379,13 +387,13 @@ impl Rule<'_> {
                 fields.number(2)?,
                 after(fields.number(4))
             );
-            return Some((fields.slot(1)?, Operand::named(text, Kind::HostNumber)));
+            return Some((fields.slot(1)?, Operand::named(text, DataType::HostNumber)));
         }
         let modulus = fields.number(4)?;
         let to = fields.slot(2)?;
         if fields.number(7).unwrap_or(0) == 1 {
             let text = format!("symhash mod {modulus}{}", after(fields.number(6)));
-            return Some((to, Operand::named(text, Kind::HostNumber)));
+            return Some((to, Operand::named(text, DataType::HostNumber)));
         }
         let parts = self.joined(fields.slot(1)?, fields.number(3)? as usize);
         let keys: Vec<String> = parts.into_iter().map(|part| part.text).collect();
@@ -398,7 +406,7 @@ impl Rule<'_> {
             keys.join(" . "),
             after(fields.number(6))
         );
-        Some((to, Operand::named(text, Kind::HostNumber)))
+        Some((to, Operand::named(text, DataType::HostNumber)))
     }
 
     pub(super) fn ip_version(&self) -> Option<u8> {
