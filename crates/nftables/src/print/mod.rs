@@ -5,11 +5,13 @@
 //! printed where it is used.
 
 mod header;
+mod implied;
 mod load;
 mod matching;
 mod names;
 mod nat;
 mod rule;
+mod selector;
 mod set;
 mod statement;
 mod table;
@@ -26,7 +28,7 @@ use crate::decode::RawSet;
 use crate::wire::{Attrs, be32_of, string_of};
 use crate::{DataType, Family};
 use header::{ARP, IPV4, IPV6};
-use load::{Operand, Source};
+use selector::{Operand, Source};
 use values::Values;
 
 /// Registers of four bytes (NFT_REG32_COUNT), and some for what begins in the last.

@@ -1,7 +1,7 @@
 //! Statements: verdicts, counters, logs, limits, references.
 
-use super::load::{Operand, Source};
 use super::names;
+use super::selector::{Operand, Source};
 use super::{Fields, Printer, nested, single_type};
 use crate::expr::Verdict;
 use crate::wire::{Attrs, be16_of, be64_of, string_of};

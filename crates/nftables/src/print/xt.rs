@@ -199,27 +199,29 @@ impl Printer<'_> {
                 let destination = port_range("udp dport", info, 4, inverted & 2 != 0)?;
                 format!("{source} {destination}").trim().to_string()
             }
-            ("icmp" | "icmp6", _) => {
-                let [kind, low, high, inverted, ..] = info else {
-                    return None;
-                };
-                let (word, types) = match name {
-                    "icmp" => ("icmp", DataType::IcmpType),
-                    _ => ("icmpv6", DataType::Icmpv6Type),
-                };
-                if *kind == 0xff && name == "icmp" {
-                    return Some(String::new());
-                }
-                self.transport_named();
-                let kind = value(types, &[*kind]);
-                let text = format!("{word} type {}{kind}", sign(inverted & 1 != 0));
-                match (*low, *high) {
-                    (0, 0xff) => text,
-                    (low, high) if low == high => format!("{text} {word} code {low}"),
-                    (low, high) => format!("{text} {word} code {low}-{high}"),
-                }
-            }
+            ("icmp" | "icmp6", _) => self.icmp(name, info)?,
             _ => return None,
+        })
+    }
+
+    fn icmp(&mut self, name: &str, info: &[u8]) -> Option<String> {
+        let [kind, low, high, inverted, ..] = info else {
+            return None;
+        };
+        let (word, types) = match name {
+            "icmp" => ("icmp", DataType::IcmpType),
+            _ => ("icmpv6", DataType::Icmpv6Type),
+        };
+        if *kind == 0xff && name == "icmp" {
+            return Some(String::new());
+        }
+        self.transport_named();
+        let kind = value(types, &[*kind]);
+        let text = format!("{word} type {}{kind}", sign(inverted & 1 != 0));
+        Some(match (*low, *high) {
+            (0, 0xff) => text,
+            (low, high) if low == high => format!("{text} {word} code {low}"),
+            (low, high) => format!("{text} {word} code {low}-{high}"),
         })
     }
 

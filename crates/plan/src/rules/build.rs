@@ -124,9 +124,20 @@ fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<C
 /// Before anything else (raw priority): our prefixes are reached from outside through DNAT only, a
 /// node sends from its own addresses only, and no node announces itself as a router.
 fn guard() -> Chain {
+    let mut rules = from_outside();
+    rules.extend(from_nodes());
+    Chain {
+        name: "guard".into(),
+        base: base(ChainType::Filter, Hook::Prerouting, Priority::RAW),
+        rules,
+    }
+}
+
+/// What does not come from our nodes.
+fn from_outside() -> Vec<Rule> {
     let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
     let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
-    let mut rules = vec![
+    vec![
         rule(
             vec![
                 not_lo(),
@@ -159,15 +170,17 @@ fn guard() -> Chain {
             purpose::DIRECT,
         ),
         rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
-        rule(
-            vec![Match::NotIn(
-                vec![Field::IifName, Field::Ip4Saddr],
-                sets::SOURCES.of(IpVersion::V4).name.into(),
-            )],
-            Verdict::Drop,
-            purpose::SPOOFED,
-        ),
-    ];
+    ]
+}
+
+/// What comes from our nodes.
+fn from_nodes() -> Vec<Rule> {
+    let not_own = |address, version| {
+        let set = sets::SOURCES.of(version).name.into();
+        let condition = Match::NotIn(vec![Field::IifName, address], set);
+        rule(vec![condition], Verdict::Drop, purpose::SPOOFED)
+    };
+    let mut rules = vec![not_own(Field::Ip4Saddr, IpVersion::V4)];
     for kind in [ROUTER_ADVERT, REDIRECT6] {
         rules.push(rule(
             vec![icmp6(kind)],
@@ -192,19 +205,8 @@ fn guard() -> Chain {
             "neighbour discovery",
         ));
     }
-    rules.push(rule(
-        vec![Match::NotIn(
-            vec![Field::IifName, Field::Ip6Saddr],
-            sets::SOURCES.of(IpVersion::V6).name.into(),
-        )],
-        Verdict::Drop,
-        purpose::SPOOFED,
-    ));
-    Chain {
-        name: "guard".into(),
-        base: base(ChainType::Filter, Hook::Prerouting, Priority::RAW),
-        rules,
-    }
+    rules.push(not_own(Field::Ip6Saddr, IpVersion::V6));
+    rules
 }
 
 fn forward_hook() -> Chain {
