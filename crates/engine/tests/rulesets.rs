@@ -210,7 +210,7 @@ fn changes_by_hand_are_told() {
         told("nft delete table bridge TABLE"),
         [format!("table bridge {name} is missing")]
     );
-    assert_eq!(told("true"), [String::new(); 0]);
+    assert!(told("true").is_empty());
 }
 
 /// Elements at the edges: ranges that touch, up to the highest value, of everything.
