@@ -171,13 +171,13 @@ fn one_thing_less_is_exactly_that_difference() {
     }
 }
 
-/// What others change by hand is told as what it is.
-fn changes_by_hand_are_told() {
+/// Changes made with nft are reported as what they are.
+fn changes_by_hand_are_reported() {
     let rules = rules_of("everything", EVERYTHING);
     load(&rules);
     let name = mark::table(&"everything".parse().unwrap());
     assert_eq!(rules.tables[0].name, name);
-    let told = |commands: &str| {
+    let reported = |commands: &str| {
         sh(&commands.replace("TABLE", &name));
         let words = compare(&rules, &found(&rules));
         load(&rules);
@@ -185,32 +185,32 @@ fn changes_by_hand_are_told() {
     };
     let table = format!("table inet {name}");
     assert_eq!(
-        told("nft add element inet TABLE net4 '{ 10.77.0.0/16 }'"),
+        reported("nft add element inet TABLE net4 '{ 10.77.0.0/16 }'"),
         [format!(
             "{table}: set net4 has element 10.77.0.0/16, which is not wanted"
         )]
     );
     assert_eq!(
-        told("nft insert rule inet TABLE forward tcp dport 25 drop"),
+        reported("nft insert rule inet TABLE forward tcp dport 25 drop"),
         [format!(
             "{table}: chain forward has the rule tcp dport 25 drop, which is not wanted"
         )]
     );
     assert_eq!(
-        told("nft add chain inet TABLE forward '{ policy drop; }'"),
+        reported("nft add chain inet TABLE forward '{ policy drop; }'"),
         [format!(
             "{table}: chain forward has another hook, type, priority or policy"
         )]
     );
     assert_eq!(
-        told("nft add set inet TABLE theirs '{ type ipv4_addr; flags timeout; }'"),
+        reported("nft add set inet TABLE theirs '{ type ipv4_addr; flags timeout; }'"),
         [format!("{table}: set theirs is not wanted")]
     );
     assert_eq!(
-        told("nft delete table bridge TABLE"),
+        reported("nft delete table bridge TABLE"),
         [format!("table bridge {name} is missing")]
     );
-    assert!(told("true").is_empty());
+    assert!(reported("true").is_empty());
 }
 
 /// Elements at the edges: ranges that touch, up to the highest value, of everything.
@@ -280,7 +280,7 @@ hallway_testkit::tests![
     what_is_loaded_reads_back_as_it_was_sent,
     what_is_printed_loads_as_the_same,
     one_thing_less_is_exactly_that_difference,
-    changes_by_hand_are_told,
+    changes_by_hand_are_reported,
     intervals_at_the_edges_read_back,
     ten_thousand_elements_are_loaded_and_read_back,
 ];

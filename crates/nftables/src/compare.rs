@@ -267,7 +267,8 @@ fn rules(out: &mut Vec<What>, chain: &str, wanted: &[Rule], found: &[Rule]) {
     }
 }
 
-/// Most pairs of rules that are compared; lists that differ in more are told as they are.
+/// The largest number of pairs of rules that are compared. Longer lists that differ are reported as
+/// missing and extra as a whole.
 const PAIRS_MAX: usize = 4_000_000;
 
 /// By position in both lists, row by row: how many rules of the rests follow in both in the same

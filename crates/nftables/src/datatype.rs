@@ -137,7 +137,7 @@ impl DataType {
         out
     }
 
-    /// Bytes of a value; 0 when the type does not say.
+    /// Bytes of a value; 0 for a type without a fixed length.
     #[must_use]
     pub fn length(self) -> usize {
         match self {

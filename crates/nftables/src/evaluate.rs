@@ -1,4 +1,4 @@
-//! What a ruleset does with one packet: its rules, carried out as the kernel would.
+//! What a ruleset does with one packet: its rules, evaluated as the kernel evaluates them.
 //!
 //! ```
 //! use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
@@ -127,7 +127,7 @@ pub struct Evaluator<'a> {
 
 impl<'a> Evaluator<'a> {
     /// Prepares the first table of a family. `None` when the ruleset has none, or when a rule of
-    /// it consists of expressions that cannot be carried out here.
+    /// it consists of expressions that cannot be evaluated here.
     #[must_use]
     pub fn new(rules: &'a Ruleset, family: Family) -> Option<Self> {
         let table = rules.table(family)?;

@@ -29,9 +29,9 @@ pub enum Field {
     EtherType,
     /// The frame's source.
     EtherSaddr,
-    /// The MAC address an ARP packet says it comes from.
+    /// The sender's MAC address in an ARP packet.
     ArpSaddrEther,
-    /// The IPv4 address an ARP packet says it comes from.
+    /// The sender's IPv4 address in an ARP packet.
     ArpSaddrIp,
     /// Type of ICMPv6.
     Icmp6Type,

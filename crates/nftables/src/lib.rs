@@ -4,9 +4,9 @@
 //!
 //! - [`Transaction`] encodes what is to change to netlink messages;
 //! - [`decode`] turns the messages in which the kernel lists its tables back to the same values;
-//! - [`compare()`] tells how a wanted ruleset and one that was found differ;
-//! - [`evaluate`] carries a ruleset out on a packet;
-//! - [`print`] writes all of it in nft's words;
+//! - [`compare()`] gives the differences between a wanted ruleset and one that was found;
+//! - [`evaluate`] applies a ruleset to a packet;
+//! - [`print`] writes all of it in nft syntax;
 //! - [`trace`] marks packets and decodes what the kernel reports of them.
 //!
 //! ```

@@ -276,7 +276,7 @@ pub enum Action {
     Verdict(Verdict),
     /// Drops with ICMP "administratively prohibited".
     Reject,
-    /// Translates the destination to what a map says.
+    /// Translates the destination to the address that a map gives.
     Dnat(Dnat),
     /// Translates the source to the address of the outgoing interface.
     Masquerade {

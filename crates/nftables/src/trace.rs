@@ -43,7 +43,7 @@ pub struct TraceEvent {
     pub chain: String,
     /// What it is about.
     pub kind: TraceKind,
-    /// What the rule or the policy said.
+    /// The verdict of the rule or the policy.
     pub verdict: Verdict,
     /// The packet from its network header on, where the report quotes it: the first of each base
     /// chain does. Long packets are cut.

@@ -40,7 +40,7 @@ pub enum Value {
     EtherType(u16),
     /// A number of one byte, such as a type of ICMP.
     Byte(u8),
-    /// What a verdict map says; written in messages of elements as an attribute of its own.
+    /// The verdict of a verdict map; written in messages of elements as an attribute of its own.
     Verdict(Verdict),
     /// What none of the others stands for: the bytes of the first and of the last value.
     Raw(Vec<u8>, Vec<u8>),

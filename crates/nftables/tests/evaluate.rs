@@ -1,4 +1,4 @@
-//! Rules carried out on a packet, as the kernel carries them out.
+//! Rules evaluated on a packet, as the kernel evaluates them.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -58,17 +58,17 @@ fn tcp(from: &str, to: &str) -> PacketContext<'static> {
     }
 }
 
-/// What the chain `base` says.
-fn says(rules: &Ruleset, sight: &PacketContext<'_>) -> RuleVerdict {
+/// The result of the chain `base`.
+fn decided(rules: &Ruleset, packet: &PacketContext<'_>) -> RuleVerdict {
     let evaluator = Evaluator::new(rules, Family::Inet).unwrap();
-    evaluator.evaluate(evaluator.chain("base").unwrap(), sight)
+    evaluator.evaluate(evaluator.chain("base").unwrap(), packet)
 }
 
 /// Whether a rule with that condition speaks of a packet.
-fn holds(condition: Match, sets: &[Set], sight: &PacketContext<'_>) -> bool {
+fn holds(condition: Match, sets: &[Set], packet: &PacketContext<'_>) -> bool {
     let rules = vec![rule(vec![condition], Verdict::Drop, "")];
     let rules = ruleset(sets.to_vec(), vec![chain("base", rules)]);
-    says(&rules, sight).verdict == PacketVerdict::Drop
+    decided(&rules, packet).verdict == PacketVerdict::Drop
 }
 
 fn set(name: &str, key: Vec<Field>, interval: bool, elements: Vec<Vec<Value>>) -> Set {
@@ -89,22 +89,28 @@ fn the_first_rule_that_matches_decides_and_the_end_accepts() {
         rule(only80(), Verdict::Accept, "too late"),
     ];
     let rules = ruleset(vec![], vec![chain("base", rules)]);
-    let sight = tcp("10.0.0.1", "10.0.0.2");
-    let ruling = says(&rules, &sight);
-    assert_eq!(ruling.verdict, PacketVerdict::Reject);
-    assert_eq!((ruling.rule, ruling.comment.as_str()), (Some(1), "no web"));
+    let packet = tcp("10.0.0.1", "10.0.0.2");
+    let verdict = decided(&rules, &packet);
+    assert_eq!(verdict.verdict, PacketVerdict::Reject);
+    assert_eq!(
+        (verdict.rule, verdict.comment.as_str()),
+        (Some(1), "no web")
+    );
     let reply = PacketContext {
         established: true,
-        ..sight
+        ..packet
     };
-    assert_eq!(says(&rules, &reply).comment, "replies");
+    assert_eq!(decided(&rules, &reply).comment, "replies");
     let other = PacketContext {
         port: Some(81),
-        ..sight
+        ..packet
     };
-    let ruling = says(&rules, &other);
-    assert_eq!((ruling.verdict, ruling.rule), (PacketVerdict::Accept, None));
-    assert_eq!(ruling.chain, "base");
+    let verdict = decided(&rules, &other);
+    assert_eq!(
+        (verdict.verdict, verdict.rule),
+        (PacketVerdict::Accept, None)
+    );
+    assert_eq!(verdict.chain, "base");
 }
 
 #[test]
@@ -130,24 +136,24 @@ fn jumps_come_back_at_the_end_and_at_a_return() {
         ),
     ];
     let rules = ruleset(vec![], chains);
-    let sight = tcp("10.0.0.1", "10.0.0.2");
-    assert_eq!(says(&rules, &sight).comment, "after");
+    let packet = tcp("10.0.0.1", "10.0.0.2");
+    assert_eq!(decided(&rules, &packet).comment, "after");
     let invalid = PacketContext {
         invalid: true,
         port: Some(81),
-        ..sight
+        ..packet
     };
-    let ruling = says(&rules, &invalid);
-    assert_eq!((ruling.chain.as_str(), ruling.rule), ("inner", Some(1)));
+    let verdict = decided(&rules, &invalid);
+    assert_eq!((verdict.chain.as_str(), verdict.rule), ("inner", Some(1)));
     let other = PacketContext {
         port: Some(81),
-        ..sight
+        ..packet
     };
-    assert_eq!(says(&rules, &other).verdict, PacketVerdict::Accept);
+    assert_eq!(decided(&rules, &other).verdict, PacketVerdict::Accept);
     // Rules that call each other without end.
     let round = chain("base", vec![rule(vec![], Verdict::Jump("base".into()), "")]);
     assert_eq!(
-        says(&ruleset(vec![], vec![round]), &sight).verdict,
+        decided(&ruleset(vec![], vec![round]), &packet).verdict,
         PacketVerdict::Accept
     );
 }
@@ -204,27 +210,27 @@ fn sets_of_ranges_and_of_single_values() {
         ),
     ];
     let ranges = || Match::In(key.clone(), "ranges".into());
-    let sight = tcp("10.200.0.1", "10.0.0.2");
+    let packet = tcp("10.200.0.1", "10.0.0.2");
     for (port, wanted) in [(79, false), (80, true), (90, true), (91, false)] {
-        let sight = PacketContext {
+        let packet = PacketContext {
             port: Some(port),
-            ..sight
+            ..packet
         };
-        assert_eq!(holds(ranges(), &pairs, &sight), wanted, "{port}");
+        assert_eq!(holds(ranges(), &pairs, &packet), wanted, "{port}");
     }
     assert!(!holds(ranges(), &pairs, &tcp("11.0.0.1", "10.0.0.2")));
     let groups = || Match::In(vec![Field::IifGroup, Field::OifGroup], "exact".into());
-    assert!(holds(groups(), &pairs, &sight));
+    assert!(holds(groups(), &pairs, &packet));
     let back = PacketContext {
         iif_group: 8,
         oif_group: 7,
-        ..sight
+        ..packet
     };
     assert!(!holds(groups(), &pairs, &back));
     assert!(!holds(
         Match::In(vec![Field::Dport], "gone".into()),
         &pairs,
-        &sight
+        &packet
     ));
 }
 
@@ -256,35 +262,38 @@ fn translations_by_a_map() {
         ),
     ];
     let rules = ruleset(vec![map], vec![chain("base", rules)]);
-    let sight = PacketContext {
+    let packet = PacketContext {
         to_local: true,
         ..tcp("10.0.0.1", "10.0.0.2")
     };
-    let ruling = says(&rules, &sight);
+    let verdict = decided(&rules, &packet);
     assert_eq!(
-        ruling.verdict,
+        verdict.verdict,
         PacketVerdict::Dnat(ip("10.0.0.9"), Some(8080))
     );
-    assert_eq!(ruling.element.as_deref(), Some("nodes.web.ports[0]"));
+    assert_eq!(verdict.element.as_deref(), Some("nodes.web.ports[0]"));
     // What the map does not know, and the other family, go on to the next rule.
     for other in [
         PacketContext {
             port: Some(81),
-            ..sight
+            ..packet
         },
         PacketContext {
             to_local: true,
             ..tcp("fd00::1", "fd00::2")
         },
     ] {
-        assert_eq!(says(&rules, &other).verdict, PacketVerdict::Accept);
+        assert_eq!(decided(&rules, &other).verdict, PacketVerdict::Accept);
     }
     let translated = PacketContext {
         dnated: true,
         to_local: false,
-        ..sight
+        ..packet
     };
-    assert_eq!(says(&rules, &translated).verdict, PacketVerdict::Masquerade);
+    assert_eq!(
+        decided(&rules, &translated).verdict,
+        PacketVerdict::Masquerade
+    );
 }
 
 #[test]

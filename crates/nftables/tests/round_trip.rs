@@ -1,4 +1,4 @@
-//! Any table that is encoded decodes to the same values, and one that differs is told from it.
+//! Any table that is encoded decodes to the same values, and differences are found.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 

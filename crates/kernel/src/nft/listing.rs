@@ -1,4 +1,4 @@
-//! Reading tables back: their headers, rules in nft's words, whole tables as values.
+//! Reading tables back: their headers, rules in nft syntax, whole tables as values.
 
 use hallway_nftables::decode::{self, DecodeError, ListedChain, ListedRule, TableBuilder};
 use hallway_nftables::message::{self, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE};
@@ -41,6 +41,14 @@ fn changing(what: &'static str) -> KernelError {
 /// What a list is asked for: the message's type, the family, names by attribute, and what it is
 /// called in errors.
 type Question<'a> = (u16, Family, &'a [(u16, &'a str)], &'static str);
+
+/// One reading of the lists that make up a table.
+enum Attempt {
+    /// All lists are of one instant; no table when there is none of that name.
+    Whole(Option<Table>),
+    /// Something changed between two lists.
+    Changed,
+}
 
 impl Nft {
     fn list(
@@ -160,8 +168,8 @@ impl Nft {
     pub fn table(&mut self, family: Family, name: &str) -> Result<Option<Table>, KernelError> {
         for _ in 0..TRIES {
             match self.table_once(family, name) {
-                Ok(Some(table)) => return Ok(table),
-                Ok(None) => {}
+                Ok(Attempt::Whole(table)) => return Ok(table),
+                Ok(Attempt::Changed) => {}
                 // A set that was listed has been removed since.
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
@@ -182,12 +190,7 @@ impl Nft {
         Ok(Ruleset { tables })
     }
 
-    /// `None` when something changed between the lists that make a table up.
-    fn table_once(
-        &mut self,
-        family: Family,
-        name: &str,
-    ) -> Result<Option<Option<Table>>, KernelError> {
+    fn table_once(&mut self, family: Family, name: &str) -> Result<Attempt, KernelError> {
         let what = "read the table";
         let read = |result: Result<(), DecodeError>| result.map_err(|e| unreadable(what, e));
         let mut lists = vec![self.list((GETTABLE, family, &[], what))?];
@@ -199,7 +202,7 @@ impl Nft {
             }
         }
         let Some(mut builder) = builder else {
-            return Ok(Some(None));
+            return Ok(Attempt::Whole(None));
         };
         let of_table = [(1, name)];
         let chains = self.list((GETCHAIN, family, &of_table, what))?;
@@ -224,7 +227,10 @@ impl Nft {
         let mut generations = lists.iter().flatten().map(|body| body.get(GENERATION));
         let first = generations.next();
         let same = generations.all(|generation| Some(generation) == first);
-        Ok(same.then(|| Some(builder.finish())))
+        Ok(match same {
+            true => Attempt::Whole(Some(builder.finish())),
+            false => Attempt::Changed,
+        })
     }
 
     /// The names in a set of interfaces; none when there is no such set.

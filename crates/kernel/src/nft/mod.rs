@@ -7,6 +7,7 @@ use hallway_nftables::Transaction;
 use hallway_nftables::message::SUBSYSTEM;
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_NETFILTER;
+use rustix::net::sockopt;
 
 pub use trace::{Trace, is_watching};
 
@@ -14,6 +15,8 @@ use crate::KernelError;
 use crate::rtnl::{first_error, open_socket};
 use crate::wire;
 
+/// The operation, in errors.
+const CHANGE: &str = "change the packet filter";
 const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 const NFNL_MSG_BATCH_END: u16 = 0x11;
 const NLM_F_REQUEST: u16 = 1;
@@ -46,7 +49,7 @@ impl Nft {
         let mut address = netlink_sys::SocketAddr::new(0, 0);
         self.socket
             .get_address(&mut address)
-            .map_err(|e| KernelError::io("ask for a netlink socket's port", "", &e))?;
+            .map_err(|e| KernelError::io("read the port of a netlink socket", "", &e))?;
         Ok(address.port_number())
     }
 
@@ -59,7 +62,6 @@ impl Nft {
         if messages.is_empty() {
             return Ok(());
         }
-        let operation = "change the packet filter";
         let mut bytes = Vec::with_capacity(transaction.bytes());
         let first = self.sequence + 1;
         self.put(
@@ -76,7 +78,7 @@ impl Nft {
             let body = message
                 .body
                 .as_bytes()
-                .map_err(|e| KernelError::too_long(operation, message.object.clone(), e))?;
+                .map_err(|e| KernelError::too_long(CHANGE, message.object.clone(), e))?;
             let flags = message.flags | NLM_F_REQUEST | ack;
             self.put(&mut bytes, SUBSYSTEM | message.kind, flags, body);
         }
@@ -87,10 +89,10 @@ impl Nft {
             NLM_F_REQUEST,
             &[0, 0, 0, 10],
         );
-        self.make_room(bytes.len());
+        self.make_room(bytes.len())?;
         self.socket
             .send(&bytes, 0)
-            .map_err(|e| KernelError::io(operation, "", &e))?;
+            .map_err(|e| KernelError::io(CHANGE, "", &e))?;
         match first_error(&self.socket, &mut self.buffer, (first, last))? {
             None => Ok(()),
             Some((sequence, errno, detail)) => {
@@ -99,7 +101,7 @@ impl Nft {
                     .get(position)
                     .map_or_else(String::new, |m| m.object.clone());
                 Err(KernelError {
-                    operation,
+                    operation: CHANGE,
                     object,
                     errno,
                     detail,
@@ -114,10 +116,13 @@ impl Nft {
     }
 
     /// A transaction is one datagram, and the kernel refuses one larger than the send buffer.
-    fn make_room(&self, length: usize) {
+    fn make_room(&self, length: usize) -> Result<(), KernelError> {
         let size = length * 2 + 64 * 1024;
-        if rustix::net::sockopt::set_socket_send_buffer_size_force(&self.socket, size).is_err() {
-            let _ = rustix::net::sockopt::set_socket_send_buffer_size(&self.socket, size);
+        // Beyond the limit of the machine only with CAP_NET_ADMIN; else up to it.
+        if sockopt::set_socket_send_buffer_size_force(&self.socket, size).is_ok() {
+            return Ok(());
         }
+        sockopt::set_socket_send_buffer_size(&self.socket, size)
+            .map_err(|errno| KernelError::new(CHANGE, "", errno))
     }
 }

@@ -8,13 +8,13 @@ use crate::{Base, Chain, ChainType, Family, Hook, Policy, Priority, Rule, Table}
 pub use set::RawSet;
 pub(crate) use set::{Data, RawElement, last_before};
 
-/// A message lacks what the kernel always says.
+/// A message lacks a part that the kernel always sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the kernel lists a {object} without {part}")]
 pub struct DecodeError {
     /// What the message is about.
     pub object: &'static str,
-    /// What it lacks, or says in a way this crate does not know.
+    /// The part that is missing, or that this crate does not know.
     pub part: &'static str,
 }
 
@@ -188,7 +188,7 @@ pub fn set(body: &[u8]) -> Result<(String, RawSet), DecodeError> {
 
 /// Puts a table together from the messages that list what is in it.
 ///
-/// What a message says of another table is left out, so that lists of all tables do as well.
+/// Messages about other tables are ignored, so that lists of all tables can be used, too.
 #[derive(Debug)]
 pub struct TableBuilder {
     table: Table,

@@ -31,7 +31,7 @@ pub(crate) struct RawElement {
     pub(crate) comment: Option<String>,
 }
 
-/// What a map says of a key.
+/// The value of a key in a map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Data {
     Verdict(Verdict),
@@ -85,7 +85,7 @@ impl RawSet {
         })
     }
 
-    /// A set that only says how long a key is: enough to print a rule that looks into it.
+    /// A set of which only the length of its keys is known: enough to print a rule that looks into it.
     pub(crate) fn outline(name: &str, key: &[DataType], value: &[DataType]) -> Self {
         Self {
             name: name.to_owned(),
@@ -212,7 +212,7 @@ fn fields(types: &[DataType], first: &[u8], last: &[u8], network_order: bool) ->
     let mut out = Vec::new();
     let mut at = 0;
     for kind in types {
-        // A type that does not say how long it is takes all there is.
+        // A type without a fixed length takes the rest.
         let length = match kind.length() {
             0 => first.len().saturating_sub(at),
             length => length,

@@ -40,7 +40,7 @@ pub enum CtKey {
     Status = 2,
 }
 
-/// What is said of a packet (enum nft_verdicts, NF_ACCEPT and its siblings).
+/// A decision about a packet (enum nft_verdicts, NF_ACCEPT and its siblings).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// It passes this chain's hook.
@@ -101,7 +101,7 @@ pub enum Expr {
         /// The register.
         reg: Reg,
     },
-    /// Goes on where registers are in a set, or are not; or loads what a map says of them.
+    /// Goes on where registers are in a set, or are not; or loads the map's value for them.
     Lookup {
         /// The first register of the key.
         reg: Reg,

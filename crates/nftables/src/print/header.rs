@@ -156,7 +156,7 @@ const ANY_TRANSPORT: &[Field] = &[
     field("th dport", 2, 2, DataType::Service),
 ];
 
-/// Fields of the header at a base, given what lies there as far as the rule has said.
+/// Fields of the header at a base, given the protocols that the rule has matched so far.
 pub(super) fn fields(base: u32, network: Option<u16>, transport: Option<u8>) -> &'static [Field] {
     match (base, network, transport) {
         (0, _, _) => ETHER,

@@ -1,30 +1,25 @@
-//! What a rule has said of the headers, and what of that need not be printed: a field that is
-//! named implies the header it is in.
+//! Conditions that need not be printed: a field that is printed implies the header it is in.
 
 use super::Printer;
 use super::header::{self, Field};
 use crate::Family;
 
 impl Printer<'_> {
-    /// A statement names the network header itself: what said so before need not be said.
+    /// What follows implies the network header: the condition that matched it is not printed.
     pub(super) fn network_named(&mut self) {
-        if let Some(text) = self.network_said.take().and_then(|at| self.out.get_mut(at)) {
+        if let Some(text) = self.network_at.take().and_then(|at| self.out.get_mut(at)) {
             text.clear();
         }
     }
 
     pub(super) fn transport_named(&mut self) {
-        if let Some(text) = self
-            .transport_said
-            .take()
-            .and_then(|at| self.out.get_mut(at))
-        {
+        if let Some(text) = self.transport_at.take().and_then(|at| self.out.get_mut(at)) {
             text.clear();
         }
     }
 
     fn link_named(&mut self) {
-        if let Some(text) = self.link_said.take().and_then(|at| self.out.get_mut(at)) {
+        if let Some(text) = self.link_at.take().and_then(|at| self.out.get_mut(at)) {
             text.clear();
         }
     }
@@ -47,9 +42,9 @@ impl Printer<'_> {
         }
     }
 
-    /// What a comparison tells about the headers.
+    /// Notes which header a comparison matches.
     pub(super) fn learn(&mut self, selector: &str, data: &[u8]) {
-        let said = Some(self.out.len() - 1);
+        let place = Some(self.out.len() - 1);
         let last = data.last().copied().unwrap_or_default();
         match selector {
             "meta nfproto" => {
@@ -58,20 +53,20 @@ impl Printer<'_> {
                     10 => Some(header::IPV6),
                     _ => None,
                 };
-                self.network_said = said;
+                self.network_at = place;
             }
-            "meta iiftype" | "meta oiftype" => self.link_said = said,
-            "ether type" if data == [0x81, 0] || data == [0x88, 0xa8] => self.link_said = said,
+            "meta iiftype" | "meta oiftype" => self.link_at = place,
+            "ether type" if data == [0x81, 0] || data == [0x88, 0xa8] => self.link_at = place,
             "meta protocol" | "ether type" | "vlan type" => {
                 self.network = crate::wire::be16_of(data);
-                self.network_said = said;
+                self.network_at = place;
             }
             "meta l4proto" | "ip protocol" | "ip6 nexthdr" => {
                 self.transport = Some(last);
-                // In tables of many families the latter two say which IP version, too.
+                // In tables of many families the latter two also match the IP version.
                 let also =
                     selector != "meta l4proto" && !matches!(self.family, Family::Ip | Family::Ip6);
-                self.transport_said = said.filter(|_| !also);
+                self.transport_at = place.filter(|_| !also);
             }
             _ => {}
         }

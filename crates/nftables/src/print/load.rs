@@ -6,7 +6,7 @@ use super::{Fields, Printer};
 use crate::DataType;
 
 impl Printer<'_> {
-    /// Selectors and what is done to them; those that write say so.
+    /// Selectors and operations on them; expressions that write are printed at once.
     pub(super) fn load(&mut self, name: &str, fields: Fields<'_>) -> Option<()> {
         let (to, operand) = match name {
             "meta" => {
@@ -64,7 +64,7 @@ impl Printer<'_> {
     /// `meta mark set 0x00000001`.
     fn assign(&mut self, text: &str, kind: DataType, from: usize) -> Option<()> {
         let words = self.words(from, kind)?;
-        self.say(format!("{text} set {words}"));
+        self.push(format!("{text} set {words}"));
         Some(())
     }
 
@@ -82,7 +82,7 @@ impl Printer<'_> {
                 if let Some((mask, bits)) = change
                     && let Some(text) = self.bits_set(base, offset, &mask, &bits)
                 {
-                    self.say(text);
+                    self.push(text);
                     return Some(());
                 }
                 let rendered = self.render(&operand);

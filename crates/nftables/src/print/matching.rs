@@ -1,4 +1,4 @@
-//! Comparisons, ranges and lookups: what a rule asks of a packet.
+//! Comparisons, ranges and lookups: the conditions of a rule.
 
 use super::header::{self, Field};
 use super::selector::{Operand, Source};
@@ -139,8 +139,8 @@ impl Printer<'_> {
             let text =
                 self.values
                     .range(rendered.kind, &rendered.plain(&low), &rendered.plain(data));
-            if let Some(said) = self.out.get_mut(at) {
-                *said = format!("{} {text}", rendered.text);
+            if let Some(text_before) = self.out.get_mut(at) {
+                *text_before = format!("{} {text}", rendered.text);
                 return Some(());
             }
         }
@@ -157,7 +157,7 @@ impl Printer<'_> {
             return self.compare_payload((*base, *offset, *length), operation, data);
         }
         let rendered = self.render(&operand);
-        self.say_comparison(&rendered, operation, data)?;
+        self.push_comparison(&rendered, operation, data)?;
         if operation == 5 {
             self.lower = Some((from, data.to_vec(), self.out.len() - 1));
         }
@@ -201,7 +201,7 @@ impl Printer<'_> {
                 length,
             };
             let rendered = self.render(&Operand::new(source, length as usize));
-            return self.say_comparison(&rendered, operation, data);
+            return self.push_comparison(&rendered, operation, data);
         }
         for (field, bytes) in parts {
             self.named(base);
@@ -215,7 +215,7 @@ impl Printer<'_> {
             if bytes.len() < whole.len() {
                 text = format!("{text}/{}", bytes.len() * 8);
             }
-            self.say(text);
+            self.push(text);
             if operation == 0 {
                 self.learn(field.name, bytes);
             }
@@ -223,19 +223,19 @@ impl Printer<'_> {
         Some(())
     }
 
-    fn say_comparison(&mut self, left: &Rendered, operation: u32, data: &[u8]) -> Option<()> {
+    fn push_comparison(&mut self, left: &Rendered, operation: u32, data: &[u8]) -> Option<()> {
         let sign = SIGNS.get(operation as usize)?;
         let Some(mask) = &left.mask else {
             if flags(left.kind).is_some() && operation < 2 {
                 let sign = if operation == 0 { "== " } else { "!= " };
-                self.say(format!(
+                self.push(format!(
                     "{} {sign}{}",
                     left.text,
                     left.value(data, self.values)
                 ));
                 return Some(());
             }
-            self.say(format!(
+            self.push(format!(
                 "{} {sign}{}",
                 left.text,
                 left.value(data, self.values)
@@ -286,7 +286,7 @@ impl Printer<'_> {
                 )
             }
         };
-        self.say(text);
+        self.push(text);
         Some(())
     }
 
@@ -298,7 +298,7 @@ impl Printer<'_> {
         let text = self
             .values
             .range(left.kind, &left.plain(first), &left.plain(last));
-        self.say(format!("{} {sign}{text}", left.text));
+        self.push(format!("{} {sign}{text}", left.text));
         Some(())
     }
 
@@ -323,11 +323,11 @@ impl Printer<'_> {
                 _ if masked => "== ",
                 _ => "",
             };
-            self.say(format!("{left} {sign}{right}"));
+            self.push(format!("{left} {sign}{right}"));
             return Some(());
         };
         match super::slot(to) {
-            None => self.say(format!("{left} vmap {right}")),
+            None => self.push(format!("{left} vmap {right}")),
             Some(to) => {
                 let kind = set.map_or(DataType::Unknown(0), |set| single_type(set.data_type));
                 let length = set.map_or(4, |set| set.data_length);

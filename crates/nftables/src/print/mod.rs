@@ -1,4 +1,4 @@
-//! Rules and tables in nft's words, as `nft list ruleset` shows them and `nft -f` loads them.
+//! Rules and tables in nft syntax, as `nft list ruleset` shows them and `nft -f` loads them.
 //!
 //! Rules of every kind are printed from their expressions as the kernel has them: those of values
 //! of this crate are lowered first. What an expression loads into registers is remembered, and
@@ -43,17 +43,17 @@ struct Printer<'a> {
     sets: &'a Sets,
     values: Values<'a>,
     registers: [Option<Operand>; REGISTERS],
-    /// What is said so far; what another says too is emptied.
+    /// The parts printed so far; those that a later part implies are emptied.
     out: Vec<String>,
     comment: Option<String>,
-    /// Where in `out` the kind of link was said.
-    link_said: Option<usize>,
-    /// What the network header is known to be (an ethertype), and where in `out` that was said.
+    /// Where in `out` the type of the link is.
+    link_at: Option<usize>,
+    /// What the network header is known to be (an ethertype), and where in `out` that is.
     network: Option<u16>,
-    network_said: Option<usize>,
+    network_at: Option<usize>,
     /// The same of the transport header (an IP protocol).
     transport: Option<u8>,
-    transport_said: Option<usize>,
+    transport_at: Option<usize>,
     /// A `>=` that a `<=` may make a range of: register, value, place in `out`.
     lower: Option<(usize, Vec<u8>, usize)>,
 }
@@ -130,10 +130,10 @@ impl<'a> Printer<'a> {
                 Family::Arp => Some(ARP),
                 _ => None,
             },
-            link_said: None,
-            network_said: None,
+            link_at: None,
+            network_at: None,
             transport: None,
-            transport_said: None,
+            transport_at: None,
             lower: None,
         }
     }
@@ -143,12 +143,12 @@ impl<'a> Printer<'a> {
         let attrs = Attrs(expression);
         let name = attrs.find(1).map(string_of).unwrap_or_default();
         let fields = Fields(Attrs(attrs.find(2).unwrap_or_default()));
-        let implied = (self.link_said, self.network_said, self.transport_said);
+        let implied = (self.link_at, self.network_at, self.transport_at);
         if self.expression(&name, fields).is_none() {
-            self.say(format!("[{name}]"));
+            self.push(format!("[{name}]"));
         }
         if pinned {
-            (self.link_said, self.network_said, self.transport_said) = implied;
+            (self.link_at, self.network_at, self.transport_at) = implied;
         }
     }
 
@@ -160,7 +160,7 @@ impl<'a> Printer<'a> {
 }
 
 impl Printer<'_> {
-    fn say(&mut self, text: impl Into<String>) {
+    fn push(&mut self, text: impl Into<String>) {
         self.out.push(text.into());
     }
 

@@ -84,7 +84,7 @@ impl Printer<'_> {
             }
             _ => return None,
         };
-        self.say(text);
+        self.push(text);
         Some(())
     }
 

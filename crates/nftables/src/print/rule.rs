@@ -1,4 +1,4 @@
-//! Rules in nft's words.
+//! Rules in nft syntax.
 
 use super::table::comment;
 use super::values::Values;
@@ -76,7 +76,7 @@ fn words(rule: &Rule, family: Family, whole: bool) -> String {
     for condition in &rule.matches {
         exprs.clear();
         matched(&mut exprs, condition, context);
-        printer.expressions(&exprs, whole && says_header(condition));
+        printer.expressions(&exprs, whole && is_of_header(condition));
     }
     exprs.clear();
     if rule.counter {
@@ -87,15 +87,15 @@ fn words(rule: &Rule, family: Family, whole: bool) -> String {
     printer.finish().0
 }
 
-/// Whether a condition only says which header there is.
-fn says_header(condition: &Match) -> bool {
+/// Whether a condition only matches which header there is.
+fn is_of_header(condition: &Match) -> bool {
     matches!(
         condition,
         Match::Version(_) | Match::Is(Field::EtherType | Field::L4Proto, _)
     )
 }
 
-/// The sets that a rule looks into, as far as the rule tells.
+/// The sets that a rule looks into, as far as the rule shows their types.
 fn outlines(rule: &Rule) -> Sets {
     let types = |fields: &[Field]| fields.iter().map(|f| f.data_type()).collect::<Vec<_>>();
     let mut out = Sets::new();

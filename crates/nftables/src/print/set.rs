@@ -7,7 +7,7 @@ use crate::DataType;
 use crate::decode::{Data, RawElement, RawSet, last_before};
 
 impl RawSet {
-    /// `{ 80, 443 }`, each as what the selectors say.
+    /// `{ 80, 443 }`, each value by the type of its selector.
     pub(super) fn elements_text(&self, parts: &[Rendered], values: Values<'_>) -> String {
         let single = match parts {
             [part] => Some(part),
@@ -53,7 +53,7 @@ impl RawSet {
             };
             out.push(match &element.data {
                 None => text,
-                Some(Data::Verdict(said)) => format!("{text} : {}", verdict(said)),
+                Some(Data::Verdict(this)) => format!("{text} : {}", verdict(this)),
                 Some(Data::Value(bytes)) => format!("{text} : {}", self.data(bytes, values)),
             });
         }

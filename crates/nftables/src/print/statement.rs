@@ -152,8 +152,8 @@ impl Printer<'_> {
     pub(super) fn immediate(&mut self, fields: Fields<'_>) -> Option<()> {
         let data = Attrs(fields.bytes(2)?);
         if let Some(attributes) = data.find(2) {
-            let said = Verdict::read(attributes);
-            self.say(said.map_or_else(|| "[verdict]".into(), |said| verdict(&said)));
+            let text = Verdict::read(attributes).map(|this| verdict(&this));
+            self.push(text.unwrap_or_else(|| "[verdict]".into()));
             return Some(());
         }
         let bytes = data.find(1)?.to_vec();
@@ -177,7 +177,7 @@ impl Printer<'_> {
             "synproxy" => synproxy(fields)?,
             _ => return None,
         };
-        self.say(text);
+        self.push(text);
         Some(())
     }
 

@@ -1,4 +1,4 @@
-//! Tables, sets, chains and elements in nft's words.
+//! Tables, sets, chains and elements in nft syntax.
 
 use super::rule::whole_rule;
 use super::statement::verdict;
@@ -95,7 +95,7 @@ pub fn value(value: &Value) -> String {
         Value::Ether(_) => DataType::Ether,
         Value::EtherType(_) => DataType::EtherType,
         Value::Byte(_) => DataType::Number,
-        Value::Verdict(said) => return verdict(said),
+        Value::Verdict(this) => return verdict(this),
         Value::Raw(..) => DataType::Unknown(0),
     };
     let (mut first, mut last) = (Vec::new(), Vec::new());

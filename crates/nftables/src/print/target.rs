@@ -37,7 +37,7 @@ impl Printer<'_> {
         let revision = fields.number(2).unwrap_or(0);
         let info = fields.bytes(3).unwrap_or_default();
         let text = self.target_words(&name, revision, info);
-        self.say(text.unwrap_or_else(|| format!("xt target {name}")));
+        self.push(text.unwrap_or_else(|| format!("xt target {name}")));
         Some(())
     }
 

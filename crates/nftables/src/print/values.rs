@@ -60,7 +60,7 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) struct Values<'a>(pub(super) &'a dyn Fn(u32) -> Option<String>);
 
 impl Values<'_> {
-    /// A value in nft's words.
+    /// A value in nft syntax.
     pub(super) fn value(self, kind: DataType, bytes: &[u8]) -> String {
         let name = match kind {
             DataType::IfIndex => u32_of(bytes).and_then(self.0),
@@ -89,7 +89,7 @@ pub(super) fn flags(kind: DataType) -> Option<&'static [(u64, &'static str)]> {
     }
 }
 
-/// A value in nft's words.
+/// A value in nft syntax.
 pub(super) fn value(kind: DataType, bytes: &[u8]) -> String {
     special(kind, bytes).unwrap_or_else(|| match number(kind, bytes) {
         _ if matches!(kind, DataType::Unknown(_)) => hex(bytes),

@@ -22,7 +22,7 @@ fn ports(first: u16, last: u16) -> String {
     range(DataType::Service, &first.to_be_bytes(), &last.to_be_bytes())
 }
 
-/// A port range of the tcp and udp matches; the full one asks nothing.
+/// A port range of the tcp and udp matches; the full one matches everything.
 fn port_range(name: &str, info: &[u8], at: usize, inverted: bool) -> Option<String> {
     let (first, last) = (u16_at(info, at)?, u16_at(info, at + 2)?);
     if (first, last) == (0, u16::MAX) && !inverted {
@@ -31,7 +31,7 @@ fn port_range(name: &str, info: &[u8], at: usize, inverted: bool) -> Option<Stri
     Some(format!("{name} {}{}", sign(inverted), ports(first, last)))
 }
 
-/// `ct state` and `ct status` of a conntrack match that asks for nothing else.
+/// `ct state` and `ct status` of a conntrack match of nothing else.
 fn conntrack(revision: u32, info: &[u8]) -> Option<String> {
     const STATE: u16 = 1;
     const STATUS: u16 = 1 << 6;
@@ -145,7 +145,7 @@ impl Printer<'_> {
         }
         let revision = fields.number(2).unwrap_or(0);
         let text = self.match_words(&name, revision, info);
-        self.say(text.unwrap_or_else(|| format!("xt match {name}")));
+        self.push(text.unwrap_or_else(|| format!("xt match {name}")));
         Some(())
     }
 

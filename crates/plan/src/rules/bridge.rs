@@ -30,7 +30,7 @@ fn ether(kind: u16) -> Match {
     Match::Is(Field::EtherType, Value::EtherType(kind))
 }
 
-/// What the frame says does not belong to the port it came in by.
+/// The value of the field is not one of the port's.
 fn not(field: Field, set: &Definition) -> Match {
     Match::NotIn(vec![Field::IifName, field], set.name.into())
 }

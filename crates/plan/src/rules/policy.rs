@@ -49,7 +49,7 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
     out
 }
 
-/// What a rule's comment says, so that it can be led back to the file.
+/// The comment of a policy's rules: where the policy is in the file.
 fn comment(policy: &Policy) -> String {
     match policy.place.line {
         0 => format!("policies[{}]", policy.index),
