@@ -11,6 +11,7 @@ pub mod enter;
 pub mod failure;
 mod files;
 pub mod interrupt;
+pub mod keeper;
 mod lock;
 mod lower;
 mod observe;

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use hallway_engine::keeper::{Porter, raise_open_files};
 use hallway_engine::sandbox::{self, Sandbox};
 use hallway_engine::{Engine, Failure, Lock, Settled};
 use hallway_spec::{Name, Project, TEXT_MAX, parse_bytes};
@@ -12,7 +13,6 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::{Trouble, warn};
-use crate::keeper::porter::Porter;
 
 /// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory.
 pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
@@ -39,6 +39,8 @@ pub(crate) struct Scope {
     pub(crate) sandbox: Option<Sandbox>,
     /// Binds ports on the real host for a sandbox.
     pub(crate) porter: Option<Porter>,
+    /// The soft limit on open files as it was before ports are bound: that of programs.
+    pub(crate) open_files: Option<u64>,
     /// Keeps the sandbox from being ended by others.
     hold: Option<Lock>,
     /// Where the state directory is, seen from before the sandbox was entered: inside, it may be a
@@ -58,14 +60,21 @@ impl Scope {
     /// The scope, made if need be; this process is in it from here on.
     pub(crate) fn enter(common: &Common, implicit: bool) -> Result<Self, Failure> {
         let state = state_dir(common)?;
+        let open_files = Some(raise_open_files());
         if common.host {
-            return Ok(Self::host(&state));
+            return Ok(Self {
+                open_files,
+                ..Self::host(&state)
+            });
         }
         let hold = sandbox::join(&state, common.sandbox.as_ref())?;
         let sandbox = sandbox::ensure(&state, common.sandbox.as_ref(), implicit)?;
-        let porter = Porter::start()
+        let porter = Porter::start("/proc/self/exe".as_ref())
             .map_err(|e| Failure::new("porter", format!("ports cannot be served: {e}")))?;
-        Self::inside(sandbox, Some(porter), Some(hold))
+        Ok(Self {
+            open_files,
+            ..Self::inside(sandbox, Some(porter), Some(hold))?
+        })
     }
 
     /// The scope if it is there, to look at it or take from it: no port is bound through it.
@@ -105,6 +114,7 @@ impl Scope {
             engine: Engine::new(&state.join("host")),
             sandbox: None,
             porter: None,
+            open_files: None,
             hold: None,
             outside: None,
         }
@@ -126,6 +136,7 @@ impl Scope {
             engine: Engine::new(sandbox.scope()),
             outside,
             porter,
+            open_files: None,
             hold,
             sandbox: Some(sandbox),
         })

@@ -71,6 +71,52 @@ pub fn die_with_parent() -> Result<(), KernelError> {
         .map_err(|e| KernelError::new("set the parent death signal", "", e))
 }
 
+/// Marks every descriptor of this process from `first` on to be closed when it becomes another
+/// program (FD_CLOEXEC): a program that is started inherits none of them, whatever opened them.
+///
+/// # Errors
+/// When /proc is not mounted, on kernels before 5.11 (close_range(2)).
+pub fn close_on_exec_from(first: i32) -> std::io::Result<()> {
+    const CLOSE_RANGE_CLOEXEC: libc::c_uint = 1 << 2; // linux/close_range.h
+    let start = libc::c_uint::try_from(first).map_err(std::io::Error::other)?;
+    // SAFETY: takes no pointers, and sets a flag only: no descriptor is closed here.
+    let marked = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            start,
+            libc::c_uint::MAX,
+            CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if marked == 0 {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let number = entry?.file_name().to_str().and_then(|n| n.parse().ok());
+        if let Some(number) = number.filter(|n: &i32| *n >= first) {
+            // SAFETY: takes no pointers; a number that is no descriptor any more is EBADF.
+            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+    Ok(())
+}
+
+/// Makes a program that is about to be started be killed when the thread that starts it ends.
+pub fn kill_with_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    let parent = rustix::process::getpid();
+    let arm = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        match rustix::process::getppid() == Some(parent) {
+            true => Ok(()),
+            false => Err(rustix::io::Errno::SRCH.into()), // it ended before the line above
+        }
+    };
+    // SAFETY: runs between fork and exec; it makes two system calls, and neither allocates nor
+    // takes a lock.
+    unsafe { command.pre_exec(arm) };
+}
+
 /// What came with a frame that was received.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Received {

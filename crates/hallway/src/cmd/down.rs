@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use hallway_engine::keeper::{Client, stop_leftovers};
 use hallway_engine::{Engine, Failure};
 use hallway_spec::Name;
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::Trouble;
-use crate::keeper::{Client, stop_orphans};
 use crate::scope::{Scope, project};
 use crate::ui;
 
@@ -66,11 +66,8 @@ pub(crate) fn take_down(engine: &Engine, project: &Name) -> Result<usize, Failur
             _ => None,
         })
         .collect();
-    if let Some(client) = Client::connect(project.as_ref()) {
-        client.stop();
-        count += 1;
-    }
-    stop_orphans(project.as_ref(), &inodes);
+    count += usize::from(Client::end(project.as_ref())?);
+    stop_leftovers(project.as_ref(), &inodes);
     count += engine.down(project, &mut |_, _| {})?;
     Ok(count)
 }

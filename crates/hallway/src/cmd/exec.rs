@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use hallway_engine::Failure;
 use hallway_engine::enter::{Enter, EnterError};
+use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK};
 use hallway_spec::Name;
 
 use super::workload::NETNS;
 use crate::args::Common;
 use crate::diagnose::Trouble;
-use crate::keeper::{NODE_MARK, PROJECT_MARK};
 use crate::scope::{Scope, present};
 
 /// Our own failures, told apart from the program's.
@@ -76,16 +76,5 @@ fn inside(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, T
         environment,
         working_dir: None,
         command,
-        die_with_parent: false,
     })
-}
-
-/// The keeper's child on its way into a node.
-pub(crate) fn enter(words: &str) -> ExitCode {
-    let error = match serde_json::from_str::<Enter>(words) {
-        Ok(enter) => enter.exec(),
-        Err(_) => EnterError::Empty,
-    };
-    anstream::eprintln!("hallway: {error}");
-    ExitCode::from(error.exit_code())
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use hallway_engine::keeper::{Client, ProgramStatus};
 use hallway_engine::settled::{self, Interface, Network, Node, Plug, Publish};
 use hallway_engine::{Failure, NamespaceState, Settled};
 use hallway_spec::{Document, Name, parse};
@@ -9,18 +10,17 @@ use serde_json::{Value, json};
 
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
-use crate::keeper::{Client, ServiceStatus};
 use crate::render::{table::columns, tree};
 use crate::scope::{Scope, here, present};
 use crate::ui::{self, YELLOW, styled};
 
 const VERSION: u32 = 1;
 
-fn services(project: &Name) -> Vec<ServiceStatus> {
-    Client::connect(project.as_ref())
-        .and_then(|c| c.status().ok())
-        .map(|(s, _)| s)
-        .unwrap_or_default()
+fn services(project: &Name) -> Result<Vec<ProgramStatus>, Failure> {
+    match Client::connect(project.as_ref())? {
+        Some(client) => Ok(client.programs()?),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// How many steps would bring the kernel back to what is on record.
@@ -31,7 +31,7 @@ fn drift(scope: &Scope, project: &Name) -> Result<usize, Failure> {
 pub(crate) fn status(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let services = services(&project);
+    let services = services(&project)?;
     let drift = drift(&scope, &project)?;
     let path = scope.engine.record(&project).and_then(|r| r.path);
     match format {
@@ -116,7 +116,7 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble>
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     let mut value = if let Some(node) = settled.node(name) {
-        let mut value = node_json(&settled, node, &services(&project));
+        let mut value = node_json(&settled, node, &services(&project)?);
         let namespaces = scope.engine.see(&project)?.observed.namespaces;
         let inode = namespaces
             .into_iter()
@@ -202,7 +202,7 @@ pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCo
     let (project, settled) = present(common, &scope.engine)?;
     let values: Vec<Value> = match part {
         Part::Nodes => {
-            let services = services(&project);
+            let services = services(&project)?;
             settled
                 .nodes
                 .iter()
@@ -334,7 +334,7 @@ fn publish_json(publish: &Publish) -> Value {
     })
 }
 
-fn node_json(settled: &Settled, node: &Node, services: &[ServiceStatus]) -> Value {
+fn node_json(settled: &Settled, node: &Node, services: &[ProgramStatus]) -> Value {
     let status = services.iter().find(|s| s.node == node.name.as_ref());
     json!({
         "schema_version": VERSION,

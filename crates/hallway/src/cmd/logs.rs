@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hallway_engine::keeper::Client;
 use hallway_engine::{Failure, Settled};
 use hallway_spec::Name;
 use serde_json::json;
@@ -12,7 +13,6 @@ use serde_json::json;
 use super::workload::log_file;
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
-use crate::keeper::Client;
 use crate::scope::{here, present};
 use crate::ui;
 
@@ -121,13 +121,14 @@ pub(crate) fn restart(common: &Common, node: Option<&Name>) -> Result<ExitCode, 
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     let nodes = with_programs(&settled, node)?;
-    let client = Client::connect(project.as_ref()).ok_or_else(|| {
+    let client = Client::connect(project.as_ref()).map_err(Failure::from)?;
+    let client = client.ok_or_else(|| {
         Failure::new("keeper", format!("no programs of {project} run"))
             .help("hallway up starts them")
     })?;
     for node in &nodes {
-        client.restart(node.as_ref())?;
-        ui::note(common, format!("{node} has been started anew"));
+        client.restart(node.as_ref()).map_err(Failure::from)?;
+        ui::note(common, format!("{node} has been restarted"));
     }
     Ok(ExitCode::SUCCESS)
 }

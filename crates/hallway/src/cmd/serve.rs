@@ -1,5 +1,6 @@
-//! `serve`: a small server for trying networks out. Whoever connects is told which node answered
-//! and which address it saw, so that NAT can be seen with any client.
+//! `serve`: a small server for trying networks out. A client is told which node answered and which
+//! source address it saw, so that NAT can be seen with any client. The node's name is the host name
+//! of its UTS namespace (uname(2)): nothing is looked up.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -8,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hallway_engine::Failure;
+use hallway_engine::keeper::{BindCause, Bound, Listen, Namespace, bind};
 use hallway_spec::PortProto;
 
 use crate::diagnose::Trouble;
-use crate::keeper::porter;
 use crate::ui;
 
 /// Clients at once; more wait in the listener's queue.
@@ -26,31 +27,27 @@ pub(crate) fn run(ports: &[PortProto]) -> Result<ExitCode, Trouble> {
         .into_owned();
     let mut threads = Vec::new();
     for port in ports {
-        let mut served = false;
         for any in [
             IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         ] {
-            let at = SocketAddr::new(any, port.port);
+            let listen = Listen {
+                address: SocketAddr::new(any, port.port),
+                protocol: port.protocol,
+                namespace: Namespace::Project,
+            };
             let name = name.clone();
-            match porter::bind(at, port.protocol).map(|fd| porter::of_fd(fd, port.protocol)) {
-                Ok(porter::Bound::Tcp(listener)) => {
-                    threads.push(std::thread::spawn(move || tcp(&listener, &name)))
+            match bind(listen).map(Bound::from) {
+                Ok(Bound::Tcp(listener)) => {
+                    threads.push(std::thread::spawn(move || tcp(&listener, &name)));
                 }
-                Ok(porter::Bound::Udp(socket)) => {
-                    threads.push(std::thread::spawn(move || udp(&socket, &name)))
+                Ok(Bound::Udp(socket)) => {
+                    threads.push(std::thread::spawn(move || udp(&socket, &name)));
                 }
-                // No IPv6 here.
-                Err(_) if served => continue,
-                Err(e) => {
-                    return Err(Failure::new(
-                        "serve",
-                        format!("cannot listen on {at}/{}: {e}", port.protocol),
-                    )
-                    .into());
-                }
+                // No IPv6 here: IPv4 serves alone.
+                Err(e) if any.is_ipv6() && matches!(e.cause, BindCause::NoSuchAddress) => {}
+                Err(e) => return Err(Failure::from(e).into()),
             }
-            served = true;
         }
         ui::line(format!("{name} serves {}/{}", port.port, port.protocol));
     }

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use hallway_engine::keeper::{Client, Desired, Forward, Listener, Program, Readiness, Start};
 use hallway_engine::{Failure, Lock, Planned, Record, interrupt};
 use hallway_spec::Protocol;
 
 use super::{prove, workload};
 use crate::args::{Common, FileArg};
 use crate::diagnose::Trouble;
-use crate::keeper::{Client, Desired};
 use crate::scope::{Input, Scope, read};
 use crate::subject::Subject;
 use crate::ui::{YELLOW, styled};
@@ -143,13 +143,7 @@ pub(crate) fn build(
         .plan(topology)
         .map_err(|f| Trouble::of(f, input))?;
     let before = planned.record.clone();
-    let client = Client::connect(topology.name.as_ref());
-    let held = client
-        .as_ref()
-        .map(Client::status)
-        .transpose()?
-        .map(|(_, forwards)| forwards)
-        .unwrap_or_default();
+    let held = held(topology.name.as_ref())?;
     let draft = Record::new(input.text.clone(), Some(input.path.clone()));
     let wanted = workload::desired(scope, &planned.settled, &draft).forwards;
     let (fresh, refused) = workload::bind(scope, &planned.settled, &wanted, &held)
@@ -217,102 +211,81 @@ fn privileged(ports: &BTreeSet<(u16, Protocol)>) -> String {
     )
 }
 
+/// What the project's keeper serves, if it has one.
+fn held(project: &str) -> Result<Vec<Forward>, Failure> {
+    match Client::connect(project)? {
+        Some(client) => Ok(client.forwards()?),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// Starts, stops and waits for programs.
 fn start(
     scope: &Scope,
     planned: &Planned,
     desired: &Desired,
-    mut fresh: Vec<(crate::keeper::ForwardSpec, std::os::fd::OwnedFd)>,
+    fresh: Vec<Listener>,
     limit: Duration,
 ) -> Result<usize, Failure> {
     let project = &planned.settled.project;
-    if desired == &Desired::default() {
-        if let Some(client) = Client::connect(project.as_ref()) {
-            client.stop();
-        }
+    if desired.is_empty() {
+        Client::end(project.as_ref())?;
         return Ok(0);
     }
     let directory = scope.engine.directory(project);
     std::fs::create_dir_all(directory.join("logs"))
         .map_err(|e| Failure::file("make", &directory, &e))?;
-    let client = Client::start(project.as_ref(), &directory, scope.sandbox.as_ref())?;
-    let mut changed = 0;
-    let (_, held) = client.status()?;
-    let moved = desired
-        .forwards
-        .iter()
-        .any(|d| !held.contains(d) && fresh.iter().all(|(f, _)| f != d));
-    if moved {
-        // Listeners whose target changed: closed first, then bound anew.
-        let kept = held
-            .into_iter()
-            .filter(|h| desired.forwards.contains(h))
-            .collect();
-        changed += client.sync(
-            &Desired {
-                services: desired.services.clone(),
-                forwards: kept,
-            },
-            Vec::new(),
-        )?;
-        let (_, held) = client.status()?;
-        let missing: Vec<_> = desired
-            .forwards
-            .iter()
-            .filter(|d| fresh.iter().all(|(f, _)| f != *d))
-            .cloned()
-            .collect();
-        fresh.extend(rebind(scope, planned, &missing, &held)?);
-    }
-    changed += client.sync(desired, fresh)?;
-    client
-        .wait_ready(&desired.services, limit)
-        .map_err(|not_ready| {
-            if let Err(interrupted) = interrupt::check() {
-                return interrupted;
-            }
-            let node = &not_ready.node;
-            let log = desired
-                .services
-                .iter()
-                .find(|s| &s.node == node)
-                .map(|s| s.log.clone());
-            let tail = log
-                .and_then(|l| std::fs::read_to_string(l).ok())
-                .unwrap_or_default();
-            let lines: Vec<&str> = tail.lines().rev().take(10).collect();
-            let mut failure = Failure::new("not-ready", format!("node {node}: {}", not_ready.why));
-            if !lines.is_empty() {
-                let text: Vec<&str> = lines.into_iter().rev().collect();
-                failure.message = format!(
-                    "{}\n  its last words:\n    {}",
-                    failure.message,
-                    text.join("\n    ")
-                );
-            }
-            failure.help(
-                "what was there before has been restored; correct the command and run up again",
-            )
-        })?;
+    let client = Client::start(&Start {
+        program: "/proc/self/exe".as_ref(),
+        project: project.as_ref(),
+        directory: &directory,
+        holder: scope.sandbox.as_ref().map(|s| s.pid),
+        open_files: scope.open_files,
+    })?;
+    let changed = client.sync(desired, fresh)?;
+    wait_ready(&client, &desired.programs, limit)?;
     Ok(changed)
 }
 
-/// The keeper closes listeners in a thread of its own; a moment later they can be bound.
-fn rebind(
-    scope: &Scope,
-    planned: &Planned,
-    missing: &[crate::keeper::ForwardSpec],
-    held: &[crate::keeper::ForwardSpec],
-) -> Result<Vec<(crate::keeper::ForwardSpec, std::os::fd::OwnedFd)>, Failure> {
-    let mut last = None;
-    for _ in 0..200 {
-        match workload::bind(scope, &planned.settled, missing, held) {
-            Ok((bound, _)) => return Ok(bound),
-            Err(failure) => last = Some(failure),
-        }
-        std::thread::sleep(Duration::from_millis(5));
+/// Waits until all programs are ready, the limit is over, or the run is interrupted.
+fn wait_ready(client: &Client, wanted: &[Program], limit: Duration) -> Result<(), Failure> {
+    let deadline = Instant::now() + limit;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let (node, why) = match client.poll_ready(wanted)? {
+            Readiness::Ready => return Ok(()),
+            Readiness::Failed { node, end } => (node, end.to_string()),
+            Readiness::Waiting { node } if Instant::now() > deadline => {
+                (node, format!("not ready after {} s", limit.as_secs()))
+            }
+            Readiness::Waiting { .. } => {
+                interrupt::check()?;
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(20));
+                continue;
+            }
+        };
+        interrupt::check()?;
+        return Err(not_ready(wanted, &node, &why));
     }
-    Err(last.unwrap_or_else(|| Failure::new("bug", "listeners could not be moved")))
+}
+
+/// With the end of the program's log.
+fn not_ready(wanted: &[Program], node: &str, why: &str) -> Failure {
+    let program = wanted.iter().find(|p| p.node == node);
+    let log = program.and_then(|p| std::fs::read_to_string(&p.log).ok());
+    let log = log.unwrap_or_default();
+    let mut lines: Vec<&str> = log.lines().rev().take(10).collect();
+    lines.reverse();
+    let mut message = format!("node {node}: {why}");
+    if !lines.is_empty() {
+        message.push_str(&format!(
+            "\n  its last output:\n    {}",
+            lines.join("\n    ")
+        ));
+    }
+    Failure::new("not-ready", message)
+        .help("what was there before has been restored; correct the command and run up again")
 }
 
 /// After a program failed to start: what was there before, programs and all.
@@ -329,22 +302,11 @@ fn put_back(scope: &Scope, planned: &Planned, before: Option<&Record>) -> Result
         .record(project)
         .unwrap_or_else(|| record.clone());
     let desired = workload::desired(scope, settled, &restored);
-    let Some(client) = Client::connect(project.as_ref()) else {
+    let Some(client) = Client::connect(project.as_ref())? else {
         return Ok(());
     };
-    let (_, held) = client.status()?;
-    let kept: Vec<_> = held
-        .into_iter()
-        .filter(|h| desired.forwards.contains(h))
-        .collect();
-    client.sync(
-        &Desired {
-            services: desired.services.clone(),
-            forwards: kept.clone(),
-        },
-        Vec::new(),
-    )?;
-    let fresh = rebind(scope, planned, &desired.forwards, &kept)?;
+    let held = client.forwards()?;
+    let (fresh, _) = workload::bind(scope, settled, &desired.forwards, &held)?;
     client.sync(&desired, fresh)?;
     Ok(())
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use hallway_engine::keeper::{
+    BindCause, Desired, Forward, Listen, Listener, Namespace, Program, bind as bind_here,
+};
 use hallway_engine::{Engine, Failure, Record, Settled, settled};
 use hallway_spec::Protocol;
 
-use crate::keeper::porter;
-use crate::keeper::{Desired, ForwardSpec, ServiceSpec};
 use crate::scope::Scope;
 
 /// Where named namespaces are.
@@ -23,7 +23,7 @@ pub(crate) fn desired(scope: &Scope, settled: &Settled, record: &Record) -> Desi
         .and_then(|p| Path::new(p).parent())
         .map(Path::to_owned);
     Desired {
-        services: settled
+        programs: settled
             .nodes
             .iter()
             .filter_map(|node| service(&scope.engine, settled, node, record, base.as_deref()))
@@ -38,10 +38,10 @@ fn service(
     node: &settled::Node,
     record: &Record,
     base: Option<&Path>,
-) -> Option<ServiceSpec> {
+) -> Option<Program> {
     let workload = node.service.as_ref()?;
     let working_dir = workload.working_dir.as_ref().map(PathBuf::from);
-    Some(ServiceSpec {
+    Some(Program {
         node: node.name.to_string(),
         netns: Path::new(NETNS).join(&node.netns),
         inode: record
@@ -78,7 +78,7 @@ pub(crate) fn log_file(engine: &Engine, settled: &Settled, node: &settled::Node)
 
 /// Listeners on localhost for every published port that is not for another address alone: in the
 /// namespace the project is in, and for a sandbox on the real host too.
-fn forwards(settled: &Settled, sandboxed: bool) -> Vec<ForwardSpec> {
+fn forwards(settled: &Settled, sandboxed: bool) -> Vec<Forward> {
     let mut out = Vec::new();
     for publish in &settled.publishes {
         let listens: Vec<IpAddr> = match publish.host_address {
@@ -95,15 +95,17 @@ fn forwards(settled: &Settled, sandboxed: bool) -> Vec<ForwardSpec> {
                 continue;
             };
             for (host, node) in publish.host_ports.iter().zip(publish.node_ports.iter()) {
-                for outer in [false, true]
+                for namespace in [Namespace::Project, Namespace::Machine]
                     .into_iter()
-                    .filter(|outer| sandboxed || !outer)
+                    .filter(|n| sandboxed || *n == Namespace::Project)
                 {
-                    out.push(ForwardSpec {
-                        listen: SocketAddr::new(listen, host),
-                        protocol: publish.protocol,
+                    out.push(Forward {
+                        listen: Listen {
+                            address: SocketAddr::new(listen, host),
+                            protocol: publish.protocol,
+                            namespace,
+                        },
                         target: SocketAddr::new(*target, node),
-                        outer,
                     });
                 }
             }
@@ -114,42 +116,38 @@ fn forwards(settled: &Settled, sandboxed: bool) -> Vec<ForwardSpec> {
     out
 }
 
-/// Listeners, by what they are.
-pub(crate) type Listeners = Vec<(ForwardSpec, OwnedFd)>;
-
 /// Binds what is not held yet, before anything is built, so that a port that is taken is known
 /// while nothing has been touched. Also which ports of the real host this user may not have.
 pub(crate) fn bind(
     scope: &Scope,
     settled: &Settled,
-    wanted: &[ForwardSpec],
-    held: &[ForwardSpec],
-) -> Result<(Listeners, BTreeSet<(u16, Protocol)>), Failure> {
+    wanted: &[Forward],
+    held: &[Forward],
+) -> Result<(Vec<Listener>, BTreeSet<(u16, Protocol)>), Failure> {
+    let held: BTreeSet<Listen> = held.iter().map(|h| h.listen).collect();
     let (mut out, mut refused) = (Vec::new(), BTreeSet::new());
     let mut taken = Vec::new();
-    for spec in wanted.iter().filter(|w| !held.contains(w)) {
-        // The same listener with another target: handed over by the keeper closing it first.
-        let replaced = held.iter().any(|h| {
-            h.listen == spec.listen && h.protocol == spec.protocol && h.outer == spec.outer
-        });
-        if replaced {
+    for listen in wanted.iter().map(|w| w.listen) {
+        if held.contains(&listen) {
             continue;
         }
-        let bound = match (spec.outer, &scope.porter) {
-            (true, Some(porter)) => porter.bind(spec.listen, spec.protocol),
+        let on_machine = listen.namespace == Namespace::Machine;
+        let bound = match (on_machine, &scope.porter) {
+            (true, Some(porter)) => porter.bind(listen),
             (true, None) => continue,
-            (false, _) => porter::bind(spec.listen, spec.protocol),
+            (false, _) => bind_here(listen),
         };
         match bound {
-            Ok(fd) => out.push((spec.clone(), fd)),
-            Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
-                taken.push(in_use(&scope.engine, settled, spec))
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied && spec.outer => {
-                refused.insert((spec.listen.port(), spec.protocol));
-            }
-            // No IPv6 here: served elsewhere only.
-            Err(_) => {}
+            Ok(listener) => out.push(listener),
+            Err(error) => match error.cause {
+                BindCause::InUse => taken.push(in_use(&scope.engine, settled, listen)),
+                BindCause::NotPermitted if on_machine => {
+                    refused.insert((listen.address.port(), listen.protocol));
+                }
+                // No IPv6 on this machine: IPv4 serves alone.
+                BindCause::NoSuchAddress if listen.address.is_ipv6() => {}
+                _ => return Err(error.into()),
+            },
         }
     }
     taken.dedup_by(|a, b| a.place == b.place);
@@ -163,8 +161,8 @@ pub(crate) fn bind(
     }
 }
 
-fn in_use(engine: &Engine, settled: &Settled, spec: &ForwardSpec) -> Failure {
-    let port = spec.listen.port();
+fn in_use(engine: &Engine, settled: &Settled, spec: Listen) -> Failure {
+    let port = spec.address.port();
     let publishes = |of: &Settled| {
         let mut all = of.publishes.iter();
         all.find(|p| p.protocol == spec.protocol && p.host_ports.contains(port))
@@ -188,7 +186,11 @@ fn in_use(engine: &Engine, settled: &Settled, spec: &ForwardSpec) -> Failure {
             format!(
                 "port {port}/{}{} is in use by another program",
                 spec.protocol,
-                if spec.outer { " of this machine" } else { "" }
+                if spec.namespace == Namespace::Machine {
+                    " of this machine"
+                } else {
+                    ""
+                }
             ),
             format!("find it with: ss -lnp 'sport = :{port}'; end it, or publish another port"),
         ),

@@ -6,8 +6,8 @@ use hallway_engine::Settled;
 use hallway_engine::settled::{Interface, Network, Node, Plug, Publish};
 use ipnet::IpNet;
 
-use crate::keeper::{ServiceStatus, State};
 use crate::ui::{BOLD, DIM, GREEN, RED, YELLOW, styled};
+use hallway_engine::keeper::{ProgramState, ProgramStatus};
 
 /// One line under a heading.
 struct Leaf {
@@ -17,8 +17,8 @@ struct Leaf {
 }
 
 /// The tree. With `services`, programs are shown with their state.
-pub(crate) fn project(settled: &Settled, services: Option<&[ServiceStatus]>) -> String {
-    let states: BTreeMap<&str, &ServiceStatus> = services
+pub(crate) fn project(settled: &Settled, services: Option<&[ProgramStatus]>) -> String {
+    let states: BTreeMap<&str, &ProgramStatus> = services
         .unwrap_or_default()
         .iter()
         .map(|s| (s.node.as_str(), s))
@@ -125,7 +125,7 @@ fn leaf(
     settled: &Settled,
     node: &Node,
     at: Option<(&Interface, &Network)>,
-    states: &BTreeMap<&str, &ServiceStatus>,
+    states: &BTreeMap<&str, &ProgramStatus>,
 ) -> Leaf {
     let first = node
         .ports()
@@ -196,7 +196,7 @@ pub(crate) fn publish(publish: &Publish) -> String {
     )
 }
 
-fn program(command: &[String], status: Option<&ServiceStatus>) -> String {
+fn program(command: &[String], status: Option<&ProgramStatus>) -> String {
     let words = command.join(" ");
     let short: String = words.chars().take(40).collect();
     let short = if short.len() < words.len() {
@@ -211,7 +211,7 @@ fn program(command: &[String], status: Option<&ServiceStatus>) -> String {
 }
 
 /// A program's state in words.
-pub(crate) fn state(status: &ServiceStatus) -> String {
+pub(crate) fn state(status: &ProgramStatus) -> String {
     let again = if status.restarts > 0 {
         format!(", restarted {} times", status.restarts)
     } else {
@@ -219,11 +219,11 @@ pub(crate) fn state(status: &ServiceStatus) -> String {
     };
     let code = status.exit_code.unwrap_or(0);
     match status.state {
-        State::Waiting => styled(YELLOW, "waiting"),
-        State::Starting => styled(YELLOW, "starting"),
-        State::Running => styled(GREEN, format!("running{again}")),
-        State::Restarting => styled(YELLOW, format!("restarting, ended with {code}")),
-        State::Exited => styled(
+        ProgramState::Waiting => styled(YELLOW, "waiting"),
+        ProgramState::Starting => styled(YELLOW, "starting"),
+        ProgramState::Running => styled(GREEN, format!("running{again}")),
+        ProgramState::Restarting => styled(YELLOW, format!("restarting, ended with {code}")),
+        ProgramState::Exited => styled(
             if code == 0 { GREEN } else { RED },
             format!("exited with {code}{again}"),
         ),
