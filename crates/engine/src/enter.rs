@@ -94,7 +94,7 @@ impl Enter {
     }
 
     /// Starts the program as a child of this process, which moves into the node and stays there.
-    /// `configure` may set what the child gets; by default its standard streams are those of this
+    /// The child is killed when the calling thread ends. `configure` may set what the child gets; by default its standard streams are those of this
     /// process. The process must have one thread.
     ///
     /// # Errors
@@ -104,6 +104,7 @@ impl Enter {
         configure: impl FnOnce(&mut Command),
     ) -> Result<std::process::Child, EnterError> {
         let mut command = self.enter()?;
+        sys::kill_with_parent(&mut command);
         configure(&mut command);
         command
             .spawn()

@@ -160,6 +160,65 @@ fn ended_whole() {
     assert_eq!(processes(), before);
 }
 
+/// A tree of processes in sessions of their own, which end only when killed.
+const TREE: &str = "[sh, -c, \"setsid sh -c 'setsid sleep 997 & sleep 998' & exec sleep 999\"]";
+
+fn tree_is_there() -> bool {
+    let all = processes();
+    ["997", "998", "999"]
+        .iter()
+        .all(|n| all.contains(&format!("sleep {n} ")))
+}
+
+fn tree_is_gone() -> bool {
+    !processes().iter().any(|p| p.contains("sleep 99"))
+}
+
+/// A keeper that is killed leaves no process; nor does a runner, and its program is restarted.
+fn killed_keepers_and_runners_leave_nothing() {
+    let h = hallway();
+    let before = Snapshot::take();
+    let file = format!("nodes: {{ a: {{ command: {TREE}, restart: always }} }}\n");
+    h.up(&file).ok();
+    wait_for("the tree", Duration::from_secs(5), tree_is_there);
+    let first = status(&h, "a")["program"]["pid"].as_i64().unwrap();
+    sh("kill -9 $(pgrep -f '__progra[m]')");
+    wait_for("the next start", Duration::from_secs(5), || {
+        let pid = status(&h, "a")["program"]["pid"].as_i64();
+        pid.is_some_and(|pid| pid != first) && tree_is_there()
+    });
+    let count = processes()
+        .iter()
+        .filter(|p| p.contains("sleep 99"))
+        .count();
+    assert_eq!(count, 3 + 1, "the tree and its inner shell, once");
+    sh("kill -9 $(pgrep -f '__keepe[r]')");
+    wait_for("its end", Duration::from_secs(5), tree_is_gone);
+    h.ok("down");
+    before.unchanged();
+}
+
+/// The environment is seen by the program only, and no process that goes on has a file or a lock
+/// of the caller.
+fn nothing_of_the_caller_is_kept() {
+    let h = hallway();
+    let file = "networks: { apps: { subnet: 10.9.0.0/24 } }
+nodes: { a: { networks: [apps], environment: { SECRET: only-for-a }, ports: [\"8080:80\"], command: sleep 1000 } }
+";
+    std::fs::write("/run/up.hallway.yaml", file).unwrap();
+    let program = h.command(&[]).get_program().to_str().unwrap().to_owned();
+    let up = format!(
+        "exec 9>/run/keep; flock -n 9; HALLWAY_STATE_DIR=/run/state HALLWAY_PASTA=0 {program} --host -p p up /run/up.hallway.yaml"
+    );
+    sh(&up);
+    sh("flock -n /run/keep true");
+    let holders = "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c /run/keep || true";
+    assert_eq!(sh(holders), "0\n");
+    assert!(!processes().iter().any(|p| p.contains("only-for-a")));
+    let seen = sh("cat /proc/$(pgrep -x sleep)/environ | tr '\\0' '\\n' | grep SECRET");
+    assert_eq!(seen, "SECRET=only-for-a\n");
+}
+
 /// What a program sees: names, its environment, its directory, its own /sys and lo.
 fn what_a_program_sees() {
     let h = hallway();
@@ -222,6 +281,8 @@ hallway_testkit::tests![
     restart_policies,
     restart_and_logs,
     ended_whole,
+    killed_keepers_and_runners_leave_nothing,
+    nothing_of_the_caller_is_kept,
     what_a_program_sees,
     exit_codes_of_exec,
 ];

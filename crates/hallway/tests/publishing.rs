@@ -155,6 +155,67 @@ nodes: { web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 8
     before.unchanged();
 }
 
+/// A connection through one port lives on while another port's target changes, and a node that
+/// moves to another address keeps its listener.
+fn a_listener_keeps_open_when_its_target_changes() {
+    let h = hallway();
+    let file = |web: &str| {
+        format!(
+            "networks: {{ apps: {{ subnet: 10.9.0.0/24 }} }}
+nodes:
+  web: {{ networks: {{ apps: {{ address: {web} }} }}, ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp }}
+  other: {{ networks: {{ apps: {{ address: 10.9.0.20 }} }}, ports: [\"8081:81\"], command: \"python3 -c 'import socket; c=socket.create_server((\\\"\\\",81)).accept()[0]; [c.sendall(c.recv(9)) for _ in range(9)]'\", ready: 81/tcp }}
+"
+        )
+    };
+    let socket = || sh("ss -Hltne 'sport = :8080 and src = 127.0.0.1' | grep -o 'ino:[0-9]*'");
+    h.up(&file("10.9.0.10")).ok();
+    let before = socket();
+    let mut connection = std::net::TcpStream::connect("127.0.0.1:8081").unwrap();
+    let mut exchange = || {
+        use std::io::{Read as _, Write as _};
+        connection.write_all(b"x").unwrap();
+        connection.read_exact(&mut [0]).unwrap();
+    };
+    exchange();
+    h.up(&file("10.9.0.11")).ok();
+    exchange();
+    assert_eq!(socket(), before);
+    assert!(sh("curl -s -m 2 http://127.0.0.1:8080/").starts_with("web greets"));
+}
+
+/// More listeners than files may be open: the cause is given and nothing is left. Where only the
+/// soft limit is low it is raised, but not for programs.
+fn limits_on_open_files() {
+    let h = hallway();
+    let before = Snapshot::take();
+    let file = "networks: { apps: { subnet: 10.9.0.0/24 } }
+nodes: { web: { networks: [apps], ports: [\"7000-7600:7000-7600\"], command: \"sh -c 'ulimit -n > /run/keep; exec hallway serve 7600'\", ready: 7600/tcp } }
+";
+    std::fs::write("/run/up.hallway.yaml", file).unwrap();
+    let program = h.command(&[]).get_program().to_str().unwrap().to_owned();
+    let up = |limit: &str| {
+        try_sh(&format!(
+            "ulimit {limit}; export HALLWAY_STATE_DIR=/run/state HALLWAY_PASTA=0; exec {program} --host up /run/up.hallway.yaml"
+        ))
+    };
+    let why = up("-n 1024").unwrap_err();
+    assert!(
+        why.contains("this process may have 1024 files open"),
+        "{why}"
+    );
+    assert!(
+        why.contains("ulimit -n") && !why.contains("--state-dir"),
+        "{why}"
+    );
+    before.unchanged();
+    up("-S -n 256").unwrap();
+    sh("curl -s -m 2 http://127.0.0.1:7600/");
+    assert_eq!(std::fs::read_to_string("/run/keep").unwrap(), "256\n");
+    h.run(&["down", "/run/up.hallway.yaml"]).ok();
+    before.unchanged();
+}
+
 /// A policy for the host holds on the way through a published port too, whose packets leave the
 /// host by another way than they first had.
 fn the_host_itself_can_be_kept_out() {
@@ -194,4 +255,6 @@ hallway_testkit::tests![
     udp_from_one_port_follows_the_change,
     localhost_is_forwarded_faithfully,
     the_keeper_killed_comes_back,
+    a_listener_keeps_open_when_its_target_changes,
+    limits_on_open_files,
 ];

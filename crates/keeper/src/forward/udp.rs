@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::net::SendFlags;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -86,11 +87,10 @@ fn receive(
         }
         if let Some(sender) = senders.get(&from) {
             *sender.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-            // Lost if the node does not take it.
-            sender
-                .towards_node
-                .try_send(buffer.get(..length).unwrap_or_default())
-                .ok();
+            let datagram = buffer.get(..length).unwrap_or_default();
+            // Lost if there is no room, or the node refused an earlier one. Not by `try_send`: the
+            // runtime does not know yet that a new socket can be written to.
+            rustix::net::send(&*sender.towards_node, datagram, SendFlags::DONTWAIT).ok();
         }
     }
 }
@@ -152,10 +152,9 @@ fn pass_back(node: &UdpSocket, listener: &UdpSocket, to: SocketAddr) {
     for _ in 0..BURST {
         match node.try_recv(&mut buffer) {
             Ok(length) => {
-                // Lost if the sender's queue is full.
-                listener
-                    .try_send_to(buffer.get(..length).unwrap_or_default(), to)
-                    .ok();
+                let datagram = buffer.get(..length).unwrap_or_default();
+                // Lost if there is no room.
+                rustix::net::sendto(listener, datagram, SendFlags::DONTWAIT, &to).ok();
             }
             // The node refuses the port: it may listen later.
             Err(e) if e.kind() == ErrorKind::ConnectionRefused => {}

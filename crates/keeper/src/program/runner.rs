@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hallway_engine::enter::EnterError;
 use hallway_engine::keeper::{frame, message::Port};
-use hallway_kernel::sys;
+use rustix::net::SendFlags;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -94,8 +94,10 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
 /// A keeper that is gone is seen by [`stop_order`]; it needs no report.
 fn tell(keeper: &UnixStream, message: Message) {
     if let Ok(frame) = frame::encode(&message) {
-        // Some bytes: the socket always has room for them.
-        keeper.try_write(&frame).ok();
+        // Some bytes: the socket always has room for them. Not by `try_write`: the runtime may not
+        // know yet that it can be written to.
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        rustix::net::send(keeper, &frame, flags).ok();
     }
 }
 
@@ -237,7 +239,6 @@ fn spawn(order: &Order) -> Result<i32, EnterError> {
             .stdout(out)
             .stderr(err)
             .process_group(0);
-        sys::kill_with_parent(command);
     });
     match started {
         Ok(child) => Ok(child.id().cast_signed()),
