@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{raise_open_files, socket_name};
+use hallway_engine::keeper::{raise_open_files, socket_name, stop_leftovers};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tokio::net::UnixListener;
@@ -154,6 +154,8 @@ async fn sleep_until(due: Option<Instant>) {
 struct Current {
     answer: Option<oneshot::Sender<Answer>>,
     with: Answer,
+    /// Network namespaces that no program is in any more: what `exec` started there ends too.
+    left: Vec<u64>,
     /// Then the keeper ends.
     last: bool,
 }
@@ -214,6 +216,9 @@ impl Keeper<'_> {
                 return Ok(false);
             }
             if let Some(current) = self.current.take() {
+                if !current.left.is_empty() {
+                    stop_leftovers(&self.options.project, &current.left);
+                }
                 if let Some(answer) = current.answer {
                     answer.send(current.with).ok(); // a client that is gone needs none
                 }
@@ -231,6 +236,7 @@ impl Keeper<'_> {
     }
 
     async fn begin(&mut self, call: Call) -> std::io::Result<()> {
+        let before = self.supervisor.namespaces();
         let with = match call.request {
             Request::Sync {
                 programs, forwards, ..
@@ -263,9 +269,11 @@ impl Keeper<'_> {
             }
             Request::Programs {} | Request::Forwards {} => return Ok(()), // answered by `call`
         };
+        let now = self.supervisor.namespaces();
         self.current = Some(Current {
             answer: Some(call.answer),
             with,
+            left: before.difference(&now).copied().collect(),
             last: false,
         });
         Ok(())
@@ -281,6 +289,7 @@ impl Keeper<'_> {
         self.current = Some(Current {
             answer,
             with: Answer::Done { changed: 0 },
+            left: Vec::new(), // `down` sees to those
             last: true,
         });
     }

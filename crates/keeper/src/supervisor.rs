@@ -48,7 +48,7 @@ pub enum Action {
         /// Its number from now on.
         run: RunId,
         /// The program.
-        program: Program,
+        program: Box<Program>,
     },
     /// End everything that belongs to this run.
     Stop(RunId),
@@ -232,7 +232,7 @@ impl Supervisor {
             );
             actions.push(Action::Start {
                 run,
-                program: entry.program.clone(),
+                program: Box::new(entry.program.clone()),
             });
         }
         actions
@@ -259,6 +259,12 @@ impl Supervisor {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.runs.is_empty()
+    }
+
+    /// The inode numbers of the network namespaces of all programs.
+    #[must_use]
+    pub fn namespaces(&self) -> BTreeSet<u64> {
+        self.entries.values().map(|e| e.program.inode).collect()
     }
 
     /// The state of each program.

@@ -71,7 +71,7 @@ pub(crate) fn run(
 }
 
 impl Source {
-    /// The complete lines written since the last look.
+    /// The complete lines written since the last call.
     fn more(&mut self) -> String {
         let mut bytes = Vec::new();
         if let Ok(mut file) = std::fs::File::open(&self.path)

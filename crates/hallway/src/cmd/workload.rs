@@ -116,6 +116,9 @@ fn forwards(settled: &Settled, sandboxed: bool) -> Vec<Forward> {
     out
 }
 
+/// Ports of the real host that this user may not listen on.
+pub(crate) type Refused = BTreeSet<(u16, Protocol)>;
+
 /// Binds what is not held yet, before anything is built, so that a port that is taken is known
 /// while nothing has been touched. Also which ports of the real host this user may not have.
 pub(crate) fn bind(
@@ -123,9 +126,9 @@ pub(crate) fn bind(
     settled: &Settled,
     wanted: &[Forward],
     held: &[Forward],
-) -> Result<(Vec<Listener>, BTreeSet<(u16, Protocol)>), Failure> {
+) -> Result<(Vec<Listener>, Refused), Failure> {
     let held: BTreeSet<Listen> = held.iter().map(|h| h.listen).collect();
-    let (mut out, mut refused) = (Vec::new(), BTreeSet::new());
+    let (mut out, mut refused) = (Vec::new(), Refused::new());
     let mut taken = Vec::new();
     for listen in wanted.iter().map(|w| w.listen) {
         if held.contains(&listen) {

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait when no descriptor is free for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// Bytes for each direction of a connection; measured to need less time per byte than splice(2).
 const BUFFER: usize = 128 * 1024;
 
 /// Accepts connections and passes them on to the target, until aborted. When the target changes
