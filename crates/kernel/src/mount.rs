@@ -40,13 +40,19 @@ pub fn tmpfs(path: &Path) -> Result<(), KernelError> {
     .map_err(|e| KernelError::new("mount tmpfs at", path.display().to_string(), e))
 }
 
-/// A sysfs of the current network namespace over `path`.
+/// A sysfs of the current network namespace over `path`. It is read-only where the machine's own is:
+/// the kernel allows no other one in a user namespace then (`mnt_already_visible` in fs/namespace.c).
 ///
 /// # Errors
 /// EPERM where the kernel does not allow it in this user namespace.
 pub fn sysfs(path: &Path) -> Result<(), KernelError> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    rustix::mount::mount("sysfs", path, "sysfs", flags, None)
+    let mount = |flags| rustix::mount::mount("sysfs", path, "sysfs", flags, None);
+    mount(flags)
+        .or_else(|e| match e {
+            rustix::io::Errno::PERM => mount(flags | MountFlags::RDONLY),
+            other => Err(other),
+        })
         .map_err(|e| KernelError::new("mount sysfs at", path.display().to_string(), e))
 }
 

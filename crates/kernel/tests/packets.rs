@@ -26,7 +26,7 @@ fn index(name: &str) -> u32 {
 fn both_directions_are_seen_with_their_time() {
     let mut socket = PacketSocket::open().unwrap();
     let before = SystemTime::now();
-    sh("ping -c 1 -W 1 127.0.0.1");
+    sh("ping -c 1 -W 30 127.0.0.1");
     let seen = frames(&mut socket);
     let lines: Vec<(Direction, String)> = seen
         .iter()
@@ -62,7 +62,7 @@ fn one_interface_alone_is_seen() {
         ip addr add 10.3.0.1/24 dev left",
     );
     let mut socket = PacketSocket::open_on(index("right")).unwrap();
-    sh("ping -c 1 -W 1 10.3.0.2 || true; ping -c 1 -W 1 127.0.0.1");
+    sh("ping -c 1 -W 1 10.3.0.2 || true; ping -c 1 -W 30 127.0.0.1");
     let seen = frames(&mut socket);
     assert!(seen.iter().all(|f| f.interface == index("right")));
     assert!(seen.iter().any(|f| f.to == To::Broadcast

@@ -1,6 +1,7 @@
 //! The state of a machine, as other programs see it.
 
 use crate::oracle::sh;
+use crate::patience::wait_for;
 
 /// Everything `down` must put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +39,23 @@ const ASKED: [(&str, &str); 10] = [
     ),
 ];
 
+/// Waits until the kernel has finished with all links and addresses of this namespace: it tells up to a
+/// second later whether a link works, and probes new IPv6 addresses first.
+#[track_caller]
+pub fn settle() {
+    wait_for("links and addresses to settle", || {
+        let links = sh("ip -o link");
+        let mut links = links.lines().filter(|l| !l.contains(": lo: "));
+        !links.any(|l| l.contains("state UNKNOWN")) && !sh("ip -o addr").contains("tentative")
+    });
+}
+
 impl Snapshot {
-    /// As it is now.
+    /// As it is now, when links and addresses have settled.
     #[must_use]
     #[track_caller]
     pub fn take() -> Self {
+        settle();
         let mut parts: Vec<(&'static str, String)> = ASKED
             .iter()
             .map(|(what, script)| (*what, sh(script)))
