@@ -16,7 +16,8 @@ function finish_program() {
     program = $0
     sub(/^ *Running (unittests )?/, "", program)
     sub(/^ *Doc-tests /, "documentation of ", program)
-    sub(/ \(.*target.*\/deps\//, " (", program)
+    sub(/ \(.*\/deps\//, " (", program)
+    sub(/-[0-9a-f]+\)$/, ")", program)
     has_result = 0
 }
 /^test .* \.\.\. FAILED/ || /^test .* +FAILED$/ {
