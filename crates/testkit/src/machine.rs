@@ -1,5 +1,7 @@
 //! The state of a machine, as other programs see it.
 
+use std::collections::BTreeSet;
+
 use crate::oracle::sh;
 use crate::patience::wait_for;
 
@@ -64,11 +66,16 @@ impl Snapshot {
         Self(parts)
     }
 
-    /// Must be as it was.
+    /// Must be as it was. Settings that came with a module, which the kernel loads when something first
+    /// needs it, are no difference.
     #[track_caller]
     pub fn unchanged(&self) {
         let now = Self::take();
-        for ((what, before), (_, after)) in self.0.iter().zip(&now.0) {
+        for ((what, before), (_, after)) in self.0.iter().zip(now.0) {
+            let after = match *what {
+                "sysctls" => known_settings(before, &after),
+                _ => after,
+            };
             let gone: Vec<&str> = before
                 .lines()
                 .filter(|l| !after.lines().any(|a| a == *l))
@@ -78,13 +85,21 @@ impl Snapshot {
                 .filter(|l| !before.lines().any(|b| b == *l))
                 .collect();
             assert!(
-                before == after,
+                *before == after,
                 "{what} differ:\n- {}\n+ {}",
                 gone.join("\n- "),
                 come.join("\n+ ")
             );
         }
     }
+}
+
+/// The lines of `after` whose setting is in `before` too.
+fn known_settings(before: &str, after: &str) -> String {
+    let key = |line: &str| line.split(" = ").next().unwrap_or_default().to_owned();
+    let known: BTreeSet<String> = before.lines().map(key).collect();
+    let lines = after.lines().filter(|line| known.contains(&key(line)));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// The command lines of all processes but the test's own.
