@@ -47,9 +47,27 @@ const ASKED: [(&str, &str); 10] = [
 pub fn settle() {
     wait_for("links and addresses to settle", || {
         let links = sh("ip -o link");
-        let mut links = links.lines().filter(|l| !l.contains(": lo: "));
-        !links.any(|l| l.contains("state UNKNOWN")) && !sh("ip -o addr").contains("tentative")
+        links.lines().all(|link| is_settled(link, &links))
+            && !sh("ip -o addr").contains("tentative")
     });
+}
+
+/// Whether the state of a link is that of its carrier. A link that is neither one end of a pair nor
+/// a bridge with ports may stay UNKNOWN.
+fn is_settled(link: &str, links: &str) -> bool {
+    let after = |mark: &str, end: char| {
+        let rest = link.split_once(mark).map_or("", |(_, rest)| rest);
+        rest.split(end).next().unwrap_or_default()
+    };
+    let flags: Vec<&str> = after("<", '>').split(',').collect();
+    let name = after(": ", ':');
+    let state = after(" state ", ' ');
+    let alone = !name.contains('@') && !links.contains(&format!(" master {name} "));
+    match (flags.contains(&"UP"), flags.contains(&"LOWER_UP")) {
+        (false, _) => true,
+        (true, true) => state == "UP" || alone && state == "UNKNOWN",
+        (true, false) => state.ends_with("DOWN"),
+    }
 }
 
 impl Snapshot {
