@@ -40,19 +40,27 @@ pub fn tmpfs(path: &Path) -> Result<(), KernelError> {
     .map_err(|e| KernelError::new("mount tmpfs at", path.display().to_string(), e))
 }
 
-/// A sysfs of the current network namespace over `path`. It is read-only where the machine's own is:
-/// the kernel allows no other one in a user namespace then (`mnt_already_visible` in fs/namespace.c).
+/// A sysfs of the current network namespace over `path`.
 ///
 /// # Errors
 /// EPERM where the kernel does not allow it in this user namespace.
 pub fn sysfs(path: &Path) -> Result<(), KernelError> {
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    let mount = |flags| rustix::mount::mount("sysfs", path, "sysfs", flags, None);
-    mount(flags)
-        .or_else(|e| match e {
-            rustix::io::Errno::PERM => mount(flags | MountFlags::RDONLY),
-            other => Err(other),
-        })
+    mount_sysfs(path, MountFlags::empty())
+}
+
+/// Like [`sysfs`], and read-only where the machine's own is: the kernel allows no writable one in a
+/// user namespace then (`mnt_already_visible` in fs/namespace.c). Not for places where `ip netns
+/// exec` is used: it takes this one away, and then wants a writable one.
+///
+/// # Errors
+/// EPERM where the kernel does not allow it in this user namespace.
+pub fn sysfs_as_allowed(path: &Path) -> Result<(), KernelError> {
+    sysfs(path).or_else(|_| mount_sysfs(path, MountFlags::RDONLY))
+}
+
+fn mount_sysfs(path: &Path, more: MountFlags) -> Result<(), KernelError> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | more;
+    rustix::mount::mount("sysfs", path, "sysfs", flags, None)
         .map_err(|e| KernelError::new("mount sysfs at", path.display().to_string(), e))
 }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use hallway_kernel::packet::{Direction, Ethernet, Frame, PacketSocket, To};
-use hallway_testkit::sh;
+use hallway_testkit::{ip_json, sh};
 
 fn frames(socket: &mut PacketSocket) -> Vec<Frame> {
     let mut out = Vec::new();
@@ -15,12 +15,8 @@ fn frames(socket: &mut PacketSocket) -> Vec<Frame> {
 }
 
 fn index(name: &str) -> u32 {
-    let path = format!("/sys/class/net/{name}/ifindex");
-    std::fs::read_to_string(path)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap()
+    let links = ip_json(&format!("link show dev {name}"));
+    u32::try_from(links[0]["ifindex"].as_u64().unwrap()).unwrap()
 }
 
 fn both_directions_are_seen_with_their_time() {

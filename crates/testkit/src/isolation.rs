@@ -132,7 +132,7 @@ fn inner(test: Test) {
     mount::proc(Path::new("/proc"))
         .expect("tests need a /proc of which nothing is covered, as it is outside of containers");
     mount::tmpfs(Path::new("/run")).unwrap();
-    // No test needs a /sys of its own, and a machine where it is covered in part allows none.
+    // No test needs a /sys of its own, and where the machine's is read-only none is allowed.
     if let Err(why) = mount::sysfs(Path::new("/sys")) {
         eprintln!("{why}");
     }
