@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use hallway_kernel::Rtnl;
-use hallway_kernel::nft::{ChainInfo, Nft};
+use hallway_kernel::Kernel;
+use hallway_nftables::decode::ListedChain;
+use hallway_nftables::{Family, Hook, Policy};
 use serde::Serialize;
 
 use crate::sandbox::{forbidden, pasta_program};
@@ -90,18 +91,18 @@ fn kernel() -> Check {
 fn user_namespaces() -> Check {
     match forbidden() {
         None => check("user namespaces", true, Outcome::Missing, "allowed", ""),
-        Some(failure) => check(
+        Some(refusal) => check(
             "user namespaces",
             false,
             Outcome::Missing,
-            failure.message,
-            &failure.help.unwrap_or_default(),
+            refusal.to_string(),
+            refusal.help(),
         ),
     }
 }
 
 fn netlink() -> Check {
-    let links = Rtnl::open().and_then(|mut r| r.links());
+    let links = Kernel::new().links();
     let found = links
         .as_ref()
         .map_or_else(ToString::to_string, |l| format!("{} links here", l.len()));
@@ -115,7 +116,7 @@ fn netlink() -> Check {
 }
 
 fn nf_tables() -> Check {
-    let tables = Nft::open().and_then(|mut n| n.tables());
+    let tables = Kernel::new().tables();
     match tables {
         Ok(tables) => check(
             "nf_tables",
@@ -203,7 +204,9 @@ fn pasta() -> Check {
 /// Firewalls of others may refuse what ours lets pass: a drop anywhere is final.
 fn firewalls() -> Check {
     let name = "other firewalls";
-    let chains = match Nft::open().and_then(|mut n| Ok((n.tables()?, n.chains()?))) {
+    let mut kernel = Kernel::new();
+    let tables = kernel.tables();
+    let chains = match tables.and_then(|tables| Ok((tables, kernel.chains()?))) {
         Ok((tables, chains)) => {
             let foreign = |table: &str| !table.starts_with("hallway-");
             let mut tables: Vec<String> = tables.into_iter().map(|t| t.name).collect();
@@ -235,16 +238,16 @@ fn firewalls() -> Check {
     )
 }
 
-/// NFPROTO_INET, NFPROTO_IPV4 and NFPROTO_IPV6: tables that see what is routed.
-fn is_ip(family: u8) -> bool {
-    matches!(family, 1 | 2 | 10)
+/// Families of tables that see what is routed.
+fn is_ip(family: Family) -> bool {
+    matches!(family, Family::Inet | Family::Ip | Family::Ip6)
 }
 
 /// What others have put into nf_tables.
 #[derive(Default)]
 struct Firewalls {
     tables: Vec<String>,
-    chains: Vec<ChainInfo>,
+    chains: Vec<ListedChain>,
 }
 
 impl Firewalls {
@@ -253,10 +256,10 @@ impl Firewalls {
         if self.tables.is_empty() {
             return (String::new(), String::new());
         }
-        let named = |begin: &str| self.chains.iter().any(|c| c.name.starts_with(begin));
+        let named = |begin: &str| self.chains.iter().any(|c| c.chain.name.starts_with(begin));
         let closed = self.chains.iter().find(|c| {
-            let base = c.base.as_ref();
-            base.is_some_and(|b| b.hook == "forward" && b.drops)
+            let base = c.chain.base;
+            base.is_some_and(|b| b.hook == Hook::Forward && b.policy == Policy::Drop)
         });
         let mut found = Vec::new();
         let mut advice = vec![
@@ -285,7 +288,7 @@ impl Firewalls {
         if let Some(closed) = closed {
             found.push(format!(
                 "chain {} of {} drops what it does not know",
-                closed.name, closed.table
+                closed.chain.name, closed.table
             ));
         }
         (found.join("; "), advice.join("\n"))

@@ -1,40 +1,56 @@
 //! Running a program inside a node.
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use hallway_kernel::mount::Propagation;
 use hallway_kernel::netns::Netns;
-use hallway_kernel::sys::{self, Kind};
-use hallway_kernel::{KernelError, mount};
+use hallway_kernel::sys::Kind;
+use hallway_kernel::{Kernel, KernelError};
 use serde::{Deserialize, Serialize};
 
 /// What to run, and what it sees.
+///
+/// ```no_run
+/// use hallway_engine::enter::Enter;
+///
+/// let enter = Enter {
+///     netns: "/run/netns/web".into(),
+///     hostname: "web".to_owned(),
+///     hosts: None,
+///     resolv_conf: None,
+///     environment: [("COLOUR".to_owned(), "red".to_owned())].into(),
+///     working_dir: None,
+///     command: vec!["ip".to_owned(), "address".to_owned()],
+/// };
+/// let error = enter.exec(); // does not return if the program could be started
+/// eprintln!("{error}");
+/// std::process::exit(error.exit_code().into());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enter {
-    /// The namespace's path.
+    /// The path of the node's network namespace.
     pub netns: PathBuf,
-    /// The host name it sees: the node's.
+    /// The host name the program sees.
     pub hostname: String,
-    /// Bound over /etc/hosts.
+    /// Mounted over /etc/hosts.
     pub hosts: Option<PathBuf>,
-    /// Bound over /etc/resolv.conf.
+    /// Mounted over /etc/resolv.conf.
     pub resolv_conf: Option<PathBuf>,
-    /// Added to the environment.
+    /// Added to the environment of this process.
     pub environment: BTreeMap<String, String>,
-    /// Where it runs.
+    /// The directory it runs in; that of this process if not given.
     pub working_dir: Option<PathBuf>,
     /// Program and arguments.
     pub command: Vec<String>,
-    /// Killed when its parent ends.
-    pub die_with_parent: bool,
 }
 
-/// Why it did not run.
+/// Why a program did not run.
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
-    /// Nothing to run.
+    /// There is no program to run.
     #[error("no program to run")]
     Empty,
     /// The node could not be entered.
@@ -43,52 +59,99 @@ pub enum EnterError {
     /// The directory is not there.
     #[error("cannot change to the directory {0}: {1}")]
     Directory(String, std::io::Error),
+    /// The file for its output could not be opened.
+    #[error("cannot open the log {0}: {1}")]
+    Log(String, std::io::Error),
     /// The program could not be started.
     #[error("cannot run {0}: {1}")]
     Program(String, std::io::Error),
 }
 
 impl EnterError {
-    /// As shells and containers have it: 127 not found, 126 not executable, 125 our own failure.
+    /// As shells and containers number them: 127 not found, 126 not executable, 125 any other
+    /// failure before the program runs.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Program(_, e) if e.kind() == std::io::ErrorKind::NotFound => 127,
             Self::Program(..) => 126,
-            Self::Empty | Self::Namespace(_) | Self::Directory(..) => 125,
+            Self::Empty | Self::Namespace(_) | Self::Directory(..) | Self::Log(..) => 125,
         }
     }
 }
 
 impl Enter {
-    /// Becomes the program; returns only if that fails. The process must have one thread.
+    /// Replaces this process by the program; returns only if that fails. The process must have
+    /// one thread.
     pub fn exec(self) -> EnterError {
-        match self.try_exec() {
+        match self.enter() {
+            Ok(mut command) => {
+                let error = command.exec();
+                EnterError::Program(self.name().to_owned(), error)
+            }
             Err(error) => error,
-            Ok(never) => match never {},
         }
     }
 
-    fn try_exec(self) -> Result<std::convert::Infallible, EnterError> {
+    /// Starts the program as a child of this process, which moves into the node and stays there.
+    /// The child is killed when the calling thread ends. `configure` may set what the child gets; by default its standard streams are those of this
+    /// process. The process must have one thread.
+    ///
+    /// # Errors
+    /// As [`EnterError`] lists them; when the program cannot be executed, that is known here.
+    pub fn spawn(
+        &self,
+        configure: impl FnOnce(&mut Command),
+    ) -> Result<std::process::Child, EnterError> {
+        let mut command = self.enter()?;
+        hallway_kernel::sys::kill_with_parent(&mut command);
+        configure(&mut command);
+        command
+            .spawn()
+            .map_err(|e| EnterError::Program(self.name().to_owned(), e))
+    }
+
+    fn name(&self) -> &str {
+        self.command.first().map_or("", String::as_str)
+    }
+
+    /// Moves this process into the node: its network, and a mount and UTS namespace of its own.
+    /// The command is ready to be started there.
+    fn enter(&self) -> Result<Command, EnterError> {
         let (program, arguments) = self.command.split_first().ok_or(EnterError::Empty)?;
-        if self.die_with_parent {
-            let parent = rustix::process::getppid();
-            sys::die_with_parent()?;
-            if parent != rustix::process::getppid() {
-                std::process::exit(125); // the parent ended in between
-            }
-        }
+        let mut kernel = Kernel::new();
         let namespace = Netns::open(&self.netns)?;
-        sys::setns(namespace.as_fd(), Kind::Net)?;
+        kernel.join(&namespace, Kind::Net)?;
         let working_dir = self
             .working_dir
             .clone()
             .or_else(|| std::env::current_dir().ok());
-        sys::unshare(&[Kind::Mount, Kind::Uts])?;
-        rustix::system::sethostname(self.hostname.as_bytes()).ok();
-        mount::private(Path::new("/"), true)?;
-        // Not allowed everywhere; without it /sys/class/net shows the host's links.
-        mount::sysfs(Path::new("/sys")).ok();
+        kernel.unshare(&[Kind::Mount, Kind::Uts])?;
+        kernel.set_hostname(&self.hostname)?;
+        self.mount(&kernel)?;
+        if let Some(directory) = &working_dir {
+            std::env::set_current_dir(directory)
+                .map_err(|e| EnterError::Directory(directory.display().to_string(), e))?;
+        }
+        // `hallway` is this program, whatever PATH finds: the one that built the network.
+        let found = match program.as_str() {
+            "hallway" => "/proc/self/exe",
+            program => program,
+        };
+        let mut command = Command::new(found);
+        command
+            .arg0(program)
+            .args(arguments)
+            .env("PATH", search_path())
+            .envs(&self.environment);
+        Ok(command)
+    }
+
+    fn mount(&self, kernel: &Kernel) -> Result<(), KernelError> {
+        kernel.make_private(Path::new("/"), Propagation::Slave)?;
+        // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of
+        // the host, and everything else works.
+        kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
         for (file, over) in [
             (&self.hosts, "/etc/hosts"),
             (&self.resolv_conf, "/etc/resolv.conf"),
@@ -96,30 +159,14 @@ impl Enter {
             if let Some(file) = file.as_deref().filter(|f| f.exists())
                 && let Ok(over) = std::fs::canonicalize(over)
             {
-                mount::bind(file, &over)?;
+                kernel.bind_mount(file, &over)?;
             }
         }
-        if let Some(directory) = &working_dir {
-            std::env::set_current_dir(directory)
-                .map_err(|e| EnterError::Directory(directory.display().to_string(), e))?;
-        }
-        // Whatever PATH says, it is the hallway that built the network that serves in it.
-        let found = if program == "hallway" {
-            "/proc/self/exe"
-        } else {
-            program
-        };
-        let error = std::process::Command::new(found)
-            .arg0(program)
-            .args(arguments)
-            .env("PATH", search_path())
-            .envs(&self.environment)
-            .exec();
-        Err(EnterError::Program(program.clone(), error))
+        Ok(())
     }
 }
 
-/// PATH, with where this hallway is at its end: scripts in nodes may say `hallway serve` too.
+/// PATH, with the directory of this program at its end: scripts in nodes may use `hallway` too.
 fn search_path() -> std::ffi::OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     if let Some(own) = std::env::current_exe()

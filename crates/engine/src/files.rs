@@ -1,12 +1,13 @@
 //! Files that programs in nodes find below /etc.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hallway_plan::hosts;
 use hallway_plan::settled::Settled;
 use hallway_spec::Name;
 
-use crate::{Engine, Failure, record};
+use crate::record::Store;
+use crate::{Engine, Failure};
 
 impl Engine {
     /// The hosts file of a node.
@@ -31,36 +32,31 @@ impl Engine {
         })
     }
 
-    /// What programs in nodes find below /etc, and no file of a node that is gone. Hosts files are bound into running programs' view: they are written in place.
+    /// Writes what programs in nodes find below /etc, and removes files of nodes that are gone.
+    /// Files are written in place: running programs have them mounted.
     pub(crate) fn write_files(&self, settled: &Settled) -> Result<(), Failure> {
         let directory = self.directory(&settled.project).join("hosts");
-        record::make_directory(&directory)?;
-        let write = |path: &Path, text: &str| {
-            if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
-                return Ok(());
-            }
-            std::fs::write(path, text).map_err(|e| Failure::file("write", path, &e))
-        };
+        let store = self.store();
+        store.make_directory(&directory)?;
         for (name, text) in hosts::files(settled) {
-            write(&directory.join(name), &text)?;
+            store.write_in_place(&directory.join(name), text.as_bytes())?;
         }
         for node in &settled.nodes {
             if let Some(path) = self.resolv_file(&settled.project, node) {
-                record::make_directory(&self.directory(&settled.project).join("resolv"))?;
+                store.make_directory(&self.directory(&settled.project).join("resolv"))?;
                 let text: String = node
                     .dns
                     .iter()
                     .map(|d| format!("nameserver {d}\n"))
                     .collect();
-                write(&path, &text)?;
+                store.write_in_place(&path, text.as_bytes())?;
             }
         }
-        self.prune_files(settled);
-        Ok(())
+        self.prune_files(&store, settled)
     }
 
     /// Removes files of nodes that are gone.
-    fn prune_files(&self, settled: &Settled) {
+    fn prune_files(&self, store: &Store, settled: &Settled) -> Result<(), Failure> {
         let views = hosts::files(settled);
         let is_node = |name: &str| settled.nodes.iter().any(|n| n.name.as_ref() == name);
         let keep = |directory: &str, name: &str| match directory {
@@ -72,9 +68,10 @@ impl Engine {
             let path = self.directory(&settled.project).join(directory);
             for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
                 if !keep(directory, &entry.file_name().to_string_lossy()) {
-                    std::fs::remove_file(entry.path()).ok();
+                    store.remove_file(&entry.path())?;
                 }
             }
         }
+        Ok(())
     }
 }

@@ -1,31 +1,55 @@
-//! The shell around the plan: it reads what is there, keeps the record, and is the one door
-//! through which the kernel is changed.
+//! The engine: reads what is there, keeps the record, and carries out plans. It is the shell
+//! around the pure crates; it prints nothing, reads no environment variable and has no global
+//! state, so that the command line, container runtimes, the keeper and tests call the same
+//! functions.
 //!
-//! `up` is: lock → observe → settle → diff → apply; a step that fails leads back to what was
-//! there before by the same way, so that recovery is no second mechanism.
+//! [`Engine::up`] is: lock → observe → settle → diff → apply. A step that fails is undone by
+//! planning back to what is on record, so that recovery is no second mechanism.
+//!
+//! ```no_run
+//! use hallway_engine::{Cancel, Caller, Engine, Request, Silent, Workplace};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let source = "nodes: { a: {}, b: {} }";
+//! let project = hallway_spec::parse("example.yaml", source)?;
+//! let engine = Engine::new("/run/hallway/host".as_ref(), Workplace::default());
+//! let request = Request {
+//!     topology: &project.topology,
+//!     source,
+//!     path: None,
+//!     ready_limit: std::time::Duration::from_secs(60),
+//! };
+//! let mut caller = Caller { reporter: &mut Silent, cancel: &Cancel::default() };
+//! let applied = engine.up(&request, &mut caller)?;
+//! assert!(applied.changed);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod bench;
+mod cancel;
 pub mod doctor;
-mod door;
+mod engine;
 pub mod enter;
+mod event;
+mod executor;
 pub mod failure;
 mod files;
-pub mod interrupt;
+pub mod keeper;
 mod lock;
-mod lower;
 mod observe;
-mod project;
 pub mod read;
 mod record;
 pub mod sandbox;
+pub mod transaction;
 
-pub use failure::Failure;
+pub use cancel::Cancel;
+pub use engine::{Engine, Planned, Seen, Workplace};
+pub use event::{Event, Reporter, Silent, Warning};
+pub use failure::{Failure, Reason};
 pub use hallway_kernel::KernelError;
-pub use hallway_plan::capture as filter;
-pub use hallway_plan::observed::NamespaceState;
-pub use hallway_plan::{
-    Observed, Plan, Settled, Step, graph, hosts, mark, reach, rules, settled, shell, step,
-};
 pub use lock::Lock;
-pub use project::{Engine, Planned, Seen};
-pub use record::Record;
+pub use record::{Record, lease};
+pub use transaction::{
+    Applied, Caller, EditError, Edited, Endpoint, Removed, Request, desired, log_file,
+};

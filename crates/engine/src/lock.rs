@@ -7,9 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
+use hallway_kernel::Kernel;
 use rustix::io::Errno;
 
-use crate::{Failure, interrupt};
+use crate::failure::FileAction;
+use crate::record::Store;
+use crate::{Cancel, Failure};
 
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -20,51 +23,60 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock; `waiting` is called once when somebody else has it.
+    /// Waits for the lock; `waiting` is called once when another process has it.
     ///
     /// # Errors
     /// When the lock file cannot be made.
-    pub fn take(directory: &Path, waiting: impl FnOnce()) -> Result<Self, Failure> {
-        Self::wait(directory, waiting, FlockOperation::NonBlockingLockExclusive)
+    pub fn take(
+        directory: &Path,
+        cancel: &Cancel,
+        waiting: impl FnOnce(),
+    ) -> Result<Self, Failure> {
+        let exclusive = FlockOperation::NonBlockingLockExclusive;
+        Self::wait(directory, cancel, waiting, exclusive)
     }
 
     /// Waits for the lock together with others who share it.
     ///
     /// # Errors
     /// When the lock file cannot be made.
-    pub fn share(directory: &Path) -> Result<Self, Failure> {
-        Self::wait(directory, || {}, FlockOperation::NonBlockingLockShared)
+    pub fn share(directory: &Path, cancel: &Cancel) -> Result<Self, Failure> {
+        let shared = FlockOperation::NonBlockingLockShared;
+        Self::wait(directory, cancel, || {}, shared)
     }
 
     fn wait(
         directory: &Path,
+        cancel: &Cancel,
         waiting: impl FnOnce(),
         at_once: FlockOperation,
     ) -> Result<Self, Failure> {
         let path = directory.join("lock");
-        let failed = |e: std::io::Error| Failure::file("lock", &path, &e);
+        let failed = |e: std::io::Error| Failure::file(FileAction::Lock, &path, &e);
         let mut waiting = Some(waiting);
         loop {
             let file = open(directory, &path)?;
             if rustix::fs::flock(&file, at_once).is_err() {
-                waiting.take().into_iter().for_each(|tell| tell());
-                // Asked for again and again: a wait within the kernel could not be interrupted.
+                if let Some(waiting) = waiting.take() {
+                    waiting();
+                }
+                // Tried repeatedly: a wait within the kernel could not be cancelled.
                 while let Err(e) = rustix::fs::flock(&file, at_once) {
                     if ![Errno::INTR, Errno::WOULDBLOCK].contains(&e) {
                         return Err(failed(e.into()));
                     }
-                    interrupt::check()?;
+                    cancel.check()?;
                     std::thread::sleep(PAUSE);
                 }
             }
-            // Whoever held it may have removed it at its end: then it locks nothing any more.
+            // A process that held it may have removed the file: then this lock protects nothing.
             if is_at(&file, &path) {
                 return Ok(Self { _file: file });
             }
         }
     }
 
-    /// The lock, if nobody has it now.
+    /// The lock, if no other process has it now.
     #[must_use]
     pub fn try_take(directory: &Path) -> Option<Self> {
         let path = directory.join("lock");
@@ -75,14 +87,14 @@ impl Lock {
 }
 
 fn open(directory: &Path, path: &Path) -> Result<File, Failure> {
-    crate::record::make_directory(directory)?;
+    Store::new(Kernel::new(), directory).make_directory(directory)?;
     OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
         .mode(0o600)
         .open(path)
-        .map_err(|e| Failure::file("lock", path, &e))
+        .map_err(|e| Failure::file(FileAction::Lock, path, &e))
 }
 
 fn is_at(file: &File, path: &Path) -> bool {

@@ -4,13 +4,16 @@ mod args;
 mod cmd;
 mod diagnose;
 mod environment;
-mod keeper;
-mod render;
+mod failure;
+mod interrupt;
+mod progress;
 mod scope;
+mod source;
 mod subject;
 mod ui;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 fn main() -> ExitCode {
     // Parts of ourselves that run as processes of their own; not for people.
@@ -19,18 +22,17 @@ fn main() -> ExitCode {
         Some("__hold") => {
             return internal(hallway_engine::sandbox::hold().map_err(|f| f.to_string()));
         }
-        Some("__porter") => return internal(keeper::porter::run().map_err(|e| e.to_string())),
-        Some("__keeper") => {
-            let project = words.next().unwrap_or_default();
-            let holder = words.next().and_then(|w| w.parse().ok());
-            let starter = words.next().and_then(|w| w.parse().ok());
-            return internal(keeper::serve(&project, holder, starter).map_err(|e| e.to_string()));
+        Some("__porter") => {
+            return internal(hallway_engine::keeper::serve_porter().map_err(|e| e.to_string()));
+        }
+        Some("__keeper") => return internal(serve_keeper(words).map_err(|e| e.to_string())),
+        Some("__program") => {
+            return internal(hallway_keeper::run_program().map_err(|e| e.to_string()));
         }
         Some("__bare") => {
             let nodes = words.next().unwrap_or_default();
             return internal(cmd::bench::bare(&nodes).map_err(|f| f.to_string()));
         }
-        Some("__enter") => return cmd::exec::enter(&words.next().unwrap_or_default()),
         _ => {}
     }
     let args = match environment::arguments() {
@@ -48,6 +50,27 @@ fn main() -> ExitCode {
             ExitCode::from(trouble.exit_code())
         }
     }
+}
+
+/// How long a program may take to end by itself after SIGTERM.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The arguments are those that `engine::keeper::Client::start` gives.
+fn serve_keeper(mut words: impl Iterator<Item = String>) -> std::io::Result<()> {
+    let project = words.next().unwrap_or_default();
+    let mut number = || words.next().and_then(|w| w.parse::<u64>().ok());
+    let pid = |number: u64| i32::try_from(number).ok();
+    let grace = std::env::var("HALLWAY_STOP_GRACE_MS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    hallway_keeper::serve(&hallway_keeper::Options {
+        program: "/proc/self/exe".into(),
+        project,
+        holder: number().and_then(pid),
+        starter: number().and_then(pid),
+        grace: grace.map_or(GRACE, Duration::from_millis),
+        open_files: number(),
+    })
 }
 
 fn internal(result: Result<(), String>) -> ExitCode {

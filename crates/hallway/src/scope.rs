@@ -1,45 +1,59 @@
 //! Where a command works: the host, or a sandbox; and which project it is about.
 
 use std::ffi::OsString;
-use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use hallway_engine::sandbox::{self, Sandbox};
-use hallway_engine::{Engine, Failure, Lock, Settled};
-use hallway_spec::{Name, Project, TEXT_MAX, parse_bytes};
+use hallway_engine::failure::FileAction;
+use hallway_engine::keeper::{Porter, raise_open_files};
+use hallway_engine::sandbox::{self, Making, Sandbox};
+use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Workplace};
+use hallway_plan::Settled;
+use hallway_spec::Name;
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
-use crate::diagnose::{Trouble, warn};
-use crate::keeper::porter::Porter;
+use crate::diagnose::Trouble;
+use crate::source::{discover, read};
+
+/// This program, for processes of its own that are started from it.
+const PROGRAM: &str = "/proc/self/exe";
 
 /// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory.
 pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
+    let user = rustix::process::geteuid();
     let chosen = common.state_dir.clone().unwrap_or_else(|| {
-        if rustix::process::geteuid().is_root() {
+        if user.is_root() {
             return PathBuf::from("/run/hallway");
         }
-        std::env::var_os("XDG_RUNTIME_DIR").map_or_else(
-            || {
-                PathBuf::from(format!(
-                    "/tmp/hallway-{}",
-                    rustix::process::geteuid().as_raw()
-                ))
-            },
-            |dir| PathBuf::from(dir).join("hallway"),
-        )
+        match std::env::var_os("XDG_RUNTIME_DIR") {
+            Some(directory) => PathBuf::from(directory).join("hallway"),
+            None => PathBuf::from(format!("/tmp/hallway-{}", user.as_raw())),
+        }
     });
-    std::path::absolute(&chosen).map_err(|e| Failure::file("use", &chosen, &e))
+    std::path::absolute(&chosen).map_err(|e| Failure::file(FileAction::Use, &chosen, &e))
+}
+
+/// How sandboxes are made by this program.
+fn making(implicit: bool) -> Making<'static> {
+    Making {
+        program: Path::new(PROGRAM),
+        implicit,
+        internet: std::env::var_os("HALLWAY_PASTA").is_none_or(|value| value != "0"),
+    }
+}
+
+/// The sandbox that the command line names, started if it does not run.
+pub(crate) fn sandbox(common: &Common, cancel: &Cancel) -> Result<Sandbox, Failure> {
+    let name = common.sandbox.as_ref();
+    sandbox::ensure(&state_dir(common)?, name, &making(false), cancel)
 }
 
 /// Where a command works.
 pub(crate) struct Scope {
     pub(crate) engine: Engine,
     pub(crate) sandbox: Option<Sandbox>,
-    /// Binds ports on the real host for a sandbox.
-    pub(crate) porter: Option<Porter>,
-    /// Keeps the sandbox from being ended by others.
+    /// Keeps the sandbox from being ended by other processes.
     hold: Option<Lock>,
     /// Where the state directory is, seen from before the sandbox was entered: inside, it may be a
     /// mount point, which cannot be removed.
@@ -56,55 +70,64 @@ impl Scope {
     }
 
     /// The scope, made if need be; this process is in it from here on.
-    pub(crate) fn enter(common: &Common, implicit: bool) -> Result<Self, Failure> {
+    pub(crate) fn enter(common: &Common, implicit: bool, cancel: &Cancel) -> Result<Self, Failure> {
         let state = state_dir(common)?;
+        let mut workplace = Workplace {
+            program: PROGRAM.into(),
+            open_files: Some(raise_open_files()),
+            ..Workplace::default()
+        };
         if common.host {
-            return Ok(Self::host(&state));
+            return Ok(Self::host(&state, workplace));
         }
-        let hold = sandbox::join(&state, common.sandbox.as_ref())?;
-        let sandbox = sandbox::ensure(&state, common.sandbox.as_ref(), implicit)?;
-        let porter = Porter::start()
-            .map_err(|e| Failure::new("porter", format!("ports cannot be served: {e}")))?;
-        Self::inside(sandbox, Some(porter), Some(hold))
+        let name = common.sandbox.as_ref();
+        let hold = sandbox::join(&state, name, cancel)?;
+        let sandbox = sandbox::ensure(&state, name, &making(implicit), cancel)?;
+        let porter = Porter::start(PROGRAM.as_ref()).map_err(|e| Reason::Porter {
+            error: e.to_string(),
+        })?;
+        workplace.porter = Some(porter);
+        Self::inside(sandbox, workplace, Some(hold))
     }
 
-    /// The scope if it is there, to look at it or take from it: no port is bound through it.
+    /// The scope if it exists, to read from it: no port is bound through it.
     pub(crate) fn existing(common: &Common) -> Result<Option<Self>, Failure> {
         let state = state_dir(common)?;
         if common.host {
-            return Ok(Some(Self::host(&state)));
+            return Ok(Some(Self::host(&state, Workplace::default())));
         }
         sandbox::find(&state, common.sandbox.as_ref())
-            .map(|s| Self::inside(s, None, None))
+            .map(|s| Self::inside(s, Workplace::default(), None))
             .transpose()
     }
 
     /// A sandbox of its own, for one command; no port is bound on the machine.
-    pub(crate) fn throw_away(common: &Common) -> Result<Self, Failure> {
+    pub(crate) fn temporary(common: &Common, cancel: &Cancel) -> Result<Self, Failure> {
         let state = state_dir(common)?;
         let name = format!("test-{}", std::process::id());
-        let hold = sandbox::join(&state, &name)?;
-        let sandbox = sandbox::ensure(&state, &name, true)?;
-        Self::inside(sandbox, None, Some(hold))
+        let hold = sandbox::join(&state, &name, cancel)?;
+        let sandbox = sandbox::ensure(&state, &name, &making(true), cancel)?;
+        let workplace = Workplace {
+            program: PROGRAM.into(),
+            ..Workplace::default()
+        };
+        Self::inside(sandbox, workplace, Some(hold))
     }
 
-    /// Ends it with everything in it.
-    pub(crate) fn throw(self) -> Result<(), Failure> {
+    /// Ends a temporary sandbox with everything in it.
+    pub(crate) fn end(self) -> Result<(), Failure> {
         drop(self.hold);
         if let Some(sandbox) = &self.sandbox {
             sandbox.remove()?;
         }
-        if let Some((parent, name)) = &self.outside {
-            rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).ok();
-        }
+        remove_if_empty(self.outside.as_ref());
         Ok(())
     }
 
-    fn host(state: &Path) -> Self {
+    fn host(state: &Path, workplace: Workplace) -> Self {
         Self {
-            engine: Engine::new(&state.join("host")),
+            engine: Engine::new(&state.join("host"), workplace),
             sandbox: None,
-            porter: None,
             hold: None,
             outside: None,
         }
@@ -112,7 +135,7 @@ impl Scope {
 
     fn inside(
         sandbox: Sandbox,
-        porter: Option<Porter>,
+        workplace: Workplace,
         hold: Option<Lock>,
     ) -> Result<Self, Failure> {
         let state = sandbox.scope().ancestors().nth(2);
@@ -122,138 +145,66 @@ impl Scope {
             Some((rustix::fs::open(parent, flags, Mode::empty()).ok()?, name))
         });
         sandbox.enter()?;
+        let workplace = Workplace {
+            holder: Some(sandbox.pid),
+            ..workplace
+        };
         Ok(Self {
-            engine: Engine::new(sandbox.scope()),
+            engine: Engine::new(sandbox.scope(), workplace),
             outside,
-            porter,
             hold,
             sandbox: Some(sandbox),
         })
     }
 
-    /// As [`Self::existing`], for a command that takes something away: while it works nobody else
-    /// ends the sandbox, and it with it.
-    pub(crate) fn existing_to_change(common: &Common) -> Result<Option<Self>, Failure> {
+    /// As [`Self::existing`], for a command that removes something: while it works, no other
+    /// process ends the sandbox.
+    pub(crate) fn existing_to_change(
+        common: &Common,
+        cancel: &Cancel,
+    ) -> Result<Option<Self>, Failure> {
         let state = state_dir(common)?;
         let name = common.sandbox.as_ref();
         if common.host || sandbox::find(&state, name).is_none() {
             return Self::existing(common);
         }
-        let hold = sandbox::join(&state, name)?;
+        let hold = sandbox::join(&state, name, cancel)?;
         let Some(sandbox) = sandbox::find(&state, name) else {
             drop(hold);
             sandbox::clear(&state, name);
             return Ok(None);
         };
-        Self::inside(sandbox, None, Some(hold)).map(Some)
+        Self::inside(sandbox, Workplace::default(), Some(hold)).map(Some)
     }
 
-    /// Removes the host's state directory when nothing is in it, and a sandbox nobody asked for
-    /// when its last project is gone.
+    /// Removes the host's state directory when nothing is in it, and a sandbox that `up` made when
+    /// its last project is gone.
     pub(crate) fn leave(self, common: &Common) -> Result<(), Failure> {
         if !self.engine.projects().is_empty() {
             return Ok(());
         }
-        match &self.sandbox {
-            Some(sandbox) if sandbox.implicit => {
-                drop((self.porter, self.hold));
-                // From within: the sandbox's processes are ours to end; we are one of them ourselves.
-                sandbox.remove_if_unused()?;
-                if let Some((parent, name)) = &self.outside {
-                    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).ok();
-                }
-                Ok(())
-            }
-            Some(_) => Ok(()),
-            None => {
-                let host = state_dir(common)?.join("host");
-                self.engine.tidy();
-                std::fs::remove_dir(host.parent().unwrap_or(&host)).ok();
-                Ok(())
-            }
+        let Some(sandbox) = &self.sandbox else {
+            let host = state_dir(common)?.join("host");
+            self.engine.tidy();
+            // Only if it is empty.
+            std::fs::remove_dir(host.parent().unwrap_or(&host)).ok();
+            return Ok(());
+        };
+        if sandbox.implicit {
+            drop((self.engine, self.hold));
+            // From within: this process may end the sandbox's processes, of which it is one.
+            sandbox.remove_if_unused()?;
+            remove_if_empty(self.outside.as_ref());
         }
+        Ok(())
     }
 }
 
-/// A file that has been read and understood.
-pub(crate) struct Input {
-    pub(crate) project: Project,
-    pub(crate) text: String,
-    pub(crate) path: String,
-}
-
-/// Reads a text as a project; -p gives it another name.
-pub(crate) fn understand(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, Trouble> {
-    let mut project = parse_bytes(path, bytes)?;
-    if let Some(name) = &common.project {
-        project.topology.name = name.clone();
+/// Removes the state directory if it is empty.
+fn remove_if_empty(outside: Option<&(OwnedFd, OsString)>) {
+    if let Some((parent, name)) = outside {
+        rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).ok();
     }
-    let text = String::from_utf8_lossy(bytes)
-        .trim_start_matches('\u{feff}')
-        .to_owned();
-    warn(path, &text, &project.warnings, common);
-    Ok(Input {
-        project,
-        text,
-        path: path.to_owned(),
-    })
-}
-
-/// Reads the project's file.
-pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
-    let path = match file.path() {
-        Some(path) => path.clone(),
-        None => discover()?.ok_or_else(|| {
-            Trouble::usage(
-                "there is no hallway.yaml or *.hallway.yaml in this directory",
-                "name a file: hallway up examples/three-tier.yaml",
-            )
-        })?,
-    };
-    let bytes = if path.as_os_str() == "-" {
-        limited(std::io::stdin().lock())
-    } else {
-        std::fs::File::open(&path).and_then(limited)
-    };
-    let bytes = bytes.map_err(|e| {
-        Trouble::usage(
-            format!("cannot read {}: {e}", path.display()),
-            "name a file that is there and may be read",
-        )
-    })?;
-    understand(common, &path.display().to_string(), &bytes)
-}
-
-/// Everything there is to read, but no more than what shows that it is too much.
-fn limited(from: impl std::io::Read) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::io::Read::take(from, TEXT_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// The one file of this directory.
-fn discover() -> Result<Option<PathBuf>, Trouble> {
-    let mut found: Vec<String> = std::fs::read_dir(".")
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        // `hallway export > shop.hallway.yaml`: the shell has made it, we are about to fill it.
-        .filter(|e| e.metadata().is_ok_and(|m| m.len() > 0))
-        .filter_map(|e| e.file_name().into_string().ok())
-        .filter(|n| {
-            ["hallway.yaml", "hallway.yml"].contains(&n.as_str())
-                || n.ends_with(".hallway.yaml")
-                || n.ends_with(".hallway.yml")
-        })
-        .collect();
-    found.sort();
-    if found.len() > 1 {
-        return Err(Trouble::usage(
-            format!("there are several files here: {}", found.join(", ")),
-            "say which: name a file, or a project with -p",
-        ));
-    }
-    Ok(found.pop().map(PathBuf::from))
 }
 
 /// The project a command is about: -p, else the file's, else the only one there is, else `default`.
@@ -290,7 +241,7 @@ pub(crate) fn project(
     }
 }
 
-/// The scope of a command that only looks.
+/// The scope of a command that only reads.
 pub(crate) fn here(common: &Common) -> Result<Scope, Trouble> {
     Scope::existing(common)?.ok_or_else(|| {
         Trouble::usage(
@@ -300,10 +251,10 @@ pub(crate) fn here(common: &Common) -> Result<Scope, Trouble> {
     })
 }
 
-/// The project of a command that only looks, with what it consists of.
+/// The project of a command that only reads, with what it consists of.
 pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled), Trouble> {
     let name = project(common, &FileArg::default(), Some(engine))?;
-    let record = engine.record(&name);
+    let record = engine.record(&name)?;
     if let Some(settled) = record.and_then(|r| r.applied.or(r.pending)) {
         return Ok((name, settled));
     }

@@ -1,13 +1,16 @@
 //! What a question is about: a project with its rules, from a file alone or as it is up.
 
-use hallway_engine::reach::{At, Environment, Party, Service, World};
-use hallway_engine::rules::{self, ir::Ruleset};
-use hallway_engine::{Engine, Failure, Settled, read};
+use hallway_engine::{Engine, Failure, Reason, read};
+use hallway_nftables::Ruleset;
+use hallway_plan::Settled;
+use hallway_plan::reach::{Environment, Location, Party, Question, World};
+use hallway_plan::rules;
 use hallway_spec::Expect;
 
-use crate::args::{Common, FileArg};
+use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::Trouble;
-use crate::scope::{self, Input, Scope};
+use crate::scope::{self, Scope};
+use crate::source::{self, Input};
 
 /// A project, ready to be asked.
 pub(crate) struct Subject {
@@ -23,19 +26,19 @@ pub(crate) struct Subject {
 impl Subject {
     /// From a file alone, without looking at any kernel.
     pub(crate) fn of_file(common: &Common, file: &FileArg) -> Result<Self, Trouble> {
-        let input = scope::read(common, file)?;
+        let input = source::read(common, file)?;
         let planned =
-            Engine::plan_afresh(&input.project.topology).map_err(|f| Trouble::of(f, &input))?;
+            Engine::plan_from_nothing(&input.project.topology).map_err(|f| Trouble::of(f, &input.path, &input.text))?;
         Ok(Self::new(planned.settled, &input, Environment::default()))
     }
 
     /// As it is up, with what of the host matters.
     pub(crate) fn of_scope(common: &Common, scope: &Scope) -> Result<Self, Trouble> {
         let (project, settled) = scope::present(common, &scope.engine)?;
-        let record = scope.engine.record(&project);
+        let record = scope.engine.record(&project)?;
         let (source, path) = record.map_or_else(Default::default, |r| (r.source, r.path));
         let path = path.unwrap_or_else(|| project.to_string());
-        let input = scope::understand(common, &path, source.as_bytes())?;
+        let input = source::parse(common, &path, source.as_bytes())?;
         let environment = read::environment::environment(&settled).map_err(Failure::from)?;
         Ok(Self::new(settled, &input, environment))
     }
@@ -75,52 +78,47 @@ impl Subject {
 
     pub(crate) fn world(&self) -> Result<World<'_>, Trouble> {
         World::new(&self.settled, &self.rules, self.environment.clone())
-            .ok_or_else(|| Failure::new("bug", "the rules have no tables").into())
+            .ok_or_else(|| Failure::from(Reason::Bug("the rules have no tables")).into())
     }
 }
 
-/// Who asks whom, as written on the command line.
-pub(crate) fn pair(
-    world: &World<'_>,
-    from: &str,
-    to: &str,
-) -> Result<(Party, Party, Service), Trouble> {
+/// Reads what a pair asks for.
+pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, Trouble> {
     let nodes: Vec<&str> = world
         .settled()
         .nodes
         .iter()
         .map(|n| n.name.as_ref())
         .collect();
+    let example = nodes.first().unwrap_or(&"host");
     let help = format!(
-        "name a node ({}), host, outside or an address, with a port as in {}:80 or {}:53/udp",
+        "name a node ({}), host, outside or an address, with a port as in {example}:80 or {example}:53/udp",
         nodes.join(", "),
-        nodes.first().unwrap_or(&"host"),
-        nodes.first().unwrap_or(&"host"),
     );
-    let asker = world.party(from).ok_or_else(|| {
+    let from = world.party(&pair.from).ok_or_else(|| {
         Trouble::usage(
-            format!("{from} is no node, host, outside or address"),
+            format!("{} is no node, host, outside or address", pair.from),
             help.clone(),
         )
     })?;
-    let (asked, service) = world
-        .target(to)
+    let (to, service) = world
+        .target(&pair.to)
         .map_err(|message| Trouble::usage(message, help))?;
-    Ok((asker, asked, service))
+    Ok(Question { from, to, service })
 }
 
-/// Whoever is asked must be somebody: the real outside world is asked by a named address only.
-pub(crate) fn asked(world: &World<'_>, party: &Party) -> Result<(), Trouble> {
+/// The target must resolve: the real outside world has no address unless one is named.
+pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), Trouble> {
     match party {
-        Party::Outside => place(world, party).map(|_| ()),
+        Party::Outside => location(world, party).map(|_| ()),
         Party::Node(_) | Party::Host | Party::Address(_) => Ok(()),
     }
 }
 
-/// A real attempt needs a place to be made from.
-pub(crate) fn place(world: &World<'_>, party: &Party) -> Result<At, Trouble> {
+/// Where the packets of a party are made; a real attempt needs such a place.
+pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, Trouble> {
     match world.place(party) {
-        At::Outside => Err(Trouble::usage(
+        Location::Outside => Err(Trouble::usage(
             format!("nothing here stands for {party}, so it cannot be tried"),
             "give the project a network with outside: true and a node on it; hallway explain predicts without",
         )),

@@ -1,20 +1,18 @@
-//! What people see while something happens. Data goes to stdout, everything else to stderr; a
-//! reader that hangs up is no failure.
+//! Output for people. Data goes to stdout, everything else to stderr; a reader that closes the pipe
+//! is not a failure.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::Common;
 
-/// Prints data. A closed pipe is not our failure.
+/// Prints data. A closed pipe is not a failure.
 pub(crate) fn out(text: &str) {
     anstream::stdout().write_all(text.as_bytes()).ok();
 }
 
-/// Whether somebody reads what is printed: a stream ends when its reader hangs up.
-pub(crate) fn heard() -> bool {
+/// Whether stdout still has a reader: a stream ends when its reader closes the pipe.
+pub(crate) fn stdout_is_open() -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let stdout = std::io::stdout();
     let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
@@ -30,44 +28,32 @@ pub(crate) fn line(text: impl AsRef<str>) {
 }
 
 /// Prints a value as JSON.
-pub(crate) fn json(value: &serde_json::Value) {
+pub(crate) fn json(value: &impl serde::Serialize) {
     line(serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
-/// Tells people something, unless they asked for quiet.
+/// Prints a value as one line of JSON.
+pub(crate) fn json_line(value: &impl serde::Serialize) {
+    line(serde_json::to_string(value).unwrap_or_default());
+}
+
+/// Prints a line for people to stderr, unless `--quiet` is given.
 pub(crate) fn note(common: &Common, text: impl AsRef<str>) {
     if !common.quiet {
         anstream::eprintln!("{}", text.as_ref());
     }
 }
 
-/// A bar for work that takes long enough to be noticed; nothing when nobody looks.
-pub(crate) fn progress(common: &Common) -> impl FnMut(usize, usize) + use<> {
-    let visible = std::io::stderr().is_terminal() && !common.quiet;
-    let bar = ProgressBar::with_draw_target(
-        Some(0),
-        if visible {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        },
-    );
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps") {
-        bar.set_style(style);
-    }
-    let started = std::time::Instant::now();
-    move |position, length| {
-        if started.elapsed() > Duration::from_millis(300) {
-            bar.set_length(length as u64);
-            bar.set_position(position as u64);
-        }
-        if position + 1 >= length {
-            bar.finish_and_clear();
-        }
+/// How wide lines to people may be: as wide as the terminal, from 40 to 100 columns.
+pub(crate) fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    match size.map_or(0, |s| s.ws_col) {
+        0 => 100,
+        columns => usize::from(columns).clamp(40, 100),
     }
 }
 
-/// A duration as people say it.
+/// A duration in milliseconds or seconds.
 pub(crate) fn duration(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         format!("{} ms", time.as_millis().max(1))
@@ -76,26 +62,10 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// A short time as people say it, with what matters of it.
+/// A duration in microseconds, milliseconds or seconds.
 pub(crate) fn short(time: Duration) -> String {
     match time.as_micros() {
         us @ ..1000 => format!("{us} µs"),
         _ => duration(time),
     }
-}
-
-/// Bold.
-pub(crate) const BOLD: anstyle::Style = anstyle::Style::new().bold();
-/// Less important.
-pub(crate) const DIM: anstyle::Style = anstyle::Style::new().dimmed();
-/// Good.
-pub(crate) const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
-/// Noteworthy.
-pub(crate) const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default();
-/// Bad.
-pub(crate) const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
-
-/// Text in a style.
-pub(crate) fn styled(style: anstyle::Style, text: impl std::fmt::Display) -> String {
-    format!("{style}{text}{style:#}")
 }

@@ -4,7 +4,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Child;
-use std::time::Duration;
 
 use hallway_testkit::{Hallway, processes, sh, wait_for};
 use serde_json::Value;
@@ -19,7 +18,25 @@ links: [{ endpoints: { app1: 10.0.1.1/24, box: 10.0.1.2/24 } }]
 fn up(text: &str) -> Hallway {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     h.up(text).ok();
+    // No ARP but that of the first packets: no neighbour is confirmed later on.
+    let script =
+        "for f in /proc/sys/net/ipv4/neigh/*/delay_first_probe_time; do echo 3600 > $f; done";
+    sh(script);
+    for node in sh("ip netns list | cut -d' ' -f1").lines() {
+        sh(&format!("ip netns exec {node} sh -c '{script}'"));
+    }
     h
+}
+
+/// Until all connections of app1 and app2 are closed: no packet of them is on its way.
+fn closed() {
+    wait_for("the connections to be closed", || {
+        ["app1", "app2"].iter().all(|node| {
+            let open = sh(&format!("ip netns exec {node} ss -Htan"));
+            open.lines()
+                .all(|l| l.starts_with("LISTEN") || l.starts_with("TIME-WAIT"))
+        })
+    });
 }
 
 /// A capture that has begun.
@@ -78,7 +95,7 @@ fn a_ping_is_four_frames_with_its_arp() {
     let h = up(APPS);
     let capture = begin(&h, "capture app2 host app1 and not ip6");
     assert!(h.pings("app1", "172.20.0.12"));
-    let seen = begin(&h, "capture app1:eth0 -c 2 --duration 20 icmp");
+    let seen = begin(&h, "capture app1:eth0 -c 2 --duration 3600 icmp");
     assert!(h.pings("app1", "app2"));
     let (code, out, said) = capture.interrupt();
     assert_eq!(code, 0);
@@ -98,6 +115,7 @@ fn a_connection_with_its_ends() {
     let h = up(APPS);
     let capture = begin(&h, "capture app2 tcp port 80 and src app1");
     assert!(h.reads("app1", "http://app2/"));
+    closed();
     let (_, out, _) = capture.interrupt();
     let lines = lines(&out);
     assert!(lines[0].contains(" → 172.20.0.12:80 tcp SYN"), "{out}");
@@ -111,7 +129,7 @@ fn a_connection_with_its_ends() {
 /// What passes between two members is seen at the bridge, and what is refused on the way too.
 fn a_network_and_the_host() {
     let h = up(APPS);
-    let at_bridge = begin(&h, "capture apps -c 2 --duration 20 icmp");
+    let at_bridge = begin(&h, "capture apps -c 2 --duration 3600 icmp");
     let at_host = begin(&h, "capture host icmp");
     assert!(h.pings("app1", "172.20.0.12"));
     let (code, out, said) = at_bridge.end();
@@ -134,7 +152,7 @@ fn routed_networks_show_all_their_ports() {
 nodes: { a: { networks: [far] }, b: { networks: [far] }, c: { networks: [far] } }
 ");
     let capture = begin(&h, "capture far icmp");
-    sh("ping -c 1 -W 1 127.0.0.1");
+    sh("ping -c 1 -W 30 127.0.0.1");
     assert!(h.pings("a", "b"));
     let (_, out, _) = capture.interrupt();
     let all = lines(&out);
@@ -144,7 +162,7 @@ nodes: { a: { networks: [far] }, b: { networks: [far] }, c: { networks: [far] } 
 
 fn errors_quote_the_flow_they_are_about() {
     let h = up(APPS);
-    let capture = begin(&h, "capture app1 -c 1 --duration 20 icmp");
+    let capture = begin(&h, "capture app1 -c 1 --duration 3600 icmp");
     let ask = "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('172.20.0.12', 999))";
     assert!(h.inside("app1", &format!("python3 -c \"{ask}\"")));
     let (_, out, _) = capture.end();
@@ -163,6 +181,7 @@ fn files_that_tcpdump_reads() {
     let lines = begin(&h, "capture app2 --format json icmp or arp or tcp");
     assert!(h.pings("app1", "172.20.0.12"));
     assert!(h.reads("app1", "http://app2/"));
+    closed();
     interrupt(&[&file, &lines]);
     let (_, out, said) = file.end();
     assert_eq!(out, "");
@@ -233,6 +252,7 @@ fn filters_agree_with_tcpdumps() {
     assert!(h.pings("app1", "172.20.0.12"));
     assert!(h.reads("app1", "http://app2/"));
     assert!(h.pings("app2", "172.20.0.1"));
+    closed();
     interrupt(&ours.iter().chain([&all]).collect::<Vec<_>>());
     let ours: Vec<String> = ours.into_iter().map(|c| c.end().1).collect();
     all.end();
@@ -263,12 +283,12 @@ fn nobody_reads_on() {
          | unshare -U tcpdump -nn -c 1 -r - 2>/dev/null"
     );
     let reader = std::thread::spawn(move || sh(&run));
-    wait_for("a packet", Duration::from_secs(20), || {
+    wait_for("a packet", || {
         let _ = h.pings("app1", "172.20.0.12");
         reader.is_finished()
     });
     assert_eq!(reader.join().unwrap().lines().count(), 1);
-    wait_for("the end", Duration::from_secs(5), || {
+    wait_for("the end", || {
         !processes().iter().any(|p| p.contains(" capture "))
     });
 }
@@ -298,7 +318,7 @@ fn in_a_sandbox() {
     h.up(APPS).ok();
     let capture = begin(
         &h,
-        "capture app1:eth1 -w /run/cable.pcap -c 2 --duration 20 icmp",
+        "capture app1:eth1 -w /run/cable.pcap -c 2 --duration 3600 icmp",
     );
     assert!(h.pings("app1", "10.0.1.2"));
     let (code, _, said) = capture.end();

@@ -4,9 +4,8 @@
 
 use std::io::Write as _;
 use std::process::Stdio;
-use std::time::Duration;
 
-use hallway_testkit::{Hallway, Snapshot, ip_json, sh, wait_for};
+use hallway_testkit::{Hallway, Snapshot, settle, sh, wait_for};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
@@ -27,10 +26,6 @@ fn again_is_nothing() {
         let path = example.unwrap().path();
         let path = path.to_str().unwrap();
         h.run(&["up", path]).ok();
-        // The kernel tells whether a link works a moment after it does.
-        wait_for("links settle", Duration::from_secs(10), || {
-            !sh("ip -o link | grep -v ' lo:' || true").contains("state UNKNOWN")
-        });
         let first = Snapshot::take();
         h.run(&["plan", "--detailed-exitcode", path]).exits(0);
         h.run(&["up", path]).exits(0).says("nothing to change");
@@ -72,19 +67,14 @@ nodes:
     let h = hallway().project("p");
     let empty = Snapshot::take();
     let state = "ip -br link | sed 's/@.*//; s/ .*//' | sort; ip -br addr | sed 's/@[^ ]*//' | grep -v fe80 | sort; ip route; ip -6 route | grep -v fe80; nft list ruleset | sed 's/packets.*//' | grep -v 'comment \"generation'; ip netns list | sed 's/ .*//' | sort; for n in $(ip netns list | sed 's/ .*//' | sort); do echo $n; ip -n $n -o addr | sed 's/valid.*//; s/^[0-9]*: //; s/fe80.*//'; ip -n $n route; ip -n $n -6 route | grep -v fe80; done; true";
-    let settle = || {
-        // Until addresses are no longer tentative their routes come and go by themselves.
-        wait_for("addresses settle", Duration::from_secs(10), || {
-            ip_json("addr")
-                .iter()
-                .all(|l| !l.to_string().contains("tentative"))
-        });
+    let settled = || {
+        settle(); // routes of tentative addresses come and go by themselves
         sh(state)
     };
     let mut fresh = Vec::new();
     for file in &files {
         h.up(file).ok();
-        fresh.push(settle());
+        fresh.push(settled());
         h.ok("down");
         empty.unchanged();
     }
@@ -95,7 +85,7 @@ nodes:
             }
             h.up(first).ok();
             h.up(second).ok();
-            let (wanted, got) = (&fresh[to], settle());
+            let (wanted, got) = (&fresh[to], settled());
             let lines = |text: &str| -> std::collections::BTreeSet<String> {
                 // Elements stand in the order they came.
                 text.replace("elements = {", "")
@@ -118,7 +108,7 @@ nodes:
 
 /// A client that holds a connection and echoes through it, told when to go on.
 const TALKER: &str = "import socket,sys
-s=socket.create_connection((sys.argv[1],80),3); s.settimeout(2)
+s=socket.create_connection((sys.argv[1],80),30); s.settimeout(5)
 def talk():
     s.sendall(b'x'); return s.recv(1)==b'x'
 print('up' if talk() else 'no',flush=True)
@@ -205,14 +195,14 @@ fn connections_survive_what_does_not_concern_them() {
     ])
     .ok();
     h.ok("allow apps store");
-    wait_for("servers", Duration::from_secs(10), || {
+    wait_for("servers", || {
         h.inside("a", "python3 -c \"import socket; socket.create_connection(('10.9.0.11',80),1); socket.create_connection(('10.8.0.11',80),1)\"")
     });
     let mut same = Talker::start(&h, "a", "10.9.0.11");
     let mut across = Talker::start(&h, "a", "10.8.0.11");
     let mut other = Talker::start(&h, "c", "10.8.0.11");
     for change in [
-        "node add e --network apps --publish 8080:80 -- hallway serve 80",
+        "node add e --network apps --publish 8080:80 --ready 80/tcp -- hallway serve 80",
         "network add more --subnet 10.7.0.0/24",
         "connect e more",
         "deny c a",
@@ -321,7 +311,7 @@ fn many_at_once() {
     let nodes = h.run(&["node", "ls", "--format", "json"]).json();
     assert_eq!(nodes.as_array().unwrap().len(), 12);
     for n in 1..12 {
-        assert!(h.inside("n0", &format!("ping -c 1 -W 1 n{n}")));
+        assert!(h.inside("n0", &format!("ping -c 1 -W 30 n{n}")));
     }
     let ups: Vec<_> = (0..4).map(|_| h.start(&["down"])).collect();
     for child in ups {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, Snapshot, sh};
+use hallway_testkit::{Hallway, Snapshot, settle, sh, wait_for};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
@@ -20,7 +20,11 @@ fn foreign_things() {
         nft add set inet foreign bad '{ type ipv4_addr; elements = { 192.0.2.1 } }'
         iptables -N FOREIGN; iptables -A FOREIGN -s 192.0.2.0/24 -j DROP; iptables -A INPUT -j FOREIGN
         iptables -t nat -A POSTROUTING -s 10.200.0.0/24 ! -o br-foreign -j MASQUERADE");
-    std::thread::sleep(std::time::Duration::from_millis(1500)); // IPv6 of its links settles
+    settle();
+    wait_for("the other end to come up", || {
+        let link = sh("ip -n foreign -o link show vf1; ip -n foreign -o addr");
+        link.contains("state UP") && !link.contains("tentative")
+    });
 }
 
 /// What the foreign things are now, hallway's own left out.
@@ -46,7 +50,7 @@ fn every_example_leaves_them_alone() {
         }
         h.run(&["up", path.to_str().unwrap()]).ok();
         assert_eq!(foreign_state(), foreign, "while {} is up", path.display());
-        sh("ping -c 1 -W 1 10.200.0.2");
+        sh("ping -c 1 -W 30 10.200.0.2");
         h.run(&["down", path.to_str().unwrap()]).ok();
         before.unchanged();
         count += 1;
@@ -93,15 +97,15 @@ fn two_projects() {
     let one = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("one");
     let two = one.project("two");
     one.ok("network add alpha --subnet 10.1.0.0/24");
-    one.ok("node add first --network alpha -- hallway serve 80");
+    one.ok("node add first --network alpha --ready 80/tcp -- hallway serve 80");
     let with_one = Snapshot::take();
     two.run(&["network", "add", "beta", "--subnet", "10.1.0.0/16"])
         .exits(2)
         .says("10.1.0.0");
     two.ok("network add beta --subnet 10.2.0.0/24");
-    two.ok("node add second --network beta --publish 8080:80 -- hallway serve 80");
-    assert!(!two.pings("second", "10.1.0.2"), "projects are apart");
-    sh("curl -s -m 2 http://127.0.0.1:8080/");
+    two.ok("node add second --network beta --publish 8080:80 --ready 80/tcp -- hallway serve 80");
+    assert!(two.cannot_ping("second", "10.1.0.2"), "projects are apart");
+    sh("curl -s -m 30 http://127.0.0.1:8080/");
     two.ok("down");
     with_one.unchanged();
     assert!(one.pings("first", "10.1.0.1"));

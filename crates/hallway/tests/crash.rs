@@ -27,9 +27,6 @@ fn foreign_things() {
     sh("nft add table inet theirs; nft 'add chain inet theirs c { type filter hook forward priority 5; }'
         ip netns add theirs; ip link add br-theirs type bridge; ip addr add 192.0.2.1/24 dev br-theirs
         ip link set br-theirs up");
-    wait_for("addresses settle", Duration::from_secs(10), || {
-        !sh("ip addr").contains("tentative")
-    });
 }
 
 /// How long a whole run takes here.
@@ -49,8 +46,8 @@ fn kill_after(h: &Hallway, words: &[&str], after: Duration) {
 
 fn works(h: &Hallway) {
     assert!(h.reads("a", "http://b:81/"), "an allowed way");
-    assert!(!h.pings("a", "c"), "a denied way");
-    sh("curl -s -m 2 http://127.0.0.1:8080/");
+    assert!(h.cannot_ping("a", "c"), "a denied way");
+    sh("curl -s -m 30 http://127.0.0.1:8080/");
 }
 
 fn while_building() {
@@ -149,9 +146,7 @@ fn a_keeper_nobody_waits_for() {
         .args(["__keeper", "p", "-", &starter])
         .spawn()
         .unwrap();
-    wait_for("its end", Duration::from_secs(5), || {
-        keeper.try_wait().unwrap().is_some()
-    });
+    wait_for("its end", || keeper.try_wait().unwrap().is_some());
     before.unchanged();
 }
 

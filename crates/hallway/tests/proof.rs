@@ -6,7 +6,9 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use hallway_testkit::{Hallway, Ran, Snapshot, processes, sh, try_sh, wait_for};
+use hallway_testkit::{
+    Hallway, Ran, Snapshot, milliseconds, patience, processes, sh, try_sh, wait_for,
+};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
@@ -18,7 +20,7 @@ networks:
   world: { subnet: [203.0.113.0/24, \"2001:db8::/64\"], outside: true }
 nodes:
   app: { networks: { apps: { address: [10.1.0.10, \"fd01::10\"] } } }
-  web: { networks: { apps: { address: [10.1.0.11, \"fd01::11\"] } }, ports: [\"8080:80\"], command: hallway serve 80 53/udp, ready: 80/tcp }
+  web: { networks: { apps: { address: [10.1.0.11, \"fd01::11\"] } }, ports: [\"8080:80\"], command: hallway serve 80 53/udp, ready: [80/tcp, 53/udp] }
   db: { networks: { store: { address: [10.2.0.10, \"fd02::10\"] } } }
   visitor: { networks: { world: { address: [203.0.113.9, \"2001:db8::9\"] } } }
 policies:
@@ -44,7 +46,17 @@ fn value(ran: &Ran) -> Value {
 
 #[track_caller]
 fn reach(h: &Hallway, from: &str, to: &str, outcome: &str) -> Vec<Value> {
-    let ran = h.run(&["reach", from, to, "--timeout-ms", "500", "--format", "json"]);
+    let answered = ["open", "refused"].contains(&outcome);
+    let limit = milliseconds(if answered { 10_000 } else { 500 });
+    let ran = h.run(&[
+        "reach",
+        from,
+        to,
+        "--timeout-ms",
+        &limit,
+        "--format",
+        "json",
+    ]);
     let value = value(&ran);
     assert_eq!(value["schema_version"], 1);
     let probes = value["probes"].as_array().unwrap().clone();
@@ -54,12 +66,7 @@ fn reach(h: &Hallway, from: &str, to: &str, outcome: &str) -> Vec<Value> {
             "{from} → {to}: {probe:#}"
         );
         let timed = probe["measured"]["latency_us"].as_u64();
-        assert_eq!(
-            timed.is_some(),
-            ["open", "refused"].contains(&outcome),
-            "{probe:#}"
-        );
-        assert!(timed.is_none_or(|us| us < 500_000));
+        assert_eq!(timed.is_some(), answered, "{probe:#}");
     }
     let ran = ran.exits(i32::from(outcome != "open"));
     assert!(ran.err.is_empty(), "{}", ran.err);
@@ -125,11 +132,9 @@ fn services_of_all_kinds() {
     h.up(SHOP).ok();
     let hold = |what: &str| -> Child {
         std::fs::remove_file("/run/held").ok();
-        let script = format!("import socket,time\n{what}\nopen('/run/held','w')\ntime.sleep(60)");
+        let script = format!("import socket,time\n{what}\nopen('/run/held','w')\ntime.sleep(3600)");
         let child = h.start(&["exec", "db", "--", "python3", "-c", &script]);
-        wait_for("the program", Duration::from_secs(5), || {
-            std::path::Path::new("/run/held").exists()
-        });
+        wait_for("the program", || std::path::Path::new("/run/held").exists());
         child
     };
     // It has the port, and does not listen.
@@ -232,10 +237,11 @@ fn in_bounded_time() {
     }
     h.up(&format!("{text}{expect}")).ok();
     let started = Instant::now();
-    h.run(&["test", "--timeout-ms", "500"])
+    h.run(&["test", "--timeout-ms", &milliseconds(2000)])
         .exits(0)
         .says("100 passed");
-    assert!(started.elapsed() < Duration::from_secs(10));
+    // One after the other they would take 200 s, however fast the machine is.
+    assert!(started.elapsed() < Duration::from_secs(60) * patience());
 }
 
 fn wrong_usage() {
@@ -311,7 +317,7 @@ fn ephemeral_interrupted() {
     );
     let file = "/run/up.hallway.yaml";
     std::fs::write(file, slow).unwrap();
-    let words = ["test", file, "--ephemeral", "--timeout-ms", "20000"];
+    let words = ["test", file, "--ephemeral", "--timeout-ms", "60000"];
     for (wait, signal) in [(20, "INT"), (90, "INT"), (250, "TERM"), (900, "INT")] {
         let mut child = h.start(&words);
         std::thread::sleep(Duration::from_millis(wait));
@@ -325,12 +331,10 @@ fn ephemeral_interrupted() {
             "after {wait} ms: {code:?}"
         );
         assert!(
-            started.elapsed() < Duration::from_secs(6),
-            "after {wait} ms"
+            started.elapsed() < Duration::from_secs(40),
+            "after {wait} ms it does not wait for its answer"
         );
-        wait_for("nothing", Duration::from_secs(5), || {
-            traces_of_it() == before.1
-        });
+        wait_for("nothing", || traces_of_it() == before.1);
         before.0.unchanged();
     }
     let mut child = h.start(&[
@@ -391,8 +395,9 @@ fn up_with_proof() {
         .replace("8080:80", "8081:80");
     std::fs::write("/run/up.hallway.yaml", slow).unwrap();
     let mut child = h.start(&["up", "/run/up.hallway.yaml", "--test"]);
-    wait_for("the change", Duration::from_secs(5), || {
-        sh("nft list ruleset").contains("8081")
+    wait_for("the probe's raw socket", || {
+        let sockets = std::fs::read_to_string("/proc/net/raw").unwrap();
+        sockets.lines().count() > 1
     });
     sh(&format!("kill -INT {}", child.id()));
     assert_eq!(child.wait().unwrap().code(), Some(130));

@@ -32,9 +32,9 @@ nodes:
   d: { networks: { app: {} }, portz: [] }
 ";
     refused(text.as_bytes())
-        .says("[/run/up.hallway.yaml:3:3]")
+        .says("--> /run/up.hallway.yaml:3:3\n")
         .says("subnet-overlap")
-        .says(":6:37]")
+        .says("--> /run/up.hallway.yaml:6:37\n")
         .says("node a has it")
         .says("port-published-twice")
         .says("172.20.0.1 is the host's (the gateway)")
@@ -103,7 +103,7 @@ nodes:
         .says("8088/tcp")
         .says("5399/udp");
     assert!(
-        !ran.err.contains(":5:40]"),
+        !ran.err.contains(":5:40\n"),
         "the third port is free: {}",
         ran.err
     );

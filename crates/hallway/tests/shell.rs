@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
+use hallway_testkit::{Hallway, Snapshot, patience, sh, try_sh, wait_for};
 use serde_json::Value;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
@@ -25,7 +25,7 @@ fn machine() {
         ip link set up0 up; ip link set up1 up
         ip addr add 198.51.100.1/24 dev up0; ip addr add 2001:db8:f::1/64 dev up0 nodad
         ip route add default via 198.51.100.2; ip -6 route add default via 2001:db8:f::2");
-    wait_for("the uplink to come up", Duration::from_secs(5), || {
+    wait_for("the uplink to come up", || {
         !sh("ip -o link").contains("DOWN")
     });
 }
@@ -147,17 +147,18 @@ fn difference(a: &State, b: &State) -> String {
     out
 }
 
-/// Links take a moment to come up: waits until the state no longer differs from `wanted`, or from
-/// itself.
+/// Links and IPv6 addresses take a moment to come up: the state when all of them are up and the
+/// state stays the same; or, when another is `wanted`, as soon as it is that one.
 fn settled(wanted: Option<&State>) -> State {
-    let end = Instant::now() + Duration::from_secs(8);
+    let end = Instant::now() + Duration::from_secs(30) * patience();
     let mut last = state();
     loop {
         let same = match wanted {
             Some(wanted) => &last == wanted,
             None => {
-                let rising = last.values().flatten().any(|l| l.contains("DOWN\""));
-                !rising && state() == last
+                let coming = ["DOWN\"", "\"tentative\""];
+                let rising = |line: &String| coming.iter().any(|word| line.contains(word));
+                !last.values().flatten().any(rising) && state() == last
             }
         };
         if same || Instant::now() > end {
@@ -299,23 +300,23 @@ policies: [{ from: one, to: two, ports: [80/tcp] }]
     let path = "/run/up.hallway.yaml";
     std::fs::write(path, text).unwrap();
     run(&hallway().run(&["plan", "--format", "shell", path]).ok());
-    for port in [80, 81] {
-        sh(&format!(
-            "ip netns exec two python3 -m http.server {port} --directory /proc/self/fdinfo >/dev/null 2>&1 &"
-        ));
-    }
-    let reads = |node: &str, to: &str| {
+    let program = env!("CARGO_BIN_EXE_hallway");
+    sh(&format!(
+        "ip netns exec two {program} serve 80 81 >/dev/null 2>&1 &"
+    ));
+    let reads = |node: &str, to: &str, limit: u32| {
+        let limit = limit * patience();
         try_sh(&format!(
-            "ip netns exec {node} curl -s -o /dev/null -m 2 http://{to}/"
+            "ip netns exec {node} curl -s -o /dev/null -m {limit} http://{to}/"
         ))
         .is_ok()
     };
-    wait_for("the server", Duration::from_secs(5), || {
-        reads("two", "10.8.0.8:80") && reads("two", "10.8.0.8:81")
+    wait_for("the server", || {
+        reads("two", "10.8.0.8:80", 2) && reads("two", "10.8.0.8:81", 2)
     });
-    assert!(reads("one", "10.8.0.8:80"), "allowed");
-    assert!(!reads("one", "10.8.0.8:81"), "not allowed");
-    assert!(reads("one", "198.51.100.1:8080"), "published");
+    assert!(reads("one", "10.8.0.8:80", 30), "allowed");
+    assert!(!reads("one", "10.8.0.8:81", 2), "not allowed");
+    assert!(reads("one", "198.51.100.1:8080", 30), "published");
 }
 
 /// `--remove` says what to remove it with only as a script.

@@ -4,18 +4,22 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::KernelError;
-use crate::rtnl::{NLM_F_CREATE, NLM_F_EXCL, Request, Rtnl};
+use crate::gate::{Operation, OperationKind};
+use crate::request::{NLM_F_CREATE, NLM_F_EXCL, Request};
 use crate::wire::{Attrs, Writer, address_bytes, address_of, u32_of};
+use crate::{Kernel, KernelError};
 
-const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
 const IFA_FLAGS: u16 = 8;
+const IFA_PROTO: u16 = 11;
 /// Usable at once: duplicates are prevented by the plan, not detected by waiting.
 const IFA_F_NODAD: u32 = 0x02;
+const IFA_F_DADFAILED: u32 = 0x08;
 
 /// The kernel's number of an address family.
 pub(crate) fn family(address: IpAddr) -> u8 {
@@ -25,6 +29,38 @@ pub(crate) fn family(address: IpAddr) -> u8 {
 /// Adds an address, without duplicate address detection.
 #[must_use]
 pub fn add_address(index: u32, net: IpNet) -> Request {
+    let mut w = body(index, net);
+    if let IpNet::V4(v4) = net
+        && v4.prefix_len() < 31
+    {
+        w.attr(IFA_BROADCAST, &v4.broadcast().octets());
+    }
+    w.u32(IFA_FLAGS, IFA_F_NODAD);
+    Request {
+        acts_on: OperationKind::Address,
+        kind: RTM_NEWADDR,
+        flags: NLM_F_CREATE | NLM_F_EXCL,
+        body: w.finish(),
+        operation: "add the address",
+        object: net.to_string(),
+    }
+}
+
+/// Removes an address.
+#[must_use]
+pub fn delete_address(index: u32, net: IpNet) -> Request {
+    Request {
+        acts_on: OperationKind::Address,
+        kind: RTM_DELADDR,
+        flags: 0,
+        body: body(index, net).finish(),
+        operation: "remove the address",
+        object: net.to_string(),
+    }
+}
+
+/// struct ifaddrmsg, and the address itself.
+fn body(index: u32, net: IpNet) -> Writer {
     let mut head = [0_u8; 8];
     head[0] = family(net.addr());
     head[1] = net.prefix_len();
@@ -33,18 +69,37 @@ pub fn add_address(index: u32, net: IpNet) -> Request {
     let bytes = address_bytes(net.addr());
     w.attr(IFA_LOCAL, &bytes);
     w.attr(IFA_ADDRESS, &bytes);
-    if let IpNet::V4(v4) = net
-        && v4.prefix_len() < 31
-    {
-        w.attr(IFA_BROADCAST, &v4.broadcast().octets());
-    }
-    w.u32(IFA_FLAGS, IFA_F_NODAD);
-    Request {
-        kind: RTM_NEWADDR,
-        flags: NLM_F_CREATE | NLM_F_EXCL,
-        body: w.bytes,
-        operation: "add the address",
-        object: net.to_string(),
+    w
+}
+
+/// How far an address or route is valid (enum rt_scope_t).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Scope {
+    /// Everywhere.
+    #[default]
+    Universe,
+    /// In this site (IPv6, deprecated by RFC 3879).
+    Site,
+    /// On this link.
+    Link,
+    /// On this host.
+    Host,
+    /// Nowhere: a destination that does not exist.
+    Nowhere,
+    /// A number of the administrator's.
+    Other(u8),
+}
+
+impl Scope {
+    pub(crate) fn of(number: u8) -> Self {
+        match number {
+            0 => Self::Universe,
+            200 => Self::Site,
+            253 => Self::Link,
+            254 => Self::Host,
+            255 => Self::Nowhere,
+            other => Self::Other(other),
+        }
     }
 }
 
@@ -55,34 +110,62 @@ pub struct AddressInfo {
     pub index: u32,
     /// Address and prefix length.
     pub net: IpNet,
+    /// The other end of a point-to-point interface, where it is not the address itself.
+    pub peer: Option<IpAddr>,
+    /// Where it is valid.
+    pub scope: Scope,
+    /// IFA_F_*: 0x80 permanent, 0x40 tentative, 0x08 duplicate found, ...
+    pub flags: u32,
+    /// Who added it (IFAPROT_*): 0 unspecified, 1 loopback, 2 router advertisement, 3 link-local.
+    /// Reported since Linux 5.18.
+    pub protocol: u8,
 }
 
-fn parse(body: &[u8]) -> Option<AddressInfo> {
+impl AddressInfo {
+    /// Duplicate address detection (RFC 4862) has found another interface with this address.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.flags & IFA_F_DADFAILED != 0
+    }
+}
+
+/// Reads RTM_NEWADDR or RTM_DELADDR.
+pub(crate) fn parse(body: &[u8]) -> Option<AddressInfo> {
     let prefix = *body.get(1)?;
     let index = u32_of(body.get(4..)?)?;
     let attrs = Attrs(body.get(8..)?);
-    let address = attrs
-        .find(IFA_LOCAL)
-        .or_else(|| attrs.find(IFA_ADDRESS))
-        .and_then(address_of)?;
+    let local = attrs.find(IFA_LOCAL).and_then(address_of);
+    let other = attrs.find(IFA_ADDRESS).and_then(address_of);
+    let address = local.or(other)?;
     Some(AddressInfo {
         index,
         net: IpNet::new(address, prefix).ok()?,
+        peer: other.filter(|peer| *peer != address),
+        scope: Scope::of(*body.get(3)?),
+        flags: attrs
+            .find(IFA_FLAGS)
+            .and_then(u32_of)
+            .unwrap_or(u32::from(*body.get(2)?)),
+        protocol: attrs
+            .find(IFA_PROTO)
+            .and_then(|v| v.first().copied())
+            .unwrap_or_default(),
     })
 }
 
-impl Rtnl {
+impl Kernel {
     /// Every address of the namespace.
     ///
     /// # Errors
-    /// When the list could not be read whole.
+    /// EAGAIN when the list kept changing while it was read.
     pub fn addresses(&mut self) -> Result<Vec<AddressInfo>, KernelError> {
-        let mut out = Vec::new();
-        self.dump(RTM_GETADDR, &[0; 8], "list the addresses", |kind, body| {
-            if kind == RTM_NEWADDR {
-                out.extend(parse(body));
-            }
-        })?;
-        Ok(out)
+        const OPERATION: &str = "list the addresses";
+        self.note_read(&Operation::new(OperationKind::Address, OPERATION, ""));
+        let messages = self.route()?.dump(RTM_GETADDR, &[0; 8], OPERATION)?;
+        Ok(messages
+            .iter()
+            .filter(|(kind, _)| *kind == RTM_NEWADDR)
+            .filter_map(|(_, body)| parse(body))
+            .collect())
     }
 }

@@ -1,29 +1,41 @@
-//! Connections the kernel tracks (linux/netfilter/nfnetlink_conntrack.h): listed and forgotten.
+//! Connections the kernel tracks (linux/netfilter/nfnetlink_conntrack.h): listed and deleted.
 
 use std::net::IpAddr;
 
-use netlink_sys::Socket;
-use netlink_sys::protocols::NETLINK_NETFILTER;
-
-use crate::KernelError;
-use crate::rtnl::{dump_once, first_error, open_socket};
-use crate::wire::{self, Attrs, Writer, address_of, be16_of};
+use crate::gate::{Operation, OperationKind};
+use crate::request::Request;
+use crate::wire::{Attrs, Writer, address_bytes, address_of, be16_of};
+use crate::{Kernel, KernelError};
 
 const SUBSYSTEM: u16 = 1 << 8;
+/// IPCTNL_MSG_CT_NEW.
+pub(crate) const MESSAGE_NEW: u16 = SUBSYSTEM;
+/// IPCTNL_MSG_CT_DELETE.
+pub(crate) const MESSAGE_DELETE: u16 = SUBSYSTEM | 2;
 const IPCTNL_MSG_CT_GET: u16 = 1;
-const IPCTNL_MSG_CT_DELETE: u16 = 2;
 const CTA_TUPLE_ORIG: u16 = 1;
 const CTA_TUPLE_REPLY: u16 = 2;
 const CTA_PROTOINFO: u16 = 4;
 const CTA_ID: u16 = 12;
 const CTA_ZONE: u16 = 18;
+const CTA_FILTER: u16 = 25;
+const CTA_FILTER_ORIG_FLAGS: u16 = 1;
 const CTA_TUPLE_IP: u16 = 1;
 const CTA_TUPLE_PROTO: u16 = 2;
-const NLM_F_REQUEST_ACK: u16 = 1 | 4;
-const NESTED: u16 = 1 << 15;
+const CTA_PROTO_NUM: u16 = 1;
+const CTA_PROTO_SRC_PORT: u16 = 2;
+const CTA_PROTO_DST_PORT: u16 = 3;
+/// CTA_FILTER_FLAG of each field (net/netfilter/nf_conntrack_netlink.c).
+const FILTER_IP_SRC: u32 = 1;
+const FILTER_IP_DST: u32 = 1 << 1;
+const FILTER_PROTO_NUM: u32 = 1 << 3;
+const FILTER_PROTO_DST_PORT: u32 = 1 << 5;
+
+const LIST: &str = "list the connections";
+const DELETE: &str = "delete a connection";
 
 /// One direction of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tuple {
     /// Source.
     pub from: IpAddr,
@@ -31,23 +43,89 @@ pub struct Tuple {
     pub to: IpAddr,
     /// IP protocol number.
     pub protocol: u8,
-    /// 0 where there are no ports.
+    /// 0 for protocols without ports.
     pub source_port: u16,
-    /// 0 where there are no ports.
+    /// 0 for protocols without ports.
     pub port: u16,
 }
 
 /// A tracked connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flow {
+pub struct Connection {
     /// As its first packet was sent.
     pub original: Tuple,
-    /// As replies come; differs from the mirror image of `original` where NAT is at work.
+    /// As replies come; differs from `original` reversed where addresses are translated.
     pub reply: Tuple,
     /// The state of a TCP connection, as `conntrack -L` prints it; empty for other protocols.
     pub state: &'static str,
     family: u8,
     key: Vec<(u16, Vec<u8>)>,
+}
+
+/// Connections to list: by their original direction; all conditions that are given must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConnectionFilter {
+    /// Source address.
+    pub from: Option<IpAddr>,
+    /// Destination address.
+    pub to: Option<IpAddr>,
+    /// IP protocol number.
+    pub protocol: Option<u8>,
+    /// Destination port; only together with a protocol.
+    pub port: Option<u16>,
+}
+
+impl ConnectionFilter {
+    /// Whether a connection is one of those.
+    #[must_use]
+    pub fn matches(&self, connection: &Connection) -> bool {
+        let tuple = &connection.original;
+        self.from.is_none_or(|a| a == tuple.from)
+            && self.to.is_none_or(|a| a == tuple.to)
+            && self.protocol.is_none_or(|p| p == tuple.protocol)
+            && self.port.is_none_or(|p| p == tuple.port)
+    }
+
+    /// The body of a dump request. The kernel compares whole addresses of one IP version; with no
+    /// address there is no version, and with two versions no match: all are listed then.
+    fn body(&self) -> Result<Vec<u8>, KernelError> {
+        let family = self.from.or(self.to).map_or(0, family);
+        let mut flags = 0;
+        let mut w = Writer::with_header(&[family, 0, 0, 0]);
+        w.nest(CTA_TUPLE_ORIG, |w| {
+            w.nest(CTA_TUPLE_IP, |w| {
+                for (address, position, flag) in
+                    [(self.from, 0, FILTER_IP_SRC), (self.to, 1, FILTER_IP_DST)]
+                {
+                    if let Some(address) = address {
+                        w.attr(ip_attribute(address) + position, &address_bytes(address));
+                        flags |= flag;
+                    }
+                }
+            });
+            if let Some(protocol) = self.protocol {
+                w.nest(CTA_TUPLE_PROTO, |w| {
+                    w.u8(CTA_PROTO_NUM, protocol);
+                    flags |= FILTER_PROTO_NUM;
+                    if let Some(port) = self.port {
+                        w.attr(CTA_PROTO_DST_PORT, &port.to_be_bytes());
+                        flags |= FILTER_PROTO_DST_PORT;
+                    }
+                });
+            }
+        });
+        w.nest(CTA_FILTER, |w| w.u32(CTA_FILTER_ORIG_FLAGS, flags));
+        w.finish().map_err(|e| KernelError::too_long(LIST, "", e))
+    }
+}
+
+fn family(address: IpAddr) -> u8 {
+    crate::addr::family(address)
+}
+
+/// CTA_IP_V4_SRC or CTA_IP_V6_SRC; the destination's number is the next.
+fn ip_attribute(address: IpAddr) -> u16 {
+    if address.is_ipv4() { 1 } else { 3 }
 }
 
 fn tuple(bytes: &[u8]) -> Option<Tuple> {
@@ -61,20 +139,21 @@ fn tuple(bytes: &[u8]) -> Option<Tuple> {
     Some(Tuple {
         from,
         to,
-        protocol: *proto.find(1)?.first()?,
-        source_port: port(2),
-        port: port(3),
+        protocol: *proto.find(CTA_PROTO_NUM)?.first()?,
+        source_port: port(CTA_PROTO_SRC_PORT),
+        port: port(CTA_PROTO_DST_PORT),
     })
 }
 
-fn parse(body: &[u8]) -> Option<Flow> {
+/// Reads IPCTNL_MSG_CT_NEW or IPCTNL_MSG_CT_DELETE.
+pub(crate) fn parse(body: &[u8]) -> Option<Connection> {
     let attrs = Attrs(body.get(4..)?);
     let original = attrs.find(CTA_TUPLE_ORIG)?;
-    let mut key = vec![(CTA_TUPLE_ORIG | NESTED, original.to_vec())];
+    let mut key = vec![(CTA_TUPLE_ORIG, original.to_vec())];
     for kind in [CTA_ID, CTA_ZONE] {
         key.extend(attrs.find(kind).map(|v| (kind, v.to_vec())));
     }
-    Some(Flow {
+    Some(Connection {
         original: tuple(original)?,
         reply: tuple(attrs.find(CTA_TUPLE_REPLY)?)?,
         state: tcp_state(attrs).unwrap_or_default(),
@@ -101,83 +180,133 @@ fn tcp_state(attrs: Attrs<'_>) -> Option<&'static str> {
     })
 }
 
-/// A conntrack socket.
-#[derive(Debug)]
-pub struct Conntrack {
-    socket: Socket,
-    sequence: u32,
-    buffer: Vec<u8>,
+/// A request to delete the connection with this key.
+fn delete(family: u8, object: String, fill: impl FnOnce(&mut Writer)) -> Request {
+    let mut w = Writer::with_header(&[family, 0, 0, 0]);
+    fill(&mut w);
+    Request {
+        acts_on: OperationKind::Conntrack,
+        kind: MESSAGE_DELETE,
+        flags: 0,
+        body: w.finish(),
+        operation: DELETE,
+        object,
+    }
 }
 
-impl Conntrack {
-    /// Opens a socket.
+/// Words for errors and gates.
+fn object(tuple: &Tuple) -> String {
+    format!(
+        "{} from {} port {} to {} port {}",
+        tuple.protocol, tuple.from, tuple.source_port, tuple.to, tuple.port
+    )
+}
+
+impl Kernel {
+    /// Every connection. A list cut by a concurrent change is still returned: what is missing
+    /// began later than the change it is read for.
     ///
     /// # Errors
-    /// When the kernel has no conntrack.
-    pub fn open() -> Result<Self, KernelError> {
-        Ok(Self {
-            socket: open_socket(NETLINK_NETFILTER)?,
-            sequence: 0,
-            buffer: vec![0; 64 * 1024],
-        })
+    /// EPERM; EPROTONOSUPPORT on a kernel without conntrack.
+    pub fn connections(&mut self) -> Result<Vec<Connection>, KernelError> {
+        self.list_connections(&[0; 4])
     }
 
-    /// Every connection. A list cut by a change under way is still used: what was missed is newer
-    /// than the change it is read for.
+    /// Connections that match a filter. With an address in it the kernel applies it since Linux
+    /// 5.8; before, and without an address, the list is filtered here.
+    ///
+    /// The kernel walks its whole table of buckets in any case, which takes 13 ms for the 262,144
+    /// of a machine with 24 GB, however few connections there are. A filter saves the copies: of
+    /// 21,000 connections none matching takes as long as an empty table, all take some 100 ms.
+    /// [`Self::delete_tuple`] takes 30 µs.
     ///
     /// # Errors
-    /// The kernel's.
-    pub fn flows(&mut self) -> Result<Vec<Flow>, KernelError> {
-        self.sequence += 1;
-        let mut out = Vec::new();
-        let kind = (SUBSYSTEM | IPCTNL_MSG_CT_GET, self.sequence);
-        dump_once(
-            &self.socket,
-            &mut self.buffer,
-            kind,
-            &[0; 4],
-            "list the connections",
-            &mut out,
-        )?;
-        Ok(out.iter().filter_map(|(_, body)| parse(body)).collect())
-    }
-
-    /// Forgets a connection; one that has ended meanwhile is fine.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn delete(&mut self, flow: &Flow) -> Result<(), KernelError> {
-        self.sequence += 1;
-        let mut w = Writer::with_header(&[flow.family, 0, 0, 0]);
-        for (kind, value) in &flow.key {
-            w.attr(*kind, value);
+    /// As [`Self::connections`].
+    pub fn connections_matching(
+        &mut self,
+        filter: &ConnectionFilter,
+    ) -> Result<Vec<Connection>, KernelError> {
+        let mixed =
+            matches!((filter.from, filter.to), (Some(a), Some(b)) if a.is_ipv4() != b.is_ipv4());
+        if mixed {
+            return Ok(Vec::new());
         }
-        let mut bytes = Vec::new();
-        let kind = SUBSYSTEM | IPCTNL_MSG_CT_DELETE;
-        wire::message(&mut bytes, kind, NLM_F_REQUEST_ACK, self.sequence, &w.bytes);
-        let operation = "forget a connection";
-        self.socket
-            .send(&bytes, 0)
-            .map_err(|e| KernelError::io(operation, "", &e))?;
-        match first_error(
-            &self.socket,
-            &mut self.buffer,
-            (self.sequence, self.sequence),
-        )? {
-            Some((_, errno, detail)) => {
-                let error = KernelError {
-                    operation,
-                    object: String::new(),
-                    errno,
-                    detail,
-                };
-                if error.is_not_found() {
-                    Ok(())
-                } else {
-                    Err(error)
-                }
+        let body = if filter.from.or(filter.to).is_some() {
+            filter.body()?
+        } else {
+            vec![0; 4]
+        };
+        let mut out = match self.list_connections(&body) {
+            Err(e) if e.errno == rustix::io::Errno::OPNOTSUPP.raw_os_error() => {
+                self.list_connections(&[0; 4])?
             }
-            None => Ok(()),
+            other => other?,
+        };
+        out.retain(|connection| filter.matches(connection));
+        Ok(out)
+    }
+
+    fn list_connections(&mut self, body: &[u8]) -> Result<Vec<Connection>, KernelError> {
+        self.note_read(&Operation::new(OperationKind::Conntrack, LIST, ""));
+        let kind = SUBSYSTEM | IPCTNL_MSG_CT_GET;
+        let (messages, _whole) = self.netfilter()?.dump_once(kind, body, LIST)?;
+        Ok(messages
+            .iter()
+            .filter_map(|(_, body)| parse(body))
+            .collect())
+    }
+
+    /// Deletes a connection; false when it has ended meanwhile.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn delete_connection(&mut self, connection: &Connection) -> Result<bool, KernelError> {
+        self.delete(delete(
+            connection.family,
+            object(&connection.original),
+            |w| {
+                for (kind, value) in &connection.key {
+                    // Tuples hold attributes; the other parts of the key are numbers.
+                    match *kind {
+                        CTA_TUPLE_ORIG => w.nest(*kind, |w| w.raw(value)),
+                        kind => w.attr(kind, value),
+                    }
+                }
+            },
+        ))
+    }
+
+    /// Deletes the connection whose original direction is this, in the default zone; false when
+    /// there is none. The kernel finds it by its hash: no list is read.
+    ///
+    /// # Errors
+    /// EPERM; EINVAL for a protocol without ports.
+    pub fn delete_tuple(&mut self, tuple: &Tuple) -> Result<bool, KernelError> {
+        self.delete(delete(family(tuple.from), object(tuple), |w| {
+            w.nest(CTA_TUPLE_ORIG, |w| {
+                w.nest(CTA_TUPLE_IP, |w| {
+                    let first = ip_attribute(tuple.from);
+                    w.attr(first, &address_bytes(tuple.from));
+                    w.attr(first + 1, &address_bytes(tuple.to));
+                });
+                w.nest(CTA_TUPLE_PROTO, |w| {
+                    w.u8(CTA_PROTO_NUM, tuple.protocol);
+                    w.attr(CTA_PROTO_SRC_PORT, &tuple.source_port.to_be_bytes());
+                    w.attr(CTA_PROTO_DST_PORT, &tuple.port.to_be_bytes());
+                });
+            });
+        }))
+    }
+
+    fn delete(&mut self, request: Request) -> Result<bool, KernelError> {
+        let mut netfilter = self.take_netfilter()?;
+        let result = self.perform(&request.operation(), || {
+            netfilter.submit(&[&request])?.into_iter().collect()
+        });
+        self.put_netfilter(netfilter);
+        match result {
+            Err(e) if e.is_not_found() => Ok(false),
+            other => other.map(|()| true),
         }
     }
 }

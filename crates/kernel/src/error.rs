@@ -1,13 +1,14 @@
-//! What the kernel refused, in its own words.
+//! Errors of operations that the kernel refused.
 
+use hallway_nftables::wire::AttributeTooLong;
 use rustix::io::Errno;
 
 /// An operation the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelError {
-    /// What was tried, like `create veth`.
+    /// The operation, like `create the bridge`.
     pub operation: &'static str,
-    /// On what; empty when there is nothing to name.
+    /// Its object, like the name of a link; empty when there is none.
     pub object: String,
     /// The errno.
     pub errno: i32,
@@ -39,7 +40,22 @@ impl KernelError {
         }
     }
 
-    /// The thing is not there.
+    /// A request that does not fit into a netlink message.
+    #[must_use]
+    pub fn too_long(
+        operation: &'static str,
+        object: impl Into<String>,
+        error: AttributeTooLong,
+    ) -> Self {
+        Self {
+            operation,
+            object: object.into(),
+            errno: Errno::MSGSIZE.raw_os_error(),
+            detail: Some(error.to_string()),
+        }
+    }
+
+    /// The object does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         [
@@ -53,7 +69,7 @@ impl KernelError {
         .any(|e| e.raw_os_error() == self.errno)
     }
 
-    /// The thing is there already.
+    /// The object exists already.
     #[must_use]
     pub fn is_exists(&self) -> bool {
         self.errno == Errno::EXIST.raw_os_error()

@@ -1,25 +1,36 @@
 //! Linux networking by netlink: links, addresses, routes, nf_tables, conntrack, namespaces.
 //!
-//! This crate knows the kernel and nothing of projects. Every call acts on the network
-//! namespace the calling thread is in, and says in its error which operation failed on which
-//! object, with the kernel's own words.
+//! It knows the kernel, not projects. Everything is done through a [`Kernel`]
+//! handle, in the network namespace of the thread that uses it; every change passes the handle's
+//! [`gate`]. An error says which operation failed on which object, with the errno and the kernel's text.
 
 pub mod addr;
+#[cfg(test)]
+mod captured;
 pub mod conntrack;
 pub mod error;
+pub mod files;
+pub mod gate;
+mod handle;
 pub mod link;
+pub mod monitor;
 pub mod mount;
 pub mod neighbour;
 pub mod netns;
 pub mod nft;
 pub mod packet;
 pub mod probe;
+mod process;
 pub mod qdisc;
+mod request;
 pub mod route;
-pub mod rtnl;
+pub mod rule;
+mod socket;
 pub mod sys;
-pub mod sysctl;
-mod wire;
+mod sysctl;
+
+pub(crate) use hallway_nftables::wire;
 
 pub use error::KernelError;
-pub use rtnl::{Batch, Request, Rtnl};
+pub use handle::Kernel;
+pub use request::{Batch, Request};

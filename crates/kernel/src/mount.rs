@@ -1,70 +1,104 @@
-//! Mounts of a private mount namespace.
+//! Mounts of a private mount namespace (mount(2)).
 
 use std::path::Path;
 
 use rustix::mount::{MountFlags, MountPropagationFlags};
 
-use crate::KernelError;
+use crate::gate::{Operation, OperationKind};
+use crate::{Kernel, KernelError};
 
-/// Lets no mount made from here on be seen elsewhere, and (`slave`) still receives others'.
-///
-/// # Errors
-/// EPERM.
-pub fn private(path: &Path, slave: bool) -> Result<(), KernelError> {
-    let kind = if slave {
-        MountPropagationFlags::DOWNSTREAM
-    } else {
-        MountPropagationFlags::PRIVATE
-    };
-    rustix::mount::mount_change(path, kind | MountPropagationFlags::REC).map_err(|e| {
-        KernelError::new(
-            "make the mounts private below",
-            path.display().to_string(),
-            e,
-        )
-    })
+/// Which mounts made elsewhere are seen, below a mount made private.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Propagation {
+    /// None (MS_PRIVATE).
+    Private,
+    /// Those of the namespace this one was copied from (MS_SLAVE).
+    Slave,
 }
 
-/// An empty file system in memory over `path`.
-///
-/// # Errors
-/// EPERM.
-pub fn tmpfs(path: &Path) -> Result<(), KernelError> {
-    rustix::mount::mount(
-        "tmpfs",
-        path,
-        "tmpfs",
-        MountFlags::NOSUID | MountFlags::NODEV,
-        c"mode=755",
-    )
-    .map_err(|e| KernelError::new("mount tmpfs at", path.display().to_string(), e))
-}
+impl Kernel {
+    fn on_mount(
+        &self,
+        name: &'static str,
+        path: &Path,
+        act: impl FnOnce() -> rustix::io::Result<()>,
+    ) -> Result<(), KernelError> {
+        let object = path.to_string_lossy();
+        let operation = Operation::new(OperationKind::Mount, name, &object);
+        self.perform(&operation, || {
+            act().map_err(|e| KernelError::new(name, object.clone(), e))
+        })
+    }
 
-/// A sysfs of the current network namespace over `path`.
-///
-/// # Errors
-/// EPERM where the kernel does not allow it in this user namespace.
-pub fn sysfs(path: &Path) -> Result<(), KernelError> {
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    rustix::mount::mount("sysfs", path, "sysfs", flags, None)
-        .map_err(|e| KernelError::new("mount sysfs at", path.display().to_string(), e))
-}
+    /// Mounts made from here on below `path` are not seen in other mount namespaces.
+    ///
+    /// # Errors
+    /// EINVAL when `path` is not a mount point; EPERM.
+    pub fn make_private(&self, path: &Path, propagation: Propagation) -> Result<(), KernelError> {
+        let flags = match propagation {
+            Propagation::Private => MountPropagationFlags::PRIVATE,
+            Propagation::Slave => MountPropagationFlags::DOWNSTREAM,
+        };
+        self.on_mount("make the mounts private below", path, || {
+            rustix::mount::mount_change(path, flags | MountPropagationFlags::REC)
+        })
+    }
 
-/// A proc of the current pid namespace over `path`.
-///
-/// # Errors
-/// EPERM where the kernel does not allow it in this user namespace.
-pub fn proc(path: &Path) -> Result<(), KernelError> {
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    rustix::mount::mount("proc", path, "proc", flags, None)
-        .map_err(|e| KernelError::new("mount proc at", path.display().to_string(), e))
-}
+    /// Mounts an empty file system in memory at `path`, of mode 0755.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn mount_tmpfs(&self, path: &Path) -> Result<(), KernelError> {
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        self.on_mount("mount tmpfs at", path, || {
+            rustix::mount::mount("tmpfs", path, "tmpfs", flags, c"mode=755")
+        })
+    }
 
-/// `from` also at `to`, with everything mounted below it.
-///
-/// # Errors
-/// ENOENT when either is not there.
-pub fn bind(from: &Path, to: &Path) -> Result<(), KernelError> {
-    rustix::mount::mount_bind_recursive(from, to)
-        .map_err(|e| KernelError::new("bind over", to.display().to_string(), e))
+    /// Mounts a sysfs of the current network namespace at `path`.
+    ///
+    /// # Errors
+    /// EPERM where the kernel does not allow it in this user namespace.
+    pub fn mount_sysfs(&self, path: &Path) -> Result<(), KernelError> {
+        self.sysfs(path, MountFlags::empty())
+    }
+
+    /// As [`Self::mount_sysfs`], and read-only where the machine's own is: the kernel allows no
+    /// writable one in a user namespace then (`mnt_already_visible` in fs/namespace.c). Not for
+    /// places where `ip netns exec` is used: it unmounts this one, and then needs a writable one.
+    ///
+    /// # Errors
+    /// EPERM where the kernel does not allow it in this user namespace.
+    pub fn mount_sysfs_as_allowed(&self, path: &Path) -> Result<(), KernelError> {
+        let writable = self.mount_sysfs(path);
+        writable.or_else(|_refused| self.sysfs(path, MountFlags::RDONLY))
+    }
+
+    fn sysfs(&self, path: &Path, more: MountFlags) -> Result<(), KernelError> {
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | more;
+        self.on_mount("mount sysfs at", path, || {
+            rustix::mount::mount("sysfs", path, "sysfs", flags, None)
+        })
+    }
+
+    /// Mounts a proc of the current pid namespace at `path`.
+    ///
+    /// # Errors
+    /// EPERM where the kernel does not allow it in this user namespace.
+    pub fn mount_proc(&self, path: &Path) -> Result<(), KernelError> {
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        self.on_mount("mount proc at", path, || {
+            rustix::mount::mount("proc", path, "proc", flags, None)
+        })
+    }
+
+    /// Mounts what is at `from` also at `to`, with everything mounted below it.
+    ///
+    /// # Errors
+    /// ENOENT when either is not there.
+    pub fn bind_mount(&self, from: &Path, to: &Path) -> Result<(), KernelError> {
+        self.on_mount("bind over", to, || {
+            rustix::mount::mount_bind_recursive(from, to)
+        })
+    }
 }

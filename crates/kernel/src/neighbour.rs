@@ -1,51 +1,146 @@
-//! Neighbours: who has which address on a link, as far as the kernel has found out (linux/neighbour.h).
+//! Neighbours: which MAC address has which IP address on a link (linux/neighbour.h; neighbour
+//! discovery by RFC 826 and RFC 4861).
 
 use std::net::IpAddr;
 
-use crate::KernelError;
-use crate::rtnl::Rtnl;
-use crate::wire::{Attrs, address_of, u16_of, u32_of};
+use crate::addr::family;
+use crate::gate::{Operation, OperationKind};
+use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
+use crate::wire::{Attrs, Writer, address_bytes, address_of, u16_of, u32_of};
+use crate::{Kernel, KernelError};
 
-const RTM_NEWNEIGH: u16 = 28;
+pub(crate) const RTM_NEWNEIGH: u16 = 28;
+pub(crate) const RTM_DELNEIGH: u16 = 29;
 const RTM_GETNEIGH: u16 = 30;
 const NDA_DST: u16 = 1;
-const NUD_INCOMPLETE: u16 = 0x01;
-const NUD_FAILED: u16 = 0x20;
+const NDA_LLADDR: u16 = 2;
+const NUD_PERMANENT: u16 = 0x80;
+
+/// What the kernel knows of a neighbour (NUD_*).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NeighbourState {
+    /// No lookup was needed or made.
+    #[default]
+    None,
+    /// A request was sent; no answer yet.
+    Incomplete,
+    /// An answer came a short time ago.
+    Reachable,
+    /// An answer came once; checked when next used.
+    Stale,
+    /// Used while stale; about to be checked.
+    Delay,
+    /// Being checked.
+    Probe,
+    /// No answer came.
+    Failed,
+    /// Needs no lookup.
+    NoArp,
+    /// Set by an administrator.
+    Permanent,
+    /// A number this version does not know.
+    Other(u16),
+}
+
+impl NeighbourState {
+    fn of(number: u16) -> Self {
+        match number {
+            0 => Self::None,
+            0x01 => Self::Incomplete,
+            0x02 => Self::Reachable,
+            0x04 => Self::Stale,
+            0x08 => Self::Delay,
+            0x10 => Self::Probe,
+            0x20 => Self::Failed,
+            0x40 => Self::NoArp,
+            NUD_PERMANENT => Self::Permanent,
+            other => Self::Other(other),
+        }
+    }
+
+    /// No answer has come for the address, or not yet.
+    #[must_use]
+    pub fn is_unanswered(self) -> bool {
+        matches!(self, Self::Incomplete | Self::Failed)
+    }
+}
 
 /// A neighbour as the kernel describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NeighbourInfo {
     /// Interface index.
     pub interface: u32,
-    /// Its address.
+    /// IP address.
     pub address: IpAddr,
-    /// Nobody has answered for the address, or not yet.
-    pub unanswered: bool,
+    /// MAC address, once it is known.
+    pub mac: Option<[u8; 6]>,
+    /// What is known.
+    pub state: NeighbourState,
 }
 
-impl Rtnl {
-    /// Every neighbour of the namespace.
-    ///
-    /// # Errors
-    /// When the list could not be read whole.
-    pub fn neighbours(&mut self) -> Result<Vec<NeighbourInfo>, KernelError> {
-        let mut out = Vec::new();
-        let what = "list the neighbours";
-        self.dump(RTM_GETNEIGH, &[0; 12], what, |kind, body| {
-            if kind == RTM_NEWNEIGH {
-                out.extend(parse(body));
-            }
-        })?;
-        Ok(out)
+/// struct ndmsg and the address.
+fn body(interface: u32, address: IpAddr, state: u16) -> Writer {
+    let mut head = [0_u8; 12];
+    head[0] = family(address);
+    head[4..8].copy_from_slice(&interface.to_ne_bytes());
+    head[8..10].copy_from_slice(&state.to_ne_bytes());
+    let mut w = Writer::with_header(&head);
+    w.attr(NDA_DST, &address_bytes(address));
+    w
+}
+
+/// Sets a neighbour for good (NUD_PERMANENT), or replaces what is known of it.
+#[must_use]
+pub fn set_neighbour(interface: u32, address: IpAddr, mac: [u8; 6]) -> Request {
+    let mut w = body(interface, address, NUD_PERMANENT);
+    w.attr(NDA_LLADDR, &mac);
+    Request {
+        acts_on: OperationKind::Neighbour,
+        kind: RTM_NEWNEIGH,
+        flags: NLM_F_CREATE | NLM_F_REPLACE,
+        body: w.finish(),
+        operation: "set the neighbour",
+        object: address.to_string(),
     }
 }
 
-/// struct ndmsg and its attributes.
-fn parse(body: &[u8]) -> Option<NeighbourInfo> {
-    let state = u16_of(body.get(8..)?)?;
+/// Removes what is known of a neighbour.
+#[must_use]
+pub fn delete_neighbour(interface: u32, address: IpAddr) -> Request {
+    Request {
+        acts_on: OperationKind::Neighbour,
+        kind: RTM_DELNEIGH,
+        flags: 0,
+        body: body(interface, address, 0).finish(),
+        operation: "remove the neighbour",
+        object: address.to_string(),
+    }
+}
+
+/// Reads RTM_NEWNEIGH or RTM_DELNEIGH; none for entries of bridges, which are MAC addresses.
+pub(crate) fn parse(body: &[u8]) -> Option<NeighbourInfo> {
+    let attrs = Attrs(body.get(12..)?);
     Some(NeighbourInfo {
         interface: u32_of(body.get(4..)?)?,
-        address: Attrs(body.get(12..)?).find(NDA_DST).and_then(address_of)?,
-        unanswered: state & (NUD_INCOMPLETE | NUD_FAILED) != 0,
+        address: attrs.find(NDA_DST).and_then(address_of)?,
+        mac: attrs.find(NDA_LLADDR).and_then(|mac| mac.try_into().ok()),
+        state: NeighbourState::of(u16_of(body.get(8..)?)?),
     })
+}
+
+impl Kernel {
+    /// Every neighbour of the namespace.
+    ///
+    /// # Errors
+    /// EAGAIN when the list kept changing while it was read.
+    pub fn neighbours(&mut self) -> Result<Vec<NeighbourInfo>, KernelError> {
+        const OPERATION: &str = "list the neighbours";
+        self.note_read(&Operation::new(OperationKind::Neighbour, OPERATION, ""));
+        let messages = self.route()?.dump(RTM_GETNEIGH, &[0; 12], OPERATION)?;
+        Ok(messages
+            .iter()
+            .filter(|(kind, _)| *kind == RTM_NEWNEIGH)
+            .filter_map(|(_, body)| parse(body))
+            .collect())
+    }
 }

@@ -1,17 +1,19 @@
-//! Network namespaces: made, mounted where `ip netns` looks, entered and left.
+//! Network namespaces: created, mounted where `ip netns` finds them, entered and left
+//! (network_namespaces(7)).
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, UnmountFlags};
 
-use crate::KernelError;
+use crate::gate::{Operation, OperationKind};
 use crate::sys::{self, Kind};
+use crate::{Kernel, KernelError};
 
 /// NSFS_MAGIC, linux/magic.h.
 const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
@@ -29,7 +31,7 @@ pub enum Mounted {
     PlainFile,
     /// Something else: a directory, a symbolic link.
     Other,
-    /// Nothing.
+    /// Nothing is there.
     Absent,
 }
 
@@ -58,10 +60,10 @@ impl Netns {
         )
         .map_err(|e| KernelError::new("open the namespace", name.clone(), e))?;
         let stat = rustix::fs::fstatfs(&fd)
-            .map_err(|e| KernelError::new("look at the namespace", name.clone(), e))?;
+            .map_err(|e| KernelError::new("inspect the namespace", name.clone(), e))?;
         if stat.f_type != NSFS_MAGIC {
             let mut error = KernelError::new("open the namespace", name, rustix::io::Errno::INVAL);
-            error.detail = Some("the file is no namespace".into());
+            error.detail = Some("the file is not a namespace".into());
             return Err(error);
         }
         Ok(Self(fd))
@@ -70,43 +72,11 @@ impl Netns {
     /// Its inode number, unique while it lives.
     ///
     /// # Errors
-    /// Never in practice.
+    /// EIO from the file system that namespaces are on.
     pub fn inode(&self) -> Result<u64, KernelError> {
         rustix::fs::fstat(&self.0)
             .map(|s| s.st_ino)
-            .map_err(|e| KernelError::new("look at a namespace", "", e))
-    }
-
-    /// A new namespace; the calling thread stays where it is.
-    ///
-    /// # Errors
-    /// EPERM without CAP_SYS_ADMIN; ENOSPC at the limit user.max_net_namespaces.
-    pub fn create() -> Result<Self, KernelError> {
-        let home = Self::current()?;
-        sys::unshare(&[Kind::Net])?;
-        let made = Self::current();
-        return_to(&home);
-        made
-    }
-
-    /// Mounts it at `path`, where `ip netns` and others find it.
-    ///
-    /// # Errors
-    /// EEXIST when something is there already; nothing is left behind on failure.
-    pub fn mount(&self, path: &Path) -> Result<(), KernelError> {
-        let name = path.display().to_string();
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o444)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(path)
-            .map_err(|e| KernelError::io("create", name.clone(), &e))?;
-        let source = format!("/proc/self/fd/{}", self.0.as_raw_fd());
-        rustix::mount::mount_bind(source.as_str(), path).map_err(|e| {
-            drop(std::fs::remove_file(path));
-            KernelError::new("mount the namespace at", name, e)
-        })
+            .map_err(|e| KernelError::new("inspect a namespace", "", e))
     }
 }
 
@@ -116,11 +86,12 @@ impl AsFd for Netns {
     }
 }
 
-/// While it lives, its thread is inside a namespace; when dropped, the thread is back.
+/// The thread that made it is in another namespace until this is dropped.
 #[derive(Debug)]
+#[must_use = "dropping it returns to the namespace before"]
 pub struct Inside {
     home: Netns,
-    // The guard speaks of the thread that made it.
+    // Not Send: it is about the thread that made it.
     _thread: PhantomData<*const ()>,
 }
 
@@ -143,8 +114,8 @@ impl Drop for Inside {
     }
 }
 
-/// A thread that cannot go back would do the next operation in the wrong namespace; ending the
-/// process is the only safe answer.
+/// A thread that cannot go back would do the next operation in the wrong namespace; the process is
+/// aborted then.
 fn return_to(home: &Netns) {
     if sys::setns(home.as_fd(), Kind::Net).is_err() {
         std::process::abort();
@@ -154,8 +125,8 @@ fn return_to(home: &Netns) {
 /// What is at `path`.
 ///
 /// # Errors
-/// When it cannot be looked at.
-pub fn look(path: &Path) -> Result<Mounted, KernelError> {
+/// EACCES.
+pub fn inspect(path: &Path) -> Result<Mounted, KernelError> {
     let name = path.display().to_string();
     let fd = match rustix::fs::open(
         path,
@@ -164,9 +135,9 @@ pub fn look(path: &Path) -> Result<Mounted, KernelError> {
     ) {
         Ok(fd) => fd,
         Err(rustix::io::Errno::NOENT) => return Ok(Mounted::Absent),
-        Err(e) => return Err(KernelError::new("look at", name, e)),
+        Err(e) => return Err(KernelError::new("inspect", name, e)),
     };
-    let failed = |e| KernelError::new("look at", name.clone(), e);
+    let failed = |e| KernelError::new("inspect", name.clone(), e);
     let stat = rustix::fs::fstat(&fd).map_err(failed)?;
     if rustix::fs::fstatfs(&fd).map_err(failed)?.f_type == NSFS_MAGIC {
         return Ok(Mounted::Netns(stat.st_ino));
@@ -177,22 +148,6 @@ pub fn look(path: &Path) -> Result<Mounted, KernelError> {
     } else {
         Mounted::Other
     })
-}
-
-/// Unmounts the namespace at `path` and removes the file. Something that is not there is fine.
-///
-/// # Errors
-/// EPERM; a directory or link at `path` is left alone.
-pub fn unmount(path: &Path) -> Result<(), KernelError> {
-    let name = path.display().to_string();
-    while let Mounted::Netns(_) = look(path)? {
-        rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
-            .map_err(|e| KernelError::new("unmount", name.clone(), e))?;
-    }
-    if look(path)? == Mounted::PlainFile {
-        std::fs::remove_file(path).map_err(|e| KernelError::io("remove", name, &e))?;
-    }
-    Ok(())
 }
 
 /// The namespaces mounted right inside a directory, by name, with their inode numbers: one read
@@ -243,7 +198,7 @@ fn unescape(text: &str) -> String {
     out + rest
 }
 
-/// What [`ensure_directory`] had to do.
+/// What [`Kernel::ensure_netns_directory`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Made {
     /// The directory was made.
@@ -252,44 +207,174 @@ pub struct Made {
     pub mount: bool,
 }
 
-/// Makes the directory for named namespaces as iproute2 does: a shared mount point, so that
-/// namespaces mounted there are seen, and unmounted, in every mount namespace.
-///
-/// # Errors
-/// EPERM.
-pub fn ensure_directory(path: &Path) -> Result<Made, KernelError> {
-    let name = path.display().to_string();
-    let directory = match std::fs::DirBuilder::new().mode(0o755).create(path) {
-        Ok(()) => true,
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => false,
-        Err(e) => return Err(KernelError::io("make the directory", name, &e)),
-    };
-    let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
-    match rustix::mount::mount_change(path, flags) {
-        Ok(()) => Ok(Made {
-            directory,
-            mount: false,
-        }),
-        Err(rustix::io::Errno::INVAL) => {
-            let failed = |e| KernelError::new("make a mount point of", name.clone(), e);
-            rustix::mount::mount_bind_recursive(path, path).map_err(failed)?;
-            rustix::mount::mount_change(path, flags).map_err(failed)?;
-            Ok(Made {
-                directory,
-                mount: true,
-            })
-        }
-        Err(e) => Err(KernelError::new("share the mounts of", name, e)),
+impl Kernel {
+    /// Creates a namespace; the calling thread stays where it is.
+    ///
+    /// # Errors
+    /// EPERM without CAP_SYS_ADMIN; ENOSPC at the limit user.max_net_namespaces.
+    pub fn create_netns(&self) -> Result<Netns, KernelError> {
+        let operation = Operation::new(OperationKind::Namespace, "create a namespace", "");
+        self.perform(&operation, || {
+            let home = Netns::current()?;
+            sys::unshare(&[Kind::Net])?;
+            let made = Netns::current();
+            return_to(&home);
+            made
+        })
     }
-}
 
-/// Undoes what [`ensure_directory`] did, if the directory is empty again.
-pub fn release_directory(path: &Path, made: Made) {
-    let empty = std::fs::read_dir(path).is_ok_and(|mut d| d.next().is_none());
-    if empty && made.mount {
-        let _ = rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+    /// Mounts a namespace at `path`, where `ip netns` and others find it. Two operations: the file
+    /// is created, the namespace is mounted on it.
+    ///
+    /// # Errors
+    /// EEXIST when something is there already; nothing is left behind on failure.
+    pub fn mount_netns(&self, namespace: &Netns, path: &Path) -> Result<(), KernelError> {
+        const CREATE: &str = "create";
+        const MOUNT: &str = "mount the namespace at";
+        let name = path.to_string_lossy();
+        self.perform(
+            &Operation::new(OperationKind::FileWrite, CREATE, &name),
+            || {
+                OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .mode(0o444)
+                    .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+                    .open(path)
+                    .map(drop)
+                    .map_err(|e| KernelError::io(CREATE, name.clone(), &e))
+            },
+        )?;
+        let source = format!("/proc/self/fd/{}", namespace.0.as_raw_fd());
+        let mounted = self.perform(&Operation::new(OperationKind::Mount, MOUNT, &name), || {
+            rustix::mount::mount_bind(source.as_str(), path)
+                .map_err(|e| KernelError::new(MOUNT, name.clone(), e))
+        });
+        if mounted.is_err() {
+            // The error to report is the first; the next removal of this name finds a plain file.
+            drop(self.unmount_netns(path));
+        }
+        mounted
     }
-    if empty && made.directory {
-        drop(std::fs::remove_dir(path));
+
+    /// Unmounts the namespace at `path` and removes the file. Not an error when nothing is there.
+    ///
+    /// # Errors
+    /// EPERM; a directory or link at `path` is left as it is.
+    pub fn unmount_netns(&self, path: &Path) -> Result<(), KernelError> {
+        const UNMOUNT: &str = "unmount";
+        let name = path.to_string_lossy();
+        while let Mounted::Netns(_) = inspect(path)? {
+            self.perform(
+                &Operation::new(OperationKind::Unmount, UNMOUNT, &name),
+                || {
+                    rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
+                        .map_err(|e| KernelError::new(UNMOUNT, name.clone(), e))
+                },
+            )?;
+        }
+        if inspect(path)? == Mounted::PlainFile {
+            self.remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the directory for named namespaces as iproute2 does: a shared mount point, so that
+    /// namespaces mounted there are seen, and unmounted, in every mount namespace.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn ensure_netns_directory(&self, path: &Path) -> Result<Made, KernelError> {
+        const MAKE: &str = "make the directory";
+        const SHARE: &str = "share the mounts of";
+        let name = path.to_string_lossy();
+        let mut directory = false;
+        if !path.is_dir() {
+            let operation = Operation::new(OperationKind::DirectoryMake, MAKE, &name);
+            directory = self.perform(&operation, || {
+                match std::fs::DirBuilder::new().mode(0o755).create(path) {
+                    Ok(()) => Ok(true),
+                    // Made by another process meanwhile.
+                    Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+                    Err(e) => Err(KernelError::io(MAKE, name.clone(), &e)),
+                }
+            })?;
+        }
+        self.perform(&Operation::new(OperationKind::Mount, SHARE, &name), || {
+            let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
+            let failed = |e| KernelError::new(SHARE, name.clone(), e);
+            let mount = match rustix::mount::mount_change(path, flags) {
+                Ok(()) => false,
+                // Not a mount point yet.
+                Err(rustix::io::Errno::INVAL) => {
+                    rustix::mount::mount_bind_recursive(path, path).map_err(failed)?;
+                    rustix::mount::mount_change(path, flags).map_err(failed)?;
+                    true
+                }
+                Err(e) => return Err(failed(e)),
+            };
+            Ok(Made { directory, mount })
+        })
+    }
+
+    /// Undoes what [`Self::ensure_netns_directory`] did, if the directory is empty.
+    ///
+    /// # Errors
+    /// EPERM; EBUSY.
+    pub fn release_netns_directory(&self, path: &Path, made: Made) -> Result<(), KernelError> {
+        const UNMOUNT: &str = "unmount";
+        let name = path.to_string_lossy();
+        let empty = std::fs::read_dir(path).is_ok_and(|mut d| d.next().is_none());
+        if empty && made.mount {
+            self.perform(
+                &Operation::new(OperationKind::Unmount, UNMOUNT, &name),
+                || {
+                    match rustix::mount::unmount(
+                        path,
+                        UnmountFlags::DETACH | UnmountFlags::NOFOLLOW,
+                    ) {
+                        Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()), // unmounted meanwhile
+                        Err(e) => Err(KernelError::new(UNMOUNT, name.clone(), e)),
+                    }
+                },
+            )?;
+        }
+        if empty && made.directory {
+            match self.remove_directory(path) {
+                Err(e) if e.errno == rustix::io::Errno::NOTEMPTY.raw_os_error() => {} // used again
+                other => {
+                    other?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the calling thread new namespaces of these kinds. With a new network namespace the
+    /// handle's sockets are closed: what follows is done there.
+    ///
+    /// # Errors
+    /// EPERM where that is not allowed; EINVAL for a user namespace in a process with threads.
+    pub fn unshare(&mut self, kinds: &[Kind]) -> Result<(), KernelError> {
+        let operation = Operation::new(OperationKind::Namespace, "create a new namespace", "");
+        self.perform(&operation, || sys::unshare(kinds))?;
+        if kinds.contains(&Kind::Net) {
+            self.close_sockets();
+        }
+        Ok(())
+    }
+
+    /// Moves the calling thread into an existing namespace for good. When that is a network
+    /// namespace the handle's sockets are closed: what follows is done there.
+    ///
+    /// # Errors
+    /// EPERM without CAP_SYS_ADMIN over it; EINVAL when it is of another kind.
+    pub fn join(&mut self, namespace: impl AsFd, kind: Kind) -> Result<(), KernelError> {
+        let operation = Operation::new(OperationKind::Namespace, "enter a namespace", "");
+        self.perform(&operation, || sys::setns(namespace.as_fd(), kind))?;
+        if kind == Kind::Net {
+            self.close_sockets();
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! Sockets that find out whether somebody can be reached. Each belongs to the network namespace
-//! its thread was in when it was opened, and stays there.
+//! Sockets that find out whether an address can be reached. Each belongs to the network namespace
+//! that its thread was in when it was opened.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -40,7 +40,8 @@ fn any(address: IpAddr) -> SocketAddr {
     SocketAddr::new(unspecified, 0)
 }
 
-/// A socket with its own port, before it is connected: what it will send is known beforehand.
+/// A client's socket, bound to a port before it is connected: the addresses and ports of what it
+/// sends are known before.
 #[derive(Debug)]
 pub struct Client {
     fd: OwnedFd,
@@ -49,7 +50,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A TCP socket (`tcp`) or a UDP one for asking that address.
+    /// A TCP socket (`tcp`) or a UDP socket for an address.
     ///
     /// # Errors
     /// The errno; EAFNOSUPPORT where there is no IPv6.
@@ -60,7 +61,7 @@ impl Client {
         Ok(Self { fd, port })
     }
 
-    /// Begins to connect; a TCP handshake goes on behind.
+    /// Begins to connect; a TCP handshake continues in the kernel.
     ///
     /// # Errors
     /// ENETUNREACH without a route, EPERM where the packet filter forbids it at once.
@@ -71,10 +72,10 @@ impl Client {
         }
     }
 
-    /// The error that came meanwhile, if one did.
+    /// The error that has been reported since the last call (SO_ERROR), if there is one.
     ///
     /// # Errors
-    /// Never in practice.
+    /// EBADF and its like: none while the socket is open.
     pub fn error(&self) -> Result<Option<Errno>, Errno> {
         Ok(sockopt::socket_error(&self.fd)?.err())
     }
@@ -87,7 +88,7 @@ impl Client {
         send(&self.fd, bytes, SendFlags::NOSIGNAL).map(|_| ())
     }
 
-    /// Receives; `None` when there is nothing yet.
+    /// Receives; `None` when nothing has come.
     ///
     /// # Errors
     /// The errno, of an earlier packet too.
@@ -115,7 +116,7 @@ fn local_port(fd: &OwnedFd) -> Result<u16, Errno> {
     SocketAddr::try_from(address).map(|a| a.port())
 }
 
-/// A socket that gives back what it gets.
+/// A server's socket that returns what it receives.
 #[derive(Debug)]
 pub struct Echo {
     fd: OwnedFd,
@@ -126,7 +127,7 @@ impl Echo {
     /// Listens on one address and port.
     ///
     /// # Errors
-    /// EADDRINUSE when somebody else does; EADDRNOTAVAIL when the address is not this place's.
+    /// EADDRINUSE when another socket does; EADDRNOTAVAIL when no interface has the address.
     pub fn listen(tcp: bool, at: SocketAddr) -> Result<Self, Errno> {
         let fd = if tcp {
             stream(at.ip())?
@@ -137,7 +138,7 @@ impl Echo {
             sockopt::set_ipv6_v6only(&fd, true)?;
         }
         if tcp {
-            // A connection of an earlier probe, not quite over, does not keep the port.
+            // A connection of an earlier probe, in TIME_WAIT, does not keep the port.
             sockopt::set_socket_reuseaddr(&fd, true)?;
         }
         bind(&fd, &at)?;
@@ -147,7 +148,7 @@ impl Echo {
         Ok(Self { fd, tcp })
     }
 
-    /// Answers what has come: a datagram at once, a connection as a socket to be served.
+    /// Answers a datagram, or returns the socket of a new connection for [`echo`].
     ///
     /// # Errors
     /// The errno.
@@ -171,7 +172,7 @@ impl AsFd for Echo {
     }
 }
 
-/// Gives back what a connection has sent; false when it is over.
+/// Returns what a connection has sent; false when it has ended.
 #[must_use]
 pub fn echo(connection: &OwnedFd) -> bool {
     let mut buffer = [0; 512];
@@ -185,14 +186,14 @@ pub fn echo(connection: &OwnedFd) -> bool {
     }
 }
 
-/// Echo requests of one address family, and every ICMP message that comes.
+/// A raw ICMP socket of one IP version: sends echo requests, receives every ICMP message.
 #[derive(Debug)]
 pub struct IcmpSocket {
     fd: OwnedFd,
     v4: bool,
 }
 
-/// An ICMP message that came.
+/// An ICMP message that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IcmpNote {
     /// An echo reply with this identifier.
@@ -204,11 +205,11 @@ pub enum IcmpNote {
 /// An ICMP error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IcmpError {
-    /// Who sent it; unknown for ICMPv6.
+    /// The sender; unknown for ICMPv6.
     pub from: Option<IpAddr>,
-    /// Whether it says that the packet is not allowed, rather than that there is no way.
+    /// The packet is not allowed (administratively prohibited, or by policy).
     pub prohibited: bool,
-    /// Whether it says that nothing listens there.
+    /// The port is unreachable: no socket listens on it.
     pub port: bool,
     /// The packet it is about.
     pub about: Ip,
@@ -234,7 +235,7 @@ impl IcmpSocket {
     ///
     /// # Errors
     /// ENETUNREACH without a route, EPERM where the packet filter forbids it at once.
-    pub fn ask(&self, to: IpAddr, identifier: u16, number: u16) -> Result<(), Errno> {
+    pub fn send_echo(&self, to: IpAddr, identifier: u16, number: u16) -> Result<(), Errno> {
         let mut message = vec![if self.v4 { 8 } else { 128 }, 0, 0, 0];
         message.extend_from_slice(&identifier.to_be_bytes());
         message.extend_from_slice(&number.to_be_bytes());
@@ -252,7 +253,7 @@ impl IcmpSocket {
         .map(|_| ())
     }
 
-    /// The next message, of those that say something about reachability.
+    /// The next echo reply or destination-unreachable message.
     ///
     /// # Errors
     /// The errno.

@@ -1,9 +1,13 @@
-//! Bandwidth limits: a token bucket at a link's root (linux/pkt_sched.h).
+//! Queueing disciplines (linux/pkt_sched.h): a token bucket at a link's root limits its bandwidth.
 
-use crate::rtnl::{NLM_F_CREATE, NLM_F_REPLACE, Request};
-use crate::wire::Writer;
+use crate::gate::{Operation, OperationKind};
+use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
+use crate::wire::{Attrs, Writer, string_of, u32_of, u64_of};
+use crate::{Kernel, KernelError};
 
-const RTM_NEWQDISC: u16 = 36;
+pub(crate) const RTM_NEWQDISC: u16 = 36;
+pub(crate) const RTM_DELQDISC: u16 = 37;
+const RTM_GETQDISC: u16 = 38;
 const TCA_KIND: u16 = 1;
 const TCA_OPTIONS: u16 = 2;
 const TCA_TBF_PARMS: u16 = 1;
@@ -12,13 +16,11 @@ const TCA_TBF_BURST: u16 = 6;
 const TC_H_ROOT: u32 = 0xffff_ffff;
 const TC_LINKLAYER_ETHERNET: u8 = 1;
 
-/// Limits what a link sends: bytes a second, bytes that may go at once, bytes that may wait.
+/// Limits what a link sends, with a token bucket filter: `rate` in bytes per second, `burst` in
+/// bytes that may be sent at once, `queue` in bytes that may wait.
 #[must_use]
 pub fn limit(index: u32, rate: u64, burst: u32, queue: u32) -> Request {
-    let mut head = [0_u8; 20];
-    head[4..8].copy_from_slice(&index.to_ne_bytes());
-    head[12..16].copy_from_slice(&TC_H_ROOT.to_ne_bytes());
-    let mut w = Writer::with_header(&head);
+    let mut w = Writer::with_header(&header(index, TC_H_ROOT));
     w.str(TCA_KIND, "tbf");
     w.nest(TCA_OPTIONS, |w| {
         let mut parms = Vec::with_capacity(36);
@@ -42,10 +44,146 @@ pub fn limit(index: u32, rate: u64, burst: u32, queue: u32) -> Request {
         }
     });
     Request {
+        acts_on: OperationKind::Qdisc,
         kind: RTM_NEWQDISC,
         flags: NLM_F_CREATE | NLM_F_REPLACE,
-        body: w.bytes,
+        body: w.finish(),
         operation: "limit the bandwidth",
         object: format!("of link {index}"),
+    }
+}
+
+/// Removes the queueing discipline at a link's root; the kernel's default takes its place.
+#[must_use]
+pub fn remove_root(index: u32) -> Request {
+    Request {
+        acts_on: OperationKind::Qdisc,
+        kind: RTM_DELQDISC,
+        flags: 0,
+        body: Ok(header(index, TC_H_ROOT).to_vec()),
+        operation: "remove the queueing discipline",
+        object: format!("of link {index}"),
+    }
+}
+
+/// struct tcmsg.
+fn header(index: u32, parent: u32) -> [u8; 20] {
+    let mut out = [0_u8; 20];
+    out[4..8].copy_from_slice(&index.to_ne_bytes());
+    out[12..16].copy_from_slice(&parent.to_ne_bytes());
+    out
+}
+
+/// A token bucket filter as the kernel describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenBucket {
+    /// Bytes per second.
+    pub rate: u64,
+    /// The time that a full bucket takes at `rate`, in nanoseconds. The kernel keeps the bucket as
+    /// this time, and reports it in ticks of 64 ns.
+    pub burst_ns: u64,
+    /// Bytes that may wait.
+    pub queue: u32,
+}
+
+impl TokenBucket {
+    /// The bucket in bytes, rounded; exact to within [`Self::burst_error`].
+    #[must_use]
+    pub fn burst(&self) -> u64 {
+        bytes_of(self.burst_ns, self.rate)
+    }
+
+    /// By how many bytes [`Self::burst`] can differ from what was asked for.
+    #[must_use]
+    pub fn burst_error(&self) -> u64 {
+        bytes_of(NS_PER_TICK, self.rate) + 1
+    }
+
+    /// Whether this is what [`limit`] makes with these values.
+    #[must_use]
+    pub fn matches(&self, rate: u64, burst: u32, queue: u32) -> bool {
+        self.rate == rate
+            && self.queue == queue
+            && self.burst().abs_diff(u64::from(burst)) <= self.burst_error()
+    }
+}
+
+fn bytes_of(ns: u64, rate: u64) -> u64 {
+    let bytes = (u128::from(ns) * u128::from(rate)).div_ceil(1_000_000_000);
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// PSCHED_SHIFT (net/pkt_sched.h).
+const NS_PER_TICK: u64 = 64;
+
+/// A queueing discipline as the kernel describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QdiscInfo {
+    /// Interface index.
+    pub interface: u32,
+    /// `tbf`, `netem`, `noqueue`, ...
+    pub kind: String,
+    /// Its own number: major in the upper, minor in the lower 16 bits.
+    pub handle: u32,
+    /// The class it is attached to; 0xffff_ffff at the root.
+    pub parent: u32,
+    /// The values of a `tbf`.
+    pub token_bucket: Option<TokenBucket>,
+    /// TCA_OPTIONS as it came, for other kinds.
+    pub options: Vec<u8>,
+}
+
+impl QdiscInfo {
+    /// Whether it is at the root of its link.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.parent == TC_H_ROOT
+    }
+}
+
+/// Reads RTM_NEWQDISC or RTM_DELQDISC.
+pub(crate) fn parse(body: &[u8]) -> Option<QdiscInfo> {
+    let attrs = Attrs(body.get(20..)?);
+    let kind = attrs.find(TCA_KIND).map(string_of)?;
+    let options = attrs.find(TCA_OPTIONS).unwrap_or_default();
+    Some(QdiscInfo {
+        interface: u32_of(body.get(4..)?)?,
+        handle: u32_of(body.get(8..)?)?,
+        parent: u32_of(body.get(12..)?)?,
+        token_bucket: (kind == "tbf").then(|| token_bucket(options)).flatten(),
+        options: options.to_vec(),
+        kind,
+    })
+}
+
+/// struct tc_tbf_qopt and the attributes beside it.
+fn token_bucket(options: &[u8]) -> Option<TokenBucket> {
+    let attrs = Attrs(options);
+    let parms = attrs.find(TCA_TBF_PARMS)?;
+    let rate = match attrs.find(TCA_TBF_RATE64) {
+        Some(rate) => u64_of(rate)?,
+        None => u64::from(u32_of(parms.get(8..)?)?),
+    };
+    Some(TokenBucket {
+        rate,
+        queue: u32_of(parms.get(24..)?)?,
+        burst_ns: u64::from(u32_of(parms.get(28..)?)?) * NS_PER_TICK,
+    })
+}
+
+impl Kernel {
+    /// Every queueing discipline of the namespace.
+    ///
+    /// # Errors
+    /// EAGAIN when the list kept changing while it was read.
+    pub fn qdiscs(&mut self) -> Result<Vec<QdiscInfo>, KernelError> {
+        const OPERATION: &str = "list the queueing disciplines";
+        self.note_read(&Operation::new(OperationKind::Qdisc, OPERATION, ""));
+        let messages = self.route()?.dump(RTM_GETQDISC, &header(0, 0), OPERATION)?;
+        Ok(messages
+            .iter()
+            .filter(|(kind, _)| *kind == RTM_NEWQDISC)
+            .filter_map(|(_, body)| parse(body))
+            .collect())
     }
 }

@@ -4,19 +4,22 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::KernelError;
-use crate::addr::family;
-use crate::rtnl::{NLM_F_CREATE, NLM_F_REPLACE, Request, Rtnl};
+use crate::addr::{Scope, family};
+use crate::gate::{Operation, OperationKind};
+use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
 use crate::wire::{Attrs, Writer, address_bytes, address_of, u32_of};
+use crate::{Kernel, KernelError};
 
-const RTM_NEWROUTE: u16 = 24;
-const RTM_DELROUTE: u16 = 25;
+pub(crate) const RTM_NEWROUTE: u16 = 24;
+pub(crate) const RTM_DELROUTE: u16 = 25;
 const RTM_GETROUTE: u16 = 26;
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
+const RTA_PREFSRC: u16 = 7;
 const RTA_TABLE: u16 = 15;
+const RTA_VIA: u16 = 18;
 const RT_TABLE_MAIN: u8 = 254;
 const RT_SCOPE_UNIVERSE: u8 = 0;
 const RT_SCOPE_LINK: u8 = 253;
@@ -37,11 +40,11 @@ pub struct RouteSpec {
     pub via: Option<IpAddr>,
     /// Outgoing interface.
     pub interface: Option<u32>,
-    /// Packets to it are refused.
+    /// Packets to it are dropped, and answered with an ICMP error (RTN_UNREACHABLE).
     pub unreachable: bool,
     /// Lower is preferred.
     pub metric: Option<u32>,
-    /// Who adds it (RTA protocol).
+    /// Who adds it (RTPROT_*).
     pub protocol: u8,
 }
 
@@ -87,9 +90,10 @@ fn body(spec: &RouteSpec, remove: bool) -> Writer {
 #[must_use]
 pub fn replace_route(spec: &RouteSpec) -> Request {
     Request {
+        acts_on: OperationKind::Route,
         kind: RTM_NEWROUTE,
         flags: NLM_F_CREATE | NLM_F_REPLACE,
-        body: body(spec, false).bytes,
+        body: body(spec, false).finish(),
         operation: "add the route",
         object: spec.to.to_string(),
     }
@@ -99,11 +103,55 @@ pub fn replace_route(spec: &RouteSpec) -> Request {
 #[must_use]
 pub fn delete_route(spec: &RouteSpec) -> Request {
     Request {
+        acts_on: OperationKind::Route,
         kind: RTM_DELROUTE,
         flags: 0,
-        body: body(spec, true).bytes,
+        body: body(spec, true).finish(),
         operation: "remove the route",
         object: spec.to.to_string(),
+    }
+}
+
+/// What a route does with a packet (RTN_*).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RouteKind {
+    /// Sends it to one receiver.
+    #[default]
+    Unicast,
+    /// Takes it in here.
+    Local,
+    /// Takes it in here, as a broadcast.
+    Broadcast,
+    /// Takes it in here, as an anycast.
+    Anycast,
+    /// Sends it to a multicast group.
+    Multicast,
+    /// Drops it without an answer.
+    Blackhole,
+    /// Drops it, and answers that the destination is unreachable.
+    Unreachable,
+    /// Drops it, and answers that it is not allowed.
+    Prohibit,
+    /// Ends the lookup in this table.
+    Throw,
+    /// A number this version does not know.
+    Other(u8),
+}
+
+impl RouteKind {
+    fn of(number: u8) -> Self {
+        match number {
+            RTN_UNICAST => Self::Unicast,
+            RTN_LOCAL => Self::Local,
+            3 => Self::Broadcast,
+            4 => Self::Anycast,
+            5 => Self::Multicast,
+            RTN_BLACKHOLE => Self::Blackhole,
+            RTN_UNREACHABLE => Self::Unreachable,
+            8 => Self::Prohibit,
+            9 => Self::Throw,
+            other => Self::Other(other),
+        }
     }
 }
 
@@ -112,20 +160,39 @@ pub fn delete_route(spec: &RouteSpec) -> Request {
 pub struct RouteInfo {
     /// Destination.
     pub to: IpNet,
-    /// Next hop.
+    /// Next hop; of an IPv6 address also for IPv4 destinations (RTA_VIA).
     pub via: Option<IpAddr>,
     /// Outgoing interface.
     pub interface: Option<u32>,
-    /// Who added it.
+    /// Preferred source address.
+    pub source: Option<IpAddr>,
+    /// Who added it (RTPROT_*): 2 the kernel, 3 at boot, 4 an administrator, 9 router advertisement.
     pub protocol: u8,
-    /// Packets to it are refused.
-    pub unreachable: bool,
+    /// What it does with packets.
+    pub kind: RouteKind,
+    /// How far away its destinations are.
+    pub scope: Scope,
+    /// Lower is preferred; 0 where none is reported.
+    pub metric: u32,
     /// Main is 254, local 255.
     pub table: u32,
 }
 
-fn parse(body: &[u8]) -> Option<RouteInfo> {
-    let v4 = *body.first()? == 2;
+impl RouteInfo {
+    /// Packets to it are dropped, and answered with an ICMP error.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.kind == RouteKind::Unreachable
+    }
+}
+
+/// Reads RTM_NEWROUTE or RTM_DELROUTE.
+pub(crate) fn parse(body: &[u8]) -> Option<RouteInfo> {
+    let v4 = match *body.first()? {
+        2 => true,
+        10 => false,
+        _ => return None, // multicast routing tables and others
+    };
     let prefix = *body.get(1)?;
     let attrs = Attrs(body.get(12..)?);
     let any: IpAddr = if v4 {
@@ -136,15 +203,29 @@ fn parse(body: &[u8]) -> Option<RouteInfo> {
     let to = attrs.find(RTA_DST).and_then(address_of).unwrap_or(any);
     Some(RouteInfo {
         to: IpNet::new(to, prefix).ok()?,
-        via: attrs.find(RTA_GATEWAY).and_then(address_of),
+        via: next_hop(attrs),
         interface: attrs.find(RTA_OIF).and_then(u32_of),
+        source: attrs.find(RTA_PREFSRC).and_then(address_of),
         protocol: *body.get(5)?,
-        unreachable: *body.get(7)? == RTN_UNREACHABLE,
+        kind: RouteKind::of(*body.get(7)?),
+        scope: Scope::of(*body.get(6)?),
+        metric: attrs
+            .find(RTA_PRIORITY)
+            .and_then(u32_of)
+            .unwrap_or_default(),
         table: attrs
             .find(RTA_TABLE)
             .and_then(u32_of)
             .unwrap_or(u32::from(*body.get(4)?)),
     })
+}
+
+fn next_hop(attrs: Attrs<'_>) -> Option<IpAddr> {
+    attrs
+        .find(RTA_GATEWAY)
+        .and_then(address_of)
+        // struct rtvia: family, address.
+        .or_else(|| attrs.find(RTA_VIA)?.get(2..).and_then(address_of))
 }
 
 /// A packet for which a route is looked up.
@@ -167,11 +248,11 @@ pub struct RouteAnswer {
     pub interface: Option<u32>,
     /// It is for this namespace itself.
     pub local: bool,
-    /// It goes nowhere: unreachable, prohibited or swallowed.
+    /// It is dropped: the route is of the kind blackhole, unreachable, prohibit or throw.
     pub refused: bool,
 }
 
-impl Rtnl {
+impl Kernel {
     /// Which route the kernel would choose (`ip route get`).
     ///
     /// # Errors
@@ -203,17 +284,19 @@ impl Rtnl {
             w.u32(RTA_IIF, iif);
         }
         let request = Request {
+            acts_on: OperationKind::Route,
             kind: RTM_GETROUTE,
             flags: 0,
-            body: w.bytes,
+            body: w.finish(),
             operation: "look up the route",
             object: question.to.to_string(),
         };
-        let body = self.ask(&request)?;
+        self.note_read(&request.operation());
+        let body = self.route()?.query(&request)?;
         let attrs = Attrs(body.get(12..).unwrap_or_default());
         let kind = body.get(7).copied().unwrap_or_default();
         Ok(RouteAnswer {
-            via: attrs.find(RTA_GATEWAY).and_then(address_of),
+            via: next_hop(attrs),
             interface: attrs.find(RTA_OIF).and_then(u32_of),
             local: kind == RTN_LOCAL,
             refused: kind >= RTN_BLACKHOLE,
@@ -223,14 +306,15 @@ impl Rtnl {
     /// Every route of the namespace, of all tables.
     ///
     /// # Errors
-    /// When the list could not be read whole.
+    /// EAGAIN when the list kept changing while it was read.
     pub fn routes(&mut self) -> Result<Vec<RouteInfo>, KernelError> {
-        let mut out = Vec::new();
-        self.dump(RTM_GETROUTE, &[0; 12], "list the routes", |kind, body| {
-            if kind == RTM_NEWROUTE {
-                out.extend(parse(body));
-            }
-        })?;
-        Ok(out)
+        const OPERATION: &str = "list the routes";
+        self.note_read(&Operation::new(OperationKind::Route, OPERATION, ""));
+        let messages = self.route()?.dump(RTM_GETROUTE, &[0; 12], OPERATION)?;
+        Ok(messages
+            .iter()
+            .filter(|(kind, _)| *kind == RTM_NEWROUTE)
+            .filter_map(|(_, body)| parse(body))
+            .collect())
     }
 }

@@ -1,4 +1,4 @@
-//! The system calls that the borrow checker cannot vouch for. The only unsafe code of hallway.
+//! System calls that need unsafe code: the only unsafe code of hallway.
 #![allow(unsafe_code)]
 
 use std::mem::{size_of, zeroed};
@@ -24,11 +24,8 @@ pub enum Kind {
     Pid,
 }
 
-/// Gives the calling thread new namespaces of these kinds.
-///
-/// # Errors
-/// EPERM where that is not allowed; EINVAL for a user namespace in a process with threads.
-pub fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
+/// Gives the calling thread new namespaces of these kinds (unshare(2)).
+pub(crate) fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
     let mut flags = UnshareFlags::empty();
     for kind in kinds {
         flags |= match kind {
@@ -46,11 +43,8 @@ pub fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
         .map_err(|e| KernelError::new("create a new namespace", "", e))
 }
 
-/// Moves the calling thread into an existing namespace.
-///
-/// # Errors
-/// EPERM without CAP_SYS_ADMIN over it; EINVAL when it is of another kind.
-pub fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
+/// Moves the calling thread into an existing namespace (setns(2)).
+pub(crate) fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
     let kind = match kind {
         Kind::User => LinkNameSpaceType::User,
         Kind::Mount => LinkNameSpaceType::Mount,
@@ -62,16 +56,53 @@ pub fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
         .map_err(|e| KernelError::new("enter a namespace", "", e))
 }
 
-/// Asks the kernel to kill this process when the thread that started it ends.
+/// Marks every descriptor of this process from `first` on to be closed when it becomes another
+/// program (FD_CLOEXEC): a program that is started inherits none of them, whatever opened them.
 ///
 /// # Errors
-/// Never in practice.
-pub fn die_with_parent() -> Result<(), KernelError> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(|e| KernelError::new("set the parent death signal", "", e))
+/// When /proc is not mounted, on kernels before 5.11 (close_range(2)).
+pub fn close_on_exec_from(first: i32) -> std::io::Result<()> {
+    const CLOSE_RANGE_CLOEXEC: libc::c_uint = 1 << 2; // linux/close_range.h
+    let start = libc::c_uint::try_from(first).map_err(std::io::Error::other)?;
+    // SAFETY: takes no pointers, and sets a flag only: no descriptor is closed here.
+    let marked = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            start,
+            libc::c_uint::MAX,
+            CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if marked == 0 {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let number = entry?.file_name().to_str().and_then(|n| n.parse().ok());
+        if let Some(number) = number.filter(|n: &i32| *n >= first) {
+            // SAFETY: takes no pointers; a number that is no descriptor any more is EBADF.
+            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+    Ok(())
 }
 
-/// What came with a frame that was received.
+/// Makes a program that is about to be started be killed when the thread that starts it ends.
+pub fn kill_with_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    let parent = rustix::process::getpid();
+    let arm = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        match rustix::process::getppid() == Some(parent) {
+            true => Ok(()),
+            false => Err(rustix::io::Errno::SRCH.into()), // it ended before the line above
+        }
+    };
+    // SAFETY: runs between fork and exec; it makes two system calls, and neither allocates nor
+    // takes a lock.
+    unsafe { command.pre_exec(arm) };
+}
+
+/// What the kernel reports of a frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Received {
     /// How long the frame was, which may be more than the buffer holds.
@@ -80,7 +111,7 @@ pub(crate) struct Received {
     pub(crate) interface: u32,
     /// PACKET_HOST and its like.
     pub(crate) kind: u8,
-    /// When the kernel saw it; now, if it did not say.
+    /// When the kernel received it; now, if it gave no time.
     pub(crate) time: SystemTime,
 }
 
@@ -88,7 +119,7 @@ fn last(operation: &'static str) -> KernelError {
     KernelError::io(operation, "", &std::io::Error::last_os_error())
 }
 
-/// A packet socket that sees all frames, of all interfaces (0) or of one, and notes their times.
+/// A packet socket that receives all frames, of all interfaces (0) or of one, with their times.
 pub(crate) fn packet_socket(interface: u32) -> Result<OwnedFd, KernelError> {
     const OPEN: &str = "open a packet socket";
     let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
@@ -98,7 +129,7 @@ pub(crate) fn packet_socket(interface: u32) -> Result<OwnedFd, KernelError> {
     if fd < 0 {
         return Err(last(OPEN));
     }
-    // SAFETY: the descriptor was just made and belongs to nobody else.
+    // SAFETY: the descriptor was just made and has no other owner.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     let on: libc::c_int = 1;
     // SAFETY: the pointer and the length are those of `on`, which outlives the call.
@@ -130,7 +161,7 @@ pub(crate) fn packet_socket(interface: u32) -> Result<OwnedFd, KernelError> {
     if bound < 0 { Err(last(OPEN)) } else { Ok(fd) }
 }
 
-/// Lets an interface take in frames for others too, until the socket is closed.
+/// Makes an interface promiscuous until the socket is closed.
 pub(crate) fn packet_promiscuous(
     socket: BorrowedFd<'_>,
     interface: u32,
@@ -152,7 +183,7 @@ pub(crate) fn packet_promiscuous(
         )
     };
     if set < 0 {
-        return Err(last("see packets for others"));
+        return Err(last("make the interface promiscuous"));
     }
     Ok(())
 }
@@ -199,7 +230,7 @@ pub(crate) fn packet_receive(
     }))
 }
 
-/// The time among a message's control data; `message.msg_control` must be valid still.
+/// The time among a message's control data; `message.msg_control` must still be valid.
 fn timestamp(message: &libc::msghdr) -> Option<SystemTime> {
     // SAFETY: recvmsg filled the control buffer, which the caller still holds, and set its length;
     // CMSG_FIRSTHDR and CMSG_NXTHDR stay within that length or give null.
@@ -221,7 +252,7 @@ fn timestamp(message: &libc::msghdr) -> Option<SystemTime> {
     None
 }
 
-/// How many frames were dropped for want of room since this was last asked.
+/// How many frames were dropped because the buffer was full, since the last call.
 pub(crate) fn packet_drops(socket: BorrowedFd<'_>) -> Result<u32, KernelError> {
     // SAFETY: tpacket_stats is plain numbers, of which zero is a value.
     let mut counts: libc::tpacket_stats = unsafe { zeroed() };

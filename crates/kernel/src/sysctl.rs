@@ -1,26 +1,76 @@
 //! Settings below /proc/sys; those below `net` are of the calling thread's network namespace.
 
-use crate::KernelError;
+use std::io::{Read as _, Write as _};
 
-/// Reads a setting, like `net/ipv4/conf/eth0/forwarding`, without the line's end.
-///
-/// # Errors
-/// ENOENT where the kernel has no such setting.
-pub fn read(key: &str) -> Result<String, KernelError> {
-    std::fs::read_to_string(format!("/proc/sys/{key}"))
-        .map(|text| text.trim_end().to_owned())
-        .map_err(|e| KernelError::io("read the setting", key, &e))
-}
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 
-/// Writes a setting.
-///
-/// # Errors
-/// EACCES or EROFS where /proc/sys may not be written.
-pub fn write(key: &str, value: &str) -> Result<(), KernelError> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true);
-    options
-        .open(format!("/proc/sys/{key}"))
-        .and_then(|mut file| std::io::Write::write_all(&mut file, value.as_bytes()))
-        .map_err(|e| KernelError::io("write the setting", key, &e))
+use crate::gate::{Operation, OperationKind};
+use crate::{Kernel, KernelError};
+
+const DIRECTORY: &str = "/proc/sys";
+const READ: &str = "read the setting";
+const WRITE: &str = "write the setting";
+
+impl Kernel {
+    /// Reads a setting, like `net/ipv4/conf/eth0/forwarding`, without the newline at its end.
+    ///
+    /// # Errors
+    /// ENOENT where the kernel has no such setting.
+    pub fn read_sysctl(&self, key: &str) -> Result<String, KernelError> {
+        self.note_read(&Operation::new(OperationKind::Sysctl, READ, key));
+        std::fs::read_to_string(format!("{DIRECTORY}/{key}"))
+            .map(|text| text.trim_end().to_owned())
+            .map_err(|e| KernelError::io(READ, key, &e))
+    }
+
+    /// Reads many settings; `None` for those that the kernel does not have. The answers are in the
+    /// order of the keys.
+    ///
+    /// # Errors
+    /// The first setting that is there and cannot be read.
+    pub fn read_sysctls<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<Option<String>>, KernelError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(CWD, DIRECTORY, flags, Mode::empty())
+            .map_err(|e| KernelError::new("open", DIRECTORY, e))?;
+        let mut out = Vec::new();
+        let mut text = String::new();
+        for key in keys {
+            let key = key.as_ref();
+            self.note_read(&Operation::new(OperationKind::Sysctl, READ, key));
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let file = match rustix::fs::openat(&directory, key, flags, Mode::empty()) {
+                Ok(fd) => fd,
+                Err(Errno::NOENT) => {
+                    out.push(None);
+                    continue;
+                }
+                Err(e) => return Err(KernelError::new(READ, key, e)),
+            };
+            text.clear();
+            std::fs::File::from(file)
+                .read_to_string(&mut text)
+                .map_err(|e| KernelError::io(READ, key, &e))?;
+            out.push(Some(text.trim_end().to_owned()));
+        }
+        Ok(out)
+    }
+
+    /// Writes a setting.
+    ///
+    /// # Errors
+    /// ENOENT where the kernel has no such setting; EACCES or EROFS where /proc/sys may not be
+    /// written; EINVAL for a value the kernel refuses.
+    pub fn write_sysctl(&self, key: &str, value: &str) -> Result<(), KernelError> {
+        self.perform(&Operation::new(OperationKind::Sysctl, WRITE, key), || {
+            std::fs::OpenOptions::new()
+                .write(true)
+                .open(format!("{DIRECTORY}/{key}"))
+                .and_then(|mut file| file.write_all(value.as_bytes()))
+                .map_err(|e| KernelError::io(WRITE, key, &e))
+        })
+    }
 }

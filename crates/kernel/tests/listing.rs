@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use hallway_kernel::nft::{Nft, RuleInfo, family_name};
+use hallway_kernel::Kernel;
+use hallway_nftables::print::RuleInfo;
+use hallway_nftables::{Family, Policy};
 use hallway_testkit::{sh, try_sh};
 
 /// Rules by (family table, chain, handle), as `nft -a list ruleset` has them.
@@ -42,12 +44,13 @@ fn listed_by_nft() -> BTreeMap<(String, String, u64), String> {
 }
 
 fn listed_by_us() -> BTreeMap<(String, String, u64), RuleInfo> {
-    let mut nft = Nft::open().unwrap();
+    let mut nft = Kernel::new();
     let mut out = BTreeMap::new();
     for chain in nft.chains().unwrap() {
-        let table = format!("{} {}", family_name(chain.family), chain.table);
-        for rule in nft.rules(chain.family, &chain.table, &chain.name).unwrap() {
-            out.insert((table.clone(), chain.name.clone(), rule.handle), rule);
+        let table = format!("{} {}", chain.family.name(), chain.table);
+        let name = chain.chain.name;
+        for rule in nft.rules(chain.family, &chain.table, &name).unwrap() {
+            out.insert((table.clone(), name.clone(), rule.handle), rule);
         }
     }
     out
@@ -270,24 +273,22 @@ add chain ip n r { type route hook output priority 0; }
 add table bridge br
 add chain bridge br f { type filter hook prerouting priority -300; }
 E");
-    let chains: Vec<String> = Nft::open()
-        .unwrap()
+    let chains: Vec<String> = Kernel::new()
         .chains()
         .unwrap()
         .iter()
         .map(|chain| {
-            let base = chain.base.as_ref().map(|base| {
-                format!(
-                    "{} {} {} {}",
-                    base.kind, base.hook, base.priority, base.drops
-                )
+            let base = chain.chain.base.map(|base| {
+                let (kind, hook) = (base.kind.name(), base.hook.name());
+                let drops = base.policy == Policy::Drop;
+                format!("{kind} {hook} {} {drops}", base.priority)
             });
             let base = base.unwrap_or_else(|| "-".into());
             format!(
                 "{} {} {}: {base}",
-                family_name(chain.family),
+                chain.family.name(),
                 chain.table,
-                chain.name
+                chain.chain.name
             )
         })
         .collect();
@@ -320,11 +321,11 @@ fn rules_of_iptables_are_told_with_their_comments() {
         }
     }
     assert!(refused.is_empty(), "{}", refused.join("\n"));
-    let mut nft = Nft::open().unwrap();
-    let input = nft.rules(2, "filter", "INPUT").unwrap();
+    let mut nft = Kernel::new();
+    let input = nft.rules(Family::Ip, "filter", "INPUT").unwrap();
     assert_eq!(input[0].comment.as_deref(), Some("hello you"));
-    assert_eq!(nft.rules(2, "filter", "NONE").unwrap(), []);
-    assert_eq!(nft.rules(2, "none", "NONE").unwrap(), []);
+    assert_eq!(nft.rules(Family::Ip, "filter", "NONE").unwrap(), []);
+    assert_eq!(nft.rules(Family::Ip, "none", "NONE").unwrap(), []);
     compare(IPTABLES_OTHERS);
 }
 

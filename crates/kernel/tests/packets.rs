@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use hallway_kernel::packet::{Direction, Ethernet, Frame, PacketSocket, To};
-use hallway_testkit::sh;
+use hallway_testkit::{ip_json, sh};
 
 fn frames(socket: &mut PacketSocket) -> Vec<Frame> {
     let mut out = Vec::new();
@@ -15,18 +15,14 @@ fn frames(socket: &mut PacketSocket) -> Vec<Frame> {
 }
 
 fn index(name: &str) -> u32 {
-    let path = format!("/sys/class/net/{name}/ifindex");
-    std::fs::read_to_string(path)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap()
+    let links = ip_json(&format!("link show dev {name}"));
+    u32::try_from(links[0]["ifindex"].as_u64().unwrap()).unwrap()
 }
 
 fn both_directions_are_seen_with_their_time() {
     let mut socket = PacketSocket::open().unwrap();
     let before = SystemTime::now();
-    sh("ping -c 1 -W 1 127.0.0.1");
+    sh("ping -c 1 -W 30 127.0.0.1");
     let seen = frames(&mut socket);
     let lines: Vec<(Direction, String)> = seen
         .iter()
@@ -62,7 +58,7 @@ fn one_interface_alone_is_seen() {
         ip addr add 10.3.0.1/24 dev left",
     );
     let mut socket = PacketSocket::open_on(index("right")).unwrap();
-    sh("ping -c 1 -W 1 10.3.0.2 || true; ping -c 1 -W 1 127.0.0.1");
+    sh("ping -c 1 -W 1 10.3.0.2 || true; ping -c 1 -W 30 127.0.0.1");
     let seen = frames(&mut socket);
     assert!(seen.iter().all(|f| f.interface == index("right")));
     assert!(seen.iter().any(|f| f.to == To::Broadcast

@@ -1,6 +1,8 @@
-//! Bandwidth limits as a token bucket: what the qdisc `tbf` is told.
+//! Bandwidth limits as a token bucket: the parameters of the qdisc `tbf` (tc-tbf(8)).
 
-/// Packets wait at most this long.
+use hallway_spec::Bandwidth;
+
+/// The longest time a packet waits.
 const LATENCY_MS: u64 = 50;
 /// Enough for a few offloaded segments, so that low rates still pass 64 KiB packets.
 const LEAST_BURST: u64 = 128 * 1024;
@@ -16,10 +18,10 @@ pub struct Bucket {
     pub queue: u32,
 }
 
-/// The bucket for a rate in bits per second.
+/// The bucket for a limit.
 #[must_use]
-pub fn bucket(bits_per_second: u64) -> Bucket {
-    let rate = (bits_per_second / 8).max(1);
+pub fn bucket(limit: Bandwidth) -> Bucket {
+    let rate = limit.bytes_per_second();
     // 4 ms worth of bytes: a timer that fires 250 times a second still fills the rate.
     let burst = (rate / 250).max(LEAST_BURST).min(u64::from(u32::MAX / 2));
     let queue = (rate * LATENCY_MS / 1000 + burst).min(u64::from(u32::MAX));

@@ -23,7 +23,7 @@ pub fn file_name(node: &Node) -> String {
         .ports()
         .map(|(_, network, _)| network.as_ref())
         .collect();
-    format!("view-{:016x}", mark::spread(&networks))
+    format!("view-{:016x}", mark::stable_hash(&networks))
 }
 
 /// Every file with its text.
@@ -41,7 +41,7 @@ pub fn files(settled: &Settled) -> BTreeMap<String, String> {
 fn text(settled: &Settled, viewer: &Node) -> String {
     let mut out = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     if viewer.interfaces.iter().all(|i| i.addresses.is_empty()) {
-        // A program that asks for its own name would else wait for a name server.
+        // Without this, a program that resolves its own name would wait for a name server.
         let _ = writeln!(out, "127.0.1.1\t{}", viewer.name);
     }
     let nearness = Nearness::of(settled, Some(viewer));
@@ -61,7 +61,7 @@ fn text(settled: &Settled, viewer: &Node) -> String {
     out
 }
 
-/// How near the addresses of nodes are to one who looks at them.
+/// How near the addresses of nodes are to a viewer.
 pub(crate) struct Nearness<'a> {
     viewer: Option<&'a Name>,
     networks: Vec<&'a Name>,
@@ -91,7 +91,7 @@ impl<'a> Nearness<'a> {
     }
 
     /// A node's addresses with their ranks, lower for nearer: over a cable both are on (or its own),
-    /// on a network both are on, on another network, on a cable to somebody else.
+    /// on a network both are on, on another network, on a cable to another node.
     pub(crate) fn addresses(&self, node: &'a Node) -> impl Iterator<Item = (u8, IpAddr)> {
         node.interfaces.iter().flat_map(move |interface| {
             let rank = match &interface.plug {

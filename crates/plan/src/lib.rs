@@ -1,14 +1,29 @@
-//! The pure middle of hallway: what is wanted, set against what is there, gives the steps
-//! between them. Nothing here touches a kernel, a file or a clock; the same input gives the
-//! same plan, so every decision can be tested, shown and explained before it is carried out.
+//! The planner: what is wanted, compared with what is there, gives the steps between them.
+//! Nothing here touches a kernel, a file or a clock; the same input gives the same plan, so every
+//! decision can be tested, shown and explained before it is carried out.
 //!
 //! The flow is [`settle()`] (every address, name and MAC decided) → [`diff()`] (the steps) with
 //! [`rules`] for the packet filter and [`reach`] for what packets will do.
+//!
+//! ```
+//! use hallway_plan::diff::Recorded;
+//! use hallway_plan::{Observed, Surroundings, diff, settle};
+//!
+//! let text = "networks: { apps: { subnet: 10.0.0.0/24 } }\nnodes: { web: { networks: [apps] } }";
+//! let topology = hallway_spec::parse("shop.yaml", text)?.topology;
+//! let nothing = Observed::default();
+//! let around = Surroundings::new(&topology.name, &nothing, &[]);
+//! let settled = settle(&topology, None, &around).unwrap();
+//! let plan = diff(&settled.project, Recorded::default(), Some(&settled), &nothing);
+//! let bridge = plan.steps.iter().map(|s| s.describe()).find(|d| d.kind == "bridge").unwrap();
+//! assert_eq!(format!("{} {}", bridge.action, bridge.name), "create br-apps");
+//! # Ok::<(), hallway_spec::Problems>(())
+//! ```
 
 pub mod bandwidth;
-pub mod capture;
+pub mod built;
+pub mod compare;
 pub mod diff;
-pub mod graph;
 pub mod hosts;
 pub mod mark;
 pub mod observed;
@@ -16,11 +31,11 @@ pub mod reach;
 pub mod rules;
 pub mod settle;
 pub mod settled;
-pub mod shell;
 pub mod step;
+pub mod target;
 
 pub use diff::{Plan, diff};
 pub use observed::Observed;
-pub use settle::{Conflict, Surroundings, settle};
+pub use settle::{Conflict, ConflictCode, Surroundings, settle};
 pub use settled::Settled;
 pub use step::{Op, Step};

@@ -1,4 +1,4 @@
-//! How hallway's things are known in the kernel: the alias on a link, the device group, the
+//! How hallway marks what it makes in the kernel: the alias on a link, the device group, the
 //! table's name, the route protocol. Removal goes by these marks alone.
 
 use std::net::Ipv6Addr;
@@ -10,7 +10,7 @@ use ipnet::{IpNet, Ipv6Net};
 /// Unassigned in the kernel's rtnetlink.h and in iproute2's rt_protos.
 pub const ROUTE_PROTOCOL: u8 = 104;
 
-/// The metric of swallow-routes: any real route to the prefix is preferred.
+/// The metric of unreachable routes: any other route to the prefix is preferred.
 pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 
 /// The top byte of every device group of ours.
@@ -31,7 +31,7 @@ pub fn slot_of(group: u32) -> Option<u16> {
     (group >> 24 == GROUP_MARK >> 24).then_some(((group >> 12) & 0xfff) as u16)
 }
 
-/// What a link's alias says it is.
+/// What a link is, as its alias names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// The bridge of a network.
@@ -72,7 +72,7 @@ pub fn parse_alias(text: &str) -> Option<(Name, Role)> {
     parts.next().is_none().then_some((project, role))
 }
 
-/// The comment that tells people whose tables these are.
+/// The comment of our tables.
 pub const TABLE_COMMENT: &str = "made by hallway; changed and removed by it";
 
 /// The name of a project's nf_tables tables.
@@ -87,9 +87,10 @@ pub fn project_of_table(table: &str) -> Option<Name> {
     table.strip_prefix("hallway-")?.parse().ok()
 }
 
-/// FNV-1a, 64 bits: a stable spread for slots, MAC addresses and short names. Not a secret.
+/// FNV-1a (Fowler, Noll, Vo) with 64 bits: the same hash everywhere, for slots, MAC addresses and short
+/// names. Not for secrets.
 #[must_use]
-pub fn spread(parts: &[&str]) -> u64 {
+pub fn stable_hash(parts: &[&str]) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for part in parts {
         for byte in part.bytes().chain(std::iter::once(0)) {
@@ -104,7 +105,7 @@ pub fn spread(parts: &[&str]) -> u64 {
 /// A locally administered unicast MAC address that depends only on `parts`.
 #[must_use]
 pub fn mac(parts: &[&str]) -> [u8; 6] {
-    let hash = spread(parts).to_be_bytes();
+    let hash = stable_hash(parts).to_be_bytes();
     [0x02, hash[3], hash[4], hash[5], hash[6], hash[7]]
 }
 

@@ -1,32 +1,72 @@
-//! What is there: a snapshot of the kernel's state, as far as planning needs it.
+//! What the kernel holds: a snapshot, as far as planning needs it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_spec::Name;
+use hallway_nftables::Ruleset;
+use hallway_spec::{Bandwidth, Name};
 use ipnet::IpNet;
 
-/// A snapshot of one network namespace (the host, or a sandbox) and of /run/netns.
+use crate::target::Setting;
+
+/// What is known of something: an observation never says that a thing is absent, or present, when
+/// it was not examined.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Observed {
-    /// Every link, ours and others'.
-    pub links: Vec<SeenLink>,
-    /// Every entry of /run/netns.
-    pub namespaces: Vec<SeenNamespace>,
-    /// Our tables, of all projects.
-    pub tables: Vec<SeenTable>,
-    /// Routes of every table, ours and others'.
-    pub routes: Vec<SeenRoute>,
-    /// The host's own addresses.
-    pub addresses: Vec<SeenAddress>,
+pub enum Seen<T> {
+    /// It exists, like this.
+    Present(T),
+    /// It was looked for and does not exist.
+    Absent,
+    /// It was not examined.
+    #[default]
+    Unseen,
 }
 
-/// A link of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl<T> Seen<T> {
+    /// The thing, if it was seen.
+    pub fn present(&self) -> Option<&T> {
+        match self {
+            Self::Present(thing) => Some(thing),
+            Self::Absent | Self::Unseen => None,
+        }
+    }
+}
+
+/// A snapshot of the scope: its own network namespace (the host, or a sandbox) and /run/netns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// The scope's own namespace: every object, ours and others'.
+    pub host: SeenSpace,
+    /// Every entry of /run/netns.
+    pub namespaces: Vec<SeenNamespace>,
+    /// Tables of hallway, of all projects.
+    pub tables: Vec<SeenTable>,
+    /// The project's own tables with all that is in them; no tables when it has none.
+    pub rules: Seen<Ruleset>,
+}
+
+/// Objects of one network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenSpace {
+    /// Links.
+    pub links: Vec<SeenLink>,
+    /// Routes of every table.
+    pub routes: Vec<SeenRoute>,
+    /// Addresses.
+    pub addresses: Vec<SeenAddress>,
+    /// Settings of the namespace itself. One that the kernel does not have is missing.
+    pub settings: BTreeMap<Setting, u32>,
+}
+
+/// A link.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeenLink {
     /// Interface index.
     pub index: u32,
     /// Name.
     pub name: String,
+    /// `bridge`, `veth`, …
+    pub kind: Option<String>,
     /// Alias, if any.
     pub alias: Option<String>,
     /// Device group.
@@ -35,6 +75,22 @@ pub struct SeenLink {
     pub master: Option<u32>,
     /// Administratively up.
     pub up: bool,
+    /// MAC address of an Ethernet link.
+    pub mac: Option<[u8; 6]>,
+    /// Bytes.
+    pub mtu: u32,
+    /// Interface index of a veth's other end, in whatever namespace that is.
+    pub peer: Option<u32>,
+    /// Frames may leave by the bridge port they came in by.
+    pub hairpin: Option<bool>,
+    /// A bridge's frames pass the inet hooks, for IPv4 and IPv6.
+    pub nf_call: Option<(bool, bool)>,
+    /// The kernel makes an IPv6 address of its own; not known where IPv6 is not built in.
+    pub kernel_address: Option<bool>,
+    /// The token bucket at its root, in bits per second.
+    pub limit: Option<Bandwidth>,
+    /// Settings of the link. One that the kernel does not have is missing.
+    pub settings: BTreeMap<Setting, u32>,
 }
 
 /// An entry of /run/netns.
@@ -44,8 +100,10 @@ pub struct SeenNamespace {
     pub name: String,
     /// What it is.
     pub state: NamespaceState,
-    /// Whose it is, by the alias on its loopback; only looked up where it matters.
+    /// The project and node it belongs to, by the alias of its loopback.
     pub owner: Option<(Name, Name)>,
+    /// What it holds; examined only where it matters.
+    pub inside: Seen<SeenSpace>,
 }
 
 /// What an entry of /run/netns is.
@@ -59,39 +117,37 @@ pub enum NamespaceState {
     Other,
 }
 
-/// A table of ours.
+/// A table of hallway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenTable {
     /// The project it belongs to.
     pub project: Name,
     /// Whether it is the bridge-family one.
     pub bridge_family: bool,
-    /// The fingerprint in its comment.
-    pub fingerprint: Option<String>,
     /// Interfaces (not ours) on which the project turned IPv4 forwarding on.
     pub forwarding4: Vec<String>,
     /// The same for IPv6.
     pub forwarding6: Vec<String>,
 }
 
-/// A route of the host.
+/// A route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenRoute {
     /// Destination.
     pub to: IpNet,
     /// Outgoing interface.
     pub interface: Option<u32>,
-    /// Who added it.
+    /// The program that added it (RTPROT_*).
     pub protocol: u8,
     /// `unreachable`, as opposed to unicast.
     pub unreachable: bool,
-    /// Main, local, ...
+    /// Main, local, …
     pub table: u32,
     /// Next hop.
     pub via: Option<IpAddr>,
 }
 
-/// An address of the host.
+/// An address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenAddress {
     /// Interface index.
@@ -100,10 +156,36 @@ pub struct SeenAddress {
     pub net: IpNet,
 }
 
-impl Observed {
+/// Bytes that passed an interface.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Received.
+    pub received: u64,
+    /// Sent.
+    pub sent: u64,
+}
+
+/// What exists of a project at this moment, for pictures.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// The names of the host's links.
+    pub links: Vec<String>,
+    /// The nodes that exist, with their interfaces.
+    pub nodes: BTreeMap<Name, BTreeMap<String, Counters>>,
+}
+
+impl SeenSpace {
     /// The link of that name.
     #[must_use]
     pub fn link(&self, name: &str) -> Option<&SeenLink> {
         self.links.iter().find(|l| l.name == name)
+    }
+}
+
+impl Observed {
+    /// The entry of /run/netns of that name.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<&SeenNamespace> {
+        self.namespaces.iter().find(|n| n.name == name)
     }
 }

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_spec::{Action, Mode, Name, Place, PortProto, PortRange, Protocol, Restart, Service};
+use hallway_spec::{
+    Action, Bandwidth, Mode, Name, Place, PortProto, PortRange, Protocol, Restart, Service,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -125,8 +127,8 @@ pub struct Interface {
     pub addresses: Vec<IpNet>,
     /// Bytes.
     pub mtu: Option<u32>,
-    /// Bits per second.
-    pub bandwidth: Option<u64>,
+    /// The limit in each direction.
+    pub bandwidth: Option<Bandwidth>,
     /// What it is plugged into.
     pub plug: Plug,
 }
@@ -243,6 +245,13 @@ impl Node {
             .iter()
             .filter(|i| matches!(i.plug, Plug::Port { .. }))
             .flat_map(|i| i.addresses.iter().map(IpNet::addr))
+    }
+
+    /// The routes that leave by the interface of that position.
+    #[must_use]
+    pub fn routes_by(&self, position: usize) -> Vec<Route> {
+        let all = self.routes.iter().filter(|r| r.interface == position);
+        all.copied().collect()
     }
 
     /// Its interfaces that are plugged into networks, with the network's and the link's name.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
-use hallway_plan::reach::{At, Environment, Outcome, Path, Question, What, World};
+use hallway_plan::reach::{Environment, HopEvent, Location, Outcome, Path, Question, World};
 use hallway_plan::rules::ruleset;
 use hallway_plan::{Observed, Settled, Surroundings, settle};
 
@@ -94,7 +94,7 @@ fn answers_with_their_reasons() {
         ("web", "10.1.0.10:80", Open, "self", 0),
     ] {
         let path = ask(SHOP, from, to).remove(0);
-        let told = (path.outcome, path.reason.code);
+        let told = (path.outcome, path.reason.code.text());
         assert_eq!(told, (outcome, code), "{from} → {to}: {}", path.reason.text);
         let place = path.reason.place.map_or(0, |p| p.line);
         assert_eq!(place, line, "{from} → {to}: {}", path.reason.text);
@@ -135,7 +135,7 @@ policies: [{ from: a, to: b }]
 ";
     let path = ask(text, "one", "10.2.0.2:80").remove(0);
     assert_eq!(
-        (path.outcome, path.reason.code),
+        (path.outcome, path.reason.code.text()),
         (Outcome::Filtered, "asymmetric")
     );
     let path = ask(text, "one", "10.2.0.2:53/udp").remove(0);
@@ -155,7 +155,7 @@ policies: [{ from: db, to: 203.0.113.9/32 }]
 ";
     let path = ask(text, "db", "visitor:80").remove(0);
     assert_eq!(
-        (path.outcome, path.reason.code),
+        (path.outcome, path.reason.code.text()),
         (Outcome::Filtered, "no-reply-route")
     );
     assert!(
@@ -182,7 +182,7 @@ links:
     assert_eq!(places, ["a", "a", "r", "r", "r", "b", "b"]);
     let closed = text.replace("forwarding: true", "forwarding: false");
     let path = ask(&closed, "a", "b:80").remove(0);
-    assert_eq!(path.reason.code, "not-forwarding");
+    assert_eq!(path.reason.code.text(), "not-forwarding");
 }
 
 /// Translations are told with the addresses before and after, and undone on the way back.
@@ -190,8 +190,8 @@ links:
 fn translations_there_and_back() {
     let path = ask(SHOP, "visitor", "host:8080").remove(0);
     let translated: Vec<String> = (path.request.iter().chain(&path.reply))
-        .filter_map(|hop| match &hop.what {
-            What::Translated { before } => Some(format!("{before} ⇒ {}", hop.flow)),
+        .filter_map(|hop| match &hop.event {
+            HopEvent::Translated { before } => Some(format!("{before} ⇒ {}", hop.flow)),
             _ => None,
         })
         .collect();
@@ -204,7 +204,7 @@ fn translations_there_and_back() {
     );
     let path = ask(SHOP, "app", "visitor").remove(0);
     let (at, flow) = path.destination().unwrap();
-    assert_eq!(*at, At::Node("visitor".parse().unwrap()));
+    assert_eq!(*at, Location::Node("visitor".parse().unwrap()));
     assert_eq!(flow.from.to_string(), "203.0.113.1", "masqueraded");
 }
 

@@ -2,7 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A program and its arguments; never empty. No shell reads it.
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCommand {
+    /// There is no program.
+    #[error("a command needs at least the name of a program")]
+    Empty,
+    /// A word has a NUL character, which the kernel cannot pass on.
+    #[error("a command may not have NUL characters")]
+    Nul,
+    /// A quote is opened and not closed.
+    #[error("the command has a quote that is not closed")]
+    UnclosedQuote,
+}
+
+/// A program and its arguments; never empty. It is run without a shell.
+///
+/// ```
+/// use hallway_spec::Command;
+///
+/// let command = Command::split("sh -c 'echo hello'")?;
+/// assert_eq!(command.words(), ["sh", "-c", "echo hello"]);
+/// # Ok::<(), hallway_spec::InvalidCommand>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command(Vec<String>);
 
@@ -11,12 +33,12 @@ impl Command {
     ///
     /// # Errors
     /// When there is none, or one has a NUL in it.
-    pub fn new(words: Vec<String>) -> Result<Self, String> {
+    pub fn new(words: Vec<String>) -> Result<Self, InvalidCommand> {
         if words.first().is_none_or(String::is_empty) {
-            return Err("a command needs at least the name of a program".into());
+            return Err(InvalidCommand::Empty);
         }
         if words.iter().any(|w| w.contains('\0')) {
-            return Err("a command may not have NUL characters".into());
+            return Err(InvalidCommand::Nul);
         }
         Ok(Self(words))
     }
@@ -25,9 +47,8 @@ impl Command {
     ///
     /// # Errors
     /// When quotes are not closed or there is no word.
-    pub fn split(line: &str) -> Result<Self, String> {
-        let words = shell_words::split(line)
-            .map_err(|e| format!("the command cannot be split into words: {e}"))?;
+    pub fn split(line: &str) -> Result<Self, InvalidCommand> {
+        let words = shell_words::split(line).map_err(|_unclosed| InvalidCommand::UnclosedQuote)?;
         Self::new(words)
     }
 

@@ -1,29 +1,58 @@
-//! What a person writes down, and what it means: text → [`Topology`].
+//! The file of a project and what it means: text → [`Topology`].
 //!
-//! Pure: no files, no clock, no kernel. A [`Topology`] can only be made by [`parse`], and only
-//! when every check has passed, so whoever holds one need not check again.
+//! Pure: no files, no clock, no kernel. Only [`parse`] makes a [`Topology`], and only when every
+//! check has passed: code that has one need not check it again. What is wrong with a file is a
+//! [`Problem`] with a stable code, places and help; every kind of problem in the project is printed
+//! through the trait [`Diagnostic`].
+//!
+//! ```
+//! let text = "
+//! networks: { lan: { subnet: 10.10.0.0/24 } }
+//! nodes: { web: { networks: [lan] } }
+//! ";
+//! let topology = hallway_spec::parse("shop.yaml", text)?.topology;
+//! assert_eq!(topology.nodes[0].attachments[0].network.as_ref(), "lan");
+//! # Ok::<(), hallway_spec::Problems>(())
+//! ```
 
+mod bandwidth;
 mod check;
 mod command;
+mod diagnostic;
 mod document;
 mod edit;
+mod interface;
+mod mac;
 mod name;
+mod netns;
 mod parse;
 mod place;
 mod port;
-mod problem;
+pub mod problem;
+mod publish;
+mod reader;
+mod similar;
+mod text_type;
 mod topology;
 mod tree;
+mod version;
 
-pub use command::Command;
+pub use bandwidth::{Bandwidth, InvalidBandwidth};
+pub use command::{Command, InvalidCommand};
+pub use diagnostic::{Diagnostic, Label, Severity};
 pub use document::{Document, schema};
-pub use edit::{Edit, edit, empty};
-pub use name::{InterfaceName, InvalidName, Mac, Name};
+pub use edit::{Edit, EditCode, EditError, edit, empty};
+pub use interface::{InterfaceName, InvalidInterfaceName};
+pub use mac::{InvalidMac, Mac};
+pub use name::{InvalidName, Name};
+pub use netns::{InvalidNetns, NETNS_DIRECTORY, NetnsName, NetnsRef};
 pub use parse::{Project, TEXT_MAX, parse, parse_bytes};
 pub use place::Place;
-pub use port::{InvalidPort, PortRange, Protocol, PublishText};
-pub use problem::{Code, Problem, Problems};
+pub use port::{InvalidPort, PortProto, PortRange, Protocol};
+pub use problem::{Code, Problem, Problems, Warning, WarningCode};
+pub use publish::PublishText;
 pub use topology::{
-    Action, Attachment, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node, Policy, PortProto,
-    Publish, Restart, Service, StaticRoute, Subnet, Topology,
+    Action, Attachment, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node, Policy, Publish,
+    Restart, Service, StaticRoute, Subnet, Topology,
 };
+pub use version::{InvalidIpVersion, IpVersion};

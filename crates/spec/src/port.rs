@@ -1,17 +1,39 @@
-//! Ports, ranges, protocols, and compose's short syntax for publishing.
+//! Transport protocols, ports and port ranges.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::PortProto;
-
-/// Why a port was refused.
+/// Why a port, a range or a published port was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidPort(pub String);
+pub enum InvalidPort {
+    /// It is not a number from 1 to 65535.
+    #[error("invalid port {0:?}; ports are numbers from 1 to 65535")]
+    Port(String),
+    /// The range has port 0, or its last port is below the first.
+    #[error("invalid port range {first}-{last}; ports are from 1 to 65535, the lower one first")]
+    Range {
+        /// The first port given.
+        first: u16,
+        /// The last port given.
+        last: u16,
+    },
+    /// The protocol is neither tcp nor udp.
+    #[error("the protocol is tcp or udp, not {0:?}")]
+    Protocol(String),
+    /// The part before the ports is not an IP address.
+    #[error("invalid address {0:?}; write [ip:]host-port:node-port[/tcp|udp]")]
+    Address(String),
+    /// The two ranges have different lengths.
+    #[error("{host} has {} ports on the host, but {node} has {} in the node", .host.len(), .node.len())]
+    Lengths {
+        /// The host's ports.
+        host: PortRange,
+        /// The node's ports.
+        node: PortRange,
+    },
+}
 
 /// A transport protocol with ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,14 +61,21 @@ impl FromStr for Protocol {
         match text {
             "tcp" => Ok(Self::Tcp),
             "udp" => Ok(Self::Udp),
-            other => Err(InvalidPort(format!(
-                "the protocol is tcp or udp, not {other:?}"
-            ))),
+            other => Err(InvalidPort::Protocol(other.to_owned())),
         }
     }
 }
 
-/// One port or several in a row; never empty, never 0.
+/// Consecutive ports, first to last; never empty, never port 0.
+///
+/// ```
+/// use hallway_spec::PortRange;
+///
+/// let range: PortRange = "8000-8010".parse()?;
+/// assert_eq!((range.first(), range.last(), range.len()), (8000, 8010, 11));
+/// assert!("8010-8000".parse::<PortRange>().is_err());
+/// # Ok::<(), hallway_spec::InvalidPort>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "(u16, u16)", into = "(u16, u16)")]
 pub struct PortRange {
@@ -58,12 +87,10 @@ impl PortRange {
     /// From `first` to `last`, both included.
     ///
     /// # Errors
-    /// When a port is 0 or the range is backwards.
+    /// When a port is 0, or `last` is below `first`.
     pub fn new(first: u16, last: u16) -> Result<Self, InvalidPort> {
         if first == 0 || last < first {
-            return Err(InvalidPort(format!(
-                "{first}-{last} is no range of ports from 1 to 65535"
-            )));
+            return Err(InvalidPort::Range { first, last });
         }
         Ok(Self { first, last })
     }
@@ -123,11 +150,7 @@ fn port(text: &str) -> Result<u16, InvalidPort> {
     text.parse::<u16>()
         .ok()
         .filter(|p| *p != 0 && text.bytes().all(|b| b.is_ascii_digit()))
-        .ok_or_else(|| {
-            InvalidPort(format!(
-                "{text:?} is no port; ports are numbers from 1 to 65535"
-            ))
-        })
+        .ok_or_else(|| InvalidPort::Port(text.to_owned()))
 }
 
 impl FromStr for PortRange {
@@ -151,6 +174,15 @@ impl fmt::Display for PortRange {
     }
 }
 
+/// A port with its protocol, written `80/tcp`. The protocol may be left out: `80` is `80/tcp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortProto {
+    /// 1 to 65535.
+    pub port: u16,
+    /// tcp or udp.
+    pub protocol: Protocol,
+}
+
 impl FromStr for PortProto {
     type Err = InvalidPort;
 
@@ -166,126 +198,5 @@ impl FromStr for PortProto {
 impl fmt::Display for PortProto {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.port, self.protocol)
-    }
-}
-
-/// `[ip:]host[-range]:container[-range][/tcp|udp]`, compose's short syntax; a single number
-/// publishes the same port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PublishText {
-    /// Only this address of the host.
-    pub host_address: Option<IpAddr>,
-    /// The host's ports.
-    pub host_ports: PortRange,
-    /// The node's ports.
-    pub node_ports: PortRange,
-    /// tcp unless said otherwise.
-    pub protocol: Protocol,
-}
-
-impl FromStr for PublishText {
-    type Err = InvalidPort;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPort> {
-        let (rest, protocol) = match text.rsplit_once('/') {
-            Some((rest, protocol)) => (rest, protocol.parse()?),
-            None => (text, Protocol::Tcp),
-        };
-        let (rest, node) = match rest.rsplit_once(':') {
-            Some((rest, node)) => (Some(rest), node),
-            None => (None, rest),
-        };
-        let node_ports: PortRange = node.parse()?;
-        let Some(rest) = rest else {
-            return Ok(Self {
-                host_address: None,
-                host_ports: node_ports,
-                node_ports,
-                protocol,
-            });
-        };
-        let (address, host) = match rest.rsplit_once(':') {
-            Some((address, host)) => (Some(address), host),
-            None => (None, rest),
-        };
-        let host_address = address
-            .map(|a| {
-                let bare = a
-                    .strip_prefix('[')
-                    .and_then(|a| a.strip_suffix(']'))
-                    .unwrap_or(a);
-                bare.parse::<IpAddr>().map_err(|_not_an_address| {
-                    InvalidPort(format!(
-                        "{a:?} is no address; write [ip:]host-port:node-port[/tcp|udp]"
-                    ))
-                })
-            })
-            .transpose()?;
-        let host_ports: PortRange = host.parse()?;
-        if host_ports.len() != node_ports.len() {
-            return Err(InvalidPort(format!(
-                "{host_ports} are {} ports on the host, but {node_ports} are {} in the node",
-                host_ports.len(),
-                node_ports.len()
-            )));
-        }
-        Ok(Self {
-            host_address,
-            host_ports,
-            node_ports,
-            protocol,
-        })
-    }
-}
-
-impl fmt::Display for PublishText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host_address {
-            Some(IpAddr::V6(a)) => write!(f, "[{a}]:")?,
-            Some(IpAddr::V4(a)) => write!(f, "{a}:")?,
-            None => {}
-        }
-        write!(f, "{}:{}", self.host_ports, self.node_ports)?;
-        if self.protocol == Protocol::Udp {
-            write!(f, "/udp")?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn composes_short_syntax_reads_and_prints() {
-        for (text, printed) in [
-            ("8080:80", "8080:80"),
-            ("3000", "3000:3000"),
-            ("127.0.0.1:8080:80", "127.0.0.1:8080:80"),
-            ("[::1]:6001:6001", "[::1]:6001:6001"),
-            ("::1:6000:6000", "[::1]:6000:6000"),
-            ("9090-9091:8080-8081/udp", "9090-9091:8080-8081/udp"),
-            ("80:80/tcp", "80:80"),
-        ] {
-            assert_eq!(text.parse::<PublishText>().unwrap().to_string(), printed);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_published_is_refused() {
-        for text in [
-            "",
-            "0:80",
-            "65536:80",
-            "80-81:80",
-            "a:80",
-            "host:80:80",
-            "80:80/icmp",
-            "81-80:81-80",
-            "+80",
-        ] {
-            assert!(text.parse::<PublishText>().is_err(), "{text}");
-        }
     }
 }

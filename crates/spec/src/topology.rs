@@ -10,7 +10,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, InterfaceName, Mac, Name, Place, PortRange, Protocol};
+use crate::{
+    Bandwidth, Command, InterfaceName, IpVersion, Mac, Name, Place, PortProto, PortRange, Protocol,
+};
 
 /// A whole project: the unit of `up` and `down`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +73,14 @@ pub struct Subnet {
     pub gateway: IpAddr,
 }
 
+impl Subnet {
+    /// The IP version of the prefix and of the host's address.
+    #[must_use]
+    pub fn version(&self) -> IpVersion {
+        IpVersion::of_net(&self.net)
+    }
+}
+
 /// A named network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -115,8 +125,8 @@ pub struct Attachment {
     pub mac: Option<Mac>,
     /// The interface's name inside; `ethN` by position when absent.
     pub interface: Option<InterfaceName>,
-    /// Limit in bits per second, each way.
-    pub bandwidth: Option<u64>,
+    /// The limit in each direction.
+    pub bandwidth: Option<Bandwidth>,
     /// Where the file says so.
     pub place: Place,
 }
@@ -129,8 +139,8 @@ pub struct Link {
     pub ends: [LinkEnd; 2],
     /// Bytes.
     pub mtu: Option<u32>,
-    /// Limit in bits per second, each way.
-    pub bandwidth: Option<u64>,
+    /// The limit in each direction.
+    pub bandwidth: Option<Bandwidth>,
     /// Where the file says so.
     pub place: Place,
 }
@@ -165,15 +175,6 @@ pub struct Publish {
     pub protocol: Protocol,
     /// Where the file says so.
     pub place: Place,
-}
-
-/// A port with its protocol, written `80/tcp`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PortProto {
-    /// 1 to 65535.
-    pub port: u16,
-    /// tcp or udp.
-    pub protocol: Protocol,
 }
 
 /// A static route inside a node.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use crate::{Code, Place, Problem};
+use crate::problem::TextProblem;
+use crate::{Place, Problem};
 
 /// Deeper than any sensible file.
 const DEPTH_MAX: usize = 64;
@@ -94,21 +95,13 @@ impl Builder {
                     offset: self.byte(e.marker().index()),
                     ..Place::default()
                 };
-                Problem::new(Code::BadYaml, &place, format!("this is no YAML: {}", e.info()))
-                    .help("a bracket or quote may not be closed, or a line may be indented differently from its neighbours")
+                Problem::new(&place, TextProblem::Yaml(e.info().to_owned()))
             })?;
             let place = self.place(&span);
             if let Event::DocumentStart(_) = event {
                 documents += 1;
                 if documents > 1 {
-                    return Err(Problem::new(
-                        Code::BadText,
-                        &place,
-                        "the file has more than one document",
-                    )
-                    .help(
-                        "write one project per file; remove everything from the second '---' on",
-                    ));
+                    return Err(Problem::new(&place, TextProblem::SeveralDocuments));
                 }
             }
             self.event(event, place)?;
@@ -118,9 +111,7 @@ impl Builder {
                 values: self.values,
                 root,
             }),
-            None => {
-                Err(Problem::new(Code::BadText, &start(), "the file is empty").help(EMPTY_HELP))
-            }
+            None => Err(Problem::new(&start(), TextProblem::Empty)),
         }
     }
 
@@ -142,13 +133,7 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => self.end(&place),
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(id) => self.add(*id),
-                None => {
-                    return Err(Problem::new(
-                        Code::BadYaml,
-                        &place,
-                        "this alias refers to what it is part of",
-                    ));
-                }
+                None => return Err(Problem::new(&place, TextProblem::RecursiveAlias)),
             },
             _ => {}
         }
@@ -162,11 +147,7 @@ impl Builder {
 
     fn open(&mut self, kind: Kind, place: Place, anchor: usize) -> Result<(), Problem> {
         if self.open.len() >= DEPTH_MAX {
-            return Err(Problem::new(
-                Code::BadText,
-                &place,
-                format!("values are nested more than {DEPTH_MAX} deep"),
-            ));
+            return Err(Problem::new(&place, TextProblem::TooDeep(DEPTH_MAX)));
         }
         let id = self.push(kind, place);
         self.open.push((id, anchor, Vec::new()));
@@ -208,9 +189,7 @@ impl Builder {
     }
 }
 
-pub(crate) const EMPTY_HELP: &str =
-    "a file needs at least one of networks, nodes and links; see examples/ for whole files";
-
+/// The first character of a text.
 pub(crate) fn start() -> Place {
     Place {
         line: 1,

@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing helper is a failing test
 
-use hallway_spec::{Code, Document, parse, parse_bytes, schema};
+use hallway_spec::{Code, Document, parse, parse_bytes};
+use hallway_testkit::projects::without_places;
 use proptest::prelude::*;
 
 /// The problems of a text: code, and what the place points at.
@@ -14,9 +15,9 @@ fn problems(text: &str) -> Vec<(Code, String)> {
             .problems
             .iter()
             .map(|p| {
-                let place = p.place.clone().unwrap_or_default();
+                let place = &p.place;
                 let pointed = text.get(place.offset..place.offset + place.length);
-                (p.code, pointed.unwrap_or_default().to_owned())
+                (p.kind.code(), pointed.unwrap_or_default().to_owned())
             })
             .collect(),
     }
@@ -25,97 +26,119 @@ fn problems(text: &str) -> Vec<(Code, String)> {
 const NETS: &str =
     "networks: { n: { subnet: 10.1.0.0/24 }, i: { subnet: 10.2.0.0/24, internal: true } }\n";
 
+/// What is wrong, what the problem points at (empty: anything), and a file; `NETS` stands for [`NETS`].
+const CASES: &[(Code, &str, &str)] = &[
+    (Code::UnknownKey, "nodse", "nodse: {}\nnodes: { a: {} }\n"),
+    (Code::DuplicateKey, "a", "nodes: { a: {}, a: {} }\n"),
+    (
+        Code::BadValue,
+        "maybe",
+        "networks: { n: { subnet: 10.1.0.0/24, internal: maybe } }\n",
+    ),
+    (Code::Missing, "n", "networks: { n: { internal: true } }\n"),
+    (Code::Missing, "n", "networks: { n: { subnet: [] } }\n"),
+    (Code::Missing, "n", "networks: { n: { subnet: null } }\n"),
+    (Code::BadName, "../up", "nodes: { ../up: {} }\n"),
+    (Code::NameInUse, "n", "NETS nodes: { n: {} }\n"),
+    (
+        Code::UnknownName,
+        "m",
+        "NETS nodes: { a: { networks: [m] } }\n",
+    ),
+    (
+        Code::BadSubnet,
+        "127.0.0.0/8",
+        "networks: { n: { subnet: 127.0.0.0/8 } }\n",
+    ),
+    (
+        Code::BadSubnet,
+        "",
+        "networks: { n: { subnet: \"::ffff:10.0.0.0/120\" } }\n",
+    ),
+    (
+        Code::SubnetOverlap,
+        "m",
+        "networks: { n: { subnet: 10.1.0.0/24 }, m: { subnet: 10.1.0.0/16 } }\n",
+    ),
+    (
+        Code::AddressOutsideSubnet,
+        "10.9.0.1",
+        "NETS nodes: { a: { networks: { n: { address: 10.9.0.1 } } } }\n",
+    ),
+    (
+        Code::AddressInUse,
+        "10.1.0.9",
+        "NETS nodes: { a: { networks: { n: { address: 10.1.0.9 } } }, b: { networks: { n: { address: 10.1.0.9 } } } }\n",
+    ),
+    (
+        Code::AddressReserved,
+        "10.1.0.1",
+        "NETS nodes: { a: { networks: { n: { address: 10.1.0.1 } } } }\n",
+    ),
+    (
+        Code::InterfaceInUse,
+        "i",
+        "NETS nodes: { a: { networks: { n: { interface: up }, i: { interface: up } } } }\n",
+    ),
+    (
+        Code::PortPublishedTwice,
+        "8080:81",
+        "NETS nodes: { a: { networks: [n], ports: [8080:80, 8080:81] } }\n",
+    ),
+    (
+        Code::PublishNoEffect,
+        "8080:80",
+        "NETS nodes: { a: { networks: [i], ports: [8080:80] } }\n",
+    ),
+    (
+        Code::BadDependency,
+        "a",
+        "nodes: { a: { command: x, depends_on: [b] }, b: { command: x, depends_on: [a] } }\n",
+    ),
+    (Code::BadYaml, "", "nodes: { a: {}\n"),
+    (
+        Code::NetworkFull,
+        "n",
+        "networks: { n: { subnet: 10.1.0.0/30 } }\nnodes: { a: { networks: [n] }, b: { networks: [n] } }\n",
+    ),
+    (
+        Code::MacInUse,
+        "n",
+        "NETS nodes: { a: { networks: { n: { mac: 02:00:00:00:00:01 } } }, b: { networks: { n: { mac: 02:00:00:00:00:01 } } } }\n",
+    ),
+    (
+        Code::PolicyNoEffect,
+        "",
+        "NETS policies: [{ from: i, to: outside }]\n",
+    ),
+    (
+        Code::RouteUnreachable,
+        "",
+        "NETS nodes: { a: { networks: [n], routes: [{ to: default, via: 10.9.0.1 }] } }\n",
+    ),
+    (
+        Code::TooMany,
+        "1-5000:1-5000",
+        "NETS nodes: { a: { networks: [n], ports: [1-5000:1-5000] } }\n",
+    ),
+    (Code::BadText, "", ""),
+];
+
 #[test]
 fn every_problem_points_at_what_is_wrong() {
-    use Code::*;
     let mut wrong = Vec::new();
-    for (code, pointed, text) in [
-        (
-            UnknownKey,
-            "nodse",
-            "nodse: {}\nnodes: { a: {} }\n".to_owned(),
-        ),
-        (DuplicateKey, "a", "nodes: { a: {}, a: {} }\n".into()),
-        (
-            BadValue,
-            "maybe",
-            "networks: { n: { subnet: 10.1.0.0/24, internal: maybe } }\n".into(),
-        ),
-        (Missing, "n", "networks: { n: { internal: true } }\n".into()),
-        (Missing, "n", "networks: { n: { subnet: [] } }\n".into()),
-        (Missing, "n", "networks: { n: { subnet: null } }\n".into()),
-        (BadName, "../up", "nodes: { ../up: {} }\n".into()),
-        (NameInUse, "n", format!("{NETS}nodes: {{ n: {{}} }}\n")),
-        (
-            UnknownName,
-            "m",
-            format!("{NETS}nodes: {{ a: {{ networks: [m] }} }}\n"),
-        ),
-        (
-            BadSubnet,
-            "127.0.0.0/8",
-            "networks: { n: { subnet: 127.0.0.0/8 } }\n".into(),
-        ),
-        (
-            BadSubnet,
-            "",
-            "networks: { n: { subnet: \"::ffff:10.0.0.0/120\" } }\n".into(),
-        ),
-        (
-            SubnetOverlap,
-            "m",
-            "networks: { n: { subnet: 10.1.0.0/24 }, m: { subnet: 10.1.0.0/16 } }\n".into(),
-        ),
-        (
-            AddressOutsideSubnet,
-            "10.9.0.1",
-            format!("{NETS}nodes: {{ a: {{ networks: {{ n: {{ address: 10.9.0.1 }} }} }} }}\n"),
-        ),
-        (
-            AddressInUse,
-            "10.1.0.9",
-            format!(
-                "{NETS}nodes: {{ a: {{ networks: {{ n: {{ address: 10.1.0.9 }} }} }}, b: {{ networks: {{ n: {{ address: 10.1.0.9 }} }} }} }}\n"
-            ),
-        ),
-        (
-            AddressReserved,
-            "10.1.0.1",
-            format!("{NETS}nodes: {{ a: {{ networks: {{ n: {{ address: 10.1.0.1 }} }} }} }}\n"),
-        ),
-        (
-            InterfaceInUse,
-            "i",
-            format!(
-                "{NETS}nodes: {{ a: {{ networks: {{ n: {{ interface: up }}, i: {{ interface: up }} }} }} }}\n"
-            ),
-        ),
-        (
-            PortPublishedTwice,
-            "8080:81",
-            format!("{NETS}nodes: {{ a: {{ networks: [n], ports: [8080:80, 8080:81] }} }}\n"),
-        ),
-        (
-            PublishNoEffect,
-            "8080:80",
-            format!("{NETS}nodes: {{ a: {{ networks: [i], ports: [8080:80] }} }}\n"),
-        ),
-        (
-            BadDependency,
-            "a",
-            "nodes: { a: { command: x, depends_on: [b] }, b: { command: x, depends_on: [a] } }\n"
-                .into(),
-        ),
-        (BadYaml, "", "nodes: { a: {}\n".into()),
-        (BadText, "", "".into()),
-    ] {
+    for (code, pointed, text) in CASES {
+        let text = text.replacen("NETS ", NETS, 1);
         let found = problems(&text);
-        let right = |(c, p): &(Code, String)| *c == code && (p == pointed || pointed.is_empty());
+        let right = |(c, p): &(Code, String)| c == code && (p == pointed || pointed.is_empty());
         if !found.iter().any(right) {
             wrong.push(format!("{code:?} at {pointed:?} in:\n{text}{found:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for code in Code::all() {
+        assert!(CASES.iter().any(|(c, ..)| c == code), "no file has {code}");
+    }
 }
 
 #[test]
@@ -179,48 +202,6 @@ fn bytes_that_are_no_text() {
     );
 }
 
-/// Every key of the schema is a key the parser knows, and the other way round.
-#[test]
-fn the_schema_is_of_this_parser() {
-    let text = schema().to_string();
-    for key in [
-        "networks",
-        "nodes",
-        "links",
-        "policies",
-        "expect",
-        "subnet",
-        "gateway",
-        "internal",
-        "outside",
-        "mode",
-        "mtu",
-        "ports",
-        "command",
-        "ready",
-        "environment",
-        "working_dir",
-        "restart",
-        "depends_on",
-        "dns",
-        "routes",
-        "forwarding",
-        "address",
-        "mac",
-        "interface",
-        "bandwidth",
-        "endpoints",
-        "action",
-        "from",
-        "to",
-        "between",
-        "port",
-        "reachable",
-    ] {
-        assert!(text.contains(&format!("\"{key}\"")), "{key}");
-    }
-}
-
 /// Texts in the neighbourhood of files.
 fn texts() -> impl Strategy<Value = String> {
     let word = prop_oneof![
@@ -275,10 +256,9 @@ proptest! {
     fn no_text_makes_it_panic(text in texts()) {
         if let Err(all) = parse("x.yaml", &text) {
             for problem in &all.problems {
-                if let Some(place) = &problem.place {
-                    // Places can be underlined.
-                    prop_assert!(all.text.get(place.offset..place.offset + place.length).is_some(), "{place:?}");
-                }
+                // Places can be underlined.
+                let place = &problem.place;
+                prop_assert!(all.text.get(place.offset..place.offset + place.length).is_some(), "{place:?}");
             }
         }
     }
@@ -300,8 +280,8 @@ fn documents_survive_being_written() {
         let name = path.to_str().unwrap();
         let (first, second) = (parse(name, &text).unwrap(), parse(name, &written).unwrap());
         assert_eq!(
-            meaning(&first.topology),
-            meaning(&second.topology),
+            without_places(&first.topology),
+            without_places(&second.topology),
             "{written}"
         );
         assert_eq!(Document::read(&written).unwrap().to_yaml(), written);
@@ -330,19 +310,7 @@ proptest! {
             let written = Document::read(&text).expect("it parses").to_yaml();
             let again = parse("x.yaml", &written);
             prop_assert!(again.is_ok(), "{text}\nwritten as\n{written}");
-            prop_assert_eq!(meaning(&project.topology), meaning(&again.unwrap().topology));
+            prop_assert_eq!(without_places(&project.topology), without_places(&again.unwrap().topology));
         }
     }
-}
-
-/// Without places, which differ.
-fn meaning(topology: &hallway_spec::Topology) -> String {
-    let text = format!("{topology:?}");
-    let mut out = String::new();
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once("Place {") {
-        out.push_str(before);
-        rest = after.split_once('}').unwrap().1;
-    }
-    out + rest
 }

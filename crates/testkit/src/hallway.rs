@@ -5,6 +5,13 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::patience::patience;
+
+/// How many seconds an answer that must come may take.
+const ANSWER: u32 = 30;
+/// How many seconds are waited for an answer that must not come.
+const NO_ANSWER: u32 = 2;
+
 /// How to run it.
 #[derive(Debug, Clone)]
 pub struct Hallway {
@@ -117,6 +124,7 @@ impl Hallway {
         if self.host {
             command.arg("--host");
         }
+        arguments.iter().for_each(|a| crate::oracle::check(a));
         command
             .args(arguments)
             .current_dir(&self.directory)
@@ -172,17 +180,35 @@ impl Hallway {
         self.run(&["exec", node, "--", "sh", "-c", script]).code == 0
     }
 
-    /// Whether one node can ping an address.
+    /// Whether one node gets an answer to a ping; waits long for one. See [`Self::cannot_ping`].
     #[track_caller]
     #[must_use]
     pub fn pings(&self, node: &str, address: &str) -> bool {
-        self.inside(node, &format!("ping -c 1 -W 1 {address}"))
+        let limit = ANSWER * patience();
+        self.inside(node, &format!("ping -c 1 -W {limit} {address}"))
     }
 
-    /// Whether one node can read a URL.
+    /// Whether one node can read a URL; waits long for an answer. See [`Self::cannot_read`].
     #[track_caller]
     #[must_use]
     pub fn reads(&self, node: &str, url: &str) -> bool {
-        self.inside(node, &format!("curl -s -g -o /dev/null -m 2 '{url}'"))
+        let limit = ANSWER * patience();
+        self.inside(node, &format!("curl -s -g -o /dev/null -m {limit} '{url}'"))
+    }
+
+    /// Whether one node gets no answer to a ping, within the time that no answer is waited for.
+    #[track_caller]
+    #[must_use]
+    pub fn cannot_ping(&self, node: &str, address: &str) -> bool {
+        let limit = NO_ANSWER * patience();
+        !self.inside(node, &format!("ping -c 1 -W {limit} {address}"))
+    }
+
+    /// Whether one node cannot read a URL, within the time that no answer is waited for.
+    #[track_caller]
+    #[must_use]
+    pub fn cannot_read(&self, node: &str, url: &str) -> bool {
+        let limit = NO_ANSWER * patience();
+        !self.inside(node, &format!("curl -s -g -o /dev/null -m {limit} '{url}'"))
     }
 }

@@ -5,14 +5,20 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hallway_kernel::Kernel;
 use hallway_kernel::link::{LinkChange, change_link};
-use hallway_kernel::sys::{self, Kind};
-use hallway_kernel::{Rtnl, mount};
-use libtest_mimic::{Arguments, Failed, Trial};
+use hallway_kernel::mount::Propagation;
+use hallway_kernel::sys::Kind;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::patience::patience;
 
 /// Says to a process of the test binary how far in it is, and which test it is.
 const STAGE: &str = "HALLWAY_TEST_STAGE";
-const LIMIT: Duration = Duration::from_secs(180);
+/// Ends a test that hangs.
+const LIMIT: Duration = Duration::from_secs(600);
+/// The exit code of a test that is skipped.
+const SKIPPED: i32 = 77;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +42,7 @@ pub fn main(tests: &[Test]) {
     }
     let trials = tests
         .iter()
-        .map(|t| Trial::test(t.name, || isolated(t.name)))
+        .map(|t| Trial::ignorable_test(t.name, || isolated(t.name)))
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -49,8 +55,14 @@ fn myself(stage: &str, name: &str) -> Command {
     command
 }
 
+/// Ends the test that calls it as skipped, for a reason that lies in the machine.
+pub fn skip(why: &str) -> ! {
+    eprintln!("{why}");
+    std::process::exit(SKIPPED);
+}
+
 /// Runs the test in a process of its own; its output is shown when it fails.
-fn isolated(name: &str) -> Result<(), Failed> {
+fn isolated(name: &str) -> Result<Completion, Failed> {
     let mut child = myself("outer", name)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -66,40 +78,49 @@ fn isolated(name: &str) -> Result<(), Failed> {
         out.read_to_end(&mut text).ok();
         text
     });
-    let deadline = Instant::now() + LIMIT;
+    let limit = LIMIT * patience();
+    let deadline = Instant::now() + limit;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
         if Instant::now() > deadline {
-            child.kill()?; // its namespaces' first process dies with it, and with that one all others
+            child.kill()?; // ends the first process of its namespaces, and that one ends all others
             child.wait()?;
-            return Err(format!("not done after {} s", LIMIT.as_secs()).into());
+            return Err(format!("not done after {} s", limit.as_secs()).into());
         }
         std::thread::sleep(Duration::from_millis(5));
     };
     if status.success() {
-        return Ok(());
+        return Ok(Completion::Completed);
     }
     let text = [
         printer.join().unwrap_or_default(),
         reader.join().unwrap_or_default(),
     ]
     .concat();
+    if status.code() == Some(SKIPPED) {
+        let text = String::from_utf8_lossy(&text);
+        return Ok(Completion::ignored_with(text.trim()));
+    }
     Err(format!("{status}\n{}", String::from_utf8_lossy(&text)).into())
 }
 
 /// Makes the namespaces; the next process is their first.
 fn outer(name: &str) {
-    sys::die_with_parent().unwrap();
+    let mut kernel = Kernel::new();
+    kernel.die_with_parent().unwrap();
     let (user, group) = (
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
     );
     if rustix::process::geteuid().is_root() {
-        sys::unshare(&[Kind::Mount, Kind::Net, Kind::Pid]).unwrap();
+        kernel
+            .unshare(&[Kind::Mount, Kind::Net, Kind::Pid])
+            .unwrap();
     } else {
-        sys::unshare(&[Kind::User, Kind::Mount, Kind::Net, Kind::Pid])
+        kernel
+            .unshare(&[Kind::User, Kind::Mount, Kind::Net, Kind::Pid])
             .expect("tests need root or unprivileged user namespaces");
         std::fs::write("/proc/self/setgroups", "deny").unwrap();
         std::fs::write("/proc/self/gid_map", format!("0 {group} 1")).unwrap();
@@ -111,15 +132,23 @@ fn outer(name: &str) {
 
 /// A /run and /proc of the test's own, and nothing else of the machine's to be changed.
 fn inner(test: Test) {
-    sys::die_with_parent().unwrap();
-    mount::private(Path::new("/"), false).unwrap();
-    mount::proc(Path::new("/proc")).unwrap();
-    mount::tmpfs(Path::new("/run")).unwrap();
-    mount::sysfs(Path::new("/sys")).unwrap();
+    let mut kernel = Kernel::new();
+    kernel.die_with_parent().unwrap();
+    kernel
+        .make_private(Path::new("/"), Propagation::Private)
+        .unwrap();
+    kernel
+        .mount_proc(Path::new("/proc"))
+        .expect("tests need a /proc of which nothing is covered, as it is outside of containers");
+    kernel.mount_tmpfs(Path::new("/run")).unwrap();
+    // No test needs a /sys of its own, and where the machine's is read-only none is allowed.
+    if let Err(why) = kernel.mount_sysfs(Path::new("/sys")) {
+        eprintln!("{why}");
+    }
     let up = LinkChange {
         up: Some(true),
         ..LinkChange::default()
     };
-    Rtnl::open().unwrap().run(change_link("lo", &up)).unwrap();
+    kernel.run(change_link("lo", &up)).unwrap();
     (test.run)();
 }

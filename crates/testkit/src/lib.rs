@@ -12,13 +12,16 @@ mod hallway;
 mod isolation;
 mod machine;
 mod oracle;
+mod patience;
+pub mod projects;
 mod web;
 
 pub use hallway::{Hallway, Ran};
-pub use isolation::{Test, main};
-pub use machine::{Snapshot, processes};
+pub use isolation::{Test, main, skip};
+pub use machine::{Snapshot, processes, settle};
 pub use oracle::{ip_json, nft_json, sh, try_sh};
-pub use web::{Server, wait_for};
+pub use patience::{milliseconds, patience, wait_for};
+pub use web::Server;
 
 /// The tests of a file, for [`main`].
 #[macro_export]

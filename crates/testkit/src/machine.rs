@@ -1,6 +1,9 @@
 //! The state of a machine, as other programs see it.
 
+use std::collections::BTreeSet;
+
 use crate::oracle::sh;
+use crate::patience::wait_for;
 
 /// Everything `down` must put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +41,41 @@ const ASKED: [(&str, &str); 10] = [
     ),
 ];
 
+/// Waits until the kernel has finished with all links and addresses of this namespace: it tells up to a
+/// second later whether a link works, and probes new IPv6 addresses first.
+#[track_caller]
+pub fn settle() {
+    wait_for("links and addresses to settle", || {
+        let links = sh("ip -o link");
+        links.lines().all(|link| is_settled(link, &links))
+            && !sh("ip -o addr").contains("tentative")
+    });
+}
+
+/// Whether the state of a link is that of its carrier. A link that is neither one end of a pair nor
+/// a bridge with ports may stay UNKNOWN.
+fn is_settled(link: &str, links: &str) -> bool {
+    let after = |mark: &str, end: char| {
+        let rest = link.split_once(mark).map_or("", |(_, rest)| rest);
+        rest.split(end).next().unwrap_or_default()
+    };
+    let flags: Vec<&str> = after("<", '>').split(',').collect();
+    let name = after(": ", ':');
+    let state = after(" state ", ' ');
+    let alone = !name.contains('@') && !links.contains(&format!(" master {name} "));
+    match (flags.contains(&"UP"), flags.contains(&"LOWER_UP")) {
+        (false, _) => true,
+        (true, true) => state == "UP" || alone && state == "UNKNOWN",
+        (true, false) => state.ends_with("DOWN"),
+    }
+}
+
 impl Snapshot {
-    /// As it is now.
+    /// As it is now, when links and addresses have settled.
     #[must_use]
     #[track_caller]
     pub fn take() -> Self {
+        settle();
         let mut parts: Vec<(&'static str, String)> = ASKED
             .iter()
             .map(|(what, script)| (*what, sh(script)))
@@ -51,11 +84,16 @@ impl Snapshot {
         Self(parts)
     }
 
-    /// Must be as it was.
+    /// Must be as it was. Settings that came with a module, which the kernel loads when something first
+    /// needs it, are no difference.
     #[track_caller]
     pub fn unchanged(&self) {
         let now = Self::take();
-        for ((what, before), (_, after)) in self.0.iter().zip(&now.0) {
+        for ((what, before), (_, after)) in self.0.iter().zip(now.0) {
+            let after = match *what {
+                "sysctls" => known_settings(before, &after),
+                _ => after,
+            };
             let gone: Vec<&str> = before
                 .lines()
                 .filter(|l| !after.lines().any(|a| a == *l))
@@ -65,13 +103,21 @@ impl Snapshot {
                 .filter(|l| !before.lines().any(|b| b == *l))
                 .collect();
             assert!(
-                before == after,
+                *before == after,
                 "{what} differ:\n- {}\n+ {}",
                 gone.join("\n- "),
                 come.join("\n+ ")
             );
         }
     }
+}
+
+/// The lines of `after` whose setting is in `before` too.
+fn known_settings(before: &str, after: &str) -> String {
+    let key = |line: &str| line.split(" = ").next().unwrap_or_default().to_owned();
+    let known: BTreeSet<String> = before.lines().map(key).collect();
+    let lines = after.lines().filter(|line| known.contains(&key(line)));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// The command lines of all processes but the test's own.

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
 
 /// Answers every connection with the address it came from, until dropped with the test.
 #[derive(Debug)]
@@ -24,15 +23,5 @@ impl Server {
             }
         });
         Self
-    }
-}
-
-/// Waits until something holds; fails when it does not in time.
-#[track_caller]
-pub fn wait_for(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + limit;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}: not after {limit:?}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
-use hallway_kernel::netns::{self, Netns};
+use hallway_kernel::netns::Netns;
 use hallway_kernel::route::{self, RouteSpec};
-use hallway_kernel::sys::{self, Kind};
-use hallway_kernel::{Batch, KernelError, Rtnl, addr, sysctl};
+use hallway_kernel::sys::Kind;
+use hallway_kernel::{Batch, Kernel, KernelError, addr};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::observe::NETNS_DIRECTORY;
@@ -32,10 +32,10 @@ fn address(number: usize) -> IpNet {
     ))
 }
 
-fn namespace() -> Result<Netns, KernelError> {
-    sys::unshare(&[Kind::Net])?;
-    sysctl::write("net/ipv6/conf/default/disable_ipv6", "1")?;
-    Rtnl::open()?.run(link::change_link(
+fn namespace(kernel: &mut Kernel) -> Result<Netns, KernelError> {
+    kernel.unshare(&[Kind::Net])?;
+    kernel.write_sysctl("net/ipv6/conf/default/disable_ipv6", "1")?;
+    kernel.run(link::change_link(
         "lo",
         &LinkChange {
             up: Some(true),
@@ -50,16 +50,16 @@ fn namespace() -> Result<Netns, KernelError> {
 /// # Errors
 /// The first request that failed.
 pub fn attach(count: usize) -> Result<(), KernelError> {
-    netns::ensure_directory(Path::new(NETNS_DIRECTORY))?;
-    let mut rtnl = Rtnl::open()?;
-    rtnl.run(link::create_bridge(&BridgeSpec {
+    let mut kernel = Kernel::new();
+    kernel.ensure_netns_directory(Path::new(NETNS_DIRECTORY))?;
+    kernel.run(link::create_bridge(&BridgeSpec {
         name: BRIDGE,
         group: GROUP,
         mac: [2, 0, 0, 0, 0, 1],
         mtu: None,
         nf_call: false,
     }))?;
-    let bridge = link::index_of(BRIDGE)?;
+    let bridge = kernel.link_index(BRIDGE)?;
     let mut batch = Batch::new();
     batch.push(link::change_link(
         BRIDGE,
@@ -77,12 +77,14 @@ pub fn attach(count: usize) -> Result<(), KernelError> {
     ));
     let gateway = IpAddr::V4(Ipv4Addr::new(10, 54, 0, 1));
     batch.push(addr::add_address(bridge, IpNet::new_assert(gateway, 16)));
-    rtnl.submit_all(&batch)?;
+    kernel.submit_all(&batch)?;
     std::thread::scope(|scope| {
         let (sender, made) = sync_channel(AHEAD);
+        let mut thread = kernel.sibling();
         scope.spawn(move || {
             for number in 0..count {
-                let namespace = namespace().and_then(|n| n.mount(&path(number)).map(|()| n));
+                let namespace = namespace(&mut thread)
+                    .and_then(|n| thread.mount_netns(&n, &path(number)).map(|()| n));
                 let failed = namespace.is_err();
                 if sender.send(namespace).is_err() || failed {
                     return;
@@ -90,14 +92,14 @@ pub fn attach(count: usize) -> Result<(), KernelError> {
             }
         });
         for (number, namespace) in made.iter().enumerate() {
-            node(&mut rtnl, bridge, number, &namespace?, gateway)?;
+            node(&mut kernel, bridge, number, &namespace?, gateway)?;
         }
         Ok(())
     })
 }
 
 fn node(
-    rtnl: &mut Rtnl,
+    kernel: &mut Kernel,
     bridge: u32,
     number: usize,
     namespace: &Netns,
@@ -132,9 +134,12 @@ fn node(
             ..LinkChange::default()
         },
     ));
-    rtnl.submit_all(&batch)?;
-    let _inside = netns::enter(namespace)?;
-    let index = link::index_of("eth0")?;
+    kernel.submit_all(&batch)?;
+    kernel.inside(namespace, |kernel| inside(kernel, number, gateway))
+}
+
+fn inside(kernel: &mut Kernel, number: usize, gateway: IpAddr) -> Result<(), KernelError> {
+    let index = kernel.link_index("eth0")?;
     let mut batch = Batch::new();
     batch.push(link::change_link(
         "eth0",
@@ -152,7 +157,7 @@ fn node(
         metric: None,
         protocol: STATIC,
     }));
-    Rtnl::open()?.submit_all(&batch)
+    kernel.submit_all(&batch)
 }
 
 /// Removes them again.
@@ -160,9 +165,9 @@ fn node(
 /// # Errors
 /// The first request that failed.
 pub fn detach(count: usize) -> Result<(), KernelError> {
+    let mut kernel = Kernel::new();
     for number in 0..count {
-        netns::unmount(&path(number))?;
+        kernel.unmount_netns(&path(number))?;
     }
-    let mut rtnl = Rtnl::open()?;
-    rtnl.run(link::delete_group(GROUP))
+    kernel.run(link::delete_group(GROUP))
 }

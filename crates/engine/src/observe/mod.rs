@@ -1,15 +1,15 @@
-//! Reading what is there.
+//! Observation: the kernel's state, read whole each time. Nothing here is taken from a record but
+//! the question which namespaces are worth examining.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod namespaces;
+mod space;
+mod tables;
 
-use hallway_kernel::netns::{self, Netns};
-use hallway_kernel::nft::{Family, Nft};
-use hallway_kernel::{KernelError, Rtnl};
-use hallway_plan::mark::{self, Role};
-use hallway_plan::observed::{
-    NamespaceState, Observed, SeenAddress, SeenLink, SeenNamespace, SeenRoute, SeenTable,
-};
+use std::path::PathBuf;
+
+use hallway_kernel::{Kernel, KernelError};
+use hallway_plan::observed::Seen;
+use hallway_plan::{Observed, mark};
 use hallway_spec::Name;
 
 use crate::Record;
@@ -17,145 +17,37 @@ use crate::Record;
 /// Where named namespaces are.
 pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
 
+/// How closely named namespaces are examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Only whose they are.
+    Owners,
+    /// What the project's own hold.
+    Inside,
+}
+
 /// The path of a named namespace.
 pub(crate) fn netns_path(netns: &str) -> PathBuf {
     PathBuf::from(NETNS_DIRECTORY).join(netns)
 }
 
-/// Reads the calling thread's namespace. Namespaces that the record knows by inode are not
-/// entered; others are asked whose they are.
-pub(crate) fn observe(project: &Name, record: Option<&Record>) -> Result<Observed, KernelError> {
-    let mut seen = network()?;
-    seen.namespaces = namespaces(project, record)?;
-    Ok(seen)
-}
-
-/// The part for which no record is needed: everything but the named namespaces.
-pub(crate) fn network() -> Result<Observed, KernelError> {
-    let mut rtnl = Rtnl::open()?;
-    let links = rtnl
-        .links()?
-        .into_iter()
-        .map(|l| SeenLink {
-            index: l.index,
-            name: l.name,
-            alias: l.alias,
-            group: l.group,
-            master: l.master,
-            up: l.up,
-        })
-        .collect();
-    let routes = rtnl
-        .routes()?
-        .into_iter()
-        .map(|r| SeenRoute {
-            to: r.to,
-            interface: r.interface,
-            protocol: r.protocol,
-            unreachable: r.unreachable,
-            table: r.table,
-            via: r.via,
-        })
-        .collect();
-    let addresses = rtnl
-        .addresses()?
-        .into_iter()
-        .map(|a| SeenAddress {
-            interface: a.index,
-            net: a.net,
-        })
-        .collect();
+/// Reads everything but the named namespaces, of the calling thread's network namespace, with the
+/// tables of that project.
+pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
     Ok(Observed {
-        links,
-        routes,
-        addresses,
-        tables: tables()?,
+        host: space::read(kernel)?,
         namespaces: Vec::new(),
+        tables: tables::read(kernel)?,
+        rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
     })
 }
 
+/// Reads the named namespaces.
 pub(crate) fn namespaces(
+    kernel: &Kernel,
     project: &Name,
     record: Option<&Record>,
-) -> Result<Vec<SeenNamespace>, KernelError> {
-    let mut known: BTreeMap<&str, (u64, Option<&Name>)> = BTreeMap::new();
-    if let Some(record) = record {
-        let nodes: BTreeMap<&str, &Name> = record
-            .applied
-            .iter()
-            .flat_map(|s| &s.nodes)
-            .map(|n| (n.netns.as_str(), &n.name))
-            .collect();
-        for (name, inode) in &record.inodes {
-            known.insert(name, (*inode, nodes.get(name.as_str()).copied()));
-        }
-    }
-    let mut out = Vec::new();
-    let mounted = netns::mounted(Path::new(NETNS_DIRECTORY))?;
-    let Ok(entries) = std::fs::read_dir(NETNS_DIRECTORY) else {
-        return Ok(out);
-    };
-    for entry in entries.flatten() {
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        let (state, owner) = match mounted.get(&name) {
-            Some(inode) => {
-                let owner = match known.get(name.as_str()) {
-                    Some((recorded, Some(node))) if recorded == inode => {
-                        Some((project.clone(), (*node).clone()))
-                    }
-                    _ => owner(&entry.path()),
-                };
-                (NamespaceState::Mounted(*inode), owner)
-            }
-            None if entry.file_type().is_ok_and(|t| t.is_file()) => {
-                (NamespaceState::PlainFile, None)
-            }
-            None => (NamespaceState::Other, None),
-        };
-        out.push(SeenNamespace { name, state, owner });
-    }
-    out.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(out)
-}
-
-/// Whose namespace it is: the alias of its loopback says.
-fn owner(path: &Path) -> Option<(Name, Name)> {
-    let namespace = Netns::open(path).ok()?;
-    let _inside = netns::enter(&namespace).ok()?;
-    let links = Rtnl::open().ok()?.links().ok()?;
-    let lo = links.iter().find(|l| l.name == "lo")?;
-    match mark::parse_alias(lo.alias.as_deref()?)? {
-        (project, Role::Node(node)) => Some((project, node)),
-        _ => None,
-    }
-}
-
-fn tables() -> Result<Vec<SeenTable>, KernelError> {
-    let mut nft = Nft::open()?;
-    let mut out = Vec::new();
-    for table in nft.tables()? {
-        let Some(project) = mark::project_of_table(&table.name) else {
-            continue;
-        };
-        let bridge_family = table.family == Family::Bridge as u8;
-        let mut names = |set: &str| {
-            if bridge_family {
-                Vec::new()
-            } else {
-                nft.names(Family::Inet, &table.name, set)
-                    .unwrap_or_default()
-            }
-        };
-        let (forwarding4, forwarding6) = (names("forwarding4"), names("forwarding6"));
-        out.push(SeenTable {
-            project,
-            bridge_family,
-            fingerprint: table.comment,
-            forwarding4,
-            forwarding6,
-        });
-    }
-    Ok(out)
+    depth: Depth,
+) -> Result<Vec<hallway_plan::observed::SeenNamespace>, KernelError> {
+    namespaces::read(kernel, project, record, depth)
 }

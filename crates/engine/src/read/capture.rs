@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use hallway_kernel::link::index_of;
 use hallway_kernel::netns::{self, Netns};
 pub use hallway_kernel::packet::Direction;
 use hallway_kernel::packet::{Ethernet, Frame, Network, PacketSocket};
-use hallway_kernel::{KernelError, Rtnl};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::Settled;
-use hallway_plan::capture::{Facts, Filter, Kind};
 use hallway_spec::Name;
 
-use crate::Failure;
+use crate::{Failure, Reason};
+use super::filter::{Filter, NetworkProtocol, PacketHeaders};
 use crate::observe::netns_path;
 
-/// How long packets that are not wanted may be read beyond the time given.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long packets that the filter rejects may be read beyond the time given.
+const OVERTIME: Duration = Duration::from_millis(500);
 
-/// Where to look.
+/// Where packets are captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// All interfaces of the host (or the sandbox), or this one.
@@ -36,12 +35,12 @@ pub struct Captured {
     pub time: SystemTime,
     /// The interface's name.
     pub interface: String,
-    /// Which way it went, seen from that interface.
+    /// Its direction, seen from that interface.
     pub direction: Direction,
     /// In one line.
     pub summary: String,
     /// Addresses, protocol and ports.
-    pub facts: Facts,
+    pub headers: PacketHeaders,
     /// From the Ethernet header on.
     pub bytes: Vec<u8>,
     /// How long it was on the wire; more than `bytes` if it was cut.
@@ -52,7 +51,7 @@ pub struct Captured {
 #[derive(Debug)]
 pub struct Capture {
     socket: PacketSocket,
-    rtnl: Rtnl,
+    kernel: Kernel,
     /// Names by index; interfaces may come and go.
     names: BTreeMap<u32, String>,
     /// Only interfaces of these names; all when empty.
@@ -61,10 +60,10 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Begins to look; packets are kept from here on.
+    /// Begins to capture; the kernel queues packets from here on.
     ///
     /// # Errors
-    /// When the node or the interface is not there, or the caller may not look.
+    /// When the node or the interface is not there, or the caller lacks the privilege.
     pub fn open(settled: &Settled, target: &Target, filter: Filter) -> Result<Self, Failure> {
         let mut only = Vec::new();
         let opened = match target {
@@ -91,15 +90,15 @@ impl Capture {
                 }
             }
         };
-        let (socket, rtnl) = opened.map_err(|e| {
+        let (socket, kernel) = opened.map_err(|e| {
             if e.is_not_found() {
-                return Failure::kernel("no-such-interface", "the interface is not there", e);
+                return Failure::caused(Reason::NoInterface, e);
             }
-            Failure::kernel("capture", "packets cannot be looked at", e)
+            Failure::caused(Reason::Capture, e)
         })?;
         let mut capture = Self {
             socket,
-            rtnl,
+            kernel,
             names: BTreeMap::new(),
             only,
             filter,
@@ -112,7 +111,7 @@ impl Capture {
     /// one that is there already.
     ///
     /// # Errors
-    /// When the one interface that is looked at went away.
+    /// When the one interface that is captured on goes down or away.
     pub fn next(&mut self, timeout: Duration) -> Result<Option<Captured>, Failure> {
         let deadline = Instant::now() + timeout;
         loop {
@@ -120,17 +119,17 @@ impl Capture {
             let frame = self
                 .socket
                 .recv(left)
-                .map_err(|e| Failure::kernel("capture", "the interface went down or away", e))?;
+                .map_err(|e| Failure::caused(Reason::CaptureEnded, e))?;
             let Some(frame) = frame else { return Ok(None) };
-            let judged = self.judge(frame)?;
-            // What is there already is read, but not a flood without end.
-            if judged.is_some() || Instant::now() > deadline + PATIENCE {
-                return Ok(judged);
+            let packet = self.filtered(frame)?;
+            // Queued packets are read, but a flood of them ends too.
+            if packet.is_some() || Instant::now() > deadline + OVERTIME {
+                return Ok(packet);
             }
         }
     }
 
-    fn judge(&mut self, frame: Frame) -> Result<Option<Captured>, Failure> {
+    fn filtered(&mut self, frame: Frame) -> Result<Option<Captured>, Failure> {
         if !self.names.contains_key(&frame.interface) {
             self.learn_names()?;
         }
@@ -139,26 +138,26 @@ impl Capture {
             .entry(frame.interface)
             .or_insert_with(|| format!("#{}", frame.interface));
         let unwanted = !self.only.is_empty() && !self.only.contains(interface);
-        // What goes out of a loopback comes in again.
+        // A loopback shows each packet twice: out, and in again.
         let again = interface == "lo" && frame.direction == Direction::Out;
-        let headers = Ethernet::parse(&frame.bytes);
-        let facts = facts(&headers);
-        if unwanted || again || !self.filter.matches(&facts) {
+        let frame_headers = Ethernet::parse(&frame.bytes);
+        let headers = packet_headers(&frame_headers);
+        if unwanted || again || !self.filter.matches(&headers) {
             return Ok(None);
         }
         Ok(Some(Captured {
             time: frame.time,
             interface: interface.clone(),
             direction: frame.direction,
-            summary: headers.summary(),
-            facts,
+            summary: frame_headers.summary(),
+            headers,
             bytes: frame.bytes,
             length: frame.length,
         }))
     }
 
     fn learn_names(&mut self) -> Result<(), Failure> {
-        let links = self.rtnl.links()?;
+        let links = self.kernel.links()?;
         self.names = links.into_iter().map(|l| (l.index, l.name)).collect();
         Ok(())
     }
@@ -167,44 +166,46 @@ impl Capture {
     /// in time.
     ///
     /// # Errors
-    /// Never in practice.
+    /// When the kernel does not answer.
     pub fn dropped(&self) -> Result<u32, Failure> {
         Ok(self.socket.dropped()?)
     }
 }
 
 /// Both sockets stay with the namespace the thread is in now.
-fn open(interface: Option<&str>, promiscuous: bool) -> Result<(PacketSocket, Rtnl), KernelError> {
+fn open(interface: Option<&str>, promiscuous: bool) -> Result<(PacketSocket, Kernel), KernelError> {
+    let mut kernel = Kernel::new();
+    kernel.open_sockets()?;
     let socket = match interface {
-        Some(name) if promiscuous => PacketSocket::open_promiscuous(index_of(name)?),
-        Some(name) => PacketSocket::open_on(index_of(name)?),
+        Some(name) if promiscuous => PacketSocket::open_promiscuous(kernel.link_index(name)?),
+        Some(name) => PacketSocket::open_on(kernel.link_index(name)?),
         None => PacketSocket::open(),
     };
-    Ok((socket?, Rtnl::open()?))
+    Ok((socket?, kernel))
 }
 
 fn missing(node: &Name, error: KernelError) -> Failure {
-    let failure = Failure::kernel("node-missing", format!("node {node} is not there"), error);
-    failure.help("hallway up builds it again")
+    let node = node.clone();
+    Failure::caused(Reason::NodeMissing { node }, error)
 }
 
-fn facts(headers: &Ethernet) -> Facts {
+fn packet_headers(headers: &Ethernet) -> PacketHeaders {
     match &headers.network {
-        Network::Ip(ip) => Facts {
+        Network::Ip(ip) => PacketHeaders {
             network: if ip.source.is_ipv4() {
-                Kind::Ip
+                NetworkProtocol::Ip
             } else {
-                Kind::Ip6
+                NetworkProtocol::Ip6
             },
             protocol: Some(ip.protocol),
             addresses: Some((ip.source, ip.destination)),
             ports: ip.source_port().zip(ip.destination_port()),
         },
-        Network::Arp(arp) => Facts {
-            network: Kind::Arp,
+        Network::Arp(arp) => PacketHeaders {
+            network: NetworkProtocol::Arp,
             addresses: Some((arp.sender.into(), arp.target.into())),
-            ..Facts::default()
+            ..PacketHeaders::default()
         },
-        Network::Other(_) | Network::Short => Facts::default(),
+        Network::Other(_) | Network::Short => PacketHeaders::default(),
     }
 }

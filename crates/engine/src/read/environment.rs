@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hallway_kernel::{KernelError, sysctl};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::Observed;
 use hallway_plan::reach::Environment;
 use hallway_plan::settled::Settled;
@@ -12,13 +12,15 @@ use crate::observe;
 /// Reads it off the calling thread's namespace.
 ///
 /// # Errors
-/// When the kernel cannot be asked.
+/// When the kernel's state cannot be read.
 pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
-    let seen = observe::network()?;
-    let on = |key: &str| sysctl::read(key).is_ok_and(|value| value == "1");
+    let mut kernel = Kernel::new();
+    let seen = observe::network(&mut kernel, &settled.project)?;
+    let on = |key: &str| kernel.read_sysctl(key).is_ok_and(|value| value == "1");
     Ok(Environment {
         bridge_hooks: on("net/bridge/bridge-nf-call-iptables"),
         uplink: seen
+            .host
             .routes
             .iter()
             .any(|r| r.to.prefix_len() == 0 && !r.unreachable),
@@ -32,6 +34,6 @@ fn host_addresses(seen: &Observed, settled: &Settled) -> Vec<IpAddr> {
         let mut subnets = settled.networks.iter().flat_map(|n| &n.subnets);
         subnets.any(|s| s.gateway == address)
     };
-    let all = seen.addresses.iter().map(|a| a.net.addr());
+    let all = seen.host.addresses.iter().map(|a| a.net.addr());
     all.filter(|a| !a.is_loopback() && !own(*a)).collect()
 }

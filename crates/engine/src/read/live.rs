@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use hallway_kernel::netns::{self, Netns};
-use hallway_kernel::{KernelError, Rtnl};
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::Settled;
-use hallway_plan::graph::{Counters, Live};
+use hallway_plan::observed::{Counters, Live};
 
 use crate::Failure;
 use crate::observe::netns_path;
@@ -15,7 +15,7 @@ use crate::observe::netns_path;
 /// # Errors
 /// When the kernel cannot be asked.
 pub fn live(settled: &Settled) -> Result<Live, Failure> {
-    let links = Rtnl::open()?.links()?.into_iter().map(|l| l.name).collect();
+    let links = Kernel::new().links()?.into_iter().map(|l| l.name).collect();
     let mut nodes = BTreeMap::new();
     for node in &settled.nodes {
         let Ok(namespace) = Netns::open(&netns_path(&node.netns)) else {
@@ -28,7 +28,7 @@ pub fn live(settled: &Settled) -> Result<Live, Failure> {
 
 fn interfaces(namespace: &Netns) -> Result<BTreeMap<String, Counters>, KernelError> {
     let _inside = netns::enter(namespace)?;
-    let links = Rtnl::open()?.links_with_counters()?;
+    let links = Kernel::new().links_with_counters()?;
     let counted = links.into_iter().map(|link| {
         let counters = Counters {
             received: link.rx_bytes,

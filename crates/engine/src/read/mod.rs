@@ -3,6 +3,7 @@
 
 pub mod capture;
 pub mod environment;
+pub mod filter;
 pub mod live;
 pub mod probe;
 pub mod trace;

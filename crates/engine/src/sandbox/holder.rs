@@ -7,11 +7,12 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use hallway_kernel::link::{self, LinkChange};
-use hallway_kernel::sys::{self, Kind};
-use hallway_kernel::{KernelError, Rtnl, mount};
+use hallway_kernel::mount::Propagation;
+use hallway_kernel::sys::Kind;
+use hallway_kernel::{Kernel, KernelError};
 
 use super::refusal;
-use crate::Failure;
+use crate::{Failure, Reason};
 use crate::observe::NETNS_DIRECTORY;
 
 /// A holder that has been started and waits for its release.
@@ -29,14 +30,9 @@ impl Held {
 }
 
 /// Starts a holder and gives it its user id maps.
-pub(super) fn start() -> Result<Held, Failure> {
-    let spawn_failed = |e: std::io::Error| {
-        Failure::new(
-            "sandbox",
-            format!("the sandbox's holder cannot be started: {e}"),
-        )
-    };
-    let mut child = Command::new("/proc/self/exe")
+pub(super) fn start(program: &Path) -> Result<Held, Failure> {
+    let spawn_failed = |e: std::io::Error| not_made(format!("its holder cannot be started: {e}"));
+    let mut child = Command::new(program)
         .arg("__hold")
         .env_clear()
         .stdin(Stdio::piped())
@@ -53,18 +49,14 @@ pub(super) fn start() -> Result<Held, Failure> {
 }
 
 fn handshake(child: &mut Child) -> Result<Held, Failure> {
-    let broken = || Failure::new("sandbox", "the sandbox's holder ended before it was ready");
+    let broken = || not_made("its holder ended before it was ready".into());
     let mut input = child.stdin.take().ok_or_else(broken)?;
     let mut output = BufReader::new(child.stdout.take().ok_or_else(broken)?);
     let pid = child.id() as i32;
     let mut user_namespace = true;
     match line(&mut output).ok_or_else(broken)?.as_str() {
-        "user" => map_ids(pid).map_err(|e| {
-            Failure::new(
-                "sandbox",
-                format!("the sandbox's user ids cannot be mapped: {e}"),
-            )
-            .help("run as root, or allow it: see hallway doctor")
+        "user" => map_ids(pid).map_err(|e| Reason::SandboxIds {
+            error: e.to_string(),
         })?,
         "no-user" => user_namespace = false,
         other => {
@@ -82,11 +74,12 @@ fn handshake(child: &mut Child) -> Result<Held, Failure> {
             user_namespace,
             input,
         }),
-        other => Err(Failure::new(
-            "sandbox",
-            format!("the sandbox cannot be set up: {other}"),
-        )),
+        other => Err(not_made(other.to_owned())),
     }
+}
+
+fn not_made(error: String) -> Failure {
+    Reason::SandboxNotMade { error }.into()
 }
 
 fn line(from: &mut impl BufRead) -> Option<String> {
@@ -143,8 +136,9 @@ pub fn hold() -> Result<(), Failure> {
         say.write_all(format!("{text}\n").as_bytes())
             .and_then(|()| say.flush())
     };
-    let gone = |_| Failure::new("sandbox", "the starter is gone");
-    match sys::unshare(&[Kind::User]) {
+    let gone = |_| not_made("the process that started it has ended".into());
+    let mut kernel = Kernel::new();
+    match kernel.unshare(&[Kind::User]) {
         Ok(()) => tell("user").map_err(gone)?,
         Err(_) if rustix::process::geteuid().is_root() => tell("no-user").map_err(gone)?,
         Err(e) => {
@@ -156,7 +150,7 @@ pub fn hold() -> Result<(), Failure> {
     if line(&mut input).as_deref() != Some("mapped") {
         return Ok(());
     }
-    if let Err(e) = set_up() {
+    if let Err(e) = set_up(&mut kernel) {
         tell(&e.to_string()).map_err(gone)?;
         return Ok(());
     }
@@ -181,13 +175,13 @@ fn silence() {
     std::env::set_current_dir("/").ok();
 }
 
-fn set_up() -> Result<(), KernelError> {
-    sys::unshare(&[Kind::Mount, Kind::Net])?;
-    mount::private(Path::new("/"), false)?;
-    own_run()?;
+fn set_up(kernel: &mut Kernel) -> Result<(), KernelError> {
+    kernel.unshare(&[Kind::Mount, Kind::Net])?;
+    kernel.make_private(Path::new("/"), Propagation::Private)?;
+    own_run(kernel)?;
     // Not allowed in every container; without it /sys/class/net shows the real host's links.
-    mount::sysfs(Path::new("/sys")).ok();
-    Rtnl::open()?.run(link::change_link(
+    kernel.mount_sysfs(Path::new("/sys")).ok();
+    kernel.run(link::change_link(
         "lo",
         &LinkChange {
             up: Some(true),
@@ -198,7 +192,7 @@ fn set_up() -> Result<(), KernelError> {
 
 /// A /run of the sandbox's own, in which everything of the old one is still there but the named
 /// namespaces.
-fn own_run() -> Result<(), KernelError> {
+fn own_run(kernel: &Kernel) -> Result<(), KernelError> {
     let run = Path::new("/run");
     let old = File::open(run).map_err(|e| KernelError::io("open", "/run", &e))?;
     let entries: Vec<_> = std::fs::read_dir(run)
@@ -206,7 +200,7 @@ fn own_run() -> Result<(), KernelError> {
         .flatten()
         .filter(|e| e.path() != Path::new(NETNS_DIRECTORY))
         .collect();
-    mount::tmpfs(run)?;
+    kernel.mount_tmpfs(run)?;
     for entry in entries {
         let Ok(kind) = entry.file_type() else {
             continue;
@@ -216,25 +210,25 @@ fn own_run() -> Result<(), KernelError> {
         let path = entry.path();
         if kind.is_symlink() {
             if let Ok(target) = std::fs::read_link(&old_path) {
-                std::os::unix::fs::symlink(target, &path).ok();
+                kernel.make_symlink(&target, &path).ok();
             }
             continue;
         }
         let made = if kind.is_dir() {
-            std::fs::create_dir(&path)
+            kernel.make_directory(&path, 0o755)
         } else {
-            File::create(&path).map(|_| ())
+            kernel.write_file(&path, b"")
         };
         // What cannot be bound (a socket of another user) is simply not there.
-        if made.is_ok() && mount::bind(&old_path, &path).is_err() {
+        if made.is_ok() && kernel.bind_mount(&old_path, &path).is_err() {
             if kind.is_dir() {
-                std::fs::remove_dir(&path).ok()
+                kernel.remove_directory(&path).ok()
             } else {
-                std::fs::remove_file(&path).ok()
+                kernel.remove_file(&path).ok()
             };
         }
     }
-    std::fs::create_dir(NETNS_DIRECTORY)
-        .map_err(|e| KernelError::io("make", NETNS_DIRECTORY, &e))?;
-    hallway_kernel::netns::ensure_directory(Path::new(NETNS_DIRECTORY)).map(|_| ())
+    kernel
+        .ensure_netns_directory(Path::new(NETNS_DIRECTORY))
+        .map(|_| ())
 }

@@ -5,31 +5,35 @@ mod holder;
 mod pasta;
 mod refusal;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hallway_kernel::sys::{self, Kind};
+use hallway_kernel::Kernel;
+use hallway_kernel::sys::Kind;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Lock, record};
+use crate::failure::FileAction;
+use crate::record::Store;
+use crate::{Cancel, Failure, Lock, Reason, record};
 
 pub use holder::hold;
 pub(crate) use pasta::program as pasta_program;
+pub use refusal::Refusal;
 pub(crate) use refusal::forbidden;
 
+/// The version of `sandbox.json`.
+const VERSION: u32 = 2;
+
 /// A running sandbox.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sandbox {
     /// Its name.
-    #[serde(skip)]
     pub name: String,
     /// Its holder's process.
     pub pid: i32,
-    /// The holder's start time, in clock ticks since boot: a reused pid is not taken for it.
-    started: u64,
     /// Seconds since 1970.
     pub created: u64,
     /// Made by `up`, and so removed with the last project.
@@ -38,8 +42,37 @@ pub struct Sandbox {
     pub user_namespace: bool,
     /// How it reaches the internet, or why it does not.
     pub internet: Internet,
-    #[serde(skip)]
+    /// The holder's start time, in clock ticks since boot: a reused pid is not taken for it.
+    started: u64,
     directory: PathBuf,
+}
+
+/// The content of `sandbox.json`. Version 1 had no version in it, and the same fields.
+#[derive(Serialize, Deserialize)]
+struct SandboxFile {
+    #[serde(default = "first_version")]
+    version: u32,
+    pid: i32,
+    started: u64,
+    created: u64,
+    implicit: bool,
+    user_namespace: bool,
+    internet: Internet,
+}
+
+fn first_version() -> u32 {
+    1
+}
+
+/// How a sandbox is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Making<'a> {
+    /// The program whose `__hold` becomes the holder.
+    pub program: &'a Path,
+    /// Made by `up`, and so removed with the last project.
+    pub implicit: bool,
+    /// Whether it reaches the internet where that is possible.
+    pub internet: bool,
 }
 
 /// How a sandbox reaches the internet.
@@ -72,10 +105,17 @@ pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
 fn on_record(state: &Path, name: &str) -> Option<Sandbox> {
     let directory = directory(state, name);
     let text = std::fs::read(directory.join("sandbox.json")).ok()?;
-    let mut sandbox: Sandbox = serde_json::from_slice(&text).ok()?;
-    sandbox.name = name.to_owned();
-    sandbox.directory = directory;
-    Some(sandbox)
+    let file: SandboxFile = serde_json::from_slice(&text).ok()?;
+    (file.version <= VERSION).then(|| Sandbox {
+        name: name.to_owned(),
+        pid: file.pid,
+        created: file.created,
+        implicit: file.implicit,
+        user_namespace: file.user_namespace,
+        internet: file.internet,
+        started: file.started,
+        directory,
+    })
 }
 
 /// Every running sandbox.
@@ -94,12 +134,18 @@ pub fn list(state: &Path) -> Vec<Sandbox> {
 ///
 /// # Errors
 /// When the machine does not allow one, with what to do about it.
-pub fn ensure(state: &Path, name: &str, implicit: bool) -> Result<Sandbox, Failure> {
+pub fn ensure(
+    state: &Path,
+    name: &str,
+    making: &Making<'_>,
+    cancel: &Cancel,
+) -> Result<Sandbox, Failure> {
     let directory = directory(state, name);
-    record::make_directory(&directory)?;
+    let store = Store::new(Kernel::new(), &directory);
+    store.make_directory(&directory)?;
     let lock_directory = directory.join("holder");
-    record::make_directory(&lock_directory)?;
-    let _lock = Lock::take(&lock_directory, || {})?;
+    store.make_directory(&lock_directory)?;
+    let _lock = Lock::take(&lock_directory, cancel, || {})?;
     if let Some(sandbox) = find(state, name) {
         return Ok(sandbox);
     }
@@ -111,33 +157,35 @@ pub fn ensure(state: &Path, name: &str, implicit: bool) -> Result<Sandbox, Failu
     }
     std::fs::remove_dir_all(directory.join("projects")).ok();
     std::fs::remove_file(directory.join("netns-directory")).ok();
-    let held = holder::start()?;
-    let internet = pasta::start(held.pid, &directory);
+    let held = holder::start(making.program)?;
+    let internet = match making.internet {
+        true => pasta::start(held.pid, &directory),
+        false => Internet::None("turned off".into()),
+    };
     let sandbox = Sandbox {
         name: name.to_owned(),
         pid: held.pid,
-        started: start_time(held.pid).unwrap_or(0),
         created: std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |d| d.as_secs()),
-        implicit,
+        implicit: making.implicit,
         user_namespace: held.user_namespace,
         internet,
-        directory: directory.clone(),
+        started: start_time(held.pid).unwrap_or(0),
+        directory,
     };
-    let text = serde_json::to_vec(&sandbox).map_err(|e| Failure::new("bug", e.to_string()))?;
-    record::write_whole(&directory.join("sandbox.json"), &text)?;
+    sandbox.write()?;
     held.release();
     Ok(sandbox)
 }
 
-/// Held by whoever is about to change a sandbox's projects: until all have let go, it is not
-/// ended for want of projects.
+/// A lock shared by all processes that are about to change a sandbox's projects: while one of them
+/// holds it, the sandbox is not ended because it has no project.
 ///
 /// # Errors
-/// When the lock file cannot be made.
-pub fn join(state: &Path, name: &str) -> Result<Lock, Failure> {
-    Lock::share(&directory(state, name).join("members"))
+/// When the lock file cannot be made, or the caller cancels.
+pub fn join(state: &Path, name: &str, cancel: &Cancel) -> Result<Lock, Failure> {
+    Lock::share(&directory(state, name).join("members"), cancel)
 }
 
 /// Forgets what is on record of a sandbox that does not run.
@@ -167,6 +215,22 @@ fn start_time(pid: i32) -> Option<u64> {
 }
 
 impl Sandbox {
+    fn write(&self) -> Result<(), Failure> {
+        let file = SandboxFile {
+            version: VERSION,
+            pid: self.pid,
+            started: self.started,
+            created: self.created,
+            implicit: self.implicit,
+            user_namespace: self.user_namespace,
+            internet: self.internet.clone(),
+        };
+        let text = serde_json::to_vec(&file)
+            .map_err(|_not_json| Reason::Bug("a sandbox's record is not JSON"))?;
+        let store = Store::new(Kernel::new(), &self.directory);
+        store.replace(&self.directory.join("sandbox.json"), &text)
+    }
+
     /// The scope of its projects.
     #[must_use]
     pub fn scope(&self) -> &Path {
@@ -179,12 +243,8 @@ impl Sandbox {
     /// When the sandbox is gone, or belongs to another user.
     pub fn enter(&self) -> Result<(), Failure> {
         let failed = |e| {
-            Failure::kernel(
-                "sandbox",
-                format!("the sandbox {} cannot be entered", self.name),
-                e,
-            )
-            .help("a sandbox belongs to the user who made it; hallway sandbox ls lists yours")
+            let name = self.name.clone();
+            Failure::caused(Reason::SandboxNotEntered { name }, e)
         };
         let open = |kind: &str| -> Result<OwnedFd, Failure> {
             let path = format!("/proc/{}/ns/{kind}", self.pid);
@@ -194,11 +254,12 @@ impl Sandbox {
         };
         let here = std::env::current_dir().ok();
         let (user, mount, net) = (open("user")?, open("mnt")?, open("net")?);
+        let mut kernel = Kernel::new();
         if self.user_namespace {
-            sys::setns(user.as_fd(), Kind::User).map_err(failed)?;
+            kernel.join(user, Kind::User).map_err(failed)?;
         }
-        sys::setns(mount.as_fd(), Kind::Mount).map_err(failed)?;
-        sys::setns(net.as_fd(), Kind::Net).map_err(failed)?;
+        kernel.join(mount, Kind::Mount).map_err(failed)?;
+        kernel.join(net, Kind::Net).map_err(failed)?;
         if let Some(here) = here {
             std::env::set_current_dir(here).ok();
         }
@@ -241,15 +302,15 @@ impl Sandbox {
                 }
             }
             if Instant::now() > deadline + Duration::from_secs(3) {
-                return Err(Failure::new(
-                    "sandbox",
-                    format!("processes of the sandbox {} do not end", self.name),
-                ));
+                return Err(Reason::SandboxNotEnded {
+                    name: self.name.clone(),
+                }
+                .into());
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         std::fs::remove_dir_all(&self.directory)
-            .map_err(|e| Failure::file("remove", &self.directory, &e))?;
+            .map_err(|e| Failure::file(FileAction::Remove, &self.directory, &e))?;
         remove_empty_parents(&self.directory);
         Ok(())
     }

@@ -20,9 +20,6 @@ pub(crate) fn program() -> Option<&'static str> {
 
 /// Starts pasta for the holder's namespaces. Its absence is no failure.
 pub(super) fn start(holder: i32, directory: &Path) -> Internet {
-    if std::env::var_os("HALLWAY_PASTA").is_some_and(|v| v == "0") {
-        return Internet::None("turned off by HALLWAY_PASTA=0".into());
-    }
     let Some(program) = program() else {
         return Internet::None("pasta is not installed (package passt)".into());
     };

@@ -1,8 +1,9 @@
-//! Flags of the verbs that ask and answer.
+//! Flags of `explain`, `reach`, `trace` and `test`.
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use hallway_spec::IpVersion;
 
 use super::FileArg;
 
@@ -18,12 +19,16 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
-    pub(crate) fn include(self, v4: bool) -> bool {
-        if v4 { !self.ipv6 } else { !self.ipv4 }
+    /// Whether that version is wanted; both are when none is named.
+    pub(crate) fn include(self, version: IpVersion) -> bool {
+        match version {
+            IpVersion::V4 => !self.ipv6,
+            IpVersion::V6 => !self.ipv4,
+        }
     }
 }
 
-/// Which file, where words without a dash mean something else.
+/// The file, where positional arguments are something else.
 #[derive(Debug, Clone, ClapArgs, Default)]
 pub(crate) struct FileFlag {
     /// The project's file; by default the project that is up, else the file of this directory
@@ -40,13 +45,13 @@ impl From<FileFlag> for FileArg {
     }
 }
 
-/// Who asks whom.
+/// Client and server.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct PairArgs {
-    /// Who asks: a node, host, outside or an address
+    /// The client: a node, host, outside or an address
     #[arg(value_name = "FROM")]
     pub(crate) from: String,
-    /// Who is asked, and for what: B (ping), B:80 or B:53/udp
+    /// The server and its port: B (ping), B:80 or B:53/udp
     #[arg(value_name = "TO[:PORT[/PROTOCOL]]")]
     pub(crate) to: String,
     #[command(flatten)]
@@ -78,7 +83,7 @@ pub(crate) struct TestArgs {
     /// With --matrix, only this: a port as in 80/tcp, or icmp
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<String>,
-    /// Only say what is predicted of every pair; no packet is sent, nothing needs to be up
+    /// Only predict every pair; no packet is sent, nothing needs to be up
     #[arg(long, conflicts_with = "ephemeral")]
     pub(crate) predict: bool,
     /// Build the file in a sandbox of its own, test, and remove it

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod ask;
+mod capture;
+mod graph;
 mod parts;
 
 use std::net::IpAddr;
@@ -10,6 +12,8 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hallway_spec::{Name, PortProto};
 
 pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
+pub(crate) use capture::CaptureArgs;
+pub(crate) use graph::{GraphArgs, Picture};
 pub(crate) use parts::{BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, SandboxVerb};
 
 /// Container networks for Linux, from one file.
@@ -58,10 +62,10 @@ pub(crate) struct Common {
     /// Where hallway keeps what it must remember
     #[arg(long, global = true, env = "HALLWAY_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long, global = true, env = "HALLWAY_QUIET", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) quiet: bool,
-    /// Say more
+    /// Print more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -133,7 +137,7 @@ pub(crate) enum Verb {
             value_name = "SECONDS"
         )]
         wait_timeout: u64,
-        /// Prove what the file expects with real packets; if it is not true, put back what was there
+        /// Test with real packets what the file expects; if a test fails, restore what was there before
         #[arg(long, env = "HALLWAY_TEST", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         test: bool,
     },
@@ -193,11 +197,11 @@ pub(crate) enum Verb {
         /// The node
         node: Name,
     },
-    /// Print what nodes' programs wrote
+    /// Print the output of nodes' programs
     Logs {
         /// Only this node's
         node: Option<Name>,
-        /// Go on printing what comes
+        /// Continue to print new lines
         #[arg(short, long)]
         follow: bool,
         /// Only the last so many lines of each
@@ -206,12 +210,12 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Start a node's program anew, or all of them
+    /// Restart a node's program, or all of them
     Restart {
         /// Only this node's
         node: Option<Name>,
     },
-    /// Say whether one reaches another, why, and by which way; from the file alone
+    /// Show whether A can reach B, why, and the path; from the file alone
     Explain {
         #[command(flatten)]
         pair: PairArgs,
@@ -220,7 +224,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Try whether one reaches another, with one real packet or connection
+    /// Test whether A reaches B, with one real packet or connection
     Reach {
         #[command(flatten)]
         pair: PairArgs,
@@ -230,14 +234,14 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Follow a real packet hop by hop, there and back, to where it arrives or dies, and say why
+    /// Follow a real packet hop by hop, there and back, to where it arrives or is dropped, and show why
     Trace {
         #[command(flatten)]
         pair: PairArgs,
-        /// Say with a sentence for each hop what happens there
+        /// Explain each hop with a sentence
         #[arg(long)]
         explain: bool,
-        /// Send nothing: wait for others to ask the same, and follow their packets
+        /// Send nothing: wait for the same packets of other programs, and follow them
         #[arg(long)]
         follow: bool,
         /// With --follow, end after so many
@@ -249,17 +253,17 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Prove with real packets that what the file expects is true
+    /// Test with real packets that what the file expects is true
     Test(TestArgs),
     /// Show the packets that pass a node, a network or the host
-    Capture(crate::cmd::capture::CaptureArgs),
+    Capture(CaptureArgs),
     /// Draw a picture of a project: the file named, or what is up
-    Graph(crate::cmd::graph::GraphArgs),
+    Graph(GraphArgs),
     /// Print the project as a file that `up` takes
     Export,
     /// Print the JSON Schema of the file, for editors
     Schema,
-    /// Tell what this machine can do and what is missing
+    /// Show what this machine can do and what is missing
     Doctor {
         #[command(flatten)]
         format: FormatArg,
@@ -323,11 +327,11 @@ pub(crate) enum Verb {
         /// As it was published
         port: String,
     },
-    /// Let one reach another
+    /// Allow A to reach B
     Allow(PolicyArgs),
-    /// Keep one from reaching another
+    /// Deny A to reach B
     Deny(PolicyArgs),
-    /// Answer on ports, telling clients who they are; a small server for trying networks out
+    /// Answer on ports with the client's address; a small server to try out networks
     Serve {
         /// Like 80 or 53/udp
         #[arg(required = true, value_name = "PORT")]
@@ -344,5 +348,9 @@ pub(crate) enum Verb {
         shell: clap_complete::Shell,
     },
     /// Print the manual page
-    Man,
+    Man {
+        /// Write a page for each command to this directory instead
+        #[arg(long, value_name = "DIR")]
+        output: Option<std::path::PathBuf>,
+    },
 }

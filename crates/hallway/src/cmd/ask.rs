@@ -4,51 +4,51 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hallway_engine::Failure;
-use hallway_engine::reach::{Outcome, Path, Question};
-use hallway_engine::read::probe::{self, Aim, Listener, Measured};
-use serde_json::{Value, json};
+use hallway_engine::read::probe::{self, Aim};
+use hallway_plan::reach::{Listener, Measured, Outcome, Path, Question, Service};
+use hallway_spec::IpVersion;
+use hallway_view::json::{Attempt, Attempts, Explanation, Predicted, Version};
+use hallway_view::path;
+use hallway_view::style::{DIM, styled};
 
-use crate::args::{Common, FileArg, Format, Versions};
+use crate::args::{Common, FileArg, Format, PairArgs, Versions};
 use crate::diagnose::Trouble;
-use crate::render::path;
 use crate::scope::here;
-use crate::subject::{Subject, asked, pair, place};
-use crate::ui::{self, DIM, styled};
+use crate::subject::{Subject, check_target, location, resolve};
+use crate::{interrupt, ui};
 
-/// What is predicted, with the way hop by hop.
+/// What is predicted, with the path hop by hop.
 pub(crate) fn explain(
     common: &Common,
     file: &FileArg,
-    (from, to): (&str, &str),
-    versions: Versions,
+    pair: &PairArgs,
     format: Format,
 ) -> Result<ExitCode, Trouble> {
     let subject = Subject::any(common, file)?;
     let world = subject.world()?;
-    let (from, to, service) = pair(&world, from, to)?;
-    let question = Question { from, to, service };
-    let paths = of_version(question.predict(&world), versions);
+    let question = resolve(&world, pair)?;
+    let paths = of_version(question.predict(&world), pair.versions);
     match format {
-        Format::Json => ui::json(&json!({
-            "schema_version": 1,
-            "project": subject.settled.project,
-            "file": subject.file,
-            "paths": paths,
-        })),
+        Format::Json => ui::json(&Explanation {
+            schema_version: Version,
+            project: &subject.settled.project,
+            file: &subject.file,
+            paths: &paths,
+        }),
         Format::Text => {
             for one in &paths {
                 ui::line(path::headline(one));
                 ui::out(&path::reason(&one.reason, &subject.file));
-                ui::out(&path::ways(one, common.verbose > 0));
+                ui::out(&path::hops(one, common.verbose > 0));
             }
         }
     }
     Ok(code(paths.iter().map(|p| p.outcome)))
 }
 
-/// Those of the address families asked for; all, if none of them is.
+/// Those of the IP versions asked for; all, if none of them is.
 pub(crate) fn of_version(paths: Vec<Path>, versions: Versions) -> Vec<Path> {
-    let wanted = |p: &Path| p.address.is_none_or(|a| versions.include(a.is_ipv4()));
+    let wanted = |p: &Path| p.address.is_none_or(|a| versions.include(IpVersion::of(a)));
     if paths.iter().any(wanted) {
         paths.into_iter().filter(wanted).collect()
     } else {
@@ -62,87 +62,94 @@ fn code(outcomes: impl Iterator<Item = Outcome>) -> ExitCode {
     ExitCode::from(u8::from(!outcomes.all(Outcome::reachable)))
 }
 
-/// One real attempt for each address family.
+/// One real attempt for each IP version.
 pub(crate) fn reach(
     common: &Common,
-    (from, to): (&str, &str),
-    versions: Versions,
+    pair: &PairArgs,
     timeout: Duration,
     format: Format,
 ) -> Result<ExitCode, Trouble> {
     let scope = here(common)?;
     let subject = Subject::of_scope(common, &scope)?;
     let world = subject.world()?;
-    let (from, to, service) = pair(&world, from, to)?;
-    let at = place(&world, &from)?;
-    asked(&world, &to)?;
-    let question = Question { from, to, service };
-    let paths = of_version(question.predict(&world), versions);
-    let aims: Vec<Aim> = paths.iter().filter_map(|p| Aim::of(p, &at)).collect();
-    let measured = probe::probe(&subject.settled, &aims, timeout).map_err(Failure::from)?;
-    let mut outcomes = Vec::new();
-    let mut rows: Vec<Value> = Vec::new();
+    let question = resolve(&world, pair)?;
+    let from = location(&world, &question.from)?;
+    check_target(&world, &question.to)?;
+    let paths = of_version(question.predict(&world), pair.versions);
+    let aims: Vec<Aim> = paths.iter().filter_map(|p| Aim::of(p, &from)).collect();
+    let measured = probe::probe(&subject.settled, &aims, timeout, &interrupt::watch()).map_err(Failure::from)?;
     let mut answers = measured.into_iter();
-    for one in &paths {
-        let answer = one.address.and_then(|_| answers.next());
-        let outcome = answer.as_ref().map_or(one.outcome, |m| m.outcome);
-        outcomes.push(outcome);
-        let agrees = outcome.reachable() == one.outcome.reachable();
-        match format {
-            Format::Json => rows.push(json!({
-                "from": one.from,
-                "to": one.to,
-                "address": one.address,
-                "service": one.service,
-                "measured": answer,
-                "predicted": { "outcome": one.outcome, "reason": one.reason },
-                "agrees": agrees,
-            })),
-            Format::Text => {
-                let shown = Path {
-                    outcome,
-                    ..one.clone()
-                };
-                let more = answer.as_ref().map(words).unwrap_or_default();
-                ui::line(format!("{}{}", path::headline(&shown), styled(DIM, more)));
-                if agrees {
-                    ui::out(&path::reason(&one.reason, &subject.file));
-                } else {
-                    ui::line(format!(
-                        "  although predicted {}: {}",
-                        one.outcome, one.reason.text
-                    ));
-                    ui::line(format!(
-                        "  help: hallway trace {from} {to} shows where it goes",
-                        from = one.from,
-                        to = target(one)
-                    ));
-                }
+    let attempts: Vec<Attempt<'_>> = paths
+        .iter()
+        .map(|p| attempt(p, p.address.and_then(|_| answers.next())))
+        .collect();
+    let outcomes: Vec<Outcome> = attempts.iter().map(outcome).collect();
+    match format {
+        Format::Json => ui::json(&Attempts {
+            schema_version: Version,
+            project: &subject.settled.project,
+            probes: attempts,
+        }),
+        Format::Text => {
+            for (one, predicted) in attempts.iter().zip(&paths) {
+                show(one, predicted, &question, &subject.file);
             }
         }
-    }
-    if format == Format::Json {
-        ui::json(&json!({
-            "schema_version": 1,
-            "project": subject.settled.project,
-            "probes": rows,
-        }));
     }
     Ok(code(outcomes.into_iter()))
 }
 
-/// As it is written on the command line.
-pub(crate) fn target(path: &Path) -> String {
-    match path.service {
-        hallway_engine::reach::Service::Icmp => path.to.clone(),
-        hallway_engine::reach::Service::Port(port) if path.to.contains(':') => {
-            format!("[{}]:{port}", path.to)
-        }
-        hallway_engine::reach::Service::Port(port) => format!("{}:{port}", path.to),
+fn attempt(predicted: &Path, measured: Option<Measured>) -> Attempt<'_> {
+    let outcome = measured.as_ref().map_or(predicted.outcome, |m| m.outcome);
+    Attempt {
+        from: &predicted.from,
+        to: &predicted.to,
+        address: predicted.address,
+        service: predicted.service,
+        measured,
+        predicted: Predicted::of(predicted),
+        agrees: outcome.reachable() == predicted.outcome.reachable(),
     }
 }
 
-/// Latency, who answered, and what else there is to say.
+/// As measured; as predicted where nothing was.
+fn outcome(attempt: &Attempt<'_>) -> Outcome {
+    let measured = attempt.measured.as_ref();
+    measured.map_or(attempt.predicted.outcome, |m| m.outcome)
+}
+
+fn show(attempt: &Attempt<'_>, predicted: &Path, question: &Question, file: &str) {
+    let shown = Path {
+        outcome: outcome(attempt),
+        ..predicted.clone()
+    };
+    let more = attempt.measured.as_ref().map(words).unwrap_or_default();
+    ui::line(format!("{}{}", path::headline(&shown), styled(DIM, more)));
+    if attempt.agrees {
+        ui::out(&path::reason(&predicted.reason, file));
+    } else {
+        ui::line(format!(
+            "  although predicted {}: {}",
+            predicted.outcome, predicted.reason.text
+        ));
+        ui::line(format!(
+            "  help: hallway trace {from} {to} shows where it goes",
+            from = question.from,
+            to = target(predicted)
+        ));
+    }
+}
+
+/// As it is written on the command line.
+fn target(path: &Path) -> String {
+    match path.service {
+        Service::Icmp => path.to.clone(),
+        Service::Port(port) if path.to.contains(':') => format!("[{}]:{port}", path.to),
+        Service::Port(port) => format!("{}:{port}", path.to),
+    }
+}
+
+/// Latency, what answered, and what else there is to say.
 fn words(measured: &Measured) -> String {
     let mut parts = Vec::new();
     if let Some(us) = measured.latency_us {

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use hallway_engine::{Failure, interrupt};
+use hallway_engine::failure::FileAction;
+use hallway_engine::{Cancel, Failure};
+use hallway_view::table::columns;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{BenchVerb, Common, Format};
 use crate::diagnose::Trouble;
-use crate::render::table::columns;
-use crate::ui;
+use crate::failure::CommandError;
+use crate::{interrupt, ui};
 
 /// What was measured with one number of nodes; every duration in microseconds, of the whole work.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -40,18 +42,19 @@ struct Row {
 /// A directory of our own for state and files.
 struct Bench {
     directory: PathBuf,
+    cancel: Cancel,
 }
 
 pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, Trouble> {
     let BenchVerb::Attach { n, format } = verb;
     let directory = crate::scope::state_dir(common)?.join(format!("bench-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).map_err(|e| Failure::file("make", &directory, &e))?;
-    let bench = Bench { directory };
-    interrupt::watch();
+    std::fs::create_dir_all(&directory).map_err(|e| Failure::file(FileAction::Create, &directory, &e))?;
+    let cancel = interrupt::watch();
+    let bench = Bench { directory, cancel };
     let outcome = n
         .iter()
         .map(|nodes| bench.measure(common, *nodes))
-        .collect::<Result<Vec<Row>, Failure>>();
+        .collect::<Result<Vec<Row>, Trouble>>();
     if outcome.is_err() {
         bench.end().ok(); // the sandbox of the measurement that failed
     }
@@ -88,7 +91,7 @@ pub(crate) fn bare(nodes: &str) -> Result<(), Failure> {
 impl Bench {
     /// The medians of some rounds; the three ways take turns in each. The script, which takes most
     /// of a minute with a thousand nodes, takes part in as many as fit into that.
-    fn measure(&self, common: &Common, nodes: usize) -> Result<Row, Failure> {
+    fn measure(&self, common: &Common, nodes: usize) -> Result<Row, Trouble> {
         let rounds = (300 / nodes.max(1)).clamp(3, 5);
         let script_rounds = (1500 / nodes.max(1)).clamp(1, rounds);
         let mut all = Vec::new();
@@ -127,7 +130,7 @@ impl Bench {
         })
     }
 
-    fn ours(&self, row: &mut Row) -> Result<(), Failure> {
+    fn ours(&self, row: &mut Row) -> Result<(), Trouble> {
         let files: Vec<PathBuf> = [1, row.nodes, row.nodes + 1]
             .iter()
             .map(|nodes| self.file(&format!("{nodes}.yaml"), &project(*nodes)))
@@ -146,10 +149,10 @@ impl Bench {
         self.end()
     }
 
-    fn loop_of_netlink(&self, row: &mut Row) -> Result<(), Failure> {
+    fn loop_of_netlink(&self, row: &mut Row) -> Result<(), Trouble> {
         self.fresh()?;
         let own =
-            std::env::current_exe().map_err(|e| Failure::file("find", Path::new("hallway"), &e))?;
+            std::env::current_exe().map_err(|e| Failure::file(FileAction::Use, Path::new("hallway"), &e))?;
         let nodes = row.nodes.to_string();
         let printed = self.hallway(&["sandbox", "shell", "--", path(&own), "__bare", &nodes])?;
         let mut numbers = printed.split_whitespace().map_while(|w| w.parse().ok());
@@ -158,7 +161,7 @@ impl Bench {
         self.end()
     }
 
-    fn script(&self, row: &mut Row) -> Result<(), Failure> {
+    fn script(&self, row: &mut Row) -> Result<(), Trouble> {
         let (up, down) = scripts(row.nodes);
         let up = self.file("up.sh", &up)?;
         let down = self.file("down.sh", &down)?;
@@ -178,35 +181,35 @@ impl Bench {
         self.end()
     }
 
-    fn file(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
+    fn file(&self, name: &str, text: &str) -> Result<PathBuf, Trouble> {
         let path = self.directory.join(name);
-        std::fs::write(&path, text).map_err(|e| Failure::file("write", &path, &e))?;
+        std::fs::write(&path, text).map_err(|e| Failure::file(FileAction::Write, &path, &e))?;
         Ok(path)
     }
 
     /// A sandbox with nothing in it.
-    fn fresh(&self) -> Result<(), Failure> {
-        interrupt::check()?;
+    fn fresh(&self) -> Result<(), Trouble> {
+        self.cancel.check()?;
         self.hallway(&["sandbox", "shell", "--", "true"])
             .map(|_| ())
     }
 
     /// Ends it, and lets the kernel finish: it clears namespaces away in the background.
-    fn end(&self) -> Result<(), Failure> {
+    fn end(&self) -> Result<(), Trouble> {
         self.hallway(&["sandbox", "rm"])?;
         std::thread::sleep(Duration::from_millis(700));
         Ok(())
     }
 
-    fn timed(&self, words: &[&str]) -> Result<u64, Failure> {
+    fn timed(&self, words: &[&str]) -> Result<u64, Trouble> {
         let started = Instant::now();
         self.hallway(words)?;
         Ok(started.elapsed().as_micros() as u64)
     }
 
-    fn hallway(&self, words: &[&str]) -> Result<String, Failure> {
+    fn hallway(&self, words: &[&str]) -> Result<String, Trouble> {
         let failed =
-            |why: String| Failure::new("bench", format!("hallway {}: {why}", words.join(" ")));
+            |error: String| CommandError::Bench { command: words.join(" "), error };
         let ran = Command::new("/proc/self/exe")
             .args(["--quiet", "--sandbox", "bench", "--state-dir"])
             .arg(&self.directory)
@@ -218,8 +221,8 @@ impl Bench {
             .output()
             .map_err(|e| failed(e.to_string()))?;
         if !ran.status.success() {
-            interrupt::check()?; // it was interrupted too
-            return Err(failed(String::from_utf8_lossy(&ran.stderr).into_owned()));
+            self.cancel.check()?; // it was interrupted too
+            return Err(failed(String::from_utf8_lossy(&ran.stderr).into_owned()).into());
         }
         Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
     }

@@ -2,56 +2,29 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hallway_engine::filter::{Facts, Filter, FilterError, Kind};
 use hallway_engine::read::capture::{Capture, Captured, Direction, Target};
-use hallway_engine::{Failure, Settled};
+use hallway_engine::read::filter::{Filter, FilterError, NetworkProtocol};
+use hallway_plan::Settled;
 use hallway_spec::Name;
+use hallway_view::json::{CapturedPacket, Version, protocol_name};
+use hallway_view::pcap;
+use hallway_view::style::{DIM, styled};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use serde_json::json;
 
-use crate::args::{Common, Format};
+use crate::args::{CaptureArgs, Common, Format};
 use crate::diagnose::Trouble;
-use crate::render::pcap;
+use crate::failure::CommandError;
 use crate::scope::{here, present};
-use crate::ui::{self, DIM, styled};
+use crate::ui;
 
-/// How often it is seen to whether to end.
+/// How often it is checked whether to end.
 const TICK: Duration = Duration::from_millis(200);
-
-/// What to capture, and how to show it.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct CaptureArgs {
-    /// NODE, NODE:INTERFACE, NETWORK or host
-    target: String,
-    /// Write a pcap file that tcpdump and Wireshark read; - is stdout
-    #[arg(short, long, value_name = "FILE")]
-    write: Option<PathBuf>,
-    /// End after so many packets
-    #[arg(short, long, value_name = "COUNT")]
-    count: Option<u64>,
-    /// End after so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    duration: Option<Duration>,
-    /// For people, or one JSON object a packet
-    #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
-    format: Format,
-    /// Only these packets, like: host web and not tcp port 22
-    #[arg(value_name = "FILTER")]
-    filter: Vec<String>,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.parse().ok().filter(|s| *s > 0.0);
-    number
-        .and_then(|s| Duration::try_from_secs_f64(s).ok())
-        .ok_or_else(|| "write a number of seconds, like 2.5".into())
-}
 
 pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, Trouble> {
     // As the user, before a sandbox is entered; emptied only when all else is right.
@@ -67,7 +40,7 @@ pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, Troub
     let ended = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&ended))
-            .map_err(|e| Failure::new("signals", format!("signals cannot be waited for: {e}")))?;
+            .map_err(CommandError::Signals)?;
     }
     let mut capture = Capture::open(&settled, &target, filter)?;
     ui::note(
@@ -85,7 +58,7 @@ pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, Troub
     Ok(ExitCode::SUCCESS)
 }
 
-/// Until enough packets came, time is up, a signal says so, or nobody reads on.
+/// Until enough packets came, time is up, a signal comes, or the reader is gone.
 fn watch(
     capture: &mut Capture,
     sink: &mut Sink,
@@ -130,7 +103,7 @@ fn watch(
     Ok(count)
 }
 
-/// A reader that hangs up ends the capture and is no failure; a full disk is one.
+/// A reader that closes its end ends the capture and is no failure; a full disk is one.
 fn over(count: u64, args: &CaptureArgs, error: &io::Error) -> Result<u64, Trouble> {
     match (&args.write, error.kind()) {
         (_, io::ErrorKind::BrokenPipe) => Ok(count),
@@ -139,8 +112,10 @@ fn over(count: u64, args: &CaptureArgs, error: &io::Error) -> Result<u64, Troubl
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new("write", format!("cannot write {}: {error}", path.display()))
+fn unwritable(path: &Path, error: &io::Error) -> CommandError {
+    let path = path.to_owned();
+    let error = error.to_string();
+    CommandError::Write { path, error }
 }
 
 fn create(path: &Path) -> Result<File, Trouble> {
@@ -181,7 +156,7 @@ fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, Troub
         return match interface {
             None => Ok(Target::Network(network.name.clone())),
             Some(_) => Err(Trouble::usage(
-                format!("{name} is a network, which has one place to look at"),
+                format!("{name} is a network, which has no interfaces to choose from"),
                 format!("leave out what follows the colon: hallway capture {name}"),
             )),
         };
@@ -246,7 +221,7 @@ impl Sink {
         let since = packet.time.duration_since(self.begun).unwrap_or_default();
         let line = match self.format {
             Format::Text => text(packet, since),
-            Format::Json => format!("{}\n", object(packet, since)),
+            Format::Json => format!("{}\n", serde_json::to_string(&shape(packet, since))?),
         };
         self.write(line.as_bytes())
     }
@@ -268,7 +243,7 @@ impl Sink {
         }
     }
 
-    /// Whether whoever read stdout has hung up, which a write would tell only with the next packet.
+    /// Whether stdout's reader is gone; a write would show that only with the next packet.
     fn abandoned(&self) -> bool {
         let stdout = io::stdout();
         let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
@@ -300,33 +275,24 @@ fn text(packet: &Captured, since: Duration) -> String {
     )
 }
 
-fn object(packet: &Captured, since: Duration) -> serde_json::Value {
+fn shape<'a>(packet: &'a Captured, since: Duration) -> CapturedPacket<'a> {
     let unix = packet.time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let facts = &packet.facts;
-    json!({
-        "schema_version": 1,
-        "time": unix.as_secs_f64(),
-        "elapsed": since.as_secs_f64(),
-        "interface": packet.interface,
-        "direction": direction(packet),
-        "length": packet.length,
-        "protocol": protocol(facts),
-        "source": facts.addresses.map(|a| a.0),
-        "destination": facts.addresses.map(|a| a.1),
-        "source_port": facts.ports.map(|p| p.0),
-        "destination_port": facts.ports.map(|p| p.1),
-        "summary": packet.summary,
-    })
-}
-
-fn protocol(facts: &Facts) -> String {
-    match (facts.network, facts.protocol) {
-        (Kind::Arp, _) => "arp".into(),
-        (_, Some(6)) => "tcp".into(),
-        (_, Some(17)) => "udp".into(),
-        (_, Some(1)) => "icmp".into(),
-        (_, Some(58)) => "icmp6".into(),
-        (_, Some(number)) => number.to_string(),
-        (_, None) => "other".into(),
+    let headers = &packet.headers;
+    CapturedPacket {
+        schema_version: Version,
+        time: unix.as_secs_f64(),
+        elapsed: since.as_secs_f64(),
+        interface: &packet.interface,
+        direction: direction(packet),
+        length: packet.length,
+        protocol: match headers.network {
+            NetworkProtocol::Arp => "arp".into(),
+            _ => protocol_name(headers.protocol),
+        },
+        source: headers.addresses.map(|a| a.0),
+        destination: headers.addresses.map(|a| a.1),
+        source_port: headers.ports.map(|p| p.0),
+        destination_port: headers.ports.map(|p| p.1),
+        summary: &packet.summary,
     }
 }

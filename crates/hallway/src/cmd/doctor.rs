@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
-use crate::ui::{self, GREEN, RED, YELLOW, styled};
+use crate::ui;
+use hallway_view::style::{GREEN, RED, YELLOW, styled};
 
 pub(crate) fn run(_common: &Common, format: Format) -> Result<ExitCode, Trouble> {
     let checks = checks();

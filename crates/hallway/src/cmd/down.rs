@@ -1,16 +1,15 @@
-//! `down`: programs, then everything that bears the project's mark.
+//! `down`: takes a project down.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use hallway_engine::{Engine, Failure};
-use hallway_spec::Name;
+use hallway_engine::{Caller, Removed};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::Trouble;
-use crate::keeper::{Client, stop_orphans};
 use crate::scope::{Scope, project};
-use crate::ui;
+use crate::progress::Reporter;
+use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, Trouble> {
     let started = Instant::now();
@@ -19,58 +18,28 @@ pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, Trouble> 
         .is_some()
         .then(|| project(common, file, None))
         .transpose()?;
-    let Some(scope) = Scope::existing_to_change(common)? else {
-        ui::note(
-            common,
-            format!("nothing is up: sandbox {} does not run", common.sandbox),
-        );
+    let cancel = interrupt::waiting();
+    let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
+        let text = format!("nothing is up: sandbox {} does not run", common.sandbox);
+        ui::note(common, text);
         return Ok(ExitCode::SUCCESS);
     };
     let name = named.map_or_else(|| project(common, file, Some(&scope.engine)), Ok)?;
     let place = scope.words();
-    {
-        let _lock = scope
-            .engine
-            .lock(|| ui::note(common, "waiting for another hallway to finish…"))?;
-        let count = take_down(&scope.engine, &name)?;
-        if count == 0 {
-            ui::note(
-                common,
-                format!("{name} is not up {place}: nothing to remove"),
-            );
-        } else {
-            ui::note(
-                common,
-                format!(
-                    "{name} is down {place} ({})",
-                    ui::duration(started.elapsed())
-                ),
-            );
+    let mut reporter = Reporter::new(common);
+    let mut caller = Caller {
+        reporter: &mut reporter,
+        cancel: &cancel,
+    };
+    let text = match scope.engine.down(&name, &mut caller)? {
+        Removed::Nothing => format!("{name} is not up {place}: nothing to remove"),
+        Removed::Project => {
+            let time = ui::duration(started.elapsed());
+            format!("{name} is down {place} ({time})")
         }
-    }
+    };
+    drop(reporter);
+    ui::note(common, text);
     scope.leave(common)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ends a project's programs and removes all it made; how much there was.
-pub(crate) fn take_down(engine: &Engine, project: &Name) -> Result<usize, Failure> {
-    let mut count = 0;
-    let inodes: Vec<u64> = engine
-        .see(project)?
-        .observed
-        .namespaces
-        .iter()
-        .filter(|n| n.owner.as_ref().is_some_and(|(p, _)| p == project))
-        .filter_map(|n| match n.state {
-            hallway_engine::NamespaceState::Mounted(inode) => Some(inode),
-            _ => None,
-        })
-        .collect();
-    if let Some(client) = Client::connect(project.as_ref()) {
-        client.stop();
-        count += 1;
-    }
-    stop_orphans(project.as_ref(), &inodes);
-    count += engine.down(project, &mut |_, _| {})?;
-    Ok(count)
 }

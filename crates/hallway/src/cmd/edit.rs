@@ -2,42 +2,30 @@
 
 use std::net::IpAddr;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use hallway_engine::interrupt;
-use hallway_spec::{Action, Document, Edit, Name, edit, empty};
+use hallway_engine::{Cancel, Caller, EditError};
+use hallway_spec::{Action, Edit, Name};
 use ipnet::IpNet;
 
-use super::up;
 use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, Verb};
-use crate::diagnose::Trouble;
-use crate::scope::{Scope, project, understand};
-use crate::ui;
-
-const WAIT: Duration = Duration::from_secs(60);
+use crate::diagnose::{Trouble, warn};
+use crate::scope::{Scope, project};
+use crate::progress::Reporter;
+use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
     let started = Instant::now();
     let (change, done) = change(verb)?;
-    interrupt::watch();
-    let scope = Scope::enter(common, true)?;
+    let cancel = interrupt::watch();
+    let scope = Scope::enter(common, true, &cancel)?;
     let project = project(common, &FileArg::default(), Some(&scope.engine))?;
-    let outcome = apply(common, &scope, &project, &change);
+    let outcome = apply(common, &scope, &project, &change, &cancel);
     match outcome {
         Ok(changed) => {
-            let words = if changed {
-                done
-            } else {
-                "nothing to change".to_owned()
-            };
-            ui::note(
-                common,
-                format!(
-                    "{project}: {words} {} ({})",
-                    scope.words(),
-                    ui::duration(started.elapsed())
-                ),
-            );
+            let words = if changed { done.as_str() } else { "nothing to change" };
+            let (place, time) = (scope.words(), ui::duration(started.elapsed()));
+            ui::note(common, format!("{project}: {words} {place} ({time})"));
             Ok(ExitCode::SUCCESS)
         }
         Err(trouble) => {
@@ -47,40 +35,28 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
     }
 }
 
-fn apply(common: &Common, scope: &Scope, project: &Name, change: &Edit) -> Result<bool, Trouble> {
-    let lock = scope
-        .engine
-        .lock(|| ui::note(common, "waiting for another hallway to finish…"))?;
-    let record = scope.engine.record(project);
-    let document = match &record {
-        None => empty(project),
-        Some(record) => Document::read(&record.source).ok_or_else(|| {
-            Trouble::usage(
-                format!("the file {project} was built from cannot be read again"),
-                "run hallway up FILE",
-            )
-        })?,
+fn apply(
+    common: &Common,
+    scope: &Scope,
+    project: &Name,
+    change: &Edit,
+    cancel: &Cancel,
+) -> Result<bool, Trouble> {
+    let mut reporter = Reporter::new(common);
+    let mut caller = Caller {
+        reporter: &mut reporter,
+        cancel,
     };
-    let mut changed = edit(&document, change)
-        .map_err(|why| Trouble::usage(why, "hallway status shows what is there"))?;
-    changed.name = Some(project.to_string());
-    let text = changed.to_yaml();
-    let path = record.and_then(|r| r.path).unwrap_or_default();
     let shown = format!("{project}.yaml");
-    let mut input = understand(
-        &Common {
-            project: Some(project.clone()),
-            ..common.clone()
-        },
-        &shown,
-        text.as_bytes(),
-    )?;
-    input.path = path;
-    match up::build(common, scope, &input, lock, WAIT) {
-        Ok(built) => Ok(built.changed),
-        // The text is the edited one, not the file's.
-        Err(Trouble::Conflict(failure, _, text)) => Err(Trouble::Conflict(failure, shown, text)),
-        Err(trouble) => Err(trouble),
+    match scope.engine.edit(project, change, &mut caller) {
+        Ok(edited) => {
+            warn(&shown, &edited.text, &edited.warnings, common);
+            Ok(edited.applied.changed)
+        }
+        Err(EditError::Refused(why)) => Err(Trouble::refused(&why)),
+        Err(EditError::Invalid(problems)) => Err(Trouble::File(problems)),
+        Err(EditError::Conflict { failure, text }) => Err(Trouble::Conflict(failure, shown, text)),
+        Err(EditError::Failed(failure)) => Err(Trouble::Failed(failure)),
     }
 }
 

@@ -4,33 +4,32 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use hallway_engine::Failure;
 use hallway_engine::enter::{Enter, EnterError};
-use hallway_spec::Name;
+use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK};
+use hallway_spec::{NETNS_DIRECTORY, Name};
 
-use super::workload::NETNS;
 use crate::args::Common;
 use crate::diagnose::Trouble;
-use crate::keeper::{NODE_MARK, PROJECT_MARK};
+use crate::failure::CommandError;
 use crate::scope::{Scope, present};
 
 /// Our own failures, told apart from the program's.
 const OURS: u8 = 125;
 
 pub(crate) fn run(common: &Common, node: &Name, command: Vec<String>) -> Result<ExitCode, Trouble> {
-    let error = inside(common, node, command)?.exec();
-    let code = error.exit_code();
-    Err(Trouble::Code(failure(&error), code))
+    Err(failed(inside(common, node, command)?.exec()))
 }
 
 pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, Trouble> {
     let mut enter = inside(common, node, vec![program()])?;
-    enter
-        .environment
-        .insert("PS1".into(), format!("{node}:\\w\\$ "));
-    let error = enter.exec();
+    let prompt = format!("{node}:\\w\\$ ");
+    enter.environment.insert("PS1".into(), prompt);
+    Err(failed(enter.exec()))
+}
+
+fn failed(error: EnterError) -> Trouble {
     let code = error.exit_code();
-    Err(Trouble::Code(failure(&error), code))
+    Trouble::Command(error.into()).with_code(code)
 }
 
 /// The user's shell.
@@ -41,51 +40,29 @@ pub(crate) fn program() -> String {
         .unwrap_or_else(|| "/bin/sh".into())
 }
 
-fn failure(error: &EnterError) -> Failure {
-    Failure::new("exec", error.to_string())
+fn inside(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Trouble> {
+    entry(common, name, command).map_err(|trouble| trouble.with_code(OURS))
 }
 
-fn inside(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Trouble> {
-    let own = |failure: Failure| Trouble::Code(failure, OURS);
-    let scope = Scope::existing(common).map_err(own)?.ok_or_else(|| {
-        own(
-            Failure::new("not-up", format!("sandbox {} does not run", common.sandbox))
-                .help("hallway up FILE starts it"),
-        )
-    })?;
-    let (project, settled) = present(common, &scope.engine).map_err(|t| match t {
-        Trouble::Usage(message, help) => own(Failure::new("not-up", message).help(help)),
-        other => other,
-    })?;
+fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Trouble> {
+    let scope = Scope::existing(common)?
+        .ok_or_else(|| CommandError::SandboxNotUp(common.sandbox.clone()))?;
+    let (project, settled) = present(common, &scope.engine)?;
     let Some(node) = settled.node(name) else {
-        let nodes: Vec<String> = settled.nodes.iter().map(|n| n.name.to_string()).collect();
-        return Err(own(Failure::new(
-            "no-such-node",
-            format!("project {project} has no node {name}"),
-        )
-        .help(format!("its nodes: {}", nodes.join(", ")))));
+        let nodes = settled.nodes.iter().map(|n| n.name.clone()).collect();
+        let node = name.clone();
+        return Err(CommandError::NoSuchNode { project, node, nodes }.into());
     };
     let mut environment: BTreeMap<String, String> = node.environment.clone();
     environment.insert(PROJECT_MARK.into(), project.to_string());
     environment.insert(NODE_MARK.into(), name.to_string());
     Ok(Enter {
-        netns: Path::new(NETNS).join(&node.netns),
+        netns: Path::new(NETNS_DIRECTORY).join(&node.netns),
         hostname: name.to_string(),
         hosts: Some(scope.engine.hosts_file(&settled.project, node)),
         resolv_conf: scope.engine.resolv_file(&settled.project, node),
         environment,
         working_dir: None,
         command,
-        die_with_parent: false,
     })
-}
-
-/// The keeper's child on its way into a node.
-pub(crate) fn enter(words: &str) -> ExitCode {
-    let error = match serde_json::from_str::<Enter>(words) {
-        Ok(enter) => enter.exec(),
-        Err(_) => EnterError::Empty,
-    };
-    anstream::eprintln!("hallway: {error}");
-    ExitCode::from(error.exit_code())
 }

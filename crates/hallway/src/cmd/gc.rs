@@ -2,36 +2,32 @@
 
 use std::process::ExitCode;
 
+use hallway_engine::Caller;
 use serde_json::json;
 
-use super::down::take_down;
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
 use crate::scope::Scope;
-use crate::ui;
+use crate::progress::Reporter;
+use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, Trouble> {
-    let Some(scope) = Scope::existing_to_change(common)? else {
+    let cancel = interrupt::waiting();
+    let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
         if format == Format::Json {
             ui::json(&json!([]));
         } else {
-            ui::note(
-                common,
-                format!(
-                    "sandbox {} does not run: nothing is left behind",
-                    common.sandbox
-                ),
-            );
+            let text = format!("sandbox {} does not run: nothing is left behind", common.sandbox);
+            ui::note(common, text);
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let _lock = scope
-        .engine
-        .lock(|| ui::note(common, "waiting for another hallway to finish…"))?;
-    let strays = scope.engine.strays()?;
-    for project in strays.iter().filter(|_| yes) {
-        take_down(&scope.engine, project)?;
-    }
+    let mut reporter = Reporter::new(common);
+    let mut caller = Caller {
+        reporter: &mut reporter,
+        cancel: &cancel,
+    };
+    let strays = scope.engine.collect_strays(yes, &mut caller)?;
     match format {
         Format::Json => {
             let list: Vec<_> = strays

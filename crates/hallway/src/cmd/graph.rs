@@ -1,50 +1,20 @@
 //! `graph`: a picture of a project.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-use hallway_engine::graph::{Graph, dot, mermaid, svg, text};
+use hallway_engine::Engine;
 use hallway_engine::read::live::live;
-use hallway_engine::{Engine, Settled};
+use hallway_plan::Settled;
+use hallway_view::graph::{Graph, dot, mermaid, svg, text};
 
-use crate::args::{Common, FileArg};
+use crate::args::{Common, GraphArgs, Picture};
 use crate::diagnose::Trouble;
-use crate::scope::{Scope, here, present, project, read};
+use crate::scope::{Scope, here, present, project};
+use crate::source::read;
 use crate::ui;
 
-/// The narrowest tree that is still one.
+/// The narrowest tree, in columns.
 const NARROW: u16 = 40;
-
-/// What to draw, and how.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct GraphArgs {
-    #[command(flatten)]
-    file: FileArg,
-    /// How it is drawn
-    #[arg(long, value_enum, default_value_t)]
-    format: Picture,
-    /// Mark what is there and what is missing, and count bytes; the project must be up
-    #[arg(long)]
-    live: bool,
-    /// Write it to this file instead of stdout
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-/// How a picture is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-enum Picture {
-    /// A tree for the terminal
-    #[default]
-    Text,
-    /// A flowchart that forges and wikis draw
-    Mermaid,
-    /// For graphviz
-    Dot,
-    /// A drawing for browsers
-    Svg,
-}
 
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble> {
     // Before a sandbox is entered: the user's own terminal and file.
@@ -70,7 +40,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble
         })?,
     }
     if args.live && graph.missing() > 0 {
-        let words = "something is missing: hallway up mends it";
+        let words = "something is missing: hallway up repairs it";
         ui::note(common, words);
     }
     Ok(ExitCode::SUCCESS)
@@ -97,14 +67,14 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, Trouble> {
         return Ok(settled);
     }
     let input = read(common, &args.file)?;
-    let planned = Engine::plan_afresh(&input.project.topology);
-    Ok(planned.map_err(|f| Trouble::of(f, &input))?.settled)
+    let planned = Engine::plan_from_nothing(&input.project.topology);
+    Ok(planned.map_err(|f| Trouble::of(f, &input.path, &input.text))?.settled)
 }
 
 fn terminal() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stdout());
     let columns = size.map_or(0, |s| s.ws_col);
-    // Not a terminal: whoever reads it may cut it.
+    // Not a terminal: no width to fit into.
     if columns == 0 {
         return usize::MAX;
     }

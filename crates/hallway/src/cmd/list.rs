@@ -2,58 +2,73 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::settled::{self, Interface, Network, Node, Plug, Publish};
-use hallway_engine::{Failure, NamespaceState, Settled};
+use hallway_engine::Failure;
+use hallway_engine::keeper::{self, Client, ProgramStatus};
+use hallway_plan::Settled;
+use hallway_plan::observed::NamespaceState;
 use hallway_spec::{Document, Name, parse};
-use serde_json::{Value, json};
+use hallway_view::json::{self, NetworkDetails, NodeDetails, ProjectEntry, Status, Version};
+use hallway_view::program::{Program, ProgramState};
+use hallway_view::style::{YELLOW, styled};
+use hallway_view::table::columns;
+use hallway_view::tree;
 
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
-use crate::keeper::{Client, ServiceStatus};
-use crate::render::{table::columns, tree};
 use crate::scope::{Scope, here, present};
-use crate::ui::{self, YELLOW, styled};
+use crate::ui;
 
-const VERSION: u32 = 1;
-
-fn services(project: &Name) -> Vec<ServiceStatus> {
-    Client::connect(project.as_ref())
-        .and_then(|c| c.status().ok())
-        .map(|(s, _)| s)
-        .unwrap_or_default()
+/// The project's programs, as its keeper reports them; none without a keeper.
+fn programs(project: &Name) -> Result<Vec<Program>, Failure> {
+    let found = match Client::connect(project.as_ref())? {
+        Some(client) => client.programs()?,
+        None => Vec::new(),
+    };
+    Ok(found.into_iter().map(program).collect())
 }
 
-/// How many steps would bring the kernel back to what is on record.
-fn drift(scope: &Scope, project: &Name) -> Result<usize, Failure> {
-    scope.engine.drift(project)
+fn program(status: ProgramStatus) -> Program {
+    Program {
+        node: status.node,
+        state: match status.state {
+            keeper::ProgramState::Waiting => ProgramState::Waiting,
+            keeper::ProgramState::Starting => ProgramState::Starting,
+            keeper::ProgramState::Running => ProgramState::Running,
+            keeper::ProgramState::Restarting => ProgramState::Restarting,
+            keeper::ProgramState::Exited => ProgramState::Exited,
+        },
+        pid: status.pid,
+        restarts: status.restarts,
+        exit_code: status.exit_code,
+    }
 }
 
 pub(crate) fn status(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let services = services(&project);
-    let drift = drift(&scope, &project)?;
-    let path = scope.engine.record(&project).and_then(|r| r.path);
+    let programs = programs(&project)?;
+    let drift = scope.engine.drift(&project)?.len();
+    let file = scope.engine.record(&project)?.and_then(|r| r.path);
     match format {
-        Format::Json => ui::json(&json!({
-            "schema_version": VERSION,
-            "project": project,
-            "place": scope.words(),
-            "sandbox": scope.sandbox.as_ref().map(|s| &s.name),
-            "file": path,
-            "drift": drift,
-            "networks": settled.networks.iter().map(|n| network_json(&settled, n)).collect::<Vec<_>>(),
-            "nodes": settled.nodes.iter().map(|n| node_json(&settled, n, &services)).collect::<Vec<_>>(),
-            "links": links_json(&settled),
-            "policies": settled.policies.iter().map(policy_json).collect::<Vec<_>>(),
-        })),
+        Format::Json => ui::json(&Status {
+            schema_version: Version,
+            project: &project,
+            place: scope.words(),
+            sandbox: scope.sandbox.as_ref().map(|s| s.name.as_str()),
+            file,
+            drift,
+            networks: json::networks(&settled),
+            nodes: json::nodes(&settled, &programs),
+            links: json::links(&settled),
+            policies: settled.policies.iter().map(json::Policy::new).collect(),
+        }),
         Format::Text => {
-            let file = path.map(|p| format!(" from {p}")).unwrap_or_default();
+            let file = file.map(|p| format!(" from {p}")).unwrap_or_default();
             ui::line(format!("{project} is up {}{file}", scope.words()));
-            ui::out(&tree::project(&settled, Some(&services)));
+            ui::out(&tree::project(&settled, &programs));
             if drift > 0 {
                 let words = format!(
-                    "the kernel differs from this in {drift} steps: hallway plan shows them, hallway up mends it"
+                    "the kernel differs from this in {drift} steps: hallway plan shows them, hallway up repairs it"
                 );
                 ui::line(styled(YELLOW, words));
             }
@@ -72,7 +87,7 @@ pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, Trou
     ];
     if let Some(scope) = &scope {
         for project in scope.engine.projects() {
-            let Some(record) = scope.engine.record(&project) else {
+            let Some(record) = scope.engine.record(&project)? else {
                 continue;
             };
             let settled = record.applied.as_ref().or(record.pending.as_ref());
@@ -90,20 +105,20 @@ pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, Trou
                 networks.join(" "),
                 state.into(),
             ]);
-            values.push(json!({
-                "schema_version": VERSION,
-                "project": project,
-                "sandbox": scope.sandbox.as_ref().map(|s| &s.name),
-                "state": state,
-                "file": record.path,
-                "created": record.created,
-                "nodes": nodes,
-                "networks": networks,
-            }));
+            values.push(ProjectEntry {
+                schema_version: Version,
+                project,
+                sandbox: scope.sandbox.as_ref().map(|s| s.name.as_str()),
+                state,
+                file: record.path,
+                created: record.created,
+                nodes,
+                networks,
+            });
         }
     }
     match format {
-        Format::Json => ui::json(&json!(values)),
+        Format::Json => ui::json(&values),
         Format::Text if values.is_empty() => {
             ui::note(common, "nothing is up; hallway up FILE builds something")
         }
@@ -115,8 +130,7 @@ pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, Trou
 pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let mut value = if let Some(node) = settled.node(name) {
-        let mut value = node_json(&settled, node, &services(&project));
+    if let Some(node) = settled.node(name) {
         let namespaces = scope.engine.see(&project)?.observed.namespaces;
         let inode = namespaces
             .into_iter()
@@ -125,39 +139,21 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble>
                 NamespaceState::Mounted(inode) => Some(inode),
                 NamespaceState::PlainFile | NamespaceState::Other => None,
             });
-        add(&mut value, "kind", json!("node"));
-        add(&mut value, "inode", json!(inode));
-        add(
-            &mut value,
-            "routes",
-            json!(
-                node.routes
-                    .iter()
-                    .map(|r| route_json(node, r))
-                    .collect::<Vec<_>>()
-            ),
-        );
-        add(&mut value, "environment", json!(node.environment));
-        value
-    } else if let Some(network) = settled.network(name) {
-        let mut value = network_json(&settled, network);
-        add(&mut value, "kind", json!("network"));
-        value
-    } else {
-        let known: Vec<&str> = settled
-            .nodes
-            .iter()
-            .map(|n| n.name.as_ref())
-            .chain(settled.networks.iter().map(|n| n.name.as_ref()))
-            .collect();
-        return Err(Trouble::usage(
-            format!("project {project} has no node or network {name}"),
-            format!("it has: {}", known.join(", ")),
-        ));
-    };
-    add(&mut value, "project", json!(project));
-    ui::json(&value);
-    Ok(ExitCode::SUCCESS)
+        let programs = programs(&project)?;
+        ui::json(&NodeDetails::new(&settled, node, &programs, inode));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(network) = settled.network(name) {
+        ui::json(&NetworkDetails::new(&settled, network));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let nodes = settled.nodes.iter().map(|n| n.name.as_ref());
+    let networks = settled.networks.iter().map(|n| n.name.as_ref());
+    let known: Vec<&str> = nodes.chain(networks).collect();
+    Err(Trouble::usage(
+        format!("project {project} has no node or network {name}"),
+        format!("it has: {}", known.join(", ")),
+    ))
 }
 
 pub(crate) fn export(common: &Common) -> Result<ExitCode, Trouble> {
@@ -165,7 +161,7 @@ pub(crate) fn export(common: &Common) -> Result<ExitCode, Trouble> {
     let (project, _) = present(common, &scope.engine)?;
     let record = scope
         .engine
-        .record(&project)
+        .record(&project)?
         .ok_or_else(|| Trouble::usage(format!("project {project} is not up"), ""))?;
     let path = record.path.unwrap_or_default();
     let same = parse(&path, &record.source).is_ok_and(|p| p.topology.name == project);
@@ -185,10 +181,6 @@ pub(crate) fn export(common: &Common) -> Result<ExitCode, Trouble> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn policy_json(policy: &settled::Policy) -> Value {
-    json!({ "action": policy.action, "words": policy.words, "line": policy.place.line })
-}
-
 /// Which list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part {
@@ -200,179 +192,75 @@ pub(crate) enum Part {
 pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCode, Trouble> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let values: Vec<Value> = match part {
-        Part::Nodes => {
-            let services = services(&project);
-            settled
-                .nodes
-                .iter()
-                .map(|n| node_json(&settled, n, &services))
-                .collect()
-        }
-        Part::Networks => settled
-            .networks
-            .iter()
-            .map(|n| network_json(&settled, n))
-            .collect(),
-        Part::Links => links_json(&settled),
-    };
-    match format {
-        Format::Json => ui::json(&json!(values)),
-        Format::Text => ui::out(&columns(&rows(part, &settled))),
+    match (format, part) {
+        (Format::Text, _) => ui::out(&columns(&rows(part, &settled))),
+        (Format::Json, Part::Nodes) => ui::json(&json::nodes(&settled, &programs(&project)?)),
+        (Format::Json, Part::Networks) => ui::json(&json::networks(&settled)),
+        (Format::Json, Part::Links) => ui::json(&json::links(&settled)),
     }
     Ok(ExitCode::SUCCESS)
 }
 
+fn head(words: &[&str]) -> Vec<String> {
+    words.iter().map(|w| (*w).to_owned()).collect()
+}
+
+fn joined<T: ToString>(items: impl Iterator<Item = T>) -> String {
+    items.map(|i| i.to_string()).collect::<Vec<_>>().join(" ")
+}
+
 fn rows(part: Part, settled: &Settled) -> Vec<Vec<String>> {
-    let head = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
-    let mut out = Vec::new();
     match part {
-        Part::Nodes => {
-            out.push(head(&["NODE", "NAMESPACE", "ADDRESSES", "PUBLISHED"]));
-            for node in &settled.nodes {
-                let addresses: Vec<String> = node
-                    .interfaces
-                    .iter()
-                    .flat_map(|i| &i.addresses)
-                    .map(ToString::to_string)
-                    .collect();
-                let ports: Vec<String> = published(settled, node).map(tree::publish).collect();
-                out.push(vec![
-                    node.name.to_string(),
-                    node.netns.clone(),
-                    addresses.join(" "),
-                    ports.join(" "),
-                ]);
-            }
-        }
-        Part::Networks => {
-            out.push(head(&["NETWORK", "SUBNET", "GATEWAY", "BRIDGE", "KIND"]));
-            for network in &settled.networks {
-                let subnets: Vec<String> =
-                    network.subnets.iter().map(|s| s.net.to_string()).collect();
-                let gateways: Vec<String> = network
-                    .subnets
-                    .iter()
-                    .map(|s| s.gateway.to_string())
-                    .collect();
-                let kind = if network.outside {
-                    "outside"
-                } else if network.internal {
-                    "internal"
-                } else {
-                    "open"
-                };
-                let bridge = network.bridge.clone().unwrap_or_else(|| "(routed)".into());
-                out.push(vec![
-                    network.name.to_string(),
-                    subnets.join(" "),
-                    gateways.join(" "),
-                    bridge,
-                    kind.into(),
-                ]);
-            }
-        }
-        Part::Links => {
-            out.push(head(&["NODE", "INTERFACE", "NODE", "INTERFACE"]));
-            for cable in &settled.cables {
-                out.push(vec![
-                    cable.a.0.to_string(),
-                    cable.a.1.clone(),
-                    cable.b.0.to_string(),
-                    cable.b.1.clone(),
-                ]);
-            }
-        }
+        Part::Nodes => node_rows(settled),
+        Part::Networks => network_rows(settled),
+        Part::Links => link_rows(settled),
+    }
+}
+
+fn node_rows(settled: &Settled) -> Vec<Vec<String>> {
+    let mut out = vec![head(&["NODE", "NAMESPACE", "ADDRESSES", "PUBLISHED"])];
+    for node in &settled.nodes {
+        let published = settled.publishes.iter().filter(|p| p.node == node.name);
+        out.push(vec![
+            node.name.to_string(),
+            node.netns.clone(),
+            joined(node.interfaces.iter().flat_map(|i| &i.addresses)),
+            joined(published.map(tree::publish)),
+        ]);
     }
     out
 }
 
-fn add(value: &mut Value, key: &str, what: Value) {
-    if let Some(object) = value.as_object_mut() {
-        object.insert(key.into(), what);
+fn network_rows(settled: &Settled) -> Vec<Vec<String>> {
+    let mut out = vec![head(&["NETWORK", "SUBNET", "GATEWAY", "BRIDGE", "KIND"])];
+    for network in &settled.networks {
+        let kind = if network.outside {
+            "outside"
+        } else if network.internal {
+            "internal"
+        } else {
+            "open"
+        };
+        out.push(vec![
+            network.name.to_string(),
+            joined(network.subnets.iter().map(|s| s.net)),
+            joined(network.subnets.iter().map(|s| s.gateway)),
+            network.bridge.clone().unwrap_or_else(|| "(routed)".into()),
+            kind.into(),
+        ]);
     }
+    out
 }
 
-fn published<'a>(settled: &'a Settled, node: &'a Node) -> impl Iterator<Item = &'a Publish> {
-    settled
-        .publishes
-        .iter()
-        .filter(move |p| p.node == node.name)
-}
-
-fn mac(bytes: [u8; 6]) -> String {
-    bytes.map(|b| format!("{b:02x}")).join(":")
-}
-
-fn route_json(node: &Node, route: &hallway_engine::settled::Route) -> Value {
-    let interface = node.interfaces.get(route.interface).map(|i| &i.name);
-    json!({ "to": route.to, "via": route.via, "interface": interface })
-}
-
-fn interface_json(interface: &Interface) -> Value {
-    let (network, link) = match &interface.plug {
-        Plug::Port { network, link } => (Some(network), Some(link)),
-        Plug::Cable => (None, None),
-    };
-    json!({
-        "name": interface.name,
-        "mac": mac(interface.mac),
-        "addresses": interface.addresses,
-        "mtu": interface.mtu,
-        "bandwidth": interface.bandwidth,
-        "network": network,
-        "host_link": link,
-    })
-}
-
-fn publish_json(publish: &Publish) -> Value {
-    json!({
-        "host_address": publish.host_address,
-        "host_ports": publish.host_ports.to_string(),
-        "node_ports": publish.node_ports.to_string(),
-        "protocol": publish.protocol,
-    })
-}
-
-fn node_json(settled: &Settled, node: &Node, services: &[ServiceStatus]) -> Value {
-    let status = services.iter().find(|s| s.node == node.name.as_ref());
-    json!({
-        "schema_version": VERSION,
-        "name": node.name,
-        "namespace": node.netns,
-        "interfaces": node.interfaces.iter().map(interface_json).collect::<Vec<_>>(),
-        "published": published(settled, node).map(publish_json).collect::<Vec<_>>(),
-        "command": node.service.as_ref().map(|s| &s.command),
-        "program": status,
-    })
-}
-
-fn network_json(settled: &Settled, network: &Network) -> Value {
-    let members: Vec<Value> = settled
-        .nodes
-        .iter()
-        .flat_map(|n| n.ports().filter(|(_, of, _)| *of == &network.name).map(move |(i, ..)| (n, i)))
-        .map(|(node, interface)| json!({ "node": node.name, "interface": interface.name, "addresses": interface.addresses }))
-        .collect();
-    json!({
-        "schema_version": VERSION,
-        "name": network.name,
-        "bridge": network.bridge,
-        "mac": mac(network.mac),
-        "subnets": network.subnets,
-        "internal": network.internal,
-        "outside": network.outside,
-        "mode": network.mode,
-        "mtu": network.mtu,
-        "members": members,
-    })
-}
-
-fn links_json(settled: &Settled) -> Vec<Value> {
-    let end = |(node, interface): &(Name, String)| json!({ "node": node, "interface": interface });
-    settled
-        .cables
-        .iter()
-        .map(|c| json!({ "schema_version": VERSION, "endpoints": [end(&c.a), end(&c.b)] }))
-        .collect()
+fn link_rows(settled: &Settled) -> Vec<Vec<String>> {
+    let mut out = vec![head(&["NODE", "INTERFACE", "NODE", "INTERFACE"])];
+    for cable in &settled.cables {
+        out.push(vec![
+            cable.a.0.to_string(),
+            cable.a.1.clone(),
+            cable.b.0.to_string(),
+            cable.b.1.clone(),
+        ]);
+    }
+    out
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hallway_engine::{Failure, Settled};
+use hallway_engine::{Failure, Reason, log_file};
+use hallway_plan::Settled;
+use hallway_engine::keeper::Client;
 use hallway_spec::Name;
 use serde_json::json;
 
-use super::workload::log_file;
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
-use crate::keeper::Client;
 use crate::scope::{here, present};
 use crate::ui;
 
@@ -60,7 +60,7 @@ pub(crate) fn run(
         let skip = tail.map_or(0, |tail| lines.len().saturating_sub(tail));
         source.print(lines.into_iter().skip(skip));
     }
-    while follow && ui::heard() && scope.engine.record(&project).is_some() {
+    while follow && ui::stdout_is_open() && scope.engine.record(&project)?.is_some() {
         std::thread::sleep(POLL);
         for source in &mut sources {
             let text = source.more();
@@ -71,7 +71,7 @@ pub(crate) fn run(
 }
 
 impl Source {
-    /// The complete lines written since the last look.
+    /// The complete lines written since the last call.
     fn more(&mut self) -> String {
         let mut bytes = Vec::new();
         if let Ok(mut file) = std::fs::File::open(&self.path)
@@ -121,13 +121,14 @@ pub(crate) fn restart(common: &Common, node: Option<&Name>) -> Result<ExitCode, 
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     let nodes = with_programs(&settled, node)?;
-    let client = Client::connect(project.as_ref()).ok_or_else(|| {
-        Failure::new("keeper", format!("no programs of {project} run"))
-            .help("hallway up starts them")
+    let client = Client::connect(project.as_ref()).map_err(Failure::from)?;
+    let client = client.ok_or_else(|| {
+        let project = project.clone();
+        Failure::from(Reason::NoPrograms { project })
     })?;
     for node in &nodes {
-        client.restart(node.as_ref())?;
-        ui::note(common, format!("{node} has been started anew"));
+        client.restart(node.as_ref()).map_err(Failure::from)?;
+        ui::note(common, format!("{node} has been restarted"));
     }
     Ok(ExitCode::SUCCESS)
 }

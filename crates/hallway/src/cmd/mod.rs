@@ -1,4 +1,4 @@
-//! One file a verb.
+//! The verbs, one file each.
 
 mod ask;
 pub(crate) mod bench;
@@ -11,13 +11,14 @@ mod gc;
 pub(crate) mod graph;
 mod list;
 mod logs;
+mod man;
 mod plan;
 mod prove;
 mod sandbox;
 mod serve;
+mod test;
 mod trace;
 mod up;
-mod workload;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -67,21 +68,16 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             format,
         } => logs::run(common, node.as_ref(), (follow, tail), format.format),
         Verb::Restart { node } => logs::restart(common, node.as_ref()),
-        Verb::Explain { pair, file, format } => ask::explain(
-            common,
-            &file.into(),
-            (&pair.from, &pair.to),
-            pair.versions,
-            format.format,
-        ),
+        Verb::Explain { pair, file, format } => {
+            ask::explain(common, &file.into(), &pair, format.format)
+        }
         Verb::Reach {
             pair,
             timeout_ms,
             format,
         } => ask::reach(
             common,
-            (&pair.from, &pair.to),
-            pair.versions,
+            &pair,
             Duration::from_millis(timeout_ms),
             format.format,
         ),
@@ -95,14 +91,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         } => trace::run(
             common,
             &pair,
-            &trace::How {
+            &trace::Options {
                 explain,
                 follow: follow.then(|| count.unwrap_or(usize::MAX)),
                 timeout: Duration::from_millis(timeout_ms),
                 format: format.format,
             },
         ),
-        Verb::Test(args) => prove::run(common, &args),
+        Verb::Test(args) => test::run(common, &args),
         Verb::Capture(args) => capture::run(common, &args),
         Verb::Graph(args) => graph::run(common, &args),
         Verb::Export => list::export(common),
@@ -130,14 +126,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             ui::out(&String::from_utf8_lossy(&out));
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Man => {
-            let mut out = Vec::new();
-            clap_mangen::Man::new(Args::command())
-                .render(&mut out)
-                .map_err(|e| Trouble::usage(e.to_string(), ""))?;
-            ui::out(&String::from_utf8_lossy(&out));
-            Ok(ExitCode::SUCCESS)
-        }
+        Verb::Man { output } => man::run(output.as_deref()),
         verb => edit::run(common, verb),
     }
 }

@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::step::Described;
-use hallway_engine::{Engine, Planned, shell};
-use serde_json::json;
+use hallway_engine::{Engine, Planned};
+use hallway_plan::step::{Action, Described};
+use hallway_view::json::{PlannedSteps, ProblemEntry, Validation, Version};
+use hallway_view::shell;
+use hallway_view::style::{DIM, GREEN, RED, YELLOW, styled};
 
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::Trouble;
-use crate::scope::{Scope, read};
-use crate::ui::{self, DIM, GREEN, RED, YELLOW, styled};
+use crate::scope::Scope;
+use crate::source::read;
+use crate::ui;
 
 pub(crate) fn run(
     common: &Common,
@@ -22,21 +25,21 @@ pub(crate) fn run(
     let scope = Scope::existing(common)?;
     let planned = match &scope {
         Some(scope) => scope.engine.plan(topology),
-        None => Engine::plan_afresh(topology),
+        None => Engine::plan_from_nothing(topology),
     };
-    let planned = planned.map_err(|f| Trouble::of(f, &input))?;
+    let planned = planned.map_err(|f| Trouble::of(f, &input.path, &input.text))?;
     let place = scope.map_or_else(
         || format!("in sandbox {} (not running yet)", common.sandbox),
         |s| s.words(),
     );
     let steps = steps(&planned);
     if as_json {
-        ui::json(&json!({
-            "schema_version": 1,
-            "project": topology.name,
-            "place": place,
-            "steps": steps,
-        }));
+        ui::json(&PlannedSteps {
+            schema_version: Version,
+            project: &topology.name,
+            place,
+            steps: &steps,
+        });
     } else if steps.is_empty() {
         ui::line(format!(
             "{} is as its file says {place}; nothing to change",
@@ -66,7 +69,7 @@ pub(crate) fn run(
 pub(crate) fn script(common: &Common, file: &FileArg, remove: bool) -> Result<ExitCode, Trouble> {
     let input = read(common, file)?;
     let planned =
-        Engine::plan_afresh(&input.project.topology).map_err(|f| Trouble::of(f, &input))?;
+        Engine::plan_from_nothing(&input.project.topology).map_err(|f| Trouble::of(f, &input.path, &input.text))?;
     ui::out(&if remove {
         shell::removal(&planned.settled)
     } else {
@@ -81,10 +84,10 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
         .plan
         .steps
         .iter()
-        .map(hallway_engine::Step::describe)
+        .map(hallway_plan::Step::describe)
         .collect();
     let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
-    let program = |action, node: &hallway_engine::settled::Node| {
+    let program = |action, node: &hallway_plan::settled::Node| {
         let workload = node.service.as_ref()?;
         Some(Described {
             action,
@@ -101,9 +104,9 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
         });
         if !same {
             let action = if earlier.is_some_and(|e| e.service.is_some()) {
-                "restart"
+                Action::Restart
             } else {
-                "start"
+                Action::Start
             };
             out.extend(program(action, node));
         }
@@ -114,7 +117,7 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
             .node(&node.name)
             .is_none_or(|n| n.service.is_none())
         {
-            out.extend(program("stop", node));
+            out.extend(program(Action::Stop, node));
         }
     }
     out
@@ -122,9 +125,9 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
 
 fn text(step: &Described) -> String {
     let (style, sign) = match step.action {
-        "create" | "start" => (GREEN, "+"),
-        "remove" | "stop" => (RED, "-"),
-        _ => (YELLOW, "~"),
+        Action::Create | Action::Start => (GREEN, "+"),
+        Action::Remove | Action::Stop => (RED, "-"),
+        Action::Change | Action::Restart => (YELLOW, "~"),
     };
     let detail = if step.detail.is_empty() {
         String::new()
@@ -161,26 +164,19 @@ pub(crate) fn validate(
             Ok(ExitCode::SUCCESS)
         }
         (Ok(input), Format::Json) => {
-            ui::json(
-                &json!({ "schema_version": 1, "project": input.project.topology.name, "problems": [] }),
-            );
+            ui::json(&Validation {
+                schema_version: Version,
+                project: Some(&input.project.topology.name),
+                problems: Vec::new(),
+            });
             Ok(ExitCode::SUCCESS)
         }
         (Err(Trouble::File(problems)), Format::Json) => {
-            let list: Vec<serde_json::Value> = problems
-                .problems
-                .iter()
-                .map(|p| {
-                    json!({
-                        "code": p.code.text(),
-                        "message": p.message,
-                        "line": p.place.as_ref().map(|p| p.line),
-                        "column": p.place.as_ref().map(|p| p.column),
-                        "help": p.help,
-                    })
-                })
-                .collect();
-            ui::json(&json!({ "schema_version": 1, "project": null, "problems": list }));
+            ui::json(&Validation {
+                schema_version: Version,
+                project: None,
+                problems: problems.problems.iter().map(ProblemEntry::from).collect(),
+            });
             Ok(ExitCode::from(2))
         }
         (Err(trouble), _) => Err(trouble),

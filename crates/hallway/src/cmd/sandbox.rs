@@ -4,15 +4,16 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use hallway_engine::sandbox::{self, Internet, Sandbox};
-use hallway_engine::{Engine, Failure};
+use hallway_engine::{Engine, Workplace};
 use hallway_spec::Name;
+use hallway_view::table::columns;
 use serde_json::{Value, json};
 
 use crate::args::{Common, Format, SandboxVerb};
 use crate::diagnose::Trouble;
-use crate::render::table::columns;
-use crate::scope::state_dir;
-use crate::ui;
+use crate::failure::CommandError;
+use crate::scope::{self, state_dir};
+use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, verb: SandboxVerb) -> Result<ExitCode, Trouble> {
     match verb {
@@ -23,7 +24,7 @@ pub(crate) fn run(common: &Common, verb: SandboxVerb) -> Result<ExitCode, Troubl
 }
 
 fn projects(sandbox: &Sandbox) -> Vec<Name> {
-    Engine::new(sandbox.scope()).projects()
+    Engine::new(sandbox.scope(), Workplace::default()).projects()
 }
 
 fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
@@ -64,7 +65,7 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
 
 /// A shell in the pretend host itself, where its bridges and rules are.
 fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, Trouble> {
-    let sandbox = sandbox::ensure(&state_dir(common)?, common.sandbox.as_ref(), false)?;
+    let sandbox = scope::sandbox(common, &interrupt::waiting())?;
     sandbox.enter()?;
     let command = if command.is_empty() {
         vec![super::exec::program()]
@@ -83,10 +84,8 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, Trouble> {
     } else {
         126
     };
-    Err(Trouble::Code(
-        Failure::new("exec", format!("cannot run {program}: {error}")),
-        code,
-    ))
+    let program = program.clone();
+    Err(Trouble::Command(CommandError::Exec { program, error }).with_code(code))
 }
 
 fn remove(common: &Common, name: &Name) -> Result<ExitCode, Trouble> {

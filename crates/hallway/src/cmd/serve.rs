@@ -2,16 +2,18 @@
 //! and which address it saw, so that NAT can be seen with any client.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hallway_engine::Failure;
-use hallway_spec::PortProto;
+use hallway_engine::keeper::{Bound, Listen, Namespace, bind};
+use hallway_spec::{PortProto, Protocol};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::diagnose::Trouble;
-use crate::keeper::porter;
+use crate::failure::CommandError;
 use crate::ui;
 
 /// Clients at once; more wait in the listener's queue.
@@ -26,38 +28,56 @@ pub(crate) fn run(ports: &[PortProto]) -> Result<ExitCode, Trouble> {
         .into_owned();
     let mut threads = Vec::new();
     for port in ports {
-        let mut served = false;
-        for any in [
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        ] {
-            let at = SocketAddr::new(any, port.port);
-            let name = name.clone();
-            match porter::bind(at, port.protocol).map(|fd| porter::of_fd(fd, port.protocol)) {
-                Ok(porter::Bound::Tcp(listener)) => {
-                    threads.push(std::thread::spawn(move || tcp(&listener, &name)))
-                }
-                Ok(porter::Bound::Udp(socket)) => {
-                    threads.push(std::thread::spawn(move || udp(&socket, &name)))
-                }
-                // No IPv6 here.
-                Err(_) if served => continue,
-                Err(e) => {
-                    return Err(Failure::new(
-                        "serve",
-                        format!("cannot listen on {at}/{}: {e}", port.protocol),
-                    )
-                    .into());
-                }
-            }
-            served = true;
-        }
+        let bound = open(*port).map_err(|e| {
+            let port = format!("{}/{}", port.port, port.protocol);
+            CommandError::Serve { port, error: e }
+        })?;
+        let own = name.clone();
+        threads.push(match bound {
+            Bound::Tcp(listener) => std::thread::spawn(move || tcp(&listener, &own)),
+            Bound::Udp(socket) => std::thread::spawn(move || udp(&socket, &own)),
+        });
         ui::line(format!("{name} serves {}/{}", port.port, port.protocol));
     }
     for thread in threads {
         thread.join().ok();
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One socket for IPv4 and IPv6, so that the port serves both from the same moment on; IPv4 alone
+/// where there is no IPv6.
+fn open(port: PortProto) -> std::io::Result<Bound> {
+    let kind = match port.protocol {
+        Protocol::Tcp => SocketType::STREAM,
+        Protocol::Udp => SocketType::DGRAM,
+    };
+    let flags = SocketFlags::CLOEXEC;
+    let socket = match rustix::net::socket_with(AddressFamily::INET6, kind, flags, None) {
+        Err(Errno::AFNOSUPPORT) => {
+            let at = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.port);
+            let listen = Listen {
+                address: at,
+                protocol: port.protocol,
+                namespace: Namespace::Project,
+            };
+            return bind(listen).map(Bound::from).map_err(std::io::Error::other);
+        }
+        other => other?,
+    };
+    sockopt::set_ipv6_v6only(&socket, false)?;
+    let tcp = port.protocol == Protocol::Tcp;
+    // Connections of before in TIME_WAIT must not keep the port.
+    sockopt::set_socket_reuseaddr(&socket, tcp)?;
+    let at = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port.port);
+    rustix::net::bind(&socket, &at)?;
+    if tcp {
+        rustix::net::listen(&socket, 1024)?;
+    }
+    Ok(match port.protocol {
+        Protocol::Tcp => Bound::Tcp(socket.into()),
+        Protocol::Udp => Bound::Udp(socket.into()),
+    })
 }
 
 fn greeting(name: &str, from: SocketAddr) -> String {

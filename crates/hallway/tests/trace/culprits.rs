@@ -142,7 +142,7 @@ pub(crate) fn what_is_not_the_packet_filter() {
         "db:80",
         "filtered",
         "lost",
-        &["last seen at host", "no rule that is reported"],
+        &["last seen at host", "no reported rule"],
     );
     assert_eq!(last(&lost), "host link");
     sh(&drop("db-0", "ingress", "sport", 81));

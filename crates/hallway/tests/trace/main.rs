@@ -30,7 +30,7 @@ networks:
   world: { subnet: 203.0.113.0/24, outside: true }
 nodes:
   app: { networks: { apps: { address: [10.1.0.10, \"fd01::10\"] } } }
-  web: { networks: { apps: { address: [10.1.0.11, \"fd01::11\"] } }, ports: [\"8080:80\"], command: hallway serve 80 53/udp, ready: 80/tcp }
+  web: { networks: { apps: { address: [10.1.0.11, \"fd01::11\"] } }, ports: [\"8080:80\"], command: hallway serve 80 53/udp, ready: [80/tcp, 53/udp] }
   db: { networks: { store: { address: [10.2.0.10, \"fd02::10\"] } } }
   visitor: { networks: { world: { address: 203.0.113.9 } } }
 policies:
@@ -51,9 +51,9 @@ fn words() {
         "forward inet forwarded",
         "accept: policies[0]",
         "connection",
-        "nobody but the probe's own listener",
+        "only the probe's own listener",
         "the longest prefix that holds the destination decides",
-        "a socket takes the packet",
+        "a socket receives the packet",
     ] {
         assert!(told.contains(words), "no {words:?} in\n{told}");
     }

@@ -1,6 +1,6 @@
 //! Where packets die: each way of refusing a packet is provoked, and must be named.
 
-use hallway_testkit::{Hallway, sh};
+use hallway_testkit::{Hallway, milliseconds, sh};
 use serde_json::Value;
 
 use crate::PROGRAM;
@@ -37,13 +37,14 @@ pub(crate) fn shop() -> Hallway {
 #[track_caller]
 fn trace(h: &Hallway, from: &str, to: &str) -> Value {
     let family = if to.contains("fd01") { "-6" } else { "-4" };
+    let limit = milliseconds(1000);
     let words = [
         "trace",
         from,
         to,
         family,
         "--timeout-ms",
-        "400",
+        &limit,
         "--format",
         "json",
     ];
@@ -259,7 +260,7 @@ pub(crate) fn neighbours_that_do_not_answer() {
 pub(crate) fn addresses_of_others_and_half_connections() {
     let h = shop();
     // The bridge's address is known already: who asks for it in another's name is not heard either.
-    h.ok("exec app -- ping -c 1 -W 1 10.1.0.1");
+    h.ok("exec app -- ping -c 1 -W 30 10.1.0.1");
     h.ok("exec app -- ip addr add 10.1.0.77/32 dev eth0");
     h.ok("exec app -- ip route replace default via 10.1.0.1 src 10.1.0.77");
     let spoofed = dies(
@@ -296,13 +297,11 @@ policies: [{ from: a, to: b }]
 pub(crate) fn nobody_listens() {
     let h = shop();
     // A socket that has the port and does not listen: nobody can listen in its stead.
-    let hold = "import socket,time; s=socket.socket(); s.bind((\"10.1.0.11\", 80)); open(\"/run/held\",\"w\"); time.sleep(60)";
+    let hold = "import socket,time; s=socket.socket(); s.bind((\"10.1.0.11\", 80)); open(\"/run/held\",\"w\"); time.sleep(3600)";
     let mut held = h.start(&["exec", "web", "--", "python3", "-c", hold]);
-    hallway_testkit::wait_for(
-        "the port is held",
-        std::time::Duration::from_secs(5),
-        || std::path::Path::new("/run/held").exists(),
-    );
+    hallway_testkit::wait_for("the port is held", || {
+        std::path::Path::new("/run/held").exists()
+    });
     let refused = dies(
         &h,
         "app",
@@ -325,6 +324,6 @@ pub(crate) fn nobody_listens() {
     held.wait().unwrap();
     // Somebody is there, and does not answer.
     h.ok("exec web -- sysctl -qw net.ipv4.icmp_echo_ignore_all=1");
-    let silent = dies(&h, "app", "web", "filtered", "silent", &["nobody answers"]);
+    let silent = dies(&h, "app", "web", "filtered", "silent", &["nothing answers"]);
     assert_eq!(last(&silent), "web listener");
 }

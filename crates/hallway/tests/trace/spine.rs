@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hallway_testkit::{Hallway, sh};
+use hallway_testkit::{Hallway, milliseconds, sh};
 use serde_json::Value;
 
 use crate::{EXAMPLES, PROGRAM};
@@ -45,10 +45,18 @@ fn as_explained(h: &Hallway, from: &str, to: &str) -> usize {
     let explained = json(h, &["explain", from, to, "--format", "json"]);
     let open = |p: &Value| p["outcome"] == "open";
     let all_open = explained["paths"].as_array().unwrap().iter().all(open);
-    let limit = if all_open { "2000" } else { "150" };
+    let limit = milliseconds(if all_open { 10_000 } else { 300 });
     let traced = json(
         h,
-        &["trace", from, to, "--format", "json", "--timeout-ms", limit],
+        &[
+            "trace",
+            from,
+            to,
+            "--format",
+            "json",
+            "--timeout-ms",
+            &limit,
+        ],
     );
     let (explained, traced) = (&explained["paths"], &traced["paths"]);
     let count = explained.as_array().unwrap().len();

@@ -1,8 +1,8 @@
 //! What others send is followed; traces stay apart, and nothing of them stays.
 
-use std::time::Duration;
+use std::io::{BufRead as _, BufReader};
 
-use hallway_testkit::{Snapshot, sh, wait_for};
+use hallway_testkit::{Snapshot, milliseconds, sh, wait_for};
 use serde_json::Value;
 
 use crate::shop;
@@ -11,30 +11,35 @@ use crate::spine::{json, spine};
 /// What others send is followed; it is told as it went, refusals too.
 pub(crate) fn follow() {
     let h = shop();
-    let seen = |to: &str, count: &str, ask: &dyn Fn()| -> Vec<Value> {
-        let child = h.start(&[
-            "trace", "app", to, "--follow", "-c", count, "--format", "json", "-q",
+    // Each question is asked when the one before has been told.
+    let seen = |to: &str, questions: &[&dyn Fn()]| -> Vec<Value> {
+        let count = questions.len().to_string();
+        let mut child = h.start(&[
+            "trace", "app", to, "--follow", "-c", &count, "--format", "json",
         ]);
-        wait_for("its tables", Duration::from_secs(5), || {
-            sh("nft list tables").contains("hallway:trace:")
+        let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
+        let begun = err.next().unwrap().unwrap();
+        assert!(begun.contains("watching"), "{begun}");
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        let told = questions.iter().map(|ask| {
+            ask();
+            serde_json::from_str(&out.next().unwrap().unwrap()).unwrap()
         });
-        std::thread::sleep(Duration::from_millis(100)); // in every node
-        ask();
-        let out = child.wait_with_output().unwrap();
-        assert!(out.status.success());
-        let text = String::from_utf8(out.stdout).unwrap();
-        text.lines()
-            .map(|l| serde_json::from_str(l).unwrap())
-            .collect()
+        let told = told.collect();
+        assert!(out.next().is_none());
+        assert!(child.wait().unwrap().success());
+        told
     };
     let read = |url: &str| {
-        let _ = h.reads("app", url);
+        let ask = ["exec", "app", "--", "curl", "-s", "-g", "-m", "2", url];
+        h.command(&ask).output().unwrap();
     };
-    let stream = seen("web:80", "2", &|| {
-        read("http://10.1.0.11/");
-        std::thread::sleep(Duration::from_millis(400));
-        read("http://[fd01::11]/");
-    });
+    let stream = seen(
+        "web:80",
+        &[&|| read("http://10.1.0.11/"), &|| {
+            read("http://[fd01::11]/")
+        }],
+    );
     assert_eq!(stream.len(), 2);
     for (one, address) in stream.iter().zip(["10.1.0.11", "fd01::11"]) {
         assert_eq!(one["schema_version"], 1);
@@ -47,22 +52,20 @@ pub(crate) fn follow() {
             assert_eq!(spine(same, side), spine(&one["path"], side), "{side}");
         }
     }
-    let refused = seen("web:81", "1", &|| read("http://10.1.0.11:81/"));
+    let refused = seen("web:81", &[&|| read("http://10.1.0.11:81/")]);
     assert_eq!(refused[0]["path"]["outcome"], "refused");
     assert_eq!(refused[0]["path"]["reason"]["code"], "no-listener");
-    let denied = seen("db:80", "1", &|| read("http://10.2.0.10:80/"));
+    let denied = seen("db:80", &[&|| read("http://10.2.0.10:80/")]);
     assert_eq!(denied[0]["path"]["outcome"], "filtered");
     assert_eq!(denied[0]["path"]["reason"]["code"], "default-deny");
-    let pinged = seen("web", "1", &|| assert!(h.pings("app", "10.1.0.11")));
+    let pinged = seen("web", &[&|| assert!(h.pings("app", "10.1.0.11"))]);
     assert_eq!(pinged[0]["path"]["outcome"], "open");
     // A reader that hangs up ends it; and so does Ctrl-C.
     let mut child = h.start(&["trace", "app", "web:80", "--follow"]);
     drop(child.stdout.take());
-    wait_for("the end", Duration::from_secs(5), || {
-        child.try_wait().unwrap().is_some()
-    });
+    wait_for("the end", || child.try_wait().unwrap().is_some());
     let mut child = h.start(&["trace", "app", "web:80", "--follow"]);
-    wait_for("its tables", Duration::from_secs(5), || {
+    wait_for("its tables", || {
         sh("nft list tables").contains("hallway:trace:")
     });
     sh(&format!("kill -INT {}", child.id()));
@@ -85,9 +88,7 @@ while 1:
   c.sendall(d)";
     std::fs::write("/run/keep.py", talk).unwrap();
     let mut server = h.start(&["exec", "web", "--", "python3", "/run/keep.py"]);
-    wait_for("the server", Duration::from_secs(5), || {
-        std::path::Path::new("/run/keep").exists()
-    });
+    wait_for("the server", || std::path::Path::new("/run/keep").exists());
     let mut stream = std::net::TcpStream::connect("10.1.0.11:7777").unwrap();
     use std::io::{Read as _, Write as _};
     let mut spoken = || {
@@ -106,7 +107,14 @@ while 1:
         ("web:53/udp", 0),
         ("visitor", 0),
     ] {
-        let ran = h.run(&["trace", "app", to, "--timeout-ms", "300", "--explain"]);
+        let ran = h.run(&[
+            "trace",
+            "app",
+            to,
+            "--timeout-ms",
+            &milliseconds(1000),
+            "--explain",
+        ]);
         ran.exits(code);
         spoken();
     }
@@ -116,7 +124,7 @@ while 1:
     // Its tables belong to its sockets: the kernel takes them away.
     for _ in 0..2 {
         let mut child = h.start(&["trace", "app", "db:3306", "--follow"]);
-        wait_for("its tables", Duration::from_secs(5), || {
+        wait_for("its tables", || {
             sh("nft list tables; ip netns exec db nft list tables")
                 .matches("hallway:trace:")
                 .count()
@@ -124,7 +132,7 @@ while 1:
         });
         child.kill().unwrap();
         child.wait().unwrap();
-        wait_for("nothing", Duration::from_secs(5), || sh(OTHERS) == before.1);
+        wait_for("nothing", || sh(OTHERS) == before.1);
         before.0.unchanged();
     }
     spoken();
@@ -143,7 +151,17 @@ pub(crate) fn several_at_once() {
     ];
     let children: Vec<_> = questions
         .iter()
-        .map(|(from, to)| h.start(&["trace", from, to, "--timeout-ms", "800", "--format", "json"]))
+        .map(|(from, to)| {
+            h.start(&[
+                "trace",
+                from,
+                to,
+                "--timeout-ms",
+                &milliseconds(2000),
+                "--format",
+                "json",
+            ])
+        })
         .collect();
     for ((from, to), child) in questions.iter().zip(children) {
         let out = child.wait_with_output().unwrap();

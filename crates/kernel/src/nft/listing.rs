@@ -1,158 +1,133 @@
-//! Chains and rules of every family and table, in nft's own words.
+//! Reading tables back: their headers, rules in nft's words, whole tables as values.
 
-use std::collections::BTreeMap;
+use hallway_nftables::decode::{self, DecodeError, ListedChain, ListedRule, TableBuilder};
+use hallway_nftables::message::{self, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE};
+use hallway_nftables::print::{self, RuleInfo, Sets};
+use hallway_nftables::{Family, Ruleset, Table, Value};
 
-use super::Nft;
-use super::describe::{self, Set};
-use crate::KernelError;
-use crate::wire::{Attrs, Writer, be32_of, be64_of, string_of};
+use super::SUBSYSTEM;
+use crate::gate::{Operation, OperationKind};
+use crate::{Kernel, KernelError};
 
-const NFT_MSG_GETCHAIN: u16 = 4;
-const NFT_MSG_GETRULE: u16 = 7;
-const NFT_MSG_GETSET: u16 = 10;
-const NFT_MSG_GETSETELEM: u16 = 13;
+/// How often a table that changes between its lists is read again.
+const TRIES: usize = 8;
+/// NFNETLINK_V0's resource id in a message of a list: the generation of the ruleset, 16 bits of it.
+const GENERATION: std::ops::Range<usize> = 2..4;
 
-/// A chain as the kernel describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainInfo {
-    /// Family number; [`family_name`] has its name.
-    pub family: u8,
-    /// Table.
-    pub table: String,
-    /// Name.
-    pub name: String,
-    /// Where packets enter it; `None` for one only jumped to.
-    pub base: Option<BaseInfo>,
+/// The name of the interface with this index, in the namespace of the calling thread.
+fn interface(index: u32) -> Option<String> {
+    let socket = rustix::net::socket(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::DGRAM,
+        None,
+    );
+    socket
+        .and_then(|socket| rustix::net::netdevice::index_to_name(socket, index))
+        .ok()
 }
 
-/// Where a base chain is entered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseInfo {
-    /// `prerouting`, `input`, `ingress`, ...
-    pub hook: &'static str,
-    /// Lower is earlier.
-    pub priority: i32,
-    /// `filter`, `nat` or `route`.
-    pub kind: String,
-    /// What no rule decides is dropped.
-    pub drops: bool,
+fn unreadable(what: &'static str, error: DecodeError) -> KernelError {
+    let mut out = KernelError::new(what, "", rustix::io::Errno::BADMSG);
+    out.detail = Some(error.to_string());
+    out
 }
 
-/// A rule as the kernel describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleInfo {
-    /// The kernel's number for it, as in `nft -a list ruleset`.
-    pub handle: u64,
-    /// What `nft` prints for it, without the comment and the counter's values.
-    pub text: String,
-    /// Its comment.
-    pub comment: Option<String>,
+fn changing(what: &'static str) -> KernelError {
+    let mut error = KernelError::new(what, "", rustix::io::Errno::AGAIN);
+    error.detail = Some("the list kept changing while it was read".into());
+    error
 }
 
-/// nft's name of a family number.
-#[must_use]
-pub fn family_name(family: u8) -> &'static str {
-    match family {
-        1 => "inet",
-        2 => "ip",
-        3 => "arp",
-        5 => "netdev",
-        7 => "bridge",
-        10 => "ip6",
-        _ => "unknown",
+/// What a list is asked for: the message's type, the family, names by attribute, and what it is
+/// called in errors.
+type Question<'a> = (u16, Family, &'a [(u16, &'a str)], &'static str);
+
+impl Kernel {
+    fn list(
+        &mut self,
+        (kind, family, names, what): Question<'_>,
+    ) -> Result<Vec<Vec<u8>>, KernelError> {
+        let body = message::request(family, names)
+            .map_err(|error| KernelError::too_long(what, "", error))?;
+        self.note_read(&Operation::new(OperationKind::NfTransaction, what, ""));
+        let messages = self.netfilter()?.dump(SUBSYSTEM | kind, &body, what)?;
+        Ok(messages.into_iter().map(|(_, body)| body).collect())
     }
-}
 
-fn hook_name(family: u8, hook: u32) -> &'static str {
-    match (family, hook) {
-        (3, 0) => "input",
-        (3, 1) => "output",
-        (3, 2) => "forward",
-        (5, 0) | (1, 5) => "ingress",
-        (5, 1) => "egress",
-        (1 | 2 | 7 | 10, 0) => "prerouting",
-        (1 | 2 | 7 | 10, 1) => "input",
-        (1 | 2 | 7 | 10, 2) => "forward",
-        (1 | 2 | 7 | 10, 3) => "output",
-        (1 | 2 | 7 | 10, 4) => "postrouting",
-        _ => "unknown",
-    }
-}
-
-impl Nft {
-    /// Every chain of the namespace, of all families.
+    /// Every table of the namespace, without what is in it.
     ///
     /// # Errors
-    /// When the list could not be read whole.
-    pub fn chains(&mut self) -> Result<Vec<ChainInfo>, KernelError> {
-        let bodies = self.list(NFT_MSG_GETCHAIN, &[0, 0, 0, 0], "list the chains")?;
-        Ok(bodies.iter().filter_map(|body| chain(body)).collect())
+    /// EAGAIN when the list kept changing while it was read.
+    pub fn tables(&mut self) -> Result<Vec<Table>, KernelError> {
+        let what = "list the tables";
+        let bodies = self.list((GETTABLE, Family::Other(0), &[], what))?;
+        let tables = bodies.iter().map(|body| decode::table(body));
+        tables
+            .collect::<Result<_, _>>()
+            .map_err(|error| unreadable(what, error))
+    }
+
+    /// Every chain of the namespace, of all families, without its rules.
+    ///
+    /// # Errors
+    /// EAGAIN when the list kept changing while it was read.
+    pub fn chains(&mut self) -> Result<Vec<ListedChain>, KernelError> {
+        let what = "list the chains";
+        let bodies = self.list((GETCHAIN, Family::Other(0), &[], what))?;
+        let chains = bodies.iter().map(|body| decode::chain(body));
+        chains
+            .collect::<Result<_, _>>()
+            .map_err(|error| unreadable(what, error))
     }
 
     /// The rules of a chain, in order; none when there is no such chain.
     ///
     /// # Errors
-    /// When the list could not be read whole.
+    /// EAGAIN when the list kept changing while it was read.
     pub fn rules(
         &mut self,
-        family: u8,
+        family: Family,
         table: &str,
         chain: &str,
     ) -> Result<Vec<RuleInfo>, KernelError> {
-        let mut w = Writer::with_header(&[family, 0, 0, 0]);
-        w.str(1, table);
-        w.str(2, chain);
-        let mut bodies = self.list(NFT_MSG_GETRULE, &w.bytes, "list the rules")?;
-        // Kernels before 4.10 do not filter.
-        bodies.retain(|body| {
-            let attrs = Attrs(body.get(4..).unwrap_or_default());
-            let is = |kind, name| attrs.find(kind).map(string_of).as_deref() == Some(name);
-            body.first() == Some(&family) && is(1, table) && is(2, chain)
-        });
-        let sets = self.sets_of(family, table, &bodies)?;
-        Ok(bodies
+        let what = "list the rules";
+        let bodies = self.list((GETRULE, family, &[(1, table), (2, chain)], what))?;
+        let rules = bodies.iter().map(|body| decode::rule(body));
+        let mut rules: Vec<ListedRule> = rules
+            .collect::<Result<_, _>>()
+            .map_err(|error| unreadable(what, error))?;
+        // Kernels before 4.10 list those of all chains.
+        rules.retain(|r| (r.family, r.table.as_str(), r.chain.as_str()) == (family, table, chain));
+        let sets = self.sets_of(family, table, &rules)?;
+        Ok(rules
             .iter()
-            .filter_map(|body| rule(family, body, &sets))
+            .map(|rule| print::listed(rule, &sets, &interface))
             .collect())
     }
 
-    /// The sets that rules name, anonymous ones with their elements.
+    /// The sets that rules look into, anonymous ones with their elements.
     fn sets_of(
         &mut self,
-        family: u8,
+        family: Family,
         table: &str,
-        rules: &[Vec<u8>],
-    ) -> Result<BTreeMap<String, Set>, KernelError> {
-        let mut names: Vec<String> = Vec::new();
-        for body in rules {
-            let attrs = Attrs(body.get(4..).unwrap_or_default());
-            names.extend(describe::sets_named(attrs.find(4).unwrap_or_default()));
-        }
-        let mut out = BTreeMap::new();
+        rules: &[ListedRule],
+    ) -> Result<Sets, KernelError> {
+        let names: Vec<String> = rules.iter().flat_map(ListedRule::sets).collect();
+        let mut out = Sets::new();
         if names.is_empty() {
             return Ok(out);
         }
-        let mut w = Writer::with_header(&[family, 0, 0, 0]);
-        w.str(1, table);
-        let bodies = self.list(NFT_MSG_GETSET, &w.bytes, "list the sets")?;
-        for body in &bodies {
-            let Some((name, mut set)) = describe::set(body.get(4..).unwrap_or_default()) else {
-                continue;
-            };
+        let what = "list the sets";
+        for body in self.list((GETSET, family, &[(1, table)], what))? {
+            let (_, mut set) = decode::set(&body).map_err(|error| unreadable(what, error))?;
+            let name = set.name().to_owned();
             if !names.contains(&name) {
                 continue;
             }
             if set.anonymous() {
-                let mut w = Writer::with_header(&[family, 0, 0, 0]);
-                w.str(1, table);
-                w.str(2, &name);
-                match self.list(NFT_MSG_GETSETELEM, &w.bytes, "list the elements") {
-                    Ok(bodies) => {
-                        for body in &bodies {
-                            set.add_elements(body.get(4..).unwrap_or_default());
-                        }
-                    }
-                    // Its rule is gone since.
+                match self.elements(family, table, &name) {
+                    Ok(bodies) => bodies.iter().for_each(|body| set.add_elements(body)),
+                    // Its rule has been removed since.
                     Err(error) if error.is_not_found() => continue,
                     Err(error) => return Err(error),
                 }
@@ -161,207 +136,118 @@ impl Nft {
         }
         Ok(out)
     }
-}
 
-fn chain(body: &[u8]) -> Option<ChainInfo> {
-    let family = *body.first()?;
-    let attrs = Attrs(body.get(4..)?);
-    let base = attrs.find(4).and_then(|hook| {
-        let hook = Attrs(hook);
-        Some(BaseInfo {
-            hook: hook_name(family, be32_of(hook.find(1)?)?),
-            priority: be32_of(hook.find(2)?)? as i32,
-            kind: attrs.find(7).map(string_of).unwrap_or_default(),
-            drops: attrs.find(5).and_then(be32_of) == Some(0),
-        })
-    });
-    Some(ChainInfo {
-        family,
-        table: attrs.find(1).map(string_of)?,
-        name: attrs.find(3).map(string_of)?,
-        base,
-    })
-}
-
-/// The comment of a rule's userdata: type, length, string.
-fn comment(mut data: &[u8]) -> Option<String> {
-    while let [kind, length, rest @ ..] = data {
-        let value = rest.get(..usize::from(*length))?;
-        if *kind == 0 {
-            return Some(string_of(value));
-        }
-        data = rest.get(usize::from(*length)..)?;
-    }
-    None
-}
-
-fn rule(family: u8, body: &[u8], sets: &BTreeMap<String, Set>) -> Option<RuleInfo> {
-    let attrs = Attrs(body.get(4..)?);
-    let expressions = attrs.find(4).unwrap_or_default();
-    let (text, matched) = describe::rule(family, expressions, sets);
-    Some(RuleInfo {
-        handle: attrs.find(3).and_then(be64_of)?,
-        text,
-        comment: attrs.find(7).and_then(comment).or(matched),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const NAMES: [&str; 33] = [
-        "meta",
-        "ct",
-        "fib",
-        "rt",
-        "socket",
-        "numgen",
-        "hash",
-        "exthdr",
-        "payload",
-        "bitwise",
-        "byteorder",
-        "cmp",
-        "range",
-        "lookup",
-        "immediate",
-        "nat",
-        "masq",
-        "redir",
-        "tproxy",
-        "dup",
-        "fwd",
-        "match",
-        "target",
-        "log",
-        "limit",
-        "quota",
-        "connlimit",
-        "reject",
-        "queue",
-        "objref",
-        "dynset",
-        "synproxy",
-        "odd",
-    ];
-
-    const XT_NAMES: &[&str] = &[
-        "comment",
-        "conntrack",
-        "state",
-        "addrtype",
-        "limit",
-        "mark",
-        "length",
-        "mac",
-        "pkttype",
-        "statistic",
-        "iprange",
-        "multiport",
-        "tcp",
-        "udp",
-        "icmp",
-        "icmp6",
-        "LOG",
-        "MARK",
-        "REJECT",
-        "TCPMSS",
-        "CT",
-        "MASQUERADE",
-        "REDIRECT",
-        "SNAT",
-        "DNAT",
-    ];
-
-    /// An attribute as one may be, or not: a number, bytes, or data in a nest.
-    fn value() -> impl Strategy<Value = Vec<u8>> {
-        prop_oneof![
-            (0_u32..20).prop_map(|n| n.to_be_bytes().to_vec()),
-            any::<u32>().prop_map(|n| n.to_be_bytes().to_vec()),
-            proptest::collection::vec(any::<u8>(), 0..48),
-            proptest::collection::vec(any::<u8>(), 0..200),
-            proptest::sample::select(XT_NAMES).prop_map(|name| name.as_bytes().to_vec()),
-            Just(b"__set0\0".to_vec()),
-            proptest::collection::vec(any::<u8>(), 0..20).prop_map(|bytes| {
-                let mut w = Writer::default();
-                w.attr(1, &bytes);
-                w.bytes
-            }),
-        ]
+    fn elements(
+        &mut self,
+        family: Family,
+        table: &str,
+        set: &str,
+    ) -> Result<Vec<Vec<u8>>, KernelError> {
+        let names = [(1, table), (2, set)];
+        self.list((GETSETELEM, family, &names, "list the elements"))
     }
 
-    fn expressions() -> impl Strategy<Value = Vec<u8>> {
-        let attributes = proptest::collection::vec((1_u16..11, value()), 0..7);
-        let expression = (0..NAMES.len(), attributes);
-        proptest::collection::vec(expression, 0..8).prop_map(|list| {
-            let mut w = Writer::default();
-            for (name, attributes) in list {
-                w.nest(1, |w| {
-                    w.str(1, NAMES.get(name).copied().unwrap_or_default());
-                    w.nest(2, |w| {
-                        for (kind, value) in attributes {
-                            w.attr(kind, &value);
-                        }
-                    });
-                });
-            }
-            w.bytes
-        })
-    }
-
-    /// A set with an element, of whatever flags and lengths.
-    fn a_set(flags: u32, types: (u32, u32), key: &[u8], data: &[u8]) -> BTreeMap<String, Set> {
-        let mut w = Writer::default();
-        w.str(2, "__set0");
-        w.be32(3, flags);
-        w.be32(5, key.len() as u32);
-        w.be32(6, types.0);
-        w.be32(7, types.1);
-        let mut elements = Writer::default();
-        elements.nest(3, |w| {
-            for end in [0, 1] {
-                w.nest(1, |w| {
-                    w.nest(1, |w| w.attr(1, key));
-                    w.nest(2, |w| w.attr(1, data));
-                    w.be32(3, end);
-                });
-            }
-        });
-        let (name, mut set) = describe::set(&w.bytes).unwrap();
-        set.add_elements(&elements.bytes);
-        BTreeMap::from([(name, set)])
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_without_panic(
-            family in 0_u8..12,
-            body in proptest::collection::vec(any::<u8>(), 0..300),
-        ) {
-            let _unused = chain(&body);
-            let _unused = rule(family, &body, &BTreeMap::new());
-            let _unused = comment(&body);
-            let _unused = describe::set(&body);
-        }
-
-        #[test]
-        fn any_expressions_are_read_without_panic(
-            family in 0_u8..12,
-            list in expressions(),
-            flags in 0_u32..16,
-            types in (any::<u32>(), any::<u32>()),
-            key in proptest::collection::vec(any::<u8>(), 0..20),
-            data in proptest::collection::vec(any::<u8>(), 0..20),
-        ) {
-            let sets = a_set(flags, types, &key, &data);
-            let _unused = describe::sets_named(&list);
-            let _unused = describe::rule(family, &list, &sets);
-            for cut in 0..list.len() {
-                let _unused = describe::rule(family, list.get(..cut).unwrap_or_default(), &sets);
+    /// A table with everything in it, as of one instant; `None` when there is no such table.
+    ///
+    /// # Errors
+    /// When it could not be read whole.
+    pub fn table(&mut self, family: Family, name: &str) -> Result<Option<Table>, KernelError> {
+        for _ in 0..TRIES {
+            match self.table_once(family, name) {
+                Ok(Some(table)) => return Ok(table),
+                Ok(None) => {}
+                // A set that was listed has been removed since.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
             }
         }
+        Err(changing("read the table"))
+    }
+
+    /// The tables of a name, of all families.
+    ///
+    /// # Errors
+    /// When they could not be read whole.
+    pub fn tables_named(&mut self, name: &str) -> Result<Ruleset, KernelError> {
+        let mut tables = Vec::new();
+        for listed in self.tables()?.iter().filter(|table| table.name == name) {
+            tables.extend(self.table(listed.family, name)?);
+        }
+        Ok(Ruleset { tables })
+    }
+
+    /// `None` when something changed between the lists that make a table up.
+    fn table_once(
+        &mut self,
+        family: Family,
+        name: &str,
+    ) -> Result<Option<Option<Table>>, KernelError> {
+        let what = "read the table";
+        let read = |result: Result<(), DecodeError>| result.map_err(|e| unreadable(what, e));
+        let mut lists = vec![self.list((GETTABLE, family, &[], what))?];
+        let mut builder = None;
+        for body in lists.iter().flatten() {
+            let table = decode::table(body).map_err(|error| unreadable(what, error))?;
+            if (table.family, table.name.as_str()) == (family, name) {
+                builder = Some(TableBuilder::new(table));
+            }
+        }
+        let Some(mut builder) = builder else {
+            return Ok(Some(None));
+        };
+        let of_table = [(1, name)];
+        let chains = self.list((GETCHAIN, family, &of_table, what))?;
+        for body in &chains {
+            read(builder.chain(body))?;
+        }
+        let sets = self.list((GETSET, family, &of_table, what))?;
+        for body in &sets {
+            let set = builder.set(body).map_err(|e| unreadable(what, e))?;
+            let Some(set) = set else { continue };
+            let elements = self.elements(family, name, &set)?;
+            elements
+                .iter()
+                .for_each(|body| builder.elements(&set, body));
+            lists.push(elements);
+        }
+        let rules = self.list((GETRULE, family, &of_table, what))?;
+        for body in &rules {
+            read(builder.rule(body))?;
+        }
+        lists.extend([chains, sets, rules]);
+        let mut generations = lists.iter().flatten().map(|body| body.get(GENERATION));
+        let first = generations.next();
+        let same = generations.all(|generation| Some(generation) == first);
+        Ok(same.then(|| Some(builder.finish())))
+    }
+
+    /// The names in a set of interfaces; none when there is no such set.
+    ///
+    /// # Errors
+    /// EAGAIN when the list kept changing while it was read.
+    pub fn interfaces_in(
+        &mut self,
+        family: Family,
+        table: &str,
+        set: &str,
+    ) -> Result<Vec<String>, KernelError> {
+        let what = "list the sets";
+        let mut out = Vec::new();
+        for body in self.list((GETSET, family, &[(1, table)], what))? {
+            let (_, mut listed) = decode::set(&body).map_err(|error| unreadable(what, error))?;
+            if listed.name() != set {
+                continue;
+            }
+            for body in self.elements(family, table, set)? {
+                listed.add_elements(&body);
+            }
+            for element in listed.typed().elements {
+                out.extend(element.key.into_iter().filter_map(|value| match value {
+                    Value::Ifname(name) => Some(name),
+                    _ => None,
+                }));
+            }
+        }
+        Ok(out)
     }
 }

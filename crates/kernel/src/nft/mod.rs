@@ -1,140 +1,66 @@
-//! nf_tables (linux/netfilter/nf_tables.h): one transaction, one system call.
+//! nf_tables (linux/netfilter/nf_tables.h): transactions of `hallway-nftables` committed, and lists
+//! read back. The values themselves are that crate's.
 
-mod describe;
-mod expr;
-mod key;
 mod listing;
-mod read;
 mod trace;
-mod transaction;
 
-use netlink_sys::Socket;
-use netlink_sys::protocols::NETLINK_NETFILTER;
+use hallway_nftables::Transaction;
+use hallway_nftables::message::SUBSYSTEM;
 
-pub use expr::{CtKey, Expr, Meta, PayloadBase, Reg, Verdict};
-pub use key::{Key, KeyType};
-pub use listing::{BaseInfo, ChainInfo, RuleInfo, family_name};
-pub use read::TableInfo;
-pub use trace::{Trace, TraceEvent, TraceKind, TraceVerdict, Watched, is_watching};
-pub use transaction::{Base, ChainSpec, Element, Hook, SetSpec, Transaction};
+pub use trace::{Trace, is_watching};
 
-use crate::KernelError;
-use crate::rtnl::{first_error, open_socket};
-use crate::wire;
+use crate::gate::{Operation, OperationKind};
+use crate::socket::{BatchMessage, Channel};
+use crate::{Kernel, KernelError};
 
-pub(crate) const SUBSYSTEM: u16 = 10 << 8;
-const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
-const NFNL_MSG_BATCH_END: u16 = 0x11;
-const NLM_F_REQUEST: u16 = 1;
-const NLM_F_ACK: u16 = 4;
+const COMMIT: &str = "change the packet filter";
 
-/// Which packets a table sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4 and IPv6.
-    Inet = 1,
-    /// Frames of bridges.
-    Bridge = 7,
-}
-
-/// An nf_tables socket.
-#[derive(Debug)]
-pub struct Nft {
-    socket: Socket,
-    sequence: u32,
-    buffer: Vec<u8>,
-}
-
-impl Nft {
-    /// Opens a socket.
+impl Kernel {
+    /// Commits a transaction: all of it, or nothing. An empty one does nothing.
     ///
     /// # Errors
-    /// When the kernel has no netfilter netlink.
-    pub fn open() -> Result<Self, KernelError> {
-        let socket = open_socket(NETLINK_NETFILTER)?;
-        Ok(Self {
-            socket,
-            sequence: 0,
-            buffer: vec![0; 128 * 1024],
-        })
-    }
-
-    /// The number by which the kernel knows this socket in its namespace.
-    fn port(&self) -> Result<u32, KernelError> {
-        let mut address = netlink_sys::SocketAddr::new(0, 0);
-        self.socket
-            .get_address(&mut address)
-            .map_err(|e| KernelError::io("ask for a netlink socket's port", "", &e))?;
-        Ok(address.port_number())
-    }
-
-    /// Carries out a transaction: all of it, or nothing.
-    ///
-    /// # Errors
-    /// The first thing the kernel refused.
+    /// The first message that the kernel refused, by the name of its object.
     pub fn commit(&mut self, transaction: &Transaction) -> Result<(), KernelError> {
-        if transaction.messages.is_empty() {
+        let Some(last) = transaction.messages().last() else {
             return Ok(());
-        }
-        let mut bytes =
-            Vec::with_capacity(transaction.messages.iter().map(|m| m.body.len() + 16).sum());
-        let first = self.sequence + 1;
-        self.put(
-            &mut bytes,
-            NFNL_MSG_BATCH_BEGIN,
-            NLM_F_REQUEST,
-            &[0, 0, 0, 10],
-        );
-        let count = transaction.messages.len();
-        for (position, message) in transaction.messages.iter().enumerate() {
-            let ack = if position + 1 == count { NLM_F_ACK } else { 0 };
-            self.put(
-                &mut bytes,
-                SUBSYSTEM | message.kind,
-                message.flags | NLM_F_REQUEST | ack,
-                &message.body,
-            );
-        }
-        let last = self.sequence;
-        self.put(
-            &mut bytes,
-            NFNL_MSG_BATCH_END,
-            NLM_F_REQUEST,
-            &[0, 0, 0, 10],
-        );
-        self.make_room(bytes.len());
-        let operation = "change the packet filter";
-        self.socket
-            .send(&bytes, 0)
-            .map_err(|e| KernelError::io(operation, "", &e))?;
-        match first_error(&self.socket, &mut self.buffer, (first, last))? {
-            None => Ok(()),
-            Some((sequence, errno, detail)) => {
-                let position = sequence.wrapping_sub(first + 1) as usize;
-                let object = transaction
-                    .messages
-                    .get(position)
-                    .map_or_else(String::new, |m| m.object.clone());
-                Err(KernelError {
-                    operation,
-                    object,
-                    errno,
-                    detail,
-                })
-            }
-        }
+        };
+        // Borrowed apart from the gate: the operation is done with the socket.
+        let mut netfilter = self.take_netfilter()?;
+        let operation = Operation::new(OperationKind::NfTransaction, COMMIT, &last.object);
+        let result = self.perform(&operation, || commit(&mut netfilter, transaction));
+        self.put_netfilter(netfilter);
+        result
     }
+}
 
-    fn put(&mut self, bytes: &mut Vec<u8>, kind: u16, flags: u16, body: &[u8]) {
-        self.sequence += 1;
-        wire::message(bytes, kind, flags, self.sequence, body);
-    }
-
-    /// A transaction is one datagram, and the kernel refuses one larger than the send buffer.
-    fn make_room(&self, length: usize) {
-        let size = length * 2 + 64 * 1024;
-        if rustix::net::sockopt::set_socket_send_buffer_size_force(&self.socket, size).is_err() {
-            let _ = rustix::net::sockopt::set_socket_send_buffer_size(&self.socket, size);
-        }
-    }
+/// Commits a transaction on a socket.
+fn commit(channel: &mut Channel, transaction: &Transaction) -> Result<(), KernelError> {
+    let messages = transaction
+        .messages()
+        .iter()
+        .map(|message| {
+            let body = message
+                .body
+                .as_bytes()
+                .map_err(|e| KernelError::too_long(COMMIT, message.object.clone(), e))?;
+            Ok(BatchMessage {
+                kind: SUBSYSTEM | message.kind,
+                flags: message.flags,
+                body,
+            })
+        })
+        .collect::<Result<Vec<_>, KernelError>>()?;
+    let Some(refusal) = channel.transact(&messages, COMMIT)? else {
+        return Ok(());
+    };
+    let object = refusal
+        .position
+        .and_then(|position| transaction.messages().get(position))
+        .map_or_else(String::new, |message| message.object.clone());
+    Err(KernelError {
+        operation: COMMIT,
+        object,
+        errno: refusal.errno,
+        detail: refusal.detail,
+    })
 }

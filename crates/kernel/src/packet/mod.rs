@@ -1,6 +1,7 @@
 //! Packets: seen as they pass an interface (packet(7)), and read down to the transport header.
 
 mod headers;
+mod parse;
 mod socket;
 mod summary;
 

@@ -14,29 +14,29 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 /// The largest frame there is: a 64 KiB packet not yet cut into segments, with its headers.
 const FRAME_MAX: usize = 1 << 18;
 
-/// Which way a frame went, as the interface sees it.
+/// The direction of a frame at the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// It came in for this namespace (or for everyone).
+    /// Received: for this interface, broadcast or multicast.
     In,
-    /// It was sent from here.
+    /// Sent.
     Out,
-    /// It came in for someone else, seen in passing.
+    /// Received, for another MAC address.
     Other,
 }
 
-/// Whom a frame was meant for.
+/// The receiver of a frame (PACKET_*, linux/if_packet.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
-    /// This interface.
+    /// This interface (PACKET_HOST).
     Host,
-    /// Everyone (PACKET_BROADCAST).
+    /// Every interface (PACKET_BROADCAST).
     Broadcast,
-    /// A group (PACKET_MULTICAST).
+    /// A multicast group (PACKET_MULTICAST).
     Multicast,
-    /// Someone else (PACKET_OTHERHOST).
+    /// Another MAC address (PACKET_OTHERHOST).
     OtherHost,
-    /// Whoever is at the other end: the frame goes out.
+    /// Not known: the frame is sent (PACKET_OUTGOING).
     Outgoing,
 }
 
@@ -45,9 +45,9 @@ pub enum To {
 pub struct Frame {
     /// The interface's index.
     pub interface: u32,
-    /// Which way it went.
+    /// Its direction.
     pub direction: Direction,
-    /// Whom it was meant for.
+    /// Its receiver.
     pub to: To,
     /// When the kernel saw it.
     pub time: SystemTime,
@@ -65,7 +65,7 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Sees every interface of the calling thread's network namespace, also those made later.
+    /// Receives from every interface of the calling thread's network namespace, also those made later.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW there.
@@ -73,7 +73,7 @@ impl PacketSocket {
         Self::open_on(0)
     }
 
-    /// Sees one interface.
+    /// Receives from one interface.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW; ENODEV when there is no such interface.
@@ -89,8 +89,8 @@ impl PacketSocket {
         })
     }
 
-    /// Sees one interface, and lets it take in frames for others too while the socket is open:
-    /// what a bridge passes on between its ports.
+    /// Receives from one interface, which is promiscuous while the socket is open: it receives
+    /// frames for other MAC addresses, too, such as those a bridge forwards between its ports.
     ///
     /// # Errors
     /// As [`Self::open_on`].
@@ -100,10 +100,10 @@ impl PacketSocket {
         Ok(socket)
     }
 
-    /// The next frame; `None` when none came in time or a signal did.
+    /// The next frame; `None` when none came in time or a signal arrived.
     ///
     /// # Errors
-    /// ENETDOWN when the one interface it looks at went down or away.
+    /// ENETDOWN when its interface went down or was removed.
     pub fn recv(&mut self, timeout: Duration) -> Result<Option<Frame>, KernelError> {
         if let Some(frame) = self.take()? {
             return Ok(Some(frame));
@@ -119,7 +119,7 @@ impl PacketSocket {
         }
     }
 
-    /// A frame that is there already.
+    /// A frame that has been received.
     fn take(&mut self) -> Result<Option<Frame>, KernelError> {
         let Some(received) = sys::packet_receive(self.fd.as_fd(), &mut self.buffer)? else {
             return Ok(None);
@@ -142,11 +142,10 @@ impl PacketSocket {
         }))
     }
 
-    /// How many frames the kernel dropped since this was last asked, because they were not read
-    /// in time.
+    /// How many frames the kernel dropped since the last call, because they were not read in time.
     ///
     /// # Errors
-    /// Never in practice.
+    /// EBADF and its like: none while the socket is open.
     pub fn dropped(&self) -> Result<u32, KernelError> {
         sys::packet_drops(self.fd.as_fd())
     }

@@ -102,7 +102,7 @@ impl fmt::Display for Tcp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("tcp")?;
         let names = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
-        // What opens or ends a connection comes first; PSH says nothing to people.
+        // The flags that open or end a connection come first; PSH is left out.
         for position in [1, 0, 2, 4, 5] {
             if self.flags & (1 << position) != 0
                 && let Some(name) = names.get(position)

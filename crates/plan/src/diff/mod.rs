@@ -1,22 +1,29 @@
-//! What is wanted against what is there: the steps between, in the order that never leaves a
-//! packet unguarded.
+//! The steps from what the kernel holds to what is wanted, in an order in which no packet passes
+//! that neither the old nor the new state allows.
 //!
-//! Going up: swallow-routes, rules, what goes away, what comes, forwarding. The new rules come
-//! first because they name what will be there and no longer name what will go: between the two
-//! nothing is open that should not be. Going down: publishing first, then links, connections,
-//! rules, and the swallow-routes last.
+//! `up`: unreachable routes, rules, removals, creations, changes in place, forwarding, connections.
+//! The new rules come first: they already allow what is created later and no longer allow what is
+//! removed later. `down`: published ports first, then links, connections and rules; unreachable
+//! routes last.
+//!
+//! What exists is taken from observation alone. The record ([`Recorded`]) only says which objects
+//! an earlier run made, so that those no longer wanted are removed, and why a step is needed: a
+//! difference to what was built is drift, a difference to what is on record is an edit.
 
-mod build;
-mod present;
+mod create;
+mod leftovers;
 mod removal;
+mod repair;
+mod rules;
+mod traffic;
+mod up;
 
 use hallway_spec::Name;
 
+use crate::compare::{Comparison, compare};
 use crate::observed::Observed;
 use crate::settled::Settled;
-use crate::step::{Op, Step};
-
-pub use present::Present;
+use crate::step::{Cause, Op, Step};
 
 /// What the previous runs left on record.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,6 +36,13 @@ pub struct Recorded<'a> {
     pub inodes: &'a [(String, u64)],
 }
 
+impl<'a> Recorded<'a> {
+    /// What is on record as built or being built.
+    fn all(self) -> impl Iterator<Item = &'a Settled> {
+        self.applied.into_iter().chain(self.pending)
+    }
+}
+
 /// Steps, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
@@ -37,15 +51,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn push(&mut self, op: Op, cause: impl Into<String>) {
-        self.steps.push(Step {
-            op,
-            cause: cause.into(),
-        });
+    fn push(&mut self, op: Op, cause: Cause) {
+        self.steps.push(Step { op, cause });
     }
 }
 
-/// The steps from what is there to what is wanted; `None` wants nothing of the project left.
+/// The steps from what the kernel holds to what is wanted; `None` wants nothing of the project
+/// left.
 #[must_use]
 pub fn diff(
     project: &Name,
@@ -53,11 +65,21 @@ pub fn diff(
     wanted: Option<&Settled>,
     seen: &Observed,
 ) -> Plan {
-    let present = Present::new(project, recorded, seen);
-    let mut plan = Plan::default();
     match wanted {
-        Some(wanted) => build::up(&mut plan, &present, wanted, seen),
-        None => removal::down(&mut plan, &present),
+        Some(wanted) => up::plan(recorded, wanted, seen),
+        None => removal::plan(project, recorded, seen),
     }
-    plan
+}
+
+/// What differs between the kernel and what the last complete run built.
+#[must_use]
+pub fn drift(recorded: Recorded<'_>, seen: &Observed) -> Comparison {
+    let Some(applied) = recorded.applied else {
+        return Comparison::default();
+    };
+    let pending: Vec<&Settled> = recorded.pending.into_iter().collect();
+    let mut found = compare(applied, &pending, recorded.inodes, seen);
+    found.differences.extend(crate::compare::rules::differences(applied, seen));
+    found.differences.extend(traffic::uplink_drift(applied, seen));
+    found
 }

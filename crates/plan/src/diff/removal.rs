@@ -1,99 +1,59 @@
-//! Taking a project away.
+//! Taking a project away, by its marks.
 
-use super::Plan;
-use super::present::{Present, inner_prefixes};
-use crate::settled::{Network, Node};
-use crate::step::Op;
+use std::collections::BTreeSet;
 
-/// The host's ends of a node's ports.
-pub(super) fn host_links(node: &Node) -> Vec<String> {
-    node.ports().map(|(_, _, link)| link.to_owned()).collect()
+use hallway_spec::Name;
+use ipnet::IpNet;
+
+use super::{Plan, Recorded, leftovers, traffic};
+use crate::mark;
+use crate::observed::Observed;
+use crate::settled::Settled;
+use crate::step::{Cause, Flows, Op};
+
+/// Everything of the project, in the order in which no packet leaves that should not.
+pub(super) fn plan(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> Plan {
+    let mut plan = Plan::default();
+    let has_rules = seen.tables.iter().any(|t| &t.project == project);
+    let table = mark::table(project);
+    if has_rules {
+        let table = table.clone();
+        plan.push(Op::Unpublish { table }, Cause::Down);
+    }
+    leftovers::of_project(&mut plan, project, recorded, None, seen);
+    let prefixes: BTreeSet<IpNet> = recorded.all().flat_map(inner_prefixes).collect();
+    if !prefixes.is_empty() && !plan.steps.is_empty() {
+        let flows = Flows {
+            prefixes: prefixes.into_iter().collect(),
+            ..Flows::default()
+        };
+        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Down);
+    }
+    if has_rules {
+        traffic::restore_uplinks(&mut plan, project, seen);
+        plan.push(Op::RemoveRules { table }, Cause::Down);
+    }
+    for to in unreachable(project, recorded, seen) {
+        plan.push(Op::RemoveUnreachable { to }, Cause::Down);
+    }
+    plan
 }
 
-/// Everything of the project, in the order that leaks nothing.
-pub(super) fn down(plan: &mut Plan, present: &Present) {
-    let cause = "down";
-    if present.any_rules {
-        plan.push(Op::Unpublish, cause);
-    }
-    strays(plan, present);
-    for network in present.networks.values() {
-        plan.push(remove_network(network), cause);
-    }
-    for node in present.nodes.values() {
-        plan.push(
-            Op::RemoveNamespace {
-                netns: node.netns.clone(),
-                links: host_links(node),
-            },
-            cause,
-        );
-    }
-    if let Some(before) = &present.before {
-        let prefixes: Vec<_> = inner_prefixes(before).collect();
-        if !prefixes.is_empty() && !plan.steps.is_empty() {
-            plan.push(
-                Op::ForgetFlows {
-                    prefixes,
-                    ports: Vec::new(),
-                    denied: false,
-                },
-                cause,
-            );
-        }
-    }
-    if present.any_rules {
-        if present.forwarding {
-            plan.push(Op::RestoreForwarding, cause);
-        }
-        plan.push(Op::RemoveRules, cause);
-    }
-    for to in &present.unreachable {
-        plan.push(Op::RemoveUnreachable { to: *to }, cause);
-    }
+/// Prefixes of a project's own networks.
+pub(super) fn inner_prefixes(settled: &Settled) -> impl Iterator<Item = IpNet> {
+    let subnets = settled.inner_networks().flat_map(|n| &n.subnets);
+    subnets.map(|s| s.net)
 }
 
-/// What an unfinished run left, or what was there without a record.
-pub(super) fn strays(plan: &mut Plan, present: &Present) {
-    let cause = "left over from a run that did not finish";
-    for group in &present.stray_groups {
-        plan.push(
-            Op::RemoveGroup {
-                network: "left over".into(),
-                group: *group,
-            },
-            cause,
-        );
-    }
-    for link in &present.stray_links {
-        plan.push(Op::RemoveLink { name: link.clone() }, cause);
-    }
-    for netns in &present.stray_namespaces {
-        plan.push(
-            Op::RemoveNamespace {
-                netns: netns.clone(),
-                links: Vec::new(),
-            },
-            cause,
-        );
-    }
-    for (netns, name) in &present.doubtful {
-        if !present.stray_namespaces.contains(netns) {
-            plan.push(
-                Op::RemoveInterface {
-                    netns: netns.clone(),
-                    name: name.clone(),
-                },
-                cause,
-            );
-        }
-    }
-}
-
-/// A network with all its ports.
-pub(super) fn remove_network(network: &Network) -> Op {
-    Op::RemoveGroup {
-        network: network.name.to_string(),
-        group: network.group,
-    }
+/// Unreachable routes of the project that exist. Without a record, such a route can only be taken
+/// for this project's while there is no other.
+fn unreachable(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> BTreeSet<IpNet> {
+    let known: BTreeSet<IpNet> = recorded.all().flat_map(inner_prefixes).collect();
+    let others = seen.tables.iter().any(|t| &t.project != project);
+    let marked = seen.host.routes.iter();
+    marked
+        .filter(|r| r.unreachable && r.protocol == mark::ROUTE_PROTOCOL)
+        .map(|r| r.to)
+        .filter(|to| known.contains(to) || (known.is_empty() && !others))
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! The host's connection tracking, as far as filter and NAT depend on it (net/netfilter in the
 //! kernel; the states of TCP after nf_conntrack_proto_tcp.c).
 
-use super::packet::{Flow, Kind, Packet};
+use super::packet::{Flow, Packet, PacketKind};
 
 /// A tracked connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,14 +15,14 @@ pub(super) struct Entry {
     half_open: bool,
 }
 
-/// What tracking makes of one packet.
+/// The tracking state of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// The first of its connection.
     New(Entry),
     /// Belongs to the entry with this index; whether as a reply.
     Known { index: usize, reply: bool },
-    /// Fits nothing: neither translated nor taken for a reply.
+    /// Belongs to no connection: neither translated nor taken for a reply.
     Invalid,
 }
 
@@ -37,10 +37,11 @@ impl Table {
         self.entries.get(index)
     }
 
-    /// What a packet is, and what it makes of its connection.
+    /// The state of a packet; updates its connection.
     pub(super) fn classify(&mut self, packet: &Packet) -> State {
-        // An echo of oneself has the same addresses both ways: the message's kind tells which it is.
-        let answer = matches!(packet.kind, Kind::SynAck | Kind::EchoReply);
+        // An echo to itself has the same addresses in both directions: the packet's kind tells
+        // them apart.
+        let answer = matches!(packet.kind, PacketKind::SynAck | PacketKind::EchoReply);
         let found = self.entries.iter().enumerate().find_map(|(index, entry)| {
             let ways = [(entry.original, false), (entry.reply, true)];
             let fits = |(flow, reply): &(Flow, bool)| *flow == packet.flow && *reply == answer;
@@ -50,13 +51,16 @@ impl Table {
         });
         let Some((index, reply)) = found else {
             return match packet.kind {
-                Kind::SynAck | Kind::EchoReply => State::Invalid,
-                Kind::Syn | Kind::Ack | Kind::Datagram | Kind::EchoRequest => State::New(Entry {
+                PacketKind::SynAck | PacketKind::EchoReply => State::Invalid,
+                PacketKind::Syn
+                | PacketKind::Ack
+                | PacketKind::Datagram
+                | PacketKind::EchoRequest => State::New(Entry {
                     original: packet.flow,
                     reply: packet.flow.mirrored(),
                     dnated: false,
                     seen_reply: false,
-                    half_open: packet.kind == Kind::Syn,
+                    half_open: packet.kind == PacketKind::Syn,
                 }),
             };
         };
@@ -64,8 +68,8 @@ impl Table {
             return State::Invalid;
         };
         match (packet.kind, reply) {
-            (Kind::SynAck, true) => entry.half_open = false,
-            (Kind::Ack, _) if entry.half_open => return State::Invalid,
+            (PacketKind::SynAck, true) => entry.half_open = false,
+            (PacketKind::Ack, _) if entry.half_open => return State::Invalid,
             _ => {}
         }
         entry.seen_reply |= reply;
@@ -80,7 +84,7 @@ impl Table {
         }
     }
 
-    /// A new connection that has made its way through.
+    /// A new connection whose first packet passed all hooks.
     pub(super) fn confirm(&mut self, state: &State) {
         if let State::New(entry) = state {
             self.entries.push(*entry);

@@ -1,36 +1,30 @@
-//! A whole exchange: the request, the reply, and for TCP the rest of the handshake with a word
-//! each way, each packet walked by the rules.
+//! A whole exchange: the request, the reply, and for TCP the rest of the handshake with one
+//! data packet each way.
 
 use std::net::{IpAddr, SocketAddr};
 
-use hallway_spec::Protocol;
+use hallway_spec::{IpVersion, PortProto, Protocol};
 
-use super::packet::{Flow, Kind, Packet, Service};
+use super::packet::{Flow, Packet, PacketKind, Service};
 use super::party::Party;
-use super::path::{At, Hop, Outcome, Path, What};
-use super::walk::{End, Walk};
-use super::words::{self, Found, Trouble};
+use super::path::{Hop, HopEvent, Location, Path};
+use super::question::Question;
+use super::reasons;
+use super::result::{ExchangeFailure, ExchangeResult};
+use super::walk::{Arrival, Walk};
 use super::world::World;
 
-/// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Question {
-    /// Who asks.
-    pub from: Party,
-    /// Who is asked.
-    pub to: Party,
-    /// For what.
-    pub service: Service,
-}
-
 impl Question {
-    /// The answers, one for each address family both ends speak; one that says so when there is
-    /// none.
+    /// The answers, one for each IP version both ends have; one that says so when there is none.
     #[must_use]
     pub fn predict(&self, world: &World<'_>) -> Vec<Path> {
         let addresses = world.addresses(&self.from, &self.to);
         if addresses.is_empty() {
-            return vec![self.path(world, None, Found::nothing(Trouble::NoAddress))];
+            return vec![self.path(
+                world,
+                None,
+                ExchangeResult::failed(ExchangeFailure::NoAddress),
+            )];
         }
         addresses
             .into_iter()
@@ -42,8 +36,8 @@ impl Question {
     #[must_use]
     pub fn predict_for(&self, world: &World<'_>, address: IpAddr) -> Path {
         let found = match world.source_of(&self.from, address) {
-            None => Found::nothing(Trouble::NoAddress),
-            Some(_) if address.is_loopback() && world.place(&self.from) == At::Host => {
+            None => ExchangeResult::failed(ExchangeFailure::NoAddress),
+            Some(_) if address.is_loopback() && world.place(&self.from) == Location::Host => {
                 self.localhost(world, address)
             }
             Some(source) => self.exchange(world, source, address),
@@ -51,8 +45,8 @@ impl Question {
         self.path(world, Some(address), found)
     }
 
-    fn path(&self, world: &World<'_>, address: Option<IpAddr>, found: Found) -> Path {
-        let (outcome, reason) = words::verdict(world, self, address, &found);
+    fn path(&self, world: &World<'_>, address: Option<IpAddr>, found: ExchangeResult) -> Path {
+        let (outcome, reason) = reasons::conclude(world, self, address, &found);
         Path {
             from: self.from.to_string(),
             to: self.to.to_string(),
@@ -66,13 +60,13 @@ impl Question {
         }
     }
 
-    /// Where the request came out; where it died on the way, whoever has the address it was for.
+    /// Where the request arrived; where it was dropped, the node that has the address it was for.
     fn target(
         &self,
         world: &World<'_>,
         address: Option<IpAddr>,
-        found: &Found,
-    ) -> Option<(At, SocketAddr)> {
+        found: &ExchangeResult,
+    ) -> Option<(Location, SocketAddr)> {
         if let Some((at, flow)) = &found.end {
             return Some((at.clone(), SocketAddr::new(flow.to, flow.port)));
         }
@@ -83,26 +77,29 @@ impl Question {
         let last = found.request.last().map(|h| (h.flow.to, h.flow.port));
         let (address, port) = last.or(address.map(|a| (a, asked)))?;
         let owner = world.owner(address)?;
-        Some((At::Node(owner.name.clone()), SocketAddr::new(address, port)))
+        Some((
+            Location::Node(owner.name.clone()),
+            SocketAddr::new(address, port),
+        ))
     }
 
-    fn exchange(&self, world: &World<'_>, source: IpAddr, address: IpAddr) -> Found {
+    fn exchange(&self, world: &World<'_>, source: IpAddr, address: IpAddr) -> ExchangeResult {
         let at = world.place(&self.from);
         let (first, answer) = self.kinds();
         let flow = self.flow(source, address);
         let mut walk = Walk::new(world);
         let arrived = walk.send(&at, Packet { flow, kind: first });
-        let mut found = Found {
+        let mut found = ExchangeResult {
             passed: walk.take_passed(),
             request: walk.take_hops(),
             reply: Vec::new(),
             end: None,
-            trouble: None,
+            failure: None,
         };
         let end = match arrived {
             Ok(end) => end,
-            Err(death) => {
-                found.trouble = Some(Trouble::Request(death));
+            Err(dropped) => {
+                found.failure = Some(ExchangeFailure::Request(dropped));
                 return found;
             }
         };
@@ -110,23 +107,27 @@ impl Question {
         let answered = walk.send(&end.at, back(&end.packet, answer));
         found.reply = walk.take_hops();
         found.end = Some((end.at.clone(), end.packet.flow));
-        found.trouble = match answered {
-            Err(death) => Some(Trouble::Reply(death)),
+        found.failure = match answered {
+            Err(dropped) => Some(ExchangeFailure::Reply(dropped)),
             Ok(home) if home.at != at || home.packet.flow != flow.mirrored() => {
-                Some(Trouble::Mismatch(home.packet.flow))
+                Some(ExchangeFailure::Mismatch(home.packet.flow))
             }
-            Ok(_) if first == Kind::Syn && !rest(&mut walk, &at, flow, &end) => Some(Trouble::Rest),
+            Ok(_) if first == PacketKind::Syn && !later_packets(&mut walk, &at, flow, &end) => {
+                Some(ExchangeFailure::LaterPacket)
+            }
             Ok(_) => None,
         };
         found
     }
 
     /// The first packet, and the one that answers it.
-    fn kinds(&self) -> (Kind, Kind) {
+    fn kinds(&self) -> (PacketKind, PacketKind) {
         match self.service {
-            Service::Icmp => (Kind::EchoRequest, Kind::EchoReply),
-            Service::Port(p) if p.protocol == Protocol::Tcp => (Kind::Syn, Kind::SynAck),
-            Service::Port(_) => (Kind::Datagram, Kind::Datagram),
+            Service::Icmp => (PacketKind::EchoRequest, PacketKind::EchoReply),
+            Service::Port(p) if p.protocol == Protocol::Tcp => {
+                (PacketKind::Syn, PacketKind::SynAck)
+            }
+            Service::Port(_) => (PacketKind::Datagram, PacketKind::Datagram),
         }
     }
 
@@ -134,7 +135,7 @@ impl Question {
         Flow {
             from,
             to,
-            protocol: self.service.protocol(to.is_ipv4()),
+            protocol: self.service.protocol(IpVersion::of(to)),
             source_port: 0,
             port: match self.service {
                 Service::Icmp => 0,
@@ -143,40 +144,40 @@ impl Question {
         }
     }
 
-    /// Published ports answer on localhost by a listener, which asks the node in its turn.
-    fn localhost(&self, world: &World<'_>, address: IpAddr) -> Found {
+    /// Published ports answer on localhost by a listener, which proxies to the node.
+    fn localhost(&self, world: &World<'_>, address: IpAddr) -> ExchangeResult {
         let (first, answer) = self.kinds();
         let flow = self.flow(address, address);
         let mut walk = Walk::new(world);
-        let arrived = walk.send(&At::Host, Packet { flow, kind: first });
-        let mut near = Found {
+        let arrived = walk.send(&Location::Host, Packet { flow, kind: first });
+        let mut near = ExchangeResult {
             request: walk.take_hops(),
-            end: Some((At::Host, flow)),
-            ..Found::nothing(Trouble::Own)
+            end: Some((Location::Host, flow)),
+            ..ExchangeResult::failed(ExchangeFailure::NotPublished)
         };
         let end = match arrived {
             Ok(end) => end,
-            Err(death) => {
-                near.trouble = Some(Trouble::Request(death));
+            Err(dropped) => {
+                near.failure = Some(ExchangeFailure::Request(dropped));
                 return near;
             }
         };
         let answered = walk.send(&end.at, back(&end.packet, answer));
         near.reply = walk.take_hops();
-        if let Err(death) = answered {
-            near.trouble = Some(Trouble::Reply(death));
+        if let Err(dropped) = answered {
+            near.failure = Some(ExchangeFailure::Reply(dropped));
         }
-        let Some((onward, target)) = self.passed_on(world, address) else {
+        let Some((onward, target)) = self.proxied(world, address) else {
             near.request.push(listener(&end));
             if self.service == Service::Icmp {
-                near.trouble = None;
+                near.failure = None;
             }
             return near;
         };
         near.request.push(Hop {
-            at: At::Host,
-            what: What::Listener {
-                who: "hallway's keeper, which passes on what it gets".to_owned(),
+            at: Location::Host,
+            event: HopEvent::Listener {
+                who: "hallway's keeper, which proxies to the node".to_owned(),
             },
             flow,
         });
@@ -187,8 +188,8 @@ impl Question {
         found
     }
 
-    /// What the listener on localhost asks in its turn, and at which address.
-    fn passed_on(&self, world: &World<'_>, address: IpAddr) -> Option<(Self, IpAddr)> {
+    /// The question for the node that the listener on localhost proxies to, and its address.
+    fn proxied(&self, world: &World<'_>, address: IpAddr) -> Option<(Self, IpAddr)> {
         let Service::Port(asked) = self.service else {
             return None;
         };
@@ -197,13 +198,13 @@ impl Question {
                 && p.host_ports.contains(asked.port)
                 && p.host_address.is_none_or(|a| a == address)
         })?;
-        let same = (publish.targets.iter()).find(|t| t.is_ipv4() == address.is_ipv4());
+        let same = (publish.targets.iter()).find(|t| IpVersion::of(**t) == IpVersion::of(address));
         let target = *same.or(publish.targets.first())?;
         let offset = asked.port - publish.host_ports.first();
         let onward = Self {
             from: Party::Host,
             to: Party::Address(target),
-            service: Service::Port(hallway_spec::PortProto {
+            service: Service::Port(PortProto {
                 port: publish.node_ports.first() + offset,
                 protocol: asked.protocol,
             }),
@@ -212,64 +213,40 @@ impl Question {
     }
 }
 
-fn back(packet: &Packet, kind: Kind) -> Packet {
+fn back(packet: &Packet, kind: PacketKind) -> Packet {
     Packet {
         flow: packet.flow.mirrored(),
         kind,
     }
 }
 
-fn listener(end: &End) -> Hop {
+fn listener(end: &Arrival) -> Hop {
     Hop {
         at: end.at.clone(),
-        what: What::Listener {
+        event: HopEvent::Listener {
             who: match end.packet.kind {
-                Kind::EchoRequest => "the kernel, which answers echo requests".into(),
-                _ => format!("whoever listens on {}", words::port(&end.packet.flow)),
+                PacketKind::EchoRequest => "the kernel, which answers echo requests".into(),
+                _ => format!(
+                    "the program that listens on {}/{}",
+                    end.packet.flow.port,
+                    end.packet.flow.protocol_name()
+                ),
             },
         },
         flow: end.packet.flow,
     }
 }
 
-/// The end of the handshake with a first word, and an answer; whether both arrive.
-fn rest(walk: &mut Walk<'_>, at: &At, flow: Flow, end: &End) -> bool {
+/// The end of the handshake with data, and an answer; whether both arrive.
+fn later_packets(walk: &mut Walk<'_>, at: &Location, flow: Flow, end: &Arrival) -> bool {
     let onward = Packet {
         flow,
-        kind: Kind::Ack,
+        kind: PacketKind::Ack,
     };
     let there = walk.send(at, onward);
     if !there.is_ok_and(|t| (&t.at, t.packet.flow) == (&end.at, end.packet.flow)) {
         return false;
     }
-    let home = walk.send(&end.at, back(&end.packet, Kind::Ack));
+    let home = walk.send(&end.at, back(&end.packet, PacketKind::Ack));
     home.is_ok_and(|h| &h.at == at && h.packet.flow == flow.mirrored())
-}
-
-impl Found {
-    fn nothing(trouble: Trouble) -> Self {
-        Self {
-            passed: None,
-            request: Vec::new(),
-            reply: Vec::new(),
-            end: None,
-            trouble: Some(trouble),
-        }
-    }
-
-    /// Whether the far end is the host itself.
-    pub(super) fn ends_at_host(&self) -> bool {
-        matches!(&self.end, Some((At::Host, _)))
-    }
-}
-
-impl Trouble {
-    pub(super) fn outcome(&self) -> Outcome {
-        match self {
-            Self::Request(death) => death.outcome(),
-            Self::NoAddress => Outcome::Unreachable,
-            Self::Own => Outcome::Refused,
-            Self::Reply(_) | Self::Mismatch(_) | Self::Rest => Outcome::Filtered,
-        }
-    }
 }

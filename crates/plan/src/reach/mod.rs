@@ -1,21 +1,29 @@
-//! Who reaches whom, and why: an exchange of packets walked through the built network by the very
-//! rules that are loaded into the kernel. Nothing here touches a kernel, so the answer is there
-//! before anything is built; `hallway test` holds it against real packets.
+//! Reachability, with reasons: the packets of an exchange walk through the built network and
+//! through the same rules that are loaded into the kernel. Nothing here touches a kernel, so the
+//! answer is there before anything is built; `hallway test` compares it with real packets.
 
+mod code;
 mod conntrack;
+mod context;
 mod exchange;
 mod host;
+mod measured;
+mod node;
 mod packet;
 mod party;
 mod path;
+mod question;
 mod questions;
+mod reasons;
+mod result;
 mod walk;
-mod words;
 mod world;
 
-pub use exchange::Question;
+pub use code::ReasonCode;
+pub use measured::{Listener, Measured};
 pub use packet::{Flow, Service};
 pub use party::Party;
-pub use path::{At, Hop, Outcome, Path, Reason, What};
+pub use path::{Hop, HopEvent, Location, Outcome, Path, Reason};
+pub use question::Question;
 pub use questions::{Expected, expected, matrix, services};
 pub use world::{Environment, World};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hallway_spec::{PortProto, Protocol};
+use hallway_spec::{IpVersion, PortProto, Protocol};
 use serde::Serialize;
 
 /// IPPROTO numbers (linux/in.h).
@@ -12,7 +12,7 @@ const UDP: u8 = 17;
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
 
-/// What is asked of the other side.
+/// What a client uses of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// An echo (ping).
@@ -22,12 +22,14 @@ pub enum Service {
 }
 
 impl Service {
-    /// The IP protocol number for an address family.
+    /// The IP protocol number with an IP version.
     #[must_use]
-    pub fn protocol(self, v4: bool) -> u8 {
+    pub fn protocol(self, version: IpVersion) -> u8 {
         match self {
-            Self::Icmp if v4 => ICMP,
-            Self::Icmp => ICMPV6,
+            Self::Icmp => match version {
+                IpVersion::V4 => ICMP,
+                IpVersion::V6 => ICMPV6,
+            },
             Self::Port(p) if p.protocol == Protocol::Tcp => TCP,
             Self::Port(_) => UDP,
         }
@@ -49,7 +51,7 @@ impl Serialize for Service {
     }
 }
 
-/// Who talks to whom: addresses, protocol and ports of one packet.
+/// Addresses, protocol and ports of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Flow {
     /// Source address.
@@ -65,7 +67,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The other way round.
+    /// The flow of a reply.
     #[must_use]
     pub fn mirrored(self) -> Self {
         Self {
@@ -116,7 +118,7 @@ impl fmt::Display for Flow {
 
 /// Which packet of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PacketKind {
     Syn,
     SynAck,
     Ack,
@@ -125,21 +127,21 @@ pub(super) enum Kind {
     EchoReply,
 }
 
-/// A packet under way.
+/// A packet on its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packet {
     pub(super) flow: Flow,
-    pub(super) kind: Kind,
+    pub(super) kind: PacketKind,
 }
 
 impl Packet {
     /// ICMP or ICMPv6 type (RFC 792, RFC 4443).
     pub(super) fn icmp_type(&self) -> Option<u8> {
         match (self.kind, self.flow.protocol) {
-            (Kind::EchoRequest, ICMP) => Some(8),
-            (Kind::EchoRequest, _) => Some(128),
-            (Kind::EchoReply, ICMP) => Some(0),
-            (Kind::EchoReply, _) => Some(129),
+            (PacketKind::EchoRequest, ICMP) => Some(8),
+            (PacketKind::EchoRequest, _) => Some(128),
+            (PacketKind::EchoReply, ICMP) => Some(0),
+            (PacketKind::EchoReply, _) => Some(129),
             _ => None,
         }
     }

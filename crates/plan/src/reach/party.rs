@@ -1,12 +1,12 @@
-//! Who asks and who is asked, and by which address one finds the other.
+//! The ends of a question, and by which address one finds the other.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hallway_spec::{Name, PortProto};
+use hallway_spec::{IpVersion, Name, PortProto};
 
 use super::packet::Service;
-use super::path::At;
+use super::path::Location;
 use super::world::World;
 use crate::hosts::Nearness;
 use crate::settled::Node;
@@ -20,7 +20,7 @@ pub enum Party {
     Host,
     /// The outside world: the first node of an outside network, where there is one.
     Outside,
-    /// Whoever has this address.
+    /// Whatever has this address.
     Address(IpAddr),
 }
 
@@ -36,11 +36,10 @@ impl fmt::Display for Party {
 }
 
 /// Stands for any address of the outside world when no node does (RFC 5737 and RFC 6666).
-fn anywhere(v4: bool) -> IpAddr {
-    if v4 {
-        Ipv4Addr::new(192, 0, 2, 1).into()
-    } else {
-        Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into()
+fn anywhere(version: IpVersion) -> IpAddr {
+    match version {
+        IpVersion::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
+        IpVersion::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
     }
 }
 
@@ -62,7 +61,7 @@ impl World<'_> {
         self.node(&name).map(|n| Party::Node(n.name.clone()))
     }
 
-    /// Reads who is asked for what: `B`, `B:80`, `B:53/udp`, `[ADDRESS]:80`; without a port, ping.
+    /// Reads the server and its service: `B`, `B:80`, `B:53/udp`, `[ADDRESS]:80`; without a port, ping.
     ///
     /// # Errors
     /// What is wrong with it, for people.
@@ -93,69 +92,69 @@ impl World<'_> {
 
     /// Where a party's packets are made.
     #[must_use]
-    pub fn place(&self, party: &Party) -> At {
+    pub fn place(&self, party: &Party) -> Location {
         match party {
-            Party::Node(name) => At::Node(name.clone()),
-            Party::Host => At::Host,
+            Party::Node(name) => Location::Node(name.clone()),
+            Party::Host => Location::Host,
             Party::Outside => self
                 .outsider()
-                .map_or(At::Outside, |n| At::Node(n.name.clone())),
-            Party::Address(address) if self.is_host(*address) => At::Host,
+                .map_or(Location::Outside, |n| Location::Node(n.name.clone())),
+            Party::Address(address) if self.is_host(*address) => Location::Host,
             Party::Address(address) => self
                 .owner(*address)
-                .map_or(At::Outside, |n| At::Node(n.name.clone())),
+                .map_or(Location::Outside, |n| Location::Node(n.name.clone())),
         }
     }
 
-    /// The source address a party's packets bear: the kernel's choice for places of the project.
+    /// The source address of a party's packets: the kernel's choice for places of the project.
     pub(super) fn source_of(&self, party: &Party, to: IpAddr) -> Option<IpAddr> {
         match (self.place(party), party) {
-            (At::Node(name), _) => {
+            (Location::Node(name), _) => {
                 let node = self.node(&name)?;
                 if super::world::owns(node, to) {
                     return Some(to);
                 }
-                // Without a way the packet dies before its source matters.
-                self.way(node, to)
-                    .map_or(Some(to), |way| self.source(node, &way))
+                // Without a route the packet is dropped before its source matters.
+                self.next_hop(node, to)
+                    .map_or(Some(to), |next| self.source(node, &next))
             }
-            (At::Host, _) => {
-                let way = self.host_way(to);
+            (Location::Host, _) => {
+                let route = self.host_route(to);
                 Some(
-                    self.host_source(&way, to)
-                        .unwrap_or_else(|| anywhere(to.is_ipv4())),
+                    self.host_source(&route, to)
+                        .unwrap_or_else(|| anywhere(IpVersion::of(to))),
                 )
             }
-            (At::Outside, Party::Address(address)) => Some(*address),
-            (At::Outside, _) => Some(anywhere(to.is_ipv4())),
+            (Location::Outside, Party::Address(address)) => Some(*address),
+            (Location::Outside, _) => Some(anywhere(IpVersion::of(to))),
         }
     }
 
-    /// The addresses by which `from` would ask for `to`, the nearest of each family, IPv4 first: the
-    /// order of the hosts files nodes see.
+    /// The addresses by which `from` would use `to`: the nearest of each IP version, IPv4 first, in
+    /// the order of the hosts files nodes see.
     #[must_use]
     pub fn addresses(&self, from: &Party, to: &Party) -> Vec<IpAddr> {
         let at = self.place(from);
         let viewer = match &at {
-            At::Node(name) => self.node(name),
-            At::Host | At::Outside => None,
+            Location::Node(name) => self.node(name),
+            Location::Host | Location::Outside => None,
         };
         let mut all = match (to, self.place(to)) {
             (Party::Address(address), _) => vec![*address],
-            (_, At::Node(name)) => match self.node(&name) {
+            (_, Location::Node(name)) => match self.node(&name) {
                 Some(node) => self.addresses_of(viewer, node),
                 None => Vec::new(),
             },
-            (_, At::Host) if at == At::Host => {
+            (_, Location::Host) if at == Location::Host => {
                 vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             }
-            (_, At::Host) => self.host_addresses(viewer),
-            (_, At::Outside) => vec![anywhere(true), anywhere(false)],
+            (_, Location::Host) => self.host_addresses(viewer),
+            (_, Location::Outside) => IpVersion::ALL.map(anywhere).to_vec(),
         };
-        all.retain(|a| viewer.is_none_or(|node| speaks(node, a.is_ipv4())));
+        all.retain(|a| viewer.is_none_or(|node| speaks(node, IpVersion::of(*a))));
         let mut out: Vec<IpAddr> = Vec::new();
-        for v4 in [true, false] {
-            out.extend(all.iter().find(|a| a.is_ipv4() == v4));
+        for version in IpVersion::ALL {
+            out.extend(all.iter().find(|a| IpVersion::of(**a) == version));
         }
         out
     }
@@ -168,7 +167,7 @@ impl World<'_> {
         ranked.into_iter().map(|(_, address)| address).collect()
     }
 
-    /// The host's addresses as somebody finds them: those on its own first network, else any.
+    /// The host's addresses as a node finds them: those on its own first network, else any.
     fn host_addresses(&self, viewer: Option<&Node>) -> Vec<IpAddr> {
         let own = viewer
             .and_then(|v| v.ports().next())
@@ -180,7 +179,8 @@ impl World<'_> {
     }
 }
 
-fn speaks(node: &Node, v4: bool) -> bool {
+/// Whether a node has an address of that version.
+fn speaks(node: &Node, version: IpVersion) -> bool {
     let mut all = node.interfaces.iter().flat_map(|i| &i.addresses);
-    all.any(|a| a.addr().is_ipv4() == v4)
+    all.any(|a| IpVersion::of(a.addr()) == version)
 }

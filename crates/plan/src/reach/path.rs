@@ -1,4 +1,4 @@
-//! The way of a packet, hop by hop, and how it ended: what a prediction and a trace both yield.
+//! The path of a packet, hop by hop, and its outcome: what a prediction and a trace both yield.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -6,11 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use hallway_spec::{Name, Place};
 use serde::{Serialize, Serializer};
 
+use super::code::ReasonCode;
 use super::packet::{Flow, Service};
 
 /// Where a packet is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum At {
+pub enum Location {
     /// In the namespace that holds the bridges.
     Host,
     /// In a node.
@@ -19,7 +20,7 @@ pub enum At {
     Outside,
 }
 
-impl fmt::Display for At {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host => f.pad("host"),
@@ -29,7 +30,7 @@ impl fmt::Display for At {
     }
 }
 
-impl Serialize for At {
+impl Serialize for Location {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -39,10 +40,10 @@ impl Serialize for At {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hop {
     /// Where.
-    pub at: At,
+    pub at: Location,
     /// What happens.
     #[serde(flatten)]
-    pub what: What,
+    pub event: HopEvent,
     /// The packet's addresses and ports as it comes there; after it, where they are translated.
     pub flow: Flow,
 }
@@ -50,7 +51,7 @@ pub struct Hop {
 /// What happens at a hop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "hop", rename_all = "snake_case")]
-pub enum What {
+pub enum HopEvent {
     /// Leaves by an interface.
     Leaves {
         /// The interface.
@@ -63,7 +64,7 @@ pub enum What {
         /// `port`, `bridge` or `uplink`.
         kind: &'static str,
     },
-    /// A chain of the packet filter has its say.
+    /// A chain of the packet filter decides.
     Chain {
         /// The table's family: `inet`, `bridge`, `ip`, `ip6`, ...
         family: String,
@@ -109,29 +110,29 @@ pub enum What {
         /// The interface.
         interface: String,
     },
-    /// Is handed to whoever listens.
+    /// A socket receives it.
     Listener {
-        /// Who that is.
+        /// Whose socket it is.
         who: String,
     },
 }
 
-/// How an attempt ends, as the one who tries sees it.
+/// How an attempt ends, as the client sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// There is an answer.
     Open,
-    /// The other side says no: nothing listens.
+    /// The server refuses: nothing listens.
     Refused,
-    /// Something on the way discards it, in silence or with "prohibited".
+    /// A rule on the path drops it, silently or with "prohibited".
     Filtered,
-    /// There is no way.
+    /// There is no route, or no neighbour.
     Unreachable,
 }
 
 impl Outcome {
-    /// Whether the other side is reached.
+    /// Whether the server is reached.
     #[must_use]
     pub fn reachable(self) -> bool {
         self == Self::Open
@@ -152,8 +153,8 @@ impl fmt::Display for Outcome {
 /// Why it ends like that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// A stable code, like `default-deny`.
-    pub code: &'static str,
+    /// A stable code.
+    pub code: ReasonCode,
     /// In one sentence.
     pub text: String,
     /// Where the file says so.
@@ -181,35 +182,35 @@ fn place<S: Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S
         .serialize(serializer)
 }
 
-/// The way of a request and of its reply.
+/// The path of a request and of its reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Path {
-    /// Who asks.
+    /// The client.
     pub from: String,
-    /// Who is asked.
+    /// The server.
     pub to: String,
-    /// The address that is asked; `None` when there is none to ask.
+    /// The server's address; `None` when the client could use none.
     pub address: Option<IpAddr>,
-    /// For what.
+    /// A port of the server, or ping.
     pub service: Service,
     /// How it ends.
     pub outcome: Outcome,
     /// Why.
     pub reason: Reason,
-    /// The request's way, as far as it gets.
+    /// The request's hops, as far as it gets.
     pub request: Vec<Hop>,
-    /// The reply's.
+    /// The reply's hops.
     pub reply: Vec<Hop>,
-    /// Where the request comes out, or would if nothing on the way objected.
+    /// Where the request arrives, or would if nothing dropped it.
     #[serde(skip)]
-    pub target: Option<(At, SocketAddr)>,
+    pub target: Option<(Location, SocketAddr)>,
 }
 
 impl Path {
     /// Where the request ends up, and the addresses and ports it has there, if it gets through.
     #[must_use]
-    pub fn destination(&self) -> Option<(&At, &Flow)> {
+    pub fn destination(&self) -> Option<(&Location, &Flow)> {
         let last = self.request.last()?;
-        matches!(last.what, What::Listener { .. }).then_some((&last.at, &last.flow))
+        matches!(last.event, HopEvent::Listener { .. }).then_some((&last.at, &last.flow))
     }
 }

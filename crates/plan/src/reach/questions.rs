@@ -1,17 +1,17 @@
-//! The questions a project raises: what it expects, and everyone to everyone.
+//! The questions about a project: what its file expects, and every pair.
 
 use std::collections::BTreeSet;
 
-use hallway_spec::{Endpoint, Expect, Place, PortProto, Protocol, Service as Spoken};
+use hallway_spec::{self as spec, Endpoint, Expect, Place, PortProto, Protocol};
 
-use super::exchange::Question;
 use super::packet::Service;
 use super::party::Party;
-use super::path::At;
+use super::path::Location;
+use super::question::Question;
 use super::world::World;
 use crate::settled::{Node, Side};
 
-/// A question with the answer the file wants.
+/// A question with the answer the file expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     /// The question.
@@ -22,7 +22,7 @@ pub struct Expected {
     pub place: Place,
 }
 
-/// What the file's `expect` lines ask: a line of networks is as many questions as it has pairs.
+/// The questions of the file's `expect` lines; a line of networks has one for each pair.
 #[must_use]
 pub fn expected(world: &World<'_>, expects: &[Expect]) -> Vec<Expected> {
     let mut out = Vec::new();
@@ -48,7 +48,7 @@ pub fn expected(world: &World<'_>, expects: &[Expect]) -> Vec<Expected> {
     out
 }
 
-/// Who an endpoint of the file stands for.
+/// The parties an endpoint of the file stands for.
 fn parties(world: &World<'_>, endpoint: &Endpoint) -> Vec<Party> {
     let nodes = |wanted: &dyn Fn(&Node) -> bool| -> Vec<Party> {
         let nodes = world.settled().nodes.iter().filter(|n| wanted(n));
@@ -80,8 +80,8 @@ pub fn matrix(
     only: Option<Service>,
     predicted: bool,
 ) -> Vec<Question> {
-    let mut all: Vec<Party> = everyone(world);
-    all.retain(|party| predicted || world.place(party) != At::Outside);
+    let mut all: Vec<Party> = all_parties(world);
+    all.retain(|party| predicted || world.place(party) != Location::Outside);
     let mut out = Vec::new();
     for to in &all {
         let services = only.map_or_else(|| services(world, expects, to), |s| vec![s]);
@@ -96,7 +96,7 @@ pub fn matrix(
     out
 }
 
-fn everyone(world: &World<'_>) -> Vec<Party> {
+fn all_parties(world: &World<'_>) -> Vec<Party> {
     let nodes = world.settled().nodes.iter();
     let mut out: Vec<Party> = nodes.map(|n| Party::Node(n.name.clone())).collect();
     if !world.settled().networks.is_empty() {
@@ -110,7 +110,7 @@ fn everyone(world: &World<'_>) -> Vec<Party> {
     out
 }
 
-/// What is worth asking somebody for: ping, and every port that the file names for it; port 80
+/// The services of a party to ask about: ping, and every port that the file names for it; port 80
 /// when it names none.
 #[must_use]
 pub fn services(world: &World<'_>, expects: &[Expect], to: &Party) -> Vec<Service> {
@@ -171,11 +171,11 @@ fn policy_ports(world: &World<'_>, to: &dyn Fn(&Side) -> bool) -> Vec<PortProto>
         .filter(|p| p.pairs.iter().any(|(_, side)| to(side)))
         .flat_map(|p| &p.services)
         .filter_map(|service| match service {
-            Spoken::Ports(range, protocol) => Some(PortProto {
+            spec::Service::Ports(range, protocol) => Some(PortProto {
                 port: range.first(),
                 protocol: *protocol,
             }),
-            Spoken::Icmp | Spoken::Protocol(_) => None,
+            spec::Service::Icmp | spec::Service::Protocol(_) => None,
         })
         .collect()
 }

@@ -1,19 +1,19 @@
-//! Who has which address, what is plugged into what, and which way a packet is sent: the
-//! built network as packets find it.
+//! The built network as packets find it: which node has which address, what is plugged into
+//! what, and how packets are routed.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_spec::{Mode, Name};
+use hallway_spec::{IpVersion, Mode, Name};
 use ipnet::IpNet;
 
-use super::host::sight;
+use super::context::context;
 use super::packet::Flow;
-use crate::rules::eval::{Evaluator, Sight, Verdict};
-use crate::rules::ir::{Family, Hook, Ruleset};
 use crate::settled::{Interface, Network, Node, Plug, Settled};
+use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
+use hallway_nftables::{ChainType, Family, Hook, Ruleset};
 
-/// What of the host a file does not say.
+/// What reachability depends on and a file does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// Frames of every bridge pass the inet hooks (net.bridge.bridge-nf-call-iptables), not only
@@ -26,7 +26,7 @@ pub struct Environment {
 }
 
 impl Default for Environment {
-    /// A host with a way to the world, and nothing else known of it.
+    /// A host with an uplink, and nothing else known of it.
     fn default() -> Self {
         Self {
             bridge_hooks: false,
@@ -36,7 +36,28 @@ impl Default for Environment {
     }
 }
 
-/// A built project, ready to be asked.
+/// A built project, ready for questions.
+///
+/// ```
+/// use hallway_plan::reach::{Environment, Outcome, Question, Service, World};
+/// use hallway_plan::{Observed, Surroundings, rules, settle};
+///
+/// let text = "
+/// networks: { a: { subnet: 10.0.0.0/24 }, b: { subnet: 10.0.1.0/24 } }
+/// nodes: { x: { networks: [a] }, y: { networks: [b] } }
+/// ";
+/// let topology = hallway_spec::parse("t.yaml", text)?.topology;
+/// let around = Surroundings::new(&topology.name, &Observed::default(), &[]);
+/// let settled = settle(&topology, None, &around).unwrap();
+/// let rules = rules::ruleset(&settled);
+/// let world = World::new(&settled, &rules, Environment::default()).unwrap();
+/// let (from, to) = (world.party("x").unwrap(), world.party("y").unwrap());
+/// let question = Question { from, to, service: Service::Icmp };
+/// let path = question.predict(&world).remove(0);
+/// assert_eq!(path.outcome, Outcome::Filtered);
+/// assert_eq!(path.reason.code.text(), "default-deny");
+/// # Ok::<(), hallway_spec::Problems>(())
+/// ```
 #[derive(Debug)]
 pub struct World<'a> {
     pub(super) settled: &'a Settled,
@@ -47,27 +68,27 @@ pub struct World<'a> {
     nodes: BTreeMap<&'a Name, &'a Node>,
 }
 
-/// The way out of a place.
+/// How a node sends a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct NextHop {
     /// The position of the interface among the node's.
     pub(super) interface: usize,
-    /// The neighbour the packet is handed to.
-    pub(super) next: IpAddr,
-    /// Whether that is another than the destination.
+    /// The neighbour's address; the destination's own where it is on the link.
+    pub(super) address: IpAddr,
+    /// The next hop of the route, where there is one.
     pub(super) via: Option<IpAddr>,
 }
 
-/// The way out of the host.
+/// How the host sends a packet.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum HostWay<'a> {
+pub(super) enum HostRoute<'a> {
     /// To the host itself.
     Local,
     /// Onto a network, by its bridge or one member's link.
     Network(usize, &'a str),
-    /// To whatever is beyond.
+    /// By an uplink.
     Uplink,
-    /// Nowhere.
+    /// It has no route.
     None,
 }
 
@@ -109,23 +130,24 @@ impl<'a> World<'a> {
         self.settled
     }
 
-    /// Whether the host would let a connection begin: addresses and ports after destination NAT.
+    /// Whether the host would let a connection begin; addresses and ports are those after
+    /// destination NAT.
     #[must_use]
     pub fn may_begin(&self, flow: &Flow, dnated: bool) -> bool {
         let group = |address| {
             let position = self.network_of(address)?;
             self.network(position).map(|n| n.group)
         };
-        let sight = Sight {
+        let context = PacketContext {
             iif_group: group(flow.from).unwrap_or(0),
             oif_group: group(flow.to).unwrap_or(0),
             dnated,
-            ..sight(flow)
+            ..context(flow)
         };
-        let chains = self.inet.hooked(Hook::Forward, false);
+        let chains = self.inet.hooked(Hook::Forward, ChainType::Filter);
         chains.into_iter().all(|chain| {
-            let ruling = self.inet.ask(chain, &sight);
-            !matches!(ruling.verdict, Verdict::Drop | Verdict::Reject)
+            let ruling = self.inet.evaluate(chain, &context);
+            !matches!(ruling.verdict, PacketVerdict::Drop | PacketVerdict::Reject)
         })
     }
 
@@ -147,7 +169,7 @@ impl<'a> World<'a> {
             .position(|n| n.subnets.iter().any(|s| s.net.contains(&address)))
     }
 
-    /// Who has an address on a network.
+    /// The node that has an address on a network, and the position of its interface.
     pub(super) fn member(&self, network: usize, address: IpAddr) -> Option<(&'a Node, usize)> {
         self.members.get(&(network, address)).copied()
     }
@@ -192,8 +214,8 @@ impl<'a> World<'a> {
         Some((node, position))
     }
 
-    /// Which way a node sends a packet: the longest prefix, of equals the one that was there first.
-    pub(super) fn way(&self, node: &Node, to: IpAddr) -> Option<Way> {
+    /// How a node sends a packet: by the longest prefix; of equal ones, by the first.
+    pub(super) fn next_hop(&self, node: &Node, to: IpAddr) -> Option<NextHop> {
         let connected = node.interfaces.iter().enumerate().flat_map(|(at, i)| {
             let nets = i
                 .addresses
@@ -209,42 +231,45 @@ impl<'a> World<'a> {
                 best = Some((net, via, at));
             }
         }
-        best.map(|(_, via, interface)| Way {
+        best.map(|(_, via, interface)| NextHop {
             interface,
-            next: via.unwrap_or(to),
+            address: via.unwrap_or(to),
             via,
         })
     }
 
-    /// The source address a node chooses for a way.
-    pub(super) fn source(&self, node: &Node, way: &Way) -> Option<IpAddr> {
-        let v4 = way.next.is_ipv4();
-        let interface = node.interfaces.get(way.interface)?;
-        let near = interface.addresses.iter().find(|a| a.contains(&way.next));
+    /// The source address a node chooses for a next hop.
+    pub(super) fn source(&self, node: &Node, next: &NextHop) -> Option<IpAddr> {
+        let version = IpVersion::of(next.address);
+        let interface = node.interfaces.get(next.interface)?;
+        let near = interface
+            .addresses
+            .iter()
+            .find(|a| a.contains(&next.address));
         let first = |i: &Interface| {
             let mut all = i.addresses.iter().map(IpNet::addr);
-            all.find(|a| a.is_ipv4() == v4)
+            all.find(|a| IpVersion::of(*a) == version)
         };
         near.map(IpNet::addr)
             .or_else(|| first(interface))
             .or_else(|| node.interfaces.iter().find_map(first))
     }
 
-    /// Which way the host sends a packet.
-    pub(super) fn host_way(&self, to: IpAddr) -> HostWay<'a> {
+    /// How the host sends a packet.
+    pub(super) fn host_route(&self, to: IpAddr) -> HostRoute<'a> {
         if self.is_host(to) {
-            return HostWay::Local;
+            return HostRoute::Local;
         }
         let Some(position) = self.network_of(to) else {
             return if self.environment.uplink {
-                HostWay::Uplink
+                HostRoute::Uplink
             } else {
-                HostWay::None
+                HostRoute::None
             };
         };
         let bridge = self.network(position).and_then(|n| n.bridge.as_deref());
         if let Some(bridge) = bridge {
-            return HostWay::Network(position, bridge);
+            return HostRoute::Network(position, bridge);
         }
         match self
             .member(position, to)
@@ -253,26 +278,26 @@ impl<'a> World<'a> {
             Some(Interface {
                 plug: Plug::Port { link, .. },
                 ..
-            }) => HostWay::Network(position, link),
-            _ => HostWay::None,
+            }) => HostRoute::Network(position, link),
+            _ => HostRoute::None,
         }
     }
 
-    /// The host's own address for packets that leave that way.
-    pub(super) fn host_source(&self, way: &HostWay<'_>, to: IpAddr) -> Option<IpAddr> {
-        match way {
-            HostWay::Local => Some(to),
-            HostWay::Network(position, _) => {
+    /// The host's own address for packets that leave by that route.
+    pub(super) fn host_source(&self, route: &HostRoute<'_>, to: IpAddr) -> Option<IpAddr> {
+        match route {
+            HostRoute::Local => Some(to),
+            HostRoute::Network(position, _) => {
                 let subnets = &self.network(*position)?.subnets;
                 let mut all = subnets.iter().map(|s| s.gateway);
-                all.find(|g| g.is_ipv4() == to.is_ipv4())
+                all.find(|g| IpVersion::of(*g) == IpVersion::of(to))
             }
-            HostWay::Uplink | HostWay::None => None,
+            HostRoute::Uplink | HostRoute::None => None,
         }
     }
 }
 
-/// Whether an address is one of the node's, on whatever interface.
+/// Whether an address is one of the node's, on any interface.
 pub(super) fn owns(node: &Node, address: IpAddr) -> bool {
     address.is_loopback()
         || (node.interfaces.iter()).any(|i| i.addresses.iter().any(|a| a.addr() == address))

@@ -1,95 +1,122 @@
-//! The bridge-family table: what a node may put on its wire at all, judged frame by frame.
+//! The table of the bridge family: which frames a node may send at all.
 
-use super::build::{REDIRECT6, ROUTER_ADVERT, base, icmp6, member, rule, set};
-use super::ir::{Act, Chain, Field, Hook, Item, Match, Set};
+use std::net::Ipv6Addr;
+
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value};
+
+use super::build::{LINK_LOCAL6, REDIRECT6, ROUTER_ADVERT, base, icmp6, member, rule};
 use super::purpose;
+use super::sets::{BRIDGE_PORTS, Definition, PORT_ADDRESSES, PORT_MACS};
 
-pub(super) fn sets() -> Vec<Set> {
-    use Field::{ArpSaddrIp, EtherSaddr, IifName, Ip6Saddr};
-    vec![
-        set("ports", &[IifName], false),
-        set("port_mac", &[IifName, EtherSaddr], false),
-        set("port_ip4", &[IifName, ArpSaddrIp], false),
-        set("port_ip6", &[IifName, Ip6Saddr], false),
-    ]
+/// Ethertypes (linux/if_ether.h).
+const IPV4: u16 = 0x0800;
+const ARP: u16 = 0x0806;
+const IPV6: u16 = 0x86dd;
+
+/// The stateless guard on bridge ports.
+pub(super) fn chains() -> Vec<Chain> {
+    let mut rules = frames();
+    rules.extend(ipv6());
+    let guard = Chain {
+        name: "port_guard".into(),
+        base: base(ChainType::Filter, Hook::Prerouting, Priority::RAW),
+        rules,
+    };
+    vec![arp_guard(), guard]
 }
 
-/// The stateless guard on bridge ports: what a node may put on its wire at all.
-pub(super) fn chains() -> Vec<Chain> {
-    use Field::{ArpSaddrEther, ArpSaddrIp, EtherSaddr, EtherType, IifName, Ip4Saddr, Ip6Saddr};
-    let ether = |kind: u16| Match::Is(EtherType, Item::EtherType(kind));
-    let not = |second: Field, set: &str| Match::NotIn(vec![IifName, second], set.into());
-    let arp = Chain {
+fn ether(kind: u16) -> Match {
+    Match::Is(Field::EtherType, Value::EtherType(kind))
+}
+
+/// The value of the field is not one of the port's.
+fn not(field: Field, set: &Definition) -> Match {
+    Match::NotIn(vec![Field::IifName, field], set.name.into())
+}
+
+fn arp_guard() -> Chain {
+    let rules = vec![
+        rule(
+            vec![ether(ARP), not(Field::ArpSaddrEther, &PORT_MACS)],
+            Verdict::Drop,
+            "ARP for another's MAC",
+        ),
+        rule(
+            vec![
+                ether(ARP),
+                not(Field::ArpSaddrIp, PORT_ADDRESSES.of(IpVersion::V4)),
+            ],
+            Verdict::Drop,
+            "ARP for another's address",
+        ),
+        rule(vec![], Verdict::Accept, "ARP of its own"),
+    ];
+    Chain {
         name: "arp_guard".into(),
         base: None,
-        rules: vec![
-            rule(
-                vec![ether(0x0806), not(ArpSaddrEther, "port_mac")],
-                Act::Drop,
-                "ARP for another's MAC",
-            ),
-            rule(
-                vec![ether(0x0806), not(ArpSaddrIp, "port_ip4")],
-                Act::Drop,
-                "ARP for another's address",
-            ),
-            rule(vec![], Act::Accept, "ARP of its own"),
-        ],
-    };
-    let link_local = "fe80::/10".parse().map_or(Item::Byte(0), Item::V6Net);
-    let mut rules = vec![
+        rules,
+    }
+}
+
+/// Frames of every kind; what they leave undecided is IPv6.
+fn frames() -> Vec<Rule> {
+    use Field::{EtherSaddr, EtherType, IifName, Ip4Saddr};
+    vec![
         rule(
-            vec![member(IifName, "ports", false)],
-            Act::Accept,
+            vec![member(IifName, &BRIDGE_PORTS, false)],
+            Verdict::Accept,
             "not our port",
         ),
         rule(
-            vec![not(EtherSaddr, "port_mac")],
-            Act::Drop,
+            vec![not(EtherSaddr, &PORT_MACS)],
+            Verdict::Drop,
             "MAC of another",
         ),
-        rule(vec![ether(0x0806)], Act::Jump("arp_guard".into()), "ARP"),
+        rule(vec![ether(ARP)], Verdict::Jump("arp_guard".into()), "ARP"),
         rule(
-            vec![ether(0x0800), not(Ip4Saddr, "port_ip4")],
-            Act::Drop,
+            vec![ether(IPV4), not(Ip4Saddr, PORT_ADDRESSES.of(IpVersion::V4))],
+            Verdict::Drop,
             purpose::SPOOFED,
         ),
-        rule(vec![ether(0x0800)], Act::Accept, "IPv4 of its own"),
+        rule(vec![ether(IPV4)], Verdict::Accept, "IPv4 of its own"),
         rule(
-            vec![Match::IsNot(EtherType, Item::EtherType(0x86dd))],
-            Act::Drop,
+            vec![Match::IsNot(EtherType, Value::EtherType(IPV6))],
+            Verdict::Drop,
             "neither IPv4, IPv6 nor ARP",
         ),
-    ];
+    ]
+}
+
+fn ipv6() -> Vec<Rule> {
+    use Field::Ip6Saddr;
+    let mut rules = Vec::new();
     for kind in [ROUTER_ADVERT, REDIRECT6] {
-        rules.push(rule(vec![icmp6(kind)], Act::Drop, "nodes are no routers"));
+        rules.push(rule(
+            vec![icmp6(kind)],
+            Verdict::Drop,
+            "nodes are no routers",
+        ));
     }
     rules.extend([
         rule(
             vec![
-                ether(0x86dd),
-                Match::Is(Ip6Saddr, Item::V6(std::net::Ipv6Addr::UNSPECIFIED)),
+                ether(IPV6),
+                Match::Is(Ip6Saddr, Value::V6(Ipv6Addr::UNSPECIFIED)),
             ],
-            Act::Accept,
+            Verdict::Accept,
             "address detection",
         ),
         rule(
-            vec![ether(0x86dd), Match::Is(Ip6Saddr, link_local)],
-            Act::Accept,
+            vec![ether(IPV6), Match::Is(Ip6Saddr, Value::V6Net(LINK_LOCAL6))],
+            Verdict::Accept,
             "link-local; never forwarded",
         ),
         rule(
-            vec![ether(0x86dd), not(Ip6Saddr, "port_ip6")],
-            Act::Drop,
+            vec![ether(IPV6), not(Ip6Saddr, PORT_ADDRESSES.of(IpVersion::V6))],
+            Verdict::Drop,
             purpose::SPOOFED,
         ),
     ]);
-    vec![
-        arp,
-        Chain {
-            name: "port_guard".into(),
-            base: base(false, Hook::Prerouting, -300),
-            rules,
-        },
-    ]
+    rules
 }

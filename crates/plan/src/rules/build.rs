@@ -2,10 +2,17 @@
 //! policies in the file's order, then inside a network, then to outside, then published ports,
 //! then refusal.
 
-use super::elements::{of_network, of_node, of_publish};
-use super::ir::{
-    Act, Base, Chain, Element, Family, Field, Hook, Item, Match, Rule, Ruleset, Set, Table,
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::{
+    Action, Base, Chain, ChainType, Family, Field, Hook, IpVersion, Match, Priority, Rule, Ruleset,
+    Table, Value,
 };
+use ipnet::{Ipv4Net, Ipv6Net};
+
+use super::elements::{of_network, of_node, of_publish};
+use super::sets::{self, Definition};
 use super::{bridge, nat, policy, purpose};
 use crate::mark;
 use crate::settled::Settled;
@@ -23,26 +30,29 @@ const REDIRECT: u8 = 5;
 /// The whole ruleset of a project.
 #[must_use]
 pub fn ruleset(settled: &Settled) -> Ruleset {
-    let mut inet = Table {
-        family: Family::Inet,
-        name: mark::table(&settled.project),
-        sets: inet_sets(),
-        chains: Vec::new(),
+    let table = |family| Table {
+        comment: mark::TABLE_COMMENT.to_owned(),
+        sets: sets::of(family),
+        ..Table::new(family, mark::table(&settled.project))
     };
-    let mut bridge = Table {
-        family: Family::Bridge,
-        name: mark::table(&settled.project),
-        sets: bridge::sets(),
-        chains: bridge::chains(),
-    };
+    let mut inet = table(Family::Inet);
+    let mut bridge = table(Family::Bridge);
+    bridge.chains = bridge::chains();
     let placed = settled
         .networks
         .iter()
         .flat_map(of_network)
         .chain(settled.nodes.iter().flat_map(|n| of_node(settled, n)))
         .chain(settled.publishes.iter().flat_map(of_publish));
-    for (set, element) in placed {
-        place(&mut inet, &mut bridge, set, element);
+    for (definition, element) in placed {
+        let table = match definition.family {
+            Family::Bridge => &mut bridge,
+            _ => &mut inet,
+        };
+        let set = table.sets.iter_mut().find(|s| s.name == definition.name);
+        if let Some(set) = set {
+            set.elements.push(element);
+        }
     }
     let policies = policy::compile(settled);
     inet.sets.extend(policies.sets);
@@ -58,115 +68,45 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     }
 }
 
-/// Which table a set lives in: those that look at bridge ports are in the bridge table.
-#[must_use]
-pub fn family_of(set: &str) -> Family {
-    if set.starts_with("port") {
-        Family::Bridge
-    } else {
-        Family::Inet
-    }
-}
+/// `127.0.0.0/8`, which never comes from a wire (RFC 1122).
+pub(super) const LOOPBACK4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+/// `fe80::/10`, which is never forwarded (RFC 4291).
+pub(super) const LINK_LOCAL6: Ipv6Net =
+    Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
 
-fn place(inet: &mut Table, bridge: &mut Table, set: &str, element: Element) {
-    let table = match family_of(set) {
-        Family::Inet => inet,
-        Family::Bridge => bridge,
-    };
-    if let Some(set) = table.sets.iter_mut().find(|s| s.name == set) {
-        set.elements.push(element);
-    }
-}
-
-pub(super) fn set(name: &str, key: &[Field], interval: bool) -> Set {
-    Set {
-        name: name.into(),
-        key: key.to_vec(),
-        value: None,
-        interval,
-        elements: Vec::new(),
-    }
-}
-
-pub(super) fn map(name: &str, key: &[Field], value: &[Field], interval: bool) -> Set {
-    Set {
-        value: Some(value.to_vec()),
-        ..set(name, key, interval)
-    }
-}
-
-fn inet_sets() -> Vec<Set> {
-    use Field::{
-        Dport, IifGroup, IifName, Ip4Daddr, Ip4Saddr, Ip6Daddr, Ip6Saddr, L4Proto, OifGroup,
-        OifGroupOrdered,
-    };
-    vec![
-        set("nets", &[IifGroup], false),
-        set("egress", &[IifGroup], false),
-        set("intra", &[IifGroup, OifGroup], false),
-        set("net4", &[Ip4Daddr], true),
-        set("net6", &[Ip6Daddr], true),
-        set("ep4", &[IifName, Ip4Saddr], false),
-        set("ep6", &[IifName, Ip6Saddr], false),
-        set("hair4", &[OifGroupOrdered, Ip4Saddr], true),
-        set("hair6", &[OifGroupOrdered, Ip6Saddr], true),
-        map("pub4", &[L4Proto, Dport], &[Ip4Daddr, Dport], false),
-        map("pub6", &[L4Proto, Dport], &[Ip6Daddr, Dport], false),
-        map(
-            "pubip4",
-            &[Ip4Daddr, L4Proto, Dport],
-            &[Ip4Daddr, Dport],
-            false,
-        ),
-        map(
-            "pubip6",
-            &[Ip6Daddr, L4Proto, Dport],
-            &[Ip6Daddr, Dport],
-            false,
-        ),
-        map("pubr4", &[L4Proto, Dport], &[Ip4Daddr], true),
-        map("pubr6", &[L4Proto, Dport], &[Ip6Daddr], true),
-        set("dst4", &[Ip4Daddr, L4Proto, Dport], false),
-        set("dst6", &[Ip6Daddr, L4Proto, Dport], false),
-        set("dstr4", &[Ip4Daddr, L4Proto, Dport], true),
-        set("dstr6", &[Ip6Daddr, L4Proto, Dport], true),
-        set("forwarding4", &[IifName], false),
-        set("forwarding6", &[IifName], false),
-    ]
-}
-
-pub(super) fn rule(matches: Vec<Match>, act: Act, comment: &str) -> Rule {
-    let counter = matches!(act, Act::Drop | Act::Reject);
+/// A rule; those that refuse packets count them.
+pub(super) fn rule(matches: Vec<Match>, action: impl Into<Action>, comment: &str) -> Rule {
+    let action = action.into();
+    let counter = matches!(action, Action::Verdict(Verdict::Drop) | Action::Reject);
     Rule {
-        matches,
         counter,
-        act,
-        comment: comment.to_owned(),
+        ..Rule::new(matches, action, comment)
     }
 }
 
-pub(super) fn base(nat: bool, hook: Hook, priority: i32) -> Option<Base> {
-    Some(Base {
-        nat,
-        hook,
-        priority,
-    })
+pub(super) fn base(kind: ChainType, hook: Hook, priority: Priority) -> Option<Base> {
+    Some(Base::accepting(kind, hook, priority))
 }
 
+/// Whether the packet comes from one of the project's networks.
 pub(super) fn nets(yes: bool) -> Match {
-    member(Field::IifGroup, "nets", yes)
+    member(Field::IifGroup, &sets::NETWORKS, yes)
 }
 
-pub(super) fn member(field: Field, set: &str, yes: bool) -> Match {
-    if yes {
-        Match::In(vec![field], set.into())
-    } else {
-        Match::NotIn(vec![field], set.into())
+pub(super) fn member(field: Field, set: &Definition, yes: bool) -> Match {
+    match yes {
+        true => within(&[field], set),
+        false => Match::NotIn(vec![field], set.name.into()),
     }
+}
+
+/// The fields are in the set.
+pub(super) fn within(fields: &[Field], set: &Definition) -> Match {
+    Match::In(fields.to_vec(), set.name.into())
 }
 
 pub(super) fn icmp6(kind: u8) -> Match {
-    Match::Is(Field::Icmp6Type, Item::Byte(kind))
+    Match::Is(Field::Icmp6Type, Value::Byte(kind))
 }
 
 fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<Chain> {
@@ -181,139 +121,150 @@ fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<C
     chains
 }
 
-/// Before anything else (raw priority): nobody reaches our prefixes from outside but through
-/// DNAT, nobody uses a source address that is not theirs, nobody plays router.
+/// Before anything else (raw priority): our prefixes are reached from outside through DNAT only, a
+/// node sends from its own addresses only, and no node announces itself as a router.
 fn guard() -> Chain {
-    let not_lo = || Match::IsNot(Field::IifName, Item::Ifname("lo".into()));
-    let net = |text: &str| text.parse().map_or(Item::Byte(0), Item::V4Net);
-    let loopback6 = Item::V6(std::net::Ipv6Addr::LOCALHOST);
-    let link_local = || "fe80::/10".parse().map_or(Item::Byte(0), Item::V6Net);
-    let mut rules = vec![
+    let mut rules = from_outside();
+    rules.extend(from_nodes());
+    Chain {
+        name: "guard".into(),
+        base: base(ChainType::Filter, Hook::Prerouting, Priority::RAW),
+        rules,
+    }
+}
+
+/// What does not come from our nodes.
+fn from_outside() -> Vec<Rule> {
+    let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
+    let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
+    vec![
         rule(
-            vec![not_lo(), Match::Is(Field::Ip4Daddr, net("127.0.0.0/8"))],
-            Act::Drop,
+            vec![
+                not_lo(),
+                Match::Is(Field::Ip4Daddr, Value::V4Net(LOOPBACK4)),
+            ],
+            Verdict::Drop,
             "loopback from a wire",
         ),
         rule(
             vec![not_lo(), Match::Is(Field::Ip6Daddr, loopback6)],
-            Act::Drop,
+            Verdict::Drop,
             "loopback from a wire",
         ),
         rule(
-            vec![not_lo(), nets(false), member(Field::Ip4Daddr, "net4", true)],
-            Act::Drop,
+            vec![
+                not_lo(),
+                nets(false),
+                member(Field::Ip4Daddr, sets::PREFIXES.of(IpVersion::V4), true),
+            ],
+            Verdict::Drop,
             purpose::DIRECT,
         ),
         rule(
-            vec![not_lo(), nets(false), member(Field::Ip6Daddr, "net6", true)],
-            Act::Drop,
+            vec![
+                not_lo(),
+                nets(false),
+                member(Field::Ip6Daddr, sets::PREFIXES.of(IpVersion::V6), true),
+            ],
+            Verdict::Drop,
             purpose::DIRECT,
         ),
-        rule(vec![nets(false)], Act::Accept, purpose::NOT_OURS),
-        rule(
-            vec![Match::NotIn(
-                vec![Field::IifName, Field::Ip4Saddr],
-                "ep4".into(),
-            )],
-            Act::Drop,
-            purpose::SPOOFED,
-        ),
-    ];
+        rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
+    ]
+}
+
+/// What comes from our nodes.
+fn from_nodes() -> Vec<Rule> {
+    let not_own = |address, version| {
+        let set = sets::SOURCES.of(version).name.into();
+        let condition = Match::NotIn(vec![Field::IifName, address], set);
+        rule(vec![condition], Verdict::Drop, purpose::SPOOFED)
+    };
+    let mut rules = vec![not_own(Field::Ip4Saddr, IpVersion::V4)];
     for kind in [ROUTER_ADVERT, REDIRECT6] {
-        rules.push(rule(vec![icmp6(kind)], Act::Drop, "nodes are no routers"));
+        rules.push(rule(
+            vec![icmp6(kind)],
+            Verdict::Drop,
+            "nodes are no routers",
+        ));
     }
     rules.push(rule(
-        vec![Match::Is(
-            Field::Ip6Saddr,
-            Item::V6(std::net::Ipv6Addr::UNSPECIFIED),
-        )],
-        Act::Accept,
+        vec![Match::Is(Field::Ip6Saddr, Value::V6(Ipv6Addr::UNSPECIFIED))],
+        Verdict::Accept,
         "address detection",
     ));
     rules.push(rule(
-        vec![Match::Is(Field::Ip6Saddr, link_local())],
-        Act::Accept,
+        vec![Match::Is(Field::Ip6Saddr, Value::V6Net(LINK_LOCAL6))],
+        Verdict::Accept,
         "link-local; never forwarded",
     ));
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
-        rules.push(rule(vec![icmp6(kind)], Act::Accept, "neighbour discovery"));
+        rules.push(rule(
+            vec![icmp6(kind)],
+            Verdict::Accept,
+            "neighbour discovery",
+        ));
     }
-    rules.push(rule(
-        vec![Match::NotIn(
-            vec![Field::IifName, Field::Ip6Saddr],
-            "ep6".into(),
-        )],
-        Act::Drop,
-        purpose::SPOOFED,
-    ));
-    Chain {
-        name: "guard".into(),
-        base: base(false, Hook::Prerouting, -300),
-        rules,
-    }
+    rules.push(not_own(Field::Ip6Saddr, IpVersion::V6));
+    rules
 }
 
 fn forward_hook() -> Chain {
     let jump = |field| {
         rule(
-            vec![member(field, "nets", true)],
-            Act::Jump("forwarded".into()),
+            vec![member(field, &sets::NETWORKS, true)],
+            Verdict::Jump("forwarded".into()),
             "ours",
         )
     };
     Chain {
         name: "forward".into(),
-        base: base(false, Hook::Forward, 0),
+        base: base(ChainType::Filter, Hook::Forward, Priority::FILTER),
         rules: vec![jump(Field::IifGroup), jump(Field::OifGroup)],
     }
 }
 
 fn forward_rules(policies: Vec<Rule>) -> Chain {
     let mut rules = vec![
-        rule(vec![Match::Established], Act::Accept, "replies"),
-        rule(vec![Match::Invalid], Act::Drop, purpose::INVALID),
+        rule(vec![Match::Established], Verdict::Accept, "replies"),
+        rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),
     ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(
             vec![
                 icmp6(kind),
-                Match::In(vec![Field::IifGroup, Field::OifGroup], "intra".into()),
+                within(&[Field::IifGroup, Field::OifGroup], &sets::INTRA),
             ],
-            Act::Accept,
+            Verdict::Accept,
             "neighbour discovery",
         ));
     }
-    if let Ok(link_local) = "fe80::/10".parse() {
-        rules.push(rule(
-            vec![Match::Is(Field::Ip6Saddr, Item::V6Net(link_local))],
-            Act::Drop,
-            "link-local",
-        ));
-    }
+    rules.push(rule(
+        vec![Match::Is(Field::Ip6Saddr, Value::V6Net(LINK_LOCAL6))],
+        Verdict::Drop,
+        "link-local",
+    ));
     rules.extend(policies);
     rules.extend([
         rule(
-            vec![Match::In(
-                vec![Field::IifGroup, Field::OifGroup],
-                "intra".into(),
-            )],
-            Act::Accept,
+            vec![within(&[Field::IifGroup, Field::OifGroup], &sets::INTRA)],
+            Verdict::Accept,
             purpose::INSIDE,
         ),
         rule(
             vec![
-                member(Field::IifGroup, "egress", true),
-                member(Field::OifGroup, "nets", false),
+                member(Field::IifGroup, &sets::EGRESS, true),
+                member(Field::OifGroup, &sets::NETWORKS, false),
             ],
-            Act::Accept,
+            Verdict::Accept,
             purpose::EGRESS,
         ),
         rule(
             vec![Match::Dnated],
-            Act::Jump("accept_published".into()),
+            Verdict::Jump("accept_published".into()),
             purpose::PUBLISHED,
         ),
-        rule(vec![], Act::Reject, purpose::DEFAULT),
+        rule(vec![], Action::Reject, purpose::DEFAULT),
     ]);
     Chain {
         name: "forwarded".into(),
@@ -326,19 +277,19 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
 fn accept_published() -> Chain {
     use Field::{Dport, Ip4Daddr, Ip6Daddr, L4Proto};
     let mut rules = vec![rule(
-        vec![nets(true), member(Field::IifGroup, "egress", false)],
-        Act::Return,
+        vec![nets(true), member(Field::IifGroup, &sets::EGRESS, false)],
+        Verdict::Return,
         "internal networks have no way out",
     )];
     for (address, set) in [
-        (Ip4Daddr, "dst4"),
-        (Ip4Daddr, "dstr4"),
-        (Ip6Daddr, "dst6"),
-        (Ip6Daddr, "dstr6"),
+        (Ip4Daddr, sets::TARGETS.of(IpVersion::V4)),
+        (Ip4Daddr, sets::TARGET_RANGES.of(IpVersion::V4)),
+        (Ip6Daddr, sets::TARGETS.of(IpVersion::V6)),
+        (Ip6Daddr, sets::TARGET_RANGES.of(IpVersion::V6)),
     ] {
         rules.push(rule(
-            vec![Match::In(vec![address, L4Proto, Dport], set.into())],
-            Act::Accept,
+            vec![within(&[address, L4Proto, Dport], set)],
+            Verdict::Accept,
             purpose::PUBLISHED,
         ));
     }
@@ -351,57 +302,69 @@ fn accept_published() -> Chain {
 
 fn input_hook(policies: Vec<Rule>) -> Chain {
     let mut rules = vec![
-        rule(vec![nets(false)], Act::Accept, purpose::NOT_OURS),
-        rule(vec![Match::Established], Act::Accept, "replies"),
-        rule(vec![Match::Invalid], Act::Drop, purpose::INVALID),
+        rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
+        rule(vec![Match::Established], Verdict::Accept, "replies"),
+        rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),
     ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
-        rules.push(rule(vec![icmp6(kind)], Act::Accept, "neighbour discovery"));
+        rules.push(rule(
+            vec![icmp6(kind)],
+            Verdict::Accept,
+            "neighbour discovery",
+        ));
     }
     rules.extend(policies);
     rules.extend([
         rule(
-            vec![Match::Is(Field::IcmpType, Item::Byte(ECHO))],
-            Act::Accept,
+            vec![Match::Is(Field::IcmpType, Value::Byte(ECHO))],
+            Verdict::Accept,
             purpose::PING,
         ),
-        rule(vec![icmp6(ECHO6)], Act::Accept, purpose::PING),
-        rule(vec![], Act::Reject, purpose::HOST_DEFAULT),
+        rule(vec![icmp6(ECHO6)], Verdict::Accept, purpose::PING),
+        rule(vec![], Action::Reject, purpose::HOST_DEFAULT),
     ]);
     Chain {
         name: "input".into(),
-        base: base(false, Hook::Input, 0),
+        base: base(ChainType::Filter, Hook::Input, Priority::FILTER),
         rules,
     }
 }
 
-/// What the host sends to a published port of its own is on its way to a node, although the filter
-/// still sees the way it had before the translation: policies are asked for that too.
+/// What the host sends to a published port of its own goes to a node, although the filter still
+/// sees the route from before the translation: policies decide about that, too.
 fn output_hook() -> Chain {
-    let to_nets = || member(Field::OifGroup, "nets", true);
-    let policies = || Act::Jump(FROM_HOST.into());
+    let to_nets = || member(Field::OifGroup, &sets::NETWORKS, true);
+    let policies = || Verdict::Jump(FROM_HOST.into());
     let mut rules = vec![
         rule(
-            vec![to_nets(), Match::Is(Field::IcmpType, Item::Byte(REDIRECT))],
-            Act::Drop,
+            vec![to_nets(), Match::Is(Field::IcmpType, Value::Byte(REDIRECT))],
+            Verdict::Drop,
             "no redirects",
         ),
-        rule(vec![to_nets(), icmp6(REDIRECT6)], Act::Drop, "no redirects"),
-        rule(vec![Match::Established], Act::Accept, "replies"),
+        rule(
+            vec![to_nets(), icmp6(REDIRECT6)],
+            Verdict::Drop,
+            "no redirects",
+        ),
+        rule(vec![Match::Established], Verdict::Accept, "replies"),
         rule(vec![Match::Dnated], policies(), purpose::PUBLISHED),
         rule(
-            vec![member(Field::OifGroup, "nets", false)],
-            Act::Accept,
+            vec![member(Field::OifGroup, &sets::NETWORKS, false)],
+            Verdict::Accept,
             "not to our nodes",
         ),
     ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
-        rules.push(rule(vec![icmp6(kind)], Act::Accept, "neighbour discovery"));
+        rules.push(rule(
+            vec![icmp6(kind)],
+            Verdict::Accept,
+            "neighbour discovery",
+        ));
     }
     rules.push(rule(vec![], policies(), "policies"));
     Chain {
         name: "output".into(),
-        base: base(false, Hook::Output, 0),
+        base: base(ChainType::Filter, Hook::Output, Priority::FILTER),
         rules,
     }
 }

@@ -1,8 +1,7 @@
-//! What must be said to the kernel to get from one ruleset to another: elements where only
-//! elements differ, else the whole table anew, in one transaction either way.
+//! What must change for one ruleset to become another: elements where only elements differ, else
+//! the whole tables, in one transaction either way.
 
-use super::build::family_of;
-use super::ir::{Element, Family, Ruleset, Table};
+use hallway_nftables::{Element, Family, Layout, Ruleset, Table};
 
 /// The difference between two rulesets of one project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +21,8 @@ pub struct Change {
     pub family: Family,
     /// The set.
     pub set: String,
-    /// How many fields its key has.
-    pub fields: usize,
-    /// Whether its elements may be ranges.
-    pub interval: bool,
+    /// How its elements are written.
+    pub layout: Layout,
     /// Elements that go.
     pub remove: Vec<Element>,
     /// Elements that come.
@@ -48,10 +45,9 @@ pub fn delta(old: &Ruleset, new: &Ruleset) -> Delta {
             let add = minus(&after.elements, &before.elements);
             if !remove.is_empty() || !add.is_empty() {
                 changes.push(Change {
-                    family: family_of(&after.name),
+                    family: new.family,
                     set: after.name.clone(),
-                    fields: after.key.len(),
-                    interval: after.interval,
+                    layout: after.layout(),
                     remove,
                     add,
                 });
@@ -71,7 +67,7 @@ fn same_frame(old: &Table, new: &Table) -> bool {
         && old.chains == new.chains
         && old.sets.len() == new.sets.len()
         && old.sets.iter().zip(&new.sets).all(|(a, b)| {
-            a.name == b.name && a.key == b.key && a.value == b.value && a.interval == b.interval
+            (&a.name, &a.key, &a.value, a.interval) == (&b.name, &b.key, &b.value, b.interval)
         })
 }
 

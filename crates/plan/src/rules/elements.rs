@@ -3,10 +3,14 @@
 
 use std::net::IpAddr;
 
+use hallway_nftables::{Element, IpVersion, Value};
 use hallway_spec::{Mode, Protocol};
 use ipnet::IpNet;
 
-use super::ir::{Element, Item};
+use super::sets::{
+    BRIDGE_PORTS, Definition, EGRESS, HAIRPIN, INTRA, NETWORKS, PORT_ADDRESSES, PORT_MACS,
+    PORT_RANGES, PORTS, PORTS_AT, PREFIXES, SOURCES, TARGET_RANGES, TARGETS,
+};
 use crate::settled::{Network, Node, Publish, Settled, Subnet};
 
 /// IPPROTO_TCP and IPPROTO_UDP.
@@ -18,32 +22,19 @@ pub fn protocol_number(protocol: Protocol) -> u8 {
     }
 }
 
-/// An element with the set it belongs to. Sets of the bridge table start with `port_`.
-pub type Placed = (&'static str, Element);
+/// An element with the set it belongs to.
+pub type Placed = (&'static Definition, Element);
 
-fn set(name: &'static str, key: Vec<Item>, comment: Option<String>) -> Placed {
-    (
-        name,
-        Element {
-            key,
-            value: Vec::new(),
-            comment,
-        },
-    )
+fn set(set: &'static Definition, key: Vec<Value>, comment: Option<String>) -> Placed {
+    let element = Element {
+        comment,
+        ..Element::new(key)
+    };
+    (set, element)
 }
 
-fn address_item(address: IpAddr) -> Item {
-    match address {
-        IpAddr::V4(a) => Item::V4(a),
-        IpAddr::V6(a) => Item::V6(a),
-    }
-}
-
-pub(super) fn net_item(net: IpNet) -> Item {
-    match net {
-        IpNet::V4(n) => Item::V4Net(n),
-        IpNet::V6(n) => Item::V6Net(n),
-    }
+fn version_of(net: &IpNet) -> IpVersion {
+    IpVersion::of(net.addr())
 }
 
 /// A network's own elements.
@@ -54,25 +45,26 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
         return out;
     }
     let note = Some(format!("networks.{}", network.name));
-    let group = Item::Group(network.group);
-    out.push(set("nets", vec![group.clone()], note.clone()));
+    let group = Value::Group(network.group);
+    out.push(set(&NETWORKS, vec![group.clone()], note.clone()));
     out.push(set(
-        "intra",
+        &INTRA,
         vec![group.clone(), group.clone()],
         note.clone(),
     ));
     if !network.internal {
-        out.push(set("egress", vec![group.clone()], note.clone()));
+        out.push(set(&EGRESS, vec![group.clone()], note.clone()));
     }
     for Subnet { net, .. } in &network.subnets {
-        let (nets, hairpin) = match net {
-            IpNet::V4(_) => ("net4", "hair4"),
-            IpNet::V6(_) => ("net6", "hair6"),
-        };
-        out.push(set(nets, vec![net_item(*net)], note.clone()));
+        let version = version_of(net);
         out.push(set(
-            hairpin,
-            vec![Item::GroupOrdered(network.group), net_item(*net)],
+            PREFIXES.of(version),
+            vec![Value::net(*net)],
+            note.clone(),
+        ));
+        out.push(set(
+            HAIRPIN.of(version),
+            vec![group.clone(), Value::net(*net)],
             note.clone(),
         ));
     }
@@ -81,7 +73,7 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
 
 /// The guards of one node: on every network it is on, packets may carry any address the node
 /// has on networks (replies may leave by another interface than requests came in by), and
-/// nobody else's.
+/// no other address.
 #[must_use]
 pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
     let mut out = Vec::new();
@@ -98,47 +90,46 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
         let note = Some(format!("nodes.{}", node.name));
         if bridged {
             out.push(set(
-                "ports",
-                vec![Item::Ifname(link.to_owned())],
+                &BRIDGE_PORTS,
+                vec![Value::Ifname(link.to_owned())],
                 note.clone(),
             ));
-            let key = vec![Item::Ifname(link.to_owned()), Item::Ether(interface.mac)];
-            out.push(set("port_mac", key, note.clone()));
+            let key = vec![Value::Ifname(link.to_owned()), Value::Ether(interface.mac)];
+            out.push(set(&PORT_MACS, key, note.clone()));
         }
         for address in &addresses {
-            let v4 = address.is_ipv4();
-            let key = vec![Item::Ifname(inet.to_owned()), address_item(*address)];
-            out.push(set(if v4 { "ep4" } else { "ep6" }, key, note.clone()));
+            let version = IpVersion::of(*address);
+            let key = vec![Value::Ifname(inet.to_owned()), Value::address(*address)];
+            out.push(set(SOURCES.of(version), key, note.clone()));
             if bridged {
-                let key = vec![Item::Ifname(link.to_owned()), address_item(*address)];
-                out.push(set(
-                    if v4 { "port_ip4" } else { "port_ip6" },
-                    key,
-                    note.clone(),
-                ));
+                let key = vec![Value::Ifname(link.to_owned()), Value::address(*address)];
+                out.push(set(PORT_ADDRESSES.of(version), key, note.clone()));
             }
         }
     }
     out
 }
 
-/// Most elements one published range may need when host and node ports differ.
-const EACH: fn(&Publish) -> bool =
-    |p| p.host_ports != p.node_ports || p.host_ports.len() == 1 || p.host_address.is_some();
+/// Whether each port of a published range needs an element of its own.
+fn each_port(publish: &Publish) -> bool {
+    publish.host_ports != publish.node_ports
+        || publish.host_ports.len() == 1
+        || publish.host_address.is_some()
+}
 
 /// A published port's map elements and the destinations they open.
 #[must_use]
 pub fn of_publish(publish: &Publish) -> Vec<Placed> {
     let mut out = Vec::new();
-    let proto = Item::Proto(protocol_number(publish.protocol));
+    let proto = Value::Proto(protocol_number(publish.protocol));
     let note = Some(source(publish));
     for target in &publish.targets {
-        let v4 = target.is_ipv4();
-        let address = address_item(*target);
-        if !EACH(publish) {
-            let ports = Item::Ports(publish.host_ports.first(), publish.host_ports.last());
+        let version = IpVersion::of(*target);
+        let address = Value::address(*target);
+        if !each_port(publish) {
+            let ports = Value::Ports(publish.host_ports.first(), publish.host_ports.last());
             out.push((
-                if v4 { "pubr4" } else { "pubr6" },
+                PORT_RANGES.of(version),
                 Element {
                     key: vec![proto.clone(), ports.clone()],
                     value: vec![address.clone()],
@@ -146,20 +137,19 @@ pub fn of_publish(publish: &Publish) -> Vec<Placed> {
                 },
             ));
             let key = vec![address, proto.clone(), ports];
-            out.push(set(if v4 { "dstr4" } else { "dstr6" }, key, note.clone()));
+            out.push(set(TARGET_RANGES.of(version), key, note.clone()));
             continue;
         }
         for (host, node) in publish.host_ports.iter().zip(publish.node_ports.iter()) {
-            let mut key = vec![proto.clone(), Item::Port(host)];
-            let map = match (publish.host_address, v4) {
-                (Some(at), _) => {
-                    key.insert(0, address_item(at));
-                    if v4 { "pubip4" } else { "pubip6" }
+            let mut key = vec![proto.clone(), Value::Port(host)];
+            let map = match publish.host_address {
+                Some(at) => {
+                    key.insert(0, Value::address(at));
+                    PORTS_AT.of(version)
                 }
-                (None, true) => "pub4",
-                (None, false) => "pub6",
+                None => PORTS.of(version),
             };
-            let value = vec![address.clone(), Item::Port(node)];
+            let value = vec![address.clone(), Value::Port(node)];
             out.push((
                 map,
                 Element {
@@ -168,8 +158,8 @@ pub fn of_publish(publish: &Publish) -> Vec<Placed> {
                     comment: note.clone(),
                 },
             ));
-            let key = vec![address.clone(), proto.clone(), Item::Port(node)];
-            out.push(set(if v4 { "dst4" } else { "dst6" }, key, None));
+            let key = vec![address.clone(), proto.clone(), Value::Port(node)];
+            out.push(set(TARGETS.of(version), key, None));
         }
     }
     out

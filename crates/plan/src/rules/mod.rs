@@ -1,17 +1,24 @@
 //! The packet filter of a project as data: two tables (inet and bridge) made of sets, maps
 //! and a fixed number of rules. Nodes and ports are elements, never rules; only policy lines
-//! add rules, so each can be led back to its line.
+//! add rules, so each can be traced to its line.
 
 mod bridge;
 pub mod build;
 pub mod delta;
 pub mod elements;
-pub mod eval;
-pub mod ir;
 mod nat;
 mod policy;
 pub mod purpose;
-pub mod text;
+pub mod sets;
 
 pub use build::ruleset;
 pub use delta::{Delta, delta};
+
+/// The name of an IP version in nf_tables.
+#[must_use]
+pub fn nf_version(version: hallway_spec::IpVersion) -> hallway_nftables::IpVersion {
+    match version {
+        hallway_spec::IpVersion::V4 => hallway_nftables::IpVersion::V4,
+        hallway_spec::IpVersion::V6 => hallway_nftables::IpVersion::V6,
+    }
+}

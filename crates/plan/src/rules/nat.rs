@@ -1,69 +1,74 @@
 //! Address translation: published ports inwards, masquerade outwards.
 
-use super::build::{base, member, rule};
-use super::ir::{Act, Chain, Field, Hook, Item, Match};
+use std::net::Ipv6Addr;
+
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::{
+    Action, Chain, ChainType, Dnat, Field, Hook, IpVersion, Match, Priority, Value,
+};
+
+use super::build::{LOOPBACK4, base, member, rule, within};
 use super::purpose;
+use super::sets::{self, ByVersion};
 
 pub(super) fn published_dnat() -> Chain {
     use Field::{Dport, Ip4Daddr, Ip6Daddr, L4Proto};
-    let dnat = |version, key: &[Field], map: &str, port| {
-        rule(
-            vec![],
-            Act::Dnat {
-                version,
-                key: key.to_vec(),
-                map: map.into(),
-                port,
-            },
-            purpose::PUBLISHED,
-        )
+    let dnat = |version, key: &[Field], map: &ByVersion, port| {
+        let dnat = Dnat {
+            version,
+            key: key.to_vec(),
+            map: map.of(version).name.into(),
+            port,
+        };
+        rule(vec![], dnat, purpose::PUBLISHED)
     };
+    let mut rules = Vec::new();
+    for (version, address) in [(IpVersion::V4, Ip4Daddr), (IpVersion::V6, Ip6Daddr)] {
+        rules.extend([
+            dnat(version, &[address, L4Proto, Dport], &sets::PORTS_AT, true),
+            dnat(version, &[L4Proto, Dport], &sets::PORTS, true),
+            dnat(version, &[L4Proto, Dport], &sets::PORT_RANGES, false),
+        ]);
+    }
     Chain {
         name: "published".into(),
         base: None,
-        rules: vec![
-            dnat(4, &[Ip4Daddr, L4Proto, Dport], "pubip4", true),
-            dnat(4, &[L4Proto, Dport], "pub4", true),
-            dnat(4, &[L4Proto, Dport], "pubr4", false),
-            dnat(6, &[Ip6Daddr, L4Proto, Dport], "pubip6", true),
-            dnat(6, &[L4Proto, Dport], "pub6", true),
-            dnat(6, &[L4Proto, Dport], "pubr6", false),
-        ],
+        rules,
     }
 }
 
 pub(super) fn prerouting() -> Chain {
     Chain {
         name: "nat_prerouting".into(),
-        base: base(true, Hook::Prerouting, -100),
+        base: base(ChainType::Nat, Hook::Prerouting, Priority::DSTNAT),
         rules: vec![rule(
             vec![Match::ToLocal],
-            Act::Jump("published".into()),
+            Verdict::Jump("published".into()),
             "addresses of the host only",
         )],
     }
 }
 
 pub(super) fn output() -> Chain {
-    let loopback4 = "127.0.0.0/8".parse().map_or(Item::Byte(0), Item::V4Net);
-    let loopback6 = Item::V6(std::net::Ipv6Addr::LOCALHOST);
+    let loopback4 = Value::V4Net(LOOPBACK4);
+    let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
     Chain {
         name: "nat_output".into(),
-        base: base(true, Hook::Output, -100),
+        base: base(ChainType::Nat, Hook::Output, Priority::DSTNAT),
         rules: vec![
             rule(
                 vec![Match::Is(Field::Ip4Daddr, loopback4)],
-                Act::Return,
+                Verdict::Return,
                 "localhost is served by a listener",
             ),
             rule(
                 vec![Match::Is(Field::Ip6Daddr, loopback6)],
-                Act::Return,
+                Verdict::Return,
                 "localhost is served by a listener",
             ),
             rule(
                 vec![Match::ToLocal],
-                Act::Jump("published".into()),
+                Verdict::Jump("published".into()),
                 "the host's own addresses",
             ),
         ],
@@ -71,35 +76,43 @@ pub(super) fn output() -> Chain {
 }
 
 pub(super) fn postrouting() -> Chain {
-    let hairpin = |saddr, set: &str| {
+    let hairpin = |saddr, version| {
         rule(
             vec![
                 Match::Dnated,
-                Match::In(vec![Field::OifGroupOrdered, saddr], set.into()),
+                within(&[Field::OifGroup, saddr], sets::HAIRPIN.of(version)),
             ],
-            Act::Masquerade { random: false },
+            Action::Masquerade { random: false },
             "a published port asked for from its own network: the reply must pass here",
         )
     };
     let out = |net: Match| {
         rule(
             vec![
-                member(Field::IifGroup, "egress", true),
-                member(Field::OifGroup, "nets", false),
+                member(Field::IifGroup, &sets::EGRESS, true),
+                member(Field::OifGroup, &sets::NETWORKS, false),
                 net,
             ],
-            Act::Masquerade { random: true },
+            Action::Masquerade { random: true },
             "to outside with the host's address",
         )
     };
     Chain {
         name: "nat_postrouting".into(),
-        base: base(true, Hook::Postrouting, 100),
+        base: base(ChainType::Nat, Hook::Postrouting, Priority::SRCNAT),
         rules: vec![
-            hairpin(Field::Ip4Saddr, "hair4"),
-            hairpin(Field::Ip6Saddr, "hair6"),
-            out(member(Field::Ip4Saddr, "net4", true)),
-            out(member(Field::Ip6Saddr, "net6", true)),
+            hairpin(Field::Ip4Saddr, IpVersion::V4),
+            hairpin(Field::Ip6Saddr, IpVersion::V6),
+            out(member(
+                Field::Ip4Saddr,
+                sets::PREFIXES.of(IpVersion::V4),
+                true,
+            )),
+            out(member(
+                Field::Ip6Saddr,
+                sets::PREFIXES.of(IpVersion::V6),
+                true,
+            )),
         ],
     }
 }

@@ -1,12 +1,14 @@
 //! Policy lines → rules. One line gives a few rules at most, however many nodes it speaks of:
 //! the pairs are elements of a set named after the line.
 
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::{DataType, Element, Field, IpVersion, Match, Rule, Set, Value};
 use hallway_spec::{Action, Protocol, Service};
 use ipnet::IpNet;
 
 use super::build::rule;
-use super::elements::{net_item, protocol_number};
-use super::ir::{Act, Element, Field, Item, Match, Rule, Set};
+use super::elements::protocol_number;
+use super::sets::NETWORKS;
 use crate::settled::{Policy, Settled, Side};
 
 /// Rules for the three places a policy can act, and the sets they use.
@@ -24,8 +26,8 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
     for policy in &settled.policies {
         let services = services(policy, &mut out.sets);
         let act = match policy.action {
-            Action::Allow => Act::Accept,
-            Action::Deny => Act::Drop,
+            Action::Allow => Verdict::Accept,
+            Action::Deny => Verdict::Drop,
         };
         let comment = comment(policy);
         let add = |rules: &mut Vec<Rule>, matches: &[Match]| {
@@ -47,7 +49,7 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
     out
 }
 
-/// What a rule's comment says, so that it can be led back to the file.
+/// The comment of a policy's rules: where the policy is in the file.
 fn comment(policy: &Policy) -> String {
     match policy.place.line {
         0 => format!("policies[{}]", policy.index),
@@ -66,13 +68,13 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
         match service {
             Service::Icmp => {
                 for number in [1, 58] {
-                    out.push(vec![Match::Is(Field::L4Proto, Item::Proto(number))]);
+                    out.push(vec![Match::Is(Field::L4Proto, Value::Proto(number))]);
                 }
             }
             Service::Protocol(protocol) => {
                 out.push(vec![Match::Is(
                     Field::L4Proto,
-                    Item::Proto(protocol_number(*protocol)),
+                    Value::Proto(protocol_number(*protocol)),
                 )]);
             }
             Service::Ports(ports, protocol) => {
@@ -83,21 +85,16 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
     if !elements.is_empty() {
         let name = format!("policy{}_ports", policy.index);
         sets.push(Set {
-            name: name.clone(),
-            key: vec![Field::L4Proto, Field::Dport],
-            value: None,
-            interval: true,
             elements: merged(elements)
                 .into_iter()
-                .map(|(protocol, first, last)| Element {
-                    key: vec![
-                        Item::Proto(protocol_number(protocol)),
-                        Item::Ports(first, last),
-                    ],
-                    value: Vec::new(),
-                    comment: None,
+                .map(|(protocol, first, last)| {
+                    Element::new(vec![
+                        Value::Proto(protocol_number(protocol)),
+                        Value::Ports(first, last),
+                    ])
                 })
                 .collect(),
+            ..Set::new(&name, &[DataType::InetProto, DataType::Service]).of_intervals()
         });
         out.push(vec![Match::In(vec![Field::L4Proto, Field::Dport], name)]);
     }
@@ -119,11 +116,11 @@ fn merged(mut ranges: Vec<(Protocol, u16, u16)>) -> Vec<(Protocol, u16, u16)> {
     out
 }
 
-fn of_version(side: &Side, v4: bool) -> Option<Vec<IpNet>> {
+fn of_version(side: &Side, version: IpVersion) -> Option<Vec<IpNet>> {
     match side {
         Side::Prefixes(nets) => Some(
             nets.iter()
-                .filter(|n| matches!(n, IpNet::V4(_)) == v4)
+                .filter(|n| IpVersion::of(n.addr()) == version)
                 .copied()
                 .collect(),
         ),
@@ -134,19 +131,19 @@ fn of_version(side: &Side, v4: bool) -> Option<Vec<IpNet>> {
 /// Conditions for packets that pass through the host.
 fn forward(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
     let mut out = Vec::new();
-    for v4 in [true, false] {
-        let (saddr, daddr) = addresses(v4);
-        let family = if v4 { "4" } else { "6" };
+    for version in [IpVersion::V4, IpVersion::V6] {
+        let (saddr, daddr) = addresses(version);
+        let family = suffix(version);
         let mut pairs: Vec<(IpNet, IpNet)> = Vec::new();
         for (position, (from, to)) in policy.pairs.iter().enumerate() {
             if matches!(from, Side::Host) || matches!(to, Side::Host) {
                 continue;
             }
-            match (of_version(from, v4), of_version(to, v4)) {
+            match (of_version(from, version), of_version(to, version)) {
                 (Some(from), Some(to)) => {
                     pairs.extend(from.iter().flat_map(|f| to.iter().map(move |t| (*f, *t))));
                 }
-                (None, None) if v4 => {
+                (None, None) if version == IpVersion::V4 => {
                     out.push(
                         [group(from, Field::IifGroup), group(to, Field::OifGroup)]
                             .into_iter()
@@ -199,19 +196,15 @@ fn one_sided(policy: &Policy, sets: &mut Vec<Set>, input: bool) -> Vec<Vec<Match
             out.push(Vec::new());
             continue;
         }
-        for v4 in [true, false] {
-            let nets = of_version(far, v4).unwrap_or_default();
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let nets = of_version(far, version).unwrap_or_default();
             if nets.is_empty() {
                 continue;
             }
-            let (saddr, daddr) = addresses(v4);
+            let (saddr, daddr) = addresses(version);
             let field = if input { saddr } else { daddr };
             let way = if input { "in" } else { "out" };
-            let set = format!(
-                "policy{}_{position}_{way}{}",
-                policy.index,
-                if v4 { "4" } else { "6" }
-            );
+            let set = format!("policy{}_{position}_{way}{}", policy.index, suffix(version));
             sets.push(prefix_set(&set, field, &nets));
             out.push(vec![Match::In(vec![field], set)]);
         }
@@ -219,34 +212,34 @@ fn one_sided(policy: &Policy, sets: &mut Vec<Set>, input: bool) -> Vec<Vec<Match
     out
 }
 
-fn addresses(v4: bool) -> (Field, Field) {
-    if v4 {
-        (Field::Ip4Saddr, Field::Ip4Daddr)
-    } else {
-        (Field::Ip6Saddr, Field::Ip6Daddr)
+fn addresses(version: IpVersion) -> (Field, Field) {
+    match version {
+        IpVersion::V4 => (Field::Ip4Saddr, Field::Ip4Daddr),
+        IpVersion::V6 => (Field::Ip6Saddr, Field::Ip6Daddr),
+    }
+}
+
+/// What ends the names of sets of a version.
+fn suffix(version: IpVersion) -> &'static str {
+    match version {
+        IpVersion::V4 => "4",
+        IpVersion::V6 => "6",
     }
 }
 
 /// `outside` is whatever is not one of our groups; `any` is no condition.
 fn group(side: &Side, field: Field) -> Option<Match> {
-    matches!(side, Side::Outside).then(|| Match::NotIn(vec![field], "nets".into()))
+    matches!(side, Side::Outside).then(|| Match::NotIn(vec![field], NETWORKS.name.into()))
 }
 
 fn prefix_set(name: &str, field: Field, nets: &[IpNet]) -> Set {
-    let element = |net: IpNet| Element {
-        key: vec![net_item(net)],
-        value: Vec::new(),
-        comment: None,
-    };
+    let element = |net: IpNet| Element::new(vec![Value::net(net)]);
     Set {
-        name: name.to_owned(),
-        key: vec![field],
-        value: None,
-        interval: true,
         elements: IpNet::aggregate(&nets.to_vec())
             .into_iter()
             .map(element)
             .collect(),
+        ..Set::new(name, &[field.data_type()]).of_intervals()
     }
 }
 
@@ -260,18 +253,11 @@ fn pair_set(name: &str, fields: [Field; 2], mut pairs: Vec<(IpNet, IpNet)>) -> S
         push_apart(&mut kept, pair);
     }
     Set {
-        name: name.to_owned(),
-        key: fields.to_vec(),
-        value: None,
-        interval: true,
         elements: kept
             .into_iter()
-            .map(|(from, to)| Element {
-                key: vec![net_item(from), net_item(to)],
-                value: Vec::new(),
-                comment: None,
-            })
+            .map(|(from, to)| Element::new(vec![Value::net(from), Value::net(to)]))
             .collect(),
+        ..Set::new(name, &fields.map(Field::data_type)).of_intervals()
     }
 }
 
@@ -324,7 +310,7 @@ mod tests {
             .elements
             .iter()
             .map(|e| match (&e.key[0], &e.key[1]) {
-                (Item::V4Net(a), Item::V4Net(b)) => (IpNet::V4(*a), IpNet::V4(*b)),
+                (Value::V4Net(a), Value::V4Net(b)) => (IpNet::V4(*a), IpNet::V4(*b)),
                 other => panic!("{other:?}"),
             })
             .collect();

@@ -1,37 +1,25 @@
 //! Topology → [`Settled`]: every address, name, MAC, group and route decided.
 //!
 //! Choices already made by the previous run are kept where they still fit, so that an edit
-//! moves nothing it does not speak of.
+//! moves nothing that it does not change.
 
+mod conflict;
 mod names;
 mod policy;
 mod pool;
 mod routes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Attachment, Mode, Name, Place, Topology};
+use hallway_spec::{Attachment, IpVersion, Mode, Name, Topology};
 use ipnet::IpNet;
 
 use crate::mark;
 use crate::settled::{Cable, Interface, Network, Node, Plug, Publish, Settled, Subnet, Workload};
 
+pub use conflict::{Conflict, ConflictCode};
 pub use names::Surroundings;
-
-/// Why a topology cannot be built here: it conflicts with something that is there already.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Conflict {
-    /// A stable code.
-    pub code: &'static str,
-    /// What conflicts with what.
-    pub message: String,
-    /// What the file says about it.
-    pub place: Place,
-    /// What to do.
-    pub help: String,
-}
 
 /// Decides everything the topology leaves open.
 ///
@@ -97,7 +85,7 @@ fn networks(
                 .collect()
         })
         .unwrap_or_default();
-    let mut used: std::collections::BTreeSet<u16> = topology
+    let mut used: BTreeSet<u16> = topology
         .networks
         .iter()
         .filter_map(|n| kept.get(&n.name).copied())
@@ -162,7 +150,7 @@ fn node(
                 hallway_spec::Mac::octets,
             ),
             addresses: pools
-                .give(network, node, attachment)
+                .allocate(network, node, attachment)
                 .into_iter()
                 .map(|address| with_length(network, address))
                 .collect(),
@@ -202,7 +190,7 @@ fn interface_name(attachment: &Attachment, position: usize) -> String {
         .map_or_else(|| format!("eth{position}"), ToString::to_string)
 }
 
-/// A member of a bridge has its network's prefix length; a routed one stands alone.
+/// On a bridge with the network's prefix length; on a routed network as a single address.
 fn with_length(network: &hallway_spec::Network, address: IpAddr) -> IpNet {
     match network.mode {
         Mode::Routed => IpNet::from(address),
@@ -292,7 +280,7 @@ fn publishes(topology: &Topology, settled: &Settled) -> Vec<Publish> {
     out
 }
 
-/// The node's first address of each family on a network that has a way out.
+/// The node's first address of each IP version on a network that has a way out.
 fn targets(settled: &Settled, node: &Node, host_address: Option<IpAddr>) -> Vec<IpAddr> {
     let mut out: Vec<IpAddr> = Vec::new();
     for (interface, network, _) in node.ports() {
@@ -303,8 +291,9 @@ fn targets(settled: &Settled, node: &Node, host_address: Option<IpAddr>) -> Vec<
             continue;
         }
         for address in interface.addresses.iter().map(IpNet::addr) {
-            let wanted = host_address.is_none_or(|h| h.is_ipv4() == address.is_ipv4());
-            if wanted && out.iter().all(|a| a.is_ipv4() != address.is_ipv4()) {
+            let version = IpVersion::of(address);
+            let wanted = host_address.is_none_or(|h| IpVersion::of(h) == version);
+            if wanted && out.iter().all(|a| IpVersion::of(*a) != version) {
                 out.push(address);
             }
         }

@@ -1,5 +1,5 @@
-//! Names that live in the kernel's name spaces, and what is already there: links,
-//! namespaces, device groups, prefixes. A name that a foreign thing holds is never taken.
+//! Names in the kernel, and what is already there: links, namespaces, device groups, prefixes.
+//! A name that something foreign has is never used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use hallway_spec::{Name, Place, Topology};
 use ipnet::IpNet;
 
-use super::Conflict;
+use super::conflict::{Conflict, ConflictCode};
 use crate::mark::{self, Role};
 use crate::observed::{NamespaceState, Observed};
 use crate::settled::Settled;
@@ -28,16 +28,23 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads them off a snapshot. `known` is what the project built and what an unfinished run
-    /// was building: a file it says is a node's, with no namespace on it, is a namespace whose
-    /// making or removing was cut short.
+    /// Takes them from a snapshot. `known` is what the project built and what an unfinished run
+    /// was building: a plain file with the name of a node's namespace is one whose creation or
+    /// removal was interrupted.
     #[must_use]
     pub fn new(project: &Name, seen: &Observed, known: &[&Settled]) -> Self {
         let mut out = Self::default();
         let mut ours = BTreeSet::new();
-        for link in &seen.links {
-            let role = link.alias.as_deref().and_then(mark::parse_alias);
+        let made: BTreeMap<&str, Role> = known.iter().flat_map(|k| made_links(k)).collect();
+        for link in &seen.host.links {
             let group_slot = mark::slot_of(link.group);
+            let by_alias = link.alias.as_deref().and_then(mark::parse_alias);
+            // A link that this project made, and that has lost its alias or its group but not both.
+            let role = by_alias.or_else(|| {
+                let role = made.get(link.name.as_str())?;
+                let ours = known.iter().any(|k| group_slot == Some(k.slot));
+                ours.then(|| (project.clone(), role.clone()))
+            });
             match (&role, group_slot) {
                 (Some((owner, _)), Some(slot)) if owner == project => {
                     out.own_slot = Some(slot);
@@ -70,10 +77,22 @@ impl Surroundings {
     }
 }
 
+/// The links that a project made, with their roles.
+fn made_links(settled: &Settled) -> impl Iterator<Item = (&str, Role)> {
+    let bridges = settled.networks.iter().filter_map(|n| {
+        Some((n.bridge.as_deref()?, Role::Bridge(n.name.clone())))
+    });
+    let ports = settled.nodes.iter().flat_map(|node| {
+        let role = |i: &crate::settled::Interface| Role::Port(node.name.clone(), i.name.clone());
+        node.ports().map(move |(interface, _, link)| (link, role(interface)))
+    });
+    bridges.chain(ports)
+}
+
 fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<(IpNet, String)> {
     let link_name = |index: Option<u32>| {
         index
-            .and_then(|i| seen.links.iter().find(|l| l.index == i))
+            .and_then(|i| seen.host.links.iter().find(|l| l.index == i))
             .map_or_else(
                 || "a route".to_owned(),
                 |l| match l.alias.as_deref().and_then(mark::parse_alias) {
@@ -83,7 +102,7 @@ fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<(IpNet, String
             )
     };
     let mut out = Vec::new();
-    for route in &seen.routes {
+    for route in &seen.host.routes {
         let interesting = route.to.prefix_len() > 0
             && route.protocol != mark::ROUTE_PROTOCOL
             && !route.interface.is_some_and(|i| ours.contains(&i))
@@ -92,7 +111,7 @@ fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<(IpNet, String
             out.push((route.to, link_name(route.interface)));
         }
     }
-    for address in &seen.addresses {
+    for address in &seen.host.addresses {
         if !ours.contains(&address.interface) && !is_special(&address.net) {
             out.push((address.net, link_name(Some(address.interface))));
         }
@@ -112,7 +131,7 @@ fn is_special(net: &IpNet) -> bool {
     }
 }
 
-/// Networks of the topology that overlap a prefix somebody else holds.
+/// Networks of the topology that overlap a prefix in use by something else.
 pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Vec<Conflict> {
     let mut out = Vec::new();
     for network in &topology.networks {
@@ -123,7 +142,7 @@ pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Ve
                 .find(|(other, _)| subnet.net.contains(other) || other.contains(&subnet.net));
             if let Some((other, holder)) = clash {
                 out.push(Conflict {
-                    code: "subnet-in-use",
+                    code: ConflictCode::SubnetInUse,
                     message: format!(
                         "network {} has subnet {}, but {holder} already uses {other} here",
                         network.name, subnet.net
@@ -137,21 +156,21 @@ pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Ve
     out
 }
 
-/// The project's slot: the kernel's, the record's, or the first free one from its hash on.
+/// The project's slot: the record's, the kernel's, or the first free one from its hash on.
 pub(super) fn slot(project: &Name, previous: Option<&Settled>, around: &Surroundings) -> u16 {
     if let Some(slot) = previous.map(|p| p.slot).or(around.own_slot)
         && !around.slots.contains(&slot)
     {
         return slot;
     }
-    let start = (mark::spread(&[project.as_ref()]) % u64::from(mark::SLOTS)) as u16;
+    let start = (mark::stable_hash(&[project.as_ref()]) % u64::from(mark::SLOTS)) as u16;
     (0..mark::SLOTS)
         .map(|step| (start + step) % mark::SLOTS)
         .find(|slot| !around.slots.contains(slot))
         .unwrap_or(start)
 }
 
-/// Gives out link and namespace names that nobody else holds.
+/// Chooses link and namespace names that are not in use.
 pub(super) struct Namer<'a> {
     project: &'a Name,
     around: &'a Surroundings,
@@ -218,7 +237,7 @@ impl<'a> Namer<'a> {
             let candidate = if salt == 0 && plain.len() <= LINK_NAME_MAX {
                 plain.clone()
             } else {
-                let hash = mark::spread(&[self.project.as_ref(), subject, &salt.to_string()]);
+                let hash = mark::stable_hash(&[self.project.as_ref(), subject, &salt.to_string()]);
                 let room = LINK_NAME_MAX - prefix.len() - 5;
                 let short: String = safe(subject).chars().take(room).collect();
                 format!("{prefix}{short}-{:04x}", hash & 0xffff)
@@ -244,7 +263,7 @@ impl<'a> Namer<'a> {
                 Some(Some(_)) => {}
                 Some(None) => {
                     return Err(Conflict {
-                        code: "namespace-exists",
+                        code: ConflictCode::NamespaceExists,
                         message: format!(
                             "node {node}: a network namespace named {candidate} is already there, and hallway did not make it"
                         ),
@@ -257,10 +276,8 @@ impl<'a> Namer<'a> {
             }
         }
         Err(Conflict {
-            code: "namespace-exists",
-            message: format!(
-                "node {node}: other projects hold both names its namespace could have"
-            ),
+            code: ConflictCode::NamespaceExists,
+            message: format!("node {node}: other projects use both names its namespace could have"),
             place: place.clone(),
             help: "rename the node".into(),
         })

@@ -1,10 +1,10 @@
-//! Addresses from a network's pool: fixed ones first, then what the node had before, then
-//! the next free one after the last given, so that a freed address rests before it is reused.
+//! Addresses from a network's pool: fixed ones first, then the one the node had before, then
+//! the next free one after the last allocated, so that a freed address is not reused at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hallway_spec::{Attachment, Name, Network, Node, Topology};
+use hallway_spec::{Attachment, IpVersion, Name, Network, Node, Topology};
 use ipnet::IpNet;
 
 use crate::settled::Settled;
@@ -12,7 +12,7 @@ use crate::settled::Settled;
 /// The pools of all networks of a topology.
 pub(super) struct Pools {
     used: BTreeMap<Name, BTreeSet<IpAddr>>,
-    last: BTreeMap<(Name, bool), IpAddr>,
+    last: BTreeMap<(Name, IpVersion), IpAddr>,
     before: BTreeMap<(Name, Name), Vec<IpAddr>>,
 }
 
@@ -38,12 +38,12 @@ impl Pools {
         pools
     }
 
-    /// What the previous run gave to attachments that still exist stays theirs.
+    /// Attachments that still exist keep the addresses of the previous run.
     fn remember(&mut self, topology: &Topology, previous: &Settled) {
         for network in &previous.networks {
             for address in &network.last_given {
                 self.last
-                    .insert((network.name.clone(), address.is_ipv4()), *address);
+                    .insert((network.name.clone(), IpVersion::of(*address)), *address);
             }
         }
         let wanted: BTreeMap<(&Name, &Name), &Attachment> = topology
@@ -70,7 +70,7 @@ impl Pools {
                     let fixed = attachment
                         .addresses
                         .iter()
-                        .any(|a| a.is_ipv4() == address.is_ipv4());
+                        .any(|a| IpVersion::of(*a) == IpVersion::of(address));
                     let fits = now.subnets.iter().any(|s| s.net.contains(&address));
                     if !fixed && fits && used.insert(address) {
                         self.before
@@ -83,8 +83,8 @@ impl Pools {
         }
     }
 
-    /// One address for each family of the network.
-    pub(super) fn give(
+    /// One address for each subnet of the network.
+    pub(super) fn allocate(
         &mut self,
         network: &Network,
         node: &Node,
@@ -96,13 +96,17 @@ impl Pools {
             .cloned();
         let mut out = Vec::with_capacity(network.subnets.len());
         for subnet in &network.subnets {
-            let v4 = matches!(subnet.net, IpNet::V4(_));
+            let version = IpVersion::of_net(&subnet.net);
             let fixed = attachment
                 .addresses
                 .iter()
-                .find(|a| a.is_ipv4() == v4)
+                .find(|a| IpVersion::of(**a) == version)
                 .copied();
-            let kept = before.iter().flatten().find(|a| a.is_ipv4() == v4).copied();
+            let kept = before
+                .iter()
+                .flatten()
+                .find(|a| IpVersion::of(**a) == version)
+                .copied();
             if let Some(address) = fixed
                 .or(kept)
                 .or_else(|| self.next(&network.name, subnet.net))
@@ -113,17 +117,17 @@ impl Pools {
         out
     }
 
-    /// The addresses given last, at most one per family.
+    /// The addresses allocated last, at most one per IP version.
     pub(super) fn last_given(&self, network: &Name) -> Vec<IpAddr> {
-        [true, false]
+        IpVersion::ALL
             .into_iter()
-            .filter_map(|v4| self.last.get(&(network.clone(), v4)).copied())
+            .filter_map(|version| self.last.get(&(network.clone(), version)).copied())
             .collect()
     }
 
     fn next(&mut self, network: &Name, net: IpNet) -> Option<IpAddr> {
         let used = self.used.get_mut(network)?;
-        let key = (network.clone(), matches!(net, IpNet::V4(_)));
+        let key = (network.clone(), IpVersion::of_net(&net));
         let (first, last) = bounds(net);
         let start = self
             .last

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use hallway_spec::{Action, Endpoint, Mode, Name, Topology};
+use hallway_spec::{Action, Endpoint, IpVersion, Mode, Name, Topology};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::settled::{Node, Route, Settled};
+use crate::settled::{Network, Node, Plug, Route, Settled};
 
 /// Fills in every node's routes.
 pub(super) fn add(topology: &Topology, settled: &mut Settled) {
@@ -27,8 +27,8 @@ fn of_node(
     written: &hallway_spec::Node,
 ) -> Vec<Route> {
     let mut out = on_link(settled, node);
-    for v4 in [true, false] {
-        out.extend(default_route(settled, node, v4));
+    for version in IpVersion::ALL {
+        out.extend(default_route(settled, node, version));
     }
     let taken: BTreeSet<IpNet> = out.iter().map(|r| r.to).collect();
     let mut seen = taken;
@@ -78,7 +78,7 @@ fn on_link(settled: &Settled, node: &Node) -> Vec<Route> {
             if interface
                 .addresses
                 .iter()
-                .any(|a| a.addr().is_ipv4() == subnet.gateway.is_ipv4())
+                .any(|a| IpVersion::of_net(a) == IpVersion::of(subnet.gateway))
             {
                 out.push(Route {
                     to: IpNet::from(subnet.gateway),
@@ -96,29 +96,27 @@ fn on_link(settled: &Settled, node: &Node) -> Vec<Route> {
     out
 }
 
-fn port_network<'a>(
-    settled: &'a Settled,
-    node: &Node,
-    position: usize,
-) -> Option<&'a crate::settled::Network> {
+fn port_network<'a>(settled: &'a Settled, node: &Node, position: usize) -> Option<&'a Network> {
     match &node.interfaces.get(position)?.plug {
-        crate::settled::Plug::Port { network, .. } => settled.network(network),
-        crate::settled::Plug::Cable => None,
+        Plug::Port { network, .. } => settled.network(network),
+        Plug::Cable => None,
     }
 }
 
-fn default_route(settled: &Settled, node: &Node, v4: bool) -> Option<Route> {
-    let to = if v4 {
-        IpNet::V4(Ipv4Net::default())
-    } else {
-        IpNet::V6(Ipv6Net::default())
+fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<Route> {
+    let to = match version {
+        IpVersion::V4 => IpNet::V4(Ipv4Net::default()),
+        IpVersion::V6 => IpNet::V6(Ipv6Net::default()),
     };
     (0..node.interfaces.len()).find_map(|position| {
         let network = port_network(settled, node, position)?;
         if network.internal || network.outside {
             return None;
         }
-        let subnet = network.subnets.iter().find(|s| s.gateway.is_ipv4() == v4)?;
+        let subnet = network
+            .subnets
+            .iter()
+            .find(|s| IpVersion::of(s.gateway) == version)?;
         Some(Route {
             to,
             via: Some(subnet.gateway),
@@ -127,57 +125,51 @@ fn default_route(settled: &Settled, node: &Node, v4: bool) -> Option<Route> {
     })
 }
 
-/// For each policy that lets this node's internal networks talk with something: a route to
-/// that, through the internal network's gateway. Replies need it as much as requests.
+/// For each policy that lets this node's internal networks reach something: a route to that,
+/// through the internal network's gateway. Replies need it as much as requests.
 fn policy_routes(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Route> {
     let mut out = Vec::new();
     for position in 0..node.interfaces.len() {
-        let Some(network) = port_network(settled, node, position) else {
+        let network = port_network(settled, node, position);
+        let Some(network) = network.filter(|n| n.internal) else {
             continue;
         };
-        if !network.internal {
-            continue;
-        }
-        for policy in topology
-            .policies
-            .iter()
-            .filter(|p| p.action == Action::Allow)
-        {
-            for (from, to) in &policy.pairs {
-                for (own, peer) in [(from, to), (to, from)] {
-                    if speaks_of(
-                        own,
-                        &node.name,
-                        &network.name,
-                        &network.subnets.iter().map(|s| s.net).collect::<Vec<_>>(),
-                    ) {
-                        for to in prefixes(settled, peer) {
-                            let gateway = network
-                                .subnets
-                                .iter()
-                                .find(|s| s.gateway.is_ipv4() == to.addr().is_ipv4());
-                            let own_link = node
-                                .interfaces
-                                .iter()
-                                .flat_map(|i| &i.addresses)
-                                .any(|a| a.contains(&to) || a.trunc() == to);
-                            if let (Some(gateway), false) = (gateway, own_link) {
-                                out.push(Route {
-                                    to,
-                                    via: Some(gateway.gateway),
-                                    interface: position,
-                                });
-                            }
-                        }
-                    }
-                }
+        for to in peers(topology, settled, node, network) {
+            let version = IpVersion::of_net(&to);
+            let mut subnets = network.subnets.iter();
+            let gateway = subnets.find(|s| IpVersion::of(s.gateway) == version);
+            if let (Some(gateway), false) = (gateway, on_own_link(node, &to)) {
+                out.push(Route {
+                    to,
+                    via: Some(gateway.gateway),
+                    interface: position,
+                });
             }
         }
     }
     out
 }
 
-fn speaks_of(endpoint: &Endpoint, node: &Name, network: &Name, nets: &[IpNet]) -> bool {
+fn on_own_link(node: &Node, to: &IpNet) -> bool {
+    let mut addresses = node.interfaces.iter().flat_map(|i| &i.addresses);
+    addresses.any(|a| a.contains(to) || a.trunc() == *to)
+}
+
+/// The prefixes that policies allow a node of this network to exchange packets with.
+fn peers(topology: &Topology, settled: &Settled, node: &Node, network: &Network) -> Vec<IpNet> {
+    let nets: Vec<IpNet> = network.subnets.iter().map(|s| s.net).collect();
+    let policies = topology.policies.iter();
+    let allowed = policies.filter(|p| p.action == Action::Allow);
+    let pairs = allowed.flat_map(|p| &p.pairs);
+    pairs
+        .flat_map(|(from, to)| [(from, to), (to, from)])
+        .filter(|(own, _)| includes(own, &node.name, &network.name, &nets))
+        .flat_map(|(_, peer)| prefixes(settled, peer))
+        .collect()
+}
+
+/// Whether an endpoint of a policy includes a node on a network.
+fn includes(endpoint: &Endpoint, node: &Name, network: &Name, nets: &[IpNet]) -> bool {
     match endpoint {
         Endpoint::Node(name) => name == node,
         Endpoint::Network(name) => name == network,
@@ -189,7 +181,7 @@ fn speaks_of(endpoint: &Endpoint, node: &Name, network: &Name, nets: &[IpNet]) -
 
 /// Whole networks, so that the route does not depend on which members there are.
 fn prefixes(settled: &Settled, endpoint: &Endpoint) -> Vec<IpNet> {
-    let of = |networks: &mut dyn Iterator<Item = &crate::settled::Network>| {
+    let of = |networks: &mut dyn Iterator<Item = &Network>| {
         networks
             .flat_map(|n| n.subnets.iter().map(|s| s.net))
             .collect::<Vec<_>>()

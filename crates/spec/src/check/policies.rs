@@ -1,69 +1,57 @@
-//! Policies that could never do anything.
+//! Policies that could never have an effect.
 
 use std::collections::BTreeSet;
 
-use crate::{Action, Code, Endpoint, Policy, Problem, Topology};
+use crate::problem::{PolicyProblem, WarningKind};
+use crate::{Action, Endpoint, Policy, Problem, Topology, Warning};
 
-pub(super) fn effects(
-    topology: &Topology,
-    problems: &mut Vec<Problem>,
-    warnings: &mut Vec<Problem>,
-) {
-    for policy in topology
-        .policies
-        .iter()
-        .filter(|p| p.action == Action::Allow)
-    {
+/// Every policy that allows something allows what is possible.
+pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
+    let allowing = topology.policies.iter();
+    for policy in allowing.filter(|p| p.action == Action::Allow) {
         for (from, to) in &policy.pairs {
-            if matches!(from, Endpoint::Outside) && !matches!(to, Endpoint::Outside | Endpoint::Any)
-            {
-                problems.push(
-                    Problem::new(
-                        Code::PolicyNoEffect,
-                        &policy.place,
-                        "from outside, nodes are reached only through published ports",
-                    )
-                    .help("give the node ports: [\"8080:80\"] instead of this policy"),
-                );
-            }
-            if let (Endpoint::Network(name), Endpoint::Outside) = (from, to)
-                && let Some(network) = topology
-                    .networks
-                    .iter()
-                    .find(|n| &n.name == name && n.internal)
-            {
-                problems.push(
-                    Problem::new(
-                        Code::PolicyNoEffect,
-                        &policy.place,
-                        format!("network {name} is internal: it has no way outside to allow"),
-                    )
-                    .other(&network.place, "internal")
-                    .help("remove internal: true, or this policy"),
-                );
-            }
+            let kind = impossible(topology, from, to);
+            problems.extend(kind.map(|kind| Problem::new(&policy.place, kind)));
         }
     }
-    let pairs: Vec<BTreeSet<&(Endpoint, Endpoint)>> = topology
-        .policies
-        .iter()
-        .map(|p| p.pairs.iter().collect())
-        .collect();
-    for (position, policy) in topology.policies.iter().enumerate() {
-        let mut before = topology.policies.iter().zip(&pairs).take(position);
+}
+
+/// Why no connection from one to the other can be allowed.
+fn impossible(topology: &Topology, from: &Endpoint, to: &Endpoint) -> Option<PolicyProblem> {
+    match (from, to) {
+        (Endpoint::Outside, Endpoint::Outside | Endpoint::Any) => None,
+        (Endpoint::Outside, _) => Some(PolicyProblem::FromOutside),
+        (Endpoint::Network(name), Endpoint::Outside) => {
+            let mut networks = topology.networks.iter();
+            let network = networks.find(|n| &n.name == name && n.internal)?;
+            Some(PolicyProblem::InternalToOutside {
+                network: name.clone(),
+                place: network.place.clone(),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Policies that no packet comes to, because an earlier one decides.
+pub(super) fn shadowed(topology: &Topology) -> Vec<Warning> {
+    let policies = &topology.policies;
+    let pairs: Vec<BTreeSet<&(Endpoint, Endpoint)>> =
+        policies.iter().map(|p| p.pairs.iter().collect()).collect();
+    let mut out = Vec::new();
+    for (position, policy) in policies.iter().enumerate() {
+        let mut before = policies.iter().zip(&pairs).take(position);
         let earlier = before.find(|(earlier, pairs)| shadows(earlier, pairs, policy));
         if let Some((earlier, _)) = earlier {
-            warnings.push(
-                Problem::new(
-                    Code::PolicyNoEffect,
-                    &policy.place,
-                    "an earlier policy decides everything this one speaks of",
-                )
-                .other(&earlier.place, "this one decides first")
-                .help("the first policy that matches decides: remove this one or move it up"),
-            );
+            out.push(Warning {
+                place: policy.place.clone(),
+                kind: WarningKind::PolicyShadowed {
+                    earlier: earlier.place.clone(),
+                },
+            });
         }
     }
+    out
 }
 
 fn shadows(earlier: &Policy, pairs: &BTreeSet<&(Endpoint, Endpoint)>, later: &Policy) -> bool {

@@ -1,13 +1,14 @@
-//! Names that policies and expectations speak of.
+//! The names that policies and expectations use.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::nearest;
-use super::reader::{At, Reader};
-use crate::{Code, Endpoint, Name, Network, Node, Place, Problem};
+use crate::problem::{NameProblem, PolicyProblem};
+use crate::reader::{At, Reader};
+use crate::similar::nearest;
+use crate::{Endpoint, Name, Network, Node, Place};
 
 /// Every node and network by name.
 pub(super) struct Names {
@@ -27,11 +28,12 @@ impl Names {
             );
         }
         for node in nodes {
-            if let Some(first) = places.get(&node.name) {
-                let problem = Problem::new(Code::NameInUse, &node.place, format!("{} is the name of a network already", node.name))
-                    .other(first, "the network")
-                    .help("nodes and networks share their names, so that a policy can speak of either: rename one");
-                r.report(problem);
+            if let Some(network) = places.get(&node.name) {
+                let problem = NameProblem::InUse {
+                    name: node.name.clone(),
+                    network: (*network).clone(),
+                };
+                r.report_at(&node.place, problem);
             }
             names.insert(node.name.to_string(), Endpoint::Node(node.name.clone()));
         }
@@ -57,13 +59,7 @@ impl Names {
                 && policy
                 && self.outside.contains(name)
             {
-                let problem = Problem::new(
-                    Code::PolicyNoEffect,
-                    &r.place(at),
-                    format!("network {name} stands for the outside"),
-                )
-                .help("write outside, or the prefix, in a policy");
-                r.report(problem);
+                r.report(at, PolicyProblem::OutsideNetwork(name.clone()));
                 return None;
             }
             return Some(endpoint.clone());
@@ -74,16 +70,9 @@ impl Names {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Some(Endpoint::Cidr(address.into()));
         }
-        let mut problem = Problem::new(
-            Code::UnknownName,
-            &r.place(at),
-            format!("there is no node or network {text:?}"),
-        )
-        .label("unknown name");
-        if let Some(near) = nearest(&text, self.names.keys().map(String::as_str)) {
-            problem = problem.help(format!("did you mean {near}?"));
-        }
-        r.report(problem);
+        let nearest = nearest(&text, self.names.keys().map(String::as_str)).map(str::to_owned);
+        let name = text;
+        r.report(at, NameProblem::UnknownEndpoint { name, nearest });
         None
     }
 }

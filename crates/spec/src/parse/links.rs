@@ -4,121 +4,97 @@ use std::collections::BTreeSet;
 
 use ipnet::IpNet;
 
-use super::reader::{At, Reader};
-use super::{bandwidth, mtu, nodes};
-use crate::{Code, Link, LinkEnd, Name, Node, Problem};
-
-pub(crate) const KEYS: &[&str] = &["endpoints", "mtu", "bandwidth"];
-pub(crate) const END_KEYS: &[&str] = &["address", "interface", "mac"];
+use super::nodes;
+use super::values::{Named, bandwidth, interface, items, mac, mtu, named};
+use crate::document::{EndKeys, LinkKeys};
+use crate::problem::{NetworkProblem, Required, ValueProblem};
+use crate::reader::{At, Reader};
+use crate::{IpVersion, Link, LinkEnd, Name, Node};
 
 /// Nodes that only a link names are added to `nodes`.
-pub(super) fn read(r: &mut Reader<'_>, at: &At, known: &mut Vec<Node>) -> Vec<Link> {
+pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, known: &mut Vec<Node>) -> Vec<Link> {
     let mut out = Vec::new();
     let mut names: BTreeSet<Name> = known.iter().map(|n| n.name.clone()).collect();
-    for item in r.items(at) {
-        let fields = r.fields(&item, Some(KEYS), "a mapping with endpoints");
-        let place = r.place(&item);
-        let field = |key: &str| {
-            fields.get(key).map(|id| At {
-                id,
-                path: format!("{}.{key}", item.path),
-            })
-        };
-        let Some(endpoints) = field("endpoints") else {
-            r.report(
-                Problem::new(Code::Missing, &place, "a link needs endpoints")
-                    .help("write endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 }"),
-            );
+    for item in items(r, at) {
+        let Some(link) = link(r, &item) else {
             continue;
         };
-        let ends = ends(r, &endpoints);
-        let count = ends.len();
-        let mtu = field("mtu").and_then(|at| mtu(r, &at));
-        let bandwidth = field("bandwidth").and_then(|at| bandwidth(r, &at));
-        let Ok(ends) = <[LinkEnd; 2]>::try_from(ends) else {
-            let place = r.place(&endpoints);
-            r.report(Problem::new(
-                Code::BadValue,
-                &place,
-                format!("a link has two ends, this has {count}"),
-            ));
-            continue;
-        };
-        for end in &ends {
+        for end in &link.ends {
             if names.insert(end.node.clone()) {
                 known.push(nodes::bare(end.node.clone(), end.place.clone()));
             }
         }
-        out.push(Link {
-            ends,
-            mtu,
-            bandwidth,
-            place,
-        });
+        out.push(link);
     }
     out
 }
 
-fn ends(r: &mut Reader<'_>, at: &At) -> Vec<LinkEnd> {
-    let mut out = Vec::new();
-    for (node, place, here) in super::named(r, at, "addresses") {
-        out.push(end(r, &here, node, place));
-    }
-    out
+fn link(r: &mut Reader<'_>, at: &At) -> Option<Link> {
+    let keys = LinkKeys::read(r, at, "a mapping with endpoints");
+    let Some(endpoints) = keys.endpoints else {
+        r.report(at, ValueProblem::Missing(Required::Endpoints));
+        return None;
+    };
+    let ends: Vec<LinkEnd> = named(r, &endpoints, "a mapping from names to addresses")
+        .into_iter()
+        .map(|entry| end(r, entry))
+        .collect();
+    let count = ends.len();
+    let mtu = keys.mtu.and_then(|at| mtu(r, &at));
+    let bandwidth = keys.bandwidth.and_then(|at| bandwidth(r, &at));
+    let Ok(ends) = <[LinkEnd; 2]>::try_from(ends) else {
+        r.report(&endpoints, ValueProblem::LinkEnds(count));
+        return None;
+    };
+    Some(Link {
+        ends,
+        mtu,
+        bandwidth,
+        place: r.place(at),
+    })
 }
 
-fn end(r: &mut Reader<'_>, at: &At, node: Name, place: crate::Place) -> LinkEnd {
+fn end(r: &mut Reader<'_>, entry: Named) -> LinkEnd {
     let mut out = LinkEnd {
-        node,
+        node: entry.name,
         addresses: Vec::new(),
         interface: None,
         mac: None,
-        place,
+        place: entry.place,
     };
-    let mut addresses = Some(at.clone());
-    if r.is_map(at.id) {
-        let fields = r.fields(at, Some(END_KEYS), "an address");
-        let field = |key: &str| {
-            fields.get(key).map(|id| At {
-                id,
-                path: format!("{}.{key}", at.path),
-            })
-        };
-        addresses = field("address");
-        out.interface =
-            field("interface").and_then(|at| r.checked(&at, "an interface name", Code::BadName));
-        out.mac = field("mac").and_then(|at| r.checked(&at, "a MAC address", Code::BadValue));
+    let mut addresses = Some(entry.value.clone());
+    if r.is_map(entry.value.id) {
+        let keys = EndKeys::read(r, &entry.value, "an address");
+        addresses = keys.address;
+        out.interface = keys.interface.and_then(|at| interface(r, &at));
+        out.mac = keys.mac.and_then(|at| mac(r, &at));
     }
-    for item in addresses.map(|at| r.items(&at)).unwrap_or_default() {
+    for item in items(r, addresses.as_ref()) {
         let Some(net) = r.value::<IpNet>(
             &item,
             "an address with its prefix length, like 10.0.1.10/24",
         ) else {
             continue;
         };
-        let v4 = matches!(net, IpNet::V4(_));
-        let reserved = net.prefix_len() < net.max_prefix_len() - 1
-            && (net.addr() == net.network() || (v4 && net.addr() == net.broadcast()));
-        if reserved
-            || net.addr().is_loopback()
-            || net.addr().is_multicast()
-            || net.addr().is_unspecified()
-        {
-            let problem = Problem::new(
-                Code::AddressReserved,
-                &r.place(&item),
-                format!("{net} is no address an interface can have"),
-            );
-            r.report(problem);
-        } else if out
-            .addresses
-            .iter()
-            .any(|a| matches!(a, IpNet::V4(_)) == v4)
-        {
-            r.wrong(&item, "one address of each family at most");
+        let version = IpVersion::of_net(&net);
+        if is_reserved(net) {
+            r.report(&item, NetworkProblem::LinkAddressReserved(net));
+        } else if (out.addresses.iter()).any(|a| IpVersion::of_net(a) == version) {
+            r.unexpected(&item, "one address of each IP version at most");
         } else {
             out.addresses.push(net);
         }
     }
     out
+}
+
+/// Whether no interface can have this address.
+fn is_reserved(net: IpNet) -> bool {
+    let address = net.addr();
+    let v4 = IpVersion::of_net(&net).is_v4();
+    let edge = address == net.network() || (v4 && address == net.broadcast());
+    (edge && net.prefix_len() < net.max_prefix_len() - 1)
+        || address.is_loopback()
+        || address.is_multicast()
+        || address.is_unspecified()
 }

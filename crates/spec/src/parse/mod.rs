@@ -5,19 +5,17 @@ mod links;
 mod networks;
 mod nodes;
 mod policies;
-mod reader;
+mod ports;
+mod values;
 
+use crate::document::FileKeys;
+use crate::problem::TextProblem;
+use crate::reader::{At, Reader};
 use crate::tree::{Tree, start};
-use crate::{Code, Document, Name, Place, Problem, Problems, Topology, check};
-use reader::{At, Fields, Reader};
+use crate::{Name, Place, Problem, Problems, Topology, Warning, check};
 
-pub(crate) use reader::nearest;
-
-/// Larger files are refused unread.
+/// Larger files are refused unread, in bytes.
 pub const TEXT_MAX: usize = 8 * 1024 * 1024;
-
-/// Keys of a file.
-pub(crate) const FILE_KEYS: &[&str] = &["name", "networks", "nodes", "links", "policies", "expect"];
 
 /// A file that has been understood.
 #[derive(Debug, Clone)]
@@ -26,7 +24,7 @@ pub struct Project {
     /// What it means.
     pub topology: Topology,
     /// Things that are allowed but probably not meant.
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Reads a file's bytes; `path` is for messages and, without `name:`, gives the project's name.
@@ -34,49 +32,45 @@ pub struct Project {
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
 pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
-    let refuse = |message: String, help: &str| Problems {
+    let refuse = |place: &Place, kind: TextProblem| Problems {
         path: path.to_owned(),
         text: String::new(),
-        problems: vec![Problem {
-            help: Some(help.to_owned()),
-            ..Problem::new(Code::BadText, &start(), message)
-        }],
+        problems: vec![Problem::new(place, kind)],
     };
     if bytes.len() > TEXT_MAX {
-        return Err(refuse(
-            format!("the file has more than {TEXT_MAX} bytes"),
-            "split the project into several",
-        ));
+        return Err(refuse(&start(), TextProblem::TooLarge(TEXT_MAX)));
     }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => parse(path, text),
-        Err(e) => {
-            let good = bytes.get(..e.valid_up_to()).unwrap_or_default();
-            let line = good.iter().filter(|b| **b == b'\n').count() + 1;
-            let mut problems = refuse(
-                format!(
-                    "line {line} is not UTF-8 (byte {} of the file)",
-                    e.valid_up_to()
-                ),
-                "save the file as UTF-8",
-            );
-            if let Some(place) = problems.problems.first_mut().and_then(|p| p.place.as_mut()) {
-                place.line = line as u32;
-            }
-            Err(problems)
-        }
-    }
+    std::str::from_utf8(bytes)
+        .map_err(|error| {
+            let offset = error.valid_up_to();
+            let before = bytes.get(..offset).unwrap_or_default();
+            let line = before.iter().filter(|b| **b == b'\n').count() as u32 + 1;
+            let place = Place { line, ..start() };
+            refuse(&place, TextProblem::NotUtf8 { line, offset })
+        })
+        .and_then(|text| parse(path, text))
 }
 
-/// Reads a file's text.
+/// Reads a file's text; `path` is for messages and, without `name:`, gives the project's name.
+///
+/// ```
+/// let text = "
+/// networks: { lan: { subnet: 10.10.0.0/24 } }
+/// nodes: { web: { networks: [lan], ports: [8080:80] } }
+/// ";
+/// let project = hallway_spec::parse("shop.hallway.yaml", text)?;
+/// assert_eq!(project.topology.name.as_ref(), "shop");
+/// assert_eq!(project.topology.networks[0].subnets[0].gateway.to_string(), "10.10.0.1");
+/// # Ok::<(), hallway_spec::Problems>(())
+/// ```
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
 pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
-    // A byte order mark is no part of the text that places count in.
+    // Places do not count a byte order mark.
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let fail = |mut problems: Vec<Problem>| {
-        problems.sort_by_key(|p| p.place.as_ref().map_or((0, 0), |p| (p.line, p.column)));
+        problems.sort_by_key(|p| (p.place.line, p.place.column));
         problems.dedup();
         Problems {
             path: path.to_owned(),
@@ -84,20 +78,8 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
             problems,
         }
     };
-    if let Some(offset) = body.find('\0') {
-        let line = body.get(..offset).unwrap_or_default().matches('\n').count() as u32 + 1;
-        let place = Place {
-            line,
-            column: 1,
-            offset,
-            length: 1,
-            ..Place::default()
-        };
-        return Err(fail(vec![Problem::new(
-            Code::BadText,
-            &place,
-            "the file has a NUL character",
-        )]));
+    if let Some(place) = nul(body) {
+        return Err(fail(vec![Problem::new(&place, TextProblem::Nul)]));
     }
     let tree = Tree::read(body).map_err(|p| fail(vec![p]))?;
     let mut reader = Reader::new(&tree);
@@ -113,52 +95,41 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
     }
 }
 
+/// Where the first NUL character is.
+fn nul(text: &str) -> Option<Place> {
+    let offset = text.find('\0')?;
+    let before = text.get(..offset).unwrap_or_default();
+    Some(Place {
+        line: before.matches('\n').count() as u32 + 1,
+        offset,
+        length: 1,
+        ..start()
+    })
+}
+
 fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<Topology> {
     let root = At {
         id: tree.root,
         path: String::new(),
     };
-    let place = r.place(&root);
     if r.is_null(root.id) {
-        r.report(
-            Problem::new(Code::BadText, &place, "the file is empty").help(crate::tree::EMPTY_HELP),
-        );
+        r.report(&root, TextProblem::Empty);
         return None;
     }
-    let fields = r.fields(
-        &root,
-        Some(FILE_KEYS),
-        "a mapping with networks, nodes or links",
-    );
+    let keys = FileKeys::read(r, &root, "a mapping with networks, nodes or links");
     if !r.is_map(root.id) {
         return None;
     }
-    let at = |name: &str| {
-        fields.get(name).map(|id| At {
-            id,
-            path: name.to_owned(),
-        })
-    };
-    let name = match at("name") {
-        Some(at) => r.checked::<Name>(&at, "a name", Code::BadName),
+    let name = match &keys.name {
+        Some(at) => r.checked::<Name>(at, "a name"),
         None => Some(name_of(path)),
     };
-    let networks = at("networks")
-        .map(|at| networks::read(r, &at))
-        .unwrap_or_default();
-    let mut nodes = at("nodes")
-        .map(|at| nodes::read(r, &at))
-        .unwrap_or_default();
-    let links = at("links")
-        .map(|at| links::read(r, &at, &mut nodes))
-        .unwrap_or_default();
+    let networks = networks::read(r, keys.networks.as_ref());
+    let mut nodes = nodes::read(r, keys.nodes.as_ref());
+    let links = links::read(r, keys.links.as_ref(), &mut nodes);
     let names = endpoints::Names::new(r, &networks, &nodes);
-    let policies = at("policies")
-        .map(|at| policies::read(r, &at, &names))
-        .unwrap_or_default();
-    let expects = at("expect")
-        .map(|at| policies::read_expects(r, &at, &names))
-        .unwrap_or_default();
+    let policies = policies::read(r, keys.policies.as_ref(), &names);
+    let expects = policies::read_expects(r, keys.expect.as_ref(), &names);
     Some(Topology {
         name: name?,
         networks,
@@ -169,7 +140,7 @@ fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<Topology> {
     })
 }
 
-/// A project without `name:` is called like its file, without `.hallway.yaml` or `.yaml`.
+/// A project without `name:` has the name of its file, without `.hallway.yaml` or `.yaml`.
 fn name_of(path: &str) -> Name {
     let file = path.rsplit('/').next().unwrap_or(path);
     let stem = [".hallway.yaml", ".hallway.yml", ".yaml", ".yml", ".json"]
@@ -193,131 +164,9 @@ fn name_of(path: &str) -> Name {
         .unwrap_or_else(|_| default_name())
 }
 
-/// The project of verbs that name none.
+/// The project of commands that name none.
 pub(crate) fn default_name() -> Name {
     "default"
         .parse()
         .unwrap_or_else(|_| unreachable!("`default` is a name"))
-}
-
-/// Names given as keys of a mapping.
-fn named(r: &mut Reader<'_>, at: &At, what: &str) -> Vec<(Name, Place, At)> {
-    let fields: Fields = r.fields(at, None, &format!("a mapping from names to {what}"));
-    let mut out = Vec::new();
-    for field in fields.0 {
-        let value = At {
-            id: field.value,
-            path: reader::join(&at.path, &field.name),
-        };
-        if field.name.starts_with("x-") {
-            continue;
-        }
-        match field.name.parse::<Name>() {
-            Ok(name) if ["host", "outside", "any"].contains(&field.name.as_str()) => {
-                r.report(Problem::new(
-                    Code::BadName,
-                    &field.key_place,
-                    format!("{name} is a word of the policies and cannot be a name"),
-                ));
-            }
-            Ok(name) => out.push((name, field.key_place, value)),
-            Err(e) => r.report(Problem::new(Code::BadName, &field.key_place, e.to_string())),
-        }
-    }
-    out
-}
-
-/// A number of bits per second: `10mbit`, `1gbit`, `500kbit` or a plain number.
-fn bandwidth(r: &mut Reader<'_>, at: &At) -> Option<u64> {
-    const EXPECTED: &str = "a bandwidth like 10mbit, 500kbit or 1gbit";
-    let text = r.text(at, EXPECTED)?;
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text
-        .get(digits.len()..)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let factor = match unit.as_str() {
-        "" | "bit" => 1,
-        "k" | "kbit" => 1_000,
-        "m" | "mbit" => 1_000_000,
-        "g" | "gbit" => 1_000_000_000,
-        _ => 0,
-    };
-    let value = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(factor));
-    match value {
-        Some(value) if (8_000..=1_000_000_000_000).contains(&value) => Some(value),
-        _ => {
-            r.wrong(at, EXPECTED);
-            None
-        }
-    }
-}
-
-/// Bytes of a link's largest packet.
-fn mtu(r: &mut Reader<'_>, at: &At) -> Option<u32> {
-    let mtu = r.value::<u32>(at, "a number of bytes")?;
-    if !(68..=65535).contains(&mtu) {
-        r.wrong(at, "from 68 to 65535 bytes");
-        return None;
-    }
-    Some(mtu)
-}
-
-/// The document a text stands for, for editing; the text must have parsed.
-pub(crate) fn document(text: &str) -> Option<Document> {
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let tree = Tree::read(body).ok()?;
-    let mut budget = 4_000_000_usize;
-    let mut value = json(&tree, tree.root, &mut budget)?;
-    if let Some(sections) = value.as_object_mut() {
-        sections.retain(|_, section| !section.is_null()); // `nodes:` and nothing after it
-    }
-    serde_json::from_value(value).ok()
-}
-
-/// A value as JSON, with merges done and plain scalars typed as YAML's core schema has it.
-fn json(tree: &Tree, id: crate::tree::Id, budget: &mut usize) -> Option<serde_json::Value> {
-    use crate::tree::Kind;
-    use serde_json::Value;
-    *budget = budget.checked_sub(1)?;
-    Some(match &tree.get(id).kind {
-        Kind::Scalar { text, plain: true } => match text.as_str() {
-            "" | "~" | "null" => Value::Null,
-            "true" | "yes" | "on" | "True" => Value::Bool(true),
-            "false" | "no" | "off" | "False" => Value::Bool(false),
-            number => number
-                .parse::<i64>()
-                .ok()
-                .filter(|n| n.to_string() == *number)
-                .map_or_else(|| Value::String(text.clone()), Value::from),
-        },
-        Kind::Scalar { text, .. } => Value::String(text.clone()),
-        Kind::List(items) => Value::Array(
-            items
-                .iter()
-                .map(|i| json(tree, *i, budget))
-                .collect::<Option<_>>()?,
-        ),
-        Kind::Map(_) => {
-            let mut reader = Reader::new(tree);
-            let fields = reader.fields(
-                &At {
-                    id,
-                    path: String::new(),
-                },
-                None,
-                "",
-            );
-            let mut out = serde_json::Map::new();
-            for field in fields.0 {
-                if !field.name.starts_with("x-") {
-                    out.insert(field.name, json(tree, field.value, budget)?);
-                }
-            }
-            Value::Object(out)
-        }
-    })
 }

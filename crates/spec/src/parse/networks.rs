@@ -4,38 +4,62 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::reader::{At, Fields, Reader};
-use super::{mtu, named};
-use crate::{Code, Mode, Network, Problem, Subnet};
+use super::values::{Named, items, mtu, named};
+use crate::document::NetworkKeys;
+use crate::problem::{NetworkProblem, Required, ValueProblem};
+use crate::reader::{At, Reader};
+use crate::{IpVersion, Mode, Network, Subnet};
 
-pub(crate) const KEYS: &[&str] = &["subnet", "gateway", "internal", "outside", "mode", "mtu"];
+/// The smallest MTU of an IPv6 link, in bytes (RFC 8200 section 5).
+const IPV6_MTU_MIN: u32 = 1280;
 
-pub(super) fn read(r: &mut Reader<'_>, at: &At) -> Vec<Network> {
-    named(r, at, "networks")
+pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Network> {
+    let Some(at) = at else {
+        return Vec::new();
+    };
+    named(r, at, "a mapping from names to networks")
         .into_iter()
-        .map(|(name, place, at)| {
-            let fields = r.fields(&at, Some(KEYS), "a mapping with a subnet");
-            let field = |key: &str| fields.get(key).map(|id| At { id, path: format!("{}.{key}", at.path) });
-            let subnets = subnets(r, &at, &fields, &place);
-            let flag = |r: &mut Reader<'_>, key| field(key).and_then(|at| r.boolean(&at)).unwrap_or(false);
-            let (internal, outside) = (flag(r, "internal"), flag(r, "outside"));
-            if internal && outside {
-                r.report(
-                    Problem::new(Code::BadValue, &place, format!("network {name} is both internal and outside"))
-                        .help("internal networks have no way out; outside networks are the outside: choose one"),
-                );
-            }
-            let mode = field("mode").and_then(|at| mode(r, &at)).unwrap_or_default();
-            let mtu = field("mtu").and_then(|at| {
-                let mtu = mtu(r, &at)?;
-                if mtu < 1280 && subnets.iter().any(|s| matches!(s.net, IpNet::V6(_))) {
-                    r.wrong(&at, "at least 1280 bytes, as IPv6 demands (RFC 8200 section 5)");
-                }
-                Some(mtu)
-            });
-            Network { name, subnets, internal, outside, mode, mtu, place }
-        })
+        .map(|entry| network(r, entry))
         .collect()
+}
+
+fn network(r: &mut Reader<'_>, entry: Named) -> Network {
+    let Named { name, place, value } = entry;
+    let keys = NetworkKeys::read(r, &value, "a mapping with a subnet");
+    let gateways = gateways(r, keys.gateway.as_ref());
+    let subnets = subnets(r, &value.path, keys.subnet.as_ref(), &gateways);
+    if items(r, keys.subnet.as_ref()).is_empty() {
+        r.report_at(&place, ValueProblem::Missing(Required::Subnet(value.path)));
+    }
+    let internal = flag(r, keys.internal.as_ref());
+    let outside = flag(r, keys.outside.as_ref());
+    if internal && outside {
+        r.report_at(&place, NetworkProblem::InternalAndOutside(name.clone()));
+    }
+    let mode = keys.mode.and_then(|at| mode(r, &at)).unwrap_or_default();
+    let mtu = keys.mtu.and_then(|at| {
+        let mtu = mtu(r, &at)?;
+        if mtu < IPV6_MTU_MIN && subnets.iter().any(|s| s.version().is_v6()) {
+            r.unexpected(
+                &at,
+                "at least 1280 bytes, which IPv6 needs (RFC 8200 section 5)",
+            );
+        }
+        Some(mtu)
+    });
+    Network {
+        name,
+        subnets,
+        internal,
+        outside,
+        mode,
+        mtu,
+        place,
+    }
+}
+
+fn flag(r: &mut Reader<'_>, at: Option<&At>) -> bool {
+    at.and_then(|at| r.boolean(at)).unwrap_or(false)
 }
 
 fn mode(r: &mut Reader<'_>, at: &At) -> Option<Mode> {
@@ -43,85 +67,65 @@ fn mode(r: &mut Reader<'_>, at: &At) -> Option<Mode> {
         "bridge" => Some(Mode::Bridge),
         "routed" => Some(Mode::Routed),
         _ => {
-            r.wrong(at, "bridge or routed");
+            r.unexpected(at, "bridge or routed");
             None
         }
     }
 }
 
-fn subnets(r: &mut Reader<'_>, at: &At, fields: &Fields, place: &crate::Place) -> Vec<Subnet> {
-    let here = fields.get("subnet").map(|id| At {
-        id,
-        path: format!("{}.subnet", at.path),
-    });
-    let items = here.map(|at| r.items(&at)).unwrap_or_default();
-    if items.is_empty() {
-        r.report(
-            Problem::new(Code::Missing, place, format!("{} has no subnet", at.path))
-                .help("give it one: subnet: 10.10.0.0/24, or [10.10.0.0/24, \"fd10::/64\"] for IPv4 and IPv6"),
-        );
-        return Vec::new();
-    }
-    let gateways = gateways(r, at, fields);
+fn subnets(
+    r: &mut Reader<'_>,
+    path: &str,
+    at: Option<&At>,
+    gateways: &[(IpAddr, At)],
+) -> Vec<Subnet> {
+    let items = items(r, at);
     let mut out: Vec<Subnet> = Vec::new();
     for item in items {
         let Some(net) = subnet(r, &item) else {
             continue;
         };
-        let v4 = matches!(net, IpNet::V4(_));
-        if out.iter().any(|s| matches!(s.net, IpNet::V4(_)) == v4) {
-            let family = if v4 { "IPv4" } else { "IPv6" };
-            let problem = Problem::new(
-                Code::BadSubnet,
-                &r.place(&item),
-                format!("{} has two {family} subnets", at.path),
-            )
-            .help("a network has at most one subnet of each family; make a second network");
-            r.report(problem);
+        let version = IpVersion::of_net(&net);
+        if out.iter().any(|s| s.version() == version) {
+            let path = path.to_owned();
+            r.report(&item, NetworkProblem::TwoSubnets { path, version });
             continue;
         }
-        let gateway = gateways.iter().find(|(g, _)| g.is_ipv4() == v4);
+        let gateway = gateways.iter().find(|(g, _)| IpVersion::of(*g) == version);
         if let Some((gateway, at)) = gateway {
-            let reserved = *gateway == net.network() || (v4 && *gateway == net.broadcast());
-            if !net.contains(gateway) || reserved {
-                let problem = Problem::new(
-                    Code::AddressOutsideSubnet,
-                    &r.place(at),
-                    format!("the gateway {gateway} is no usable address of {net}"),
-                )
-                .other(&r.place(&item), "the subnet");
-                r.report(problem);
-            }
+            check_gateway(r, at, *gateway, net, &item);
         }
         let gateway = gateway.map(|(g, _)| *g).or_else(|| first_address(net));
         if let Some(gateway) = gateway {
             out.push(Subnet { net, gateway });
         }
     }
-    for (gateway, at) in &gateways {
+    for (gateway, at) in gateways {
         if !out.is_empty() && out.iter().all(|s| s.gateway != *gateway) {
-            let problem = Problem::new(
-                Code::AddressOutsideSubnet,
-                &r.place(at),
-                format!(
-                    "the gateway {gateway} has no subnet of its family, or is the second of it"
-                ),
-            );
-            r.report(problem);
+            r.report(at, NetworkProblem::GatewayWithoutSubnet(*gateway));
         }
     }
     out
 }
 
-fn gateways(r: &mut Reader<'_>, at: &At, fields: &Fields) -> Vec<(IpAddr, At)> {
-    let Some(id) = fields.get("gateway") else {
-        return Vec::new();
-    };
-    let here = At {
-        id,
-        path: format!("{}.gateway", at.path),
-    };
-    r.items(&here)
+/// A gateway must be an address of its subnet that an interface can have.
+fn check_gateway(r: &mut Reader<'_>, at: &At, gateway: IpAddr, net: IpNet, subnet: &At) {
+    let broadcast = IpVersion::of_net(&net).is_v4() && gateway == net.broadcast();
+    if !net.contains(&gateway) || gateway == net.network() || broadcast {
+        let subnet = r.place(subnet);
+        r.report(
+            at,
+            NetworkProblem::GatewayOutside {
+                gateway,
+                net,
+                subnet,
+            },
+        );
+    }
+}
+
+fn gateways(r: &mut Reader<'_>, at: Option<&At>) -> Vec<(IpAddr, At)> {
+    items(r, at)
         .into_iter()
         .filter_map(|item| Some((r.value(&item, "an address")?, item)))
         .collect()
@@ -134,33 +138,30 @@ fn first_address(net: IpNet) -> Option<IpAddr> {
 
 fn subnet(r: &mut Reader<'_>, at: &At) -> Option<IpNet> {
     let net: IpNet = r.value(at, "a subnet like 10.10.0.0/24")?;
-    let refuse = |r: &mut Reader<'_>, message: String, help: String| {
-        let problem = Problem::new(Code::BadSubnet, &r.place(at), message).help(help);
-        r.report(problem);
+    let (shortest, longest) = match IpVersion::of_net(&net) {
+        IpVersion::V4 => (8, 30),
+        IpVersion::V6 => (16, 126),
     };
-    if net.trunc() != net {
-        refuse(
-            r,
-            format!("{net} has host bits set"),
-            format!("the subnet that contains it is {}", net.trunc()),
-        );
-        return None;
-    }
-    let (shortest, longest) = match net {
-        IpNet::V4(_) => (8, 30),
-        IpNet::V6(_) => (16, 126),
+    let problem = if net.trunc() != net {
+        NetworkProblem::HostBits(net)
+    } else if !(shortest..=longest).contains(&net.prefix_len()) {
+        NetworkProblem::SubnetSize {
+            net,
+            shortest,
+            longest,
+        }
+    } else if is_special(net.network()) {
+        NetworkProblem::SpecialSubnet(net)
+    } else {
+        return Some(net);
     };
-    if !(shortest..=longest).contains(&net.prefix_len()) {
-        refuse(
-            r,
-            format!("{net} is no usable size"),
-            format!(
-                "a prefix length from /{shortest} to /{longest} leaves room for the host and its nodes"
-            ),
-        );
-        return None;
-    }
-    let special = match net.network() {
+    r.report(at, problem);
+    None
+}
+
+/// Whether addresses around this one have a special purpose (RFC 6890).
+fn is_special(address: IpAddr) -> bool {
+    match address {
         IpAddr::V4(a) => {
             a.is_loopback()
                 || a.is_multicast()
@@ -175,14 +176,5 @@ fn subnet(r: &mut Reader<'_>, at: &At) -> Option<IpNet> {
                 || a.is_unspecified()
                 || a.to_ipv4_mapped().is_some()
         }
-    };
-    if special {
-        refuse(
-            r,
-            format!("{net} is reserved for something else"),
-            "private subnets are in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and fd00::/8".into(),
-        );
-        return None;
     }
-    Some(net)
 }

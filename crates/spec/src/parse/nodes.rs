@@ -3,39 +3,20 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::reader::{At, Fields, Reader};
-use super::{bandwidth, named};
-use crate::{
-    Attachment, Code, Command, Name, Node, PortProto, Problem, Publish, PublishText, Restart,
-    StaticRoute,
-};
+use super::ports;
+use super::values::{Named, bandwidth, interface, items, mac, named};
+use crate::document::{AttachmentKeys, NodeKeys, RouteKeys};
+use crate::problem::{Required, ValueProblem};
+use crate::reader::{At, Reader};
+use crate::{Attachment, Command, IpVersion, Name, Node, Place, PortProto, Restart, StaticRoute};
 
-pub(crate) const KEYS: &[&str] = &[
-    "networks",
-    "ports",
-    "command",
-    "ready",
-    "environment",
-    "working_dir",
-    "restart",
-    "depends_on",
-    "dns",
-    "routes",
-    "forwarding",
-];
-pub(crate) const ATTACHMENT_KEYS: &[&str] = &["address", "mac", "interface", "bandwidth"];
-pub(crate) const PORT_KEYS: &[&str] = &["target", "published", "host_ip", "protocol"];
-pub(crate) const ROUTE_KEYS: &[&str] = &["to", "via"];
-
-pub(super) fn read(r: &mut Reader<'_>, at: &At) -> Vec<Node> {
-    named(r, at, "nodes")
+pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Node> {
+    let Some(at) = at else {
+        return Vec::new();
+    };
+    named(r, at, "a mapping from names to nodes")
         .into_iter()
-        .map(|(name, place, at)| {
-            let fields = r.fields(&at, Some(KEYS), "a mapping");
-            let mut node = bare(name, place);
-            fill(r, &at, &fields, &mut node);
-            node
-        })
+        .map(|entry| node(r, entry))
         .collect()
 }
 
@@ -58,245 +39,162 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
     }
 }
 
-fn fill(r: &mut Reader<'_>, at: &At, fields: &Fields, node: &mut Node) {
-    let field = |key: &str| {
-        fields.get(key).map(|id| At {
-            id,
-            path: format!("{}.{key}", at.path),
-        })
-    };
-    let items = |r: &Reader<'_>, key: &str| field(key).map(|at| r.items(&at)).unwrap_or_default();
-    node.attachments = field("networks")
-        .map(|at| attachments(r, &at))
-        .unwrap_or_default();
-    for item in items(r, "ports") {
-        node.ports.extend(publish(r, &item));
+fn node(r: &mut Reader<'_>, entry: Named) -> Node {
+    let keys = NodeKeys::read(r, &entry.value, "a mapping");
+    let mut node = bare(entry.name, entry.place);
+    if let Some(at) = &keys.networks {
+        node.attachments = attachments(r, at);
     }
-    for item in items(r, "routes") {
+    for item in items(r, keys.ports.as_ref()) {
+        node.ports.extend(ports::publish(r, &item));
+    }
+    for item in items(r, keys.routes.as_ref()) {
         node.routes.extend(route(r, &item));
     }
-    node.forwarding = field("forwarding")
+    node.forwarding = keys
+        .forwarding
         .and_then(|at| r.boolean(&at))
         .unwrap_or(false);
-    for item in items(r, "dns") {
-        node.dns
-            .extend(r.value::<IpAddr>(&item, "the address of a name server"));
+    for item in items(r, keys.dns.as_ref()) {
+        let server = r.value::<IpAddr>(&item, "the address of a name server");
+        node.dns.extend(server);
     }
-    node.command = field("command").and_then(|at| command(r, &at));
-    for item in items(r, "ready") {
-        node.ready
-            .extend(r.checked::<PortProto>(&item, "a port like 80/tcp", Code::BadValue));
+    node.command = keys.command.and_then(|at| command(r, &at));
+    for item in items(r, keys.ready.as_ref()) {
+        let port = r.checked::<PortProto>(&item, "a port like 80/tcp");
+        node.ready.extend(port);
     }
-    node.environment = field("environment")
-        .map(|at| environment(r, &at))
-        .unwrap_or_default();
-    node.working_dir = field("working_dir").and_then(|at| r.text(&at, "a directory"));
-    node.restart = field("restart")
+    if let Some(at) = &keys.environment {
+        node.environment = environment(r, at);
+    }
+    node.working_dir = keys.working_dir.and_then(|at| r.text(&at, "a directory"));
+    node.restart = keys
+        .restart
         .and_then(|at| restart(r, &at))
         .unwrap_or_default();
-    node.depends_on = field("depends_on")
-        .map(|at| depends_on(r, &at))
-        .unwrap_or_default();
+    if let Some(at) = &keys.depends_on {
+        node.depends_on = depends_on(r, at);
+    }
+    node
 }
 
 fn attachments(r: &mut Reader<'_>, at: &At) -> Vec<Attachment> {
     let mut out: Vec<Attachment> = Vec::new();
     if r.is_map(at.id) {
-        let fields = r.fields(at, None, "a list or mapping of networks");
-        for field in fields.0 {
-            let here = At {
-                id: field.value,
-                path: format!("{}.{}", at.path, field.name),
-            };
+        for field in r.fields(at, None, "a list or mapping of networks").0 {
+            let here = at.key(&field.name, field.value);
             match field.name.parse::<Name>() {
                 Ok(network) => out.push(attachment(r, &here, network, field.key_place)),
-                Err(e) => r.report(Problem::new(Code::BadName, &field.key_place, e.to_string())),
+                Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
             }
         }
         return out;
     }
     for item in r.items(at) {
-        let Some(network) = r.checked::<Name>(&item, "a network's name", Code::BadName) else {
+        let Some(network) = r.checked::<Name>(&item, "the name of a network") else {
             continue;
         };
-        let place = r.place(&item);
-        if let Some(first) = out.iter().find(|a| a.network == network) {
-            let problem = Problem::new(
-                Code::DuplicateKey,
-                &place,
-                format!("network {network} is listed twice"),
-            )
-            .other(&first.place, "first here");
-            r.report(problem);
+        if let Some(earlier) = out.iter().find(|a| a.network == network) {
+            let first = earlier.place.clone();
+            r.report(&item, ValueProblem::NetworkListedTwice { network, first });
             continue;
         }
-        out.push(Attachment {
-            network,
-            addresses: Vec::new(),
-            mac: None,
-            interface: None,
-            bandwidth: None,
-            place,
-        });
+        out.push(member(network, r.place(&item)));
     }
     out
 }
 
-fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: crate::Place) -> Attachment {
-    let fields = r.fields(at, Some(ATTACHMENT_KEYS), "a mapping, or nothing");
-    let field = |key: &str| {
-        fields.get(key).map(|id| At {
-            id,
-            path: format!("{}.{key}", at.path),
-        })
-    };
-    let mut out = Attachment {
+/// An attachment of which only the network is known.
+fn member(network: Name, place: Place) -> Attachment {
+    Attachment {
         network,
         addresses: Vec::new(),
         mac: None,
         interface: None,
         bandwidth: None,
         place,
-    };
-    if let Some(at) = field("address") {
-        out.place = crate::Place {
+    }
+}
+
+fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: Place) -> Attachment {
+    let keys = AttachmentKeys::read(r, at, "a mapping, or nothing");
+    let mut out = member(network, place);
+    if let Some(at) = &keys.address {
+        out.place = Place {
             key: out.place.key.clone(),
-            ..r.place(&at)
+            ..r.place(at)
         };
-        for item in r.items(&at) {
+        for item in r.items(at) {
             let Some(address) = r.value::<IpAddr>(&item, "an address like 10.10.0.5") else {
                 continue;
             };
-            if out
-                .addresses
-                .iter()
-                .any(|a| a.is_ipv4() == address.is_ipv4())
-            {
-                r.wrong(&item, "one address of each family at most");
+            let version = IpVersion::of(address);
+            if out.addresses.iter().any(|a| IpVersion::of(*a) == version) {
+                r.unexpected(&item, "one address of each IP version at most");
             } else {
                 out.addresses.push(address);
             }
         }
     }
-    out.mac = field("mac").and_then(|at| r.checked(&at, "a MAC address", Code::BadValue));
-    out.interface =
-        field("interface").and_then(|at| r.checked(&at, "an interface name", Code::BadName));
-    out.bandwidth = field("bandwidth").and_then(|at| bandwidth(r, &at));
+    out.mac = keys.mac.and_then(|at| mac(r, &at));
+    out.interface = keys.interface.and_then(|at| interface(r, &at));
+    out.bandwidth = keys.bandwidth.and_then(|at| bandwidth(r, &at));
     out
 }
 
-fn publish(r: &mut Reader<'_>, at: &At) -> Option<Publish> {
-    let place = r.place(at);
-    let text = if r.is_map(at.id) {
-        let fields = r.fields(at, Some(PORT_KEYS), "a port");
-        let mut field = |key: &str| {
-            let at = At {
-                id: fields.get(key)?,
-                path: format!("{}.{key}", at.path),
-            };
-            r.text(&at, "a value")
-        };
-        let (target, published, host_ip, protocol) = (
-            field("target"),
-            field("published"),
-            field("host_ip"),
-            field("protocol"),
-        );
-        let target = target.or_else(|| {
-            r.report(Problem::new(
-                Code::Missing,
-                &place,
-                "a published port needs a target, the port in the node",
-            ));
-            None
-        })?;
-        let host = host_ip.map(|ip| format!("[{ip}]:")).unwrap_or_default();
-        let published = published.unwrap_or_else(|| target.clone());
-        format!(
-            "{host}{published}:{target}/{}",
-            protocol.as_deref().unwrap_or("tcp")
-        )
-    } else {
-        r.text(at, "a port like 8080:80")?
+fn route(r: &mut Reader<'_>, at: &At) -> Option<StaticRoute> {
+    const EXPECTED: &str = "a prefix like 10.0.0.0/8, or default";
+    let keys = RouteKeys::read(r, at, "a mapping with to and via");
+    for (key, name) in [(&keys.to, "to"), (&keys.via, "via")] {
+        if key.is_none() {
+            r.report(at, ValueProblem::Missing(Required::OfRoute(name)));
+        }
+    }
+    let (to_at, via_at) = (keys.to?, keys.via?);
+    let text = r.text(&to_at, EXPECTED)?;
+    let via: IpAddr = r.value(&via_at, "the next hop's address")?;
+    let Some(to) = destination(&text, IpVersion::of(via)) else {
+        r.unexpected(&to_at, EXPECTED);
+        return None;
     };
-    match text.parse::<PublishText>() {
-        Ok(p) => Some(Publish {
-            host_address: p.host_address,
-            host_ports: p.host_ports,
-            node_ports: p.node_ports,
-            protocol: p.protocol,
-            place,
-        }),
-        Err(e) => {
-            r.report(Problem::new(Code::BadValue, &place, e.to_string()).help(
-                "write [ip:]host-port[-range]:node-port[-range][/tcp|udp], like \"8080:80\"",
-            ));
+    Some(StaticRoute {
+        to,
+        via,
+        place: r.place(at),
+    })
+}
+
+/// A prefix, a single address, or `default` of the next hop's IP version.
+fn destination(text: &str, version: IpVersion) -> Option<ipnet::IpNet> {
+    let default = match version {
+        IpVersion::V4 => "0.0.0.0/0",
+        IpVersion::V6 => "::/0",
+    };
+    let text = if text == "default" { default } else { text };
+    let net: Option<ipnet::IpNet> = text.parse().ok();
+    net.or_else(|| text.parse::<IpAddr>().ok().map(Into::into))
+        .map(|net| net.trunc())
+}
+
+fn command(r: &mut Reader<'_>, at: &At) -> Option<Command> {
+    let made = if r.is_list(at.id) {
+        let items = r.items(at);
+        let words: Option<Vec<String>> = items.iter().map(|item| word(r, item)).collect();
+        Command::new(words?)
+    } else {
+        Command::split(&r.text(at, "a program with arguments")?)
+    };
+    match made {
+        Ok(command) => Some(command),
+        Err(error) => {
+            r.report(at, ValueProblem::Command(error));
             None
         }
     }
 }
 
-fn route(r: &mut Reader<'_>, at: &At) -> Option<StaticRoute> {
-    let fields = r.fields(at, Some(ROUTE_KEYS), "a mapping with to and via");
-    let place = r.place(at);
-    let mut need = |key: &str| {
-        let id = fields.get(key);
-        if id.is_none() {
-            r.report(Problem::new(
-                Code::Missing,
-                &place,
-                format!("a route needs {key}"),
-            ));
-        }
-        id.map(|id| At {
-            id,
-            path: format!("{}.{key}", at.path),
-        })
-    };
-    let (to, via) = (need("to")?, need("via")?);
-    let text = r.text(&to, "a prefix like 10.0.0.0/8, or default")?;
-    let via: IpAddr = r.value(&via, "the next hop's address")?;
-    let to = match (text.as_str(), via) {
-        ("default", IpAddr::V4(_)) => "0.0.0.0/0".parse().ok(),
-        ("default", IpAddr::V6(_)) => "::/0".parse().ok(),
-        (text, _) => text
-            .parse()
-            .ok()
-            .or_else(|| text.parse::<IpAddr>().ok().map(Into::into)),
-    };
-    let Some(to) = to.map(|n: ipnet::IpNet| n.trunc()) else {
-        r.wrong(
-            &At {
-                id: fields.get("to")?,
-                path: format!("{}.to", at.path),
-            },
-            "a prefix like 10.0.0.0/8, or default",
-        );
-        return None;
-    };
-    Some(StaticRoute { to, via, place })
-}
-
-fn command(r: &mut Reader<'_>, at: &At) -> Option<Command> {
-    let made = if r.is_list(at.id) {
-        let words = r
-            .items(at)
-            .iter()
-            .map(|item| scalar(r, item))
-            .collect::<Option<Vec<_>>>()?;
-        Command::new(words)
-    } else {
-        Command::split(&r.text(at, "a program with arguments")?)
-    };
-    made.map_err(|message| {
-        let place = r.place(at);
-        r.report(Problem::new(Code::BadValue, &place, message));
-    })
-    .ok()
-}
-
 /// An argument may be an empty string.
-fn scalar(r: &mut Reader<'_>, at: &At) -> Option<String> {
+fn word(r: &mut Reader<'_>, at: &At) -> Option<String> {
     r.text_or_empty(at, "a word")
 }
 
@@ -304,18 +202,15 @@ fn environment(r: &mut Reader<'_>, at: &At) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     let mut add = |r: &mut Reader<'_>, at: &At, name: &str, value: String| {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            r.wrong(at, "a variable with a name");
+            r.unexpected(at, "a variable with a name");
         } else {
             out.insert(name.to_owned(), value);
         }
     };
     if r.is_map(at.id) {
         for field in r.fields(at, None, "a mapping of variables").0 {
-            let here = At {
-                id: field.value,
-                path: format!("{}.{}", at.path, field.name),
-            };
-            if let Some(value) = scalar(r, &here) {
+            let here = at.key(&field.name, field.value);
+            if let Some(value) = word(r, &here) {
                 add(r, &here, &field.name, value);
             }
         }
@@ -326,7 +221,7 @@ fn environment(r: &mut Reader<'_>, at: &At) -> BTreeMap<String, String> {
             };
             match text.split_once('=') {
                 Some((name, value)) => add(r, &item, name, value.to_owned()),
-                None => r.wrong(&item, "NAME=value"),
+                None => r.unexpected(&item, "NAME=value"),
             }
         }
     }
@@ -341,24 +236,27 @@ fn restart(r: &mut Reader<'_>, at: &At) -> Option<Restart> {
         "always" => Some(Restart::Always),
         "unless-stopped" => Some(Restart::UnlessStopped),
         _ => {
-            r.wrong(at, EXPECTED);
+            r.unexpected(at, EXPECTED);
             None
         }
     }
 }
 
-/// A list of names, or compose's mapping with conditions (which hallway decides by `ready`).
+/// A list of names, or compose's mapping with conditions (`ready` replaces them).
 fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<Name> {
+    const EXPECTED: &str = "the name of a node";
+    let mut out = Vec::new();
     if r.is_map(at.id) {
-        let fields = r.fields(at, None, "a list of nodes");
-        return fields
-            .0
-            .iter()
-            .filter_map(|f| f.name.parse().ok())
-            .collect();
+        for field in r.fields(at, None, "a list of nodes").0 {
+            match field.name.parse() {
+                Ok(name) => out.push(name),
+                Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
+            }
+        }
+        return out;
     }
-    r.items(at)
-        .iter()
-        .filter_map(|item| r.checked(item, "a node's name", Code::BadName))
-        .collect()
+    for item in r.items(at) {
+        out.extend(r.checked::<Name>(&item, EXPECTED));
+    }
+    out
 }

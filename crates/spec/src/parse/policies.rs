@@ -1,43 +1,29 @@
 //! `policies:` and `expect:`.
 
 use super::endpoints::Names;
-use super::reader::{At, Fields, Reader};
-use crate::{
-    Action, Code, Endpoint, Expect, Policy, PortProto, PortRange, Problem, Protocol, Service,
-};
+use super::values::items;
+use crate::document::{ExpectKeys, PolicyKeys};
+use crate::problem::{PolicyProblem, Required, ValueProblem};
+use crate::reader::{At, Reader};
+use crate::{Action, Endpoint, Expect, Policy, PortProto, PortRange, Protocol, Service};
 
-pub(crate) const KEYS: &[&str] = &["action", "from", "to", "between", "ports"];
-pub(crate) const EXPECT_KEYS: &[&str] = &["from", "to", "port", "reachable"];
-
-pub(super) fn read(r: &mut Reader<'_>, at: &At, names: &Names) -> Vec<Policy> {
+pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Policy> {
     let mut out = Vec::new();
-    for (index, item) in r.items(at).into_iter().enumerate() {
+    for (index, item) in items(r, at).into_iter().enumerate() {
         let before = r.problems.len();
-        let fields = r.fields(&item, Some(KEYS), "a mapping with from and to, or between");
-        let field = |key: &str| {
-            fields.get(key).map(|id| At {
-                id,
-                path: format!("{}.{key}", item.path),
-            })
+        let keys = PolicyKeys::read(r, &item, "a mapping with from and to, or between");
+        let action = match &keys.action {
+            Some(at) => action(r, at),
+            None => Some(Action::Allow),
         };
-        let action = match field("action") {
-            None => Action::Allow,
-            Some(at) => match r.text(&at, "allow or deny").as_deref() {
-                Some("allow") => Action::Allow,
-                Some("deny") => Action::Deny,
-                Some(_) => {
-                    r.wrong(&at, "allow or deny");
-                    continue;
-                }
-                None => continue,
-            },
-        };
-        let pairs = pairs(r, &item, &fields, names);
+        let pairs = pairs(r, &item, &keys, names);
         let mut services = Vec::new();
-        for port in field("ports").map(|at| r.items(&at)).unwrap_or_default() {
+        for port in items(r, keys.ports.as_ref()) {
             services.extend(service(r, &port));
         }
-        if r.problems.len() == before {
+        if let Some(action) = action
+            && r.problems.len() == before
+        {
             out.push(Policy {
                 index,
                 action,
@@ -50,69 +36,76 @@ pub(super) fn read(r: &mut Reader<'_>, at: &At, names: &Names) -> Vec<Policy> {
     out
 }
 
+fn action(r: &mut Reader<'_>, at: &At) -> Option<Action> {
+    match r.text(at, "allow or deny")?.as_str() {
+        "allow" => Some(Action::Allow),
+        "deny" => Some(Action::Deny),
+        _ => {
+            r.unexpected(at, "allow or deny");
+            None
+        }
+    }
+}
+
+/// The directed pairs of endpoints that a policy applies to.
 fn pairs(
     r: &mut Reader<'_>,
     item: &At,
-    fields: &Fields,
+    keys: &PolicyKeys,
     names: &Names,
 ) -> Vec<(Endpoint, Endpoint)> {
-    let side = |r: &mut Reader<'_>, key: &str| -> Option<Vec<Endpoint>> {
-        let at = At {
-            id: fields.get(key)?,
-            path: format!("{}.{key}", item.path),
-        };
+    let side = |r: &mut Reader<'_>, at: Option<&At>| -> Option<Vec<Endpoint>> {
+        let items = r.items(at?);
         Some(
-            r.items(&at)
+            items
                 .iter()
                 .filter_map(|at| names.read(r, at, true))
                 .collect(),
         )
     };
-    let (from, to, between) = (side(r, "from"), side(r, "to"), side(r, "between"));
-    let place = r.place(item);
-    let mut out = Vec::new();
+    let from = side(r, keys.from.as_ref());
+    let to = side(r, keys.to.as_ref());
+    let between = side(r, keys.between.as_ref());
     match (from, to, between) {
         (Some(from), Some(to), None) => {
-            for from in &from {
-                for to in &to {
-                    if from == to && matches!(from, Endpoint::Node(_) | Endpoint::Host) {
-                        continue;
-                    }
-                    out.push((from.clone(), to.clone()));
-                }
-            }
+            let out = directed(&from, &to);
             if out.is_empty() && !from.is_empty() && !to.is_empty() {
-                r.report(Problem::new(
-                    Code::PolicyNoEffect,
-                    &place,
-                    "a policy from a node to itself has no effect",
-                ));
+                r.report(item, PolicyProblem::ToItself);
             }
+            out
         }
         (None, None, Some(members)) => {
-            for (i, a) in members.iter().enumerate() {
-                for (j, b) in members.iter().enumerate() {
-                    if i != j {
-                        out.push((a.clone(), b.clone()));
-                    }
-                }
-            }
             if members.len() == 1 {
-                r.report(Problem::new(
-                    Code::Missing,
-                    &place,
-                    "between needs at least two names",
-                ));
+                r.report(item, ValueProblem::Missing(Required::SecondName));
+            }
+            mutual(&members)
+        }
+        _ => {
+            r.report(item, ValueProblem::Missing(Required::Sides));
+            Vec::new()
+        }
+    }
+}
+
+/// Every pair of one of `from` and one of `to`, except a single thing with itself.
+fn directed(from: &[Endpoint], to: &[Endpoint]) -> Vec<(Endpoint, Endpoint)> {
+    let single = |e: &Endpoint| matches!(e, Endpoint::Node(_) | Endpoint::Host);
+    let pairs = from.iter().flat_map(|a| to.iter().map(move |b| (a, b)));
+    pairs
+        .filter(|(a, b)| a != b || !single(a))
+        .map(|(a, b)| (a.clone(), b.clone()))
+        .collect()
+}
+
+/// Every pair of two members, in both directions.
+fn mutual(members: &[Endpoint]) -> Vec<(Endpoint, Endpoint)> {
+    let mut out = Vec::new();
+    for (i, a) in members.iter().enumerate() {
+        for (j, b) in members.iter().enumerate() {
+            if i != j {
+                out.push((a.clone(), b.clone()));
             }
         }
-        _ => r.report(
-            Problem::new(
-                Code::Missing,
-                &place,
-                "a policy has either from and to, or between",
-            )
-            .help("write { from: a, to: b }, or { action: deny, between: [a, b] } for both ways"),
-        ),
     }
     out
 }
@@ -130,56 +123,44 @@ fn service(r: &mut Reader<'_>, at: &At) -> Option<Service> {
     match (range.parse::<PortRange>(), protocol.parse::<Protocol>()) {
         (Ok(range), Ok(protocol)) => Some(Service::Ports(range, protocol)),
         _ => {
-            r.wrong(at, EXPECTED);
+            r.unexpected(at, EXPECTED);
             None
         }
     }
 }
 
-pub(super) fn read_expects(r: &mut Reader<'_>, at: &At, names: &Names) -> Vec<Expect> {
-    let mut out = Vec::new();
-    for item in r.items(at) {
-        let fields = r.fields(&item, Some(EXPECT_KEYS), "a mapping with from and to");
-        let place = r.place(&item);
-        let mut end = |key: &str| {
-            let Some(id) = fields.get(key) else {
-                r.report(Problem::new(
-                    Code::Missing,
-                    &place,
-                    format!("an expectation needs {key}"),
-                ));
-                return None;
-            };
-            names.read(
-                r,
-                &At {
-                    id,
-                    path: format!("{}.{key}", item.path),
-                },
-                false,
-            )
+pub(super) fn read_expects(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Expect> {
+    items(r, at)
+        .iter()
+        .filter_map(|item| expect(r, item, names))
+        .collect()
+}
+
+fn expect(r: &mut Reader<'_>, item: &At, names: &Names) -> Option<Expect> {
+    let keys = ExpectKeys::read(r, item, "a mapping with from and to");
+    let mut end = |at: Option<&At>, key: &'static str| {
+        let Some(at) = at else {
+            r.report(item, ValueProblem::Missing(Required::OfExpect(key)));
+            return None;
         };
-        let (from, to) = (end("from"), end("to"));
-        let field = |key: &str| {
-            fields.get(key).map(|id| At {
-                id,
-                path: format!("{}.{key}", item.path),
-            })
-        };
-        let port = field("port")
-            .map(|at| r.checked::<PortProto>(&at, "a port like 80/tcp", Code::BadValue));
-        let reachable = field("reachable").map_or(Some(true), |at| r.boolean(&at));
-        if let (Some(from), Some(to), Some(reachable), false) =
-            (from, to, reachable, port == Some(None))
-        {
-            out.push(Expect {
-                from,
-                to,
-                port: port.flatten(),
-                reachable,
-                place,
-            });
-        }
-    }
-    out
+        names.read(r, at, false)
+    };
+    let from = end(keys.from.as_ref(), "from");
+    let to = end(keys.to.as_ref(), "to");
+    // Every value is read, so that every problem is found, before the first missing one ends it.
+    let port = match &keys.port {
+        Some(at) => r.checked::<PortProto>(at, "a port like 80/tcp").map(Some),
+        None => Some(None),
+    };
+    let reachable = match &keys.reachable {
+        Some(at) => r.boolean(at),
+        None => Some(true),
+    };
+    Some(Expect {
+        from: from?,
+        to: to?,
+        port: port?,
+        reachable: reachable?,
+        place: r.place(item),
+    })
 }

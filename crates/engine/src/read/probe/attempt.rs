@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use hallway_kernel::packet::Transport;
 use hallway_kernel::probe::{Client, IcmpError, IcmpSocket};
-use hallway_plan::reach::{At, Outcome, Service};
+use hallway_plan::reach::{Listener, Location, Measured, Outcome, Service};
 use rustix::io::Errno;
 
-use super::{Aim, Listener, Measured};
+use super::Aim;
 
-/// A packet without an answer is sent again after that long; TCP sees to that itself.
+/// A packet without an answer is sent again after this time; TCP does that itself.
 const AGAIN: Duration = Duration::from_millis(350);
 
 /// One attempt.
@@ -23,9 +23,9 @@ pub(super) struct Attempt<'a> {
     started: Instant,
     sent: Instant,
     connected: Option<Duration>,
-    /// What ICMP said of it.
+    /// The ICMP error that is about it.
     note: Option<IcmpError>,
-    /// What its socket said; ICMP's words about it may come a moment later.
+    /// The error of its socket; the ICMP error behind it may come a moment later.
     error: Option<Errno>,
     pub(super) done: Option<Measured>,
 }
@@ -62,7 +62,7 @@ impl<'a> Attempt<'a> {
             Service::Icmp => {
                 out.socket = Socket::Icmp;
                 icmp.map_or(Err(Errno::AFNOSUPPORT), |socket| {
-                    socket.ask(aim.to, number, 0)
+                    socket.send_echo(aim.to, number, 0)
                 })
             }
             Service::Port(port) => Client::open(aim.is_tcp(), aim.to).and_then(|client| {
@@ -82,7 +82,7 @@ impl<'a> Attempt<'a> {
         out
     }
 
-    /// What it sends: known again wherever it turns up.
+    /// What it sends; it is recognised by this text.
     pub(super) fn text(&self) -> Vec<u8> {
         format!("hallway probe {:05}", self.number).into_bytes()
     }
@@ -94,7 +94,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Whether poll should tell when its socket can be written to.
+    /// Whether to wait until its socket can be written to.
     pub(super) fn connecting(&self) -> bool {
         matches!(self.socket, Socket::Tcp(_)) && self.connected.is_none()
     }
@@ -119,7 +119,7 @@ impl<'a> Attempt<'a> {
             return self.finish(Outcome::Refused, Some(self.started.elapsed()), "");
         }
         if [Errno::PERM, Errno::ACCESS].contains(&errno) {
-            return self.finish(Outcome::Filtered, None, "forbidden where it was sent");
+            return self.finish(Outcome::Filtered, None, "sending it is not permitted there");
         }
         match self.note.take() {
             Some(note) => self.noted(note),
@@ -144,13 +144,13 @@ impl<'a> Attempt<'a> {
             self.finish(
                 Outcome::Unreachable,
                 None,
-                format!("said to be unreachable{by}"),
+                format!("reported unreachable{by}"),
             );
         }
     }
 
-    /// An ICMP error has come to its place: it may be about this.
-    pub(super) fn hear(&mut self, error: &IcmpError) {
+    /// An ICMP error has come to its place; it may be about this attempt.
+    pub(super) fn icmp_error(&mut self, error: &IcmpError) {
         if self.done.is_some() || error.about.destination != self.aim.to {
             return;
         }
@@ -176,7 +176,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// A datagram has come to where it should come out; only told where a program listens.
+    /// A datagram has come to its target; only reported where a program listens.
     pub(super) fn seen(&mut self, frame: &[u8]) {
         let text = self.text();
         let there = frame.windows(text.len()).any(|part| part == text);
@@ -186,8 +186,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Looks at its socket, and sends again what has had no answer.
-    pub(super) fn look(&mut self, icmp: Option<&IcmpSocket>) {
+    /// Reads its socket, and sends again what has had no answer.
+    pub(super) fn poll(&mut self, icmp: Option<&IcmpSocket>) {
         if self.done.is_some() {
             return;
         }
@@ -215,7 +215,7 @@ impl<'a> Attempt<'a> {
             self.sent = Instant::now();
             let again = match &self.socket {
                 Socket::Udp(client) => client.send(&self.text()),
-                Socket::Icmp => icmp.map_or(Ok(()), |s| s.ask(self.aim.to, self.number, 1)),
+                Socket::Icmp => icmp.map_or(Ok(()), |s| s.send_echo(self.aim.to, self.number, 1)),
                 Socket::None | Socket::Tcp(_) => Ok(()),
             };
             if let Err(errno) = again {
@@ -224,8 +224,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// No more time. `silent` tells of a neighbour that did not answer on the way.
-    pub(super) fn give_up(&mut self, silent: impl FnOnce(&Aim) -> Option<(At, IpAddr)>) {
+    /// Ends it without an answer. `silent` finds a neighbour that did not answer.
+    pub(super) fn time_out(&mut self, silent: impl FnOnce(&Aim) -> Option<(Location, IpAddr)>) {
         if self.done.is_some() {
             return;
         }
@@ -246,7 +246,7 @@ impl<'a> Attempt<'a> {
                     Some((at, next)) => self.finish(
                         Outcome::Unreachable,
                         None,
-                        format!("{at} asks who has {next}, and nobody answers"),
+                        format!("{at} asks who has {next}, and nothing answers"),
                     ),
                     None => self.finish(Outcome::Filtered, None, "no answer"),
                 },

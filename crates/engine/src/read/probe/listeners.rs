@@ -1,4 +1,5 @@
-//! Listeners put where nobody listens, so that reachability shows whether or not a service runs.
+//! Listeners put where no program listens, so that reachability shows whether or not a service
+//! runs.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,13 +8,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use hallway_kernel::KernelError;
 use hallway_kernel::packet::PacketSocket;
 use hallway_kernel::probe::{self, Echo};
-use hallway_plan::reach::At;
+use hallway_plan::reach::{Listener, Location};
 use hallway_plan::settled::Settled;
 use rustix::io::Errno;
 
-use super::{Aim, Listener, inside};
+use super::{Aim, inside};
 
-type Key = (At, SocketAddr, bool);
+type Key = (Location, SocketAddr, bool);
 
 /// Every listener of a wave, with the connections they have taken.
 #[derive(Default)]
@@ -22,11 +23,11 @@ pub(super) struct Listeners {
     echoes: Vec<Echo>,
     connections: Vec<OwnedFd>,
     /// Watch datagrams come in where a program listens that may not answer.
-    watchers: BTreeMap<At, PacketSocket>,
+    watchers: BTreeMap<Location, PacketSocket>,
 }
 
 impl Listeners {
-    /// Sees to it that somebody listens wherever an aim should come out.
+    /// Puts a listener wherever an attempt should arrive and none is.
     pub(super) fn new(settled: &Settled, aims: &[Aim]) -> Result<Self, KernelError> {
         let mut out = Self::default();
         for aim in aims {
@@ -55,13 +56,13 @@ impl Listeners {
                 }
                 Listener::Service
             }
-            Err(_) => Listener::Nobody,
+            Err(_) => Listener::None,
         };
         self.there.insert(key, listener);
         Ok(())
     }
 
-    /// Who listens where an aim should come out.
+    /// What listens where an attempt should arrive.
     pub(super) fn of(&self, aim: &Aim) -> Listener {
         if aim.service == hallway_plan::reach::Service::Icmp {
             return Listener::Kernel;
@@ -71,7 +72,7 @@ impl Listeners {
             .as_ref()
             .map(|(at, a)| (at.clone(), *a, aim.is_tcp()));
         let known = key.and_then(|key| self.there.get(&key).copied());
-        known.unwrap_or(Listener::Nobody)
+        known.unwrap_or(Listener::None)
     }
 
     /// What to wait for.
@@ -83,8 +84,7 @@ impl Listeners {
             .chain(watchers)
     }
 
-    /// Answers whoever has asked. Datagrams that a program's place has received are handed to
-    /// `seen`.
+    /// Answers clients. Datagrams that a program's place has received are handed to `seen`.
     pub(super) fn serve(&mut self, mut seen: impl FnMut(&[u8])) {
         for echo in &self.echoes {
             for _ in 0..64 {

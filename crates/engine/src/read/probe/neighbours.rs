@@ -1,11 +1,11 @@
-//! Who was asked for by its address on a link, and did not answer.
+//! Neighbours that did not answer ARP or neighbour solicitation.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_kernel::route::RouteQuestion;
-use hallway_kernel::{KernelError, Rtnl};
-use hallway_plan::reach::At;
+use hallway_plan::reach::Location;
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::settled::Settled;
 
 use super::{Aim, inside};
@@ -13,13 +13,13 @@ use super::{Aim, inside};
 /// What has been looked up, place by place.
 #[derive(Default)]
 pub(super) struct Neighbours {
-    unanswered: BTreeMap<At, Vec<IpAddr>>,
+    unanswered: BTreeMap<Location, Vec<IpAddr>>,
 }
 
 impl Neighbours {
-    /// The place that could not hand on what an attempt sent, and whom it asked for in vain: the
-    /// one that asks, or the host on behalf of it. What cannot be looked up is nobody.
-    pub(super) fn silent(&mut self, settled: &Settled, aim: &Aim) -> Option<(At, IpAddr)> {
+    /// The place that could not deliver what an attempt sent, and the neighbour that did not answer
+    /// there: the client's, or the host's. `None` when that cannot be looked up.
+    pub(super) fn silent(&mut self, settled: &Settled, aim: &Aim) -> Option<(Location, IpAddr)> {
         let next = inside(settled, &aim.from, || next_hop(aim.to))
             .ok()
             .flatten();
@@ -27,11 +27,11 @@ impl Neighbours {
             return Some((aim.from.clone(), next));
         }
         let target = aim.target.as_ref().map_or(aim.to, |(_, to)| to.ip());
-        let host = self.at(settled, &At::Host);
-        host.contains(&target).then_some((At::Host, target))
+        let host = self.at(settled, &Location::Host);
+        host.contains(&target).then_some((Location::Host, target))
     }
 
-    fn at(&mut self, settled: &Settled, at: &At) -> &[IpAddr] {
+    fn at(&mut self, settled: &Settled, at: &Location) -> &[IpAddr] {
         self.unanswered
             .entry(at.clone())
             .or_insert_with(|| inside(settled, at, unanswered).unwrap_or_default())
@@ -44,12 +44,12 @@ fn next_hop(to: IpAddr) -> Result<Option<IpAddr>, KernelError> {
         from: None,
         iif: None,
     };
-    let answer = Rtnl::open()?.route_for(&question)?;
+    let answer = Kernel::new().route_for(&question)?;
     Ok((!answer.refused && !answer.local).then_some(answer.via.unwrap_or(to)))
 }
 
 fn unanswered() -> Result<Vec<IpAddr>, KernelError> {
-    let all = Rtnl::open()?.neighbours()?;
-    let silent = all.into_iter().filter(|n| n.unanswered);
+    let all = Kernel::new().neighbours()?;
+    let silent = all.into_iter().filter(|n| n.state.is_unanswered());
     Ok(silent.map(|n| n.address).collect())
 }

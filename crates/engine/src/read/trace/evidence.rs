@@ -3,35 +3,34 @@
 
 use std::collections::BTreeSet;
 
-use hallway_kernel::nft::{TraceEvent, TraceKind, TraceVerdict};
 use hallway_kernel::packet::{Ip, Tcp, Transport};
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::trace::{TraceEvent, TraceKind};
+use hallway_nftables::{Family, Hook};
 use hallway_plan::reach::{Flow, Outcome};
 
-use super::watch::{Seen, Watch};
+use super::watch::{SeenFrame, Watch};
 
-/// NFPROTO_BRIDGE.
-const BRIDGE: u8 = 7;
-
-/// Which of the two packets.
+/// The direction of a packet in its exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum FlowDirection {
     Request,
     Reply,
 }
 
-/// By what packets of the exchange are known.
+/// What the packets of an exchange are recognised by.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
+pub(super) struct PacketMatcher {
     pub(super) protocol: u8,
-    /// Ports of the side that is asked: as asked, and after translation.
+    /// Ports of the server: as the client uses them, and after translation.
     pub(super) ports: BTreeSet<u16>,
-    /// Addresses of the side that is asked, likewise.
+    /// Addresses of the server, likewise.
     pub(super) targets: BTreeSet<std::net::IpAddr>,
-    /// The port from which it is asked, where that is known.
+    /// The client's port, where that is known.
     pub(super) key: Option<u16>,
     /// The source is translated on the way, which may change that port.
     pub(super) masked: bool,
-    /// The addresses from which it is asked: the one that asks, and the host's.
+    /// The addresses of the client: its own, and the host's.
     pub(super) sources: BTreeSet<std::net::IpAddr>,
 }
 
@@ -46,9 +45,9 @@ pub(super) fn flow(ip: &Ip) -> Flow {
     }
 }
 
-impl Known {
+impl PacketMatcher {
     /// Which packet of the exchange this is, if it is one.
-    pub(super) fn side(&self, ip: &Ip) -> Option<Side> {
+    pub(super) fn direction(&self, ip: &Ip) -> Option<FlowDirection> {
         if ip.protocol != self.protocol {
             return None;
         }
@@ -59,8 +58,8 @@ impl Known {
         );
         match &ip.transport {
             Transport::Icmp(icmp) => match icmp.kind {
-                8 | 128 if asks => Some(Side::Request),
-                0 | 129 if answers => Some(Side::Reply),
+                8 | 128 if asks => Some(FlowDirection::Request),
+                0 | 129 if answers => Some(FlowDirection::Reply),
                 _ => None,
             },
             Transport::Tcp(tcp) => {
@@ -69,30 +68,30 @@ impl Known {
                     || tcp.flags & Tcp::RST != 0;
                 match () {
                     () if begins && asks && self.ports.contains(&tcp.destination) => {
-                        self.own(tcp.source).then_some(Side::Request)
+                        self.own(tcp.source).then_some(FlowDirection::Request)
                     }
                     () if answered && answers && self.ports.contains(&tcp.source) => {
-                        self.own(tcp.destination).then_some(Side::Reply)
+                        self.own(tcp.destination).then_some(FlowDirection::Reply)
                     }
                     () => None,
                 }
             }
             Transport::Udp(udp) if asks && self.ports.contains(&udp.destination) => {
-                self.own(udp.source).then_some(Side::Request)
+                self.own(udp.source).then_some(FlowDirection::Request)
             }
             Transport::Udp(udp) if answers && self.ports.contains(&udp.source) => {
-                self.own(udp.destination).then_some(Side::Reply)
+                self.own(udp.destination).then_some(FlowDirection::Reply)
             }
             _ => None,
         }
     }
 
-    /// What a packet says of the exchange to the one that asks.
+    /// What a packet tells the client about the exchange.
     pub(super) fn answer(&self, ip: &Ip) -> Option<Outcome> {
         match &ip.transport {
             Transport::Icmp(icmp) if icmp.embedded.is_some() => {
                 let about = icmp.embedded.as_ref()?;
-                (self.side(about) == Some(Side::Request)).then_some(())?;
+                (self.direction(about) == Some(FlowDirection::Request)).then_some(())?;
                 Some(match (icmp.kind, icmp.code) {
                     (3, 3) | (1, 4) => Outcome::Refused,
                     (3, 9 | 10 | 13) | (1, 1 | 5 | 6) => Outcome::Filtered,
@@ -100,7 +99,7 @@ impl Known {
                 })
             }
             transport => {
-                (self.side(ip) == Some(Side::Reply)).then_some(())?;
+                (self.direction(ip) == Some(FlowDirection::Reply)).then_some(())?;
                 let reset = matches!(transport, Transport::Tcp(t) if t.flags & Tcp::RST != 0);
                 Some(if reset {
                     Outcome::Refused
@@ -111,27 +110,27 @@ impl Known {
         }
     }
 
-    /// Ports that source NAT has given cannot be known beforehand.
+    /// A port chosen by source NAT cannot be known beforehand.
     fn own(&self, port: u16) -> bool {
         self.masked || self.key.is_none_or(|key| key == port)
     }
 }
 
-/// What one place has seen of one packet.
+/// What was seen of one packet at one place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sighting {
-    pub(super) ins: Vec<Seen>,
-    pub(super) outs: Vec<Seen>,
+    pub(super) ins: Vec<SeenFrame>,
+    pub(super) outs: Vec<SeenFrame>,
     /// Reports of the bridge family, then of the others: each a run through one base chain.
-    pub(super) bridge: Vec<Run>,
-    pub(super) inet: Vec<Run>,
+    pub(super) bridge: Vec<ChainRun>,
+    pub(super) inet: Vec<ChainRun>,
     /// As it was made here, if it was.
     pub(super) made: Option<Flow>,
 }
 
 /// A run of a packet through one base chain.
 #[derive(Debug, Clone)]
-pub(super) struct Run {
+pub(super) struct ChainRun {
     /// The packet as it came to the chain.
     pub(super) flow: Flow,
     /// What decided: the last report that was more than a step.
@@ -151,7 +150,7 @@ impl Sighting {
             && self.made.is_none()
     }
 
-    /// Takes out what was seen of a packet that has left and comes in again.
+    /// Splits off what was seen of a packet that left and comes in again.
     pub(super) fn split_off_arrival(&mut self, watch: &Watch) -> Self {
         let left = self.outs.iter().map(|s| s.time).min();
         let came = self.ins.iter().map(|s| s.time).min();
@@ -218,20 +217,23 @@ impl Sighting {
     }
 }
 
-fn comes_in(watch: &Watch, run: &Run) -> bool {
+fn comes_in(watch: &Watch, run: &ChainRun) -> bool {
     let hook = watch.base(&run.first).map(|b| b.hook);
-    matches!(hook, Some("ingress" | "prerouting" | "input"))
+    matches!(hook, Some(Hook::Ingress | Hook::Prerouting | Hook::Input))
 }
 
-/// What a place has seen of a packet.
-pub(super) fn sighting(watch: &Watch, known: &Known, side: Side) -> Sighting {
-    let made = watch.made.iter().find(|ip| known.side(ip) == Some(side));
+/// What was seen of a packet at a place.
+pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDirection) -> Sighting {
+    let made = watch
+        .made
+        .iter()
+        .find(|ip| known.direction(ip) == Some(direction));
     let mut out = Sighting {
         made: made.map(flow),
         ..Sighting::default()
     };
     for seen in &watch.frames {
-        if known.side(&seen.ip) != Some(side) {
+        if known.direction(&seen.ip) != Some(direction) {
             continue;
         }
         let list = if seen.out {
@@ -239,7 +241,7 @@ pub(super) fn sighting(watch: &Watch, known: &Known, side: Side) -> Sighting {
         } else {
             &mut out.ins
         };
-        // A packet that is sent again takes the same way.
+        // A packet that is sent again takes the same path.
         if list.iter().all(|s| s.interface != seen.interface) {
             list.push(seen.clone());
         }
@@ -247,13 +249,13 @@ pub(super) fn sighting(watch: &Watch, known: &Known, side: Side) -> Sighting {
     for seen in [&mut out.ins, &mut out.outs] {
         seen.sort_by_key(|s| s.time);
     }
-    for run in runs(watch, known, side) {
-        let list = if run.first.family == BRIDGE {
+    for run in runs(watch, known, direction) {
+        let list = if run.first.family == Family::Bridge {
             &mut out.bridge
         } else {
             &mut out.inet
         };
-        let same = |r: &Run| {
+        let same = |r: &ChainRun| {
             (r.first.family, &r.first.table, &r.first.chain)
                 == (run.first.family, &run.first.table, &run.first.chain)
         };
@@ -265,19 +267,21 @@ pub(super) fn sighting(watch: &Watch, known: &Known, side: Side) -> Sighting {
 }
 
 /// Reports come in order; one that quotes the packet begins a base chain.
-fn runs(watch: &Watch, known: &Known, side: Side) -> Vec<Run> {
-    let mut out: Vec<Run> = Vec::new();
-    let mut current: Vec<(u32, Run)> = Vec::new();
+fn runs(watch: &Watch, known: &PacketMatcher, direction: FlowDirection) -> Vec<ChainRun> {
+    let mut out: Vec<ChainRun> = Vec::new();
+    let mut current: Vec<(u32, ChainRun)> = Vec::new();
     for event in &watch.events {
-        let begins = event.packet.is_some() && watch.base(event).is_some();
+        let packet = event.packet.as_deref().and_then(Ip::parse);
+        let begins = packet.is_some() && watch.base(event).is_some();
         if begins {
             finish(&mut out, &mut current, event.id);
-            let packet = event.packet.as_ref();
-            let ours = packet.is_some_and(|ip| known.side(ip) == Some(side));
-            if let (Some(ip), true) = (packet, ours) {
+            let ours = packet
+                .as_ref()
+                .is_some_and(|ip| known.direction(ip) == Some(direction));
+            if let (Some(ip), true) = (&packet, ours) {
                 current.push((
                     event.id,
-                    Run {
+                    ChainRun {
                         flow: flow(ip),
                         decided: event.clone(),
                         first: event.clone(),
@@ -289,7 +293,7 @@ fn runs(watch: &Watch, known: &Known, side: Side) -> Vec<Run> {
         if let Some((_, run)) = current.iter_mut().find(|(id, _)| *id == event.id) {
             let ends = matches!(
                 event.verdict,
-                TraceVerdict::Accept | TraceVerdict::Drop | TraceVerdict::Stolen
+                Verdict::Accept | Verdict::Drop | Verdict::Other(_)
             );
             if ends || event.kind == TraceKind::Policy {
                 run.decided = event.clone();
@@ -302,7 +306,7 @@ fn runs(watch: &Watch, known: &Known, side: Side) -> Vec<Run> {
     out
 }
 
-fn finish(out: &mut Vec<Run>, current: &mut Vec<(u32, Run)>, id: u32) {
+fn finish(out: &mut Vec<ChainRun>, current: &mut Vec<(u32, ChainRun)>, id: u32) {
     if let Some(position) = current.iter().position(|(other, _)| *other == id) {
         out.push(current.remove(position).1);
     }

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use hallway_kernel::nft::Watched;
-use hallway_plan::reach::{At, Party, Path, Service, World};
+
+use hallway_nftables::trace::Watched;
+use hallway_plan::reach::{Location, Party, Path, Service, World};
+use hallway_spec::IpVersion;
 
 /// Which packets the kernel is to report: whatever may be the exchange's at any place.
 pub(super) fn watched(path: &Path) -> Vec<Watched> {
@@ -14,8 +16,8 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
             out.push(one);
         }
     };
-    let v4 = path.address.is_none_or(|a| a.is_ipv4());
-    let protocol = path.service.protocol(v4);
+    let version = path.address.map_or(IpVersion::V4, IpVersion::of);
+    let protocol = path.service.protocol(version);
     let asked = match path.service {
         Service::Icmp => 0,
         Service::Port(port) => port.port,
@@ -30,7 +32,7 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
             protocol,
             source_port: None,
             port,
-            v4: address.is_ipv4(),
+            version: hallway_nftables::IpVersion::of(address),
         });
         add(Watched {
             from: Some(address),
@@ -38,19 +40,19 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
             protocol,
             source_port: port,
             port: None,
-            v4: address.is_ipv4(),
+            version: hallway_nftables::IpVersion::of(address),
         });
     }
     out
 }
 
 /// Every place that may see something of it.
-pub(super) fn places(world: &World<'_>, path: &Path, from: &At) -> Vec<At> {
-    let mut out: BTreeSet<At> = BTreeSet::from([from.clone(), At::Host]);
+pub(super) fn places(world: &World<'_>, path: &Path, from: &Location) -> Vec<Location> {
+    let mut out: BTreeSet<Location> = BTreeSet::from([from.clone(), Location::Host]);
     out.extend(path.request.iter().chain(&path.reply).map(|h| h.at.clone()));
     if let Some(address) = path.address {
         out.insert(world.place(&Party::Address(address)));
     }
-    out.remove(&At::Outside);
+    out.remove(&Location::Outside);
     out.into_iter().collect()
 }

@@ -1,28 +1,29 @@
-//! Where an exchange ended, by what, and what would change it: from what was seen, in the words of
-//! the prediction where that is right.
+//! Where an exchange ended, why, and what would change it: from what was seen, with the
+//! prediction's reason where that is right.
 
 use std::net::IpAddr;
 
-use hallway_plan::reach::{At, Hop, Outcome, Path, Reason, Service, What};
+use hallway_plan::reach::{
+    Hop, HopEvent, Listener, Location, Measured, Outcome, Path, Reason, ReasonCode, Service,
+};
 use hallway_plan::rules::purpose;
 use hallway_plan::settled::Settled;
 
-use super::super::probe::{Listener, Measured};
-use super::story::Ended;
+use super::hops::PathEnd;
 
-/// What was seen of one exchange.
-pub(super) struct Facts<'a> {
+/// What was observed of one exchange.
+pub(super) struct Observations<'a> {
     pub(super) settled: &'a Settled,
     pub(super) predicted: &'a Path,
     pub(super) measured: &'a Measured,
     /// The last place each of the two packets was seen at, and how that ended.
-    pub(super) request: Option<(At, Ended)>,
-    pub(super) reply: Option<(At, Ended)>,
+    pub(super) request: Option<(Location, PathEnd)>,
+    pub(super) reply: Option<(Location, PathEnd)>,
     /// The request came to the place it was meant for.
     pub(super) arrived: bool,
-    /// A neighbour that was asked for and did not answer: where, and its address.
-    pub(super) silent: Option<(At, IpAddr)>,
-    /// Chains that no report comes from.
+    /// A neighbour that did not answer: where, and its address.
+    pub(super) silent: Option<(Location, IpAddr)>,
+    /// Chains that nftrace does not report.
     pub(super) unseen: Vec<String>,
     pub(super) hops: &'a [Hop],
     pub(super) reply_hops: &'a [Hop],
@@ -30,7 +31,7 @@ pub(super) struct Facts<'a> {
 
 const BUT_NOT_THE_REPLY: &str = "the request arrives, but not the reply: ";
 
-fn reason(code: &'static str, text: impl Into<String>, help: impl Into<String>) -> Reason {
+fn reason(code: ReasonCode, text: impl Into<String>, help: impl Into<String>) -> Reason {
     Reason {
         code,
         text: text.into(),
@@ -39,7 +40,7 @@ fn reason(code: &'static str, text: impl Into<String>, help: impl Into<String>) 
     }
 }
 
-impl Facts<'_> {
+impl Observations<'_> {
     /// Why it ended as it did.
     pub(super) fn reason(&self) -> Reason {
         let outcome = self.measured.outcome;
@@ -48,21 +49,26 @@ impl Facts<'_> {
             return if agrees {
                 self.predicted.reason.clone()
             } else {
-                reason("open", "packets pass both ways, whatever was predicted", "")
+                reason(
+                    ReasonCode::Open,
+                    "packets pass both ways, although the prediction differs",
+                    "",
+                )
             };
         }
-        let dropped = |ended: &Option<(At, Ended)>| matches!(ended, Some((_, Ended::Dropped)));
+        let dropped =
+            |ended: &Option<(Location, PathEnd)>| matches!(ended, Some((_, PathEnd::Dropped)));
         if dropped(&self.request) {
-            return self.discarded(self.hops, "");
+            return self.dropped_by_rule(self.hops, "");
         }
         if dropped(&self.reply) {
-            return self.discarded(self.reply_hops, BUT_NOT_THE_REPLY);
+            return self.dropped_by_rule(self.reply_hops, BUT_NOT_THE_REPLY);
         }
-        if let Some((at, Ended::NoRoute(to))) = &self.request {
-            return self.or_predicted(&["no-route"], || no_route(at, *to, ""));
+        if let Some((at, PathEnd::NoRoute(to))) = &self.request {
+            return self.or_predicted(&[ReasonCode::NoRoute], || no_route(at, *to, ""));
         }
         for (end, before) in [(&self.request, ""), (&self.reply, BUT_NOT_THE_REPLY)] {
-            if let Some((at, Ended::WrongWay(from, by))) = end {
+            if let Some((at, PathEnd::WrongInterface(from, by))) = end {
                 return wrong_way(at, *from, by, before);
             }
         }
@@ -70,11 +76,11 @@ impl Facts<'_> {
             return self.refused();
         }
         if let (Some((at, next)), false) = (&self.silent, self.arrived) {
-            return self.or_predicted(&["neighbour-unreachable"], || {
+            return self.or_predicted(&[ReasonCode::NeighbourUnreachable], || {
                 reason(
-                    "neighbour-unreachable",
-                    format!("{at} asks who has {next}, and nobody answers"),
-                    "is the node up, with that address, and its link too?",
+                    ReasonCode::NeighbourUnreachable,
+                    format!("{at} asks who has {next}, and nothing answers"),
+                    "check that the node and its link are up, and that it has that address",
                 )
             });
         }
@@ -82,32 +88,32 @@ impl Facts<'_> {
             return self.unanswered();
         }
         let known = [
-            "not-forwarding",
-            "spoofed-source",
-            "no-common-family",
-            "asymmetric",
+            ReasonCode::NotForwarding,
+            ReasonCode::SpoofedSource,
+            ReasonCode::NoCommonFamily,
+            ReasonCode::Asymmetric,
         ];
         self.or_predicted(&known, || self.lost())
     }
 
     /// The prediction's reason, if it is one of these.
-    fn or_predicted(&self, codes: &[&str], otherwise: impl FnOnce() -> Reason) -> Reason {
+    fn or_predicted(&self, codes: &[ReasonCode], otherwise: impl FnOnce() -> Reason) -> Reason {
         let predicted = &self.predicted.reason;
         let fits = codes.contains(&predicted.code) && !self.predicted.outcome.reachable();
         if fits { predicted.clone() } else { otherwise() }
     }
 
-    /// A chain discarded it: whose, and by which rule.
-    fn discarded(&self, hops: &[Hop], before: &str) -> Reason {
-        let last = hops.iter().rev().find_map(|hop| match &hop.what {
-            What::Chain { verdict, .. } if ["drop", "reject"].contains(&verdict.as_str()) => {
-                Some((hop, &hop.what))
+    /// A chain dropped it: which, and by which rule.
+    fn dropped_by_rule(&self, hops: &[Hop], before: &str) -> Reason {
+        let last = hops.iter().rev().find_map(|hop| match &hop.event {
+            HopEvent::Chain { verdict, .. } if ["drop", "reject"].contains(&verdict.as_str()) => {
+                Some((hop, &hop.event))
             }
             _ => None,
         });
         let Some((
             hop,
-            What::Chain {
+            HopEvent::Chain {
                 family,
                 table,
                 chain,
@@ -125,7 +131,7 @@ impl Facts<'_> {
             return self.own_rule(comment, before);
         }
         let at = match &hop.at {
-            At::Host => String::new(),
+            Location::Host => String::new(),
             place => format!("in {place}, "),
         };
         let what = match rule {
@@ -133,9 +139,9 @@ impl Facts<'_> {
             None => format!("the chain's policy: {verdict}"),
         };
         reason(
-            "foreign-rule",
+            ReasonCode::ForeignRule,
             format!(
-                "{before}{at}chain {chain} of table {family} {table}, which is not hallway's, discards it by {what}"
+                "{before}{at}chain {chain} of table {family} {table}, which is not hallway's, drops it by {what}"
             ),
             format!(
                 "nft -a list chain {family} {table} {chain} shows it; let this traffic pass there"
@@ -143,12 +149,12 @@ impl Facts<'_> {
         )
     }
 
-    /// A rule of our own: the prediction speaks of the same one, else its comment says what it is for.
+    /// A rule of our own: the prediction's reason if it names the same rule, else the rule's comment.
     fn own_rule(&self, comment: &str, before: &str) -> Reason {
         let predicted = &self.predicted;
         let same = !predicted.outcome.reachable()
             && predicted.request.iter().chain(&predicted.reply).any(|h| {
-                matches!(&h.what, What::Chain { comment: c, verdict, .. }
+                matches!(&h.event, HopEvent::Chain { comment: c, verdict, .. }
                     if c == comment && ["drop", "reject"].contains(&verdict.as_str()))
             });
         if same {
@@ -160,7 +166,7 @@ impl Facts<'_> {
             Some(policy) => Reason {
                 place: (policy.place.line > 0).then(|| policy.place.clone()),
                 ..reason(
-                    "policy-deny",
+                    ReasonCode::PolicyDeny,
                     format!(
                         "{before}policies[{}] denies it: {}",
                         policy.index, policy.words
@@ -170,8 +176,8 @@ impl Facts<'_> {
             },
             None => reason(
                 code_of(comment),
-                format!("{before}a rule of hallway's discards it: {comment}"),
-                "hallway explain tells what the file says of it; hallway up mends what differs from the file",
+                format!("{before}a rule of hallway's drops it: {comment}"),
+                "hallway explain shows what the file says; hallway up repairs what differs from the file",
             ),
         }
     }
@@ -182,52 +188,56 @@ impl Facts<'_> {
         }
         let who = &self.predicted.to;
         reason(
-            "no-listener",
+            ReasonCode::NoListener,
             format!("nothing listens on {} of {who}", self.predicted.service),
             format!(
-                "give {who} a program that listens there: hallway logs and hallway status tell how it is doing"
+                "give {who} a program that listens there; hallway logs and hallway status show its state"
             ),
         )
     }
 
     /// The request is there, and no reply came back.
     fn unanswered(&self) -> Reason {
-        if let Some((at, Ended::NoRoute(to))) = &self.reply {
-            return self.or_predicted(&["no-reply-route"], || Reason {
-                code: "no-reply-route",
+        if let Some((at, PathEnd::NoRoute(to))) = &self.reply {
+            return self.or_predicted(&[ReasonCode::NoReplyRoute], || Reason {
+                code: ReasonCode::NoReplyRoute,
                 ..no_route(at, *to, BUT_NOT_THE_REPLY)
             });
         }
-        let known = ["no-reply-route", "asymmetric", "not-forwarding"];
+        let known = [
+            ReasonCode::NoReplyRoute,
+            ReasonCode::Asymmetric,
+            ReasonCode::NotForwarding,
+        ];
         self.or_predicted(&known, || match &self.reply {
             Some((at, _)) => reason(
-                "reply-lost",
+                ReasonCode::ReplyLost,
                 format!("the request arrives; the reply was last seen at {at}"),
                 self.suspects(),
             ),
             None => reason(
-                "silent",
+                ReasonCode::Silent,
                 match self.measured.listener {
                     Listener::Service => {
                         "the request arrives, and the program there does not answer"
                     }
-                    _ => "the request arrives, and nobody answers",
+                    _ => "the request arrives, and nothing answers",
                 },
                 "look at the program: hallway logs",
             ),
         })
     }
 
-    /// What discards packets without a report.
+    /// What drops packets without a report.
     fn suspects(&self) -> String {
-        let words = "legacy iptables, rp_filter, tc or a link that is down may have discarded it";
+        let words = "legacy iptables, rp_filter, tc or a link that is down may have dropped it";
         match self.unseen.join(", ") {
             unseen if unseen.is_empty() => words.to_owned(),
-            unseen => format!("{unseen}, of which nothing is reported, or {words}"),
+            unseen => format!("{unseen}, which nftrace does not report, or {words}"),
         }
     }
 
-    /// Gone without a word of nf_tables.
+    /// Dropped with no nftrace event.
     fn lost(&self) -> Reason {
         let service = match self.predicted.service {
             Service::Icmp => "echo request".to_owned(),
@@ -235,15 +245,13 @@ impl Facts<'_> {
         };
         match &self.request {
             None => reason(
-                "not-sent",
+                ReasonCode::NotSent,
                 format!("no {service} was seen at all"),
                 self.measured.detail.clone(),
             ),
             Some((at, _)) => reason(
-                "lost",
-                format!(
-                    "the {service} was last seen at {at}, and no rule that is reported discarded it"
-                ),
+                ReasonCode::Lost,
+                format!("the {service} was last seen at {at}, and no reported rule dropped it"),
                 self.suspects(),
             ),
         }
@@ -251,31 +259,31 @@ impl Facts<'_> {
 }
 
 /// The code by which a prediction would give the same rule as its reason.
-fn code_of(comment: &str) -> &'static str {
+fn code_of(comment: &str) -> ReasonCode {
     match comment {
-        purpose::SPOOFED => "spoofed-source",
-        purpose::DIRECT => "direct-routing",
-        purpose::INVALID => "asymmetric",
-        purpose::HOST_DEFAULT => "host-services",
-        purpose::DEFAULT => "default-deny",
-        _ => "own-rule",
+        purpose::SPOOFED => ReasonCode::SpoofedSource,
+        purpose::DIRECT => ReasonCode::DirectRouting,
+        purpose::INVALID => ReasonCode::Asymmetric,
+        purpose::HOST_DEFAULT => ReasonCode::HostServices,
+        purpose::DEFAULT => ReasonCode::DefaultDeny,
+        _ => ReasonCode::OwnRule,
     }
 }
 
-fn wrong_way(at: &At, from: IpAddr, by: &str, before: &str) -> Reason {
+fn wrong_way(at: &Location, from: IpAddr, by: &str, before: &str) -> Reason {
     reason(
-        "wrong-way",
+        ReasonCode::WrongWay,
         format!(
-            "{before}{at} would not answer {from} by {by}, so rp_filter discards what comes from there"
+            "{before}{at} has no route back to {from} by {by}, so rp_filter drops what comes from there"
         ),
         format!("correct the route to {from} there, or set net.ipv4.conf.*.rp_filter to 2"),
     )
 }
 
-fn no_route(at: &At, to: IpAddr, before: &str) -> Reason {
+fn no_route(at: &Location, to: IpAddr, before: &str) -> Reason {
     reason(
-        "no-route",
+        ReasonCode::NoRoute,
         format!("{before}{at} has no route to {to}"),
-        "ip route there shows which it has",
+        "ip route there shows its routes",
     )
 }

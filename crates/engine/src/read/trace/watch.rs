@@ -4,47 +4,51 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use hallway_kernel::conntrack::{self, Conntrack};
+use hallway_kernel::conntrack::Connection;
 use hallway_kernel::link::LinkInfo;
 use hallway_kernel::neighbour::NeighbourInfo;
-use hallway_kernel::nft::{BaseInfo, Nft, RuleInfo, Trace, TraceEvent, Watched, is_watching};
+use hallway_kernel::nft::{Trace, is_watching};
 use hallway_kernel::packet::{Direction, Ethernet, Ip, PacketSocket};
 use hallway_kernel::route::{RouteAnswer, RouteQuestion};
-use hallway_kernel::{KernelError, Rtnl};
-use hallway_plan::reach::At;
+use hallway_kernel::{Kernel, KernelError};
+use hallway_nftables::print::RuleInfo;
+use hallway_nftables::trace::{TraceEvent, Watched};
+use hallway_nftables::{Base, Family, Hook};
+use hallway_plan::reach::Location;
 use hallway_plan::settled::Settled;
 
 use super::super::probe::inside;
 
 /// A frame that was seen.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct SeenFrame {
     pub(super) interface: u32,
     pub(super) out: bool,
     pub(super) time: SystemTime,
-    /// The time is that of the frame. A kernel that nobody has asked for times before begins to
-    /// note them a moment later, and gives frames before that the time they are read.
+    /// The time is that of the frame. A kernel begins to record times a moment after the first
+    /// program asks for them; frames before that get the time they are read.
     pub(super) stamped: bool,
     pub(super) ip: Ip,
 }
 
+/// A chain: family, table, name.
+type ChainKey = (Family, String, String);
+
 /// A place under watch. Everything it holds belongs to that place's namespace.
 #[derive(Debug)]
 pub(super) struct Watch {
-    pub(super) at: At,
+    pub(super) at: Location,
     links: BTreeMap<u32, LinkInfo>,
     /// The place's own addresses.
     pub(super) addresses: Vec<IpAddr>,
-    bases: BTreeMap<(u8, String, String), BaseInfo>,
-    rules: BTreeMap<(u8, String, String), Vec<RuleInfo>>,
+    bases: BTreeMap<ChainKey, Base>,
+    rules: BTreeMap<ChainKey, Vec<RuleInfo>>,
     packets: PacketSocket,
     trace: Trace,
-    nft: Nft,
-    rtnl: Rtnl,
-    conntrack: Conntrack,
-    pub(super) frames: Vec<Seen>,
+    kernel: Kernel,
+    pub(super) frames: Vec<SeenFrame>,
     pub(super) events: Vec<TraceEvent>,
-    /// Packets made here, before anything else has had a say.
+    /// Packets made here, as they were before any other rule ran.
     pub(super) made: Vec<Ip>,
 }
 
@@ -52,25 +56,25 @@ impl Watch {
     /// Begins to watch a place.
     pub(super) fn begin(
         settled: &Settled,
-        at: &At,
+        at: &Location,
         watched: &[Watched],
     ) -> Result<Self, KernelError> {
         inside(settled, at, || {
-            let mut rtnl = Rtnl::open()?;
-            let mut nft = Nft::open()?;
-            let links = rtnl.links()?.into_iter().map(|l| (l.index, l)).collect();
-            let addresses = rtnl
+            let mut kernel = Kernel::new();
+            kernel.open_sockets()?;
+            let links = kernel.links()?.into_iter().map(|l| (l.index, l)).collect();
+            let addresses = kernel
                 .addresses()?
                 .into_iter()
                 .map(|a| a.net.addr())
                 .collect();
-            let bases = nft
+            let bases = kernel
                 .chains()?
                 .into_iter()
-                .filter_map(|c| Some(((c.family, c.table, c.name), c.base?)))
+                .filter_map(|c| Some(((c.family, c.table, c.chain.name), c.chain.base?)))
                 .collect();
             let packets = PacketSocket::open()?;
-            let trace = Trace::begin(watched)?;
+            let trace = Trace::begin(&kernel, watched)?;
             Ok(Self {
                 at: at.clone(),
                 links,
@@ -79,9 +83,7 @@ impl Watch {
                 rules: BTreeMap::new(),
                 packets,
                 trace,
-                nft,
-                rtnl,
-                conntrack: Conntrack::open()?,
+                kernel,
                 frames: Vec::new(),
                 events: Vec::new(),
                 made: Vec::new(),
@@ -89,12 +91,12 @@ impl Watch {
         })
     }
 
-    /// Takes in what has been reported so far.
+    /// Reads what has been reported so far.
     pub(super) fn drain(&mut self) -> Result<(), KernelError> {
         let now = SystemTime::now();
         while let Some(frame) = self.packets.recv(Duration::ZERO)? {
             if let Some(ip) = Ethernet::parse(&frame.bytes).ip() {
-                self.frames.push(Seen {
+                self.frames.push(SeenFrame {
                     interface: frame.interface,
                     out: frame.direction == Direction::Out,
                     time: frame.time,
@@ -104,17 +106,18 @@ impl Watch {
             }
         }
         for event in self.trace.events(Duration::ZERO)? {
-            match event.packet {
-                _ if !is_watching(&event.table) => self.events.push(event),
-                Some(ip) if event.chain == "output" => self.made.push(ip),
-                _ => {}
+            if !is_watching(&event.table) {
+                self.events.push(event);
+            } else if event.chain == "output" {
+                self.made
+                    .extend(event.packet.as_deref().and_then(Ip::parse));
             }
         }
         Ok(())
     }
 
-    /// Forgets the packets that do not matter, and what is reported of long conversations: what is
-    /// watched for hours takes no more memory than what is watched for a moment.
+    /// Forgets the packets that do not matter, and old reports: a long watch takes no more memory
+    /// than a short one.
     pub(super) fn keep(&mut self, matters: impl Fn(&Ip) -> bool) {
         const REPORTS_MAX: usize = 20_000;
         self.frames.retain(|seen| matters(&seen.ip));
@@ -123,7 +126,7 @@ impl Watch {
         self.events.drain(..over);
     }
 
-    /// Forgets what has been taken in.
+    /// Forgets what has been read.
     pub(super) fn forget(&mut self) {
         self.frames.clear();
         self.events.clear();
@@ -142,20 +145,20 @@ impl Watch {
     }
 
     /// Where the kernel calls a chain, if it is a base chain.
-    pub(super) fn base(&self, event: &TraceEvent) -> Option<&BaseInfo> {
+    pub(super) fn base(&self, event: &TraceEvent) -> Option<&Base> {
         let key = (event.family, event.table.clone(), event.chain.clone());
         self.bases.get(&key)
     }
 
-    /// Chains that see packets where none is traced: before everything else, or after.
+    /// Chains at hooks that nftrace does not report: before all others, or after.
     pub(super) fn unseen_chains(&self) -> Vec<String> {
         let early = self
             .bases
             .iter()
-            .filter(|(_, b)| ["ingress", "egress"].contains(&b.hook));
+            .filter(|(_, b)| matches!(b.hook, Hook::Ingress | Hook::Egress));
         let words = early.map(|((family, table, chain), base)| {
-            let family = hallway_kernel::nft::family_name(*family);
-            format!("chain {chain} of table {family} {table} at {}", base.hook)
+            let (family, hook) = (family.name(), base.hook.name());
+            format!("chain {chain} of table {family} {table} at {hook}")
         });
         words.collect()
     }
@@ -164,26 +167,28 @@ impl Watch {
     pub(super) fn rule(&mut self, event: &TraceEvent, handle: u64) -> Option<RuleInfo> {
         let key = (event.family, event.table.clone(), event.chain.clone());
         if !self.rules.contains_key(&key) {
-            let rules = self.nft.rules(event.family, &event.table, &event.chain);
+            let rules = self.kernel.rules(event.family, &event.table, &event.chain);
             self.rules.insert(key.clone(), rules.unwrap_or_default());
         }
         let rules = self.rules.get(&key)?;
         rules.iter().find(|r| r.handle == handle).cloned()
     }
 
-    /// Which way the place would send a packet.
+    /// The route by which the place would send a packet.
     pub(super) fn route(&mut self, question: &RouteQuestion) -> Result<RouteAnswer, KernelError> {
-        self.rtnl.route_for(question)
+        self.kernel.route_for(question)
     }
 
     /// Neighbours that have not answered.
     pub(super) fn silent_neighbours(&mut self) -> Vec<NeighbourInfo> {
-        let all = self.rtnl.neighbours().unwrap_or_default();
-        all.into_iter().filter(|n| n.unanswered).collect()
+        let all = self.kernel.neighbours().unwrap_or_default();
+        all.into_iter()
+            .filter(|n| n.state.is_unanswered())
+            .collect()
     }
 
     /// The connections the place tracks.
-    pub(super) fn connections(&mut self) -> Vec<conntrack::Flow> {
-        self.conntrack.flows().unwrap_or_default()
+    pub(super) fn connections(&mut self) -> Vec<Connection> {
+        self.kernel.connections().unwrap_or_default()
     }
 }

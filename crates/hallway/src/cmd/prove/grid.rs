@@ -1,36 +1,35 @@
-//! Everyone to everyone: a row for each who asks, a column for each who is asked.
+//! Every pair: a row for each client, a column for each server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::report::{failure, heading};
-use super::{Proof, Row};
-use crate::ui::{DIM, GREEN, RED, YELLOW, styled};
+use hallway_spec::IpVersion;
+use hallway_view::style::{DIM, GREEN, RED, YELLOW, styled};
 
-/// Wider than that it is printed as lists.
+use super::proof::{Proof, Row};
+use super::words::{failure, heading};
+
+/// The most columns of text; a wider grid is printed as lists.
 const WIDTH: usize = 100;
 
-/// What one asks of another.
+/// The answers for one pair.
 #[derive(Default)]
 struct Cell {
-    /// Services with the address families by which they are reached, and those by which not.
-    services: BTreeMap<String, (BTreeSet<char>, BTreeSet<char>)>,
+    /// Services with the IP versions by which they are reached, and those by which they are not.
+    services: BTreeMap<String, (BTreeSet<IpVersion>, BTreeSet<IpVersion>)>,
     differs: bool,
 }
 
 impl Cell {
     fn add(&mut self, row: &Row) {
-        let family = match row.path.address {
-            Some(a) if a.is_ipv6() => '6',
-            _ => '4',
-        };
+        let version = row.path.address.map_or(IpVersion::V4, IpVersion::of);
         let (yes, no) = self
             .services
             .entry(row.path.service.to_string())
             .or_default();
         if row.outcome().reachable() {
-            yes.insert(family);
+            yes.insert(version);
         } else {
-            no.insert(family);
+            no.insert(version);
         }
         self.differs |= !row.agrees();
     }
@@ -45,8 +44,8 @@ impl Cell {
                 (true, _) => {}
                 (false, true) => parts.push(service.clone()),
                 (false, false) => {
-                    let families: String = yes.iter().collect();
-                    parts.push(format!("{service}(v{families})"));
+                    let versions: String = yes.iter().map(ToString::to_string).collect();
+                    parts.push(format!("{service}(v{versions})"));
                 }
             }
         }
@@ -61,6 +60,7 @@ impl Cell {
     }
 }
 
+/// The grid with its legend, and below it what is other than predicted.
 pub(super) fn text(proof: &Proof) -> String {
     let mut names: Vec<&str> = Vec::new();
     let mut cells: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
@@ -77,7 +77,7 @@ pub(super) fn text(proof: &Proof) -> String {
         .collect();
     let asked: Vec<String> = asked.into_iter().collect();
     let legend = format!(
-        "all: everything asked for ({}); -: nothing; else what is reached",
+        "all: every service asked for ({}); -: none; else those that are reached",
         asked.join(", ")
     );
     out.push_str(&format!("{}\n", styled(DIM, legend)));
@@ -144,7 +144,7 @@ fn colour(text: &str, padded: &str) -> String {
     }
 }
 
-/// For each who asks, whom it reaches.
+/// For each client, which servers it reaches.
 fn lists(names: &[&str], cells: &BTreeMap<(&str, &str), Cell>) -> String {
     let mut out = String::new();
     for from in names {
@@ -160,7 +160,7 @@ fn lists(names: &[&str], cells: &BTreeMap<(&str, &str), Cell>) -> String {
             }
         }
         let whom = if reached.is_empty() {
-            "nobody".to_owned()
+            "nothing".to_owned()
         } else {
             reached.join(", ")
         };

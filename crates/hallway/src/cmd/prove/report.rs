@@ -2,17 +2,26 @@
 
 use std::time::Duration;
 
+use hallway_view::json::{Predicted, TestReport, TestResult, Version};
+use hallway_view::style::{DIM, GREEN, RED, styled};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use serde_json::{Value, json};
 
 use super::grid;
-use super::{Proof, Row};
+use super::proof::{Proof, Row};
+use super::words::{failure, name};
 use crate::args::{Common, ReportFormat};
-use crate::ui::{self, BOLD, DIM, GREEN, RED, styled};
+use crate::ui;
 
-pub(super) fn print(common: &Common, proof: &Proof, format: ReportFormat, matrix: bool) {
+/// For `up --test`: prints the results; whether anything failed.
+pub(crate) fn report_failures(common: &Common, proof: &Proof) -> bool {
+    print(common, proof, ReportFormat::Text, false);
+    proof.failed() > 0
+}
+
+/// Prints results, as a grid with `matrix`.
+pub(crate) fn print(common: &Common, proof: &Proof, format: ReportFormat, matrix: bool) {
     match format {
-        ReportFormat::Json => ui::json(&json(proof)),
+        ReportFormat::Json => ui::json(&shape(proof)),
         ReportFormat::Tap => ui::out(&tap(proof)),
         ReportFormat::Junit => ui::out(&junit(proof)),
         ReportFormat::Text if matrix => {
@@ -43,19 +52,6 @@ fn summary(common: &Common, proof: &Proof) {
     ui::note(common, format!("{words} ({})", ui::duration(proof.elapsed)));
 }
 
-fn name(row: &Row) -> String {
-    let address = row
-        .path
-        .address
-        .filter(|a| a.to_string() != row.path.to)
-        .map(|a| format!(" ({a})"))
-        .unwrap_or_default();
-    format!(
-        "{} → {}{address} {}",
-        row.path.from, row.path.to, row.path.service
-    )
-}
-
 fn list(proof: &Proof) -> String {
     let names: Vec<String> = proof.rows.iter().map(name).collect();
     let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
@@ -77,63 +73,31 @@ fn list(proof: &Proof) -> String {
     out
 }
 
-/// What is wrong, in one line.
-pub(super) fn failure(row: &Row, file: &str) -> String {
-    let mut out = String::new();
-    if let Some((wanted, place)) = &row.expected {
-        let wanted = if *wanted {
-            "reachable"
-        } else {
-            "not reachable"
-        };
-        out.push_str(&format!("{file}:{}: should be {wanted}; ", place.line));
+fn shape(proof: &Proof) -> TestReport<'_> {
+    TestReport {
+        schema_version: Version,
+        project: &proof.project,
+        file: &proof.file,
+        passed: proof.rows.len() - proof.failed(),
+        failed: proof.failed(),
+        elapsed_us: proof.elapsed.as_micros() as u64,
+        results: proof.rows.iter().map(result).collect(),
     }
-    if row.agrees() {
-        out.push_str(&row.path.reason.text);
-        if let Some(place) = &row.path.reason.place {
-            out.push_str(&format!(" ({file}:{})", place.line));
-        }
-    } else {
-        out.push_str(&format!(
-            "predicted {} because {}, but packets say {}",
-            row.path.outcome,
-            row.path.reason.text,
-            row.outcome()
-        ));
-        let detail = row.measured.as_ref().map(|m| m.detail.as_str());
-        if let Some(detail) = detail.filter(|d| !d.is_empty()) {
-            out.push_str(&format!(" ({detail})"));
-        }
-    }
-    out
 }
 
-fn json(proof: &Proof) -> Value {
-    let results: Vec<Value> = proof.rows.iter().map(row_json).collect();
-    json!({
-        "schema_version": 1,
-        "project": proof.project,
-        "file": proof.file,
-        "passed": proof.rows.len() - proof.failed(),
-        "failed": proof.failed(),
-        "elapsed_us": proof.elapsed.as_micros() as u64,
-        "results": results,
-    })
-}
-
-fn row_json(row: &Row) -> Value {
-    json!({
-        "from": row.path.from,
-        "to": row.path.to,
-        "address": row.path.address,
-        "service": row.path.service,
-        "expected": row.expected.as_ref().map(|(wanted, _)| wanted),
-        "line": row.expected.as_ref().map(|(_, place)| place.line),
-        "predicted": { "outcome": row.path.outcome, "reason": row.path.reason },
-        "measured": row.measured,
-        "agrees": row.agrees(),
-        "pass": row.passes(),
-    })
+fn result(row: &Row) -> TestResult<'_> {
+    TestResult {
+        from: &row.path.from,
+        to: &row.path.to,
+        address: row.path.address,
+        service: row.path.service,
+        expected: row.expected.as_ref().map(|e| e.reachable),
+        line: row.expected.as_ref().map(|e| e.place.line),
+        predicted: Predicted::of(&row.path),
+        measured: row.measured.as_ref(),
+        agrees: row.agrees(),
+        pass: row.passes(),
+    }
 }
 
 /// The Test Anything Protocol, version 13 (<https://testanything.org>).
@@ -169,9 +133,4 @@ fn junit(proof: &Proof) -> String {
     let mut report = Report::new("hallway test");
     report.add_test_suite(suite);
     report.to_string().unwrap_or_default()
-}
-
-/// A heading in bold.
-pub(super) fn heading(text: &str) -> String {
-    styled(BOLD, text)
 }

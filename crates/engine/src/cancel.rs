@@ -1,0 +1,55 @@
+//! Cancelling a run: a token that callers share with the engine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::{Failure, Reason};
+
+/// Says whether a run is to stop. Clones share their state, so a signal handler or another thread
+/// can hold one.
+///
+/// A run that is cancelled stops before its next step and restores what was there before.
+///
+/// ```
+/// use hallway_engine::Cancel;
+/// let cancel = Cancel::default();
+/// assert!(cancel.check().is_ok());
+/// cancel.cancel();
+/// assert!(cancel.check().is_err());
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Cancel {
+    /// The number of the signal that came; 0 while none has.
+    signal: Arc<AtomicUsize>,
+}
+
+impl Cancel {
+    /// A token whose state a signal handler writes: the signal's number, 0 while none has come.
+    #[must_use]
+    pub fn of_signal(signal: Arc<AtomicUsize>) -> Self {
+        Self { signal }
+    }
+
+    /// Cancels, as SIGINT does.
+    pub fn cancel(&self) {
+        self.signal.store(2, Ordering::Relaxed);
+    }
+
+    /// Whether the run is to stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.signal.load(Ordering::Relaxed) != 0
+    }
+
+    /// Fails once the run is to stop.
+    ///
+    /// # Errors
+    /// With [`Reason::Interrupted`].
+    pub fn check(&self) -> Result<(), Failure> {
+        match u8::try_from(self.signal.load(Ordering::Relaxed)) {
+            Ok(0) => Ok(()),
+            Ok(signal) => Err(Reason::Interrupted { signal }.into()),
+            Err(_no_signal) => Err(Reason::Interrupted { signal: 2 }.into()),
+        }
+    }
+}

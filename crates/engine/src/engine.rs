@@ -1,0 +1,291 @@
+//! A scope (the host, or a sandbox) with its projects: reading what is there, and planning.
+//! Changing it is [`crate::transaction`].
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hallway_kernel::Kernel;
+use hallway_kernel::gate::Gate;
+
+use hallway_plan::compare::Difference;
+use hallway_plan::diff::{Recorded, drift};
+use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
+use hallway_spec::{Name, Topology};
+
+use crate::keeper::Porter;
+use crate::observe::{self, Depth};
+use crate::record::{self, Store};
+use crate::{Failure, Lock, Reason, Record};
+
+/// What the engine needs of the process that uses it: which program its helper processes are, and
+/// where ports of the real host are bound.
+#[derive(Debug, Default)]
+pub struct Workplace {
+    /// The program that keepers are started from; it must understand their arguments.
+    pub program: PathBuf,
+    /// The process whose namespaces are the sandbox; `None` on the host.
+    pub holder: Option<i32>,
+    /// Binds ports on the real host for a sandbox; without it none are served there.
+    pub porter: Option<Porter>,
+    /// The soft limit on open files that programs get; none: this process's own.
+    pub open_files: Option<u64>,
+    /// What every kernel operation passes; by default nothing is counted or refused.
+    pub gate: Option<Arc<dyn Gate>>,
+}
+
+/// The engine for one scope; it acts on the network namespace its thread is in.
+///
+/// It reads no environment variable, prints nothing and keeps no global state.
+#[derive(Debug)]
+pub struct Engine {
+    scope: PathBuf,
+    workplace: Workplace,
+}
+
+/// A plan with all it was made from.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The steps.
+    pub plan: Plan,
+    /// What will be there.
+    pub settled: Settled,
+    /// What was on record.
+    pub record: Option<Record>,
+    /// What the kernel showed.
+    pub observed: Observed,
+}
+
+/// What is there of a project, for people and programs.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The record, if there is one that can be read.
+    pub record: Option<Record>,
+    /// Why the record cannot be used, if it cannot.
+    pub unreadable: Option<Failure>,
+    /// The kernel's state.
+    pub observed: Observed,
+}
+
+impl Engine {
+    /// The engine of the scope whose state is in that directory.
+    #[must_use]
+    pub fn new(scope: &Path, workplace: Workplace) -> Self {
+        Self {
+            scope: scope.to_owned(),
+            workplace,
+        }
+    }
+
+    /// The directory of the scope's state.
+    #[must_use]
+    pub fn scope(&self) -> &Path {
+        &self.scope
+    }
+
+    /// A handle on the kernel, whose operations pass the gate.
+    pub(crate) fn kernel(&self) -> Kernel {
+        let gate = self.workplace.gate.as_ref();
+        gate.map_or_else(Kernel::new, |gate| Kernel::with_gate(Arc::clone(gate)))
+    }
+
+    /// The state of the scope, written through the gate.
+    pub(crate) fn store(&self) -> Store {
+        Store::new(self.kernel(), &self.scope)
+    }
+
+    pub(crate) fn workplace(&self) -> &Workplace {
+        &self.workplace
+    }
+
+    /// Removes the scope's directory if no project is left and no other process uses it.
+    pub fn tidy(&self) {
+        let Some(_lock) = Lock::try_take(&self.scope) else {
+            return;
+        };
+        if self.projects().is_empty() {
+            std::fs::remove_file(self.scope.join("lock")).ok();
+            std::fs::remove_dir(&self.scope).ok();
+        }
+    }
+
+    /// Every project with a record.
+    #[must_use]
+    pub fn projects(&self) -> Vec<Name> {
+        record::projects(&self.scope)
+    }
+
+    /// A project's record; `None` if there is none.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read, or that another version of hallway wrote.
+    pub fn record(&self, project: &Name) -> Result<Option<Record>, Failure> {
+        record::load(&self.scope, project)
+    }
+
+    /// Where a project's files are.
+    #[must_use]
+    pub fn directory(&self, project: &Name) -> PathBuf {
+        record::directory(&self.scope, project)
+    }
+
+    /// What is there.
+    ///
+    /// # Errors
+    /// When the kernel's state cannot be read. A record that cannot be read is no error here: what
+    /// it described is found by its marks.
+    pub fn see(&self, project: &Name) -> Result<Seen, Failure> {
+        self.observe(project, Depth::Inside)
+    }
+
+    /// As [`Self::see`], with named namespaces examined as closely as asked for.
+    pub(crate) fn observe(&self, project: &Name, depth: Depth) -> Result<Seen, Failure> {
+        // Reading a large record takes about as long as reading the kernel's state.
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| self.record(project));
+            let mut kernel = self.kernel();
+            let mut observed = observe::network(&mut kernel, project)?;
+            let loaded = reader
+                .join()
+                .unwrap_or_else(|_| Err(Reason::Bug("reading the record panicked").into()));
+            let (record, unreadable) = match loaded {
+                Ok(record) => (record, None),
+                Err(failure) => (None, Some(failure)),
+            };
+            observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
+            Ok(Seen {
+                record,
+                unreadable,
+                observed,
+            })
+        })
+    }
+
+    /// The steps from what is there to what the topology says.
+    ///
+    /// # Errors
+    /// Conflicts with what is there, and a record of another version of hallway.
+    pub fn plan(&self, topology: &Topology) -> Result<Planned, Failure> {
+        let Seen {
+            record,
+            unreadable,
+            observed,
+        } = self.see(&topology.name)?;
+        // A damaged record is replaced; one of another version is not ours to replace.
+        if let Some(failure) = unreadable
+            && matches!(failure.reason, Reason::RecordVersion { .. })
+        {
+            return Err(failure);
+        }
+        let applied = record.as_ref().and_then(|r| r.applied.as_ref());
+        let pending = record.as_ref().and_then(|r| r.pending.as_ref());
+        let known: Vec<&Settled> = pending.into_iter().chain(applied).collect();
+        let around = Surroundings::new(&topology.name, &observed, &known);
+        let settled = settle(topology, applied, &around).map_err(conflicts)?;
+        check_filter(&settled)?;
+        let plan = diff(
+            &topology.name,
+            recorded(record.as_ref()),
+            Some(&settled),
+            &observed,
+        );
+        Ok(Planned {
+            plan,
+            settled,
+            record,
+            observed,
+        })
+    }
+
+    /// What the kernel holds otherwise than the last complete run built it.
+    ///
+    /// # Errors
+    /// When the kernel's state cannot be read.
+    pub fn drift(&self, project: &Name) -> Result<Vec<Difference>, Failure> {
+        let seen = self.see(project)?;
+        Ok(drift(recorded(seen.record.as_ref()), &seen.observed).differences)
+    }
+
+    /// Projects that have left marks in the kernel but are not on record.
+    ///
+    /// # Errors
+    /// When the kernel's state cannot be read.
+    pub fn strays(&self) -> Result<Vec<Name>, Failure> {
+        let mut kernel = self.kernel();
+        let none: Name = "none"
+            .parse()
+            .map_err(|_invalid| Reason::Bug("a name that is not valid"))?;
+        let mut observed = observe::network(&mut kernel, &none)?;
+        observed.namespaces = observe::namespaces(&kernel, &none, None, Depth::Owners)?;
+        let aliases = observed
+            .host
+            .links
+            .iter()
+            .filter_map(|l| Some(mark::parse_alias(l.alias.as_deref()?)?.0));
+        let owners = observed
+            .namespaces
+            .iter()
+            .filter_map(|n| Some(n.owner.as_ref()?.0.clone()));
+        let tables = observed.tables.iter().map(|t| t.project.clone());
+        let marked: BTreeSet<Name> = aliases.chain(owners).chain(tables).collect();
+        let known = self.projects();
+        Ok(marked
+            .into_iter()
+            .filter(|name| !known.contains(name))
+            .collect())
+    }
+
+    /// The steps if nothing at all were there: what a sandbox that does not run yet would see.
+    ///
+    /// # Errors
+    /// Conflicts within the topology itself.
+    pub fn plan_from_nothing(topology: &Topology) -> Result<Planned, Failure> {
+        let observed = Observed::default();
+        let around = Surroundings::new(&topology.name, &observed, &[]);
+        let settled = settle(topology, None, &around).map_err(conflicts)?;
+        let plan = diff(
+            &topology.name,
+            Recorded::default(),
+            Some(&settled),
+            &observed,
+        );
+        Ok(Planned {
+            plan,
+            settled,
+            record: None,
+            observed,
+        })
+    }
+}
+
+/// A record as the planner takes it.
+pub(crate) fn recorded(record: Option<&Record>) -> Recorded<'_> {
+    record.map_or_else(Recorded::default, |r| Recorded {
+        applied: r.applied.as_ref(),
+        pending: r.pending.as_ref(),
+        inodes: &r.inodes,
+    })
+}
+
+fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
+    let failures = conflicts.into_iter().map(|conflict| {
+        let place = conflict.place.clone();
+        Failure::from(Reason::Conflict(conflict)).at(place)
+    });
+    Failure::of_many(failures)
+        .unwrap_or_else(|| Reason::Bug("a refusal without a conflict").into())
+}
+
+/// Policies between members of one bridge need br_netfilter; without it they would do nothing.
+fn check_filter(settled: &Settled) -> Result<(), Failure> {
+    let Some(network) = settled.networks.iter().find(|n| n.filtered) else {
+        return Ok(());
+    };
+    if Path::new("/proc/sys/net/bridge").exists() {
+        return Ok(());
+    }
+    let reason = Reason::NoBrNetfilter {
+        network: network.name.clone(),
+    };
+    Err(Failure::from(reason).at(network.place.clone()))
+}

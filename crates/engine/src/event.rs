@@ -1,0 +1,123 @@
+//! What the engine tells its caller while it works. The engine prints nothing itself.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use hallway_spec::Protocol;
+
+use crate::Failure;
+use crate::failure::WarningCode;
+
+/// Something that happened during a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Another process changes this scope; the run waits for it.
+    WaitingForLock,
+    /// The plan is made.
+    Planned {
+        /// How many steps it has.
+        steps: usize,
+    },
+    /// A step begins.
+    StepStarted {
+        /// The step's position, from 0.
+        position: usize,
+        /// How many steps the plan has.
+        steps: usize,
+    },
+    /// Every step has been carried out.
+    StepsDone,
+    /// A program is not ready yet.
+    WaitingFor {
+        /// The node it runs in.
+        node: String,
+    },
+    /// The run failed, and what was there before is being restored.
+    Restoring,
+    /// Something people should know, although the run goes on.
+    Warning(Warning),
+}
+
+/// Something people should know that does not stop a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Warning {
+    /// Ports of the real host's localhost that this user may not listen on.
+    #[error(
+        "{}: not on this machine's localhost, where only root may listen on ports this low; within the sandbox all is served",
+        list(ports)
+    )]
+    PrivilegedPorts {
+        /// Port and protocol of each.
+        ports: BTreeSet<(u16, Protocol)>,
+    },
+    /// Something is published on an address that the host does not have.
+    #[error("the host does not have the address {address}: what is published on it cannot be reached before it does")]
+    AddressMissing {
+        /// The address.
+        address: IpAddr,
+    },
+    /// A record could not be used; the plan is made from what the kernel shows.
+    #[error("{0}")]
+    Record(Box<Failure>),
+}
+
+impl Warning {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::PrivilegedPorts { .. } => WarningCode::PrivilegedPort.text(),
+            Self::AddressMissing { .. } => WarningCode::AddressMissing.text(),
+            Self::Record(failure) => failure.code(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::PrivilegedPorts { .. } => {
+                "publish a port from 1024 up, or lower net.ipv4.ip_unprivileged_port_start".into()
+            }
+            Self::AddressMissing { .. } => {
+                "give the host the address, or publish on another one: hallway needs no new up".into()
+            }
+            Self::Record(failure) => failure.help().unwrap_or_default(),
+        }
+    }
+}
+
+fn list(ports: &BTreeSet<(u16, Protocol)>) -> String {
+    let names: Vec<String> = ports.iter().map(|(port, p)| format!("{port}/{p}")).collect();
+    names.join(", ")
+}
+
+/// Receives the events of a run.
+///
+/// ```
+/// use hallway_engine::{Event, Reporter};
+/// struct Count(usize);
+/// impl Reporter for Count {
+///     fn report(&mut self, event: Event) {
+///         self.0 += usize::from(matches!(event, Event::StepStarted { .. }));
+///     }
+/// }
+/// ```
+pub trait Reporter {
+    /// Called with each event, in order, on the thread that works.
+    fn report(&mut self, event: Event);
+}
+
+/// A reporter that ignores every event.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Reporter for Silent {
+    fn report(&mut self, _event: Event) {}
+}
+
+impl<F: FnMut(Event)> Reporter for F {
+    fn report(&mut self, event: Event) {
+        self(event);
+    }
+}

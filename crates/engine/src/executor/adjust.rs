@@ -1,0 +1,120 @@
+//! Changes of one object in place, in the namespace of the handle.
+
+use hallway_kernel::link::{self, LinkChange};
+use hallway_kernel::route::RouteSpec;
+use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, qdisc, route};
+use hallway_plan::compare::Attribute;
+use hallway_plan::step::Adjustment;
+use hallway_plan::target::{Link, Route, RouteKind};
+use hallway_plan::{bandwidth, mark};
+use hallway_spec::Bandwidth;
+
+use super::absent_is_done;
+
+/// RTPROT_STATIC, linux/rtnetlink.h.
+const STATIC: u8 = 4;
+
+/// Carries out a change.
+pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), KernelError> {
+    match change {
+        Adjustment::Link { link, attributes } => change_link(kernel, link, attributes),
+        Adjustment::AddAddress { link, address } => {
+            let index = kernel.link_index(link)?;
+            match kernel.run(addr::add_address(index, *address)) {
+                Err(e) if e.is_exists() => Ok(()),
+                other => other,
+            }
+        }
+        Adjustment::RemoveAddress { link, address } => {
+            let index = kernel.link_index(link)?;
+            absent_is_done(kernel.run(addr::delete_address(index, *address)))
+        }
+        Adjustment::AddRoute(route) => match spec(kernel, route)? {
+            Some(spec) => kernel.run(route::replace_route(&spec)),
+            None => Ok(()),
+        },
+        Adjustment::RemoveRoute(route) => match spec(kernel, route)? {
+            Some(spec) => absent_is_done(kernel.run(route::delete_route(&spec))),
+            None => Ok(()),
+        },
+        Adjustment::Setting { link, setting, value } => {
+            let key = setting.key(link.as_deref());
+            absent_is_done(kernel.write_sysctl(&key, &value.to_string()))
+        }
+        Adjustment::Limit { link, limit } => {
+            let index = kernel.link_index(link)?;
+            match limit {
+                Some(limit) => kernel.run(self::limit(index, *limit)),
+                None => absent_is_done(kernel.run(qdisc::remove_root(index))),
+            }
+        }
+    }
+}
+
+/// The settings of a link; those that this kernel does not have are left out.
+pub(super) fn settings(kernel: &Kernel, link: &Link) -> Result<(), KernelError> {
+    for (setting, value) in &link.settings {
+        let key = setting.key(Some(&link.name));
+        absent_is_done(kernel.write_sysctl(&key, &value.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Limits what a link sends.
+pub(super) fn limit(index: u32, limit: Bandwidth) -> Request {
+    let bucket = bandwidth::bucket(limit);
+    qdisc::limit(index, bucket.rate, bucket.burst, bucket.queue)
+}
+
+fn change_link(
+    kernel: &mut Kernel,
+    name: &str,
+    attributes: &[Attribute],
+) -> Result<(), KernelError> {
+    let mut batch = Batch::new();
+    for attribute in attributes {
+        if let Attribute::NfCall(on) = attribute {
+            batch.push(link::change_nf_call(name, *on));
+            continue;
+        }
+        let mut change = LinkChange::default();
+        match attribute {
+            Attribute::Up(up) => change.up = Some(*up),
+            Attribute::Mtu(mtu) => change.mtu = Some(*mtu),
+            Attribute::Mac(mac) => change.mac = Some(*mac),
+            Attribute::Group(group) => change.group = Some(*group),
+            Attribute::Alias(alias) => change.alias = Some(alias.as_deref().unwrap_or_default()),
+            Attribute::Master(Some(bridge)) => change.master = Some(kernel.link_index(bridge)?),
+            Attribute::Master(None) => change.master = Some(0),
+            Attribute::Hairpin(on) => change.hairpin = *on,
+            Attribute::KernelAddress(made) => change.no_link_local = !made,
+            Attribute::NfCall(_) => {}
+        }
+        batch.push(link::change_link(name, &change));
+    }
+    kernel.submit_all(&batch)
+}
+
+fn spec(kernel: &Kernel, route: &Route) -> Result<Option<RouteSpec>, KernelError> {
+    let index = match &route.kind {
+        RouteKind::Link { link, .. } => Some(kernel.link_index(link)?),
+        RouteKind::Unreachable => None,
+    };
+    Ok(route_spec(route, index))
+}
+
+/// A route that leaves by the link of that index; `None` for an unreachable one, which has steps
+/// of its own.
+pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec> {
+    match &route.kind {
+        RouteKind::Unreachable => None,
+        RouteKind::Link { via, marked, .. } => Some(RouteSpec {
+            to: route.to,
+            via: *via,
+            interface: index,
+            unreachable: false,
+            metric: None,
+            protocol: if *marked { mark::ROUTE_PROTOCOL } else { STATIC },
+        }),
+    }
+}

@@ -1,0 +1,179 @@
+//! Links with all that is configured on them: bridges, ports, cables.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
+use hallway_kernel::netns::Netns;
+use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
+use hallway_plan::step::{CableEnd, NewCable, NewPort};
+use hallway_plan::target::{Link, Route};
+
+use super::{Executor, absent_is_done, adjust};
+use crate::observe::netns_path;
+
+/// How often to check whether a removed namespace has taken its links along, and how long to wait
+/// between two checks.
+const LINK_CHECKS: u32 = 25;
+const LINK_PAUSE: Duration = Duration::from_micros(200);
+
+impl Executor {
+    /// A bridge, up, with its addresses and settings.
+    pub(super) fn create_bridge(&mut self, bridge: &Link) -> Result<(), KernelError> {
+        self.kernel.run(link::create_bridge(&BridgeSpec {
+            name: &bridge.name,
+            group: bridge.group.unwrap_or(0),
+            mac: bridge.mac.unwrap_or_default(),
+            mtu: bridge.mtu,
+            nf_call: bridge.nf_call == Some(true),
+        }))?;
+        let index = self.kernel.link_index(&bridge.name)?;
+        self.bridges.insert(bridge.name.clone(), index);
+        // Before it is up: a router advertisement must not be accepted in between.
+        adjust::settings(&self.kernel, bridge)?;
+        let mut batch = Batch::new();
+        batch.push(marked_and_up(bridge));
+        addresses(&mut batch, index, bridge, &[]);
+        self.kernel.submit_all(&batch)
+    }
+
+    /// The index of a bridge, which stays the same while this executor lives.
+    fn bridge_index(&mut self, name: &str) -> Result<u32, KernelError> {
+        if let Some(index) = self.bridges.get(name) {
+            return Ok(*index);
+        }
+        let index = self.kernel.link_index(name)?;
+        self.bridges.insert(name.to_owned(), index);
+        Ok(index)
+    }
+
+    /// A veth pair, made in place at both ends, with all that is configured on each.
+    pub(super) fn create_port(&mut self, port: &NewPort) -> Result<(), KernelError> {
+        let master = match &port.outer.master {
+            Some(Some(bridge)) => Some(self.bridge_index(bridge)?),
+            Some(None) | None => None,
+        };
+        let namespace = Netns::open(&netns_path(&port.netns))?;
+        let mut batch = Batch::new();
+        let peer = end(&port.inner, Some(&namespace));
+        batch.push(link::create_veth(&end(&port.outer, None), master, &peer));
+        batch.push(marked_and_up(&port.outer));
+        self.kernel.submit_all(&batch)?;
+        self.finish_port(port)?;
+        self.kernel.inside(&namespace, |kernel| configure(kernel, &port.inner, &port.inner_routes))
+    }
+
+    /// What only some ports need on the host's side.
+    fn finish_port(&mut self, port: &NewPort) -> Result<(), KernelError> {
+        let outer = &port.outer;
+        if outer.addresses.is_empty() && outer.limit.is_none() && outer.settings.is_empty() {
+            return Ok(());
+        }
+        let index = self.kernel.link_index(&outer.name)?;
+        adjust::settings(&self.kernel, outer)?;
+        let mut batch = Batch::new();
+        addresses(&mut batch, index, outer, &port.outer_routes);
+        self.kernel.submit_all(&batch)
+    }
+
+    /// A veth pair between two nodes, made in place at both ends.
+    pub(super) fn create_cable(&mut self, cable: &NewCable) -> Result<(), KernelError> {
+        let NewCable { a, b } = cable;
+        let first = Netns::open(&netns_path(&a.netns))?;
+        let second = Netns::open(&netns_path(&b.netns))?;
+        // Made from within one of the two, so that no end is ever on the host.
+        self.kernel.inside(&first, |kernel| {
+            let peer = end(&b.link, Some(&second));
+            kernel.run(link::create_veth(&end(&a.link, None), None, &peer))
+        })?;
+        // The far end must be up before routes through the near one can be used.
+        self.kernel.inside(&first, |kernel| configure(kernel, &a.link, &[]))?;
+        self.kernel.inside(&second, |kernel| configure(kernel, &b.link, &b.routes))?;
+        self.kernel.inside(&first, |kernel| routes_of(kernel, a))
+    }
+
+    /// Removing the namespace is fast; where a process keeps it alive, its links are removed by
+    /// name.
+    pub(super) fn remove_namespace(
+        &mut self,
+        netns: &str,
+        links: &[String],
+    ) -> Result<(), KernelError> {
+        self.kernel.unmount_netns(&netns_path(netns))?;
+        for link in links {
+            let mut checks = 0;
+            while self.kernel.link_index(link).is_ok() {
+                checks += 1;
+                if checks > LINK_CHECKS {
+                    absent_is_done(self.kernel.run(link::delete_link(link)))?;
+                    break;
+                }
+                std::thread::sleep(LINK_PAUSE);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn end<'a>(link: &'a Link, namespace: Option<&'a Netns>) -> VethEnd<'a> {
+    VethEnd {
+        name: &link.name,
+        netns: namespace.map(AsFd::as_fd),
+        mac: link.mac,
+        mtu: link.mtu,
+        group: link.group.unwrap_or(0),
+        index: 0,
+    }
+}
+
+fn marked_and_up(link: &Link) -> Request {
+    link::change_link(
+        &link.name,
+        &LinkChange {
+            alias: link.alias.as_deref(),
+            up: Some(true),
+            no_link_local: link.no_kernel_address,
+            hairpin: link.hairpin == Some(true),
+            ..LinkChange::default()
+        },
+    )
+}
+
+/// Brings an interface of the handle's namespace up with its addresses, limit and routes.
+fn configure(kernel: &mut Kernel, link: &Link, routes: &[Route]) -> Result<(), KernelError> {
+    let index = kernel.link_index(&link.name)?;
+    let mut batch = Batch::new();
+    if link.no_kernel_address {
+        // The kernel's own address would be announced and probed for, to every port of the bridge.
+        // In a message of its own: the kernel brings a link up before it reads this.
+        let change = LinkChange { no_link_local: true, ..LinkChange::default() };
+        batch.push(link::change_link(&link.name, &change));
+    }
+    let up = LinkChange { up: Some(true), ..LinkChange::default() };
+    batch.push(link::change_link(&link.name, &up));
+    addresses(&mut batch, index, link, routes);
+    kernel.submit_all(&batch)
+}
+
+fn addresses(batch: &mut Batch, index: u32, link: &Link, routes: &[Route]) {
+    for address in &link.addresses {
+        batch.push(addr::add_address(index, *address));
+    }
+    if let Some(limit) = link.limit {
+        batch.push(adjust::limit(index, limit));
+    }
+    for route in routes {
+        if let Some(spec) = adjust::route_spec(route, Some(index)) {
+            batch.push(route::replace_route(&spec));
+        }
+    }
+}
+
+fn routes_of(kernel: &mut Kernel, end: &CableEnd) -> Result<(), KernelError> {
+    let index = kernel.link_index(&end.link.name)?;
+    let mut batch = Batch::new();
+    for spec in end.routes.iter().filter_map(|r| adjust::route_spec(r, Some(index))) {
+        batch.push(route::replace_route(&spec));
+    }
+    kernel.submit_all(&batch)
+}

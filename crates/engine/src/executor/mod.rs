@@ -1,0 +1,132 @@
+//! The executor: carries out the steps of a plan, one at a time. Every step carries all it needs;
+//! the executor reads neither the topology nor the record nor the environment, and every operation
+//! passes the gate of its [`Kernel`] handle.
+
+mod adjust;
+mod flows;
+mod links;
+mod namespaces;
+mod rules;
+mod uplinks;
+
+use std::collections::BTreeMap;
+
+use hallway_kernel::netns::Netns;
+use hallway_kernel::route::{self, RouteSpec};
+use hallway_kernel::{Kernel, KernelError, link};
+use hallway_plan::compare::Place;
+use hallway_plan::mark;
+use hallway_plan::step::{Op, Step};
+use ipnet::IpNet;
+
+use crate::observe::netns_path;
+use namespaces::Maker;
+
+/// Carries out steps.
+pub(crate) struct Executor {
+    kernel: Kernel,
+    maker: Maker,
+    bridges: BTreeMap<String, u32>,
+}
+
+/// The step that failed, which may be an earlier one than the one that noticed it.
+#[derive(Debug)]
+pub(crate) struct StepFailed {
+    /// Its position in the plan.
+    pub(crate) position: usize,
+    /// The kernel's answer.
+    pub(crate) error: KernelError,
+}
+
+impl Executor {
+    /// An executor for these steps. Namespaces that they create are created ahead, by a thread of
+    /// their own, from the first such step on.
+    pub(crate) fn new(kernel: Kernel, steps: &[Step]) -> Self {
+        Self {
+            maker: Maker::new(steps, kernel.sibling()),
+            kernel,
+            bridges: BTreeMap::new(),
+        }
+    }
+
+    /// Waits until everything begun is done; inode numbers of the namespaces created, by name.
+    pub(crate) fn close(mut self) -> Result<Vec<(String, u64)>, StepFailed> {
+        self.maker.finish()
+    }
+
+    /// Carries out one step.
+    pub(crate) fn step(&mut self, position: usize, op: &Op) -> Result<(), StepFailed> {
+        match op {
+            Op::CreatePort(port) => self.maker.wait_for(&port.netns)?,
+            Op::CreateCable(cable) => {
+                self.maker.wait_for(&cable.a.netns)?;
+                self.maker.wait_for(&cable.b.netns)?;
+            }
+            _ => {}
+        }
+        self.act(op).map_err(|error| StepFailed { position, error })
+    }
+
+    fn act(&mut self, op: &Op) -> Result<(), KernelError> {
+        match op {
+            Op::AddUnreachable { to } => self.kernel.run(route::replace_route(&unreachable(*to))),
+            Op::RemoveUnreachable { to } => {
+                absent_is_done(self.kernel.run(route::delete_route(&unreachable(*to))))
+            }
+            Op::ReplaceRules(new) => self.replace_rules(new),
+            Op::ChangeRules { table, delta } => self.change_rules(table, delta),
+            Op::Unpublish { table } => self.unpublish(table),
+            Op::RemoveRules { table } => self.remove_rules(table),
+            Op::CreateBridge(bridge) => self.create_bridge(&bridge.link),
+            Op::RemoveGroup { group, .. } => absent_is_done(self.kernel.run(link::delete_group(*group))),
+            Op::RemoveLink { name } => absent_is_done(self.kernel.run(link::delete_link(name))),
+            Op::CreateNamespace(_) => {
+                self.maker.begin();
+                Ok(())
+            }
+            Op::RemoveNamespace { netns, links } => self.remove_namespace(netns, links),
+            Op::CreatePort(port) => self.create_port(port),
+            Op::CreateCable(cable) => self.create_cable(cable),
+            Op::RemoveInterface { netns, name } => {
+                let removed = self.inside(netns, |kernel| kernel.run(link::delete_link(name)));
+                absent_is_done(removed)
+            }
+            Op::Adjust { place: Place::Host, change } => adjust::adjust(&mut self.kernel, change),
+            Op::Adjust { place: Place::Node { netns, .. }, change } => {
+                self.inside(netns, |kernel| adjust::adjust(kernel, change))
+            }
+            Op::ForwardUplinks { table, uplinks, .. } => self.forward_uplinks(table, uplinks),
+            Op::RestoreUplinks { uplinks } => self.restore_uplinks(uplinks),
+            Op::ForgetFlows(flows) => self.forget_flows(flows),
+        }
+    }
+
+    /// Runs something inside a named namespace.
+    fn inside<T>(
+        &mut self,
+        netns: &str,
+        work: impl FnOnce(&mut Kernel) -> Result<T, KernelError>,
+    ) -> Result<T, KernelError> {
+        let namespace = Netns::open(&netns_path(netns))?;
+        self.kernel.inside(&namespace, work)
+    }
+}
+
+fn unreachable(to: IpNet) -> RouteSpec {
+    RouteSpec {
+        to,
+        via: None,
+        interface: None,
+        unreachable: true,
+        metric: Some(mark::UNREACHABLE_METRIC),
+        protocol: mark::ROUTE_PROTOCOL,
+    }
+}
+
+/// Removing what does not exist, or changing a setting that this kernel does not have, is done.
+fn absent_is_done(result: Result<(), KernelError>) -> Result<(), KernelError> {
+    match result {
+        Err(e) if e.is_not_found() => Ok(()),
+        other => other,
+    }
+}

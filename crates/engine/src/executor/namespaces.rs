@@ -1,0 +1,167 @@
+//! Namespaces are made ahead by a thread of their own: making one and making links take about as
+//! long, and do not wait for the same kernel lock.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+
+use hallway_kernel::link::{self, LinkChange};
+use hallway_kernel::netns::Netns;
+use hallway_kernel::sys::Kind;
+use hallway_kernel::{Kernel, KernelError};
+use hallway_plan::step::{NewNamespace, Op, Step};
+use hallway_plan::target::Setting;
+
+use super::{StepFailed, absent_is_done};
+use crate::observe::netns_path;
+
+/// How many namespaces the thread may be ahead of the links.
+const AHEAD: usize = 64;
+
+/// A namespace to create, and the step it belongs to.
+struct Order {
+    position: usize,
+    new: NewNamespace,
+}
+
+struct Made {
+    netns: String,
+    position: usize,
+    result: Result<u64, KernelError>,
+}
+
+/// Creates namespaces in the background.
+pub(super) struct Maker {
+    orders: Vec<Order>,
+    /// Of the thread that creates them.
+    kernel: Option<Kernel>,
+    running: Option<(Receiver<Made>, JoinHandle<()>)>,
+    /// Namespaces that are not there yet, with the position of their step.
+    pending: BTreeMap<String, usize>,
+    made: Vec<(String, u64)>,
+}
+
+impl Maker {
+    pub(super) fn new(steps: &[Step], kernel: Kernel) -> Self {
+        let orders = steps.iter().enumerate().filter_map(|(position, step)| match &step.op {
+            Op::CreateNamespace(new) => Some(Order { position, new: (**new).clone() }),
+            _ => None,
+        });
+        Self {
+            orders: orders.collect(),
+            kernel: Some(kernel),
+            running: None,
+            pending: BTreeMap::new(),
+            made: Vec::new(),
+        }
+    }
+
+    /// Starts the thread. The steps before the first namespace have been carried out by now.
+    pub(super) fn begin(&mut self) {
+        if self.running.is_some() || self.orders.is_empty() {
+            return;
+        }
+        let mut kernel = self.kernel.take().unwrap_or_default();
+        let orders = std::mem::take(&mut self.orders);
+        self.pending = orders.iter().map(|o| (o.new.netns.clone(), o.position)).collect();
+        let (sender, receiver) = sync_channel(AHEAD);
+        let thread = std::thread::spawn(move || {
+            let mut inherited = BTreeMap::new();
+            for Order { position, new } in orders {
+                let result = make(&mut kernel, &new, &mut inherited);
+                let stop = result.is_err();
+                let made = Made { netns: new.netns, position, result };
+                if sender.send(made).is_err() || stop {
+                    return;
+                }
+            }
+        });
+        self.running = Some((receiver, thread));
+    }
+
+    /// Waits until a namespace exists; one that is not being created does.
+    pub(super) fn wait_for(&mut self, netns: &str) -> Result<(), StepFailed> {
+        while let Some(position) = self.pending.get(netns).copied() {
+            self.next(position)?;
+        }
+        Ok(())
+    }
+
+    /// Receives the next result; `waiting` is the step that is waited for.
+    fn next(&mut self, waiting: usize) -> Result<(), StepFailed> {
+        let received = self
+            .running
+            .as_ref()
+            .and_then(|(receiver, _)| receiver.recv().ok());
+        match received {
+            Some(Made { netns, result: Ok(inode), .. }) => {
+                self.pending.remove(&netns);
+                self.made.push((netns, inode));
+                Ok(())
+            }
+            Some(Made { position, result: Err(error), .. }) => Err(StepFailed { position, error }),
+            None => Err(StepFailed {
+                position: waiting,
+                error: KernelError::new("create the namespace", "", rustix::io::Errno::CANCELED),
+            }),
+        }
+    }
+
+    /// Waits for all of them.
+    pub(super) fn finish(&mut self) -> Result<Vec<(String, u64)>, StepFailed> {
+        self.begin();
+        while let Some(position) = self.pending.values().next().copied() {
+            self.next(position)?;
+        }
+        self.join();
+        Ok(std::mem::take(&mut self.made))
+    }
+
+    fn join(&mut self) {
+        if let Some((receiver, thread)) = self.running.take() {
+            drop(receiver); // a thread that is ahead stops at its next send
+            thread.join().ok();
+        }
+    }
+}
+
+impl Drop for Maker {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+/// The thread belongs to the maker alone, so it goes from one new namespace to the next and need
+/// not return. The loopback is marked before the namespace can be seen by others.
+///
+/// `inherited` holds the settings that new namespaces begin with, once they are known: the more
+/// namespaces there are, the longer the kernel takes to find a setting.
+fn make(
+    kernel: &mut Kernel,
+    new: &NewNamespace,
+    inherited: &mut BTreeMap<Setting, Option<u32>>,
+) -> Result<u64, KernelError> {
+    kernel.unshare(&[Kind::Net])?;
+    let namespace = Netns::current()?;
+    for (setting, wanted) in &new.settings {
+        let key = setting.key(None);
+        let first = match inherited.get(setting) {
+            Some(known) => *known,
+            None => {
+                let value = kernel.read_sysctl(&key).ok().and_then(|v| v.parse().ok());
+                *inherited.entry(*setting).or_insert(value)
+            }
+        };
+        if first != Some(*wanted) {
+            absent_is_done(kernel.write_sysctl(&key, &wanted.to_string()))?;
+        }
+    }
+    let change = LinkChange {
+        alias: Some(&new.alias),
+        up: Some(true),
+        ..LinkChange::default()
+    };
+    kernel.run(link::change_link("lo", &change))?;
+    kernel.mount_netns(&namespace, &netns_path(&new.netns))?;
+    namespace.inode()
+}

@@ -1,0 +1,69 @@
+//! The stable codes of failures and warnings. `docs/errors.md` lists them with these meanings.
+
+hallway_spec::codes! {
+    /// Codes of failures of the engine.
+    pub enum FailureCode {
+        /// The run was interrupted; what was there before has been restored.
+        Interrupted = "interrupted",
+        /// A file of the state directory cannot be used.
+        StateDirectory = "state-directory",
+        /// A record was written by another version of hallway.
+        RecordVersion = "record-version",
+        /// A record cannot be read.
+        RecordDamaged = "record-damaged",
+        /// The state of the kernel could not be read.
+        Kernel = "kernel",
+        /// A step of a plan failed; what was there before has been restored.
+        StepFailed = "step-failed",
+        /// The directory of named namespaces cannot be used.
+        NetnsDirectory = "netns-directory",
+        /// A policy needs br_netfilter, which is not loaded.
+        NoBrNetfilter = "no-br-netfilter",
+        /// Another program, or another project, has the port.
+        PortInUse = "port-in-use",
+        /// Too many files are open to listen on another port.
+        OpenFiles = "open-files",
+        /// A port cannot be listened on.
+        Listener = "listener",
+        /// A program ended, or was not ready in time; what was there before has been restored.
+        NotReady = "not-ready",
+        /// What the file expects is not true; what was there before has been restored.
+        ExpectationFailed = "expectation-failed",
+        /// The project's file on record cannot be read again.
+        SourceUnreadable = "source-unreadable",
+        /// The project's keeper could not be started.
+        KeeperNotStarted = "keeper-not-started",
+        /// The project's keeper does not answer.
+        KeeperLost = "keeper-lost",
+        /// The project's keeper is of another version of hallway.
+        KeeperVersion = "keeper-version",
+        /// What the keeper is to do cannot be sent to it.
+        KeeperMessage = "keeper-message",
+        /// The node has no program.
+        NoProgram = "no-program",
+        /// The process that binds ports of the machine cannot be started.
+        Porter = "porter",
+        /// The machine does not allow user namespaces.
+        NoUserNamespaces = "no-user-namespaces",
+        /// A sandbox cannot be made, entered or ended.
+        Sandbox = "sandbox",
+        /// The interface does not exist.
+        NoSuchInterface = "no-such-interface",
+        /// Packets cannot be captured.
+        Capture = "capture",
+        /// The node's namespace does not exist.
+        NodeMissing = "node-missing",
+        /// A defect of hallway.
+        Bug = "bug",
+    }
+}
+
+hallway_spec::codes! {
+    /// Codes of warnings of the engine.
+    pub enum WarningCode {
+        /// This user may not listen on so low a port of the machine.
+        PrivilegedPort = "privileged-port",
+        /// Something is published on an address that the host does not have.
+        AddressMissing = "address-missing",
+    }
+}

@@ -1,0 +1,68 @@
+//! What to do about each failure.
+
+use hallway_kernel::KernelError;
+use rustix::io::Errno;
+
+use super::Reason;
+
+/// What to do about a failure of this reason, which the kernel may have caused.
+pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<String> {
+    let text = match reason {
+        Reason::Interrupted { .. }
+        | Reason::CaptureEnded
+        | Reason::SandboxNotMade { .. }
+        | Reason::SandboxNotEnded { .. } => return None,
+        Reason::StateFile { .. } => "give another place with --state-dir or HALLWAY_STATE_DIR".into(),
+        Reason::RecordVersion { .. } => {
+            "use the version of hallway that built the project; hallway down removes the project by its marks".into()
+        }
+        Reason::RecordDamaged { .. } => {
+            "hallway up FILE builds the project again; hallway down removes it by its marks".into()
+        }
+        Reason::Kernel
+        | Reason::Step { .. }
+        | Reason::NetnsDirectory { .. }
+        | Reason::Capture => return cause.and_then(of_errno),
+        Reason::Conflict(conflict) => conflict.help.clone(),
+        Reason::NoBrNetfilter { .. } => {
+            "load it (modprobe br_netfilter), or give the network mode: routed".into()
+        }
+        Reason::PortPublished { project, .. } => format!(
+            "publish another port, or take the other project down: hallway down -p {project}"
+        ),
+        Reason::PortInUse { port, .. } => format!(
+            "find it with: ss -lnp 'sport = :{port}'; end it, or publish another port"
+        ),
+        Reason::NotBound(detail) | Reason::Keeper(detail) => detail.help.clone(),
+        Reason::NotReady { .. } => {
+            "what was there before has been restored; correct the command and run up again".into()
+        }
+        Reason::ExpectationFailed => {
+            "correct the file, or build it without --test and look: hallway explain, hallway trace".into()
+        }
+        Reason::SourceUnreadable { .. } => "run hallway up FILE".into(),
+        Reason::NoPrograms { .. } => "hallway up starts them".into(),
+        Reason::Porter { .. } => "run hallway again, or without published ports".into(),
+        Reason::NoUserNamespaces(refusal) => refusal.help().into(),
+        Reason::SandboxIds { .. } => "run as root, or allow it: see hallway doctor".into(),
+        Reason::SandboxNotEntered { .. } => {
+            "a sandbox belongs to the user who made it; hallway sandbox ls lists yours".into()
+        }
+        Reason::NoInterface => "hallway inspect NODE lists the interfaces of a node".into(),
+        Reason::NodeMissing { .. } => "hallway up builds it again".into(),
+        Reason::Bug(_) => "please report it with the command and the file that led to it".into(),
+    };
+    Some(text)
+}
+
+/// What to do about an answer of the kernel that is well known.
+fn of_errno(error: &KernelError) -> Option<String> {
+    if error.is_not_permitted() {
+        return Some("run as root, or without --host to build in a sandbox".into());
+    }
+    match Errno::from_raw_os_error(error.errno) {
+        Errno::NOSPC => Some("a limit of the kernel is reached: see user.max_net_namespaces and user.max_mnt_namespaces".into()),
+        Errno::OPNOTSUPP => Some("this kernel lacks something that is needed: hallway doctor tells what".into()),
+        _ => None,
+    }
+}

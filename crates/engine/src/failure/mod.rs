@@ -1,0 +1,112 @@
+//! Why something could not be done: what failed, what the kernel answered, what to do.
+
+mod codes;
+mod diagnostic;
+mod help;
+mod reason;
+
+use hallway_kernel::KernelError;
+use hallway_spec::Place;
+
+pub use codes::{FailureCode, WarningCode};
+pub use reason::{Detail, FileAction, NotReady, Reason};
+
+/// Something that could not be done, with everything people need to know about it.
+///
+/// The message, the code and the help follow from [`Reason`]; nothing here is decided by text.
+///
+/// ```
+/// use hallway_engine::{Failure, Reason};
+/// let failure = Failure::from(Reason::Interrupted { signal: 2 });
+/// assert_eq!(failure.code(), "interrupted");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What failed.
+    pub reason: Reason,
+    /// The kernel's answer, where the kernel refused.
+    pub cause: Option<KernelError>,
+    /// The place in the project's file that this is about.
+    pub place: Option<Place>,
+    /// Further failures of the same run: more conflicts, or what could not be undone.
+    pub also: Vec<Self>,
+}
+
+impl Failure {
+    /// A failure that the kernel's answer caused.
+    #[must_use]
+    pub fn caused(reason: Reason, cause: KernelError) -> Self {
+        Self {
+            cause: Some(cause),
+            ..Self::from(reason)
+        }
+    }
+
+    /// The same failure, about this place in the project's file.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// The first failure, with the others attached; `None` for an empty list.
+    #[must_use]
+    pub fn of_many(failures: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut failures = failures.into_iter();
+        let mut first = failures.next()?;
+        first.also.extend(failures);
+        Some(first)
+    }
+
+    /// The stable code, like `step-failed`. All codes are explained in `docs/errors.md`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.reason.code()
+    }
+
+    /// What to do about it, if something can be said.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        help::help(&self.reason, self.cause.as_ref())
+    }
+
+    /// A file of the state directory could not be used.
+    #[must_use]
+    pub fn file(action: FileAction, path: &std::path::Path, error: &std::io::Error) -> Self {
+        Reason::StateFile {
+            action,
+            path: path.to_owned(),
+            error: error.to_string(),
+        }
+        .into()
+    }
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            cause: None,
+            place: None,
+            also: Vec::new(),
+        }
+    }
+}
+
+impl From<KernelError> for Failure {
+    fn from(error: KernelError) -> Self {
+        Self::caused(Reason::Kernel, error)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|c| c as _)
+    }
+}

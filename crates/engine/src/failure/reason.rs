@@ -1,0 +1,271 @@
+//! Everything that can fail in the engine, one variant each, with its stable code.
+
+use std::path::PathBuf;
+
+use hallway_plan::Conflict;
+use hallway_spec::{Name, Protocol};
+
+use super::FailureCode;
+use crate::keeper::ProgramEnd;
+
+/// What was attempted with a file of the state directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub enum FileAction {
+    Create,
+    Read,
+    Write,
+    Remove,
+    Lock,
+    Use,
+}
+
+impl std::fmt::Display for FileAction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Remove => "remove",
+            Self::Lock => "lock",
+            Self::Use => "use",
+        })
+    }
+}
+
+/// Why a node's program is not ready.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    /// It ended.
+    #[error("{0}")]
+    Ended(ProgramEnd),
+    /// It took longer than this many seconds.
+    #[error("not ready after {0} s")]
+    Late(u64),
+}
+
+/// A failure of a kind that has an error type of its own: its code, message and help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// The stable code.
+    pub code: FailureCode,
+    /// The message, with all causes.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// What failed. `Display` gives the message; [`Reason::code`] the stable code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// A signal or a caller cancelled the run.
+    #[error("interrupted; what was there before has been restored")]
+    Interrupted {
+        /// The number of the signal.
+        signal: u8,
+    },
+    /// A file of the state directory could not be used.
+    #[error("cannot {action} {}: {error}", path.display())]
+    StateFile {
+        /// What was attempted.
+        action: FileAction,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        error: String,
+    },
+    /// A record is of a version that this program does not know.
+    #[error("{} was written by another version of hallway (format {version})", path.display())]
+    RecordVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its format's number.
+        version: u64,
+    },
+    /// A record cannot be read.
+    #[error("{} is damaged: {error}", path.display())]
+    RecordDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// The kernel's state could not be read.
+    #[error("the state of the kernel could not be read")]
+    Kernel,
+    /// A step of a plan failed.
+    #[error("could not {action} {kind} {name} (step {position} of {count})")]
+    Step {
+        /// What the step does, like `create`.
+        action: String,
+        /// What it does it to, like `bridge`.
+        kind: String,
+        /// The name of that object.
+        name: String,
+        /// The step's number, from 1.
+        position: usize,
+        /// How many steps the plan has.
+        count: usize,
+    },
+    /// The directory of named namespaces cannot be used.
+    #[error("{} cannot hold namespaces", path.display())]
+    NetnsDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file conflicts with what is on the host already.
+    #[error("{0}")]
+    Conflict(Conflict),
+    /// A policy between members of one network needs br_netfilter.
+    #[error(
+        "a policy denies members of network {network} one another, but this kernel has br_netfilter not loaded"
+    )]
+    NoBrNetfilter {
+        /// The network.
+        network: Name,
+    },
+    /// Another project publishes the port.
+    #[error("port {port}/{protocol} is published by project {project} already")]
+    PortPublished {
+        /// The port.
+        port: u16,
+        /// tcp or udp.
+        protocol: Protocol,
+        /// The other project.
+        project: Name,
+    },
+    /// Another program listens on the port.
+    #[error("port {port}/{protocol}{} is in use by another program", if *of_machine { " of this machine" } else { "" })]
+    PortInUse {
+        /// The port.
+        port: u16,
+        /// tcp or udp.
+        protocol: Protocol,
+        /// On the real host, seen from a sandbox.
+        of_machine: bool,
+    },
+    /// A port cannot be listened on, for a reason of [`BindError`](crate::keeper::BindError).
+    #[error("{}", .0.message)]
+    NotBound(Detail),
+    /// A node's program ended, or did not become ready in time.
+    #[error("node {node}: {why}{}", quoted(last_lines))]
+    NotReady {
+        /// The node.
+        node: String,
+        /// What happened.
+        why: NotReady,
+        /// The last lines of its log.
+        last_lines: Vec<String>,
+    },
+    /// What the file expects is not true of the network that was built.
+    #[error("what the file expects is not true; what was there before has been restored")]
+    ExpectationFailed,
+    /// The text on record cannot be edited.
+    #[error("the file {project} was built from cannot be read again")]
+    SourceUnreadable {
+        /// The project.
+        project: Name,
+    },
+    /// The keeper cannot be used, for a reason of [`KeeperError`](crate::keeper::KeeperError).
+    #[error("{}", .0.message)]
+    Keeper(Detail),
+    /// A node has no program.
+    #[error("no programs of {project} run")]
+    NoPrograms {
+        /// The project.
+        project: Name,
+    },
+    /// The process that binds ports on the real host cannot be started.
+    #[error("ports of this machine cannot be served: {error}")]
+    Porter {
+        /// The operating system's answer.
+        error: String,
+    },
+    /// The machine does not allow user namespaces.
+    #[error("this machine does not allow a sandbox: {0}")]
+    NoUserNamespaces(crate::sandbox::Refusal),
+    /// The sandbox could not be made.
+    #[error("the sandbox cannot be set up: {error}")]
+    SandboxNotMade {
+        /// What happened.
+        error: String,
+    },
+    /// The sandbox's user ids could not be mapped.
+    #[error("the sandbox's user ids cannot be mapped: {error}")]
+    SandboxIds {
+        /// The operating system's answer.
+        error: String,
+    },
+    /// The sandbox cannot be entered.
+    #[error("the sandbox {name} cannot be entered")]
+    SandboxNotEntered {
+        /// Its name.
+        name: String,
+    },
+    /// Processes of a sandbox cannot be ended.
+    #[error("processes of the sandbox {name} do not end")]
+    SandboxNotEnded {
+        /// Its name.
+        name: String,
+    },
+    /// The interface to capture on does not exist.
+    #[error("the interface does not exist")]
+    NoInterface,
+    /// Packets cannot be captured.
+    #[error("packets cannot be captured")]
+    Capture,
+    /// The interface was removed or set down during a capture.
+    #[error("the interface was set down or removed")]
+    CaptureEnded,
+    /// The node's namespace does not exist.
+    #[error("the namespace of node {node} does not exist")]
+    NodeMissing {
+        /// The node.
+        node: Name,
+    },
+    /// A defect of hallway.
+    #[error("a defect of hallway: {0}")]
+    Bug(&'static str),
+}
+
+fn quoted(lines: &[String]) -> String {
+    match lines {
+        [] => String::new(),
+        lines => format!("\n  the last lines of its log:\n    {}", lines.join("\n    ")),
+    }
+}
+
+impl Reason {
+    /// The stable code of this kind of failure.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        let code = match self {
+            Self::Conflict(conflict) => return conflict.code.text(),
+            Self::Interrupted { .. } => FailureCode::Interrupted,
+            Self::StateFile { .. } => FailureCode::StateDirectory,
+            Self::RecordVersion { .. } => FailureCode::RecordVersion,
+            Self::RecordDamaged { .. } => FailureCode::RecordDamaged,
+            Self::Kernel => FailureCode::Kernel,
+            Self::Step { .. } => FailureCode::StepFailed,
+            Self::NetnsDirectory { .. } => FailureCode::NetnsDirectory,
+            Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,
+            Self::PortPublished { .. } | Self::PortInUse { .. } => FailureCode::PortInUse,
+            Self::NotBound(detail) | Self::Keeper(detail) => detail.code,
+            Self::NotReady { .. } => FailureCode::NotReady,
+            Self::ExpectationFailed => FailureCode::ExpectationFailed,
+            Self::SourceUnreadable { .. } => FailureCode::SourceUnreadable,
+            Self::NoPrograms { .. } => FailureCode::NoProgram,
+            Self::Porter { .. } => FailureCode::Porter,
+            Self::NoUserNamespaces(_) => FailureCode::NoUserNamespaces,
+            Self::SandboxNotMade { .. }
+            | Self::SandboxIds { .. }
+            | Self::SandboxNotEntered { .. }
+            | Self::SandboxNotEnded { .. } => FailureCode::Sandbox,
+            Self::NoInterface => FailureCode::NoSuchInterface,
+            Self::Capture | Self::CaptureEnded => FailureCode::Capture,
+            Self::NodeMissing { .. } => FailureCode::NodeMissing,
+            Self::Bug(_) => FailureCode::Bug,
+        };
+        code.text()
+    }
+}

@@ -1,0 +1,84 @@
+//! What a keeper is to do.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use hallway_spec::{PortProto, Protocol, Restart};
+
+/// Everything a keeper is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Desired {
+    /// Programs to run.
+    pub programs: Vec<Program>,
+    /// Ports to serve on localhost.
+    pub forwards: Vec<Forward>,
+}
+
+impl Desired {
+    /// Whether there is nothing to do, so that no keeper is needed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.programs.is_empty() && self.forwards.is_empty()
+    }
+}
+
+/// A program to run in a node, at most one per node. A running program with the same description
+/// is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The node.
+    pub node: String,
+    /// The path of the node's network namespace.
+    pub netns: PathBuf,
+    /// The inode number of the namespace: when the node is rebuilt, its program is restarted.
+    pub inode: u64,
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Added to the environment of the keeper.
+    pub environment: BTreeMap<String, String>,
+    /// The directory it runs in; `/` if not given.
+    pub working_dir: Option<PathBuf>,
+    /// Mounted over /etc/hosts.
+    pub hosts: Option<PathBuf>,
+    /// Mounted over /etc/resolv.conf.
+    pub resolv_conf: Option<PathBuf>,
+    /// The file its output is appended to.
+    pub log: PathBuf,
+    /// Ports that must listen before it counts as running.
+    pub ready: Vec<PortProto>,
+    /// When it is started again.
+    pub restart: Restart,
+    /// Nodes whose programs must run first.
+    pub depends_on: Vec<String>,
+}
+
+/// The network namespace a listener is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Namespace {
+    /// That of the project: the host's, or the sandbox's.
+    Project,
+    /// That of the real host, for a project in a sandbox.
+    Machine,
+}
+
+/// Where a keeper listens. A listener is identified by this; its target may change while it stays
+/// open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Listen {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// The namespace it is bound in.
+    pub namespace: Namespace,
+}
+
+/// A listener whose connections and datagrams are passed on to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Forward {
+    /// Where the keeper listens.
+    pub listen: Listen,
+    /// Address and port in the node.
+    pub target: SocketAddr,
+}

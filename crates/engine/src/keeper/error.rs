@@ -1,0 +1,117 @@
+//! Why a keeper could not be reached, or does not do what it was asked for.
+
+use std::path::PathBuf;
+
+use super::message::{PROTOCOL, Refusal};
+use crate::failure::{Detail, FailureCode};
+use crate::{Failure, Reason};
+
+/// A failure between a client and a keeper.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// Its process could not be started.
+    #[error("the project's keeper cannot be started")]
+    Start(#[source] std::io::Error),
+    /// It ended before it listened, or did not listen in time.
+    #[error("the project's keeper did not start: {reason}")]
+    NotStarted {
+        /// The end of its log, or what else is known.
+        reason: String,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// The connection broke, or carried something that is not a message.
+    #[error("the project's keeper does not answer")]
+    Lost(#[source] std::io::Error),
+    /// It speaks another version of the protocol.
+    #[error(
+        "the project's keeper was started by hallway {version} and uses version {protocol} of its protocol; this hallway uses version {PROTOCOL}"
+    )]
+    OtherVersion {
+        /// Its process.
+        pid: i32,
+        /// Its version of hallway.
+        version: String,
+        /// Its version of the protocol.
+        protocol: u32,
+    },
+    /// It accepts connections but closes them, and does not end: it is of a version before the
+    /// protocol had a first message, or is stuck.
+    #[error("the project's keeper (process {pid}) does not understand this version of hallway")]
+    NotUnderstood {
+        /// Its process.
+        pid: i32,
+    },
+    /// What it is to do cannot be sent.
+    #[error("the keeper cannot be told what to do")]
+    Unsendable(#[source] std::io::Error),
+    /// Its answer does not belong to the request.
+    #[error("the project's keeper gave an answer of another kind")]
+    UnexpectedAnswer,
+    /// It refused.
+    #[error("{}", refusal(.0))]
+    Refused(Refusal),
+}
+
+fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::NoProgram { node } => format!("node {node} runs no command"),
+        Refusal::OpenFiles { limit } => format!(
+            "the project's keeper may have {limit} files open at once, and there are too many published ports for that"
+        ),
+        Refusal::Listener { why } => {
+            format!("the project's keeper cannot use a listener: {why}")
+        }
+    }
+}
+
+impl KeeperError {
+    /// A stable code.
+    #[must_use]
+    pub fn code(&self) -> FailureCode {
+        match self {
+            Self::Start(_) | Self::NotStarted { .. } => FailureCode::KeeperNotStarted,
+            Self::Lost(_) | Self::UnexpectedAnswer => FailureCode::KeeperLost,
+            Self::OtherVersion { .. } | Self::NotUnderstood { .. } => FailureCode::KeeperVersion,
+            Self::Unsendable(_) => FailureCode::KeeperMessage,
+            Self::Refused(Refusal::NoProgram { .. }) => FailureCode::NoProgram,
+            Self::Refused(Refusal::OpenFiles { .. }) => FailureCode::OpenFiles,
+            Self::Refused(Refusal::Listener { .. }) => FailureCode::Listener,
+        }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Start(_) => "see whether a limit on processes or memory is reached".into(),
+            Self::NotStarted { log, .. } => format!("see {}", log.display()),
+            Self::Lost(_) | Self::UnexpectedAnswer | Self::Refused(Refusal::Listener { .. }) => {
+                "run hallway up again: it starts a keeper if none runs".into()
+            }
+            Self::OtherVersion { .. } | Self::NotUnderstood { .. } => {
+                "run hallway down, which ends it and its programs, and then hallway up".into()
+            }
+            Self::Unsendable(_) => {
+                "use paths that are UTF-8, and fewer or shorter commands and environments".into()
+            }
+            Self::Refused(Refusal::NoProgram { .. }) => {
+                "give it one in the file: command: python3 -m http.server 80".into()
+            }
+            Self::Refused(Refusal::OpenFiles { .. }) => super::listener::OPEN_FILES_HELP.into(),
+        }
+    }
+}
+
+impl From<KeeperError> for Failure {
+    fn from(error: KeeperError) -> Self {
+        let mut message = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            message.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        let (code, help) = (error.code(), error.help());
+        Reason::Keeper(Detail { code, message, help }).into()
+    }
+}

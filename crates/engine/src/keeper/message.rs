@@ -1,0 +1,366 @@
+//! The messages between a client and a keeper, apart from the types the rest of hallway uses.
+//!
+//! **Exchange.** Each side sends one [`Hello`] first. If the protocol numbers are equal, the client
+//! sends [`Request`]s and gets one [`Answer`] for each; otherwise both close the connection.
+//!
+//! **Versions.** [`PROTOCOL`] grows with every change of a message. `Hello` itself never changes
+//! its meaning and its unknown fields are ignored, so that any two versions understand each other
+//! that far. All other messages are exchanged between equal versions only: an unknown field or
+//! variant there is an error, never ignored.
+//!
+//! **Descriptors.** After a [`Request::Sync`] the client sends the listeners that it announces, in
+//! that order, in chunks; the keeper acknowledges each chunk (see [`super::frame`]).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use hallway_spec as spec;
+use serde::{Deserialize, Serialize};
+
+use super::{Desired, ProgramState, ProgramStatus, desired};
+
+/// The version of these messages. Version 1 had no `Hello`.
+pub const PROTOCOL: u32 = 2;
+
+/// The first message of each side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The sender's [`PROTOCOL`].
+    pub protocol: u32,
+    /// The sender's version of hallway, for people.
+    pub version: String,
+}
+
+impl Hello {
+    /// That of this build.
+    #[must_use]
+    pub fn own() -> Self {
+        Self {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Whether both sides use the same messages.
+    #[must_use]
+    pub fn matches(&self) -> bool {
+        self.protocol == PROTOCOL
+    }
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Run and serve exactly this. Answered when what had to be stopped has ended.
+    Sync {
+        /// Programs to run.
+        programs: Vec<Program>,
+        /// Ports to serve.
+        forwards: Vec<Forward>,
+        /// The new listeners whose descriptors follow, in this order.
+        listeners: Vec<Listen>,
+    },
+    /// The state of all programs.
+    Programs {},
+    /// The ports that are served.
+    Forwards {},
+    /// Stop a program and start it again.
+    Restart {
+        /// The node it runs in.
+        node: String,
+    },
+    /// Stop everything and end.
+    Stop {},
+}
+
+/// What a keeper answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// It has been done.
+    Done {
+        /// How many programs and forwards changed.
+        changed: usize,
+    },
+    /// The state of all programs.
+    Programs {
+        /// One for each.
+        programs: Vec<Status>,
+    },
+    /// The ports that are served.
+    Forwards {
+        /// One for each.
+        forwards: Vec<Forward>,
+    },
+    /// It has not been done.
+    Refused(Refusal),
+}
+
+/// Why a keeper does not do what it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Refusal {
+    /// The node runs no program.
+    NoProgram {
+        /// The node.
+        node: String,
+    },
+    /// The keeper may not open as many files as there are listeners.
+    OpenFiles {
+        /// Its limit (RLIMIT_NOFILE).
+        limit: u64,
+    },
+    /// The kernel refused a listener.
+    Listener {
+        /// The kernel's answer.
+        why: String,
+    },
+}
+
+/// See [`desired::Program`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // each field as there
+pub struct Program {
+    pub node: String,
+    pub netns: PathBuf,
+    pub inode: u64,
+    pub command: Vec<String>,
+    pub environment: BTreeMap<String, String>,
+    pub working_dir: Option<PathBuf>,
+    pub hosts: Option<PathBuf>,
+    pub resolv_conf: Option<PathBuf>,
+    pub log: PathBuf,
+    pub ready: Vec<Port>,
+    pub restart: Restart,
+    pub depends_on: Vec<String>,
+}
+
+/// A port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    /// 1 to 65535.
+    pub port: u16,
+    /// Its protocol.
+    pub protocol: Protocol,
+}
+
+/// A transport protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// When a program is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Restart {
+    No,
+    OnFailure,
+    Always,
+    UnlessStopped,
+}
+
+/// See [`desired::Listen`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Listen {
+    pub address: SocketAddr,
+    pub protocol: Protocol,
+    /// In the real host's namespace, for a project in a sandbox.
+    pub on_machine: bool,
+}
+
+/// See [`desired::Forward`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Forward {
+    pub listen: Listen,
+    pub target: SocketAddr,
+}
+
+/// See [`ProgramStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Status {
+    pub node: String,
+    pub state: State,
+    pub pid: Option<i32>,
+    pub restarts: u32,
+    pub exit_code: Option<i32>,
+}
+
+/// See [`ProgramState`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum State {
+    Waiting,
+    Starting,
+    Running,
+    Restarting,
+    Exited,
+}
+
+impl Request {
+    /// The request that makes a keeper do `desired`.
+    #[must_use]
+    pub fn sync(desired: &Desired, listeners: &[desired::Listen]) -> Self {
+        Self::Sync {
+            programs: desired.programs.iter().map(Into::into).collect(),
+            forwards: desired.forwards.iter().map(|f| (*f).into()).collect(),
+            listeners: listeners.iter().map(|l| (*l).into()).collect(),
+        }
+    }
+}
+
+impl From<&desired::Program> for Program {
+    fn from(p: &desired::Program) -> Self {
+        Self {
+            node: p.node.clone(),
+            netns: p.netns.clone(),
+            inode: p.inode,
+            command: p.command.clone(),
+            environment: p.environment.clone(),
+            working_dir: p.working_dir.clone(),
+            hosts: p.hosts.clone(),
+            resolv_conf: p.resolv_conf.clone(),
+            log: p.log.clone(),
+            ready: p.ready.iter().map(|r| (*r).into()).collect(),
+            restart: p.restart.into(),
+            depends_on: p.depends_on.clone(),
+        }
+    }
+}
+
+impl From<Program> for desired::Program {
+    fn from(p: Program) -> Self {
+        Self {
+            node: p.node,
+            netns: p.netns,
+            inode: p.inode,
+            command: p.command,
+            environment: p.environment,
+            working_dir: p.working_dir,
+            hosts: p.hosts,
+            resolv_conf: p.resolv_conf,
+            log: p.log,
+            ready: p.ready.into_iter().map(Into::into).collect(),
+            restart: p.restart.into(),
+            depends_on: p.depends_on,
+        }
+    }
+}
+
+impl From<desired::Listen> for Listen {
+    fn from(l: desired::Listen) -> Self {
+        Self {
+            address: l.address,
+            protocol: l.protocol.into(),
+            on_machine: l.namespace == desired::Namespace::Machine,
+        }
+    }
+}
+
+impl From<Listen> for desired::Listen {
+    fn from(l: Listen) -> Self {
+        Self {
+            address: l.address,
+            protocol: l.protocol.into(),
+            namespace: match l.on_machine {
+                true => desired::Namespace::Machine,
+                false => desired::Namespace::Project,
+            },
+        }
+    }
+}
+
+impl From<desired::Forward> for Forward {
+    fn from(f: desired::Forward) -> Self {
+        Self {
+            listen: f.listen.into(),
+            target: f.target,
+        }
+    }
+}
+
+impl From<Forward> for desired::Forward {
+    fn from(f: Forward) -> Self {
+        Self {
+            listen: f.listen.into(),
+            target: f.target,
+        }
+    }
+}
+
+impl From<spec::PortProto> for Port {
+    fn from(p: spec::PortProto) -> Self {
+        Self {
+            port: p.port,
+            protocol: p.protocol.into(),
+        }
+    }
+}
+
+impl From<Port> for spec::PortProto {
+    fn from(p: Port) -> Self {
+        Self {
+            port: p.port,
+            protocol: p.protocol.into(),
+        }
+    }
+}
+
+impl From<ProgramStatus> for Status {
+    fn from(s: ProgramStatus) -> Self {
+        Self {
+            node: s.node,
+            state: s.state.into(),
+            pid: s.pid,
+            restarts: s.restarts,
+            exit_code: s.exit_code,
+        }
+    }
+}
+
+impl From<Status> for ProgramStatus {
+    fn from(s: Status) -> Self {
+        Self {
+            node: s.node,
+            state: s.state.into(),
+            pid: s.pid,
+            restarts: s.restarts,
+            exit_code: s.exit_code,
+        }
+    }
+}
+
+/// Conversions in both directions between two enums with the same variants.
+macro_rules! same_variants {
+    ($message:ty, $domain:ty: $($variant:ident),*) => {
+        impl From<$domain> for $message {
+            fn from(value: $domain) -> Self {
+                match value { $(<$domain>::$variant => Self::$variant),* }
+            }
+        }
+        impl From<$message> for $domain {
+            fn from(value: $message) -> Self {
+                match value { $(<$message>::$variant => Self::$variant),* }
+            }
+        }
+    };
+}
+
+same_variants!(Protocol, spec::Protocol: Tcp, Udp);
+same_variants!(Restart, spec::Restart: No, OnFailure, Always, UnlessStopped);
+same_variants!(State, ProgramState: Waiting, Starting, Running, Restarting, Exited);

@@ -1,0 +1,114 @@
+//! The porter: a process that stays outside when its parent moves into a sandbox, and binds ports
+//! there for it. A socket belongs to the network namespace it was made in, whichever process uses
+//! it.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use hallway_kernel::sys;
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::{BindError, Listen, Listener, frame, listener, message};
+
+/// A running porter; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Porter {
+    socket: UnixStream,
+    child: Child,
+}
+
+/// What a porter is to bind. Parent and porter are the same program, so there is no version.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    address: SocketAddr,
+    protocol: message::Protocol,
+}
+
+/// What came of it; a descriptor follows when there is no `errno`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Outcome {
+    errno: Option<i32>,
+}
+
+impl Porter {
+    /// Starts one in the network namespace this process is in now: `program` with the argument
+    /// `__porter`, which must call [`serve_porter`]. It inherits no descriptor of this process.
+    ///
+    /// # Errors
+    /// Those of fork(2), execve(2) and socketpair(2).
+    pub fn start(program: &Path) -> std::io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        sys::close_on_exec_from(3)?;
+        let child = Command::new(program)
+            .arg("__porter")
+            .env_clear()
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self {
+            socket: ours,
+            child,
+        })
+    }
+
+    /// Binds a port where the porter is.
+    ///
+    /// # Errors
+    /// As [`super::bind`]; `Other` when the porter is gone.
+    pub fn bind(&self, listen: Listen) -> Result<Listener, BindError> {
+        self.exchange(listen)
+            .and_then(listener::with_reserve)
+            .map(|socket| Listener { listen, socket })
+            .map_err(|e| BindError::new(listen, e))
+    }
+
+    fn exchange(&self, listen: Listen) -> std::io::Result<OwnedFd> {
+        let order = Order {
+            address: listen.address,
+            protocol: listen.protocol.into(),
+        };
+        frame::send(&self.socket, &order)?;
+        let outcome: Outcome = frame::receive(&self.socket, frame::HELLO_MAX)?;
+        if let Some(errno) = outcome.errno {
+            return Err(std::io::Error::from_raw_os_error(errno));
+        }
+        frame::receive_chunk(&self.socket)?
+            .pop()
+            .ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+impl Drop for Porter {
+    fn drop(&mut self) {
+        // It ends at the end of its input; one that is gone already is as good.
+        self.socket.shutdown(std::net::Shutdown::Both).ok();
+        self.child.wait().ok();
+    }
+}
+
+/// What a porter does, with its orders at standard input, until its parent closes the other end.
+///
+/// # Errors
+/// Those of the socket to the parent.
+pub fn serve_porter() -> std::io::Result<()> {
+    listener::raise_open_files();
+    let socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    while let Ok(order) = frame::receive::<Order>(&socket, frame::HELLO_MAX) {
+        match listener::bind_socket(order.address, order.protocol.into()) {
+            Ok(fd) => {
+                frame::send(&socket, &Outcome { errno: None })?;
+                frame::send_chunk(&socket, &[fd])?;
+            }
+            Err(e) => {
+                let errno = e.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
+                frame::send(&socket, &Outcome { errno: Some(errno) })?;
+            }
+        }
+    }
+    Ok(())
+}

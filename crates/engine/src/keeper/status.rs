@@ -1,0 +1,34 @@
+//! What a keeper reports about its programs.
+
+use serde::Serialize;
+
+/// The state of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProgramState {
+    /// Waits for the programs it depends on.
+    Waiting,
+    /// Runs; not all of its `ready` ports listen yet.
+    Starting,
+    /// Runs.
+    Running,
+    /// Ended, and will be started again.
+    Restarting,
+    /// Ended.
+    Exited,
+}
+
+/// A program as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProgramStatus {
+    /// The node it runs in.
+    pub node: String,
+    /// Its state.
+    pub state: ProgramState,
+    /// Its process id while it runs, as seen from the keeper's pid namespace.
+    pub pid: Option<i32>,
+    /// How many times it was started again.
+    pub restarts: u32,
+    /// Its last exit code; 128 and the signal's number when a signal ended it.
+    pub exit_code: Option<i32>,
+}

@@ -1,0 +1,135 @@
+//! Named namespaces: whose they are, and what the project's own hold.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use hallway_kernel::netns::{self, Netns};
+use hallway_kernel::{Kernel, KernelError};
+use hallway_plan::mark::{self, Role};
+use hallway_plan::observed::{NamespaceState, Seen, SeenNamespace, SeenSpace};
+use hallway_spec::Name;
+
+use super::{Depth, NETNS_DIRECTORY, netns_path, space};
+use crate::Record;
+
+/// Threads that examine namespaces: the kernel's work for one does not wait for another's.
+const THREADS: usize = 4;
+/// Fewer than this are examined by the calling thread.
+const WORTH_THREADS: usize = 16;
+
+/// Reads all of them, in the order of their names.
+pub(super) fn read(
+    kernel: &Kernel,
+    project: &Name,
+    record: Option<&Record>,
+    depth: Depth,
+) -> Result<Vec<SeenNamespace>, KernelError> {
+    let mut all = entries()?;
+    let known: BTreeSet<(&str, u64)> = record
+        .into_iter()
+        .flat_map(|r| &r.inodes)
+        .map(|(name, inode)| (name.as_str(), *inode))
+        .collect();
+    let examined: Vec<&mut SeenNamespace> = all
+        .iter_mut()
+        .filter(|n| match n.state {
+            // The owner of one that this project made is on record, and it was made by its inode.
+            NamespaceState::Mounted(inode) => {
+                depth == Depth::Inside || !known.contains(&(n.name.as_str(), inode))
+            }
+            NamespaceState::PlainFile | NamespaceState::Other => false,
+        })
+        .collect();
+    examine_all(kernel, examined);
+    for namespace in &mut all {
+        let NamespaceState::Mounted(inode) = namespace.state else {
+            continue;
+        };
+        let made = known.contains(&(namespace.name.as_str(), inode));
+        // Not examined, or its loopback has lost its mark: it was made by its inode number.
+        if made && namespace.owner.is_none() {
+            namespace.owner = recorded_owner(project, record, &namespace.name);
+        }
+        let foreign = namespace.owner.as_ref().is_none_or(|(owner, _)| owner != project);
+        if foreign && !made {
+            namespace.inside = Seen::Unseen;
+        }
+    }
+    Ok(all)
+}
+
+fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
+    let mounted = netns::mounted(Path::new(NETNS_DIRECTORY))?;
+    let entries = match std::fs::read_dir(NETNS_DIRECTORY) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(KernelError::io("list", NETNS_DIRECTORY, &e)),
+    };
+    let mut out = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| KernelError::io("list", NETNS_DIRECTORY, &e))?;
+        // A name that is not text cannot be ours.
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let state = match mounted.get(&name) {
+            Some(inode) => NamespaceState::Mounted(*inode),
+            None if entry.file_type().is_ok_and(|t| t.is_file()) => NamespaceState::PlainFile,
+            None => NamespaceState::Other,
+        };
+        out.push(SeenNamespace {
+            name,
+            state,
+            owner: None,
+            inside: Seen::Unseen,
+        });
+    }
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(out)
+}
+
+fn recorded_owner(project: &Name, record: Option<&Record>, netns: &str) -> Option<(Name, Name)> {
+    let nodes = record.into_iter().flat_map(|r| r.applied.iter().chain(&r.pending));
+    let node = nodes.flat_map(|s| &s.nodes).find(|n| n.netns == netns)?;
+    Some((project.clone(), node.name.clone()))
+}
+
+fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>) {
+    if namespaces.len() < WORTH_THREADS {
+        let mut own = kernel.sibling();
+        for namespace in namespaces {
+            examine(&mut own, namespace);
+        }
+        return;
+    }
+    let share = namespaces.len().div_ceil(THREADS);
+    std::thread::scope(|scope| {
+        for part in namespaces.chunks_mut(share) {
+            let mut own = kernel.sibling();
+            scope.spawn(move || {
+                for namespace in part {
+                    examine(&mut own, namespace);
+                }
+            });
+        }
+    });
+}
+
+/// One that cannot be examined stays `Unseen`: it may have been removed since it was listed.
+fn examine(kernel: &mut Kernel, namespace: &mut SeenNamespace) {
+    let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {
+        return;
+    };
+    if let Ok(inside) = kernel.inside(&opened, space::read) {
+        namespace.owner = owner(&inside);
+        namespace.inside = Seen::Present(inside);
+    }
+}
+
+/// The project and node of a namespace, by the alias of its loopback.
+fn owner(inside: &SeenSpace) -> Option<(Name, Name)> {
+    match mark::parse_alias(inside.link("lo")?.alias.as_deref()?)? {
+        (project, Role::Node(node)) => Some((project, node)),
+        _ => None,
+    }
+}

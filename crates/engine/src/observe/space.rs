@@ -1,0 +1,93 @@
+//! One network namespace: links with their settings, addresses, routes, limits.
+
+use std::collections::BTreeMap;
+
+use hallway_kernel::link::{AddressGeneration, LinkInfo, LinkSettings};
+use hallway_kernel::{Kernel, KernelError};
+use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use hallway_plan::target::Setting;
+use hallway_spec::{Bandwidth, IpVersion};
+
+/// The settings of a namespace that hallway sets.
+const SETTINGS: [Setting; 4] = [
+    Setting::Forwarding(IpVersion::V4),
+    Setting::Forwarding(IpVersion::V6),
+    Setting::AcceptRa,
+    Setting::DisableIpv6,
+];
+
+/// Reads the namespace that the handle and the calling thread are in.
+pub(super) fn read(kernel: &mut Kernel) -> Result<SeenSpace, KernelError> {
+    let mut links: Vec<SeenLink> = kernel.links()?.into_iter().map(link).collect();
+    // A namespace with loopback and one interface seldom has a limit; its list is short anyway.
+    let limits: BTreeMap<u32, Bandwidth> = kernel
+        .qdiscs()?
+        .into_iter()
+        .filter(|q| q.is_root())
+        .filter_map(|q| Some((q.interface, bandwidth(q.token_bucket?.rate)?)))
+        .collect();
+    for link in &mut links {
+        link.limit = limits.get(&link.index).copied();
+    }
+    let routes = kernel.routes()?.into_iter().map(|r| SeenRoute {
+        to: r.to,
+        interface: r.interface,
+        protocol: r.protocol,
+        unreachable: r.is_unreachable(),
+        table: r.table,
+        via: r.via,
+    });
+    let routes = routes.collect();
+    let addresses = kernel.addresses()?.into_iter().map(|a| SeenAddress {
+        interface: a.index,
+        net: a.net,
+    });
+    Ok(SeenSpace {
+        routes,
+        addresses: addresses.collect(),
+        settings: settings(kernel)?,
+        links,
+    })
+}
+
+fn link(info: LinkInfo) -> SeenLink {
+    SeenLink {
+        index: info.index,
+        name: info.name,
+        kind: info.kind,
+        alias: info.alias,
+        group: info.group,
+        master: info.master,
+        up: info.up,
+        mac: info.mac,
+        mtu: info.mtu,
+        peer: info.peer,
+        hairpin: info.port.map(|p| p.hairpin),
+        nf_call: info.bridge.map(|b| (b.nf_call_iptables, b.nf_call_ip6tables)),
+        kernel_address: info.address_generation.map(|g| g != AddressGeneration::None),
+        limit: None,
+        settings: link_settings(&info.settings),
+    }
+}
+
+fn link_settings(found: &LinkSettings) -> BTreeMap<Setting, u32> {
+    let all = [
+        (Setting::Forwarding(IpVersion::V4), found.forwarding4),
+        (Setting::Forwarding(IpVersion::V6), found.force_forwarding6),
+        (Setting::AcceptRa, found.accept_ra),
+        (Setting::Autoconf, found.autoconf),
+        (Setting::DisableIpv6, found.disable_ipv6),
+    ];
+    all.into_iter().filter_map(|(setting, value)| Some((setting, value?))).collect()
+}
+
+fn settings(kernel: &Kernel) -> Result<BTreeMap<Setting, u32>, KernelError> {
+    let values = kernel.read_sysctls(SETTINGS.iter().map(|s| s.key(None)))?;
+    let pairs = SETTINGS.into_iter().zip(values);
+    Ok(pairs.filter_map(|(setting, value)| Some((setting, value?.parse().ok()?))).collect())
+}
+
+/// A rate of bytes per second.
+fn bandwidth(rate: u64) -> Option<Bandwidth> {
+    Bandwidth::new(rate.checked_mul(8)?).ok()
+}

@@ -1,0 +1,277 @@
+//! The path of an exchange, reconstructed from what all places have seen.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use hallway_kernel::conntrack;
+use hallway_kernel::route::RouteQuestion;
+use hallway_plan::reach::{Flow, Hop, HopEvent, Listener, Location, Measured, Path};
+
+use super::evidence::{FlowDirection, PacketMatcher, flow, sighting};
+use super::hops::{PathEnd, reconstruct};
+use super::tracer::Tracer;
+use super::verdict::Observations;
+use super::watch::Watch;
+
+impl Tracer<'_> {
+    pub(super) fn reconstruct(&mut self, measured: &Measured, key: Option<u16>) -> Path {
+        let exchanges = self.exchanges(key);
+        let count = exchanges.len();
+        let (mut request, mut request_end) = (Vec::new(), None);
+        let (mut reply, mut reply_end) = (Vec::new(), None);
+        let destination = self.predicted.destination().map(|(at, _)| at.clone());
+        let (mut arrived, mut silent) = (None, None);
+        for (position, known) in exchanges.iter().enumerate() {
+            let target = if position + 1 < count {
+                Some(Location::Host)
+            } else {
+                destination.clone()
+            };
+            let origin = if position == 0 {
+                self.from.clone()
+            } else {
+                Location::Host
+            };
+            let (mut there, end) = self.hops(known, FlowDirection::Request, &origin);
+            self.connection(known, &mut there);
+            arrived = self.arrival(known, target.as_ref());
+            let over = end.as_ref().is_none_or(|(_, e)| *e != PathEnd::Continued);
+            if arrived.is_some() && !over {
+                let who = self.listener(measured, position + 1 < count, target.as_ref());
+                there.extend(there.last().cloned().map(|last| Hop {
+                    at: target.clone().unwrap_or(Location::Host),
+                    event: HopEvent::Listener { who },
+                    flow: last.flow,
+                }));
+            }
+            let asked = there.first().map(|hop| hop.flow);
+            request.extend(there);
+            request_end = end;
+            let back = target.unwrap_or(Location::Host);
+            let (mut home, end) = self.hops(known, FlowDirection::Reply, &back);
+            if let (Location::Host, Some(asked), true) =
+                (&origin, asked, measured.latency_us.is_some())
+            {
+                translate_back(&mut home, asked);
+            }
+            home.append(&mut reply);
+            reply = home;
+            if position == 0 {
+                reply_end = end;
+            }
+            silent = silent.or_else(|| self.silent(known));
+        }
+        if let (Some(asked), true) = (arrived, reply_end.is_none()) {
+            reply_end = self.no_way_back(destination.as_ref(), asked);
+        }
+        let facts = Observations {
+            settled: self.world.settled(),
+            predicted: &self.predicted,
+            measured,
+            request: request_end,
+            reply: reply_end,
+            arrived: arrived.is_some(),
+            silent,
+            unseen: self.watches.iter().flat_map(Watch::unseen_chains).collect(),
+            hops: &request,
+            reply_hops: &reply,
+        };
+        Path {
+            outcome: measured.outcome,
+            reason: facts.reason(),
+            request,
+            reply,
+            ..self.predicted.clone()
+        }
+    }
+
+    /// The places in the order a packet should come to them.
+    fn expected_order(&self, direction: FlowDirection) -> Vec<Location> {
+        let predicted = &self.predicted;
+        let there = predicted.request.iter().map(|h| h.at.clone());
+        let mut out: Vec<Location> = match direction {
+            FlowDirection::Request => there.collect(),
+            FlowDirection::Reply if predicted.reply.is_empty() => there.rev().collect(),
+            FlowDirection::Reply => predicted.reply.iter().map(|h| h.at.clone()).collect(),
+        };
+        out.dedup();
+        out
+    }
+
+    /// One packet's hops at all places, in the order it came to them.
+    fn hops(
+        &mut self,
+        known: &PacketMatcher,
+        direction: FlowDirection,
+        origin: &Location,
+    ) -> (Vec<Hop>, Option<(Location, PathEnd)>) {
+        let mut seen = Vec::new();
+        for (index, watch) in self.watches.iter().enumerate() {
+            let mut sighting = sighting(watch, known, direction);
+            if watch.at == *origin && watch.at != Location::Host {
+                // What a node sends to itself through the host comes back to it.
+                let back = sighting.split_off_arrival(watch);
+                seen.push((true, back.time(), index, back));
+            }
+            let time = sighting.time();
+            seen.push((watch.at != *origin, time, index, sighting));
+        }
+        seen.retain(|(_, _, _, sighting)| !sighting.is_empty());
+        let stamped = seen.iter().all(|(_, _, _, sighting)| sighting.stamped());
+        let expected = self.expected_order(direction);
+        seen.sort_by_key(|(later, time, index, _)| {
+            let place = self.watches.get(*index).map(|w| &w.at);
+            // Where a packet begins and ends at one place, this is its end.
+            let rank = expected.iter().rposition(|at| Some(at) == place);
+            // Without times, the predicted path gives the order.
+            (*later, rank.filter(|_| !stamped), *time)
+        });
+        let (mut hops, mut end) = (Vec::new(), None);
+        if seen.is_empty() && direction == FlowDirection::Request {
+            return self.never_sent();
+        }
+        for (later, _, index, sighting) in seen {
+            let Some(watch) = self.watches.get_mut(index) else {
+                continue;
+            };
+            let at = watch.at.clone();
+            let made_here = (!later).then(|| sighting.made()).flatten();
+            let (told, ended) = reconstruct(watch, &sighting, made_here);
+            hops.extend(told);
+            let over = ended != PathEnd::Continued;
+            end = Some((at, ended));
+            if over {
+                break;
+            }
+        }
+        (hops, end)
+    }
+
+    /// A place that has no route to the client sends no reply.
+    fn no_way_back(&mut self, at: Option<&Location>, asked: Flow) -> Option<(Location, PathEnd)> {
+        let watch = self.watches.iter_mut().find(|w| Some(&w.at) == at)?;
+        let question = RouteQuestion {
+            to: asked.from,
+            from: None,
+            iif: None,
+        };
+        let refused = watch.route(&question).map_or(true, |answer| answer.refused);
+        refused.then(|| (watch.at.clone(), PathEnd::NoRoute(asked.from)))
+    }
+
+    /// Nothing was seen: the client could not even send.
+    fn never_sent(&mut self) -> (Vec<Hop>, Option<(Location, PathEnd)>) {
+        let Some(to) = self.predicted.address else {
+            return (Vec::new(), None);
+        };
+        let from = self.from.clone();
+        let watch = self.watches.iter_mut().find(|w| w.at == from);
+        let question = RouteQuestion {
+            to,
+            from: None,
+            iif: None,
+        };
+        let ended = match watch.map(|w| w.route(&question)) {
+            Some(Ok(answer)) if !answer.refused => return (Vec::new(), None),
+            _ => PathEnd::NoRoute(to),
+        };
+        (Vec::new(), Some((from, ended)))
+    }
+
+    /// The request as it came to its destination.
+    fn arrival(&self, known: &PacketMatcher, destination: Option<&Location>) -> Option<Flow> {
+        let watch = self.watches.iter().find(|w| Some(&w.at) == destination)?;
+        let seen = sighting(watch, known, FlowDirection::Request);
+        let first = seen.ins.first();
+        first.map(|s| flow(&s.ip))
+    }
+
+    /// What receives the request.
+    fn listener(&self, measured: &Measured, keeper: bool, at: Option<&Location>) -> String {
+        if keeper {
+            return "hallway's keeper, which proxies to the node".into();
+        }
+        let program = match at {
+            Some(Location::Node(name)) => self.world.settled().node(name),
+            _ => None,
+        };
+        match (measured.listener, program.and_then(|n| n.service.as_ref())) {
+            (Listener::Kernel, _) => "the kernel, which answers echo requests".into(),
+            (Listener::Temporary, _) => "only the probe's own listener".into(),
+            (Listener::Service, Some(service)) => {
+                format!("a program: {}", service.command.join(" "))
+            }
+            (Listener::Service, None) => "a program".into(),
+            (Listener::None, _) => "nothing".into(),
+        }
+    }
+
+    /// What connection tracking holds of it on the host, told after the host's part.
+    fn connection(&mut self, known: &PacketMatcher, request: &mut Vec<Hop>) {
+        let Some(position) = request.iter().rposition(|h| h.at == Location::Host) else {
+            return;
+        };
+        let host = self.watches.iter_mut().find(|w| w.at == Location::Host);
+        let found = host.into_iter().flat_map(Watch::connections).find(|c| {
+            c.original.protocol == known.protocol
+                && known.sources.contains(&c.original.from)
+                && known.targets.contains(&c.original.to)
+                && (c.original.port == 0 || known.ports.contains(&c.original.port))
+                && known
+                    .key
+                    .is_none_or(|k| c.original.source_port == 0 || k == c.original.source_port)
+        });
+        if let (Some(connection), Some(hop)) = (found, request.get(position)) {
+            let tuple = |t: &conntrack::Tuple| Flow {
+                from: t.from,
+                to: t.to,
+                protocol: t.protocol,
+                source_port: t.source_port,
+                port: t.port,
+            };
+            let event = HopEvent::Connection {
+                original: tuple(&connection.original),
+                reply: tuple(&connection.reply),
+                state: connection.state.to_owned(),
+            };
+            let hop = Hop {
+                event,
+                ..hop.clone()
+            };
+            request.insert(position + 1, hop);
+        }
+    }
+
+    /// A neighbour that did not answer when this was on its way.
+    fn silent(&mut self, known: &PacketMatcher) -> Option<(Location, IpAddr)> {
+        let mut next: BTreeSet<IpAddr> = known.targets.clone();
+        next.extend(
+            self.predicted
+                .request
+                .iter()
+                .filter_map(|h| match &h.event {
+                    HopEvent::Route { via, .. } => *via,
+                    _ => None,
+                }),
+        );
+        self.watches.iter_mut().find_map(|watch| {
+            let silent = watch.silent_neighbours();
+            let found = silent.iter().find(|n| next.contains(&n.address))?;
+            Some((watch.at.clone(), found.address))
+        })
+    }
+}
+
+/// A reply to the host comes back to the flow of its request: the last translation is done
+/// after all hooks.
+fn translate_back(reply: &mut Vec<Hop>, asked: Flow) {
+    if let Some(last) = reply.last().filter(|hop| hop.at == Location::Host).cloned()
+        && last.flow != asked.mirrored()
+    {
+        reply.push(Hop {
+            at: Location::Host,
+            event: HopEvent::Translated { before: last.flow },
+            flow: asked.mirrored(),
+        });
+    }
+}

@@ -1,0 +1,51 @@
+//! What a trace is made with.
+
+use hallway_kernel::KernelError;
+use hallway_plan::reach::{Environment, Location, Measured, Path, World};
+
+use super::places::{places, watched};
+use super::watch::Watch;
+
+/// A traced exchange.
+#[derive(Debug)]
+pub struct Traced {
+    /// As it really went.
+    pub path: Path,
+    /// What the prober saw; `None` when real traffic was watched.
+    pub measured: Option<Measured>,
+}
+
+/// Watches every place an exchange may pass.
+pub struct Tracer<'w> {
+    pub(super) world: &'w World<'w>,
+    pub(super) environment: Environment,
+    pub(super) predicted: Path,
+    pub(super) from: Location,
+    pub(super) watches: Vec<Watch>,
+}
+
+impl<'w> Tracer<'w> {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// When a place cannot be entered or watched.
+    pub fn begin(
+        world: &'w World<'w>,
+        environment: Environment,
+        predicted: Path,
+        from: Location,
+    ) -> Result<Self, KernelError> {
+        let watched = watched(&predicted);
+        let mut watches = Vec::new();
+        for at in places(world, &predicted, &from) {
+            watches.push(Watch::begin(world.settled(), &at, &watched)?);
+        }
+        Ok(Self {
+            world,
+            environment,
+            predicted,
+            from,
+            watches,
+        })
+    }
+}

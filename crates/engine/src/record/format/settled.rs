@@ -1,0 +1,277 @@
+//! The file form of what a run builds.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hallway_plan::settled::{
+    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet, Workload,
+};
+use hallway_spec::{
+    Action, Bandwidth, Mode, Name, Place, PortProto, PortRange, Protocol, Restart, Service,
+};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SettledFile {
+    #[serde(default)]
+    version: Option<u64>,
+    project: Name,
+    slot: u16,
+    networks: Vec<NetworkFile>,
+    nodes: Vec<NodeFile>,
+    cables: Vec<CableFile>,
+    publishes: Vec<PublishFile>,
+    policies: Vec<PolicyFile>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NetworkFile {
+    name: Name,
+    group: u32,
+    bridge: Option<String>,
+    mac: [u8; 6],
+    subnets: Vec<SubnetFile>,
+    internal: bool,
+    outside: bool,
+    mode: Mode,
+    mtu: Option<u32>,
+    filtered: bool,
+    last_given: Vec<IpAddr>,
+    place: Place,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SubnetFile {
+    net: IpNet,
+    gateway: IpAddr,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NodeFile {
+    name: Name,
+    netns: String,
+    interfaces: Vec<InterfaceFile>,
+    routes: Vec<RouteFile>,
+    ipv6: bool,
+    forwarding: bool,
+    dns: Vec<IpAddr>,
+    environment: BTreeMap<String, String>,
+    service: Option<WorkloadFile>,
+    place: Place,
+}
+
+#[derive(Serialize, Deserialize)]
+struct InterfaceFile {
+    name: String,
+    mac: [u8; 6],
+    addresses: Vec<IpNet>,
+    mtu: Option<u32>,
+    bandwidth: Option<Bandwidth>,
+    plug: PlugFile,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PlugFile {
+    Port { network: Name, link: String },
+    Cable,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RouteFile {
+    to: IpNet,
+    via: Option<IpAddr>,
+    interface: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WorkloadFile {
+    command: Vec<String>,
+    ready: Vec<PortProto>,
+    restart: Restart,
+    working_dir: Option<String>,
+    depends_on: Vec<Name>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CableFile {
+    a: (Name, String),
+    b: (Name, String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct PublishFile {
+    node: Name,
+    host_address: Option<IpAddr>,
+    host_ports: PortRange,
+    node_ports: PortRange,
+    protocol: Protocol,
+    targets: Vec<IpAddr>,
+    place: Place,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PolicyFile {
+    index: usize,
+    action: Action,
+    pairs: Vec<(SideFile, SideFile)>,
+    services: Vec<Service>,
+    #[serde(default)]
+    words: String,
+    place: Place,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SideFile {
+    Host,
+    Outside,
+    Any,
+    Prefixes(Vec<IpNet>),
+}
+
+impl SettledFile {
+    pub(super) fn of(version: u64, settled: &Settled) -> Self {
+        Self {
+            version: Some(version),
+            project: settled.project.clone(),
+            slot: settled.slot,
+            networks: settled.networks.iter().map(Into::into).collect(),
+            nodes: settled.nodes.iter().map(Into::into).collect(),
+            cables: settled.cables.iter().map(Into::into).collect(),
+            publishes: settled.publishes.iter().map(Into::into).collect(),
+            policies: settled.policies.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<SettledFile> for Settled {
+    fn from(file: SettledFile) -> Self {
+        Self {
+            project: file.project,
+            slot: file.slot,
+            networks: file.networks.into_iter().map(Into::into).collect(),
+            nodes: file.nodes.into_iter().map(Into::into).collect(),
+            cables: file.cables.into_iter().map(Into::into).collect(),
+            publishes: file.publishes.into_iter().map(Into::into).collect(),
+            policies: file.policies.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// Conversions between a struct of the planner and its file form, field by field: a field that is
+/// added to one of them and not to the other does not compile.
+macro_rules! same_fields {
+    ($($domain:ident = $file:ident { $($field:ident),* $(; each $list:ident)* $(; maybe $option:ident)? $(; into $inner:ident)? });* $(;)?) => {$(
+        impl From<&$domain> for $file {
+            fn from(from: &$domain) -> Self {
+                let $domain { $($field,)* $($list,)* $($option,)? $($inner,)? } = from.clone();
+                Self {
+                    $($field,)*
+                    $($list: $list.iter().map(Into::into).collect(),)*
+                    $($option: $option.as_ref().map(Into::into),)?
+                    $($inner: (&$inner).into(),)?
+                }
+            }
+        }
+        impl From<$file> for $domain {
+            fn from(from: $file) -> Self {
+                let $file { $($field,)* $($list,)* $($option,)? $($inner,)? } = from;
+                Self {
+                    $($field,)*
+                    $($list: $list.into_iter().map(Into::into).collect(),)*
+                    $($option: $option.map(Into::into),)?
+                    $($inner: $inner.into(),)?
+                }
+            }
+        }
+    )*};
+}
+
+same_fields! {
+    Network = NetworkFile {
+        name, group, bridge, mac, internal, outside, mode, mtu, filtered, last_given, place;
+        each subnets
+    };
+    Subnet = SubnetFile { net, gateway };
+    Node = NodeFile {
+        name, netns, ipv6, forwarding, dns, environment, place;
+        each interfaces; each routes; maybe service
+    };
+    Interface = InterfaceFile { name, mac, addresses, mtu, bandwidth; into plug };
+    Route = RouteFile { to, via, interface };
+    Workload = WorkloadFile { command, ready, restart, working_dir, depends_on };
+    Cable = CableFile { a, b };
+    Publish = PublishFile {
+        node, host_address, host_ports, node_ports, protocol, targets, place
+    };
+}
+
+impl From<&Plug> for PlugFile {
+    fn from(plug: &Plug) -> Self {
+        match plug.clone() {
+            Plug::Port { network, link } => Self::Port { network, link },
+            Plug::Cable => Self::Cable,
+        }
+    }
+}
+
+impl From<PlugFile> for Plug {
+    fn from(plug: PlugFile) -> Self {
+        match plug {
+            PlugFile::Port { network, link } => Self::Port { network, link },
+            PlugFile::Cable => Self::Cable,
+        }
+    }
+}
+
+impl From<&Policy> for PolicyFile {
+    fn from(policy: &Policy) -> Self {
+        let pairs = policy.pairs.iter().map(|(a, b)| (a.into(), b.into()));
+        Self {
+            index: policy.index,
+            action: policy.action,
+            pairs: pairs.collect(),
+            services: policy.services.clone(),
+            words: policy.words.clone(),
+            place: policy.place.clone(),
+        }
+    }
+}
+
+impl From<PolicyFile> for Policy {
+    fn from(policy: PolicyFile) -> Self {
+        let pairs = policy.pairs.into_iter().map(|(a, b)| (a.into(), b.into()));
+        Self {
+            index: policy.index,
+            action: policy.action,
+            pairs: pairs.collect(),
+            services: policy.services,
+            words: policy.words,
+            place: policy.place,
+        }
+    }
+}
+
+impl From<&Side> for SideFile {
+    fn from(side: &Side) -> Self {
+        match side {
+            Side::Host => Self::Host,
+            Side::Outside => Self::Outside,
+            Side::Any => Self::Any,
+            Side::Prefixes(prefixes) => Self::Prefixes(prefixes.clone()),
+        }
+    }
+}
+
+impl From<SideFile> for Side {
+    fn from(side: SideFile) -> Self {
+        match side {
+            SideFile::Host => Self::Host,
+            SideFile::Outside => Self::Outside,
+            SideFile::Any => Self::Any,
+            SideFile::Prefixes(prefixes) => Self::Prefixes(prefixes),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Leases: which address is given out to which node, one file per address.
+//!
+//! A lease is claimed by creating its file, which fails if the file exists (`link(2)`), so that
+//! processes that share nothing but the state directory never give out one address twice, with or
+//! without a lock. A lease survives the process that claimed it. A released address rests:
+//! addresses that were never used come first, then the one released the longest time ago.
+//!
+//! Layout of `SCOPE/leases/PROJECT/NETWORK`: `ADDRESS` for an address in use, `ADDRESS.released`
+//! for one that was released (its modification time says when).
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write as _};
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use hallway_kernel::Kernel;
+use hallway_spec::Name;
+use serde::{Deserialize, Serialize};
+
+use super::{Store, store};
+use crate::failure::FileAction;
+use crate::{Failure, Reason};
+
+const VERSION: u32 = 1;
+const RELEASED: &str = ".released";
+
+/// The content of a lease's file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct LeaseFile {
+    version: u32,
+    node: Name,
+}
+
+/// The leases of one network of a project.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hallway_engine::lease::{Claim, Leases};
+/// # let scope = std::env::temp_dir().join(format!("hallway-lease-{}", std::process::id()));
+/// let leases = Leases::of(&scope, &"shop".parse()?, &"frontend".parse()?);
+/// let address = "10.0.0.2".parse()?;
+/// assert_eq!(leases.claim(address, &"a".parse()?)?, Claim::Granted);
+/// assert_eq!(leases.claim(address, &"b".parse()?)?, Claim::Held("a".parse()?));
+/// # std::fs::remove_dir_all(&scope)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Leases {
+    directory: PathBuf,
+    store: Store,
+}
+
+/// The answer to a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The address belongs to the node; also if it did before.
+    Granted,
+    /// The address belongs to another node.
+    Held(Name),
+}
+
+/// What is known of the addresses of a network.
+#[derive(Debug, Default)]
+struct Known {
+    in_use: Vec<IpAddr>,
+    released: BTreeMap<IpAddr, SystemTime>,
+}
+
+impl Leases {
+    /// The leases of a network.
+    #[must_use]
+    pub fn of(scope: &Path, project: &Name, network: &Name) -> Self {
+        let project = project_directory(scope, project);
+        Self {
+            directory: project.join(network.as_ref()),
+            store: Store::new(Kernel::new(), scope),
+        }
+    }
+
+    /// Claims an address for a node.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, or a lease cannot be read.
+    pub fn claim(&self, address: IpAddr, node: &Name) -> Result<Claim, Failure> {
+        self.store.make_directory(&self.directory)?;
+        loop {
+            if self.create(address, node)? {
+                return Ok(Claim::Granted);
+            }
+            match self.holder(address)? {
+                Some(holder) if holder == *node => return Ok(Claim::Granted),
+                Some(holder) => return Ok(Claim::Held(holder)),
+                None => {} // released in between
+            }
+        }
+    }
+
+    /// Claims the first of `candidates` that was never used, else the free one that was released
+    /// first. `None` when all are in use.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
+    pub fn allocate(
+        &self,
+        candidates: impl Iterator<Item = IpAddr>,
+        node: &Name,
+    ) -> Result<Option<IpAddr>, Failure> {
+        let known = self.known()?;
+        let mut resting = Vec::new();
+        for address in candidates.filter(|a| !known.in_use.contains(a)) {
+            if let Some(at) = known.released.get(&address) {
+                resting.push((*at, address));
+            } else if self.claim(address, node)? == Claim::Granted {
+                return Ok(Some(address));
+            }
+        }
+        resting.sort();
+        for (_, address) in resting {
+            if self.claim(address, node)? == Claim::Granted {
+                return Ok(Some(address));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Releases an address if the node holds it.
+    ///
+    /// # Errors
+    /// When the lease cannot be read or removed.
+    pub fn release(&self, address: IpAddr, node: &Name) -> Result<(), Failure> {
+        if self.holder(address)?.as_ref() != Some(node) {
+            return Ok(());
+        }
+        let mut released = self.path(address).into_os_string();
+        released.push(RELEASED);
+        self.store.replace(Path::new(&released), b"")?;
+        self.store.remove_file(&self.path(address))
+    }
+
+    /// The node that an address belongs to.
+    ///
+    /// # Errors
+    /// [`Reason::RecordDamaged`] or [`Reason::RecordVersion`] for a lease that cannot be read.
+    pub fn holder(&self, address: IpAddr) -> Result<Option<Name>, Failure> {
+        let path = self.path(address);
+        let Some(text) = store::read(&path)? else {
+            return Ok(None);
+        };
+        let lease: LeaseFile = match serde_json::from_slice(&text) {
+            Ok(lease) => lease,
+            Err(e) => return Err(Reason::RecordDamaged { path, error: e.to_string() }.into()),
+        };
+        match lease.version {
+            VERSION => Ok(Some(lease.node)),
+            version => Err(Reason::RecordVersion { path, version: version.into() }.into()),
+        }
+    }
+
+    /// The addresses in use, each with its node.
+    ///
+    /// # Errors
+    /// When a lease cannot be read.
+    pub fn in_use(&self) -> Result<BTreeMap<IpAddr, Name>, Failure> {
+        let mut out = BTreeMap::new();
+        for address in self.known()?.in_use {
+            if let Some(node) = self.holder(address)? {
+                out.insert(address, node);
+            }
+        }
+        Ok(out)
+    }
+
+    fn known(&self) -> Result<Known, Failure> {
+        let entries = match std::fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Known::default()),
+            Err(e) => return Err(Failure::file(FileAction::Read, &self.directory, &e)),
+        };
+        let mut known = Known::default();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            match name.strip_suffix(RELEASED) {
+                None => known.in_use.extend(name.parse::<IpAddr>()),
+                Some(address) => {
+                    let at = entry.metadata().and_then(|m| m.modified());
+                    if let (Ok(address), Ok(at)) = (address.parse(), at) {
+                        known.released.insert(address, at);
+                    }
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    fn path(&self, address: IpAddr) -> PathBuf {
+        self.directory.join(address.to_string())
+    }
+
+    /// Whether the lease was made; `false` if it exists already. Written under a name of its own
+    /// first, so that a lease that can be seen is complete.
+    fn create(&self, address: IpAddr, node: &Name) -> Result<bool, Failure> {
+        static DRAFTS: AtomicU64 = AtomicU64::new(0);
+        let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+        let draft = self.directory.join(format!(".draft-{}-{number}", std::process::id()));
+        let path = self.path(address);
+        let lease = LeaseFile { version: VERSION, node: node.clone() };
+        let linked = serde_json::to_vec(&lease)
+            .map_err(std::io::Error::from)
+            .and_then(|text| {
+                let mut options = std::fs::OpenOptions::new();
+                let options = options.create(true).truncate(true).write(true).mode(0o600);
+                options.open(&draft)?.write_all(&text)
+            })
+            .and_then(|()| std::fs::hard_link(&draft, &path));
+        self.store.remove_file(&draft)?;
+        match linked {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(Failure::file(FileAction::Create, &path, &e)),
+        }
+    }
+}
+
+fn project_directory(scope: &Path, project: &Name) -> PathBuf {
+    scope.join("leases").join(project.as_ref())
+}
+
+/// Removes every lease of a project.
+pub(super) fn remove_all(store: &Store, project: &Name) -> Result<(), Failure> {
+    store.remove_tree(&project_directory(store.scope(), project))?;
+    store.remove_if_empty(&store.scope().join("leases"));
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The kernel stage: the record is written before anything is done and again when all is done.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use hallway_plan::{Plan, Settled};
+
+use super::{Caller, Request};
+use crate::event::Event;
+use crate::executor::Executor;
+use crate::observe::NETNS_DIRECTORY;
+use crate::{Engine, Failure, Planned, Reason, Record};
+
+impl Engine {
+    /// Carries out a plan. If a step fails, what was there before is restored.
+    pub(super) fn build(
+        &self,
+        planned: &Planned,
+        request: &Request<'_>,
+        caller: &mut Caller<'_>,
+    ) -> Result<Record, Failure> {
+        let mut record = planned.record.clone().unwrap_or_else(|| {
+            Record::new(request.source.to_owned(), request.path.map(str::to_owned))
+        });
+        let unchanged = planned.plan.steps.is_empty()
+            && record.pending.is_none()
+            && record.applied.as_ref() == Some(&planned.settled)
+            && record.source == request.source;
+        if unchanged {
+            return Ok(record);
+        }
+        if let Err(mut failure) = self.carry_through(planned, request, &mut record, caller) {
+            caller.report(Event::Restoring);
+            failure.also.extend(self.undo(&planned.settled.project).err());
+            return Err(failure);
+        }
+        Ok(record)
+    }
+
+    fn carry_through(
+        &self,
+        planned: &Planned,
+        request: &Request<'_>,
+        record: &mut Record,
+        caller: &mut Caller<'_>,
+    ) -> Result<(), Failure> {
+        let (project, settled) = (&planned.settled.project, &planned.settled);
+        self.store().intend(record, settled)?;
+        if !planned.plan.steps.is_empty() {
+            self.store().save(project, record)?;
+            if !settled.nodes.is_empty() {
+                self.make_netns_directory()?;
+            }
+        }
+        let made = self.execute(&planned.plan, Some(caller))?;
+        record.inodes = inodes(record, settled, made);
+        record.commit();
+        record.source = request.source.to_owned();
+        record.path = request.path.map(str::to_owned);
+        self.write_files(settled)?;
+        self.store().save(project, record)
+    }
+
+    /// Carries out the steps, until one fails or the caller cancels. Gives the inode numbers of the
+    /// namespaces that were made, by name.
+    pub(super) fn execute(
+        &self,
+        plan: &Plan,
+        mut caller: Option<&mut Caller<'_>>,
+    ) -> Result<Vec<(String, u64)>, Failure> {
+        let steps = plan.steps.len();
+        let failed = |position: usize, error| {
+            let words = plan.steps.get(position).map(hallway_plan::Step::describe);
+            let reason = words.map_or(Reason::Kernel, |words| Reason::Step {
+                action: words.action.to_string(),
+                kind: words.kind.to_string(),
+                name: words.name.to_string(),
+                position: position + 1,
+                count: steps,
+            });
+            Failure::caused(reason, error)
+        };
+        let mut executor = Executor::new(self.kernel(), &plan.steps);
+        for (position, step) in plan.steps.iter().enumerate() {
+            if let Some(caller) = caller.as_deref_mut() {
+                caller.report(Event::StepStarted { position, steps });
+                caller.cancel.check()?;
+            }
+            executor.step(position, &step.op).map_err(|e| failed(e.position, e.error))?;
+        }
+        let made = executor.close().map_err(|e| failed(e.position, e.error))?;
+        if let Some(caller) = caller {
+            caller.report(Event::StepsDone);
+        }
+        Ok(made)
+    }
+
+    fn make_netns_directory(&self) -> Result<(), Failure> {
+        let made = self.kernel().ensure_netns_directory(Path::new(NETNS_DIRECTORY)).map_err(|e| {
+            let path = NETNS_DIRECTORY.into();
+            Failure::caused(Reason::NetnsDirectory { path }, e)
+        })?;
+        match made.directory || made.mount {
+            true => self.store().note_netns_directory(made),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The inode numbers of every namespace of the project that is in place.
+pub(super) fn inodes(
+    record: &Record,
+    settled: &Settled,
+    made: Vec<(String, u64)>,
+) -> Vec<(String, u64)> {
+    let fresh: BTreeSet<&str> = made.iter().map(|(n, _)| n.as_str()).collect();
+    let wanted: BTreeSet<&str> = settled.nodes.iter().map(|n| n.netns.as_str()).collect();
+    let kept = record
+        .inodes
+        .iter()
+        .filter(|(n, _)| !fresh.contains(n.as_str()) && wanted.contains(n.as_str()));
+    let mut out: Vec<(String, u64)> = kept.cloned().collect();
+    out.extend(made);
+    out.sort();
+    out
+}

@@ -1,0 +1,96 @@
+//! Taking a project down: programs and listeners first, then everything that bears its mark.
+
+use hallway_plan::diff;
+use hallway_plan::observed::NamespaceState;
+use hallway_spec::Name;
+
+use super::Caller;
+use crate::engine::recorded;
+use crate::keeper::{Client, stop_leftovers};
+use crate::observe::Depth;
+use crate::{Engine, Failure, Seen};
+
+/// What `down` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// The project was there and is gone.
+    Project,
+    /// There was nothing to remove.
+    Nothing,
+}
+
+impl Engine {
+    /// Ends a project's programs and listeners, and removes everything that bears its mark, with
+    /// or without a record.
+    ///
+    /// # Errors
+    /// The step that failed; what is left is still marked and recorded, so that `down` can be
+    /// called again.
+    pub fn down(&self, project: &Name, caller: &mut Caller<'_>) -> Result<Removed, Failure> {
+        let _lock = self.lock(caller)?;
+        self.take_down(project)
+    }
+
+    /// Projects that have left marks in the kernel but are not on record; with `remove` they are
+    /// taken down.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read, or a step fails.
+    pub fn collect_strays(
+        &self,
+        remove: bool,
+        caller: &mut Caller<'_>,
+    ) -> Result<Vec<Name>, Failure> {
+        let _lock = self.lock(caller)?;
+        let strays = self.strays()?;
+        for project in strays.iter().filter(|_| remove) {
+            self.take_down(project)?;
+        }
+        Ok(strays)
+    }
+
+    /// As [`Engine::down`], for a caller that holds the lock.
+    pub(super) fn take_down(&self, project: &Name) -> Result<Removed, Failure> {
+        let inodes: Vec<u64> = self
+            .observe(project, Depth::Owners)?
+            .observed
+            .namespaces
+            .iter()
+            .filter(|n| n.owner.as_ref().is_some_and(|(p, _)| p == project))
+            .filter_map(|n| match n.state {
+                NamespaceState::Mounted(inode) => Some(inode),
+                NamespaceState::PlainFile | NamespaceState::Other => None,
+            })
+            .collect();
+        let had_keeper = Client::end(project.as_ref())?;
+        stop_leftovers(project.as_ref(), &inodes);
+        let removed = self.remove(project)?;
+        match had_keeper {
+            true => Ok(Removed::Project),
+            false => Ok(removed),
+        }
+    }
+
+    /// Removes everything in the kernel that bears the project's mark, and the record.
+    pub(super) fn remove(&self, project: &Name) -> Result<Removed, Failure> {
+        let Seen { record, observed, .. } = self.observe(project, Depth::Owners)?;
+        let plan = diff(project, recorded(record.as_ref()), None, &observed);
+        let recorded_before = record.is_some_and(|r| r.applied.is_some());
+        self.execute(&plan, None)?;
+        self.store().remove(project)?;
+        self.release_netns_directory()?;
+        match recorded_before || !plan.steps.is_empty() {
+            true => Ok(Removed::Project),
+            false => Ok(Removed::Nothing),
+        }
+    }
+
+    /// When the last project is gone, so is the directory of namespaces, if hallway made it and it
+    /// is empty.
+    fn release_netns_directory(&self) -> Result<(), Failure> {
+        match self.projects().is_empty() {
+            true => self.store().release_netns_directory(),
+            false => Ok(()),
+        }
+    }
+}

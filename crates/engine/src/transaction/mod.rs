@@ -1,0 +1,160 @@
+//! The transaction: everything that makes a project what its file says, all of it or nothing.
+//!
+//! A run has four stages. Each one undoes itself when a later one fails:
+//!
+//! 1. **Listeners** ([`ports`]): ports on localhost are bound before anything is built, so that a
+//!    port that is in use is known while nothing has been changed.
+//! 2. **Kernel** ([`build`]): the steps of the plan, with the record written before and after.
+//! 3. **Files**: hosts and resolv.conf of the nodes.
+//! 4. **Programs** ([`programs`], [`ready`]): the keeper starts, stops and retargets, and the run
+//!    waits until every program is ready.
+//!
+//! The command line, runtimes and tests call [`Engine::up`], [`Engine::edit`],
+//! [`Engine::attach`], [`Engine::detach`] and [`Engine::down`]; there is no other way to change a
+//! project.
+
+mod build;
+mod down;
+mod edit;
+mod ports;
+mod programs;
+mod ready;
+mod undo;
+
+use std::time::Duration;
+
+use hallway_spec::Topology;
+
+use crate::event::{Event, Reporter, Warning};
+use crate::{Cancel, Engine, Failure, Lock, Planned};
+
+pub use down::Removed;
+pub use edit::{EditError, Edited, Endpoint};
+pub use programs::{desired, log_file};
+
+/// What a project is to become.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The topology.
+    pub topology: &'a Topology,
+    /// The text it was read from, kept on record so that it can be edited and exported.
+    pub source: &'a str,
+    /// The file the text was read from: the base of relative paths. `None` for text alone.
+    pub path: Option<&'a str>,
+    /// How long programs may take to become ready.
+    pub ready_limit: Duration,
+}
+
+/// Who calls: where events go, and how the call is cancelled.
+pub struct Caller<'a> {
+    /// Receives events.
+    pub reporter: &'a mut dyn Reporter,
+    /// Stops the run before its next step.
+    pub cancel: &'a Cancel,
+}
+
+impl std::fmt::Debug for Caller<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller").field("cancel", self.cancel).finish_non_exhaustive()
+    }
+}
+
+impl Caller<'_> {
+    fn report(&mut self, event: Event) {
+        self.reporter.report(event);
+    }
+
+    fn warn(&mut self, warning: Warning) {
+        self.report(Event::Warning(warning));
+    }
+}
+
+/// A project that has been built. The scope stays locked until this value is dropped, so that the
+/// caller can examine what was built and still put back what was there before.
+#[derive(Debug)]
+#[must_use = "dropping it keeps what was built; call `roll_back` to restore what was there before"]
+pub struct Applied<'e> {
+    engine: &'e Engine,
+    /// The plan that was carried out, with what was on record before.
+    pub planned: Planned,
+    /// Whether anything had to be changed.
+    pub changed: bool,
+    _lock: Lock,
+}
+
+impl Applied<'_> {
+    /// Restores what was there before: the kernel's state, listeners and programs.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn roll_back(self, caller: &mut Caller<'_>) -> Result<(), Failure> {
+        caller.report(Event::Restoring);
+        self.engine.put_back(&self.planned, caller)
+    }
+}
+
+impl Engine {
+    /// Makes a project what the request says, all of it or nothing.
+    ///
+    /// # Errors
+    /// The stage that failed. What was there before has been restored; what could not be restored
+    /// is in [`Failure::also`].
+    pub fn up(&self, request: &Request<'_>, caller: &mut Caller<'_>) -> Result<Applied<'_>, Failure> {
+        let lock = self.lock(caller)?;
+        self.up_locked(request, lock, caller)
+    }
+
+    fn up_locked(
+        &self,
+        request: &Request<'_>,
+        lock: Lock,
+        caller: &mut Caller<'_>,
+    ) -> Result<Applied<'_>, Failure> {
+        let planned = self.plan(request.topology)?;
+        caller.report(Event::Planned { steps: planned.plan.steps.len() });
+        let listeners = self.bind_listeners(&planned, caller)?;
+        self.warn_of_missing_addresses(&planned, caller);
+        let record = self.build(&planned, request, caller)?;
+        match self.start_programs(&planned, &record, listeners, request.ready_limit, caller) {
+            Ok(programs) => Ok(Applied {
+                engine: self,
+                changed: programs > 0 || !planned.plan.steps.is_empty(),
+                planned,
+                _lock: lock,
+            }),
+            Err(mut failure) => {
+                caller.report(Event::Restoring);
+                failure.also.extend(self.put_back(&planned, caller).err());
+                Err(failure)
+            }
+        }
+    }
+
+    /// The lock of this scope; the caller is told once when it has to wait.
+    ///
+    /// # Errors
+    /// When the lock file cannot be used, or the caller cancels.
+    pub fn lock(&self, caller: &mut Caller<'_>) -> Result<Lock, Failure> {
+        let Caller { reporter, cancel } = caller;
+        Lock::take(self.scope(), cancel, || reporter.report(Event::WaitingForLock))
+    }
+
+    /// Addresses of the host that something is published on, and that the host does not have.
+    fn warn_of_missing_addresses(&self, planned: &Planned, caller: &mut Caller<'_>) {
+        let settled = &planned.settled;
+        let mut named: std::collections::BTreeSet<std::net::IpAddr> = settled
+            .publishes
+            .iter()
+            .filter_map(|p| p.host_address)
+            .filter(|a| !a.is_loopback())
+            .collect();
+        named.retain(|a| planned.observed.host.addresses.iter().all(|s| s.net.addr() != *a));
+        for subnet in settled.networks.iter().flat_map(|n| &n.subnets) {
+            named.remove(&subnet.gateway);
+        }
+        for address in named {
+            caller.warn(Warning::AddressMissing { address });
+        }
+    }
+}
+

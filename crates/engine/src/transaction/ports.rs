@@ -1,0 +1,106 @@
+//! The listener stage: ports on localhost are bound before anything is built.
+
+use std::collections::BTreeSet;
+
+use hallway_plan::Settled;
+use hallway_plan::settled::Publish;
+use hallway_spec::{Name, Protocol};
+
+use super::Caller;
+use super::programs::forwards;
+use crate::event::Warning;
+use crate::keeper::{
+    BindCause, BindError, Client, Forward, Listen, Listener, Namespace, bind as bind_here,
+};
+use crate::{Engine, Failure, Planned, Reason};
+
+impl Engine {
+    /// Binds every listener that the keeper does not hold yet.
+    pub(super) fn bind_listeners(
+        &self,
+        planned: &Planned,
+        caller: &mut Caller<'_>,
+    ) -> Result<Vec<Listener>, Failure> {
+        let held = match Client::connect(planned.settled.project.as_ref())? {
+            Some(client) => client.forwards()?,
+            None => Vec::new(),
+        };
+        let wanted = forwards(&planned.settled, self.workplace().porter.is_some());
+        self.bind(&planned.settled, &wanted, &held, caller)
+    }
+
+    /// Binds the listeners of `wanted` that are not among those of `held`: a listener that is held
+    /// is given its new target in place.
+    pub(super) fn bind(
+        &self,
+        settled: &Settled,
+        wanted: &[Forward],
+        held: &[Forward],
+        caller: &mut Caller<'_>,
+    ) -> Result<Vec<Listener>, Failure> {
+        let held: BTreeSet<Listen> = held.iter().map(|h| h.listen).collect();
+        let (mut bound, mut privileged) = (Vec::new(), BTreeSet::new());
+        let mut failures = Vec::new();
+        for listen in wanted.iter().map(|w| w.listen).filter(|l| !held.contains(l)) {
+            let on_machine = listen.namespace == Namespace::Machine;
+            let result = match (on_machine, &self.workplace().porter) {
+                (true, Some(porter)) => porter.bind(listen),
+                (true, None) => continue,
+                (false, _) => bind_here(listen),
+            };
+            match result {
+                Ok(listener) => bound.push(listener),
+                Err(error) => match error.cause {
+                    BindCause::NotPermitted if on_machine => {
+                        privileged.insert((listen.address.port(), listen.protocol));
+                    }
+                    // No IPv6 on this machine: IPv4 serves alone.
+                    BindCause::NoSuchAddress if listen.address.is_ipv6() => {}
+                    BindCause::InUse => failures.push(self.not_bound(settled, error)),
+                    _ => return Err(self.not_bound(settled, error)),
+                },
+            }
+        }
+        failures.dedup_by(|a, b| a.place == b.place && a.reason == b.reason);
+        if let Some(failure) = Failure::of_many(failures) {
+            return Err(failure);
+        }
+        if !privileged.is_empty() {
+            caller.warn(Warning::PrivilegedPorts { ports: privileged });
+        }
+        Ok(bound)
+    }
+
+    fn not_bound(&self, settled: &Settled, error: BindError) -> Failure {
+        let Listen { address, protocol, namespace } = error.listen;
+        let port = address.port();
+        let place = publish_of(settled, port, protocol).map(|p| p.place.clone());
+        let failure = match error.cause {
+            BindCause::InUse => match self.publisher(settled, port, protocol) {
+                Some(project) => Reason::PortPublished { port, protocol, project }.into(),
+                None => Reason::PortInUse {
+                    port,
+                    protocol,
+                    of_machine: namespace == Namespace::Machine,
+                }
+                .into(),
+            },
+            _ => Failure::from(error),
+        };
+        Failure { place, ..failure }
+    }
+
+    /// The other project of this scope that publishes the port.
+    fn publisher(&self, settled: &Settled, port: u16, protocol: Protocol) -> Option<Name> {
+        self.projects().into_iter().find(|name| {
+            let applied = self.record(name).ok().flatten().and_then(|r| r.applied);
+            *name != settled.project
+                && applied.is_some_and(|a| publish_of(&a, port, protocol).is_some())
+        })
+    }
+}
+
+fn publish_of(settled: &Settled, port: u16, protocol: Protocol) -> Option<&Publish> {
+    let mut all = settled.publishes.iter();
+    all.find(|p| p.protocol == protocol && p.host_ports.contains(port))
+}

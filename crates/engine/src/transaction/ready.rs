@@ -1,0 +1,60 @@
+//! Waiting until every program of a project is ready.
+
+use std::time::{Duration, Instant};
+
+use super::Caller;
+use crate::event::Event;
+use crate::failure::NotReady;
+use crate::keeper::{Client, Program, Readiness};
+use crate::{Failure, Reason};
+
+/// How many lines of a log a failure quotes.
+const QUOTED: usize = 10;
+const PAUSE_FIRST: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
+/// Waits until every program is ready.
+///
+/// # Errors
+/// When one ends with another code than 0, the limit is over, or the caller cancels.
+pub(super) fn wait(
+    client: &Client,
+    wanted: &[Program],
+    limit: Duration,
+    caller: &mut Caller<'_>,
+) -> Result<(), Failure> {
+    let deadline = Instant::now() + limit;
+    let mut pause = PAUSE_FIRST;
+    let mut told: Option<String> = None;
+    loop {
+        match client.poll_ready(wanted)? {
+            Readiness::Ready => return Ok(()),
+            Readiness::Failed { node, end } => {
+                caller.cancel.check()?; // Ctrl-C in a terminal ends the programs too
+                return Err(not_ready(wanted, node, NotReady::Ended(end)));
+            }
+            Readiness::Waiting { node } => {
+                caller.cancel.check()?;
+                if Instant::now() > deadline {
+                    return Err(not_ready(wanted, node, NotReady::Late(limit.as_secs())));
+                }
+                if told.as_deref() != Some(&node) {
+                    caller.report(Event::WaitingFor { node: node.clone() });
+                    told = Some(node);
+                }
+            }
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+fn not_ready(wanted: &[Program], node: String, why: NotReady) -> Failure {
+    let log = wanted.iter().find(|p| p.node == node).map(|p| &p.log);
+    // A program that wrote nothing has an empty log, or none.
+    let text = log.and_then(|l| std::fs::read_to_string(l).ok()).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.iter().skip(lines.len().saturating_sub(QUOTED));
+    let last_lines = last.map(|l| (*l).to_owned()).collect();
+    Reason::NotReady { node, why, last_lines }.into()
+}

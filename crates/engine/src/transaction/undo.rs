@@ -1,0 +1,81 @@
+//! Back to what was there before, by planning from what the kernel shows to what is on record.
+//!
+//! There is no journal: the kernel says what is there, so an undo is a plan like any other and
+//! works from wherever a run stopped, also in another process.
+
+use hallway_plan::diff;
+
+use super::Caller;
+use super::build::inodes;
+use super::programs::desired;
+use crate::engine::recorded;
+use crate::keeper::Client;
+use crate::{Engine, Failure, Planned, Record, Seen};
+use hallway_spec::Name;
+
+impl Engine {
+    /// Back to the last complete state, or to nothing, from wherever an unfinished run stopped.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn undo(&self, project: &Name) -> Result<(), Failure> {
+        let Seen { record, observed, .. } = self.see(project)?;
+        let Some(mut record) = record else {
+            return self.store().remove(project);
+        };
+        let Some(applied) = record.applied.clone() else {
+            return self.remove(project).map(drop);
+        };
+        let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
+        let made = self.execute(&plan, None)?;
+        record.inodes = inodes(&record, &applied, made);
+        record.abandon();
+        self.write_files(&applied)?;
+        self.store().save(project, &record)
+    }
+
+    /// Back to what an earlier record describes, after a later one was carried out.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn restore(&self, project: &Name, earlier: &Record) -> Result<(), Failure> {
+        let Seen { record, observed, .. } = self.see(project)?;
+        let (Some(mut record), Some(target)) = (record, earlier.applied.clone()) else {
+            return Ok(());
+        };
+        let plan = diff(project, recorded(Some(&record)), Some(&target), &observed);
+        self.store().intend(&mut record, &target)?;
+        self.store().save(project, &record)?;
+        let made = self.execute(&plan, None)?;
+        record.inodes = inodes(&record, &target, made);
+        record.commit();
+        record.source.clone_from(&earlier.source);
+        record.path.clone_from(&earlier.path);
+        self.write_files(&target)?;
+        self.store().save(project, &record)
+    }
+
+    /// After a later stage failed: kernel, listeners and programs as they were before the plan.
+    pub(super) fn put_back(
+        &self,
+        planned: &Planned,
+        caller: &mut Caller<'_>,
+    ) -> Result<(), Failure> {
+        let project = &planned.settled.project;
+        let earlier = planned.record.as_ref().and_then(|r| Some((r, r.applied.as_ref()?)));
+        let Some((record, settled)) = earlier else {
+            self.take_down(project)?;
+            return Ok(());
+        };
+        self.restore(project, record)?;
+        let restored = self.record(project)?.unwrap_or_else(|| record.clone());
+        let wanted = desired(self, settled, &restored);
+        let Some(client) = Client::connect(project.as_ref())? else {
+            return Ok(());
+        };
+        let held = client.forwards()?;
+        let fresh = self.bind(settled, &wanted.forwards, &held, caller)?;
+        client.sync(&wanted, fresh)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! `hallway man`: the manual pages, made from the command line's own description.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+
+use crate::args::Args;
+use crate::diagnose::Trouble;
+use crate::ui;
+
+/// Prints the page of the program, or writes a page for each command to a directory.
+pub(crate) fn run(output: Option<&Path>) -> Result<ExitCode, Trouble> {
+    match output {
+        Some(directory) => write(directory).map_err(|error| {
+            Trouble::usage(
+                format!(
+                    "cannot write manual pages to {}: {error}",
+                    directory.display()
+                ),
+                "give another directory",
+            )
+        })?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Args::command())
+                .render(&mut page)
+                .map_err(|error| Trouble::usage(error.to_string(), ""))?;
+            ui::out(&String::from_utf8_lossy(&page));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    clap_mangen::generate_to(Args::command(), directory)
+}

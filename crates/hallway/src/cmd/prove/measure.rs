@@ -1,0 +1,148 @@
+//! Real attempts, for every question that is asked.
+
+use std::time::{Duration, Instant};
+
+use hallway_engine::{Cancel, Failure};
+use hallway_engine::read::probe::{self, Aim};
+use hallway_plan::reach::{self, Location, Question, World};
+
+use super::proof::{Expectation, Proof, Row};
+use crate::diagnose::Trouble;
+use crate::subject::{Subject, check_target, location};
+
+/// A question, and what the file expects of it.
+pub(crate) struct Asked {
+    pub(crate) question: Question,
+    pub(crate) expected: Option<Expectation>,
+}
+
+/// Holds every expectation of the file against real packets. An answer may take `timeout`.
+pub(crate) fn expectations(
+    subject: &Subject,
+    timeout: Duration,
+    cancel: &Cancel,
+) -> Result<Proof, Trouble> {
+    let world = subject.world()?;
+    let expected = reach::expected(&world, &subject.expects);
+    for one in &expected {
+        location(&world, &one.question.from)
+            .and_then(|_| check_target(&world, &one.question.to))
+            .map_err(|t| at_line(t, &subject.file, one.place.line))?;
+    }
+    if expected.is_empty() {
+        return Err(Trouble::usage(
+            format!(
+                "{} expects nothing, so there is nothing to test",
+                subject.file
+            ),
+            "add expect: lines to the file, or ask for every pair: hallway test --matrix",
+        ));
+    }
+    let asked = expected.into_iter().map(|e| Asked {
+        question: e.question,
+        expected: Some(Expectation {
+            reachable: e.reachable,
+            place: e.place,
+        }),
+    });
+    measure(subject, &world, asked, timeout, cancel)
+}
+
+fn at_line(trouble: Trouble, file: &str, line: u32) -> Trouble {
+    match trouble {
+        Trouble::Usage(message, help) => Trouble::Usage(format!("{file}:{line}: {message}"), help),
+        other => other,
+    }
+}
+
+/// Tries out every question. An answer may take `timeout`.
+pub(crate) fn measure(
+    subject: &Subject,
+    world: &World<'_>,
+    asked: impl IntoIterator<Item = Asked>,
+    timeout: Duration,
+    cancel: &Cancel,
+) -> Result<Proof, Trouble> {
+    let started = Instant::now();
+    let mut attempts = Attempts::new(subject, world, asked);
+    let every: Vec<usize> = (0..attempts.rows.len()).collect();
+    attempts.make(&every, timeout, cancel)?;
+    // A busy machine answers late: what should have been reached gets a second, longer chance.
+    let late = attempts
+        .rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| !row.outcome().reachable() && row.path.outcome.reachable());
+    let late: Vec<usize> = late.map(|(index, _)| index).collect();
+    attempts.make(&late, timeout * 3, cancel)?;
+    Ok(subject.proof(attempts.rows, started.elapsed()))
+}
+
+struct Attempts<'a> {
+    subject: &'a Subject,
+    rows: Vec<Row>,
+    /// Where each row's packets are made.
+    from: Vec<Location>,
+}
+
+impl<'a> Attempts<'a> {
+    fn new(
+        subject: &'a Subject,
+        world: &World<'_>,
+        asked: impl IntoIterator<Item = Asked>,
+    ) -> Self {
+        let mut out = Self {
+            subject,
+            rows: Vec::new(),
+            from: Vec::new(),
+        };
+        for Asked { question, expected } in asked {
+            for path in question.predict(world) {
+                out.from.push(world.place(&question.from));
+                out.rows.push(Row {
+                    path,
+                    measured: None,
+                    expected: expected.clone(),
+                });
+            }
+        }
+        out
+    }
+
+    /// Tries out the rows of these positions.
+    fn make(
+        &mut self,
+        which: &[usize],
+        timeout: Duration,
+        cancel: &Cancel,
+    ) -> Result<(), Failure> {
+        let mut aims = Vec::new();
+        let mut positions = Vec::new();
+        for index in which {
+            let row = self.rows.get(*index).zip(self.from.get(*index));
+            if let Some(aim) = row.and_then(|(row, from)| Aim::of(&row.path, from)) {
+                aims.push(aim);
+                positions.push(*index);
+            }
+        }
+        let measured = probe::probe(&self.subject.settled, &aims, timeout, cancel)?;
+        for (index, measured) in positions.into_iter().zip(measured) {
+            if let Some(row) = self.rows.get_mut(index) {
+                row.measured = Some(measured);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Subject {
+    /// Answers about this project.
+    pub(crate) fn proof(&self, rows: Vec<Row>, elapsed: Duration) -> Proof {
+        Proof {
+            project: self.settled.project.to_string(),
+            file: self.file.clone(),
+            rows,
+            elapsed,
+        }
+    }
+}

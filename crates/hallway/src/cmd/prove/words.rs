@@ -1,0 +1,58 @@
+//! Answers in words.
+
+use hallway_view::style::{BOLD, styled};
+
+use super::proof::Row;
+
+/// Which question a row answers.
+pub(super) fn name(row: &Row) -> String {
+    let address = row
+        .path
+        .address
+        .filter(|a| a.to_string() != row.path.to)
+        .map(|a| format!(" ({a})"))
+        .unwrap_or_default();
+    format!(
+        "{} → {}{address} {}",
+        row.path.from, row.path.to, row.path.service
+    )
+}
+
+/// What is wrong, in one line.
+pub(super) fn failure(row: &Row, file: &str) -> String {
+    let mut out = String::new();
+    if let Some(expected) = &row.expected {
+        let wanted = if expected.reachable {
+            "reachable"
+        } else {
+            "not reachable"
+        };
+        out.push_str(&format!(
+            "{file}:{}: should be {wanted}; ",
+            expected.place.line
+        ));
+    }
+    if row.agrees() {
+        out.push_str(&row.path.reason.text);
+        if let Some(place) = &row.path.reason.place {
+            out.push_str(&format!(" ({file}:{})", place.line));
+        }
+    } else {
+        out.push_str(&format!(
+            "predicted {} because {}, but packets say {}",
+            row.path.outcome,
+            row.path.reason.text,
+            row.outcome()
+        ));
+        let detail = row.measured.as_ref().map(|m| m.detail.as_str());
+        if let Some(detail) = detail.filter(|d| !d.is_empty()) {
+            out.push_str(&format!(" ({detail})"));
+        }
+    }
+    out
+}
+
+/// A heading in bold.
+pub(super) fn heading(text: &str) -> String {
+    styled(BOLD, text)
+}

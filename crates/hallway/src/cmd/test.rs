@@ -1,0 +1,149 @@
+//! `test`: what the file expects, or every pair, tested with real packets beside what is
+//! predicted.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hallway_engine::Cancel;
+use hallway_plan::reach::{self, Service};
+
+use super::prove::{Asked, Proof, Row, expectations, measure, print};
+use super::up;
+use crate::args::{Common, FileArg, TestArgs};
+use crate::diagnose::Trouble;
+use crate::scope::{Scope, here};
+use crate::source::{Input, read};
+use crate::subject::Subject;
+use crate::{interrupt, ui};
+
+/// How long a program may take to become ready.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// The verb.
+pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, Trouble> {
+    if args.predict {
+        let subject = Subject::any(common, &args.file)?;
+        let world = subject.world()?;
+        let questions = reach::matrix(&world, &subject.expects, only(args)?, true);
+        let rows = questions.iter().flat_map(|q| q.predict(&world));
+        let rows = rows.map(|path| Row {
+            path,
+            measured: None,
+            expected: None,
+        });
+        let proof = subject.proof(rows.collect(), Duration::ZERO);
+        print(common, &proof, args.format, true);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.ephemeral {
+        return ephemeral(common, args);
+    }
+    let scope = here(common)?;
+    let subject = subject(common, &args.file, &scope)?;
+    let proof = prove(&subject, args, &interrupt::watch())?;
+    print(common, &proof, args.format, args.matrix);
+    Ok(proof.code())
+}
+
+fn only(args: &TestArgs) -> Result<Option<Service>, Trouble> {
+    match args.port.as_deref() {
+        None => Ok(None),
+        Some("icmp") => Ok(Some(Service::Icmp)),
+        Some(port) => {
+            port.parse()
+                .map(|p| Some(Service::Port(p)))
+                .map_err(|e: hallway_spec::InvalidPort| {
+                    Trouble::usage(e.to_string(), "write it as in 80/tcp, 53/udp or icmp")
+                })
+        }
+    }
+}
+
+/// The project as it is up, with the expectations of the file that is named.
+fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Trouble> {
+    if file.path().is_none() {
+        return Subject::of_scope(common, scope);
+    }
+    let input = read(common, file)?;
+    let named = Common {
+        project: Some(input.project.topology.name.clone()),
+        ..common.clone()
+    };
+    let mut subject = Subject::of_scope(&named, scope).map_err(|trouble| match trouble {
+        Trouble::Usage(message, _) => Trouble::usage(
+            message,
+            format!("hallway up {0} builds it; hallway test {0} --ephemeral builds, tests and removes it", input.path),
+        ),
+        other => other,
+    })?;
+    if !subject.is_of(&input.text) {
+        ui::note(
+            common,
+            format!(
+                "{} has changed since it was applied: its expectations are tested on what is up",
+                input.path
+            ),
+        );
+    }
+    subject.expects = input.project.topology.expects;
+    Ok(subject)
+}
+
+/// Makes every attempt that is asked for.
+fn prove(subject: &Subject, args: &TestArgs, cancel: &Cancel) -> Result<Proof, Trouble> {
+    let world = subject.world()?;
+    let timeout = Duration::from_millis(args.timeout_ms);
+    if args.matrix {
+        let questions = reach::matrix(&world, &subject.expects, only(args)?, false);
+        let asked = questions.into_iter().map(|question| Asked {
+            question,
+            expected: None,
+        });
+        return measure(subject, &world, asked, timeout, cancel);
+    }
+    if args.port.is_some() {
+        return Err(Trouble::usage(
+            "--port goes with --matrix",
+            "hallway test --matrix --port 80/tcp",
+        ));
+    }
+    expectations(subject, timeout, cancel)
+}
+
+/// Builds in a sandbox of its own, tests, and removes the sandbox with everything in it.
+fn ephemeral(common: &Common, args: &TestArgs) -> Result<ExitCode, Trouble> {
+    if common.host {
+        return Err(Trouble::usage(
+            "--ephemeral builds in a sandbox, --host on this machine",
+            "leave out one of them",
+        ));
+    }
+    let input = up::input(common, &args.file)?;
+    let cancel = interrupt::watch();
+    let scope = Scope::temporary(common, &cancel)?;
+    let proof = build_and_prove(common, args, &scope, &input, &cancel);
+    let ended = scope.end();
+    let proof = proof?;
+    ended?;
+    print(common, &proof, args.format, args.matrix);
+    Ok(proof.code())
+}
+
+fn build_and_prove(
+    common: &Common,
+    args: &TestArgs,
+    scope: &Scope,
+    input: &Input,
+    cancel: &Cancel,
+) -> Result<Proof, Trouble> {
+    // Kept until the proof is made: nothing else changes the sandbox meanwhile.
+    let _applied = up::build(common, scope, input, READY_LIMIT, cancel)?;
+    let common = Common {
+        project: Some(input.project.topology.name.clone()),
+        ..common.clone()
+    };
+    let subject = Subject::of_scope(&common, scope)?;
+    let proof = prove(&subject, args, cancel)?;
+    cancel.check()?;
+    Ok(proof)
+}

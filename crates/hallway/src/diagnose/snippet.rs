@@ -1,0 +1,171 @@
+//! Diagnostics with the lines of the file they are about, in the form of rustc's.
+
+use std::ops::Range;
+
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
+use hallway_spec::{Diagnostic, Label, Place, Severity};
+
+use crate::ui;
+
+/// The file that places refer to.
+pub(super) struct Source<'a> {
+    /// As the caller named it.
+    pub(super) path: &'a str,
+    /// Empty when the file is not text.
+    pub(super) text: &'a str,
+}
+
+/// The diagnostic as text with colours; `None` when it has no place in a file.
+pub(super) fn render(diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option<String> {
+    let labels = diagnostic.labels();
+    let place = &labels.first().filter(|l| l.place.line > 0)?.place;
+    let level = match diagnostic.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level
+        .primary_title(diagnostic.message())
+        .id(diagnostic.code());
+    let mut group: Group<'_> = if source.text.is_empty() {
+        title.element(origin(source.path, place))
+    } else {
+        title.element(
+            Snippet::source(source.text)
+                .path(source.path)
+                .annotations(annotations(&labels, source.text)),
+        )
+    };
+    let width = ui::width();
+    for (level, text) in [
+        (
+            Level::NOTE,
+            diagnostic.cause().map(|c| format!("cause: {c}")),
+        ),
+        (Level::HELP, diagnostic.help()),
+    ] {
+        if let Some(text) = text {
+            let text = normalize_untrusted_str(&text);
+            group = group.element(level.message(wrap(&text, width.saturating_sub(INDENT))));
+        }
+    }
+    Some(Renderer::styled().term_width(width).render(&[group]))
+}
+
+/// What stands left of a help text, in columns.
+const INDENT: usize = 14;
+
+/// The place without lines of the file.
+fn origin<'a>(path: &'a str, place: &Place) -> Origin<'a> {
+    Origin::path(path)
+        .line(place.line as usize)
+        .char_column(place.column as usize)
+}
+
+fn annotations<'a>(labels: &'a [Label], text: &str) -> Vec<Annotation<'a>> {
+    let in_file = labels.iter().filter(|l| l.place.line > 0).enumerate();
+    in_file
+        .map(|(position, label)| {
+            let kind = match position {
+                0 => AnnotationKind::Primary,
+                _ => AnnotationKind::Context,
+            };
+            kind.span(span(text, &label.place)).label(&label.text)
+        })
+        .collect()
+}
+
+/// The bytes that are underlined: of one line only, so that no whole block is.
+fn span(text: &str, place: &Place) -> Range<usize> {
+    let start = place.offset.min(text.len());
+    let rest = text.get(start..).unwrap_or_default();
+    let line = rest.find('\n').unwrap_or(rest.len());
+    start..start + place.length.min(line)
+}
+
+/// Breaks a text into lines of at most `width` characters, at spaces.
+fn wrap(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(text: &str) -> String {
+        let problems = hallway_spec::parse("file.yaml", text).unwrap_err();
+        let source = Source {
+            path: "file.yaml",
+            text: &problems.text,
+        };
+        let all = problems.problems.iter();
+        let texts: Vec<String> = all.map(|p| render(p, &source).unwrap()).collect();
+        anstream::adapter::strip_str(&texts.join("\n")).to_string()
+    }
+
+    #[test]
+    fn both_places_of_a_conflict_are_shown() {
+        let text = "networks:\n  a: { subnet: 10.1.0.0/24 }\n  b: { subnet: 10.1.0.0/25 }\n";
+        let expected = "\
+error[subnet-overlap]: subnet 10.1.0.0/25 of network b overlaps 10.1.0.0/24 of network a
+ --> file.yaml:3:3
+  |
+2 |   a: { subnet: 10.1.0.0/24 }
+  |   - 10.1.0.0/24
+3 |   b: { subnet: 10.1.0.0/25 }
+  |   ^ 10.1.0.0/25
+  |
+  = help: give one of them another subnet";
+        assert_eq!(rendered(text), expected);
+    }
+
+    #[test]
+    fn long_lines_are_cut() {
+        let text = format!(
+            "nodes: {{ {}: {{}}, a: {{ porst: [] }} }}\n",
+            "n".repeat(63)
+        )
+        .replace(
+            ", a:",
+            &format!(", a: {{ environment: {{ X: {} }} }}, b:", "x".repeat(5000)),
+        );
+        let text = rendered(&text);
+        let longest = text.lines().map(|l| l.chars().count()).max();
+        assert!(longest <= Some(120), "{longest:?}");
+        assert!(text.contains("unknown key"), "{text}");
+    }
+
+    #[test]
+    fn the_end_of_a_text_can_be_pointed_at() {
+        for text in [
+            "nodes: {",
+            "nodes: [\n",
+            "\u{1f984}: {",
+            "nodes: { a: &x [*x] }",
+            "---\n---\n",
+        ] {
+            assert!(rendered(text).contains("file.yaml:"), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_wrapped_at_spaces() {
+        assert_eq!(wrap("one two three", 7), "one two\nthree");
+        assert_eq!(wrap("incomprehensible", 4), "incomprehensible");
+    }
+}

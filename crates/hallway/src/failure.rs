@@ -1,0 +1,114 @@
+//! What can fail in the commands themselves, apart from the file and the engine.
+
+use std::path::PathBuf;
+
+use hallway_engine::KernelError;
+use hallway_engine::enter::EnterError;
+use hallway_spec::{Diagnostic, Name, codes};
+
+codes! {
+    /// The codes of failures of the commands.
+    pub(crate) enum CommandCode {
+        /// The sandbox or the project does not run.
+        NotUp = "not-up",
+        /// The project has no node of that name.
+        NoSuchNode = "no-such-node",
+        /// A program could not be run.
+        Exec = "exec",
+        /// A file could not be written.
+        Write = "write",
+        /// Signals cannot be waited for.
+        Signals = "signals",
+        /// A port cannot be served.
+        Serve = "serve",
+        /// A packet cannot be traced.
+        Trace = "trace",
+        /// A benchmark could not be run.
+        Bench = "bench",
+    }
+}
+
+/// A failure of a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The sandbox does not run.
+    #[error("sandbox {0} does not run")]
+    SandboxNotUp(Name),
+    /// The project has no such node.
+    #[error("project {project} has no node {node}")]
+    NoSuchNode { project: Name, node: Name, nodes: Vec<Name> },
+    /// A node could not be entered, or its program not run.
+    #[error(transparent)]
+    Enter(#[from] EnterError),
+    /// A program could not be run.
+    #[error("cannot run {program}: {error}")]
+    Exec { program: String, error: std::io::Error },
+    /// A file could not be written.
+    #[error("cannot write {}: {error}", path.display())]
+    Write { path: PathBuf, error: String },
+    /// Signals cannot be waited for.
+    #[error("signals cannot be waited for: {0}")]
+    Signals(std::io::Error),
+    /// A port cannot be served.
+    #[error("cannot listen on port {port}: {error}")]
+    Serve { port: String, error: std::io::Error },
+    /// The exchange cannot be watched.
+    #[error("the packet cannot be traced")]
+    Trace(KernelError),
+    /// A command of a benchmark failed.
+    #[error("hallway {command}: {error}")]
+    Bench { command: String, error: String },
+}
+
+impl CommandError {
+    fn kind(&self) -> CommandCode {
+        match self {
+            Self::SandboxNotUp(_) => CommandCode::NotUp,
+            Self::NoSuchNode { .. } => CommandCode::NoSuchNode,
+            Self::Enter(_) | Self::Exec { .. } => CommandCode::Exec,
+            Self::Write { .. } => CommandCode::Write,
+            Self::Signals(_) => CommandCode::Signals,
+            Self::Serve { .. } => CommandCode::Serve,
+            Self::Trace(_) => CommandCode::Trace,
+            Self::Bench { .. } => CommandCode::Bench,
+        }
+    }
+}
+
+impl Diagnostic for CommandError {
+    fn code(&self) -> &'static str {
+        self.kind().text()
+    }
+
+    fn message(&self) -> String {
+        self.to_string()
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::SandboxNotUp(_) => Some("hallway up FILE starts it".into()),
+            Self::NoSuchNode { nodes, .. } => {
+                let names: Vec<&str> = nodes.iter().map(AsRef::as_ref).collect();
+                Some(format!("its nodes: {}", names.join(", ")))
+            }
+            Self::Trace(error) if error.is_not_permitted() => {
+                Some("run as root, or trace in a sandbox".into())
+            }
+            Self::Serve { .. } => Some("find the program that listens with: ss -lnp".into()),
+            _ => None,
+        }
+    }
+
+    fn cause(&self) -> Option<String> {
+        let mut source = std::error::Error::source(self);
+        let mut causes = Vec::new();
+        while let Some(error) = source {
+            causes.push(error.to_string());
+            source = error.source();
+        }
+        if let Self::Trace(error) = self {
+            causes.push(error.to_string());
+        }
+        (!causes.is_empty()).then(|| causes.join(": "))
+    }
+}

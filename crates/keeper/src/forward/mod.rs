@@ -1,0 +1,163 @@
+//! Published ports on localhost: connections and datagrams are passed on to the node.
+//!
+//! A listener is kept by address, port, protocol and namespace. When its target changes the socket
+//! stays open, and what waits in its queue goes to the new target; only connections to the former
+//! target are cut.
+//!
+//! ```
+//! use hallway_engine::keeper::{Forward, Listen, Namespace, bind};
+//! use hallway_keeper::forward::Forwarder;
+//! use hallway_spec::Protocol;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let listen = Listen {
+//!     address: "127.0.0.1:0".parse()?,
+//!     protocol: Protocol::Tcp,
+//!     namespace: Namespace::Project,
+//! };
+//! let forward = |target: &str| Ok::<_, std::net::AddrParseError>(Forward { listen, target: target.parse()? });
+//! let mut forwarder = Forwarder::default();
+//! forwarder.sync(vec![forward("10.9.0.10:80")?], vec![bind(listen)?]).await?;
+//! let changed = forwarder.sync(vec![forward("10.9.0.11:80")?], Vec::new()).await?;
+//! assert_eq!(changed, 1); // retargeted: no listener was needed
+//! # Ok(())
+//! # }
+//! ```
+
+mod tcp;
+mod udp;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hallway_engine::keeper::{Bound, Forward, Listen, Listener};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+/// Connections at once, of all listeners; one more is closed at once.
+const CONNECTIONS_MAX: usize = 1024;
+
+/// Everything that is served.
+#[derive(Debug)]
+pub struct Forwarder {
+    held: BTreeMap<Listen, Held>,
+    connections: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Held {
+    target: watch::Sender<SocketAddr>,
+    task: JoinHandle<()>,
+}
+
+impl Default for Forwarder {
+    fn default() -> Self {
+        Self {
+            held: BTreeMap::new(),
+            connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        }
+    }
+}
+
+/// A listener of the runtime.
+enum Socket {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
+}
+
+impl Socket {
+    fn new(listener: Listener) -> std::io::Result<Self> {
+        match Bound::from(listener) {
+            Bound::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                TcpListener::from_std(socket).map(Self::Tcp)
+            }
+            Bound::Udp(socket) => {
+                socket.set_nonblocking(true)?;
+                UdpSocket::from_std(socket).map(Self::Udp)
+            }
+        }
+    }
+}
+
+impl Forwarder {
+    /// What is served.
+    pub fn held(&self) -> impl Iterator<Item = Forward> {
+        self.held.iter().map(|(listen, held)| Forward {
+            listen: *listen,
+            target: *held.target.borrow(),
+        })
+    }
+
+    /// From now on serves exactly `wanted`; `fresh` are listeners for what is not served yet, and
+    /// what has none of either is not served. Returns how many were added, removed or retargeted.
+    /// Listeners that are removed are closed when this returns.
+    ///
+    /// # Errors
+    /// When the kernel refuses a fresh listener; then nothing has changed.
+    pub async fn sync(
+        &mut self,
+        wanted: Vec<Forward>,
+        fresh: Vec<Listener>,
+    ) -> std::io::Result<usize> {
+        let mut sockets = BTreeMap::new();
+        for listener in fresh {
+            sockets.insert(listener.listen, Socket::new(listener)?);
+        }
+        let wanted: BTreeMap<Listen, SocketAddr> =
+            wanted.into_iter().map(|f| (f.listen, f.target)).collect();
+        let mut changed = 0;
+        let (kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|(listen, _)| wanted.contains_key(listen));
+        self.held = kept;
+        for held in gone.into_values() {
+            changed += 1;
+            held.close().await;
+        }
+        for (listen, target) in wanted {
+            if let Some(held) = self.held.get(&listen) {
+                let moved = |current: &mut SocketAddr| std::mem::replace(current, target) != target;
+                changed += usize::from(held.target.send_if_modified(moved));
+            } else if let Some(socket) = sockets.remove(&listen) {
+                changed += 1;
+                self.held.insert(listen, self.serve(socket, target));
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Closes every listener and connection.
+    pub async fn close(&mut self) {
+        for (_, held) in std::mem::take(&mut self.held) {
+            held.close().await;
+        }
+    }
+
+    fn serve(&self, socket: Socket, target: SocketAddr) -> Held {
+        let (sender, target) = watch::channel(target);
+        let task = match socket {
+            Socket::Tcp(listener) => {
+                let connections = Arc::clone(&self.connections);
+                tokio::spawn(tcp::serve(listener, target, connections))
+            }
+            Socket::Udp(socket) => tokio::spawn(udp::serve(socket, target)),
+        };
+        Held {
+            target: sender,
+            task,
+        }
+    }
+}
+
+impl Held {
+    /// Cuts its connections; the listener is closed when this returns.
+    async fn close(self) {
+        self.task.abort();
+        // The error says that it was aborted.
+        self.task.await.ok();
+    }
+}

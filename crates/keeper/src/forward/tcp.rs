@@ -1,0 +1,68 @@
+//! Connections.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::copy_bidirectional_with_sizes;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// How long a node may take to accept a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long to wait when no descriptor is free for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// Bytes for each direction of a connection; measured to need less time per byte than splice(2).
+const BUFFER: usize = 128 * 1024;
+
+/// Accepts connections and passes them on to the target, until aborted. When the target changes
+/// connections to the former one are cut.
+pub(super) async fn serve(
+    listener: TcpListener,
+    mut target: watch::Receiver<SocketAddr>,
+    limit: Arc<Semaphore>,
+) {
+    // Dropped with this task, and all connections with it.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            changed = target.changed() => match changed {
+                Ok(()) => connections.shutdown().await,
+                Err(_forwarder_gone) => return,
+            },
+            Some(_ended) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => {
+                    // One too many is closed by being dropped.
+                    if let Ok(permit) = Arc::clone(&limit).try_acquire_owned() {
+                        let target = *target.borrow();
+                        connections.spawn(pass(client, target, permit));
+                    }
+                }
+                Err(error) => {
+                    let errno = rustix::io::Errno::from_io_error(&error);
+                    if matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)) {
+                        sleep(ACCEPT_PAUSE).await; // one may be free then
+                    }
+                    // Else it is that of the connection, which its client gave up (accept(2)).
+                }
+            },
+        }
+    }
+}
+
+/// Passes on both directions until both have ended. The end of one is passed on while the other
+/// goes on. An error or a node that does not accept closes the connection.
+async fn pass(mut client: TcpStream, target: SocketAddr, _counted: OwnedSemaphorePermit) {
+    let Ok(Ok(mut node)) = timeout(CONNECT_LIMIT, TcpStream::connect(target)).await else {
+        return;
+    };
+    // Refused only by a socket that is broken, which the next read shows.
+    client.set_nodelay(true).ok();
+    node.set_nodelay(true).ok();
+    copy_bidirectional_with_sizes(&mut client, &mut node, BUFFER, BUFFER)
+        .await
+        .ok(); // a connection that broke: both ends see it closed
+}

@@ -1,0 +1,121 @@
+//! The keeper's side of a run.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hallway_engine::enter::Enter;
+use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK, Program, frame};
+use rustix::net::Shutdown;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{Message, Order};
+use crate::frames::{read_frame, write_all};
+use crate::supervisor::{Event, RunId};
+
+/// What happened to a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Report {
+    pub(crate) run: RunId,
+    pub(crate) event: Event,
+}
+
+/// What all runs of a keeper have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Common<'a> {
+    pub(crate) executable: &'a Path,
+    pub(crate) project: &'a str,
+    pub(crate) grace: Duration,
+    pub(crate) open_files: Option<u64>,
+}
+
+/// A run in progress.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    /// The runner's process id.
+    pub(crate) pid: i32,
+    socket: Arc<UnixStream>,
+}
+
+impl Handle {
+    /// Starts a runner; what happens to the run goes to `reports`, last [`Event::Finished`].
+    pub(crate) fn start(
+        common: Common<'_>,
+        run: RunId,
+        program: &Program,
+        reports: UnboundedSender<Report>,
+    ) -> std::io::Result<Self> {
+        let order = frame::encode(&order(common, program))?;
+        let (ours, theirs) = StdStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let socket = Arc::new(UnixStream::from_std(ours)?);
+        let executable = common.executable;
+        let pid = runner(executable, common.project, &program.node, theirs.into())?;
+        let followed = Arc::clone(&socket);
+        tokio::spawn(async move {
+            let report = |event| {
+                // The receiver is gone when the keeper ends; then nothing is done with it.
+                reports.send(Report { run, event }).ok();
+            };
+            follow(&followed, &order, report).await;
+            report(Event::Finished);
+        });
+        Ok(Self { pid, socket })
+    }
+
+    /// Orders the runner to end the run.
+    pub(crate) fn stop(&self) {
+        // ENOTCONN: it has ended already.
+        rustix::net::shutdown(&*self.socket, Shutdown::Write).ok();
+    }
+}
+
+fn order(common: Common<'_>, program: &Program) -> Order {
+    let mut environment = program.environment.clone();
+    environment.insert(PROJECT_MARK.into(), common.project.to_owned());
+    environment.insert(NODE_MARK.into(), program.node.clone());
+    Order {
+        enter: Enter {
+            netns: program.netns.clone(),
+            hostname: program.node.clone(),
+            hosts: program.hosts.clone(),
+            resolv_conf: program.resolv_conf.clone(),
+            environment,
+            working_dir: program.working_dir.clone(),
+            command: program.command.clone(),
+        },
+        log: program.log.clone(),
+        ready: program.ready.iter().map(|p| (*p).into()).collect(),
+        grace_ms: u64::try_from(common.grace.as_millis()).unwrap_or(u64::MAX),
+        open_files: common.open_files,
+    }
+}
+
+/// Starts the process. It is waited for with all other children of the keeper.
+fn runner(program: &Path, project: &str, node: &str, socket: OwnedFd) -> std::io::Result<i32> {
+    let child = Command::new(program)
+        .args(["__program", project, node])
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok(child.id().cast_signed())
+}
+
+/// Gives a runner its order and passes on what it reports, until it has ended.
+async fn follow(socket: &UnixStream, order: &[u8], report: impl Fn(Event)) {
+    if write_all(socket, order).await.is_err() {
+        return; // it has ended
+    }
+    while let Ok(message) = read_frame::<Message>(socket, frame::HELLO_MAX).await {
+        report(match message {
+            Message::Started { pid } => Event::Started { pid },
+            Message::Listening => Event::Listening,
+            Message::Exited { code } => Event::Exited { code },
+        });
+    }
+}

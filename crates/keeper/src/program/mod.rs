@@ -1,0 +1,67 @@
+//! Running programs so that ending one ends everything it started.
+//!
+//! Each run of a program has a *runner*: a small process between the keeper and the program that
+//! has made itself a child subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)). Whatever a program starts
+//! stays below its runner, whatever sessions, process groups or namespaces it makes and however
+//! many of its parents end. To end a run, the runner asks the program's process group to end
+//! (SIGTERM), waits, and then kills its own children until it has none; the children of those
+//! become its own. Only children are signalled, which keep their process id until the runner has
+//! waited for them, so no other process can be hit.
+//!
+//! - The keeper is killed: the runners see the end of their socket and kill their programs.
+//! - A runner is killed: its program is killed with it (PR_SET_PDEATHSIG), and what the program
+//!   started becomes the keeper's, which is a subreaper too and kills children it did not start.
+//! - Both are killed at once: what a program started may stay. `hallway down` finds it by the
+//!   mark in its environment (`hallway_engine::keeper::stop_leftovers`).
+//!
+//! What was tried and not used:
+//!
+//! - **A pid namespace per program.** Works for root and in user namespaces. But process 1 of a pid
+//!   namespace ignores SIGTERM unless it handles it, so a process in between is needed all the same;
+//!   every program would see itself as process 1 or 2, which differs from the process id that
+//!   `hallway status` shows, that pid files hold and that `kill` from `hallway exec` needs; and the
+//!   /proc it needs may not be mounted in containers that hide parts of /proc.
+//! - **A cgroup per program** (cgroup.kill). Not writable without root or delegation: mkdir(2) in
+//!   /sys/fs/cgroup is refused in a sandbox of an ordinary user, and so is a mount of cgroup2. On
+//!   machines with the old hierarchy it is elsewhere; and the directories outlive a killed keeper.
+
+mod children;
+mod handle;
+mod listening;
+mod runner;
+
+use std::path::PathBuf;
+
+use hallway_engine::enter::Enter;
+use hallway_engine::keeper::message::Port;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use children::{kill_children, reap};
+pub(crate) use handle::{Common, Handle, Report};
+use listening::all_listen;
+pub use runner::run_program;
+
+/// What a runner is to run: the one message from the keeper to it. The end of the socket, or any
+/// byte after this, is the order to stop. Keeper and runner are the same program, so that these
+/// messages have no version.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    enter: Enter,
+    /// Output is appended to this file.
+    log: PathBuf,
+    /// Ports to wait for before the program counts as running.
+    ready: Vec<Port>,
+    /// How long it may take to end after SIGTERM, in milliseconds.
+    grace_ms: u64,
+    /// The soft limit on open files.
+    open_files: Option<u64>,
+}
+
+/// What a runner reports. It ends when the last process of the run has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Message {
+    Started { pid: i32 },
+    Listening,
+    Exited { code: i32 },
+}

@@ -1,0 +1,259 @@
+//! The process between the keeper and a program: see [`super`].
+
+use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use hallway_engine::enter::EnterError;
+use hallway_engine::keeper::{frame, message::Port};
+use rustix::net::SendFlags;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
+use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Message, Order, all_listen, kill_children, reap};
+
+/// A program with no `ready` port counts as running when it has run this long.
+const SETTLE: Duration = Duration::from_millis(10);
+/// How often the `ready` ports are looked at: this far apart at first, then less often.
+const POLL_FIRST: Duration = Duration::from_millis(2);
+const POLL_MAX: Duration = Duration::from_millis(50);
+/// How often a run that is to stop is looked at: not every process of it reports its end to us.
+const STOP_POLL: Duration = Duration::from_millis(10);
+
+/// Runs a program as the keeper orders at standard input, until nothing of it is left.
+///
+/// # Errors
+/// When the keeper cannot be understood or told; then nothing runs.
+pub fn run_program() -> std::io::Result<()> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let socket = StdStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let null = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    let order: Order = frame::receive(&socket, frame::FRAME_MAX)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(supervise(&socket, &order))
+}
+
+async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
+    // Before the program starts: no signal is missed.
+    let mut child_ended = signal(SignalKind::child())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let pid = match spawn(order) {
+        Ok(pid) => pid,
+        Err(error) => {
+            let code = i32::from(error.exit_code());
+            return frame::send(socket, &Message::Exited { code });
+        }
+    };
+    frame::send(socket, &Message::Started { pid })?;
+    socket.set_nonblocking(true)?;
+    let keeper = UnixStream::from_std(socket.try_clone()?)?;
+    let mut run = Run {
+        pid,
+        exited: false,
+        group_left: true,
+        grace: Duration::from_millis(order.grace_ms),
+        kill_at: None,
+    };
+    let mut poll = ReadyPoll::new(&order.ready);
+    loop {
+        tokio::select! {
+            _ = child_ended.recv() => {}
+            _ = terminate.recv() => run.stop(),
+            end = stop_order(&keeper), if run.kill_at.is_none() => match end {
+                StopOrder::Stop => run.stop(),
+                StopOrder::KeeperEnded => run.kill(),
+            },
+            () = poll.sleep(), if !run.exited => {
+                if poll.is_ready() {
+                    tell(&keeper, Message::Listening);
+                }
+            }
+            () = sleep(STOP_POLL), if run.kill_at.is_some() => {}
+        }
+        let reaped = reap();
+        if let Some((_, code)) = reaped.ended.iter().find(|(ended, _)| *ended == run.pid) {
+            run.exited = true;
+            tell(&keeper, Message::Exited { code: *code });
+        }
+        if reaped.none_left {
+            return Ok(());
+        }
+        run.advance();
+    }
+}
+
+/// A keeper that is gone is seen by [`stop_order`]; it needs no report.
+fn tell(keeper: &UnixStream, message: Message) {
+    if let Ok(frame) = frame::encode(&message) {
+        // Some bytes: the socket always has room for them. Not by `try_write`: the runtime may not
+        // know yet that it can be written to.
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        rustix::net::send(keeper, &frame, flags).ok();
+    }
+}
+
+enum StopOrder {
+    Stop,
+    KeeperEnded,
+}
+
+/// The keeper closes its writing end to stop the program; it is gone when both ends are closed.
+async fn stop_order(keeper: &UnixStream) -> StopOrder {
+    loop {
+        if keeper.readable().await.is_err() {
+            return StopOrder::KeeperEnded;
+        }
+        match keeper.try_read(&mut [0]) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_gone) => return StopOrder::KeeperEnded,
+        }
+    }
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut ends = [PollFd::new(keeper, PollFlags::empty())];
+    poll(&mut ends, Some(&Timespec::default())).ok();
+    match ends.iter().any(|e| e.revents().contains(PollFlags::HUP)) {
+        true => StopOrder::KeeperEnded,
+        false => StopOrder::Stop,
+    }
+}
+
+/// A program and what it started.
+struct Run {
+    /// The program, which leads a process group of the same number.
+    pid: i32,
+    exited: bool,
+    /// Its process group may have members.
+    group_left: bool,
+    grace: Duration,
+    /// When what is left is killed; set when the run is to stop.
+    kill_at: Option<Instant>,
+}
+
+impl Run {
+    fn stop(&mut self) {
+        if self.kill_at.is_none() {
+            self.kill_at = Some(Instant::now() + self.grace);
+            self.signal_group(Signal::TERM);
+        }
+    }
+
+    fn kill(&mut self) {
+        self.kill_at = Some(Instant::now());
+    }
+
+    /// While it is to stop: kills what is left when its process group has ended, or time is up.
+    fn advance(&mut self) {
+        let Some(kill_at) = self.kill_at else { return };
+        if Instant::now() < kill_at && self.group_has_members() {
+            return;
+        }
+        self.signal_group(Signal::KILL);
+        kill_children(&[]);
+    }
+
+    fn group_has_members(&mut self) -> bool {
+        let group = Pid::from_raw(self.pid).filter(|_| self.group_left);
+        self.group_left =
+            group.is_some_and(|group| rustix::process::test_kill_process_group(group).is_ok());
+        self.group_left
+    }
+
+    fn signal_group(&mut self, signal: Signal) {
+        // Once it has no member, its number may be another's.
+        if self.group_has_members()
+            && let Some(group) = Pid::from_raw(self.pid)
+        {
+            rustix::process::kill_process_group(group, signal).ok();
+        }
+    }
+}
+
+/// When to look whether the program is ready.
+struct ReadyPoll<'a> {
+    ports: &'a [Port],
+    next: Option<Instant>,
+    pause: Duration,
+}
+
+impl<'a> ReadyPoll<'a> {
+    fn new(ports: &'a [Port]) -> Self {
+        let first = if ports.is_empty() {
+            SETTLE
+        } else {
+            Duration::ZERO
+        };
+        Self {
+            ports,
+            next: Some(Instant::now() + first),
+            pause: POLL_FIRST,
+        }
+    }
+
+    async fn sleep(&self) {
+        match self.next {
+            Some(next) => sleep_until(next).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Looks once; true once at most.
+    fn is_ready(&mut self) -> bool {
+        let ready = all_listen(self.ports);
+        self.next = (!ready).then(|| Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(POLL_MAX);
+        ready
+    }
+}
+
+/// Starts the program; why it does not start is written to its log.
+fn spawn(order: &Order) -> Result<i32, EnterError> {
+    let path = &order.log;
+    let log_failed = |e| EnterError::Log(path.display().to_string(), e);
+    let mut log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(log_failed)?;
+    let (out, err) = (
+        log.try_clone().map_err(log_failed)?,
+        log.try_clone().map_err(log_failed)?,
+    );
+    if let Some(limit) = order.open_files {
+        restore_open_files(limit);
+    }
+    let started = order.enter.spawn(|command| {
+        command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0);
+    });
+    match started {
+        Ok(child) => Ok(child.id().cast_signed()),
+        Err(error) => {
+            // The exit code says it too, if the log cannot be written.
+            writeln!(log, "hallway: {error}").ok();
+            Err(error)
+        }
+    }
+}
+
+/// Gives the soft limit back that the keeper raised for itself.
+fn restore_open_files(limit: u64) {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = Some(maximum.map_or(limit, |maximum| maximum.min(limit)));
+    // Lowering a limit is never refused.
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).ok();
+}

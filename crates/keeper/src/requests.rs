@@ -1,0 +1,93 @@
+//! The connections of clients: requests are read, passed on, and answered.
+
+use hallway_engine::keeper::message::{Answer, Hello, Refusal, Request};
+use hallway_engine::keeper::{Listen, Listener, frame, open_files_limit};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::frames::{read_descriptors, read_frame, write_all};
+
+/// Requests that wait to be carried out, of all clients.
+const QUEUE: usize = 16;
+
+/// A request, with the listeners that came with it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) request: Request,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) answer: oneshot::Sender<Answer>,
+}
+
+/// The requests of all clients, in the order they came.
+pub(crate) fn accept(listener: UnixListener) -> mpsc::Receiver<Call> {
+    let (calls, requests) = mpsc::channel(QUEUE);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = calls.closed() => return,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        let calls = calls.clone();
+                        tokio::spawn(async move {
+                            // The client sees the end of the connection; there is no other place
+                            // to report it.
+                            converse(&stream, &calls).await.ok();
+                        });
+                    }
+                    // No descriptor is free: one may be a moment later.
+                    Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                },
+            }
+        }
+    });
+    requests
+}
+
+/// Only the keeper's own user may talk to it: abstract names have no permissions of their own.
+fn is_same_user(stream: &UnixStream) -> bool {
+    rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|peer| peer.uid == rustix::process::geteuid())
+}
+
+async fn converse(stream: &UnixStream, calls: &mpsc::Sender<Call>) -> std::io::Result<()> {
+    if !is_same_user(stream) {
+        return Ok(());
+    }
+    let hello: Hello = read_frame(stream, frame::HELLO_MAX).await?;
+    write_all(stream, &frame::encode(&Hello::own())?).await?;
+    if !hello.matches() {
+        return Ok(());
+    }
+    loop {
+        let request: Request = read_frame(stream, frame::FRAME_MAX).await?;
+        let announced: Vec<Listen> = match &request {
+            Request::Sync { listeners, .. } => listeners.iter().map(|l| (*l).into()).collect(),
+            _ => Vec::new(),
+        };
+        let answer = match read_descriptors(stream, announced.len()).await {
+            Ok(sockets) => {
+                let listeners = announced
+                    .into_iter()
+                    .zip(sockets)
+                    .map(|(listen, socket)| Listener { listen, socket })
+                    .collect();
+                let (answer, answered) = oneshot::channel();
+                let call = Call {
+                    request,
+                    listeners,
+                    answer,
+                };
+                let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+                calls.send(call).await.map_err(|e| gone(e.to_string()))?;
+                answered.await.map_err(|e| gone(e.to_string()))?
+            }
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+                Answer::Refused(Refusal::OpenFiles {
+                    limit: open_files_limit(),
+                })
+            }
+            Err(e) => return Err(e),
+        };
+        write_all(stream, &frame::encode(&answer)?).await?;
+    }
+}

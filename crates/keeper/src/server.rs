@@ -1,0 +1,364 @@
+//! The keeper's process: one loop that carries out requests and sees to programs.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Write as _;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hallway_engine::keeper::message::{Answer, Refusal, Request};
+use hallway_engine::keeper::{raise_open_files, socket_name, stop_leftovers};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::forward::Forwarder;
+use crate::program::{self, Handle, Report};
+use crate::requests::{self, Call};
+use crate::supervisor::{Action, Event, RunId, Supervisor};
+
+/// How a keeper is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The program that runs [`crate::run_program`] with the argument `__program`.
+    pub program: PathBuf,
+    /// The project.
+    pub project: String,
+    /// The process that holds the sandbox; the keeper ends with it.
+    pub holder: Option<i32>,
+    /// The process that starts the keeper: until it has told the keeper what to do, the keeper
+    /// ends with it, because no other process knows of it yet.
+    pub starter: Option<i32>,
+    /// How long a program may take to end after SIGTERM.
+    pub grace: Duration,
+    /// The soft limit on open files that programs get; none: the one it is started with.
+    pub open_files: Option<u64>,
+}
+
+/// Runs a keeper until it is told to stop (by a request, SIGTERM or SIGINT), or the holder of its
+/// sandbox ends. Writes a line to standard output when clients can connect.
+///
+/// # Errors
+/// When another keeper of this project runs in this network namespace, or the kernel refuses what
+/// it needs.
+pub fn serve(options: &Options) -> std::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    let parent = rustix::process::getppid().map(|p| p.as_raw_nonzero().get());
+    if options.starter.is_some() && parent != options.starter {
+        return Ok(()); // it ended before the line above
+    }
+    // A leader of a process group cannot have a new session, and needs none: it was started by hand.
+    rustix::process::setsid().ok();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    std::env::set_current_dir("/")?;
+    let inherited = raise_open_files();
+    let options = Options {
+        open_files: options.open_files.or(Some(inherited)),
+        ..options.clone()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(&options))
+}
+
+async fn run(options: &Options) -> std::io::Result<()> {
+    let mut child_ended = signal(SignalKind::child())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let holder = options.holder.and_then(Pid::from_raw);
+    let mut holder_end = holder.map(end_of).transpose()?;
+    let name = SocketAddr::from_abstract_name(socket_name(&options.project))?;
+    let listener = StdListener::bind_addr(&name)?;
+    listener.set_nonblocking(true)?;
+    let requests = requests::accept(UnixListener::from_std(listener)?);
+    announce()?;
+    let (reports, mut events) = mpsc::unbounded_channel();
+    let mut keeper = Keeper {
+        options,
+        supervisor: Supervisor::default(),
+        forwarder: Forwarder::default(),
+        runs: BTreeMap::new(),
+        reports,
+        requests: Some(requests),
+        waiting: VecDeque::new(),
+        current: None,
+        runners: BTreeSet::new(),
+        strays: false,
+    };
+    loop {
+        let due = keeper.supervisor.due();
+        tokio::select! {
+            call = keeper.next_call() => keeper.call(call),
+            report = events.recv() => keeper.report(report),
+            () = sleep_until(due), if due.is_some() => {
+                let actions = keeper.supervisor.advance(Instant::now());
+                keeper.act(actions);
+            }
+            _ = child_ended.recv() => keeper.reap(),
+            _ = terminate.recv(), if !keeper.is_ending() => keeper.stop(None).await,
+            _ = interrupt.recv(), if !keeper.is_ending() => keeper.stop(None).await,
+            () = ended(holder_end.as_mut()), if !keeper.is_ending() => keeper.stop(None).await,
+        }
+        if keeper.proceed().await? {
+            return Ok(());
+        }
+    }
+}
+
+/// Tells the starter that clients can connect, and lets go of its pipe.
+fn announce() -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    // A starter that does not read it any more is no reason to end.
+    out.write_all(b"ready\n").and_then(|()| out.flush()).ok();
+    let null = std::fs::File::options().write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdout(&null)?;
+    Ok(())
+}
+
+/// Becomes ready when the process has ended. A thread of its own waits for it: the runtime has no
+/// safe way to watch a pidfd.
+fn end_of(pid: Pid) -> std::io::Result<oneshot::Receiver<()>> {
+    let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    let (ended, end) = oneshot::channel();
+    std::thread::Builder::new().spawn(move || {
+        let mut ends = [PollFd::new(&process, PollFlags::IN)];
+        // An error other than EINTR: the sandbox cannot be watched any more.
+        rustix::io::retry_on_intr(|| poll(&mut ends, None)).ok();
+        ended.send(()).ok(); // the keeper ends already
+    })?;
+    Ok(end)
+}
+
+/// Never, when there is nothing to wait for.
+async fn ended(end: Option<&mut oneshot::Receiver<()>>) {
+    match end {
+        // An error means the same: the thread is gone.
+        Some(end) => drop(end.await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A request that is answered when everything it stops has ended.
+#[derive(Debug)]
+struct Current {
+    answer: Option<oneshot::Sender<Answer>>,
+    with: Answer,
+    /// Network namespaces that no program is in any more: what `exec` started there ends too.
+    left: Vec<u64>,
+    /// Then the keeper ends.
+    last: bool,
+}
+
+struct Keeper<'a> {
+    options: &'a Options,
+    supervisor: Supervisor,
+    forwarder: Forwarder,
+    runs: BTreeMap<RunId, Handle>,
+    reports: mpsc::UnboundedSender<Report>,
+    /// None when it is ending: no client can connect any more.
+    requests: Option<mpsc::Receiver<Call>>,
+    /// Requests that wait for the current one.
+    waiting: VecDeque<Call>,
+    current: Option<Current>,
+    /// Runners that have not been waited for.
+    runners: BTreeSet<i32>,
+    /// A runner was killed: what it ran has become ours.
+    strays: bool,
+}
+
+impl Keeper<'_> {
+    async fn next_call(&mut self) -> Option<Call> {
+        match &mut self.requests {
+            Some(requests) => requests.recv().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Answers questions at once; what changes something waits for its turn.
+    fn call(&mut self, call: Option<Call>) {
+        let Some(call) = call else { return };
+        let answer = match call.request {
+            Request::Programs {} => Answer::Programs {
+                programs: self
+                    .supervisor
+                    .status()
+                    .into_iter()
+                    .map(Into::into)
+                    .collect(),
+            },
+            Request::Forwards {} => Answer::Forwards {
+                forwards: self.forwarder.held().map(Into::into).collect(),
+            },
+            Request::Sync { .. } | Request::Restart { .. } | Request::Stop {} => {
+                return self.waiting.push_back(call);
+            }
+        };
+        // A client that is gone needs no answer.
+        call.answer.send(answer).ok();
+    }
+
+    /// Answers the current request when it is done, and begins the next. True when the keeper has
+    /// nothing more to do.
+    async fn proceed(&mut self) -> std::io::Result<bool> {
+        loop {
+            if self.supervisor.is_stopping() {
+                return Ok(false);
+            }
+            if let Some(current) = self.current.take() {
+                if !current.left.is_empty() {
+                    stop_leftovers(&self.options.project, &current.left);
+                }
+                if let Some(answer) = current.answer {
+                    answer.send(current.with).ok(); // a client that is gone needs none
+                }
+                if current.last {
+                    // The task of the connection writes the answer, and then this process ends.
+                    tokio::task::yield_now().await;
+                    return Ok(true);
+                }
+            }
+            match self.waiting.pop_front() {
+                Some(call) => self.begin(call).await?,
+                None => return Ok(false),
+            }
+        }
+    }
+
+    async fn begin(&mut self, call: Call) -> std::io::Result<()> {
+        let before = self.supervisor.namespaces();
+        let with = match call.request {
+            Request::Sync {
+                programs, forwards, ..
+            } => {
+                // From here on it is on record, and lives without its starter.
+                rustix::process::set_parent_process_death_signal(None)?;
+                let forwards = forwards.into_iter().map(Into::into).collect();
+                match self.forwarder.sync(forwards, call.listeners).await {
+                    Ok(moved) => {
+                        let programs = programs.into_iter().map(Into::into).collect();
+                        let (changed, actions) = self.supervisor.sync(programs, Instant::now());
+                        self.act(actions);
+                        Answer::Done {
+                            changed: changed + moved,
+                        }
+                    }
+                    Err(e) => Answer::Refused(Refusal::Listener { why: e.to_string() }),
+                }
+            }
+            Request::Restart { node } => match self.supervisor.restart(&node, Instant::now()) {
+                Ok(actions) => {
+                    self.act(actions);
+                    Answer::Done { changed: 1 }
+                }
+                Err(none) => Answer::Refused(Refusal::NoProgram { node: none.0 }),
+            },
+            Request::Stop {} => {
+                self.stop(Some(call.answer)).await;
+                return Ok(());
+            }
+            Request::Programs {} | Request::Forwards {} => return Ok(()), // answered by `call`
+        };
+        let now = self.supervisor.namespaces();
+        self.current = Some(Current {
+            answer: Some(call.answer),
+            with,
+            left: before.difference(&now).copied().collect(),
+            last: false,
+        });
+        Ok(())
+    }
+
+    /// Begins to end: no client can connect, nothing is served, and all programs are stopped.
+    async fn stop(&mut self, answer: Option<oneshot::Sender<Answer>>) {
+        self.requests = None;
+        self.waiting.clear();
+        self.forwarder.close().await;
+        let actions = self.supervisor.stop_all();
+        self.act(actions);
+        self.current = Some(Current {
+            answer,
+            with: Answer::Done { changed: 0 },
+            left: Vec::new(), // `down` sees to those
+            last: true,
+        });
+    }
+
+    fn report(&mut self, report: Option<Report>) {
+        let Some(Report { run, event }) = report else {
+            return;
+        };
+        if event == Event::Finished {
+            self.runs.remove(&run);
+        }
+        let actions = self.supervisor.event(run, event, Instant::now());
+        self.act(actions);
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Stop(run) => {
+                    if let Some(handle) = self.runs.get(&run) {
+                        handle.stop();
+                    }
+                }
+                Action::Start { run, program } => self.start(run, &program),
+            }
+        }
+    }
+
+    fn start(&mut self, run: RunId, program: &hallway_engine::keeper::Program) {
+        let common = program::Common {
+            executable: &self.options.program,
+            project: &self.options.project,
+            grace: self.options.grace,
+            open_files: self.options.open_files,
+        };
+        match Handle::start(common, run, program, self.reports.clone()) {
+            Ok(handle) => {
+                self.runners.insert(handle.pid);
+                self.runs.insert(run, handle);
+            }
+            Err(error) => {
+                eprint(&format!("node {}: no runner: {error}", program.node));
+                for event in [Event::Exited { code: 125 }, Event::Finished] {
+                    // We hold the receiver: it cannot be gone.
+                    self.reports.send(Report { run, event }).ok();
+                }
+            }
+        }
+    }
+
+    /// Waits for children that have ended, and kills those that we did not start.
+    fn reap(&mut self) {
+        for (pid, code) in program::reap().ended {
+            // A runner that ends by itself leaves nothing.
+            self.strays |= self.runners.remove(&pid) && code != 0;
+        }
+        if self.strays {
+            let runners: Vec<i32> = self.runners.iter().copied().collect();
+            self.strays = program::kill_children(&runners) > 0;
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        self.requests.is_none()
+    }
+}
+
+/// Standard error is the keeper's log.
+fn eprint(text: &str) {
+    // If the log cannot be written there is no other place.
+    writeln!(std::io::stderr(), "hallway: {text}").ok();
+}

@@ -1,0 +1,350 @@
+//! Which program is to be started or stopped when: a pure state machine. It gets what happened and
+//! the time, and gives what to do; it starts no process and reads no clock.
+//!
+//! ```text
+//!            dependencies run           all `ready` ports listen
+//! Waiting ─────────────────► Starting ─────────────────────────► Running
+//!                                │                                  │
+//!                                └───────────── exited ─────────────┘
+//!                  backoff over ▲      │ policy restarts      │ policy does not
+//!                               └─ Restarting ◄┘              └► Exited
+//! ```
+//!
+//! A *run* is one start of a program together with everything that start leads to. A run lasts
+//! until its last process has ended, which can be after the program itself exited. A node has one
+//! run at a time.
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//! use hallway_keeper::supervisor::Supervisor;
+//!
+//! let mut supervisor = Supervisor::default();
+//! let (changed, actions) = supervisor.sync(Vec::new(), Instant::now());
+//! assert_eq!((changed, actions.len()), (0, 0));
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use hallway_engine::keeper::{Program, ProgramState, ProgramStatus};
+use hallway_spec::Restart;
+
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// After a program ran this long, its next restart has the shortest wait again.
+const STEADY: Duration = Duration::from_secs(10);
+/// The code of a run that ended without reporting one: killed (128 + SIGKILL).
+const KILLED: i32 = 137;
+
+/// The number of a run, unique in a supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunId(u64);
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Start this program as this run.
+    Start {
+        /// Its number from now on.
+        run: RunId,
+        /// The program.
+        program: Box<Program>,
+    },
+    /// End everything that belongs to this run.
+    Stop(RunId),
+}
+
+/// What a run reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The program runs, with this process id.
+    Started {
+        /// The process id.
+        pid: i32,
+    },
+    /// All its `ready` ports listen.
+    Listening,
+    /// The program ended, or could not be started. Processes it started may still run.
+    Exited {
+        /// Its exit code; 128 and the signal's number when a signal ended it.
+        code: i32,
+    },
+    /// The last process of the run has ended.
+    Finished,
+}
+
+/// A node without a program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("node {0} runs no command")]
+pub struct NoProgram(pub String);
+
+#[derive(Debug)]
+struct Entry {
+    program: Program,
+    state: ProgramState,
+    pid: Option<i32>,
+    restarts: u32,
+    exit_code: Option<i32>,
+    started: Option<Instant>,
+    /// When it is started again; only in the state `Restarting`.
+    due: Option<Instant>,
+    backoff: Duration,
+}
+
+#[derive(Debug)]
+struct Run {
+    node: String,
+    /// Of the program that is wanted now, not of one that was replaced or removed.
+    current: bool,
+    stopping: bool,
+}
+
+/// All programs of a project.
+#[derive(Debug, Default)]
+pub struct Supervisor {
+    entries: BTreeMap<String, Entry>,
+    runs: BTreeMap<RunId, Run>,
+    last_run: u64,
+}
+
+impl Supervisor {
+    /// From now on exactly these programs are to run. How many changed, and what to do.
+    pub fn sync(&mut self, wanted: Vec<Program>, now: Instant) -> (usize, Vec<Action>) {
+        let removed: Vec<String> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| !wanted.contains(&entry.program))
+            .map(|(node, _)| node.clone())
+            .collect();
+        let mut changed = removed.len();
+        let mut actions = Vec::new();
+        for node in &removed {
+            self.entries.remove(node);
+            actions.extend(self.stop_runs(node));
+        }
+        for program in wanted {
+            if !self.entries.contains_key(&program.node) {
+                changed += usize::from(!removed.contains(&program.node));
+                let entry = Entry::new(program);
+                self.entries.insert(entry.program.node.clone(), entry);
+            }
+        }
+        actions.extend(self.advance(now));
+        (changed, actions)
+    }
+
+    /// Stops a program and starts it again.
+    ///
+    /// # Errors
+    /// When the node has none.
+    pub fn restart(&mut self, node: &str, now: Instant) -> Result<Vec<Action>, NoProgram> {
+        let entry = self
+            .entries
+            .get_mut(node)
+            .ok_or_else(|| NoProgram(node.to_owned()))?;
+        *entry = Entry {
+            restarts: entry.restarts + 1,
+            ..Entry::new(entry.program.clone())
+        };
+        let mut actions = self.stop_runs(node);
+        actions.extend(self.advance(now));
+        Ok(actions)
+    }
+
+    /// Stops everything, for good.
+    pub fn stop_all(&mut self) -> Vec<Action> {
+        let nodes: Vec<String> = self.runs.values().map(|r| r.node.clone()).collect();
+        self.entries.clear();
+        nodes.iter().flat_map(|node| self.stop_runs(node)).collect()
+    }
+
+    /// Takes note of what happened to a run.
+    pub fn event(&mut self, run: RunId, event: Event, now: Instant) -> Vec<Action> {
+        let Some(of) = self.runs.get(&run) else {
+            return Vec::new();
+        };
+        let entry = of.current.then(|| self.entries.get_mut(&of.node)).flatten();
+        let mut stop = false;
+        match (event, entry) {
+            (Event::Started { pid }, Some(entry)) => entry.pid = Some(pid),
+            (Event::Listening, Some(entry)) if entry.state == ProgramState::Starting => {
+                entry.state = ProgramState::Running;
+            }
+            (Event::Exited { code }, Some(entry)) => {
+                entry.exited(code, now);
+                // What the program left behind must not be in the way of its next start.
+                stop = entry.state == ProgramState::Restarting;
+            }
+            (Event::Finished, entry) => {
+                if let Some(entry) = entry.filter(|e| e.runs()) {
+                    entry.exited(KILLED, now);
+                }
+                self.runs.remove(&run);
+            }
+            (Event::Started { .. } | Event::Listening | Event::Exited { .. }, _) => {}
+        }
+        let mut actions = Vec::new();
+        if stop {
+            actions.extend(self.stop_run(run));
+        }
+        actions.extend(self.advance(now));
+        actions
+    }
+
+    /// Starts what has become due.
+    pub fn advance(&mut self, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let states: BTreeMap<String, ProgramState> = self
+            .entries
+            .iter()
+            .map(|(node, entry)| (node.clone(), entry.state))
+            .collect();
+        let runs = |dependency: &String| {
+            let state = states.get(dependency);
+            state.is_none_or(|state| *state == ProgramState::Running)
+        };
+        // Until the last process of a run has ended, its node gets no other.
+        let mut busy: BTreeSet<String> = self.runs.values().map(|r| r.node.clone()).collect();
+        for (node, entry) in &mut self.entries {
+            let due = match entry.state {
+                ProgramState::Waiting => entry.program.depends_on.iter().all(runs),
+                ProgramState::Restarting => entry.due.is_some_and(|due| due <= now),
+                ProgramState::Starting | ProgramState::Running | ProgramState::Exited => false,
+            };
+            if !due || !busy.insert(node.clone()) {
+                continue;
+            }
+            if entry.state == ProgramState::Restarting {
+                entry.restarts += 1;
+            }
+            self.last_run += 1;
+            let run = RunId(self.last_run);
+            entry.state = ProgramState::Starting;
+            entry.started = Some(now);
+            entry.due = None;
+            self.runs.insert(
+                run,
+                Run {
+                    node: node.clone(),
+                    current: true,
+                    stopping: false,
+                },
+            );
+            actions.push(Action::Start {
+                run,
+                program: Box::new(entry.program.clone()),
+            });
+        }
+        actions
+    }
+
+    /// When [`Self::advance`] is to be called next, if nothing else happens.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        let busy: BTreeSet<&String> = self.runs.values().map(|run| &run.node).collect();
+        self.entries
+            .iter()
+            .filter(|(node, _)| !busy.contains(node))
+            .filter_map(|(_, entry)| entry.due)
+            .min()
+    }
+
+    /// Whether a run that was told to stop has not ended yet.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.runs.values().any(|run| run.stopping)
+    }
+
+    /// Whether anything of any program is left.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// The inode numbers of the network namespaces of all programs.
+    #[must_use]
+    pub fn namespaces(&self) -> BTreeSet<u64> {
+        self.entries.values().map(|e| e.program.inode).collect()
+    }
+
+    /// The state of each program.
+    #[must_use]
+    pub fn status(&self) -> Vec<ProgramStatus> {
+        self.entries
+            .values()
+            .map(|entry| ProgramStatus {
+                node: entry.program.node.clone(),
+                state: entry.state,
+                pid: entry.pid,
+                restarts: entry.restarts,
+                exit_code: entry.exit_code,
+            })
+            .collect()
+    }
+
+    fn stop_runs(&mut self, node: &str) -> Vec<Action> {
+        let of_node: Vec<RunId> = self
+            .runs
+            .iter_mut()
+            .filter(|(_, run)| run.node == node)
+            .map(|(id, run)| {
+                run.current = false;
+                *id
+            })
+            .collect();
+        of_node
+            .into_iter()
+            .filter_map(|id| self.stop_run(id))
+            .collect()
+    }
+
+    fn stop_run(&mut self, id: RunId) -> Option<Action> {
+        let run = self.runs.get_mut(&id).filter(|run| !run.stopping)?;
+        run.stopping = true;
+        Some(Action::Stop(id))
+    }
+}
+
+impl Entry {
+    fn new(program: Program) -> Self {
+        Self {
+            program,
+            state: ProgramState::Waiting,
+            pid: None,
+            restarts: 0,
+            exit_code: None,
+            started: None,
+            due: None,
+            backoff: BACKOFF_FIRST,
+        }
+    }
+
+    fn runs(&self) -> bool {
+        matches!(self.state, ProgramState::Starting | ProgramState::Running)
+    }
+
+    fn exited(&mut self, code: i32, now: Instant) {
+        self.pid = None;
+        self.exit_code = Some(code);
+        let again = match self.program.restart {
+            Restart::No => false,
+            Restart::OnFailure => code != 0,
+            Restart::Always | Restart::UnlessStopped => true,
+        };
+        if !again {
+            self.state = ProgramState::Exited;
+            return;
+        }
+        let steady = |started: Instant| now.saturating_duration_since(started) > STEADY;
+        if self.started.is_some_and(steady) {
+            self.backoff = BACKOFF_FIRST;
+        }
+        self.state = ProgramState::Restarting;
+        self.due = Some(now + self.backoff);
+        self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
+    }
+}
+
+#[cfg(test)]
+#[path = "supervisor_tests.rs"]
+mod tests;

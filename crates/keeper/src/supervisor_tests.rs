@@ -1,0 +1,260 @@
+//! The states of programs, with a clock of the test's own.
+
+use super::*;
+
+struct Bench {
+    supervisor: Supervisor,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            supervisor: Supervisor::default(),
+            now: Instant::now(),
+        }
+    }
+
+    /// Syncs, and gives the runs that are started and stopped.
+    fn sync(&mut self, programs: &[Program]) -> (Vec<(RunId, String)>, Vec<RunId>) {
+        let (_, actions) = self.supervisor.sync(programs.to_vec(), self.now);
+        split(actions)
+    }
+
+    fn event(&mut self, run: RunId, event: Event) -> (Vec<(RunId, String)>, Vec<RunId>) {
+        split(self.supervisor.event(run, event, self.now))
+    }
+
+    fn runs(&mut self, run: RunId) -> Vec<(RunId, String)> {
+        self.event(run, Event::Started { pid: 7 });
+        self.event(run, Event::Listening).0
+    }
+
+    /// The program ends, and nothing it started is left.
+    fn ends(&mut self, run: RunId, code: i32) -> Vec<(RunId, String)> {
+        let (mut started, _) = self.event(run, Event::Exited { code });
+        started.extend(self.event(run, Event::Finished).0);
+        started
+    }
+
+    /// Time passes until something is due; how long, and what is started.
+    fn wait(&mut self) -> (Duration, Vec<(RunId, String)>) {
+        let due = self.supervisor.due().unwrap();
+        let waited = due - self.now;
+        self.now = due;
+        (waited, split(self.supervisor.advance(self.now)).0)
+    }
+
+    fn state(&self, node: &str) -> ProgramState {
+        self.status(node).state
+    }
+
+    fn status(&self, node: &str) -> ProgramStatus {
+        let all = self.supervisor.status();
+        all.into_iter().find(|s| s.node == node).unwrap()
+    }
+}
+
+fn split(actions: Vec<Action>) -> (Vec<(RunId, String)>, Vec<RunId>) {
+    let (mut started, mut stopped) = (Vec::new(), Vec::new());
+    for action in actions {
+        match action {
+            Action::Start { run, program } => started.push((run, program.node)),
+            Action::Stop(run) => stopped.push(run),
+        }
+    }
+    (started, stopped)
+}
+
+fn program(node: &str, restart: Restart, depends_on: &[&str]) -> Program {
+    Program {
+        node: node.to_owned(),
+        netns: "/run/netns/x".into(),
+        inode: 1,
+        command: vec!["true".to_owned()],
+        environment: BTreeMap::new(),
+        working_dir: None,
+        hosts: None,
+        resolv_conf: None,
+        log: "/dev/null".into(),
+        ready: Vec::new(),
+        restart,
+        depends_on: depends_on.iter().map(|d| (*d).to_owned()).collect(),
+    }
+}
+
+fn names(started: &[(RunId, String)]) -> Vec<&str> {
+    started.iter().map(|(_, node)| node.as_str()).collect()
+}
+
+#[test]
+fn a_program_starts_when_all_it_depends_on_runs() {
+    let mut bench = Bench::new();
+    let programs = [
+        program("web", Restart::No, &["api", "db"]),
+        program("api", Restart::No, &["db"]),
+        program("db", Restart::No, &[]),
+    ];
+    let (started, _) = bench.sync(&programs);
+    assert_eq!(names(&started), ["db"]);
+    assert_eq!(bench.state("api"), ProgramState::Waiting);
+    bench.event(started[0].0, Event::Started { pid: 7 });
+    assert_eq!(bench.state("db"), ProgramState::Starting);
+    assert_eq!(bench.status("db").pid, Some(7));
+    let (started, _) = bench.event(started[0].0, Event::Listening);
+    assert_eq!(bench.state("db"), ProgramState::Running);
+    assert_eq!(names(&started), ["api"]);
+    let started = bench.runs(started[0].0);
+    assert_eq!(names(&started), ["web"]);
+}
+
+#[test]
+fn the_same_programs_again_change_nothing() {
+    let mut bench = Bench::new();
+    let programs = [
+        program("a", Restart::No, &[]),
+        program("b", Restart::No, &[]),
+    ];
+    let (started, _) = bench.sync(&programs);
+    for (run, _) in started {
+        bench.runs(run);
+    }
+    let (changed, actions) = bench.supervisor.sync(programs.to_vec(), bench.now);
+    assert_eq!((changed, actions), (0, Vec::new()));
+}
+
+#[test]
+fn a_changed_program_starts_when_the_last_process_of_the_former_one_has_ended() {
+    let mut bench = Bench::new();
+    let (started, _) = bench.sync(&[program("a", Restart::Always, &[])]);
+    let old = started[0].0;
+    bench.runs(old);
+    let changed = Program {
+        inode: 2,
+        ..program("a", Restart::Always, &[])
+    };
+    let (started, stopped) = bench.sync(std::slice::from_ref(&changed));
+    assert_eq!((started.len(), stopped), (0, vec![old]));
+    assert!(bench.supervisor.is_stopping());
+    let (started, _) = bench.event(old, Event::Exited { code: 143 });
+    assert_eq!(names(&started), Vec::<&str>::new());
+    assert_eq!(
+        bench.status("a").exit_code,
+        None,
+        "the former program's end is not the new one's"
+    );
+    let (started, _) = bench.event(old, Event::Finished);
+    assert_eq!(names(&started), ["a"]);
+    assert!(!bench.supervisor.is_stopping());
+}
+
+#[test]
+fn policies_decide_what_is_started_again() {
+    for (restart, code, again) in [
+        (Restart::No, 1, false),
+        (Restart::OnFailure, 0, false),
+        (Restart::OnFailure, 1, true),
+        (Restart::Always, 0, true),
+        (Restart::UnlessStopped, 0, true),
+    ] {
+        let mut bench = Bench::new();
+        let (started, _) = bench.sync(&[program("a", restart, &[])]);
+        bench.runs(started[0].0);
+        bench.ends(started[0].0, code);
+        let expected = match again {
+            true => ProgramState::Restarting,
+            false => ProgramState::Exited,
+        };
+        assert_eq!(bench.state("a"), expected, "{restart:?} {code}");
+        assert_eq!(bench.status("a").exit_code, Some(code));
+        assert_eq!(bench.status("a").pid, None);
+    }
+}
+
+#[test]
+fn restarts_come_less_and_less_often_until_the_program_ran_for_a_while() {
+    let mut bench = Bench::new();
+    let (mut started, _) = bench.sync(&[program("a", Restart::Always, &[])]);
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        bench.ends(started[0].0, 1);
+        let (waited, next) = bench.wait();
+        waits.push(waited.as_millis());
+        started = next;
+    }
+    assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000]);
+    assert_eq!(bench.status("a").restarts, 9);
+    bench.runs(started[0].0);
+    bench.now += STEADY + Duration::from_millis(1);
+    bench.ends(started[0].0, 1);
+    assert_eq!(bench.wait().0, BACKOFF_FIRST);
+}
+
+#[test]
+fn what_a_program_left_behind_is_ended_before_its_next_start() {
+    let mut bench = Bench::new();
+    let (started, _) = bench.sync(&[program("a", Restart::Always, &[])]);
+    let run = started[0].0;
+    bench.runs(run);
+    let (_, stopped) = bench.event(run, Event::Exited { code: 1 });
+    assert_eq!(stopped, [run]);
+    assert_eq!(bench.supervisor.due(), None, "its end is waited for");
+    bench.now += BACKOFF_MAX;
+    assert_eq!(bench.supervisor.advance(bench.now), Vec::new());
+    let (started, _) = bench.event(run, Event::Finished);
+    assert_eq!(names(&started), ["a"]);
+}
+
+#[test]
+fn what_a_program_left_behind_stays_when_it_is_not_started_again() {
+    let mut bench = Bench::new();
+    let (started, _) = bench.sync(&[program("a", Restart::No, &[])]);
+    let run = started[0].0;
+    bench.runs(run);
+    let (_, stopped) = bench.event(run, Event::Exited { code: 0 });
+    assert_eq!(stopped, []);
+    assert_eq!(bench.state("a"), ProgramState::Exited);
+    assert_eq!(split(bench.supervisor.stop_all()).1, [run]);
+}
+
+#[test]
+fn a_runner_that_is_killed_ends_its_program() {
+    let mut bench = Bench::new();
+    let (started, _) = bench.sync(&[program("a", Restart::OnFailure, &[])]);
+    bench.runs(started[0].0);
+    bench.event(started[0].0, Event::Finished);
+    assert_eq!(bench.state("a"), ProgramState::Restarting);
+    assert_eq!(bench.status("a").exit_code, Some(137));
+}
+
+#[test]
+fn a_restart_counts_and_needs_a_program() {
+    let mut bench = Bench::new();
+    let (started, _) = bench.sync(&[program("a", Restart::No, &[])]);
+    let old = started[0].0;
+    bench.runs(old);
+    let actions = bench.supervisor.restart("a", bench.now).unwrap();
+    assert_eq!(split(actions).1, [old]);
+    assert_eq!(names(&bench.ends(old, 143)), ["a"]);
+    assert_eq!(bench.status("a").restarts, 1);
+    assert_eq!(
+        bench.supervisor.restart("b", bench.now),
+        Err(NoProgram("b".to_owned()))
+    );
+}
+
+#[test]
+fn after_everything_was_stopped_nothing_starts() {
+    let mut bench = Bench::new();
+    let programs = [
+        program("a", Restart::Always, &[]),
+        program("b", Restart::Always, &["a"]),
+    ];
+    let (started, _) = bench.sync(&programs);
+    let run = started[0].0;
+    bench.runs(run);
+    bench.supervisor.stop_all();
+    assert!(bench.ends(run, 143).is_empty());
+    assert_eq!(bench.supervisor.due(), None);
+    assert_eq!(bench.supervisor.status(), Vec::new());
+}

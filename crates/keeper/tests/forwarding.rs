@@ -1,0 +1,285 @@
+//! The forwarder on the loopback interface of a private network namespace.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::future::Future;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use hallway_engine::keeper::{
+    BindCause, BindError, Forward, Listen, Listener, Namespace, bind, open_files_limit,
+};
+use hallway_keeper::forward::Forwarder;
+use hallway_spec::Protocol;
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+fn listen(address: &str, protocol: Protocol) -> Listen {
+    Listen {
+        address: address.parse().unwrap(),
+        protocol,
+        namespace: Namespace::Project,
+    }
+}
+
+fn forward(listen: Listen, target: &str) -> Forward {
+    Forward {
+        listen,
+        target: target.parse().unwrap(),
+    }
+}
+
+fn bound(listen: Listen) -> Vec<Listener> {
+    vec![bind(listen).unwrap()]
+}
+
+/// Runs the forwarder on this thread, and clients that block on others.
+fn run(test: impl Future<Output = ()>) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().unwrap();
+    runtime.block_on(test);
+}
+
+/// Runs a client that blocks.
+async fn client<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// A node: answers every byte with its name, and ends after the client does.
+fn node(address: &str, name: u8) {
+    let listener = TcpListener::bind(address).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut byte = [0];
+                while stream.read(&mut byte).is_ok_and(|n| n > 0) {
+                    stream.write_all(&[name]).unwrap();
+                }
+            });
+        }
+    });
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
+fn exchange(mut stream: &TcpStream) -> std::io::Result<u8> {
+    let mut byte = [0];
+    stream.write_all(b"x")?;
+    stream.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+fn a_change_of_target_cuts_only_what_went_to_the_former_one() {
+    node("127.0.0.2:80", b'a');
+    node("127.0.0.3:80", b'b');
+    let one = listen("127.0.0.1:8001", Protocol::Tcp);
+    let two = listen("127.0.0.1:8002", Protocol::Tcp);
+    run(async move {
+        let mut forwarder = Forwarder::default();
+        let wanted = vec![forward(one, "127.0.0.2:80"), forward(two, "127.0.0.3:80")];
+        let fresh = [bound(one), bound(two)].into_iter().flatten().collect();
+        assert_eq!(forwarder.sync(wanted.clone(), fresh).await.unwrap(), 2);
+        let (first, second) = client(move || {
+            let (first, second) = (connect(one.address), connect(two.address));
+            assert_eq!(exchange(&first).unwrap(), b'a');
+            assert_eq!(exchange(&second).unwrap(), b'b');
+            (first, second)
+        })
+        .await;
+        // The order is of no importance.
+        let reversed = wanted.into_iter().rev().collect();
+        assert_eq!(forwarder.sync(reversed, Vec::new()).await.unwrap(), 0);
+        let first = client(move || {
+            assert_eq!(exchange(&first).unwrap(), b'a');
+            first
+        })
+        .await;
+        let moved = vec![forward(two, "127.0.0.3:80"), forward(one, "127.0.0.3:80")];
+        assert_eq!(forwarder.sync(moved, Vec::new()).await.unwrap(), 1);
+        client(move || {
+            let cut = exchange(&first).map_err(|e| e.kind());
+            let kinds = [
+                ErrorKind::UnexpectedEof,
+                ErrorKind::ConnectionReset,
+                ErrorKind::BrokenPipe,
+            ];
+            assert!(cut.is_err_and(|kind| kinds.contains(&kind)), "{cut:?}");
+            assert_eq!(
+                exchange(&second).unwrap(),
+                b'b',
+                "another target's lives on"
+            );
+            assert_eq!(exchange(&connect(one.address)).unwrap(), b'b');
+            assert!(TcpListener::bind(one.address).is_err());
+        })
+        .await;
+    });
+}
+
+fn a_listener_that_is_removed_is_closed_at_once() {
+    let one = listen("127.0.0.1:8001", Protocol::Tcp);
+    run(async move {
+        let mut forwarder = Forwarder::default();
+        let wanted = vec![forward(one, "127.0.0.2:80")];
+        forwarder.sync(wanted, bound(one)).await.unwrap();
+        assert_eq!(forwarder.held().count(), 1);
+        assert_eq!(forwarder.sync(Vec::new(), Vec::new()).await.unwrap(), 1);
+        bind(one).unwrap();
+        assert_eq!(forwarder.held().count(), 0);
+    });
+}
+
+/// Large transfers, half-closed connections, and a node that does not listen.
+fn connections_are_passed_on_faithfully() {
+    let node = TcpListener::bind("127.0.0.2:80").unwrap();
+    std::thread::spawn(move || {
+        for mut stream in node.incoming().flatten() {
+            // Answers only after the client has ended its direction.
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).unwrap();
+            stream.write_all(&all).unwrap();
+        }
+    });
+    let one = listen("[::1]:8001", Protocol::Tcp);
+    let none = listen("127.0.0.1:8002", Protocol::Tcp);
+    run(async move {
+        let mut forwarder = Forwarder::default();
+        let wanted = vec![forward(one, "127.0.0.2:80"), forward(none, "127.0.0.2:81")];
+        let fresh = [bound(one), bound(none)].into_iter().flatten().collect();
+        forwarder.sync(wanted, fresh).await.unwrap();
+        client(move || {
+            let data: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+            let mut stream = connect(one.address);
+            stream.write_all(&data).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let mut back = Vec::new();
+            stream.read_to_end(&mut back).unwrap();
+            assert!(back == data);
+            let refused = connect(none.address).read(&mut [0]);
+            assert!(refused.map_or_else(|e| e.kind() == ErrorKind::ConnectionReset, |n| n == 0));
+        })
+        .await;
+    });
+}
+
+fn datagrams_find_their_way_back_and_follow_the_target() {
+    for (address, name) in [("127.0.0.2:53", b'a'), ("127.0.0.3:53", b'b')] {
+        let node = UdpSocket::bind(address).unwrap();
+        std::thread::spawn(move || {
+            let mut datagram = [0; 2048];
+            while let Ok((length, from)) = node.recv_from(&mut datagram) {
+                datagram[0] = name;
+                node.send_to(&datagram[..length], from).unwrap();
+            }
+        });
+    }
+    let one = listen("127.0.0.1:5353", Protocol::Udp);
+    let ask = move |socket: &UdpSocket, mark: u8| {
+        socket.send_to(&[b'?', mark], one.address).unwrap();
+        let mut answer = [0; 9];
+        let length = socket.recv(&mut answer).unwrap();
+        assert_eq!((length, answer[1]), (2, mark), "of another sender");
+        answer[0]
+    };
+    run(async move {
+        let mut forwarder = Forwarder::default();
+        let wanted = vec![forward(one, "127.0.0.2:53")];
+        forwarder.sync(wanted, bound(one)).await.unwrap();
+        let senders = client(move || {
+            let senders: Vec<UdpSocket> = (0..20)
+                .map(|_| {
+                    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+                    socket.set_read_timeout(Some(LIMIT)).unwrap();
+                    socket
+                })
+                .collect();
+            for (mark, sender) in (0..).zip(&senders) {
+                assert_eq!(ask(sender, mark), b'a');
+            }
+            senders
+        })
+        .await;
+        let moved = vec![forward(one, "127.0.0.3:53")];
+        forwarder.sync(moved, Vec::new()).await.unwrap();
+        client(move || {
+            for (mark, sender) in (0..).zip(&senders) {
+                assert_eq!(ask(sender, mark), b'b');
+            }
+        })
+        .await;
+    });
+}
+
+fn connections_beyond_the_limit_are_closed() {
+    node("127.0.0.2:80", b'a');
+    let one = listen("127.0.0.1:8001", Protocol::Tcp);
+    hallway_engine::keeper::raise_open_files();
+    run(async move {
+        let mut forwarder = Forwarder::default();
+        let wanted = vec![forward(one, "127.0.0.2:80")];
+        forwarder.sync(wanted, bound(one)).await.unwrap();
+        client(move || {
+            let mut open: Vec<TcpStream> = Vec::new();
+            for _ in 0..1024 {
+                let stream = connect(one.address);
+                assert_eq!(exchange(&stream).unwrap(), b'a');
+                open.push(stream);
+            }
+            assert!(exchange(&connect(one.address)).is_err());
+            open.truncate(512);
+            hallway_testkit::wait_for("room for one", || {
+                exchange(&connect(one.address)).is_ok()
+            });
+        })
+        .await;
+    });
+}
+
+/// The limit is named before the last descriptor is used, so that what follows does not fail.
+fn too_many_listeners_name_the_limit() {
+    let limit = 256;
+    let rlimit = Rlimit {
+        current: Some(limit),
+        maximum: Some(limit),
+    };
+    setrlimit(Resource::Nofile, rlimit).unwrap();
+    assert_eq!(open_files_limit(), limit);
+    let mut held = Vec::new();
+    let error: BindError = loop {
+        let port = 8000 + held.len();
+        match bind(listen(&format!("127.0.0.1:{port}"), Protocol::Tcp)) {
+            Ok(listener) => held.push(listener),
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(error.cause, BindCause::OpenFiles { limit: 256 }),
+        "{error:?}"
+    );
+    assert_eq!(error.code().text(), "open-files");
+    assert!(error.help().contains("ulimit -n"));
+    let more: Vec<_> = (0..60).map(|_| std::fs::File::open("/dev/null")).collect();
+    assert!(more.iter().all(Result::is_ok));
+    drop((more, held));
+    let taken = TcpListener::bind("127.0.0.1:8000").unwrap();
+    let error = bind(listen("127.0.0.1:8000", Protocol::Tcp)).unwrap_err();
+    assert!(matches!(error.cause, BindCause::InUse));
+    drop(taken);
+    let error = bind(listen("192.0.2.1:8000", Protocol::Udp)).unwrap_err();
+    assert!(matches!(error.cause, BindCause::NoSuchAddress));
+}
+
+hallway_testkit::tests![
+    a_change_of_target_cuts_only_what_went_to_the_former_one,
+    a_listener_that_is_removed_is_closed_at_once,
+    connections_are_passed_on_faithfully,
+    datagrams_find_their_way_back_and_follow_the_target,
+    connections_beyond_the_limit_are_closed,
+    too_many_listeners_name_the_limit,
+];

@@ -1,0 +1,64 @@
+//! Links: bridges, veth pairs and others (linux/if_link.h, linux/if_bridge.h).
+
+mod bridge;
+mod read;
+mod settings;
+mod write;
+
+pub use bridge::{BridgeInfo, BridgePort, PortState};
+pub use read::{AddressGeneration, LinkInfo, OperationalState};
+pub use settings::LinkSettings;
+pub use write::{
+    BridgeSpec, LinkChange, VethEnd, change_link, change_nf_call, create_bridge, create_veth,
+    delete_group, delete_link,
+};
+
+pub(crate) use read::parse;
+
+pub(crate) const RTM_NEWLINK: u16 = 16;
+pub(crate) const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
+const IFLA_PROTINFO: u16 = 12;
+const IFLA_OPERSTATE: u16 = 16;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_IFALIAS: u16 = 20;
+const IFLA_STATS64: u16 = 23;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_GROUP: u16 = 27;
+const IFLA_NET_NS_FD: u16 = 28;
+const IFLA_EXT_MASK: u16 = 29;
+const IFLA_LINK_NETNSID: u16 = 37;
+
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
+
+const VETH_INFO_PEER: u16 = 1;
+const IFLA_BR_NF_CALL_IPTABLES: u16 = 36;
+const IFLA_BR_NF_CALL_IP6TABLES: u16 = 37;
+const IFLA_BRPORT_MODE: u16 = 4;
+const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
+
+pub(crate) const AF_BRIDGE: u8 = 7;
+const AF_INET6: u16 = 10;
+const IFF_UP: u32 = 1;
+
+/// struct ifinfomsg.
+fn header(family: u8, index: u32, up: Option<bool>) -> [u8; 16] {
+    let mut out = [0_u8; 16];
+    out[0] = family;
+    out[4..8].copy_from_slice(&index.to_ne_bytes());
+    if let Some(up) = up {
+        out[8..12].copy_from_slice(&(if up { IFF_UP } else { 0 }).to_ne_bytes());
+        out[12..16].copy_from_slice(&IFF_UP.to_ne_bytes());
+    }
+    out
+}

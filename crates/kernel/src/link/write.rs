@@ -1,0 +1,217 @@
+//! Requests that create, change and remove links.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use super::*;
+use crate::gate::OperationKind;
+use crate::request::{NLM_F_CREATE, NLM_F_EXCL, Request};
+use crate::wire::Writer;
+
+/// A bridge to create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BridgeSpec<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// IFLA_GROUP.
+    pub group: u32,
+    /// Its MAC address; fixed, so that it does not change with its ports.
+    pub mac: [u8; 6],
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// Frames pass the inet hooks (IFLA_BR_NF_CALL_IPTABLES and IFLA_BR_NF_CALL_IP6TABLES).
+    pub nf_call: bool,
+}
+
+/// Creates a bridge, down, without spanning tree.
+#[must_use]
+pub fn create_bridge(spec: &BridgeSpec<'_>) -> Request {
+    let mut w = Writer::with_header(&header(0, 0, None));
+    w.str(IFLA_IFNAME, spec.name);
+    w.u32(IFLA_GROUP, spec.group);
+    w.attr(IFLA_ADDRESS, &spec.mac);
+    if let Some(mtu) = spec.mtu {
+        w.u32(IFLA_MTU, mtu);
+    }
+    w.nest(IFLA_LINKINFO, |w| {
+        w.str(IFLA_INFO_KIND, "bridge");
+        if spec.nf_call {
+            w.nest(IFLA_INFO_DATA, |w| nf_call(w, true));
+        }
+    });
+    request(
+        "create the bridge",
+        spec.name,
+        RTM_NEWLINK,
+        NLM_F_CREATE | NLM_F_EXCL,
+        w,
+    )
+}
+
+fn nf_call(w: &mut Writer, on: bool) {
+    w.u8(IFLA_BR_NF_CALL_IPTABLES, u8::from(on));
+    w.u8(IFLA_BR_NF_CALL_IP6TABLES, u8::from(on));
+}
+
+/// Changes whether a bridge's frames pass the inet hooks.
+#[must_use]
+pub fn change_nf_call(name: &str, on: bool) -> Request {
+    let mut w = Writer::with_header(&header(0, 0, None));
+    w.str(IFLA_IFNAME, name);
+    w.nest(IFLA_LINKINFO, |w| {
+        w.str(IFLA_INFO_KIND, "bridge");
+        w.nest(IFLA_INFO_DATA, |w| nf_call(w, on));
+    });
+    request("change the bridge", name, RTM_NEWLINK, 0, w)
+}
+
+/// One end of a veth pair to create.
+#[derive(Debug, Clone, Copy)]
+pub struct VethEnd<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The namespace it is created in; the socket's own when absent.
+    pub netns: Option<BorrowedFd<'a>>,
+    /// Its MAC address; the kernel's choice when absent.
+    pub mac: Option<[u8; 6]>,
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// IFLA_GROUP.
+    pub group: u32,
+    /// Interface index; the kernel's choice when 0. That of the peer is used only when the first
+    /// end has one, too.
+    pub index: u32,
+}
+
+/// Creates a veth pair in one message, each end in its namespace, down. Moving an end later costs
+/// the kernel a synchronisation of some 20 ms.
+#[must_use]
+pub fn create_veth(end: &VethEnd<'_>, master: Option<u32>, peer: &VethEnd<'_>) -> Request {
+    let mut w = Writer::with_header(&header(0, end.index, None));
+    veth_end(&mut w, end);
+    if let Some(master) = master {
+        w.u32(IFLA_MASTER, master);
+    }
+    w.nest(IFLA_LINKINFO, |w| {
+        w.str(IFLA_INFO_KIND, "veth");
+        w.nest(IFLA_INFO_DATA, |w| {
+            w.nest(VETH_INFO_PEER, |w| {
+                w.raw(&header(0, peer.index, None));
+                veth_end(w, peer);
+            });
+        });
+    });
+    request(
+        "create the veth pair",
+        end.name,
+        RTM_NEWLINK,
+        NLM_F_CREATE | NLM_F_EXCL,
+        w,
+    )
+}
+
+fn veth_end(w: &mut Writer, end: &VethEnd<'_>) {
+    w.str(IFLA_IFNAME, end.name);
+    if let Some(netns) = end.netns {
+        w.u32(IFLA_NET_NS_FD, netns.as_raw_fd() as u32);
+    }
+    if let Some(mac) = end.mac {
+        w.attr(IFLA_ADDRESS, &mac);
+    }
+    if let Some(mtu) = end.mtu {
+        w.u32(IFLA_MTU, mtu);
+    }
+    if end.group != 0 {
+        w.u32(IFLA_GROUP, end.group);
+    }
+}
+
+/// What to change about a link; what is not given stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LinkChange<'a> {
+    /// Alias (IFLA_IFALIAS), at most 255 bytes.
+    pub alias: Option<&'a str>,
+    /// Administrative state.
+    pub up: Option<bool>,
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// MAC address.
+    pub mac: Option<[u8; 6]>,
+    /// Device group.
+    pub group: Option<u32>,
+    /// The bridge it becomes a port of, by index; 0 takes it out of its bridge. The kernel waits
+    /// some 20 ms for this.
+    pub master: Option<u32>,
+    /// No IPv6 address made by the kernel (IN6_ADDR_GEN_MODE_NONE), and so no traffic of its own.
+    pub no_link_local: bool,
+    /// The bridge sends frames back out of the port they came in by (BR_HAIRPIN_MODE).
+    pub hairpin: bool,
+}
+
+/// Changes a link, found by name.
+#[must_use]
+pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
+    let mut w = Writer::with_header(&header(0, 0, change.up));
+    w.str(IFLA_IFNAME, name);
+    if let Some(alias) = change.alias {
+        w.attr(IFLA_IFALIAS, alias.as_bytes());
+    }
+    if let Some(mtu) = change.mtu {
+        w.u32(IFLA_MTU, mtu);
+    }
+    if let Some(mac) = change.mac {
+        w.attr(IFLA_ADDRESS, &mac);
+    }
+    if let Some(group) = change.group {
+        w.u32(IFLA_GROUP, group);
+    }
+    if let Some(master) = change.master {
+        w.u32(IFLA_MASTER, master);
+    }
+    if change.hairpin {
+        w.nest(IFLA_LINKINFO, |w| {
+            w.str(IFLA_INFO_SLAVE_KIND, "bridge");
+            w.nest(IFLA_INFO_SLAVE_DATA, |w| w.u8(IFLA_BRPORT_MODE, 1));
+        });
+    }
+    if change.no_link_local {
+        w.nest(IFLA_AF_SPEC, |w| {
+            w.nest(AF_INET6, |w| {
+                w.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)
+            });
+        });
+    }
+    request("change the link", name, RTM_NEWLINK, 0, w)
+}
+
+/// Removes a link, found by name; a veth's other end is removed with it.
+#[must_use]
+pub fn delete_link(name: &str) -> Request {
+    let mut w = Writer::with_header(&header(0, 0, None));
+    w.str(IFLA_IFNAME, name);
+    request("remove the link", name, RTM_DELLINK, 0, w)
+}
+
+/// Removes every link of a device group at once.
+#[must_use]
+pub fn delete_group(group: u32) -> Request {
+    let mut w = Writer::with_header(&header(0, 0, None));
+    w.u32(IFLA_GROUP, group);
+    request(
+        "remove the links of group",
+        &group.to_string(),
+        RTM_DELLINK,
+        0,
+        w,
+    )
+}
+
+fn request(operation: &'static str, object: &str, kind: u16, flags: u16, w: Writer) -> Request {
+    Request {
+        acts_on: OperationKind::Link,
+        kind,
+        flags,
+        body: w.finish(),
+        operation,
+        object: object.to_owned(),
+    }
+}

@@ -1,0 +1,335 @@
+//! Notifications of changes in a network namespace, made by any process or by the kernel
+//! (rtnetlink(7), nf_tables, conntrack).
+
+mod nftables;
+
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::Duration;
+
+use hallway_nftables::message::SUBSYSTEM;
+use netlink_sys::Socket;
+use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::sockopt;
+
+pub use nftables::{Generation, NfChange, NfObject};
+
+use crate::KernelError;
+use crate::addr::{self, AddressInfo};
+use crate::conntrack::{self, Connection};
+use crate::link::{self, LinkInfo};
+use crate::neighbour::{self, NeighbourInfo};
+use crate::qdisc::{self, QdiscInfo};
+use crate::request::{NLM_F_CREATE, NLM_F_EXCL};
+use crate::route::{self, RouteInfo};
+use crate::rule::{self, RoutingRule};
+use crate::socket::{BUFFER, open_socket, receive};
+use crate::wire::{Attrs, Message, Messages, u32_of};
+
+const RTM_NEWNETCONF: u16 = 80;
+const RTM_DELNETCONF: u16 = 81;
+const RECEIVE: &str = "receive notifications";
+
+/// What to be notified of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// Links and bridge ports.
+    Link,
+    /// IPv4 and IPv6 addresses.
+    Address,
+    /// IPv4 and IPv6 routes.
+    Route,
+    /// Routing policy rules.
+    Rule,
+    /// Neighbours.
+    Neighbour,
+    /// Queueing disciplines.
+    Qdisc,
+    /// Forwarding and other settings of interfaces (`ip netconf`).
+    Netconf,
+    /// nf_tables transactions and what they change.
+    Nftables,
+    /// Tracked connections.
+    Connection,
+}
+
+impl Topic {
+    /// The protocol and its groups (RTNLGRP_*, NFNLGRP_*).
+    fn groups(self) -> (isize, &'static [u32]) {
+        match self {
+            Self::Link => (NETLINK_ROUTE, &[1]),
+            Self::Address => (NETLINK_ROUTE, &[5, 9]),
+            Self::Route => (NETLINK_ROUTE, &[7, 11]),
+            Self::Rule => (NETLINK_ROUTE, &[8, 19]),
+            Self::Neighbour => (NETLINK_ROUTE, &[3]),
+            Self::Qdisc => (NETLINK_ROUTE, &[4]),
+            Self::Netconf => (NETLINK_ROUTE, &[24, 25]),
+            Self::Nftables => (NETLINK_NETFILTER, &[7]),
+            Self::Connection => (NETLINK_NETFILTER, &[1, 2, 3]),
+        }
+    }
+}
+
+/// Whether something is there now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// It was added or changed, and is there.
+    Present,
+    /// It was removed.
+    Removed,
+}
+
+/// Settings of one interface, or those for all or for new ones (NETCONFA_*). Only what changed is
+/// given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Netconf {
+    /// The IP version is 4.
+    pub v4: bool,
+    /// Interface index; -1 for `all`, -2 for `default`.
+    pub interface: i32,
+    /// Packets are forwarded.
+    pub forwarding: Option<bool>,
+    /// Reverse path filter (IPv4): 0 off, 1 strict, 2 loose.
+    pub rp_filter: Option<u32>,
+}
+
+/// Something changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A link.
+    Link(Change, LinkInfo),
+    /// A link as a bridge port; removed when it leaves its bridge.
+    BridgePort(Change, LinkInfo),
+    /// An address.
+    Address(Change, AddressInfo),
+    /// A route.
+    Route(Change, RouteInfo),
+    /// A routing policy rule.
+    Rule(Change, RoutingRule),
+    /// A neighbour.
+    Neighbour(Change, NeighbourInfo),
+    /// A queueing discipline.
+    Qdisc(Change, QdiscInfo),
+    /// Settings of an interface.
+    Netconf(Change, Netconf),
+    /// One change of an nf_tables transaction.
+    Nftables(Change, NfChange),
+    /// The end of an nf_tables transaction.
+    Generation(Generation),
+    /// A tracked connection began.
+    ConnectionNew(Connection),
+    /// A tracked connection changed its state or status.
+    ConnectionChanged(Connection),
+    /// A tracked connection ended.
+    ConnectionEnded(Connection),
+    /// Notifications were lost because they were not read in time: what was known of the
+    /// namespace must be read again.
+    Overrun,
+}
+
+/// Receives notifications of the namespace it was opened in. What changed before it was opened is
+/// not reported: open it first, then read the lists.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use hallway_kernel::KernelError;
+/// use hallway_kernel::monitor::{Change, Event, Monitor, Topic};
+///
+/// fn print_removed_links() -> Result<(), KernelError> {
+///     let mut monitor = Monitor::open(&[Topic::Link])?;
+///     loop {
+///         for event in monitor.events(Some(Duration::from_secs(1)))? {
+///             if let Event::Link(Change::Removed, link) = event {
+///                 println!("{} was removed", link.name);
+///             }
+///         }
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Monitor {
+    route: Option<Socket>,
+    netfilter: Option<Socket>,
+    buffer: Vec<u8>,
+}
+
+impl Monitor {
+    /// Bytes of notifications that may wait until they are read.
+    const RECEIVE_BUFFER: usize = 4 << 20;
+
+    /// Begins to receive, in the namespace of the calling thread.
+    ///
+    /// # Errors
+    /// EPERM for nf_tables and conntrack without CAP_NET_ADMIN; ENOENT for groups that this kernel
+    /// does not have.
+    pub fn open(topics: &[Topic]) -> Result<Self, KernelError> {
+        Self::with_receive_buffer(topics, Self::RECEIVE_BUFFER)
+    }
+
+    /// The same with room for another number of bytes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn with_receive_buffer(topics: &[Topic], bytes: usize) -> Result<Self, KernelError> {
+        let mut monitor = Self {
+            route: None,
+            netfilter: None,
+            buffer: vec![0; BUFFER],
+        };
+        for topic in topics {
+            let (protocol, groups) = topic.groups();
+            let slot = match protocol {
+                NETLINK_ROUTE => &mut monitor.route,
+                _ => &mut monitor.netfilter,
+            };
+            let socket = match slot {
+                Some(socket) => socket,
+                none => none.insert(open(protocol, bytes)?),
+            };
+            for group in groups {
+                socket
+                    .add_membership(*group)
+                    .map_err(|e| KernelError::io("subscribe to notifications", "", &e))?;
+            }
+        }
+        Ok(monitor)
+    }
+
+    /// The sockets, to be waited for together with others; readable when events have come.
+    pub fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [&self.route, &self.netfilter]
+            .into_iter()
+            .flatten()
+            .map(|socket| socket.as_fd())
+    }
+
+    /// What has changed. Waits for at most `timeout`, or for as long as it takes; none when nothing
+    /// came in time or a signal arrived. Changes of one source come in order.
+    ///
+    /// # Errors
+    /// When a socket cannot be read.
+    pub fn events(&mut self, timeout: Option<Duration>) -> Result<Vec<Event>, KernelError> {
+        let mut fds: Vec<PollFd<'_>> = [&self.route, &self.netfilter]
+            .into_iter()
+            .flatten()
+            .map(|socket| PollFd::new(socket, PollFlags::IN))
+            .collect();
+        let limit = timeout.map(|timeout| Timespec {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        match poll(&mut fds, limit.as_ref()) {
+            Ok(0) | Err(Errno::INTR) => return Ok(Vec::new()),
+            Ok(_) => {}
+            Err(e) => return Err(KernelError::new(RECEIVE, "", e)),
+        }
+        let mut out = Vec::new();
+        if let Some(socket) = &self.route {
+            drain(socket, &mut self.buffer, &mut out, route_event)?;
+        }
+        if let Some(socket) = &self.netfilter {
+            drain(socket, &mut self.buffer, &mut out, netfilter_event)?;
+        }
+        Ok(out)
+    }
+}
+
+fn open(protocol: isize, bytes: usize) -> Result<Socket, KernelError> {
+    let socket = open_socket(protocol)?;
+    socket
+        .set_non_blocking(true)
+        .map_err(|e| KernelError::io("open a netlink socket", "", &e))?;
+    // Beyond net.core.rmem_max only with CAP_NET_ADMIN over the first user namespace.
+    if sockopt::set_socket_recv_buffer_size_force(&socket, bytes).is_err() {
+        sockopt::set_socket_recv_buffer_size(&socket, bytes)
+            .map_err(|e| KernelError::new("open a netlink socket", "", e))?;
+    }
+    Ok(socket)
+}
+
+/// Reads everything that has come.
+fn drain(
+    socket: &Socket,
+    buffer: &mut [u8],
+    out: &mut Vec<Event>,
+    event: fn(&Message<'_>) -> Option<Event>,
+) -> Result<(), KernelError> {
+    loop {
+        match receive(socket, buffer) {
+            Ok(length) => {
+                let messages = Messages(buffer.get(..length).unwrap_or_default());
+                out.extend(messages.filter_map(|message| event(&message)));
+            }
+            Err(e) if e.errno == Errno::AGAIN.raw_os_error() => return Ok(()),
+            // The queue was full, or a datagram did not fit: something is missing.
+            Err(e)
+                if [Errno::NOBUFS, Errno::MSGSIZE]
+                    .map(Errno::raw_os_error)
+                    .contains(&e.errno) =>
+            {
+                out.push(Event::Overrun);
+            }
+            Err(e) => {
+                return Err(KernelError {
+                    operation: RECEIVE,
+                    ..e
+                });
+            }
+        }
+    }
+}
+
+fn route_event(message: &Message<'_>) -> Option<Event> {
+    use Change::{Present, Removed};
+    let body = message.body;
+    let is_port = body.first() == Some(&link::AF_BRIDGE);
+    match message.kind {
+        link::RTM_NEWLINK if is_port => Some(Event::BridgePort(Present, link::parse(body)?)),
+        link::RTM_DELLINK if is_port => Some(Event::BridgePort(Removed, link::parse(body)?)),
+        link::RTM_NEWLINK => Some(Event::Link(Present, link::parse(body)?)),
+        link::RTM_DELLINK => Some(Event::Link(Removed, link::parse(body)?)),
+        addr::RTM_NEWADDR => Some(Event::Address(Present, addr::parse(body)?)),
+        addr::RTM_DELADDR => Some(Event::Address(Removed, addr::parse(body)?)),
+        route::RTM_NEWROUTE => Some(Event::Route(Present, route::parse(body)?)),
+        route::RTM_DELROUTE => Some(Event::Route(Removed, route::parse(body)?)),
+        rule::RTM_NEWRULE => Some(Event::Rule(Present, rule::parse(body)?)),
+        rule::RTM_DELRULE => Some(Event::Rule(Removed, rule::parse(body)?)),
+        neighbour::RTM_NEWNEIGH => Some(Event::Neighbour(Present, neighbour::parse(body)?)),
+        neighbour::RTM_DELNEIGH => Some(Event::Neighbour(Removed, neighbour::parse(body)?)),
+        qdisc::RTM_NEWQDISC => Some(Event::Qdisc(Present, qdisc::parse(body)?)),
+        qdisc::RTM_DELQDISC => Some(Event::Qdisc(Removed, qdisc::parse(body)?)),
+        RTM_NEWNETCONF => Some(Event::Netconf(Present, netconf(body)?)),
+        RTM_DELNETCONF => Some(Event::Netconf(Removed, netconf(body)?)),
+        _ => None,
+    }
+}
+
+/// struct netconfmsg (the family, padded to four bytes) and NETCONFA_*.
+fn netconf(body: &[u8]) -> Option<Netconf> {
+    let attrs = Attrs(body.get(4..)?);
+    let number = |kind| attrs.find(kind).and_then(u32_of);
+    Some(Netconf {
+        v4: match body.first()? {
+            2 => true,
+            10 => false,
+            _ => return None,
+        },
+        interface: number(1)?.cast_signed(),
+        forwarding: number(2).map(|n| n != 0),
+        rp_filter: number(3),
+    })
+}
+
+fn netfilter_event(message: &Message<'_>) -> Option<Event> {
+    let body = message.body;
+    let created = message.flags & (NLM_F_CREATE | NLM_F_EXCL) != 0;
+    match message.kind {
+        conntrack::MESSAGE_NEW if created => Some(Event::ConnectionNew(conntrack::parse(body)?)),
+        conntrack::MESSAGE_NEW => Some(Event::ConnectionChanged(conntrack::parse(body)?)),
+        conntrack::MESSAGE_DELETE => Some(Event::ConnectionEnded(conntrack::parse(body)?)),
+        kind if kind & 0xff00 == SUBSYSTEM => nftables::event(kind & 0xff, body),
+        _ => None,
+    }
+}

@@ -1,0 +1,248 @@
+//! Routing policy rules (`ip rule`; linux/fib_rules.h): which table a packet's route is looked up
+//! in.
+
+use ipnet::IpNet;
+
+use crate::gate::{Operation, OperationKind};
+use crate::request::{NLM_F_CREATE, NLM_F_EXCL, Request};
+use crate::wire::{AttributeTooLong, Attrs, Writer, address_bytes, address_of, string_of, u32_of};
+use crate::{Kernel, KernelError};
+
+pub(crate) const RTM_NEWRULE: u16 = 32;
+pub(crate) const RTM_DELRULE: u16 = 33;
+const RTM_GETRULE: u16 = 34;
+
+const FRA_DST: u16 = 1;
+const FRA_SRC: u16 = 2;
+const FRA_IIFNAME: u16 = 3;
+const FRA_GOTO: u16 = 4;
+const FRA_PRIORITY: u16 = 6;
+const FRA_FWMARK: u16 = 10;
+const FRA_SUPPRESS_PREFIXLEN: u16 = 14;
+const FRA_TABLE: u16 = 15;
+const FRA_FWMASK: u16 = 16;
+const FRA_OIFNAME: u16 = 17;
+const FRA_PROTOCOL: u16 = 21;
+const FIB_RULE_INVERT: u32 = 2;
+
+/// The IP version a rule is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RuleFamily {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// What a rule does with a packet that it matches (FR_ACT_*).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RuleAction {
+    /// Looks the route up in this table.
+    Table(u32),
+    /// Goes on at the rule with this priority.
+    Goto(u32),
+    /// Nothing; the next rule is tried.
+    Nothing,
+    /// Drops it without an answer.
+    Blackhole,
+    /// Drops it, and answers that the destination is unreachable.
+    Unreachable,
+    /// Drops it, and answers that it is not allowed.
+    Prohibit,
+    /// A number this version does not know.
+    Other(u8),
+}
+
+/// A routing policy rule, to be added or as the kernel describes it. All conditions that are given
+/// must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutingRule {
+    /// IP version.
+    pub family: RuleFamily,
+    /// Lower is tried first.
+    pub priority: u32,
+    /// Source addresses.
+    pub from: Option<IpNet>,
+    /// Destination addresses.
+    pub to: Option<IpNet>,
+    /// The interface it came in by.
+    pub iif: Option<String>,
+    /// The interface it is bound to leave by.
+    pub oif: Option<String>,
+    /// Packet mark: value and mask.
+    pub mark: Option<(u32, u32)>,
+    /// It applies to packets that do not match.
+    pub not: bool,
+    /// What it does.
+    pub action: RuleAction,
+    /// Routes with prefixes of this length or shorter are passed over.
+    pub suppress_prefix_length: Option<u32>,
+    /// Who added it (RTPROT_*).
+    pub protocol: u8,
+}
+
+impl RoutingRule {
+    /// A rule that sends every packet of an IP version to a table.
+    #[must_use]
+    pub fn to_table(family: RuleFamily, priority: u32, table: u32) -> Self {
+        Self {
+            family,
+            priority,
+            from: None,
+            to: None,
+            iif: None,
+            oif: None,
+            mark: None,
+            not: false,
+            action: RuleAction::Table(table),
+            suppress_prefix_length: None,
+            protocol: 0,
+        }
+    }
+
+    fn object(&self) -> String {
+        let version = match self.family {
+            RuleFamily::V4 => 4,
+            RuleFamily::V6 => 6,
+        };
+        format!("{} of IPv{version}", self.priority)
+    }
+
+    /// struct fib_rule_hdr and its attributes.
+    fn body(&self) -> Result<Vec<u8>, AttributeTooLong> {
+        let (action, table) = match self.action {
+            RuleAction::Table(table) => (1, table),
+            RuleAction::Goto(_) => (2, 0),
+            RuleAction::Nothing => (3, 0),
+            RuleAction::Blackhole => (6, 0),
+            RuleAction::Unreachable => (7, 0),
+            RuleAction::Prohibit => (8, 0),
+            RuleAction::Other(number) => (number, 0),
+        };
+        let mut head = [0_u8; 12];
+        head[0] = match self.family {
+            RuleFamily::V4 => 2,
+            RuleFamily::V6 => 10,
+        };
+        head[1] = self.to.map_or(0, |net| net.prefix_len());
+        head[2] = self.from.map_or(0, |net| net.prefix_len());
+        // A table beyond 255 is in FRA_TABLE alone.
+        head[4] = u8::try_from(table).unwrap_or(0);
+        head[7] = action;
+        let flags = if self.not { FIB_RULE_INVERT } else { 0 };
+        head[8..12].copy_from_slice(&flags.to_ne_bytes());
+        let mut w = Writer::with_header(&head);
+        w.u32(FRA_PRIORITY, self.priority);
+        for (kind, net) in [(FRA_SRC, self.from), (FRA_DST, self.to)] {
+            if let Some(net) = net {
+                w.attr(kind, &address_bytes(net.network()));
+            }
+        }
+        for (kind, name) in [(FRA_IIFNAME, &self.iif), (FRA_OIFNAME, &self.oif)] {
+            if let Some(name) = name {
+                w.str(kind, name);
+            }
+        }
+        if let Some((value, mask)) = self.mark {
+            w.u32(FRA_FWMARK, value);
+            w.u32(FRA_FWMASK, mask);
+        }
+        match self.action {
+            RuleAction::Table(table) => w.u32(FRA_TABLE, table),
+            RuleAction::Goto(priority) => w.u32(FRA_GOTO, priority),
+            _ => {}
+        }
+        if let Some(length) = self.suppress_prefix_length {
+            w.u32(FRA_SUPPRESS_PREFIXLEN, length);
+        }
+        if self.protocol != 0 {
+            w.u8(FRA_PROTOCOL, self.protocol);
+        }
+        w.finish()
+    }
+}
+
+/// Adds a rule.
+///
+/// The kernel answers EEXIST to one that is there already with the same priority and conditions.
+#[must_use]
+pub fn add_rule(rule: &RoutingRule) -> Request {
+    Request {
+        acts_on: OperationKind::Rule,
+        kind: RTM_NEWRULE,
+        flags: NLM_F_CREATE | NLM_F_EXCL,
+        body: rule.body(),
+        operation: "add the routing rule",
+        object: rule.object(),
+    }
+}
+
+/// Removes the first rule that has everything that `rule` gives.
+#[must_use]
+pub fn delete_rule(rule: &RoutingRule) -> Request {
+    Request {
+        acts_on: OperationKind::Rule,
+        kind: RTM_DELRULE,
+        flags: 0,
+        body: rule.body(),
+        operation: "remove the routing rule",
+        object: rule.object(),
+    }
+}
+
+/// Reads RTM_NEWRULE or RTM_DELRULE.
+pub(crate) fn parse(body: &[u8]) -> Option<RoutingRule> {
+    let family = match *body.first()? {
+        2 => RuleFamily::V4,
+        10 => RuleFamily::V6,
+        _ => return None, // rules of multicast routing
+    };
+    let attrs = Attrs(body.get(12..)?);
+    let number = |kind| attrs.find(kind).and_then(u32_of);
+    let net = |kind, length: usize| {
+        let address = attrs.find(kind).and_then(address_of)?;
+        IpNet::new(address, *body.get(length)?).ok()
+    };
+    Some(RoutingRule {
+        family,
+        priority: number(FRA_PRIORITY).unwrap_or_default(),
+        from: net(FRA_SRC, 2),
+        to: net(FRA_DST, 1),
+        iif: attrs.find(FRA_IIFNAME).map(string_of),
+        oif: attrs.find(FRA_OIFNAME).map(string_of),
+        mark: number(FRA_FWMARK).map(|value| (value, number(FRA_FWMASK).unwrap_or(u32::MAX))),
+        not: u32_of(body.get(8..)?)? & FIB_RULE_INVERT != 0,
+        action: match *body.get(7)? {
+            1 => RuleAction::Table(number(FRA_TABLE).unwrap_or(u32::from(*body.get(4)?))),
+            2 => RuleAction::Goto(number(FRA_GOTO).unwrap_or_default()),
+            3 => RuleAction::Nothing,
+            6 => RuleAction::Blackhole,
+            7 => RuleAction::Unreachable,
+            8 => RuleAction::Prohibit,
+            other => RuleAction::Other(other),
+        },
+        // -1 (all ones) where none is set.
+        suppress_prefix_length: number(FRA_SUPPRESS_PREFIXLEN).filter(|n| *n != u32::MAX),
+        protocol: attrs
+            .find(FRA_PROTOCOL)
+            .and_then(|v| v.first().copied())
+            .unwrap_or_default(),
+    })
+}
+
+impl Kernel {
+    /// Every routing policy rule of the namespace, of both IP versions.
+    ///
+    /// # Errors
+    /// EAGAIN when the list kept changing while it was read; EOPNOTSUPP on a kernel without them.
+    pub fn routing_rules(&mut self) -> Result<Vec<RoutingRule>, KernelError> {
+        const OPERATION: &str = "list the routing rules";
+        self.note_read(&Operation::new(OperationKind::Rule, OPERATION, ""));
+        let messages = self.route()?.dump(RTM_GETRULE, &[0; 12], OPERATION)?;
+        Ok(messages
+            .iter()
+            .filter(|(kind, _)| *kind == RTM_NEWRULE)
+            .filter_map(|(_, body)| parse(body))
+            .collect())
+    }
+}

@@ -1,0 +1,116 @@
+//! Tracked connections: listed, filtered, deleted, notified of.
+#![allow(clippy::unwrap_used)]
+
+use std::net::{IpAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use hallway_kernel::Kernel;
+use hallway_kernel::conntrack::{ConnectionFilter, Tuple};
+use hallway_kernel::monitor::{Event, Monitor, Topic};
+use hallway_testkit::sh;
+
+const UDP: u8 = 17;
+
+fn address(last: u8) -> IpAddr {
+    IpAddr::from([127, 0, 0, last])
+}
+
+/// Tracks connections, and sends a datagram between addresses of the loopback interface.
+fn begin(from: u8, to: u8, port: u16) -> Tuple {
+    sh(
+        "nft 'add table inet track; add chain inet track out { type filter hook output priority 0; }; \
+        flush chain inet track out; add rule inet track out ct state new accept'",
+    );
+    let socket = UdpSocket::bind((address(from), 0)).unwrap();
+    socket.send_to(b"x", (address(to), port)).unwrap();
+    Tuple {
+        from: address(from),
+        to: address(to),
+        protocol: UDP,
+        source_port: socket.local_addr().unwrap().port(),
+        port,
+    }
+}
+
+fn connections_are_listed_by_filter() {
+    let first = begin(1, 2, 5001);
+    let second = begin(1, 3, 5002);
+    let third = begin(4, 2, 5001);
+    let mut kernel = Kernel::new();
+    let mut tuples = |filter: &ConnectionFilter| -> Vec<Tuple> {
+        let found = kernel.connections_matching(filter).unwrap();
+        let udp = found
+            .iter()
+            .map(|c| c.original)
+            .filter(|t| t.protocol == UDP);
+        let mut out: Vec<Tuple> = udp.collect();
+        out.sort_by_key(|t| (t.from, t.to));
+        out
+    };
+    let all = ConnectionFilter::default();
+    assert_eq!(tuples(&all), [first, second, third]);
+    let to = Some(address(2));
+    assert_eq!(tuples(&ConnectionFilter { to, ..all }), [first, third]);
+    let from = Some(address(1));
+    assert_eq!(tuples(&ConnectionFilter { from, ..all }), [first, second]);
+    let narrow = ConnectionFilter {
+        from,
+        protocol: Some(UDP),
+        port: Some(5002),
+        ..all
+    };
+    assert_eq!(tuples(&narrow), [second]);
+    assert_eq!(
+        tuples(&ConnectionFilter {
+            protocol: Some(6),
+            ..narrow
+        }),
+        []
+    );
+    let to = Some("::1".parse().unwrap());
+    assert_eq!(tuples(&ConnectionFilter { to, ..all }), []);
+    assert_eq!(
+        tuples(&ConnectionFilter {
+            port: Some(5001),
+            ..all
+        }),
+        [first, third]
+    );
+}
+
+fn connections_are_deleted_by_tuple_or_as_listed() {
+    let first = begin(1, 2, 5001);
+    let second = begin(1, 3, 5002);
+    let mut kernel = Kernel::new();
+    let list = || sh("conntrack -L -p udp 2>/dev/null");
+    assert!(list().contains("dport=5001") && list().contains("dport=5002"));
+    assert!(kernel.delete_tuple(&first).unwrap());
+    assert!(!kernel.delete_tuple(&first).unwrap(), "it is gone");
+    assert!(!list().contains("dport=5001") && list().contains("dport=5002"));
+    let all = kernel.connections().unwrap();
+    let listed = all.iter().find(|c| c.original == second).unwrap();
+    assert!(kernel.delete_connection(listed).unwrap());
+    assert!(!kernel.delete_connection(listed).unwrap());
+    assert!(!list().contains("dport=5002"));
+}
+
+fn connections_are_notified_of() {
+    let mut monitor = Monitor::open(&[Topic::Connection]).unwrap();
+    let tuple = begin(1, 2, 5003);
+    assert!(Kernel::new().delete_tuple(&tuple).unwrap());
+    let mut events = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let ended = |e: &Event| matches!(e, Event::ConnectionEnded(c) if c.original == tuple);
+    while !events.iter().any(ended) {
+        assert!(Instant::now() < deadline, "{events:?}");
+        events.extend(monitor.events(Some(Duration::from_secs(1))).unwrap());
+    }
+    let began = |e: &Event| matches!(e, Event::ConnectionNew(c) if c.original == tuple);
+    assert!(events.iter().any(began), "{events:?}");
+}
+
+hallway_testkit::tests![
+    connections_are_listed_by_filter,
+    connections_are_deleted_by_tuple_or_as_listed,
+    connections_are_notified_of,
+];

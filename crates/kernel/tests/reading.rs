@@ -1,0 +1,594 @@
+//! What the kernel crate reads, compared with what iproute2 reads, in namespaces of the test's own.
+#![allow(clippy::unwrap_used)]
+
+use std::net::IpAddr;
+
+use hallway_kernel::addr::{Scope, add_address, delete_address};
+use hallway_kernel::link::{
+    AddressGeneration, BridgeSpec, LinkChange, LinkInfo, OperationalState, PortState, VethEnd,
+    change_link, create_bridge, create_veth,
+};
+use hallway_kernel::neighbour::{NeighbourState, delete_neighbour, set_neighbour};
+use hallway_kernel::route::{RouteKind, RouteSpec, delete_route, replace_route};
+use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily, add_rule, delete_rule};
+use hallway_kernel::{Batch, Kernel, qdisc};
+use hallway_testkit::{ip_json, sh, wait_for};
+use serde_json::Value;
+
+fn link(kernel: &mut Kernel, name: &str) -> LinkInfo {
+    let links = kernel.links().unwrap();
+    links.into_iter().find(|l| l.name == name).unwrap()
+}
+
+fn ip_link(name: &str) -> Value {
+    ip_json(&format!("link show dev {name}")).remove(0)
+}
+
+fn mac(bytes: [u8; 6]) -> String {
+    let parts: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    parts.join(":")
+}
+
+/// Every field of a link that iproute2 prints, too.
+fn assert_same(ours: &LinkInfo, theirs: &Value) {
+    assert_eq!(theirs["ifindex"], ours.index);
+    assert_eq!(theirs["ifname"], ours.name.as_str());
+    assert_eq!(theirs["mtu"], ours.mtu);
+    assert_eq!(theirs["address"], mac(ours.mac.unwrap()));
+    assert_eq!(theirs["ifalias"].as_str(), ours.alias.as_deref());
+    let group = theirs["group"].as_str().unwrap();
+    assert_eq!(group.parse().unwrap_or(0), ours.group, "{theirs}");
+    let flags: Vec<&str> = theirs["flags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f.as_str().unwrap())
+        .collect();
+    assert_eq!(flags.contains(&"UP"), ours.up);
+    let state = match ours.state {
+        OperationalState::Unknown => "UNKNOWN",
+        OperationalState::Down => "DOWN",
+        OperationalState::LowerLayerDown => "LOWERLAYERDOWN",
+        OperationalState::Up => "UP",
+        _ => "another",
+    };
+    assert_eq!(theirs["operstate"], state);
+    assert_eq!(
+        theirs["linkinfo"]["info_kind"].as_str(),
+        ours.kind.as_deref()
+    );
+    let generation = match ours.address_generation {
+        Some(AddressGeneration::None) => Some("none"),
+        Some(AddressGeneration::Eui64) => Some("eui64"),
+        None => None,
+        other => unreachable!("{other:?}"),
+    };
+    assert_eq!(theirs["inet6_addr_gen_mode"].as_str(), generation);
+}
+
+fn links_are_read_as_iproute2_reads_them() {
+    let mut kernel = Kernel::new();
+    kernel
+        .run(create_bridge(&BridgeSpec {
+            name: "bri0",
+            group: 4711,
+            mac: [2, 0, 0, 0, 0, 1],
+            mtu: Some(1400),
+            nf_call: false,
+        }))
+        .unwrap();
+    let bridge = kernel.link_index("bri0").unwrap();
+    let other = kernel.create_netns().unwrap();
+    kernel
+        .run(create_veth(
+            &VethEnd {
+                name: "port",
+                netns: None,
+                mac: Some([2, 0, 0, 0, 0, 2]),
+                mtu: Some(1400),
+                group: 4711,
+                index: 50,
+            },
+            Some(bridge),
+            &VethEnd {
+                name: "eth0",
+                netns: Some(std::os::fd::AsFd::as_fd(&other)),
+                mac: Some([2, 0, 0, 0, 0, 3]),
+                mtu: None,
+                group: 0,
+                index: 77,
+            },
+        ))
+        .unwrap();
+    let batch: Batch = [
+        change_link(
+            "port",
+            &LinkChange {
+                alias: Some("an alias"),
+                up: Some(true),
+                no_link_local: true,
+                hairpin: true,
+                ..LinkChange::default()
+            },
+        ),
+        change_link(
+            "bri0",
+            &LinkChange {
+                up: Some(true),
+                ..LinkChange::default()
+            },
+        ),
+    ]
+    .into_iter()
+    .collect();
+    kernel.submit_all(&batch).unwrap();
+    let port = link(&mut kernel, "port");
+    assert_eq!(port.master, Some(bridge));
+    assert_eq!(port.peer, Some(77), "the peer's index in its own namespace");
+    assert_eq!(
+        Some(port.peer_netns.unwrap().into()),
+        ip_link("port")["link_netnsid"].as_i64()
+    );
+    let inside = kernel.inside(&other, |kernel| {
+        kernel.run(change_link(
+            "eth0",
+            &LinkChange {
+                up: Some(true),
+                ..LinkChange::default()
+            },
+        ))?;
+        kernel.links()
+    });
+    let eth0 = inside
+        .unwrap()
+        .into_iter()
+        .find(|l| l.name == "eth0")
+        .unwrap();
+    assert_eq!((eth0.index, eth0.peer), (77, Some(port.index)));
+    assert!(eth0.peer_netns.is_some());
+    assert_eq!(eth0.mac, Some([2, 0, 0, 0, 0, 3]));
+
+    // The kernel settles operational states a moment after the change.
+    wait_for("the bridge is up", || {
+        link(&mut kernel, "bri0").state == OperationalState::Up
+    });
+    for name in ["lo", "bri0", "port"] {
+        assert_same(&link(&mut kernel, name), &ip_link(name));
+    }
+}
+
+fn bridge_and_port_attributes_are_read_as_iproute2_reads_them() {
+    sh(
+        "ip link add bri0 type bridge ageing_time 12300 mcast_snooping 0 stp_state 1; \
+        ip link add port0 type veth peer pair0; ip link set port0 master bri0; ip link set bri0 up; ip link set port0 up; \
+        ip link set pair0 up; \
+        bridge link set dev port0 isolated on learning off flood off mcast_flood off hairpin on guard on \
+        root_block on cost 7 priority 9; ip link set port0 type bridge_slave neigh_suppress on",
+    );
+    let mut kernel = Kernel::new();
+    let bridge = link(&mut kernel, "bri0").bridge.unwrap();
+    let theirs = ip_link("bri0")["linkinfo"]["info_data"].clone();
+    assert_eq!(theirs["ageing_time"], bridge.ageing_time);
+    assert_eq!(theirs["mcast_snooping"], u32::from(bridge.mcast_snooping));
+    assert_eq!(theirs["vlan_filtering"], u32::from(bridge.vlan_filtering));
+    assert_eq!(theirs["stp_state"], u32::from(bridge.stp));
+    assert_eq!(
+        theirs["nf_call_iptables"],
+        u32::from(bridge.nf_call_iptables)
+    );
+    assert_eq!(
+        theirs["nf_call_ip6tables"],
+        u32::from(bridge.nf_call_ip6tables)
+    );
+    assert_eq!(
+        (bridge.ageing_time, bridge.stp, bridge.mcast_snooping),
+        (12_300, true, false)
+    );
+
+    let port = link(&mut kernel, "port0").port.unwrap();
+    let theirs = ip_link("port0")["linkinfo"]["info_slave_data"].clone();
+    for (name, ours) in [
+        ("hairpin", port.hairpin),
+        ("isolated", port.isolated),
+        ("learning", port.learning),
+        ("flood", port.unicast_flood),
+        ("mcast_flood", port.mcast_flood),
+        ("bcast_flood", port.bcast_flood),
+        ("guard", port.guard),
+        ("root_block", port.root_block),
+        ("fastleave", port.fast_leave),
+        ("proxy_arp", port.proxy_arp),
+        ("neigh_suppress", port.neigh_suppress),
+        ("locked", port.locked),
+    ] {
+        assert_eq!(theirs[name], ours, "{name} of {theirs}");
+    }
+    assert_eq!(theirs["cost"], port.cost);
+    assert_eq!(theirs["priority"], port.priority);
+    assert!(matches!(
+        port.state,
+        PortState::Listening | PortState::Blocking | PortState::Disabled
+    ));
+    assert_eq!(link(&mut kernel, "bri0").port, None);
+    assert_eq!(link(&mut kernel, "pair0").bridge, None);
+}
+
+fn changes_of_a_link_are_read_back() {
+    sh("ip link add bri0 type bridge; ip link add left type veth peer right");
+    let mut kernel = Kernel::new();
+    let bridge = kernel.link_index("bri0").unwrap();
+    let change = LinkChange {
+        mtu: Some(1300),
+        mac: Some([2, 9, 9, 9, 9, 9]),
+        group: Some(12),
+        master: Some(bridge),
+        ..LinkChange::default()
+    };
+    kernel.run(change_link("left", &change)).unwrap();
+    let a = link(&mut kernel, "left");
+    assert_eq!((a.mtu, a.group, a.master), (1300, 12, Some(bridge)));
+    assert_eq!(a.mac, Some([2, 9, 9, 9, 9, 9]));
+    kernel
+        .run(change_link(
+            "left",
+            &LinkChange {
+                master: Some(0),
+                ..LinkChange::default()
+            },
+        ))
+        .unwrap();
+    assert_eq!(link(&mut kernel, "left").master, None);
+    let long = "x".repeat(70_000);
+    let error = kernel
+        .run(change_link(
+            "left",
+            &LinkChange {
+                alias: Some(&long),
+                ..LinkChange::default()
+            },
+        ))
+        .unwrap_err();
+    assert_eq!(error.errno, 90, "not cut: {error}");
+    let error = kernel.run(change_link("nothere", &change)).unwrap_err();
+    assert!(
+        error.is_not_found() && error.to_string().contains("nothere"),
+        "{error}"
+    );
+}
+
+fn addresses_are_read_as_iproute2_reads_them() {
+    sh(
+        "ip link add left type veth peer right; ip link set left up; ip link set right up; \
+        ip addr add 10.1.0.1 peer 10.1.0.2/32 dev left",
+    );
+    let mut kernel = Kernel::new();
+    let index = kernel.link_index("left").unwrap();
+    let net = |text: &str| text.parse().unwrap();
+    let batch: Batch = ["10.2.0.1/24", "fd00::1/64", "10.3.0.0/31"]
+        .into_iter()
+        .map(|text| add_address(index, net(text)))
+        .collect();
+    kernel.submit_all(&batch).unwrap();
+    let ours = kernel.addresses().unwrap();
+    for theirs in ip_json("addr show dev left")[0]["addr_info"]
+        .as_array()
+        .unwrap()
+    {
+        let local: IpAddr = theirs["local"].as_str().unwrap().parse().unwrap();
+        let one = ours
+            .iter()
+            .find(|a| a.index == index && a.net.addr() == local)
+            .unwrap();
+        assert_eq!(theirs["prefixlen"], one.net.prefix_len());
+        let scope = match one.scope {
+            Scope::Universe => "global",
+            Scope::Link => "link",
+            Scope::Host => "host",
+            _ => "another",
+        };
+        assert_eq!(theirs["scope"], scope);
+        let peer = theirs["address"].as_str().map(|a| a.parse().unwrap());
+        assert_eq!(one.peer, peer);
+        // iproute2 prints it since 6.1.
+        if let Some(protocol) = theirs["protocol"].as_str() {
+            assert_eq!((protocol, one.protocol), ("kernel_ll", 3));
+        }
+        assert_eq!(
+            theirs["nodad"] == true,
+            one.flags & 0x02 != 0,
+            "{theirs} {one:?}"
+        );
+        assert!(!one.is_duplicate());
+    }
+    assert_eq!(
+        ours.iter()
+            .filter(|a| a.index == index && a.scope == Scope::Universe)
+            .count(),
+        4
+    );
+    kernel
+        .run(delete_address(index, net("10.2.0.1/24")))
+        .unwrap();
+    assert!(
+        !kernel
+            .addresses()
+            .unwrap()
+            .iter()
+            .any(|a| a.net == net("10.2.0.1/24"))
+    );
+    assert!(
+        kernel
+            .run(delete_address(index, net("10.2.0.1/24")))
+            .unwrap_err()
+            .is_not_found()
+    );
+}
+
+fn routes_are_read_as_iproute2_reads_them() {
+    sh(
+        "ip link add left type veth peer right; ip link set left up; ip link set right up; ip addr add 10.1.0.1/24 dev left; \
+        ip -6 addr add fd00::1/64 dev left nodad; \
+        ip route add 10.5.0.0/16 via 10.1.0.2 metric 50 proto static src 10.1.0.1; \
+        ip route add blackhole 10.6.0.0/16; ip route add prohibit 10.7.0.0/16; ip route add throw 10.8.0.0/16; \
+        ip route add 10.9.0.0/16 via 10.1.0.3 table 5000; ip -4 route add 10.11.0.0/16 via inet6 fd00::2 dev left; \
+        ip -6 route add fd05::/64 via fd00::2 metric 77 proto 99",
+    );
+    let mut kernel = Kernel::new();
+    let spec = RouteSpec {
+        to: "10.10.0.0/16".parse().unwrap(),
+        via: None,
+        interface: None,
+        unreachable: true,
+        metric: Some(4000),
+        protocol: 98,
+    };
+    kernel.run(replace_route(&spec)).unwrap();
+    let index = kernel.link_index("left").unwrap();
+    let ours = kernel.routes().unwrap();
+    let mut compared = 0;
+    for theirs in [
+        ip_json("-N -4 route show table all"),
+        ip_json("-N -6 route show table all"),
+    ]
+    .concat()
+    {
+        let (v4, text) = match theirs["dst"].as_str().unwrap() {
+            other if other.contains('/') => (!other.contains(':'), other.to_owned()),
+            other if other.contains(':') => (false, format!("{other}/128")),
+            other => (true, format!("{other}/32")),
+        };
+        let table: u32 = theirs["table"].as_str().map_or(254, |t| t.parse().unwrap());
+        let to: ipnet::IpNet = text.parse().unwrap();
+        let kind = theirs["type"].as_str().unwrap();
+        let metric = theirs["metric"].as_u64().unwrap_or(0);
+        let found = ours.iter().find(|r| {
+            r.to == to
+                && r.table == table
+                && r.kind_number() == kind
+                && u64::from(r.metric) == metric
+                && (theirs["dev"].as_str() != Some("left") || r.interface == Some(index))
+        });
+        let Some(one) = found else {
+            unreachable!("{theirs} is missing in {ours:#?}")
+        };
+        assert_eq!(
+            theirs["protocol"].as_str().unwrap(),
+            one.protocol.to_string(),
+            "{theirs}"
+        );
+        let via = theirs["gateway"]
+            .as_str()
+            .or(theirs["via"]["host"].as_str());
+        assert_eq!(via.map(|a| a.parse().unwrap()), one.via);
+        assert_eq!(
+            theirs["prefsrc"].as_str().map(|a| a.parse().unwrap()),
+            one.source
+        );
+        if v4 {
+            let scope = match one.scope {
+                Scope::Universe => "0",
+                Scope::Link => "253",
+                Scope::Host => "254",
+                _ => "another",
+            };
+            assert_eq!(theirs["scope"], scope, "{theirs}");
+        }
+        compared += 1;
+    }
+    assert!(compared > 15, "{compared}");
+    let own = ours.iter().find(|r| r.protocol == 98).unwrap();
+    assert!(own.is_unreachable() && own.kind_number() == "7" && own.metric == 4000);
+    let odd = ours
+        .iter()
+        .find(|r| r.to == "10.11.0.0/16".parse().unwrap())
+        .unwrap();
+    assert_eq!(
+        odd.via,
+        Some("fd00::2".parse().unwrap()),
+        "IPv4 by an IPv6 next hop"
+    );
+    kernel.run(delete_route(&spec)).unwrap();
+    assert!(kernel.routes().unwrap().iter().all(|r| r.protocol != 98));
+}
+
+trait KindNumber {
+    fn kind_number(&self) -> &'static str;
+}
+
+impl KindNumber for hallway_kernel::route::RouteInfo {
+    /// As `ip -N` prints it.
+    fn kind_number(&self) -> &'static str {
+        match self.kind {
+            RouteKind::Unicast => "1",
+            RouteKind::Local => "2",
+            RouteKind::Broadcast => "3",
+            RouteKind::Anycast => "4",
+            RouteKind::Multicast => "5",
+            RouteKind::Blackhole => "6",
+            RouteKind::Unreachable => "7",
+            RouteKind::Prohibit => "8",
+            RouteKind::Throw => "9",
+            RouteKind::Other(_) => "another",
+        }
+    }
+}
+
+fn neighbours_are_read_and_written() {
+    sh(
+        "ip link add left type veth peer right; ip link set left up; ip link set right up; ip addr add 10.1.0.1/24 dev left; \
+        ip neigh add 10.1.0.5 lladdr 02:00:00:00:00:05 dev left nud stale; ping -c 1 -W 1 10.1.0.9 || true",
+    );
+    let mut kernel = Kernel::new();
+    let index = kernel.link_index("left").unwrap();
+    let address: IpAddr = "10.1.0.7".parse().unwrap();
+    kernel
+        .run(set_neighbour(index, address, [2, 0, 0, 0, 0, 7]))
+        .unwrap();
+    let find = |kernel: &mut Kernel, last: u8| {
+        let all = kernel.neighbours().unwrap();
+        all.into_iter()
+            .find(|n| n.interface == index && n.address == IpAddr::from([10, 1, 0, last]))
+    };
+    let stale = find(&mut kernel, 5).unwrap();
+    assert_eq!(
+        (stale.mac, stale.state),
+        (Some([2, 0, 0, 0, 0, 5]), NeighbourState::Stale)
+    );
+    let permanent = find(&mut kernel, 7).unwrap();
+    assert_eq!(
+        (permanent.mac, permanent.state),
+        (Some([2, 0, 0, 0, 0, 7]), NeighbourState::Permanent)
+    );
+    let shown = sh("ip neigh show 10.1.0.7");
+    assert!(shown.contains("02:00:00:00:00:07 PERMANENT"), "{shown}");
+    assert!(find(&mut kernel, 9).unwrap().state.is_unanswered());
+    kernel.run(delete_neighbour(index, address)).unwrap();
+    assert_eq!(find(&mut kernel, 7), None);
+}
+
+fn queueing_disciplines_are_read_back_as_written() {
+    sh("ip link add left type veth peer right; ip link set left up; ip link set right up");
+    let mut kernel = Kernel::new();
+    let index = kernel.link_index("left").unwrap();
+    // Bytes per second: 1 Mbit/s, 10 Gbit/s, 100 Gbit/s.
+    for (rate, burst, queue) in [
+        (125_000, 32_000, 100_000),
+        (1_250_000_000, 1_250_000, 5_000_000),
+        (12_500_000_000, 12_500_000, 50_000_000),
+    ] {
+        kernel.run(qdisc::limit(index, rate, burst, queue)).unwrap();
+        let all = kernel.qdiscs().unwrap();
+        let found = all.iter().find(|q| q.interface == index).unwrap();
+        assert_eq!(found.kind, "tbf");
+        assert!(found.is_root() && found.handle != 0);
+        let bucket = found.token_bucket.unwrap();
+        assert!(
+            bucket.matches(rate, burst, queue),
+            "{rate} {burst} {queue}: {bucket:?} {}",
+            bucket.burst()
+        );
+        assert!(!bucket.matches(rate + 1, burst, queue) && !bucket.matches(rate, burst * 2, queue));
+        let shown: Value = serde_json::from_str(&sh("tc -j qdisc show dev left")).unwrap();
+        assert_eq!(shown[0]["options"]["rate"], rate);
+    }
+    kernel.run(qdisc::remove_root(index)).unwrap();
+    assert!(
+        kernel
+            .qdiscs()
+            .unwrap()
+            .iter()
+            .all(|q| q.token_bucket.is_none())
+    );
+}
+
+fn routing_rules_are_read_and_written() {
+    sh(
+        "ip link add left type veth peer right; ip rule add pref 77 not from 10.1.0.0/16 to 10.2.0.0/24 iif left fwmark 0x10/0xf0 table 5000; \
+        ip -6 rule add pref 78 oif left prohibit; ip rule add pref 79 table main suppress_prefixlength 0; \
+        ip rule add pref 80 goto 32766",
+    );
+    let mut kernel = Kernel::new();
+    let before = kernel.routing_rules().unwrap();
+    let at = |priority| before.iter().find(|r| r.priority == priority).unwrap();
+    let first = at(77);
+    assert_eq!(first.from, Some("10.1.0.0/16".parse().unwrap()));
+    assert_eq!(first.to, Some("10.2.0.0/24".parse().unwrap()));
+    assert_eq!(
+        (first.iif.as_deref(), first.mark, first.not),
+        (Some("left"), Some((0x10, 0xf0)), true)
+    );
+    assert_eq!(
+        (first.family, first.action),
+        (RuleFamily::V4, RuleAction::Table(5000))
+    );
+    assert_eq!(
+        (at(78).family, at(78).action, at(78).oif.as_deref()),
+        (RuleFamily::V6, RuleAction::Prohibit, Some("left"))
+    );
+    assert_eq!(at(79).suppress_prefix_length, Some(0));
+    assert_eq!(at(80).action, RuleAction::Goto(32766));
+    assert_eq!(at(0).action, RuleAction::Table(255));
+
+    // What was read is written again as it was.
+    let shown = (sh("ip rule show"), sh("ip -6 rule show"));
+    let own: Vec<&RoutingRule> = before
+        .iter()
+        .filter(|r| (77..=80).contains(&r.priority))
+        .collect();
+    let delete: Batch = own.iter().map(|rule| delete_rule(rule)).collect();
+    kernel.submit_all(&delete).unwrap();
+    assert!(!sh("ip rule show").contains("77:"));
+    let add: Batch = own.iter().map(|rule| add_rule(rule)).collect();
+    kernel.submit_all(&add).unwrap();
+    assert_eq!(kernel.routing_rules().unwrap(), before);
+    assert_eq!((sh("ip rule show"), sh("ip -6 rule show")), shown);
+    let again = kernel.run(add_rule(own[0])).unwrap_err();
+    assert!(
+        again.is_exists()
+            && again
+                .to_string()
+                .starts_with("add the routing rule 77 of IPv4"),
+        "{again}"
+    );
+
+    let all = RoutingRule {
+        action: RuleAction::Unreachable,
+        ..RoutingRule::to_table(RuleFamily::V4, 5, 254)
+    };
+    kernel.run(add_rule(&all)).unwrap();
+    assert!(sh("ip rule show").contains("5:\tfrom all unreachable"));
+    kernel.run(delete_rule(&all)).unwrap();
+}
+
+fn settings_are_read_many_at_once() {
+    let kernel = Kernel::new();
+    kernel.write_sysctl("net/ipv4/ip_forward", "1").unwrap();
+    let keys = [
+        "net/ipv4/ip_forward",
+        "net/ipv4/conf/nothere/forwarding",
+        "net/ipv4/conf/lo/forwarding",
+    ];
+    let values = kernel.read_sysctls(keys).unwrap();
+    assert_eq!(values, [Some("1".to_owned()), None, Some("1".to_owned())]);
+    assert_eq!(kernel.read_sysctl("net/ipv4/ip_forward").unwrap(), "1");
+    assert!(
+        kernel
+            .write_sysctl("net/ipv4/nothere", "1")
+            .unwrap_err()
+            .is_not_found()
+    );
+    let none: [&str; 0] = [];
+    assert!(kernel.read_sysctls(none).unwrap().is_empty());
+}
+
+hallway_testkit::tests![
+    links_are_read_as_iproute2_reads_them,
+    bridge_and_port_attributes_are_read_as_iproute2_reads_them,
+    changes_of_a_link_are_read_back,
+    addresses_are_read_as_iproute2_reads_them,
+    routes_are_read_as_iproute2_reads_them,
+    neighbours_are_read_and_written,
+    queueing_disciplines_are_read_back_as_written,
+    routing_rules_are_read_and_written,
+    settings_are_read_many_at_once,
+];

@@ -1,0 +1,224 @@
+//! Types of values, after nft's own (its enum datatypes): of the fields of keys, and of what rules
+//! compare.
+
+/// A type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // named as nft names them
+pub enum DataType {
+    /// A number in network byte order.
+    Number,
+    /// A number in the byte order of the machine.
+    HostNumber,
+    Ipv4,
+    Ipv6,
+    Ether,
+    EtherType,
+    InetProto,
+    Service,
+    Mark,
+    IfIndex,
+    IfName,
+    DevGroup,
+    NfProto,
+    LinkType,
+    IcmpType,
+    Icmpv6Type,
+    IcmpCode,
+    Icmpv6Code,
+    TcpFlags,
+    CtState,
+    CtStatus,
+    CtDirection,
+    Dscp,
+    Ecn,
+    FibType,
+    PacketType,
+    ArpOperation,
+    Present,
+    Priority,
+    Label,
+    Day,
+    Hour,
+    String,
+    /// A verdict, as value of a verdict map.
+    Verdict,
+    /// A type of this number, which this crate does not know.
+    Unknown(u8),
+}
+
+/// The data type of verdict maps (NFT_DATA_VERDICT).
+const VERDICT: u32 = 0xffff_ff00;
+/// Bits of one type in the number of a concatenation (nft's TYPE_BITS).
+const BITS: u32 = 6;
+
+/// Types that keys and values of sets may have: number, type, nft's name.
+const SET_TYPES: [(u8, DataType, &str); 27] = [
+    (2, DataType::NfProto, "nf_proto"),
+    (5, DataType::String, "string"),
+    (7, DataType::Ipv4, "ipv4_addr"),
+    (8, DataType::Ipv6, "ipv6_addr"),
+    (9, DataType::Ether, "ether_addr"),
+    (10, DataType::EtherType, "ether_type"),
+    (11, DataType::ArpOperation, "arp_op"),
+    (12, DataType::InetProto, "inet_proto"),
+    (13, DataType::Service, "inet_service"),
+    (14, DataType::IcmpType, "icmp_type"),
+    (15, DataType::TcpFlags, "tcp_flag"),
+    (19, DataType::Mark, "mark"),
+    (20, DataType::IfIndex, "iface_index"),
+    (21, DataType::LinkType, "iface_type"),
+    (26, DataType::CtState, "ct_state"),
+    (27, DataType::CtDirection, "ct_dir"),
+    (28, DataType::CtStatus, "ct_status"),
+    (29, DataType::Icmpv6Type, "icmpv6_type"),
+    (31, DataType::PacketType, "pkt_type"),
+    (32, DataType::IcmpCode, "icmp_code"),
+    (33, DataType::Icmpv6Code, "icmpv6_code"),
+    (35, DataType::DevGroup, "devgroup"),
+    (36, DataType::Dscp, "dscp"),
+    (37, DataType::Ecn, "ecn"),
+    (38, DataType::FibType, "fib_addrtype"),
+    (39, DataType::Present, "boolean"),
+    (41, DataType::IfName, "ifname"),
+];
+
+impl DataType {
+    /// By nft's number of a type.
+    #[must_use]
+    pub fn of(number: u8) -> Self {
+        let found = SET_TYPES.iter().find(|(n, _, _)| *n == number);
+        found.map_or(Self::Unknown(number), |(_, kind, _)| *kind)
+    }
+
+    /// nft's number; 0 for types that only expressions have.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        if let Self::Unknown(number) = self {
+            return number;
+        }
+        let found = SET_TYPES.iter().find(|(_, kind, _)| *kind == self);
+        found.map_or(0, |(number, _, _)| *number)
+    }
+
+    /// nft's name, as in `type ipv4_addr . inet_service`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        if self == Self::Verdict {
+            return "verdict";
+        }
+        let found = SET_TYPES.iter().find(|(_, kind, _)| *kind == self);
+        found.map_or("unknown", |(_, _, name)| *name)
+    }
+
+    /// The number of a concatenation of types.
+    #[must_use]
+    pub fn joined(types: &[Self]) -> u32 {
+        match types {
+            [Self::Verdict] => VERDICT,
+            many => many
+                .iter()
+                .fold(0, |sum, t| (sum << BITS) | u32::from(t.number())),
+        }
+    }
+
+    /// The types of a concatenation's number.
+    #[must_use]
+    pub fn split(number: u32) -> Vec<Self> {
+        if number == VERDICT {
+            return vec![Self::Verdict];
+        }
+        let mut out = Vec::new();
+        let mut rest = number;
+        while rest != 0 {
+            out.push(Self::of((rest & ((1 << BITS) - 1)) as u8));
+            rest >>= BITS;
+        }
+        out.reverse();
+        out
+    }
+
+    /// Bytes of a value; 0 for a type without a fixed length.
+    #[must_use]
+    pub fn length(self) -> usize {
+        match self {
+            Self::NfProto
+            | Self::InetProto
+            | Self::IcmpType
+            | Self::Icmpv6Type
+            | Self::IcmpCode
+            | Self::Icmpv6Code
+            | Self::TcpFlags
+            | Self::CtDirection
+            | Self::Dscp
+            | Self::Ecn
+            | Self::PacketType
+            | Self::Day
+            | Self::Present => 1,
+            Self::Service | Self::EtherType | Self::LinkType | Self::ArpOperation => 2,
+            Self::Ipv4
+            | Self::Mark
+            | Self::IfIndex
+            | Self::DevGroup
+            | Self::CtState
+            | Self::CtStatus
+            | Self::Priority
+            | Self::Hour
+            | Self::FibType => 4,
+            Self::Ether => 6,
+            Self::Ipv6 | Self::IfName | Self::Label => 16,
+            _ => 0,
+        }
+    }
+
+    /// Bytes of a key or value of these fields: several are padded to four bytes each.
+    #[must_use]
+    pub fn joined_length(types: &[Self]) -> usize {
+        match types {
+            [one] => one.length(),
+            many => many.iter().map(|t| t.length().next_multiple_of(4)).sum(),
+        }
+    }
+
+    /// Whether its values are numbers in the byte order of the machine.
+    #[must_use]
+    pub fn host_order(self) -> bool {
+        matches!(
+            self,
+            Self::HostNumber
+                | Self::Mark
+                | Self::IfIndex
+                | Self::DevGroup
+                | Self::LinkType
+                | Self::CtState
+                | Self::CtStatus
+                | Self::FibType
+                | Self::Present
+                | Self::Priority
+                | Self::Hour
+                | Self::Label
+        )
+    }
+
+    /// Whether it is the type of addresses of IP.
+    #[must_use]
+    pub fn address(self) -> bool {
+        matches!(self, Self::Ipv4 | Self::Ipv6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn concatenations_have_one_number() {
+        let types = [DataType::Ipv4, DataType::InetProto, DataType::Service];
+        assert_eq!(DataType::joined(&types), (7 << 12) | (12 << 6) | 13);
+        assert_eq!(DataType::split(DataType::joined(&types)), types);
+        assert_eq!(DataType::joined_length(&types), 12);
+        assert_eq!(DataType::split(VERDICT), [DataType::Verdict]);
+        for number in 1..64 {
+            assert_eq!(DataType::of(number).number(), number);
+        }
+    }
+}

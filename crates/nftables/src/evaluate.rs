@@ -1,0 +1,354 @@
+//! What a ruleset does with one packet: its rules, evaluated as the kernel evaluates them.
+//!
+//! ```
+//! use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
+//! use hallway_nftables::expr::Verdict;
+//! use hallway_nftables::{Chain, Family, Field, Match, Rule, Ruleset, Table, Value};
+//!
+//! let mut table = Table::new(Family::Inet, "example");
+//! let web = Match::Is(Field::Dport, Value::Port(80));
+//! table.chains.push(Chain {
+//!     name: "forward".into(),
+//!     base: None,
+//!     rules: vec![Rule::new(vec![web], Verdict::Drop, "no web server")],
+//! });
+//! let rules = Ruleset { tables: vec![table] };
+//! let Some(evaluator) = Evaluator::new(&rules, Family::Inet) else { return };
+//! let Some(chain) = evaluator.chain("forward") else { return };
+//! let packet = PacketContext {
+//!     port: Some(80),
+//!     ..PacketContext::new([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 6)
+//! };
+//! assert_eq!(evaluator.evaluate(chain, &packet).verdict, PacketVerdict::Drop);
+//! ```
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::expr::Verdict;
+use crate::{
+    Action, Chain, ChainType, Dnat, Element, Family, Field, Hook, IpVersion, Match, Priority,
+    Ruleset, Table, Value,
+};
+
+/// Chains that call one another deeper than this are left (NFT_JUMP_STACK_SIZE,
+/// linux/netfilter/nf_tables.h).
+const DEPTH_MAX: usize = 16;
+
+/// What rules can see of a packet at a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PacketContext<'a> {
+    /// The interface it came in by: a bridge for frames of its ports, `lo`, empty on output.
+    pub iif: &'a str,
+    /// That interface's device group.
+    pub iif_group: u32,
+    /// The group of the interface it leaves by, where that is known.
+    pub oif_group: u32,
+    /// The frame's source, in the bridge family.
+    pub mac: [u8; 6],
+    /// Source address.
+    pub from: IpAddr,
+    /// Destination address.
+    pub to: IpAddr,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Destination port, of protocols that have ports.
+    pub port: Option<u16>,
+    /// ICMP or ICMPv6 type.
+    pub icmp: Option<u8>,
+    /// It belongs to a connection that has seen both ways, or is related to one.
+    pub established: bool,
+    /// It fits no connection.
+    pub invalid: bool,
+    /// Its connection was destination-NATed.
+    pub dnated: bool,
+    /// Its destination is an address of the host.
+    pub to_local: bool,
+}
+
+impl PacketContext<'_> {
+    /// A packet of which no more is known than its addresses and its IP protocol.
+    #[must_use]
+    pub fn new(from: IpAddr, to: IpAddr, protocol: u8) -> Self {
+        Self {
+            iif: "",
+            iif_group: 0,
+            oif_group: 0,
+            mac: [0; 6],
+            from,
+            to,
+            protocol,
+            port: None,
+            icmp: None,
+            established: false,
+            invalid: false,
+            dnated: false,
+            to_local: false,
+        }
+    }
+}
+
+/// What becomes of a packet in a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PacketVerdict {
+    /// Goes on.
+    Accept,
+    /// Discarded in silence.
+    Drop,
+    /// Discarded with an ICMP error.
+    Reject,
+    /// Goes on to another destination; a port where that changes too.
+    Dnat(IpAddr, Option<u16>),
+    /// Goes on with the address of the interface it leaves by.
+    Masquerade,
+}
+
+/// The verdict of a base chain, with the rule that gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleVerdict {
+    /// What becomes of the packet.
+    pub verdict: PacketVerdict,
+    /// The chain the deciding rule is in; the base chain itself when no rule decided.
+    pub chain: String,
+    /// The position of that rule in its chain.
+    pub rule: Option<usize>,
+    /// The rule's comment.
+    pub comment: String,
+    /// The comment of the map's element that decided, if one did.
+    pub element: Option<String>,
+}
+
+/// A table, prepared to look up keys fast.
+#[derive(Debug)]
+pub struct Evaluator<'a> {
+    table: &'a Table,
+    exact: BTreeMap<&'a str, BTreeMap<&'a [Value], &'a Element>>,
+}
+
+impl<'a> Evaluator<'a> {
+    /// Prepares the first table of a family. `None` when the ruleset has none, or when a rule of
+    /// it consists of expressions that cannot be evaluated here.
+    #[must_use]
+    pub fn new(rules: &'a Ruleset, family: Family) -> Option<Self> {
+        let table = rules.table(family)?;
+        let mut matches = table
+            .chains
+            .iter()
+            .flat_map(|c| &c.rules)
+            .flat_map(|r| &r.matches);
+        if matches.any(|m| matches!(m, Match::Expressions(_))) {
+            return None;
+        }
+        let exact = table
+            .sets
+            .iter()
+            .filter(|s| !s.interval)
+            .map(|s| {
+                let elements = s.elements.iter().map(|e| (e.key.as_slice(), e)).collect();
+                (s.name.as_str(), elements)
+            })
+            .collect();
+        Some(Self { table, exact })
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn table(&self) -> &'a str {
+        &self.table.name
+    }
+
+    /// A chain of the table.
+    #[must_use]
+    pub fn chain(&self, name: &str) -> Option<&'a Chain> {
+        self.table.chains.iter().find(|c| c.name == name)
+    }
+
+    /// Every base chain of a hook and of a type, in the order packets pass them.
+    #[must_use]
+    pub fn hooked(&self, hook: Hook, kind: ChainType) -> Vec<&'a Chain> {
+        let mut out: Vec<(Priority, &Chain)> = self
+            .table
+            .chains
+            .iter()
+            .filter_map(|c| Some((c.base?, c)))
+            .filter(|(b, _)| b.hook == hook && b.kind == kind)
+            .map(|(b, c)| (b.priority, c))
+            .collect();
+        out.sort_by_key(|(priority, _)| *priority);
+        out.into_iter().map(|(_, chain)| chain).collect()
+    }
+
+    /// What a chain does with a packet.
+    #[must_use]
+    pub fn evaluate(&self, chain: &'a Chain, packet: &PacketContext<'_>) -> RuleVerdict {
+        self.within(chain, packet, 0)
+            .unwrap_or_else(|| RuleVerdict {
+                verdict: PacketVerdict::Accept,
+                chain: chain.name.clone(),
+                rule: None,
+                comment: String::new(),
+                element: None,
+            })
+    }
+
+    /// `None` when the packet comes out at the chain's end, or returns.
+    fn within(
+        &self,
+        chain: &'a Chain,
+        packet: &PacketContext<'_>,
+        depth: usize,
+    ) -> Option<RuleVerdict> {
+        if depth > DEPTH_MAX {
+            return None;
+        }
+        for (position, rule) in chain.rules.iter().enumerate() {
+            if !rule.matches.iter().all(|m| self.holds(m, packet)) {
+                continue;
+            }
+            let (verdict, element) = match &rule.action {
+                Action::Continue | Action::Verdict(Verdict::Continue) => continue,
+                Action::Verdict(Verdict::Return) => return None,
+                Action::Verdict(Verdict::Jump(name)) => {
+                    match self.within(self.chain(name)?, packet, depth + 1) {
+                        Some(decided) => return Some(decided),
+                        None => continue,
+                    }
+                }
+                Action::Verdict(Verdict::Goto(name)) => {
+                    return self.within(self.chain(name)?, packet, depth + 1);
+                }
+                Action::Verdict(Verdict::Accept) => (PacketVerdict::Accept, None),
+                // What is queued or taken over goes no further here.
+                Action::Verdict(Verdict::Drop | Verdict::Other(_)) => (PacketVerdict::Drop, None),
+                Action::Reject => (PacketVerdict::Reject, None),
+                Action::Masquerade { .. } => (PacketVerdict::Masquerade, None),
+                Action::Dnat(dnat) => match self.translation(dnat, packet) {
+                    Some((verdict, element)) => (verdict, element.comment.clone()),
+                    None => continue, // no such key: the rule ends there
+                },
+            };
+            return Some(RuleVerdict {
+                verdict,
+                chain: chain.name.clone(),
+                rule: Some(position),
+                comment: rule.comment.clone(),
+                element,
+            });
+        }
+        None
+    }
+
+    fn translation(
+        &self,
+        dnat: &Dnat,
+        packet: &PacketContext<'_>,
+    ) -> Option<(PacketVerdict, &'a Element)> {
+        if IpVersion::of(packet.to) != dnat.version {
+            return None;
+        }
+        let element = self.lookup(&dnat.map, &dnat.key, packet)?;
+        let (address, port) = target(element)?;
+        Some((PacketVerdict::Dnat(address, port), element))
+    }
+
+    fn holds(&self, condition: &Match, packet: &PacketContext<'_>) -> bool {
+        match condition {
+            Match::Is(field, item) => value(*field, packet).is_some_and(|v| covers(item, &v)),
+            Match::IsNot(field, item) => value(*field, packet).is_some_and(|v| !covers(item, &v)),
+            Match::In(fields, set) => {
+                readable(fields, packet) && self.lookup(set, fields, packet).is_some()
+            }
+            Match::NotIn(fields, set) => {
+                readable(fields, packet) && self.lookup(set, fields, packet).is_none()
+            }
+            Match::Version(version) => IpVersion::of(packet.from) == *version,
+            Match::Established => packet.established,
+            Match::Invalid => packet.invalid,
+            Match::Dnated => packet.dnated,
+            Match::ToLocal => packet.to_local,
+            Match::Expressions(_) => false, // no table with such a rule gets here
+        }
+    }
+
+    fn lookup(
+        &self,
+        set: &str,
+        fields: &[Field],
+        packet: &PacketContext<'_>,
+    ) -> Option<&'a Element> {
+        let key: Vec<Value> = fields
+            .iter()
+            .map(|f| value(*f, packet))
+            .collect::<Option<_>>()?;
+        if let Some(exact) = self.exact.get(set) {
+            return exact.get(key.as_slice()).copied();
+        }
+        self.table.set(set)?.elements.iter().find(|element| {
+            element.key.len() == key.len()
+                && element.key.iter().zip(&key).all(|(e, k)| covers(e, k))
+        })
+    }
+}
+
+/// Whether a packet has all these fields; one that has not matches neither a set nor its opposite.
+fn readable(fields: &[Field], packet: &PacketContext<'_>) -> bool {
+    fields.iter().all(|f| value(*f, packet).is_some())
+}
+
+fn target(element: &Element) -> Option<(IpAddr, Option<u16>)> {
+    let address = match element.value.first()? {
+        Value::V4(a) => IpAddr::V4(*a),
+        Value::V6(a) => IpAddr::V6(*a),
+        _ => return None,
+    };
+    let port = element.value.get(1).and_then(|item| match item {
+        Value::Port(port) => Some(*port),
+        _ => None,
+    });
+    Some((address, port))
+}
+
+/// What a packet has in a field.
+fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
+    let address = |address: IpAddr, v4: bool| match address {
+        IpAddr::V4(a) if v4 => Some(Value::V4(a)),
+        IpAddr::V6(a) if !v4 => Some(Value::V6(a)),
+        _ => None,
+    };
+    match field {
+        Field::IifName => Some(Value::Ifname(packet.iif.to_owned())),
+        Field::IifGroup => Some(Value::Group(packet.iif_group)),
+        Field::OifGroup => Some(Value::Group(packet.oif_group)),
+        Field::L4Proto => Some(Value::Proto(packet.protocol)),
+        Field::Ip4Saddr => address(packet.from, true),
+        Field::Ip4Daddr => address(packet.to, true),
+        Field::Ip6Saddr => address(packet.from, false),
+        Field::Ip6Daddr => address(packet.to, false),
+        Field::Dport => packet.port.map(Value::Port),
+        Field::EtherType => Some(Value::EtherType(if packet.from.is_ipv4() {
+            0x0800
+        } else {
+            0x86dd
+        })),
+        Field::EtherSaddr => Some(Value::Ether(packet.mac)),
+        Field::ArpSaddrEther | Field::ArpSaddrIp => None,
+        Field::IcmpType => packet
+            .icmp
+            .filter(|_| packet.protocol == 1)
+            .map(Value::Byte),
+        Field::Icmp6Type => packet
+            .icmp
+            .filter(|_| packet.protocol == 58)
+            .map(Value::Byte),
+    }
+}
+
+/// Whether a rule's or element's item covers a packet's value.
+fn covers(item: &Value, value: &Value) -> bool {
+    match (item, value) {
+        (Value::V4Net(net), Value::V4(a)) => net.contains(a),
+        (Value::V6Net(net), Value::V6(a)) => net.contains(a),
+        (Value::Ports(first, last), Value::Port(port)) => (first..=last).contains(&port),
+        (a, b) => a == b,
+    }
+}

@@ -1,0 +1,311 @@
+//! Expressions: what rules are made of in the kernel (linux/netfilter/nf_tables.h).
+//!
+//! Each is encoded to attributes of netlink and decoded from them; what this crate has no name for
+//! is kept as it came.
+
+mod decode;
+mod encode;
+
+use crate::IpVersion;
+
+/// A 32-bit register, 0 to 15 (NFT_REG32_00 and on).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reg(pub u8);
+
+/// What `meta` loads (enum nft_meta_keys).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // named as the kernel's
+pub enum Meta {
+    IifName = 6,
+    NfProto = 15,
+    L4Proto = 16,
+    IifGroup = 21,
+    OifGroup = 22,
+}
+
+/// Where `payload` counts from (enum nft_payload_bases).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // named as the kernel's
+pub enum PayloadBase {
+    Link = 0,
+    Network = 1,
+    Transport = 2,
+}
+
+/// What `ct` loads (enum nft_ct_keys).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // named as the kernel's
+pub enum CtKey {
+    State = 0,
+    Status = 2,
+}
+
+/// A decision about a packet (enum nft_verdicts, NF_ACCEPT and its siblings).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// It passes this chain's hook.
+    Accept,
+    /// It is dropped.
+    Drop,
+    /// It goes on to the next rule.
+    Continue,
+    /// It goes back to the chain that called.
+    Return,
+    /// It goes through another chain, and comes back at its end.
+    Jump(String),
+    /// It goes to another chain, and does not come back.
+    Goto(String),
+    /// A number this crate has no name for: it is queued or taken over.
+    Other(i32),
+}
+
+/// One expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expr {
+    /// Loads what belongs to a packet without being in it.
+    Meta {
+        /// What.
+        key: Meta,
+        /// Where to.
+        to: Reg,
+    },
+    /// Loads bytes of the packet.
+    Payload {
+        /// The header.
+        base: PayloadBase,
+        /// Bytes from its beginning.
+        offset: u32,
+        /// How many bytes.
+        length: u32,
+        /// Where to.
+        to: Reg,
+    },
+    /// Goes on where a register has, or has not, a value.
+    Compare {
+        /// The register.
+        reg: Reg,
+        /// Whether it must have the value.
+        equal: bool,
+        /// The value.
+        data: Vec<u8>,
+    },
+    /// Keeps some bits of a register.
+    Bitwise {
+        /// The register.
+        reg: Reg,
+        /// The bits.
+        mask: Vec<u8>,
+    },
+    /// Turns a 32-bit number from the machine's byte order to the network's.
+    NetworkOrder {
+        /// The register.
+        reg: Reg,
+    },
+    /// Goes on where registers are in a set, or are not; or loads the map's value for them.
+    Lookup {
+        /// The first register of the key.
+        reg: Reg,
+        /// The set's name.
+        set: String,
+        /// Where the map's value goes to.
+        to: Option<Reg>,
+        /// Goes on where they are not.
+        invert: bool,
+    },
+    /// Loads what connection tracking knows.
+    Ct {
+        /// What.
+        key: CtKey,
+        /// Where to.
+        to: Reg,
+    },
+    /// Loads the type of the route to the packet's destination address.
+    FibDestinationType {
+        /// Where to.
+        to: Reg,
+    },
+    /// Translates the destination.
+    Dnat {
+        /// The version of the address.
+        version: IpVersion,
+        /// Where the address is.
+        address: Reg,
+        /// Where the port is.
+        port: Option<Reg>,
+    },
+    /// Translates the source to the address of the outgoing interface.
+    Masquerade {
+        /// Choose source ports at random.
+        random: bool,
+    },
+    /// Counts packets and bytes. What has been counted is not kept.
+    Counter,
+    /// Loads a constant.
+    Constant {
+        /// Where to.
+        to: Reg,
+        /// The value.
+        data: Vec<u8>,
+    },
+    /// Sets `meta nftrace`: from here on the kernel reports every rule the packet meets.
+    Trace {
+        /// A register that holds one byte: 1 for on.
+        from: Reg,
+    },
+    /// Drops with ICMP "administratively prohibited", whatever the IP version.
+    Reject,
+    /// Gives a verdict.
+    Verdict(Verdict),
+    /// An expression this crate has no name for, or one that has attributes this crate does not
+    /// know.
+    Raw {
+        /// The kernel's name for it.
+        name: String,
+        /// Its attributes.
+        attributes: Vec<u8>,
+    },
+}
+
+const NFT_META_NFTRACE: u32 = 12;
+const NFT_NAT_DNAT: u32 = 1;
+const NF_NAT_RANGE_MAP_IPS: u32 = 1;
+const NF_NAT_RANGE_PROTO_SPECIFIED: u32 = 2;
+const NF_NAT_RANGE_PROTO_RANDOM_FULLY: u32 = 16;
+const NFT_REJECT_ICMPX_UNREACH: u32 = 2;
+const NFT_REJECT_ICMPX_ADMIN_PROHIBITED: u8 = 3;
+const NFT_BYTEORDER_HTON: u32 = 1;
+const NFT_FIB_RESULT_ADDRTYPE: u32 = 3;
+const NFTA_FIB_F_DADDR: u32 = 2;
+const NFT_CMP_EQ: u32 = 0;
+const NFT_CMP_NEQ: u32 = 1;
+const NFT_LOOKUP_F_INV: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::Writer;
+
+    fn reg() -> impl Strategy<Value = Reg> {
+        (0_u8..16).prop_map(Reg)
+    }
+
+    fn data() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(any::<u8>(), 1..17)
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        "[a-z][a-z0-9_]{0,20}"
+    }
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        prop_oneof![
+            Just(Verdict::Accept),
+            Just(Verdict::Drop),
+            Just(Verdict::Continue),
+            Just(Verdict::Return),
+            name().prop_map(Verdict::Jump),
+            name().prop_map(Verdict::Goto),
+            Just(Verdict::Other(3)),
+        ]
+    }
+
+    fn expr() -> impl Strategy<Value = Expr> {
+        use proptest::sample::select;
+        let version = || select(vec![IpVersion::V4, IpVersion::V6]);
+        let metas = vec![
+            Meta::IifName,
+            Meta::NfProto,
+            Meta::L4Proto,
+            Meta::IifGroup,
+            Meta::OifGroup,
+        ];
+        let bases = vec![
+            PayloadBase::Link,
+            PayloadBase::Network,
+            PayloadBase::Transport,
+        ];
+        let keys = vec![CtKey::State, CtKey::Status];
+        prop_oneof![
+            (select(metas), reg()).prop_map(|(key, to)| Expr::Meta { key, to }),
+            (select(bases), 0_u32..200, 1_u32..17, reg()).prop_map(|(base, offset, length, to)| {
+                Expr::Payload {
+                    base,
+                    offset,
+                    length,
+                    to,
+                }
+            }),
+            (reg(), any::<bool>(), data()).prop_map(|(reg, equal, data)| Expr::Compare {
+                reg,
+                equal,
+                data
+            }),
+            (reg(), data()).prop_map(|(reg, mask)| Expr::Bitwise { reg, mask }),
+            reg().prop_map(|reg| Expr::NetworkOrder { reg }),
+            (reg(), name(), proptest::option::of(reg()), any::<bool>()).prop_map(
+                |(reg, set, to, invert)| Expr::Lookup {
+                    reg,
+                    set,
+                    to,
+                    invert
+                }
+            ),
+            (select(keys), reg()).prop_map(|(key, to)| Expr::Ct { key, to }),
+            reg().prop_map(|to| Expr::FibDestinationType { to }),
+            (version(), reg(), proptest::option::of(reg())).prop_map(|(version, address, port)| {
+                Expr::Dnat {
+                    version,
+                    address,
+                    port,
+                }
+            }),
+            any::<bool>().prop_map(|random| Expr::Masquerade { random }),
+            Just(Expr::Counter),
+            (reg(), data()).prop_map(|(to, data)| Expr::Constant { to, data }),
+            reg().prop_map(|from| Expr::Trace { from }),
+            Just(Expr::Reject),
+            verdict().prop_map(Expr::Verdict),
+        ]
+    }
+
+    fn encoded(exprs: &[Expr]) -> Vec<u8> {
+        let mut w = Writer::default();
+        exprs.iter().for_each(|expr| expr.write(&mut w));
+        w.finish().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_decodes_to_the_same(exprs in proptest::collection::vec(expr(), 0..12)) {
+            prop_assert_eq!(Expr::read_list(&encoded(&exprs)), exprs);
+        }
+
+        #[test]
+        fn what_is_not_known_is_kept(name in "[a-z]{1,12}", attributes in proptest::collection::vec((1_u16..20, data()), 0..5)) {
+            let mut w = Writer::default();
+            for (kind, value) in attributes {
+                w.attr(kind, &value);
+            }
+            let mut list = Writer::default();
+            let attributes = w.finish().unwrap();
+            list.nest(1, |w| {
+                w.str(1, &name);
+                w.nest(2, |w| w.raw(&attributes));
+            });
+            let bytes = list.finish().unwrap();
+            let exprs = Expr::read_list(&bytes);
+            prop_assert_eq!(exprs.len(), 1);
+            if matches!(exprs.first(), Some(Expr::Raw { .. })) {
+                prop_assert_eq!(encoded(&exprs), bytes);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_decoded_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let exprs = Expr::read_list(&bytes);
+            prop_assert_eq!(Expr::read_list(&encoded(&exprs)), exprs);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Fields of packets that rules read.
+
+use crate::DataType;
+use crate::IpVersion;
+use crate::expr::{Expr, Meta, PayloadBase, Reg};
+
+/// A field: what is compared, or looked up in a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    /// The name of the interface the packet came in by.
+    IifName,
+    /// The device group of that interface.
+    IifGroup,
+    /// The device group of the interface the packet leaves by.
+    OifGroup,
+    /// The IP protocol.
+    L4Proto,
+    /// IPv4 source address.
+    Ip4Saddr,
+    /// IPv4 destination address.
+    Ip4Daddr,
+    /// IPv6 source address.
+    Ip6Saddr,
+    /// IPv6 destination address.
+    Ip6Daddr,
+    /// Destination port, of protocols that have it where TCP and UDP do.
+    Dport,
+    /// The frame's ethertype.
+    EtherType,
+    /// The frame's source.
+    EtherSaddr,
+    /// The sender's MAC address in an ARP packet.
+    ArpSaddrEther,
+    /// The sender's IPv4 address in an ARP packet.
+    ArpSaddrIp,
+    /// Type of ICMPv6.
+    Icmp6Type,
+    /// Type of ICMP.
+    IcmpType,
+}
+
+/// Where a field is read from.
+pub(crate) enum Source {
+    Meta(Meta),
+    /// Base, offset and length in bytes.
+    Payload(PayloadBase, u32, u32),
+}
+
+const IPPROTO_ICMP: u8 = 1;
+const IPPROTO_ICMPV6: u8 = 58;
+
+impl Field {
+    /// Every field.
+    pub const ALL: [Self; 15] = [
+        Self::IifName,
+        Self::IifGroup,
+        Self::OifGroup,
+        Self::L4Proto,
+        Self::Ip4Saddr,
+        Self::Ip4Daddr,
+        Self::Ip6Saddr,
+        Self::Ip6Daddr,
+        Self::Dport,
+        Self::EtherType,
+        Self::EtherSaddr,
+        Self::ArpSaddrEther,
+        Self::ArpSaddrIp,
+        Self::Icmp6Type,
+        Self::IcmpType,
+    ];
+
+    /// The type of its values.
+    #[must_use]
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::IifName => DataType::IfName,
+            Self::IifGroup | Self::OifGroup => DataType::DevGroup,
+            Self::L4Proto => DataType::InetProto,
+            Self::Ip4Saddr | Self::Ip4Daddr | Self::ArpSaddrIp => DataType::Ipv4,
+            Self::Ip6Saddr | Self::Ip6Daddr => DataType::Ipv6,
+            Self::Dport => DataType::Service,
+            Self::EtherType => DataType::EtherType,
+            Self::EtherSaddr | Self::ArpSaddrEther => DataType::Ether,
+            Self::Icmp6Type => DataType::Icmpv6Type,
+            Self::IcmpType => DataType::IcmpType,
+        }
+    }
+
+    /// The IP version of packets that have it, for a field of one version only.
+    #[must_use]
+    pub fn version(self) -> Option<IpVersion> {
+        match self {
+            Self::Ip4Saddr | Self::Ip4Daddr | Self::IcmpType => Some(IpVersion::V4),
+            Self::Ip6Saddr | Self::Ip6Daddr | Self::Icmp6Type => Some(IpVersion::V6),
+            _ => None,
+        }
+    }
+
+    /// The IP protocol of packets that have it, for a field of one protocol only.
+    #[must_use]
+    pub fn protocol(self) -> Option<u8> {
+        match self {
+            Self::IcmpType => Some(IPPROTO_ICMP),
+            Self::Icmp6Type => Some(IPPROTO_ICMPV6),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn source(self) -> Source {
+        use PayloadBase::{Link, Network, Transport};
+        match self {
+            Self::IifName => Source::Meta(Meta::IifName),
+            Self::IifGroup => Source::Meta(Meta::IifGroup),
+            Self::OifGroup => Source::Meta(Meta::OifGroup),
+            Self::L4Proto => Source::Meta(Meta::L4Proto),
+            Self::Ip4Saddr => Source::Payload(Network, 12, 4),
+            Self::Ip4Daddr => Source::Payload(Network, 16, 4),
+            Self::Ip6Saddr => Source::Payload(Network, 8, 16),
+            Self::Ip6Daddr => Source::Payload(Network, 24, 16),
+            Self::Dport => Source::Payload(Transport, 2, 2),
+            Self::EtherType => Source::Payload(Link, 12, 2),
+            Self::EtherSaddr => Source::Payload(Link, 6, 6),
+            Self::ArpSaddrEther => Source::Payload(Network, 8, 6),
+            Self::ArpSaddrIp => Source::Payload(Network, 14, 4),
+            Self::Icmp6Type | Self::IcmpType => Source::Payload(Transport, 0, 1),
+        }
+    }
+
+    /// The expression that loads it into a register.
+    pub(crate) fn load(self, to: Reg) -> Expr {
+        match self.source() {
+            Source::Meta(key) => Expr::Meta { key, to },
+            Source::Payload(base, offset, length) => Expr::Payload {
+                base,
+                offset,
+                length,
+                to,
+            },
+        }
+    }
+
+    /// 32-bit registers it takes.
+    pub(crate) fn registers(self) -> u8 {
+        self.data_type().length().div_ceil(4) as u8
+    }
+}

@@ -1,0 +1,185 @@
+//! Rules → expressions: what each condition and action is made of.
+
+use ipnet::IpNet;
+
+use crate::expr::{CtKey, Expr, Meta, Reg};
+use crate::value::Form;
+use crate::{Action, Dnat, Family, Field, IpVersion, Match, Rule, Table, Value};
+
+/// enum ip_conntrack_info as bits (NF_CT_STATE_BIT).
+pub(crate) const STATE_INVALID: u32 = 1;
+pub(crate) const STATE_ESTABLISHED_RELATED: u32 = 2 | 4;
+/// IPS_DST_NAT.
+pub(crate) const STATUS_DNAT: u32 = 1 << 5;
+pub(crate) const RTN_LOCAL: u32 = 2;
+
+/// What expressions depend on besides the rule.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) family: Family,
+    /// Whether the set of a name has intervals.
+    pub(crate) interval: &'a dyn Fn(&str) -> bool,
+}
+
+impl Rule {
+    /// The expressions the rule is made of in a table, whose sets it looks into.
+    #[must_use]
+    pub fn expressions(&self, table: &Table) -> Vec<Expr> {
+        let interval = |name: &str| table.set(name).is_some_and(|set| set.interval);
+        let context = Context {
+            family: table.family,
+            interval: &interval,
+        };
+        let mut out = Vec::new();
+        for condition in &self.matches {
+            matched(&mut out, condition, context);
+        }
+        if self.counter {
+            out.push(Expr::Counter);
+        }
+        act(&mut out, &self.action, context);
+        out
+    }
+}
+
+fn equal(out: &mut Vec<Expr>, load: Expr, data: Vec<u8>) {
+    out.push(load);
+    out.push(Expr::Compare {
+        reg: Reg(0),
+        equal: true,
+        data,
+    });
+}
+
+fn meta(key: Meta) -> Expr {
+    Expr::Meta { key, to: Reg(0) }
+}
+
+fn version(out: &mut Vec<Expr>, version: IpVersion) {
+    equal(out, meta(Meta::NfProto), vec![version.nfproto()]);
+}
+
+/// What must be true of a packet before a field of it can be read.
+fn depends(out: &mut Vec<Expr>, fields: &[Field], family: Family) {
+    let of_version = fields.iter().find_map(|f| f.version());
+    // Rules of bridges look at the ethertype themselves.
+    if let (Some(of_version), Family::Inet) = (of_version, family) {
+        version(out, of_version);
+    }
+    if let Some(protocol) = fields.iter().find_map(|f| f.protocol()) {
+        equal(out, meta(Meta::L4Proto), vec![protocol]);
+    }
+}
+
+/// Loads joined fields into registers in a row.
+fn load_key(out: &mut Vec<Expr>, fields: &[Field], network_order: bool) {
+    let mut at = 0;
+    for field in fields {
+        out.push(field.load(Reg(at)));
+        if network_order && field.data_type().host_order() {
+            out.push(Expr::NetworkOrder { reg: Reg(at) });
+        }
+        at += field.registers();
+    }
+}
+
+fn lookup(
+    out: &mut Vec<Expr>,
+    (fields, set): (&[Field], &str),
+    to: Option<Reg>,
+    invert: bool,
+    context: Context<'_>,
+) {
+    load_key(out, fields, (context.interval)(set));
+    out.push(Expr::Lookup {
+        reg: Reg(0),
+        set: set.to_owned(),
+        to,
+        invert,
+    });
+}
+
+pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'_>) {
+    match condition {
+        Match::Is(field, value) => single(out, *field, value, true, context.family),
+        Match::IsNot(field, value) => single(out, *field, value, false, context.family),
+        Match::In(fields, set) => {
+            depends(out, fields, context.family);
+            lookup(out, (fields, set), None, false, context);
+        }
+        Match::NotIn(fields, set) => {
+            depends(out, fields, context.family);
+            lookup(out, (fields, set), None, true, context);
+        }
+        Match::Version(wanted) => version(out, *wanted),
+        Match::Established => bits(out, CtKey::State, STATE_ESTABLISHED_RELATED),
+        Match::Invalid => bits(out, CtKey::State, STATE_INVALID),
+        Match::Dnated => bits(out, CtKey::Status, STATUS_DNAT),
+        Match::ToLocal => {
+            let load = Expr::FibDestinationType { to: Reg(0) };
+            equal(out, load, RTN_LOCAL.to_ne_bytes().to_vec());
+        }
+        Match::Expressions(all) => out.extend(all.iter().cloned()),
+    }
+}
+
+fn bits(out: &mut Vec<Expr>, key: CtKey, mask: u32) {
+    out.push(Expr::Ct { key, to: Reg(0) });
+    out.push(Expr::Bitwise {
+        reg: Reg(0),
+        mask: mask.to_ne_bytes().to_vec(),
+    });
+    out.push(Expr::Compare {
+        reg: Reg(0),
+        equal: false,
+        data: vec![0; 4],
+    });
+}
+
+fn single(out: &mut Vec<Expr>, field: Field, value: &Value, equal: bool, family: Family) {
+    depends(out, &[field], family);
+    out.push(field.load(Reg(0)));
+    let net = match value {
+        Value::V4Net(net) => Some(IpNet::V4(*net)),
+        Value::V6Net(net) => Some(IpNet::V6(*net)),
+        _ => None,
+    };
+    if let Some(net) = net {
+        out.push(Expr::Bitwise {
+            reg: Reg(0),
+            mask: crate::wire::address_bytes(net.netmask()),
+        });
+    }
+    let (mut data, mut last) = (Vec::new(), Vec::new());
+    value.write(&mut data, &mut last, Form::default());
+    out.push(Expr::Compare {
+        reg: Reg(0),
+        equal,
+        data,
+    });
+}
+
+pub(crate) fn act(out: &mut Vec<Expr>, action: &Action, context: Context<'_>) {
+    match action {
+        Action::Continue => {}
+        Action::Verdict(verdict) => out.push(Expr::Verdict(verdict.clone())),
+        Action::Reject => out.push(Expr::Reject),
+        Action::Masquerade { random } => out.push(Expr::Masquerade { random: *random }),
+        Action::Dnat(dnat) => {
+            let Dnat {
+                version: v, map, ..
+            } = dnat;
+            version(out, *v);
+            lookup(out, (&dnat.key, map), Some(Reg(0)), false, context);
+            let address_registers = match v {
+                IpVersion::V4 => 1,
+                IpVersion::V6 => 4,
+            };
+            out.push(Expr::Dnat {
+                version: *v,
+                address: Reg(0),
+                port: dnat.port.then_some(Reg(address_registers)),
+            });
+        }
+    }
+}

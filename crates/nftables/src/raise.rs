@@ -1,0 +1,231 @@
+//! Expressions → rules, the way back from `lower`.
+//!
+//! A condition is taken for what it seems to be only where lowering that gives the very same
+//! expressions again; a rule with anything else in it is kept as expressions.
+
+use ipnet::{Ipv4Net, Ipv6Net};
+
+use crate::expr::{CtKey, Expr, Meta, Reg};
+use crate::field::Source;
+use crate::lower::{
+    Context, RTN_LOCAL, STATE_ESTABLISHED_RELATED, STATE_INVALID, STATUS_DNAT, act, matched,
+};
+use crate::value::Form;
+use crate::{Action, Dnat, Field, IpVersion, Match, Rule, Table, Value};
+
+impl Rule {
+    /// The rule that is made of these expressions in a table, whose sets it looks into.
+    ///
+    /// A rule that this crate's conditions and actions do not cover has one condition,
+    /// [`Match::Expressions`].
+    #[must_use]
+    pub fn from_expressions(exprs: Vec<Expr>, comment: String, table: &Table) -> Self {
+        let interval = |name: &str| table.set(name).is_some_and(|set| set.interval);
+        let context = Context {
+            family: table.family,
+            interval: &interval,
+        };
+        let (matches, counter, action) = rule(&exprs, context)
+            .unwrap_or_else(|| (vec![Match::Expressions(exprs)], false, Action::Continue));
+        Self {
+            matches,
+            counter,
+            action,
+            comment,
+        }
+    }
+}
+
+fn rule(exprs: &[Expr], context: Context<'_>) -> Option<(Vec<Match>, bool, Action)> {
+    let mut matches = Vec::new();
+    let mut rest = exprs;
+    loop {
+        // What ends the rule first: the IP version that goes before a translation is part of it.
+        if let Some((counter, action)) = ending(rest, context) {
+            return Some((matches, counter, action));
+        }
+        let (condition, used) = condition(rest, context)?;
+        matches.push(condition);
+        rest = rest.get(used..)?;
+    }
+}
+
+fn ending(exprs: &[Expr], context: Context<'_>) -> Option<(bool, Action)> {
+    let (counter, rest) = match exprs {
+        [Expr::Counter, rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let action = match rest {
+        [] => Action::Continue,
+        [Expr::Verdict(verdict)] => Action::Verdict(verdict.clone()),
+        [Expr::Reject] => Action::Reject,
+        [Expr::Masquerade { random }] => Action::Masquerade { random: *random },
+        [
+            _,
+            _,
+            key @ ..,
+            Expr::Lookup { set, .. },
+            Expr::Dnat { version, port, .. },
+        ] => {
+            let (fields, _) = loads(key, None)?;
+            Action::Dnat(Dnat {
+                version: *version,
+                key: fields,
+                map: set.clone(),
+                port: port.is_some(),
+            })
+        }
+        _ => return None,
+    };
+    let mut again = Vec::new();
+    act(&mut again, &action, context);
+    (again == rest).then_some((counter, action))
+}
+
+/// The condition at the beginning, with how many expressions it takes.
+fn condition(exprs: &[Expr], context: Context<'_>) -> Option<(Match, usize)> {
+    // Up to two expressions each for the IP version and the protocol a field depends on.
+    [4, 2, 0].into_iter().find_map(|depends| {
+        let (before, rest) = exprs.split_at_checked(depends)?;
+        let (condition, used) = bare(rest, protocol(before))?;
+        let whole = exprs.get(..depends + used)?;
+        let mut again = Vec::new();
+        matched(&mut again, &condition, context);
+        (again == whole).then_some((condition, depends + used))
+    })
+}
+
+/// The protocol that was asked for last.
+fn protocol(exprs: &[Expr]) -> Option<u8> {
+    match exprs {
+        [
+            ..,
+            Expr::Meta {
+                key: Meta::L4Proto, ..
+            },
+            Expr::Compare { data, .. },
+        ] => data.first().copied(),
+        _ => None,
+    }
+}
+
+/// A condition without what it depends on.
+fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
+    match exprs {
+        [
+            Expr::Meta {
+                key: Meta::NfProto, ..
+            },
+            Expr::Compare { data, .. },
+            ..,
+        ] => {
+            let version = IpVersion::of_nfproto(*data.first()?)?;
+            return Some((Match::Version(version), 2));
+        }
+        [Expr::Ct { key, .. }, Expr::Bitwise { mask, .. }, _, ..] => {
+            let bits = u32::from_ne_bytes(mask.as_slice().try_into().ok()?);
+            let condition = match (key, bits) {
+                (CtKey::State, STATE_ESTABLISHED_RELATED) => Match::Established,
+                (CtKey::State, STATE_INVALID) => Match::Invalid,
+                (CtKey::Status, STATUS_DNAT) => Match::Dnated,
+                _ => return None,
+            };
+            return Some((condition, 3));
+        }
+        [
+            Expr::FibDestinationType { .. },
+            Expr::Compare { data, .. },
+            ..,
+        ] if *data == RTN_LOCAL.to_ne_bytes() => {
+            return Some((Match::ToLocal, 2));
+        }
+        _ => {}
+    }
+    let (fields, used) = loads(exprs, protocol)?;
+    match (exprs.get(used..)?, fields.as_slice()) {
+        ([Expr::Lookup { set, invert, .. }, ..], _) => {
+            let condition = match invert {
+                false => Match::In(fields, set.clone()),
+                true => Match::NotIn(fields, set.clone()),
+            };
+            Some((condition, used + 1))
+        }
+        (
+            [
+                Expr::Bitwise { mask, .. },
+                Expr::Compare { equal, data, .. },
+                ..,
+            ],
+            [field],
+        ) => Some((compared(*field, prefix(data, mask)?, *equal), used + 2)),
+        ([Expr::Compare { equal, data, .. }, ..], [field]) => {
+            let value = Value::read(field.data_type(), data, data, Form::default());
+            Some((compared(*field, value, *equal), used + 1))
+        }
+        _ => None,
+    }
+}
+
+fn compared(field: Field, value: Value, equal: bool) -> Match {
+    match equal {
+        true => Match::Is(field, value),
+        false => Match::IsNot(field, value),
+    }
+}
+
+/// The prefix of an address and a mask.
+fn prefix(address: &[u8], mask: &[u8]) -> Option<Value> {
+    let ones: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
+    let length = u8::try_from(ones).ok()?;
+    match address.len() {
+        4 => {
+            let address: [u8; 4] = address.try_into().ok()?;
+            Ipv4Net::new(address.into(), length).ok().map(Value::V4Net)
+        }
+        16 => {
+            let address: [u8; 16] = address.try_into().ok()?;
+            Ipv6Net::new(address.into(), length).ok().map(Value::V6Net)
+        }
+        _ => None,
+    }
+}
+
+/// Fields loaded into registers in a row, with how many expressions that takes.
+fn loads(exprs: &[Expr], protocol: Option<u8>) -> Option<(Vec<Field>, usize)> {
+    let mut fields = Vec::new();
+    let (mut used, mut register) = (0, 0);
+    while let Some(field) = exprs
+        .get(used)
+        .and_then(|e| field(e, Reg(register), protocol))
+    {
+        fields.push(field);
+        used += 1;
+        if let Some(Expr::NetworkOrder { .. }) = exprs.get(used) {
+            used += 1;
+        }
+        register += field.registers();
+    }
+    (!fields.is_empty()).then_some((fields, used))
+}
+
+/// The field that an expression loads into a register.
+fn field(expr: &Expr, register: Reg, protocol: Option<u8>) -> Option<Field> {
+    Field::ALL.into_iter().find(|field| {
+        let same = match (field.source(), expr) {
+            (Source::Meta(wanted), Expr::Meta { key, to }) => wanted == *key && *to == register,
+            (
+                Source::Payload(wanted, at, size),
+                Expr::Payload {
+                    base,
+                    offset,
+                    length,
+                    to,
+                },
+            ) => (wanted, at, size) == (*base, *offset, *length) && *to == register,
+            _ => false,
+        };
+        same && field
+            .protocol()
+            .is_none_or(|wanted| Some(wanted) == protocol)
+    })
+}

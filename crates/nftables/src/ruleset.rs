@@ -1,0 +1,311 @@
+//! Rulesets: tables with their sets, chains and rules, and nothing left to choose.
+
+use crate::expr::{Expr, Verdict};
+use crate::{ChainType, DataType, Family, Field, Hook, IpVersion, Policy, Priority, Value, value};
+
+/// Tables.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ruleset {
+    /// The tables; a family has one of each name at most.
+    pub tables: Vec<Table>,
+}
+
+impl Ruleset {
+    /// The first table of a family.
+    #[must_use]
+    pub fn table(&self, family: Family) -> Option<&Table> {
+        self.tables.iter().find(|t| t.family == family)
+    }
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its family.
+    pub family: Family,
+    /// Its name.
+    pub name: String,
+    /// What `nft list` shows with it; empty for none.
+    pub comment: String,
+    /// Sets and maps.
+    pub sets: Vec<Set>,
+    /// Chains, in the order they must be made.
+    pub chains: Vec<Chain>,
+}
+
+impl Table {
+    /// An empty table.
+    #[must_use]
+    pub fn new(family: Family, name: impl Into<String>) -> Self {
+        Self {
+            family,
+            name: name.into(),
+            comment: String::new(),
+            sets: Vec::new(),
+            chains: Vec::new(),
+        }
+    }
+
+    /// The set of that name.
+    #[must_use]
+    pub fn set(&self, name: &str) -> Option<&Set> {
+        self.sets.iter().find(|s| s.name == name)
+    }
+
+    /// The chain of that name.
+    #[must_use]
+    pub fn chain(&self, name: &str) -> Option<&Chain> {
+        self.chains.iter().find(|c| c.name == name)
+    }
+}
+
+/// A set or a map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Set {
+    /// Its name.
+    pub name: String,
+    /// The types of the key's fields.
+    pub key: Vec<DataType>,
+    /// For a map: the types of the value's fields.
+    pub value: Option<Vec<DataType>>,
+    /// Whether elements may be ranges or prefixes.
+    pub interval: bool,
+    /// The kernel's flags for what this crate does not model (NFT_SET_*): timeouts, constant sets
+    /// and the like. Such a set can be read and compared; it cannot be made.
+    pub other_flags: u32,
+    /// Its elements.
+    pub elements: Vec<Element>,
+}
+
+impl Set {
+    /// An empty set of single values.
+    #[must_use]
+    pub fn new(name: impl Into<String>, key: &[DataType]) -> Self {
+        Self {
+            name: name.into(),
+            key: key.to_vec(),
+            value: None,
+            interval: false,
+            other_flags: 0,
+            elements: Vec::new(),
+        }
+    }
+
+    /// The same as a map to values of these types.
+    #[must_use]
+    pub fn map_to(self, value: &[DataType]) -> Self {
+        Self {
+            value: Some(value.to_vec()),
+            ..self
+        }
+    }
+
+    /// The same, with ranges and prefixes as elements.
+    #[must_use]
+    pub fn of_intervals(self) -> Self {
+        Self {
+            interval: true,
+            ..self
+        }
+    }
+
+    /// How its elements are written.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout {
+            fields: self.key.len(),
+            interval: self.interval,
+        }
+    }
+}
+
+/// What must be known of a set to write its elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// How many fields its key has.
+    pub fields: usize,
+    /// Whether its elements may be ranges.
+    pub interval: bool,
+}
+
+/// An element of a set or map.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Element {
+    /// One value for each field of the key.
+    pub key: Vec<Value>,
+    /// One value for each field of the map's values; empty in a set.
+    pub value: Vec<Value>,
+    /// What `nft list` shows with it.
+    pub comment: Option<String>,
+}
+
+impl Element {
+    /// An element of a set, without a comment.
+    #[must_use]
+    pub fn new(key: Vec<Value>) -> Self {
+        Self {
+            key,
+            value: Vec::new(),
+            comment: None,
+        }
+    }
+
+    /// The same element as the kernel gives it back: a range of one value is that value, a
+    /// prefix begins at its first address, and a long comment is cut.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        Self {
+            key: self.key.iter().map(Value::canonical).collect(),
+            value: self.value.iter().map(Value::canonical).collect(),
+            comment: self.comment.as_deref().map(value::comment).map(Into::into),
+        }
+    }
+}
+
+/// A chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// Its name.
+    pub name: String,
+    /// Where packets enter it; `None` for one that is only jumped to.
+    pub base: Option<Base>,
+    /// Its rules, in order.
+    pub rules: Vec<Rule>,
+}
+
+/// Where a base chain is entered, and how it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Base {
+    /// Its type.
+    pub kind: ChainType,
+    /// The hook.
+    pub hook: Hook,
+    /// Its place among the chains of that hook.
+    pub priority: Priority,
+    /// What becomes of packets that no rule decides.
+    pub policy: Policy,
+}
+
+impl Base {
+    /// A base chain that accepts what no rule decides.
+    #[must_use]
+    pub fn accepting(kind: ChainType, hook: Hook, priority: Priority) -> Self {
+        Self {
+            kind,
+            hook,
+            priority,
+            policy: Policy::Accept,
+        }
+    }
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// All must hold.
+    pub matches: Vec<Match>,
+    /// Whether it counts packets.
+    pub counter: bool,
+    /// What is done.
+    pub action: Action,
+    /// What it is for; empty for no comment.
+    pub comment: String,
+}
+
+impl Rule {
+    /// A rule that does not count.
+    #[must_use]
+    pub fn new(matches: Vec<Match>, action: impl Into<Action>, comment: &str) -> Self {
+        Self {
+            matches,
+            counter: false,
+            action: action.into(),
+            comment: comment.to_owned(),
+        }
+    }
+
+    /// The same rule as the kernel gives it back: prefixes begin at their first address, and a
+    /// long comment is cut.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        let canonical = |condition: &Match| match condition {
+            Match::Is(field, value) => Match::Is(*field, value.truncated()),
+            Match::IsNot(field, value) => Match::IsNot(*field, value.truncated()),
+            other => other.clone(),
+        };
+        Self {
+            matches: self.matches.iter().map(canonical).collect(),
+            comment: value::comment(&self.comment).to_owned(),
+            ..self.clone()
+        }
+    }
+}
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match {
+    /// The field has this value.
+    Is(Field, Value),
+    /// The packet has the field, and it has another value.
+    IsNot(Field, Value),
+    /// The concatenated fields are in the set.
+    In(Vec<Field>, String),
+    /// The packet has the fields, and they are not in the set.
+    NotIn(Vec<Field>, String),
+    /// The packet is of this IP version.
+    Version(IpVersion),
+    /// Its connection has seen packets both ways, or is related to one that has.
+    Established,
+    /// It belongs to no connection.
+    Invalid,
+    /// Its connection was destination-NATed.
+    Dnated,
+    /// Its destination is an address of the machine.
+    ToLocal,
+    /// Expressions that none of the others stands for. They may do more than match.
+    Expressions(Vec<Expr>),
+}
+
+/// What a rule does.
+/// What a rule does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: the packet goes on to the next rule.
+    Continue,
+    /// Ends or leaves the chain.
+    Verdict(Verdict),
+    /// Drops with ICMP "administratively prohibited".
+    Reject,
+    /// Translates the destination to the address that a map gives.
+    Dnat(Dnat),
+    /// Translates the source to the address of the outgoing interface.
+    Masquerade {
+        /// Choose source ports at random.
+        random: bool,
+    },
+}
+
+impl From<Verdict> for Action {
+    fn from(verdict: Verdict) -> Self {
+        Self::Verdict(verdict)
+    }
+}
+
+/// A destination NAT by a map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dnat {
+    /// The IP version of packets and addresses.
+    pub version: IpVersion,
+    /// The key.
+    pub key: Vec<Field>,
+    /// The map's name.
+    pub map: String,
+    /// Whether the map gives a port, too.
+    pub port: bool,
+}
+
+impl From<Dnat> for Action {
+    fn from(dnat: Dnat) -> Self {
+        Self::Dnat(dnat)
+    }
+}

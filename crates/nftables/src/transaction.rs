@@ -1,0 +1,370 @@
+//! Transactions: messages that the kernel carries out together or not at all.
+
+use crate::expr::Expr;
+use crate::message::{self, SET_CONCAT, SET_INTERVAL, SET_MAP, TABLE_OWNER};
+use crate::ruleset::Layout;
+use crate::value::{self, Form};
+use crate::wire::Writer;
+use crate::{Chain, DataType, Element, Family, Rule, Set, Table, Value};
+
+const NLM_F_CREATE: u16 = 0x400;
+const NLM_F_APPEND: u16 = 0x800;
+/// A list of elements is one attribute, whose length is a 16-bit number.
+const LIST_MAX: usize = 60_000;
+
+/// One message of a transaction.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Its type within nf_tables (NFT_MSG_*).
+    pub kind: u16,
+    /// NLM_F_*, without those of the transport.
+    pub flags: u16,
+    /// What follows the message's header.
+    pub body: Writer,
+    /// What it is about, for error messages.
+    pub object: String,
+}
+
+/// Changes that are made together or not at all.
+///
+/// ```
+/// use hallway_nftables::{DataType, Element, Family, Set, Table, Transaction, Value};
+///
+/// let mut table = Table::new(Family::Inet, "example");
+/// let mut set = Set::new("ports", &[DataType::Service]);
+/// set.elements.push(Element::new(vec![Value::Port(80)]));
+/// table.sets.push(set);
+/// let mut transaction = Transaction::new();
+/// transaction.replace(&table);
+/// // Table made, removed with what was there before, and made again; set; elements.
+/// assert_eq!(transaction.messages().len(), 5);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    messages: Vec<Message>,
+}
+
+impl Transaction {
+    /// An empty transaction.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Its messages, in order.
+    #[must_use]
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// About how many bytes it takes with the headers of its messages.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.messages.iter().map(|m| m.body.len() + 20).sum()
+    }
+
+    fn push(
+        &mut self,
+        family: Family,
+        (kind, flags): (u16, u16),
+        object: String,
+        fill: impl FnOnce(&mut Writer),
+    ) {
+        let mut body = Writer::with_header(&[family.number(), 0, 0, 0]);
+        fill(&mut body);
+        self.messages.push(Message {
+            kind,
+            flags,
+            body,
+            object,
+        });
+    }
+
+    /// Makes a table as it is wanted, whatever was there under its name.
+    pub fn replace(&mut self, table: &Table) {
+        // Removing what is not there would fail the transaction; after adding it, it is there.
+        self.add_table(table);
+        self.delete_table(table.family, &table.name);
+        self.add_table(table);
+        for set in &table.sets {
+            self.add_set(table.family, &table.name, set);
+        }
+        for chain in &table.chains {
+            self.add_chain(table.family, &table.name, chain);
+        }
+        for set in &table.sets {
+            let name = (table.name.as_str(), set.name.as_str());
+            self.add_elements(table.family, name, set.layout(), &set.elements);
+        }
+        for chain in &table.chains {
+            for rule in &chain.rules {
+                self.add_rule(table, &chain.name, rule);
+            }
+        }
+    }
+
+    /// Makes a table without anything in it, or leaves one that is there.
+    pub fn add_table(&mut self, table: &Table) {
+        let how = (message::NEWTABLE, NLM_F_CREATE);
+        self.push(table.family, how, format!("table {}", table.name), |w| {
+            w.str(1, &table.name);
+            w.be32(2, 0);
+            comment(w, 6, &table.comment);
+        });
+    }
+
+    /// Makes a table that is removed when the socket it was made by is closed.
+    pub fn add_owned_table(&mut self, family: Family, name: &str) {
+        let how = (message::NEWTABLE, NLM_F_CREATE);
+        self.push(family, how, format!("table {name}"), |w| {
+            w.str(1, name);
+            w.be32(2, TABLE_OWNER);
+        });
+    }
+
+    /// Removes a table with all in it.
+    pub fn delete_table(&mut self, family: Family, name: &str) {
+        let how = (message::DELTABLE, 0);
+        self.push(family, how, format!("table {name}"), |w| w.str(1, name));
+    }
+
+    /// Makes a chain, without its rules.
+    pub fn add_chain(&mut self, family: Family, table: &str, chain: &Chain) {
+        let how = (message::NEWCHAIN, NLM_F_CREATE);
+        self.push(family, how, format!("chain {}", chain.name), |w| {
+            w.str(1, table);
+            w.str(3, &chain.name);
+            if let Some(base) = chain.base {
+                w.nest(4, |w| {
+                    if let Some(number) = base.hook.number(family) {
+                        w.be32(1, number);
+                    }
+                    w.be32(2, base.priority.0 as u32);
+                });
+                w.be32(5, base.policy.number());
+                w.str(7, base.kind.name());
+            }
+        });
+    }
+
+    /// Makes a set or map, without its elements.
+    pub fn add_set(&mut self, family: Family, table: &str, set: &Set) {
+        let id = self.messages.len() as u32 + 1;
+        let ranges_joined = set.interval && set.key.len() > 1;
+        let mut flags = set.other_flags;
+        for (is, flag) in [
+            (set.interval, SET_INTERVAL),
+            (ranges_joined, SET_CONCAT),
+            (set.value.is_some(), SET_MAP),
+        ] {
+            flags |= if is { flag } else { 0 };
+        }
+        let how = (message::NEWSET, NLM_F_CREATE);
+        self.push(family, how, format!("set {}", set.name), |w| {
+            w.str(1, table);
+            w.str(2, &set.name);
+            w.be32(3, flags);
+            w.be32(4, DataType::joined(&set.key));
+            w.be32(5, DataType::joined_length(&set.key) as u32);
+            if let Some(value) = &set.value {
+                w.be32(6, DataType::joined(value));
+                w.be32(7, DataType::joined_length(value) as u32);
+            }
+            if ranges_joined {
+                w.nest(9, |w| {
+                    w.nest(2, |w| {
+                        for field in &set.key {
+                            w.nest(1, |w| w.be32(1, field.length() as u32));
+                        }
+                    });
+                });
+            }
+            w.be32(10, id);
+            // NFTNL_UDATA_SET_KEYBYTEORDER: 1 the machine's, 2 the network's.
+            let host =
+                matches!(set.key.as_slice(), [one] if one.host_order() || *one == DataType::IfName);
+            let order = if host { 1_u32 } else { 2 };
+            w.attr_with(13, |w| {
+                w.raw(&[0, 4]);
+                w.raw(&order.to_ne_bytes());
+            });
+        });
+    }
+
+    /// Adds elements to a set of a table.
+    pub fn add_elements(
+        &mut self,
+        family: Family,
+        name: (&str, &str),
+        layout: Layout,
+        elements: &[Element],
+    ) {
+        let how = (message::NEWSETELEM, NLM_F_CREATE);
+        self.elements(family, how, name, layout, elements);
+    }
+
+    /// Removes elements of a set of a table; all must be there.
+    pub fn delete_elements(
+        &mut self,
+        family: Family,
+        name: (&str, &str),
+        layout: Layout,
+        elements: &[Element],
+    ) {
+        let how = (message::DELSETELEM, 0);
+        self.elements(family, how, name, layout, elements);
+    }
+
+    /// Removes every element of a set.
+    pub fn flush_set(&mut self, family: Family, table: &str, set: &str) {
+        let how = (message::DELSETELEM, 0);
+        self.push(family, how, format!("elements of {set}"), |w| {
+            w.str(1, table);
+            w.str(2, set);
+        });
+    }
+
+    fn elements(
+        &mut self,
+        family: Family,
+        how: (u16, u16),
+        (table, set): (&str, &str),
+        layout: Layout,
+        elements: &[Element],
+    ) {
+        let mut scratch = ElementWriter::new(layout, how.0 == message::NEWSETELEM);
+        let mut rest = elements.iter().peekable();
+        while rest.peek().is_some() {
+            self.push(family, how, format!("elements of {set}"), |w| {
+                w.str(1, table);
+                w.str(2, set);
+                w.nest(3, |w| {
+                    let most = w.len() + LIST_MAX;
+                    while w.len() < most
+                        && let Some(element) = rest.next()
+                    {
+                        scratch.write(w, element);
+                    }
+                });
+            });
+        }
+    }
+
+    /// Appends a rule to a chain. The table is asked for the sets that the rule looks into.
+    pub fn add_rule(&mut self, table: &Table, chain: &str, rule: &Rule) {
+        let exprs = rule.expressions(table);
+        self.append(table, chain, &exprs, &rule.comment);
+    }
+
+    fn append(&mut self, table: &Table, chain: &str, exprs: &[Expr], note: &str) {
+        let how = (message::NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+        let object = format!("rule of {chain} ({note})");
+        self.push(table.family, how, object, |w| {
+            w.str(1, &table.name);
+            w.str(2, chain);
+            w.nest(4, |w| exprs.iter().for_each(|expr| expr.write(w)));
+            comment(w, 7, note);
+        });
+    }
+}
+
+/// User data: type, length, string with its terminator (libnftnl's TLV).
+fn comment(w: &mut Writer, attribute: u16, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    let text = value::comment(text).as_bytes();
+    w.attr_with(attribute, |w| {
+        w.raw(&[0, text.len() as u8 + 1]);
+        w.raw(text);
+        w.raw(&[0]);
+    });
+}
+
+/// Writes elements one after the other, and uses the same buffers for all of them.
+struct ElementWriter {
+    key: Form,
+    /// One field with intervals: an element is a pair of a start and an end.
+    pairs: bool,
+    /// Several fields with intervals: an element has both keys, equal ones too.
+    both: bool,
+    adding: bool,
+    low: Vec<u8>,
+    high: Vec<u8>,
+    value: Vec<u8>,
+    unused: Vec<u8>,
+}
+
+impl ElementWriter {
+    fn new(layout: Layout, adding: bool) -> Self {
+        let padded = layout.fields > 1;
+        Self {
+            key: Form {
+                padded,
+                network_order: layout.interval,
+            },
+            pairs: !padded && layout.interval,
+            both: padded && layout.interval,
+            adding,
+            low: Vec::new(),
+            high: Vec::new(),
+            value: Vec::new(),
+            unused: Vec::new(),
+        }
+    }
+
+    fn write(&mut self, w: &mut Writer, element: &Element) {
+        self.low.clear();
+        self.high.clear();
+        for value in &element.key {
+            value.write(&mut self.low, &mut self.high, self.key);
+        }
+        w.nest(1, |w| {
+            w.nest(1, |w| w.attr(1, &self.low));
+            if self.adding {
+                self.data(w, element);
+            }
+            if self.both {
+                w.nest(10, |w| w.attr(1, &self.high));
+            }
+        });
+        if self.pairs && add_one(&mut self.high) {
+            w.nest(1, |w| {
+                w.nest(1, |w| w.attr(1, &self.high));
+                w.be32(3, message::ELEMENT_INTERVAL_END);
+            });
+        }
+    }
+
+    fn data(&mut self, w: &mut Writer, element: &Element) {
+        if let [Value::Verdict(verdict)] = element.value.as_slice() {
+            w.nest(2, |w| verdict.write(w));
+        } else if !element.value.is_empty() {
+            self.value.clear();
+            self.unused.clear();
+            let form = Form {
+                padded: element.value.len() > 1,
+                network_order: false,
+            };
+            for value in &element.value {
+                value.write(&mut self.value, &mut self.unused, form);
+            }
+            w.nest(2, |w| w.attr(1, &self.value));
+        }
+        if let Some(text) = &element.comment {
+            comment(w, 6, text);
+        }
+    }
+}
+
+/// Makes a key the next in byte order; false after the last.
+fn add_one(bytes: &mut [u8]) -> bool {
+    for byte in bytes.iter_mut().rev() {
+        let (sum, carry) = byte.overflowing_add(1);
+        *byte = sum;
+        if !carry {
+            return true;
+        }
+    }
+    false
+}

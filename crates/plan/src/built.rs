@@ -1,0 +1,147 @@
+//! What the kernel shows once the whole of a project is built: an observation made of a target.
+//! For plans that start from a project that is up, like the script that removes one, and for
+//! tests, where planning against it changes nothing.
+
+use crate::mark;
+use crate::observed::{
+    NamespaceState, Observed, Seen, SeenAddress, SeenLink, SeenNamespace, SeenRoute, SeenSpace,
+    SeenTable,
+};
+use crate::rules::ruleset;
+use crate::settled::{Plug, Settled};
+use crate::target::{Link, LinkRole, Route, RouteKind, Space, Target};
+
+/// RT_TABLE_MAIN, linux/rtnetlink.h.
+const MAIN_TABLE: u32 = 254;
+/// Where the interface indexes of the nodes begin: an index is never used twice here.
+const INSIDE: u32 = 1_000_000;
+const DEFAULT_MTU: u32 = 1500;
+
+/// The kernel's view, and inode numbers for the namespaces by name.
+#[must_use]
+pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
+    let target = Target::of(settled);
+    let mut host = space(&target.host, 1);
+    let mut namespaces = Vec::new();
+    let mut first = INSIDE;
+    for (node, of) in settled.nodes.iter().zip(&target.nodes) {
+        let mut inside = space(&of.space, first);
+        first += of.space.links.len() as u32;
+        for interface in &node.interfaces {
+            if let Plug::Port { link, .. } = &interface.plug {
+                connect(&mut host, link, &mut inside, &interface.name);
+            }
+        }
+        namespaces.push(SeenNamespace {
+            name: of.netns.clone(),
+            state: NamespaceState::Mounted(namespaces.len() as u64 + 1),
+            owner: Some((settled.project.clone(), of.node.clone())),
+            inside: Seen::Present(inside),
+        });
+    }
+    cables(settled, &mut namespaces);
+    let inodes = (1..).zip(&namespaces).map(|(inode, n)| (n.name.clone(), inode)).collect();
+    let table = |bridge_family| SeenTable {
+        project: settled.project.clone(),
+        bridge_family,
+        forwarding4: Vec::new(),
+        forwarding6: Vec::new(),
+    };
+    let tables = vec![table(false), table(true)];
+    let rules = Seen::Present(ruleset(settled));
+    (Observed { host, namespaces, tables, rules }, inodes)
+}
+
+fn space(wanted: &Space, first: u32) -> SeenSpace {
+    let mut out = SeenSpace {
+        settings: wanted.settings.iter().copied().collect(),
+        ..SeenSpace::default()
+    };
+    for (link, index) in wanted.links.iter().zip(first..) {
+        let address = |net: &ipnet::IpNet| SeenAddress { interface: index, net: *net };
+        out.addresses.extend(link.addresses.iter().map(address));
+        out.links.push(self::link(link, index));
+    }
+    for position in 0..out.links.len() {
+        let master = wanted.links.get(position).and_then(|l| l.master.clone().flatten());
+        let index = master.and_then(|name| Some(out.link(&name)?.index));
+        if let Some(link) = out.links.get_mut(position) {
+            link.master = index;
+        }
+    }
+    out.routes = wanted.routes.iter().map(|r| route(r, &out)).collect();
+    out
+}
+
+fn link(wanted: &Link, index: u32) -> SeenLink {
+    SeenLink {
+        index,
+        name: wanted.name.clone(),
+        kind: match wanted.role {
+            LinkRole::Bridge => Some("bridge".into()),
+            LinkRole::Port | LinkRole::Interface | LinkRole::Cable => Some("veth".into()),
+            LinkRole::Loopback => None,
+        },
+        alias: wanted.alias.clone(),
+        group: wanted.group.unwrap_or(0),
+        master: None,
+        up: true,
+        mac: wanted.mac,
+        mtu: wanted.mtu.unwrap_or(DEFAULT_MTU),
+        peer: None,
+        hairpin: wanted.hairpin,
+        nf_call: wanted.nf_call.map(|on| (on, on)),
+        kernel_address: Some(!wanted.no_kernel_address),
+        limit: wanted.limit,
+        settings: wanted.settings.iter().copied().collect(),
+    }
+}
+
+fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
+    let (interface, via, marked) = match &wanted.kind {
+        RouteKind::Unreachable => (None, None, true),
+        RouteKind::Link { link, via, marked } => (space.link(link).map(|l| l.index), *via, *marked),
+    };
+    SeenRoute {
+        to: wanted.to,
+        interface,
+        protocol: if marked { mark::ROUTE_PROTOCOL } else { 0 },
+        unreachable: wanted.kind == RouteKind::Unreachable,
+        table: MAIN_TABLE,
+        via,
+    }
+}
+
+fn cables(settled: &Settled, namespaces: &mut [SeenNamespace]) {
+    for cable in &settled.cables {
+        let position = |end: &(hallway_spec::Name, String)| {
+            settled.nodes.iter().position(|n| n.name == end.0)
+        };
+        let (Some(a), Some(b)) = (position(&cable.a), position(&cable.b)) else {
+            continue;
+        };
+        let index = |at: usize, name: &str| {
+            Some(namespaces.get(at)?.inside.present()?.link(name)?.index)
+        };
+        let (of_a, of_b) = (index(a, &cable.a.1), index(b, &cable.b.1));
+        set_peer(namespaces.get_mut(a), &cable.a.1, of_b);
+        set_peer(namespaces.get_mut(b), &cable.b.1, of_a);
+    }
+}
+
+fn set_peer(namespace: Option<&mut SeenNamespace>, name: &str, peer: Option<u32>) {
+    if let Some(Seen::Present(space)) = namespace.map(|n| &mut n.inside)
+        && let Some(link) = space.links.iter_mut().find(|l| l.name == name)
+    {
+        link.peer = peer;
+    }
+}
+
+fn connect(host: &mut SeenSpace, outer: &str, inside: &mut SeenSpace, inner: &str) {
+    let outer = host.links.iter_mut().find(|l| l.name == outer);
+    let inner = inside.links.iter_mut().find(|l| l.name == inner);
+    if let (Some(outer), Some(inner)) = (outer, inner) {
+        outer.peer = Some(inner.index);
+        inner.peer = Some(outer.index);
+    }
+}

@@ -1,0 +1,373 @@
+//! One difference between what the kernel must hold and what it holds, in words.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use hallway_spec::{Bandwidth, IpVersion, Name};
+use ipnet::IpNet;
+
+use crate::target::{LinkRole, Route, RouteKind, Setting};
+
+/// Where a difference is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In the namespace that holds the bridges.
+    Host,
+    /// In a node's namespace.
+    Node {
+        /// The node.
+        node: Name,
+        /// The namespace's name in /run/netns.
+        netns: String,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::Node { node, .. } => write!(f, "node {node}"),
+        }
+    }
+}
+
+/// Something that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Where.
+    pub place: Place,
+    /// What, with what is wanted and what was found.
+    pub fact: Fact,
+}
+
+/// What differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A node's namespace does not exist.
+    NamespaceMissing,
+    /// Another namespace is in the place of a node's.
+    NamespaceReplaced,
+    /// A node's namespace could not be examined.
+    NamespaceUnseen,
+    /// A link does not exist.
+    LinkMissing {
+        /// The link.
+        link: String,
+        /// What it is for.
+        role: LinkRole,
+    },
+    /// A link exists, but its other end is not where it must be.
+    LinkDetached {
+        /// The link.
+        link: String,
+        /// What it is for.
+        role: LinkRole,
+    },
+    /// An attribute of a link differs.
+    Attribute {
+        /// The link.
+        link: String,
+        /// The attribute, with the wanted value.
+        wanted: Attribute,
+        /// The value that was found.
+        found: Attribute,
+    },
+    /// An address is missing.
+    AddressMissing {
+        /// The link it belongs on.
+        link: String,
+        /// The address.
+        address: IpNet,
+    },
+    /// An address that hallway gave and that is no longer wanted is still there.
+    AddressLeft {
+        /// The link it is on.
+        link: String,
+        /// The address.
+        address: IpNet,
+    },
+    /// A route is missing; `found` is another route to the same destination, if there is one.
+    RouteMissing {
+        /// The route.
+        route: Route,
+        /// The next hop of the route that is there instead.
+        found: Option<Option<IpAddr>>,
+    },
+    /// A route that hallway made and that is no longer wanted is still there.
+    RouteLeft {
+        /// The route.
+        route: Route,
+    },
+    /// A setting has another value.
+    Setting {
+        /// The link it belongs to; the namespace itself when absent.
+        link: Option<String>,
+        /// The setting.
+        setting: Setting,
+        /// The wanted value.
+        wanted: u32,
+        /// The value that was found.
+        found: u32,
+    },
+    /// The limit of what a link sends differs.
+    Limit {
+        /// The link.
+        link: String,
+        /// The wanted limit.
+        wanted: Option<Bandwidth>,
+        /// The limit that was found.
+        found: Option<Bandwidth>,
+    },
+    /// The host does not forward what comes in by an uplink, although hallway turned it on.
+    UplinkForwarding {
+        /// The uplink.
+        link: String,
+        /// IPv4 or IPv6.
+        version: IpVersion,
+    },
+    /// A table of the project does not exist.
+    TableMissing {
+        /// In nft's words, like `inet hallway-shop`.
+        table: String,
+    },
+    /// Chains, rules or set definitions of a table differ.
+    TableChanged {
+        /// In nft's words.
+        table: String,
+        /// What differs, in nft's words, one line each.
+        changes: Vec<String>,
+    },
+    /// Elements of a set differ.
+    Elements {
+        /// In nft's words, like `inet hallway-shop pub4`.
+        set: String,
+        /// Elements that are missing, in nft's words.
+        missing: Vec<String>,
+        /// Elements that should not be there.
+        extra: Vec<String>,
+    },
+    /// A program of a node does not run.
+    ProgramStopped {
+        /// Why, in words, like `exited (code 1)`.
+        state: String,
+    },
+    /// A published port is not listened on.
+    ListenerMissing {
+        /// Address and port, with the protocol, like `127.0.0.1:8080/tcp`.
+        listener: String,
+    },
+}
+
+/// An attribute of a link with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attribute {
+    /// Administratively up.
+    Up(bool),
+    /// Bytes.
+    Mtu(u32),
+    /// MAC address.
+    Mac([u8; 6]),
+    /// Device group.
+    Group(u32),
+    /// Alias.
+    Alias(Option<String>),
+    /// The bridge it is a port of.
+    Master(Option<String>),
+    /// Frames may leave by the port they came in by.
+    Hairpin(bool),
+    /// Frames pass the inet hooks.
+    NfCall(bool),
+    /// The kernel makes an IPv6 address of its own.
+    KernelAddress(bool),
+}
+
+impl Attribute {
+    /// Its name, in the words of `ip link`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Up(_) => "state",
+            Self::Mtu(_) => "mtu",
+            Self::Mac(_) => "address",
+            Self::Group(_) => "group",
+            Self::Alias(_) => "alias",
+            Self::Master(_) => "master",
+            Self::Hairpin(_) => "hairpin",
+            Self::NfCall(_) => "nf_call_iptables",
+            Self::KernelAddress(_) => "addrgenmode",
+        }
+    }
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on_off = |on: bool| if on { "on" } else { "off" };
+        match self {
+            Self::Up(up) => f.write_str(if *up { "up" } else { "down" }),
+            Self::Mtu(n) | Self::Group(n) => n.fmt(f),
+            Self::Mac(mac) => {
+                let bytes: Vec<String> = mac.iter().map(|b| format!("{b:02x}")).collect();
+                f.write_str(&bytes.join(":"))
+            }
+            Self::Alias(text) | Self::Master(text) => f.write_str(text.as_deref().unwrap_or("none")),
+            Self::Hairpin(on) | Self::NfCall(on) => f.write_str(on_off(*on)),
+            Self::KernelAddress(made) => f.write_str(if *made { "eui64" } else { "none" }),
+        }
+    }
+}
+
+impl Setting {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Forwarding(IpVersion::V4) => "IPv4 forwarding",
+            Self::Forwarding(IpVersion::V6) => "IPv6 forwarding",
+            Self::AcceptRa => "accept_ra",
+            Self::Autoconf => "autoconf",
+            Self::DisableIpv6 => "disable_ipv6",
+        }
+    }
+}
+
+impl Difference {
+    /// What must be there and what was found, as two short texts.
+    #[must_use]
+    pub fn wanted_and_found(&self) -> (String, String) {
+        let none = || "none".to_owned();
+        match &self.fact {
+            Fact::NamespaceMissing
+            | Fact::LinkMissing { .. }
+            | Fact::AddressMissing { .. }
+            | Fact::TableMissing { .. }
+            | Fact::ListenerMissing { .. }
+            | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
+            Fact::NamespaceReplaced => ("the namespace that was made".into(), "another one".into()),
+            Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
+            Fact::LinkDetached { .. } => ("connected".into(), "its other end is elsewhere".into()),
+            Fact::Attribute { wanted, found, .. } => (wanted.to_string(), found.to_string()),
+            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } => ("absent".into(), "present".into()),
+            Fact::RouteMissing { route, found: Some(via) } => (next_hop(route), hop(*via)),
+            Fact::Setting { wanted, found, .. } => (wanted.to_string(), found.to_string()),
+            Fact::Limit { wanted, found, .. } => (
+                wanted.map_or_else(none, |b| b.to_string()),
+                found.map_or_else(none, |b| b.to_string()),
+            ),
+            Fact::UplinkForwarding { .. } => ("1".into(), "0".into()),
+            Fact::TableChanged { changes, .. } => ("as written".into(), changes.join("; ")),
+            Fact::Elements { missing, extra, .. } => ("as written".into(), elements(missing, extra)),
+            Fact::ProgramStopped { state } => ("running".into(), state.clone()),
+        }
+    }
+
+    /// The object that differs, like `address 10.0.0.1/24 of br-web`.
+    #[must_use]
+    pub fn object(&self) -> String {
+        match &self.fact {
+            Fact::NamespaceMissing | Fact::NamespaceReplaced | Fact::NamespaceUnseen => {
+                "namespace".into()
+            }
+            Fact::LinkMissing { link, role } | Fact::LinkDetached { link, role } => {
+                format!("{} {link}", role_words(*role))
+            }
+            Fact::Attribute { link, wanted, .. } => format!("{} of {link}", wanted.name()),
+            Fact::AddressMissing { link, address } | Fact::AddressLeft { link, address } => {
+                format!("address {address} of {link}")
+            }
+            Fact::RouteMissing { route, .. } | Fact::RouteLeft { route } => route_words(route),
+            Fact::Setting { link: Some(link), setting, .. } => {
+                format!("{} of {link}", setting.words())
+            }
+            Fact::Setting { link: None, setting, .. } => setting.words().into(),
+            Fact::Limit { link, .. } => format!("bandwidth of {link}"),
+            Fact::UplinkForwarding { link, version } => {
+                format!("{} of {link}", Setting::Forwarding(*version).words())
+            }
+            Fact::TableMissing { table } | Fact::TableChanged { table, .. } => {
+                format!("table {table}")
+            }
+            Fact::Elements { set, .. } => format!("set {set}"),
+            Fact::ProgramStopped { .. } => "program".into(),
+            Fact::ListenerMissing { listener } => format!("listener {listener}"),
+        }
+    }
+}
+
+impl Difference {
+    /// The difference in one clause, without its place, like `mtu of eth0 is 1400, not 1500`.
+    #[must_use]
+    pub fn clause(&self) -> String {
+        let object = self.object();
+        match &self.fact {
+            Fact::NamespaceMissing
+            | Fact::LinkMissing { .. }
+            | Fact::AddressMissing { .. }
+            | Fact::TableMissing { .. }
+            | Fact::ListenerMissing { .. }
+            | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
+            Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
+            Fact::NamespaceUnseen => format!("{object} could not be examined"),
+            Fact::LinkDetached { .. } => format!("{object} is not connected to its other end"),
+            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } => {
+                format!("{object} is no longer wanted")
+            }
+            Fact::TableChanged { changes, .. } => changes.join("; "),
+            Fact::Elements { missing, extra, .. } => format!("{object}: {}", elements(missing, extra)),
+            Fact::Attribute { .. }
+            | Fact::RouteMissing { .. }
+            | Fact::Setting { .. }
+            | Fact::Limit { .. }
+            | Fact::UplinkForwarding { .. }
+            | Fact::ProgramStopped { .. } => {
+                let (wanted, found) = self.wanted_and_found();
+                format!("{object} is {found}, not {wanted}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.clause())
+    }
+}
+
+fn role_words(role: LinkRole) -> &'static str {
+    match role {
+        LinkRole::Bridge => "bridge",
+        LinkRole::Port => "port",
+        LinkRole::Interface => "interface",
+        LinkRole::Cable => "cable end",
+        LinkRole::Loopback => "loopback",
+    }
+}
+
+fn route_words(route: &Route) -> String {
+    match &route.kind {
+        RouteKind::Unreachable => format!("unreachable route {}", route.to),
+        RouteKind::Link { link, .. } if route.to.prefix_len() == 0 => {
+            format!("default route of {link}")
+        }
+        RouteKind::Link { link, .. } => format!("route {} of {link}", route.to),
+    }
+}
+
+fn next_hop(route: &Route) -> String {
+    match &route.kind {
+        RouteKind::Unreachable => "unreachable".into(),
+        RouteKind::Link { via, .. } => hop(*via),
+    }
+}
+
+fn hop(via: Option<IpAddr>) -> String {
+    via.map_or_else(|| "on the link".into(), |v| format!("via {v}"))
+}
+
+fn elements(missing: &[String], extra: &[String]) -> String {
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        parts.push(format!("missing: {}", missing.join(", ")));
+    }
+    if !extra.is_empty() {
+        parts.push(format!("unexpected: {}", extra.join(", ")));
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,179 @@
+//! What the kernel must hold ([`Target`]) against what it holds ([`Observed`]): every difference,
+//! as a value. Nothing here trusts a record: it only says which objects an earlier run made, so
+//! that those no longer wanted are found.
+
+mod difference;
+pub(crate) mod rules;
+mod space;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hallway_spec::Name;
+
+pub use difference::{Attribute, Difference, Fact, Place};
+
+use crate::observed::{NamespaceState, Observed, Seen, SeenNamespace};
+use crate::settled::{Cable, Node, Plug, Settled};
+use crate::target::{LinkRole, NodeTarget, Target};
+use space::{Before, Index};
+
+/// A project's objects, but its tables, as they are.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// Everything that differs.
+    pub differences: Vec<Difference>,
+    /// Bridges that do not exist, by network.
+    pub bridges: BTreeSet<Name>,
+    /// Nodes whose namespace does not exist or is another one.
+    pub namespaces: BTreeSet<Name>,
+    /// Interfaces on networks that do not exist or are not connected: node and interface.
+    pub interfaces: BTreeSet<(Name, String)>,
+    /// Cables that do not exist or are not connected.
+    pub cables: BTreeSet<Cable>,
+}
+
+/// Compares. `before` is what earlier runs wanted or began to build; `inodes` are the namespaces
+/// they made.
+#[must_use]
+pub fn compare(
+    wanted: &Settled,
+    before: &[&Settled],
+    inodes: &[(String, u64)],
+    observed: &Observed,
+) -> Comparison {
+    let target = Target::of(wanted);
+    let before: Vec<Target> = before.iter().map(|b| Target::of(b)).collect();
+    let mut out = Comparison::default();
+    let host = Index::new(&observed.host);
+    let host_before = Before::new(before.iter().map(|b| &b.host));
+    out.missing_bridges(wanted, &host);
+    let mut nodes_before: BTreeMap<&Name, Vec<&NodeTarget>> = BTreeMap::new();
+    for node in before.iter().flat_map(|b| &b.nodes) {
+        nodes_before.entry(&node.node).or_default().push(node);
+    }
+    let entries: BTreeMap<&str, &SeenNamespace> =
+        observed.namespaces.iter().map(|n| (n.name.as_str(), n)).collect();
+    let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
+    let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
+    for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
+        let entry = entries.get(node.netns.as_str()).copied();
+        let Some(space) = out.namespace(wanted, node, entry, made.get(node.netns.as_str())) else {
+            continue;
+        };
+        let index = Index::new(space);
+        out.interfaces(node, &host, &index);
+        let before = nodes_before.get(&node.name).into_iter().flatten();
+        let before = Before::new(before.map(|b| &b.space));
+        out.differences.extend(space::compare(&place(node), &target.space, &before, &index));
+        inside.insert(&node.name, index);
+    }
+    out.cables(wanted, &inside);
+    out.differences.extend(space::compare(&Place::Host, &target.host, &host_before, &host));
+    out
+}
+
+fn place(node: &Node) -> Place {
+    Place::Node { node: node.name.clone(), netns: node.netns.clone() }
+}
+
+impl Comparison {
+    fn push(&mut self, place: Place, fact: Fact) {
+        self.differences.push(Difference { place, fact });
+    }
+
+    fn missing_bridges(&mut self, wanted: &Settled, host: &Index<'_>) {
+        for network in &wanted.networks {
+            let Some(bridge) = &network.bridge else { continue };
+            let exists = host.link(bridge).is_some_and(|l| l.kind.as_deref() == Some("bridge"));
+            if !exists {
+                self.bridges.insert(network.name.clone());
+                let (link, role) = (bridge.clone(), LinkRole::Bridge);
+                self.push(Place::Host, Fact::LinkMissing { link, role });
+            }
+        }
+    }
+
+    /// What a node's namespace holds; `None` after noting why that is not known.
+    fn namespace<'a>(
+        &mut self,
+        wanted: &Settled,
+        node: &Node,
+        entry: Option<&'a SeenNamespace>,
+        made: Option<&u64>,
+    ) -> Option<&'a crate::observed::SeenSpace> {
+        let mounted = entry.and_then(|e| match e.state {
+            NamespaceState::Mounted(inode) => Some((e, inode)),
+            NamespaceState::PlainFile | NamespaceState::Other => None,
+        });
+        let Some((entry, inode)) = mounted else {
+            self.namespaces.insert(node.name.clone());
+            self.push(place(node), Fact::NamespaceMissing);
+            return None;
+        };
+        let owner = (wanted.project.clone(), node.name.clone());
+        if entry.owner.as_ref() != Some(&owner) && made != Some(&inode) {
+            self.namespaces.insert(node.name.clone());
+            self.push(place(node), Fact::NamespaceReplaced);
+            return None;
+        }
+        match &entry.inside {
+            Seen::Present(space) => Some(space),
+            Seen::Absent | Seen::Unseen => {
+                self.push(place(node), Fact::NamespaceUnseen);
+                None
+            }
+        }
+    }
+
+    /// Interfaces on networks of which one end is missing, or whose ends are not each other's.
+    fn interfaces(&mut self, node: &Node, host: &Index<'_>, inside: &Index<'_>) {
+        for interface in &node.interfaces {
+            let Plug::Port { link, .. } = &interface.plug else {
+                continue;
+            };
+            let (inner, outer) = (inside.link(&interface.name), host.link(link));
+            let fact = match (inner, outer) {
+                (Some(inner), Some(outer))
+                    if inner.peer == Some(outer.index) && outer.peer == Some(inner.index) =>
+                {
+                    continue;
+                }
+                (None, _) => Fact::LinkMissing {
+                    link: interface.name.clone(),
+                    role: LinkRole::Interface,
+                },
+                (Some(_), None) => Fact::LinkMissing { link: link.clone(), role: LinkRole::Port },
+                (Some(_), Some(_)) => Fact::LinkDetached {
+                    link: interface.name.clone(),
+                    role: LinkRole::Interface,
+                },
+            };
+            self.interfaces.insert((node.name.clone(), interface.name.clone()));
+            self.push(place(node), fact);
+        }
+    }
+
+    fn cables(&mut self, wanted: &Settled, inside: &BTreeMap<&Name, Index<'_>>) {
+        for cable in &wanted.cables {
+            let find = |(node, name): &(Name, String)| inside.get(node)?.link(name);
+            let connected = find(&cable.a)
+                .zip(find(&cable.b))
+                .is_some_and(|(a, b)| a.peer == Some(b.index) && b.peer == Some(a.index));
+            if connected {
+                continue;
+            }
+            self.cables.insert(cable.clone());
+            for end in [&cable.a, &cable.b] {
+                let Some(node) = wanted.node(&end.0).filter(|n| inside.contains_key(&n.name)) else {
+                    continue;
+                };
+                let (link, role) = (end.1.clone(), LinkRole::Cable);
+                let fact = match find(end) {
+                    None => Fact::LinkMissing { link, role },
+                    Some(_) => Fact::LinkDetached { link, role },
+                };
+                self.push(place(node), fact);
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! One network namespace: the objects it must hold against those it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{Attribute, Difference, Fact, Place};
+use crate::mark;
+use crate::observed::{SeenLink, SeenRoute, SeenSpace};
+use crate::target::{Link, Route, RouteKind, Setting, Space};
+
+/// RT_TABLE_MAIN, linux/rtnetlink.h.
+const MAIN_TABLE: u32 = 254;
+/// The MTU of a bridge or veth for which none was given, in bytes.
+const DEFAULT_MTU: u32 = 1500;
+
+/// An examined namespace, for looking things up by name.
+pub(super) struct Index<'a> {
+    links: BTreeMap<&'a str, &'a SeenLink>,
+    names: BTreeMap<u32, &'a str>,
+    addresses: BTreeSet<(u32, IpNet)>,
+    routes: BTreeMap<IpNet, Vec<&'a SeenRoute>>,
+    settings: &'a BTreeMap<Setting, u32>,
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn new(seen: &'a SeenSpace) -> Self {
+        let mut routes: BTreeMap<IpNet, Vec<&SeenRoute>> = BTreeMap::new();
+        for route in seen.routes.iter().filter(|r| r.table == MAIN_TABLE) {
+            routes.entry(route.to).or_default().push(route);
+        }
+        Self {
+            links: seen.links.iter().map(|l| (l.name.as_str(), l)).collect(),
+            names: seen.links.iter().map(|l| (l.index, l.name.as_str())).collect(),
+            addresses: seen.addresses.iter().map(|a| (a.interface, a.net)).collect(),
+            routes,
+            settings: &seen.settings,
+        }
+    }
+
+    pub(super) fn link(&self, name: &str) -> Option<&'a SeenLink> {
+        self.links.get(name).copied()
+    }
+
+    fn name(&self, index: u32) -> Option<&'a str> {
+        self.names.get(&index).copied()
+    }
+
+    pub(super) fn has_address(&self, link: u32, address: IpNet) -> bool {
+        self.addresses.contains(&(link, address))
+    }
+
+    fn has_route(&self, route: &Route) -> bool {
+        let same = self.routes.get(&route.to).into_iter().flatten();
+        same.copied().any(|seen| match &route.kind {
+            RouteKind::Unreachable => seen.unreachable && seen.protocol == mark::ROUTE_PROTOCOL,
+            RouteKind::Link { link, via, .. } => {
+                !seen.unreachable
+                    && seen.via == *via
+                    && seen.interface.and_then(|i| self.name(i)) == Some(link)
+            }
+        })
+    }
+
+    /// The next hop of another route to the same destination.
+    fn other_route(&self, to: IpNet) -> Option<Option<IpAddr>> {
+        let mut same = self.routes.get(&to).into_iter().flatten();
+        same.find(|r| !r.unreachable).map(|r| r.via)
+    }
+}
+
+/// What earlier runs wanted in a namespace, for looking things up by name.
+pub(super) struct Before<'a> {
+    links: BTreeMap<&'a str, Vec<&'a Link>>,
+    routes: BTreeSet<&'a Route>,
+}
+
+impl<'a> Before<'a> {
+    pub(super) fn new(spaces: impl Iterator<Item = &'a Space>) -> Self {
+        let (mut links, mut routes) = (BTreeMap::<&str, Vec<&Link>>::new(), BTreeSet::new());
+        for space in spaces {
+            for link in &space.links {
+                links.entry(&link.name).or_default().push(link);
+            }
+            routes.extend(&space.routes);
+        }
+        Self { links, routes }
+    }
+
+    fn link(&self, name: &str) -> &[&'a Link] {
+        self.links.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Differences of the links that exist; missing ones are for the caller, who knows how they are
+/// created. `before` is what earlier runs wanted here.
+pub(super) fn compare(
+    place: &Place,
+    wanted: &Space,
+    before: &Before<'_>,
+    seen: &Index<'_>,
+) -> Vec<Difference> {
+    let mut facts = Vec::new();
+    for (setting, value) in &wanted.settings {
+        compare_setting(None, *setting, *value, seen.settings, &mut facts);
+    }
+    for link in &wanted.links {
+        let Some(found) = seen.link(&link.name) else {
+            continue;
+        };
+        attributes(link, found, seen, &mut facts);
+        for (setting, value) in &link.settings {
+            compare_setting(Some(&link.name), *setting, *value, &found.settings, &mut facts);
+        }
+        addresses(link, found, before.link(&link.name), seen, &mut facts);
+        // The kernel keeps bytes per second.
+        let rate = |limit: Option<hallway_spec::Bandwidth>| limit.map(|l| l.bytes_per_second());
+        if rate(link.limit) != rate(found.limit) && limit_is_ours(link, before.link(&link.name)) {
+            facts.push(Fact::Limit {
+                link: link.name.clone(),
+                wanted: link.limit,
+                found: found.limit,
+            });
+        }
+    }
+    routes(wanted, before, seen, &mut facts);
+    let differ = |fact| Difference { place: place.clone(), fact };
+    facts.into_iter().map(differ).collect()
+}
+
+fn compare_setting(
+    link: Option<&str>,
+    setting: Setting,
+    wanted: u32,
+    seen: &BTreeMap<Setting, u32>,
+    out: &mut Vec<Fact>,
+) {
+    // A setting that the kernel does not have cannot differ.
+    if let Some(found) = seen.get(&setting)
+        && *found != wanted
+    {
+        out.push(Fact::Setting {
+            link: link.map(str::to_owned),
+            setting,
+            wanted,
+            found: *found,
+        });
+    }
+}
+
+fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<Fact>) {
+    let master = found.master.map(|i| seen.name(i).unwrap_or("another link").to_owned());
+    let pairs = [
+        Some((Attribute::Up(true), Attribute::Up(found.up))),
+        wanted.mac.zip(found.mac).map(|(w, f)| (Attribute::Mac(w), Attribute::Mac(f))),
+        wanted.group.map(|w| (Attribute::Group(w), Attribute::Group(found.group))),
+        wanted.alias.as_ref().map(|w| {
+            (Attribute::Alias(Some(w.clone())), Attribute::Alias(found.alias.clone()))
+        }),
+        wanted.master.as_ref().map(|w| (Attribute::Master(w.clone()), Attribute::Master(master))),
+        // A link that is no port has none, and loses it when it is taken off its bridge.
+        wanted.hairpin.map(|w| (Attribute::Hairpin(w), Attribute::Hairpin(found.hairpin.unwrap_or(false)))),
+        wanted.nf_call.zip(found.nf_call).map(|(w, (v4, v6))| {
+            let found = if v4 == w { v6 } else { v4 };
+            (Attribute::NfCall(w), Attribute::NfCall(found))
+        }),
+        mtu(wanted).map(|w| (Attribute::Mtu(w), Attribute::Mtu(found.mtu))),
+        found.kernel_address.filter(|_| wanted.no_kernel_address).map(|f| {
+            (Attribute::KernelAddress(false), Attribute::KernelAddress(f))
+        }),
+    ];
+    for (wanted_value, found_value) in pairs.into_iter().flatten() {
+        if wanted_value != found_value {
+            out.push(Fact::Attribute {
+                link: wanted.name.clone(),
+                wanted: wanted_value,
+                found: found_value,
+            });
+        }
+    }
+}
+
+/// The loopback's MTU is not ours.
+fn mtu(wanted: &Link) -> Option<u32> {
+    match wanted.role {
+        crate::target::LinkRole::Loopback => None,
+        _ => Some(wanted.mtu.unwrap_or(DEFAULT_MTU)),
+    }
+}
+
+fn addresses(
+    wanted: &Link,
+    found: &SeenLink,
+    before: &[&Link],
+    seen: &Index<'_>,
+    out: &mut Vec<Fact>,
+) {
+    for address in &wanted.addresses {
+        if !seen.has_address(found.index, *address) {
+            out.push(Fact::AddressMissing { link: wanted.name.clone(), address: *address });
+        }
+    }
+    let before: BTreeSet<&IpNet> = before.iter().flat_map(|l| &l.addresses).collect();
+    for address in before {
+        if !wanted.addresses.contains(address) && seen.has_address(found.index, *address) {
+            out.push(Fact::AddressLeft { link: wanted.name.clone(), address: *address });
+        }
+    }
+}
+
+/// A limit that hallway neither wants nor set belongs to another program.
+fn limit_is_ours(wanted: &Link, before: &[&Link]) -> bool {
+    wanted.limit.is_some() || before.iter().any(|l| l.limit.is_some())
+}
+
+fn routes(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out: &mut Vec<Fact>) {
+    let leaves_by_missing_link = |route: &Route| match &route.kind {
+        RouteKind::Link { link, .. } => seen.link(link).is_none(),
+        RouteKind::Unreachable => false,
+    };
+    for route in &wanted.routes {
+        // The routes of a link that does not exist are created with it.
+        if !leaves_by_missing_link(route) && !seen.has_route(route) {
+            let found = match route.kind {
+                RouteKind::Unreachable => None,
+                RouteKind::Link { .. } => seen.other_route(route.to),
+            };
+            out.push(Fact::RouteMissing { route: route.clone(), found });
+        }
+    }
+    let still: BTreeSet<&Route> = wanted.routes.iter().collect();
+    for route in &before.routes {
+        if !still.contains(*route) && seen.has_route(route) {
+            out.push(Fact::RouteLeft { route: (*route).clone() });
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What bears the project's mark, or was made by an earlier run, and is not wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hallway_spec::Name;
+
+use super::{Plan, Recorded};
+use crate::mark::{self, Role};
+use crate::observed::{NamespaceState, Observed, SeenLink};
+use crate::settled::{Node, Plug, Settled};
+use crate::step::{Cause, Op};
+
+/// Steps that remove what a topology no longer wants.
+pub(super) fn plan(
+    plan: &mut Plan,
+    recorded: Recorded<'_>,
+    wanted: Option<&Settled>,
+    seen: &Observed,
+) {
+    if let Some(settled) = wanted {
+        of_project(plan, &settled.project, recorded, wanted, seen);
+    }
+}
+
+/// As [`plan`]; without a topology, steps that remove everything.
+pub(super) fn of_project(
+    plan: &mut Plan,
+    project: &Name,
+    recorded: Recorded<'_>,
+    wanted: Option<&Settled>,
+    seen: &Observed,
+) {
+    let built: BTreeSet<&str> = recorded
+        .applied
+        .into_iter()
+        .flat_map(|s| &s.nodes)
+        .flat_map(|n| n.ports().map(|(_, _, link)| link).chain([n.netns.as_str()]))
+        .chain(recorded.applied.into_iter().flat_map(|s| &s.networks).filter_map(|n| n.bridge.as_deref()))
+        .collect();
+    let cause = |name: &str| match wanted {
+        None => Cause::Down,
+        Some(_) if built.contains(name) => Cause::NotInFile,
+        Some(_) => Cause::Left,
+    };
+    links(plan, project, recorded, wanted, seen, &cause);
+    namespaces(plan, project, recorded, wanted, seen, &cause);
+    if let Some(wanted) = wanted {
+        cables(plan, recorded, wanted, seen);
+    }
+}
+
+/// Links on the host; all links of a group in one step where none of them is wanted.
+fn links(
+    plan: &mut Plan,
+    project: &Name,
+    recorded: Recorded<'_>,
+    wanted: Option<&Settled>,
+    seen: &Observed,
+    cause: &dyn Fn(&str) -> Cause,
+) {
+    let names: BTreeSet<&str> = wanted.into_iter().flat_map(host_links).collect();
+    let slots: BTreeSet<u16> = recorded.all().map(|s| s.slot).collect();
+    let mut groups: BTreeMap<u32, Vec<(&SeenLink, Option<Role>)>> = BTreeMap::new();
+    for link in &seen.host.links {
+        let role = link.alias.as_deref().and_then(mark::parse_alias);
+        let slot = mark::slot_of(link.group);
+        let marked = role.as_ref().is_some_and(|(p, _)| p == project);
+        // A link whose creation was cut short has our group but no alias yet.
+        let unnamed = link.alias.is_none() && slot.is_some_and(|s| slots.contains(&s));
+        if marked || unnamed {
+            let role = role.map(|(_, role)| role);
+            groups.entry(link.group).or_default().push((link, role));
+        }
+    }
+    for (group, members) in groups {
+        let unwanted: Vec<_> = members.iter().filter(|(l, _)| !names.contains(l.name.as_str())).collect();
+        if unwanted.len() == members.len() && mark::slot_of(group).is_some() {
+            let bridge = members.iter().find_map(|(link, role)| match role {
+                Some(Role::Bridge(network)) => Some((network.to_string(), link.name.as_str())),
+                _ => None,
+            });
+            let first = members.first().map_or("", |(l, _)| l.name.as_str());
+            let (network, link) = bridge.unwrap_or_else(|| (format!("group {group}"), first));
+            plan.push(Op::RemoveGroup { network, group }, cause(link));
+            continue;
+        }
+        for (link, _) in unwanted {
+            let name = link.name.clone();
+            plan.push(Op::RemoveLink { name }, cause(&link.name));
+        }
+    }
+}
+
+fn host_links(settled: &Settled) -> impl Iterator<Item = &str> {
+    let ports = settled.nodes.iter().flat_map(|n| n.ports().map(|(_, _, link)| link));
+    let bridges = settled.networks.iter().filter_map(|n| n.bridge.as_deref());
+    ports.chain(bridges)
+}
+
+fn namespaces(
+    plan: &mut Plan,
+    project: &Name,
+    recorded: Recorded<'_>,
+    wanted: Option<&Settled>,
+    seen: &Observed,
+    cause: &dyn Fn(&str) -> Cause,
+) {
+    let nodes: BTreeMap<&str, &Node> = wanted
+        .into_iter()
+        .flat_map(|s| &s.nodes)
+        .map(|n| (n.netns.as_str(), n))
+        .collect();
+    let made: BTreeMap<&str, u64> = recorded.inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
+    let known: BTreeMap<&str, &Node> = recorded
+        .all()
+        .flat_map(|s| &s.nodes)
+        .map(|n| (n.netns.as_str(), n))
+        .collect();
+    for namespace in &seen.namespaces {
+        let name = namespace.name.as_str();
+        let node = nodes.get(name);
+        let ours = match namespace.state {
+            NamespaceState::Mounted(inode) => {
+                let made = made.get(name) == Some(&inode);
+                match &namespace.owner {
+                    Some((owner, is)) if owner == project => node.is_none_or(|n| n.name != *is),
+                    Some(_) => false,
+                    // Its loopback has lost its mark, but it is the namespace that was made.
+                    None => made && node.is_none(),
+                }
+            }
+            NamespaceState::PlainFile => known.contains_key(name),
+            NamespaceState::Other => false,
+        };
+        if ours {
+            let links = known.get(name).map(|n| n.ports().map(|(_, _, l)| l.to_owned()).collect());
+            let op = Op::RemoveNamespace {
+                netns: name.to_owned(),
+                links: links.unwrap_or_default(),
+            };
+            plan.push(op, cause(name));
+        }
+    }
+}
+
+/// Ends of cables that are no longer wanted, in nodes that stay.
+fn cables(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) {
+    let mut done = BTreeSet::new();
+    for node in recorded.all().flat_map(|s| &s.nodes) {
+        let Some(now) = wanted.node(&node.name).filter(|n| n.netns == node.netns) else {
+            continue;
+        };
+        let Some(space) = seen.namespace(&node.netns).and_then(|n| n.inside.present()) else {
+            continue;
+        };
+        for interface in node.interfaces.iter().filter(|i| i.plug == Plug::Cable) {
+            let stays = now.interfaces.iter().any(|i| i.name == interface.name && i.plug == Plug::Cable);
+            let exists = space.link(&interface.name).is_some();
+            if !stays && exists && done.insert((node.netns.as_str(), interface.name.as_str())) {
+                let op = Op::RemoveInterface {
+                    netns: node.netns.clone(),
+                    name: interface.name.clone(),
+                };
+                plan.push(op, Cause::NotInFile);
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Steps that change in place what exists and differs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Plan;
+use super::create::Created;
+use crate::compare::{Attribute, Comparison, Difference, Fact, Place};
+use crate::settled::Settled;
+use crate::step::{Adjustment, Cause, Op};
+use crate::target::{Link, Route, RouteKind, Setting, Space, Target};
+
+/// The differences of one comparison, and which of them are drift.
+pub(super) struct Repairs<'a> {
+    found: &'a [Difference],
+    drift: &'a [Difference],
+    wanted: &'a Settled,
+}
+
+impl<'a> Repairs<'a> {
+    pub(super) fn new(
+        found: &'a Comparison,
+        drift: &'a [Difference],
+        wanted: &'a Settled,
+    ) -> Self {
+        Self {
+            found: &found.differences,
+            drift,
+            wanted,
+        }
+    }
+
+    /// A difference to what was built is drift; any other comes from the file.
+    fn cause(&self, difference: &Difference) -> Cause {
+        if self.drift.contains(difference) {
+            return Cause::Drift(Box::new(difference.clone()));
+        }
+        Cause::File(match &difference.place {
+            Place::Host => "networks".into(),
+            Place::Node { node, .. } => {
+                let node = self.wanted.node(node);
+                node.map_or_else(|| "nodes".into(), |n| n.place.key.clone())
+            }
+        })
+    }
+
+    /// Why an object is created again: the drift that took it away, else `otherwise`.
+    pub(super) fn cause_of_loss(&self, place: &Place, link: Option<&str>, otherwise: Cause) -> Cause {
+        let lost = self.drift.iter().find(|d| {
+            d.place == *place
+                && match (&d.fact, link) {
+                    (Fact::LinkMissing { link: of, .. } | Fact::LinkDetached { link: of, .. }, Some(link)) => of == link,
+                    (Fact::NamespaceMissing | Fact::NamespaceReplaced, _) => true,
+                    _ => false,
+                }
+        });
+        lost.map_or(otherwise, |d| Cause::Drift(Box::new(d.clone())))
+    }
+
+    /// Unreachable routes, before anything else.
+    pub(super) fn unreachable_missing(&self, plan: &mut Plan) {
+        for difference in self.found {
+            if let Fact::RouteMissing { route, .. } = &difference.fact
+                && route.kind == RouteKind::Unreachable
+            {
+                let cause = match self.drift.contains(difference) {
+                    true => self.cause(difference),
+                    false => Cause::Unreachable,
+                };
+                plan.push(Op::AddUnreachable { to: route.to }, cause);
+            }
+        }
+    }
+
+    /// Unreachable routes that are no longer wanted, after everything else.
+    pub(super) fn unreachable_left(&self, plan: &mut Plan) {
+        for difference in self.found {
+            if let Fact::RouteLeft { route } = &difference.fact
+                && route.kind == RouteKind::Unreachable
+            {
+                plan.push(Op::RemoveUnreachable { to: route.to }, Cause::NotInFile);
+            }
+        }
+    }
+
+    /// Everything else, in an order in which a later step does not undo an earlier one: what is
+    /// left over first, then links, then settings, addresses and routes, which need the link up.
+    pub(super) fn plan(&self, plan: &mut Plan, created: &Created, target: &Target) {
+        let mut steps: Vec<(u8, Op, Cause)> = Vec::new();
+        let mut links: BTreeMap<(&Place, &str), (Vec<Attribute>, Cause)> = BTreeMap::new();
+        for difference in self.found.iter().filter(|d| !is_created(d, created)) {
+            let place = &difference.place;
+            if let Fact::Attribute { link, wanted, .. } = &difference.fact {
+                let (attributes, _) = links
+                    .entry((place, link))
+                    .or_insert_with(|| (Vec::new(), self.cause(difference)));
+                attributes.push(wanted.clone());
+                continue;
+            }
+            if let Some((order, change)) = adjustment(&difference.fact) {
+                let op = Op::Adjust { place: place.clone(), change };
+                steps.push((order, op, self.cause(difference)));
+            }
+        }
+        for ((place, link), (attributes, cause)) in links {
+            let change = Adjustment::Link { link: link.to_owned(), attributes };
+            let op = Op::Adjust { place: place.clone(), change };
+            steps.push((LINKS, op, cause));
+        }
+        steps.extend(self.again(target));
+        steps.sort_by_key(|(order, ..)| *order);
+        for (_, op, cause) in steps {
+            plan.push(op, cause);
+        }
+    }
+
+    /// The kernel drops routes, and addresses of the same subnet, when an address is removed: all
+    /// that belong to that link are added again.
+    fn again(&self, target: &Target) -> Vec<(u8, Op, Cause)> {
+        let mut out = Vec::new();
+        let mut done = BTreeSet::new();
+        for difference in self.found {
+            let Fact::AddressLeft { link, .. } = &difference.fact else {
+                continue;
+            };
+            if !done.insert((&difference.place, link)) {
+                continue;
+            }
+            let Some((wanted, routes)) = wanted(target, &difference.place, link) else {
+                continue;
+            };
+            let cause = self.cause(difference);
+            let mut push = |order, change| {
+                let op = Op::Adjust { place: difference.place.clone(), change };
+                out.push((order, op, cause.clone()));
+            };
+            for address in &wanted.addresses {
+                push(ADDRESSES, Adjustment::AddAddress { link: link.clone(), address: *address });
+            }
+            for route in routes {
+                push(ROUTES, Adjustment::AddRoute(route.clone()));
+            }
+        }
+        out
+    }
+}
+
+const LEFT_ROUTES: u8 = 0;
+const LEFT_ADDRESSES: u8 = 1;
+const FIRST_SETTINGS: u8 = 2;
+const LINKS: u8 = 3;
+const SETTINGS: u8 = 4;
+const ADDRESSES: u8 = 5;
+const ROUTES: u8 = 6;
+const LIMITS: u8 = 7;
+
+/// The change that mends a difference, with its place in the order; `None` where it is mended by
+/// creating something, or has steps of its own.
+fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
+    Some(match fact {
+        Fact::AddressMissing { link, address } => {
+            (ADDRESSES, Adjustment::AddAddress { link: link.clone(), address: *address })
+        }
+        Fact::AddressLeft { link, address } => {
+            (LEFT_ADDRESSES, Adjustment::RemoveAddress { link: link.clone(), address: *address })
+        }
+        Fact::RouteMissing { route, .. } if route.kind != RouteKind::Unreachable => {
+            (ROUTES, Adjustment::AddRoute(route.clone()))
+        }
+        Fact::RouteLeft { route } if route.kind != RouteKind::Unreachable => {
+            (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone()))
+        }
+        Fact::Setting { link, setting, wanted, .. } => {
+            let order = match setting {
+                Setting::DisableIpv6 => FIRST_SETTINGS,
+                Setting::Forwarding(_) | Setting::AcceptRa | Setting::Autoconf => SETTINGS,
+            };
+            let (link, setting, value) = (link.clone(), *setting, *wanted);
+            (order, Adjustment::Setting { link, setting, value })
+        }
+        Fact::Limit { link, wanted, .. } => {
+            (LIMITS, Adjustment::Limit { link: link.clone(), limit: *wanted })
+        }
+        Fact::NamespaceMissing
+        | Fact::NamespaceReplaced
+        | Fact::NamespaceUnseen
+        | Fact::LinkMissing { .. }
+        | Fact::LinkDetached { .. }
+        | Fact::Attribute { .. }
+        | Fact::RouteMissing { .. }
+        | Fact::RouteLeft { .. }
+        | Fact::UplinkForwarding { .. }
+        | Fact::TableMissing { .. }
+        | Fact::TableChanged { .. }
+        | Fact::Elements { .. }
+        | Fact::ProgramStopped { .. }
+        | Fact::ListenerMissing { .. } => return None,
+    })
+}
+
+/// Whether what differs is created in this run, whole.
+fn is_created(difference: &Difference, created: &Created) -> bool {
+    let link = match &difference.fact {
+        Fact::Attribute { link, .. }
+        | Fact::AddressMissing { link, .. }
+        | Fact::AddressLeft { link, .. }
+        | Fact::Limit { link, .. }
+        | Fact::Setting { link: Some(link), .. } => link,
+        Fact::RouteMissing { route, .. } | Fact::RouteLeft { route } => match &route.kind {
+            RouteKind::Link { link, .. } => link,
+            RouteKind::Unreachable => return false,
+        },
+        _ => return false,
+    };
+    match &difference.place {
+        Place::Host => created.host.contains(link),
+        Place::Node { node, .. } => {
+            created.nodes.contains(node) || created.inside.contains(&(node.clone(), link.clone()))
+        }
+    }
+}
+
+fn wanted<'t>(target: &'t Target, place: &Place, link: &str) -> Option<(&'t Link, Vec<&'t Route>)> {
+    let space: &Space = match place {
+        Place::Host => &target.host,
+        Place::Node { node, .. } => &target.nodes.iter().find(|n| n.node == *node)?.space,
+    };
+    let leaves = |route: &&Route| matches!(&route.kind, RouteKind::Link { link: by, .. } if by == link);
+    let found = space.links.iter().find(|l| l.name == link)?;
+    Some((found, space.routes.iter().filter(leaves).collect()))
+}

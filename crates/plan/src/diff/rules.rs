@@ -1,0 +1,109 @@
+//! The step that makes the project's tables what they must be.
+
+use std::collections::BTreeMap;
+
+use hallway_nftables::{Element, Family, Ruleset};
+use hallway_spec::IpVersion;
+
+use super::{Plan, Recorded};
+use crate::compare::rules::{differences, wanted_rules};
+use crate::mark;
+use crate::observed::{Observed, SeenTable};
+use crate::rules::Delta;
+use crate::rules::delta::Change;
+use crate::settled::Settled;
+use crate::step::{Cause, NewRules, Op, Uplink};
+
+/// What became of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RulesChange {
+    /// They are as they must be.
+    None,
+    /// The file asks for other rules.
+    Edited,
+    /// They were not as they were built: something else may have passed meanwhile.
+    Drifted,
+}
+
+/// The step, if one is needed.
+pub(super) fn plan(
+    plan: &mut Plan,
+    recorded: Recorded<'_>,
+    wanted: &Settled,
+    seen: &Observed,
+) -> RulesChange {
+    let found = seen.rules.present();
+    let new = wanted_rules(wanted, found);
+    let nothing = Ruleset { tables: Vec::new() };
+    let found = found.unwrap_or(&nothing);
+    let changes = hallway_nftables::compare(&new, found);
+    if changes.is_empty() {
+        return RulesChange::None;
+    }
+    let drifted = recorded
+        .applied
+        .filter(|_| recorded.pending.is_none())
+        .and_then(|applied| differences(applied, seen).into_iter().next());
+    let cause = match &drifted {
+        Some(difference) => Cause::Drift(Box::new(difference.clone())),
+        None => Cause::File("networks, nodes, ports and policies".into()),
+    };
+    let op = match elements(&changes, &new) {
+        Some(changes) => Op::ChangeRules {
+            table: mark::table(&wanted.project),
+            delta: Delta::Elements(changes),
+        },
+        None => Op::ReplaceRules(Box::new(NewRules {
+            noted: noted(seen, wanted),
+            rules: crate::rules::ruleset(wanted),
+        })),
+    };
+    plan.push(op, cause);
+    match drifted {
+        Some(_) => RulesChange::Drifted,
+        None => RulesChange::Edited,
+    }
+}
+
+/// The changes set by set; `None` when more than elements differ.
+fn elements(
+    changes: &[hallway_nftables::Difference],
+    wanted: &Ruleset,
+) -> Option<Vec<Change>> {
+    use hallway_nftables::compare::What;
+    let mut sets: BTreeMap<(Family, &str), (Vec<Element>, Vec<Element>)> = BTreeMap::new();
+    for change in changes {
+        let (set, remove, add) = match &change.what {
+            What::MissingElement { set, element } => (set, None, Some(element)),
+            What::ExtraElement { set, element } => (set, Some(element), None),
+            What::ChangedElement { set, wanted, found } => (set, Some(found), Some(wanted)),
+            _ => return None,
+        };
+        let of = sets.entry((change.family, set)).or_default();
+        of.0.extend(remove.cloned());
+        of.1.extend(add.cloned());
+    }
+    let change = |((family, name), (remove, add)): ((Family, &str), _)| {
+        let table = wanted.tables.iter().find(|t| t.family == family)?;
+        Some(Change {
+            family,
+            set: name.to_owned(),
+            layout: table.set(name)?.layout(),
+            remove,
+            add,
+        })
+    };
+    sets.into_iter().map(change).collect()
+}
+
+/// Notes of uplinks, which are kept when the tables are replaced.
+fn noted(seen: &Observed, wanted: &Settled) -> Vec<Uplink> {
+    let of = |table: &SeenTable| {
+        let both = [(IpVersion::V4, &table.forwarding4), (IpVersion::V6, &table.forwarding6)];
+        let all = both.into_iter().flat_map(|(version, links)| {
+            links.iter().map(move |link| Uplink { link: link.clone(), version })
+        });
+        all.collect::<Vec<_>>()
+    };
+    seen.tables.iter().filter(|t| t.project == wanted.project).flat_map(of).collect()
+}

@@ -1,0 +1,191 @@
+//! Steps that concern traffic as a whole: what the host forwards, and which connections end.
+
+use std::collections::BTreeSet;
+
+use hallway_spec::{IpVersion, Name};
+use ipnet::IpNet;
+
+use super::rules::RulesChange;
+use super::{Plan, Recorded};
+use crate::compare::{Difference, Fact, Place};
+use crate::mark;
+use crate::observed::Observed;
+use crate::settled::{Node, Publish, Settled};
+use crate::step::{Cause, Flows, Op, PublishedPorts, Uplink};
+use crate::target::Setting;
+
+/// The name that stands for every link, where IPv6 can only be forwarded everywhere or nowhere.
+const ALL: &str = "all";
+
+/// Forwarding on the uplinks, where something of ours may leave the host.
+pub(super) fn forward_uplinks(
+    plan: &mut Plan,
+    recorded: Recorded<'_>,
+    wanted: &Settled,
+    seen: &Observed,
+) {
+    let versions = versions(wanted);
+    let needed = needed(wanted, seen);
+    let (ours, others) = noted(&wanted.project, seen);
+    let uplinks: Vec<Uplink> = needed
+        .into_iter()
+        .filter(|u| match forwards(u, seen) {
+            None => false,
+            Some(false) => true,
+            // On because of another project alone, which will turn it off again.
+            Some(true) => others.contains(u) && !ours.contains(u),
+        })
+        .collect();
+    let planned_blind = seen.tables.is_empty() && seen.host.links.is_empty();
+    if uplinks.is_empty() && !(planned_blind && !versions.is_empty()) {
+        return;
+    }
+    let drifted = uplinks.iter().find(|u| ours.contains(u) && recorded.applied.is_some());
+    let cause = match drifted {
+        Some(uplink) => Cause::Drift(Box::new(Difference {
+            place: Place::Host,
+            fact: Fact::UplinkForwarding { link: uplink.link.clone(), version: uplink.version },
+        })),
+        None => Cause::File("networks".into()),
+    };
+    let op = Op::ForwardUplinks {
+        table: mark::table(&wanted.project),
+        versions: versions.into_iter().collect(),
+        uplinks,
+    };
+    plan.push(op, cause);
+}
+
+/// Uplinks that hallway turned forwarding on for and that no longer forward.
+pub(super) fn uplink_drift(wanted: &Settled, seen: &Observed) -> Vec<Difference> {
+    let (ours, _) = noted(&wanted.project, seen);
+    let off = needed(wanted, seen).into_iter().filter(|u| forwards(u, seen) == Some(false));
+    let off = off.filter(|u| ours.contains(u));
+    off.map(|Uplink { link, version }| Difference {
+        place: Place::Host,
+        fact: Fact::UplinkForwarding { link, version },
+    })
+    .collect()
+}
+
+/// The interfaces that must forward so that packets of the project leave the host and come back.
+fn needed(wanted: &Settled, seen: &Observed) -> BTreeSet<Uplink> {
+    let versions = versions(wanted);
+    let mut out = BTreeSet::new();
+    let by_link = seen.host.link("lo").is_some_and(|lo| {
+        lo.settings.contains_key(&Setting::Forwarding(IpVersion::V6))
+    });
+    if versions.contains(&IpVersion::V6) && !by_link {
+        out.insert(Uplink { link: ALL.into(), version: IpVersion::V6 });
+    }
+    if !wanted.inner_networks().any(|n| !n.internal) {
+        return out;
+    }
+    for route in seen.host.routes.iter().filter(|r| r.to.prefix_len() == 0 && !r.unreachable) {
+        let version = IpVersion::of_net(&route.to);
+        let link = seen.host.links.iter().find(|l| Some(l.index) == route.interface);
+        if let (true, Some(link)) = (versions.contains(&version), link) {
+            out.insert(Uplink { link: link.name.clone(), version });
+        }
+    }
+    out
+}
+
+/// Whether it forwards; `None` where the kernel has no such setting.
+fn forwards(uplink: &Uplink, seen: &Observed) -> Option<bool> {
+    let setting = Setting::Forwarding(uplink.version);
+    let value = match uplink.link.as_str() {
+        ALL => seen.host.settings.get(&setting),
+        link => seen.host.link(link)?.settings.get(&setting),
+    };
+    value.map(|v| *v != 0)
+}
+
+/// The uplinks that this project, and that other projects turned forwarding on for.
+fn noted(project: &Name, seen: &Observed) -> (BTreeSet<Uplink>, BTreeSet<Uplink>) {
+    let (mut ours, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for table in &seen.tables {
+        let notes = if table.project == *project { &mut ours } else { &mut others };
+        for (version, links) in [(IpVersion::V4, &table.forwarding4), (IpVersion::V6, &table.forwarding6)] {
+            notes.extend(links.iter().map(|l| Uplink { link: l.clone(), version }));
+        }
+    }
+    (ours, others)
+}
+
+/// Uplinks that forward because of this project alone do so no longer.
+pub(super) fn restore_uplinks(plan: &mut Plan, project: &Name, seen: &Observed) {
+    let (ours, others) = noted(project, seen);
+    let uplinks: Vec<Uplink> = ours
+        .into_iter()
+        .filter(|u| !others.contains(u) && forwards(u, seen) == Some(true))
+        .collect();
+    if !uplinks.is_empty() {
+        plan.push(Op::RestoreUplinks { uplinks }, Cause::Down);
+    }
+}
+
+/// The IP versions of a project's networks.
+fn versions(settled: &Settled) -> BTreeSet<IpVersion> {
+    let subnets = settled.networks.iter().flat_map(|n| &n.subnets);
+    subnets.map(|s| IpVersion::of(s.gateway)).collect()
+}
+
+/// Connections that the change ends.
+pub(super) fn end_connections(
+    plan: &mut Plan,
+    recorded: Recorded<'_>,
+    wanted: &Settled,
+    change: RulesChange,
+    seen: &Observed,
+) {
+    let Some(before) = recorded.applied else {
+        let ports: Vec<_> = wanted.publishes.iter().map(published_ports).collect();
+        push_flows(plan, Flows { ports, ..Flows::default() }, seen);
+        return;
+    };
+    if change == RulesChange::None {
+        return;
+    }
+    let addresses = |s: &Settled| -> BTreeSet<IpNet> {
+        let all = s.nodes.iter().flat_map(Node::port_addresses);
+        all.map(IpNet::from).collect()
+    };
+    let now = addresses(wanted);
+    let prefixes: Vec<IpNet> = addresses(before).difference(&now).copied().collect();
+    let mut ports = changed_ports(before, wanted);
+    ports.extend(changed_ports(wanted, before));
+    ports.sort_unstable();
+    ports.dedup();
+    // While the rules were not in place, connections may have begun that they deny.
+    let judged = before.policies != wanted.policies || change == RulesChange::Drifted;
+    let denied = judged.then(|| wanted.clone());
+    push_flows(plan, Flows { prefixes, ports, denied, ..Flows::default() }, seen);
+}
+
+fn push_flows(plan: &mut Plan, flows: Flows, seen: &Observed) {
+    if flows != Flows::default() {
+        let host = seen.host.addresses.iter().map(|a| a.net.addr()).collect();
+        let flows = Flows { host, ..flows };
+        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Connections);
+    }
+}
+
+/// Published ports of `from` that `to` does not have in the same way.
+fn changed_ports(from: &Settled, to: &Settled) -> Vec<PublishedPorts> {
+    let same = |a: &Publish, b: &Publish| {
+        published_ports(a) == published_ports(b)
+            && a.targets == b.targets
+            && a.node_ports == b.node_ports
+            && a.host_address == b.host_address
+    };
+    let gone = from.publishes.iter().filter(|p| !to.publishes.iter().any(|q| same(p, q)));
+    gone.map(published_ports).collect()
+}
+
+fn published_ports(publish: &Publish) -> PublishedPorts {
+    PublishedPorts {
+        protocol: publish.protocol,
+        ports: publish.host_ports,
+    }
+}

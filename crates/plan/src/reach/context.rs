@@ -1,0 +1,23 @@
+//! What rules see of a packet.
+
+use super::packet::Flow;
+use hallway_nftables::evaluate::PacketContext;
+
+/// Addresses, protocol and port; nothing else is known yet.
+pub(super) fn context(flow: &Flow) -> PacketContext<'static> {
+    PacketContext {
+        iif: "",
+        iif_group: 0,
+        oif_group: 0,
+        mac: [0; 6],
+        from: flow.from,
+        to: flow.to,
+        protocol: flow.protocol,
+        port: flow.has_ports().then_some(flow.port),
+        icmp: None,
+        established: false,
+        invalid: false,
+        dnated: false,
+        to_local: false,
+    }
+}

@@ -1,0 +1,36 @@
+//! What a real attempt shows, beside what is predicted.
+
+use serde::Serialize;
+
+use super::path::Outcome;
+
+/// What listens at the far end of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listener {
+    /// The kernel itself (ping).
+    Kernel,
+    /// A program that was there.
+    Service,
+    /// Nothing was there; a listener was put there for the attempt.
+    Temporary,
+    /// Nothing that is known of.
+    #[serde(rename = "nobody")]
+    None,
+}
+
+/// The result of one real attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Measured {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From the first packet to the answer, in microseconds.
+    pub latency_us: Option<u64>,
+    /// More, in words; may be empty.
+    pub detail: String,
+    /// What listens there.
+    pub listener: Listener,
+    /// What its packets are recognised by: the client's port, or the echo identifier.
+    #[serde(skip)]
+    pub key: Option<u16>,
+}

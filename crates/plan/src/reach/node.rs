@@ -1,0 +1,204 @@
+//! What nodes, cables and bridges do with a packet.
+
+use hallway_spec::Mode;
+
+use super::context::context;
+use super::packet::{Flow, Packet};
+use super::path::{HopEvent, Location};
+use super::walk::{Arrival, DropReason, HostPort, UPLINK, Walk, WalkResult};
+use super::world::{NextHop, owns};
+use hallway_nftables::evaluate::PacketContext;
+use hallway_nftables::{ChainType, Family, Hook};
+use crate::settled::{Network, Node, Plug};
+
+/// How often nodes may forward a packet.
+const ROUTERS_MAX: usize = 16;
+
+impl<'w> Walk<'w> {
+    /// Sends a packet from where it is made.
+    pub(super) fn send(&mut self, at: &Location, packet: Packet) -> WalkResult {
+        self.routers = 0;
+        match at {
+            Location::Host => self.leave_host(packet),
+            Location::Outside => self.host_in(packet, UPLINK),
+            Location::Node(name) => match self.world.node(name) {
+                Some(node) => self.leave_node(node, packet),
+                None => Err(DropReason::NoRoute {
+                    at: at.clone(),
+                    to: packet.flow.to,
+                }),
+            },
+        }
+    }
+
+    /// To itself, by the loopback.
+    pub(super) fn loops(&mut self, at: Location, flow: Flow) {
+        let arrives = HopEvent::Arrives {
+            interface: "lo".to_owned(),
+        };
+        self.hop(at, arrives, flow);
+    }
+
+    fn leave_node(&mut self, node: &'w Node, packet: Packet) -> WalkResult {
+        let at = Location::Node(node.name.clone());
+        if owns(node, packet.flow.to) {
+            let route = HopEvent::Route {
+                via: None,
+                interface: "local".to_owned(),
+            };
+            self.hop(at.clone(), route, packet.flow);
+            self.loops(at.clone(), packet.flow);
+            return Ok(Arrival { at, packet });
+        }
+        let next = self.world.next_hop(node, packet.flow.to);
+        let found = next.and_then(|next| Some((next, node.interfaces.get(next.interface)?)));
+        let Some((next, interface)) = found else {
+            let to = packet.flow.to;
+            return Err(DropReason::NoRoute { at, to });
+        };
+        let route = HopEvent::Route {
+            via: next.via,
+            interface: interface.name.clone(),
+        };
+        self.hop(at.clone(), route, packet.flow);
+        let leaves = HopEvent::Leaves {
+            interface: interface.name.clone(),
+        };
+        self.hop(at, leaves, packet.flow);
+        match &interface.plug {
+            Plug::Cable => self.by_cable(node, &interface.name, &next, packet),
+            Plug::Port { network, link } => {
+                let position = self.world.network_position(network);
+                let network = position.and_then(|p| Some((p, self.world.network(p)?)));
+                match network {
+                    Some((position, network)) => {
+                        let port = NodePort {
+                            node,
+                            link,
+                            mac: interface.mac,
+                            position,
+                            network,
+                        };
+                        self.onto_network(&port, &next, packet)
+                    }
+                    None => Err(unanswered(node, &next)),
+                }
+            }
+        }
+    }
+
+    fn by_cable(
+        &mut self,
+        node: &'w Node,
+        interface: &str,
+        next: &NextHop,
+        packet: Packet,
+    ) -> WalkResult {
+        match self.world.far_end(&node.name, interface) {
+            Some((far, position)) if owns(far, next.address) => self.arrive(far, position, packet),
+            _ => Err(unanswered(node, next)),
+        }
+    }
+
+    /// Comes in at a node: it has arrived, or is forwarded, or is dropped.
+    pub(super) fn arrive(&mut self, node: &'w Node, position: usize, packet: Packet) -> WalkResult {
+        let at = Location::Node(node.name.clone());
+        let interface = node.interfaces.get(position).map(|i| i.name.clone());
+        let arrives = HopEvent::Arrives {
+            interface: interface.unwrap_or_default(),
+        };
+        self.hop(at.clone(), arrives, packet.flow);
+        if owns(node, packet.flow.to) {
+            return Ok(Arrival { at, packet });
+        }
+        if !node.forwarding {
+            let node = node.name.clone();
+            return Err(DropReason::NotForwarding { node });
+        }
+        self.routers += 1;
+        if self.routers > ROUTERS_MAX {
+            return Err(DropReason::Loop);
+        }
+        self.leave_node(node, packet)
+    }
+
+    fn onto_network(&mut self, port: &NodePort<'w>, next: &NextHop, packet: Packet) -> WalkResult {
+        let link = HopEvent::Link {
+            link: port.link.to_owned(),
+            kind: "port",
+        };
+        self.hop(Location::Host, link, packet.flow);
+        let to_host = (port.network.subnets.iter()).any(|s| s.gateway == next.address);
+        if port.network.mode == Mode::Routed {
+            if !to_host {
+                return Err(unanswered(port.node, next));
+            }
+            let from = HostPort {
+                name: port.link,
+                group: port.network.group,
+            };
+            return self.host_in(packet, from);
+        }
+        let context = PacketContext {
+            iif: port.link,
+            mac: port.mac,
+            icmp: packet.icmp_type(),
+            ..context(&packet.flow)
+        };
+        for chain in self.world.bridge.hooked(Hook::Prerouting, ChainType::Filter) {
+            let ruling = self.world.bridge.evaluate(chain, &context);
+            self.ruled(&ruling, Hook::Prerouting, Family::Bridge, packet.flow)?;
+        }
+        let bridge = port.network.bridge.as_deref().unwrap_or_default();
+        let from = HostPort {
+            name: bridge,
+            group: port.network.group,
+        };
+        let link = HopEvent::Link {
+            link: bridge.to_owned(),
+            kind: "bridge",
+        };
+        if to_host {
+            self.hop(Location::Host, link, packet.flow);
+            return self.host_in(packet, from);
+        }
+        let Some((far, interface)) = self.world.member(port.position, next.address) else {
+            return Err(unanswered(port.node, next));
+        };
+        self.hop(Location::Host, link, packet.flow);
+        let packet = if self.world.hooked(port.network) {
+            self.bridged(packet, from)?
+        } else {
+            packet
+        };
+        self.far_port(far, interface, packet.flow);
+        self.arrive(far, interface, packet)
+    }
+
+    /// Out by the host's end of a node's interface.
+    pub(super) fn far_port(&mut self, node: &Node, position: usize, flow: Flow) {
+        if let Some(Plug::Port { link, .. }) = node.interfaces.get(position).map(|i| &i.plug) {
+            let link = HopEvent::Link {
+                link: link.clone(),
+                kind: "port",
+            };
+            self.hop(Location::Host, link, flow);
+        }
+    }
+}
+
+/// A node's interface on a network.
+struct NodePort<'a> {
+    node: &'a Node,
+    link: &'a str,
+    mac: [u8; 6],
+    position: usize,
+    network: &'a Network,
+}
+
+fn unanswered(node: &Node, next: &NextHop) -> DropReason {
+    DropReason::Neighbour {
+        at: Location::Node(node.name.clone()),
+        next: next.address,
+    }
+}

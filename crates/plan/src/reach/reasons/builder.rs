@@ -1,0 +1,141 @@
+//! What all reasons are made from.
+
+use hallway_spec::Place;
+
+use super::super::code::ReasonCode;
+use super::super::packet::{Flow, Service};
+use super::super::party::Party;
+use super::super::path::{HopEvent, Location, Reason};
+use super::super::question::Question;
+use super::super::result::ExchangeResult;
+use super::super::world::World;
+use hallway_nftables::evaluate::RuleVerdict;
+use crate::rules::purpose;
+use crate::settled::{Network, Publish};
+
+/// Reasons for one question.
+pub(super) struct Reasons<'a> {
+    pub(super) world: &'a World<'a>,
+    pub(super) question: &'a Question,
+}
+
+/// A reason without place and help.
+pub(super) fn reason(code: ReasonCode, text: impl Into<String>) -> Reason {
+    Reason {
+        code,
+        text: text.into(),
+        place: None,
+        help: String::new(),
+    }
+}
+
+impl Reason {
+    /// With its place in the file; none when it has none.
+    pub(super) fn place(mut self, place: &Place) -> Self {
+        self.place = (place.line > 0).then(|| place.clone());
+        self
+    }
+
+    /// With what would change it.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+}
+
+impl Reasons<'_> {
+    /// Never passed the host's filter: over a cable, or on one bridge.
+    pub(super) fn direct(&self, found: &ExchangeResult) -> Reason {
+        let (from, to) = (&self.question.from, &self.question.to);
+        if let Some(network) = self.shared_network(found) {
+            let text = if network.outside {
+                format!(
+                    "{from} and {to} are both on outside network {}",
+                    network.name
+                )
+            } else {
+                format!(
+                    "{from} and {to} are both on network {}, whose members reach each other",
+                    network.name
+                )
+            };
+            return reason(ReasonCode::SameNetwork, text).place(&network.place);
+        }
+        reason(
+            ReasonCode::Cable,
+            format!("a cable leads from {from} to {to}"),
+        )
+    }
+
+    /// The publishing by which the request came to its end.
+    pub(super) fn published(&self, found: &ExchangeResult) -> Option<&Publish> {
+        let dnat = found.request.iter().find_map(|hop| match &hop.event {
+            HopEvent::Translated { before } if before.to != hop.flow.to => Some(*before),
+            HopEvent::Listener { .. } if hop.flow.to.is_loopback() => Some(hop.flow),
+            _ => None,
+        })?;
+        self.publish_for(&dnat)
+    }
+
+    /// What a policy line decided.
+    pub(super) fn policy(&self, ruling: &RuleVerdict, code: ReasonCode, says: &str) -> Option<Reason> {
+        let index = purpose::policy_of(&ruling.comment)?;
+        let policy = (self.world.settled().policies.iter()).find(|p| p.index == index)?;
+        let text = format!("policies[{index}] {says}: {}", policy.words);
+        Some(reason(code, text).place(&policy.place))
+    }
+
+    pub(super) fn not_published(&self) -> Reason {
+        let service = self.question.service;
+        let elsewhere = self.world.settled().publishes.iter().find(|p| {
+            matches!(service, Service::Port(asked)
+                if p.protocol == asked.protocol && p.host_ports.contains(asked.port))
+        });
+        match elsewhere.and_then(|p| Some((p, p.host_address?))) {
+            Some((publish, address)) => reason(
+                ReasonCode::NotPublished,
+                format!("{} publishes {service} on {address} only", publish.node),
+            )
+            .place(&publish.place)
+            .help("publish it without an address to have it on all of them"),
+            None => reason(
+                ReasonCode::NotPublished,
+                format!(
+                    "no node publishes {service}, and hallway does not manage the host's own services"
+                ),
+            )
+            .help(match service {
+                Service::Port(p) => format!("hallway publish NODE {0}:{0}", p.port),
+                Service::Icmp => String::new(),
+            }),
+        }
+    }
+
+    pub(super) fn policy_help(&self) -> String {
+        let (from, to) = (&self.question.from, &self.question.to);
+        let named = |p: &Party| !matches!(p, Party::Address(_));
+        if !named(from) || !named(to) {
+            return String::new();
+        }
+        match self.question.service {
+            Service::Icmp => format!("hallway allow {from} {to} --port icmp"),
+            Service::Port(port) => format!("hallway allow {from} {to} --port {port}"),
+        }
+    }
+
+    fn shared_network(&self, found: &ExchangeResult) -> Option<&Network> {
+        let (_, flow) = found.end.as_ref()?;
+        let network = self.world.network_of(flow.to)?;
+        let cabled = found.request.iter().all(|h| h.at != Location::Host);
+        self.world.network(network).filter(|_| !cabled)
+    }
+
+    fn publish_for(&self, asked: &Flow) -> Option<&Publish> {
+        let protocol = asked.protocol_name();
+        let mut all =
+            self.world.settled().publishes.iter().filter(|p| {
+                p.protocol.to_string() == protocol && p.host_ports.contains(asked.port)
+            });
+        all.find(|p| p.host_address.is_none_or(|a| a == asked.to))
+    }
+}

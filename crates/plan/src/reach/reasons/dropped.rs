@@ -1,0 +1,217 @@
+//! Why the server is not reached.
+
+use std::net::IpAddr;
+
+use hallway_spec::Name;
+
+use super::super::code::ReasonCode;
+use super::super::path::{Location, Reason};
+use super::super::result::{ExchangeFailure, ExchangeResult};
+use super::super::walk::DropReason;
+use super::builder::{Reasons, reason};
+use hallway_nftables::evaluate::{PacketVerdict, RuleVerdict};
+use hallway_nftables::Hook;
+use crate::rules::purpose;
+use crate::settled::{Network, Plug};
+
+impl Reasons<'_> {
+    pub(super) fn failure(
+        &self,
+        failure: &ExchangeFailure,
+        address: Option<IpAddr>,
+        found: &ExchangeResult,
+    ) -> Reason {
+        let (from, to) = (&self.question.from, &self.question.to);
+        match failure {
+            ExchangeFailure::NoAddress => reason(
+                ReasonCode::NoCommonFamily,
+                format!("{to} has no address of an IP version that {from} has"),
+            )
+            .help("put both on networks with subnets of one IP version, or join them by a cable"),
+            ExchangeFailure::NotPublished => self.not_published(),
+            ExchangeFailure::Request(dropped) => self.dropped(dropped, address, found),
+            ExchangeFailure::Reply(dropped) => {
+                let why = self.dropped(dropped, None, found);
+                Reason {
+                    code: if matches!(dropped, DropReason::NoRoute { .. }) {
+                        ReasonCode::NoReplyRoute
+                    } else {
+                        why.code
+                    },
+                    text: format!("the request arrives, but not the reply: {}", why.text),
+                    ..why
+                }
+            }
+            ExchangeFailure::Mismatch(flow) => reason(
+                ReasonCode::Asymmetric,
+                format!("the reply does not come from the address that the request went to ({flow})"),
+            ),
+            ExchangeFailure::LaterPacket => reason(
+                ReasonCode::Asymmetric,
+                "requests pass the host and replies do not, so the host sees half a connection and drops it",
+            )
+            .help("use an address on a network both share, or put both on one network"),
+        }
+    }
+
+    fn dropped(
+        &self,
+        dropped: &DropReason,
+        address: Option<IpAddr>,
+        found: &ExchangeResult,
+    ) -> Reason {
+        match dropped {
+            DropReason::Rule { hook, ruling } => self.refused(*hook, ruling, found),
+            DropReason::NoRoute {
+                at: Location::Host,
+                to,
+            } => reason(
+                ReasonCode::NoRoute,
+                format!("the host has no route to {to}"),
+            )
+            .help("a sandbox reaches the internet where pasta is installed: hallway doctor"),
+            DropReason::NoRoute { at, to } => self.no_route(at, *to),
+            DropReason::Neighbour { at, next } => {
+                let asked = address.filter(|a| a != next);
+                let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
+                reason(
+                    ReasonCode::NeighbourUnreachable,
+                    format!("no node on a link of {at} has the address {next}{as_hop}"),
+                )
+                .help(format!(
+                    "give a node there the address {next}, or use another address"
+                ))
+            }
+            DropReason::NotForwarding { node } => reason(
+                ReasonCode::NotForwarding,
+                format!("node {node} is not a router: it does not forward packets"),
+            )
+            .help(format!("set forwarding: true for node {node}")),
+            DropReason::Loop => reason(
+                ReasonCode::Loop,
+                "routing loop: routers forward the packet to each other",
+            ),
+        }
+    }
+
+    fn no_route(&self, at: &Location, to: IpAddr) -> Reason {
+        let network = match at {
+            Location::Node(name) => self.first_network(name),
+            Location::Host | Location::Outside => None,
+        };
+        let text = format!("{at} has no route to {to}");
+        match network {
+            None => reason(ReasonCode::NoRoute, text).help(format!(
+                "put {at} on a network with a way out, or give it a route"
+            )),
+            Some(n) if n.internal => reason(
+                ReasonCode::NoRoute,
+                format!(
+                    "{text}: network {} is internal, and no policy connects it with that destination",
+                    n.name
+                ),
+            )
+            .place(&n.place)
+            .help(self.policy_help()),
+            Some(n) if n.outside => reason(
+                ReasonCode::NoRoute,
+                format!("{text}: the outside world has no route to addresses behind the host"),
+            )
+            .place(&n.place)
+            .help("from outside, nodes are reached by published ports: use the host's address instead"),
+            Some(n) => reason(ReasonCode::NoRoute, text).place(&n.place),
+        }
+    }
+
+    fn first_network(&self, node: &Name) -> Option<&Network> {
+        let node = self.world.node(node)?;
+        let plug = node.interfaces.iter().find_map(|i| match &i.plug {
+            Plug::Port { network, .. } => Some(network),
+            Plug::Cable => None,
+        })?;
+        self.world.settled().network(plug)
+    }
+
+    fn refused(&self, hook: Hook, ruling: &RuleVerdict, found: &ExchangeResult) -> Reason {
+        if let Some(reason) = self.policy(ruling, ReasonCode::PolicyDeny, "denies it") {
+            let index = purpose::policy_of(&ruling.comment).unwrap_or_default();
+            return reason.help(format!(
+                "change or remove policies[{index}], or allow it in a line before"
+            ));
+        }
+        let (from, to) = (&self.question.from, &self.question.to);
+        match ruling.comment.as_str() {
+            purpose::DIRECT => reason(
+                ReasonCode::DirectRouting,
+                format!("from outside, {to} is reached by published ports only, never by routing to its address"),
+            )
+            .help("publish a port, and use the host's address"),
+            purpose::SPOOFED => reason(
+                ReasonCode::SpoofedSource,
+                format!("{from} sends with an address that is not its own on that network"),
+            ),
+            purpose::INVALID => reason(
+                ReasonCode::Asymmetric,
+                "the host has not seen the beginning of this connection, and drops what follows",
+            ),
+            purpose::HOST_DEFAULT => reason(
+                ReasonCode::HostServices,
+                "nodes do not reach the host's services unless a policy allows it",
+            )
+            .help(self.policy_help()),
+            purpose::DEFAULT => self.by_default(found),
+            _ if hook == Hook::Prerouting => reason(
+                ReasonCode::Guard,
+                format!("the guard of the node's port drops it: {}", ruling.comment),
+            ),
+            _ => {
+                let said = if ruling.verdict == PacketVerdict::Reject { "rejects" } else { "drops" };
+                reason(ReasonCode::Rule, format!("a rule {said} it: {}", ruling.comment))
+            }
+        }
+    }
+
+    /// No policy applies: which default does depends on the networks.
+    fn by_default(&self, found: &ExchangeResult) -> Reason {
+        let flow = found.request.last().map(|h| h.flow);
+        let network = |address: IpAddr| {
+            let position = self.world.network_of(address)?;
+            self.world.network(position)
+        };
+        let (source, target) = match flow {
+            Some(flow) => (network(flow.from), network(flow.to)),
+            None => (None, None),
+        };
+        let published = self.published(found).is_some();
+        match (source, target) {
+            (Some(s), _) if published && s.internal => reason(
+                ReasonCode::Internal,
+                format!(
+                    "network {} is internal: its nodes do not use published ports",
+                    s.name
+                ),
+            )
+            .place(&s.place)
+            .help("allow it by a policy to the node itself"),
+            (Some(s), Some(t)) if !t.outside && s.name != t.name => reason(
+                ReasonCode::DefaultDeny,
+                format!(
+                    "no policy lets network {} talk to network {}",
+                    s.name, t.name
+                ),
+            )
+            .place(&t.place)
+            .help(self.policy_help()),
+            (Some(s), _) if s.internal => reason(
+                ReasonCode::Internal,
+                format!("network {} is internal: it has no way out", s.name),
+            )
+            .place(&s.place)
+            .help(format!(
+                "remove internal: true from {} if its nodes should reach outside",
+                s.name
+            )),
+            _ => reason(ReasonCode::DefaultDeny, "no policy allows it").help(self.policy_help()),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Why an exchange ends as it does: one sentence, with the line of the file it comes from and what
+//! would change it.
+
+mod builder;
+mod dropped;
+mod open;
+
+use std::net::IpAddr;
+
+use super::path::{Outcome, Reason};
+use super::question::Question;
+use super::result::ExchangeResult;
+use super::world::World;
+use builder::Reasons;
+
+/// The outcome of an exchange with its reason. `address` is the server's.
+pub(super) fn conclude(
+    world: &World<'_>,
+    question: &Question,
+    address: Option<IpAddr>,
+    found: &ExchangeResult,
+) -> (Outcome, Reason) {
+    let reasons = Reasons { world, question };
+    match &found.failure {
+        Some(failure) => (failure.outcome(), reasons.failure(failure, address, found)),
+        None => reasons.success(found),
+    }
+}

@@ -1,0 +1,92 @@
+//! Why the server is reached, or refuses.
+
+use super::super::code::ReasonCode;
+use super::super::packet::Service;
+use super::super::path::{Location, Outcome, Reason};
+use super::super::result::ExchangeResult;
+use super::builder::{Reasons, reason};
+use hallway_nftables::evaluate::RuleVerdict;
+use hallway_nftables::Hook;
+use crate::rules::purpose;
+use crate::settled::{Network, Publish};
+
+impl Reasons<'_> {
+    pub(super) fn success(&self, found: &ExchangeResult) -> (Outcome, Reason) {
+        let open = |reason| (Outcome::Open, reason);
+        if found.ends_at_host() && self.question.service != Service::Icmp {
+            return self.input(found);
+        }
+        if let Some(publish) = self.published(found) {
+            return open(self.by_publish(publish));
+        }
+        if self.world.place(&self.question.from) == self.place_of_end(found) {
+            return open(reason(ReasonCode::Own, "it is its own address"));
+        }
+        match &found.passed {
+            None => open(self.direct(found)),
+            Some((hook, ruling)) => open(self.by_rule(*hook, ruling, found)),
+        }
+    }
+
+    fn place_of_end(&self, found: &ExchangeResult) -> Location {
+        found
+            .end
+            .as_ref()
+            .map_or(Location::Outside, |(at, _)| at.clone())
+    }
+
+    fn by_publish(&self, publish: &Publish) -> Reason {
+        let text = format!(
+            "{} publishes {} as the host's {}/{}",
+            publish.node, publish.node_ports, publish.host_ports, publish.protocol
+        );
+        reason(ReasonCode::Published, text).place(&publish.place)
+    }
+
+    fn by_rule(&self, hook: Hook, ruling: &RuleVerdict, found: &ExchangeResult) -> Reason {
+        if let Some(reason) = self.policy(ruling, ReasonCode::PolicyAllow, "allows it") {
+            return reason;
+        }
+        let from = &self.question.from;
+        match (hook, ruling.comment.as_str()) {
+            (_, purpose::INSIDE) => self.direct(found),
+            (_, purpose::EGRESS) => {
+                let network = self.network_of_source(found);
+                let text = match network {
+                    Some(n) => format!(
+                        "network {} has a way out: its nodes reach outside with the host's address",
+                        n.name
+                    ),
+                    None => format!("{from} reaches outside with the host's address"),
+                };
+                let reason = reason(ReasonCode::Egress, text);
+                network.map_or(reason.clone(), |n| reason.place(&n.place))
+            }
+            (_, purpose::PING) | (Hook::Input, _) => {
+                reason(ReasonCode::HostPing, "the host answers pings")
+            }
+            (Hook::Output, _) => reason(ReasonCode::Host, "the host reaches its nodes"),
+            _ => reason(
+                ReasonCode::NotOurs,
+                "neither end is on an inner network, and hallway filters only those",
+            ),
+        }
+    }
+
+    fn network_of_source(&self, found: &ExchangeResult) -> Option<&Network> {
+        let first = found.request.first()?;
+        self.world.network(self.world.network_of(first.flow.from)?)
+    }
+
+    /// A port of the host itself: its own services are not hallway's, unless a policy names them.
+    fn input(&self, found: &ExchangeResult) -> (Outcome, Reason) {
+        let allowed = found
+            .passed
+            .as_ref()
+            .and_then(|(_, ruling)| self.policy(ruling, ReasonCode::PolicyAllow, "allows it"));
+        match allowed {
+            Some(reason) => (Outcome::Open, reason),
+            None => (Outcome::Refused, self.not_published()),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What the walk of an exchange shows.
+
+use super::packet::Flow;
+use super::path::{Hop, Location, Outcome};
+use super::walk::DropReason;
+use hallway_nftables::evaluate::RuleVerdict;
+use hallway_nftables::Hook;
+
+/// What the walk of an exchange shows.
+#[derive(Debug)]
+pub(super) struct ExchangeResult {
+    /// The rule by which the host accepted the request.
+    pub(super) passed: Option<(Hook, RuleVerdict)>,
+    pub(super) request: Vec<Hop>,
+    pub(super) reply: Vec<Hop>,
+    /// Where the request came out.
+    pub(super) end: Option<(Location, Flow)>,
+    pub(super) failure: Option<ExchangeFailure>,
+}
+
+/// Why an exchange fails.
+#[derive(Debug)]
+pub(super) enum ExchangeFailure {
+    /// The server has no address that the client could use.
+    NoAddress,
+    /// The server is localhost, and nothing is published there.
+    NotPublished,
+    /// The request is dropped.
+    Request(DropReason),
+    /// The reply is dropped.
+    Reply(DropReason),
+    /// The reply does not belong to the request: its addresses are others.
+    Mismatch(Flow),
+    /// A packet after the first two of a handshake is dropped.
+    LaterPacket,
+}
+
+impl ExchangeResult {
+    /// Without a walk.
+    pub(super) fn failed(failure: ExchangeFailure) -> Self {
+        Self {
+            passed: None,
+            request: Vec::new(),
+            reply: Vec::new(),
+            end: None,
+            failure: Some(failure),
+        }
+    }
+
+    /// Whether the far end is the host itself.
+    pub(super) fn ends_at_host(&self) -> bool {
+        matches!(&self.end, Some((Location::Host, _)))
+    }
+}
+
+impl ExchangeFailure {
+    /// What the client sees.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Request(dropped) => dropped.outcome(),
+            Self::NoAddress => Outcome::Unreachable,
+            Self::NotPublished => Outcome::Refused,
+            Self::Reply(_) | Self::Mismatch(_) | Self::LaterPacket => Outcome::Filtered,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The sets and maps of a project: each has its name, its family and its types here, and nowhere
+//! else. Those of policies are named after their line.
+
+use hallway_nftables::{DataType, Family, IpVersion, Set};
+
+use DataType::{DevGroup, Ether, IfName, InetProto, Ipv4, Ipv6, Service};
+
+/// The definition of a set or map.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// Which of the project's tables it is in.
+    pub family: Family,
+    /// Its name there.
+    pub name: &'static str,
+    key: &'static [DataType],
+    value: Option<&'static [DataType]>,
+    interval: bool,
+}
+
+impl Definition {
+    const fn set(family: Family, name: &'static str, key: &'static [DataType]) -> Self {
+        Self {
+            family,
+            name,
+            key,
+            value: None,
+            interval: false,
+        }
+    }
+
+    const fn inet(name: &'static str, key: &'static [DataType]) -> Self {
+        Self::set(Family::Inet, name, key)
+    }
+
+    const fn bridge(name: &'static str, key: &'static [DataType]) -> Self {
+        Self::set(Family::Bridge, name, key)
+    }
+
+    const fn to(mut self, value: &'static [DataType]) -> Self {
+        self.value = Some(value);
+        self
+    }
+
+    const fn of_intervals(mut self) -> Self {
+        self.interval = true;
+        self
+    }
+
+    /// The set without elements.
+    #[must_use]
+    pub fn empty(&self) -> Set {
+        Set {
+            value: self.value.map(<[DataType]>::to_vec),
+            interval: self.interval,
+            ..Set::new(self.name, self.key)
+        }
+    }
+}
+
+/// One definition for IPv4 and one for IPv6.
+#[derive(Debug)]
+pub struct ByVersion {
+    v4: &'static Definition,
+    v6: &'static Definition,
+}
+
+impl ByVersion {
+    /// That of a version.
+    #[must_use]
+    pub fn of(&self, version: IpVersion) -> &'static Definition {
+        match version {
+            IpVersion::V4 => self.v4,
+            IpVersion::V6 => self.v6,
+        }
+    }
+}
+
+const fn both(v4: &'static Definition, v6: &'static Definition) -> ByVersion {
+    ByVersion { v4, v6 }
+}
+
+/// Device groups of networks.
+pub static NETWORKS: Definition = Definition::inet("nets", &[DevGroup]);
+/// Groups of networks with a way out.
+pub static EGRESS: Definition = Definition::inet("egress", &[DevGroup]);
+/// Pairs of groups between which everything may pass: a network and itself.
+pub static INTRA: Definition = Definition::inet("intra", &[DevGroup, DevGroup]);
+static PREFIXES4: Definition = Definition::inet("net4", &[Ipv4]).of_intervals();
+static PREFIXES6: Definition = Definition::inet("net6", &[Ipv6]).of_intervals();
+static SOURCES4: Definition = Definition::inet("ep4", &[IfName, Ipv4]);
+static SOURCES6: Definition = Definition::inet("ep6", &[IfName, Ipv6]);
+static HAIRPIN4: Definition = Definition::inet("hair4", &[DevGroup, Ipv4]).of_intervals();
+static HAIRPIN6: Definition = Definition::inet("hair6", &[DevGroup, Ipv6]).of_intervals();
+static PORTS4: Definition = Definition::inet("pub4", &[InetProto, Service]).to(&[Ipv4, Service]);
+static PORTS6: Definition = Definition::inet("pub6", &[InetProto, Service]).to(&[Ipv6, Service]);
+static PORTS_AT4: Definition =
+    Definition::inet("pubip4", &[Ipv4, InetProto, Service]).to(&[Ipv4, Service]);
+static PORTS_AT6: Definition =
+    Definition::inet("pubip6", &[Ipv6, InetProto, Service]).to(&[Ipv6, Service]);
+static PORT_RANGES4: Definition = Definition::inet("pubr4", &[InetProto, Service])
+    .to(&[Ipv4])
+    .of_intervals();
+static PORT_RANGES6: Definition = Definition::inet("pubr6", &[InetProto, Service])
+    .to(&[Ipv6])
+    .of_intervals();
+static TARGETS4: Definition = Definition::inet("dst4", &[Ipv4, InetProto, Service]);
+static TARGETS6: Definition = Definition::inet("dst6", &[Ipv6, InetProto, Service]);
+static TARGET_RANGES4: Definition =
+    Definition::inet("dstr4", &[Ipv4, InetProto, Service]).of_intervals();
+static TARGET_RANGES6: Definition =
+    Definition::inet("dstr6", &[Ipv6, InetProto, Service]).of_intervals();
+static FORWARDING4: Definition = Definition::inet("forwarding4", &[IfName]);
+static FORWARDING6: Definition = Definition::inet("forwarding6", &[IfName]);
+/// Ports of bridges that belong to nodes.
+pub static BRIDGE_PORTS: Definition = Definition::bridge("ports", &[IfName]);
+/// The MAC address a node may send from, by port.
+pub static PORT_MACS: Definition = Definition::bridge("port_mac", &[IfName, Ether]);
+static PORT_ADDRESSES4: Definition = Definition::bridge("port_ip4", &[IfName, Ipv4]);
+static PORT_ADDRESSES6: Definition = Definition::bridge("port_ip6", &[IfName, Ipv6]);
+
+/// Prefixes of networks.
+pub static PREFIXES: ByVersion = both(&PREFIXES4, &PREFIXES6);
+/// Source addresses, by the interface they may come in by.
+pub static SOURCES: ByVersion = both(&SOURCES4, &SOURCES6);
+/// Groups of networks with their prefixes: a connection from one to itself by a published port.
+pub static HAIRPIN: ByVersion = both(&HAIRPIN4, &HAIRPIN6);
+/// Published ports: protocol and port to address and port.
+pub static PORTS: ByVersion = both(&PORTS4, &PORTS6);
+/// The same at one address of the host.
+pub static PORTS_AT: ByVersion = both(&PORTS_AT4, &PORTS_AT6);
+/// Published ranges of ports, which stay the same: to an address.
+pub static PORT_RANGES: ByVersion = both(&PORT_RANGES4, &PORT_RANGES6);
+/// Where published ports lead to.
+pub static TARGETS: ByVersion = both(&TARGETS4, &TARGETS6);
+/// Where published ranges lead to.
+pub static TARGET_RANGES: ByVersion = both(&TARGET_RANGES4, &TARGET_RANGES6);
+/// Links on which forwarding was turned on, to be turned off again.
+pub static FORWARDING: ByVersion = both(&FORWARDING4, &FORWARDING6);
+/// The addresses a node may send from, by port.
+pub static PORT_ADDRESSES: ByVersion = both(&PORT_ADDRESSES4, &PORT_ADDRESSES6);
+
+/// Maps of published ports, which are emptied before links are removed.
+pub static PUBLISHED: [&Definition; 6] = [
+    &PORTS4,
+    &PORTS6,
+    &PORTS_AT4,
+    &PORTS_AT6,
+    &PORT_RANGES4,
+    &PORT_RANGES6,
+];
+
+/// Every set, in the order in which they are made.
+pub static ALL: [&Definition; 25] = [
+    &NETWORKS,
+    &EGRESS,
+    &INTRA,
+    &PREFIXES4,
+    &PREFIXES6,
+    &SOURCES4,
+    &SOURCES6,
+    &HAIRPIN4,
+    &HAIRPIN6,
+    &PORTS4,
+    &PORTS6,
+    &PORTS_AT4,
+    &PORTS_AT6,
+    &PORT_RANGES4,
+    &PORT_RANGES6,
+    &TARGETS4,
+    &TARGETS6,
+    &TARGET_RANGES4,
+    &TARGET_RANGES6,
+    &FORWARDING4,
+    &FORWARDING6,
+    &BRIDGE_PORTS,
+    &PORT_MACS,
+    &PORT_ADDRESSES4,
+    &PORT_ADDRESSES6,
+];
+
+/// The empty sets of one of the project's tables.
+#[must_use]
+pub fn of(family: Family) -> Vec<Set> {
+    let mine = ALL.iter().filter(|definition| definition.family == family);
+    mine.map(|definition| definition.empty()).collect()
+}

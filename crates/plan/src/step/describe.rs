@@ -1,0 +1,250 @@
+//! Steps in words, for people and programs that read plans.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use hallway_nftables::Ruleset;
+use ipnet::IpNet;
+
+use super::{Adjustment, CableEnd, Cause, NewPort, Op, Step};
+use crate::compare::Place;
+use crate::rules::Delta;
+use crate::target::{Route, RouteKind};
+
+/// What a step does to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It does not exist yet.
+    Create,
+    /// It is changed in place.
+    Change,
+    /// It goes away.
+    Remove,
+    /// A program begins to run.
+    Start,
+    /// A program ends and begins again.
+    Restart,
+    /// A program ends.
+    Stop,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Create => "create",
+            Self::Change => "change",
+            Self::Remove => "remove",
+            Self::Start => "start",
+            Self::Restart => "restart",
+            Self::Stop => "stop",
+        })
+    }
+}
+
+/// A step in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Described {
+    /// What is done.
+    pub action: Action,
+    /// The kind of object, like `bridge` or `route`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// More, where there is more to say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// Why.
+    pub cause: String,
+}
+
+impl Step {
+    /// The step in words.
+    #[must_use]
+    pub fn describe(&self) -> Described {
+        Described {
+            cause: self.cause.to_string(),
+            ..self.op.describe()
+        }
+    }
+}
+
+fn create(kind: &'static str, name: impl Into<String>) -> Described {
+    words(Action::Create, kind, name)
+}
+
+fn change(kind: &'static str, name: impl Into<String>) -> Described {
+    words(Action::Change, kind, name)
+}
+
+fn remove(kind: &'static str, name: impl Into<String>) -> Described {
+    words(Action::Remove, kind, name)
+}
+
+fn words(action: Action, kind: &'static str, name: impl Into<String>) -> Described {
+    Described {
+        action,
+        kind,
+        name: name.into(),
+        detail: String::new(),
+        cause: String::new(),
+    }
+}
+
+impl Described {
+    fn detail(self, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { detail, ..self }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(key) => f.write_str(key),
+            Self::Drift(difference) => f.write_str(&difference.clause()),
+            Self::NotInFile => f.write_str("no longer in the file, or built again"),
+            Self::Left => f.write_str("left over from a run that did not finish"),
+            Self::Down => f.write_str("down"),
+            Self::Unreachable => f.write_str("packets to the prefix never leave by an uplink"),
+            Self::Connections => {
+                f.write_str("connections that are no longer allowed, or lead elsewhere now")
+            }
+        }
+    }
+}
+
+impl Op {
+    /// What is done, to which object; the cause is the step's.
+    fn describe(&self) -> Described {
+        match self {
+            Self::AddUnreachable { to } => create("route", format!("unreachable {to}")),
+            Self::RemoveUnreachable { to } => remove("route", format!("unreachable {to}")),
+            Self::ReplaceRules(new) => new_rules(&new.rules),
+            Self::ChangeRules { delta, .. } => change("rules", "sets").detail(changes(delta)),
+            Self::Unpublish { .. } => remove("published ports", "all"),
+            Self::RemoveRules { .. } => remove("rules", "tables"),
+            Self::CreateBridge(new) => {
+                let own = new.link.addresses.iter().filter(|a| !is_link_local(a));
+                create("bridge", &new.link.name).detail(list(own))
+            }
+            Self::RemoveGroup { network, .. } => {
+                remove("network", network).detail("bridge and ports")
+            }
+            Self::RemoveLink { name } => remove("link", name),
+            Self::CreateNamespace(new) => create("namespace", &new.netns),
+            Self::RemoveNamespace { netns, .. } => remove("namespace", netns),
+            Self::CreatePort(port) => new_interface(port),
+            Self::CreateCable(cable) => new_cable(&cable.a, &cable.b),
+            Self::RemoveInterface { netns, name } => remove("interface", format!("{netns} {name}")),
+            Self::ForwardUplinks { uplinks, .. } => {
+                change("forwarding", "uplink").detail(list(uplinks.iter().map(|u| &u.link)))
+            }
+            Self::RestoreUplinks { uplinks } => change("forwarding", "uplink")
+                .detail(format!("{} as before", list(uplinks.iter().map(|u| &u.link)))),
+            Self::ForgetFlows(flows) => connections(
+                &list(&flows.prefixes),
+                !flows.ports.is_empty(),
+                flows.denied.is_some(),
+            ),
+            Self::Adjust { place, change } => adjustment(place, change),
+        }
+    }
+}
+
+fn adjustment(place: &Place, change: &Adjustment) -> Described {
+    match change {
+        Adjustment::Link { link, attributes } => {
+            let values = attributes.iter().map(|a| format!("{} {a}", a.name()));
+            self::change("link", named(place, link)).detail(list(values))
+        }
+        Adjustment::AddAddress { link, address } => {
+            create("address", named(place, &address.to_string())).detail(format!("on {link}"))
+        }
+        Adjustment::RemoveAddress { link, address } => {
+            remove("address", named(place, &address.to_string())).detail(format!("on {link}"))
+        }
+        Adjustment::AddRoute(route) => {
+            create("route", named(place, &route.to.to_string())).detail(way(route))
+        }
+        Adjustment::RemoveRoute(route) => remove("route", named(place, &route.to.to_string())),
+        Adjustment::Setting { link, setting, value } => {
+            let key = setting.key(link.as_deref()).replace('/', ".");
+            self::change("setting", named(place, &key)).detail(value.to_string())
+        }
+        Adjustment::Limit { link, limit } => self::change("bandwidth", named(place, link))
+            .detail(limit.map_or_else(|| "no limit".into(), |l| l.to_string())),
+    }
+}
+
+fn named(place: &Place, object: &str) -> String {
+    match place {
+        Place::Host => object.to_owned(),
+        Place::Node { node, .. } => format!("{node} {object}"),
+    }
+}
+
+fn is_link_local(address: &IpNet) -> bool {
+    matches!(address, IpNet::V6(net) if net.addr().is_unicast_link_local())
+}
+
+fn way(route: &Route) -> String {
+    match &route.kind {
+        RouteKind::Unreachable => "unreachable".into(),
+        RouteKind::Link { link, via: Some(via), .. } => format!("via {via} on {link}"),
+        RouteKind::Link { link, via: None, .. } => format!("on {link}"),
+    }
+}
+
+fn new_rules(rules: &Ruleset) -> Described {
+    let sets = rules.tables.iter().flat_map(|t| &t.sets);
+    let count: usize = sets.map(|s| s.elements.len()).sum();
+    let name = rules.tables.first().map_or("", |t| t.name.as_str());
+    create("rules", name).detail(format!("{count} elements"))
+}
+
+fn changes(delta: &Delta) -> String {
+    match delta {
+        Delta::Same => String::new(),
+        Delta::Replace => "all".into(),
+        Delta::Elements(changes) => {
+            let add: usize = changes.iter().map(|c| c.add.len()).sum();
+            let remove: usize = changes.iter().map(|c| c.remove.len()).sum();
+            format!("{add} elements more, {remove} fewer")
+        }
+    }
+}
+
+fn new_interface(port: &NewPort) -> Described {
+    let name = format!("{} {}", port.node, port.inner.name);
+    let addresses = list(port.inner.addresses.iter().filter(|a| !is_link_local(a)));
+    create("interface", name).detail(format!("{addresses} on {}", port.network))
+}
+
+fn new_cable(a: &CableEnd, b: &CableEnd) -> Described {
+    let end = |end: &CableEnd| format!("{} {}", end.node, end.link.name);
+    let addresses = |end: &CableEnd| list(end.link.addresses.iter().filter(|a| !is_link_local(a)));
+    create("cable", format!("{} — {}", end(a), end(b)))
+        .detail(format!("{} — {}", addresses(a), addresses(b)))
+}
+
+/// Which connections end: those of prefixes, of published ports, of what is denied.
+fn connections(prefixes: &str, published: bool, denied: bool) -> Described {
+    let mut parts = Vec::new();
+    if !prefixes.is_empty() {
+        parts.push(format!("of {prefixes}"));
+    }
+    if published {
+        parts.push("of published ports that changed".into());
+    }
+    if denied {
+        parts.push("that are denied now".into());
+    }
+    remove("connections", "conntrack").detail(parts.join("; "))
+}
+
+fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|i| i.to_string()).collect();
+    items.join(", ")
+}

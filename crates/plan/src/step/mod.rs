@@ -1,0 +1,290 @@
+//! Steps: what is done to the kernel, one at a time, each with the reason it is done.
+//!
+//! An [`Op`] carries everything that carrying it out needs: names, attributes, addresses. The
+//! executor consults neither the topology nor the record.
+
+mod describe;
+
+use std::net::IpAddr;
+
+use hallway_nftables::Ruleset;
+use hallway_spec::{Bandwidth, IpVersion, Name, PortRange, Protocol};
+use ipnet::IpNet;
+
+use crate::compare::{Attribute, Difference, Place};
+use crate::rules::Delta;
+use crate::settled::Settled;
+use crate::target::{Link, Route, Setting};
+
+pub use describe::{Action, Described};
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What is done.
+    pub op: Op,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a step is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// A key of the file, like `nodes.web`, asks for it.
+    File(String),
+    /// The kernel holds something else than what was built.
+    Drift(Box<Difference>),
+    /// What is removed is no longer in the file, or cannot be changed in place.
+    NotInFile,
+    /// A run that did not finish left it.
+    Left,
+    /// The project is taken down.
+    Down,
+    /// A packet must not leave by an uplink while its network does not exist.
+    Unreachable,
+    /// A connection is no longer allowed, or leads elsewhere now.
+    Connections,
+}
+
+/// Everything hallway ever does to a kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// An unreachable route to a prefix of ours: packets to it never leave by an uplink, also while
+    /// its network is not there.
+    AddUnreachable {
+        /// The prefix.
+        to: IpNet,
+    },
+    /// Removes such a route.
+    RemoveUnreachable {
+        /// The prefix.
+        to: IpNet,
+    },
+    /// Replaces the project's tables by these, in one transaction.
+    ReplaceRules(Box<NewRules>),
+    /// Changes elements of the project's sets, in one transaction.
+    ChangeRules {
+        /// The table's name, the same in both families.
+        table: String,
+        /// What changes.
+        delta: Delta,
+    },
+    /// Withdraws every published port, in one transaction.
+    Unpublish {
+        /// The name of the inet table.
+        table: String,
+    },
+    /// Removes the project's tables.
+    RemoveRules {
+        /// Their name, the same in both families.
+        table: String,
+    },
+    /// A bridge with the host's addresses on it.
+    CreateBridge(Box<NewBridge>),
+    /// Removes the bridge and every port of a network, all links of its device group.
+    RemoveGroup {
+        /// The network, or what is known of it.
+        network: String,
+        /// The device group.
+        group: u32,
+    },
+    /// Removes one link of ours on the host.
+    RemoveLink {
+        /// Its name.
+        name: String,
+    },
+    /// A namespace with loopback up, marked as the node's.
+    CreateNamespace(Box<NewNamespace>),
+    /// Removes a namespace of ours, and with it everything inside.
+    RemoveNamespace {
+        /// Its name in /run/netns.
+        netns: String,
+        /// The host's ends of its ports, which go with it.
+        links: Vec<String>,
+    },
+    /// A node's interface on a network, configured at both ends.
+    CreatePort(Box<NewPort>),
+    /// A cable, configured at both ends.
+    CreateCable(Box<NewCable>),
+    /// Removes an interface inside a node (and so its other end).
+    RemoveInterface {
+        /// The namespace.
+        netns: String,
+        /// The interface.
+        name: String,
+    },
+    /// Changes one object in place.
+    Adjust {
+        /// Where.
+        place: Place,
+        /// The change.
+        change: Adjustment,
+    },
+    /// Lets the host forward what comes in by its uplinks. Each is noted in the project's table
+    /// before, so that it can be turned off again even when no record is left.
+    ForwardUplinks {
+        /// The name of the inet table.
+        table: String,
+        /// The IP versions that are needed.
+        versions: Vec<IpVersion>,
+        /// The uplinks that do not forward yet; `all` for IPv6 on kernels before 6.17.
+        uplinks: Vec<Uplink>,
+    },
+    /// Turns forwarding off again on uplinks where hallway had turned it on and no other project
+    /// needs it.
+    RestoreUplinks {
+        /// The uplinks.
+        uplinks: Vec<Uplink>,
+    },
+    /// Deletes connections that are no longer allowed, or lead elsewhere now.
+    ForgetFlows(Box<Flows>),
+}
+
+/// A change of one object in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adjustment {
+    /// Attributes of a link, with their new values.
+    Link {
+        /// The link.
+        link: String,
+        /// The attributes.
+        attributes: Vec<Attribute>,
+    },
+    /// Gives a link an address.
+    AddAddress {
+        /// The link.
+        link: String,
+        /// The address.
+        address: IpNet,
+    },
+    /// Takes an address from a link.
+    RemoveAddress {
+        /// The link.
+        link: String,
+        /// The address.
+        address: IpNet,
+    },
+    /// Adds or replaces a route.
+    AddRoute(Route),
+    /// Removes a route.
+    RemoveRoute(Route),
+    /// Changes a setting.
+    Setting {
+        /// The link it belongs to; the namespace itself when absent.
+        link: Option<String>,
+        /// The setting.
+        setting: Setting,
+        /// The new value.
+        value: u32,
+    },
+    /// Limits what a link sends, or removes the limit.
+    Limit {
+        /// The link.
+        link: String,
+        /// The new limit.
+        limit: Option<Bandwidth>,
+    },
+}
+
+/// An interface that is not ours, by which packets of ours leave the host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uplink {
+    /// Its name.
+    pub link: String,
+    /// IPv4 or IPv6.
+    pub version: IpVersion,
+}
+
+/// Tables to load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRules {
+    /// All of them.
+    pub rules: Ruleset,
+    /// Notes of uplinks that forward because of this project, which are kept.
+    pub noted: Vec<Uplink>,
+}
+
+/// A bridge to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBridge {
+    /// The network.
+    pub network: Name,
+    /// The bridge.
+    pub link: Link,
+}
+
+/// A namespace to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNamespace {
+    /// The node.
+    pub node: Name,
+    /// Its name in /run/netns.
+    pub netns: String,
+    /// The alias of its loopback.
+    pub alias: String,
+    /// Settings of the namespace.
+    pub settings: Vec<(Setting, u32)>,
+}
+
+/// A node's interface on a network to create, with both its ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPort {
+    /// The node.
+    pub node: Name,
+    /// Its namespace.
+    pub netns: String,
+    /// The network.
+    pub network: Name,
+    /// The host's end.
+    pub outer: Link,
+    /// Routes of the host that leave by it.
+    pub outer_routes: Vec<Route>,
+    /// The node's end.
+    pub inner: Link,
+    /// Routes of the node that leave by it.
+    pub inner_routes: Vec<Route>,
+}
+
+/// A cable to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCable {
+    /// One end.
+    pub a: CableEnd,
+    /// The other.
+    pub b: CableEnd,
+}
+
+/// One end of a cable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CableEnd {
+    /// The node.
+    pub node: Name,
+    /// Its namespace.
+    pub netns: String,
+    /// The interface.
+    pub link: Link,
+    /// Routes that leave by it.
+    pub routes: Vec<Route>,
+}
+
+/// Which connections are deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flows {
+    /// Every connection of these prefixes.
+    pub prefixes: Vec<IpNet>,
+    /// Connections to these published host ports.
+    pub ports: Vec<PublishedPorts>,
+    /// Every connection that the policies of this project deny.
+    pub denied: Option<Settled>,
+    /// Addresses of the host.
+    pub host: Vec<IpAddr>,
+}
+
+/// Host ports of one transport protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PublishedPorts {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// From the first to the last.
+    pub ports: PortRange,
+}

@@ -1,0 +1,105 @@
+//! Objects on the host: bridges, the host's ends of ports, routes.
+
+use std::net::IpAddr;
+
+use hallway_spec::{IpVersion, Mode};
+use ipnet::IpNet;
+
+use super::{Link, LinkRole, Route, RouteKind, Setting, Space, carries_ipv6};
+use crate::mark::{self, Role};
+use crate::settled::{Interface, Network, Node, Settled};
+
+/// What the project needs in the namespace that holds the bridges.
+pub(super) fn space(settled: &Settled) -> Space {
+    let mut space = Space::default();
+    for network in settled.inner_networks() {
+        let unreachable = network.subnets.iter().map(|s| Route {
+            to: s.net,
+            kind: RouteKind::Unreachable,
+        });
+        space.routes.extend(unreachable);
+    }
+    space.links.extend(settled.networks.iter().filter_map(|n| bridge(settled, n)));
+    for node in &settled.nodes {
+        for (interface, network, link) in node.ports() {
+            if let Some(network) = settled.network(network) {
+                port(settled, node, interface, (network, link), &mut space);
+            }
+        }
+    }
+    space
+}
+
+fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
+    let name = network.bridge.clone()?;
+    let has = |version| network.subnets.iter().any(|s| IpVersion::of(s.gateway) == version);
+    let mut addresses: Vec<IpNet> = network.subnets.iter().map(|s| s.gateway_net()).collect();
+    // A neighbour solicitation on behalf of others needs one (RFC 4861, section 7.2.2).
+    if has(IpVersion::V6) {
+        addresses.push(mark::link_local(network.mac));
+    }
+    let mut settings = vec![(Setting::AcceptRa, 0), (Setting::Autoconf, 0)];
+    settings.extend(forwarding(has));
+    Some(Link {
+        name,
+        role: LinkRole::Bridge,
+        alias: Some(mark::alias(&settled.project, &Role::Bridge(network.name.clone()))),
+        group: Some(network.group),
+        master: Some(None),
+        mac: Some(network.mac),
+        mtu: network.mtu,
+        hairpin: None,
+        nf_call: Some(network.filtered),
+        no_kernel_address: carries_ipv6(network.mtu),
+        addresses,
+        limit: None,
+        settings,
+    })
+}
+
+fn forwarding(has: impl Fn(IpVersion) -> bool) -> impl Iterator<Item = (Setting, u32)> {
+    let both = [IpVersion::V4, IpVersion::V6].into_iter();
+    both.filter(move |v| has(*v)).map(|v| (Setting::Forwarding(v), 1))
+}
+
+fn port(
+    settled: &Settled,
+    node: &Node,
+    interface: &Interface,
+    (network, link): (&Network, &str),
+    space: &mut Space,
+) {
+    let role = Role::Port(node.name.clone(), interface.name.clone());
+    let gateways: Vec<IpAddr> = match network.mode {
+        Mode::Routed => network.subnets.iter().map(|s| s.gateway).collect(),
+        Mode::Bridge => Vec::new(),
+    };
+    let mut addresses: Vec<IpNet> = gateways.iter().copied().map(IpNet::from).collect();
+    if gateways.iter().any(IpAddr::is_ipv6) {
+        addresses.push(mark::link_local(mark::mac(&[link])));
+    }
+    let mut settings = Vec::new();
+    if !gateways.is_empty() {
+        settings.extend([(Setting::AcceptRa, 0), (Setting::Autoconf, 0)]);
+        settings.extend(forwarding(|v| gateways.iter().any(|g| IpVersion::of(*g) == v)));
+        space.routes.extend(interface.addresses.iter().map(|to| Route {
+            to: *to,
+            kind: RouteKind::Link { link: link.to_owned(), via: None, marked: true },
+        }));
+    }
+    space.links.push(Link {
+        name: link.to_owned(),
+        role: LinkRole::Port,
+        alias: Some(mark::alias(&settled.project, &role)),
+        group: Some(network.group),
+        master: Some(network.bridge.clone()),
+        mac: None,
+        mtu: interface.mtu,
+        hairpin: network.bridge.as_ref().map(|_| true),
+        nf_call: None,
+        no_kernel_address: carries_ipv6(interface.mtu),
+        addresses,
+        limit: interface.bandwidth,
+        settings,
+    });
+}

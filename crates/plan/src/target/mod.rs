@@ -1,0 +1,169 @@
+//! What the kernel must hold for a project: every object, with every attribute that hallway sets.
+//!
+//! A [`Target`] is made from a [`Settled`] topology and has no choices left. It is what observation
+//! is compared with ([`crate::compare`]), so an attribute that is not here is not ours: it is
+//! neither examined nor changed.
+
+mod host;
+mod node;
+
+use hallway_spec::{Bandwidth, IpVersion, Name};
+use ipnet::IpNet;
+
+use crate::settled::Settled;
+
+/// Every kernel object of a project but its nf_tables tables, which [`crate::rules`] gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Objects in the namespace that holds the bridges.
+    pub host: Space,
+    /// Objects in the nodes' namespaces.
+    pub nodes: Vec<NodeTarget>,
+}
+
+/// A node's namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeTarget {
+    /// The node.
+    pub node: Name,
+    /// The namespace's name in /run/netns.
+    pub netns: String,
+    /// What it holds.
+    pub space: Space,
+}
+
+/// Objects of one network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Space {
+    /// Links, with their addresses and settings.
+    pub links: Vec<Link>,
+    /// Routes.
+    pub routes: Vec<Route>,
+    /// Settings of the namespace itself.
+    pub settings: Vec<(Setting, u32)>,
+}
+
+/// What a link is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkRole {
+    /// The bridge of a network.
+    Bridge,
+    /// The host's end of a node's interface.
+    Port,
+    /// A node's interface on a network.
+    Interface,
+    /// A node's end of a cable.
+    Cable,
+    /// A node's loopback.
+    Loopback,
+}
+
+/// A link. `None` in an attribute means: not set by hallway, so not compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub role: LinkRole,
+    /// IFLA_IFALIAS: the mark of ownership.
+    pub alias: Option<String>,
+    /// IFLA_GROUP.
+    pub group: Option<u32>,
+    /// The bridge it is a port of: `Some(None)` for none.
+    pub master: Option<Option<String>>,
+    /// IFLA_ADDRESS.
+    pub mac: Option<[u8; 6]>,
+    /// IFLA_MTU, in bytes.
+    pub mtu: Option<u32>,
+    /// IFLA_BRPORT_MODE: frames may leave by the port they came in by.
+    pub hairpin: Option<bool>,
+    /// IFLA_BR_NF_CALL_IPTABLES and its IPv6 twin.
+    pub nf_call: Option<bool>,
+    /// IN6_ADDR_GEN_MODE_NONE: the kernel makes no IPv6 address of its own.
+    pub no_kernel_address: bool,
+    /// Addresses with their prefix lengths.
+    pub addresses: Vec<IpNet>,
+    /// The limit of what it sends.
+    pub limit: Option<Bandwidth>,
+    /// Settings below `net/*/conf/LINK`.
+    pub settings: Vec<(Setting, u32)>,
+}
+
+/// A route in the main table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Route {
+    /// Destination.
+    pub to: IpNet,
+    /// What happens to packets.
+    pub kind: RouteKind,
+}
+
+/// What a route does.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RouteKind {
+    /// RTN_UNREACHABLE: packets are refused.
+    Unreachable,
+    /// Packets leave by this link.
+    Link {
+        /// The link's name.
+        link: String,
+        /// The next hop; none when the destination is on the link.
+        via: Option<std::net::IpAddr>,
+        /// Made for a port of a routed network, and marked with hallway's route protocol.
+        marked: bool,
+    },
+}
+
+/// A setting (sysctl) of a link or of a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Setting {
+    /// The link, or with no link the namespace, forwards. For IPv6 of a link this is
+    /// `force_forwarding`, which kernels have since 6.17.
+    Forwarding(IpVersion),
+    /// Router advertisements are accepted.
+    AcceptRa,
+    /// Addresses are made from router advertisements.
+    Autoconf,
+    /// IPv6 is off.
+    DisableIpv6,
+}
+
+impl Setting {
+    /// The key below /proc/sys of a link's setting, or with `None` of the namespace's: IPv4
+    /// forwarding of the whole namespace, and for the others what links to come start with.
+    #[must_use]
+    pub fn key(self, link: Option<&str>) -> String {
+        match (self, link) {
+            (Self::Forwarding(IpVersion::V4), None) => "net/ipv4/ip_forward".into(),
+            (Self::Forwarding(IpVersion::V6), None) => "net/ipv6/conf/all/forwarding".into(),
+            (Self::Forwarding(IpVersion::V4), Some(l)) => format!("net/ipv4/conf/{l}/forwarding"),
+            (Self::Forwarding(IpVersion::V6), Some(l)) => {
+                format!("net/ipv6/conf/{l}/force_forwarding")
+            }
+            (Self::AcceptRa, l) => format!("net/ipv6/conf/{}/accept_ra", l.unwrap_or("default")),
+            (Self::Autoconf, l) => format!("net/ipv6/conf/{}/autoconf", l.unwrap_or("default")),
+            (Self::DisableIpv6, l) => {
+                format!("net/ipv6/conf/{}/disable_ipv6", l.unwrap_or("default"))
+            }
+        }
+    }
+}
+
+impl Target {
+    /// Everything the project needs in the kernel.
+    #[must_use]
+    pub fn of(settled: &Settled) -> Self {
+        Self {
+            host: host::space(settled),
+            nodes: settled.nodes.iter().map(|n| node::target(settled, n)).collect(),
+        }
+    }
+}
+
+/// The smallest MTU with which a link can carry IPv6 (RFC 8200, section 5), in bytes.
+const IPV6_LEAST_MTU: u32 = 1280;
+
+/// Whether a link of that MTU can carry IPv6.
+pub(crate) fn carries_ipv6(mtu: Option<u32>) -> bool {
+    mtu.is_none_or(|m| m >= IPV6_LEAST_MTU)
+}

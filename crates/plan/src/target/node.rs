@@ -1,0 +1,99 @@
+//! Objects in a node's namespace: loopback, interfaces, routes, settings.
+
+use hallway_spec::IpVersion;
+use ipnet::IpNet;
+
+use super::{Link, LinkRole, NodeTarget, Route, RouteKind, Setting, Space, carries_ipv6};
+use crate::mark::{self, Role};
+use crate::settled::{Interface, Node, Plug, Settled};
+
+/// What a node's namespace must hold.
+pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
+    let mut space = Space {
+        settings: settings(node),
+        ..Space::default()
+    };
+    space.links.push(loopback(settled, node));
+    space.links.extend(node.interfaces.iter().map(|i| interface(node, i)));
+    space.routes.extend(node.routes.iter().filter_map(|route| {
+        let link = node.interfaces.get(route.interface)?.name.clone();
+        Some(Route {
+            to: route.to,
+            kind: RouteKind::Link { link, via: route.via, marked: false },
+        })
+    }));
+    NodeTarget {
+        node: node.name.clone(),
+        netns: node.netns.clone(),
+        space,
+    }
+}
+
+/// A new namespace takes over settings of the machine's first one; a node must not forward because
+/// the machine does.
+fn settings(node: &Node) -> Vec<(Setting, u32)> {
+    let forwarding = u32::from(node.forwarding);
+    let mut out = vec![(Setting::Forwarding(IpVersion::V4), forwarding)];
+    if node.ipv6 {
+        out.push((Setting::Forwarding(IpVersion::V6), forwarding));
+        out.push((Setting::AcceptRa, 0));
+    } else {
+        out.push((Setting::DisableIpv6, 1));
+    }
+    out
+}
+
+fn loopback(settled: &Settled, node: &Node) -> Link {
+    Link {
+        name: "lo".into(),
+        role: LinkRole::Loopback,
+        alias: Some(mark::alias(&settled.project, &Role::Node(node.name.clone()))),
+        group: None,
+        master: None,
+        mac: None,
+        mtu: None,
+        hairpin: None,
+        nf_call: None,
+        no_kernel_address: false,
+        addresses: Vec::new(),
+        limit: None,
+        settings: Vec::new(),
+    }
+}
+
+fn interface(node: &Node, interface: &Interface) -> Link {
+    let ipv6 = interface.addresses.iter().any(|a| matches!(a, IpNet::V6(_)))
+        && carries_ipv6(interface.mtu);
+    let mut addresses = interface.addresses.clone();
+    if ipv6 {
+        addresses.push(mark::link_local(interface.mac));
+    }
+    Link {
+        name: interface.name.clone(),
+        role: match interface.plug {
+            Plug::Port { .. } => LinkRole::Interface,
+            Plug::Cable => LinkRole::Cable,
+        },
+        alias: None,
+        group: None,
+        master: Some(None),
+        mac: Some(interface.mac),
+        mtu: interface.mtu,
+        hairpin: None,
+        nf_call: None,
+        no_kernel_address: ipv6,
+        addresses,
+        limit: interface.bandwidth,
+        settings: interface_settings(node),
+    }
+}
+
+/// What an interface takes over from its namespace when it is created.
+fn interface_settings(node: &Node) -> Vec<(Setting, u32)> {
+    let mut out = vec![(Setting::Forwarding(IpVersion::V4), u32::from(node.forwarding))];
+    match node.ipv6 {
+        true => out.push((Setting::AcceptRa, 0)),
+        false => out.push((Setting::DisableIpv6, 1)),
+    }
+    out
+}

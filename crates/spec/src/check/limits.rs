@@ -1,0 +1,110 @@
+//! How much of everything a file may have.
+
+use std::collections::BTreeMap;
+
+use crate::problem::NetworkProblem;
+use crate::{Mode, Name, Place, Problem, Subnet, Topology};
+
+/// A bridge has at most 1,023 ports (BR_MAX_PORTS, net/bridge/br_private.h).
+const BRIDGE_PORTS_MAX: usize = 1023;
+const NODES_MAX: usize = 10_000;
+const NETWORKS_MAX: usize = 4_000;
+/// Every published port outside a range with equal ports is an element and a listener.
+const PORTS_MAX: usize = 4_096;
+const POLICIES_MAX: usize = 10_000;
+/// Every pair of a policy is an element of a set.
+const PAIRS_MAX: usize = 200_000;
+
+/// What a file has too much of.
+pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
+    let published = || topology.nodes.iter().flat_map(|n| &n.ports);
+    let pairs = topology.policies.iter().map(|p| p.pairs.len());
+    let largest = topology.policies.iter().max_by_key(|p| p.pairs.len());
+    let all: [(usize, usize, &'static str, Option<&Place>); 6] = [
+        (
+            topology.nodes.len(),
+            NODES_MAX,
+            "nodes",
+            topology.nodes.get(NODES_MAX).map(|n| &n.place),
+        ),
+        (
+            topology.networks.len(),
+            NETWORKS_MAX,
+            "networks",
+            topology.networks.get(NETWORKS_MAX).map(|n| &n.place),
+        ),
+        (
+            topology.links.len(),
+            NODES_MAX,
+            "links",
+            topology.links.get(NODES_MAX).map(|l| &l.place),
+        ),
+        (
+            published().map(|p| p.host_ports.len()).sum(),
+            PORTS_MAX,
+            "published ports",
+            published().next().map(|p| &p.place),
+        ),
+        (
+            topology.policies.len(),
+            POLICIES_MAX,
+            "policies",
+            topology.policies.get(POLICIES_MAX).map(|p| &p.place),
+        ),
+        (
+            pairs.sum(),
+            PAIRS_MAX,
+            "pairs in policies",
+            largest.map(|p| &p.place),
+        ),
+    ];
+    all.into_iter()
+        .filter(|(count, max, ..)| count > max)
+        .filter_map(|(count, max, what, place)| {
+            Some(Problem::new(
+                place?,
+                NetworkProblem::TooMany { count, what, max },
+            ))
+        })
+        .collect()
+}
+
+/// Every member needs an address, and a port of the network's bridge.
+pub(super) fn members(topology: &Topology, problems: &mut Vec<Problem>) {
+    let mut members: BTreeMap<&Name, usize> = BTreeMap::new();
+    for attachment in topology.nodes.iter().flat_map(|n| &n.attachments) {
+        *members.entry(&attachment.network).or_default() += 1;
+    }
+    for network in &topology.networks {
+        let count = members.get(&network.name).copied().unwrap_or(0);
+        for subnet in &network.subnets {
+            let room = room(subnet);
+            if count > room {
+                let kind = NetworkProblem::NetworkFull {
+                    network: network.name.clone(),
+                    count,
+                    net: subnet.net,
+                    room,
+                };
+                problems.push(Problem::new(&network.place, kind));
+            }
+        }
+        if network.mode == Mode::Bridge && count > BRIDGE_PORTS_MAX {
+            let kind = NetworkProblem::BridgeFull {
+                network: network.name.clone(),
+                count,
+                max: BRIDGE_PORTS_MAX,
+            };
+            problems.push(Problem::new(&network.place, kind));
+        }
+    }
+}
+
+/// How many nodes a subnet has addresses for: all but the network, broadcast and gateway address.
+fn room(subnet: &Subnet) -> usize {
+    let host_bits = u32::from(subnet.net.max_prefix_len() - subnet.net.prefix_len());
+    1_usize
+        .checked_shl(host_bits)
+        .filter(|_| host_bits < 32)
+        .map_or(usize::MAX, |n| n.saturating_sub(3))
+}

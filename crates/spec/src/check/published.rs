@@ -1,0 +1,98 @@
+//! Published ports.
+
+use std::collections::BTreeMap;
+
+use crate::problem::{NodeProblem, Unpublishable};
+use crate::{IpVersion, Name, Network, Node, Problem, Publish, Topology};
+
+/// Every published port can be reached, and no host port is published twice.
+pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
+    let networks: BTreeMap<&Name, &Network> =
+        topology.networks.iter().map(|n| (&n.name, n)).collect();
+    let mut all: Vec<(&Publish, &Name)> = Vec::new();
+    for node in &topology.nodes {
+        let on: Vec<&Network> = (node.attachments.iter())
+            .filter_map(|a| networks.get(&a.network).copied())
+            .collect();
+        if let Some(first) = node.ports.first() {
+            let kind = unreachable(node, &on);
+            problems.extend(kind.map(|kind| Problem::new(&first.place, kind)));
+        }
+        for port in &node.ports {
+            let kind = without_address(node, port, &on);
+            problems.extend(kind.map(|kind| Problem::new(&port.place, kind)));
+            all.push((port, &node.name));
+        }
+    }
+    twice(all, problems);
+}
+
+/// Why no port of a node can be reached.
+fn unreachable(node: &Node, on: &[&Network]) -> Option<NodeProblem> {
+    if node.attachments.is_empty() {
+        return Some(NodeProblem::PublishWithoutNetwork(node.name.clone()));
+    }
+    if on.iter().any(|n| !n.internal && !n.outside) {
+        return None;
+    }
+    let first = on.first()?;
+    let outside = on.iter().all(|n| n.outside);
+    Some(NodeProblem::PublishUnreachable {
+        node: node.name.clone(),
+        reason: if outside {
+            Unpublishable::Outside
+        } else {
+            Unpublishable::Internal
+        },
+        network: first.name.clone(),
+        network_place: first.place.clone(),
+    })
+}
+
+/// A port on an address of the host needs a node with an address of the same IP version.
+fn without_address(node: &Node, port: &Publish, on: &[&Network]) -> Option<NodeProblem> {
+    let address = port.host_address?;
+    let version = IpVersion::of(address);
+    let mut subnets = on.iter().flat_map(|n| &n.subnets);
+    let has = node.attachments.is_empty() || subnets.any(|s| s.version() == version);
+    (!has).then(|| NodeProblem::PublishWithoutAddress {
+        node: node.name.clone(),
+        address,
+    })
+}
+
+/// Host ports that two entries publish.
+fn twice(mut all: Vec<(&Publish, &Name)>, problems: &mut Vec<Problem>) {
+    // Sorted by first port, only entries that begin before a range ends can overlap it.
+    all.sort_by_key(|(p, _)| (p.protocol, p.host_ports.first(), p.place.offset));
+    for (position, one) in all.iter().enumerate() {
+        let rest = all.get(position + 1..).unwrap_or_default();
+        let near = rest.iter().take_while(|(other, _)| {
+            other.protocol == one.0.protocol && other.host_ports.overlaps(one.0.host_ports)
+        });
+        for other in near.filter(|(other, _)| same_address(other, one.0)) {
+            let (late, early) = if other.0.place.offset > one.0.place.offset {
+                (other, one)
+            } else {
+                (one, other)
+            };
+            let kind = NodeProblem::PublishedTwice {
+                ports: late.0.host_ports,
+                protocol: late.0.protocol,
+                node: late.1.clone(),
+                owner: early.1.clone(),
+                owner_ports: early.0.host_ports,
+                first: early.0.place.clone(),
+            };
+            problems.push(Problem::new(&late.0.place, kind));
+        }
+    }
+}
+
+fn same_address(a: &Publish, b: &Publish) -> bool {
+    match (a.host_address, b.host_address) {
+        (Some(a), Some(b)) if !a.is_unspecified() && !b.is_unspecified() => a == b,
+        (Some(a), Some(b)) => IpVersion::of(a) == IpVersion::of(b),
+        _ => true,
+    }
+}

@@ -1,0 +1,310 @@
+//! A file as it is written, for editing and printing: short forms stay as they are. This is the
+//! only list of the file's keys: the parser and the JSON Schema follow from it.
+
+mod keys;
+mod read;
+mod schema;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use keys::mapping;
+
+pub use schema::schema;
+
+mapping! {
+    /// A hallway file: container networks for Linux.
+    #[derive(Default)]
+    #[schemars(title = "hallway")]
+    pub struct Document read as FileKeys {
+        /// The project's name; by default the file's.
+        name: Option<String>,
+        /// Subnets that nodes share.
+        #[serde(default)]
+        networks: IndexMap<String, NetworkDoc>,
+        /// Named network namespaces.
+        #[serde(default)]
+        nodes: IndexMap<String, Option<NodeDoc>>,
+        /// Cables straight between two nodes.
+        #[serde(default)]
+        links: Vec<LinkDoc>,
+        /// Who may talk to whom; the first that matches decides, replies always pass.
+        #[serde(default)]
+        policies: Vec<PolicyDoc>,
+        /// What must be true.
+        #[serde(default)]
+        expect: Vec<ExpectDoc>,
+    }
+}
+
+/// One or several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// Several; tried first, because a struct can be read from a list too.
+    Many(Vec<T>),
+    /// One.
+    One(T),
+}
+
+impl<T> OneOrMany<T> {
+    /// The shortest way to write these.
+    pub(crate) fn of(mut items: Vec<T>) -> Self {
+        match items.pop() {
+            Some(only) if items.is_empty() => Self::One(only),
+            Some(last) => {
+                items.push(last);
+                Self::Many(items)
+            }
+            None => Self::Many(items),
+        }
+    }
+
+    pub(crate) fn items(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// A number or a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// A number.
+    Number(i64),
+    /// A truth value.
+    Flag(bool),
+    /// A text.
+    Text(String),
+    /// Nothing.
+    Nothing(()),
+}
+
+impl Scalar {
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Number(n) => n.to_string(),
+            Self::Flag(b) => b.to_string(),
+            Self::Text(t) => t.clone(),
+            Self::Nothing(()) => String::new(),
+        }
+    }
+}
+
+impl From<&str> for Scalar {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+mapping! {
+    /// A subnet that nodes share.
+    #[derive(Default)]
+    pub struct NetworkDoc read as NetworkKeys {
+        /// One prefix, or one of each family.
+        subnet: Option<OneOrMany<String>>,
+        /// The host's address; the first by default.
+        gateway: Option<OneOrMany<String>>,
+        /// No way out: no default route, no masquerade.
+        internal: Option<bool>,
+        /// Its nodes stand for the outside world.
+        outside: Option<bool>,
+        /// `bridge` (the default) or `routed`.
+        mode: Option<String>,
+        /// Bytes.
+        mtu: Option<u32>,
+    }
+}
+
+mapping! {
+    /// A named network namespace.
+    #[derive(Default)]
+    pub struct NodeDoc read as NodeKeys {
+        /// Networks in order: a list of names, or a mapping with addresses.
+        networks: Option<NetworksDoc>,
+        /// Published ports: `[ip:]host[-range]:node[-range][/tcp|udp]`.
+        ports: Option<OneOrMany<PortDoc>>,
+        /// The program that runs inside: a line, or a list of words.
+        command: Option<OneOrMany<Scalar>>,
+        /// `up` waits until these listen, like `80/tcp`.
+        ready: Option<OneOrMany<Scalar>>,
+        /// Variables, as a mapping or a list of NAME=value.
+        environment: Option<EnvironmentDoc>,
+        /// Where `command` runs.
+        working_dir: Option<String>,
+        /// When `command` is started again: no, on-failure, always or unless-stopped.
+        restart: Option<Scalar>,
+        /// Nodes whose command is started, and ready, before.
+        depends_on: Option<DependsDoc>,
+        /// Name servers.
+        dns: Option<OneOrMany<String>>,
+        /// Static routes.
+        routes: Option<OneOrMany<RouteDoc>>,
+        /// Forward packets between its own interfaces.
+        forwarding: Option<bool>,
+    }
+}
+
+/// A node's networks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum NetworksDoc {
+    /// Names only.
+    List(Vec<String>),
+    /// Names with settings.
+    Map(IndexMap<String, Option<AttachmentDoc>>),
+    /// One name.
+    One(String),
+}
+
+mapping! {
+    /// A node's place on a network.
+    #[derive(Default)]
+    pub struct AttachmentDoc read as AttachmentKeys {
+        /// A fixed address, or one of each family.
+        address: Option<OneOrMany<String>>,
+        /// A fixed MAC address.
+        mac: Option<String>,
+        /// The interface's name inside; at most 15 characters.
+        interface: Option<String>,
+        /// Like `10mbit`.
+        bandwidth: Option<Scalar>,
+    }
+}
+
+/// A published port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PortDoc {
+    /// Compose's short syntax.
+    Short(Scalar),
+    /// Compose's long syntax.
+    Long(LongPortDoc),
+}
+
+mapping! {
+    /// A published port, key by key.
+    pub struct LongPortDoc read as PortKeys {
+        /// The node's port.
+        target: Scalar,
+        /// The host's port.
+        published: Option<Scalar>,
+        /// Only this address of the host.
+        host_ip: Option<String>,
+        /// tcp or udp.
+        protocol: Option<String>,
+    }
+}
+
+/// Variables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EnvironmentDoc {
+    /// NAME=value.
+    List(Vec<String>),
+    /// A mapping.
+    Map(IndexMap<String, Scalar>),
+}
+
+/// Dependencies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum DependsDoc {
+    /// Names.
+    List(Vec<String>),
+    /// Compose's form with conditions.
+    Map(IndexMap<String, serde_json::Value>),
+}
+
+mapping! {
+    /// A static route.
+    pub struct RouteDoc read as RouteKeys {
+        /// A prefix, or `default`.
+        to: String,
+        /// The next hop.
+        via: String,
+    }
+}
+
+mapping! {
+    /// A cable.
+    pub struct LinkDoc read as LinkKeys {
+        /// Two nodes with their addresses.
+        endpoints: IndexMap<String, Option<EndDoc>>,
+        /// Bytes.
+        mtu: Option<u32>,
+        /// Like `10mbit`.
+        bandwidth: Option<Scalar>,
+    }
+}
+
+/// One end of a cable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EndDoc {
+    /// Addresses with prefix lengths.
+    Addresses(OneOrMany<String>),
+    /// With settings.
+    Full(FullEndDoc),
+}
+
+mapping! {
+    /// One end of a cable, key by key.
+    #[derive(Default)]
+    pub struct FullEndDoc read as EndKeys {
+        /// Addresses with prefix lengths.
+        address: Option<OneOrMany<String>>,
+        /// The interface's name inside.
+        interface: Option<String>,
+        /// A fixed MAC address.
+        mac: Option<String>,
+    }
+}
+
+mapping! {
+    /// Who may talk to whom.
+    #[derive(Default)]
+    pub struct PolicyDoc read as PolicyKeys {
+        /// `allow` (the default) or `deny`.
+        action: Option<String>,
+        /// A node, a network, host, outside, any or a prefix.
+        from: Option<OneOrMany<String>>,
+        /// The same.
+        to: Option<OneOrMany<String>>,
+        /// Both ways among these.
+        between: Option<Vec<String>>,
+        /// Like `3306/tcp`, `8000-8010/udp`, `icmp`; everything when absent.
+        ports: Option<OneOrMany<Scalar>>,
+    }
+}
+
+mapping! {
+    /// What must be true.
+    pub struct ExpectDoc read as ExpectKeys {
+        /// Who sends.
+        from: String,
+        /// Who is to be reached.
+        to: String,
+        /// Like `80/tcp`; ping when absent.
+        port: Option<Scalar>,
+        /// True unless said otherwise.
+        reachable: Option<bool>,
+    }
+}
+
+impl Document {
+    /// The document a text stands for; `None` when the text does not parse.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        read::document(text)
+    }
+
+    /// The document as a file.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        serde_saphyr::to_string(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,47 @@
+//! Edits of links.
+
+use indexmap::IndexMap;
+use ipnet::IpNet;
+
+use super::EditError;
+use crate::Name;
+use crate::document::{Document, EndDoc, LinkDoc, OneOrMany};
+
+pub(super) fn add(
+    document: &mut Document,
+    ends: &[(Name, Vec<IpNet>); 2],
+) -> Result<(), EditError> {
+    let endpoints: IndexMap<String, Option<EndDoc>> = ends
+        .iter()
+        .map(|(node, nets)| (node.to_string(), addresses(nets)))
+        .collect();
+    if endpoints.len() != ends.len() {
+        return Err(EditError::LinkToItself);
+    }
+    document.links.push(LinkDoc {
+        endpoints,
+        mtu: None,
+        bandwidth: None,
+    });
+    Ok(())
+}
+
+fn addresses(nets: &[IpNet]) -> Option<EndDoc> {
+    (!nets.is_empty()).then(|| {
+        EndDoc::Addresses(OneOrMany::of(
+            nets.iter().map(ToString::to_string).collect(),
+        ))
+    })
+}
+
+pub(super) fn remove(document: &mut Document, a: &Name, b: &Name) -> Result<(), EditError> {
+    let before = document.links.len();
+    document.links.retain(|link| {
+        let ends = &link.endpoints;
+        !(ends.contains_key(a.as_ref()) && ends.contains_key(b.as_ref()))
+    });
+    if document.links.len() == before {
+        return Err(EditError::NoLink(a.clone(), b.clone()));
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! The commands for one change at a time, as edits of a document. Whether the result makes sense is
+//! checked by [`crate::parse`]; here only what the edit itself needs is checked.
+
+mod links;
+mod networks;
+mod nodes;
+mod policies;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::{Action, Diagnostic, Document, InvalidPort, Name, PortProto};
+
+/// One edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// A new node.
+    NodeAdd {
+        /// Its name.
+        name: Name,
+        /// Networks with fixed addresses.
+        networks: Vec<(Name, Vec<IpAddr>)>,
+        /// Published ports.
+        ports: Vec<String>,
+        /// What runs inside.
+        command: Vec<String>,
+        /// What must listen before it counts as up.
+        ready: Vec<PortProto>,
+    },
+    /// Removes a node with all that names it.
+    NodeRemove(Name),
+    /// A new network.
+    NetworkAdd {
+        /// Its name.
+        name: Name,
+        /// Prefixes; the first free /24 of 10.88.0.0/16 when empty.
+        subnets: Vec<IpNet>,
+        /// The host's addresses.
+        gateways: Vec<IpAddr>,
+        /// No way out.
+        internal: bool,
+        /// Stands for the outside.
+        outside: bool,
+        /// Routed instead of bridged.
+        routed: bool,
+        /// Bytes.
+        mtu: Option<u32>,
+    },
+    /// Removes a network that has no members.
+    NetworkRemove(Name),
+    /// A cable; nodes that do not exist are made.
+    LinkAdd([(Name, Vec<IpNet>); 2]),
+    /// Removes the cables between two nodes.
+    LinkRemove(Name, Name),
+    /// Puts a node on a network.
+    Connect(Name, Name, Vec<IpAddr>),
+    /// Takes it off.
+    Disconnect(Name, Name),
+    /// Publishes a port.
+    Publish(Name, String),
+    /// Withdraws it.
+    Unpublish(Name, String),
+    /// Allows or denies; comes before every other policy.
+    Policy {
+        /// Allow or deny.
+        action: Action,
+        /// Who.
+        from: String,
+        /// Whom.
+        to: String,
+        /// Which ports; all when empty.
+        ports: Vec<String>,
+    },
+}
+
+crate::codes! {
+    /// Stable codes of edits that are not possible.
+    pub enum EditCode {
+        /// The node or network already exists.
+        Exists = "already-exists",
+        /// There is no such node, network, link, membership or published port.
+        NotFound = "not-found",
+        /// The network still has members.
+        NetworkInUse = "network-in-use",
+        /// A link has the same node at both ends.
+        LinkToItself = "link-to-itself",
+        /// The port cannot be read.
+        BadPort = "bad-port",
+        /// No subnet of the pool is free.
+        PoolExhausted = "pool-exhausted",
+    }
+}
+
+/// Why an edit is not possible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The node already exists.
+    #[error("node {0} already exists")]
+    NodeExists(Name),
+    /// The network already exists.
+    #[error("network {0} already exists")]
+    NetworkExists(Name),
+    /// The node does not exist.
+    #[error("there is no node {0}")]
+    NoNode(Name),
+    /// The network does not exist.
+    #[error("there is no network {0}")]
+    NoNetwork(Name),
+    /// There is no link between these nodes.
+    #[error("there is no link between {0} and {1}")]
+    NoLink(Name, Name),
+    /// The node is already on the network.
+    #[error("node {node} is already on network {network}")]
+    AlreadyConnected {
+        /// The node.
+        node: Name,
+        /// The network.
+        network: Name,
+    },
+    /// The node is not on the network.
+    #[error("node {node} is not on network {network}")]
+    NotConnected {
+        /// The node.
+        node: Name,
+        /// The network.
+        network: Name,
+    },
+    /// The node does not publish the port.
+    #[error("node {node} does not publish {port}")]
+    NotPublished {
+        /// The node.
+        node: Name,
+        /// The port, as it was written.
+        port: String,
+    },
+    /// The network has members.
+    #[error("network {network} is in use by {}", members.join(", "))]
+    NetworkInUse {
+        /// The network.
+        network: Name,
+        /// The nodes that are on it.
+        members: Vec<String>,
+    },
+    /// A link needs two nodes.
+    #[error("a link joins two different nodes")]
+    LinkToItself,
+    /// The port cannot be read.
+    #[error(transparent)]
+    Port(#[from] InvalidPort),
+    /// Every subnet of the pool is used.
+    #[error("no subnet of {0} is free")]
+    PoolExhausted(IpNet),
+}
+
+impl Diagnostic for EditError {
+    fn code(&self) -> &'static str {
+        let code = match self {
+            Self::NodeExists(_) | Self::NetworkExists(_) | Self::AlreadyConnected { .. } => {
+                EditCode::Exists
+            }
+            Self::NoNode(_)
+            | Self::NoNetwork(_)
+            | Self::NoLink(..)
+            | Self::NotConnected { .. }
+            | Self::NotPublished { .. } => EditCode::NotFound,
+            Self::NetworkInUse { .. } => EditCode::NetworkInUse,
+            Self::LinkToItself => EditCode::LinkToItself,
+            Self::Port(_) => EditCode::BadPort,
+            Self::PoolExhausted(_) => EditCode::PoolExhausted,
+        };
+        code.text()
+    }
+
+    fn message(&self) -> String {
+        self.to_string()
+    }
+
+    fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::NodeExists(_) | Self::NetworkExists(_) => "choose another name",
+            Self::NoNode(_) | Self::NoNetwork(_) | Self::NoLink(..) => {
+                "hallway status shows what exists"
+            }
+            Self::AlreadyConnected { .. } => "disconnect it first to change its address",
+            Self::NotConnected { .. } | Self::NotPublished { .. } => {
+                "hallway inspect NODE shows its networks and ports"
+            }
+            Self::NetworkInUse { .. } => "disconnect these nodes first",
+            Self::LinkToItself => "name two nodes",
+            Self::Port(_) => "write [ip:]host-port:node-port[/tcp|udp], like 8080:80",
+            Self::PoolExhausted(_) => "give a subnet with --subnet",
+        };
+        Some(help.into())
+    }
+}
+
+/// An empty document of that name.
+#[must_use]
+pub fn empty(name: &Name) -> Document {
+    Document {
+        name: Some(name.to_string()),
+        ..Document::default()
+    }
+}
+
+/// Applies an edit.
+///
+/// ```
+/// use hallway_spec::{Edit, edit, empty};
+///
+/// let document = empty(&"shop".parse()?);
+/// let add = Edit::NodeAdd {
+///     name: "web".parse()?,
+///     networks: vec![],
+///     ports: vec![],
+///     command: vec![],
+///     ready: vec![],
+/// };
+/// let document = edit(&document, &add).expect("there is no such node yet");
+/// assert!(edit(&document, &add).is_err());
+/// # Ok::<(), hallway_spec::InvalidName>(())
+/// ```
+///
+/// # Errors
+/// When the document lacks what the edit needs, or has it already.
+pub fn edit(document: &Document, edit: &Edit) -> Result<Document, EditError> {
+    let mut out = document.clone();
+    match edit {
+        Edit::NodeAdd { .. } => nodes::add(&mut out, edit)?,
+        Edit::NodeRemove(name) => nodes::remove(&mut out, name)?,
+        Edit::NetworkAdd { .. } => networks::add(&mut out, edit)?,
+        Edit::NetworkRemove(name) => networks::remove(&mut out, name)?,
+        Edit::LinkAdd(ends) => links::add(&mut out, ends)?,
+        Edit::LinkRemove(a, b) => links::remove(&mut out, a, b)?,
+        Edit::Connect(node, network, addresses) => {
+            networks::connect(&mut out, node, network, addresses)?;
+        }
+        Edit::Disconnect(node, network) => networks::disconnect(&mut out, node, network)?,
+        Edit::Publish(node, port) => nodes::publish(&mut out, node, port)?,
+        Edit::Unpublish(node, port) => nodes::unpublish(&mut out, node, port)?,
+        Edit::Policy {
+            action,
+            from,
+            to,
+            ports,
+        } => policies::add(&mut out, *action, from, to, ports),
+    }
+    Ok(out)
+}

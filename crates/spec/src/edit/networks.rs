@@ -1,0 +1,153 @@
+//! Edits of networks and their members.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use indexmap::IndexMap;
+use ipnet::{IpNet, Ipv4Net};
+
+use super::nodes::node_mut;
+use super::{Edit, EditError};
+use crate::Name;
+use crate::document::{AttachmentDoc, Document, NetworkDoc, NetworksDoc, NodeDoc, OneOrMany};
+
+/// Where the subnets of networks without one come from.
+const POOL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 88, 0, 0), 16);
+
+pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
+    let Edit::NetworkAdd {
+        name,
+        subnets,
+        gateways,
+        internal,
+        outside,
+        routed,
+        mtu,
+    } = edit
+    else {
+        return Ok(());
+    };
+    if document.networks.contains_key(name.as_ref()) {
+        return Err(EditError::NetworkExists(name.clone()));
+    }
+    let subnets: Vec<String> = if subnets.is_empty() {
+        vec![free_subnet(document)?.to_string()]
+    } else {
+        subnets.iter().map(ToString::to_string).collect()
+    };
+    let network = NetworkDoc {
+        subnet: Some(OneOrMany::of(subnets)),
+        gateway: (!gateways.is_empty())
+            .then(|| OneOrMany::of(gateways.iter().map(ToString::to_string).collect())),
+        internal: internal.then_some(true),
+        outside: outside.then_some(true),
+        mode: routed.then(|| "routed".to_owned()),
+        mtu: *mtu,
+    };
+    document.networks.insert(name.to_string(), network);
+    Ok(())
+}
+
+/// The first /24 of the pool that overlaps no network of the document.
+fn free_subnet(document: &Document) -> Result<Ipv4Net, EditError> {
+    let subnets = document.networks.values().filter_map(|n| n.subnet.as_ref());
+    let used: Vec<IpNet> = subnets
+        .flat_map(|s| s.items().iter().filter_map(|t| t.parse().ok()))
+        .collect();
+    let all = (0..=u8::MAX).map(|third| {
+        let [first, second, ..] = POOL.network().octets();
+        Ipv4Net::new_assert(Ipv4Addr::new(first, second, third, 0), 24)
+    });
+    let is_free = |net: &Ipv4Net| {
+        let net = IpNet::V4(*net);
+        !used.iter().any(|u| u.contains(&net) || net.contains(u))
+    };
+    let mut free = all.filter(is_free);
+    free.next().ok_or(EditError::PoolExhausted(IpNet::V4(POOL)))
+}
+
+pub(super) fn remove(document: &mut Document, name: &Name) -> Result<(), EditError> {
+    let members: Vec<String> = document
+        .nodes
+        .iter()
+        .filter(|(_, n)| {
+            n.as_ref()
+                .is_some_and(|n| networks_of(n).contains(&name.to_string()))
+        })
+        .map(|(n, _)| n.clone())
+        .collect();
+    if !members.is_empty() {
+        return Err(EditError::NetworkInUse {
+            network: name.clone(),
+            members,
+        });
+    }
+    if document.networks.shift_remove(name.as_ref()).is_none() {
+        return Err(EditError::NoNetwork(name.clone()));
+    }
+    Ok(())
+}
+
+pub(super) fn connect(
+    document: &mut Document,
+    name: &Name,
+    network: &Name,
+    addresses: &[IpAddr],
+) -> Result<(), EditError> {
+    let node = node_mut(document, name)?;
+    if networks_of(node).contains(&network.to_string()) {
+        return Err(EditError::AlreadyConnected {
+            node: name.clone(),
+            network: network.clone(),
+        });
+    }
+    join(node, network, addresses);
+    Ok(())
+}
+
+fn networks_of(node: &NodeDoc) -> Vec<String> {
+    match &node.networks {
+        None => Vec::new(),
+        Some(NetworksDoc::One(name)) => vec![name.clone()],
+        Some(NetworksDoc::List(names)) => names.clone(),
+        Some(NetworksDoc::Map(map)) => map.keys().cloned().collect(),
+    }
+}
+
+fn as_map(node: &mut NodeDoc) -> IndexMap<String, Option<AttachmentDoc>> {
+    match node.networks.take() {
+        Some(NetworksDoc::Map(map)) => map,
+        Some(NetworksDoc::List(names)) => names.into_iter().map(|n| (n, None)).collect(),
+        Some(NetworksDoc::One(name)) => [(name, None)].into_iter().collect(),
+        None => IndexMap::new(),
+    }
+}
+
+/// Adds a membership to a node.
+pub(super) fn join(node: &mut NodeDoc, network: &Name, addresses: &[IpAddr]) {
+    let mut map = as_map(node);
+    let attachment = (!addresses.is_empty()).then(|| AttachmentDoc {
+        address: Some(OneOrMany::of(
+            addresses.iter().map(ToString::to_string).collect(),
+        )),
+        ..AttachmentDoc::default()
+    });
+    map.insert(network.to_string(), attachment);
+    node.networks = Some(NetworksDoc::Map(map));
+}
+
+pub(super) fn disconnect(
+    document: &mut Document,
+    name: &Name,
+    network: &Name,
+) -> Result<(), EditError> {
+    let node = node_mut(document, name)?;
+    let mut map = as_map(node);
+    if map.shift_remove(network.as_ref()).is_none() {
+        return Err(EditError::NotConnected {
+            node: name.clone(),
+            network: network.clone(),
+        });
+    }
+    node.networks = (!map.is_empty()).then_some(NetworksDoc::Map(map));
+    Ok(())
+}

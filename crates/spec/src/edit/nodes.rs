@@ -1,0 +1,119 @@
+//! Edits of nodes and their published ports.
+
+use super::{Edit, EditError, networks, policies};
+use crate::document::{DependsDoc, Document, NodeDoc, OneOrMany, PortDoc, Scalar};
+use crate::{Name, PublishText};
+
+pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
+    let Edit::NodeAdd {
+        name,
+        networks,
+        ports,
+        command,
+        ready,
+    } = edit
+    else {
+        return Ok(());
+    };
+    if document.nodes.contains_key(name.as_ref()) {
+        return Err(EditError::NodeExists(name.clone()));
+    }
+    let mut node = NodeDoc::default();
+    for (network, addresses) in networks {
+        networks::join(&mut node, network, addresses);
+    }
+    let ports = ports.iter().map(|p| PortDoc::Short(p.as_str().into()));
+    node.ports = many(ports.collect());
+    let ready = ready.iter().map(|p| Scalar::Text(p.to_string()));
+    node.ready = many(ready.collect());
+    node.command = many(command.iter().map(|w| w.as_str().into()).collect());
+    let bare = node == NodeDoc::default();
+    document
+        .nodes
+        .insert(name.to_string(), (!bare).then_some(node));
+    Ok(())
+}
+
+/// A list, or no key at all.
+fn many<T>(items: Vec<T>) -> Option<OneOrMany<T>> {
+    (!items.is_empty()).then_some(OneOrMany::Many(items))
+}
+
+/// The node of that name; a node that only links name gets an entry.
+pub(super) fn node_mut<'a>(
+    document: &'a mut Document,
+    name: &Name,
+) -> Result<&'a mut NodeDoc, EditError> {
+    let linked = document
+        .links
+        .iter()
+        .any(|l| l.endpoints.contains_key(name.as_ref()));
+    if linked && !document.nodes.contains_key(name.as_ref()) {
+        document.nodes.insert(name.to_string(), None);
+    }
+    match document.nodes.get_mut(name.as_ref()) {
+        Some(node) => Ok(node.get_or_insert_with(NodeDoc::default)),
+        None => Err(EditError::NoNode(name.clone())),
+    }
+}
+
+pub(super) fn publish(document: &mut Document, name: &Name, port: &str) -> Result<(), EditError> {
+    port.parse::<PublishText>()?;
+    let node = node_mut(document, name)?;
+    let mut ports = node
+        .ports
+        .take()
+        .map(|p| p.items().to_vec())
+        .unwrap_or_default();
+    ports.push(PortDoc::Short(port.into()));
+    node.ports = many(ports);
+    Ok(())
+}
+
+pub(super) fn unpublish(document: &mut Document, name: &Name, port: &str) -> Result<(), EditError> {
+    let wanted: PublishText = port.parse()?;
+    let node = node_mut(document, name)?;
+    let mut ports = node
+        .ports
+        .take()
+        .map(|p| p.items().to_vec())
+        .unwrap_or_default();
+    let before = ports.len();
+    ports.retain(|p| match p {
+        PortDoc::Short(text) => text
+            .text()
+            .parse::<PublishText>()
+            .is_ok_and(|p| p != wanted),
+        PortDoc::Long(_) => true,
+    });
+    if ports.len() == before {
+        return Err(EditError::NotPublished {
+            node: name.clone(),
+            port: port.to_owned(),
+        });
+    }
+    node.ports = (!ports.is_empty()).then_some(OneOrMany::Many(ports));
+    Ok(())
+}
+
+/// Removes a node with everything that names it.
+pub(super) fn remove(document: &mut Document, name: &Name) -> Result<(), EditError> {
+    let key = name.as_ref();
+    let linked = document.links.iter().any(|l| l.endpoints.contains_key(key));
+    if document.nodes.shift_remove(key).is_none() && !linked {
+        return Err(EditError::NoNode(name.clone()));
+    }
+    document.links.retain(|l| !l.endpoints.contains_key(key));
+    document.expect.retain(|e| e.from != key && e.to != key);
+    policies::forget(document, key);
+    for node in document.nodes.values_mut().flatten() {
+        match &mut node.depends_on {
+            Some(DependsDoc::List(names)) => names.retain(|n| n != key),
+            Some(DependsDoc::Map(map)) => {
+                map.shift_remove(key);
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Edits of policies.
+
+use crate::Action;
+use crate::document::{Document, OneOrMany, PolicyDoc, Scalar};
+
+/// Adds a policy before every other.
+pub(super) fn add(document: &mut Document, action: Action, from: &str, to: &str, ports: &[String]) {
+    let service = |port: &String| {
+        let number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        Scalar::Text(if number {
+            format!("{port}/tcp")
+        } else {
+            port.clone()
+        })
+    };
+    let made = PolicyDoc {
+        action: (action == Action::Deny).then(|| action.to_string()),
+        from: Some(OneOrMany::One(from.to_owned())),
+        to: Some(OneOrMany::One(to.to_owned())),
+        between: None,
+        ports: (!ports.is_empty()).then(|| OneOrMany::Many(ports.iter().map(service).collect())),
+    };
+    // The new policy decides before these: they would have no effect.
+    let shadowed = |p: &PolicyDoc| {
+        let ports = made.ports.is_none() || p.ports == made.ports;
+        p.from == made.from && p.to == made.to && ports && p.between.is_none()
+    };
+    document.policies.retain(|p| !shadowed(p));
+    document.policies.insert(0, made);
+}
+
+/// Removes a node from every policy, and policies that then have a side less.
+pub(super) fn forget(document: &mut Document, key: &str) {
+    for policy in &mut document.policies {
+        for side in [&mut policy.from, &mut policy.to] {
+            if let Some(names) = side {
+                let left: Vec<String> = names
+                    .items()
+                    .iter()
+                    .filter(|n| *n != key)
+                    .cloned()
+                    .collect();
+                *side = (!left.is_empty()).then(|| OneOrMany::of(left));
+            }
+        }
+        if let Some(between) = &mut policy.between {
+            between.retain(|n| n != key);
+        }
+    }
+    document.policies.retain(|p| match &p.between {
+        Some(between) => between.len() > 1,
+        None => p.from.is_some() && p.to.is_some(),
+    });
+}

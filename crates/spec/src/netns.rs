@@ -1,0 +1,165 @@
+//! References to network namespaces.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Name;
+use crate::text_type::text_type;
+
+/// Where named network namespaces are mounted (ip-netns(8)).
+pub const NETNS_DIRECTORY: &str = "/run/netns";
+
+/// The longest file name (NAME_MAX, linux/limits.h), in bytes.
+const FILE_NAME_MAX: usize = 255;
+
+/// Why a namespace reference was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidNetns {
+    /// The name cannot be a file name in [`NETNS_DIRECTORY`].
+    #[error("{0:?} cannot be the name of a network namespace")]
+    Name(String),
+    /// The path is relative, or has a NUL character.
+    #[error("the path of a network namespace must be absolute: {0:?}")]
+    Path(String),
+}
+
+/// The name of a file in [`NETNS_DIRECTORY`], as `ip netns` shows it: 1 to 255 bytes, without `/`
+/// and NUL, neither `.` nor `..`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NetnsName(String);
+
+text_type!(NetnsName, InvalidNetns);
+
+impl FromStr for NetnsName {
+    type Err = InvalidNetns;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetns> {
+        let length = 1..=FILE_NAME_MAX;
+        if length.contains(&text.len())
+            && !text.contains(['/', '\0'])
+            && text != "."
+            && text != ".."
+        {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidNetns::Name(text.to_owned()))
+        }
+    }
+}
+
+impl From<Name> for NetnsName {
+    fn from(name: Name) -> Self {
+        Self(name.into())
+    }
+}
+
+/// A network namespace: by its name in [`NETNS_DIRECTORY`], or by the path of a file that stands
+/// for it, like `/proc/1234/ns/net`. Written and stored as text; a path is known by its `/`.
+///
+/// ```
+/// use std::path::Path;
+/// use hallway_spec::NetnsRef;
+///
+/// let named: NetnsRef = "web".parse()?;
+/// assert_eq!(named.path(), Path::new("/run/netns/web"));
+/// let of_a_process: NetnsRef = "/proc/1234/ns/net".parse()?;
+/// assert_eq!(of_a_process.path(), Path::new("/proc/1234/ns/net"));
+/// # Ok::<(), hallway_spec::InvalidNetns>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum NetnsRef {
+    /// A file of this name in [`NETNS_DIRECTORY`].
+    Named(NetnsName),
+    /// An absolute path.
+    Path(PathBuf),
+}
+
+impl NetnsRef {
+    /// The file to open.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Named(name) => Path::new(NETNS_DIRECTORY).join(name.as_ref()),
+            Self::Path(path) => path.clone(),
+        }
+    }
+
+    /// The name, when the namespace has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&NetnsName> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::Path(_) => None,
+        }
+    }
+}
+
+impl FromStr for NetnsRef {
+    type Err = InvalidNetns;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetns> {
+        if !text.contains('/') {
+            return text.parse().map(Self::Named);
+        }
+        if text.starts_with('/') && !text.contains('\0') {
+            Ok(Self::Path(PathBuf::from(text)))
+        } else {
+            Err(InvalidNetns::Path(text.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for NetnsRef {
+    type Error = InvalidNetns;
+
+    fn try_from(text: String) -> Result<Self, InvalidNetns> {
+        text.parse()
+    }
+}
+
+impl From<NetnsRef> for String {
+    fn from(reference: NetnsRef) -> Self {
+        reference.to_string()
+    }
+}
+
+impl fmt::Display for NetnsRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => name.fmt(f),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_names_or_absolute_paths() {
+        for text in ["web", "a b", "/run/netns/web", "/proc/1/ns/net"] {
+            let read: NetnsRef = text.parse().unwrap();
+            assert_eq!(read.to_string(), text);
+            let stored = serde_json::to_string(&read).unwrap();
+            assert_eq!(serde_json::from_str::<NetnsRef>(&stored).unwrap(), read);
+        }
+        for text in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "./a",
+            "/a\0b",
+            "a\0b",
+            &"a".repeat(256),
+        ] {
+            assert!(text.parse::<NetnsRef>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Values that several parts of a file have.
+
+use crate::problem::ValueProblem;
+use crate::reader::{At, Reader};
+use crate::{Bandwidth, InterfaceName, Mac, Name, Place};
+
+/// Names with a meaning in policies.
+const RESERVED: [&str; 3] = ["host", "outside", "any"];
+
+/// A key of a mapping that is a name, its place, and its value.
+pub(super) struct Named {
+    pub(super) name: Name,
+    pub(super) place: Place,
+    pub(super) value: At,
+}
+
+/// The entries of a mapping whose keys are names of nodes or networks.
+pub(super) fn named(r: &mut Reader<'_>, at: &At, expected: &'static str) -> Vec<Named> {
+    let mut out = Vec::new();
+    for field in r.fields(at, None, expected).0 {
+        if field.name.starts_with("x-") {
+            continue;
+        }
+        let value = at.key(&field.name, field.value);
+        match field.name.parse::<Name>() {
+            Ok(name) if RESERVED.contains(&name.as_ref()) => {
+                r.report_at(&field.key_place, ValueProblem::ReservedName(name));
+            }
+            Ok(name) => out.push(Named {
+                name,
+                place: field.key_place,
+                value,
+            }),
+            Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
+        }
+    }
+    out
+}
+
+/// A bandwidth limit.
+pub(super) fn bandwidth(r: &mut Reader<'_>, at: &At) -> Option<Bandwidth> {
+    r.checked(at, "a bandwidth like 10mbit, 500kbit or 1gbit")
+}
+
+/// The name of a new interface.
+pub(super) fn interface(r: &mut Reader<'_>, at: &At) -> Option<InterfaceName> {
+    let text = r.text(at, "an interface name")?;
+    match InterfaceName::for_new_interface(&text) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            r.report(at, ValueProblem::Interface(error));
+            None
+        }
+    }
+}
+
+/// A MAC address.
+pub(super) fn mac(r: &mut Reader<'_>, at: &At) -> Option<Mac> {
+    r.checked(at, "a MAC address")
+}
+
+/// The length of a link's largest packet, in bytes.
+pub(super) fn mtu(r: &mut Reader<'_>, at: &At) -> Option<u32> {
+    const EXPECTED: &str = "a number of bytes from 68 to 65535";
+    let mtu = r.value::<u32>(at, EXPECTED)?;
+    if !(68..=65535).contains(&mtu) {
+        r.unexpected(at, EXPECTED);
+        return None;
+    }
+    Some(mtu)
+}
+
+/// The items of a list that may not be there.
+pub(super) fn items(r: &Reader<'_>, at: Option<&At>) -> Vec<At> {
+    at.map(|at| r.items(at)).unwrap_or_default()
+}

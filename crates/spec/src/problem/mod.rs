@@ -1,0 +1,166 @@
+//! What is wrong with a file: every problem with its place, the other place it conflicts with, and
+//! what to do. Codes, places and help follow from the type of the problem.
+
+mod code;
+mod name;
+mod network;
+mod node;
+mod policy;
+mod text;
+mod value;
+mod warning;
+
+use std::fmt;
+
+use crate::{Diagnostic, Label, Place};
+
+pub use code::{Code, WarningCode};
+pub use name::NameProblem;
+pub use network::{NetworkProblem, ReservedAddress};
+pub use node::{NodeProblem, Unpublishable};
+pub use policy::PolicyProblem;
+pub use text::TextProblem;
+pub use value::{Found, Required, ValueProblem};
+pub use warning::{Warning, WarningKind};
+
+/// One problem of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub kind: ProblemKind,
+}
+
+/// What can be wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProblemKind {
+    /// The text as a whole.
+    #[error(transparent)]
+    Text(#[from] TextProblem),
+    /// A key or a value.
+    #[error(transparent)]
+    Value(#[from] ValueProblem),
+    /// A name of a node or network.
+    #[error(transparent)]
+    Name(#[from] NameProblem),
+    /// A network, a subnet or an address.
+    #[error(transparent)]
+    Network(#[from] NetworkProblem),
+    /// A node.
+    #[error(transparent)]
+    Node(#[from] NodeProblem),
+    /// A policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyProblem),
+}
+
+/// What a kind of problem says besides its message.
+trait Details {
+    /// Its code.
+    fn code(&self) -> Code;
+
+    /// What is written under the place.
+    fn label(&self) -> String {
+        "here".into()
+    }
+
+    /// Other places that explain it.
+    fn others(&self) -> Vec<Label> {
+        Vec::new()
+    }
+
+    /// What to do.
+    fn help(&self) -> Option<String> {
+        None
+    }
+}
+
+impl ProblemKind {
+    fn details(&self) -> &dyn Details {
+        match self {
+            Self::Text(kind) => kind,
+            Self::Value(kind) => kind,
+            Self::Name(kind) => kind,
+            Self::Network(kind) => kind,
+            Self::Node(kind) => kind,
+            Self::Policy(kind) => kind,
+        }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.details().code()
+    }
+}
+
+impl Problem {
+    pub(crate) fn new(place: &Place, kind: impl Into<ProblemKind>) -> Self {
+        Self {
+            place: place.clone(),
+            kind: kind.into(),
+        }
+    }
+}
+
+impl Diagnostic for Problem {
+    fn code(&self) -> &'static str {
+        self.kind.code().text()
+    }
+
+    fn message(&self) -> String {
+        self.kind.to_string()
+    }
+
+    fn help(&self) -> Option<String> {
+        self.kind.details().help()
+    }
+
+    fn labels(&self) -> Vec<Label> {
+        let details = self.kind.details();
+        let mut labels = vec![Label::new(&self.place, details.label())];
+        labels.extend(details.others());
+        labels
+    }
+}
+
+/// Everything that is wrong with a file; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems {
+    /// The file, as the caller named it.
+    pub path: String,
+    /// Its text; empty when it is not text.
+    pub text: String,
+    /// In the order of their places.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, problem) in self.problems.iter().enumerate() {
+            if position > 0 {
+                writeln!(f)?;
+            }
+            let Place { line, column, .. } = problem.place;
+            write!(f, "{}:{line}:{column}: {}", self.path, problem.kind)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Help that names a similar name, or else says something general.
+fn did_you_mean(nearest: Option<&String>, otherwise: &str) -> String {
+    nearest.map_or_else(
+        || otherwise.to_owned(),
+        |near| format!("did you mean {near}?"),
+    )
+}
+
+/// Values with commas between them.
+fn list<T: ToString>(values: &[T]) -> String {
+    let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}

@@ -1,0 +1,89 @@
+//! Problems of names: used twice, or not defined.
+
+use super::{Code, Details, did_you_mean};
+use crate::{Label, Name, Place};
+
+/// What can be wrong with a name that is allowed in itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameProblem {
+    /// A node has the name of a network.
+    #[error("{name} is already the name of a network")]
+    InUse {
+        /// The name.
+        name: Name,
+        /// The network.
+        network: Place,
+    },
+    /// A policy or expectation names something that does not exist.
+    #[error("there is no node or network {name:?}")]
+    UnknownEndpoint {
+        /// The text of the file.
+        name: String,
+        /// The name it resembles most.
+        nearest: Option<String>,
+    },
+    /// A node is on a network that does not exist.
+    #[error("node {node} is on network {network}, which is not defined")]
+    UnknownNetwork {
+        /// The node.
+        node: Name,
+        /// The network.
+        network: Name,
+        /// The network it resembles most.
+        nearest: Option<String>,
+    },
+    /// A node depends on a node that does not exist.
+    #[error("node {node} depends on {dependency}, which is not defined")]
+    UnknownDependency {
+        /// The node.
+        node: Name,
+        /// The node it depends on.
+        dependency: Name,
+        /// The node it resembles most.
+        nearest: Option<String>,
+    },
+}
+
+impl Details for NameProblem {
+    fn code(&self) -> Code {
+        match self {
+            Self::InUse { .. } => Code::NameInUse,
+            _ => Code::UnknownName,
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::InUse { .. } => "the node".into(),
+            Self::UnknownEndpoint { .. } => "unknown name".into(),
+            Self::UnknownNetwork { .. } => "unknown network".into(),
+            Self::UnknownDependency { .. } => "this node".into(),
+        }
+    }
+
+    fn others(&self) -> Vec<Label> {
+        match self {
+            Self::InUse { network, .. } => vec![Label::new(network, "the network")],
+            _ => Vec::new(),
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::InUse { .. } => {
+                "nodes and networks need different names, because a policy can name either: rename one"
+                    .into()
+            }
+            Self::UnknownEndpoint { nearest, .. } => did_you_mean(
+                nearest.as_ref(),
+                "write a node, a network, host, outside, any or a prefix",
+            ),
+            Self::UnknownNetwork { nearest, .. } => {
+                did_you_mean(nearest.as_ref(), "define it under networks")
+            }
+            Self::UnknownDependency { nearest, .. } => {
+                did_you_mean(nearest.as_ref(), "define it under nodes")
+            }
+        })
+    }
+}

@@ -1,0 +1,300 @@
+//! Problems of networks, subnets, addresses and links.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{Code, Details, list};
+use crate::{IpVersion, Label, Mac, Name, Place, Subnet};
+
+/// What can be wrong with networks, subnets, addresses and links.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkProblem {
+    /// A network is both internal and outside.
+    #[error("network {0} is both internal and outside")]
+    InternalAndOutside(Name),
+    /// A network has two subnets of one IP version.
+    #[error("{path} has two IPv{version} subnets")]
+    TwoSubnets {
+        /// The path of the network.
+        path: String,
+        /// The IP version of both.
+        version: IpVersion,
+    },
+    /// A prefix with bits after its length.
+    #[error("{0} has host bits set")]
+    HostBits(IpNet),
+    /// A prefix that is too short or too long.
+    #[error("a subnet cannot have the size of {net}")]
+    SubnetSize {
+        /// The prefix.
+        net: IpNet,
+        /// The shortest prefix length that is allowed.
+        shortest: u8,
+        /// The longest.
+        longest: u8,
+    },
+    /// A prefix with a special meaning (RFC 6890), like loopback.
+    #[error("{0} is reserved for another purpose")]
+    SpecialSubnet(IpNet),
+    /// A gateway that is not a usable address of its subnet.
+    #[error("the gateway {gateway} is not a usable address of {net}")]
+    GatewayOutside {
+        /// The gateway.
+        gateway: IpAddr,
+        /// The subnet.
+        net: IpNet,
+        /// The subnet's place.
+        subnet: Place,
+    },
+    /// A gateway without a subnet of its IP version, or a second one.
+    #[error("the gateway {0} has no subnet of its IP version, or is the second gateway of it")]
+    GatewayWithoutSubnet(IpAddr),
+    /// Two subnets overlap.
+    #[error("subnet {net} of network {network} overlaps {other_net} of network {other}")]
+    SubnetOverlap {
+        /// The later subnet.
+        net: IpNet,
+        /// Its network.
+        network: Name,
+        /// The earlier subnet.
+        other_net: IpNet,
+        /// Its network.
+        other: Name,
+        /// That network's place.
+        other_place: Place,
+    },
+    /// The subnets of a link and of something else at the same node overlap.
+    #[error("{net} on this link overlaps {other}, which node {node} is already connected to")]
+    LinkOverlap {
+        /// The prefix of the link.
+        net: IpNet,
+        /// The other prefix.
+        other: IpNet,
+        /// The node.
+        node: Name,
+        /// The other prefix's place.
+        other_place: Place,
+    },
+    /// An address outside every subnet of its network.
+    #[error("address {address} is not in network {network}")]
+    AddressOutside {
+        /// The address.
+        address: IpAddr,
+        /// The network.
+        network: Name,
+        /// The network's subnets.
+        nets: Vec<IpNet>,
+        /// The network's place.
+        network_place: Place,
+    },
+    /// An address that only the host, the network or everybody has.
+    #[error("address {address} is {role} on network {network}")]
+    AddressReserved {
+        /// The address.
+        address: IpAddr,
+        /// What it is.
+        role: ReservedAddress,
+        /// The network.
+        network: Name,
+        /// The subnet.
+        subnet: Subnet,
+        /// The network's place.
+        network_place: Place,
+    },
+    /// An address that no interface can have.
+    #[error("{0} cannot be the address of an interface")]
+    LinkAddressReserved(IpNet),
+    /// Two nodes have one address.
+    #[error("address {address} of node {node} already belongs to node {owner}")]
+    AddressInUse {
+        /// The address.
+        address: IpAddr,
+        /// The later node.
+        node: Name,
+        /// The earlier node.
+        owner: Name,
+        /// The earlier node's attachment.
+        first: Place,
+    },
+    /// The two ends of a link have one address.
+    #[error("both ends of the link have address {address}")]
+    LinkAddressInUse {
+        /// The address.
+        address: IpAddr,
+        /// The first end.
+        other: Place,
+    },
+    /// A MAC address is used twice on a network.
+    #[error("MAC address {mac} is used twice on network {network}")]
+    MacInUse {
+        /// The MAC address.
+        mac: Mac,
+        /// The network.
+        network: Name,
+        /// Where it is used first.
+        first: Place,
+    },
+    /// More members than addresses.
+    #[error("network {network} has {count} members, but {net} has room for {room}")]
+    NetworkFull {
+        /// The network.
+        network: Name,
+        /// How many members it has.
+        count: usize,
+        /// The subnet.
+        net: IpNet,
+        /// How many members fit.
+        room: usize,
+    },
+    /// More members than a bridge has ports.
+    #[error("network {network} has {count} members, but a Linux bridge has at most {max} ports")]
+    BridgeFull {
+        /// The network.
+        network: Name,
+        /// How many members it has.
+        count: usize,
+        /// How many are possible.
+        max: usize,
+    },
+    /// More of something than hallway supports.
+    #[error("the file has {count} {what}; hallway supports at most {max}")]
+    TooMany {
+        /// How many there are.
+        count: usize,
+        /// Of what, in the plural.
+        what: &'static str,
+        /// How many are possible.
+        max: usize,
+    },
+}
+
+/// Why an address cannot be a node's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReservedAddress {
+    /// It is the host's own.
+    Gateway,
+    /// It is the first of the prefix.
+    Network,
+    /// It is the last of an IPv4 prefix.
+    Broadcast,
+}
+
+impl std::fmt::Display for ReservedAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gateway => "the host's (the gateway)",
+            Self::Network => "the network address",
+            Self::Broadcast => "the broadcast address",
+        })
+    }
+}
+
+impl Details for NetworkProblem {
+    fn code(&self) -> Code {
+        match self {
+            Self::InternalAndOutside(_) => Code::BadValue,
+            Self::TwoSubnets { .. }
+            | Self::HostBits(_)
+            | Self::SubnetSize { .. }
+            | Self::SpecialSubnet(_) => Code::BadSubnet,
+            Self::GatewayOutside { .. }
+            | Self::GatewayWithoutSubnet(_)
+            | Self::AddressOutside { .. } => Code::AddressOutsideSubnet,
+            Self::SubnetOverlap { .. } | Self::LinkOverlap { .. } => Code::SubnetOverlap,
+            Self::AddressReserved { .. } | Self::LinkAddressReserved(_) => Code::AddressReserved,
+            Self::AddressInUse { .. } | Self::LinkAddressInUse { .. } => Code::AddressInUse,
+            Self::MacInUse { .. } => Code::MacInUse,
+            Self::NetworkFull { .. } | Self::BridgeFull { .. } => Code::NetworkFull,
+            Self::TooMany { .. } => Code::TooMany,
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::SubnetOverlap { net, .. } => net.to_string(),
+            Self::AddressOutside { nets, .. } => format!("not in {}", list(nets)),
+            Self::AddressInUse { .. } => "used twice".into(),
+            _ => "here".into(),
+        }
+    }
+
+    fn others(&self) -> Vec<Label> {
+        vec![match self {
+            Self::GatewayOutside { subnet, .. } => Label::new(subnet, "the subnet"),
+            Self::SubnetOverlap {
+                other_place,
+                other_net: net,
+                ..
+            }
+            | Self::LinkOverlap {
+                other_place,
+                other: net,
+                ..
+            } => Label::new(other_place, net.to_string()),
+            Self::AddressOutside {
+                network_place,
+                nets,
+                ..
+            } => Label::new(network_place, list(nets)),
+            Self::AddressReserved {
+                network_place,
+                subnet,
+                ..
+            } => Label::new(
+                network_place,
+                format!("{} with gateway {}", subnet.net, subnet.gateway),
+            ),
+            Self::AddressInUse { owner, first, .. } => {
+                Label::new(first, format!("node {owner} has it"))
+            }
+            Self::LinkAddressInUse { other, .. } => Label::new(other, "the other end"),
+            Self::MacInUse { first, .. } => Label::new(first, "first here"),
+            _ => return Vec::new(),
+        }]
+    }
+
+    fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::HostBits(net) => {
+                return Some(format!("the subnet that contains it is {}", net.trunc()));
+            }
+            Self::SubnetSize {
+                shortest, longest, ..
+            } => {
+                return Some(format!(
+                    "use a prefix length from /{shortest} to /{longest}, which has room for the host and its nodes"
+                ));
+            }
+            Self::InternalAndOutside(_) => {
+                "an internal network has no way out; an outside network is the outside: choose one"
+            }
+            Self::TwoSubnets { .. } => {
+                "a network has at most one subnet of each IP version; add a second network"
+            }
+            Self::SpecialSubnet(_) => {
+                "private subnets are in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and fd00::/8"
+            }
+            Self::SubnetOverlap { .. } => "give one of them another subnet",
+            Self::LinkOverlap { .. } => {
+                "each interface of a node needs a prefix of its own, or the node cannot choose between them"
+            }
+            Self::AddressReserved { .. } => {
+                "give the node another address, or the network another gateway"
+            }
+            Self::AddressInUse { .. } => {
+                "give each node its own address, or no address to get one from the pool"
+            }
+            Self::LinkAddressInUse { .. } => "give the two ends different addresses",
+            Self::MacInUse { .. } => "give each node its own MAC address, or none",
+            Self::NetworkFull { .. } => "use a shorter prefix length",
+            Self::BridgeFull { .. } => "use mode: routed, which has no bridge, or several networks",
+            Self::TooMany { .. } => "split the project into several",
+            Self::GatewayOutside { .. }
+            | Self::GatewayWithoutSubnet(_)
+            | Self::AddressOutside { .. }
+            | Self::LinkAddressReserved(_) => return None,
+        };
+        Some(help.into())
+    }
+}

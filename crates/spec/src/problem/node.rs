@@ -1,0 +1,190 @@
+//! Problems of nodes: interfaces, published ports, dependencies and routes.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{Code, Details, list};
+use crate::{IpVersion, Label, Name, Place, PortRange, Protocol};
+
+/// What can be wrong with a node.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NodeProblem {
+    /// Two interfaces with one name.
+    #[error("node {node} has two interfaces named {interface}")]
+    InterfaceInUse {
+        /// The node.
+        node: Name,
+        /// The interface's name.
+        interface: String,
+        /// Where it is used first.
+        first: Place,
+    },
+    /// A published port of a node that is on no network.
+    #[error("node {0} publishes a port but is on no network")]
+    PublishWithoutNetwork(Name),
+    /// A published port of a node that the outside cannot reach.
+    #[error("node {node} publishes a port, but all its networks are {reason}")]
+    PublishUnreachable {
+        /// The node.
+        node: Name,
+        /// Why not.
+        reason: Unpublishable,
+        /// Its first network.
+        network: Name,
+        /// That network's place.
+        network_place: Place,
+    },
+    /// A published port on an address of the host, and no address of that IP version in the node.
+    #[error("node {node} has no IPv{} address for a port on {address}", IpVersion::of(*.address))]
+    PublishWithoutAddress {
+        /// The node.
+        node: Name,
+        /// The host's address.
+        address: IpAddr,
+    },
+    /// A host port that is published twice.
+    #[error("host port {ports}/{protocol} of node {node} is already published by node {owner}")]
+    PublishedTwice {
+        /// The host ports of the later entry.
+        ports: PortRange,
+        /// Their protocol.
+        protocol: Protocol,
+        /// The later node.
+        node: Name,
+        /// The earlier node.
+        owner: Name,
+        /// The host ports of the earlier entry.
+        owner_ports: PortRange,
+        /// The earlier entry.
+        first: Place,
+    },
+    /// `ready` without `command`.
+    #[error("node {0} has ready but no command: nothing would listen")]
+    ReadyWithoutCommand(Name),
+    /// A dependency on a node without `command`.
+    #[error("node {node} depends on {dependency}, which runs no command")]
+    DependencyWithoutCommand {
+        /// The node.
+        node: Name,
+        /// The node it depends on.
+        dependency: Name,
+        /// That node's place.
+        dependency_place: Place,
+    },
+    /// Nodes that depend on one another.
+    #[error("dependencies form a cycle: {}", cycle(.0))]
+    DependencyCycle(Vec<Name>),
+    /// A route whose next hop is on no prefix of the node.
+    #[error("node {node} cannot reach the next hop {via} of the route to {to}")]
+    NextHop {
+        /// The node.
+        node: Name,
+        /// The next hop.
+        via: IpAddr,
+        /// The destination.
+        to: IpNet,
+        /// The prefixes that the node is on.
+        prefixes: Vec<IpNet>,
+    },
+}
+
+/// Why published ports have no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpublishable {
+    /// All networks are internal, or some are and the others outside.
+    Internal,
+    /// All networks are outside.
+    Outside,
+}
+
+impl std::fmt::Display for Unpublishable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Internal => "internal",
+            Self::Outside => "outside",
+        })
+    }
+}
+
+fn cycle(names: &[Name]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    names.join(" → ")
+}
+
+impl Details for NodeProblem {
+    fn code(&self) -> Code {
+        match self {
+            Self::InterfaceInUse { .. } => Code::InterfaceInUse,
+            Self::PublishWithoutNetwork(_)
+            | Self::PublishUnreachable { .. }
+            | Self::PublishWithoutAddress { .. } => Code::PublishNoEffect,
+            Self::PublishedTwice { .. } => Code::PortPublishedTwice,
+            Self::ReadyWithoutCommand(_)
+            | Self::DependencyWithoutCommand { .. }
+            | Self::DependencyCycle(_) => Code::BadDependency,
+            Self::NextHop { .. } => Code::RouteUnreachable,
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::PublishedTwice { .. } => "published twice".into(),
+            _ => "here".into(),
+        }
+    }
+
+    fn others(&self) -> Vec<Label> {
+        vec![match self {
+            Self::InterfaceInUse { first, .. } => Label::new(first, "first here"),
+            Self::PublishUnreachable {
+                reason,
+                network,
+                network_place,
+                ..
+            } => Label::new(network_place, format!("network {network} is {reason}")),
+            Self::PublishedTwice {
+                owner,
+                owner_ports,
+                first,
+                ..
+            } => Label::new(first, format!("node {owner} publishes {owner_ports}")),
+            Self::DependencyWithoutCommand {
+                dependency_place, ..
+            } => Label::new(dependency_place, "has no command"),
+            _ => return Vec::new(),
+        }]
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::InterfaceInUse { .. } => "give them different names with interface:".into(),
+            Self::PublishWithoutNetwork(_) => {
+                "put it on a network: the host reaches nodes through networks, not through links"
+                    .into()
+            }
+            Self::PublishUnreachable { reason, .. } => match reason {
+                Unpublishable::Internal => "an internal network has no way out, so the port could not be reached: remove internal, or put the node on another network too".into(),
+                Unpublishable::Outside => {
+                    "nodes of an outside network are reached directly: remove ports".into()
+                }
+            },
+            Self::PublishWithoutAddress { address, .. } => format!(
+                "give one of its networks an IPv{} subnet too",
+                IpVersion::of(*address)
+            ),
+            Self::PublishedTwice { .. } => {
+                "publish it on another port of the host, or each on one address of the host".into()
+            }
+            Self::ReadyWithoutCommand(_) => "give it a command, or remove ready".into(),
+            Self::DependencyWithoutCommand { .. } => {
+                "give that node a command, or remove the dependency".into()
+            }
+            Self::DependencyCycle(_) => "remove one of these depends_on".into(),
+            Self::NextHop { prefixes, .. } => format!(
+                "a next hop is an address on one of the node's own prefixes: {}",
+                list(prefixes)
+            ),
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! Problems of policies: those that could never have an effect.
+
+use super::{Code, Details};
+use crate::{Label, Name, Place};
+
+/// What can be wrong with a policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyProblem {
+    /// It names a network with `outside: true`.
+    #[error("network {0} stands for the outside")]
+    OutsideNetwork(Name),
+    /// It is from a node to the same node.
+    #[error("a policy from a node to itself has no effect")]
+    ToItself,
+    /// It allows connections from outside.
+    #[error("from outside, nodes are reached only through published ports")]
+    FromOutside,
+    /// It allows an internal network to reach the outside.
+    #[error("network {network} is internal: it has no way out")]
+    InternalToOutside {
+        /// The network.
+        network: Name,
+        /// Its place.
+        place: Place,
+    },
+}
+
+impl Details for PolicyProblem {
+    fn code(&self) -> Code {
+        Code::PolicyNoEffect
+    }
+
+    fn others(&self) -> Vec<Label> {
+        match self {
+            Self::InternalToOutside { place, .. } => vec![Label::new(place, "internal")],
+            _ => Vec::new(),
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::OutsideNetwork(_) => "write outside, or the prefix, in a policy",
+            Self::ToItself => "remove it",
+            Self::FromOutside => "give the node ports: [\"8080:80\"] instead of this policy",
+            Self::InternalToOutside { .. } => "remove internal: true, or this policy",
+        };
+        Some(help.into())
+    }
+}

@@ -1,0 +1,225 @@
+//! Problems of single keys and values.
+
+use std::fmt;
+
+use super::{Code, Details, list};
+use crate::command::InvalidCommand;
+use crate::{
+    InvalidBandwidth, InvalidInterfaceName, InvalidMac, InvalidName, InvalidPort, Label, Name,
+    Place,
+};
+
+/// What can be wrong with one key or value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueProblem {
+    /// A key that hallway does not know.
+    #[error("unknown key `{key}`{}", of(.path))]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The path of the mapping; empty for the file itself.
+        path: String,
+        /// The known key it resembles most.
+        nearest: Option<&'static str>,
+        /// Every key that is known there.
+        known: &'static [&'static str],
+    },
+    /// A key that is written twice in one mapping.
+    #[error("duplicate key `{key}`")]
+    DuplicateKey {
+        /// The key.
+        key: String,
+        /// Where it is written first.
+        first: Place,
+    },
+    /// A network that is listed twice for one node.
+    #[error("network {network} is listed twice")]
+    NetworkListedTwice {
+        /// The network.
+        network: Name,
+        /// Where it is listed first.
+        first: Place,
+    },
+    /// A value of another type or form.
+    #[error("{} must be {expected}, but is {found}", subject(.path))]
+    Unexpected {
+        /// The path of the value; empty for the file itself.
+        path: String,
+        /// What is expected, like `true or false`.
+        expected: &'static str,
+        /// What is there.
+        found: Found,
+    },
+    /// A port that cannot be read.
+    #[error(transparent)]
+    Port(#[from] InvalidPort),
+    /// A published port that cannot be read.
+    #[error(transparent)]
+    Publish(InvalidPort),
+    /// A MAC address that cannot be read.
+    #[error(transparent)]
+    Mac(#[from] InvalidMac),
+    /// A bandwidth that cannot be read or is out of range.
+    #[error(transparent)]
+    Bandwidth(#[from] InvalidBandwidth),
+    /// A command that cannot be run.
+    #[error(transparent)]
+    Command(#[from] InvalidCommand),
+    /// A name that is not allowed.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// An interface name that is not allowed.
+    #[error(transparent)]
+    Interface(#[from] InvalidInterfaceName),
+    /// `host`, `outside` or `any` as the name of a node or network.
+    #[error("{0} has a meaning in policies and cannot be a name")]
+    ReservedName(Name),
+    /// A required key is not there.
+    #[error(transparent)]
+    Missing(#[from] Required),
+    /// A link with more or fewer than two ends.
+    #[error("a link has two ends, this has {0}")]
+    LinkEnds(usize),
+}
+
+/// What a file must have in some place and has not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Required {
+    /// The two ends of a link.
+    #[error("a link needs endpoints")]
+    Endpoints,
+    /// The subnet of a network.
+    #[error("{0} has no subnet")]
+    Subnet(String),
+    /// The node's port of a published port.
+    #[error("a published port needs a target, the port in the node")]
+    Target,
+    /// A key of a route.
+    #[error("a route needs {0}")]
+    OfRoute(&'static str),
+    /// A key of an expectation.
+    #[error("an expectation needs {0}")]
+    OfExpect(&'static str),
+    /// The two sides of a policy.
+    #[error("a policy has either from and to, or between")]
+    Sides,
+    /// The second name in `between`.
+    #[error("between needs at least two names")]
+    SecondName,
+}
+
+/// What a file has in a place where something else is expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// No value, or `null`.
+    Nothing,
+    /// A scalar with this text.
+    Scalar(String),
+    /// A list.
+    List,
+    /// A mapping.
+    Mapping,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("empty"),
+            Self::Scalar(text) => write!(f, "{text:?}"),
+            Self::List => f.write_str("a list"),
+            Self::Mapping => f.write_str("a mapping"),
+        }
+    }
+}
+
+fn of(path: &str) -> String {
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!(" in {path}")
+    }
+}
+
+fn subject(path: &str) -> &str {
+    if path.is_empty() { "the file" } else { path }
+}
+
+impl Details for ValueProblem {
+    fn code(&self) -> Code {
+        match self {
+            Self::UnknownKey { .. } => Code::UnknownKey,
+            Self::DuplicateKey { .. } | Self::NetworkListedTwice { .. } => Code::DuplicateKey,
+            Self::Name(_) | Self::Interface(_) | Self::ReservedName(_) => Code::BadName,
+            Self::Missing(_) => Code::Missing,
+            Self::Unexpected { .. }
+            | Self::Port(_)
+            | Self::Publish(_)
+            | Self::Mac(_)
+            | Self::Bandwidth(_)
+            | Self::Command(_)
+            | Self::LinkEnds(_) => Code::BadValue,
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::UnknownKey { .. } => "unknown key".into(),
+            Self::DuplicateKey { .. } | Self::NetworkListedTwice { .. } => "written again".into(),
+            Self::Unexpected { expected, .. } => format!("expected {expected}"),
+            _ => "here".into(),
+        }
+    }
+
+    fn others(&self) -> Vec<Label> {
+        match self {
+            Self::DuplicateKey { first, .. } | Self::NetworkListedTwice { first, .. } => {
+                vec![Label::new(first, "first here")]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::UnknownKey { nearest, known, .. } => match nearest {
+                Some(near) => format!("did you mean {near}? Known keys: {}", list(known)),
+                None => format!("known keys: {}", list(known)),
+            },
+            Self::DuplicateKey { .. } | Self::NetworkListedTwice { .. } => {
+                "remove one of the two".into()
+            }
+            Self::Publish(_) => {
+                "write [ip:]host-port[-range]:node-port[-range][/tcp|udp], like \"8080:80\"".into()
+            }
+            Self::ReservedName(_) => "choose another name".into(),
+            Self::Interface(_) => {
+                "use at most 15 letters, digits, '-', '_' and '.', like eth0".into()
+            }
+            Self::Command(_) => {
+                "write a line like nginx -g 'daemon off;', or a list of words".into()
+            }
+            Self::LinkEnds(_) => "write one link for each pair of nodes".into(),
+            Self::Missing(required) => return required.help().map(Into::into),
+            _ => return None,
+        };
+        Some(help)
+    }
+}
+
+impl Required {
+    fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Endpoints => Some("write endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 }"),
+            Self::Subnet(_) => Some(
+                "add one: subnet: 10.10.0.0/24, or [10.10.0.0/24, \"fd10::/64\"] for IPv4 and IPv6",
+            ),
+            Self::Target => Some("write { target: 80, published: 8080 }"),
+            Self::OfRoute(_) => Some("write { to: 10.0.0.0/8, via: 10.10.0.2 }"),
+            Self::OfExpect(_) => Some("write { from: a, to: b }"),
+            Self::Sides => Some(
+                "write { from: a, to: b }, or { action: deny, between: [a, b] } for both directions",
+            ),
+            Self::SecondName => None,
+        }
+    }
+}

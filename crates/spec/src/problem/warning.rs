@@ -1,0 +1,57 @@
+//! Warnings: what is allowed, but probably not meant.
+
+use super::WarningCode;
+use crate::{Diagnostic, Label, Place, Severity};
+
+/// One warning about a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub kind: WarningKind,
+}
+
+/// What a warning can be about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WarningKind {
+    /// A policy that no packet comes to.
+    #[error("an earlier policy decides everything that this one applies to")]
+    PolicyShadowed {
+        /// The earlier policy.
+        earlier: Place,
+    },
+}
+
+impl Diagnostic for Warning {
+    fn code(&self) -> &'static str {
+        match self.kind {
+            WarningKind::PolicyShadowed { .. } => WarningCode::PolicyShadowed.text(),
+        }
+    }
+
+    fn message(&self) -> String {
+        self.kind.to_string()
+    }
+
+    fn severity(&self) -> Severity {
+        Severity::Warning
+    }
+
+    fn help(&self) -> Option<String> {
+        match self.kind {
+            WarningKind::PolicyShadowed { .. } => {
+                Some("the first policy that matches decides: remove this one or move it up".into())
+            }
+        }
+    }
+
+    fn labels(&self) -> Vec<Label> {
+        match &self.kind {
+            WarningKind::PolicyShadowed { earlier } => vec![
+                Label::new(&self.place, "here"),
+                Label::new(earlier, "this one decides first"),
+            ],
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Compose's short syntax for published ports.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::{InvalidPort, PortRange, Protocol};
+
+/// `[ip:]host[-range]:container[-range][/tcp|udp]`, compose's short syntax; a single number
+/// publishes the same port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishText {
+    /// Only this address of the host.
+    pub host_address: Option<IpAddr>,
+    /// The host's ports.
+    pub host_ports: PortRange,
+    /// The node's ports.
+    pub node_ports: PortRange,
+    /// tcp unless said otherwise.
+    pub protocol: Protocol,
+}
+
+impl FromStr for PublishText {
+    type Err = InvalidPort;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPort> {
+        let (rest, protocol) = match text.rsplit_once('/') {
+            Some((rest, protocol)) => (rest, protocol.parse()?),
+            None => (text, Protocol::Tcp),
+        };
+        let (rest, node) = match rest.rsplit_once(':') {
+            Some((rest, node)) => (Some(rest), node),
+            None => (None, rest),
+        };
+        let node_ports: PortRange = node.parse()?;
+        let Some(rest) = rest else {
+            return Ok(Self {
+                host_address: None,
+                host_ports: node_ports,
+                node_ports,
+                protocol,
+            });
+        };
+        let (address, host) = match rest.rsplit_once(':') {
+            Some((address, host)) => (Some(address), host),
+            None => (None, rest),
+        };
+        let host_address = address
+            .map(|a| {
+                let bare = a
+                    .strip_prefix('[')
+                    .and_then(|a| a.strip_suffix(']'))
+                    .unwrap_or(a);
+                bare.parse::<IpAddr>()
+                    .map_err(|_not_an_address| InvalidPort::Address(a.to_owned()))
+            })
+            .transpose()?;
+        let host_ports: PortRange = host.parse()?;
+        if host_ports.len() != node_ports.len() {
+            return Err(InvalidPort::Lengths {
+                host: host_ports,
+                node: node_ports,
+            });
+        }
+        Ok(Self {
+            host_address,
+            host_ports,
+            node_ports,
+            protocol,
+        })
+    }
+}
+
+impl fmt::Display for PublishText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host_address {
+            Some(IpAddr::V6(a)) => write!(f, "[{a}]:")?,
+            Some(IpAddr::V4(a)) => write!(f, "{a}:")?,
+            None => {}
+        }
+        write!(f, "{}:{}", self.host_ports, self.node_ports)?;
+        if self.protocol == Protocol::Udp {
+            write!(f, "/udp")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn composes_short_syntax_reads_and_prints() {
+        for (text, printed) in [
+            ("8080:80", "8080:80"),
+            ("3000", "3000:3000"),
+            ("127.0.0.1:8080:80", "127.0.0.1:8080:80"),
+            ("[::1]:6001:6001", "[::1]:6001:6001"),
+            ("::1:6000:6000", "[::1]:6000:6000"),
+            ("9090-9091:8080-8081/udp", "9090-9091:8080-8081/udp"),
+            ("80:80/tcp", "80:80"),
+        ] {
+            assert_eq!(text.parse::<PublishText>().unwrap().to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_published_is_refused() {
+        for text in [
+            "",
+            "0:80",
+            "65536:80",
+            "80-81:80",
+            "a:80",
+            "host:80:80",
+            "80:80/icmp",
+            "81-80:81-80",
+            "+80",
+        ] {
+            assert!(text.parse::<PublishText>().is_err(), "{text}");
+        }
+    }
+}

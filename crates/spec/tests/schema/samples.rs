@@ -1,0 +1,135 @@
+//! A file with every mapping in it, and for each key of the schema a change to that file.
+
+use serde_json::{Value, json};
+
+/// A file in which every mapping is there once at least.
+pub(crate) fn base() -> Value {
+    json!({
+        "networks": {
+            "n": { "subnet": "10.1.0.0/24" },
+            "m": { "subnet": "10.2.0.0/24" },
+        },
+        "nodes": {
+            "a": {
+                "networks": { "n": {} },
+                "command": "x",
+                "ports": [{ "target": 80 }],
+                "routes": [{ "to": "10.9.0.0/24", "via": "10.1.0.9" }],
+            },
+            "b": { "networks": { "n": {} } },
+        },
+        "links": [{
+            "endpoints": {
+                "c": { "address": "10.3.0.1/24" },
+                "d": { "address": "10.3.0.2/24" },
+            },
+        }],
+        "policies": [{ "from": "a", "to": "b" }],
+        "expect": [{ "from": "a", "to": "b" }],
+    })
+}
+
+/// A key of the schema, where it is in [`base`], and a value that means something else there.
+pub(crate) struct Sample {
+    /// The path in the schema: `*` for names, lists left out.
+    pub(crate) key: &'static str,
+    /// The JSON pointer of its mapping.
+    pub(crate) mapping: &'static str,
+    /// Keys to remove from the mapping first.
+    pub(crate) without: &'static [&'static str],
+    /// The value.
+    pub(crate) value: Value,
+}
+
+/// One sample for each key of the schema.
+pub(crate) fn all() -> Vec<Sample> {
+    let mut out = Vec::new();
+    let mut add = |mapping: &'static str, key: &'static str, value: Value| {
+        let without: &[&str] = match key {
+            "policies.between" => &["from", "to"],
+            _ => &[],
+        };
+        out.push(Sample {
+            key,
+            mapping,
+            without,
+            value,
+        });
+    };
+    sections(&mut add);
+    add("/networks/m", "networks.*.subnet", json!("10.4.0.0/24"));
+    add("/networks/m", "networks.*.gateway", json!("10.2.0.9"));
+    add("/networks/m", "networks.*.internal", json!(true));
+    add("/networks/m", "networks.*.outside", json!(true));
+    add("/networks/m", "networks.*.mode", json!("routed"));
+    add("/networks/m", "networks.*.mtu", json!(1400));
+    nodes(&mut add);
+    add(
+        "/links/0",
+        "links.endpoints",
+        json!({ "c": "10.5.0.1/24", "d": "10.5.0.2/24" }),
+    );
+    add("/links/0", "links.mtu", json!(1400));
+    add("/links/0", "links.bandwidth", json!("1mbit"));
+    let end = "/links/0/endpoints/c";
+    add(end, "links.endpoints.*.address", json!("10.3.0.9/24"));
+    add(end, "links.endpoints.*.interface", json!("up"));
+    add(end, "links.endpoints.*.mac", json!("02:00:00:00:00:01"));
+    add("/policies/0", "policies.action", json!("deny"));
+    add("/policies/0", "policies.from", json!(["m", "n"]));
+    add("/policies/0", "policies.to", json!("m"));
+    add("/policies/0", "policies.between", json!(["a", "b"]));
+    add("/policies/0", "policies.ports", json!([80, "53/udp"]));
+    add("/expect/0", "expect.from", json!("m"));
+    add("/expect/0", "expect.to", json!("m"));
+    add("/expect/0", "expect.port", json!("80/tcp"));
+    add("/expect/0", "expect.reachable", json!(false));
+    out
+}
+
+type Add<'a> = dyn FnMut(&'static str, &'static str, Value) + 'a;
+
+fn sections(add: &mut Add<'_>) {
+    let base = base();
+    let mut networks = base["networks"].clone();
+    networks["o"] = json!({ "subnet": "10.6.0.0/24" });
+    let mut nodes = base["nodes"].clone();
+    nodes["e"] = json!(null);
+    add("", "name", json!("other"));
+    add("", "networks", networks);
+    add("", "nodes", nodes);
+    add("", "links", json!([]));
+    add("", "policies", json!([]));
+    add("", "expect", json!([]));
+}
+
+fn nodes(add: &mut Add<'_>) {
+    add("/nodes/b", "nodes.*.networks", json!(["m"]));
+    add("/nodes/b", "nodes.*.ports", json!("81:81"));
+    add("/nodes/b", "nodes.*.command", json!(["y", "z"]));
+    add("/nodes/a", "nodes.*.ready", json!("80/tcp"));
+    add("/nodes/b", "nodes.*.environment", json!({ "A": 1 }));
+    add("/nodes/b", "nodes.*.working_dir", json!("/tmp"));
+    add("/nodes/b", "nodes.*.restart", json!("always"));
+    add("/nodes/b", "nodes.*.depends_on", json!(["a"]));
+    add("/nodes/b", "nodes.*.dns", json!("10.1.0.3"));
+    add(
+        "/nodes/b",
+        "nodes.*.routes",
+        json!([{ "to": "default", "via": "10.1.0.3" }]),
+    );
+    add("/nodes/b", "nodes.*.forwarding", json!(true));
+    let member = "/nodes/a/networks/n";
+    add(member, "nodes.*.networks.*.address", json!("10.1.0.7"));
+    add(member, "nodes.*.networks.*.mac", json!("02:00:00:00:00:01"));
+    add(member, "nodes.*.networks.*.interface", json!("up"));
+    add(member, "nodes.*.networks.*.bandwidth", json!("1mbit"));
+    let port = "/nodes/a/ports/0";
+    add(port, "nodes.*.ports.target", json!(81));
+    add(port, "nodes.*.ports.published", json!(8080));
+    add(port, "nodes.*.ports.host_ip", json!("127.0.0.1"));
+    add(port, "nodes.*.ports.protocol", json!("udp"));
+    let route = "/nodes/a/routes/0";
+    add(route, "nodes.*.routes.to", json!("10.8.0.0/24"));
+    add(route, "nodes.*.routes.via", json!("10.1.0.8"));
+}

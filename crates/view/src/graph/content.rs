@@ -1,0 +1,203 @@
+//! What stands in the boxes of a picture, line by line, and how large that makes them.
+
+use super::measure::{Face, fit, width};
+use super::model::{Graph, Interface, Network, Node, State, traffic};
+
+/// How a line is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Set {
+    /// The name of a box.
+    Name,
+    /// Addresses.
+    Address,
+    /// Less important.
+    Dim,
+    /// A published port.
+    Port,
+    /// Something is missing.
+    Alarm,
+}
+
+/// A line of text in a box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// As it is shown.
+    pub text: String,
+    /// Whole, where it was cut.
+    pub whole: Option<String>,
+    /// How it is set.
+    pub set: Set,
+    /// What is before it.
+    pub mark: Mark,
+}
+
+/// What is before a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mark {
+    /// Nothing.
+    #[default]
+    None,
+    /// The colour of the network of that position.
+    Network(usize),
+    /// A piece of cable.
+    Cable,
+    /// Room, for a line that belongs to the one above.
+    Room,
+}
+
+/// Pixels left and right of text in a box.
+pub(super) const INSET: i32 = 12;
+/// The widest a box's text may be.
+const TEXT_MAX: i32 = 270;
+/// A coloured mark before a line.
+pub(super) const MARK_WIDTH: i32 = 14;
+
+impl Set {
+    pub(super) fn size(self) -> i32 {
+        match self {
+            Self::Name => 14,
+            Self::Address | Self::Alarm => 12,
+            Self::Dim | Self::Port => 11,
+        }
+    }
+
+    pub(super) fn face(self) -> Face {
+        match self {
+            Self::Name => Face::Bold,
+            Self::Address | Self::Port => Face::Mono,
+            Self::Dim | Self::Alarm => Face::Sans,
+        }
+    }
+
+    /// From one line to the next.
+    pub(super) fn height(self) -> i32 {
+        match self {
+            Self::Name => 21,
+            Self::Port => 22,
+            Self::Address => 17,
+            Self::Dim | Self::Alarm => 16,
+        }
+    }
+}
+
+impl Line {
+    pub(super) fn new(text: &str, set: Set) -> Self {
+        let shown = fit(text, set.size(), set.face(), TEXT_MAX);
+        Self {
+            whole: (shown != text).then(|| text.to_owned()),
+            text: shown,
+            set,
+            mark: Mark::None,
+        }
+    }
+
+    /// How wide it is, with what goes before and around it.
+    fn width(&self) -> i32 {
+        let text = width(&self.text, self.set.size(), self.set.face());
+        let mark = if self.mark == Mark::None {
+            0
+        } else {
+            MARK_WIDTH
+        };
+        let pill = if self.set == Set::Port { 12 } else { 0 };
+        text + mark + pill
+    }
+}
+
+/// How large a box with these lines is.
+pub(super) fn extent(lines: &[Line]) -> (i32, i32) {
+    let wide = lines.iter().map(Line::width).max().unwrap_or(0);
+    let high: i32 = lines.iter().map(|l| l.set.height()).sum();
+    ((wide + 2 * INSET).max(120), high + 20)
+}
+
+/// The lines of a node's card. On a card apart from its networks the lines have their colours.
+pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
+    let mut lines = vec![Line::new(&node.name, Set::Name)];
+    if node.state == State::Missing {
+        lines.push(Line::new("missing", Set::Alarm));
+    }
+    for interface in &node.interfaces {
+        lines.extend(addresses(interface, apart));
+    }
+    if node.router {
+        lines.push(Line::new("forwards between its interfaces", Set::Dim));
+    }
+    if let Some(command) = &node.command {
+        let short: String = command.chars().take(36).collect();
+        let mut line = Line::new(&short, Set::Dim);
+        if short.len() < command.len() {
+            line.text.push('…');
+            line = Line::new(&line.text, Set::Dim);
+            line.whole = Some(command.clone());
+        }
+        lines.push(line);
+    }
+    let ports = node.ports.iter();
+    lines.extend(ports.map(|p| Line::new(&p.to_string(), Set::Port)));
+    lines
+}
+
+fn addresses(interface: &Interface, apart: bool) -> Vec<Line> {
+    let mut lines: Vec<Line> = interface
+        .addresses
+        .iter()
+        .map(|a| Line::new(a, Set::Address))
+        .collect();
+    if lines.is_empty() {
+        lines.push(Line::new(&interface.name, Set::Address));
+    }
+    if interface.state == State::Missing {
+        let text = format!("{} is missing", interface.name);
+        lines.push(Line::new(&text, Set::Alarm));
+    }
+    if let Some(counters) = interface.counters {
+        lines.push(Line::new(&traffic(counters), Set::Dim));
+    }
+    if apart {
+        for line in &mut lines {
+            line.mark = Mark::Room;
+        }
+        if let Some(first) = lines.first_mut() {
+            first.mark = interface.network.map_or(Mark::Cable, Mark::Network);
+        }
+    }
+    lines
+}
+
+/// The lines of a network's heading.
+pub(super) fn heading(network: &Network) -> Vec<Line> {
+    let mut lines = vec![Line::new(&network.name, Set::Name)];
+    if network.state == State::Missing {
+        lines.push(Line::new("bridge missing", Set::Alarm));
+    }
+    lines.extend(network.subnets.iter().map(|s| Line::new(s, Set::Address)));
+    let gateway = network.gateways.join(", ");
+    lines.push(Line::new(&format!("host {gateway}"), Set::Dim));
+    lines
+}
+
+/// What kind of network it is, in a word.
+pub(super) fn kind(network: &Network) -> &'static str {
+    match (network.internal, network.bridge.is_none()) {
+        (true, true) => "internal, routed",
+        (true, false) => "internal",
+        (false, true) => "routed",
+        (false, false) => "",
+    }
+}
+
+/// The two lines beside the arrows between outside and host: out, in.
+pub(super) fn ways(graph: &Graph) -> (Option<String>, Option<String>) {
+    let open: Vec<&str> = graph.open_networks().map(|n| n.name.as_str()).collect();
+    let ports: Vec<&str> = graph
+        .nodes
+        .iter()
+        .flat_map(|n| &n.ports)
+        .map(|p| p.host.as_str())
+        .collect();
+    (
+        (!open.is_empty()).then(|| format!("out, masqueraded: {}", open.join(", "))),
+        (!ports.is_empty()).then(|| format!("in, to published ports: {}", ports.join(", "))),
+    )
+}

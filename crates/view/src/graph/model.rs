@@ -1,0 +1,325 @@
+//! What a picture shows: names and addresses as text, connections by position.
+
+use hallway_spec::{Action, Name};
+
+use hallway_plan::observed::{Counters, Live};
+use hallway_plan::settled::{self, Plug, Settled};
+
+/// A project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Graph {
+    /// Its name.
+    pub project: String,
+    /// Networks in the file's order.
+    pub networks: Vec<Network>,
+    /// Nodes in the file's order.
+    pub nodes: Vec<Node>,
+    /// Cables in the file's order.
+    pub cables: Vec<Cable>,
+    /// Policies in the file's order.
+    pub policies: Vec<Policy>,
+}
+
+/// Whether something is there; for a picture of what is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum State {
+    /// Not observed.
+    #[default]
+    Unknown,
+    /// It is there.
+    Present,
+    /// It is not.
+    Missing,
+}
+
+/// A network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Its name.
+    pub name: String,
+    /// Its prefixes.
+    pub subnets: Vec<String>,
+    /// The host's addresses.
+    pub gateways: Vec<String>,
+    /// The bridge's link name; `None` for a routed network.
+    pub bridge: Option<String>,
+    /// No way out.
+    pub internal: bool,
+    /// Stands for the outside world.
+    pub outside: bool,
+    /// Whether its bridge is there.
+    pub state: State,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its interfaces.
+    pub interfaces: Vec<Interface>,
+    /// Published ports.
+    pub ports: Vec<Port>,
+    /// What runs inside.
+    pub command: Option<String>,
+    /// Whether it forwards.
+    pub router: bool,
+    /// Whether its namespace is there.
+    pub state: State,
+}
+
+/// A node's interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name inside.
+    pub name: String,
+    /// Addresses, without lengths.
+    pub addresses: Vec<String>,
+    /// The position of its network; `None` for a cable.
+    pub network: Option<usize>,
+    /// Whether it is there.
+    pub state: State,
+    /// What passed it.
+    pub counters: Option<Counters>,
+}
+
+/// A published port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// On the host, like `8080` or `127.0.0.1:8080`.
+    pub host: String,
+    /// In the node, like `80/tcp`.
+    pub node: String,
+}
+
+/// A cable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cable {
+    /// One end.
+    pub a: End,
+    /// The other.
+    pub b: End,
+}
+
+/// One end of a cable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The node's position.
+    pub node: usize,
+    /// The interface's name.
+    pub interface: String,
+    /// Addresses with lengths.
+    pub addresses: Vec<String>,
+}
+
+/// A policy line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Allow, or deny.
+    pub allow: bool,
+    /// From where to where, and which services.
+    pub words: String,
+}
+
+impl Graph {
+    /// The picture of a project.
+    #[must_use]
+    pub fn new(settled: &Settled) -> Self {
+        Self {
+            project: settled.project.to_string(),
+            networks: settled.networks.iter().map(network).collect(),
+            nodes: settled.nodes.iter().map(|n| node(settled, n)).collect(),
+            cables: settled
+                .cables
+                .iter()
+                .filter_map(|c| {
+                    Some(Cable {
+                        a: end(settled, &c.a)?,
+                        b: end(settled, &c.b)?,
+                    })
+                })
+                .collect(),
+            policies: settled
+                .policies
+                .iter()
+                .map(|p| Policy {
+                    allow: p.action == Action::Allow,
+                    words: p
+                        .words
+                        .split_once(' ')
+                        .map_or_else(|| p.words.clone(), |(_, words)| words.to_owned()),
+                })
+                .collect(),
+        }
+    }
+
+    /// Marks what is there and what is missing.
+    #[must_use]
+    pub fn with(mut self, settled: &Settled, live: &Live) -> Self {
+        let state = |there| {
+            if there {
+                State::Present
+            } else {
+                State::Missing
+            }
+        };
+        let has = |link: &str| live.links.iter().any(|l| l == link);
+        for network in &mut self.networks {
+            network.state = match &network.bridge {
+                Some(bridge) => state(has(bridge)),
+                None => State::Unknown,
+            };
+        }
+        for (shown, node) in self.nodes.iter_mut().zip(&settled.nodes) {
+            let seen = live.nodes.get(&node.name);
+            shown.state = state(seen.is_some());
+            for (to, interface) in shown.interfaces.iter_mut().zip(&node.interfaces) {
+                to.counters = seen.and_then(|s| s.get(&interface.name)).copied();
+                let other_end = match &interface.plug {
+                    Plug::Port { link, .. } => has(link),
+                    Plug::Cable => true,
+                };
+                to.state = state(to.counters.is_some() && other_end);
+            }
+        }
+        self
+    }
+
+    /// The networks that packets leave by, masqueraded.
+    pub fn open_networks(&self) -> impl Iterator<Item = &Network> {
+        self.networks.iter().filter(|n| !n.internal && !n.outside)
+    }
+
+    /// Whether all the node's networks stand for the outside world.
+    #[must_use]
+    pub fn stands_outside(&self, node: &Node) -> bool {
+        let networks = node.networks();
+        let outside = |n: &usize| self.networks.get(*n).is_some_and(|n| n.outside);
+        !networks.is_empty() && networks.iter().all(outside)
+    }
+
+    /// How many things are not there that should be.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        let networks = self.networks.iter().map(|n| n.state);
+        let nodes = self.nodes.iter().map(|n| n.state);
+        let interfaces = self.nodes.iter().flat_map(|n| &n.interfaces);
+        networks
+            .chain(nodes)
+            .chain(interfaces.map(|i| i.state))
+            .filter(|s| *s == State::Missing)
+            .count()
+    }
+}
+
+impl Node {
+    /// The positions of its networks, each once.
+    #[must_use]
+    pub fn networks(&self) -> Vec<usize> {
+        let mut out: Vec<usize> = Vec::new();
+        for network in self.interfaces.iter().filter_map(|i| i.network) {
+            if !out.contains(&network) {
+                out.push(network);
+            }
+        }
+        out
+    }
+}
+
+impl std::fmt::Display for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} → {}", self.host, self.node)
+    }
+}
+
+/// The bytes that passed an interface, like `↓ 1.5 kB ↑ 120 B`.
+pub(super) fn traffic(counters: Counters) -> String {
+    format!("↓ {} ↑ {}", size(counters.received), size(counters.sent))
+}
+
+fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "kB", "MB", "GB", "TB"] {
+        if value < 1000.0 || unit == "TB" {
+            return if unit == "B" || value >= 100.0 {
+                format!("{value:.0} {unit}")
+            } else {
+                format!("{value:.1} {unit}")
+            };
+        }
+        value /= 1000.0;
+    }
+    String::new()
+}
+
+fn network(network: &settled::Network) -> Network {
+    Network {
+        name: network.name.to_string(),
+        subnets: network.subnets.iter().map(|s| s.net.to_string()).collect(),
+        gateways: network
+            .subnets
+            .iter()
+            .map(|s| s.gateway.to_string())
+            .collect(),
+        bridge: network.bridge.clone(),
+        internal: network.internal,
+        outside: network.outside,
+        state: State::Unknown,
+    }
+}
+
+fn node(settled: &Settled, node: &settled::Node) -> Node {
+    let position = |name: &Name| settled.networks.iter().position(|n| &n.name == name);
+    Node {
+        name: node.name.to_string(),
+        interfaces: node
+            .interfaces
+            .iter()
+            .map(|i| Interface {
+                name: i.name.clone(),
+                addresses: i.addresses.iter().map(|a| a.addr().to_string()).collect(),
+                network: match &i.plug {
+                    Plug::Port { network, .. } => position(network),
+                    Plug::Cable => None,
+                },
+                state: State::Unknown,
+                counters: None,
+            })
+            .collect(),
+        ports: settled
+            .publishes
+            .iter()
+            .filter(|p| p.node == node.name)
+            .map(|p| Port {
+                host: match p.host_address {
+                    Some(address) if address.is_ipv6() => format!("[{address}]:{}", p.host_ports),
+                    Some(address) => format!("{address}:{}", p.host_ports),
+                    None => p.host_ports.to_string(),
+                },
+                node: format!("{}/{}", p.node_ports, p.protocol),
+            })
+            .collect(),
+        command: node.service.as_ref().map(|s| s.command.join(" ")),
+        router: node.forwarding,
+        state: State::Unknown,
+    }
+}
+
+fn end(settled: &Settled, (name, interface): &(Name, String)) -> Option<End> {
+    let node = settled.nodes.iter().position(|n| &n.name == name)?;
+    let found = settled
+        .nodes
+        .get(node)?
+        .interfaces
+        .iter()
+        .find(|i| &i.name == interface);
+    Some(End {
+        node,
+        interface: interface.clone(),
+        addresses: found
+            .iter()
+            .flat_map(|i| &i.addresses)
+            .map(ToString::to_string)
+            .collect(),
+    })
+}

@@ -1,0 +1,180 @@
+//! The picture as a tree of lines.
+
+use super::model::{Graph, Interface, Node, State, traffic};
+
+/// A line with what hangs below it.
+struct Branch(String, Vec<Self>);
+
+/// The tree, no line wider than `width` characters.
+#[must_use]
+pub fn text(graph: &Graph, width: usize) -> String {
+    let mut out = format!("{}\n", graph.project);
+    let parts: Vec<Branch> = [
+        outside(graph),
+        Some(host(graph)),
+        branch("cables", cables(graph)),
+        branch("policies", policies(graph)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    print(&parts, "", width, &mut out);
+    out
+}
+
+fn branch(name: &str, leaves: Vec<Branch>) -> Option<Branch> {
+    (!leaves.is_empty()).then(|| Branch(name.into(), leaves))
+}
+
+fn print(branches: &[Branch], indent: &str, width: usize, out: &mut String) {
+    for (position, Branch(line, below)) in branches.iter().enumerate() {
+        let last = position + 1 == branches.len();
+        let (sign, next) = if last {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
+        let text = format!("{indent}{sign}{line}");
+        if text.chars().count() > width {
+            out.extend(text.chars().take(width.saturating_sub(1)));
+            out.push('…');
+        } else {
+            out.push_str(&text);
+        }
+        out.push('\n');
+        print(below, &format!("{indent}{next}"), width, out);
+    }
+}
+
+fn mark(state: State) -> &'static str {
+    match state {
+        State::Unknown => "",
+        State::Present => "✓ ",
+        State::Missing => "✗ missing: ",
+    }
+}
+
+/// A node that is there, but not all of it, has its mark at what is missing.
+fn node_mark(node: &Node) -> &'static str {
+    let whole = (node.interfaces.iter()).all(|i| i.state != State::Missing);
+    match node.state {
+        State::Present if !whole => "✗ ",
+        state => mark(state),
+    }
+}
+
+fn outside(graph: &Graph) -> Option<Branch> {
+    let mut leaves: Vec<Branch> = Vec::new();
+    for node in &graph.nodes {
+        for port in &node.ports {
+            let line = format!("in   {} → {} {}", port.host, node.name, port.node);
+            leaves.push(Branch(line, Vec::new()));
+        }
+    }
+    let open: Vec<&str> = graph.open_networks().map(|n| n.name.as_str()).collect();
+    if !open.is_empty() {
+        let line = format!("out  {}, masqueraded", open.join(", "));
+        leaves.push(Branch(line, Vec::new()));
+    }
+    leaves.extend(networks(graph, true));
+    branch("outside", leaves)
+}
+
+fn host(graph: &Graph) -> Branch {
+    let mut leaves = networks(graph, false);
+    let apart = graph.nodes.iter().filter(|n| n.networks().is_empty());
+    leaves.extend(apart.map(|node| {
+        let cables: Vec<String> = node.interfaces.iter().map(interface).collect();
+        let line = [vec![format!("{}{}", node_mark(node), node.name)], cables].concat();
+        Branch([line, rest(node)].concat().join("  "), Vec::new())
+    }));
+    Branch("host".into(), leaves)
+}
+
+fn networks(graph: &Graph, outside: bool) -> Vec<Branch> {
+    let chosen = graph.networks.iter().enumerate();
+    chosen
+        .filter(|(_, n)| n.outside == outside)
+        .map(|(position, network)| {
+            let mut words = vec![
+                format!("{}{}", mark(network.state), network.name),
+                network.subnets.join(" "),
+            ];
+            words.push(network.bridge.clone().unwrap_or_else(|| "routed".into()));
+            if network.internal {
+                words.push("internal".into());
+            }
+            let members = graph
+                .nodes
+                .iter()
+                .filter_map(|n| member(graph, n, position))
+                .collect();
+            Branch(words.join("  "), members)
+        })
+        .collect()
+}
+
+/// A node on a network; what does not belong to this interface is shown where the node appears first.
+fn member(graph: &Graph, node: &Node, network: usize) -> Option<Branch> {
+    let at = node
+        .interfaces
+        .iter()
+        .filter(|i| i.network == Some(network));
+    let here: Vec<String> = at.map(interface).collect();
+    if here.is_empty() {
+        return None;
+    }
+    let mut words = vec![format!("{}{}", node_mark(node), node.name)];
+    words.extend(here);
+    let all = node.networks();
+    if all.first() == Some(&network) {
+        words.extend(rest(node));
+    }
+    let others: Vec<&str> = all
+        .iter()
+        .filter(|n| **n != network)
+        .filter_map(|n| graph.networks.get(*n))
+        .map(|n| n.name.as_str())
+        .collect();
+    if !others.is_empty() {
+        words.push(format!("(also on {})", others.join(", ")));
+    }
+    Some(Branch(words.join("  "), Vec::new()))
+}
+
+fn interface(interface: &Interface) -> String {
+    let mut text = interface.addresses.join(" ");
+    if interface.state == State::Missing {
+        text = format!("{text} ({} missing)", interface.name);
+    }
+    if let Some(counters) = interface.counters {
+        text = format!("{text} {}", traffic(counters));
+    }
+    text.trim().to_owned()
+}
+
+fn rest(node: &Node) -> Vec<String> {
+    let ports = node.ports.iter().map(ToString::to_string);
+    let router = node.router.then(|| "router".to_owned());
+    ports.chain(router).chain(node.command.clone()).collect()
+}
+
+fn cables(graph: &Graph) -> Vec<Branch> {
+    let name = |node: usize| graph.nodes.get(node).map_or("", |n| n.name.as_str());
+    let ends = graph.cables.iter().map(|c| {
+        [&c.a, &c.b].map(|end| {
+            let text = format!("{} {}", name(end.node), end.addresses.join(" "));
+            text.trim().to_owned()
+        })
+    });
+    ends.map(|[a, b]| Branch(format!("{a} ── {b}"), Vec::new()))
+        .collect()
+}
+
+fn policies(graph: &Graph) -> Vec<Branch> {
+    let lines = graph.policies.iter().map(|p| {
+        let action = if p.allow { "allow" } else { "deny " };
+        Branch(format!("{action} {}", p.words), Vec::new())
+    });
+    lines.collect()
+}

@@ -1,0 +1,38 @@
+//! What the command line prints for programs. Every shape that is printed as a whole has a
+//! `schema_version`: it stays when a key is added, and rises when a key changes or goes away.
+//! Keys are in snake_case; what does not apply is `null`.
+
+mod capture;
+mod plan;
+mod project;
+mod reach;
+
+use serde::{Serialize, Serializer};
+
+pub use capture::{CapturedPacket, protocol_name};
+pub use plan::{PlannedSteps, ProblemEntry, Validation};
+pub use project::{
+    Cable, CableEnd, Interface, Member, Network, NetworkDetails, Node, NodeDetails, Policy,
+    ProjectEntry, Published, Route, Status, links, networks, nodes,
+};
+pub use reach::{
+    Attempt, Attempts, Explanation, FollowedPacket, Predicted, TestReport, TestResult, Trace,
+    Traces,
+};
+
+/// The version of a shape; serialised as the number `N`.
+///
+/// ```
+/// use hallway_view::json::Version;
+///
+/// assert_eq!(serde_json::to_string(&Version::<1>)?, "1");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Version<const N: u32>;
+
+impl<const N: u32> Serialize for Version<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(N)
+    }
+}

@@ -1,0 +1,369 @@
+//! A project: `status`, `ls`, `inspect` and the lists of nodes, networks and links.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hallway_plan::settled::{self, Plug, Settled, Subnet};
+use hallway_spec::{Action, Mode, Name, Protocol};
+use ipnet::IpNet;
+use serde::Serialize;
+
+use super::Version;
+use crate::program::Program;
+
+/// A project that is up, as `status` shows it.
+#[derive(Debug, Serialize)]
+pub struct Status<'a> {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// Its name.
+    pub project: &'a Name,
+    /// Where it is built, like `in sandbox default`.
+    pub place: String,
+    /// The sandbox it is built in.
+    pub sandbox: Option<&'a str>,
+    /// The file it was built from.
+    pub file: Option<String>,
+    /// By how many steps the kernel differs from the record.
+    pub drift: usize,
+    /// In the file's order.
+    pub networks: Vec<Network<'a>>,
+    /// In the file's order.
+    pub nodes: Vec<Node<'a>>,
+    /// In the file's order.
+    pub links: Vec<Cable<'a>>,
+    /// In the file's order.
+    pub policies: Vec<Policy<'a>>,
+}
+
+/// A project in the list of all.
+#[derive(Debug, Serialize)]
+pub struct ProjectEntry<'a> {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// Its name.
+    pub project: Name,
+    /// The sandbox it is built in.
+    pub sandbox: Option<&'a str>,
+    /// `up` or `unfinished`.
+    pub state: &'static str,
+    /// The file it was built from.
+    pub file: Option<String>,
+    /// Seconds since 1970.
+    pub created: u64,
+    /// Names.
+    pub nodes: Vec<String>,
+    /// Names.
+    pub networks: Vec<String>,
+}
+
+/// A node.
+#[derive(Debug, Serialize)]
+pub struct Node<'a> {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// Its name.
+    pub name: &'a Name,
+    /// Its namespace's name in /run/netns.
+    pub namespace: &'a str,
+    /// In order.
+    pub interfaces: Vec<Interface<'a>>,
+    /// Its published ports.
+    pub published: Vec<Published>,
+    /// Its program with arguments.
+    pub command: Option<&'a [String]>,
+    /// Its program as it runs now.
+    pub program: Option<&'a Program>,
+}
+
+/// A node in full.
+#[derive(Debug, Serialize)]
+pub struct NodeDetails<'a> {
+    /// What lists show of it.
+    #[serde(flatten)]
+    pub node: Node<'a>,
+    /// `node`.
+    pub kind: &'static str,
+    /// The inode number of its namespace, when it is there.
+    pub inode: Option<u64>,
+    /// Beyond those its addresses imply.
+    pub routes: Vec<Route<'a>>,
+    /// Of its program.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Its project.
+    pub project: &'a Name,
+}
+
+/// A node's interface.
+#[derive(Debug, Serialize)]
+pub struct Interface<'a> {
+    /// Its name inside the node.
+    pub name: &'a str,
+    /// Its MAC address.
+    pub mac: String,
+    /// With prefix lengths.
+    pub addresses: &'a [IpNet],
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// Bits per second.
+    pub bandwidth: Option<u64>,
+    /// Its network; none for a cable.
+    pub network: Option<&'a Name>,
+    /// The host's end; none for a cable.
+    pub host_link: Option<&'a str>,
+}
+
+/// A published port or range.
+#[derive(Debug, Serialize)]
+pub struct Published {
+    /// Only on this address; on all when absent.
+    pub host_address: Option<IpAddr>,
+    /// Like `8080` or `5000-5010`.
+    pub host_ports: String,
+    /// Likewise.
+    pub node_ports: String,
+    /// The transport protocol.
+    pub protocol: Protocol,
+}
+
+/// A route inside a node.
+#[derive(Debug, Serialize)]
+pub struct Route<'a> {
+    /// Destination.
+    pub to: IpNet,
+    /// Next hop.
+    pub via: Option<IpAddr>,
+    /// The interface it leaves by.
+    pub interface: Option<&'a str>,
+}
+
+/// A network.
+#[derive(Debug, Serialize)]
+pub struct Network<'a> {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// Its name.
+    pub name: &'a Name,
+    /// Its bridge; none for a routed network.
+    pub bridge: Option<&'a str>,
+    /// The bridge's MAC address.
+    pub mac: String,
+    /// Prefixes with the host's address in each.
+    pub subnets: &'a [Subnet],
+    /// No way out.
+    pub internal: bool,
+    /// Stands for the outside world.
+    pub outside: bool,
+    /// Bridge or routed.
+    pub mode: Mode,
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// The nodes on it.
+    pub members: Vec<Member<'a>>,
+}
+
+/// A network in full.
+#[derive(Debug, Serialize)]
+pub struct NetworkDetails<'a> {
+    /// What lists show of it.
+    #[serde(flatten)]
+    pub network: Network<'a>,
+    /// `network`.
+    pub kind: &'static str,
+    /// Its project.
+    pub project: &'a Name,
+}
+
+/// A node's interface on a network.
+#[derive(Debug, Serialize)]
+pub struct Member<'a> {
+    /// The node.
+    pub node: &'a Name,
+    /// Its interface.
+    pub interface: &'a str,
+    /// With prefix lengths.
+    pub addresses: &'a [IpNet],
+}
+
+/// A cable between two nodes.
+#[derive(Debug, Serialize)]
+pub struct Cable<'a> {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// Both ends.
+    pub endpoints: [CableEnd<'a>; 2],
+}
+
+/// One end of a cable.
+#[derive(Debug, Serialize)]
+pub struct CableEnd<'a> {
+    /// The node.
+    pub node: &'a Name,
+    /// Its interface.
+    pub interface: &'a str,
+}
+
+/// A policy line.
+#[derive(Debug, Serialize)]
+pub struct Policy<'a> {
+    /// Allow or deny.
+    pub action: Action,
+    /// With the names of the file.
+    pub words: &'a str,
+    /// Of the file.
+    pub line: u32,
+}
+
+/// The nodes of a project.
+#[must_use]
+pub fn nodes<'a>(settled: &'a Settled, programs: &'a [Program]) -> Vec<Node<'a>> {
+    let all = settled.nodes.iter();
+    all.map(|n| Node::new(settled, n, programs)).collect()
+}
+
+/// The networks of a project.
+#[must_use]
+pub fn networks(settled: &Settled) -> Vec<Network<'_>> {
+    let all = settled.networks.iter();
+    all.map(|n| Network::new(settled, n)).collect()
+}
+
+/// The cables of a project.
+#[must_use]
+pub fn links(settled: &Settled) -> Vec<Cable<'_>> {
+    let end = |(node, interface)| CableEnd { node, interface };
+    let cables = settled.cables.iter().map(|c| Cable {
+        schema_version: Version,
+        endpoints: [end((&c.a.0, c.a.1.as_str())), end((&c.b.0, c.b.1.as_str()))],
+    });
+    cables.collect()
+}
+
+impl<'a> Node<'a> {
+    /// The shape of a node; its program is found in `programs` by its name.
+    #[must_use]
+    pub fn new(settled: &'a Settled, node: &'a settled::Node, programs: &'a [Program]) -> Self {
+        let publishes = settled.publishes.iter().filter(|p| p.node == node.name);
+        Self {
+            schema_version: Version,
+            name: &node.name,
+            namespace: &node.netns,
+            interfaces: node.interfaces.iter().map(Interface::new).collect(),
+            published: publishes.map(Published::new).collect(),
+            command: node.service.as_ref().map(|s| s.command.as_slice()),
+            program: programs.iter().find(|p| p.node == node.name.as_ref()),
+        }
+    }
+}
+
+impl<'a> NodeDetails<'a> {
+    /// A node in full; `inode` is its namespace's.
+    #[must_use]
+    pub fn new(
+        settled: &'a Settled,
+        node: &'a settled::Node,
+        programs: &'a [Program],
+        inode: Option<u64>,
+    ) -> Self {
+        let routes = node.routes.iter().map(|route| Route {
+            to: route.to,
+            via: route.via,
+            interface: node
+                .interfaces
+                .get(route.interface)
+                .map(|i| i.name.as_str()),
+        });
+        Self {
+            node: Node::new(settled, node, programs),
+            kind: "node",
+            inode,
+            routes: routes.collect(),
+            environment: &node.environment,
+            project: &settled.project,
+        }
+    }
+}
+
+impl<'a> Interface<'a> {
+    fn new(interface: &'a settled::Interface) -> Self {
+        let (network, host_link) = match &interface.plug {
+            Plug::Port { network, link } => (Some(network), Some(link.as_str())),
+            Plug::Cable => (None, None),
+        };
+        Self {
+            name: &interface.name,
+            mac: mac(interface.mac),
+            addresses: &interface.addresses,
+            mtu: interface.mtu,
+            bandwidth: interface.bandwidth.map(hallway_spec::Bandwidth::bits_per_second),
+            network,
+            host_link,
+        }
+    }
+}
+
+impl Published {
+    fn new(publish: &settled::Publish) -> Self {
+        Self {
+            host_address: publish.host_address,
+            host_ports: publish.host_ports.to_string(),
+            node_ports: publish.node_ports.to_string(),
+            protocol: publish.protocol,
+        }
+    }
+}
+
+impl<'a> Network<'a> {
+    /// The shape of a network.
+    #[must_use]
+    pub fn new(settled: &'a Settled, network: &'a settled::Network) -> Self {
+        let members = settled.nodes.iter().flat_map(|node| {
+            let ports = node.ports().filter(|(_, of, _)| *of == &network.name);
+            ports.map(|(interface, ..)| Member {
+                node: &node.name,
+                interface: &interface.name,
+                addresses: &interface.addresses,
+            })
+        });
+        Self {
+            schema_version: Version,
+            name: &network.name,
+            bridge: network.bridge.as_deref(),
+            mac: mac(network.mac),
+            subnets: &network.subnets,
+            internal: network.internal,
+            outside: network.outside,
+            mode: network.mode,
+            mtu: network.mtu,
+            members: members.collect(),
+        }
+    }
+}
+
+impl<'a> NetworkDetails<'a> {
+    /// A network in full.
+    #[must_use]
+    pub fn new(settled: &'a Settled, network: &'a settled::Network) -> Self {
+        Self {
+            network: Network::new(settled, network),
+            kind: "network",
+            project: &settled.project,
+        }
+    }
+}
+
+impl<'a> Policy<'a> {
+    /// The shape of a policy line.
+    #[must_use]
+    pub fn new(policy: &'a settled::Policy) -> Self {
+        Self {
+            action: policy.action,
+            words: &policy.words,
+            line: policy.place.line,
+        }
+    }
+}
+
+fn mac(bytes: [u8; 6]) -> String {
+    bytes.map(|b| format!("{b:02x}")).join(":")
+}

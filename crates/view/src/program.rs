@@ -1,0 +1,59 @@
+//! The program of a node, as it runs now.
+
+use serde::Serialize;
+
+use crate::style::{GREEN, RED, YELLOW, styled};
+
+/// A program's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProgramState {
+    /// It waits for what it depends on.
+    Waiting,
+    /// It runs; not all of its `ready` ports listen yet.
+    Starting,
+    /// It runs.
+    Running,
+    /// It ended, and will be started again.
+    Restarting,
+    /// It ended.
+    Exited,
+}
+
+/// A node's program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Program {
+    /// The node.
+    pub node: String,
+    /// What it does.
+    pub state: ProgramState,
+    /// Its process, while it runs.
+    pub pid: Option<i32>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// How it ended last; 128 and the signal's number when a signal ended it.
+    pub exit_code: Option<i32>,
+}
+
+impl Program {
+    /// Its state in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let restarts = match self.restarts {
+            0 => String::new(),
+            1 => ", restarted once".into(),
+            n => format!(", restarted {n} times"),
+        };
+        let code = self.exit_code.unwrap_or(0);
+        match self.state {
+            ProgramState::Waiting => styled(YELLOW, "waiting"),
+            ProgramState::Starting => styled(YELLOW, "starting"),
+            ProgramState::Running => styled(GREEN, format!("running{restarts}")),
+            ProgramState::Restarting => styled(YELLOW, format!("restarting, ended with {code}")),
+            ProgramState::Exited => styled(
+                if code == 0 { GREEN } else { RED },
+                format!("exited with {code}{restarts}"),
+            ),
+        }
+    }
+}

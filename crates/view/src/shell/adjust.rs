@@ -1,0 +1,66 @@
+//! Changes of one object in place.
+
+use hallway_plan::compare::{Attribute, Place};
+use hallway_plan::step::Adjustment;
+
+use super::Script;
+use super::host::{add_address, nf_call, no_own_address, set};
+use super::inside::{add_route, bandwidth, remove_route};
+use super::quote::{mac, quote};
+
+pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment) {
+    let netns = match place {
+        Place::Host => None,
+        Place::Node { netns, .. } => Some(netns.as_str()),
+    };
+    let with = |program: &str| {
+        netns.map_or_else(|| program.to_owned(), |n| format!("{program} -n {}", quote(n)))
+    };
+    match change {
+        Adjustment::Link { link, attributes } => {
+            for attribute in attributes {
+                change_link(script, &with("ip"), link, attribute);
+            }
+        }
+        Adjustment::AddAddress { link, address } => {
+            add_address(script, &with("ip"), &quote(link), address);
+        }
+        Adjustment::RemoveAddress { link, address } => {
+            script.line(&format!("{} addr del {address} dev {}", with("ip"), quote(link)));
+        }
+        Adjustment::AddRoute(route) => add_route(script, netns, route),
+        Adjustment::RemoveRoute(route) => remove_route(script, netns, route),
+        Adjustment::Setting { link, setting, value } => {
+            let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
+            set(script, &run, *setting, link.as_deref(), *value);
+        }
+        Adjustment::Limit { link, limit: Some(limit) } => {
+            bandwidth(script, &with("tc"), &quote(link), *limit);
+        }
+        Adjustment::Limit { link, limit: None } => {
+            script.line(&format!("{} qdisc del dev {} root", with("tc"), quote(link)));
+        }
+    }
+}
+
+fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attribute) {
+    let link = quote(name);
+    let words = match attribute {
+        Attribute::Up(true) => "up".to_owned(),
+        Attribute::Up(false) => "down".to_owned(),
+        Attribute::Mtu(mtu) => format!("mtu {mtu}"),
+        Attribute::Mac(address) => format!("address {}", mac(*address)),
+        Attribute::Group(group) => format!("group {group}"),
+        Attribute::Alias(alias) => format!("alias {}", quote(alias.as_deref().unwrap_or_default())),
+        Attribute::Master(Some(bridge)) => format!("master {}", quote(bridge)),
+        Attribute::Master(None) => "nomaster".to_owned(),
+        Attribute::Hairpin(on) => {
+            let on = if *on { "on" } else { "off" };
+            script.line(&format!("bridge link set dev {link} hairpin {on}"));
+            return;
+        }
+        Attribute::NfCall(on) => return nf_call(script, name, *on),
+        Attribute::KernelAddress(_) => return no_own_address(script, ip, &link),
+    };
+    script.line(&format!("{ip} link set dev {link} {words}"));
+}

@@ -1,0 +1,83 @@
+//! Rules and connections.
+
+use hallway_nftables::{Element, Ruleset, print};
+use hallway_plan::rules::{Delta, sets};
+use hallway_plan::step::PublishedPorts;
+use ipnet::IpNet;
+
+use super::Script;
+
+/// The line that ends the rules; no line of rules begins like it.
+const END: &str = "RULES";
+
+pub(super) fn replace(script: &mut Script<'_>, rules: &Ruleset) {
+    script.explain(&[
+        "Sets hold what differs (networks, nodes, ports), chains what is done with packets. They",
+        "come first, so that nothing that is built below is ever open. Chains with a hook see all",
+        "packets of the host, and let pass at once what is not from or to our networks.",
+    ]);
+    script.line(&format!("nft -f - <<'{END}'"));
+    script.out.push_str(&print::ruleset(rules));
+    script.line(END);
+}
+
+pub(super) fn change(script: &mut Script<'_>, table: &str, delta: &Delta) {
+    let Delta::Elements(changes) = delta else {
+        return;
+    };
+    script.line(&format!("nft -f - <<'{END}'"));
+    for change in changes {
+        let family = change.family.name();
+        let mut list = |verb: &str, elements: &[Element]| {
+            if !elements.is_empty() {
+                let all: Vec<String> = elements.iter().map(print::element).collect();
+                script.line(&format!(
+                    "{verb} element {family} {table} {} {{ {} }}",
+                    change.set,
+                    all.join(", ")
+                ));
+            }
+        };
+        list("delete", &change.remove);
+        list("add", &change.add);
+    }
+    script.line(END);
+}
+
+pub(super) fn unpublish(script: &mut Script<'_>, table: &str) {
+    script.comment("No new connection comes in by a published port from here on.");
+    for map in sets::PUBLISHED {
+        let (family, name) = (map.family.name(), map.name);
+        script.line(&format!("nft flush map {family} {table} {name}"));
+    }
+}
+
+pub(super) fn remove(script: &mut Script<'_>, table: &str) {
+    for family in ["inet", "bridge"] {
+        script.line(&format!("nft delete table {family} {table}"));
+    }
+}
+
+pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &[PublishedPorts]) {
+    script.explain(&[
+        "The kernel goes on treating a connection as it did when it began. hallway deletes such",
+        "connections; by hand it takes the program conntrack, so it is left to you:",
+    ]);
+    for prefix in prefixes {
+        script.comment(&format!(
+            "conntrack -D -s {prefix}; conntrack -D -d {prefix}"
+        ));
+    }
+    for PublishedPorts { protocol, ports } in ports {
+        let (first, last) = (ports.first(), ports.last());
+        let (before, port, after) = if first == last {
+            (String::new(), first.to_string(), "")
+        } else {
+            let each = format!("for port in $(seq {first} {last}); do ");
+            (each, "$port".into(), "; done")
+        };
+        script.comment(&format!(
+            "{before}conntrack -D -p {protocol} --orig-port-dst {port}{after}"
+        ));
+    }
+}

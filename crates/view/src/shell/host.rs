@@ -1,0 +1,215 @@
+//! What is done on the host: bridges, unreachable routes, forwarding.
+
+use hallway_plan::mark;
+use hallway_plan::target::{Link, Setting};
+use hallway_spec::IpVersion;
+use ipnet::IpNet;
+
+use super::Script;
+use super::quote::{mac, quote};
+
+/// `ip` or `ip -6`.
+pub(super) fn ip(version: IpVersion) -> &'static str {
+    match version {
+        IpVersion::V4 => "ip",
+        IpVersion::V6 => "ip -6",
+    }
+}
+
+fn unreachable(to: &IpNet) -> (&'static str, String) {
+    let text = format!(
+        "unreachable {to} proto {} metric {}",
+        mark::ROUTE_PROTOCOL,
+        mark::UNREACHABLE_METRIC
+    );
+    (ip(IpVersion::of_net(to)), text)
+}
+
+pub(super) fn add_unreachable(script: &mut Script<'_>, to: &IpNet) {
+    script.explain(&[
+        "The highest metric loses to every other route. While the network's own route is not there,",
+        "this one keeps packets to it from following the default route out of the machine.",
+    ]);
+    let (ip, route) = unreachable(to);
+    script.line(&format!("{ip} route add {route}"));
+}
+
+pub(super) fn remove_unreachable(script: &mut Script<'_>, to: &IpNet) {
+    let (ip, route) = unreachable(to);
+    script.line(&format!("{ip} route del {route}"));
+}
+
+pub(super) fn create_bridge(script: &mut Script<'_>, bridge: &Link) {
+    script.explain(&[
+        "A bridge is a switch in the kernel; with an address of its own it is the network's gateway",
+        "as well. The device group is what the rules know the network by.",
+    ]);
+    let link = quote(&bridge.name);
+    script.line(&format!(
+        "ip link add name {link} group {} address {}{} type bridge",
+        bridge.group.unwrap_or(0),
+        mac(bridge.mac.unwrap_or_default()),
+        mtu(bridge)
+    ));
+    if bridge.nf_call == Some(true) {
+        nf_call(script, &bridge.name, true);
+    }
+    settings(script, bridge);
+    alias(script, bridge);
+    if bridge.no_kernel_address {
+        no_own_address(script, "ip", &link);
+    }
+    script.line(&format!("ip link set dev {link} up"));
+    for address in &bridge.addresses {
+        add_address(script, "ip", &link, address);
+    }
+}
+
+/// The MTU, as an attribute of `ip link`.
+pub(super) fn mtu(link: &Link) -> String {
+    link.mtu.map_or_else(String::new, |m| format!(" mtu {m}"))
+}
+
+/// The mark of ownership.
+pub(super) fn alias(script: &mut Script<'_>, link: &Link) {
+    if let Some(alias) = &link.alias {
+        let (link, alias) = (quote(&link.name), quote(alias));
+        script.line(&format!("ip link set dev {link} alias {alias}"));
+    }
+}
+
+/// Whether frames of a bridge pass the rules for IP.
+pub(super) fn nf_call(script: &mut Script<'_>, bridge: &str, on: bool) {
+    if on {
+        script.explain(&[
+            "A policy is about members of this network: their frames must pass the rules for IP too.",
+            "The kernel can do that when its module br_netfilter is loaded (modprobe br_netfilter).",
+        ]);
+    }
+    let (link, on) = (quote(bridge), u8::from(on));
+    script.line(&format!(
+        "ip link set dev {link} type bridge nf_call_iptables {on} nf_call_ip6tables {on}"
+    ));
+}
+
+/// Settings of a link on the host.
+pub(super) fn settings(script: &mut Script<'_>, link: &Link) {
+    for (setting, value) in &link.settings {
+        match setting {
+            Setting::AcceptRa | Setting::Autoconf => script.explain(&[
+                "A node cannot give the host a route or an address by announcing one. (-e: a kernel",
+                "without IPv6 does not have these settings.)",
+            ]),
+            Setting::Forwarding(_) => script.explain(&[
+                "A host that forwards is a router. It is made one for packets that come in by this link,",
+                "not for the whole machine.",
+            ]),
+            Setting::DisableIpv6 => {}
+        }
+        set(script, "", *setting, Some(&link.name), *value);
+    }
+}
+
+/// One setting; `run` is what the command is run with.
+pub(super) fn set(
+    script: &mut Script<'_>,
+    run: &str,
+    setting: Setting,
+    link: Option<&str>,
+    value: u32,
+) {
+    let key = super::quote::setting(&setting.key(link));
+    let absent_is_fine = if setting == Setting::Forwarding(IpVersion::V4) { "" } else { " -e" };
+    script.line(&format!("{run}sysctl -q{absent_is_fine} -w {key}={value}"));
+}
+
+/// No link-local address made by the kernel.
+pub(super) fn no_own_address(script: &mut Script<'_>, ip: &str, link: &str) {
+    script.explain(&[
+        "The kernel gives links no IPv6 address of its own accord: it would be announced to every",
+        "port of a bridge. Where IPv6 is used, one made from the MAC address is added below.",
+    ]);
+    script.line(&format!("{ip} link set dev {link} addrgenmode none"));
+}
+
+/// An address, ready at once: duplicates are prevented by the plan, not detected by waiting.
+pub(super) fn add_address(script: &mut Script<'_>, ip: &str, link: &str, address: &IpNet) {
+    let more = match address {
+        IpNet::V4(net) if net.prefix_len() < 31 => " brd +",
+        IpNet::V4(_) => "",
+        IpNet::V6(_) => " nodad",
+    };
+    script.line(&format!("{ip} addr add {address}{more} dev {link}"));
+}
+
+pub(super) fn remove_group(script: &mut Script<'_>, group: u32) {
+    script.explain(&[
+        "All links of a device group go at once. A veth pair goes with either of its ends.",
+    ]);
+    script.line(&format!("ip link delete group {group}"));
+}
+
+pub(super) fn remove_link(script: &mut Script<'_>, name: &str) {
+    script.line(&format!("ip link delete dev {}", quote(name)));
+}
+
+pub(super) fn forward_uplinks(script: &mut Script<'_>, table: &str, versions: &[IpVersion]) {
+    if versions.contains(&IpVersion::V6) {
+        script.comment("Before Linux 6.17, IPv6 can only be forwarded everywhere or nowhere.");
+        script.out.push_str(&format!(
+            r#"if [ ! -e /proc/sys/net/ipv6/conf/lo/force_forwarding ] && [ "$(sysctl -e -n net.ipv6.conf.all.forwarding)" = 0 ]; then
+    nft add element inet {table} forwarding6 '{{ "all" }}'
+    sysctl -q -w net.ipv6.conf.all.forwarding=1
+fi
+"#
+        ));
+    }
+    if !script.settled.inner_networks().any(|n| !n.internal) {
+        return;
+    }
+    script.comment(
+        "Answers come back by the uplinks: the links of the default routes. Where forwarding was",
+    );
+    script.comment("off, the set notes the link, so that it can be turned off again.");
+    for version in versions {
+        let setting = forwarding_setting(*version);
+        script.out.push_str(&format!(
+            r#"for link in $(ip -{version} -o route show default | sed -n 's/^default.* dev \([^ ]*\).*/\1/p'); do
+    if [ "$(sysctl -e -n "net/{setting}")" = 0 ]; then
+        nft add element inet {table} forwarding{version} "{{ \"$link\" }}"
+        sysctl -q -w "net/{setting}=1"
+    fi
+done
+"#
+        ));
+    }
+}
+
+/// The setting that lets `$link` forward, with slashes between its parts.
+fn forwarding_setting(version: IpVersion) -> &'static str {
+    match version {
+        IpVersion::V4 => "ipv4/conf/$link/forwarding",
+        IpVersion::V6 => "ipv6/conf/$link/force_forwarding",
+    }
+}
+
+pub(super) fn restore_uplinks(script: &mut Script<'_>) {
+    script.comment(
+        "The sets say where forwarding was turned on. Leave it on where another network needs it.",
+    );
+    let table = mark::table(script.project());
+    for version in IpVersion::ALL {
+        let setting = forwarding_setting(version);
+        let whole = match version {
+            IpVersion::V4 => "",
+            IpVersion::V6 => "    [ \"$link\" != all ] || key=net/ipv6/conf/all/forwarding\n",
+        };
+        script.out.push_str(&format!(
+            r#"for link in $(nft list set inet {table} forwarding{version} | sed -n '/elements/,$p' | grep -o '"[^"]*"' | tr -d '"'); do
+    key=net/{setting}
+{whole}    [ "$(sysctl -e -n "$key")" != 1 ] || sysctl -q -w "$key=0"
+done
+"#
+        ));
+    }
+}

@@ -1,0 +1,187 @@
+//! Nodes: namespaces, the veth pairs that lead into them, and what is configured inside.
+
+use hallway_plan::bandwidth::bucket;
+use hallway_plan::mark;
+use hallway_plan::step::{CableEnd, NewNamespace, NewPort};
+use hallway_plan::target::{Link, Route, RouteKind, Setting};
+use hallway_spec::{Bandwidth, IpVersion};
+
+use super::Script;
+use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings};
+use super::quote::{mac, quote};
+
+pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
+    script.explain(&[
+        "A network namespace has links, addresses, routes and rules of its own: it is all that a",
+        "container is to the network. ip netns keeps it under a name in /run/netns.",
+    ]);
+    let name = quote(&new.netns);
+    script.line(&format!("ip netns add {name}"));
+    let run = format!("ip netns exec {name} ");
+    for (setting, value) in &new.settings {
+        match setting {
+            Setting::Forwarding(_) => script.explain(&[
+                "New namespaces take this setting from the machine's first one; a node does not forward",
+                "because the machine does.",
+            ]),
+            Setting::DisableIpv6 => script.explain(&[
+                "No IPv6 on interfaces to come: this node has no IPv6 address.",
+            ]),
+            Setting::AcceptRa | Setting::Autoconf => {}
+        }
+        set(script, &run, *setting, None, *value);
+    }
+    script.line(&format!(
+        "ip -n {name} link set dev lo alias {} up",
+        quote(&new.alias)
+    ));
+}
+
+pub(super) fn remove_namespace(script: &mut Script<'_>, netns: &str) {
+    script.explain(&["A namespace goes with all that is in it, once no process is inside."]);
+    script.line(&format!("ip netns delete {}", quote(netns)));
+}
+
+pub(super) fn remove_interface(script: &mut Script<'_>, netns: &str, name: &str) {
+    let (netns, name) = (quote(netns), quote(name));
+    script.line(&format!("ip -n {netns} link delete dev {name}"));
+}
+
+pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
+    script.explain(&[
+        "A veth pair is a cable: what goes in at one end comes out at the other. This end stays on",
+        "the host, in its network's group; the other is made inside the node.",
+    ]);
+    let (outer, inner) = (&port.outer, &port.inner);
+    let link = quote(&outer.name);
+    let bridge = outer.master.as_ref().and_then(Option::as_ref);
+    let master = bridge.map_or_else(String::new, |b| format!(" master {}", quote(b)));
+    script.line(&format!(
+        "ip link add name {link} group {}{}{master} type veth peer name {} address {}{} netns {}",
+        outer.group.unwrap_or(0),
+        mtu(outer),
+        quote(&inner.name),
+        mac(inner.mac.unwrap_or_default()),
+        mtu(inner),
+        quote(&port.netns)
+    ));
+    alias(script, outer);
+    if outer.no_kernel_address {
+        no_own_address(script, "ip", &link);
+    }
+    if outer.hairpin == Some(true) {
+        script.explain(&[
+            "A node may ask for its own published port: the answer goes back by the port it came from.",
+        ]);
+        script.line(&format!("bridge link set dev {link} hairpin on"));
+    }
+    script.line(&format!("ip link set dev {link} up"));
+    if let Some(limit) = outer.limit {
+        bandwidth(script, "tc", &link, limit);
+    }
+    routed(script, port, &link);
+    configure(script, &port.netns, inner);
+    for route in &port.inner_routes {
+        add_route(script, Some(&port.netns), route);
+    }
+}
+
+/// The host's end of a port of a routed network.
+fn routed(script: &mut Script<'_>, port: &NewPort, link: &str) {
+    if port.outer.addresses.is_empty() {
+        return;
+    }
+    script.explain(&[
+        "This network has no bridge: the host has its address on every port, and a route to each node.",
+    ]);
+    for address in &port.outer.addresses {
+        add_address(script, "ip", link, address);
+    }
+    for route in &port.outer_routes {
+        add_route(script, None, route);
+    }
+    settings(script, &port.outer);
+}
+
+pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) {
+    script.explain(&["A veth pair straight from node to node, which the host never sees."]);
+    script.line(&format!(
+        "ip -n {} link add name {} address {}{} type veth peer name {} address {}{} netns {}",
+        quote(&a.netns),
+        quote(&a.link.name),
+        mac(a.link.mac.unwrap_or_default()),
+        mtu(&a.link),
+        quote(&b.link.name),
+        mac(b.link.mac.unwrap_or_default()),
+        mtu(&b.link),
+        quote(&b.netns)
+    ));
+    for end in [a, b] {
+        configure(script, &end.netns, &end.link);
+    }
+    for end in [a, b] {
+        for route in &end.routes {
+            add_route(script, Some(&end.netns), route);
+        }
+    }
+}
+
+/// Brings an interface up with its addresses.
+fn configure(script: &mut Script<'_>, netns: &str, link: &Link) {
+    let at = format!("ip -n {}", quote(netns));
+    let name = quote(&link.name);
+    if link.no_kernel_address {
+        no_own_address(script, &at, &name);
+    }
+    script.line(&format!("{at} link set dev {name} up"));
+    for address in &link.addresses {
+        add_address(script, &at, &name, address);
+    }
+    if let Some(limit) = link.limit {
+        bandwidth(script, &format!("tc -n {}", quote(netns)), &name, limit);
+    }
+}
+
+/// Limits what a link sends; `tc` is the command with its namespace.
+pub(super) fn bandwidth(script: &mut Script<'_>, tc: &str, link: &str, limit: Bandwidth) {
+    script.explain(&["Each end limits what it sends, by a token bucket: both ways are limited."]);
+    let bucket = bucket(limit);
+    script.line(&format!(
+        "{tc} qdisc replace dev {link} root tbf rate {}bit burst {} limit {}",
+        bucket.rate.saturating_mul(8),
+        bucket.burst,
+        bucket.queue
+    ));
+}
+
+pub(super) fn add_route(script: &mut Script<'_>, netns: Option<&str>, route: &Route) {
+    if let RouteKind::Link { link, via, marked } = &route.kind {
+        let via = via.map_or_else(String::new, |v| format!(" via {v}"));
+        let protocol = match marked {
+            true => mark::ROUTE_PROTOCOL.to_string(),
+            false => "static".into(),
+        };
+        let (command, to, link) = (command(netns, route), destination(route), quote(link));
+        script.line(&format!("{command} route replace {to}{via} dev {link} proto {protocol}"));
+    }
+}
+
+pub(super) fn remove_route(script: &mut Script<'_>, netns: Option<&str>, route: &Route) {
+    if let RouteKind::Link { link, via, .. } = &route.kind {
+        let via = via.map_or_else(String::new, |v| format!(" via {v}"));
+        let (command, to, link) = (command(netns, route), destination(route), quote(link));
+        script.line(&format!("{command} route del {to}{via} dev {link}"));
+    }
+}
+
+fn command(netns: Option<&str>, route: &Route) -> String {
+    let ip = ip(IpVersion::of_net(&route.to));
+    netns.map_or_else(|| ip.to_owned(), |netns| format!("{ip} -n {}", quote(netns)))
+}
+
+fn destination(route: &Route) -> String {
+    match route.to.prefix_len() {
+        0 => "default".into(),
+        _ => route.to.trunc().to_string(),
+    }
+}

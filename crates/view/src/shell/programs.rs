@@ -1,0 +1,72 @@
+//! What is not the network's: names, listeners and programs, as comments.
+
+use hallway_plan::hosts;
+use hallway_plan::settled::{Node, Settled, Workload};
+
+use super::Script;
+use super::quote::quote;
+
+/// Published ports on localhost.
+pub(super) fn listeners(script: &mut Script<'_>, settled: &Settled) {
+    if settled.publishes.is_empty() {
+        return;
+    }
+    script.section("published ports on localhost");
+    script.comment("The host's addresses answer, but 127.0.0.1 and ::1 do not: there hallway listens itself and");
+    script.comment("passes connections on, which no command above can do.");
+}
+
+/// Names that nodes know one another by.
+pub(super) fn names(script: &mut Script<'_>, settled: &Settled) {
+    let files = hosts::files(settled);
+    if files.is_empty() {
+        return;
+    }
+    script.section("names of nodes");
+    script.comment("hallway shows each program the names of the nodes it can see as /etc/hosts. To have the same");
+    script.comment("by hand, write them to /etc/netns/NODE/hosts, where ip netns exec finds them:");
+    for (file, text) in files {
+        let nodes: Vec<&str> = settled
+            .nodes
+            .iter()
+            .filter(|n| hosts::file_name(n) == file)
+            .map(|n| n.netns.as_str())
+            .collect();
+        script.comment(&format!("  {}:", nodes.join(", ")));
+        for line in text
+            .lines()
+            .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        {
+            script.comment(&format!("    {line}"));
+        }
+    }
+}
+
+/// What runs inside nodes.
+pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
+    let running: Vec<(&Node, &Workload)> = settled
+        .nodes
+        .iter()
+        .filter_map(|n| Some((n, n.service.as_ref()?)))
+        .collect();
+    if running.is_empty() {
+        return;
+    }
+    script.section("programs");
+    script.comment("The network is there now. What the file runs in it can be started like this:");
+    for (node, workload) in running {
+        let mut words = vec![format!("ip netns exec {}", quote(&node.netns))];
+        if let Some(directory) = &workload.working_dir {
+            words.push(format!("env -C {}", quote(directory)));
+        } else if !node.environment.is_empty() {
+            words.push("env".into());
+        }
+        words.extend(
+            node.environment
+                .iter()
+                .map(|(name, value)| quote(&format!("{name}={value}"))),
+        );
+        words.extend(workload.command.iter().map(|w| quote(w)));
+        script.comment(&format!("{} &", words.join(" ")));
+    }
+}

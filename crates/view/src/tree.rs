@@ -1,0 +1,206 @@
+//! A project as a small tree: networks with their nodes, addresses and published ports.
+
+use std::collections::BTreeMap;
+
+use hallway_plan::Settled;
+use hallway_plan::settled::{Interface, Network, Node, Plug, Publish};
+use hallway_spec::Name;
+use ipnet::IpNet;
+
+use crate::program::Program;
+use crate::style::{BOLD, DIM, GREEN, styled};
+
+/// One line under a heading.
+struct Leaf {
+    name: String,
+    addresses: String,
+    rest: String,
+}
+
+/// The tree. Programs that are listed in `programs` are shown with their state.
+#[must_use]
+pub fn project(settled: &Settled, programs: &[Program]) -> String {
+    let states: BTreeMap<&str, &Program> = programs.iter().map(|p| (p.node.as_str(), p)).collect();
+    let mut groups: Vec<(String, Vec<Leaf>)> = Vec::new();
+    for network in &settled.networks {
+        let leaves = settled
+            .nodes
+            .iter()
+            .flat_map(|n| {
+                n.ports()
+                    .filter(|(_, of, _)| *of == &network.name)
+                    .map(move |(i, ..)| (n, i))
+            })
+            .map(|(node, interface)| leaf(settled, node, Some((interface, network)), &states))
+            .collect();
+        groups.push((heading(network), leaves));
+    }
+    let cables: Vec<Leaf> = settled
+        .cables
+        .iter()
+        .map(|c| cable(settled, &c.a, &c.b))
+        .collect();
+    if !cables.is_empty() {
+        groups.push((styled(BOLD, "cables"), cables));
+    }
+    let others: Vec<Leaf> = settled
+        .nodes
+        .iter()
+        .filter(|n| n.ports().next().is_none() && (n.interfaces.is_empty() || n.service.is_some()))
+        .map(|n| leaf(settled, n, None, &states))
+        .collect();
+    if !others.is_empty() {
+        groups.push((styled(BOLD, "nodes"), others));
+    }
+    if !settled.policies.is_empty() {
+        let lines = settled.policies.iter().map(|p| Leaf {
+            name: p.words.clone(),
+            addresses: String::new(),
+            rest: String::new(),
+        });
+        groups.push((styled(BOLD, "policies"), lines.collect()));
+    }
+    print(&groups)
+}
+
+fn print(groups: &[(String, Vec<Leaf>)]) -> String {
+    let width = |get: fn(&Leaf) -> &String| {
+        groups
+            .iter()
+            .flat_map(|(_, l)| l)
+            .filter(|l| !l.addresses.is_empty() || !l.rest.is_empty())
+            .map(|l| get(l).chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let (names, addresses) = (width(|l| &l.name), width(|l| &l.addresses));
+    let mut out = String::new();
+    for (heading, leaves) in groups {
+        out.push_str(&format!("  {heading}\n"));
+        for (position, leaf) in leaves.iter().enumerate() {
+            let branch = if position + 1 == leaves.len() {
+                "└─"
+            } else {
+                "├─"
+            };
+            let line = format!(
+                "  {branch} {:names$}  {:addresses$}  {}",
+                leaf.name, leaf.addresses, leaf.rest
+            );
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn heading(network: &Network) -> String {
+    let subnets: Vec<String> = network.subnets.iter().map(|s| s.net.to_string()).collect();
+    let mut words = format!("{}  {}", styled(BOLD, &network.name), subnets.join(" "));
+    for (flag, word) in [
+        (network.internal, "internal"),
+        (network.outside, "outside"),
+        (network.bridge.is_none(), "routed"),
+    ] {
+        if flag {
+            words.push_str(&styled(DIM, format!("  {word}")));
+        }
+    }
+    words
+}
+
+fn addresses(interface: &Interface) -> String {
+    let all: Vec<String> = interface
+        .addresses
+        .iter()
+        .map(|a| IpNet::addr(a).to_string())
+        .collect();
+    all.join(" ")
+}
+
+/// A node; its ports and program are shown where it appears first.
+fn leaf(
+    settled: &Settled,
+    node: &Node,
+    at: Option<(&Interface, &Network)>,
+    states: &BTreeMap<&str, &Program>,
+) -> Leaf {
+    let first = node
+        .ports()
+        .next()
+        .is_none_or(|(i, ..)| at.is_none_or(|(here, _)| here.name == i.name));
+    let mut rest = Vec::new();
+    if first {
+        rest.extend(
+            settled
+                .publishes
+                .iter()
+                .filter(|p| p.node == node.name)
+                .map(publish),
+        );
+        rest.extend(
+            node.service
+                .as_ref()
+                .map(|s| program(&s.command, states.get(node.name.as_ref()).copied())),
+        );
+    }
+    Leaf {
+        name: node.name.to_string(),
+        addresses: at.map(|(i, _)| addresses(i)).unwrap_or_default(),
+        rest: rest.join("  "),
+    }
+}
+
+fn cable(settled: &Settled, a: &(Name, String), b: &(Name, String)) -> Leaf {
+    let end = |(node, name): &(Name, String)| {
+        let interface = settled.node(node).and_then(|n| {
+            n.interfaces
+                .iter()
+                .find(|i| &i.name == name && i.plug == Plug::Cable)
+        });
+        let addresses: Vec<String> = interface
+            .iter()
+            .flat_map(|i| &i.addresses)
+            .map(ToString::to_string)
+            .collect();
+        format!("{node} {}", addresses.join(" "))
+            .trim_end()
+            .to_owned()
+    };
+    Leaf {
+        name: format!("{} ── {}", end(a), end(b)),
+        addresses: String::new(),
+        rest: String::new(),
+    }
+}
+
+/// A published port: where it is on the host, and where it leads.
+#[must_use]
+pub fn publish(publish: &Publish) -> String {
+    let host = publish.host_address.map(|a| {
+        if a.is_ipv6() {
+            format!("[{a}]:")
+        } else {
+            format!("{a}:")
+        }
+    });
+    let host = format!("{}{}", host.unwrap_or_default(), publish.host_ports);
+    styled(
+        GREEN,
+        format!("{host} → {}/{}", publish.node_ports, publish.protocol),
+    )
+}
+
+fn program(command: &[String], status: Option<&Program>) -> String {
+    let words = command.join(" ");
+    let short: String = words.chars().take(40).collect();
+    let short = if short.len() < words.len() {
+        format!("{}…", short.trim_end())
+    } else {
+        short
+    };
+    match status {
+        None => styled(DIM, short),
+        Some(status) => format!("{} ({})", styled(DIM, short), status.words()),
+    }
+}
