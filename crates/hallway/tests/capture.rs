@@ -300,7 +300,7 @@ fn mistakes_are_told() {
         ("capture app9", "app1, app2, box, apps, host"),
         ("capture app1:eth9", "its interfaces: eth0, eth1, lo"),
         ("capture apps:eth0", "is a network"),
-        ("capture host:nothing0", "the interface is not there"),
+        ("capture host:nothing0", "the interface does not exist"),
         ("capture app1 host app9", "  | host app9\n  |      ^^^^"),
         ("capture app1 --duration 0 tcp", "number of seconds"),
         ("capture app1 -w /nowhere/x.pcap", "cannot write"),

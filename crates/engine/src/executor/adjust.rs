@@ -25,18 +25,21 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
                 other => other,
             }
         }
-        Adjustment::RemoveAddress { link, address } => {
-            let index = kernel.link_index(link)?;
-            absent_is_done(kernel.run(addr::delete_address(index, *address)))
-        }
+        Adjustment::RemoveAddress { link, address } => absent_is_done(
+            kernel
+                .link_index(link)
+                .and_then(|index| kernel.run(addr::delete_address(index, *address))),
+        ),
         Adjustment::AddRoute(route) => match spec(kernel, route)? {
             Some(spec) => kernel.run(route::replace_route(&spec)),
             None => Ok(()),
         },
-        Adjustment::RemoveRoute(route) => match spec(kernel, route)? {
-            Some(spec) => absent_is_done(kernel.run(route::delete_route(&spec))),
-            None => Ok(()),
-        },
+        // A route is gone with its link.
+        Adjustment::RemoveRoute(route) => absent_is_done(match spec(kernel, route) {
+            Ok(Some(spec)) => kernel.run(route::delete_route(&spec)),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        }),
         Adjustment::Setting { link, setting, value } => {
             let key = setting.key(link.as_deref());
             absent_is_done(kernel.write_sysctl(&key, &value.to_string()))
