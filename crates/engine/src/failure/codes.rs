@@ -19,6 +19,8 @@ hallway_spec::codes! {
         NetnsDirectory = "netns-directory",
         /// A policy needs br_netfilter, which is not loaded.
         NoBrNetfilter = "no-br-netfilter",
+        /// Another process has given the address to another node.
+        AddressLeased = "address-leased",
         /// Another program, or another project, has the port.
         PortInUse = "port-in-use",
         /// Too many files are open to listen on another port.

@@ -124,6 +124,14 @@ pub enum Reason {
         /// The network.
         network: Name,
     },
+    /// Another process has given the address to another node.
+    #[error("address {address} is in use by node {node}")]
+    AddressLeased {
+        /// The address.
+        address: std::net::IpAddr,
+        /// The node that has it.
+        node: Name,
+    },
     /// Another project publishes the port.
     #[error("port {port}/{protocol} is published by project {project} already")]
     PortPublished {
@@ -249,6 +257,7 @@ impl Reason {
             Self::Step { .. } => FailureCode::StepFailed,
             Self::NetnsDirectory { .. } => FailureCode::NetnsDirectory,
             Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,
+            Self::AddressLeased { .. } => FailureCode::AddressLeased,
             Self::PortPublished { .. } | Self::PortInUse { .. } => FailureCode::PortInUse,
             Self::NotBound(detail) | Self::Keeper(detail) => detail.code,
             Self::NotReady { .. } => FailureCode::NotReady,

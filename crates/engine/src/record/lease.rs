@@ -8,7 +8,7 @@
 //! Layout of `SCOPE/leases/PROJECT/NETWORK`: `ADDRESS` for an address in use, `ADDRESS.released`
 //! for one that was released (its modification time says when).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Write as _};
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -74,10 +74,15 @@ impl Leases {
     /// The leases of a network.
     #[must_use]
     pub fn of(scope: &Path, project: &Name, network: &Name) -> Self {
-        let project = project_directory(scope, project);
+        Self::through(Store::new(Kernel::new(), scope), project, network)
+    }
+
+    /// As [`Self::of`], with files written through that store.
+    pub(crate) fn through(store: Store, project: &Name, network: &Name) -> Self {
+        let project = project_directory(store.scope(), project);
         Self {
             directory: project.join(network.as_ref()),
-            store: Store::new(Kernel::new(), scope),
+            store,
         }
     }
 
@@ -158,6 +163,14 @@ impl Leases {
             VERSION => Ok(Some(lease.node)),
             version => Err(Reason::RecordVersion { path, version: version.into() }.into()),
         }
+    }
+
+    /// The addresses in use.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub(crate) fn in_use_names(&self) -> Result<BTreeSet<IpAddr>, Failure> {
+        Ok(self.known()?.in_use.into_iter().collect())
     }
 
     /// The addresses in use, each with its node.

@@ -52,6 +52,7 @@ impl Engine {
                 self.make_netns_directory()?;
             }
         }
+        self.lease_addresses(record.applied.as_ref(), settled)?;
         let made = self.execute(&planned.plan, Some(caller))?;
         record.inodes = inodes(record, settled, made);
         record.commit();

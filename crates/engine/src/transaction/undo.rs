@@ -28,6 +28,7 @@ impl Engine {
         };
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
         let made = self.execute(&plan, None)?;
+        self.lease_addresses(record.pending.as_ref(), &applied)?;
         record.inodes = inodes(&record, &applied, made);
         record.abandon();
         self.write_files(&applied)?;
@@ -47,6 +48,7 @@ impl Engine {
         self.store().intend(&mut record, &target)?;
         self.store().save(project, &record)?;
         let made = self.execute(&plan, None)?;
+        self.lease_addresses(record.applied.as_ref(), &target)?;
         record.inodes = inodes(&record, &target, made);
         record.commit();
         record.source.clone_from(&earlier.source);

@@ -1,0 +1,65 @@
+//! Leases of a project's addresses: claimed before anything is built, released after what had them
+//! is gone.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hallway_plan::Settled;
+use hallway_spec::Name;
+use ipnet::IpNet;
+
+use crate::lease::{Claim, Leases};
+use crate::{Engine, Failure, Reason};
+
+/// The node of each address, network by network.
+type Addresses<'s> = BTreeMap<&'s Name, BTreeMap<IpAddr, &'s Name>>;
+
+impl Engine {
+    /// Makes the leases of a project those of `settled`: addresses it no longer uses are released,
+    /// new ones are claimed.
+    ///
+    /// # Errors
+    /// When a lease file cannot be used, or another process has given out an address meanwhile.
+    pub(super) fn lease_addresses(
+        &self,
+        before: Option<&Settled>,
+        settled: &Settled,
+    ) -> Result<(), Failure> {
+        let (old, new) = (before.map(addresses).unwrap_or_default(), addresses(settled));
+        let empty = BTreeMap::new();
+        for (network, used) in &old {
+            let leases = Leases::through(self.store(), &settled.project, network);
+            let still = new.get(network).unwrap_or(&empty);
+            for (address, node) in used.iter().filter(|(a, n)| still.get(*a) != Some(*n)) {
+                leases.release(*address, node)?;
+            }
+        }
+        for (network, wanted) in &new {
+            let leases = Leases::through(self.store(), &settled.project, network);
+            let held = old.get(network).unwrap_or(&empty);
+            // A record of an older version has no leases: those are claimed too.
+            let known = leases.in_use_names()?;
+            for (address, node) in wanted {
+                if held.get(address) == Some(node) && known.contains(address) {
+                    continue;
+                }
+                if let Claim::Held(by) = leases.claim(*address, node)? {
+                    let address = *address;
+                    return Err(Reason::AddressLeased { address, node: by }.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn addresses(settled: &Settled) -> Addresses<'_> {
+    let mut out = Addresses::new();
+    for node in &settled.nodes {
+        for (interface, network, _) in node.ports() {
+            let of = out.entry(network).or_default();
+            of.extend(interface.addresses.iter().map(|a| (IpNet::addr(a), &node.name)));
+        }
+    }
+    out
+}
