@@ -344,7 +344,7 @@ fn addresses_that_are_not_here() {
     };
     h.up(&file("192.0.2.77"))
         .exits(0)
-        .says("192.0.2.77 is no address on this host");
+        .says("the host does not have the address 192.0.2.77");
     for here in ["192.0.2.1", "127.0.0.1", "10.9.0.1", "0.0.0.0"] {
         let err = h.up(&file(here)).exits(0).err;
         assert!(!err.contains("is no address"), "{here}: {err}");
