@@ -197,13 +197,19 @@ impl Engine {
         })
     }
 
-    /// What the kernel holds otherwise than the last complete run built it.
-    ///
-    /// # Errors
-    /// When the kernel's state cannot be read.
-    pub fn drift(&self, project: &Name) -> Result<Vec<Difference>, Failure> {
-        let seen = self.see(project)?;
-        Ok(drift(recorded(seen.record.as_ref()), &seen.observed).differences)
+    /// What the kernel holds otherwise than this, apart from programs and listeners.
+    pub(crate) fn verify(
+        &self,
+        settled: &Settled,
+        record: &Record,
+    ) -> Result<Vec<Difference>, Failure> {
+        let mut kernel = self.kernel();
+        let project = &settled.project;
+        let mut observed = observe::network(&mut kernel, project)?;
+        observed.namespaces = observe::namespaces(&kernel, project, Some(record), Depth::Inside)?;
+        observed.keeper = hallway_plan::observed::Seen::Unseen;
+        let built = Recorded { applied: Some(settled), pending: None, inodes: &record.inodes };
+        Ok(drift(built, &observed).differences)
     }
 
     /// Projects that have left marks in the kernel but are not on record.

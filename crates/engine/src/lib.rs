@@ -41,6 +41,7 @@ mod observe;
 pub mod read;
 mod record;
 pub mod sandbox;
+mod status;
 pub mod transaction;
 
 pub use cancel::Cancel;
@@ -50,6 +51,7 @@ pub use failure::{Failure, Reason};
 pub use hallway_kernel::KernelError;
 pub use lock::Lock;
 pub use record::{Record, lease};
+pub use status::{State, Status};
 pub use transaction::{
     Applied, Caller, EditError, Edited, Endpoint, Removed, Request, desired, log_file,
 };

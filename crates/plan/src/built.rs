@@ -4,12 +4,12 @@
 
 use crate::mark;
 use crate::observed::{
-    NamespaceState, Observed, Seen, SeenAddress, SeenLink, SeenNamespace, SeenRoute, SeenSpace,
-    SeenTable,
+    NamespaceState, Observed, Seen, SeenAddress, SeenKeeper, SeenLink, SeenNamespace, SeenProgram,
+    SeenRoute, SeenSpace, SeenTable,
 };
 use crate::rules::ruleset;
 use crate::settled::{Plug, Settled};
-use crate::target::{Link, LinkRole, Route, RouteKind, Space, Target};
+use crate::target::{Link, LinkRole, Route, RouteKind, Space, Target, listeners};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
@@ -49,7 +49,16 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     };
     let tables = vec![table(false), table(true)];
     let rules = Seen::Present(ruleset(settled));
-    (Observed { host, namespaces, tables, rules }, inodes)
+    let keeper = Seen::Present(keeper(settled));
+    (Observed { host, namespaces, tables, rules, keeper }, inodes)
+}
+
+fn keeper(settled: &Settled) -> SeenKeeper {
+    let nodes = settled.nodes.iter().filter(|n| n.service.is_some());
+    SeenKeeper {
+        programs: nodes.map(|n| (n.name.to_string(), SeenProgram::Runs)).collect(),
+        listeners: listeners(settled).collect(),
+    }
 }
 
 fn space(wanted: &Space, first: u32) -> SeenSpace {

@@ -1,13 +1,14 @@
 //! What the kernel holds: a snapshot, as far as planning needs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hallway_nftables::Ruleset;
 use hallway_spec::{Bandwidth, Name};
 use ipnet::IpNet;
 
-use crate::target::Setting;
+use crate::mark;
+use crate::target::{Listener, Setting};
 
 /// What is known of something: an observation never says that a thing is absent, or present, when
 /// it was not examined.
@@ -43,6 +44,28 @@ pub struct Observed {
     pub tables: Vec<SeenTable>,
     /// The project's own tables with all that is in them; no tables when it has none.
     pub rules: Seen<Ruleset>,
+    /// The project's keeper.
+    pub keeper: Seen<SeenKeeper>,
+}
+
+/// The process that runs a project's programs and serves its ports on localhost.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenKeeper {
+    /// Its programs, by node.
+    pub programs: BTreeMap<String, SeenProgram>,
+    /// What it listens on in the project's own network namespace.
+    pub listeners: BTreeSet<Listener>,
+}
+
+/// A program as its keeper reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeenProgram {
+    /// It runs, starts, or waits for the programs it depends on.
+    Runs,
+    /// It ended with this code, and the keeper is about to start it again.
+    Restarting(i32),
+    /// It ended with this code, and stays so.
+    Ended(i32),
 }
 
 /// Objects of one network namespace.
@@ -182,7 +205,42 @@ impl SeenSpace {
     }
 }
 
+/// How much of a project is in the kernel, by its marks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Links in the scope's own namespace.
+    pub links: usize,
+    /// Namespaces of nodes.
+    pub namespaces: usize,
+    /// Tables of nf_tables.
+    pub tables: usize,
+}
+
+impl Marks {
+    /// Whether nothing is there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Observed {
+    /// Counts what bears the project's mark.
+    #[must_use]
+    pub fn marks(&self, project: &Name) -> Marks {
+        let link = |l: &&SeenLink| {
+            let role = l.alias.as_deref().and_then(mark::parse_alias);
+            role.is_some_and(|(of, _)| of == *project)
+        };
+        let namespace =
+            |n: &&SeenNamespace| n.owner.as_ref().is_some_and(|(of, _)| of == project);
+        Marks {
+            links: self.host.links.iter().filter(link).count(),
+            namespaces: self.namespaces.iter().filter(namespace).count(),
+            tables: self.tables.iter().filter(|t| t.project == *project).count(),
+        }
+    }
+
     /// The entry of /run/netns of that name.
     #[must_use]
     pub fn namespace(&self, name: &str) -> Option<&SeenNamespace> {

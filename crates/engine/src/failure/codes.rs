@@ -15,6 +15,8 @@ hallway_spec::codes! {
         Kernel = "kernel",
         /// A step of a plan failed; what was there before has been restored.
         StepFailed = "step-failed",
+        /// The kernel does not hold what was built; what was there before has been restored.
+        NotKept = "not-kept",
         /// The directory of named namespaces cannot be used.
         NetnsDirectory = "netns-directory",
         /// A policy needs br_netfilter, which is not loaded.

@@ -23,6 +23,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         | Reason::Step { .. }
         | Reason::NetnsDirectory { .. }
         | Reason::Capture => return cause.and_then(of_errno),
+        Reason::NotKept { .. } => {
+            "another program changes it at the same time: stop that program, or have it leave hallway's links, routes and tables alone".into()
+        }
         Reason::Conflict(conflict) => conflict.help.clone(),
         Reason::NoBrNetfilter { .. } => {
             "load it (modprobe br_netfilter), or give the network mode: routed".into()

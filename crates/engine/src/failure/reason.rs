@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use hallway_plan::Conflict;
+use hallway_plan::compare::Difference;
 use hallway_spec::{Name, Protocol};
 
 use super::FailureCode;
@@ -106,6 +107,12 @@ pub enum Reason {
         position: usize,
         /// How many steps the plan has.
         count: usize,
+    },
+    /// All steps succeeded, but the kernel does not hold what they built.
+    #[error("the kernel does not hold what was built: {}", named(differences))]
+    NotKept {
+        /// What differs.
+        differences: Vec<Difference>,
     },
     /// The directory of named namespaces cannot be used.
     #[error("{} cannot hold namespaces", path.display())]
@@ -243,6 +250,18 @@ fn quoted(lines: &[String]) -> String {
     }
 }
 
+/// At most this many differences are named in a message.
+const NAMED: usize = 5;
+
+fn named(differences: &[Difference]) -> String {
+    let mut words: Vec<String> =
+        differences.iter().take(NAMED).map(ToString::to_string).collect();
+    if differences.len() > NAMED {
+        words.push(format!("and {} more", differences.len() - NAMED));
+    }
+    words.join("; ")
+}
+
 impl Reason {
     /// The stable code of this kind of failure.
     #[must_use]
@@ -255,6 +274,7 @@ impl Reason {
             Self::RecordDamaged { .. } => FailureCode::RecordDamaged,
             Self::Kernel => FailureCode::Kernel,
             Self::Step { .. } => FailureCode::StepFailed,
+            Self::NotKept { .. } => FailureCode::NotKept,
             Self::NetnsDirectory { .. } => FailureCode::NetnsDirectory,
             Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,
             Self::AddressLeased { .. } => FailureCode::AddressLeased,

@@ -1,6 +1,7 @@
 //! Observation: the kernel's state, read whole each time. Nothing here is taken from a record but
 //! the question which namespaces are worth examining.
 
+mod keeper;
 mod namespaces;
 mod space;
 mod tables;
@@ -39,6 +40,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         namespaces: Vec::new(),
         tables: tables::read(kernel)?,
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
+        keeper: keeper::read(project),
     })
 }
 

@@ -55,11 +55,23 @@ impl Engine {
         self.lease_addresses(record.applied.as_ref(), settled)?;
         let made = self.execute(&planned.plan, Some(caller))?;
         record.inodes = inodes(record, settled, made);
+        if !planned.plan.steps.is_empty() {
+            self.check_kept(settled, record)?;
+        }
         record.commit();
         record.source = request.source.to_owned();
         record.path = request.path.map(str::to_owned);
         self.write_files(settled)?;
         self.store().save(project, record)
+    }
+
+    /// Reads what was built: the kernel may have refused something without an error, and another
+    /// program may have changed it since.
+    fn check_kept(&self, settled: &Settled, record: &Record) -> Result<(), Failure> {
+        match self.verify(settled, record)? {
+            differences if differences.is_empty() => Ok(()),
+            differences => Err(Reason::NotKept { differences }.into()),
+        }
     }
 
     /// Carries out the steps, until one fails or the caller cancels. Gives the inode numbers of the

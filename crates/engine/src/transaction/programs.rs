@@ -1,9 +1,12 @@
 //! What a project's keeper is to do: programs, and listeners on localhost.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hallway_plan::observed::SeenProgram;
+use hallway_plan::step::{Cause, KeeperTask};
+use hallway_plan::target::localhost;
 use hallway_plan::{Settled, settled};
 
 use super::Caller;
@@ -40,10 +43,30 @@ impl Engine {
             holder: workplace.holder,
             open_files: workplace.open_files,
         })?;
-        let changed = client.sync(&wanted, listeners)?;
+        let mut changed = client.sync(&wanted, listeners)?;
+        for node in ended(planned) {
+            client.restart(node)?;
+            changed += 1;
+        }
         super::ready::wait(&client, &wanted.programs, limit, caller)?;
         Ok(changed)
     }
+}
+
+/// The nodes whose program ended, although nothing about it changes: the keeper does not start it
+/// again by itself, or only after a pause.
+fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
+    let keeper = planned.observed.keeper.present();
+    planned.plan.keeper.iter().filter_map(move |step| {
+        let KeeperTask::Program { node, .. } = &step.task else {
+            return None;
+        };
+        let drifted = matches!(step.cause, Cause::Drift(_));
+        match keeper?.programs.get(node.as_ref())? {
+            SeenProgram::Ended(_) | SeenProgram::Restarting(_) if drifted => Some(node.as_ref()),
+            _ => None,
+        }
+    })
 }
 
 /// Everything the keeper of a project does.
@@ -105,7 +128,7 @@ pub(super) fn forwards(settled: &Settled, serves_machine: bool) -> Vec<Forward> 
         false => &[Namespace::Project],
     };
     for publish in &settled.publishes {
-        for listen in listen_addresses(publish) {
+        for listen in localhost(publish) {
             let same = publish.targets.iter().find(|t| t.is_ipv4() == listen.is_ipv4());
             let Some(target) = same.or(publish.targets.first()) else {
                 continue;
@@ -125,12 +148,4 @@ pub(super) fn forwards(settled: &Settled, serves_machine: bool) -> Vec<Forward> 
     out.sort();
     out.dedup();
     out
-}
-
-fn listen_addresses(publish: &settled::Publish) -> Vec<IpAddr> {
-    match publish.host_address {
-        None => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-        Some(address) if address.is_loopback() => vec![address],
-        Some(_) => Vec::new(),
-    }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hallway_spec::{Bandwidth, IpVersion, Name};
 use ipnet::IpNet;
 
-use crate::target::{LinkRole, Route, RouteKind, Setting};
+use crate::target::{LinkRole, Listener, Route, RouteKind, Setting};
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,8 +153,8 @@ pub enum Fact {
     },
     /// A published port is not listened on.
     ListenerMissing {
-        /// Address and port, with the protocol, like `127.0.0.1:8080/tcp`.
-        listener: String,
+        /// Address, port and protocol.
+        listener: Listener,
     },
 }
 
@@ -310,13 +310,13 @@ impl Difference {
                 format!("{object} is no longer wanted")
             }
             Fact::TableChanged { changes, .. } => changes.join("; "),
+            Fact::ProgramStopped { state } => format!("{object} {state}"),
             Fact::Elements { missing, extra, .. } => format!("{object}: {}", elements(missing, extra)),
             Fact::Attribute { .. }
             | Fact::RouteMissing { .. }
             | Fact::Setting { .. }
             | Fact::Limit { .. }
-            | Fact::UplinkForwarding { .. }
-            | Fact::ProgramStopped { .. } => {
+            | Fact::UplinkForwarding { .. } => {
                 let (wanted, found) = self.wanted_and_found();
                 format!("{object} is {found}, not {wanted}")
             }

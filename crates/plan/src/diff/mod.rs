@@ -12,6 +12,7 @@
 
 mod create;
 mod leftovers;
+mod programs;
 mod removal;
 mod repair;
 mod rules;
@@ -23,7 +24,7 @@ use hallway_spec::Name;
 use crate::compare::{Comparison, compare};
 use crate::observed::Observed;
 use crate::settled::Settled;
-use crate::step::{Cause, Op, Step};
+use crate::step::{Cause, KeeperStep, Op, Step};
 
 /// What the previous runs left on record.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,9 +49,17 @@ impl<'a> Recorded<'a> {
 pub struct Plan {
     /// In the order they are carried out.
     pub steps: Vec<Step>,
+    /// What the keeper does after them.
+    pub keeper: Vec<KeeperStep>,
 }
 
 impl Plan {
+    /// Whether everything is as it must be.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.keeper.is_empty()
+    }
+
     fn push(&mut self, op: Op, cause: Cause) {
         self.steps.push(Step { op, cause });
     }
@@ -81,5 +90,6 @@ pub fn drift(recorded: Recorded<'_>, seen: &Observed) -> Comparison {
     let mut found = compare(applied, &pending, recorded.inodes, seen);
     found.differences.extend(crate::compare::rules::differences(applied, seen));
     found.differences.extend(traffic::uplink_drift(applied, seen));
+    found.differences.extend(crate::compare::programs::differences(applied, seen));
     found
 }

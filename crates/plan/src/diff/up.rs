@@ -1,7 +1,7 @@
 //! Steps that make a topology true.
 
 use super::repair::Repairs;
-use super::{Plan, Recorded, create, drift, leftovers, rules, traffic};
+use super::{Plan, Recorded, create, drift, leftovers, programs, rules, traffic};
 use crate::compare::compare;
 use crate::observed::Observed;
 use crate::settled::Settled;
@@ -23,5 +23,7 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     traffic::forward_uplinks(&mut plan, recorded, wanted, seen);
     traffic::end_connections(&mut plan, recorded, wanted, rules_change, seen);
     repairs.unreachable_left(&mut plan);
+    let keeper = crate::compare::programs::differences(wanted, seen);
+    programs::plan(&mut plan, recorded, wanted, &created, keeper);
     plan
 }

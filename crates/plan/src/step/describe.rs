@@ -7,7 +7,7 @@ use serde::Serialize;
 use hallway_nftables::Ruleset;
 use ipnet::IpNet;
 
-use super::{Adjustment, CableEnd, Cause, NewPort, Op, Step};
+use super::{Adjustment, CableEnd, Cause, KeeperStep, KeeperTask, NewPort, Op, Step};
 use crate::compare::Place;
 use crate::rules::Delta;
 use crate::target::{Route, RouteKind};
@@ -70,6 +70,25 @@ impl Step {
     }
 }
 
+impl KeeperStep {
+    /// The step in words.
+    #[must_use]
+    pub fn describe(&self) -> Described {
+        let described = match &self.task {
+            KeeperTask::Program { action, node, command } => {
+                words(*action, "program", node.to_string()).detail(command.join(" "))
+            }
+            KeeperTask::Listener(listener) => create("listener", listener.to_string()),
+        };
+        let cause = match &self.cause {
+            // The step names the program already.
+            Cause::Drift(difference) => difference.wanted_and_found().1,
+            cause => cause.to_string(),
+        };
+        Described { cause, ..described }
+    }
+}
+
 fn create(kind: &'static str, name: impl Into<String>) -> Described {
     words(Action::Create, kind, name)
 }
@@ -107,6 +126,7 @@ impl fmt::Display for Cause {
             Self::NotInFile => f.write_str("no longer in the file, or built again"),
             Self::Left => f.write_str("left over from a run that did not finish"),
             Self::Down => f.write_str("down"),
+            Self::NamespaceCreated => f.write_str("its namespace is created again"),
             Self::Unreachable => f.write_str("packets to the prefix never leave by an uplink"),
             Self::Connections => {
                 f.write_str("connections that are no longer allowed, or lead elsewhere now")

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use crate::compare::{Attribute, Difference, Place};
 use crate::rules::Delta;
 use crate::settled::Settled;
-use crate::target::{Link, Route, Setting};
+use crate::target::{Link, Listener, Route, Setting};
 
 pub use describe::{Action, Described};
 
@@ -44,6 +44,33 @@ pub enum Cause {
     Unreachable,
     /// A connection is no longer allowed, or leads elsewhere now.
     Connections,
+    /// The program's namespace is created in this run.
+    NamespaceCreated,
+}
+
+/// One thing that the keeper does, after the steps in the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeeperStep {
+    /// What.
+    pub task: KeeperTask,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// What the keeper does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeeperTask {
+    /// Starts, stops or restarts a node's program.
+    Program {
+        /// Which of the three.
+        action: Action,
+        /// The node.
+        node: Name,
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+    /// Listens again on a published port.
+    Listener(Listener),
 }
 
 /// Everything hallway ever does to a kernel.

@@ -5,12 +5,15 @@
 //! neither examined nor changed.
 
 mod host;
+mod keeper;
 mod node;
 
 use hallway_spec::{Bandwidth, IpVersion, Name};
 use ipnet::IpNet;
 
 use crate::settled::Settled;
+
+pub use keeper::{Listener, listeners, localhost};
 
 /// Every kernel object of a project but its nf_tables tables, which [`crate::rules`] gives.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,46 @@
+//! What the project's keeper runs and serves.
+
+use hallway_plan::observed::{Seen, SeenKeeper, SeenProgram};
+use hallway_plan::target::Listener;
+use hallway_spec::Name;
+
+use crate::keeper::{Client, Forward, KeeperError, Namespace, ProgramState, ProgramStatus};
+
+/// Asks the keeper in the calling thread's network namespace. One that does not answer, or is of
+/// another version, is not examined: what changes the project connects to it again, and reports
+/// why it cannot.
+pub(super) fn read(project: &Name) -> Seen<SeenKeeper> {
+    match ask(project) {
+        Ok(Some(keeper)) => Seen::Present(keeper),
+        Ok(None) => Seen::Absent,
+        Err(_not_examined) => Seen::Unseen,
+    }
+}
+
+fn ask(project: &Name) -> Result<Option<SeenKeeper>, KeeperError> {
+    let Some(client) = Client::connect(project.as_ref())? else {
+        return Ok(None);
+    };
+    let programs = client.programs()?.into_iter().map(program).collect();
+    let listeners = client.forwards()?.iter().filter_map(listener).collect();
+    Ok(Some(SeenKeeper { programs, listeners }))
+}
+
+fn program(status: ProgramStatus) -> (String, SeenProgram) {
+    let code = status.exit_code.unwrap_or(0);
+    let state = match status.state {
+        ProgramState::Waiting | ProgramState::Starting | ProgramState::Running => SeenProgram::Runs,
+        ProgramState::Restarting => SeenProgram::Restarting(code),
+        ProgramState::Exited => SeenProgram::Ended(code),
+    };
+    (status.node, state)
+}
+
+/// Those on the real host, for a sandbox, depend on what the user may bind there.
+fn listener(forward: &Forward) -> Option<Listener> {
+    let listen = forward.listen;
+    (listen.namespace == Namespace::Project).then_some(Listener {
+        address: listen.address,
+        protocol: listen.protocol,
+    })
+}

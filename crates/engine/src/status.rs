@@ -1,0 +1,78 @@
+//! Whether a project is as it should be: what the kernel holds of it, and what differs from what
+//! the last complete run built.
+
+use hallway_plan::compare::Difference;
+use hallway_plan::diff::drift;
+use hallway_plan::observed::{Marks, Seen as Examined};
+use hallway_spec::Name;
+
+use crate::engine::recorded;
+use crate::{Engine, Failure, Record, Seen};
+
+/// The state of a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Everything is as it was built, and every program runs.
+    Up,
+    /// Something differs from what was built, or a program does not run.
+    Degraded,
+    /// A run did not finish; the next `up` or `down` completes it.
+    Unfinished,
+    /// It is on record, but nothing of it is in the kernel: the machine was restarted.
+    Down,
+    /// Something of it is in the kernel, but there is no record that can be read.
+    Unknown,
+}
+
+impl State {
+    /// In one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Unfinished => "unfinished",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A project as it is.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Its state.
+    pub state: State,
+    /// The record, if there is one that can be read.
+    pub record: Option<Record>,
+    /// Why the record cannot be used, if it cannot.
+    pub unreadable: Option<Failure>,
+    /// What differs from what the last complete run built.
+    pub differences: Vec<Difference>,
+    /// What bears its mark in the kernel.
+    pub marks: Marks,
+}
+
+impl Engine {
+    /// Examines a project; `None` when there is neither a record nor a mark of it.
+    ///
+    /// # Errors
+    /// When the kernel's state cannot be read. A record that cannot be read is no error here.
+    pub fn status(&self, project: &Name) -> Result<Option<Status>, Failure> {
+        let Seen { record, unreadable, observed } = self.see(project)?;
+        let marks = observed.marks(project);
+        if record.is_none() && unreadable.is_none() && marks.is_empty() {
+            return Ok(None);
+        }
+        let differences = drift(recorded(record.as_ref()), &observed).differences;
+        let gone = marks.is_empty() && observed.keeper == Examined::Absent;
+        let state = match &record {
+            None => State::Unknown,
+            Some(record) if record.pending.is_some() || record.applied.is_none() => State::Unfinished,
+            Some(_) if differences.is_empty() => State::Up,
+            Some(_) if gone => State::Down,
+            Some(_) => State::Degraded,
+        };
+        Ok(Some(Status { state, record, unreadable, differences, marks }))
+    }
+}

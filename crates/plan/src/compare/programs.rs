@@ -1,0 +1,57 @@
+//! Programs and listeners of a project's keeper: those that must run against those that do.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{Difference, Fact, Place};
+use crate::observed::{Observed, Seen, SeenKeeper, SeenProgram};
+use crate::settled::Settled;
+use crate::target::listeners;
+
+/// Every difference; none when the keeper was not examined.
+pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> {
+    let keeper = match &seen.keeper {
+        Seen::Present(keeper) => Some(keeper),
+        Seen::Absent => None,
+        Seen::Unseen => return Vec::new(),
+    };
+    let mut out = Vec::new();
+    for node in wanted.nodes.iter().filter(|n| n.service.is_some()) {
+        if let Some(state) = stopped(node.name.as_ref(), keeper) {
+            let place = Place::Node { node: node.name.clone(), netns: node.netns.clone() };
+            out.push(Difference { place, fact: Fact::ProgramStopped { state } });
+        }
+    }
+    let local: BTreeSet<IpAddr> = seen.host.addresses.iter().map(|a| a.net.addr()).collect();
+    for listener in listeners(wanted) {
+        let address = listener.address.ip();
+        // On a machine without IPv6 the port is served on IPv4 alone.
+        let possible = address.is_ipv4() || local.contains(&address);
+        if possible && !keeper.is_some_and(|k| k.listeners.contains(&listener)) {
+            out.push(Difference { place: Place::Host, fact: Fact::ListenerMissing { listener } });
+        }
+    }
+    out
+}
+
+/// Why a program does not run as it should, in words; `None` when nothing is wrong with it. One
+/// that ended with code 0 and is not to be started again has done its work.
+fn stopped(node: &str, keeper: Option<&SeenKeeper>) -> Option<String> {
+    let Some(keeper) = keeper else {
+        return Some("does not run: its keeper has ended".into());
+    };
+    match keeper.programs.get(node) {
+        Some(SeenProgram::Runs | SeenProgram::Ended(0)) => None,
+        Some(SeenProgram::Ended(code)) => Some(ended(*code)),
+        Some(SeenProgram::Restarting(code)) => Some(format!("is being restarted: {}", ended(*code))),
+        None => Some("does not run".into()),
+    }
+}
+
+/// An exit code in words, as shells number them.
+fn ended(code: i32) -> String {
+    match code {
+        129.. => format!("ended by signal {}", code - 128),
+        code => format!("exited with {code}"),
+    }
+}

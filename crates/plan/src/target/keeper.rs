@@ -1,0 +1,48 @@
+//! What a project's keeper listens on.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use hallway_spec::Protocol;
+
+use crate::settled::{Publish, Settled};
+
+/// A published port on an address of localhost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Listener {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// Its transport protocol.
+    pub protocol: Protocol,
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.protocol)
+    }
+}
+
+/// The addresses of localhost on which a published port is served: both, unless it is published on
+/// one address alone.
+#[must_use]
+pub fn localhost(publish: &Publish) -> Vec<IpAddr> {
+    match publish.host_address {
+        None => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+        Some(address) if address.is_loopback() => vec![address],
+        Some(_) => Vec::new(),
+    }
+}
+
+/// Every listener of a project in the namespace that it is built in. One that no node can answer
+/// is not among them.
+pub fn listeners(settled: &Settled) -> impl Iterator<Item = Listener> {
+    let served = settled.publishes.iter().filter(|p| !p.targets.is_empty());
+    served.flat_map(|publish| {
+        localhost(publish).into_iter().flat_map(move |address| {
+            publish.host_ports.iter().map(move |port| Listener {
+                address: SocketAddr::new(address, port),
+                protocol: publish.protocol,
+            })
+        })
+    })
+}
