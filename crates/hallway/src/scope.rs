@@ -258,11 +258,16 @@ pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled
     if let Some(settled) = record.and_then(|r| r.applied.or(r.pending)) {
         return Ok((name, settled));
     }
+    Err(not_up(engine, &name))
+}
+
+/// There is no such project.
+pub(crate) fn not_up(engine: &Engine, name: &Name) -> Trouble {
     let known: Vec<String> = engine.projects().iter().map(ToString::to_string).collect();
     let help = if known.is_empty() {
         "nothing is up here; hallway up FILE builds something".to_owned()
     } else {
         format!("say which with -p: {}", known.join(", "))
     };
-    Err(Trouble::usage(format!("project {name} is not up"), help))
+    Trouble::usage(format!("project {name} is not up"), help)
 }

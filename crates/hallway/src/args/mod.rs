@@ -168,10 +168,13 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Show a project: what runs, with addresses and ports
+    /// Show a project: what runs, with addresses and ports, and what differs from what was built
     Status {
         #[command(flatten)]
         format: FormatArg,
+        /// Exit with 3 when something differs or a program does not run
+        #[arg(long)]
+        exit_code: bool,
     },
     /// List projects and their nodes
     #[command(visible_alias = "ps")]

@@ -1,4 +1,4 @@
-//! What is there: `status`, `ls`, `inspect`, `export` and the lists of parts.
+//! What is there: `inspect`, `export` and the lists of parts.
 
 use std::process::ExitCode;
 
@@ -7,19 +7,18 @@ use hallway_engine::keeper::{self, Client, ProgramStatus};
 use hallway_plan::Settled;
 use hallway_plan::observed::NamespaceState;
 use hallway_spec::{Document, Name, parse};
-use hallway_view::json::{self, NetworkDetails, NodeDetails, ProjectEntry, Status, Version};
+use hallway_view::json::{self, NetworkDetails, NodeDetails};
 use hallway_view::program::{Program, ProgramState};
-use hallway_view::style::{YELLOW, styled};
 use hallway_view::table::columns;
 use hallway_view::tree;
 
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
-use crate::scope::{Scope, here, present};
+use crate::scope::{here, present};
 use crate::ui;
 
 /// The project's programs, as its keeper reports them; none without a keeper.
-fn programs(project: &Name) -> Result<Vec<Program>, Failure> {
+pub(super) fn programs(project: &Name) -> Result<Vec<Program>, Failure> {
     let found = match Client::connect(project.as_ref())? {
         Some(client) => client.programs()?,
         None => Vec::new(),
@@ -41,90 +40,6 @@ fn program(status: ProgramStatus) -> Program {
         restarts: status.restarts,
         exit_code: status.exit_code,
     }
-}
-
-pub(crate) fn status(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
-    let scope = here(common)?;
-    let (project, settled) = present(common, &scope.engine)?;
-    let programs = programs(&project)?;
-    let drift = scope.engine.drift(&project)?.len();
-    let file = scope.engine.record(&project)?.and_then(|r| r.path);
-    match format {
-        Format::Json => ui::json(&Status {
-            schema_version: Version,
-            project: &project,
-            place: scope.words(),
-            sandbox: scope.sandbox.as_ref().map(|s| s.name.as_str()),
-            file,
-            drift,
-            networks: json::networks(&settled),
-            nodes: json::nodes(&settled, &programs),
-            links: json::links(&settled),
-            policies: settled.policies.iter().map(json::Policy::new).collect(),
-        }),
-        Format::Text => {
-            let file = file.map(|p| format!(" from {p}")).unwrap_or_default();
-            ui::line(format!("{project} is up {}{file}", scope.words()));
-            ui::out(&tree::project(&settled, &programs));
-            if drift > 0 {
-                let words = format!(
-                    "the kernel differs from this in {drift} steps: hallway plan shows them, hallway up repairs it"
-                );
-                ui::line(styled(YELLOW, words));
-            }
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
-    let scope = Scope::existing(common)?;
-    let mut values = Vec::new();
-    let mut rows = vec![
-        ["PROJECT", "NODES", "NETWORKS", "STATE"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    if let Some(scope) = &scope {
-        for project in scope.engine.projects() {
-            let Some(record) = scope.engine.record(&project)? else {
-                continue;
-            };
-            let settled = record.applied.as_ref().or(record.pending.as_ref());
-            let names = |f: fn(&Settled) -> Vec<String>| settled.map(f).unwrap_or_default();
-            let nodes = names(|s| s.nodes.iter().map(|n| n.name.to_string()).collect());
-            let networks = names(|s| s.networks.iter().map(|n| n.name.to_string()).collect());
-            let state = if record.pending.is_some() {
-                "unfinished"
-            } else {
-                "up"
-            };
-            rows.push(vec![
-                project.to_string(),
-                nodes.join(" "),
-                networks.join(" "),
-                state.into(),
-            ]);
-            values.push(ProjectEntry {
-                schema_version: Version,
-                project,
-                sandbox: scope.sandbox.as_ref().map(|s| s.name.as_str()),
-                state,
-                file: record.path,
-                created: record.created,
-                nodes,
-                networks,
-            });
-        }
-    }
-    match format {
-        Format::Json => ui::json(&values),
-        Format::Text if values.is_empty() => {
-            ui::note(common, "nothing is up; hallway up FILE builds something")
-        }
-        Format::Text => ui::out(&columns(&rows)),
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble> {

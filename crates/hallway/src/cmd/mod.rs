@@ -16,6 +16,7 @@ mod plan;
 mod prove;
 mod sandbox;
 mod serve;
+mod status;
 mod test;
 mod trace;
 mod up;
@@ -56,8 +57,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             ..
         } => plan::run(common, &file, format == PlanFormat::Json, detailed_exitcode),
         Verb::Validate { file, format } => plan::validate(common, &file, format.format),
-        Verb::Status { format } => list::status(common, format.format),
-        Verb::Ls { format } => list::projects(common, format.format),
+        Verb::Status { format, exit_code } => status::status(common, format.format, exit_code),
+        Verb::Ls { format } => status::projects(common, format.format),
         Verb::Inspect { name } => list::inspect(common, &name),
         Verb::Exec { node, command } => exec::run(common, &node, command),
         Verb::Shell { node } => exec::shell(common, &node),

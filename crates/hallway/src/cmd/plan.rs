@@ -78,49 +78,11 @@ pub(crate) fn script(common: &Common, file: &FileArg, remove: bool) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-/// The kernel's steps, then the programs that start or stop.
+/// The kernel's steps, then what the keeper does.
 pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
-    let mut out: Vec<Described> = planned
-        .plan
-        .steps
-        .iter()
-        .map(hallway_plan::Step::describe)
-        .collect();
-    let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
-    let program = |action, node: &hallway_plan::settled::Node| {
-        let workload = node.service.as_ref()?;
-        Some(Described {
-            action,
-            kind: "program",
-            name: node.name.to_string(),
-            detail: workload.command.join(" "),
-            cause: format!("nodes.{}.command", node.name),
-        })
-    };
-    for node in &planned.settled.nodes {
-        let earlier = before.and_then(|s| s.node(&node.name));
-        let same = earlier.is_some_and(|e| {
-            e.service == node.service && e.environment == node.environment && e.netns == node.netns
-        });
-        if !same {
-            let action = if earlier.is_some_and(|e| e.service.is_some()) {
-                Action::Restart
-            } else {
-                Action::Start
-            };
-            out.extend(program(action, node));
-        }
-    }
-    for node in before.iter().flat_map(|s| &s.nodes) {
-        if planned
-            .settled
-            .node(&node.name)
-            .is_none_or(|n| n.service.is_none())
-        {
-            out.extend(program(Action::Stop, node));
-        }
-    }
-    out
+    let kernel = planned.plan.steps.iter().map(hallway_plan::Step::describe);
+    let keeper = planned.plan.keeper.iter().map(hallway_plan::step::KeeperStep::describe);
+    kernel.chain(keeper).collect()
 }
 
 fn text(step: &Described) -> String {

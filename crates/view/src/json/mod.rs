@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 pub use capture::{CapturedPacket, protocol_name};
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{
-    Cable, CableEnd, Interface, Member, Network, NetworkDetails, Node, NodeDetails, Policy,
+    Cable, CableEnd, DifferenceEntry, Interface, Member, Network, NetworkDetails, Node, NodeDetails, Policy,
     ProjectEntry, Published, Route, Status, links, networks, nodes,
 };
 pub use reach::{

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use hallway_plan::compare::{Difference, Place};
 use hallway_plan::settled::{self, Plug, Settled, Subnet};
 use hallway_spec::{Action, Mode, Name, Protocol};
 use ipnet::IpNet;
@@ -24,8 +25,14 @@ pub struct Status<'a> {
     pub sandbox: Option<&'a str>,
     /// The file it was built from.
     pub file: Option<String>,
-    /// By how many steps the kernel differs from the record.
+    /// `up`, `degraded`, `unfinished`, `down` or `unknown`.
+    pub state: &'static str,
+    /// Why its record cannot be read, if it cannot.
+    pub problem: Option<String>,
+    /// How many differences there are to what was built.
     pub drift: usize,
+    /// What differs from what was built.
+    pub differences: Vec<DifferenceEntry>,
     /// In the file's order.
     pub networks: Vec<Network<'a>>,
     /// In the file's order.
@@ -34,6 +41,32 @@ pub struct Status<'a> {
     pub links: Vec<Cable<'a>>,
     /// In the file's order.
     pub policies: Vec<Policy<'a>>,
+}
+
+/// Something that is not as it was built.
+#[derive(Debug, Serialize)]
+pub struct DifferenceEntry {
+    /// `host`, or `node` for the namespace of a node.
+    pub place: &'static str,
+    /// The node.
+    pub node: Option<String>,
+    /// What differs, like `mtu of eth0`.
+    pub object: String,
+    /// What must be there.
+    pub wanted: String,
+    /// What is there.
+    pub found: String,
+}
+
+impl From<&Difference> for DifferenceEntry {
+    fn from(difference: &Difference) -> Self {
+        let (wanted, found) = difference.wanted_and_found();
+        let (place, node) = match &difference.place {
+            Place::Host => ("host", None),
+            Place::Node { node, .. } => ("node", Some(node.to_string())),
+        };
+        Self { place, node, object: difference.object(), wanted, found }
+    }
 }
 
 /// A project in the list of all.
@@ -45,7 +78,7 @@ pub struct ProjectEntry<'a> {
     pub project: Name,
     /// The sandbox it is built in.
     pub sandbox: Option<&'a str>,
-    /// `up` or `unfinished`.
+    /// `up`, `degraded`, `unfinished`, `down` or `unknown`.
     pub state: &'static str,
     /// The file it was built from.
     pub file: Option<String>,

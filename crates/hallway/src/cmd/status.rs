@@ -1,0 +1,206 @@
+//! `status` and `ls`: whether projects are as they should be.
+
+use std::process::ExitCode;
+
+use hallway_engine::{Engine, Failure, Record, State, Status};
+use hallway_plan::Settled;
+use hallway_plan::observed::Marks;
+use hallway_spec::Name;
+use hallway_view::json::{self, DifferenceEntry, ProjectEntry, Version};
+use hallway_view::style::{DIM, YELLOW, styled};
+use hallway_view::table::columns;
+use hallway_view::tree;
+
+use super::list::programs;
+use crate::args::{Common, FileArg, Format};
+use crate::diagnose::Trouble;
+use crate::scope::{Scope, here, not_up, project};
+use crate::ui;
+
+/// The exit code of `status --exit-code` for a project that is not as it should be.
+const NOT_UP: u8 = 3;
+/// At most this many differences are printed as text; JSON has all of them.
+const SHOWN_MAX: usize = 40;
+
+pub(crate) fn status(common: &Common, format: Format, exit_code: bool) -> Result<ExitCode, Trouble> {
+    let scope = here(common)?;
+    let project = named(common, &scope.engine)?;
+    let Some(status) = scope.engine.status(&project)? else {
+        return Err(not_up(&scope.engine, &project));
+    };
+    match format {
+        Format::Json => as_json(&scope, &project, &status)?,
+        Format::Text => text(&scope, &project, &status)?,
+    }
+    let code = if exit_code && status.state != State::Up { NOT_UP } else { 0 };
+    Ok(ExitCode::from(code))
+}
+
+/// The project that is meant; where none is on record, the only one with marks in the kernel.
+fn named(common: &Common, engine: &Engine) -> Result<Name, Trouble> {
+    let name = project(common, &FileArg::default(), Some(engine))?;
+    if common.project.is_some() || !engine.projects().is_empty() {
+        return Ok(name);
+    }
+    let strays = engine.strays()?;
+    Ok(match strays.as_slice() {
+        [only] if *only != name => only.clone(),
+        _ => name,
+    })
+}
+
+fn built(record: &Record) -> Option<&Settled> {
+    record.applied.as_ref().or(record.pending.as_ref())
+}
+
+fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), Trouble> {
+    let settled = status.record.as_ref().and_then(built);
+    let programs = programs(project)?;
+    ui::json(&json::Status {
+        schema_version: Version,
+        project,
+        place: scope.words(),
+        sandbox: scope.sandbox.as_ref().map(|s| s.name.as_str()),
+        file: status.record.as_ref().and_then(|r| r.path.clone()),
+        state: status.state.word(),
+        problem: status.unreadable.as_ref().map(|f| f.reason.to_string()),
+        drift: status.differences.len(),
+        differences: status.differences.iter().map(DifferenceEntry::from).collect(),
+        networks: settled.map(json::networks).unwrap_or_default(),
+        nodes: settled.map(|s| json::nodes(s, &programs)).unwrap_or_default(),
+        links: settled.map(json::links).unwrap_or_default(),
+        policies: settled
+            .map(|s| s.policies.iter().map(json::Policy::new).collect())
+            .unwrap_or_default(),
+    });
+    Ok(())
+}
+
+fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), Trouble> {
+    let place = scope.words();
+    let file = status.record.as_ref().and_then(|r| r.path.as_ref());
+    let file = file.map(|p| format!(" from {p}")).unwrap_or_default();
+    let Some(settled) = status.record.as_ref().and_then(built) else {
+        unrecorded(project, &place, status);
+        return Ok(());
+    };
+    match status.state {
+        State::Down => {
+            let words = format!(
+                "{project} is down {place}: it was built{file}, and nothing of it is in the kernel now"
+            );
+            ui::line(styled(YELLOW, words));
+            ui::line("hallway up builds it again; hallway down forgets it");
+            return Ok(());
+        }
+        state => ui::line(format!("{project} is {} {place}{file}", state.word())),
+    }
+    ui::out(&tree::project(settled, &programs(project)?));
+    differences(status);
+    if status.state == State::Unfinished {
+        let words = "a run did not finish: hallway up completes it, hallway down removes it";
+        ui::line(styled(YELLOW, words));
+    }
+    Ok(())
+}
+
+fn differences(status: &Status) {
+    let all = &status.differences;
+    if all.is_empty() {
+        return;
+    }
+    let count = match all.len() {
+        1 => "1 difference".to_owned(),
+        n => format!("{n} differences"),
+    };
+    let words = format!("{count} to what was built; hallway up repairs this:");
+    ui::line(styled(YELLOW, words));
+    for difference in all.iter().take(SHOWN_MAX) {
+        let (wanted, found) = difference.wanted_and_found();
+        let values = styled(DIM, format!("  # wanted: {wanted}; found: {found}"));
+        ui::line(format!("  {difference}{values}"));
+    }
+    if all.len() > SHOWN_MAX {
+        ui::line(format!("  and {} more; --format json lists all", all.len() - SHOWN_MAX));
+    }
+}
+
+/// A project without a record that can be read: what is known of it are its marks.
+fn unrecorded(project: &Name, place: &str, status: &Status) {
+    let why = match &status.unreadable {
+        Some(failure) => failure.reason.to_string(),
+        None => "there is no record of it".to_owned(),
+    };
+    let words = format!("the state of {project} {place} is not known: {why}");
+    ui::line(styled(YELLOW, words));
+    ui::line(format!("in the kernel: {}", marks(status.marks)));
+    ui::line("hallway up FILE builds it again; hallway down removes it by its marks");
+}
+
+fn marks(marks: Marks) -> String {
+    if marks.is_empty() {
+        return "nothing of it".into();
+    }
+    let count = |n: usize, one: &str| match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
+    };
+    let Marks { links, namespaces, tables } = marks;
+    format!(
+        "{}, {}, {}",
+        count(namespaces, "namespace"),
+        count(links, "link"),
+        count(tables, "table")
+    )
+}
+
+pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
+    let scope = Scope::existing(common)?;
+    let mut values = Vec::new();
+    if let Some(scope) = &scope {
+        let mut names = scope.engine.projects();
+        names.extend(scope.engine.strays()?);
+        for project in names {
+            values.extend(entry(scope, project)?);
+        }
+    }
+    match format {
+        Format::Json => ui::json(&values),
+        Format::Text if values.is_empty() => {
+            ui::note(common, "nothing is up; hallway up FILE builds something")
+        }
+        Format::Text => ui::out(&columns(&rows(&values))),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn entry(scope: &Scope, project: Name) -> Result<Option<ProjectEntry<'_>>, Failure> {
+    let Some(status) = scope.engine.status(&project)? else {
+        return Ok(None); // removed since it was listed
+    };
+    let settled = status.record.as_ref().and_then(built);
+    let names = |f: fn(&Settled) -> Vec<String>| settled.map(f).unwrap_or_default();
+    Ok(Some(ProjectEntry {
+        schema_version: Version,
+        project,
+        sandbox: scope.sandbox.as_ref().map(|s| s.name.as_str()),
+        state: status.state.word(),
+        nodes: names(|s| s.nodes.iter().map(|n| n.name.to_string()).collect()),
+        networks: names(|s| s.networks.iter().map(|n| n.name.to_string()).collect()),
+        created: status.record.as_ref().map_or(0, |r| r.created),
+        file: status.record.and_then(|r| r.path),
+    }))
+}
+
+fn rows(values: &[ProjectEntry<'_>]) -> Vec<Vec<String>> {
+    let head = ["PROJECT", "NODES", "NETWORKS", "STATE"].map(str::to_owned).to_vec();
+    let row = |entry: &ProjectEntry<'_>| {
+        vec![
+            entry.project.to_string(),
+            entry.nodes.join(" "),
+            entry.networks.join(" "),
+            entry.state.to_owned(),
+        ]
+    };
+    std::iter::once(head).chain(values.iter().map(row)).collect()
+}
