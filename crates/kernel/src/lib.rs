@@ -16,6 +16,7 @@ pub mod link;
 pub mod monitor;
 pub mod mount;
 pub mod neighbour;
+pub mod netconf;
 pub mod netns;
 pub mod nft;
 pub mod packet;

@@ -8,14 +8,6 @@ use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::target::Setting;
 use hallway_spec::{Bandwidth, IpVersion};
 
-/// The settings of a namespace that hallway sets.
-const SETTINGS: [Setting; 4] = [
-    Setting::Forwarding(IpVersion::V4),
-    Setting::Forwarding(IpVersion::V6),
-    Setting::AcceptRa,
-    Setting::DisableIpv6,
-];
-
 /// Reads the namespace that the handle and the calling thread are in.
 pub(super) fn read(kernel: &mut Kernel) -> Result<SeenSpace, KernelError> {
     let mut links: Vec<SeenLink> = kernel.links()?.into_iter().map(link).collect();
@@ -81,10 +73,16 @@ fn link_settings(found: &LinkSettings) -> BTreeMap<Setting, u32> {
     all.into_iter().filter_map(|(setting, value)| Some((setting, value?))).collect()
 }
 
-fn settings(kernel: &Kernel) -> Result<BTreeMap<Setting, u32>, KernelError> {
-    let values = kernel.read_sysctls(SETTINGS.iter().map(|s| s.key(None)))?;
-    let pairs = SETTINGS.into_iter().zip(values);
-    Ok(pairs.filter_map(|(setting, value)| Some((setting, value?.parse().ok()?))).collect())
+/// Whether the namespace forwards. What links to come start with is not read: hallway gives each link
+/// it makes its own settings, and those are read with the link.
+fn settings(kernel: &mut Kernel) -> Result<BTreeMap<Setting, u32>, KernelError> {
+    let mut out = BTreeMap::new();
+    for (version, v4) in [(IpVersion::V4, true), (IpVersion::V6, false)] {
+        if let Some(on) = kernel.forwards(v4)? {
+            out.insert(Setting::Forwarding(version), u32::from(on));
+        }
+    }
+    Ok(out)
 }
 
 /// A rate of bytes per second.

@@ -20,15 +20,14 @@ use crate::addr::{self, AddressInfo};
 use crate::conntrack::{self, Connection};
 use crate::link::{self, LinkInfo};
 use crate::neighbour::{self, NeighbourInfo};
+use crate::netconf::{self, Netconf};
 use crate::qdisc::{self, QdiscInfo};
 use crate::request::{NLM_F_CREATE, NLM_F_EXCL};
 use crate::route::{self, RouteInfo};
 use crate::rule::{self, RoutingRule};
 use crate::socket::{BUFFER, open_socket, receive};
-use crate::wire::{Attrs, Message, Messages, u32_of};
+use crate::wire::{Message, Messages};
 
-const RTM_NEWNETCONF: u16 = 80;
-const RTM_DELNETCONF: u16 = 81;
 const RECEIVE: &str = "receive notifications";
 
 /// What to be notified of.
@@ -78,20 +77,6 @@ pub enum Change {
     Present,
     /// It was removed.
     Removed,
-}
-
-/// Settings of one interface, or those for all or for new ones (NETCONFA_*). Only what changed is
-/// given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Netconf {
-    /// The IP version is 4.
-    pub v4: bool,
-    /// Interface index; -1 for `all`, -2 for `default`.
-    pub interface: i32,
-    /// Packets are forwarded.
-    pub forwarding: Option<bool>,
-    /// Reverse path filter (IPv4): 0 off, 1 strict, 2 loose.
-    pub rp_filter: Option<u32>,
 }
 
 /// Something changed.
@@ -300,26 +285,10 @@ fn route_event(message: &Message<'_>) -> Option<Event> {
         neighbour::RTM_DELNEIGH => Some(Event::Neighbour(Removed, neighbour::parse(body)?)),
         qdisc::RTM_NEWQDISC => Some(Event::Qdisc(Present, qdisc::parse(body)?)),
         qdisc::RTM_DELQDISC => Some(Event::Qdisc(Removed, qdisc::parse(body)?)),
-        RTM_NEWNETCONF => Some(Event::Netconf(Present, netconf(body)?)),
-        RTM_DELNETCONF => Some(Event::Netconf(Removed, netconf(body)?)),
+        netconf::RTM_NEWNETCONF => Some(Event::Netconf(Present, netconf::parse(body)?)),
+        netconf::RTM_DELNETCONF => Some(Event::Netconf(Removed, netconf::parse(body)?)),
         _ => None,
     }
-}
-
-/// struct netconfmsg (the family, padded to four bytes) and NETCONFA_*.
-fn netconf(body: &[u8]) -> Option<Netconf> {
-    let attrs = Attrs(body.get(4..)?);
-    let number = |kind| attrs.find(kind).and_then(u32_of);
-    Some(Netconf {
-        v4: match body.first()? {
-            2 => true,
-            10 => false,
-            _ => return None,
-        },
-        interface: number(1)?.cast_signed(),
-        forwarding: number(2).map(|n| n != 0),
-        rp_filter: number(3),
-    })
 }
 
 fn netfilter_event(message: &Message<'_>) -> Option<Event> {

@@ -1,0 +1,79 @@
+//! Settings of network devices that rtnetlink knows (`ip netconf`; linux/netconf.h).
+
+use rustix::io::Errno;
+
+use crate::gate::OperationKind;
+use crate::request::Request;
+use crate::wire::{Attrs, Writer, u32_of};
+use crate::{Kernel, KernelError};
+
+pub(crate) const RTM_NEWNETCONF: u16 = 80;
+pub(crate) const RTM_DELNETCONF: u16 = 81;
+const RTM_GETNETCONF: u16 = 82;
+
+const NETCONFA_IFINDEX: u16 = 1;
+const NETCONFA_FORWARDING: u16 = 2;
+const NETCONFA_RP_FILTER: u16 = 3;
+
+/// The interface index of the settings `all`.
+const ALL: i32 = -1;
+
+/// Settings of one interface, or those for all or for new ones. A notification holds only what
+/// changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Netconf {
+    /// The IP version is 4.
+    pub v4: bool,
+    /// Interface index; -1 for `all`, -2 for `default`.
+    pub interface: i32,
+    /// Packets are forwarded.
+    pub forwarding: Option<bool>,
+    /// Reverse path filter (IPv4): 0 off, 1 strict, 2 loose.
+    pub rp_filter: Option<u32>,
+}
+
+/// Reads struct netconfmsg (the family, padded to four bytes) and NETCONFA_*.
+pub(crate) fn parse(body: &[u8]) -> Option<Netconf> {
+    let attrs = Attrs(body.get(4..)?);
+    let number = |kind| attrs.find(kind).and_then(u32_of);
+    Some(Netconf {
+        v4: match body.first()? {
+            2 => true,
+            10 => false,
+            _ => return None,
+        },
+        interface: number(NETCONFA_IFINDEX)?.cast_signed(),
+        forwarding: number(NETCONFA_FORWARDING).map(|n| n != 0),
+        rp_filter: number(NETCONFA_RP_FILTER),
+    })
+}
+
+impl Kernel {
+    /// Whether the namespace forwards packets of an IP version: net/ipv4/ip_forward, or
+    /// net/ipv6/conf/all/forwarding. `None` where the kernel does not have that version.
+    ///
+    /// This is read by rtnetlink because a lookup below /proc/sys/net takes the longer the more
+    /// network namespaces there are.
+    ///
+    /// # Errors
+    /// Those of the socket, like EMFILE.
+    pub fn forwards(&mut self, v4: bool) -> Result<Option<bool>, KernelError> {
+        let mut w = Writer::with_header(&[if v4 { 2 } else { 10 }, 0, 0, 0]);
+        w.u32(NETCONFA_IFINDEX, ALL.cast_unsigned());
+        let request = Request {
+            acts_on: OperationKind::Sysctl,
+            kind: RTM_GETNETCONF,
+            flags: 0,
+            body: w.finish(),
+            operation: "read the forwarding of",
+            object: if v4 { "IPv4" } else { "IPv6" }.into(),
+        };
+        self.note_read(&request.operation());
+        let absent = [Errno::OPNOTSUPP, Errno::AFNOSUPPORT].map(Errno::raw_os_error);
+        match self.route()?.query(&request) {
+            Ok(body) => Ok(parse(&body).and_then(|n| n.forwarding)),
+            Err(e) if absent.contains(&e.errno) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}
