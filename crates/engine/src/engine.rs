@@ -8,8 +8,8 @@ use std::sync::Arc;
 use hallway_kernel::Kernel;
 use hallway_kernel::gate::Gate;
 
-use hallway_plan::compare::Difference;
-use hallway_plan::diff::{Recorded, drift};
+use hallway_plan::compare::{Difference, Fact};
+use hallway_plan::diff::{Recorded, affected, drift};
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 
@@ -54,6 +54,8 @@ pub struct Planned {
     pub record: Option<Record>,
     /// What the kernel showed.
     pub observed: Observed,
+    /// The namespaces that were examined.
+    pub(crate) depth: Depth,
 }
 
 /// What is there of a project, for people and programs.
@@ -135,11 +137,11 @@ impl Engine {
     /// When the kernel's state cannot be read. A record that cannot be read is no error here: what
     /// it described is found by its marks.
     pub fn see(&self, project: &Name) -> Result<Seen, Failure> {
-        self.observe(project, Depth::Inside)
+        self.observe(project, &Depth::Inside)
     }
 
     /// As [`Self::see`], with named namespaces examined as closely as asked for.
-    pub(crate) fn observe(&self, project: &Name, depth: Depth) -> Result<Seen, Failure> {
+    pub(crate) fn observe(&self, project: &Name, depth: &Depth) -> Result<Seen, Failure> {
         // Reading a large record takes about as long as reading the kernel's state.
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| self.record(project));
@@ -166,11 +168,15 @@ impl Engine {
     /// # Errors
     /// Conflicts with what is there, and a record of another version of hallway.
     pub fn plan(&self, topology: &Topology) -> Result<Planned, Failure> {
-        let Seen {
-            record,
-            unreadable,
-            observed,
-        } = self.see(&topology.name)?;
+        self.plan_to(topology, false)
+    }
+
+    /// As [`Self::plan`]. A plan for the change of one thing (`narrow`) is made without examining
+    /// the namespaces that the change does not concern: what others changed there stays until the
+    /// next `up`.
+    pub(crate) fn plan_to(&self, topology: &Topology, narrow: bool) -> Result<Planned, Failure> {
+        let first = if narrow { Depth::Owners } else { Depth::Inside };
+        let Seen { record, unreadable, mut observed } = self.observe(&topology.name, &first)?;
         // A damaged record is replaced; one of another version is not ours to replace.
         if let Some(failure) = unreadable
             && matches!(failure.reason, Reason::RecordVersion { .. })
@@ -183,6 +189,15 @@ impl Engine {
         let around = Surroundings::new(&topology.name, &observed, &known);
         let settled = settle(topology, applied, &around).map_err(conflicts)?;
         check_filter(&settled)?;
+        let depth = match (narrow, applied, pending) {
+            (true, Some(applied), None) => Depth::Some(affected(applied, &settled)),
+            _ => Depth::Inside,
+        };
+        if narrow {
+            let project = &topology.name;
+            observed.namespaces =
+                observe::namespaces(&self.kernel(), project, record.as_ref(), &depth)?;
+        }
         let plan = diff(
             &topology.name,
             recorded(record.as_ref()),
@@ -194,22 +209,30 @@ impl Engine {
             settled,
             record,
             observed,
+            depth,
         })
     }
 
-    /// What the kernel holds otherwise than this, apart from programs and listeners.
+    /// What the kernel holds otherwise than planned, in the namespaces that the plan concerned, apart
+    /// from programs and listeners.
     pub(crate) fn verify(
         &self,
-        settled: &Settled,
+        planned: &Planned,
         record: &Record,
     ) -> Result<Vec<Difference>, Failure> {
         let mut kernel = self.kernel();
+        let settled = &planned.settled;
         let project = &settled.project;
         let mut observed = observe::network(&mut kernel, project)?;
-        observed.namespaces = observe::namespaces(&kernel, project, Some(record), Depth::Inside)?;
+        observed.namespaces =
+            observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
         observed.keeper = hallway_plan::observed::Seen::Unseen;
         let built = Recorded { applied: Some(settled), pending: None, inodes: &record.inodes };
-        Ok(drift(built, &observed).differences)
+        let mut differences = drift(built, &observed).differences;
+        if planned.depth != Depth::Inside {
+            differences.retain(|d| d.fact != Fact::NamespaceUnseen);
+        }
+        Ok(differences)
     }
 
     /// Projects that have left marks in the kernel but are not on record.
@@ -222,7 +245,7 @@ impl Engine {
             .parse()
             .map_err(|_invalid| Reason::Bug("a name that is not valid"))?;
         let mut observed = observe::network(&mut kernel, &none)?;
-        observed.namespaces = observe::namespaces(&kernel, &none, None, Depth::Owners)?;
+        observed.namespaces = observe::namespaces(&kernel, &none, None, &Depth::Owners)?;
         let aliases = observed
             .host
             .links
@@ -260,6 +283,7 @@ impl Engine {
             settled,
             record: None,
             observed,
+            depth: Depth::Inside,
         })
     }
 }

@@ -127,3 +127,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_change_of_one_node_concerns_it_and_the_ends_of_its_cables() {
+    const FILE: &str = "name: p\nnetworks: { a: { subnet: 10.1.0.0/24 } }\n\
+        nodes: { one: { networks: [a] }, two: {}, three: {} }\n\
+        links: [{ endpoints: { two: 10.3.0.1/24, three: 10.3.0.2/24 } }]\n";
+    let before = settled(FILE);
+    let names = |after: &Settled| diff::affected(&before, after).into_iter().collect::<Vec<_>>();
+    let after = |text: &str| settled_after(text, Some(&before));
+    assert!(names(&before).is_empty());
+    let more = after(&FILE.replace("one: {", "four: { networks: [a] }, one: {"));
+    assert_eq!(names(&more), ["four"]);
+    let changed = after(&FILE.replace("two: {}", "two: { forwarding: true }"));
+    assert_eq!(names(&changed), ["three", "two"]);
+    let fewer = after(&FILE.replace("one: { networks: [a] }, ", ""));
+    assert_eq!(names(&fewer), ["one"]);
+}

@@ -6,6 +6,7 @@ mod namespaces;
 mod space;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use hallway_kernel::{Kernel, KernelError};
@@ -19,12 +20,25 @@ use crate::Record;
 pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
 
 /// How closely named namespaces are examined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// Only whose they are.
     Owners,
+    /// What the project's own of these names hold.
+    Some(BTreeSet<String>),
     /// What the project's own hold.
     Inside,
+}
+
+impl Depth {
+    /// Whether what a namespace of the project holds is asked for.
+    fn includes(&self, netns: &str) -> bool {
+        match self {
+            Self::Owners => false,
+            Self::Some(names) => names.contains(netns),
+            Self::Inside => true,
+        }
+    }
 }
 
 /// The path of a named namespace.
@@ -49,7 +63,7 @@ pub(crate) fn namespaces(
     kernel: &Kernel,
     project: &Name,
     record: Option<&Record>,
-    depth: Depth,
+    depth: &Depth,
 ) -> Result<Vec<hallway_plan::observed::SeenNamespace>, KernelError> {
     namespaces::read(kernel, project, record, depth)
 }

@@ -22,7 +22,7 @@ pub(super) fn read(
     kernel: &Kernel,
     project: &Name,
     record: Option<&Record>,
-    depth: Depth,
+    depth: &Depth,
 ) -> Result<Vec<SeenNamespace>, KernelError> {
     let mut all = entries()?;
     let known: BTreeSet<(&str, u64)> = record
@@ -35,7 +35,8 @@ pub(super) fn read(
         .filter(|n| match n.state {
             // The owner of one that this project made is on record, and it was made by its inode.
             NamespaceState::Mounted(inode) => {
-                depth == Depth::Inside || !known.contains(&(n.name.as_str(), inode))
+                let made = known.contains(&(n.name.as_str(), inode));
+                !made || depth.includes(&n.name)
             }
             NamespaceState::PlainFile | NamespaceState::Other => false,
         })

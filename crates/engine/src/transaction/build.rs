@@ -56,7 +56,7 @@ impl Engine {
         let made = self.execute(&planned.plan, Some(caller))?;
         record.inodes = inodes(record, settled, made);
         if !planned.plan.steps.is_empty() {
-            self.check_kept(settled, record)?;
+            self.check_kept(planned, record)?;
         }
         record.commit();
         record.source = request.source.to_owned();
@@ -67,8 +67,8 @@ impl Engine {
 
     /// Reads what was built: the kernel may have refused something without an error, and another
     /// program may have changed it since.
-    fn check_kept(&self, settled: &Settled, record: &Record) -> Result<(), Failure> {
-        match self.verify(settled, record)? {
+    fn check_kept(&self, planned: &Planned, record: &Record) -> Result<(), Failure> {
+        match self.verify(planned, record)? {
             differences if differences.is_empty() => Ok(()),
             differences => Err(Reason::NotKept { differences }.into()),
         }

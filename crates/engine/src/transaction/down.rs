@@ -52,7 +52,7 @@ impl Engine {
     /// As [`Engine::down`], for a caller that holds the lock.
     pub(super) fn take_down(&self, project: &Name) -> Result<Removed, Failure> {
         let inodes: Vec<u64> = self
-            .observe(project, Depth::Owners)?
+            .observe(project, &Depth::Owners)?
             .observed
             .namespaces
             .iter()
@@ -73,7 +73,7 @@ impl Engine {
 
     /// Removes everything in the kernel that bears the project's mark, and the record.
     pub(super) fn remove(&self, project: &Name) -> Result<Removed, Failure> {
-        let Seen { record, observed, .. } = self.observe(project, Depth::Owners)?;
+        let Seen { record, observed, .. } = self.observe(project, &Depth::Owners)?;
         let plan = diff(project, recorded(record.as_ref()), None, &observed);
         let recorded_before = record.is_some_and(|r| r.applied.is_some());
         self.execute(&plan, None)?;

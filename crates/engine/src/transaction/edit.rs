@@ -88,7 +88,7 @@ impl Engine {
             path: path.as_deref(),
             ready_limit: READY_LIMIT,
         };
-        match self.up_locked(&request, lock, caller) {
+        match self.up_locked(&request, true, lock, caller) {
             Ok(applied) => Ok(Edited {
                 applied,
                 text,

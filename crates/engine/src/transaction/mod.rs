@@ -103,16 +103,18 @@ impl Engine {
     /// is in [`Failure::also`].
     pub fn up(&self, request: &Request<'_>, caller: &mut Caller<'_>) -> Result<Applied<'_>, Failure> {
         let lock = self.lock(caller)?;
-        self.up_locked(request, lock, caller)
+        self.up_locked(request, false, lock, caller)
     }
 
+    /// `narrow`: see [`Engine::plan_to`].
     fn up_locked(
         &self,
         request: &Request<'_>,
+        narrow: bool,
         lock: Lock,
         caller: &mut Caller<'_>,
     ) -> Result<Applied<'_>, Failure> {
-        let planned = self.plan(request.topology)?;
+        let planned = self.plan_to(request.topology, narrow)?;
         caller.report(Event::Planned { steps: planned.plan.steps.len() });
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);

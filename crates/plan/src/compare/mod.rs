@@ -68,7 +68,8 @@ pub fn compare(
         out.differences.extend(space::compare(&place(node), &target.space, &before, &index));
         inside.insert(&node.name, index);
     }
-    out.cables(wanted, &inside);
+    let unseen = out.unseen();
+    out.cables(wanted, &inside, &unseen);
     out.differences.extend(space::compare(&Place::Host, &target.host, &host_before, &host));
     out
 }
@@ -154,8 +155,26 @@ impl Comparison {
         }
     }
 
-    fn cables(&mut self, wanted: &Settled, inside: &BTreeMap<&Name, Index<'_>>) {
+    /// Nodes whose namespace exists but was not examined.
+    fn unseen(&self) -> BTreeSet<Name> {
+        let node = |d: &Difference| match (&d.place, &d.fact) {
+            (Place::Node { node, .. }, Fact::NamespaceUnseen) => Some(node.clone()),
+            _ => None,
+        };
+        self.differences.iter().filter_map(node).collect()
+    }
+
+    fn cables(
+        &mut self,
+        wanted: &Settled,
+        inside: &BTreeMap<&Name, Index<'_>>,
+        unseen: &BTreeSet<Name>,
+    ) {
         for cable in &wanted.cables {
+            // Whether its two ends belong together is known only when both were examined.
+            if unseen.contains(&cable.a.0) || unseen.contains(&cable.b.0) {
+                continue;
+            }
             let find = |(node, name): &(Name, String)| inside.get(node)?.link(name);
             let connected = find(&cable.a)
                 .zip(find(&cable.b))

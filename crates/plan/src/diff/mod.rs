@@ -16,10 +16,13 @@ mod programs;
 mod removal;
 mod repair;
 mod rules;
+mod scope;
 mod traffic;
 mod up;
 
 use hallway_spec::Name;
+
+pub use scope::affected;
 
 use crate::compare::{Comparison, compare};
 use crate::observed::Observed;
