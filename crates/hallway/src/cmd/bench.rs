@@ -8,36 +8,13 @@ use std::time::{Duration, Instant};
 
 use hallway_engine::failure::FileAction;
 use hallway_engine::{Cancel, Failure};
+use hallway_view::json::{Measurement, Version};
 use hallway_view::table::columns;
-use serde::Serialize;
-use serde_json::json;
 
 use crate::args::{BenchVerb, Common, Format};
 use crate::diagnose::Trouble;
 use crate::failure::CommandError;
 use crate::{interrupt, ui};
-
-/// What was measured with one number of nodes; every duration in microseconds, of the whole work.
-#[derive(Debug, Clone, Default, Serialize)]
-struct Row {
-    schema_version: u32,
-    nodes: usize,
-    /// `up` from nothing to all nodes, process start and parsing included.
-    up: u64,
-    down: u64,
-    /// A second `up` that finds nothing to change.
-    again: u64,
-    /// From nothing to the network with one node.
-    first: u64,
-    /// From all nodes to one more.
-    one_more: u64,
-    /// The netlink loop.
-    bare_up: u64,
-    bare_down: u64,
-    /// The script; `None` where there is no `ip`.
-    script_up: Option<u64>,
-    script_down: Option<u64>,
-}
 
 /// A directory of our own for state and files.
 struct Bench {
@@ -48,13 +25,14 @@ struct Bench {
 pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, Trouble> {
     let BenchVerb::Attach { n, format } = verb;
     let directory = crate::scope::state_dir(common)?.join(format!("bench-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).map_err(|e| Failure::file(FileAction::Create, &directory, &e))?;
+    std::fs::create_dir_all(&directory)
+        .map_err(|e| Failure::file(FileAction::Create, &directory, &e))?;
     let cancel = interrupt::watch();
     let bench = Bench { directory, cancel };
     let outcome = n
         .iter()
         .map(|nodes| bench.measure(common, *nodes))
-        .collect::<Result<Vec<Row>, Trouble>>();
+        .collect::<Result<Vec<Measurement>, Trouble>>();
     if outcome.is_err() {
         bench.end().ok(); // the sandbox of the measurement that failed
     }
@@ -65,7 +43,7 @@ pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, Trouble>
         .map(|p| std::fs::remove_dir(p).ok());
     let rows = outcome?;
     match format.format {
-        Format::Json => ui::json(&json!(rows)),
+        Format::Json => ui::json(&rows),
         Format::Text => ui::out(&table(&rows)),
     }
     Ok(ExitCode::SUCCESS)
@@ -91,16 +69,15 @@ pub(crate) fn bare(nodes: &str) -> Result<(), Failure> {
 impl Bench {
     /// The medians of some rounds; the three ways take turns in each. The script, which takes most
     /// of a minute with a thousand nodes, takes part in as many as fit into that.
-    fn measure(&self, common: &Common, nodes: usize) -> Result<Row, Trouble> {
+    fn measure(&self, common: &Common, nodes: usize) -> Result<Measurement, Trouble> {
         let rounds = (300 / nodes.max(1)).clamp(3, 5);
         let script_rounds = (1500 / nodes.max(1)).clamp(1, rounds);
         let mut all = Vec::new();
         for round in 1..=rounds {
             ui::note(common, format!("{nodes} nodes, round {round} of {rounds}"));
-            let mut row = Row {
-                schema_version: 1,
+            let mut row = Measurement {
                 nodes,
-                ..Row::default()
+                ..Measurement::default()
             };
             self.ours(&mut row)?;
             self.loop_of_netlink(&mut row)?;
@@ -109,14 +86,15 @@ impl Bench {
             }
             all.push(row);
         }
-        let some = |get: &dyn Fn(&Row) -> Option<u64>| {
+        let some = |get: &dyn Fn(&Measurement) -> Option<u64>| {
             let mut values: Vec<u64> = all.iter().filter_map(get).collect();
             values.sort_unstable();
             values.get(values.len() / 2).copied()
         };
-        let median = |get: &dyn Fn(&Row) -> u64| some(&|r| Some(get(r))).unwrap_or_default();
-        Ok(Row {
-            schema_version: 1,
+        let median =
+            |get: &dyn Fn(&Measurement) -> u64| some(&|r| Some(get(r))).unwrap_or_default();
+        Ok(Measurement {
+            schema_version: Version,
             nodes,
             up: median(&|r| r.up),
             down: median(&|r| r.down),
@@ -130,7 +108,7 @@ impl Bench {
         })
     }
 
-    fn ours(&self, row: &mut Row) -> Result<(), Trouble> {
+    fn ours(&self, row: &mut Measurement) -> Result<(), Trouble> {
         let files: Vec<PathBuf> = [1, row.nodes, row.nodes + 1]
             .iter()
             .map(|nodes| self.file(&format!("{nodes}.yaml"), &project(*nodes)))
@@ -149,10 +127,10 @@ impl Bench {
         self.end()
     }
 
-    fn loop_of_netlink(&self, row: &mut Row) -> Result<(), Trouble> {
+    fn loop_of_netlink(&self, row: &mut Measurement) -> Result<(), Trouble> {
         self.fresh()?;
-        let own =
-            std::env::current_exe().map_err(|e| Failure::file(FileAction::Use, Path::new("hallway"), &e))?;
+        let own = std::env::current_exe()
+            .map_err(|e| Failure::file(FileAction::Use, Path::new("hallway"), &e))?;
         let nodes = row.nodes.to_string();
         let printed = self.hallway(&["sandbox", "shell", "--", path(&own), "__bare", &nodes])?;
         let mut numbers = printed.split_whitespace().map_while(|w| w.parse().ok());
@@ -161,7 +139,7 @@ impl Bench {
         self.end()
     }
 
-    fn script(&self, row: &mut Row) -> Result<(), Trouble> {
+    fn script(&self, row: &mut Measurement) -> Result<(), Trouble> {
         let (up, down) = scripts(row.nodes);
         let up = self.file("up.sh", &up)?;
         let down = self.file("down.sh", &down)?;
@@ -208,8 +186,10 @@ impl Bench {
     }
 
     fn hallway(&self, words: &[&str]) -> Result<String, Trouble> {
-        let failed =
-            |error: String| CommandError::Bench { command: words.join(" "), error };
+        let failed = |error: String| CommandError::Bench {
+            command: words.join(" "),
+            error,
+        };
         let ran = Command::new("/proc/self/exe")
             .args(["--quiet", "--sandbox", "bench", "--state-dir"])
             .arg(&self.directory)
@@ -269,7 +249,7 @@ ip netns exec n{node} ip route add default via 10.64.0.1"
     (up, down + "ip link del br0\n")
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[Measurement]) -> String {
     let heads = [
         "NODES", "", "HALLWAY", "LOOP", "", "SCRIPT", "", "AGAIN", "", "FIRST", "ONE MORE", "",
     ];

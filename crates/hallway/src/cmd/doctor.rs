@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::doctor::{Outcome, checks};
-use serde_json::json;
+use hallway_engine::doctor::{Check, CheckOutcome, checks};
+use hallway_view::json::{self, CheckEntry, Version};
 
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
@@ -14,22 +14,14 @@ pub(crate) fn run(_common: &Common, format: Format) -> Result<ExitCode, Trouble>
     let checks = checks();
     match format {
         Format::Json => {
-            let mut list = Vec::new();
-            for check in &checks {
-                let mut value = serde_json::to_value(check).unwrap_or_default();
-                if let Some(object) = value.as_object_mut() {
-                    object.insert("schema_version".into(), json!(1));
-                }
-                list.push(value);
-            }
-            ui::json(&json!(list));
+            ui::json(&checks.iter().map(entry).collect::<Vec<_>>());
         }
         Format::Text => {
             for check in &checks {
                 let word = match check.outcome {
-                    Outcome::Ok => styled(GREEN, "ok     "),
-                    Outcome::Warning => styled(YELLOW, "less   "),
-                    Outcome::Missing => styled(RED, "missing"),
+                    CheckOutcome::Ok => styled(GREEN, "ok     "),
+                    CheckOutcome::Warning => styled(YELLOW, "less   "),
+                    CheckOutcome::Missing => styled(RED, "missing"),
                 };
                 ui::line(format!("{word}  {}: {}", check.name, check.found));
                 for line in check.advice.lines() {
@@ -38,10 +30,24 @@ pub(crate) fn run(_common: &Common, format: Format) -> Result<ExitCode, Trouble>
             }
         }
     }
-    let missing = checks.iter().any(|c| c.outcome == Outcome::Missing);
+    let missing = checks.iter().any(|c| c.outcome == CheckOutcome::Missing);
     Ok(if missing {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn entry(check: &Check) -> CheckEntry<'_> {
+    CheckEntry {
+        advice: &check.advice,
+        found: &check.found,
+        name: check.name,
+        outcome: match check.outcome {
+            CheckOutcome::Ok => json::CheckOutcome::Ok,
+            CheckOutcome::Warning => json::CheckOutcome::Warning,
+            CheckOutcome::Missing => json::CheckOutcome::Missing,
+        },
+        schema_version: Version,
+    }
 }

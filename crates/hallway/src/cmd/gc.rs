@@ -3,21 +3,25 @@
 use std::process::ExitCode;
 
 use hallway_engine::Caller;
-use serde_json::json;
+use hallway_spec::Name;
+use hallway_view::json::{StrayProject, Version};
 
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
-use crate::scope::Scope;
 use crate::progress::Reporter;
+use crate::scope::Scope;
 use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, Trouble> {
     let cancel = interrupt::waiting();
     let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
         if format == Format::Json {
-            ui::json(&json!([]));
+            print(&[], yes);
         } else {
-            let text = format!("sandbox {} does not run: nothing is left behind", common.sandbox);
+            let text = format!(
+                "sandbox {} does not run: nothing is left behind",
+                common.sandbox
+            );
             ui::note(common, text);
         }
         return Ok(ExitCode::SUCCESS);
@@ -29,13 +33,7 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
     };
     let strays = scope.engine.collect_strays(yes, &mut caller)?;
     match format {
-        Format::Json => {
-            let list: Vec<_> = strays
-                .iter()
-                .map(|p| json!({ "schema_version": 1, "project": p, "removed": yes }))
-                .collect();
-            ui::json(&json!(list));
-        }
+        Format::Json => print(&strays, yes),
         Format::Text if strays.is_empty() => ui::note(common, "nothing is left behind"),
         Format::Text => {
             for project in &strays {
@@ -50,4 +48,14 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the projects as JSON.
+fn print(strays: &[Name], removed: bool) {
+    let entry = |project| StrayProject {
+        project,
+        removed,
+        schema_version: Version,
+    };
+    ui::json(&strays.iter().map(entry).collect::<Vec<_>>());
 }

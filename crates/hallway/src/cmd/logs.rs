@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hallway_engine::keeper::Client;
 use hallway_engine::{Failure, Reason, log_file};
 use hallway_plan::Settled;
-use hallway_engine::keeper::Client;
 use hallway_spec::Name;
-use serde_json::json;
+use hallway_view::json::{LogLine, Version};
 
 use crate::args::{Common, Format};
 use crate::diagnose::Trouble;
@@ -93,9 +93,11 @@ impl Source {
             match self.format {
                 Format::Text => ui::line(format!("{}{line}", self.prefix)),
                 // A stream: one object a line.
-                Format::Json => ui::line(
-                    json!({ "schema_version": 1, "node": self.node, "line": line }).to_string(),
-                ),
+                Format::Json => ui::json_line(&LogLine {
+                    line,
+                    node: &self.node,
+                    schema_version: Version,
+                }),
             }
         }
     }

@@ -6,8 +6,8 @@ use std::process::{Command, ExitCode};
 use hallway_engine::sandbox::{self, Internet, Sandbox};
 use hallway_engine::{Engine, Workplace};
 use hallway_spec::Name;
+use hallway_view::json::{SandboxEntry, SandboxInternet, Version};
 use hallway_view::table::columns;
-use serde_json::{Value, json};
 
 use crate::args::{Common, Format, SandboxVerb};
 use crate::diagnose::Trouble;
@@ -28,14 +28,15 @@ fn projects(sandbox: &Sandbox) -> Vec<Name> {
 }
 
 fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
-    let mut values: Vec<Value> = Vec::new();
+    let mut values = Vec::new();
     let mut rows = vec![
         ["SANDBOX", "PID", "PROJECTS", "INTERNET"]
             .map(str::to_owned)
             .to_vec(),
     ];
     for sandbox in sandbox::list(&state_dir(common)?) {
-        let projects: Vec<String> = projects(&sandbox).iter().map(ToString::to_string).collect();
+        let projects = projects(&sandbox);
+        let names: Vec<&str> = projects.iter().map(AsRef::as_ref).collect();
         let internet = match &sandbox.internet {
             Internet::Pasta(_) => "through pasta".to_owned(),
             Internet::None(why) => format!("none: {why}"),
@@ -43,20 +44,23 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
         rows.push(vec![
             sandbox.name.clone(),
             sandbox.pid.to_string(),
-            projects.join(" "),
+            names.join(" "),
             internet,
         ]);
-        values.push(json!({
-            "schema_version": 1,
-            "name": sandbox.name,
-            "pid": sandbox.pid,
-            "created": sandbox.created,
-            "projects": projects,
-            "internet": sandbox.internet,
-        }));
+        values.push(SandboxEntry {
+            created: sandbox.created,
+            internet: match sandbox.internet {
+                Internet::Pasta(pid) => SandboxInternet::Pasta(pid),
+                Internet::None(why) => SandboxInternet::None(why),
+            },
+            name: sandbox.name,
+            pid: sandbox.pid,
+            projects,
+            schema_version: Version,
+        });
     }
     match format {
-        Format::Json => ui::json(&json!(values)),
+        Format::Json => ui::json(&values),
         Format::Text if values.is_empty() => ui::note(common, "no sandbox runs"),
         Format::Text => ui::out(&columns(&rows)),
     }

@@ -3,6 +3,7 @@
 //! Keys are in snake_case; what does not apply is `null`.
 
 mod capture;
+mod machine;
 mod plan;
 mod project;
 mod reach;
@@ -10,6 +11,9 @@ mod reach;
 use serde::{Serialize, Serializer};
 
 pub use capture::{CapturedPacket, protocol_name};
+pub use machine::{
+    CheckEntry, CheckOutcome, LogLine, Measurement, SandboxEntry, SandboxInternet, StrayProject,
+};
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{
     Cable, CableEnd, DifferenceEntry, Interface, Member, Network, NetworkDetails, Node, NodeDetails, Policy,

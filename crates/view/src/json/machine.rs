@@ -1,0 +1,122 @@
+//! The machine and its sandboxes: `doctor`, `gc`, `sandbox ls`, `logs` and `bench`.
+
+use hallway_spec::Name;
+use serde::Serialize;
+
+use super::Version;
+
+/// What one check of `doctor` found.
+#[derive(Debug, Serialize)]
+pub struct CheckEntry<'a> {
+    /// What was checked.
+    pub name: &'a str,
+    /// The outcome.
+    pub outcome: CheckOutcome,
+    /// What was found.
+    pub found: &'a str,
+    /// What it costs and what to do; empty when there is nothing to do.
+    pub advice: &'a str,
+    /// Of this shape.
+    pub schema_version: Version<1>,
+}
+
+/// The outcome of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckOutcome {
+    /// Nothing is missing.
+    Ok,
+    /// It works, with a restriction.
+    Warning,
+    /// It does not work.
+    Missing,
+}
+
+/// A project that left marks in the kernel and is not on record, as `gc` lists it.
+#[derive(Debug, Serialize)]
+pub struct StrayProject<'a> {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// The project.
+    pub project: &'a Name,
+    /// Whether it has been removed.
+    pub removed: bool,
+}
+
+/// A running sandbox, as `sandbox ls` lists it.
+#[derive(Debug, Serialize)]
+pub struct SandboxEntry {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// Its name.
+    pub name: String,
+    /// The process whose namespaces are the sandbox.
+    pub pid: i32,
+    /// When it was made, in seconds since 1970.
+    pub created: u64,
+    /// The projects in it.
+    pub projects: Vec<Name>,
+    /// How it reaches the internet.
+    pub internet: SandboxInternet,
+}
+
+/// How a sandbox reaches the internet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxInternet {
+    /// Through the `pasta` process with this process id.
+    Pasta(i32),
+    /// Not at all, for this reason.
+    None(String),
+}
+
+/// A line of a program's output, as `logs` prints it.
+///
+/// ```
+/// use hallway_view::json::{LogLine, Version};
+///
+/// let node = "web".parse()?;
+/// let line = LogLine { schema_version: Version, node: &node, line: "ready" };
+/// assert_eq!(
+///     serde_json::to_string(&line)?,
+///     r#"{"schema_version":1,"node":"web","line":"ready"}"#
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Serialize)]
+pub struct LogLine<'a> {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// The node of the program.
+    pub node: &'a Name,
+    /// The line, without its end.
+    pub line: &'a str,
+}
+
+/// What `bench attach` measured with one number of nodes. Every duration is in microseconds, of
+/// the whole work.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Measurement {
+    /// Of this shape.
+    pub schema_version: Version<1>,
+    /// How many nodes.
+    pub nodes: usize,
+    /// `up` from nothing to all nodes, with the start of the process and reading the file.
+    pub up: u64,
+    /// `down` of all nodes.
+    pub down: u64,
+    /// A second `up` that finds nothing to change.
+    pub again: u64,
+    /// `up` from nothing to the network with one node.
+    pub first: u64,
+    /// `up` from all nodes to one more.
+    pub one_more: u64,
+    /// Building all nodes with plain netlink requests.
+    pub bare_up: u64,
+    /// Removing all nodes with plain netlink requests.
+    pub bare_down: u64,
+    /// The script that builds; `None` where there is no `ip`.
+    pub script_up: Option<u64>,
+    /// The script that removes; `None` where there is no `ip`.
+    pub script_down: Option<u64>,
+}
