@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use hallway_engine::{Cancel, Caller, EditError};
+use hallway_engine::{Caller, Cancel, EditError};
 use hallway_spec::{Action, Edit, Name};
 use ipnet::IpNet;
 
 use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, Verb};
 use crate::diagnose::{Trouble, warn};
-use crate::scope::{Scope, project};
 use crate::progress::Reporter;
+use crate::scope::{Scope, project};
 use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
@@ -23,7 +23,11 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
     let outcome = apply(common, &scope, &project, &change, &cancel);
     match outcome {
         Ok(changed) => {
-            let words = if changed { done.as_str() } else { "nothing to change" };
+            let words = if changed {
+                done.as_str()
+            } else {
+                "nothing to change"
+            };
             let (place, time) = (scope.words(), ui::duration(started.elapsed()));
             ui::note(common, format!("{project}: {words} {place} ({time})"));
             Ok(ExitCode::SUCCESS)
@@ -60,128 +64,129 @@ fn apply(
     }
 }
 
-/// What a verb changes, and what to say when it is done.
+/// The change that a verb makes, and the message to print when it is done.
 fn change(verb: Verb) -> Result<(Edit, String), Trouble> {
     Ok(match verb {
-        Verb::Node {
-            verb:
-                NodeVerb::Add {
-                    name,
-                    network,
-                    publish,
-                    ready,
-                    command,
-                },
-        } => {
-            let said = format!("node {name} added");
-            (
-                Edit::NodeAdd {
-                    name,
-                    networks: attachments(&network)?,
-                    ports: publish,
-                    command,
-                    ready,
-                },
-                said,
-            )
-        }
-        Verb::Node {
-            verb: NodeVerb::Rm { name },
-        } => {
-            let said = format!("node {name} removed");
-            (Edit::NodeRemove(name), said)
-        }
-        Verb::Network {
-            verb:
-                NetworkVerb::Add {
-                    name,
-                    subnet,
-                    gateway,
-                    internal,
-                    outside,
-                    routed,
-                    mtu,
-                },
-        } => {
-            let said = format!("network {name} added");
-            (
-                Edit::NetworkAdd {
-                    name,
-                    subnets: subnet,
-                    gateways: gateway,
-                    internal,
-                    outside,
-                    routed,
-                    mtu,
-                },
-                said,
-            )
-        }
-        Verb::Network {
-            verb: NetworkVerb::Rm { name },
-        } => {
-            let said = format!("network {name} removed");
-            (Edit::NetworkRemove(name), said)
-        }
-        Verb::Link {
-            verb: LinkVerb::Add { a, b },
-        } => {
-            let (a, b) = (end(&a)?, end(&b)?);
-            let said = format!("{} and {} linked", a.0, b.0);
-            (Edit::LinkAdd([a, b]), said)
-        }
-        Verb::Link {
-            verb: LinkVerb::Rm { a, b },
-        } => {
-            let said = format!("link between {a} and {b} removed");
-            (Edit::LinkRemove(a, b), said)
-        }
+        Verb::Node { verb } => return node(verb),
+        Verb::Network { verb } => return network(verb),
+        Verb::Link { verb } => return link(verb),
         Verb::Connect {
             node,
             network,
             address,
         } => {
-            let said = format!("{node} connected to {network}");
-            (Edit::Connect(node, network, address), said)
+            let message = format!("{node} connected to {network}");
+            (Edit::Connect(node, network, address), message)
         }
         Verb::Disconnect { node, network } => {
-            let said = format!("{node} disconnected from {network}");
-            (Edit::Disconnect(node, network), said)
+            let message = format!("{node} disconnected from {network}");
+            (Edit::Disconnect(node, network), message)
         }
         Verb::Publish { node, port } => {
-            let said = format!("{port} of {node} published");
-            (Edit::Publish(node, port), said)
+            let message = format!("{port} of {node} published");
+            (Edit::Publish(node, port), message)
         }
         Verb::Unpublish { node, port } => {
-            let said = format!("{port} of {node} withdrawn");
-            (Edit::Unpublish(node, port), said)
+            let message = format!("{port} of {node} withdrawn");
+            (Edit::Unpublish(node, port), message)
         }
-        Verb::Allow(PolicyArgs { from, to, port }) => {
-            let said = format!("{from} may reach {to}");
-            (
-                Edit::Policy {
-                    action: Action::Allow,
-                    from,
-                    to,
-                    ports: port,
-                },
-                said,
-            )
+        Verb::Allow(policy) => {
+            let message = format!("{} may reach {}", policy.from, policy.to);
+            (policy_edit(Action::Allow, policy), message)
         }
-        Verb::Deny(PolicyArgs { from, to, port }) => {
-            let said = format!("{from} may not reach {to}");
-            (
-                Edit::Policy {
-                    action: Action::Deny,
-                    from,
-                    to,
-                    ports: port,
-                },
-                said,
-            )
+        Verb::Deny(policy) => {
+            let message = format!("{} may not reach {}", policy.from, policy.to);
+            (policy_edit(Action::Deny, policy), message)
         }
-        other => return Err(Trouble::usage(format!("{other:?} is no edit"), "")),
+        other => return Err(not_an_edit(&other)),
     })
+}
+
+fn policy_edit(action: Action, policy: PolicyArgs) -> Edit {
+    let PolicyArgs { from, to, port } = policy;
+    Edit::Policy {
+        action,
+        from,
+        to,
+        ports: port,
+    }
+}
+
+fn node(verb: NodeVerb) -> Result<(Edit, String), Trouble> {
+    Ok(match verb {
+        NodeVerb::Add {
+            name,
+            network,
+            publish,
+            ready,
+            command,
+        } => {
+            let message = format!("node {name} added");
+            let edit = Edit::NodeAdd {
+                name,
+                networks: attachments(&network)?,
+                ports: publish,
+                command,
+                ready,
+            };
+            (edit, message)
+        }
+        NodeVerb::Rm { name } => {
+            let message = format!("node {name} removed");
+            (Edit::NodeRemove(name), message)
+        }
+        other @ NodeVerb::Ls { .. } => return Err(not_an_edit(&other)),
+    })
+}
+
+fn network(verb: NetworkVerb) -> Result<(Edit, String), Trouble> {
+    Ok(match verb {
+        NetworkVerb::Add {
+            name,
+            subnet,
+            gateway,
+            internal,
+            outside,
+            routed,
+            mtu,
+        } => {
+            let message = format!("network {name} added");
+            let edit = Edit::NetworkAdd {
+                name,
+                subnets: subnet,
+                gateways: gateway,
+                internal,
+                outside,
+                routed,
+                mtu,
+            };
+            (edit, message)
+        }
+        NetworkVerb::Rm { name } => {
+            let message = format!("network {name} removed");
+            (Edit::NetworkRemove(name), message)
+        }
+        other @ NetworkVerb::Ls { .. } => return Err(not_an_edit(&other)),
+    })
+}
+
+fn link(verb: LinkVerb) -> Result<(Edit, String), Trouble> {
+    Ok(match verb {
+        LinkVerb::Add { a, b } => {
+            let (a, b) = (end(&a)?, end(&b)?);
+            let message = format!("{} and {} linked", a.0, b.0);
+            (Edit::LinkAdd([a, b]), message)
+        }
+        LinkVerb::Rm { a, b } => {
+            let message = format!("link between {a} and {b} removed");
+            (Edit::LinkRemove(a, b), message)
+        }
+        other @ LinkVerb::Ls { .. } => return Err(not_an_edit(&other)),
+    })
+}
+
+fn not_an_edit(verb: &impl std::fmt::Debug) -> Trouble {
+    Trouble::usage(format!("{verb:?} does not edit a project"), "")
 }
 
 /// `NETWORK` or `NETWORK=ADDRESS[,ADDRESS]`.
@@ -200,7 +205,7 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, Trouble> {
                 .map(|a| {
                     a.parse()
                         .ok()
-                        .ok_or_else(|| Trouble::usage(format!("{a:?} is no address"), help))
+                        .ok_or_else(|| Trouble::usage(format!("{a:?} is not an address"), help))
                 })
                 .collect::<Result<_, _>>()?;
             Ok((network, addresses))
@@ -220,7 +225,10 @@ fn end(text: &str) -> Result<(Name, Vec<IpNet>), Trouble> {
         .filter(|a| !a.is_empty())
         .map(|a| {
             a.parse().ok().ok_or_else(|| {
-                Trouble::usage(format!("{a:?} is no address with its prefix length"), help)
+                Trouble::usage(
+                    format!("{a:?} is not an address with a prefix length"),
+                    help,
+                )
             })
         })
         .collect::<Result<_, _>>()?;

@@ -26,11 +26,11 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 
-use crate::args::{Args, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, Verb};
+use crate::args::{Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, Verb};
 use crate::diagnose::Trouble;
 use crate::ui;
 
-/// Runs a verb.
+/// Runs a verb. Each of the functions below runs one group of verbs and passes all others on.
 pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
     let common = &args.common;
     match args.verb {
@@ -57,9 +57,6 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             ..
         } => plan::run(common, &file, format == PlanFormat::Json, detailed_exitcode),
         Verb::Validate { file, format } => plan::validate(common, &file, format.format),
-        Verb::Status { format, exit_code } => status::status(common, format.format, exit_code),
-        Verb::Ls { format } => status::projects(common, format.format),
-        Verb::Inspect { name } => list::inspect(common, &name),
         Verb::Exec { node, command } => exec::run(common, &node, command),
         Verb::Shell { node } => exec::shell(common, &node),
         Verb::Logs {
@@ -69,6 +66,35 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             format,
         } => logs::run(common, node.as_ref(), (follow, tail), format.format),
         Verb::Restart { node } => logs::restart(common, node.as_ref()),
+        verb => show(common, verb),
+    }
+}
+
+/// Runs the verbs that show what is there.
+fn show(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
+    match verb {
+        Verb::Status { format, exit_code } => status::status(common, format.format, exit_code),
+        Verb::Ls { format } => status::projects(common, format.format),
+        Verb::Inspect { name } => list::inspect(common, &name),
+        Verb::Node {
+            verb: NodeVerb::Ls { format },
+        } => list::part(common, list::Part::Nodes, format.format),
+        Verb::Network {
+            verb: NetworkVerb::Ls { format },
+        } => list::part(common, list::Part::Networks, format.format),
+        Verb::Link {
+            verb: LinkVerb::Ls { format },
+        } => list::part(common, list::Part::Links, format.format),
+        Verb::Export => list::export(common),
+        Verb::Graph(args) => graph::run(common, &args),
+        Verb::Capture(args) => capture::run(common, &args),
+        verb => question(common, verb),
+    }
+}
+
+/// Runs the verbs that predict and test reachability.
+fn question(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
+    match verb {
         Verb::Explain { pair, file, format } => {
             ask::explain(common, &file.into(), &pair, format.format)
         }
@@ -100,9 +126,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             },
         ),
         Verb::Test(args) => test::run(common, &args),
-        Verb::Capture(args) => capture::run(common, &args),
-        Verb::Graph(args) => graph::run(common, &args),
-        Verb::Export => list::export(common),
+        verb => machine(common, verb),
+    }
+}
+
+/// Runs the verbs that are about the machine and the program; all that remain are edits.
+fn machine(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
+    match verb {
         Verb::Schema => {
             ui::json(&hallway_spec::schema());
             Ok(ExitCode::SUCCESS)
@@ -110,15 +140,6 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
         Verb::Doctor { format } => doctor::run(common, format.format),
         Verb::Gc { yes, format } => gc::run(common, yes, format.format),
         Verb::Sandbox { verb } => sandbox::run(common, verb),
-        Verb::Node {
-            verb: NodeVerb::Ls { format },
-        } => list::part(common, list::Part::Nodes, format.format),
-        Verb::Network {
-            verb: NetworkVerb::Ls { format },
-        } => list::part(common, list::Part::Networks, format.format),
-        Verb::Link {
-            verb: LinkVerb::Ls { format },
-        } => list::part(common, list::Part::Links, format.format),
         Verb::Serve { ports } => serve::run(&ports),
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {
