@@ -1,4 +1,4 @@
-//! What the engine tells its caller while it works. The engine prints nothing itself.
+//! The events that the engine reports to its caller during a run. The engine prints nothing itself.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -27,7 +27,8 @@ pub enum Event {
     },
     /// Every step has been carried out.
     StepsDone,
-    /// A program is not ready yet.
+    /// A program is not ready yet. Reported when the run begins to wait for it, and once a second
+    /// while the run still waits.
     WaitingFor {
         /// The node it runs in.
         node: String,

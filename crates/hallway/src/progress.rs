@@ -58,6 +58,8 @@ impl Drop for Bar {
 pub(crate) struct Reporter<'a> {
     common: &'a Common,
     bar: Option<Bar>,
+    /// The node that the run waits for, and how often the engine has reported it.
+    waiting: Option<(String, usize)>,
 }
 
 impl<'a> Reporter<'a> {
@@ -68,13 +70,28 @@ impl<'a> Reporter<'a> {
             drawn: None,
             columns: 0,
         });
-        Self { common, bar }
+        Self {
+            common,
+            bar,
+            waiting: None,
+        }
     }
 
     fn clear(&mut self) {
         if let Some(bar) = &mut self.bar {
             bar.clear();
         }
+    }
+
+    /// The engine reports a node once a second: the second report comes after one second.
+    fn waiting_for(&mut self, node: String) {
+        let before = self.waiting.take().filter(|(name, _)| *name == node);
+        let count = before.map_or(1, |(_, count)| count + 1);
+        if count == 2 {
+            self.clear();
+            ui::note(self.common, format!("waiting for {node}"));
+        }
+        self.waiting = Some((node, count));
     }
 }
 
@@ -94,7 +111,8 @@ impl hallway_engine::Reporter for Reporter<'_> {
                 self.clear();
                 plain(&warning, self.common);
             }
-            Event::Planned { .. } | Event::WaitingFor { .. } | Event::Warning(_) => {}
+            Event::WaitingFor { node } => self.waiting_for(node),
+            Event::Planned { .. } | Event::Warning(_) => {}
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::{Failure, Reason};
 const QUOTED: usize = 10;
 const PAUSE_FIRST: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(20);
+/// How often the same node is reported while the run waits for it.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Waits until every program is ready.
 ///
@@ -25,7 +27,7 @@ pub(super) fn wait(
 ) -> Result<(), Failure> {
     let deadline = Instant::now() + limit;
     let mut pause = PAUSE_FIRST;
-    let mut told: Option<String> = None;
+    let mut reported: Option<(String, Instant)> = None;
     loop {
         match client.poll_ready(wanted)? {
             Readiness::Ready => return Ok(()),
@@ -38,9 +40,12 @@ pub(super) fn wait(
                 if Instant::now() > deadline {
                     return Err(not_ready(wanted, node, NotReady::Late(limit.as_secs())));
                 }
-                if told.as_deref() != Some(&node) {
+                let recent = reported
+                    .as_ref()
+                    .is_some_and(|(n, at)| *n == node && at.elapsed() < REPORT_INTERVAL);
+                if !recent {
                     caller.report(Event::WaitingFor { node: node.clone() });
-                    told = Some(node);
+                    reported = Some((node, Instant::now()));
                 }
             }
         }
