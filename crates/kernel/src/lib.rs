@@ -1,8 +1,23 @@
 //! Linux networking by netlink: links, addresses, routes, nf_tables, conntrack, namespaces.
 //!
-//! It knows the kernel, not projects. Everything is done through a [`Kernel`]
-//! handle, in the network namespace of the thread that uses it; every change passes the handle's
-//! [`gate`]. An error says which operation failed on which object, with the errno and the kernel's text.
+//! This crate contains nothing about projects. Everything is done through a [`Kernel`] handle, in
+//! the network namespace of the thread that uses it; every change passes the handle's [`gate`]. An
+//! error gives the operation that failed, its object, the errno and the kernel's text.
+//!
+//! ```no_run
+//! use hallway_kernel::link::{LinkChange, change_link};
+//! use hallway_kernel::{Kernel, KernelError};
+//!
+//! fn bring_loopback_up() -> Result<(), KernelError> {
+//!     let mut kernel = Kernel::new();
+//!     let up = LinkChange { up: Some(true), ..Default::default() };
+//!     kernel.run(change_link("lo", &up))?;
+//!     for link in kernel.links()? {
+//!         println!("{}: {} bytes MTU", link.name, link.mtu);
+//!     }
+//!     Ok(())
+//! }
+//! ```
 
 pub mod addr;
 #[cfg(test)]

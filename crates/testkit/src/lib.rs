@@ -1,6 +1,20 @@
 //! Tests against the real kernel: each runs as a process of its own in private user, mount, pid
 //! and network namespaces, so that it needs no root, cannot touch the machine, may run beside
 //! others, and leaves no process behind.
+//!
+//! A test file without the standard harness (`harness = false`):
+//!
+//! ```no_run
+//! use hallway_testkit::{ip_json, sh};
+//!
+//! fn a_bridge_is_listed() {
+//!     sh("ip link add br0 type bridge"); // in the test's own network namespace
+//!     assert_eq!(ip_json("link show type bridge").len(), 1);
+//! }
+//!
+//! hallway_testkit::tests!(a_bridge_is_listed);
+//! # // The macro defines `main`.
+//! ```
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
