@@ -5,14 +5,12 @@ use std::path::Path;
 use hallway_kernel::Kernel;
 use hallway_nftables::decode::ListedChain;
 use hallway_nftables::{Family, Hook, Policy};
-use serde::Serialize;
 
 use crate::sandbox::{forbidden, pasta_program};
 
 /// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckOutcome {
     /// As it should be.
     Ok,
     /// Works, with something less.
@@ -22,12 +20,12 @@ pub enum Outcome {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// What.
     pub name: &'static str,
     /// How it came out.
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// What was found.
     pub found: String,
     /// What it costs and what to do; empty when all is well.
@@ -37,11 +35,11 @@ pub struct Check {
 fn check(
     name: &'static str,
     good: bool,
-    otherwise: Outcome,
+    otherwise: CheckOutcome,
     found: impl Into<String>,
     advice: &str,
 ) -> Check {
-    let outcome = if good { Outcome::Ok } else { otherwise };
+    let outcome = if good { CheckOutcome::Ok } else { otherwise };
     Check {
         name,
         outcome,
@@ -82,7 +80,7 @@ fn kernel() -> Check {
     check(
         "kernel",
         version >= (5, 14),
-        Outcome::Warning,
+        CheckOutcome::Warning,
         format!("Linux {}", release.trim()),
         "hallway is made for Linux 5.14 and newer",
     )
@@ -90,11 +88,17 @@ fn kernel() -> Check {
 
 fn user_namespaces() -> Check {
     match forbidden() {
-        None => check("user namespaces", true, Outcome::Missing, "allowed", ""),
+        None => check(
+            "user namespaces",
+            true,
+            CheckOutcome::Missing,
+            "allowed",
+            "",
+        ),
         Some(refusal) => check(
             "user namespaces",
             false,
-            Outcome::Missing,
+            CheckOutcome::Missing,
             refusal.to_string(),
             refusal.help(),
         ),
@@ -109,7 +113,7 @@ fn netlink() -> Check {
     check(
         "rtnetlink",
         links.is_ok(),
-        Outcome::Missing,
+        CheckOutcome::Missing,
         found,
         "nothing can be built without it",
     )
@@ -121,21 +125,21 @@ fn nf_tables() -> Check {
         Ok(tables) => check(
             "nf_tables",
             true,
-            Outcome::Missing,
+            CheckOutcome::Missing,
             format!("{} tables here", tables.len()),
             "",
         ),
         Err(e) if e.is_not_permitted() => check(
             "nf_tables",
             true,
-            Outcome::Missing,
+            CheckOutcome::Missing,
             "available (in a sandbox)",
             "",
         ),
         Err(e) => check(
             "nf_tables",
             false,
-            Outcome::Missing,
+            CheckOutcome::Missing,
             e.to_string(),
             "load it: modprobe nf_tables",
         ),
@@ -146,7 +150,7 @@ fn br_netfilter() -> Check {
     check(
         "br_netfilter",
         Path::new("/proc/sys/net/bridge").exists(),
-        Outcome::Warning,
+        CheckOutcome::Warning,
         if Path::new("/proc/sys/net/bridge").exists() {
             "loaded"
         } else {
@@ -170,7 +174,7 @@ fn ipv6() -> Check {
         ),
         _ => ("available", ""),
     };
-    check("IPv6", there && !off, Outcome::Warning, found, advice)
+    check("IPv6", there && !off, CheckOutcome::Warning, found, advice)
 }
 
 fn force_forwarding() -> Check {
@@ -178,7 +182,7 @@ fn force_forwarding() -> Check {
     check(
         "IPv6 forwarding per interface",
         there,
-        Outcome::Warning,
+        CheckOutcome::Warning,
         if there {
             "available"
         } else {
@@ -190,11 +194,11 @@ fn force_forwarding() -> Check {
 
 fn pasta() -> Check {
     match pasta_program() {
-        Some(program) => check("pasta", true, Outcome::Warning, program, ""),
+        Some(program) => check("pasta", true, CheckOutcome::Warning, program, ""),
         None => check(
             "pasta",
             false,
-            Outcome::Warning,
+            CheckOutcome::Warning,
             "not installed",
             "sandboxes have no internet without it; everything else works: apt-get install passt",
         ),
@@ -220,7 +224,7 @@ fn firewalls() -> Check {
             Firewalls { tables, chains }
         }
         Err(e) if e.is_not_permitted() => {
-            return check(name, true, Outcome::Ok, "seen by root only", "");
+            return check(name, true, CheckOutcome::Ok, "seen by root only", "");
         }
         Err(_) => Firewalls::default(),
     };
@@ -228,7 +232,7 @@ fn firewalls() -> Check {
     check(
         name,
         found.is_empty(),
-        Outcome::Warning,
+        CheckOutcome::Warning,
         if found.is_empty() {
             "none here".into()
         } else {
@@ -308,7 +312,7 @@ fn conntrack() -> Check {
         return check(
             "conntrack",
             false,
-            Outcome::Warning,
+            CheckOutcome::Warning,
             "not loaded",
             "it comes with the first rules; where it does not, nothing is masqueraded or published: modprobe nf_conntrack",
         );
@@ -316,7 +320,7 @@ fn conntrack() -> Check {
     check(
         "conntrack",
         count < most - most / 10,
-        Outcome::Warning,
+        CheckOutcome::Warning,
         format!("{count} connections of at most {most}"),
         "new connections are dropped when it is full: raise net.netfilter.nf_conntrack_max",
     )
@@ -329,7 +333,7 @@ fn forwarding() -> Check {
         }
         _ => "on for all interfaces, not by hallway, which leaves it so",
     };
-    check("IPv4 forwarding", true, Outcome::Warning, found, "")
+    check("IPv4 forwarding", true, CheckOutcome::Warning, found, "")
 }
 
 /// Each node is one.
@@ -338,7 +342,7 @@ fn namespaces() -> Check {
     check(
         "network namespaces",
         most >= 100,
-        Outcome::Warning,
+        CheckOutcome::Warning,
         format!("at most {most} for each user"),
         "every node is one: raise user.max_net_namespaces and user.max_mnt_namespaces",
     )

@@ -60,7 +60,7 @@ pub struct Planned {
 
 /// What is there of a project, for people and programs.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct ProjectState {
     /// The record, if there is one that can be read.
     pub record: Option<Record>,
     /// Why the record cannot be used, if it cannot.
@@ -136,12 +136,12 @@ impl Engine {
     /// # Errors
     /// When the kernel's state cannot be read. A record that cannot be read is no error here: what
     /// it described is found by its marks.
-    pub fn see(&self, project: &Name) -> Result<Seen, Failure> {
+    pub fn inspect(&self, project: &Name) -> Result<ProjectState, Failure> {
         self.observe(project, &Depth::Inside)
     }
 
-    /// As [`Self::see`], with named namespaces examined as closely as asked for.
-    pub(crate) fn observe(&self, project: &Name, depth: &Depth) -> Result<Seen, Failure> {
+    /// As [`Self::inspect`], with named namespaces examined as closely as asked for.
+    pub(crate) fn observe(&self, project: &Name, depth: &Depth) -> Result<ProjectState, Failure> {
         // Reading a large record takes about as long as reading the kernel's state.
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| self.record(project));
@@ -155,7 +155,7 @@ impl Engine {
                 Err(failure) => (None, Some(failure)),
             };
             observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
-            Ok(Seen {
+            Ok(ProjectState {
                 record,
                 unreadable,
                 observed,
@@ -176,7 +176,7 @@ impl Engine {
     /// next `up`.
     pub(crate) fn plan_to(&self, topology: &Topology, narrow: bool) -> Result<Planned, Failure> {
         let first = if narrow { Depth::Owners } else { Depth::Inside };
-        let Seen { record, unreadable, mut observed } = self.observe(&topology.name, &first)?;
+        let ProjectState { record, unreadable, mut observed } = self.observe(&topology.name, &first)?;
         // A damaged record is replaced; one of another version is not ours to replace.
         if let Some(failure) = unreadable
             && matches!(failure.reason, Reason::RecordVersion { .. })
@@ -302,8 +302,7 @@ fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
         let place = conflict.place.clone();
         Failure::from(Reason::Conflict(conflict)).at(place)
     });
-    Failure::of_many(failures)
-        .unwrap_or_else(|| Reason::Bug("a refusal without a conflict").into())
+    Failure::of_many(failures).unwrap_or_else(|| Reason::Bug("a refusal without a conflict").into())
 }
 
 /// Policies between members of one bridge need br_netfilter; without it they would do nothing.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use hallway_kernel::mount::Propagation;
 use hallway_kernel::netns::Netns;
-use hallway_kernel::sys::Kind;
+use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Kernel, KernelError};
 use serde::{Deserialize, Serialize};
 
@@ -121,12 +121,12 @@ impl Enter {
         let (program, arguments) = self.command.split_first().ok_or(EnterError::Empty)?;
         let mut kernel = Kernel::new();
         let namespace = Netns::open(&self.netns)?;
-        kernel.join(&namespace, Kind::Net)?;
+        kernel.join(&namespace, NamespaceKind::Net)?;
         let working_dir = self
             .working_dir
             .clone()
             .or_else(|| std::env::current_dir().ok());
-        kernel.unshare(&[Kind::Mount, Kind::Uts])?;
+        kernel.unshare(&[NamespaceKind::Mount, NamespaceKind::Uts])?;
         kernel.set_hostname(&self.hostname)?;
         self.mount(&kernel)?;
         if let Some(directory) = &working_dir {

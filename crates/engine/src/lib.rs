@@ -45,7 +45,7 @@ mod status;
 pub mod transaction;
 
 pub use cancel::Cancel;
-pub use engine::{Engine, Planned, Seen, Workplace};
+pub use engine::{Engine, Planned, ProjectState, Workplace};
 pub use event::{Event, Reporter, Silent, Warning};
 pub use failure::{Failure, Reason};
 pub use hallway_kernel::KernelError;

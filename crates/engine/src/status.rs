@@ -3,11 +3,11 @@
 
 use hallway_plan::compare::Difference;
 use hallway_plan::diff::drift;
-use hallway_plan::observed::{Marks, Seen as Examined};
+use hallway_plan::observed::{Marks, Seen};
 use hallway_spec::Name;
 
 use crate::engine::recorded;
-use crate::{Engine, Failure, Record, Seen};
+use crate::{Engine, Failure, ProjectState, Record};
 
 /// The state of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +59,13 @@ impl Engine {
     /// # Errors
     /// When the kernel's state cannot be read. A record that cannot be read is no error here.
     pub fn status(&self, project: &Name) -> Result<Option<Status>, Failure> {
-        let Seen { record, unreadable, observed } = self.see(project)?;
+        let ProjectState { record, unreadable, observed } = self.inspect(project)?;
         let marks = observed.marks(project);
         if record.is_none() && unreadable.is_none() && marks.is_empty() {
             return Ok(None);
         }
         let differences = drift(recorded(record.as_ref()), &observed).differences;
-        let gone = marks.is_empty() && observed.keeper == Examined::Absent;
+        let gone = marks.is_empty() && observed.keeper == Seen::Absent;
         let state = match &record {
             None => State::Unknown,
             Some(record) if record.pending.is_some() || record.applied.is_none() => State::Unfinished,

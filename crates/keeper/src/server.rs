@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::forward::Forwarder;
 use crate::program::{self, Handle, Report};
 use crate::requests::{self, Call};
-use crate::supervisor::{Action, Event, RunId, Supervisor};
+use crate::supervisor::{Action, RunEvent, RunId, Supervisor};
 
 /// How a keeper is started.
 #[derive(Debug, Clone)]
@@ -298,7 +298,7 @@ impl Keeper<'_> {
         let Some(Report { run, event }) = report else {
             return;
         };
-        if event == Event::Finished {
+        if event == RunEvent::Finished {
             self.runs.remove(&run);
         }
         let actions = self.supervisor.event(run, event, Instant::now());
@@ -332,7 +332,7 @@ impl Keeper<'_> {
             }
             Err(error) => {
                 eprint(&format!("node {}: no runner: {error}", program.node));
-                for event in [Event::Exited { code: 125 }, Event::Finished] {
+                for event in [RunEvent::Exited { code: 125 }, RunEvent::Finished] {
                     // We hold the receiver: it cannot be gone.
                     self.reports.send(Report { run, event }).ok();
                 }

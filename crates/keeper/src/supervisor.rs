@@ -56,7 +56,7 @@ pub enum Action {
 
 /// What a run reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum RunEvent {
     /// The program runs, with this process id.
     Started {
         /// The process id.
@@ -159,29 +159,29 @@ impl Supervisor {
     }
 
     /// Takes note of what happened to a run.
-    pub fn event(&mut self, run: RunId, event: Event, now: Instant) -> Vec<Action> {
+    pub fn event(&mut self, run: RunId, event: RunEvent, now: Instant) -> Vec<Action> {
         let Some(of) = self.runs.get(&run) else {
             return Vec::new();
         };
         let entry = of.current.then(|| self.entries.get_mut(&of.node)).flatten();
         let mut stop = false;
         match (event, entry) {
-            (Event::Started { pid }, Some(entry)) => entry.pid = Some(pid),
-            (Event::Listening, Some(entry)) if entry.state == ProgramState::Starting => {
+            (RunEvent::Started { pid }, Some(entry)) => entry.pid = Some(pid),
+            (RunEvent::Listening, Some(entry)) if entry.state == ProgramState::Starting => {
                 entry.state = ProgramState::Running;
             }
-            (Event::Exited { code }, Some(entry)) => {
+            (RunEvent::Exited { code }, Some(entry)) => {
                 entry.exited(code, now);
                 // What the program left behind must not be in the way of its next start.
                 stop = entry.state == ProgramState::Restarting;
             }
-            (Event::Finished, entry) => {
+            (RunEvent::Finished, entry) => {
                 if let Some(entry) = entry.filter(|e| e.runs()) {
                     entry.exited(KILLED, now);
                 }
                 self.runs.remove(&run);
             }
-            (Event::Started { .. } | Event::Listening | Event::Exited { .. }, _) => {}
+            (RunEvent::Started { .. } | RunEvent::Listening | RunEvent::Exited { .. }, _) => {}
         }
         let mut actions = Vec::new();
         if stop {

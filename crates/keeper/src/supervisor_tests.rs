@@ -21,19 +21,19 @@ impl Bench {
         split(actions)
     }
 
-    fn event(&mut self, run: RunId, event: Event) -> (Vec<(RunId, String)>, Vec<RunId>) {
+    fn event(&mut self, run: RunId, event: RunEvent) -> (Vec<(RunId, String)>, Vec<RunId>) {
         split(self.supervisor.event(run, event, self.now))
     }
 
     fn runs(&mut self, run: RunId) -> Vec<(RunId, String)> {
-        self.event(run, Event::Started { pid: 7 });
-        self.event(run, Event::Listening).0
+        self.event(run, RunEvent::Started { pid: 7 });
+        self.event(run, RunEvent::Listening).0
     }
 
     /// The program ends, and nothing it started is left.
     fn ends(&mut self, run: RunId, code: i32) -> Vec<(RunId, String)> {
-        let (mut started, _) = self.event(run, Event::Exited { code });
-        started.extend(self.event(run, Event::Finished).0);
+        let (mut started, _) = self.event(run, RunEvent::Exited { code });
+        started.extend(self.event(run, RunEvent::Finished).0);
         started
     }
 
@@ -98,10 +98,10 @@ fn a_program_starts_when_all_it_depends_on_runs() {
     let (started, _) = bench.sync(&programs);
     assert_eq!(names(&started), ["db"]);
     assert_eq!(bench.state("api"), ProgramState::Waiting);
-    bench.event(started[0].0, Event::Started { pid: 7 });
+    bench.event(started[0].0, RunEvent::Started { pid: 7 });
     assert_eq!(bench.state("db"), ProgramState::Starting);
     assert_eq!(bench.status("db").pid, Some(7));
-    let (started, _) = bench.event(started[0].0, Event::Listening);
+    let (started, _) = bench.event(started[0].0, RunEvent::Listening);
     assert_eq!(bench.state("db"), ProgramState::Running);
     assert_eq!(names(&started), ["api"]);
     let started = bench.runs(started[0].0);
@@ -136,14 +136,14 @@ fn a_changed_program_starts_when_the_last_process_of_the_former_one_has_ended() 
     let (started, stopped) = bench.sync(std::slice::from_ref(&changed));
     assert_eq!((started.len(), stopped), (0, vec![old]));
     assert!(bench.supervisor.is_stopping());
-    let (started, _) = bench.event(old, Event::Exited { code: 143 });
+    let (started, _) = bench.event(old, RunEvent::Exited { code: 143 });
     assert_eq!(names(&started), Vec::<&str>::new());
     assert_eq!(
         bench.status("a").exit_code,
         None,
         "the former program's end is not the new one's"
     );
-    let (started, _) = bench.event(old, Event::Finished);
+    let (started, _) = bench.event(old, RunEvent::Finished);
     assert_eq!(names(&started), ["a"]);
     assert!(!bench.supervisor.is_stopping());
 }
@@ -196,12 +196,12 @@ fn what_a_program_left_behind_is_ended_before_its_next_start() {
     let (started, _) = bench.sync(&[program("a", Restart::Always, &[])]);
     let run = started[0].0;
     bench.runs(run);
-    let (_, stopped) = bench.event(run, Event::Exited { code: 1 });
+    let (_, stopped) = bench.event(run, RunEvent::Exited { code: 1 });
     assert_eq!(stopped, [run]);
     assert_eq!(bench.supervisor.due(), None, "its end is waited for");
     bench.now += BACKOFF_MAX;
     assert_eq!(bench.supervisor.advance(bench.now), Vec::new());
-    let (started, _) = bench.event(run, Event::Finished);
+    let (started, _) = bench.event(run, RunEvent::Finished);
     assert_eq!(names(&started), ["a"]);
 }
 
@@ -211,7 +211,7 @@ fn what_a_program_left_behind_stays_when_it_is_not_started_again() {
     let (started, _) = bench.sync(&[program("a", Restart::No, &[])]);
     let run = started[0].0;
     bench.runs(run);
-    let (_, stopped) = bench.event(run, Event::Exited { code: 0 });
+    let (_, stopped) = bench.event(run, RunEvent::Exited { code: 0 });
     assert_eq!(stopped, []);
     assert_eq!(bench.state("a"), ProgramState::Exited);
     assert_eq!(split(bench.supervisor.stop_all()).1, [run]);
@@ -222,7 +222,7 @@ fn a_runner_that_is_killed_ends_its_program() {
     let mut bench = Bench::new();
     let (started, _) = bench.sync(&[program("a", Restart::OnFailure, &[])]);
     bench.runs(started[0].0);
-    bench.event(started[0].0, Event::Finished);
+    bench.event(started[0].0, RunEvent::Finished);
     assert_eq!(bench.state("a"), ProgramState::Restarting);
     assert_eq!(bench.status("a").exit_code, Some(137));
 }

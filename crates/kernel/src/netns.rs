@@ -12,7 +12,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, UnmountFlags};
 
 use crate::gate::{Operation, OperationKind};
-use crate::sys::{self, Kind};
+use crate::sys::{self, NamespaceKind};
 use crate::{Kernel, KernelError};
 
 /// NSFS_MAGIC, linux/magic.h.
@@ -101,7 +101,7 @@ pub struct Inside {
 /// EPERM without CAP_SYS_ADMIN over it.
 pub fn enter(namespace: &Netns) -> Result<Inside, KernelError> {
     let home = Netns::current()?;
-    sys::setns(namespace.as_fd(), Kind::Net)?;
+    sys::setns(namespace.as_fd(), NamespaceKind::Net)?;
     Ok(Inside {
         home,
         _thread: PhantomData,
@@ -117,7 +117,7 @@ impl Drop for Inside {
 /// A thread that cannot go back would do the next operation in the wrong namespace; the process is
 /// aborted then.
 fn return_to(home: &Netns) {
-    if sys::setns(home.as_fd(), Kind::Net).is_err() {
+    if sys::setns(home.as_fd(), NamespaceKind::Net).is_err() {
         std::process::abort();
     }
 }
@@ -216,7 +216,7 @@ impl Kernel {
         let operation = Operation::new(OperationKind::Namespace, "create a namespace", "");
         self.perform(&operation, || {
             let home = Netns::current()?;
-            sys::unshare(&[Kind::Net])?;
+            sys::unshare(&[NamespaceKind::Net])?;
             let made = Netns::current();
             return_to(&home);
             made
@@ -355,10 +355,10 @@ impl Kernel {
     ///
     /// # Errors
     /// EPERM where that is not allowed; EINVAL for a user namespace in a process with threads.
-    pub fn unshare(&mut self, kinds: &[Kind]) -> Result<(), KernelError> {
+    pub fn unshare(&mut self, kinds: &[NamespaceKind]) -> Result<(), KernelError> {
         let operation = Operation::new(OperationKind::Namespace, "create a new namespace", "");
         self.perform(&operation, || sys::unshare(kinds))?;
-        if kinds.contains(&Kind::Net) {
+        if kinds.contains(&NamespaceKind::Net) {
             self.close_sockets();
         }
         Ok(())
@@ -369,10 +369,10 @@ impl Kernel {
     ///
     /// # Errors
     /// EPERM without CAP_SYS_ADMIN over it; EINVAL when it is of another kind.
-    pub fn join(&mut self, namespace: impl AsFd, kind: Kind) -> Result<(), KernelError> {
+    pub fn join(&mut self, namespace: impl AsFd, kind: NamespaceKind) -> Result<(), KernelError> {
         let operation = Operation::new(OperationKind::Namespace, "enter a namespace", "");
         self.perform(&operation, || sys::setns(namespace.as_fd(), kind))?;
-        if kind == Kind::Net {
+        if kind == NamespaceKind::Net {
             self.close_sockets();
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::KernelError;
 
 /// Kinds of namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum NamespaceKind {
     /// User ids and capabilities.
     User,
     /// Mounts.
@@ -25,15 +25,15 @@ pub enum Kind {
 }
 
 /// Gives the calling thread new namespaces of these kinds (unshare(2)).
-pub(crate) fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
+pub(crate) fn unshare(kinds: &[NamespaceKind]) -> Result<(), KernelError> {
     let mut flags = UnshareFlags::empty();
     for kind in kinds {
         flags |= match kind {
-            Kind::User => UnshareFlags::NEWUSER,
-            Kind::Mount => UnshareFlags::NEWNS,
-            Kind::Net => UnshareFlags::NEWNET,
-            Kind::Uts => UnshareFlags::NEWUTS,
-            Kind::Pid => UnshareFlags::NEWPID,
+            NamespaceKind::User => UnshareFlags::NEWUSER,
+            NamespaceKind::Mount => UnshareFlags::NEWNS,
+            NamespaceKind::Net => UnshareFlags::NEWNET,
+            NamespaceKind::Uts => UnshareFlags::NEWUTS,
+            NamespaceKind::Pid => UnshareFlags::NEWPID,
         };
     }
     // SAFETY: none of the flags used here (NEWUSER, NEWNS, NEWNET, NEWUTS, NEWPID) takes away memory or
@@ -44,13 +44,13 @@ pub(crate) fn unshare(kinds: &[Kind]) -> Result<(), KernelError> {
 }
 
 /// Moves the calling thread into an existing namespace (setns(2)).
-pub(crate) fn setns(namespace: BorrowedFd<'_>, kind: Kind) -> Result<(), KernelError> {
+pub(crate) fn setns(namespace: BorrowedFd<'_>, kind: NamespaceKind) -> Result<(), KernelError> {
     let kind = match kind {
-        Kind::User => LinkNameSpaceType::User,
-        Kind::Mount => LinkNameSpaceType::Mount,
-        Kind::Net => LinkNameSpaceType::Network,
-        Kind::Uts => LinkNameSpaceType::HostNameAndNISDomainName,
-        Kind::Pid => LinkNameSpaceType::ProcessID,
+        NamespaceKind::User => LinkNameSpaceType::User,
+        NamespaceKind::Mount => LinkNameSpaceType::Mount,
+        NamespaceKind::Net => LinkNameSpaceType::Network,
+        NamespaceKind::Uts => LinkNameSpaceType::HostNameAndNISDomainName,
+        NamespaceKind::Pid => LinkNameSpaceType::ProcessID,
     };
     rustix::thread::move_into_link_name_space(namespace, Some(kind))
         .map_err(|e| KernelError::new("enter a namespace", "", e))

@@ -372,7 +372,9 @@ fn a_handle_inside_belongs_to_that_namespace() {
     }));
     assert!(panicked.is_err());
     assert_eq!(Netns::current().unwrap().inode().unwrap(), home);
-    kernel.unshare(&[hallway_kernel::sys::Kind::Net]).unwrap();
+    kernel
+        .unshare(&[hallway_kernel::sys::NamespaceKind::Net])
+        .unwrap();
     assert_eq!(names(&mut kernel), ["lo"], "the old sockets are closed");
 }
 

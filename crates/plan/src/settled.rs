@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::{
-    Action, Bandwidth, Mode, Name, Place, PortProto, PortRange, Protocol, Restart, Service,
+    Action, Bandwidth, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol, Restart,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub struct Network {
     /// Frames between members pass the inet hooks, because a policy may deny some of them.
     pub filtered: bool,
     /// The address the pool gave last, so that a freed one is not given again at once.
-    pub last_given: Vec<IpAddr>,
+    pub last_allocated: Vec<IpAddr>,
     /// Where the file says so.
     pub place: Place,
 }
@@ -197,7 +197,7 @@ pub struct Policy {
     /// Directed pairs.
     pub pairs: Vec<(Side, Side)>,
     /// Empty means everything.
-    pub services: Vec<Service>,
+    pub services: Vec<PolicyService>,
     /// The line in words, with the names of the file.
     #[serde(default)]
     pub words: String,

@@ -225,7 +225,7 @@ pub enum Endpoint {
 /// Which packets a policy line speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Service {
+pub enum PolicyService {
     /// These ports of tcp or udp.
     Ports(PortRange, Protocol),
     /// ICMP and ICMPv6.
@@ -256,7 +256,7 @@ pub struct Policy {
     /// both directions for `between`.
     pub pairs: Vec<(Endpoint, Endpoint)>,
     /// Empty means everything.
-    pub services: Vec<Service>,
+    pub services: Vec<PolicyService>,
     /// Where the file says so.
     pub place: Place,
 }
@@ -289,7 +289,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-impl fmt::Display for Service {
+impl fmt::Display for PolicyService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ports(range, protocol) => write!(f, "{range}/{protocol}"),

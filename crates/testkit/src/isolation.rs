@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hallway_kernel::Kernel;
 use hallway_kernel::link::{LinkChange, change_link};
 use hallway_kernel::mount::Propagation;
-use hallway_kernel::sys::Kind;
+use hallway_kernel::sys::NamespaceKind;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::patience::patience;
@@ -116,11 +116,11 @@ fn outer(name: &str) {
     );
     if rustix::process::geteuid().is_root() {
         kernel
-            .unshare(&[Kind::Mount, Kind::Net, Kind::Pid])
+            .unshare(&[NamespaceKind::Mount, NamespaceKind::Net, NamespaceKind::Pid])
             .unwrap();
     } else {
         kernel
-            .unshare(&[Kind::User, Kind::Mount, Kind::Net, Kind::Pid])
+            .unshare(&[NamespaceKind::User, NamespaceKind::Mount, NamespaceKind::Net, NamespaceKind::Pid])
             .expect("tests need root or unprivileged user namespaces");
         std::fs::write("/proc/self/setgroups", "deny").unwrap();
         std::fs::write("/proc/self/gid_map", format!("0 {group} 1")).unwrap();

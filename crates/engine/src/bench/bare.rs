@@ -9,7 +9,7 @@ use std::sync::mpsc::sync_channel;
 use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::route::{self, RouteSpec};
-use hallway_kernel::sys::Kind;
+use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Batch, Kernel, KernelError, addr};
 use ipnet::{IpNet, Ipv4Net};
 
@@ -33,7 +33,7 @@ fn address(number: usize) -> IpNet {
 }
 
 fn namespace(kernel: &mut Kernel) -> Result<Netns, KernelError> {
-    kernel.unshare(&[Kind::Net])?;
+    kernel.unshare(&[NamespaceKind::Net])?;
     kernel.write_sysctl("net/ipv6/conf/default/disable_ipv6", "1")?;
     kernel.run(link::change_link(
         "lo",

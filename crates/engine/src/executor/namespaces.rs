@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::netns::Netns;
-use hallway_kernel::sys::Kind;
+use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::step::{NewNamespace, Op, Step};
 use hallway_plan::target::Setting;
@@ -43,10 +43,16 @@ pub(super) struct Maker {
 
 impl Maker {
     pub(super) fn new(steps: &[Step], kernel: Kernel) -> Self {
-        let orders = steps.iter().enumerate().filter_map(|(position, step)| match &step.op {
-            Op::CreateNamespace(new) => Some(Order { position, new: (**new).clone() }),
-            _ => None,
-        });
+        let orders = steps
+            .iter()
+            .enumerate()
+            .filter_map(|(position, step)| match &step.op {
+                Op::CreateNamespace(new) => Some(Order {
+                    position,
+                    new: (**new).clone(),
+                }),
+                _ => None,
+            });
         Self {
             orders: orders.collect(),
             kernel: Some(kernel),
@@ -63,14 +69,21 @@ impl Maker {
         }
         let mut kernel = self.kernel.take().unwrap_or_default();
         let orders = std::mem::take(&mut self.orders);
-        self.pending = orders.iter().map(|o| (o.new.netns.clone(), o.position)).collect();
+        self.pending = orders
+            .iter()
+            .map(|o| (o.new.netns.clone(), o.position))
+            .collect();
         let (sender, receiver) = sync_channel(AHEAD);
         let thread = std::thread::spawn(move || {
             let mut inherited = BTreeMap::new();
             for Order { position, new } in orders {
                 let result = make(&mut kernel, &new, &mut inherited);
                 let stop = result.is_err();
-                let made = Made { netns: new.netns, position, result };
+                let made = Made {
+                    netns: new.netns,
+                    position,
+                    result,
+                };
                 if sender.send(made).is_err() || stop {
                     return;
                 }
@@ -94,12 +107,20 @@ impl Maker {
             .as_ref()
             .and_then(|(receiver, _)| receiver.recv().ok());
         match received {
-            Some(Made { netns, result: Ok(inode), .. }) => {
+            Some(Made {
+                netns,
+                result: Ok(inode),
+                ..
+            }) => {
                 self.pending.remove(&netns);
                 self.made.push((netns, inode));
                 Ok(())
             }
-            Some(Made { position, result: Err(error), .. }) => Err(StepFailed { position, error }),
+            Some(Made {
+                position,
+                result: Err(error),
+                ..
+            }) => Err(StepFailed { position, error }),
             None => Err(StepFailed {
                 position: waiting,
                 error: KernelError::new("create the namespace", "", rustix::io::Errno::CANCELED),
@@ -141,7 +162,7 @@ fn make(
     new: &NewNamespace,
     inherited: &mut BTreeMap<Setting, Option<u32>>,
 ) -> Result<u64, KernelError> {
-    kernel.unshare(&[Kind::Net])?;
+    kernel.unshare(&[NamespaceKind::Net])?;
     let namespace = Netns::current()?;
     for (setting, wanted) in &new.settings {
         let key = setting.key(None);

@@ -8,12 +8,12 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::mount::Propagation;
-use hallway_kernel::sys::Kind;
+use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Kernel, KernelError};
 
 use super::refusal;
-use crate::{Failure, Reason};
 use crate::observe::NETNS_DIRECTORY;
+use crate::{Failure, Reason};
 
 /// A holder that has been started and waits for its release.
 pub(super) struct Held {
@@ -138,7 +138,7 @@ pub fn hold() -> Result<(), Failure> {
     };
     let gone = |_| not_made("the process that started it has ended".into());
     let mut kernel = Kernel::new();
-    match kernel.unshare(&[Kind::User]) {
+    match kernel.unshare(&[NamespaceKind::User]) {
         Ok(()) => tell("user").map_err(gone)?,
         Err(_) if rustix::process::geteuid().is_root() => tell("no-user").map_err(gone)?,
         Err(e) => {
@@ -176,7 +176,7 @@ fn silence() {
 }
 
 fn set_up(kernel: &mut Kernel) -> Result<(), KernelError> {
-    kernel.unshare(&[Kind::Mount, Kind::Net])?;
+    kernel.unshare(&[NamespaceKind::Mount, NamespaceKind::Net])?;
     kernel.make_private(Path::new("/"), Propagation::Private)?;
     own_run(kernel)?;
     // Not allowed in every container; without it /sys/class/net shows the real host's links.

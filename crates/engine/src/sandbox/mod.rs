@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hallway_kernel::Kernel;
-use hallway_kernel::sys::Kind;
+use hallway_kernel::sys::NamespaceKind;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
@@ -256,10 +256,10 @@ impl Sandbox {
         let (user, mount, net) = (open("user")?, open("mnt")?, open("net")?);
         let mut kernel = Kernel::new();
         if self.user_namespace {
-            kernel.join(user, Kind::User).map_err(failed)?;
+            kernel.join(user, NamespaceKind::User).map_err(failed)?;
         }
-        kernel.join(mount, Kind::Mount).map_err(failed)?;
-        kernel.join(net, Kind::Net).map_err(failed)?;
+        kernel.join(mount, NamespaceKind::Mount).map_err(failed)?;
+        kernel.join(net, NamespaceKind::Net).map_err(failed)?;
         if let Some(here) = here {
             std::env::set_current_dir(here).ok();
         }

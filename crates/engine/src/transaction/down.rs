@@ -8,7 +8,7 @@ use super::Caller;
 use crate::engine::recorded;
 use crate::keeper::{Client, stop_leftovers};
 use crate::observe::Depth;
-use crate::{Engine, Failure, Seen};
+use crate::{Engine, Failure, ProjectState};
 
 /// What `down` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Engine {
 
     /// Removes everything in the kernel that bears the project's mark, and the record.
     pub(super) fn remove(&self, project: &Name) -> Result<Removed, Failure> {
-        let Seen { record, observed, .. } = self.observe(project, &Depth::Owners)?;
+        let ProjectState { record, observed, .. } = self.observe(project, &Depth::Owners)?;
         let plan = diff(project, recorded(record.as_ref()), None, &observed);
         let recorded_before = record.is_some_and(|r| r.applied.is_some());
         self.execute(&plan, None)?;

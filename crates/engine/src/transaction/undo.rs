@@ -10,7 +10,7 @@ use super::build::inodes;
 use super::programs::desired;
 use crate::engine::recorded;
 use crate::keeper::Client;
-use crate::{Engine, Failure, Planned, Record, Seen};
+use crate::{Engine, Failure, Planned, ProjectState, Record};
 use hallway_spec::Name;
 
 impl Engine {
@@ -19,7 +19,9 @@ impl Engine {
     /// # Errors
     /// The step that failed.
     pub fn undo(&self, project: &Name) -> Result<(), Failure> {
-        let Seen { record, observed, .. } = self.see(project)?;
+        let ProjectState {
+            record, observed, ..
+        } = self.inspect(project)?;
         let Some(mut record) = record else {
             return self.store().remove(project);
         };
@@ -40,7 +42,9 @@ impl Engine {
     /// # Errors
     /// The step that failed.
     pub fn restore(&self, project: &Name, earlier: &Record) -> Result<(), Failure> {
-        let Seen { record, observed, .. } = self.see(project)?;
+        let ProjectState {
+            record, observed, ..
+        } = self.inspect(project)?;
         let (Some(mut record), Some(target)) = (record, earlier.applied.clone()) else {
             return Ok(());
         };
@@ -64,7 +68,10 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<(), Failure> {
         let project = &planned.settled.project;
-        let earlier = planned.record.as_ref().and_then(|r| Some((r, r.applied.as_ref()?)));
+        let earlier = planned
+            .record
+            .as_ref()
+            .and_then(|r| Some((r, r.applied.as_ref()?)));
         let Some((record, settled)) = earlier else {
             self.take_down(project)?;
             return Ok(());

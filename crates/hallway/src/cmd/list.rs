@@ -46,7 +46,7 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble>
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     if let Some(node) = settled.node(name) {
-        let namespaces = scope.engine.see(&project)?.observed.namespaces;
+        let namespaces = scope.engine.inspect(&project)?.observed.namespaces;
         let inode = namespaces
             .into_iter()
             .find(|n| n.name == node.netns)

@@ -15,13 +15,13 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Message, Order};
 use crate::frames::{read_frame, write_all};
-use crate::supervisor::{Event, RunId};
+use crate::supervisor::{RunEvent, RunId};
 
 /// What happened to a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report {
     pub(crate) run: RunId,
-    pub(crate) event: Event,
+    pub(crate) event: RunEvent,
 }
 
 /// What all runs of a keeper have in common.
@@ -42,7 +42,7 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// Starts a runner; what happens to the run goes to `reports`, last [`Event::Finished`].
+    /// Starts a runner; what happens to the run goes to `reports`, last [`RunEvent::Finished`].
     pub(crate) fn start(
         common: Common<'_>,
         run: RunId,
@@ -62,7 +62,7 @@ impl Handle {
                 reports.send(Report { run, event }).ok();
             };
             follow(&followed, &order, report).await;
-            report(Event::Finished);
+            report(RunEvent::Finished);
         });
         Ok(Self { pid, socket })
     }
@@ -107,15 +107,15 @@ fn runner(program: &Path, project: &str, node: &str, socket: OwnedFd) -> std::io
 }
 
 /// Gives a runner its order and passes on what it reports, until it has ended.
-async fn follow(socket: &UnixStream, order: &[u8], report: impl Fn(Event)) {
+async fn follow(socket: &UnixStream, order: &[u8], report: impl Fn(RunEvent)) {
     if write_all(socket, order).await.is_err() {
         return; // it has ended
     }
     while let Ok(message) = read_frame::<Message>(socket, frame::HELLO_MAX).await {
         report(match message {
-            Message::Started { pid } => Event::Started { pid },
-            Message::Listening => Event::Listening,
-            Message::Exited { code } => Event::Exited { code },
+            Message::Started { pid } => RunEvent::Started { pid },
+            Message::Listening => RunEvent::Listening,
+            Message::Exited { code } => RunEvent::Exited { code },
         });
     }
 }

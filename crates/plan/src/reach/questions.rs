@@ -171,11 +171,11 @@ fn policy_ports(world: &World<'_>, to: &dyn Fn(&Side) -> bool) -> Vec<PortProto>
         .filter(|p| p.pairs.iter().any(|(_, side)| to(side)))
         .flat_map(|p| &p.services)
         .filter_map(|service| match service {
-            spec::Service::Ports(range, protocol) => Some(PortProto {
+            spec::PolicyService::Ports(range, protocol) => Some(PortProto {
                 port: range.first(),
                 protocol: *protocol,
             }),
-            spec::Service::Icmp | spec::Service::Protocol(_) => None,
+            spec::PolicyService::Icmp | spec::PolicyService::Protocol(_) => None,
         })
         .collect()
 }

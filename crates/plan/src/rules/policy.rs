@@ -3,7 +3,7 @@
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{DataType, Element, Field, IpVersion, Match, Rule, Set, Value};
-use hallway_spec::{Action, Protocol, Service};
+use hallway_spec::{Action, PolicyService, Protocol};
 use ipnet::IpNet;
 
 use super::build::rule;
@@ -66,18 +66,18 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
     let mut out = Vec::new();
     for service in &policy.services {
         match service {
-            Service::Icmp => {
+            PolicyService::Icmp => {
                 for number in [1, 58] {
                     out.push(vec![Match::Is(Field::L4Proto, Value::Proto(number))]);
                 }
             }
-            Service::Protocol(protocol) => {
+            PolicyService::Protocol(protocol) => {
                 out.push(vec![Match::Is(
                     Field::L4Proto,
                     Value::Proto(protocol_number(*protocol)),
                 )]);
             }
-            Service::Ports(ports, protocol) => {
+            PolicyService::Ports(ports, protocol) => {
                 elements.push((*protocol, ports.first(), ports.last()))
             }
         }

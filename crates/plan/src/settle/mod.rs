@@ -58,7 +58,7 @@ pub fn settle(
     };
     for network in &mut settled.networks {
         network.filtered = filtered.contains(&network.name);
-        network.last_given = pools.last_given(&network.name);
+        network.last_allocated = pools.last_allocated(&network.name);
     }
     settled.publishes = publishes(topology, &settled);
     settled.policies = policy::policies(topology, &settled);
@@ -119,7 +119,7 @@ fn networks(
             mode: network.mode,
             mtu: network.mtu,
             filtered: false,
-            last_given: Vec::new(),
+            last_allocated: Vec::new(),
             place: network.place.clone(),
         });
     }

@@ -41,7 +41,7 @@ impl Pools {
     /// Attachments that still exist keep the addresses of the previous run.
     fn remember(&mut self, topology: &Topology, previous: &Settled) {
         for network in &previous.networks {
-            for address in &network.last_given {
+            for address in &network.last_allocated {
                 self.last
                     .insert((network.name.clone(), IpVersion::of(*address)), *address);
             }
@@ -118,7 +118,7 @@ impl Pools {
     }
 
     /// The addresses allocated last, at most one per IP version.
-    pub(super) fn last_given(&self, network: &Name) -> Vec<IpAddr> {
+    pub(super) fn last_allocated(&self, network: &Name) -> Vec<IpAddr> {
         IpVersion::ALL
             .into_iter()
             .filter_map(|version| self.last.get(&(network.clone(), version)).copied())

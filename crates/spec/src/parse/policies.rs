@@ -5,7 +5,7 @@ use super::values::items;
 use crate::document::{ExpectKeys, PolicyKeys};
 use crate::problem::{PolicyProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
-use crate::{Action, Endpoint, Expect, Policy, PortProto, PortRange, Protocol, Service};
+use crate::{Action, Endpoint, Expect, Policy, PolicyService, PortProto, PortRange, Protocol};
 
 pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Policy> {
     let mut out = Vec::new();
@@ -110,18 +110,18 @@ fn mutual(members: &[Endpoint]) -> Vec<(Endpoint, Endpoint)> {
     out
 }
 
-fn service(r: &mut Reader<'_>, at: &At) -> Option<Service> {
+fn service(r: &mut Reader<'_>, at: &At) -> Option<PolicyService> {
     const EXPECTED: &str = "a port like 3306/tcp, a range like 8000-8010/udp, or tcp, udp or icmp";
     let text = r.text(at, EXPECTED)?;
     match text.as_str() {
-        "icmp" => return Some(Service::Icmp),
-        "tcp" => return Some(Service::Protocol(Protocol::Tcp)),
-        "udp" => return Some(Service::Protocol(Protocol::Udp)),
+        "icmp" => return Some(PolicyService::Icmp),
+        "tcp" => return Some(PolicyService::Protocol(Protocol::Tcp)),
+        "udp" => return Some(PolicyService::Protocol(Protocol::Udp)),
         _ => {}
     }
     let (range, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
     match (range.parse::<PortRange>(), protocol.parse::<Protocol>()) {
-        (Ok(range), Ok(protocol)) => Some(Service::Ports(range, protocol)),
+        (Ok(range), Ok(protocol)) => Some(PolicyService::Ports(range, protocol)),
         _ => {
             r.unexpected(at, EXPECTED);
             None

@@ -7,7 +7,7 @@ use hallway_plan::settled::{
     Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet, Workload,
 };
 use hallway_spec::{
-    Action, Bandwidth, Mode, Name, Place, PortProto, PortRange, Protocol, Restart, Service,
+    Action, Bandwidth, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol, Restart,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,8 @@ struct NetworkFile {
     mode: Mode,
     mtu: Option<u32>,
     filtered: bool,
-    last_given: Vec<IpAddr>,
+    #[serde(rename = "last_given")]
+    last_allocated: Vec<IpAddr>,
     place: Place,
 }
 
@@ -116,7 +117,7 @@ struct PolicyFile {
     index: usize,
     action: Action,
     pairs: Vec<(SideFile, SideFile)>,
-    services: Vec<Service>,
+    services: Vec<PolicyService>,
     #[serde(default)]
     words: String,
     place: Place,
@@ -191,7 +192,7 @@ macro_rules! same_fields {
 
 same_fields! {
     Network = NetworkFile {
-        name, group, bridge, mac, internal, outside, mode, mtu, filtered, last_given, place;
+        name, group, bridge, mac, internal, outside, mode, mtu, filtered, last_allocated, place;
         each subnets
     };
     Subnet = SubnetFile { net, gateway };
