@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{Failure, Reason};
 
-/// Says whether a run is to stop. Clones share their state, so a signal handler or another thread
+/// Whether a run is to stop. Clones share their state, so a signal handler or another thread
 /// can hold one.
 ///
 /// A run that is cancelled stops before its next step and restores what was there before.

@@ -291,7 +291,7 @@ impl Firewalls {
         found.push(format!("tables {}", self.tables.join(", ")));
         if let Some(closed) = closed {
             found.push(format!(
-                "chain {} of {} drops what it does not know",
+                "chain {} of {} drops what it does not match",
                 closed.chain.name, closed.table
             ));
         }
@@ -331,7 +331,7 @@ fn forwarding() -> Check {
         Some(0) => {
             "off; with --host hallway turns it on for its bridges and the way out, and off again"
         }
-        _ => "on for all interfaces, not by hallway, which leaves it so",
+        _ => "on for all interfaces, not set by hallway, which does not change it",
     };
     check("IPv4 forwarding", true, CheckOutcome::Warning, found, "")
 }

@@ -52,7 +52,7 @@ pub struct Planned {
     pub settled: Settled,
     /// What was on record.
     pub record: Option<Record>,
-    /// What the kernel showed.
+    /// The kernel's state that it was made from.
     pub observed: Observed,
     /// The namespaces that were examined.
     pub(crate) depth: Depth,
@@ -134,13 +134,13 @@ impl Engine {
     /// What is there.
     ///
     /// # Errors
-    /// When the kernel's state cannot be read. A record that cannot be read is no error here: what
-    /// it described is found by its marks.
+    /// When the kernel's state cannot be read. A record that cannot be read is not an error here:
+    /// what it described is found by its marks.
     pub fn inspect(&self, project: &Name) -> Result<ProjectState, Failure> {
         self.observe(project, &Depth::Inside)
     }
 
-    /// As [`Self::inspect`], with named namespaces examined as closely as asked for.
+    /// As [`Self::inspect`], with named namespaces examined to this depth.
     pub(crate) fn observe(&self, project: &Name, depth: &Depth) -> Result<ProjectState, Failure> {
         // Reading a large record takes about as long as reading the kernel's state.
         std::thread::scope(|scope| {
@@ -163,7 +163,7 @@ impl Engine {
         })
     }
 
-    /// The steps from what is there to what the topology says.
+    /// The steps from what is there to the topology.
     ///
     /// # Errors
     /// Conflicts with what is there, and a record of another version of hallway.
@@ -177,7 +177,7 @@ impl Engine {
     pub(crate) fn plan_to(&self, topology: &Topology, narrow: bool) -> Result<Planned, Failure> {
         let first = if narrow { Depth::Owners } else { Depth::Inside };
         let ProjectState { record, unreadable, mut observed } = self.observe(&topology.name, &first)?;
-        // A damaged record is replaced; one of another version is not ours to replace.
+        // A damaged record is replaced; one of another version must not be replaced.
         if let Some(failure) = unreadable
             && matches!(failure.reason, Reason::RecordVersion { .. })
         {
@@ -302,7 +302,7 @@ fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
         let place = conflict.place.clone();
         Failure::from(Reason::Conflict(conflict)).at(place)
     });
-    Failure::of_many(failures).unwrap_or_else(|| Reason::Bug("a refusal without a conflict").into())
+    Failure::of_many(failures).unwrap_or_else(|| Reason::Bug("a plan was rejected without a conflict").into())
 }
 
 /// Policies between members of one bridge need br_netfilter; without it they would do nothing.

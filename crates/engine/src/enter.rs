@@ -50,7 +50,7 @@ pub struct Enter {
 /// Why a program did not run.
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
-    /// There is no program to run.
+    /// The command is empty.
     #[error("no program to run")]
     Empty,
     /// The node could not be entered.
@@ -133,7 +133,7 @@ impl Enter {
             std::env::set_current_dir(directory)
                 .map_err(|e| EnterError::Directory(directory.display().to_string(), e))?;
         }
-        // `hallway` is this program, whatever PATH finds: the one that built the network.
+        // `hallway` is this program, the one that built the network, also if PATH finds another.
         let found = match program.as_str() {
             "hallway" => "/proc/self/exe",
             program => program,

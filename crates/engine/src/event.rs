@@ -35,11 +35,11 @@ pub enum Event {
     },
     /// The run failed, and what was there before is being restored.
     Restoring,
-    /// Something people should know, although the run goes on.
+    /// A warning; the run continues.
     Warning(Warning),
 }
 
-/// Something people should know that does not stop a run.
+/// Something to be shown to the user that does not stop a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// Ports of the real host's localhost that this user may not listen on.
@@ -81,7 +81,7 @@ impl Warning {
                 "publish a port from 1024 up, or lower net.ipv4.ip_unprivileged_port_start".into()
             }
             Self::AddressMissing { .. } => {
-                "give the host the address, or publish on another one: hallway needs no new up".into()
+                "give the host the address, or publish on another one; no new up is needed".into()
             }
             Self::Record(failure) => failure.help().unwrap_or_default(),
         }

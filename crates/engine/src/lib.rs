@@ -4,7 +4,7 @@
 //! functions.
 //!
 //! [`Engine::up`] is: lock → observe → settle → diff → apply. A step that fails is undone by
-//! planning back to what is on record, so that recovery is no second mechanism.
+//! planning back to what is on record, so that no second mechanism is needed for recovery.
 //!
 //! ```no_run
 //! use hallway_engine::{Cancel, Caller, Engine, Request, Silent, Workplace};

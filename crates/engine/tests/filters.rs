@@ -1,4 +1,4 @@
-//! Filters of `capture`: what they let through, and what they say about mistakes.
+//! Filters of `capture`: which packets they match, and the errors for mistakes.
 #![allow(clippy::unwrap_used)]
 
 use hallway_engine::read::filter::{Filter, NetworkProtocol, PacketHeaders};
@@ -32,7 +32,7 @@ fn packet(protocol: u8, from: (&str, u16), to: (&str, u16)) -> PacketHeaders {
 }
 
 #[test]
-fn filters_let_through_what_they_say() {
+fn filters_match_what_they_describe() {
     let settled = settled();
     let web = packet(6, ("10.0.0.3", 40000), ("10.0.0.2", 80));
     let dns = packet(17, ("10.0.0.3", 40000), ("9.9.9.9", 53));
@@ -126,7 +126,7 @@ fn errors_name_the_place() {
 
 proptest! {
     #[test]
-    fn any_text_gives_an_answer(text in "([a-z(!)&| /.:0-9é-]|and |or |not |host |tcp |port ){0,40}") {
+    fn any_text_gives_a_result(text in "([a-z(!)&| /.:0-9é-]|and |or |not |host |tcp |port ){0,40}") {
         if let Err(error) = Filter::parse(&text, &settled()) {
             prop_assert!(text.is_char_boundary(error.offset));
         }

@@ -1,4 +1,4 @@
-//! Errors for people: what is wrong, where, what to do. The only place that prints them and picks
+//! Errors for people: what is wrong, where, what to do. The only place that prints them and chooses
 //! exit codes.
 
 mod snippet;
@@ -124,7 +124,7 @@ fn file(problems: &Problems, common: &Common) {
         anstream::eprintln!("… and {} more problems", count - SHOWN_MAX);
     }
     if count > 1 {
-        anstream::eprintln!("{count} problems in {}; nothing was touched", problems.path);
+        anstream::eprintln!("{count} problems in {}; nothing was changed", problems.path);
     }
 }
 

@@ -1,5 +1,5 @@
 //! The command line together with the environment: each flag is a variable too, HALLWAY_ and its
-//! name. What the command line says goes before; an empty variable says nothing.
+//! name. The command line takes precedence; an empty variable is ignored.
 
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::error::ErrorKind;
@@ -15,7 +15,7 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
         Args::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
     };
     match parse(&is_set) {
-        // A file on the command line goes before the variable's.
+        // A file on the command line takes precedence over the variable's.
         Err(error) if error.kind() == ErrorKind::ArgumentConflict && is_set("HALLWAY_FILE") => {
             parse(&|name| name != "HALLWAY_FILE" && is_set(name))
         }
@@ -40,7 +40,7 @@ fn with_variable(arg: Arg, set: &dyn Fn(&str) -> bool) -> Arg {
     let name = format!("HALLWAY_{}", long.replace('-', "_").to_uppercase());
     let shown = arg.get_env().is_some();
     match arg.get_action() {
-        // One that is there and says nothing would be an error of the value.
+        // An empty variable would be an invalid value.
         _ if shown && !set(&name) && std::env::var_os(&name).is_some() => {
             arg.env(Resettable::Reset)
         }

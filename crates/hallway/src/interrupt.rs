@@ -1,5 +1,5 @@
-//! SIGINT and SIGTERM while a command works: the engine is told to stop between two steps, and what
-//! was done is undone. A second signal ends the process at once; what is left then is for the next
+//! SIGINT and SIGTERM while a command works: the engine stops between two steps, and what was done is
+//! undone. A second signal ends the process at once; what is left then is for the next
 //! `up` or `down`.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -17,7 +17,7 @@ pub(crate) fn watch() -> Cancel {
     let signal = SIGNAL.get_or_init(|| {
         let (came, again) = (Arc::new(AtomicUsize::new(0)), Arc::default());
         for signal in [SIGINT, SIGTERM] {
-            // Where it fails the signal ends the process, as it does without this.
+            // If this fails, the signal ends the process, as without a handler.
             register(signal, &came, &again).ok();
         }
         came
@@ -26,7 +26,7 @@ pub(crate) fn watch() -> Cancel {
 }
 
 fn register(signal: i32, came: &Arc<AtomicUsize>, again: &Arc<AtomicBool>) -> std::io::Result<()> {
-    // In this order: the first signal must not find its own mark.
+    // In this order: the first signal must not be taken for the second.
     flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(again))?;
     flag::register(signal, Arc::clone(again))?;
     flag::register_usize(signal, Arc::clone(came), signal.unsigned_abs() as usize)?;

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    // Parts of ourselves that run as processes of their own; not for people.
+    // Parts of hallway that run as processes of their own; not for users.
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
         Some("__hold") => {

@@ -69,7 +69,7 @@ impl Scope {
         )
     }
 
-    /// The scope, made if need be; this process is in it from here on.
+    /// The scope, made if it does not exist; this process is in it from here on.
     pub(crate) fn enter(common: &Common, implicit: bool, cancel: &Cancel) -> Result<Self, Failure> {
         let state = state_dir(common)?;
         let mut workplace = Workplace {
@@ -192,7 +192,7 @@ impl Scope {
         };
         if sandbox.implicit {
             drop((self.engine, self.hold));
-            // From within: this process may end the sandbox's processes, of which it is one.
+            // From inside: this process may end the sandbox's processes, of which it is one.
             sandbox.remove_if_unused()?;
             remove_if_empty(self.outside.as_ref());
         }
@@ -207,7 +207,7 @@ fn remove_if_empty(outside: Option<&(OwnedFd, OsString)>) {
     }
 }
 
-/// The project a command is about: -p, else the file's, else the only one there is, else `default`.
+/// The project of a command: from -p, otherwise from the file, otherwise the only one, otherwise `default`.
 pub(crate) fn project(
     common: &Common,
     file: &FileArg,
@@ -219,7 +219,7 @@ pub(crate) fn project(
     let up = engine.map(Engine::projects).unwrap_or_default();
     let given = file.path().is_some()
         || match discover() {
-            // Several files, but one project: no need to say which.
+            // Several files, but one project: no file need be named.
             Err(_) if up.len() == 1 => false,
             found => found?.is_some(),
         };
@@ -232,7 +232,7 @@ pub(crate) fn project(
             let names: Vec<&str> = several.iter().map(AsRef::as_ref).collect();
             Err(Trouble::usage(
                 "several projects are up",
-                format!("say which with -p: {}", names.join(", ")),
+                format!("name one with -p: {}", names.join(", ")),
             ))
         }
         _ => "default"
@@ -246,7 +246,7 @@ pub(crate) fn here(common: &Common) -> Result<Scope, Trouble> {
     Scope::existing(common)?.ok_or_else(|| {
         Trouble::usage(
             format!("nothing is up: sandbox {} does not run", common.sandbox),
-            "hallway up FILE builds something; with --host commands look at this machine itself",
+            "hallway up FILE builds a project; with --host, commands use this machine itself",
         )
     })
 }
@@ -265,9 +265,9 @@ pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled
 pub(crate) fn not_up(engine: &Engine, name: &Name) -> Trouble {
     let known: Vec<String> = engine.projects().iter().map(ToString::to_string).collect();
     let help = if known.is_empty() {
-        "nothing is up here; hallway up FILE builds something".to_owned()
+        "nothing is up here; hallway up FILE builds a project".to_owned()
     } else {
-        format!("say which with -p: {}", known.join(", "))
+        format!("name one with -p: {}", known.join(", "))
     };
     Trouble::usage(format!("project {name} is not up"), help)
 }

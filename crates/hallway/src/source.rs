@@ -51,7 +51,7 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
     let bytes = bytes.map_err(|e| {
         Trouble::usage(
             format!("cannot read {}: {e}", path.display()),
-            "name a file that is there and may be read",
+            "name a file that exists and may be read",
         )
     })?;
     parse(common, &path.display().to_string(), &bytes)
@@ -83,7 +83,7 @@ pub(crate) fn discover() -> Result<Option<PathBuf>, Trouble> {
     if found.len() > 1 {
         return Err(Trouble::usage(
             format!("there are several files here: {}", found.join(", ")),
-            "say which: name a file, or a project with -p",
+            "name a file, or a project with -p",
         ));
     }
     Ok(found.pop().map(PathBuf::from))

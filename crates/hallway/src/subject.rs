@@ -1,4 +1,4 @@
-//! What a question is about: a project with its rules, from a file alone or as it is up.
+//! The subject of a question: a project with its rules, from a file alone or as it is up.
 
 use hallway_engine::{Engine, Failure, Reason, read};
 use hallway_nftables::Ruleset;
@@ -12,7 +12,7 @@ use crate::diagnose::Trouble;
 use crate::scope::{self, Scope};
 use crate::source::{self, Input};
 
-/// A project, ready to be asked.
+/// A project that questions can be answered about.
 pub(crate) struct Subject {
     pub(crate) settled: Settled,
     pub(crate) expects: Vec<Expect>,
@@ -24,7 +24,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// From a file alone, without looking at any kernel.
+    /// From a file alone, without reading any kernel state.
     pub(crate) fn of_file(common: &Common, file: &FileArg) -> Result<Self, Trouble> {
         let input = source::read(common, file)?;
         let planned =
@@ -32,7 +32,7 @@ impl Subject {
         Ok(Self::new(planned.settled, &input, Environment::default()))
     }
 
-    /// As it is up, with what of the host matters.
+    /// As it is up, with the properties of the host that matter.
     pub(crate) fn of_scope(common: &Common, scope: &Scope) -> Result<Self, Trouble> {
         let (project, settled) = scope::present(common, &scope.engine)?;
         let record = scope.engine.record(&project)?;
@@ -43,7 +43,7 @@ impl Subject {
         Ok(Self::new(settled, &input, environment))
     }
 
-    /// Of the file where one is named; else as the project is up; else of the file that is here.
+    /// From the named file; otherwise the running project; otherwise from the file of this directory.
     pub(crate) fn any(common: &Common, file: &FileArg) -> Result<Self, Trouble> {
         if file.path().is_none()
             && let Some(scope) = Scope::existing(common)?
@@ -71,7 +71,7 @@ impl Subject {
         self.text == text
     }
 
-    /// What of the host its answers depend on.
+    /// The properties of the host that its answers depend on.
     pub(crate) fn environment(&self) -> &Environment {
         &self.environment
     }
@@ -82,7 +82,7 @@ impl Subject {
     }
 }
 
-/// Reads what a pair asks for.
+/// Reads the client and the server of a pair.
 pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, Trouble> {
     let nodes: Vec<&str> = world
         .settled()
@@ -97,7 +97,7 @@ pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, Tr
     );
     let from = world.party(&pair.from).ok_or_else(|| {
         Trouble::usage(
-            format!("{} is no node, host, outside or address", pair.from),
+            format!("{} is not a node, host, outside or an address", pair.from),
             help.clone(),
         )
     })?;
@@ -119,7 +119,7 @@ pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), Troub
 pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, Trouble> {
     match world.place(party) {
         Location::Outside => Err(Trouble::usage(
-            format!("nothing here stands for {party}, so it cannot be tried"),
+            format!("no node represents {party}, so it cannot be tried"),
             "give the project a network with outside: true and a node on it; hallway explain predicts without",
         )),
         at => Ok(at),

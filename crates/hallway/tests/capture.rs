@@ -28,7 +28,7 @@ fn up(text: &str) -> Hallway {
     h
 }
 
-/// Until all connections of app1 and app2 are closed: no packet of them is on its way.
+/// Until all connections of app1 and app2 are closed: no packet of them is still being delivered.
 fn closed() {
     wait_for("the connections to be closed", || {
         ["app1", "app2"].iter().all(|node| {
@@ -39,7 +39,7 @@ fn closed() {
     });
 }
 
-/// A capture that has begun.
+/// A capture that has started.
 struct Running {
     child: Child,
     err: BufReader<std::process::ChildStderr>,
@@ -55,7 +55,7 @@ fn begin(h: &Hallway, words: &str) -> Running {
 }
 
 impl Running {
-    /// Ends by itself; exit code, output, what it said last.
+    /// Ends by itself; exit code, output, the last line of stderr.
     fn end(mut self) -> (i32, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
         self.child
@@ -160,7 +160,7 @@ nodes: { a: { networks: [far] }, b: { networks: [far] }, c: { networks: [far] } 
     assert!(all.iter().all(|l| !l.starts_with("lo ")), "{out}");
 }
 
-fn errors_quote_the_flow_they_are_about() {
+fn icmp_errors_show_the_flow_they_are_about() {
     let h = up(APPS);
     let capture = begin(&h, "capture app1 -c 1 --duration 3600 icmp");
     let ask = "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('172.20.0.12', 999))";
@@ -173,8 +173,8 @@ fn errors_quote_the_flow_they_are_about() {
     );
 }
 
-/// tcpdump reads the file, and sees what we say. It runs as nobody in a user namespace of its own:
-/// as root it would become another user, whom there is not everywhere.
+/// tcpdump reads the file and shows the same packets. It runs without ids in a user namespace of its
+/// own: as root it would change to another user, which does not exist everywhere.
 fn files_that_tcpdump_reads() {
     let h = up(APPS);
     let file = begin(&h, "capture app2 -w /run/keep.pcap icmp or arp or tcp");
@@ -269,8 +269,8 @@ fn filters_agree_with_tcpdumps() {
     }
 }
 
-/// A reader that hangs up ends it, with packets and without.
-fn nobody_reads_on() {
+/// It ends when the reader closes the pipe, with packets and without.
+fn a_closed_pipe_ends_it() {
     let h = up(APPS);
     let mut capture = begin(&h, "capture app1");
     drop(capture.child.stdout.take());
@@ -293,7 +293,7 @@ fn nobody_reads_on() {
     });
 }
 
-fn mistakes_are_told() {
+fn mistakes_are_reported() {
     let h = up(APPS);
     for (words, says) in [
         ("capture app9", "has no node or network app9"),
@@ -336,10 +336,10 @@ hallway_testkit::tests![
     a_connection_with_its_ends,
     a_network_and_the_host,
     routed_networks_show_all_their_ports,
-    errors_quote_the_flow_they_are_about,
+    icmp_errors_show_the_flow_they_are_about,
     files_that_tcpdump_reads,
     filters_agree_with_tcpdumps,
-    nobody_reads_on,
-    mistakes_are_told,
+    a_closed_pipe_ends_it,
+    mistakes_are_reported,
     in_a_sandbox,
 ];

@@ -1,4 +1,4 @@
-//! `up` again: differences only, nothing else disturbed; and what it does when it cannot.
+//! `up` again: it changes only the differences, and undoes a run that fails.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -19,7 +19,7 @@ nodes:
   b: { networks: [apps], command: hallway serve 80, ready: 80/tcp, ports: [\"8080:80\"] }
 ";
 
-/// A second `up` has nothing to do and does nothing.
+/// A second `up` changes nothing.
 fn again_is_nothing() {
     let h = hallway();
     for example in std::fs::read_dir(EXAMPLES).unwrap() {
@@ -34,7 +34,7 @@ fn again_is_nothing() {
     }
 }
 
-/// From any of these to any other: the same as built afresh, but for numbers the kernel counts.
+/// From any of these to any other: the same as built from nothing, except counters of the kernel.
 fn from_anything_to_anything() {
     let shop = SHOP
         .replace(
@@ -106,7 +106,7 @@ nodes:
     empty.unchanged();
 }
 
-/// A client that holds a connection and echoes through it, told when to go on.
+/// A client that holds a connection and sends through it when the test continues.
 const TALKER: &str = "import socket,sys
 s=socket.create_connection((sys.argv[1],80),30); s.settimeout(5)
 def talk():
@@ -164,7 +164,7 @@ impl Drop for Talker {
     }
 }
 
-fn connections_survive_what_does_not_concern_them() {
+fn connections_continue_when_a_change_does_not_affect_them() {
     let h = hallway().project("p");
     h.ok("network add apps --subnet 10.9.0.0/24");
     h.ok("network add store --subnet 10.8.0.0/24");
@@ -215,7 +215,7 @@ fn connections_survive_what_does_not_concern_them() {
         }
     }
     h.ok("deny a d");
-    assert_eq!(across.says(), "cut", "what is denied now is cut");
+    assert_eq!(across.says(), "cut", "a connection that is denied now is closed");
     assert_eq!(other.says(), "up", "and nothing else");
     assert_eq!(same.says(), "up");
     h.ok("deny a b");
@@ -223,7 +223,7 @@ fn connections_survive_what_does_not_concern_them() {
     assert_eq!(other.says(), "up");
 }
 
-/// A step that fails in the kernel: what was there before is there again.
+/// A step fails in the kernel: what was there before is restored.
 fn a_failing_step_undoes_the_run() {
     let h = hallway().project("p");
     sh("mount -t tmpfs -o mode=755,nr_inodes=400 tmpfs /run; mkdir /run/keep");
@@ -274,7 +274,7 @@ fn a_failing_step_undoes_the_run() {
     empty.unchanged();
 }
 
-/// A program that does not become ready fails `up`, which then leaves nothing.
+/// If a program does not become ready, `up` fails and leaves nothing.
 fn a_program_that_fails_undoes_the_run() {
     let h = hallway().project("p");
     let empty = Snapshot::take();
@@ -292,7 +292,7 @@ fn a_program_that_fails_undoes_the_run() {
     empty.unchanged();
 }
 
-/// Commands at once wait for one another; each has its effect.
+/// Commands at the same time wait for one another; each has its effect.
 fn many_at_once() {
     let h = hallway().project("p");
     let empty = Snapshot::take();
@@ -323,7 +323,7 @@ fn many_at_once() {
 hallway_testkit::tests![
     again_is_nothing,
     from_anything_to_anything,
-    connections_survive_what_does_not_concern_them,
+    connections_continue_when_a_change_does_not_affect_them,
     a_failing_step_undoes_the_run,
     a_program_that_fails_undoes_the_run,
     many_at_once,

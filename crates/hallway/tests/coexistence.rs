@@ -1,4 +1,4 @@
-//! What others have built stays byte for byte as it is, while hallway is up and after.
+//! What other programs have built stays byte for byte as it is, while a project is up and after.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -27,7 +27,7 @@ fn foreign_things() {
     });
 }
 
-/// What the foreign things are now, hallway's own left out.
+/// The present state of foreign objects, without hallway's own.
 fn foreign_state() -> String {
     sh("nft list table inet foreign | sed 's/packets.*bytes [0-9]*//'; iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'
         ip -o -d link show br-foreign; ip -o addr show br-foreign; ip -o -d link show vf0; ip -n foreign -o addr
@@ -58,7 +58,7 @@ fn every_example_leaves_them_alone() {
     assert!(count >= 9);
 }
 
-/// Sysctls that others changed meanwhile are theirs.
+/// Sysctls that others changed meanwhile keep their value.
 fn sysctls_changed_meanwhile_stay() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     sh(
@@ -104,7 +104,7 @@ fn two_projects() {
         .says("10.1.0.0");
     two.ok("network add beta --subnet 10.2.0.0/24");
     two.ok("node add second --network beta --publish 8080:80 --ready 80/tcp -- hallway serve 80");
-    assert!(two.cannot_ping("second", "10.1.0.2"), "projects are apart");
+    assert!(two.cannot_ping("second", "10.1.0.2"), "projects are separate");
     sh("curl -s -m 30 http://127.0.0.1:8080/");
     two.ok("down");
     with_one.unchanged();

@@ -1,5 +1,5 @@
-//! Killed at any instant: the next `up` completes it, the next `down` clears it, and nothing is
-//! left behind.
+//! Killed at any moment: the next `up` completes it, the next `down` removes it, and nothing is left
+//! behind.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -20,7 +20,7 @@ links: [{ endpoints: { c: 10.1.0.1/24, e: 10.1.0.2/24 } }]
 policies: [{ from: a, to: b }, { action: deny, between: [a, c] }]
 ";
 
-/// Instants spread over a run: evenly, and more often than it has steps.
+/// Moments spread over a run: evenly, and more often than it has steps.
 const INSTANTS: u32 = 30;
 
 fn foreign_things() {
@@ -45,8 +45,8 @@ fn kill_after(h: &Hallway, words: &[&str], after: Duration) {
 }
 
 fn works(h: &Hallway) {
-    assert!(h.reads("a", "http://b:81/"), "an allowed way");
-    assert!(h.cannot_ping("a", "c"), "a denied way");
+    assert!(h.reads("a", "http://b:81/"), "allowed traffic");
+    assert!(h.cannot_ping("a", "c"), "denied traffic");
     sh("curl -s -m 30 http://127.0.0.1:8080/");
 }
 
@@ -136,8 +136,8 @@ nodes: { c: { networks: [apps], command: hallway serve 90, ready: 90/tcp }, f: {
     before.unchanged();
 }
 
-/// One whose `up` was killed before it could tell it what to do.
-fn a_keeper_nobody_waits_for() {
+/// A keeper whose `up` was killed before it sent a request.
+fn a_keeper_whose_starter_was_killed() {
     let before = Snapshot::take();
     let gone = std::process::Command::new("true").spawn().unwrap();
     let starter = gone.id().to_string();
@@ -154,5 +154,5 @@ hallway_testkit::tests![
     while_building,
     while_removing,
     while_changing,
-    a_keeper_nobody_waits_for,
+    a_keeper_whose_starter_was_killed,
 ];

@@ -1,4 +1,4 @@
-//! What nodes and the outside try and must not be able to do.
+//! What nodes and the outside must not be able to do.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -24,7 +24,7 @@ fn up() -> Hallway {
     h
 }
 
-fn networks_are_apart() {
+fn networks_are_separate() {
     let h = up();
     let (a, c, d) = (
         ("10.9.0.10", "fd09::10"),
@@ -68,8 +68,8 @@ fn networks_are_apart() {
     }
 }
 
-/// Another network's gateway is the host too; only a node's own gateway answers it.
-fn the_host_is_reached_by_nobody_uninvited() {
+/// Another network's gateway is also an address of the host; only a node's own gateway answers it.
+fn the_host_is_not_reached_without_a_policy() {
     let h = up();
     let _server = Server::start("0.0.0.0:2222");
     let _six = Server::start("[::1]:2223");
@@ -87,7 +87,7 @@ fn the_host_is_reached_by_nobody_uninvited() {
     ));
 }
 
-fn a_node_cannot_speak_with_anothers_address() {
+fn a_node_cannot_use_the_address_of_another() {
     let h = up();
     let none = received("b");
     assert!(h.pings("a", "10.9.0.11"));
@@ -111,7 +111,7 @@ fn received(node: &str) -> u64 {
     text.trim().parse().unwrap()
 }
 
-/// A forged ARP answer for the gateway reaches nobody.
+/// A forged ARP answer for the gateway reaches no node.
 fn arp_cannot_be_forged() {
     let h = up();
     let script = "import socket,struct
@@ -135,7 +135,7 @@ s.send(b'\\xff'*6+me+b'\\x88\\xcc'+b'x'*50)
     assert_eq!(mac(&now), mac(&gateway));
 }
 
-/// Router advertisements from a node are not believed by others.
+/// Router advertisements from a node do not reach others.
 fn a_node_cannot_be_a_router() {
     let h = up();
     let script = "import socket
@@ -148,7 +148,7 @@ s.sendto(ra,('ff02::1',0,0,2)); s.sendto(ra,('fd09::11',0,0,0))
     std::fs::write("/run/keep", script).unwrap();
     assert!(
         h.inside("b", "sysctl -qw net.ipv6.conf.eth0.accept_ra=2"),
-        "even one that wants to believe"
+        "also one that accepts router advertisements"
     );
     assert!(h.inside("a", "python3 /run/keep"), "not sent");
     // What was sent on the same way after them has arrived, and so would they have.
@@ -156,9 +156,9 @@ s.sendto(ra,('ff02::1',0,0,2)); s.sendto(ra,('fd09::11',0,0,0))
     assert!(!sh("ip -n b -6 addr; ip -n b -6 route").contains("bad"));
 }
 
-/// Rules in the host's filter do not stand on a node's honesty: with its own addresses changed
-/// a denied node does not get through.
-fn a_deny_cannot_be_walked_around() {
+/// Rules in the host's filter do not depend on the addresses in a node: after it changed its own
+/// addresses, a denied node still does not get through.
+fn a_deny_cannot_be_bypassed() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     h.up(&format!(
         "{FILE}policies:\n  - {{ action: deny, from: a, to: b }}\n"
@@ -168,7 +168,7 @@ fn a_deny_cannot_be_walked_around() {
     assert!(h.cannot_ping("a", "fd09::11"));
     assert!(
         h.pings("b", "10.9.0.10"),
-        "the other direction is not concerned"
+        "the other direction is not affected"
     );
     assert!(!h.inside(
         "a",
@@ -180,15 +180,15 @@ fn a_deny_cannot_be_walked_around() {
     assert!(!v6.trim().is_empty());
     assert!(
         h.cannot_ping("a", &format!("{}%eth0", v6.trim())),
-        "nor by its link-local address"
+        "also not with its link-local address"
     );
 }
 
 hallway_testkit::tests![
-    networks_are_apart,
-    the_host_is_reached_by_nobody_uninvited,
-    a_node_cannot_speak_with_anothers_address,
+    networks_are_separate,
+    the_host_is_not_reached_without_a_policy,
+    a_node_cannot_use_the_address_of_another,
     arp_cannot_be_forged,
     a_node_cannot_be_a_router,
-    a_deny_cannot_be_walked_around,
+    a_deny_cannot_be_bypassed,
 ];

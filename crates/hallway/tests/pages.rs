@@ -1,8 +1,8 @@
 //! Every command of the README and of docs/ is run, and what it prints is compared with the page.
 //!
 //! In a `console` block a line that begins with `$ ` is a command, `> ` goes on with it, and what
-//! follows is its output; `...` stands for any lines. With `HALLWAY_PAGES=write` the pages are
-//! rewritten with what the commands print now, and the pictures drawn anew.
+//! follows is its output; `...` matches any lines. With `HALLWAY_PAGES=write` the pages are
+//! rewritten with what the commands print now, and the pictures are drawn again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing helper is a failing test
 
@@ -75,7 +75,7 @@ fn script(written: &str) -> String {
         .replace("$PWD/target/release", bin.to_str().unwrap())
 }
 
-/// Whether an output is as the page says; `...` on a line of its own stands for any lines.
+/// Whether an output is as on the page; `...` on a line of its own matches any lines.
 fn agrees(written: &str, expected: &str, got: &str) -> bool {
     let (expected, got) = (settled(written, expected), settled(written, got));
     let mut rest = got.as_str();
@@ -143,7 +143,7 @@ fn run(page: &str) {
                     fresh.push_str(output);
                 } else {
                     fresh.push_str(&got.replace(DESK, "~/hallway"));
-                    wrong.push(format!("{written}says\n{got}and not\n{output}"));
+                    wrong.push(format!("{written}prints\n{got}and not\n{output}"));
                 }
             }
         }
@@ -216,7 +216,7 @@ fn the_summary_is_complete() {
 }
 
 /// Links between pages lead to files that are there.
-fn links_lead_somewhere() {
+fn links_lead_to_files() {
     for page in pages() {
         let path = Path::new(ROOT).join(&page);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -300,7 +300,7 @@ pages! {
     files_in_pages,
     every_page_is_run,
     the_summary_is_complete,
-    links_lead_somewhere,
+    links_lead_to_files,
     pictures_are_current,
     what_is_settled,
 }

@@ -1,4 +1,4 @@
-//! What is predicted is what packets do: random projects are built, and everyone asks everyone.
+//! Predictions match packets: random projects are built, and every pair is tested.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
@@ -9,10 +9,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 /// Cases of each of the four tests: two hundred together. `HALLWAY_TEST_CASES` sets another number.
 const CASES: u32 = 50;
 
-/// Why what was predicted, how often.
+/// The reasons of predictions, and how often each was given.
 type Reasons = std::cell::RefCell<std::collections::BTreeMap<String, usize>>;
 
-/// Builds it, lets everyone ask everyone, and removes it.
+/// Builds it, tests every pair, and removes it.
 fn holds(h: &Hallway, project: &Project, reasons: &Reasons) -> Result<(), TestCaseError> {
     let Some(text) = project.file() else {
         return Err(TestCaseError::reject("no valid file"));
@@ -93,7 +93,7 @@ fn cases(seed: u8) {
     if count < CASES {
         return;
     }
-    // The cases are worth something: every kind of answer is among them.
+    // Every kind of answer is among the cases.
     let reasons = reasons.into_inner();
     for code in [
         "same-network",
@@ -113,7 +113,7 @@ fn cases(seed: u8) {
     }
 }
 
-/// A way that is open against the file is found open, although nothing listens at its end.
+/// Traffic that passes against the file is found, although nothing listens at the destination.
 fn what_is_open_against_the_file_is_found() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     let text = "networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.2.0.0/24 } }

@@ -1,4 +1,4 @@
-//! Programs in nodes: started in order, waited for, started again, logged, ended whole.
+//! Programs in nodes: started in order, waited for, started again, logged, ended with all they started.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -20,7 +20,7 @@ fn status(h: &Hallway, node: &str) -> Value {
         .clone()
 }
 
-/// `up` returns when what it says is ready is ready, not before, and in the order of `depends_on`.
+/// `up` returns when the `ready` ports listen, not before, and in the order of `depends_on`.
 fn ready_and_in_order() {
     let h = hallway();
     let slow = |port: u16, log: &str| {
@@ -106,11 +106,11 @@ fn restart_policies() {
     assert_eq!(
         processes(),
         before,
-        "nothing runs after down, nor starts again"
+        "nothing runs after down, and nothing starts again"
     );
 }
 
-/// `restart` starts anew; `logs` has what both wrote.
+/// `restart` starts a program again; `logs` has the output of both runs.
 fn restart_and_logs() {
     let h = hallway();
     h.up("nodes:
@@ -139,7 +139,7 @@ fn restart_and_logs() {
     assert_ne!(pids[0], pids[1]);
 }
 
-/// Children, grandchildren in sessions of their own, and deaf ones end with `down`.
+/// Children, grandchildren in sessions of their own, and those that ignore SIGTERM end with `down`.
 fn ended_whole() {
     let h = hallway();
     let before = processes();
@@ -202,9 +202,9 @@ fn killed_keepers_and_runners_leave_nothing() {
     before.unchanged();
 }
 
-/// The environment is seen by the program only, and no process that goes on has a file or a lock
-/// of the caller.
-fn nothing_of_the_caller_is_kept() {
+/// Only the program gets the environment, and no process that continues holds a file or a lock of
+/// the caller.
+fn nothing_of_the_caller_is_held() {
     let h = hallway();
     let file = "networks: { apps: { subnet: 10.9.0.0/24 } }
 nodes: { a: { networks: [apps], environment: { SECRET: only-for-a }, ports: [\"8080:80\"], command: sleep 1000 } }
@@ -286,7 +286,7 @@ hallway_testkit::tests![
     restart_and_logs,
     ended_whole,
     killed_keepers_and_runners_leave_nothing,
-    nothing_of_the_caller_is_kept,
+    nothing_of_the_caller_is_held,
     what_a_program_sees,
     exit_codes_of_exec,
 ];

@@ -73,7 +73,7 @@ fn reach(h: &Hallway, from: &str, to: &str, outcome: &str) -> Vec<Value> {
     probes
 }
 
-/// Everyone who can ask, everything that can be asked, both families, and each way it can end.
+/// Every client, every service, both IP versions, and each outcome.
 fn reaching() {
     let h = host();
     h.up(SHOP).ok();
@@ -126,7 +126,7 @@ fn reaching() {
     assert!(!sh("ip netns exec web ss -Hltnu").contains(":81 "));
 }
 
-/// Programs that refuse, or take what comes and say nothing.
+/// Programs that refuse, or receive and do not answer.
 fn services_of_all_kinds() {
     let h = host();
     h.up(SHOP).ok();
@@ -199,7 +199,7 @@ fn formats() {
         told.trim(),
         "12 4 12 4 up.hallway.yaml app → web (10.1.0.11) 80/tcp"
     );
-    // All as wanted.
+    // All as expected.
     h.up(SHOP).ok();
     h.run(&["test"]).exits(0).says("8 passed");
     assert!(h.run(&["test", "--format", "tap"]).ok().contains("1..8"));
@@ -220,7 +220,7 @@ fn formats() {
     );
 }
 
-/// Hundreds of questions that nobody answers cost the time of a few.
+/// Hundreds of attempts without an answer take the time of a few.
 fn in_bounded_time() {
     let h = host();
     let mut text = String::from(
@@ -264,7 +264,7 @@ fn wrong_usage() {
     h.run(&["test", "/nowhere.yaml"])
         .exits(2)
         .says("/nowhere.yaml");
-    h.run(&["reach", "a", "b"]).exits(2).says("b is no node");
+    h.run(&["reach", "a", "b"]).exits(2).says("b is not a node");
     h.up("name: p\nnetworks: { n: { subnet: 10.1.0.0/24 } }\nnodes: { a: { networks: [n] } }\nexpect: [{ from: outside, to: a }]\n").ok();
     h.run(&["test"]).exits(2).says("up.hallway.yaml:4");
 }
@@ -306,7 +306,7 @@ fn ephemeral() {
     before.unchanged();
 }
 
-/// Ctrl-C at any time, and a reader that hangs up, leave nothing either.
+/// Ctrl-C at any time, and a closed pipe, leave nothing either.
 fn ephemeral_interrupted() {
     let h = Hallway::sandbox(PROGRAM);
     let before = (Snapshot::take(), traces_of_it());
@@ -386,7 +386,7 @@ fn up_with_proof() {
     assert_eq!(there(), before);
     assert!(try_sh("ip netns exec more true").is_err());
     h.project("p").run(&["test"]).exits(0);
-    // Interrupted while it proves.
+    // Interrupted while it tests.
     let slow = SHOP
         .replace(
             "expect:\n",

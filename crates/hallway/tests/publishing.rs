@@ -1,4 +1,4 @@
-//! Published ports: every way to one, and when they change.
+//! Published ports: every path to one, and changes of them.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -75,8 +75,8 @@ fn on_and_off_while_it_runs() {
     before.unchanged();
 }
 
-/// A client that asks again from the same port sees the new state at once: no stale conntrack
-/// entry keeps it on the old one.
+/// A client that sends again from the same port gets the new state immediately: no old conntrack
+/// entry leads it to the former node.
 fn udp_from_one_port_follows_the_change() {
     let h = hallway().project("p");
     h.ok("network add apps --subnet 10.9.0.0/24");
@@ -96,7 +96,7 @@ fn udp_from_one_port_follows_the_change() {
 
 /// Large transfers, half-closed connections and a server that is not there, through the
 /// forwarder of localhost.
-fn localhost_is_forwarded_faithfully() {
+fn localhost_is_forwarded_unchanged() {
     let h = hallway();
     h.up("networks: { apps: { subnet: 10.9.0.0/24 } }
 nodes:
@@ -134,8 +134,8 @@ except ConnectionResetError: pass
     sh("python3 /run/keep");
 }
 
-/// The listener on localhost is back when the keeper was killed, after the next command.
-fn the_keeper_killed_comes_back() {
+/// When the keeper was killed, the next command opens the listener on localhost again.
+fn a_killed_keeper_is_started_again() {
     let h = hallway();
     let file = "networks: { apps: { subnet: 10.9.0.0/24 } }
 nodes: { web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp } }
@@ -153,9 +153,9 @@ nodes: { web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 8
     before.unchanged();
 }
 
-/// A connection through one port lives on while another port's target changes, and a node that
-/// moves to another address keeps its listener.
-fn a_listener_keeps_open_when_its_target_changes() {
+/// A connection through one port continues while another port's target changes, and a node that
+/// gets another address keeps its listener.
+fn a_listener_stays_open_when_its_target_changes() {
     let h = hallway();
     let file = |web: &str| {
         format!(
@@ -214,9 +214,9 @@ nodes: { web: { networks: [apps], ports: [\"7000-7600:7000-7600\"], command: \"s
     before.unchanged();
 }
 
-/// A policy for the host holds on the way through a published port too, whose packets leave the
-/// host by another way than they first had.
-fn the_host_itself_can_be_kept_out() {
+/// A policy for the host also applies to published ports, whose packets leave the host by another
+/// path.
+fn a_policy_can_deny_the_host() {
     let h = hallway().project("p");
     let text = "networks: { apps: { subnet: [10.9.0.0/24, \"fd09::/64\"] } }
 nodes:
@@ -238,21 +238,21 @@ nodes:
     for url in urls {
         assert!(!reads(url), "{url}");
     }
-    assert!(!reads("http://127.0.0.1:8080/"), "nor through the listener");
+    assert!(!reads("http://127.0.0.1:8080/"), "also not through the listener");
     assert!(
         h.reads("other", "http://10.9.0.1:8080/"),
-        "others still may"
+        "others are still allowed"
     );
     h.run(&["test", "--matrix"]).ok();
 }
 
 hallway_testkit::tests![
-    the_host_itself_can_be_kept_out,
+    a_policy_can_deny_the_host,
     on_one_address_of_the_host_only,
     on_and_off_while_it_runs,
     udp_from_one_port_follows_the_change,
-    localhost_is_forwarded_faithfully,
-    the_keeper_killed_comes_back,
-    a_listener_keeps_open_when_its_target_changes,
+    localhost_is_forwarded_unchanged,
+    a_killed_keeper_is_started_again,
+    a_listener_stays_open_when_its_target_changes,
     limits_on_open_files,
 ];

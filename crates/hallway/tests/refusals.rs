@@ -1,5 +1,4 @@
-//! What cannot be built is refused with exit code 2, a place and a help, before anything is
-//! touched.
+//! What cannot be built is refused with exit code 2, a place and a help, before anything is changed.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -9,7 +8,7 @@ fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway"))
 }
 
-/// `up` of a file of that name with these bytes; must be refused with nothing touched.
+/// `up` of a file of that name with these bytes; must be refused with nothing changed.
 #[track_caller]
 fn refused(bytes: &[u8]) -> Ran {
     let path = "/run/up.hallway.yaml";
@@ -40,10 +39,10 @@ nodes:
         .says("172.20.0.1 is the host's (the gateway)")
         .says("did you mean apps?")
         .says("did you mean ports?")
-        .says("6 problems in /run/up.hallway.yaml; nothing was touched");
+        .says("6 problems in /run/up.hallway.yaml; nothing was changed");
 }
 
-fn what_is_no_topology() {
+fn files_that_are_not_a_topology() {
     refused(b"").says("the file is empty");
     refused(b"nodes:\n  a: \xff\xfe\n").says("line 2 is not UTF-8");
     refused(b"nodes: [").says("up.hallway.yaml:1:");
@@ -66,7 +65,7 @@ fn what_is_no_topology() {
         .says("/nowhere/at-all.yaml");
 }
 
-fn names_the_kernel_could_not_take() {
+fn names_that_the_kernel_does_not_allow() {
     let text = "networks: { n: { subnet: 10.9.0.0/24 } }
 nodes:
   a: { networks: { n: { interface: far-too-long-a-name } } }
@@ -89,7 +88,7 @@ fn a_subnet_the_host_routes_already() {
         .says("wan");
 }
 
-fn a_port_somebody_has_already() {
+fn a_port_that_is_in_use() {
     let _taken = std::net::TcpListener::bind("0.0.0.0:8088").unwrap();
     let _udp = std::net::UdpSocket::bind("0.0.0.0:5399").unwrap();
     let file = "networks: { n: { subnet: 10.9.0.0/24 } }
@@ -114,7 +113,7 @@ nodes:
     );
 }
 
-fn a_name_a_foreign_thing_has() {
+fn a_name_that_is_in_use() {
     sh("ip link add br-apps type bridge; mkdir -p /run/netns; touch /run/netns/app1");
     let file = b"networks: { apps: { subnet: 10.9.0.0/24, bridge: br-apps } }\nnodes: { app2: { networks: [apps] } }\n";
     refused(file).says("br-apps");
@@ -182,11 +181,11 @@ fn without_privilege() {
 
 hallway_testkit::tests![
     all_errors_of_a_file_at_once,
-    what_is_no_topology,
-    names_the_kernel_could_not_take,
+    files_that_are_not_a_topology,
+    names_that_the_kernel_does_not_allow,
     a_subnet_the_host_routes_already,
-    a_port_somebody_has_already,
-    a_name_a_foreign_thing_has,
+    a_port_that_is_in_use,
+    a_name_that_is_in_use,
     edits_that_do_not_fit,
     without_privilege,
 ];

@@ -86,8 +86,8 @@ policies:
     }
 }
 
-/// What nft lists it can load again, in a namespace of its own, to the same effect.
-fn nft_understands_all_of_it() {
+/// What nft lists it can load again, in a namespace of its own, with the same result.
+fn nft_loads_what_it_lists() {
     let h = hallway();
     for example in std::fs::read_dir(EXAMPLES).unwrap() {
         let path = example.unwrap().path();
@@ -101,7 +101,7 @@ fn nft_understands_all_of_it() {
     }
 }
 
-/// No table but ours, and nothing but packets of our own networks in its way.
+/// Only hallway's tables, and only packets of hallway's networks pass their rules.
 fn only_tables_of_our_own() {
     let h = hallway();
     h.up(&big(2)).ok();
@@ -117,7 +117,7 @@ fn only_tables_of_our_own() {
         if let Some(policy) = chain.get("policy") {
             assert_eq!(
                 policy, "accept",
-                "a base chain's policy would judge foreign packets: {chain}"
+                "a base chain's policy would apply to foreign packets: {chain}"
             );
         }
     }
@@ -126,6 +126,6 @@ fn only_tables_of_our_own() {
 hallway_testkit::tests![
     their_number_does_not_grow,
     they_name_the_file,
-    nft_understands_all_of_it,
+    nft_loads_what_it_lists,
     only_tables_of_our_own,
 ];

@@ -1,12 +1,11 @@
-//! Sandboxes: pretend hosts that several commands and projects share, and that leave the machine
-//! alone.
+//! Sandboxes: several commands and projects share one, and none changes the machine.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 use hallway_testkit::{Hallway, Snapshot, processes, sh, try_sh, wait_for};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
-/// What of the machine a sandbox could change, while it runs.
+/// The state of the machine that a running sandbox could change.
 const OUTSIDE: &str = "ip -o link; ip -o addr | sed 's/valid_lft.*//'; ip route show table all; ip -6 route show table all; nft list ruleset; ls /run/netns 2>&1; sysctl -a 2>/dev/null | grep -E 'forward|route_localnet|bridge-nf'; true";
 
 fn hallway() -> Hallway {
@@ -84,7 +83,7 @@ fn shared_and_ended() {
     let listed = h.run(&["sandbox", "ls", "--format", "json"]).json();
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
     one.ok("down");
-    assert!(two.pings("second", "10.2.0.1"), "the other one goes on");
+    assert!(two.pings("second", "10.2.0.1"), "the other one continues");
     two.ok("down");
     before.unchanged();
 }
@@ -131,7 +130,7 @@ fn several_sandboxes() {
     before.unchanged();
 }
 
-/// Whoever starts the sandbox, and whoever ends it, at the same time as others.
+/// Commands start and end the same sandbox at the same time.
 fn many_at_once() {
     let h = hallway();
     let before = Snapshot::take();
@@ -173,10 +172,10 @@ fn many_at_once() {
     before.unchanged();
 }
 
-/// Where users may not make namespaces, it says so and what to do.
+/// Where users may not make namespaces, the error gives the cause and what to do.
 fn forbidden_by_the_machine() {
     let h = hallway();
-    // The limit of a user namespace of its own, by somebody who is not root in it.
+    // The limit of a user namespace of its own, by a user who is not root in it.
     let script = format!(
         "HALLWAY_STATE_DIR=/run/state unshare -U --keep-caps sh -c 'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps -all --inh-caps -all {} up {EXAMPLES}/part1-namespace.yaml' 2>&1; echo code $?",
         env!("CARGO_BIN_EXE_hallway")
@@ -196,7 +195,7 @@ fn forbidden_by_the_machine() {
     h.ok("down");
 }
 
-/// A holder that is killed takes everything with it, and the next `up` begins anew.
+/// When the holder is killed, everything in the sandbox ends, and the next `up` starts again.
 fn the_holder_killed() {
     let h = hallway();
     let before = Snapshot::take();
@@ -212,7 +211,7 @@ fn the_holder_killed() {
     before.unchanged();
 }
 
-/// With pasta nodes reach the world beyond the machine; nothing reaches them.
+/// With pasta, nodes reach networks outside the machine; nothing reaches them.
 fn internet_by_pasta() {
     sh("command -v pasta || { echo 'pasta is missing: apt-get install passt'; exit 1; }");
     sh("ip netns add internet
@@ -238,12 +237,12 @@ fn internet_by_pasta() {
 nodes: { a: { networks: [n] }, b: { networks: [i] } }\n",
     )
     .unwrap();
-    // As a user without privilege: as root, pasta becomes nobody, whom there is not everywhere.
+    // As a user without privilege: as root, pasta changes to the user nobody, which does not exist everywhere.
     sh(&format!(
         "HALLWAY_STATE_DIR=/run/state unshare -U --map-user=1000 --map-group=1000 {} up /run/up.hallway.yaml",
         env!("CARGO_BIN_EXE_hallway")
     ));
-    // Some machines let only root open it (elsewhere everybody may); then hallway says so.
+    // Some machines let only root open it (others let all users); then hallway reports it.
     let tun = std::fs::File::options()
         .read(true)
         .write(true)

@@ -1,5 +1,5 @@
-//! `plan --format shell`: run by bash where nothing is, the script gives the same kernel state as
-//! `up`, and the removal script leaves nothing.
+//! `plan --format shell`: run on an empty machine, the script gives the same kernel state as `up`,
+//! and the removal script leaves nothing.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -30,7 +30,7 @@ fn machine() {
     });
 }
 
-/// What is asked, inside each namespace too; each gives JSON, or lines.
+/// The commands that read the state, also inside each namespace; each prints JSON, or lines.
 const ASKED: [&str; 9] = [
     "ip -j -d link",
     "ip -j -d addr",
@@ -82,7 +82,7 @@ fn state() -> State {
     out
 }
 
-/// The text as a list whose order is the kernel's own, where order says nothing sorted.
+/// The text as a list in the kernel's order, sorted where the order has no meaning.
 fn items(text: &str) -> Vec<String> {
     let value: Option<Value> = serde_json::from_str(text).ok();
     let rules = value.as_ref().and_then(|v| v.get("nftables")).is_some();
@@ -113,7 +113,7 @@ fn normal(value: &mut Value) {
             if port {
                 map.remove("address");
             }
-            // The same elements, as they happen to lie in a hash.
+            // The same elements, in the order of a hash table.
             if let Some(Value::Array(elements)) = map.get_mut("elem") {
                 elements.sort_by_key(Value::to_string);
             }
@@ -288,8 +288,8 @@ policies:
     assert!(!std::path::Path::new("/run/no").exists());
 }
 
-/// The rules that nft makes of the script judge packets as hallway's own do.
-fn packets_fare_the_same() {
+/// The rules that nft makes from the script give the same verdicts as hallway's own.
+fn packets_get_the_same_verdicts() {
     machine();
     let text = "networks: { a: { subnet: 10.9.0.0/24 }, b: { subnet: 10.8.0.0/24 } }
 nodes:
@@ -319,7 +319,7 @@ policies: [{ from: one, to: two, ports: [80/tcp] }]
     assert!(reads("one", "198.51.100.1:8080", 30), "published");
 }
 
-/// `--remove` says what to remove it with only as a script.
+/// `--remove` is only allowed with `--format shell`.
 fn remove_is_for_scripts() {
     let h = hallway();
     let path = format!("{EXAMPLES}/part3-bridge.yaml");
@@ -339,6 +339,6 @@ hallway_testkit::tests![
     routed,
     all_other_examples,
     everything_else,
-    packets_fare_the_same,
+    packets_get_the_same_verdicts,
     remove_is_for_scripts,
 ];

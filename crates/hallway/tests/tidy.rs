@@ -1,4 +1,4 @@
-//! The house rules that a program can check.
+//! Rules for the source code that a program can check.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 

@@ -1,5 +1,5 @@
-//! How the program behaves around what it does: interrupts, closed pipes, the environment, files
-//! that are too much, ports a user may not have.
+//! Interrupts, closed pipes, the environment, files that are too large, and ports that a user may not
+//! have.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -19,7 +19,7 @@ nodes:
   b: { networks: [apps], command: \"sh -c 'echo began; sleep 1000'\", ready: 80/tcp }
 ";
 
-/// Starts `up` of [`SLOW`], interrupts it while it waits, and says how it ended.
+/// Starts `up` of [`SLOW`], interrupts it while it waits, and returns how it ended.
 fn interrupted(h: &Hallway, signal: &str) -> (Option<i32>, String) {
     std::fs::write("/run/slow.yaml", SLOW).unwrap();
     let mut child = h.start(&["up", "/run/slow.yaml"]);
@@ -46,7 +46,7 @@ fn ctrl_c_undoes() {
     }
 }
 
-/// Nor must one that waits for its turn be killed.
+/// One that waits for the lock is not killed either.
 fn ctrl_c_while_waiting() {
     let h = Hallway::host(PROGRAM);
     h.up("name: p\nnodes: { a: {} }\n").ok();
@@ -95,12 +95,12 @@ fn ctrl_c_goes_back_to_what_was_there() {
     h.ok("-p p down");
 }
 
-/// A reader that hangs up is no error, and ends what would go on for ever.
+/// A closed pipe is not an error, and ends commands that would continue without end.
 fn closed_pipes() {
     let h = Hallway::host(PROGRAM);
     h.up("name: p\nnodes: { a: { command: sh -c 'echo one; echo two; sleep 1000' } }\n")
         .ok();
-    wait_for("its words", || h.ok("logs a").contains("two"));
+    wait_for("its output", || h.ok("logs a").contains("two"));
     let lines = h.ok("logs --format json");
     let line: serde_json::Value = serde_json::from_str(lines.lines().nth(1).unwrap()).unwrap();
     assert_eq!(line["line"], "two");
@@ -115,7 +115,7 @@ fn closed_pipes() {
     h.ok("down");
 }
 
-/// Each flag is a variable; the command line goes before, and an empty variable says nothing.
+/// Each flag is a variable; the command line takes precedence, and an empty variable is ignored.
 fn variables() {
     let h = Hallway::host(PROGRAM);
     std::fs::write("/run/one.yaml", "name: one\nnodes: { a: {} }\n").unwrap();
@@ -161,7 +161,7 @@ fn variables() {
     assert_eq!(run(&["down"], &[("HALLWAY_PROJECT", "one")]).0, Some(0));
 }
 
-/// `down` does not guess between several.
+/// `down` does not choose one of several projects.
 fn which_project() {
     let h = Hallway::host(PROGRAM);
     h.project("one").ok("node add a");
@@ -188,7 +188,7 @@ fn which_project() {
     );
 }
 
-/// However much is wrong, and however long, the answer is short and comes soon.
+/// A file with very many errors or very long lines gives a short answer in a short time.
 fn too_much() {
     let h = Hallway::host(PROGRAM);
     let twice = format!("nodes:\n{}", "  a: {}\n".repeat(50_000));
@@ -226,7 +226,7 @@ fn too_much() {
     h.run(&["validate", "/dev/zero"]).exits(2).says("more than");
 }
 
-/// A port below 1024 that the user may not listen on is said, not passed over in silence.
+/// A port below 1024 that the user may not listen on is reported.
 fn low_ports() {
     let h = Hallway::sandbox(PROGRAM);
     std::fs::write(
@@ -258,9 +258,9 @@ nodes: { a: { networks: [n], ports: [\"80:80\", \"8080:80\"], command: hallway s
     h.ok("down");
 }
 
-/// What stands in the way on this machine is named, with the remedy; what cannot be seen is not
-/// called absent.
-fn doctor_names_what_is_in_the_way() {
+/// What prevents hallway from working on this machine is named, with what to do; what cannot be read is
+/// not reported as absent.
+fn doctor_names_obstacles() {
     let h = Hallway::host(PROGRAM);
     let check = |name: &str| {
         let all = h.run(&["doctor", "--format", "json"]).json();
@@ -298,7 +298,7 @@ fn doctor_names_what_is_in_the_way() {
     assert!(out.contains("other firewalls: seen by root only"), "{out}");
 }
 
-/// An edit that conflicts says with what, and in which text.
+/// An edit that conflicts shows the conflict and the text.
 fn conflicts_of_edits() {
     let (one, two) = (
         Hallway::host(PROGRAM).project("one"),
@@ -327,14 +327,14 @@ fn conflicts_of_edits() {
     assert_eq!(
         lines.as_array().unwrap().len(),
         2,
-        "the latest word only: {lines}"
+        "only the latest policy: {lines}"
     );
     one.ok("down");
     two.ok("down");
 }
 
-/// A port on an address that the host does not have is no error, but nobody reaches it.
-fn addresses_that_are_not_here() {
+/// A port on an address that the host does not have is not an error, but it is not reachable.
+fn addresses_that_the_host_does_not_have() {
     let h = Hallway::host(PROGRAM);
     sh("ip link add wan type bridge && ip addr add 192.0.2.1/24 dev wan && ip link set wan up");
     let file = |address: &str| {
@@ -353,9 +353,9 @@ fn addresses_that_are_not_here() {
 }
 
 hallway_testkit::tests![
-    addresses_that_are_not_here,
+    addresses_that_the_host_does_not_have,
     conflicts_of_edits,
-    doctor_names_what_is_in_the_way,
+    doctor_names_obstacles,
     ctrl_c_undoes,
     ctrl_c_while_waiting,
     ctrl_c_ends_a_measurement,

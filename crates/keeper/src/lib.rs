@@ -2,7 +2,7 @@
 //! Started by `up`, ended by `down`.
 //!
 //! It runs on one thread (tokio's current-thread runtime): requests, programs and connections are
-//! tasks of it. What it is told, and by which messages, is in `hallway_engine::keeper`.
+//! tasks of it. Its tasks and the messages are described in `hallway_engine::keeper`.
 //!
 //! ```text
 //! client ──socket──► server ──► supervisor (pure: states of programs, takes `now`)

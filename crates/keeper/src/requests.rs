@@ -34,7 +34,7 @@ pub(crate) fn accept(listener: UnixListener) -> mpsc::Receiver<Call> {
                             converse(&stream, &calls).await.ok();
                         });
                     }
-                    // No descriptor is free: one may be a moment later.
+                    // No descriptor is free; try again later.
                     Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
                 },
             }
@@ -43,7 +43,7 @@ pub(crate) fn accept(listener: UnixListener) -> mpsc::Receiver<Call> {
     requests
 }
 
-/// Only the keeper's own user may talk to it: abstract names have no permissions of their own.
+/// Only the keeper's own user may connect: abstract names have no permissions of their own.
 fn is_same_user(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream)
         .is_ok_and(|peer| peer.uid == rustix::process::geteuid())

@@ -1,4 +1,4 @@
-//! The keeper's process: one loop that carries out requests and sees to programs.
+//! The keeper's process: one loop that carries out requests and supervises programs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
@@ -29,8 +29,8 @@ pub struct Options {
     pub project: String,
     /// The process that holds the sandbox; the keeper ends with it.
     pub holder: Option<i32>,
-    /// The process that starts the keeper: until it has told the keeper what to do, the keeper
-    /// ends with it, because no other process knows of it yet.
+    /// The process that starts the keeper: until its first request the keeper ends with it, because
+    /// the keeper is not on record yet.
     pub starter: Option<i32>,
     /// How long a program may take to end after SIGTERM.
     pub grace: Duration,
@@ -38,7 +38,7 @@ pub struct Options {
     pub open_files: Option<u64>,
 }
 
-/// Runs a keeper until it is told to stop (by a request, SIGTERM or SIGINT), or the holder of its
+/// Runs a keeper until it is to stop (by a request, SIGTERM or SIGINT), or the holder of its
 /// sandbox ends. Writes a line to standard output when clients can connect.
 ///
 /// # Errors
@@ -109,10 +109,10 @@ async fn run(options: &Options) -> std::io::Result<()> {
     }
 }
 
-/// Tells the starter that clients can connect, and lets go of its pipe.
+/// Reports to the starter that clients can connect, and closes its pipe.
 fn announce() -> std::io::Result<()> {
     let mut out = std::io::stdout();
-    // A starter that does not read it any more is no reason to end.
+    // The keeper continues also if the starter does not read it any more.
     out.write_all(b"ready\n").and_then(|()| out.flush()).ok();
     let null = std::fs::File::options().write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdout(&null)?;
@@ -173,7 +173,7 @@ struct Keeper<'a> {
     current: Option<Current>,
     /// Runners that have not been waited for.
     runners: BTreeSet<i32>,
-    /// A runner was killed: what it ran has become ours.
+    /// A runner was killed: its processes have become children of this process.
     strays: bool,
 }
 
@@ -185,7 +185,7 @@ impl Keeper<'_> {
         }
     }
 
-    /// Answers questions at once; what changes something waits for its turn.
+    /// Answers requests that only read immediately; the others are queued.
     fn call(&mut self, call: Option<Call>) {
         let Some(call) = call else { return };
         let answer = match call.request {
@@ -241,7 +241,7 @@ impl Keeper<'_> {
             Request::Sync {
                 programs, forwards, ..
             } => {
-                // From here on it is on record, and lives without its starter.
+                // From here on it is on record, and continues when its starter ends.
                 rustix::process::set_parent_process_death_signal(None)?;
                 let forwards = forwards.into_iter().map(Into::into).collect();
                 match self.forwarder.sync(forwards, call.listeners).await {
@@ -289,7 +289,7 @@ impl Keeper<'_> {
         self.current = Some(Current {
             answer,
             with: Answer::Done { changed: 0 },
-            left: Vec::new(), // `down` sees to those
+            left: Vec::new(), // `down` ends those
             last: true,
         });
     }
@@ -333,14 +333,14 @@ impl Keeper<'_> {
             Err(error) => {
                 eprint(&format!("node {}: no runner: {error}", program.node));
                 for event in [RunEvent::Exited { code: 125 }, RunEvent::Finished] {
-                    // We hold the receiver: it cannot be gone.
+                    // The receiver is a field of `self`: it cannot be closed.
                     self.reports.send(Report { run, event }).ok();
                 }
             }
         }
     }
 
-    /// Waits for children that have ended, and kills those that we did not start.
+    /// Waits for children that have ended, and kills those that this process did not start.
     fn reap(&mut self) {
         for (pid, code) in program::reap().ended {
             // A runner that ends by itself leaves nothing.

@@ -94,7 +94,7 @@ struct Entry {
 #[derive(Debug)]
 struct Run {
     node: String,
-    /// Of the program that is wanted now, not of one that was replaced or removed.
+    /// Of the current program, not of one that was replaced or removed.
     current: bool,
     stopping: bool,
 }
@@ -151,14 +151,14 @@ impl Supervisor {
         Ok(actions)
     }
 
-    /// Stops everything, for good.
+    /// Stops everything; nothing is started again.
     pub fn stop_all(&mut self) -> Vec<Action> {
         let nodes: Vec<String> = self.runs.values().map(|r| r.node.clone()).collect();
         self.entries.clear();
         nodes.iter().flat_map(|node| self.stop_runs(node)).collect()
     }
 
-    /// Takes note of what happened to a run.
+    /// Handles an event of a run.
     pub fn event(&mut self, run: RunId, event: RunEvent, now: Instant) -> Vec<Action> {
         let Some(of) = self.runs.get(&run) else {
             return Vec::new();
@@ -172,7 +172,7 @@ impl Supervisor {
             }
             (RunEvent::Exited { code }, Some(entry)) => {
                 entry.exited(code, now);
-                // What the program left behind must not be in the way of its next start.
+                // What the program left behind must end before its next start.
                 stop = entry.state == ProgramState::Restarting;
             }
             (RunEvent::Finished, entry) => {
@@ -249,7 +249,7 @@ impl Supervisor {
             .min()
     }
 
-    /// Whether a run that was told to stop has not ended yet.
+    /// Whether a run that is to stop has not ended yet.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.runs.values().any(|run| run.stopping)

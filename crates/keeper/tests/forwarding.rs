@@ -113,7 +113,7 @@ fn a_change_of_target_cuts_only_what_went_to_the_former_one() {
             assert_eq!(
                 exchange(&second).unwrap(),
                 b'b',
-                "another target's lives on"
+                "that of another target continues"
             );
             assert_eq!(exchange(&connect(one.address)).unwrap(), b'b');
             assert!(TcpListener::bind(one.address).is_err());
@@ -122,7 +122,7 @@ fn a_change_of_target_cuts_only_what_went_to_the_former_one() {
     });
 }
 
-fn a_listener_that_is_removed_is_closed_at_once() {
+fn a_removed_listener_is_closed_immediately() {
     let one = listen("127.0.0.1:8001", Protocol::Tcp);
     run(async move {
         let mut forwarder = Forwarder::default();
@@ -136,7 +136,7 @@ fn a_listener_that_is_removed_is_closed_at_once() {
 }
 
 /// Large transfers, half-closed connections, and a node that does not listen.
-fn connections_are_passed_on_faithfully() {
+fn connections_are_passed_on_unchanged() {
     let node = TcpListener::bind("127.0.0.2:80").unwrap();
     std::thread::spawn(move || {
         for mut stream in node.incoming().flatten() {
@@ -168,7 +168,7 @@ fn connections_are_passed_on_faithfully() {
     });
 }
 
-fn datagrams_find_their_way_back_and_follow_the_target() {
+fn answers_reach_the_sender_and_datagrams_follow_the_target() {
     for (address, name) in [("127.0.0.2:53", b'a'), ("127.0.0.3:53", b'b')] {
         let node = UdpSocket::bind(address).unwrap();
         std::thread::spawn(move || {
@@ -277,9 +277,9 @@ fn too_many_listeners_name_the_limit() {
 
 hallway_testkit::tests![
     a_change_of_target_cuts_only_what_went_to_the_former_one,
-    a_listener_that_is_removed_is_closed_at_once,
-    connections_are_passed_on_faithfully,
-    datagrams_find_their_way_back_and_follow_the_target,
+    a_removed_listener_is_closed_immediately,
+    connections_are_passed_on_unchanged,
+    answers_reach_the_sender_and_datagrams_follow_the_target,
     connections_beyond_the_limit_are_closed,
     too_many_listeners_name_the_limit,
 ];

@@ -1,4 +1,4 @@
-//! Client and keeper of equal and of different versions, and messages that are none.
+//! Client and keeper of equal and of different versions, and invalid messages.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -60,7 +60,7 @@ fn is_closed(mut stream: &UnixStream) -> bool {
     stream.read(&mut [0]).map_or(true, |length| length == 0)
 }
 
-fn a_keeper_tells_another_version_its_own_and_closes() {
+fn a_keeper_sends_its_version_to_another_version_and_closes() {
     keeper();
     for hello in [
         r#"{"protocol":99,"version":"9.9"}"#,
@@ -101,7 +101,7 @@ fn a_client_names_the_version_of_another_keeper() {
     assert!(failure.help().unwrap().contains("hallway down"));
 }
 
-fn what_is_no_message_closes_the_connection_only() {
+fn invalid_messages_close_the_connection_only() {
     keeper();
     for body in [
         &br#"{"sync":{}}"#[..],
@@ -125,7 +125,7 @@ fn what_is_no_message_closes_the_connection_only() {
 }
 
 /// More descriptors than one message of the kernel takes.
-fn many_listeners_are_handed_over() {
+fn many_listeners_are_sent() {
     keeper();
     let wanted: Vec<Forward> = (0..600)
         .map(|n| Forward {
@@ -169,9 +169,9 @@ fn after_stop_no_client_can_connect() {
 }
 
 hallway_testkit::tests![
-    a_keeper_tells_another_version_its_own_and_closes,
+    a_keeper_sends_its_version_to_another_version_and_closes,
     a_client_names_the_version_of_another_keeper,
-    what_is_no_message_closes_the_connection_only,
-    many_listeners_are_handed_over,
+    invalid_messages_close_the_connection_only,
+    many_listeners_are_sent,
     after_stop_no_client_can_connect,
 ];

@@ -17,7 +17,7 @@ const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
 const IFA_FLAGS: u16 = 8;
 const IFA_PROTO: u16 = 11;
-/// Usable at once: duplicates are prevented by the plan, not detected by waiting.
+/// Usable immediately: duplicates are prevented by the plan, not detected by waiting.
 const IFA_F_NODAD: u32 = 0x02;
 const IFA_F_DADFAILED: u32 = 0x08;
 

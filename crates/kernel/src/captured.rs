@@ -22,7 +22,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.chunks(2).map(pair).collect()
 }
 
-/// Reads a captured message; every shorter one must give an answer, too.
+/// Reads a captured message; every shorter one must give a result, too.
 fn read<T>(hex: &str, parse: fn(&[u8]) -> Option<T>) -> T {
     let bytes = bytes(hex);
     for length in 0..bytes.len() {
@@ -225,7 +225,7 @@ fn requests_are_read_back() {
 
 proptest! {
     #[test]
-    fn any_bytes_give_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_give_a_result(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         link::parse(&bytes);
         addr::parse(&bytes);
         route::parse(&bytes);

@@ -35,7 +35,7 @@ pub enum OperationKind {
     Mount,
     /// An unmount.
     Unmount,
-    /// A namespace: created, or entered for the rest of the thread's life.
+    /// A namespace: created, or entered until the thread ends.
     Namespace,
     /// A file's content.
     FileWrite,
@@ -144,7 +144,7 @@ pub struct Open;
 
 impl Gate for Open {}
 
-/// Refuses every change with EROFS: for commands that promise to change nothing.
+/// Refuses every change with EROFS: for commands that must change nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReadOnly;
 

@@ -111,7 +111,7 @@ impl Kernel {
         result
     }
 
-    /// Tells the gate that something is read.
+    /// Reports a read to the gate.
     pub(crate) fn note_read(&self, operation: &Operation<'_>) {
         self.gate.read(operation);
     }
@@ -136,7 +136,7 @@ impl Kernel {
         self.netfilter = Some(channel);
     }
 
-    /// The sockets belong to a namespace that the thread has left for good.
+    /// The sockets belong to a namespace that the thread has left and does not return to.
     pub(crate) fn close_sockets(&mut self) {
         self.route = None;
         self.netfilter = None;

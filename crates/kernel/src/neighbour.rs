@@ -16,7 +16,7 @@ const NDA_DST: u16 = 1;
 const NDA_LLADDR: u16 = 2;
 const NUD_PERMANENT: u16 = 0x80;
 
-/// What the kernel knows of a neighbour (NUD_*).
+/// The kernel's state of a neighbour (NUD_*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NeighbourState {
     /// No lookup was needed or made.
@@ -38,7 +38,7 @@ pub enum NeighbourState {
     NoArp,
     /// Set by an administrator.
     Permanent,
-    /// A number this version does not know.
+    /// Another number, without a name in this version.
     Other(u16),
 }
 
@@ -72,9 +72,9 @@ pub struct NeighbourInfo {
     pub interface: u32,
     /// IP address.
     pub address: IpAddr,
-    /// MAC address, once it is known.
+    /// MAC address; none before it has been learned.
     pub mac: Option<[u8; 6]>,
-    /// What is known.
+    /// The kernel's state of it.
     pub state: NeighbourState,
 }
 
@@ -89,7 +89,7 @@ fn body(interface: u32, address: IpAddr, state: u16) -> Writer {
     w
 }
 
-/// Sets a neighbour for good (NUD_PERMANENT), or replaces what is known of it.
+/// Sets a permanent neighbour (NUD_PERMANENT), or replaces its entry.
 #[must_use]
 pub fn set_neighbour(interface: u32, address: IpAddr, mac: [u8; 6]) -> Request {
     let mut w = body(interface, address, NUD_PERMANENT);
@@ -104,7 +104,7 @@ pub fn set_neighbour(interface: u32, address: IpAddr, mac: [u8; 6]) -> Request {
     }
 }
 
-/// Removes what is known of a neighbour.
+/// Removes the entry of a neighbour.
 #[must_use]
 pub fn delete_neighbour(interface: u32, address: IpAddr) -> Request {
     Request {

@@ -69,7 +69,7 @@ impl Netns {
         Ok(Self(fd))
     }
 
-    /// Its inode number, unique while it lives.
+    /// Its inode number, unique as long as the namespace exists.
     ///
     /// # Errors
     /// EIO from the file system that namespaces are on.
@@ -364,7 +364,7 @@ impl Kernel {
         Ok(())
     }
 
-    /// Moves the calling thread into an existing namespace for good. When that is a network
+    /// Moves the calling thread into an existing namespace, without a way back. When that is a network
     /// namespace the handle's sockets are closed: what follows is done there.
     ///
     /// # Errors

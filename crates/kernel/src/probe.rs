@@ -64,7 +64,7 @@ impl Client {
     /// Begins to connect; a TCP handshake continues in the kernel.
     ///
     /// # Errors
-    /// ENETUNREACH without a route, EPERM where the packet filter forbids it at once.
+    /// ENETUNREACH without a route, EPERM where the packet filter drops it in the output hook.
     pub fn connect(&self, to: SocketAddr) -> Result<(), Errno> {
         match connect(&self.fd, &to) {
             Err(Errno::INPROGRESS) => Ok(()),
@@ -234,7 +234,7 @@ impl IcmpSocket {
     /// Sends an echo request (RFC 792, RFC 4443).
     ///
     /// # Errors
-    /// ENETUNREACH without a route, EPERM where the packet filter forbids it at once.
+    /// ENETUNREACH without a route, EPERM where the packet filter drops it in the output hook.
     pub fn send_echo(&self, to: IpAddr, identifier: u16, number: u16) -> Result<(), Errno> {
         let mut message = vec![if self.v4 { 8 } else { 128 }, 0, 0, 0];
         message.extend_from_slice(&identifier.to_be_bytes());

@@ -8,7 +8,7 @@ impl Kernel {
     ///
     /// # Errors
     /// EPERM where a seccomp filter forbids it.
-    pub fn die_with_parent(&self) -> Result<(), KernelError> {
+    pub fn end_with_parent(&self) -> Result<(), KernelError> {
         const NAME: &str = "set the parent death signal";
         self.perform(&Operation::new(OperationKind::Process, NAME, ""), || {
             rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))

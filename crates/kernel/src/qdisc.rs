@@ -17,7 +17,7 @@ const TC_H_ROOT: u32 = 0xffff_ffff;
 const TC_LINKLAYER_ETHERNET: u8 = 1;
 
 /// Limits what a link sends, with a token bucket filter: `rate` in bytes per second, `burst` in
-/// bytes that may be sent at once, `queue` in bytes that may wait.
+/// bytes that may be sent in one burst, `queue` in bytes that may wait.
 #[must_use]
 pub fn limit(index: u32, rate: u64, burst: u32, queue: u32) -> Request {
     let mut w = Writer::with_header(&header(index, TC_H_ROOT));
@@ -93,7 +93,7 @@ impl TokenBucket {
         bytes_of(self.burst_ns, self.rate)
     }
 
-    /// By how many bytes [`Self::burst`] can differ from what was asked for.
+    /// By how many bytes [`Self::burst`] can differ from the requested value.
     #[must_use]
     pub fn burst_error(&self) -> u64 {
         bytes_of(NS_PER_TICK, self.rate) + 1

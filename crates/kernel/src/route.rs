@@ -134,7 +134,7 @@ pub enum RouteKind {
     Prohibit,
     /// Ends the lookup in this table.
     Throw,
-    /// A number this version does not know.
+    /// Another number, without a name in this version.
     Other(u8),
 }
 

@@ -49,7 +49,7 @@ pub enum RuleAction {
     Unreachable,
     /// Drops it, and answers that it is not allowed.
     Prohibit,
-    /// A number this version does not know.
+    /// Another number, without a name in this version.
     Other(u8),
 }
 

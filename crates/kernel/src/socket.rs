@@ -17,7 +17,7 @@ const NFNL_SUBSYS_NFTABLES: u8 = 10;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 /// The kernel makes no dump datagram larger than 32 KiB (netlink_dump in net/netlink).
 pub(crate) const BUFFER: usize = 64 * 1024;
-/// How often a dump that a concurrent change has cut is asked for again.
+/// How often a dump that a concurrent change has cut is requested again.
 const DUMP_TRIES: usize = 8;
 
 /// Type and body of a message.
@@ -131,7 +131,7 @@ impl Channel {
         Ok(first)
     }
 
-    /// A whole list; asked for again when a change has cut it.
+    /// A whole list; requested again when a change has cut it.
     pub(crate) fn dump(
         &mut self,
         kind: u16,
@@ -201,7 +201,7 @@ impl Channel {
         );
         let count = messages.len();
         for (position, message) in messages.iter().enumerate() {
-            // One acknowledgement, of the last, says that all is done.
+            // One acknowledgement, of the last message, covers all.
             let ack = if position + 1 == count { NLM_F_ACK } else { 0 };
             let sequence = self.next_sequence();
             let flags = message.flags | NLM_F_REQUEST | ack;
@@ -222,7 +222,7 @@ impl Channel {
         loop {
             let length = receive(&self.socket, &mut self.buffer)?;
             for message in Messages(self.buffer.get(..length).unwrap_or_default()) {
-                // 0 is the mark of the beginning, which is refused for want of permission.
+                // 0 is the message of the beginning, which is refused without permission.
                 let position = message.sequence.wrapping_sub(begin) as usize;
                 if message.kind != NLMSG_ERROR || position > count {
                     continue;
@@ -254,7 +254,7 @@ impl Channel {
             .map_err(|e| KernelError::new(operation, "", e))
     }
 
-    /// The number by which the kernel knows this socket in its namespace.
+    /// The port number of this socket in its namespace (netlink(7), nl_pid).
     pub(crate) fn port(&self) -> Result<u32, KernelError> {
         let mut address = SocketAddr::new(0, 0);
         self.socket

@@ -96,7 +96,7 @@ fn echoes_and_errors() {
 }
 
 #[test]
-fn a_quoted_error_is_not_read_on_and_on() {
+fn errors_quoted_in_errors_are_not_read() {
     let mut packet = ipv4(1, 0, &[3, 1, 0, 0, 0, 0, 0, 0]);
     for _ in 0..3000 / 28 {
         packet = ipv4(1, 0, &[vec![3, 1, 0, 0, 0, 0, 0, 0], packet].concat());
@@ -122,7 +122,7 @@ fn ipv6_headers_are_skipped_and_fragments_known() {
 }
 
 #[test]
-fn neighbours_are_asked_for() {
+fn neighbour_requests() {
     let mut ask = vec![135, 0, 0, 0, 0, 0, 0, 0, 0xfd, 0x77];
     ask.extend([0; 13]);
     ask.push(5);
@@ -148,7 +148,7 @@ fn tags_are_skipped_over() {
 }
 
 #[test]
-fn what_ends_early_is_said_to() {
+fn cut_packets_are_marked_as_cut() {
     let whole = ethernet(0x0800, &ipv4(6, 0, &tcp(2, b"")));
     for length in 0..whole.len() {
         let text = Ethernet::parse(whole.get(..length).unwrap()).summary();
@@ -163,7 +163,7 @@ fn what_ends_early_is_said_to() {
 
 proptest! {
     #[test]
-    fn any_bytes_give_an_answer(
+    fn any_bytes_give_a_result(
         mut bytes in proptest::collection::vec(any::<u8>(), 0..200),
         kind in proptest::option::of(prop_oneof![Just(0x0800u16), Just(0x86dd), Just(0x0806), Just(0x8100)]),
         first in any::<u8>(),

@@ -79,7 +79,7 @@ fn normal(text: &str) -> String {
     out.join(" ")
 }
 
-/// Every rule reads as nft lists it, or as what is said instead.
+/// Every rule reads as nft lists it, or as the expected text.
 #[track_caller]
 fn compare(others: &[(&str, &str)]) {
     let ours = listed_by_us();
@@ -102,7 +102,7 @@ fn compare(others: &[(&str, &str)]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Loads each rule alone; those this machine's kernel or nft does not know must be in `may_lack`.
+/// Loads each rule alone; those this machine's kernel or nft does not have must be in `may_lack`.
 fn load(family: &str, chain: &str, rules: &str) {
     sh(&format!(
         "nft add table {family} t; nft 'add chain {family} t {chain}'"
@@ -257,7 +257,7 @@ fn other_families_read_as_nft_lists_them() {
     compare(&[]);
 }
 
-fn chains_are_told_with_their_hooks() {
+fn chains_are_listed_with_their_hooks() {
     sh("ip link add d0 type veth peer d1; nft -f - <<'E'
 add table inet a
 add chain inet a x
@@ -309,7 +309,7 @@ E");
     );
 }
 
-fn rules_of_iptables_are_told_with_their_comments() {
+fn rules_of_iptables_are_listed_with_their_comments() {
     let mut refused = Vec::new();
     for rule in IPTABLES.lines().map(str::trim).filter(|l| !l.is_empty()) {
         let (program, rule) = match rule.strip_prefix("6 ") {
@@ -329,7 +329,7 @@ fn rules_of_iptables_are_told_with_their_comments() {
     compare(IPTABLES_OTHERS);
 }
 
-/// Where nft, through iptables' own words, says less well or nothing: (nft, ours).
+/// Where nft, which prints iptables' own text, prints less or nothing: (nft, ours).
 const IPTABLES_OTHERS: &[(&str, &str)] = &[
     (
         "pkttype broadcast counter drop",
@@ -393,13 +393,13 @@ const IPTABLES_OTHERS: &[(&str, &str)] = &[
     ),
 ];
 
-// The quotes keep the harness from asking for the program of that name.
+// The quotes prevent the harness from requiring the program of that name.
 const IPTABLES: &str = include_str!("listing/iptables.rules");
 
 hallway_testkit::tests![
     rules_of_inet_read_as_nft_lists_them,
     translations_read_as_nft_lists_them,
     other_families_read_as_nft_lists_them,
-    chains_are_told_with_their_hooks,
-    rules_of_iptables_are_told_with_their_comments,
+    chains_are_listed_with_their_hooks,
+    rules_of_iptables_are_listed_with_their_comments,
 ];

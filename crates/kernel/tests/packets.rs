@@ -69,7 +69,7 @@ fn one_interface_alone_is_seen() {
     for _ in 0..3 {
         gone |= socket.recv(Duration::from_millis(100)).is_err();
     }
-    assert!(gone, "the end of the interface is told");
+    assert!(gone, "the end of the interface is reported");
     assert!(PacketSocket::open_on(999).unwrap_err().is_not_found());
 }
 

@@ -43,7 +43,7 @@ pub struct Network {
     pub mac: [u8; 6],
     /// Prefixes with the host's address in each.
     pub subnets: Vec<Subnet>,
-    /// No way out.
+    /// No route to other networks and no published ports.
     pub internal: bool,
     /// Stands for the outside world.
     pub outside: bool,
@@ -55,7 +55,7 @@ pub struct Network {
     pub filtered: bool,
     /// The address the pool gave last, so that a freed one is not given again at once.
     pub last_allocated: Vec<IpAddr>,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -95,9 +95,9 @@ pub struct Node {
     pub dns: Vec<IpAddr>,
     /// Environment of what runs inside.
     pub environment: BTreeMap<String, String>,
-    /// What runs inside.
+    /// The program that runs in the node, with its arguments.
     pub service: Option<Workload>,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -183,7 +183,7 @@ pub struct Publish {
     pub protocol: Protocol,
     /// Where packets go, at most one address per family.
     pub targets: Vec<IpAddr>,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -201,7 +201,7 @@ pub struct Policy {
     /// The line in words, with the names of the file.
     #[serde(default)]
     pub words: String,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 

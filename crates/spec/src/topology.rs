@@ -51,15 +51,15 @@ pub struct Network {
     pub name: Name,
     /// One per address family at most; never empty.
     pub subnets: Vec<Subnet>,
-    /// No way out: no default route, no masquerade.
+    /// No route to other networks and no published ports: no default route, no masquerade.
     pub internal: bool,
-    /// Its nodes stand for the outside world.
+    /// Its nodes represent the outside world.
     pub outside: bool,
     /// Bridge or routed.
     pub mode: Mode,
     /// Bytes; the kernel's default when absent.
     pub mtu: Option<u32>,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -109,7 +109,7 @@ pub struct Node {
     pub restart: Restart,
     /// Nodes whose `command` is started (and ready) first.
     pub depends_on: Vec<Name>,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -127,7 +127,7 @@ pub struct Attachment {
     pub interface: Option<InterfaceName>,
     /// The limit in each direction.
     pub bandwidth: Option<Bandwidth>,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -141,7 +141,7 @@ pub struct Link {
     pub mtu: Option<u32>,
     /// The limit in each direction.
     pub bandwidth: Option<Bandwidth>,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -157,7 +157,7 @@ pub struct LinkEnd {
     pub interface: Option<InterfaceName>,
     /// A fixed MAC address.
     pub mac: Option<Mac>,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -173,7 +173,7 @@ pub struct Publish {
     pub node_ports: PortRange,
     /// tcp or udp; an entry without a protocol means tcp.
     pub protocol: Protocol,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -185,7 +185,7 @@ pub struct StaticRoute {
     pub to: IpNet,
     /// Next hop; an address on one of the node's own prefixes.
     pub via: IpAddr,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -257,7 +257,7 @@ pub struct Policy {
     pub pairs: Vec<(Endpoint, Endpoint)>,
     /// Empty means everything.
     pub services: Vec<PolicyService>,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -273,7 +273,7 @@ pub struct Expect {
     pub port: Option<PortProto>,
     /// Whether it must, or must not, be reachable.
     pub reachable: bool,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 

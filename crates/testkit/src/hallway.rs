@@ -59,12 +59,12 @@ impl Ran {
         serde_json::from_str(&self.ok()).unwrap()
     }
 
-    /// Must have said this on stderr.
+    /// Must have printed this on stderr.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
         assert!(
             self.err.contains(text),
-            "hallway {} does not say {text:?}:\n{}",
+            "hallway {} does not print {text:?}:\n{}",
             self.words,
             self.err
         );
@@ -73,7 +73,7 @@ impl Ran {
 }
 
 impl Hallway {
-    /// On the test's own namespace as the host.
+    /// With the test's own namespace as the host.
     #[must_use]
     pub fn host(program: &str) -> Self {
         Self {

@@ -13,7 +13,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::patience::patience;
 
-/// Says to a process of the test binary how far in it is, and which test it is.
+/// The environment variable with the stage and the name of the test, for a process of the test binary.
 const STAGE: &str = "HALLWAY_TEST_STAGE";
 /// Ends a test that hangs.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -109,7 +109,7 @@ fn isolated(name: &str) -> Result<Completion, Failed> {
 /// Makes the namespaces; the next process is their first.
 fn outer(name: &str) {
     let mut kernel = Kernel::new();
-    kernel.die_with_parent().unwrap();
+    kernel.end_with_parent().unwrap();
     let (user, group) = (
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
@@ -133,7 +133,7 @@ fn outer(name: &str) {
 /// A /run and /proc of the test's own, and nothing else of the machine's to be changed.
 fn inner(test: Test) {
     let mut kernel = Kernel::new();
-    kernel.die_with_parent().unwrap();
+    kernel.end_with_parent().unwrap();
     kernel
         .make_private(Path::new("/"), Propagation::Private)
         .unwrap();

@@ -41,8 +41,8 @@ const ASKED: [(&str, &str); 10] = [
     ),
 ];
 
-/// Waits until the kernel has finished with all links and addresses of this namespace: it tells up to a
-/// second later whether a link works, and probes new IPv6 addresses first.
+/// Waits until the kernel has finished with all links and addresses of this namespace: it reports the
+/// state of a link up to a second later, and probes new IPv6 addresses first.
 #[track_caller]
 pub fn settle() {
     wait_for("links and addresses to settle", || {

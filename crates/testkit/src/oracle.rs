@@ -1,4 +1,4 @@
-//! Independent programs that say what is really there. One that is missing fails the test with
+//! Independent programs that show what is really there. One that is missing fails the test with
 //! the name of its Debian package; with `HALLWAY_TEST_MISSING=skip` the test is skipped instead.
 
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Programs tests ask, with the package each is in.
+/// Programs that tests use, with the package of each.
 const PACKAGES: [(&str, &str); 16] = [
     ("ip", "iproute2"),
     ("bridge", "iproute2"),
@@ -78,7 +78,7 @@ pub fn sh(script: &str) -> String {
     try_sh(script).unwrap_or_else(|why| panic!("{script}: {why}"))
 }
 
-/// What `ip -j` says.
+/// The output of `ip -j`.
 #[must_use]
 #[track_caller]
 pub fn ip_json(arguments: &str) -> Vec<Value> {
@@ -93,7 +93,7 @@ pub fn ip_json(arguments: &str) -> Vec<Value> {
         .unwrap_or_default()
 }
 
-/// What `nft -j list ruleset` says.
+/// The output of `nft -j list ruleset`.
 #[must_use]
 #[track_caller]
 pub fn nft_json() -> Vec<Value> {

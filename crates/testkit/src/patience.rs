@@ -1,11 +1,11 @@
-//! How long tests wait. A limit ends a test that hangs; it never decides what a test says. So the limits are
+//! How long tests wait. A limit ends a test that hangs; it never decides a result. So the limits are
 //! far above what any loaded machine needs, and an emulated machine multiplies them.
 
 use std::time::{Duration, Instant};
 
 /// For a condition, or an answer that must come.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Between two looks at a condition.
+/// Between two checks of a condition.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// By how much all limits are longer here: `HALLWAY_TEST_PATIENCE`, or 1.

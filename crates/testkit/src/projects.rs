@@ -19,7 +19,7 @@ pub struct Node {
     networks: Vec<usize>,
     published: Option<u16>,
     forwarding: bool,
-    /// Also knows the way to this network through the host, whoever it is.
+    /// Also has a route to this network through the host.
     intruder: Option<usize>,
 }
 
@@ -113,7 +113,7 @@ impl Project {
         let mut out: Vec<usize> = Vec::new();
         for at in &node.networks {
             let at = at % self.networks.len();
-            // One in the outside world is not inside too.
+            // A node on an outside network is not on another one too.
             let mixed = out
                 .iter()
                 .any(|o| (self.networks[*o].kind == 1) != (self.networks[at].kind == 1));

@@ -201,7 +201,7 @@ fn lesson(event: &HopEvent) -> String {
         }
         HopEvent::Link { .. } => "the link out of the host".into(),
         HopEvent::Route { .. } => {
-            "the longest prefix that holds the destination decides; ip route get shows it".into()
+            "the longest prefix that contains the destination decides; ip route get shows it".into()
         }
         HopEvent::Chain { hook, verdict, .. } => format!(
             "rules of the packet filter at the {} hook, in order, until one decides: {verdict}",

@@ -1,5 +1,5 @@
-//! What the kernel itself takes: the same network as a project's, built by the barest netlink loop
-//! known, without marks, rules or record. Only benchmarks use it.
+//! The time the kernel itself takes: the same network as a project's, built with plain netlink
+//! requests, without marks, rules or record. Only benchmarks use it.
 
 mod bare;
 

@@ -92,7 +92,7 @@ impl Executor {
         self.kernel.inside(&first, |kernel| routes_of(kernel, a))
     }
 
-    /// Removing the namespace is fast; where a process keeps it alive, its links are removed by
+    /// Removing the namespace is fast; where a process keeps it in use, its links are removed by
     /// name.
     pub(super) fn remove_namespace(
         &mut self,

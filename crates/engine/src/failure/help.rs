@@ -59,14 +59,14 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
     Some(text)
 }
 
-/// What to do about an answer of the kernel that is well known.
+/// What to do about a well-known error of the kernel.
 fn of_errno(error: &KernelError) -> Option<String> {
     if error.is_not_permitted() {
         return Some("run as root, or without --host to build in a sandbox".into());
     }
     match Errno::from_raw_os_error(error.errno) {
         Errno::NOSPC => Some("a limit of the kernel is reached: see user.max_net_namespaces and user.max_mnt_namespaces".into()),
-        Errno::OPNOTSUPP => Some("this kernel lacks something that is needed: hallway doctor tells what".into()),
+        Errno::OPNOTSUPP => Some("this kernel lacks something that is needed: hallway doctor shows what".into()),
         _ => None,
     }
 }

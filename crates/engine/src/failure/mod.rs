@@ -1,4 +1,4 @@
-//! Why something could not be done: what failed, what the kernel answered, what to do.
+//! Why something could not be done: what failed, the kernel's error, what to do.
 
 mod codes;
 mod diagnostic;
@@ -11,7 +11,7 @@ use hallway_spec::Place;
 pub use codes::{FailureCode, WarningCode};
 pub use reason::{Detail, FileAction, NotReady, Reason};
 
-/// Something that could not be done, with everything people need to know about it.
+/// Something that could not be done: what, why, where, and what to do.
 ///
 /// The message, the code and the help follow from [`Reason`]; nothing here is decided by text.
 ///
@@ -24,7 +24,7 @@ pub use reason::{Detail, FileAction, NotReady, Reason};
 pub struct Failure {
     /// What failed.
     pub reason: Reason,
-    /// The kernel's answer, where the kernel refused.
+    /// The kernel's error, where the kernel refused.
     pub cause: Option<KernelError>,
     /// The place in the project's file that this is about.
     pub place: Option<Place>,
@@ -33,7 +33,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that the kernel's answer caused.
+    /// A failure that an error of the kernel caused.
     #[must_use]
     pub fn caused(reason: Reason, cause: KernelError) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Failure {
         self.reason.code()
     }
 
-    /// What to do about it, if something can be said.
+    /// What to do about it, if there is anything to do.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         help::help(&self.reason, self.cause.as_ref())

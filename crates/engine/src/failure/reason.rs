@@ -11,7 +11,7 @@ use crate::keeper::ProgramEnd;
 
 /// What was attempted with a file of the state directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
+#[allow(missing_docs)] // the names describe them
 pub enum FileAction {
     Create,
     Read,

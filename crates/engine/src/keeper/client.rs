@@ -1,4 +1,4 @@
-//! Talking to a project's keeper.
+//! The connection to a project's keeper.
 
 use std::io::Read as _;
 use std::os::linux::net::SocketAddrExt;
@@ -18,7 +18,7 @@ use super::{
 };
 
 const START_LIMIT: Duration = Duration::from_secs(5);
-/// How long a keeper that was told to end may take: its programs have 10 s.
+/// How long a keeper may take to end after the request: its programs have 10 s.
 const END_LIMIT: Duration = Duration::from_secs(15);
 
 /// A connection to a keeper of this version.
@@ -72,7 +72,7 @@ impl Client {
                 version: hello.version,
                 protocol: hello.protocol,
             }),
-            // It closed the connection: because it ends, or because it does not know `Hello`.
+            // It closed the connection: because it ends, or because its version has no `Hello`.
             Err(_closed) if await_end(peer.pid, END_LIMIT) => Ok(None),
             Err(_closed) => Err(KeeperError::NotUnderstood {
                 pid: peer.pid.as_raw_nonzero().get(),
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// The keeper, started if it does not run. The process it runs in inherits no descriptor of
-    /// this one. Until it has been told what to do by [`Self::sync`], it ends together with the
+    /// this one. Until the first [`Self::sync`] it ends together with the
     /// calling thread.
     ///
     /// # Errors
@@ -106,10 +106,10 @@ impl Client {
         // It may have ended already; what it wrote is the reason either way.
         child.kill().ok();
         child.wait().ok();
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
-        Err(not_started(match said.trim() {
+        let output = std::fs::read_to_string(&log).unwrap_or_default();
+        Err(not_started(match output.trim() {
             "" => format!("it was not ready within {} s", START_LIMIT.as_secs()),
-            said => said.to_owned(),
+            output => output.to_owned(),
         }))
     }
 
@@ -186,7 +186,7 @@ impl Client {
         Ok(readiness(wanted, &self.programs()?))
     }
 
-    /// Ends the keeper of a project, of whatever version, with all its programs; whether there was
+    /// Ends the keeper of a project, of any version, with all its programs; whether there was
     /// one. Returns when it has ended.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Why a keeper could not be reached, or does not do what it was asked for.
+//! Why a keeper could not be reached, or does not carry out a request.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub enum KeeperError {
     /// The connection broke, or carried something that is not a message.
     #[error("the project's keeper does not answer")]
     Lost(#[source] std::io::Error),
-    /// It speaks another version of the protocol.
+    /// It uses another version of the protocol.
     #[error(
         "the project's keeper was started by hallway {version} and uses version {protocol} of its protocol; this hallway uses version {PROTOCOL}"
     )]
@@ -43,7 +43,7 @@ pub enum KeeperError {
         pid: i32,
     },
     /// What it is to do cannot be sent.
-    #[error("the keeper cannot be told what to do")]
+    #[error("the request cannot be sent to the project's keeper")]
     Unsendable(#[source] std::io::Error),
     /// Its answer does not belong to the request.
     #[error("the project's keeper gave an answer of another kind")]
@@ -57,7 +57,7 @@ fn refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::NoProgram { node } => format!("node {node} runs no command"),
         Refusal::OpenFiles { limit } => format!(
-            "the project's keeper may have {limit} files open at once, and there are too many published ports for that"
+            "the project's keeper may have {limit} files open, and there are too many published ports for that"
         ),
         Refusal::Listener { why } => {
             format!("the project's keeper cannot use a listener: {why}")

@@ -28,7 +28,7 @@ pub const HELLO_MAX: usize = 4 * 1024;
 pub const CHUNK: usize = 250;
 /// The byte by which a receiver acknowledges a chunk.
 pub const TAKEN: u8 = b'.';
-/// The byte by which a receiver says that it takes no more; a frame with the reason follows.
+/// The byte by which a receiver rejects further descriptors; a frame with the reason follows.
 pub const REFUSED: u8 = b'!';
 
 /// A message as a frame.
@@ -104,7 +104,7 @@ pub fn receive<T: DeserializeOwned>(mut from: &UnixStream, limit: usize) -> std:
 }
 
 /// Sends descriptors in chunks, waiting for an acknowledgement after each. False when the receiver
-/// takes no more and a frame with the reason follows.
+/// rejects further ones and a frame with the reason follows.
 ///
 /// # Errors
 /// Those of the socket.

@@ -55,7 +55,7 @@ pub enum BindCause {
     #[error("there is no such address here")]
     NoSuchAddress,
     /// This process may not open more files (EMFILE).
-    #[error("this process may have {limit} files open at once")]
+    #[error("this process may have {limit} files open")]
     OpenFiles {
         /// The limit (RLIMIT_NOFILE, soft).
         limit: u64,
@@ -66,7 +66,7 @@ pub enum BindCause {
 }
 
 impl BindError {
-    /// With the cause that an error of the system stands for.
+    /// With the cause that an errno means.
     #[must_use]
     pub fn new(listen: Listen, error: std::io::Error) -> Self {
         let errno = Errno::from_io_error(&error);
@@ -124,11 +124,13 @@ impl From<BindError> for Failure {
 }
 
 /// A listening (tcp) or bound (udp) socket in the network namespace of this thread. IPv6 sockets
-/// take IPv6 only, so that the same port can be bound for both versions.
+/// IPv6 sockets
+/// receive IPv6 only, so that the same port can be bound for both versions.
 ///
 /// # Errors
-/// With the cause; EMFILE is reported while [`RESERVE`] descriptors are still free, so that what
-/// comes next does not fail for want of them.
+/// With the cause; EMFILE is reported while [`RESERVE`] descriptors are still free, so that later
+/// operations have some.
+/// IPv6 sockets
 pub fn bind(listen: Listen) -> Result<Listener, BindError> {
     match bind_socket(listen.address, listen.protocol).and_then(with_reserve) {
         Ok(socket) => Ok(Listener { listen, socket }),
@@ -158,7 +160,7 @@ pub(super) fn bind_socket(address: SocketAddr, protocol: Protocol) -> std::io::R
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
     if protocol == Protocol::Tcp {
-        // Earlier connections in TIME_WAIT must not keep the port; a listener still does.
+        // Earlier connections in TIME_WAIT must not block the port; a listener still does.
         sockopt::set_socket_reuseaddr(&socket, true)?;
     }
     rustix::net::bind(&socket, &address)?;
@@ -200,8 +202,8 @@ pub fn raise_open_files() -> u64 {
         current: before.maximum,
         maximum: before.maximum,
     };
-    // Refused nowhere: the hard limit stays. Without it the lower limit holds, and says so when
-    // it is reached.
+    // The hard limit stays, so this is always allowed. If it failed, the lower limit would remain, and
+    // be reported when it is reached.
     setrlimit(Resource::Nofile, raised).ok();
     before.current.unwrap_or(u64::MAX)
 }

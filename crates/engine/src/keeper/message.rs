@@ -4,8 +4,8 @@
 //! sends [`Request`]s and gets one [`Answer`] for each; otherwise both close the connection.
 //!
 //! **Versions.** [`PROTOCOL`] grows with every change of a message. `Hello` itself never changes
-//! its meaning and its unknown fields are ignored, so that any two versions understand each other
-//! that far. All other messages are exchanged between equal versions only: an unknown field or
+//! its meaning and its unknown fields are ignored, so that any two versions can exchange it.
+//! All other messages are exchanged between equal versions only: an unknown field or
 //! variant there is an error, never ignored.
 //!
 //! **Descriptors.** After a [`Request::Sync`] the client sends the listeners that it announces, in
@@ -49,7 +49,7 @@ impl Hello {
     }
 }
 
-/// What a client asks for.
+/// A request of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
@@ -98,7 +98,7 @@ pub enum Answer {
     Refused(Refusal),
 }
 
-/// Why a keeper does not do what it was asked for.
+/// Why a keeper does not carry out a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Refusal {

@@ -1,4 +1,4 @@
-//! The client side of the keeper: what it is told to do, the messages, and how to reach it.
+//! The client side of the keeper: its tasks, the messages, and how to reach it.
 //!
 //! A keeper is one process per project that has programs to run or ports to serve on localhost
 //! (the crate `hallway-keeper`). It is found by the name of an abstract Unix socket (unix(7)),
@@ -6,7 +6,7 @@
 //! ends.
 //!
 //! Everything here is synchronous, reads no environment variable and prints nothing. The caller
-//! waits and cancels: [`Client::poll_ready`] only tells the present state.
+//! waits and cancels: [`Client::poll_ready`] only returns the present state.
 //!
 //! ```no_run
 //! use hallway_engine::keeper::{Client, Desired, Readiness, Start};

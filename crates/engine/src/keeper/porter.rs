@@ -1,6 +1,6 @@
 //! The porter: a process that stays outside when its parent moves into a sandbox, and binds ports
-//! there for it. A socket belongs to the network namespace it was made in, whichever process uses
-//! it.
+//! there for it. A socket belongs to the network namespace it was made in, not to that of the process
+//! that uses it.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -28,7 +28,7 @@ struct Order {
     protocol: message::Protocol,
 }
 
-/// What came of it; a descriptor follows when there is no `errno`.
+/// The result; a descriptor follows when there is no `errno`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Outcome {
     errno: Option<i32>,
@@ -85,13 +85,13 @@ impl Porter {
 
 impl Drop for Porter {
     fn drop(&mut self) {
-        // It ends at the end of its input; one that is gone already is as good.
+        // It ends at the end of its input; it does not matter if it has ended already.
         self.socket.shutdown(std::net::Shutdown::Both).ok();
         self.child.wait().ok();
     }
 }
 
-/// What a porter does, with its orders at standard input, until its parent closes the other end.
+/// What a porter does: it reads orders from standard input until its parent closes the other end.
 ///
 /// # Errors
 /// Those of the socket to the parent.

@@ -122,7 +122,7 @@ impl Capture {
                 .map_err(|e| Failure::caused(Reason::CaptureEnded, e))?;
             let Some(frame) = frame else { return Ok(None) };
             let packet = self.filtered(frame)?;
-            // Queued packets are read, but a flood of them ends too.
+            // Queued packets are read, but not without a limit.
             if packet.is_some() || Instant::now() > deadline + OVERTIME {
                 return Ok(packet);
             }
@@ -162,11 +162,11 @@ impl Capture {
         Ok(())
     }
 
-    /// How many packets the kernel dropped since this was last asked, because they were not read
+    /// How many packets the kernel dropped since the last call, because they were not read
     /// in time.
     ///
     /// # Errors
-    /// When the kernel does not answer.
+    /// When the kernel reports an error.
     pub fn dropped(&self) -> Result<u32, Failure> {
         Ok(self.socket.dropped()?)
     }

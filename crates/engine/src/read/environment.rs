@@ -1,4 +1,4 @@
-//! What of the host a prediction depends on and a file does not say.
+//! The properties of the host that a prediction depends on and a file does not contain.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use hallway_plan::settled::Settled;
 
 use crate::observe;
 
-/// Reads it off the calling thread's namespace.
+/// Reads them in the calling thread's namespace.
 ///
 /// # Errors
 /// When the kernel's state cannot be read.

@@ -10,10 +10,10 @@ use hallway_plan::observed::{Counters, Live};
 use crate::Failure;
 use crate::observe::netns_path;
 
-/// Looks at the host's links, and into every node that is there.
+/// Reads the host's links, and those of every node that is there.
 ///
 /// # Errors
-/// When the kernel cannot be asked.
+/// When the kernel cannot be read.
 pub fn live(settled: &Settled) -> Result<Live, Failure> {
     let links = Kernel::new().links()?.into_iter().map(|l| l.name).collect();
     let mut nodes = BTreeMap::new();

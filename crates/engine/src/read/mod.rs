@@ -1,5 +1,5 @@
-//! The read side: looks at what is there and tries it out, and never changes it. Nothing here
-//! knows the door.
+//! The read side: reads what is there and tests it with packets, and never changes it. Nothing here
+//! uses the executor.
 
 pub mod capture;
 pub mod environment;

@@ -1,12 +1,13 @@
-//! Leases: which address is given out to which node, one file per address.
+//! Leases: which address is allocated to which node, one file per address.
 //!
 //! A lease is claimed by creating its file, which fails if the file exists (`link(2)`), so that
-//! processes that share nothing but the state directory never give out one address twice, with or
-//! without a lock. A lease survives the process that claimed it. A released address rests:
-//! addresses that were never used come first, then the one released the longest time ago.
+//! processes that share only the state directory never allocate one address twice, with or
+//! without a lock. A lease remains when the process that claimed it ends. A released address is used
+//! again last: first come addresses that were never used, then the one released the longest time
+//! ago.
 //!
 //! Layout of `SCOPE/leases/PROJECT/NETWORK`: `ADDRESS` for an address in use, `ADDRESS.released`
-//! for one that was released (its modification time says when).
+//! for one that was released (its modification time is the time of the release).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Write as _};
@@ -63,7 +64,7 @@ pub enum Claim {
     Held(Name),
 }
 
-/// What is known of the addresses of a network.
+/// The addresses of a network that are or were in use.
 #[derive(Debug, Default)]
 struct Known {
     in_use: Vec<IpAddr>,

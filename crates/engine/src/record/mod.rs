@@ -1,5 +1,5 @@
-//! The record: what was wanted, and which names, addresses and inodes were given out. What is
-//! really there is read from the kernel; a record never stands in for that.
+//! The record: the project's file, and which names, addresses and inodes were allocated. What exists
+//! is always read from the kernel, never from a record.
 //!
 //! Layout of a project's directory, `SCOPE/projects/NAME`:
 //!
@@ -99,7 +99,7 @@ pub(crate) fn projects(scope: &Path) -> Vec<Name> {
 /// Reads a record; `None` if there is none.
 ///
 /// # Errors
-/// [`Reason::RecordVersion`] for a format that this program does not know,
+/// [`Reason::RecordVersion`] for a format that this program cannot read,
 /// [`Reason::RecordDamaged`] for one that cannot be read.
 pub(crate) fn load(scope: &Path, project: &Name) -> Result<Option<Record>, Failure> {
     let directory = directory(scope, project);

@@ -42,7 +42,7 @@ impl Store {
 
     /// Replaces a file by one with this content: readers see the old content or the new one.
     pub(crate) fn replace(&self, path: &Path, text: &[u8]) -> Result<(), Failure> {
-        // The state of a scope is worth nothing after a reboot, which empties the kernel.
+        // The state of a scope is not needed after a reboot: the kernel's state is empty then.
         let written = self.kernel.replace_file(path, text, Durability::Process);
         written.map_err(failed(FileAction::Write, path))
     }
@@ -57,13 +57,13 @@ impl Store {
         written.map_err(failed(FileAction::Write, path))
     }
 
-    /// Removes a file; one that does not exist is no failure.
+    /// Removes a file; it is not a failure if it does not exist.
     pub(crate) fn remove_file(&self, path: &Path) -> Result<(), Failure> {
         let removed = self.kernel.remove_file(path);
         removed.map(drop).map_err(failed(FileAction::Remove, path))
     }
 
-    /// Removes a directory with everything in it; one that does not exist is no failure.
+    /// Removes a directory with everything in it; it is not a failure if it does not exist.
     pub(crate) fn remove_tree(&self, path: &Path) -> Result<(), Failure> {
         let removed = self.kernel.remove_tree(path);
         removed.map(drop).map_err(failed(FileAction::Remove, path))
@@ -71,7 +71,7 @@ impl Store {
 
     /// Removes a directory if it is empty.
     pub(crate) fn remove_if_empty(&self, path: &Path) {
-        // Not empty is the usual case, and no failure.
+        // Not empty is the usual case, and not a failure.
         self.kernel.remove_directory(path).ok();
     }
 }

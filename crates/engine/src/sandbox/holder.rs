@@ -23,7 +23,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// From here on the holder lives without us; before, it ends when we do.
+    /// From here on the holder continues without this process; before, it ends with it.
     pub(super) fn release(mut self) {
         self.input.write_all(b"go\n").ok();
     }
@@ -88,8 +88,8 @@ fn line(from: &mut impl BufRead) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
-/// Root gives the sandbox every id it has itself; anybody else is root inside, and nobody else is
-/// there (user_namespaces(7)).
+/// Root maps all its own ids into the sandbox. Another user is mapped to root inside, and no other
+/// id is mapped (user_namespaces(7)).
 fn map_ids(pid: i32) -> std::io::Result<()> {
     let write = |file: &str, text: &str| {
         File::options()
@@ -125,7 +125,7 @@ fn map_ids(pid: i32) -> std::io::Result<()> {
     write("uid_map", &format!("0 {user} 1"))
 }
 
-/// What the holder does: makes the namespaces, says so, and sleeps until it is ended.
+/// What the holder does: makes the namespaces, reports it, and sleeps until it is ended.
 ///
 /// # Errors
 /// When the other side of the handshake is gone, or the sandbox cannot be set up.
@@ -156,7 +156,7 @@ pub fn hold() -> Result<(), Failure> {
     }
     tell("ready").map_err(gone)?;
     if line(&mut input).as_deref() != Some("go") {
-        return Ok(()); // the starter ended before it had written down that we exist
+        return Ok(()); // the starter ended before this process was on record
     }
     silence();
     // Ended by a signal; with stdin at /dev/null there is nothing else to wait for.
@@ -165,7 +165,7 @@ pub fn hold() -> Result<(), Failure> {
     }
 }
 
-/// The terminal and pipes of whoever started us are not ours to keep.
+/// Closes the terminal and pipes of the process that started this one.
 fn silence() {
     if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
         rustix::stdio::dup2_stdin(&null).ok();
@@ -190,7 +190,7 @@ fn set_up(kernel: &mut Kernel) -> Result<(), KernelError> {
     ))
 }
 
-/// A /run of the sandbox's own, in which everything of the old one is still there but the named
+/// A /run of the sandbox's own, which contains everything of the old one except the named
 /// namespaces.
 fn own_run(kernel: &Kernel) -> Result<(), KernelError> {
     let run = Path::new("/run");
@@ -219,7 +219,7 @@ fn own_run(kernel: &Kernel) -> Result<(), KernelError> {
         } else {
             kernel.write_file(&path, b"")
         };
-        // What cannot be bound (a socket of another user) is simply not there.
+        // What cannot be bound (a socket of another user) is left out.
         if made.is_ok() && kernel.bind_mount(&old_path, &path).is_err() {
             if kind.is_dir() {
                 kernel.remove_directory(&path).ok()

@@ -1,5 +1,6 @@
-//! A pretend host: a user, mount and network namespace of the caller's own, kept by a small
-//! holder process, in which everything works without root and nothing touches the real host.
+//! A sandbox: a user, mount and network namespace of the caller's own, held by a small process (the
+//! holder). It takes the place of the host: it works without root and changes nothing on the real
+//! host.
 
 mod holder;
 mod pasta;
@@ -101,7 +102,7 @@ pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
     on_record(state, name).filter(|s| start_time(s.pid) == Some(s.started))
 }
 
-/// As it was written down, whether it still runs or not.
+/// As it is on record, whether it still runs or not.
 fn on_record(state: &Path, name: &str) -> Option<Sandbox> {
     let directory = directory(state, name);
     let text = std::fs::read(directory.join("sandbox.json")).ok()?;
@@ -149,7 +150,7 @@ pub fn ensure(
     if let Some(sandbox) = find(state, name) {
         return Ok(sandbox);
     }
-    // What was built in a sandbox that is gone is gone with it; its keepers see to themselves.
+    // What was built in a sandbox that has ended is gone with it; its keepers end by themselves.
     if let Some(gone) = on_record(state, name)
         && let Internet::Pasta(pid) = gone.internet
     {
@@ -188,7 +189,7 @@ pub fn join(state: &Path, name: &str, cancel: &Cancel) -> Result<Lock, Failure> 
     Lock::share(&directory(state, name).join("members"), cancel)
 }
 
-/// Forgets what is on record of a sandbox that does not run.
+/// Removes the record of a sandbox that does not run.
 pub fn clear(state: &Path, name: &str) {
     if find(state, name).is_none() {
         std::fs::remove_dir_all(directory(state, name)).ok();
@@ -266,7 +267,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Ends it if it has no project and nobody is about to make one.
+    /// Ends it if it has no project and no process is about to make one.
     ///
     /// # Errors
     /// As [`Self::remove`].
@@ -316,7 +317,7 @@ impl Sandbox {
     }
 
     /// Every other process in the sandbox: in its user namespace or, where it has none of its own,
-    /// in one of its network namespaces. The holder comes when it is the only one left.
+    /// in one of its network namespaces. The holder is last, when it is the only one left.
     fn members(&self) -> Vec<i32> {
         let kind = if self.user_namespace { "user" } else { "net" };
         let inode = |pid: i32| {

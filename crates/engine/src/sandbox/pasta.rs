@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal};
 
 use super::{Internet, start_time};
 
-/// Never found by PATH.
+/// PATH is not searched.
 const PROGRAMS: [&str; 2] = ["/usr/bin/pasta", "/usr/local/bin/pasta"];
 const START_LIMIT: Duration = Duration::from_secs(5);
 
@@ -18,7 +18,7 @@ pub(crate) fn program() -> Option<&'static str> {
     PROGRAMS.into_iter().find(|p| Path::new(p).exists())
 }
 
-/// Starts pasta for the holder's namespaces. Its absence is no failure.
+/// Starts pasta for the holder's namespaces. Without pasta the sandbox has no internet access.
 pub(super) fn start(holder: i32, directory: &Path) -> Internet {
     let Some(program) = program() else {
         return Internet::None("pasta is not installed (package passt)".into());
@@ -57,7 +57,7 @@ pub(super) fn start(holder: i32, directory: &Path) -> Internet {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => break,
             Ok(Some(_)) => {
-                return Internet::None(format!("pasta failed: {}", complaint(&mut child)));
+                return Internet::None(format!("pasta failed: {}", last_error(&mut child)));
             }
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
             _ => {
@@ -71,12 +71,12 @@ pub(super) fn start(holder: i32, directory: &Path) -> Internet {
         .ok()
         .and_then(|t| t.trim().parse().ok());
     pid.map_or_else(
-        || Internet::None("pasta left no pid".into()),
+        || Internet::None("pasta wrote no process id".into()),
         Internet::Pasta,
     )
 }
 
-fn complaint(child: &mut std::process::Child) -> String {
+fn last_error(child: &mut std::process::Child) -> String {
     use std::io::Read as _;
     let mut text = String::new();
     if let Some(mut stderr) = child.stderr.take() {

@@ -1,5 +1,5 @@
 //! Changes of one thing at a time: each edits the text on record and applies the result, so that
-//! the file and the network never say different things.
+//! the file and the network never differ.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub enum EditError {
     Failed(#[from] Failure),
 }
 
-/// A node to attach to networks of a project, as a caller without a file knows it.
+/// A node to attach to networks of a project, for a caller that has no file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// The node's name.

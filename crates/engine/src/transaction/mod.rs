@@ -1,4 +1,4 @@
-//! The transaction: everything that makes a project what its file says, all of it or nothing.
+//! The transaction: everything that makes a project match its file, all of it or nothing.
 //!
 //! A run has four stages. Each one undoes itself when a later one fails:
 //!
@@ -96,7 +96,7 @@ impl Applied<'_> {
 }
 
 impl Engine {
-    /// Makes a project what the request says, all of it or nothing.
+    /// Makes a project match the request, all of it or nothing.
     ///
     /// # Errors
     /// The stage that failed. What was there before has been restored; what could not be restored
@@ -134,7 +134,7 @@ impl Engine {
         }
     }
 
-    /// The lock of this scope; the caller is told once when it has to wait.
+    /// The lock of this scope; one event is reported when it has to be waited for.
     ///
     /// # Errors
     /// When the lock file cannot be used, or the caller cancels.

@@ -1,7 +1,7 @@
 //! Back to what was there before, by planning from what the kernel shows to what is on record.
 //!
-//! There is no journal: the kernel says what is there, so an undo is a plan like any other and
-//! works from wherever a run stopped, also in another process.
+//! There is no journal: what exists is read from the kernel, so an undo is a plan like any other and
+//! works from any point where a run stopped, also in another process.
 
 use hallway_plan::diff;
 
@@ -14,7 +14,7 @@ use crate::{Engine, Failure, Planned, ProjectState, Record};
 use hallway_spec::Name;
 
 impl Engine {
-    /// Back to the last complete state, or to nothing, from wherever an unfinished run stopped.
+    /// Back to the last complete state, or to nothing, from the point where an unfinished run stopped.
     ///
     /// # Errors
     /// The step that failed.

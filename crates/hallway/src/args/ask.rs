@@ -19,7 +19,7 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
-    /// Whether that version is wanted; both are when none is named.
+    /// Whether that version is included; both are when none is named.
     pub(crate) fn include(self, version: IpVersion) -> bool {
         match version {
             IpVersion::V4 => !self.ipv6,
@@ -31,7 +31,7 @@ impl Versions {
 /// The file, where positional arguments are something else.
 #[derive(Debug, Clone, ClapArgs, Default)]
 pub(crate) struct FileFlag {
-    /// The project's file; by default the project that is up, else the file of this directory
+    /// The project's file; by default the running project, otherwise the file of this directory
     #[arg(short, long = "file", env = "HALLWAY_FILE", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
@@ -80,10 +80,10 @@ pub(crate) struct TestArgs {
     /// Every ordered pair of nodes, the host and outside, not only what the file expects
     #[arg(long)]
     pub(crate) matrix: bool,
-    /// With --matrix, only this: a port as in 80/tcp, or icmp
+    /// With --matrix, only this service: a port like 80/tcp, or icmp
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<String>,
-    /// Only predict every pair; no packet is sent, nothing needs to be up
+    /// Only predict every pair: no packet is sent, and the project need not be up
     #[arg(long, conflicts_with = "ephemeral")]
     pub(crate) predict: bool,
     /// Build the file in a sandbox of its own, test, and remove it

@@ -13,10 +13,10 @@ pub(crate) struct CaptureArgs {
     /// Write a pcap file that tcpdump and Wireshark read; - is stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
-    /// End after so many packets
+    /// End after this many packets
     #[arg(short, long, value_name = "COUNT")]
     pub(crate) count: Option<u64>,
-    /// End after so many seconds
+    /// End after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
     /// For people, or one JSON object a packet

@@ -14,7 +14,7 @@ pub(crate) struct GraphArgs {
     /// How it is drawn
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Picture,
-    /// Mark what is there and what is missing, and count bytes; the project must be up
+    /// Mark what exists and what is missing, and show byte counters; the project must be up
     #[arg(long)]
     pub(crate) live: bool,
     /// Write it to this file instead of stdout
@@ -28,9 +28,9 @@ pub(crate) enum Picture {
     /// A tree for the terminal
     #[default]
     Text,
-    /// A flowchart that forges and wikis draw
+    /// A flowchart that Git hosting sites and wikis can show
     Mermaid,
-    /// For graphviz
+    /// For Graphviz
     Dot,
     /// A drawing for browsers
     Svg,

@@ -18,8 +18,8 @@ pub(crate) use parts::{BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, S
 
 /// Container networks for Linux, from one file.
 ///
-/// Without --host everything is built in a sandbox: a pretend host of your own that needs no root
-/// and touches nothing of the machine.
+/// Without --host everything is built in a sandbox: a user, mount and network namespace of your
+/// own. A sandbox needs no root and changes nothing on the machine.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "hallway",
@@ -38,7 +38,7 @@ pub(crate) struct Args {
 /// Flags of every verb.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Common {
-    /// The project; by default the one of the file in this directory, else `default`
+    /// The project; by default the one of the file in this directory, otherwise `default`
     #[arg(
         short,
         long,
@@ -50,7 +50,7 @@ pub(crate) struct Common {
     /// Build on this machine itself instead of in a sandbox; needs root
     #[arg(long, global = true, env = "HALLWAY_HOST", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) host: bool,
-    /// Which sandbox
+    /// The sandbox to use
     #[arg(
         long,
         global = true,
@@ -59,13 +59,13 @@ pub(crate) struct Common {
         value_name = "NAME"
     )]
     pub(crate) sandbox: Name,
-    /// Where hallway keeps what it must remember
+    /// The directory for hallway's state
     #[arg(long, global = true, env = "HALLWAY_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     /// Print errors only
     #[arg(short, long, global = true, env = "HALLWAY_QUIET", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) quiet: bool,
-    /// Print more
+    /// Print more details
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -76,10 +76,10 @@ pub(crate) struct FileArg {
     /// The project's file; by default the one hallway.yaml or *.hallway.yaml of this directory
     #[arg(value_name = "FILE")]
     pub(crate) positional: Option<PathBuf>,
-    /// The same
+    /// The project's file, given as a flag
     #[arg(
-        short,
-        long = "file",
+    short,
+    long = "file",
         env = "HALLWAY_FILE",
         value_name = "FILE",
         conflicts_with = "positional"
@@ -124,7 +124,7 @@ pub(crate) struct FormatArg {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Verb {
-    /// Build what the file says, or change what is there to it
+    /// Build the network that the file describes, or change it to match the file
     #[command(visible_alias = "apply")]
     Up {
         #[command(flatten)]
@@ -137,7 +137,7 @@ pub(crate) enum Verb {
             value_name = "SECONDS"
         )]
         wait_timeout: u64,
-        /// Test with real packets what the file expects; if a test fails, restore what was there before
+        /// Test the expectations of the file with real packets; if one fails, restore what was there before
         #[arg(long, env = "HALLWAY_TEST", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         test: bool,
     },
@@ -161,7 +161,7 @@ pub(crate) enum Verb {
         #[arg(long)]
         detailed_exitcode: bool,
     },
-    /// Check a file without touching anything
+    /// Check a file without changing anything
     Validate {
         #[command(flatten)]
         file: FileArg,
@@ -207,7 +207,7 @@ pub(crate) enum Verb {
         /// Continue to print new lines
         #[arg(short, long)]
         follow: bool,
-        /// Only the last so many lines of each
+        /// Only the last LINES lines of each program
         #[arg(short = 'n', long, value_name = "LINES")]
         tail: Option<usize>,
         #[command(flatten)]
@@ -244,10 +244,10 @@ pub(crate) enum Verb {
         /// Explain each hop with a sentence
         #[arg(long)]
         explain: bool,
-        /// Send nothing: wait for the same packets of other programs, and follow them
+        /// Send no packet: wait for the same packets of other programs, and follow them
         #[arg(long)]
         follow: bool,
-        /// With --follow, end after so many
+        /// With --follow, end after this many packets
         #[arg(short, long, value_name = "NUMBER", requires = "follow")]
         count: Option<usize>,
         /// How long the answer may take, in milliseconds
@@ -256,17 +256,17 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Test with real packets that what the file expects is true
+    /// Test with real packets whether the expectations of the file are met
     Test(TestArgs),
     /// Show the packets that pass a node, a network or the host
     Capture(CaptureArgs),
-    /// Draw a picture of a project: the file named, or what is up
+    /// Draw a picture of a project: from the named file, otherwise of the running project
     Graph(GraphArgs),
     /// Print the project as a file that `up` takes
     Export,
     /// Print the JSON Schema of the file, for editors
     Schema,
-    /// Show what this machine can do and what is missing
+    /// Show what this machine supports and what is missing
     Doctor {
         #[command(flatten)]
         format: FormatArg,
@@ -279,37 +279,37 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Sandboxes
+    /// List, enter and end sandboxes
     Sandbox {
         #[command(subcommand)]
         verb: SandboxVerb,
     },
-    /// Nodes, one at a time
+    /// Add, remove and list nodes
     Node {
         #[command(subcommand)]
         verb: NodeVerb,
     },
-    /// Networks, one at a time
+    /// Add, remove and list networks
     Network {
         #[command(subcommand)]
         verb: NetworkVerb,
     },
-    /// Cables, one at a time
+    /// Add, remove and list cables (veth pairs between two nodes)
     Link {
         #[command(subcommand)]
         verb: LinkVerb,
     },
-    /// Put a node on a network
+    /// Connect a node to a network
     Connect {
         /// The node
         node: Name,
         /// The network
         network: Name,
-        /// A fixed address; twice for both families
+        /// A fixed address; may be given twice, for IPv4 and IPv6
         #[arg(long)]
         address: Vec<IpAddr>,
     },
-    /// Take a node off a network
+    /// Disconnect a node from a network
     Disconnect {
         /// The node
         node: Name,
@@ -323,7 +323,7 @@ pub(crate) enum Verb {
         /// As host-port:node-port, like 8080:80, 127.0.0.1:8080:80 or 5000-5010:5000-5010/udp
         port: String,
     },
-    /// Withdraw a published port
+    /// Stop publishing a port
     Unpublish {
         /// The node
         node: Name,
@@ -334,13 +334,13 @@ pub(crate) enum Verb {
     Allow(PolicyArgs),
     /// Deny A to reach B
     Deny(PolicyArgs),
-    /// Answer on ports with the client's address; a small server to try out networks
+    /// Run a small server that answers with the client's address, to try out networks
     Serve {
         /// Like 80 or 53/udp
         #[arg(required = true, value_name = "PORT")]
         ports: Vec<PortProto>,
     },
-    /// Measure
+    /// Measure how long operations take
     Bench {
         #[command(subcommand)]
         verb: BenchVerb,

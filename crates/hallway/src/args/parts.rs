@@ -1,4 +1,4 @@
-//! Flags of the verbs that have verbs of their own.
+//! Flags of the verbs that have subcommands.
 
 use std::net::IpAddr;
 
@@ -12,9 +12,9 @@ use super::FormatArg;
 pub(crate) struct PolicyArgs {
     /// A node, a network, host, outside, any or a prefix
     pub(crate) from: String,
-    /// The same
+    /// The destination, written like FROM
     pub(crate) to: String,
-    /// Only these, like 3306/tcp, 8000-8010/udp or icmp
+    /// Only these services, like 3306/tcp, 8000-8010/udp or icmp
     #[arg(long, value_name = "PORT", value_delimiter = ',')]
     pub(crate) port: Vec<String>,
 }
@@ -34,14 +34,14 @@ pub(crate) enum SandboxVerb {
     },
     /// End a sandbox with everything in it
     Rm {
-        /// Which
+        /// The sandbox
         name: Option<Name>,
     },
 }
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum NodeVerb {
-    /// A new node
+    /// Add a node
     Add {
         /// Its name
         name: Name,
@@ -51,10 +51,10 @@ pub(crate) enum NodeVerb {
         /// A port to publish; may be given more than once
         #[arg(long, value_name = "PORT")]
         publish: Vec<String>,
-        /// What must listen before the node counts as up, like 80/tcp; may be given more than once
+        /// A port that must listen before the node counts as ready, like 80/tcp; may be given more than once
         #[arg(long, value_name = "PORT", requires = "command")]
         ready: Vec<PortProto>,
-        /// What runs inside
+        /// The program that runs in the node, with its arguments
         #[arg(last = true, value_name = "CMD")]
         command: Vec<String>,
     },
@@ -72,26 +72,26 @@ pub(crate) enum NodeVerb {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum NetworkVerb {
-    /// A new network
+    /// Add a network
     Add {
         /// Its name
         name: Name,
-        /// Its prefix; twice for IPv4 and IPv6; chosen when absent
+        /// Its prefix; may be given twice, for IPv4 and IPv6; chosen when absent
         #[arg(long)]
         subnet: Vec<IpNet>,
-        /// The host's address in it
+        /// The host's address in the network
         #[arg(long)]
         gateway: Vec<IpAddr>,
-        /// No way out
+        /// No route to other networks and no published ports
         #[arg(long)]
         internal: bool,
-        /// Its nodes stand for the outside world
+        /// Its nodes represent the outside world
         #[arg(long)]
         outside: bool,
         /// Routed instead of bridged
         #[arg(long)]
         routed: bool,
-        /// Bytes
+        /// The MTU in bytes
         #[arg(long)]
         mtu: Option<u32>,
     },
@@ -109,7 +109,7 @@ pub(crate) enum NetworkVerb {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum LinkVerb {
-    /// A new cable between two nodes, which are made if they do not exist
+    /// Add a cable between two nodes; nodes that do not exist are made
     Add {
         /// NODE:ADDRESS/LENGTH, like left:10.0.9.1/24
         a: String,
@@ -132,9 +132,9 @@ pub(crate) enum LinkVerb {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum BenchVerb {
-    /// Attach and detach nodes, beside a script of ip commands and the barest netlink loop
+    /// Attach and detach nodes, compared with a script of ip commands and with plain netlink requests
     Attach {
-        /// How many nodes; several numbers with commas
+        /// How many nodes; several numbers are separated by commas
         #[arg(short, default_value = "10,100", value_delimiter = ',')]
         n: Vec<usize>,
         #[command(flatten)]

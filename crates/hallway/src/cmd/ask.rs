@@ -1,4 +1,4 @@
-//! `explain` and `reach`: what is predicted of one pair, and what one real attempt shows.
+//! `explain` and `reach`: the prediction for one pair, and the result of one real attempt.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::scope::here;
 use crate::subject::{Subject, check_target, location, resolve};
 use crate::{interrupt, ui};
 
-/// What is predicted, with the path hop by hop.
+/// The prediction, with the path hop by hop.
 pub(crate) fn explain(
     common: &Common,
     file: &FileArg,
@@ -46,7 +46,7 @@ pub(crate) fn explain(
     Ok(code(paths.iter().map(|p| p.outcome)))
 }
 
-/// Those of the IP versions asked for; all, if none of them is.
+/// Those of the requested IP versions; all, if there are none of them.
 pub(crate) fn of_version(paths: Vec<Path>, versions: Versions) -> Vec<Path> {
     let wanted = |p: &Path| p.address.is_none_or(|a| versions.include(IpVersion::of(a)));
     if paths.iter().any(wanted) {
@@ -149,7 +149,7 @@ fn target(path: &Path) -> String {
     }
 }
 
-/// Latency, what answered, and what else there is to say.
+/// Latency, the listener that answered, and other details.
 fn words(measured: &Measured) -> String {
     let mut parts = Vec::new();
     if let Some(us) = measured.latency_us {

@@ -1,5 +1,5 @@
-//! `bench`: how long nodes take, beside the same work done by a script of `ip` commands and by the
-//! barest netlink loop known. Everything happens in throw-away sandboxes, one for each measurement.
+//! `bench`: how long nodes take, compared with the same work done by a script of `ip` commands and by
+//! plain netlink requests. Everything happens in temporary sandboxes, one for each measurement.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::diagnose::Trouble;
 use crate::failure::CommandError;
 use crate::{interrupt, ui};
 
-/// A directory of our own for state and files.
+/// A temporary directory for state and files.
 struct Bench {
     directory: PathBuf,
     cancel: Cancel,
@@ -49,8 +49,8 @@ pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, Trouble>
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the hidden `__bare` does, inside a sandbox: prints how long the netlink loop took, in
-/// microseconds, to build so many nodes and to remove them.
+/// What the hidden `__bare` does, inside a sandbox: prints how long plain netlink requests took, in
+/// microseconds, to build this many nodes and to remove them.
 pub(crate) fn bare(nodes: &str) -> Result<(), Failure> {
     let nodes = nodes.parse().unwrap_or(1);
     let started = Instant::now();
@@ -67,8 +67,8 @@ pub(crate) fn bare(nodes: &str) -> Result<(), Failure> {
 }
 
 impl Bench {
-    /// The medians of some rounds; the three ways take turns in each. The script, which takes most
-    /// of a minute with a thousand nodes, takes part in as many as fit into that.
+    /// The medians of some rounds; each round measures all three. The script takes most of a minute
+    /// with a thousand nodes, so it is measured in fewer rounds.
     fn measure(&self, common: &Common, nodes: usize) -> Result<Measurement, Trouble> {
         let rounds = (300 / nodes.max(1)).clamp(3, 5);
         let script_rounds = (1500 / nodes.max(1)).clamp(1, rounds);
@@ -221,7 +221,7 @@ fn project(nodes: usize) -> String {
     out
 }
 
-/// The same work as people do it by hand.
+/// The same work as a script of commands.
 fn scripts(nodes: usize) -> (String, String) {
     let head = "set -e\nPATH=$PATH:/usr/sbin:/sbin\n";
     let mut up = format!(

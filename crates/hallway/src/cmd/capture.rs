@@ -27,7 +27,7 @@ use crate::ui;
 const TICK: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, Trouble> {
-    // As the user, before a sandbox is entered; emptied only when all else is right.
+    // As the user, before a sandbox is entered; emptied only when everything else is valid.
     let file = match &args.write {
         Some(path) if path.as_os_str() != "-" => Some(create(path)?),
         _ => None,
@@ -58,7 +58,7 @@ pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, Troub
     Ok(ExitCode::SUCCESS)
 }
 
-/// Until enough packets came, time is up, a signal comes, or the reader is gone.
+/// Until enough packets have come, the time has passed, a signal comes, or the reader has closed the pipe.
 fn watch(
     capture: &mut Capture,
     sink: &mut Sink,
@@ -166,7 +166,7 @@ fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, Troub
     let known: Vec<&str> = nodes.chain(networks).chain(["host"]).collect();
     Err(Trouble::usage(
         format!("project {project} has no node or network {name}"),
-        format!("it has: {}", known.join(", ")),
+        format!("its nodes and networks: {}", known.join(", ")),
     ))
 }
 
@@ -226,7 +226,7 @@ impl Sink {
         self.write(line.as_bytes())
     }
 
-    /// Whole, and at once.
+    /// Writes all of it without buffering.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.file {
             Some(file) => file.write_all(bytes),
@@ -243,7 +243,7 @@ impl Sink {
         }
     }
 
-    /// Whether stdout's reader is gone; a write would show that only with the next packet.
+    /// Whether stdout's reader has closed the pipe; a write would show that only with the next packet.
     fn abandoned(&self) -> bool {
         let stdout = io::stdout();
         let mut polled = [PollFd::new(&stdout, PollFlags::empty())];

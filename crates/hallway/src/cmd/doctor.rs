@@ -1,4 +1,4 @@
-//! `doctor`: what this machine can do.
+//! `doctor`: what this machine supports.
 
 use std::process::ExitCode;
 

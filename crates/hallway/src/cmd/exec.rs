@@ -13,7 +13,7 @@ use crate::diagnose::Trouble;
 use crate::failure::CommandError;
 use crate::scope::{Scope, present};
 
-/// Our own failures, told apart from the program's.
+/// Failures of hallway, as opposed to those of the program.
 const OURS: u8 = 125;
 
 pub(crate) fn run(common: &Common, node: &Name, command: Vec<String>) -> Result<ExitCode, Trouble> {

@@ -1,4 +1,4 @@
-//! `gc`: what bears hallway's mark without a project on record.
+//! `gc`: objects with hallway's mark whose project is not on record.
 
 use std::process::ExitCode;
 
@@ -43,7 +43,7 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
                 ));
             }
             if !yes {
-                ui::note(common, "hallway gc --yes removes it");
+                ui::note(common, "hallway gc --yes removes what is left");
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::scope::{Scope, here, present, project};
 use crate::source::read;
 use crate::ui;
 
-/// The narrowest tree, in columns.
+/// The smallest width of a tree, in columns.
 const NARROW: u16 = 40;
 
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble> {

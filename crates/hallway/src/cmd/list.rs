@@ -67,7 +67,7 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble>
     let known: Vec<&str> = nodes.chain(networks).collect();
     Err(Trouble::usage(
         format!("project {project} has no node or network {name}"),
-        format!("it has: {}", known.join(", ")),
+        format!("its nodes and networks: {}", known.join(", ")),
     ))
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn export(common: &Common) -> Result<ExitCode, Trouble> {
             .to_yaml(),
         ),
         Some(_) => ui::out(&record.source),
-        // Named by its file: in another file it would be another project.
+        // The name comes from the file's name: a copy in another file would be another project.
         None => ui::out(&format!("name: {project}\n{}", record.source)),
     }
     Ok(ExitCode::SUCCESS)

@@ -47,8 +47,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             ..
         } => plan::script(common, &file, remove),
         Verb::Plan { remove: true, .. } => Err(Trouble::usage(
-            "--remove prints a script",
-            "give --format shell with it",
+            "--remove needs --format shell",
+            "add --format shell",
         )),
         Verb::Plan {
             file,

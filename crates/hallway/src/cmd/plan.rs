@@ -1,4 +1,4 @@
-//! `plan` and `validate`: what would be done, and whether a file is right. Both change nothing.
+//! `plan` and `validate`: what would be done, and whether a file is valid. Both change nothing.
 
 use std::process::ExitCode;
 

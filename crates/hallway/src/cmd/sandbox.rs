@@ -1,4 +1,4 @@
-//! `sandbox`: list, enter and end pretend hosts.
+//! `sandbox`: list, enter and end sandboxes.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -67,7 +67,7 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A shell in the pretend host itself, where its bridges and rules are.
+/// A shell in the sandbox itself, where its bridges and rules are.
 fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, Trouble> {
     let sandbox = scope::sandbox(common, &interrupt::waiting())?;
     sandbox.enter()?;
@@ -97,7 +97,7 @@ fn remove(common: &Common, name: &Name) -> Result<ExitCode, Trouble> {
     match sandbox::find(&state, name.as_ref()) {
         Some(sandbox) => {
             sandbox.remove()?;
-            ui::note(common, format!("sandbox {name} is gone"));
+            ui::note(common, format!("sandbox {name} has ended"));
         }
         None => {
             sandbox::clear(&state, name.as_ref());

@@ -1,5 +1,5 @@
-//! `serve`: a small server for trying networks out. Whoever connects is told which node answered
-//! and which address it saw, so that NAT can be seen with any client.
+//! `serve`: a small server for trying networks out. A client gets the name of the node that answered
+//! and the address that the node saw, so that NAT can be seen with any client.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -16,7 +16,7 @@ use crate::diagnose::Trouble;
 use crate::failure::CommandError;
 use crate::ui;
 
-/// Clients at once; more wait in the listener's queue.
+/// Clients at the same time; more wait in the listener's queue.
 const CLIENTS_MAX: usize = 64;
 const CLIENT_LIMIT: Duration = Duration::from_secs(2);
 static CLIENTS: AtomicUsize = AtomicUsize::new(0);
@@ -45,8 +45,8 @@ pub(crate) fn run(ports: &[PortProto]) -> Result<ExitCode, Trouble> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One socket for IPv4 and IPv6, so that the port serves both from the same moment on; IPv4 alone
-/// where there is no IPv6.
+/// One socket for IPv4 and IPv6, so that the port begins to serve both at the same time; IPv4 alone
+/// where the machine has no IPv6.
 fn open(port: PortProto) -> std::io::Result<Bound> {
     let kind = match port.protocol {
         Protocol::Tcp => SocketType::STREAM,
@@ -67,7 +67,7 @@ fn open(port: PortProto) -> std::io::Result<Bound> {
     };
     sockopt::set_ipv6_v6only(&socket, false)?;
     let tcp = port.protocol == Protocol::Tcp;
-    // Connections of before in TIME_WAIT must not keep the port.
+    // Earlier connections in TIME_WAIT must not block the port.
     sockopt::set_socket_reuseaddr(&socket, tcp)?;
     let at = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port.port);
     rustix::net::bind(&socket, &at)?;
@@ -99,7 +99,7 @@ fn tcp(listener: &TcpListener, name: &str) {
     }
 }
 
-/// An HTTP answer, whatever was asked.
+/// An HTTP answer to any request.
 fn answer(mut stream: TcpStream, text: &str) {
     stream.set_read_timeout(Some(CLIENT_LIMIT)).ok();
     stream.set_write_timeout(Some(CLIENT_LIMIT)).ok();

@@ -1,5 +1,5 @@
-//! `test`: what the file expects, or every pair, tested with real packets beside what is
-//! predicted.
+//! `test`: the expectations of the file, or every pair, tested with real packets and compared with
+//! the prediction.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -89,7 +89,7 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Tr
     Ok(subject)
 }
 
-/// Makes every attempt that is asked for.
+/// Makes every attempt.
 fn prove(subject: &Subject, args: &TestArgs, cancel: &Cancel) -> Result<Proof, Trouble> {
     let world = subject.world()?;
     let timeout = Duration::from_millis(args.timeout_ms);
@@ -103,7 +103,7 @@ fn prove(subject: &Subject, args: &TestArgs, cancel: &Cancel) -> Result<Proof, T
     }
     if args.port.is_some() {
         return Err(Trouble::usage(
-            "--port goes with --matrix",
+            "--port needs --matrix",
             "hallway test --matrix --port 80/tcp",
         ));
     }
@@ -136,7 +136,7 @@ fn build_and_prove(
     input: &Input,
     cancel: &Cancel,
 ) -> Result<Proof, Trouble> {
-    // Kept until the proof is made: nothing else changes the sandbox meanwhile.
+    // Held until the tests have run: no other process changes the sandbox meanwhile.
     let _applied = up::build(common, scope, input, READY_LIMIT, cancel)?;
     let common = Common {
         project: Some(input.project.topology.name.clone()),

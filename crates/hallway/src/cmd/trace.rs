@@ -107,7 +107,7 @@ impl<'w> Tracers<'w> {
             .map_err(refused)
     }
 
-    /// The packets of other programs, as they come.
+    /// The packets of other programs, in the order they come.
     fn follow(
         &self,
         common: &Common,

@@ -55,7 +55,7 @@ pub(crate) fn run(
     }
 }
 
-/// Makes a project what its file says, all of it or nothing.
+/// Makes a project match its file, all of it or nothing.
 pub(crate) fn build<'s>(
     common: &Common,
     scope: &'s Scope,

@@ -53,7 +53,7 @@ pub(super) fn render(diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option
     Some(Renderer::styled().term_width(width).render(&[group]))
 }
 
-/// What stands left of a help text, in columns.
+/// The width of what is left of a help text, in columns.
 const INDENT: usize = 14;
 
 /// The place without lines of the file.

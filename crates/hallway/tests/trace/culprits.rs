@@ -1,13 +1,13 @@
-//! Packets that die of something that is not hallway's: foreign rules, tc, rp_filter.
+//! Packets that are dropped by something that is not hallway's: foreign rules, tc, rp_filter.
 
 use hallway_testkit::{Hallway, sh};
 
-use crate::reasons::{dies, last, shop};
+use crate::reasons::{blocked, last, shop};
 
 pub(crate) fn rules_of_others() {
     let h = shop();
     let foreign = |h: &Hallway, to: &str, words: &[&str]| {
-        let value = dies(h, "app", to, "filtered", "foreign-rule", words);
+        let value = blocked(h, "app", to, "filtered", "foreign-rule", words);
         assert_eq!(value["agrees"], false);
         value
     };
@@ -39,7 +39,7 @@ pub(crate) fn rules_of_others() {
     );
     assert_eq!(hop["comment"], "closed for today");
     assert_eq!(hop["ours"], false);
-    dies(
+    blocked(
         &h,
         "app",
         "db:81",
@@ -53,7 +53,7 @@ pub(crate) fn rules_of_others() {
         &["chain deep of table ip guard", "ct state new drop"],
     );
     sh("nft 'delete table ip guard'");
-    // iptables, whose rules are nf_tables in another dress.
+    // iptables, whose rules are nf_tables rules too.
     sh("iptables -A FORWARD -d 10.2.0.10 -p tcp --dport 83 -j DROP");
     foreign(
         &h,
@@ -99,7 +99,7 @@ pub(crate) fn rules_of_others() {
         "web:86",
         &["in web, chain i of table inet own", "tcp dport 86 drop"],
     );
-    dies(
+    blocked(
         &h,
         "app",
         "web:87",
@@ -112,7 +112,7 @@ pub(crate) fn rules_of_others() {
         "web:88",
         &["the request arrives, but not the reply", "in web, chain o"],
     );
-    let own = dies(
+    let own = blocked(
         &h,
         "web",
         "db:89",
@@ -126,7 +126,7 @@ pub(crate) fn rules_of_others() {
 pub(crate) fn what_is_not_the_packet_filter() {
     let h = shop();
     sh("ip link add gone type veth peer name gone2");
-    // A frame sent on to a link that is down is gone.
+    // A frame redirected to a link that is down is dropped.
     let drop = |link: &str, hook: &str, side: &str, port: u16| {
         format!(
             "tc filter add dev {link} {hook} protocol ip u32 match ip protocol 6 0xff match ip {side} {port} 0xffff action mirred egress redirect dev gone"
@@ -136,7 +136,7 @@ pub(crate) fn what_is_not_the_packet_filter() {
         sh(&format!("tc qdisc replace dev {link} clsact"));
     }
     sh(&drop("app-0", "ingress", "dport", 80));
-    let lost = dies(
+    let lost = blocked(
         &h,
         "app",
         "db:80",
@@ -146,7 +146,7 @@ pub(crate) fn what_is_not_the_packet_filter() {
     );
     assert_eq!(last(&lost), "host link");
     sh(&drop("db-0", "ingress", "sport", 81));
-    let reply = dies(
+    let reply = blocked(
         &h,
         "app",
         "db:81",
@@ -169,7 +169,7 @@ pub(crate) fn what_is_not_the_packet_filter() {
         "exec app -- {}",
         drop("eth0", "egress", "dport", 83)
     ));
-    dies(
+    blocked(
         &h,
         "app",
         "db:82",
@@ -177,7 +177,7 @@ pub(crate) fn what_is_not_the_packet_filter() {
         "reply-lost",
         &["last seen at db"],
     );
-    dies(
+    blocked(
         &h,
         "app",
         "db:83",
@@ -185,9 +185,9 @@ pub(crate) fn what_is_not_the_packet_filter() {
         "lost",
         &["last seen at app"],
     );
-    // Ports that a bridge keeps apart.
+    // Ports that a bridge isolates from each other.
     sh("bridge link set dev app-0 isolated on; bridge link set dev web-0 isolated on");
-    dies(
+    blocked(
         &h,
         "app",
         "[fd01::11]:80",
@@ -195,9 +195,9 @@ pub(crate) fn what_is_not_the_packet_filter() {
         "neighbour-unreachable",
         &["fd01::11"],
     );
-    // The host takes packets by the way only by which it would answer.
+    // The host accepts packets only from the interface by which it would answer.
     sh("ip route add 10.1.0.10/32 dev br-store; sysctl -qw net.ipv4.conf.all.rp_filter=1");
-    dies(
+    blocked(
         &h,
         "app",
         "db:84",

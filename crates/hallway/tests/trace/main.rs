@@ -1,4 +1,4 @@
-//! Traces: as predicted, of others' packets, of packets that die, and with nothing left behind.
+//! Traces: as predicted, of packets of other programs, of dropped packets, and with nothing left behind.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -13,7 +13,7 @@ use culprits::*;
 use hallway_testkit::{Hallway, sh};
 use reasons::{
     addresses_of_others_and_half_connections, neighbours_that_do_not_answer, nobody_listens,
-    ways_that_are_not_there, what_the_file_forbids,
+    missing_routes, what_the_file_forbids,
 };
 use spine::*;
 use watching::*;
@@ -40,7 +40,7 @@ policies:
     h.project("p")
 }
 
-/// People's words: each hop with its sentence, colours only where they are wanted.
+/// Text output: each hop with its sentence, colours only when they are enabled.
 fn words() {
     let h = shop();
     let told = h.run(&["trace", "app", "db:3306", "-4", "--explain"]).ok();
@@ -52,7 +52,7 @@ fn words() {
         "accept: policies[0]",
         "connection",
         "only the probe's own listener",
-        "the longest prefix that holds the destination decides",
+        "the longest prefix that contains the destination decides",
         "a socket receives the packet",
     ] {
         assert!(told.contains(words), "no {words:?} in\n{told}");
@@ -73,7 +73,7 @@ fn words() {
 fn wrong_usage() {
     let h = shop();
     for (words, says) in [
-        (&["trace", "nobody", "web"][..], "nobody is no node"),
+        (&["trace", "nobody", "web"][..], "nobody is not a node"),
         (&["trace", "app", "web:0"], "web:0"),
         (&["trace", "app", "web:http"], "web:http"),
         (&["trace", "app"], "required"),
@@ -81,7 +81,7 @@ fn wrong_usage() {
         (&["trace", "app", "web", "--timeout-ms", "1"], "50"),
         (&["trace", "198.51.100.1", "web"], "cannot be tried"),
         (&["reach", "app", "web:80/sctp"], "sctp"),
-        (&["explain", "app", ""], "is no node"),
+        (&["explain", "app", ""], "is not a node"),
         (&["trace", "app", "web", "-4", "-6"], "cannot be used"),
     ] {
         let ran = h.run(words).exits(2).says(says);
@@ -93,13 +93,13 @@ fn wrong_usage() {
         .says("other");
 }
 
-/// In a sandbox, by somebody who may do nothing on the machine.
+/// In a sandbox, by a user without privileges on the machine.
 fn an_ordinary_user() {
     let directory = "/run/ordinary";
     sh(&format!(
         "mkdir -p {directory}; cp {PROGRAM} {directory}/hallway; cp {EXAMPLES}/part5-ports.yaml {directory}/"
     ));
-    // The tests themselves may be run by an ordinary user, who can become nobody else.
+    // The tests themselves may be run by an ordinary user, who cannot change to another user.
     let root = is_root();
     if root {
         sh(&format!("chown -R 65534:65534 {directory}"));
@@ -153,7 +153,7 @@ fn an_ordinary_user() {
     assert_eq!(run("down -q").0, Some(0));
 }
 
-/// Whether other users are there to become.
+/// Whether this process can change to another user.
 fn is_root() -> bool {
     sh("id -u").trim() == "0"
         && std::fs::read_to_string("/proc/self/uid_map")
@@ -181,7 +181,7 @@ hallway_testkit::tests![
     wrong_usage,
     an_ordinary_user,
     what_the_file_forbids,
-    ways_that_are_not_there,
+    missing_routes,
     neighbours_that_do_not_answer,
     addresses_of_others_and_half_connections,
     nobody_listens,

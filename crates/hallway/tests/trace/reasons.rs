@@ -1,4 +1,4 @@
-//! Where packets die: each way of refusing a packet is provoked, and must be named.
+//! Where packets are dropped: each reason is caused once, and must be named.
 
 use hallway_testkit::{Hallway, milliseconds, sh};
 use serde_json::Value;
@@ -57,9 +57,9 @@ fn trace(h: &Hallway, from: &str, to: &str) -> Value {
     value["paths"][0].clone()
 }
 
-/// Must end like that, for that reason, and say so with those words.
+/// Must have this outcome and reason, and these texts in the output.
 #[track_caller]
-pub(crate) fn dies(
+pub(crate) fn blocked(
     h: &Hallway,
     from: &str,
     to: &str,
@@ -97,7 +97,7 @@ pub(crate) fn last(value: &Value) -> String {
 
 pub(crate) fn what_the_file_forbids() {
     let h = shop();
-    let denied = dies(
+    let denied = blocked(
         &h,
         "app",
         "db:3306",
@@ -114,10 +114,10 @@ pub(crate) fn what_the_file_forbids() {
         .last()
         .unwrap();
     assert!(rule["comment"].as_str().unwrap().starts_with("policies[0]"));
-    // The kernel's rule carries the same words.
+    // The kernel's rule has the same text.
     let rules = sh("nft list table inet hallway-p");
     assert!(rules.contains(rule["comment"].as_str().unwrap()), "{rules}");
-    let default = dies(
+    let default = blocked(
         &h,
         "db",
         "app:80",
@@ -126,7 +126,7 @@ pub(crate) fn what_the_file_forbids() {
         &["hallway allow db app"],
     );
     assert_eq!(default["path"]["reason"]["place"]["line"], 3);
-    dies(
+    blocked(
         &h,
         "app",
         "host:22",
@@ -134,8 +134,8 @@ pub(crate) fn what_the_file_forbids() {
         "host-services",
         &["policy"],
     );
-    dies(&h, "hidden", "host:8080", "filtered", "internal", &["safe"]);
-    dies(
+    blocked(&h, "hidden", "host:8080", "filtered", "internal", &["safe"]);
+    blocked(
         &h,
         "intruder",
         "web:80",
@@ -143,7 +143,7 @@ pub(crate) fn what_the_file_forbids() {
         "direct-routing",
         &["publish"],
     );
-    dies(
+    blocked(
         &h,
         "visitor",
         "host:81",
@@ -151,12 +151,12 @@ pub(crate) fn what_the_file_forbids() {
         "not-published",
         &["hallway publish"],
     );
-    dies(&h, "app", "db:3306/tcp", "filtered", "policy-deny", &[]);
+    blocked(&h, "app", "db:3306/tcp", "filtered", "policy-deny", &[]);
 }
 
-pub(crate) fn ways_that_are_not_there() {
+pub(crate) fn missing_routes() {
     let h = shop();
-    dies(
+    blocked(
         &h,
         "visitor",
         "web:80",
@@ -164,8 +164,8 @@ pub(crate) fn ways_that_are_not_there() {
         "no-route",
         &["visitor has no route"],
     );
-    dies(&h, "hidden", "db", "unreachable", "no-route", &["internal"]);
-    let host = dies(
+    blocked(&h, "hidden", "db", "unreachable", "no-route", &["internal"]);
+    let host = blocked(
         &h,
         "app",
         "198.51.100.1",
@@ -174,7 +174,7 @@ pub(crate) fn ways_that_are_not_there() {
         &["the host has no route"],
     );
     assert!(last(&host).starts_with("host"), "{host:#}");
-    let reply = dies(
+    let reply = blocked(
         &h,
         "hidden",
         "visitor:80",
@@ -183,7 +183,7 @@ pub(crate) fn ways_that_are_not_there() {
         &["arrives"],
     );
     assert_eq!(last(&reply), "visitor listener");
-    let router = dies(
+    let router = blocked(
         &h,
         "far",
         "10.1.0.10:80",
@@ -192,9 +192,9 @@ pub(crate) fn ways_that_are_not_there() {
         &["forwarding: true"],
     );
     assert_eq!(last(&router), "web arrives");
-    // A route taken away by hand.
+    // A route removed by hand.
     h.ok("exec app -- ip route del default");
-    dies(
+    blocked(
         &h,
         "app",
         "db:80",
@@ -203,7 +203,7 @@ pub(crate) fn ways_that_are_not_there() {
         &["app has no route to 10.2.0.10"],
     );
     h.ok("exec db -- ip route del default");
-    dies(
+    blocked(
         &h,
         "web",
         "db:80",
@@ -212,14 +212,14 @@ pub(crate) fn ways_that_are_not_there() {
         &["arrives", "db has no route to 10.1.0.11"],
     );
     sh("ip route add unreachable 10.2.0.10/32");
-    dies(&h, "web", "db", "unreachable", "no-route", &["host"]);
+    blocked(&h, "web", "db", "unreachable", "no-route", &["host"]);
 }
 
 pub(crate) fn neighbours_that_do_not_answer() {
     let h = shop();
     h.ok("exec web -- ip link set eth0 down");
     for to in ["web:80", "[fd01::11]:80", "web", "web:53/udp"] {
-        let bridged = dies(
+        let bridged = blocked(
             &h,
             "app",
             to,
@@ -230,15 +230,15 @@ pub(crate) fn neighbours_that_do_not_answer() {
         assert_eq!(bridged["agrees"], false);
         assert_eq!(bridged["predicted"]["outcome"], "open");
     }
-    dies(
+    blocked(
         &h,
         "host",
         "web:80",
         "unreachable",
         "neighbour-unreachable",
-        &["host asks who has 10.1.0.11"],
+        &["host requests the MAC address of 10.1.0.11"],
     );
-    let routed = dies(
+    let routed = blocked(
         &h,
         "visitor",
         "host:8080",
@@ -247,7 +247,7 @@ pub(crate) fn neighbours_that_do_not_answer() {
         &["10.1.0.11"],
     );
     assert!(last(&routed).starts_with("host"), "{routed:#}");
-    dies(
+    blocked(
         &h,
         "host",
         "10.1.0.99",
@@ -259,11 +259,11 @@ pub(crate) fn neighbours_that_do_not_answer() {
 
 pub(crate) fn addresses_of_others_and_half_connections() {
     let h = shop();
-    // The bridge's address is known already: who asks for it in another's name is not heard either.
+    // The bridge's address is in the neighbour table already: a forged ARP request for it would be dropped.
     h.ok("exec app -- ping -c 1 -W 30 10.1.0.1");
     h.ok("exec app -- ip addr add 10.1.0.77/32 dev eth0");
     h.ok("exec app -- ip route replace default via 10.1.0.1 src 10.1.0.77");
-    let spoofed = dies(
+    let spoofed = blocked(
         &h,
         "app",
         "db:80",
@@ -284,7 +284,7 @@ policies: [{ from: a, to: b }]
 ";
     h.up(text).ok();
     sh("sysctl -qw net.bridge.bridge-nf-call-iptables=0");
-    dies(
+    blocked(
         &h,
         "one",
         "10.2.0.2:80",
@@ -296,13 +296,13 @@ policies: [{ from: a, to: b }]
 
 pub(crate) fn nobody_listens() {
     let h = shop();
-    // A socket that has the port and does not listen: nobody can listen in its stead.
+    // A socket that has the port and does not listen: no other program can listen there.
     let hold = "import socket,time; s=socket.socket(); s.bind((\"10.1.0.11\", 80)); open(\"/run/held\",\"w\"); time.sleep(3600)";
     let mut held = h.start(&["exec", "web", "--", "python3", "-c", hold]);
     hallway_testkit::wait_for("the port is held", || {
         std::path::Path::new("/run/held").exists()
     });
-    let refused = dies(
+    let refused = blocked(
         &h,
         "app",
         "web:80",
@@ -312,7 +312,7 @@ pub(crate) fn nobody_listens() {
     );
     assert_eq!(refused["measured"]["listener"], "service");
     assert!(!refused["path"]["reply"].as_array().unwrap().is_empty());
-    dies(
+    blocked(
         &h,
         "visitor",
         "host:8080",
@@ -322,8 +322,8 @@ pub(crate) fn nobody_listens() {
     );
     held.kill().unwrap();
     held.wait().unwrap();
-    // Somebody is there, and does not answer.
+    // The neighbour exists, and does not answer.
     h.ok("exec web -- sysctl -qw net.ipv4.icmp_echo_ignore_all=1");
-    let silent = dies(&h, "app", "web", "filtered", "silent", &["nothing answers"]);
+    let silent = blocked(&h, "app", "web", "filtered", "silent", &["nothing answers"]);
     assert_eq!(last(&silent), "web listener");
 }

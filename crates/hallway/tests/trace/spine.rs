@@ -39,7 +39,7 @@ pub(crate) fn spine(path: &Value, side: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A trace goes where the explanation says, by the same rules, for the same reason.
+/// A trace has the same hops, rules and reason as the explanation.
 #[track_caller]
 fn as_explained(h: &Hallway, from: &str, to: &str) -> usize {
     let explained = json(h, &["explain", from, to, "--format", "json"]);
@@ -86,7 +86,7 @@ fn example(name: &str) {
     for row in matrix["results"].as_array().unwrap() {
         let word = |key: &str| row[key].as_str().unwrap().to_owned();
         let (from, to, service) = (word("from"), word("to"), word("service"));
-        // Nobody stands for the real world in some of them, and nothing is sent there.
+        // Some of them have no node that represents the outside world; nothing is sent there.
         if from != "outside" && to != "outside" {
             asked.insert((from, format!("{to}:{service}")));
         }
@@ -162,7 +162,7 @@ pub(crate) fn no_example_is_left_out() {
     assert_eq!(there, here, "write a test like part1");
 }
 
-/// What the examples do not ask: the host of itself, addresses, routers, one's own address.
+/// What the examples do not contain: the host to itself, addresses, routers, a node to itself.
 pub(crate) fn other_ways() {
     let h = Hallway::host(PROGRAM);
     h.run(&["up", &format!("{EXAMPLES}/part5-ports.yaml")]).ok();

@@ -1,4 +1,4 @@
-//! What others send is followed; traces stay apart, and nothing of them stays.
+//! Packets of other programs are followed; traces do not mix, and nothing of them is left.
 
 use std::io::{BufRead as _, BufReader};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::shop;
 use crate::spine::{json, spine};
 
-/// What others send is followed; it is told as it went, refusals too.
+/// Packets of other programs are followed and shown, also those that are refused.
 pub(crate) fn follow() {
     let h = shop();
-    // Each question is asked when the one before has been told.
+    // Each request is sent when the one before has been shown.
     let seen = |to: &str, questions: &[&dyn Fn()]| -> Vec<Value> {
         let count = questions.len().to_string();
         let mut child = h.start(&[
@@ -60,7 +60,7 @@ pub(crate) fn follow() {
     assert_eq!(denied[0]["path"]["reason"]["code"], "default-deny");
     let pinged = seen("web", &[&|| assert!(h.pings("app", "10.1.0.11"))]);
     assert_eq!(pinged[0]["path"]["outcome"], "open");
-    // A reader that hangs up ends it; and so does Ctrl-C.
+    // A closed pipe ends it, and so does Ctrl-C.
     let mut child = h.start(&["trace", "app", "web:80", "--follow"]);
     drop(child.stdout.take());
     wait_for("the end", || child.try_wait().unwrap().is_some());
@@ -121,7 +121,7 @@ while 1:
     h.run(&["reach", "visitor", "host:8080"]).ok();
     before.0.unchanged();
     assert_eq!(sh(OTHERS), before.1);
-    // Its tables belong to its sockets: the kernel takes them away.
+    // Its tables belong to its sockets: the kernel removes them.
     for _ in 0..2 {
         let mut child = h.start(&["trace", "app", "db:3306", "--follow"]);
         wait_for("its tables", || {
@@ -140,7 +140,7 @@ while 1:
     server.wait().unwrap();
 }
 
-/// Several at once, of the same pair too, do not get in each other's way.
+/// Several at the same time, also of the same pair, do not affect each other.
 pub(crate) fn several_at_once() {
     let h = shop();
     let questions = [

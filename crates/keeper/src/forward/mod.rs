@@ -37,7 +37,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-/// Connections at once, of all listeners; one more is closed at once.
+/// Connections at the same time, of all listeners; one more is closed immediately.
 const CONNECTIONS_MAX: usize = 1024;
 
 /// Everything that is served.
@@ -154,7 +154,7 @@ impl Forwarder {
 }
 
 impl Held {
-    /// Cuts its connections; the listener is closed when this returns.
+    /// Closes its connections; the listener is closed when this returns.
     async fn close(self) {
         self.task.abort();
         // The error says that it was aborted.

@@ -35,7 +35,7 @@ pub(super) async fn serve(
             Some(_ended) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((client, _)) => {
-                    // One too many is closed by being dropped.
+                    // A connection beyond the limit is closed by dropping it.
                     if let Ok(permit) = Arc::clone(&limit).try_acquire_owned() {
                         let target = *target.borrow();
                         connections.spawn(pass(client, target, permit));
@@ -46,7 +46,7 @@ pub(super) async fn serve(
                     if matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)) {
                         sleep(ACCEPT_PAUSE).await; // one may be free then
                     }
-                    // Else it is that of the connection, which its client gave up (accept(2)).
+                    // Otherwise the client aborted the connection before it was accepted (accept(2)).
                 }
             },
         }
@@ -59,7 +59,7 @@ async fn pass(mut client: TcpStream, target: SocketAddr, _counted: OwnedSemaphor
     let Ok(Ok(mut node)) = timeout(CONNECT_LIMIT, TcpStream::connect(target)).await else {
         return;
     };
-    // Refused only by a socket that is broken, which the next read shows.
+    // Fails only for a broken socket, which the next read reports.
     client.set_nodelay(true).ok();
     node.set_nodelay(true).ok();
     copy_bidirectional_with_sizes(&mut client, &mut node, BUFFER, BUFFER)

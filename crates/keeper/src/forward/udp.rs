@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-/// A sender is forgotten when nothing went to or from it for this long.
+/// The socket of a sender is closed when nothing went to or from it for this long.
 const IDLE: Duration = Duration::from_secs(60);
 /// Senders of one listener; datagrams of further ones are dropped.
 const SENDERS_MAX: usize = 4096;
 /// The largest datagram (16 bit length, RFC 768).
 const DATAGRAM_MAX: usize = 65_535;
-/// Datagrams passed on before other sockets have their turn.
+/// Datagrams passed on before other sockets are read.
 const BURST: usize = 64;
 
 #[derive(Debug)]
@@ -79,7 +79,7 @@ fn receive(
             if senders.len() >= SENDERS_MAX {
                 continue;
             }
-            // No socket to be had: the datagram is lost, as datagrams may be.
+            // No socket can be opened: the datagram is lost, as UDP allows.
             let Ok(sender) = Sender::new(socket, from, target, tasks) else {
                 continue;
             };
@@ -89,7 +89,7 @@ fn receive(
             *sender.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             let datagram = buffer.get(..length).unwrap_or_default();
             // Lost if there is no room, or the node refused an earlier one. Not by `try_send`: the
-            // runtime does not know yet that a new socket can be written to.
+            // runtime has not registered yet that a new socket can be written to.
             rustix::net::send(&*sender.towards_node, datagram, SendFlags::DONTWAIT).ok();
         }
     }

@@ -2,16 +2,15 @@
 //!
 //! Each run of a program has a *runner*: a small process between the keeper and the program that
 //! has made itself a child subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)). Whatever a program starts
-//! stays below its runner, whatever sessions, process groups or namespaces it makes and however
-//! many of its parents end. To end a run, the runner asks the program's process group to end
-//! (SIGTERM), waits, and then kills its own children until it has none; the children of those
-//! become its own. Only children are signalled, which keep their process id until the runner has
+//! stays below its runner, also if it makes sessions, process groups or namespaces, or its parents
+//! end. To end a run, the runner sends SIGTERM to the program's process group,
+//! waits, and then kills its own children until it has none; the children of those become its own. Only children are signalled, which keep their process id until the runner has
 //! waited for them, so no other process can be hit.
 //!
 //! - The keeper is killed: the runners see the end of their socket and kill their programs.
 //! - A runner is killed: its program is killed with it (PR_SET_PDEATHSIG), and what the program
 //!   started becomes the keeper's, which is a subreaper too and kills children it did not start.
-//! - Both are killed at once: what a program started may stay. `hallway down` finds it by the
+//! - Both are killed at the same time: what a program started may stay. `hallway down` finds it by the
 //!   mark in its environment (`hallway_engine::keeper::stop_leftovers`).
 //!
 //! What was tried and not used:

@@ -29,7 +29,7 @@ const STOP_POLL: Duration = Duration::from_millis(10);
 /// Runs a program as the keeper orders at standard input, until nothing of it is left.
 ///
 /// # Errors
-/// When the keeper cannot be understood or told; then nothing runs.
+/// When the order cannot be read or a report cannot be sent; then nothing runs.
 pub fn run_program() -> std::io::Result<()> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let socket = StdStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
@@ -74,7 +74,7 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
             },
             () = poll.sleep(), if !run.exited => {
                 if poll.is_ready() {
-                    tell(&keeper, Message::Listening);
+                    report(&keeper, Message::Listening);
                 }
             }
             () = sleep(STOP_POLL), if run.kill_at.is_some() => {}
@@ -82,7 +82,7 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
         let reaped = reap();
         if let Some((_, code)) = reaped.ended.iter().find(|(ended, _)| *ended == run.pid) {
             run.exited = true;
-            tell(&keeper, Message::Exited { code: *code });
+            report(&keeper, Message::Exited { code: *code });
         }
         if reaped.none_left {
             return Ok(());
@@ -92,10 +92,10 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
 }
 
 /// A keeper that is gone is seen by [`stop_order`]; it needs no report.
-fn tell(keeper: &UnixStream, message: Message) {
+fn report(keeper: &UnixStream, message: Message) {
     if let Ok(frame) = frame::encode(&message) {
         // Some bytes: the socket always has room for them. Not by `try_write`: the runtime may not
-        // know yet that it can be written to.
+        // have registered yet that it can be written to.
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         rustix::net::send(keeper, &frame, flags).ok();
     }
@@ -243,7 +243,7 @@ fn spawn(order: &Order) -> Result<i32, EnterError> {
     match started {
         Ok(child) => Ok(child.id().cast_signed()),
         Err(error) => {
-            // The exit code says it too, if the log cannot be written.
+            // If the log cannot be written, the exit code still shows it.
             writeln!(log, "hallway: {error}").ok();
             Err(error)
         }

@@ -1,4 +1,4 @@
-//! Failing on purpose: the n-th operation is refused, or done and reported as failed, or the
+//! Deliberate failures: the n-th operation is refused, or done and reported as failed, or the
 //! process is killed there.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -108,7 +108,7 @@ impl Gate for Faults {
     }
 }
 
-/// Ends this process at once; none of its code runs any more. The first process of a pid namespace
+/// Ends this process immediately; none of its code runs after this. The first process of a pid namespace
 /// ignores its own SIGKILL (pid_namespaces(7)): it aborts.
 fn kill() -> ! {
     let myself = rustix::process::getpid();

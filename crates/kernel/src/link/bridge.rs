@@ -78,7 +78,7 @@ pub enum PortState {
     Forwarding,
     /// Kept closed by spanning tree.
     Blocking,
-    /// A number this version does not know.
+    /// Another number, without a name in this version.
     Other(u8),
 }
 

@@ -13,7 +13,7 @@ const LIST: &str = "list the links";
 /// RFC 2863 operational state (IF_OPER_*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OperationalState {
-    /// The driver does not say; the loopback interface for example.
+    /// The driver does not report it; the loopback interface for example.
     #[default]
     Unknown,
     /// Hardware or a module is missing.
@@ -55,7 +55,7 @@ pub enum AddressGeneration {
     StablePrivacy,
     /// The same from a random secret.
     Random,
-    /// A number this version does not know.
+    /// Another number, without a name in this version.
     Other(u8),
 }
 

@@ -191,7 +191,7 @@ pub fn delete_link(name: &str) -> Request {
     request("remove the link", name, RTM_DELLINK, 0, w)
 }
 
-/// Removes every link of a device group at once.
+/// Removes every link of a device group with one request.
 #[must_use]
 pub fn delete_group(group: u32) -> Request {
     let mut w = Writer::with_header(&header(0, 0, None));

@@ -38,8 +38,8 @@ fn changing(what: &'static str) -> KernelError {
     error
 }
 
-/// What a list is asked for: the message's type, the family, names by attribute, and what it is
-/// called in errors.
+/// A request for a list: the message's type, the family, names by attribute, and the operation's
+/// name for errors.
 type Question<'a> = (u16, Family, &'a [(u16, &'a str)], &'static str);
 
 impl Kernel {

@@ -35,7 +35,7 @@ impl Trace {
     /// Begins to watch, in the calling thread's namespace, with sockets of its own.
     ///
     /// # Errors
-    /// EPERM without CAP_NET_ADMIN; EOPNOTSUPP where a kernel does not know of owned tables.
+    /// EPERM without CAP_NET_ADMIN; EOPNOTSUPP where the kernel has no owned tables.
     pub fn begin(kernel: &Kernel, watched: &[Watched]) -> Result<Self, KernelError> {
         let events = open_socket(NETLINK_NETFILTER)?;
         let failed = |e: std::io::Error| KernelError::io("receive nf_tables traces", "", &e);

@@ -37,9 +37,9 @@ pub struct Arp {
     pub sender_mac: [u8; 6],
     /// The sender's IPv4 address.
     pub sender: Ipv4Addr,
-    /// The MAC address asked for (zero), or of the receiver of a reply.
+    /// The requested MAC address (zero), or that of the receiver of a reply.
     pub target_mac: [u8; 6],
-    /// The IPv4 address asked for, or of the receiver of a reply.
+    /// The requested IPv4 address, or that of the receiver of a reply.
     pub target: Ipv4Addr,
 }
 
@@ -100,7 +100,7 @@ impl Tcp {
     pub const SYN: u8 = 2;
     /// Refuses or aborts a connection.
     pub const RST: u8 = 4;
-    /// The receiver is to pass the data on at once.
+    /// The receiver is to pass the data on without delay.
     pub const PSH: u8 = 8;
     /// Acknowledges.
     pub const ACK: u8 = 16;

@@ -1,7 +1,7 @@
-//! Reading headers out of bytes. Any bytes give an answer.
+//! Reading headers from bytes. Any bytes give a result.
 //!
 //! Frames, VLAN tags, ARP and IP with its extension headers are read by `etherparse`, laxly: what is
-//! missing at the end is no error. Transport headers are read here, because in packets quoted by
+//! missing at the end is not an error. Transport headers are read here, because in packets quoted by
 //! ICMP errors often only their first 8 bytes are there (RFC 792), and the ports are in those.
 
 use std::net::Ipv6Addr;

@@ -157,7 +157,7 @@ pub struct Reason {
     pub code: ReasonCode,
     /// In one sentence.
     pub text: String,
-    /// Where the file says so.
+    /// The place in the file.
     #[serde(serialize_with = "place")]
     pub place: Option<Place>,
     /// What would change it; empty when nothing needs to.

@@ -18,7 +18,7 @@ pub struct Expected {
     pub question: Question,
     /// The answer.
     pub reachable: bool,
-    /// Where the file says so.
+    /// The place in the file.
     pub place: Place,
 }
 

@@ -95,7 +95,7 @@ fn ipv6() -> Vec<Rule> {
         rules.push(rule(
             vec![icmp6(kind)],
             Verdict::Drop,
-            "nodes are no routers",
+            "nodes are not routers",
         ));
     }
     rules.extend([

@@ -185,7 +185,7 @@ fn from_nodes() -> Vec<Rule> {
         rules.push(rule(
             vec![icmp6(kind)],
             Verdict::Drop,
-            "nodes are no routers",
+            "nodes are not routers",
         ));
     }
     rules.push(rule(

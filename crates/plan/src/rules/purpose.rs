@@ -8,7 +8,7 @@ pub const EGRESS: &str = "to outside";
 /// Through a published port.
 pub const PUBLISHED: &str = "published ports";
 /// What nothing before has decided.
-pub const DEFAULT: &str = "default: between networks nobody";
+pub const DEFAULT: &str = "default: no policy allows it";
 /// The same for packets to the host itself.
 pub const HOST_DEFAULT: &str = "default: nodes do not reach the host's services";
 /// Routed to a node's own address from outside.

@@ -108,9 +108,9 @@ mapping! {
         subnet: Option<OneOrMany<String>>,
         /// The host's address; the first by default.
         gateway: Option<OneOrMany<String>>,
-        /// No way out: no default route, no masquerade.
+        /// No route to other networks and no published ports: no default route, no masquerade.
         internal: Option<bool>,
-        /// Its nodes stand for the outside world.
+        /// Its nodes represent the outside world.
         outside: Option<bool>,
         /// `bridge` (the default) or `routed`.
         mode: Option<String>,

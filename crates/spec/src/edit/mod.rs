@@ -15,7 +15,7 @@ use crate::{Action, Diagnostic, Document, InvalidPort, Name, PortProto};
 /// One edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// A new node.
+    /// Add a node.
     NodeAdd {
         /// Its name.
         name: Name,
@@ -23,14 +23,14 @@ pub enum Edit {
         networks: Vec<(Name, Vec<IpAddr>)>,
         /// Published ports.
         ports: Vec<String>,
-        /// What runs inside.
+        /// The program that runs in the node, with its arguments.
         command: Vec<String>,
         /// What must listen before it counts as up.
         ready: Vec<PortProto>,
     },
     /// Removes a node with all that names it.
     NodeRemove(Name),
-    /// A new network.
+    /// Add a network.
     NetworkAdd {
         /// Its name.
         name: Name,
@@ -38,7 +38,7 @@ pub enum Edit {
         subnets: Vec<IpNet>,
         /// The host's addresses.
         gateways: Vec<IpAddr>,
-        /// No way out.
+        /// No route to other networks and no published ports.
         internal: bool,
         /// Stands for the outside.
         outside: bool,

@@ -43,7 +43,7 @@ pub struct Network {
     pub gateways: Vec<String>,
     /// The bridge's link name; `None` for a routed network.
     pub bridge: Option<String>,
-    /// No way out.
+    /// No route to other networks and no published ports.
     pub internal: bool,
     /// Stands for the outside world.
     pub outside: bool,
@@ -60,7 +60,7 @@ pub struct Node {
     pub interfaces: Vec<Interface>,
     /// Published ports.
     pub ports: Vec<Port>,
-    /// What runs inside.
+    /// The program that runs in the node, with its arguments.
     pub command: Option<String>,
     /// Whether it forwards.
     pub router: bool,

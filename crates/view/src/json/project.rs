@@ -183,7 +183,7 @@ pub struct Network<'a> {
     pub mac: String,
     /// Prefixes with the host's address in each.
     pub subnets: &'a [Subnet],
-    /// No way out.
+    /// No route to other networks and no published ports.
     pub internal: bool,
     /// Stands for the outside world.
     pub outside: bool,

@@ -42,7 +42,7 @@ pub(super) fn names(script: &mut Script<'_>, settled: &Settled) {
     }
 }
 
-/// What runs inside nodes.
+/// The program that runs in the node, with its arguments nodes.
 pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
     let running: Vec<(&Node, &Workload)> = settled
         .nodes

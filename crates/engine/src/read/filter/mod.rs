@@ -30,7 +30,7 @@ pub use token::FilterError;
 pub struct Filter(Option<test::Test>);
 
 impl Filter {
-    /// Reads a filter; names of the project's nodes and networks stand for their addresses.
+    /// Reads a filter; names of the project's nodes and networks mean their addresses.
     ///
     /// # Errors
     /// What is not understood, with its place.

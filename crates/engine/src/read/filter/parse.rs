@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::test::{End, NetworkProtocol, Test};
 use super::token::{FilterError, Token, tokens};
 
-/// What an identifier stands for.
+/// The kind of an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Id {
     Host,
@@ -32,7 +32,7 @@ const DEPTH: usize = 64;
 /// The most words of a filter, for the same reason.
 const WORDS: usize = 1000;
 
-/// Reads a filter; names of the project's nodes and networks stand for their addresses. `None`
+/// Reads a filter; names of the project's nodes and networks mean their addresses. `None`
 /// is the empty filter.
 pub(super) fn parse(text: &str, settled: &Settled) -> Result<Option<Test>, FilterError> {
     let tokens = tokens(text);
@@ -63,7 +63,7 @@ pub(super) fn parse(text: &str, settled: &Settled) -> Result<Option<Test>, Filte
     }
 }
 
-/// Every name, with the prefixes it stands for and whether it is a network's.
+/// Every name, with its prefixes and whether it is a network's.
 fn names(settled: &Settled) -> BTreeMap<&str, (bool, Vec<IpNet>)> {
     let nodes = settled.nodes.iter().map(|node| {
         let addresses = node.interfaces.iter().flat_map(|i| &i.addresses);
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `and` and `or` bind alike, from the left, as in pcap-filter(7).
+    /// `and` and `or` have the same precedence and are left-associative, as in pcap-filter(7).
     fn expression(&mut self) -> Result<Test, FilterError> {
         let mut test = self.term()?;
         loop {
@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `bare`: no keyword says that this is a host, so it may be a misspelt keyword as well.
+    /// `bare`: without a keyword before it, so it may be a misspelt keyword as well.
     fn host(&self, token: Token<'_>, end: End, bare: bool) -> Result<Test, FilterError> {
         if let Some((false, nets)) = self.names.get(token.text) {
             return Ok(Test::Net(end, nets.clone()));

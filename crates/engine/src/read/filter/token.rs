@@ -48,7 +48,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             continue;
         } else {
             let end = |c: char| c.is_whitespace() || "()!&|".contains(c);
-            // A lone & or | is a word of its own, to be refused.
+            // A lone & or | is a word of its own, to be rejected.
             rest.find(end).filter(|at| *at > 0).unwrap_or_else(|| {
                 if rest.starts_with(['&', '|']) {
                     1

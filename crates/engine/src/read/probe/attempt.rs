@@ -246,7 +246,7 @@ impl<'a> Attempt<'a> {
                     Some((at, next)) => self.finish(
                         Outcome::Unreachable,
                         None,
-                        format!("{at} asks who has {next}, and nothing answers"),
+                        format!("{at} requests the MAC address of {next}, and no answer comes"),
                     ),
                     None => self.finish(Outcome::Filtered, None, "no answer"),
                 },

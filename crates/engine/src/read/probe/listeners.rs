@@ -27,7 +27,7 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Puts a listener wherever an attempt should arrive and none is.
+    /// Opens a listener at each place where an attempt should arrive and none listens.
     pub(super) fn new(settled: &Settled, aims: &[Aim]) -> Result<Self, KernelError> {
         let mut out = Self::default();
         for aim in aims {

@@ -1,5 +1,5 @@
 //! Real probes: reachability tested with packets. Every socket is made inside the place it belongs
-//! to and then stays there, so that one thread can watch them all at once.
+//! to and then stays there, so that one thread can watch all of them.
 
 mod attempt;
 mod listeners;
@@ -20,21 +20,21 @@ use crate::Cancel;
 
 use crate::observe::netns_path;
 
-/// So many attempts that should be answered are made at once: each takes descriptors at both
+/// So many attempts that should be answered are made at the same time: each takes descriptors at both
 /// ends, packets, and a place in its listener's queue.
 const ANSWERED_AT_ONCE: usize = 200;
 /// Attempts that should not be answered take the whole time limit: as many as there are
-/// descriptors for are made at once.
+/// descriptors for are made at the same time.
 const UNANSWERED_AT_ONCE: usize = 2000;
 
-/// Something to try.
+/// An attempt to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aim {
     /// Where the attempt is made.
     pub from: Location,
-    /// Which address is asked.
+    /// The destination address.
     pub to: IpAddr,
-    /// For what.
+    /// What is tried there.
     pub service: Service,
     /// Where it should come out, by what is predicted: a listener is put there if there is none.
     pub target: Option<(Location, SocketAddr)>,
@@ -54,9 +54,9 @@ impl Aim {
             Service::Icmp => None,
             Service::Port(p) => Some(p.port),
         };
-        // What the host itself serves is its own; only what a policy opens is tried out there. A
-        // listener belongs behind a closed way too: else a way that is open against the file
-        // would look like one that is closed.
+        // The host's own services are left alone; only what a policy opens is tried there. A
+        // listener is opened for blocked traffic too: otherwise traffic that passes against the file
+        // would look blocked.
         let target = path.target.clone().filter(|(at, _)| match at {
             Location::Node(_) => port.is_some(),
             Location::Host => port.is_some() && path.outcome.reachable(),
@@ -113,7 +113,7 @@ pub fn probe(
     Ok(out.into_iter().flatten().collect())
 }
 
-/// How many descriptors this process may have, after asking for as many as it may ask for.
+/// How many descriptors this process may have, after the limit was raised as far as it may be.
 fn descriptors() -> usize {
     const ENOUGH: u64 = 4 * UNANSWERED_AT_ONCE as u64;
     let mut limit = getrlimit(Resource::Nofile);

@@ -1,4 +1,4 @@
-//! Many attempts at once, watched by one thread.
+//! Many attempts at the same time, watched by one thread.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// ICMP sockets, by place and IP version.
 type IcmpSockets = BTreeMap<(Location, IpVersion), IcmpSocket>;
 
-/// Tries some things out at once.
+/// Makes some attempts at the same time.
 pub(super) fn run(
     settled: &Settled,
     aims: &[Aim],

@@ -24,7 +24,7 @@ pub(super) struct PacketMatcher {
     pub(super) protocol: u8,
     /// Ports of the server: as the client uses them, and after translation.
     pub(super) ports: BTreeSet<u16>,
-    /// Addresses of the server, likewise.
+    /// Addresses of the server: as the client uses them, and after translation.
     pub(super) targets: BTreeSet<std::net::IpAddr>,
     /// The client's port, where that is known.
     pub(super) key: Option<u16>,
@@ -86,7 +86,7 @@ impl PacketMatcher {
         }
     }
 
-    /// What a packet tells the client about the exchange.
+    /// What a packet shows the client about the exchange.
     pub(super) fn answer(&self, ip: &Ip) -> Option<Outcome> {
         match &ip.transport {
             Transport::Icmp(icmp) if icmp.embedded.is_some() => {

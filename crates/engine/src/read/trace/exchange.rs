@@ -95,7 +95,7 @@ impl Tracer<'_> {
                 key,
             };
             let path = self.reconstruct(&measured, key);
-            self.watches.iter_mut().for_each(Watch::forget);
+            self.watches.iter_mut().for_each(Watch::discard);
             return Ok(Some(Traced {
                 path,
                 measured: None,

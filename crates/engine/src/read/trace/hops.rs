@@ -19,7 +19,7 @@ pub(super) enum PathEnd {
     Continued,
     /// A chain dropped it.
     Dropped,
-    /// There is no route to this address.
+    /// No route leads to this address.
     NoRoute(IpAddr),
     /// The route back to the sender is by another interface than the one it came in by
     /// (rp_filter drops it): the sender's address, and that interface.
@@ -216,7 +216,7 @@ impl HopBuilder<'_> {
             self.route(None);
         }
         if self.ended == PathEnd::Continued && !routed && passed_on && !bridged {
-            // The destination may have been translated since: what is seen later tells.
+            // The destination may have been translated since: a later sighting shows it.
             if let Some(seen) = sighting.outs.first() {
                 let after = flow(&seen.ip);
                 let translated = Flow {
@@ -239,7 +239,7 @@ impl HopBuilder<'_> {
         }
     }
 
-    /// Asks the kernel for the route of the packet as it is now.
+    /// Reads from the kernel the route of the packet as it is now.
     fn route(&mut self, iif: Option<u32>) {
         let question = RouteQuestion {
             to: self.flow.to,
@@ -262,7 +262,7 @@ impl HopBuilder<'_> {
         }
     }
 
-    /// The kernel gives one error for no route to the destination and none back to the sender.
+    /// The kernel reports the same error for no route to the destination and none to the sender.
     fn no_route(&mut self, iif: Option<u32>) -> PathEnd {
         let onward = RouteQuestion {
             to: self.flow.to,
@@ -343,7 +343,7 @@ impl HopBuilder<'_> {
     }
 }
 
-/// Foreign texts may hold control characters of terminals.
+/// Texts of other programs may contain control characters of terminals.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
@@ -353,14 +353,14 @@ fn printable(text: &str) -> String {
 /// A rejected packet is reported as dropped, and a translated one as accepted.
 fn verdict(verdict: &Verdict, rule: Option<&str>) -> &'static str {
     // A rule's statement comes after its matches.
-    let says = |among: &[&'static str]| {
+    let begins_with = |among: &[&'static str]| {
         let mut words = rule.unwrap_or_default().rsplit(' ');
         words.find_map(|word| among.iter().find(|a| a.eq_ignore_ascii_case(word)).copied())
     };
     match verdict {
-        Verdict::Drop => says(&["reject"]).unwrap_or("drop"),
+        Verdict::Drop => begins_with(&["reject"]).unwrap_or("drop"),
         Verdict::Accept => {
-            says(&["accept", "dnat", "snat", "masquerade", "redirect"]).unwrap_or("accept")
+            begins_with(&["accept", "dnat", "snat", "masquerade", "redirect"]).unwrap_or("accept")
         }
         Verdict::Continue => "continue",
         Verdict::Return => "return",

@@ -206,7 +206,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// What connection tracking holds of it on the host, told after the host's part.
+    /// The entry of connection tracking on the host, shown after the hops of the host.
     fn connection(&mut self, known: &PacketMatcher, request: &mut Vec<Hop>) {
         let Some(position) = request.iter().rposition(|h| h.at == Location::Host) else {
             return;

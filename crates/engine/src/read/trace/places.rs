@@ -8,7 +8,7 @@ use hallway_nftables::trace::Watched;
 use hallway_plan::reach::{Location, Party, Path, Service, World};
 use hallway_spec::IpVersion;
 
-/// Which packets the kernel is to report: whatever may be the exchange's at any place.
+/// Which packets the kernel is to report: all that may belong to the exchange at any place.
 pub(super) fn watched(path: &Path) -> Vec<Watched> {
     let mut out: Vec<Watched> = Vec::new();
     let mut add = |one: Watched| {

@@ -79,7 +79,7 @@ impl Observations<'_> {
             return self.or_predicted(&[ReasonCode::NeighbourUnreachable], || {
                 reason(
                     ReasonCode::NeighbourUnreachable,
-                    format!("{at} asks who has {next}, and nothing answers"),
+                    format!("{at} requests the MAC address of {next}, and no answer comes"),
                     "check that the node and its link are up, and that it has that address",
                 )
             });
@@ -177,7 +177,7 @@ impl Observations<'_> {
             None => reason(
                 code_of(comment),
                 format!("{before}a rule of hallway's drops it: {comment}"),
-                "hallway explain shows what the file says; hallway up repairs what differs from the file",
+                "hallway explain shows the result of the file; hallway up repairs what differs from the file",
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! One place watched: its frames, its packet filter's reports, and what is asked of it later.
+//! One place watched: its frames, its packet filter's reports, and later lookups there.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ pub(super) struct SeenFrame {
     pub(super) out: bool,
     pub(super) time: SystemTime,
     /// The time is that of the frame. A kernel begins to record times a moment after the first
-    /// program asks for them; frames before that get the time they are read.
+    /// program requests them; frames before that get the time they are read.
     pub(super) stamped: bool,
     pub(super) ip: Ip,
 }
@@ -116,7 +116,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Forgets the packets that do not matter, and old reports: a long watch takes no more memory
+    /// Discards the packets that do not matter, and old reports: a long watch takes no more memory
     /// than a short one.
     pub(super) fn keep(&mut self, matters: impl Fn(&Ip) -> bool) {
         const REPORTS_MAX: usize = 20_000;
@@ -126,8 +126,8 @@ impl Watch {
         self.events.drain(..over);
     }
 
-    /// Forgets what has been read.
-    pub(super) fn forget(&mut self) {
+    /// Discards what has been read.
+    pub(super) fn discard(&mut self) {
         self.frames.clear();
         self.events.clear();
         self.made.clear();

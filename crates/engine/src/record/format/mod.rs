@@ -1,6 +1,6 @@
 //! The files of a record: their own types, apart from those the planner works with, each file with
-//! a version. A change of the planner's types does not change what is on disk unless this module
-//! says so.
+//! a version. A change of the planner's types changes what is on disk only if this module is
+//! changed too.
 //!
 //! | version | written by | read by this program |
 //! |---|---|---|

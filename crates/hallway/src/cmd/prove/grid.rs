@@ -77,7 +77,7 @@ pub(super) fn text(proof: &Proof) -> String {
         .collect();
     let asked: Vec<String> = asked.into_iter().collect();
     let legend = format!(
-        "all: every service asked for ({}); -: none; else those that are reached",
+        "all: every tested service ({}); -: none; otherwise those that are reached",
         asked.join(", ")
     );
     out.push_str(&format!("{}\n", styled(DIM, legend)));

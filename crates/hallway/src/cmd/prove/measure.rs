@@ -1,4 +1,4 @@
-//! Real attempts, for every question that is asked.
+//! Real attempts, for every question.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ pub(crate) struct Asked {
     pub(crate) expected: Option<Expectation>,
 }
 
-/// Holds every expectation of the file against real packets. An answer may take `timeout`.
+/// Tests every expectation of the file with real packets. An answer may take `timeout`.
 pub(crate) fn expectations(
     subject: &Subject,
     timeout: Duration,
@@ -67,7 +67,7 @@ pub(crate) fn measure(
     let mut attempts = Attempts::new(subject, world, asked);
     let every: Vec<usize> = (0..attempts.rows.len()).collect();
     attempts.make(&every, timeout, cancel)?;
-    // A busy machine answers late: what should have been reached gets a second, longer chance.
+    // A busy machine answers late: what should have been reached is tried again, with a longer time.
     let late = attempts
         .rows
         .iter()

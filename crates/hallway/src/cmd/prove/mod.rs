@@ -1,4 +1,4 @@
-//! Predictions and expectations held against real packets, and reports about them.
+//! Predictions and expectations tested with real packets, and reports about them.
 
 mod grid;
 mod measure;

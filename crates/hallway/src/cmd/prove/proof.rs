@@ -10,7 +10,7 @@ use hallway_spec::Place;
 #[derive(Debug, Clone)]
 pub(crate) struct Expectation {
     pub(crate) reachable: bool,
-    /// Where the file says so.
+    /// The place in the file.
     pub(crate) place: Place,
 }
 
@@ -41,7 +41,7 @@ impl Row {
             .map_or(self.path.outcome, |m| m.outcome)
     }
 
-    /// As the file wants it; where it wants nothing, as predicted.
+    /// As the file expects; where it expects nothing, as predicted.
     pub(crate) fn passes(&self) -> bool {
         match &self.expected {
             Some(wanted) => self.outcome().reachable() == wanted.reachable,
@@ -56,7 +56,7 @@ impl Row {
 }
 
 impl Proof {
-    /// How many rows are not as they should be.
+    /// How many rows are not as expected.
     pub(crate) fn failed(&self) -> usize {
         self.rows.iter().filter(|r| !r.passes()).count()
     }

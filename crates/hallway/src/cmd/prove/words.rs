@@ -1,4 +1,4 @@
-//! Answers in words.
+//! Answers as text.
 
 use hallway_view::style::{BOLD, styled};
 
@@ -39,7 +39,7 @@ pub(super) fn failure(row: &Row, file: &str) -> String {
         }
     } else {
         out.push_str(&format!(
-            "predicted {} because {}, but packets say {}",
+            "predicted {} because {}, but the packets show {}",
             row.path.outcome,
             row.path.reason.text,
             row.outcome()
