@@ -4,12 +4,14 @@ mod codes;
 mod diagnostic;
 mod help;
 mod reason;
+mod refusal;
 
 use hallway_kernel::KernelError;
 use hallway_spec::Place;
 
 pub use codes::{FailureCode, WarningCode};
 pub use reason::{Detail, FileAction, NotReady, Reason};
+pub use refusal::Refusal;
 
 /// Something that could not be done: what, why, where, and what to do.
 ///

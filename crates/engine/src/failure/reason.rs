@@ -6,7 +6,7 @@ use hallway_plan::Conflict;
 use hallway_plan::compare::Difference;
 use hallway_spec::{Name, Protocol};
 
-use super::FailureCode;
+use super::{FailureCode, Refusal};
 use crate::keeper::ProgramEnd;
 
 /// What was attempted with a file of the state directory.
@@ -198,7 +198,7 @@ pub enum Reason {
     },
     /// The machine does not allow user namespaces.
     #[error("this machine does not allow a sandbox: {0}")]
-    NoUserNamespaces(crate::sandbox::Refusal),
+    NoUserNamespaces(Refusal),
     /// The sandbox could not be made.
     #[error("the sandbox cannot be set up: {error}")]
     SandboxNotMade {

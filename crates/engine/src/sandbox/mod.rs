@@ -22,7 +22,6 @@ use crate::{Cancel, Failure, Lock, Reason, record};
 
 pub use holder::hold;
 pub(crate) use pasta::program as pasta_program;
-pub use refusal::Refusal;
 pub(crate) use refusal::forbidden;
 
 /// The version of `sandbox.json`.

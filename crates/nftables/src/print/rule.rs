@@ -1,7 +1,6 @@
 //! Rules in nft syntax.
 
-use super::table::comment;
-use super::values::Values;
+use super::values::{Values, comment};
 use super::{Printer, Sets};
 use crate::decode::{ListedRule, RawSet};
 use crate::expr::Expr;

@@ -2,8 +2,8 @@
 
 use super::rule::whole_rule;
 use super::statement::verdict;
-use super::values::{quoted, range, value as word};
-use crate::value::{self as values, Form};
+use super::values::{comment, range, value as word};
+use crate::value::Form;
 use crate::{Chain, DataType, Element, Family, Ruleset, Set, Table, Value};
 
 /// All tables.
@@ -110,11 +110,6 @@ fn joined<T>(items: &[T], word: impl Fn(&T) -> String) -> String {
     items.iter().map(word).collect::<Vec<_>>().join(" . ")
 }
 
-/// `comment "..."`, as long as nf_tables keeps it.
-pub(super) fn comment(text: &str) -> String {
-    format!("comment {}", quoted(values::comment(text)))
-}
-
 fn line(out: &mut String, depth: usize, text: &str) {
     for _ in 0..depth {
         out.push('\t');
@@ -138,11 +133,5 @@ mod tests {
             element(&this),
             "tcp . 5000-5010 comment \"a 'b'\" : 10.0.0.2"
         );
-    }
-
-    #[test]
-    fn long_comments_are_cut_between_characters() {
-        let text = comment(&"ä".repeat(100));
-        assert_eq!(text, format!("comment \"{}\"", "ä".repeat(63)));
     }
 }

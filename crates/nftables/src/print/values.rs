@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::names;
 use crate::DataType;
+use crate::value::comment as kept;
 use crate::wire::{be16_of, be32_of, string_of, u32_of};
 
 /// Big-endian bytes, so that values sort and compare as numbers.
@@ -53,6 +54,11 @@ pub(super) fn quoted(text: &str) -> String {
         })
         .collect();
     format!("\"{inner}\"")
+}
+
+/// `comment "..."`, as long as nf_tables keeps it.
+pub(super) fn comment(text: &str) -> String {
+    format!("comment {}", quoted(kept(text)))
 }
 
 /// Prints values; knows the names of interfaces.
@@ -213,4 +219,15 @@ pub(super) fn range(kind: DataType, first: &[u8], last: &[u8]) -> String {
         return value(kind, first.get(..end).unwrap_or_default());
     }
     format!("{}-{}", value(kind, first), value(kind, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_comments_are_cut_between_characters() {
+        let text = comment(&"ä".repeat(100));
+        assert_eq!(text, format!("comment \"{}\"", "ä".repeat(63)));
+    }
 }

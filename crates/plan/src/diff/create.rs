@@ -1,10 +1,11 @@
 //! Steps that create what does not exist, after removing what is left of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hallway_spec::Name;
 
 use super::Plan;
+use super::created::Created;
 use super::repair::Repairs;
 use crate::compare::{Comparison, Place};
 use crate::mark::{self, Role};
@@ -12,17 +13,6 @@ use crate::observed::Observed;
 use crate::settled::{Cable, Network, Node, Plug, Settled};
 use crate::step::{CableEnd, Cause, NewBridge, NewCable, NewNamespace, NewPort, Op};
 use crate::target::{Link, NodeTarget, Route, RouteKind, Space, Target};
-
-/// What is created, and so needs no repair.
-#[derive(Debug, Default)]
-pub(super) struct Created {
-    /// Links on the host.
-    pub(super) host: BTreeSet<String>,
-    /// Whole nodes.
-    pub(super) nodes: BTreeSet<Name>,
-    /// Interfaces inside nodes: node and interface.
-    pub(super) inside: BTreeSet<(Name, String)>,
-}
 
 /// Objects of a target by name, so that a large project is planned in linear time.
 struct Parts<'a> {

@@ -11,6 +11,7 @@
 //! difference to what was built is drift, a difference to what is on record is an edit.
 
 mod create;
+mod created;
 mod leftovers;
 mod programs;
 mod removal;

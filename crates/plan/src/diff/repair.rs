@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
-use super::create::Created;
+use super::created::Created;
 use crate::compare::{Attribute, Comparison, Difference, Fact, Place};
 use crate::settled::Settled;
 use crate::step::{Adjustment, Cause, Op};

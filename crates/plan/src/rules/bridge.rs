@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value};
 
-use super::build::{LINK_LOCAL6, REDIRECT6, ROUTER_ADVERT, base, icmp6, member, rule};
+use super::parts::{LINK_LOCAL6, REDIRECT6, ROUTER_ADVERT, base, icmp6, member, rule};
 use super::purpose;
 use super::sets::{BRIDGE_PORTS, Definition, PORT_ADDRESSES, PORT_MACS};
 

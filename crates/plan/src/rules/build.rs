@@ -2,30 +2,23 @@
 //! policies in the file's order, then inside a network, then to outside, then published ports,
 //! then refusal.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
-    Action, Base, Chain, ChainType, Family, Field, Hook, IpVersion, Match, Priority, Rule, Ruleset,
+    Action, Chain, ChainType, Family, Field, Hook, IpVersion, Match, Priority, Rule, Ruleset,
     Table, Value,
 };
-use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::elements::{of_network, of_node, of_publish};
-use super::sets::{self, Definition};
+use super::parts::{
+    ECHO, ECHO6, LINK_LOCAL6, LOOPBACK4, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6,
+    ROUTER_ADVERT, base, icmp6, member, nets, rule, within,
+};
+use super::sets;
 use super::{bridge, nat, policy, purpose};
 use crate::mark;
 use crate::settled::Settled;
-
-/// ICMPv6 types (RFC 4861, RFC 4443).
-pub(super) const ROUTER_ADVERT: u8 = 134;
-const NEIGHBOR_SOLICIT: u8 = 135;
-const NEIGHBOR_ADVERT: u8 = 136;
-pub(super) const REDIRECT6: u8 = 137;
-const ECHO6: u8 = 128;
-/// ICMP types (RFC 792).
-const ECHO: u8 = 8;
-const REDIRECT: u8 = 5;
 
 /// The whole ruleset of a project.
 #[must_use]
@@ -66,47 +59,6 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     Ruleset {
         tables: vec![inet, bridge],
     }
-}
-
-/// `127.0.0.0/8`, which never comes from a wire (RFC 1122).
-pub(super) const LOOPBACK4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
-/// `fe80::/10`, which is never forwarded (RFC 4291).
-pub(super) const LINK_LOCAL6: Ipv6Net =
-    Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
-
-/// A rule; those that refuse packets count them.
-pub(super) fn rule(matches: Vec<Match>, action: impl Into<Action>, comment: &str) -> Rule {
-    let action = action.into();
-    let counter = matches!(action, Action::Verdict(Verdict::Drop) | Action::Reject);
-    Rule {
-        counter,
-        ..Rule::new(matches, action, comment)
-    }
-}
-
-pub(super) fn base(kind: ChainType, hook: Hook, priority: Priority) -> Option<Base> {
-    Some(Base::accepting(kind, hook, priority))
-}
-
-/// Whether the packet comes from one of the project's networks.
-pub(super) fn nets(yes: bool) -> Match {
-    member(Field::IifGroup, &sets::NETWORKS, yes)
-}
-
-pub(super) fn member(field: Field, set: &Definition, yes: bool) -> Match {
-    match yes {
-        true => within(&[field], set),
-        false => Match::NotIn(vec![field], set.name.into()),
-    }
-}
-
-/// The fields are in the set.
-pub(super) fn within(fields: &[Field], set: &Definition) -> Match {
-    Match::In(fields.to_vec(), set.name.into())
-}
-
-pub(super) fn icmp6(kind: u8) -> Match {
-    Match::Is(Field::Icmp6Type, Value::Byte(kind))
 }
 
 fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<Chain> {

@@ -7,6 +7,7 @@ pub mod build;
 pub mod delta;
 pub mod elements;
 mod nat;
+mod parts;
 mod policy;
 pub mod purpose;
 pub mod sets;

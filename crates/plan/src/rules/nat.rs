@@ -7,7 +7,7 @@ use hallway_nftables::{
     Action, Chain, ChainType, Dnat, Field, Hook, IpVersion, Match, Priority, Value,
 };
 
-use super::build::{LOOPBACK4, base, member, rule, within};
+use super::parts::{LOOPBACK4, base, member, rule, within};
 use super::purpose;
 use super::sets::{self, ByVersion};
 

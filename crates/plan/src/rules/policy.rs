@@ -6,8 +6,8 @@ use hallway_nftables::{DataType, Element, Field, IpVersion, Match, Rule, Set, Va
 use hallway_spec::{Action, PolicyService, Protocol};
 use ipnet::IpNet;
 
-use super::build::rule;
 use super::elements::protocol_number;
+use super::parts::rule;
 use super::sets::NETWORKS;
 use crate::settled::{Policy, Settled, Side};
 

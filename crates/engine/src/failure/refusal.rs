@@ -1,0 +1,49 @@
+//! What keeps users of this machine from making user namespaces, and how to allow it.
+
+/// What keeps a user from making a user namespace (user_namespaces(7)).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Debian's switch.
+    #[error("unprivileged user namespaces are turned off (kernel.unprivileged_userns_clone = 0)")]
+    TurnedOff,
+    /// The limit is zero.
+    #[error("no user namespaces are allowed (user.max_user_namespaces = 0)")]
+    LimitZero,
+    /// Ubuntu's AppArmor restriction.
+    #[error(
+        "AppArmor restricts user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1)"
+    )]
+    AppArmor,
+    /// The limit is reached.
+    #[error("the limit of user namespaces is reached")]
+    LimitReached,
+    /// The kernel refused for a reason that its settings do not show.
+    #[error(
+        "a user namespace cannot be made ({0}), probably because this is a container whose seccomp profile forbids it"
+    )]
+    Other(String),
+}
+
+impl Refusal {
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::TurnedOff => {
+                "as root: sysctl -w kernel.unprivileged_userns_clone=1, or run hallway as root"
+            }
+            Self::LimitZero => {
+                "as root: sysctl -w user.max_user_namespaces=15000, or run hallway as root"
+            }
+            Self::AppArmor => {
+                "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give hallway an AppArmor profile with `userns,`, or run hallway as root"
+            }
+            Self::LimitReached => {
+                "as root: raise user.max_user_namespaces, or end sandboxes you no longer need (hallway sandbox ls)"
+            }
+            Self::Other(_) => {
+                "run hallway as root, or the container with a profile that allows unshare (docker run --security-opt seccomp=unconfined)"
+            }
+        }
+    }
+}

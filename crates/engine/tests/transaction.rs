@@ -1,0 +1,400 @@
+//! Projects are built, changed and removed as a whole or not at all: by every call of the engine,
+//! and with a fault at each of the operations it makes.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
+
+mod scene;
+
+use std::cell::Cell;
+use std::net::{IpAddr, TcpListener};
+use std::sync::Arc;
+
+use hallway_engine::{Applied, Caller, Cancel, EditError, Endpoint, Engine, Event, Removed};
+use hallway_kernel::gate::{Counter, Fault, Faults};
+use hallway_spec::{Edit, Name};
+use hallway_testkit::{Snapshot, Test, sh};
+
+use scene::{
+    Each, SCOPE, down, engine, gated, project, tidy, topology, up, up_reporting,
+};
+
+const EPERM: i32 = 1;
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+/// A bridge, a routed network, a cable, a published port and policies.
+const FILE: &str = "networks:
+  apps: { subnet: [10.9.0.0/24, \"fd09::/64\"] }
+  store: { subnet: 10.8.0.0/24, mode: routed }
+nodes:
+  a: { networks: [apps], ports: [\"8080:80\"] }
+  b: { networks: { store: { bandwidth: 10mbit } } }
+  c: { networks: [apps], dns: [10.9.0.1] }
+links: [{ endpoints: { c: 10.1.0.1/24, e: 10.1.0.2/24 } }]
+policies: [{ from: a, to: b, ports: [80/tcp] }]
+";
+
+/// The same project changed: a node, a cable, a network and a port less, others new.
+const OTHER: &str = "networks:
+  apps: { subnet: [10.9.0.0/24, \"fd09::/64\"], mtu: 1400 }
+  more: { subnet: 10.7.0.0/24, internal: true }
+nodes:
+  a: { networks: [apps], ports: [\"8081:80\"] }
+  c: { networks: [apps, more] }
+  f: { networks: [more] }
+links: [{ endpoints: { a: 10.2.0.1/24, f: 10.2.0.2/24 } }]
+policies: [{ from: apps, to: more }]
+";
+
+/// One program that listens, and one that waits for it.
+const PROGRAMS: &str = "networks: { apps: { subnet: 10.9.0.0/24 } }
+nodes:
+  a: { networks: [apps], command: [sleep, \"1000\"], ports: [\"8080:80\"] }
+";
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+/// What hallway shows of the project, and what the kernel and the state directory hold.
+#[derive(Debug, PartialEq)]
+struct State {
+    applied: Option<hallway_plan::Settled>,
+    source: Option<String>,
+    pending: bool,
+    differences: Vec<String>,
+    steps: usize,
+    rules: String,
+    files: String,
+}
+
+impl State {
+    fn of(text: &str) -> Self {
+        let engine = engine();
+        let record = engine.record(&project()).unwrap();
+        let drift = engine.drift(&project()).unwrap();
+        Self {
+            applied: record.as_ref().and_then(|r| r.applied.clone()),
+            source: record.as_ref().map(|r| r.source.clone()),
+            pending: record.is_some_and(|r| r.pending.is_some()),
+            differences: drift.iter().map(|d| format!("{d:?}")).collect(),
+            steps: engine.plan(&topology(text)).unwrap().plan.steps.len(),
+            rules: sh("nft -s list ruleset"),
+            files: sh("find /run/state /run/netns | grep -v settled- | sort; ls /run/state/host/projects/shop | grep -c settled-"),
+        }
+    }
+
+    /// The project is as the text says, and nothing else is left of it.
+    fn assert_complete(&self) {
+        assert_eq!(self.differences, [""; 0]);
+        assert_eq!(self.steps, 0);
+        assert!(!self.pending);
+        assert!(self.files.ends_with("\n1\n"), "settled files: {}", self.files);
+    }
+}
+
+fn up_then_nothing_then_down() {
+    let before = Snapshot::take();
+    assert!(up(&engine(), FILE).unwrap());
+    State::of(FILE).assert_complete();
+
+    let counter = Arc::new(Counter::default());
+    assert!(!up(&gated(counter.clone()), FILE).unwrap());
+    assert_eq!(counter.changes_total(), 0, "{:?}", counter.changes());
+    assert!(!counter.reads().is_empty());
+
+    assert_eq!(down(&engine()).unwrap(), Removed::Project);
+    before.unchanged();
+    assert_eq!(down(&engine()).unwrap(), Removed::Nothing);
+    before.unchanged();
+}
+
+/// Runs an edit; what the engine says.
+fn edit(engine: &Engine, change: &Edit) -> Result<String, EditError> {
+    let cancel = Cancel::default();
+    let mut caller = Caller { reporter: &mut Each(drop), cancel: &cancel };
+    engine.edit(&project(), change, &mut caller).map(|edited| edited.text)
+}
+
+fn edits_change_text_and_network_together() {
+    let before = Snapshot::take();
+    up(&engine(), FILE).unwrap();
+    let text = edit(&engine(), &Edit::Connect(name("b"), name("apps"), Vec::new())).unwrap();
+    State::of(&text).assert_complete();
+    assert_eq!(engine().record(&project()).unwrap().unwrap().source, text);
+
+    let seen = State::of(&text);
+    let refused = edit(&engine(), &Edit::NetworkRemove(name("apps"))).unwrap_err();
+    assert!(matches!(refused, EditError::Refused(_)), "{refused:?}");
+    assert_eq!(State::of(&text), seen);
+
+    // A project that does not exist is made.
+    down(&engine()).unwrap();
+    before.unchanged();
+    let add = Edit::NetworkAdd {
+        name: name("lan"),
+        subnets: vec!["10.6.0.0/24".parse().unwrap()],
+        gateways: Vec::new(),
+        internal: false,
+        outside: false,
+        routed: false,
+        mtu: None,
+    };
+    let text = edit(&engine(), &add).unwrap();
+    State::of(&text).assert_complete();
+    down(&engine()).unwrap();
+    before.unchanged();
+}
+
+fn endpoints_are_attached_and_detached() {
+    let before = Snapshot::take();
+    let engine = engine();
+    let cancel = Cancel::default();
+    up(&engine, FILE).unwrap();
+    let without = State::of(FILE);
+    let address: IpAddr = "10.9.0.77".parse().unwrap();
+    let endpoint = Endpoint {
+        node: name("x"),
+        networks: vec![(name("apps"), vec![address])],
+        ports: vec!["9090:90".into()],
+    };
+    let mut caller = Caller { reporter: &mut Each(drop), cancel: &cancel };
+    let text = engine.attach(&project(), &endpoint, &mut caller).unwrap().text;
+    State::of(&text).assert_complete();
+    assert!(sh("ip -n x -o addr").contains("10.9.0.77/24"));
+    sh("ip netns exec x ping -c 1 -W 30 10.9.0.1");
+
+    let mut caller = Caller { reporter: &mut Each(drop), cancel: &cancel };
+    let again = engine.attach(&project(), &endpoint, &mut caller).unwrap_err();
+    assert!(matches!(again, EditError::Refused(_)), "{again:?}");
+    State::of(&text).assert_complete();
+
+    let mut caller = Caller { reporter: &mut Each(drop), cancel: &cancel };
+    let text = engine.detach(&project(), &name("x"), &mut caller).unwrap().text;
+    let after = State::of(&text);
+    after.assert_complete();
+    assert_eq!((after.rules, after.files), (without.rules, without.files));
+    down(&engine).unwrap();
+    before.unchanged();
+}
+
+/// How many changes pass the gate while this runs.
+fn operations(run: impl FnOnce(&Engine)) -> usize {
+    let faults = Arc::new(Faults::at(usize::MAX, Fault::Before(EPERM)));
+    run(&gated(faults.clone()));
+    faults.seen()
+}
+
+/// Positions of faults, with the fault at each: all of them for `HALLWAY_TEST_EXHAUSTIVE=1`, else
+/// `count` spread over the run.
+fn faults(operations: usize, count: usize) -> Vec<(usize, Fault)> {
+    let kinds = [Fault::Before(EPERM), Fault::After(EIO), Fault::Before(ENOSPC)];
+    let all = std::env::var("HALLWAY_TEST_EXHAUSTIVE").is_ok_and(|v| v == "1");
+    match all {
+        true => (0..operations).flat_map(|p| kinds.map(|k| (p, k))).collect(),
+        false => (0..count)
+            .map(|i| (i * operations / count, i))
+            .chain([(operations - 1, 1)])
+            .map(|(position, i)| (position, kinds[i % kinds.len()]))
+            .collect(),
+    }
+}
+
+/// `up` with a fault; whether it failed, which it must unless the operation may fail.
+fn up_with(position: usize, fault: Fault, text: &str) {
+    let gate = Arc::new(Faults::at(position, fault));
+    let outcome = up(&gated(gate.clone()), text);
+    assert!(gate.seen() > position, "{fault:?} at {position} was not met");
+    let failure = outcome.expect_err(&format!("{fault:?} at {position}"));
+    assert!(failure.also.is_empty(), "{fault:?} at {position}: {failure:?}");
+}
+
+fn a_fault_in_the_first_up_leaves_nothing() {
+    let before = Snapshot::take();
+    let count = operations(|engine| assert!(up(engine, FILE).unwrap()));
+    down(&engine()).unwrap();
+    before.unchanged();
+    assert!(count > 60, "{count} operations");
+    for (position, fault) in faults(count, 20) {
+        eprintln!("{fault:?} at {position} of {count}");
+        up_with(position, fault, FILE);
+        tidy(&engine());
+        before.unchanged();
+        up(&engine(), FILE).unwrap();
+        State::of(FILE).assert_complete();
+        assert_eq!(down(&engine()).unwrap(), Removed::Project);
+        before.unchanged();
+    }
+}
+
+fn a_fault_in_a_change_leaves_what_was_there() {
+    let before = Snapshot::take();
+    up(&engine(), FILE).unwrap();
+    let count = operations(|engine| assert!(up(engine, OTHER).unwrap()));
+    State::of(OTHER).assert_complete();
+    up(&engine(), FILE).unwrap();
+    let wanted = State::of(FILE);
+    wanted.assert_complete();
+    for (position, fault) in faults(count, 20) {
+        eprintln!("{fault:?} at {position} of {count}");
+        up_with(position, fault, OTHER);
+        assert_eq!(State::of(FILE), wanted, "{fault:?} at {position}");
+        up(&engine(), OTHER).unwrap();
+        State::of(OTHER).assert_complete();
+        up(&engine(), FILE).unwrap();
+        assert_eq!(State::of(FILE), wanted, "after {fault:?} at {position}");
+    }
+    down(&engine()).unwrap();
+    before.unchanged();
+}
+
+/// A `down` that fails can be called again.
+fn a_fault_in_down_is_made_up_for_by_the_next() {
+    let before = Snapshot::take();
+    up(&engine(), FILE).unwrap();
+    let count = operations(|engine| assert_eq!(down(engine).unwrap(), Removed::Project));
+    before.unchanged();
+    for (position, fault) in faults(count, 10) {
+        eprintln!("{fault:?} at {position} of {count}");
+        up(&engine(), FILE).unwrap();
+        let gate = Arc::new(Faults::at(position, fault));
+        // An operation whose failure does not matter, like removing a directory, is no failure.
+        let first = down(&gated(gate));
+        down(&engine()).unwrap_or_else(|e| panic!("{fault:?} at {position}: {first:?}, {e:?}"));
+        before.unchanged();
+    }
+}
+
+fn a_port_in_use_is_found_before_anything_is_changed() {
+    let before = Snapshot::take();
+    let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+    let counter = Arc::new(Counter::default());
+    let failure = up(&gated(counter.clone()), FILE).unwrap_err();
+    assert_eq!(failure.code(), "port-in-use");
+    assert!(failure.place.is_some());
+    assert_eq!(counter.changes_total(), 0, "{:?}", counter.changes());
+    tidy(&engine());
+    before.unchanged();
+    drop(listener);
+    up(&engine(), FILE).unwrap();
+    down(&engine()).unwrap();
+    before.unchanged();
+}
+
+fn a_program_that_fails_rolls_back() {
+    let before = Snapshot::take();
+    let bad = PROGRAMS.replace("[sleep, \"1000\"]", "[sh, -c, \"echo no; exit 3\"]");
+    let failure = up(&engine(), &bad).unwrap_err();
+    assert_eq!(failure.code(), "not-ready");
+    assert!(failure.to_string().contains("no"), "{failure}");
+    assert_eq!(failure.also, []);
+    tidy(&engine());
+    before.unchanged();
+
+    // The same with a project that runs: its program goes on, or runs again.
+    up(&engine(), PROGRAMS).unwrap();
+    let wanted = State::of(PROGRAMS);
+    let failure = up(&engine(), &bad).unwrap_err();
+    assert_eq!(failure.code(), "not-ready");
+    assert_eq!(failure.also, []);
+    assert_eq!(State::of(PROGRAMS), wanted);
+    assert!(sh("ps ax").contains("sleep 1000"));
+    assert!(!up(&engine(), PROGRAMS).unwrap());
+    down(&engine()).unwrap();
+    before.unchanged();
+}
+
+/// Cancels at the step of that number; what `up` says.
+fn cancelled_at(step: usize, text: &str) -> (String, usize) {
+    let cancel = Cancel::default();
+    let begun = Cell::new(0);
+    let failure = up_reporting(&engine(), text, &cancel, |event| {
+        if let Event::StepStarted { position, .. } = event {
+            begun.set(begun.get() + 1);
+            if position == step {
+                cancel.cancel();
+            }
+        }
+    })
+    .unwrap_err();
+    assert_eq!(failure.also, []);
+    (failure.code().to_owned(), begun.get())
+}
+
+fn a_cancelled_run_stops_before_its_next_step() {
+    let before = Snapshot::take();
+    let steps = engine().plan(&topology(FILE)).unwrap().plan.steps.len();
+    for step in [0, 1, steps / 2, steps - 1] {
+        assert_eq!(cancelled_at(step, FILE), ("interrupted".into(), step + 1));
+        tidy(&engine());
+        before.unchanged();
+    }
+    up(&engine(), FILE).unwrap();
+    let wanted = State::of(FILE);
+    let steps = engine().plan(&topology(OTHER)).unwrap().plan.steps.len();
+    for step in [0, steps / 2, steps - 1] {
+        assert_eq!(cancelled_at(step, OTHER), ("interrupted".into(), step + 1));
+        assert_eq!(State::of(FILE), wanted, "step {step}");
+    }
+    down(&engine()).unwrap();
+    before.unchanged();
+}
+
+fn a_run_can_be_rolled_back_after_it_is_complete() {
+    fn roll_back(applied: Applied<'_>) {
+        let cancel = Cancel::default();
+        let mut events = Vec::new();
+        let mut reporter = Each(|event| events.push(event));
+        let mut caller = Caller { reporter: &mut reporter, cancel: &cancel };
+        applied.roll_back(&mut caller).unwrap();
+        assert_eq!(events, [Event::Restoring]);
+    }
+    let before = Snapshot::take();
+    let (engine, cancel) = (engine(), Cancel::default());
+    roll_back(up_reporting(&engine, FILE, &cancel, drop).unwrap());
+    tidy(&engine);
+    before.unchanged();
+
+    up(&engine, FILE).unwrap();
+    let wanted = State::of(FILE);
+    let applied = up_reporting(&engine, OTHER, &cancel, drop).unwrap();
+    assert!(applied.changed);
+    roll_back(applied);
+    assert_eq!(State::of(FILE), wanted);
+    assert!(sh("ss -ltn").contains("127.0.0.1:8080 "));
+    assert!(!sh("ss -ltn").contains(":8081 "));
+    down(&engine).unwrap();
+    before.unchanged();
+}
+
+/// The lock is held until the caller has seen what was built.
+fn what_was_built_stays_locked_while_it_is_examined() {
+    let engine = engine();
+    let cancel = Cancel::default();
+    let applied = up_reporting(&engine, FILE, &cancel, drop).unwrap();
+    assert!(hallway_engine::Lock::try_take(SCOPE.as_ref()).is_none());
+    drop(applied);
+    assert!(hallway_engine::Lock::try_take(SCOPE.as_ref()).is_some());
+    down(&engine).unwrap();
+}
+
+fn main() {
+    macro_rules! tests {
+        ($($name:ident),* $(,)?) => {
+            &[$(Test { name: stringify!($name), run: $name }),*]
+        };
+    }
+    scene::main(tests![
+        up_then_nothing_then_down,
+        edits_change_text_and_network_together,
+        endpoints_are_attached_and_detached,
+        a_fault_in_the_first_up_leaves_nothing,
+        a_fault_in_a_change_leaves_what_was_there,
+        a_fault_in_down_is_made_up_for_by_the_next,
+        a_port_in_use_is_found_before_anything_is_changed,
+        a_program_that_fails_rolls_back,
+        a_cancelled_run_stops_before_its_next_step,
+        a_run_can_be_rolled_back_after_it_is_complete,
+        what_was_built_stays_locked_while_it_is_examined,
+    ]);
+}
