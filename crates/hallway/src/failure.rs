@@ -112,3 +112,16 @@ impl Diagnostic for CommandError {
         (!causes.is_empty()).then(|| causes.join(": "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hallway_testkit::{documented, pairs};
+
+    use super::CommandCode;
+
+    #[test]
+    fn codes_are_those_of_the_page_of_errors() {
+        let codes = pairs(CommandCode::all().iter().map(|c| (c.text(), c.meaning())));
+        assert_eq!(codes, documented("Codes of failures of commands"));
+    }
+}

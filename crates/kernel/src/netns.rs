@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -198,12 +199,12 @@ fn unescape(text: &str) -> String {
     out + rest
 }
 
-/// What [`Kernel::ensure_netns_directory`] did.
+/// What [`Kernel::ensure_netns_directory`] makes or made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Made {
-    /// The directory was made.
+    /// The directory itself.
     pub directory: bool,
-    /// It was made a mount point.
+    /// The mount on it.
     pub mount: bool,
 }
 
@@ -277,6 +278,24 @@ impl Kernel {
             self.remove_file(path)?;
         }
         Ok(())
+    }
+
+    /// What [`Self::ensure_netns_directory`] would have to make.
+    ///
+    /// # Errors
+    /// When /proc/self/mountinfo cannot be read.
+    pub fn netns_directory_needs(&self, path: &Path) -> Result<Made, KernelError> {
+        const MOUNTS: &str = "/proc/self/mountinfo";
+        let mounts = std::fs::read(MOUNTS).map_err(|e| KernelError::io("read", MOUNTS, &e))?;
+        // Its fifth field is the mount point (proc(5)).
+        let is_mount = mounts.split(|b| *b == b'\n').any(|line| {
+            let point = line.split(|b| *b == b' ').nth(4);
+            point == Some(path.as_os_str().as_bytes())
+        });
+        Ok(Made {
+            directory: !path.is_dir(),
+            mount: !is_mount,
+        })
     }
 
     /// Makes the directory for named namespaces as iproute2 does: a shared mount point, so that

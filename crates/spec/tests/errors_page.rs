@@ -1,28 +1,7 @@
 //! The codes are documented, and no others are.
 
-#![allow(clippy::unwrap_used)] // a failing helper is a failing test
-
 use hallway_spec::{Code, EditCode, WarningCode};
-
-/// The table rows of a section of the page of errors: code and meaning.
-fn documented(section: &str) -> Vec<(String, String)> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
-    let page = std::fs::read_to_string(path).unwrap();
-    let (_, rest) = page.split_once(&format!("\n## {section}\n")).unwrap();
-    let rows = rest.split("\n## ").next().unwrap().lines();
-    rows.filter_map(|row| {
-        let (code, meaning) = row.strip_prefix("| `")?.split_once("` | ")?;
-        let meaning = meaning.strip_suffix(" |")?;
-        Some((code.to_owned(), meaning.to_owned()))
-    })
-    .collect()
-}
-
-fn pairs<'a>(codes: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
-    codes
-        .map(|(code, meaning)| (code.to_owned(), meaning.to_owned()))
-        .collect()
-}
+use hallway_testkit::{documented, pairs};
 
 #[test]
 fn codes_of_problems_are_those_of_the_page() {

@@ -26,6 +26,7 @@ mod hallway;
 mod isolation;
 mod machine;
 mod oracle;
+mod page;
 mod patience;
 pub mod projects;
 mod web;
@@ -34,6 +35,7 @@ pub use hallway::{Hallway, Ran};
 pub use isolation::{Test, main, skip};
 pub use machine::{Snapshot, processes, settle};
 pub use oracle::{ip_json, nft_json, sh, try_sh};
+pub use page::{documented, pairs};
 pub use patience::{milliseconds, patience, wait_for};
 pub use web::Server;
 

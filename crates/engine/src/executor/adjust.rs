@@ -26,15 +26,13 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             }
         }
         Adjustment::RemoveAddress { link, address } => absent_is_done(
-            kernel
-                .link_index(link)
-                .and_then(|index| kernel.run(addr::delete_address(index, *address))),
+            kernel.link_index(link).and_then(|i| kernel.run(addr::delete_address(i, *address))),
         ),
         Adjustment::AddRoute(route) => match spec(kernel, route)? {
             Some(spec) => kernel.run(route::replace_route(&spec)),
             None => Ok(()),
         },
-        // A route is gone with its link.
+        // An earlier step may have removed the link, and with it the route.
         Adjustment::RemoveRoute(route) => absent_is_done(match spec(kernel, route) {
             Ok(Some(spec)) => kernel.run(route::delete_route(&spec)),
             Ok(None) => Ok(()),

@@ -1,9 +1,9 @@
 //! What keeps users of this machine from making user namespaces, and how to allow it.
 
-/// What keeps a user from making a user namespace (user_namespaces(7)).
+/// What prevents a user from making a user namespace (user_namespaces(7)).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Debian's switch.
+    /// Debian's setting.
     #[error("unprivileged user namespaces are turned off (kernel.unprivileged_userns_clone = 0)")]
     TurnedOff,
     /// The limit is zero.

@@ -31,7 +31,7 @@ impl Engine {
         }
         if let Err(mut failure) = self.carry_through(planned, request, &mut record, caller) {
             caller.report(Event::Restoring);
-            failure.also.extend(self.undo(&planned.settled.project).err());
+            failure.also.extend(self.undo(&planned.settled.project, planned.record.as_ref()).err());
             return Err(failure);
         }
         Ok(record)
@@ -108,15 +108,17 @@ impl Engine {
         Ok(made)
     }
 
+    /// What is missing of the directory is noted before it is made: a run that is interrupted in
+    /// between leaves nothing that cannot be released.
     fn make_netns_directory(&self) -> Result<(), Failure> {
-        let made = self.kernel().ensure_netns_directory(Path::new(NETNS_DIRECTORY)).map_err(|e| {
-            let path = NETNS_DIRECTORY.into();
-            Failure::caused(Reason::NetnsDirectory { path }, e)
-        })?;
-        match made.directory || made.mount {
-            true => self.store().note_netns_directory(made),
-            false => Ok(()),
+        let (kernel, path) = (self.kernel(), Path::new(NETNS_DIRECTORY));
+        let failed = |e| Failure::caused(Reason::NetnsDirectory { path: path.into() }, e);
+        let needed = kernel.netns_directory_needs(path).map_err(failed)?;
+        if needed.directory || needed.mount {
+            self.store().note_netns_directory(needed)?;
         }
+        kernel.ensure_netns_directory(path).map_err(failed)?;
+        Ok(())
     }
 }
 

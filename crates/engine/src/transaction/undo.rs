@@ -14,14 +14,25 @@ use crate::{Engine, Failure, Planned, ProjectState, Record};
 use hallway_spec::Name;
 
 impl Engine {
-    /// Back to the last complete state, or to nothing, from the point where an unfinished run stopped.
+    /// Back to what was on record before a run, or to nothing, from wherever the run failed.
     ///
     /// # Errors
     /// The step that failed.
-    pub fn undo(&self, project: &Name) -> Result<(), Failure> {
-        let ProjectState {
-            record, observed, ..
-        } = self.inspect(project)?;
+    pub(super) fn undo(&self, project: &Name, earlier: Option<&Record>) -> Result<(), Failure> {
+        let now = self.inspect(project)?.record;
+        let built = now.filter(|record| record.pending.is_none() && record.applied.is_some());
+        match (built, earlier.filter(|record| record.applied.is_some())) {
+            // The last write of the run reached the disk although it failed: what the run was
+            // building is on record as complete.
+            (Some(_), None) => self.remove(project).map(drop),
+            (Some(now), Some(earlier)) if now != *earlier => self.restore(project, earlier),
+            _ => self.undo_pending(project),
+        }
+    }
+
+    /// Back to the last complete state, or to nothing.
+    fn undo_pending(&self, project: &Name) -> Result<(), Failure> {
+        let ProjectState { record, observed, .. } = self.inspect(project)?;
         let Some(mut record) = record else {
             return self.store().remove(project);
         };
@@ -41,10 +52,8 @@ impl Engine {
     ///
     /// # Errors
     /// The step that failed.
-    pub fn restore(&self, project: &Name, earlier: &Record) -> Result<(), Failure> {
-        let ProjectState {
-            record, observed, ..
-        } = self.inspect(project)?;
+    pub(super) fn restore(&self, project: &Name, earlier: &Record) -> Result<(), Failure> {
+        let ProjectState { record, observed, .. } = self.inspect(project)?;
         let (Some(mut record), Some(target)) = (record, earlier.applied.clone()) else {
             return Ok(());
         };

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hallway_spec::Name;
+
 use super::Plan;
 use super::created::Created;
 use crate::compare::{Attribute, Comparison, Difference, Fact, Place};
@@ -82,12 +84,27 @@ impl<'a> Repairs<'a> {
         }
     }
 
+    /// Settings of namespaces that exist. An interface that is created starts with them, so they
+    /// are changed first: an IPv6 address cannot be added while IPv6 is off.
+    pub(super) fn namespace_settings(&self, plan: &mut Plan, created: &BTreeSet<Name>) {
+        for difference in self.found.iter().filter(|d| is_of_namespace(d)) {
+            let place = &difference.place;
+            let Place::Node { node, .. } = place else { continue };
+            if !created.contains(node)
+                && let Some((_, change)) = adjustment(&difference.fact)
+            {
+                let op = Op::Adjust { place: place.clone(), change };
+                plan.push(op, self.cause(difference));
+            }
+        }
+    }
+
     /// Everything else, in an order in which a later step does not undo an earlier one: what is
     /// left over first, then links, then settings, addresses and routes, which need the link up.
     pub(super) fn plan(&self, plan: &mut Plan, created: &Created, target: &Target) {
         let mut steps: Vec<(u8, Op, Cause)> = Vec::new();
         let mut links: BTreeMap<(&Place, &str), (Vec<Attribute>, Cause)> = BTreeMap::new();
-        for difference in self.found.iter().filter(|d| !is_created(d, created)) {
+        for difference in self.found.iter().filter(|d| !is_created(d, created) && !is_of_namespace(d)) {
             let place = &difference.place;
             if let Fact::Attribute { link, wanted, .. } = &difference.fact {
                 let (attributes, _) = links
@@ -195,6 +212,12 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::ProgramStopped { .. }
         | Fact::ListenerMissing { .. } => return None,
     })
+}
+
+/// Whether a setting of a node's whole namespace differs.
+fn is_of_namespace(difference: &Difference) -> bool {
+    matches!(difference.place, Place::Node { .. })
+        && matches!(difference.fact, Fact::Setting { link: None, .. })
 }
 
 /// Whether what differs is created in this run, whole.

@@ -18,6 +18,7 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     repairs.unreachable_missing(&mut plan);
     let rules_change = rules::plan(&mut plan, recorded, wanted, seen);
     leftovers::plan(&mut plan, recorded, Some(wanted), seen);
+    repairs.namespace_settings(&mut plan, &found.namespaces);
     let created = create::plan(&mut plan, &found, wanted, &target, seen, &repairs);
     repairs.plan(&mut plan, &created, &target);
     traffic::forward_uplinks(&mut plan, recorded, wanted, seen);

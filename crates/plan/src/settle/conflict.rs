@@ -2,23 +2,13 @@
 
 use hallway_spec::Place;
 
-/// Stable codes of conflicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConflictCode {
-    /// A prefix of the topology is routed or configured already, by something else.
-    SubnetInUse,
-    /// A network namespace of a node's name is there, and hallway did not make it.
-    NamespaceExists,
-}
-
-impl ConflictCode {
-    /// Its text, like `subnet-in-use`.
-    #[must_use]
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::SubnetInUse => "subnet-in-use",
-            Self::NamespaceExists => "namespace-exists",
-        }
+hallway_spec::codes! {
+    /// Stable codes of conflicts.
+    pub enum ConflictCode {
+        /// A prefix of the file is routed or configured already, by something else.
+        SubnetInUse = "subnet-in-use",
+        /// A network namespace of a node's name exists, and hallway did not make it.
+        NamespaceExists = "namespace-exists",
     }
 }
 

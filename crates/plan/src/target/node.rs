@@ -37,9 +37,8 @@ fn settings(node: &Node) -> Vec<(Setting, u32)> {
     if node.ipv6 {
         out.push((Setting::Forwarding(IpVersion::V6), forwarding));
         out.push((Setting::AcceptRa, 0));
-    } else {
-        out.push((Setting::DisableIpv6, 1));
     }
+    out.push((Setting::DisableIpv6, u32::from(!node.ipv6)));
     out
 }
 
@@ -91,9 +90,9 @@ fn interface(node: &Node, interface: &Interface) -> Link {
 /// What an interface takes over from its namespace when it is created.
 fn interface_settings(node: &Node) -> Vec<(Setting, u32)> {
     let mut out = vec![(Setting::Forwarding(IpVersion::V4), u32::from(node.forwarding))];
-    match node.ipv6 {
-        true => out.push((Setting::AcceptRa, 0)),
-        false => out.push((Setting::DisableIpv6, 1)),
+    if node.ipv6 {
+        out.push((Setting::AcceptRa, 0));
     }
+    out.push((Setting::DisableIpv6, u32::from(!node.ipv6)));
     out
 }

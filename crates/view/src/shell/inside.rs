@@ -24,6 +24,7 @@ pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
                 "New namespaces take this setting from the machine's first one; a node does not forward",
                 "because the machine does.",
             ]),
+            Setting::DisableIpv6 if *value == 0 => continue, // what a namespace starts with
             Setting::DisableIpv6 => script.explain(&[
                 "No IPv6 on interfaces to come: this node has no IPv6 address.",
             ]),
