@@ -10,13 +10,11 @@ use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 
 use hallway_engine::{Applied, Caller, Cancel, EditError, Endpoint, Engine, Event, Removed};
-use hallway_kernel::gate::{Counter, Fault, Faults};
+use hallway_kernel::gate::{Counter, Fault, Faults, Gate};
 use hallway_spec::{Edit, Name};
 use hallway_testkit::{Snapshot, Test, sh};
 
-use scene::{
-    Each, SCOPE, down, engine, gated, project, tidy, topology, up, up_reporting,
-};
+use scene::{Each, SCOPE, down, engine, project, tidy, topology, up, up_reporting, with_gate};
 
 const EPERM: i32 = 1;
 const EIO: i32 = 5;
@@ -51,6 +49,10 @@ const PROGRAMS: &str = "networks: { apps: { subnet: 10.9.0.0/24 } }
 nodes:
   a: { networks: [apps], command: [sleep, \"1000\"], ports: [\"8080:80\"] }
 ";
+
+fn gated(gate: Arc<dyn Gate>) -> Engine {
+    with_gate(Some(gate))
+}
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()

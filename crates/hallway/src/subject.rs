@@ -1,10 +1,9 @@
 //! The subject of a question: a project with its rules, from a file alone or as it is up.
 
 use hallway_engine::{Engine, Failure, Reason, read};
-use hallway_nftables::Ruleset;
 use hallway_plan::Settled;
 use hallway_plan::reach::{Environment, Location, Party, Question, World};
-use hallway_plan::rules;
+use hallway_plan::rules::{self, Ruleset};
 use hallway_spec::Expect;
 
 use crate::args::{Common, FileArg, PairArgs};

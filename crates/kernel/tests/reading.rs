@@ -8,7 +8,7 @@ use hallway_kernel::neighbour::{NeighbourState, delete_neighbour, set_neighbour}
 use hallway_kernel::route::{RouteKind, RouteSpec, delete_route, replace_route};
 use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily, add_rule, delete_rule};
 use hallway_kernel::{Batch, Kernel, qdisc};
-use hallway_testkit::{ip_json, sh, wait_for};
+use hallway_testkit::{ip_json, sh};
 use serde_json::Value;
 
 fn addresses_are_read_as_iproute2_reads_them() {

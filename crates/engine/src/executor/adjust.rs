@@ -9,7 +9,7 @@ use hallway_plan::target::{Link, Route, RouteKind};
 use hallway_plan::{bandwidth, mark};
 use hallway_spec::Bandwidth;
 
-use super::absent_is_done;
+use super::outcome::absent_is_done;
 
 /// RTPROT_STATIC, linux/rtnetlink.h.
 const STATIC: u8 = 4;

@@ -9,7 +9,8 @@ use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
 use hallway_plan::step::{CableEnd, NewCable, NewPort};
 use hallway_plan::target::{Link, Route};
 
-use super::{Executor, absent_is_done, adjust};
+use super::outcome::absent_is_done;
+use super::{Executor, adjust};
 use crate::observe::netns_path;
 
 /// How often to check whether a removed namespace has taken its links along, and how long to wait

@@ -6,6 +6,7 @@ mod adjust;
 mod flows;
 mod links;
 mod namespaces;
+mod outcome;
 mod rules;
 mod uplinks;
 
@@ -21,21 +22,13 @@ use ipnet::IpNet;
 
 use crate::observe::netns_path;
 use namespaces::Maker;
+use outcome::{StepFailed, absent_is_done};
 
 /// Carries out steps.
 pub(crate) struct Executor {
     kernel: Kernel,
     maker: Maker,
     bridges: BTreeMap<String, u32>,
-}
-
-/// The step that failed, which may be an earlier one than the one that noticed it.
-#[derive(Debug)]
-pub(crate) struct StepFailed {
-    /// Its position in the plan.
-    pub(crate) position: usize,
-    /// The kernel's answer.
-    pub(crate) error: KernelError,
 }
 
 impl Executor {
@@ -120,13 +113,5 @@ fn unreachable(to: IpNet) -> RouteSpec {
         unreachable: true,
         metric: Some(mark::UNREACHABLE_METRIC),
         protocol: mark::ROUTE_PROTOCOL,
-    }
-}
-
-/// Removing what does not exist, or changing a setting that this kernel does not have, is done.
-fn absent_is_done(result: Result<(), KernelError>) -> Result<(), KernelError> {
-    match result {
-        Err(e) if e.is_not_found() => Ok(()),
-        other => other,
     }
 }

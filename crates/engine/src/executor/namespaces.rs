@@ -12,7 +12,7 @@ use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::step::{NewNamespace, Op, Step};
 use hallway_plan::target::Setting;
 
-use super::{StepFailed, absent_is_done};
+use super::outcome::{StepFailed, absent_is_done};
 use crate::observe::netns_path;
 
 /// How many namespaces the thread may be ahead of the links.

@@ -6,7 +6,8 @@ use hallway_plan::rules::{nf_version, sets};
 use hallway_plan::step::Uplink;
 use hallway_plan::target::Setting;
 
-use super::{Executor, absent_is_done};
+use super::Executor;
+use super::outcome::absent_is_done;
 
 impl Executor {
     /// Each uplink is noted in the project's table before it forwards, so that it can be turned

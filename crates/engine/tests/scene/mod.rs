@@ -46,11 +46,7 @@ pub(crate) fn engine() -> Engine {
 }
 
 /// An engine whose operations pass that gate.
-pub(crate) fn gated(gate: Arc<dyn Gate>) -> Engine {
-    with_gate(Some(gate))
-}
-
-fn with_gate(gate: Option<Arc<dyn Gate>>) -> Engine {
+pub(crate) fn with_gate(gate: Option<Arc<dyn Gate>>) -> Engine {
     let program = "/proc/self/exe".into();
     let workplace = Workplace { program, gate, ..Workplace::default() };
     Engine::new(Path::new(SCOPE), workplace)

@@ -2,7 +2,8 @@
 
 use super::selector::{Operand, Source, ct, exthdr, fib, meta, route, socket};
 use super::values::number;
-use super::{Fields, Printer};
+use super::fields::Fields;
+use super::Printer;
 use crate::DataType;
 
 impl Printer<'_> {

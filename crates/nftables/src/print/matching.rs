@@ -3,7 +3,8 @@
 use super::header::{self, Field};
 use super::selector::{Operand, Source};
 use super::values::{Values, flag_names, flags, number, prefix_of, value};
-use super::{Fields, Printer, single_type};
+use super::fields::Fields;
+use super::{Printer, single_type};
 use crate::DataType;
 
 /// A selector in words, with how to read what it is compared with.
@@ -326,7 +327,7 @@ impl Printer<'_> {
             self.push(format!("{left} {sign}{right}"));
             return Some(());
         };
-        match super::slot(to) {
+        match super::fields::slot(to) {
             None => self.push(format!("{left} vmap {right}")),
             Some(to) => {
                 let kind = set.map_or(DataType::Unknown(0), |set| single_type(set.data_type));

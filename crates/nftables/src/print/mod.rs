@@ -4,6 +4,7 @@
 //! of this crate are lowered first. What an expression loads into registers is remembered, and
 //! printed where it is used.
 
+mod fields;
 mod header;
 mod implied;
 mod load;
@@ -25,8 +26,9 @@ pub use rule::{RuleInfo, listed, rule, rule_with_comment};
 pub use table::{chain, element, ruleset, set, table, value};
 
 use crate::decode::RawSet;
-use crate::wire::{Attrs, be32_of, string_of};
+use crate::wire::{Attrs, string_of};
 use crate::{DataType, Family};
+use fields::Fields;
 use header::{ARP, IPV4, IPV6};
 use selector::{Operand, Source};
 use values::Values;
@@ -56,42 +58,6 @@ struct Printer<'a> {
     transport_at: Option<usize>,
     /// A `>=` that a `<=` may make a range of: register, value, place in `out`.
     lower: Option<(usize, Vec<u8>, usize)>,
-}
-
-/// The first 32-bit register of a register number; the verdict register has none.
-fn slot(number: u32) -> Option<usize> {
-    match number {
-        1..=4 => Some((number as usize - 1) * 4),
-        8..=23 => Some(number as usize - 8),
-        _ => None,
-    }
-}
-
-/// Attributes of one expression.
-#[derive(Clone, Copy)]
-struct Fields<'a>(Attrs<'a>);
-
-impl<'a> Fields<'a> {
-    fn bytes(self, kind: u16) -> Option<&'a [u8]> {
-        self.0.find(kind)
-    }
-
-    fn number(self, kind: u16) -> Option<u32> {
-        self.0.find(kind).and_then(be32_of)
-    }
-
-    fn text(self, kind: u16) -> String {
-        self.0.find(kind).map(string_of).unwrap_or_default()
-    }
-
-    fn slot(self, kind: u16) -> Option<usize> {
-        self.number(kind).and_then(slot)
-    }
-
-    /// The value inside a data attribute.
-    fn data(self, kind: u16) -> Option<&'a [u8]> {
-        Attrs(self.0.find(kind)?).find(1)
-    }
 }
 
 /// The type of a value of one field.

@@ -1,6 +1,6 @@
 //! What expressions load into registers, in words.
 
-use super::Fields;
+use super::fields::Fields;
 use super::values::flag_names;
 use crate::DataType;
 

@@ -2,7 +2,8 @@
 
 use super::names;
 use super::selector::{Operand, Source};
-use super::{Fields, Printer, nested, single_type};
+use super::fields::Fields;
+use super::{Printer, nested, single_type};
 use crate::expr::Verdict;
 use crate::wire::{Attrs, be16_of, be64_of, string_of};
 use crate::{DataType, Family};

@@ -4,7 +4,8 @@
 use super::nat::flag_words;
 use super::values::{range, value};
 use super::xt::{u16_at, u32_at};
-use super::{Fields, Printer, names};
+use super::fields::Fields;
+use super::{Printer, names};
 use crate::wire::string_of;
 use crate::{DataType, Family};
 

@@ -14,6 +14,7 @@ pub mod sets;
 
 pub use build::ruleset;
 pub use delta::{Delta, delta};
+pub use hallway_nftables::Ruleset;
 
 /// The name of an IP version in nf_tables.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{OneOrMany, Scalar};
+use super::values::{OneOrMany, Scalar};
 
 /// Declares a mapping of the file: a struct that can be written and described by a schema, and a
 /// second one with the place of each key in a text. The parser can only use keys that are declared

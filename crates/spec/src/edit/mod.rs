@@ -1,6 +1,7 @@
 //! The commands for one change at a time, as edits of a document. Whether the result makes sense is
 //! checked by [`crate::parse`]; here only what the edit itself needs is checked.
 
+mod entry;
 mod links;
 mod networks;
 mod nodes;

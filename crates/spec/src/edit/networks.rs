@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use indexmap::IndexMap;
 use ipnet::{IpNet, Ipv4Net};
 
-use super::nodes::node_mut;
+use super::entry::node_mut;
 use super::{Edit, EditError};
 use crate::Name;
 use crate::document::{AttachmentDoc, Document, NetworkDoc, NetworksDoc, NodeDoc, OneOrMany};

@@ -1,5 +1,6 @@
 //! Edits of nodes and their published ports.
 
+use super::entry::node_mut;
 use super::{Edit, EditError, networks, policies};
 use crate::document::{DependsDoc, Document, NodeDoc, OneOrMany, PortDoc, Scalar};
 use crate::{Name, PublishText};
@@ -37,24 +38,6 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
 /// A list, or no key at all.
 fn many<T>(items: Vec<T>) -> Option<OneOrMany<T>> {
     (!items.is_empty()).then_some(OneOrMany::Many(items))
-}
-
-/// The node of that name; a node that only links name gets an entry.
-pub(super) fn node_mut<'a>(
-    document: &'a mut Document,
-    name: &Name,
-) -> Result<&'a mut NodeDoc, EditError> {
-    let linked = document
-        .links
-        .iter()
-        .any(|l| l.endpoints.contains_key(name.as_ref()));
-    if linked && !document.nodes.contains_key(name.as_ref()) {
-        document.nodes.insert(name.to_string(), None);
-    }
-    match document.nodes.get_mut(name.as_ref()) {
-        Some(node) => Ok(node.get_or_insert_with(NodeDoc::default)),
-        None => Err(EditError::NoNode(name.clone())),
-    }
 }
 
 pub(super) fn publish(document: &mut Document, name: &Name, port: &str) -> Result<(), EditError> {

@@ -1,0 +1,66 @@
+//! Values that may be written in more than one way.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One or several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// Several; tried first, because a struct can be read from a list too.
+    Many(Vec<T>),
+    /// One.
+    One(T),
+}
+
+impl<T> OneOrMany<T> {
+    /// The shortest way to write these.
+    pub(crate) fn of(mut items: Vec<T>) -> Self {
+        match items.pop() {
+            Some(only) if items.is_empty() => Self::One(only),
+            Some(last) => {
+                items.push(last);
+                Self::Many(items)
+            }
+            None => Self::Many(items),
+        }
+    }
+
+    pub(crate) fn items(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// A number or a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// A number.
+    Number(i64),
+    /// A truth value.
+    Flag(bool),
+    /// A text.
+    Text(String),
+    /// Nothing.
+    Nothing(()),
+}
+
+impl Scalar {
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Number(n) => n.to_string(),
+            Self::Flag(b) => b.to_string(),
+            Self::Text(t) => t.clone(),
+            Self::Nothing(()) => String::new(),
+        }
+    }
+}
+
+impl From<&str> for Scalar {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
