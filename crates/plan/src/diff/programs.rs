@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::create::Created;
+use super::created::Created;
 use super::{Plan, Recorded};
 use crate::compare::{Difference, Fact, Place};
 use crate::settled::{Node, Settled, Workload};
