@@ -39,6 +39,9 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
         addresses.push(mark::link_local(network.mac));
     }
     let mut settings = vec![(Setting::AcceptRa, 0), (Setting::Autoconf, 0)];
+    if has(IpVersion::V6) && carries_ipv6(network.mtu) {
+        settings.push((Setting::DisableIpv6, 0));
+    }
     settings.extend(forwarding(has));
     Some(Link {
         name,
@@ -81,6 +84,9 @@ fn port(
     let mut settings = Vec::new();
     if !gateways.is_empty() {
         settings.extend([(Setting::AcceptRa, 0), (Setting::Autoconf, 0)]);
+        if gateways.iter().any(IpAddr::is_ipv6) && carries_ipv6(interface.mtu) {
+            settings.push((Setting::DisableIpv6, 0));
+        }
         settings.extend(forwarding(|v| gateways.iter().any(|g| IpVersion::of(*g) == v)));
         space.routes.extend(interface.addresses.iter().map(|to| Route {
             to: *to,

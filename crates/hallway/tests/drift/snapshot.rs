@@ -1,0 +1,149 @@
+//! Everything that other programs can say of the host and of all nodes, object by object.
+
+use std::collections::BTreeMap;
+
+use hallway_testkit::{sh, try_sh};
+use serde_json::Value;
+
+/// What the kernel numbers or chooses itself: left out for objects that are created again.
+const NUMBERED: [&str; 9] = [
+    "ifindex", "link_index", "link_netnsid", "address", "handle", "no", "id", "designated_port", "link",
+];
+/// The sysctls that hallway or the kernel may change along with a link.
+const SETTINGS: &str = "grep -rs '' /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf | grep -v stable_secret";
+
+/// Each object, as `PLACE/KIND/NAME`, with all that is said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Snapshot(BTreeMap<String, String>);
+
+impl Snapshot {
+    /// As it is now, with these objects' numbers left out.
+    pub(crate) fn take(nodes: &[&str], again: &[String]) -> Option<Self> {
+        let mut out = BTreeMap::new();
+        let mut places = vec![("host", String::new())];
+        places.extend(nodes.iter().map(|n| (*n, format!("nsenter --net=/run/netns/{n} "))));
+        for (place, enter) in &places {
+            namespace(place, enter, again, &mut out)?;
+        }
+        for node in nodes {
+            let inode = sh(&format!("stat -L -c %i /run/netns/{node}"));
+            let key = format!("{node}/inode/{node}");
+            let value = if again.contains(&key) { String::new() } else { inode };
+            out.insert(key, value);
+        }
+        rules(&mut out);
+        Some(Self(out))
+    }
+
+    /// What differs from another, one line each.
+    pub(crate) fn differences(&self, now: &Self) -> Vec<String> {
+        let keys = self.0.keys().chain(now.0.keys());
+        let mut out: Vec<String> = keys
+            .filter(|k| self.0.get(*k) != now.0.get(*k))
+            .map(|k| format!("{k}\n  before {:?}\n  after  {:?}", self.0.get(k), now.0.get(k)))
+            .collect();
+        out.sort();
+        out.dedup();
+        out
+    }
+}
+
+/// Adds what is in one network namespace; `None` when it cannot be entered.
+fn namespace(
+    place: &str,
+    enter: &str,
+    again: &[String],
+    out: &mut BTreeMap<String, String>,
+) -> Option<()> {
+    let script = format!(
+        "ip -j -d link; echo; ip -j addr; echo; ip -j -4 route show table all; echo; ip -j -6 route show table all; echo; ip -j rule; echo; ip -j -6 rule; echo; tc -j qdisc; echo; ip -j neigh show nud permanent; echo; {SETTINGS}"
+    );
+    std::fs::write("/run/keep/snapshot.sh", script).unwrap();
+    let text = try_sh(&format!("{enter}sh /run/keep/snapshot.sh # ip tc")).ok()?;
+    let mut lines = text.lines().filter(|l| !l.is_empty()).peekable();
+    let kinds = ["link", "addr", "route4", "route6", "rule4", "rule6", "qdisc", "neighbour"];
+    for kind in kinds {
+        let json: Value = serde_json::from_str(lines.next()?).ok()?;
+        let mut count = BTreeMap::<String, usize>::new();
+        for mut object in json.as_array()?.iter().cloned() {
+            let name = name(kind, &object);
+            let number = count.entry(name.clone()).or_default();
+            *number += 1;
+            let key = format!("{place}/{kind}/{name}");
+            strip(&mut object, again.contains(&key));
+            // A second object of the same name, like another route to the same prefix.
+            let unique = if *number > 1 { format!("{key} {object}") } else { key };
+            out.insert(unique, object.to_string());
+        }
+    }
+    for line in lines {
+        let (setting, value) = line.split_once(':')?;
+        out.insert(format!("{place}/setting/{setting}"), value.to_owned());
+    }
+    Some(())
+}
+
+fn name(kind: &str, object: &Value) -> String {
+    let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
+    match kind {
+        "link" | "addr" => text("ifname"),
+        "qdisc" => text("dev"),
+        "route4" | "route6" => format!("{} {} {}", text("dst"), text("dev"), text("table")),
+        "rule4" | "rule6" => object["priority"].to_string(),
+        _ => format!("{} {}", text("dst"), text("dev")),
+    }
+}
+
+/// Leaves out what changes by itself: timers, and what is learnt.
+fn strip(value: &mut Value, again: bool) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, _| {
+                let numbered = again && NUMBERED.contains(&key.as_str());
+                !numbered && !key.ends_with("_timer") && !["fdb_n_learned", "tentative"].contains(&key.as_str())
+            });
+            map.values_mut().for_each(|v| strip(v, again));
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(|v| strip(v, again));
+            items.sort_by_key(ToString::to_string);
+        }
+        _ => {}
+    }
+}
+
+/// Adds the rules: each table's chains in order, sets with their elements sorted.
+fn rules(out: &mut BTreeMap<String, String>) {
+    let json: Value = serde_json::from_str(&sh("nft -j list ruleset")).unwrap();
+    for object in json["nftables"].as_array().into_iter().flatten() {
+        let Some((kind, of)) = object.as_object().and_then(|o| o.iter().next()) else {
+            continue;
+        };
+        let mut of = of.clone();
+        strip_rule(&mut of);
+        let text = |key: &str| of[key].as_str().unwrap_or_default().to_owned();
+        let name = if kind == "rule" { text("chain") } else { text("name") };
+        let key = format!("host/nft/{kind} {} {} {name}", text("family"), text("table"));
+        let all = out.entry(key).or_default();
+        all.push_str(&of.to_string());
+        all.push('\n');
+    }
+}
+
+fn strip_rule(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, _| !["handle", "packets", "bytes"].contains(&key.as_str()));
+            for (key, value) in map.iter_mut() {
+                strip_rule(value);
+                if key == "elem"
+                    && let Value::Array(items) = value
+                {
+                    items.sort_by_key(ToString::to_string);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip_rule),
+        _ => {}
+    }
+}
