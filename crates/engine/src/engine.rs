@@ -227,7 +227,12 @@ impl Engine {
         observed.namespaces =
             observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
         observed.keeper = hallway_plan::observed::Seen::Unseen;
-        let built = Recorded { applied: Some(settled), pending: None, inodes: &record.inodes };
+        let built = Recorded {
+            applied: Some(settled),
+            pending: None,
+            inodes: &record.inodes,
+            uplinks: &record.uplinks,
+        };
         let mut differences = drift(built, &observed).differences;
         if planned.depth != Depth::Inside {
             differences.retain(|d| d.fact != Fact::NamespaceUnseen);
@@ -294,6 +299,7 @@ pub(crate) fn recorded(record: Option<&Record>) -> Recorded<'_> {
         applied: r.applied.as_ref(),
         pending: r.pending.as_ref(),
         inodes: &r.inodes,
+        uplinks: &r.uplinks,
     })
 }
 

@@ -129,6 +129,17 @@ pub struct SeenNamespace {
     pub inside: Seen<SeenSpace>,
 }
 
+impl SeenNamespace {
+    /// Whether it was just created and nothing was configured in it.
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        let unused = |space: &SeenSpace| {
+            space.addresses.is_empty() && space.links.iter().all(|l| !l.up && l.alias.is_none())
+        };
+        self.owner.is_none() && self.inside.present().is_some_and(unused)
+    }
+}
+
 /// What an entry of /run/netns is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamespaceState {

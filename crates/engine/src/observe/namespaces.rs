@@ -42,6 +42,8 @@ pub(super) fn read(
         })
         .collect();
     examine_all(kernel, examined);
+    let recorded: BTreeSet<&str> =
+        record.into_iter().flat_map(|r| &r.inodes).map(|(name, _)| name.as_str()).collect();
     for namespace in &mut all {
         let NamespaceState::Mounted(inode) = namespace.state else {
             continue;
@@ -52,7 +54,9 @@ pub(super) fn read(
             namespace.owner = recorded_owner(project, record, &namespace.name);
         }
         let foreign = namespace.owner.as_ref().is_none_or(|(owner, _)| owner != project);
-        if foreign && !made {
+        // A namespace that took the place of one of this project may be removed if it is not used.
+        let replaced = recorded.contains(namespace.name.as_str()) && namespace.is_unused();
+        if foreign && !made && !replaced {
             namespace.inside = Seen::Unseen;
         }
     }

@@ -16,6 +16,7 @@ pub(crate) mod store;
 use std::path::{Path, PathBuf};
 
 use hallway_plan::Settled;
+use hallway_plan::step::Uplink;
 use hallway_spec::Name;
 
 use crate::failure::FileAction;
@@ -36,6 +37,8 @@ pub struct Record {
     pub pending: Option<Settled>,
     /// Inode numbers of the namespaces that were in place after the last complete run, by name.
     pub inodes: Vec<(String, u64)>,
+    /// Uplinks that forward because of the project.
+    pub uplinks: Vec<Uplink>,
     /// Seconds since 1970 when the project was first built.
     pub created: u64,
     applied_number: Option<u64>,
@@ -57,6 +60,7 @@ impl Record {
             pending: None,
             pending_number: None,
             inodes: Vec::new(),
+            uplinks: Vec::new(),
             created,
         }
     }
@@ -128,6 +132,7 @@ pub(crate) fn load(scope: &Path, project: &Name) -> Result<Option<Record>, Failu
         source: head.source,
         path: head.path,
         inodes: head.inodes,
+        uplinks: head.uplinks,
         created: head.created,
         applied_number: head.applied,
         pending_number: head.pending,
@@ -158,6 +163,7 @@ impl Store {
             applied: record.applied_number,
             pending: record.pending_number,
             inodes: record.inodes.clone(),
+            uplinks: record.uplinks.clone(),
             created: record.created,
         };
         self.replace(&directory.join("record.json"), &format::write_record(&head)?)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use hallway_plan::{Plan, Settled};
 
 use super::{Caller, Request};
+use crate::engine::recorded;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::observe::NETNS_DIRECTORY;
@@ -55,6 +56,7 @@ impl Engine {
         self.lease_addresses(record.applied.as_ref(), settled)?;
         let made = self.execute(&planned.plan, Some(caller))?;
         record.inodes = inodes(record, settled, made);
+        record.uplinks = planned.plan.uplinks(recorded(Some(record)), project, &planned.observed);
         if !planned.plan.steps.is_empty() {
             self.check_kept(planned, record)?;
         }

@@ -84,16 +84,11 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
         "bridge br-apps is missing",
         APPS,
     ),
-    again(
-        "ip link del br-apps; ip link add br-apps type veth peer name mine",
-        "bridge br-apps is missing",
-        APPS,
-    ),
 ];
 
 pub(crate) const HOST_ROUTES: &[Kind] = &[
     kind("ip route del unreachable 10.9.0.0/24", "unreachable route 10.9.0.0/24 is missing"),
-    kind("ip -6 route del unreachable fd09::/64", "unreachable route fd09::/64 is missing"),
+    kind("ip -6 route del $(ip -6 route show type unreachable | grep fd09)", "unreachable route fd09::/64 is missing"),
     kind("ip route del 10.7.0.10", "route 10.7.0.10/32 of $FAR is missing"),
     kind("ip -6 route del fd07::10", "route fd07::10/128 of $FAR is missing"),
     kind("ip route replace 10.7.0.10 via 192.0.2.1", "route 10.7.0.10/32 of $FAR is via 192.0.2.1"),
@@ -168,6 +163,6 @@ pub(crate) const NODES: &[Kind] = &[
 pub(crate) const PROGRAMS: &[Kind] = &[
     kind("kill -9 $(pgrep -f '^hallway serve 80$' | head -1)", "ended by signal 9"),
     kind("kill $(pgrep -f '^hallway serve 80$' | head -1)", "program"),
-    kind("kill -9 $(pgrep -f __keeper)", "its keeper has ended"),
-    kind("kill -9 $(pgrep -f __keeper); sleep 0.1", "listener 127.0.0.1:8080/tcp is missing"),
+    kind("kill -9 $(pgrep -f '[_]_keeper')", "its keeper has ended"),
+    kind("kill -9 $(pgrep -f '[_]_keeper'); sleep 0.1", "listener 127.0.0.1:8080/tcp is missing"),
 ];

@@ -70,6 +70,9 @@ fn namespace(
             let number = count.entry(name.clone()).or_default();
             *number += 1;
             let key = format!("{place}/{kind}/{name}");
+            if kind == "addr" {
+                object = object["addr_info"].take(); // the rest is said of the link
+            }
             strip(&mut object, again.contains(&key));
             // A second object of the same name, like another route to the same prefix.
             let unique = if *number > 1 { format!("{key} {object}") } else { key };

@@ -91,7 +91,8 @@ fn remains(
             if !(whole || broken) {
                 continue;
             }
-            let cause = repairs.cause_of_loss(&place(node), Some(&interface.name), Cause::Left);
+            let names = [interface.name.as_str(), link.as_str()];
+            let cause = repairs.cause_of_loss(&place(node), &names, Cause::Left);
             if seen.host.link(link).is_some_and(|l| mark::slot_of(l.group).is_some()) {
                 plan.push(Op::RemoveLink { name: link.clone() }, cause);
             } else if broken && inside(&node.netns, &interface.name) {
@@ -104,7 +105,7 @@ fn remains(
         if let Some(node) = node
             && inside(&node.netns, interface)
         {
-            let cause = repairs.cause_of_loss(&place(node), Some(interface), Cause::Left);
+            let cause = repairs.cause_of_loss(&place(node), &[interface], Cause::Left);
             plan.push(remove_inside(node, interface), cause);
         }
     }
@@ -137,7 +138,7 @@ fn bridge(
     created.host.insert(link.name.clone());
     let new = NewBridge { network: network.name.clone(), link };
     let file = Cause::File(network.place.key.clone());
-    let cause = repairs.cause_of_loss(&Place::Host, Some(&new.link.name), file);
+    let cause = repairs.cause_of_loss(&Place::Host, &[&new.link.name], file);
     plan.push(Op::CreateBridge(Box::new(new)), cause);
 }
 
@@ -156,7 +157,7 @@ fn namespace(
         settings: target.space.settings.clone(),
     };
     let file = Cause::File(node.place.key.clone());
-    let cause = repairs.cause_of_loss(&place(node), None, file);
+    let cause = repairs.cause_of_loss(&place(node), &[], file);
     plan.push(Op::CreateNamespace(Box::new(new)), cause);
 }
 
@@ -191,7 +192,7 @@ fn ports(
             inner_routes,
         };
         let file = Cause::File(format!("{}.networks.{network}", node.place.key));
-        let cause = repairs.cause_of_loss(&place(node), Some(&interface.name), file);
+        let cause = repairs.cause_of_loss(&place(node), &[&interface.name, link], file);
         plan.push(Op::CreatePort(Box::new(new)), cause);
     }
 }
@@ -217,7 +218,7 @@ fn cable(
     if let (Some(a), Some(b)) = (end(&cable.a), end(&cable.b)) {
         created.inside.extend([cable.a.clone(), cable.b.clone()]);
         let ends = [&cable.a, &cable.b].into_iter().filter_map(|end| {
-            let cause = repairs.cause_of_loss(&place(wanted.node(&end.0)?), Some(&end.1), Cause::Left);
+            let cause = repairs.cause_of_loss(&place(wanted.node(&end.0)?), &[&end.1], Cause::Left);
             (cause != Cause::Left).then_some(cause)
         });
         let cause = ends.into_iter().next().unwrap_or_else(|| Cause::File("links".into()));

@@ -126,7 +126,11 @@ fn namespaces(
                     Some((owner, is)) if owner == project => node.is_none_or(|n| n.name != *is),
                     Some(_) => false,
                     // Its loopback has lost its mark, but it is the namespace that was made.
-                    None => made && node.is_none(),
+                    // One that another program put in its place, and does not use.
+                    None => match made {
+                        true => node.is_none(),
+                        false => known.contains_key(name) && namespace.is_unused(),
+                    },
                 }
             }
             NamespaceState::PlainFile => known.contains_key(name),

@@ -28,7 +28,7 @@ pub use scope::affected;
 use crate::compare::{Comparison, compare};
 use crate::observed::Observed;
 use crate::settled::Settled;
-use crate::step::{Cause, KeeperStep, Op, Step};
+use crate::step::{Cause, KeeperStep, Op, Step, Uplink};
 
 /// What the previous runs left on record.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,6 +39,9 @@ pub struct Recorded<'a> {
     pub pending: Option<&'a Settled>,
     /// Inode numbers of the namespaces the last complete run made, by name.
     pub inodes: &'a [(String, u64)],
+    /// Uplinks that forward because of this project. The project's table notes them too, but
+    /// another program may remove that.
+    pub uplinks: &'a [Uplink],
 }
 
 impl<'a> Recorded<'a> {
@@ -58,6 +61,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The uplinks that forward because of the project once the plan has been carried out.
+    #[must_use]
+    pub fn uplinks(&self, recorded: Recorded<'_>, project: &Name, seen: &Observed) -> Vec<Uplink> {
+        let turned_on = self.steps.iter().flat_map(|step| match &step.op {
+            Op::ForwardUplinks { uplinks, .. } => uplinks.as_slice(),
+            _ => &[],
+        });
+        let mut all = traffic::ours(recorded, project, seen);
+        all.extend(turned_on.cloned());
+        all.into_iter().collect()
+    }
+
     /// Whether everything is as it must be.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -93,7 +108,7 @@ pub fn drift(recorded: Recorded<'_>, seen: &Observed) -> Comparison {
     let pending: Vec<&Settled> = recorded.pending.into_iter().collect();
     let mut found = compare(applied, &pending, recorded.inodes, seen);
     found.differences.extend(crate::compare::rules::differences(applied, seen));
-    found.differences.extend(traffic::uplink_drift(applied, seen));
+    found.differences.extend(traffic::uplink_drift(recorded, applied, seen));
     found.differences.extend(crate::compare::programs::differences(applied, seen));
     found
 }

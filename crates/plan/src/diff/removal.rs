@@ -29,8 +29,8 @@ pub(super) fn plan(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> P
         };
         plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Down);
     }
+    traffic::restore_uplinks(&mut plan, recorded, project, seen);
     if has_rules {
-        traffic::restore_uplinks(&mut plan, project, seen);
         plan.push(Op::RemoveRules { table }, Cause::Down);
     }
     for to in unreachable(project, recorded, seen) {

@@ -45,13 +45,16 @@ impl<'a> Repairs<'a> {
         })
     }
 
-    /// Why an object is created again: the drift that took it away, else `otherwise`.
-    pub(super) fn cause_of_loss(&self, place: &Place, link: Option<&str>, otherwise: Cause) -> Cause {
+    /// Why an object is created again: the drift that took it away, else `otherwise`. `links` are
+    /// the names of both ends, none for a namespace.
+    pub(super) fn cause_of_loss(&self, place: &Place, links: &[&str], otherwise: Cause) -> Cause {
         let lost = self.drift.iter().find(|d| {
             d.place == *place
-                && match (&d.fact, link) {
-                    (Fact::LinkMissing { link: of, .. } | Fact::LinkDetached { link: of, .. }, Some(link)) => of == link,
-                    (Fact::NamespaceMissing | Fact::NamespaceReplaced, _) => true,
+                && match &d.fact {
+                    Fact::LinkMissing { link, .. } | Fact::LinkDetached { link, .. } => {
+                        links.contains(&link.as_str())
+                    }
+                    Fact::NamespaceMissing | Fact::NamespaceReplaced => true,
                     _ => false,
                 }
         });

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use hallway_nftables::{Element, Family, Ruleset};
-use hallway_spec::IpVersion;
 
-use super::{Plan, Recorded};
+use super::{Plan, Recorded, traffic};
 use crate::compare::rules::{differences, wanted_rules};
 use crate::mark;
-use crate::observed::{Observed, SeenTable};
+use crate::observed::Observed;
 use crate::rules::Delta;
 use crate::rules::delta::Change;
 use crate::settled::Settled;
-use crate::step::{Cause, NewRules, Op, Uplink};
+use crate::step::{Cause, NewRules, Op};
 
 /// What became of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub(super) fn plan(
             delta: Delta::Elements(changes),
         },
         None => Op::ReplaceRules(Box::new(NewRules {
-            noted: noted(seen, wanted),
+            noted: traffic::ours(recorded, &wanted.project, seen).into_iter().collect(),
             rules: crate::rules::ruleset(wanted),
         })),
     };
@@ -94,16 +93,4 @@ fn elements(
         })
     };
     sets.into_iter().map(change).collect()
-}
-
-/// Notes of uplinks, which are kept when the tables are replaced.
-fn noted(seen: &Observed, wanted: &Settled) -> Vec<Uplink> {
-    let of = |table: &SeenTable| {
-        let both = [(IpVersion::V4, &table.forwarding4), (IpVersion::V6, &table.forwarding6)];
-        let all = both.into_iter().flat_map(|(version, links)| {
-            links.iter().map(move |link| Uplink { link: link.clone(), version })
-        });
-        all.collect::<Vec<_>>()
-    };
-    seen.tables.iter().filter(|t| t.project == wanted.project).flat_map(of).collect()
 }

@@ -26,7 +26,8 @@ pub(super) fn forward_uplinks(
 ) {
     let versions = versions(wanted);
     let needed = needed(wanted, seen);
-    let (ours, others) = noted(&wanted.project, seen);
+    let (_, others) = noted(&wanted.project, seen);
+    let ours = ours(recorded, &wanted.project, seen);
     let uplinks: Vec<Uplink> = needed
         .into_iter()
         .filter(|u| match forwards(u, seen) {
@@ -57,8 +58,12 @@ pub(super) fn forward_uplinks(
 }
 
 /// Uplinks that hallway turned forwarding on for and that no longer forward.
-pub(super) fn uplink_drift(wanted: &Settled, seen: &Observed) -> Vec<Difference> {
-    let (ours, _) = noted(&wanted.project, seen);
+pub(super) fn uplink_drift(
+    recorded: Recorded<'_>,
+    wanted: &Settled,
+    seen: &Observed,
+) -> Vec<Difference> {
+    let ours = ours(recorded, &wanted.project, seen);
     let off = needed(wanted, seen).into_iter().filter(|u| forwards(u, seen) == Some(false));
     let off = off.filter(|u| ours.contains(u));
     off.map(|Uplink { link, version }| Difference {
@@ -113,9 +118,28 @@ fn noted(project: &Name, seen: &Observed) -> (BTreeSet<Uplink>, BTreeSet<Uplink>
     (ours, others)
 }
 
+/// The uplinks that forward because of this project, by its table or, where that is gone, by the
+/// record.
+pub(super) fn ours(recorded: Recorded<'_>, project: &Name, seen: &Observed) -> BTreeSet<Uplink> {
+    let (mut ours, _) = noted(project, seen);
+    // After a reboot nothing of the project is left, and what forwards then does so by itself.
+    if seen.marks(project).is_empty() {
+        return ours;
+    }
+    let exists = |u: &&Uplink| u.link == ALL || seen.host.link(&u.link).is_some();
+    ours.extend(recorded.uplinks.iter().filter(exists).cloned());
+    ours
+}
+
 /// Uplinks that forward because of this project alone do so no longer.
-pub(super) fn restore_uplinks(plan: &mut Plan, project: &Name, seen: &Observed) {
-    let (ours, others) = noted(project, seen);
+pub(super) fn restore_uplinks(
+    plan: &mut Plan,
+    recorded: Recorded<'_>,
+    project: &Name,
+    seen: &Observed,
+) {
+    let (_, others) = noted(project, seen);
+    let ours = ours(recorded, project, seen);
     let uplinks: Vec<Uplink> = ours
         .into_iter()
         .filter(|u| !others.contains(u) && forwards(u, seen) == Some(true))

@@ -25,6 +25,9 @@ pub struct Surroundings {
     pub own_slot: Option<u16>,
     /// Prefixes that are routed or addressed by others, with what holds them.
     pub prefixes: Vec<(IpNet, String)>,
+    /// The names of the links that this project built. One that another program renamed is built
+    /// again under its name.
+    pub built: BTreeMap<Role, String>,
 }
 
 impl Surroundings {
@@ -36,6 +39,7 @@ impl Surroundings {
         let mut out = Self::default();
         let mut ours = BTreeSet::new();
         let made: BTreeMap<&str, Role> = known.iter().flat_map(|k| made_links(k)).collect();
+        out.built = made.iter().map(|(link, role)| (role.clone(), (*link).to_owned())).collect();
         for link in &seen.host.links {
             let group_slot = mark::slot_of(link.group);
             let by_alias = link.alias.as_deref().and_then(mark::parse_alias);
@@ -64,15 +68,24 @@ impl Surroundings {
         for namespace in &seen.namespaces {
             let mut owner = namespace.owner.clone();
             if owner.is_none() {
+                let replaceable =
+                    namespace.state == NamespaceState::PlainFile || namespace.is_unused();
                 owner = known
                     .iter()
                     .find_map(|k| k.nodes.iter().find(|n| n.netns == namespace.name))
-                    .filter(|_| namespace.state == NamespaceState::PlainFile)
+                    .filter(|_| replaceable)
                     .map(|n| (project.clone(), n.name.clone()));
             }
             out.namespaces.insert(namespace.name.clone(), owner);
         }
+        let nodes: BTreeSet<IpNet> = known
+            .iter()
+            .flat_map(|k| &k.nodes)
+            .flat_map(|n| n.port_addresses().map(IpNet::from))
+            .collect();
         out.prefixes = foreign_prefixes(seen, &ours);
+        // Another route to a node of this project has taken the place of ours.
+        out.prefixes.retain(|(prefix, _)| !nodes.contains(prefix));
         out
     }
 }
@@ -226,6 +239,15 @@ impl<'a> Namer<'a> {
 
     /// `plain` where it fits and is free; otherwise shortened, with a hash that keeps it apart.
     fn link(&mut self, role: &Role, plain: &str, prefix: &str, subject: &str) -> String {
+        let free = |name: &String| match self.around.links.get(name) {
+            None => true,
+            Some(owner) => owner.as_ref().is_some_and(|(p, r)| p == self.project && r == role),
+        };
+        if let Some(name) = self.around.built.get(role).filter(|n| free(n))
+            && self.taken.insert(name.clone())
+        {
+            return name.clone();
+        }
         if let Some(name) = self.held.get(role)
             && self.taken.insert((*name).to_owned())
         {

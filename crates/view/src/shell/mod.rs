@@ -54,6 +54,7 @@ pub fn removal(settled: &Settled) -> String {
         applied: Some(settled),
         pending: None,
         inodes: &inodes,
+        uplinks: &[],
     };
     let plan = diff(&settled.project, recorded, None, &observed);
     let mut script = Script::new(settled);

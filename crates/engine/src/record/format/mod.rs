@@ -13,6 +13,8 @@ mod settled;
 use std::path::Path;
 
 use hallway_plan::Settled;
+use hallway_plan::step::Uplink;
+use hallway_spec::IpVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::{Failure, Reason};
@@ -30,6 +32,7 @@ pub(super) struct Head {
     pub(super) applied: Option<u64>,
     pub(super) pending: Option<u64>,
     pub(super) inodes: Vec<(String, u64)>,
+    pub(super) uplinks: Vec<Uplink>,
     pub(super) created: u64,
 }
 
@@ -41,13 +44,37 @@ struct HeadFile {
     applied_number: Option<u64>,
     pending_number: Option<u64>,
     inodes: Vec<(String, u64)>,
+    #[serde(default)]
+    uplinks: Vec<UplinkEntry>,
     created: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UplinkEntry {
+    link: String,
+    version: IpVersion,
 }
 
 /// Only the version, which every format has.
 #[derive(Deserialize)]
 struct AnyFile {
     version: Option<u64>,
+}
+
+impl UplinkEntry {
+    fn of(uplink: &Uplink) -> Self {
+        Self {
+            link: uplink.link.clone(),
+            version: uplink.version,
+        }
+    }
+}
+
+impl From<UplinkEntry> for Uplink {
+    fn from(entry: UplinkEntry) -> Self {
+        let UplinkEntry { link, version } = entry;
+        Self { link, version }
+    }
 }
 
 /// The content of `record.json` as text.
@@ -59,6 +86,7 @@ pub(super) fn write_record(head: &Head) -> Result<Vec<u8>, Failure> {
         applied_number: head.applied,
         pending_number: head.pending,
         inodes: head.inodes.clone(),
+        uplinks: head.uplinks.iter().map(UplinkEntry::of).collect(),
         created: head.created,
     })
 }
@@ -73,6 +101,7 @@ pub(super) fn read_record(path: &Path, text: &[u8]) -> Result<Head, Failure> {
         applied: file.applied_number,
         pending: file.pending_number,
         inodes: file.inodes,
+        uplinks: file.uplinks.into_iter().map(Uplink::from).collect(),
         created: file.created,
     })
 }
