@@ -106,7 +106,7 @@ pub(crate) const HOST_SETTINGS: &[Kind] = &[
     kind("sysctl -qw net.ipv4.conf.up0.forwarding=0", "IPv4 forwarding of up0 is 0, not 1"),
 ];
 
-pub(crate) const NODES: &[Kind] = &[
+pub(crate) const NODE_LINKS: &[Kind] = &[
     kind("ip -n web addr del 10.9.0.10/24 dev eth0", "address 10.9.0.10/24 of eth0 is missing"),
     kind("ip -n web addr del fd09::10/64 dev eth0", "address fd09::10/64 of eth0 is missing"),
     kind("ip -n web -6 addr flush dev eth0 scope link", "of eth0 is missing"),
@@ -125,6 +125,9 @@ pub(crate) const NODES: &[Kind] = &[
         "port $WEB is missing",
         WEB,
     ),
+];
+
+pub(crate) const NODES: &[Kind] = &[
     kind("inside web sysctl -qw net.ipv4.ip_forward=1", "IPv4 forwarding is 1, not 0"),
     kind("inside web sysctl -qw net.ipv4.conf.eth0.forwarding=1", "IPv4 forwarding of eth0 is 1, not 0"),
     kind("inside web sysctl -qw net.ipv6.conf.all.forwarding=1", "IPv6 forwarding is 1, not 0"),
@@ -154,7 +157,7 @@ pub(crate) const NODES: &[Kind] = &[
     ),
     again("tc qdisc del dev $DB root", "bandwidth of $DB is none, not 10mbit", &["host/qdisc/$DB"]),
     again(
-        "tc qdisc replace dev $DB root fq_codel",
+        "tc qdisc replace dev $DB root pfifo limit 10",
         "bandwidth of $DB is none, not 10mbit",
         &["host/qdisc/$DB"],
     ),

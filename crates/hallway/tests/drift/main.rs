@@ -23,6 +23,10 @@ fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
 }
 
+fn hallway_without_project() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway"))
+}
+
 fn project() -> String {
     format!(
         "networks:
@@ -71,6 +75,9 @@ impl Scene {
         std::fs::write(FILE, project()).unwrap();
         let h = hallway();
         h.run(&["up", FILE]).ok();
+        wait_for("link-local addresses of the cable", || {
+            !sh("ip -n db addr; ip -n far addr").contains("tentative")
+        });
         let status = h.run(&["status", "--format", "json"]).json();
         let port = |node: &str| {
             let nodes = status["nodes"].as_array().unwrap();
@@ -103,7 +110,6 @@ impl Scene {
             Some(before) => before,
             None => Snapshot::take(&NODES, &again).unwrap(),
         };
-        self.h.run(&["status", "--exit-code"]).exits(0);
         sh(&format!("inside() {{ n=$1; shift; nsenter --net=/run/netns/$n \"$@\"; }}\n{change}"));
         self.named(&change, &says);
         let up = self.h.run(&["up", FILE]).exits(0);
@@ -125,11 +131,6 @@ impl Scene {
             let status = self.h.run(&["status", "--exit-code"]);
             status.code == 3 && status.out.contains(says)
         });
-        let json = self.h.run(&["status", "--format", "json"]).json();
-        assert_eq!(json["state"], "degraded", "{change}");
-        assert_eq!(Some(json["drift"].as_u64().unwrap() as usize), json["differences"].as_array().map(Vec::len));
-        let list = self.h.run(&["ls"]).ok();
-        assert!(list.contains("degraded"), "{change}: {list}");
         let plan = self.h.run(&["plan", "--detailed-exitcode", FILE]).exits(2);
         assert!(plan.out.contains(says), "{change}: plan does not say {says:?}:\n{}", plan.out);
     }
@@ -181,8 +182,101 @@ fn in_nodes() {
     Scene::check_all(&[kinds::NODES]);
 }
 
+fn links_in_nodes() {
+    Scene::check_all(&[kinds::NODE_LINKS]);
+}
+
 fn programs() {
     Scene::check_all(&[kinds::PROGRAMS]);
+}
+
+/// What programs read says the same.
+fn in_json() {
+    let scene = Scene::new();
+    let status = scene.h.run(&["status", "--format", "json"]).json();
+    assert_eq!((&status["state"], &status["drift"]), (&"up".into(), &0.into()));
+    sh("ip -n web link set eth0 mtu 1300; kill -9 $(pgrep -f '^hallway serve 80$' | head -1)");
+    wait_for("both", || scene.h.run(&["status", "--format", "json"]).json()["drift"] == 2);
+    let status = scene.h.run(&["status", "--format", "json"]).json();
+    assert_eq!(status["state"], "degraded");
+    let found: Vec<[&str; 5]> = status["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| ["place", "node", "object", "wanted", "found"].map(|key| d[key].as_str().unwrap()))
+        .collect();
+    let wanted = [
+        ["node", "web", "mtu of eth0", "1500", "1300"],
+        ["node", "web", "program", "running", "ended by signal 9"],
+    ];
+    assert_eq!(found, wanted);
+    assert_eq!(scene.h.run(&["ls", "--format", "json"]).json()[0]["state"], "degraded");
+    assert!(scene.h.ok("ls").contains("degraded"));
+}
+
+/// A link of another program that has the name of a bridge is left alone.
+fn replaced_by_a_foreign_link() {
+    let scene = Scene::new();
+    sh("ip link del br-apps; ip link add br-apps type veth peer name mine");
+    scene.named("replaced", "bridge br-apps is missing");
+    scene.h.run(&["up", FILE]).ok();
+    scene.h.run(&["status", "--exit-code"]).exits(0);
+    assert!(scene.h.reads("db", "http://10.9.0.10/"));
+    assert!(sh("ip -d link show br-apps").contains("veth"), "the other program's link is there");
+}
+
+/// What the kernel does not keep fails the run, which then leaves what was there before.
+fn not_kept() {
+    let scene = Scene::new();
+    let mut other = std::process::Command::new("sh")
+        .args(["-c", "while :; do ip link set br-more alias mine 2>/dev/null; done"])
+        .spawn()
+        .unwrap();
+    let more: String = (0..20).map(|n| format!("  more{n}: {{ networks: [more] }}\n")).collect();
+    let text = project()
+        .replace("networks:\n  apps", "networks:\n  more: { subnet: 10.5.0.0/24 }\n  apps")
+        .replace("links: [", &format!("{more}links: ["));
+    let ran = scene.h.up(&text);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    ran.exits(1).says("the kernel does not hold what was built: host: alias of br-more is mine");
+    scene.h.run(&["plan", "--detailed-exitcode", FILE]).exits(0);
+}
+
+/// After a reboot there is a record, but nothing in the kernel; and without a record that can be
+/// read there are marks.
+fn reboot_and_lost_records() {
+    let scene = Scene::new();
+    let record = "/run/state/host/projects/p/record.json";
+    let good = std::fs::read(record).unwrap();
+    let cut = good[..good.len() / 2].to_vec();
+    for bad in [cut, b"{}".to_vec(), b"{\"version\":99}".to_vec(), Vec::new()] {
+        std::fs::write(record, &bad).unwrap();
+        let status = scene.h.run(&["status", "--exit-code"]).exits(3);
+        let text = "6 namespaces, 8 links, 2 tables";
+        assert!(status.out.contains("is not known"), "{}", status.out);
+        assert!(status.out.contains(text), "{}", status.out);
+        assert!(scene.h.ok("ls").contains("unknown"));
+    }
+    scene.h.run(&["up", FILE]).ok();
+    scene.h.run(&["status", "--exit-code"]).exits(0);
+    std::fs::remove_file(record).unwrap();
+    let status = hallway_without_project().run(&["status"]).exits(0);
+    assert!(status.out.contains("the state of p on this host is not known: there is no record of it"), "{}", status.out);
+    scene.h.ok("down");
+    assert_eq!(sh("ip netns list; nft list tables").trim(), "table inet others");
+
+    scene.h.run(&["up", FILE]).ok();
+    sh("cp -a /run/state /run/keep/state");
+    scene.h.ok("down");
+    for then in [&["down"][..], &["up", FILE]] {
+        sh("rm -rf /run/state; cp -a /run/keep/state /run/state");
+        let status = scene.h.run(&["status", "--exit-code"]).exits(3);
+        assert!(status.out.contains("p is down on this host"), "{}", status.out);
+        assert_eq!(scene.h.run(&["status", "--format", "json"]).json()["state"], "down");
+        scene.h.run(then).ok();
+    }
+    scene.h.run(&["status", "--exit-code"]).exits(0);
 }
 
 /// A repair is the same while packets pass.
@@ -196,7 +290,8 @@ fn while_traffic_runs() {
         })
         .collect();
     let some = [&kinds::RULES[0], &kinds::RULES[5], &kinds::HOST_LINKS[7], &kinds::HOST_LINKS[10]];
-    let more = [&kinds::HOST_ROUTES[2], &kinds::NODES[3], &kinds::NODES[7], &kinds::NODES[14]];
+    let links = &kinds::NODE_LINKS;
+    let more = [&kinds::HOST_ROUTES[2], &links[3], &links[7], &kinds::NODES[0]];
     for kind in some.into_iter().chain(more) {
         scene.check(kind);
     }
@@ -206,4 +301,15 @@ fn while_traffic_runs() {
     }
 }
 
-hallway_testkit::tests![rules, on_the_host, in_nodes, programs, while_traffic_runs];
+hallway_testkit::tests![
+    rules,
+    on_the_host,
+    links_in_nodes,
+    in_nodes,
+    programs,
+    in_json,
+    replaced_by_a_foreign_link,
+    not_kept,
+    reboot_and_lost_records,
+    while_traffic_runs,
+];

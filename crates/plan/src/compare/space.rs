@@ -150,6 +150,9 @@ fn compare_setting(
 }
 
 fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<Fact>) {
+    // A port that is moved to another bridge begins with that bridge's defaults.
+    let hairpin = found.hairpin == Some(true)
+        && found.master.and_then(|i| seen.name(i)) == wanted.master.as_ref().and_then(Option::as_deref);
     let master = found.master.map(|i| seen.name(i).unwrap_or("another link").to_owned());
     let pairs = [
         Some((Attribute::Up(true), Attribute::Up(found.up))),
@@ -159,8 +162,7 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             (Attribute::Alias(Some(w.clone())), Attribute::Alias(found.alias.clone()))
         }),
         wanted.master.as_ref().map(|w| (Attribute::Master(w.clone()), Attribute::Master(master))),
-        // A link that is no port has none, and loses it when it is taken off its bridge.
-        wanted.hairpin.map(|w| (Attribute::Hairpin(w), Attribute::Hairpin(found.hairpin.unwrap_or(false)))),
+        wanted.hairpin.map(|w| (Attribute::Hairpin(w), Attribute::Hairpin(hairpin))),
         wanted.nf_call.zip(found.nf_call).map(|(w, (v4, v6))| {
             let found = if v4 == w { v6 } else { v4 };
             (Attribute::NfCall(w), Attribute::NfCall(found))

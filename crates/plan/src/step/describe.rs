@@ -8,7 +8,7 @@ use hallway_nftables::Ruleset;
 use ipnet::IpNet;
 
 use super::{Adjustment, CableEnd, Cause, KeeperStep, KeeperTask, NewPort, Op, Step};
-use crate::compare::Place;
+use crate::compare::{Fact, Place};
 use crate::rules::Delta;
 use crate::target::{Route, RouteKind};
 
@@ -82,7 +82,10 @@ impl KeeperStep {
         };
         let cause = match &self.cause {
             // The step names the program already.
-            Cause::Drift(difference) => difference.wanted_and_found().1,
+            Cause::Drift(difference) => match &difference.fact {
+                Fact::ProgramStopped { state } => state.clone(),
+                _ => difference.clause(),
+            },
             cause => cause.to_string(),
         };
         Described { cause, ..described }
