@@ -9,7 +9,7 @@ use hallway_kernel::Kernel;
 use hallway_kernel::gate::Gate;
 
 use hallway_plan::compare::{Difference, Fact};
-use hallway_plan::diff::{Recorded, affected, drift};
+use hallway_plan::diff::{self as plan, Recorded, affected, drift};
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 
@@ -56,6 +56,12 @@ pub struct Planned {
     pub observed: Observed,
     /// The namespaces that were examined.
     pub(crate) depth: Depth,
+    /// What is removed although it was made one at a time, like `deny a → b`: it is not in the
+    /// file.
+    pub dropped: Vec<String>,
+    /// The text that the edits on record began with, once this has been built; `None` when what is
+    /// built is a file.
+    pub(crate) edited_from: Option<String>,
 }
 
 /// What is there of a project, for people and programs.
@@ -205,6 +211,8 @@ impl Engine {
             &observed,
         );
         Ok(Planned {
+            dropped: dropped(record.as_ref(), &settled),
+            edited_from: None,
             plan,
             settled,
             record,
@@ -289,6 +297,8 @@ impl Engine {
             record: None,
             observed,
             depth: Depth::Inside,
+            dropped: Vec::new(),
+            edited_from: None,
         })
     }
 }
@@ -301,6 +311,39 @@ pub(crate) fn recorded(record: Option<&Record>) -> Recorded<'_> {
         inodes: &r.inodes,
         uplinks: &r.uplinks,
     })
+}
+
+/// See [`Planned::dropped`]. The text was valid when it was applied; should this version of hallway
+/// not read it, nothing is said about it.
+fn dropped(record: Option<&Record>, wanted: &Settled) -> Vec<String> {
+    let edited = record.and_then(|r| Some((r.applied.as_ref()?, r.edited_from.as_ref()?)));
+    let Some((before, text)) = edited else {
+        return Vec::new();
+    };
+    let base = match text.is_empty() {
+        true => None,
+        false => hallway_spec::parse("", text).ok().map(|p| p.topology),
+    };
+    let around = Surroundings::default();
+    let base = base.and_then(|mut topology| {
+        topology.name = wanted.project.clone();
+        settle(&topology, Some(before), &around).ok()
+    });
+    match base {
+        Some(base) => plan::dropped(&base, before, wanted),
+        None if text.is_empty() => {
+            let nothing = Settled {
+                networks: Vec::new(),
+                nodes: Vec::new(),
+                cables: Vec::new(),
+                publishes: Vec::new(),
+                policies: Vec::new(),
+                ..before.clone()
+            };
+            plan::dropped(&nothing, before, wanted)
+        }
+        None => Vec::new(),
+    }
 }
 
 fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {

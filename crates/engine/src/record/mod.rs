@@ -37,6 +37,9 @@ pub struct Record {
     pub pending: Option<Settled>,
     /// Inode numbers of the namespaces that were in place after the last complete run, by name.
     pub inodes: Vec<(String, u64)>,
+    /// The text of the file before it was edited one thing at a time, empty if there was none;
+    /// `None` when `source` is a file as it was read.
+    pub edited_from: Option<String>,
     /// Uplinks that forward because of the project.
     pub uplinks: Vec<Uplink>,
     /// Seconds since 1970 when the project was first built.
@@ -61,6 +64,7 @@ impl Record {
             pending_number: None,
             inodes: Vec::new(),
             uplinks: Vec::new(),
+            edited_from: None,
             created,
         }
     }
@@ -133,6 +137,7 @@ pub(crate) fn load(scope: &Path, project: &Name) -> Result<Option<Record>, Failu
         path: head.path,
         inodes: head.inodes,
         uplinks: head.uplinks,
+        edited_from: head.edited_from,
         created: head.created,
         applied_number: head.applied,
         pending_number: head.pending,
@@ -164,6 +169,7 @@ impl Store {
             pending: record.pending_number,
             inodes: record.inodes.clone(),
             uplinks: record.uplinks.clone(),
+            edited_from: record.edited_from.clone(),
             created: record.created,
         };
         self.replace(&directory.join("record.json"), &format::write_record(&head)?)?;

@@ -26,7 +26,8 @@ impl Engine {
         let unchanged = planned.plan.steps.is_empty()
             && record.pending.is_none()
             && record.applied.as_ref() == Some(&planned.settled)
-            && record.source == request.source;
+            && record.source == request.source
+            && record.edited_from == planned.edited_from;
         if unchanged {
             return Ok(record);
         }
@@ -61,6 +62,7 @@ impl Engine {
             self.check_kept(planned, record)?;
         }
         record.commit();
+        record.edited_from.clone_from(&planned.edited_from);
         record.source = request.source.to_owned();
         record.path = request.path.map(str::to_owned);
         self.write_files(settled)?;

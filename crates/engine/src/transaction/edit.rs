@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hallway_spec::{Document, Edit, Name, Problems, edit, empty, parse_bytes};
 
-use super::{Applied, Caller, Request};
+use super::{Applied, Caller, Origin, Request};
 use crate::{Engine, Failure, Reason};
 
 /// How long a program that an edit starts may take to become ready.
@@ -88,7 +88,7 @@ impl Engine {
             path: path.as_deref(),
             ready_limit: READY_LIMIT,
         };
-        match self.up_locked(&request, true, lock, caller) {
+        match self.up_locked(&request, Origin::Edit, lock, caller) {
             Ok(applied) => Ok(Edited {
                 applied,
                 text,

@@ -47,6 +47,15 @@ pub struct Request<'a> {
     pub ready_limit: Duration,
 }
 
+/// Where the text of a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A file, as it was read.
+    File,
+    /// The text on record with one thing changed.
+    Edit,
+}
+
 /// Who calls: where events go, and how the call is cancelled.
 pub struct Caller<'a> {
     /// Receives events.
@@ -103,18 +112,24 @@ impl Engine {
     /// is in [`Failure::also`].
     pub fn up(&self, request: &Request<'_>, caller: &mut Caller<'_>) -> Result<Applied<'_>, Failure> {
         let lock = self.lock(caller)?;
-        self.up_locked(request, false, lock, caller)
+        self.up_locked(request, Origin::File, lock, caller)
     }
 
-    /// `narrow`: see [`Engine::plan_to`].
+    /// An edit is planned narrowly: see [`Engine::plan_to`].
     fn up_locked(
         &self,
         request: &Request<'_>,
-        narrow: bool,
+        origin: Origin,
         lock: Lock,
         caller: &mut Caller<'_>,
     ) -> Result<Applied<'_>, Failure> {
-        let planned = self.plan_to(request.topology, narrow)?;
+        let mut planned = self.plan_to(request.topology, origin == Origin::Edit)?;
+        if origin == Origin::Edit {
+            let before = planned.record.as_ref();
+            planned.edited_from = Some(before.map_or_else(String::new, |r| {
+                r.edited_from.clone().unwrap_or_else(|| r.source.clone())
+            }));
+        }
         caller.report(Event::Planned { steps: planned.plan.steps.len() });
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);

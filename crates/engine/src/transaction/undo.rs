@@ -64,6 +64,7 @@ impl Engine {
         self.lease_addresses(record.applied.as_ref(), &target)?;
         record.inodes = inodes(&record, &target, made);
         record.commit();
+        record.edited_from.clone_from(&earlier.edited_from);
         record.source.clone_from(&earlier.source);
         record.path.clone_from(&earlier.path);
         self.write_files(&target)?;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use hallway_engine::{Engine, Planned};
+use hallway_plan::diff::described;
 use hallway_plan::step::{Action, Described};
 use hallway_view::json::{PlannedSteps, ProblemEntry, Validation, Version};
 use hallway_view::shell;
@@ -39,6 +40,7 @@ pub(crate) fn run(
             project: &topology.name,
             place,
             steps: &steps,
+            dropped: &planned.dropped,
         });
     } else if steps.is_empty() {
         ui::line(format!(
@@ -48,6 +50,13 @@ pub(crate) fn run(
     } else {
         for step in &steps {
             ui::line(text(step));
+        }
+        if !planned.dropped.is_empty() {
+            let words = format!(
+                "made one at a time and not in the file, so removed: {}; hallway export prints a file with them",
+                planned.dropped.join(", ")
+            );
+            ui::line(styled(YELLOW, words));
         }
         ui::note(
             common,
@@ -78,11 +87,10 @@ pub(crate) fn script(common: &Common, file: &FileArg, remove: bool) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-/// The kernel's steps, then what the keeper does.
+/// What is done, in the kernel and by the keeper.
 pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
-    let kernel = planned.plan.steps.iter().map(hallway_plan::Step::describe);
-    let keeper = planned.plan.keeper.iter().map(hallway_plan::step::KeeperStep::describe);
-    kernel.chain(keeper).collect()
+    let before = planned.record.as_ref().and_then(|r| r.applied.as_ref());
+    described(&planned.plan, before, &planned.settled)
 }
 
 fn text(step: &Described) -> String {
@@ -96,12 +104,15 @@ fn text(step: &Described) -> String {
     } else {
         format!("  {}", step.detail)
     };
+    // A policy and a published port read as in the file.
+    let object = match step.kind {
+        "policy" => step.name.clone(),
+        "publish" => format!("publish {}", step.name),
+        kind => format!("{} {kind} {}", step.action, step.name),
+    };
     format!(
-        "{} {} {} {}{detail}{}",
+        "{} {object}{detail}{}",
         styled(style, sign),
-        step.action,
-        step.kind,
-        step.name,
         styled(DIM, format!("  # {}", step.cause))
     )
 }

@@ -214,6 +214,43 @@ fn in_json() {
     assert!(scene.h.ok("ls").contains("degraded"));
 }
 
+/// Policies and published ports are planned line by line, and programs that are restarted with
+/// the reason; what was made one at a time and is not in the file is named.
+fn planned_by_line() {
+    let scene = Scene::new();
+    let plan = |text: &str| {
+        std::fs::write(FILE, text).unwrap();
+        scene.h.run(&["plan", FILE]).ok()
+    };
+    let text = project().replace("\"8080:80\"", "\"8081:80\"").replace("  - { from: direct, to: apps }\n", "  - { action: deny, from: x, to: z }\n");
+    let lines = plan(&text);
+    for line in [
+        "- allow direct → apps",
+        "+ deny x → z",
+        "- publish 8080:80/tcp of web",
+        "+ publish 8081:80/tcp of web",
+    ] {
+        assert!(lines.contains(line), "{line} is not in\n{lines}");
+    }
+    assert!(!lines.contains("rules"), "{lines}");
+    let lines = plan(&project().replace("hallway serve 80", "hallway serve 80/tcp"));
+    assert!(lines.contains("~ restart program web  hallway serve 80/tcp  # nodes.web.command"), "{lines}");
+    let lines = plan(&project());
+    assert!(lines.contains("nothing to change"), "{lines}");
+
+    scene.h.ok("deny y x");
+    scene.h.ok("node add extra --network other");
+    scene.h.ok("publish web 9090:80");
+    let lines = plan(&project());
+    let words = "made one at a time and not in the file, so removed: deny y → x, extra on network other, node extra, publish 9090:80/tcp of web";
+    assert!(lines.contains(words), "{lines}");
+    let json = scene.h.run(&["plan", "--format", "json", FILE]).json();
+    assert_eq!(json["dropped"].as_array().unwrap().len(), 4);
+    scene.h.run(&["up", FILE]).ok();
+    let lines = plan(&project().replace("  - { from: direct, to: apps }\n", ""));
+    assert!(!lines.contains("one at a time"), "{lines}");
+}
+
 /// A link of another program that has the name of a bridge is left alone.
 fn replaced_by_a_foreign_link() {
     let scene = Scene::new();
@@ -253,7 +290,7 @@ fn reboot_and_lost_records() {
     for bad in [cut, b"{}".to_vec(), b"{\"version\":99}".to_vec(), Vec::new()] {
         std::fs::write(record, &bad).unwrap();
         let status = scene.h.run(&["status", "--exit-code"]).exits(3);
-        let text = "6 namespaces, 8 links, 2 tables";
+        let text = "6 namespaces, 9 links, 2 tables";
         assert!(status.out.contains("is not known"), "{}", status.out);
         assert!(status.out.contains(text), "{}", status.out);
         assert!(scene.h.ok("ls").contains("unknown"));
@@ -308,6 +345,7 @@ hallway_testkit::tests![
     in_nodes,
     programs,
     in_json,
+    planned_by_line,
     replaced_by_a_foreign_link,
     not_kept,
     reboot_and_lost_records,

@@ -138,7 +138,9 @@ fn bridge(
     created.host.insert(link.name.clone());
     let new = NewBridge { network: network.name.clone(), link };
     let file = Cause::File(network.place.key.clone());
-    let cause = repairs.cause_of_loss(&Place::Host, &[&new.link.name], file);
+    // Under another name when another program's link has taken its own.
+    let before = repairs.bridge_before(&network.name).unwrap_or_default();
+    let cause = repairs.cause_of_loss(&Place::Host, &[&new.link.name, before], file);
     plan.push(Op::CreateBridge(Box::new(new)), cause);
 }
 

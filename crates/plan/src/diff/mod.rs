@@ -13,6 +13,7 @@
 mod create;
 mod created;
 mod leftovers;
+mod lines;
 mod programs;
 mod removal;
 mod repair;
@@ -23,6 +24,7 @@ mod up;
 
 use hallway_spec::Name;
 
+pub use lines::{described, dropped};
 pub use scope::affected;
 
 use crate::compare::{Comparison, compare};

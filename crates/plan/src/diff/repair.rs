@@ -16,6 +16,7 @@ pub(super) struct Repairs<'a> {
     found: &'a [Difference],
     drift: &'a [Difference],
     wanted: &'a Settled,
+    before: Option<&'a Settled>,
 }
 
 impl<'a> Repairs<'a> {
@@ -23,12 +24,19 @@ impl<'a> Repairs<'a> {
         found: &'a Comparison,
         drift: &'a [Difference],
         wanted: &'a Settled,
+        before: Option<&'a Settled>,
     ) -> Self {
         Self {
             found: &found.differences,
             drift,
             wanted,
+            before,
         }
+    }
+
+    /// The name under which a network's bridge was built.
+    pub(super) fn bridge_before(&self, network: &Name) -> Option<&str> {
+        self.before?.network(network)?.bridge.as_deref()
     }
 
     /// A difference to what was built is drift; any other comes from the file.

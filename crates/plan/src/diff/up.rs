@@ -14,7 +14,7 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     let found = compare(wanted, &before, recorded.inodes, seen);
     let drifted = drift(recorded, seen);
     let target = Target::of(wanted);
-    let repairs = Repairs::new(&found, &drifted.differences, wanted);
+    let repairs = Repairs::new(&found, &drifted.differences, wanted, recorded.applied);
     repairs.unreachable_missing(&mut plan);
     let rules_change = rules::plan(&mut plan, recorded, wanted, seen);
     leftovers::plan(&mut plan, recorded, Some(wanted), seen);

@@ -17,6 +17,8 @@ pub struct PlannedSteps<'a> {
     pub place: String,
     /// In the order they are carried out.
     pub steps: &'a [Described],
+    /// What is removed although it was made one at a time, because the file does not have it.
+    pub dropped: &'a [String],
 }
 
 /// Whether a file is valid.

@@ -33,6 +33,7 @@ pub(super) struct Head {
     pub(super) pending: Option<u64>,
     pub(super) inodes: Vec<(String, u64)>,
     pub(super) uplinks: Vec<Uplink>,
+    pub(super) edited_from: Option<String>,
     pub(super) created: u64,
 }
 
@@ -46,6 +47,8 @@ struct HeadFile {
     inodes: Vec<(String, u64)>,
     #[serde(default)]
     uplinks: Vec<UplinkEntry>,
+    #[serde(default)]
+    edited_from: Option<String>,
     created: u64,
 }
 
@@ -87,6 +90,7 @@ pub(super) fn write_record(head: &Head) -> Result<Vec<u8>, Failure> {
         pending_number: head.pending,
         inodes: head.inodes.clone(),
         uplinks: head.uplinks.iter().map(UplinkEntry::of).collect(),
+        edited_from: head.edited_from.clone(),
         created: head.created,
     })
 }
@@ -102,6 +106,7 @@ pub(super) fn read_record(path: &Path, text: &[u8]) -> Result<Head, Failure> {
         pending: file.pending_number,
         inodes: file.inodes,
         uplinks: file.uplinks.into_iter().map(Uplink::from).collect(),
+        edited_from: file.edited_from,
         created: file.created,
     })
 }
