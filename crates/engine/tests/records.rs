@@ -47,7 +47,10 @@ fn a_record_of_version_1_is_read_and_written_as_this_version() {
     let source = old.source.clone();
     let applied = old.applied.clone().unwrap();
     assert_eq!((applied.networks.len(), applied.nodes.len()), (2, 4));
-    assert_eq!((old.inodes.len(), old.path.as_deref()), (4, Some("/run/shop.hallway.yaml")));
+    assert_eq!(
+        (old.inodes.len(), old.path.as_deref()),
+        (4, Some("/run/shop.hallway.yaml"))
+    );
 
     // Nothing of it exists in this kernel: `up` builds it under the same names and addresses.
     let text = source.replace("command: [sleep, \"1000\"]", "command: [sleep, \"1001\"]");
@@ -56,7 +59,9 @@ fn a_record_of_version_1_is_read_and_written_as_this_version() {
     let built = new.applied.unwrap();
     let addresses = |settled: &hallway_plan::Settled| {
         let interfaces = settled.nodes.iter().flat_map(|n| n.interfaces.clone());
-        interfaces.map(|i| (i.name, i.mac, i.addresses)).collect::<Vec<_>>()
+        interfaces
+            .map(|i| (i.name, i.mac, i.addresses))
+            .collect::<Vec<_>>()
     };
     assert_eq!(addresses(&built), addresses(&applied));
     assert_eq!((built.slot, new.created), (applied.slot, old.created));
@@ -74,8 +79,18 @@ fn a_project_of_version_1_that_runs_is_not_built_again() {
     up(&engine(), FILE).unwrap();
     let settled = read("settled-1.json").replacen("\"version\":2,", "", 1);
     write("settled-1.json", &settled);
-    write("record.json", &read("record.json").replacen("\"version\":2", "\"version\":1", 1));
-    assert!(engine().plan(&topology(FILE)).unwrap().plan.steps.is_empty());
+    write(
+        "record.json",
+        &read("record.json").replacen("\"version\":2", "\"version\":1", 1),
+    );
+    assert!(
+        engine()
+            .plan(&topology(FILE))
+            .unwrap()
+            .plan
+            .steps
+            .is_empty()
+    );
     assert!(!up(&engine(), FILE).unwrap());
     down(&engine()).unwrap();
     before.unchanged();
@@ -89,18 +104,24 @@ fn a_newer_version_is_refused_and_can_be_taken_down() {
         write(name, &newer);
         let files = sh("find /run/state | sort");
         assert_eq!(code(up(&engine(), FILE)), "record-version");
-        assert_eq!(engine().record(&project()).unwrap_err().code(), "record-version");
+        assert_eq!(
+            engine().record(&project()).unwrap_err().code(),
+            "record-version"
+        );
         assert_eq!((read(name), sh("find /run/state | sort")), (newer, files));
         assert_eq!(down(&engine()).unwrap(), Removed::Project);
         before.unchanged();
     }
 }
 
+/// Turns the text of a file into a damaged one.
+type Damage<'a> = &'a dyn Fn(&str) -> String;
+
 fn a_damaged_record_is_replaced_by_up_and_removed_by_down() {
     let before = Snapshot::take();
     let cut = |text: &str| text[..text.len() / 2].to_owned();
     let unversioned = |text: &str| text.replacen("\"version\":2,", "", 1);
-    let damages: [(&str, &dyn Fn(&str) -> String); 6] = [
+    let damages: [(&str, Damage<'_>); 6] = [
         ("record.json", &cut),
         ("record.json", &|_| String::new()),
         ("record.json", &|_| "not JSON \u{fffd}".to_owned()),
@@ -112,20 +133,30 @@ fn a_damaged_record_is_replaced_by_up_and_removed_by_down() {
         for rebuild in [true, false] {
             up(&engine(), FILE).unwrap();
             write(name, &damage(&read(name)));
-            assert_eq!(engine().record(&project()).unwrap_err().code(), "record-damaged");
+            assert_eq!(
+                engine().record(&project()).unwrap_err().code(),
+                "record-damaged"
+            );
             if rebuild {
                 up(&engine(), FILE).unwrap_or_else(|e| panic!("damage {position}: {e:?}"));
                 assert!(engine().record(&project()).unwrap().is_some());
                 assert!(!up(&engine(), FILE).unwrap());
             }
-            assert_eq!(down(&engine()).unwrap(), Removed::Project, "damage {position}");
+            assert_eq!(
+                down(&engine()).unwrap(),
+                Removed::Project,
+                "damage {position}"
+            );
             before.unchanged();
         }
     }
     // A file that the record refers to does not exist.
     up(&engine(), FILE).unwrap();
     std::fs::remove_file(directory().join("settled-1.json")).unwrap();
-    assert_eq!(engine().record(&project()).unwrap_err().code(), "record-damaged");
+    assert_eq!(
+        engine().record(&project()).unwrap_err().code(),
+        "record-damaged"
+    );
     up(&engine(), FILE).unwrap();
     assert!(!up(&engine(), FILE).unwrap());
     down(&engine()).unwrap();
@@ -162,7 +193,10 @@ fn claim_in_threads(process: usize) {
             let number = process * THREADS + thread;
             let claims = (0..EACH).map(|i| {
                 let node = node(number * EACH + i);
-                (leases().allocate(candidates(), &node).unwrap().unwrap(), node)
+                (
+                    leases().allocate(candidates(), &node).unwrap().unwrap(),
+                    node,
+                )
             });
             claims.collect::<Vec<_>>()
         })
@@ -186,7 +220,12 @@ fn no_address_is_given_out_twice() {
     for process in processes.collect::<Vec<_>>() {
         let ended = process.wait_with_output().unwrap();
         assert!(ended.status.success());
-        lines.extend(String::from_utf8(ended.stdout).unwrap().lines().map(str::to_owned));
+        lines.extend(
+            String::from_utf8(ended.stdout)
+                .unwrap()
+                .lines()
+                .map(str::to_owned),
+        );
     }
     let total = PROCESSES * THREADS * EACH;
     assert_eq!(lines.len(), total);
@@ -201,7 +240,10 @@ fn released_addresses_come_last_and_in_the_order_of_release() {
     let leases = leases();
     let few = || (2..=4).map(address);
     for last in 2..=4 {
-        assert_eq!(leases.allocate(few(), &node(last.into())).unwrap(), Some(address(last)));
+        assert_eq!(
+            leases.allocate(few(), &node(last.into())).unwrap(),
+            Some(address(last))
+        );
     }
     assert_eq!(leases.allocate(few(), &node(9)).unwrap(), None);
     leases.release(address(3), &node(9)).unwrap(); // another node's
@@ -213,10 +255,16 @@ fn released_addresses_come_last_and_in_the_order_of_release() {
     // An address that was never used comes first, then the one that was released first.
     let more = || (2..=5).map(address);
     for expected in [5, 4, 2] {
-        assert_eq!(leases.allocate(more(), &node(9)).unwrap(), Some(address(expected)));
+        assert_eq!(
+            leases.allocate(more(), &node(9)).unwrap(),
+            Some(address(expected))
+        );
     }
     assert_eq!(leases.claim(address(2), &node(9)).unwrap(), Claim::Granted);
-    assert_eq!(leases.claim(address(2), &node(8)).unwrap(), Claim::Held(node(9)));
+    assert_eq!(
+        leases.claim(address(2), &node(8)).unwrap(),
+        Claim::Held(node(9))
+    );
 }
 
 fn a_lease_that_cannot_be_read_is_neither_given_out_nor_lost() {
@@ -225,11 +273,18 @@ fn a_lease_that_cannot_be_read_is_neither_given_out_nor_lost() {
     let file = Path::new(SCOPE).join("leases/shop/apps/10.9.0.2");
     let text = std::fs::read_to_string(&file).unwrap();
     let newer = text.replacen("\"version\":1", "\"version\":9", 1);
-    for (text, code) in [("", "record-damaged"), (&text[..9], "record-damaged"), (newer.as_str(), "record-version")] {
+    for (text, code) in [
+        ("", "record-damaged"),
+        (&text[..9], "record-damaged"),
+        (newer.as_str(), "record-version"),
+    ] {
         std::fs::write(&file, text).unwrap();
         assert_eq!(leases.holder(address(2)).unwrap_err().code(), code);
         assert_eq!(leases.claim(address(2), &node(2)).unwrap_err().code(), code);
-        assert_eq!(leases.release(address(2), &node(2)).unwrap_err().code(), code);
+        assert_eq!(
+            leases.release(address(2), &node(2)).unwrap_err().code(),
+            code
+        );
         let next = leases.allocate(candidates(), &node(3)).unwrap();
         assert_eq!(next, Some(address(3)));
         leases.release(address(3), &node(3)).unwrap();

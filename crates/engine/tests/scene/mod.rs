@@ -48,7 +48,11 @@ pub(crate) fn engine() -> Engine {
 /// An engine whose operations pass that gate.
 pub(crate) fn with_gate(gate: Option<Arc<dyn Gate>>) -> Engine {
     let program = "/proc/self/exe".into();
-    let workplace = Workplace { program, gate, ..Workplace::default() };
+    let workplace = Workplace {
+        program,
+        gate,
+        ..Workplace::default()
+    };
     Engine::new(Path::new(SCOPE), workplace)
 }
 
@@ -88,7 +92,13 @@ pub(crate) fn up_reporting<'e>(
         path: None,
         ready_limit: READY,
     };
-    engine.up(&request, &mut Caller { reporter: &mut Each(each), cancel })
+    engine.up(
+        &request,
+        &mut Caller {
+            reporter: &mut Each(each),
+            cancel,
+        },
+    )
 }
 
 /// `up` of a text; whether anything was changed.
@@ -99,7 +109,10 @@ pub(crate) fn up(engine: &Engine, text: &str) -> Result<bool, Failure> {
 /// `down`, with the scope's directory removed when no project is left.
 pub(crate) fn down(engine: &Engine) -> Result<Removed, Failure> {
     let cancel = Cancel::default();
-    let mut caller = Caller { reporter: &mut Each(drop), cancel: &cancel };
+    let mut caller = Caller {
+        reporter: &mut Each(drop),
+        cancel: &cancel,
+    };
     let removed = engine.down(&project(), &mut caller)?;
     tidy(engine);
     Ok(removed)

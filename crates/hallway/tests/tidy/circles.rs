@@ -26,16 +26,27 @@ impl Files {
         let file = |(name, text): &(String, String)| {
             let module = module_of(name)?;
             let uses = uses(text);
-            let uses = uses.into_iter().filter_map(|(public, path)| Some((public, absolute(&module, &path)?)));
+            let uses = uses
+                .into_iter()
+                .filter_map(|(public, path)| Some((public, absolute(&module, &path)?)));
             let uses = uses.collect();
-            Some((module.clone(), File { name: name.clone(), uses, module }))
+            Some((
+                module.clone(),
+                File {
+                    name: name.clone(),
+                    uses,
+                    module,
+                },
+            ))
         };
         Self(sources.iter().filter_map(file).collect())
     }
 
     /// The module of the file that defines what a path names.
     fn resolve(&self, path: &[String], depth: usize) -> Option<&Module> {
-        let length = (1..=path.len()).rev().find(|n| self.0.contains_key(&path[..*n]))?;
+        let length = (1..=path.len())
+            .rev()
+            .find(|n| self.0.contains_key(&path[..*n]))?;
         let file = self.0.get(&path[..length])?;
         let name = path.get(length);
         let reexported = name.filter(|_| depth > 0).and_then(|name| {
@@ -56,7 +67,10 @@ impl Files {
             });
             imported.map(|m| self.0[m].name.as_str()).collect()
         };
-        self.0.values().map(|f| (f.name.as_str(), targets(f))).collect()
+        self.0
+            .values()
+            .map(|f| (f.name.as_str(), targets(f)))
+            .collect()
     }
 
     /// A circle of imports, if there is one: each file imports the next, the last one the first.
@@ -67,7 +81,10 @@ impl Files {
 }
 
 /// The shortest way from a file back to itself.
-fn way_back<'a>(start: &'a str, imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
+fn way_back<'a>(
+    start: &'a str,
+    imports: &BTreeMap<&'a str, BTreeSet<&'a str>>,
+) -> Option<Vec<&'a str>> {
     let mut ways = vec![vec![start]];
     let mut seen = BTreeSet::new();
     while !ways.is_empty() {
@@ -91,8 +108,16 @@ fn way_back<'a>(start: &'a str, imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) 
 fn module_of(name: &str) -> Option<Module> {
     let (krate, path) = name.strip_prefix("crates/")?.split_once("/src/")?;
     let path = path.strip_suffix(".rs")?;
-    let parts = path.split('/').filter(|p| !["mod", "lib", "main"].contains(p));
-    Some([krate].into_iter().chain(parts).map(str::to_owned).collect())
+    let parts = path
+        .split('/')
+        .filter(|p| !["mod", "lib", "main"].contains(p));
+    Some(
+        [krate]
+            .into_iter()
+            .chain(parts)
+            .map(str::to_owned)
+            .collect(),
+    )
 }
 
 /// A path as it is written, from the root of its crate; `None` for another crate's.
@@ -117,8 +142,13 @@ fn absolute(module: &Module, path: &[String]) -> Option<Module> {
 
 /// The paths of every `use` outside of tests, each with whether it is visible to others.
 fn uses(text: &str) -> Vec<(bool, Vec<String>)> {
-    let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
-    let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let code = text
+        .split("\n#[cfg(test)]\nmod ")
+        .next()
+        .unwrap_or_default();
+    let lines = code
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
     let code = lines.collect::<Vec<_>>().join("\n");
     let mut out = Vec::new();
     for statement in code.split(';') {
@@ -132,7 +162,9 @@ fn uses(text: &str) -> Vec<(bool, Vec<String>)> {
                 None => continue,
             },
         };
-        if visibility.is_empty() || visibility.starts_with("pub") && !visibility.contains(char::is_whitespace) {
+        if visibility.is_empty()
+            || visibility.starts_with("pub") && !visibility.contains(char::is_whitespace)
+        {
             let paths = expand(rest).into_iter();
             out.extend(paths.map(|path| (!visibility.is_empty(), path)));
         }
@@ -179,18 +211,30 @@ mod tests {
     #[test]
     fn a_circle_is_found_through_a_parent_that_re_exports() {
         let sources = [
-            ("crates/x/src/lib.rs", "//! X.\n\nmod a;\nmod b;\n\npub use a::A;\n"),
-            ("crates/x/src/a.rs", "//! A.\n\nuse std::fmt;\n\nuse crate::b::{\n    B, C,\n};\n"),
+            (
+                "crates/x/src/lib.rs",
+                "//! X.\n\nmod a;\nmod b;\n\npub use a::A;\n",
+            ),
+            (
+                "crates/x/src/a.rs",
+                "//! A.\n\nuse std::fmt;\n\nuse crate::b::{\n    B, C,\n};\n",
+            ),
             ("crates/x/src/b.rs", "//! B.\n\nuse super::A;\n"),
         ];
         let circle = files(&sources).circle().map(|c| c.join(" "));
-        assert_eq!(circle.as_deref(), Some("crates/x/src/a.rs crates/x/src/b.rs"));
+        assert_eq!(
+            circle.as_deref(),
+            Some("crates/x/src/a.rs crates/x/src/b.rs")
+        );
     }
 
     #[test]
     fn a_parent_that_re_exports_its_child_does_not_import_it() {
         let sources = [
-            ("crates/x/src/lib.rs", "//! X.\n\nmod a;\n\npub use a::A;\n\npub struct P;\n"),
+            (
+                "crates/x/src/lib.rs",
+                "//! X.\n\nmod a;\n\npub use a::A;\n\npub struct P;\n",
+            ),
             ("crates/x/src/a.rs", "//! A.\n\nuse crate::P;\n"),
         ];
         assert_eq!(files(&sources).circle(), None);

@@ -4,12 +4,17 @@
 /// The name of each function, with its lines from `fn` to the closing brace.
 pub(crate) fn lengths(text: &str) -> Vec<(String, usize)> {
     let lines: Vec<&str> = text.lines().collect();
-    let starts = lines.iter().enumerate().filter_map(|(at, line)| Some((at, name(line)?)));
+    let starts = lines
+        .iter()
+        .enumerate()
+        .filter_map(|(at, line)| Some((at, name(line)?)));
     starts
         .filter_map(|(at, name)| {
             let indent = lines[at].len() - lines[at].trim_start().len();
             let end = format!("{}}}", " ".repeat(indent));
-            let after = lines[at..].iter().position(|line| *line == end || line.ends_with(';') && is_declaration(&lines[at..], line))?;
+            let after = lines[at..].iter().position(|line| {
+                *line == end || line.ends_with(';') && is_declaration(&lines[at..], line)
+            })?;
             Some((name.to_owned(), after + 1))
         })
         .collect()
@@ -24,7 +29,16 @@ fn is_declaration(lines: &[&str], end: &str) -> bool {
 /// The name of the function that begins in a line.
 fn name(line: &str) -> Option<&str> {
     let (before, after) = line.split_once("fn ")?;
-    let words = ["pub", "pub(crate)", "pub(super)", "const", "async", "unsafe", "extern", "\"C\""];
+    let words = [
+        "pub",
+        "pub(crate)",
+        "pub(super)",
+        "const",
+        "async",
+        "unsafe",
+        "extern",
+        "\"C\"",
+    ];
     before
         .split_whitespace()
         .all(|word| words.contains(&word))

@@ -44,7 +44,10 @@ fn files_stay_small_and_say_what_they_are() {
         let lines = text.lines().count();
         let limit = if name.contains("/tests/") { 500 } else { 400 };
         let table = TABLES.contains(&name.as_str());
-        assert!(table || lines <= limit, "{name} has {lines} lines: split it");
+        assert!(
+            table || lines <= limit,
+            "{name} has {lines} lines: split it"
+        );
         assert!(
             text.starts_with("//! "),
             "{name} does not say what it contains"
@@ -60,7 +63,10 @@ fn functions_stay_short() {
     for (name, text) in sources() {
         for (function, lines) in functions::lengths(&text) {
             let message = format!("{name}: {function} has {lines} lines: split it");
-            assert!(name.contains("/tests/") || lines <= FUNCTION_LINES, "{message}");
+            assert!(
+                name.contains("/tests/") || lines <= FUNCTION_LINES,
+                "{message}"
+            );
         }
     }
 }
