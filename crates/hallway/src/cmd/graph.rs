@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::Engine;
+use hallway_engine::{Engine, State};
 use hallway_engine::read::live::live;
 use hallway_plan::Settled;
+use hallway_spec::Name;
 use hallway_view::graph::{Graph, dot, mermaid, svg, text};
 
 use crate::args::{Common, GraphArgs, Picture};
@@ -19,7 +20,14 @@ const NARROW: u16 = 40;
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble> {
     // Before a sandbox is entered: the user's own terminal and file.
     let width = terminal();
-    let settled = settled(common, args)?;
+    let existing = match args.live {
+        true => Some(existing(common, args)?),
+        false => None,
+    };
+    let settled = match &existing {
+        Some((.., settled)) => settled.clone(),
+        None => settled(common, args)?,
+    };
     let mut graph = Graph::new(&settled);
     if args.live {
         graph = graph.with(&settled, &live(&settled)?);
@@ -42,24 +50,39 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble
     if args.live && graph.missing() > 0 {
         let words = "something is missing: hallway up repairs it";
         ui::note(common, words);
+    } else if let Some((scope, project, _)) = &existing {
+        note_state(common, &scope.engine, project)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says that a project is not as it was built.
+fn note_state(common: &Common, engine: &Engine, project: &Name) -> Result<(), Trouble> {
+    if let Some(status) = engine.status(project)?
+        && status.state != State::Up
+    {
+        let (state, count) = (status.state.word(), status.differences.len());
+        let words = format!(
+            "{project} is {state}: {count} differences; hallway status names them, hallway up repairs them"
+        );
+        ui::note(common, words);
+    }
+    Ok(())
+}
+
+/// The project that is shown as it is now.
+fn existing(common: &Common, args: &GraphArgs) -> Result<(Scope, Name, Settled), Trouble> {
+    let scope = here(common)?;
+    let mut common = common.clone();
+    if args.file.path().is_some() {
+        common.project = Some(project(&common, &args.file, None)?);
+    }
+    let (name, settled) = present(&common, &scope.engine)?;
+    Ok((scope, name, settled))
+}
+
 /// What is up, unless a file is named; the file of the directory when nothing is.
 fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, Trouble> {
-    if args.live {
-        let scope = here(common)?;
-        if args.file.path().is_none() {
-            return Ok(present(common, &scope.engine)?.1);
-        }
-        let name = project(common, &args.file, None)?;
-        let common = Common {
-            project: Some(name),
-            ..common.clone()
-        };
-        return Ok(present(&common, &scope.engine)?.1);
-    }
     if args.file.path().is_none()
         && let Some(scope) = Scope::existing(common)?
         && let Ok((_, settled)) = present(common, &scope.engine)

@@ -212,6 +212,7 @@ fn in_json() {
     assert_eq!(found, wanted);
     assert_eq!(scene.h.run(&["ls", "--format", "json"]).json()[0]["state"], "degraded");
     assert!(scene.h.ok("ls").contains("degraded"));
+    scene.h.run(&["graph", "--live"]).exits(0).says("p is degraded: 2 differences");
 }
 
 /// Policies and published ports are planned line by line, and programs that are restarted with
