@@ -182,7 +182,11 @@ impl Engine {
     /// next `up`.
     pub(crate) fn plan_to(&self, topology: &Topology, narrow: bool) -> Result<Planned, Failure> {
         let first = if narrow { Depth::Owners } else { Depth::Inside };
-        let ProjectState { record, unreadable, mut observed } = self.observe(&topology.name, &first)?;
+        let ProjectState {
+            record,
+            unreadable,
+            mut observed,
+        } = self.observe(&topology.name, &first)?;
         // A damaged record is replaced; one of another version must not be replaced.
         if let Some(failure) = unreadable
             && matches!(failure.reason, Reason::RecordVersion { .. })
@@ -232,8 +236,7 @@ impl Engine {
         let settled = &planned.settled;
         let project = &settled.project;
         let mut observed = observe::network(&mut kernel, project)?;
-        observed.namespaces =
-            observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
+        observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
         observed.keeper = hallway_plan::observed::Seen::Unseen;
         let built = Recorded {
             applied: Some(settled),
@@ -351,7 +354,8 @@ fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
         let place = conflict.place.clone();
         Failure::from(Reason::Conflict(conflict)).at(place)
     });
-    Failure::of_many(failures).unwrap_or_else(|| Reason::Bug("a plan was rejected without a conflict").into())
+    Failure::of_many(failures)
+        .unwrap_or_else(|| Reason::Bug("a plan was rejected without a conflict").into())
 }
 
 /// Policies between members of one bridge need br_netfilter; without it they would do nothing.

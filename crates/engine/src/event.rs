@@ -52,7 +52,9 @@ pub enum Warning {
         ports: BTreeSet<(u16, Protocol)>,
     },
     /// Something is published on an address that the host does not have.
-    #[error("the host does not have the address {address}: what is published on it cannot be reached before it does")]
+    #[error(
+        "the host does not have the address {address}: what is published on it cannot be reached before it does"
+    )]
     AddressMissing {
         /// The address.
         address: IpAddr,
@@ -89,7 +91,10 @@ impl Warning {
 }
 
 fn list(ports: &BTreeSet<(u16, Protocol)>) -> String {
-    let names: Vec<String> = ports.iter().map(|(port, p)| format!("{port}/{p}")).collect();
+    let names: Vec<String> = ports
+        .iter()
+        .map(|(port, p)| format!("{port}/{p}"))
+        .collect();
     names.join(", ")
 }
 

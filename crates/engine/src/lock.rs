@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
 use hallway_kernel::Kernel;
+use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use crate::failure::FileAction;

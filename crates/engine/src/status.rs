@@ -59,7 +59,11 @@ impl Engine {
     /// # Errors
     /// When the kernel's state cannot be read. A record that cannot be read is no error here.
     pub fn status(&self, project: &Name) -> Result<Option<Status>, Failure> {
-        let ProjectState { record, unreadable, observed } = self.inspect(project)?;
+        let ProjectState {
+            record,
+            unreadable,
+            observed,
+        } = self.inspect(project)?;
         let marks = observed.marks(project);
         if record.is_none() && unreadable.is_none() && marks.is_empty() {
             return Ok(None);
@@ -68,11 +72,19 @@ impl Engine {
         let gone = marks.is_empty() && observed.keeper == Seen::Absent;
         let state = match &record {
             None => State::Unknown,
-            Some(record) if record.pending.is_some() || record.applied.is_none() => State::Unfinished,
+            Some(record) if record.pending.is_some() || record.applied.is_none() => {
+                State::Unfinished
+            }
             Some(_) if differences.is_empty() => State::Up,
             Some(_) if gone => State::Down,
             Some(_) => State::Degraded,
         };
-        Ok(Some(Status { state, record, unreadable, differences, marks }))
+        Ok(Some(Status {
+            state,
+            record,
+            unreadable,
+            differences,
+            marks,
+        }))
     }
 }

@@ -75,7 +75,8 @@ impl State {
     fn of(text: &str) -> Self {
         let engine = engine();
         let record = engine.record(&project()).unwrap();
-        let drift = engine.drift(&project()).unwrap();
+        let status = engine.status(&project()).unwrap();
+        let drift = status.map_or_else(Vec::new, |s| s.differences);
         Self {
             applied: record.as_ref().and_then(|r| r.applied.clone()),
             source: record.as_ref().map(|r| r.source.clone()),

@@ -36,13 +36,20 @@ pub(crate) enum CommandError {
     SandboxNotUp(Name),
     /// The project has no such node.
     #[error("project {project} has no node {node}")]
-    NoSuchNode { project: Name, node: Name, nodes: Vec<Name> },
+    NoSuchNode {
+        project: Name,
+        node: Name,
+        nodes: Vec<Name>,
+    },
     /// A node could not be entered, or its program not run.
     #[error(transparent)]
     Enter(#[from] EnterError),
     /// A program could not be run.
     #[error("cannot run {program}: {error}")]
-    Exec { program: String, error: std::io::Error },
+    Exec {
+        program: String,
+        error: std::io::Error,
+    },
     /// A file could not be written.
     #[error("cannot write {}: {error}", path.display())]
     Write { path: PathBuf, error: String },

@@ -133,11 +133,7 @@ impl Scope {
         }
     }
 
-    fn inside(
-        sandbox: Sandbox,
-        workplace: Workplace,
-        hold: Option<Lock>,
-    ) -> Result<Self, Failure> {
+    fn inside(sandbox: Sandbox, workplace: Workplace, hold: Option<Lock>) -> Result<Self, Failure> {
         let state = sandbox.scope().ancestors().nth(2);
         let outside = state.and_then(|s| Some((s.parent()?, s.file_name()?.to_owned())));
         let outside = outside.and_then(|(parent, name)| {

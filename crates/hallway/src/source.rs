@@ -88,4 +88,3 @@ pub(crate) fn discover() -> Result<Option<PathBuf>, Trouble> {
     }
     Ok(found.pop().map(PathBuf::from))
 }
-

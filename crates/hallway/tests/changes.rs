@@ -215,7 +215,11 @@ fn connections_continue_when_a_change_does_not_affect_them() {
         }
     }
     h.ok("deny a d");
-    assert_eq!(across.says(), "cut", "a connection that is denied now is closed");
+    assert_eq!(
+        across.says(),
+        "cut",
+        "a connection that is denied now is closed"
+    );
     assert_eq!(other.says(), "up", "and nothing else");
     assert_eq!(same.says(), "up");
     h.ok("deny a b");

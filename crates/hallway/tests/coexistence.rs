@@ -104,7 +104,10 @@ fn two_projects() {
         .says("10.1.0.0");
     two.ok("network add beta --subnet 10.2.0.0/24");
     two.ok("node add second --network beta --publish 8080:80 --ready 80/tcp -- hallway serve 80");
-    assert!(two.cannot_ping("second", "10.1.0.2"), "projects are separate");
+    assert!(
+        two.cannot_ping("second", "10.1.0.2"),
+        "projects are separate"
+    );
     sh("curl -s -m 30 http://127.0.0.1:8080/");
     two.ok("down");
     with_one.unchanged();

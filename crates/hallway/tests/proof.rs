@@ -382,7 +382,9 @@ fn up_with_proof() {
             "visitor:",
             "more: { networks: [apps], command: sleep 100 }\n  visitor:",
         );
-    up(&edited).exits(1).says("what was there before has been restored");
+    up(&edited)
+        .exits(1)
+        .says("what was there before has been restored");
     assert_eq!(there(), before);
     assert!(try_sh("ip netns exec more true").is_err());
     h.project("p").run(&["test"]).exits(0);

@@ -238,7 +238,10 @@ nodes:
     for url in urls {
         assert!(!reads(url), "{url}");
     }
-    assert!(!reads("http://127.0.0.1:8080/"), "also not through the listener");
+    assert!(
+        !reads("http://127.0.0.1:8080/"),
+        "also not through the listener"
+    );
     assert!(
         h.reads("other", "http://10.9.0.1:8080/"),
         "others are still allowed"

@@ -233,9 +233,7 @@ fn connections_beyond_the_limit_are_closed() {
             }
             assert!(exchange(&connect(one.address)).is_err());
             open.truncate(512);
-            hallway_testkit::wait_for("room for one", || {
-                exchange(&connect(one.address)).is_ok()
-            });
+            hallway_testkit::wait_for("room for one", || exchange(&connect(one.address)).is_ok());
         })
         .await;
     });

@@ -162,9 +162,7 @@ fn after_stop_no_client_can_connect() {
     frame::send(&stream, &Request::Stop {}).unwrap();
     let answer: Answer = frame::receive(&stream, frame::HELLO_MAX).unwrap();
     assert_eq!(answer, Answer::Done { changed: 0 });
-    wait_for("its end", || {
-        Client::connect(PROJECT).unwrap().is_none()
-    });
+    wait_for("its end", || Client::connect(PROJECT).unwrap().is_none());
     assert!(!Client::end(PROJECT).unwrap());
 }
 

@@ -40,7 +40,10 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
         });
     }
     cables(settled, &mut namespaces);
-    let inodes = (1..).zip(&namespaces).map(|(inode, n)| (n.name.clone(), inode)).collect();
+    let inodes = (1..)
+        .zip(&namespaces)
+        .map(|(inode, n)| (n.name.clone(), inode))
+        .collect();
     let table = |bridge_family| SeenTable {
         project: settled.project.clone(),
         bridge_family,
@@ -50,13 +53,24 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     let tables = vec![table(false), table(true)];
     let rules = Seen::Present(ruleset(settled));
     let keeper = Seen::Present(keeper(settled));
-    (Observed { host, namespaces, tables, rules, keeper }, inodes)
+    (
+        Observed {
+            host,
+            namespaces,
+            tables,
+            rules,
+            keeper,
+        },
+        inodes,
+    )
 }
 
 fn keeper(settled: &Settled) -> SeenKeeper {
     let nodes = settled.nodes.iter().filter(|n| n.service.is_some());
     SeenKeeper {
-        programs: nodes.map(|n| (n.name.to_string(), SeenProgram::Runs)).collect(),
+        programs: nodes
+            .map(|n| (n.name.to_string(), SeenProgram::Runs))
+            .collect(),
         listeners: listeners(settled).collect(),
     }
 }
@@ -67,12 +81,18 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
         ..SeenSpace::default()
     };
     for (link, index) in wanted.links.iter().zip(first..) {
-        let address = |net: &ipnet::IpNet| SeenAddress { interface: index, net: *net };
+        let address = |net: &ipnet::IpNet| SeenAddress {
+            interface: index,
+            net: *net,
+        };
         out.addresses.extend(link.addresses.iter().map(address));
         out.links.push(self::link(link, index));
     }
     for position in 0..out.links.len() {
-        let master = wanted.links.get(position).and_then(|l| l.master.clone().flatten());
+        let master = wanted
+            .links
+            .get(position)
+            .and_then(|l| l.master.clone().flatten());
         let index = master.and_then(|name| Some(out.link(&name)?.index));
         if let Some(link) = out.links.get_mut(position) {
             link.master = index;
@@ -123,15 +143,13 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
 
 fn cables(settled: &Settled, namespaces: &mut [SeenNamespace]) {
     for cable in &settled.cables {
-        let position = |end: &(hallway_spec::Name, String)| {
-            settled.nodes.iter().position(|n| n.name == end.0)
-        };
+        let position =
+            |end: &(hallway_spec::Name, String)| settled.nodes.iter().position(|n| n.name == end.0);
         let (Some(a), Some(b)) = (position(&cable.a), position(&cable.b)) else {
             continue;
         };
-        let index = |at: usize, name: &str| {
-            Some(namespaces.get(at)?.inside.present()?.link(name)?.index)
-        };
+        let index =
+            |at: usize, name: &str| Some(namespaces.get(at)?.inside.present()?.link(name)?.index);
         let (of_a, of_b) = (index(a, &cable.a.1), index(b, &cable.b.1));
         set_peer(namespaces.get_mut(a), &cable.a.1, of_b);
         set_peer(namespaces.get_mut(b), &cable.b.1, of_a);

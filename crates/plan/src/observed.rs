@@ -243,8 +243,7 @@ impl Observed {
             let role = l.alias.as_deref().and_then(mark::parse_alias);
             role.is_some_and(|(of, _)| of == *project)
         };
-        let namespace =
-            |n: &&SeenNamespace| n.owner.as_ref().is_some_and(|(of, _)| of == project);
+        let namespace = |n: &&SeenNamespace| n.owner.as_ref().is_some_and(|(of, _)| of == project);
         Marks {
             links: self.host.links.iter().filter(link).count(),
             namespaces: self.namespaces.iter().filter(namespace).count(),

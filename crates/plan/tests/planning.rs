@@ -134,7 +134,11 @@ fn a_change_of_one_node_concerns_it_and_the_ends_of_its_cables() {
         nodes: { one: { networks: [a] }, two: {}, three: {} }\n\
         links: [{ endpoints: { two: 10.3.0.1/24, three: 10.3.0.2/24 } }]\n";
     let before = settled(FILE);
-    let names = |after: &Settled| diff::affected(&before, after).into_iter().collect::<Vec<_>>();
+    let names = |after: &Settled| {
+        diff::affected(&before, after)
+            .into_iter()
+            .collect::<Vec<_>>()
+    };
     let after = |text: &str| settled_after(text, Some(&before));
     assert!(names(&before).is_empty());
     let more = after(&FILE.replace("one: {", "four: { networks: [a] }, one: {"));

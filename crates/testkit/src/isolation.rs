@@ -120,7 +120,12 @@ fn outer(name: &str) {
             .unwrap();
     } else {
         kernel
-            .unshare(&[NamespaceKind::User, NamespaceKind::Mount, NamespaceKind::Net, NamespaceKind::Pid])
+            .unshare(&[
+                NamespaceKind::User,
+                NamespaceKind::Mount,
+                NamespaceKind::Net,
+                NamespaceKind::Pid,
+            ])
             .expect("tests need root or unprivileged user namespaces");
         std::fs::write("/proc/self/setgroups", "deny").unwrap();
         std::fs::write("/proc/self/gid_map", format!("0 {group} 1")).unwrap();

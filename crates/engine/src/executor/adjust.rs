@@ -26,7 +26,9 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             }
         }
         Adjustment::RemoveAddress { link, address } => absent_is_done(
-            kernel.link_index(link).and_then(|i| kernel.run(addr::delete_address(i, *address))),
+            kernel
+                .link_index(link)
+                .and_then(|i| kernel.run(addr::delete_address(i, *address))),
         ),
         Adjustment::AddRoute(route) => match spec(kernel, route)? {
             Some(spec) => kernel.run(route::replace_route(&spec)),
@@ -38,7 +40,11 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         }),
-        Adjustment::Setting { link, setting, value } => {
+        Adjustment::Setting {
+            link,
+            setting,
+            value,
+        } => {
             let key = setting.key(link.as_deref());
             absent_is_done(kernel.write_sysctl(&key, &value.to_string()))
         }
@@ -115,7 +121,11 @@ pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec>
             interface: index,
             unreachable: false,
             metric: None,
-            protocol: if *marked { mark::ROUTE_PROTOCOL } else { STATIC },
+            protocol: if *marked {
+                mark::ROUTE_PROTOCOL
+            } else {
+                STATIC
+            },
         }),
     }
 }

@@ -27,14 +27,17 @@ impl Executor {
 fn must_end(connection: &Connection, flows: &Flows, world: Option<&World<'_>>) -> bool {
     let (original, reply) = (&connection.original, &connection.reply);
     let ends = [original.from, original.to, reply.from, reply.to];
-    let of_prefix = flows.prefixes.iter().any(|p| ends.iter().any(|a| p.contains(a)));
+    let of_prefix = flows
+        .prefixes
+        .iter()
+        .any(|p| ends.iter().any(|a| p.contains(a)));
     let of_port = flows.host.contains(&original.to)
         && flows.ports.iter().any(|published| {
             original.protocol == protocol_number(published.protocol)
                 && published.ports.contains(original.port)
         });
-    let is_denied = !flows.host.contains(&original.from)
-        && world.is_some_and(|w| !may_begin(w, connection));
+    let is_denied =
+        !flows.host.contains(&original.from) && world.is_some_and(|w| !may_begin(w, connection));
     of_prefix || of_port || is_denied
 }
 

@@ -61,7 +61,9 @@ impl Executor {
         batch.push(marked_and_up(&port.outer));
         self.kernel.submit_all(&batch)?;
         self.finish_port(port)?;
-        self.kernel.inside(&namespace, |kernel| configure(kernel, &port.inner, &port.inner_routes))
+        self.kernel.inside(&namespace, |kernel| {
+            configure(kernel, &port.inner, &port.inner_routes)
+        })
     }
 
     /// What only some ports need on the host's side.
@@ -88,8 +90,10 @@ impl Executor {
             kernel.run(link::create_veth(&end(&a.link, None), None, &peer))
         })?;
         // The far end must be up before routes through the near one can be used.
-        self.kernel.inside(&first, |kernel| configure(kernel, &a.link, &[]))?;
-        self.kernel.inside(&second, |kernel| configure(kernel, &b.link, &b.routes))?;
+        self.kernel
+            .inside(&first, |kernel| configure(kernel, &a.link, &[]))?;
+        self.kernel
+            .inside(&second, |kernel| configure(kernel, &b.link, &b.routes))?;
         self.kernel.inside(&first, |kernel| routes_of(kernel, a))
     }
 
@@ -147,10 +151,16 @@ fn configure(kernel: &mut Kernel, link: &Link, routes: &[Route]) -> Result<(), K
     if link.no_kernel_address {
         // The kernel's own address would be announced and probed for, to every port of the bridge.
         // In a message of its own: the kernel brings a link up before it reads this.
-        let change = LinkChange { no_link_local: true, ..LinkChange::default() };
+        let change = LinkChange {
+            no_link_local: true,
+            ..LinkChange::default()
+        };
         batch.push(link::change_link(&link.name, &change));
     }
-    let up = LinkChange { up: Some(true), ..LinkChange::default() };
+    let up = LinkChange {
+        up: Some(true),
+        ..LinkChange::default()
+    };
     batch.push(link::change_link(&link.name, &up));
     addresses(&mut batch, index, link, routes);
     kernel.submit_all(&batch)
@@ -173,7 +183,11 @@ fn addresses(batch: &mut Batch, index: u32, link: &Link, routes: &[Route]) {
 fn routes_of(kernel: &mut Kernel, end: &CableEnd) -> Result<(), KernelError> {
     let index = kernel.link_index(&end.link.name)?;
     let mut batch = Batch::new();
-    for spec in end.routes.iter().filter_map(|r| adjust::route_spec(r, Some(index))) {
+    for spec in end
+        .routes
+        .iter()
+        .filter_map(|r| adjust::route_spec(r, Some(index)))
+    {
         batch.push(route::replace_route(&spec));
     }
     kernel.submit_all(&batch)

@@ -71,7 +71,9 @@ impl Executor {
             Op::Unpublish { table } => self.unpublish(table),
             Op::RemoveRules { table } => self.remove_rules(table),
             Op::CreateBridge(bridge) => self.create_bridge(&bridge.link),
-            Op::RemoveGroup { group, .. } => absent_is_done(self.kernel.run(link::delete_group(*group))),
+            Op::RemoveGroup { group, .. } => {
+                absent_is_done(self.kernel.run(link::delete_group(*group)))
+            }
             Op::RemoveLink { name } => absent_is_done(self.kernel.run(link::delete_link(name))),
             Op::CreateNamespace(_) => {
                 self.maker.begin();
@@ -84,10 +86,14 @@ impl Executor {
                 let removed = self.inside(netns, |kernel| kernel.run(link::delete_link(name)));
                 absent_is_done(removed)
             }
-            Op::Adjust { place: Place::Host, change } => adjust::adjust(&mut self.kernel, change),
-            Op::Adjust { place: Place::Node { netns, .. }, change } => {
-                self.inside(netns, |kernel| adjust::adjust(kernel, change))
-            }
+            Op::Adjust {
+                place: Place::Host,
+                change,
+            } => adjust::adjust(&mut self.kernel, change),
+            Op::Adjust {
+                place: Place::Node { netns, .. },
+                change,
+            } => self.inside(netns, |kernel| adjust::adjust(kernel, change)),
             Op::ForwardUplinks { table, uplinks, .. } => self.forward_uplinks(table, uplinks),
             Op::RestoreUplinks { uplinks } => self.restore_uplinks(uplinks),
             Op::ForgetFlows(flows) => self.forget_flows(flows),

@@ -246,7 +246,10 @@ pub enum Reason {
 fn quoted(lines: &[String]) -> String {
     match lines {
         [] => String::new(),
-        lines => format!("\n  the last lines of its log:\n    {}", lines.join("\n    ")),
+        lines => format!(
+            "\n  the last lines of its log:\n    {}",
+            lines.join("\n    ")
+        ),
     }
 }
 
@@ -254,8 +257,11 @@ fn quoted(lines: &[String]) -> String {
 const NAMED: usize = 5;
 
 fn named(differences: &[Difference]) -> String {
-    let mut words: Vec<String> =
-        differences.iter().take(NAMED).map(ToString::to_string).collect();
+    let mut words: Vec<String> = differences
+        .iter()
+        .take(NAMED)
+        .map(ToString::to_string)
+        .collect();
     if differences.len() > NAMED {
         words.push(format!("and {} more", differences.len() - NAMED));
     }

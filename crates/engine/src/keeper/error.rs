@@ -112,6 +112,11 @@ impl From<KeeperError> for Failure {
             source = cause.source();
         }
         let (code, help) = (error.code(), error.help());
-        Reason::Keeper(Detail { code, message, help }).into()
+        Reason::Keeper(Detail {
+            code,
+            message,
+            help,
+        })
+        .into()
     }
 }

@@ -23,7 +23,10 @@ fn ask(project: &Name) -> Result<Option<SeenKeeper>, KeeperError> {
     };
     let programs = client.programs()?.into_iter().map(program).collect();
     let listeners = client.forwards()?.iter().filter_map(listener).collect();
-    Ok(Some(SeenKeeper { programs, listeners }))
+    Ok(Some(SeenKeeper {
+        programs,
+        listeners,
+    }))
 }
 
 fn program(status: ProgramStatus) -> (String, SeenProgram) {

@@ -42,8 +42,11 @@ pub(super) fn read(
         })
         .collect();
     examine_all(kernel, examined);
-    let recorded: BTreeSet<&str> =
-        record.into_iter().flat_map(|r| &r.inodes).map(|(name, _)| name.as_str()).collect();
+    let recorded: BTreeSet<&str> = record
+        .into_iter()
+        .flat_map(|r| &r.inodes)
+        .map(|(name, _)| name.as_str())
+        .collect();
     for namespace in &mut all {
         let NamespaceState::Mounted(inode) = namespace.state else {
             continue;
@@ -53,7 +56,10 @@ pub(super) fn read(
         if made && namespace.owner.is_none() {
             namespace.owner = recorded_owner(project, record, &namespace.name);
         }
-        let foreign = namespace.owner.as_ref().is_none_or(|(owner, _)| owner != project);
+        let foreign = namespace
+            .owner
+            .as_ref()
+            .is_none_or(|(owner, _)| owner != project);
         // A namespace that took the place of one of this project may be removed if it is not used.
         let replaced = recorded.contains(namespace.name.as_str()) && namespace.is_unused();
         if foreign && !made && !replaced {
@@ -94,7 +100,9 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
 }
 
 fn recorded_owner(project: &Name, record: Option<&Record>, netns: &str) -> Option<(Name, Name)> {
-    let nodes = record.into_iter().flat_map(|r| r.applied.iter().chain(&r.pending));
+    let nodes = record
+        .into_iter()
+        .flat_map(|r| r.applied.iter().chain(&r.pending));
     let node = nodes.flat_map(|s| &s.nodes).find(|n| n.netns == netns)?;
     Some((project.clone(), node.name.clone()))
 }

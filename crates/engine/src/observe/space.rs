@@ -55,8 +55,12 @@ fn link(info: LinkInfo) -> SeenLink {
         mtu: info.mtu,
         peer: info.peer,
         hairpin: info.port.map(|p| p.hairpin),
-        nf_call: info.bridge.map(|b| (b.nf_call_iptables, b.nf_call_ip6tables)),
-        kernel_address: info.address_generation.map(|g| g != AddressGeneration::None),
+        nf_call: info
+            .bridge
+            .map(|b| (b.nf_call_iptables, b.nf_call_ip6tables)),
+        kernel_address: info
+            .address_generation
+            .map(|g| g != AddressGeneration::None),
         limit: None,
         settings: link_settings(&info.settings),
     }
@@ -70,7 +74,9 @@ fn link_settings(found: &LinkSettings) -> BTreeMap<Setting, u32> {
         (Setting::Autoconf, found.autoconf),
         (Setting::DisableIpv6, found.disable_ipv6),
     ];
-    all.into_iter().filter_map(|(setting, value)| Some((setting, value?))).collect()
+    all.into_iter()
+        .filter_map(|(setting, value)| Some((setting, value?)))
+        .collect()
 }
 
 /// Whether the namespace forwards. What links to come start with is not read: hallway gives each link

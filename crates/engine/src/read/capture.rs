@@ -10,9 +10,9 @@ use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 
-use crate::{Failure, Reason};
 use super::filter::{Filter, NetworkProtocol, PacketHeaders};
 use crate::observe::netns_path;
+use crate::{Failure, Reason};
 
 /// How long packets that the filter rejects may be read beyond the time given.
 const OVERTIME: Duration = Duration::from_millis(500);

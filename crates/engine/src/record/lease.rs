@@ -158,11 +158,21 @@ impl Leases {
         };
         let lease: LeaseFile = match serde_json::from_slice(&text) {
             Ok(lease) => lease,
-            Err(e) => return Err(Reason::RecordDamaged { path, error: e.to_string() }.into()),
+            Err(e) => {
+                return Err(Reason::RecordDamaged {
+                    path,
+                    error: e.to_string(),
+                }
+                .into());
+            }
         };
         match lease.version {
             VERSION => Ok(Some(lease.node)),
-            version => Err(Reason::RecordVersion { path, version: version.into() }.into()),
+            version => Err(Reason::RecordVersion {
+                path,
+                version: version.into(),
+            }
+            .into()),
         }
     }
 
@@ -220,9 +230,14 @@ impl Leases {
     fn create(&self, address: IpAddr, node: &Name) -> Result<bool, Failure> {
         static DRAFTS: AtomicU64 = AtomicU64::new(0);
         let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
-        let draft = self.directory.join(format!(".draft-{}-{number}", std::process::id()));
+        let draft = self
+            .directory
+            .join(format!(".draft-{}-{number}", std::process::id()));
         let path = self.path(address);
-        let lease = LeaseFile { version: VERSION, node: node.clone() };
+        let lease = LeaseFile {
+            version: VERSION,
+            node: node.clone(),
+        };
         let linked = serde_json::to_vec(&lease)
             .map_err(std::io::Error::from)
             .and_then(|text| {

@@ -172,7 +172,10 @@ impl Store {
             edited_from: record.edited_from.clone(),
             created: record.created,
         };
-        self.replace(&directory.join("record.json"), &format::write_record(&head)?)?;
+        self.replace(
+            &directory.join("record.json"),
+            &format::write_record(&head)?,
+        )?;
         let kept: Vec<String> = [record.applied_number, record.pending_number]
             .into_iter()
             .flatten()

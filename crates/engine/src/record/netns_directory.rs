@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use hallway_kernel::netns::Made;
 
 use super::{Store, store};
-use crate::{Failure, Reason};
 use crate::observe::NETNS_DIRECTORY;
+use crate::{Failure, Reason};
 
 fn note(scope: &Path) -> PathBuf {
     scope.join("netns-directory")

@@ -13,7 +13,8 @@ pub(crate) fn forbidden() -> Option<Refusal> {
     if setting("user/max_user_namespaces") == Some(0) {
         return Some(Refusal::LimitZero);
     }
-    (setting("kernel/apparmor_restrict_unprivileged_userns") == Some(1)).then_some(Refusal::AppArmor)
+    (setting("kernel/apparmor_restrict_unprivileged_userns") == Some(1))
+        .then_some(Refusal::AppArmor)
 }
 
 fn setting(path: &str) -> Option<u64> {

@@ -33,7 +33,10 @@ impl Engine {
         }
         if let Err(mut failure) = self.carry_through(planned, request, &mut record, caller) {
             caller.report(Event::Restoring);
-            failure.also.extend(self.undo(&planned.settled.project, planned.record.as_ref()).err());
+            failure.also.extend(
+                self.undo(&planned.settled.project, planned.record.as_ref())
+                    .err(),
+            );
             return Err(failure);
         }
         Ok(record)
@@ -57,7 +60,9 @@ impl Engine {
         self.lease_addresses(record.applied.as_ref(), settled)?;
         let made = self.execute(&planned.plan, Some(caller))?;
         record.inodes = inodes(record, settled, made);
-        record.uplinks = planned.plan.uplinks(recorded(Some(record)), project, &planned.observed);
+        record.uplinks = planned
+            .plan
+            .uplinks(recorded(Some(record)), project, &planned.observed);
         if !planned.plan.steps.is_empty() {
             self.check_kept(planned, record)?;
         }
@@ -103,7 +108,9 @@ impl Engine {
                 caller.report(Event::StepStarted { position, steps });
                 caller.cancel.check()?;
             }
-            executor.step(position, &step.op).map_err(|e| failed(e.position, e.error))?;
+            executor
+                .step(position, &step.op)
+                .map_err(|e| failed(e.position, e.error))?;
         }
         let made = executor.close().map_err(|e| failed(e.position, e.error))?;
         if let Some(caller) = caller {

@@ -73,7 +73,9 @@ impl Engine {
 
     /// Removes everything in the kernel that bears the project's mark, and the record.
     pub(super) fn remove(&self, project: &Name) -> Result<Removed, Failure> {
-        let ProjectState { record, observed, .. } = self.observe(project, &Depth::Owners)?;
+        let ProjectState {
+            record, observed, ..
+        } = self.observe(project, &Depth::Owners)?;
         let plan = diff(project, recorded(record.as_ref()), None, &observed);
         let recorded_before = record.is_some_and(|r| r.applied.is_some());
         self.execute(&plan, None)?;

@@ -72,14 +72,18 @@ impl Engine {
         let record = self.record(project)?;
         let document = match &record {
             None => empty(project),
-            Some(record) => Document::read(&record.source)
-                .ok_or_else(|| Failure::from(Reason::SourceUnreadable { project: project.clone() }))?,
+            Some(record) => Document::read(&record.source).ok_or_else(|| {
+                Failure::from(Reason::SourceUnreadable {
+                    project: project.clone(),
+                })
+            })?,
         };
         let mut changed = edit(&document, change).map_err(EditError::Refused)?;
         changed.name = Some(project.to_string());
         let text = changed.to_yaml();
         let path = record.and_then(|r| r.path);
-        let parsed = parse_bytes(&format!("{project}.yaml"), text.as_bytes()).map_err(EditError::Invalid)?;
+        let parsed =
+            parse_bytes(&format!("{project}.yaml"), text.as_bytes()).map_err(EditError::Invalid)?;
         let mut topology = parsed.topology;
         topology.name = project.clone();
         let request = Request {

@@ -25,7 +25,10 @@ impl Engine {
         before: Option<&Settled>,
         settled: &Settled,
     ) -> Result<(), Failure> {
-        let (old, new) = (before.map(addresses).unwrap_or_default(), addresses(settled));
+        let (old, new) = (
+            before.map(addresses).unwrap_or_default(),
+            addresses(settled),
+        );
         let empty = BTreeMap::new();
         for (network, used) in &old {
             let leases = Leases::through(self.store(), &settled.project, network);
@@ -58,7 +61,12 @@ fn addresses(settled: &Settled) -> Addresses<'_> {
     for node in &settled.nodes {
         for (interface, network, _) in node.ports() {
             let of = out.entry(network).or_default();
-            of.extend(interface.addresses.iter().map(|a| (IpNet::addr(a), &node.name)));
+            of.extend(
+                interface
+                    .addresses
+                    .iter()
+                    .map(|a| (IpNet::addr(a), &node.name)),
+            );
         }
     }
     out

@@ -66,7 +66,9 @@ pub struct Caller<'a> {
 
 impl std::fmt::Debug for Caller<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Caller").field("cancel", self.cancel).finish_non_exhaustive()
+        f.debug_struct("Caller")
+            .field("cancel", self.cancel)
+            .finish_non_exhaustive()
     }
 }
 
@@ -110,7 +112,11 @@ impl Engine {
     /// # Errors
     /// The stage that failed. What was there before has been restored; what could not be restored
     /// is in [`Failure::also`].
-    pub fn up(&self, request: &Request<'_>, caller: &mut Caller<'_>) -> Result<Applied<'_>, Failure> {
+    pub fn up(
+        &self,
+        request: &Request<'_>,
+        caller: &mut Caller<'_>,
+    ) -> Result<Applied<'_>, Failure> {
         let lock = self.lock(caller)?;
         self.up_locked(request, Origin::File, lock, caller)
     }
@@ -130,7 +136,9 @@ impl Engine {
                 r.edited_from.clone().unwrap_or_else(|| r.source.clone())
             }));
         }
-        caller.report(Event::Planned { steps: planned.plan.steps.len() });
+        caller.report(Event::Planned {
+            steps: planned.plan.steps.len(),
+        });
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);
         let record = self.build(&planned, request, caller)?;
@@ -155,7 +163,9 @@ impl Engine {
     /// When the lock file cannot be used, or the caller cancels.
     pub fn lock(&self, caller: &mut Caller<'_>) -> Result<Lock, Failure> {
         let Caller { reporter, cancel } = caller;
-        Lock::take(self.scope(), cancel, || reporter.report(Event::WaitingForLock))
+        Lock::take(self.scope(), cancel, || {
+            reporter.report(Event::WaitingForLock)
+        })
     }
 
     /// Addresses of the host that something is published on, and that the host does not have.
@@ -167,7 +177,14 @@ impl Engine {
             .filter_map(|p| p.host_address)
             .filter(|a| !a.is_loopback())
             .collect();
-        named.retain(|a| planned.observed.host.addresses.iter().all(|s| s.net.addr() != *a));
+        named.retain(|a| {
+            planned
+                .observed
+                .host
+                .addresses
+                .iter()
+                .all(|s| s.net.addr() != *a)
+        });
         for subnet in settled.networks.iter().flat_map(|n| &n.subnets) {
             named.remove(&subnet.gateway);
         }
@@ -176,4 +193,3 @@ impl Engine {
         }
     }
 }
-

@@ -41,7 +41,11 @@ impl Engine {
         let held: BTreeSet<Listen> = held.iter().map(|h| h.listen).collect();
         let (mut bound, mut privileged) = (Vec::new(), BTreeSet::new());
         let mut failures = Vec::new();
-        for listen in wanted.iter().map(|w| w.listen).filter(|l| !held.contains(l)) {
+        for listen in wanted
+            .iter()
+            .map(|w| w.listen)
+            .filter(|l| !held.contains(l))
+        {
             let on_machine = listen.namespace == Namespace::Machine;
             let result = match (on_machine, &self.workplace().porter) {
                 (true, Some(porter)) => porter.bind(listen),
@@ -72,12 +76,21 @@ impl Engine {
     }
 
     fn not_bound(&self, settled: &Settled, error: BindError) -> Failure {
-        let Listen { address, protocol, namespace } = error.listen;
+        let Listen {
+            address,
+            protocol,
+            namespace,
+        } = error.listen;
         let port = address.port();
         let place = publish_of(settled, port, protocol).map(|p| p.place.clone());
         let failure = match error.cause {
             BindCause::InUse => match self.publisher(settled, port, protocol) {
-                Some(project) => Reason::PortPublished { port, protocol, project }.into(),
+                Some(project) => Reason::PortPublished {
+                    port,
+                    protocol,
+                    project,
+                }
+                .into(),
                 None => Reason::PortInUse {
                     port,
                     protocol,

@@ -10,9 +10,9 @@ use hallway_plan::target::localhost;
 use hallway_plan::{Settled, settled};
 
 use super::Caller;
+use crate::failure::FileAction;
 use crate::keeper::{Client, Desired, Forward, Listen, Listener, Namespace, Program, Start};
 use crate::observe::netns_path;
-use crate::failure::FileAction;
 use crate::{Engine, Failure, Planned, Record};
 
 impl Engine {
@@ -108,7 +108,11 @@ fn program(
         log: log_file(engine, settled, node),
         ready: workload.ready.clone(),
         restart: workload.restart,
-        depends_on: workload.depends_on.iter().map(ToString::to_string).collect(),
+        depends_on: workload
+            .depends_on
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     })
 }
 
@@ -129,7 +133,10 @@ pub(super) fn forwards(settled: &Settled, serves_machine: bool) -> Vec<Forward> 
     };
     for publish in &settled.publishes {
         for listen in localhost(publish) {
-            let same = publish.targets.iter().find(|t| t.is_ipv4() == listen.is_ipv4());
+            let same = publish
+                .targets
+                .iter()
+                .find(|t| t.is_ipv4() == listen.is_ipv4());
             let Some(target) = same.or(publish.targets.first()) else {
                 continue;
             };

@@ -32,7 +32,9 @@ impl Engine {
 
     /// Back to the last complete state, or to nothing.
     fn undo_pending(&self, project: &Name) -> Result<(), Failure> {
-        let ProjectState { record, observed, .. } = self.inspect(project)?;
+        let ProjectState {
+            record, observed, ..
+        } = self.inspect(project)?;
         let Some(mut record) = record else {
             return self.store().remove(project);
         };
@@ -53,7 +55,9 @@ impl Engine {
     /// # Errors
     /// The step that failed.
     pub(super) fn restore(&self, project: &Name, earlier: &Record) -> Result<(), Failure> {
-        let ProjectState { record, observed, .. } = self.inspect(project)?;
+        let ProjectState {
+            record, observed, ..
+        } = self.inspect(project)?;
         let (Some(mut record), Some(target)) = (record, earlier.applied.clone()) else {
             return Ok(());
         };

@@ -78,8 +78,8 @@ pub(crate) struct FileArg {
     pub(crate) positional: Option<PathBuf>,
     /// The project's file, given as a flag
     #[arg(
-    short,
-    long = "file",
+        short,
+        long = "file",
         env = "HALLWAY_FILE",
         value_name = "FILE",
         conflicts_with = "positional"

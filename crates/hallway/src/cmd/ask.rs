@@ -77,7 +77,8 @@ pub(crate) fn reach(
     check_target(&world, &question.to)?;
     let paths = of_version(question.predict(&world), pair.versions);
     let aims: Vec<Aim> = paths.iter().filter_map(|p| Aim::of(p, &from)).collect();
-    let measured = probe::probe(&subject.settled, &aims, timeout, &interrupt::watch()).map_err(Failure::from)?;
+    let measured = probe::probe(&subject.settled, &aims, timeout, &interrupt::watch())
+        .map_err(Failure::from)?;
     let mut answers = measured.into_iter();
     let attempts: Vec<Attempt<'_>> = paths
         .iter()

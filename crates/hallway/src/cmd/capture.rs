@@ -39,8 +39,7 @@ pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, Troub
     let filter = Filter::parse(&text, &settled).map_err(|e| wrong_filter(&text, &e))?;
     let ended = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&ended))
-            .map_err(CommandError::Signals)?;
+        signal_hook::flag::register(signal, Arc::clone(&ended)).map_err(CommandError::Signals)?;
     }
     let mut capture = Capture::open(&settled, &target, filter)?;
     ui::note(

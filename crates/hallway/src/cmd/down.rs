@@ -7,8 +7,8 @@ use hallway_engine::{Caller, Removed};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::Trouble;
-use crate::scope::{Scope, project};
 use crate::progress::Reporter;
+use crate::scope::{Scope, project};
 use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, Trouble> {

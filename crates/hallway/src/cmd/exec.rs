@@ -51,7 +51,12 @@ fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Tr
     let Some(node) = settled.node(name) else {
         let nodes = settled.nodes.iter().map(|n| n.name.clone()).collect();
         let node = name.clone();
-        return Err(CommandError::NoSuchNode { project, node, nodes }.into());
+        return Err(CommandError::NoSuchNode {
+            project,
+            node,
+            nodes,
+        }
+        .into());
     };
     let mut environment: BTreeMap<String, String> = node.environment.clone();
     environment.insert(PROJECT_MARK.into(), project.to_string());

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::{Engine, State};
 use hallway_engine::read::live::live;
+use hallway_engine::{Engine, State};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 use hallway_view::graph::{Graph, dot, mermaid, svg, text};
@@ -91,7 +91,9 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, Trouble> {
     }
     let input = read(common, &args.file)?;
     let planned = Engine::plan_from_nothing(&input.project.topology);
-    Ok(planned.map_err(|f| Trouble::of(f, &input.path, &input.text))?.settled)
+    Ok(planned
+        .map_err(|f| Trouble::of(f, &input.path, &input.text))?
+        .settled)
 }
 
 fn terminal() -> usize {

@@ -77,8 +77,8 @@ pub(crate) fn run(
 /// The whole network as a script of plain commands, or the script that removes it.
 pub(crate) fn script(common: &Common, file: &FileArg, remove: bool) -> Result<ExitCode, Trouble> {
     let input = read(common, file)?;
-    let planned =
-        Engine::plan_from_nothing(&input.project.topology).map_err(|f| Trouble::of(f, &input.path, &input.text))?;
+    let planned = Engine::plan_from_nothing(&input.project.topology)
+        .map_err(|f| Trouble::of(f, &input.path, &input.text))?;
     ui::out(&if remove {
         shell::removal(&planned.settled)
     } else {

@@ -22,7 +22,11 @@ const NOT_UP: u8 = 3;
 /// At most this many differences are printed as text; JSON has all of them.
 const SHOWN_MAX: usize = 40;
 
-pub(crate) fn status(common: &Common, format: Format, exit_code: bool) -> Result<ExitCode, Trouble> {
+pub(crate) fn status(
+    common: &Common,
+    format: Format,
+    exit_code: bool,
+) -> Result<ExitCode, Trouble> {
     let scope = here(common)?;
     let project = named(common, &scope.engine)?;
     let Some(status) = scope.engine.status(&project)? else {
@@ -32,7 +36,11 @@ pub(crate) fn status(common: &Common, format: Format, exit_code: bool) -> Result
         Format::Json => as_json(&scope, &project, &status)?,
         Format::Text => text(&scope, &project, &status)?,
     }
-    let code = if exit_code && status.state != State::Up { NOT_UP } else { 0 };
+    let code = if exit_code && status.state != State::Up {
+        NOT_UP
+    } else {
+        0
+    };
     Ok(ExitCode::from(code))
 }
 
@@ -65,9 +73,15 @@ fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), Trouble
         state: status.state.word(),
         problem: status.unreadable.as_ref().map(|f| f.reason.to_string()),
         drift: status.differences.len(),
-        differences: status.differences.iter().map(DifferenceEntry::from).collect(),
+        differences: status
+            .differences
+            .iter()
+            .map(DifferenceEntry::from)
+            .collect(),
         networks: settled.map(json::networks).unwrap_or_default(),
-        nodes: settled.map(|s| json::nodes(s, &programs)).unwrap_or_default(),
+        nodes: settled
+            .map(|s| json::nodes(s, &programs))
+            .unwrap_or_default(),
         links: settled.map(json::links).unwrap_or_default(),
         policies: settled
             .map(|s| s.policies.iter().map(json::Policy::new).collect())
@@ -121,7 +135,10 @@ fn differences(status: &Status) {
         ui::line(format!("  {difference}{values}"));
     }
     if all.len() > SHOWN_MAX {
-        ui::line(format!("  and {} more; --format json lists all", all.len() - SHOWN_MAX));
+        ui::line(format!(
+            "  and {} more; --format json lists all",
+            all.len() - SHOWN_MAX
+        ));
     }
 }
 
@@ -145,7 +162,11 @@ fn marks(marks: Marks) -> String {
         1 => format!("1 {one}"),
         n => format!("{n} {one}s"),
     };
-    let Marks { links, namespaces, tables } = marks;
+    let Marks {
+        links,
+        namespaces,
+        tables,
+    } = marks;
     format!(
         "{}, {}, {}",
         count(namespaces, "namespace"),
@@ -193,7 +214,9 @@ fn entry(scope: &Scope, project: Name) -> Result<Option<ProjectEntry<'_>>, Failu
 }
 
 fn rows(values: &[ProjectEntry<'_>]) -> Vec<Vec<String>> {
-    let head = ["PROJECT", "NODES", "NETWORKS", "STATE"].map(str::to_owned).to_vec();
+    let head = ["PROJECT", "NODES", "NETWORKS", "STATE"]
+        .map(str::to_owned)
+        .to_vec();
     let row = |entry: &ProjectEntry<'_>| {
         vec![
             entry.project.to_string(),
@@ -202,5 +225,7 @@ fn rows(values: &[ProjectEntry<'_>]) -> Vec<Vec<String>> {
             entry.state.to_owned(),
         ]
     };
-    std::iter::once(head).chain(values.iter().map(row)).collect()
+    std::iter::once(head)
+        .chain(values.iter().map(row))
+        .collect()
 }

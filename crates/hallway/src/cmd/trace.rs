@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hallway_engine::read::trace::{Traced, Tracer};
 use hallway_engine::KernelError;
+use hallway_engine::read::trace::{Traced, Tracer};
 use hallway_plan::reach::{Location, Path, World};
 use hallway_view::json::{FollowedPacket, Predicted, Trace, Traces, Version};
 use hallway_view::path;
@@ -103,8 +103,7 @@ struct Tracers<'w> {
 impl<'w> Tracers<'w> {
     fn begin(&self, predicted: Path) -> Result<Tracer<'w>, Trouble> {
         let environment = self.subject.environment().clone();
-        Tracer::begin(self.world, environment, predicted, self.from.clone())
-            .map_err(refused)
+        Tracer::begin(self.world, environment, predicted, self.from.clone()).map_err(refused)
     }
 
     /// The packets of other programs, in the order they come.

@@ -3,16 +3,16 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallway_engine::{Applied, Cancel, Caller, Reason, Request};
+use hallway_engine::{Applied, Caller, Cancel, Reason, Request};
 use hallway_view::tree;
 
 use super::prove;
 use crate::args::{Common, FileArg};
 use crate::diagnose::Trouble;
+use crate::progress::Reporter;
 use crate::scope::Scope;
 use crate::source::{Input, read};
 use crate::subject::Subject;
-use crate::progress::Reporter;
 use crate::{interrupt, ui};
 
 /// How long an answer may take while `up --test` makes its attempts.

@@ -13,11 +13,19 @@ pub(crate) struct Kind {
 }
 
 const fn kind(change: &'static str, says: &'static str) -> Kind {
-    Kind { change, says, again: &[] }
+    Kind {
+        change,
+        says,
+        again: &[],
+    }
 }
 
 const fn again(change: &'static str, says: &'static str, again: &'static [&'static str]) -> Kind {
-    Kind { change, says, again }
+    Kind {
+        change,
+        says,
+        again,
+    }
 }
 
 const APPS: &[&str] = &["host/link/br-apps", "host/link/$WEB", "host/link/$DB"];
@@ -35,21 +43,51 @@ const DB_NODE: &[&str] = &[
 const CABLE: &[&str] = &["db/link/eth1", "far/link/eth1"];
 
 pub(crate) const RULES: &[Kind] = &[
-    kind("nft flush ruleset; nft -f /run/keep/others.nft", "table inet hallway-p is missing"),
-    kind("nft delete table inet hallway-p", "table inet hallway-p is missing"),
-    kind("nft delete table bridge hallway-p", "table bridge hallway-p is missing"),
-    kind("nft flush table inet hallway-p", "chain forward lacks the rule"),
-    kind("nft flush chain inet hallway-p forward", "chain forward lacks the rule"),
-    kind("nft add rule inet hallway-p forward accept", "chain forward"),
-    kind("nft insert rule inet hallway-p forward counter accept", "chain forward"),
-    kind("nft add chain inet hallway-p forward '{ policy drop; }'", "chain forward"),
+    kind(
+        "nft flush ruleset; nft -f /run/keep/others.nft",
+        "table inet hallway-p is missing",
+    ),
+    kind(
+        "nft delete table inet hallway-p",
+        "table inet hallway-p is missing",
+    ),
+    kind(
+        "nft delete table bridge hallway-p",
+        "table bridge hallway-p is missing",
+    ),
+    kind(
+        "nft flush table inet hallway-p",
+        "chain forward lacks the rule",
+    ),
+    kind(
+        "nft flush chain inet hallway-p forward",
+        "chain forward lacks the rule",
+    ),
+    kind(
+        "nft add rule inet hallway-p forward accept",
+        "chain forward",
+    ),
+    kind(
+        "nft insert rule inet hallway-p forward counter accept",
+        "chain forward",
+    ),
+    kind(
+        "nft add chain inet hallway-p forward '{ policy drop; }'",
+        "chain forward",
+    ),
     kind("nft add chain inet hallway-p foreign", "chain foreign"),
-    kind("nft add set inet hallway-p foreign '{ type ipv4_addr; }'", "set foreign"),
+    kind(
+        "nft add set inet hallway-p foreign '{ type ipv4_addr; }'",
+        "set foreign",
+    ),
     kind(
         "nft delete rule inet hallway-p nat_prerouting handle $(nft -a list chain inet hallway-p nat_prerouting | sed -n 's/.*# handle //p' | sed -n 2p)",
         "chain nat_prerouting lacks the rule",
     ),
-    kind("nft delete element inet hallway-p pub4 '{ tcp . 8080 }'", "missing: tcp . 8080"),
+    kind(
+        "nft delete element inet hallway-p pub4 '{ tcp . 8080 }'",
+        "missing: tcp . 8080",
+    ),
     kind(
         "nft add element inet hallway-p pub4 '{ tcp . 9999 : 10.9.0.10 . 80 }'",
         "unexpected: tcp . 9999",
@@ -58,26 +96,66 @@ pub(crate) const RULES: &[Kind] = &[
 ];
 
 pub(crate) const HOST_LINKS: &[Kind] = &[
-    kind("ip link set br-apps down", "state of br-apps is down, not up"),
+    kind(
+        "ip link set br-apps down",
+        "state of br-apps is down, not up",
+    ),
     kind("ip link set br-apps alias mine", "alias of br-apps is mine"),
-    kind("ip link set br-apps address 02:00:00:00:00:01", "address of br-apps is 02:00:00:00:00:01"),
-    kind("ip link set br-apps mtu 1400", "mtu of br-apps is 1400, not 1500"),
+    kind(
+        "ip link set br-apps address 02:00:00:00:00:01",
+        "address of br-apps is 02:00:00:00:00:01",
+    ),
+    kind(
+        "ip link set br-apps mtu 1400",
+        "mtu of br-apps is 1400, not 1500",
+    ),
     kind("ip link set br-apps group 7", "group of br-apps is 7"),
-    kind("ip link set br-apps type bridge nf_call_iptables 0", "nf_call_iptables of br-apps is off"),
-    kind("ip link set br-apps addrgenmode eui64", "addrgenmode of br-apps is eui64, not none"),
-    kind("ip addr del 10.9.0.1/24 dev br-apps", "address 10.9.0.1/24 of br-apps is missing"),
-    kind("ip addr del fd09::1/64 dev br-apps", "address fd09::1/64 of br-apps is missing"),
-    kind("ip -6 addr flush dev br-apps scope link", "of br-apps is missing"),
-    kind("ip link set $WEB nomaster", "master of $WEB is none, not br-apps"),
-    kind("ip link set $WEB master br-other", "master of $WEB is br-other, not br-apps"),
+    kind(
+        "ip link set br-apps type bridge nf_call_iptables 0",
+        "nf_call_iptables of br-apps is off",
+    ),
+    kind(
+        "ip link set br-apps addrgenmode eui64",
+        "addrgenmode of br-apps is eui64, not none",
+    ),
+    kind(
+        "ip addr del 10.9.0.1/24 dev br-apps",
+        "address 10.9.0.1/24 of br-apps is missing",
+    ),
+    kind(
+        "ip addr del fd09::1/64 dev br-apps",
+        "address fd09::1/64 of br-apps is missing",
+    ),
+    kind(
+        "ip -6 addr flush dev br-apps scope link",
+        "of br-apps is missing",
+    ),
+    kind(
+        "ip link set $WEB nomaster",
+        "master of $WEB is none, not br-apps",
+    ),
+    kind(
+        "ip link set $WEB master br-other",
+        "master of $WEB is br-other, not br-apps",
+    ),
     kind("ip link set $WEB down", "state of $WEB is down, not up"),
     kind("ip link set $WEB alias mine", "alias of $WEB is mine"),
     kind("ip link set $WEB group 7", "group of $WEB is 7"),
     kind("ip link set $WEB mtu 1400", "mtu of $WEB is 1400, not 1500"),
-    kind("ip link set $WEB addrgenmode eui64", "addrgenmode of $WEB is eui64, not none"),
-    kind("bridge link set dev $WEB hairpin off", "hairpin of $WEB is off, not on"),
+    kind(
+        "ip link set $WEB addrgenmode eui64",
+        "addrgenmode of $WEB is eui64, not none",
+    ),
+    kind(
+        "bridge link set dev $WEB hairpin off",
+        "hairpin of $WEB is off, not on",
+    ),
     again("ip link del $WEB", "interface eth0 is missing", WEB),
-    again("ip link set $WEB down; ip link set $WEB name mine", "port $WEB is missing", WEB),
+    again(
+        "ip link set $WEB down; ip link set $WEB name mine",
+        "port $WEB is missing",
+        WEB,
+    ),
     again("ip link del br-apps", "bridge br-apps is missing", APPS),
     again(
         "ip link set br-apps down; ip link set br-apps name mine",
@@ -87,39 +165,112 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
 ];
 
 pub(crate) const HOST_ROUTES: &[Kind] = &[
-    kind("ip route del unreachable 10.9.0.0/24", "unreachable route 10.9.0.0/24 is missing"),
-    kind("ip -6 route del $(ip -6 route show type unreachable | grep fd09)", "unreachable route fd09::/64 is missing"),
-    kind("ip route del 10.7.0.10", "route 10.7.0.10/32 of $FAR is missing"),
-    kind("ip -6 route del fd07::10", "route fd07::10/128 of $FAR is missing"),
-    kind("ip route replace 10.7.0.10 via 192.0.2.1", "route 10.7.0.10/32 of $FAR is via 192.0.2.1"),
-    kind("ip addr del 10.7.0.1/32 dev $FAR", "address 10.7.0.1/32 of $FAR is missing"),
+    kind(
+        "ip route del unreachable 10.9.0.0/24",
+        "unreachable route 10.9.0.0/24 is missing",
+    ),
+    kind(
+        "ip -6 route del $(ip -6 route show type unreachable | grep fd09)",
+        "unreachable route fd09::/64 is missing",
+    ),
+    kind(
+        "ip route del 10.7.0.10",
+        "route 10.7.0.10/32 of $FAR is missing",
+    ),
+    kind(
+        "ip -6 route del fd07::10",
+        "route fd07::10/128 of $FAR is missing",
+    ),
+    kind(
+        "ip route replace 10.7.0.10 via 192.0.2.1",
+        "route 10.7.0.10/32 of $FAR is via 192.0.2.1",
+    ),
+    kind(
+        "ip addr del 10.7.0.1/32 dev $FAR",
+        "address 10.7.0.1/32 of $FAR is missing",
+    ),
     kind("ip -6 addr flush dev $FAR scope link", "of $FAR is missing"),
     kind("ip link set $FAR down", "state of $FAR is down, not up"),
 ];
 
 pub(crate) const HOST_SETTINGS: &[Kind] = &[
-    kind("sysctl -qw net.ipv4.conf.br-apps.forwarding=0", "IPv4 forwarding of br-apps is 0, not 1"),
-    kind("sysctl -qw net.ipv6.conf.br-apps.accept_ra=2", "accept_ra of br-apps is 2, not 0"),
-    kind("sysctl -qw net.ipv6.conf.br-apps.autoconf=1", "autoconf of br-apps is 1, not 0"),
-    kind("sysctl -qw net.ipv6.conf.br-apps.disable_ipv6=1", "disable_ipv6 of br-apps is 1, not 0"),
-    kind("sysctl -qw net.ipv4.conf.$FAR.forwarding=0", "IPv4 forwarding of $FAR is 0, not 1"),
-    kind("sysctl -qw net.ipv4.conf.up0.forwarding=0", "IPv4 forwarding of up0 is 0, not 1"),
+    kind(
+        "sysctl -qw net.ipv4.conf.br-apps.forwarding=0",
+        "IPv4 forwarding of br-apps is 0, not 1",
+    ),
+    kind(
+        "sysctl -qw net.ipv6.conf.br-apps.accept_ra=2",
+        "accept_ra of br-apps is 2, not 0",
+    ),
+    kind(
+        "sysctl -qw net.ipv6.conf.br-apps.autoconf=1",
+        "autoconf of br-apps is 1, not 0",
+    ),
+    kind(
+        "sysctl -qw net.ipv6.conf.br-apps.disable_ipv6=1",
+        "disable_ipv6 of br-apps is 1, not 0",
+    ),
+    kind(
+        "sysctl -qw net.ipv4.conf.$FAR.forwarding=0",
+        "IPv4 forwarding of $FAR is 0, not 1",
+    ),
+    kind(
+        "sysctl -qw net.ipv4.conf.up0.forwarding=0",
+        "IPv4 forwarding of up0 is 0, not 1",
+    ),
 ];
 
 pub(crate) const NODE_LINKS: &[Kind] = &[
-    kind("ip -n web addr del 10.9.0.10/24 dev eth0", "address 10.9.0.10/24 of eth0 is missing"),
-    kind("ip -n web addr del fd09::10/64 dev eth0", "address fd09::10/64 of eth0 is missing"),
-    kind("ip -n web -6 addr flush dev eth0 scope link", "of eth0 is missing"),
-    kind("ip -n web route del default", "default route of eth0 is missing"),
-    kind("ip -n web -6 route del default", "default route of eth0 is missing"),
-    kind("ip -n web route replace default via 10.9.0.99", "default route of eth0 is via 10.9.0.99, not via 10.9.0.1"),
-    kind("ip -n web route replace unreachable default", "default route of eth0 is"),
-    kind("ip -n web link set eth0 down", "state of eth0 is down, not up"),
-    kind("ip -n web link set eth0 mtu 1300", "mtu of eth0 is 1300, not 1500"),
-    kind("ip -n web link set eth0 address 02:11:22:33:44:55", "address of eth0 is 02:11:22:33:44:55"),
-    kind("ip -n web link set eth0 addrgenmode eui64", "addrgenmode of eth0 is eui64, not none"),
+    kind(
+        "ip -n web addr del 10.9.0.10/24 dev eth0",
+        "address 10.9.0.10/24 of eth0 is missing",
+    ),
+    kind(
+        "ip -n web addr del fd09::10/64 dev eth0",
+        "address fd09::10/64 of eth0 is missing",
+    ),
+    kind(
+        "ip -n web -6 addr flush dev eth0 scope link",
+        "of eth0 is missing",
+    ),
+    kind(
+        "ip -n web route del default",
+        "default route of eth0 is missing",
+    ),
+    kind(
+        "ip -n web -6 route del default",
+        "default route of eth0 is missing",
+    ),
+    kind(
+        "ip -n web route replace default via 10.9.0.99",
+        "default route of eth0 is via 10.9.0.99, not via 10.9.0.1",
+    ),
+    kind(
+        "ip -n web route replace unreachable default",
+        "default route of eth0 is",
+    ),
+    kind(
+        "ip -n web link set eth0 down",
+        "state of eth0 is down, not up",
+    ),
+    kind(
+        "ip -n web link set eth0 mtu 1300",
+        "mtu of eth0 is 1300, not 1500",
+    ),
+    kind(
+        "ip -n web link set eth0 address 02:11:22:33:44:55",
+        "address of eth0 is 02:11:22:33:44:55",
+    ),
+    kind(
+        "ip -n web link set eth0 addrgenmode eui64",
+        "addrgenmode of eth0 is eui64, not none",
+    ),
     again("ip -n web link del eth0", "interface eth0 is missing", WEB),
-    again("ip -n web link set eth0 down; ip -n web link set eth0 name mine", "interface eth0 is missing", WEB),
+    again(
+        "ip -n web link set eth0 down; ip -n web link set eth0 name mine",
+        "interface eth0 is missing",
+        WEB,
+    ),
     again(
         "ip -n web link del eth0; ip -n web link add eth0 type veth peer name mine",
         "port $WEB is missing",
@@ -128,34 +279,77 @@ pub(crate) const NODE_LINKS: &[Kind] = &[
 ];
 
 pub(crate) const NODES: &[Kind] = &[
-    kind("inside web sysctl -qw net.ipv4.ip_forward=1", "IPv4 forwarding is 1, not 0"),
-    kind("inside web sysctl -qw net.ipv4.conf.eth0.forwarding=1", "IPv4 forwarding of eth0 is 1, not 0"),
-    kind("inside web sysctl -qw net.ipv6.conf.all.forwarding=1", "IPv6 forwarding is 1, not 0"),
-    kind("inside web sysctl -qw net.ipv6.conf.eth0.accept_ra=2", "accept_ra of eth0 is 2, not 0"),
-    kind("inside web sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1", "disable_ipv6 of eth0 is 1, not 0"),
-    kind("inside x sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0", "disable_ipv6 of eth0 is 0, not 1"),
-    kind("inside x sysctl -qw net.ipv6.conf.default.disable_ipv6=0", "disable_ipv6 is 0, not 1"),
+    kind(
+        "inside web sysctl -qw net.ipv4.ip_forward=1",
+        "IPv4 forwarding is 1, not 0",
+    ),
+    kind(
+        "inside web sysctl -qw net.ipv4.conf.eth0.forwarding=1",
+        "IPv4 forwarding of eth0 is 1, not 0",
+    ),
+    kind(
+        "inside web sysctl -qw net.ipv6.conf.all.forwarding=1",
+        "IPv6 forwarding is 1, not 0",
+    ),
+    kind(
+        "inside web sysctl -qw net.ipv6.conf.eth0.accept_ra=2",
+        "accept_ra of eth0 is 2, not 0",
+    ),
+    kind(
+        "inside web sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1",
+        "disable_ipv6 of eth0 is 1, not 0",
+    ),
+    kind(
+        "inside x sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0",
+        "disable_ipv6 of eth0 is 0, not 1",
+    ),
+    kind(
+        "inside x sysctl -qw net.ipv6.conf.default.disable_ipv6=0",
+        "disable_ipv6 is 0, not 1",
+    ),
     kind("ip -n db link set lo down", "state of lo is down, not up"),
     kind("ip -n db link set lo alias mine", "alias of lo is mine"),
     again("ip netns del db", "namespace is missing", DB_NODE),
     again("umount /run/netns/db", "namespace is missing", DB_NODE),
-    again("ip netns del db; ip netns add db", "namespace is not the one that was made", DB_NODE),
+    again(
+        "ip netns del db; ip netns add db",
+        "namespace is not the one that was made",
+        DB_NODE,
+    ),
     again("ip -n db link del eth1", "cable end eth1 is missing", CABLE),
-    again("ip -n far link del eth1", "cable end eth1 is missing", CABLE),
+    again(
+        "ip -n far link del eth1",
+        "cable end eth1 is missing",
+        CABLE,
+    ),
     again(
         "ip -n far link del eth1; ip -n far link add eth1 type veth peer name mine",
         "cable end eth1 is not connected to its other end",
         CABLE,
     ),
-    kind("ip -n far addr del 10.1.0.2/24 dev eth1", "address 10.1.0.2/24 of eth1 is missing"),
-    kind("ip -n db link set eth1 down", "state of eth1 is down, not up"),
-    again("tc -n db qdisc del dev eth0 root", "bandwidth of eth0 is none, not 10mbit", &["db/qdisc/eth0"]),
+    kind(
+        "ip -n far addr del 10.1.0.2/24 dev eth1",
+        "address 10.1.0.2/24 of eth1 is missing",
+    ),
+    kind(
+        "ip -n db link set eth1 down",
+        "state of eth1 is down, not up",
+    ),
+    again(
+        "tc -n db qdisc del dev eth0 root",
+        "bandwidth of eth0 is none, not 10mbit",
+        &["db/qdisc/eth0"],
+    ),
     again(
         "tc -n db qdisc change dev eth0 root tbf rate 5mbit burst 20k latency 50ms",
         "bandwidth of eth0 is 5mbit, not 10mbit",
         &["db/qdisc/eth0"],
     ),
-    again("tc qdisc del dev $DB root", "bandwidth of $DB is none, not 10mbit", &["host/qdisc/$DB"]),
+    again(
+        "tc qdisc del dev $DB root",
+        "bandwidth of $DB is none, not 10mbit",
+        &["host/qdisc/$DB"],
+    ),
     again(
         "tc qdisc replace dev $DB root pfifo limit 10",
         "bandwidth of $DB is none, not 10mbit",
@@ -164,8 +358,14 @@ pub(crate) const NODES: &[Kind] = &[
 ];
 
 pub(crate) const PROGRAMS: &[Kind] = &[
-    kind("kill -9 $(pgrep -f '^hallway serve 80$' | head -1)", "ended by signal 9"),
+    kind(
+        "kill -9 $(pgrep -f '^hallway serve 80$' | head -1)",
+        "ended by signal 9",
+    ),
     kind("kill $(pgrep -f '^hallway serve 80$' | head -1)", "program"),
     kind("kill -9 $(pgrep -f '[_]_keeper')", "its keeper has ended"),
-    kind("kill -9 $(pgrep -f '[_]_keeper'); sleep 0.1", "listener 127.0.0.1:8080/tcp is missing"),
+    kind(
+        "kill -9 $(pgrep -f '[_]_keeper'); sleep 0.1",
+        "listener 127.0.0.1:8080/tcp is missing",
+    ),
 ];

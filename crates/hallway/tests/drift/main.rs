@@ -7,6 +7,7 @@ mod kinds;
 mod snapshot;
 mod talker;
 
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use hallway_testkit::{Hallway, patience, sh, wait_for};
@@ -27,32 +28,28 @@ fn hallway_without_project() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway"))
 }
 
-fn project() -> String {
-    format!(
-        "networks:
-  apps: {{ subnet: [10.9.0.0/24, fd09::/64] }}
-  other: {{ subnet: 10.8.0.0/24 }}
-  third: {{ subnet: 10.6.0.0/24 }}
-  direct: {{ mode: routed, subnet: [10.7.0.0/24, fd07::/64] }}
+const PROJECT: &str = "networks:
+  apps: { subnet: [10.9.0.0/24, fd09::/64] }
+  other: { subnet: 10.8.0.0/24 }
+  third: { subnet: 10.6.0.0/24 }
+  direct: { mode: routed, subnet: [10.7.0.0/24, fd07::/64] }
 nodes:
   web:
-    networks: {{ apps: {{ address: [10.9.0.10, fd09::10] }} }}
+    networks: { apps: { address: [10.9.0.10, fd09::10] } }
     ports: [\"8080:80\"]
     command: hallway serve 80
     ready: 80/tcp
-  db: {{ networks: {{ apps: {{ address: [10.9.0.11, fd09::11], bandwidth: 10mbit }} }} }}
-  far: {{ networks: {{ direct: {{ address: [10.7.0.10, fd07::10] }} }} }}
-  x: {{ networks: {{ other: {{ address: 10.8.0.10 }} }} }}
-  y: {{ networks: {{ other: {{ address: 10.8.0.11 }} }} }}
-  z: {{ networks: {{ third: {{ address: 10.6.0.12 }} }} }}
-links: [{{ endpoints: {{ db: 10.1.0.1/24, far: 10.1.0.2/24 }} }}]
+  db: { networks: { apps: { address: [10.9.0.11, fd09::11], bandwidth: 10mbit } } }
+  far: { networks: { direct: { address: [10.7.0.10, fd07::10] } } }
+  x: { networks: { other: { address: 10.8.0.10 } } }
+  y: { networks: { other: { address: 10.8.0.11 } } }
+  z: { networks: { third: { address: 10.6.0.12 } } }
+links: [{ endpoints: { db: 10.1.0.1/24, far: 10.1.0.2/24 } }]
 policies:
-  - {{ action: deny, from: db, to: web, ports: [22/tcp] }}
-  - {{ from: other, to: third }}
-  - {{ from: direct, to: apps }}
-"
-    )
-}
+  - { action: deny, from: db, to: web, ports: [22/tcp] }
+  - { from: other, to: third }
+  - { from: direct, to: apps }
+";
 
 /// A project that is up, with an uplink, rules of another program, and connections between nodes
 /// that no change concerns.
@@ -60,19 +57,31 @@ struct Scene {
     h: Hallway,
     ports: Vec<(&'static str, String)>,
     talkers: Vec<Talker>,
+    servers: Vec<Child>,
     before: Option<Snapshot>,
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            server.kill().ok();
+            server.wait().ok();
+        }
+    }
 }
 
 impl Scene {
     fn new() -> Self {
-        sh("mkdir -p /run/keep; ip link add up0 type veth peer name far0; ip link set far0 up; ip addr add 192.0.2.2/24 dev up0; ip link set up0 up; ip route add default via 192.0.2.1");
+        sh(
+            "mkdir -p /run/keep; ip link add up0 type veth peer name far0; ip link set far0 up; ip addr add 192.0.2.2/24 dev up0; ip link set up0 up; ip route add default via 192.0.2.1",
+        );
         std::fs::write(
             "/run/keep/others.nft",
             "table inet others {\nset s { type ipv4_addr; elements = { 192.0.2.9 }\n}\nchain c { type filter hook forward priority 50;\ncounter\n}\n}\n",
         )
         .unwrap();
         sh("nft -f /run/keep/others.nft");
-        std::fs::write(FILE, project()).unwrap();
+        std::fs::write(FILE, PROJECT).unwrap();
         let h = hallway();
         h.run(&["up", FILE]).ok();
         wait_for("link-local addresses of the cable", || {
@@ -82,18 +91,36 @@ impl Scene {
         let port = |node: &str| {
             let nodes = status["nodes"].as_array().unwrap();
             let node = nodes.iter().find(|n| n["name"] == node).unwrap();
-            node["interfaces"][0]["host_link"].as_str().unwrap().to_owned()
+            node["interfaces"][0]["host_link"]
+                .as_str()
+                .unwrap()
+                .to_owned()
         };
-        let ports = vec![("$WEB", port("web")), ("$DB", port("db")), ("$FAR", port("far"))];
-        for node in ["y", "z"] {
-            let mut server = h.command(&["exec", node, "--", "sh", "-c", ECHO]);
-            server.spawn().unwrap();
-        }
+        let ports = vec![
+            ("$WEB", port("web")),
+            ("$DB", port("db")),
+            ("$FAR", port("far")),
+        ];
+        let server = |node| {
+            h.command(&["exec", node, "--", "sh", "-c", ECHO])
+                .spawn()
+                .unwrap()
+        };
+        let servers = vec![server("y"), server("z")];
         wait_for("servers", || {
             h.inside("x", "python3 -c \"import socket; [socket.create_connection((a,80),1) for a in ('10.8.0.11','10.6.0.12')]\"")
         });
-        let talkers = vec![Talker::start(&h, "x", "10.8.0.11"), Talker::start(&h, "x", "10.6.0.12")];
-        Self { h, ports, talkers, before: None }
+        let talkers = vec![
+            Talker::start(&h, "x", "10.8.0.11"),
+            Talker::start(&h, "x", "10.6.0.12"),
+        ];
+        Self {
+            h,
+            ports,
+            servers,
+            talkers,
+            before: None,
+        }
     }
 
     fn filled(&self, text: &str) -> String {
@@ -110,17 +137,27 @@ impl Scene {
             Some(before) => before,
             None => Snapshot::take(&NODES, &again).unwrap(),
         };
-        sh(&format!("inside() {{ n=$1; shift; nsenter --net=/run/netns/$n \"$@\"; }}\n{change}"));
+        sh(&format!(
+            "inside() {{ n=$1; shift; nsenter --net=/run/netns/$n \"$@\"; }}\n{change}"
+        ));
         self.named(&change, &says);
         let up = self.h.run(&["up", FILE]).exits(0);
-        assert!(!up.err.contains("nothing to change"), "{change}: {}", up.err);
+        assert!(
+            !up.err.contains("nothing to change"),
+            "{change}: {}",
+            up.err
+        );
         let after = self.unchanged(&change, &before, &again);
         let status = self.h.run(&["status", "--exit-code"]);
         assert_eq!(status.code, 0, "{change}: still\n{}", status.out);
         let plan = self.h.run(&["plan", "--detailed-exitcode", FILE]);
         assert_eq!(plan.code, 0, "{change}: still\n{}", plan.out);
         for talker in &mut self.talkers {
-            assert_eq!(talker.says(), "up", "{change}: a connection elsewhere ended");
+            assert_eq!(
+                talker.says(),
+                "up",
+                "{change}: a connection elsewhere ended"
+            );
         }
         self.before = again.is_empty().then_some(after);
     }
@@ -132,7 +169,11 @@ impl Scene {
             status.code == 3 && status.out.contains(says)
         });
         let plan = self.h.run(&["plan", "--detailed-exitcode", FILE]).exits(2);
-        assert!(plan.out.contains(says), "{change}: plan does not say {says:?}:\n{}", plan.out);
+        assert!(
+            plan.out.contains(says),
+            "{change}: plan does not say {says:?}:\n{}",
+            plan.out
+        );
     }
 
     /// Everything is as it was, as soon as the kernel reports the state of the links.
@@ -145,7 +186,10 @@ impl Scene {
                 (Some(now), Some(differences)) if differences.is_empty() => return now,
                 (_, differences) if Instant::now() > deadline => {
                     let lines = differences.unwrap_or_default().join("\n");
-                    assert!(lines.is_empty(), "{change}: something else changed\n{lines}");
+                    assert!(
+                        lines.is_empty(),
+                        "{change}: something else changed\n{lines}"
+                    );
                 }
                 _ => std::thread::sleep(Duration::from_millis(20)),
             }
@@ -157,7 +201,8 @@ impl Scene {
         let mut failed = Vec::new();
         for kind in kinds.iter().copied().flatten() {
             // All kinds are tried, so that one run names every one that fails.
-            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scene.check(kind)));
+            let checked =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scene.check(kind)));
             if checked.is_err() {
                 failed.push(kind.change);
                 scene.before = None;
@@ -165,7 +210,7 @@ impl Scene {
             }
         }
         assert!(failed.is_empty(), "not found, or not repaired: {failed:#?}");
-        drop(scene.talkers);
+        scene.talkers.clear();
         scene.h.ok("down");
     }
 }
@@ -194,9 +239,14 @@ fn programs() {
 fn in_json() {
     let scene = Scene::new();
     let status = scene.h.run(&["status", "--format", "json"]).json();
-    assert_eq!((&status["state"], &status["drift"]), (&"up".into(), &0.into()));
+    assert_eq!(
+        (&status["state"], &status["drift"]),
+        (&"up".into(), &0.into())
+    );
     sh("ip -n web link set eth0 mtu 1300; kill -9 $(pgrep -f '^hallway serve 80$' | head -1)");
-    wait_for("both", || scene.h.run(&["status", "--format", "json"]).json()["drift"] == 2);
+    wait_for("both", || {
+        scene.h.run(&["status", "--format", "json"]).json()["drift"] == 2
+    });
     let status = scene.h.run(&["status", "--format", "json"]).json();
     assert_eq!(status["state"], "degraded");
     let found: Vec<[&str; 5]> = status["differences"]
@@ -210,9 +260,16 @@ fn in_json() {
         ["node", "web", "program", "running", "ended by signal 9"],
     ];
     assert_eq!(found, wanted);
-    assert_eq!(scene.h.run(&["ls", "--format", "json"]).json()[0]["state"], "degraded");
+    assert_eq!(
+        scene.h.run(&["ls", "--format", "json"]).json()[0]["state"],
+        "degraded"
+    );
     assert!(scene.h.ok("ls").contains("degraded"));
-    scene.h.run(&["graph", "--live"]).exits(0).says("p is degraded: 2 differences");
+    scene
+        .h
+        .run(&["graph", "--live"])
+        .exits(0)
+        .says("p is degraded: 2 differences");
 }
 
 /// Policies and published ports are planned line by line, and programs that are restarted with
@@ -223,7 +280,10 @@ fn planned_by_line() {
         std::fs::write(FILE, text).unwrap();
         scene.h.run(&["plan", FILE]).ok()
     };
-    let text = project().replace("\"8080:80\"", "\"8081:80\"").replace("  - { from: direct, to: apps }\n", "  - { action: deny, from: x, to: z }\n");
+    let text = PROJECT.replace("\"8080:80\"", "\"8081:80\"").replace(
+        "  - { from: direct, to: apps }\n",
+        "  - { action: deny, from: x, to: z }\n",
+    );
     let lines = plan(&text);
     for line in [
         "- allow direct → apps",
@@ -234,21 +294,24 @@ fn planned_by_line() {
         assert!(lines.contains(line), "{line} is not in\n{lines}");
     }
     assert!(!lines.contains("rules"), "{lines}");
-    let lines = plan(&project().replace("hallway serve 80", "hallway serve 80/tcp"));
-    assert!(lines.contains("~ restart program web  hallway serve 80/tcp  # nodes.web.command"), "{lines}");
-    let lines = plan(&project());
+    let lines = plan(&PROJECT.replace("hallway serve 80", "hallway serve 80/tcp"));
+    assert!(
+        lines.contains("~ restart program web  hallway serve 80/tcp  # nodes.web.command"),
+        "{lines}"
+    );
+    let lines = plan(PROJECT);
     assert!(lines.contains("nothing to change"), "{lines}");
 
     scene.h.ok("deny y x");
     scene.h.ok("node add extra --network other");
     scene.h.ok("publish web 9090:80");
-    let lines = plan(&project());
+    let lines = plan(PROJECT);
     let words = "made one at a time and not in the file, so removed: deny y → x, extra on network other, node extra, publish 9090:80/tcp of web";
     assert!(lines.contains(words), "{lines}");
     let json = scene.h.run(&["plan", "--format", "json", FILE]).json();
     assert_eq!(json["dropped"].as_array().unwrap().len(), 4);
     scene.h.run(&["up", FILE]).ok();
-    let lines = plan(&project().replace("  - { from: direct, to: apps }\n", ""));
+    let lines = plan(&PROJECT.replace("  - { from: direct, to: apps }\n", ""));
     assert!(!lines.contains("one at a time"), "{lines}");
 }
 
@@ -260,24 +323,36 @@ fn replaced_by_a_foreign_link() {
     scene.h.run(&["up", FILE]).ok();
     scene.h.run(&["status", "--exit-code"]).exits(0);
     assert!(scene.h.reads("db", "http://10.9.0.10/"));
-    assert!(sh("ip -d link show br-apps").contains("veth"), "the other program's link is there");
+    assert!(
+        sh("ip -d link show br-apps").contains("veth"),
+        "the other program's link is there"
+    );
 }
 
 /// What the kernel does not keep fails the run, which then leaves what was there before.
 fn not_kept() {
     let scene = Scene::new();
     let mut other = std::process::Command::new("sh")
-        .args(["-c", "while :; do ip link set br-more alias mine 2>/dev/null; done"])
+        .args([
+            "-c",
+            "while :; do ip link set br-more alias mine 2>/dev/null; done",
+        ])
         .spawn()
         .unwrap();
-    let more: String = (0..20).map(|n| format!("  more{n}: {{ networks: [more] }}\n")).collect();
-    let text = project()
-        .replace("networks:\n  apps", "networks:\n  more: { subnet: 10.5.0.0/24 }\n  apps")
+    let more: String = (0..20)
+        .map(|n| format!("  more{n}: {{ networks: [more] }}\n"))
+        .collect();
+    let text = PROJECT
+        .replace(
+            "networks:\n  apps",
+            "networks:\n  more: { subnet: 10.5.0.0/24 }\n  apps",
+        )
         .replace("links: [", &format!("{more}links: ["));
     let ran = scene.h.up(&text);
     other.kill().unwrap();
     other.wait().unwrap();
-    ran.exits(1).says("the kernel does not hold what was built: host: alias of br-more is mine");
+    ran.exits(1)
+        .says("the kernel does not hold what was built: host: alias of br-more is mine");
     scene.h.run(&["plan", "--detailed-exitcode", FILE]).exits(0);
 }
 
@@ -288,7 +363,12 @@ fn reboot_and_lost_records() {
     let record = "/run/state/host/projects/p/record.json";
     let good = std::fs::read(record).unwrap();
     let cut = good[..good.len() / 2].to_vec();
-    for bad in [cut, b"{}".to_vec(), b"{\"version\":99}".to_vec(), Vec::new()] {
+    for bad in [
+        cut,
+        b"{}".to_vec(),
+        b"{\"version\":99}".to_vec(),
+        Vec::new(),
+    ] {
         std::fs::write(record, &bad).unwrap();
         let status = scene.h.run(&["status", "--exit-code"]).exits(3);
         let text = "6 namespaces, 9 links, 2 tables";
@@ -300,9 +380,18 @@ fn reboot_and_lost_records() {
     scene.h.run(&["status", "--exit-code"]).exits(0);
     std::fs::remove_file(record).unwrap();
     let status = hallway_without_project().run(&["status"]).exits(0);
-    assert!(status.out.contains("the state of p on this host is not known: there is no record of it"), "{}", status.out);
+    assert!(
+        status
+            .out
+            .contains("the state of p on this host is not known: there is no record of it"),
+        "{}",
+        status.out
+    );
     scene.h.ok("down");
-    assert_eq!(sh("ip netns list; nft list tables").trim(), "table inet others");
+    assert_eq!(
+        sh("ip netns list; nft list tables").trim(),
+        "table inet others"
+    );
 
     scene.h.run(&["up", FILE]).ok();
     sh("cp -a /run/state /run/keep/state");
@@ -310,8 +399,15 @@ fn reboot_and_lost_records() {
     for then in [&["down"][..], &["up", FILE]] {
         sh("rm -rf /run/state; cp -a /run/keep/state /run/state");
         let status = scene.h.run(&["status", "--exit-code"]).exits(3);
-        assert!(status.out.contains("p is down on this host"), "{}", status.out);
-        assert_eq!(scene.h.run(&["status", "--format", "json"]).json()["state"], "down");
+        assert!(
+            status.out.contains("p is down on this host"),
+            "{}",
+            status.out
+        );
+        assert_eq!(
+            scene.h.run(&["status", "--format", "json"]).json()["state"],
+            "down"
+        );
         scene.h.run(then).ok();
     }
     scene.h.run(&["status", "--exit-code"]).exits(0);
@@ -320,16 +416,30 @@ fn reboot_and_lost_records() {
 /// A repair is the same while packets pass.
 fn while_traffic_runs() {
     let mut scene = Scene::new();
-    let mut pings: Vec<_> = [("db", "10.9.0.10"), ("far", "10.9.0.10"), ("x", "10.6.0.12")]
-        .into_iter()
-        .map(|(node, to)| {
-            let arguments = ["exec", node, "--", "ping", "-q", "-i", "0.01", to];
-            scene.h.start(&arguments)
-        })
-        .collect();
-    let some = [&kinds::RULES[0], &kinds::RULES[5], &kinds::HOST_LINKS[7], &kinds::HOST_LINKS[10]];
+    let mut pings: Vec<_> = [
+        ("db", "10.9.0.10"),
+        ("far", "10.9.0.10"),
+        ("x", "10.6.0.12"),
+    ]
+    .into_iter()
+    .map(|(node, to)| {
+        let arguments = ["exec", node, "--", "ping", "-q", "-i", "0.01", to];
+        scene.h.start(&arguments)
+    })
+    .collect();
+    let some = [
+        &kinds::RULES[0],
+        &kinds::RULES[5],
+        &kinds::HOST_LINKS[7],
+        &kinds::HOST_LINKS[10],
+    ];
     let links = &kinds::NODE_LINKS;
-    let more = [&kinds::HOST_ROUTES[2], &links[3], &links[7], &kinds::NODES[0]];
+    let more = [
+        &kinds::HOST_ROUTES[2],
+        &links[3],
+        &links[7],
+        &kinds::NODES[0],
+    ];
     for kind in some.into_iter().chain(more) {
         scene.check(kind);
     }

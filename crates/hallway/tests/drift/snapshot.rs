@@ -7,7 +7,15 @@ use serde_json::Value;
 
 /// What the kernel numbers or chooses itself: left out for objects that are created again.
 const NUMBERED: [&str; 9] = [
-    "ifindex", "link_index", "link_netnsid", "address", "handle", "no", "id", "designated_port", "link",
+    "ifindex",
+    "link_index",
+    "link_netnsid",
+    "address",
+    "handle",
+    "no",
+    "id",
+    "designated_port",
+    "link",
 ];
 /// The sysctls that hallway or the kernel may change along with a link.
 const SETTINGS: &str = "grep -rs '' /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf | grep -v stable_secret";
@@ -21,14 +29,22 @@ impl Snapshot {
     pub(crate) fn take(nodes: &[&str], again: &[String]) -> Option<Self> {
         let mut out = BTreeMap::new();
         let mut places = vec![("host", String::new())];
-        places.extend(nodes.iter().map(|n| (*n, format!("nsenter --net=/run/netns/{n} "))));
+        places.extend(
+            nodes
+                .iter()
+                .map(|n| (*n, format!("nsenter --net=/run/netns/{n} "))),
+        );
         for (place, enter) in &places {
             namespace(place, enter, again, &mut out)?;
         }
         for node in nodes {
             let inode = sh(&format!("stat -L -c %i /run/netns/{node}"));
             let key = format!("{node}/inode/{node}");
-            let value = if again.contains(&key) { String::new() } else { inode };
+            let value = if again.contains(&key) {
+                String::new()
+            } else {
+                inode
+            };
             out.insert(key, value);
         }
         rules(&mut out);
@@ -40,7 +56,13 @@ impl Snapshot {
         let keys = self.0.keys().chain(now.0.keys());
         let mut out: Vec<String> = keys
             .filter(|k| self.0.get(*k) != now.0.get(*k))
-            .map(|k| format!("{k}\n  before {:?}\n  after  {:?}", self.0.get(k), now.0.get(k)))
+            .map(|k| {
+                format!(
+                    "{k}\n  before {:?}\n  after  {:?}",
+                    self.0.get(k),
+                    now.0.get(k)
+                )
+            })
             .collect();
         out.sort();
         out.dedup();
@@ -61,7 +83,16 @@ fn namespace(
     std::fs::write("/run/keep/snapshot.sh", script).unwrap();
     let text = try_sh(&format!("{enter}sh /run/keep/snapshot.sh # ip tc")).ok()?;
     let mut lines = text.lines().filter(|l| !l.is_empty()).peekable();
-    let kinds = ["link", "addr", "route4", "route6", "rule4", "rule6", "qdisc", "neighbour"];
+    let kinds = [
+        "link",
+        "addr",
+        "route4",
+        "route6",
+        "rule4",
+        "rule6",
+        "qdisc",
+        "neighbour",
+    ];
     for kind in kinds {
         let json: Value = serde_json::from_str(lines.next()?).ok()?;
         let mut count = BTreeMap::<String, usize>::new();
@@ -75,7 +106,11 @@ fn namespace(
             }
             strip(&mut object, again.contains(&key));
             // A second object of the same name, like another route to the same prefix.
-            let unique = if *number > 1 { format!("{key} {object}") } else { key };
+            let unique = if *number > 1 {
+                format!("{key} {object}")
+            } else {
+                key
+            };
             out.insert(unique, object.to_string());
         }
     }
@@ -103,7 +138,9 @@ fn strip(value: &mut Value, again: bool) {
         Value::Object(map) => {
             map.retain(|key, _| {
                 let numbered = again && NUMBERED.contains(&key.as_str());
-                !numbered && !key.ends_with("_timer") && !["fdb_n_learned", "tentative"].contains(&key.as_str())
+                !numbered
+                    && !key.ends_with("_timer")
+                    && !["fdb_n_learned", "tentative"].contains(&key.as_str())
             });
             map.values_mut().for_each(|v| strip(v, again));
         }
@@ -125,8 +162,16 @@ fn rules(out: &mut BTreeMap<String, String>) {
         let mut of = of.clone();
         strip_rule(&mut of);
         let text = |key: &str| of[key].as_str().unwrap_or_default().to_owned();
-        let name = if kind == "rule" { text("chain") } else { text("name") };
-        let key = format!("host/nft/{kind} {} {} {name}", text("family"), text("table"));
+        let name = if kind == "rule" {
+            text("chain")
+        } else {
+            text("name")
+        };
+        let key = format!(
+            "host/nft/{kind} {} {} {name}",
+            text("family"),
+            text("table")
+        );
         let all = out.entry(key).or_default();
         all.push_str(&of.to_string());
         all.push('\n');

@@ -12,8 +12,8 @@ use std::process::Command;
 use culprits::*;
 use hallway_testkit::{Hallway, sh};
 use reasons::{
-    addresses_of_others_and_half_connections, neighbours_that_do_not_answer, nobody_listens,
-    missing_routes, what_the_file_forbids,
+    addresses_of_others_and_half_connections, missing_routes, neighbours_that_do_not_answer,
+    nobody_listens, what_the_file_forbids,
 };
 use spine::*;
 use watching::*;

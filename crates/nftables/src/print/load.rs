@@ -1,9 +1,9 @@
 //! Expressions that load a register or work on one.
 
+use super::Printer;
+use super::fields::Fields;
 use super::selector::{Operand, Source, ct, exthdr, fib, meta, route, socket};
 use super::values::number;
-use super::fields::Fields;
-use super::Printer;
 use crate::DataType;
 
 impl Printer<'_> {

@@ -1,9 +1,9 @@
 //! Comparisons, ranges and lookups: the conditions of a rule.
 
+use super::fields::Fields;
 use super::header::{self, Field};
 use super::selector::{Operand, Source};
 use super::values::{Values, flag_names, flags, number, prefix_of, value};
-use super::fields::Fields;
 use super::{Printer, single_type};
 use crate::DataType;
 

@@ -1,7 +1,7 @@
 //! Statements that send packets elsewhere: nat, masquerade, redirect, tproxy, dup, fwd.
 
-use super::fields::Fields;
 use super::Printer;
+use super::fields::Fields;
 use crate::{DataType, Family};
 
 const FLAGS: [(u32, &str); 3] = [(4, "random"), (16, "fully-random"), (8, "persistent")];

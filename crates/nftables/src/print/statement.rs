@@ -1,8 +1,8 @@
 //! Statements: verdicts, counters, logs, limits, references.
 
+use super::fields::Fields;
 use super::names;
 use super::selector::{Operand, Source};
-use super::fields::Fields;
 use super::{Printer, nested, single_type};
 use crate::expr::Verdict;
 use crate::wire::{Attrs, be16_of, be64_of, string_of};

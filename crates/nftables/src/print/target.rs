@@ -1,10 +1,10 @@
 //! Targets of iptables that iptables-nft puts into rules as they are (linux/netfilter/xt_*.h,
 //! ipt_*.h, ip6t_*.h), in the words nft has for the same.
 
+use super::fields::Fields;
 use super::nat::flag_words;
 use super::values::{range, value};
 use super::xt::{u16_at, u32_at};
-use super::fields::Fields;
 use super::{Printer, names};
 use crate::wire::string_of;
 use crate::{DataType, Family};

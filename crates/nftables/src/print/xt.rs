@@ -1,8 +1,8 @@
 //! Matches of iptables that iptables-nft puts into rules as they are: the usual ones
 //! in the words nft has for the same (linux/netfilter/xt_*.h, ipt_*.h, ip6t_*.h).
 
-use super::values::{flag_names, range, value};
 use super::fields::Fields;
+use super::values::{flag_names, range, value};
 use super::{Printer, names};
 use crate::wire::{string_of, u16_of, u32_of};
 use crate::{DataType, Family};

@@ -209,7 +209,9 @@ impl fmt::Display for Attribute {
                 let bytes: Vec<String> = mac.iter().map(|b| format!("{b:02x}")).collect();
                 f.write_str(&bytes.join(":"))
             }
-            Self::Alias(text) | Self::Master(text) => f.write_str(text.as_deref().unwrap_or("none")),
+            Self::Alias(text) | Self::Master(text) => {
+                f.write_str(text.as_deref().unwrap_or("none"))
+            }
             Self::Hairpin(on) | Self::NfCall(on) => f.write_str(on_off(*on)),
             Self::KernelAddress(made) => f.write_str(if *made { "eui64" } else { "none" }),
         }
@@ -244,8 +246,13 @@ impl Difference {
             Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
             Fact::LinkDetached { .. } => ("connected".into(), "its other end is elsewhere".into()),
             Fact::Attribute { wanted, found, .. } => (wanted.to_string(), found.to_string()),
-            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } => ("absent".into(), "present".into()),
-            Fact::RouteMissing { route, found: Some(via) } => (next_hop(route), hop(*via)),
+            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } => {
+                ("absent".into(), "present".into())
+            }
+            Fact::RouteMissing {
+                route,
+                found: Some(via),
+            } => (next_hop(route), hop(*via)),
             Fact::Setting { wanted, found, .. } => (wanted.to_string(), found.to_string()),
             Fact::Limit { wanted, found, .. } => (
                 wanted.map_or_else(none, |b| b.to_string()),
@@ -253,7 +260,9 @@ impl Difference {
             ),
             Fact::UplinkForwarding { .. } => ("1".into(), "0".into()),
             Fact::TableChanged { changes, .. } => ("as written".into(), changes.join("; ")),
-            Fact::Elements { missing, extra, .. } => ("as written".into(), elements(missing, extra)),
+            Fact::Elements { missing, extra, .. } => {
+                ("as written".into(), elements(missing, extra))
+            }
             Fact::ProgramStopped { state } => ("running".into(), state.clone()),
         }
     }
@@ -273,10 +282,18 @@ impl Difference {
                 format!("address {address} of {link}")
             }
             Fact::RouteMissing { route, .. } | Fact::RouteLeft { route } => route_words(route),
-            Fact::Setting { link: Some(link), setting, .. } => {
+            Fact::Setting {
+                link: Some(link),
+                setting,
+                ..
+            } => {
                 format!("{} of {link}", setting.words())
             }
-            Fact::Setting { link: None, setting, .. } => setting.words().into(),
+            Fact::Setting {
+                link: None,
+                setting,
+                ..
+            } => setting.words().into(),
             Fact::Limit { link, .. } => format!("bandwidth of {link}"),
             Fact::UplinkForwarding { link, version } => {
                 format!("{} of {link}", Setting::Forwarding(*version).words())
@@ -311,7 +328,9 @@ impl Difference {
             }
             Fact::TableChanged { changes, .. } => changes.join("; "),
             Fact::ProgramStopped { state } => format!("{object} {state}"),
-            Fact::Elements { missing, extra, .. } => format!("{object}: {}", elements(missing, extra)),
+            Fact::Elements { missing, extra, .. } => {
+                format!("{object}: {}", elements(missing, extra))
+            }
             Fact::Attribute { .. }
             | Fact::RouteMissing { .. }
             | Fact::Setting { .. }

@@ -52,8 +52,11 @@ pub fn compare(
     for node in before.iter().flat_map(|b| &b.nodes) {
         nodes_before.entry(&node.node).or_default().push(node);
     }
-    let entries: BTreeMap<&str, &SeenNamespace> =
-        observed.namespaces.iter().map(|n| (n.name.as_str(), n)).collect();
+    let entries: BTreeMap<&str, &SeenNamespace> = observed
+        .namespaces
+        .iter()
+        .map(|n| (n.name.as_str(), n))
+        .collect();
     let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
     let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
     for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
@@ -65,17 +68,26 @@ pub fn compare(
         out.interfaces(node, &host, &index);
         let before = nodes_before.get(&node.name).into_iter().flatten();
         let before = Before::new(before.map(|b| &b.space));
-        out.differences.extend(space::compare(&place(node), &target.space, &before, &index));
+        out.differences
+            .extend(space::compare(&place(node), &target.space, &before, &index));
         inside.insert(&node.name, index);
     }
     let unseen = out.unseen();
     out.cables(wanted, &inside, &unseen);
-    out.differences.extend(space::compare(&Place::Host, &target.host, &host_before, &host));
+    out.differences.extend(space::compare(
+        &Place::Host,
+        &target.host,
+        &host_before,
+        &host,
+    ));
     out
 }
 
 fn place(node: &Node) -> Place {
-    Place::Node { node: node.name.clone(), netns: node.netns.clone() }
+    Place::Node {
+        node: node.name.clone(),
+        netns: node.netns.clone(),
+    }
 }
 
 impl Comparison {
@@ -85,8 +97,12 @@ impl Comparison {
 
     fn missing_bridges(&mut self, wanted: &Settled, host: &Index<'_>) {
         for network in &wanted.networks {
-            let Some(bridge) = &network.bridge else { continue };
-            let exists = host.link(bridge).is_some_and(|l| l.kind.as_deref() == Some("bridge"));
+            let Some(bridge) = &network.bridge else {
+                continue;
+            };
+            let exists = host
+                .link(bridge)
+                .is_some_and(|l| l.kind.as_deref() == Some("bridge"));
             if !exists {
                 self.bridges.insert(network.name.clone());
                 let (link, role) = (bridge.clone(), LinkRole::Bridge);
@@ -144,13 +160,17 @@ impl Comparison {
                     link: interface.name.clone(),
                     role: LinkRole::Interface,
                 },
-                (Some(_), None) => Fact::LinkMissing { link: link.clone(), role: LinkRole::Port },
+                (Some(_), None) => Fact::LinkMissing {
+                    link: link.clone(),
+                    role: LinkRole::Port,
+                },
                 (Some(_), Some(_)) => Fact::LinkDetached {
                     link: interface.name.clone(),
                     role: LinkRole::Interface,
                 },
             };
-            self.interfaces.insert((node.name.clone(), interface.name.clone()));
+            self.interfaces
+                .insert((node.name.clone(), interface.name.clone()));
             self.push(place(node), fact);
         }
     }
@@ -184,7 +204,8 @@ impl Comparison {
             }
             self.cables.insert(cable.clone());
             for end in [&cable.a, &cable.b] {
-                let Some(node) = wanted.node(&end.0).filter(|n| inside.contains_key(&n.name)) else {
+                let Some(node) = wanted.node(&end.0).filter(|n| inside.contains_key(&n.name))
+                else {
                     continue;
                 };
                 let (link, role) = (end.1.clone(), LinkRole::Cable);

@@ -18,8 +18,14 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
     let mut out = Vec::new();
     for node in wanted.nodes.iter().filter(|n| n.service.is_some()) {
         if let Some(state) = stopped(node.name.as_ref(), keeper) {
-            let place = Place::Node { node: node.name.clone(), netns: node.netns.clone() };
-            out.push(Difference { place, fact: Fact::ProgramStopped { state } });
+            let place = Place::Node {
+                node: node.name.clone(),
+                netns: node.netns.clone(),
+            };
+            out.push(Difference {
+                place,
+                fact: Fact::ProgramStopped { state },
+            });
         }
     }
     let local: BTreeSet<IpAddr> = seen.host.addresses.iter().map(|a| a.net.addr()).collect();
@@ -28,7 +34,10 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
         // On a machine without IPv6 the port is served on IPv4 alone.
         let possible = address.is_ipv4() || local.contains(&address);
         if possible && !keeper.is_some_and(|k| k.listeners.contains(&listener)) {
-            out.push(Difference { place: Place::Host, fact: Fact::ListenerMissing { listener } });
+            out.push(Difference {
+                place: Place::Host,
+                fact: Fact::ListenerMissing { listener },
+            });
         }
     }
     out
@@ -43,7 +52,9 @@ fn stopped(node: &str, keeper: Option<&SeenKeeper>) -> Option<String> {
     match keeper.programs.get(node) {
         Some(SeenProgram::Runs | SeenProgram::Ended(0)) => None,
         Some(SeenProgram::Ended(code)) => Some(ended(*code)),
-        Some(SeenProgram::Restarting(code)) => Some(format!("is being restarted: {}", ended(*code))),
+        Some(SeenProgram::Restarting(code)) => {
+            Some(format!("is being restarted: {}", ended(*code)))
+        }
         None => Some("does not run".into()),
     }
 }

@@ -47,23 +47,49 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
         match &difference.what {
             What::MissingTable => missing.push(Fact::TableMissing { table }),
             What::MissingElement { set: name, element } => {
-                elements.entry(set(name)).or_default().0.push(print::element(element));
+                elements
+                    .entry(set(name))
+                    .or_default()
+                    .0
+                    .push(print::element(element));
             }
             What::ExtraElement { set: name, element } => {
-                elements.entry(set(name)).or_default().1.push(print::element(element));
+                elements
+                    .entry(set(name))
+                    .or_default()
+                    .1
+                    .push(print::element(element));
             }
-            What::ChangedElement { set: name, wanted, found } => {
+            What::ChangedElement {
+                set: name,
+                wanted,
+                found,
+            } => {
                 let of = elements.entry(set(name)).or_default();
                 of.0.push(print::element(wanted));
                 of.1.push(print::element(found));
             }
-            _ => changed.entry(table).or_default().push(difference.to_string()),
+            _ => changed
+                .entry(table)
+                .or_default()
+                .push(difference.to_string()),
         }
     }
-    let changed = changed.into_iter().map(|(table, changes)| Fact::TableChanged { table, changes });
+    let changed = changed
+        .into_iter()
+        .map(|(table, changes)| Fact::TableChanged { table, changes });
     let elements = elements
         .into_iter()
-        .map(|(set, (missing, extra))| Fact::Elements { set, missing, extra });
+        .map(|(set, (missing, extra))| Fact::Elements {
+            set,
+            missing,
+            extra,
+        });
     let facts = missing.into_iter().chain(changed).chain(elements);
-    facts.map(|fact| Difference { place: Place::Host, fact }).collect()
+    facts
+        .map(|fact| Difference {
+            place: Place::Host,
+            fact,
+        })
+        .collect()
 }

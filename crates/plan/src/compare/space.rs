@@ -32,8 +32,16 @@ impl<'a> Index<'a> {
         }
         Self {
             links: seen.links.iter().map(|l| (l.name.as_str(), l)).collect(),
-            names: seen.links.iter().map(|l| (l.index, l.name.as_str())).collect(),
-            addresses: seen.addresses.iter().map(|a| (a.interface, a.net)).collect(),
+            names: seen
+                .links
+                .iter()
+                .map(|l| (l.index, l.name.as_str()))
+                .collect(),
+            addresses: seen
+                .addresses
+                .iter()
+                .map(|a| (a.interface, a.net))
+                .collect(),
             routes,
             settings: &seen.settings,
         }
@@ -111,7 +119,13 @@ pub(super) fn compare(
         };
         attributes(link, found, seen, &mut facts);
         for (setting, value) in &link.settings {
-            compare_setting(Some(&link.name), *setting, *value, &found.settings, &mut facts);
+            compare_setting(
+                Some(&link.name),
+                *setting,
+                *value,
+                &found.settings,
+                &mut facts,
+            );
         }
         addresses(link, found, before.link(&link.name), seen, &mut facts);
         // The kernel keeps bytes per second.
@@ -125,7 +139,10 @@ pub(super) fn compare(
         }
     }
     routes(wanted, before, seen, &mut facts);
-    let differ = |fact| Difference { place: place.clone(), fact };
+    let differ = |fact| Difference {
+        place: place.clone(),
+        fact,
+    };
     facts.into_iter().map(differ).collect()
 }
 
@@ -152,25 +169,42 @@ fn compare_setting(
 fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<Fact>) {
     // A port that is moved to another bridge begins with that bridge's defaults.
     let hairpin = found.hairpin == Some(true)
-        && found.master.and_then(|i| seen.name(i)) == wanted.master.as_ref().and_then(Option::as_deref);
-    let master = found.master.map(|i| seen.name(i).unwrap_or("another link").to_owned());
+        && found.master.and_then(|i| seen.name(i))
+            == wanted.master.as_ref().and_then(Option::as_deref);
+    let master = found
+        .master
+        .map(|i| seen.name(i).unwrap_or("another link").to_owned());
     let pairs = [
         Some((Attribute::Up(true), Attribute::Up(found.up))),
-        wanted.mac.zip(found.mac).map(|(w, f)| (Attribute::Mac(w), Attribute::Mac(f))),
-        wanted.group.map(|w| (Attribute::Group(w), Attribute::Group(found.group))),
+        wanted
+            .mac
+            .zip(found.mac)
+            .map(|(w, f)| (Attribute::Mac(w), Attribute::Mac(f))),
+        wanted
+            .group
+            .map(|w| (Attribute::Group(w), Attribute::Group(found.group))),
         wanted.alias.as_ref().map(|w| {
-            (Attribute::Alias(Some(w.clone())), Attribute::Alias(found.alias.clone()))
+            (
+                Attribute::Alias(Some(w.clone())),
+                Attribute::Alias(found.alias.clone()),
+            )
         }),
-        wanted.master.as_ref().map(|w| (Attribute::Master(w.clone()), Attribute::Master(master))),
-        wanted.hairpin.map(|w| (Attribute::Hairpin(w), Attribute::Hairpin(hairpin))),
+        wanted
+            .master
+            .as_ref()
+            .map(|w| (Attribute::Master(w.clone()), Attribute::Master(master))),
+        wanted
+            .hairpin
+            .map(|w| (Attribute::Hairpin(w), Attribute::Hairpin(hairpin))),
         wanted.nf_call.zip(found.nf_call).map(|(w, (v4, v6))| {
             let found = if v4 == w { v6 } else { v4 };
             (Attribute::NfCall(w), Attribute::NfCall(found))
         }),
         mtu(wanted).map(|w| (Attribute::Mtu(w), Attribute::Mtu(found.mtu))),
-        found.kernel_address.filter(|_| wanted.no_kernel_address).map(|f| {
-            (Attribute::KernelAddress(false), Attribute::KernelAddress(f))
-        }),
+        found
+            .kernel_address
+            .filter(|_| wanted.no_kernel_address)
+            .map(|f| (Attribute::KernelAddress(false), Attribute::KernelAddress(f))),
     ];
     for (wanted_value, found_value) in pairs.into_iter().flatten() {
         if wanted_value != found_value {
@@ -200,13 +234,19 @@ fn addresses(
 ) {
     for address in &wanted.addresses {
         if !seen.has_address(found.index, *address) {
-            out.push(Fact::AddressMissing { link: wanted.name.clone(), address: *address });
+            out.push(Fact::AddressMissing {
+                link: wanted.name.clone(),
+                address: *address,
+            });
         }
     }
     let before: BTreeSet<&IpNet> = before.iter().flat_map(|l| &l.addresses).collect();
     for address in before {
         if !wanted.addresses.contains(address) && seen.has_address(found.index, *address) {
-            out.push(Fact::AddressLeft { link: wanted.name.clone(), address: *address });
+            out.push(Fact::AddressLeft {
+                link: wanted.name.clone(),
+                address: *address,
+            });
         }
     }
 }
@@ -228,13 +268,18 @@ fn routes(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out: &mut Vec<F
                 RouteKind::Unreachable => None,
                 RouteKind::Link { .. } => seen.other_route(route.to),
             };
-            out.push(Fact::RouteMissing { route: route.clone(), found });
+            out.push(Fact::RouteMissing {
+                route: route.clone(),
+                found,
+            });
         }
     }
     let still: BTreeSet<&Route> = wanted.routes.iter().collect();
     for route in &before.routes {
         if !still.contains(*route) && seen.has_route(route) {
-            out.push(Fact::RouteLeft { route: (*route).clone() });
+            out.push(Fact::RouteLeft {
+                route: (*route).clone(),
+            });
         }
     }
 }

@@ -53,7 +53,11 @@ pub(super) fn plan(
     let mut created = Created::default();
     remains(plan, found, wanted, seen, repairs);
     let host = Parts::of(&target.host);
-    for network in wanted.networks.iter().filter(|n| found.bridges.contains(&n.name)) {
+    for network in wanted
+        .networks
+        .iter()
+        .filter(|n| found.bridges.contains(&n.name))
+    {
         bridge(plan, &host, network, repairs, &mut created);
     }
     for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
@@ -86,14 +90,22 @@ fn remains(
     for node in &wanted.nodes {
         let whole = found.namespaces.contains(&node.name);
         for interface in &node.interfaces {
-            let broken = found.interfaces.contains(&(node.name.clone(), interface.name.clone()));
-            let Plug::Port { link, .. } = &interface.plug else { continue };
+            let broken = found
+                .interfaces
+                .contains(&(node.name.clone(), interface.name.clone()));
+            let Plug::Port { link, .. } = &interface.plug else {
+                continue;
+            };
             if !(whole || broken) {
                 continue;
             }
             let names = [interface.name.as_str(), link.as_str()];
             let cause = repairs.cause_of_loss(&place(node), &names, Cause::Left);
-            if seen.host.link(link).is_some_and(|l| mark::slot_of(l.group).is_some()) {
+            if seen
+                .host
+                .link(link)
+                .is_some_and(|l| mark::slot_of(l.group).is_some())
+            {
                 plan.push(Op::RemoveLink { name: link.clone() }, cause);
             } else if broken && inside(&node.netns, &interface.name) {
                 plan.push(remove_inside(node, &interface.name), cause);
@@ -101,7 +113,9 @@ fn remains(
         }
     }
     for (name, interface) in found.cables.iter().flat_map(|c| [&c.a, &c.b]) {
-        let node = wanted.node(name).filter(|n| !found.namespaces.contains(&n.name));
+        let node = wanted
+            .node(name)
+            .filter(|n| !found.namespaces.contains(&n.name));
         if let Some(node) = node
             && inside(&node.netns, interface)
         {
@@ -136,7 +150,10 @@ fn bridge(
         return;
     };
     created.host.insert(link.name.clone());
-    let new = NewBridge { network: network.name.clone(), link };
+    let new = NewBridge {
+        network: network.name.clone(),
+        link,
+    };
     let file = Cause::File(network.place.key.clone());
     // Under another name when another program's link has taken its own.
     let before = repairs.bridge_before(&network.name).unwrap_or_default();
@@ -172,7 +189,9 @@ fn ports(
 ) {
     let inside = Parts::of(&target.space);
     for interface in &node.interfaces {
-        let Plug::Port { network, link } = &interface.plug else { continue };
+        let Plug::Port { network, link } = &interface.plug else {
+            continue;
+        };
         let key = (node.name.clone(), interface.name.clone());
         if !found.interfaces.contains(&key) && !found.namespaces.contains(&node.name) {
             continue;
@@ -223,7 +242,10 @@ fn cable(
             let cause = repairs.cause_of_loss(&place(wanted.node(&end.0)?), &[&end.1], Cause::Left);
             (cause != Cause::Left).then_some(cause)
         });
-        let cause = ends.into_iter().next().unwrap_or_else(|| Cause::File("links".into()));
+        let cause = ends
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Cause::File("links".into()));
         plan.push(Op::CreateCable(Box::new(NewCable { a, b })), cause);
     }
 }

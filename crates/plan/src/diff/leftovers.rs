@@ -35,7 +35,13 @@ pub(super) fn of_project(
         .into_iter()
         .flat_map(|s| &s.nodes)
         .flat_map(|n| n.ports().map(|(_, _, link)| link).chain([n.netns.as_str()]))
-        .chain(recorded.applied.into_iter().flat_map(|s| &s.networks).filter_map(|n| n.bridge.as_deref()))
+        .chain(
+            recorded
+                .applied
+                .into_iter()
+                .flat_map(|s| &s.networks)
+                .filter_map(|n| n.bridge.as_deref()),
+        )
         .collect();
     let cause = |name: &str| match wanted {
         None => Cause::Down,
@@ -73,7 +79,10 @@ fn links(
         }
     }
     for (group, members) in groups {
-        let unwanted: Vec<_> = members.iter().filter(|(l, _)| !names.contains(l.name.as_str())).collect();
+        let unwanted: Vec<_> = members
+            .iter()
+            .filter(|(l, _)| !names.contains(l.name.as_str()))
+            .collect();
         if unwanted.len() == members.len() && mark::slot_of(group).is_some() {
             let bridge = members.iter().find_map(|(link, role)| match role {
                 Some(Role::Bridge(network)) => Some((network.to_string(), link.name.as_str())),
@@ -92,7 +101,10 @@ fn links(
 }
 
 fn host_links(settled: &Settled) -> impl Iterator<Item = &str> {
-    let ports = settled.nodes.iter().flat_map(|n| n.ports().map(|(_, _, link)| link));
+    let ports = settled
+        .nodes
+        .iter()
+        .flat_map(|n| n.ports().map(|(_, _, link)| link));
     let bridges = settled.networks.iter().filter_map(|n| n.bridge.as_deref());
     ports.chain(bridges)
 }
@@ -110,7 +122,11 @@ fn namespaces(
         .flat_map(|s| &s.nodes)
         .map(|n| (n.netns.as_str(), n))
         .collect();
-    let made: BTreeMap<&str, u64> = recorded.inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
+    let made: BTreeMap<&str, u64> = recorded
+        .inodes
+        .iter()
+        .map(|(n, i)| (n.as_str(), *i))
+        .collect();
     let known: BTreeMap<&str, &Node> = recorded
         .all()
         .flat_map(|s| &s.nodes)
@@ -137,7 +153,9 @@ fn namespaces(
             NamespaceState::Other => false,
         };
         if ours {
-            let links = known.get(name).map(|n| n.ports().map(|(_, _, l)| l.to_owned()).collect());
+            let links = known
+                .get(name)
+                .map(|n| n.ports().map(|(_, _, l)| l.to_owned()).collect());
             let op = Op::RemoveNamespace {
                 netns: name.to_owned(),
                 links: links.unwrap_or_default(),
@@ -158,7 +176,10 @@ fn cables(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Obse
             continue;
         };
         for interface in node.interfaces.iter().filter(|i| i.plug == Plug::Cable) {
-            let stays = now.interfaces.iter().any(|i| i.name == interface.name && i.plug == Plug::Cable);
+            let stays = now
+                .interfaces
+                .iter()
+                .any(|i| i.name == interface.name && i.plug == Plug::Cable);
             let exists = space.link(&interface.name).is_some();
             if !stays && exists && done.insert((node.netns.as_str(), interface.name.as_str())) {
                 let op = Op::RemoveInterface {

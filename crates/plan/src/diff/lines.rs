@@ -39,13 +39,27 @@ fn rules_of_file(step: &Step) -> Option<bool> {
 /// The policies and published ports that go, and those that come.
 fn lines(before: Option<&Settled>, wanted: &Settled) -> Vec<Described> {
     let policies = |s: &Settled| -> Vec<(String, String)> {
-        s.policies.iter().map(|p| (p.words.clone(), p.place.key.clone())).collect()
+        s.policies
+            .iter()
+            .map(|p| (p.words.clone(), p.place.key.clone()))
+            .collect()
     };
     let ports = |s: &Settled| -> Vec<(String, String)> {
-        s.publishes.iter().map(|p| (port(p), p.place.key.clone())).collect()
+        s.publishes
+            .iter()
+            .map(|p| (port(p), p.place.key.clone()))
+            .collect()
     };
-    let mut out = changed("policy", before.map(policies).unwrap_or_default(), policies(wanted));
-    out.extend(changed("publish", before.map(ports).unwrap_or_default(), ports(wanted)));
+    let mut out = changed(
+        "policy",
+        before.map(policies).unwrap_or_default(),
+        policies(wanted),
+    );
+    out.extend(changed(
+        "publish",
+        before.map(ports).unwrap_or_default(),
+        ports(wanted),
+    ));
     out
 }
 
@@ -70,7 +84,8 @@ fn changed(
     let gone = before.into_iter().filter(|(text, _)| !new.contains(text));
     let gone = gone.map(|(text, _)| line(Action::Remove, text, Cause::NotInFile.to_string()));
     let come = now.into_iter().filter(|(text, _)| !old.contains(text));
-    gone.chain(come.map(|(text, key)| line(Action::Create, text, key))).collect()
+    gone.chain(come.map(|(text, key)| line(Action::Create, text, key)))
+        .collect()
 }
 
 /// A published port like in the file, with its node.
@@ -84,7 +99,12 @@ fn port(publish: &Publish) -> String {
         true => String::new(),
         false => format!(":{}", publish.node_ports),
     };
-    let Publish { host_ports, protocol, node, .. } = publish;
+    let Publish {
+        host_ports,
+        protocol,
+        node,
+        ..
+    } = publish;
     format!("{address}{host_ports}{node_ports}/{protocol} of {node}")
 }
 
@@ -96,13 +116,23 @@ pub fn dropped(base: &Settled, before: &Settled, wanted: &Settled) -> Vec<String
         let networks = s.networks.iter().map(|n| format!("network {}", n.name));
         let nodes = s.nodes.iter().map(|n| format!("node {}", n.name));
         let joined = s.nodes.iter().flat_map(|n| {
-            n.ports().map(move |(_, network, _)| format!("{} on network {network}", n.name))
+            n.ports()
+                .map(move |(_, network, _)| format!("{} on network {network}", n.name))
         });
         let ports = s.publishes.iter().map(|p| format!("publish {}", port(p)));
         let policies = s.policies.iter().map(|p| p.words.clone());
         let cables = s.cables.iter().map(|c| format!("link {} {}", c.a.0, c.b.0));
-        networks.chain(nodes).chain(joined).chain(ports).chain(policies).chain(cables).collect()
+        networks
+            .chain(nodes)
+            .chain(joined)
+            .chain(ports)
+            .chain(policies)
+            .chain(cables)
+            .collect()
     };
     let (base, wanted) = (things(base), things(wanted));
-    things(before).into_iter().filter(|t| !base.contains(t) && !wanted.contains(t)).collect()
+    things(before)
+        .into_iter()
+        .filter(|t| !base.contains(t) && !wanted.contains(t))
+        .collect()
 }

@@ -109,8 +109,14 @@ pub fn drift(recorded: Recorded<'_>, seen: &Observed) -> Comparison {
     };
     let pending: Vec<&Settled> = recorded.pending.into_iter().collect();
     let mut found = compare(applied, &pending, recorded.inodes, seen);
-    found.differences.extend(crate::compare::rules::differences(applied, seen));
-    found.differences.extend(traffic::uplink_drift(recorded, applied, seen));
-    found.differences.extend(crate::compare::programs::differences(applied, seen));
+    found
+        .differences
+        .extend(crate::compare::rules::differences(applied, seen));
+    found
+        .differences
+        .extend(traffic::uplink_drift(recorded, applied, seen));
+    found
+        .differences
+        .extend(crate::compare::programs::differences(applied, seen));
     found
 }

@@ -19,7 +19,9 @@ pub(super) fn plan(
 ) {
     let before = recorded.applied;
     for node in &wanted.nodes {
-        let Some(service) = &node.service else { continue };
+        let Some(service) = &node.service else {
+            continue;
+        };
         let earlier = before.and_then(|s| s.node(&node.name));
         let stopped = found.iter().find(|d| is_program_of(d, node));
         if let Some((action, cause)) = program(node, service, earlier, created, stopped) {
@@ -29,7 +31,8 @@ pub(super) fn plan(
     for node in before.into_iter().flat_map(|s| &s.nodes) {
         let stays = wanted.node(&node.name).is_some_and(|n| n.service.is_some());
         if let Some(service) = node.service.as_ref().filter(|_| !stays) {
-            plan.keeper.push(step(Action::Stop, node, service, Cause::NotInFile));
+            plan.keeper
+                .push(step(Action::Stop, node, service, Cause::NotInFile));
         }
     }
     // Listeners that the file adds or removes are shown as its published ports.
@@ -97,5 +100,6 @@ fn changed_key(
         (earlier.dns != node.dns, "dns"),
         (earlier.netns != node.netns, "netns"),
     ];
-    keys.into_iter().find_map(|(differs, key)| differs.then_some(key))
+    keys.into_iter()
+        .find_map(|(differs, key)| differs.then_some(key))
 }

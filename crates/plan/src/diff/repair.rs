@@ -100,11 +100,16 @@ impl<'a> Repairs<'a> {
     pub(super) fn namespace_settings(&self, plan: &mut Plan, created: &BTreeSet<Name>) {
         for difference in self.found.iter().filter(|d| is_of_namespace(d)) {
             let place = &difference.place;
-            let Place::Node { node, .. } = place else { continue };
+            let Place::Node { node, .. } = place else {
+                continue;
+            };
             if !created.contains(node)
                 && let Some((_, change)) = adjustment(&difference.fact)
             {
-                let op = Op::Adjust { place: place.clone(), change };
+                let op = Op::Adjust {
+                    place: place.clone(),
+                    change,
+                };
                 plan.push(op, self.cause(difference));
             }
         }
@@ -115,7 +120,11 @@ impl<'a> Repairs<'a> {
     pub(super) fn plan(&self, plan: &mut Plan, created: &Created, target: &Target) {
         let mut steps: Vec<(u8, Op, Cause)> = Vec::new();
         let mut links: BTreeMap<(&Place, &str), (Vec<Attribute>, Cause)> = BTreeMap::new();
-        for difference in self.found.iter().filter(|d| !is_created(d, created) && !is_of_namespace(d)) {
+        for difference in self
+            .found
+            .iter()
+            .filter(|d| !is_created(d, created) && !is_of_namespace(d))
+        {
             let place = &difference.place;
             if let Fact::Attribute { link, wanted, .. } = &difference.fact {
                 let (attributes, _) = links
@@ -125,13 +134,22 @@ impl<'a> Repairs<'a> {
                 continue;
             }
             if let Some((order, change)) = adjustment(&difference.fact) {
-                let op = Op::Adjust { place: place.clone(), change };
+                let op = Op::Adjust {
+                    place: place.clone(),
+                    change,
+                };
                 steps.push((order, op, self.cause(difference)));
             }
         }
         for ((place, link), (attributes, cause)) in links {
-            let change = Adjustment::Link { link: link.to_owned(), attributes };
-            let op = Op::Adjust { place: place.clone(), change };
+            let change = Adjustment::Link {
+                link: link.to_owned(),
+                attributes,
+            };
+            let op = Op::Adjust {
+                place: place.clone(),
+                change,
+            };
             steps.push((LINKS, op, cause));
         }
         steps.extend(self.again(target));
@@ -158,11 +176,20 @@ impl<'a> Repairs<'a> {
             };
             let cause = self.cause(difference);
             let mut push = |order, change| {
-                let op = Op::Adjust { place: difference.place.clone(), change };
+                let op = Op::Adjust {
+                    place: difference.place.clone(),
+                    change,
+                };
                 out.push((order, op, cause.clone()));
             };
             for address in &wanted.addresses {
-                push(ADDRESSES, Adjustment::AddAddress { link: link.clone(), address: *address });
+                push(
+                    ADDRESSES,
+                    Adjustment::AddAddress {
+                        link: link.clone(),
+                        address: *address,
+                    },
+                );
             }
             for route in routes {
                 push(ROUTES, Adjustment::AddRoute(route.clone()));
@@ -185,29 +212,53 @@ const LIMITS: u8 = 7;
 /// creating something, or has steps of its own.
 fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
     Some(match fact {
-        Fact::AddressMissing { link, address } => {
-            (ADDRESSES, Adjustment::AddAddress { link: link.clone(), address: *address })
-        }
-        Fact::AddressLeft { link, address } => {
-            (LEFT_ADDRESSES, Adjustment::RemoveAddress { link: link.clone(), address: *address })
-        }
+        Fact::AddressMissing { link, address } => (
+            ADDRESSES,
+            Adjustment::AddAddress {
+                link: link.clone(),
+                address: *address,
+            },
+        ),
+        Fact::AddressLeft { link, address } => (
+            LEFT_ADDRESSES,
+            Adjustment::RemoveAddress {
+                link: link.clone(),
+                address: *address,
+            },
+        ),
         Fact::RouteMissing { route, .. } if route.kind != RouteKind::Unreachable => {
             (ROUTES, Adjustment::AddRoute(route.clone()))
         }
         Fact::RouteLeft { route } if route.kind != RouteKind::Unreachable => {
             (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone()))
         }
-        Fact::Setting { link, setting, wanted, .. } => {
+        Fact::Setting {
+            link,
+            setting,
+            wanted,
+            ..
+        } => {
             let order = match setting {
                 Setting::DisableIpv6 => FIRST_SETTINGS,
                 Setting::Forwarding(_) | Setting::AcceptRa | Setting::Autoconf => SETTINGS,
             };
             let (link, setting, value) = (link.clone(), *setting, *wanted);
-            (order, Adjustment::Setting { link, setting, value })
+            (
+                order,
+                Adjustment::Setting {
+                    link,
+                    setting,
+                    value,
+                },
+            )
         }
-        Fact::Limit { link, wanted, .. } => {
-            (LIMITS, Adjustment::Limit { link: link.clone(), limit: *wanted })
-        }
+        Fact::Limit { link, wanted, .. } => (
+            LIMITS,
+            Adjustment::Limit {
+                link: link.clone(),
+                limit: *wanted,
+            },
+        ),
         Fact::NamespaceMissing
         | Fact::NamespaceReplaced
         | Fact::NamespaceUnseen
@@ -238,7 +289,9 @@ fn is_created(difference: &Difference, created: &Created) -> bool {
         | Fact::AddressMissing { link, .. }
         | Fact::AddressLeft { link, .. }
         | Fact::Limit { link, .. }
-        | Fact::Setting { link: Some(link), .. } => link,
+        | Fact::Setting {
+            link: Some(link), ..
+        } => link,
         Fact::RouteMissing { route, .. } | Fact::RouteLeft { route } => match &route.kind {
             RouteKind::Link { link, .. } => link,
             RouteKind::Unreachable => return false,
@@ -258,7 +311,8 @@ fn wanted<'t>(target: &'t Target, place: &Place, link: &str) -> Option<(&'t Link
         Place::Host => &target.host,
         Place::Node { node, .. } => &target.nodes.iter().find(|n| n.node == *node)?.space,
     };
-    let leaves = |route: &&Route| matches!(&route.kind, RouteKind::Link { link: by, .. } if by == link);
+    let leaves =
+        |route: &&Route| matches!(&route.kind, RouteKind::Link { link: by, .. } if by == link);
     let found = space.links.iter().find(|l| l.name == link)?;
     Some((found, space.routes.iter().filter(leaves).collect()))
 }

@@ -53,7 +53,9 @@ pub(super) fn plan(
             delta: Delta::Elements(changes),
         },
         None => Op::ReplaceRules(Box::new(NewRules {
-            noted: traffic::ours(recorded, &wanted.project, seen).into_iter().collect(),
+            noted: traffic::ours(recorded, &wanted.project, seen)
+                .into_iter()
+                .collect(),
             rules: crate::rules::ruleset(wanted),
         })),
     };
@@ -64,13 +66,17 @@ pub(super) fn plan(
     }
 }
 
+/// Elements that leave a set and elements that come.
+#[derive(Default)]
+struct Elements {
+    remove: Vec<Element>,
+    add: Vec<Element>,
+}
+
 /// The changes set by set; `None` when more than elements differ.
-fn elements(
-    changes: &[hallway_nftables::Difference],
-    wanted: &Ruleset,
-) -> Option<Vec<Change>> {
+fn elements(changes: &[hallway_nftables::Difference], wanted: &Ruleset) -> Option<Vec<Change>> {
     use hallway_nftables::compare::What;
-    let mut sets: BTreeMap<(Family, &str), (Vec<Element>, Vec<Element>)> = BTreeMap::new();
+    let mut sets: BTreeMap<(Family, &str), Elements> = BTreeMap::new();
     for change in changes {
         let (set, remove, add) = match &change.what {
             What::MissingElement { set, element } => (set, None, Some(element)),
@@ -79,10 +85,10 @@ fn elements(
             _ => return None,
         };
         let of = sets.entry((change.family, set)).or_default();
-        of.0.extend(remove.cloned());
-        of.1.extend(add.cloned());
+        of.remove.extend(remove.cloned());
+        of.add.extend(add.cloned());
     }
-    let change = |((family, name), (remove, add)): ((Family, &str), _)| {
+    let change = |((family, name), Elements { remove, add }): ((Family, &str), Elements)| {
         let table = wanted.tables.iter().find(|t| t.family == family)?;
         Some(Change {
             family,

@@ -23,8 +23,12 @@ pub fn affected(before: &Settled, wanted: &Settled) -> BTreeSet<String> {
         (Some(_), None) | (None, Some(_)) => true,
         (None, None) => false,
     };
-    let changed: BTreeSet<&Name> =
-        old.keys().chain(new.keys()).copied().filter(differs).collect();
+    let changed: BTreeSet<&Name> = old
+        .keys()
+        .chain(new.keys())
+        .copied()
+        .filter(differs)
+        .collect();
     let mut all = changed.clone();
     for cable in before.cables.iter().chain(&wanted.cables) {
         let ends = [&cable.a.0, &cable.b.0];
@@ -33,7 +37,10 @@ pub fn affected(before: &Settled, wanted: &Settled) -> BTreeSet<String> {
         }
     }
     let names = |name| [old.get(name), new.get(name)].into_iter().flatten();
-    all.into_iter().flat_map(names).map(|(node, _)| node.netns.clone()).collect()
+    all.into_iter()
+        .flat_map(names)
+        .map(|(node, _)| node.netns.clone())
+        .collect()
 }
 
 fn by_name<'a>(
@@ -41,5 +48,7 @@ fn by_name<'a>(
     target: &'a Target,
 ) -> BTreeMap<&'a Name, (&'a Node, &'a NodeTarget)> {
     let pairs = settled.nodes.iter().zip(&target.nodes);
-    pairs.map(|(node, target)| (&node.name, (node, target))).collect()
+    pairs
+        .map(|(node, target)| (&node.name, (node, target)))
+        .collect()
 }

@@ -38,14 +38,19 @@ pub(super) fn forward_uplinks(
         })
         .collect();
     let planned_blind = seen.tables.is_empty() && seen.host.links.is_empty();
-    if uplinks.is_empty() && !(planned_blind && !versions.is_empty()) {
+    if uplinks.is_empty() && (versions.is_empty() || !planned_blind) {
         return;
     }
-    let drifted = uplinks.iter().find(|u| ours.contains(u) && recorded.applied.is_some());
+    let drifted = uplinks
+        .iter()
+        .find(|u| ours.contains(u) && recorded.applied.is_some());
     let cause = match drifted {
         Some(uplink) => Cause::Drift(Box::new(Difference {
             place: Place::Host,
-            fact: Fact::UplinkForwarding { link: uplink.link.clone(), version: uplink.version },
+            fact: Fact::UplinkForwarding {
+                link: uplink.link.clone(),
+                version: uplink.version,
+            },
         })),
         None => Cause::File("networks".into()),
     };
@@ -64,7 +69,9 @@ pub(super) fn uplink_drift(
     seen: &Observed,
 ) -> Vec<Difference> {
     let ours = ours(recorded, &wanted.project, seen);
-    let off = needed(wanted, seen).into_iter().filter(|u| forwards(u, seen) == Some(false));
+    let off = needed(wanted, seen)
+        .into_iter()
+        .filter(|u| forwards(u, seen) == Some(false));
     let off = off.filter(|u| ours.contains(u));
     off.map(|Uplink { link, version }| Difference {
         place: Place::Host,
@@ -78,19 +85,35 @@ fn needed(wanted: &Settled, seen: &Observed) -> BTreeSet<Uplink> {
     let versions = versions(wanted);
     let mut out = BTreeSet::new();
     let by_link = seen.host.link("lo").is_some_and(|lo| {
-        lo.settings.contains_key(&Setting::Forwarding(IpVersion::V6))
+        lo.settings
+            .contains_key(&Setting::Forwarding(IpVersion::V6))
     });
     if versions.contains(&IpVersion::V6) && !by_link {
-        out.insert(Uplink { link: ALL.into(), version: IpVersion::V6 });
+        out.insert(Uplink {
+            link: ALL.into(),
+            version: IpVersion::V6,
+        });
     }
     if !wanted.inner_networks().any(|n| !n.internal) {
         return out;
     }
-    for route in seen.host.routes.iter().filter(|r| r.to.prefix_len() == 0 && !r.unreachable) {
+    for route in seen
+        .host
+        .routes
+        .iter()
+        .filter(|r| r.to.prefix_len() == 0 && !r.unreachable)
+    {
         let version = IpVersion::of_net(&route.to);
-        let link = seen.host.links.iter().find(|l| Some(l.index) == route.interface);
+        let link = seen
+            .host
+            .links
+            .iter()
+            .find(|l| Some(l.index) == route.interface);
         if let (true, Some(link)) = (versions.contains(&version), link) {
-            out.insert(Uplink { link: link.name.clone(), version });
+            out.insert(Uplink {
+                link: link.name.clone(),
+                version,
+            });
         }
     }
     out
@@ -110,9 +133,19 @@ fn forwards(uplink: &Uplink, seen: &Observed) -> Option<bool> {
 fn noted(project: &Name, seen: &Observed) -> (BTreeSet<Uplink>, BTreeSet<Uplink>) {
     let (mut ours, mut others) = (BTreeSet::new(), BTreeSet::new());
     for table in &seen.tables {
-        let notes = if table.project == *project { &mut ours } else { &mut others };
-        for (version, links) in [(IpVersion::V4, &table.forwarding4), (IpVersion::V6, &table.forwarding6)] {
-            notes.extend(links.iter().map(|l| Uplink { link: l.clone(), version }));
+        let notes = if table.project == *project {
+            &mut ours
+        } else {
+            &mut others
+        };
+        for (version, links) in [
+            (IpVersion::V4, &table.forwarding4),
+            (IpVersion::V6, &table.forwarding6),
+        ] {
+            notes.extend(links.iter().map(|l| Uplink {
+                link: l.clone(),
+                version,
+            }));
         }
     }
     (ours, others)
@@ -165,7 +198,14 @@ pub(super) fn end_connections(
 ) {
     let Some(before) = recorded.applied else {
         let ports: Vec<_> = wanted.publishes.iter().map(published_ports).collect();
-        push_flows(plan, Flows { ports, ..Flows::default() }, seen);
+        push_flows(
+            plan,
+            Flows {
+                ports,
+                ..Flows::default()
+            },
+            seen,
+        );
         return;
     };
     if change == RulesChange::None {
@@ -184,7 +224,16 @@ pub(super) fn end_connections(
     // While the rules were not in place, connections may have begun that they deny.
     let judged = before.policies != wanted.policies || change == RulesChange::Drifted;
     let denied = judged.then(|| wanted.clone());
-    push_flows(plan, Flows { prefixes, ports, denied, ..Flows::default() }, seen);
+    push_flows(
+        plan,
+        Flows {
+            prefixes,
+            ports,
+            denied,
+            ..Flows::default()
+        },
+        seen,
+    );
 }
 
 fn push_flows(plan: &mut Plan, flows: Flows, seen: &Observed) {
@@ -203,7 +252,10 @@ fn changed_ports(from: &Settled, to: &Settled) -> Vec<PublishedPorts> {
             && a.node_ports == b.node_ports
             && a.host_address == b.host_address
     };
-    let gone = from.publishes.iter().filter(|p| !to.publishes.iter().any(|q| same(p, q)));
+    let gone = from
+        .publishes
+        .iter()
+        .filter(|p| !to.publishes.iter().any(|q| same(p, q)));
     gone.map(published_ports).collect()
 }
 

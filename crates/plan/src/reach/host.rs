@@ -268,7 +268,12 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn host_context<'s>(&self, packet: &Packet, from: HostPort<'s>, oif_group: u32) -> PacketContext<'s> {
+    fn host_context<'s>(
+        &self,
+        packet: &Packet,
+        from: HostPort<'s>,
+        oif_group: u32,
+    ) -> PacketContext<'s> {
         PacketContext {
             iif: from.name,
             iif_group: from.group,

@@ -7,9 +7,9 @@ use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
 use super::walk::{Arrival, DropReason, HostPort, UPLINK, Walk, WalkResult};
 use super::world::{NextHop, owns};
+use crate::settled::{Network, Node, Plug};
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::{ChainType, Family, Hook};
-use crate::settled::{Network, Node, Plug};
 
 /// How often nodes may forward a packet.
 const ROUTERS_MAX: usize = 16;
@@ -145,7 +145,11 @@ impl<'w> Walk<'w> {
             icmp: packet.icmp_type(),
             ..context(&packet.flow)
         };
-        for chain in self.world.bridge.hooked(Hook::Prerouting, ChainType::Filter) {
+        for chain in self
+            .world
+            .bridge
+            .hooked(Hook::Prerouting, ChainType::Filter)
+        {
             let ruling = self.world.bridge.evaluate(chain, &context);
             self.ruled(&ruling, Hook::Prerouting, Family::Bridge, packet.flow)?;
         }

@@ -3,8 +3,8 @@
 use super::packet::Flow;
 use super::path::{Hop, Location, Outcome};
 use super::walk::DropReason;
-use hallway_nftables::evaluate::RuleVerdict;
 use hallway_nftables::Hook;
+use hallway_nftables::evaluate::RuleVerdict;
 
 /// What the walk of an exchange shows.
 #[derive(Debug)]

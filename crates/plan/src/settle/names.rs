@@ -39,7 +39,10 @@ impl Surroundings {
         let mut out = Self::default();
         let mut ours = BTreeSet::new();
         let made: BTreeMap<&str, Role> = known.iter().flat_map(|k| made_links(k)).collect();
-        out.built = made.iter().map(|(link, role)| (role.clone(), (*link).to_owned())).collect();
+        out.built = made
+            .iter()
+            .map(|(link, role)| (role.clone(), (*link).to_owned()))
+            .collect();
         for link in &seen.host.links {
             let group_slot = mark::slot_of(link.group);
             let by_alias = link.alias.as_deref().and_then(mark::parse_alias);
@@ -92,12 +95,14 @@ impl Surroundings {
 
 /// The links that a project made, with their roles.
 fn made_links(settled: &Settled) -> impl Iterator<Item = (&str, Role)> {
-    let bridges = settled.networks.iter().filter_map(|n| {
-        Some((n.bridge.as_deref()?, Role::Bridge(n.name.clone())))
-    });
+    let bridges = settled
+        .networks
+        .iter()
+        .filter_map(|n| Some((n.bridge.as_deref()?, Role::Bridge(n.name.clone()))));
     let ports = settled.nodes.iter().flat_map(|node| {
         let role = |i: &crate::settled::Interface| Role::Port(node.name.clone(), i.name.clone());
-        node.ports().map(move |(interface, _, link)| (link, role(interface)))
+        node.ports()
+            .map(move |(interface, _, link)| (link, role(interface)))
     });
     bridges.chain(ports)
 }
@@ -241,7 +246,9 @@ impl<'a> Namer<'a> {
     fn link(&mut self, role: &Role, plain: &str, prefix: &str, subject: &str) -> String {
         let free = |name: &String| match self.around.links.get(name) {
             None => true,
-            Some(owner) => owner.as_ref().is_some_and(|(p, r)| p == self.project && r == role),
+            Some(owner) => owner
+                .as_ref()
+                .is_some_and(|(p, r)| p == self.project && r == role),
         };
         if let Some(name) = self.around.built.get(role).filter(|n| free(n))
             && self.taken.insert(name.clone())

@@ -75,9 +75,11 @@ impl KeeperStep {
     #[must_use]
     pub fn describe(&self) -> Described {
         let described = match &self.task {
-            KeeperTask::Program { action, node, command } => {
-                words(*action, "program", node.to_string()).detail(command.join(" "))
-            }
+            KeeperTask::Program {
+                action,
+                node,
+                command,
+            } => words(*action, "program", node.to_string()).detail(command.join(" ")),
             KeeperTask::Listener(listener) => create("listener", listener.to_string()),
         };
         let cause = match &self.cause {
@@ -164,8 +166,10 @@ impl Op {
             Self::ForwardUplinks { uplinks, .. } => {
                 change("forwarding", "uplink").detail(list(uplinks.iter().map(|u| &u.link)))
             }
-            Self::RestoreUplinks { uplinks } => change("forwarding", "uplink")
-                .detail(format!("{} as before", list(uplinks.iter().map(|u| &u.link)))),
+            Self::RestoreUplinks { uplinks } => change("forwarding", "uplink").detail(format!(
+                "{} as before",
+                list(uplinks.iter().map(|u| &u.link))
+            )),
             Self::ForgetFlows(flows) => connections(
                 &list(&flows.prefixes),
                 !flows.ports.is_empty(),
@@ -192,7 +196,11 @@ fn adjustment(place: &Place, change: &Adjustment) -> Described {
             create("route", named(place, &route.to.to_string())).detail(way(route))
         }
         Adjustment::RemoveRoute(route) => remove("route", named(place, &route.to.to_string())),
-        Adjustment::Setting { link, setting, value } => {
+        Adjustment::Setting {
+            link,
+            setting,
+            value,
+        } => {
             let key = setting.key(link.as_deref()).replace('/', ".");
             self::change("setting", named(place, &key)).detail(value.to_string())
         }
@@ -215,8 +223,14 @@ fn is_link_local(address: &IpNet) -> bool {
 fn way(route: &Route) -> String {
     match &route.kind {
         RouteKind::Unreachable => "unreachable".into(),
-        RouteKind::Link { link, via: Some(via), .. } => format!("via {via} on {link}"),
-        RouteKind::Link { link, via: None, .. } => format!("on {link}"),
+        RouteKind::Link {
+            link,
+            via: Some(via),
+            ..
+        } => format!("via {via} on {link}"),
+        RouteKind::Link {
+            link, via: None, ..
+        } => format!("on {link}"),
     }
 }
 
@@ -248,8 +262,11 @@ fn new_interface(port: &NewPort) -> Described {
 fn new_cable(a: &CableEnd, b: &CableEnd) -> Described {
     let end = |end: &CableEnd| format!("{} {}", end.node, end.link.name);
     let addresses = |end: &CableEnd| list(end.link.addresses.iter().filter(|a| !is_link_local(a)));
-    create("cable", format!("{} — {}", end(a), end(b)))
-        .detail(format!("{} — {}", addresses(a), addresses(b)))
+    create("cable", format!("{} — {}", end(a), end(b))).detail(format!(
+        "{} — {}",
+        addresses(a),
+        addresses(b)
+    ))
 }
 
 /// Which connections end: those of prefixes, of published ports, of what is denied.

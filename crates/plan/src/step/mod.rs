@@ -18,7 +18,6 @@ use crate::target::{Link, Listener, Route, Setting};
 
 pub use describe::{Action, Described};
 
-
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {

@@ -19,7 +19,9 @@ pub(super) fn space(settled: &Settled) -> Space {
         });
         space.routes.extend(unreachable);
     }
-    space.links.extend(settled.networks.iter().filter_map(|n| bridge(settled, n)));
+    space
+        .links
+        .extend(settled.networks.iter().filter_map(|n| bridge(settled, n)));
     for node in &settled.nodes {
         for (interface, network, link) in node.ports() {
             if let Some(network) = settled.network(network) {
@@ -32,7 +34,12 @@ pub(super) fn space(settled: &Settled) -> Space {
 
 fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
     let name = network.bridge.clone()?;
-    let has = |version| network.subnets.iter().any(|s| IpVersion::of(s.gateway) == version);
+    let has = |version| {
+        network
+            .subnets
+            .iter()
+            .any(|s| IpVersion::of(s.gateway) == version)
+    };
     let mut addresses: Vec<IpNet> = network.subnets.iter().map(|s| s.gateway_net()).collect();
     // A neighbour solicitation on behalf of others needs one (RFC 4861, section 7.2.2).
     if has(IpVersion::V6) {
@@ -46,7 +53,10 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
     Some(Link {
         name,
         role: LinkRole::Bridge,
-        alias: Some(mark::alias(&settled.project, &Role::Bridge(network.name.clone()))),
+        alias: Some(mark::alias(
+            &settled.project,
+            &Role::Bridge(network.name.clone()),
+        )),
         group: Some(network.group),
         master: Some(None),
         mac: Some(network.mac),
@@ -62,7 +72,8 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
 
 fn forwarding(has: impl Fn(IpVersion) -> bool) -> impl Iterator<Item = (Setting, u32)> {
     let both = [IpVersion::V4, IpVersion::V6].into_iter();
-    both.filter(move |v| has(*v)).map(|v| (Setting::Forwarding(v), 1))
+    both.filter(move |v| has(*v))
+        .map(|v| (Setting::Forwarding(v), 1))
 }
 
 fn port(
@@ -87,11 +98,19 @@ fn port(
         if gateways.iter().any(IpAddr::is_ipv6) && carries_ipv6(interface.mtu) {
             settings.push((Setting::DisableIpv6, 0));
         }
-        settings.extend(forwarding(|v| gateways.iter().any(|g| IpVersion::of(*g) == v)));
-        space.routes.extend(interface.addresses.iter().map(|to| Route {
-            to: *to,
-            kind: RouteKind::Link { link: link.to_owned(), via: None, marked: true },
+        settings.extend(forwarding(|v| {
+            gateways.iter().any(|g| IpVersion::of(*g) == v)
         }));
+        space
+            .routes
+            .extend(interface.addresses.iter().map(|to| Route {
+                to: *to,
+                kind: RouteKind::Link {
+                    link: link.to_owned(),
+                    via: None,
+                    marked: true,
+                },
+            }));
     }
     space.links.push(Link {
         name: link.to_owned(),

@@ -158,7 +158,11 @@ impl Target {
     pub fn of(settled: &Settled) -> Self {
         Self {
             host: host::space(settled),
-            nodes: settled.nodes.iter().map(|n| node::target(settled, n)).collect(),
+            nodes: settled
+                .nodes
+                .iter()
+                .map(|n| node::target(settled, n))
+                .collect(),
         }
     }
 }

@@ -14,12 +14,18 @@ pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
         ..Space::default()
     };
     space.links.push(loopback(settled, node));
-    space.links.extend(node.interfaces.iter().map(|i| interface(node, i)));
+    space
+        .links
+        .extend(node.interfaces.iter().map(|i| interface(node, i)));
     space.routes.extend(node.routes.iter().filter_map(|route| {
         let link = node.interfaces.get(route.interface)?.name.clone();
         Some(Route {
             to: route.to,
-            kind: RouteKind::Link { link, via: route.via, marked: false },
+            kind: RouteKind::Link {
+                link,
+                via: route.via,
+                marked: false,
+            },
         })
     }));
     NodeTarget {
@@ -46,7 +52,10 @@ fn loopback(settled: &Settled, node: &Node) -> Link {
     Link {
         name: "lo".into(),
         role: LinkRole::Loopback,
-        alias: Some(mark::alias(&settled.project, &Role::Node(node.name.clone()))),
+        alias: Some(mark::alias(
+            &settled.project,
+            &Role::Node(node.name.clone()),
+        )),
         group: None,
         master: None,
         mac: None,
@@ -61,7 +70,10 @@ fn loopback(settled: &Settled, node: &Node) -> Link {
 }
 
 fn interface(node: &Node, interface: &Interface) -> Link {
-    let ipv6 = interface.addresses.iter().any(|a| matches!(a, IpNet::V6(_)))
+    let ipv6 = interface
+        .addresses
+        .iter()
+        .any(|a| matches!(a, IpNet::V6(_)))
         && carries_ipv6(interface.mtu);
     let mut addresses = interface.addresses.clone();
     if ipv6 {
@@ -89,7 +101,10 @@ fn interface(node: &Node, interface: &Interface) -> Link {
 
 /// What an interface takes over from its namespace when it is created.
 fn interface_settings(node: &Node) -> Vec<(Setting, u32)> {
-    let mut out = vec![(Setting::Forwarding(IpVersion::V4), u32::from(node.forwarding))];
+    let mut out = vec![(
+        Setting::Forwarding(IpVersion::V4),
+        u32::from(node.forwarding),
+    )];
     if node.ipv6 {
         out.push((Setting::AcceptRa, 0));
     }

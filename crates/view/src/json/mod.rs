@@ -16,8 +16,8 @@ pub use machine::{
 };
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{
-    Cable, CableEnd, DifferenceEntry, Interface, Member, Network, NetworkDetails, Node, NodeDetails, Policy,
-    ProjectEntry, Published, Route, Status, links, networks, nodes,
+    Cable, CableEnd, DifferenceEntry, Interface, Member, Network, NetworkDetails, Node,
+    NodeDetails, Policy, ProjectEntry, Published, Route, Status, links, networks, nodes,
 };
 pub use reach::{
     Attempt, Attempts, Explanation, FollowedPacket, Predicted, TestReport, TestResult, Trace,

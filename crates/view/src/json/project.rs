@@ -65,7 +65,13 @@ impl From<&Difference> for DifferenceEntry {
             Place::Host => ("host", None),
             Place::Node { node, .. } => ("node", Some(node.to_string())),
         };
-        Self { place, node, object: difference.object(), wanted, found }
+        Self {
+            place,
+            node,
+            object: difference.object(),
+            wanted,
+            found,
+        }
     }
 }
 
@@ -328,7 +334,9 @@ impl<'a> Interface<'a> {
             mac: mac(interface.mac),
             addresses: &interface.addresses,
             mtu: interface.mtu,
-            bandwidth: interface.bandwidth.map(hallway_spec::Bandwidth::bits_per_second),
+            bandwidth: interface
+                .bandwidth
+                .map(hallway_spec::Bandwidth::bits_per_second),
             network,
             host_link,
         }

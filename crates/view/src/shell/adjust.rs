@@ -14,7 +14,10 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
         Place::Node { netns, .. } => Some(netns.as_str()),
     };
     let with = |program: &str| {
-        netns.map_or_else(|| program.to_owned(), |n| format!("{program} -n {}", quote(n)))
+        netns.map_or_else(
+            || program.to_owned(),
+            |n| format!("{program} -n {}", quote(n)),
+        )
     };
     match change {
         Adjustment::Link { link, attributes } => {
@@ -26,19 +29,34 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
             add_address(script, &with("ip"), &quote(link), address);
         }
         Adjustment::RemoveAddress { link, address } => {
-            script.line(&format!("{} addr del {address} dev {}", with("ip"), quote(link)));
+            script.line(&format!(
+                "{} addr del {address} dev {}",
+                with("ip"),
+                quote(link)
+            ));
         }
         Adjustment::AddRoute(route) => add_route(script, netns, route),
         Adjustment::RemoveRoute(route) => remove_route(script, netns, route),
-        Adjustment::Setting { link, setting, value } => {
+        Adjustment::Setting {
+            link,
+            setting,
+            value,
+        } => {
             let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
             set(script, &run, *setting, link.as_deref(), *value);
         }
-        Adjustment::Limit { link, limit: Some(limit) } => {
+        Adjustment::Limit {
+            link,
+            limit: Some(limit),
+        } => {
             bandwidth(script, &with("tc"), &quote(link), *limit);
         }
         Adjustment::Limit { link, limit: None } => {
-            script.line(&format!("{} qdisc del dev {} root", with("tc"), quote(link)));
+            script.line(&format!(
+                "{} qdisc del dev {} root",
+                with("tc"),
+                quote(link)
+            ));
         }
     }
 }

@@ -119,7 +119,11 @@ pub(super) fn set(
     value: u32,
 ) {
     let key = super::quote::setting(&setting.key(link));
-    let absent_is_fine = if setting == Setting::Forwarding(IpVersion::V4) { "" } else { " -e" };
+    let absent_is_fine = if setting == Setting::Forwarding(IpVersion::V4) {
+        ""
+    } else {
+        " -e"
+    };
     script.line(&format!("{run}sysctl -q{absent_is_fine} -w {key}={value}"));
 }
 

@@ -163,7 +163,9 @@ pub(super) fn add_route(script: &mut Script<'_>, netns: Option<&str>, route: &Ro
             false => "static".into(),
         };
         let (command, to, link) = (command(netns, route), destination(route), quote(link));
-        script.line(&format!("{command} route replace {to}{via} dev {link} proto {protocol}"));
+        script.line(&format!(
+            "{command} route replace {to}{via} dev {link} proto {protocol}"
+        ));
     }
 }
 
@@ -177,7 +179,10 @@ pub(super) fn remove_route(script: &mut Script<'_>, netns: Option<&str>, route: 
 
 fn command(netns: Option<&str>, route: &Route) -> String {
     let ip = ip(IpVersion::of_net(&route.to));
-    netns.map_or_else(|| ip.to_owned(), |netns| format!("{ip} -n {}", quote(netns)))
+    netns.map_or_else(
+        || ip.to_owned(),
+        |netns| format!("{ip} -n {}", quote(netns)),
+    )
 }
 
 fn destination(route: &Route) -> String {

@@ -158,7 +158,9 @@ impl<'a> Script<'a> {
             Op::CreateCable(cable) => inside::create_cable(self, &cable.a, &cable.b),
             Op::RemoveInterface { netns, name } => inside::remove_interface(self, netns, name),
             Op::Adjust { place, change } => adjust::adjust(self, place, change),
-            Op::ForwardUplinks { table, versions, .. } => {
+            Op::ForwardUplinks {
+                table, versions, ..
+            } => {
                 host::forward_uplinks(self, table, versions);
             }
             Op::RestoreUplinks { .. } => host::restore_uplinks(self),

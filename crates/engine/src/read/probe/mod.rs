@@ -10,8 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hallway_kernel::netns::{self, Netns};
-use hallway_plan::reach::{Location, Measured, Path, Service};
 use hallway_kernel::{Kernel, KernelError};
+use hallway_plan::reach::{Location, Measured, Path, Service};
 use hallway_plan::settled::Settled;
 use hallway_spec::{PortProto, Protocol};
 use rustix::process::{Resource, getrlimit, setrlimit};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_kernel::route::RouteQuestion;
-use hallway_plan::reach::Location;
 use hallway_kernel::{Kernel, KernelError};
+use hallway_plan::reach::Location;
 use hallway_plan::settled::Settled;
 
 use super::{Aim, inside};

@@ -9,10 +9,10 @@ use hallway_plan::reach::{Flow, Listener, Measured, Outcome, Service};
 use hallway_spec::IpVersion;
 
 use super::super::probe::{self, Aim};
-use crate::Cancel;
 use super::evidence::{FlowDirection, PacketMatcher, flow};
 use super::tracer::{Traced, Tracer};
 use super::watch::Watch;
+use crate::Cancel;
 
 /// Reports come this much later than the packets they are about.
 const REPORT_DELAY: Duration = Duration::from_millis(30);

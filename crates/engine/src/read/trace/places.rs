@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-
 use hallway_nftables::trace::Watched;
 use hallway_plan::reach::{Location, Party, Path, Service, World};
 use hallway_spec::IpVersion;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use hallway_engine::{Cancel, Failure};
 use hallway_engine::read::probe::{self, Aim};
+use hallway_engine::{Cancel, Failure};
 use hallway_plan::reach::{self, Location, Question, World};
 
 use super::proof::{Expectation, Proof, Row};
@@ -110,12 +110,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// Tries out the rows of these positions.
-    fn make(
-        &mut self,
-        which: &[usize],
-        timeout: Duration,
-        cancel: &Cancel,
-    ) -> Result<(), Failure> {
+    fn make(&mut self, which: &[usize], timeout: Duration, cancel: &Cancel) -> Result<(), Failure> {
         let mut aims = Vec::new();
         let mut positions = Vec::new();
         for index in which {

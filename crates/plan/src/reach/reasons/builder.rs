@@ -9,9 +9,9 @@ use super::super::path::{HopEvent, Location, Reason};
 use super::super::question::Question;
 use super::super::result::ExchangeResult;
 use super::super::world::World;
-use hallway_nftables::evaluate::RuleVerdict;
 use crate::rules::purpose;
 use crate::settled::{Network, Publish};
+use hallway_nftables::evaluate::RuleVerdict;
 
 /// Reasons for one question.
 pub(super) struct Reasons<'a> {
@@ -78,7 +78,12 @@ impl Reasons<'_> {
     }
 
     /// What a policy line decided.
-    pub(super) fn policy(&self, ruling: &RuleVerdict, code: ReasonCode, says: &str) -> Option<Reason> {
+    pub(super) fn policy(
+        &self,
+        ruling: &RuleVerdict,
+        code: ReasonCode,
+        says: &str,
+    ) -> Option<Reason> {
         let index = purpose::policy_of(&ruling.comment)?;
         let policy = (self.world.settled().policies.iter()).find(|p| p.index == index)?;
         let text = format!("policies[{index}] {says}: {}", policy.words);

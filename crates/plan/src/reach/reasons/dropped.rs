@@ -9,10 +9,10 @@ use super::super::path::{Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::DropReason;
 use super::builder::{Reasons, reason};
-use hallway_nftables::evaluate::{PacketVerdict, RuleVerdict};
-use hallway_nftables::Hook;
 use crate::rules::purpose;
 use crate::settled::{Network, Plug};
+use hallway_nftables::Hook;
+use hallway_nftables::evaluate::{PacketVerdict, RuleVerdict};
 
 impl Reasons<'_> {
     pub(super) fn failure(

@@ -5,10 +5,10 @@ use super::super::packet::Service;
 use super::super::path::{Location, Outcome, Reason};
 use super::super::result::ExchangeResult;
 use super::builder::{Reasons, reason};
-use hallway_nftables::evaluate::RuleVerdict;
-use hallway_nftables::Hook;
 use crate::rules::purpose;
 use crate::settled::{Network, Publish};
+use hallway_nftables::Hook;
+use hallway_nftables::evaluate::RuleVerdict;
 
 impl Reasons<'_> {
     pub(super) fn success(&self, found: &ExchangeResult) -> (Outcome, Reason) {
