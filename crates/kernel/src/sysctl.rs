@@ -1,6 +1,9 @@
 //! Settings below /proc/sys; those below `net` are of the calling thread's network namespace.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -11,6 +14,22 @@ use crate::{Kernel, KernelError};
 const DIRECTORY: &str = "/proc/sys";
 const READ: &str = "read the setting";
 const WRITE: &str = "write the setting";
+
+/// `net/ipv6` and what is below it.
+fn split(key: &str) -> (&str, &str) {
+    let second = key.match_indices('/').nth(1);
+    let (part, rest) = second.map_or((".", key), |(at, _)| key.split_at(at));
+    (part, rest.trim_start_matches('/'))
+}
+
+/// `None` for what does not exist.
+fn found(opened: Result<OwnedFd, Errno>, key: &str) -> Result<Option<OwnedFd>, KernelError> {
+    match opened {
+        Ok(fd) => Ok(Some(fd)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(e) => Err(KernelError::new(READ, key, e)),
+    }
+}
 
 impl Kernel {
     /// Reads a setting, like `net/ipv4/conf/eth0/forwarding`, without the newline at its end.
@@ -38,17 +57,30 @@ impl Kernel {
             .map_err(|e| KernelError::new("open", DIRECTORY, e))?;
         let mut out = Vec::new();
         let mut text = String::new();
+        // The kernel looks through an entry for each network namespace to find `net/ipv6`, and
+        // through few below it.
+        let mut parts: BTreeMap<String, Option<OwnedFd>> = BTreeMap::new();
         for key in keys {
             let key = key.as_ref();
             self.note_read(&Operation::new(OperationKind::Sysctl, READ, key));
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            let file = match rustix::fs::openat(&directory, key, flags, Mode::empty()) {
-                Ok(fd) => fd,
-                Err(Errno::NOENT) => {
-                    out.push(None);
-                    continue;
+            let (part, rest) = split(key);
+            let part = match parts.entry(part.to_owned()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let opened = rustix::fs::openat(&directory, part, flags, Mode::empty());
+                    new.insert(found(opened, key)?)
                 }
-                Err(e) => return Err(KernelError::new(READ, key, e)),
+            };
+            let file = match part {
+                None => None,
+                Some(part) => {
+                    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+                    found(rustix::fs::openat(part, rest, flags, Mode::empty()), key)?
+                }
+            };
+            let Some(file) = file else {
+                out.push(None);
+                continue;
             };
             text.clear();
             std::fs::File::from(file)

@@ -332,6 +332,20 @@ fn settings_are_read_many_at_once() {
             .unwrap_err()
             .is_not_found()
     );
+    assert_eq!(Kernel::new().forwards(true).unwrap(), Some(true));
+    kernel.write_sysctl("net/ipv4/ip_forward", "0").unwrap();
+    assert_eq!(Kernel::new().forwards(true).unwrap(), Some(false));
+    let other = [
+        "net/nothere/a",
+        "net/ipv6/conf/default/accept_ra",
+        "kernel/ostype",
+    ];
+    let values = kernel.read_sysctls(other).unwrap();
+    assert_eq!(
+        (values[0].as_deref(), values[2].as_deref()),
+        (None, Some("Linux"))
+    );
+    assert!(values[1].is_some());
     let none: [&str; 0] = [];
     assert!(kernel.read_sysctls(none).unwrap().is_empty());
 }

@@ -8,16 +8,17 @@ use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::target::Setting;
 use hallway_spec::{Bandwidth, IpVersion};
 
+/// What links to come start with in a namespace.
+const DEFAULTS: [Setting; 2] = [Setting::AcceptRa, Setting::DisableIpv6];
+
+/// The kernel's name of the queueing discipline that limits a link.
+const TOKEN_BUCKET: &str = "tbf";
+
 /// Reads the namespace that the handle and the calling thread are in.
 pub(super) fn read(kernel: &mut Kernel) -> Result<SeenSpace, KernelError> {
-    let mut links: Vec<SeenLink> = kernel.links()?.into_iter().map(link).collect();
-    // A namespace with loopback and one interface seldom has a limit; its list is short anyway.
-    let limits: BTreeMap<u32, Bandwidth> = kernel
-        .qdiscs()?
-        .into_iter()
-        .filter(|q| q.is_root())
-        .filter_map(|q| Some((q.interface, bandwidth(q.token_bucket?.rate)?)))
-        .collect();
+    let links = kernel.links()?;
+    let limits = limits(kernel, &links)?;
+    let mut links: Vec<SeenLink> = links.into_iter().map(link).collect();
     for link in &mut links {
         link.limit = limits.get(&link.index).copied();
     }
@@ -40,6 +41,24 @@ pub(super) fn read(kernel: &mut Kernel) -> Result<SeenSpace, KernelError> {
         settings: settings(kernel)?,
         links,
     })
+}
+
+/// The token buckets at the root of links, by interface index. Where a link has one it says so
+/// itself, but not its rate.
+fn limits(
+    kernel: &mut Kernel,
+    links: &[LinkInfo],
+) -> Result<BTreeMap<u32, Bandwidth>, KernelError> {
+    if links
+        .iter()
+        .all(|l| l.qdisc.as_deref() != Some(TOKEN_BUCKET))
+    {
+        return Ok(BTreeMap::new());
+    }
+    let roots = kernel.qdiscs()?.into_iter().filter(|q| q.is_root());
+    Ok(roots
+        .filter_map(|q| Some((q.interface, bandwidth(q.token_bucket?.rate)?)))
+        .collect())
 }
 
 fn link(info: LinkInfo) -> SeenLink {
@@ -79,8 +98,6 @@ fn link_settings(found: &LinkSettings) -> BTreeMap<Setting, u32> {
         .collect()
 }
 
-/// Whether the namespace forwards. What links to come start with is not read: hallway gives each link
-/// it makes its own settings, and those are read with the link.
 fn settings(kernel: &mut Kernel) -> Result<BTreeMap<Setting, u32>, KernelError> {
     let mut out = BTreeMap::new();
     for (version, v4) in [(IpVersion::V4, true), (IpVersion::V6, false)] {
@@ -88,6 +105,9 @@ fn settings(kernel: &mut Kernel) -> Result<BTreeMap<Setting, u32>, KernelError> 
             out.insert(Setting::Forwarding(version), u32::from(on));
         }
     }
+    let values = kernel.read_sysctls(DEFAULTS.iter().map(|s| s.key(None)))?;
+    let pairs = DEFAULTS.into_iter().zip(values);
+    out.extend(pairs.filter_map(|(setting, value)| Some((setting, value?.parse().ok()?))));
     Ok(out)
 }
 

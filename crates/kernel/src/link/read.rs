@@ -90,6 +90,8 @@ pub struct LinkInfo {
     pub mtu: u32,
     /// MAC address; none where the link layer has none of six bytes.
     pub mac: Option<[u8; 6]>,
+    /// The queueing discipline at its root, like `noqueue` or `tbf`.
+    pub qdisc: Option<String>,
     /// Administratively up.
     pub up: bool,
     /// All flags (IFF_*).
@@ -128,6 +130,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<LinkInfo> {
     for (kind, value) in Attrs(body.get(16..)?) {
         match kind {
             IFLA_IFNAME => out.name = string_of(value),
+            IFLA_QDISC => out.qdisc = Some(string_of(value)),
             IFLA_IFALIAS => out.alias = Some(string_of(value)),
             IFLA_GROUP => out.group = u32_of(value)?,
             IFLA_MASTER => out.master = u32_of(value),
