@@ -14,7 +14,7 @@ use hallway_keeper::forward::Forwarder;
 use hallway_spec::Protocol;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn listen(address: &str, protocol: Protocol) -> Listen {
     Listen {

@@ -17,7 +17,7 @@ use hallway_spec::Protocol;
 use hallway_testkit::wait_for;
 
 const PROJECT: &str = "shop";
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn address() -> SocketAddr {
     SocketAddr::from_abstract_name(socket_name(PROJECT)).unwrap()

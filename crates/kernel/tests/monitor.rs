@@ -14,7 +14,7 @@ use hallway_testkit::sh;
 #[track_caller]
 fn until(monitor: &mut Monitor, last: impl Fn(&Event) -> bool) -> Vec<Event> {
     let mut out = Vec::new();
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
         let events = monitor.events(Some(Duration::from_secs(1))).unwrap();
         let done = events.iter().any(&last);
