@@ -26,7 +26,7 @@ pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
             ]),
             Setting::DisableIpv6 if *value == 0 => continue, // what a namespace starts with
             Setting::DisableIpv6 => script.explain(&[
-                "No IPv6 on interfaces to come: this node has no IPv6 address.",
+                "No IPv6 on new interfaces: this node has no IPv6 address.",
             ]),
             Setting::AcceptRa | Setting::Autoconf => {}
         }
@@ -39,7 +39,7 @@ pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
 }
 
 pub(super) fn remove_namespace(script: &mut Script<'_>, netns: &str) {
-    script.explain(&["A namespace goes with all that is in it, once no process is inside."]);
+    script.explain(&["A namespace is removed with everything in it when no process is inside."]);
     script.line(&format!("ip netns delete {}", quote(netns)));
 }
 
@@ -72,7 +72,7 @@ pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
     }
     if outer.hairpin == Some(true) {
         script.explain(&[
-            "A node may ask for its own published port: the answer goes back by the port it came from.",
+            "A node may use its own published port: the packet goes back by the port it came in by.",
         ]);
         script.line(&format!("bridge link set dev {link} hairpin on"));
     }
@@ -105,7 +105,7 @@ fn routed(script: &mut Script<'_>, port: &NewPort, link: &str) {
 }
 
 pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) {
-    script.explain(&["A veth pair straight from node to node, which the host never sees."]);
+    script.explain(&["A veth pair directly between two nodes; neither end is on the host."]);
     script.line(&format!(
         "ip -n {} link add name {} address {}{} type veth peer name {} address {}{} netns {}",
         quote(&a.netns),
