@@ -84,8 +84,8 @@ impl Scene {
         std::fs::write(FILE, PROJECT).unwrap();
         let h = hallway();
         h.run(&["up", FILE]).ok();
-        wait_for("link-local addresses of the cable", || {
-            !sh("ip -n db addr; ip -n far addr").contains("tentative")
+        wait_for("link-local addresses that the kernel makes", || {
+            !sh("ip addr; ip -n db addr; ip -n far addr").contains("tentative")
         });
         let status = h.run(&["status", "--format", "json"]).json();
         let port = |node: &str| {
