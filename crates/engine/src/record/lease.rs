@@ -147,6 +147,18 @@ impl Leases {
         self.store.remove_file(&self.path(address))
     }
 
+    /// Takes a claim back, of a run that did not succeed: the address was never in use, so it may
+    /// be given out again at once.
+    ///
+    /// # Errors
+    /// When the lease cannot be read or removed.
+    pub fn withdraw(&self, address: IpAddr, node: &Name) -> Result<(), Failure> {
+        match self.holder(address)?.as_ref() == Some(node) {
+            true => self.store.remove_file(&self.path(address)),
+            false => Ok(()),
+        }
+    }
+
     /// The node that an address belongs to.
     ///
     /// # Errors

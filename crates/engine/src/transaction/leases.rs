@@ -30,13 +30,7 @@ impl Engine {
             addresses(settled),
         );
         let empty = BTreeMap::new();
-        for (network, used) in &old {
-            let leases = Leases::through(self.store(), &settled.project, network);
-            let still = new.get(network).unwrap_or(&empty);
-            for (address, node) in used.iter().filter(|(a, n)| still.get(*a) != Some(*n)) {
-                leases.release(*address, node)?;
-            }
-        }
+        self.end_leases(&settled.project, &old, &new, Leases::release)?;
         for (network, wanted) in &new {
             let leases = Leases::through(self.store(), &settled.project, network);
             let held = old.get(network).unwrap_or(&empty);
@@ -50,6 +44,38 @@ impl Engine {
                     let address = *address;
                     return Err(Reason::AddressLeased { address, node: by }.into());
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back the claims of a run that did not succeed; those of `settled` stay.
+    ///
+    /// # Errors
+    /// When a lease file cannot be used.
+    pub(super) fn withdraw_addresses(
+        &self,
+        pending: &Settled,
+        settled: &Settled,
+    ) -> Result<(), Failure> {
+        let (claimed, kept) = (addresses(pending), addresses(settled));
+        self.end_leases(&settled.project, &claimed, &kept, Leases::withdraw)
+    }
+
+    fn end_leases(
+        &self,
+        project: &Name,
+        old: &Addresses<'_>,
+        new: &Addresses<'_>,
+        end: impl Fn(&Leases, IpAddr, &Name) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for (network, used) in old {
+            let leases = Leases::through(self.store(), project, network);
+            let still = new.get(network);
+            let stays =
+                |a: &IpAddr, n: &Name| still.and_then(|s| s.get(a)).is_some_and(|by| *by == n);
+            for (address, node) in used.iter().filter(|(a, n)| !stays(a, n)) {
+                end(&leases, *address, node)?;
             }
         }
         Ok(())

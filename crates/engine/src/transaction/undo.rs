@@ -43,7 +43,11 @@ impl Engine {
         };
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
         let made = self.execute(&plan, None)?;
-        self.lease_addresses(record.pending.as_ref(), &applied)?;
+        if let Some(pending) = &record.pending {
+            self.withdraw_addresses(pending, &applied)?;
+        }
+        // The failed run may have released addresses before it failed.
+        self.lease_addresses(Some(&applied), &applied)?;
         record.inodes = inodes(&record, &applied, made);
         record.abandon();
         self.write_files(&applied)?;
