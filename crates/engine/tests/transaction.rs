@@ -85,7 +85,7 @@ impl State {
             steps: engine.plan(&topology(text)).unwrap().plan.steps.len(),
             rules: sh("nft -s list ruleset"),
             files: sh(
-                "find /run/state /run/netns | grep -v settled- | sort; ls /run/state/host/projects/shop | grep -c settled-",
+                "find /run/state /run/netns | grep -v -e settled- -e /leases | sort; ls /run/state/host/projects/shop | grep -c settled-",
             ),
         }
     }

@@ -252,7 +252,7 @@ fn a_failing_step_undoes_the_run() {
     // A file system that takes only so many files more: a namespace, the record or a hosts file
     // cannot be made, each time another.
     let mut steps = std::collections::BTreeSet::new();
-    for more in (2..60).step_by(2) {
+    for more in (2..120).step_by(2) {
         std::fs::write("/run/up.hallway.yaml", &text).unwrap();
         let free = sh("df --output=iavail /run | tail -1");
         let free: usize = free.trim().parse().unwrap();

@@ -69,7 +69,7 @@ impl World<'_> {
         if let Some(party) = self.party(text) {
             return Ok((party, Service::Icmp));
         }
-        let unknown = |name: &str| format!("{name} is no node, host, outside or address");
+        let unknown = |name: &str| format!("{name} is not a node, host, outside or an address");
         let Some((name, port)) = text.rsplit_once(':') else {
             return Err(unknown(text));
         };
