@@ -225,7 +225,7 @@ pub(crate) fn neighbours_that_do_not_answer() {
             to,
             "unreachable",
             "neighbour-unreachable",
-            &["app", "asks"],
+            &["app", "requests"],
         );
         assert_eq!(bridged["agrees"], false);
         assert_eq!(bridged["predicted"]["outcome"], "open");

@@ -53,6 +53,17 @@ impl<'a> Recorded<'a> {
     }
 }
 
+/// What became of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RulesChange {
+    /// They are as they must be.
+    None,
+    /// The file asks for other rules.
+    Edited,
+    /// They were not as they were built: something else may have passed meanwhile.
+    Drifted,
+}
+
 /// Steps, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hallway_nftables::{Element, Family, Ruleset};
 
-use super::{Plan, Recorded, traffic};
+use super::{Plan, Recorded, RulesChange, traffic};
 use crate::compare::rules::{differences, wanted_rules};
 use crate::mark;
 use crate::observed::Observed;
@@ -12,17 +12,6 @@ use crate::rules::Delta;
 use crate::rules::delta::Change;
 use crate::settled::Settled;
 use crate::step::{Cause, NewRules, Op};
-
-/// What became of the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RulesChange {
-    /// They are as they must be.
-    None,
-    /// The file asks for other rules.
-    Edited,
-    /// They were not as they were built: something else may have passed meanwhile.
-    Drifted,
-}
 
 /// The step, if one is needed.
 pub(super) fn plan(

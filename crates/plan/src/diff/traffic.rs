@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
-use super::rules::RulesChange;
-use super::{Plan, Recorded};
+use super::{Plan, Recorded, RulesChange};
 use crate::compare::{Difference, Fact, Place};
 use crate::mark;
 use crate::observed::Observed;

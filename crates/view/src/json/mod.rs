@@ -3,6 +3,7 @@
 //! Keys are in snake_case; what does not apply is `null`.
 
 mod capture;
+mod difference;
 mod machine;
 mod plan;
 mod project;
@@ -11,13 +12,14 @@ mod reach;
 use serde::{Serialize, Serializer};
 
 pub use capture::{CapturedPacket, protocol_name};
+pub use difference::DifferenceEntry;
 pub use machine::{
     CheckEntry, CheckOutcome, LogLine, Measurement, SandboxEntry, SandboxInternet, StrayProject,
 };
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{
-    Cable, CableEnd, DifferenceEntry, Interface, Member, Network, NetworkDetails, Node,
-    NodeDetails, Policy, ProjectEntry, Published, Route, Status, links, networks, nodes,
+    Cable, CableEnd, Interface, Member, Network, NetworkDetails, Node, NodeDetails, Policy,
+    ProjectEntry, Published, Route, Status, links, networks, nodes,
 };
 pub use reach::{
     Attempt, Attempts, Explanation, FollowedPacket, Predicted, TestReport, TestResult, Trace,

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_plan::compare::{Difference, Place};
 use hallway_plan::settled::{self, Plug, Settled, Subnet};
 use hallway_spec::{Action, Mode, Name, Protocol};
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::Version;
+use super::{DifferenceEntry, Version};
 use crate::program::Program;
 
 /// A project that is up, as `status` shows it.
@@ -41,38 +40,6 @@ pub struct Status<'a> {
     pub links: Vec<Cable<'a>>,
     /// In the file's order.
     pub policies: Vec<Policy<'a>>,
-}
-
-/// Something that is not as it was built.
-#[derive(Debug, Serialize)]
-pub struct DifferenceEntry {
-    /// `host`, or `node` for the namespace of a node.
-    pub place: &'static str,
-    /// The node.
-    pub node: Option<String>,
-    /// What differs, like `mtu of eth0`.
-    pub object: String,
-    /// What must be there.
-    pub wanted: String,
-    /// What is there.
-    pub found: String,
-}
-
-impl From<&Difference> for DifferenceEntry {
-    fn from(difference: &Difference) -> Self {
-        let (wanted, found) = difference.wanted_and_found();
-        let (place, node) = match &difference.place {
-            Place::Host => ("host", None),
-            Place::Node { node, .. } => ("node", Some(node.to_string())),
-        };
-        Self {
-            place,
-            node,
-            object: difference.object(),
-            wanted,
-            found,
-        }
-    }
 }
 
 /// A project in the list of all.
