@@ -4,9 +4,12 @@
 function finish_program() {
     if (program != "" && !has_result) {
         failures[++failure_count] = program ": ended before its tests were done"
-        failed++
+        passed += seen_ok
+        skipped += seen_ignored
+        failed += seen_failed + 1
     }
     program = ""
+    seen_ok = seen_failed = seen_ignored = 0
 }
 
 { gsub(/\033\[[0-9;]*m/, "") }
@@ -20,13 +23,16 @@ function finish_program() {
     sub(/-[0-9a-f]+\)$/, ")", program)
     has_result = 0
 }
-/^test .* \.\.\. FAILED/ || /^test .* +FAILED$/ {
+/^test .* \.\.\. ok/ { seen_ok++ }
+/^test .* \.\.\. FAILED/ {
+    seen_failed++
     name = $0
     sub(/^test +/, "", name)
     sub(/ *(\.\.\.)? *FAILED.*/, "", name)
     failures[++failure_count] = program ": " name
 }
 /^test .* \.\.\. ignored/ {
+    seen_ignored++
     name = $0
     sub(/^test +/, "", name)
     skips[++skip_count] = program ": " name
