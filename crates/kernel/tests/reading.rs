@@ -8,7 +8,7 @@ use hallway_kernel::neighbour::{NeighbourState, delete_neighbour, set_neighbour}
 use hallway_kernel::route::{RouteKind, RouteSpec, delete_route, replace_route};
 use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily, add_rule, delete_rule};
 use hallway_kernel::{Batch, Kernel, qdisc};
-use hallway_testkit::{ip_json, sh};
+use hallway_testkit::{ip_json, settle, sh, wait_for};
 use serde_json::Value;
 
 fn addresses_are_read_as_iproute2_reads_them() {
@@ -24,6 +24,7 @@ fn addresses_are_read_as_iproute2_reads_them() {
         .map(|text| add_address(index, net(text)))
         .collect();
     kernel.submit_all(&batch).unwrap();
+    settle();
     let ours = kernel.addresses().unwrap();
     for theirs in ip_json("addr show dev left")[0]["addr_info"]
         .as_array()
@@ -99,14 +100,19 @@ fn routes_are_read_as_iproute2_reads_them() {
     };
     kernel.run(replace_route(&spec)).unwrap();
     let index = kernel.link_index("left").unwrap();
-    let ours = kernel.routes().unwrap();
+    // The kernel adds routes of new IPv6 addresses a moment later.
+    let shown = || {
+        let routes = ["-N -4 route show table all", "-N -6 route show table all"];
+        routes.map(ip_json).concat()
+    };
+    let mut read = (Vec::new(), Vec::new());
+    wait_for("no route to change while routes are read", || {
+        read = (shown(), kernel.routes().unwrap());
+        shown() == read.0
+    });
+    let (theirs, ours) = read;
     let mut compared = 0;
-    for theirs in [
-        ip_json("-N -4 route show table all"),
-        ip_json("-N -6 route show table all"),
-    ]
-    .concat()
-    {
+    for theirs in theirs {
         let (v4, text) = match theirs["dst"].as_str().unwrap() {
             other if other.contains('/') => (!other.contains(':'), other.to_owned()),
             other if other.contains(':') => (false, format!("{other}/128")),
