@@ -43,7 +43,7 @@ pub mod route;
 pub mod rule;
 mod socket;
 pub mod sys;
-mod sysctl;
+pub mod sysctl;
 
 pub(crate) use hallway_nftables::wire;
 

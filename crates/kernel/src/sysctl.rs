@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
 use crate::gate::{Operation, OperationKind};
 use crate::{Kernel, KernelError};
 
 const DIRECTORY: &str = "/proc/sys";
+const PATH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const READ: &str = "read the setting";
 const WRITE: &str = "write the setting";
 
@@ -29,6 +31,96 @@ fn found(opened: Result<OwnedFd, Errno>, key: &str) -> Result<Option<OwnedFd>, K
         Err(Errno::NOENT) => Ok(None),
         Err(e) => Err(KernelError::new(READ, key, e)),
     }
+}
+
+/// How many namespaces are read through one directory: the kernel looks through an entry for each
+/// namespace that was read there before to find `net/ipv6`.
+const READ_THROUGH_ONE: u32 = 32;
+
+/// Reads settings of many network namespaces, one after the other, at the same price for each.
+///
+/// Below /proc/sys the price of a setting grows with the number of namespaces whose settings were
+/// ever read there. So this reads through a procfs of its own, which is not mounted anywhere, and
+/// takes a new one now and then. Where the kernel allows none, it reads below /proc/sys.
+#[derive(Debug, Default)]
+pub struct SysctlReader {
+    directory: Option<OwnedFd>,
+    read: u32,
+}
+
+impl SysctlReader {
+    /// As [`Kernel::read_sysctls`], of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// The first setting that is there and cannot be read.
+    pub fn read<K: AsRef<str>>(
+        &mut self,
+        kernel: &Kernel,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<Option<String>>, KernelError> {
+        let directory = self.directory()?;
+        let mut parts: BTreeMap<String, Option<OwnedFd>> = BTreeMap::new();
+        let mut out = Vec::new();
+        for key in keys {
+            let key = key.as_ref();
+            kernel.note_read(&Operation::new(OperationKind::Sysctl, READ, key));
+            let (part, rest) = split(key);
+            let part = match parts.entry(part.to_owned()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let opened = rustix::fs::openat(directory, part, PATH, Mode::empty());
+                    new.insert(found(opened, key)?)
+                }
+            };
+            out.push(match part {
+                Some(part) => value(part, rest, key)?,
+                None => None,
+            });
+        }
+        Ok(out)
+    }
+
+    /// The directory to read through now. The first namespaces are read below /proc/sys.
+    fn directory(&mut self) -> Result<&OwnedFd, KernelError> {
+        if self.read.is_multiple_of(READ_THROUGH_ONE) {
+            let own = (self.read > 0).then(own_procfs).and_then(Result::ok);
+            let opened = match own {
+                Some(own) => Ok(own),
+                None => rustix::fs::openat(CWD, DIRECTORY, PATH, Mode::empty()),
+            };
+            self.directory = Some(opened.map_err(|e| KernelError::new("open", DIRECTORY, e))?);
+        }
+        self.read += 1;
+        self.directory
+            .as_ref()
+            .ok_or_else(|| KernelError::new("open", DIRECTORY, Errno::BADF))
+    }
+}
+
+/// The `sys` directory of a procfs that is not mounted anywhere.
+fn own_procfs() -> Result<OwnedFd, Errno> {
+    let context = rustix::mount::fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_create(context.as_fd())?;
+    let mount = rustix::mount::fsmount(
+        context.as_fd(),
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::empty(),
+    )?;
+    rustix::fs::openat(&mount, "sys", PATH, Mode::empty())
+}
+
+/// A setting below a directory.
+fn value(directory: &OwnedFd, name: &str, key: &str) -> Result<Option<String>, KernelError> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(directory, name, flags, Mode::empty());
+    let Some(file) = found(opened, key)? else {
+        return Ok(None);
+    };
+    let mut text = String::new();
+    std::fs::File::from(file)
+        .read_to_string(&mut text)
+        .map_err(|e| KernelError::io(READ, key, &e))?;
+    Ok(Some(text.trim_end().to_owned()))
 }
 
 impl Kernel {
@@ -52,43 +144,7 @@ impl Kernel {
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<Option<String>>, KernelError> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::openat(CWD, DIRECTORY, flags, Mode::empty())
-            .map_err(|e| KernelError::new("open", DIRECTORY, e))?;
-        let mut out = Vec::new();
-        let mut text = String::new();
-        // The kernel looks through an entry for each network namespace to find `net/ipv6`, and
-        // through few below it.
-        let mut parts: BTreeMap<String, Option<OwnedFd>> = BTreeMap::new();
-        for key in keys {
-            let key = key.as_ref();
-            self.note_read(&Operation::new(OperationKind::Sysctl, READ, key));
-            let (part, rest) = split(key);
-            let part = match parts.entry(part.to_owned()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    let opened = rustix::fs::openat(&directory, part, flags, Mode::empty());
-                    new.insert(found(opened, key)?)
-                }
-            };
-            let file = match part {
-                None => None,
-                Some(part) => {
-                    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-                    found(rustix::fs::openat(part, rest, flags, Mode::empty()), key)?
-                }
-            };
-            let Some(file) = file else {
-                out.push(None);
-                continue;
-            };
-            text.clear();
-            std::fs::File::from(file)
-                .read_to_string(&mut text)
-                .map_err(|e| KernelError::io(READ, key, &e))?;
-            out.push(Some(text.trim_end().to_owned()));
-        }
-        Ok(out)
+        SysctlReader::default().read(self, keys)
     }
 
     /// Writes a setting.

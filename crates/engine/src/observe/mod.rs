@@ -9,6 +9,7 @@ mod tables;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::Seen;
 use hallway_plan::{Observed, mark};
@@ -50,7 +51,7 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
 /// tables of that project.
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
     Ok(Observed {
-        host: space::read(kernel)?,
+        host: space::read(kernel, &mut SysctlReader::default())?,
         namespaces: Vec::new(),
         tables: tables::read(kernel)?,
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use hallway_kernel::netns::{self, Netns};
+use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{NamespaceState, Seen, SeenNamespace, SeenSpace};
@@ -109,9 +110,9 @@ fn recorded_owner(project: &Name, record: Option<&Record>, netns: &str) -> Optio
 
 fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>) {
     if namespaces.len() < WORTH_THREADS {
-        let mut own = kernel.sibling();
+        let (mut own, mut sysctls) = (kernel.sibling(), SysctlReader::default());
         for namespace in namespaces {
-            examine(&mut own, namespace);
+            examine(&mut own, &mut sysctls, namespace);
         }
         return;
     }
@@ -120,8 +121,9 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>) {
         for part in namespaces.chunks_mut(share) {
             let mut own = kernel.sibling();
             scope.spawn(move || {
+                let mut sysctls = SysctlReader::default();
                 for namespace in part {
-                    examine(&mut own, namespace);
+                    examine(&mut own, &mut sysctls, namespace);
                 }
             });
         }
@@ -129,11 +131,11 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>) {
 }
 
 /// One that cannot be examined stays `Unseen`: it may have been removed since it was listed.
-fn examine(kernel: &mut Kernel, namespace: &mut SeenNamespace) {
+fn examine(kernel: &mut Kernel, sysctls: &mut SysctlReader, namespace: &mut SeenNamespace) {
     let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {
         return;
     };
-    if let Ok(inside) = kernel.inside(&opened, space::read) {
+    if let Ok(inside) = kernel.inside(&opened, |own| space::read(own, sysctls)) {
         namespace.owner = owner(&inside);
         namespace.inside = Seen::Present(inside);
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hallway_kernel::link::{AddressGeneration, LinkInfo, LinkSettings};
+use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::target::Setting;
@@ -15,7 +16,10 @@ const DEFAULTS: [Setting; 2] = [Setting::AcceptRa, Setting::DisableIpv6];
 const TOKEN_BUCKET: &str = "tbf";
 
 /// Reads the namespace that the handle and the calling thread are in.
-pub(super) fn read(kernel: &mut Kernel) -> Result<SeenSpace, KernelError> {
+pub(super) fn read(
+    kernel: &mut Kernel,
+    sysctls: &mut SysctlReader,
+) -> Result<SeenSpace, KernelError> {
     let links = kernel.links()?;
     let limits = limits(kernel, &links)?;
     let mut links: Vec<SeenLink> = links.into_iter().map(link).collect();
@@ -38,7 +42,7 @@ pub(super) fn read(kernel: &mut Kernel) -> Result<SeenSpace, KernelError> {
     Ok(SeenSpace {
         routes,
         addresses: addresses.collect(),
-        settings: settings(kernel)?,
+        settings: settings(kernel, sysctls)?,
         links,
     })
 }
@@ -98,14 +102,17 @@ fn link_settings(found: &LinkSettings) -> BTreeMap<Setting, u32> {
         .collect()
 }
 
-fn settings(kernel: &mut Kernel) -> Result<BTreeMap<Setting, u32>, KernelError> {
+fn settings(
+    kernel: &mut Kernel,
+    sysctls: &mut SysctlReader,
+) -> Result<BTreeMap<Setting, u32>, KernelError> {
     let mut out = BTreeMap::new();
     for (version, v4) in [(IpVersion::V4, true), (IpVersion::V6, false)] {
         if let Some(on) = kernel.forwards(v4)? {
             out.insert(Setting::Forwarding(version), u32::from(on));
         }
     }
-    let values = kernel.read_sysctls(DEFAULTS.iter().map(|s| s.key(None)))?;
+    let values = sysctls.read(kernel, DEFAULTS.iter().map(|s| s.key(None)))?;
     let pairs = DEFAULTS.into_iter().zip(values);
     out.extend(pairs.filter_map(|(setting, value)| Some((setting, value?.parse().ok()?))));
     Ok(out)
