@@ -40,15 +40,26 @@ const READ_THROUGH_ONE: u32 = 32;
 /// Reads settings of many network namespaces, one after the other, at the same price for each.
 ///
 /// Below /proc/sys the price of a setting grows with the number of namespaces whose settings were
-/// ever read there. So this reads through a procfs of its own, which is not mounted anywhere, and
-/// takes a new one now and then. Where the kernel allows none, it reads below /proc/sys.
+/// ever read there. So this one reads through a procfs of its own, which is not mounted anywhere,
+/// and takes a new one now and then. Where the kernel allows none, it reads below /proc/sys. For a
+/// few namespaces, which [`SysctlReader::default`] is for, that is not worth while.
 #[derive(Debug, Default)]
 pub struct SysctlReader {
+    many: bool,
     directory: Option<OwnedFd>,
     read: u32,
 }
 
 impl SysctlReader {
+    /// For many namespaces.
+    #[must_use]
+    pub fn for_many() -> Self {
+        Self {
+            many: true,
+            ..Self::default()
+        }
+    }
+
     /// As [`Kernel::read_sysctls`], of the calling thread's network namespace.
     ///
     /// # Errors
@@ -80,10 +91,10 @@ impl SysctlReader {
         Ok(out)
     }
 
-    /// The directory to read through now. The first namespaces are read below /proc/sys.
+    /// The directory to read through now.
     fn directory(&mut self) -> Result<&OwnedFd, KernelError> {
         if self.read.is_multiple_of(READ_THROUGH_ONE) {
-            let own = (self.read > 0).then(own_procfs).and_then(Result::ok);
+            let own = self.many.then(own_procfs).and_then(Result::ok);
             let opened = match own {
                 Some(own) => Ok(own),
                 None => rustix::fs::openat(CWD, DIRECTORY, PATH, Mode::empty()),

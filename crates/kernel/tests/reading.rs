@@ -7,6 +7,7 @@ use hallway_kernel::addr::{Scope, add_address, delete_address};
 use hallway_kernel::neighbour::{NeighbourState, delete_neighbour, set_neighbour};
 use hallway_kernel::route::{RouteKind, RouteSpec, delete_route, replace_route};
 use hallway_kernel::rule::{RoutingRule, RuleAction, RuleFamily, add_rule, delete_rule};
+use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Batch, Kernel, qdisc};
 use hallway_testkit::{ip_json, settle, sh, wait_for};
 use serde_json::Value;
@@ -354,6 +355,11 @@ fn settings_are_read_many_at_once() {
     assert!(values[1].is_some());
     let none: [&str; 0] = [];
     assert!(kernel.read_sysctls(none).unwrap().is_empty());
+    let mut many = SysctlReader::for_many();
+    for _ in 0..40 {
+        let values = many.read(&kernel, ["net/ipv4/ip_forward"]).unwrap();
+        assert_eq!(values, [Some("0".to_owned())]);
+    }
 }
 
 hallway_testkit::tests![

@@ -121,7 +121,7 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>) {
         for part in namespaces.chunks_mut(share) {
             let mut own = kernel.sibling();
             scope.spawn(move || {
-                let mut sysctls = SysctlReader::default();
+                let mut sysctls = SysctlReader::for_many();
                 for namespace in part {
                     examine(&mut own, &mut sysctls, namespace);
                 }
