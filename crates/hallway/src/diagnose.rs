@@ -51,7 +51,7 @@ impl Trouble {
         Self::Usage(message.into(), help.into())
     }
 
-    /// A command line that asks for something that is not possible.
+    /// A command line that is valid and cannot be carried out.
     pub(crate) fn refused(diagnostic: &dyn Diagnostic) -> Self {
         Self::Usage(diagnostic.message(), diagnostic.help().unwrap_or_default())
     }

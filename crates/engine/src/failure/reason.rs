@@ -75,7 +75,7 @@ pub enum Reason {
         /// The operating system's answer.
         error: String,
     },
-    /// A record is of a version that this program does not know.
+    /// A record has a version that this program cannot read.
     #[error("{} was written by another version of hallway (format {version})", path.display())]
     RecordVersion {
         /// The file.

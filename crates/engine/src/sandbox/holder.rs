@@ -131,18 +131,18 @@ fn map_ids(pid: i32) -> std::io::Result<()> {
 /// When the other side of the handshake is gone, or the sandbox cannot be set up.
 pub fn hold() -> Result<(), Failure> {
     rustix::process::setsid().ok();
-    let mut say = std::io::stdout();
-    let mut tell = move |text: &str| {
-        say.write_all(format!("{text}\n").as_bytes())
-            .and_then(|()| say.flush())
+    let mut out = std::io::stdout();
+    let mut report = move |text: &str| {
+        out.write_all(format!("{text}\n").as_bytes())
+            .and_then(|()| out.flush())
     };
     let gone = |_| not_made("the process that started it has ended".into());
     let mut kernel = Kernel::new();
     match kernel.unshare(&[NamespaceKind::User]) {
-        Ok(()) => tell("user").map_err(gone)?,
-        Err(_) if rustix::process::geteuid().is_root() => tell("no-user").map_err(gone)?,
+        Ok(()) => report("user").map_err(gone)?,
+        Err(_) if rustix::process::geteuid().is_root() => report("no-user").map_err(gone)?,
         Err(e) => {
-            tell(&format!("refused {}", e.errno)).map_err(gone)?;
+            report(&format!("refused {}", e.errno)).map_err(gone)?;
             return Ok(());
         }
     }
@@ -151,10 +151,10 @@ pub fn hold() -> Result<(), Failure> {
         return Ok(());
     }
     if let Err(e) = set_up(&mut kernel) {
-        tell(&e.to_string()).map_err(gone)?;
+        report(&e.to_string()).map_err(gone)?;
         return Ok(());
     }
-    tell("ready").map_err(gone)?;
+    report("ready").map_err(gone)?;
     if line(&mut input).as_deref() != Some("go") {
         return Ok(()); // the starter ended before this process was on record
     }

@@ -151,7 +151,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         file: FileArg,
         /// For people, for programs, or as a script of ip, nft and sysctl commands that builds the
-        /// whole network from nothing, whatever is there already
+        /// whole network from nothing, without regard to what is there already
         #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
         format: PlanFormat,
         /// With --format shell: the script that removes the network again

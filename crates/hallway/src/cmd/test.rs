@@ -95,11 +95,11 @@ fn prove(subject: &Subject, args: &TestArgs, cancel: &Cancel) -> Result<Proof, T
     let timeout = Duration::from_millis(args.timeout_ms);
     if args.matrix {
         let questions = reach::matrix(&world, &subject.expects, only(args)?, false);
-        let asked = questions.into_iter().map(|question| Asked {
+        let questions = questions.into_iter().map(|question| Asked {
             question,
             expected: None,
         });
-        return measure(subject, &world, asked, timeout, cancel);
+        return measure(subject, &world, questions, timeout, cancel);
     }
     if args.port.is_some() {
         return Err(Trouble::usage(

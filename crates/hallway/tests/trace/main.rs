@@ -43,7 +43,7 @@ policies:
 /// Text output: each hop with its sentence, colours only when they are enabled.
 fn words() {
     let h = shop();
-    let told = h.run(&["trace", "app", "db:3306", "-4", "--explain"]).ok();
+    let out = h.run(&["trace", "app", "db:3306", "-4", "--explain"]).ok();
     for words in [
         "app → db (10.2.0.10) 3306/tcp: open",
         "because policies[0] allows it",
@@ -55,9 +55,9 @@ fn words() {
         "the longest prefix that contains the destination decides",
         "a socket receives the packet",
     ] {
-        assert!(told.contains(words), "no {words:?} in\n{told}");
+        assert!(out.contains(words), "no {words:?} in\n{out}");
     }
-    assert!(!told.contains('\u{1b}'));
+    assert!(!out.contains('\u{1b}'));
     for variable in ["NO_COLOR", "CLICOLOR_FORCE"] {
         let out = h
             .command(&["trace", "app", "web:80", "-4"])

@@ -52,14 +52,14 @@ impl PacketMatcher {
             return None;
         }
         let flow = flow(ip);
-        let (asks, answers) = (
+        let (to_server, to_client) = (
             self.sources.contains(&flow.from) && self.targets.contains(&flow.to),
             self.sources.contains(&flow.to) && self.targets.contains(&flow.from),
         );
         match &ip.transport {
             Transport::Icmp(icmp) => match icmp.kind {
-                8 | 128 if asks => Some(FlowDirection::Request),
-                0 | 129 if answers => Some(FlowDirection::Reply),
+                8 | 128 if to_server => Some(FlowDirection::Request),
+                0 | 129 if to_client => Some(FlowDirection::Reply),
                 _ => None,
             },
             Transport::Tcp(tcp) => {
@@ -67,19 +67,19 @@ impl PacketMatcher {
                 let answered = tcp.flags & (Tcp::SYN | Tcp::ACK) == Tcp::SYN | Tcp::ACK
                     || tcp.flags & Tcp::RST != 0;
                 match () {
-                    () if begins && asks && self.ports.contains(&tcp.destination) => {
+                    () if begins && to_server && self.ports.contains(&tcp.destination) => {
                         self.own(tcp.source).then_some(FlowDirection::Request)
                     }
-                    () if answered && answers && self.ports.contains(&tcp.source) => {
+                    () if answered && to_client && self.ports.contains(&tcp.source) => {
                         self.own(tcp.destination).then_some(FlowDirection::Reply)
                     }
                     () => None,
                 }
             }
-            Transport::Udp(udp) if asks && self.ports.contains(&udp.destination) => {
+            Transport::Udp(udp) if to_server && self.ports.contains(&udp.destination) => {
                 self.own(udp.source).then_some(FlowDirection::Request)
             }
-            Transport::Udp(udp) if answers && self.ports.contains(&udp.source) => {
+            Transport::Udp(udp) if to_client && self.ports.contains(&udp.source) => {
                 self.own(udp.destination).then_some(FlowDirection::Reply)
             }
             _ => None,

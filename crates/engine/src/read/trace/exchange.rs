@@ -80,12 +80,12 @@ impl Tracer<'_> {
                 all.find(|ip| known.direction(ip) == Some(FlowDirection::Request))
                     .map(flow)
             });
-            let Some(asked) = found else { continue };
+            let Some(requested) = found else { continue };
             // The first packet of an exchange; its reply may still come.
             if since.get_or_insert_with(Instant::now).elapsed() < QUIET {
                 continue;
             }
-            let key = (asked.source_port != 0).then_some(asked.source_port);
+            let key = (requested.source_port != 0).then_some(requested.source_port);
             let outcome = self.answer(known);
             let measured = Measured {
                 outcome,
@@ -152,8 +152,8 @@ impl Tracer<'_> {
             sources.extend(self.environment.host_addresses.iter().copied());
         }
         // An address that was added by hand may be chosen as source.
-        let asks = self.watches.iter().filter(|w| w.at == self.from);
-        sources.extend(asks.flat_map(|w| &w.addresses));
+        let clients = self.watches.iter().filter(|w| w.at == self.from);
+        sources.extend(clients.flat_map(|w| &w.addresses));
         let version = predicted.address.map_or(IpVersion::V4, IpVersion::of);
         PacketMatcher {
             protocol: predicted.service.protocol(version),

@@ -187,7 +187,7 @@ impl HopBuilder<'_> {
             .iter()
             .any(|h| matches!(h.event, HopEvent::Link { kind: "bridge", .. }))
             && !both().any(|s| self.is_bridge(s));
-        let asked = self.flow.to;
+        let requested = self.flow.to;
         let mut again = false;
         for run in &sighting.inet {
             let hook = self.watch.base(&run.first).map(|b| b.hook);
@@ -197,7 +197,7 @@ impl HopBuilder<'_> {
             self.now(run.flow);
             // What the hooks of a bridge send elsewhere is routed, and may return to the bridge
             // unseen.
-            let elsewhere = self.flow.to != asked;
+            let elsewhere = self.flow.to != requested;
             if made_here && elsewhere && !again && hook == Some(Hook::Postrouting) {
                 again = true;
                 self.route(None);
@@ -212,7 +212,7 @@ impl HopBuilder<'_> {
             }
             self.run(run);
         }
-        if self.ended == PathEnd::Continued && made_here && !again && self.flow.to != asked {
+        if self.ended == PathEnd::Continued && made_here && !again && self.flow.to != requested {
             self.route(None);
         }
         if self.ended == PathEnd::Continued && !routed && passed_on && !bridged {

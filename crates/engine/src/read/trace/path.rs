@@ -44,15 +44,15 @@ impl Tracer<'_> {
                     flow: last.flow,
                 }));
             }
-            let asked = there.first().map(|hop| hop.flow);
+            let requested = there.first().map(|hop| hop.flow);
             request.extend(there);
             request_end = end;
             let back = target.unwrap_or(Location::Host);
             let (mut home, end) = self.hops(known, FlowDirection::Reply, &back);
-            if let (Location::Host, Some(asked), true) =
-                (&origin, asked, measured.latency_us.is_some())
+            if let (Location::Host, Some(requested), true) =
+                (&origin, requested, measured.latency_us.is_some())
             {
-                translate_back(&mut home, asked);
+                translate_back(&mut home, requested);
             }
             home.append(&mut reply);
             reply = home;
@@ -61,8 +61,8 @@ impl Tracer<'_> {
             }
             silent = silent.or_else(|| self.silent(known));
         }
-        if let (Some(asked), true) = (arrived, reply_end.is_none()) {
-            reply_end = self.no_way_back(destination.as_ref(), asked);
+        if let (Some(requested), true) = (arrived, reply_end.is_none()) {
+            reply_end = self.no_route_back(destination.as_ref(), requested);
         }
         let facts = Observations {
             settled: self.world.settled(),
@@ -136,8 +136,8 @@ impl Tracer<'_> {
             };
             let at = watch.at.clone();
             let made_here = (!later).then(|| sighting.made()).flatten();
-            let (told, ended) = reconstruct(watch, &sighting, made_here);
-            hops.extend(told);
+            let (found, ended) = reconstruct(watch, &sighting, made_here);
+            hops.extend(found);
             let over = ended != PathEnd::Continued;
             end = Some((at, ended));
             if over {
@@ -148,15 +148,15 @@ impl Tracer<'_> {
     }
 
     /// A place that has no route to the client sends no reply.
-    fn no_way_back(&mut self, at: Option<&Location>, asked: Flow) -> Option<(Location, PathEnd)> {
+    fn no_route_back(&mut self, at: Option<&Location>, requested: Flow) -> Option<(Location, PathEnd)> {
         let watch = self.watches.iter_mut().find(|w| Some(&w.at) == at)?;
         let question = RouteQuestion {
-            to: asked.from,
+            to: requested.from,
             from: None,
             iif: None,
         };
         let refused = watch.route(&question).map_or(true, |answer| answer.refused);
-        refused.then(|| (watch.at.clone(), PathEnd::NoRoute(asked.from)))
+        refused.then(|| (watch.at.clone(), PathEnd::NoRoute(requested.from)))
     }
 
     /// Nothing was seen: the client could not even send.
@@ -264,14 +264,14 @@ impl Tracer<'_> {
 
 /// A reply to the host comes back to the flow of its request: the last translation is done
 /// after all hooks.
-fn translate_back(reply: &mut Vec<Hop>, asked: Flow) {
+fn translate_back(reply: &mut Vec<Hop>, requested: Flow) {
     if let Some(last) = reply.last().filter(|hop| hop.at == Location::Host).cloned()
-        && last.flow != asked.mirrored()
+        && last.flow != requested.mirrored()
     {
         reply.push(Hop {
             at: Location::Host,
             event: HopEvent::Translated { before: last.flow },
-            flow: asked.mirrored(),
+            flow: requested.mirrored(),
         });
     }
 }

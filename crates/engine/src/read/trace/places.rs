@@ -17,11 +17,11 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
     };
     let version = path.address.map_or(IpVersion::V4, IpVersion::of);
     let protocol = path.service.protocol(version);
-    let asked = match path.service {
+    let port = match path.service {
         Service::Icmp => 0,
         Service::Port(port) => port.port,
     };
-    let mut ends: Vec<(IpAddr, u16)> = path.address.map(|a| (a, asked)).into_iter().collect();
+    let mut ends: Vec<(IpAddr, u16)> = path.address.map(|a| (a, port)).into_iter().collect();
     ends.extend(path.request.iter().map(|h| (h.flow.to, h.flow.port)));
     for (address, port) in ends {
         let port = (port != 0).then_some(port);

@@ -72,13 +72,13 @@ pub(super) fn text(proof: &Proof) -> String {
         cells.entry((from, to)).or_default().add(row);
     }
     let mut out = grid(&names, &cells).unwrap_or_else(|| lists(&names, &cells));
-    let asked: BTreeSet<String> = (proof.rows.iter())
+    let services: BTreeSet<String> = (proof.rows.iter())
         .map(|r| r.path.service.to_string())
         .collect();
-    let asked: Vec<String> = asked.into_iter().collect();
+    let services: Vec<String> = services.into_iter().collect();
     let legend = format!(
         "all: every tested service ({}); -: none; otherwise those that are reached",
-        asked.join(", ")
+        services.join(", ")
     );
     out.push_str(&format!("{}\n", styled(DIM, legend)));
     for row in proof.rows.iter().filter(|r| !r.agrees()) {

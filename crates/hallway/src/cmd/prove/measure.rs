@@ -35,17 +35,17 @@ pub(crate) fn expectations(
                 "{} expects nothing, so there is nothing to test",
                 subject.file
             ),
-            "add expect: lines to the file, or ask for every pair: hallway test --matrix",
+            "add expect: lines to the file, or test every pair: hallway test --matrix",
         ));
     }
-    let asked = expected.into_iter().map(|e| Asked {
+    let questions = expected.into_iter().map(|e| Asked {
         question: e.question,
         expected: Some(Expectation {
             reachable: e.reachable,
             place: e.place,
         }),
     });
-    measure(subject, &world, asked, timeout, cancel)
+    measure(subject, &world, questions, timeout, cancel)
 }
 
 fn at_line(trouble: Trouble, file: &str, line: u32) -> Trouble {
@@ -59,12 +59,12 @@ fn at_line(trouble: Trouble, file: &str, line: u32) -> Trouble {
 pub(crate) fn measure(
     subject: &Subject,
     world: &World<'_>,
-    asked: impl IntoIterator<Item = Asked>,
+    questions: impl IntoIterator<Item = Asked>,
     timeout: Duration,
     cancel: &Cancel,
 ) -> Result<Proof, Trouble> {
     let started = Instant::now();
-    let mut attempts = Attempts::new(subject, world, asked);
+    let mut attempts = Attempts::new(subject, world, questions);
     let every: Vec<usize> = (0..attempts.rows.len()).collect();
     attempts.make(&every, timeout, cancel)?;
     // A busy machine answers late: what should have been reached is tried again, with a longer time.
@@ -89,14 +89,14 @@ impl<'a> Attempts<'a> {
     fn new(
         subject: &'a Subject,
         world: &World<'_>,
-        asked: impl IntoIterator<Item = Asked>,
+        questions: impl IntoIterator<Item = Asked>,
     ) -> Self {
         let mut out = Self {
             subject,
             rows: Vec::new(),
             from: Vec::new(),
         };
-        for Asked { question, expected } in asked {
+        for Asked { question, expected } in questions {
             for path in question.predict(world) {
                 out.from.push(world.place(&question.from));
                 out.rows.push(Row {
