@@ -128,9 +128,8 @@ impl From<BindError> for Failure {
 /// receive IPv6 only, so that the same port can be bound for both versions.
 ///
 /// # Errors
-/// With the cause; EMFILE is reported while [`RESERVE`] descriptors are still free, so that later
+/// With the cause; EMFILE is reported while 32 descriptors are still free, so that later
 /// operations have some.
-/// IPv6 sockets
 pub fn bind(listen: Listen) -> Result<Listener, BindError> {
     match bind_socket(listen.address, listen.protocol).and_then(with_reserve) {
         Ok(socket) => Ok(Listener { listen, socket }),

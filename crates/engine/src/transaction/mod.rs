@@ -2,12 +2,12 @@
 //!
 //! A run has four stages. Each one undoes itself when a later one fails:
 //!
-//! 1. **Listeners** ([`ports`]): ports on localhost are bound before anything is built, so that a
+//! 1. **Listeners** (`ports`): ports on localhost are bound before anything is built, so that a
 //!    port that is in use is known while nothing has been changed.
-//! 2. **Kernel** ([`build`]): the steps of the plan, with the record written before and after, and
-//!    the addresses claimed ([`leases`]).
+//! 2. **Kernel** (`build`): the steps of the plan, with the record written before and after, and
+//!    the addresses claimed (`leases`).
 //! 3. **Files**: hosts and resolv.conf of the nodes.
-//! 4. **Programs** ([`programs`], [`ready`]): the keeper starts, stops and retargets, and the run
+//! 4. **Programs** (`programs`, `ready`): the keeper starts, stops and retargets, and the run
 //!    waits until every program is ready.
 //!
 //! The command line, runtimes and tests call [`Engine::up`], [`Engine::edit`],

@@ -148,7 +148,11 @@ impl Tracer<'_> {
     }
 
     /// A place that has no route to the client sends no reply.
-    fn no_route_back(&mut self, at: Option<&Location>, requested: Flow) -> Option<(Location, PathEnd)> {
+    fn no_route_back(
+        &mut self,
+        at: Option<&Location>,
+        requested: Flow,
+    ) -> Option<(Location, PathEnd)> {
         let watch = self.watches.iter_mut().find(|w| Some(&w.at) == at)?;
         let question = RouteQuestion {
             to: requested.from,
