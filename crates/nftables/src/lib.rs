@@ -6,7 +6,7 @@
 //! - [`decode`] turns the messages in which the kernel lists its tables back to the same values;
 //! - [`compare()`] gives the differences between a wanted ruleset and one that was found;
 //! - [`evaluate`] applies a ruleset to a packet;
-//! - [`print`] writes all of it in nft syntax;
+//! - [`mod@print`] writes all of it in nft syntax;
 //! - [`trace`] marks packets and decodes what the kernel reports of them.
 //!
 //! ```

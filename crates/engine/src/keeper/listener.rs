@@ -124,7 +124,6 @@ impl From<BindError> for Failure {
 }
 
 /// A listening (tcp) or bound (udp) socket in the network namespace of this thread. IPv6 sockets
-/// IPv6 sockets
 /// receive IPv6 only, so that the same port can be bound for both versions.
 ///
 /// # Errors
