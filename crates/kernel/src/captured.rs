@@ -198,11 +198,15 @@ fn requests_are_read_back() {
         alias: Some("an alias"),
         up: Some(true),
         no_link_local: true,
-        hairpin: true,
+        port: &[
+            (link::PortFlag::Hairpin, true),
+            (link::PortFlag::Learning, false),
+        ],
         ..LinkChange::default()
     };
     let changed = back(&link::change_link("port0", &change), link::parse);
-    assert!(changed.up && changed.port.unwrap().hairpin);
+    let port = changed.port.unwrap();
+    assert!(changed.up && port.hairpin && !port.learning);
     assert_eq!(changed.alias.as_deref(), Some("an alias"));
     assert_eq!(changed.address_generation, Some(AddressGeneration::None));
 
@@ -216,6 +220,7 @@ fn requests_are_read_back() {
             unreachable: true,
             metric: Some(7),
             protocol: 98,
+            source: None,
         };
         let route = back(&route::replace_route(&spec), route::parse);
         assert_eq!((route.to, route.metric, route.protocol), (spec.to, 7, 98));

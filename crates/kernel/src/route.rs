@@ -46,6 +46,8 @@ pub struct RouteSpec {
     pub metric: Option<u32>,
     /// Who adds it (RTPROT_*).
     pub protocol: u8,
+    /// The source address of packets that start here and do not choose one.
+    pub source: Option<IpAddr>,
 }
 
 fn body(spec: &RouteSpec, remove: bool) -> Writer {
@@ -82,6 +84,9 @@ fn body(spec: &RouteSpec, remove: bool) -> Writer {
     }
     if let Some(metric) = spec.metric {
         w.u32(RTA_PRIORITY, metric);
+    }
+    if let Some(source) = spec.source {
+        w.attr(RTA_PREFSRC, &address_bytes(source));
     }
     w
 }

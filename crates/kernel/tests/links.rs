@@ -102,7 +102,7 @@ fn links_are_read_as_iproute2_reads_them() {
                 alias: Some("an alias"),
                 up: Some(true),
                 no_link_local: true,
-                hairpin: true,
+                port: &[(hallway_kernel::link::PortFlag::Hairpin, true)],
                 ..LinkChange::default()
             },
         ),

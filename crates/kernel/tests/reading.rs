@@ -98,6 +98,7 @@ fn routes_are_read_as_iproute2_reads_them() {
         unreachable: true,
         metric: Some(4000),
         protocol: 98,
+        source: None,
     };
     kernel.run(replace_route(&spec)).unwrap();
     let index = kernel.link_index("left").unwrap();

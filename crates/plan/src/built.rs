@@ -9,7 +9,7 @@ use crate::observed::{
 };
 use crate::rules::ruleset;
 use crate::settled::{Plug, Settled};
-use crate::target::{Link, LinkRole, Route, RouteKind, Space, Target, listeners};
+use crate::target::{Link, LinkRole, Route, RouteKind, RouteOrigin, Space, Target, listeners};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
@@ -98,7 +98,12 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
             link.master = index;
         }
     }
-    out.routes = wanted.routes.iter().map(|r| route(r, &out)).collect();
+    out.routes = wanted
+        .routes
+        .iter()
+        .chain(&wanted.connected_routes())
+        .map(|r| route(r, &out))
+        .collect();
     out
 }
 
@@ -118,7 +123,7 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
         mac: wanted.mac,
         mtu: wanted.mtu.unwrap_or(DEFAULT_MTU),
         peer: None,
-        hairpin: wanted.hairpin,
+        port: wanted.port.iter().copied().collect(),
         nf_call: wanted.nf_call.map(|on| (on, on)),
         kernel_address: Some(!wanted.no_kernel_address),
         limit: wanted.limit,
@@ -127,17 +132,29 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
 }
 
 fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
-    let (interface, via, marked) = match &wanted.kind {
-        RouteKind::Unreachable => (None, None, true),
-        RouteKind::Link { link, via, marked } => (space.link(link).map(|l| l.index), *via, *marked),
+    let (interface, via, protocol) = match &wanted.kind {
+        RouteKind::Unreachable => (None, None, mark::ROUTE_PROTOCOL),
+        RouteKind::Link { link, via, origin } => {
+            let index = space.link(link).map(|l| l.index);
+            (index, *via, protocol(*origin))
+        }
     };
     SeenRoute {
         to: wanted.to,
         interface,
-        protocol: if marked { mark::ROUTE_PROTOCOL } else { 0 },
+        protocol,
         unreachable: wanted.kind == RouteKind::Unreachable,
         table: MAIN_TABLE,
         via,
+    }
+}
+
+/// RTPROT_*, linux/rtnetlink.h.
+fn protocol(origin: RouteOrigin) -> u8 {
+    match origin {
+        RouteOrigin::Connected(_) => 2,
+        RouteOrigin::Static => 4,
+        RouteOrigin::Hallway => mark::ROUTE_PROTOCOL,
     }
 }
 

@@ -8,7 +8,7 @@ use hallway_spec::{Bandwidth, Name};
 use ipnet::IpNet;
 
 use crate::mark;
-use crate::target::{Listener, Setting};
+use crate::target::{Listener, PortFlag, Setting};
 
 /// What is known of something: an observation never says that a thing is absent, or present, when
 /// it was not examined.
@@ -104,8 +104,9 @@ pub struct SeenLink {
     pub mtu: u32,
     /// Interface index of a veth's other end, in whatever namespace that is.
     pub peer: Option<u32>,
-    /// Frames may leave by the bridge port they came in by.
-    pub hairpin: Option<bool>,
+    /// Attributes of a bridge port; nothing when it is none. One that the kernel does not have is
+    /// missing.
+    pub port: BTreeMap<PortFlag, bool>,
     /// A bridge's frames pass the inet hooks, for IPv4 and IPv6.
     pub nf_call: Option<(bool, bool)>,
     /// The kernel makes an IPv6 address of its own; not known where IPv6 is not built in.

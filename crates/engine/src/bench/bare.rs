@@ -156,6 +156,7 @@ fn inside(kernel: &mut Kernel, number: usize, gateway: IpAddr) -> Result<(), Ker
         unreachable: false,
         metric: None,
         protocol: STATIC,
+        source: None,
     }));
     kernel.submit_all(&batch)
 }

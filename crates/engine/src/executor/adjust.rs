@@ -5,7 +5,7 @@ use hallway_kernel::route::RouteSpec;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, qdisc, route};
 use hallway_plan::compare::Attribute;
 use hallway_plan::step::Adjustment;
-use hallway_plan::target::{Link, Route, RouteKind};
+use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin};
 use hallway_plan::{bandwidth, mark};
 use hallway_spec::Bandwidth;
 
@@ -13,6 +13,10 @@ use super::outcome::absent_is_done;
 
 /// RTPROT_STATIC, linux/rtnetlink.h.
 const STATIC: u8 = 4;
+/// RTPROT_KERNEL, linux/rtnetlink.h.
+const BY_KERNEL: u8 = 2;
+/// The metric of the kernel's own IPv6 routes (IP6_RT_PRIO_ADDRCONF, net/ip6_route.h).
+const CONNECTED_METRIC: u32 = 256;
 
 /// Carries out a change.
 pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), KernelError> {
@@ -84,6 +88,7 @@ fn change_link(
             batch.push(link::change_nf_call(name, *on));
             continue;
         }
+        let port;
         let mut change = LinkChange::default();
         match attribute {
             Attribute::Up(up) => change.up = Some(*up),
@@ -93,13 +98,30 @@ fn change_link(
             Attribute::Alias(alias) => change.alias = Some(alias.as_deref().unwrap_or_default()),
             Attribute::Master(Some(bridge)) => change.master = Some(kernel.link_index(bridge)?),
             Attribute::Master(None) => change.master = Some(0),
-            Attribute::Hairpin(on) => change.hairpin = *on,
+            Attribute::Port(flag, on) => {
+                port = [(port_flag(*flag), *on)];
+                change.port = &port;
+            }
             Attribute::KernelAddress(made) => change.no_link_local = !made,
             Attribute::NfCall(_) => {}
         }
         batch.push(link::change_link(name, &change));
     }
     kernel.submit_all(&batch)
+}
+
+/// The kernel's attribute of that name.
+pub(super) fn port_flag(flag: PortFlag) -> link::PortFlag {
+    match flag {
+        PortFlag::Hairpin => link::PortFlag::Hairpin,
+        PortFlag::Isolated => link::PortFlag::Isolated,
+        PortFlag::Learning => link::PortFlag::Learning,
+        PortFlag::Flood => link::PortFlag::UnicastFlood,
+        PortFlag::McastFlood => link::PortFlag::McastFlood,
+        PortFlag::BcastFlood => link::PortFlag::BcastFlood,
+        PortFlag::NeighSuppress => link::PortFlag::NeighSuppress,
+        PortFlag::Locked => link::PortFlag::Locked,
+    }
 }
 
 fn spec(kernel: &Kernel, route: &Route) -> Result<Option<RouteSpec>, KernelError> {
@@ -115,17 +137,27 @@ fn spec(kernel: &Kernel, route: &Route) -> Result<Option<RouteSpec>, KernelError
 pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec> {
     match &route.kind {
         RouteKind::Unreachable => None,
-        RouteKind::Link { via, marked, .. } => Some(RouteSpec {
-            to: route.to,
-            via: *via,
-            interface: index,
-            unreachable: false,
-            metric: None,
-            protocol: if *marked {
-                mark::ROUTE_PROTOCOL
-            } else {
-                STATIC
-            },
-        }),
+        RouteKind::Link { via, origin, .. } => {
+            let (protocol, source) = match origin {
+                RouteOrigin::Static => (STATIC, None),
+                RouteOrigin::Hallway => (mark::ROUTE_PROTOCOL, None),
+                RouteOrigin::Connected(source) => (BY_KERNEL, Some(*source)),
+            };
+            // As the kernel does it: only routes of IPv4 name the address, only those of IPv6
+            // have a metric.
+            let (v4, v6) = (
+                source.filter(std::net::IpAddr::is_ipv4),
+                source.filter(std::net::IpAddr::is_ipv6),
+            );
+            Some(RouteSpec {
+                to: route.to,
+                via: *via,
+                interface: index,
+                unreachable: false,
+                metric: v6.map(|_| CONNECTED_METRIC),
+                protocol,
+                source: v4,
+            })
+        }
     }
 }

@@ -7,8 +7,9 @@ use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
 use hallway_plan::step::{CableEnd, NewCable, NewPort};
-use hallway_plan::target::{Link, Route};
+use hallway_plan::target::{Link, PortFlag, Route};
 
+use super::adjust::port_flag;
 use super::outcome::absent_is_done;
 use super::{Executor, adjust};
 use crate::observe::netns_path;
@@ -132,13 +133,20 @@ fn end<'a>(link: &'a Link, namespace: Option<&'a Netns>) -> VethEnd<'a> {
 }
 
 fn marked_and_up(link: &Link) -> Request {
+    let differs = |(flag, on): &&(PortFlag, bool)| flag.default() != *on;
+    let port: Vec<_> = link
+        .port
+        .iter()
+        .filter(differs)
+        .map(|(flag, on)| (port_flag(*flag), *on))
+        .collect();
     link::change_link(
         &link.name,
         &LinkChange {
             alias: link.alias.as_deref(),
             up: Some(true),
             no_link_local: link.no_kernel_address,
-            hairpin: link.hairpin == Some(true),
+            port: &port,
             ..LinkChange::default()
         },
     )

@@ -119,5 +119,6 @@ fn unreachable(to: IpNet) -> RouteSpec {
         unreachable: true,
         metric: Some(mark::UNREACHABLE_METRIC),
         protocol: mark::ROUTE_PROTOCOL,
+        source: None,
     }
 }

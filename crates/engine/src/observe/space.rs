@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hallway_kernel::link::{AddressGeneration, LinkInfo, LinkSettings};
+use hallway_kernel::link::{AddressGeneration, BridgePort, LinkInfo, LinkSettings};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
-use hallway_plan::target::Setting;
+use hallway_plan::target::{PortFlag, Setting};
 use hallway_spec::{Bandwidth, IpVersion};
 
 /// What links to come start with in a namespace.
@@ -77,7 +77,7 @@ fn link(info: LinkInfo) -> SeenLink {
         mac: info.mac,
         mtu: info.mtu,
         peer: info.peer,
-        hairpin: info.port.map(|p| p.hairpin),
+        port: info.port.map(port_flags).unwrap_or_default(),
         nf_call: info
             .bridge
             .map(|b| (b.nf_call_iptables, b.nf_call_ip6tables)),
@@ -87,6 +87,19 @@ fn link(info: LinkInfo) -> SeenLink {
         limit: None,
         settings: link_settings(&info.settings),
     }
+}
+
+fn port_flags(found: BridgePort) -> BTreeMap<PortFlag, bool> {
+    BTreeMap::from([
+        (PortFlag::Hairpin, found.hairpin),
+        (PortFlag::Isolated, found.isolated),
+        (PortFlag::Learning, found.learning),
+        (PortFlag::Flood, found.unicast_flood),
+        (PortFlag::McastFlood, found.mcast_flood),
+        (PortFlag::BcastFlood, found.bcast_flood),
+        (PortFlag::NeighSuppress, found.neigh_suppress),
+        (PortFlag::Locked, found.locked),
+    ])
 }
 
 fn link_settings(found: &LinkSettings) -> BTreeMap<Setting, u32> {

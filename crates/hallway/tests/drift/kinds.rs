@@ -150,6 +150,22 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
         "bridge link set dev $WEB hairpin off",
         "hairpin of $WEB is off, not on",
     ),
+    kind(
+        "bridge link set dev $WEB isolated on",
+        "isolated of $WEB is on, not off",
+    ),
+    kind(
+        "bridge link set dev $WEB learning off",
+        "learning of $WEB is off, not on",
+    ),
+    kind(
+        "bridge link set dev $WEB flood off mcast_flood off bcast_flood off",
+        "bcast_flood of $WEB is off, not on",
+    ),
+    kind(
+        "bridge link set dev $WEB neigh_suppress on",
+        "neigh_suppress of $WEB is on, not off",
+    ),
     again("ip link del $WEB", "interface eth0 is missing", WEB),
     again(
         "ip link set $WEB down; ip link set $WEB name mine",
@@ -165,6 +181,14 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
 ];
 
 pub(crate) const HOST_ROUTES: &[Kind] = &[
+    kind(
+        "ip route del 10.9.0.0/24 dev br-apps proto kernel",
+        "route 10.9.0.0/24 of br-apps is missing",
+    ),
+    kind(
+        "ip -6 route del fd09::/64 dev br-apps proto kernel",
+        "route fd09::/64 of br-apps is missing",
+    ),
     kind(
         "ip route del unreachable 10.9.0.0/24",
         "unreachable route 10.9.0.0/24 is missing",
@@ -232,6 +256,14 @@ pub(crate) const NODE_LINKS: &[Kind] = &[
     kind(
         "ip -n web -6 addr flush dev eth0 scope link",
         "of eth0 is missing",
+    ),
+    kind(
+        "ip -n web route del 10.9.0.0/24",
+        "route 10.9.0.0/24 of eth0 is missing",
+    ),
+    kind(
+        "ip -n web -6 route del fd09::/64",
+        "route fd09::/64 of eth0 is missing",
     ),
     kind(
         "ip -n web route del default",

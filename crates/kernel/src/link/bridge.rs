@@ -130,6 +130,42 @@ pub struct BridgePort {
     pub locked: bool,
 }
 
+/// An attribute of a bridge port that is on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortFlag {
+    /// [`BridgePort::hairpin`].
+    Hairpin,
+    /// [`BridgePort::isolated`].
+    Isolated,
+    /// [`BridgePort::learning`].
+    Learning,
+    /// [`BridgePort::unicast_flood`].
+    UnicastFlood,
+    /// [`BridgePort::mcast_flood`].
+    McastFlood,
+    /// [`BridgePort::bcast_flood`].
+    BcastFlood,
+    /// [`BridgePort::neigh_suppress`].
+    NeighSuppress,
+    /// [`BridgePort::locked`]; kernels have it since 5.18.
+    Locked,
+}
+
+impl PortFlag {
+    pub(super) const fn number(self) -> u16 {
+        match self {
+            Self::Hairpin => IFLA_BRPORT_MODE,
+            Self::Isolated => IFLA_BRPORT_ISOLATED,
+            Self::Learning => IFLA_BRPORT_LEARNING,
+            Self::UnicastFlood => IFLA_BRPORT_UNICAST_FLOOD,
+            Self::McastFlood => IFLA_BRPORT_MCAST_FLOOD,
+            Self::BcastFlood => IFLA_BRPORT_BCAST_FLOOD,
+            Self::NeighSuppress => IFLA_BRPORT_NEIGH_SUPPRESS,
+            Self::Locked => IFLA_BRPORT_LOCKED,
+        }
+    }
+}
+
 impl BridgePort {
     /// Reads IFLA_INFO_SLAVE_DATA of a bridge port, or IFLA_PROTINFO of the family AF_BRIDGE.
     pub(super) fn parse(bytes: &[u8]) -> Self {

@@ -5,7 +5,7 @@ mod read;
 mod settings;
 mod write;
 
-pub use bridge::{BridgeInfo, BridgePort, PortState};
+pub use bridge::{BridgeInfo, BridgePort, PortFlag, PortState};
 pub use read::{AddressGeneration, LinkInfo, OperationalState};
 pub use settings::LinkSettings;
 pub use write::{

@@ -143,8 +143,8 @@ pub struct LinkChange<'a> {
     pub master: Option<u32>,
     /// No IPv6 address made by the kernel (IN6_ADDR_GEN_MODE_NONE), and so no traffic of its own.
     pub no_link_local: bool,
-    /// The bridge sends frames back out of the port they came in by (BR_HAIRPIN_MODE).
-    pub hairpin: bool,
+    /// Attributes of a bridge port.
+    pub port: &'a [(PortFlag, bool)],
 }
 
 /// Changes a link, found by name.
@@ -167,10 +167,14 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
     if let Some(master) = change.master {
         w.u32(IFLA_MASTER, master);
     }
-    if change.hairpin {
+    if !change.port.is_empty() {
         w.nest(IFLA_LINKINFO, |w| {
             w.str(IFLA_INFO_SLAVE_KIND, "bridge");
-            w.nest(IFLA_INFO_SLAVE_DATA, |w| w.u8(IFLA_BRPORT_MODE, 1));
+            w.nest(IFLA_INFO_SLAVE_DATA, |w| {
+                for (flag, on) in change.port {
+                    w.u8(flag.number(), u8::from(*on));
+                }
+            });
         });
     }
     if change.no_link_local {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hallway_spec::{Bandwidth, IpVersion, Name};
 use ipnet::IpNet;
 
-use crate::target::{LinkRole, Listener, Route, RouteKind, Setting};
+use crate::target::{LinkRole, Listener, PortFlag, Route, RouteKind, Setting};
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -173,8 +173,8 @@ pub enum Attribute {
     Alias(Option<String>),
     /// The bridge it is a port of.
     Master(Option<String>),
-    /// Frames may leave by the port they came in by.
-    Hairpin(bool),
+    /// An attribute of a bridge port.
+    Port(PortFlag, bool),
     /// Frames pass the inet hooks.
     NfCall(bool),
     /// The kernel makes an IPv6 address of its own.
@@ -192,7 +192,7 @@ impl Attribute {
             Self::Group(_) => "group",
             Self::Alias(_) => "alias",
             Self::Master(_) => "master",
-            Self::Hairpin(_) => "hairpin",
+            Self::Port(flag, _) => flag.name(),
             Self::NfCall(_) => "nf_call_iptables",
             Self::KernelAddress(_) => "addrgenmode",
         }
@@ -212,7 +212,7 @@ impl fmt::Display for Attribute {
             Self::Alias(text) | Self::Master(text) => {
                 f.write_str(text.as_deref().unwrap_or("none"))
             }
-            Self::Hairpin(on) | Self::NfCall(on) => f.write_str(on_off(*on)),
+            Self::Port(_, on) | Self::NfCall(on) => f.write_str(on_off(*on)),
             Self::KernelAddress(made) => f.write_str(if *made { "eui64" } else { "none" }),
         }
     }

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::{Attribute, Difference, Fact, Place};
 use crate::mark;
 use crate::observed::{SeenLink, SeenRoute, SeenSpace};
-use crate::target::{Link, Route, RouteKind, Setting, Space};
+use crate::target::{Link, Route, RouteKind, RouteOrigin, Setting, Space};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
@@ -167,10 +167,6 @@ fn compare_setting(
 }
 
 fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<Fact>) {
-    // A port that is moved to another bridge begins with that bridge's defaults.
-    let hairpin = found.hairpin == Some(true)
-        && found.master.and_then(|i| seen.name(i))
-            == wanted.master.as_ref().and_then(Option::as_deref);
     let master = found
         .master
         .map(|i| seen.name(i).unwrap_or("another link").to_owned());
@@ -193,9 +189,6 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             .master
             .as_ref()
             .map(|w| (Attribute::Master(w.clone()), Attribute::Master(master))),
-        wanted
-            .hairpin
-            .map(|w| (Attribute::Hairpin(w), Attribute::Hairpin(hairpin))),
         wanted.nf_call.zip(found.nf_call).map(|(w, (v4, v6))| {
             let found = if v4 == w { v6 } else { v4 };
             (Attribute::NfCall(w), Attribute::NfCall(found))
@@ -206,7 +199,17 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             .filter(|_| wanted.no_kernel_address)
             .map(|f| (Attribute::KernelAddress(false), Attribute::KernelAddress(f))),
     ];
-    for (wanted_value, found_value) in pairs.into_iter().flatten() {
+    // A port that is moved to another bridge starts with the defaults.
+    let stays = found.master.and_then(|i| seen.name(i))
+        == wanted.master.as_ref().and_then(Option::as_deref);
+    let flags = wanted.port.iter().filter_map(|(flag, on)| {
+        let found = match stays {
+            true => *found.port.get(flag)?,
+            false => flag.default(),
+        };
+        Some((Attribute::Port(*flag, *on), Attribute::Port(*flag, found)))
+    });
+    for (wanted_value, found_value) in pairs.into_iter().flatten().chain(flags) {
         if wanted_value != found_value {
             out.push(Fact::Attribute {
                 link: wanted.name.clone(),
@@ -261,7 +264,23 @@ fn routes(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out: &mut Vec<F
         RouteKind::Link { link, .. } => seen.link(link).is_none(),
         RouteKind::Unreachable => false,
     };
-    for route in &wanted.routes {
+    // An address that is missing, and a link that is down, come back with these routes.
+    let connected = wanted.connected_routes().into_iter().filter(|route| {
+        let RouteKind::Link {
+            link,
+            origin: RouteOrigin::Connected(source),
+            ..
+        } = &route.kind
+        else {
+            return false;
+        };
+        let net = IpNet::new(*source, route.to.prefix_len());
+        seen.link(link).is_some_and(|found| {
+            found.up && net.is_ok_and(|net| seen.has_address(found.index, net))
+        })
+    });
+    let connected: Vec<Route> = connected.collect();
+    for route in connected.iter().chain(&wanted.routes) {
         // The routes of a link that does not exist are created with it.
         if !leaves_by_missing_link(route) && !seen.has_route(route) {
             let found = match route.kind {

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use hallway_spec::{IpVersion, Mode};
 use ipnet::IpNet;
 
-use super::{Link, LinkRole, Route, RouteKind, Setting, Space, carries_ipv6};
+use super::{
+    Link, LinkRole, PortFlag, Route, RouteKind, RouteOrigin, Setting, Space, carries_ipv6,
+};
 use crate::mark::{self, Role};
 use crate::settled::{Interface, Network, Node, Settled};
 
@@ -61,7 +63,7 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
         master: Some(None),
         mac: Some(network.mac),
         mtu: network.mtu,
-        hairpin: None,
+        port: &[],
         nf_call: Some(network.filtered),
         no_kernel_address: carries_ipv6(network.mtu),
         addresses,
@@ -108,7 +110,7 @@ fn port(
                 kind: RouteKind::Link {
                     link: link.to_owned(),
                     via: None,
-                    marked: true,
+                    origin: RouteOrigin::Hallway,
                 },
             }));
     }
@@ -120,7 +122,10 @@ fn port(
         master: Some(network.bridge.clone()),
         mac: None,
         mtu: interface.mtu,
-        hairpin: network.bridge.as_ref().map(|_| true),
+        port: match network.bridge {
+            Some(_) => PortFlag::WANTED,
+            None => &[],
+        },
         nf_call: None,
         no_kernel_address: carries_ipv6(interface.mtu),
         addresses,

@@ -46,6 +46,26 @@ pub struct Space {
     pub settings: Vec<(Setting, u32)>,
 }
 
+impl Space {
+    /// The routes that the kernel makes by itself with the addresses of links, to their subnets.
+    #[must_use]
+    pub fn connected_routes(&self) -> Vec<Route> {
+        let links = self.links.iter().filter(|l| l.role != LinkRole::Loopback);
+        let pairs = links.flat_map(|l| l.addresses.iter().map(move |a| (l, *a)));
+        pairs
+            .filter(|(_, address)| address.prefix_len() < address.max_prefix_len())
+            .map(|(link, address)| Route {
+                to: address.trunc(),
+                kind: RouteKind::Link {
+                    link: link.name.clone(),
+                    via: None,
+                    origin: RouteOrigin::Connected(address.addr()),
+                },
+            })
+            .collect()
+    }
+}
+
 /// What a link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkRole {
@@ -78,8 +98,8 @@ pub struct Link {
     pub mac: Option<[u8; 6]>,
     /// IFLA_MTU, in bytes.
     pub mtu: Option<u32>,
-    /// IFLA_BRPORT_MODE: frames may leave by the port they came in by.
-    pub hairpin: Option<bool>,
+    /// What it must have as a bridge port; nothing when it is none.
+    pub port: &'static [(PortFlag, bool)],
     /// IFLA_BR_NF_CALL_IPTABLES and its IPv6 twin.
     pub nf_call: Option<bool>,
     /// IN6_ADDR_GEN_MODE_NONE: the kernel makes no IPv6 address of its own.
@@ -112,9 +132,80 @@ pub enum RouteKind {
         link: String,
         /// The next hop; none when the destination is on the link.
         via: Option<std::net::IpAddr>,
-        /// Made for a port of a routed network, and marked with hallway's route protocol.
-        marked: bool,
+        /// Why it exists.
+        origin: RouteOrigin,
     },
+}
+
+/// An attribute of a bridge port that is on or off (IFLA_BRPORT_*, linux/if_link.h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PortFlag {
+    /// Frames may leave by the port they came in by.
+    Hairpin,
+    /// Frames do not pass between isolated ports.
+    Isolated,
+    /// Source MAC addresses are learned.
+    Learning,
+    /// Frames to unknown MAC addresses leave by it.
+    Flood,
+    /// Multicast frames to unknown groups leave by it.
+    McastFlood,
+    /// Broadcast frames leave by it.
+    BcastFlood,
+    /// ARP requests and neighbour solicitations do not leave by it.
+    NeighSuppress,
+    /// Only frames from known MAC addresses come in by it.
+    Locked,
+}
+
+impl PortFlag {
+    /// What every port of a network has. A node may use its own published port: the packet goes
+    /// back by the port it came in by.
+    pub const WANTED: &'static [(Self, bool)] = &[
+        (Self::Hairpin, true),
+        (Self::Isolated, false),
+        (Self::Learning, true),
+        (Self::Flood, true),
+        (Self::McastFlood, true),
+        (Self::BcastFlood, true),
+        (Self::NeighSuppress, false),
+        (Self::Locked, false),
+    ];
+
+    /// What a port starts with in the kernel (`new_nbp`, net/bridge/br_if.c).
+    #[must_use]
+    pub const fn default(self) -> bool {
+        matches!(
+            self,
+            Self::Learning | Self::Flood | Self::McastFlood | Self::BcastFlood
+        )
+    }
+
+    /// Its name, in the words of `bridge link`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hairpin => "hairpin",
+            Self::Isolated => "isolated",
+            Self::Learning => "learning",
+            Self::Flood => "flood",
+            Self::McastFlood => "mcast_flood",
+            Self::BcastFlood => "bcast_flood",
+            Self::NeighSuppress => "neigh_suppress",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+/// Why a route exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RouteOrigin {
+    /// A route of a node, with the protocol of an administrator (RTPROT_STATIC).
+    Static,
+    /// Made for a port of a routed network, with hallway's route protocol.
+    Hallway,
+    /// Made by the kernel (RTPROT_KERNEL) with this address of the link, to the address's subnet.
+    Connected(std::net::IpAddr),
 }
 
 /// A setting (sysctl) of a link or of a namespace.

@@ -3,7 +3,9 @@
 use hallway_spec::IpVersion;
 use ipnet::IpNet;
 
-use super::{Link, LinkRole, NodeTarget, Route, RouteKind, Setting, Space, carries_ipv6};
+use super::{
+    Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, Setting, Space, carries_ipv6,
+};
 use crate::mark::{self, Role};
 use crate::settled::{Interface, Node, Plug, Settled};
 
@@ -24,7 +26,7 @@ pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
             kind: RouteKind::Link {
                 link,
                 via: route.via,
-                marked: false,
+                origin: RouteOrigin::Static,
             },
         })
     }));
@@ -60,7 +62,7 @@ fn loopback(settled: &Settled, node: &Node) -> Link {
         master: None,
         mac: None,
         mtu: None,
-        hairpin: None,
+        port: &[],
         nf_call: None,
         no_kernel_address: false,
         addresses: Vec::new(),
@@ -90,7 +92,7 @@ fn interface(node: &Node, interface: &Interface) -> Link {
         master: Some(None),
         mac: Some(interface.mac),
         mtu: interface.mtu,
-        hairpin: None,
+        port: &[],
         nf_call: None,
         no_kernel_address: ipv6,
         addresses,

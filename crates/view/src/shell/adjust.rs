@@ -72,9 +72,9 @@ fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attrib
         Attribute::Alias(alias) => format!("alias {}", quote(alias.as_deref().unwrap_or_default())),
         Attribute::Master(Some(bridge)) => format!("master {}", quote(bridge)),
         Attribute::Master(None) => "nomaster".to_owned(),
-        Attribute::Hairpin(on) => {
+        Attribute::Port(flag, on) => {
             let on = if *on { "on" } else { "off" };
-            script.line(&format!("bridge link set dev {link} hairpin {on}"));
+            script.line(&format!("bridge link set dev {link} {} {on}", flag.name()));
             return;
         }
         Attribute::NfCall(on) => return nf_call(script, name, *on),

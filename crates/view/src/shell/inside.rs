@@ -3,8 +3,9 @@
 use hallway_plan::bandwidth::bucket;
 use hallway_plan::mark;
 use hallway_plan::step::{CableEnd, NewNamespace, NewPort};
-use hallway_plan::target::{Link, Route, RouteKind, Setting};
+use hallway_plan::target::{Link, Route, RouteKind, RouteOrigin, Setting};
 use hallway_spec::{Bandwidth, IpVersion};
+use std::net::IpAddr;
 
 use super::Script;
 use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings};
@@ -70,7 +71,7 @@ pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
     if outer.no_kernel_address {
         no_own_address(script, "ip", &link);
     }
-    if outer.hairpin == Some(true) {
+    if !outer.port.is_empty() {
         script.explain(&[
             "A node may use its own published port: the packet goes back by the port it came in by.",
         ]);
@@ -156,15 +157,19 @@ pub(super) fn bandwidth(script: &mut Script<'_>, tc: &str, link: &str, limit: Ba
 }
 
 pub(super) fn add_route(script: &mut Script<'_>, netns: Option<&str>, route: &Route) {
-    if let RouteKind::Link { link, via, marked } = &route.kind {
+    if let RouteKind::Link { link, via, origin } = &route.kind {
         let via = via.map_or_else(String::new, |v| format!(" via {v}"));
-        let protocol = match marked {
-            true => mark::ROUTE_PROTOCOL.to_string(),
-            false => "static".into(),
+        let (protocol, source) = match origin {
+            RouteOrigin::Hallway => (mark::ROUTE_PROTOCOL.to_string(), String::new()),
+            RouteOrigin::Static => ("static".into(), String::new()),
+            RouteOrigin::Connected(IpAddr::V4(source)) => {
+                ("kernel".into(), format!(" scope link src {source}"))
+            }
+            RouteOrigin::Connected(IpAddr::V6(_)) => ("kernel".into(), " metric 256".into()),
         };
         let (command, to, link) = (command(netns, route), destination(route), quote(link));
         script.line(&format!(
-            "{command} route replace {to}{via} dev {link} proto {protocol}"
+            "{command} route replace {to}{via} dev {link} proto {protocol}{source}"
         ));
     }
 }
