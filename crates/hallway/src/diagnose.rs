@@ -13,7 +13,7 @@ use snippet::Source;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum VerbError {
     /// The file is wrong.
     File(Problems),
     /// The command line is wrong: what, and what to do.
@@ -28,25 +28,25 @@ pub(crate) enum Trouble {
     Code(Box<Self>, u8),
 }
 
-impl From<CommandError> for Trouble {
+impl From<CommandError> for VerbError {
     fn from(error: CommandError) -> Self {
         Self::Command(error)
     }
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for VerbError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
 }
 
-impl From<Problems> for Trouble {
+impl From<Problems> for VerbError {
     fn from(problems: Problems) -> Self {
         Self::File(problems)
     }
 }
 
-impl Trouble {
+impl VerbError {
     pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Usage(message.into(), help.into())
     }
@@ -87,16 +87,16 @@ impl Trouble {
 const SHOWN_MAX: usize = 50;
 
 /// Prints it to stderr.
-pub(crate) fn print(trouble: &Trouble, common: &Common) {
-    match trouble {
-        Trouble::File(problems) => file(problems, common),
-        Trouble::Usage(message, help) => {
+pub(crate) fn print(error: &VerbError, common: &Common) {
+    match error {
+        VerbError::File(problems) => file(problems, common),
+        VerbError::Usage(message, help) => {
             anstream::eprintln!("{} {message}", styled(RED, "error:"));
             if !help.is_empty() {
                 anstream::eprintln!("  help: {help}");
             }
         }
-        Trouble::Conflict(failure, path, text) => {
+        VerbError::Conflict(failure, path, text) => {
             let source = Source { path, text };
             let mut all: Vec<&Failure> = std::iter::once(failure).chain(&failure.also).collect();
             all.sort_by_key(|f| f.place.as_ref().map(|p| p.offset));
@@ -104,9 +104,9 @@ pub(crate) fn print(trouble: &Trouble, common: &Common) {
                 show(one, &source, common);
             }
         }
-        Trouble::Failed(failure) => plain(failure, common),
-        Trouble::Command(error) => plain(error, common),
-        Trouble::Code(trouble, _) => print(trouble, common),
+        VerbError::Failed(failure) => plain(failure, common),
+        VerbError::Command(error) => plain(error, common),
+        VerbError::Code(error, _) => print(error, common),
     }
 }
 

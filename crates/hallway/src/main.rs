@@ -45,9 +45,9 @@ fn main() -> ExitCode {
     let common = args.common.clone();
     match cmd::run(args) {
         Ok(code) => code,
-        Err(trouble) => {
-            diagnose::print(&trouble, &common);
-            ExitCode::from(trouble.exit_code())
+        Err(error) => {
+            diagnose::print(&error, &common);
+            ExitCode::from(error.exit_code())
         }
     }
 }

@@ -13,7 +13,7 @@ use hallway_spec::Name;
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::source::{discover, read};
 
 /// This program, for processes of its own that are started from it.
@@ -208,7 +208,7 @@ pub(crate) fn project(
     common: &Common,
     file: &FileArg,
     engine: Option<&Engine>,
-) -> Result<Name, Trouble> {
+) -> Result<Name, VerbError> {
     if let Some(name) = &common.project {
         return Ok(name.clone());
     }
@@ -226,21 +226,21 @@ pub(crate) fn project(
         [only] => Ok(only.clone()),
         several if several.len() > 1 && several.iter().all(|n| n.as_ref() != "default") => {
             let names: Vec<&str> = several.iter().map(AsRef::as_ref).collect();
-            Err(Trouble::usage(
+            Err(VerbError::usage(
                 "several projects are up",
                 format!("name one with -p: {}", names.join(", ")),
             ))
         }
         _ => "default"
             .parse()
-            .map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), "")),
+            .map_err(|e: hallway_spec::InvalidName| VerbError::usage(e.to_string(), "")),
     }
 }
 
 /// The scope of a command that only reads.
-pub(crate) fn here(common: &Common) -> Result<Scope, Trouble> {
+pub(crate) fn here(common: &Common) -> Result<Scope, VerbError> {
     Scope::existing(common)?.ok_or_else(|| {
-        Trouble::usage(
+        VerbError::usage(
             format!("nothing is up: sandbox {} does not run", common.sandbox),
             "hallway up FILE builds a project; with --host, commands use this machine itself",
         )
@@ -248,7 +248,7 @@ pub(crate) fn here(common: &Common) -> Result<Scope, Trouble> {
 }
 
 /// The project of a command that only reads, with what it consists of.
-pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled), Trouble> {
+pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled), VerbError> {
     let name = project(common, &FileArg::default(), Some(engine))?;
     let record = engine.record(&name)?;
     if let Some(settled) = record.and_then(|r| r.applied.or(r.pending)) {
@@ -258,12 +258,12 @@ pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled
 }
 
 /// There is no such project.
-pub(crate) fn not_up(engine: &Engine, name: &Name) -> Trouble {
+pub(crate) fn not_up(engine: &Engine, name: &Name) -> VerbError {
     let known: Vec<String> = engine.projects().iter().map(ToString::to_string).collect();
     let help = if known.is_empty() {
         "nothing is up here; hallway up FILE builds a project".to_owned()
     } else {
         format!("name one with -p: {}", known.join(", "))
     };
-    Trouble::usage(format!("project {name} is not up"), help)
+    VerbError::usage(format!("project {name} is not up"), help)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hallway_spec::{Project, TEXT_MAX, parse_bytes};
 
 use crate::args::{Common, FileArg};
-use crate::diagnose::{Trouble, warn};
+use crate::diagnose::{VerbError, warn};
 
 /// A file that has been read and parsed.
 pub(crate) struct Input {
@@ -16,7 +16,7 @@ pub(crate) struct Input {
 }
 
 /// Parses a text as a project; -p gives it another name.
-pub(crate) fn parse(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, Trouble> {
+pub(crate) fn parse(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, VerbError> {
     let mut project = parse_bytes(path, bytes)?;
     if let Some(name) = &common.project {
         project.topology.name = name.clone();
@@ -33,11 +33,11 @@ pub(crate) fn parse(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, 
 }
 
 /// Reads the project's file.
-pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
+pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
     let path = match file.path() {
         Some(path) => path.clone(),
         None => discover()?.ok_or_else(|| {
-            Trouble::usage(
+            VerbError::usage(
                 "there is no hallway.yaml or *.hallway.yaml in this directory",
                 "name a file: hallway up examples/three-tier.yaml",
             )
@@ -49,7 +49,7 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
         std::fs::File::open(&path).and_then(limited)
     };
     let bytes = bytes.map_err(|e| {
-        Trouble::usage(
+        VerbError::usage(
             format!("cannot read {}: {e}", path.display()),
             "name a file that exists and may be read",
         )
@@ -65,7 +65,7 @@ fn limited(from: impl std::io::Read) -> std::io::Result<Vec<u8>> {
 }
 
 /// The one file of this directory.
-pub(crate) fn discover() -> Result<Option<PathBuf>, Trouble> {
+pub(crate) fn discover() -> Result<Option<PathBuf>, VerbError> {
     let mut found: Vec<String> = std::fs::read_dir(".")
         .into_iter()
         .flatten()
@@ -81,7 +81,7 @@ pub(crate) fn discover() -> Result<Option<PathBuf>, Trouble> {
         .collect();
     found.sort();
     if found.len() > 1 {
-        return Err(Trouble::usage(
+        return Err(VerbError::usage(
             format!("there are several files here: {}", found.join(", ")),
             "name a file, or a project with -p",
         ));

@@ -7,7 +7,7 @@ use hallway_plan::rules::{self, Ruleset};
 use hallway_spec::Expect;
 
 use crate::args::{Common, FileArg, PairArgs};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::scope::{self, Scope};
 use crate::source::{self, Input};
 
@@ -24,15 +24,15 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// From a file alone, without reading any kernel state.
-    pub(crate) fn of_file(common: &Common, file: &FileArg) -> Result<Self, Trouble> {
+    pub(crate) fn of_file(common: &Common, file: &FileArg) -> Result<Self, VerbError> {
         let input = source::read(common, file)?;
         let planned = Engine::plan_from_nothing(&input.project.topology)
-            .map_err(|f| Trouble::of(f, &input.path, &input.text))?;
+            .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
         Ok(Self::new(planned.settled, &input, Environment::default()))
     }
 
     /// As it is up, with the properties of the host that matter.
-    pub(crate) fn of_scope(common: &Common, scope: &Scope) -> Result<Self, Trouble> {
+    pub(crate) fn of_scope(common: &Common, scope: &Scope) -> Result<Self, VerbError> {
         let (project, settled) = scope::present(common, &scope.engine)?;
         let record = scope.engine.record(&project)?;
         let (source, path) = record.map_or_else(Default::default, |r| (r.source, r.path));
@@ -43,7 +43,7 @@ impl Subject {
     }
 
     /// From the named file; otherwise the running project; otherwise from the file of this directory.
-    pub(crate) fn any(common: &Common, file: &FileArg) -> Result<Self, Trouble> {
+    pub(crate) fn any(common: &Common, file: &FileArg) -> Result<Self, VerbError> {
         if file.path().is_none()
             && let Some(scope) = Scope::existing(common)?
             && let Ok(subject) = Self::of_scope(common, &scope)
@@ -75,14 +75,14 @@ impl Subject {
         &self.environment
     }
 
-    pub(crate) fn world(&self) -> Result<World<'_>, Trouble> {
+    pub(crate) fn world(&self) -> Result<World<'_>, VerbError> {
         World::new(&self.settled, &self.rules, self.environment.clone())
             .ok_or_else(|| Failure::from(Reason::Bug("the rules have no tables")).into())
     }
 }
 
 /// Reads the client and the server of a pair.
-pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, Trouble> {
+pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, VerbError> {
     let nodes: Vec<&str> = world
         .settled()
         .nodes
@@ -95,19 +95,19 @@ pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, Tr
         nodes.join(", "),
     );
     let from = world.party(&pair.from).ok_or_else(|| {
-        Trouble::usage(
+        VerbError::usage(
             format!("{} is not a node, host, outside or an address", pair.from),
             help.clone(),
         )
     })?;
     let (to, service) = world
         .target(&pair.to)
-        .map_err(|message| Trouble::usage(message, help))?;
+        .map_err(|message| VerbError::usage(message, help))?;
     Ok(Question { from, to, service })
 }
 
 /// The target must resolve: the real outside world has no address unless one is named.
-pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), Trouble> {
+pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), VerbError> {
     match party {
         Party::Outside => location(world, party).map(|_| ()),
         Party::Node(_) | Party::Host | Party::Address(_) => Ok(()),
@@ -115,9 +115,9 @@ pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), Troub
 }
 
 /// Where the packets of a party are made; a real attempt needs such a place.
-pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, Trouble> {
+pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, VerbError> {
     match world.place(party) {
-        Location::Outside => Err(Trouble::usage(
+        Location::Outside => Err(VerbError::usage(
             format!("no node represents {party}, so it cannot be tried"),
             "give the project a network with outside: true and a node on it; hallway explain predicts without",
         )),

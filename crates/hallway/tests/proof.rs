@@ -269,6 +269,37 @@ fn wrong_usage() {
     h.run(&["test"]).exits(2).says("up.hallway.yaml:4");
 }
 
+/// By default the network is tested, with `--service` the programs too.
+fn programs() {
+    let h = host();
+    h.up("name: p
+networks: { n: { subnet: 10.1.0.0/24 } }
+nodes:
+  a: { networks: [n] }
+  b: { networks: [n], command: hallway serve 80, ready: 80/tcp }
+  c: { networks: [n] }
+expect:
+  - { from: a, to: b, ports: [80/tcp, icmp] }
+  - { from: a, to: b, ports: [81/tcp] }
+  - { from: a, to: c, ports: [80/tcp] }
+")
+        .ok();
+    h.run(&["test"]).exits(0).says("4 passed");
+    let ran = h.run(&["test", "--service"]).exits(1);
+    let ran = ran.says("the program of b does not listen on 81/tcp");
+    ran.says("3 passed, 1 failed");
+    sh("kill -9 $(ip netns pids b)");
+    wait_for("the end of the program", || {
+        h.run(&["status"]).out.contains("signal 9")
+    });
+    h.run(&["test"]).exits(0);
+    let ran = h.run(&["test", "--service", "--format", "json"]).exits(1);
+    let report = value(&ran);
+    assert_eq!(report["failed"], 3);
+    let program = report["results"][0]["program"].as_str().unwrap();
+    assert!(program.starts_with("the program of b "), "{program}");
+}
+
 /// What an ephemeral test might leave: namespaces, processes, files, ports.
 fn traces_of_it() -> (Vec<String>, String) {
     (
@@ -414,6 +445,7 @@ hallway_testkit::tests![
     formats,
     in_bounded_time,
     wrong_usage,
+    programs,
     ephemeral,
     ephemeral_interrupted,
     up_with_proof,

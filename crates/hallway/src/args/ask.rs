@@ -89,6 +89,10 @@ pub(crate) struct TestArgs {
     /// Build the file in a sandbox of its own, test, and remove it
     #[arg(long)]
     pub(crate) ephemeral: bool,
+    /// Where an answer is expected of a node with a command, its program must run and listen.
+    /// Otherwise the network is tested: where no program listens, a listener is opened for the attempt
+    #[arg(long, conflicts_with_all = ["matrix", "predict"])]
+    pub(crate) service: bool,
     /// How long an answer may take, in milliseconds
     #[arg(long, default_value_t = 1000, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub(crate) timeout_ms: u64,

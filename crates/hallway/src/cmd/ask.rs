@@ -12,7 +12,7 @@ use hallway_view::path;
 use hallway_view::style::{DIM, styled};
 
 use crate::args::{Common, FileArg, Format, PairArgs, Versions};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::scope::here;
 use crate::subject::{Subject, check_target, location, resolve};
 use crate::{interrupt, ui};
@@ -23,7 +23,7 @@ pub(crate) fn explain(
     file: &FileArg,
     pair: &PairArgs,
     format: Format,
-) -> Result<ExitCode, Trouble> {
+) -> Result<ExitCode, VerbError> {
     let subject = Subject::any(common, file)?;
     let world = subject.world()?;
     let question = resolve(&world, pair)?;
@@ -68,7 +68,7 @@ pub(crate) fn reach(
     pair: &PairArgs,
     timeout: Duration,
     format: Format,
-) -> Result<ExitCode, Trouble> {
+) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let subject = Subject::of_scope(common, &scope)?;
     let world = subject.world()?;

@@ -12,7 +12,7 @@ use hallway_view::json::{Measurement, Version};
 use hallway_view::table::columns;
 
 use crate::args::{BenchVerb, Common, Format};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::{interrupt, ui};
 
@@ -22,7 +22,7 @@ struct Bench {
     cancel: Cancel,
 }
 
-pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, VerbError> {
     let BenchVerb::Attach { n, format } = verb;
     let directory = crate::scope::state_dir(common)?.join(format!("bench-{}", std::process::id()));
     std::fs::create_dir_all(&directory)
@@ -32,7 +32,7 @@ pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, Trouble>
     let outcome = n
         .iter()
         .map(|nodes| bench.measure(common, *nodes))
-        .collect::<Result<Vec<Measurement>, Trouble>>();
+        .collect::<Result<Vec<Measurement>, VerbError>>();
     if outcome.is_err() {
         bench.end().ok(); // the sandbox of the measurement that failed
     }
@@ -69,7 +69,7 @@ pub(crate) fn bare(nodes: &str) -> Result<(), Failure> {
 impl Bench {
     /// The medians of some rounds; each round measures all three. The script takes most of a minute
     /// with a thousand nodes, so it is measured in fewer rounds.
-    fn measure(&self, common: &Common, nodes: usize) -> Result<Measurement, Trouble> {
+    fn measure(&self, common: &Common, nodes: usize) -> Result<Measurement, VerbError> {
         let rounds = (300 / nodes.max(1)).clamp(3, 5);
         let script_rounds = (1500 / nodes.max(1)).clamp(1, rounds);
         let mut all = Vec::new();
@@ -108,7 +108,7 @@ impl Bench {
         })
     }
 
-    fn ours(&self, row: &mut Measurement) -> Result<(), Trouble> {
+    fn ours(&self, row: &mut Measurement) -> Result<(), VerbError> {
         let files: Vec<PathBuf> = [1, row.nodes, row.nodes + 1]
             .iter()
             .map(|nodes| self.file(&format!("{nodes}.yaml"), &project(*nodes)))
@@ -127,7 +127,7 @@ impl Bench {
         self.end()
     }
 
-    fn loop_of_netlink(&self, row: &mut Measurement) -> Result<(), Trouble> {
+    fn loop_of_netlink(&self, row: &mut Measurement) -> Result<(), VerbError> {
         self.fresh()?;
         let own = std::env::current_exe()
             .map_err(|e| Failure::file(FileAction::Use, Path::new("hallway"), &e))?;
@@ -139,7 +139,7 @@ impl Bench {
         self.end()
     }
 
-    fn script(&self, row: &mut Measurement) -> Result<(), Trouble> {
+    fn script(&self, row: &mut Measurement) -> Result<(), VerbError> {
         let (up, down) = scripts(row.nodes);
         let up = self.file("up.sh", &up)?;
         let down = self.file("down.sh", &down)?;
@@ -159,33 +159,33 @@ impl Bench {
         self.end()
     }
 
-    fn file(&self, name: &str, text: &str) -> Result<PathBuf, Trouble> {
+    fn file(&self, name: &str, text: &str) -> Result<PathBuf, VerbError> {
         let path = self.directory.join(name);
         std::fs::write(&path, text).map_err(|e| Failure::file(FileAction::Write, &path, &e))?;
         Ok(path)
     }
 
     /// A sandbox with nothing in it.
-    fn fresh(&self) -> Result<(), Trouble> {
+    fn fresh(&self) -> Result<(), VerbError> {
         self.cancel.check()?;
         self.hallway(&["sandbox", "shell", "--", "true"])
             .map(|_| ())
     }
 
     /// Ends it, and lets the kernel finish: it clears namespaces away in the background.
-    fn end(&self) -> Result<(), Trouble> {
+    fn end(&self) -> Result<(), VerbError> {
         self.hallway(&["sandbox", "rm"])?;
         std::thread::sleep(Duration::from_millis(700));
         Ok(())
     }
 
-    fn timed(&self, words: &[&str]) -> Result<u64, Trouble> {
+    fn timed(&self, words: &[&str]) -> Result<u64, VerbError> {
         let started = Instant::now();
         self.hallway(words)?;
         Ok(started.elapsed().as_micros() as u64)
     }
 
-    fn hallway(&self, words: &[&str]) -> Result<String, Trouble> {
+    fn hallway(&self, words: &[&str]) -> Result<String, VerbError> {
         let failed = |error: String| CommandError::Bench {
             command: words.join(" "),
             error,

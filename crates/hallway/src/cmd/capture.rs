@@ -18,7 +18,7 @@ use hallway_view::style::{DIM, styled};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::args::{CaptureArgs, Common, Format};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::scope::{here, present};
 use crate::ui;
@@ -26,7 +26,7 @@ use crate::ui;
 /// How often it is checked whether to end.
 const TICK: Duration = Duration::from_millis(200);
 
-pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, VerbError> {
     // As the user, before a sandbox is entered; emptied only when everything else is valid.
     let file = match &args.write {
         Some(path) if path.as_os_str() != "-" => Some(create(path)?),
@@ -63,7 +63,7 @@ fn watch(
     sink: &mut Sink,
     args: &CaptureArgs,
     ended: &AtomicBool,
-) -> Result<u64, Trouble> {
+) -> Result<u64, VerbError> {
     let begun = Instant::now();
     let limit = args.count.unwrap_or(u64::MAX);
     let mut count = 0;
@@ -103,7 +103,7 @@ fn watch(
 }
 
 /// A reader that closes its end ends the capture and is no failure; a full disk is one.
-fn over(count: u64, args: &CaptureArgs, error: &io::Error) -> Result<u64, Trouble> {
+fn over(count: u64, args: &CaptureArgs, error: &io::Error) -> Result<u64, VerbError> {
     match (&args.write, error.kind()) {
         (_, io::ErrorKind::BrokenPipe) => Ok(count),
         (Some(path), _) => Err(unwritable(path, error).into()),
@@ -117,19 +117,19 @@ fn unwritable(path: &Path, error: &io::Error) -> CommandError {
     CommandError::Write { path, error }
 }
 
-fn create(path: &Path) -> Result<File, Trouble> {
+fn create(path: &Path) -> Result<File, VerbError> {
     let mut options = OpenOptions::new();
     // Not truncated: the file of an earlier capture stays if this one cannot begin.
     let opened = options.write(true).create(true).truncate(false).open(path);
     opened.map_err(|e| {
-        Trouble::usage(
+        VerbError::usage(
             format!("cannot write {}: {e}", path.display()),
             "name a file that may be written",
         )
     })
 }
 
-fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, Trouble> {
+fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, VerbError> {
     let (name, interface) = match text.split_once(':') {
         Some((name, interface)) => (name, Some(interface.to_owned())),
         None => (text, None),
@@ -141,7 +141,7 @@ fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, Troub
     if let Some(node) = settled.nodes.iter().find(|n| found(&&n.name)) {
         let known: Vec<&str> = node.interfaces.iter().map(|i| i.name.as_str()).collect();
         return match interface {
-            Some(i) if i != "lo" && !known.contains(&i.as_str()) => Err(Trouble::usage(
+            Some(i) if i != "lo" && !known.contains(&i.as_str()) => Err(VerbError::usage(
                 format!("node {name} has no interface {i}"),
                 format!(
                     "its interfaces: {}",
@@ -154,7 +154,7 @@ fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, Troub
     if let Some(network) = settled.networks.iter().find(|n| found(&&n.name)) {
         return match interface {
             None => Ok(Target::Network(network.name.clone())),
-            Some(_) => Err(Trouble::usage(
+            Some(_) => Err(VerbError::usage(
                 format!("{name} is a network, which has no interfaces to choose from"),
                 format!("leave out what follows the colon: hallway capture {name}"),
             )),
@@ -163,19 +163,19 @@ fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, Troub
     let nodes = settled.nodes.iter().map(|n| n.name.as_ref());
     let networks = settled.networks.iter().map(|n| n.name.as_ref());
     let known: Vec<&str> = nodes.chain(networks).chain(["host"]).collect();
-    Err(Trouble::usage(
+    Err(VerbError::usage(
         format!("project {project} has no node or network {name}"),
         format!("its nodes and networks: {}", known.join(", ")),
     ))
 }
 
 /// The filter with the place underlined.
-fn wrong_filter(text: &str, error: &FilterError) -> Trouble {
+fn wrong_filter(text: &str, error: &FilterError) -> VerbError {
     let before = text.get(..error.offset).unwrap_or(text);
     let place = text.get(error.offset..).unwrap_or_default();
     let marked = place.get(..error.length).unwrap_or(place);
     let (indent, width) = (before.chars().count(), marked.chars().count().max(1));
-    Trouble::usage(
+    VerbError::usage(
         format!(
             "{error}\n  | {text}\n  | {}{}",
             " ".repeat(indent),

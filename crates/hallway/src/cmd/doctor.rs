@@ -6,11 +6,11 @@ use hallway_engine::doctor::{Check, CheckOutcome, checks};
 use hallway_view::json::{self, CheckEntry, Version};
 
 use crate::args::{Common, Format};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::ui;
 use hallway_view::style::{GREEN, RED, YELLOW, styled};
 
-pub(crate) fn run(_common: &Common, format: Format) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(_common: &Common, format: Format) -> Result<ExitCode, VerbError> {
     let checks = checks();
     match format {
         Format::Json => {

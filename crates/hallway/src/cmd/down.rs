@@ -6,12 +6,12 @@ use std::time::Instant;
 use hallway_engine::{Caller, Removed};
 
 use crate::args::{Common, FileArg};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::progress::Reporter;
 use crate::scope::{Scope, project};
 use crate::{interrupt, ui};
 
-pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
     let named = file
         .path()

@@ -9,12 +9,12 @@ use hallway_spec::{Action, Edit, Name};
 use ipnet::IpNet;
 
 use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, Verb};
-use crate::diagnose::{Trouble, warn};
+use crate::diagnose::{VerbError, warn};
 use crate::progress::Reporter;
 use crate::scope::{Scope, project};
 use crate::{interrupt, ui};
 
-pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
     let (change, done) = change(verb)?;
     let cancel = interrupt::watch();
@@ -32,9 +32,9 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
             ui::note(common, format!("{project}: {words} {place} ({time})"));
             Ok(ExitCode::SUCCESS)
         }
-        Err(trouble) => {
+        Err(error) => {
             scope.leave(common)?;
-            Err(trouble)
+            Err(error)
         }
     }
 }
@@ -45,7 +45,7 @@ fn apply(
     project: &Name,
     change: &Edit,
     cancel: &Cancel,
-) -> Result<bool, Trouble> {
+) -> Result<bool, VerbError> {
     let mut reporter = Reporter::new(common);
     let mut caller = Caller {
         reporter: &mut reporter,
@@ -57,15 +57,17 @@ fn apply(
             warn(&shown, &edited.text, &edited.warnings, common);
             Ok(edited.applied.changed)
         }
-        Err(EditError::Refused(why)) => Err(Trouble::refused(&why)),
-        Err(EditError::Invalid(problems)) => Err(Trouble::File(problems)),
-        Err(EditError::Conflict { failure, text }) => Err(Trouble::Conflict(failure, shown, text)),
-        Err(EditError::Failed(failure)) => Err(Trouble::Failed(failure)),
+        Err(EditError::Refused(why)) => Err(VerbError::refused(&why)),
+        Err(EditError::Invalid(problems)) => Err(VerbError::File(problems)),
+        Err(EditError::Conflict { failure, text }) => {
+            Err(VerbError::Conflict(failure, shown, text))
+        }
+        Err(EditError::Failed(failure)) => Err(VerbError::Failed(failure)),
     }
 }
 
 /// The change that a verb makes, and the message to print when it is done.
-fn change(verb: Verb) -> Result<(Edit, String), Trouble> {
+fn change(verb: Verb) -> Result<(Edit, String), VerbError> {
     Ok(match verb {
         Verb::Node { verb } => return node(verb),
         Verb::Network { verb } => return network(verb),
@@ -112,7 +114,7 @@ fn policy_edit(action: Action, policy: PolicyArgs) -> Edit {
     }
 }
 
-fn node(verb: NodeVerb) -> Result<(Edit, String), Trouble> {
+fn node(verb: NodeVerb) -> Result<(Edit, String), VerbError> {
     Ok(match verb {
         NodeVerb::Add {
             name,
@@ -139,7 +141,7 @@ fn node(verb: NodeVerb) -> Result<(Edit, String), Trouble> {
     })
 }
 
-fn network(verb: NetworkVerb) -> Result<(Edit, String), Trouble> {
+fn network(verb: NetworkVerb) -> Result<(Edit, String), VerbError> {
     Ok(match verb {
         NetworkVerb::Add {
             name,
@@ -170,7 +172,7 @@ fn network(verb: NetworkVerb) -> Result<(Edit, String), Trouble> {
     })
 }
 
-fn link(verb: LinkVerb) -> Result<(Edit, String), Trouble> {
+fn link(verb: LinkVerb) -> Result<(Edit, String), VerbError> {
     Ok(match verb {
         LinkVerb::Add { a, b } => {
             let (a, b) = (end(&a)?, end(&b)?);
@@ -185,12 +187,12 @@ fn link(verb: LinkVerb) -> Result<(Edit, String), Trouble> {
     })
 }
 
-fn not_an_edit(verb: &impl std::fmt::Debug) -> Trouble {
-    Trouble::usage(format!("{verb:?} does not edit a project"), "")
+fn not_an_edit(verb: &impl std::fmt::Debug) -> VerbError {
+    VerbError::usage(format!("{verb:?} does not edit a project"), "")
 }
 
 /// `NETWORK` or `NETWORK=ADDRESS[,ADDRESS]`.
-fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, Trouble> {
+fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, VerbError> {
     texts
         .iter()
         .map(|text| {
@@ -198,14 +200,14 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, Trouble> {
             let help = "write --network NETWORK or --network NETWORK=ADDRESS";
             let network = network
                 .parse()
-                .map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), help))?;
+                .map_err(|e: hallway_spec::InvalidName| VerbError::usage(e.to_string(), help))?;
             let addresses = addresses
                 .split(',')
                 .filter(|a| !a.is_empty())
                 .map(|a| {
                     a.parse()
                         .ok()
-                        .ok_or_else(|| Trouble::usage(format!("{a:?} is not an address"), help))
+                        .ok_or_else(|| VerbError::usage(format!("{a:?} is not an address"), help))
                 })
                 .collect::<Result<_, _>>()?;
             Ok((network, addresses))
@@ -214,18 +216,18 @@ fn attachments(texts: &[String]) -> Result<Vec<(Name, Vec<IpAddr>)>, Trouble> {
 }
 
 /// `NODE` or `NODE:ADDRESS/LENGTH[,ADDRESS/LENGTH]`; a bare node name makes a cable without addresses.
-fn end(text: &str) -> Result<(Name, Vec<IpNet>), Trouble> {
+fn end(text: &str) -> Result<(Name, Vec<IpNet>), VerbError> {
     let (node, addresses) = text.split_once(':').unwrap_or((text, ""));
     let help = "write NODE:ADDRESS/LENGTH, like left:10.0.9.1/24";
     let node = node
         .parse()
-        .map_err(|e: hallway_spec::InvalidName| Trouble::usage(e.to_string(), help))?;
+        .map_err(|e: hallway_spec::InvalidName| VerbError::usage(e.to_string(), help))?;
     let addresses = addresses
         .split(',')
         .filter(|a| !a.is_empty())
         .map(|a| {
             a.parse().ok().ok_or_else(|| {
-                Trouble::usage(
+                VerbError::usage(
                     format!("{a:?} is not an address with a prefix length"),
                     help,
                 )

@@ -9,27 +9,31 @@ use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK};
 use hallway_spec::{NETNS_DIRECTORY, Name};
 
 use crate::args::Common;
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::scope::{Scope, present};
 
 /// Failures of hallway, as opposed to those of the program.
 const OURS: u8 = 125;
 
-pub(crate) fn run(common: &Common, node: &Name, command: Vec<String>) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(
+    common: &Common,
+    node: &Name,
+    command: Vec<String>,
+) -> Result<ExitCode, VerbError> {
     Err(failed(inside(common, node, command)?.exec()))
 }
 
-pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, Trouble> {
+pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, VerbError> {
     let mut enter = inside(common, node, vec![program()])?;
     let prompt = format!("{node}:\\w\\$ ");
     enter.environment.insert("PS1".into(), prompt);
     Err(failed(enter.exec()))
 }
 
-fn failed(error: EnterError) -> Trouble {
+fn failed(error: EnterError) -> VerbError {
     let code = error.exit_code();
-    Trouble::Command(error.into()).with_code(code)
+    VerbError::Command(error.into()).with_code(code)
 }
 
 /// The user's shell.
@@ -40,11 +44,11 @@ pub(crate) fn program() -> String {
         .unwrap_or_else(|| "/bin/sh".into())
 }
 
-fn inside(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Trouble> {
-    entry(common, name, command).map_err(|trouble| trouble.with_code(OURS))
+fn inside(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, VerbError> {
+    entry(common, name, command).map_err(|error| error.with_code(OURS))
 }
 
-fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Trouble> {
+fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, VerbError> {
     let scope = Scope::existing(common)?
         .ok_or_else(|| CommandError::SandboxNotUp(common.sandbox.clone()))?;
     let (project, settled) = present(common, &scope.engine)?;

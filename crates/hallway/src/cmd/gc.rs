@@ -7,12 +7,12 @@ use hallway_spec::Name;
 use hallway_view::json::{StrayProject, Version};
 
 use crate::args::{Common, Format};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::progress::Reporter;
 use crate::scope::Scope;
 use crate::{interrupt, ui};
 
-pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, VerbError> {
     let cancel = interrupt::waiting();
     let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
         if format == Format::Json {

@@ -9,7 +9,7 @@ use hallway_spec::Name;
 use hallway_view::graph::{Graph, dot, mermaid, svg, text};
 
 use crate::args::{Common, GraphArgs, Picture};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::scope::{Scope, here, present, project};
 use crate::source::read;
 use crate::ui;
@@ -17,7 +17,7 @@ use crate::ui;
 /// The smallest width of a tree, in columns.
 const NARROW: u16 = 40;
 
-pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbError> {
     // Before a sandbox is entered: the user's own terminal and file.
     let width = terminal();
     let existing = match args.live {
@@ -41,7 +41,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble
     match &args.output {
         None => ui::out(&picture),
         Some(path) => std::fs::write(path, picture).map_err(|e| {
-            Trouble::usage(
+            VerbError::usage(
                 format!("cannot write {}: {e}", path.display()),
                 "name a file that may be written",
             )
@@ -57,7 +57,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, Trouble
 }
 
 /// Says that a project is not as it was built.
-fn note_state(common: &Common, engine: &Engine, project: &Name) -> Result<(), Trouble> {
+fn note_state(common: &Common, engine: &Engine, project: &Name) -> Result<(), VerbError> {
     if let Some(status) = engine.status(project)?
         && status.state != State::Up
     {
@@ -71,7 +71,7 @@ fn note_state(common: &Common, engine: &Engine, project: &Name) -> Result<(), Tr
 }
 
 /// The project that is shown as it is now.
-fn existing(common: &Common, args: &GraphArgs) -> Result<(Scope, Name, Settled), Trouble> {
+fn existing(common: &Common, args: &GraphArgs) -> Result<(Scope, Name, Settled), VerbError> {
     let scope = here(common)?;
     let mut common = common.clone();
     if args.file.path().is_some() {
@@ -82,7 +82,7 @@ fn existing(common: &Common, args: &GraphArgs) -> Result<(Scope, Name, Settled),
 }
 
 /// What is up, unless a file is named; the file of the directory when nothing is.
-fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, Trouble> {
+fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
     if args.file.path().is_none()
         && let Some(scope) = Scope::existing(common)?
         && let Ok((_, settled)) = present(common, &scope.engine)
@@ -92,7 +92,7 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, Trouble> {
     let input = read(common, &args.file)?;
     let planned = Engine::plan_from_nothing(&input.project.topology);
     Ok(planned
-        .map_err(|f| Trouble::of(f, &input.path, &input.text))?
+        .map_err(|f| VerbError::of(f, &input.path, &input.text))?
         .settled)
 }
 

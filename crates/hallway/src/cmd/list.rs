@@ -13,7 +13,7 @@ use hallway_view::table::columns;
 use hallway_view::tree;
 
 use crate::args::{Common, Format};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::scope::{here, present};
 use crate::ui;
 
@@ -42,7 +42,7 @@ fn program(status: ProgramStatus) -> Program {
     }
 }
 
-pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble> {
+pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     if let Some(node) = settled.node(name) {
@@ -65,19 +65,19 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, Trouble>
     let nodes = settled.nodes.iter().map(|n| n.name.as_ref());
     let networks = settled.networks.iter().map(|n| n.name.as_ref());
     let known: Vec<&str> = nodes.chain(networks).collect();
-    Err(Trouble::usage(
+    Err(VerbError::usage(
         format!("project {project} has no node or network {name}"),
         format!("its nodes and networks: {}", known.join(", ")),
     ))
 }
 
-pub(crate) fn export(common: &Common) -> Result<ExitCode, Trouble> {
+pub(crate) fn export(common: &Common) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, _) = present(common, &scope.engine)?;
     let record = scope
         .engine
         .record(&project)?
-        .ok_or_else(|| Trouble::usage(format!("project {project} is not up"), ""))?;
+        .ok_or_else(|| VerbError::usage(format!("project {project} is not up"), ""))?;
     let path = record.path.unwrap_or_default();
     let same = parse(&path, &record.source).is_ok_and(|p| p.topology.name == project);
     let named = Document::read(&record.source).filter(|d| d.name.is_some() || !same);
@@ -104,7 +104,7 @@ pub(crate) enum Part {
     Links,
 }
 
-pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCode, Trouble> {
+pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     match (format, part) {

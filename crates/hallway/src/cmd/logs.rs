@@ -12,7 +12,7 @@ use hallway_spec::Name;
 use hallway_view::json::{LogLine, Version};
 
 use crate::args::{Common, Format};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::scope::{here, present};
 use crate::ui;
 
@@ -31,7 +31,7 @@ pub(crate) fn run(
     node: Option<&Name>,
     (follow, tail): (bool, Option<usize>),
     format: Format,
-) -> Result<ExitCode, Trouble> {
+) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     let nodes = with_programs(&settled, node)?;
@@ -103,7 +103,7 @@ impl Source {
     }
 }
 
-fn with_programs(settled: &Settled, only: Option<&Name>) -> Result<Vec<Name>, Trouble> {
+fn with_programs(settled: &Settled, only: Option<&Name>) -> Result<Vec<Name>, VerbError> {
     let all = settled
         .nodes
         .iter()
@@ -111,7 +111,7 @@ fn with_programs(settled: &Settled, only: Option<&Name>) -> Result<Vec<Name>, Tr
         .map(|n| n.name.clone());
     let chosen: Vec<Name> = all.filter(|n| only.is_none_or(|o| o == n)).collect();
     match only {
-        Some(name) if chosen.is_empty() => Err(Trouble::usage(
+        Some(name) if chosen.is_empty() => Err(VerbError::usage(
             format!("node {name} runs no command"),
             "give it one in the file: command: python3 -m http.server 80",
         )),
@@ -119,7 +119,7 @@ fn with_programs(settled: &Settled, only: Option<&Name>) -> Result<Vec<Name>, Tr
     }
 }
 
-pub(crate) fn restart(common: &Common, node: Option<&Name>) -> Result<ExitCode, Trouble> {
+pub(crate) fn restart(common: &Common, node: Option<&Name>) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     let nodes = with_programs(&settled, node)?;

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 
 use crate::args::Args;
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::ui;
 
 /// Prints the page of the program, or writes a page for each command to a directory.
-pub(crate) fn run(output: Option<&Path>) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(output: Option<&Path>) -> Result<ExitCode, VerbError> {
     match output {
         Some(directory) => write(directory).map_err(|error| {
-            Trouble::usage(
+            VerbError::usage(
                 format!(
                     "cannot write manual pages to {}: {error}",
                     directory.display()
@@ -25,7 +25,7 @@ pub(crate) fn run(output: Option<&Path>) -> Result<ExitCode, Trouble> {
             let mut page = Vec::new();
             clap_mangen::Man::new(Args::command())
                 .render(&mut page)
-                .map_err(|error| Trouble::usage(error.to_string(), ""))?;
+                .map_err(|error| VerbError::usage(error.to_string(), ""))?;
             ui::out(&String::from_utf8_lossy(&page));
         }
     }

@@ -27,11 +27,11 @@ use std::time::Duration;
 use clap::CommandFactory;
 
 use crate::args::{Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, Verb};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::ui;
 
 /// Runs a verb. Each of the functions below runs one group of verbs and passes all others on.
-pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
     let common = &args.common;
     match args.verb {
         Verb::Up {
@@ -46,7 +46,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
             remove,
             ..
         } => plan::script(common, &file, remove),
-        Verb::Plan { remove: true, .. } => Err(Trouble::usage(
+        Verb::Plan { remove: true, .. } => Err(VerbError::usage(
             "--remove needs --format shell",
             "add --format shell",
         )),
@@ -71,7 +71,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Trouble> {
 }
 
 /// Runs the verbs that show what is there.
-fn show(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
+fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Status { format, exit_code } => status::status(common, format.format, exit_code),
         Verb::Ls { format } => status::projects(common, format.format),
@@ -93,7 +93,7 @@ fn show(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
 }
 
 /// Runs the verbs that predict and test reachability.
-fn question(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
+fn question(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Explain { pair, file, format } => {
             ask::explain(common, &file.into(), &pair, format.format)
@@ -131,7 +131,7 @@ fn question(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
 }
 
 /// Runs the verbs that are about the machine and the program; all that remain are edits.
-fn machine(common: &Common, verb: Verb) -> Result<ExitCode, Trouble> {
+fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Schema => {
             ui::json(&hallway_spec::schema());

@@ -10,7 +10,7 @@ use hallway_view::shell;
 use hallway_view::style::{DIM, GREEN, RED, YELLOW, styled};
 
 use crate::args::{Common, FileArg, Format};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::scope::Scope;
 use crate::source::read;
 use crate::ui;
@@ -20,7 +20,7 @@ pub(crate) fn run(
     file: &FileArg,
     as_json: bool,
     detailed: bool,
-) -> Result<ExitCode, Trouble> {
+) -> Result<ExitCode, VerbError> {
     let input = read(common, file)?;
     let topology = &input.project.topology;
     let scope = Scope::existing(common)?;
@@ -28,7 +28,7 @@ pub(crate) fn run(
         Some(scope) => scope.engine.plan(topology),
         None => Engine::plan_from_nothing(topology),
     };
-    let planned = planned.map_err(|f| Trouble::of(f, &input.path, &input.text))?;
+    let planned = planned.map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     let place = scope.map_or_else(
         || format!("in sandbox {} (not running yet)", common.sandbox),
         |s| s.words(),
@@ -51,11 +51,8 @@ pub(crate) fn run(
         for step in &steps {
             ui::line(text(step));
         }
-        if !planned.dropped.is_empty() {
-            let words = format!(
-                "made one at a time and not in the file, so removed: {}; hallway export prints a file with them",
-                planned.dropped.join(", ")
-            );
+        if let Some(words) = dropped(&planned) {
+            let words = format!("{words}; hallway export prints a file with them");
             ui::line(styled(YELLOW, words));
         }
         ui::note(
@@ -74,11 +71,18 @@ pub(crate) fn run(
     }))
 }
 
+/// What the plan removes because it was made one at a time, in words.
+pub(crate) fn dropped(planned: &Planned) -> Option<String> {
+    let list = planned.dropped.join(", ");
+    (!list.is_empty())
+        .then(|| format!("made one at a time and not in the file, so removed: {list}"))
+}
+
 /// The whole network as a script of plain commands, or the script that removes it.
-pub(crate) fn script(common: &Common, file: &FileArg, remove: bool) -> Result<ExitCode, Trouble> {
+pub(crate) fn script(common: &Common, file: &FileArg, remove: bool) -> Result<ExitCode, VerbError> {
     let input = read(common, file)?;
     let planned = Engine::plan_from_nothing(&input.project.topology)
-        .map_err(|f| Trouble::of(f, &input.path, &input.text))?;
+        .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     ui::out(&if remove {
         shell::removal(&planned.settled)
     } else {
@@ -121,7 +125,7 @@ pub(crate) fn validate(
     common: &Common,
     file: &FileArg,
     format: Format,
-) -> Result<ExitCode, Trouble> {
+) -> Result<ExitCode, VerbError> {
     match (read(common, file), format) {
         (Ok(input), Format::Text) => {
             let topology = &input.project.topology;
@@ -144,7 +148,7 @@ pub(crate) fn validate(
             });
             Ok(ExitCode::SUCCESS)
         }
-        (Err(Trouble::File(problems)), Format::Json) => {
+        (Err(VerbError::File(problems)), Format::Json) => {
             ui::json(&Validation {
                 schema_version: Version,
                 project: None,
@@ -152,6 +156,6 @@ pub(crate) fn validate(
             });
             Ok(ExitCode::from(2))
         }
-        (Err(trouble), _) => Err(trouble),
+        (Err(error), _) => Err(error),
     }
 }

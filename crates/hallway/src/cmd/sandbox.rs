@@ -10,12 +10,12 @@ use hallway_view::json::{SandboxEntry, SandboxInternet, Version};
 use hallway_view::table::columns;
 
 use crate::args::{Common, Format, SandboxVerb};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::scope::{self, state_dir};
 use crate::{interrupt, ui};
 
-pub(crate) fn run(common: &Common, verb: SandboxVerb) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(common: &Common, verb: SandboxVerb) -> Result<ExitCode, VerbError> {
     match verb {
         SandboxVerb::Ls { format } => list(common, format.format),
         SandboxVerb::Shell { command } => shell(common, command),
@@ -27,7 +27,7 @@ fn projects(sandbox: &Sandbox) -> Vec<Name> {
     Engine::new(sandbox.scope(), Workplace::default()).projects()
 }
 
-fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
+fn list(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
     let mut values = Vec::new();
     let mut rows = vec![
         ["SANDBOX", "PID", "PROJECTS", "INTERNET"]
@@ -68,7 +68,7 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
 }
 
 /// A shell in the sandbox itself, where its bridges and rules are.
-fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, Trouble> {
+fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
     let sandbox = scope::sandbox(common, &interrupt::waiting())?;
     sandbox.enter()?;
     let command = if command.is_empty() {
@@ -89,10 +89,10 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, Trouble> {
         126
     };
     let program = program.clone();
-    Err(Trouble::Command(CommandError::Exec { program, error }).with_code(code))
+    Err(VerbError::Command(CommandError::Exec { program, error }).with_code(code))
 }
 
-fn remove(common: &Common, name: &Name) -> Result<ExitCode, Trouble> {
+fn remove(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
     let state = state_dir(common)?;
     match sandbox::find(&state, name.as_ref()) {
         Some(sandbox) => {

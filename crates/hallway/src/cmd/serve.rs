@@ -12,7 +12,7 @@ use hallway_spec::{PortProto, Protocol};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::ui;
 
@@ -21,7 +21,7 @@ const CLIENTS_MAX: usize = 64;
 const CLIENT_LIMIT: Duration = Duration::from_secs(2);
 static CLIENTS: AtomicUsize = AtomicUsize::new(0);
 
-pub(crate) fn run(ports: &[PortProto]) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(ports: &[PortProto]) -> Result<ExitCode, VerbError> {
     let name = rustix::system::uname()
         .nodename()
         .to_string_lossy()

@@ -13,7 +13,7 @@ use hallway_view::tree;
 
 use super::list::programs;
 use crate::args::{Common, FileArg, Format};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::scope::{Scope, here, not_up, project};
 use crate::ui;
 
@@ -26,7 +26,7 @@ pub(crate) fn status(
     common: &Common,
     format: Format,
     exit_code: bool,
-) -> Result<ExitCode, Trouble> {
+) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let project = named(common, &scope.engine)?;
     let Some(status) = scope.engine.status(&project)? else {
@@ -45,7 +45,7 @@ pub(crate) fn status(
 }
 
 /// The project that is meant; where none is on record, the only one with marks in the kernel.
-fn named(common: &Common, engine: &Engine) -> Result<Name, Trouble> {
+fn named(common: &Common, engine: &Engine) -> Result<Name, VerbError> {
     let name = project(common, &FileArg::default(), Some(engine))?;
     if common.project.is_some() || !engine.projects().is_empty() {
         return Ok(name);
@@ -61,7 +61,7 @@ fn built(record: &Record) -> Option<&Settled> {
     record.applied.as_ref().or(record.pending.as_ref())
 }
 
-fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), Trouble> {
+fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError> {
     let settled = status.record.as_ref().and_then(built);
     let programs = programs(project)?;
     ui::json(&json::Status {
@@ -90,7 +90,7 @@ fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), Trouble
     Ok(())
 }
 
-fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), Trouble> {
+fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError> {
     let place = scope.words();
     let file = status.record.as_ref().and_then(|r| r.path.as_ref());
     let file = file.map(|p| format!(" from {p}")).unwrap_or_default();
@@ -175,7 +175,7 @@ fn marks(marks: Marks) -> String {
     )
 }
 
-pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, Trouble> {
+pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
     let scope = Scope::existing(common)?;
     let mut values = Vec::new();
     if let Some(scope) = &scope {

@@ -1,16 +1,19 @@
 //! `test`: the expectations of the file, or every pair, tested with real packets and compared with
 //! the prediction.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use hallway_engine::Cancel;
+use hallway_plan::compare::{Fact, Place};
 use hallway_plan::reach::{self, Service};
+use hallway_spec::Name;
 
 use super::prove::{Asked, Proof, Row, expectations, measure, print};
 use super::up;
 use crate::args::{Common, FileArg, TestArgs};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::scope::{Scope, here};
 use crate::source::{Input, read};
 use crate::subject::Subject;
@@ -20,7 +23,7 @@ use crate::{interrupt, ui};
 const READY_LIMIT: Duration = Duration::from_secs(60);
 
 /// The verb.
-pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbError> {
     if args.predict {
         let subject = Subject::any(common, &args.file)?;
         let world = subject.world()?;
@@ -30,6 +33,7 @@ pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, Trouble>
             path,
             measured: None,
             expected: None,
+            no_service: None,
         });
         let proof = subject.proof(rows.collect(), Duration::ZERO);
         print(common, &proof, args.format, true);
@@ -40,12 +44,12 @@ pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, Trouble>
     }
     let scope = here(common)?;
     let subject = subject(common, &args.file, &scope)?;
-    let proof = prove(&subject, args, &interrupt::watch())?;
+    let proof = prove(&subject, &scope, args, &interrupt::watch())?;
     print(common, &proof, args.format, args.matrix);
     Ok(proof.code())
 }
 
-fn only(args: &TestArgs) -> Result<Option<Service>, Trouble> {
+fn only(args: &TestArgs) -> Result<Option<Service>, VerbError> {
     match args.port.as_deref() {
         None => Ok(None),
         Some("icmp") => Ok(Some(Service::Icmp)),
@@ -53,14 +57,14 @@ fn only(args: &TestArgs) -> Result<Option<Service>, Trouble> {
             port.parse()
                 .map(|p| Some(Service::Port(p)))
                 .map_err(|e: hallway_spec::InvalidPort| {
-                    Trouble::usage(e.to_string(), "write it as in 80/tcp, 53/udp or icmp")
+                    VerbError::usage(e.to_string(), "write it as in 80/tcp, 53/udp or icmp")
                 })
         }
     }
 }
 
 /// The project as it is up, with the expectations of the file that is named.
-fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Trouble> {
+fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, VerbError> {
     if file.path().is_none() {
         return Subject::of_scope(common, scope);
     }
@@ -69,8 +73,8 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Tr
         project: Some(input.project.topology.name.clone()),
         ..common.clone()
     };
-    let mut subject = Subject::of_scope(&named, scope).map_err(|trouble| match trouble {
-        Trouble::Usage(message, _) => Trouble::usage(
+    let mut subject = Subject::of_scope(&named, scope).map_err(|error| match error {
+        VerbError::Usage(message, _) => VerbError::usage(
             message,
             format!("hallway up {0} builds it; hallway test {0} --ephemeral builds, tests and removes it", input.path),
         ),
@@ -90,7 +94,12 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Tr
 }
 
 /// Makes every attempt.
-fn prove(subject: &Subject, args: &TestArgs, cancel: &Cancel) -> Result<Proof, Trouble> {
+fn prove(
+    subject: &Subject,
+    scope: &Scope,
+    args: &TestArgs,
+    cancel: &Cancel,
+) -> Result<Proof, VerbError> {
     let world = subject.world()?;
     let timeout = Duration::from_millis(args.timeout_ms);
     if args.matrix {
@@ -102,18 +111,33 @@ fn prove(subject: &Subject, args: &TestArgs, cancel: &Cancel) -> Result<Proof, T
         return measure(subject, &world, questions, timeout, cancel);
     }
     if args.port.is_some() {
-        return Err(Trouble::usage(
+        return Err(VerbError::usage(
             "--port needs --matrix",
             "hallway test --matrix --port 80/tcp",
         ));
     }
-    expectations(subject, timeout, cancel)
+    let mut proof = expectations(subject, timeout, cancel)?;
+    if args.service {
+        proof.require_services(&subject.settled, &stopped(subject, scope)?);
+    }
+    Ok(proof)
+}
+
+/// The programs that do not run as the file declares, with the reason in words.
+fn stopped(subject: &Subject, scope: &Scope) -> Result<BTreeMap<Name, String>, VerbError> {
+    let status = scope.engine.status(&subject.settled.project)?;
+    let differences = status.into_iter().flat_map(|s| s.differences);
+    let stopped = differences.filter_map(|d| match (d.place, d.fact) {
+        (Place::Node { node, .. }, Fact::ProgramStopped { state }) => Some((node, state)),
+        _ => None,
+    });
+    Ok(stopped.collect())
 }
 
 /// Builds in a sandbox of its own, tests, and removes the sandbox with everything in it.
-fn ephemeral(common: &Common, args: &TestArgs) -> Result<ExitCode, Trouble> {
+fn ephemeral(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbError> {
     if common.host {
-        return Err(Trouble::usage(
+        return Err(VerbError::usage(
             "--ephemeral builds in a sandbox, --host on this machine",
             "leave out one of them",
         ));
@@ -135,7 +159,7 @@ fn build_and_prove(
     scope: &Scope,
     input: &Input,
     cancel: &Cancel,
-) -> Result<Proof, Trouble> {
+) -> Result<Proof, VerbError> {
     // Held until the tests have run: no other process changes the sandbox meanwhile.
     let _applied = up::build(common, scope, input, READY_LIMIT, cancel)?;
     let common = Common {
@@ -143,7 +167,7 @@ fn build_and_prove(
         ..common.clone()
     };
     let subject = Subject::of_scope(&common, scope)?;
-    let proof = prove(&subject, args, cancel)?;
+    let proof = prove(&subject, scope, args, cancel)?;
     cancel.check()?;
     Ok(proof)
 }

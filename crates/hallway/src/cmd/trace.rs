@@ -11,7 +11,7 @@ use hallway_view::path;
 
 use super::ask::of_version;
 use crate::args::{Common, Format, PairArgs};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::scope::here;
 use crate::subject::{Subject, check_target, location, resolve};
@@ -31,7 +31,7 @@ pub(crate) struct Options {
 /// `--follow` checks this often whether it was interrupted.
 const INTERRUPT_CHECK: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<ExitCode, Trouble> {
+pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let subject = Subject::of_scope(common, &scope)?;
     let world = subject.world()?;
@@ -68,7 +68,7 @@ pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<Exi
     Ok(ExitCode::from(u8::from(!reached)))
 }
 
-fn refused(error: KernelError) -> Trouble {
+fn refused(error: KernelError) -> VerbError {
     CommandError::Trace(error).into()
 }
 
@@ -101,7 +101,7 @@ struct Tracers<'w> {
 }
 
 impl<'w> Tracers<'w> {
-    fn begin(&self, predicted: Path) -> Result<Tracer<'w>, Trouble> {
+    fn begin(&self, predicted: Path) -> Result<Tracer<'w>, VerbError> {
         let environment = self.subject.environment().clone();
         Tracer::begin(self.world, environment, predicted, self.from.clone()).map_err(refused)
     }
@@ -113,7 +113,7 @@ impl<'w> Tracers<'w> {
         paths: Vec<Path>,
         how: &Options,
         count: usize,
-    ) -> Result<ExitCode, Trouble> {
+    ) -> Result<ExitCode, VerbError> {
         let cancel = interrupt::watch();
         let mut tracers = Vec::new();
         for predicted in paths {

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use hallway_engine::{Applied, Caller, Cancel, Reason, Request};
 use hallway_view::tree;
 
-use super::prove;
+use super::{plan, prove};
 use crate::args::{Common, FileArg};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::progress::Reporter;
 use crate::scope::Scope;
 use crate::source::{Input, read};
@@ -19,7 +19,7 @@ use crate::{interrupt, ui};
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// The file, by its absolute path: the project may be used from another directory later.
-pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, Trouble> {
+pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
     let mut input = read(common, file)?;
     if input.path == "-" {
         input.path.clear();
@@ -34,7 +34,7 @@ pub(crate) fn run(
     file: &FileArg,
     wait_timeout: u64,
     test: bool,
-) -> Result<ExitCode, Trouble> {
+) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
     let input = input(common, file)?;
     let cancel = interrupt::watch();
@@ -48,9 +48,9 @@ pub(crate) fn run(
         .map(|applied| done(common, &scope, &applied, started));
     match outcome {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(trouble) => {
+        Err(error) => {
             scope.leave(common)?;
-            Err(trouble)
+            Err(error)
         }
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn build<'s>(
     input: &Input,
     ready_limit: Duration,
     cancel: &Cancel,
-) -> Result<Applied<'s>, Trouble> {
+) -> Result<Applied<'s>, VerbError> {
     let request = Request {
         topology: &input.project.topology,
         source: &input.text,
@@ -75,7 +75,7 @@ pub(crate) fn build<'s>(
         cancel,
     };
     let applied = scope.engine.up(&request, &mut caller);
-    applied.map_err(|failure| Trouble::of(failure, &input.path, &input.text))
+    applied.map_err(|failure| VerbError::of(failure, &input.path, &input.text))
 }
 
 fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, started: Instant) {
@@ -87,6 +87,9 @@ fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, started: Instant)
         return ui::note(common, text);
     }
     ui::note(common, format!("{name} is up {place} ({time})"));
+    if let Some(text) = plan::dropped(&applied.planned) {
+        ui::note(common, text);
+    }
     if !common.quiet {
         ui::out(&tree::project(settled, &[]));
     }
@@ -100,7 +103,7 @@ fn tested<'s>(
     input: &Input,
     applied: Applied<'s>,
     cancel: &Cancel,
-) -> Result<Applied<'s>, Trouble> {
+) -> Result<Applied<'s>, VerbError> {
     let named = Common {
         project: Some(input.project.topology.name.clone()),
         ..common.clone()
@@ -108,10 +111,10 @@ fn tested<'s>(
     let proof = Subject::of_scope(&named, scope)
         .and_then(|subject| prove::expectations(&subject, ANSWER_LIMIT, cancel))
         .and_then(|proof| Ok(cancel.check().map(|()| proof)?));
-    let mut trouble = match proof {
+    let mut error = match proof {
         Ok(proof) if !prove::report_failures(common, &proof) => return Ok(applied),
-        Ok(_) => Trouble::Failed(Reason::ExpectationFailed.into()),
-        Err(trouble) => trouble,
+        Ok(_) => VerbError::Failed(Reason::ExpectationFailed.into()),
+        Err(error) => error,
     };
     let mut reporter = Reporter::new(common);
     // What was interrupted is restored all the same.
@@ -120,9 +123,9 @@ fn tested<'s>(
         cancel: &Cancel::default(),
     };
     let undone = applied.roll_back(&mut caller);
-    match (&mut trouble, undone) {
-        (Trouble::Failed(failure), Err(more)) => failure.also.push(more),
+    match (&mut error, undone) {
+        (VerbError::Failed(failure), Err(more)) => failure.also.push(more),
         (_, undone) => undone?,
     }
-    Err(trouble)
+    Err(error)
 }

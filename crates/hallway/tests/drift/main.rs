@@ -310,7 +310,7 @@ fn planned_by_line() {
     assert!(lines.contains(words), "{lines}");
     let json = scene.h.run(&["plan", "--format", "json", FILE]).json();
     assert_eq!(json["dropped"].as_array().unwrap().len(), 4);
-    scene.h.run(&["up", FILE]).ok();
+    scene.h.run(&["up", FILE]).exits(0).says(words);
     let lines = plan(&PROJECT.replace("  - { from: direct, to: apps }\n", ""));
     assert!(!lines.contains("one at a time"), "{lines}");
 }

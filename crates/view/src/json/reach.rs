@@ -146,6 +146,9 @@ pub struct TestResult<'a> {
     pub measured: Option<&'a Measured>,
     /// Whether prediction and attempt say the same about reachability.
     pub agrees: bool,
+    /// With `--service`, why the program that should answer does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<&'a str>,
     /// Whether it is as it should be.
     pub pass: bool,
 }

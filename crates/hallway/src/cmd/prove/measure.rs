@@ -7,7 +7,7 @@ use hallway_engine::{Cancel, Failure};
 use hallway_plan::reach::{self, Location, Question, World};
 
 use super::proof::{Expectation, Proof, Row};
-use crate::diagnose::Trouble;
+use crate::diagnose::VerbError;
 use crate::subject::{Subject, check_target, location};
 
 /// A question, and what the file expects of it.
@@ -21,7 +21,7 @@ pub(crate) fn expectations(
     subject: &Subject,
     timeout: Duration,
     cancel: &Cancel,
-) -> Result<Proof, Trouble> {
+) -> Result<Proof, VerbError> {
     let world = subject.world()?;
     let expected = reach::expected(&world, &subject.expects);
     for one in &expected {
@@ -30,7 +30,7 @@ pub(crate) fn expectations(
             .map_err(|t| at_line(t, &subject.file, one.place.line))?;
     }
     if expected.is_empty() {
-        return Err(Trouble::usage(
+        return Err(VerbError::usage(
             format!(
                 "{} expects nothing, so there is nothing to test",
                 subject.file
@@ -48,9 +48,11 @@ pub(crate) fn expectations(
     measure(subject, &world, questions, timeout, cancel)
 }
 
-fn at_line(trouble: Trouble, file: &str, line: u32) -> Trouble {
-    match trouble {
-        Trouble::Usage(message, help) => Trouble::Usage(format!("{file}:{line}: {message}"), help),
+fn at_line(error: VerbError, file: &str, line: u32) -> VerbError {
+    match error {
+        VerbError::Usage(message, help) => {
+            VerbError::Usage(format!("{file}:{line}: {message}"), help)
+        }
         other => other,
     }
 }
@@ -62,7 +64,7 @@ pub(crate) fn measure(
     questions: impl IntoIterator<Item = Asked>,
     timeout: Duration,
     cancel: &Cancel,
-) -> Result<Proof, Trouble> {
+) -> Result<Proof, VerbError> {
     let started = Instant::now();
     let mut attempts = Attempts::new(subject, world, questions);
     let every: Vec<usize> = (0..attempts.rows.len()).collect();
@@ -103,6 +105,7 @@ impl<'a> Attempts<'a> {
                     path,
                     measured: None,
                     expected: expected.clone(),
+                    no_service: None,
                 });
             }
         }

@@ -96,6 +96,7 @@ fn result(row: &Row) -> TestResult<'_> {
         predicted: Predicted::of(&row.path),
         measured: row.measured.as_ref(),
         agrees: row.agrees(),
+        program: row.no_service.as_deref(),
         pass: row.passes(),
     }
 }

@@ -32,7 +32,9 @@ pub(super) fn failure(row: &Row, file: &str) -> String {
             expected.place.line
         ));
     }
-    if row.agrees() {
+    if let Some(why) = &row.no_service {
+        out.push_str(why);
+    } else if row.agrees() {
         out.push_str(&row.path.reason.text);
         if let Some(place) = &row.path.reason.place {
             out.push_str(&format!(" ({file}:{})", place.line));
