@@ -329,7 +329,7 @@ fn conntrack() -> Check {
 fn forwarding() -> Check {
     let found = match setting("net/ipv4/ip_forward") {
         Some(0) => {
-            "off; with --host hallway turns it on for its bridges and the way out, and off again"
+            "off; with --host hallway turns it on for its bridges and the uplink, and off again"
         }
         _ => "on for all interfaces, not set by hallway, which does not change it",
     };

@@ -289,7 +289,7 @@ pages! {
     part1_node: "docs/tutorial/1-node.md",
     part2_cable: "docs/tutorial/2-cable.md",
     part3_network: "docs/tutorial/3-network.md",
-    part4_way_out: "docs/tutorial/4-way-out.md",
+    part4_internet: "docs/tutorial/4-internet.md",
     part5_ports: "docs/tutorial/5-ports.md",
     part6_zones: "docs/tutorial/6-zones.md",
     part7_three_tiers: "docs/tutorial/7-three-tiers.md",

@@ -88,10 +88,10 @@ fn udp_from_one_port_follows_the_change() {
     let answer = |h: &Hallway| h.run(&["exec", "visitor", "--", "python3", "-c", ask]);
     assert_ne!(answer(&h).code, 0, "nothing published");
     h.ok("publish one 5353:53/udp");
-    assert!(answer(&h).ok().starts_with("one greets"));
+    assert!(answer(&h).ok().starts_with("one answers"));
     h.ok("unpublish one 5353:53/udp");
     h.ok("publish two 5353:53/udp");
-    assert!(answer(&h).ok().starts_with("two greets"));
+    assert!(answer(&h).ok().starts_with("two answers"));
 }
 
 /// Large transfers, half-closed connections and a server that is not there, through the
@@ -179,7 +179,7 @@ nodes:
     h.up(&file("10.9.0.11")).ok();
     exchange();
     assert_eq!(socket(), before);
-    assert!(sh("curl -s -m 2 http://127.0.0.1:8080/").starts_with("web greets"));
+    assert!(sh("curl -s -m 2 http://127.0.0.1:8080/").starts_with("web answers"));
 }
 
 /// More listeners than files may be open: the cause is given and nothing is left. Where only the

@@ -38,12 +38,12 @@ fn published_on_the_real_localhost() {
         "http://localhost:9001/",
     ] {
         assert!(
-            sh(&format!("curl -s -g -m 30 {url}")).contains("greets"),
+            sh(&format!("curl -s -g -m 30 {url}")).contains("answers"),
             "{url}"
         );
     }
     let ask = "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(30); s.sendto(b'x',('127.0.0.1',5353)); print(s.recv(99).decode())";
-    assert!(sh(&format!("python3 -c \"{ask}\"")).contains("app3 greets"));
+    assert!(sh(&format!("python3 -c \"{ask}\"")).contains("app3 answers"));
     // And on the sandbox's own localhost.
     let inner = h.run(&[
         "sandbox",
@@ -55,7 +55,7 @@ fn published_on_the_real_localhost() {
         "30",
         "http://127.0.0.1:8081/",
     ]);
-    assert!(inner.ok().contains("app1 greets"));
+    assert!(inner.ok().contains("app1 answers"));
     h.ok("down");
     assert!(try_sh("curl -s -m 1 http://127.0.0.1:8081/").is_err());
     before.unchanged();
@@ -206,7 +206,7 @@ fn the_holder_killed() {
         try_sh("curl -s -m 1 http://127.0.0.1:8080/").is_err()
     });
     h.run(&["up", &file]).ok();
-    assert!(sh("curl -s -m 30 http://127.0.0.1:8080/").contains("greets"));
+    assert!(sh("curl -s -m 30 http://127.0.0.1:8080/").contains("answers"));
     h.run(&["down", &file]).ok();
     before.unchanged();
 }
@@ -254,7 +254,9 @@ nodes: { a: { networks: [n] }, b: { networks: [i] } }\n",
         server.wait().unwrap();
         return;
     }
-    wait_for("the way out", || h.reads("a", "http://203.0.113.9/"));
+    wait_for("access to the outside", || {
+        h.reads("a", "http://203.0.113.9/")
+    });
     assert!(h.cannot_read("b", "http://203.0.113.9/"), "internal");
     h.ok("down");
     assert!(processes().iter().all(|p| !p.contains("pasta")));

@@ -88,7 +88,7 @@ fn part3_three_nodes_on_a_bridge() {
     });
 }
 
-fn part4_the_way_out_is_masqueraded() {
+fn part4_internet_access_is_masqueraded() {
     let verbs = [
         "network add apps --subnet 172.20.0.0/24",
         "network add world --subnet 203.0.113.0/24 --outside",
@@ -100,7 +100,7 @@ fn part4_the_way_out_is_masqueraded() {
         let seen = h.ok("exec app1 -- curl -s -m 30 http://203.0.113.9/");
         assert_eq!(
             seen.trim(),
-            "website greets 203.0.113.1",
+            "website answers 203.0.113.1",
             "the host's address, not the node's"
         );
         assert!(h.cannot_ping("website", "172.20.0.11"));
@@ -151,7 +151,7 @@ fn part5_published_ports() {
                 ])
                 .ok();
             assert!(
-                text.contains("greets 203.0.113.9"),
+                text.contains("answers 203.0.113.9"),
                 "the visitor's own address is seen: {text}"
             );
         }
@@ -171,14 +171,14 @@ fn part5_published_ports() {
                     &ask.replace("HOST", host),
                 ])
                 .ok();
-            assert!(text.starts_with("app3 greets"), "udp from {node}: {text}");
+            assert!(text.starts_with("app3 answers"), "udp from {node}: {text}");
         }
         assert!(
             sh(&format!(
                 "python3 -c \"{}\"",
                 ask.replace("HOST", "127.0.0.1")
             ))
-            .starts_with("app3 greets")
+            .starts_with("app3 answers")
         );
         assert!(h.cannot_read("visitor", "http://172.20.0.11/"));
     });
@@ -282,7 +282,7 @@ hallway_testkit::tests![
     part1_a_node_alone,
     part2_a_cable_with_a_web_server,
     part3_three_nodes_on_a_bridge,
-    part4_the_way_out_is_masqueraded,
+    part4_internet_access_is_masqueraded,
     part5_published_ports,
     part6_security_zones,
     three_tiers,

@@ -224,8 +224,8 @@ impl Project {
         let networks = self.member(node);
         let names: Vec<String> = networks.iter().map(|n| format!("net{n}")).collect();
         write!(out, "  n{at}: {{ networks: [{}]", names.join(", ")).unwrap();
-        let way_out = networks.iter().any(|n| self.networks[*n].kind > 1);
-        if let (Some(port), true) = (node.published, way_out) {
+        let external = networks.iter().any(|n| self.networks[*n].kind > 1);
+        if let (Some(port), true) = (node.published, external) {
             let entry = match port {
                 0 => format!("{}:80", 8000 + at),
                 1 => format!("{}:53/udp", 8000 + at),

@@ -81,7 +81,7 @@ fn open(port: PortProto) -> std::io::Result<Bound> {
 }
 
 fn greeting(name: &str, from: SocketAddr) -> String {
-    format!("{name} greets {}\n", from.ip().to_canonical())
+    format!("{name} answers {}\n", from.ip().to_canonical())
 }
 
 fn tcp(listener: &TcpListener, name: &str) {

@@ -160,7 +160,7 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     ),
     kind(
         "bridge link set dev $WEB flood off mcast_flood off bcast_flood off",
-        "bcast_flood of $WEB is off, not on",
+        "flood of $WEB is off, not on",
     ),
     kind(
         "bridge link set dev $WEB neigh_suppress on",

@@ -39,7 +39,7 @@ codes! {
     PolicyDeny = "policy-deny",
     /// No policy lets one network reach the other.
     DefaultDeny = "default-deny",
-    /// The network is internal: it has no way out, and its nodes do not use published ports.
+    /// The network is internal: it is not connected to the outside, and its nodes do not use published ports.
     Internal = "internal",
     /// Nodes do not reach the host's services unless a policy allows it.
     HostServices = "host-services",
@@ -89,7 +89,7 @@ codes! {
     Cable = "cable",
     /// A policy of the file allows it.
     PolicyAllow = "policy-allow",
-    /// The network has a way out.
+    /// The network is not internal: its nodes reach outside with the address of the host.
     Egress = "egress",
     /// A node publishes that port of the host.
     Published = "published",

@@ -231,7 +231,7 @@ fn accept_published() -> Chain {
     let mut rules = vec![rule(
         vec![nets(true), member(Field::IifGroup, &sets::EGRESS, false)],
         Verdict::Return,
-        "internal networks have no way out",
+        "internal networks are not connected to the outside",
     )];
     for (address, set) in [
         (Ip4Daddr, sets::TARGETS.of(IpVersion::V4)),

@@ -3,7 +3,7 @@
 
 /// Members of one network.
 pub const INSIDE: &str = "inside a network";
-/// From a network with a way out.
+/// From a network that is not internal.
 pub const EGRESS: &str = "to outside";
 /// Through a published port.
 pub const PUBLISHED: &str = "published ports";

@@ -81,7 +81,7 @@ const fn both(v4: &'static Definition, v6: &'static Definition) -> ByVersion {
 
 /// Device groups of networks.
 pub static NETWORKS: Definition = Definition::inet("nets", &[DevGroup]);
-/// Groups of networks with a way out.
+/// Groups of networks that are not internal.
 pub static EGRESS: Definition = Definition::inet("egress", &[DevGroup]);
 /// Pairs of groups between which everything may pass: a network and itself.
 pub static INTRA: Definition = Definition::inet("intra", &[DevGroup, DevGroup]);

@@ -280,7 +280,7 @@ fn publishes(topology: &Topology, settled: &Settled) -> Vec<Publish> {
     out
 }
 
-/// The node's first address of each IP version on a network that has a way out.
+/// The node's first address of each IP version on a network that is not internal.
 fn targets(settled: &Settled, node: &Node, host_address: Option<IpAddr>) -> Vec<IpAddr> {
     let mut out: Vec<IpAddr> = Vec::new();
     for (interface, network, _) in node.ports() {

@@ -1,4 +1,4 @@
-//! Routes inside nodes: the default through the first network with a way out; from internal
+//! Routes inside nodes: the default through the first network that is not internal; from internal
 //! networks only what policies connect them with; what the file adds.
 
 use std::collections::BTreeSet;

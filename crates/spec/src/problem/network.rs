@@ -267,7 +267,7 @@ impl Details for NetworkProblem {
                 ));
             }
             Self::InternalAndOutside(_) => {
-                "an internal network has no way out; an outside network is the outside: choose one"
+                "an internal network is not connected to the outside; an outside network is the outside: choose one"
             }
             Self::TwoSubnets { .. } => {
                 "a network has at most one subnet of each IP version; add a second network"

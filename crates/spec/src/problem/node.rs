@@ -164,7 +164,7 @@ impl Details for NodeProblem {
                     .into()
             }
             Self::PublishUnreachable { reason, .. } => match reason {
-                Unpublishable::Internal => "an internal network has no way out, so the port could not be reached: remove internal, or put the node on another network too".into(),
+                Unpublishable::Internal => "an internal network is not connected to the outside, so the port could not be reached: remove internal, or put the node on another network too".into(),
                 Unpublishable::Outside => {
                     "nodes of an outside network are reached directly: remove ports".into()
                 }

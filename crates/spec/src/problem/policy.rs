@@ -16,7 +16,7 @@ pub enum PolicyProblem {
     #[error("from outside, nodes are reached only through published ports")]
     FromOutside,
     /// It allows an internal network to reach the outside.
-    #[error("network {network} is internal: it has no way out")]
+    #[error("network {network} is internal: it is not connected to the outside")]
     InternalToOutside {
         /// The network.
         network: Name,

@@ -102,7 +102,7 @@ impl Reasons<'_> {
         let text = format!("{at} has no route to {to}");
         match network {
             None => reason(ReasonCode::NoRoute, text).help(format!(
-                "put {at} on a network with a way out, or give it a route"
+                "put {at} on a network that is not internal, or give it a route"
             )),
             Some(n) if n.internal => reason(
                 ReasonCode::NoRoute,
@@ -204,7 +204,10 @@ impl Reasons<'_> {
             .help(self.policy_help()),
             (Some(s), _) if s.internal => reason(
                 ReasonCode::Internal,
-                format!("network {} is internal: it has no way out", s.name),
+                format!(
+                    "network {} is internal: it is not connected to the outside",
+                    s.name
+                ),
             )
             .place(&s.place)
             .help(format!(

@@ -54,7 +54,7 @@ impl Reasons<'_> {
                 let network = self.network_of_source(found);
                 let text = match network {
                     Some(n) => format!(
-                        "network {} has a way out: its nodes reach outside with the host's address",
+                        "network {} is not internal: its nodes reach outside with the host's address",
                         n.name
                     ),
                     None => format!("{from} reaches outside with the host's address"),

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)] // a failing helper is a failing test
 
+mod faults;
+#[path = "../scene/mod.rs"]
 mod scene;
 
 use std::cell::Cell;
@@ -10,16 +12,11 @@ use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 
 use hallway_engine::{Applied, Caller, Cancel, EditError, Endpoint, Engine, Event, Removed};
-use hallway_kernel::KernelError;
-use hallway_kernel::gate::{Counter, Fault, Faults, Gate, Operation, OperationKind};
+use hallway_kernel::gate::{Counter, Gate};
 use hallway_spec::{Edit, Name};
 use hallway_testkit::{Snapshot, Test, sh};
 
 use scene::{Each, SCOPE, down, engine, project, tidy, topology, up, up_reporting, with_gate};
-
-const EPERM: i32 = 1;
-const EIO: i32 = 5;
-const ENOSPC: i32 = 28;
 
 /// A bridge, a routed network, a cable, a published port and policies.
 const FILE: &str = "networks:
@@ -215,164 +212,6 @@ fn endpoints_are_attached_and_detached() {
     before.unchanged();
 }
 
-/// How many changes pass the gate while this runs.
-fn operations(run: impl FnOnce(&Engine)) -> usize {
-    let gate = Arc::new(Counted::at(usize::MAX, Fault::Before(EPERM)));
-    run(&gated(gate.clone()));
-    gate.faults.seen()
-}
-
-/// Positions of faults, with the fault at each: all of them for `HALLWAY_TEST_EXHAUSTIVE=1`, else
-/// `count` spread over the run.
-fn faults(operations: usize, count: usize) -> Vec<(usize, Fault)> {
-    let kinds = [
-        Fault::Before(EPERM),
-        Fault::After(EIO),
-        Fault::Before(ENOSPC),
-    ];
-    let all = std::env::var("HALLWAY_TEST_EXHAUSTIVE").is_ok_and(|v| v == "1");
-    match all {
-        true => (0..operations)
-            .flat_map(|p| kinds.map(|k| (p, k)))
-            .collect(),
-        false => (0..count)
-            .map(|i| (i * operations / count, i))
-            .chain([(operations - 1, 1)])
-            .map(|(position, i)| (position, kinds[i % kinds.len()]))
-            .collect(),
-    }
-}
-
-/// Meets a fault, and counts the operations that failed.
-#[derive(Debug)]
-struct Counted {
-    faults: Faults,
-    counter: Counter,
-}
-
-impl Counted {
-    fn at(position: usize, fault: Fault) -> Self {
-        Self {
-            faults: Faults::at(position, fault),
-            counter: Counter::default(),
-        }
-    }
-
-    /// Whether runs that are the same have the operation equally often. Connections to delete are
-    /// there only when the kernel has sent something by itself in the meantime, like IGMP.
-    fn is_regular(operation: &Operation<'_>) -> bool {
-        operation.kind != OperationKind::Conntrack
-    }
-}
-
-impl Gate for Counted {
-    fn before(&self, operation: &Operation<'_>) -> Result<(), KernelError> {
-        match Self::is_regular(operation) {
-            true => self.faults.before(operation),
-            false => Ok(()),
-        }
-    }
-
-    fn after(
-        &self,
-        operation: &Operation<'_>,
-        result: Result<(), &KernelError>,
-    ) -> Result<(), KernelError> {
-        self.counter.after(operation, result)?;
-        match Self::is_regular(operation) {
-            true => self.faults.after(operation, result),
-            false => Ok(()),
-        }
-    }
-
-    fn one_by_one(&self) -> bool {
-        true
-    }
-}
-
-/// `up` with a fault. It fails, and nothing that could not be restored is reported. It succeeds
-/// only where the operation failed by itself, because what it was to remove did not exist: then it
-/// keeps its own error. Whether it failed.
-fn fails_with(position: usize, fault: Fault, text: &str) -> bool {
-    let gate = Arc::new(Counted::at(position, fault));
-    let outcome = up(&gated(gate.clone()), text);
-    assert!(
-        gate.faults.seen() > position,
-        "{fault:?} at {position} was not met"
-    );
-    match outcome {
-        Err(failure) => {
-            assert!(
-                failure.also.is_empty(),
-                "{fault:?} at {position}: {failure:?}"
-            );
-            true
-        }
-        Ok(_) => {
-            let own = matches!(fault, Fault::After(_)) && gate.counter.failed_total() > 0;
-            assert!(own, "{fault:?} at {position} did not fail the run");
-            false
-        }
-    }
-}
-
-fn a_fault_in_the_first_up_leaves_nothing() {
-    let before = Snapshot::take();
-    let count = operations(|engine| assert!(up(engine, FILE).unwrap()));
-    down(&engine()).unwrap();
-    before.unchanged();
-    assert!(count > 60, "{count} operations");
-    for (position, fault) in faults(count, 20) {
-        eprintln!("{fault:?} at {position} of {count}");
-        assert!(fails_with(position, fault, FILE));
-        tidy(&engine());
-        before.unchanged();
-        up(&engine(), FILE).unwrap();
-        State::of(FILE).assert_complete();
-        assert_eq!(down(&engine()).unwrap(), Removed::Project);
-        before.unchanged();
-    }
-}
-
-fn a_fault_in_a_change_leaves_what_was_there() {
-    let before = Snapshot::take();
-    up(&engine(), FILE).unwrap();
-    let count = operations(|engine| assert!(up(engine, OTHER).unwrap()));
-    State::of(OTHER).assert_complete();
-    up(&engine(), FILE).unwrap();
-    let wanted = State::of(FILE);
-    wanted.assert_complete();
-    for (position, fault) in faults(count, 20) {
-        eprintln!("{fault:?} at {position} of {count}");
-        if fails_with(position, fault, OTHER) {
-            assert_eq!(State::of(FILE), wanted, "{fault:?} at {position}");
-        }
-        up(&engine(), OTHER).unwrap();
-        State::of(OTHER).assert_complete();
-        up(&engine(), FILE).unwrap();
-        assert_eq!(State::of(FILE), wanted, "after {fault:?} at {position}");
-    }
-    down(&engine()).unwrap();
-    before.unchanged();
-}
-
-/// A `down` that fails can be called again.
-fn a_fault_in_down_is_made_up_for_by_the_next() {
-    let before = Snapshot::take();
-    up(&engine(), FILE).unwrap();
-    let count = operations(|engine| assert_eq!(down(engine).unwrap(), Removed::Project));
-    before.unchanged();
-    for (position, fault) in faults(count, 10) {
-        eprintln!("{fault:?} at {position} of {count}");
-        up(&engine(), FILE).unwrap();
-        let gate = Arc::new(Counted::at(position, fault));
-        // An operation whose failure does not matter, like removing a directory, is no failure.
-        let first = down(&gated(gate));
-        down(&engine()).unwrap_or_else(|e| panic!("{fault:?} at {position}: {first:?}, {e:?}"));
-        before.unchanged();
-    }
-}
-
 fn a_port_in_use_is_found_before_anything_is_changed() {
     let before = Snapshot::take();
     let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
@@ -491,17 +330,17 @@ fn what_was_built_stays_locked_while_it_is_examined() {
 
 fn main() {
     macro_rules! tests {
-        ($($name:ident),* $(,)?) => {
-            &[$(Test { name: stringify!($name), run: $name }),*]
+        ($($name:path),* $(,)?) => {
+            &[$(Test { name: stringify!($name).rsplit("::").next().unwrap_or_default().trim(), run: $name }),*]
         };
     }
     scene::main(tests![
         up_then_nothing_then_down,
         edits_change_text_and_network_together,
         endpoints_are_attached_and_detached,
-        a_fault_in_the_first_up_leaves_nothing,
-        a_fault_in_a_change_leaves_what_was_there,
-        a_fault_in_down_is_made_up_for_by_the_next,
+        faults::a_fault_in_the_first_up_leaves_nothing,
+        faults::a_fault_in_a_change_leaves_what_was_there,
+        faults::a_fault_in_down_is_made_up_for_by_the_next,
         a_port_in_use_is_found_before_anything_is_changed,
         a_program_that_fails_rolls_back,
         a_cancelled_run_stops_before_its_next_step,
