@@ -90,6 +90,12 @@ fn agrees(written: &str, expected: &str, got: &str) -> bool {
     rest.is_empty() || expected.ends_with("...\n")
 }
 
+/// Whether an output has an error message of hallway.
+fn reports_error(output: &str) -> bool {
+    let mut lines = output.lines();
+    lines.any(|l| l.starts_with("error:") || l.starts_with("error["))
+}
+
 fn rewriting() -> bool {
     std::env::var("HALLWAY_PAGES").is_ok_and(|v| v == "write")
 }
@@ -142,6 +148,10 @@ fn run(page: &str) {
                 if agrees(written, output, got) {
                     fresh.push_str(output);
                 } else {
+                    assert!(
+                        !rewriting() || !reports_error(got) || reports_error(output),
+                        "{page}: {written}fails now, so the page is not written:\n{got}"
+                    );
                     fresh.push_str(&got.replace(DESK, "~/hallway"));
                     wrong.push(format!("{written}prints\n{got}and not\n{output}"));
                 }

@@ -22,7 +22,8 @@ const STATES: [&str; 8] = [
 pub(crate) fn settled(written: &str, output: &str) -> String {
     let mut ports = BTreeMap::new();
     let mut out = String::new();
-    for line in output.lines() {
+    // The progress that is shown only when a program is slow to listen is not part of it.
+    for line in output.lines().filter(|l| !l.starts_with("waiting for ")) {
         let line = line.replace(DESK, "~/hallway");
         let connection = line.trim_start().starts_with("host") && line.contains(" connection ");
         let mut kept: Vec<String> = Vec::new();
