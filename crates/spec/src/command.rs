@@ -11,10 +11,16 @@ pub enum InvalidCommand {
     /// A word has a NUL character, which the kernel cannot pass on.
     #[error("a command may not have NUL characters")]
     Nul,
+    /// A word that only a shell understands.
+    #[error("a command is run without a shell, which {0} needs")]
+    ShellOperator(String),
     /// A quote is opened and not closed.
     #[error("the command has a quote that is not closed")]
     UnclosedQuote,
 }
+
+/// Words that mean something to a shell and nothing to a program.
+const OPERATORS: [&str; 8] = ["&&", "||", "|", ";", "&", ">", ">>", "<"];
 
 /// A program and its arguments; never empty. It is run without a shell.
 ///
@@ -46,9 +52,17 @@ impl Command {
     /// From one line, split at spaces with a shell's quoting.
     ///
     /// # Errors
-    /// When quotes are not closed or there is no word.
+    /// When quotes are not closed, there is no word, or a word of its own is an operator of a
+    /// shell, like `&&`.
     pub fn split(line: &str) -> Result<Self, InvalidCommand> {
         let words = shell_words::split(line).map_err(|_unclosed| InvalidCommand::UnclosedQuote)?;
+        // A quoted operator is an argument.
+        let mut unquoted = line.split_whitespace();
+        if let Some(operator) =
+            unquoted.find(|w| OPERATORS.contains(w) && words.iter().any(|x| x == w))
+        {
+            return Err(InvalidCommand::ShellOperator(operator.to_owned()));
+        }
         Self::new(words)
     }
 

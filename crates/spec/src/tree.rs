@@ -95,7 +95,12 @@ impl Builder {
                     offset: self.byte(e.marker().index()),
                     ..Place::default()
                 };
-                Problem::new(&place, TextProblem::Yaml(e.info().to_owned()))
+                // The parser has no kinds of errors, only words.
+                let kind = match e.info().contains("tab") {
+                    true => TextProblem::Tab,
+                    false => TextProblem::Yaml(e.info().to_owned()),
+                };
+                Problem::new(&place, kind)
             })?;
             let place = self.place(&span);
             if let Event::DocumentStart(_) = event {

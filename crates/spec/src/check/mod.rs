@@ -28,5 +28,7 @@ pub(crate) fn all(topology: &Topology, problems: &mut Vec<Problem>, warnings: &m
     dependencies::check(topology, problems);
     routes::check(topology, problems);
     policies::check(topology, problems);
+    policies::contradictions(topology, problems);
     warnings.extend(policies::shadowed(topology));
+    warnings.extend(subnets::of_link_ends(topology));
 }

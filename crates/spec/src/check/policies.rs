@@ -1,6 +1,6 @@
 //! Policies that could never have an effect.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::{PolicyProblem, WarningKind};
 use crate::{Action, Endpoint, Policy, Problem, Topology, Warning};
@@ -30,6 +30,22 @@ fn impossible(topology: &Topology, from: &Endpoint, to: &Endpoint) -> Option<Pol
             })
         }
         _ => None,
+    }
+}
+
+/// Expectations of the same pair and service that cannot both be true.
+pub(super) fn contradictions(topology: &Topology, problems: &mut Vec<Problem>) {
+    let mut known = BTreeMap::new();
+    for expect in &topology.expects {
+        let key = (&expect.from, &expect.to, expect.port);
+        let (reachable, first) = *known
+            .entry(key)
+            .or_insert((expect.reachable, &expect.place));
+        if reachable != expect.reachable {
+            let first = first.clone();
+            let kind = PolicyProblem::ExpectContradiction { first };
+            problems.push(Problem::new(&expect.place, kind));
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! Subnets that overlap.
+//! Subnets that overlap, or that the two ends of a link do not share.
 
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::problem::NetworkProblem;
-use crate::{Name, Network, Place, Problem, Topology};
+use crate::problem::{NetworkProblem, WarningKind};
+use crate::{IpVersion, Name, Network, Place, Problem, Topology, Warning};
 
 fn overlap(a: &IpNet, b: &IpNet) -> bool {
     a.contains(b) || b.contains(a)
@@ -80,6 +80,30 @@ fn prefixes_of_attachments(topology: &Topology) -> BTreeMap<&Name, Vec<(IpNet, &
             let prefixes = out.entry(&node.name).or_default();
             prefixes.extend(subnets.map(|s| (s.net, &attachment.place)));
         }
+    }
+    out
+}
+
+/// Links whose ends have addresses of one IP version, and neither in the other's subnet.
+pub(super) fn of_link_ends(topology: &Topology) -> Vec<Warning> {
+    let mut out = Vec::new();
+    for link in &topology.links {
+        let [a, b] = &link.ends;
+        let pairs = a
+            .addresses
+            .iter()
+            .flat_map(|a| b.addresses.iter().map(move |b| (a, b)));
+        let apart = pairs.filter(|(a, b)| {
+            let single =
+                a.prefix_len() == a.max_prefix_len() || b.prefix_len() == b.max_prefix_len();
+            IpVersion::of_net(a) == IpVersion::of_net(b)
+                && !single
+                && !(a.contains(&b.addr()) && b.contains(&a.addr()))
+        });
+        out.extend(apart.map(|(a, b)| Warning {
+            place: link.place.clone(),
+            kind: WarningKind::LinkSubnets { a: *a, b: *b },
+        }));
     }
     out
 }

@@ -9,9 +9,9 @@ mod ports;
 mod values;
 
 use crate::document::FileKeys;
-use crate::problem::TextProblem;
+use crate::problem::{OtherFormat, TextProblem};
 use crate::reader::{At, Reader};
-use crate::tree::{Tree, start};
+use crate::tree::{Kind, Tree, start};
 use crate::{Name, Place, Problem, Problems, Topology, Warning, check};
 
 /// Larger files are refused unread, in bytes.
@@ -116,6 +116,10 @@ fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<Topology> {
         r.report(&root, TextProblem::Empty);
         return None;
     }
+    if let Some((place, kind)) = not_ours(tree, &r.place(&root)) {
+        r.report_at(&place, kind);
+        return None;
+    }
     let keys = FileKeys::read(r, &root, "a mapping with networks, nodes or links");
     if !r.is_map(root.id) {
         return None;
@@ -138,6 +142,25 @@ fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<Topology> {
         policies,
         expects,
     })
+}
+
+/// A file that is not meant for hallway: one message says so, instead of one for each key.
+fn not_ours(tree: &Tree, root: &Place) -> Option<(Place, TextProblem)> {
+    match &tree.get(tree.root).kind {
+        Kind::Scalar { .. } => Some((root.clone(), TextProblem::PlainText)),
+        Kind::Map(pairs) => {
+            let keys = pairs.iter().map(|(key, _)| tree.get(*key));
+            let names = keys.filter_map(|key| match &key.kind {
+                Kind::Scalar { text, .. } => Some((text.as_str(), &key.place)),
+                _ => None,
+            });
+            let format = OtherFormat::of(names.clone().map(|(name, _)| name))?;
+            let mut names = names;
+            let place = names.find(|(name, _)| *name == format.key())?.1.clone();
+            Some((place, TextProblem::OtherFormat(format)))
+        }
+        Kind::List(_) => None,
+    }
 }
 
 /// A project without `name:` has the name of its file, without `.hallway.yaml` or `.yaml`.

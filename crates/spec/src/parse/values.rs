@@ -4,8 +4,8 @@ use crate::problem::ValueProblem;
 use crate::reader::{At, Reader};
 use crate::{Bandwidth, InterfaceName, Mac, Name, Place};
 
-/// Names with a meaning in policies.
-const RESERVED: [&str; 3] = ["host", "outside", "any"];
+/// Names with a meaning in policies, or in every node.
+const RESERVED: [&str; 4] = ["host", "outside", "any", "localhost"];
 
 /// A key of a mapping that is a name, its place, and its value.
 pub(super) struct Named {

@@ -5,6 +5,8 @@ crate::codes! {
     pub enum Code {
         /// The file is not UTF-8, is empty, is too large or has more than one YAML document.
         BadText = "bad-text",
+        /// The file is of another program: Compose, containerlab or Kubernetes.
+        OtherFormat = "other-format",
         /// The file is not valid YAML.
         BadYaml = "bad-yaml",
         /// A key is not known.
@@ -45,6 +47,8 @@ crate::codes! {
         PolicyNoEffect = "policy-no-effect",
         /// Dependencies form a cycle, or name a node without a command.
         BadDependency = "bad-dependency",
+        /// Two expectations contradict each other.
+        ExpectContradiction = "expect-contradiction",
         /// A route's next hop is not on any of the node's prefixes.
         RouteUnreachable = "route-unreachable",
         /// The file has more of something than hallway supports.
@@ -57,5 +61,7 @@ crate::codes! {
     pub enum WarningCode {
         /// An earlier policy decides everything that this one applies to.
         PolicyShadowed = "policy-shadowed",
+        /// The two ends of a link have addresses of different subnets.
+        LinkSubnets = "link-subnets",
     }
 }

@@ -19,7 +19,7 @@ pub use name::NameProblem;
 pub use network::{NetworkProblem, ReservedAddress};
 pub use node::{NodeProblem, Unpublishable};
 pub use policy::PolicyProblem;
-pub use text::TextProblem;
+pub use text::{OtherFormat, TextProblem};
 pub use value::{Found, Required, ValueProblem};
 pub use warning::{Warning, WarningKind};
 

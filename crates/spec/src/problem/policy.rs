@@ -9,6 +9,12 @@ pub enum PolicyProblem {
     /// It names a network with `outside: true`.
     #[error("network {0} stands for the outside")]
     OutsideNetwork(Name),
+    /// An expectation that another one contradicts.
+    #[error("this contradicts an earlier expectation")]
+    ExpectContradiction {
+        /// The earlier one.
+        first: Place,
+    },
     /// It is from a node to the same node.
     #[error("a policy from a node to itself has no effect")]
     ToItself,
@@ -27,12 +33,16 @@ pub enum PolicyProblem {
 
 impl Details for PolicyProblem {
     fn code(&self) -> Code {
-        Code::PolicyNoEffect
+        match self {
+            Self::ExpectContradiction { .. } => Code::ExpectContradiction,
+            _ => Code::PolicyNoEffect,
+        }
     }
 
     fn others(&self) -> Vec<Label> {
         match self {
             Self::InternalToOutside { place, .. } => vec![Label::new(place, "internal")],
+            Self::ExpectContradiction { first } => vec![Label::new(first, "the earlier one")],
             _ => Vec::new(),
         }
     }
@@ -41,6 +51,7 @@ impl Details for PolicyProblem {
         let help = match self {
             Self::OutsideNetwork(_) => "write outside, or the prefix, in a policy",
             Self::ToItself => "remove it",
+            Self::ExpectContradiction { .. } => "remove one of the two",
             Self::FromOutside => "give the node ports: [\"8080:80\"] instead of this policy",
             Self::InternalToOutside { .. } => "remove internal: true, or this policy",
         };

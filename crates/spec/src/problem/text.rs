@@ -28,6 +28,15 @@ pub enum TextProblem {
     /// Values nested deeper than is read.
     #[error("values are nested more than {0} deep")]
     TooDeep(usize),
+    /// A file of another program.
+    #[error("this is {0}, not a hallway file")]
+    OtherFormat(OtherFormat),
+    /// One text and no mapping.
+    #[error("the file is plain text, not a hallway file")]
+    PlainText,
+    /// A tab where spaces are needed.
+    #[error("invalid YAML: a line is indented with a tab")]
+    Tab,
     /// A syntax error, in the words of the YAML parser.
     #[error("invalid YAML: {0}")]
     Yaml(String),
@@ -36,10 +45,75 @@ pub enum TextProblem {
     RecursiveAlias,
 }
 
+/// A file format that hallway does not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherFormat {
+    /// Docker Compose.
+    Compose,
+    /// A containerlab topology.
+    Containerlab,
+    /// A Kubernetes manifest.
+    Kubernetes,
+}
+
+impl OtherFormat {
+    /// By the keys of the file's mapping; `None` when it may be a hallway file.
+    pub(crate) fn of<'a>(keys: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let keys: Vec<&str> = keys.collect();
+        let has = |key| keys.contains(&key);
+        if has("nodes") || has("links") {
+            None
+        } else if has("services") {
+            Some(Self::Compose)
+        } else if has("topology") {
+            Some(Self::Containerlab)
+        } else if has("apiVersion") && has("kind") {
+            Some(Self::Kubernetes)
+        } else {
+            None
+        }
+    }
+
+    /// The key that shows it.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Compose => "services",
+            Self::Containerlab => "topology",
+            Self::Kubernetes => "kind",
+        }
+    }
+
+    fn help(self) -> String {
+        let words = match self {
+            Self::Compose => {
+                "write each of its services as a node: nodes: { web: { networks: [front], ports: [\"8080:80\"], command: … } }; networks need a subnet"
+            }
+            Self::Containerlab => {
+                "write its topology.nodes as nodes, and each link as links: [{ endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 } }]"
+            }
+            Self::Kubernetes => {
+                "write each Pod as a node, and a NetworkPolicy as policies: [{ from: a, to: b, ports: [80/tcp] }]"
+            }
+        };
+        format!("{words}; examples/ has complete files")
+    }
+}
+
+impl std::fmt::Display for OtherFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Compose => "a Compose file",
+            Self::Containerlab => "a containerlab topology",
+            Self::Kubernetes => "a Kubernetes manifest",
+        })
+    }
+}
+
 impl Details for TextProblem {
     fn code(&self) -> Code {
         match self {
-            Self::Yaml(_) | Self::RecursiveAlias => Code::BadYaml,
+            Self::OtherFormat(_) => Code::OtherFormat,
+            Self::Yaml(_) | Self::Tab | Self::RecursiveAlias => Code::BadYaml,
             _ => Code::BadText,
         }
     }
@@ -49,7 +123,9 @@ impl Details for TextProblem {
             Self::TooLarge(_) => "split the project into several",
             Self::NotUtf8 { .. } => "save the file as UTF-8",
             Self::Nul => "remove it: a YAML file is text",
-            Self::Empty => {
+            Self::OtherFormat(format) => return Some(format.help()),
+            Self::Tab => "use spaces: YAML allows no tabs in indentation",
+            Self::Empty | Self::PlainText => {
                 "a file needs at least one of networks, nodes and links; examples/ has complete files"
             }
             Self::SeveralDocuments => {

@@ -9,6 +9,24 @@ use crate::{
     Place,
 };
 
+/// Keys of Compose that have no meaning for a network.
+const OF_CONTAINERS: [&str; 14] = [
+    "image",
+    "build",
+    "volumes",
+    "container_name",
+    "deploy",
+    "mem_limit",
+    "cpus",
+    "logging",
+    "labels",
+    "privileged",
+    "cap_add",
+    "cap_drop",
+    "tty",
+    "stdin_open",
+];
+
 /// What can be wrong with one key or value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueProblem {
@@ -181,6 +199,12 @@ impl Details for ValueProblem {
 
     fn help(&self) -> Option<String> {
         let help = match self {
+            Self::UnknownKey { key, known, .. } if OF_CONTAINERS.contains(&key.as_str()) => {
+                format!(
+                    "remove it: hallway runs programs of this machine in network namespaces, without images, volumes or limits of memory; known keys: {}",
+                    list(known)
+                )
+            }
             Self::UnknownKey { nearest, known, .. } => match nearest {
                 Some(near) => format!("did you mean {near}? Known keys: {}", list(known)),
                 None => format!("known keys: {}", list(known)),
@@ -194,6 +218,9 @@ impl Details for ValueProblem {
             Self::ReservedName(_) => "choose another name".into(),
             Self::Interface(_) => {
                 "use at most 15 letters, digits, '-', '_' and '.', like eth0".into()
+            }
+            Self::Command(InvalidCommand::ShellOperator(_)) => {
+                "write sh -c '…' around the whole line".into()
             }
             Self::Command(_) => {
                 "write a line like nginx -g 'daemon off;', or a list of words".into()

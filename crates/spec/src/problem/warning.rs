@@ -1,5 +1,7 @@
 //! Warnings: what is allowed, but probably not meant.
 
+use ipnet::IpNet;
+
 use super::WarningCode;
 use crate::{Diagnostic, Label, Place, Severity};
 
@@ -21,12 +23,21 @@ pub enum WarningKind {
         /// The earlier policy.
         earlier: Place,
     },
+    /// Ends of a link that do not reach each other without routes.
+    #[error("{a} and {b} are not in one subnet")]
+    LinkSubnets {
+        /// An address of one end.
+        a: IpNet,
+        /// The address of the other end, of the same IP version.
+        b: IpNet,
+    },
 }
 
 impl Diagnostic for Warning {
     fn code(&self) -> &'static str {
         match self.kind {
             WarningKind::PolicyShadowed { .. } => WarningCode::PolicyShadowed.text(),
+            WarningKind::LinkSubnets { .. } => WarningCode::LinkSubnets.text(),
         }
     }
 
@@ -43,6 +54,10 @@ impl Diagnostic for Warning {
             WarningKind::PolicyShadowed { .. } => {
                 Some("the first policy that matches decides: remove this one or move it up".into())
             }
+            WarningKind::LinkSubnets { a, .. } => Some(format!(
+                "the two ends reach each other with addresses of one subnet, like {}",
+                a.trunc()
+            )),
         }
     }
 
@@ -52,6 +67,7 @@ impl Diagnostic for Warning {
                 Label::new(&self.place, "here"),
                 Label::new(earlier, "this one decides first"),
             ],
+            WarningKind::LinkSubnets { .. } => vec![Label::new(&self.place, "here")],
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{At, Reader};
 use crate::Place;
 use crate::problem::ValueProblem;
-use crate::similar::nearest;
+use crate::similar::meant;
 use crate::tree::{Id, Kind};
 
 /// More mappings are not merged into one.
@@ -125,13 +125,27 @@ impl Reader<'_> {
             .partition(|f| known.contains(&f.name.as_str()) || f.name.starts_with("x-"));
         out.0 = keep;
         for field in odd {
+            let nearest = meant(&field.name, known.iter().copied());
+            // Read as what is probably meant: mistakes inside are found, and nothing that is
+            // defined there is reported as missing.
+            if let Some(name) = nearest.filter(|n| !out.has(n) && self.fits(n, field.value)) {
+                out.0.push(Field {
+                    name: name.to_owned(),
+                    ..field.clone()
+                });
+            }
             let problem = ValueProblem::UnknownKey {
-                nearest: nearest(&field.name, known.iter().copied()),
+                nearest,
                 key: field.name,
                 path: at.path.clone(),
                 known,
             };
             self.report_at(&field.key_place, problem);
         }
+    }
+
+    /// Whether a value may be one of that key: lists belong to keys in the plural.
+    fn fits(&self, key: &str, value: Id) -> bool {
+        !self.is_list(value) || key.ends_with('s')
     }
 }
