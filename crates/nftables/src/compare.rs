@@ -186,6 +186,7 @@ fn tables(out: &mut Vec<What>, wanted: &Table, found: &Table) {
 fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set) {
     let definition = |set: &Set| Set {
         elements: Vec::new(),
+        made_of: Vec::new(),
         ..set.clone()
     };
     let set = wanted.name.clone();

@@ -40,12 +40,20 @@ pub enum DataType {
     Day,
     Hour,
     String,
+    /// Four bytes of a packet that nft has no type for: its integer.
+    Bytes4,
+    /// Six such bytes.
+    Bytes6,
+    /// Sixteen such bytes.
+    Bytes16,
     /// A verdict, as value of a verdict map.
     Verdict,
     /// A type of this number, which this crate does not know.
     Unknown(u8),
 }
 
+/// nft's number of the type of integers, whatever their length (TYPE_INTEGER).
+const INTEGER: u8 = 4;
 /// The data type of verdict maps (NFT_DATA_VERDICT).
 const VERDICT: u32 = 0xffff_ff00;
 /// Bits of one type in the number of a concatenation (nft's TYPE_BITS).
@@ -93,8 +101,10 @@ impl DataType {
     /// nft's number; 0 for types that only expressions have.
     #[must_use]
     pub fn number(self) -> u8 {
-        if let Self::Unknown(number) = self {
-            return number;
+        match self {
+            Self::Unknown(number) => return number,
+            Self::Bytes4 | Self::Bytes6 | Self::Bytes16 => return INTEGER,
+            _ => {}
         }
         let found = SET_TYPES.iter().find(|(_, kind, _)| *kind == self);
         found.map_or(0, |(number, _, _)| *number)
@@ -105,6 +115,9 @@ impl DataType {
     pub fn name(self) -> &'static str {
         if self == Self::Verdict {
             return "verdict";
+        }
+        if self.number() == INTEGER {
+            return "integer";
         }
         let found = SET_TYPES.iter().find(|(_, kind, _)| *kind == self);
         found.map_or("unknown", |(_, _, name)| *name)
@@ -137,6 +150,26 @@ impl DataType {
         out
     }
 
+    /// The types of a key with the length of its integer, which is what the other fields leave of
+    /// the key's bytes.
+    pub(crate) fn sized(mut types: Vec<Self>, key_length: usize) -> Vec<Self> {
+        let integers = types.iter().filter(|t| t.number() == INTEGER).count();
+        let others: usize = match types.as_slice() {
+            [_] => 0,
+            many => many.iter().map(|t| t.length().next_multiple_of(4)).sum(),
+        };
+        let integer = match (integers, key_length.saturating_sub(others)) {
+            (1, 4) => Self::Bytes4,
+            (1, 8) => Self::Bytes6,
+            (1, 16) => Self::Bytes16,
+            _ => return types,
+        };
+        for kind in types.iter_mut().filter(|t| t.number() == INTEGER) {
+            *kind = integer;
+        }
+        types
+    }
+
     /// Bytes of a value; 0 for a type without a fixed length.
     #[must_use]
     pub fn length(self) -> usize {
@@ -156,6 +189,7 @@ impl DataType {
             | Self::Present => 1,
             Self::Service | Self::EtherType | Self::LinkType | Self::ArpOperation => 2,
             Self::Ipv4
+            | Self::Bytes4
             | Self::Mark
             | Self::IfIndex
             | Self::DevGroup
@@ -164,8 +198,8 @@ impl DataType {
             | Self::Priority
             | Self::Hour
             | Self::FibType => 4,
-            Self::Ether => 6,
-            Self::Ipv6 | Self::IfName | Self::Label => 16,
+            Self::Ether | Self::Bytes6 => 6,
+            Self::Ipv6 | Self::IfName | Self::Label | Self::Bytes16 => 16,
             _ => 0,
         }
     }

@@ -42,6 +42,8 @@ pub struct PacketContext<'a> {
     pub iif: &'a str,
     /// That interface's device group.
     pub iif_group: u32,
+    /// The interface it leaves by, where that is known.
+    pub oif: &'a str,
     /// The group of the interface it leaves by, where that is known.
     pub oif_group: u32,
     /// The frame's source, in the bridge family.
@@ -73,6 +75,7 @@ impl PacketContext<'_> {
         Self {
             iif: "",
             iif_group: 0,
+            oif: "",
             oif_group: 0,
             mac: [0; 6],
             from,
@@ -317,6 +320,7 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
     };
     match field {
         Field::IifName => Some(Value::Ifname(packet.iif.to_owned())),
+        Field::OifName => Some(Value::Ifname(packet.oif.to_owned())),
         Field::IifGroup => Some(Value::Group(packet.iif_group)),
         Field::OifGroup => Some(Value::Group(packet.oif_group)),
         Field::L4Proto => Some(Value::Proto(packet.protocol)),
@@ -331,7 +335,17 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
             0x86dd
         })),
         Field::EtherSaddr => Some(Value::Ether(packet.mac)),
-        Field::ArpSaddrEther | Field::ArpSaddrIp => None,
+        // To one machine: packets to many are not evaluated.
+        Field::PacketType => Some(Value::Byte(0)),
+        // Of neither are more than the headers known.
+        Field::ArpSaddrEther
+        | Field::ArpSaddrIp
+        | Field::Ip6Length
+        | Field::NdTarget
+        | Field::NdOption
+        | Field::NdOptionMac
+        | Field::QuotedDaddr4
+        | Field::QuotedDaddr6 => None,
         Field::IcmpType => packet
             .icmp
             .filter(|_| packet.protocol == 1)
@@ -349,6 +363,9 @@ fn covers(item: &Value, value: &Value) -> bool {
         (Value::V4Net(net), Value::V4(a)) => net.contains(a),
         (Value::V6Net(net), Value::V6(a)) => net.contains(a),
         (Value::Ports(first, last), Value::Port(port)) => (first..=last).contains(&port),
+        (Value::Raw(first, last), Value::Byte(byte)) => {
+            (first.as_slice()..=last.as_slice()).contains(&[*byte].as_slice())
+        }
         (a, b) => a == b,
     }
 }

@@ -9,7 +9,9 @@ use crate::expr::{Expr, Meta, PayloadBase, Reg};
 pub enum Field {
     /// The name of the interface the packet came in by.
     IifName,
-    /// The device group of that interface.
+    /// The name of the interface the packet leaves by.
+    OifName,
+    /// The device group of the interface the packet came in by.
     IifGroup,
     /// The device group of the interface the packet leaves by.
     OifGroup,
@@ -37,6 +39,20 @@ pub enum Field {
     Icmp6Type,
     /// Type of ICMP.
     IcmpType,
+    /// Whether the frame is to this machine, to all, to several or to another.
+    PacketType,
+    /// Bytes of an IPv6 packet after its header.
+    Ip6Length,
+    /// The target of a neighbour solicitation or advertisement.
+    NdTarget,
+    /// Type and length of its first option.
+    NdOption,
+    /// The MAC address in its first option.
+    NdOptionMac,
+    /// The destination of the packet that an ICMP error is about.
+    QuotedDaddr4,
+    /// The same of an ICMPv6 error.
+    QuotedDaddr6,
 }
 
 /// Where a field is read from.
@@ -51,8 +67,9 @@ const IPPROTO_ICMPV6: u8 = 58;
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 23] = [
         Self::IifName,
+        Self::OifName,
         Self::IifGroup,
         Self::OifGroup,
         Self::L4Proto,
@@ -67,13 +84,20 @@ impl Field {
         Self::ArpSaddrIp,
         Self::Icmp6Type,
         Self::IcmpType,
+        Self::PacketType,
+        Self::Ip6Length,
+        Self::NdTarget,
+        Self::NdOption,
+        Self::NdOptionMac,
+        Self::QuotedDaddr4,
+        Self::QuotedDaddr6,
     ];
 
     /// The type of its values.
     #[must_use]
     pub fn data_type(self) -> DataType {
         match self {
-            Self::IifName => DataType::IfName,
+            Self::IifName | Self::OifName => DataType::IfName,
             Self::IifGroup | Self::OifGroup => DataType::DevGroup,
             Self::L4Proto => DataType::InetProto,
             Self::Ip4Saddr | Self::Ip4Daddr | Self::ArpSaddrIp => DataType::Ipv4,
@@ -83,6 +107,11 @@ impl Field {
             Self::EtherSaddr | Self::ArpSaddrEther => DataType::Ether,
             Self::Icmp6Type => DataType::Icmpv6Type,
             Self::IcmpType => DataType::IcmpType,
+            Self::PacketType => DataType::PacketType,
+            Self::Ip6Length | Self::NdOption => DataType::Number,
+            Self::QuotedDaddr4 => DataType::Bytes4,
+            Self::NdOptionMac => DataType::Bytes6,
+            Self::NdTarget | Self::QuotedDaddr6 => DataType::Bytes16,
         }
     }
 
@@ -91,7 +120,9 @@ impl Field {
     pub fn version(self) -> Option<IpVersion> {
         match self {
             Self::Ip4Saddr | Self::Ip4Daddr | Self::IcmpType => Some(IpVersion::V4),
-            Self::Ip6Saddr | Self::Ip6Daddr | Self::Icmp6Type => Some(IpVersion::V6),
+            Self::Ip6Saddr | Self::Ip6Daddr | Self::Ip6Length | Self::Icmp6Type => {
+                Some(IpVersion::V6)
+            }
             _ => None,
         }
     }
@@ -110,6 +141,8 @@ impl Field {
         use PayloadBase::{Link, Network, Transport};
         match self {
             Self::IifName => Source::Meta(Meta::IifName),
+            Self::OifName => Source::Meta(Meta::OifName),
+            Self::PacketType => Source::Meta(Meta::PacketType),
             Self::IifGroup => Source::Meta(Meta::IifGroup),
             Self::OifGroup => Source::Meta(Meta::OifGroup),
             Self::L4Proto => Source::Meta(Meta::L4Proto),
@@ -123,6 +156,12 @@ impl Field {
             Self::ArpSaddrEther => Source::Payload(Network, 8, 6),
             Self::ArpSaddrIp => Source::Payload(Network, 14, 4),
             Self::Icmp6Type | Self::IcmpType => Source::Payload(Transport, 0, 1),
+            Self::Ip6Length => Source::Payload(Network, 4, 2),
+            Self::NdTarget => Source::Payload(Transport, 8, 16),
+            Self::NdOption => Source::Payload(Transport, 24, 2),
+            Self::NdOptionMac => Source::Payload(Transport, 26, 6),
+            Self::QuotedDaddr4 => Source::Payload(Transport, 24, 4),
+            Self::QuotedDaddr6 => Source::Payload(Transport, 32, 16),
         }
     }
 

@@ -37,6 +37,7 @@ pub mod expr;
 mod family;
 mod field;
 mod lower;
+mod made_of;
 pub mod message;
 pub mod print;
 mod raise;

@@ -70,6 +70,9 @@ pub struct Set {
     pub value: Option<Vec<DataType>>,
     /// Whether elements may be ranges or prefixes.
     pub interval: bool,
+    /// The fields of packets its keys are made of, where nft has no type for one of them. nft lists
+    /// the set by these; they are not read back and not compared.
+    pub made_of: Vec<Field>,
     /// The kernel's flags for what this crate does not model (NFT_SET_*): timeouts, constant sets
     /// and the like. Such a set can be read and compared; it cannot be made.
     pub other_flags: u32,
@@ -86,6 +89,7 @@ impl Set {
             key: key.to_vec(),
             value: None,
             interval: false,
+            made_of: Vec::new(),
             other_flags: 0,
             elements: Vec::new(),
         }

@@ -1,6 +1,7 @@
 //! Transactions: messages that the kernel carries out together or not at all.
 
 use crate::expr::Expr;
+use crate::made_of;
 use crate::message::{self, SET_CONCAT, SET_INTERVAL, SET_MAP, TABLE_OWNER};
 use crate::ruleset::Layout;
 use crate::value::{self, Form};
@@ -180,14 +181,7 @@ impl Transaction {
                 });
             }
             w.be32(10, id);
-            // NFTNL_UDATA_SET_KEYBYTEORDER: 1 the machine's, 2 the network's.
-            let host =
-                matches!(set.key.as_slice(), [one] if one.host_order() || *one == DataType::IfName);
-            let order = if host { 1_u32 } else { 2 };
-            w.attr_with(13, |w| {
-                w.raw(&[0, 4]);
-                w.raw(&order.to_ne_bytes());
-            });
+            w.attr_with(13, |w| made_of::write(w, &set.key, &set.made_of));
         });
     }
 

@@ -57,6 +57,12 @@ pub(crate) struct Form {
 }
 
 impl Value {
+    /// Bytes of a packet that have no type of their own.
+    #[must_use]
+    pub fn bytes(bytes: &[u8]) -> Self {
+        Self::Raw(bytes.to_vec(), bytes.to_vec())
+    }
+
     /// The prefix of a network as a value.
     #[must_use]
     pub fn net(net: ipnet::IpNet) -> Self {
@@ -158,7 +164,9 @@ fn single(kind: DataType, bytes: &[u8], form: Form) -> Option<Value> {
             })
         }
         DataType::InetProto => Value::Proto(*one_byte(bytes)?),
-        DataType::IcmpType | DataType::Icmpv6Type => Value::Byte(*one_byte(bytes)?),
+        DataType::IcmpType | DataType::Icmpv6Type | DataType::PacketType => {
+            Value::Byte(*one_byte(bytes)?)
+        }
         DataType::Service => Value::Port(u16::from_be_bytes(bytes.try_into().ok()?)),
         DataType::EtherType => Value::EtherType(u16::from_be_bytes(bytes.try_into().ok()?)),
         DataType::Ipv4 => Value::V4(<[u8; 4]>::try_from(bytes).ok()?.into()),

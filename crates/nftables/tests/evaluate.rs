@@ -44,6 +44,7 @@ fn tcp(from: &str, to: &str) -> PacketContext<'static> {
     PacketContext {
         iif: "br-a",
         iif_group: 7,
+        oif: "",
         oif_group: 8,
         mac: [2, 0, 0, 0, 0, 1],
         from: ip(from),

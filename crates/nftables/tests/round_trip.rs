@@ -37,8 +37,16 @@ fn value(kind: DataType, ranges: bool) -> BoxedStrategy<Value> {
         (DataType::InetProto, _) => any::<u8>().prop_map(Value::Proto).boxed(),
         (DataType::Ether, _) => any::<[u8; 6]>().prop_map(Value::Ether).boxed(),
         (DataType::EtherType, _) => any::<u16>().prop_map(Value::EtherType).boxed(),
+        (DataType::Number, _) => bytes(2),
+        (DataType::Bytes4 | DataType::Bytes6 | DataType::Bytes16, _) => bytes(kind.length()),
         _ => any::<u8>().prop_map(Value::Byte).boxed(),
     }
+}
+
+fn bytes(length: usize) -> BoxedStrategy<Value> {
+    vec(any::<u8>(), length)
+        .prop_map(|b| Value::bytes(&b))
+        .boxed()
 }
 
 const TYPES: [DataType; 9] = [
@@ -113,6 +121,8 @@ fn fields() -> impl Strategy<Value = Vec<Field>> {
         Just(vec![Field::IifGroup, Field::OifGroup]),
         Just(vec![Field::Ip4Daddr, Field::L4Proto, Field::Dport]),
         Just(vec![Field::IifName, Field::ArpSaddrEther]),
+        Just(vec![Field::IifName, Field::QuotedDaddr4]),
+        Just(vec![Field::OifName, Field::Ip6Daddr]),
     ]
 }
 

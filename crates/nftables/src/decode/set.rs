@@ -125,7 +125,7 @@ impl RawSet {
     /// The set with its elements as values, in order of their keys.
     #[must_use]
     pub fn typed(&self) -> Set {
-        let key = DataType::split(self.key_type);
+        let key = DataType::sized(DataType::split(self.key_type), self.key_length);
         let value = (self.flags & SET_MAP != 0).then(|| DataType::split(self.data_type));
         let values = value.as_deref().unwrap_or_default();
         let mut elements: Vec<Element> = match (self.is_interval(), key.len()) {
@@ -145,6 +145,7 @@ impl RawSet {
             key,
             value,
             interval: self.is_interval(),
+            made_of: Vec::new(),
             other_flags: self.flags & !(SET_INTERVAL | SET_MAP | SET_CONCAT | SET_ANONYMOUS),
             elements,
         }

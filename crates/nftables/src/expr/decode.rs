@@ -171,8 +171,10 @@ fn meta(attributes: &[u8]) -> Option<Expr> {
             });
         }
         (6, _) => Meta::IifName,
+        (7, _) => Meta::OifName,
         (15, _) => Meta::NfProto,
         (16, _) => Meta::L4Proto,
+        (19, _) => Meta::PacketType,
         (21, _) => Meta::IifGroup,
         (22, _) => Meta::OifGroup,
         _ => return None,

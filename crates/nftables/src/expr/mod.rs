@@ -17,8 +17,10 @@ pub struct Reg(pub u8);
 #[allow(missing_docs)] // named as the kernel's
 pub enum Meta {
     IifName = 6,
+    OifName = 7,
     NfProto = 15,
     L4Proto = 16,
+    PacketType = 19,
     IifGroup = 21,
     OifGroup = 22,
 }
@@ -216,6 +218,8 @@ mod tests {
         let version = || select(vec![IpVersion::V4, IpVersion::V6]);
         let metas = vec![
             Meta::IifName,
+            Meta::OifName,
+            Meta::PacketType,
             Meta::NfProto,
             Meta::L4Proto,
             Meta::IifGroup,

@@ -179,7 +179,7 @@ pub(super) fn fields(base: u32, network: Option<u16>, transport: Option<u8>) -> 
 }
 
 /// `@th,16,16` for what is no field: base, first bit, bits.
-pub(super) fn raw(base: u32, offset: u32, length: u32) -> String {
+pub(crate) fn raw(base: u32, offset: u32, length: u32) -> String {
     let base = match base {
         0 => "ll",
         1 => "nh",

@@ -22,6 +22,7 @@ mod xt;
 
 use std::collections::BTreeMap;
 
+pub(crate) use header::raw as raw_payload;
 pub use rule::{RuleInfo, listed, rule, rule_with_comment};
 pub use table::{chain, element, ruleset, set, table, value};
 

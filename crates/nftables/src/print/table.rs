@@ -36,8 +36,11 @@ pub fn set(set: &Set) -> String {
         Some(value) => ("map", format!(" : {}", joined(value, |t| t.name().into()))),
     };
     line(&mut out, 1, &format!("{kind} {} {{", set.name));
-    let key = joined(&set.key, |t| t.name().into());
-    line(&mut out, 2, &format!("type {key}{value}"));
+    let key = match set.made_of.as_slice() {
+        [] => format!("type {}", joined(&set.key, |t| t.name().into())),
+        fields => format!("typeof {}", joined(fields, |f| f.nft_name())),
+    };
+    line(&mut out, 2, &format!("{key}{value}"));
     if set.interval {
         line(&mut out, 2, "flags interval");
     }
