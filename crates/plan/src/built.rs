@@ -125,6 +125,7 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
         peer: None,
         port: wanted.port.iter().copied().collect(),
         nf_call: wanted.nf_call.map(|on| (on, on)),
+        group_learning: wanted.group_learning,
         kernel_address: Some(!wanted.no_kernel_address),
         limit: wanted.limit,
         settings: wanted.settings.iter().copied().collect(),

@@ -109,6 +109,9 @@ pub struct SeenLink {
     pub port: BTreeMap<PortFlag, bool>,
     /// A bridge's frames pass the inet hooks, for IPv4 and IPv6.
     pub nf_call: Option<(bool, bool)>,
+    /// A bridge learns MAC addresses from frames to the group addresses of bridges too; not known
+    /// before Linux 5.0.
+    pub group_learning: Option<bool>,
     /// The kernel makes an IPv6 address of its own; not known where IPv6 is not built in.
     pub kernel_address: Option<bool>,
     /// The token bucket at its root, in bits per second.

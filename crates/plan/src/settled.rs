@@ -10,6 +10,16 @@ use hallway_spec::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::mark;
+
+/// The smallest MTU with which a link can carry IPv6 (RFC 8200, section 5), in bytes.
+const IPV6_LEAST_MTU: u32 = 1280;
+
+/// Whether a link of that MTU can carry IPv6.
+pub(crate) fn carries_ipv6(mtu: Option<u32>) -> bool {
+    mtu.is_none_or(|m| m >= IPV6_LEAST_MTU)
+}
+
 /// A project with every choice made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
@@ -129,6 +139,12 @@ pub struct Interface {
     pub mtu: Option<u32>,
     /// The limit in each direction.
     pub bandwidth: Option<Bandwidth>,
+    /// It may answer as a DHCP server.
+    #[serde(default)]
+    pub dhcp_server: bool,
+    /// It may send router advertisements.
+    #[serde(default)]
+    pub router: bool,
     /// What it is plugged into.
     pub plug: Plug,
 }
@@ -235,6 +251,15 @@ impl Settled {
     /// Networks that are the project's own inside: everything but `outside` ones.
     pub fn inner_networks(&self) -> impl Iterator<Item = &Network> {
         self.networks.iter().filter(|n| !n.outside)
+    }
+}
+
+impl Interface {
+    /// Its IPv6 link-local address, where it has IPv6 at all.
+    #[must_use]
+    pub fn link_local(&self) -> Option<IpNet> {
+        let six = self.addresses.iter().any(|a| matches!(a, IpNet::V6(_)));
+        (six && carries_ipv6(self.mtu)).then(|| mark::link_local(self.mac))
     }
 }
 

@@ -127,6 +127,10 @@ pub struct Attachment {
     pub interface: Option<InterfaceName>,
     /// The limit in each direction.
     pub bandwidth: Option<Bandwidth>,
+    /// It may answer as a DHCP server.
+    pub dhcp_server: bool,
+    /// It may send router advertisements and redirects.
+    pub router: bool,
     /// The place in the file.
     pub place: Place,
 }

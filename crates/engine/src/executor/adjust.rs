@@ -84,8 +84,13 @@ fn change_link(
 ) -> Result<(), KernelError> {
     let mut batch = Batch::new();
     for attribute in attributes {
-        if let Attribute::NfCall(on) = attribute {
-            batch.push(link::change_nf_call(name, *on));
+        let bridge = match attribute {
+            Attribute::NfCall(on) => Some(link::change_nf_call(name, *on)),
+            Attribute::GroupLearning(on) => Some(link::change_group_learning(name, *on)),
+            _ => None,
+        };
+        if let Some(request) = bridge {
+            batch.push(request);
             continue;
         }
         let port;
@@ -103,7 +108,7 @@ fn change_link(
                 change.port = &port;
             }
             Attribute::KernelAddress(made) => change.no_link_local = !made,
-            Attribute::NfCall(_) => {}
+            Attribute::NfCall(_) | Attribute::GroupLearning(_) => {}
         }
         batch.push(link::change_link(name, &change));
     }

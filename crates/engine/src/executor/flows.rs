@@ -13,8 +13,13 @@ impl Executor {
     /// Deletes the connections that the plan names.
     pub(super) fn forget_flows(&mut self, flows: &Flows) -> Result<(), KernelError> {
         let rules = flows.denied.as_ref().map(ruleset);
-        let world = (flows.denied.as_ref().zip(rules.as_ref()))
-            .and_then(|(wanted, rules)| World::new(wanted, rules, Environment::default()));
+        let world = (flows.denied.as_ref().zip(rules.as_ref())).and_then(|(wanted, rules)| {
+            let environment = Environment {
+                host_addresses: flows.host.clone(),
+                ..Environment::default()
+            };
+            World::new(wanted, rules, environment)
+        });
         for connection in self.kernel.connections()? {
             if must_end(&connection, flows, world.as_ref()) {
                 self.kernel.delete_connection(&connection)?;
@@ -36,9 +41,7 @@ fn must_end(connection: &Connection, flows: &Flows, world: Option<&World<'_>>) -
             original.protocol == protocol_number(published.protocol)
                 && published.ports.contains(original.port)
         });
-    let is_denied =
-        !flows.host.contains(&original.from) && world.is_some_and(|w| !may_begin(w, connection));
-    of_prefix || of_port || is_denied
+    of_prefix || of_port || world.is_some_and(|w| !may_begin(w, connection))
 }
 
 /// A connection as a question: could it begin now?

@@ -81,6 +81,7 @@ fn link(info: LinkInfo) -> SeenLink {
         nf_call: info
             .bridge
             .map(|b| (b.nf_call_iptables, b.nf_call_ip6tables)),
+        group_learning: info.bridge.and_then(|b| b.group_learning),
         kernel_address: info
             .address_generation
             .map(|g| g != AddressGeneration::None),

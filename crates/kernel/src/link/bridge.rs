@@ -1,6 +1,9 @@
 //! Attributes of bridges and of their ports, as the kernel reports them.
 
-use super::{IFLA_BR_NF_CALL_IP6TABLES, IFLA_BR_NF_CALL_IPTABLES, IFLA_BRPORT_MODE};
+use super::{
+    IFLA_BR_MULTI_BOOLOPT, IFLA_BR_NF_CALL_IP6TABLES, IFLA_BR_NF_CALL_IPTABLES, IFLA_BRPORT_MODE,
+    NO_LL_LEARN,
+};
 use crate::wire::{Attrs, u16_of, u32_of};
 
 const IFLA_BR_AGEING_TIME: u16 = 4;
@@ -39,6 +42,9 @@ pub struct BridgeInfo {
     pub stp: bool,
     /// Frames are filtered by VLAN.
     pub vlan_filtering: bool,
+    /// MAC addresses are learned from frames to the group addresses of bridges too; not known
+    /// before Linux 5.0.
+    pub group_learning: Option<bool>,
     /// Time after which a learned MAC address is dropped, in hundredths of a second.
     pub ageing_time: u32,
 }
@@ -56,6 +62,12 @@ impl BridgeInfo {
                 IFLA_BR_MCAST_SNOOPING => out.mcast_snooping = on,
                 IFLA_BR_VLAN_FILTERING => out.vlan_filtering = on,
                 IFLA_BR_STP_STATE => out.stp = u32_of(value).is_some_and(|n| n != 0),
+                IFLA_BR_MULTI_BOOLOPT => {
+                    out.group_learning = value
+                        .get(..4)
+                        .and_then(u32_of)
+                        .map(|bits| bits & NO_LL_LEARN == 0);
+                }
                 IFLA_BR_AGEING_TIME => out.ageing_time = u32_of(value).unwrap_or_default(),
                 _ => {}
             }

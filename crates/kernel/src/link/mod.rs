@@ -9,8 +9,8 @@ pub use bridge::{BridgeInfo, BridgePort, PortFlag, PortState};
 pub use read::{AddressGeneration, LinkInfo, OperationalState};
 pub use settings::LinkSettings;
 pub use write::{
-    BridgeSpec, LinkChange, VethEnd, change_link, change_nf_call, create_bridge, create_veth,
-    delete_group, delete_link,
+    BridgeSpec, LinkChange, VethEnd, change_group_learning, change_link, change_nf_call,
+    create_bridge, create_veth, delete_group, delete_link,
 };
 
 pub(crate) use read::parse;
@@ -44,6 +44,9 @@ const IFLA_INFO_SLAVE_DATA: u16 = 5;
 const VETH_INFO_PEER: u16 = 1;
 const IFLA_BR_NF_CALL_IPTABLES: u16 = 36;
 const IFLA_BR_NF_CALL_IP6TABLES: u16 = 37;
+const IFLA_BR_MULTI_BOOLOPT: u16 = 46;
+/// BR_BOOLOPT_NO_LL_LEARN as a bit of `struct br_boolopt_multi`.
+const NO_LL_LEARN: u32 = 1;
 const IFLA_BRPORT_MODE: u16 = 4;
 const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const IN6_ADDR_GEN_MODE_NONE: u8 = 1;

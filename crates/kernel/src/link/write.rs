@@ -22,7 +22,8 @@ pub struct BridgeSpec<'a> {
     pub nf_call: bool,
 }
 
-/// Creates a bridge, down, without spanning tree.
+/// Creates a bridge, down, without spanning tree. It does not learn from frames to the group
+/// addresses of bridges (01:80:c2:00:00:0X), which no nf_tables chain sees.
 #[must_use]
 pub fn create_bridge(spec: &BridgeSpec<'_>) -> Request {
     let mut w = Writer::with_header(&header(0, 0, None));
@@ -34,9 +35,12 @@ pub fn create_bridge(spec: &BridgeSpec<'_>) -> Request {
     }
     w.nest(IFLA_LINKINFO, |w| {
         w.str(IFLA_INFO_KIND, "bridge");
-        if spec.nf_call {
-            w.nest(IFLA_INFO_DATA, |w| nf_call(w, true));
-        }
+        w.nest(IFLA_INFO_DATA, |w| {
+            group_learning(w, false);
+            if spec.nf_call {
+                nf_call(w, true);
+            }
+        });
     });
     request(
         "create the bridge",
@@ -52,14 +56,34 @@ fn nf_call(w: &mut Writer, on: bool) {
     w.u8(IFLA_BR_NF_CALL_IP6TABLES, u8::from(on));
 }
 
+/// `struct br_boolopt_multi`: values, and which of them are meant.
+fn group_learning(w: &mut Writer, on: bool) {
+    let value = if on { 0 } else { NO_LL_LEARN };
+    w.attr_with(IFLA_BR_MULTI_BOOLOPT, |w| {
+        w.raw(&value.to_ne_bytes());
+        w.raw(&NO_LL_LEARN.to_ne_bytes());
+    });
+}
+
+/// Changes whether a bridge learns MAC addresses from frames to the group addresses of bridges
+/// (no_linklocal_learn).
+#[must_use]
+pub fn change_group_learning(name: &str, on: bool) -> Request {
+    change_bridge(name, |w| group_learning(w, on))
+}
+
 /// Changes whether a bridge's frames pass the inet hooks.
 #[must_use]
 pub fn change_nf_call(name: &str, on: bool) -> Request {
+    change_bridge(name, |w| nf_call(w, on))
+}
+
+fn change_bridge(name: &str, attributes: impl FnOnce(&mut Writer)) -> Request {
     let mut w = Writer::with_header(&header(0, 0, None));
     w.str(IFLA_IFNAME, name);
     w.nest(IFLA_LINKINFO, |w| {
         w.str(IFLA_INFO_KIND, "bridge");
-        w.nest(IFLA_INFO_DATA, |w| nf_call(w, on));
+        w.nest(IFLA_INFO_DATA, attributes);
     });
     request("change the bridge", name, RTM_NEWLINK, 0, w)
 }

@@ -177,6 +177,8 @@ pub enum Attribute {
     Port(PortFlag, bool),
     /// Frames pass the inet hooks.
     NfCall(bool),
+    /// MAC addresses are learned from frames to the group addresses of bridges.
+    GroupLearning(bool),
     /// The kernel makes an IPv6 address of its own.
     KernelAddress(bool),
 }
@@ -194,6 +196,7 @@ impl Attribute {
             Self::Master(_) => "master",
             Self::Port(flag, _) => flag.name(),
             Self::NfCall(_) => "nf_call_iptables",
+            Self::GroupLearning(_) => "no_linklocal_learn",
             Self::KernelAddress(_) => "addrgenmode",
         }
     }
@@ -213,6 +216,7 @@ impl fmt::Display for Attribute {
                 f.write_str(text.as_deref().unwrap_or("none"))
             }
             Self::Port(_, on) | Self::NfCall(on) => f.write_str(on_off(*on)),
+            Self::GroupLearning(on) => f.write_str(on_off(!on)),
             Self::KernelAddress(made) => f.write_str(if *made { "eui64" } else { "none" }),
         }
     }

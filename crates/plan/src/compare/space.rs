@@ -193,6 +193,10 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             let found = if v4 == w { v6 } else { v4 };
             (Attribute::NfCall(w), Attribute::NfCall(found))
         }),
+        wanted
+            .group_learning
+            .zip(found.group_learning)
+            .map(|(w, f)| (Attribute::GroupLearning(w), Attribute::GroupLearning(f))),
         mtu(wanted).map(|w| (Attribute::Mtu(w), Attribute::Mtu(found.mtu))),
         found
             .kernel_address

@@ -8,6 +8,7 @@ pub(super) fn context(flow: &Flow) -> PacketContext<'static> {
     PacketContext {
         iif: "",
         iif_group: 0,
+        oif: "",
         oif_group: 0,
         mac: [0; 6],
         from: flow.from,

@@ -26,10 +26,10 @@ impl<'w> Walk<'w> {
     /// From one port of a bridge to another, through the inet hooks.
     pub(super) fn bridged(
         &mut self,
-        packet: Packet,
+        mut packet: Packet,
+        state: State,
         from: HostPort<'w>,
     ) -> Result<Packet, DropReason> {
-        let (mut packet, state) = self.before_routing(packet, from)?;
         self.forward_hook(&packet, &state, from, from.group)?;
         self.after_routing(&mut packet, state, from, from.group, None);
         Ok(packet)
@@ -76,7 +76,7 @@ impl<'w> Walk<'w> {
     }
 
     /// Prerouting: the guard, connection tracking, destination NAT.
-    fn before_routing(
+    pub(super) fn before_routing(
         &mut self,
         mut packet: Packet,
         from: HostPort<'w>,

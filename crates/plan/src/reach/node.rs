@@ -170,24 +170,58 @@ impl<'w> Walk<'w> {
             return Err(unanswered(port.node, next));
         };
         self.hop(Location::Host, link, packet.flow);
+        let to = link_of(far, interface);
         let packet = if self.world.hooked(port.network) {
-            self.bridged(packet, from)?
+            let (packet, state) = self.before_routing(packet, from)?;
+            self.between_ports(port, to, &packet)?;
+            self.bridged(packet, state, from)?
         } else {
+            self.between_ports(port, to, &packet)?;
             packet
         };
         self.far_port(far, interface, packet.flow);
         self.arrive(far, interface, packet)
     }
 
+    /// From one port of a bridge to another.
+    fn between_ports(
+        &mut self,
+        port: &NodePort<'w>,
+        to: &str,
+        packet: &Packet,
+    ) -> Result<(), DropReason> {
+        let context = PacketContext {
+            iif: port.link,
+            oif: to,
+            mac: port.mac,
+            icmp: packet.icmp_type(),
+            ..context(&packet.flow)
+        };
+        for chain in self.world.bridge.hooked(Hook::Forward, ChainType::Filter) {
+            let ruling = self.world.bridge.evaluate(chain, &context);
+            self.ruled(&ruling, Hook::Forward, Family::Bridge, packet.flow)?;
+        }
+        Ok(())
+    }
+
     /// Out by the host's end of a node's interface.
     pub(super) fn far_port(&mut self, node: &Node, position: usize, flow: Flow) {
-        if let Some(Plug::Port { link, .. }) = node.interfaces.get(position).map(|i| &i.plug) {
+        let link = link_of(node, position);
+        if !link.is_empty() {
             let link = HopEvent::Link {
-                link: link.clone(),
+                link: link.to_owned(),
                 kind: "port",
             };
             self.hop(Location::Host, link, flow);
         }
+    }
+}
+
+/// The host's end of a node's interface; empty for a cable.
+fn link_of(node: &Node, position: usize) -> &str {
+    match node.interfaces.get(position).map(|i| &i.plug) {
+        Some(Plug::Port { link, .. }) => link,
+        _ => "",
     }
 }
 

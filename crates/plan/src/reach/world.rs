@@ -134,21 +134,40 @@ impl<'a> World<'a> {
     /// destination NAT.
     #[must_use]
     pub fn may_begin(&self, flow: &Flow, dnated: bool) -> bool {
-        let group = |address| {
-            let position = self.network_of(address)?;
-            self.network(position).map(|n| n.group)
+        let (hook, iif_group, oif_group) = match (self.is_host(flow.from), self.is_host(flow.to)) {
+            (true, true) => return true,
+            // The filter sees the route from before the translation.
+            (true, false) if dnated => (Hook::Output, 0, 0),
+            (true, false) => (Hook::Output, 0, self.group_of(flow.to)),
+            (false, true) => (Hook::Input, self.group_of(flow.from), 0),
+            (false, false) => {
+                let groups = [flow.from, flow.to].map(|address| self.group_of(address));
+                (Hook::Forward, groups[0], groups[1])
+            }
         };
         let context = PacketContext {
-            iif_group: group(flow.from).unwrap_or(0),
-            oif_group: group(flow.to).unwrap_or(0),
+            iif_group,
+            oif_group,
             dnated,
             ..context(flow)
         };
-        let chains = self.inet.hooked(Hook::Forward, ChainType::Filter);
+        let chains = self.inet.hooked(hook, ChainType::Filter);
         chains.into_iter().all(|chain| {
             let ruling = self.inet.evaluate(chain, &context);
             !matches!(ruling.verdict, PacketVerdict::Drop | PacketVerdict::Reject)
         })
+    }
+
+    /// The device group of the network an address is on; 0 for any other address.
+    fn group_of(&self, address: IpAddr) -> u32 {
+        let by_prefix = self.network_of(address).and_then(|p| self.network(p));
+        let by_interface = || {
+            let own = |i: &Interface| i.link_local().is_some_and(|net| net.addr() == address);
+            let mut ports = self.settled.nodes.iter().flat_map(Node::ports);
+            let (_, network, _) = ports.find(|(interface, _, _)| own(interface))?;
+            self.settled.network(network)
+        };
+        by_prefix.or_else(by_interface).map_or(0, |n| n.group)
     }
 
     pub(super) fn node(&self, name: &Name) -> Option<&'a Node> {

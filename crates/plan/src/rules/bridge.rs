@@ -1,33 +1,51 @@
-//! The table of the bridge family: which frames a node may send at all.
+//! The table of the bridge family: which frames a node may send at all, and which may leave by
+//! the port of another.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value};
 
-use super::parts::{LINK_LOCAL6, REDIRECT6, ROUTER_ADVERT, base, icmp6, member, rule};
+use super::between;
+use super::parts::{
+    DHCP_CLIENT, DHCP_SERVER, DHCP6_CLIENT, IPV6, MULTICAST4, MULTICAST6, NEIGHBOR_ADVERT,
+    NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6, ROUTER_ADVERT, UDP, arp_frame, base, icmp6, ipv4_frame,
+    ipv6_frame, member, rule, to_several, within,
+};
 use super::purpose;
-use super::sets::{BRIDGE_PORTS, Definition, PORT_ADDRESSES, PORT_MACS};
+use super::sets::{
+    ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, ND_MACS, ND_TARGETS,
+    PORT_ADDRESSES, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED, TRANSIT, WITHOUT_ADDRESS,
+};
 
-/// Ethertypes (linux/if_ether.h).
-const IPV4: u16 = 0x0800;
-const ARP: u16 = 0x0806;
-const IPV6: u16 = 0x86dd;
-
-/// The stateless guard on bridge ports.
-pub(super) fn chains() -> Vec<Chain> {
+/// The stateless guard on bridge ports. `to_many` are the policies for frames that go to several
+/// members at once.
+pub(super) fn chains(to_many: Vec<Rule>) -> Vec<Chain> {
     let mut rules = frames();
+    rules.extend(ipv4());
     rules.extend(ipv6());
     let guard = Chain {
         name: "port_guard".into(),
         base: base(ChainType::Filter, Hook::Prerouting, Priority::RAW),
         rules,
     };
-    vec![arp_guard(), guard]
+    let mut chains = vec![arp_guard(), group_frames(), nd_guard(), errors()];
+    chains.extend(between::chains(to_many));
+    chains.push(guard);
+    chains
 }
 
-fn ether(kind: u16) -> Match {
-    Match::Is(Field::EtherType, Value::EtherType(kind))
+fn chain(name: &str, rules: Vec<Rule>) -> Chain {
+    Chain {
+        name: name.into(),
+        base: None,
+        rules,
+    }
+}
+
+/// The value of the field is one of the port's.
+fn own(field: Field, set: &Definition) -> Match {
+    within(&[Field::IifName, field], set)
 }
 
 /// The value of the field is not one of the port's.
@@ -38,13 +56,13 @@ fn not(field: Field, set: &Definition) -> Match {
 fn arp_guard() -> Chain {
     let rules = vec![
         rule(
-            vec![ether(ARP), not(Field::ArpSaddrEther, &PORT_MACS)],
+            vec![arp_frame(), not(Field::ArpSaddrEther, &PORT_MACS)],
             Verdict::Drop,
             "ARP for another's MAC",
         ),
         rule(
             vec![
-                ether(ARP),
+                arp_frame(),
                 not(Field::ArpSaddrIp, PORT_ADDRESSES.of(IpVersion::V4)),
             ],
             Verdict::Drop,
@@ -52,17 +70,13 @@ fn arp_guard() -> Chain {
         ),
         rule(vec![], Verdict::Accept, "ARP of its own"),
     ];
-    Chain {
-        name: "arp_guard".into(),
-        base: None,
-        rules,
-    }
+    chain("arp_guard", rules)
 }
 
-/// Frames of every kind; what they leave undecided is IPv6.
+/// Frames of every kind; what they leave undecided is IPv4 or IPv6.
 fn frames() -> Vec<Rule> {
-    use Field::{EtherSaddr, EtherType, IifName, Ip4Saddr};
-    vec![
+    use Field::{EtherSaddr, IifName};
+    let mut rules = vec![
         rule(
             vec![member(IifName, &BRIDGE_PORTS, false)],
             Verdict::Accept,
@@ -73,15 +87,78 @@ fn frames() -> Vec<Rule> {
             Verdict::Drop,
             "MAC of another",
         ),
-        rule(vec![ether(ARP)], Verdict::Jump("arp_guard".into()), "ARP"),
+        rule(vec![arp_frame()], Verdict::Jump("arp_guard".into()), "ARP"),
+    ];
+    rules.extend(to_several("group_frames", "to several"));
+    rules
+}
+
+/// A frame to everybody with a packet to one of them would make an entry in connection tracking
+/// before any policy is asked.
+fn group_frames() -> Chain {
+    use Field::{Ip4Daddr, Ip6Daddr};
+    let several = |condition| rule(vec![ipv4_frame(), condition], Verdict::Return, "to several");
+    let everybody = Value::V4(Ipv4Addr::BROADCAST);
+    let rules = vec![
+        several(Match::Is(Ip4Daddr, Value::V4Net(MULTICAST4))),
+        several(Match::Is(Ip4Daddr, everybody)),
+        several(member(Ip4Daddr, &BROADCASTS, true)),
         rule(
-            vec![ether(IPV4), not(Ip4Saddr, PORT_ADDRESSES.of(IpVersion::V4))],
+            vec![ipv6_frame(), Match::Is(Ip6Daddr, Value::V6Net(MULTICAST6))],
+            Verdict::Return,
+            "to several",
+        ),
+        rule(
+            vec![],
+            Verdict::Drop,
+            "a packet to one address in a frame to several",
+        ),
+    ];
+    chain("group_frames", rules)
+}
+
+fn udp_to(port: u16) -> [Match; 2] {
+    [
+        Match::Is(Field::L4Proto, Value::Proto(UDP)),
+        Match::Is(Field::Dport, Value::Port(port)),
+    ]
+}
+
+fn answer_of_a_server(frame: Match, port: u16) -> Rule {
+    let mut matches = vec![member(Field::IifName, &DHCP_SERVERS, false), frame];
+    matches.extend(udp_to(port));
+    rule(matches, Verdict::Drop, "not a DHCP server")
+}
+
+fn ipv4() -> Vec<Rule> {
+    use Field::{IcmpType, Ip4Daddr, Ip4Saddr};
+    let mut asking = vec![
+        ipv4_frame(),
+        Match::Is(Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
+    ];
+    let [udp, port] = udp_to(DHCP_SERVER);
+    // Not beside the other address: nft would compare both at once.
+    let everybody = Match::Is(Ip4Daddr, Value::V4(Ipv4Addr::BROADCAST));
+    asking.extend([udp, everybody, port]);
+    vec![
+        rule(asking, Verdict::Accept, "asks for an address by DHCP"),
+        rule(
+            vec![
+                ipv4_frame(),
+                not(Ip4Saddr, PORT_ADDRESSES.of(IpVersion::V4)),
+            ],
             Verdict::Drop,
             purpose::SPOOFED,
         ),
-        rule(vec![ether(IPV4)], Verdict::Accept, "IPv4 of its own"),
+        answer_of_a_server(ipv4_frame(), DHCP_CLIENT),
         rule(
-            vec![Match::IsNot(EtherType, Value::EtherType(IPV6))],
+            vec![ipv4_frame(), member(IcmpType, &PORT_ERRORS, true)],
+            Verdict::Jump("icmp_errors".into()),
+            "ICMP error",
+        ),
+        rule(vec![ipv4_frame()], Verdict::Accept, "IPv4 of its own"),
+        rule(
+            vec![Match::IsNot(Field::EtherType, Value::EtherType(IPV6))],
             Verdict::Drop,
             "neither IPv4, IPv6 nor ARP",
         ),
@@ -89,34 +166,149 @@ fn frames() -> Vec<Rule> {
 }
 
 fn ipv6() -> Vec<Rule> {
-    use Field::Ip6Saddr;
+    use Field::{Icmp6Type, IifName, Ip6Saddr};
     let mut rules = Vec::new();
     for kind in [ROUTER_ADVERT, REDIRECT6] {
         rules.push(rule(
-            vec![icmp6(kind)],
+            vec![member(IifName, &ADVERTISERS, false), icmp6(kind)],
             Verdict::Drop,
             "nodes are not routers",
+        ));
+    }
+    for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
+        rules.push(rule(
+            vec![icmp6(kind)],
+            Verdict::Jump("nd_guard".into()),
+            "neighbour discovery",
         ));
     }
     rules.extend([
         rule(
             vec![
-                ether(IPV6),
+                ipv6_frame(),
                 Match::Is(Ip6Saddr, Value::V6(Ipv6Addr::UNSPECIFIED)),
+                member(Icmp6Type, &WITHOUT_ADDRESS, true),
             ],
             Verdict::Accept,
-            "address detection",
+            "before it has an address",
         ),
         rule(
-            vec![ether(IPV6), Match::Is(Ip6Saddr, Value::V6Net(LINK_LOCAL6))],
-            Verdict::Accept,
-            "link-local; never forwarded",
-        ),
-        rule(
-            vec![ether(IPV6), not(Ip6Saddr, PORT_ADDRESSES.of(IpVersion::V6))],
+            vec![
+                ipv6_frame(),
+                not(Ip6Saddr, PORT_ADDRESSES.of(IpVersion::V6)),
+            ],
             Verdict::Drop,
             purpose::SPOOFED,
         ),
+        answer_of_a_server(ipv6_frame(), DHCP6_CLIENT),
+        rule(
+            vec![member(Icmp6Type, &PORT_ERRORS6, true)],
+            Verdict::Jump("icmp_errors".into()),
+            "ICMP error",
+        ),
     ]);
     rules
+}
+
+/// Bytes of a solicitation or advertisement without an option, and with one that names a MAC
+/// address (RFC 4861, sections 4.3, 4.4 and 4.6.1). Linux sends no others.
+const ND_BARE: [u8; 2] = [0, 24];
+const ND_WITH_MAC: [u8; 2] = [0, 32];
+/// Type and length of that option: the source's, the target's.
+const SOURCE_MAC: [u8; 2] = [1, 1];
+const TARGET_MAC: [u8; 2] = [2, 1];
+
+/// Who asks names its own MAC address; who answers, its own address too.
+fn nd_guard() -> Chain {
+    use Field::{Ip6Length, Ip6Saddr, NdOption, NdOptionMac, NdTarget};
+    let length = |bytes: [u8; 2]| Match::Is(Ip6Length, Value::bytes(&bytes));
+    let option = |bytes: [u8; 2]| Match::Is(NdOption, Value::bytes(&bytes));
+    let may = |matches, comment| rule(matches, Verdict::Accept, comment);
+    let rules = vec![
+        may(
+            vec![
+                ipv6_frame(),
+                Match::Is(Ip6Saddr, Value::V6(Ipv6Addr::UNSPECIFIED)),
+                icmp6(NEIGHBOR_SOLICIT),
+                own(NdTarget, &ND_TARGETS),
+            ],
+            "address detection",
+        ),
+        rule(
+            vec![
+                ipv6_frame(),
+                not(Ip6Saddr, PORT_ADDRESSES.of(IpVersion::V6)),
+            ],
+            Verdict::Drop,
+            purpose::SPOOFED,
+        ),
+        may(
+            vec![ipv6_frame(), length(ND_BARE), icmp6(NEIGHBOR_SOLICIT)],
+            "asks for a neighbour",
+        ),
+        may(
+            vec![
+                ipv6_frame(),
+                length(ND_WITH_MAC),
+                icmp6(NEIGHBOR_SOLICIT),
+                option(SOURCE_MAC),
+                own(NdOptionMac, &ND_MACS),
+            ],
+            "asks for a neighbour",
+        ),
+        may(
+            vec![
+                ipv6_frame(),
+                length(ND_BARE),
+                icmp6(NEIGHBOR_ADVERT),
+                own(NdTarget, &ND_TARGETS),
+            ],
+            "its own address",
+        ),
+        may(
+            vec![
+                ipv6_frame(),
+                length(ND_WITH_MAC),
+                icmp6(NEIGHBOR_ADVERT),
+                option(TARGET_MAC),
+                own(NdOptionMac, &ND_MACS),
+                own(NdTarget, &ND_TARGETS),
+            ],
+            "its own address",
+        ),
+        rule(
+            vec![],
+            Verdict::Drop,
+            "neighbour discovery for another's address",
+        ),
+    ];
+    chain("nd_guard", rules)
+}
+
+/// A node that forwards sends errors about packets it passes on; any other only about packets that
+/// were sent to it.
+fn errors() -> Chain {
+    let quoted = |field, version| {
+        rule(
+            vec![own(field, PORT_QUOTED.of(version))],
+            Verdict::Return,
+            "about a packet to the node",
+        )
+    };
+    let rules = vec![
+        rule(
+            vec![member(Field::IifName, &TRANSIT, true)],
+            Verdict::Return,
+            "of a router",
+        ),
+        rule(
+            vec![Match::Is(Field::IcmpType, Value::Byte(REDIRECT))],
+            Verdict::Drop,
+            "nodes are not routers",
+        ),
+        quoted(Field::QuotedDaddr4, IpVersion::V4),
+        quoted(Field::QuotedDaddr6, IpVersion::V6),
+        rule(vec![], Verdict::Drop, purpose::QUOTED),
+    ];
+    chain("icmp_errors", rules)
 }

@@ -2,21 +2,19 @@
 //! policies in the file's order, then inside a network, then to outside, then published ports,
 //! then refusal.
 
-use std::net::Ipv6Addr;
-
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
     Action, Chain, ChainType, Family, Field, Hook, IpVersion, Match, Priority, Rule, Ruleset,
     Table, Value,
 };
 
-use super::elements::{of_network, of_node, of_publish};
+use super::elements::{constants, of_network, of_node, of_publish};
 use super::parts::{
-    ECHO, ECHO6, LINK_LOCAL6, LOOPBACK4, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6,
-    ROUTER_ADVERT, base, icmp6, member, nets, rule, within,
+    ECHO, ECHO6, LINK_LOCAL6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6, base, icmp6,
+    member, nets, rule, within,
 };
 use super::sets;
-use super::{bridge, nat, policy, purpose};
+use super::{bridge, guard, nat, policy, purpose};
 use crate::mark;
 use crate::settled::Settled;
 
@@ -30,11 +28,11 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     };
     let mut inet = table(Family::Inet);
     let mut bridge = table(Family::Bridge);
-    bridge.chains = bridge::chains();
     let placed = settled
         .networks
         .iter()
         .flat_map(of_network)
+        .chain(constants())
         .chain(settled.nodes.iter().flat_map(|n| of_node(settled, n)))
         .chain(settled.publishes.iter().flat_map(of_publish));
     for (definition, element) in placed {
@@ -49,6 +47,8 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     }
     let policies = policy::compile(settled);
     inet.sets.extend(policies.sets);
+    bridge.sets.extend(policies.bridge_sets);
+    bridge.chains = bridge::chains(policies.to_many);
     inet.chains = inet_chains(policies.forward, policies.input, policies.output);
     for table in [&mut inet, &mut bridge] {
         for set in &mut table.sets {
@@ -65,100 +65,18 @@ fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<C
     let mut chains = vec![
         nat::published_dnat(),
         accept_published(),
+        guard::errors(),
         forward_rules(forward),
     ];
-    chains.extend([guard(), nat::prerouting(), nat::output(), forward_hook()]);
+    chains.extend([
+        guard::guard(),
+        nat::prerouting(),
+        nat::output(),
+        forward_hook(),
+    ]);
     chains.extend([input_hook(input), from_host(output)]);
     chains.extend([output_hook(), nat::postrouting()]);
     chains
-}
-
-/// Before anything else (raw priority): our prefixes are reached from outside through DNAT only, a
-/// node sends from its own addresses only, and no node announces itself as a router.
-fn guard() -> Chain {
-    let mut rules = from_outside();
-    rules.extend(from_nodes());
-    Chain {
-        name: "guard".into(),
-        base: base(ChainType::Filter, Hook::Prerouting, Priority::RAW),
-        rules,
-    }
-}
-
-/// What does not come from our nodes.
-fn from_outside() -> Vec<Rule> {
-    let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
-    let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
-    vec![
-        rule(
-            vec![
-                not_lo(),
-                Match::Is(Field::Ip4Daddr, Value::V4Net(LOOPBACK4)),
-            ],
-            Verdict::Drop,
-            "loopback from a wire",
-        ),
-        rule(
-            vec![not_lo(), Match::Is(Field::Ip6Daddr, loopback6)],
-            Verdict::Drop,
-            "loopback from a wire",
-        ),
-        rule(
-            vec![
-                not_lo(),
-                nets(false),
-                member(Field::Ip4Daddr, sets::PREFIXES.of(IpVersion::V4), true),
-            ],
-            Verdict::Drop,
-            purpose::DIRECT,
-        ),
-        rule(
-            vec![
-                not_lo(),
-                nets(false),
-                member(Field::Ip6Daddr, sets::PREFIXES.of(IpVersion::V6), true),
-            ],
-            Verdict::Drop,
-            purpose::DIRECT,
-        ),
-        rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
-    ]
-}
-
-/// What comes from our nodes.
-fn from_nodes() -> Vec<Rule> {
-    let not_own = |address, version| {
-        let set = sets::SOURCES.of(version).name.into();
-        let condition = Match::NotIn(vec![Field::IifName, address], set);
-        rule(vec![condition], Verdict::Drop, purpose::SPOOFED)
-    };
-    let mut rules = vec![not_own(Field::Ip4Saddr, IpVersion::V4)];
-    for kind in [ROUTER_ADVERT, REDIRECT6] {
-        rules.push(rule(
-            vec![icmp6(kind)],
-            Verdict::Drop,
-            "nodes are not routers",
-        ));
-    }
-    rules.push(rule(
-        vec![Match::Is(Field::Ip6Saddr, Value::V6(Ipv6Addr::UNSPECIFIED))],
-        Verdict::Accept,
-        "address detection",
-    ));
-    rules.push(rule(
-        vec![Match::Is(Field::Ip6Saddr, Value::V6Net(LINK_LOCAL6))],
-        Verdict::Accept,
-        "link-local; never forwarded",
-    ));
-    for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
-        rules.push(rule(
-            vec![icmp6(kind)],
-            Verdict::Accept,
-            "neighbour discovery",
-        ));
-    }
-    rules.push(not_own(Field::Ip6Saddr, IpVersion::V6));
-    rules
 }
 
 fn forward_hook() -> Chain {
@@ -191,17 +109,17 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
             "neighbour discovery",
         ));
     }
-    rules.push(rule(
-        vec![Match::Is(Field::Ip6Saddr, Value::V6Net(LINK_LOCAL6))],
-        Verdict::Drop,
-        "link-local",
-    ));
     rules.extend(policies);
     rules.extend([
         rule(
             vec![within(&[Field::IifGroup, Field::OifGroup], &sets::INTRA)],
             Verdict::Accept,
             purpose::INSIDE,
+        ),
+        rule(
+            vec![Match::Is(Field::Ip6Saddr, Value::V6Net(LINK_LOCAL6))],
+            Verdict::Drop,
+            "link-local addresses are of one link",
         ),
         rule(
             vec![

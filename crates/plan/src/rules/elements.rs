@@ -7,11 +7,17 @@ use hallway_nftables::{Element, IpVersion, Value};
 use hallway_spec::{Mode, Protocol};
 use ipnet::IpNet;
 
-use super::sets::{
-    BRIDGE_PORTS, Definition, EGRESS, HAIRPIN, INTRA, NETWORKS, PORT_ADDRESSES, PORT_MACS,
-    PORT_RANGES, PORTS, PORTS_AT, PREFIXES, SOURCES, TARGET_RANGES, TARGETS,
+use super::parts::{
+    LAST_ERROR6, LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT2, PARAMETER_PROBLEM, REDIRECT,
+    ROUTER_SOLICIT, SOURCE_QUENCH, TIME_EXCEEDED, UNREACHABLE,
 };
-use crate::settled::{Network, Node, Publish, Settled, Subnet};
+use super::sets::{
+    ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, EGRESS, ERRORS,
+    ERRORS6, HAIRPIN, INTRA, ND_MACS, ND_TARGETS, NETWORKS, PORT_ADDRESSES, PORT_ERRORS,
+    PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORTS, PORTS_AT, PREFIXES, QUOTED,
+    ROUTED_PORTS, SOURCES, TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
+};
+use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
 /// IPPROTO_TCP and IPPROTO_UDP.
 #[must_use]
@@ -67,17 +73,25 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
             vec![group.clone(), Value::net(*net)],
             note.clone(),
         ));
+        // Not of a prefix of two addresses or one (RFC 3021).
+        if let IpNet::V4(net) = net
+            && network.mode == Mode::Bridge
+            && net.prefix_len() < 31
+        {
+            let broadcast = Value::V4(net.broadcast());
+            out.push(set(&BROADCASTS, vec![broadcast], note.clone()));
+        }
     }
     out
 }
 
 /// The guards of one node: on every network it is on, packets may carry any address the node
-/// has on networks (replies may leave by another interface than requests came in by), and
-/// no other address.
+/// has on networks (replies may leave by another interface than requests came in by), the
+/// interface's own link-local address, and no other address.
 #[must_use]
 pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
     let mut out = Vec::new();
-    let addresses: Vec<IpAddr> = node.port_addresses().collect();
+    let note = Some(format!("nodes.{}", node.name));
     for (interface, network, link) in node.ports() {
         let Some(network) = settled.network(network) else {
             continue;
@@ -85,28 +99,94 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
         if network.outside {
             continue;
         }
+        let mut add = |definition, key| out.push(set(definition, key, note.clone()));
         let inet = network.bridge.as_deref().unwrap_or(link);
         let bridged = network.mode == Mode::Bridge;
-        let note = Some(format!("nodes.{}", node.name));
-        if bridged {
-            out.push(set(
-                &BRIDGE_PORTS,
-                vec![Value::Ifname(link.to_owned())],
-                note.clone(),
-            ));
-            let key = vec![Value::Ifname(link.to_owned()), Value::Ether(interface.mac)];
-            out.push(set(&PORT_MACS, key, note.clone()));
+        if interface.router {
+            add(&ADVERTISED, vec![Value::Ifname(inet.to_owned())]);
         }
-        for address in &addresses {
-            let version = IpVersion::of(*address);
-            let key = vec![Value::Ifname(inet.to_owned()), Value::address(*address)];
-            out.push(set(SOURCES.of(version), key, note.clone()));
+        if bridged {
+            of_port(node, interface, link, &mut add);
+        } else if !node.forwarding {
+            add(&ROUTED_PORTS, vec![Value::Ifname(link.to_owned())]);
+        }
+        let link_local = interface.link_local().map(|net| net.addr());
+        for address in node.port_addresses().chain(link_local) {
+            let version = IpVersion::of(address);
+            let at = |link: &str, value| vec![Value::Ifname(link.to_owned()), value];
+            let bytes = || Value::bytes(&octets(address));
+            add(SOURCES.of(version), at(inet, Value::address(address)));
             if bridged {
-                let key = vec![Value::Ifname(link.to_owned()), Value::address(*address)];
-                out.push(set(PORT_ADDRESSES.of(version), key, note.clone()));
+                add(
+                    PORT_ADDRESSES.of(version),
+                    at(link, Value::address(address)),
+                );
+                add(PORT_QUOTED.of(version), at(link, bytes()));
+            } else {
+                add(QUOTED.of(version), at(link, bytes()));
+            }
+            if bridged && version == IpVersion::V6 {
+                add(&ND_TARGETS, at(link, bytes()));
             }
         }
     }
+    out
+}
+
+/// What a node's port on a bridge may do, apart from addresses.
+fn of_port(
+    node: &Node,
+    interface: &Interface,
+    link: &str,
+    add: &mut impl FnMut(&'static Definition, Vec<Value>),
+) {
+    let link = || Value::Ifname(link.to_owned());
+    add(&BRIDGE_PORTS, vec![link()]);
+    add(&PORT_MACS, vec![link(), Value::Ether(interface.mac)]);
+    add(&ND_MACS, vec![link(), Value::bytes(&interface.mac)]);
+    for (may, definition) in [
+        (node.forwarding, &TRANSIT),
+        (interface.dhcp_server, &DHCP_SERVERS),
+        (interface.router, &ADVERTISERS),
+    ] {
+        if may {
+            add(definition, vec![link()]);
+        }
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(a) => a.octets().to_vec(),
+        IpAddr::V6(a) => a.octets().to_vec(),
+    }
+}
+
+/// Elements that are the same in every project.
+#[must_use]
+pub fn constants() -> Vec<Placed> {
+    let errors = [
+        UNREACHABLE,
+        SOURCE_QUENCH,
+        REDIRECT,
+        TIME_EXCEEDED,
+        PARAMETER_PROBLEM,
+    ];
+    let reports = [
+        LISTENER_REPORT,
+        LISTENER_DONE,
+        ROUTER_SOLICIT,
+        LISTENER_REPORT2,
+    ];
+    let mut out = Vec::new();
+    for definition in [&ERRORS, &PORT_ERRORS] {
+        out.extend(errors.map(|kind| set(definition, vec![Value::Byte(kind)], None)));
+    }
+    for definition in [&ERRORS6, &PORT_ERRORS6] {
+        let all = Value::Raw(vec![0], vec![LAST_ERROR6]);
+        out.push(set(definition, vec![all], None));
+    }
+    out.extend(reports.map(|kind| set(&WITHOUT_ADDRESS, vec![Value::Byte(kind)], None)));
     out
 }
 

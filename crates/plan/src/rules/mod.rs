@@ -2,13 +2,18 @@
 //! and a fixed number of rules. Nodes and ports are elements, never rules; only policy lines
 //! add rules, so each can be traced to its line.
 
+mod between;
 mod bridge;
 pub mod build;
+mod covered;
 pub mod delta;
 pub mod elements;
+mod guard;
 mod nat;
+mod pairs;
 mod parts;
 mod policy;
+mod ports;
 pub mod purpose;
 pub mod sets;
 

@@ -8,21 +8,54 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::sets::{self, Definition};
 
+/// Ethertypes (linux/if_ether.h).
+const IPV4: u16 = 0x0800;
+const ARP: u16 = 0x0806;
+pub(super) const IPV6: u16 = 0x86dd;
+/// PACKET_BROADCAST and PACKET_MULTICAST (linux/if_packet.h).
+const BROADCAST: u8 = 1;
+const MULTICAST: u8 = 2;
 /// ICMPv6 types (RFC 4861, RFC 4443).
+pub(super) const ROUTER_SOLICIT: u8 = 133;
 pub(super) const ROUTER_ADVERT: u8 = 134;
 pub(super) const NEIGHBOR_SOLICIT: u8 = 135;
 pub(super) const NEIGHBOR_ADVERT: u8 = 136;
 pub(super) const REDIRECT6: u8 = 137;
 pub(super) const ECHO6: u8 = 128;
+/// Reports of multicast listeners (RFC 2710, RFC 3810).
+pub(super) const LISTENER_REPORT: u8 = 131;
+pub(super) const LISTENER_DONE: u8 = 132;
+pub(super) const LISTENER_REPORT2: u8 = 143;
+/// ICMPv6 errors are up to this type (RFC 4443, section 2.1).
+pub(super) const LAST_ERROR6: u8 = 127;
 /// ICMP types (RFC 792).
+pub(super) const UNREACHABLE: u8 = 3;
+pub(super) const SOURCE_QUENCH: u8 = 4;
+pub(super) const TIME_EXCEEDED: u8 = 11;
+pub(super) const PARAMETER_PROBLEM: u8 = 12;
 pub(super) const ECHO: u8 = 8;
 pub(super) const REDIRECT: u8 = 5;
+
+/// Ports of DHCP (RFC 2131, RFC 8415).
+pub(super) const DHCP_SERVER: u16 = 67;
+pub(super) const DHCP_CLIENT: u16 = 68;
+pub(super) const DHCP6_CLIENT: u16 = 546;
+/// IPPROTO_UDP.
+pub(super) const UDP: u8 = 17;
 
 /// `127.0.0.0/8`, which never comes from a wire (RFC 1122).
 pub(super) const LOOPBACK4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
 /// `fe80::/10`, which is never forwarded (RFC 4291).
 pub(super) const LINK_LOCAL6: Ipv6Net =
     Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
+
+/// Multicast (RFC 5771), and all that is reserved above it with the broadcast address.
+pub(super) const SEVERAL4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 3);
+/// Multicast alone.
+pub(super) const MULTICAST4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 4);
+/// `ff00::/8`, multicast (RFC 4291).
+pub(super) const MULTICAST6: Ipv6Net =
+    Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8);
 
 /// A rule; those that refuse packets count them.
 pub(super) fn rule(matches: Vec<Match>, action: impl Into<Action>, comment: &str) -> Rule {
@@ -57,4 +90,28 @@ pub(super) fn within(fields: &[Field], set: &Definition) -> Match {
 
 pub(super) fn icmp6(kind: u8) -> Match {
     Match::Is(Field::Icmp6Type, Value::Byte(kind))
+}
+
+fn ether(kind: u16) -> Match {
+    Match::Is(Field::EtherType, Value::EtherType(kind))
+}
+
+pub(super) fn ipv4_frame() -> Match {
+    ether(IPV4)
+}
+
+pub(super) fn ipv6_frame() -> Match {
+    ether(IPV6)
+}
+
+pub(super) fn arp_frame() -> Match {
+    ether(ARP)
+}
+
+/// Rules that lead frames to everybody, and frames to a group, to a chain.
+pub(super) fn to_several(chain: &str, comment: &str) -> impl Iterator<Item = Rule> {
+    [BROADCAST, MULTICAST].into_iter().map(move |kind| {
+        let condition = Match::Is(Field::PacketType, Value::Byte(kind));
+        rule(vec![condition], Verdict::Jump(chain.into()), comment)
+    })
 }

@@ -4,17 +4,23 @@
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{DataType, Element, Field, IpVersion, Match, Rule, Set, Value};
 use hallway_spec::{Action, PolicyService, Protocol};
-use ipnet::IpNet;
 
+use super::covered::Covered;
 use super::elements::protocol_number;
+use super::pairs::{self, Product, addresses, prefix_set, suffix};
 use super::parts::rule;
+use super::ports;
 use super::sets::NETWORKS;
 use crate::settled::{Policy, Settled, Side};
 
-/// Rules for the three places a policy can act, and the sets they use.
+/// Rules for the four places a policy can act, and the sets they use.
 #[derive(Default)]
 pub(super) struct Compiled {
     pub(super) sets: Vec<Set>,
+    /// Those of the bridge table.
+    pub(super) bridge_sets: Vec<Set>,
+    /// What a bridge sends to several of its ports.
+    pub(super) to_many: Vec<Rule>,
     pub(super) forward: Vec<Rule>,
     pub(super) input: Vec<Rule>,
     pub(super) output: Vec<Rule>,
@@ -23,6 +29,7 @@ pub(super) struct Compiled {
 /// All policies, in order.
 pub(super) fn compile(settled: &Settled) -> Compiled {
     let mut out = Compiled::default();
+    let covered = Covered::new(settled);
     for policy in &settled.policies {
         let services = services(policy, &mut out.sets);
         let act = match policy.action {
@@ -36,14 +43,21 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
                 rules.push(rule(all, act.clone(), &comment));
             }
         };
-        for matches in forward(policy, &mut out.sets) {
+        for matches in forward(policy, &covered, &mut out.sets) {
             add(&mut out.forward, &matches);
         }
-        for matches in one_sided(policy, &mut out.sets, true) {
+        for matches in one_sided(policy, &covered, &mut out.sets, true) {
             add(&mut out.input, &matches);
         }
-        for matches in one_sided(policy, &mut out.sets, false) {
+        for matches in one_sided(policy, &covered, &mut out.sets, false) {
             add(&mut out.output, &matches);
+        }
+        let between = ports::conditions(policy, &covered, &mut out.bridge_sets);
+        if !between.is_empty() {
+            self::services(policy, &mut out.bridge_sets);
+        }
+        for matches in between {
+            add(&mut out.to_many, &matches);
         }
     }
     out
@@ -116,33 +130,23 @@ fn merged(mut ranges: Vec<(Protocol, u16, u16)>) -> Vec<(Protocol, u16, u16)> {
     out
 }
 
-fn of_version(side: &Side, version: IpVersion) -> Option<Vec<IpNet>> {
-    match side {
-        Side::Prefixes(nets) => Some(
-            nets.iter()
-                .filter(|n| IpVersion::of(n.addr()) == version)
-                .copied()
-                .collect(),
-        ),
-        Side::Host | Side::Outside | Side::Any => None,
-    }
-}
-
 /// Conditions for packets that pass through the host.
-fn forward(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
+fn forward(policy: &Policy, covered: &Covered<'_>, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
     let mut out = Vec::new();
     for version in [IpVersion::V4, IpVersion::V6] {
         let (saddr, daddr) = addresses(version);
         let family = suffix(version);
-        let mut pairs: Vec<(IpNet, IpNet)> = Vec::new();
+        let mut products = Vec::new();
         for (position, (from, to)) in policy.pairs.iter().enumerate() {
             if matches!(from, Side::Host) || matches!(to, Side::Host) {
                 continue;
             }
-            match (of_version(from, version), of_version(to, version)) {
-                (Some(from), Some(to)) => {
-                    pairs.extend(from.iter().flat_map(|f| to.iter().map(move |t| (*f, *t))));
-                }
+            let both = (
+                covered.prefixes(from, version, true),
+                covered.prefixes(to, version, true),
+            );
+            match both {
+                (Some(from), Some(to)) => products.push(Product { from, to }),
                 (None, None) if version == IpVersion::V4 => {
                     out.push(
                         [group(from, Field::IifGroup), group(to, Field::OifGroup)]
@@ -175,17 +179,19 @@ fn forward(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
                 }
             }
         }
-        if !pairs.is_empty() {
-            let name = format!("policy{}_pairs{family}", policy.index);
-            sets.push(pair_set(&name, [saddr, daddr], pairs));
-            out.push(vec![Match::In(vec![saddr, daddr], name)]);
-        }
+        let name = format!("policy{}", policy.index);
+        out.extend(pairs::conditions(&name, version, products, sets));
     }
     out
 }
 
 /// Conditions for packets to the host (`input`) or from it.
-fn one_sided(policy: &Policy, sets: &mut Vec<Set>, input: bool) -> Vec<Vec<Match>> {
+fn one_sided(
+    policy: &Policy,
+    covered: &Covered<'_>,
+    sets: &mut Vec<Set>,
+    input: bool,
+) -> Vec<Vec<Match>> {
     let mut out = Vec::new();
     for (position, (from, to)) in policy.pairs.iter().enumerate() {
         let (near, far) = if input { (to, from) } else { (from, to) };
@@ -197,7 +203,7 @@ fn one_sided(policy: &Policy, sets: &mut Vec<Set>, input: bool) -> Vec<Vec<Match
             continue;
         }
         for version in [IpVersion::V4, IpVersion::V6] {
-            let nets = of_version(far, version).unwrap_or_default();
+            let nets = covered.prefixes(far, version, false).unwrap_or_default();
             if nets.is_empty() {
                 continue;
             }
@@ -212,125 +218,14 @@ fn one_sided(policy: &Policy, sets: &mut Vec<Set>, input: bool) -> Vec<Vec<Match
     out
 }
 
-fn addresses(version: IpVersion) -> (Field, Field) {
-    match version {
-        IpVersion::V4 => (Field::Ip4Saddr, Field::Ip4Daddr),
-        IpVersion::V6 => (Field::Ip6Saddr, Field::Ip6Daddr),
-    }
-}
-
-/// What ends the names of sets of a version.
-fn suffix(version: IpVersion) -> &'static str {
-    match version {
-        IpVersion::V4 => "4",
-        IpVersion::V6 => "6",
-    }
-}
-
 /// `outside` is whatever is not one of our groups; `any` is no condition.
 fn group(side: &Side, field: Field) -> Option<Match> {
     matches!(side, Side::Outside).then(|| Match::NotIn(vec![field], NETWORKS.name.into()))
 }
 
-fn prefix_set(name: &str, field: Field, nets: &[IpNet]) -> Set {
-    let element = |net: IpNet| Element::new(vec![Value::net(net)]);
-    Set {
-        elements: IpNet::aggregate(&nets.to_vec())
-            .into_iter()
-            .map(element)
-            .collect(),
-        ..Set::new(name, &[field.data_type()]).of_intervals()
-    }
-}
-
-/// Pairs that lie within another pair are left out: the kernel refuses overlapping elements
-/// of a set of intervals. Two prefixes either nest or are apart, so pairs that overlap without
-/// nesting are split off into the narrower product.
-fn pair_set(name: &str, fields: [Field; 2], mut pairs: Vec<(IpNet, IpNet)>) -> Set {
-    pairs.sort_by_key(|(f, t)| (f.prefix_len(), t.prefix_len(), *f, *t));
-    let mut kept: Vec<(IpNet, IpNet)> = Vec::new();
-    for pair in pairs {
-        push_apart(&mut kept, pair);
-    }
-    Set {
-        elements: kept
-            .into_iter()
-            .map(|(from, to)| Element::new(vec![Value::net(from), Value::net(to)]))
-            .collect(),
-        ..Set::new(name, &fields.map(Field::data_type)).of_intervals()
-    }
-}
-
-/// Adds what of the product `from × to` is not covered yet.
-fn push_apart(kept: &mut Vec<(IpNet, IpNet)>, pair: (IpNet, IpNet)) {
-    let mut pending = vec![pair];
-    while let Some((from, to)) = pending.pop() {
-        let clash = kept
-            .iter()
-            .find(|(f, t)| overlaps(f, &from) && overlaps(t, &to))
-            .copied();
-        match clash {
-            None => kept.push((from, to)),
-            Some((f, t)) if f.contains(&from) && t.contains(&to) => {}
-            // One side is wider than what is kept: halve it until it is apart or covered.
-            Some((f, _)) if !f.contains(&from) => {
-                pending.extend(halves(from).map(|half| (half, to)));
-            }
-            Some(_) => pending.extend(halves(to).map(|half| (from, half))),
-        }
-    }
-}
-
-fn overlaps(a: &IpNet, b: &IpNet) -> bool {
-    a.contains(b) || b.contains(a)
-}
-
-fn halves(net: IpNet) -> impl Iterator<Item = IpNet> {
-    let longer = net.prefix_len().saturating_add(1).min(net.max_prefix_len());
-    net.subnets(longer).into_iter().flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn net(text: &str) -> IpNet {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn overlapping_pairs_become_disjoint_and_cover_the_same() {
-        let pairs = vec![
-            (net("10.0.0.0/24"), net("10.1.0.5/32")),
-            (net("10.0.0.7/32"), net("10.1.0.0/24")),
-            (net("10.0.0.7/32"), net("10.1.0.5/32")),
-        ];
-        let set = pair_set("x", [Field::Ip4Saddr, Field::Ip4Daddr], pairs);
-        let nets: Vec<(IpNet, IpNet)> = set
-            .elements
-            .iter()
-            .map(|e| match (&e.key[0], &e.key[1]) {
-                (Value::V4Net(a), Value::V4Net(b)) => (IpNet::V4(*a), IpNet::V4(*b)),
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        for (i, a) in nets.iter().enumerate() {
-            for b in &nets[i + 1..] {
-                assert!(
-                    !(overlaps(&a.0, &b.0) && overlaps(&a.1, &b.1)),
-                    "{a:?} {b:?}"
-                );
-            }
-        }
-        let covers = |f: &str, t: &str| {
-            nets.iter()
-                .any(|(a, b)| a.contains(&net(f)) && b.contains(&net(t)))
-        };
-        assert!(covers("10.0.0.9/32", "10.1.0.5/32"));
-        assert!(covers("10.0.0.7/32", "10.1.0.200/32"));
-        assert!(covers("10.0.0.7/32", "10.1.0.5/32"));
-        assert!(!covers("10.0.0.9/32", "10.1.0.6/32"));
-    }
 
     #[test]
     fn port_ranges_that_touch_are_one() {

@@ -15,6 +15,10 @@ pub const HOST_DEFAULT: &str = "default: nodes do not reach the host's services"
 pub const DIRECT: &str = "into a network by routing";
 /// A source address that is not the sender's.
 pub const SPOOFED: &str = "source address of another";
+/// To an address that the node at the port has not.
+pub const NOT_ADDRESSEE: &str = "to an address that the node does not have";
+/// An ICMP error about a packet that its sender has not received.
+pub const QUOTED: &str = "ICMP error about a packet to another";
 /// Conntrack knows no connection it could belong to.
 pub const INVALID: &str = "belongs to no connection";
 /// Echo requests to the host.

@@ -1,9 +1,12 @@
 //! The sets and maps of a project: each has its name, its family and its types here, and nowhere
 //! else. Those of policies are named after their line.
 
-use hallway_nftables::{DataType, Family, IpVersion, Set};
+use hallway_nftables::{DataType, Family, Field, IpVersion, Set};
 
-use DataType::{DevGroup, Ether, IfName, InetProto, Ipv4, Ipv6, Service};
+use DataType::{
+    Bytes4, Bytes6, Bytes16, DevGroup, Ether, IcmpType, Icmpv6Type, IfName, InetProto, Ipv4, Ipv6,
+    Service,
+};
 
 /// The definition of a set or map.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +18,7 @@ pub struct Definition {
     key: &'static [DataType],
     value: Option<&'static [DataType]>,
     interval: bool,
+    made_of: &'static [Field],
 }
 
 impl Definition {
@@ -25,6 +29,7 @@ impl Definition {
             key,
             value: None,
             interval: false,
+            made_of: &[],
         }
     }
 
@@ -46,12 +51,19 @@ impl Definition {
         self
     }
 
+    /// Keys with a field that nft has no type for.
+    const fn made_of(mut self, fields: &'static [Field]) -> Self {
+        self.made_of = fields;
+        self
+    }
+
     /// The set without elements.
     #[must_use]
     pub fn empty(&self) -> Set {
         Set {
             value: self.value.map(<[DataType]>::to_vec),
             interval: self.interval,
+            made_of: self.made_of.to_vec(),
             ..Set::new(self.name, self.key)
         }
     }
@@ -111,6 +123,43 @@ static TARGET_RANGES6: Definition =
     Definition::inet("dstr6", &[Ipv6, InetProto, Service]).of_intervals();
 static FORWARDING4: Definition = Definition::inet("forwarding4", &[IfName]);
 static FORWARDING6: Definition = Definition::inet("forwarding6", &[IfName]);
+/// Links of routed networks whose nodes are not routers.
+pub static ROUTED_PORTS: Definition = Definition::inet("routed_ports", &[IfName]);
+/// Links by which router advertisements may come in, as the inet hooks see them.
+pub static ADVERTISED: Definition = Definition::inet("advertised", &[IfName]);
+/// Types of ICMP errors.
+pub static ERRORS: Definition = Definition::inet("icmp_errors", &[IcmpType]);
+/// Types of ICMPv6 errors.
+pub static ERRORS6: Definition = Definition::inet("icmp6_errors", &[Icmpv6Type]).of_intervals();
+static QUOTED4: Definition =
+    Definition::inet("quoted4", &[IfName, Bytes4]).made_of(&[Field::IifName, Field::QuotedDaddr4]);
+static QUOTED6: Definition =
+    Definition::inet("quoted6", &[IfName, Bytes16]).made_of(&[Field::IifName, Field::QuotedDaddr6]);
+/// Broadcast addresses of networks.
+pub static BROADCASTS: Definition = Definition::bridge("broadcast4", &[Ipv4]);
+/// Ports of nodes that forward.
+pub static TRANSIT: Definition = Definition::bridge("transit", &[IfName]);
+/// Ports of nodes that may be DHCP servers.
+pub static DHCP_SERVERS: Definition = Definition::bridge("dhcp_servers", &[IfName]);
+/// Ports of nodes that may send router advertisements and redirects.
+pub static ADVERTISERS: Definition = Definition::bridge("advertisers", &[IfName]);
+/// Types of ICMPv6 that a node without an address sends.
+pub static WITHOUT_ADDRESS: Definition = Definition::bridge("without_address", &[Icmpv6Type]);
+/// [`ERRORS`] of the bridge table.
+pub static PORT_ERRORS: Definition = Definition::bridge("icmp_errors", &[IcmpType]);
+/// [`ERRORS6`] of the bridge table.
+pub static PORT_ERRORS6: Definition =
+    Definition::bridge("icmp6_errors", &[Icmpv6Type]).of_intervals();
+/// Addresses that a node may ask and answer for in neighbour discovery, by port.
+pub static ND_TARGETS: Definition =
+    Definition::bridge("nd_target", &[IfName, Bytes16]).made_of(&[Field::IifName, Field::NdTarget]);
+/// The MAC address a node may name in neighbour discovery, by port.
+pub static ND_MACS: Definition =
+    Definition::bridge("nd_mac", &[IfName, Bytes6]).made_of(&[Field::IifName, Field::NdOptionMac]);
+static PORT_QUOTED4: Definition = Definition::bridge("quoted4", &[IfName, Bytes4])
+    .made_of(&[Field::IifName, Field::QuotedDaddr4]);
+static PORT_QUOTED6: Definition = Definition::bridge("quoted6", &[IfName, Bytes16])
+    .made_of(&[Field::IifName, Field::QuotedDaddr6]);
 /// Ports of bridges that belong to nodes.
 pub static BRIDGE_PORTS: Definition = Definition::bridge("ports", &[IfName]);
 /// The MAC address a node may send from, by port.
@@ -136,6 +185,10 @@ pub static TARGETS: ByVersion = both(&TARGETS4, &TARGETS6);
 pub static TARGET_RANGES: ByVersion = both(&TARGET_RANGES4, &TARGET_RANGES6);
 /// Links on which forwarding was turned on, to be turned off again.
 pub static FORWARDING: ByVersion = both(&FORWARDING4, &FORWARDING6);
+/// The destinations of packets that a node of a routed network may send ICMP errors about.
+pub static QUOTED: ByVersion = both(&QUOTED4, &QUOTED6);
+/// The same by the port of a bridge.
+pub static PORT_QUOTED: ByVersion = both(&PORT_QUOTED4, &PORT_QUOTED6);
 /// The addresses a node may send from, by port.
 pub static PORT_ADDRESSES: ByVersion = both(&PORT_ADDRESSES4, &PORT_ADDRESSES6);
 
@@ -150,7 +203,7 @@ pub static PUBLISHED: [&Definition; 6] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 25] = [
+pub static ALL: [&Definition; 42] = [
     &NETWORKS,
     &EGRESS,
     &INTRA,
@@ -172,10 +225,27 @@ pub static ALL: [&Definition; 25] = [
     &TARGET_RANGES6,
     &FORWARDING4,
     &FORWARDING6,
+    &ROUTED_PORTS,
+    &ADVERTISED,
+    &ERRORS,
+    &ERRORS6,
+    &QUOTED4,
+    &QUOTED6,
     &BRIDGE_PORTS,
     &PORT_MACS,
     &PORT_ADDRESSES4,
     &PORT_ADDRESSES6,
+    &BROADCASTS,
+    &TRANSIT,
+    &DHCP_SERVERS,
+    &ADVERTISERS,
+    &WITHOUT_ADDRESS,
+    &PORT_ERRORS,
+    &PORT_ERRORS6,
+    &ND_TARGETS,
+    &ND_MACS,
+    &PORT_QUOTED4,
+    &PORT_QUOTED6,
 ];
 
 /// The empty sets of one of the project's tables.

@@ -156,6 +156,8 @@ fn node(
                 .collect(),
             mtu: network.mtu,
             bandwidth: attachment.bandwidth,
+            dhcp_server: attachment.dhcp_server,
+            router: attachment.router,
             plug: Plug::Port {
                 network: network.name.clone(),
                 link,
@@ -216,6 +218,8 @@ fn cables(topology: &Topology, nodes: &mut [Node]) -> Vec<Cable> {
                 .as_ref()
                 .map_or_else(|| free_interface(topology, node), ToString::to_string);
             node.interfaces.push(Interface {
+                dhcp_server: false,
+                router: false,
                 mac: end.mac.map_or_else(
                     || mark::mac(&[topology.name.as_ref(), node.name.as_ref(), &name]),
                     hallway_spec::Mac::octets,

@@ -1,7 +1,7 @@
 //! Policies with names resolved to addresses, and which networks need their own members'
 //! frames filtered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_spec::{Action, Endpoint, Mode, Name, Topology};
 use ipnet::IpNet;
@@ -16,14 +16,62 @@ pub(super) fn policies(topology: &Topology, settled: &Settled) -> Vec<Policy> {
         .map(|policy| Policy {
             index: policy.index,
             action: policy.action,
-            pairs: policy
-                .pairs
-                .iter()
-                .map(|(from, to)| (side(from, settled), side(to, settled)))
-                .collect(),
+            pairs: grouped(&policy.pairs, settled),
             services: policy.services.clone(),
             words: policy.to_string(),
             place: policy.place.clone(),
+        })
+        .collect()
+}
+
+/// Pairs of lists instead of a list of pairs: what has the same first side is one pair, and of that
+/// what has the same second side.
+fn grouped(pairs: &[(Endpoint, Endpoint)], settled: &Settled) -> Vec<(Side, Side)> {
+    let ends = pairs.iter().flat_map(|(from, to)| [from, to]);
+    let sides: BTreeMap<&Endpoint, Side> = ends
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(|end| (end, side(end, settled)))
+        .collect();
+    let mut order: Vec<&Endpoint> = Vec::new();
+    let mut targets: BTreeMap<&Endpoint, Vec<&Endpoint>> = BTreeMap::new();
+    for (from, to) in pairs {
+        let all = targets.entry(from).or_default();
+        if all.is_empty() {
+            order.push(from);
+        }
+        all.push(to);
+    }
+    let mut out: Vec<(Vec<&Endpoint>, Vec<&Endpoint>)> = Vec::new();
+    let mut known: BTreeMap<Vec<&Endpoint>, usize> = BTreeMap::new();
+    for from in order {
+        let to = targets.remove(from).unwrap_or_default();
+        let position = *known.entry(to.clone()).or_insert(out.len());
+        match out.get_mut(position) {
+            Some((sources, _)) => sources.push(from),
+            None => out.push((vec![from], to)),
+        }
+    }
+    let joined = |ends: &[&Endpoint]| -> Vec<Side> {
+        let mut prefixes = Vec::new();
+        let mut others = Vec::new();
+        for side in ends.iter().filter_map(|end| sides.get(end)) {
+            match side {
+                Side::Prefixes(nets) => prefixes.extend(nets.iter().copied()),
+                other => others.push(other.clone()),
+            }
+        }
+        let listed = ends
+            .iter()
+            .any(|end| matches!(sides.get(end), Some(Side::Prefixes(_))));
+        others.extend(listed.then_some(Side::Prefixes(prefixes)));
+        others
+    };
+    out.iter()
+        .flat_map(|(from, to)| {
+            let to = joined(to);
+            (joined(from).into_iter())
+                .flat_map(move |f| to.clone().into_iter().map(move |t| (f.clone(), t)))
         })
         .collect()
 }

@@ -5,11 +5,9 @@ use std::net::IpAddr;
 use hallway_spec::{IpVersion, Mode};
 use ipnet::IpNet;
 
-use super::{
-    Link, LinkRole, PortFlag, Route, RouteKind, RouteOrigin, Setting, Space, carries_ipv6,
-};
+use super::{Link, LinkRole, PortFlag, Route, RouteKind, RouteOrigin, Setting, Space};
 use crate::mark::{self, Role};
-use crate::settled::{Interface, Network, Node, Settled};
+use crate::settled::{Interface, Network, Node, Settled, carries_ipv6};
 
 /// What the project needs in the namespace that holds the bridges.
 pub(super) fn space(settled: &Settled) -> Space {
@@ -65,6 +63,7 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
         mtu: network.mtu,
         port: &[],
         nf_call: Some(network.filtered),
+        group_learning: Some(false),
         no_kernel_address: carries_ipv6(network.mtu),
         addresses,
         limit: None,
@@ -127,6 +126,7 @@ fn port(
             None => &[],
         },
         nf_call: None,
+        group_learning: None,
         no_kernel_address: carries_ipv6(interface.mtu),
         addresses,
         limit: interface.bandwidth,

@@ -102,6 +102,9 @@ pub struct Link {
     pub port: &'static [(PortFlag, bool)],
     /// IFLA_BR_NF_CALL_IPTABLES and its IPv6 twin.
     pub nf_call: Option<bool>,
+    /// Whether a bridge learns from frames to the group addresses of bridges
+    /// (BR_BOOLOPT_NO_LL_LEARN).
+    pub group_learning: Option<bool>,
     /// IN6_ADDR_GEN_MODE_NONE: the kernel makes no IPv6 address of its own.
     pub no_kernel_address: bool,
     /// Addresses with their prefix lengths.
@@ -256,12 +259,4 @@ impl Target {
                 .collect(),
         }
     }
-}
-
-/// The smallest MTU with which a link can carry IPv6 (RFC 8200, section 5), in bytes.
-const IPV6_LEAST_MTU: u32 = 1280;
-
-/// Whether a link of that MTU can carry IPv6.
-pub(crate) fn carries_ipv6(mtu: Option<u32>) -> bool {
-    mtu.is_none_or(|m| m >= IPV6_LEAST_MTU)
 }

@@ -1,13 +1,9 @@
 //! Objects in a node's namespace: loopback, interfaces, routes, settings.
 
-use hallway_spec::IpVersion;
-use ipnet::IpNet;
-
-use super::{
-    Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, Setting, Space, carries_ipv6,
-};
+use super::{Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, Setting, Space};
 use crate::mark::{self, Role};
 use crate::settled::{Interface, Node, Plug, Settled};
+use hallway_spec::IpVersion;
 
 /// What a node's namespace must hold.
 pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
@@ -64,6 +60,7 @@ fn loopback(settled: &Settled, node: &Node) -> Link {
         mtu: None,
         port: &[],
         nf_call: None,
+        group_learning: None,
         no_kernel_address: false,
         addresses: Vec::new(),
         limit: None,
@@ -72,15 +69,8 @@ fn loopback(settled: &Settled, node: &Node) -> Link {
 }
 
 fn interface(node: &Node, interface: &Interface) -> Link {
-    let ipv6 = interface
-        .addresses
-        .iter()
-        .any(|a| matches!(a, IpNet::V6(_)))
-        && carries_ipv6(interface.mtu);
-    let mut addresses = interface.addresses.clone();
-    if ipv6 {
-        addresses.push(mark::link_local(interface.mac));
-    }
+    let link_local = interface.link_local();
+    let addresses = interface.addresses.iter().copied().chain(link_local);
     Link {
         name: interface.name.clone(),
         role: match interface.plug {
@@ -94,8 +84,9 @@ fn interface(node: &Node, interface: &Interface) -> Link {
         mtu: interface.mtu,
         port: &[],
         nf_call: None,
-        no_kernel_address: ipv6,
-        addresses,
+        group_learning: None,
+        no_kernel_address: link_local.is_some(),
+        addresses: addresses.collect(),
         limit: interface.bandwidth,
         settings: interface_settings(node),
     }

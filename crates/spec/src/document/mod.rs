@@ -112,6 +112,10 @@ mapping! {
         interface: Option<String>,
         /// Like `10mbit`.
         bandwidth: Option<Scalar>,
+        /// It may answer as a DHCP server.
+        dhcp_server: Option<bool>,
+        /// It may send IPv6 router advertisements and redirects.
+        router: Option<bool>,
     }
 }
 

@@ -112,6 +112,8 @@ fn member(network: Name, place: Place) -> Attachment {
         mac: None,
         interface: None,
         bandwidth: None,
+        dhcp_server: false,
+        router: false,
         place,
     }
 }
@@ -139,6 +141,9 @@ fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: Place) -> Attac
     out.mac = keys.mac.and_then(|at| mac(r, &at));
     out.interface = keys.interface.and_then(|at| interface(r, &at));
     out.bandwidth = keys.bandwidth.and_then(|at| bandwidth(r, &at));
+    let mut may = |at: Option<At>| at.and_then(|at| r.boolean(&at)).unwrap_or(false);
+    out.dhcp_server = may(keys.dhcp_server);
+    out.router = may(keys.router);
     out
 }
 

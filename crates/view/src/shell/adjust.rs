@@ -78,6 +78,7 @@ fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attrib
             return;
         }
         Attribute::NfCall(on) => return nf_call(script, name, *on),
+        Attribute::GroupLearning(on) => format!("type bridge no_linklocal_learn {}", u8::from(!on)),
         Attribute::KernelAddress(_) => return no_own_address(script, ip, &link),
     };
     script.line(&format!("{ip} link set dev {link} {words}"));

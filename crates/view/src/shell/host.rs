@@ -42,11 +42,12 @@ pub(super) fn remove_unreachable(script: &mut Script<'_>, to: &IpNet) {
 pub(super) fn create_bridge(script: &mut Script<'_>, bridge: &Link) {
     script.explain(&[
         "A bridge is a switch in the kernel; with an address of its own it is the network's gateway",
-        "as well. The device group is what the rules know the network by.",
+        "as well. The device group is what the rules know the network by. It learns nothing from frames",
+        "to the group addresses of bridges: no rule sees those.",
     ]);
     let link = quote(&bridge.name);
     script.line(&format!(
-        "ip link add name {link} group {} address {}{} type bridge",
+        "ip link add name {link} group {} address {}{} type bridge no_linklocal_learn 1",
         bridge.group.unwrap_or(0),
         mac(bridge.mac.unwrap_or_default()),
         mtu(bridge)

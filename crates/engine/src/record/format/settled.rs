@@ -69,6 +69,10 @@ struct InterfaceFile {
     addresses: Vec<IpNet>,
     mtu: Option<u32>,
     bandwidth: Option<Bandwidth>,
+    #[serde(default)]
+    dhcp_server: bool,
+    #[serde(default)]
+    router: bool,
     plug: PlugFile,
 }
 
@@ -200,7 +204,9 @@ same_fields! {
         name, netns, ipv6, forwarding, dns, environment, place;
         each interfaces; each routes; maybe service
     };
-    Interface = InterfaceFile { name, mac, addresses, mtu, bandwidth; into plug };
+    Interface = InterfaceFile {
+        name, mac, addresses, mtu, bandwidth, dhcp_server, router; into plug
+    };
     Route = RouteFile { to, via, interface };
     Workload = WorkloadFile { command, ready, restart, working_dir, depends_on };
     Cable = CableFile { a, b };

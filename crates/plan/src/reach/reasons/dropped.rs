@@ -150,6 +150,11 @@ impl Reasons<'_> {
                 ReasonCode::SpoofedSource,
                 format!("{from} sends with an address that is not its own on that network"),
             ),
+            purpose::NOT_ADDRESSEE => reason(
+                ReasonCode::NotForwarding,
+                format!("the next hop on the way from {from} is not a router: it does not forward packets"),
+            )
+            .help("set forwarding: true for that node"),
             purpose::INVALID => reason(
                 ReasonCode::Asymmetric,
                 "the host has not seen the beginning of this connection, and drops what follows",

@@ -1,0 +1,154 @@
+//! What may come in at the host at all, before connection tracking sees it.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value};
+
+use super::parts::{
+    DHCP_SERVER, LOOPBACK4, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT6, ROUTER_ADVERT, UDP, base,
+    icmp6, member, nets, rule, within,
+};
+use super::{purpose, sets};
+
+/// Before anything else (raw priority): our prefixes are reached from outside through DNAT only, a
+/// node sends from its own addresses only, and no node announces itself as a router.
+pub(super) fn guard() -> Chain {
+    let mut rules = from_outside();
+    rules.extend(from_nodes());
+    Chain {
+        name: "guard".into(),
+        base: base(ChainType::Filter, Hook::Prerouting, Priority::RAW),
+        rules,
+    }
+}
+
+/// What does not come from our nodes.
+fn from_outside() -> Vec<Rule> {
+    let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
+    let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
+    vec![
+        rule(
+            vec![
+                not_lo(),
+                Match::Is(Field::Ip4Daddr, Value::V4Net(LOOPBACK4)),
+            ],
+            Verdict::Drop,
+            "loopback from a wire",
+        ),
+        rule(
+            vec![not_lo(), Match::Is(Field::Ip6Daddr, loopback6)],
+            Verdict::Drop,
+            "loopback from a wire",
+        ),
+        rule(
+            vec![
+                not_lo(),
+                nets(false),
+                member(Field::Ip4Daddr, sets::PREFIXES.of(IpVersion::V4), true),
+            ],
+            Verdict::Drop,
+            purpose::DIRECT,
+        ),
+        rule(
+            vec![
+                not_lo(),
+                nets(false),
+                member(Field::Ip6Daddr, sets::PREFIXES.of(IpVersion::V6), true),
+            ],
+            Verdict::Drop,
+            purpose::DIRECT,
+        ),
+        rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
+    ]
+}
+
+/// What comes from our nodes.
+fn from_nodes() -> Vec<Rule> {
+    let not_own = |address, version| {
+        let set = sets::SOURCES.of(version).name.into();
+        let condition = Match::NotIn(vec![Field::IifName, address], set);
+        rule(vec![condition], Verdict::Drop, purpose::SPOOFED)
+    };
+    let mut rules = vec![
+        rule(
+            asks_by_dhcp(),
+            Verdict::Accept,
+            "asks for an address by DHCP",
+        ),
+        not_own(Field::Ip4Saddr, IpVersion::V4),
+    ];
+    for kind in [ROUTER_ADVERT, REDIRECT6] {
+        rules.push(rule(
+            vec![
+                member(Field::IifName, &sets::ADVERTISED, false),
+                icmp6(kind),
+            ],
+            Verdict::Drop,
+            "nodes are not routers",
+        ));
+    }
+    rules.push(rule(
+        vec![
+            Match::Is(Field::Ip6Saddr, Value::V6(Ipv6Addr::UNSPECIFIED)),
+            Match::Is(Field::L4Proto, Value::Proto(ICMP6)),
+        ],
+        Verdict::Accept,
+        "before it has an address",
+    ));
+    for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
+        rules.push(rule(
+            vec![icmp6(kind)],
+            Verdict::Accept,
+            "neighbour discovery",
+        ));
+    }
+    rules.push(not_own(Field::Ip6Saddr, IpVersion::V6));
+    for (field, set) in [
+        (Field::IcmpType, &sets::ERRORS),
+        (Field::Icmp6Type, &sets::ERRORS6),
+    ] {
+        rules.push(rule(
+            vec![
+                member(Field::IifName, &sets::ROUTED_PORTS, true),
+                member(field, set, true),
+            ],
+            Verdict::Jump("icmp_errors".into()),
+            "ICMP error",
+        ));
+    }
+    rules
+}
+
+fn asks_by_dhcp() -> Vec<Match> {
+    vec![
+        Match::Is(Field::Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
+        // Not beside the other address: nft would compare both at once.
+        Match::Is(Field::L4Proto, Value::Proto(UDP)),
+        Match::Is(Field::Ip4Daddr, Value::V4(Ipv4Addr::BROADCAST)),
+        Match::Is(Field::Dport, Value::Port(DHCP_SERVER)),
+    ]
+}
+
+/// IPPROTO_ICMPV6.
+const ICMP6: u8 = 58;
+
+/// Nodes of routed networks: what the guard of a bridge's ports does for the others.
+pub(super) fn errors() -> Chain {
+    let quoted = |field, version| {
+        rule(
+            vec![within(&[Field::IifName, field], sets::QUOTED.of(version))],
+            Verdict::Return,
+            "about a packet to the node",
+        )
+    };
+    Chain {
+        name: "icmp_errors".into(),
+        base: None,
+        rules: vec![
+            quoted(Field::QuotedDaddr4, IpVersion::V4),
+            quoted(Field::QuotedDaddr6, IpVersion::V6),
+            rule(vec![], Verdict::Drop, purpose::QUOTED),
+        ],
+    }
+}
