@@ -41,6 +41,7 @@ mod observe;
 pub mod read;
 mod record;
 pub mod sandbox;
+mod sockets;
 mod status;
 pub mod transaction;
 

@@ -20,6 +20,7 @@
 //! ```
 
 pub mod addr;
+mod announce;
 #[cfg(test)]
 mod captured;
 pub mod conntrack;

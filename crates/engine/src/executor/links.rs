@@ -6,7 +6,7 @@ use std::time::Duration;
 use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
-use hallway_plan::step::{CableEnd, NewCable, NewPort};
+use hallway_plan::step::{Announcement, CableEnd, NewCable, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route};
 
 use super::adjust::port_flag;
@@ -96,6 +96,14 @@ impl Executor {
         self.kernel
             .inside(&second, |kernel| configure(kernel, &b.link, &b.routes))?;
         self.kernel.inside(&first, |kernel| routes_of(kernel, a))
+    }
+
+    /// Tells the neighbours of an interface where its addresses are now.
+    pub(super) fn announce(&mut self, new: &Announcement) -> Result<(), KernelError> {
+        self.inside(&new.netns, |kernel| {
+            let index = kernel.link_index(&new.interface)?;
+            (new.addresses.iter()).try_for_each(|address| kernel.announce(index, new.mac, *address))
+        })
     }
 
     /// Removing the namespace is fast; where a process keeps it in use, its links are removed by

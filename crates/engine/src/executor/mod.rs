@@ -96,6 +96,7 @@ impl Executor {
             } => self.inside(netns, |kernel| adjust::adjust(kernel, change)),
             Op::ForwardUplinks { table, uplinks, .. } => self.forward_uplinks(table, uplinks),
             Op::RestoreUplinks { uplinks } => self.restore_uplinks(uplinks),
+            Op::Announce(new) => self.announce(new),
             Op::ForgetFlows(flows) => self.forget_flows(flows),
         }
     }

@@ -150,14 +150,23 @@ pub enum Reason {
         project: Name,
     },
     /// Another program listens on the port.
-    #[error("port {port}/{protocol}{} is in use by another program", if *of_machine { " of this machine" } else { "" })]
+    #[error(
+        "port {port}/{protocol}{}{} is in use by {}",
+        address.map_or_else(String::new, |a| format!(" of {a}")),
+        if *of_machine { " of this machine" } else { "" },
+        by.as_deref().unwrap_or("another program")
+    )]
     PortInUse {
         /// The port.
         port: u16,
         /// tcp or udp.
         protocol: Protocol,
+        /// The one address it listens on.
+        address: Option<std::net::IpAddr>,
         /// On the real host, seen from a sandbox.
         of_machine: bool,
+        /// The program, where it can be seen.
+        by: Option<String>,
     },
     /// A port cannot be listened on, for a reason of [`BindError`](crate::keeper::BindError).
     #[error("{}", .0.message)]

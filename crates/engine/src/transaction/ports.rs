@@ -12,7 +12,7 @@ use crate::event::Warning;
 use crate::keeper::{
     BindCause, BindError, Client, Forward, Listen, Listener, Namespace, bind as bind_here,
 };
-use crate::{Engine, Failure, Planned, Reason};
+use crate::{Engine, Failure, Planned, Reason, sockets};
 
 impl Engine {
     /// Binds every listener that the keeper does not hold yet.
@@ -25,6 +25,7 @@ impl Engine {
             Some(client) => client.forwards()?,
             None => Vec::new(),
         };
+        check_taken(planned)?;
         let wanted = forwards(&planned.settled, self.workplace().porter.is_some());
         self.bind(&planned.settled, &wanted, &held, caller)
     }
@@ -94,7 +95,11 @@ impl Engine {
                 None => Reason::PortInUse {
                     port,
                     protocol,
+                    address: None,
                     of_machine: namespace == Namespace::Machine,
+                    by: (namespace == Namespace::Project)
+                        .then(|| holder(error.listen))
+                        .flatten(),
                 }
                 .into(),
             },
@@ -111,6 +116,68 @@ impl Engine {
                 && applied.is_some_and(|a| publish_of(&a, port, protocol).is_some())
         })
     }
+}
+
+/// The program that listens where a listener cannot.
+fn holder(listen: Listen) -> Option<String> {
+    let mut all = sockets::bound().into_iter();
+    let found = all.find(|b| {
+        (b.address.port(), b.protocol) == (listen.address.port(), listen.protocol)
+            && b.takes(listen.address.ip())
+    });
+    found?.program()
+}
+
+/// A published port never takes what comes to a program of the host. Those that listen on
+/// localhost are found when the listeners are bound.
+fn check_taken(planned: &Planned) -> Result<(), Failure> {
+    let applied = planned.record.as_ref().and_then(|r| r.applied.as_ref());
+    let known = |p: &Publish| {
+        let same = |q: &Publish| {
+            (q.host_address, q.host_ports, q.protocol) == (p.host_address, p.host_ports, p.protocol)
+        };
+        applied.is_some_and(|a| a.publishes.iter().any(same))
+    };
+    let publishes = planned.settled.publishes.iter();
+    let fresh: Vec<&Publish> = publishes.filter(|p| !known(p)).collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let bound = sockets::bound();
+    let mut failures: Vec<Failure> = Vec::new();
+    for publish in fresh {
+        let taken = bound.iter().find(|b| takes(publish, b));
+        failures.extend(taken.map(|b| {
+            let own = b.address.ip();
+            let reason = Reason::PortInUse {
+                port: b.address.port(),
+                protocol: b.protocol,
+                address: Some(own).filter(|a| !a.is_unspecified()),
+                of_machine: false,
+                by: b.program(),
+            };
+            Failure {
+                place: Some(publish.place.clone()),
+                ..Failure::from(reason)
+            }
+        }));
+    }
+    Failure::of_many(failures).map_or(Ok(()), Err)
+}
+
+/// Whether a program listens where packets would be translated to the node.
+fn takes(publish: &Publish, bound: &sockets::Bound) -> bool {
+    let own = bound.address.ip();
+    let same_version = |a: &std::net::IpAddr| a.is_ipv4() == own.is_ipv4();
+    let reached = match publish.host_address {
+        Some(address) => bound.takes(address),
+        None => own.is_unspecified() || publish.targets.iter().any(same_version),
+    };
+    publish.protocol == bound.protocol
+        && publish.host_ports.contains(bound.address.port())
+        && !own.is_loopback()
+        && !own.is_multicast()
+        && reached
 }
 
 fn publish_of(settled: &Settled, port: u16, protocol: Protocol) -> Option<&Publish> {

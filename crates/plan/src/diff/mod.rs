@@ -14,6 +14,7 @@ mod create;
 mod created;
 mod leftovers;
 mod lines;
+mod moved;
 mod programs;
 mod removal;
 mod repair;

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use hallway_spec::{IpVersion, Name};
-use ipnet::IpNet;
 
-use super::{Plan, Recorded, RulesChange};
+use super::{Plan, Recorded, RulesChange, moved};
 use crate::compare::{Difference, Fact, Place};
 use crate::mark;
 use crate::observed::Observed;
-use crate::settled::{Node, Publish, Settled};
+use crate::settled::{Publish, Settled};
 use crate::step::{Cause, Flows, Op, PublishedPorts, Uplink};
 use crate::target::Setting;
 
@@ -210,12 +209,7 @@ pub(super) fn end_connections(
     if change == RulesChange::None {
         return;
     }
-    let addresses = |s: &Settled| -> BTreeSet<IpNet> {
-        let all = s.nodes.iter().flat_map(Node::port_addresses);
-        all.map(IpNet::from).collect()
-    };
-    let now = addresses(wanted);
-    let prefixes: Vec<IpNet> = addresses(before).difference(&now).copied().collect();
+    let prefixes = moved::left(before, wanted);
     let mut ports = changed_ports(before, wanted);
     ports.extend(changed_ports(wanted, before));
     ports.sort_unstable();

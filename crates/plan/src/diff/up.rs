@@ -1,7 +1,7 @@
 //! Steps that make a topology true.
 
 use super::repair::Repairs;
-use super::{Plan, Recorded, create, drift, leftovers, programs, rules, traffic};
+use super::{Plan, Recorded, create, drift, leftovers, moved, programs, rules, traffic};
 use crate::compare::compare;
 use crate::observed::Observed;
 use crate::settled::Settled;
@@ -22,6 +22,7 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     let created = create::plan(&mut plan, &found, wanted, &target, seen, &repairs);
     repairs.plan(&mut plan, &created, &target);
     traffic::forward_uplinks(&mut plan, recorded, wanted, seen);
+    moved::announce(&mut plan, recorded, wanted);
     traffic::end_connections(&mut plan, recorded, wanted, rules_change, seen);
     repairs.unreachable_left(&mut plan);
     let keeper = crate::compare::programs::differences(wanted, seen);

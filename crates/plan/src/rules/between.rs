@@ -4,8 +4,8 @@ use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value};
 
 use super::parts::{
-    MULTICAST6, NEIGHBOR_SOLICIT, SEVERAL4, arp_frame, base, icmp6, ipv4_frame, ipv6_frame, member,
-    rule, to_several,
+    MULTICAST6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, SEVERAL4, arp_frame, base, icmp6, ipv4_frame,
+    ipv6_frame, member, rule, to_several,
 };
 use super::purpose;
 use super::sets::{BRIDGE_PORTS, BROADCASTS, PORT_ADDRESSES, TRANSIT};
@@ -21,14 +21,14 @@ pub(super) fn chains(to_many: Vec<Rule>) -> [Chain; 2] {
         base: base(ChainType::Filter, Hook::Forward, FILTER_BRIDGED),
         rules: to_one(),
     };
-    let mut rules = vec![
-        rule(vec![arp_frame()], Verdict::Accept, "ARP"),
-        rule(
-            vec![icmp6(NEIGHBOR_SOLICIT)],
+    let mut rules = vec![rule(vec![arp_frame()], Verdict::Accept, "ARP")];
+    for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
+        rules.push(rule(
+            vec![icmp6(kind)],
             Verdict::Accept,
             "neighbour discovery",
-        ),
-    ];
+        ));
+    }
     rules.extend(to_many);
     let to_many = Chain {
         name: "to_many".into(),

@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn many_prefixes_are_two_sets() {
         let list = |bits: u32| -> Vec<IpNet> {
-            let one = |i| net(&format!("10.{}.0.0/{}", i % 200, bits + i % 8));
+            let one = |i: u32| net(&format!("10.{}.0.0/{}", i % 200, bits + i % 8));
             (0..400).map(one).collect()
         };
         let mut sets = Vec::new();

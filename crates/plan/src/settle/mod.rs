@@ -144,13 +144,17 @@ fn node(
         };
         let name = interface_name(attachment, position);
         let link = namer.port(&node.name, position, &name);
+        let addresses = pools.allocate(network, node, attachment);
         interfaces.push(Interface {
             mac: attachment.mac.map_or_else(
-                || mark::mac(&[topology.name.as_ref(), node.name.as_ref(), &name]),
+                || match addresses.first() {
+                    // Neighbours need not learn anything when the address comes up elsewhere.
+                    Some(first) => mark::mac(&[topology.name.as_ref(), &first.to_string()]),
+                    None => mark::mac(&[topology.name.as_ref(), node.name.as_ref(), &name]),
+                },
                 hallway_spec::Mac::octets,
             ),
-            addresses: pools
-                .allocate(network, node, attachment)
+            addresses: addresses
                 .into_iter()
                 .map(|address| with_length(network, address))
                 .collect(),

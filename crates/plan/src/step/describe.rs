@@ -133,6 +133,7 @@ impl fmt::Display for Cause {
             Self::Down => f.write_str("down"),
             Self::NamespaceCreated => f.write_str("its namespace is created again"),
             Self::Unreachable => f.write_str("packets to the prefix never leave by an uplink"),
+            Self::Moved => f.write_str("addresses that were elsewhere before"),
             Self::Connections => {
                 f.write_str("connections that are no longer allowed, or lead elsewhere now")
             }
@@ -170,6 +171,10 @@ impl Op {
                 "{} as before",
                 list(uplinks.iter().map(|u| &u.link))
             )),
+            Self::Announce(new) => {
+                change("neighbours", format!("of {} {}", new.node, new.interface))
+                    .detail(list(&new.addresses))
+            }
             Self::ForgetFlows(flows) => connections(
                 &list(&flows.prefixes),
                 !flows.ports.is_empty(),

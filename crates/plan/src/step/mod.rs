@@ -42,6 +42,8 @@ pub enum Cause {
     Down,
     /// A packet must not leave by an uplink while its network does not exist.
     Unreachable,
+    /// An address was another interface's before, or had another MAC address.
+    Moved,
     /// A connection is no longer allowed, or leads elsewhere now.
     Connections,
     /// The program's namespace is created in this run.
@@ -163,6 +165,9 @@ pub enum Op {
         /// The uplinks.
         uplinks: Vec<Uplink>,
     },
+    /// Tells the neighbours of an interface which MAC address its addresses have now: others had
+    /// them before.
+    Announce(Announcement),
     /// Deletes connections that are no longer allowed, or lead elsewhere now.
     ForgetFlows(Box<Flows>),
 }
@@ -292,6 +297,21 @@ pub struct CableEnd {
     pub link: Link,
     /// Routes that leave by it.
     pub routes: Vec<Route>,
+}
+
+/// Addresses that have moved to an interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// The node.
+    pub node: Name,
+    /// Its namespace.
+    pub netns: String,
+    /// The interface.
+    pub interface: String,
+    /// Its MAC address.
+    pub mac: [u8; 6],
+    /// The addresses.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// Which connections are deleted.

@@ -16,7 +16,8 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Po
             Some(at) => action(r, at),
             None => Some(Action::Allow),
         };
-        let pairs = pairs(r, &item, &keys, names);
+        let known = out.iter().map(|p: &Policy| p.pairs.len()).sum();
+        let pairs = pairs(r, &item, (&keys, known), names);
         let mut services = Vec::new();
         for port in items(r, keys.ports.as_ref()) {
             services.extend(service(r, &port));
@@ -47,13 +48,24 @@ fn action(r: &mut Reader<'_>, at: &At) -> Option<Action> {
     }
 }
 
+/// Pairs of endpoints that all policies of a file may have.
+const PAIRS_MAX: usize = 250_000;
+
 /// The directed pairs of endpoints that a policy applies to.
 fn pairs(
     r: &mut Reader<'_>,
     item: &At,
-    keys: &PolicyKeys,
+    (keys, known): (&PolicyKeys, usize),
     names: &Names,
 ) -> Vec<(Endpoint, Endpoint)> {
+    let many = |r: &mut Reader<'_>, one: usize, other: usize| {
+        let pairs = one.saturating_mul(other).saturating_add(known);
+        let limit = PAIRS_MAX;
+        if pairs > limit {
+            r.report(item, PolicyProblem::TooManyPairs { pairs, limit });
+        }
+        pairs > limit
+    };
     let side = |r: &mut Reader<'_>, at: Option<&At>| -> Option<Vec<Endpoint>> {
         let items = r.items(at?);
         Some(
@@ -68,6 +80,9 @@ fn pairs(
     let between = side(r, keys.between.as_ref());
     match (from, to, between) {
         (Some(from), Some(to), None) => {
+            if many(r, from.len(), to.len()) {
+                return Vec::new();
+            }
             let out = directed(&from, &to);
             if out.is_empty() && !from.is_empty() && !to.is_empty() {
                 r.report(item, PolicyProblem::ToItself);
@@ -75,6 +90,9 @@ fn pairs(
             out
         }
         (None, None, Some(members)) => {
+            if many(r, members.len(), members.len()) {
+                return Vec::new();
+            }
             if members.len() == 1 {
                 r.report(item, ValueProblem::Missing(Required::SecondName));
             }

@@ -18,6 +18,14 @@ pub enum PolicyProblem {
     /// It is from a node to the same node.
     #[error("a policy from a node to itself has no effect")]
     ToItself,
+    /// The policies of the file have too many pairs of endpoints.
+    #[error("the policies up to this one have {pairs} pairs of endpoints, more than {limit}")]
+    TooManyPairs {
+        /// How many.
+        pairs: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// It allows connections from outside.
     #[error("from outside, nodes are reached only through published ports")]
     FromOutside,
@@ -35,6 +43,7 @@ impl Details for PolicyProblem {
     fn code(&self) -> Code {
         match self {
             Self::ExpectContradiction { .. } => Code::ExpectContradiction,
+            Self::TooManyPairs { .. } => Code::TooMany,
             _ => Code::PolicyNoEffect,
         }
     }
@@ -52,6 +61,9 @@ impl Details for PolicyProblem {
             Self::OutsideNetwork(_) => "write outside, or the prefix, in a policy",
             Self::ToItself => "remove it",
             Self::ExpectContradiction { .. } => "remove one of the two",
+            Self::TooManyPairs { .. } => {
+                "write networks or shorter prefixes instead of many nodes or long ones"
+            }
             Self::FromOutside => "give the node ports: [\"8080:80\"] instead of this policy",
             Self::InternalToOutside { .. } => "remove internal: true, or this policy",
         };

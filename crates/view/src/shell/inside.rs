@@ -1,15 +1,31 @@
 //! Nodes: namespaces, the veth pairs that lead into them, and what is configured inside.
 
+use std::net::IpAddr;
+
 use hallway_plan::bandwidth::bucket;
 use hallway_plan::mark;
-use hallway_plan::step::{CableEnd, NewNamespace, NewPort};
+use hallway_plan::step::{Announcement, CableEnd, NewNamespace, NewPort};
 use hallway_plan::target::{Link, Route, RouteKind, RouteOrigin, Setting};
 use hallway_spec::{Bandwidth, IpVersion};
-use std::net::IpAddr;
 
 use super::Script;
 use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings};
 use super::quote::{mac, quote};
+
+pub(super) fn announce(script: &mut Script<'_>, new: &Announcement) {
+    script.explain(&[
+        "Neighbours remember for a while where an address was. hallway sends a gratuitous ARP request",
+        "and an unsolicited neighbour advertisement; by hand it takes a program, so it is left to you:",
+    ]);
+    let (netns, interface) = (quote(&new.netns), quote(&new.interface));
+    for address in &new.addresses {
+        let program = match address {
+            IpAddr::V4(_) => format!("arping -U -c 1 -I {interface} {address}"),
+            IpAddr::V6(_) => format!("ndsend {address} {interface}"),
+        };
+        script.comment(&format!("ip netns exec {netns} {program}"));
+    }
+}
 
 pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
     script.explain(&[

@@ -164,6 +164,7 @@ impl<'a> Script<'a> {
                 host::forward_uplinks(self, table, versions);
             }
             Op::RestoreUplinks { .. } => host::restore_uplinks(self),
+            Op::Announce(new) => inside::announce(self, new),
             Op::ForgetFlows(flows) => filter::forget_flows(self, &flows.prefixes, &flows.ports),
         }
     }

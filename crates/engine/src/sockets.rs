@@ -1,0 +1,56 @@
+//! Programs of the host that listen on ports, as the kernel lists their sockets.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hallway_spec::Protocol;
+use procfs::net::{TcpState, UdpState};
+use procfs::process::FDTarget;
+
+/// A socket that takes what comes to its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub(crate) address: SocketAddr,
+    pub(crate) protocol: Protocol,
+    inode: u64,
+}
+
+/// Every socket of the calling thread's network namespace that listens (tcp) or is bound without
+/// a peer (udp).
+pub(crate) fn bound() -> Vec<Bound> {
+    let tcp = [procfs::net::tcp(), procfs::net::tcp6()];
+    let udp = [procfs::net::udp(), procfs::net::udp6()];
+    let one = |address: SocketAddr, protocol, inode| Bound {
+        address: SocketAddr::new(address.ip().to_canonical(), address.port()),
+        protocol,
+        inode,
+    };
+    // There is no such list without IPv6.
+    let tcp = tcp.into_iter().flatten().flatten();
+    let udp = udp.into_iter().flatten().flatten();
+    let listening = tcp.filter(|e| e.state == TcpState::Listen);
+    let open = udp.filter(|e| e.state == UdpState::Close);
+    listening
+        .map(|e| one(e.local_address, Protocol::Tcp, e.inode))
+        .chain(open.map(|e| one(e.local_address, Protocol::Udp, e.inode)))
+        .collect()
+}
+
+impl Bound {
+    /// Whether it takes what is sent to an address, as far as the address tells.
+    pub(crate) fn takes(&self, address: IpAddr) -> bool {
+        let own = self.address.ip();
+        own == address || own.is_unspecified() && (own.is_ipv6() || address.is_ipv4())
+    }
+
+    /// The program that has the socket, where that can be seen: processes of other users cannot.
+    pub(crate) fn program(&self) -> Option<String> {
+        let socket = FDTarget::Socket(self.inode);
+        let mut processes = procfs::process::all_processes().ok()?.flatten();
+        let owner = processes.find(|process| {
+            let open = process.fd().into_iter().flatten().flatten();
+            open.into_iter().any(|fd| fd.target == socket)
+        })?;
+        let name = owner.stat().map_or_else(|_| "a program".into(), |s| s.comm);
+        Some(format!("{name} (process {})", owner.pid))
+    }
+}

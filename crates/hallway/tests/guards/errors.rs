@@ -1,0 +1,76 @@
+//! ICMP errors, which lower a path's MTU or end a connection.
+
+use crate::{attack, up};
+
+/// Errors about connections of others, of every type, straight and through the host, with and
+/// without translated addresses.
+pub fn icmp_errors_come_from_those_concerned_alone() {
+    let _h = up();
+    attack(
+        "
+def connect(x, to, port):
+    s = N[x].socket(socket.AF_INET6 if ':' in to else socket.AF_INET, socket.SOCK_STREAM)
+    s.settimeout(LIMIT)
+    s.connect((to, port))
+    return s, s.getsockname()[1]
+c4, p4 = connect('a', FOUR['d'], 3306)
+c6, p6 = connect('a', SIX['d'], 3306)
+o4, q4 = connect('q', FOUR['visitor'], 80)
+m4, m4p = connect('q', FOUR['r'], 80)
+m6, m6p = connect('q', SIX['r'], 80)
+entry = next(line for line in shell('conntrack -L -p tcp').splitlines() if 'dst=' + FOUR['visitor'] in line)
+public, translated = [w.split('=')[1] for w in entry.split() if w.startswith('dst=')][1], int([w.split('=')[1] for w in entry.split() if w.startswith('dport=')][1])
+def quote(source, to, source_port, port): return ip(source, to, 6, tcp(source, to, source_port, port, 0x10, TOKEN))
+cases = [
+    ('a → d', 'a', FOUR['a'], quote(FOUR['a'], FOUR['d'], p4, 3306)),
+    ('d → a', 'd', FOUR['d'], quote(FOUR['d'], FOUR['a'], 3306, p4)),
+    ('a → d, IPv6', 'a', SIX['a'], quote(SIX['a'], SIX['d'], p6, 3306)),
+    ('q → visitor', 'q', public, quote(public, FOUR['visitor'], translated, 80)),
+    ('q → r', 'q', FOUR['q'], quote(FOUR['q'], FOUR['r'], m4p, 80)),
+    ('q → r, IPv6', 'q', SIX['q'], quote(SIX['q'], SIX['r'], m6p, 80)),
+]
+for attacker in ('p', 'c', 'e', 's'):
+    s = sender(attacker)
+    for label, victim, to, quoted in cases:
+        own = SIX[attacker] if ':' in to else FOUR[attacker]
+        same = BRIDGE[victim] == BRIDGE[attacker] if victim in BRIDGE else False
+        for kind in ((1, 2, 3, 4, 100, 127) if ':' in to else (3, 4, 5, 11, 12)):
+            one = frame(error(own, to, quoted, kind), M[victim] if same else BRIDGE[attacker], M[attacker])
+            check(not s.arrives([one], N[victim]), '%s about %s, type %d' % (attacker, label, kind))
+            # The same in two fragments, of which the first ends before the quoted addresses.
+            if ':' not in to:
+                body = error(own, to, quoted, kind)[20:]
+                def piece(data, offset, more):
+                    whole = ip(own, to, 1, data)
+                    whole = whole[:6] + struct.pack('!H', more << 13 | offset) + whole[8:]
+                    head = whole[:10] + b'\\0\\0' + whole[12:20]
+                    return whole[:10] + struct.pack('!H', checksum(head)) + whole[12:]
+                first, second = piece(body[:8], 0, 1), piece(body[8:], 1, 0)
+                receiver = M[victim] if same else BRIDGE[attacker]
+                s.send([frame(first, receiver, M[attacker]), frame(second, receiver, M[attacker])])
+route = N['q'].shell('ip route get ' + FOUR['visitor']) + N['a'].shell('ip route get ' + FOUR['d'])
+check('mtu' not in route, route)
+",
+    );
+}
+
+/// Who was sent a packet may say that it cannot take it; the host, that the way is too small.
+pub fn icmp_errors_of_those_concerned_arrive() {
+    let h = up();
+    attack(
+        "
+def refused(x, to, port):
+    s = N[x].socket(socket.AF_INET6 if ':' in to else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(LIMIT)
+    s.connect((to, port))
+    s.send(b'x')
+    try: s.recv(9)
+    except ConnectionRefusedError: return True
+    except OSError as e: return e
+    return False
+for x, to in (('p', FOUR['q']), ('p', SIX['q']), ('a', FOUR['c']), ('a', SIX['c']), ('p', L['q'] + '%eth0'), ('q', FOUR['visitor']), ('q', SIX['visitor']), ('s', FOUR['visitor'])):
+    check(refused(x, to, 9) is True, '%s is not told that %s refuses' % (x, to))
+",
+    );
+    drop(h);
+}

@@ -1,0 +1,101 @@
+//! The host's own connections and programs.
+
+use std::net::TcpListener;
+
+use crate::{attack, up};
+use hallway_testkit::sh;
+
+/// Straight to the node, by a published port, and by localhost.
+pub fn a_deny_ends_connections_of_the_host() {
+    let h = up();
+    let denied = crate::FILE.replace(
+        "policies:\n",
+        "policies:\n  - { action: deny, from: host, to: b }\n",
+    );
+    std::fs::write("/run/denied.yaml", denied).unwrap();
+    std::fs::write("/run/before.yaml", crate::FILE).unwrap();
+    let program = env!("CARGO_BIN_EXE_hallway");
+    attack(&format!(
+        "
+os.environ['HALLWAY_STATE_DIR'] = '/run/state'
+got = set()
+def serve(kind, family):
+    s = N['b'].socket(family, kind)
+    if family == socket.AF_INET6: s.setsockopt(41, 26, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(('', 7000))
+    def each(c):
+        while True:
+            try: data = c.recv(99)
+            except OSError: return
+            if not data: return
+            got.add(data); c.sendall(data)
+    def run():
+        if kind == socket.SOCK_STREAM:
+            s.listen()
+            while True: threading.Thread(target=each, args=(s.accept()[0],), daemon=True).start()
+        while True:
+            data, peer = s.recvfrom(99); got.add(data); s.sendto(data, peer)
+    threading.Thread(target=run, daemon=True).start()
+T, U, I4, I6 = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.AF_INET, socket.AF_INET6
+for kind in (T, U):
+    for family in (I4, I6): serve(kind, family)
+open_ = {{}}
+for kind, name in ((T, 'tcp'), (U, 'udp')):
+    for label, family, to, port in (('node', I4, FOUR['b'], 7000), ('node 6', I6, SIX['b'], 7000), ('published', I4, '10.9.0.1', 7070), ('published 6', I6, 'fd09::1', 7070), ('localhost', I4, '127.0.0.1', 7070)):
+        s = socket.socket(family, kind); s.settimeout(LIMIT); s.connect((to, port)); open_[label, name] = s
+def passes(key, text, limit):
+    s, text = open_[key], ('%s %s' % (key, text)).encode()
+    try: s.send(text)
+    except OSError: return False
+    s.settimeout(limit)
+    try: return s.recv(99) == text or text in got
+    except OSError: return text in got
+for key in open_: check(passes(key, 'before', LIMIT), '%s does not work before' % (key,))
+done = subprocess.run(['{program}', '--host', 'up', '/run/denied.yaml'], capture_output=True, text=True)
+check(done.returncode == 0, done.stderr)
+for key in open_: check(not passes(key, 'after', 1), '%s goes on' % (key,))
+"
+    ));
+    drop(h);
+}
+
+/// Also one that listens on one address of the host alone.
+pub fn a_port_that_a_program_has_is_not_published() {
+    sh("ip link add up0 type veth peer name up1; ip link set up0 up
+        ip addr add 198.51.100.1/24 dev up0; ip -6 addr add 2001:db8:f::1/64 dev up0 nodad");
+    let h = hallway_testkit::Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let file = |port: &str, subnet: &str| {
+        format!(
+            "networks: {{ n: {{ subnet: {subnet} }} }}\nnodes: {{ a: {{ networks: [n], ports: ['{port}'] }} }}\n"
+        )
+    };
+    let one = TcpListener::bind("198.51.100.1:0").unwrap();
+    let port = one.local_addr().unwrap().port();
+    let said = format!("port {port}/tcp of 198.51.100.1 is in use by ");
+    let own = std::process::id().to_string();
+    for publish in [format!("{port}:80"), format!("198.51.100.1:{port}:80")] {
+        let ran = h.up(&file(&publish, "10.1.0.0/24")).exits(1).says(&said);
+        assert!(ran.err.contains(&own), "{}", ran.err);
+        assert!(
+            !sh("nft list ruleset").contains("hallway"),
+            "nothing was built"
+        );
+    }
+    let udp = std::net::UdpSocket::bind("198.51.100.1:0").unwrap();
+    let number = udp.local_addr().unwrap().port();
+    h.up(&file(&format!("{number}:53/udp"), "10.1.0.0/24"))
+        .exits(1)
+        .says(&format!("port {number}/udp of 198.51.100.1 is in use by"));
+    let six = TcpListener::bind("[2001:db8:f::1]:0").unwrap();
+    let other = six.local_addr().unwrap().port();
+    h.up(&file(&format!("{other}:80"), "'fd01::/64'"))
+        .exits(1)
+        .says("is in use by");
+    // Not what another address, or another IP version, listens on.
+    h.up(&file(&format!("{other}:80"), "10.1.0.0/24")).ok();
+    h.up(&file(&format!("203.0.113.1:{port}:80"), "10.1.0.0/24"))
+        .ok();
+    h.ok("down");
+    drop((one, udp, six));
+}

@@ -1,0 +1,65 @@
+//! Addresses that another node has now.
+
+use std::time::{Duration, Instant};
+
+use hallway_testkit::{Hallway, patience, sh};
+
+/// How long the new owner may take to be reached: less than any timer of the kernel that would find
+/// it in the end.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+fn file(one: &str, other: &str) -> String {
+    format!(
+        "networks:
+  n: {{ subnet: [10.4.0.0/24, 'fd04::/64'] }}
+  world: {{ subnet: 203.0.113.0/24, outside: true }}
+nodes:
+  {one}: {{ networks: {{ n: {{ address: [10.4.0.10, 'fd04::10'] }} }}, ports: ['8080:80'], command: hallway serve 80, ready: 80/tcp }}
+  {other}: {{ networks: {{ n: {{ address: [10.4.0.11, 'fd04::11'] }} }}, command: hallway serve 80, ready: 80/tcp }}
+  third: {{ networks: [n] }}
+  visitor: {{ networks: {{ world: {{ address: 203.0.113.9 }} }} }}
+"
+    )
+}
+
+/// Two nodes exchange their addresses, or a new node takes one over: neighbours, the host, the
+/// outside and localhost reach the new owner, IPv4 and IPv6.
+pub fn an_address_that_moves_is_reached_at_once() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let asks = [
+        "curl -g -s -m 1 http://10.4.0.10/",
+        "curl -g -s -m 1 http://[fd04::10]/",
+        "curl -g -s -m 1 http://127.0.0.1:8080/",
+        "ip netns exec third curl -g -s -m 1 http://10.4.0.10/",
+        "ip netns exec third curl -g -s -m 1 http://[fd04::10]/",
+        "ip netns exec visitor curl -s -m 1 http://203.0.113.1:8080/",
+    ];
+    let answers = |ask: &str| sh(&format!("{ask} || true"));
+    h.up(&file("blue", "green")).ok();
+    for owner in ["blue", "green", "red"] {
+        if owner == "green" {
+            h.up(&file("green", "blue")).ok();
+        } else if owner == "red" {
+            h.up(&file("red", "blue")).ok();
+        }
+        let began = Instant::now();
+        for ask in asks {
+            while !answers(ask).starts_with(owner) {
+                let late = began.elapsed() > AT_ONCE * patience();
+                assert!(!late, "{ask} does not reach {owner}: {}", answers(ask));
+            }
+        }
+    }
+    // A MAC address of the file's own: the address stays, and what is behind it changes.
+    let fixed = file("red", "blue").replace(
+        "address: [10.4.0.10,",
+        "mac: 02:00:00:00:00:99, address: [10.4.0.10,",
+    );
+    h.up(&fixed).ok();
+    let began = Instant::now();
+    for ask in asks {
+        while !answers(ask).starts_with("red") {
+            assert!(began.elapsed() < AT_ONCE * patience(), "{ask}");
+        }
+    }
+}

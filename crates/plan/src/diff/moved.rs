@@ -1,0 +1,74 @@
+//! Addresses that come up at another place than before: neighbours learn it at once, and
+//! connections of the former owner end.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hallway_spec::Name;
+use ipnet::IpNet;
+
+use super::{Plan, Recorded};
+use crate::settled::{Interface, Node, Plug, Settled};
+use crate::step::{Announcement, Cause, Op};
+
+/// An interface on a network.
+type At<'a> = (&'a Node, &'a Interface);
+
+/// Where each address of a node is, by network.
+fn places(settled: &Settled) -> BTreeMap<(&Name, IpAddr), At<'_>> {
+    let mut out = BTreeMap::new();
+    for node in &settled.nodes {
+        for (interface, network, _) in node.ports() {
+            for address in &interface.addresses {
+                out.insert((network, address.addr()), (node, interface));
+            }
+        }
+    }
+    out
+}
+
+/// Whether neighbours that know the one would not find the other.
+fn differs((node, interface): At<'_>, (other, now): At<'_>) -> bool {
+    (&node.name, &interface.name, interface.mac) != (&other.name, &now.name, now.mac)
+}
+
+/// Announces what has moved.
+pub(super) fn announce(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled) {
+    let before: Vec<_> = recorded.all().map(places).collect();
+    for node in &wanted.nodes {
+        for interface in &node.interfaces {
+            let Plug::Port { network, .. } = &interface.plug else {
+                continue;
+            };
+            let moved = |address: &IpAddr| {
+                let known = before.iter().filter_map(|b| b.get(&(network, *address)));
+                known.into_iter().any(|at| differs(*at, (node, interface)))
+            };
+            let addresses = interface.addresses.iter().map(IpNet::addr);
+            let addresses: Vec<IpAddr> = addresses.filter(moved).collect();
+            if addresses.is_empty() {
+                continue;
+            }
+            let op = Op::Announce(Announcement {
+                node: node.name.clone(),
+                netns: node.netns.clone(),
+                interface: interface.name.clone(),
+                mac: interface.mac,
+                addresses,
+            });
+            plan.push(op, Cause::Moved);
+        }
+    }
+}
+
+/// The addresses that another node has now, or none.
+pub(super) fn left(before: &Settled, wanted: &Settled) -> Vec<IpNet> {
+    let now = places(wanted);
+    let gone = places(before).into_iter().filter(|(key, (node, _))| {
+        now.get(key)
+            .is_none_or(|(owner, _)| owner.name != node.name)
+    });
+    let mut out: Vec<IpNet> = gone.map(|((_, address), _)| IpNet::from(address)).collect();
+    out.sort();
+    out
+}
