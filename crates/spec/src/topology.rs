@@ -129,7 +129,7 @@ pub struct Attachment {
     pub bandwidth: Option<Bandwidth>,
     /// It may answer as a DHCP server.
     pub dhcp_server: bool,
-    /// It may send router advertisements and redirects.
+    /// It may send router advertisements.
     pub router: bool,
     /// The place in the file.
     pub place: Place,

@@ -4,7 +4,7 @@ use crate::{attack, up};
 
 /// Errors about connections of others, of every type, straight and through the host, with and
 /// without translated addresses.
-pub fn icmp_errors_come_from_those_concerned_alone() {
+pub(crate) fn icmp_errors_come_from_those_concerned_alone() {
     let _h = up();
     attack(
         "
@@ -55,14 +55,14 @@ check('mtu' not in route, route)
 }
 
 /// Who was sent a packet may say that it cannot take it; the host, that the way is too small.
-pub fn icmp_errors_of_those_concerned_arrive() {
+pub(crate) fn icmp_errors_of_those_concerned_arrive() {
     let h = up();
     attack(
         "
 def refused(x, to, port):
     s = N[x].socket(socket.AF_INET6 if ':' in to else socket.AF_INET, socket.SOCK_DGRAM)
     s.settimeout(LIMIT)
-    s.connect((to, port))
+    s.connect((to, port) if '%' not in to else (to.split('%')[0], port, 0, int(N[x].shell('ip -o link show eth0').split(':')[0])))
     s.send(b'x')
     try: s.recv(9)
     except ConnectionRefusedError: return True

@@ -6,14 +6,13 @@ use crate::{attack, up};
 use hallway_testkit::sh;
 
 /// Straight to the node, by a published port, and by localhost.
-pub fn a_deny_ends_connections_of_the_host() {
+pub(crate) fn a_deny_ends_connections_of_the_host() {
     let h = up();
     let denied = crate::FILE.replace(
         "policies:\n",
         "policies:\n  - { action: deny, from: host, to: b }\n",
     );
-    std::fs::write("/run/denied.yaml", denied).unwrap();
-    std::fs::write("/run/before.yaml", crate::FILE).unwrap();
+    std::fs::write("/run/up.hallway.yaml", denied).unwrap();
     let program = env!("CARGO_BIN_EXE_hallway");
     attack(&format!(
         "
@@ -52,7 +51,7 @@ def passes(key, text, limit):
     try: return s.recv(99) == text or text in got
     except OSError: return text in got
 for key in open_: check(passes(key, 'before', LIMIT), '%s does not work before' % (key,))
-done = subprocess.run(['{program}', '--host', 'up', '/run/denied.yaml'], capture_output=True, text=True)
+done = subprocess.run(['{program}', '--host', 'up', '/run/up.hallway.yaml'], capture_output=True, text=True)
 check(done.returncode == 0, done.stderr)
 for key in open_: check(not passes(key, 'after', 1), '%s goes on' % (key,))
 "
@@ -61,7 +60,7 @@ for key in open_: check(not passes(key, 'after', 1), '%s goes on' % (key,))
 }
 
 /// Also one that listens on one address of the host alone.
-pub fn a_port_that_a_program_has_is_not_published() {
+pub(crate) fn a_port_that_a_program_has_is_not_published() {
     sh("ip link add up0 type veth peer name up1; ip link set up0 up
         ip addr add 198.51.100.1/24 dev up0; ip -6 addr add 2001:db8:f::1/64 dev up0 nodad");
     let h = hallway_testkit::Hallway::host(env!("CARGO_BIN_EXE_hallway"));
@@ -75,7 +74,7 @@ pub fn a_port_that_a_program_has_is_not_published() {
     let said = format!("port {port}/tcp of 198.51.100.1 is in use by ");
     let own = std::process::id().to_string();
     for publish in [format!("{port}:80"), format!("198.51.100.1:{port}:80")] {
-        let ran = h.up(&file(&publish, "10.1.0.0/24")).exits(1).says(&said);
+        let ran = h.up(&file(&publish, "10.1.0.0/24")).exits(2).says(&said);
         assert!(ran.err.contains(&own), "{}", ran.err);
         assert!(
             !sh("nft list ruleset").contains("hallway"),
@@ -85,12 +84,12 @@ pub fn a_port_that_a_program_has_is_not_published() {
     let udp = std::net::UdpSocket::bind("198.51.100.1:0").unwrap();
     let number = udp.local_addr().unwrap().port();
     h.up(&file(&format!("{number}:53/udp"), "10.1.0.0/24"))
-        .exits(1)
+        .exits(2)
         .says(&format!("port {number}/udp of 198.51.100.1 is in use by"));
     let six = TcpListener::bind("[2001:db8:f::1]:0").unwrap();
     let other = six.local_addr().unwrap().port();
     h.up(&file(&format!("{other}:80"), "'fd01::/64'"))
-        .exits(1)
+        .exits(2)
         .says("is in use by");
     // Not what another address, or another IP version, listens on.
     h.up(&file(&format!("{other}:80"), "10.1.0.0/24")).ok();

@@ -24,7 +24,7 @@ nodes:
 
 /// Two nodes exchange their addresses, or a new node takes one over: neighbours, the host, the
 /// outside and localhost reach the new owner, IPv4 and IPv6.
-pub fn an_address_that_moves_is_reached_at_once() {
+pub(crate) fn an_address_that_moves_is_reached_at_once() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     let asks = [
         "curl -g -s -m 1 http://10.4.0.10/",

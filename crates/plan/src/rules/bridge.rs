@@ -167,14 +167,14 @@ fn ipv4() -> Vec<Rule> {
 
 fn ipv6() -> Vec<Rule> {
     use Field::{Icmp6Type, IifName, Ip6Saddr};
-    let mut rules = Vec::new();
-    for kind in [ROUTER_ADVERT, REDIRECT6] {
-        rules.push(rule(
-            vec![member(IifName, &ADVERTISERS, false), icmp6(kind)],
-            Verdict::Drop,
-            "nodes are not routers",
-        ));
-    }
+    let no_router = |matches| rule(matches, Verdict::Drop, "nodes are not routers");
+    let mut rules = vec![
+        no_router(vec![
+            member(IifName, &ADVERTISERS, false),
+            icmp6(ROUTER_ADVERT),
+        ]),
+        no_router(vec![icmp6(REDIRECT6)]),
+    ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(
             vec![icmp6(kind)],

@@ -78,16 +78,14 @@ fn from_nodes() -> Vec<Rule> {
         ),
         not_own(Field::Ip4Saddr, IpVersion::V4),
     ];
-    for kind in [ROUTER_ADVERT, REDIRECT6] {
-        rules.push(rule(
-            vec![
-                member(Field::IifName, &sets::ADVERTISED, false),
-                icmp6(kind),
-            ],
-            Verdict::Drop,
-            "nodes are not routers",
-        ));
-    }
+    let no_router = |matches| rule(matches, Verdict::Drop, "nodes are not routers");
+    rules.extend([
+        no_router(vec![
+            member(Field::IifName, &sets::ADVERTISED, false),
+            icmp6(ROUTER_ADVERT),
+        ]),
+        no_router(vec![icmp6(REDIRECT6)]),
+    ]);
     rules.push(rule(
         vec![
             Match::Is(Field::Ip6Saddr, Value::V6(Ipv6Addr::UNSPECIFIED)),

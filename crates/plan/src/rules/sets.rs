@@ -141,7 +141,7 @@ pub static BROADCASTS: Definition = Definition::bridge("broadcast4", &[Ipv4]);
 pub static TRANSIT: Definition = Definition::bridge("transit", &[IfName]);
 /// Ports of nodes that may be DHCP servers.
 pub static DHCP_SERVERS: Definition = Definition::bridge("dhcp_servers", &[IfName]);
-/// Ports of nodes that may send router advertisements and redirects.
+/// Ports of nodes that may send router advertisements.
 pub static ADVERTISERS: Definition = Definition::bridge("advertisers", &[IfName]);
 /// Types of ICMPv6 that a node without an address sends.
 pub static WITHOUT_ADDRESS: Definition = Definition::bridge("without_address", &[Icmpv6Type]);

@@ -114,7 +114,7 @@ mapping! {
         bandwidth: Option<Scalar>,
         /// It may answer as a DHCP server.
         dhcp_server: Option<bool>,
-        /// It may send IPv6 router advertisements and redirects.
+        /// It may send IPv6 router advertisements.
         router: Option<bool>,
     }
 }

@@ -124,6 +124,8 @@ fn nodes(add: &mut Add<'_>) {
     add(member, "nodes.*.networks.*.mac", json!("02:00:00:00:00:01"));
     add(member, "nodes.*.networks.*.interface", json!("up"));
     add(member, "nodes.*.networks.*.bandwidth", json!("1mbit"));
+    add(member, "nodes.*.networks.*.dhcp_server", json!(true));
+    add(member, "nodes.*.networks.*.router", json!(true));
     let port = "/nodes/a/ports/0";
     add(port, "nodes.*.ports.target", json!(81));
     add(port, "nodes.*.ports.published", json!(8080));
