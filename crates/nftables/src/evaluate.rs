@@ -264,6 +264,8 @@ impl<'a> Evaluator<'a> {
             Match::NotIn(fields, set) => {
                 readable(fields, packet) && self.lookup(set, fields, packet).is_none()
             }
+            // What other connections there are is not known here.
+            Match::CountOver { .. } => false,
             Match::Version(version) => IpVersion::of(packet.from) == *version,
             Match::Established => packet.established,
             Match::Invalid => packet.invalid,

@@ -111,6 +111,15 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
             depends(out, fields, context.family);
             lookup(out, (fields, set), None, true, context);
         }
+        Match::CountOver { field, set, limit } => {
+            depends(out, &[*field], context.family);
+            out.push(field.load(Reg(0)));
+            out.push(Expr::CountOver {
+                reg: Reg(0),
+                set: set.clone(),
+                limit: *limit,
+            });
+        }
         Match::Version(wanted) => version(out, *wanted),
         Match::Established => bits(out, CtKey::State, STATE_ESTABLISHED_RELATED),
         Match::Invalid => bits(out, CtKey::State, STATE_INVALID),

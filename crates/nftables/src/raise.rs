@@ -143,6 +143,14 @@ fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
     }
     let (fields, used) = loads(exprs, protocol)?;
     match (exprs.get(used..)?, fields.as_slice()) {
+        ([Expr::CountOver { set, limit, .. }, ..], [field]) => {
+            let condition = Match::CountOver {
+                field: *field,
+                set: set.clone(),
+                limit: *limit,
+            };
+            Some((condition, used + 1))
+        }
         ([Expr::Lookup { set, invert, .. }, ..], _) => {
             let condition = match invert {
                 false => Match::In(fields, set.clone()),

@@ -70,6 +70,8 @@ pub struct Set {
     pub value: Option<Vec<DataType>>,
     /// Whether elements may be ranges or prefixes.
     pub interval: bool,
+    /// Its elements are added by rules, as packets come; they are not read and not compared.
+    pub dynamic: bool,
     /// The fields of packets its keys are made of, where nft has no type for one of them. nft lists
     /// the set by these; they are not read back and not compared.
     pub made_of: Vec<Field>,
@@ -89,6 +91,7 @@ impl Set {
             key: key.to_vec(),
             value: None,
             interval: false,
+            dynamic: false,
             made_of: Vec::new(),
             other_flags: 0,
             elements: Vec::new(),
@@ -256,6 +259,16 @@ pub enum Match {
     In(Vec<Field>, String),
     /// The packet has the fields, and they are not in the set.
     NotIn(Vec<Field>, String),
+    /// With the packet's own, there are more connections of the field's value than the limit. They
+    /// are counted in elements of a dynamic set, which the kernel adds by itself.
+    CountOver {
+        /// Whose connections are counted.
+        field: Field,
+        /// The set.
+        set: String,
+        /// The limit.
+        limit: u32,
+    },
     /// The packet is of this IP version.
     Version(IpVersion),
     /// Its connection has seen packets both ways, or is related to one that has.

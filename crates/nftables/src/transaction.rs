@@ -2,7 +2,7 @@
 
 use crate::expr::Expr;
 use crate::made_of;
-use crate::message::{self, SET_CONCAT, SET_INTERVAL, SET_MAP, TABLE_OWNER};
+use crate::message::{self, SET_CONCAT, SET_EVAL, SET_INTERVAL, SET_MAP, TABLE_OWNER};
 use crate::ruleset::Layout;
 use crate::value::{self, Form};
 use crate::wire::Writer;
@@ -157,6 +157,7 @@ impl Transaction {
             (set.interval, SET_INTERVAL),
             (ranges_joined, SET_CONCAT),
             (set.value.is_some(), SET_MAP),
+            (set.dynamic, SET_EVAL),
         ] {
             flags |= if is { flag } else { 0 };
         }
@@ -179,6 +180,9 @@ impl Transaction {
                         }
                     });
                 });
+            }
+            if set.dynamic {
+                w.nest(9, |w| w.be32(1, DYNAMIC_SIZE));
             }
             w.be32(10, id);
             w.attr_with(13, |w| made_of::write(w, &set.key, &set.made_of));
@@ -261,6 +265,9 @@ impl Transaction {
         });
     }
 }
+
+/// Elements of a dynamic set, which nft gives one that has no size.
+pub(crate) const DYNAMIC_SIZE: u32 = 65_535;
 
 /// User data: type, length, string with its terminator (libnftnl's TLV).
 fn comment(w: &mut Writer, attribute: u16, text: &str) {

@@ -141,6 +141,11 @@ fn condition() -> impl Strategy<Value = Match> {
         compared.prop_map(|(field, value)| Match::IsNot(field, value)),
         (fields(), names()).prop_map(|(fields, set)| Match::In(fields, set)),
         (fields(), names()).prop_map(|(fields, set)| Match::NotIn(fields, set)),
+        (field(), names(), any::<u32>()).prop_map(|(field, set, limit)| Match::CountOver {
+            field,
+            set,
+            limit
+        }),
         select(vec![IpVersion::V4, IpVersion::V6]).prop_map(Match::Version),
         Just(Match::Established),
         Just(Match::Invalid),

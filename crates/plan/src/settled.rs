@@ -101,6 +101,9 @@ pub struct Node {
     pub ipv6: bool,
     /// Whether it forwards between its own interfaces.
     pub forwarding: bool,
+    /// How many connections each of its addresses may have at the host; the default when absent.
+    #[serde(default)]
+    pub connections: Option<u32>,
     /// Name servers.
     pub dns: Vec<IpAddr>,
     /// Environment of what runs inside.

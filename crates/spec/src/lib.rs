@@ -52,7 +52,7 @@ pub use port::{InvalidPort, PortProto, PortRange, Protocol};
 pub use problem::{Code, Problem, Problems, Warning, WarningCode};
 pub use publish::PublishText;
 pub use topology::{
-    Action, Attachment, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node, Policy,
-    PolicyService, Publish, Restart, StaticRoute, Subnet, Topology,
+    Action, Attachment, CONNECTIONS_DEFAULT, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node,
+    Policy, PolicyService, Publish, Restart, StaticRoute, Subnet, Topology,
 };
 pub use version::{InvalidIpVersion, IpVersion};

@@ -97,6 +97,8 @@ pub struct Node {
     pub forwarding: bool,
     /// Name servers written to its resolv.conf; empty leaves the host's.
     pub dns: Vec<IpAddr>,
+    /// How many connections each of its addresses may have at the host; the default when absent.
+    pub connections: Option<u32>,
     /// The program that runs inside, if any.
     pub command: Option<Command>,
     /// `up` waits until this listens.
@@ -112,6 +114,9 @@ pub struct Node {
     /// The place in the file.
     pub place: Place,
 }
+
+/// How many connections each address of a node may have at the host, where the file does not say.
+pub const CONNECTIONS_DEFAULT: u32 = 8192;
 
 /// A node's membership of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod errors;
 mod frames;
 mod host;
 mod moved;
+mod share;
 
 use hallway_testkit::{Hallway, sh, try_sh};
 
@@ -14,6 +15,7 @@ use errors::*;
 use frames::*;
 use host::*;
 use moved::*;
+use share::*;
 
 /// Members of one network with a deny between two of them, another network without policy, an
 /// internal one, one without a bridge, and the outside.
@@ -76,4 +78,5 @@ hallway_testkit::tests![
     a_deny_ends_connections_of_the_host,
     a_port_that_a_program_has_is_not_published,
     an_address_that_moves_is_reached_at_once,
+    a_node_takes_no_more_than_its_share,
 ];

@@ -3,7 +3,8 @@
 use super::{DecodeError, comment, text};
 use crate::expr::Verdict;
 use crate::message::{
-    ELEMENT_CATCH_ALL, ELEMENT_INTERVAL_END, SET_ANONYMOUS, SET_CONCAT, SET_INTERVAL, SET_MAP,
+    ELEMENT_CATCH_ALL, ELEMENT_INTERVAL_END, SET_ANONYMOUS, SET_CONCAT, SET_EVAL, SET_INTERVAL,
+    SET_MAP,
 };
 use crate::value::Form;
 use crate::wire::{Attrs, be32_of};
@@ -140,13 +141,19 @@ impl RawSet {
                 .collect(),
         };
         elements.sort();
+        let dynamic = self.flags & SET_EVAL != 0;
+        if dynamic {
+            elements.clear();
+        }
         Set {
             name: self.name.clone(),
             key,
             value,
             interval: self.is_interval(),
+            dynamic,
             made_of: Vec::new(),
-            other_flags: self.flags & !(SET_INTERVAL | SET_MAP | SET_CONCAT | SET_ANONYMOUS),
+            other_flags: self.flags
+                & !(SET_INTERVAL | SET_MAP | SET_CONCAT | SET_ANONYMOUS | SET_EVAL),
             elements,
         }
     }

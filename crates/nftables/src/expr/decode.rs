@@ -108,6 +108,7 @@ impl Expr {
                 (numbers == [NFT_BYTEORDER_HTON, 4, 4]).then_some(Self::NetworkOrder { reg })
             }
             "lookup" => lookup(attributes),
+            "dynset" => count_over(attributes),
             "ct" => {
                 let known = Known::only(attributes, &[1, 2])?;
                 let to = known.reg(1)?;
@@ -160,6 +161,24 @@ fn statement(name: &str, attributes: &[u8]) -> Option<Expr> {
         }
         _ => return None,
     })
+}
+
+fn count_over(attributes: &[u8]) -> Option<Expr> {
+    // 6 and 8: no timeout, and what aligns it.
+    let known = Known::only(attributes, &[1, 3, 4, 6, 7, 8, 9])?;
+    let endless = (known.0.find(6)).is_none_or(|timeout| timeout.iter().all(|byte| *byte == 0));
+    let flags = known.number(9).unwrap_or(0) & !NFT_DYNSET_F_EXPR;
+    let inner = Attrs(known.0.find(7)?);
+    let counts = inner.find(1).map(string_of).as_deref() == Some("connlimit");
+    let limit = Known::only(inner.find(2)?, &[1, 2])?;
+    let over = limit.number(2)? == NFT_CONNLIMIT_F_INV;
+    (known.number(3)? == NFT_DYNSET_OP_ADD && endless && flags == 0 && counts && over).then_some(
+        Expr::CountOver {
+            reg: known.reg(4)?,
+            set: string_of(known.0.find(1)?),
+            limit: limit.number(1)?,
+        },
+    )
 }
 
 fn meta(attributes: &[u8]) -> Option<Expr> {

@@ -52,6 +52,7 @@ impl Expr {
             Self::Bitwise { .. } => "bitwise",
             Self::NetworkOrder { .. } => "byteorder",
             Self::Lookup { .. } => "lookup",
+            Self::CountOver { .. } => "dynset",
             Self::Ct { .. } => "ct",
             Self::FibDestinationType { .. } => "fib",
             Self::Dnat { .. } => "nat",
@@ -112,6 +113,14 @@ impl Expr {
                 if *invert {
                     w.be32(5, NFT_LOOKUP_F_INV);
                 }
+            }
+            Self::CountOver { reg, set, limit } => {
+                w.str(1, set);
+                numbers(w, &[(3, NFT_DYNSET_OP_ADD), (4, reg.number())]);
+                w.nest(7, |w| {
+                    w.str(1, "connlimit");
+                    w.nest(2, |w| numbers(w, &[(1, *limit), (2, NFT_CONNLIMIT_F_INV)]));
+                });
             }
             Self::Ct { key, to } => numbers(w, &[(1, to.number()), (2, *key as u32)]),
             Self::FibDestinationType { to } => {

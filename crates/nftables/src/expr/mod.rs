@@ -114,6 +114,16 @@ pub enum Expr {
         /// Goes on where they are not.
         invert: bool,
     },
+    /// Counts the packet's connection among those of a register's value, in an element of a dynamic
+    /// set, and goes on where they are more than a limit (`add @set { … ct count over … }`).
+    CountOver {
+        /// The register.
+        reg: Reg,
+        /// The set's name.
+        set: String,
+        /// The limit.
+        limit: u32,
+    },
     /// Loads what connection tracking knows.
     Ct {
         /// What.
@@ -181,6 +191,9 @@ const NFTA_FIB_F_DADDR: u32 = 2;
 const NFT_CMP_EQ: u32 = 0;
 const NFT_CMP_NEQ: u32 = 1;
 const NFT_LOOKUP_F_INV: u32 = 1;
+const NFT_DYNSET_OP_ADD: u32 = 0;
+const NFT_DYNSET_F_EXPR: u32 = 2;
+const NFT_CONNLIMIT_F_INV: u32 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -257,6 +270,11 @@ mod tests {
                 }
             ),
             (select(keys), reg()).prop_map(|(key, to)| Expr::Ct { key, to }),
+            (reg(), name(), any::<u32>()).prop_map(|(reg, set, limit)| Expr::CountOver {
+                reg,
+                set,
+                limit
+            }),
             reg().prop_map(|to| Expr::FibDestinationType { to }),
             (version(), reg(), proptest::option::of(reg())).prop_map(|(version, address, port)| {
                 Expr::Dnat {

@@ -102,6 +102,9 @@ fn outlines(rule: &Rule) -> Sets {
         if let Match::In(fields, set) | Match::NotIn(fields, set) = condition {
             out.insert(set.clone(), RawSet::outline(set, &types(fields), &[]));
         }
+        if let Match::CountOver { field, set, .. } = condition {
+            out.insert(set.clone(), RawSet::outline(set, &[field.data_type()], &[]));
+        }
     }
     if let Action::Dnat(dnat) = &rule.action {
         let mut value = vec![match dnat.version {

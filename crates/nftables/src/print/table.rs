@@ -3,6 +3,7 @@
 use super::rule::whole_rule;
 use super::statement::verdict;
 use super::values::{comment, range, value as word};
+use crate::transaction::DYNAMIC_SIZE;
 use crate::value::Form;
 use crate::{Chain, DataType, Element, Family, Ruleset, Set, Table, Value};
 
@@ -41,6 +42,10 @@ pub fn set(set: &Set) -> String {
         fields => format!("typeof {}", joined(fields, |f| f.nft_name())),
     };
     line(&mut out, 2, &format!("{key}{value}"));
+    if set.dynamic {
+        line(&mut out, 2, &format!("size {DYNAMIC_SIZE}"));
+        line(&mut out, 2, "flags dynamic");
+    }
     if set.interval {
         line(&mut out, 2, "flags interval");
     }

@@ -14,7 +14,7 @@ use super::parts::{
     member, nets, rule, within,
 };
 use super::sets;
-use super::{bridge, guard, nat, policy, purpose};
+use super::{bridge, guard, nat, policy, purpose, share};
 use crate::mark;
 use crate::settled::Settled;
 
@@ -49,7 +49,10 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     inet.sets.extend(policies.sets);
     bridge.sets.extend(policies.bridge_sets);
     bridge.chains = bridge::chains(policies.to_many);
+    let (share, sets) = share::chain(settled);
+    inet.sets.extend(sets);
     inet.chains = inet_chains(policies.forward, policies.input, policies.output);
+    inet.chains.insert(0, share);
     for table in [&mut inet, &mut bridge] {
         for set in &mut table.sets {
             set.elements.sort();
@@ -109,6 +112,7 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
             "neighbour discovery",
         ));
     }
+    rules.push(share::jump(Some(nets(true))));
     rules.extend(policies);
     rules.extend([
         rule(
@@ -183,6 +187,7 @@ fn input_hook(policies: Vec<Rule>) -> Chain {
             "neighbour discovery",
         ));
     }
+    rules.push(share::jump(None));
     rules.extend(policies);
     rules.extend([
         rule(

@@ -16,6 +16,7 @@ mod policy;
 mod ports;
 pub mod purpose;
 pub mod sets;
+mod share;
 
 pub use build::ruleset;
 pub use delta::{Delta, delta};

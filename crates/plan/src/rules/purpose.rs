@@ -19,6 +19,8 @@ pub const SPOOFED: &str = "source address of another";
 pub const NOT_ADDRESSEE: &str = "to an address that the node does not have";
 /// An ICMP error about a packet that its sender has not received.
 pub const QUOTED: &str = "ICMP error about a packet to another";
+/// The sender has as many connections as it may have.
+pub const SHARE: &str = "too many connections of one node: limits.connections";
 /// Conntrack knows no connection it could belong to.
 pub const INVALID: &str = "belongs to no connection";
 /// Echo requests to the host.

@@ -19,6 +19,7 @@ pub struct Definition {
     value: Option<&'static [DataType]>,
     interval: bool,
     made_of: &'static [Field],
+    dynamic: bool,
 }
 
 impl Definition {
@@ -30,6 +31,7 @@ impl Definition {
             value: None,
             interval: false,
             made_of: &[],
+            dynamic: false,
         }
     }
 
@@ -57,12 +59,19 @@ impl Definition {
         self
     }
 
+    /// With elements that rules add.
+    const fn dynamic(mut self) -> Self {
+        self.dynamic = true;
+        self
+    }
+
     /// The set without elements.
     #[must_use]
     pub fn empty(&self) -> Set {
         Set {
             value: self.value.map(<[DataType]>::to_vec),
             interval: self.interval,
+            dynamic: self.dynamic,
             made_of: self.made_of.to_vec(),
             ..Set::new(self.name, self.key)
         }
@@ -123,6 +132,8 @@ static TARGET_RANGES6: Definition =
     Definition::inet("dstr6", &[Ipv6, InetProto, Service]).of_intervals();
 static FORWARDING4: Definition = Definition::inet("forwarding4", &[IfName]);
 static FORWARDING6: Definition = Definition::inet("forwarding6", &[IfName]);
+static COUNTED4: Definition = Definition::inet("counted4", &[Ipv4]).dynamic();
+static COUNTED6: Definition = Definition::inet("counted6", &[Ipv6]).dynamic();
 /// Links of routed networks whose nodes are not routers.
 pub static ROUTED_PORTS: Definition = Definition::inet("routed_ports", &[IfName]);
 /// Links by which router advertisements may come in, as the inet hooks see them.
@@ -185,6 +196,8 @@ pub static TARGETS: ByVersion = both(&TARGETS4, &TARGETS6);
 pub static TARGET_RANGES: ByVersion = both(&TARGET_RANGES4, &TARGET_RANGES6);
 /// Links on which forwarding was turned on, to be turned off again.
 pub static FORWARDING: ByVersion = both(&FORWARDING4, &FORWARDING6);
+/// Connections by the address that began them.
+pub static COUNTED: ByVersion = both(&COUNTED4, &COUNTED6);
 /// The destinations of packets that a node of a routed network may send ICMP errors about.
 pub static QUOTED: ByVersion = both(&QUOTED4, &QUOTED6);
 /// The same by the port of a bridge.
@@ -203,7 +216,7 @@ pub static PUBLISHED: [&Definition; 6] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 42] = [
+pub static ALL: [&Definition; 44] = [
     &NETWORKS,
     &EGRESS,
     &INTRA,
@@ -225,6 +238,8 @@ pub static ALL: [&Definition; 42] = [
     &TARGET_RANGES6,
     &FORWARDING4,
     &FORWARDING6,
+    &COUNTED4,
+    &COUNTED6,
     &ROUTED_PORTS,
     &ADVERTISED,
     &ERRORS,

@@ -176,6 +176,7 @@ fn node(
         routes: Vec::new(),
         ipv6: true,
         forwarding: node.forwarding,
+        connections: node.connections,
         dns: node.dns.clone(),
         environment: node.environment.clone(),
         service: node.command.as_ref().map(|command| Workload {

@@ -85,6 +85,17 @@ mapping! {
         routes: Option<OneOrMany<RouteDoc>>,
         /// Forward packets between its own interfaces.
         forwarding: Option<bool>,
+        /// What it may take of the host's.
+        limits: Option<LimitsDoc>,
+    }
+}
+
+mapping! {
+    /// What a node may take of the host's.
+    #[derive(Default)]
+    pub struct LimitsDoc read as LimitsKeys {
+        /// Connections of each of its addresses at the same time; 8192 when absent.
+        connections: Option<u32>,
     }
 }
 

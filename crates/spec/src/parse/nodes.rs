@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::ports;
 use super::values::{Named, bandwidth, interface, items, mac, named};
-use crate::document::{AttachmentKeys, NodeKeys, RouteKeys};
+use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
 use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::{Attachment, Command, IpVersion, Name, Node, Place, PortProto, Restart, StaticRoute};
@@ -28,6 +28,7 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         ports: Vec::new(),
         routes: Vec::new(),
         forwarding: false,
+        connections: None,
         dns: Vec::new(),
         command: None,
         ready: Vec::new(),
@@ -55,6 +56,7 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
         .forwarding
         .and_then(|at| r.boolean(&at))
         .unwrap_or(false);
+    node.connections = keys.limits.and_then(|at| connections(r, &at));
     for item in items(r, keys.dns.as_ref()) {
         let server = r.value::<IpAddr>(&item, "the address of a name server");
         node.dns.extend(server);
@@ -76,6 +78,18 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
         node.depends_on = depends_on(r, at);
     }
     node
+}
+
+/// `limits:`.
+fn connections(r: &mut Reader<'_>, at: &At) -> Option<u32> {
+    const EXPECTED: &str = "a number of connections from 1 to 1000000";
+    let at = LimitsKeys::read(r, at, "a mapping with connections").connections?;
+    let number = r.value::<u32>(&at, EXPECTED)?;
+    if (1..=1_000_000).contains(&number) {
+        return Some(number);
+    }
+    r.unexpected(&at, EXPECTED);
+    None
 }
 
 fn attachments(r: &mut Reader<'_>, at: &At) -> Vec<Attachment> {

@@ -119,6 +119,8 @@ fn nodes(add: &mut Add<'_>) {
         json!([{ "to": "default", "via": "10.1.0.3" }]),
     );
     add("/nodes/b", "nodes.*.forwarding", json!(true));
+    add("/nodes/b", "nodes.*.limits", json!({}));
+    add("/nodes/b/limits", "nodes.*.limits.connections", json!(100));
     let member = "/nodes/a/networks/n";
     add(member, "nodes.*.networks.*.address", json!("10.1.0.7"));
     add(member, "nodes.*.networks.*.mac", json!("02:00:00:00:00:01"));

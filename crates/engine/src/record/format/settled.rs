@@ -56,6 +56,8 @@ struct NodeFile {
     routes: Vec<RouteFile>,
     ipv6: bool,
     forwarding: bool,
+    #[serde(default)]
+    connections: Option<u32>,
     dns: Vec<IpAddr>,
     environment: BTreeMap<String, String>,
     service: Option<WorkloadFile>,
@@ -201,7 +203,7 @@ same_fields! {
     };
     Subnet = SubnetFile { net, gateway };
     Node = NodeFile {
-        name, netns, ipv6, forwarding, dns, environment, place;
+        name, netns, ipv6, forwarding, connections, dns, environment, place;
         each interfaces; each routes; maybe service
     };
     Interface = InterfaceFile {

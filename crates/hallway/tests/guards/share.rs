@@ -1,0 +1,39 @@
+//! One node's share of the host's table of connections.
+
+use crate::attack;
+use hallway_testkit::{Hallway, sh};
+
+/// A node that opens all the connections it can leaves room for the others; `trace` says why it is
+/// not let through.
+pub(crate) fn a_node_takes_no_more_than_its_share() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let file = crate::FILE.replace("  p: { ", "  p: { limits: { connections: 40 }, ");
+    h.up(&file).ok();
+    attack(
+        "
+p = sender('p')
+def entries(x): return sum('src=' + end + ' ' in line for end in (FOUR[x], SIX[x]) for line in (shell('conntrack -L 2>/dev/null') + '\\n' + shell('conntrack -L -f ipv6 2>/dev/null')).splitlines())
+for protocol in (17, 6):
+    for port in range(1000, 1200):
+        for ends, to in ((FOUR, 'visitor'), (SIX, 'visitor')):
+            body = udp(ends['p'], ends[to], port, 9, b'x') if protocol == 17 else tcp(ends['p'], ends[to], port, 9, 2)
+            N['p'].raw.send(frame(ip(ends['p'], ends[to], protocol, body), BRIDGE['p'], M['p']))
+p.send([])
+count = entries('p')
+check(30 <= count <= 90, '%d connections' % count)
+",
+    );
+    assert!(
+        h.reads("q", "http://203.0.113.9/"),
+        "others are not held up"
+    );
+    assert!(h.pings("q", "2001:db8::9"));
+    assert!(h.cannot_ping("p", "203.0.113.9"));
+    let ran = h.run(&["trace", "p", "visitor:80"]);
+    assert!(ran.out.contains("limits.connections"), "{}", ran.out);
+    sh("conntrack -F 2>/dev/null; conntrack -F -f ipv6 2>/dev/null; true");
+    assert!(
+        h.pings("p", "203.0.113.9"),
+        "when its connections have ended"
+    );
+}
