@@ -113,6 +113,14 @@ fn normal(value: &mut Value) {
             if port {
                 map.remove("address");
             }
+            // The kernel adds and removes its elements as connections come and go.
+            let counted = map
+                .get("name")
+                .and_then(Value::as_str)
+                .is_some_and(|name| name.starts_with("counted"));
+            if counted {
+                map.remove("elem");
+            }
             // The same elements, in the order of a hash table.
             if let Some(Value::Array(elements)) = map.get_mut("elem") {
                 elements.sort_by_key(Value::to_string);

@@ -162,6 +162,10 @@ fn rules(out: &mut BTreeMap<String, String>) {
         let mut of = of.clone();
         strip_rule(&mut of);
         let text = |key: &str| of[key].as_str().unwrap_or_default().to_owned();
+        // The kernel adds and removes its elements as connections come and go.
+        if kind == "set" && text("name").starts_with("counted") {
+            continue;
+        }
         let name = if kind == "rule" {
             text("chain")
         } else {

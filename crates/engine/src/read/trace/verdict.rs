@@ -177,7 +177,14 @@ impl Observations<'_> {
             None => reason(
                 code_of(comment),
                 format!("{before}a rule of hallway's drops it: {comment}"),
-                "hallway explain shows the result of the file; hallway up repairs what differs from the file",
+                match comment {
+                    purpose::SHARE => {
+                        "close connections of that node, or give it more: limits: { connections: … }"
+                    }
+                    _ => {
+                        "hallway explain shows the result of the file; hallway up repairs what differs from the file"
+                    }
+                },
             ),
         }
     }
@@ -264,6 +271,7 @@ fn code_of(comment: &str) -> ReasonCode {
         purpose::SPOOFED => ReasonCode::SpoofedSource,
         purpose::DIRECT => ReasonCode::DirectRouting,
         purpose::INVALID => ReasonCode::Asymmetric,
+        purpose::NOT_ADDRESSEE => ReasonCode::NotForwarding,
         purpose::HOST_DEFAULT => ReasonCode::HostServices,
         purpose::DEFAULT => ReasonCode::DefaultDeny,
         _ => ReasonCode::OwnRule,
