@@ -80,7 +80,8 @@ impl State {
             pending: record.is_some_and(|r| r.pending.is_some()),
             differences: drift.iter().map(|d| format!("{d:?}")).collect(),
             steps: engine.plan(&topology(text)).unwrap().plan.steps.len(),
-            rules: sh("nft -s list ruleset"),
+            // The kernel adds and removes elements of the sets that connections are counted in.
+            rules: sh("nft -s list ruleset | sed '/set counted/,/^\t}/d'"),
             files: sh(
                 "find /run/state /run/netns | grep -v -e settled- -e /leases | sort; ls /run/state/host/projects/shop | grep -c settled-",
             ),

@@ -16,7 +16,7 @@ const STATES: [&str; 8] = [
     "CLOSE",
 ];
 
-/// An output with durations, capture's timestamps, the state a closed connection is in, and the numbers of source
+/// An output with durations, capture's timestamps, numbers of processes, the state a closed connection is in, and the numbers of source
 /// ports left out. A source port is one that the command does not name; each keeps a name of its
 /// own within the output, so that what must be the same port, or another, is still compared.
 pub(crate) fn settled(written: &str, output: &str) -> String {
@@ -38,6 +38,8 @@ pub(crate) fn settled(written: &str, output: &str) -> String {
                 let open = kept.pop().is_some_and(|n| n.starts_with('('));
                 kept.push(format!("{}N", if open { "(" } else { "" }));
                 kept.push(format!("time{tail}"));
+            } else if kept.last().is_some_and(|w| w == "(process") && core.parse::<u32>().is_ok() {
+                kept.push(format!("N{tail}"));
             } else if connection && STATES.contains(&core) {
                 kept.push("STATE".to_owned());
             } else {
@@ -100,6 +102,7 @@ pub(crate) fn check() {
     let same = |one: &str, other: &str| settled(command, one) == settled(command, other);
     assert!(same("up (47 ms)", "up (1.2 s)"));
     assert!(same("open (173 µs; no answer)", "open (1 ms; no answer)"));
+    assert!(same("by x (process 7)", "by x (process 12)"));
     assert!(!same("open (173 µs; no answer)", "open (1 ms)"));
     assert!(same(
         "10.0.0.1:40000 → 10.0.0.2:8080 tcp",

@@ -43,7 +43,9 @@ pub fn settle(
                 conflicts.push(conflict);
                 node.name.to_string()
             });
-        nodes.push(self::node(topology, node, netns, &mut namer, &mut pools));
+        let before = previous.and_then(|p| p.node(&node.name));
+        let names = (netns, before);
+        nodes.push(self::node(topology, node, names, &mut namer, &mut pools));
     }
     let cables = cables(topology, &mut nodes);
     let filtered = policy::filtered_networks(topology, &nodes);
@@ -129,7 +131,7 @@ fn networks(
 fn node(
     topology: &Topology,
     node: &hallway_spec::Node,
-    netns: String,
+    (netns, before): (String, Option<&Node>),
     namer: &mut names::Namer<'_>,
     pools: &mut pool::Pools,
 ) -> Node {
@@ -147,11 +149,7 @@ fn node(
         let addresses = pools.allocate(network, node, attachment);
         interfaces.push(Interface {
             mac: attachment.mac.map_or_else(
-                || match addresses.first() {
-                    // Neighbours need not learn anything when the address comes up elsewhere.
-                    Some(first) => mark::mac(&[topology.name.as_ref(), &first.to_string()]),
-                    None => mark::mac(&[topology.name.as_ref(), node.name.as_ref(), &name]),
-                },
+                || chosen_mac(topology, (&node.name, &name), before, addresses.first()),
                 hallway_spec::Mac::octets,
             ),
             addresses: addresses
@@ -187,6 +185,27 @@ fn node(
             depends_on: node.depends_on.clone(),
         }),
         place: node.place.clone(),
+    }
+}
+
+/// A MAC address that follows from the interface's first address: neighbours need not learn anything
+/// when the address comes up elsewhere. An interface that was made with one that follows from its
+/// name keeps that as long as it has the same address.
+fn chosen_mac(
+    topology: &Topology,
+    (node, interface): (&Name, &str),
+    before: Option<&Node>,
+    address: Option<&IpAddr>,
+) -> [u8; 6] {
+    let project = topology.name.as_ref();
+    let by_name = mark::mac(&[project, node.as_ref(), interface]);
+    let made = before.and_then(|n| n.interfaces.iter().find(|i| i.name == interface));
+    let keeps = made.is_some_and(|made| {
+        made.mac == by_name && made.addresses.first().map(IpNet::addr) == address.copied()
+    });
+    match address {
+        Some(address) if !keeps => mark::mac(&[project, &address.to_string()]),
+        _ => by_name,
     }
 }
 
