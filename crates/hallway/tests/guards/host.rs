@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use crate::{attack, up};
-use hallway_testkit::sh;
+use hallway_testkit::{sh, try_sh, wait_for};
 
 /// Straight to the node, by a published port, and by localhost.
 pub(crate) fn a_deny_ends_connections_of_the_host() {
@@ -57,6 +57,25 @@ for key in open_: check(not passes(key, 'after', 1), '%s goes on' % (key,))
 "
     ));
     drop(h);
+}
+
+/// A network that has no way out any longer has no connections out either.
+pub(crate) fn a_network_that_becomes_internal_loses_its_connections() {
+    let h = up();
+    let out = "import socket, time
+s = socket.create_connection(('203.0.113.9', 80)); s.settimeout(60)
+try: s.recv(1)
+except OSError: pass";
+    std::fs::write("/run/out.py", out).unwrap();
+    let mut client = h.start(&["exec", "q", "--", "python3", "/run/out.py"]);
+    let known =
+        || try_sh("conntrack -L -f ipv4 -s 10.8.0.11 2>/dev/null | grep ESTABLISHED").is_ok();
+    wait_for("the connection to begin", known);
+    let internal = crate::FILE.replace("fd08::/64] }", "fd08::/64], internal: true }");
+    h.up(&internal).ok();
+    assert!(!known());
+    client.kill().unwrap();
+    client.wait().unwrap();
 }
 
 /// Also one that listens on one address of the host alone.

@@ -215,7 +215,9 @@ pub(super) fn end_connections(
     ports.sort_unstable();
     ports.dedup();
     // While the rules were not in place, connections may have begun that they deny.
-    let judged = before.policies != wanted.policies || change == RulesChange::Drifted;
+    let judged = before.policies != wanted.policies
+        || bounds(before) != bounds(wanted)
+        || change == RulesChange::Drifted;
     let denied = judged.then(|| wanted.clone());
     push_flows(
         plan,
@@ -227,6 +229,12 @@ pub(super) fn end_connections(
         },
         seen,
     );
+}
+
+/// What networks are allowed and refused without a policy.
+fn bounds(settled: &Settled) -> Vec<(&Name, bool, bool)> {
+    let networks = settled.networks.iter();
+    networks.map(|n| (&n.name, n.internal, n.outside)).collect()
 }
 
 fn push_flows(plan: &mut Plan, flows: Flows, seen: &Observed) {
