@@ -11,6 +11,8 @@ use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Kernel, KernelError};
 use serde::{Deserialize, Serialize};
 
+use crate::{Failure, Reason};
+
 /// What to run, and what it sees.
 ///
 /// ```no_run
@@ -77,6 +79,18 @@ impl EnterError {
             Self::Program(..) => 126,
             Self::Empty | Self::Namespace(_) | Self::Directory(..) | Self::Log(..) => 125,
         }
+    }
+}
+
+/// Refuses to go on in a program that has rights its caller does not have: what the caller's
+/// environment and arguments ask for would be done with them.
+///
+/// # Errors
+/// [`Reason::SetUserId`].
+pub fn check_rights() -> Result<(), Failure> {
+    match hallway_kernel::sys::has_rights_of_its_file() {
+        true => Err(Reason::SetUserId.into()),
+        false => Ok(()),
     }
 }
 

@@ -42,6 +42,7 @@ pub mod read;
 mod record;
 pub mod sandbox;
 mod sockets;
+pub mod state;
 mod status;
 pub mod transaction;
 

@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::mount::{MountPropagationFlags, UnmountFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use crate::gate::{Operation, OperationKind};
 use crate::sys::{self, NamespaceKind};
@@ -208,6 +208,26 @@ pub struct Made {
     pub mount: bool,
 }
 
+/// The source of the mount that [`Kernel::ensure_netns_directory`] makes.
+const MARK: &str = "hallway";
+/// The same, where it made the directory too.
+const MARK_WITH_DIRECTORY: &str = "hallway-and-directory";
+
+/// A mount that bears a mark. What is in the directory must stay visible: one that is not empty is
+/// mounted over itself, as iproute2 does, and bears none.
+fn mount_marked(path: &Path, made_directory: bool) -> rustix::io::Result<()> {
+    let empty = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    if !empty {
+        return rustix::mount::mount_bind_recursive(path, path);
+    }
+    let mark = match made_directory {
+        true => MARK_WITH_DIRECTORY,
+        false => MARK,
+    };
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    rustix::mount::mount(mark, path, "tmpfs", flags, c"mode=755")
+}
+
 impl Kernel {
     /// Creates a namespace; the calling thread stays where it is.
     ///
@@ -326,13 +346,33 @@ impl Kernel {
                 Ok(()) => false,
                 // Not a mount point yet.
                 Err(rustix::io::Errno::INVAL) => {
-                    rustix::mount::mount_bind_recursive(path, path).map_err(failed)?;
+                    mount_marked(path, directory).map_err(failed)?;
                     rustix::mount::mount_change(path, flags).map_err(failed)?;
                     true
                 }
                 Err(e) => return Err(failed(e)),
             };
             Ok(Made { directory, mount })
+        })
+    }
+
+    /// What [`Self::ensure_netns_directory`] made, by the mark of the mount: without a note of it.
+    ///
+    /// # Errors
+    /// When /proc/self/mountinfo cannot be read.
+    pub fn netns_directory_made(&self, path: &Path) -> Result<Made, KernelError> {
+        const MOUNTS: &str = "/proc/self/mountinfo";
+        let mounts = std::fs::read_to_string(MOUNTS);
+        let mounts = mounts.map_err(|e| KernelError::io("read", MOUNTS, &e))?;
+        // Mount point before " - ", type and source after it (proc(5)).
+        let source = mounts.lines().rev().find_map(|line| {
+            let (mount, kind) = line.split_once(" - ")?;
+            let here = mount.split(' ').nth(4) == path.to_str();
+            here.then(|| kind.split(' ').nth(1)).flatten()
+        });
+        Ok(Made {
+            directory: source == Some(MARK_WITH_DIRECTORY),
+            mount: matches!(source, Some(MARK | MARK_WITH_DIRECTORY)),
         })
     }
 

@@ -13,6 +13,15 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         | Reason::SandboxNotMade { .. }
         | Reason::SandboxNotEnded { .. } => return None,
         Reason::StateFile { .. } => "give another place with --state-dir or HALLWAY_STATE_DIR".into(),
+        Reason::StateUnsafe { .. } => {
+            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR".into()
+        }
+        Reason::SetUserId => {
+            "as root: chmod u-s,g-s FILE and setcap -r FILE; then run it as root with sudo, or in a sandbox without".into()
+        }
+        Reason::NoStateDirectory { .. } => {
+            "set XDG_RUNTIME_DIR, or make a directory with mkdir -m 700 and give it with --state-dir or HALLWAY_STATE_DIR".into()
+        }
         Reason::RecordVersion { .. } => {
             "use the version of hallway that built the project; hallway down removes the project by its marks".into()
         }

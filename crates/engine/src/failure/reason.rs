@@ -75,6 +75,25 @@ pub enum Reason {
         /// The operating system's answer.
         error: String,
     },
+    /// A file or directory is such that using it could change or show something else.
+    #[error("{} cannot hold state: {why}", path.display())]
+    StateUnsafe {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// This program has rights that its caller does not have.
+    #[error(
+        "hallway is installed so that it has more rights than its caller (set-user-ID, set-group-ID or file capabilities), and runs nothing then"
+    )]
+    SetUserId,
+    /// There is no directory that only this user can write to.
+    #[error("there is no directory for the state of user {user}: XDG_RUNTIME_DIR is not set")]
+    NoStateDirectory {
+        /// The user's number.
+        user: u32,
+    },
     /// A record has a version that this program cannot read.
     #[error("{} was written by another version of hallway (format {version})", path.display())]
     RecordVersion {
@@ -285,6 +304,9 @@ impl Reason {
             Self::Conflict(conflict) => return conflict.code.text(),
             Self::Interrupted { .. } => FailureCode::Interrupted,
             Self::StateFile { .. } => FailureCode::StateDirectory,
+            Self::StateUnsafe { .. } => FailureCode::StateUnsafe,
+            Self::SetUserId => FailureCode::SetUserId,
+            Self::NoStateDirectory { .. } => FailureCode::NoStateDirectory,
             Self::RecordVersion { .. } => FailureCode::RecordVersion,
             Self::RecordDamaged { .. } => FailureCode::RecordDamaged,
             Self::Kernel => FailureCode::Kernel,

@@ -8,12 +8,12 @@ use hallway_plan::observed::SeenProgram;
 use hallway_plan::step::{Cause, KeeperTask};
 use hallway_plan::target::localhost;
 use hallway_plan::{Settled, settled};
+use hallway_spec::Name;
 
 use super::Caller;
-use crate::failure::FileAction;
 use crate::keeper::{Client, Desired, Forward, Listen, Listener, Namespace, Program, Start};
 use crate::observe::netns_path;
-use crate::{Engine, Failure, Planned, Record};
+use crate::{Cancel, Engine, Failure, Planned, Record};
 
 impl Engine {
     /// Starts, stops and retargets until the keeper does exactly what is wanted, and waits for the
@@ -29,12 +29,11 @@ impl Engine {
         let project = &planned.settled.project;
         let wanted = desired(self, &planned.settled, record);
         if wanted.is_empty() {
-            Client::end(project.as_ref())?;
+            self.end_keeper(project, &[], caller.cancel)?;
             return Ok(0);
         }
         let directory = self.directory(project);
-        std::fs::create_dir_all(directory.join("logs"))
-            .map_err(|e| Failure::file(FileAction::Create, &directory, &e))?;
+        self.store().ensure_directory(&directory.join("logs"))?;
         let workplace = self.workplace();
         let client = Client::start(&Start {
             program: &workplace.program,
@@ -42,6 +41,8 @@ impl Engine {
             directory: &directory,
             holder: workplace.holder,
             open_files: workplace.open_files,
+            environment: &workplace.environment,
+            cancel: caller.cancel,
         })?;
         let mut changed = client.sync(&wanted, listeners)?;
         for node in ended(planned) {
@@ -50,6 +51,27 @@ impl Engine {
         }
         super::ready::wait(&client, &wanted.programs, limit, caller)?;
         Ok(changed)
+    }
+}
+
+impl Engine {
+    /// The project's keeper, if it runs.
+    ///
+    /// # Errors
+    /// When it does not answer or is of another version, or the caller cancels.
+    pub fn keeper(&self, project: &Name, cancel: &Cancel) -> Result<Option<Client>, Failure> {
+        Ok(Client::connect(&self.directory(project), cancel)?)
+    }
+
+    /// See [`Client::end`].
+    pub(super) fn end_keeper(
+        &self,
+        project: &Name,
+        inodes: &[u64],
+        cancel: &Cancel,
+    ) -> Result<bool, Failure> {
+        let directory = self.directory(project);
+        Ok(Client::end(&directory, project.as_ref(), inodes, cancel)?)
     }
 }
 
