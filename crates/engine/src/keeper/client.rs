@@ -298,7 +298,8 @@ fn open(directory: &Path) -> Result<Option<(UnixStream, Pid)>, KeeperError> {
 fn spawn(start: &Start<'_>, log: &Path) -> std::io::Result<Child> {
     let log = state::create_log(log)?;
     let words = |number: Option<String>| number.unwrap_or_else(|| "-".to_owned());
-    let mut command = Command::new(start.program);
+    let program = start.program;
+    let mut command = Command::new(program);
     sys::inherit_nothing(&mut command);
     command
         .args(["__keeper", start.project])

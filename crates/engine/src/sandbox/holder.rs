@@ -41,7 +41,8 @@ pub(super) fn start(
     cancel: &Cancel,
 ) -> Result<Held, Failure> {
     let spawn_failed = |e: std::io::Error| not_made(format!("its holder cannot be started: {e}"));
-    let mut command = Command::new(making.program);
+    let program = making.program;
+    let mut command = Command::new(program);
     hallway_kernel::sys::inherit_nothing(&mut command);
     let mut child = command
         .arg("__hold")
