@@ -14,6 +14,7 @@ use hallway_plan::diff::{self as plan, Recorded, affected, drift};
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 
+use crate::account::CallingUser;
 use crate::keeper::{self, Porter};
 use crate::observe::{self, Depth};
 use crate::record::{self, Store};
@@ -33,6 +34,9 @@ pub struct Workplace {
     pub open_files: Option<u64>,
     /// The environment of keepers, and of programs before what the file adds.
     pub environment: BTreeMap<OsString, OsString>,
+    /// Who called, where that is not the user of this process: programs run as that user unless the
+    /// file says otherwise.
+    pub caller: Option<CallingUser>,
     /// What every kernel operation passes; by default nothing is counted or refused.
     pub gate: Option<Arc<dyn Gate>>,
 }

@@ -8,6 +8,8 @@ use clap::builder::{FalseyValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
+use hallway_engine::account::CallingUser;
+
 use crate::args::Args;
 
 /// The arguments of this run.
@@ -73,4 +75,25 @@ pub(crate) fn passed_on() -> BTreeMap<OsString, OsString> {
                 .is_some_and(|name| PASSED_ON.contains(&name) || name.starts_with("LC_"))
         })
         .collect()
+}
+
+/// Who called hallway as root: sudo(8) and pkexec(1) say it.
+pub(crate) fn calling_user() -> Option<CallingUser> {
+    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let sudo = || {
+        Some(CallingUser {
+            user: number("SUDO_UID")?,
+            group: number("SUDO_GID"),
+        })
+    };
+    let pkexec = || {
+        Some(CallingUser {
+            user: number("PKEXEC_UID")?,
+            group: None,
+        })
+    };
+    sudo().or_else(pkexec)
 }

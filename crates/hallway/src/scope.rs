@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
-use crate::environment::passed_on;
+use crate::environment::{calling_user, passed_on};
 use crate::source::{discover, read};
 
 /// This program, for processes of its own that are started from it.
@@ -91,6 +91,7 @@ impl Scope {
             program: PROGRAM.into(),
             open_files: Some(raise_open_files()),
             environment: passed_on(),
+            caller: calling_user(),
             ..Workplace::default()
         };
         if common.host {

@@ -296,6 +296,50 @@ fn gc_clears_what_is_not_on_record() {
     }
 }
 
+/// Root in one node cannot change what the others, or the machine, find below /etc.
+fn names_of_a_node_cannot_be_changed_from_within() {
+    let text = "name: p
+networks: { n: { subnet: 10.91.0.0/24 } }
+nodes:
+  a: { networks: [n], command: [sh, -c, \"echo 6.6.6.6 evil >> /etc/hosts; echo nameserver 6.6.6.6 >> /etc/resolv.conf; exec sleep 1000\"] }
+  b: { networks: [n], dns: 10.91.0.1 }
+  c: { networks: [n], dns: 10.91.0.1 }
+";
+    std::fs::write("/run/p.yaml", text).unwrap();
+    sh("mkdir /run/etc; cp -a /etc/. /run/etc; mount --bind /run/etc /etc");
+    let read = "cat /etc/hosts /etc/resolv.conf";
+    let machine = sh(read);
+    for h in [host(), Hallway::sandbox(PROGRAM)] {
+        h.run(&["up", "/run/p.yaml"]).ok();
+        let see = |node: &str| h.run(&["exec", node, "--", "sh", "-c", read]).ok();
+        let before: Vec<String> = ["a", "b", "c"].map(see).into();
+        assert!(!before.concat().contains("6.6.6.6"));
+        for node in ["a", "b"] {
+            for file in ["/etc/hosts", "/etc/resolv.conf"] {
+                for attack in [
+                    "echo 6.6.6.6 evil >> F",
+                    ": > F",
+                    "rm -f F",
+                    "echo x > F.new && mv F.new F; r=$?; rm -f F.new; exit $r",
+                    "chmod 777 F",
+                    "truncate -s 0 F",
+                ] {
+                    let attack = attack.replace('F', file);
+                    assert!(!h.inside(node, &attack), "{node}: {attack}");
+                }
+            }
+        }
+        assert_eq!(before, Vec::from(["a", "b", "c"].map(see)));
+        // What is changed by `up` is seen all the same, by what runs already.
+        h.ok("-p p node add d --network n");
+        let pid = sh("pgrep -x sleep");
+        let seen = sh(&format!("cat /proc/{}/root/etc/hosts", pid.trim()));
+        assert!(seen.contains("\td\n"), "{seen}");
+        h.ok("-p p down");
+        assert_eq!(sh(read), machine);
+    }
+}
+
 hallway_testkit::tests!(
     a_stopped_keeper_holds_nothing_up,
     a_wait_for_a_keeper_can_be_interrupted,
@@ -307,4 +351,5 @@ hallway_testkit::tests!(
     another_user_cannot_get_in_the_keepers_way,
     what_runs_is_found_without_bookkeeping,
     gc_clears_what_is_not_on_record,
+    names_of_a_node_cannot_be_changed_from_within,
 );

@@ -11,6 +11,7 @@ use hallway_engine::keeper::{raise_open_files, socket, stop_leftovers};
 use hallway_engine::state;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -55,6 +56,7 @@ pub fn serve(options: &Options) -> std::io::Result<()> {
     rustix::process::setsid().ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     std::env::set_current_dir("/")?;
+    drop_capabilities()?;
     let inherited = raise_open_files();
     let options = Options {
         open_files: options.open_files.or(Some(inherited)),
@@ -64,6 +66,19 @@ pub fn serve(options: &Options) -> std::io::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(run(&options))
+}
+
+/// Keeps what this process itself needs: to look at processes that it did not start, and to end
+/// them. Runners are started with all capabilities again where the user is root: they enter nodes.
+fn drop_capabilities() -> std::io::Result<()> {
+    let kept = CapabilitySet::KILL | CapabilitySet::SYS_PTRACE;
+    let permitted = capabilities(None)?.permitted & kept;
+    let sets = CapabilitySets {
+        effective: permitted,
+        permitted,
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(set_capabilities(None, sets)?)
 }
 
 async fn run(options: &Options) -> std::io::Result<()> {

@@ -103,6 +103,33 @@ fn close_on_exec(last: libc::c_int) {
     }
 }
 
+/// Makes a program that is about to be started run as another user, without any capability, and unable
+/// to get one. What [`kill_with_parent`] arms must be armed after this: the kernel takes it away when
+/// the user changes.
+pub fn run_as(command: &mut std::process::Command, user: u32, group: u32, groups: &[u32]) {
+    use std::os::unix::process::CommandExt as _;
+
+    use rustix::process::{Gid, Uid};
+    use rustix::thread::{self, CapabilitySet, CapabilitySets};
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    let groups: Vec<Gid> = groups.iter().map(|g| Gid::from_raw(*g)).collect();
+    let drop_rights = move || {
+        thread::set_thread_groups(&groups)?;
+        thread::set_thread_res_gid(group, group, group)?;
+        thread::set_thread_res_uid(user, user, user)?;
+        let none = CapabilitySets {
+            effective: CapabilitySet::empty(),
+            permitted: CapabilitySet::empty(),
+            inheritable: CapabilitySet::empty(),
+        };
+        thread::set_capabilities(None, none)?;
+        thread::set_no_new_privs(true)?;
+        Ok(())
+    };
+    // SAFETY: runs between fork and exec; it only makes system calls on values that exist already.
+    unsafe { command.pre_exec(drop_rights) };
+}
+
 /// Makes a program that is about to be started be killed when the thread that starts it ends.
 pub fn kill_with_parent(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt as _;

@@ -51,6 +51,8 @@ hallway_spec::codes! {
         KeeperVersion = "keeper-version",
         /// What the keeper is to do cannot be sent to it.
         KeeperMessage = "keeper-message",
+        /// The user that a program is to run as does not exist.
+        User = "user",
         /// The node has no program.
         NoProgram = "no-program",
         /// The process that binds ports of the machine cannot be started.

@@ -54,6 +54,10 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
             "correct the file, or build it without --test and look: hallway explain, hallway trace".into()
         }
         Reason::SourceUnreadable { .. } => "run hallway up FILE".into(),
+        Reason::UserUnknown { .. } => "name one of /etc/passwd, or give numbers of user and group: user: 1000:1000".into(),
+        Reason::UserNotMapped { .. } => {
+            "leave user out: programs in a sandbox have the rights of the user who made it; or build with --host as root".into()
+        }
         Reason::NoPrograms { .. } => "hallway up starts them".into(),
         Reason::Porter { .. } => "run hallway again, or without published ports".into(),
         Reason::NoUserNamespaces(refusal) => refusal.help().into(),

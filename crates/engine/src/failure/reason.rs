@@ -212,6 +212,22 @@ pub enum Reason {
     /// The keeper cannot be used, for a reason of [`KeeperError`](crate::keeper::KeeperError).
     #[error("{}", .0.message)]
     Keeper(Detail),
+    /// A program is to run as a user that there is not.
+    #[error("node {node}: there is no user {user} on this machine")]
+    UserUnknown {
+        /// The node.
+        node: Name,
+        /// The user.
+        user: String,
+    },
+    /// A program is to run as a user that the sandbox does not have.
+    #[error("node {node}: user {user} does not exist in this sandbox, which has one user only")]
+    UserNotMapped {
+        /// The node.
+        node: Name,
+        /// The user.
+        user: String,
+    },
     /// A node has no program.
     #[error("no programs of {project} run")]
     NoPrograms {
@@ -320,6 +336,7 @@ impl Reason {
             Self::NotReady { .. } => FailureCode::NotReady,
             Self::ExpectationFailed => FailureCode::ExpectationFailed,
             Self::SourceUnreadable { .. } => FailureCode::SourceUnreadable,
+            Self::UserUnknown { .. } | Self::UserNotMapped { .. } => FailureCode::User,
             Self::NoPrograms { .. } => FailureCode::NoProgram,
             Self::Porter { .. } => FailureCode::Porter,
             Self::NoUserNamespaces(_) => FailureCode::NoUserNamespaces,

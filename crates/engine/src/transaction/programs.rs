@@ -11,6 +11,7 @@ use hallway_plan::{Settled, settled};
 use hallway_spec::Name;
 
 use super::Caller;
+use crate::account;
 use crate::keeper::{Client, Desired, Forward, Listen, Listener, Namespace, Program, Start};
 use crate::observe::netns_path;
 use crate::{Cancel, Engine, Failure, Planned, Record};
@@ -27,7 +28,7 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<usize, Failure> {
         let project = &planned.settled.project;
-        let wanted = desired(self, &planned.settled, record);
+        let wanted = desired(self, &planned.settled, record)?;
         if wanted.is_empty() {
             self.end_keeper(project, &[], caller.cancel)?;
             return Ok(0);
@@ -92,17 +93,19 @@ fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
 }
 
 /// Everything the keeper of a project does.
-#[must_use]
-pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Desired {
+///
+/// # Errors
+/// When a program is to run as a user that there is not.
+pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<Desired, Failure> {
     let base = record.path.as_deref().and_then(|p| Path::new(p).parent());
-    Desired {
+    Ok(Desired {
         programs: settled
             .nodes
             .iter()
-            .filter_map(|node| program(engine, settled, node, record, base))
-            .collect(),
+            .filter_map(|node| program(engine, settled, node, record, base).transpose())
+            .collect::<Result<_, _>>()?,
         forwards: forwards(settled, engine.workplace().porter.is_some()),
-    }
+    })
 }
 
 fn program(
@@ -111,19 +114,27 @@ fn program(
     node: &settled::Node,
     record: &Record,
     base: Option<&Path>,
-) -> Option<Program> {
-    let workload = node.service.as_ref()?;
+) -> Result<Option<Program>, Failure> {
+    let Some(workload) = node.service.as_ref() else {
+        return Ok(None);
+    };
+    let caller = engine.workplace().caller;
+    let account = account::of(&node.name, workload.user.as_ref(), caller)
+        .map_err(|failure| failure.at(node.place.clone()))?;
+    let mut environment = account.environment;
+    environment.extend(node.environment.clone());
     let working_dir = match workload.working_dir.as_ref().map(PathBuf::from) {
         None => base.map(Path::to_owned),
         Some(own) => Some(base.map_or(own.clone(), |b| b.join(&own))),
     };
     let inode = record.inodes.iter().find(|(n, _)| *n == node.netns);
-    Some(Program {
+    Ok(Some(Program {
         node: node.name.to_string(),
         netns: netns_path(&node.netns),
         inode: inode.map_or(0, |(_, i)| *i),
         command: workload.command.clone(),
-        environment: node.environment.clone(),
+        environment,
+        rights: account.rights,
         working_dir,
         hosts: Some(engine.hosts_file(&settled.project, node)),
         resolv_conf: engine.resolv_file(&settled.project, node),
@@ -135,7 +146,7 @@ fn program(
             .iter()
             .map(ToString::to_string)
             .collect(),
-    })
+    }))
 }
 
 /// The file that a node's program writes its output to.

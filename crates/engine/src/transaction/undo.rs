@@ -95,7 +95,7 @@ impl Engine {
         };
         self.restore(project, record)?;
         let restored = self.record(project)?.unwrap_or_else(|| record.clone());
-        let wanted = desired(self, settled, &restored);
+        let wanted = desired(self, settled, &restored)?;
         // Also when the run was cancelled.
         let Some(client) = self.keeper(project, &Cancel::default())? else {
             return Ok(());
