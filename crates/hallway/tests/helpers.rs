@@ -296,6 +296,40 @@ fn gc_clears_what_is_not_on_record() {
     }
 }
 
+/// A record that names another process does not make hallway end what that process is among.
+fn a_record_cannot_name_another_process() {
+    let p = file("p", 91);
+    let h = Hallway::sandbox(PROGRAM);
+    h.run(&["up", &p]).ok();
+    let mut bystander = Command::new("sleep").arg("998").spawn().unwrap();
+    let pid = bystander.id();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let started = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_ascii_whitespace()
+        .nth(19)
+        .unwrap();
+    let path = "/run/state/sandboxes/default/sandbox.json";
+    let mut record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    record["pid"] = pid.into();
+    record["started"] = started.parse::<u64>().unwrap().into();
+    record["internet"] = serde_json::json!({ "pasta": pid });
+    std::fs::write(path, record.to_string()).unwrap();
+    soon(&h, &["-p", "p", "status"]).exits(0);
+    soon(&h, &["sandbox", "rm", "default"]).exits(0);
+    assert!(bystander.try_wait().unwrap().is_none());
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    assert!(
+        !processes()
+            .iter()
+            .any(|p| p.contains("__hold") || p.contains("__keeper"))
+    );
+}
+
 /// Root in one node cannot change what the others, or the machine, find below /etc.
 fn names_of_a_node_cannot_be_changed_from_within() {
     let text = "name: p
@@ -351,5 +385,6 @@ hallway_testkit::tests!(
     another_user_cannot_get_in_the_keepers_way,
     what_runs_is_found_without_bookkeeping,
     gc_clears_what_is_not_on_record,
+    a_record_cannot_name_another_process,
     names_of_a_node_cannot_be_changed_from_within,
 );

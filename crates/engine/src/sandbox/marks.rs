@@ -13,17 +13,25 @@ pub(super) const READY: &str = "hallway-sandbox";
 /// In the command line of the holder of a sandbox that `up` made.
 pub(super) const IMPLICIT: &str = "implicit";
 
+/// Whether that process of this user is the holder of the sandbox of that directory; if so, whether
+/// `up` made it. A record could name any process.
+pub(super) fn holds(pid: i32, directory: &Path) -> Option<bool> {
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut words = command.split(|b| *b == 0).skip(1);
+    let marked = words.next() == Some(b"__hold")
+        && words.next() == Some(directory.as_os_str().as_encoded_bytes());
+    let owner = std::fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+    let ours = marked && owner == rustix::process::geteuid().as_raw();
+    ours.then(|| words.next() == Some(IMPLICIT.as_bytes()))
+}
+
 /// The running sandbox of that directory, by its holder's mark.
 pub(super) fn find(directory: &Path, name: &str) -> Option<Sandbox> {
-    let own = rustix::process::geteuid().as_raw();
     let entries = std::fs::read_dir("/proc").ok()?;
     entries.flatten().find_map(|entry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let mut words = command.split(|b| *b == 0).skip(1);
-        let marked = words.next() == Some(b"__hold")
-            && words.next() == Some(directory.as_os_str().as_encoded_bytes());
-        let meta = entry.metadata().ok().filter(|m| marked && m.uid() == own)?;
+        let implicit = holds(pid, directory)?;
+        let meta = entry.metadata().ok()?;
         let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
         let ready = comm.trim_end() == READY;
         let user = |process: &str| {
@@ -39,7 +47,7 @@ pub(super) fn find(directory: &Path, name: &str) -> Option<Sandbox> {
                 .ok()?
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |d| d.as_secs()),
-            implicit: words.next() == Some(IMPLICIT.as_bytes()),
+            implicit,
             user_namespace: user(&pid.to_string()) != user("self"),
             internet: pasta::of(pid).map_or_else(
                 || Internet::None("not known: its record was lost".into()),

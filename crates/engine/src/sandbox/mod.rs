@@ -100,6 +100,7 @@ pub fn directory(state: &Path, name: &str) -> PathBuf {
 pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
     on_record(state, name)
         .filter(|s| start_time(s.pid) == Some(s.started))
+        .filter(|s| marks::holds(s.pid, &s.directory).is_some())
         .or_else(|| {
             marks::find(&directory(state, name), name).filter(|s| !marks::has_lost_state(s))
         })
