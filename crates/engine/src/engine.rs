@@ -1,7 +1,8 @@
 //! A scope (the host, or a sandbox) with its projects: reading what is there, and planning.
 //! Changing it is [`crate::transaction`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use hallway_plan::diff::{self as plan, Recorded, affected, drift};
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 
-use crate::keeper::Porter;
+use crate::account::CallingUser;
+use crate::keeper::{self, Porter};
 use crate::observe::{self, Depth};
 use crate::record::{self, Store};
 use crate::{Failure, Lock, Reason, Record};
@@ -30,6 +32,11 @@ pub struct Workplace {
     pub porter: Option<Porter>,
     /// The soft limit on open files that programs get; none: this process's own.
     pub open_files: Option<u64>,
+    /// The environment of keepers, and of programs before what the file adds.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Who called, where that is not the user of this process: programs run as that user unless the
+    /// file says otherwise.
+    pub caller: Option<CallingUser>,
     /// What every kernel operation passes; by default nothing is counted or refused.
     pub gate: Option<Arc<dyn Gate>>,
 }
@@ -112,8 +119,9 @@ impl Engine {
             return;
         };
         if self.projects().is_empty() {
-            std::fs::remove_file(self.scope.join("lock")).ok();
-            std::fs::remove_dir(&self.scope).ok();
+            let store = self.store();
+            store.remove_file(&self.scope.join("lock")).ok();
+            store.remove_if_empty(&self.scope);
         }
     }
 
@@ -153,6 +161,7 @@ impl Engine {
             let reader = scope.spawn(|| self.record(project));
             let mut kernel = self.kernel();
             let mut observed = observe::network(&mut kernel, project)?;
+            observed.keeper = observe::keeper(&self.directory(project));
             let loaded = reader
                 .join()
                 .unwrap_or_else(|_| Err(Reason::Bug("reading the record panicked").into()));
@@ -237,7 +246,6 @@ impl Engine {
         let project = &settled.project;
         let mut observed = observe::network(&mut kernel, project)?;
         observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
-        observed.keeper = hallway_plan::observed::Seen::Unseen;
         let built = Recorded {
             applied: Some(settled),
             pending: None,
@@ -272,7 +280,9 @@ impl Engine {
             .iter()
             .filter_map(|n| Some(n.owner.as_ref()?.0.clone()));
         let tables = observed.tables.iter().map(|t| t.project.clone());
-        let marked: BTreeSet<Name> = aliases.chain(owners).chain(tables).collect();
+        let keepers = keeper::marks::projects();
+        let keepers = keepers.iter().filter_map(|name| name.parse().ok());
+        let marked: BTreeSet<Name> = aliases.chain(owners).chain(tables).chain(keepers).collect();
         let known = self.projects();
         Ok(marked
             .into_iter()

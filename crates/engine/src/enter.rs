@@ -1,6 +1,7 @@
 //! Running a program inside a node.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,8 +9,10 @@ use std::process::Command;
 use hallway_kernel::mount::Propagation;
 use hallway_kernel::netns::Netns;
 use hallway_kernel::sys::NamespaceKind;
-use hallway_kernel::{Kernel, KernelError};
+use hallway_kernel::{Kernel, KernelError, files};
 use serde::{Deserialize, Serialize};
+
+use crate::{Failure, Reason, Rights};
 
 /// What to run, and what it sees.
 ///
@@ -22,6 +25,7 @@ use serde::{Deserialize, Serialize};
 ///     hosts: None,
 ///     resolv_conf: None,
 ///     environment: [("COLOUR".to_owned(), "red".to_owned())].into(),
+///     rights: None,
 ///     working_dir: None,
 ///     command: vec!["ip".to_owned(), "address".to_owned()],
 /// };
@@ -35,17 +39,26 @@ pub struct Enter {
     pub netns: PathBuf,
     /// The host name the program sees.
     pub hostname: String,
-    /// Mounted over /etc/hosts.
+    /// Mounted over /etc/hosts, read-only; the machine's own if there is none.
     pub hosts: Option<PathBuf>,
-    /// Mounted over /etc/resolv.conf.
+    /// Mounted over /etc/resolv.conf, read-only; the machine's own if there is none.
     pub resolv_conf: Option<PathBuf>,
     /// Added to the environment of this process.
     pub environment: BTreeMap<String, String>,
+    /// The user it runs as, without capabilities; none: that of this process, as it is.
+    pub rights: Option<Rights>,
     /// The directory it runs in; that of this process if not given.
     pub working_dir: Option<PathBuf>,
     /// Program and arguments.
     pub command: Vec<String>,
 }
+
+/// Settings of a node in which a program runs that has no capabilities: it may listen on every port,
+/// and ping.
+const WITHOUT_CAPABILITIES: [(&str, &str); 2] = [
+    ("net/ipv4/ip_unprivileged_port_start", "0"),
+    ("net/ipv4/ping_group_range", "0 2147483647"),
+];
 
 /// Why a program did not run.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +90,18 @@ impl EnterError {
             Self::Program(..) => 126,
             Self::Empty | Self::Namespace(_) | Self::Directory(..) | Self::Log(..) => 125,
         }
+    }
+}
+
+/// Refuses to go on in a program that has rights its caller does not have: what the caller's
+/// environment and arguments ask for would be done with them.
+///
+/// # Errors
+/// [`Reason::SetUserId`].
+pub fn check_rights() -> Result<(), Failure> {
+    match hallway_kernel::sys::has_rights_of_its_file() {
+        true => Err(Reason::SetUserId.into()),
+        false => Ok(()),
     }
 }
 
@@ -129,6 +154,14 @@ impl Enter {
         kernel.unshare(&[NamespaceKind::Mount, NamespaceKind::Uts])?;
         kernel.set_hostname(&self.hostname)?;
         self.mount(&kernel)?;
+        if self.rights.is_some() {
+            for (key, value) in WITHOUT_CAPABILITIES {
+                match kernel.write_sysctl(key, value) {
+                    Err(e) if e.is_not_found() => {}
+                    other => other?,
+                }
+            }
+        }
         if let Some(directory) = &working_dir {
             std::env::set_current_dir(directory)
                 .map_err(|e| EnterError::Directory(directory.display().to_string(), e))?;
@@ -144,6 +177,15 @@ impl Enter {
             .args(arguments)
             .env("PATH", search_path())
             .envs(&self.environment);
+        if let Some(rights) = &self.rights {
+            // Before anything that a change of the user undoes.
+            let Rights {
+                user,
+                group,
+                groups,
+            } = rights;
+            hallway_kernel::sys::run_as(&mut command, *user, *group, groups);
+        }
         Ok(command)
     }
 
@@ -152,15 +194,25 @@ impl Enter {
         // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of
         // the host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
-        for (file, over) in [
+        for (own, over) in [
             (&self.hosts, "/etc/hosts"),
             (&self.resolv_conf, "/etc/resolv.conf"),
         ] {
-            if let Some(file) = file.as_deref().filter(|f| f.exists())
-                && let Ok(over) = std::fs::canonicalize(over)
-            {
-                kernel.bind_mount(file, &over)?;
-            }
+            // What does not exist on this machine is not made there for a node.
+            let Ok(over) = std::fs::canonicalize(over) else {
+                continue;
+            };
+            let own = match own {
+                Some(path) => files::open(path)?,
+                None => None,
+            };
+            // Without one of its own, the node reads the machine's.
+            let file = match own {
+                Some(file) => file,
+                None => File::open(&over)
+                    .map_err(|e| KernelError::io("open", over.to_string_lossy(), &e))?,
+            };
+            kernel.bind_read_only(&file, &over)?;
         }
         Ok(())
     }

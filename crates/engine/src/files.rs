@@ -7,6 +7,7 @@ use hallway_plan::settled::Settled;
 use hallway_spec::Name;
 
 use crate::record::Store;
+use crate::record::store::list;
 use crate::{Engine, Failure};
 
 impl Engine {
@@ -66,9 +67,9 @@ impl Engine {
         };
         for directory in ["hosts", "resolv", "logs"] {
             let path = self.directory(&settled.project).join(directory);
-            for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-                if !keep(directory, &entry.file_name().to_string_lossy()) {
-                    store.remove_file(&entry.path())?;
+            for entry in list(&path)? {
+                if !keep(directory, &entry.name.to_string_lossy()) {
+                    store.remove_file(&path.join(&entry.name))?;
                 }
             }
         }

@@ -26,6 +26,7 @@
 //! # }
 //! ```
 
+pub mod account;
 pub mod bench;
 mod cancel;
 pub mod doctor;
@@ -40,8 +41,10 @@ mod lock;
 mod observe;
 pub mod read;
 mod record;
+mod rights;
 pub mod sandbox;
 mod sockets;
+pub mod state;
 mod status;
 pub mod transaction;
 
@@ -52,6 +55,7 @@ pub use failure::{Failure, Reason};
 pub use hallway_kernel::KernelError;
 pub use lock::Lock;
 pub use record::{Record, lease};
+pub use rights::Rights;
 pub use status::{State, Status};
 pub use transaction::{
     Applied, Caller, EditError, Edited, Endpoint, Removed, Request, desired, log_file,

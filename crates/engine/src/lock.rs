@@ -1,17 +1,17 @@
 //! One at a time: a lock on the scope's directory, released by the kernel when its holder ends,
 //! however it ends.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use hallway_kernel::Kernel;
+use hallway_kernel::{Kernel, files};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use crate::failure::FileAction;
-use crate::record::Store;
+use crate::record::{Store, store};
 use crate::{Cancel, Failure};
 
 const PAUSE: Duration = Duration::from_millis(2);
@@ -80,7 +80,8 @@ impl Lock {
     #[must_use]
     pub fn try_take(directory: &Path) -> Option<Self> {
         let path = directory.join("lock");
-        let file = OpenOptions::new().write(true).open(&path).ok()?;
+        files::open(&path).ok()??; // is not made here
+        let file = files::open_or_create(&path).ok()?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
         is_at(&file, &path).then_some(Self { _file: file })
     }
@@ -88,17 +89,13 @@ impl Lock {
 
 fn open(directory: &Path, path: &Path) -> Result<File, Failure> {
     Store::new(Kernel::new(), directory).make_directory(directory)?;
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|e| Failure::file(FileAction::Lock, path, &e))
+    files::open_or_create(path).map_err(store::failed(FileAction::Lock, path))
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
     let here = file.metadata().map(|m| (m.dev(), m.ino()));
-    let there = std::fs::metadata(path).map(|m| (m.dev(), m.ino()));
-    matches!((here, there), (Ok(a), Ok(b)) if a == b)
+    let there = files::open(path).ok().flatten();
+    let there = there.and_then(|f| f.metadata().ok());
+    let there = there.map(|m| (m.dev(), m.ino()));
+    matches!((here, there), (Ok(a), Some(b)) if a == b)
 }

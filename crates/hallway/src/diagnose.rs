@@ -148,6 +148,14 @@ fn show(diagnostic: &dyn Diagnostic, source: &Source<'_>, common: &Common) {
 
 /// Prints a diagnostic that has no place in a file.
 pub(crate) fn plain(diagnostic: &dyn Diagnostic, common: &Common) {
+    brief(diagnostic);
+    if common.verbose > 0 {
+        anstream::eprintln!("  code: {}", diagnostic.code());
+    }
+}
+
+/// The same, before the command line is known.
+pub(crate) fn brief(diagnostic: &dyn Diagnostic) {
     let title = match diagnostic.severity() {
         Severity::Error => styled(RED, "error:"),
         Severity::Warning => styled(YELLOW, "warning:"),
@@ -164,8 +172,5 @@ pub(crate) fn plain(diagnostic: &dyn Diagnostic, common: &Common) {
         if let Some(cause) = also.cause() {
             anstream::eprintln!("    cause: {cause}");
         }
-    }
-    if common.verbose > 0 {
-        anstream::eprintln!("  code: {}", diagnostic.code());
     }
 }

@@ -1,9 +1,14 @@
 //! The command line together with the environment: each flag is a variable too, HALLWAY_ and its
 //! name. The command line takes precedence; an empty variable is ignored.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
+
+use hallway_engine::account::CallingUser;
 
 use crate::args::Args;
 
@@ -55,4 +60,40 @@ fn with_variable(arg: Arg, set: &dyn Fn(&str) -> bool) -> Arg {
         }
         _ => arg,
     }
+}
+
+/// What programs in nodes get of this environment; nothing else of it is passed on.
+const PASSED_ON: [&str; 9] = [
+    "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TERM", "TZ", "USER",
+];
+
+/// The variables that programs in nodes get, and the locale (`LC_…`).
+pub(crate) fn passed_on() -> BTreeMap<OsString, OsString> {
+    std::env::vars_os()
+        .filter(|(name, _)| {
+            name.to_str()
+                .is_some_and(|name| PASSED_ON.contains(&name) || name.starts_with("LC_"))
+        })
+        .collect()
+}
+
+/// Who called hallway as root: sudo(8) and pkexec(1) say it.
+pub(crate) fn calling_user() -> Option<CallingUser> {
+    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let sudo = || {
+        Some(CallingUser {
+            user: number("SUDO_UID")?,
+            group: number("SUDO_GID"),
+        })
+    };
+    let pkexec = || {
+        Some(CallingUser {
+            user: number("PKEXEC_UID")?,
+            group: None,
+        })
+    };
+    sudo().or_else(pkexec)
 }

@@ -16,6 +16,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
+    if let Err(failure) = hallway_engine::enter::check_rights() {
+        diagnose::brief(&failure);
+        return ExitCode::FAILURE;
+    }
     // Parts of hallway that run as processes of their own; not for users.
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
@@ -58,17 +62,16 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The arguments are those that `engine::keeper::Client::start` gives.
 fn serve_keeper(mut words: impl Iterator<Item = String>) -> std::io::Result<()> {
     let project = words.next().unwrap_or_default();
+    let directory = words.next().unwrap_or_default().into();
     let mut number = || words.next().and_then(|w| w.parse::<u64>().ok());
     let pid = |number: u64| i32::try_from(number).ok();
-    let grace = std::env::var("HALLWAY_STOP_GRACE_MS")
-        .ok()
-        .and_then(|text| text.parse().ok());
     hallway_keeper::serve(&hallway_keeper::Options {
         program: "/proc/self/exe".into(),
         project,
+        directory,
         holder: number().and_then(pid),
         starter: number().and_then(pid),
-        grace: grace.map_or(GRACE, Duration::from_millis),
+        grace: GRACE,
         open_files: number(),
     })
 }

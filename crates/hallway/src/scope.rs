@@ -4,34 +4,41 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use hallway_engine::failure::FileAction;
 use hallway_engine::keeper::{Porter, raise_open_files};
 use hallway_engine::sandbox::{self, Making, Sandbox};
-use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Workplace};
+use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Workplace, state};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
+use crate::environment::{calling_user, passed_on};
 use crate::source::{discover, read};
 
 /// This program, for processes of its own that are started from it.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory.
+/// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory, which
+/// XDG_RUNTIME_DIR names or which a login made. Nowhere that another user could have made first.
 pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
     let user = rustix::process::geteuid();
-    let chosen = common.state_dir.clone().unwrap_or_else(|| {
-        if user.is_root() {
-            return PathBuf::from("/run/hallway");
+    let chosen = match (&common.state_dir, std::env::var_os("XDG_RUNTIME_DIR")) {
+        (Some(chosen), _) => chosen.clone(),
+        (None, _) if user.is_root() => PathBuf::from("/run/hallway"),
+        (None, Some(directory)) if !directory.is_empty() => {
+            PathBuf::from(directory).join("hallway")
         }
-        match std::env::var_os("XDG_RUNTIME_DIR") {
-            Some(directory) => PathBuf::from(directory).join("hallway"),
-            None => PathBuf::from(format!("/tmp/hallway-{}", user.as_raw())),
+        (None, _) => {
+            let user = user.as_raw();
+            let directory = PathBuf::from(format!("/run/user/{user}"));
+            if !directory.is_dir() {
+                return Err(Reason::NoStateDirectory { user }.into());
+            }
+            directory.join("hallway")
         }
-    });
-    std::path::absolute(&chosen).map_err(|e| Failure::file(FileAction::Use, &chosen, &e))
+    };
+    state::directory(&chosen)
 }
 
 /// How sandboxes are made by this program.
@@ -40,6 +47,14 @@ fn making(implicit: bool) -> Making<'static> {
         program: Path::new(PROGRAM),
         implicit,
         internet: std::env::var_os("HALLWAY_PASTA").is_none_or(|value| value != "0"),
+    }
+}
+
+/// The sandbox that the command line names, if it runs and its state directory was removed.
+pub(crate) fn lost_sandbox(common: &Common) -> Result<Option<Sandbox>, Failure> {
+    match common.host {
+        true => Ok(None),
+        false => Ok(sandbox::lost(&state_dir(common)?, common.sandbox.as_ref())),
     }
 }
 
@@ -75,6 +90,8 @@ impl Scope {
         let mut workplace = Workplace {
             program: PROGRAM.into(),
             open_files: Some(raise_open_files()),
+            environment: passed_on(),
+            caller: calling_user(),
             ..Workplace::default()
         };
         if common.host {
@@ -137,7 +154,7 @@ impl Scope {
         let state = sandbox.scope().ancestors().nth(2);
         let outside = state.and_then(|s| Some((s.parent()?, s.file_name()?.to_owned())));
         let outside = outside.and_then(|(parent, name)| {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             Some((rustix::fs::open(parent, flags, Mode::empty()).ok()?, name))
         });
         sandbox.enter()?;
@@ -161,7 +178,15 @@ impl Scope {
     ) -> Result<Option<Self>, Failure> {
         let state = state_dir(common)?;
         let name = common.sandbox.as_ref();
-        if common.host || sandbox::find(&state, name).is_none() {
+        if common.host {
+            return Self::existing(common);
+        }
+        if let Some(lost) = sandbox::lost(&state, name) {
+            lost.end()?;
+            let text = format!("sandbox {name} had lost its state directory; it has been ended");
+            crate::ui::note(common, text);
+        }
+        if sandbox::find(&state, name).is_none() {
             return Self::existing(common);
         }
         let hold = sandbox::join(&state, name, cancel)?;
@@ -183,7 +208,7 @@ impl Scope {
             let host = state_dir(common)?.join("host");
             self.engine.tidy();
             // Only if it is empty.
-            std::fs::remove_dir(host.parent().unwrap_or(&host)).ok();
+            state::remove_if_empty(host.parent().unwrap_or(&host));
             return Ok(());
         };
         if sandbox.implicit {

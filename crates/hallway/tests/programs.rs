@@ -155,12 +155,7 @@ fn ended_whole() {
                 .any(|p| p.contains(&format!("sleep {n}")))
         })
     });
-    let down = h
-        .command(&["down"])
-        .env("HALLWAY_STOP_GRACE_MS", "200")
-        .status()
-        .unwrap();
-    assert!(down.success());
+    h.ok("down");
     assert_eq!(processes(), before);
 }
 

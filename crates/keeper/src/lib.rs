@@ -18,6 +18,7 @@
 //! hallway_keeper::serve(&hallway_keeper::Options {
 //!     program: "/proc/self/exe".into(),
 //!     project: "shop".to_owned(),
+//!     directory: "/run/hallway/host/projects/shop".into(),
 //!     holder: None,
 //!     starter: None,
 //!     grace: Duration::from_secs(10),

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
-use std::path::PathBuf;
+use std::os::unix::net::{UnixListener as StdListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{raise_open_files, socket_name, stop_leftovers};
+use hallway_engine::keeper::{raise_open_files, socket, stop_leftovers};
+use hallway_engine::state;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +28,8 @@ pub struct Options {
     pub program: PathBuf,
     /// The project.
     pub project: String,
+    /// The directory of the project's state; its socket is there.
+    pub directory: PathBuf,
     /// The process that holds the sandbox; the keeper ends with it.
     pub holder: Option<i32>,
     /// The process that starts the keeper: until its first request the keeper ends with it, because
@@ -42,8 +45,7 @@ pub struct Options {
 /// sandbox ends. Writes a line to standard output when clients can connect.
 ///
 /// # Errors
-/// When another keeper of this project runs in this network namespace, or the kernel refuses what
-/// it needs.
+/// When another keeper of this project runs, or the kernel refuses what it needs.
 pub fn serve(options: &Options) -> std::io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = rustix::process::getppid().map(|p| p.as_raw_nonzero().get());
@@ -54,6 +56,7 @@ pub fn serve(options: &Options) -> std::io::Result<()> {
     rustix::process::setsid().ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     std::env::set_current_dir("/")?;
+    drop_capabilities()?;
     let inherited = raise_open_files();
     let options = Options {
         open_files: options.open_files.or(Some(inherited)),
@@ -65,15 +68,26 @@ pub fn serve(options: &Options) -> std::io::Result<()> {
     runtime.block_on(run(&options))
 }
 
+/// Keeps what this process itself needs: to look at processes that it did not start, and to end
+/// them. Runners are started with all capabilities again where the user is root: they enter nodes.
+fn drop_capabilities() -> std::io::Result<()> {
+    let kept = CapabilitySet::KILL | CapabilitySet::SYS_PTRACE;
+    let permitted = capabilities(None)?.permitted & kept;
+    let sets = CapabilitySets {
+        effective: permitted,
+        permitted,
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(set_capabilities(None, sets)?)
+}
+
 async fn run(options: &Options) -> std::io::Result<()> {
     let mut child_ended = signal(SignalKind::child())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let holder = options.holder.and_then(Pid::from_raw);
     let mut holder_end = holder.map(end_of).transpose()?;
-    let name = SocketAddr::from_abstract_name(socket_name(&options.project))?;
-    let listener = StdListener::bind_addr(&name)?;
-    listener.set_nonblocking(true)?;
+    let listener = listen(&options.directory)?;
     let requests = requests::accept(UnixListener::from_std(listener)?);
     announce()?;
     let (reports, mut events) = mpsc::unbounded_channel();
@@ -107,6 +121,20 @@ async fn run(options: &Options) -> std::io::Result<()> {
             return Ok(());
         }
     }
+}
+
+/// The socket that clients connect to. What a keeper that was killed left in its place is removed.
+fn listen(directory: &Path) -> std::io::Result<StdListener> {
+    let unsafe_place = |e: hallway_engine::Failure| std::io::Error::other(e.to_string());
+    let path = socket(directory);
+    let (_open, short) = state::socket_path(&path).map_err(unsafe_place)?;
+    if UnixStream::connect(&short).is_ok() {
+        return Err(std::io::ErrorKind::AddrInUse.into());
+    }
+    state::remove_file(&path).map_err(unsafe_place)?;
+    let listener = StdListener::bind(&short)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// Reports to the starter that clients can connect, and closes its pipe.
@@ -311,6 +339,12 @@ impl Keeper<'_> {
                 Action::Stop(run) => {
                     if let Some(handle) = self.runs.get(&run) {
                         handle.stop();
+                        // One that is stopped (SIGSTOP) must not hold up the end. While it is among
+                        // the runners it was not waited for, and the number is its own.
+                        let runner = Pid::from_raw(handle.pid);
+                        if let Some(pid) = runner.filter(|_| self.runners.contains(&handle.pid)) {
+                            rustix::process::kill_process(pid, Signal::CONT).ok();
+                        }
                     }
                 }
                 Action::Start { run, program } => self.start(run, &program),

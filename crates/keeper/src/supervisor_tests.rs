@@ -74,6 +74,7 @@ fn program(node: &str, restart: Restart, depends_on: &[&str]) -> Program {
         command: vec!["true".to_owned()],
         environment: BTreeMap::new(),
         working_dir: None,
+        rights: None,
         hosts: None,
         resolv_conf: None,
         log: "/dev/null".into(),

@@ -3,15 +3,15 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 use std::io::{Read as _, Write as _};
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hallway_engine::Failure;
 use hallway_engine::keeper::message::{Answer, Hello, PROTOCOL, Refusal, Request};
 use hallway_engine::keeper::{
-    Client, Desired, Forward, KeeperError, Listen, Namespace, bind, frame, socket_name,
+    Client, Desired, Forward, KeeperError, Listen, Namespace, bind, frame, socket,
 };
+use hallway_engine::{Cancel, Failure};
 use hallway_keeper::Options;
 use hallway_spec::Protocol;
 use hallway_testkit::wait_for;
@@ -19,16 +19,27 @@ use hallway_testkit::wait_for;
 const PROJECT: &str = "shop";
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn address() -> SocketAddr {
-    SocketAddr::from_abstract_name(socket_name(PROJECT)).unwrap()
+fn directory() -> &'static Path {
+    Path::new("/run/state/shop")
+}
+
+fn address() -> PathBuf {
+    hallway_engine::state::make_directory(directory()).unwrap();
+    socket(directory())
+}
+
+fn client() -> Result<Option<Client>, KeeperError> {
+    Client::connect(directory(), &Cancel::default())
 }
 
 /// A keeper in a thread of this process.
 fn keeper() {
+    address();
     std::thread::spawn(|| {
         hallway_keeper::serve(&Options {
             program: "/proc/self/exe".into(),
             project: PROJECT.to_owned(),
+            directory: directory().to_owned(),
             holder: None,
             starter: None,
             grace: LIMIT,
@@ -36,13 +47,11 @@ fn keeper() {
         })
         .unwrap();
     });
-    wait_for("the keeper", || {
-        UnixStream::connect_addr(&address()).is_ok()
-    });
+    wait_for("the keeper", || UnixStream::connect(address()).is_ok());
 }
 
 fn connect() -> UnixStream {
-    let stream = UnixStream::connect_addr(&address()).unwrap();
+    let stream = UnixStream::connect(address()).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     stream
 }
@@ -78,7 +87,7 @@ fn a_keeper_sends_its_version_to_another_version_and_closes() {
 }
 
 fn a_client_names_the_version_of_another_keeper() {
-    let listener = UnixListener::bind_addr(&address()).unwrap();
+    let listener = UnixListener::bind(address()).unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             drop(frame::receive::<Hello>(&stream, frame::HELLO_MAX).unwrap());
@@ -89,7 +98,7 @@ fn a_client_names_the_version_of_another_keeper() {
             frame::send(&stream, &hello).unwrap();
         }
     });
-    let error = Client::connect(PROJECT).unwrap_err();
+    let error = client().unwrap_err();
     let own = std::process::id().cast_signed();
     assert!(
         matches!(&error, KeeperError::OtherVersion { pid, protocol: 99, .. } if *pid == own),
@@ -120,7 +129,7 @@ fn invalid_messages_close_the_connection_only() {
     let mut stream = connect();
     stream.write_all(&8000_u32.to_be_bytes()).unwrap();
     assert!(is_closed(&stream), "larger than a first message may be");
-    let client = Client::connect(PROJECT).unwrap().unwrap();
+    let client = client().unwrap().unwrap();
     assert_eq!(client.programs().unwrap(), []);
 }
 
@@ -143,7 +152,7 @@ fn many_listeners_are_sent() {
         programs: Vec::new(),
         forwards: wanted.clone(),
     };
-    let client = Client::connect(PROJECT).unwrap().unwrap();
+    let client = client().unwrap().unwrap();
     assert_eq!(client.sync(&desired, fresh).unwrap(), 600);
     assert_eq!(client.forwards().unwrap(), wanted);
     assert_eq!(client.sync(&desired, Vec::new()).unwrap(), 0);
@@ -162,8 +171,8 @@ fn after_stop_no_client_can_connect() {
     frame::send(&stream, &Request::Stop {}).unwrap();
     let answer: Answer = frame::receive(&stream, frame::HELLO_MAX).unwrap();
     assert_eq!(answer, Answer::Done { changed: 0 });
-    wait_for("its end", || Client::connect(PROJECT).unwrap().is_none());
-    assert!(!Client::end(PROJECT).unwrap());
+    wait_for("its end", || client().unwrap().is_none());
+    assert!(!Client::end(directory(), PROJECT, &[], &Cancel::default()).unwrap());
 }
 
 hallway_testkit::tests![

@@ -1,13 +1,26 @@
 //! Files and directories, past the gate: what a later process must find whole, or not at all.
+//!
+//! Every path is absolute, and is walked as [`crate::private`] describes: directories that another
+//! user can change, and symbolic links, are refused. A file is regular and has one name: special
+//! files and links in the place of one are refused too.
 
-use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+mod open;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::gate::{Operation, OperationKind};
+use crate::private::{self, refuse};
 use crate::{Kernel, KernelError};
+
+pub use open::{Entry, append, list, open, open_or_create, read, socket_path};
 
 /// What a replaced file outlives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,18 +31,70 @@ pub enum Durability {
     Power,
 }
 
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+const PUBLIC: Mode = PRIVATE.union(Mode::RGRP).union(Mode::ROTH);
+
+/// The directory and the name of a path.
+fn split(path: &Path) -> Result<(&Path, &OsStr), KernelError> {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => Ok((parent, name)),
+        _ => Err(refuse(path, Errno::INVAL, "it is not the path of a file")),
+    }
+}
+
+/// What is under a name, without following links; `None` if nothing is.
+fn kind(directory: &OwnedFd, name: &OsStr) -> rustix::io::Result<Option<FileType>> {
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn existed(result: rustix::io::Result<()>) -> rustix::io::Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// An operation on a path: its name, its directory and its name there.
+struct At<'a> {
+    name: &'static str,
+    path: &'a Path,
+}
+
+impl At<'_> {
+    fn failed(&self, error: Errno) -> KernelError {
+        KernelError::new(self.name, self.path.to_string_lossy(), error)
+    }
+}
+
 impl Kernel {
     fn on_path<T>(
         &self,
         kind: OperationKind,
         name: &'static str,
         path: &Path,
-        act: impl FnOnce() -> std::io::Result<T>,
+        act: impl FnOnce(&At<'_>) -> Result<T, KernelError>,
     ) -> Result<T, KernelError> {
         let object = path.to_string_lossy();
         self.perform(&Operation::new(kind, name, &object), || {
-            act().map_err(|e| KernelError::io(name, object.clone(), &e))
+            act(&At { name, path })
         })
+    }
+
+    /// The directory that a path is in, and its name there. The last directory stays open: files
+    /// are often written one after another into the same one.
+    fn place<'p>(&self, path: &'p Path) -> Result<(Arc<OwnedFd>, &'p OsStr), KernelError> {
+        let (parent, name) = split(path)?;
+        if let Some(known) = self.last_directory(parent) {
+            return Ok((known, name));
+        }
+        let directory = Arc::new(private::directory(parent, None)?);
+        self.keep_directory(parent, &directory);
+        Ok((directory, name))
     }
 
     /// Writes a file in place: what has it open or bound sees the new content. The file is created
@@ -38,8 +103,12 @@ impl Kernel {
     /// # Errors
     /// ENOENT without its directory; ENOSPC, with part of the content written.
     pub fn write_file(&self, path: &Path, content: &[u8]) -> Result<(), KernelError> {
-        self.on_path(OperationKind::FileWrite, "write", path, || {
-            std::fs::write(path, content)
+        self.on_path(OperationKind::FileWrite, "write", path, |at| {
+            let (directory, name) = self.place(path)?;
+            let mut file = open::in_place(&directory, name, path, PUBLIC)?;
+            rustix::fs::ftruncate(&file, 0).map_err(|e| at.failed(e))?;
+            let written = file.write_all(content);
+            written.map_err(|e| KernelError::io(at.name, path.to_string_lossy(), &e))
         })
     }
 
@@ -49,10 +118,9 @@ impl Kernel {
     /// # Errors
     /// EEXIST when it is there.
     pub fn create_file(&self, path: &Path, content: &[u8]) -> Result<(), KernelError> {
-        self.on_path(OperationKind::FileWrite, "create", path, || {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true).mode(0o600);
-            options.open(path)?.write_all(content)
+        self.on_path(OperationKind::FileWrite, "create", path, |at| {
+            let (directory, name) = self.place(path)?;
+            fresh(at, &directory, name, content).map(drop)
         })
     }
 
@@ -67,51 +135,93 @@ impl Kernel {
         content: &[u8],
         durability: Durability,
     ) -> Result<(), KernelError> {
-        let mut fresh = OsString::from(path);
-        fresh.push(".new");
-        let fresh = PathBuf::from(fresh);
+        let mut draft = OsString::from(path);
+        draft.push(".new");
+        let draft = Path::new(&draft);
         let written = self
-            .on_path(OperationKind::FileWrite, "write", &fresh, || {
-                let mut options = OpenOptions::new();
-                options.create(true).truncate(true).write(true).mode(0o600);
-                let mut file = options.open(&fresh)?;
-                file.write_all(content)?;
+            .on_path(OperationKind::FileWrite, "write", draft, |at| {
+                let (directory, name) = self.place(draft)?;
+                existed(rustix::fs::unlinkat(&directory, name, AtFlags::empty()))
+                    .map_err(|e| at.failed(e))?;
+                let file = fresh(at, &directory, name, content)?;
                 match durability {
                     Durability::Process => Ok(()),
-                    Durability::Power => file.sync_all(),
+                    Durability::Power => rustix::fs::fsync(&file).map_err(|e| at.failed(e)),
                 }
             })
-            .and_then(|()| self.rename(&fresh, path));
+            .and_then(|()| self.rename(draft, path));
         if let Err(error) = written {
-            // The first error is the one to report; a file left here is overwritten next time.
-            drop(self.remove_file(&fresh));
+            // The first error is the one to report; a file left here is replaced next time.
+            drop(self.remove_file(draft));
             return Err(error);
         }
-        match (durability, path.parent()) {
-            (Durability::Power, Some(directory)) => File::open(directory)
-                .and_then(|d| d.sync_all())
-                .map_err(|e| KernelError::io("write", directory.to_string_lossy(), &e)),
-            _ => Ok(()),
+        match durability {
+            Durability::Power => self.sync_directory(path),
+            Durability::Process => Ok(()),
         }
     }
 
-    /// Renames a file; one that has the new name already is replaced.
+    fn sync_directory(&self, path: &Path) -> Result<(), KernelError> {
+        let (directory, _) = self.place(path)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(&directory, ".", flags, Mode::empty())
+            .and_then(rustix::fs::fsync)
+            .map_err(|e| KernelError::new("write", path.to_string_lossy(), e))
+    }
+
+    /// Gives a file a further name in the same directory, which must not be there yet. Of several
+    /// processes that take the same name, one succeeds.
     ///
     /// # Errors
-    /// ENOENT when it is not there; EXDEV between file systems.
-    pub fn rename(&self, from: &Path, to: &Path) -> Result<(), KernelError> {
-        self.on_path(OperationKind::FileRename, "rename", from, || {
-            std::fs::rename(from, to)
+    /// EEXIST when something has the name.
+    pub fn link_file(&self, from: &Path, to: &Path) -> Result<(), KernelError> {
+        self.on_path(OperationKind::FileWrite, "create", to, |at| {
+            let (directory, new) = self.place(to)?;
+            let (_, old) = split(from)?;
+            rustix::fs::linkat(&directory, old, &directory, new, AtFlags::empty())
+                .map_err(|e| at.failed(e))
         })
     }
 
-    /// Removes a file or symbolic link; false when there was none.
+    /// Renames a file within its directory; a file that has the new name already is replaced.
+    ///
+    /// # Errors
+    /// ENOENT when it is not there; what has the new name is not a regular file.
+    pub fn rename(&self, from: &Path, to: &Path) -> Result<(), KernelError> {
+        self.on_path(OperationKind::FileRename, "rename", from, |at| {
+            let (directory, new) = self.place(to)?;
+            let (_, old) = split(from)?;
+            match kind(&directory, new).map_err(|e| at.failed(e))? {
+                None | Some(FileType::RegularFile) => {}
+                Some(other) => return Err(open::not_regular(to, other)),
+            }
+            rustix::fs::renameat(&directory, old, &directory, new).map_err(|e| at.failed(e))
+        })
+    }
+
+    /// Removes a file or symbolic link, which is not followed; false when there was none.
     ///
     /// # Errors
     /// EISDIR; EACCES.
     pub fn remove_file(&self, path: &Path) -> Result<bool, KernelError> {
-        self.on_path(OperationKind::FileRemove, "remove", path, || {
-            existed(std::fs::remove_file(path))
+        self.removal(OperationKind::FileRemove, path, |directory, name| {
+            rustix::fs::unlinkat(directory, name, AtFlags::empty())
+        })
+    }
+
+    /// False when the file, or its directory, was not there.
+    fn removal(
+        &self,
+        kind: OperationKind,
+        path: &Path,
+        act: impl FnOnce(&OwnedFd, &OsStr) -> rustix::io::Result<()>,
+    ) -> Result<bool, KernelError> {
+        self.on_path(kind, "remove", path, |at| {
+            let (directory, name) = match self.place(path) {
+                Err(e) if e.errno == Errno::NOENT.raw_os_error() => return Ok(false),
+                place => place?,
+            };
+            existed(act(&directory, name)).map_err(|e| at.failed(e))
         })
     }
 
@@ -120,8 +230,9 @@ impl Kernel {
     /// # Errors
     /// EEXIST when something is there.
     pub fn make_symlink(&self, target: &Path, path: &Path) -> Result<(), KernelError> {
-        self.on_path(OperationKind::FileWrite, "link", path, || {
-            std::os::unix::fs::symlink(target, path)
+        self.on_path(OperationKind::FileWrite, "link", path, |at| {
+            let (directory, name) = self.place(path)?;
+            rustix::fs::symlinkat(target, &directory, name).map_err(|e| at.failed(e))
         })
     }
 
@@ -131,12 +242,14 @@ impl Kernel {
     /// # Errors
     /// EACCES; ENOTDIR.
     pub fn make_directory(&self, path: &Path, mode: u32) -> Result<(), KernelError> {
-        self.on_path(
-            OperationKind::DirectoryMake,
-            "make the directory",
-            path,
-            || DirBuilder::new().recursive(true).mode(mode).create(path),
-        )
+        let name = "make the directory";
+        self.on_path(OperationKind::DirectoryMake, name, path, |_| {
+            if self.last_directory(path).is_none() {
+                let made = private::directory(path, Some(Mode::from_raw_mode(mode)))?;
+                self.keep_directory(path, &Arc::new(made));
+            }
+            Ok(())
+        })
     }
 
     /// Removes an empty directory; false when there was none.
@@ -144,8 +257,8 @@ impl Kernel {
     /// # Errors
     /// ENOTEMPTY.
     pub fn remove_directory(&self, path: &Path) -> Result<bool, KernelError> {
-        self.on_path(OperationKind::DirectoryRemove, "remove", path, || {
-            existed(std::fs::remove_dir(path))
+        self.removal(OperationKind::DirectoryRemove, path, |directory, name| {
+            rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
         })
     }
 
@@ -155,16 +268,21 @@ impl Kernel {
     /// # Errors
     /// EACCES; EBUSY for a mount point in it.
     pub fn remove_tree(&self, path: &Path) -> Result<bool, KernelError> {
-        self.on_path(OperationKind::DirectoryRemove, "remove", path, || {
-            existed(std::fs::remove_dir_all(path))
-        })
+        self.removal(OperationKind::DirectoryRemove, path, open::remove_tree)
     }
 }
 
-fn existed(result: std::io::Result<()>) -> std::io::Result<bool> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(e),
-    }
+/// A file that was not there, with this content.
+fn fresh(
+    at: &At<'_>,
+    directory: &OwnedFd,
+    name: &OsStr,
+    content: &[u8],
+) -> Result<File, KernelError> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(directory, name, flags, PRIVATE).map_err(|e| at.failed(e))?;
+    let mut file = File::from(fd);
+    file.write_all(content)
+        .map_err(|e| KernelError::io(at.name, at.path.to_string_lossy(), &e))?;
+    Ok(file)
 }

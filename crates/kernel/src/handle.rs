@@ -1,6 +1,8 @@
 //! The handle through which everything is read and changed.
 
-use std::sync::Arc;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 
@@ -38,6 +40,7 @@ pub struct Kernel {
     gate: Arc<dyn Gate>,
     route: Option<Channel>,
     netfilter: Option<Channel>,
+    directory: Mutex<Option<(PathBuf, Arc<OwnedFd>)>>,
 }
 
 impl Default for Kernel {
@@ -60,6 +63,7 @@ impl Kernel {
             gate,
             route: None,
             netfilter: None,
+            directory: Mutex::default(),
         }
     }
 
@@ -109,6 +113,20 @@ impl Kernel {
         let result = act();
         self.gate.after(operation, result.as_ref().map(|_| ()))?;
         result
+    }
+
+    /// The directory that files were last written to, if it is that one and still exists.
+    pub(crate) fn last_directory(&self, path: &Path) -> Option<Arc<OwnedFd>> {
+        let last = self.directory.lock().ok()?;
+        let (_, directory) = last.as_ref().filter(|(known, _)| known == path)?;
+        let exists = rustix::fs::fstat(directory).is_ok_and(|stat| stat.st_nlink > 0);
+        exists.then(|| Arc::clone(directory))
+    }
+
+    pub(crate) fn keep_directory(&self, path: &Path, directory: &Arc<OwnedFd>) {
+        if let Ok(mut last) = self.directory.lock() {
+            *last = Some((path.to_owned(), Arc::clone(directory)));
+        }
     }
 
     /// Reports a read to the gate.

@@ -36,6 +36,7 @@ pub mod netconf;
 pub mod netns;
 pub mod nft;
 pub mod packet;
+pub mod private;
 pub mod probe;
 mod process;
 pub mod qdisc;

@@ -1,7 +1,9 @@
 //! Mounts of a private mount namespace (mount(2)).
 
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::path::Path;
 
+use rustix::fs::StatVfsMountFlags;
 use rustix::mount::{MountFlags, MountPropagationFlags};
 
 use crate::gate::{Operation, OperationKind};
@@ -89,6 +91,34 @@ impl Kernel {
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         self.on_mount("mount proc at", path, || {
             rustix::mount::mount("proc", path, "proc", flags, None)
+        })
+    }
+
+    /// Mounts the file that is open also at `to`, where it can only be read. The file must have been
+    /// opened in this mount namespace.
+    ///
+    /// # Errors
+    /// ENOENT when there is nothing at `to`; EINVAL for a file of another mount namespace.
+    pub fn bind_read_only(&self, file: impl AsFd, to: &Path) -> Result<(), KernelError> {
+        let from = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+        self.on_mount("bind over", to, || {
+            rustix::mount::mount_bind(from.as_str(), to)?;
+            // A user namespace may not take away what its source has.
+            let kept = rustix::fs::statvfs(to)?.f_flag;
+            let flags = [
+                (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+                (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+                (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+                (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+                (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+                (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+            ]
+            .into_iter()
+            .filter(|(has, _)| kept.contains(*has))
+            .fold(MountFlags::BIND | MountFlags::RDONLY, |all, (_, flag)| {
+                all | flag
+            });
+            rustix::mount::mount_remount(to, flags, c"")
         })
     }
 

@@ -1,20 +1,23 @@
 //! Network namespaces: created, mounted where `ip netns` finds them, entered and left
 //! (network_namespaces(7)).
 
+mod directory;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::mount::{MountPropagationFlags, UnmountFlags};
+use rustix::mount::UnmountFlags;
 
 use crate::gate::{Operation, OperationKind};
 use crate::sys::{self, NamespaceKind};
 use crate::{Kernel, KernelError};
+
+pub use directory::Made;
 
 /// NSFS_MAGIC, linux/magic.h.
 const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
@@ -199,15 +202,6 @@ fn unescape(text: &str) -> String {
     out + rest
 }
 
-/// What [`Kernel::ensure_netns_directory`] makes or made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Made {
-    /// The directory itself.
-    pub directory: bool,
-    /// The mount on it.
-    pub mount: bool,
-}
-
 impl Kernel {
     /// Creates a namespace; the calling thread stays where it is.
     ///
@@ -276,95 +270,6 @@ impl Kernel {
         }
         if inspect(path)? == Mounted::PlainFile {
             self.remove_file(path)?;
-        }
-        Ok(())
-    }
-
-    /// What [`Self::ensure_netns_directory`] would have to make.
-    ///
-    /// # Errors
-    /// When /proc/self/mountinfo cannot be read.
-    pub fn netns_directory_needs(&self, path: &Path) -> Result<Made, KernelError> {
-        const MOUNTS: &str = "/proc/self/mountinfo";
-        let mounts = std::fs::read(MOUNTS).map_err(|e| KernelError::io("read", MOUNTS, &e))?;
-        // Its fifth field is the mount point (proc(5)).
-        let is_mount = mounts.split(|b| *b == b'\n').any(|line| {
-            let point = line.split(|b| *b == b' ').nth(4);
-            point == Some(path.as_os_str().as_bytes())
-        });
-        Ok(Made {
-            directory: !path.is_dir(),
-            mount: !is_mount,
-        })
-    }
-
-    /// Makes the directory for named namespaces as iproute2 does: a shared mount point, so that
-    /// namespaces mounted there are seen, and unmounted, in every mount namespace.
-    ///
-    /// # Errors
-    /// EPERM.
-    pub fn ensure_netns_directory(&self, path: &Path) -> Result<Made, KernelError> {
-        const MAKE: &str = "make the directory";
-        const SHARE: &str = "share the mounts of";
-        let name = path.to_string_lossy();
-        let mut directory = false;
-        if !path.is_dir() {
-            let operation = Operation::new(OperationKind::DirectoryMake, MAKE, &name);
-            directory = self.perform(&operation, || {
-                match std::fs::DirBuilder::new().mode(0o755).create(path) {
-                    Ok(()) => Ok(true),
-                    // Made by another process meanwhile.
-                    Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-                    Err(e) => Err(KernelError::io(MAKE, name.clone(), &e)),
-                }
-            })?;
-        }
-        self.perform(&Operation::new(OperationKind::Mount, SHARE, &name), || {
-            let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
-            let failed = |e| KernelError::new(SHARE, name.clone(), e);
-            let mount = match rustix::mount::mount_change(path, flags) {
-                Ok(()) => false,
-                // Not a mount point yet.
-                Err(rustix::io::Errno::INVAL) => {
-                    rustix::mount::mount_bind_recursive(path, path).map_err(failed)?;
-                    rustix::mount::mount_change(path, flags).map_err(failed)?;
-                    true
-                }
-                Err(e) => return Err(failed(e)),
-            };
-            Ok(Made { directory, mount })
-        })
-    }
-
-    /// Undoes what [`Self::ensure_netns_directory`] did, if the directory is empty.
-    ///
-    /// # Errors
-    /// EPERM; EBUSY.
-    pub fn release_netns_directory(&self, path: &Path, made: Made) -> Result<(), KernelError> {
-        const UNMOUNT: &str = "unmount";
-        let name = path.to_string_lossy();
-        let empty = std::fs::read_dir(path).is_ok_and(|mut d| d.next().is_none());
-        if empty && made.mount {
-            self.perform(
-                &Operation::new(OperationKind::Unmount, UNMOUNT, &name),
-                || {
-                    match rustix::mount::unmount(
-                        path,
-                        UnmountFlags::DETACH | UnmountFlags::NOFOLLOW,
-                    ) {
-                        Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()), // unmounted meanwhile
-                        Err(e) => Err(KernelError::new(UNMOUNT, name.clone(), e)),
-                    }
-                },
-            )?;
-        }
-        if empty && made.directory {
-            match self.remove_directory(path) {
-                Err(e) if e.errno == rustix::io::Errno::NOTEMPTY.raw_os_error() => {} // used again
-                other => {
-                    other?;
-                }
-            }
         }
         Ok(())
     }

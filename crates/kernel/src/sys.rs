@@ -56,34 +56,78 @@ pub(crate) fn setns(namespace: BorrowedFd<'_>, kind: NamespaceKind) -> Result<()
         .map_err(|e| KernelError::new("enter a namespace", "", e))
 }
 
-/// Marks every descriptor of this process from `first` on to be closed when it becomes another
-/// program (FD_CLOEXEC): a program that is started inherits none of them, whatever opened them.
-///
-/// # Errors
-/// When /proc is not mounted, on kernels before 5.11 (close_range(2)).
-pub fn close_on_exec_from(first: i32) -> std::io::Result<()> {
+/// Whether this program was given rights that its caller does not have: it is set-user-ID or
+/// set-group-ID, has capabilities of its own, or the kernel says so for another reason (AT_SECURE,
+/// getauxval(3)).
+#[must_use]
+pub fn has_rights_of_its_file() -> bool {
+    use rustix::process::{getegid, geteuid, getgid, getuid};
+    // SAFETY: reads a number that the kernel gave this process when it started.
+    let secure = unsafe { libc::getauxval(libc::AT_SECURE) };
+    secure != 0 || getuid() != geteuid() || getgid() != getegid()
+}
+
+/// Makes a program that is about to be started inherit no environment, and no descriptor but its
+/// standard streams, whatever opened them: each is closed when it begins (FD_CLOEXEC).
+pub fn inherit_nothing(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    command.env_clear();
+    let last = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    let last = last.map_or(1 << 20, |limit| limit.min(1 << 20)) as libc::c_int;
+    // SAFETY: runs between fork and exec; it only makes system calls.
+    unsafe {
+        command.pre_exec(move || {
+            close_on_exec(last);
+            Ok(())
+        })
+    };
+}
+
+/// Marks every descriptor from 3 on; one by one on kernels before 5.11, up to `last`.
+fn close_on_exec(last: libc::c_int) {
     const CLOSE_RANGE_CLOEXEC: libc::c_uint = 1 << 2; // linux/close_range.h
-    let start = libc::c_uint::try_from(first).map_err(std::io::Error::other)?;
     // SAFETY: takes no pointers, and sets a flag only: no descriptor is closed here.
     let marked = unsafe {
         libc::syscall(
             libc::SYS_close_range,
-            start,
+            3 as libc::c_uint,
             libc::c_uint::MAX,
             CLOSE_RANGE_CLOEXEC,
         )
     };
-    if marked == 0 {
-        return Ok(());
-    }
-    for entry in std::fs::read_dir("/proc/self/fd")? {
-        let number = entry?.file_name().to_str().and_then(|n| n.parse().ok());
-        if let Some(number) = number.filter(|n: &i32| *n >= first) {
-            // SAFETY: takes no pointers; a number that is no descriptor any more is EBADF.
+    if marked != 0 {
+        for number in 3..last {
+            // SAFETY: takes no pointers; a number that is no descriptor is EBADF.
             unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
         }
     }
-    Ok(())
+}
+
+/// Makes a program that is about to be started run as another user, without any capability, and unable
+/// to get one. What [`kill_with_parent`] arms must be armed after this: the kernel takes it away when
+/// the user changes.
+pub fn run_as(command: &mut std::process::Command, user: u32, group: u32, groups: &[u32]) {
+    use std::os::unix::process::CommandExt as _;
+
+    use rustix::process::{Gid, Uid};
+    use rustix::thread::{self, CapabilitySet, CapabilitySets};
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    let groups: Vec<Gid> = groups.iter().map(|g| Gid::from_raw(*g)).collect();
+    let drop_rights = move || {
+        thread::set_thread_groups(&groups)?;
+        thread::set_thread_res_gid(group, group, group)?;
+        thread::set_thread_res_uid(user, user, user)?;
+        let none = CapabilitySets {
+            effective: CapabilitySet::empty(),
+            permitted: CapabilitySet::empty(),
+            inheritable: CapabilitySet::empty(),
+        };
+        thread::set_capabilities(None, none)?;
+        thread::set_no_new_privs(true)?;
+        Ok(())
+    };
+    // SAFETY: runs between fork and exec; it only makes system calls on values that exist already.
+    unsafe { command.pre_exec(drop_rights) };
 }
 
 /// Makes a program that is about to be started be killed when the thread that starts it ends.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use hallway_spec::{
     Action, Bandwidth, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol, Restart,
+    User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,8 @@ pub struct Workload {
     pub restart: Restart,
     /// Where it runs.
     pub working_dir: Option<String>,
+    /// The user it runs as, where the file says so.
+    pub user: Option<User>,
     /// What must run before.
     pub depends_on: Vec<Name>,
 }

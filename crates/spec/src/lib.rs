@@ -35,6 +35,7 @@ mod similar;
 mod text_type;
 mod topology;
 mod tree;
+mod user;
 mod version;
 
 pub use bandwidth::{Bandwidth, InvalidBandwidth};
@@ -55,4 +56,5 @@ pub use topology::{
     Action, Attachment, CONNECTIONS_DEFAULT, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node,
     Policy, PolicyService, Publish, Restart, StaticRoute, Subnet, Topology,
 };
+pub use user::{InvalidUser, User};
 pub use version::{InvalidIpVersion, IpVersion};

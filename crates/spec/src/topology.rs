@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Bandwidth, Command, InterfaceName, IpVersion, Mac, Name, Place, PortProto, PortRange, Protocol,
+    User,
 };
 
 /// A whole project: the unit of `up` and `down`.
@@ -107,6 +108,8 @@ pub struct Node {
     pub environment: BTreeMap<String, String>,
     /// Absolute, or relative to the file's directory.
     pub working_dir: Option<String>,
+    /// The user that `command` runs as.
+    pub user: Option<User>,
     /// When to start `command` again.
     pub restart: Restart,
     /// Nodes whose `command` is started (and ready) first.

@@ -7,6 +7,12 @@ hallway_spec::codes! {
         Interrupted = "interrupted",
         /// A file of the state directory cannot be used.
         StateDirectory = "state-directory",
+        /// A directory or file of the state directory is not this user's alone, or is a link.
+        StateUnsafe = "state-unsafe",
+        /// The program is installed with more rights than its caller.
+        SetUserId = "set-user-id",
+        /// There is no directory that state can be kept in.
+        NoStateDirectory = "no-state-directory",
         /// A record was written by another version of hallway.
         RecordVersion = "record-version",
         /// A record cannot be read.
@@ -39,10 +45,14 @@ hallway_spec::codes! {
         KeeperNotStarted = "keeper-not-started",
         /// The project's keeper does not answer.
         KeeperLost = "keeper-lost",
+        /// The project's keeper is stopped or hangs.
+        KeeperStopped = "keeper-stopped",
         /// The project's keeper is of another version of hallway.
         KeeperVersion = "keeper-version",
         /// What the keeper is to do cannot be sent to it.
         KeeperMessage = "keeper-message",
+        /// The user that a program is to run as does not exist.
+        User = "user",
         /// The node has no program.
         NoProgram = "no-program",
         /// The process that binds ports of the machine cannot be started.

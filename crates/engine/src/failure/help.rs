@@ -13,6 +13,15 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         | Reason::SandboxNotMade { .. }
         | Reason::SandboxNotEnded { .. } => return None,
         Reason::StateFile { .. } => "give another place with --state-dir or HALLWAY_STATE_DIR".into(),
+        Reason::StateUnsafe { .. } => {
+            "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR".into()
+        }
+        Reason::SetUserId => {
+            "as root: chmod u-s,g-s FILE and setcap -r FILE; then run it as root with sudo, or in a sandbox without".into()
+        }
+        Reason::NoStateDirectory { .. } => {
+            "set XDG_RUNTIME_DIR, or make a directory with mkdir -m 700 and give it with --state-dir or HALLWAY_STATE_DIR".into()
+        }
         Reason::RecordVersion { .. } => {
             "use the version of hallway that built the project; hallway down removes the project by its marks".into()
         }
@@ -45,6 +54,10 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
             "correct the file, or build it without --test and look: hallway explain, hallway trace".into()
         }
         Reason::SourceUnreadable { .. } => "run hallway up FILE".into(),
+        Reason::UserUnknown { .. } => "name one of /etc/passwd, or give numbers of user and group: user: 1000:1000".into(),
+        Reason::UserNotMapped { .. } => {
+            "leave user out: programs in a sandbox have the rights of the user who made it; or build with --host as root".into()
+        }
         Reason::NoPrograms { .. } => "hallway up starts them".into(),
         Reason::Porter { .. } => "run hallway again, or without published ports".into(),
         Reason::NoUserNamespaces(refusal) => refusal.help().into(),

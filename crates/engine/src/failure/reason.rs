@@ -75,6 +75,25 @@ pub enum Reason {
         /// The operating system's answer.
         error: String,
     },
+    /// A file or directory is such that using it could change or show something else.
+    #[error("{} cannot hold state: {why}", path.display())]
+    StateUnsafe {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// This program has rights that its caller does not have.
+    #[error(
+        "hallway is installed so that it has more rights than its caller (set-user-ID, set-group-ID or file capabilities), and runs nothing then"
+    )]
+    SetUserId,
+    /// There is no directory that only this user can write to.
+    #[error("there is no directory for the state of user {user}: XDG_RUNTIME_DIR is not set")]
+    NoStateDirectory {
+        /// The user's number.
+        user: u32,
+    },
     /// A record has a version that this program cannot read.
     #[error("{} was written by another version of hallway (format {version})", path.display())]
     RecordVersion {
@@ -193,6 +212,22 @@ pub enum Reason {
     /// The keeper cannot be used, for a reason of [`KeeperError`](crate::keeper::KeeperError).
     #[error("{}", .0.message)]
     Keeper(Detail),
+    /// A program is to run as a user that there is not.
+    #[error("node {node}: there is no user {user} on this machine")]
+    UserUnknown {
+        /// The node.
+        node: Name,
+        /// The user.
+        user: String,
+    },
+    /// A program is to run as a user that the sandbox does not have.
+    #[error("node {node}: user {user} does not exist in this sandbox, which has one user only")]
+    UserNotMapped {
+        /// The node.
+        node: Name,
+        /// The user.
+        user: String,
+    },
     /// A node has no program.
     #[error("no programs of {project} run")]
     NoPrograms {
@@ -285,6 +320,9 @@ impl Reason {
             Self::Conflict(conflict) => return conflict.code.text(),
             Self::Interrupted { .. } => FailureCode::Interrupted,
             Self::StateFile { .. } => FailureCode::StateDirectory,
+            Self::StateUnsafe { .. } => FailureCode::StateUnsafe,
+            Self::SetUserId => FailureCode::SetUserId,
+            Self::NoStateDirectory { .. } => FailureCode::NoStateDirectory,
             Self::RecordVersion { .. } => FailureCode::RecordVersion,
             Self::RecordDamaged { .. } => FailureCode::RecordDamaged,
             Self::Kernel => FailureCode::Kernel,
@@ -298,6 +336,7 @@ impl Reason {
             Self::NotReady { .. } => FailureCode::NotReady,
             Self::ExpectationFailed => FailureCode::ExpectationFailed,
             Self::SourceUnreadable { .. } => FailureCode::SourceUnreadable,
+            Self::UserUnknown { .. } | Self::UserNotMapped { .. } => FailureCode::User,
             Self::NoPrograms { .. } => FailureCode::NoProgram,
             Self::Porter { .. } => FailureCode::Porter,
             Self::NoUserNamespaces(_) => FailureCode::NoUserNamespaces,

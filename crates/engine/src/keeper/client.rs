@@ -1,31 +1,37 @@
 //! The connection to a project's keeper.
 
-use std::io::Read as _;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use hallway_kernel::sys;
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, PidfdFlags, Signal};
+use hallway_kernel::{files, sys};
+use rustix::process::Pid;
 
 use super::message::{Answer, Hello, Request};
+use super::wait::{self, ANSWER_LIMIT};
 use super::{
-    Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, frame, readiness,
-    socket_name,
+    Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, frame, marks,
+    readiness, socket,
 };
+use crate::{Cancel, state};
 
 const START_LIMIT: Duration = Duration::from_secs(5);
 /// How long a keeper may take to end after the request: its programs have 10 s.
 const END_LIMIT: Duration = Duration::from_secs(15);
+/// How often it is asked for a sign of life while an answer is waited for.
+const SIGN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A connection to a keeper of this version.
 #[derive(Debug)]
 pub struct Client {
     stream: UnixStream,
     pid: Pid,
+    directory: PathBuf,
+    cancel: Cancel,
 }
 
 /// How to start a keeper.
@@ -41,93 +47,119 @@ pub struct Start<'a> {
     pub holder: Option<i32>,
     /// The soft limit on open files that programs get; none: the keeper's own.
     pub open_files: Option<u64>,
+    /// Its environment, all of it, and that of its programs.
+    pub environment: &'a BTreeMap<OsString, OsString>,
+    /// Ends what waits for it.
+    pub cancel: &'a Cancel,
 }
 
 impl Client {
-    /// The keeper of a project in this network namespace, if it runs. One that is just ending is
-    /// waited for.
+    /// The keeper of the project whose state is in that directory, if it runs. One that is just
+    /// ending is waited for.
     ///
     /// # Errors
-    /// When one runs that does not answer or is of another version.
-    pub fn connect(project: &str) -> Result<Option<Self>, KeeperError> {
-        let address =
-            SocketAddr::from_abstract_name(socket_name(project)).map_err(KeeperError::Lost)?;
-        let Ok(stream) = UnixStream::connect_addr(&address) else {
+    /// When one runs that does not answer or is of another version, or the caller cancels.
+    pub fn connect(directory: &Path, cancel: &Cancel) -> Result<Option<Self>, KeeperError> {
+        let Some((stream, pid)) = open(directory)? else {
             return Ok(None);
         };
-        let peer = rustix::net::sockopt::socket_peercred(&stream)
-            .map_err(|e| KeeperError::Lost(e.into()))?;
-        if peer.uid != rustix::process::geteuid() {
-            return Ok(None);
-        }
-        let greeted = frame::send(&stream, &Hello::own())
-            .and_then(|()| frame::receive::<Hello>(&stream, frame::HELLO_MAX));
+        let own = || -> std::io::Result<()> {
+            stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+            stream.set_write_timeout(Some(ANSWER_LIMIT))?;
+            frame::send(&stream, &Hello::own())
+        };
+        let number = pid.as_raw_nonzero().get();
+        let greeted = match own() {
+            Ok(()) if !wait::readable(&stream, pid, cancel, ANSWER_LIMIT)? => {
+                return Err(KeeperError::Silent { pid: number });
+            }
+            Ok(()) => frame::receive::<Hello>(&stream, frame::HELLO_MAX),
+            Err(e) => Err(e),
+        };
         match greeted {
             Ok(hello) if hello.matches() => Ok(Some(Self {
                 stream,
-                pid: peer.pid,
+                pid,
+                directory: directory.to_owned(),
+                cancel: cancel.clone(),
             })),
             Ok(hello) => Err(KeeperError::OtherVersion {
-                pid: peer.pid.as_raw_nonzero().get(),
+                pid: number,
                 version: hello.version,
                 protocol: hello.protocol,
             }),
             // It closed the connection: because it ends, or because its version has no `Hello`.
-            Err(_closed) if await_end(peer.pid, END_LIMIT) => Ok(None),
-            Err(_closed) => Err(KeeperError::NotUnderstood {
-                pid: peer.pid.as_raw_nonzero().get(),
-            }),
+            Err(_closed) => match wait::ended(pid, cancel, END_LIMIT)? {
+                true => Ok(None),
+                false => Err(KeeperError::NotUnderstood { pid: number }),
+            },
         }
     }
 
-    /// The keeper, started if it does not run. The process it runs in inherits no descriptor of
-    /// this one. Until the first [`Self::sync`] it ends together with the
-    /// calling thread.
+    /// The keeper, started if it does not run. The process it runs in inherits nothing of this one
+    /// but what [`Start`] says. Until the first [`Self::sync`] it ends together with the calling
+    /// thread.
     ///
     /// # Errors
     /// When it cannot be started, or one runs that is of another version.
     pub fn start(start: &Start<'_>) -> Result<Self, KeeperError> {
-        if let Some(client) = Self::connect(start.project)? {
+        if let Some(client) = Self::connect(start.directory, start.cancel)? {
             return Ok(client);
         }
+        // One that cannot be reached any more: its socket was removed.
+        marks::end(start.project, &[], start.cancel)?;
         let log = start.directory.join("keeper.log");
         let not_started = |reason: String| KeeperError::NotStarted {
             reason,
             log: log.clone(),
         };
         let mut child = spawn(start, &log).map_err(KeeperError::Start)?;
-        let listens = match child.stdout.take() {
-            Some(output) => await_line(output, START_LIMIT),
-            None => false,
-        };
-        if listens && let Some(client) = Self::connect(start.project)? {
+        let connected = match child.stdout.take() {
+            Some(output) => await_line(output, Pid::from_child(&child), start.cancel),
+            None => Ok(false),
+        }
+        .and_then(|listens| match listens {
+            true => Self::connect(start.directory, start.cancel),
+            false => Ok(None),
+        });
+        if let Ok(Some(client)) = connected {
             return Ok(client);
         }
         // It may have ended already; what it wrote is the reason either way.
         child.kill().ok();
         child.wait().ok();
-        let output = std::fs::read_to_string(&log).unwrap_or_default();
+        connected?;
+        let output = state::end_of(&log);
         Err(not_started(match output.trim() {
             "" => format!("it was not ready within {} s", START_LIMIT.as_secs()),
             output => output.to_owned(),
         }))
     }
 
-    fn exchange(&self, request: &Request, listeners: Vec<Listener>) -> std::io::Result<Answer> {
-        frame::send(&self.stream, request)?;
-        let sockets: Vec<_> = listeners.into_iter().map(|l| l.socket).collect();
-        frame::send_descriptors(&self.stream, &sockets)?;
-        frame::receive(&self.stream, frame::FRAME_MAX)
+    /// Waits for an answer, as long as it takes, while the keeper gives signs of life.
+    fn await_answer(&self) -> Result<(), KeeperError> {
+        while !wait::readable(&self.stream, self.pid, &self.cancel, SIGN_INTERVAL)? {
+            // None, or another, when it is ending: then this connection ends with it.
+            Self::connect(&self.directory, &self.cancel)?;
+        }
+        Ok(())
     }
 
     fn call(&self, request: &Request, listeners: Vec<Listener>) -> Result<Answer, KeeperError> {
-        match self.exchange(request, listeners) {
-            Ok(Answer::Refused(refusal)) => Err(KeeperError::Refused(refusal)),
-            Ok(answer) => Ok(answer),
-            Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => {
-                Err(KeeperError::Unsendable(e))
-            }
-            Err(e) => Err(KeeperError::Lost(e)),
+        let failed = |e: std::io::Error| match e.kind() {
+            ErrorKind::InvalidInput => KeeperError::Unsendable(e),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => KeeperError::Silent {
+                pid: self.pid.as_raw_nonzero().get(),
+            },
+            _ => KeeperError::Lost(e),
+        };
+        frame::send(&self.stream, request).map_err(failed)?;
+        let sockets: Vec<_> = listeners.into_iter().map(|l| l.socket).collect();
+        frame::send_descriptors(&self.stream, &sockets).map_err(failed)?;
+        self.await_answer()?;
+        match frame::receive(&self.stream, frame::FRAME_MAX).map_err(failed)? {
+            Answer::Refused(refusal) => Err(KeeperError::Refused(refusal)),
+            answer => Ok(answer),
         }
     }
 
@@ -187,47 +219,95 @@ impl Client {
     }
 
     /// Ends the keeper of a project, of any version, with all its programs; whether there was
-    /// one. Returns when it has ended.
+    /// one. One that does not answer is killed; one that has no socket any more is found by its
+    /// mark, and so are runners in the network namespaces with these inode numbers. Returns when it
+    /// has ended.
     ///
     /// # Errors
-    /// When it cannot be reached.
-    pub fn end(project: &str) -> Result<bool, KeeperError> {
-        match Self::connect(project) {
-            Ok(None) => Ok(false),
+    /// When it cannot be reached, or the caller cancels.
+    pub fn end(
+        directory: &Path,
+        project: &str,
+        inodes: &[u64],
+        cancel: &Cancel,
+    ) -> Result<bool, KeeperError> {
+        let had = match Self::connect(directory, cancel) {
+            Ok(None) => false,
             Ok(Some(client)) => {
-                client.stop();
-                Ok(true)
+                client.stop()?;
+                true
             }
-            Err(KeeperError::OtherVersion { pid, .. } | KeeperError::NotUnderstood { pid }) => {
+            Err(
+                KeeperError::OtherVersion { pid, .. }
+                | KeeperError::NotUnderstood { pid }
+                | KeeperError::Stopped { pid }
+                | KeeperError::Silent { pid },
+            ) => {
                 if let Some(pid) = Pid::from_raw(pid) {
-                    // It has ended meanwhile, or does so now: every version ends at SIGTERM.
-                    rustix::process::kill_process(pid, Signal::TERM).ok();
-                    await_end(pid, END_LIMIT);
+                    wait::force(pid, cancel)?;
                 }
-                Ok(true)
+                true
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        Ok(marks::end(project, inodes, cancel)? || had)
     }
 
     /// Stops everything; returns when the keeper has ended. If it ends before it answers, because
     /// another process ended it, the result is the same.
-    pub fn stop(self) {
-        drop(self.exchange(&Request::Stop {}, Vec::new()));
-        await_end(self.pid, END_LIMIT);
+    ///
+    /// # Errors
+    /// When the caller cancels.
+    pub fn stop(self) -> Result<(), KeeperError> {
+        let outcome = match self.call(&Request::Stop {}, Vec::new()) {
+            Err(KeeperError::Cancelled(why)) => return Err(KeeperError::Cancelled(why)),
+            Err(KeeperError::Stopped { .. } | KeeperError::Silent { .. }) => Ok(false),
+            _ => wait::ended(self.pid, &self.cancel, END_LIMIT),
+        };
+        match outcome {
+            Ok(true) => Ok(()),
+            Err(KeeperError::Cancelled(why)) => Err(KeeperError::Cancelled(why)),
+            _ => wait::force(self.pid, &self.cancel),
+        }
+    }
+}
+
+/// A connection to what listens on the project's socket, and its process.
+fn open(directory: &Path) -> Result<Option<(UnixStream, Pid)>, KeeperError> {
+    let path = socket(directory);
+    let unsafe_place =
+        |e: hallway_kernel::KernelError| KeeperError::Lost(std::io::Error::other(e.to_string()));
+    let (_open, short) = match files::socket_path(&path) {
+        Err(e) if e.is_not_found() => return Ok(None),
+        other => other.map_err(unsafe_place)?,
+    };
+    let Ok(stream) = UnixStream::connect(&short) else {
+        return Ok(None);
+    };
+    let peer =
+        rustix::net::sockopt::socket_peercred(&stream).map_err(|e| KeeperError::Lost(e.into()))?;
+    match peer.uid == rustix::process::geteuid() {
+        true => Ok(Some((stream, peer.pid))),
+        false => Err(KeeperError::OtherUser {
+            pid: peer.pid.as_raw_nonzero().get(),
+            user: peer.uid.as_raw(),
+        }),
     }
 }
 
 fn spawn(start: &Start<'_>, log: &Path) -> std::io::Result<Child> {
-    let log = std::fs::File::create(log)?;
+    let log = state::create_log(log)?;
     let words = |number: Option<String>| number.unwrap_or_else(|| "-".to_owned());
-    sys::close_on_exec_from(3)?;
     let program = start.program;
-    Command::new(program)
+    let mut command = Command::new(program);
+    sys::inherit_nothing(&mut command);
+    command
         .args(["__keeper", start.project])
+        .arg(start.directory)
         .arg(words(start.holder.map(|h| h.to_string())))
         .arg(std::process::id().to_string())
         .arg(words(start.open_files.map(|limit| limit.to_string())))
+        .envs(start.environment)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -235,27 +315,6 @@ fn spawn(start: &Start<'_>, log: &Path) -> std::io::Result<Child> {
 }
 
 /// Whether the first byte comes within `limit`, and not the end.
-fn await_line(mut output: ChildStdout, limit: Duration) -> bool {
-    let timeout = timespec(limit);
-    let mut ends = [PollFd::new(&output, PollFlags::IN)];
-    let ready = rustix::io::retry_on_intr(|| rustix::event::poll(&mut ends, Some(&timeout)));
-    ready.is_ok_and(|count| count > 0) && output.read_exact(&mut [0]).is_ok()
-}
-
-/// Waits, at most `limit`, until a process has ended; whether it has.
-fn await_end(pid: Pid, limit: Duration) -> bool {
-    let Ok(process) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else {
-        return true; // no such process
-    };
-    let timeout = timespec(limit);
-    let mut ends = [PollFd::new(&process, PollFlags::IN)];
-    let ended = rustix::io::retry_on_intr(|| rustix::event::poll(&mut ends, Some(&timeout)));
-    ended.is_ok_and(|count| count > 0)
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: duration.as_secs().cast_signed(),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
+fn await_line(mut output: ChildStdout, child: Pid, cancel: &Cancel) -> Result<bool, KeeperError> {
+    Ok(wait::readable(&output, child, cancel, START_LIMIT)? && output.read_exact(&mut [0]).is_ok())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::rights::Rights;
 use hallway_spec::{PortProto, Protocol, Restart};
 
 /// Everything a keeper is to do.
@@ -37,6 +38,8 @@ pub struct Program {
     pub command: Vec<String>,
     /// Added to the environment of the keeper.
     pub environment: BTreeMap<String, String>,
+    /// The user it runs as; none: that of the keeper.
+    pub rights: Option<Rights>,
     /// The directory it runs in; `/` if not given.
     pub working_dir: Option<PathBuf>,
     /// Mounted over /etc/hosts.

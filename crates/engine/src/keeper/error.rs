@@ -35,6 +35,29 @@ pub enum KeeperError {
         /// Its version of the protocol.
         protocol: u32,
     },
+    /// Its process is stopped.
+    #[error("the project's keeper (process {pid}) is stopped and does not answer")]
+    Stopped {
+        /// Its process.
+        pid: i32,
+    },
+    /// It gives no sign of life.
+    #[error("the project's keeper (process {pid}) does not answer")]
+    Silent {
+        /// Its process.
+        pid: i32,
+    },
+    /// Another user listens on its socket.
+    #[error("process {pid} of user {user} listens in the place of the project's keeper")]
+    OtherUser {
+        /// The process.
+        pid: i32,
+        /// Its user.
+        user: u32,
+    },
+    /// The caller cancelled the wait.
+    #[error("{0}")]
+    Cancelled(Box<Failure>),
     /// It accepts connections but closes them, and does not end: it is of a version before the
     /// protocol had a first message, or is stuck.
     #[error("the project's keeper (process {pid}) does not understand this version of hallway")]
@@ -71,7 +94,11 @@ impl KeeperError {
     pub fn code(&self) -> FailureCode {
         match self {
             Self::Start(_) | Self::NotStarted { .. } => FailureCode::KeeperNotStarted,
-            Self::Lost(_) | Self::UnexpectedAnswer => FailureCode::KeeperLost,
+            Self::Lost(_) | Self::UnexpectedAnswer | Self::OtherUser { .. } => {
+                FailureCode::KeeperLost
+            }
+            Self::Stopped { .. } | Self::Silent { .. } => FailureCode::KeeperStopped,
+            Self::Cancelled(_) => FailureCode::Interrupted,
             Self::OtherVersion { .. } | Self::NotUnderstood { .. } => FailureCode::KeeperVersion,
             Self::Unsendable(_) => FailureCode::KeeperMessage,
             Self::Refused(Refusal::NoProgram { .. }) => FailureCode::NoProgram,
@@ -89,6 +116,12 @@ impl KeeperError {
             Self::Lost(_) | Self::UnexpectedAnswer | Self::Refused(Refusal::Listener { .. }) => {
                 "run hallway up again: it starts a keeper if none runs".into()
             }
+            Self::Stopped { pid } => format!(
+                "continue it with: kill -CONT {pid}; or run hallway down, which ends it and its programs"
+            ),
+            Self::Silent { .. } => "try again later; hallway down ends it and its programs".into(),
+            Self::OtherUser { pid, .. } => format!("find out what it is: ps -fp {pid}"),
+            Self::Cancelled(failure) => failure.help().unwrap_or_default(),
             Self::OtherVersion { .. } | Self::NotUnderstood { .. } => {
                 "run hallway down, which ends it and its programs, and then hallway up".into()
             }
@@ -105,6 +138,9 @@ impl KeeperError {
 
 impl From<KeeperError> for Failure {
     fn from(error: KeeperError) -> Self {
+        if let KeeperError::Cancelled(failure) = error {
+            return *failure;
+        }
         let mut message = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {

@@ -18,10 +18,12 @@ use std::path::PathBuf;
 use hallway_spec as spec;
 use serde::{Deserialize, Serialize};
 
+use crate::rights::Rights;
+
 use super::{Desired, ProgramState, ProgramStatus, desired};
 
 /// The version of these messages. Version 1 had no `Hello`.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +132,7 @@ pub struct Program {
     pub command: Vec<String>,
     pub environment: BTreeMap<String, String>,
     pub working_dir: Option<PathBuf>,
+    pub rights: Option<Rights>,
     pub hosts: Option<PathBuf>,
     pub resolv_conf: Option<PathBuf>,
     pub log: PathBuf,
@@ -233,6 +236,7 @@ impl From<&desired::Program> for Program {
             command: p.command.clone(),
             environment: p.environment.clone(),
             working_dir: p.working_dir.clone(),
+            rights: p.rights.clone(),
             hosts: p.hosts.clone(),
             resolv_conf: p.resolv_conf.clone(),
             log: p.log.clone(),
@@ -252,6 +256,7 @@ impl From<Program> for desired::Program {
             command: p.command,
             environment: p.environment,
             working_dir: p.working_dir,
+            rights: p.rights,
             hosts: p.hosts,
             resolv_conf: p.resolv_conf,
             log: p.log,

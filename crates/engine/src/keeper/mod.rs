@@ -1,12 +1,13 @@
 //! The client side of the keeper: its tasks, the messages, and how to reach it.
 //!
 //! A keeper is one process per project that has programs to run or ports to serve on localhost
-//! (the crate `hallway-keeper`). It is found by the name of an abstract Unix socket (unix(7)),
-//! which belongs to the network namespace: unique there, needing no file, and gone when the keeper
-//! ends.
+//! (the crate `hallway-keeper`). It is reached by a Unix socket in the project's directory,
+//! which only its user can enter; client and keeper check each other's user all the same
+//! (SO_PEERCRED, unix(7)). A keeper whose socket was removed is found by its command line.
 //!
-//! Everything here is synchronous, reads no environment variable and prints nothing. The caller
-//! waits and cancels: [`Client::poll_ready`] only returns the present state.
+//! Everything here is synchronous, reads no environment variable and prints nothing. No answer is
+//! waited for without end: a keeper that is stopped or hangs is an error after some seconds, and the
+//! caller can cancel. [`Client::poll_ready`] only returns the present state.
 //!
 //! ```no_run
 //! use hallway_engine::keeper::{Client, Desired, Readiness, Start};
@@ -18,6 +19,8 @@
 //!     directory: "/run/hallway/host/projects/shop".as_ref(),
 //!     holder: None,
 //!     open_files: None,
+//!     environment: &Default::default(),
+//!     cancel: &Default::default(),
 //! })?;
 //! let desired = Desired::default();
 //! client.sync(&desired, Vec::new())?;
@@ -33,11 +36,13 @@ mod desired;
 mod error;
 pub mod frame;
 mod listener;
+pub(crate) mod marks;
 pub mod message;
 mod orphans;
 mod porter;
 mod readiness;
 mod status;
+pub(crate) mod wait;
 
 pub use client::{Client, Start};
 pub use desired::{Desired, Forward, Listen, Namespace, Program};
@@ -55,8 +60,8 @@ pub const PROJECT_MARK: &str = "HALLWAY_PROJECT";
 /// The environment variable that names the node in every program of a node.
 pub const NODE_MARK: &str = "HALLWAY_NODE";
 
-/// The name of the abstract socket of a project's keeper.
+/// The socket of the keeper of the project whose state is in that directory.
 #[must_use]
-pub fn socket_name(project: &str) -> String {
-    format!("hallway-keeper/{project}")
+pub fn socket(directory: &std::path::Path) -> std::path::PathBuf {
+    directory.join("keeper.sock")
 }

@@ -12,6 +12,7 @@ use hallway_kernel::sys;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::wait::ANSWER_LIMIT;
 use super::{BindError, Listen, Listener, frame, listener, message};
 
 /// A running porter; it ends when this is dropped.
@@ -42,10 +43,13 @@ impl Porter {
     /// Those of fork(2), execve(2) and socketpair(2).
     pub fn start(program: &Path) -> std::io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        sys::close_on_exec_from(3)?;
-        let child = Command::new(program)
+        ours.set_read_timeout(Some(ANSWER_LIMIT))?;
+        ours.set_write_timeout(Some(ANSWER_LIMIT))?;
+        let mut command = Command::new(program);
+        sys::inherit_nothing(&mut command);
+        let child = command
             .arg("__porter")
-            .env_clear()
+            .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -85,8 +89,8 @@ impl Porter {
 
 impl Drop for Porter {
     fn drop(&mut self) {
-        // It ends at the end of its input; it does not matter if it has ended already.
-        self.socket.shutdown(std::net::Shutdown::Both).ok();
+        // Also when it is stopped, or has ended already.
+        self.child.kill().ok();
         self.child.wait().ok();
     }
 }

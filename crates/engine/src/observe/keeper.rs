@@ -1,24 +1,25 @@
 //! What the project's keeper runs and serves.
 
+use std::path::Path;
+
+use crate::Cancel;
+use crate::keeper::{Client, Forward, KeeperError, Namespace, ProgramState, ProgramStatus};
 use hallway_plan::observed::{Seen, SeenKeeper, SeenProgram};
 use hallway_plan::target::Listener;
-use hallway_spec::Name;
 
-use crate::keeper::{Client, Forward, KeeperError, Namespace, ProgramState, ProgramStatus};
-
-/// Asks the keeper in the calling thread's network namespace. One that does not answer, or is of
+/// Asks the keeper of the project whose state is in that directory. One that does not answer, or is of
 /// another version, is not examined: what changes the project connects to it again, and reports
 /// why it cannot.
-pub(super) fn read(project: &Name) -> Seen<SeenKeeper> {
-    match ask(project) {
+pub(super) fn read(directory: &Path) -> Seen<SeenKeeper> {
+    match ask(directory) {
         Ok(Some(keeper)) => Seen::Present(keeper),
         Ok(None) => Seen::Absent,
         Err(_not_examined) => Seen::Unseen,
     }
 }
 
-fn ask(project: &Name) -> Result<Option<SeenKeeper>, KeeperError> {
-    let Some(client) = Client::connect(project.as_ref())? else {
+fn ask(directory: &Path) -> Result<Option<SeenKeeper>, KeeperError> {
+    let Some(client) = Client::connect(directory, &Cancel::default())? else {
         return Ok(None);
     };
     let programs = client.programs()?.into_iter().map(program).collect();

@@ -7,11 +7,11 @@ mod space;
 mod tables;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::observed::Seen;
+use hallway_plan::observed::{Seen, SeenKeeper};
 use hallway_plan::{Observed, mark};
 use hallway_spec::Name;
 
@@ -47,7 +47,7 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
     PathBuf::from(NETNS_DIRECTORY).join(netns)
 }
 
-/// Reads everything but the named namespaces, of the calling thread's network namespace, with the
+/// Reads everything but the named namespaces and the keeper, of the calling thread's network namespace, with the
 /// tables of that project.
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
     Ok(Observed {
@@ -55,8 +55,13 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         namespaces: Vec::new(),
         tables: tables::read(kernel)?,
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
-        keeper: keeper::read(project),
+        keeper: Seen::Unseen,
     })
+}
+
+/// Asks the keeper of the project whose state is in that directory.
+pub(crate) fn keeper(directory: &Path) -> Seen<SeenKeeper> {
+    keeper::read(directory)
 }
 
 /// Reads the named namespaces.

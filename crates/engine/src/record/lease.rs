@@ -10,9 +10,7 @@
 //! for one that was released (its modification time is the time of the release).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{ErrorKind, Write as _};
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -22,7 +20,6 @@ use hallway_spec::Name;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, store};
-use crate::failure::FileAction;
 use crate::{Failure, Reason};
 
 const VERSION: u32 = 1;
@@ -211,22 +208,16 @@ impl Leases {
     }
 
     fn known(&self) -> Result<Known, Failure> {
-        let entries = match std::fs::read_dir(&self.directory) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Known::default()),
-            Err(e) => return Err(Failure::file(FileAction::Read, &self.directory, &e)),
-        };
         let mut known = Known::default();
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
+        for entry in store::list(&self.directory)? {
+            let Some(name) = entry.name.to_str() else {
+                continue;
+            };
             match name.strip_suffix(RELEASED) {
                 None => known.in_use.extend(name.parse::<IpAddr>()),
                 Some(address) => {
-                    let at = entry.metadata().and_then(|m| m.modified());
-                    if let (Ok(address), Ok(at)) = (address.parse(), at) {
-                        known.released.insert(address, at);
-                    }
+                    let address = address.parse::<IpAddr>();
+                    known.released.extend(address.map(|a| (a, entry.modified)));
                 }
             }
         }
@@ -250,20 +241,14 @@ impl Leases {
             version: VERSION,
             node: node.clone(),
         };
-        let linked = serde_json::to_vec(&lease)
-            .map_err(std::io::Error::from)
-            .and_then(|text| {
-                let mut options = std::fs::OpenOptions::new();
-                let options = options.create(true).truncate(true).write(true).mode(0o600);
-                options.open(&draft)?.write_all(&text)
-            })
-            .and_then(|()| std::fs::hard_link(&draft, &path));
-        self.store.remove_file(&draft)?;
-        match linked {
-            Ok(()) => Ok(true),
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(Failure::file(FileAction::Create, &path, &e)),
+        let text = serde_json::to_vec(&lease).map_err(|_| Reason::Bug("a lease is not JSON"))?;
+        while !self.store.create(&draft, &text)? {
+            // Left by a process that had this process id and was killed.
+            self.store.remove_file(&draft)?;
         }
+        let linked = self.store.link(&draft, &path);
+        self.store.remove_file(&draft)?;
+        linked
     }
 }
 

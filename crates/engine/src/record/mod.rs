@@ -19,7 +19,6 @@ use hallway_plan::Settled;
 use hallway_plan::step::Uplink;
 use hallway_spec::Name;
 
-use crate::failure::FileAction;
 use crate::{Failure, Reason};
 
 pub(crate) use store::Store;
@@ -93,12 +92,12 @@ pub(crate) fn directory(scope: &Path, project: &Name) -> PathBuf {
 
 /// Every project with a record.
 pub(crate) fn projects(scope: &Path) -> Vec<Name> {
-    let entries = std::fs::read_dir(scope.join("projects"));
+    // A directory that cannot be used is reported by what is done with it next.
+    let entries = store::list(&scope.join("projects")).unwrap_or_default();
     let mut out: Vec<Name> = entries
         .into_iter()
-        .flatten()
-        .filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|project| directory(scope, project).join("record.json").exists())
+        .filter_map(|e| e.name.to_str()?.parse().ok())
+        .filter(|project| store::is_there(&directory(scope, project).join("record.json")))
         .collect();
     out.sort();
     out
@@ -181,12 +180,10 @@ impl Store {
             .flatten()
             .map(settled_file)
             .collect();
-        let entries = std::fs::read_dir(&directory)
-            .map_err(|e| Failure::file(FileAction::Read, &directory, &e))?;
-        for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
+        for entry in store::list(&directory)? {
+            let name = entry.name.to_string_lossy().into_owned();
             if name.starts_with("settled-") && !kept.contains(&name) {
-                self.remove_file(&entry.path())?;
+                self.remove_file(&directory.join(&name))?;
             }
         }
         Ok(())

@@ -12,6 +12,22 @@ fn note(scope: &Path) -> PathBuf {
     scope.join("netns-directory")
 }
 
+/// What a note says; `None` for one that is damaged.
+fn parse(text: &[u8]) -> Option<Made> {
+    let flag = |byte: &u8| match byte {
+        b'0' => Some(false),
+        b'1' => Some(true),
+        _ => None,
+    };
+    match text {
+        [directory, b' ', mount] => Some(Made {
+            directory: flag(directory)?,
+            mount: flag(mount)?,
+        }),
+        _ => None,
+    }
+}
+
 impl Store {
     /// Notes what was made.
     pub(crate) fn note_netns_directory(&self, made: Made) -> Result<(), Failure> {
@@ -22,18 +38,20 @@ impl Store {
     /// Releases the directory if hallway made it and it is empty.
     pub(crate) fn release_netns_directory(&self) -> Result<(), Failure> {
         let note = note(self.scope());
-        let Some(text) = store::read(&note)? else {
-            return Ok(());
-        };
-        let text = String::from_utf8_lossy(&text);
-        let mut flags = text.split(' ').map(|f| f == "1");
-        let made = Made {
-            directory: flags.next().unwrap_or(false),
-            mount: flags.next().unwrap_or(false),
-        };
         let path = Path::new(NETNS_DIRECTORY);
+        let failed = |e| Failure::caused(Reason::NetnsDirectory { path: path.into() }, e);
+        let marked = self.kernel().netns_directory_made(path).map_err(failed)?;
+        let text = store::read(&note)?;
+        let noted = text.as_deref().and_then(parse);
+        let made = Made {
+            directory: marked.directory || noted.is_some_and(|n| n.directory),
+            mount: marked.mount || noted.is_some_and(|n| n.mount),
+        };
         let released = self.kernel().release_netns_directory(path, made);
-        released.map_err(|e| Failure::caused(Reason::NetnsDirectory { path: path.into() }, e))?;
-        self.remove_file(&note)
+        released.map_err(failed)?;
+        match text {
+            Some(_) => self.remove_file(&note),
+            None => Ok(()),
+        }
     }
 }

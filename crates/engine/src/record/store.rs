@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use hallway_kernel::files::Durability;
+use hallway_kernel::files::{self, Durability, Entry};
 use hallway_kernel::{Kernel, KernelError};
 
-use crate::Failure;
 use crate::failure::FileAction;
+use crate::{Failure, Reason};
+
+/// The largest file that is read, in bytes. A record of 10,000 nodes has about a tenth of it.
+const READ_MAX: u64 = 64 * 1024 * 1024;
 
 /// The state of one scope: records and leases of its projects.
 #[derive(Debug)]
@@ -40,6 +43,14 @@ impl Store {
         made.map_err(failed(FileAction::Create, path))
     }
 
+    /// As [`Self::make_directory`]; one that is there is no operation.
+    pub(crate) fn ensure_directory(&self, path: &Path) -> Result<(), Failure> {
+        match hallway_kernel::private::is_there(path).map_err(failed(FileAction::Use, path))? {
+            true => Ok(()),
+            false => self.make_directory(path),
+        }
+    }
+
     /// Replaces a file by one with this content: readers see the old content or the new one.
     pub(crate) fn replace(&self, path: &Path, text: &[u8]) -> Result<(), Failure> {
         // The state of a scope is not needed after a reboot: the kernel's state is empty then.
@@ -50,11 +61,21 @@ impl Store {
     /// Writes a file in place, so that programs that have it mounted see the new content. A file
     /// that has this content already is not touched.
     pub(crate) fn write_in_place(&self, path: &Path, text: &[u8]) -> Result<(), Failure> {
-        if std::fs::read(path).is_ok_and(|old| old == text) {
+        if read(path)?.is_some_and(|old| old == text) {
             return Ok(());
         }
         let written = self.kernel.write_file(path, text);
         written.map_err(failed(FileAction::Write, path))
+    }
+
+    /// Creates a file that must not be there yet; false if it is.
+    pub(crate) fn create(&self, path: &Path, text: &[u8]) -> Result<bool, Failure> {
+        created(self.kernel.create_file(path, text), path)
+    }
+
+    /// Gives a file a further name in its directory; false if that name is taken.
+    pub(crate) fn link(&self, from: &Path, to: &Path) -> Result<bool, Failure> {
+        created(self.kernel.link_file(from, to), to)
     }
 
     /// Removes a file; it is not a failure if it does not exist.
@@ -78,15 +99,34 @@ impl Store {
 
 /// Reads a file; `None` if it does not exist.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    match std::fs::read(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Failure::file(FileAction::Read, path, &e)),
+    files::read(path, READ_MAX).map_err(failed(FileAction::Read, path))
+}
+
+/// What is in a directory; nothing if it does not exist.
+pub(crate) fn list(path: &Path) -> Result<Vec<Entry>, Failure> {
+    files::list(path).map_err(failed(FileAction::Read, path))
+}
+
+/// Whether there is such a file, also one that cannot be used.
+pub(crate) fn is_there(path: &Path) -> bool {
+    !matches!(files::open(path), Ok(None))
+}
+
+fn created(outcome: Result<(), KernelError>, path: &Path) -> Result<bool, Failure> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(e) if e.is_exists() => Ok(false),
+        Err(e) => Err(failed(FileAction::Create, path)(e)),
     }
 }
 
-fn failed(action: FileAction, path: &Path) -> impl FnOnce(KernelError) -> Failure {
+/// The failure of an action on a file. What was refused because it is not safe is named as such.
+pub(crate) fn failed(action: FileAction, path: &Path) -> impl FnOnce(KernelError) -> Failure {
     move |error| {
+        if let Some(why) = error.detail {
+            let path = PathBuf::from(error.object);
+            return Reason::StateUnsafe { path, why }.into();
+        }
         let error = std::io::Error::from_raw_os_error(error.errno);
         Failure::file(action, path, &error)
     }

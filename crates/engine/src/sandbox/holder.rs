@@ -11,9 +11,14 @@ use hallway_kernel::mount::Propagation;
 use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::{Kernel, KernelError};
 
-use super::refusal;
+use rustix::process::Pid;
+
+use super::marks::{IMPLICIT, READY};
+use super::{Making, refusal};
+use crate::keeper::KeeperError;
+use crate::keeper::wait::{self, ANSWER_LIMIT};
 use crate::observe::NETNS_DIRECTORY;
-use crate::{Failure, Reason};
+use crate::{Cancel, Failure, Reason};
 
 /// A holder that has been started and waits for its release.
 pub(super) struct Held {
@@ -30,17 +35,26 @@ impl Held {
 }
 
 /// Starts a holder and gives it its user id maps.
-pub(super) fn start(program: &Path) -> Result<Held, Failure> {
+pub(super) fn start(
+    making: &Making<'_>,
+    directory: &Path,
+    cancel: &Cancel,
+) -> Result<Held, Failure> {
     let spawn_failed = |e: std::io::Error| not_made(format!("its holder cannot be started: {e}"));
-    let mut child = Command::new(program)
+    let program = making.program;
+    let mut command = Command::new(program);
+    hallway_kernel::sys::inherit_nothing(&mut command);
+    let mut child = command
         .arg("__hold")
-        .env_clear()
+        .arg(directory)
+        .args(making.implicit.then_some(IMPLICIT))
+        .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .map_err(spawn_failed)?;
-    let outcome = handshake(&mut child);
+    let outcome = handshake(&mut child, cancel);
     if outcome.is_err() {
         child.kill().ok();
         child.wait().ok();
@@ -48,13 +62,20 @@ pub(super) fn start(program: &Path) -> Result<Held, Failure> {
     outcome
 }
 
-fn handshake(child: &mut Child) -> Result<Held, Failure> {
+fn handshake(child: &mut Child, cancel: &Cancel) -> Result<Held, Failure> {
     let broken = || not_made("its holder ended before it was ready".into());
     let mut input = child.stdin.take().ok_or_else(broken)?;
     let mut output = BufReader::new(child.stdout.take().ok_or_else(broken)?);
     let pid = child.id() as i32;
+    let holder = Pid::from_child(child);
+    // It answers line by line, so that nothing is left in the buffer.
+    let mut answer = || match wait::readable(output.get_ref(), holder, cancel, ANSWER_LIMIT) {
+        Ok(true) => line(&mut output).ok_or_else(broken),
+        Err(KeeperError::Cancelled(failure)) => Err(*failure),
+        Ok(false) | Err(_) => Err(not_made("its holder does not answer".into())),
+    };
     let mut user_namespace = true;
-    match line(&mut output).ok_or_else(broken)?.as_str() {
+    match answer()?.as_str() {
         "user" => map_ids(pid).map_err(|e| Reason::SandboxIds {
             error: e.to_string(),
         })?,
@@ -68,7 +89,7 @@ fn handshake(child: &mut Child) -> Result<Held, Failure> {
         }
     }
     input.write_all(b"mapped\n").map_err(|_gone| broken())?;
-    match line(&mut output).ok_or_else(broken)?.as_str() {
+    match answer()?.as_str() {
         "ready" => Ok(Held {
             pid,
             user_namespace,
@@ -159,6 +180,10 @@ pub fn hold() -> Result<(), Failure> {
         return Ok(()); // the starter ended before this process was on record
     }
     silence();
+    if let Ok(name) = std::ffi::CString::new(READY) {
+        // Without it the sandbox is found by its record only.
+        rustix::thread::set_name(&name).ok();
+    }
     // Ended by a signal; with stdin at /dev/null there is nothing else to wait for.
     loop {
         std::thread::park();

@@ -3,6 +3,7 @@
 //! host.
 
 mod holder;
+mod marks;
 mod pasta;
 mod refusal;
 
@@ -16,8 +17,7 @@ use hallway_kernel::sys::NamespaceKind;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::FileAction;
-use crate::record::Store;
+use crate::record::{Store, store};
 use crate::{Cancel, Failure, Lock, Reason, record};
 
 pub use holder::hold;
@@ -98,13 +98,26 @@ pub fn directory(state: &Path, name: &str) -> PathBuf {
 /// The running sandbox of that name, if there is one.
 #[must_use]
 pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
-    on_record(state, name).filter(|s| start_time(s.pid) == Some(s.started))
+    on_record(state, name)
+        .filter(|s| start_time(s.pid) == Some(s.started))
+        .filter(|s| marks::holds(s.pid, &s.directory).is_some())
+        .or_else(|| {
+            marks::find(&directory(state, name), name).filter(|s| !marks::has_lost_state(s))
+        })
+}
+
+/// A running sandbox of that name whose state directory was removed: nothing in it can be reached
+/// any more but by ending it.
+#[must_use]
+pub fn lost(state: &Path, name: &str) -> Option<Sandbox> {
+    let found = marks::find(&directory(state, name), name);
+    found.filter(marks::has_lost_state)
 }
 
 /// As it is on record, whether it still runs or not.
 fn on_record(state: &Path, name: &str) -> Option<Sandbox> {
     let directory = directory(state, name);
-    let text = std::fs::read(directory.join("sandbox.json")).ok()?;
+    let text = store::read(&directory.join("sandbox.json")).ok()??;
     let file: SandboxFile = serde_json::from_slice(&text).ok()?;
     (file.version <= VERSION).then(|| Sandbox {
         name: name.to_owned(),
@@ -121,10 +134,10 @@ fn on_record(state: &Path, name: &str) -> Option<Sandbox> {
 /// Every running sandbox.
 #[must_use]
 pub fn list(state: &Path) -> Vec<Sandbox> {
-    let mut out: Vec<Sandbox> = std::fs::read_dir(root(state))
+    let mut out: Vec<Sandbox> = store::list(&root(state))
+        .unwrap_or_default()
         .into_iter()
-        .flatten()
-        .filter_map(|e| find(state, e.ok()?.file_name().to_str()?))
+        .filter_map(|e| find(state, e.name.to_str()?))
         .collect();
     out.sort_by(|a, b| a.name.cmp(&b.name));
     out
@@ -149,17 +162,20 @@ pub fn ensure(
     if let Some(sandbox) = find(state, name) {
         return Ok(sandbox);
     }
+    if let Some(lost) = lost(state, name) {
+        lost.end()?;
+    }
     // What was built in a sandbox that has ended is gone with it; its keepers end by themselves.
     if let Some(gone) = on_record(state, name)
         && let Internet::Pasta(pid) = gone.internet
     {
         pasta::stop(pid, gone.pid);
     }
-    std::fs::remove_dir_all(directory.join("projects")).ok();
-    std::fs::remove_file(directory.join("netns-directory")).ok();
-    let held = holder::start(making.program)?;
+    store.remove_tree(&directory.join("projects"))?;
+    store.remove_file(&directory.join("netns-directory"))?;
+    let held = holder::start(making, &directory, cancel)?;
     let internet = match making.internet {
-        true => pasta::start(held.pid, &directory),
+        true => pasta::start(held.pid, &store),
         false => Internet::None("turned off".into()),
     };
     let sandbox = Sandbox {
@@ -191,15 +207,17 @@ pub fn join(state: &Path, name: &str, cancel: &Cancel) -> Result<Lock, Failure> 
 /// Removes the record of a sandbox that does not run.
 pub fn clear(state: &Path, name: &str) {
     if find(state, name).is_none() {
-        std::fs::remove_dir_all(directory(state, name)).ok();
-        remove_empty_parents(&directory(state, name));
+        let directory = directory(state, name);
+        let store = Store::new(Kernel::new(), &directory);
+        store.remove_tree(&directory).ok();
+        remove_empty_parents(&store);
     }
 }
 
 /// The directory of sandboxes and the state directory, if nothing is in them.
-fn remove_empty_parents(directory: &Path) {
-    for parent in directory.ancestors().skip(1).take(2) {
-        std::fs::remove_dir(parent).ok();
+fn remove_empty_parents(store: &Store) {
+    for parent in store.scope().ancestors().skip(1).take(2) {
+        store.remove_if_empty(parent);
     }
 }
 
@@ -280,11 +298,23 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Ends it with everything in it.
+    /// Ends it with everything in it, and removes its state.
     ///
     /// # Errors
     /// When a process in it cannot be ended.
     pub fn remove(&self) -> Result<(), Failure> {
+        self.end()?;
+        let store = Store::new(Kernel::new(), &self.directory);
+        store.remove_tree(&self.directory)?;
+        remove_empty_parents(&store);
+        Ok(())
+    }
+
+    /// Ends it with everything in it.
+    ///
+    /// # Errors
+    /// When a process in it cannot be ended.
+    pub fn end(&self) -> Result<(), Failure> {
         if let Internet::Pasta(pid) = self.internet {
             pasta::stop(pid, self.pid);
         }
@@ -299,6 +329,7 @@ impl Sandbox {
             for pid in members {
                 if let Some(pid) = Pid::from_raw(pid) {
                     rustix::process::kill_process(pid, signal).ok();
+                    rustix::process::kill_process(pid, Signal::CONT).ok();
                 }
             }
             if Instant::now() > deadline + Duration::from_secs(3) {
@@ -309,9 +340,6 @@ impl Sandbox {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        std::fs::remove_dir_all(&self.directory)
-            .map_err(|e| Failure::file(FileAction::Remove, &self.directory, &e))?;
-        remove_empty_parents(&self.directory);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use super::{Internet, start_time};
+use crate::record::{Store, store::read};
 
 /// PATH is not searched.
 const PROGRAMS: [&str; 2] = ["/usr/bin/pasta", "/usr/local/bin/pasta"];
@@ -19,12 +20,18 @@ pub(crate) fn program() -> Option<&'static str> {
 }
 
 /// Starts pasta for the holder's namespaces. Without pasta the sandbox has no internet access.
-pub(super) fn start(holder: i32, directory: &Path) -> Internet {
+pub(super) fn start(holder: i32, store: &Store) -> Internet {
     let Some(program) = program() else {
         return Internet::None("pasta is not installed (package passt)".into());
     };
-    let pid_file = directory.join("pasta.pid");
-    let child = Command::new(program)
+    // pasta makes it: what another sandbox of that name left there must not be in its way.
+    let pid_file = store.scope().join("pasta.pid");
+    if let Err(failure) = store.remove_file(&pid_file) {
+        return Internet::None(failure.to_string());
+    }
+    let mut command = Command::new(program);
+    hallway_kernel::sys::inherit_nothing(&mut command);
+    let child = command
         .args([
             "--config-net",
             "--quiet",
@@ -67,9 +74,10 @@ pub(super) fn start(holder: i32, directory: &Path) -> Internet {
             }
         }
     }
-    let pid = std::fs::read_to_string(&pid_file)
+    let pid = read(&pid_file)
         .ok()
-        .and_then(|t| t.trim().parse().ok());
+        .flatten()
+        .and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
     pid.map_or_else(
         || Internet::None("pasta wrote no process id".into()),
         Internet::Pasta,
@@ -89,13 +97,29 @@ fn last_error(child: &mut std::process::Child) -> String {
         .to_owned()
 }
 
+/// Whether a process is the pasta of that holder, by its command line.
+fn is_of(pid: i32, holder: i32) -> bool {
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = command.split(|b| *b == 0);
+    let program = words.next().unwrap_or_default();
+    program.windows(5).any(|part| part == b"pasta")
+        && words.any(|word| word == holder.to_string().as_bytes())
+}
+
+/// The pasta of that holder, if one runs.
+pub(super) fn of(holder: i32) -> Option<i32> {
+    let mut entries = std::fs::read_dir("/proc").ok()?.flatten();
+    entries.find_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        is_of(pid, holder).then_some(pid)
+    })
+}
+
 /// Ends the pasta process we started, if that pid is still one.
 pub(super) fn stop(pid: i32, holder: i32) {
-    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let ours = command
-        .split(|b| *b == 0)
-        .any(|word| word == holder.to_string().as_bytes());
+    let ours = is_of(pid, holder);
     if let (true, Some(_), Some(pid)) = (ours, start_time(pid), Pid::from_raw(pid)) {
         rustix::process::kill_process(pid, Signal::TERM).ok();
+        rustix::process::kill_process(pid, Signal::CONT).ok(); // one that is stopped must see it
     }
 }

@@ -6,9 +6,9 @@ use hallway_spec::Name;
 
 use super::Caller;
 use crate::engine::recorded;
-use crate::keeper::{Client, stop_leftovers};
-use crate::observe::Depth;
-use crate::{Engine, Failure, ProjectState};
+use crate::keeper::stop_leftovers;
+use crate::observe::{Depth, namespaces};
+use crate::{Cancel, Engine, Failure, ProjectState};
 
 /// What `down` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Engine {
     /// called again.
     pub fn down(&self, project: &Name, caller: &mut Caller<'_>) -> Result<Removed, Failure> {
         let _lock = self.lock(caller)?;
-        self.take_down(project)
+        self.take_down(project, caller.cancel)
     }
 
     /// Projects that have left marks in the kernel but are not on record; with `remove` they are
@@ -44,17 +44,17 @@ impl Engine {
         let _lock = self.lock(caller)?;
         let strays = self.strays()?;
         for project in strays.iter().filter(|_| remove) {
-            self.take_down(project)?;
+            self.take_down(project, caller.cancel)?;
         }
         Ok(strays)
     }
 
     /// As [`Engine::down`], for a caller that holds the lock.
-    pub(super) fn take_down(&self, project: &Name) -> Result<Removed, Failure> {
-        let inodes: Vec<u64> = self
-            .observe(project, &Depth::Owners)?
-            .observed
-            .namespaces
+    pub(super) fn take_down(&self, project: &Name, cancel: &Cancel) -> Result<Removed, Failure> {
+        // Without a record that can be read, namespaces are found by their marks.
+        let record = self.record(project).ok().flatten();
+        let kernel = self.kernel();
+        let inodes: Vec<u64> = namespaces(&kernel, project, record.as_ref(), &Depth::Owners)?
             .iter()
             .filter(|n| n.owner.as_ref().is_some_and(|(p, _)| p == project))
             .filter_map(|n| match n.state {
@@ -62,7 +62,7 @@ impl Engine {
                 NamespaceState::PlainFile | NamespaceState::Other => None,
             })
             .collect();
-        let had_keeper = Client::end(project.as_ref())?;
+        let had_keeper = self.end_keeper(project, &inodes, cancel)?;
         stop_leftovers(project.as_ref(), &inodes);
         let removed = self.remove(project)?;
         match had_keeper {

@@ -117,6 +117,8 @@ impl Engine {
         request: &Request<'_>,
         caller: &mut Caller<'_>,
     ) -> Result<Applied<'_>, Failure> {
+        // A keeper that does not answer is reported before others have to wait for the lock.
+        self.keeper(&request.topology.name, caller.cancel)?;
         let lock = self.lock(caller)?;
         self.up_locked(request, Origin::File, lock, caller)
     }

@@ -10,7 +10,7 @@ use super::Caller;
 use super::programs::forwards;
 use crate::event::Warning;
 use crate::keeper::{
-    BindCause, BindError, Client, Forward, Listen, Listener, Namespace, bind as bind_here,
+    BindCause, BindError, Forward, Listen, Listener, Namespace, bind as bind_here,
 };
 use crate::{Engine, Failure, Planned, Reason, sockets};
 
@@ -21,7 +21,7 @@ impl Engine {
         planned: &Planned,
         caller: &mut Caller<'_>,
     ) -> Result<Vec<Listener>, Failure> {
-        let held = match Client::connect(planned.settled.project.as_ref())? {
+        let held = match self.keeper(&planned.settled.project, caller.cancel)? {
             Some(client) => client.forwards()?,
             None => Vec::new(),
         };

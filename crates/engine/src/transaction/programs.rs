@@ -8,12 +8,13 @@ use hallway_plan::observed::SeenProgram;
 use hallway_plan::step::{Cause, KeeperTask};
 use hallway_plan::target::localhost;
 use hallway_plan::{Settled, settled};
+use hallway_spec::Name;
 
 use super::Caller;
-use crate::failure::FileAction;
+use crate::account;
 use crate::keeper::{Client, Desired, Forward, Listen, Listener, Namespace, Program, Start};
 use crate::observe::netns_path;
-use crate::{Engine, Failure, Planned, Record};
+use crate::{Cancel, Engine, Failure, Planned, Record};
 
 impl Engine {
     /// Starts, stops and retargets until the keeper does exactly what is wanted, and waits for the
@@ -27,14 +28,13 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<usize, Failure> {
         let project = &planned.settled.project;
-        let wanted = desired(self, &planned.settled, record);
+        let wanted = desired(self, &planned.settled, record)?;
         if wanted.is_empty() {
-            Client::end(project.as_ref())?;
+            self.end_keeper(project, &[], caller.cancel)?;
             return Ok(0);
         }
         let directory = self.directory(project);
-        std::fs::create_dir_all(directory.join("logs"))
-            .map_err(|e| Failure::file(FileAction::Create, &directory, &e))?;
+        self.store().ensure_directory(&directory.join("logs"))?;
         let workplace = self.workplace();
         let client = Client::start(&Start {
             program: &workplace.program,
@@ -42,6 +42,8 @@ impl Engine {
             directory: &directory,
             holder: workplace.holder,
             open_files: workplace.open_files,
+            environment: &workplace.environment,
+            cancel: caller.cancel,
         })?;
         let mut changed = client.sync(&wanted, listeners)?;
         for node in ended(planned) {
@@ -50,6 +52,27 @@ impl Engine {
         }
         super::ready::wait(&client, &wanted.programs, limit, caller)?;
         Ok(changed)
+    }
+}
+
+impl Engine {
+    /// The project's keeper, if it runs.
+    ///
+    /// # Errors
+    /// When it does not answer or is of another version, or the caller cancels.
+    pub fn keeper(&self, project: &Name, cancel: &Cancel) -> Result<Option<Client>, Failure> {
+        Ok(Client::connect(&self.directory(project), cancel)?)
+    }
+
+    /// See [`Client::end`].
+    pub(super) fn end_keeper(
+        &self,
+        project: &Name,
+        inodes: &[u64],
+        cancel: &Cancel,
+    ) -> Result<bool, Failure> {
+        let directory = self.directory(project);
+        Ok(Client::end(&directory, project.as_ref(), inodes, cancel)?)
     }
 }
 
@@ -70,17 +93,19 @@ fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
 }
 
 /// Everything the keeper of a project does.
-#[must_use]
-pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Desired {
+///
+/// # Errors
+/// When a program is to run as a user that there is not.
+pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<Desired, Failure> {
     let base = record.path.as_deref().and_then(|p| Path::new(p).parent());
-    Desired {
+    Ok(Desired {
         programs: settled
             .nodes
             .iter()
-            .filter_map(|node| program(engine, settled, node, record, base))
-            .collect(),
+            .filter_map(|node| program(engine, settled, node, record, base).transpose())
+            .collect::<Result<_, _>>()?,
         forwards: forwards(settled, engine.workplace().porter.is_some()),
-    }
+    })
 }
 
 fn program(
@@ -89,19 +114,27 @@ fn program(
     node: &settled::Node,
     record: &Record,
     base: Option<&Path>,
-) -> Option<Program> {
-    let workload = node.service.as_ref()?;
+) -> Result<Option<Program>, Failure> {
+    let Some(workload) = node.service.as_ref() else {
+        return Ok(None);
+    };
+    let caller = engine.workplace().caller;
+    let account = account::of(&node.name, workload.user.as_ref(), caller)
+        .map_err(|failure| failure.at(node.place.clone()))?;
+    let mut environment = account.environment;
+    environment.extend(node.environment.clone());
     let working_dir = match workload.working_dir.as_ref().map(PathBuf::from) {
         None => base.map(Path::to_owned),
         Some(own) => Some(base.map_or(own.clone(), |b| b.join(&own))),
     };
     let inode = record.inodes.iter().find(|(n, _)| *n == node.netns);
-    Some(Program {
+    Ok(Some(Program {
         node: node.name.to_string(),
         netns: netns_path(&node.netns),
         inode: inode.map_or(0, |(_, i)| *i),
         command: workload.command.clone(),
-        environment: node.environment.clone(),
+        environment,
+        rights: account.rights,
         working_dir,
         hosts: Some(engine.hosts_file(&settled.project, node)),
         resolv_conf: engine.resolv_file(&settled.project, node),
@@ -113,7 +146,7 @@ fn program(
             .iter()
             .map(ToString::to_string)
             .collect(),
-    })
+    }))
 }
 
 /// The file that a node's program writes its output to.

@@ -57,9 +57,7 @@ pub(super) fn wait(
 fn not_ready(wanted: &[Program], node: String, why: NotReady) -> Failure {
     let log = wanted.iter().find(|p| p.node == node).map(|p| &p.log);
     // A program that wrote nothing has an empty log, or none.
-    let text = log
-        .and_then(|l| std::fs::read_to_string(l).ok())
-        .unwrap_or_default();
+    let text = log.map(|log| crate::state::end_of(log)).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let last = lines.iter().skip(lines.len().saturating_sub(QUOTED));
     let last_lines = last.map(|l| (*l).to_owned()).collect();

@@ -9,8 +9,7 @@ use super::Caller;
 use super::build::inodes;
 use super::programs::desired;
 use crate::engine::recorded;
-use crate::keeper::Client;
-use crate::{Engine, Failure, Planned, ProjectState, Record};
+use crate::{Cancel, Engine, Failure, Planned, ProjectState, Record};
 use hallway_spec::Name;
 
 impl Engine {
@@ -91,13 +90,14 @@ impl Engine {
             .as_ref()
             .and_then(|r| Some((r, r.applied.as_ref()?)));
         let Some((record, settled)) = earlier else {
-            self.take_down(project)?;
+            self.take_down(project, &Cancel::default())?;
             return Ok(());
         };
         self.restore(project, record)?;
         let restored = self.record(project)?.unwrap_or_else(|| record.clone());
-        let wanted = desired(self, settled, &restored);
-        let Some(client) = Client::connect(project.as_ref())? else {
+        let wanted = desired(self, settled, &restored)?;
+        // Also when the run was cancelled.
+        let Some(client) = self.keeper(project, &Cancel::default())? else {
             return Ok(());
         };
         let held = client.forwards()?;

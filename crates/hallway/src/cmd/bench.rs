@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use hallway_engine::failure::FileAction;
-use hallway_engine::{Cancel, Failure};
+use hallway_engine::{Cancel, Failure, state};
 use hallway_view::json::{Measurement, Version};
 use hallway_view::table::columns;
 
@@ -25,8 +25,7 @@ struct Bench {
 pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, VerbError> {
     let BenchVerb::Attach { n, format } = verb;
     let directory = crate::scope::state_dir(common)?.join(format!("bench-{}", std::process::id()));
-    std::fs::create_dir_all(&directory)
-        .map_err(|e| Failure::file(FileAction::Create, &directory, &e))?;
+    state::make_directory(&directory)?;
     let cancel = interrupt::watch();
     let bench = Bench { directory, cancel };
     let outcome = n
@@ -36,11 +35,8 @@ pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, VerbErro
     if outcome.is_err() {
         bench.end().ok(); // the sandbox of the measurement that failed
     }
-    std::fs::remove_dir_all(&bench.directory).ok();
-    bench
-        .directory
-        .parent()
-        .map(|p| std::fs::remove_dir(p).ok());
+    state::remove_tree(&bench.directory)?;
+    bench.directory.parent().map(state::remove_if_empty);
     let rows = outcome?;
     match format.format {
         Format::Json => ui::json(&rows),
@@ -161,7 +157,7 @@ impl Bench {
 
     fn file(&self, name: &str, text: &str) -> Result<PathBuf, VerbError> {
         let path = self.directory.join(name);
-        std::fs::write(&path, text).map_err(|e| Failure::file(FileAction::Write, &path, &e))?;
+        state::write(&path, text.as_bytes())?;
         Ok(path)
     }
 

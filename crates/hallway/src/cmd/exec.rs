@@ -71,6 +71,7 @@ fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Ve
         hosts: Some(scope.engine.hosts_file(&settled.project, node)),
         resolv_conf: scope.engine.resolv_file(&settled.project, node),
         environment,
+        rights: None,
         working_dir: None,
         command,
     })

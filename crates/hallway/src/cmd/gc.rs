@@ -9,11 +9,22 @@ use hallway_view::json::{StrayProject, Version};
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::progress::Reporter;
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode, VerbError> {
     let cancel = interrupt::waiting();
+    if !yes && let Some(lost) = scope::lost_sandbox(common)? {
+        let text = format!(
+            "sandbox {} has lost its state directory; hallway gc --yes ends it",
+            lost.name
+        );
+        ui::note(common, text);
+        if format == Format::Json {
+            print(&[], yes);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
         if format == Format::Json {
             print(&[], yes);
@@ -46,6 +57,11 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
                 ui::note(common, "hallway gc --yes removes what is left");
             }
         }
+    }
+    drop(reporter);
+    // A sandbox without a project on record ends here, and so does the state of the host.
+    if yes || scope.sandbox.is_none() {
+        scope.leave(common)?;
     }
     Ok(ExitCode::SUCCESS)
 }

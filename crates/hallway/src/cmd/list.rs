@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::Failure;
-use hallway_engine::keeper::{self, Client, ProgramStatus};
+use hallway_engine::keeper::{self, ProgramStatus};
+use hallway_engine::{Engine, Failure};
 use hallway_plan::Settled;
 use hallway_plan::observed::NamespaceState;
 use hallway_spec::{Document, Name, parse};
@@ -15,11 +15,11 @@ use hallway_view::tree;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::scope::{here, present};
-use crate::ui;
+use crate::{interrupt, ui};
 
 /// The project's programs, as its keeper reports them; none without a keeper.
-pub(super) fn programs(project: &Name) -> Result<Vec<Program>, Failure> {
-    let found = match Client::connect(project.as_ref())? {
+pub(super) fn programs(engine: &Engine, project: &Name) -> Result<Vec<Program>, Failure> {
+    let found = match engine.keeper(project, &interrupt::waiting())? {
         Some(client) => client.programs()?,
         None => Vec::new(),
     };
@@ -54,7 +54,7 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbErro
                 NamespaceState::Mounted(inode) => Some(inode),
                 NamespaceState::PlainFile | NamespaceState::Other => None,
             });
-        let programs = programs(&project)?;
+        let programs = programs(&scope.engine, &project)?;
         ui::json(&NodeDetails::new(&settled, node, &programs, inode));
         return Ok(ExitCode::SUCCESS);
     }
@@ -109,7 +109,9 @@ pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCo
     let (project, settled) = present(common, &scope.engine)?;
     match (format, part) {
         (Format::Text, _) => ui::out(&columns(&rows(part, &settled))),
-        (Format::Json, Part::Nodes) => ui::json(&json::nodes(&settled, &programs(&project)?)),
+        (Format::Json, Part::Nodes) => {
+            ui::json(&json::nodes(&settled, &programs(&scope.engine, &project)?))
+        }
         (Format::Json, Part::Networks) => ui::json(&json::networks(&settled)),
         (Format::Json, Part::Links) => ui::json(&json::links(&settled)),
     }

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hallway_engine::keeper::Client;
-use hallway_engine::{Failure, Reason, log_file};
+use hallway_engine::{Failure, Reason, log_file, state};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 use hallway_view::json::{LogLine, Version};
@@ -14,7 +13,7 @@ use hallway_view::json::{LogLine, Version};
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::scope::{here, present};
-use crate::ui;
+use crate::{interrupt, ui};
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -74,7 +73,7 @@ impl Source {
     /// The complete lines written since the last call.
     fn more(&mut self) -> String {
         let mut bytes = Vec::new();
-        if let Ok(mut file) = std::fs::File::open(&self.path)
+        if let Ok(Some(mut file)) = state::read_log(&self.path)
             && file.seek(SeekFrom::Start(self.position)).is_ok()
         {
             file.read_to_end(&mut bytes).ok();
@@ -123,7 +122,7 @@ pub(crate) fn restart(common: &Common, node: Option<&Name>) -> Result<ExitCode, 
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     let nodes = with_programs(&settled, node)?;
-    let client = Client::connect(project.as_ref()).map_err(Failure::from)?;
+    let client = scope.engine.keeper(&project, &interrupt::waiting())?;
     let client = client.ok_or_else(|| {
         let project = project.clone();
         Failure::from(Reason::NoPrograms { project })

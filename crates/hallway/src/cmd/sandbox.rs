@@ -94,7 +94,8 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
 
 fn remove(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
     let state = state_dir(common)?;
-    match sandbox::find(&state, name.as_ref()) {
+    let found = sandbox::find(&state, name.as_ref());
+    match found.or_else(|| sandbox::lost(&state, name.as_ref())) {
         Some(sandbox) => {
             sandbox.remove()?;
             ui::note(common, format!("sandbox {name} has ended"));

@@ -63,7 +63,7 @@ fn built(record: &Record) -> Option<&Settled> {
 
 fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError> {
     let settled = status.record.as_ref().and_then(built);
-    let programs = programs(project)?;
+    let programs = programs(&scope.engine, project)?;
     ui::json(&json::Status {
         schema_version: Version,
         project,
@@ -109,7 +109,7 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
         }
         state => ui::line(format!("{project} is {} {place}{file}", state.word())),
     }
-    ui::out(&tree::project(settled, &programs(project)?));
+    ui::out(&tree::project(settled, &programs(&scope.engine, project)?));
     differences(status);
     if status.state == State::Unfinished {
         let words = "a run did not finish: hallway up completes it, hallway down removes it";

@@ -85,6 +85,7 @@ fn order(common: Common<'_>, program: &Program) -> Order {
             hosts: program.hosts.clone(),
             resolv_conf: program.resolv_conf.clone(),
             environment,
+            rights: program.rights.clone(),
             working_dir: program.working_dir.clone(),
             command: program.command.clone(),
         },

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
@@ -145,6 +144,7 @@ impl Run {
         if self.kill_at.is_none() {
             self.kill_at = Some(Instant::now() + self.grace);
             self.signal_group(Signal::TERM);
+            self.signal_group(Signal::CONT); // one that is stopped must see it
         }
     }
 
@@ -220,12 +220,7 @@ impl<'a> ReadyPoll<'a> {
 fn spawn(order: &Order) -> Result<i32, EnterError> {
     let path = &order.log;
     let log_failed = |e| EnterError::Log(path.display().to_string(), e);
-    let mut log = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(log_failed)?;
+    let mut log = hallway_engine::state::append_to_log(path).map_err(log_failed)?;
     let (out, err) = (
         log.try_clone().map_err(log_failed)?,
         log.try_clone().map_err(log_failed)?,

@@ -27,14 +27,16 @@ pub enum Fault {
 /// use hallway_kernel::Kernel;
 /// use hallway_kernel::gate::{Fault, Faults};
 ///
-/// let directory = std::env::temp_dir();
-/// let path = directory.join(format!("hallway-faults-{}", std::process::id()));
+/// let directory = std::env::temp_dir().join(format!("hallway-faults-{}", std::process::id()));
+/// std::fs::create_dir(&directory).unwrap();
+/// let path = directory.join("file");
 /// let faults = Arc::new(Faults::at(1, Fault::Before(28))); // ENOSPC
 /// let kernel = Kernel::with_gate(faults.clone());
 /// kernel.write_file(&path, b"a").unwrap();
 /// assert_eq!(kernel.write_file(&path, b"b").unwrap_err().errno, 28);
 /// kernel.remove_file(&path).unwrap();
 /// assert_eq!(faults.seen(), 3);
+/// std::fs::remove_dir(&directory).unwrap();
 /// ```
 #[derive(Debug)]
 pub struct Faults {

@@ -94,6 +94,7 @@ fn changed_key(
         (before.command != service.command, "command"),
         (earlier.environment != node.environment, "env"),
         (before.working_dir != service.working_dir, "working_dir"),
+        (before.user != service.user, "user"),
         (before.ready != service.ready, "ready"),
         (before.restart != service.restart, "restart"),
         (before.depends_on != service.depends_on, "depends_on"),

@@ -182,6 +182,7 @@ fn node(
             ready: node.ready.clone(),
             restart: node.restart,
             working_dir: node.working_dir.clone(),
+            user: node.user.clone(),
             depends_on: node.depends_on.clone(),
         }),
         place: node.place.clone(),

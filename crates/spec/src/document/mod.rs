@@ -75,6 +75,8 @@ mapping! {
         environment: Option<EnvironmentDoc>,
         /// Where `command` runs.
         working_dir: Option<String>,
+        /// The user `command` runs as: a name, a number, or numbers of user and group.
+        user: Option<Scalar>,
         /// When `command` is started again: no, on-failure, always or unless-stopped.
         restart: Option<Scalar>,
         /// Nodes whose command is started, and ready, before.

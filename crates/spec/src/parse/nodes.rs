@@ -8,7 +8,9 @@ use super::values::{Named, bandwidth, interface, items, mac, named};
 use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
 use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
-use crate::{Attachment, Command, IpVersion, Name, Node, Place, PortProto, Restart, StaticRoute};
+use crate::{
+    Attachment, Command, IpVersion, Name, Node, Place, PortProto, Restart, StaticRoute, User,
+};
 
 pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Node> {
     let Some(at) = at else {
@@ -34,6 +36,7 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         ready: Vec::new(),
         environment: BTreeMap::new(),
         working_dir: None,
+        user: None,
         restart: Restart::No,
         depends_on: Vec::new(),
         place,
@@ -70,6 +73,10 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
         node.environment = environment(r, at);
     }
     node.working_dir = keys.working_dir.and_then(|at| r.text(&at, "a directory"));
+    node.user = keys.user.and_then(|at| {
+        let expected = "a user: a name, a number, or numbers of user and group like 1000:1000";
+        r.value::<User>(&at, expected)
+    });
     node.restart = keys
         .restart
         .and_then(|at| restart(r, &at))

@@ -110,6 +110,7 @@ fn nodes(add: &mut Add<'_>) {
     add("/nodes/a", "nodes.*.ready", json!("80/tcp"));
     add("/nodes/b", "nodes.*.environment", json!({ "A": 1 }));
     add("/nodes/b", "nodes.*.working_dir", json!("/tmp"));
+    add("/nodes/b", "nodes.*.user", json!("www-data"));
     add("/nodes/b", "nodes.*.restart", json!("always"));
     add("/nodes/b", "nodes.*.depends_on", json!(["a"]));
     add("/nodes/b", "nodes.*.dns", json!("10.1.0.3"));

@@ -2,6 +2,7 @@
 
 use hallway_plan::hosts;
 use hallway_plan::settled::{Node, Settled, Workload};
+use hallway_spec::User;
 
 use super::Script;
 use super::quote::quote;
@@ -66,7 +67,23 @@ pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
                 .iter()
                 .map(|(name, value)| quote(&format!("{name}={value}"))),
         );
+        if let Some(user) = &workload.user {
+            words.extend(as_user(user));
+        }
         words.extend(workload.command.iter().map(|w| quote(w)));
         script.comment(&format!("{} &", words.join(" ")));
     }
+}
+
+/// The words that make a program run as that user (setpriv(1)).
+fn as_user(user: &User) -> Vec<String> {
+    let (user, group) = match user {
+        User::Name(name) => (quote(name), None),
+        User::Number { user, group } => (user.to_string(), group.map(|g| g.to_string())),
+    };
+    let groups = match group {
+        Some(group) => format!("--regid {group} --clear-groups"),
+        None => format!("--regid $(id -g {user}) --init-groups"),
+    };
+    vec![format!("setpriv --reuid {user} {groups} --no-new-privs")]
 }

@@ -8,6 +8,7 @@ use hallway_plan::settled::{
 };
 use hallway_spec::{
     Action, Bandwidth, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol, Restart,
+    User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,8 @@ struct WorkloadFile {
     ready: Vec<PortProto>,
     restart: Restart,
     working_dir: Option<String>,
+    #[serde(default)]
+    user: Option<User>,
     depends_on: Vec<Name>,
 }
 
@@ -210,7 +213,7 @@ same_fields! {
         name, mac, addresses, mtu, bandwidth, dhcp_server, router; into plug
     };
     Route = RouteFile { to, via, interface };
-    Workload = WorkloadFile { command, ready, restart, working_dir, depends_on };
+    Workload = WorkloadFile { command, ready, restart, working_dir, user, depends_on };
     Cable = CableFile { a, b };
     Publish = PublishFile {
         node, host_address, host_ports, node_ports, protocol, targets, place

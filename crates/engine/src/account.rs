@@ -1,0 +1,152 @@
+//! Users that programs run as: their numbers and groups, from /etc/passwd and /etc/group.
+
+use std::collections::BTreeMap;
+
+use hallway_spec::{Name, User};
+
+use crate::{Failure, Reason, Rights};
+
+/// Who called hallway, where that is not the user it runs as: sudo or pkexec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallingUser {
+    /// The user's number.
+    pub user: u32,
+    /// The group's number; the user's own group if not known.
+    pub group: Option<u32>,
+}
+
+/// The rights of a program, and the variables that name its user.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Account {
+    /// None: those of the keeper.
+    pub(crate) rights: Option<Rights>,
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+/// A line of /etc/passwd (passwd(5)).
+struct Entry<'a> {
+    name: &'a str,
+    user: u32,
+    group: u32,
+    home: &'a str,
+    shell: &'a str,
+}
+
+fn entries(text: &str) -> impl Iterator<Item = Entry<'_>> {
+    text.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, user, group, _, home, shell] = fields.as_slice() else {
+            return None;
+        };
+        Some(Entry {
+            name,
+            user: user.parse().ok()?,
+            group: group.parse().ok()?,
+            home,
+            shell,
+        })
+    })
+}
+
+/// The groups that list a user as a member (group(5)).
+fn memberships(text: &str, name: &str) -> Vec<u32> {
+    text.lines()
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split(':').collect();
+            let [_, _, group, members] = fields.as_slice() else {
+                return None;
+            };
+            let is_member = members.split(',').any(|member| member == name);
+            group.parse().ok().filter(|_| is_member)
+        })
+        .collect()
+}
+
+/// Whether this user namespace has that user or group (user_namespaces(7)).
+fn is_mapped(map: &str, number: u32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/self/{map}")).unwrap_or_default();
+    text.lines().any(|line| {
+        let fields: Vec<u64> = line
+            .split_ascii_whitespace()
+            .filter_map(|f| f.parse().ok())
+            .collect();
+        let number = u64::from(number);
+        matches!(fields.as_slice(), [first, _, count] if (*first..first + count).contains(&number))
+    })
+}
+
+/// The account of a node's program: that of the file, else that of who called; else, nothing is
+/// changed.
+///
+/// # Errors
+/// [`Reason::UserUnknown`], [`Reason::UserNotMapped`].
+pub(crate) fn of(
+    node: &Name,
+    wanted: Option<&User>,
+    caller: Option<CallingUser>,
+) -> Result<Account, Failure> {
+    let from_caller = wanted.is_none();
+    let wanted = match (wanted, caller) {
+        (Some(user), _) => user.clone(),
+        (None, Some(caller)) => User::Number {
+            user: caller.user,
+            group: caller.group,
+        },
+        (None, None) => return Ok(Account::default()),
+    };
+    // A machine without such a file has users by number only.
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let (passwd, groups) = (read("/etc/passwd"), read("/etc/group"));
+    let known = entries(&passwd).find(|entry| match &wanted {
+        User::Name(name) => entry.name == name,
+        User::Number { user, .. } => entry.user == *user,
+    });
+    let (user, group) = match (&wanted, &known) {
+        (User::Name(name), None) => {
+            return Err(Reason::UserUnknown {
+                node: node.clone(),
+                user: name.clone(),
+            }
+            .into());
+        }
+        (User::Number { user, group }, entry) => {
+            let own = entry.as_ref().map_or(*user, |e| e.group);
+            (*user, group.unwrap_or(own))
+        }
+        (User::Name(_), Some(entry)) => (entry.user, entry.group),
+    };
+    if user == 0 && group == 0 {
+        return Ok(Account::default());
+    }
+    if !is_mapped("uid_map", user) || !is_mapped("gid_map", group) {
+        if from_caller {
+            return Ok(Account::default());
+        }
+        let user = wanted.to_string();
+        let node = node.clone();
+        return Err(Reason::UserNotMapped { node, user }.into());
+    }
+    let mut environment = BTreeMap::new();
+    let mut more = vec![group];
+    if let Some(entry) = known {
+        for (name, value) in [
+            ("HOME", entry.home),
+            ("LOGNAME", entry.name),
+            ("SHELL", entry.shell),
+            ("USER", entry.name),
+        ] {
+            environment.insert(name.to_owned(), value.to_owned());
+        }
+        more.extend(memberships(&groups, entry.name));
+    }
+    more.sort_unstable();
+    more.dedup();
+    Ok(Account {
+        rights: Some(Rights {
+            user,
+            group,
+            groups: more,
+        }),
+        environment,
+    })
+}

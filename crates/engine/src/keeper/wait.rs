@@ -1,0 +1,91 @@
+//! Waiting for a process that may be stopped or hang: never without end, and not when cancelled.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use super::KeeperError;
+use crate::Cancel;
+
+/// How long a process may take for an answer that needs no work.
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(4);
+/// How long a process may be stopped (SIGSTOP, a debugger) before it is not waited for any more.
+const STOPPED_LIMIT: Duration = Duration::from_secs(1);
+/// How often a wait looks at whether it is cancelled.
+const SLICE: Duration = Duration::from_millis(50);
+/// How long a process that was asked to end may take before it is killed.
+const FORCE_LIMIT: Duration = Duration::from_secs(4);
+
+/// Waits until there is something to read, at most `limit`; whether there is.
+///
+/// # Errors
+/// When the caller cancels, or the process is stopped.
+pub(crate) fn readable(
+    fd: impl AsFd,
+    process: Pid,
+    cancel: &Cancel,
+    limit: Duration,
+) -> Result<bool, KeeperError> {
+    let started = Instant::now();
+    let slice = Timespec {
+        tv_sec: 0,
+        tv_nsec: SLICE.subsec_nanos().into(),
+    };
+    loop {
+        let mut ends = [PollFd::new(&fd, PollFlags::IN)];
+        let ready = rustix::io::retry_on_intr(|| poll(&mut ends, Some(&slice)));
+        if ready.map_err(|e| KeeperError::Lost(e.into()))? > 0 {
+            return Ok(true);
+        }
+        if let Err(failure) = cancel.check() {
+            return Err(KeeperError::Cancelled(Box::new(failure)));
+        }
+        if started.elapsed() > STOPPED_LIMIT && is_stopped(process) {
+            return Err(KeeperError::Stopped {
+                pid: process.as_raw_nonzero().get(),
+            });
+        }
+        if started.elapsed() > limit {
+            return Ok(false);
+        }
+    }
+}
+
+/// Waits, at most `limit`, until a process has ended; whether it has.
+///
+/// # Errors
+/// As [`readable`].
+pub(crate) fn ended(process: Pid, cancel: &Cancel, limit: Duration) -> Result<bool, KeeperError> {
+    match rustix::process::pidfd_open(process, PidfdFlags::empty()) {
+        Ok(fd) => readable(fd, process, cancel, limit),
+        Err(_no_such_process) => Ok(true),
+    }
+}
+
+/// Ends a process that does not answer: it is continued, asked to end, and killed if it does not.
+///
+/// # Errors
+/// When the caller cancels.
+pub(crate) fn force(process: Pid, cancel: &Cancel) -> Result<(), KeeperError> {
+    // Ended meanwhile: then there is nothing to do.
+    rustix::process::kill_process(process, Signal::TERM).ok();
+    rustix::process::kill_process(process, Signal::CONT).ok();
+    match ended(process, cancel, FORCE_LIMIT) {
+        Ok(true) => return Ok(()),
+        Ok(false) | Err(KeeperError::Stopped { .. }) => {}
+        Err(cancelled) => return Err(cancelled),
+    }
+    rustix::process::kill_process(process, Signal::KILL).ok();
+    ended(process, cancel, FORCE_LIMIT).map(drop)
+}
+
+/// Whether a process is stopped (proc(5), /proc/PID/stat field 3).
+pub(crate) fn is_stopped(process: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+    let stat = stat.unwrap_or_default();
+    // The program's name, in parentheses, may hold anything.
+    let state = stat.rsplit_once(')').map_or("", |(_, rest)| rest.trim());
+    state.starts_with(['T', 't'])
+}

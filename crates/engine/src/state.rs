@@ -1,0 +1,118 @@
+//! The state directory, for callers: which one may be used, and files in it apart from records.
+//!
+//! Everything here goes through `hallway_kernel::files`, which refuses what another user could have
+//! put there.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use hallway_kernel::{Kernel, files, private};
+
+use crate::Failure;
+use crate::failure::FileAction;
+use crate::record::{Store, store};
+
+/// How much of a log's end is quoted at most, in bytes.
+const QUOTED_MAX: u64 = 64 * 1024;
+
+/// A directory for state, by a path without symbolic links: one that does not exist yet, or that
+/// belongs to this user and that nobody else can write to.
+///
+/// # Errors
+/// [`crate::Reason::StateUnsafe`], with what is wrong.
+pub fn directory(path: &Path) -> Result<PathBuf, Failure> {
+    let failed = |e| store::failed(FileAction::Use, path)(e);
+    let absolute =
+        std::path::absolute(path).map_err(|e| Failure::file(FileAction::Use, path, &e))?;
+    let physical = private::physical(&absolute).map_err(failed)?;
+    private::check(&physical).map_err(failed)?;
+    Ok(physical)
+}
+
+fn the_store(path: &Path) -> Store {
+    Store::new(Kernel::new(), path)
+}
+
+/// Makes a directory, with those above it that are missing.
+///
+/// # Errors
+/// The operating system's answer, or why it is not safe.
+pub fn make_directory(path: &Path) -> Result<(), Failure> {
+    the_store(path).make_directory(path)
+}
+
+/// Writes a file that only this user can read.
+///
+/// # Errors
+/// As [`make_directory`].
+pub fn write(path: &Path, text: &[u8]) -> Result<(), Failure> {
+    the_store(path).replace(path, text)
+}
+
+/// Removes a directory with everything in it.
+///
+/// # Errors
+/// As [`make_directory`].
+pub fn remove_tree(path: &Path) -> Result<(), Failure> {
+    the_store(path).remove_tree(path)
+}
+
+/// Removes a directory if it is empty.
+pub fn remove_if_empty(path: &Path) {
+    the_store(path).remove_if_empty(path);
+}
+
+/// Removes a file or socket; it is not a failure if it does not exist.
+///
+/// # Errors
+/// As [`make_directory`].
+pub fn remove_file(path: &Path) -> Result<(), Failure> {
+    the_store(path).remove_file(path)
+}
+
+/// A short path of a socket, valid as long as the descriptor beside it is open.
+///
+/// # Errors
+/// As [`make_directory`].
+pub fn socket_path(path: &Path) -> Result<(OwnedFd, PathBuf), Failure> {
+    files::socket_path(path).map_err(store::failed(FileAction::Use, path))
+}
+
+/// Opens a log to read; `None` if there is none yet.
+///
+/// # Errors
+/// As [`make_directory`].
+pub fn read_log(path: &Path) -> Result<Option<File>, Failure> {
+    files::open(path).map_err(store::failed(FileAction::Read, path))
+}
+
+/// Opens a log to append to; it is made if there is none.
+///
+/// # Errors
+/// The reason is in the error's text.
+pub fn append_to_log(path: &Path) -> std::io::Result<File> {
+    files::append(path).map_err(|e| std::io::Error::other(e.to_string()))
+}
+
+/// Opens a log and empties it.
+pub(crate) fn create_log(path: &Path) -> std::io::Result<File> {
+    let file = files::open_or_create(path).map_err(|e| std::io::Error::other(e.to_string()))?;
+    file.set_len(0)?;
+    Ok(file)
+}
+
+/// The end of a log; empty if there is none that can be read.
+pub(crate) fn end_of(path: &Path) -> String {
+    let read = || -> Option<Vec<u8>> {
+        let mut file = files::open(path).ok()??;
+        let length = file.metadata().ok()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(QUOTED_MAX)))
+            .ok()?;
+        let mut text = Vec::new();
+        file.take(QUOTED_MAX).read_to_end(&mut text).ok()?;
+        Some(text)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+}

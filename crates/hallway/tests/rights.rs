@@ -1,0 +1,161 @@
+//! With which rights programs and the keeper run.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::{Hallway, Snapshot, sh, skip, try_sh};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
+const NETWORK: &str = "name: p\nnetworks: { n: { subnet: 10.91.0.0/24 } }\n";
+const SHOW: &str = "grep -E '^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs)' /proc/self/status; echo HOME=$HOME USER=$USER; exec sleep 1000";
+
+fn host() -> Hallway {
+    if !rustix::process::geteuid().is_root() || try_sh("setpriv --reuid 1000 true").is_err() {
+        skip("needs root, to act as other users");
+    }
+    Hallway::host(PROGRAM)
+}
+
+/// Builds a node that shows its rights; what it shows.
+fn shown(h: &Hallway, user: &str, environment: &[(&str, &str)]) -> String {
+    let text = format!(
+        "{NETWORK}nodes:\n  a: {{ networks: [n], command: [sh, -c, {SHOW:?}]{user} }}\n  b: {{ networks: [n], command: hallway serve 80, ready: 80/tcp{user} }}\n"
+    );
+    std::fs::write("/run/p.yaml", text).unwrap();
+    let up = h
+        .command(&["up", "/run/p.yaml"])
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    assert!(
+        up.status.success(),
+        "{}",
+        String::from_utf8_lossy(&up.stderr)
+    );
+    h.run(&[
+        "-p",
+        "p",
+        "exec",
+        "a",
+        "--",
+        "curl",
+        "-s",
+        "-m",
+        "30",
+        "http://b/",
+    ])
+    .ok();
+    let log = h.run(&["-p", "p", "logs", "a"]).ok();
+    h.run(&["-p", "p", "down"]).ok();
+    log.replace('\t', " ")
+}
+
+fn lacks_all(log: &str) {
+    for line in [
+        "CapInh: 0000000000000000",
+        "CapPrm: 0000000000000000",
+        "CapEff: 0000000000000000",
+        "CapAmb: 0000000000000000",
+        "NoNewPrivs: 1",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+}
+
+fn programs_run_as_who_called() {
+    let h = host();
+    sh("mkdir /run/etc; cp -a /etc/. /run/etc; mount --bind /run/etc /etc");
+    sh(
+        "echo 'alice:x:1500:1603:A:/home/alice:/bin/sh' >> /etc/passwd; echo 'testers:x:1604:bob,alice' >> /etc/group",
+    );
+    let before = Snapshot::take();
+    let sudo = [("SUDO_UID", "1500"), ("SUDO_GID", "1500")];
+    let log = shown(&h, "", &sudo);
+    lacks_all(&log);
+    assert!(log.contains("Uid: 1500 1500 1500 1500"), "{log}");
+    assert!(log.contains("Gid: 1500 1500 1500 1500"), "{log}");
+    assert!(log.contains("Groups: 1500 1604"), "{log}");
+    assert!(log.contains("HOME=/home/alice USER=alice"), "{log}");
+    let log = shown(&h, "", &[("PKEXEC_UID", "1500")]);
+    lacks_all(&log);
+    assert!(log.contains("Groups: 1603 1604"), "{log}");
+    // The file says otherwise.
+    let log = shown(&h, ", user: root", &sudo);
+    assert!(
+        log.contains("Uid: 0 0 0 0") && log.contains("NoNewPrivs: 0"),
+        "{log}"
+    );
+    let log = shown(&h, ", user: \"1001:1002\"", &sudo);
+    lacks_all(&log);
+    assert!(
+        log.contains("Uid: 1001 ") && log.contains("Groups: 1002 \n"),
+        "{log}"
+    );
+    let log = shown(&h, ", user: alice", &[]);
+    lacks_all(&log);
+    assert!(
+        log.contains("Uid: 1500 ") && log.contains("Gid: 1603 "),
+        "{log}"
+    );
+    // In a sandbox of root, too.
+    let sandbox = Hallway::sandbox(PROGRAM);
+    let log = shown(&sandbox, "", &sudo);
+    lacks_all(&log);
+    assert!(log.contains("Uid: 1500 1500 1500 1500"), "{log}");
+    // Root itself called.
+    let log = shown(&h, "", &[]);
+    assert!(log.contains("Uid: 0 0 0 0"), "{log}");
+    sh("rm /run/p.yaml");
+    let after = Snapshot::take();
+    assert_eq!(after, before);
+}
+
+/// Without capabilities a program may listen on low ports and ping, and cannot change anything.
+fn a_program_without_capabilities() {
+    let h = host();
+    let script = "ping -c 1 -W 30 10.91.0.1 > /dev/null && echo pings; ip link set lo down 2>/dev/null || echo no-link; (echo x > /etc/hallway-test) 2>/dev/null || echo no-file; mount -t tmpfs t /mnt 2>/dev/null || echo no-mount; kill -0 1 2>/dev/null || echo no-signal; exec hallway serve 53/udp";
+    let text = format!(
+        "{NETWORK}nodes: {{ a: {{ networks: [n], command: [sh, -c, {script:?}], ready: 53/udp, user: 1000 }} }}\n"
+    );
+    std::fs::write("/run/p.yaml", text).unwrap();
+    h.run(&["up", "/run/p.yaml"]).ok();
+    assert_eq!(
+        h.run(&["-p", "p", "logs"]).ok(),
+        "pings\nno-link\nno-file\nno-mount\nno-signal\na serves 53/udp\n"
+    );
+    let keeper = sh("cat /proc/$(pgrep -f '__keepe[r]')/status");
+    // CAP_KILL and CAP_SYS_PTRACE.
+    assert!(keeper.contains("CapEff:\t0000000000080020"), "{keeper}");
+    assert!(keeper.contains("CapPrm:\t0000000000080020"), "{keeper}");
+    h.run(&["-p", "p", "down"]).ok();
+}
+
+fn a_user_that_does_not_exist() {
+    let h = host();
+    let text = format!(
+        "{NETWORK}nodes: {{ a: {{ networks: [n], command: sleep 1000, user: no-such-user }} }}\n"
+    );
+    std::fs::write("/run/p.yaml", text).unwrap();
+    let before = Snapshot::take();
+    h.run(&["up", "/run/p.yaml"])
+        .says("there is no user no-such-user on this machine");
+    before.unchanged();
+    // A sandbox of an ordinary user has no other user.
+    sh("mkdir -m 700 /run/st; chown 1000 /run/st; mkdir -m 755 /run/bin");
+    std::fs::copy(PROGRAM, "/run/bin/hallway").unwrap();
+    sh("sed -i 's/no-such-user/1001/' /run/p.yaml; chmod 644 /run/p.yaml");
+    let refused = try_sh("setpriv --reuid 1000 --regid 1000 --clear-groups env HALLWAY_PASTA=0 HALLWAY_STATE_DIR=/run/st /run/bin/hallway up /run/p.yaml 2>&1").unwrap_err();
+    assert!(
+        refused.contains("user 1001 does not exist in this sandbox"),
+        "{refused}"
+    );
+    sh("sed -i 's/user: 1001/user: \"10:x\"/' /run/p.yaml");
+    h.run(&["validate", "/run/p.yaml"])
+        .exits(2)
+        .says("a user: a name");
+}
+
+hallway_testkit::tests!(
+    programs_run_as_who_called,
+    a_program_without_capabilities,
+    a_user_that_does_not_exist,
+);

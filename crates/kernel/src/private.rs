@@ -1,0 +1,242 @@
+//! Directories that no other user can change, and paths to them that no other user can redirect.
+//!
+//! A path is walked from `/`, one component at a time, by descriptors (openat(2) with O_NOFOLLOW):
+//!
+//! - no component is a symbolic link, `.` or `..`;
+//! - every directory belongs to root or to this user; others may write to it only if it is sticky
+//!   (like /tmp), and then what follows belongs to root or to this user;
+//! - the last directory belongs to this user, and nobody else may write to it, sticky or not.
+//!
+//! In a user namespace that does not map every user, root of the machine and all other users are
+//! seen as one, the overflow user (user_namespaces(7)); above the last directory it counts as root.
+//! A command checks its state directory before it enters such a namespace.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::KernelError;
+
+const USE: &str = "use";
+/// As many links as the kernel follows in one path (path_resolution(7)).
+const LINKS_MAX: usize = 40;
+
+fn failed(path: &Path, error: Errno) -> KernelError {
+    KernelError::new(USE, path.to_string_lossy(), error)
+}
+
+/// What is at `path` is refused, although the kernel would allow it.
+pub(crate) fn refuse(path: &Path, errno: Errno, why: impl Into<String>) -> KernelError {
+    KernelError {
+        detail: Some(why.into()),
+        ..failed(path, errno)
+    }
+}
+
+fn link_refused(path: &Path) -> KernelError {
+    refuse(path, Errno::LOOP, "it is a symbolic link")
+}
+
+/// The user that root of the machine is seen as in this user namespace, where it is not mapped.
+fn unmapped_root() -> Option<u32> {
+    let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+    let mapped: u64 = map
+        .lines()
+        .filter_map(|line| line.split_ascii_whitespace().nth(2)?.parse::<u64>().ok())
+        .sum();
+    if mapped >= u64::from(u32::MAX) {
+        return None;
+    }
+    let overflow = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
+    Some(overflow.map_or(65534, |text| text.trim().parse().unwrap_or(65534)))
+}
+
+fn is_writable_by_others(stat: &Stat) -> bool {
+    stat.st_mode & 0o022 != 0
+}
+
+fn own() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn foreign(path: &Path, owner: u32) -> KernelError {
+    let why = format!("it belongs to user {owner}, not to user {}", own());
+    refuse(path, Errno::PERM, why)
+}
+
+/// A directory above the last one.
+fn check_above(stat: &Stat, path: &Path) -> Result<(), KernelError> {
+    let owner = stat.st_uid;
+    let trusted = owner == 0 || owner == own() || unmapped_root().is_some_and(|u| owner == u);
+    if !trusted {
+        return Err(foreign(path, owner));
+    }
+    if is_writable_by_others(stat) && stat.st_mode & 0o1000 == 0 {
+        let why = "other users can write to it";
+        return Err(refuse(path, Errno::PERM, why));
+    }
+    Ok(())
+}
+
+/// The last directory.
+fn check_last(stat: &Stat, path: &Path) -> Result<(), KernelError> {
+    if stat.st_uid != own() {
+        return Err(foreign(path, stat.st_uid));
+    }
+    if is_writable_by_others(stat) {
+        let why = "other users can write to it";
+        return Err(refuse(path, Errno::PERM, why));
+    }
+    Ok(())
+}
+
+fn open(directory: impl AsFd, name: &OsStr, path: &Path) -> Result<OwnedFd, KernelError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(&directory, name, flags, Mode::empty()).map_err(|error| {
+        let kind = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map(|stat| FileType::from_raw_mode(stat.st_mode));
+        match (error, kind) {
+            (Errno::NOTDIR | Errno::LOOP, Ok(FileType::Symlink)) => link_refused(path),
+            (Errno::NOTDIR, Ok(_)) => refuse(path, error, "it is not a directory"),
+            _ => failed(path, error),
+        }
+    })
+}
+
+fn top() -> Result<OwnedFd, KernelError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let path = Path::new("/");
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|e| failed(path, e))
+}
+
+/// The names of an absolute path.
+fn names(path: &Path) -> Result<Vec<&OsStr>, KernelError> {
+    let invalid = || refuse(path, Errno::INVAL, "it is not an absolute path without ..");
+    if !path.is_absolute() {
+        return Err(invalid());
+    }
+    path.components()
+        .filter(|c| *c != Component::RootDir)
+        .map(|c| match c {
+            Component::Normal(name) => Ok(name),
+            _ => Err(invalid()),
+        })
+        .collect()
+}
+
+/// Opens a directory as the module describes; with `make`, what is missing of the path is made with
+/// that mode.
+///
+/// # Errors
+/// ENOENT; a refusal has the reason as its detail.
+pub(crate) fn directory(path: &Path, make: Option<Mode>) -> Result<OwnedFd, KernelError> {
+    let stat = |fd: &OwnedFd, path: &Path| rustix::fs::fstat(fd).map_err(|e| failed(path, e));
+    let mut here = PathBuf::from("/");
+    let mut fd = top()?;
+    let mut last = stat(&fd, &here)?;
+    for name in names(path)? {
+        check_above(&last, &here)?;
+        here.push(name);
+        let next = match (open(&fd, name, &here), make) {
+            (Err(e), Some(mode)) if e.errno == Errno::NOENT.raw_os_error() => {
+                match rustix::fs::mkdirat(&fd, name, mode) {
+                    Ok(()) | Err(Errno::EXIST) => open(&fd, name, &here)?,
+                    Err(e) => return Err(failed(&here, e)),
+                }
+            }
+            (next, _) => next?,
+        };
+        last = stat(&next, &here)?;
+        fd = next;
+    }
+    check_last(&last, &here)?;
+    Ok(fd)
+}
+
+/// The same path without symbolic links. Links above its last component are followed where only
+/// root or this user can have made them; the last component must not be one. What does not exist is
+/// taken as it is.
+///
+/// # Errors
+/// A refusal has the reason as its detail.
+pub fn physical(path: &Path) -> Result<PathBuf, KernelError> {
+    let mut ahead: VecDeque<OsString> = names(path)?.into_iter().map(OsStr::to_owned).collect();
+    let mut here = PathBuf::from("/");
+    let mut fd = top()?;
+    let mut links = 0;
+    while let Some(name) = ahead.pop_front() {
+        let at = here.join(&name);
+        let stat = match rustix::fs::statat(&fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => {
+                return Ok(ahead.iter().fold(at, |path, name| path.join(name)));
+            }
+            other => other.map_err(|e| failed(&at, e))?,
+        };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            if ahead.is_empty() {
+                return Ok(at);
+            }
+            fd = open(&fd, &name, &at)?;
+            here = at;
+            continue;
+        }
+        links += 1;
+        let holder = rustix::fs::fstat(&fd).map_err(|e| failed(&here, e))?;
+        if ahead.is_empty() || links > LINKS_MAX || is_writable_by_others(&holder) {
+            return Err(link_refused(&at));
+        }
+        check_above(&stat_of_link(stat), &at)?;
+        let target = rustix::fs::readlinkat(&fd, &name, Vec::new()).map_err(|e| failed(&at, e))?;
+        let target = here.join(OsString::from_vec(target.into_bytes()));
+        let mut whole = without_dots(&target);
+        whole.extend(ahead);
+        ahead = whole;
+        here = PathBuf::from("/");
+        fd = top()?;
+    }
+    Ok(here)
+}
+
+/// The mode of a link says nothing: everybody may read it, nobody can write to it.
+fn stat_of_link(mut stat: Stat) -> Stat {
+    stat.st_mode = 0;
+    stat
+}
+
+/// The names of a path of which everything before its last link has been followed.
+fn without_dots(path: &Path) -> VecDeque<OsString> {
+    let mut out = VecDeque::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => out.push_back(name.to_owned()),
+            Component::ParentDir => drop(out.pop_back()),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Whether the state of a user may be kept in this directory: it does not exist, or is one that
+/// only this user can change.
+///
+/// # Errors
+/// A refusal has the reason as its detail.
+pub fn check(path: &Path) -> Result<(), KernelError> {
+    is_there(path).map(drop)
+}
+
+/// Whether there is such a directory.
+///
+/// # Errors
+/// A refusal has the reason as its detail.
+pub fn is_there(path: &Path) -> Result<bool, KernelError> {
+    match directory(path, None) {
+        Err(e) if e.errno == Errno::NOENT.raw_os_error() => Ok(false),
+        other => other.map(|_| true),
+    }
+}
