@@ -10,6 +10,7 @@ use hallway_kernel::gate::Gate;
 
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::diff::{self as plan, Recorded, affected, drift};
+use hallway_plan::observed::Seen;
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 
@@ -237,7 +238,9 @@ impl Engine {
         let project = &settled.project;
         let mut observed = observe::network(&mut kernel, project)?;
         observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
-        observed.keeper = hallway_plan::observed::Seen::Unseen;
+        // The keeper comes after this.
+        observed.keeper = Seen::Unseen;
+        observed.guard = Seen::Unseen;
         let built = Recorded {
             applied: Some(settled),
             pending: None,

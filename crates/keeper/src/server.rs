@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{raise_open_files, socket_name, stop_leftovers};
+use hallway_engine::keeper::{
+    Desired, Guard, Listener, raise_open_files, socket_name, stop_leftovers,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tokio::net::UnixListener;
@@ -71,6 +73,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let holder = options.holder.and_then(Pid::from_raw);
     let mut holder_end = holder.map(end_of).transpose()?;
+    let project = options.project.parse().map_err(std::io::Error::other)?;
     let name = SocketAddr::from_abstract_name(socket_name(&options.project))?;
     let listener = StdListener::bind_addr(&name)?;
     listener.set_nonblocking(true)?;
@@ -81,6 +84,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
         options,
         supervisor: Supervisor::default(),
         forwarder: Forwarder::default(),
+        guard: Guard::new(project),
         runs: BTreeMap::new(),
         reports,
         requests: Some(requests),
@@ -164,6 +168,7 @@ struct Keeper<'a> {
     options: &'a Options,
     supervisor: Supervisor,
     forwarder: Forwarder,
+    guard: Guard,
     runs: BTreeMap<RunId, Handle>,
     reports: mpsc::UnboundedSender<Report>,
     /// None when it is ending: no client can connect any more.
@@ -239,21 +244,23 @@ impl Keeper<'_> {
         let before = self.supervisor.namespaces();
         let with = match call.request {
             Request::Sync {
-                programs, forwards, ..
+                programs,
+                forwards,
+                guarded,
+                ..
             } => {
                 // From here on it is on record, and continues when its starter ends.
                 rustix::process::set_parent_process_death_signal(None)?;
                 let forwards = forwards.into_iter().map(Into::into).collect();
-                match self.forwarder.sync(forwards, call.listeners).await {
-                    Ok(moved) => {
-                        let programs = programs.into_iter().map(Into::into).collect();
-                        let (changed, actions) = self.supervisor.sync(programs, Instant::now());
-                        self.act(actions);
-                        Answer::Done {
-                            changed: changed + moved,
-                        }
-                    }
-                    Err(e) => Answer::Refused(Refusal::Listener { why: e.to_string() }),
+                let programs = programs.into_iter().map(Into::into).collect();
+                let desired = Desired {
+                    programs,
+                    forwards,
+                    guarded: guarded.into(),
+                };
+                match self.sync(desired, call.listeners).await {
+                    Ok(changed) => Answer::Done { changed },
+                    Err(refusal) => Answer::Refused(refusal),
                 }
             }
             Request::Restart { node } => match self.supervisor.restart(&node, Instant::now()) {
@@ -277,6 +284,17 @@ impl Keeper<'_> {
             last: false,
         });
         Ok(())
+    }
+
+    /// The guard first: it closes what is about to be served.
+    async fn sync(&mut self, wanted: Desired, fresh: Vec<Listener>) -> Result<usize, Refusal> {
+        let guard = self.guard.protect(wanted.guarded);
+        let guard = guard.map_err(|e| Refusal::Guard { why: e.to_string() })?;
+        let moved = self.forwarder.sync(wanted.forwards, fresh).await;
+        let moved = moved.map_err(|e| Refusal::Listener { why: e.to_string() })?;
+        let (changed, actions) = self.supervisor.sync(wanted.programs, Instant::now());
+        self.act(actions);
+        Ok(usize::from(guard) + moved + changed)
     }
 
     /// Begins to end: no client can connect, nothing is served, and all programs are stopped.

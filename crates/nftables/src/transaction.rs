@@ -82,10 +82,20 @@ impl Transaction {
 
     /// Makes a table as it is wanted, whatever was there under its name.
     pub fn replace(&mut self, table: &Table) {
+        self.replace_with(table, Self::add_table);
+    }
+
+    /// The same for a table that is removed when the socket it is made by is closed. Only that
+    /// socket can change it.
+    pub fn replace_owned(&mut self, table: &Table) {
+        self.replace_with(table, Self::add_owned_table);
+    }
+
+    fn replace_with(&mut self, table: &Table, add: fn(&mut Self, &Table)) {
         // Removing what is not there would fail the transaction; after adding it, it is there.
-        self.add_table(table);
+        add(self, table);
         self.delete_table(table.family, &table.name);
-        self.add_table(table);
+        add(self, table);
         for set in &table.sets {
             self.add_set(table.family, &table.name, set);
         }
@@ -105,21 +115,21 @@ impl Transaction {
 
     /// Makes a table without anything in it, or leaves one that is there.
     pub fn add_table(&mut self, table: &Table) {
+        self.table(table, 0);
+    }
+
+    fn table(&mut self, table: &Table, flags: u32) {
         let how = (message::NEWTABLE, NLM_F_CREATE);
         self.push(table.family, how, format!("table {}", table.name), |w| {
             w.str(1, &table.name);
-            w.be32(2, 0);
+            w.be32(2, flags);
             comment(w, 6, &table.comment);
         });
     }
 
     /// Makes a table that is removed when the socket it was made by is closed.
-    pub fn add_owned_table(&mut self, family: Family, name: &str) {
-        let how = (message::NEWTABLE, NLM_F_CREATE);
-        self.push(family, how, format!("table {name}"), |w| {
-            w.str(1, name);
-            w.be32(2, TABLE_OWNER);
-        });
+    pub fn add_owned_table(&mut self, table: &Table) {
+        self.table(table, TABLE_OWNER);
     }
 
     /// Removes a table with all in it.

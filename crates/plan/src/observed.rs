@@ -44,6 +44,8 @@ pub struct Observed {
     pub tables: Vec<SeenTable>,
     /// The project's own tables with all that is in them; no tables when it has none.
     pub rules: Seen<Ruleset>,
+    /// The tables of the project's guard; no tables when it has none.
+    pub guard: Seen<Ruleset>,
     /// The project's keeper.
     pub keeper: Seen<SeenKeeper>,
 }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -87,30 +87,10 @@ impl Client {
     /// # Errors
     /// When it cannot be started, or one runs that is of another version.
     pub fn start(start: &Start<'_>) -> Result<Self, KeeperError> {
-        if let Some(client) = Self::connect(start.project)? {
-            return Ok(client);
+        match Self::connect(start.project)? {
+            Some(client) => Ok(client),
+            None => Starting::begin(start)?.connect(),
         }
-        let log = start.directory.join("keeper.log");
-        let not_started = |reason: String| KeeperError::NotStarted {
-            reason,
-            log: log.clone(),
-        };
-        let mut child = spawn(start, &log).map_err(KeeperError::Start)?;
-        let listens = match child.stdout.take() {
-            Some(output) => await_line(output, START_LIMIT),
-            None => false,
-        };
-        if listens && let Some(client) = Self::connect(start.project)? {
-            return Ok(client);
-        }
-        // It may have ended already; what it wrote is the reason either way.
-        child.kill().ok();
-        child.wait().ok();
-        let output = std::fs::read_to_string(&log).unwrap_or_default();
-        Err(not_started(match output.trim() {
-            "" => format!("it was not ready within {} s", START_LIMIT.as_secs()),
-            output => output.to_owned(),
-        }))
     }
 
     fn exchange(&self, request: &Request, listeners: Vec<Listener>) -> std::io::Result<Answer> {
@@ -215,6 +195,66 @@ impl Client {
     pub fn stop(self) {
         drop(self.exchange(&Request::Stop {}, Vec::new()));
         await_end(self.pid, END_LIMIT);
+    }
+}
+
+/// A keeper that is starting, while its caller does something else. Dropping it ends the process.
+#[derive(Debug)]
+pub struct Starting {
+    project: String,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Starting {
+    /// Starts the process and does not wait for it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin(start: &Start<'_>) -> Result<Self, KeeperError> {
+        let log = start.directory.join("keeper.log");
+        let child = spawn(start, &log).map_err(KeeperError::Start)?;
+        Ok(Self {
+            project: start.project.to_owned(),
+            log,
+            child: Some(child),
+        })
+    }
+
+    /// Waits until it can be connected to.
+    ///
+    /// # Errors
+    /// When it ended, or is not ready in time.
+    pub fn connect(mut self) -> Result<Client, KeeperError> {
+        let output = self.child.as_mut().and_then(|child| child.stdout.take());
+        let listens = output.is_some_and(|output| await_line(output, START_LIMIT));
+        if listens && let Some(client) = Client::connect(&self.project)? {
+            self.child = None;
+            return Ok(client);
+        }
+        // It may have ended already; what it wrote is the reason either way.
+        self.end();
+        let output = std::fs::read_to_string(&self.log).unwrap_or_default();
+        Err(KeeperError::NotStarted {
+            reason: match output.trim() {
+                "" => format!("it was not ready within {} s", START_LIMIT.as_secs()),
+                output => output.to_owned(),
+            },
+            log: self.log.clone(),
+        })
+    }
+
+    fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

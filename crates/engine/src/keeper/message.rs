@@ -15,13 +15,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hallway_plan::rules;
 use hallway_spec as spec;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Desired, ProgramState, ProgramStatus, desired};
 
-/// The version of these messages. Version 1 had no `Hello`.
-pub const PROTOCOL: u32 = 2;
+/// The version of these messages. Version 1 had no `Hello`, version 2 no guard.
+pub const PROTOCOL: u32 = 3;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +61,8 @@ pub enum Request {
         programs: Vec<Program>,
         /// Ports to serve.
         forwards: Vec<Forward>,
+        /// What the guard protects.
+        guarded: Guarded,
         /// The new listeners whose descriptors follow, in this order.
         listeners: Vec<Listen>,
     },
@@ -112,11 +116,25 @@ pub enum Refusal {
         /// Its limit (RLIMIT_NOFILE).
         limit: u64,
     },
+    /// The kernel refused the guard.
+    Guard {
+        /// The kernel's answer.
+        why: String,
+    },
     /// The kernel refused a listener.
     Listener {
         /// The kernel's answer.
         why: String,
     },
+}
+
+/// See [`rules::Guarded`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Guarded {
+    pub groups: Vec<u32>,
+    pub prefixes: Vec<IpNet>,
 }
 
 /// See [`desired::Program`].
@@ -219,7 +237,26 @@ impl Request {
         Self::Sync {
             programs: desired.programs.iter().map(Into::into).collect(),
             forwards: desired.forwards.iter().map(|f| (*f).into()).collect(),
+            guarded: (&desired.guarded).into(),
             listeners: listeners.iter().map(|l| (*l).into()).collect(),
+        }
+    }
+}
+
+impl From<&rules::Guarded> for Guarded {
+    fn from(g: &rules::Guarded) -> Self {
+        Self {
+            groups: g.groups.clone(),
+            prefixes: g.prefixes.clone(),
+        }
+    }
+}
+
+impl From<Guarded> for rules::Guarded {
+    fn from(g: Guarded) -> Self {
+        Self {
+            groups: g.groups,
+            prefixes: g.prefixes,
         }
     }
 }

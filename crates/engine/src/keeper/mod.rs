@@ -1,7 +1,7 @@
 //! The client side of the keeper: its tasks, the messages, and how to reach it.
 //!
-//! A keeper is one process per project that has programs to run or ports to serve on localhost
-//! (the crate `hallway-keeper`). It is found by the name of an abstract Unix socket (unix(7)),
+//! A keeper is one process per project (the crate `hallway-keeper`). It runs the programs, serves
+//! published ports on localhost, and holds the guard. It is found by the name of an abstract Unix socket (unix(7)),
 //! which belongs to the network namespace: unique there, needing no file, and gone when the keeper
 //! ends.
 //!
@@ -32,6 +32,7 @@ mod client;
 mod desired;
 mod error;
 pub mod frame;
+mod guard;
 mod listener;
 pub mod message;
 mod orphans;
@@ -39,9 +40,10 @@ mod porter;
 mod readiness;
 mod status;
 
-pub use client::{Client, Start};
+pub use client::{Client, Start, Starting};
 pub use desired::{Desired, Forward, Listen, Namespace, Program};
 pub use error::KeeperError;
+pub use guard::Guard;
 pub use listener::{
     BindCause, BindError, Bound, Listener, bind, open_files_limit, raise_open_files,
 };

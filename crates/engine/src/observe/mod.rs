@@ -55,6 +55,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         namespaces: Vec::new(),
         tables: tables::read(kernel)?,
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
+        guard: Seen::Present(kernel.tables_named(&mark::guard_table(project))?),
         keeper: keeper::read(project),
     })
 }

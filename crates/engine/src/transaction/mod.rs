@@ -141,8 +141,10 @@ impl Engine {
         });
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);
+        let starting = self.begin_keeper(&planned)?;
         let record = self.build(&planned, request, caller)?;
-        match self.start_programs(&planned, &record, listeners, request.ready_limit, caller) {
+        let keeper = (starting, listeners);
+        match self.start_programs(&planned, &record, keeper, request.ready_limit, caller) {
             Ok(programs) => Ok(Applied {
                 engine: self,
                 changed: programs > 0 || !planned.plan.steps.is_empty(),

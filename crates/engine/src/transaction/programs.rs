@@ -4,14 +4,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hallway_plan::observed::SeenProgram;
+use hallway_plan::observed::{Seen, SeenProgram};
+use hallway_plan::rules::Guarded;
 use hallway_plan::step::{Cause, KeeperTask};
 use hallway_plan::target::localhost;
 use hallway_plan::{Settled, settled};
+use hallway_spec::Name;
 
 use super::Caller;
 use crate::failure::FileAction;
-use crate::keeper::{Client, Desired, Forward, Listen, Listener, Namespace, Program, Start};
+use crate::keeper::{
+    Client, Desired, Forward, KeeperError, Listen, Listener, Namespace, Program, Start, Starting,
+};
 use crate::observe::netns_path;
 use crate::{Engine, Failure, Planned, Record};
 
@@ -22,27 +26,17 @@ impl Engine {
         &self,
         planned: &Planned,
         record: &Record,
-        listeners: Vec<Listener>,
+        (starting, listeners): (Option<Starting>, Vec<Listener>),
         limit: Duration,
         caller: &mut Caller<'_>,
     ) -> Result<usize, Failure> {
-        let project = &planned.settled.project;
         let wanted = desired(self, &planned.settled, record);
-        if wanted.is_empty() {
-            Client::end(project.as_ref())?;
-            return Ok(0);
-        }
-        let directory = self.directory(project);
-        std::fs::create_dir_all(directory.join("logs"))
-            .map_err(|e| Failure::file(FileAction::Create, &directory, &e))?;
-        let workplace = self.workplace();
-        let client = Client::start(&Start {
-            program: &workplace.program,
-            project: project.as_ref(),
-            directory: &directory,
-            holder: workplace.holder,
-            open_files: workplace.open_files,
-        })?;
+        let logs = self.directory(&planned.settled.project).join("logs");
+        std::fs::create_dir_all(&logs).map_err(|e| Failure::file(FileAction::Create, &logs, &e))?;
+        let client = match starting {
+            Some(starting) => starting.connect()?,
+            None => self.with_start(&planned.settled.project, Client::start)?,
+        };
         let mut changed = client.sync(&wanted, listeners)?;
         for node in ended(planned) {
             client.restart(node)?;
@@ -50,6 +44,32 @@ impl Engine {
         }
         super::ready::wait(&client, &wanted.programs, limit, caller)?;
         Ok(changed)
+    }
+
+    /// Begins to start the project's keeper if none runs, so that it is there when the network is
+    /// built.
+    pub(super) fn begin_keeper(&self, planned: &Planned) -> Result<Option<Starting>, Failure> {
+        let project = &planned.settled.project;
+        if planned.observed.keeper != Seen::Absent {
+            return Ok(None);
+        }
+        self.store().make_directory(&self.directory(project))?;
+        Ok(Some(self.with_start(project, Starting::begin)?))
+    }
+
+    fn with_start<T>(
+        &self,
+        project: &Name,
+        start: impl FnOnce(&Start<'_>) -> Result<T, KeeperError>,
+    ) -> Result<T, KeeperError> {
+        let workplace = self.workplace();
+        start(&Start {
+            program: &workplace.program,
+            project: project.as_ref(),
+            directory: &self.directory(project),
+            holder: workplace.holder,
+            open_files: workplace.open_files,
+        })
     }
 }
 
@@ -80,6 +100,7 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Desired {
             .filter_map(|node| program(engine, settled, node, record, base))
             .collect(),
         forwards: forwards(settled, engine.workplace().porter.is_some()),
+        guarded: Guarded::of(settled),
     }
 }
 

@@ -146,6 +146,18 @@ pub enum Fact {
         /// Elements that should not be there.
         extra: Vec<String>,
     },
+    /// The guard, which the keeper holds, is not loaded.
+    GuardMissing {
+        /// The name of its tables.
+        table: String,
+    },
+    /// The guard is not what it must be.
+    GuardChanged {
+        /// The name of its tables.
+        table: String,
+        /// What differs, in nft's words, one line each.
+        changes: Vec<String>,
+    },
     /// A program of a node does not run.
     ProgramStopped {
         /// Why, in words, like `exited (code 1)`.
@@ -241,6 +253,7 @@ impl Difference {
             | Fact::AddressMissing { .. }
             | Fact::TableMissing { .. }
             | Fact::ListenerMissing { .. }
+            | Fact::GuardMissing { .. }
             | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
             Fact::NamespaceReplaced => ("the namespace that was made".into(), "another one".into()),
             Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
@@ -259,7 +272,9 @@ impl Difference {
                 found.map_or_else(none, |b| b.to_string()),
             ),
             Fact::UplinkForwarding { .. } => ("1".into(), "0".into()),
-            Fact::TableChanged { changes, .. } => ("as written".into(), changes.join("; ")),
+            Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
+                ("as written".into(), changes.join("; "))
+            }
             Fact::Elements { missing, extra, .. } => {
                 ("as written".into(), elements(missing, extra))
             }
@@ -302,6 +317,9 @@ impl Difference {
                 format!("table {table}")
             }
             Fact::Elements { set, .. } => format!("set {set}"),
+            Fact::GuardMissing { table } | Fact::GuardChanged { table, .. } => {
+                format!("guard {table}")
+            }
             Fact::ProgramStopped { .. } => "program".into(),
             Fact::ListenerMissing { listener } => format!("listener {listener}"),
         }
@@ -319,6 +337,7 @@ impl Difference {
             | Fact::AddressMissing { .. }
             | Fact::TableMissing { .. }
             | Fact::ListenerMissing { .. }
+            | Fact::GuardMissing { .. }
             | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
             Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
             Fact::NamespaceUnseen => format!("{object} could not be examined"),
@@ -326,7 +345,9 @@ impl Difference {
             Fact::AddressLeft { .. } | Fact::RouteLeft { .. } => {
                 format!("{object} is no longer wanted")
             }
-            Fact::TableChanged { changes, .. } => changes.join("; "),
+            Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
+                changes.join("; ")
+            }
             Fact::ProgramStopped { state } => format!("{object} {state}"),
             Fact::Elements { missing, extra, .. } => {
                 format!("{object}: {}", elements(missing, extra))

@@ -3,6 +3,7 @@
 //! that those no longer wanted are found.
 
 mod difference;
+pub(crate) mod guard;
 pub(crate) mod programs;
 pub(crate) mod rules;
 mod space;

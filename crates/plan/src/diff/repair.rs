@@ -272,6 +272,8 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::TableChanged { .. }
         | Fact::Elements { .. }
         | Fact::ProgramStopped { .. }
+        | Fact::GuardMissing { .. }
+        | Fact::GuardChanged { .. }
         | Fact::ListenerMissing { .. } => return None,
     })
 }

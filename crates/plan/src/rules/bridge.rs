@@ -5,9 +5,10 @@ use std::net::Ipv6Addr;
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value};
 
-use super::parts::{LINK_LOCAL6, REDIRECT6, ROUTER_ADVERT, base, icmp6, member, rule};
+use super::parts::{LINK_LOCAL6, REDIRECT6, ROUTER_ADVERT, base, icmp6, loaded, member, rule};
 use super::purpose;
 use super::sets::{BRIDGE_PORTS, Definition, PORT_ADDRESSES, PORT_MACS};
+use crate::mark::FROM_BIT;
 
 /// Ethertypes (linux/if_ether.h).
 const IPV4: u16 = 0x0800;
@@ -68,6 +69,7 @@ fn frames() -> Vec<Rule> {
             Verdict::Accept,
             "not our port",
         ),
+        loaded(None, FROM_BIT),
         rule(
             vec![not(EtherSaddr, &PORT_MACS)],
             Verdict::Drop,

@@ -6,6 +6,7 @@ mod bridge;
 pub mod build;
 pub mod delta;
 pub mod elements;
+pub mod guard;
 mod nat;
 mod parts;
 mod policy;
@@ -14,6 +15,7 @@ pub mod sets;
 
 pub use build::ruleset;
 pub use delta::{Delta, delta};
+pub use guard::Guarded;
 pub use hallway_nftables::Ruleset;
 
 /// The name of an IP version in nf_tables.

@@ -71,6 +71,8 @@ pub enum KeeperTask {
     },
     /// Listens again on a published port.
     Listener(Listener),
+    /// Loads the guard.
+    Guard,
 }
 
 /// Everything hallway ever does to a kernel.
