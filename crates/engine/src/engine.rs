@@ -162,6 +162,7 @@ impl Engine {
                 Err(failure) => (None, Some(failure)),
             };
             observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
+            observed.noted = self.store().host_settings();
             Ok(ProjectState {
                 record,
                 unreadable,
@@ -238,6 +239,7 @@ impl Engine {
         let project = &settled.project;
         let mut observed = observe::network(&mut kernel, project)?;
         observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
+        observed.noted = self.store().host_settings();
         // The keeper comes after this.
         observed.keeper = Seen::Unseen;
         observed.guard = Seen::Unseen;

@@ -57,6 +57,7 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
         Observed {
             host,
             namespaces,
+            noted: Vec::new(),
             tables,
             rules,
             guard: Seen::Present(Guarded::of(settled).ruleset(&settled.project)),

@@ -9,6 +9,7 @@
 //! - `hosts/`, `resolv/`, `logs/`: files of the nodes.
 
 mod format;
+mod host_settings;
 pub mod lease;
 pub(crate) mod netns_directory;
 pub(crate) mod store;

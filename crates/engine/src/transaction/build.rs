@@ -58,7 +58,9 @@ impl Engine {
             }
         }
         self.lease_addresses(record.applied.as_ref(), settled)?;
-        let made = self.execute(&planned.plan, Some(caller))?;
+        let (plan, seen) = (&planned.plan, &planned.observed);
+        self.store().note_host_settings(project, plan, seen)?;
+        let made = self.execute(plan, Some(caller))?;
         record.inodes = inodes(record, settled, made);
         record.uplinks = planned
             .plan

@@ -42,6 +42,7 @@ impl Engine {
             return self.remove(project).map(drop);
         };
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
+        self.store().note_host_settings(project, &plan, &observed)?;
         let made = self.execute(&plan, None)?;
         if let Some(pending) = &record.pending {
             self.withdraw_addresses(pending, &applied)?;
@@ -68,6 +69,7 @@ impl Engine {
         let plan = diff(project, recorded(Some(&record)), Some(&target), &observed);
         self.store().intend(&mut record, &target)?;
         self.store().save(project, &record)?;
+        self.store().note_host_settings(project, &plan, &observed)?;
         let made = self.execute(&plan, None)?;
         self.lease_addresses(record.applied.as_ref(), &target)?;
         record.inodes = inodes(&record, &target, made);

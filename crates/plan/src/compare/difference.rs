@@ -235,6 +235,8 @@ impl Setting {
         match self {
             Self::Forwarding(IpVersion::V4) => "IPv4 forwarding",
             Self::Forwarding(IpVersion::V6) => "IPv6 forwarding",
+            Self::NewForwarding(IpVersion::V4) => "IPv4 forwarding of new links",
+            Self::NewForwarding(IpVersion::V6) => "IPv6 forwarding of new links",
             Self::AcceptRa => "accept_ra",
             Self::Autoconf => "autoconf",
             Self::DisableIpv6 => "disable_ipv6",
