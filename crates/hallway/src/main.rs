@@ -59,6 +59,7 @@ const GRACE: Duration = Duration::from_secs(10);
 fn serve_keeper(mut words: impl Iterator<Item = String>) -> std::io::Result<()> {
     let project = words.next().unwrap_or_default();
     let mut number = || words.next().and_then(|w| w.parse::<u64>().ok());
+    let (holder, starter, open_files) = (number(), number(), number());
     let pid = |number: u64| i32::try_from(number).ok();
     let grace = std::env::var("HALLWAY_STOP_GRACE_MS")
         .ok()
@@ -66,10 +67,11 @@ fn serve_keeper(mut words: impl Iterator<Item = String>) -> std::io::Result<()> 
     hallway_keeper::serve(&hallway_keeper::Options {
         program: "/proc/self/exe".into(),
         project,
-        holder: number().and_then(pid),
-        starter: number().and_then(pid),
+        scope: words.next().unwrap_or_default().into(),
+        holder: holder.and_then(pid),
+        starter: starter.and_then(pid),
         grace: grace.map_or(GRACE, Duration::from_millis),
-        open_files: number(),
+        open_files,
     })
 }
 

@@ -11,6 +11,7 @@ use hallway_engine::keeper::message::{Answer, Refusal, Request};
 use hallway_engine::keeper::{
     Desired, Guard, Listener, raise_open_files, socket_name, stop_leftovers,
 };
+use hallway_spec::Name;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tokio::net::UnixListener;
@@ -21,6 +22,7 @@ use crate::forward::Forwarder;
 use crate::program::{self, Handle, Report};
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, RunEvent, RunId, Supervisor};
+use crate::watch;
 
 /// How a keeper is started.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct Options {
     pub program: PathBuf,
     /// The project.
     pub project: String,
+    /// The directory of the scope's state.
+    pub scope: PathBuf,
     /// The process that holds the sandbox; the keeper ends with it.
     pub holder: Option<i32>,
     /// The process that starts the keeper: until its first request the keeper ends with it, because
@@ -73,7 +77,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let holder = options.holder.and_then(Pid::from_raw);
     let mut holder_end = holder.map(end_of).transpose()?;
-    let project = options.project.parse().map_err(std::io::Error::other)?;
+    let project: Name = options.project.parse().map_err(std::io::Error::other)?;
     let name = SocketAddr::from_abstract_name(socket_name(&options.project))?;
     let listener = StdListener::bind_addr(&name)?;
     listener.set_nonblocking(true)?;
@@ -84,7 +88,9 @@ async fn run(options: &Options) -> std::io::Result<()> {
         options,
         supervisor: Supervisor::default(),
         forwarder: Forwarder::default(),
-        guard: Guard::new(project),
+        guard: Guard::new(project.clone()),
+        project,
+        watched: false,
         runs: BTreeMap::new(),
         reports,
         requests: Some(requests),
@@ -169,6 +175,9 @@ struct Keeper<'a> {
     supervisor: Supervisor,
     forwarder: Forwarder,
     guard: Guard,
+    project: Name,
+    /// Whether what other programs change is repaired by a thread of its own.
+    watched: bool,
     runs: BTreeMap<RunId, Handle>,
     reports: mpsc::UnboundedSender<Report>,
     /// None when it is ending: no client can connect any more.
@@ -294,6 +303,15 @@ impl Keeper<'_> {
         let moved = moved.map_err(|e| Refusal::Listener { why: e.to_string() })?;
         let (changed, actions) = self.supervisor.sync(wanted.programs, Instant::now());
         self.act(actions);
+        if !self.watched {
+            // Without notifications the network is as good as before; only repairs need a command.
+            match watch::start(self.options, self.project.clone()) {
+                Ok(()) => self.watched = true,
+                Err(failure) => {
+                    eprint(&format!("nothing is repaired without a command: {failure}"))
+                }
+            }
+        }
         Ok(usize::from(guard) + moved + changed)
     }
 
@@ -376,7 +394,7 @@ impl Keeper<'_> {
 }
 
 /// Standard error is the keeper's log.
-fn eprint(text: &str) {
+pub(crate) fn eprint(text: &str) {
     // If the log cannot be written there is no other place.
     writeln!(std::io::stderr(), "hallway: {text}").ok();
 }

@@ -35,6 +35,8 @@ pub struct Start<'a> {
     pub program: &'a Path,
     /// The project.
     pub project: &'a str,
+    /// The directory of the scope's state.
+    pub scope: &'a Path,
     /// The project's directory, which must exist; the keeper's log goes there.
     pub directory: &'a Path,
     /// The process that holds the sandbox; the keeper ends with it.
@@ -268,6 +270,7 @@ fn spawn(start: &Start<'_>, log: &Path) -> std::io::Result<Child> {
         .arg(words(start.holder.map(|h| h.to_string())))
         .arg(std::process::id().to_string())
         .arg(words(start.open_files.map(|limit| limit.to_string())))
+        .arg(start.scope)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)

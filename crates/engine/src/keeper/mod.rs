@@ -15,6 +15,7 @@
 //! let client = Client::start(&Start {
 //!     program: "/proc/self/exe".as_ref(),
 //!     project: "shop",
+//!     scope: "/run/hallway/host".as_ref(),
 //!     directory: "/run/hallway/host/projects/shop".as_ref(),
 //!     holder: None,
 //!     open_files: None,

@@ -66,6 +66,7 @@ impl Engine {
         start(&Start {
             program: &workplace.program,
             project: project.as_ref(),
+            scope: self.scope(),
             directory: &self.directory(project),
             holder: workplace.holder,
             open_files: workplace.open_files,

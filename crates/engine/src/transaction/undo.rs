@@ -75,6 +75,7 @@ impl Engine {
         record.inodes = inodes(&record, &target, made);
         record.commit();
         record.edited_from.clone_from(&earlier.edited_from);
+        record.repair = earlier.repair;
         record.source.clone_from(&earlier.source);
         record.path.clone_from(&earlier.path);
         self.write_files(&target)?;
