@@ -57,6 +57,7 @@ pub(crate) fn run(
         Ok(()) if options.watch => {
             let project = &input.project.topology.name;
             events::follow(&scope.engine, project, Format::Text, &cancel)?;
+            scope.leave(common)?;
             Ok(ExitCode::SUCCESS)
         }
         Ok(()) => Ok(ExitCode::SUCCESS),

@@ -108,8 +108,16 @@ impl Watcher {
         };
         let repaired = self.engine.repair(&self.project, &mut caller);
         let pause = match &repaired {
-            Ok(differences) if differences.is_empty() => None,
-            _ => self.pace.repaired(Instant::now()),
+            Ok(differences) => {
+                let objects = differences
+                    .iter()
+                    .map(|d| format!("{} {}", d.place, d.object()));
+                self.pace.repaired(objects, Instant::now())
+            }
+            Err(failure) => {
+                let failed = std::iter::once(failure.code().to_owned());
+                self.pace.repaired(failed, Instant::now())
+            }
         };
         let mut events: Vec<Occurrence> = match &repaired {
             Ok(differences) => differences.iter().map(Occurrence::repaired).collect(),
@@ -130,7 +138,8 @@ impl Watcher {
 
     /// A failure is an event once, and not again while it stays the same.
     fn failed(&mut self, failure: &Failure) {
-        self.pace.changed(Instant::now());
+        // The next regular comparison tries again.
+        std::thread::sleep(BUSY);
         let mut words = format!("not repaired: {failure}");
         if let Some(cause) = &failure.cause {
             words = format!("{words}: {cause}");

@@ -1,5 +1,6 @@
 //! When to compare, and when to wait: pure, takes `now`.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The least time between two comparisons that notifications cause.
@@ -11,8 +12,8 @@ const INTERVAL: Duration = Duration::from_millis(500);
 const SHARE: u32 = 10;
 /// The same for those without a notification.
 const IDLE_SHARE: u32 = 50;
-/// So many repairs within [`WINDOW`] are a fight with another program.
-const MANY: usize = 20;
+/// So many repairs of one object within [`WINDOW`] are a fight with another program.
+const MANY: usize = 10;
 const WINDOW: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -28,8 +29,8 @@ pub(crate) struct Pace {
     /// When the last comparison of everything ended, and how long it took.
     last_whole: Instant,
     whole_cost: Duration,
-    /// When repairs were made.
-    repairs: Vec<Instant>,
+    /// When repairs were made, by the object that was repaired.
+    repairs: BTreeMap<String, Vec<Instant>>,
     pause: Duration,
     paused_until: Option<Instant>,
 }
@@ -42,7 +43,7 @@ impl Pace {
             cost: Duration::ZERO,
             last_whole: now,
             whole_cost: Duration::ZERO,
-            repairs: Vec::new(),
+            repairs: BTreeMap::new(),
             pause: PAUSE_FIRST,
             paused_until: None,
         }
@@ -75,20 +76,33 @@ impl Pace {
         }
     }
 
-    /// A repair was made or failed. Gives the pause, when there were too many.
-    pub(crate) fn repaired(&mut self, now: Instant) -> Option<Duration> {
-        self.repairs.retain(|at| now.duration_since(*at) < WINDOW);
+    /// These objects were repaired. Gives the pause, when one was repaired too often.
+    pub(crate) fn repaired(
+        &mut self,
+        objects: impl Iterator<Item = String>,
+        now: Instant,
+    ) -> Option<Duration> {
+        for times in self.repairs.values_mut() {
+            times.retain(|at| now.saturating_duration_since(*at) < WINDOW);
+        }
+        self.repairs.retain(|_, times| !times.is_empty());
         if self.repairs.is_empty() {
             self.pause = PAUSE_FIRST;
         }
-        self.repairs.push(now);
-        if self.repairs.len() < MANY {
-            return None;
+        for object in objects {
+            self.repairs.entry(object).or_default().push(now);
         }
         let pause = self.pause;
-        // The next pause follows after one more repair, unless there is a quiet time.
-        self.repairs = vec![now; MANY - 1];
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        let mut fought = false;
+        for times in self.repairs.values_mut().filter(|t| t.len() >= MANY) {
+            // One more repair after the pause is followed by the next, unless there is a quiet time.
+            *times = vec![now + pause; MANY - 1];
+            fought = true;
+        }
+        if !fought {
+            return None;
+        }
+        self.pause = (pause * 2).min(PAUSE_MAX);
         self.paused_until = Some(now + pause);
         Some(pause)
     }
@@ -134,15 +148,27 @@ mod tests {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         let mut pauses = Vec::new();
-        for _ in 0..60 {
+        for _ in 0..30 {
             pace.changed(now);
             now = now.max(pace.due());
             pace.compared(true, now, now + MS);
             now += MS;
-            pauses.extend(pace.repaired(now));
+            pauses.extend(pace.repaired(["mtu of eth0".to_owned()].into_iter(), now));
         }
         assert_eq!(pauses.first(), Some(&PAUSE_FIRST));
-        assert!(pauses.len() > 2);
-        assert!(pace.due() > now + PAUSE_FIRST);
+        assert_eq!(pauses.last(), Some(&PAUSE_MAX));
+        now += PAUSE_MAX + WINDOW;
+        assert_eq!(
+            pace.repaired(["mtu of eth0".to_owned()].into_iter(), now),
+            None
+        );
+    }
+
+    #[test]
+    fn repairs_of_many_objects_are_no_fight() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        let objects = (0..200).map(|n| format!("mtu of eth{n}"));
+        assert_eq!(pace.repaired(objects, now), None);
     }
 }
