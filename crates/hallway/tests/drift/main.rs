@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 
 use hallway_testkit::{Hallway, patience, sh, wait_for};
 use kinds::Kind;
+use repairs::{
+    a_fight_is_paused, repaired_in_nodes, repaired_links_in_nodes, repaired_on_the_host,
+    repaired_rules, repairs_are_events,
+};
 use snapshot::Snapshot;
 use talker::{ECHO, Talker};
 
@@ -465,10 +469,10 @@ hallway_testkit::tests![
     not_kept,
     reboot_and_lost_records,
     while_traffic_runs,
-    repairs::rules,
-    repairs::on_the_host,
-    repairs::in_nodes,
-    repairs::links_in_nodes,
-    repairs::named_and_printed,
-    repairs::a_fight_is_paused,
+    repaired_rules,
+    repaired_on_the_host,
+    repaired_in_nodes,
+    repaired_links_in_nodes,
+    repairs_are_events,
+    a_fight_is_paused,
 ];

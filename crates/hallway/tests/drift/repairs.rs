@@ -64,24 +64,24 @@ fn check_all(kinds: &[&[Kind]]) {
     scene.h.ok("down");
 }
 
-pub(crate) fn rules() {
+pub(crate) fn repaired_rules() {
     check_all(&[kinds::RULES]);
 }
 
-pub(crate) fn on_the_host() {
+pub(crate) fn repaired_on_the_host() {
     check_all(&[kinds::HOST_LINKS, kinds::HOST_ROUTES, kinds::HOST_SETTINGS]);
 }
 
-pub(crate) fn in_nodes() {
+pub(crate) fn repaired_in_nodes() {
     check_all(&[kinds::NODES]);
 }
 
-pub(crate) fn links_in_nodes() {
+pub(crate) fn repaired_links_in_nodes() {
     check_all(&[kinds::NODE_LINKS]);
 }
 
 /// Each repair is an event, which `logs --events` shows and `up --watch` prints as it happens.
-pub(crate) fn named_and_printed() {
+pub(crate) fn repairs_are_events() {
     let scene = scene();
     let mut watching = scene.h.start(&["up", "--watch", FILE]);
     wait_for("the watching", || {
