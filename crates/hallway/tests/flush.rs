@@ -115,19 +115,16 @@ impl Drop for Scene {
 impl Scene {
     fn new(h: Hallway, outside: &'static str) -> Self {
         h.up(FILE).ok();
-        std::fs::create_dir_all("/run/keep").unwrap();
-        std::fs::write("/run/keep/echo", ECHO).unwrap();
-        std::fs::write("/run/keep/probe", PROBE).unwrap();
         let mut scene = Self {
             h,
             outside,
             servers: Vec::new(),
         };
         for node in ["a", "b", "c", "d", "db", "visitor"] {
-            let run = ["exec", node, "--", "python3", "/run/keep/echo"];
+            let run = ["exec", node, "--", "python3", "-c", ECHO];
             scene.servers.push(scene.h.start(&run));
         }
-        let mut echo = scene.outside("exec python3 /run/keep/echo");
+        let mut echo = scene.outside(&format!("exec python3 -c \"{ECHO}\""));
         scene.servers.push(echo.spawn().unwrap());
         // Routes that these nodes do not have by themselves: whether a packet passes is the host's
         // decision.
@@ -166,7 +163,7 @@ impl Scene {
 
     fn probes(&self, ways: &[(&str, &[&str])]) -> Vec<Child> {
         let probe = |(node, targets): &(&str, &[&str])| {
-            let run = ["exec", node, "--", "python3", "/run/keep/probe"];
+            let run = ["exec", node, "--", "python3", "-c", PROBE];
             let mut command = self.h.command(&[&run, *targets].concat());
             command.stdin(Stdio::piped()).stdout(Stdio::piped());
             command.spawn().unwrap()

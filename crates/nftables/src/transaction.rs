@@ -91,6 +91,36 @@ impl Transaction {
         self.replace_with(table, Self::add_owned_table);
     }
 
+    /// The same with its sets and their elements only, which must not name chains;
+    /// [`Self::add_chains`] adds the rest.
+    ///
+    /// The kernel makes elements of concatenated intervals visible only after the rules of the same
+    /// transaction: for a moment, rules that look for them do not find them. Two transactions avoid
+    /// that where the table was not in use before.
+    pub fn replace_sets(&mut self, table: &Table) {
+        let sets = Table {
+            chains: Vec::new(),
+            ..table.clone()
+        };
+        self.replace(&sets);
+    }
+
+    /// Makes the chains of a table with their rules; its sets must be there.
+    pub fn add_chains(&mut self, table: &Table) {
+        for chain in &table.chains {
+            self.add_chain(table.family, &table.name, chain);
+        }
+        self.add_rules(table);
+    }
+
+    fn add_rules(&mut self, table: &Table) {
+        for chain in &table.chains {
+            for rule in &chain.rules {
+                self.add_rule(table, &chain.name, rule);
+            }
+        }
+    }
+
     fn replace_with(&mut self, table: &Table, add: fn(&mut Self, &Table)) {
         // Removing what is not there would fail the transaction; after adding it, it is there.
         add(self, table);
@@ -106,11 +136,7 @@ impl Transaction {
             let name = (table.name.as_str(), set.name.as_str());
             self.add_elements(table.family, name, set.layout(), &set.elements);
         }
-        for chain in &table.chains {
-            for rule in &chain.rules {
-                self.add_rule(table, &chain.name, rule);
-            }
-        }
+        self.add_rules(table);
     }
 
     /// Makes a table without anything in it, or leaves one that is there.

@@ -83,7 +83,9 @@ impl Engine {
             wanted.forwards = client.forwards()?;
             client.sync(&wanted, Vec::new())?;
         }
-        let (_, left) = self.repairable(self.observe(project, &Depth::Inside)?)?;
+        let (_, mut left) = self.repairable(self.observe(project, &Depth::Inside)?)?;
+        // What has been changed since is for the next repair.
+        left.retain(|d| differences.contains(d));
         match left.is_empty() {
             true => Ok(differences),
             false => Err(Reason::NotKept { differences: left }.into()),

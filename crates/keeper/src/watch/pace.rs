@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// The least time between two comparisons that notifications cause.
+/// The least time between two comparisons that notifications cause, and the longest.
 const GAP: Duration = Duration::from_millis(100);
+const GAP_MAX: Duration = Duration::from_millis(500);
 /// The least time between two comparisons without a notification: some settings can be changed
 /// without one.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// Comparisons that notifications cause take at most one part in this many of the time.
-const SHARE: u32 = 10;
+/// Between the two, comparisons take one part in so many of the time.
+const SHARE: u32 = 3;
 /// The same for those without a notification.
 const IDLE_SHARE: u32 = 50;
 /// So many repairs of one object within [`WINDOW`] are a fight with another program.
-const MANY: usize = 10;
+const MANY: usize = 30;
 const WINDOW: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -51,7 +52,7 @@ impl Pace {
 
     /// Something changed. The first comparison comes at once, further ones after a gap.
     pub(crate) fn changed(&mut self, now: Instant) {
-        let gap = GAP.max(self.cost.saturating_mul(SHARE));
+        let gap = self.cost.saturating_mul(SHARE).clamp(GAP, GAP_MAX);
         let due = now.max(self.last + gap);
         self.wanted = Some(self.wanted.map_or(due, |earlier| earlier.min(due)));
     }
@@ -133,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn comparisons_take_a_part_of_the_time_however_long_one_takes() {
+    fn the_longer_a_comparison_takes_the_fewer_are_made() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
         let cost = 300 * MS;
         pace.compared(true, start, start + cost);
         assert_eq!(pace.due(), start + cost + cost * IDLE_SHARE);
         pace.changed(start + cost);
-        assert_eq!(pace.due(), start + cost + cost * SHARE);
+        assert_eq!(pace.due(), start + cost + GAP_MAX);
     }
 
     #[test]
@@ -148,7 +149,7 @@ mod tests {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         let mut pauses = Vec::new();
-        for _ in 0..30 {
+        for _ in 0..60 {
             pace.changed(now);
             now = now.max(pace.due());
             pace.compared(true, now, now + MS);
