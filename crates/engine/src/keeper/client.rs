@@ -114,7 +114,7 @@ impl Client {
     }
 
     /// Makes it run and serve exactly this; `fresh` are listeners it does not have yet. Returns,
-    /// when what had to be stopped has ended, how many programs and forwards changed. A forward
+    /// when what had to be stopped has ended, how many programs and forwards changed, and the guard. A forward
     /// whose listener is neither there nor among `fresh` is not served. A listener that stays is
     /// not closed, also when its target changes; only connections to a former target are.
     ///

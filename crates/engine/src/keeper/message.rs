@@ -85,7 +85,7 @@ pub enum Request {
 pub enum Answer {
     /// It has been done.
     Done {
-        /// How many programs and forwards changed.
+        /// How many programs and forwards changed, and the guard.
         changed: usize,
     },
     /// The state of all programs.
