@@ -17,6 +17,8 @@ use pace::Pace;
 
 /// How long a run of hallway is waited for before its lock is looked at again.
 const BUSY: Duration = Duration::from_millis(20);
+/// How long after its end the next comparison comes: runs often follow one another.
+const AFTER_RUN: Duration = Duration::from_millis(100);
 
 /// Starts the thread. It ends with the process.
 ///
@@ -39,6 +41,7 @@ pub(crate) fn start(options: &Options, project: Name) -> Result<(), Failure> {
         watch,
         pace: Pace::new(Instant::now()),
         pending: Changed::default(),
+        busy: false,
         failed: None,
     };
     let thread = std::thread::Builder::new().name("watch".into());
@@ -59,6 +62,8 @@ struct Watcher {
     pace: Pace,
     /// What has changed since the last comparison.
     pending: Changed,
+    /// A run of hallway had the lock.
+    busy: bool,
     /// The last failure, which is reported once.
     failed: Option<String>,
 }
@@ -76,24 +81,31 @@ impl Watcher {
         if self.pace.due() > now {
             return Ok(());
         }
-        // Such a run verifies itself what it builds in nodes. What others change there at the same
-        // time is found by the next comparison of everything.
         if Lock::is_taken(self.engine.scope()) {
             std::thread::sleep(BUSY);
-            self.pending.nodes = false;
+            self.busy = true;
             return Ok(());
         }
-        let extent = match self.pending {
-            Changed {
+        // A run has ended, which verified itself what it built in nodes. What others changed there
+        // at the same time is found by the next comparison of everything.
+        if std::mem::take(&mut self.busy) {
+            self.watch.wait(Duration::ZERO)?;
+            self.pending = Changed {
                 host: true,
                 nodes: false,
-            } => Extent::Host,
-            _ => Extent::All,
+            };
+            self.pace.put_off(Instant::now() + AFTER_RUN);
+            return Ok(());
+        }
+        let whole = self.pending.nodes || self.pace.whole_is_due(now);
+        let extent = match whole {
+            true => Extent::All,
+            false => Extent::Host,
         };
         self.pending = Changed::default();
         let drift = self.engine.drift(&self.project, extent);
         let ended = Instant::now();
-        self.pace.compared(extent == Extent::All, now, ended);
+        self.pace.compared(whole, now, ended);
         if drift?.is_empty() {
             self.failed = None;
             return Ok(());

@@ -57,12 +57,25 @@ impl Pace {
         self.wanted = Some(self.wanted.map_or(due, |earlier| earlier.min(due)));
     }
 
+    /// The next comparison for a reason is not due before then.
+    pub(crate) fn put_off(&mut self, until: Instant) {
+        self.wanted = Some(until);
+    }
+
     /// When the next comparison is due.
     pub(crate) fn due(&self) -> Instant {
-        let interval = INTERVAL.max(self.whole_cost.saturating_mul(IDLE_SHARE));
-        let regular = self.last_whole + interval;
+        let regular = self.regular();
         let due = self.wanted.map_or(regular, |wanted| wanted.min(regular));
         self.paused_until.map_or(due, |until| until.max(due))
+    }
+
+    /// Whether everything is to be compared, whatever has changed.
+    pub(crate) fn whole_is_due(&self, now: Instant) -> bool {
+        self.regular() <= now
+    }
+
+    fn regular(&self) -> Instant {
+        self.last_whole + INTERVAL.max(self.whole_cost.saturating_mul(IDLE_SHARE))
     }
 
     /// A comparison began then and ends now.
