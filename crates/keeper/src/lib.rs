@@ -32,11 +32,13 @@
 
 pub mod forward;
 mod frames;
+mod options;
 mod program;
 mod requests;
 mod server;
 pub mod supervisor;
 mod watch;
 
+pub use options::Options;
 pub use program::run_program;
-pub use server::{Options, serve};
+pub use server::serve;

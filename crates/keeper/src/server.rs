@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
 use hallway_engine::keeper::{
@@ -19,30 +18,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::forward::Forwarder;
+use crate::options::{Options, eprint};
 use crate::program::{self, Handle, Report};
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, RunEvent, RunId, Supervisor};
 use crate::watch;
-
-/// How a keeper is started.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The program that runs [`crate::run_program`] with the argument `__program`.
-    pub program: PathBuf,
-    /// The project.
-    pub project: String,
-    /// The directory of the scope's state.
-    pub scope: PathBuf,
-    /// The process that holds the sandbox; the keeper ends with it.
-    pub holder: Option<i32>,
-    /// The process that starts the keeper: until its first request the keeper ends with it, because
-    /// the keeper is not on record yet.
-    pub starter: Option<i32>,
-    /// How long a program may take to end after SIGTERM.
-    pub grace: Duration,
-    /// The soft limit on open files that programs get; none: the one it is started with.
-    pub open_files: Option<u64>,
-}
 
 /// Runs a keeper until it is to stop (by a request, SIGTERM or SIGINT), or the holder of its
 /// sandbox ends. Writes a line to standard output when clients can connect.
@@ -391,10 +371,4 @@ impl Keeper<'_> {
     fn is_ending(&self) -> bool {
         self.requests.is_none()
     }
-}
-
-/// Standard error is the keeper's log.
-pub(crate) fn eprint(text: &str) {
-    // If the log cannot be written there is no other place.
-    writeln!(std::io::stderr(), "hallway: {text}").ok();
 }

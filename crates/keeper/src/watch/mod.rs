@@ -12,7 +12,7 @@ use hallway_engine::{
 };
 use hallway_spec::Name;
 
-use crate::Options;
+use crate::options::{Options, eprint};
 use pace::Pace;
 
 /// How long a run of hallway is waited for before its lock is looked at again.
@@ -162,7 +162,7 @@ impl Watcher {
         let event = Occurrence::of(OccurrenceKind::RepairFailed, words.clone());
         // Where the file of events cannot be written, the keeper's own log can.
         if let Err(error) = self.engine.record_events(&self.project, &[event]) {
-            crate::server::eprint(&format!("{words}; {error}"));
+            eprint(&format!("{words}; {error}"));
         }
         self.failed = Some(words);
     }

@@ -11,14 +11,16 @@
 //! **Descriptors.** After a [`Request::Sync`] the client sends the listeners that it announces, in
 //! that order, in chunks; the keeper acknowledges each chunk (see [`super::frame`]).
 
+mod guarded;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use hallway_plan::rules;
 use hallway_spec as spec;
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+pub use guarded::Guarded;
 
 use super::{Desired, ProgramState, ProgramStatus, desired};
 
@@ -128,15 +130,6 @@ pub enum Refusal {
     },
 }
 
-/// See [`rules::Guarded`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Guarded {
-    pub groups: Vec<u32>,
-    pub prefixes: Vec<IpNet>,
-}
-
 /// See [`desired::Program`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -239,24 +232,6 @@ impl Request {
             forwards: desired.forwards.iter().map(|f| (*f).into()).collect(),
             guarded: (&desired.guarded).into(),
             listeners: listeners.iter().map(|l| (*l).into()).collect(),
-        }
-    }
-}
-
-impl From<&rules::Guarded> for Guarded {
-    fn from(g: &rules::Guarded) -> Self {
-        Self {
-            groups: g.groups.clone(),
-            prefixes: g.prefixes.clone(),
-        }
-    }
-}
-
-impl From<Guarded> for rules::Guarded {
-    fn from(g: Guarded) -> Self {
-        Self {
-            groups: g.groups,
-            prefixes: g.prefixes,
         }
     }
 }
