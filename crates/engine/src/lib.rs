@@ -18,6 +18,7 @@
 //!     source,
 //!     path: None,
 //!     ready_limit: std::time::Duration::from_secs(60),
+//!     repair: true,
 //! };
 //! let mut caller = Caller { reporter: &mut Silent, cancel: &Cancel::default() };
 //! let applied = engine.up(&request, &mut caller)?;

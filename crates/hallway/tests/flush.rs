@@ -211,7 +211,7 @@ impl Scene {
         let keeper = sh("pgrep -f '[_]_keeper p'");
         sh(&format!("kill -9 {}", keeper.trim()));
         wait_for("the guard to go", || {
-            !self.there("nft list tables").contains("hallway:guard")
+            !self.there("nft list tables").contains("hallway.guard")
         });
         assert_eq!(
             self.answered(&CLOSED),
@@ -265,11 +265,11 @@ fn the_guard_itself() {
         let tables = sh("nft list tables");
         tables
             .lines()
-            .filter(|l| l.contains("hallway:guard:"))
+            .filter(|l| l.contains("hallway.guard."))
             .count()
     };
     assert_eq!(guards(), 4);
-    sh("! nft delete table inet hallway:guard:p 2>/dev/null; nft flush ruleset");
+    sh("! nft delete table inet hallway.guard.p 2>/dev/null; nft flush ruleset");
     assert_eq!(guards(), 4);
     for (project, from, to) in [("p", "x", "10.9.0.3"), ("p-guard", "x2", "10.8.0.3")] {
         let h = h.project(project);
@@ -288,7 +288,7 @@ fn the_guard_itself() {
     wait_for("the guard to go", || guards() == 0);
     let status = h.run(&["status", "--exit-code"]).exits(3);
     assert!(
-        status.out.contains("guard hallway:guard:p is missing"),
+        status.out.contains("guard hallway.guard.p is missing"),
         "{}",
         status.out
     );

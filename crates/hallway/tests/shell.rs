@@ -108,7 +108,7 @@ fn is_of_guard(item: &Value) -> bool {
     names
         .flat_map(|(_, object)| [&object["table"], &object["name"]])
         .filter_map(Value::as_str)
-        .any(|name| name.starts_with("hallway:guard:"))
+        .any(|name| name.starts_with("hallway.guard."))
 }
 
 fn normal(value: &mut Value) {

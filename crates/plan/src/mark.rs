@@ -81,8 +81,8 @@ pub fn table(project: &Name) -> String {
     format!("hallway-{project}")
 }
 
-/// The name of the tables of a project's guard. No project's own tables are called like that:
-/// names have no colon.
+/// The name of the tables of a project's guard. No project's own tables are called like that; and
+/// nft reads the name, so that a saved ruleset can be loaded again.
 #[must_use]
 pub fn guard_table(project: &Name) -> String {
     format!("{GUARD}{project}")
@@ -94,7 +94,7 @@ pub fn is_ours(table: &str) -> bool {
     table.starts_with(GUARD) || project_of_table(table).is_some()
 }
 
-const GUARD: &str = "hallway:guard:";
+const GUARD: &str = "hallway.guard.";
 
 /// Bits of a packet's mark by which the rules of a project tell its guard, at the same hook, that
 /// they are loaded: those of the project that the packet comes from, and those of the one that it

@@ -80,7 +80,9 @@ impl State {
             pending: record.is_some_and(|r| r.pending.is_some()),
             differences: drift.iter().map(|d| format!("{d:?}")).collect(),
             steps: engine.plan(&topology(text)).unwrap().plan.steps.len(),
-            rules: sh("nft -s list ruleset"),
+            rules: sh(
+                "nft list tables | sort | while read -r _ family name; do nft -s list table $family $name; done",
+            ),
             files: sh(
                 "find /run/state /run/netns | grep -v -e settled- -e /leases | sort; ls /run/state/host/projects/shop | grep -c settled-",
             ),
