@@ -5,7 +5,7 @@ use hallway_nftables::Transaction;
 use hallway_plan::rules::Guarded;
 use hallway_spec::Name;
 
-/// The guard of a project (`hallway_plan::rules::guard`). Its tables belong to the netlink socket in
+/// The guard of a project (`hallway_plan::rules::keeper_guard`). Its tables belong to the netlink socket in
 /// here: no other process can change or flush them, and the kernel removes them when this value is
 /// dropped or the process ends.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ mod bridge;
 pub mod build;
 pub mod delta;
 pub mod elements;
-pub mod guard;
+pub mod keeper_guard;
 mod nat;
 mod parts;
 mod policy;
@@ -15,8 +15,8 @@ pub mod sets;
 
 pub use build::ruleset;
 pub use delta::{Delta, delta};
-pub use guard::Guarded;
 pub use hallway_nftables::Ruleset;
+pub use keeper_guard::Guarded;
 
 /// The name of an IP version in nf_tables.
 #[must_use]
