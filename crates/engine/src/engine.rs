@@ -11,6 +11,7 @@ use hallway_kernel::gate::Gate;
 
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::diff::{self as plan, Recorded, affected, drift};
+use hallway_plan::observed::Seen;
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 
@@ -170,6 +171,7 @@ impl Engine {
                 Err(failure) => (None, Some(failure)),
             };
             observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
+            observed.noted = self.store().host_settings();
             Ok(ProjectState {
                 record,
                 unreadable,
@@ -246,6 +248,8 @@ impl Engine {
         let project = &settled.project;
         let mut observed = observe::network(&mut kernel, project)?;
         observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
+        observed.noted = self.store().host_settings();
+        observed.guard = Seen::Unseen;
         let built = Recorded {
             applied: Some(settled),
             pending: None,

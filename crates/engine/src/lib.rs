@@ -18,6 +18,7 @@
 //!     source,
 //!     path: None,
 //!     ready_limit: std::time::Duration::from_secs(60),
+//!     repair: true,
 //! };
 //! let mut caller = Caller { reporter: &mut Silent, cancel: &Cancel::default() };
 //! let applied = engine.up(&request, &mut caller)?;
@@ -39,6 +40,7 @@ mod files;
 pub mod keeper;
 mod lock;
 mod observe;
+mod occurrence;
 pub mod read;
 mod record;
 mod rights;
@@ -47,6 +49,7 @@ mod sockets;
 pub mod state;
 mod status;
 pub mod transaction;
+pub mod watch;
 
 pub use cancel::Cancel;
 pub use engine::{Engine, Planned, ProjectState, Workplace};
@@ -54,6 +57,7 @@ pub use event::{Event, Reporter, Silent, Warning};
 pub use failure::{Failure, Reason};
 pub use hallway_kernel::KernelError;
 pub use lock::Lock;
+pub use occurrence::{Occurrence, OccurrenceKind};
 pub use record::{Record, lease};
 pub use rights::Rights;
 pub use status::{State, Status};

@@ -15,6 +15,8 @@ use crate::record::{Store, store};
 use crate::{Cancel, Failure};
 
 const PAUSE: Duration = Duration::from_millis(2);
+/// A wait shorter than this is not reported: keepers have the lock for a moment now and then.
+const NOT_REPORTED: u32 = 25;
 
 /// While it lives, no other hallway changes this scope; shared ones go together.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock; `waiting` is called once when another process has it.
+    /// Waits for the lock; `waiting` is called once when another process has it for a while.
     ///
     /// # Errors
     /// When the lock file cannot be made.
@@ -56,24 +58,32 @@ impl Lock {
         let mut waiting = Some(waiting);
         loop {
             let file = open(directory, &path)?;
-            if rustix::fs::flock(&file, at_once).is_err() {
-                if let Some(waiting) = waiting.take() {
+            let mut tries = 0;
+            // Tried repeatedly: a wait within the kernel could not be cancelled.
+            while let Err(e) = rustix::fs::flock(&file, at_once) {
+                if ![Errno::INTR, Errno::WOULDBLOCK].contains(&e) {
+                    return Err(failed(e.into()));
+                }
+                cancel.check()?;
+                tries += 1;
+                if tries == NOT_REPORTED
+                    && let Some(waiting) = waiting.take()
+                {
                     waiting();
                 }
-                // Tried repeatedly: a wait within the kernel could not be cancelled.
-                while let Err(e) = rustix::fs::flock(&file, at_once) {
-                    if ![Errno::INTR, Errno::WOULDBLOCK].contains(&e) {
-                        return Err(failed(e.into()));
-                    }
-                    cancel.check()?;
-                    std::thread::sleep(PAUSE);
-                }
+                std::thread::sleep(PAUSE);
             }
             // A process that held it may have removed the file: then this lock protects nothing.
             if is_at(&file, &path) {
                 return Ok(Self { _file: file });
             }
         }
+    }
+
+    /// Whether another process has the lock now, or shares it.
+    #[must_use]
+    pub fn is_taken(directory: &Path) -> bool {
+        directory.join("lock").exists() && Self::try_take(directory).is_none()
     }
 
     /// The lock, if no other process has it now.

@@ -64,15 +64,17 @@ fn serve_keeper(mut words: impl Iterator<Item = String>) -> std::io::Result<()> 
     let project = words.next().unwrap_or_default();
     let directory = words.next().unwrap_or_default().into();
     let mut number = || words.next().and_then(|w| w.parse::<u64>().ok());
+    let (holder, starter, open_files) = (number(), number(), number());
     let pid = |number: u64| i32::try_from(number).ok();
     hallway_keeper::serve(&hallway_keeper::Options {
         program: "/proc/self/exe".into(),
         project,
         directory,
-        holder: number().and_then(pid),
-        starter: number().and_then(pid),
+        scope: words.next().unwrap_or_default().into(),
+        holder: holder.and_then(pid),
+        starter: starter.and_then(pid),
         grace: GRACE,
-        open_files: number(),
+        open_files,
     })
 }
 

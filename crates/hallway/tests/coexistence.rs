@@ -91,6 +91,77 @@ fn sysctls_changed_meanwhile_stay() {
     assert_eq!(read(), "1", "it was on before");
 }
 
+const UPLINK: &str = "/proc/sys/net/ipv4/conf/up0/forwarding";
+
+fn uplink() {
+    sh(
+        "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up
+        ip addr add 198.51.100.1/24 dev up0; ip route add default via 198.51.100.2",
+    );
+}
+
+fn forwards() -> String {
+    std::fs::read_to_string(UPLINK).unwrap().trim().to_owned()
+}
+
+fn one_network(project: &str, subnet: &str) -> String {
+    format!(
+        "name: {project}\nnetworks: {{ n{project}: {{ subnet: {subnet} }} }}\nnodes: {{ a{project}: {{ networks: [n{project}] }} }}\n"
+    )
+}
+
+/// Forwarding that another program turned on for the whole host, or for links to come, stays on.
+fn forwarding_of_others_stays() {
+    uplink();
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    for setting in [
+        "ip_forward",
+        "conf/all/forwarding",
+        "conf/default/forwarding",
+    ] {
+        sh("sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.up0.forwarding=0");
+        h.up(&one_network("p", "10.9.0.0/24")).ok();
+        assert_eq!(forwards(), "1");
+        sh(&format!("echo 1 > /proc/sys/net/ipv4/{setting}"));
+        h.project("p").ok("down");
+        assert_eq!(forwards(), "1", "{setting}");
+        sh(&format!("echo 0 > /proc/sys/net/ipv4/{setting}"));
+    }
+    // On before, but not for the uplink: hallway turned it on there, and gives it back.
+    sh("sysctl -qw net.ipv4.ip_forward=1; echo 0 > /proc/sys/net/ipv4/conf/up0/forwarding");
+    h.up(&one_network("p", "10.9.0.0/24")).ok();
+    assert_eq!(forwards(), "1");
+    h.project("p").ok("down");
+    assert_eq!(forwards(), "0");
+}
+
+/// What must be given back is known after a flush of the rules, and without the state directory; the
+/// last project that needs it gives it back.
+fn forwarding_is_given_back() {
+    uplink();
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let (p, q) = (h.project("p"), h.project("q"));
+    let notes = "/run/state/host/host-settings.json";
+    let lose: [&str; 4] = [
+        "true",
+        "nft flush ruleset",
+        "rm /run/state/host/host-settings.json",
+        "rm -r /run/state",
+    ];
+    for lost in lose {
+        std::fs::write(UPLINK, "0").unwrap();
+        h.up(&one_network("p", "10.9.0.0/24")).ok();
+        h.up(&one_network("q", "10.8.0.0/24")).ok();
+        assert!(std::fs::exists(notes).unwrap());
+        sh(lost);
+        p.ok("down");
+        assert_eq!(forwards(), "1", "{lost}: q needs it");
+        q.ok("down");
+        assert_eq!(forwards(), "0", "{lost}");
+        assert!(!std::fs::exists(notes).unwrap(), "{lost}");
+    }
+}
+
 /// Two projects on one host: each removes its own.
 fn two_projects() {
     let before = Snapshot::take();
@@ -146,6 +217,8 @@ fn gc_removes_what_is_not_on_record() {
 hallway_testkit::tests![
     every_example_leaves_them_alone,
     sysctls_changed_meanwhile_stay,
+    forwarding_of_others_stays,
+    forwarding_is_given_back,
     two_projects,
     down_without_the_state_directory,
     gc_removes_what_is_not_on_record,

@@ -93,12 +93,22 @@ fn items(text: &str) -> Vec<String> {
     let Some(mut list) = list else {
         return text.lines().map(str::to_owned).collect();
     };
+    // No script can load the guard, whose tables belong to a process.
+    list.retain(|item| !is_of_guard(item));
     list.iter_mut().for_each(normal);
     let mut out: Vec<String> = list.iter().map(Value::to_string).collect();
     if !rules {
         out.sort();
     }
     out
+}
+
+fn is_of_guard(item: &Value) -> bool {
+    let names = item.as_object().into_iter().flatten();
+    names
+        .flat_map(|(_, object)| [&object["table"], &object["name"]])
+        .filter_map(Value::as_str)
+        .any(|name| name.starts_with("hallway.guard."))
 }
 
 fn normal(value: &mut Value) {

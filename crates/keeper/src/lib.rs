@@ -1,8 +1,9 @@
-//! The keeper: one process per project that has programs to run or ports to serve on localhost.
+//! The keeper: one process per project, which runs programs, serves published ports on localhost,
+//! holds the guard, and repairs what other programs change.
 //! Started by `up`, ended by `down`.
 //!
-//! It runs on one thread (tokio's current-thread runtime): requests, programs and connections are
-//! tasks of it. Its tasks and the messages are described in `hallway_engine::keeper`.
+//! Requests, programs and connections are tasks on one thread (tokio's current-thread runtime); repairs
+//! have a thread of their own. Its tasks and the messages are described in `hallway_engine::keeper`.
 //!
 //! ```text
 //! client ──socket──► server ──► supervisor (pure: states of programs, takes `now`)
@@ -10,6 +11,8 @@
 //!                      │             ▼
 //!                      │          runners ──socket──► runner process ──► program and all it starts
 //!                      └──► forward: listeners by (address, port, protocol), retargeted in place
+//!
+//! kernel ──notifications──► watch (a thread) ──► engine: compares, repairs
 //! ```
 //!
 //! ```no_run
@@ -19,6 +22,7 @@
 //!     program: "/proc/self/exe".into(),
 //!     project: "shop".to_owned(),
 //!     directory: "/run/hallway/host/projects/shop".into(),
+//!     scope: "/run/hallway/host".into(),
 //!     holder: None,
 //!     starter: None,
 //!     grace: Duration::from_secs(10),
@@ -29,10 +33,13 @@
 
 pub mod forward;
 mod frames;
+mod options;
 mod program;
 mod requests;
 mod server;
 pub mod supervisor;
+mod watch;
 
+pub use options::Options;
 pub use program::run_program;
-pub use server::{Options, serve};
+pub use server::serve;

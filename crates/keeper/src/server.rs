@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
 use std::os::unix::net::{UnixListener as StdListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{raise_open_files, socket, stop_leftovers};
+use hallway_engine::keeper::{
+    Desired, Guard, Listener, raise_open_files, socket, stop_leftovers,
+};
 use hallway_engine::state;
+use hallway_spec::Name;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
@@ -17,29 +20,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::forward::Forwarder;
+use crate::options::{Options, eprint};
 use crate::program::{self, Handle, Report};
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, RunEvent, RunId, Supervisor};
-
-/// How a keeper is started.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The program that runs [`crate::run_program`] with the argument `__program`.
-    pub program: PathBuf,
-    /// The project.
-    pub project: String,
-    /// The directory of the project's state; its socket is there.
-    pub directory: PathBuf,
-    /// The process that holds the sandbox; the keeper ends with it.
-    pub holder: Option<i32>,
-    /// The process that starts the keeper: until its first request the keeper ends with it, because
-    /// the keeper is not on record yet.
-    pub starter: Option<i32>,
-    /// How long a program may take to end after SIGTERM.
-    pub grace: Duration,
-    /// The soft limit on open files that programs get; none: the one it is started with.
-    pub open_files: Option<u64>,
-}
+use crate::watch;
 
 /// Runs a keeper until it is to stop (by a request, SIGTERM or SIGINT), or the holder of its
 /// sandbox ends. Writes a line to standard output when clients can connect.
@@ -68,10 +53,20 @@ pub fn serve(options: &Options) -> std::io::Result<()> {
     runtime.block_on(run(&options))
 }
 
-/// Keeps what this process itself needs: to look at processes that it did not start, and to end
-/// them. Runners are started with all capabilities again where the user is root: they enter nodes.
+/// Keeps what this process itself needs: to look at processes that it did not start and to end
+/// them; and for the guard and repair, to change links, rules, namespaces and mounts, to be told
+/// of changes in other namespaces, to announce addresses, and to write the state directory of
+/// another user. Runners are started with all capabilities again where the user is root: they enter nodes.
 fn drop_capabilities() -> std::io::Result<()> {
-    let kept = CapabilitySet::KILL | CapabilitySet::SYS_PTRACE;
+    let kept = CapabilitySet::KILL
+        | CapabilitySet::SYS_PTRACE
+        | CapabilitySet::NET_ADMIN
+        | CapabilitySet::NET_RAW
+        | CapabilitySet::NET_BROADCAST
+        | CapabilitySet::SYS_ADMIN
+        | CapabilitySet::DAC_OVERRIDE
+        | CapabilitySet::CHOWN
+        | CapabilitySet::FOWNER;
     let permitted = capabilities(None)?.permitted & kept;
     let sets = CapabilitySets {
         effective: permitted,
@@ -87,6 +82,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let holder = options.holder.and_then(Pid::from_raw);
     let mut holder_end = holder.map(end_of).transpose()?;
+    let project: Name = options.project.parse().map_err(std::io::Error::other)?;
     let listener = listen(&options.directory)?;
     let requests = requests::accept(UnixListener::from_std(listener)?);
     announce()?;
@@ -95,6 +91,9 @@ async fn run(options: &Options) -> std::io::Result<()> {
         options,
         supervisor: Supervisor::default(),
         forwarder: Forwarder::default(),
+        guard: Guard::new(project.clone()),
+        project,
+        watched: false,
         runs: BTreeMap::new(),
         reports,
         requests: Some(requests),
@@ -192,6 +191,10 @@ struct Keeper<'a> {
     options: &'a Options,
     supervisor: Supervisor,
     forwarder: Forwarder,
+    guard: Guard,
+    project: Name,
+    /// Whether what other programs change is repaired by a thread of its own.
+    watched: bool,
     runs: BTreeMap<RunId, Handle>,
     reports: mpsc::UnboundedSender<Report>,
     /// None when it is ending: no client can connect any more.
@@ -267,21 +270,23 @@ impl Keeper<'_> {
         let before = self.supervisor.namespaces();
         let with = match call.request {
             Request::Sync {
-                programs, forwards, ..
+                programs,
+                forwards,
+                guarded,
+                ..
             } => {
                 // From here on it is on record, and continues when its starter ends.
                 rustix::process::set_parent_process_death_signal(None)?;
                 let forwards = forwards.into_iter().map(Into::into).collect();
-                match self.forwarder.sync(forwards, call.listeners).await {
-                    Ok(moved) => {
-                        let programs = programs.into_iter().map(Into::into).collect();
-                        let (changed, actions) = self.supervisor.sync(programs, Instant::now());
-                        self.act(actions);
-                        Answer::Done {
-                            changed: changed + moved,
-                        }
-                    }
-                    Err(e) => Answer::Refused(Refusal::Listener { why: e.to_string() }),
+                let programs = programs.into_iter().map(Into::into).collect();
+                let desired = Desired {
+                    programs,
+                    forwards,
+                    guarded: guarded.into(),
+                };
+                match self.sync(desired, call.listeners).await {
+                    Ok(changed) => Answer::Done { changed },
+                    Err(refusal) => Answer::Refused(refusal),
                 }
             }
             Request::Restart { node } => match self.supervisor.restart(&node, Instant::now()) {
@@ -305,6 +310,26 @@ impl Keeper<'_> {
             last: false,
         });
         Ok(())
+    }
+
+    /// The guard first: it closes what is about to be served.
+    async fn sync(&mut self, wanted: Desired, fresh: Vec<Listener>) -> Result<usize, Refusal> {
+        let guard = self.guard.protect(wanted.guarded);
+        let guard = guard.map_err(|e| Refusal::Guard { why: e.to_string() })?;
+        let moved = self.forwarder.sync(wanted.forwards, fresh).await;
+        let moved = moved.map_err(|e| Refusal::Listener { why: e.to_string() })?;
+        let (changed, actions) = self.supervisor.sync(wanted.programs, Instant::now());
+        self.act(actions);
+        if !self.watched {
+            // Without notifications the network is as good as before; only repairs need a command.
+            match watch::start(self.options, self.project.clone()) {
+                Ok(()) => self.watched = true,
+                Err(failure) => {
+                    eprint(&format!("nothing is repaired without a command: {failure}"))
+                }
+            }
+        }
+        Ok(usize::from(guard) + moved + changed)
     }
 
     /// Begins to end: no client can connect, nothing is served, and all programs are stopped.
@@ -389,10 +414,4 @@ impl Keeper<'_> {
     fn is_ending(&self) -> bool {
         self.requests.is_none()
     }
-}
-
-/// Standard error is the keeper's log.
-fn eprint(text: &str) {
-    // If the log cannot be written there is no other place.
-    writeln!(std::io::stderr(), "hallway: {text}").ok();
 }

@@ -40,6 +40,7 @@ fn keeper() {
             program: "/proc/self/exe".into(),
             project: PROJECT.to_owned(),
             directory: directory().to_owned(),
+            scope: "/run/state/host".into(),
             holder: None,
             starter: None,
             grace: LIMIT,
@@ -151,9 +152,11 @@ fn many_listeners_are_sent() {
     let desired = Desired {
         programs: Vec::new(),
         forwards: wanted.clone(),
+        ..Desired::default()
     };
     let client = client().unwrap().unwrap();
-    assert_eq!(client.sync(&desired, fresh).unwrap(), 600);
+    // With the guard, which is loaded the first time.
+    assert_eq!(client.sync(&desired, fresh).unwrap(), 601);
     assert_eq!(client.forwards().unwrap(), wanted);
     assert_eq!(client.sync(&desired, Vec::new()).unwrap(), 0);
     let error = client.restart("web").unwrap_err();

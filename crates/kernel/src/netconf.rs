@@ -17,6 +17,8 @@ const NETCONFA_RP_FILTER: u16 = 3;
 
 /// The interface index of the settings `all`.
 const ALL: i32 = -1;
+/// The interface index of the settings `default`.
+const DEFAULT: i32 = -2;
 
 /// Settings of one interface, or those for all or for new ones. A notification holds only what
 /// changed.
@@ -58,8 +60,21 @@ impl Kernel {
     /// # Errors
     /// Those of the socket, like EMFILE.
     pub fn forwards(&mut self, v4: bool) -> Result<Option<bool>, KernelError> {
+        self.forwarding_of(ALL, v4)
+    }
+
+    /// Whether links that come to the namespace forward: net/ipv4/conf/default/forwarding and its
+    /// twin for IPv6. `None` where the kernel does not have that version.
+    ///
+    /// # Errors
+    /// Those of the socket, like EMFILE.
+    pub fn new_links_forward(&mut self, v4: bool) -> Result<Option<bool>, KernelError> {
+        self.forwarding_of(DEFAULT, v4)
+    }
+
+    fn forwarding_of(&mut self, interface: i32, v4: bool) -> Result<Option<bool>, KernelError> {
         let mut w = Writer::with_header(&[if v4 { 2 } else { 10 }, 0, 0, 0]);
-        w.u32(NETCONFA_IFINDEX, ALL.cast_unsigned());
+        w.u32(NETCONFA_IFINDEX, interface.cast_unsigned());
         let request = Request {
             acts_on: OperationKind::Sysctl,
             kind: RTM_GETNETCONF,

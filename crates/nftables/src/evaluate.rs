@@ -66,6 +66,8 @@ pub struct PacketContext<'a> {
     pub dnated: bool,
     /// Its destination is an address of the host.
     pub to_local: bool,
+    /// Its mark.
+    pub mark: u32,
 }
 
 impl PacketContext<'_> {
@@ -87,6 +89,7 @@ impl PacketContext<'_> {
             invalid: false,
             dnated: false,
             to_local: false,
+            mark: 0,
         }
     }
 }
@@ -119,6 +122,8 @@ pub struct RuleVerdict {
     pub comment: String,
     /// The comment of the map's element that decided, if one did.
     pub element: Option<String>,
+    /// The packet's mark afterwards.
+    pub mark: u32,
 }
 
 /// A table, prepared to look up keys fast.
@@ -184,21 +189,23 @@ impl<'a> Evaluator<'a> {
     /// What a chain does with a packet.
     #[must_use]
     pub fn evaluate(&self, chain: &'a Chain, packet: &PacketContext<'_>) -> RuleVerdict {
-        self.within(chain, packet, 0)
-            .unwrap_or_else(|| RuleVerdict {
-                verdict: PacketVerdict::Accept,
-                chain: chain.name.clone(),
-                rule: None,
-                comment: String::new(),
-                element: None,
-            })
+        let mut packet = *packet;
+        let decided = self.within(chain, &mut packet, 0);
+        decided.unwrap_or_else(|| RuleVerdict {
+            verdict: PacketVerdict::Accept,
+            chain: chain.name.clone(),
+            rule: None,
+            comment: String::new(),
+            element: None,
+            mark: packet.mark,
+        })
     }
 
     /// `None` when the packet comes out at the chain's end, or returns.
     fn within(
         &self,
         chain: &'a Chain,
-        packet: &PacketContext<'_>,
+        packet: &mut PacketContext<'_>,
         depth: usize,
     ) -> Option<RuleVerdict> {
         if depth > DEPTH_MAX {
@@ -210,6 +217,14 @@ impl<'a> Evaluator<'a> {
             }
             let (verdict, element) = match &rule.action {
                 Action::Continue | Action::Verdict(Verdict::Continue) => continue,
+                Action::Mark(bits) => {
+                    packet.mark |= bits;
+                    continue;
+                }
+                Action::Unmark(bits) => {
+                    packet.mark &= !bits;
+                    continue;
+                }
                 Action::Verdict(Verdict::Return) => return None,
                 Action::Verdict(Verdict::Jump(name)) => {
                     match self.within(self.chain(name)?, packet, depth + 1) {
@@ -236,6 +251,7 @@ impl<'a> Evaluator<'a> {
                 rule: Some(position),
                 comment: rule.comment.clone(),
                 element,
+                mark: packet.mark,
             });
         }
         None
@@ -271,6 +287,7 @@ impl<'a> Evaluator<'a> {
             Match::Invalid => packet.invalid,
             Match::Dnated => packet.dnated,
             Match::ToLocal => packet.to_local,
+            Match::Unmarked(bits) => packet.mark & bits == 0,
             Match::Expressions(_) => false, // no table with such a rule gets here
         }
     }

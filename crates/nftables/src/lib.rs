@@ -32,6 +32,7 @@
 pub mod compare;
 mod datatype;
 pub mod decode;
+mod element_writer;
 pub mod evaluate;
 pub mod expr;
 mod family;

@@ -128,6 +128,19 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
             let load = Expr::FibDestinationType { to: Reg(0) };
             equal(out, load, RTN_LOCAL.to_ne_bytes().to_vec());
         }
+        Match::Unmarked(bits) => {
+            out.push(meta(Meta::Mark));
+            out.push(Expr::Bitwise {
+                reg: Reg(0),
+                mask: bits.to_ne_bytes().to_vec(),
+                xor: vec![0; 4],
+            });
+            out.push(Expr::Compare {
+                reg: Reg(0),
+                equal: true,
+                data: vec![0; 4],
+            });
+        }
         Match::Expressions(all) => out.extend(all.iter().cloned()),
     }
 }
@@ -137,6 +150,7 @@ fn bits(out: &mut Vec<Expr>, key: CtKey, mask: u32) {
     out.push(Expr::Bitwise {
         reg: Reg(0),
         mask: mask.to_ne_bytes().to_vec(),
+        xor: vec![0; 4],
     });
     out.push(Expr::Compare {
         reg: Reg(0),
@@ -157,6 +171,7 @@ fn single(out: &mut Vec<Expr>, field: Field, value: &Value, equal: bool, family:
         out.push(Expr::Bitwise {
             reg: Reg(0),
             mask: crate::wire::address_bytes(net.netmask()),
+            xor: vec![0; usize::from(net.max_prefix_len() / 8)],
         });
     }
     let (mut data, mut last) = (Vec::new(), Vec::new());
@@ -168,10 +183,23 @@ fn single(out: &mut Vec<Expr>, field: Field, value: &Value, equal: bool, family:
     });
 }
 
+/// Replaces bits of the packet's mark.
+fn mark(out: &mut Vec<Expr>, bits: u32, by: u32) {
+    out.push(meta(Meta::Mark));
+    out.push(Expr::Bitwise {
+        reg: Reg(0),
+        mask: (!bits).to_ne_bytes().to_vec(),
+        xor: by.to_ne_bytes().to_vec(),
+    });
+    out.push(Expr::SetMark { from: Reg(0) });
+}
+
 pub(crate) fn act(out: &mut Vec<Expr>, action: &Action, context: Context<'_>) {
     match action {
         Action::Continue => {}
         Action::Verdict(verdict) => out.push(Expr::Verdict(verdict.clone())),
+        Action::Mark(bits) => mark(out, *bits, *bits),
+        Action::Unmark(bits) => mark(out, *bits, 0),
         Action::Reject => out.push(Expr::Reject),
         Action::Masquerade { random } => out.push(Expr::Masquerade { random: *random }),
         Action::Dnat(dnat) => {

@@ -60,6 +60,13 @@ fn ending(exprs: &[Expr], context: Context<'_>) -> Option<(bool, Action)> {
         [Expr::Verdict(verdict)] => Action::Verdict(verdict.clone()),
         [Expr::Reject] => Action::Reject,
         [Expr::Masquerade { random }] => Action::Masquerade { random: *random },
+        [_, Expr::Bitwise { mask, xor, .. }, Expr::SetMark { .. }] => {
+            let bits = !mark_bits(mask)?;
+            match mark_bits(xor)? {
+                0 => Action::Unmark(bits),
+                _ => Action::Mark(bits),
+            }
+        }
         [
             _,
             _,
@@ -80,6 +87,11 @@ fn ending(exprs: &[Expr], context: Context<'_>) -> Option<(bool, Action)> {
     let mut again = Vec::new();
     act(&mut again, &action, context);
     (again == rest).then_some((counter, action))
+}
+
+/// Bits of a mark.
+fn mark_bits(bytes: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.try_into().ok()?))
 }
 
 /// The condition at the beginning, with how many expressions it takes.
@@ -132,6 +144,14 @@ fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
             };
             return Some((condition, 3));
         }
+        [
+            Expr::Meta {
+                key: Meta::Mark, ..
+            },
+            Expr::Bitwise { mask, .. },
+            Expr::Compare { .. },
+            ..,
+        ] => return Some((Match::Unmarked(mark_bits(mask)?), 3)),
         [
             Expr::FibDestinationType { .. },
             Expr::Compare { data, .. },

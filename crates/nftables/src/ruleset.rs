@@ -279,11 +279,12 @@ pub enum Match {
     Dnated,
     /// Its destination is an address of the machine.
     ToLocal,
+    /// Its mark has none of these bits.
+    Unmarked(u32),
     /// Expressions that none of the others stands for. They may do more than match.
     Expressions(Vec<Expr>),
 }
 
-/// What a rule does.
 /// What a rule does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -291,6 +292,10 @@ pub enum Action {
     Continue,
     /// Ends or leaves the chain.
     Verdict(Verdict),
+    /// Sets these bits of the packet's mark; the packet goes on to the next rule.
+    Mark(u32),
+    /// Clears these bits of the packet's mark; the packet goes on to the next rule.
+    Unmark(u32),
     /// Drops with ICMP "administratively prohibited".
     Reject,
     /// Translates the destination to the address that a map gives.

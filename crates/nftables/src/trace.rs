@@ -77,7 +77,7 @@ pub fn marking_table(name: &str, watched: &[Watched]) -> Transaction {
         (Family::Bridge, &[Hook::Prerouting]),
     ] {
         let table = Table::new(family, name);
-        out.add_owned_table(family, name);
+        out.add_owned_table(&table);
         for hook in hooks {
             let rules = watched.iter().map(|one| {
                 let marking = Match::Expressions(marking(one, family));

@@ -1,12 +1,12 @@
 //! Transactions: messages that the kernel carries out together or not at all.
 
+use crate::element_writer::{ElementWriter, comment};
 use crate::expr::Expr;
 use crate::made_of;
 use crate::message::{self, SET_CONCAT, SET_EVAL, SET_INTERVAL, SET_MAP, TABLE_OWNER};
 use crate::ruleset::Layout;
-use crate::value::{self, Form};
 use crate::wire::Writer;
-use crate::{Chain, DataType, Element, Family, Rule, Set, Table, Value};
+use crate::{Chain, DataType, Element, Family, Rule, Set, Table};
 
 const NLM_F_CREATE: u16 = 0x400;
 const NLM_F_APPEND: u16 = 0x800;
@@ -83,10 +83,50 @@ impl Transaction {
 
     /// Makes a table as it is wanted, whatever was there under its name.
     pub fn replace(&mut self, table: &Table) {
+        self.replace_with(table, Self::add_table);
+    }
+
+    /// The same for a table that is removed when the socket it is made by is closed. Only that
+    /// socket can change it.
+    pub fn replace_owned(&mut self, table: &Table) {
+        self.replace_with(table, Self::add_owned_table);
+    }
+
+    /// The same with its sets and their elements only, which must not name chains;
+    /// [`Self::add_chains`] adds the rest.
+    ///
+    /// The kernel makes elements of concatenated intervals visible only after the rules of the same
+    /// transaction: for a moment, rules that look for them do not find them. Two transactions avoid
+    /// that where the table was not in use before.
+    pub fn replace_sets(&mut self, table: &Table) {
+        let sets = Table {
+            chains: Vec::new(),
+            ..table.clone()
+        };
+        self.replace(&sets);
+    }
+
+    /// Makes the chains of a table with their rules; its sets must be there.
+    pub fn add_chains(&mut self, table: &Table) {
+        for chain in &table.chains {
+            self.add_chain(table.family, &table.name, chain);
+        }
+        self.add_rules(table);
+    }
+
+    fn add_rules(&mut self, table: &Table) {
+        for chain in &table.chains {
+            for rule in &chain.rules {
+                self.add_rule(table, &chain.name, rule);
+            }
+        }
+    }
+
+    fn replace_with(&mut self, table: &Table, add: fn(&mut Self, &Table)) {
         // Removing what is not there would fail the transaction; after adding it, it is there.
-        self.add_table(table);
+        add(self, table);
         self.delete_table(table.family, &table.name);
-        self.add_table(table);
+        add(self, table);
         for set in &table.sets {
             self.add_set(table.family, &table.name, set);
         }
@@ -97,30 +137,26 @@ impl Transaction {
             let name = (table.name.as_str(), set.name.as_str());
             self.add_elements(table.family, name, set.layout(), &set.elements);
         }
-        for chain in &table.chains {
-            for rule in &chain.rules {
-                self.add_rule(table, &chain.name, rule);
-            }
-        }
+        self.add_rules(table);
     }
 
     /// Makes a table without anything in it, or leaves one that is there.
     pub fn add_table(&mut self, table: &Table) {
+        self.table(table, 0);
+    }
+
+    fn table(&mut self, table: &Table, flags: u32) {
         let how = (message::NEWTABLE, NLM_F_CREATE);
         self.push(table.family, how, format!("table {}", table.name), |w| {
             w.str(1, &table.name);
-            w.be32(2, 0);
+            w.be32(2, flags);
             comment(w, 6, &table.comment);
         });
     }
 
     /// Makes a table that is removed when the socket it was made by is closed.
-    pub fn add_owned_table(&mut self, family: Family, name: &str) {
-        let how = (message::NEWTABLE, NLM_F_CREATE);
-        self.push(family, how, format!("table {name}"), |w| {
-            w.str(1, name);
-            w.be32(2, TABLE_OWNER);
-        });
+    pub fn add_owned_table(&mut self, table: &Table) {
+        self.table(table, TABLE_OWNER);
     }
 
     /// Removes a table with all in it.
@@ -268,104 +304,3 @@ impl Transaction {
 
 /// Elements of a dynamic set, which nft gives one that has no size.
 pub(crate) const DYNAMIC_SIZE: u32 = 65_535;
-
-/// User data: type, length, string with its terminator (libnftnl's TLV).
-fn comment(w: &mut Writer, attribute: u16, text: &str) {
-    if text.is_empty() {
-        return;
-    }
-    let text = value::comment(text).as_bytes();
-    w.attr_with(attribute, |w| {
-        w.raw(&[0, text.len() as u8 + 1]);
-        w.raw(text);
-        w.raw(&[0]);
-    });
-}
-
-/// Writes elements one after the other, and uses the same buffers for all of them.
-struct ElementWriter {
-    key: Form,
-    /// One field with intervals: an element is a pair of a start and an end.
-    pairs: bool,
-    /// Several fields with intervals: an element has both keys, equal ones too.
-    both: bool,
-    adding: bool,
-    low: Vec<u8>,
-    high: Vec<u8>,
-    value: Vec<u8>,
-    unused: Vec<u8>,
-}
-
-impl ElementWriter {
-    fn new(layout: Layout, adding: bool) -> Self {
-        let padded = layout.fields > 1;
-        Self {
-            key: Form {
-                padded,
-                network_order: layout.interval,
-            },
-            pairs: !padded && layout.interval,
-            both: padded && layout.interval,
-            adding,
-            low: Vec::new(),
-            high: Vec::new(),
-            value: Vec::new(),
-            unused: Vec::new(),
-        }
-    }
-
-    fn write(&mut self, w: &mut Writer, element: &Element) {
-        self.low.clear();
-        self.high.clear();
-        for value in &element.key {
-            value.write(&mut self.low, &mut self.high, self.key);
-        }
-        w.nest(1, |w| {
-            w.nest(1, |w| w.attr(1, &self.low));
-            if self.adding {
-                self.data(w, element);
-            }
-            if self.both {
-                w.nest(10, |w| w.attr(1, &self.high));
-            }
-        });
-        if self.pairs && add_one(&mut self.high) {
-            w.nest(1, |w| {
-                w.nest(1, |w| w.attr(1, &self.high));
-                w.be32(3, message::ELEMENT_INTERVAL_END);
-            });
-        }
-    }
-
-    fn data(&mut self, w: &mut Writer, element: &Element) {
-        if let [Value::Verdict(verdict)] = element.value.as_slice() {
-            w.nest(2, |w| verdict.write(w));
-        } else if !element.value.is_empty() {
-            self.value.clear();
-            self.unused.clear();
-            let form = Form {
-                padded: element.value.len() > 1,
-                network_order: false,
-            };
-            for value in &element.value {
-                value.write(&mut self.value, &mut self.unused, form);
-            }
-            w.nest(2, |w| w.attr(1, &self.value));
-        }
-        if let Some(text) = &element.comment {
-            comment(w, 6, text);
-        }
-    }
-}
-
-/// Makes a key the next in byte order; false after the last.
-fn add_one(bytes: &mut [u8]) -> bool {
-    for byte in bytes.iter_mut().rev() {
-        let (sum, carry) = byte.overflowing_add(1);
-        *byte = sum;
-        if !carry {
-            return true;
-        }
-    }
-    false
-}

@@ -56,6 +56,7 @@ fn tcp(from: &str, to: &str) -> PacketContext<'static> {
         invalid: false,
         dnated: false,
         to_local: false,
+        mark: 0,
     }
 }
 

@@ -151,6 +151,7 @@ fn condition() -> impl Strategy<Value = Match> {
         Just(Match::Invalid),
         Just(Match::Dnated),
         Just(Match::ToLocal),
+        any::<u32>().prop_map(Match::Unmarked),
     ]
 }
 
@@ -163,6 +164,8 @@ fn action() -> impl Strategy<Value = Action> {
         Just(Verdict::Return.into()),
         Just(Verdict::Jump("other".into()).into()),
         Just(Action::Reject),
+        (1..u32::MAX).prop_map(Action::Mark),
+        any::<u32>().prop_map(Action::Unmark),
         any::<bool>().prop_map(|random| Action::Masquerade { random }),
         (version, fields(), any::<bool>()).prop_map(|(version, mut key, port)| {
             // The key of a translation depends on its version, and on nothing else.

@@ -7,7 +7,7 @@ use crate::observed::{
     NamespaceState, Observed, Seen, SeenAddress, SeenKeeper, SeenLink, SeenNamespace, SeenProgram,
     SeenRoute, SeenSpace, SeenTable,
 };
-use crate::rules::ruleset;
+use crate::rules::{Guarded, ruleset};
 use crate::settled::{Plug, Settled};
 use crate::target::{Link, LinkRole, Route, RouteKind, RouteOrigin, Space, Target, listeners};
 
@@ -57,8 +57,10 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
         Observed {
             host,
             namespaces,
+            noted: Vec::new(),
             tables,
             rules,
+            guard: Seen::Present(Guarded::of(settled).ruleset(&settled.project)),
             keeper,
         },
         inodes,

@@ -81,6 +81,28 @@ pub fn table(project: &Name) -> String {
     format!("hallway-{project}")
 }
 
+/// The name of the tables of a project's guard. No project's own tables are called like that; and
+/// nft reads the name, so that a saved ruleset can be loaded again.
+#[must_use]
+pub fn guard_table(project: &Name) -> String {
+    format!("{GUARD}{project}")
+}
+
+/// Whether a table is one of a project, or of its guard.
+#[must_use]
+pub fn is_ours(table: &str) -> bool {
+    table.starts_with(GUARD) || project_of_table(table).is_some()
+}
+
+const GUARD: &str = "hallway.guard.";
+
+/// Bits of a packet's mark by which the rules of a project tell its guard, at the same hook, that
+/// they are loaded: those of the project that the packet comes from, and those of the one that it
+/// goes to. Tailscale uses 0xff0000, kube-proxy 0xc000, Cilium 0xf00.
+pub const FROM_BIT: u32 = 0x1000;
+/// See [`FROM_BIT`].
+pub const TO_BIT: u32 = 0x2000;
+
 /// The project a table belongs to.
 #[must_use]
 pub fn project_of_table(table: &str) -> Option<Name> {

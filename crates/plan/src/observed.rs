@@ -8,6 +8,7 @@ use hallway_spec::{Bandwidth, Name};
 use ipnet::IpNet;
 
 use crate::mark;
+use crate::step::Uplink;
 use crate::target::{Listener, PortFlag, Setting};
 
 /// What is known of something: an observation never says that a thing is absent, or present, when
@@ -42,10 +43,25 @@ pub struct Observed {
     pub namespaces: Vec<SeenNamespace>,
     /// Tables of hallway, of all projects.
     pub tables: Vec<SeenTable>,
+    /// Settings of the host that projects of this scope changed.
+    pub noted: Vec<Noted>,
     /// The project's own tables with all that is in them; no tables when it has none.
     pub rules: Seen<Ruleset>,
+    /// The tables of the project's guard; no tables when it has none.
+    pub guard: Seen<Ruleset>,
     /// The project's keeper.
     pub keeper: Seen<SeenKeeper>,
+}
+
+/// A setting of the host that hallway changed, and must give back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    /// The uplink that forwards because of hallway.
+    pub uplink: Uplink,
+    /// The projects that need it.
+    pub projects: BTreeSet<Name>,
+    /// The settings for all links and for new links of its IP version, when it was changed.
+    pub before: BTreeMap<Setting, u32>,
 }
 
 /// The process that runs a project's programs and serves its ports on localhost.

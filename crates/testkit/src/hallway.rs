@@ -17,6 +17,7 @@ const NO_ANSWER: u32 = 2;
 pub struct Hallway {
     program: PathBuf,
     host: bool,
+    repair: bool,
     project: Option<String>,
     directory: PathBuf,
 }
@@ -88,6 +89,7 @@ impl Hallway {
         Self {
             program: program.into(),
             host: false,
+            repair: false,
             project: None,
             directory: "/run".into(),
         }
@@ -98,6 +100,15 @@ impl Hallway {
     pub fn project(&self, name: &str) -> Self {
         Self {
             project: Some(name.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// With repair of what is changed behind its back. Without, tests see what they change.
+    #[must_use]
+    pub fn repairing(&self) -> Self {
+        Self {
+            repair: true,
             ..self.clone()
         }
     }
@@ -123,6 +134,9 @@ impl Hallway {
         }
         if self.host {
             command.arg("--host");
+        }
+        if !self.repair {
+            command.env("HALLWAY_NO_REPAIR", "1");
         }
         arguments.iter().for_each(|a| crate::oracle::check(a));
         command

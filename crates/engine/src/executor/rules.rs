@@ -1,7 +1,7 @@
 //! The project's tables.
 
 use hallway_kernel::KernelError;
-use hallway_nftables::{Family, Transaction};
+use hallway_nftables::{Family, Table, Transaction};
 use hallway_plan::rules::{Delta, sets};
 use hallway_plan::step::NewRules;
 
@@ -9,16 +9,25 @@ use super::{Executor, uplinks};
 
 impl Executor {
     pub(super) fn replace_rules(&mut self, new: &NewRules) -> Result<(), KernelError> {
+        let is_lost = |table: &&Table| new.lost.contains(&table.family);
         let mut transaction = Transaction::new();
         for table in &new.rules.tables {
-            transaction.replace(table);
+            match is_lost(&table) {
+                true => transaction.replace_sets(table),
+                false => transaction.replace(table),
+            }
         }
         if let Some(table) = new.rules.tables.first() {
             for uplink in &new.noted {
                 uplinks::note(&mut transaction, &table.name, uplink);
             }
         }
-        self.kernel.commit(&transaction)
+        self.kernel.commit(&transaction)?;
+        let mut rules = Transaction::new();
+        for table in new.rules.tables.iter().filter(is_lost) {
+            rules.add_chains(table);
+        }
+        self.kernel.commit(&rules)
     }
 
     pub(super) fn change_rules(&mut self, table: &str, delta: &Delta) -> Result<(), KernelError> {

@@ -35,6 +35,8 @@ hallway_spec::codes! {
         OpenFiles = "open-files",
         /// A port cannot be listened on.
         Listener = "listener",
+        /// The guard, which closes the project's networks when its rules are gone, cannot be loaded.
+        Guard = "guard-not-loaded",
         /// A program ended, or was not ready in time; what was there before has been restored.
         NotReady = "not-ready",
         /// What the file expects is not true; what was there before has been restored.

@@ -72,6 +72,12 @@ impl Failure {
         help::help(&self.reason, self.cause.as_ref())
     }
 
+    /// A thread could not be started.
+    #[must_use]
+    pub fn of_thread(error: &std::io::Error) -> Self {
+        KernelError::io("start a thread", "", error).into()
+    }
+
     /// A file of the state directory could not be used.
     #[must_use]
     pub fn file(action: FileAction, path: &std::path::Path, error: &std::io::Error) -> Self {

@@ -41,6 +41,8 @@ pub struct Start<'a> {
     pub program: &'a Path,
     /// The project.
     pub project: &'a str,
+    /// The directory of the scope's state.
+    pub scope: &'a Path,
     /// The project's directory, which must exist; the keeper's log goes there.
     pub directory: &'a Path,
     /// The process that holds the sandbox; the keeper ends with it.
@@ -103,37 +105,10 @@ impl Client {
     /// # Errors
     /// When it cannot be started, or one runs that is of another version.
     pub fn start(start: &Start<'_>) -> Result<Self, KeeperError> {
-        if let Some(client) = Self::connect(start.directory, start.cancel)? {
-            return Ok(client);
+        match Self::connect(start.directory, start.cancel)? {
+            Some(client) => Ok(client),
+            None => Starting::begin(start)?.connect(start.cancel),
         }
-        // One that cannot be reached any more: its socket was removed.
-        marks::end(start.project, &[], start.cancel)?;
-        let log = start.directory.join("keeper.log");
-        let not_started = |reason: String| KeeperError::NotStarted {
-            reason,
-            log: log.clone(),
-        };
-        let mut child = spawn(start, &log).map_err(KeeperError::Start)?;
-        let connected = match child.stdout.take() {
-            Some(output) => await_line(output, Pid::from_child(&child), start.cancel),
-            None => Ok(false),
-        }
-        .and_then(|listens| match listens {
-            true => Self::connect(start.directory, start.cancel),
-            false => Ok(None),
-        });
-        if let Ok(Some(client)) = connected {
-            return Ok(client);
-        }
-        // It may have ended already; what it wrote is the reason either way.
-        child.kill().ok();
-        child.wait().ok();
-        connected?;
-        let output = state::end_of(&log);
-        Err(not_started(match output.trim() {
-            "" => format!("it was not ready within {} s", START_LIMIT.as_secs()),
-            output => output.to_owned(),
-        }))
     }
 
     /// Waits for an answer, as long as it takes, while the keeper gives signs of life.
@@ -164,7 +139,7 @@ impl Client {
     }
 
     /// Makes it run and serve exactly this; `fresh` are listeners it does not have yet. Returns,
-    /// when what had to be stopped has ended, how many programs and forwards changed. A forward
+    /// when what had to be stopped has ended, how many programs and forwards changed, and the guard. A forward
     /// whose listener is neither there nor among `fresh` is not served. A listener that stays is
     /// not closed, also when its target changes; only connections to a former target are.
     ///
@@ -295,6 +270,73 @@ fn open(directory: &Path) -> Result<Option<(UnixStream, Pid)>, KeeperError> {
     }
 }
 
+/// A keeper that is starting, while its caller does something else. Dropping it ends the process.
+#[derive(Debug)]
+pub struct Starting {
+    directory: PathBuf,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Starting {
+    /// Starts the process and does not wait for it. One that cannot be reached any more, since its
+    /// socket was removed, is ended first.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin(start: &Start<'_>) -> Result<Self, KeeperError> {
+        marks::end(start.project, &[], start.cancel)?;
+        let log = start.directory.join("keeper.log");
+        let child = spawn(start, &log).map_err(KeeperError::Start)?;
+        Ok(Self {
+            directory: start.directory.to_owned(),
+            log,
+            child: Some(child),
+        })
+    }
+
+    /// Waits until it can be connected to.
+    ///
+    /// # Errors
+    /// When it ended, or is not ready in time.
+    pub fn connect(mut self, cancel: &Cancel) -> Result<Client, KeeperError> {
+        let listens = match &mut self.child {
+            Some(child) => match child.stdout.take() {
+                Some(output) => await_line(output, Pid::from_child(child), cancel)?,
+                None => false,
+            },
+            None => false,
+        };
+        if listens && let Some(client) = Client::connect(&self.directory, cancel)? {
+            self.child = None;
+            return Ok(client);
+        }
+        // It may have ended already; what it wrote is the reason either way.
+        self.end();
+        let output = state::end_of(&self.log);
+        Err(KeeperError::NotStarted {
+            reason: match output.trim() {
+                "" => format!("it was not ready within {} s", START_LIMIT.as_secs()),
+                output => output.to_owned(),
+            },
+            log: self.log.clone(),
+        })
+    }
+
+    fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 fn spawn(start: &Start<'_>, log: &Path) -> std::io::Result<Child> {
     let log = state::create_log(log)?;
     let words = |number: Option<String>| number.unwrap_or_else(|| "-".to_owned());
@@ -307,6 +349,7 @@ fn spawn(start: &Start<'_>, log: &Path) -> std::io::Result<Child> {
         .arg(words(start.holder.map(|h| h.to_string())))
         .arg(std::process::id().to_string())
         .arg(words(start.open_files.map(|limit| limit.to_string())))
+        .arg(start.scope)
         .envs(start.environment)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

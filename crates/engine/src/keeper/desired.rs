@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hallway_plan::rules::Guarded;
 use crate::rights::Rights;
 use hallway_spec::{PortProto, Protocol, Restart};
 
@@ -14,14 +15,8 @@ pub struct Desired {
     pub programs: Vec<Program>,
     /// Ports to serve on localhost.
     pub forwards: Vec<Forward>,
-}
-
-impl Desired {
-    /// Whether there is nothing to do, so that no keeper is needed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.programs.is_empty() && self.forwards.is_empty()
-    }
+    /// What the guard protects.
+    pub guarded: Guarded,
 }
 
 /// A program to run in a node, at most one per node. A running program with the same description

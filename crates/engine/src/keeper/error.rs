@@ -82,6 +82,9 @@ fn refusal(refusal: &Refusal) -> String {
         Refusal::OpenFiles { limit } => format!(
             "the project's keeper may have {limit} files open, and there are too many published ports for that"
         ),
+        Refusal::Guard { why } => {
+            format!("the project's keeper cannot load the guard: {why}")
+        }
         Refusal::Listener { why } => {
             format!("the project's keeper cannot use a listener: {why}")
         }
@@ -103,6 +106,7 @@ impl KeeperError {
             Self::Unsendable(_) => FailureCode::KeeperMessage,
             Self::Refused(Refusal::NoProgram { .. }) => FailureCode::NoProgram,
             Self::Refused(Refusal::OpenFiles { .. }) => FailureCode::OpenFiles,
+            Self::Refused(Refusal::Guard { .. }) => FailureCode::Guard,
             Self::Refused(Refusal::Listener { .. }) => FailureCode::Listener,
         }
     }
@@ -130,6 +134,9 @@ impl KeeperError {
             }
             Self::Refused(Refusal::NoProgram { .. }) => {
                 "give it one in the file: command: python3 -m http.server 80".into()
+            }
+            Self::Refused(Refusal::Guard { .. }) => {
+                "nft list tables shows whether another program has a table of that name; see hallway doctor".into()
             }
             Self::Refused(Refusal::OpenFiles { .. }) => super::listener::OPEN_FILES_HELP.into(),
         }

@@ -1,9 +1,10 @@
 //! The client side of the keeper: its tasks, the messages, and how to reach it.
 //!
-//! A keeper is one process per project that has programs to run or ports to serve on localhost
-//! (the crate `hallway-keeper`). It is reached by a Unix socket in the project's directory,
-//! which only its user can enter; client and keeper check each other's user all the same
-//! (SO_PEERCRED, unix(7)). A keeper whose socket was removed is found by its command line.
+//! A keeper is one process per project (the crate `hallway-keeper`). It runs the programs, serves
+//! published ports on localhost, and holds the guard. It is reached by a Unix socket in the
+//! project's directory, which only its user can enter; client and keeper check each other's user
+//! all the same (SO_PEERCRED, unix(7)). A keeper whose socket was removed is found by its command
+//! line.
 //!
 //! Everything here is synchronous, reads no environment variable and prints nothing. No answer is
 //! waited for without end: a keeper that is stopped or hangs is an error after some seconds, and the
@@ -16,6 +17,7 @@
 //! let client = Client::start(&Start {
 //!     program: "/proc/self/exe".as_ref(),
 //!     project: "shop",
+//!     scope: "/run/hallway/host".as_ref(),
 //!     directory: "/run/hallway/host/projects/shop".as_ref(),
 //!     holder: None,
 //!     open_files: None,
@@ -35,6 +37,7 @@ mod client;
 mod desired;
 mod error;
 pub mod frame;
+mod guard;
 mod listener;
 pub(crate) mod marks;
 pub mod message;
@@ -44,9 +47,10 @@ mod readiness;
 mod status;
 pub(crate) mod wait;
 
-pub use client::{Client, Start};
+pub use client::{Client, Start, Starting};
 pub use desired::{Desired, Forward, Listen, Namespace, Program};
 pub use error::KeeperError;
+pub use guard::Guard;
 pub use listener::{
     BindCause, BindError, Bound, Listener, bind, open_files_limit, raise_open_files,
 };

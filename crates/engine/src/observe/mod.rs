@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{Seen, SeenKeeper};
+use hallway_plan::target::Setting;
 use hallway_plan::{Observed, mark};
-use hallway_spec::Name;
+use hallway_spec::{IpVersion, Name};
 
 use crate::Record;
 
@@ -47,14 +48,23 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
     PathBuf::from(NETNS_DIRECTORY).join(netns)
 }
 
-/// Reads everything but the named namespaces and the keeper, of the calling thread's network namespace, with the
+/// Reads everything but the named namespaces, the keeper and the notes of the scope, of the calling thread's network namespace, with the
 /// tables of that project.
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
+    let mut host = space::read(kernel, &mut SysctlReader::default())?;
+    for (version, v4) in [(IpVersion::V4, true), (IpVersion::V6, false)] {
+        if let Some(on) = kernel.new_links_forward(v4)? {
+            host.settings
+                .insert(Setting::NewForwarding(version), u32::from(on));
+        }
+    }
     Ok(Observed {
-        host: space::read(kernel, &mut SysctlReader::default())?,
+        host,
+        noted: Vec::new(),
         namespaces: Vec::new(),
         tables: tables::read(kernel)?,
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
+        guard: Seen::Present(kernel.tables_named(&mark::guard_table(project))?),
         keeper: Seen::Unseen,
     })
 }

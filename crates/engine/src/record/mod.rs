@@ -9,6 +9,7 @@
 //! - `hosts/`, `resolv/`, `logs/`: files of the nodes.
 
 mod format;
+mod host_settings;
 pub mod lease;
 pub(crate) mod netns_directory;
 pub(crate) mod store;
@@ -39,6 +40,8 @@ pub struct Record {
     /// The text of the file before it was edited one thing at a time, empty if there was none;
     /// `None` when `source` is a file as it was read.
     pub edited_from: Option<String>,
+    /// Whether the keeper repairs what other programs change.
+    pub repair: bool,
     /// Uplinks that forward because of the project.
     pub uplinks: Vec<Uplink>,
     /// Seconds since 1970 when the project was first built.
@@ -62,6 +65,7 @@ impl Record {
             pending: None,
             pending_number: None,
             inodes: Vec::new(),
+            repair: true,
             uplinks: Vec::new(),
             edited_from: None,
             created,
@@ -135,6 +139,7 @@ pub(crate) fn load(scope: &Path, project: &Name) -> Result<Option<Record>, Failu
         source: head.source,
         path: head.path,
         inodes: head.inodes,
+        repair: head.repair,
         uplinks: head.uplinks,
         edited_from: head.edited_from,
         created: head.created,
@@ -167,6 +172,7 @@ impl Store {
             applied: record.applied_number,
             pending: record.pending_number,
             inodes: record.inodes.clone(),
+            repair: record.repair,
             uplinks: record.uplinks.clone(),
             edited_from: record.edited_from.clone(),
             created: record.created,

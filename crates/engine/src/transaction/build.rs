@@ -27,6 +27,7 @@ impl Engine {
             && record.pending.is_none()
             && record.applied.as_ref() == Some(&planned.settled)
             && record.source == request.source
+            && record.repair == request.repair
             && record.edited_from == planned.edited_from;
         if unchanged {
             return Ok(record);
@@ -58,7 +59,9 @@ impl Engine {
             }
         }
         self.lease_addresses(record.applied.as_ref(), settled)?;
-        let made = self.execute(&planned.plan, Some(caller))?;
+        let (plan, seen) = (&planned.plan, &planned.observed);
+        self.store().note_host_settings(project, plan, seen)?;
+        let made = self.execute(plan, Some(caller))?;
         record.inodes = inodes(record, settled, made);
         record.uplinks = planned
             .plan
@@ -69,6 +72,7 @@ impl Engine {
         record.commit();
         record.edited_from.clone_from(&planned.edited_from);
         record.source = request.source.to_owned();
+        record.repair = request.repair;
         record.path = request.path.map(str::to_owned);
         self.write_files(settled)?;
         self.store().save(project, record)
@@ -121,7 +125,7 @@ impl Engine {
 
     /// What is missing of the directory is noted before it is made: a run that is interrupted in
     /// between leaves nothing that cannot be released.
-    fn make_netns_directory(&self) -> Result<(), Failure> {
+    pub(super) fn make_netns_directory(&self) -> Result<(), Failure> {
         let (kernel, path) = (self.kernel(), Path::new(NETNS_DIRECTORY));
         let failed = |e| Failure::caused(Reason::NetnsDirectory { path: path.into() }, e);
         let needed = kernel.netns_directory_needs(path).map_err(failed)?;

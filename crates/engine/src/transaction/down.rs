@@ -79,6 +79,7 @@ impl Engine {
         let plan = diff(project, recorded(record.as_ref()), None, &observed);
         let recorded_before = record.is_some_and(|r| r.applied.is_some());
         self.execute(&plan, None)?;
+        self.store().forget_host_settings(project)?;
         self.store().remove(project)?;
         self.release_netns_directory()?;
         match recorded_before || !plan.steps.is_empty() {

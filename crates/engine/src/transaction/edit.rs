@@ -81,6 +81,7 @@ impl Engine {
         let mut changed = edit(&document, change).map_err(EditError::Refused)?;
         changed.name = Some(project.to_string());
         let text = changed.to_yaml();
+        let repair = record.as_ref().is_none_or(|r| r.repair);
         let path = record.and_then(|r| r.path);
         let parsed =
             parse_bytes(&format!("{project}.yaml"), text.as_bytes()).map_err(EditError::Invalid)?;
@@ -91,6 +92,7 @@ impl Engine {
             source: &text,
             path: path.as_deref(),
             ready_limit: READY_LIMIT,
+            repair,
         };
         match self.up_locked(&request, Origin::Edit, lock, caller) {
             Ok(applied) => Ok(Edited {

@@ -21,6 +21,7 @@ mod leases;
 mod ports;
 mod programs;
 mod ready;
+mod repair;
 mod undo;
 
 use std::time::Duration;
@@ -33,6 +34,7 @@ use crate::{Cancel, Engine, Failure, Lock, Planned};
 pub use down::Removed;
 pub use edit::{EditError, Edited, Endpoint};
 pub use programs::{desired, log_file};
+pub use repair::Extent;
 
 /// What a project is to become.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +47,8 @@ pub struct Request<'a> {
     pub path: Option<&'a str>,
     /// How long programs may take to become ready.
     pub ready_limit: Duration,
+    /// Whether the keeper repairs what other programs change.
+    pub repair: bool,
 }
 
 /// Where the text of a request comes from.
@@ -143,8 +147,10 @@ impl Engine {
         });
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);
+        let starting = self.begin_keeper(&planned, caller.cancel)?;
         let record = self.build(&planned, request, caller)?;
-        match self.start_programs(&planned, &record, listeners, request.ready_limit, caller) {
+        let keeper = (starting, listeners);
+        match self.start_programs(&planned, &record, keeper, request.ready_limit, caller) {
             Ok(programs) => Ok(Applied {
                 engine: self,
                 changed: programs > 0 || !planned.plan.steps.is_empty(),

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hallway_plan::observed::SeenProgram;
+use hallway_plan::observed::{Seen, SeenProgram};
+use hallway_plan::rules::Guarded;
 use hallway_plan::step::{Cause, KeeperTask};
 use hallway_plan::target::localhost;
 use hallway_plan::{Settled, settled};
@@ -12,7 +13,9 @@ use hallway_spec::Name;
 
 use super::Caller;
 use crate::account;
-use crate::keeper::{Client, Desired, Forward, Listen, Listener, Namespace, Program, Start};
+use crate::keeper::{
+    Client, Desired, Forward, KeeperError, Listen, Listener, Namespace, Program, Start, Starting,
+};
 use crate::observe::netns_path;
 use crate::{Cancel, Engine, Failure, Planned, Record};
 
@@ -23,28 +26,17 @@ impl Engine {
         &self,
         planned: &Planned,
         record: &Record,
-        listeners: Vec<Listener>,
+        (starting, listeners): (Option<Starting>, Vec<Listener>),
         limit: Duration,
         caller: &mut Caller<'_>,
     ) -> Result<usize, Failure> {
-        let project = &planned.settled.project;
         let wanted = desired(self, &planned.settled, record)?;
-        if wanted.is_empty() {
-            self.end_keeper(project, &[], caller.cancel)?;
-            return Ok(0);
-        }
-        let directory = self.directory(project);
+        let directory = self.directory(&planned.settled.project);
         self.store().ensure_directory(&directory.join("logs"))?;
-        let workplace = self.workplace();
-        let client = Client::start(&Start {
-            program: &workplace.program,
-            project: project.as_ref(),
-            directory: &directory,
-            holder: workplace.holder,
-            open_files: workplace.open_files,
-            environment: &workplace.environment,
-            cancel: caller.cancel,
-        })?;
+        let client = match starting {
+            Some(starting) => starting.connect(caller.cancel)?,
+            None => self.with_start(&planned.settled.project, caller.cancel, Client::start)?,
+        };
         let mut changed = client.sync(&wanted, listeners)?;
         for node in ended(planned) {
             client.restart(node)?;
@@ -52,6 +44,40 @@ impl Engine {
         }
         super::ready::wait(&client, &wanted.programs, limit, caller)?;
         Ok(changed)
+    }
+
+    /// Begins to start the project's keeper if none runs, so that it is there when the network is
+    /// built.
+    pub(super) fn begin_keeper(
+        &self,
+        planned: &Planned,
+        cancel: &Cancel,
+    ) -> Result<Option<Starting>, Failure> {
+        let project = &planned.settled.project;
+        if planned.observed.keeper != Seen::Absent {
+            return Ok(None);
+        }
+        self.store().make_directory(&self.directory(project))?;
+        Ok(Some(self.with_start(project, cancel, Starting::begin)?))
+    }
+
+    fn with_start<T>(
+        &self,
+        project: &Name,
+        cancel: &Cancel,
+        start: impl FnOnce(&Start<'_>) -> Result<T, KeeperError>,
+    ) -> Result<T, KeeperError> {
+        let workplace = self.workplace();
+        start(&Start {
+            program: &workplace.program,
+            project: project.as_ref(),
+            scope: self.scope(),
+            directory: &self.directory(project),
+            holder: workplace.holder,
+            open_files: workplace.open_files,
+            environment: &workplace.environment,
+            cancel,
+        })
     }
 }
 
@@ -105,6 +131,7 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<De
             .filter_map(|node| program(engine, settled, node, record, base).transpose())
             .collect::<Result<_, _>>()?,
         forwards: forwards(settled, engine.workplace().porter.is_some()),
+        guarded: Guarded::of(settled),
     })
 }
 

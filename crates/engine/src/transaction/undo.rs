@@ -41,6 +41,7 @@ impl Engine {
             return self.remove(project).map(drop);
         };
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
+        self.store().note_host_settings(project, &plan, &observed)?;
         let made = self.execute(&plan, None)?;
         if let Some(pending) = &record.pending {
             self.withdraw_addresses(pending, &applied)?;
@@ -67,11 +68,13 @@ impl Engine {
         let plan = diff(project, recorded(Some(&record)), Some(&target), &observed);
         self.store().intend(&mut record, &target)?;
         self.store().save(project, &record)?;
+        self.store().note_host_settings(project, &plan, &observed)?;
         let made = self.execute(&plan, None)?;
         self.lease_addresses(record.applied.as_ref(), &target)?;
         record.inodes = inodes(&record, &target, made);
         record.commit();
         record.edited_from.clone_from(&earlier.edited_from);
+        record.repair = earlier.repair;
         record.source.clone_from(&earlier.source);
         record.path.clone_from(&earlier.path);
         self.write_files(&target)?;

@@ -24,11 +24,12 @@ pub(crate) fn main(tests: &[Test]) {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["__keeper", project, directory, holder, starter, files, ..] => {
+        ["__keeper", project, directory, holder, starter, files, scope, ..] => {
             hallway_keeper::serve(&hallway_keeper::Options {
                 program: "/proc/self/exe".into(),
                 project: (*project).to_owned(),
                 directory: directory.into(),
+                scope: scope.into(),
                 holder: holder.parse().ok(),
                 starter: starter.parse().ok(),
                 grace: GRACE,
@@ -92,6 +93,7 @@ pub(crate) fn up_reporting<'e>(
         source: text,
         path: None,
         ready_limit: READY,
+        repair: false,
     };
     engine.up(
         &request,

@@ -81,7 +81,9 @@ impl State {
             differences: drift.iter().map(|d| format!("{d:?}")).collect(),
             steps: engine.plan(&topology(text)).unwrap().plan.steps.len(),
             // The kernel adds and removes elements of the sets that connections are counted in.
-            rules: sh("nft -s list ruleset | sed '/set counted/,/^\t}/d'"),
+            rules: sh(
+                "nft list tables | sort | while read -r _ family name; do nft -s list table $family $name; done | sed '/set counted/,/^\t}/d'",
+            ),
             files: sh(
                 "find /run/state /run/netns | grep -v -e settled- -e /leases | sort; ls /run/state/host/projects/shop | grep -c settled-",
             ),

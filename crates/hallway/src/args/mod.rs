@@ -140,6 +140,13 @@ pub(crate) enum Verb {
         /// Test the expectations of the file with real packets; if one fails, restore what was there before
         #[arg(long, env = "HALLWAY_TEST", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         test: bool,
+        /// Leave what other programs change as it is until the next `up`; without this the project's
+        /// keeper repairs it at once
+        #[arg(long, env = "HALLWAY_NO_REPAIR", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+        no_repair: bool,
+        /// Stay, and print each repair; ends on Ctrl-C and leaves the project up
+        #[arg(short, long, conflicts_with = "no_repair")]
+        watch: bool,
     },
     /// Remove a project with everything it made
     Down {
@@ -207,6 +214,9 @@ pub(crate) enum Verb {
         /// Continue to print new lines
         #[arg(short, long)]
         follow: bool,
+        /// What happened without a command, like repairs, instead of output of programs
+        #[arg(long, conflicts_with = "node")]
+        events: bool,
         /// Only the last LINES lines of each program
         #[arg(short = 'n', long, value_name = "LINES")]
         tail: Option<usize>,

@@ -6,6 +6,7 @@ pub(crate) mod capture;
 mod doctor;
 mod down;
 mod edit;
+mod events;
 pub(crate) mod exec;
 mod gc;
 pub(crate) mod graph;
@@ -38,7 +39,17 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             file,
             wait_timeout,
             test,
-        } => up::run(common, &file, wait_timeout, test),
+            no_repair,
+            watch,
+        } => {
+            let options = up::Options {
+                wait_timeout,
+                test,
+                repair: !no_repair,
+                watch,
+            };
+            up::run(common, &file, &options)
+        }
         Verb::Down { file } => down::run(common, &file),
         Verb::Plan {
             file,
@@ -60,10 +71,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
         Verb::Exec { node, command } => exec::run(common, &node, command),
         Verb::Shell { node } => exec::shell(common, &node),
         Verb::Logs {
+            follow,
+            tail,
+            events: true,
+            format,
+            ..
+        } => events::run(common, (follow, tail), format.format),
+        Verb::Logs {
             node,
             follow,
             tail,
             format,
+            ..
         } => logs::run(common, node.as_ref(), (follow, tail), format.format),
         Verb::Restart { node } => logs::restart(common, node.as_ref()),
         verb => show(common, verb),

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use hallway_engine::{Applied, Caller, Cancel, Reason, Request};
 use hallway_view::tree;
 
-use super::{plan, prove};
-use crate::args::{Common, FileArg};
+use super::{events, plan, prove};
+use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
 use crate::progress::Reporter;
 use crate::scope::Scope;
@@ -29,24 +29,37 @@ pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError>
     Ok(input)
 }
 
+/// What is asked of `up`.
+pub(crate) struct Options {
+    pub(crate) wait_timeout: u64,
+    pub(crate) test: bool,
+    pub(crate) repair: bool,
+    pub(crate) watch: bool,
+}
+
 pub(crate) fn run(
     common: &Common,
     file: &FileArg,
-    wait_timeout: u64,
-    test: bool,
+    options: &Options,
 ) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
     let input = input(common, file)?;
     let cancel = interrupt::watch();
     let scope = Scope::enter(common, true, &cancel)?;
-    let limit = Duration::from_secs(wait_timeout);
-    let outcome = build(common, &scope, &input, limit, &cancel)
-        .and_then(|applied| match test {
+    let limit = Duration::from_secs(options.wait_timeout);
+    let outcome = build(common, &scope, &input, (limit, options.repair), &cancel)
+        .and_then(|applied| match options.test {
             true => tested(common, &scope, &input, applied, &cancel),
             false => Ok(applied),
         })
         .map(|applied| done(common, &scope, &applied, started));
     match outcome {
+        Ok(()) if options.watch => {
+            let project = &input.project.topology.name;
+            events::follow(&scope.engine, project, Format::Text, &cancel)?;
+            scope.leave(common)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             scope.leave(common)?;
@@ -60,7 +73,7 @@ pub(crate) fn build<'s>(
     common: &Common,
     scope: &'s Scope,
     input: &Input,
-    ready_limit: Duration,
+    (ready_limit, repair): (Duration, bool),
     cancel: &Cancel,
 ) -> Result<Applied<'s>, VerbError> {
     let request = Request {
@@ -68,6 +81,7 @@ pub(crate) fn build<'s>(
         source: &input.text,
         path: (!input.path.is_empty()).then_some(input.path.as_str()),
         ready_limit,
+        repair,
     };
     let mut reporter = Reporter::new(common);
     let mut caller = Caller {

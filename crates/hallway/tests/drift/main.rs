@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 mod kinds;
+mod repairs;
 mod snapshot;
 mod talker;
 
@@ -12,6 +13,10 @@ use std::time::{Duration, Instant};
 
 use hallway_testkit::{Hallway, patience, sh, wait_for};
 use kinds::Kind;
+use repairs::{
+    a_fight_is_paused, repaired_in_nodes, repaired_links_in_nodes, repaired_on_the_host,
+    repaired_rules, repairs_are_events,
+};
 use snapshot::Snapshot;
 use talker::{ECHO, Talker};
 
@@ -72,6 +77,10 @@ impl Drop for Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::with(hallway())
+    }
+
+    fn with(h: Hallway) -> Self {
         sh(
             "mkdir -p /run/keep; ip link add up0 type veth peer name far0; ip link set far0 up; ip addr add 192.0.2.2/24 dev up0; ip link set up0 up; ip route add default via 192.0.2.1",
         );
@@ -82,7 +91,6 @@ impl Scene {
         .unwrap();
         sh("nft -f /run/keep/others.nft");
         std::fs::write(FILE, PROJECT).unwrap();
-        let h = hallway();
         h.run(&["up", FILE]).ok();
         wait_for("link-local addresses that the kernel makes", || {
             !sh("ip addr; ip -n db addr; ip -n far addr").contains("tentative")
@@ -461,4 +469,10 @@ hallway_testkit::tests![
     not_kept,
     reboot_and_lost_records,
     while_traffic_runs,
+    repaired_rules,
+    repaired_on_the_host,
+    repaired_in_nodes,
+    repaired_links_in_nodes,
+    repairs_are_events,
+    a_fight_is_paused,
 ];

@@ -185,7 +185,8 @@ fn rules(out: &mut BTreeMap<String, String>) {
 fn strip_rule(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.retain(|key, _| !["handle", "packets", "bytes"].contains(&key.as_str()));
+            // nft 1.0.6 prints what happens to be in memory as the flags of a table with an owner.
+            map.retain(|key, _| !["handle", "packets", "bytes", "flags"].contains(&key.as_str()));
             for (key, value) in map.iter_mut() {
                 strip_rule(value);
                 if key == "elem"

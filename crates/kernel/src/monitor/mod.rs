@@ -182,6 +182,21 @@ impl Monitor {
         Ok(monitor)
     }
 
+    /// The rtnetlink topics are received from all other network namespaces too that have an id here
+    /// (NETLINK_LISTEN_ALL_NSID): those at the other end of a link. What is received does not say of
+    /// which namespace it is.
+    ///
+    /// # Errors
+    /// EPERM without CAP_NET_ADMIN.
+    pub fn listen_everywhere(&self) -> Result<(), KernelError> {
+        let all = self
+            .route
+            .as_ref()
+            .map(|s| s.set_listen_all_namespaces(true));
+        all.unwrap_or(Ok(()))
+            .map_err(|e| KernelError::io("receive notifications of all namespaces", "", &e))
+    }
+
     /// The sockets, to be waited for together with others; readable when events have come.
     pub fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         [&self.route, &self.netfilter]

@@ -189,6 +189,12 @@ fn meta(attributes: &[u8]) -> Option<Expr> {
                 from: known.reg(3)?,
             });
         }
+        (NFT_META_MARK, None) => {
+            return Some(Expr::SetMark {
+                from: known.reg(3)?,
+            });
+        }
+        (NFT_META_MARK, _) => Meta::Mark,
         (6, _) => Meta::IifName,
         (7, _) => Meta::OifName,
         (15, _) => Meta::NfProto,
@@ -217,16 +223,15 @@ fn payload(attributes: &[u8]) -> Option<Expr> {
     })
 }
 
-/// Masks of a register in place; bits are not set.
+/// Masks of a register in place.
 fn bitwise(attributes: &[u8]) -> Option<Expr> {
     let known = Known::only(attributes, &[1, 2, 3, 4, 5, 6])?;
     let reg = known.reg(1).filter(|reg| known.reg(2) == Some(*reg))?;
     let (mask, xor) = (known.data(4)?, known.data(5)?);
     let plain = known.is(6, 0)
         && known.number(3) == u32::try_from(mask.len()).ok()
-        && xor.len() == mask.len()
-        && xor.iter().all(|b| *b == 0);
-    plain.then_some(Expr::Bitwise { reg, mask })
+        && xor.len() == mask.len();
+    plain.then_some(Expr::Bitwise { reg, mask, xor })
 }
 
 fn lookup(attributes: &[u8]) -> Option<Expr> {

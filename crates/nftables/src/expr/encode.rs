@@ -46,7 +46,7 @@ impl Expr {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Meta { .. } | Self::Trace { .. } => "meta",
+            Self::Meta { .. } | Self::Trace { .. } | Self::SetMark { .. } => "meta",
             Self::Payload { .. } => "payload",
             Self::Compare { .. } => "cmp",
             Self::Bitwise { .. } => "bitwise",
@@ -84,13 +84,11 @@ impl Expr {
                 numbers(w, &[(1, reg.number()), (2, operation)]);
                 w.nest(3, |w| w.attr(1, data));
             }
-            Self::Bitwise { reg, mask } => {
+            Self::Bitwise { reg, mask, xor } => {
                 let length = mask.len() as u32;
                 numbers(w, &[(1, reg.number()), (2, reg.number()), (3, length)]);
                 w.nest(4, |w| w.attr(1, mask));
-                w.nest(5, |w| {
-                    w.attr_with(1, |w| mask.iter().for_each(|_| w.raw(&[0])))
-                });
+                w.nest(5, |w| w.attr(1, xor));
             }
             Self::NetworkOrder { reg } => {
                 let reg = reg.number();
@@ -152,6 +150,7 @@ impl Expr {
             }
             Self::Masquerade { random: true } => w.be32(1, NF_NAT_RANGE_PROTO_RANDOM_FULLY),
             Self::Trace { from } => numbers(w, &[(2, NFT_META_NFTRACE), (3, from.number())]),
+            Self::SetMark { from } => numbers(w, &[(2, NFT_META_MARK), (3, from.number())]),
             Self::Reject => {
                 w.be32(1, NFT_REJECT_ICMPX_UNREACH);
                 w.u8(2, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);

@@ -16,6 +16,7 @@ pub struct Reg(pub u8);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // named as the kernel's
 pub enum Meta {
+    Mark = 3,
     IifName = 6,
     OifName = 7,
     NfProto = 15,
@@ -91,12 +92,14 @@ pub enum Expr {
         /// The value.
         data: Vec<u8>,
     },
-    /// Keeps some bits of a register.
+    /// Keeps some bits of a register, and then inverts some.
     Bitwise {
         /// The register.
         reg: Reg,
-        /// The bits.
+        /// The bits that are kept.
         mask: Vec<u8>,
+        /// The bits that are inverted.
+        xor: Vec<u8>,
     },
     /// Turns a 32-bit number from the machine's byte order to the network's.
     NetworkOrder {
@@ -164,6 +167,11 @@ pub enum Expr {
         /// A register that holds one byte: 1 for on.
         from: Reg,
     },
+    /// Sets the packet's mark.
+    SetMark {
+        /// A register that holds the new mark.
+        from: Reg,
+    },
     /// Drops with ICMP "administratively prohibited", whatever the IP version.
     Reject,
     /// Gives a verdict.
@@ -178,6 +186,7 @@ pub enum Expr {
     },
 }
 
+const NFT_META_MARK: u32 = 3;
 const NFT_META_NFTRACE: u32 = 12;
 const NFT_NAT_DNAT: u32 = 1;
 const NF_NAT_RANGE_MAP_IPS: u32 = 1;
@@ -230,6 +239,7 @@ mod tests {
         use proptest::sample::select;
         let version = || select(vec![IpVersion::V4, IpVersion::V6]);
         let metas = vec![
+            Meta::Mark,
             Meta::IifName,
             Meta::OifName,
             Meta::PacketType,
@@ -259,7 +269,11 @@ mod tests {
                 equal,
                 data
             }),
-            (reg(), data()).prop_map(|(reg, mask)| Expr::Bitwise { reg, mask }),
+            (reg(), data(), any::<u8>()).prop_map(|(reg, mask, bits)| Expr::Bitwise {
+                reg,
+                xor: vec![bits; mask.len()],
+                mask,
+            }),
             reg().prop_map(|reg| Expr::NetworkOrder { reg }),
             (reg(), name(), proptest::option::of(reg()), any::<bool>()).prop_map(
                 |(reg, set, to, invert)| Expr::Lookup {
@@ -287,6 +301,7 @@ mod tests {
             Just(Expr::Counter),
             (reg(), data()).prop_map(|(to, data)| Expr::Constant { to, data }),
             reg().prop_map(|from| Expr::Trace { from }),
+            reg().prop_map(|from| Expr::SetMark { from }),
             Just(Expr::Reject),
             verdict().prop_map(Expr::Verdict),
         ]

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use hallway_spec::{Bandwidth, IpVersion, Name};
 use ipnet::IpNet;
 
-use crate::target::{LinkRole, Listener, PortFlag, Route, RouteKind, Setting};
+use super::Attribute;
+use crate::target::{LinkRole, Listener, Route, RouteKind, Setting};
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,6 +147,18 @@ pub enum Fact {
         /// Elements that should not be there.
         extra: Vec<String>,
     },
+    /// The guard, which the keeper holds, is not loaded.
+    GuardMissing {
+        /// The name of its tables.
+        table: String,
+    },
+    /// The guard is not what it must be.
+    GuardChanged {
+        /// The name of its tables.
+        table: String,
+        /// What differs, in nft's words, one line each.
+        changes: Vec<String>,
+    },
     /// A program of a node does not run.
     ProgramStopped {
         /// Why, in words, like `exited (code 1)`.
@@ -158,75 +171,13 @@ pub enum Fact {
     },
 }
 
-/// An attribute of a link with a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Attribute {
-    /// Administratively up.
-    Up(bool),
-    /// Bytes.
-    Mtu(u32),
-    /// MAC address.
-    Mac([u8; 6]),
-    /// Device group.
-    Group(u32),
-    /// Alias.
-    Alias(Option<String>),
-    /// The bridge it is a port of.
-    Master(Option<String>),
-    /// An attribute of a bridge port.
-    Port(PortFlag, bool),
-    /// Frames pass the inet hooks.
-    NfCall(bool),
-    /// MAC addresses are learned from frames to the group addresses of bridges.
-    GroupLearning(bool),
-    /// The kernel makes an IPv6 address of its own.
-    KernelAddress(bool),
-}
-
-impl Attribute {
-    /// Its name, in the words of `ip link`.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Up(_) => "state",
-            Self::Mtu(_) => "mtu",
-            Self::Mac(_) => "address",
-            Self::Group(_) => "group",
-            Self::Alias(_) => "alias",
-            Self::Master(_) => "master",
-            Self::Port(flag, _) => flag.name(),
-            Self::NfCall(_) => "nf_call_iptables",
-            Self::GroupLearning(_) => "no_linklocal_learn",
-            Self::KernelAddress(_) => "addrgenmode",
-        }
-    }
-}
-
-impl fmt::Display for Attribute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let on_off = |on: bool| if on { "on" } else { "off" };
-        match self {
-            Self::Up(up) => f.write_str(if *up { "up" } else { "down" }),
-            Self::Mtu(n) | Self::Group(n) => n.fmt(f),
-            Self::Mac(mac) => {
-                let bytes: Vec<String> = mac.iter().map(|b| format!("{b:02x}")).collect();
-                f.write_str(&bytes.join(":"))
-            }
-            Self::Alias(text) | Self::Master(text) => {
-                f.write_str(text.as_deref().unwrap_or("none"))
-            }
-            Self::Port(_, on) | Self::NfCall(on) => f.write_str(on_off(*on)),
-            Self::GroupLearning(on) => f.write_str(on_off(!on)),
-            Self::KernelAddress(made) => f.write_str(if *made { "eui64" } else { "none" }),
-        }
-    }
-}
-
 impl Setting {
     fn words(self) -> &'static str {
         match self {
             Self::Forwarding(IpVersion::V4) => "IPv4 forwarding",
             Self::Forwarding(IpVersion::V6) => "IPv6 forwarding",
+            Self::NewForwarding(IpVersion::V4) => "IPv4 forwarding of new links",
+            Self::NewForwarding(IpVersion::V6) => "IPv6 forwarding of new links",
             Self::AcceptRa => "accept_ra",
             Self::Autoconf => "autoconf",
             Self::DisableIpv6 => "disable_ipv6",
@@ -245,6 +196,7 @@ impl Difference {
             | Fact::AddressMissing { .. }
             | Fact::TableMissing { .. }
             | Fact::ListenerMissing { .. }
+            | Fact::GuardMissing { .. }
             | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
             Fact::NamespaceReplaced => ("the namespace that was made".into(), "another one".into()),
             Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
@@ -263,7 +215,9 @@ impl Difference {
                 found.map_or_else(none, |b| b.to_string()),
             ),
             Fact::UplinkForwarding { .. } => ("1".into(), "0".into()),
-            Fact::TableChanged { changes, .. } => ("as written".into(), changes.join("; ")),
+            Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
+                ("as written".into(), changes.join("; "))
+            }
             Fact::Elements { missing, extra, .. } => {
                 ("as written".into(), elements(missing, extra))
             }
@@ -306,6 +260,9 @@ impl Difference {
                 format!("table {table}")
             }
             Fact::Elements { set, .. } => format!("set {set}"),
+            Fact::GuardMissing { table } | Fact::GuardChanged { table, .. } => {
+                format!("guard {table}")
+            }
             Fact::ProgramStopped { .. } => "program".into(),
             Fact::ListenerMissing { listener } => format!("listener {listener}"),
         }
@@ -323,6 +280,7 @@ impl Difference {
             | Fact::AddressMissing { .. }
             | Fact::TableMissing { .. }
             | Fact::ListenerMissing { .. }
+            | Fact::GuardMissing { .. }
             | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
             Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
             Fact::NamespaceUnseen => format!("{object} could not be examined"),
@@ -330,7 +288,9 @@ impl Difference {
             Fact::AddressLeft { .. } | Fact::RouteLeft { .. } => {
                 format!("{object} is no longer wanted")
             }
-            Fact::TableChanged { changes, .. } => changes.join("; "),
+            Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
+                changes.join("; ")
+            }
             Fact::ProgramStopped { state } => format!("{object} {state}"),
             Fact::Elements { missing, extra, .. } => {
                 format!("{object}: {}", elements(missing, extra))

@@ -2,7 +2,9 @@
 //! as a value. Nothing here trusts a record: it only says which objects an earlier run made, so
 //! that those no longer wanted are found.
 
+mod attribute;
 mod difference;
+pub(crate) mod guard;
 pub(crate) mod programs;
 pub(crate) mod rules;
 mod space;
@@ -11,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_spec::Name;
 
-pub use difference::{Attribute, Difference, Fact, Place};
+pub use attribute::Attribute;
+pub use difference::{Difference, Fact, Place};
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenNamespace};
 use crate::settled::{Cable, Node, Plug, Settled};

@@ -131,4 +131,7 @@ pub fn drift(recorded: Recorded<'_>, seen: &Observed) -> Comparison {
         .differences
         .extend(crate::compare::programs::differences(applied, seen));
     found
+        .differences
+        .extend(crate::compare::guard::difference(applied, seen));
+    found
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::created::Created;
 use super::{Plan, Recorded};
 use crate::compare::{Difference, Fact, Place};
+use crate::observed::Observed;
 use crate::settled::{Node, Settled, Workload};
 use crate::step::{Action, Cause, KeeperStep, KeeperTask};
 use crate::target::listeners;
@@ -46,6 +47,17 @@ pub(super) fn plan(
                 cause: Cause::Drift(Box::new(difference)),
             });
         }
+    }
+}
+
+/// The guard is loaded in every run; as a step it is named only where it is not as it was built.
+pub(super) fn guard(plan: &mut Plan, recorded: Recorded<'_>, seen: &Observed) {
+    let built = recorded.applied.filter(|_| recorded.pending.is_none());
+    if let Some(difference) = built.and_then(|s| crate::compare::guard::difference(s, seen)) {
+        plan.keeper.push(KeeperStep {
+            task: KeeperTask::Guard,
+            cause: Cause::Drift(Box::new(difference)),
+        });
     }
 }
 

@@ -240,7 +240,10 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         } => {
             let order = match setting {
                 Setting::DisableIpv6 => FIRST_SETTINGS,
-                Setting::Forwarding(_) | Setting::AcceptRa | Setting::Autoconf => SETTINGS,
+                Setting::Forwarding(_)
+                | Setting::NewForwarding(_)
+                | Setting::AcceptRa
+                | Setting::Autoconf => SETTINGS,
             };
             let (link, setting, value) = (link.clone(), *setting, *wanted);
             (
@@ -272,6 +275,8 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::TableChanged { .. }
         | Fact::Elements { .. }
         | Fact::ProgramStopped { .. }
+        | Fact::GuardMissing { .. }
+        | Fact::GuardChanged { .. }
         | Fact::ListenerMissing { .. } => return None,
     })
 }

@@ -42,6 +42,10 @@ pub(super) fn plan(
             delta: Delta::Elements(changes),
         },
         None => Op::ReplaceRules(Box::new(NewRules {
+            lost: match drifted {
+                Some(_) => lost(&new, found),
+                None => Vec::new(),
+            },
             noted: traffic::ours(recorded, &wanted.project, seen)
                 .into_iter()
                 .collect(),
@@ -53,6 +57,16 @@ pub(super) fn plan(
         Some(_) => RulesChange::Drifted,
         None => RulesChange::Edited,
     }
+}
+
+/// See [`NewRules::lost`].
+fn lost(wanted: &Ruleset, found: &Ruleset) -> Vec<Family> {
+    let has_rules = |family| {
+        let table = found.tables.iter().find(|t| t.family == family);
+        table.is_some_and(|t| t.chains.iter().any(|c| !c.rules.is_empty()))
+    };
+    let all = wanted.tables.iter().map(|t| t.family);
+    all.filter(|family| !has_rules(*family)).collect()
 }
 
 /// Elements that leave a set and elements that come.

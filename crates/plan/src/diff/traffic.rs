@@ -146,6 +146,12 @@ fn noted(project: &Name, seen: &Observed) -> (BTreeSet<Uplink>, BTreeSet<Uplink>
             }));
         }
     }
+    for note in &seen.noted {
+        let alive = |p: &&Name| *p != project && !seen.marks(p).is_empty();
+        if note.projects.iter().any(|p| alive(&p)) {
+            others.insert(note.uplink.clone());
+        }
+    }
     (ours, others)
 }
 
@@ -158,8 +164,26 @@ pub(super) fn ours(recorded: Recorded<'_>, project: &Name, seen: &Observed) -> B
         return ours;
     }
     let exists = |u: &&Uplink| u.link == ALL || seen.host.link(&u.link).is_some();
-    ours.extend(recorded.uplinks.iter().filter(exists).cloned());
+    let noted = seen.noted.iter().filter(|n| n.projects.contains(project));
+    let noted = noted.map(|n| &n.uplink);
+    let known = recorded.uplinks.iter().chain(noted);
+    ours.extend(known.filter(exists).cloned());
     ours
+}
+
+/// Whether another program has turned forwarding on for every link, or for new links, since hallway
+/// turned it on for this one. Then it stays on.
+fn taken_over(uplink: &Uplink, seen: &Observed) -> bool {
+    let note = seen.noted.iter().find(|n| n.uplink == *uplink);
+    let turned_on = |setting| {
+        let now = seen.host.settings.get(&setting).copied().unwrap_or(0);
+        let before = note.map(|n| n.before.get(&setting).copied().unwrap_or(0));
+        now != 0 && before != Some(now)
+    };
+    let of_all = Setting::Forwarding(uplink.version);
+    let of_new = Setting::NewForwarding(uplink.version);
+    // Without a note, what new links start with says nothing about this one.
+    (uplink.link != ALL && turned_on(of_all)) || (note.is_some() && turned_on(of_new))
 }
 
 /// Uplinks that forward because of this project alone do so no longer.
@@ -174,6 +198,7 @@ pub(super) fn restore_uplinks(
     let uplinks: Vec<Uplink> = ours
         .into_iter()
         .filter(|u| !others.contains(u) && forwards(u, seen) == Some(true))
+        .filter(|u| !taken_over(u, seen))
         .collect();
     if !uplinks.is_empty() {
         plan.push(Op::RestoreUplinks { uplinks }, Cause::Down);

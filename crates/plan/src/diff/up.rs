@@ -27,5 +27,6 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     repairs.unreachable_left(&mut plan);
     let keeper = crate::compare::programs::differences(wanted, seen);
     programs::plan(&mut plan, recorded, wanted, &created, keeper);
+    programs::guard(&mut plan, recorded, seen);
     plan
 }

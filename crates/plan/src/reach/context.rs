@@ -20,5 +20,6 @@ pub(super) fn context(flow: &Flow) -> PacketContext<'static> {
         invalid: false,
         dnated: false,
         to_local: false,
+        mark: 0,
     }
 }

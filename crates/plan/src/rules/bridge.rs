@@ -10,13 +10,14 @@ use super::between;
 use super::parts::{
     DHCP_CLIENT, DHCP_SERVER, DHCP6_CLIENT, IPV6, MULTICAST4, MULTICAST6, NEIGHBOR_ADVERT,
     NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6, ROUTER_ADVERT, UDP, arp_frame, base, icmp6, ipv4_frame,
-    ipv6_frame, member, rule, to_several, within,
+    ipv6_frame, loaded, member, rule, to_several, within,
 };
 use super::purpose;
 use super::sets::{
     ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, ND_MACS, ND_TARGETS,
     PORT_ADDRESSES, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED, TRANSIT, WITHOUT_ADDRESS,
 };
+use crate::mark::FROM_BIT;
 
 /// The stateless guard on bridge ports. `to_many` are the policies for frames that go to several
 /// members at once.
@@ -82,6 +83,7 @@ fn frames() -> Vec<Rule> {
             Verdict::Accept,
             "not our port",
         ),
+        loaded(None, FROM_BIT),
         rule(
             vec![not(EtherSaddr, &PORT_MACS)],
             Verdict::Drop,

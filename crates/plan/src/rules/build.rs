@@ -11,11 +11,11 @@ use hallway_nftables::{
 use super::elements::{constants, of_network, of_node, of_publish};
 use super::parts::{
     ECHO, ECHO6, LINK_LOCAL6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6, base, icmp6,
-    member, nets, rule, within,
+    loaded, member, nets, rule, within,
 };
 use super::sets;
 use super::{bridge, guard, nat, policy, purpose, share};
-use crate::mark;
+use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::settled::Settled;
 
 /// The whole ruleset of a project.
@@ -93,7 +93,12 @@ fn forward_hook() -> Chain {
     Chain {
         name: "forward".into(),
         base: base(ChainType::Filter, Hook::Forward, Priority::FILTER),
-        rules: vec![jump(Field::IifGroup), jump(Field::OifGroup)],
+        rules: vec![
+            loaded(Some(nets(true)), FROM_BIT),
+            loaded(Some(member(Field::OifGroup, &sets::NETWORKS, true)), TO_BIT),
+            jump(Field::IifGroup),
+            jump(Field::OifGroup),
+        ],
     }
 }
 
@@ -175,8 +180,12 @@ fn accept_published() -> Chain {
 }
 
 fn input_hook(policies: Vec<Rule>) -> Chain {
+    let to = |field, version| member(field, sets::PREFIXES.of(version), true);
     let mut rules = vec![
+        loaded(Some(to(Field::Ip4Daddr, IpVersion::V4)), TO_BIT),
+        loaded(Some(to(Field::Ip6Daddr, IpVersion::V6)), TO_BIT),
         rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
+        loaded(None, FROM_BIT),
         rule(vec![Match::Established], Verdict::Accept, "replies"),
         rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),
     ];
@@ -211,6 +220,7 @@ fn output_hook() -> Chain {
     let to_nets = || member(Field::OifGroup, &sets::NETWORKS, true);
     let policies = || Verdict::Jump(FROM_HOST.into());
     let mut rules = vec![
+        loaded(Some(to_nets()), TO_BIT),
         rule(
             vec![to_nets(), Match::Is(Field::IcmpType, Value::Byte(REDIRECT))],
             Verdict::Drop,

@@ -9,6 +9,7 @@ mod covered;
 pub mod delta;
 pub mod elements;
 mod guard;
+pub mod keeper_guard;
 mod nat;
 mod pairs;
 mod parts;
@@ -21,6 +22,7 @@ mod share;
 pub use build::ruleset;
 pub use delta::{Delta, delta};
 pub use hallway_nftables::Ruleset;
+pub use keeper_guard::Guarded;
 
 /// The name of an IP version in nf_tables.
 #[must_use]

@@ -6,6 +6,7 @@ use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Action, Base, ChainType, Field, Hook, Match, Priority, Rule, Value};
 use ipnet::{Ipv4Net, Ipv6Net};
 
+use super::purpose;
 use super::sets::{self, Definition};
 
 /// Ethertypes (linux/if_ether.h).
@@ -69,6 +70,15 @@ pub(super) fn rule(matches: Vec<Match>, action: impl Into<Action>, comment: &str
 
 pub(super) fn base(kind: ChainType, hook: Hook, priority: Priority) -> Option<Base> {
     Some(Base::accepting(kind, hook, priority))
+}
+
+/// Tells the guard, at the same hook, that these rules are loaded.
+pub(super) fn loaded(condition: Option<Match>, bit: u32) -> Rule {
+    rule(
+        condition.into_iter().collect(),
+        Action::Mark(bit),
+        purpose::LOADED,
+    )
 }
 
 /// Whether the packet comes from one of the project's networks.

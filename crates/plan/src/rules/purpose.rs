@@ -28,6 +28,13 @@ pub const PING: &str = "ping";
 /// It came from none of the project's nodes.
 pub const NOT_OURS: &str = "not from our nodes";
 
+/// The guard may let the packet pass.
+pub const LOADED: &str = "for the guard: these rules are loaded";
+/// In the guard: the project's own rules did not see the packet.
+pub const UNGUARDED: &str = "the project's own rules are not loaded";
+/// In the guard: the bit was for it alone.
+pub const SEEN: &str = "seen by the project's own rules";
+
 /// The index of the policy a rule's comment names.
 #[must_use]
 pub fn policy_of(comment: &str) -> Option<usize> {

@@ -81,6 +81,7 @@ impl KeeperStep {
                 command,
             } => words(*action, "program", node.to_string()).detail(command.join(" ")),
             KeeperTask::Listener(listener) => create("listener", listener.to_string()),
+            KeeperTask::Guard => create("guard", "tables"),
         };
         let cause = match &self.cause {
             // The step names the program already.

@@ -7,7 +7,7 @@ mod describe;
 
 use std::net::IpAddr;
 
-use hallway_nftables::Ruleset;
+use hallway_nftables::{Family, Ruleset};
 use hallway_spec::{Bandwidth, IpVersion, Name, PortRange, Protocol};
 use ipnet::IpNet;
 
@@ -73,6 +73,8 @@ pub enum KeeperTask {
     },
     /// Listens again on a published port.
     Listener(Listener),
+    /// Loads the guard.
+    Guard,
 }
 
 /// Everything hallway ever does to a kernel.
@@ -232,6 +234,9 @@ pub struct Uplink {
 pub struct NewRules {
     /// All of them.
     pub rules: Ruleset,
+    /// Tables that another program has removed, or emptied of rules: the guard closes the project
+    /// until all is there again, so their sets are loaded before their rules.
+    pub lost: Vec<Family>,
     /// Notes of uplinks that forward because of this project, which are kept.
     pub noted: Vec<Uplink>,
 }

@@ -217,6 +217,8 @@ pub enum Setting {
     /// The link, or with no link the namespace, forwards. For IPv6 of a link this is
     /// `force_forwarding`, which kernels have since 6.17.
     Forwarding(IpVersion),
+    /// Links that come to the namespace forward.
+    NewForwarding(IpVersion),
     /// Router advertisements are accepted.
     AcceptRa,
     /// Addresses are made from router advertisements.
@@ -236,6 +238,9 @@ impl Setting {
             (Self::Forwarding(IpVersion::V4), Some(l)) => format!("net/ipv4/conf/{l}/forwarding"),
             (Self::Forwarding(IpVersion::V6), Some(l)) => {
                 format!("net/ipv6/conf/{l}/force_forwarding")
+            }
+            (Self::NewForwarding(version), _) => {
+                format!("net/ipv{version}/conf/default/forwarding")
             }
             (Self::AcceptRa, l) => format!("net/ipv6/conf/{}/accept_ra", l.unwrap_or("default")),
             (Self::Autoconf, l) => format!("net/ipv6/conf/{}/autoconf", l.unwrap_or("default")),

@@ -101,7 +101,7 @@ pub(super) fn settings(script: &mut Script<'_>, link: &Link) {
                 "A node cannot give the host a route or an address by announcing one. (-e: a kernel",
                 "without IPv6 does not have these settings.)",
             ]),
-            Setting::Forwarding(_) => script.explain(&[
+            Setting::Forwarding(_) | Setting::NewForwarding(_) => script.explain(&[
                 "A host that forwards is a router. It is made one for packets that come in by this link,",
                 "not for the whole machine.",
             ]),
@@ -200,19 +200,23 @@ fn forwarding_setting(version: IpVersion) -> &'static str {
 
 pub(super) fn restore_uplinks(script: &mut Script<'_>) {
     script.comment(
-        "The sets say where forwarding was turned on. Leave it on where another network needs it.",
+        "The sets say where forwarding was turned on. Leave it on where another network needs it, and",
     );
+    script.comment("where another program turned it on for the whole host.");
     let table = mark::table(script.project());
     for version in IpVersion::ALL {
         let setting = forwarding_setting(version);
-        let whole = match version {
-            IpVersion::V4 => "",
-            IpVersion::V6 => "    [ \"$link\" != all ] || key=net/ipv6/conf/all/forwarding\n",
+        let (whole, all) = match version {
+            IpVersion::V4 => ("", "net.ipv4.ip_forward"),
+            IpVersion::V6 => (
+                "    [ \"$link\" != all ] || key=net/ipv6/conf/all/forwarding\n",
+                "net.ipv6.conf.all.force_forwarding",
+            ),
         };
         script.out.push_str(&format!(
             r#"for link in $(nft list set inet {table} forwarding{version} | sed -n '/elements/,$p' | grep -o '"[^"]*"' | tr -d '"'); do
     key=net/{setting}
-{whole}    [ "$(sysctl -e -n "$key")" != 1 ] || sysctl -q -w "$key=0"
+{whole}    [ "$(sysctl -e -n "$key")" != 1 ] || [ "$(sysctl -e -n {all})" = 1 ] || sysctl -q -w "$key=0"
 done
 "#
         ));

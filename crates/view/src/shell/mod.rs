@@ -29,6 +29,7 @@ pub fn build(plan: &Plan, settled: &Settled) -> String {
     for step in &plan.steps {
         script.step(step);
     }
+    programs::guard(&mut script);
     programs::listeners(&mut script, settled);
     programs::names(&mut script, settled);
     programs::programs(&mut script, settled);

@@ -17,6 +17,16 @@ pub(super) fn listeners(script: &mut Script<'_>, settled: &Settled) {
     script.comment("passes connections on, which no command above can do.");
 }
 
+/// What no script can load.
+pub(super) fn guard(script: &mut Script<'_>) {
+    script.section("the guard");
+    script.comment("hallway's keeper holds two more tables on a socket of its own (flag owner), which close these");
+    script.comment(
+        "networks when another program flushes all rules. They would end with the command that",
+    );
+    script.comment("loads them, so they are not part of this script.");
+}
+
 /// Names that nodes know one another by.
 pub(super) fn names(script: &mut Script<'_>, settled: &Settled) {
     let files = hosts::files(settled);

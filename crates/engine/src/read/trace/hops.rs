@@ -305,7 +305,7 @@ impl HopBuilder<'_> {
     fn run(&mut self, run: &ChainRun) {
         let hook = self.watch.base(&run.first).map_or("", |b| b.hook.name());
         let event = &run.decided;
-        let ours = mark::project_of_table(&event.table).is_some();
+        let ours = mark::is_ours(&event.table);
         let dropped = event.verdict == Verdict::Drop;
         // A chain of ours in which no rule decided is not shown.
         if !run.by_rule && ours && !dropped {

@@ -32,6 +32,7 @@ pub(super) struct Head {
     pub(super) applied: Option<u64>,
     pub(super) pending: Option<u64>,
     pub(super) inodes: Vec<(String, u64)>,
+    pub(super) repair: bool,
     pub(super) uplinks: Vec<Uplink>,
     pub(super) edited_from: Option<String>,
     pub(super) created: u64,
@@ -45,6 +46,8 @@ struct HeadFile {
     applied_number: Option<u64>,
     pending_number: Option<u64>,
     inodes: Vec<(String, u64)>,
+    #[serde(default = "yes")]
+    repair: bool,
     #[serde(default)]
     uplinks: Vec<UplinkEntry>,
     #[serde(default)]
@@ -56,6 +59,11 @@ struct HeadFile {
 struct UplinkEntry {
     link: String,
     version: IpVersion,
+}
+
+/// What records have that were written before the field was.
+fn yes() -> bool {
+    true
 }
 
 /// Only the version, which every format has.
@@ -89,6 +97,7 @@ pub(super) fn write_record(head: &Head) -> Result<Vec<u8>, Failure> {
         applied_number: head.applied,
         pending_number: head.pending,
         inodes: head.inodes.clone(),
+        repair: head.repair,
         uplinks: head.uplinks.iter().map(UplinkEntry::of).collect(),
         edited_from: head.edited_from.clone(),
         created: head.created,
@@ -105,6 +114,7 @@ pub(super) fn read_record(path: &Path, text: &[u8]) -> Result<Head, Failure> {
         applied: file.applied_number,
         pending: file.pending_number,
         inodes: file.inodes,
+        repair: file.repair,
         uplinks: file.uplinks.into_iter().map(Uplink::from).collect(),
         edited_from: file.edited_from,
         created: file.created,

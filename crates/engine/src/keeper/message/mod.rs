@@ -11,6 +11,8 @@
 //! **Descriptors.** After a [`Request::Sync`] the client sends the listeners that it announces, in
 //! that order, in chunks; the keeper acknowledges each chunk (see [`super::frame`]).
 
+mod guarded;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,11 +20,12 @@ use std::path::PathBuf;
 use hallway_spec as spec;
 use serde::{Deserialize, Serialize};
 
-use crate::rights::Rights;
+pub use guarded::Guarded;
 
 use super::{Desired, ProgramState, ProgramStatus, desired};
+use crate::rights::Rights;
 
-/// The version of these messages. Version 1 had no `Hello`.
+/// The version of these messages. Version 1 had no `Hello`, version 2 no guard and no rights.
 pub const PROTOCOL: u32 = 3;
 
 /// The first message of each side.
@@ -61,6 +64,8 @@ pub enum Request {
         programs: Vec<Program>,
         /// Ports to serve.
         forwards: Vec<Forward>,
+        /// What the guard protects.
+        guarded: Guarded,
         /// The new listeners whose descriptors follow, in this order.
         listeners: Vec<Listen>,
     },
@@ -83,7 +88,7 @@ pub enum Request {
 pub enum Answer {
     /// It has been done.
     Done {
-        /// How many programs and forwards changed.
+        /// How many programs and forwards changed, and the guard.
         changed: usize,
     },
     /// The state of all programs.
@@ -113,6 +118,11 @@ pub enum Refusal {
     OpenFiles {
         /// Its limit (RLIMIT_NOFILE).
         limit: u64,
+    },
+    /// The kernel refused the guard.
+    Guard {
+        /// The kernel's answer.
+        why: String,
     },
     /// The kernel refused a listener.
     Listener {
@@ -222,6 +232,7 @@ impl Request {
         Self::Sync {
             programs: desired.programs.iter().map(Into::into).collect(),
             forwards: desired.forwards.iter().map(|f| (*f).into()).collect(),
+            guarded: (&desired.guarded).into(),
             listeners: listeners.iter().map(|l| (*l).into()).collect(),
         }
     }

@@ -1,0 +1,116 @@
+//! Repair of what other programs changed, while a project is up: the same comparison and the same
+//! steps as in `up`, with nothing of the file read again.
+
+use hallway_plan::compare::{Difference, Fact};
+use hallway_plan::diff::{diff, drift};
+use hallway_spec::Name;
+
+use super::Caller;
+use super::build::inodes;
+use super::programs::desired;
+use crate::engine::recorded;
+use crate::event::Event;
+use crate::observe::Depth;
+use crate::{Engine, Failure, ProjectState, Reason};
+
+/// How much is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The namespace that holds the bridges, with the tables.
+    Host,
+    /// That and every node.
+    All,
+}
+
+impl Engine {
+    /// What differs in the kernel from what the last complete run built, apart from programs and
+    /// listeners, which the keeper supervises itself. Empty while a run has not finished, and for a
+    /// project that is not to be repaired.
+    ///
+    /// # Errors
+    /// When the kernel's state or the record cannot be read.
+    pub fn drift(&self, project: &Name, extent: Extent) -> Result<Vec<Difference>, Failure> {
+        let depth = match extent {
+            Extent::Host => Depth::Owners,
+            Extent::All => Depth::Inside,
+        };
+        self.repairable(self.observe(project, &depth)?)
+            .map(|(_, differences)| differences)
+    }
+
+    /// Repairs what differs, under the lock of the scope; what was repaired, empty when nothing
+    /// differed.
+    ///
+    /// # Errors
+    /// The step that failed; or the kernel does not keep what was repaired.
+    pub fn repair(
+        &self,
+        project: &Name,
+        caller: &mut Caller<'_>,
+    ) -> Result<Vec<Difference>, Failure> {
+        let _lock = self.lock(caller)?;
+        let (state, differences) = self.repairable(self.observe(project, &Depth::Inside)?)?;
+        let ProjectState {
+            record, observed, ..
+        } = state;
+        let built = record.and_then(|r| Some((r.applied.clone()?, r)));
+        let Some((settled, mut record)) = built.filter(|_| !differences.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let mut plan = diff(project, recorded(Some(&record)), Some(&settled), &observed);
+        // Programs of a namespace that is created again begin there.
+        plan.keeper.clear();
+        caller.report(Event::Planned {
+            steps: plan.steps.len(),
+        });
+        self.store().note_host_settings(project, &plan, &observed)?;
+        let uplinks = plan.uplinks(recorded(Some(&record)), project, &observed);
+        if settled.nodes.iter().any(|n| !n.netns.is_empty()) {
+            self.make_netns_directory()?;
+        }
+        let made = self.execute(&plan, Some(caller))?;
+        let created = !made.is_empty();
+        let before = record.clone();
+        record.inodes = inodes(&record, &settled, made);
+        record.uplinks = uplinks;
+        if record != before {
+            self.store().save(project, &record)?;
+        }
+        if created && let Some(client) = self.keeper(project, caller.cancel)? {
+            let mut wanted = desired(self, &settled, &record)?;
+            // Listeners do not change with a namespace.
+            wanted.forwards = client.forwards()?;
+            client.sync(&wanted, Vec::new())?;
+        }
+        let (_, mut left) = self.repairable(self.observe(project, &Depth::Inside)?)?;
+        // What has been changed since is for the next repair.
+        left.retain(|d| differences.contains(d));
+        match left.is_empty() {
+            true => Ok(differences),
+            false => Err(Reason::NotKept { differences: left }.into()),
+        }
+    }
+
+    /// The differences that a repair is for.
+    fn repairable(&self, state: ProjectState) -> Result<(ProjectState, Vec<Difference>), Failure> {
+        if let Some(failure) = state.unreadable {
+            return Err(failure);
+        }
+        let record = state.record.as_ref();
+        if record.is_none_or(|r| r.pending.is_some() || !r.repair) {
+            return Ok((state, Vec::new()));
+        }
+        let mut differences = drift(recorded(record), &state.observed).differences;
+        differences.retain(|d| {
+            !matches!(
+                d.fact,
+                Fact::NamespaceUnseen
+                    | Fact::ProgramStopped { .. }
+                    | Fact::ListenerMissing { .. }
+                    | Fact::GuardMissing { .. }
+                    | Fact::GuardChanged { .. }
+            )
+        });
+        Ok((state, differences))
+    }
+}

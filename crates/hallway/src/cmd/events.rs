@@ -1,0 +1,148 @@
+//! `logs --events` and `up --watch`: what happened to a project without a command.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hallway_engine::{Cancel, Engine, Failure, Occurrence};
+use hallway_spec::Name;
+
+use crate::args::{Common, Format};
+use crate::diagnose::VerbError;
+use crate::scope::{here, present};
+use crate::{interrupt, ui};
+
+const POLL: Duration = Duration::from_millis(50);
+
+pub(crate) fn run(
+    common: &Common,
+    (follow, tail): (bool, Option<usize>),
+    format: Format,
+) -> Result<ExitCode, VerbError> {
+    let scope = here(common)?;
+    let (project, _) = present(common, &scope.engine)?;
+    let mut file = EventFile::new(&scope.engine, &project);
+    let events = file.more();
+    let skip = tail.map_or(0, |tail| events.len().saturating_sub(tail));
+    print(events.into_iter().skip(skip), format);
+    if follow {
+        file.follow(&scope.engine, &project, format, &interrupt::waiting())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints events as they come, until the caller cancels or the project is down.
+pub(crate) fn follow(
+    engine: &Engine,
+    project: &Name,
+    format: Format,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let mut file = EventFile::new(engine, project);
+    file.more();
+    file.follow(engine, project, format, cancel)
+}
+
+/// The file of a project's events, read as it grows.
+struct EventFile {
+    path: PathBuf,
+    position: u64,
+}
+
+impl EventFile {
+    fn new(engine: &Engine, project: &Name) -> Self {
+        Self {
+            path: engine.events_file(project),
+            position: 0,
+        }
+    }
+
+    fn follow(
+        &mut self,
+        engine: &Engine,
+        project: &Name,
+        format: Format,
+        cancel: &Cancel,
+    ) -> Result<(), Failure> {
+        while !cancel.is_cancelled() && ui::stdout_is_open() && engine.record(project)?.is_some() {
+            print(self.more().into_iter(), format);
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// The events since the last call. Before the first one there is no file.
+    fn more(&mut self) -> Vec<Occurrence> {
+        let Ok(mut file) = std::fs::File::open(&self.path) else {
+            return Vec::new();
+        };
+        // A smaller file is a new one.
+        if file.metadata().is_ok_and(|m| m.len() < self.position) {
+            self.position = 0;
+        }
+        let mut bytes = Vec::new();
+        let read = file
+            .seek(SeekFrom::Start(self.position))
+            .and_then(|_| file.read_to_end(&mut bytes));
+        let Ok(_) = read else {
+            return Vec::new();
+        };
+        let whole = bytes
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |end| end + 1);
+        bytes.truncate(whole);
+        self.position += whole as u64;
+        let lines = bytes.split(|b| *b == b'\n');
+        lines
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect()
+    }
+}
+
+fn print(events: impl Iterator<Item = Occurrence>, format: Format) {
+    for event in events {
+        match format {
+            Format::Json => ui::json_line(&event),
+            Format::Text => ui::line(format!("{} {}", clock(event.time), event.message)),
+        }
+    }
+}
+
+/// Milliseconds since 1970 as `2026-11-25T19:45:01.250Z` (RFC 3339).
+fn clock(time: u64) -> String {
+    let (seconds, ms) = (time / 1000, time % 1000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's civil_from_days: years begin in March, so that leap days come last.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{ms:03}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clock;
+
+    #[test]
+    fn a_time_reads_as_rfc_3339() {
+        assert_eq!(clock(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(clock(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(clock(1_795_635_901_250), "2026-11-25T19:45:01.250Z");
+    }
+}

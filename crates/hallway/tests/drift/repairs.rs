@@ -1,0 +1,145 @@
+//! Repair by notification: what other programs change is mended within a second, with no command.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::time::{Duration, Instant};
+
+use hallway_testkit::{patience, sh, try_sh, wait_for};
+
+use super::kinds::{self, Kind};
+use super::snapshot::Snapshot;
+use super::{FILE, NODES, Scene, hallway};
+
+/// How long a repair may take.
+const REPAIRED: Duration = Duration::from_secs(1);
+
+fn scene() -> Scene {
+    Scene::with(hallway().repairing())
+}
+
+/// Changes something, and waits until it is mended.
+fn check(scene: &mut Scene, kind: &Kind) {
+    let change = scene.filled(kind.change);
+    let again: Vec<String> = kind.again.iter().map(|k| scene.filled(k)).collect();
+    let before = Snapshot::take(&NODES, &again).unwrap();
+    // A script of several commands may meet a repair in between, and fail then.
+    try_sh(&format!(
+        "inside() {{ n=$1; shift; nsenter --net=/run/netns/$n \"$@\"; }}\n{change}"
+    ))
+    .ok();
+    let changed = Instant::now();
+    while scene.h.run(&["status", "--exit-code"]).code != 0 {
+        let events = std::fs::read_to_string("/run/state/host/projects/p/events.jsonl");
+        assert!(
+            changed.elapsed() < REPAIRED * patience(),
+            "{change}: not mended after {:?}\n{}{}",
+            changed.elapsed(),
+            scene.h.run(&["status"]).out,
+            events.unwrap_or_default(),
+        );
+    }
+    scene.unchanged(&change, &before, &again);
+    for talker in &mut scene.talkers {
+        assert_eq!(
+            talker.says(),
+            "up",
+            "{change}: a connection elsewhere ended"
+        );
+    }
+}
+
+fn check_all(kinds: &[&[Kind]]) {
+    let mut scene = scene();
+    let mut failed = Vec::new();
+    for kind in kinds.iter().copied().flatten() {
+        // All kinds are tried, so that one run names every one that fails.
+        let checked =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&mut scene, kind)));
+        if checked.is_err() {
+            failed.push(kind.change);
+            scene.h.run(&["up", FILE]).ok();
+        }
+    }
+    assert!(failed.is_empty(), "not mended: {failed:#?}");
+    scene.talkers.clear();
+    scene.h.ok("down");
+}
+
+pub(crate) fn repaired_rules() {
+    check_all(&[kinds::RULES]);
+}
+
+pub(crate) fn repaired_on_the_host() {
+    check_all(&[kinds::HOST_LINKS, kinds::HOST_ROUTES, kinds::HOST_SETTINGS]);
+}
+
+pub(crate) fn repaired_in_nodes() {
+    check_all(&[kinds::NODES]);
+}
+
+pub(crate) fn repaired_links_in_nodes() {
+    check_all(&[kinds::NODE_LINKS]);
+}
+
+/// Each repair is an event, which `logs --events` shows and `up --watch` prints as it happens.
+pub(crate) fn repairs_are_events() {
+    let scene = scene();
+    let mut watching = scene.h.start(&["up", "--watch", FILE]);
+    wait_for("the watching", || {
+        let noted = BufReader::new(watching.stderr.as_mut().unwrap());
+        noted.lines().any(|line| line.unwrap().contains("is up"))
+    });
+    sh("ip link set br-apps mtu 1400; ip -n web link set eth0 mtu 1300");
+    let wanted = [
+        "host: mtu of br-apps is 1400, not 1500",
+        "node web: mtu of eth0 is 1300, not 1500",
+    ];
+    wait_for("both events", || {
+        let events = scene.h.ok("logs --events");
+        wanted.iter().all(|text| events.contains(text))
+    });
+    let json = scene.h.ok("logs --events --format json");
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&first["event"], &first["wanted"], &first["found"]),
+        (&"repaired".into(), &"1500".into(), &"1400".into())
+    );
+    let events = scene.h.ok("logs --events");
+    sh(&format!("kill -INT {}", watching.id()));
+    assert_eq!(watching.wait().unwrap().code(), Some(0));
+    let mut printed = String::new();
+    let mut stdout = watching.stdout.take().unwrap();
+    stdout.read_to_string(&mut printed).unwrap();
+    assert_eq!(printed, events);
+    scene.h.run(&["status", "--exit-code"]).exits(0);
+    scene.h.run(&["up", "--no-repair", FILE]).ok();
+    sh("ip link set br-apps mtu 1400");
+    std::thread::sleep(REPAIRED);
+    scene.h.run(&["status", "--exit-code"]).exits(3);
+    scene.h.run(&["up", FILE]).ok();
+    scene.h.ok("down");
+}
+
+/// A program that changes the same again and again does not keep the keeper busy.
+pub(crate) fn a_fight_is_paused() {
+    let scene = scene();
+    let mut other = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "while :; do ip link set br-apps mtu 1400; sleep 0.05; done",
+        ])
+        .spawn()
+        .unwrap();
+    wait_for("a pause", || {
+        scene.h.ok("logs --events").contains("again and again")
+    });
+    let count = || scene.h.ok("logs --events").lines().count();
+    let before = count();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(count() <= before + 1, "no repair during a pause");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    wait_for("the repair after the pause", || {
+        scene.h.run(&["status", "--exit-code"]).code == 0
+    });
+    scene.h.ok("down");
+}

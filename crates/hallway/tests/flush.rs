@@ -1,0 +1,303 @@
+//! Another program removes all rules of the machine (`nft flush ruleset`), again and again: nothing
+//! becomes reachable that was not, and the rules are there again within a second.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::io::Write as _;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use hallway_testkit::{Hallway, patience, sh, wait_for};
+
+const FILE: &str = "name: p
+networks:
+  apps: { subnet: [10.9.0.0/24, \"fd09::/64\"] }
+  other: { subnet: [10.8.0.0/24, \"fd08::/64\"] }
+  direct: { mode: routed, subnet: [10.7.0.0/24, \"fd07::/64\"] }
+  secure: { subnet: [10.6.0.0/24, \"fd06::/64\"], internal: true }
+  world: { subnet: [203.0.113.0/24, \"2001:db8:3::/64\"], outside: true }
+nodes:
+  a: { networks: { apps: { address: [10.9.0.10, \"fd09::10\"] } } }
+  b: { networks: { apps: { address: [10.9.0.11, \"fd09::11\"] } } }
+  c: { networks: { other: { address: [10.8.0.10, \"fd08::10\"] } } }
+  d: { networks: { direct: { address: [10.7.0.10, \"fd07::10\"] } } }
+  db: { networks: { secure: { address: [10.6.0.10, \"fd06::10\"] } } }
+  visitor: { networks: { world: { address: [203.0.113.9, \"2001:db8:3::9\"] } } }
+policies:
+  - { action: deny, between: [a, b] }
+  - { from: a, to: db }
+";
+
+/// Answers every datagram to port 7.
+const ECHO: &str = "import socket
+s=socket.socket(socket.AF_INET6,socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IPV6,socket.IPV6_V6ONLY,0); s.bind(('::',7))
+while True:
+    d,a=s.recvfrom(99); s.sendto(d,a)
+";
+
+/// Sends datagrams to port 7 of each address until it is told to end; prints how many were answered.
+const PROBE: &str = "import socket,sys,select
+sockets=[]
+for to in sys.argv[1:]:
+    s=socket.socket(socket.AF_INET6 if ':' in to else socket.AF_INET,socket.SOCK_DGRAM)
+    s.setblocking(False); sockets.append((s,(to,7)))
+answers={}
+while not select.select([sys.stdin],[],[],0.002)[0]:
+    for s,to in sockets:
+        try: s.sendto(b'x',to)
+        except OSError: pass
+        try:
+            while s.recv(9): answers[to[0]]=answers.get(to[0],0)+1
+        except OSError: pass
+print(' '.join(sorted(answers)))
+";
+
+/// Ways that are closed: from a node, to addresses.
+const CLOSED: [(&str, &[&str]); 5] = [
+    (
+        "a",
+        &[
+            "10.9.0.11",
+            "fd09::11",
+            "10.8.0.10",
+            "fd08::10",
+            "10.7.0.10",
+            "10.9.0.1",
+            "fd09::1",
+        ],
+    ),
+    (
+        "c",
+        &["10.9.0.10", "fd09::10", "10.6.0.10", "fd06::10", "10.8.0.1"],
+    ),
+    ("d", &["10.9.0.10", "fd09::10", "10.6.0.10", "10.7.0.1"]),
+    (
+        "db",
+        &[
+            "203.0.113.9",
+            "2001:db8:3::9",
+            "10.9.0.10",
+            "fd09::10",
+            "10.6.0.1",
+        ],
+    ),
+    (
+        "visitor",
+        &[
+            "10.9.0.10",
+            "fd09::10",
+            "10.7.0.10",
+            "10.6.0.10",
+            "10.9.0.1",
+            "10.6.0.1",
+        ],
+    ),
+];
+/// A way that is open.
+const OPEN: (&str, &[&str]) = ("a", &["10.6.0.10", "fd06::10", "203.0.113.9"]);
+
+struct Scene {
+    h: Hallway,
+    outside: &'static str,
+    servers: Vec<Child>,
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            server.kill().ok();
+            server.wait().ok();
+        }
+    }
+}
+
+impl Scene {
+    fn new(h: Hallway, outside: &'static str) -> Self {
+        h.up(FILE).ok();
+        let mut scene = Self {
+            h,
+            outside,
+            servers: Vec::new(),
+        };
+        for node in ["a", "b", "c", "d", "db", "visitor"] {
+            let run = ["exec", node, "--", "python3", "-c", ECHO];
+            scene.servers.push(scene.h.start(&run));
+        }
+        let mut echo = scene.outside(&format!("exec python3 -c \"{ECHO}\""));
+        scene.servers.push(echo.spawn().unwrap());
+        // Routes that these nodes do not have by themselves: whether a packet passes is the host's
+        // decision.
+        for (node, v4, v6) in [
+            ("visitor", "203.0.113.1", "2001:db8:3::1"),
+            ("db", "10.6.0.1", "fd06::1"),
+        ] {
+            let script =
+                format!("ip route replace default via {v4}; ip -6 route replace default via {v6}");
+            assert!(scene.h.inside(node, &script));
+        }
+        wait_for("servers", || {
+            scene.answered(&[OPEN]) == "10.6.0.10 203.0.113.9 fd06::10"
+        });
+        scene
+    }
+
+    /// A shell script in the namespace that holds the bridges.
+    fn outside(&self, script: &str) -> std::process::Command {
+        let mut command = match self.outside {
+            "" => std::process::Command::new("sh"),
+            _ => {
+                let mut shell = self.h.command(&["sandbox", "shell", "--", "sh"]);
+                shell.stdin(Stdio::null());
+                shell
+            }
+        };
+        command.args(["-c", script]).stdout(Stdio::piped());
+        command
+    }
+
+    fn there(&self, script: &str) -> String {
+        let ran = self.outside(script).output().unwrap();
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
+    fn probes(&self, ways: &[(&str, &[&str])]) -> Vec<Child> {
+        let probe = |(node, targets): &(&str, &[&str])| {
+            let run = ["exec", node, "--", "python3", "-c", PROBE];
+            let mut command = self.h.command(&[&run, *targets].concat());
+            command.stdin(Stdio::piped()).stdout(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        ways.iter().map(probe).collect()
+    }
+
+    /// The addresses that answered, after a while.
+    fn answered(&self, ways: &[(&str, &[&str])]) -> String {
+        let probes = self.probes(ways);
+        std::thread::sleep(Duration::from_millis(300));
+        answers(probes)
+    }
+
+    fn loaded(&self) -> bool {
+        let tables = self.there("nft list tables");
+        ["table inet hallway-p\n", "table bridge hallway-p\n"]
+            .iter()
+            .all(|table| tables.contains(table))
+    }
+
+    fn check(&self) {
+        let closed = self.probes(&CLOSED);
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            self.there("nft flush ruleset");
+            let flushed = Instant::now();
+            while !self.loaded() {
+                let elapsed = flushed.elapsed();
+                assert!(elapsed < Duration::from_secs(1) * patience(), "{elapsed:?}");
+            }
+            times.push(flushed.elapsed());
+            // Less often than what counts as a fight.
+            std::thread::sleep(Duration::from_millis(1200));
+        }
+        times.sort();
+        let words = format!(
+            "rules were there again after {:?} (median), {:?} (longest)\n",
+            times[10], times[19]
+        );
+        std::io::stderr().write_all(words.as_bytes()).unwrap();
+        assert_eq!(answers(closed), "", "closed ways that answered");
+        assert_eq!(self.answered(&[OPEN]), "10.6.0.10 203.0.113.9 fd06::10");
+        // That the probes see an open way: without its keeper, a project has no guard.
+        let keeper = sh("pgrep -f '[_]_keeper p'");
+        sh(&format!("kill -9 {}", keeper.trim()));
+        wait_for("the guard to go", || {
+            !self.there("nft list tables").contains("hallway.guard")
+        });
+        assert_eq!(
+            self.answered(&CLOSED),
+            "",
+            "the project's own rules still hold"
+        );
+        self.there("nft flush ruleset");
+        assert_ne!(self.answered(&CLOSED), "", "the probes see what is open");
+        self.h.up(FILE).ok();
+        assert_eq!(self.answered(&CLOSED), "", "after up");
+        self.h.ok("down");
+    }
+}
+
+fn answers(probes: Vec<Child>) -> String {
+    let mut out = Vec::new();
+    for mut probe in probes {
+        probe.stdin.take().unwrap().write_all(b"end\n").unwrap();
+        let ended = probe.wait_with_output().unwrap();
+        out.push(String::from_utf8(ended.stdout).unwrap().trim().to_owned());
+    }
+    out.join(" ").trim().to_owned()
+}
+
+fn on_the_host() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    Scene::new(h.repairing(), "").check();
+}
+
+fn in_a_sandbox() {
+    let h = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway")).project("p");
+    Scene::new(h.repairing(), "sandbox").check();
+}
+
+/// What others do to the guard: it is the keeper's alone, and a project whose name looks like it is
+/// another project.
+fn the_guard_itself() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let one = "networks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { x: { networks: [n] }, y: { networks: [n] } }\n";
+    let two = one
+        .replace("10.9", "10.8")
+        .replace("x:", "x2:")
+        .replace("y:", "y2:");
+    h.up(&format!("name: p\n{one}")).ok();
+    h.up(&format!(
+        "name: p-guard\n{}",
+        two.replace(" n:", " m:").replace("[n]", "[m]")
+    ))
+    .ok();
+    let guards = || {
+        let tables = sh("nft list tables");
+        tables
+            .lines()
+            .filter(|l| l.contains("hallway.guard."))
+            .count()
+    };
+    assert_eq!(guards(), 4);
+    sh("! nft delete table inet hallway.guard.p 2>/dev/null; nft flush ruleset");
+    assert_eq!(guards(), 4);
+    for (project, from, to) in [("p", "x", "10.9.0.3"), ("p-guard", "x2", "10.8.0.3")] {
+        let h = h.project(project);
+        assert!(h.cannot_ping(from, to), "{project}");
+        h.run(&["status", "--exit-code"]).exits(3);
+    }
+    h.project("p").ok("down");
+    assert_eq!(guards(), 2);
+    assert!(h.ok("ls").contains("p-guard"));
+    h.project("p-guard").ok("down");
+    assert_eq!(sh("nft list tables"), "");
+
+    h.up(&format!("name: p\n{one}")).ok();
+    let h = h.project("p");
+    sh("kill -9 $(pgrep -f '[_]_keeper p$|[_]_keeper p ')");
+    wait_for("the guard to go", || guards() == 0);
+    let status = h.run(&["status", "--exit-code"]).exits(3);
+    assert!(
+        status.out.contains("guard hallway.guard.p is missing"),
+        "{}",
+        status.out
+    );
+    let plan = h.run(&["plan", "/run/up.hallway.yaml"]).ok();
+    assert!(plan.contains("create guard"), "{plan}");
+    h.run(&["up", "/run/up.hallway.yaml"]).ok();
+    assert_eq!(guards(), 2);
+    h.run(&["status", "--exit-code"]).exits(0);
+    h.ok("down");
+}
+
+hallway_testkit::tests![on_the_host, in_a_sandbox, the_guard_itself];

@@ -1,0 +1,169 @@
+//! Repair of what other programs change, in a thread of its own: it waits for notifications, compares
+//! through the engine, and has the engine repair what differs.
+
+mod pace;
+
+use std::time::{Duration, Instant};
+
+use hallway_engine::transaction::Extent;
+use hallway_engine::watch::{Changed, Watch};
+use hallway_engine::{
+    Caller, Cancel, Engine, Failure, Lock, Occurrence, OccurrenceKind, Silent, Workplace,
+};
+use hallway_spec::Name;
+
+use crate::options::{Options, eprint};
+use pace::Pace;
+
+/// How long a run of hallway is waited for before its lock is looked at again.
+const BUSY: Duration = Duration::from_millis(20);
+/// How long after its end the next comparison comes: runs often follow one another.
+const AFTER_RUN: Duration = Duration::from_millis(100);
+
+/// Starts the thread. It ends with the process.
+///
+/// # Errors
+/// When the kernel allows no notifications, or no thread.
+pub(crate) fn start(options: &Options, project: Name) -> Result<(), Failure> {
+    let engine = Engine::new(
+        &options.scope,
+        Workplace {
+            program: options.program.clone(),
+            holder: options.holder,
+            open_files: options.open_files,
+            ..Workplace::default()
+        },
+    );
+    let watch = Watch::open()?;
+    let mut watcher = Watcher {
+        engine,
+        project,
+        watch,
+        pace: Pace::new(Instant::now()),
+        pending: Changed::default(),
+        busy: false,
+        failed: None,
+    };
+    let thread = std::thread::Builder::new().name("watch".into());
+    let started = thread.spawn(move || {
+        loop {
+            if let Err(failure) = watcher.turn() {
+                watcher.failed(&failure);
+            }
+        }
+    });
+    started.map(drop).map_err(|e| Failure::of_thread(&e))
+}
+
+struct Watcher {
+    engine: Engine,
+    project: Name,
+    watch: Watch,
+    pace: Pace,
+    /// What has changed since the last comparison.
+    pending: Changed,
+    /// A run of hallway had the lock.
+    busy: bool,
+    /// The last failure, which is reported once.
+    failed: Option<String>,
+}
+
+impl Watcher {
+    /// Waits for the next comparison, and makes it.
+    fn turn(&mut self) -> Result<(), Failure> {
+        let wait = self.pace.due().saturating_duration_since(Instant::now());
+        let changed = self.watch.wait(wait)?;
+        self.pending = self.pending.and(changed);
+        let now = Instant::now();
+        if changed.any() {
+            self.pace.changed(now);
+        }
+        if self.pace.due() > now {
+            return Ok(());
+        }
+        if Lock::is_taken(self.engine.scope()) {
+            std::thread::sleep(BUSY);
+            self.busy = true;
+            return Ok(());
+        }
+        // A run has ended, which verified itself what it built in nodes. What others changed there
+        // at the same time is found by the next comparison of everything.
+        if std::mem::take(&mut self.busy) {
+            self.watch.wait(Duration::ZERO)?;
+            self.pending = Changed {
+                host: true,
+                nodes: false,
+            };
+            self.pace.put_off(Instant::now() + AFTER_RUN);
+            return Ok(());
+        }
+        let whole = self.pending.nodes || self.pace.whole_is_due(now);
+        let extent = match whole {
+            true => Extent::All,
+            false => Extent::Host,
+        };
+        self.pending = Changed::default();
+        let drift = self.engine.drift(&self.project, extent);
+        let ended = Instant::now();
+        self.pace.compared(whole, now, ended);
+        if drift?.is_empty() {
+            self.failed = None;
+            return Ok(());
+        }
+        self.repair()
+    }
+
+    fn repair(&mut self) -> Result<(), Failure> {
+        let mut caller = Caller {
+            reporter: &mut Silent,
+            cancel: &Cancel::default(),
+        };
+        let repaired = self.engine.repair(&self.project, &mut caller);
+        let pause = match &repaired {
+            Ok(differences) => {
+                let objects = differences
+                    .iter()
+                    .map(|d| format!("{} {}", d.place, d.object()));
+                self.pace.repaired(objects, Instant::now())
+            }
+            Err(failure) => {
+                let failed = std::iter::once(failure.code().to_owned());
+                self.pace.repaired(failed, Instant::now())
+            }
+        };
+        let mut events: Vec<Occurrence> = match &repaired {
+            Ok(differences) => differences.iter().map(Occurrence::repaired).collect(),
+            Err(_reported_by_the_caller) => Vec::new(),
+        };
+        if let Some(pause) = pause {
+            let words = format!(
+                "another program changes the same again and again: the next repair waits {} s",
+                pause.as_secs()
+            );
+            events.push(Occurrence::of(OccurrenceKind::RepairPaused, words));
+        }
+        if !events.is_empty() {
+            self.engine.record_events(&self.project, &events)?;
+        }
+        repaired.map(drop)
+    }
+
+    /// A failure is an event once, and not again while it stays the same.
+    fn failed(&mut self, failure: &Failure) {
+        // The next regular comparison tries again.
+        std::thread::sleep(BUSY);
+        let mut words = format!("not repaired: {failure}");
+        if let Some(cause) = &failure.cause {
+            words = format!("{words}: {cause}");
+        }
+        if self.failed.as_ref() == Some(&words) {
+            return;
+        }
+        let event = Occurrence::of(OccurrenceKind::RepairFailed, words.clone());
+        // Where the file of events cannot be written, the keeper's own log can.
+        if let Err(error) = self.engine.record_events(&self.project, &[event]) {
+            eprint(&format!("{words}; {error}"));
+        }
+        self.failed = Some(words);
+    }
+}

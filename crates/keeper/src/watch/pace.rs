@@ -1,0 +1,188 @@
+//! When to compare, and when to wait: pure, takes `now`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// The least time between two comparisons that notifications cause, and the longest.
+const GAP: Duration = Duration::from_millis(100);
+const GAP_MAX: Duration = Duration::from_millis(500);
+/// The least time between two comparisons without a notification: some settings can be changed
+/// without one.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Between the two, comparisons take one part in so many of the time.
+const SHARE: u32 = 3;
+/// The same for those without a notification.
+const IDLE_SHARE: u32 = 50;
+/// So many repairs of one object within [`WINDOW`] are a fight with another program.
+const MANY: usize = 30;
+const WINDOW: Duration = Duration::from_secs(10);
+const PAUSE_FIRST: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// The pace of comparisons and repairs.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// When a comparison for a reason is due; none when there is no reason.
+    wanted: Option<Instant>,
+    /// When the last comparison ended, and how long it took.
+    last: Instant,
+    cost: Duration,
+    /// When the last comparison of everything ended, and how long it took.
+    last_whole: Instant,
+    whole_cost: Duration,
+    /// When repairs were made, by the object that was repaired.
+    repairs: BTreeMap<String, Vec<Instant>>,
+    pause: Duration,
+    paused_until: Option<Instant>,
+}
+
+impl Pace {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            wanted: None,
+            last: now.checked_sub(GAP).unwrap_or(now),
+            cost: Duration::ZERO,
+            last_whole: now,
+            whole_cost: Duration::ZERO,
+            repairs: BTreeMap::new(),
+            pause: PAUSE_FIRST,
+            paused_until: None,
+        }
+    }
+
+    /// Something changed. The first comparison comes at once, further ones after a gap.
+    pub(crate) fn changed(&mut self, now: Instant) {
+        let gap = self.cost.saturating_mul(SHARE).clamp(GAP, GAP_MAX);
+        let due = now.max(self.last + gap);
+        self.wanted = Some(self.wanted.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    /// The next comparison for a reason is not due before then.
+    pub(crate) fn put_off(&mut self, until: Instant) {
+        self.wanted = Some(until);
+    }
+
+    /// When the next comparison is due.
+    pub(crate) fn due(&self) -> Instant {
+        let regular = self.regular();
+        let due = self.wanted.map_or(regular, |wanted| wanted.min(regular));
+        self.paused_until.map_or(due, |until| until.max(due))
+    }
+
+    /// Whether everything is to be compared, whatever has changed.
+    pub(crate) fn whole_is_due(&self, now: Instant) -> bool {
+        self.regular() <= now
+    }
+
+    fn regular(&self) -> Instant {
+        self.last_whole + INTERVAL.max(self.whole_cost.saturating_mul(IDLE_SHARE))
+    }
+
+    /// A comparison began then and ends now.
+    pub(crate) fn compared(&mut self, whole: bool, began: Instant, now: Instant) {
+        self.wanted = None;
+        self.paused_until = None;
+        self.last = now;
+        self.cost = now.saturating_duration_since(began);
+        if whole {
+            self.last_whole = now;
+            self.whole_cost = self.cost;
+        }
+    }
+
+    /// These objects were repaired. Gives the pause, when one was repaired too often.
+    pub(crate) fn repaired(
+        &mut self,
+        objects: impl Iterator<Item = String>,
+        now: Instant,
+    ) -> Option<Duration> {
+        for times in self.repairs.values_mut() {
+            times.retain(|at| now.saturating_duration_since(*at) < WINDOW);
+        }
+        self.repairs.retain(|_, times| !times.is_empty());
+        if self.repairs.is_empty() {
+            self.pause = PAUSE_FIRST;
+        }
+        for object in objects {
+            self.repairs.entry(object).or_default().push(now);
+        }
+        let pause = self.pause;
+        let mut fought = false;
+        for times in self.repairs.values_mut().filter(|t| t.len() >= MANY) {
+            // One more repair after the pause is followed by the next, unless there is a quiet time.
+            *times = vec![now + pause; MANY - 1];
+            fought = true;
+        }
+        if !fought {
+            return None;
+        }
+        self.pause = (pause * 2).min(PAUSE_MAX);
+        self.paused_until = Some(now + pause);
+        Some(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_first_change_is_compared_at_once_and_a_burst_a_few_times() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        pace.changed(start);
+        assert_eq!(pace.due(), start);
+        let (mut now, mut compared) = (start, 0);
+        while now < start + Duration::from_secs(1) {
+            pace.changed(now);
+            if pace.due() <= now {
+                compared += 1;
+                pace.compared(true, now, now + MS);
+            }
+            now += 2 * MS;
+        }
+        assert!((5..=11).contains(&compared), "{compared}");
+    }
+
+    #[test]
+    fn the_longer_a_comparison_takes_the_fewer_are_made() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let cost = 300 * MS;
+        pace.compared(true, start, start + cost);
+        assert_eq!(pace.due(), start + cost + cost * IDLE_SHARE);
+        pace.changed(start + cost);
+        assert_eq!(pace.due(), start + cost + GAP_MAX);
+    }
+
+    #[test]
+    fn a_fight_with_another_program_is_paused() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        let mut pauses = Vec::new();
+        for _ in 0..60 {
+            pace.changed(now);
+            now = now.max(pace.due());
+            pace.compared(true, now, now + MS);
+            now += MS;
+            pauses.extend(pace.repaired(["mtu of eth0".to_owned()].into_iter(), now));
+        }
+        assert_eq!(pauses.first(), Some(&PAUSE_FIRST));
+        assert_eq!(pauses.last(), Some(&PAUSE_MAX));
+        now += PAUSE_MAX + WINDOW;
+        assert_eq!(
+            pace.repaired(["mtu of eth0".to_owned()].into_iter(), now),
+            None
+        );
+    }
+
+    #[test]
+    fn repairs_of_many_objects_are_no_fight() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        let objects = (0..200).map(|n| format!("mtu of eth{n}"));
+        assert_eq!(pace.repaired(objects, now), None);
+    }
+}

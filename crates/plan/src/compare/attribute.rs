@@ -1,0 +1,69 @@
+//! Attributes of links, as values.
+
+use std::fmt;
+
+use crate::target::PortFlag;
+
+/// An attribute of a link with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attribute {
+    /// Administratively up.
+    Up(bool),
+    /// Bytes.
+    Mtu(u32),
+    /// MAC address.
+    Mac([u8; 6]),
+    /// Device group.
+    Group(u32),
+    /// Alias.
+    Alias(Option<String>),
+    /// The bridge it is a port of.
+    Master(Option<String>),
+    /// An attribute of a bridge port.
+    Port(PortFlag, bool),
+    /// Frames pass the inet hooks.
+    NfCall(bool),
+    /// MAC addresses are learned from frames to the group addresses of bridges.
+    GroupLearning(bool),
+    /// The kernel makes an IPv6 address of its own.
+    KernelAddress(bool),
+}
+
+impl Attribute {
+    /// Its name, in the words of `ip link`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Up(_) => "state",
+            Self::Mtu(_) => "mtu",
+            Self::Mac(_) => "address",
+            Self::Group(_) => "group",
+            Self::Alias(_) => "alias",
+            Self::Master(_) => "master",
+            Self::Port(flag, _) => flag.name(),
+            Self::NfCall(_) => "nf_call_iptables",
+            Self::GroupLearning(_) => "no_linklocal_learn",
+            Self::KernelAddress(_) => "addrgenmode",
+        }
+    }
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on_off = |on: bool| if on { "on" } else { "off" };
+        match self {
+            Self::Up(up) => f.write_str(if *up { "up" } else { "down" }),
+            Self::Mtu(n) | Self::Group(n) => n.fmt(f),
+            Self::Mac(mac) => {
+                let bytes: Vec<String> = mac.iter().map(|b| format!("{b:02x}")).collect();
+                f.write_str(&bytes.join(":"))
+            }
+            Self::Alias(text) | Self::Master(text) => {
+                f.write_str(text.as_deref().unwrap_or("none"))
+            }
+            Self::Port(_, on) | Self::NfCall(on) => f.write_str(on_off(*on)),
+            Self::GroupLearning(on) => f.write_str(on_off(!on)),
+            Self::KernelAddress(made) => f.write_str(if *made { "eui64" } else { "none" }),
+        }
+    }
+}
