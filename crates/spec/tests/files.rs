@@ -30,12 +30,32 @@ const NETS: &str =
 const CASES: &[(Code, &str, &str)] = &[
     (Code::UnknownKey, "nodse", "nodse: {}\nnodes: { a: {} }\n"),
     (Code::DuplicateKey, "a", "nodes: { a: {}, a: {} }\n"),
-    (Code::OtherFormat, "services", "services: { web: { image: nginx, ports: [80] } }\n"),
-    (Code::OtherFormat, "topology", "name: lab\ntopology: { nodes: { r1: { kind: linux } } }\n"),
-    (Code::OtherFormat, "kind", "apiVersion: v1\nkind: Pod\nmetadata: { name: web }\n"),
+    (
+        Code::OtherFormat,
+        "services",
+        "services: { web: { image: nginx, ports: [80] } }\n",
+    ),
+    (
+        Code::OtherFormat,
+        "topology",
+        "name: lab\ntopology: { nodes: { r1: { kind: linux } } }\n",
+    ),
+    (
+        Code::OtherFormat,
+        "kind",
+        "apiVersion: v1\nkind: Pod\nmetadata: { name: web }\n",
+    ),
     (Code::BadText, "", "just some words\n"),
-    (Code::BadYaml, "", "networks:\n\tn: { subnet: 10.1.0.0/24 }\n"),
-    (Code::BadValue, "", "nodes: { a: { command: make && ./run } }\n"),
+    (
+        Code::BadYaml,
+        "",
+        "networks:\n\tn: { subnet: 10.1.0.0/24 }\n",
+    ),
+    (
+        Code::BadValue,
+        "",
+        "nodes: { a: { command: make && ./run } }\n",
+    ),
     (Code::BadName, "localhost", "nodes: { localhost: {} }\n"),
     (
         Code::ExpectContradiction,
