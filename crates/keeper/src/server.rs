@@ -7,9 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{
-    Desired, Guard, Listener, raise_open_files, socket, stop_leftovers,
-};
+use hallway_engine::keeper::{Desired, Guard, Listener, raise_open_files, socket, stop_leftovers};
 use hallway_engine::state;
 use hallway_spec::Name;
 use rustix::event::{PollFd, PollFlags, poll};

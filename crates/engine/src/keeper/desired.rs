@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use hallway_plan::rules::Guarded;
 use crate::rights::Rights;
+use hallway_plan::rules::Guarded;
 use hallway_spec::{PortProto, Protocol, Restart};
 
 /// Everything a keeper is to do.

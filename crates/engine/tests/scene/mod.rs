@@ -24,7 +24,16 @@ pub(crate) fn main(tests: &[Test]) {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["__keeper", project, directory, holder, starter, files, scope, ..] => {
+        [
+            "__keeper",
+            project,
+            directory,
+            holder,
+            starter,
+            files,
+            scope,
+            ..,
+        ] => {
             hallway_keeper::serve(&hallway_keeper::Options {
                 program: "/proc/self/exe".into(),
                 project: (*project).to_owned(),
