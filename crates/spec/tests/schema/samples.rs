@@ -16,7 +16,7 @@ pub(crate) fn base() -> Value {
                 "ports": [{ "target": 80 }],
                 "routes": [{ "to": "10.9.0.0/24", "via": "10.1.0.9" }],
             },
-            "b": { "networks": { "n": {} } },
+            "b": { "networks": { "n": {} }, "limits": {} },
         },
         "links": [{
             "endpoints": {
@@ -120,7 +120,7 @@ fn nodes(add: &mut Add<'_>) {
         json!([{ "to": "default", "via": "10.1.0.3" }]),
     );
     add("/nodes/b", "nodes.*.forwarding", json!(true));
-    add("/nodes/b", "nodes.*.limits", json!({}));
+    add("/nodes/a", "nodes.*.limits", json!({ "connections": 50 }));
     add("/nodes/b/limits", "nodes.*.limits.connections", json!(100));
     let member = "/nodes/a/networks/n";
     add(member, "nodes.*.networks.*.address", json!("10.1.0.7"));
