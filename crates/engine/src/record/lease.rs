@@ -241,7 +241,8 @@ impl Leases {
             version: VERSION,
             node: node.clone(),
         };
-        let text = serde_json::to_vec(&lease).map_err(|_| Reason::Bug("a lease is not JSON"))?;
+        let text =
+            serde_json::to_vec(&lease).map_err(|_not_json| Reason::Bug("a lease is not JSON"))?;
         while !self.store.create(&draft, &text)? {
             // Left by a process that had this process id and was killed.
             self.store.remove_file(&draft)?;
