@@ -152,17 +152,31 @@ impl Enter {
         // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of
         // the host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
-        for (file, over) in [
-            (&self.hosts, "/etc/hosts"),
-            (&self.resolv_conf, "/etc/resolv.conf"),
-        ] {
-            if let Some(file) = file.as_deref().filter(|f| f.exists())
-                && let Ok(over) = std::fs::canonicalize(over)
-            {
-                kernel.bind_mount(file, &over)?;
+        for (file, over) in [(&self.hosts, HOSTS), (&self.resolv_conf, "/etc/resolv.conf")] {
+            if let Some(file) = file {
+                mount_over(kernel, file, over)?;
             }
         }
         Ok(())
+    }
+}
+
+const HOSTS: &str = "/etc/hosts";
+
+/// Mounts another hosts file in the mount namespace of this process, which must be its own. The
+/// one before stays mounted below it, and processes that have it open go on with it.
+///
+/// # Errors
+/// EPERM.
+pub fn change_hosts(file: &Path) -> Result<(), KernelError> {
+    mount_over(&Kernel::new(), file, HOSTS)
+}
+
+/// A file that is not there hides nothing, and one that is not there is not hidden.
+fn mount_over(kernel: &Kernel, file: &Path, over: &str) -> Result<(), KernelError> {
+    match std::fs::canonicalize(over) {
+        Ok(over) if file.exists() => kernel.bind_mount(file, &over),
+        _ => Ok(()),
     }
 }
 

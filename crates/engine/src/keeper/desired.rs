@@ -24,7 +24,7 @@ impl Desired {
 }
 
 /// A program to run in a node, at most one per node. A running program with the same description
-/// is left alone.
+/// is left alone; one of which only `hosts` differs gets the other file and goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// The node.
