@@ -152,7 +152,10 @@ impl Enter {
         // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of
         // the host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
-        for (file, over) in [(&self.hosts, HOSTS), (&self.resolv_conf, "/etc/resolv.conf")] {
+        for (file, over) in [
+            (&self.hosts, HOSTS),
+            (&self.resolv_conf, "/etc/resolv.conf"),
+        ] {
             if let Some(file) = file {
                 mount_over(kernel, file, over)?;
             }

@@ -277,7 +277,8 @@ nodes:
         let hosts = sh(&format!("nsenter -m -t {first} cat /etc/hosts"));
         hosts.lines().any(|line| line == words)
     };
-    let client = "from socket import *; s = create_connection(('srv', 80)); print(1, flush=True); s.recv(1)";
+    let client =
+        "from socket import *; s = create_connection(('srv', 80)); print(1, flush=True); s.recv(1)";
     let talker = h.start(&["exec", "srv", "--", "python3", "-c", client]);
     let connected = || sh("ip netns exec srv ss -tnH state established | wc -l").trim() == "2";
     wait_for("a connection", connected);

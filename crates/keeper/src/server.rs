@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{raise_open_files, socket_name, stop_leftovers};
+use hallway_engine::keeper::{Listen, raise_open_files, socket_name, stop_leftovers};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tokio::net::UnixListener;
@@ -200,7 +200,10 @@ impl Keeper<'_> {
             Request::Forwards {} => Answer::Forwards {
                 forwards: self.forwarder.held().map(Into::into).collect(),
             },
-            Request::Sync { .. } | Request::Restart { .. } | Request::Stop {} => {
+            Request::Sync { .. }
+            | Request::Change { .. }
+            | Request::Restart { .. }
+            | Request::Stop {} => {
                 return self.waiting.push_back(call);
             }
         };
@@ -251,6 +254,34 @@ impl Keeper<'_> {
                         self.act(actions);
                         Answer::Done {
                             changed: changed + moved,
+                        }
+                    }
+                    Err(e) => Answer::Refused(Refusal::Listener { why: e.to_string() }),
+                }
+            }
+            Request::Change {
+                stop,
+                close,
+                programs,
+                forwards,
+                ..
+            } => {
+                rustix::process::set_parent_process_death_signal(None)?;
+                let close: Vec<Listen> = close.into_iter().map(Into::into).collect();
+                let forwards = forwards.into_iter().map(Into::into).collect();
+                match self
+                    .forwarder
+                    .change(&close, forwards, call.listeners)
+                    .await
+                {
+                    Ok(moved) => {
+                        let programs = programs.into_iter().map(Into::into).collect();
+                        let now = Instant::now();
+                        let (changed, actions) = self.supervisor.change(&stop, programs, now);
+                        self.act(actions);
+                        Answer::Changed {
+                            changed: changed + moved,
+                            idle: self.supervisor.is_empty() && self.forwarder.is_empty(),
                         }
                     }
                     Err(e) => Answer::Refused(Refusal::Listener { why: e.to_string() }),

@@ -23,6 +23,8 @@
 //! assert_eq!((changed, actions.len()), (0, 0));
 //! ```
 
+mod wanted;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -116,57 +118,6 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// From now on exactly these programs are to run. How many changed, and what to do. A program
-    /// of which only the hosts file differs goes on.
-    pub fn sync(&mut self, wanted: Vec<Program>, now: Instant) -> (usize, Vec<Action>) {
-        let by_node: BTreeMap<&str, &Program> =
-            wanted.iter().map(|p| (p.node.as_str(), p)).collect();
-        let goes_on = |old: &Program| {
-            let new = by_node.get(old.node.as_str());
-            new.is_some_and(|new| same_but_hosts(old, new))
-        };
-        let removed: Vec<String> = self
-            .entries
-            .values()
-            .filter(|entry| !goes_on(&entry.program))
-            .map(|entry| entry.program.node.clone())
-            .collect();
-        let mut changed = removed.len();
-        let mut actions = self.change_hosts(&wanted, &removed);
-        for node in &removed {
-            self.entries.remove(node);
-            actions.extend(self.stop_runs(node));
-        }
-        for program in wanted {
-            if !self.entries.contains_key(&program.node) {
-                changed += usize::from(!removed.contains(&program.node));
-                let entry = Entry::new(program);
-                self.entries.insert(entry.program.node.clone(), entry);
-            }
-        }
-        actions.extend(self.advance(now));
-        (changed, actions)
-    }
-
-    /// Gives the programs that go on the hosts files that are wanted.
-    fn change_hosts(&mut self, wanted: &[Program], removed: &[String]) -> Vec<Action> {
-        let mut actions = Vec::new();
-        for program in wanted.iter().filter(|p| !removed.contains(&p.node)) {
-            let Some(entry) = self.entries.get_mut(&program.node) else {
-                continue;
-            };
-            if entry.program.hosts == program.hosts {
-                continue;
-            }
-            entry.program.hosts.clone_from(&program.hosts);
-            let runs = self.runs.iter().filter(|(_, run)| run.node == program.node);
-            for (run, path) in runs.filter_map(|(run, _)| Some((*run, program.hosts.clone()?))) {
-                actions.push(Action::ChangeHosts { run, path });
-            }
-        }
-        actions
-    }
-
     /// Stops a program and starts it again.
     ///
     /// # Errors
@@ -337,11 +288,6 @@ impl Supervisor {
         run.stopping = true;
         Some(Action::Stop(id))
     }
-}
-
-fn same_but_hosts(a: &Program, b: &Program) -> bool {
-    let hosts = a.hosts.clone();
-    *a == Program { hosts, ..b.clone() }
 }
 
 impl Entry {

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::sys::NamespaceKind;
+use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::step::{NewNamespace, Op, Step};
 use hallway_plan::target::Setting;
@@ -75,9 +76,9 @@ impl Maker {
             .collect();
         let (sender, receiver) = sync_channel(AHEAD);
         let thread = std::thread::spawn(move || {
-            let mut inherited = BTreeMap::new();
+            let (mut sysctls, mut inherited) = (SysctlReader::for_many(), BTreeMap::new());
             for Order { position, new } in orders {
-                let result = make(&mut kernel, &new, &mut inherited);
+                let result = make(&mut kernel, &new, &mut sysctls, &mut inherited);
                 let stop = result.is_err();
                 let made = Made {
                     netns: new.netns,
@@ -160,6 +161,7 @@ impl Drop for Maker {
 fn make(
     kernel: &mut Kernel,
     new: &NewNamespace,
+    sysctls: &mut SysctlReader,
     inherited: &mut BTreeMap<Setting, Option<u32>>,
 ) -> Result<u64, KernelError> {
     kernel.unshare(&[NamespaceKind::Net])?;
@@ -169,12 +171,13 @@ fn make(
         let first = match inherited.get(setting) {
             Some(known) => *known,
             None => {
-                let value = kernel.read_sysctl(&key).ok().and_then(|v| v.parse().ok());
+                let read = sysctls.read(kernel, [&key])?.pop().flatten();
+                let value = read.and_then(|v| v.parse().ok());
                 *inherited.entry(*setting).or_insert(value)
             }
         };
         if first != Some(*wanted) {
-            absent_is_done(kernel.write_sysctl(&key, &wanted.to_string()))?;
+            absent_is_done(sysctls.write(kernel, &key, &wanted.to_string()))?;
         }
     }
     let change = LinkChange {

@@ -13,8 +13,8 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::message::{Answer, Hello, Request};
 use super::{
-    Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, frame, readiness,
-    socket_name,
+    Change, Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, frame,
+    readiness, socket_name,
 };
 
 const START_LIMIT: Duration = Duration::from_secs(5);
@@ -142,6 +142,19 @@ impl Client {
         let listens: Vec<_> = fresh.iter().map(|l| l.listen).collect();
         match self.call(&Request::sync(desired, &listens), fresh)? {
             Answer::Done { changed } => Ok(changed),
+            _ => Err(KeeperError::UnexpectedAnswer),
+        }
+    }
+
+    /// Changes some of what it does, without a look at the rest; `fresh` are listeners for the new
+    /// forwards. Returns, when what had to be stopped has ended, whether anything is left to do.
+    ///
+    /// # Errors
+    /// When it does not answer or refuses.
+    pub fn change(&self, change: &Change, fresh: Vec<Listener>) -> Result<bool, KeeperError> {
+        let listens: Vec<_> = fresh.iter().map(|l| l.listen).collect();
+        match self.call(&Request::change(change, &listens), fresh)? {
+            Answer::Changed { idle, .. } => Ok(!idle),
             _ => Err(KeeperError::UnexpectedAnswer),
         }
     }

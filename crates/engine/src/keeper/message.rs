@@ -8,7 +8,7 @@
 //! All other messages are exchanged between equal versions only: an unknown field or
 //! variant there is an error, never ignored.
 //!
-//! **Descriptors.** After a [`Request::Sync`] the client sends the listeners that it announces, in
+//! **Descriptors.** After a [`Request::Sync`] or [`Request::Change`] the client sends the listeners that it announces, in
 //! that order, in chunks; the keeper acknowledges each chunk (see [`super::frame`]).
 
 use std::collections::BTreeMap;
@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Desired, ProgramState, ProgramStatus, desired};
 
-/// The version of these messages. Version 1 had no `Hello`.
-pub const PROTOCOL: u32 = 2;
+/// The version of these messages. Version 1 had no `Hello`, version 2 no [`Request::Change`].
+pub const PROTOCOL: u32 = 3;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,20 @@ pub enum Request {
         /// The new listeners whose descriptors follow, in this order.
         listeners: Vec<Listen>,
     },
+    /// End and close some, then run and serve others besides all the rest. Answered when what had to
+    /// be stopped has ended.
+    Change {
+        /// Nodes whose programs end.
+        stop: Vec<String>,
+        /// Listeners to close.
+        close: Vec<Listen>,
+        /// Programs to run.
+        programs: Vec<Program>,
+        /// Ports to serve.
+        forwards: Vec<Forward>,
+        /// The new listeners whose descriptors follow, in this order.
+        listeners: Vec<Listen>,
+    },
     /// The state of all programs.
     Programs {},
     /// The ports that are served.
@@ -83,6 +97,13 @@ pub enum Answer {
     Done {
         /// How many programs and forwards changed.
         changed: usize,
+    },
+    /// A change has been done.
+    Changed {
+        /// How many programs and forwards changed.
+        changed: usize,
+        /// There is nothing left to run or serve.
+        idle: bool,
     },
     /// The state of all programs.
     Programs {
@@ -219,6 +240,18 @@ impl Request {
         Self::Sync {
             programs: desired.programs.iter().map(Into::into).collect(),
             forwards: desired.forwards.iter().map(|f| (*f).into()).collect(),
+            listeners: listeners.iter().map(|l| (*l).into()).collect(),
+        }
+    }
+
+    /// The request that makes a keeper do `change`.
+    #[must_use]
+    pub fn change(change: &desired::Change, listeners: &[desired::Listen]) -> Self {
+        Self::Change {
+            stop: change.stop.clone(),
+            close: change.close.iter().map(|l| (*l).into()).collect(),
+            programs: change.programs.iter().map(Into::into).collect(),
+            forwards: change.forwards.iter().map(|f| (*f).into()).collect(),
             listeners: listeners.iter().map(|l| (*l).into()).collect(),
         }
     }

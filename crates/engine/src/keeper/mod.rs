@@ -40,7 +40,7 @@ mod readiness;
 mod status;
 
 pub use client::{Client, Start};
-pub use desired::{Desired, Forward, Listen, Namespace, Program};
+pub use desired::{Change, Desired, Forward, Listen, Namespace, Program};
 pub use error::KeeperError;
 pub use listener::{
     BindCause, BindError, Bound, Listener, bind, open_files_limit, raise_open_files,

@@ -59,6 +59,9 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
     })
 }
 
+pub(crate) use namespaces::examine_one as examine;
+pub(crate) use space::link;
+
 /// Reads the named namespaces.
 pub(crate) fn namespaces(
     kernel: &Kernel,

@@ -8,6 +8,7 @@ use hallway_plan::observed::SeenProgram;
 use hallway_plan::step::{Cause, KeeperTask};
 use hallway_plan::target::localhost;
 use hallway_plan::{Settled, settled};
+use hallway_spec::Name;
 
 use super::Caller;
 use crate::failure::FileAction;
@@ -32,17 +33,7 @@ impl Engine {
             Client::end(project.as_ref())?;
             return Ok(0);
         }
-        let directory = self.directory(project);
-        std::fs::create_dir_all(directory.join("logs"))
-            .map_err(|e| Failure::file(FileAction::Create, &directory, &e))?;
-        let workplace = self.workplace();
-        let client = Client::start(&Start {
-            program: &workplace.program,
-            project: project.as_ref(),
-            directory: &directory,
-            holder: workplace.holder,
-            open_files: workplace.open_files,
-        })?;
+        let client = self.start_keeper(project)?;
         let mut changed = client.sync(&wanted, listeners)?;
         for node in ended(planned) {
             client.restart(node)?;
@@ -50,6 +41,21 @@ impl Engine {
         }
         super::ready::wait(&client, &wanted.programs, limit, caller)?;
         Ok(changed)
+    }
+
+    /// The keeper of a project, started if it does not run.
+    pub(super) fn start_keeper(&self, project: &Name) -> Result<Client, Failure> {
+        let directory = self.directory(project);
+        std::fs::create_dir_all(directory.join("logs"))
+            .map_err(|e| Failure::file(FileAction::Create, &directory, &e))?;
+        let workplace = self.workplace();
+        Ok(Client::start(&Start {
+            program: &workplace.program,
+            project: project.as_ref(),
+            directory: &directory,
+            holder: workplace.holder,
+            open_files: workplace.open_files,
+        })?)
     }
 }
 
@@ -77,17 +83,22 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Desired {
         programs: settled
             .nodes
             .iter()
-            .filter_map(|node| program(engine, settled, node, record, base))
+            .filter_map(|node| {
+                let inode = record.inodes.iter().find(|(n, _)| *n == node.netns);
+                program(engine, settled, node, inode.map(|(_, i)| *i), base)
+            })
             .collect(),
         forwards: forwards(settled, engine.workplace().porter.is_some()),
     }
 }
 
-fn program(
+/// The program of a node, if it has one. `inode` is that of its namespace; relative paths begin at
+/// `base`.
+pub(super) fn program(
     engine: &Engine,
     settled: &Settled,
     node: &settled::Node,
-    record: &Record,
+    inode: Option<u64>,
     base: Option<&Path>,
 ) -> Option<Program> {
     let workload = node.service.as_ref()?;
@@ -95,11 +106,10 @@ fn program(
         None => base.map(Path::to_owned),
         Some(own) => Some(base.map_or(own.clone(), |b| b.join(&own))),
     };
-    let inode = record.inodes.iter().find(|(n, _)| *n == node.netns);
     Some(Program {
         node: node.name.to_string(),
         netns: netns_path(&node.netns),
-        inode: inode.map_or(0, |(_, i)| *i),
+        inode: inode.unwrap_or(0),
         command: workload.command.clone(),
         environment: node.environment.clone(),
         working_dir,

@@ -125,7 +125,7 @@ fn edit(engine: &Engine, change: &Edit) -> Result<String, EditError> {
     };
     engine
         .edit(&project(), change, &mut caller)
-        .map(|edited| edited.text)
+        .map(|edited| edited.text().unwrap())
 }
 
 fn edits_change_text_and_network_together() {
@@ -181,7 +181,8 @@ fn endpoints_are_attached_and_detached() {
     let text = engine
         .attach(&project(), &endpoint, &mut caller)
         .unwrap()
-        .text;
+        .text()
+        .unwrap();
     State::of(&text).assert_complete();
     assert!(sh("ip -n x -o addr").contains("10.9.0.77/24"));
     sh("ip netns exec x ping -c 1 -W 30 10.9.0.1");
@@ -203,7 +204,8 @@ fn endpoints_are_attached_and_detached() {
     let text = engine
         .detach(&project(), &name("x"), &mut caller)
         .unwrap()
-        .text;
+        .text()
+        .unwrap();
     let after = State::of(&text);
     after.assert_complete();
     assert_eq!(after.files, without.files);

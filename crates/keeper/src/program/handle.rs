@@ -122,11 +122,7 @@ fn runner(program: &Path, project: &str, node: &str, socket: OwnedFd) -> std::io
 }
 
 /// Gives a runner its order and the changes after it, until it has ended or is to stop.
-async fn give_orders(
-    socket: &UnixStream,
-    order: Vec<u8>,
-    mut changes: UnboundedReceiver<Vec<u8>>,
-) {
+async fn give_orders(socket: &UnixStream, order: Vec<u8>, mut changes: UnboundedReceiver<Vec<u8>>) {
     let mut next = Some(order);
     while let Some(frame) = next {
         if write_all(socket, &frame).await.is_err() {

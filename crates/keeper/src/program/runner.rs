@@ -14,8 +14,8 @@ use hallway_engine::keeper::{frame, message::Port};
 use rustix::net::SendFlags;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::net::UnixStream;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Change, Message, Order, all_listen, kill_children, reap};
@@ -266,7 +266,8 @@ fn spawn(order: &Order) -> Result<i32, EnterError> {
 fn log(order: &Order, text: &str) {
     let log = std::fs::OpenOptions::new().append(true).open(&order.log);
     // If the log cannot be written there is no other place.
-    log.and_then(|mut log| writeln!(log, "hallway: {text}")).ok();
+    log.and_then(|mut log| writeln!(log, "hallway: {text}"))
+        .ok();
 }
 
 /// Gives the soft limit back that the keeper raised for itself.

@@ -7,6 +7,7 @@ use hallway_nftables::{Element, IpVersion, Value};
 use hallway_spec::{Mode, Protocol};
 use ipnet::IpNet;
 
+use super::purpose;
 use super::sets::{
     BRIDGE_PORTS, Definition, EGRESS, HAIRPIN, INTRA, NETWORKS, PORT_ADDRESSES, PORT_MACS,
     PORT_RANGES, PORTS, PORTS_AT, PREFIXES, SOURCES, TARGET_RANGES, TARGETS,
@@ -166,8 +167,5 @@ pub fn of_publish(publish: &Publish) -> Vec<Placed> {
 }
 
 fn source(publish: &Publish) -> String {
-    match publish.place.line {
-        0 => publish.place.key.clone(),
-        line => format!("{} line {line}", publish.place.key),
-    }
+    purpose::place(&publish.place.key, publish.place.line)
 }
