@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::gate::{Operation, OperationKind};
 use crate::request::Request;
-use crate::wire::{AttributeTooLong, Attrs, Writer, address_bytes, address_of, be16_of};
+use crate::wire::{AttributeTooLong, Attrs, Writer, address_bytes, address_of, be16_of, be32_of};
 use crate::{Kernel, KernelError};
 
 const SUBSYSTEM: u16 = 1 << 8;
@@ -13,6 +13,8 @@ pub(crate) const MESSAGE_NEW: u16 = SUBSYSTEM;
 /// IPCTNL_MSG_CT_DELETE.
 pub(crate) const MESSAGE_DELETE: u16 = SUBSYSTEM | 2;
 const IPCTNL_MSG_CT_GET: u16 = 1;
+const IPCTNL_MSG_CT_GET_STATS: u16 = 5;
+const CTA_STATS_GLOBAL_ENTRIES: u16 = 1;
 const CTA_TUPLE_ORIG: u16 = 1;
 const CTA_TUPLE_REPLY: u16 = 2;
 const CTA_PROTOINFO: u16 = 4;
@@ -32,6 +34,7 @@ const FILTER_IP_DST: u32 = 1 << 1;
 const FILTER_PROTO_NUM: u32 = 1 << 3;
 const FILTER_PROTO_DST_PORT: u32 = 1 << 5;
 
+const EBADMSG: i32 = 74;
 const LIST: &str = "list the connections";
 const DELETE: &str = "delete a connection";
 
@@ -264,6 +267,28 @@ impl Kernel {
         };
         out.retain(|connection| filter.matches(connection));
         Ok(out)
+    }
+
+    /// How many connections the namespace tracks.
+    ///
+    /// # Errors
+    /// As [`Self::connections`].
+    pub fn connection_count(&mut self) -> Result<u32, KernelError> {
+        const OPERATION: &str = "count the connections";
+        self.note_read(&Operation::new(OperationKind::Conntrack, OPERATION, ""));
+        let request = Request {
+            acts_on: OperationKind::Conntrack,
+            kind: SUBSYSTEM | IPCTNL_MSG_CT_GET_STATS,
+            flags: 0,
+            body: Ok(vec![0; 4]),
+            operation: OPERATION,
+            object: String::new(),
+        };
+        let body = self.netfilter()?.query(&request)?;
+        let count = Attrs(body.get(4..).unwrap_or_default()).find(CTA_STATS_GLOBAL_ENTRIES);
+        count
+            .and_then(be32_of)
+            .ok_or_else(|| request.error(EBADMSG, None))
     }
 
     fn list_connections(&mut self, body: &[u8]) -> Result<Vec<Connection>, KernelError> {

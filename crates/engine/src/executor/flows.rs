@@ -29,8 +29,9 @@ impl Executor {
     }
 }
 
-/// More filters than this, of which each has the kernel walk its table, take longer than a list.
-const FILTERS_MAX: usize = 24;
+/// More filters than this take longer than a list: of 262,144 buckets, the kernel walks for a filter in
+/// 0.15 ms, and for a list in 11 ms. Where it tracks nothing, a filter takes 7 µs.
+const FILTERS_MAX: usize = 64;
 
 /// Filters for the same connections; `None` where the kernel has none for them, or a list takes less
 /// time.
@@ -42,13 +43,14 @@ fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
     let mut out = Vec::new();
     for prefix in &flows.prefixes {
         let address = (prefix.prefix_len() == prefix.max_prefix_len()).then(|| prefix.addr())?;
-        for direction in [Direction::Original, Direction::Reply] {
-            let (from, to) = (Some(address), Some(address));
-            out.extend([
-                (direction, ConnectionFilter { from, ..none }),
-                (direction, ConnectionFilter { to, ..none }),
-            ]);
-        }
+        // By the last of them it is the target of a translation. Replies to it are of connections
+        // that it began.
+        let (from, to) = (Some(address), Some(address));
+        out.extend([
+            (Direction::Original, ConnectionFilter { from, ..none }),
+            (Direction::Original, ConnectionFilter { to, ..none }),
+            (Direction::Reply, ConnectionFilter { from, ..none }),
+        ]);
     }
     for published in &flows.ports {
         let ports = published.ports.first()..=published.ports.last();
@@ -56,7 +58,9 @@ fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
             return None;
         }
         for port in ports {
-            out.extend(flows.host.iter().map(|address| {
+            // What goes to localhost is not translated: the keeper's listener gets it.
+            let host = flows.host.iter().filter(|a| !a.is_loopback());
+            out.extend(host.map(|address| {
                 let filter = ConnectionFilter {
                     to: Some(*address),
                     protocol: Some(protocol_number(published.protocol)),

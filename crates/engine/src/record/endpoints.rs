@@ -118,7 +118,8 @@ impl EndpointChange {
     }
 }
 
-fn nodes(scope: &Path, project: &Name) -> PathBuf {
+/// The directory of the complete changes.
+pub(super) fn nodes(scope: &Path, project: &Name) -> PathBuf {
     directory(scope, project).join("nodes")
 }
 

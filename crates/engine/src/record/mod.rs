@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use hallway_plan::Settled;
 use hallway_plan::settled::{Node, Publish};
 use hallway_plan::step::Uplink;
+use hallway_plan::target::localhost;
 use hallway_spec::{Document, Name};
 
 use crate::failure::FileAction;
@@ -138,7 +139,10 @@ fn rest(settled: &Settled, source: &str) -> Option<Rest> {
     let (document, named) = hallway_spec::rest(&Document::read(source)?);
     let named = |node: &Node| named.contains(node.name.as_ref());
     let special = |p: &&Publish| p.host_address.is_some() || p.host_ports.len() > 1;
+    let serves = |p: &Publish| localhost(p).first().is_some();
     Some(Rest {
+        needs_keeper: settled.nodes.iter().any(|n| n.service.is_some())
+            || settled.publishes.iter().any(serves),
         text: document.to_yaml(),
         named: settled
             .nodes

@@ -108,6 +108,12 @@ impl Outline {
         }
     }
 
+    /// Whether a keeper may have something to run or serve: one that does not run has ended by itself
+    /// then.
+    pub(crate) fn may_need_keeper(&self) -> bool {
+        self.rest.needs_keeper || endpoints::nodes(&self.scope, &self.project).exists()
+    }
+
     /// What is in the file of its own of a node.
     ///
     /// # Errors

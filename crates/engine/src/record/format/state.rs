@@ -29,6 +29,8 @@ pub(crate) struct Rest {
     pub(crate) named: Vec<Name>,
     /// Published ports that are ranges, or are on one address of the host alone.
     pub(crate) special_ports: Vec<(Protocol, PortRange)>,
+    /// Whether a keeper has something to run or serve.
+    pub(crate) needs_keeper: bool,
 }
 
 #[derive(Serialize, Deserialize)]

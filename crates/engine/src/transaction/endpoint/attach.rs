@@ -11,7 +11,7 @@ use hallway_plan::mark;
 use hallway_plan::rules::elements::protocol_number;
 use hallway_plan::rules::sets::PORTS;
 use hallway_plan::settle::pool_addresses;
-use hallway_plan::settled::{Node, Settled};
+use hallway_plan::settled::{Node, Publish, Settled};
 use hallway_spec::{Edit, IpVersion, Name, Topology};
 
 use super::super::programs::{forwards, program};
@@ -42,6 +42,14 @@ impl Engine {
             ..prepared.settled.clone()
         };
         let served = forwards(&own, self.workplace().porter.is_some());
+        let needs_keeper = !served.is_empty() || prepared.node.service.is_some();
+        let client = match needs_keeper.then(|| Client::connect(own.project.as_ref())) {
+            None => None,
+            Some(Ok(Some(client))) => Some(client),
+            Some(Ok(None)) if !outline.may_need_keeper() => None,
+            // It has ended by itself, or is of another version.
+            Some(_) => return Ok(false),
+        };
         // A port that is in use is reported by the run that knows whose it is.
         let Ok(listeners) = self.bind(&own, &served, &[], caller) else {
             return Ok(false);
@@ -56,7 +64,12 @@ impl Engine {
                 forwards: served,
                 ..KeeperChange::default()
             };
-            engine.serve_endpoint(&prepared.settled.project, &change, listeners, caller)
+            engine.serve_endpoint(
+                &prepared.settled.project,
+                client,
+                (&change, listeners),
+                caller,
+            )
         })?;
         Ok(true)
     }
@@ -101,10 +114,7 @@ impl Engine {
         });
         let used: Vec<IpAddr> = used.collect();
         let publishes = of_node(&settled, name);
-        let host = match publishes.is_empty() {
-            true => Vec::new(),
-            false => kernel.addresses()?.iter().map(|a| a.net.addr()).collect(),
-        };
+        let host = host_of(kernel, &publishes)?;
         let Some(plan) = endpoint::attach(&settled, &node, &used, host) else {
             return Ok(None);
         };
@@ -226,16 +236,21 @@ impl Engine {
     fn serve_endpoint(
         &self,
         project: &Name,
-        change: &KeeperChange,
-        listeners: Vec<Listener>,
+        running: Option<Client>,
+        (change, listeners): (&KeeperChange, Vec<Listener>),
         caller: &mut Caller<'_>,
     ) -> Result<(), Failure> {
-        self.change_keeper(project, change, listeners)?;
+        if change.programs.is_empty() && change.forwards.is_empty() {
+            return Ok(());
+        }
+        let client = match running {
+            Some(client) => client,
+            None => self.start_keeper(project)?,
+        };
+        client.change(change, listeners)?;
         if change.programs.is_empty() {
             return Ok(());
         }
-        let client = Client::connect(project.as_ref())?
-            .ok_or(Reason::Bug("the keeper has ended after a request"))?;
         ready::wait(
             &client,
             &change.programs,
@@ -243,6 +258,19 @@ impl Engine {
             caller,
         )
     }
+}
+
+/// The addresses of the host that lead to published ports; none where nothing is tracked, so that no
+/// connection has to end.
+fn host_of(kernel: &mut Kernel, publishes: &[Publish]) -> Result<Vec<IpAddr>, Failure> {
+    let mut out = Vec::new();
+    for ipv4 in [true, false] {
+        let mut targets = publishes.iter().flat_map(|p| &p.targets);
+        if targets.any(|t| t.is_ipv4() == ipv4) && kernel.connection_count()? > 0 {
+            out.extend(kernel.addresses_of(ipv4)?.iter().map(|a| a.net.addr()));
+        }
+    }
+    Ok(out)
 }
 
 /// Whether the host ports of a node can be looked up one by one, and nobody publishes them.

@@ -10,7 +10,7 @@ use hallway_spec::Name;
 use super::super::Caller;
 use super::super::programs::forwards;
 use super::Prepared;
-use crate::keeper::Change as KeeperChange;
+use crate::keeper::{Change as KeeperChange, Client};
 use crate::lease::Leases;
 use crate::observe::netns_path;
 use crate::record::endpoints::{Change, EndpointChange};
@@ -100,7 +100,15 @@ impl Engine {
             close: served.into_iter().map(|f| f.listen).collect(),
             ..KeeperChange::default()
         };
-        self.change_keeper(project, &change, Vec::new())
+        if change == KeeperChange::default() {
+            return Ok(());
+        }
+        if let Some(client) = Client::connect(project.as_ref())?
+            && !client.change(&change, Vec::new())?
+        {
+            client.stop();
+        }
+        Ok(())
     }
 }
 

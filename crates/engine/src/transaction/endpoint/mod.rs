@@ -22,7 +22,6 @@ use hallway_spec::{Edit, Name};
 
 use super::{Caller, Edited};
 use crate::event::Event;
-use crate::keeper::{Change as KeeperChange, Client, Listener};
 use crate::observe;
 use crate::record::endpoints::EndpointChange;
 use crate::record::{Outline, Record};
@@ -186,27 +185,5 @@ impl Engine {
         observe::examine(kernel, &mut namespace);
         out.namespaces.push(namespace);
         Ok(out)
-    }
-
-    /// Has the keeper do what changes; it is started if there is something to do.
-    fn change_keeper(
-        &self,
-        project: &Name,
-        change: &KeeperChange,
-        listeners: Vec<Listener>,
-    ) -> Result<(), Failure> {
-        if change.programs.is_empty() && change.forwards.is_empty() {
-            if change.stop.is_empty() && change.close.is_empty() {
-                return Ok(());
-            }
-            if let Some(client) = Client::connect(project.as_ref())?
-                && !client.change(change, listeners)?
-            {
-                client.stop();
-            }
-            return Ok(());
-        }
-        self.start_keeper(project)?.change(change, listeners)?;
-        Ok(())
     }
 }

@@ -8,11 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use hallway_engine::Failure;
-use hallway_engine::failure::FileAction;
 use hallway_view::json::Endpoints;
 
-use crate::diagnose::Trouble;
 use crate::failure::CommandError;
 use crate::ui;
 
@@ -20,11 +17,11 @@ const ROUNDS: usize = 9;
 const NETAVARK: &str = "/usr/lib/podman/netavark";
 const CNI: &str = "/opt/cni/bin";
 
-/// A program that can be measured: whether it succeeded, and how long it took.
-type Timed = Result<u64, Trouble>;
+/// How long a program took.
+type Timed = Result<u64, CommandError>;
 
 /// What the hidden `__endpoints` does: prints what it measured, as JSON.
-pub(crate) fn print(directory: &str, nodes: &str) -> Result<(), Trouble> {
+pub(crate) fn print(directory: &str, nodes: &str) -> Result<(), CommandError> {
     let nodes = nodes.parse().unwrap_or(1);
     let place = Place {
         directory: directory.into(),
@@ -38,7 +35,7 @@ struct Place {
 }
 
 impl Place {
-    fn measure(&self, nodes: usize) -> Result<Endpoints, Trouble> {
+    fn measure(&self, nodes: usize) -> Result<Endpoints, CommandError> {
         let file = self.file("endpoints.yaml", &project(nodes))?;
         self.hallway(&["up", &file])?;
         let mut out = Endpoints::default();
@@ -57,11 +54,14 @@ impl Place {
         })?;
         (out.attach_port, out.detach_port) = (attach, detach);
         self.hallway(&["down", &file])?;
+        // Those that are installed and work here.
         if Path::new(NETAVARK).exists() {
-            (out.netavark_attach, out.netavark_detach) = some(self.median(&|r| self.netavark(r))?);
+            let times = self.median(&|round| self.netavark(round)).ok();
+            (out.netavark_attach, out.netavark_detach) = times.unzip();
         }
         if Path::new(CNI).join("bridge").exists() {
-            (out.cni_attach, out.cni_detach) = some(self.median(&|r| self.cni(r))?);
+            let times = self.median(&|round| self.cni(round)).ok();
+            (out.cni_attach, out.cni_detach) = times.unzip();
         }
         Ok(out)
     }
@@ -69,8 +69,8 @@ impl Place {
     /// The medians of some rounds; the first is not counted.
     fn median(
         &self,
-        round: &dyn Fn(usize) -> Result<(u64, u64), Trouble>,
-    ) -> Result<(u64, u64), Trouble> {
+        round: &dyn Fn(usize) -> Result<(u64, u64), CommandError>,
+    ) -> Result<(u64, u64), CommandError> {
         let all = (0..=ROUNDS).map(round).collect::<Result<Vec<_>, _>>()?;
         let (mut attach, mut detach): (Vec<u64>, Vec<u64>) = all.into_iter().skip(1).unzip();
         let middle = |times: &mut Vec<u64>| {
@@ -90,7 +90,7 @@ impl Place {
     }
 
     /// As Podman calls it, with a published port.
-    fn netavark(&self, round: usize) -> Result<(u64, u64), Trouble> {
+    fn netavark(&self, round: usize) -> Result<(u64, u64), CommandError> {
         let path = self.namespace(round)?;
         let input = format!(
             r#"{{"container_id":"c{round}","container_name":"c{round}",
@@ -105,7 +105,12 @@ impl Place {
         let run = |verb: &str| {
             let mut command = Command::new(NETAVARK);
             command.arg("--config").arg(&self.directory);
-            command.args(["--rootless=false", "--aardvark-binary=/nonexistent", verb, &path]);
+            command.args([
+                "--rootless=false",
+                "--aardvark-binary=/nonexistent",
+                verb,
+                &path,
+            ]);
             timed(command, &input)
         };
         let times = (run("setup")?, run("teardown")?);
@@ -114,7 +119,7 @@ impl Place {
     }
 
     /// The plugins `bridge` and `portmap`, one after the other.
-    fn cni(&self, round: usize) -> Result<(u64, u64), Trouble> {
+    fn cni(&self, round: usize) -> Result<(u64, u64), CommandError> {
         let path = self.namespace(round)?;
         let ipam = format!(
             r#""ipam":{{"type":"host-local","dataDir":"{}","subnet":"10.66.0.0/16"}}"#,
@@ -146,30 +151,31 @@ impl Place {
     }
 
     /// A namespace for the others, which do not make one: it is not counted.
-    fn namespace(&self, round: usize) -> Result<String, Trouble> {
+    fn namespace(&self, round: usize) -> Result<String, CommandError> {
         ip(&["netns", "add", &format!("c{round}")])?;
         Ok(format!("/run/netns/c{round}"))
     }
 
-    fn remove(&self, round: usize) -> Result<(), Trouble> {
+    fn remove(&self, round: usize) -> Result<(), CommandError> {
         ip(&["netns", "del", &format!("c{round}")]).map(drop)
     }
 
-    fn file(&self, name: &str, text: &str) -> Result<String, Trouble> {
+    fn file(&self, name: &str, text: &str) -> Result<String, CommandError> {
         let path = self.directory.join(name);
-        std::fs::write(&path, text).map_err(|e| Failure::file(FileAction::Write, &path, &e))?;
+        std::fs::write(&path, text).map_err(|e| CommandError::Bench {
+            command: format!("write {}", path.display()),
+            error: e.to_string(),
+        })?;
         Ok(path.display().to_string())
     }
-}
-
-fn some((attach, detach): (u64, u64)) -> (Option<u64>, Option<u64>) {
-    (Some(attach), Some(detach))
 }
 
 fn ip(words: &[&str]) -> Timed {
     let mut command = Command::new("ip");
     let path = std::env::var("PATH").unwrap_or_default();
-    command.env("PATH", format!("{path}:/usr/sbin:/sbin")).args(words);
+    command
+        .env("PATH", format!("{path}:/usr/sbin:/sbin"))
+        .args(words);
     timed(command, "")
 }
 
@@ -178,7 +184,7 @@ fn timed(command: Command, input: &str) -> Timed {
 }
 
 /// How long a program took, and what it wrote.
-fn answered(mut command: Command, input: &str) -> Result<(u64, String), Trouble> {
+fn answered(mut command: Command, input: &str) -> Result<(u64, String), CommandError> {
     let words = format!("{command:?}");
     let failed = |error: String| CommandError::Bench {
         command: words.clone(),
@@ -201,7 +207,7 @@ fn answered(mut command: Command, input: &str) -> Result<(u64, String), Trouble>
     let text = String::from_utf8_lossy(&ran.stdout).into_owned();
     match ran.status.success() {
         true => Ok((time, text)),
-        false => Err(failed(text + &String::from_utf8_lossy(&ran.stderr)).into()),
+        false => Err(failed(text + &String::from_utf8_lossy(&ran.stderr))),
     }
 }
 
@@ -210,7 +216,11 @@ fn project(nodes: usize) -> String {
     let mut out =
         String::from("name: bench\nnetworks: { net: { subnet: 10.64.0.0/16 } }\nnodes:\n");
     for node in 0..nodes {
-        let ports = if node == 0 { ", ports: [\"8080:80\"]" } else { "" };
+        let ports = if node == 0 {
+            ", ports: [\"8080:80\"]"
+        } else {
+            ""
+        };
         writeln!(out, "  n{node}: {{ networks: [net]{ports} }}").ok();
     }
     out
