@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{Listen, raise_open_files, socket_name, stop_leftovers};
+use hallway_engine::keeper::{Listen, Listener, raise_open_files, socket_name, stop_leftovers};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tokio::net::UnixListener;
@@ -259,34 +259,7 @@ impl Keeper<'_> {
                     Err(e) => Answer::Refused(Refusal::Listener { why: e.to_string() }),
                 }
             }
-            Request::Change {
-                stop,
-                close,
-                programs,
-                forwards,
-                ..
-            } => {
-                rustix::process::set_parent_process_death_signal(None)?;
-                let close: Vec<Listen> = close.into_iter().map(Into::into).collect();
-                let forwards = forwards.into_iter().map(Into::into).collect();
-                match self
-                    .forwarder
-                    .change(&close, forwards, call.listeners)
-                    .await
-                {
-                    Ok(moved) => {
-                        let programs = programs.into_iter().map(Into::into).collect();
-                        let now = Instant::now();
-                        let (changed, actions) = self.supervisor.change(&stop, programs, now);
-                        self.act(actions);
-                        Answer::Changed {
-                            changed: changed + moved,
-                            idle: self.supervisor.is_empty() && self.forwarder.is_empty(),
-                        }
-                    }
-                    Err(e) => Answer::Refused(Refusal::Listener { why: e.to_string() }),
-                }
-            }
+            Request::Change { .. } => self.change(call.request, call.listeners).await?,
             Request::Restart { node } => match self.supervisor.restart(&node, Instant::now()) {
                 Ok(actions) => {
                     self.act(actions);
@@ -308,6 +281,34 @@ impl Keeper<'_> {
             last: false,
         });
         Ok(())
+    }
+
+    /// Some programs and listeners, besides the others.
+    async fn change(&mut self, request: Request, fresh: Vec<Listener>) -> std::io::Result<Answer> {
+        let Request::Change {
+            stop,
+            close,
+            programs,
+            forwards,
+            ..
+        } = request
+        else {
+            return Ok(Answer::Done { changed: 0 });
+        };
+        rustix::process::set_parent_process_death_signal(None)?;
+        let close: Vec<Listen> = close.into_iter().map(Into::into).collect();
+        let forwards = forwards.into_iter().map(Into::into).collect();
+        let moved = match self.forwarder.change(&close, forwards, fresh).await {
+            Ok(moved) => moved,
+            Err(e) => return Ok(Answer::Refused(Refusal::Listener { why: e.to_string() })),
+        };
+        let programs = programs.into_iter().map(Into::into).collect();
+        let (changed, actions) = self.supervisor.change(&stop, programs, Instant::now());
+        self.act(actions);
+        Ok(Answer::Changed {
+            changed: changed + moved,
+            idle: self.supervisor.is_empty() && self.forwarder.is_empty(),
+        })
     }
 
     /// Begins to end: no client can connect, nothing is served, and all programs are stopped.

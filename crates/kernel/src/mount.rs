@@ -16,6 +16,16 @@ pub enum Propagation {
     Slave,
 }
 
+/// Whether something is mounted at `path` (statx(2), STATX_ATTR_MOUNT_ROOT). The kernel tells since
+/// Linux 5.8; before, the answer is no.
+#[must_use]
+pub fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+    let stat = rustix::fs::statx(CWD, path, flags, StatxFlags::empty());
+    stat.is_ok_and(|s| s.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
 impl Kernel {
     fn on_mount(
         &self,

@@ -151,16 +151,6 @@ pub fn inspect(path: &Path) -> Result<Mounted, KernelError> {
     })
 }
 
-/// Whether something is mounted at `path` (statx(2), STATX_ATTR_MOUNT_ROOT). The kernel tells since
-/// Linux 5.8; before, the answer is no.
-#[must_use]
-pub fn is_mount_point(path: &Path) -> bool {
-    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
-    let stat = rustix::fs::statx(CWD, path, flags, StatxFlags::empty());
-    stat.is_ok_and(|s| s.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
-}
-
 /// The namespaces mounted right inside a directory, by name, with their inode numbers: one read
 /// of /proc/self/mountinfo (proc(5)), however many there are.
 ///

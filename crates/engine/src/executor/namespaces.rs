@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use hallway_kernel::link::{self, LinkChange};
-use hallway_kernel::netns::Netns;
+use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::sys::NamespaceKind;
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
@@ -36,7 +36,8 @@ pub(super) struct Maker {
     orders: Vec<Order>,
     /// Of the thread that creates them.
     kernel: Option<Kernel>,
-    running: Option<(Receiver<Made>, JoinHandle<()>)>,
+    /// What comes of them, and the thread; one namespace alone needs none.
+    running: Option<(Receiver<Made>, Option<JoinHandle<()>>)>,
     /// Namespaces that are not there yet, with the position of their step.
     pending: BTreeMap<String, usize>,
     made: Vec<(String, u64)>,
@@ -75,6 +76,16 @@ impl Maker {
             .map(|o| (o.new.netns.clone(), o.position))
             .collect();
         let (sender, receiver) = sync_channel(AHEAD);
+        if let [only] = orders.as_slice() {
+            let made = Made {
+                netns: only.new.netns.clone(),
+                position: only.position,
+                result: make_one(&mut kernel, &only.new),
+            };
+            sender.send(made).ok(); // the receiver is here
+            self.running = Some((receiver, None));
+            return;
+        }
         let thread = std::thread::spawn(move || {
             let (mut sysctls, mut inherited) = (SysctlReader::for_many(), BTreeMap::new());
             for Order { position, new } in orders {
@@ -90,7 +101,7 @@ impl Maker {
                 }
             }
         });
-        self.running = Some((receiver, thread));
+        self.running = Some((receiver, Some(thread)));
     }
 
     /// Waits until a namespace exists; one that is not being created does.
@@ -142,7 +153,7 @@ impl Maker {
     fn join(&mut self) {
         if let Some((receiver, thread)) = self.running.take() {
             drop(receiver); // a thread that is ahead stops at its next send
-            thread.join().ok();
+            thread.map(JoinHandle::join);
         }
     }
 }
@@ -151,6 +162,13 @@ impl Drop for Maker {
     fn drop(&mut self) {
         self.join();
     }
+}
+
+/// A thread of its own takes longer than it saves where there is nothing to make ahead.
+fn make_one(kernel: &mut Kernel, new: &NewNamespace) -> Result<u64, KernelError> {
+    let _back_at_the_end = netns::enter(&Netns::current()?)?;
+    let mut sysctls = SysctlReader::for_many();
+    make(kernel, new, &mut sysctls, &mut BTreeMap::new())
 }
 
 /// The thread belongs to the maker alone, so it goes from one new namespace to the next and need

@@ -10,14 +10,15 @@
 //! - `nodes/`, `endpoint.json`: what was changed since, one node at a time ([`endpoints`]).
 //! - `hosts/`, `resolv/`, `logs/`: files of the nodes.
 
-pub(crate) mod endpoints;
+pub(crate) mod change;
+mod endpoints;
 mod format;
 pub mod lease;
+mod member;
 pub(crate) mod netns_directory;
 mod outline;
 pub(crate) mod store;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hallway_plan::Settled;
@@ -29,37 +30,14 @@ use hallway_spec::{Document, Name};
 use crate::failure::FileAction;
 use crate::{Failure, Reason};
 
-pub(crate) use format::state::Written;
+pub(crate) use format::Written;
 use format::state::{self, Rest};
+pub(crate) use member::Member;
 pub(crate) use outline::{Known, Outline};
 pub(crate) use store::Store;
 
 /// The file of the namespaces that were made.
 const INODES: &str = "inodes";
-
-/// A node with its published ports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Member {
-    pub(crate) node: Node,
-    pub(crate) publishes: Vec<Publish>,
-}
-
-impl Member {
-    /// Every node.
-    fn all(settled: &Settled) -> impl Iterator<Item = Self> {
-        let mut published: BTreeMap<&Name, Vec<Publish>> = BTreeMap::new();
-        for publish in &settled.publishes {
-            published
-                .entry(&publish.node)
-                .or_default()
-                .push(publish.clone());
-        }
-        settled.nodes.iter().map(move |node| Self {
-            node: node.clone(),
-            publishes: published.remove(&node.name).unwrap_or_default(),
-        })
-    }
-}
 
 /// One project's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +117,7 @@ fn rest(settled: &Settled, source: &str) -> Option<Rest> {
     let (document, named) = hallway_spec::rest(&Document::read(source)?);
     let named = |node: &Node| named.contains(node.name.as_ref());
     let special = |p: &&Publish| p.host_address.is_some() || p.host_ports.len() > 1;
-    let serves = |p: &Publish| localhost(p).first().is_some();
+    let serves = |p: &Publish| !localhost(p).is_empty();
     Some(Rest {
         needs_keeper: settled.nodes.iter().any(|n| n.service.is_some())
             || settled.publishes.iter().any(serves),

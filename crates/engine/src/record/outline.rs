@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 
-use super::endpoints::{self, Change, EndpointChange};
+use super::change::{Change, EndpointChange};
+use super::endpoints;
 use super::format::{self, Head, state};
 use super::{Member, directory, settled_file, store};
 use crate::Failure;
@@ -90,7 +91,7 @@ impl Outline {
             (Some(EndpointChange { change, .. }), base) => Ok(match change {
                 Change::Removed => None,
                 Change::Added { member, inode, .. } => Some(Known {
-                    member,
+                    member: *member,
                     inode: Some(inode),
                     in_record: base.is_some(),
                 }),

@@ -2,16 +2,12 @@
 //! the file and the network never differ.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use hallway_spec::{Document, Edit, Name, Problems, edit, empty, parse_bytes};
 
-use super::endpoint::Attempt;
+use super::ready::READY_LIMIT;
 use super::{Applied, Caller, Origin, Request};
 use crate::{Engine, Failure, Lock, Reason};
-
-/// How long a program that an edit starts may take to become ready.
-pub(super) const READY_LIMIT: Duration = Duration::from_secs(60);
 
 /// An edit that has been applied. The scope stays locked until this value is dropped, so that the
 /// caller can examine what was built.
@@ -28,7 +24,7 @@ pub struct Edited<'e> {
 
 impl<'e> Edited<'e> {
     /// An edit that changed something and that there is nothing to say about.
-    pub(super) fn new(engine: &'e Engine, project: &Name, lock: Lock) -> Self {
+    fn new(engine: &'e Engine, project: &Name, lock: Lock) -> Self {
         Self {
             engine,
             project: project.clone(),
@@ -94,10 +90,9 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<Edited<'_>, EditError> {
         let lock = self.lock(caller)?;
-        let lock = match self.edit_alone(project, change, lock, caller)? {
-            Attempt::Done(edited) => return Ok(edited),
-            Attempt::NotAlone(lock) => lock,
-        };
+        if self.edit_alone(project, change, caller)? {
+            return Ok(Edited::new(self, project, lock));
+        }
         let record = self.record(project)?;
         let document = match &record {
             None => empty(project),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use hallway_engine::{Applied, Caller, Cancel, EditError, Endpoint, Engine, Event, Removed};
 use hallway_kernel::gate::{Counter, Gate};
 use hallway_spec::{Edit, Name};
-use hallway_testkit::{Snapshot, Test, sh};
+use hallway_testkit::{Snapshot, Test, sh, wait_for};
 
 use scene::{Each, SCOPE, down, engine, project, tidy, topology, up, up_reporting, with_gate};
 
@@ -247,7 +247,7 @@ fn a_program_that_fails_rolls_back() {
     assert_eq!(failure.code(), "not-ready");
     assert_eq!(failure.also, []);
     assert_eq!(State::of(PROGRAMS), wanted);
-    assert!(sh("ps ax").contains("sleep 1000"));
+    wait_for("its start", || sh("ps ax").contains("sleep 1000"));
     assert!(!up(&engine(), PROGRAMS).unwrap());
     down(&engine()).unwrap();
     before.unchanged();

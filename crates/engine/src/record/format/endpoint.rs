@@ -5,10 +5,10 @@ use std::path::Path;
 use hallway_spec::Name;
 use serde::{Deserialize, Serialize};
 
-use super::super::endpoints::{Change, EndpointChange, NodeText};
 use super::settled::MemberFile;
 use super::{VERSION, check_version, parse, text};
 use crate::Failure;
+use crate::record::change::{Change, EndpointChange, NodeText};
 
 #[derive(Serialize, Deserialize)]
 struct EndpointFile {
@@ -23,7 +23,7 @@ struct EndpointFile {
 #[serde(rename_all = "snake_case")]
 enum ChangeFile {
     Added {
-        member: MemberFile,
+        member: Box<MemberFile>,
         inode: u64,
         text: NodeText,
     },
@@ -38,7 +38,7 @@ pub(in crate::record) fn write(change: &EndpointChange) -> Result<Vec<u8>, Failu
             inode,
             text,
         } => ChangeFile::Added {
-            member: member.into(),
+            member: Box::new(member.as_ref().into()),
             inode: *inode,
             text: text.clone(),
         },
@@ -62,7 +62,7 @@ pub(in crate::record) fn read(path: &Path, bytes: &[u8]) -> Result<EndpointChang
             inode,
             text,
         } => Change::Added {
-            member: member.into(),
+            member: Box::new((*member).into()),
             inode,
             text,
         },

@@ -20,7 +20,6 @@ use hallway_spec::IpVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::{Failure, Reason};
-use state::Written;
 
 /// The version that this program writes.
 const VERSION: u64 = 3;
@@ -40,6 +39,13 @@ pub(super) struct Head {
     pub(super) created: u64,
     /// What is elsewhere since version 3.
     pub(super) older: Option<Older>,
+}
+
+/// The text that a run builds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Written {
+    pub(crate) source: String,
+    pub(crate) edited_from: Option<String>,
 }
 
 /// What versions 1 and 2 had in `record.json`.

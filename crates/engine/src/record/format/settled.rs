@@ -12,7 +12,7 @@ use hallway_spec::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::super::Member;
+use crate::record::member::Member;
 
 /// All in one, as versions 1 and 2 wrote it.
 #[derive(Deserialize)]

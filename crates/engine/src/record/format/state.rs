@@ -8,17 +8,11 @@ use hallway_plan::Settled;
 use hallway_spec::{Name, PortRange, Protocol};
 use serde::{Deserialize, Serialize};
 
-use super::super::Member;
+use super::Written;
 use super::settled::{FrameFile, MemberFile, SettledFile};
 use super::{FIRST_BY_NODE, OLDEST, VERSION, damaged, parse, text, version};
 use crate::Failure;
-
-/// The text that a run builds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Written {
-    pub(crate) source: String,
-    pub(crate) edited_from: Option<String>,
-}
+use crate::record::member::Member;
 
 /// What a change of one node needs to know of all the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

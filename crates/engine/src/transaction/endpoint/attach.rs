@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use hallway_kernel::Kernel;
-use hallway_kernel::netns::{Mounted, inspect, is_mount_point};
+use hallway_kernel::mount::is_mount_point;
+use hallway_kernel::netns::{Mounted, inspect};
 use hallway_nftables::{Element, IpVersion as NfVersion, Value};
 use hallway_plan::diff::endpoint;
 use hallway_plan::mark;
@@ -21,7 +22,7 @@ use super::alone::{Given, of_node, settled_with, topology};
 use crate::keeper::{Change as KeeperChange, Client, Listener};
 use crate::lease::{Claim, Leases};
 use crate::observe::{NETNS_DIRECTORY, netns_path};
-use crate::record::endpoints::{Change, EndpointChange, NodeText};
+use crate::record::change::{Change, EndpointChange, NodeText};
 use crate::record::{Member, Outline};
 use crate::{Engine, Failure, Reason};
 
@@ -118,10 +119,10 @@ impl Engine {
         let Some(plan) = endpoint::attach(&settled, &node, &used, host) else {
             return Ok(None);
         };
-        let member = Member {
+        let member = Box::new(Member {
             node: node.clone(),
             publishes,
-        };
+        });
         let inode = 0;
         let added = Change::Added {
             member,
@@ -228,7 +229,7 @@ impl Engine {
             *of = inode;
         }
         self.store()
-            .finish_endpoint(project, &prepared.change, prepared.in_record)?;
+            .commit_endpoint(project, &prepared.change, prepared.in_record)?;
         Ok(inode)
     }
 
@@ -240,23 +241,19 @@ impl Engine {
         (change, listeners): (&KeeperChange, Vec<Listener>),
         caller: &mut Caller<'_>,
     ) -> Result<(), Failure> {
-        if change.programs.is_empty() && change.forwards.is_empty() {
-            return Ok(());
+        if change == &KeeperChange::default() {
+            return self.store().end_endpoint(project);
         }
         let client = match running {
             Some(client) => client,
             None => self.start_keeper(project)?,
         };
         client.change(change, listeners)?;
-        if change.programs.is_empty() {
-            return Ok(());
+        self.store().end_endpoint(project)?;
+        match change.programs.as_slice() {
+            [] => Ok(()),
+            programs => ready::wait(&client, programs, ready::READY_LIMIT, caller),
         }
-        ready::wait(
-            &client,
-            &change.programs,
-            super::super::edit::READY_LIMIT,
-            caller,
-        )
     }
 }
 

@@ -13,7 +13,7 @@ use super::Prepared;
 use crate::keeper::{Change as KeeperChange, Client};
 use crate::lease::Leases;
 use crate::observe::netns_path;
-use crate::record::endpoints::{Change, EndpointChange};
+use crate::record::change::{Change, EndpointChange};
 use crate::record::{Known, Outline};
 use crate::{Engine, Failure};
 
@@ -84,7 +84,7 @@ impl Engine {
             }
         }
         self.store()
-            .finish_endpoint(project, &prepared.change, prepared.in_record)?;
+            .commit_endpoint(project, &prepared.change, prepared.in_record)?;
         let own = Settled {
             publishes: settled
                 .publishes
@@ -100,15 +100,13 @@ impl Engine {
             close: served.into_iter().map(|f| f.listen).collect(),
             ..KeeperChange::default()
         };
-        if change == KeeperChange::default() {
-            return Ok(());
-        }
-        if let Some(client) = Client::connect(project.as_ref())?
+        if change != KeeperChange::default()
+            && let Some(client) = Client::connect(project.as_ref())?
             && !client.change(&change, Vec::new())?
         {
             client.stop();
         }
-        Ok(())
+        self.store().end_endpoint(project)
     }
 }
 

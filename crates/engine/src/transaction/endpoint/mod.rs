@@ -20,20 +20,12 @@ use hallway_plan::settled::Node;
 use hallway_plan::{Plan, mark};
 use hallway_spec::{Edit, Name};
 
-use super::{Caller, Edited};
+use super::Caller;
 use crate::event::Event;
 use crate::observe;
-use crate::record::endpoints::EndpointChange;
+use crate::record::change::EndpointChange;
 use crate::record::{Outline, Record};
-use crate::{Engine, Failure, Lock};
-
-/// What came of the attempt.
-pub(super) enum Attempt<'e> {
-    /// It is done.
-    Done(Edited<'e>),
-    /// It concerns more than one node; nothing has been changed.
-    NotAlone(Lock),
-}
+use crate::{Engine, Failure};
 
 /// A change of one node that is about to be made.
 struct Prepared {
@@ -49,29 +41,25 @@ struct Prepared {
 }
 
 impl Engine {
-    /// Makes an edit if it concerns one node alone.
+    /// Makes an edit if it concerns one node alone; whether it was made. Otherwise nothing has been
+    /// changed.
     pub(super) fn edit_alone(
         &self,
         project: &Name,
         change: &Edit,
-        lock: Lock,
         caller: &mut Caller<'_>,
-    ) -> Result<Attempt<'_>, Failure> {
+    ) -> Result<bool, Failure> {
         if !matches!(change, Edit::NodeAdd { .. } | Edit::NodeRemove(_)) {
-            return Ok(Attempt::NotAlone(lock));
+            return Ok(false);
         }
         let Some(outline) = Outline::load(self.scope(), project)? else {
-            return Ok(Attempt::NotAlone(lock));
+            return Ok(false);
         };
         let kernel = &mut self.kernel();
-        let done = match change {
-            Edit::NodeRemove(name) => self.detach_alone(kernel, &outline, name, caller)?,
-            added => self.attach_alone(kernel, &outline, added, caller)?,
-        };
-        Ok(match done {
-            true => Attempt::Done(Edited::new(self, project, lock)),
-            false => Attempt::NotAlone(lock),
-        })
+        match change {
+            Edit::NodeRemove(name) => self.detach_alone(kernel, &outline, name, caller),
+            added => self.attach_alone(kernel, &outline, added, caller),
+        }
     }
 
     /// Whether the bridges of a node's networks and their elements are in the kernel as they must be.

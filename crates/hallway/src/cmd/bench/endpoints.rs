@@ -103,7 +103,8 @@ impl Place {
             id = "0".repeat(64),
         );
         let run = |verb: &str| {
-            let mut command = Command::new(NETAVARK);
+            let program = NETAVARK;
+            let mut command = Command::new(program);
             command.arg("--config").arg(&self.directory);
             command.args([
                 "--rootless=false",
@@ -130,7 +131,8 @@ impl Place {
             r#"{{{head},"type":"bridge","bridge":"cni9","isGateway":true,"ipMasq":true,{ipam}}}"#
         );
         let run = |plugin: &str, verb: &str, input: &str| {
-            let mut command = Command::new(Path::new(CNI).join(plugin));
+            let program = Path::new(CNI).join(plugin);
+            let mut command = Command::new(program);
             command
                 .env("CNI_COMMAND", verb)
                 .env("CNI_CONTAINERID", format!("c{round}"))
@@ -171,7 +173,8 @@ impl Place {
 }
 
 fn ip(words: &[&str]) -> Timed {
-    let mut command = Command::new("ip");
+    let program = "ip";
+    let mut command = Command::new(program);
     let path = std::env::var("PATH").unwrap_or_default();
     command
         .env("PATH", format!("{path}:/usr/sbin:/sbin"))
