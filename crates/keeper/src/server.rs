@@ -136,8 +136,7 @@ fn end_of(pid: Pid) -> std::io::Result<oneshot::Receiver<()>> {
 /// Never, when there is nothing to wait for.
 async fn ended(end: Option<&mut oneshot::Receiver<()>>) {
     match end {
-        // An error means the same: the thread is gone.
-        Some(end) => drop(end.await),
+        Some(end) => drop(end.await), // an error means the same: the thread is gone
         None => std::future::pending().await,
     }
 }

@@ -62,6 +62,11 @@ impl Engine {
                 self.make_netns_directory()?;
             }
         }
+        if let Some(begun) = planned.record.as_ref().and_then(|r| r.pending.as_ref()) {
+            // Of a run that was killed.
+            let kept: Vec<&Settled> = record.applied.iter().chain([settled]).collect();
+            self.withdraw_addresses(begun, &kept)?;
+        }
         self.lease_addresses(record.applied.as_ref(), settled)?;
         let made = self.execute(&planned.plan, Some(caller))?;
         record.inodes = inodes(record, settled, made);

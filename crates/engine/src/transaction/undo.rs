@@ -44,7 +44,7 @@ impl Engine {
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
         let made = self.execute(&plan, None)?;
         if let Some(pending) = &record.pending {
-            self.withdraw_addresses(pending, &applied)?;
+            self.withdraw_addresses(pending, &[&applied])?;
         }
         // The failed run may have released addresses before it failed.
         self.lease_addresses(Some(&applied), &applied)?;
