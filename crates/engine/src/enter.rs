@@ -166,13 +166,18 @@ impl Enter {
 
 const HOSTS: &str = "/etc/hosts";
 
-/// Mounts another hosts file in the mount namespace of this process, which must be its own. The
-/// one before stays mounted below it, and processes that have it open go on with it.
+/// Mounts another hosts file in the mount namespace of this process, which must be its own. Processes
+/// that have the one before open go on with it.
 ///
 /// # Errors
 /// EPERM.
 pub fn change_hosts(file: &Path) -> Result<(), KernelError> {
-    mount_over(&Kernel::new(), file, HOSTS)
+    let kernel = Kernel::new();
+    // The kernel mounts nothing over a file that has been removed, as the one before may have been.
+    if let Ok(over) = std::fs::canonicalize(HOSTS) {
+        kernel.unmount(&over)?;
+    }
+    mount_over(&kernel, file, HOSTS)
 }
 
 /// A file that is not there hides nothing, and one that is not there is not hidden.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::mount::{MountFlags, MountPropagationFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use crate::gate::{Operation, OperationKind};
 use crate::{Kernel, KernelError};
@@ -99,6 +99,25 @@ impl Kernel {
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         self.on_mount("mount proc at", path, || {
             rustix::mount::mount("proc", path, "proc", flags, None)
+        })
+    }
+
+    /// Unmounts what was mounted at `path` last; false when nothing is mounted there. What has a file
+    /// of it open goes on with that.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn unmount(&self, path: &Path) -> Result<bool, KernelError> {
+        const NAME: &str = "unmount";
+        let object = path.to_string_lossy();
+        let operation = Operation::new(OperationKind::Unmount, NAME, &object);
+        self.perform(&operation, || {
+            let flags = UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
+            match rustix::mount::unmount(path, flags) {
+                Ok(()) => Ok(true),
+                Err(rustix::io::Errno::INVAL) => Ok(false),
+                Err(e) => Err(KernelError::new(NAME, object.clone(), e)),
+            }
         })
     }
 
