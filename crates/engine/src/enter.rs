@@ -195,27 +195,48 @@ impl Enter {
         // the host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
         for (own, over) in [
-            (&self.hosts, "/etc/hosts"),
+            (&self.hosts, HOSTS),
             (&self.resolv_conf, "/etc/resolv.conf"),
         ] {
-            // What does not exist on this machine is not made there for a node.
-            let Ok(over) = std::fs::canonicalize(over) else {
-                continue;
-            };
-            let own = match own {
-                Some(path) => files::open(path)?,
-                None => None,
-            };
-            // Without one of its own, the node reads the machine's.
-            let file = match own {
-                Some(file) => file,
-                None => File::open(&over)
-                    .map_err(|e| KernelError::io("open", over.to_string_lossy(), &e))?,
-            };
-            kernel.bind_read_only(&file, &over)?;
+            mount_over(kernel, own.as_deref(), over)?;
         }
         Ok(())
     }
+}
+
+const HOSTS: &str = "/etc/hosts";
+
+/// Mounts another hosts file in the mount namespace of this process, which must be its own. Processes
+/// that have the one before open go on with it.
+///
+/// # Errors
+/// EPERM.
+pub fn change_hosts(file: &Path) -> Result<(), KernelError> {
+    let kernel = Kernel::new();
+    // The kernel mounts nothing over a file that has been removed, as the one before may have been.
+    if let Ok(over) = std::fs::canonicalize(HOSTS) {
+        kernel.unmount(&over)?;
+    }
+    mount_over(&kernel, Some(file), HOSTS)
+}
+
+/// Mounts a node's own file, or where it has none the machine's, so that it can only be read. What
+/// does not exist on this machine is not made there for a node.
+fn mount_over(kernel: &Kernel, own: Option<&Path>, over: &str) -> Result<(), KernelError> {
+    let Ok(over) = std::fs::canonicalize(over) else {
+        return Ok(());
+    };
+    let own = match own {
+        Some(path) => files::open(path)?,
+        None => None,
+    };
+    let file = match own {
+        Some(file) => file,
+        None => {
+            File::open(&over).map_err(|e| KernelError::io("open", over.to_string_lossy(), &e))?
+        }
+    };
+    kernel.bind_read_only(&file, &over)
 }
 
 /// PATH, with the directory of this program at its end: scripts in nodes may use `hallway` too.

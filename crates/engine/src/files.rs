@@ -43,17 +43,24 @@ impl Engine {
             store.write_in_place(&directory.join(name), text.as_bytes())?;
         }
         for node in &settled.nodes {
-            if let Some(path) = self.resolv_file(&settled.project, node) {
-                store.make_directory(&self.directory(&settled.project).join("resolv"))?;
-                let text: String = node
-                    .dns
-                    .iter()
-                    .map(|d| format!("nameserver {d}\n"))
-                    .collect();
-                store.write_in_place(&path, text.as_bytes())?;
-            }
+            self.write_resolv(&settled.project, node)?;
         }
         self.prune_files(&store, settled)
+    }
+
+    /// Writes a node's own resolv.conf, if it has one.
+    pub(crate) fn write_resolv(
+        &self,
+        project: &Name,
+        node: &hallway_plan::settled::Node,
+    ) -> Result<(), Failure> {
+        let Some(path) = self.resolv_file(project, node) else {
+            return Ok(());
+        };
+        let store = self.store();
+        store.make_directory(&self.directory(project).join("resolv"))?;
+        let servers = node.dns.iter().map(|d| format!("nameserver {d}\n"));
+        store.write_in_place(&path, servers.collect::<String>().as_bytes())
     }
 
     /// Removes files of nodes that are gone.

@@ -12,6 +12,7 @@ use hallway_engine::lease::{Claim, Leases};
 use hallway_engine::{Failure, Removed};
 use hallway_spec::Name;
 use hallway_testkit::{Snapshot, Test, sh};
+use serde_json::{Value, json};
 
 use scene::{SCOPE, down, engine, project, tidy, topology, up};
 
@@ -65,42 +66,81 @@ fn a_record_of_version_1_is_read_and_written_as_this_version() {
     };
     assert_eq!(addresses(&built), addresses(&applied));
     assert_eq!((built.slot, new.created), (applied.slot, old.created));
-    assert!(read("record.json").starts_with("{\"version\":2,"));
-    assert!(read("settled-2.json").starts_with("{\"version\":2,"));
+    assert!(read("record.json").starts_with("{\"version\":3,"));
+    assert!(read("settled-2.json").starts_with("{\"version\":3,"));
     assert!(!directory().join("settled-1.json").exists());
     assert!(!up(&engine(), &text).unwrap());
     down(&engine()).unwrap();
     before.unchanged();
 }
 
-/// A project that runs goes on under a record whose files are those of version 1.
-fn a_project_of_version_1_that_runs_is_not_built_again() {
+/// Writes the record as an older version had it: nodes and published ports in lists, the text and
+/// the inode numbers in `record.json`.
+fn write_as_version(version: u64) {
+    let lines: Vec<Value> = read("settled-1.json")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let (settled, rest) = lines.split_first().unwrap();
+    let (text, members) = rest.split_last().unwrap();
+    let mut settled = settled.clone();
+    settled.as_object_mut().unwrap().remove("rest");
+    settled["version"] = if version == 1 {
+        Value::Null
+    } else {
+        version.into()
+    };
+    settled["nodes"] = members.iter().map(|m| m["node"].clone()).collect();
+    let ports = members
+        .iter()
+        .flat_map(|m| m["publishes"].as_array().unwrap());
+    settled["publishes"] = ports.cloned().collect();
+    write("settled-1.json", &settled.to_string());
+    let mut record: Value = serde_json::from_str(&read("record.json")).unwrap();
+    let inodes = read("inodes");
+    let inodes = inodes.lines().map(|line| {
+        let (inode, name) = line.split_once(' ').unwrap();
+        json!([name, inode.parse::<u64>().unwrap()])
+    });
+    record["version"] = version.into();
+    record["inodes"] = inodes.collect();
+    record["source"] = text["source"].clone();
+    record["edited_from"] = text["edited_from"].clone();
+    record.as_object_mut().unwrap().remove("generation");
+    write("record.json", &record.to_string());
+    std::fs::remove_file(directory().join("inodes")).unwrap();
+}
+
+/// A project that runs goes on under a record of an older version, which the next change replaces.
+fn a_project_of_an_older_version_that_runs_is_not_built_again() {
     let before = Snapshot::take();
-    up(&engine(), FILE).unwrap();
-    let settled = read("settled-1.json").replacen("\"version\":2,", "", 1);
-    write("settled-1.json", &settled);
-    write(
-        "record.json",
-        &read("record.json").replacen("\"version\":2", "\"version\":1", 1),
-    );
-    assert!(
-        engine()
-            .plan(&topology(FILE))
-            .unwrap()
-            .plan
-            .steps
-            .is_empty()
-    );
-    assert!(!up(&engine(), FILE).unwrap());
-    down(&engine()).unwrap();
-    before.unchanged();
+    for version in [1, 2] {
+        up(&engine(), FILE).unwrap();
+        let written = engine().record(&project()).unwrap().unwrap();
+        write_as_version(version);
+        let old = engine().record(&project()).unwrap().unwrap();
+        assert_eq!(old.applied, written.applied);
+        assert_eq!(
+            (&old.source, &old.inodes),
+            (&written.source, &written.inodes)
+        );
+        let plan = engine().plan(&topology(FILE)).unwrap().plan;
+        assert!(plan.steps.is_empty());
+        assert!(!up(&engine(), FILE).unwrap());
+        assert!(read("record.json").contains(&format!("\"version\":{version}")));
+        let more = FILE.replace("b: {", "d: { networks: [apps] }, b: {");
+        assert!(up(&engine(), &more).unwrap());
+        assert!(read("record.json").starts_with("{\"version\":3,"));
+        down(&engine()).unwrap();
+        before.unchanged();
+    }
 }
 
 fn a_newer_version_is_refused_and_can_be_taken_down() {
     let before = Snapshot::take();
     for name in ["record.json", "settled-1.json"] {
         up(&engine(), FILE).unwrap();
-        let newer = read(name).replacen("\"version\":2", "\"version\":3,\"more\":[]", 1);
+        let newer = read(name).replacen("\"version\":3", "\"version\":4,\"more\":[]", 1);
         write(name, &newer);
         let files = sh("find /run/state | sort");
         assert_eq!(code(up(&engine(), FILE)), "record-version");
@@ -120,7 +160,7 @@ type Damage<'a> = &'a dyn Fn(&str) -> String;
 fn a_damaged_record_is_replaced_by_up_and_removed_by_down() {
     let before = Snapshot::take();
     let cut = |text: &str| text[..text.len() / 2].to_owned();
-    let unversioned = |text: &str| text.replacen("\"version\":2,", "", 1);
+    let unversioned = |text: &str| text.replacen("\"version\":3,", "", 1);
     let damages: [(&str, Damage<'_>); 6] = [
         ("record.json", &cut),
         ("record.json", &|_| String::new()),
@@ -310,7 +350,7 @@ fn main() {
     }
     scene::main(tests![
         a_record_of_version_1_is_read_and_written_as_this_version,
-        a_project_of_version_1_that_runs_is_not_built_again,
+        a_project_of_an_older_version_that_runs_is_not_built_again,
         a_newer_version_is_refused_and_can_be_taken_down,
         a_damaged_record_is_replaced_by_up_and_removed_by_down,
         no_address_is_given_out_twice,

@@ -37,6 +37,12 @@ fn main() -> ExitCode {
             let nodes = words.next().unwrap_or_default();
             return internal(cmd::bench::bare(&nodes).map_err(|f| f.to_string()));
         }
+        Some("__endpoints") => {
+            let mut word = || words.next().unwrap_or_default();
+            let (directory, nodes) = (word(), word());
+            let printed = cmd::bench::endpoints::print(&directory, &nodes);
+            return internal(printed.map_err(|error| error.to_string()));
+        }
         _ => {}
     }
     let args = match environment::arguments() {

@@ -136,6 +136,52 @@ nodes: { c: { networks: [apps], command: hallway serve 90, ready: 90/tcp }, f: {
     before.unchanged();
 }
 
+/// One node is added and removed; what a killed command left is completed or cleared by any next one.
+fn while_one_node_comes_or_goes() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let before = Snapshot::take();
+    std::fs::write("/run/up.hallway.yaml", FILE).unwrap();
+    h.ok("up /run/up.hallway.yaml");
+    let add = "node add x --network apps --publish 8081:80";
+    let run: Vec<&str> = add.split(' ').collect();
+    let whole = length(|| {
+        h.ok(add);
+    });
+    h.ok("node rm x");
+    let same = |h: &Hallway| {
+        h.run(&["status", "--exit-code"]).ok();
+        works(h);
+    };
+    for instant in (0..INSTANTS).step_by(2) {
+        kill_after(&h, &run, whole * instant / INSTANTS);
+        match instant % 3 {
+            0 => {
+                h.ok("up /run/up.hallway.yaml");
+                same(&h);
+                h.ok(add);
+            }
+            1 => {
+                h.ok("node add y --network apps");
+                h.ok("node rm y");
+                same(&h);
+            }
+            _ => {
+                h.ok("down");
+                before.unchanged();
+                h.ok("up /run/up.hallway.yaml");
+                h.ok(add);
+            }
+        }
+        if h.run(&["inspect", "x"]).code == 0 {
+            kill_after(&h, &["node", "rm", "x"], whole * instant / INSTANTS);
+        }
+        h.ok("up /run/up.hallway.yaml");
+        same(&h);
+    }
+    h.ok("down");
+    before.unchanged();
+}
+
 /// A keeper whose `up` was killed before it sent a request.
 fn a_keeper_whose_starter_was_killed() {
     let before = Snapshot::take();
@@ -154,5 +200,6 @@ hallway_testkit::tests![
     while_building,
     while_removing,
     while_changing,
+    while_one_node_comes_or_goes,
     a_keeper_whose_starter_was_killed,
 ];

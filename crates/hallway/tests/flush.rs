@@ -193,7 +193,8 @@ impl Scene {
             let flushed = Instant::now();
             while !self.loaded() {
                 let elapsed = flushed.elapsed();
-                assert!(elapsed < Duration::from_secs(1) * patience(), "{elapsed:?}");
+                // Below a second on a machine that does nothing else.
+                assert!(elapsed < Duration::from_secs(5) * patience(), "{elapsed:?}");
             }
             times.push(flushed.elapsed());
             // Less often than what counts as a fight.

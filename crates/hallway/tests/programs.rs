@@ -256,6 +256,52 @@ nodes:
     assert!(!host.contains("10.9.0.11"), "{host}");
 }
 
+/// Whatever changes of a node's networks and links, also by an edited file: its program and its
+/// connections go on, and the program finds the names of the nodes that came.
+fn a_change_of_networks_leaves_a_program_alone() {
+    let h = hallway();
+    let file = "networks: { a: { subnet: 10.9.0.0/24 }, b: { subnet: 10.8.0.0/24 } }
+nodes:
+  srv: { networks: [a], command: hallway serve 80, ready: 80/tcp }
+  far: { networks: { b: { address: 10.8.0.10 } } }
+";
+    h.up(file).ok();
+    let pid = || status(&h, "srv")["program"]["pid"].as_i64().unwrap();
+    let first = pid();
+    let sees = |words: &str| {
+        let hosts = sh(&format!("nsenter -m -t {first} cat /etc/hosts"));
+        hosts.lines().any(|line| line == words)
+    };
+    let client =
+        "from socket import *; s = create_connection(('srv', 80)); print(1, flush=True); s.recv(1)";
+    let talker = h.start(&["exec", "srv", "--", "python3", "-c", client]);
+    let connected = || sh("ip netns exec srv ss -tnH state established | wc -l").trim() == "2";
+    wait_for("a connection", connected);
+    let same = |words: &str| {
+        h.ok(words);
+        assert_eq!(pid(), first, "{words}");
+        assert!(connected(), "{words}");
+    };
+    same("connect srv b");
+    assert!(sees("10.8.0.10\tfar"));
+    same("disconnect srv b");
+    same("link add srv:10.1.0.1/24 other:10.1.0.2/24");
+    wait_for("the name at the other end", || sees("10.1.0.2\tother"));
+    same("link rm srv other");
+    let edited = file.replace("networks: [a]", "networks: [a, b]");
+    std::fs::write("/run/up.hallway.yaml", &edited).unwrap();
+    same("up /run/up.hallway.yaml");
+    // One that is started again begins with the same names.
+    h.ok("restart srv");
+    wait_for("the next start", || {
+        let next = status(&h, "srv")["program"]["pid"].as_i64();
+        next.is_some_and(|pid| {
+            pid != first && sh(&format!("nsenter -m -t {pid} cat /etc/hosts")).contains("far")
+        })
+    });
+    drop(talker);
+}
+
 /// As shells and containers have it.
 fn exit_codes_of_exec() {
     let h = hallway();
@@ -283,5 +329,6 @@ hallway_testkit::tests![
     killed_keepers_and_runners_leave_nothing,
     nothing_of_the_caller_is_held,
     what_a_program_sees,
+    a_change_of_networks_leaves_a_program_alone,
     exit_codes_of_exec,
 ];

@@ -62,7 +62,9 @@ async fn converse(stream: &UnixStream, calls: &mpsc::Sender<Call>) -> std::io::R
     loop {
         let request: Request = read_frame(stream, frame::FRAME_MAX).await?;
         let announced: Vec<Listen> = match &request {
-            Request::Sync { listeners, .. } => listeners.iter().map(|l| (*l).into()).collect(),
+            Request::Sync { listeners, .. } | Request::Change { listeners, .. } => {
+                listeners.iter().map(|l| (*l).into()).collect()
+            }
             _ => Vec::new(),
         };
         let answer = match read_descriptors(stream, announced.len()).await {

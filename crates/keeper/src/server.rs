@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{Desired, Guard, Listener, raise_open_files, socket, stop_leftovers};
+use hallway_engine::keeper::{
+    Desired, Guard, Listen, Listener, raise_open_files, socket, stop_leftovers,
+};
 use hallway_engine::state;
 use hallway_spec::Name;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -161,8 +163,7 @@ fn end_of(pid: Pid) -> std::io::Result<oneshot::Receiver<()>> {
 /// Never, when there is nothing to wait for.
 async fn ended(end: Option<&mut oneshot::Receiver<()>>) {
     match end {
-        // An error means the same: the thread is gone.
-        Some(end) => drop(end.await),
+        Some(end) => drop(end.await), // an error means the same: the thread is gone
         None => std::future::pending().await,
     }
 }
@@ -229,7 +230,10 @@ impl Keeper<'_> {
             Request::Forwards {} => Answer::Forwards {
                 forwards: self.forwarder.held().map(Into::into).collect(),
             },
-            Request::Sync { .. } | Request::Restart { .. } | Request::Stop {} => {
+            Request::Sync { .. }
+            | Request::Change { .. }
+            | Request::Restart { .. }
+            | Request::Stop {} => {
                 return self.waiting.push_back(call);
             }
         };
@@ -287,6 +291,7 @@ impl Keeper<'_> {
                     Err(refusal) => Answer::Refused(refusal),
                 }
             }
+            Request::Change { .. } => self.change(call.request, call.listeners).await?,
             Request::Restart { node } => match self.supervisor.restart(&node, Instant::now()) {
                 Ok(actions) => {
                     self.act(actions);
@@ -330,6 +335,33 @@ impl Keeper<'_> {
         Ok(usize::from(guard) + moved + changed)
     }
 
+    /// Some programs and listeners, besides the others.
+    async fn change(&mut self, request: Request, fresh: Vec<Listener>) -> std::io::Result<Answer> {
+        let Request::Change {
+            stop,
+            close,
+            programs,
+            forwards,
+            ..
+        } = request
+        else {
+            return Ok(Answer::Done { changed: 0 });
+        };
+        rustix::process::set_parent_process_death_signal(None)?;
+        let close: Vec<Listen> = close.into_iter().map(Into::into).collect();
+        let forwards = forwards.into_iter().map(Into::into).collect();
+        let moved = match self.forwarder.change(&close, forwards, fresh).await {
+            Ok(moved) => moved,
+            Err(e) => return Ok(Answer::Refused(Refusal::Listener { why: e.to_string() })),
+        };
+        let programs = programs.into_iter().map(Into::into).collect();
+        let (changed, actions) = self.supervisor.change(&stop, programs, Instant::now());
+        self.act(actions);
+        Ok(Answer::Done {
+            changed: changed + moved,
+        })
+    }
+
     /// Begins to end: no client can connect, nothing is served, and all programs are stopped.
     async fn stop(&mut self, answer: Option<oneshot::Sender<Answer>>) {
         self.requests = None;
@@ -371,6 +403,11 @@ impl Keeper<'_> {
                     }
                 }
                 Action::Start { run, program } => self.start(run, &program),
+                Action::ChangeHosts { run, path } => {
+                    if let Some(Err(error)) = self.runs.get(&run).map(|r| r.change_hosts(path)) {
+                        eprint(&format!("a hosts file was not changed: {error}"));
+                    }
+                }
             }
         }
     }

@@ -23,7 +23,10 @@
 //! assert_eq!((changed, actions.len()), (0, 0));
 //! ```
 
+mod wanted;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hallway_engine::keeper::{Program, ProgramState, ProgramStatus};
@@ -52,6 +55,13 @@ pub enum Action {
     },
     /// End everything that belongs to this run.
     Stop(RunId),
+    /// Mount another hosts file where this run sees it.
+    ChangeHosts {
+        /// The run.
+        run: RunId,
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// What a run reports.
@@ -108,31 +118,6 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// From now on exactly these programs are to run. How many changed, and what to do.
-    pub fn sync(&mut self, wanted: Vec<Program>, now: Instant) -> (usize, Vec<Action>) {
-        let removed: Vec<String> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| !wanted.contains(&entry.program))
-            .map(|(node, _)| node.clone())
-            .collect();
-        let mut changed = removed.len();
-        let mut actions = Vec::new();
-        for node in &removed {
-            self.entries.remove(node);
-            actions.extend(self.stop_runs(node));
-        }
-        for program in wanted {
-            if !self.entries.contains_key(&program.node) {
-                changed += usize::from(!removed.contains(&program.node));
-                let entry = Entry::new(program);
-                self.entries.insert(entry.program.node.clone(), entry);
-            }
-        }
-        actions.extend(self.advance(now));
-        (changed, actions)
-    }
-
     /// Stops a program and starts it again.
     ///
     /// # Errors

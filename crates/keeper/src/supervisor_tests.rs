@@ -61,6 +61,7 @@ fn split(actions: Vec<Action>) -> (Vec<(RunId, String)>, Vec<RunId>) {
         match action {
             Action::Start { run, program } => started.push((run, program.node)),
             Action::Stop(run) => stopped.push(run),
+            Action::ChangeHosts { .. } => {}
         }
     }
     (started, stopped)
@@ -122,6 +123,32 @@ fn the_same_programs_again_change_nothing() {
     }
     let (changed, actions) = bench.supervisor.sync(programs.to_vec(), bench.now);
     assert_eq!((changed, actions), (0, Vec::new()));
+}
+
+#[test]
+fn a_program_of_which_only_the_hosts_file_differs_goes_on() {
+    let mut bench = Bench::new();
+    let first = program("a", Restart::Always, &[]);
+    let (started, _) = bench.sync(std::slice::from_ref(&first));
+    let run = started[0].0;
+    bench.runs(run);
+    let path = std::path::PathBuf::from("/run/hosts");
+    let second = Program {
+        hosts: Some(path.clone()),
+        ..first
+    };
+    let (changed, actions) = bench.supervisor.sync(vec![second.clone()], bench.now);
+    assert_eq!(changed, 0);
+    assert_eq!(actions, [Action::ChangeHosts { run, path }]);
+    // Once only; and the next run begins with it.
+    assert_eq!(bench.sync(&[second]), (Vec::new(), Vec::new()));
+    bench.ends(run, 1);
+    let due = bench.supervisor.due().unwrap();
+    let again = bench.supervisor.advance(due);
+    let [Action::Start { program, .. }] = again.as_slice() else {
+        panic!("{again:?}");
+    };
+    assert!(program.hosts.is_some());
 }
 
 #[test]

@@ -69,6 +69,14 @@ impl KernelError {
         .any(|e| e.raw_os_error() == self.errno)
     }
 
+    /// The kernel does not know what was asked for.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        [Errno::INVAL, Errno::OPNOTSUPP]
+            .iter()
+            .any(|e| e.raw_os_error() == self.errno)
+    }
+
     /// The object exists already.
     #[must_use]
     pub fn is_exists(&self) -> bool {

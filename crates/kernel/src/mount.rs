@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd as _};
 use std::path::Path;
 
 use rustix::fs::StatVfsMountFlags;
-use rustix::mount::{MountFlags, MountPropagationFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use crate::gate::{Operation, OperationKind};
 use crate::{Kernel, KernelError};
@@ -16,6 +16,16 @@ pub enum Propagation {
     Private,
     /// Those of the namespace this one was copied from (MS_SLAVE).
     Slave,
+}
+
+/// Whether something is mounted at `path` (statx(2), STATX_ATTR_MOUNT_ROOT). The kernel tells since
+/// Linux 5.8; before, the answer is no.
+#[must_use]
+pub fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_DONT_SYNC;
+    let stat = rustix::fs::statx(CWD, path, flags, StatxFlags::empty());
+    stat.is_ok_and(|s| s.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 impl Kernel {
@@ -119,6 +129,25 @@ impl Kernel {
                 all | flag
             });
             rustix::mount::mount_remount(to, flags, c"")
+        })
+    }
+
+    /// Unmounts what was mounted at `path` last; false when nothing is mounted there. What has a file
+    /// of it open goes on with that.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn unmount(&self, path: &Path) -> Result<bool, KernelError> {
+        const NAME: &str = "unmount";
+        let object = path.to_string_lossy();
+        let operation = Operation::new(OperationKind::Unmount, NAME, &object);
+        self.perform(&operation, || {
+            let flags = UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
+            match rustix::mount::unmount(path, flags) {
+                Ok(()) => Ok(true),
+                Err(rustix::io::Errno::INVAL) => Ok(false),
+                Err(e) => Err(KernelError::new(NAME, object.clone(), e)),
+            }
         })
     }
 

@@ -37,7 +37,8 @@ fn found(opened: Result<OwnedFd, Errno>, key: &str) -> Result<Option<OwnedFd>, K
 /// namespace that was read there before to find `net/ipv6`.
 const READ_THROUGH_ONE: u32 = 32;
 
-/// Reads settings of many network namespaces, one after the other, at the same price for each.
+/// Reads and writes settings of many network namespaces, one after the other, at the same price for
+/// each; also of one namespace beside many others.
 ///
 /// Below /proc/sys the price of a setting grows with the number of namespaces whose settings were
 /// ever read there. So this one reads through a procfs of its own, which is not mounted anywhere,
@@ -89,6 +90,22 @@ impl SysctlReader {
             });
         }
         Ok(out)
+    }
+
+    /// As [`Kernel::write_sysctl`], of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// As [`Kernel::write_sysctl`].
+    pub fn write(&mut self, kernel: &Kernel, key: &str, value: &str) -> Result<(), KernelError> {
+        let directory = self.directory()?;
+        kernel.perform(&Operation::new(OperationKind::Sysctl, WRITE, key), || {
+            let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(directory, key, flags, Mode::empty())
+                .map_err(|e| KernelError::new(WRITE, key, e))?;
+            std::fs::File::from(file)
+                .write_all(value.as_bytes())
+                .map_err(|e| KernelError::io(WRITE, key, &e))
+        })
     }
 
     /// The directory to read through now.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use hallway_kernel::Kernel;
-use hallway_kernel::conntrack::{ConnectionFilter, Tuple};
+use hallway_kernel::conntrack::{ConnectionFilter, Direction, Tuple};
 use hallway_kernel::monitor::{Event, Monitor, Topic};
 use hallway_testkit::sh;
 
@@ -30,6 +30,50 @@ fn begin(from: u8, to: u8, port: u16) -> Tuple {
         source_port: socket.local_addr().unwrap().port(),
         port,
     }
+}
+
+fn connections_are_deleted_by_filter() {
+    let mut kernel = Kernel::new();
+    assert_eq!(kernel.connection_count().unwrap(), 0);
+    let first = begin(1, 2, 5001);
+    let second = begin(1, 3, 5002);
+    let third = begin(4, 2, 5003);
+    assert_eq!(kernel.connection_count().unwrap(), 3);
+    let all = ConnectionFilter::default();
+    let left = |direction, filter| {
+        let mut kernel = Kernel::new();
+        if !kernel.delete_matching(&[(direction, filter)]).unwrap() {
+            hallway_testkit::skip("the kernel deletes by complete tuples only (before 6.8)");
+        }
+        let found = kernel.connections().unwrap();
+        let mut out: Vec<Tuple> = found.iter().map(|c| c.original).collect();
+        out.sort_by_key(|t| t.port);
+        out
+    };
+    let (original, reply) = (Direction::Original, Direction::Reply);
+    let nobody = ConnectionFilter {
+        from: Some(address(9)),
+        ..all
+    };
+    assert_eq!(left(original, nobody), [first, second, third]);
+    let port = ConnectionFilter {
+        to: Some(address(2)),
+        protocol: Some(UDP),
+        port: Some(5003),
+        ..all
+    };
+    assert_eq!(left(original, port), [first, second]);
+    // Replies come from where the first packet was sent to.
+    let answers = ConnectionFilter {
+        from: Some(address(3)),
+        ..all
+    };
+    assert_eq!(left(reply, answers), [first]);
+    let from = ConnectionFilter {
+        from: Some(address(1)),
+        ..all
+    };
+    assert_eq!(left(original, from), []);
 }
 
 fn connections_are_listed_by_filter() {
@@ -110,6 +154,7 @@ fn connections_are_notified_of() {
 }
 
 hallway_testkit::tests![
+    connections_are_deleted_by_filter,
     connections_are_listed_by_filter,
     connections_are_deleted_by_tuple_or_as_listed,
     connections_are_notified_of,

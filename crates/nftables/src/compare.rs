@@ -113,6 +113,17 @@ pub enum What {
 /// another place is extra at one and missing at the other. What rules have counted is not compared.
 #[must_use]
 pub fn compare(wanted: &Ruleset, found: &Ruleset) -> Vec<Difference> {
+    compare_with(wanted, found, &|comment| comment)
+}
+
+/// As [`compare`]; of the comments of rules and elements only the part that `compared` gives is
+/// compared.
+#[must_use]
+pub fn compare_with(
+    wanted: &Ruleset,
+    found: &Ruleset,
+    compared: &dyn Fn(&str) -> &str,
+) -> Vec<Difference> {
     let key = |table: &Table| (table.family, table.name.clone());
     let mut out = Vec::new();
     for ((family, table), pair) in pairs(&wanted.tables, &found.tables, key) {
@@ -120,7 +131,7 @@ pub fn compare(wanted: &Ruleset, found: &Ruleset) -> Vec<Difference> {
         match pair {
             Pair::Missing(_) => found.push(What::MissingTable),
             Pair::Extra => found.push(What::ExtraTable),
-            Pair::Both(wanted, here) => tables(&mut found, wanted, here),
+            Pair::Both(wanted, here) => tables(&mut found, wanted, here, compared),
         }
         out.extend(found.into_iter().map(|what| Difference {
             family,
@@ -159,7 +170,7 @@ fn pairs<'a, T, K: Ord>(
     out
 }
 
-fn tables(out: &mut Vec<What>, wanted: &Table, found: &Table) {
+fn tables(out: &mut Vec<What>, wanted: &Table, found: &Table, compared: &dyn Fn(&str) -> &str) {
     let comment = crate::value::comment(&wanted.comment);
     if comment != found.comment {
         out.push(What::ChangedTable {
@@ -171,19 +182,19 @@ fn tables(out: &mut Vec<What>, wanted: &Table, found: &Table) {
         match pair {
             Pair::Missing(_) => out.push(What::MissingSet(name)),
             Pair::Extra => out.push(What::ExtraSet(name)),
-            Pair::Both(wanted, found) => sets(out, wanted, found),
+            Pair::Both(wanted, found) => sets(out, wanted, found, compared),
         }
     }
     for (name, pair) in pairs(&wanted.chains, &found.chains, |chain| chain.name.clone()) {
         match pair {
             Pair::Missing(_) => out.push(What::MissingChain(name)),
             Pair::Extra => out.push(What::ExtraChain(name)),
-            Pair::Both(wanted, found) => chains(out, wanted, found),
+            Pair::Both(wanted, found) => chains(out, wanted, found, compared),
         }
     }
 }
 
-fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set) {
+fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set, compared: &dyn Fn(&str) -> &str) {
     let definition = |set: &Set| Set {
         elements: Vec::new(),
         made_of: Vec::new(),
@@ -198,6 +209,10 @@ fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set) {
         all.map(|e| (e.key.clone(), e)).collect()
     };
     let (wanted, mut found) = (canonical(wanted), canonical(found));
+    let differ = |a: &Element, b: &Element| {
+        let comments = [a, b].map(|e| e.comment.as_deref().map(compared));
+        a.value != b.value || comments[0] != comments[1]
+    };
     for (key, wanted) in wanted {
         let set = set.clone();
         match found.remove(&key) {
@@ -205,7 +220,7 @@ fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set) {
                 set,
                 element: wanted,
             }),
-            Some(found) if found != wanted => {
+            Some(found) if differ(&found, &wanted) => {
                 out.push(What::ChangedElement { set, wanted, found });
             }
             Some(_) => {}
@@ -217,7 +232,7 @@ fn sets(out: &mut Vec<What>, wanted: &Set, found: &Set) {
     }));
 }
 
-fn chains(out: &mut Vec<What>, wanted: &Chain, found: &Chain) {
+fn chains(out: &mut Vec<What>, wanted: &Chain, found: &Chain, compared: &dyn Fn(&str) -> &str) {
     if wanted.base != found.base {
         out.push(What::ChangedChain {
             chain: wanted.name.clone(),
@@ -225,13 +240,38 @@ fn chains(out: &mut Vec<What>, wanted: &Chain, found: &Chain) {
             found: found.base,
         });
     }
-    let canonical = |chain: &Chain| chain.rules.iter().map(Rule::canonical).collect::<Vec<_>>();
+    let canonical = |chain: &Chain| -> Vec<Compared> {
+        let all = chain.rules.iter().map(Rule::canonical);
+        all.map(|rule| Compared::of(rule, compared)).collect()
+    };
     rules(out, &wanted.name, &canonical(wanted), &canonical(found));
 }
 
+/// A rule, and the same with what is compared of its comment.
+struct Compared {
+    rule: Rule,
+    key: Rule,
+}
+
+impl Compared {
+    fn of(rule: Rule, compared: &dyn Fn(&str) -> &str) -> Self {
+        let key = Rule {
+            comment: compared(&rule.comment).to_owned(),
+            ..rule.clone()
+        };
+        Self { rule, key }
+    }
+}
+
+impl PartialEq for Compared {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
 /// Rules that are in one list and not in the other, by a longest common subsequence.
-fn rules(out: &mut Vec<What>, chain: &str, wanted: &[Rule], found: &[Rule]) {
-    let same = |(a, b): &(&Rule, &Rule)| a == b;
+fn rules(out: &mut Vec<What>, chain: &str, wanted: &[Compared], found: &[Compared]) {
+    let same = |(a, b): &(&Compared, &Compared)| a == b;
     let begin = wanted.iter().zip(found).take_while(same).count();
     let (w, f) = (
         wanted.get(begin..).unwrap_or_default(),
@@ -247,19 +287,19 @@ fn rules(out: &mut Vec<What>, chain: &str, wanted: &[Rule], found: &[Rule]) {
         match (w.get(i), f.get(j)) {
             (None, None) => return,
             (Some(a), Some(b)) if a == b => (i, j) = (i + 1, j + 1),
-            (Some(rule), other) if other.is_none() || length(i + 1, j) >= length(i, j + 1) => {
+            (Some(one), other) if other.is_none() || length(i + 1, j) >= length(i, j + 1) => {
                 out.push(What::MissingRule {
                     chain: chain.to_owned(),
                     position: begin + i,
-                    rule: rule.clone(),
+                    rule: one.rule.clone(),
                 });
                 i += 1;
             }
-            (_, Some(rule)) => {
+            (_, Some(one)) => {
                 out.push(What::ExtraRule {
                     chain: chain.to_owned(),
                     position: begin + j,
-                    rule: rule.clone(),
+                    rule: one.rule.clone(),
                 });
                 j += 1;
             }
@@ -274,7 +314,7 @@ const PAIRS_MAX: usize = 4_000_000;
 
 /// By position in both lists, row by row: how many rules of the rests follow in both in the same
 /// order.
-fn common_lengths(wanted: &[Rule], found: &[Rule]) -> Vec<u32> {
+fn common_lengths(wanted: &[Compared], found: &[Compared]) -> Vec<u32> {
     let width = found.len() + 1;
     if wanted.len().saturating_mul(width) > PAIRS_MAX {
         return Vec::new();

@@ -48,7 +48,7 @@ pub mod transaction;
 mod value;
 pub mod wire;
 
-pub use compare::{Difference, compare};
+pub use compare::{Difference, compare, compare_with};
 pub use datatype::DataType;
 pub use family::{ChainType, Family, Hook, IpVersion, Policy, Priority};
 pub use field::Field;

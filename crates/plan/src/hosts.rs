@@ -3,7 +3,7 @@
 //! Nodes on the same networks see the same file, so there are as many files as there are
 //! combinations of networks, not as many as nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -17,13 +17,45 @@ use crate::settled::{Node, Plug, Settled};
 #[must_use]
 pub fn file_name(node: &Node) -> String {
     if node.interfaces.is_empty() || node.interfaces.iter().any(|i| i.plug == Plug::Cable) {
-        return format!("node-{}", node.name);
+        return own_file_name(node);
     }
     let networks: Vec<&str> = node
         .ports()
         .map(|(_, network, _)| network.as_ref())
         .collect();
     format!("view-{:016x}", mark::stable_hash(&networks))
+}
+
+/// The name of the file of a node that has one of its own.
+#[must_use]
+pub fn own_file_name(node: &Node) -> String {
+    format!("node-{}", node.name)
+}
+
+/// The lines of a node in the files of all others; `None` where they are in another order in some,
+/// or not there at all.
+#[must_use]
+pub fn lines(node: &Node) -> Option<String> {
+    let [only] = node.interfaces.as_slice() else {
+        return None;
+    };
+    let mut addresses: Vec<IpAddr> = only.addresses.iter().map(ipnet::IpNet::addr).collect();
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    let lines = addresses.iter().map(|address| line(*address, node));
+    (only.plug != Plug::Cable).then(|| lines.collect())
+}
+
+/// The same of a node with any interfaces, in no order.
+#[must_use]
+pub fn every_line(node: &Node) -> BTreeSet<String> {
+    let addresses = node.interfaces.iter().flat_map(|i| &i.addresses);
+    addresses
+        .map(|address| line(address.addr(), node))
+        .collect()
+}
+
+fn line(address: IpAddr, node: &Node) -> String {
+    format!("{address}\t{}\n", node.name)
 }
 
 /// Every file with its text.
@@ -55,7 +87,7 @@ fn text(settled: &Settled, viewer: &Node) -> String {
         addresses.retain(|(rank, _)| *rank != Nearness::FAR_CABLE);
         addresses.sort_by_key(|(rank, address)| (*rank, address.is_ipv6()));
         for (_, address) in addresses {
-            let _ = writeln!(out, "{address}\t{}", node.name);
+            out.push_str(&line(address, node));
         }
     }
     out

@@ -1,7 +1,7 @@
 //! Tracked connections that must not live on.
 
 use hallway_kernel::KernelError;
-use hallway_kernel::conntrack::Connection;
+use hallway_kernel::conntrack::{Connection, ConnectionFilter, Direction};
 use hallway_plan::reach::{self, Environment, World};
 use hallway_plan::rules::elements::protocol_number;
 use hallway_plan::rules::ruleset;
@@ -12,6 +12,11 @@ use super::Executor;
 impl Executor {
     /// Deletes the connections that the plan names.
     pub(super) fn forget_flows(&mut self, flows: &Flows) -> Result<(), KernelError> {
+        if let Some(filters) = filters(flows)
+            && self.kernel.delete_matching(&filters)?
+        {
+            return Ok(());
+        }
         let rules = flows.denied.as_ref().map(ruleset);
         let world = (flows.denied.as_ref().zip(rules.as_ref())).and_then(|(wanted, rules)| {
             let environment = Environment {
@@ -27,6 +32,51 @@ impl Executor {
         }
         Ok(())
     }
+}
+
+/// More filters than this take longer than a list: of 262,144 buckets, the kernel walks for a filter in
+/// 0.15 ms, and for a list in 11 ms. Where it tracks nothing, a filter takes 7 µs.
+const FILTERS_MAX: usize = 64;
+
+/// Filters for the same connections; `None` where the kernel has none for them, or a list takes less
+/// time.
+fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
+    if flows.denied.is_some() {
+        return None;
+    }
+    let none = ConnectionFilter::default();
+    let mut out = Vec::new();
+    for prefix in &flows.prefixes {
+        let address = (prefix.prefix_len() == prefix.max_prefix_len()).then(|| prefix.addr())?;
+        // By the last of them it is the target of a translation. Replies to it are of connections
+        // that it began.
+        let (from, to) = (Some(address), Some(address));
+        out.extend([
+            (Direction::Original, ConnectionFilter { from, ..none }),
+            (Direction::Original, ConnectionFilter { to, ..none }),
+            (Direction::Reply, ConnectionFilter { from, ..none }),
+        ]);
+    }
+    for published in &flows.ports {
+        let ports = published.ports.first()..=published.ports.last();
+        if ports.len() * flows.host.len() > FILTERS_MAX {
+            return None;
+        }
+        for port in ports {
+            // What goes to localhost is not translated: the keeper's listener gets it.
+            let host = flows.host.iter().filter(|a| !a.is_loopback());
+            out.extend(host.map(|address| {
+                let filter = ConnectionFilter {
+                    to: Some(*address),
+                    protocol: Some(protocol_number(published.protocol)),
+                    port: Some(port),
+                    ..none
+                };
+                (Direction::Original, filter)
+            }));
+        }
+    }
+    (out.len() <= FILTERS_MAX).then_some(out)
 }
 
 fn must_end(connection: &Connection, flows: &Flows, world: Option<&World<'_>>) -> bool {

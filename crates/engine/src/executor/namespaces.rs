@@ -6,8 +6,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use hallway_kernel::link::{self, LinkChange};
-use hallway_kernel::netns::Netns;
+use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::sys::NamespaceKind;
+use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::step::{NewNamespace, Op, Step};
 use hallway_plan::target::Setting;
@@ -35,7 +36,8 @@ pub(super) struct Maker {
     orders: Vec<Order>,
     /// Of the thread that creates them.
     kernel: Option<Kernel>,
-    running: Option<(Receiver<Made>, JoinHandle<()>)>,
+    /// What comes of them, and the thread; one namespace alone needs none.
+    running: Option<(Receiver<Made>, Option<JoinHandle<()>>)>,
     /// Namespaces that are not there yet, with the position of their step.
     pending: BTreeMap<String, usize>,
     made: Vec<(String, u64)>,
@@ -74,10 +76,20 @@ impl Maker {
             .map(|o| (o.new.netns.clone(), o.position))
             .collect();
         let (sender, receiver) = sync_channel(AHEAD);
+        if let [only] = orders.as_slice() {
+            let made = Made {
+                netns: only.new.netns.clone(),
+                position: only.position,
+                result: make_one(&mut kernel, &only.new),
+            };
+            sender.send(made).ok(); // the receiver is here
+            self.running = Some((receiver, None));
+            return;
+        }
         let thread = std::thread::spawn(move || {
-            let mut inherited = BTreeMap::new();
+            let (mut sysctls, mut inherited) = (SysctlReader::for_many(), BTreeMap::new());
             for Order { position, new } in orders {
-                let result = make(&mut kernel, &new, &mut inherited);
+                let result = make(&mut kernel, &new, &mut sysctls, &mut inherited);
                 let stop = result.is_err();
                 let made = Made {
                     netns: new.netns,
@@ -89,7 +101,7 @@ impl Maker {
                 }
             }
         });
-        self.running = Some((receiver, thread));
+        self.running = Some((receiver, Some(thread)));
     }
 
     /// Waits until a namespace exists; one that is not being created does.
@@ -141,7 +153,7 @@ impl Maker {
     fn join(&mut self) {
         if let Some((receiver, thread)) = self.running.take() {
             drop(receiver); // a thread that is ahead stops at its next send
-            thread.join().ok();
+            thread.map(JoinHandle::join);
         }
     }
 }
@@ -152,6 +164,13 @@ impl Drop for Maker {
     }
 }
 
+/// A thread of its own takes longer than it saves where there is nothing to make ahead.
+fn make_one(kernel: &mut Kernel, new: &NewNamespace) -> Result<u64, KernelError> {
+    let _back_at_the_end = netns::enter(&Netns::current()?)?;
+    let mut sysctls = SysctlReader::for_many();
+    make(kernel, new, &mut sysctls, &mut BTreeMap::new())
+}
+
 /// The thread belongs to the maker alone, so it goes from one new namespace to the next and need
 /// not return. The loopback is marked before the namespace can be seen by others.
 ///
@@ -160,6 +179,7 @@ impl Drop for Maker {
 fn make(
     kernel: &mut Kernel,
     new: &NewNamespace,
+    sysctls: &mut SysctlReader,
     inherited: &mut BTreeMap<Setting, Option<u32>>,
 ) -> Result<u64, KernelError> {
     kernel.unshare(&[NamespaceKind::Net])?;
@@ -169,12 +189,13 @@ fn make(
         let first = match inherited.get(setting) {
             Some(known) => *known,
             None => {
-                let value = kernel.read_sysctl(&key).ok().and_then(|v| v.parse().ok());
+                let read = sysctls.read(kernel, [&key])?.pop().flatten();
+                let value = read.and_then(|v| v.parse().ok());
                 *inherited.entry(*setting).or_insert(value)
             }
         };
         if first != Some(*wanted) {
-            absent_is_done(kernel.write_sysctl(&key, &wanted.to_string()))?;
+            absent_is_done(sysctls.write(kernel, &key, &wanted.to_string()))?;
         }
     }
     let change = LinkChange {

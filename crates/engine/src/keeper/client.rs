@@ -14,8 +14,8 @@ use rustix::process::Pid;
 use super::message::{Answer, Hello, Request};
 use super::wait::{self, ANSWER_LIMIT};
 use super::{
-    Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, frame, marks,
-    readiness, socket,
+    Change, Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, frame,
+    marks, readiness, socket,
 };
 use crate::{Cancel, state};
 
@@ -148,6 +148,20 @@ impl Client {
     pub fn sync(&self, desired: &Desired, fresh: Vec<Listener>) -> Result<usize, KeeperError> {
         let listens: Vec<_> = fresh.iter().map(|l| l.listen).collect();
         match self.call(&Request::sync(desired, &listens), fresh)? {
+            Answer::Done { changed } => Ok(changed),
+            _ => Err(KeeperError::UnexpectedAnswer),
+        }
+    }
+
+    /// Changes some of what it does, without a look at the rest; `fresh` are listeners for the new
+    /// forwards. Returns, when what had to be stopped has ended, how many programs and forwards
+    /// changed.
+    ///
+    /// # Errors
+    /// When it does not answer or refuses.
+    pub fn change(&self, change: &Change, fresh: Vec<Listener>) -> Result<usize, KeeperError> {
+        let listens: Vec<_> = fresh.iter().map(|l| l.listen).collect();
+        match self.call(&Request::change(change, &listens), fresh)? {
             Answer::Done { changed } => Ok(changed),
             _ => Err(KeeperError::UnexpectedAnswer),
         }

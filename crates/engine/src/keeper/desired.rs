@@ -19,8 +19,21 @@ pub struct Desired {
     pub guarded: Guarded,
 }
 
+/// What changes of what a keeper does; all else stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Change {
+    /// Nodes whose programs end.
+    pub stop: Vec<String>,
+    /// Listeners to close.
+    pub close: Vec<Listen>,
+    /// Programs to run besides the others.
+    pub programs: Vec<Program>,
+    /// Ports to serve besides the others.
+    pub forwards: Vec<Forward>,
+}
+
 /// A program to run in a node, at most one per node. A running program with the same description
-/// is left alone.
+/// is left alone; one of which only `hosts` differs gets the other file and goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// The node.

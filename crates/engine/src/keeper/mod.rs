@@ -48,7 +48,7 @@ mod status;
 pub(crate) mod wait;
 
 pub use client::{Client, Start, Starting};
-pub use desired::{Desired, Forward, Listen, Namespace, Program};
+pub use desired::{Change, Desired, Forward, Listen, Namespace, Program};
 pub use error::KeeperError;
 pub use guard::Guard;
 pub use listener::{

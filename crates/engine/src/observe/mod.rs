@@ -73,6 +73,8 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
 pub(crate) fn keeper(directory: &Path) -> Seen<SeenKeeper> {
     keeper::read(directory)
 }
+pub(crate) use namespaces::examine_one as examine;
+pub(crate) use space::link;
 
 /// Reads the named namespaces.
 pub(crate) fn namespaces(

@@ -130,6 +130,15 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>) {
     });
 }
 
+/// Examines one namespace, which may be one of many.
+pub(crate) fn examine_one(kernel: &Kernel, namespace: &mut SeenNamespace) {
+    examine(
+        &mut kernel.sibling(),
+        &mut SysctlReader::for_many(),
+        namespace,
+    );
+}
+
 /// One that cannot be examined stays `Unseen`: it may have been removed since it was listed.
 fn examine(kernel: &mut Kernel, sysctls: &mut SysctlReader, namespace: &mut SeenNamespace) {
     let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {

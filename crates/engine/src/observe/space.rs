@@ -65,7 +65,8 @@ fn limits(
         .collect())
 }
 
-fn link(info: LinkInfo) -> SeenLink {
+/// A link, without the rate of its limit.
+pub(crate) fn link(info: LinkInfo) -> SeenLink {
     SeenLink {
         index: info.index,
         name: info.name,

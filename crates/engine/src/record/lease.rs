@@ -24,6 +24,8 @@ use crate::{Failure, Reason};
 
 const VERSION: u32 = 1;
 const RELEASED: &str = ".released";
+/// The file of the addresses that were given out last.
+const LAST: &str = ".last";
 
 /// The content of a lease's file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,6 +193,41 @@ impl Leases {
     /// When the directory cannot be read.
     pub(crate) fn in_use_names(&self) -> Result<BTreeSet<IpAddr>, Failure> {
         Ok(self.known()?.in_use.into_iter().collect())
+    }
+
+    /// The addresses that were given out last, since the record of this generation was written.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn last(&self, generation: u64) -> Result<Vec<IpAddr>, Failure> {
+        let text = store::read(&self.directory.join(LAST))?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let mut words = text.split_whitespace();
+        match words.next().and_then(|w| w.parse().ok()) {
+            Some(of) if of == generation => Ok(words.filter_map(|w| w.parse().ok()).collect()),
+            Some::<u64>(_) | None => Ok(Vec::new()),
+        }
+    }
+
+    /// Notes the addresses that were given out last.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn note_last(&self, generation: u64, last: &[IpAddr]) -> Result<(), Failure> {
+        let words: Vec<String> = last.iter().map(ToString::to_string).collect();
+        let text = format!("{generation} {}", words.join(" "));
+        self.store
+            .replace(&self.directory.join(LAST), text.as_bytes())
+    }
+
+    /// Whether an address was in use before and is free now.
+    pub(crate) fn was_used(&self, address: IpAddr) -> bool {
+        self.directory.join(format!("{address}{RELEASED}")).exists()
+    }
+
+    /// Whether an address is in use.
+    pub(crate) fn in_use_at(&self, address: IpAddr) -> bool {
+        self.path(address).exists()
     }
 
     /// The addresses in use, each with its node.

@@ -3,26 +3,40 @@
 //!
 //! Layout of a project's directory, `SCOPE/projects/NAME`:
 //!
-//! - `record.json`: the text of the file, and which of the numbered files hold the rest.
-//! - `settled-N.json`: what a run builds. A run writes one under a free number when it begins
-//!   (`pending`); when the run is complete, `record.json` refers to it as `applied`.
+//! - `record.json`: which of the numbered files hold the rest.
+//! - `settled-N.json`: what a run builds, with its text. A run writes one under a free number when it
+//!   begins (`pending`); when the run is complete, `record.json` refers to it as `applied`.
+//! - `inodes`: the namespaces that were made.
+//! - `nodes/`, `endpoint.json`: what was changed since, one node at a time ([`endpoints`]).
 //! - `hosts/`, `resolv/`, `logs/`: files of the nodes.
 
+pub(crate) mod change;
+mod endpoints;
 mod format;
 mod host_settings;
 pub mod lease;
+mod member;
 pub(crate) mod netns_directory;
+mod outline;
 pub(crate) mod store;
 
 use std::path::{Path, PathBuf};
 
 use hallway_plan::Settled;
+use hallway_plan::settled::{Node, Publish};
 use hallway_plan::step::Uplink;
-use hallway_spec::Name;
+use hallway_spec::{Document, Name};
 
 use crate::{Failure, Reason};
 
+pub(crate) use format::Written;
+use format::state::{self, Rest};
+pub(crate) use member::Member;
+pub(crate) use outline::{Known, Outline};
 pub(crate) use store::Store;
+
+/// The file of the namespaces that were made.
+const INODES: &str = "inodes";
 
 /// One project's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +62,10 @@ pub struct Record {
     pub created: u64,
     applied_number: Option<u64>,
     pending_number: Option<u64>,
+    /// Grows with every change of `applied` that concerns more than one node.
+    generation: u64,
+    /// Whether the numbered files hold what is here, in the present format.
+    on_disk: bool,
 }
 
 impl Record {
@@ -69,6 +87,16 @@ impl Record {
             uplinks: Vec::new(),
             edited_from: None,
             created,
+            generation: 0,
+            on_disk: true,
+        }
+    }
+
+    /// The text.
+    pub(crate) fn written(&self) -> Written {
+        Written {
+            source: self.source.clone(),
+            edited_from: self.edited_from.clone(),
         }
     }
 
@@ -76,6 +104,7 @@ impl Record {
     pub(crate) fn commit(&mut self) {
         self.applied = self.pending.take();
         self.applied_number = self.pending_number.take();
+        self.generation += 1;
     }
 
     /// What was being built is no longer wanted.
@@ -83,6 +112,28 @@ impl Record {
         self.pending = None;
         self.pending_number = None;
     }
+}
+
+/// What the change of one node needs of the text; `None` for one that cannot be read.
+fn rest(settled: &Settled, source: &str) -> Option<Rest> {
+    let (document, named) = hallway_spec::rest(&Document::read(source)?);
+    let named = |node: &Node| named.contains(node.name.as_ref());
+    let special = |p: &&Publish| p.host_address.is_some() || p.host_ports.len() > 1;
+    Some(Rest {
+        text: document.to_yaml(),
+        named: settled
+            .nodes
+            .iter()
+            .filter(|n| named(n))
+            .map(|n| n.name.clone())
+            .collect(),
+        special_ports: settled
+            .publishes
+            .iter()
+            .filter(special)
+            .map(|p| (p.protocol, p.host_ports))
+            .collect(),
+    })
 }
 
 fn settled_file(number: u64) -> String {
@@ -119,68 +170,117 @@ pub(crate) fn load(scope: &Path, project: &Name) -> Result<Option<Record>, Failu
         return Ok(None);
     };
     let head = format::read_record(&path, &text)?;
-    let settled = |number: Option<u64>| -> Result<Option<Settled>, Failure> {
+    let state = |number: Option<u64>| -> Result<Option<(Settled, Option<Written>)>, Failure> {
         let Some(number) = number else {
             return Ok(None);
         };
         let path = directory.join(settled_file(number));
         match store::read(&path)? {
-            Some(text) => format::read_settled(&path, &text).map(Some),
-            None => Err(Reason::RecordDamaged {
-                path,
-                error: "the file does not exist".into(),
-            }
-            .into()),
+            Some(text) => state::read(&path, &text).map(Some),
+            None => Err(missing(path)),
         }
     };
-    Ok(Some(Record {
-        applied: settled(head.applied)?,
-        pending: settled(head.pending)?,
-        source: head.source,
+    let (applied, written) = state(head.applied)?.unzip();
+    let (pending, begun) = state(head.pending)?.unzip();
+    let written = written.or(begun).flatten();
+    let inodes = directory.join(INODES);
+    let on_disk = head.older.is_none();
+    let (written, inodes) = match head.older {
+        Some(older) => (older.written, older.inodes),
+        None => {
+            let text = store::read(&inodes)?.unwrap_or_default();
+            let known = format::read_inodes(&inodes, &text)?;
+            (written.ok_or_else(|| missing(path))?, known)
+        }
+    };
+    let mut record = Record {
+        applied,
+        pending,
+        source: written.source,
         path: head.path,
-        inodes: head.inodes,
+        inodes,
         repair: head.repair,
         uplinks: head.uplinks,
-        edited_from: head.edited_from,
+        edited_from: written.edited_from,
         created: head.created,
         applied_number: head.applied,
         pending_number: head.pending,
-    }))
+        generation: head.generation,
+        on_disk,
+    };
+    endpoints::add(scope, project, &mut record)?;
+    Ok(Some(record))
+}
+
+fn missing(path: PathBuf) -> Failure {
+    Reason::RecordDamaged {
+        path,
+        error: "a file of the record does not exist".into(),
+    }
+    .into()
 }
 
 impl Store {
-    /// Notes in a record that a run begins to build this.
-    pub(crate) fn intend(&self, record: &mut Record, settled: &Settled) -> Result<(), Failure> {
-        let used = [record.applied_number, record.pending_number];
-        let number = (1..).find(|n| !used.contains(&Some(*n))).unwrap_or(1);
-        let directory = directory(self.scope(), &settled.project);
-        self.make_directory(&directory)?;
-        let text = format::write_settled(settled)?;
-        self.replace(&directory.join(settled_file(number)), &text)?;
+    /// Notes in a record that a run begins to build this, and the text it is read from.
+    pub(crate) fn intend(
+        &self,
+        record: &mut Record,
+        settled: &Settled,
+        written: &Written,
+    ) -> Result<(), Failure> {
+        let number = self.write_state(record, settled, written)?;
         record.pending = Some(settled.clone());
         record.pending_number = Some(number);
         Ok(())
     }
 
+    /// Writes what is or will be built under a number that the record does not refer to.
+    fn write_state(
+        &self,
+        record: &Record,
+        settled: &Settled,
+        written: &Written,
+    ) -> Result<u64, Failure> {
+        let used = [record.applied_number, record.pending_number];
+        let number = (1..).find(|n| !used.contains(&Some(*n))).unwrap_or(1);
+        let directory = directory(self.scope(), &settled.project);
+        self.make_directory(&directory)?;
+        let text = state::write(settled, written, rest(settled, &written.source))?;
+        self.replace(&directory.join(settled_file(number)), &text)?;
+        Ok(number)
+    }
+
     /// Writes a record, all of it or nothing, and removes files it no longer refers to.
-    pub(crate) fn save(&self, project: &Name, record: &Record) -> Result<(), Failure> {
+    pub(crate) fn save(&self, project: &Name, record: &mut Record) -> Result<(), Failure> {
         let directory = directory(self.scope(), project);
         self.make_directory(&directory)?;
+        if !record.on_disk
+            && let Some(applied) = &record.applied
+        {
+            record.applied_number = Some(self.write_state(record, applied, &record.written())?);
+            record.generation += 1;
+            record.on_disk = true;
+        }
+        // Before what refers to it: it names only namespaces that were made.
+        self.replace(
+            &directory.join(INODES),
+            &format::write_inodes(&record.inodes),
+        )?;
         let head = format::Head {
-            source: record.source.clone(),
             path: record.path.clone(),
             applied: record.applied_number,
             pending: record.pending_number,
-            inodes: record.inodes.clone(),
             repair: record.repair,
+            generation: record.generation,
             uplinks: record.uplinks.clone(),
-            edited_from: record.edited_from.clone(),
             created: record.created,
+            older: None,
         };
         self.replace(
             &directory.join("record.json"),
             &format::write_record(&head)?,
         )?;
+        self.clear_endpoints(project)?;
         let kept: Vec<String> = [record.applied_number, record.pending_number]
             .into_iter()
             .flatten()

@@ -10,6 +10,7 @@ use crate::engine::recorded;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::observe::NETNS_DIRECTORY;
+use crate::record::Written;
 use crate::{Engine, Failure, Planned, Reason, Record};
 
 impl Engine {
@@ -51,12 +52,21 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<(), Failure> {
         let (project, settled) = (&planned.settled.project, &planned.settled);
-        self.store().intend(record, settled)?;
+        let written = Written {
+            source: request.source.to_owned(),
+            edited_from: planned.edited_from.clone(),
+        };
+        self.store().intend(record, settled, &written)?;
         if !planned.plan.steps.is_empty() {
             self.store().save(project, record)?;
             if !settled.nodes.is_empty() {
                 self.make_netns_directory()?;
             }
+        }
+        if let Some(begun) = planned.record.as_ref().and_then(|r| r.pending.as_ref()) {
+            // Of a run that was killed.
+            let kept: Vec<&Settled> = record.applied.iter().chain([settled]).collect();
+            self.withdraw_addresses(begun, &kept)?;
         }
         self.lease_addresses(record.applied.as_ref(), settled)?;
         let (plan, seen) = (&planned.plan, &planned.observed);
@@ -71,7 +81,7 @@ impl Engine {
         }
         record.commit();
         record.edited_from.clone_from(&planned.edited_from);
-        record.source = request.source.to_owned();
+        record.source = written.source;
         record.repair = request.repair;
         record.path = request.path.map(str::to_owned);
         self.write_files(settled)?;

@@ -2,26 +2,47 @@
 //! the file and the network never differ.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use hallway_spec::{Document, Edit, Name, Problems, edit, empty, parse_bytes};
 
+use super::ready::READY_LIMIT;
 use super::{Applied, Caller, Origin, Request};
-use crate::{Engine, Failure, Reason};
+use crate::{Engine, Failure, Lock, Reason};
 
-/// How long a program that an edit starts may take to become ready.
-const READY_LIMIT: Duration = Duration::from_secs(60);
-
-/// An edit that has been applied.
+/// An edit that has been applied. The scope stays locked until this value is dropped, so that the
+/// caller can examine what was built.
 #[derive(Debug)]
-#[must_use = "dropping it keeps the edit; call `roll_back` on `applied` to undo it"]
 pub struct Edited<'e> {
-    /// What was built.
-    pub applied: Applied<'e>,
-    /// The edited text.
-    pub text: String,
-    /// Warnings about it.
+    engine: &'e Engine,
+    project: Name,
+    /// Whether anything had to be changed.
+    pub changed: bool,
+    /// Warnings about the edited text.
     pub warnings: Vec<hallway_spec::Warning>,
+    _lock: Lock,
+}
+
+impl<'e> Edited<'e> {
+    /// An edit that changed something and that there is nothing to say about.
+    fn new(engine: &'e Engine, project: &Name, lock: Lock) -> Self {
+        Self {
+            engine,
+            project: project.clone(),
+            changed: true,
+            warnings: Vec::new(),
+            _lock: lock,
+        }
+    }
+
+    /// The edited text.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn text(&self) -> Result<String, Failure> {
+        let record = self.engine.record(&self.project)?;
+        let missing = Reason::Bug("there is no record after an edit");
+        record.map(|r| r.source).ok_or_else(|| missing.into())
+    }
 }
 
 /// Why an edit was not applied.
@@ -69,6 +90,9 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<Edited<'_>, EditError> {
         let lock = self.lock(caller)?;
+        if self.edit_alone(project, change, caller)? {
+            return Ok(Edited::new(self, project, lock));
+        }
         let record = self.record(project)?;
         let document = match &record {
             None => empty(project),
@@ -95,10 +119,10 @@ impl Engine {
             repair,
         };
         match self.up_locked(&request, Origin::Edit, lock, caller) {
-            Ok(applied) => Ok(Edited {
-                applied,
-                text,
+            Ok(Applied { changed, _lock, .. }) => Ok(Edited {
+                changed,
                 warnings: parsed.warnings,
+                ..Edited::new(self, project, _lock)
             }),
             Err(failure) if failure.place.is_some() => Err(EditError::Conflict { failure, text }),
             Err(failure) => Err(EditError::Failed(failure)),

@@ -49,17 +49,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes back the claims of a run that did not succeed; those of `settled` stay.
+    /// Takes back the claims of a run that did not succeed; those of `kept` stay.
     ///
     /// # Errors
     /// When a lease file cannot be used.
     pub(super) fn withdraw_addresses(
         &self,
         pending: &Settled,
-        settled: &Settled,
+        kept: &[&Settled],
     ) -> Result<(), Failure> {
-        let (claimed, kept) = (addresses(pending), addresses(settled));
-        self.end_leases(&settled.project, &claimed, &kept, Leases::withdraw)
+        let mut all = Addresses::new();
+        for (network, used) in kept.iter().copied().flat_map(addresses) {
+            all.entry(network).or_default().extend(used);
+        }
+        self.end_leases(
+            &pending.project,
+            &addresses(pending),
+            &all,
+            Leases::withdraw,
+        )
     }
 
     fn end_leases(

@@ -17,6 +17,7 @@
 mod build;
 mod down;
 mod edit;
+mod endpoint;
 mod leases;
 mod ports;
 mod programs;

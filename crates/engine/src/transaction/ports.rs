@@ -128,6 +128,14 @@ fn holder(listen: Listen) -> Option<String> {
     found?.program()
 }
 
+/// Whether a program of the host listens where one of these would take its packets.
+pub(super) fn are_taken(publishes: &[Publish]) -> bool {
+    !publishes.is_empty()
+        && sockets::bound()
+            .iter()
+            .any(|b| publishes.iter().any(|p| takes(p, b)))
+}
+
 /// A published port never takes what comes to a program of the host. Those that listen on
 /// localhost are found when the listeners are bound.
 fn check_taken(planned: &Planned) -> Result<(), Failure> {

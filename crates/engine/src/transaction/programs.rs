@@ -31,8 +31,6 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<usize, Failure> {
         let wanted = desired(self, &planned.settled, record)?;
-        let directory = self.directory(&planned.settled.project);
-        self.store().ensure_directory(&directory.join("logs"))?;
         let client = match starting {
             Some(starting) => starting.connect(caller.cancel)?,
             None => self.with_start(&planned.settled.project, caller.cancel, Client::start)?,
@@ -57,7 +55,6 @@ impl Engine {
         if planned.observed.keeper != Seen::Absent {
             return Ok(None);
         }
-        self.store().make_directory(&self.directory(project))?;
         Ok(Some(self.with_start(project, cancel, Starting::begin)?))
     }
 
@@ -66,18 +63,20 @@ impl Engine {
         project: &Name,
         cancel: &Cancel,
         start: impl FnOnce(&Start<'_>) -> Result<T, KeeperError>,
-    ) -> Result<T, KeeperError> {
+    ) -> Result<T, Failure> {
+        let directory = self.directory(project);
+        self.store().ensure_directory(&directory.join("logs"))?;
         let workplace = self.workplace();
-        start(&Start {
+        Ok(start(&Start {
             program: &workplace.program,
             project: project.as_ref(),
             scope: self.scope(),
-            directory: &self.directory(project),
+            directory: &directory,
             holder: workplace.holder,
             open_files: workplace.open_files,
             environment: &workplace.environment,
             cancel,
-        })
+        })?)
     }
 }
 
@@ -128,18 +127,23 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<De
         programs: settled
             .nodes
             .iter()
-            .filter_map(|node| program(engine, settled, node, record, base).transpose())
+            .filter_map(|node| {
+                let inode = record.inodes.iter().find(|(n, _)| *n == node.netns);
+                program(engine, settled, node, inode.map(|(_, i)| *i), base).transpose()
+            })
             .collect::<Result<_, _>>()?,
         forwards: forwards(settled, engine.workplace().porter.is_some()),
         guarded: Guarded::of(settled),
     })
 }
 
-fn program(
+/// The program of a node, if it has one. `inode` is that of its namespace; relative paths begin at
+/// `base`.
+pub(super) fn program(
     engine: &Engine,
     settled: &Settled,
     node: &settled::Node,
-    record: &Record,
+    inode: Option<u64>,
     base: Option<&Path>,
 ) -> Result<Option<Program>, Failure> {
     let Some(workload) = node.service.as_ref() else {
@@ -154,11 +158,10 @@ fn program(
         None => base.map(Path::to_owned),
         Some(own) => Some(base.map_or(own.clone(), |b| b.join(&own))),
     };
-    let inode = record.inodes.iter().find(|(n, _)| *n == node.netns);
     Ok(Some(Program {
         node: node.name.to_string(),
         netns: netns_path(&node.netns),
-        inode: inode.map_or(0, |(_, i)| *i),
+        inode: inode.unwrap_or(0),
         command: workload.command.clone(),
         environment,
         rights: account.rights,

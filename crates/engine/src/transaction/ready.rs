@@ -8,6 +8,8 @@ use crate::failure::NotReady;
 use crate::keeper::{Client, Program, Readiness};
 use crate::{Failure, Reason};
 
+/// How long a program that an edit starts may take to become ready.
+pub(super) const READY_LIMIT: Duration = Duration::from_secs(60);
 /// How many lines of a log a failure quotes.
 const QUOTED: usize = 10;
 const PAUSE_FIRST: Duration = Duration::from_millis(1);

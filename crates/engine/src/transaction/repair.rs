@@ -74,7 +74,7 @@ impl Engine {
         record.inodes = inodes(&record, &settled, made);
         record.uplinks = uplinks;
         if record != before {
-            self.store().save(project, &record)?;
+            self.store().save(project, &mut record)?;
         }
         if created && let Some(client) = self.keeper(project, caller.cancel)? {
             let mut wanted = desired(self, &settled, &record)?;

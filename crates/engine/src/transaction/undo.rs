@@ -3,7 +3,7 @@
 //! There is no journal: what exists is read from the kernel, so an undo is a plan like any other and
 //! works from any point where a run stopped, also in another process.
 
-use hallway_plan::diff;
+use hallway_plan::{Settled, diff};
 
 use super::Caller;
 use super::build::inodes;
@@ -30,7 +30,7 @@ impl Engine {
     }
 
     /// Back to the last complete state, or to nothing.
-    fn undo_pending(&self, project: &Name) -> Result<(), Failure> {
+    pub(super) fn undo_pending(&self, project: &Name) -> Result<(), Failure> {
         let ProjectState {
             record, observed, ..
         } = self.inspect(project)?;
@@ -44,14 +44,14 @@ impl Engine {
         self.store().note_host_settings(project, &plan, &observed)?;
         let made = self.execute(&plan, None)?;
         if let Some(pending) = &record.pending {
-            self.withdraw_addresses(pending, &applied)?;
+            self.withdraw_addresses(pending, &[&applied])?;
         }
         // The failed run may have released addresses before it failed.
         self.lease_addresses(Some(&applied), &applied)?;
         record.inodes = inodes(&record, &applied, made);
         record.abandon();
         self.write_files(&applied)?;
-        self.store().save(project, &record)
+        self.store().save(project, &mut record)
     }
 
     /// Back to what an earlier record describes, after a later one was carried out.
@@ -66,8 +66,9 @@ impl Engine {
             return Ok(());
         };
         let plan = diff(project, recorded(Some(&record)), Some(&target), &observed);
-        self.store().intend(&mut record, &target)?;
-        self.store().save(project, &record)?;
+        self.store()
+            .intend(&mut record, &target, &earlier.written())?;
+        self.store().save(project, &mut record)?;
         self.store().note_host_settings(project, &plan, &observed)?;
         let made = self.execute(&plan, None)?;
         self.lease_addresses(record.applied.as_ref(), &target)?;
@@ -78,7 +79,7 @@ impl Engine {
         record.source.clone_from(&earlier.source);
         record.path.clone_from(&earlier.path);
         self.write_files(&target)?;
-        self.store().save(project, &record)
+        self.store().save(project, &mut record)
     }
 
     /// After a later stage failed: kernel, listeners and programs as they were before the plan.
@@ -97,8 +98,20 @@ impl Engine {
             return Ok(());
         };
         self.restore(project, record)?;
-        let restored = self.record(project)?.unwrap_or_else(|| record.clone());
-        let wanted = desired(self, settled, &restored)?;
+        self.sync_keeper(project, settled, caller)
+    }
+
+    /// Has a keeper that runs do what is on record.
+    pub(super) fn sync_keeper(
+        &self,
+        project: &Name,
+        settled: &Settled,
+        caller: &mut Caller<'_>,
+    ) -> Result<(), Failure> {
+        let Some(record) = self.record(project)? else {
+            return Ok(());
+        };
+        let wanted = desired(self, settled, &record)?;
         // Also when the run was cancelled.
         let Some(client) = self.keeper(project, &Cancel::default())? else {
             return Ok(());

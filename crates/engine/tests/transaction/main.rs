@@ -14,7 +14,7 @@ use std::sync::Arc;
 use hallway_engine::{Applied, Caller, Cancel, EditError, Endpoint, Engine, Event, Removed};
 use hallway_kernel::gate::{Counter, Gate};
 use hallway_spec::{Edit, Name};
-use hallway_testkit::{Snapshot, Test, sh};
+use hallway_testkit::{Snapshot, Test, sh, wait_for};
 
 use scene::{Each, SCOPE, down, engine, project, tidy, topology, up, up_reporting, with_gate};
 
@@ -128,7 +128,7 @@ fn edit(engine: &Engine, change: &Edit) -> Result<String, EditError> {
     };
     engine
         .edit(&project(), change, &mut caller)
-        .map(|edited| edited.text)
+        .map(|edited| edited.text().unwrap())
 }
 
 fn edits_change_text_and_network_together() {
@@ -184,7 +184,8 @@ fn endpoints_are_attached_and_detached() {
     let text = engine
         .attach(&project(), &endpoint, &mut caller)
         .unwrap()
-        .text;
+        .text()
+        .unwrap();
     State::of(&text).assert_complete();
     assert!(sh("ip -n x -o addr").contains("10.9.0.77/24"));
     sh("ip netns exec x ping -c 1 -W 30 10.9.0.1");
@@ -206,7 +207,8 @@ fn endpoints_are_attached_and_detached() {
     let text = engine
         .detach(&project(), &name("x"), &mut caller)
         .unwrap()
-        .text;
+        .text()
+        .unwrap();
     let after = State::of(&text);
     after.assert_complete();
     assert_eq!(after.files, without.files);
@@ -248,7 +250,7 @@ fn a_program_that_fails_rolls_back() {
     assert_eq!(failure.code(), "not-ready");
     assert_eq!(failure.also, []);
     assert_eq!(State::of(PROGRAMS), wanted);
-    assert!(sh("ps ax").contains("sleep 1000"));
+    wait_for("its start", || sh("ps ax").contains("sleep 1000"));
     assert!(!up(&engine(), PROGRAMS).unwrap());
     down(&engine()).unwrap();
     before.unchanged();

@@ -1,6 +1,8 @@
 //! `bench`: how long nodes take, compared with the same work done by a script of `ip` commands and by
 //! plain netlink requests. Everything happens in temporary sandboxes, one for each measurement.
 
+pub(crate) mod endpoints;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hallway_engine::failure::FileAction;
 use hallway_engine::{Cancel, Failure, state};
-use hallway_view::json::{Measurement, Version};
+use hallway_view::json::{Endpoints, Measurement, Version};
 use hallway_view::table::columns;
 
 use crate::args::{BenchVerb, Common, Format};
@@ -101,6 +103,7 @@ impl Bench {
             bare_down: median(&|r| r.bare_down),
             script_up: some(&|r| r.script_up),
             script_down: some(&|r| r.script_down),
+            endpoints: self.endpoints(nodes)?,
         })
     }
 
@@ -123,10 +126,27 @@ impl Bench {
         self.end()
     }
 
+    /// Inside a sandbox, as on a host: each process begins where it works.
+    fn endpoints(&self, nodes: usize) -> Result<Endpoints, VerbError> {
+        self.fresh()?;
+        let own = own_program()?;
+        let place = self.directory.join("endpoints");
+        std::fs::create_dir_all(&place)
+            .map_err(|e| Failure::file(FileAction::Create, &place, &e))?;
+        let count = nodes.to_string();
+        let words = [path(&own), "__endpoints", path(&place), &count];
+        let printed = self.hallway(&[["sandbox", "shell", "--"].as_slice(), &words].concat())?;
+        let measured = serde_json::from_str(&printed).map_err(|e| CommandError::Bench {
+            command: "__endpoints".into(),
+            error: e.to_string(),
+        })?;
+        self.end()?;
+        Ok(measured)
+    }
+
     fn loop_of_netlink(&self, row: &mut Measurement) -> Result<(), VerbError> {
         self.fresh()?;
-        let own = std::env::current_exe()
-            .map_err(|e| Failure::file(FileAction::Use, Path::new("hallway"), &e))?;
+        let own = own_program()?;
         let nodes = row.nodes.to_string();
         let printed = self.hallway(&["sandbox", "shell", "--", path(&own), "__bare", &nodes])?;
         let mut numbers = printed.split_whitespace().map_while(|w| w.parse().ok());
@@ -204,6 +224,11 @@ impl Bench {
     }
 }
 
+fn own_program() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe();
+    own.map_err(|e| Failure::file(FileAction::Use, Path::new("hallway"), &e))
+}
+
 fn path(path: &Path) -> &str {
     path.to_str().unwrap_or_default()
 }
@@ -271,6 +296,54 @@ fn table(rows: &[Measurement]) -> String {
         let mut line = vec![String::new(), "detach".into(), each(row.down)];
         line.extend([each(row.bare_down), ratio(row.down, row.bare_down)]);
         line.extend(script(row.script_down, row.down));
+        lines.push(line);
+    }
+    columns(&lines) + "\n" + &table_of_endpoints(rows)
+}
+
+/// The price of one node, beside how many others there are.
+fn table_of_endpoints(rows: &[Measurement]) -> String {
+    let heads = [
+        "BESIDE",
+        "ONE NODE",
+        "",
+        "WITH A PORT",
+        "",
+        "NETAVARK",
+        "",
+        "CNI",
+        "",
+    ];
+    let mut lines = vec![heads.map(str::to_owned).to_vec()];
+    let Some(first) = rows.first().map(|row| row.endpoints) else {
+        return String::new();
+    };
+    let ratio = |of: u64, to: u64| format!("×{:.2}", of as f64 / to.max(1) as f64);
+    let others = |time: Option<u64>, ours: u64| match time {
+        Some(time) => [format!("{time} µs"), ratio(time, ours)],
+        None => ["not installed".to_owned(), String::new()],
+    };
+    for row in rows {
+        let of = row.endpoints;
+        let mut line = vec![format!("{} nodes", row.nodes)];
+        line.extend([
+            format!("add {} µs", of.attach),
+            ratio(of.attach, first.attach),
+        ]);
+        let port = ratio(of.attach_port, first.attach_port);
+        line.extend([format!("{} µs", of.attach_port), port]);
+        line.extend(others(of.netavark_attach, of.attach_port));
+        line.extend(others(of.cni_attach, of.attach_port));
+        lines.push(line);
+        let mut line = vec![String::new()];
+        line.extend([
+            format!("rm {} µs", of.detach),
+            ratio(of.detach, first.detach),
+        ]);
+        let port = ratio(of.detach_port, first.detach_port);
+        line.extend([format!("{} µs", of.detach_port), port]);
+        line.extend(others(of.netavark_detach, of.detach_port));
+        line.extend(others(of.cni_detach, of.detach_port));
         lines.push(line);
     }
     columns(&lines)

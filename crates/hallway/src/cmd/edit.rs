@@ -54,8 +54,10 @@ fn apply(
     let shown = format!("{project}.yaml");
     match scope.engine.edit(project, change, &mut caller) {
         Ok(edited) => {
-            warn(&shown, &edited.text, &edited.warnings, common);
-            Ok(edited.applied.changed)
+            if !edited.warnings.is_empty() {
+                warn(&shown, &edited.text()?, &edited.warnings, common);
+            }
+            Ok(edited.changed)
         }
         Err(EditError::Refused(why)) => Err(VerbError::refused(&why)),
         Err(EditError::Invalid(problems)) => Err(VerbError::File(problems)),

@@ -103,10 +103,7 @@ impl Forwarder {
         wanted: Vec<Forward>,
         fresh: Vec<Listener>,
     ) -> std::io::Result<usize> {
-        let mut sockets = BTreeMap::new();
-        for listener in fresh {
-            sockets.insert(listener.listen, Socket::new(listener)?);
-        }
+        let sockets = sockets(fresh)?;
         let wanted: BTreeMap<Listen, SocketAddr> =
             wanted.into_iter().map(|f| (f.listen, f.target)).collect();
         let mut changed = 0;
@@ -118,6 +115,46 @@ impl Forwarder {
             changed += 1;
             held.close().await;
         }
+        Ok(changed + self.add(wanted, sockets))
+    }
+
+    /// Closes these listeners and serves `wanted` besides all that is served already; `fresh` as in
+    /// [`Self::sync`]. Returns how many were added, removed or retargeted.
+    ///
+    /// # Errors
+    /// When the kernel refuses a fresh listener; then nothing has changed.
+    pub async fn change(
+        &mut self,
+        close: &[Listen],
+        wanted: Vec<Forward>,
+        fresh: Vec<Listener>,
+    ) -> std::io::Result<usize> {
+        let sockets = sockets(fresh)?;
+        let mut changed = 0;
+        for held in close
+            .iter()
+            .filter_map(|listen| self.held.remove(listen))
+            .collect::<Vec<_>>()
+        {
+            changed += 1;
+            held.close().await;
+        }
+        let wanted = wanted.into_iter().map(|f| (f.listen, f.target));
+        Ok(changed + self.add(wanted.collect(), sockets))
+    }
+
+    /// Whether anything is served.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    fn add(
+        &mut self,
+        wanted: BTreeMap<Listen, SocketAddr>,
+        mut sockets: BTreeMap<Listen, Socket>,
+    ) -> usize {
+        let mut changed = 0;
         for (listen, target) in wanted {
             if let Some(held) = self.held.get(&listen) {
                 let moved = |current: &mut SocketAddr| std::mem::replace(current, target) != target;
@@ -127,7 +164,7 @@ impl Forwarder {
                 self.held.insert(listen, self.serve(socket, target));
             }
         }
-        Ok(changed)
+        changed
     }
 
     /// Closes every listener and connection.
@@ -151,6 +188,11 @@ impl Forwarder {
             task,
         }
     }
+}
+
+fn sockets(fresh: Vec<Listener>) -> std::io::Result<BTreeMap<Listen, Socket>> {
+    let one = |listener: Listener| Ok((listener.listen, Socket::new(listener)?));
+    fresh.into_iter().map(one).collect()
 }
 
 impl Held {

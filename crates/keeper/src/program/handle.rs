@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use hallway_engine::enter::Enter;
 use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK, Program, frame};
 use rustix::net::Shutdown;
 use tokio::net::UnixStream;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Message, Order};
+use super::{Change, Message, Order};
 use crate::frames::{read_frame, write_all};
 use crate::supervisor::{RunEvent, RunId};
 
@@ -39,6 +39,7 @@ pub(crate) struct Handle {
     /// The runner's process id.
     pub(crate) pid: i32,
     socket: Arc<UnixStream>,
+    changes: UnboundedSender<Vec<u8>>,
 }
 
 impl Handle {
@@ -55,16 +56,30 @@ impl Handle {
         let socket = Arc::new(UnixStream::from_std(ours)?);
         let executable = common.executable;
         let pid = runner(executable, common.project, &program.node, theirs.into())?;
-        let followed = Arc::clone(&socket);
+        let (changes, waiting) = unbounded_channel();
+        let (ordered, followed) = (Arc::clone(&socket), Arc::clone(&socket));
+        tokio::spawn(async move { give_orders(&ordered, order, waiting).await });
         tokio::spawn(async move {
             let report = |event| {
                 // The receiver is gone when the keeper ends; then nothing is done with it.
                 reports.send(Report { run, event }).ok();
             };
-            follow(&followed, &order, report).await;
+            follow(&followed, report).await;
             report(RunEvent::Finished);
         });
-        Ok(Self { pid, socket })
+        Ok(Self {
+            pid,
+            socket,
+            changes,
+        })
+    }
+
+    /// Has the runner mount another hosts file.
+    pub(crate) fn change_hosts(&self, path: PathBuf) -> std::io::Result<()> {
+        let change = frame::encode(&Change::Hosts { path })?;
+        // The receiver is gone when the runner has ended; then nothing sees the file.
+        self.changes.send(change).ok();
+        Ok(())
     }
 
     /// Orders the runner to end the run.
@@ -107,11 +122,19 @@ fn runner(program: &Path, project: &str, node: &str, socket: OwnedFd) -> std::io
     Ok(child.id().cast_signed())
 }
 
-/// Gives a runner its order and passes on what it reports, until it has ended.
-async fn follow(socket: &UnixStream, order: &[u8], report: impl Fn(RunEvent)) {
-    if write_all(socket, order).await.is_err() {
-        return; // it has ended
+/// Gives a runner its order and the changes after it, until it has ended or is to stop.
+async fn give_orders(socket: &UnixStream, order: Vec<u8>, mut changes: UnboundedReceiver<Vec<u8>>) {
+    let mut next = Some(order);
+    while let Some(frame) = next {
+        if write_all(socket, &frame).await.is_err() {
+            return;
+        }
+        next = changes.recv().await;
     }
+}
+
+/// Passes on what a runner reports, until it has ended.
+async fn follow(socket: &UnixStream, report: impl Fn(RunEvent)) {
     while let Ok(message) = read_frame::<Message>(socket, frame::HELLO_MAX).await {
         report(match message {
             Message::Started { pid } => RunEvent::Started { pid },

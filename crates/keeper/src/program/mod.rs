@@ -40,8 +40,8 @@ pub(crate) use handle::{Common, Handle, Report};
 use listening::all_listen;
 pub use runner::run_program;
 
-/// What a runner is to run: the one message from the keeper to it. The end of the socket, or any
-/// byte after this, is the order to stop. Keeper and runner are the same program, so that these
+/// What a runner is to run: the first message from the keeper to it. [`Change`]s may follow; the
+/// end of the socket is the order to stop. Keeper and runner are the same program, so that these
 /// messages have no version.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
@@ -54,6 +54,14 @@ struct Order {
     grace_ms: u64,
     /// The soft limit on open files.
     open_files: Option<u64>,
+}
+
+/// What changes for a program that runs.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Change {
+    /// Another file is mounted over /etc/hosts.
+    Hosts { path: PathBuf },
 }
 
 /// What a runner reports. It ends when the last process of the run has ended.

@@ -5,17 +5,20 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_engine::enter::EnterError;
+use hallway_engine::enter::{EnterError, change_hosts};
 use hallway_engine::keeper::{frame, message::Port};
 use rustix::net::SendFlags;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Message, Order, all_listen, kill_children, reap};
+use super::{Change, Message, Order, all_listen, kill_children, reap};
+use crate::frames::read_frame;
 
 /// A program with no `ready` port counts as running when it has run this long.
 const SETTLE: Duration = Duration::from_millis(10);
@@ -54,7 +57,8 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
     };
     frame::send(socket, &Message::Started { pid })?;
     socket.set_nonblocking(true)?;
-    let keeper = UnixStream::from_std(socket.try_clone()?)?;
+    let keeper = Arc::new(UnixStream::from_std(socket.try_clone()?)?);
+    let mut orders = read_orders(Arc::clone(&keeper));
     let mut run = Run {
         pid,
         exited: false,
@@ -67,9 +71,14 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
         tokio::select! {
             _ = child_ended.recv() => {}
             _ = terminate.recv() => run.stop(),
-            end = stop_order(&keeper), if run.kill_at.is_none() => match end {
-                StopOrder::Stop => run.stop(),
-                StopOrder::KeeperEnded => run.kill(),
+            next = orders.recv(), if run.kill_at.is_none() => match next {
+                Some(NextOrder::Change(Change::Hosts { path })) => {
+                    if let Err(error) = change_hosts(&path) {
+                        log(order, &format!("the hosts file was not changed: {error}"));
+                    }
+                }
+                Some(NextOrder::Stop) => run.stop(),
+                Some(NextOrder::KeeperEnded) | None => run.kill(),
             },
             () = poll.sleep(), if !run.exited => {
                 if poll.is_ready() {
@@ -100,30 +109,33 @@ fn report(keeper: &UnixStream, message: Message) {
     }
 }
 
-enum StopOrder {
+enum NextOrder {
+    Change(Change),
     Stop,
     KeeperEnded,
 }
 
+/// What the keeper sends after the first order. The last is the order to stop, or the end of the
+/// keeper.
+fn read_orders(keeper: Arc<UnixStream>) -> UnboundedReceiver<NextOrder> {
+    let (orders, receiver) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok(change) = read_frame::<Change>(&keeper, frame::FRAME_MAX).await {
+            orders.send(NextOrder::Change(change)).ok(); // nobody waits when the run has ended
+        }
+        orders.send(end_of_orders(&keeper)).ok();
+    });
+    receiver
+}
+
 /// The keeper closes its writing end to stop the program; it is gone when both ends are closed.
-async fn stop_order(keeper: &UnixStream) -> StopOrder {
-    loop {
-        if keeper.readable().await.is_err() {
-            return StopOrder::KeeperEnded;
-        }
-        match keeper.try_read(&mut [0]) {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_gone) => return StopOrder::KeeperEnded,
-        }
-    }
+fn end_of_orders(keeper: &UnixStream) -> NextOrder {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut ends = [PollFd::new(keeper, PollFlags::empty())];
     poll(&mut ends, Some(&Timespec::default())).ok();
     match ends.iter().any(|e| e.revents().contains(PollFlags::HUP)) {
-        true => StopOrder::KeeperEnded,
-        false => StopOrder::Stop,
+        true => NextOrder::KeeperEnded,
+        false => NextOrder::Stop,
     }
 }
 
@@ -243,6 +255,14 @@ fn spawn(order: &Order) -> Result<i32, EnterError> {
             Err(error)
         }
     }
+}
+
+/// Adds a line to the log of the program.
+fn log(order: &Order, text: &str) {
+    let log = std::fs::OpenOptions::new().append(true).open(&order.log);
+    // If the log cannot be written there is no other place.
+    log.and_then(|mut log| writeln!(log, "hallway: {text}"))
+        .ok();
 }
 
 /// Gives the soft limit back that the keeper raised for itself.

@@ -3,6 +3,7 @@
 use super::settings::LinkSettings;
 use super::*;
 use crate::gate::{Operation, OperationKind};
+use crate::request::Request;
 use crate::wire::{Attrs, Writer, string_of, u32_of, u64_of};
 use crate::{Kernel, KernelError};
 
@@ -191,6 +192,31 @@ impl Kernel {
     /// EAGAIN when the list kept changing while it was read.
     pub fn links_with_counters(&mut self) -> Result<Vec<LinkInfo>, KernelError> {
         self.list_links(&header(0, 0, None))
+    }
+
+    /// The link of that name, without its byte counters; `None` when there is none.
+    ///
+    /// # Errors
+    /// EINVAL for a name that is too long.
+    pub fn link_named(&mut self, name: &str) -> Result<Option<LinkInfo>, KernelError> {
+        const OPERATION: &str = "read the link";
+        self.note_read(&Operation::new(OperationKind::Link, OPERATION, name));
+        let mut w = Writer::with_header(&header(0, 0, None));
+        w.str(IFLA_IFNAME, name);
+        w.u32(IFLA_EXT_MASK, SKIP_STATS);
+        let request = Request {
+            acts_on: OperationKind::Link,
+            kind: RTM_GETLINK,
+            flags: 0,
+            body: w.finish(),
+            operation: OPERATION,
+            object: name.to_owned(),
+        };
+        match self.route()?.query(&request) {
+            Ok(body) => Ok(parse(&body)),
+            Err(e) if e.is_not_found() => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     fn list_links(&mut self, request: &[u8]) -> Result<Vec<LinkInfo>, KernelError> {

@@ -3,10 +3,11 @@
 use hallway_nftables::decode::{self, DecodeError, ListedChain, ListedRule, TableBuilder};
 use hallway_nftables::message::{self, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE};
 use hallway_nftables::print::{self, RuleInfo, Sets};
-use hallway_nftables::{Family, Ruleset, Table, Value};
+use hallway_nftables::{Element, Family, Layout, Ruleset, Table, Transaction, Value};
 
 use super::SUBSYSTEM;
 use crate::gate::{Operation, OperationKind};
+use crate::request::Request;
 use crate::{Kernel, KernelError};
 
 /// How often a table that changes between its lists is read again.
@@ -219,6 +220,40 @@ impl Kernel {
         let first = generations.next();
         let same = generations.all(|generation| Some(generation) == first);
         Ok(same.then(|| Some(builder.finish())))
+    }
+
+    /// Whether a set of a table has an element of this key; also false when there is no such set.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn has_element(
+        &mut self,
+        family: Family,
+        name: (&str, &str),
+        layout: Layout,
+        element: &Element,
+    ) -> Result<bool, KernelError> {
+        let what = "look for an element";
+        let mut transaction = Transaction::new();
+        // The request has the same form as one to delete it.
+        transaction.delete_elements(family, name, layout, std::slice::from_ref(element));
+        self.note_read(&Operation::new(OperationKind::NfTransaction, what, name.1));
+        for message in transaction.messages() {
+            let request = Request {
+                acts_on: OperationKind::NfTransaction,
+                kind: SUBSYSTEM | GETSETELEM,
+                flags: 0,
+                body: message.body.as_bytes().map(<[u8]>::to_vec),
+                operation: what,
+                object: name.1.to_owned(),
+            };
+            match self.netfilter()?.query(&request) {
+                Ok(_element) => {}
+                Err(e) if e.is_not_found() => return Ok(false),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(true)
     }
 
     /// The names in a set of interfaces; none when there is no such set.

@@ -7,7 +7,7 @@ use hallway_nftables::{IpVersion, Ruleset, print};
 
 use super::{Difference, Fact, Place};
 use crate::observed::{Observed, Seen};
-use crate::rules::{ruleset, sets};
+use crate::rules::{purpose, ruleset, sets};
 use crate::settled::Settled;
 
 /// The rules of a project, with the notes of uplinks that were found: those change while the
@@ -30,6 +30,12 @@ pub(crate) fn wanted_rules(wanted: &Settled, found: Option<&Ruleset>) -> Ruleset
     rules
 }
 
+/// How two rulesets differ; not by the lines of the file that comments name. A line moves when
+/// something is added above it, and what is filtered stays the same.
+pub(crate) fn unlike(wanted: &Ruleset, found: &Ruleset) -> Vec<hallway_nftables::Difference> {
+    hallway_nftables::compare_with(wanted, found, &purpose::without_line)
+}
+
 /// Every difference, one for each table or set.
 pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> {
     let found = match &seen.rules {
@@ -37,7 +43,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
         Seen::Absent => &Ruleset { tables: Vec::new() },
         Seen::Unseen => return Vec::new(),
     };
-    let all = hallway_nftables::compare(&wanted_rules(wanted, Some(found)), found);
+    let all = unlike(&wanted_rules(wanted, Some(found)), found);
     let mut missing = Vec::new();
     let mut changed: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut elements: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();

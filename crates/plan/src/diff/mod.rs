@@ -12,6 +12,7 @@
 
 mod create;
 mod created;
+pub mod endpoint;
 mod leftovers;
 mod lines;
 mod moved;

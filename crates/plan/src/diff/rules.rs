@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hallway_nftables::{Element, Family, Ruleset};
 
 use super::{Plan, Recorded, RulesChange, traffic};
-use crate::compare::rules::{differences, wanted_rules};
+use crate::compare::rules::{differences, unlike, wanted_rules};
 use crate::mark;
 use crate::observed::Observed;
 use crate::rules::Delta;
@@ -24,7 +24,7 @@ pub(super) fn plan(
     let new = wanted_rules(wanted, found);
     let nothing = Ruleset { tables: Vec::new() };
     let found = found.unwrap_or(&nothing);
-    let changes = hallway_nftables::compare(&new, found);
+    let changes = unlike(&new, found);
     if changes.is_empty() {
         return RulesChange::None;
     }

@@ -271,7 +271,7 @@ fn push_flows(plan: &mut Plan, flows: Flows, seen: &Observed) {
 }
 
 /// Published ports of `from` that `to` does not have in the same way.
-fn changed_ports(from: &Settled, to: &Settled) -> Vec<PublishedPorts> {
+pub(super) fn changed_ports(from: &Settled, to: &Settled) -> Vec<PublishedPorts> {
     let same = |a: &Publish, b: &Publish| {
         published_ports(a) == published_ports(b)
             && a.targets == b.targets

@@ -11,6 +11,7 @@ use super::parts::{
     LAST_ERROR6, LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT2, PARAMETER_PROBLEM, REDIRECT,
     ROUTER_SOLICIT, SOURCE_QUENCH, TIME_EXCEEDED, UNREACHABLE,
 };
+use super::purpose;
 use super::sets::{
     ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, EGRESS, ERRORS,
     ERRORS6, HAIRPIN, INTRA, ND_MACS, ND_TARGETS, NETWORKS, PORT_ADDRESSES, PORT_ERRORS,
@@ -246,8 +247,5 @@ pub fn of_publish(publish: &Publish) -> Vec<Placed> {
 }
 
 fn source(publish: &Publish) -> String {
-    match publish.place.line {
-        0 => publish.place.key.clone(),
-        line => format!("{} line {line}", publish.place.key),
-    }
+    purpose::place(&publish.place.key, publish.place.line)
 }

@@ -10,6 +10,7 @@ use super::elements::protocol_number;
 use super::pairs::{self, Product, addresses, prefix_set, suffix};
 use super::parts::rule;
 use super::ports;
+use super::purpose;
 use super::sets::NETWORKS;
 use crate::settled::{Policy, Settled, Side};
 
@@ -65,10 +66,7 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
 
 /// The comment of a policy's rules: where the policy is in the file.
 fn comment(policy: &Policy) -> String {
-    match policy.place.line {
-        0 => format!("policies[{}]", policy.index),
-        line => format!("policies[{}] line {line}", policy.index),
-    }
+    purpose::place(&format!("policies[{}]", policy.index), policy.place.line)
 }
 
 /// One list of conditions per way a packet can match; one empty list when every packet does.

@@ -41,3 +41,21 @@ pub fn policy_of(comment: &str) -> Option<usize> {
     let rest = comment.strip_prefix("policies[")?;
     rest.split_once(']')?.0.parse().ok()
 }
+
+/// A comment with the place of something in a file: its key and, where it has one, its line.
+#[must_use]
+pub fn place(key: &str, line: u32) -> String {
+    match line {
+        0 => key.to_owned(),
+        line => format!("{key} line {line}"),
+    }
+}
+
+/// The comment without the line that [`place`] put into it.
+#[must_use]
+pub fn without_line(comment: &str) -> &str {
+    match comment.rsplit_once(" line ") {
+        Some((key, line)) if line.bytes().all(|b| b.is_ascii_digit()) => key,
+        _ => comment,
+    }
+}

@@ -20,6 +20,7 @@ use crate::settled::{Cable, Interface, Network, Node, Plug, Publish, Settled, Su
 
 pub use conflict::{Conflict, ConflictCode};
 pub use names::Surroundings;
+pub use pool::pool_addresses;
 
 /// Decides everything the topology leaves open.
 ///

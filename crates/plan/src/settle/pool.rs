@@ -128,26 +128,24 @@ impl Pools {
     fn next(&mut self, network: &Name, net: IpNet) -> Option<IpAddr> {
         let used = self.used.get_mut(network)?;
         let key = (network.clone(), IpVersion::of_net(&net));
-        let (first, last) = bounds(net);
-        let start = self
-            .last
-            .get(&key)
-            .map(|a| number(*a))
-            .filter(|n| (first..=last).contains(n))
-            .map_or(first, |n| if n == last { first } else { n + 1 });
-        let mut at = start;
-        loop {
-            let address = of_number(at, net);
-            if used.insert(address) {
-                self.last.insert(key, address);
-                return Some(address);
-            }
-            at = if at == last { first } else { at + 1 };
-            if at == start {
-                return None; // the parser has checked the size; only a raced edit gets here
-            }
-        }
+        let mut all = pool_addresses(net, self.last.get(&key).copied());
+        // The parser has checked the size: one is free but for an edit at the same time.
+        let address = all.find(|address| used.insert(*address))?;
+        self.last.insert(key, address);
+        Some(address)
     }
+}
+
+/// The addresses of a prefix that nodes may have, in the order in which they are given: those after
+/// the one that was given last, then those before it.
+pub fn pool_addresses(net: IpNet, last_given: Option<IpAddr>) -> impl Iterator<Item = IpAddr> {
+    let (first, last) = bounds(net);
+    let given = last_given
+        .map(number)
+        .filter(|n| (first..=last).contains(n));
+    let start = given.map_or(first, |n| if n == last { first } else { n + 1 });
+    let numbers = (start..=last).chain(first..start);
+    numbers.map(move |number| of_number(number, net))
 }
 
 /// First and last usable host number: without network and broadcast address (IPv4), without

@@ -259,6 +259,11 @@ impl Document {
         read::document(text)
     }
 
+    /// The names of its nodes, without those that only links name.
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        self.nodes.keys().map(String::as_str)
+    }
+
     /// The document as a file.
     #[must_use]
     pub fn to_yaml(&self) -> String {

@@ -6,12 +6,15 @@ mod links;
 mod networks;
 mod nodes;
 mod policies;
+mod rest;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::{Action, Diagnostic, Document, InvalidPort, Name, PortProto};
+
+pub use rest::rest;
 
 /// One edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,25 +230,34 @@ pub fn empty(name: &Name) -> Document {
 /// When the document lacks what the edit needs, or has it already.
 pub fn edit(document: &Document, edit: &Edit) -> Result<Document, EditError> {
     let mut out = document.clone();
+    edit_in_place(&mut out, edit)?;
+    Ok(out)
+}
+
+/// Applies an edit to the document itself.
+///
+/// # Errors
+/// As [`edit`]; the document may be changed in part then.
+pub fn edit_in_place(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
     match edit {
-        Edit::NodeAdd { .. } => nodes::add(&mut out, edit)?,
-        Edit::NodeRemove(name) => nodes::remove(&mut out, name)?,
-        Edit::NetworkAdd { .. } => networks::add(&mut out, edit)?,
-        Edit::NetworkRemove(name) => networks::remove(&mut out, name)?,
-        Edit::LinkAdd(ends) => links::add(&mut out, ends)?,
-        Edit::LinkRemove(a, b) => links::remove(&mut out, a, b)?,
+        Edit::NodeAdd { .. } => nodes::add(document, edit)?,
+        Edit::NodeRemove(name) => nodes::remove(document, name)?,
+        Edit::NetworkAdd { .. } => networks::add(document, edit)?,
+        Edit::NetworkRemove(name) => networks::remove(document, name)?,
+        Edit::LinkAdd(ends) => links::add(document, ends)?,
+        Edit::LinkRemove(a, b) => links::remove(document, a, b)?,
         Edit::Connect(node, network, addresses) => {
-            networks::connect(&mut out, node, network, addresses)?;
+            networks::connect(document, node, network, addresses)?;
         }
-        Edit::Disconnect(node, network) => networks::disconnect(&mut out, node, network)?,
-        Edit::Publish(node, port) => nodes::publish(&mut out, node, port)?,
-        Edit::Unpublish(node, port) => nodes::unpublish(&mut out, node, port)?,
+        Edit::Disconnect(node, network) => networks::disconnect(document, node, network)?,
+        Edit::Publish(node, port) => nodes::publish(document, node, port)?,
+        Edit::Unpublish(node, port) => nodes::unpublish(document, node, port)?,
         Edit::Policy {
             action,
             from,
             to,
             ports,
-        } => policies::add(&mut out, *action, from, to, ports),
+        } => policies::add(document, *action, from, to, ports),
     }
-    Ok(out)
+    Ok(())
 }

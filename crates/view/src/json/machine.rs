@@ -1,7 +1,7 @@
 //! The machine and its sandboxes: `doctor`, `gc`, `sandbox ls`, `logs` and `bench`.
 
 use hallway_spec::Name;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Version;
 
@@ -119,4 +119,27 @@ pub struct Measurement {
     pub script_up: Option<u64>,
     /// The script that removes; `None` where there is no `ip`.
     pub script_down: Option<u64>,
+    /// One node added and removed by a process of its own, beside all of them.
+    pub endpoints: Endpoints,
+}
+
+/// How long a process takes that adds or removes one node beside all the others, in microseconds.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// `node add`.
+    pub attach: u64,
+    /// `node rm`.
+    pub detach: u64,
+    /// `node add` with a published port.
+    pub attach_port: u64,
+    /// `node rm` of such a node.
+    pub detach_port: u64,
+    /// `netavark setup` with a published port, beside none; `None` where it is not installed.
+    pub netavark_attach: Option<u64>,
+    /// `netavark teardown`.
+    pub netavark_detach: Option<u64>,
+    /// The CNI plugins bridge and portmap, beside none; `None` where they are not installed.
+    pub cni_attach: Option<u64>,
+    /// The same plugins with DEL.
+    pub cni_detach: Option<u64>,
 }

@@ -14,7 +14,8 @@ use serde::{Serialize, Serializer};
 pub use capture::{CapturedPacket, protocol_name};
 pub use difference::DifferenceEntry;
 pub use machine::{
-    CheckEntry, CheckOutcome, LogLine, Measurement, SandboxEntry, SandboxInternet, StrayProject,
+    CheckEntry, CheckOutcome, Endpoints, LogLine, Measurement, SandboxEntry, SandboxInternet,
+    StrayProject,
 };
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{

@@ -8,7 +8,7 @@
 //! All other messages are exchanged between equal versions only: an unknown field or
 //! variant there is an error, never ignored.
 //!
-//! **Descriptors.** After a [`Request::Sync`] the client sends the listeners that it announces, in
+//! **Descriptors.** After a [`Request::Sync`] or [`Request::Change`] the client sends the listeners that it announces, in
 //! that order, in chunks; the keeper acknowledges each chunk (see [`super::frame`]).
 
 mod guarded;
@@ -25,7 +25,8 @@ pub use guarded::Guarded;
 use super::{Desired, ProgramState, ProgramStatus, desired};
 use crate::rights::Rights;
 
-/// The version of these messages. Version 1 had no `Hello`, version 2 no guard and no rights.
+/// The version of these messages. Version 1 had no `Hello`, version 2 no guard, no rights and no
+/// [`Request::Change`].
 pub const PROTOCOL: u32 = 3;
 
 /// The first message of each side.
@@ -66,6 +67,20 @@ pub enum Request {
         forwards: Vec<Forward>,
         /// What the guard protects.
         guarded: Guarded,
+        /// The new listeners whose descriptors follow, in this order.
+        listeners: Vec<Listen>,
+    },
+    /// End and close some, then run and serve others besides all the rest. Answered when what had to
+    /// be stopped has ended.
+    Change {
+        /// Nodes whose programs end.
+        stop: Vec<String>,
+        /// Listeners to close.
+        close: Vec<Listen>,
+        /// Programs to run.
+        programs: Vec<Program>,
+        /// Ports to serve.
+        forwards: Vec<Forward>,
         /// The new listeners whose descriptors follow, in this order.
         listeners: Vec<Listen>,
     },
@@ -233,6 +248,18 @@ impl Request {
             programs: desired.programs.iter().map(Into::into).collect(),
             forwards: desired.forwards.iter().map(|f| (*f).into()).collect(),
             guarded: (&desired.guarded).into(),
+            listeners: listeners.iter().map(|l| (*l).into()).collect(),
+        }
+    }
+
+    /// The request that makes a keeper do `change`.
+    #[must_use]
+    pub fn change(change: &desired::Change, listeners: &[desired::Listen]) -> Self {
+        Self::Change {
+            stop: change.stop.clone(),
+            close: change.close.iter().map(|l| (*l).into()).collect(),
+            programs: change.programs.iter().map(Into::into).collect(),
+            forwards: change.forwards.iter().map(|f| (*f).into()).collect(),
             listeners: listeners.iter().map(|l| (*l).into()).collect(),
         }
     }

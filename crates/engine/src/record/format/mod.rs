@@ -5,14 +5,16 @@
 //! | version | written by | read by this program |
 //! |---|---|---|
 //! | 1 | hallway before 0.2 | yes: the same content, its files of settled values without a version of their own |
-//! | 2 | this program | yes |
+//! | 2 | hallway before 0.3 | yes: the text and the inode numbers in `record.json` |
+//! | 3 | this program | yes |
 //! | newer | a later hallway | refused with [`Reason::RecordVersion`] |
 
+pub(super) mod endpoint;
 mod settled;
+pub(super) mod state;
 
 use std::path::Path;
 
-use hallway_plan::Settled;
 use hallway_plan::step::Uplink;
 use hallway_spec::IpVersion;
 use serde::{Deserialize, Serialize};
@@ -20,37 +22,57 @@ use serde::{Deserialize, Serialize};
 use crate::{Failure, Reason};
 
 /// The version that this program writes.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 /// The oldest version that this program reads.
 const OLDEST: u64 = 1;
+/// The first version that has a line for each node, and its text and inode numbers elsewhere.
+const FIRST_BY_NODE: u64 = 3;
 
 /// The content of `record.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Head {
-    pub(super) source: String,
     pub(super) path: Option<String>,
     pub(super) applied: Option<u64>,
     pub(super) pending: Option<u64>,
-    pub(super) inodes: Vec<(String, u64)>,
     pub(super) repair: bool,
+    pub(super) generation: u64,
     pub(super) uplinks: Vec<Uplink>,
-    pub(super) edited_from: Option<String>,
     pub(super) created: u64,
+    /// What is elsewhere since version 3.
+    pub(super) older: Option<Older>,
+}
+
+/// The text that a run builds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Written {
+    pub(crate) source: String,
+    pub(crate) edited_from: Option<String>,
+}
+
+/// What versions 1 and 2 had in `record.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Older {
+    pub(super) written: Written,
+    pub(super) inodes: Vec<(String, u64)>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct HeadFile {
     version: u64,
-    source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
     path: Option<String>,
     applied_number: Option<u64>,
     pending_number: Option<u64>,
+    #[serde(default)]
+    generation: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     inodes: Vec<(String, u64)>,
     #[serde(default = "yes")]
     repair: bool,
     #[serde(default)]
     uplinks: Vec<UplinkEntry>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     edited_from: Option<String>,
     created: u64,
 }
@@ -92,14 +114,15 @@ impl From<UplinkEntry> for Uplink {
 pub(super) fn write_record(head: &Head) -> Result<Vec<u8>, Failure> {
     text(&HeadFile {
         version: VERSION,
-        source: head.source.clone(),
+        source: None,
         path: head.path.clone(),
         applied_number: head.applied,
         pending_number: head.pending,
-        inodes: head.inodes.clone(),
+        generation: head.generation,
+        inodes: Vec::new(),
         repair: head.repair,
         uplinks: head.uplinks.iter().map(UplinkEntry::of).collect(),
-        edited_from: head.edited_from.clone(),
+        edited_from: None,
         created: head.created,
     })
 }
@@ -108,35 +131,68 @@ pub(super) fn write_record(head: &Head) -> Result<Vec<u8>, Failure> {
 pub(super) fn read_record(path: &Path, text: &[u8]) -> Result<Head, Failure> {
     check_version(path, text, None)?;
     let file: HeadFile = parse(path, text)?;
+    let older = match (file.version < FIRST_BY_NODE, file.source) {
+        (false, _) => None,
+        (true, Some(source)) => Some(Older {
+            written: Written {
+                source,
+                edited_from: file.edited_from,
+            },
+            inodes: file.inodes,
+        }),
+        (true, None) => return Err(damaged(path, "it has no source")),
+    };
     Ok(Head {
-        source: file.source,
         path: file.path,
         applied: file.applied_number,
         pending: file.pending_number,
-        inodes: file.inodes,
         repair: file.repair,
+        generation: file.generation,
         uplinks: file.uplinks.into_iter().map(Uplink::from).collect(),
-        edited_from: file.edited_from,
         created: file.created,
+        older,
     })
 }
 
-/// The content of `settled-N.json` as text.
-pub(super) fn write_settled(settled: &Settled) -> Result<Vec<u8>, Failure> {
-    text(&settled::SettledFile::of(VERSION, settled))
+/// `inodes`: the namespaces that were made, one a line: inode number and name.
+pub(super) fn write_inodes(inodes: &[(String, u64)]) -> Vec<u8> {
+    let lines = inodes
+        .iter()
+        .map(|(name, inode)| format!("{inode} {name}\n"));
+    lines.collect::<String>().into_bytes()
 }
 
-/// Reads `settled-N.json`; version 1 had no version in it.
-pub(super) fn read_settled(path: &Path, text: &[u8]) -> Result<Settled, Failure> {
-    check_version(path, text, Some(OLDEST))?;
-    parse::<settled::SettledFile>(path, text).map(Settled::from)
+/// Reads `inodes`.
+pub(super) fn read_inodes(path: &Path, text: &[u8]) -> Result<Vec<(String, u64)>, Failure> {
+    let text = String::from_utf8_lossy(text);
+    let line = |line: &str| {
+        let (inode, name) = line.split_once(' ')?;
+        Some((name.to_owned(), inode.parse().ok()?))
+    };
+    let all: Option<Vec<_>> = text.lines().map(line).collect();
+    all.ok_or_else(|| damaged(path, "a line is not an inode number and a name"))
+}
+
+/// The inode number of one namespace in `inodes`.
+pub(super) fn inode_of(text: &[u8], netns: &str) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let of = |line: &str| {
+        let (inode, name) = line.split_once(' ')?;
+        (name == netns).then(|| inode.parse().ok())?
+    };
+    text.lines().find_map(of)
 }
 
 /// `unstated` is the version of a file that states none.
 fn check_version(path: &Path, text: &[u8], unstated: Option<u64>) -> Result<(), Failure> {
+    version(path, text, unstated).map(drop)
+}
+
+/// The version, if this program can read it.
+fn version(path: &Path, text: &[u8], unstated: Option<u64>) -> Result<u64, Failure> {
     let stated = parse::<AnyFile>(path, text)?.version;
     match stated.or(unstated) {
-        Some(OLDEST..=VERSION) => Ok(()),
+        Some(version @ OLDEST..=VERSION) => Ok(version),
         Some(version) => Err(Reason::RecordVersion {
             path: path.to_owned(),
             version,

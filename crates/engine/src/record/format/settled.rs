@@ -13,10 +13,11 @@ use hallway_spec::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, Deserialize)]
+use crate::record::member::Member;
+
+/// All in one, as versions 1 and 2 wrote it.
+#[derive(Deserialize)]
 pub(super) struct SettledFile {
-    #[serde(default)]
-    version: Option<u64>,
     project: Name,
     slot: u16,
     networks: Vec<NetworkFile>,
@@ -141,17 +142,65 @@ enum SideFile {
     Prefixes(Vec<IpNet>),
 }
 
-impl SettledFile {
+/// All but nodes and their published ports.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FrameFile {
+    version: u64,
+    project: Name,
+    slot: u16,
+    networks: Vec<NetworkFile>,
+    cables: Vec<CableFile>,
+    policies: Vec<PolicyFile>,
+}
+
+impl FrameFile {
     pub(super) fn of(version: u64, settled: &Settled) -> Self {
         Self {
-            version: Some(version),
+            version,
             project: settled.project.clone(),
             slot: settled.slot,
             networks: settled.networks.iter().map(Into::into).collect(),
-            nodes: settled.nodes.iter().map(Into::into).collect(),
             cables: settled.cables.iter().map(Into::into).collect(),
-            publishes: settled.publishes.iter().map(Into::into).collect(),
             policies: settled.policies.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<FrameFile> for Settled {
+    fn from(file: FrameFile) -> Self {
+        Self {
+            project: file.project,
+            slot: file.slot,
+            networks: file.networks.into_iter().map(Into::into).collect(),
+            nodes: Vec::new(),
+            cables: file.cables.into_iter().map(Into::into).collect(),
+            publishes: Vec::new(),
+            policies: file.policies.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// A node with its published ports. The name comes first in the text: it is searched for.
+#[derive(Serialize, Deserialize)]
+pub(super) struct MemberFile {
+    node: NodeFile,
+    publishes: Vec<PublishFile>,
+}
+
+impl From<&Member> for MemberFile {
+    fn from(member: &Member) -> Self {
+        Self {
+            node: (&member.node).into(),
+            publishes: member.publishes.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<MemberFile> for Member {
+    fn from(file: MemberFile) -> Self {
+        Self {
+            node: file.node.into(),
+            publishes: file.publishes.into_iter().map(Into::into).collect(),
         }
     }
 }

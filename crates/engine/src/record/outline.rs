@@ -1,0 +1,143 @@
+//! A record read as far as the change of one node needs it.
+
+use std::path::{Path, PathBuf};
+
+use hallway_plan::Settled;
+use hallway_spec::Name;
+
+use super::change::{Change, EndpointChange};
+use super::endpoints;
+use super::format::{self, Head, state};
+use super::{Member, directory, settled_file, store};
+use crate::Failure;
+
+use state::Rest;
+
+/// What a project consists of, apart from its nodes, which are read one by one.
+#[derive(Debug)]
+pub(crate) struct Outline {
+    scope: PathBuf,
+    project: Name,
+    head: Head,
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// Networks, cables and policies.
+    pub(crate) frame: Settled,
+    /// The text of that, and what it names.
+    pub(crate) rest: Rest,
+}
+
+/// A node as it is on record.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) member: Member,
+    /// Of its namespace, when it is known.
+    pub(crate) inode: Option<u64>,
+    /// Whether it is in the record itself, not only in a file of its own.
+    pub(crate) in_record: bool,
+}
+
+impl Outline {
+    /// Reads it; `None` where more must be read: a project that is not there, a run that did not
+    /// finish, an older format.
+    ///
+    /// # Errors
+    /// As [`super::load`].
+    pub(crate) fn load(scope: &Path, project: &Name) -> Result<Option<Self>, Failure> {
+        let directory = directory(scope, project);
+        let path = directory.join("record.json");
+        let Some(text) = store::read(&path)? else {
+            return Ok(None);
+        };
+        let head = format::read_record(&path, &text)?;
+        let unfinished = head.pending.is_some() || endpoints::unfinished(scope, project).exists();
+        let Some(number) = head.applied.filter(|_| !unfinished && head.older.is_none()) else {
+            return Ok(None);
+        };
+        let path = directory.join(settled_file(number));
+        let Some(bytes) = store::read(&path)? else {
+            return Ok(None);
+        };
+        let state::Frame { settled, rest } = state::frame(&path, &bytes)?;
+        Ok(rest.map(|rest| Self {
+            scope: scope.to_owned(),
+            project: project.clone(),
+            head,
+            path,
+            bytes,
+            frame: settled,
+            rest,
+        }))
+    }
+
+    /// The generation that a change of a node belongs to.
+    pub(crate) fn generation(&self) -> u64 {
+        self.head.generation
+    }
+
+    /// The file that the project was read from.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.head.path.as_deref()
+    }
+
+    /// A node, if there is one.
+    ///
+    /// # Errors
+    /// When its file or line is damaged.
+    pub(crate) fn node(&self, name: &Name) -> Result<Option<Known>, Failure> {
+        let in_record = state::member(&self.path, &self.bytes, name)?;
+        let own = self.own_change(name)?;
+        match (own, in_record) {
+            (Some(EndpointChange { change, .. }), base) => Ok(match change {
+                Change::Removed => None,
+                Change::Added { member, inode, .. } => Some(Known {
+                    member: *member,
+                    inode: Some(inode),
+                    in_record: base.is_some(),
+                }),
+            }),
+            (None, Some(member)) => {
+                let path = directory(&self.scope, &self.project).join(super::INODES);
+                let inodes = store::read(&path)?.unwrap_or_default();
+                Ok(Some(Known {
+                    inode: format::inode_of(&inodes, &member.node.netns),
+                    member,
+                    in_record: true,
+                }))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// What is in the file of its own of a node.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(crate) fn own_change(&self, name: &Name) -> Result<Option<EndpointChange>, Failure> {
+        endpoints::of_node(&self.scope, &self.project, self.generation(), name)
+    }
+
+    /// Whether the record itself has a node of that name.
+    ///
+    /// # Errors
+    /// When its line is damaged.
+    pub(crate) fn has_in_record(&self, name: &Name) -> Result<bool, Failure> {
+        Ok(state::member(&self.path, &self.bytes, name)?.is_some())
+    }
+
+    /// Networks, cables and policies with the nodes that they name, in the order of the text.
+    ///
+    /// # Errors
+    /// When a line is damaged.
+    pub(crate) fn settled(&self) -> Result<Option<Settled>, Failure> {
+        let mut out = self.frame.clone();
+        for name in &self.rest.named {
+            let Some(known) = self.node(name)? else {
+                return Ok(None);
+            };
+            out.nodes.push(known.member.node);
+            out.publishes.extend(known.member.publishes);
+        }
+        Ok(Some(out))
+    }
+}

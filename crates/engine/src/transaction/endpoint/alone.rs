@@ -1,0 +1,133 @@
+//! What there is with a new node, decided without a look at the nodes that nothing names.
+
+use std::net::IpAddr;
+
+use hallway_plan::diff::endpoint;
+use hallway_plan::settled::{Interface, Node, Plug, Publish, Settled};
+use hallway_plan::{Surroundings, settle};
+use hallway_spec::{Document, Edit, Name, Place, Topology, edit, parse_bytes};
+use ipnet::IpNet;
+
+/// The addresses of the new node on one network.
+pub(super) struct Given {
+    pub(super) network: Name,
+    pub(super) addresses: Vec<IpAddr>,
+    /// Those that were allocated last, afterwards.
+    pub(super) last: Vec<IpAddr>,
+}
+
+/// The published ports of a node.
+pub(super) fn of_node(settled: &Settled, name: &Name) -> Vec<Publish> {
+    let all = settled.publishes.iter().filter(|p| p.node == *name);
+    all.cloned().collect()
+}
+
+/// The text without the nodes that nothing names, with the new one; `None` when it is not valid, or
+/// there is something to say about the new node.
+pub(super) fn topology(project: &Name, rest: &str, change: &Edit) -> Option<Topology> {
+    let Edit::NodeAdd { name, .. } = change else {
+        return None;
+    };
+    let mut changed = edit(&Document::read(rest)?, change).ok()?;
+    changed.name = Some(project.to_string());
+    let parsed = parse_bytes("", changed.to_yaml().as_bytes()).ok()?;
+    let key = format!("nodes.{name}");
+    let about = |w: &hallway_spec::Warning| w.place.key.starts_with(&key);
+    if parsed.warnings.iter().any(about) {
+        return None;
+    }
+    let mut topology = parsed.topology;
+    topology.name = project.clone();
+    Some(topology)
+}
+
+/// What there is with the new node, decided as always: the node keeps the addresses it was given.
+/// `None` when something else would change with it.
+pub(super) fn settled_with(
+    topology: &Topology,
+    before: &Settled,
+    name: &Name,
+    given: &[Given],
+) -> Option<(Settled, Node)> {
+    let mut previous = before.clone();
+    previous.nodes.push(placeholder(name, given));
+    let mut around = Surroundings::new(&topology.name, &Default::default(), &[before]);
+    let owner = |n: &Node| {
+        (
+            n.netns.clone(),
+            Some((topology.name.clone(), n.name.clone())),
+        )
+    };
+    around.namespaces = before.nodes.iter().map(owner).collect();
+    let mut settled = settle(topology, Some(&previous), &around).ok()?;
+    let mut node = settled.node(name)?.clone();
+    let mut publishes = of_node(&settled, name);
+    settled = endpoint::without(&settled, name);
+    with_places_of(&mut settled, before);
+    if settled != *before {
+        return None;
+    }
+    // Its place in the whole text is not known.
+    node.place = without_line(&node.place);
+    for publish in &mut publishes {
+        publish.place = without_line(&publish.place);
+    }
+    settled.nodes.push(node.clone());
+    settled.publishes.extend(publishes);
+    Some((settled, node))
+}
+
+fn without_line(place: &Place) -> Place {
+    Place {
+        key: place.key.clone(),
+        ..Place::default()
+    }
+}
+
+/// The node as if it had been there before with these addresses.
+fn placeholder(name: &Name, given: &[Given]) -> Node {
+    let interfaces = given.iter().map(|given| Interface {
+        name: String::new(),
+        mac: [0; 6],
+        addresses: given.addresses.iter().copied().map(IpNet::from).collect(),
+        mtu: None,
+        bandwidth: None,
+        dhcp_server: false,
+        router: false,
+        plug: Plug::Port {
+            network: given.network.clone(),
+            link: String::new(),
+        },
+    });
+    Node {
+        name: name.clone(),
+        netns: String::new(),
+        interfaces: interfaces.collect(),
+        routes: Vec::new(),
+        ipv6: true,
+        forwarding: false,
+        dns: Vec::new(),
+        environment: Default::default(),
+        service: None,
+        connections: None,
+        place: Place::default(),
+    }
+}
+
+/// Takes over what differs although nothing changes: lines of the text, and the addresses that were
+/// allocated last.
+fn with_places_of(settled: &mut Settled, before: &Settled) {
+    for (now, old) in settled.networks.iter_mut().zip(&before.networks) {
+        now.place.clone_from(&old.place);
+        now.last_allocated.clone_from(&old.last_allocated);
+    }
+    for (now, old) in settled.nodes.iter_mut().zip(&before.nodes) {
+        now.place.clone_from(&old.place);
+    }
+    for (now, old) in settled.publishes.iter_mut().zip(&before.publishes) {
+        now.place.clone_from(&old.place);
+    }
+    for (now, old) in settled.policies.iter_mut().zip(&before.policies) {
+        now.place.clone_from(&old.place);
+    }
+}

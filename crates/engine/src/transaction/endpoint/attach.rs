@@ -1,0 +1,317 @@
+//! A node is added.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use hallway_kernel::Kernel;
+use hallway_kernel::mount::is_mount_point;
+use hallway_kernel::netns::{Mounted, inspect};
+use hallway_nftables::{Element, IpVersion as NfVersion, Value};
+use hallway_plan::diff::endpoint;
+use hallway_plan::mark;
+use hallway_plan::rules::elements::protocol_number;
+use hallway_plan::rules::sets::PORTS;
+use hallway_plan::settle::pool_addresses;
+use hallway_plan::settled::{Node, Publish, Settled};
+use hallway_spec::{Edit, IpVersion, Name, Topology};
+
+use super::super::ports::are_taken;
+use super::super::programs::{forwards, program};
+use super::super::{Caller, ready};
+use super::Prepared;
+use super::alone::{Given, of_node, settled_with, topology};
+use crate::keeper::{Change as KeeperChange, Client, Listener};
+use crate::lease::{Claim, Leases};
+use crate::observe::{NETNS_DIRECTORY, netns_path};
+use crate::record::change::{Change, EndpointChange, NodeText};
+use crate::record::{Member, Outline};
+use crate::{Engine, Failure, Reason};
+
+impl Engine {
+    /// Adds a node if that concerns no other; whether it was added.
+    pub(super) fn attach_alone(
+        &self,
+        kernel: &mut Kernel,
+        outline: &Outline,
+        change: &Edit,
+        caller: &mut Caller<'_>,
+    ) -> Result<bool, Failure> {
+        let Some((mut prepared, given)) = self.prepare_attach(kernel, outline, change)? else {
+            return Ok(false);
+        };
+        let own = Settled {
+            publishes: of_node(&prepared.settled, &prepared.node.name),
+            ..prepared.settled.clone()
+        };
+        let served = forwards(&own, self.workplace().porter.is_some());
+        let needs_keeper = !served.is_empty() || prepared.node.service.is_some();
+        let client = match needs_keeper.then(|| self.keeper(&own.project, caller.cancel)) {
+            None => None,
+            Some(Ok(Some(client))) => Some(client),
+            // It has ended by itself, or is of another version.
+            Some(_) => return Ok(false),
+        };
+        // A port that is in use is reported by the run that knows whose it is.
+        if are_taken(&own.publishes) {
+            return Ok(false);
+        }
+        let Ok(listeners) = self.bind(&own, &served, &[], caller) else {
+            return Ok(false);
+        };
+        let path = outline.path().map(str::to_owned);
+        self.carry_out(&mut prepared, caller, move |engine, prepared, caller| {
+            let inode = engine.build_endpoint(kernel, prepared, &given, caller)?;
+            let base = path.as_deref().and_then(|p| Path::new(p).parent());
+            let runs = program(engine, &prepared.settled, &prepared.node, Some(inode), base)?;
+            let change = KeeperChange {
+                programs: runs.into_iter().collect(),
+                forwards: served,
+                ..KeeperChange::default()
+            };
+            engine.serve_endpoint(
+                &prepared.settled.project,
+                client,
+                (&change, listeners),
+                caller,
+            )
+        })?;
+        Ok(true)
+    }
+
+    /// All that is decided before anything is changed; `None` when it concerns more than the node.
+    fn prepare_attach(
+        &self,
+        kernel: &mut Kernel,
+        outline: &Outline,
+        change: &Edit,
+    ) -> Result<Option<(Prepared, Vec<Given>)>, Failure> {
+        let project = &outline.frame.project;
+        let (Some(text), Edit::NodeAdd { name, .. }) = (NodeText::of(change), change) else {
+            return Ok(None);
+        };
+        let before = outline.settled()?;
+        let (None, Some(before)) = (outline.node(name)?, before) else {
+            return Ok(None);
+        };
+        let Some(topology) = topology(project, &outline.rest.text, change) else {
+            return Ok(None);
+        };
+        let Some(given) = self.addresses(outline, &topology, name)? else {
+            return Ok(None);
+        };
+        let Some((settled, node)) = settled_with(&topology, &before, name, &given) else {
+            return Ok(None);
+        };
+        if !is_plain(kernel, outline, &settled, name)?
+            || !is_free(kernel, &node)?
+            || !self.sees_hosts_of_others(project, &node)
+            || !Self::networks_are_built(kernel, &settled, &node)?
+        {
+            return Ok(None);
+        }
+        let used = given.iter().flat_map(|given| {
+            let leases = Leases::through(self.store(), project, &given.network);
+            let known = given.addresses.iter().copied();
+            known
+                .filter(move |a| leases.was_used(*a))
+                .collect::<Vec<_>>()
+        });
+        let used: Vec<IpAddr> = used.collect();
+        let publishes = of_node(&settled, name);
+        let host = host_of(kernel, &publishes)?;
+        let Some(plan) = endpoint::attach(&settled, &node, &used, host) else {
+            return Ok(None);
+        };
+        let member = Box::new(Member {
+            node: node.clone(),
+            publishes,
+        });
+        let inode = 0;
+        let added = Change::Added {
+            member,
+            inode,
+            text,
+        };
+        let prepared = Prepared {
+            change: EndpointChange::new(outline.generation(), name.clone(), added),
+            settled,
+            node,
+            in_record: outline.has_in_record(name)?,
+            before: outline.own_change(name)?,
+            plan,
+        };
+        Ok(Some((prepared, given)))
+    }
+
+    /// Free addresses on each network of a node, or those that it asks for.
+    fn addresses(
+        &self,
+        outline: &Outline,
+        topology: &Topology,
+        name: &Name,
+    ) -> Result<Option<Vec<Given>>, Failure> {
+        let Some(node) = topology.nodes.iter().find(|n| n.name == *name) else {
+            return Ok(None);
+        };
+        let mut out = Vec::new();
+        for attachment in &node.attachments {
+            let network = &attachment.network;
+            let leases = Leases::through(self.store(), &topology.name, network);
+            let (Some(wanted), Some(built)) = (
+                topology.networks.iter().find(|n| n.name == *network),
+                outline.frame.network(network),
+            ) else {
+                return Ok(None);
+            };
+            let mut last = leases.last(outline.generation())?;
+            if last.is_empty() {
+                last.clone_from(&built.last_allocated);
+            }
+            let mut addresses = Vec::new();
+            for subnet in &wanted.subnets {
+                let version = subnet.version();
+                let is_version = |a: &&IpAddr| IpVersion::of(**a) == version;
+                if let Some(fixed) = attachment.addresses.iter().find(is_version) {
+                    if leases.holder(*fixed)?.is_some() {
+                        return Ok(None);
+                    }
+                    addresses.push(*fixed);
+                    continue;
+                }
+                let after = last.iter().find(is_version).copied();
+                let mut free = pool_addresses(subnet.net, after)
+                    .filter(|a| *a != subnet.gateway && !leases.in_use_at(*a));
+                let Some(address) = free.next() else {
+                    return Ok(None);
+                };
+                last.retain(|a| IpVersion::of(*a) != version);
+                last.push(address);
+                addresses.push(address);
+            }
+            out.push(Given {
+                network: network.clone(),
+                addresses,
+                last,
+            });
+        }
+        Ok(Some(out))
+    }
+
+    /// The stage of the kernel and of the files; the inode number of the namespace.
+    fn build_endpoint(
+        &self,
+        kernel: &mut Kernel,
+        prepared: &mut Prepared,
+        given: &[Given],
+        caller: &mut Caller<'_>,
+    ) -> Result<u64, Failure> {
+        let (settled, node) = (&prepared.settled, &prepared.node);
+        let project = &settled.project;
+        let leases = |network| Leases::through(self.store(), project, network);
+        for given in given {
+            for address in &given.addresses {
+                if let Claim::Held(by) = leases(&given.network).claim(*address, &node.name)? {
+                    let address = *address;
+                    return Err(Reason::AddressLeased { address, node: by }.into());
+                }
+            }
+        }
+        let made = self.execute(&prepared.plan, Some(caller))?;
+        let of_node = made.iter().find(|(netns, _)| *netns == node.netns);
+        let inode = of_node.map_or(0, |(_, inode)| *inode);
+        let seen = Self::observe_endpoint(kernel, settled, node, inode)?;
+        let differences = endpoint::differences(settled, node, &made, &seen);
+        if !differences.is_empty() {
+            return Err(Reason::NotKept { differences }.into());
+        }
+        self.add_to_files(settled, node)?;
+        for given in given {
+            leases(&given.network).note_last(prepared.change.generation, &given.last)?;
+        }
+        if let Change::Added { inode: of, .. } = &mut prepared.change.change {
+            *of = inode;
+        }
+        self.store()
+            .commit_endpoint(project, &prepared.change, prepared.in_record)?;
+        Ok(inode)
+    }
+
+    /// The keeper's stage.
+    fn serve_endpoint(
+        &self,
+        project: &Name,
+        running: Option<Client>,
+        (change, listeners): (&KeeperChange, Vec<Listener>),
+        caller: &mut Caller<'_>,
+    ) -> Result<(), Failure> {
+        if change == &KeeperChange::default() {
+            return self.store().end_endpoint(project);
+        }
+        let Some(client) = running else {
+            return self.store().end_endpoint(project);
+        };
+        client.change(change, listeners)?;
+        self.store().end_endpoint(project)?;
+        match change.programs.as_slice() {
+            [] => Ok(()),
+            programs => ready::wait(&client, programs, ready::READY_LIMIT, caller),
+        }
+    }
+}
+
+/// The addresses of the host that lead to published ports; none where nothing is tracked, so that no
+/// connection has to end.
+fn host_of(kernel: &mut Kernel, publishes: &[Publish]) -> Result<Vec<IpAddr>, Failure> {
+    let mut out = Vec::new();
+    for ipv4 in [true, false] {
+        let mut targets = publishes.iter().flat_map(|p| &p.targets);
+        if targets.any(|t| t.is_ipv4() == ipv4) && kernel.connection_count()? > 0 {
+            out.extend(kernel.addresses_of(ipv4)?.iter().map(|a| a.net.addr()));
+        }
+    }
+    Ok(out)
+}
+
+/// Whether the host ports of a node can be looked up one by one, and nobody publishes them.
+fn is_plain(
+    kernel: &mut Kernel,
+    outline: &Outline,
+    settled: &Settled,
+    name: &Name,
+) -> Result<bool, Failure> {
+    let table = mark::table(&settled.project);
+    for publish in of_node(settled, name) {
+        let range = publish.host_ports.len() > 1 || publish.host_address.is_some();
+        let mut special = outline.rest.special_ports.iter();
+        let overlaps =
+            special.any(|(p, of)| *p == publish.protocol && of.overlaps(publish.host_ports));
+        if range || overlaps {
+            return Ok(false);
+        }
+        for version in [NfVersion::V4, NfVersion::V6] {
+            let map = PORTS.of(version);
+            let protocol = Value::Proto(protocol_number(publish.protocol));
+            let element = Element::new(vec![protocol, Value::Port(publish.host_ports.first())]);
+            let name = (table.as_str(), map.name);
+            if kernel.has_element(map.family, name, map.empty().layout(), &element)? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the names that a node needs are free.
+fn is_free(kernel: &mut Kernel, node: &Node) -> Result<bool, Failure> {
+    if !is_mount_point(Path::new(NETNS_DIRECTORY))
+        || inspect(&netns_path(&node.netns))? != Mounted::Absent
+    {
+        return Ok(false);
+    }
+    for (_, _, link) in node.ports() {
+        if kernel.link_named(link)?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,135 @@
+//! A node is removed.
+
+use hallway_kernel::Kernel;
+use hallway_kernel::netns::{Mounted, inspect};
+use hallway_plan::diff::endpoint;
+use hallway_plan::mark::{self, Role};
+use hallway_plan::settled::{Node, Plug, Settled};
+use hallway_spec::Name;
+
+use super::super::Caller;
+use super::super::programs::forwards;
+use super::Prepared;
+use crate::keeper::Change as KeeperChange;
+use crate::lease::Leases;
+use crate::observe::netns_path;
+use crate::record::change::{Change, EndpointChange};
+use crate::record::{Known, Outline};
+use crate::{Cancel, Engine, Failure};
+
+impl Engine {
+    /// Removes a node if that concerns no other; whether it was removed.
+    pub(super) fn detach_alone(
+        &self,
+        kernel: &mut Kernel,
+        outline: &Outline,
+        name: &Name,
+        caller: &mut Caller<'_>,
+    ) -> Result<bool, Failure> {
+        let Some(mut prepared) = self.prepare_detach(kernel, outline, name)? else {
+            return Ok(false);
+        };
+        self.carry_out(&mut prepared, caller, |engine, prepared, caller| {
+            engine.execute(&prepared.plan, Some(caller))?;
+            engine.remove_endpoint(prepared, caller.cancel)
+        })?;
+        Ok(true)
+    }
+
+    fn prepare_detach(
+        &self,
+        kernel: &mut Kernel,
+        outline: &Outline,
+        name: &Name,
+    ) -> Result<Option<Prepared>, Failure> {
+        let (Some(known), Some(mut settled)) = (outline.node(name)?, outline.settled()?) else {
+            return Ok(None);
+        };
+        let Known {
+            member, in_record, ..
+        } = &known;
+        let node = member.node.clone();
+        let cabled = node.interfaces.iter().any(|i| i.plug == Plug::Cable);
+        if cabled || outline.rest.named.contains(name) {
+            return Ok(None);
+        }
+        settled.nodes.push(node.clone());
+        settled.publishes.extend(member.publishes.iter().cloned());
+        let built = is_built(kernel, &settled, &node, known.inode)?;
+        if !built || !Self::networks_are_built(kernel, &settled, &node)? {
+            return Ok(None);
+        }
+        let Some(plan) = endpoint::detach(&settled, &node) else {
+            return Ok(None);
+        };
+        Ok(Some(Prepared {
+            change: EndpointChange::new(outline.generation(), name.clone(), Change::Removed),
+            before: outline.own_change(name)?,
+            in_record: *in_record,
+            settled,
+            node,
+            plan,
+        }))
+    }
+
+    /// What follows when nothing of the node is left in the kernel.
+    fn remove_endpoint(&self, prepared: &Prepared, cancel: &Cancel) -> Result<(), Failure> {
+        let Prepared { settled, node, .. } = prepared;
+        let project = &settled.project;
+        self.remove_from_files(project, node)?;
+        for (interface, network, _) in node.ports() {
+            let leases = Leases::through(self.store(), project, network);
+            for address in &interface.addresses {
+                leases.release(address.addr(), &node.name)?;
+            }
+        }
+        self.store()
+            .commit_endpoint(project, &prepared.change, prepared.in_record)?;
+        let own = Settled {
+            publishes: settled
+                .publishes
+                .iter()
+                .filter(|p| p.node == node.name)
+                .cloned()
+                .collect(),
+            ..settled.clone()
+        };
+        let served = forwards(&own, true);
+        let change = KeeperChange {
+            stop: node.service.iter().map(|_| node.name.to_string()).collect(),
+            close: served.into_iter().map(|f| f.listen).collect(),
+            ..KeeperChange::default()
+        };
+        if change != KeeperChange::default()
+            && let Some(client) = self.keeper(project, cancel)?
+        {
+            client.change(&change, Vec::new())?;
+        }
+        self.store().end_endpoint(project)
+    }
+}
+
+/// Whether what is in place of a node is what was built.
+fn is_built(
+    kernel: &mut Kernel,
+    settled: &Settled,
+    node: &Node,
+    inode: Option<u64>,
+) -> Result<bool, Failure> {
+    let there = inspect(&netns_path(&node.netns))?;
+    if inode.is_none_or(|inode| there != Mounted::Netns(inode)) {
+        return Ok(false);
+    }
+    for (interface, network, link) in node.ports() {
+        let role = Role::Port(node.name.clone(), interface.name.clone());
+        let alias = mark::alias(&settled.project, &role);
+        let group = settled.network(network).map(|n| n.group);
+        let found = kernel.link_named(link)?;
+        let ours =
+            found.is_some_and(|l| l.alias.as_deref() == Some(&alias) && Some(l.group) == group);
+        if !ours {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

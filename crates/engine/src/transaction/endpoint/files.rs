@@ -1,0 +1,62 @@
+//! The files that programs in other nodes see, when one node comes or goes.
+
+use std::path::PathBuf;
+
+use hallway_plan::hosts;
+use hallway_plan::settled::{Node, Settled};
+use hallway_spec::Name;
+
+use crate::failure::FileAction;
+use crate::{Engine, Failure};
+
+impl Engine {
+    /// Whether the new node's hosts file is there already, and its own lines are the same in those of
+    /// all others.
+    pub(super) fn sees_hosts_of_others(&self, project: &Name, node: &Node) -> bool {
+        hosts::lines(node).is_some() && self.hosts_file(project, node).exists()
+    }
+
+    /// Adds the node to the hosts files, and writes its own files.
+    pub(super) fn add_to_files(&self, settled: &Settled, node: &Node) -> Result<(), Failure> {
+        let lines = hosts::lines(node).unwrap_or_default();
+        self.change_hosts(&settled.project, |text| text.push_str(&lines))?;
+        self.write_resolv(&settled.project, node)
+    }
+
+    /// Removes the node from the hosts files, and its own files.
+    pub(super) fn remove_from_files(&self, project: &Name, node: &Node) -> Result<(), Failure> {
+        let gone = hosts::every_line(node);
+        self.change_hosts(project, |text| {
+            let kept = text.split_inclusive('\n');
+            *text = kept.filter(|line| !gone.contains(*line)).collect();
+        })?;
+        let directory = self.directory(project);
+        let own = [
+            directory.join("hosts").join(hosts::own_file_name(node)),
+            directory.join("resolv").join(node.name.as_ref()),
+            directory.join("logs").join(format!("{}.log", node.name)),
+        ];
+        for path in own.iter().filter(|path| path.exists()) {
+            self.store().remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    fn change_hosts(&self, project: &Name, change: impl Fn(&mut String)) -> Result<(), Failure> {
+        for path in self.hosts_files(project)? {
+            let failed = |e| Failure::file(FileAction::Read, &path, &e);
+            let mut text = std::fs::read_to_string(&path).map_err(failed)?;
+            change(&mut text);
+            self.store().write_in_place(&path, text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn hosts_files(&self, project: &Name) -> Result<Vec<PathBuf>, Failure> {
+        let directory = self.directory(project).join("hosts");
+        let failed = |e: std::io::Error| Failure::file(FileAction::Read, &directory, &e);
+        let entries = std::fs::read_dir(&directory).map_err(failed)?;
+        let paths = entries.map(|entry| entry.map(|e| e.path()).map_err(failed));
+        paths.collect()
+    }
+}

@@ -1,0 +1,177 @@
+//! One node added or removed at a price that does not grow with the number of the others: only what
+//! concerns the node is read, planned, examined and written.
+//!
+//! What the plan is made from is the record without the nodes that nothing names, so it leads to the
+//! same steps as a plan of the whole. Whatever is not plain (another thing has a name that is
+//! needed, a policy names the node, the kernel does not hold what is on record) is left to the run
+//! that concerns all nodes: nothing has been changed by then, and that run repairs it or says what is
+//! wrong. When a step fails, that is undone in the same way as any other run.
+
+mod alone;
+mod attach;
+mod detach;
+mod files;
+
+use hallway_kernel::Kernel;
+use hallway_plan::Settled;
+use hallway_plan::observed::{NamespaceState, Observed, Seen, SeenNamespace};
+use hallway_plan::rules::elements::of_network;
+use hallway_plan::settled::Node;
+use hallway_plan::{Plan, mark};
+use hallway_spec::{Edit, Name};
+
+use super::Caller;
+use crate::event::Event;
+use crate::observe;
+use crate::record::change::EndpointChange;
+use crate::record::{Outline, Record};
+use crate::{Engine, Failure};
+
+/// A change of one node that is about to be made.
+struct Prepared {
+    change: EndpointChange,
+    /// The node with all that concerns it.
+    settled: Settled,
+    node: Node,
+    /// Whether the record itself has a node of that name.
+    in_record: bool,
+    /// What was complete before in the node's own file.
+    before: Option<EndpointChange>,
+    plan: Plan,
+}
+
+impl Engine {
+    /// Makes an edit if it concerns one node alone; whether it was made. Otherwise nothing has been
+    /// changed.
+    pub(super) fn edit_alone(
+        &self,
+        project: &Name,
+        change: &Edit,
+        caller: &mut Caller<'_>,
+    ) -> Result<bool, Failure> {
+        if !matches!(change, Edit::NodeAdd { .. } | Edit::NodeRemove(_)) {
+            return Ok(false);
+        }
+        let Some(outline) = Outline::load(self.scope(), project)? else {
+            return Ok(false);
+        };
+        let kernel = &mut self.kernel();
+        match change {
+            Edit::NodeRemove(name) => self.detach_alone(kernel, &outline, name, caller),
+            added => self.attach_alone(kernel, &outline, added, caller),
+        }
+    }
+
+    /// Whether the bridges of a node's networks and their elements are in the kernel as they must be.
+    fn networks_are_built(
+        kernel: &mut Kernel,
+        settled: &Settled,
+        node: &Node,
+    ) -> Result<bool, Failure> {
+        for (_, name, _) in node.ports() {
+            let Some(network) = settled.network(name) else {
+                return Ok(false);
+            };
+            if let Some(bridge) = &network.bridge {
+                let role = mark::Role::Bridge(network.name.clone());
+                let alias = mark::alias(&settled.project, &role);
+                let found = kernel.link_named(bridge)?;
+                let ours = found.is_some_and(|link| {
+                    link.up
+                        && link.kind.as_deref() == Some("bridge")
+                        && link.group == network.group
+                        && link.alias.as_deref() == Some(&alias)
+                });
+                if !ours {
+                    return Ok(false);
+                }
+            }
+            for (set, element) in of_network(network) {
+                let table = mark::table(&settled.project);
+                let layout = set.empty().layout();
+                // A prefix is an interval, which is not found by its first address on every kernel.
+                let single = !layout.interval;
+                if single
+                    && !kernel.has_element(set.family, (&table, set.name), layout, &element)?
+                {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Carries out the steps; when one fails, what was there before is restored.
+    fn carry_out(
+        &self,
+        prepared: &mut Prepared,
+        caller: &mut Caller<'_>,
+        work: impl FnOnce(&Self, &mut Prepared, &mut Caller<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let project = prepared.settled.project.clone();
+        caller.report(Event::Planned {
+            steps: prepared.plan.steps.len(),
+        });
+        let begun = self.store().begin_endpoint(&project, &prepared.change);
+        let Err(mut failure) = begun.and_then(|()| work(self, prepared, caller)) else {
+            return Ok(());
+        };
+        caller.report(Event::Restoring);
+        failure
+            .also
+            .extend(self.undo_endpoint(&project, prepared, caller).err());
+        Err(failure)
+    }
+
+    /// Back to the record without the change, from wherever the run failed.
+    fn undo_endpoint(
+        &self,
+        project: &Name,
+        prepared: &Prepared,
+        caller: &mut Caller<'_>,
+    ) -> Result<(), Failure> {
+        self.store()
+            .reopen_endpoint(project, &prepared.change, prepared.before.as_ref())?;
+        self.undo_pending(project)?;
+        let Some(Record {
+            applied: Some(applied),
+            ..
+        }) = self.record(project)?
+        else {
+            return Ok(());
+        };
+        self.sync_keeper(project, &applied, caller)
+    }
+
+    /// What is in place of a node: its namespace, and its links on the host.
+    fn observe_endpoint(
+        kernel: &mut Kernel,
+        settled: &Settled,
+        node: &Node,
+        inode: u64,
+    ) -> Result<Observed, Failure> {
+        let networks = node
+            .ports()
+            .filter_map(|(_, network, _)| settled.network(network));
+        let mut out = Observed::default();
+        for link in node.ports().map(|(_, _, link)| link) {
+            if let Some(found) = kernel.link_named(link)? {
+                out.host.links.push(observe::link(found));
+            }
+        }
+        for bridge in networks.filter_map(|n| n.bridge.as_deref()) {
+            out.host
+                .links
+                .extend(kernel.link_named(bridge)?.map(observe::link));
+        }
+        let mut namespace = SeenNamespace {
+            name: node.netns.clone(),
+            state: NamespaceState::Mounted(inode),
+            owner: None,
+            inside: Seen::Unseen,
+        };
+        observe::examine(kernel, &mut namespace);
+        out.namespaces.push(namespace);
+        Ok(out)
+    }
+}

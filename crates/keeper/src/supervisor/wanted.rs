@@ -1,0 +1,104 @@
+//! Which programs are to run: all of them at once, or some besides the others.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use hallway_engine::keeper::Program;
+
+use super::{Action, Entry, Supervisor};
+
+impl Supervisor {
+    /// From now on exactly these programs are to run. How many changed, and what to do. A program
+    /// of which only the hosts file differs goes on.
+    pub fn sync(&mut self, wanted: Vec<Program>, now: Instant) -> (usize, Vec<Action>) {
+        let by_node: BTreeMap<&str, &Program> =
+            wanted.iter().map(|p| (p.node.as_str(), p)).collect();
+        let goes_on = |old: &Program| {
+            let new = by_node.get(old.node.as_str());
+            new.is_some_and(|new| same_but_hosts(old, new))
+        };
+        let removed: Vec<String> = self
+            .entries
+            .values()
+            .filter(|entry| !goes_on(&entry.program))
+            .map(|entry| entry.program.node.clone())
+            .collect();
+        let mut changed = removed.len();
+        let mut actions = self.change_hosts(&wanted, &removed);
+        for node in &removed {
+            self.entries.remove(node);
+            actions.extend(self.stop_runs(node));
+        }
+        for program in wanted {
+            if !self.entries.contains_key(&program.node) {
+                changed += usize::from(!removed.contains(&program.node));
+                let entry = Entry::new(program);
+                self.entries.insert(entry.program.node.clone(), entry);
+            }
+        }
+        actions.extend(self.advance(now));
+        (changed, actions)
+    }
+
+    /// Ends the programs of these nodes and runs others besides all that run. How many changed, and
+    /// what to do.
+    pub fn change(
+        &mut self,
+        stop: &[String],
+        start: Vec<Program>,
+        now: Instant,
+    ) -> (usize, Vec<Action>) {
+        let (mut changed, mut actions) = (0, Vec::new());
+        for node in stop {
+            changed += usize::from(self.entries.remove(node).is_some());
+            actions.extend(self.stop_runs(node));
+        }
+        for program in start {
+            let same = self
+                .entries
+                .get(&program.node)
+                .map(|e| e.program == program);
+            if same == Some(true) {
+                continue;
+            }
+            if same == Some(false) {
+                actions.extend(self.stop_runs(&program.node));
+            }
+            changed += 1;
+            self.entries
+                .insert(program.node.clone(), Entry::new(program));
+        }
+        actions.extend(self.advance(now));
+        (changed, actions)
+    }
+
+    /// Whether there is no program.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Gives the programs that go on the hosts files that are wanted.
+    fn change_hosts(&mut self, wanted: &[Program], removed: &[String]) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for program in wanted.iter().filter(|p| !removed.contains(&p.node)) {
+            let Some(entry) = self.entries.get_mut(&program.node) else {
+                continue;
+            };
+            if entry.program.hosts == program.hosts {
+                continue;
+            }
+            entry.program.hosts.clone_from(&program.hosts);
+            let runs = self.runs.iter().filter(|(_, run)| run.node == program.node);
+            for (run, path) in runs.filter_map(|(run, _)| Some((*run, program.hosts.clone()?))) {
+                actions.push(Action::ChangeHosts { run, path });
+            }
+        }
+        actions
+    }
+}
+
+fn same_but_hosts(a: &Program, b: &Program) -> bool {
+    let hosts = a.hosts.clone();
+    *a == Program { hosts, ..b.clone() }
+}

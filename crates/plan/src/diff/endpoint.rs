@@ -1,0 +1,114 @@
+//! Steps for one node alone. What they are made from holds that node, the networks and policies, and
+//! the nodes that those name; so they cost the same beside 10 nodes as beside 1,000.
+
+use std::net::IpAddr;
+
+use hallway_spec::Name;
+use ipnet::IpNet;
+
+use super::repair::Repairs;
+use super::{Plan, create, traffic};
+use crate::compare::{Comparison, Difference, Fact, Place, compare};
+use crate::mark;
+use crate::observed::Observed;
+use crate::rules::{Delta, delta, ruleset};
+use crate::settled::{Node, Settled};
+use crate::step::{Cause, Flows, Op};
+use crate::target::Target;
+
+/// A settled topology without one of its nodes.
+#[must_use]
+pub fn without(settled: &Settled, node: &Name) -> Settled {
+    let mut out = settled.clone();
+    out.nodes.retain(|n| n.name != *node);
+    out.publishes.retain(|p| p.node != *node);
+    out
+}
+
+/// The steps that add a node of `wanted`; `None` when more than elements of sets change. `used` are
+/// its addresses that another node had, `host` the addresses of the host.
+#[must_use]
+pub fn attach(wanted: &Settled, node: &Node, used: &[IpAddr], host: Vec<IpAddr>) -> Option<Plan> {
+    let mut plan = Plan::default();
+    let before = without(wanted, &node.name);
+    let cause = Cause::File(node.place.key.clone());
+    rules(&mut plan, (&before, wanted), cause)?;
+    let found = Comparison {
+        namespaces: [node.name.clone()].into(),
+        ..Comparison::default()
+    };
+    let repairs = Repairs::new(&found, &[], wanted, None);
+    let nothing = Observed::default();
+    create::plan(
+        &mut plan,
+        &found,
+        wanted,
+        &Target::of(wanted),
+        &nothing,
+        &repairs,
+    );
+    let flows = Flows {
+        prefixes: used.iter().copied().map(IpNet::from).collect(),
+        ports: traffic::changed_ports(wanted, &before),
+        ..Flows::default()
+    };
+    if flows != Flows::default() {
+        let flows = Flows { host, ..flows };
+        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Connections);
+    }
+    Some(plan)
+}
+
+/// The steps that remove a node of `before`; `None` when more than elements of sets change.
+#[must_use]
+pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
+    let mut plan = Plan::default();
+    let wanted = without(before, &node.name);
+    rules(&mut plan, (before, &wanted), Cause::NotInFile)?;
+    let op = Op::RemoveNamespace {
+        netns: node.netns.clone(),
+        links: node.ports().map(|(_, _, link)| link.to_owned()).collect(),
+    };
+    plan.push(op, Cause::NotInFile);
+    let prefixes: Vec<IpNet> = node.port_addresses().map(IpNet::from).collect();
+    if !prefixes.is_empty() {
+        let flows = Flows {
+            prefixes,
+            ..Flows::default()
+        };
+        plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Connections);
+    }
+    Some(plan)
+}
+
+fn rules(plan: &mut Plan, (before, wanted): (&Settled, &Settled), cause: Cause) -> Option<()> {
+    match delta(&ruleset(before), &ruleset(wanted)) {
+        Delta::Same => {}
+        Delta::Replace => return None,
+        delta @ Delta::Elements(_) => {
+            let table = mark::table(&wanted.project);
+            plan.push(Op::ChangeRules { table, delta }, cause);
+        }
+    }
+    Some(())
+}
+
+/// How what was found of a node differs from what is wanted of it: its namespace, and its links on
+/// the host.
+#[must_use]
+pub fn differences(
+    wanted: &Settled,
+    node: &Node,
+    inodes: &[(String, u64)],
+    seen: &Observed,
+) -> Vec<Difference> {
+    let links: Vec<&str> = node.ports().map(|(_, _, link)| link).collect();
+    let concerns = |difference: &Difference| match (&difference.place, &difference.fact) {
+        (Place::Node { node: of, .. }, _) => *of == node.name,
+        (Place::Host, Fact::Attribute { link, .. }) => links.contains(&link.as_str()),
+        (Place::Host, _) => false,
+    };
+    let mut all = compare(wanted, &[], inodes, seen).differences;
+    all.retain(concerns);
+    all
+}

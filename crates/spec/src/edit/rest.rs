@@ -1,0 +1,65 @@
+//! What a change of one node needs of a document.
+
+use std::collections::BTreeSet;
+
+use crate::document::{DependsDoc, Document};
+
+/// The document without the nodes that nothing in it names, and the names of those that remain.
+///
+/// A node that it leaves out can be removed, and a node can be added, without a look at the others:
+/// the checks of [`crate::parse`] hold for the whole if they hold for this with the one node, apart
+/// from addresses and published ports that two nodes share.
+#[must_use]
+pub fn rest(document: &Document) -> (Document, BTreeSet<String>) {
+    let named = named(document);
+    let mut out = Document {
+        name: document.name.clone(),
+        networks: document.networks.clone(),
+        links: document.links.clone(),
+        policies: document.policies.clone(),
+        expect: document.expect.clone(),
+        ..Document::default()
+    };
+    let kept = document
+        .nodes
+        .iter()
+        .filter(|(name, _)| named.contains(*name));
+    out.nodes = kept
+        .map(|(name, node)| (name.clone(), node.clone()))
+        .collect();
+    (out, named)
+}
+
+fn named(document: &Document) -> BTreeSet<String> {
+    let links = document
+        .links
+        .iter()
+        .flat_map(|l| l.endpoints.keys().cloned());
+    let policies = document.policies.iter().flat_map(|p| {
+        let sides = [&p.from, &p.to].into_iter().flatten();
+        let sides = sides.flat_map(|side| side.items().to_vec());
+        sides.chain(p.between.clone().unwrap_or_default())
+    });
+    let expected = document
+        .expect
+        .iter()
+        .flat_map(|e| [e.from.clone(), e.to.clone()]);
+    let nodes = document.nodes.values().flatten();
+    let needed = nodes
+        .filter_map(|n| n.depends_on.as_ref())
+        .flat_map(|d| match d {
+            DependsDoc::List(names) => names.clone(),
+            DependsDoc::Map(map) => map.keys().cloned().collect(),
+        });
+    let is_node = |name: &String| {
+        let linked = || {
+            document
+                .links
+                .iter()
+                .any(|l| l.endpoints.contains_key(name))
+        };
+        document.nodes.contains_key(name) || linked()
+    };
+    let all = links.chain(policies).chain(expected).chain(needed);
+    all.filter(is_node).collect()
+}
