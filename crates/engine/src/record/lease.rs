@@ -280,7 +280,13 @@ impl Leases {
         };
         let text =
             serde_json::to_vec(&lease).map_err(|_not_json| Reason::Bug("a lease is not JSON"))?;
-        while !self.store.create(&draft, &text)? {
+        let create = || {
+            // What a failed write left is not for anybody.
+            self.store.create(&draft, &text).inspect_err(|_failed| {
+                drop(self.store.remove_file(&draft));
+            })
+        };
+        while !create()? {
             // Left by a process that had this process id and was killed.
             self.store.remove_file(&draft)?;
         }
