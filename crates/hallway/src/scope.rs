@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use hallway_engine::keeper::{Porter, raise_open_files};
@@ -20,7 +21,8 @@ use crate::source::{discover, read};
 const PROGRAM: &str = "/proc/self/exe";
 
 /// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory, which
-/// XDG_RUNTIME_DIR names or which a login made. Nowhere that another user could have made first.
+/// XDG_RUNTIME_DIR names or which a login made; else the user's home. Nowhere that another user could
+/// have made first.
 pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
     let user = rustix::process::geteuid();
     let chosen = match (&common.state_dir, std::env::var_os("XDG_RUNTIME_DIR")) {
@@ -31,14 +33,22 @@ pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
         }
         (None, _) => {
             let user = user.as_raw();
-            let directory = PathBuf::from(format!("/run/user/{user}"));
-            if !directory.is_dir() {
-                return Err(Reason::NoStateDirectory { user }.into());
+            let runtime = Some(PathBuf::from(format!("/run/user/{user}"))).filter(|d| d.is_dir());
+            match runtime.or_else(|| state_home(user)) {
+                Some(directory) => directory.join("hallway"),
+                None => return Err(Reason::NoStateDirectory { user }.into()),
             }
-            directory.join("hallway")
         }
     };
     state::directory(&chosen)
+}
+
+/// The directory for state in the user's home (XDG Base Directory Specification), where HOME is a
+/// directory of this user.
+fn state_home(user: u32) -> Option<PathBuf> {
+    let home = PathBuf::from(std::env::var_os("HOME").filter(|h| !h.is_empty())?);
+    let owner = std::fs::metadata(&home).ok()?.uid();
+    (owner == user).then(|| home.join(".local/state"))
 }
 
 /// How sandboxes are made by this program.

@@ -115,9 +115,18 @@ fn without_a_runtime_directory_nothing_is_guessed() {
         .exits(1)
         .says("there is no directory for the state of user 1000")
         .says("XDG_RUNTIME_DIR");
-    // The one that a login makes is used.
+    // Another user's home is not used, one's own is.
+    sh("mkdir -m 755 /run/home; mkdir -m 700 /run/home/own /run/home/other; chown 1000 /run/home/own");
+    as_user(1000, &["up", "/run/p.yaml"], &[("HOME", "/run/home/other")])
+        .exits(1)
+        .says("there is no directory for the state of user 1000");
+    let own = [("HOME", "/run/home/own")];
+    as_user(1000, &["up", "/run/p.yaml"], &own).exits(0);
+    sh("test -d /run/home/own/.local/state/hallway");
+    as_user(1000, &["down", "/run/p.yaml"], &own).exits(0);
+    // The one that a login makes is used first.
     sh("mkdir -p -m 755 /run/user; mkdir -m 700 /run/user/1000; chown 1000 /run/user/1000");
-    as_user(1000, &["status"], &[])
+    as_user(1000, &["status"], &own)
         .exits(2)
         .says("nothing is up");
     sh("chown 1001 /run/user/1000; chmod 755 /run/user/1000");

@@ -1,11 +1,50 @@
 //! The project's tables.
 
+use std::collections::BTreeSet;
+
 use hallway_kernel::KernelError;
-use hallway_nftables::{Family, Table, Transaction};
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::{Action, Family, Hook, Table, Transaction};
 use hallway_plan::rules::{Delta, sets};
 use hallway_plan::step::NewRules;
 
 use super::{Executor, uplinks};
+
+/// The chains of a table in two parts: first those at hooks where the guard does not look, then
+/// those that tell the guard, at its hooks, that the rules are loaded. A packet that has passed the
+/// first hooks before the first part was loaded has gone before the second part is.
+fn stages(table: &Table) -> [Table; 2] {
+    let guarded = |hook: Hook| match table.family {
+        Family::Bridge => hook == Hook::Prerouting,
+        _ => matches!(hook, Hook::Input | Hook::Forward | Hook::Output),
+    };
+    let unguarded = table.chains.iter().filter(|chain| {
+        let base = chain.base.as_ref();
+        base.is_some_and(|base| !guarded(base.hook))
+    });
+    let mut first: BTreeSet<&str> = unguarded.map(|chain| chain.name.as_str()).collect();
+    // What these call, and what that calls.
+    let mut open: Vec<&str> = first.iter().copied().collect();
+    while let Some(name) = open.pop() {
+        let chain = table.chains.iter().find(|chain| chain.name == name);
+        for rule in chain.iter().flat_map(|chain| &chain.rules) {
+            if let Action::Verdict(Verdict::Jump(to) | Verdict::Goto(to)) = &rule.action
+                && first.insert(to)
+            {
+                open.push(to);
+            }
+        }
+    }
+    [true, false].map(|early| Table {
+        chains: table
+            .chains
+            .iter()
+            .filter(|chain| first.contains(chain.name.as_str()) == early)
+            .cloned()
+            .collect(),
+        ..table.clone()
+    })
+}
 
 impl Executor {
     pub(super) fn replace_rules(&mut self, new: &NewRules) -> Result<(), KernelError> {
@@ -23,11 +62,15 @@ impl Executor {
             }
         }
         self.kernel.commit(&transaction)?;
-        let mut rules = Transaction::new();
-        for table in new.rules.tables.iter().filter(is_lost) {
-            rules.add_chains(table);
+        let lost: Vec<[Table; 2]> = new.rules.tables.iter().filter(is_lost).map(stages).collect();
+        for stage in 0..2 {
+            let mut rules = Transaction::new();
+            for table in lost.iter().filter_map(|stages| stages.get(stage)) {
+                rules.add_chains(table);
+            }
+            self.kernel.commit(&rules)?;
         }
-        self.kernel.commit(&rules)
+        Ok(())
     }
 
     pub(super) fn change_rules(&mut self, table: &str, delta: &Delta) -> Result<(), KernelError> {

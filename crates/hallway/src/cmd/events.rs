@@ -69,6 +69,7 @@ impl EventFile {
             print(self.more().into_iter(), format);
             std::thread::sleep(POLL);
         }
+        print(self.more().into_iter(), format);
         Ok(())
     }
 

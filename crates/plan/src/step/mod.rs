@@ -235,7 +235,8 @@ pub struct NewRules {
     /// All of them.
     pub rules: Ruleset,
     /// Tables that another program has removed, or emptied of rules: the guard closes the project
-    /// until all is there again, so their sets are loaded before their rules.
+    /// until all is there again, so they are loaded part by part:
+    /// sets, rules at hooks where the guard does not look, the other rules.
     pub lost: Vec<Family>,
     /// Notes of uplinks that forward because of this project, which are kept.
     pub noted: Vec<Uplink>,
