@@ -62,7 +62,13 @@ impl Executor {
             }
         }
         self.kernel.commit(&transaction)?;
-        let lost: Vec<[Table; 2]> = new.rules.tables.iter().filter(is_lost).map(stages).collect();
+        let lost: Vec<[Table; 2]> = new
+            .rules
+            .tables
+            .iter()
+            .filter(is_lost)
+            .map(stages)
+            .collect();
         for stage in 0..2 {
             let mut rules = Transaction::new();
             for table in lost.iter().filter_map(|stages| stages.get(stage)) {
