@@ -31,6 +31,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod capabilities;
 pub mod forward;
 mod frames;
 mod options;

@@ -1,5 +1,7 @@
 //! The keeper's process: one loop that carries out requests and supervises programs.
 
+mod tasks;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
 use std::os::unix::net::{UnixListener as StdListener, UnixStream};
@@ -7,24 +9,21 @@ use std::path::Path;
 use std::time::Instant;
 
 use hallway_engine::keeper::message::{Answer, Refusal, Request};
-use hallway_engine::keeper::{
-    Desired, Guard, Listen, Listener, raise_open_files, socket, stop_leftovers,
-};
+use hallway_engine::keeper::{Desired, Guard, raise_open_files, socket, stop_leftovers};
 use hallway_engine::state;
 use hallway_spec::Name;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
-use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::capabilities;
 use crate::forward::Forwarder;
 use crate::options::{Options, eprint};
 use crate::program::{self, Handle, Report};
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, RunEvent, RunId, Supervisor};
-use crate::watch;
 
 /// Runs a keeper until it is to stop (by a request, SIGTERM or SIGINT), or the holder of its
 /// sandbox ends. Writes a line to standard output when clients can connect.
@@ -41,7 +40,7 @@ pub fn serve(options: &Options) -> std::io::Result<()> {
     rustix::process::setsid().ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     std::env::set_current_dir("/")?;
-    drop_capabilities()?;
+    capabilities::drop_others()?;
     let inherited = raise_open_files();
     let options = Options {
         open_files: options.open_files.or(Some(inherited)),
@@ -51,29 +50,6 @@ pub fn serve(options: &Options) -> std::io::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(run(&options))
-}
-
-/// Keeps what this process itself needs: to look at processes that it did not start and to end
-/// them; and for the guard and repair, to change links, rules, namespaces and mounts, to be told
-/// of changes in other namespaces, to announce addresses, and to write the state directory of
-/// another user. Runners are started with all capabilities again where the user is root: they enter nodes.
-fn drop_capabilities() -> std::io::Result<()> {
-    let kept = CapabilitySet::KILL
-        | CapabilitySet::SYS_PTRACE
-        | CapabilitySet::NET_ADMIN
-        | CapabilitySet::NET_RAW
-        | CapabilitySet::NET_BROADCAST
-        | CapabilitySet::SYS_ADMIN
-        | CapabilitySet::DAC_OVERRIDE
-        | CapabilitySet::CHOWN
-        | CapabilitySet::FOWNER;
-    let permitted = capabilities(None)?.permitted & kept;
-    let sets = CapabilitySets {
-        effective: permitted,
-        permitted,
-        inheritable: CapabilitySet::empty(),
-    };
-    Ok(set_capabilities(None, sets)?)
 }
 
 async fn run(options: &Options) -> std::io::Result<()> {
@@ -313,53 +289,6 @@ impl Keeper<'_> {
             last: false,
         });
         Ok(())
-    }
-
-    /// The guard first: it closes what is about to be served.
-    async fn sync(&mut self, wanted: Desired, fresh: Vec<Listener>) -> Result<usize, Refusal> {
-        let guard = self.guard.protect(wanted.guarded);
-        let guard = guard.map_err(|e| Refusal::Guard { why: e.to_string() })?;
-        let moved = self.forwarder.sync(wanted.forwards, fresh).await;
-        let moved = moved.map_err(|e| Refusal::Listener { why: e.to_string() })?;
-        let (changed, actions) = self.supervisor.sync(wanted.programs, Instant::now());
-        self.act(actions);
-        if !self.watched {
-            // Without notifications the network is as good as before; only repairs need a command.
-            match watch::start(self.options, self.project.clone()) {
-                Ok(()) => self.watched = true,
-                Err(failure) => {
-                    eprint(&format!("nothing is repaired without a command: {failure}"))
-                }
-            }
-        }
-        Ok(usize::from(guard) + moved + changed)
-    }
-
-    /// Some programs and listeners, besides the others.
-    async fn change(&mut self, request: Request, fresh: Vec<Listener>) -> std::io::Result<Answer> {
-        let Request::Change {
-            stop,
-            close,
-            programs,
-            forwards,
-            ..
-        } = request
-        else {
-            return Ok(Answer::Done { changed: 0 });
-        };
-        rustix::process::set_parent_process_death_signal(None)?;
-        let close: Vec<Listen> = close.into_iter().map(Into::into).collect();
-        let forwards = forwards.into_iter().map(Into::into).collect();
-        let moved = match self.forwarder.change(&close, forwards, fresh).await {
-            Ok(moved) => moved,
-            Err(e) => return Ok(Answer::Refused(Refusal::Listener { why: e.to_string() })),
-        };
-        let programs = programs.into_iter().map(Into::into).collect();
-        let (changed, actions) = self.supervisor.change(&stop, programs, Instant::now());
-        self.act(actions);
-        Ok(Answer::Done {
-            changed: changed + moved,
-        })
     }
 
     /// Begins to end: no client can connect, nothing is served, and all programs are stopped.

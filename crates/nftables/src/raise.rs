@@ -172,11 +172,8 @@ fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
             Some((condition, used + 1))
         }
         ([Expr::Lookup { set, invert, .. }, ..], _) => {
-            let condition = match invert {
-                false => Match::In(fields, set.clone()),
-                true => Match::NotIn(fields, set.clone()),
-            };
-            Some((condition, used + 1))
+            let condition = if *invert { Match::NotIn } else { Match::In };
+            Some((condition(fields, set.clone()), used + 1))
         }
         (
             [

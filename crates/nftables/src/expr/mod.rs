@@ -235,27 +235,27 @@ mod tests {
         ]
     }
 
+    const METAS: [Meta; 8] = [
+        Meta::Mark,
+        Meta::IifName,
+        Meta::OifName,
+        Meta::PacketType,
+        Meta::NfProto,
+        Meta::L4Proto,
+        Meta::IifGroup,
+        Meta::OifGroup,
+    ];
+
     fn expr() -> impl Strategy<Value = Expr> {
         use proptest::sample::select;
         let version = || select(vec![IpVersion::V4, IpVersion::V6]);
-        let metas = vec![
-            Meta::Mark,
-            Meta::IifName,
-            Meta::OifName,
-            Meta::PacketType,
-            Meta::NfProto,
-            Meta::L4Proto,
-            Meta::IifGroup,
-            Meta::OifGroup,
-        ];
         let bases = vec![
             PayloadBase::Link,
             PayloadBase::Network,
             PayloadBase::Transport,
         ];
-        let keys = vec![CtKey::State, CtKey::Status];
         prop_oneof![
-            (select(metas), reg()).prop_map(|(key, to)| Expr::Meta { key, to }),
+            (select(METAS.to_vec()), reg()).prop_map(|(key, to)| Expr::Meta { key, to }),
             (select(bases), 0_u32..200, 1_u32..17, reg()).prop_map(|(base, offset, length, to)| {
                 Expr::Payload {
                     base,
@@ -283,7 +283,8 @@ mod tests {
                     invert
                 }
             ),
-            (select(keys), reg()).prop_map(|(key, to)| Expr::Ct { key, to }),
+            (select(vec![CtKey::State, CtKey::Status]), reg())
+                .prop_map(|(key, to)| Expr::Ct { key, to }),
             (reg(), name(), any::<u32>()).prop_map(|(reg, set, limit)| Expr::CountOver {
                 reg,
                 set,

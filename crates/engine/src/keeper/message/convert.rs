@@ -1,0 +1,149 @@
+//! Between what messages carry and what the client and the keeper work with.
+
+use hallway_spec as spec;
+
+use super::super::{ProgramState, ProgramStatus, desired};
+use super::{Forward, Listen, Port, Program, Protocol, Restart, State, Status};
+
+impl From<&desired::Program> for Program {
+    fn from(p: &desired::Program) -> Self {
+        Self {
+            node: p.node.clone(),
+            netns: p.netns.clone(),
+            inode: p.inode,
+            command: p.command.clone(),
+            environment: p.environment.clone(),
+            working_dir: p.working_dir.clone(),
+            rights: p.rights.clone(),
+            hosts: p.hosts.clone(),
+            resolv_conf: p.resolv_conf.clone(),
+            log: p.log.clone(),
+            ready: p.ready.iter().map(|r| (*r).into()).collect(),
+            restart: p.restart.into(),
+            depends_on: p.depends_on.clone(),
+        }
+    }
+}
+
+impl From<Program> for desired::Program {
+    fn from(p: Program) -> Self {
+        Self {
+            node: p.node,
+            netns: p.netns,
+            inode: p.inode,
+            command: p.command,
+            environment: p.environment,
+            working_dir: p.working_dir,
+            rights: p.rights,
+            hosts: p.hosts,
+            resolv_conf: p.resolv_conf,
+            log: p.log,
+            ready: p.ready.into_iter().map(Into::into).collect(),
+            restart: p.restart.into(),
+            depends_on: p.depends_on,
+        }
+    }
+}
+
+impl From<desired::Listen> for Listen {
+    fn from(l: desired::Listen) -> Self {
+        Self {
+            address: l.address,
+            protocol: l.protocol.into(),
+            on_machine: l.namespace == desired::Namespace::Machine,
+        }
+    }
+}
+
+impl From<Listen> for desired::Listen {
+    fn from(l: Listen) -> Self {
+        Self {
+            address: l.address,
+            protocol: l.protocol.into(),
+            namespace: match l.on_machine {
+                true => desired::Namespace::Machine,
+                false => desired::Namespace::Project,
+            },
+        }
+    }
+}
+
+impl From<desired::Forward> for Forward {
+    fn from(f: desired::Forward) -> Self {
+        Self {
+            listen: f.listen.into(),
+            target: f.target,
+        }
+    }
+}
+
+impl From<Forward> for desired::Forward {
+    fn from(f: Forward) -> Self {
+        Self {
+            listen: f.listen.into(),
+            target: f.target,
+        }
+    }
+}
+
+impl From<spec::PortProto> for Port {
+    fn from(p: spec::PortProto) -> Self {
+        Self {
+            port: p.port,
+            protocol: p.protocol.into(),
+        }
+    }
+}
+
+impl From<Port> for spec::PortProto {
+    fn from(p: Port) -> Self {
+        Self {
+            port: p.port,
+            protocol: p.protocol.into(),
+        }
+    }
+}
+
+impl From<ProgramStatus> for Status {
+    fn from(s: ProgramStatus) -> Self {
+        Self {
+            node: s.node,
+            state: s.state.into(),
+            pid: s.pid,
+            restarts: s.restarts,
+            exit_code: s.exit_code,
+        }
+    }
+}
+
+impl From<Status> for ProgramStatus {
+    fn from(s: Status) -> Self {
+        Self {
+            node: s.node,
+            state: s.state.into(),
+            pid: s.pid,
+            restarts: s.restarts,
+            exit_code: s.exit_code,
+        }
+    }
+}
+
+/// Conversions in both directions between two enums with the same variants.
+macro_rules! same_variants {
+    ($message:ty, $domain:ty: $($variant:ident),*) => {
+        impl From<$domain> for $message {
+            fn from(value: $domain) -> Self {
+                match value { $(<$domain>::$variant => Self::$variant),* }
+            }
+        }
+        impl From<$message> for $domain {
+            fn from(value: $message) -> Self {
+                match value { $(<$message>::$variant => Self::$variant),* }
+            }
+        }
+    };
+}
+
+same_variants!(Protocol, spec::Protocol: Tcp, Udp);
+same_variants!(Restart, spec::Restart: No, OnFailure, Always, UnlessStopped);
+same_variants!(State, ProgramState: Waiting, Starting, Running, Restarting, Exited);
