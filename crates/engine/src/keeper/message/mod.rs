@@ -216,7 +216,7 @@ pub struct Forward {
     pub target: SocketAddr,
 }
 
-/// See [`ProgramStatus`].
+/// See [`super::ProgramStatus`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -228,7 +228,7 @@ pub struct Status {
     pub exit_code: Option<i32>,
 }
 
-/// See [`ProgramState`].
+/// See [`super::ProgramState`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
