@@ -1,6 +1,7 @@
 //! Users that programs run as: their numbers and groups, from /etc/passwd and /etc/group.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use hallway_spec::{Name, User};
 
@@ -46,6 +47,14 @@ fn entries(text: &str) -> impl Iterator<Item = Entry<'_>> {
             shell,
         })
     })
+}
+
+/// The home directory that /etc/passwd has for a user.
+#[must_use]
+pub fn home_of(user: u32) -> Option<PathBuf> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let entry = entries(&passwd).find(|entry| entry.user == user)?;
+    Some(entry.home.into())
 }
 
 /// The groups that list a user as a member (group(5)).

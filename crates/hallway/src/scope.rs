@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hallway_engine::keeper::{Porter, raise_open_files};
 use hallway_engine::sandbox::{self, Making, Sandbox};
-use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Workplace, state};
+use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Workplace, account, state};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -43,12 +43,13 @@ pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
     state::directory(&chosen)
 }
 
-/// The directory for state in the user's home (XDG Base Directory Specification), where HOME is a
-/// directory of this user.
+/// The directory for state in the user's home (XDG Base Directory Specification). HOME must be the
+/// home that the machine knows for this user, and a directory of this user.
 fn state_home(user: u32) -> Option<PathBuf> {
-    let home = PathBuf::from(std::env::var_os("HOME").filter(|h| !h.is_empty())?);
+    let home = account::home_of(user)?;
+    let named = std::env::var_os("HOME").is_some_and(|named| named == home.as_os_str());
     let owner = std::fs::metadata(&home).ok()?.uid();
-    (owner == user).then(|| home.join(".local/state"))
+    (named && owner == user).then(|| home.join(".local/state"))
 }
 
 /// How sandboxes are made by this program.

@@ -118,10 +118,12 @@ fn without_a_runtime_directory_nothing_is_guessed() {
         .exits(1)
         .says("there is no directory for the state of user 1000")
         .says("XDG_RUNTIME_DIR");
-    // Another user's home is not used, one's own is.
+    // Another directory that HOME names is not used, the user's own home is.
     sh(
-        "mkdir -m 755 /run/home; mkdir -m 700 /run/home/own /run/home/other; chown 1000 /run/home/own",
+        "mkdir -m 755 /run/home; mkdir -m 700 /run/home/own /run/home/other; chown 1000 /run/home/*",
     );
+    sh("echo u:x:1000:1000::/run/home/own:/bin/sh > /run/passwd");
+    sh("mount --bind /run/passwd /etc/passwd");
     as_user(1000, &["up", "/run/p.yaml"], &[("HOME", "/run/home/other")])
         .exits(1)
         .says("there is no directory for the state of user 1000");
