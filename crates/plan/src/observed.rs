@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hallway_nftables::Ruleset;
-use hallway_spec::{Bandwidth, Name};
+use hallway_spec::{Bandwidth, IpVersion, Name};
 use ipnet::IpNet;
 
 use crate::mark;
-use crate::step::Uplink;
 use crate::target::{Listener, PortFlag, Setting};
 
 /// What is known of something: an observation never says that a thing is absent, or present, when
@@ -71,6 +70,15 @@ pub struct SeenKeeper {
     pub programs: BTreeMap<String, SeenProgram>,
     /// What it listens on in the project's own network namespace.
     pub listeners: BTreeSet<Listener>,
+}
+
+/// An interface that is not ours, by which packets of ours leave the host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uplink {
+    /// Its name.
+    pub link: String,
+    /// IPv4 or IPv6.
+    pub version: IpVersion,
 }
 
 /// A program as its keeper reports it.

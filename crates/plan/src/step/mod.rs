@@ -12,6 +12,7 @@ use hallway_spec::{Bandwidth, IpVersion, Name, PortRange, Protocol};
 use ipnet::IpNet;
 
 use crate::compare::{Attribute, Difference, Place};
+pub use crate::observed::Uplink;
 use crate::rules::Delta;
 use crate::settled::Settled;
 use crate::target::{Link, Listener, Route, Setting};
@@ -218,15 +219,6 @@ pub enum Adjustment {
         /// The new limit.
         limit: Option<Bandwidth>,
     },
-}
-
-/// An interface that is not ours, by which packets of ours leave the host.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Uplink {
-    /// Its name.
-    pub link: String,
-    /// IPv4 or IPv6.
-    pub version: IpVersion,
 }
 
 /// Tables to load.
