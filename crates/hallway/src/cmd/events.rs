@@ -1,13 +1,13 @@
 //! `logs --events` and `up --watch`: what happened to a project without a command.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hallway_engine::{Cancel, Engine, Failure, Occurrence};
+use hallway_engine::{Cancel, Engine, Failure, Occurrence, state};
 use hallway_spec::Name;
 
+use super::logs::complete_lines;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::scope::{here, present};
@@ -73,28 +73,16 @@ impl EventFile {
         Ok(())
     }
 
-    /// The events since the last call. Before the first one there is no file.
+    /// The events since the last call. Before the first event there is no file.
     fn more(&mut self) -> Vec<Occurrence> {
-        let Ok(mut file) = std::fs::File::open(&self.path) else {
+        let Ok(Some(mut file)) = state::read_log(&self.path) else {
             return Vec::new();
         };
         // A smaller file is a new one.
         if file.metadata().is_ok_and(|m| m.len() < self.position) {
             self.position = 0;
         }
-        let mut bytes = Vec::new();
-        let read = file
-            .seek(SeekFrom::Start(self.position))
-            .and_then(|_| file.read_to_end(&mut bytes));
-        let Ok(_) = read else {
-            return Vec::new();
-        };
-        let whole = bytes
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |end| end + 1);
-        bytes.truncate(whole);
-        self.position += whole as u64;
+        let bytes = complete_lines(&mut file, &mut self.position);
         let lines = bytes.split(|b| *b == b'\n');
         lines
             .filter_map(|line| serde_json::from_slice(line).ok())

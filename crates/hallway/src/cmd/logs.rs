@@ -1,5 +1,6 @@
 //! `logs` and `restart`.
 
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,21 +70,28 @@ pub(crate) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+/// The complete lines of a file after `position`, which is moved behind them.
+pub(super) fn complete_lines(file: &mut File, position: &mut u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if file.seek(SeekFrom::Start(*position)).is_ok() {
+        file.read_to_end(&mut bytes).ok();
+    }
+    let whole = bytes
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |end| end + 1);
+    bytes.truncate(whole);
+    *position += whole as u64;
+    bytes
+}
+
 impl Source {
     /// The complete lines written since the last call.
     fn more(&mut self) -> String {
-        let mut bytes = Vec::new();
-        if let Ok(Some(mut file)) = state::read_log(&self.path)
-            && file.seek(SeekFrom::Start(self.position)).is_ok()
-        {
-            file.read_to_end(&mut bytes).ok();
-        }
-        let whole = bytes
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |end| end + 1);
-        bytes.truncate(whole);
-        self.position += whole as u64;
+        let bytes = match state::read_log(&self.path) {
+            Ok(Some(mut file)) => complete_lines(&mut file, &mut self.position),
+            _ => Vec::new(),
+        };
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
