@@ -16,7 +16,7 @@ use crate::{Engine, Failure, Reason};
 
 /// The version of the lines.
 const VERSION: u32 = 1;
-/// The file is begun anew when it has more bytes than this; the one before is kept beside it.
+/// When the file has more bytes than this, a new one is started; the previous one is kept.
 const LARGEST: u64 = 1 << 20;
 
 /// One event.

@@ -18,7 +18,7 @@ use crate::record::{Store, store};
 const QUOTED_MAX: u64 = 64 * 1024;
 
 /// A directory for state, by a path without symbolic links: one that does not exist yet, or that
-/// belongs to this user and that nobody else can write to.
+/// belongs to this user and that no other user can write to.
 ///
 /// # Errors
 /// [`crate::Reason::StateUnsafe`], with what is wrong.

@@ -43,7 +43,7 @@ pub(crate) fn accept(listener: UnixListener) -> mpsc::Receiver<Call> {
     requests
 }
 
-/// Only the keeper's own user may connect. Nobody else can enter the socket's directory; this does not
+/// Only the keeper's own user may connect. No other user can enter the socket's directory; this does not
 /// depend on it.
 fn is_same_user(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream)

@@ -5,7 +5,7 @@
 //! - no component is a symbolic link, `.` or `..`;
 //! - every directory belongs to root or to this user; others may write to it only if it is sticky
 //!   (like /tmp), and then what follows belongs to root or to this user;
-//! - the last directory belongs to this user, and nobody else may write to it, sticky or not.
+//! - the last directory belongs to this user, and no other user may write to it, sticky or not.
 //!
 //! In a user namespace that does not map every user, root of the machine and all other users are
 //! seen as one, the overflow user (user_namespaces(7)); above the last directory it counts as root.
@@ -202,7 +202,7 @@ pub fn physical(path: &Path) -> Result<PathBuf, KernelError> {
     Ok(here)
 }
 
-/// The mode of a link says nothing: everybody may read it, nobody can write to it.
+/// The mode of a link says nothing: every user may read a link, and none can write to it.
 fn stat_of_link(mut stat: Stat) -> Stat {
     stat.st_mode = 0;
     stat

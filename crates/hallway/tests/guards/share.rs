@@ -14,7 +14,7 @@ pub(crate) fn a_node_takes_no_more_than_its_share() {
 def entries(x): return sum('src=' + end + ' ' in line for end in (FOUR[x], SIX[x]) for line in (shell('conntrack -L -f ipv4 2>/dev/null') + '\\n' + shell('conntrack -L -f ipv6 2>/dev/null')).splitlines())
 for protocol in (17, 6):
     for port in range(1000, 1200):
-        # Nobody is there to refuse it, which would end the connection.
+        # No host has this address, so no answer ends the connection.
         for own, to in ((FOUR['p'], '203.0.113.99'), (SIX['p'], '2001:db8::99')):
             body = udp(own, to, port, 9, b'x') if protocol == 17 else tcp(own, to, port, 9, 2)
             N['p'].raw.send(frame(ip(own, to, protocol, body), BRIDGE['p'], M['p']))

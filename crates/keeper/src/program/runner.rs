@@ -121,7 +121,7 @@ fn read_orders(keeper: Arc<UnixStream>) -> UnboundedReceiver<NextOrder> {
     let (orders, receiver) = unbounded_channel();
     tokio::spawn(async move {
         while let Ok(change) = read_frame::<Change>(&keeper, frame::FRAME_MAX).await {
-            orders.send(NextOrder::Change(change)).ok(); // nobody waits when the run has ended
+            orders.send(NextOrder::Change(change)).ok(); // the receiver is gone when the run has ended
         }
         orders.send(end_of_orders(&keeper)).ok();
     });

@@ -272,7 +272,7 @@ fn host_of(kernel: &mut Kernel, publishes: &[Publish]) -> Result<Vec<IpAddr>, Fa
     Ok(out)
 }
 
-/// Whether the host ports of a node can be looked up one by one, and nobody publishes them.
+/// Whether the host ports of a node can be looked up one by one, and no other node publishes them.
 fn is_plain(
     kernel: &mut Kernel,
     outline: &Outline,
