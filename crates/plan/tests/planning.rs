@@ -7,9 +7,12 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use hallway_plan::diff::Recorded;
+use hallway_plan::observed::{Noted, SeenLink, SeenTable};
 use hallway_plan::rules::build::ruleset;
+use hallway_plan::step::{Op, Uplink};
+use hallway_plan::target::Setting;
 use hallway_plan::{Observed, Settled, Surroundings, diff, settle};
-use hallway_spec::parse;
+use hallway_spec::{IpVersion, parse};
 use ipnet::IpNet;
 use proptest::prelude::*;
 
@@ -147,4 +150,47 @@ fn a_change_of_one_node_concerns_it_and_the_ends_of_its_cables() {
     assert_eq!(names(&changed), ["three", "two"]);
     let fewer = after(&FILE.replace("one: { networks: [a] }, ", ""));
     assert_eq!(names(&fewer), ["one"]);
+}
+
+/// Where the kernel forwards IPv6 everywhere or nowhere (before Linux 6.17), forwarding for every
+/// link turns it on for new links too: that is not another program's work, and it is given back.
+#[test]
+fn forwarding_of_every_link_is_given_back() {
+    let project: hallway_spec::Name = "p".parse().unwrap();
+    let uplink = |link: &str| Uplink {
+        link: link.into(),
+        version: IpVersion::V6,
+    };
+    let restored = |link: &str, all: u32, new: u32| {
+        let mut seen = Observed::default();
+        let both = [
+            (Setting::Forwarding(IpVersion::V6), all),
+            (Setting::NewForwarding(IpVersion::V6), new),
+        ];
+        seen.host.settings.extend(both);
+        seen.host.links.push(SeenLink {
+            name: "eth0".into(),
+            settings: [(Setting::Forwarding(IpVersion::V6), 1)].into(),
+            ..SeenLink::default()
+        });
+        seen.tables.push(SeenTable {
+            project: project.clone(),
+            bridge_family: false,
+            forwarding4: Vec::new(),
+            forwarding6: vec![link.into()],
+        });
+        seen.noted.push(Noted {
+            uplink: uplink(link),
+            projects: [project.clone()].into(),
+            before: both.map(|(setting, _)| (setting, 0)).into(),
+        });
+        let plan = diff(&project, Recorded::default(), None, &seen);
+        plan.steps
+            .iter()
+            .any(|s| matches!(&s.op, Op::RestoreUplinks { uplinks } if *uplinks == [uplink(link)]))
+    };
+    assert!(restored("all", 1, 1));
+    assert!(restored("eth0", 0, 0));
+    assert!(!restored("eth0", 1, 1));
+    assert!(!restored("eth0", 0, 1));
 }

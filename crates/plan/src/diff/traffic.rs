@@ -173,7 +173,13 @@ pub(super) fn ours(recorded: Recorded<'_>, project: &Name, seen: &Observed) -> B
 
 /// Whether another program has turned forwarding on for every link, or for new links, since hallway
 /// turned it on for this one. Then it stays on.
+///
+/// Not known where hallway itself turned it on for every link: the kernel then turns it on for new
+/// links as well (`addrconf_fixup_forwarding`), and what another program writes changes nothing.
 fn taken_over(uplink: &Uplink, seen: &Observed) -> bool {
+    if uplink.link == ALL {
+        return false;
+    }
     let note = seen.noted.iter().find(|n| n.uplink == *uplink);
     let turned_on = |setting| {
         let now = seen.host.settings.get(&setting).copied().unwrap_or(0);
@@ -183,7 +189,7 @@ fn taken_over(uplink: &Uplink, seen: &Observed) -> bool {
     let of_all = Setting::Forwarding(uplink.version);
     let of_new = Setting::NewForwarding(uplink.version);
     // Without a note, what new links start with says nothing about this one.
-    (uplink.link != ALL && turned_on(of_all)) || (note.is_some() && turned_on(of_new))
+    turned_on(of_all) || (note.is_some() && turned_on(of_new))
 }
 
 /// Uplinks that forward because of this project alone do so no longer.
