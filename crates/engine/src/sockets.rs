@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use hallway_kernel::listening::{self, OpenPort};
+use hallway_plan::rules::elements::protocol_number;
 use hallway_spec::Protocol;
 use procfs::net::{TcpState, UdpState};
 use procfs::process::FDTarget;
@@ -15,27 +17,42 @@ pub(crate) struct Bound {
 }
 
 /// Every socket of the calling thread's network namespace that listens (tcp) or is bound without
-/// a peer (udp).
+/// a peer (udp). A kernel that cannot list these alone has them in /proc, with all others.
 pub(crate) fn bound() -> Vec<Bound> {
+    let Ok(open) = listening::open_ports() else {
+        return bound_in_proc();
+    };
+    let one = |port: OpenPort| {
+        let mut all = [Protocol::Tcp, Protocol::Udp].into_iter();
+        let protocol = all.find(|p| protocol_number(*p) == port.protocol)?;
+        Some(Bound::new(port.address, protocol, port.inode))
+    };
+    open.into_iter().filter_map(one).collect()
+}
+
+fn bound_in_proc() -> Vec<Bound> {
     let tcp = [procfs::net::tcp(), procfs::net::tcp6()];
     let udp = [procfs::net::udp(), procfs::net::udp6()];
-    let one = |address: SocketAddr, protocol, inode| Bound {
-        address: SocketAddr::new(address.ip().to_canonical(), address.port()),
-        protocol,
-        inode,
-    };
     // There is no such list without IPv6.
     let tcp = tcp.into_iter().flatten().flatten();
     let udp = udp.into_iter().flatten().flatten();
     let listening = tcp.filter(|e| e.state == TcpState::Listen);
     let open = udp.filter(|e| e.state == UdpState::Close);
     listening
-        .map(|e| one(e.local_address, Protocol::Tcp, e.inode))
-        .chain(open.map(|e| one(e.local_address, Protocol::Udp, e.inode)))
+        .map(|e| Bound::new(e.local_address, Protocol::Tcp, e.inode))
+        .chain(open.map(|e| Bound::new(e.local_address, Protocol::Udp, e.inode)))
         .collect()
 }
 
 impl Bound {
+    fn new(address: SocketAddr, protocol: Protocol, inode: u64) -> Self {
+        Self {
+            address: SocketAddr::new(address.ip().to_canonical(), address.port()),
+            protocol,
+            inode,
+        }
+    }
+
     /// Whether it takes what is sent to an address, as far as the address tells.
     pub(crate) fn takes(&self, address: IpAddr) -> bool {
         let own = self.address.ip();
@@ -52,5 +69,31 @@ impl Bound {
         })?;
         let name = owner.stat().map_or_else(|_| "a program".into(), |s| s.comm);
         Some(format!("{name} (process {})", owner.pid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+
+    use super::*;
+
+    #[test]
+    fn both_ways_to_list_give_the_same() {
+        let own = Ipv4Addr::LOCALHOST;
+        let tcp = TcpListener::bind((own, 0)).expect("a listener");
+        let udp = UdpSocket::bind((own, 0)).expect("a socket");
+        let ports = [
+            tcp.local_addr().expect("an address"),
+            udp.local_addr().expect("an address"),
+        ];
+        // Other programs of the machine open and close ports at the same time.
+        let own = |mut all: Vec<Bound>| {
+            all.retain(|b| ports.contains(&b.address));
+            all
+        };
+        let listed = own(bound());
+        assert_eq!(listed.len(), 2);
+        assert_eq!(listed, own(bound_in_proc()));
     }
 }

@@ -29,6 +29,7 @@ pub mod files;
 pub mod gate;
 mod handle;
 pub mod link;
+pub mod listening;
 pub mod monitor;
 pub mod mount;
 pub mod neighbour;

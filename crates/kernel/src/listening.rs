@@ -1,0 +1,124 @@
+//! Sockets that take what comes to a port (linux/sock_diag.h, linux/inet_diag.h; sock_diag(7)).
+//!
+//! The kernel looks at listening TCP sockets alone. /proc/net/tcp walks the table of every
+//! connection, which takes 2 ms for the 262,144 buckets of a machine with 24 GB, four times in one
+//! reading of both IP versions.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use netlink_sys::protocols::NETLINK_SOCK_DIAG;
+
+use crate::KernelError;
+use crate::socket::Channel;
+use crate::wire::{be16_of, u32_of};
+
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const FAMILIES: [u8; 2] = [libc::AF_INET as u8, libc::AF_INET6 as u8];
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+/// TCP_LISTEN.
+const LISTENS: u8 = 10;
+/// TCP_CLOSE: of UDP, a socket without a peer.
+const HAS_NO_PEER: u8 = 7;
+
+/// A socket that listens (TCP), or is bound and has no peer (UDP).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenPort {
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Where it is bound.
+    pub address: SocketAddr,
+    /// Inode number of the socket.
+    pub inode: u64,
+}
+
+/// Every such socket of the calling thread's network namespace.
+///
+/// # Errors
+/// ENOENT on a kernel without CONFIG_INET_DIAG or CONFIG_INET_UDP_DIAG.
+pub fn open_ports() -> Result<Vec<OpenPort>, KernelError> {
+    let mut channel = Channel::open(NETLINK_SOCK_DIAG)?;
+    let mut out = Vec::new();
+    for (protocol, state) in [(TCP, LISTENS), (UDP, HAS_NO_PEER)] {
+        for family in FAMILIES {
+            let request = request(family, protocol, state);
+            let (sockets, _whole) =
+                channel.dump_once(SOCK_DIAG_BY_FAMILY, &request, "list the open ports")?;
+            out.extend(sockets.iter().filter_map(|(_, body)| parse(protocol, body)));
+        }
+    }
+    Ok(out)
+}
+
+/// struct inet_diag_req_v2, for sockets of any address.
+fn request(family: u8, protocol: u8, state: u8) -> [u8; 56] {
+    let mut out = [0; 56];
+    out[0] = family;
+    out[1] = protocol;
+    out[4..8].copy_from_slice(&(1_u32 << state).to_ne_bytes());
+    out
+}
+
+/// struct inet_diag_msg.
+fn parse(protocol: u8, body: &[u8]) -> Option<OpenPort> {
+    let port = be16_of(body.get(4..6)?)?;
+    let address = match body.first().copied()? {
+        family if family == FAMILIES[0] => {
+            let bytes: [u8; 4] = body.get(8..12)?.try_into().ok()?;
+            IpAddr::V4(Ipv4Addr::from(bytes))
+        }
+        _ => {
+            let bytes: [u8; 16] = body.get(8..24)?.try_into().ok()?;
+            IpAddr::V6(Ipv6Addr::from(bytes))
+        }
+    };
+    Some(OpenPort {
+        protocol,
+        address: SocketAddr::new(address, port),
+        inode: u32_of(body.get(68..)?)?.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    fn inode(socket: impl std::os::fd::AsRawFd) -> u64 {
+        let path = format!("/proc/self/fd/{}", socket.as_raw_fd());
+        std::fs::metadata(path).expect("an open socket").ino()
+    }
+
+    #[test]
+    fn sockets_that_take_what_comes_to_a_port_are_listed() {
+        let own = Ipv4Addr::LOCALHOST;
+        let listener = TcpListener::bind((own, 0)).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let connected = TcpStream::connect(address).expect("a connection");
+        let open = UdpSocket::bind((own, 0)).expect("a socket");
+        let peer = UdpSocket::bind((own, 0)).expect("a socket");
+        peer.connect(open.local_addr().expect("an address"))
+            .expect("a peer");
+        let found = open_ports().expect("a list");
+        let of = |inode| found.iter().find(|p| p.inode == inode);
+        let tcp = of(inode(&listener)).expect("the listener");
+        assert_eq!((tcp.protocol, tcp.address), (TCP, address));
+        let udp = of(inode(&open)).expect("the socket without a peer");
+        assert_eq!(udp.protocol, UDP);
+        assert_eq!(of(inode(&connected)), None);
+        assert_eq!(of(inode(&peer)), None);
+    }
+
+    #[test]
+    fn a_listener_of_ipv6_is_listed() {
+        let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
+            return; // a machine without IPv6
+        };
+        let found = open_ports().expect("a list");
+        let own = found.iter().find(|p| p.inode == inode(&listener));
+        let address = listener.local_addr().expect("an address");
+        assert_eq!(own.expect("the listener").address, address);
+    }
+}
