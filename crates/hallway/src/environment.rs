@@ -1,7 +1,7 @@
 //! The command line together with the environment: each flag is a variable too, HALLWAY_ and its
 //! name. The command line takes precedence; an empty variable is ignored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 use clap::builder::{FalseyValueParser, Resettable};
@@ -14,8 +14,12 @@ use crate::args::Args;
 
 /// The arguments of this run.
 pub(crate) fn arguments() -> Result<Args, clap::Error> {
+    let present = flags_in_environment();
     let parse = |variables: &dyn Fn(&str) -> bool| {
-        let mut command = with_variables(Args::command(), variables);
+        let mut command = match present.is_empty() {
+            true => Args::command(),
+            false => with_variables(Args::command(), &present, variables),
+        };
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Args::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
     };
@@ -32,14 +36,29 @@ fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
-fn with_variables(command: Command, set: &dyn Fn(&str) -> bool) -> Command {
-    command
-        .mut_args(|arg| with_variable(arg, set))
-        .mut_subcommands(|verb| with_variables(verb, set))
+/// The flags whose variable exists, be it empty. Most commands have none or one, and to look at every
+/// flag of every verb takes longer than many a command.
+fn flags_in_environment() -> BTreeSet<String> {
+    std::env::vars_os()
+        .filter_map(|(name, _)| {
+            let flag = name.to_str()?.strip_prefix("HALLWAY_")?;
+            Some(flag.to_lowercase().replace('_', "-"))
+        })
+        .collect()
 }
 
-fn with_variable(arg: Arg, set: &dyn Fn(&str) -> bool) -> Arg {
-    let Some(long) = arg.get_long() else {
+fn with_variables(
+    command: Command,
+    present: &BTreeSet<String>,
+    set: &dyn Fn(&str) -> bool,
+) -> Command {
+    command
+        .mut_args(|arg| with_variable(arg, present, set))
+        .mut_subcommands(|verb| with_variables(verb, present, set))
+}
+
+fn with_variable(arg: Arg, present: &BTreeSet<String>, set: &dyn Fn(&str) -> bool) -> Arg {
+    let Some(long) = arg.get_long().filter(|long| present.contains(*long)) else {
         return arg;
     };
     let name = format!("HALLWAY_{}", long.replace('-', "_").to_uppercase());

@@ -117,7 +117,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, KernelError> {
     let Some(file) = open(path)? else {
         return Ok(None);
     };
-    let mut content = Vec::new();
+    let length = file.metadata().map_or(0, |m| m.len());
+    let mut content = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or(0) + 1);
     file.take(limit.saturating_add(1))
         .read_to_end(&mut content)
         .map_err(|e| KernelError::io("read", path.to_string_lossy(), &e))?;
