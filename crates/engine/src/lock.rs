@@ -4,10 +4,10 @@
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hallway_kernel::{Kernel, files};
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
 use crate::failure::FileAction;
@@ -21,7 +21,7 @@ const NOT_REPORTED: u32 = 25;
 /// While it lives, no other hallway changes this scope; shared ones go together.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -35,7 +35,33 @@ impl Lock {
         waiting: impl FnOnce(),
     ) -> Result<Self, Failure> {
         let exclusive = FlockOperation::NonBlockingLockExclusive;
-        Self::wait(directory, cancel, waiting, exclusive)
+        let lock = Self::wait(directory, cancel, waiting, exclusive)?;
+        lock.note_time()
+            .map_err(|e| Failure::file(FileAction::Lock, &directory.join("lock"), &e.into()))?;
+        Ok(lock)
+    }
+
+    /// The time of modification says when the lock was taken: a keeper compares no sooner than a
+    /// moment after each run.
+    fn note_time(&self) -> Result<(), Errno> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.unwrap_or_default();
+        let of = |tv_sec, tv_nsec| Timespec { tv_sec, tv_nsec };
+        let times = Timestamps {
+            last_access: of(0, UTIME_OMIT.into()),
+            last_modification: of(
+                now.as_secs().try_into().unwrap_or(i64::MAX),
+                now.subsec_nanos().into(),
+            ),
+        };
+        rustix::fs::futimens(&self.file, &times)
+    }
+
+    /// When it was last taken by a run, if it ever was.
+    #[must_use]
+    pub fn last_taken(directory: &Path) -> Option<SystemTime> {
+        let file = files::open(&directory.join("lock")).ok()??;
+        file.metadata().ok()?.modified().ok()
     }
 
     /// Waits for the lock together with others who share it.
@@ -75,7 +101,7 @@ impl Lock {
             }
             // A process that held it may have removed the file: then this lock protects nothing.
             if is_at(&file, &path) {
-                return Ok(Self { _file: file });
+                return Ok(Self { file });
             }
         }
     }
@@ -93,7 +119,7 @@ impl Lock {
         files::open(&path).ok()??; // is not made here
         let file = files::open_or_create(&path).ok()?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-        is_at(&file, &path).then_some(Self { _file: file })
+        is_at(&file, &path).then_some(Self { file })
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod pace;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hallway_engine::transaction::Extent;
 use hallway_engine::watch::{Changed, Watch};
@@ -17,8 +17,6 @@ use pace::Pace;
 
 /// How long a run of hallway is waited for before its lock is looked at again.
 const BUSY: Duration = Duration::from_millis(20);
-/// How long after its end the next comparison comes: runs often follow one another.
-const AFTER_RUN: Duration = Duration::from_millis(100);
 
 /// Starts the thread. It ends with the process.
 ///
@@ -42,6 +40,7 @@ pub(crate) fn start(options: &Options, project: Name) -> Result<(), Failure> {
         pace: Pace::new(Instant::now()),
         pending: Changed::default(),
         busy: false,
+        run: None,
         failed: None,
     };
     let thread = std::thread::Builder::new().name("watch".into());
@@ -64,6 +63,8 @@ struct Watcher {
     pending: Changed,
     /// A run of hallway had the lock.
     busy: bool,
+    /// When the last run that is known of took it.
+    run: Option<SystemTime>,
     /// The last failure, which is reported once.
     failed: Option<String>,
 }
@@ -86,15 +87,15 @@ impl Watcher {
             self.busy = true;
             return Ok(());
         }
+        self.busy |= self.has_run();
         // A run has ended, which verified itself what it built in nodes. What others changed there
         // at the same time is found by the next comparison of everything.
-        if std::mem::take(&mut self.busy) {
+        if std::mem::take(&mut self.busy) && self.pace.put_off(Instant::now()) {
             self.watch.wait(Duration::ZERO)?;
             self.pending = Changed {
                 host: true,
                 nodes: false,
             };
-            self.pace.put_off(Instant::now() + AFTER_RUN);
             return Ok(());
         }
         let whole = self.pending.nodes || self.pace.whole_is_due(now);
@@ -110,7 +111,25 @@ impl Watcher {
             self.failed = None;
             return Ok(());
         }
-        self.repair()
+        // What a run was building meanwhile looks like a difference.
+        if (self.has_run() || Lock::is_taken(self.engine.scope()))
+            && self.pace.put_off(Instant::now())
+        {
+            self.pending = Changed {
+                host: true,
+                nodes: whole,
+            };
+            return Ok(());
+        }
+        let repaired = self.repair();
+        self.has_run(); // that was its own
+        repaired
+    }
+
+    /// Whether a run of hallway has begun since the last call.
+    fn has_run(&mut self) -> bool {
+        let last = Lock::last_taken(self.engine.scope());
+        std::mem::replace(&mut self.run, last) != last
     }
 
     fn repair(&mut self) -> Result<(), Failure> {

@@ -9,6 +9,9 @@ const GAP_MAX: Duration = Duration::from_millis(500);
 /// The least time between two comparisons without a notification: some settings can be changed
 /// without one.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// How long after a run of hallway the next comparison comes, and for how long runs can put it off.
+const AFTER_RUN: Duration = Duration::from_millis(100);
+const PUT_OFF_MAX: Duration = Duration::from_millis(500);
 /// Between the two, comparisons take one part in so many of the time.
 const SHARE: u32 = 3;
 /// The same for those without a notification.
@@ -32,6 +35,9 @@ pub(crate) struct Pace {
     whole_cost: Duration,
     /// When repairs were made, by the object that was repaired.
     repairs: BTreeMap<String, Vec<Instant>>,
+    /// Runs of hallway put comparisons off: since then, and until then.
+    put_off_since: Option<Instant>,
+    put_off_until: Option<Instant>,
     pause: Duration,
     paused_until: Option<Instant>,
 }
@@ -45,6 +51,8 @@ impl Pace {
             last_whole: now,
             whole_cost: Duration::ZERO,
             repairs: BTreeMap::new(),
+            put_off_since: None,
+            put_off_until: None,
             pause: PAUSE_FIRST,
             paused_until: None,
         }
@@ -57,15 +65,25 @@ impl Pace {
         self.wanted = Some(self.wanted.map_or(due, |earlier| earlier.min(due)));
     }
 
-    /// The next comparison for a reason is not due before then.
-    pub(crate) fn put_off(&mut self, until: Instant) {
+    /// A run of hallway has ended: the next comparison comes a moment later, since runs often follow
+    /// one another, and the kernel goes on for a while with what they removed. False when
+    /// comparisons have been put off for too long.
+    pub(crate) fn put_off(&mut self, now: Instant) -> bool {
+        let since = *self.put_off_since.get_or_insert(now);
+        if now >= since + PUT_OFF_MAX {
+            return false;
+        }
+        let until = now + AFTER_RUN;
         self.wanted = Some(until);
+        self.put_off_until = Some(until);
+        true
     }
 
     /// When the next comparison is due.
     pub(crate) fn due(&self) -> Instant {
         let regular = self.regular();
         let due = self.wanted.map_or(regular, |wanted| wanted.min(regular));
+        let due = self.put_off_until.map_or(due, |until| until.max(due));
         self.paused_until.map_or(due, |until| until.max(due))
     }
 
@@ -81,6 +99,8 @@ impl Pace {
     /// A comparison began then and ends now.
     pub(crate) fn compared(&mut self, whole: bool, began: Instant, now: Instant) {
         self.wanted = None;
+        self.put_off_since = None;
+        self.put_off_until = None;
         self.paused_until = None;
         self.last = now;
         self.cost = now.saturating_duration_since(began);
@@ -144,6 +164,23 @@ mod tests {
             now += 2 * MS;
         }
         assert!((5..=11).contains(&compared), "{compared}");
+    }
+
+    #[test]
+    fn a_run_puts_comparisons_off_and_many_runs_not_for_ever() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let mut now = start + INTERVAL;
+        assert!(pace.put_off(now));
+        pace.changed(now + MS);
+        assert_eq!(pace.due(), now + AFTER_RUN);
+        let first = now;
+        while pace.put_off(now) {
+            now += 10 * MS;
+        }
+        assert_eq!(now, first + PUT_OFF_MAX);
+        pace.compared(false, now, now + MS);
+        assert!(pace.put_off(now + 2 * MS));
     }
 
     #[test]
