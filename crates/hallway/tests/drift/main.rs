@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 mod kinds;
+mod place;
 mod repairs;
 mod snapshot;
 mod talker;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use hallway_testkit::{Hallway, patience, sh, wait_for};
 use kinds::Kind;
+use place::Place;
 use repairs::{
     a_fight_is_paused, repaired_in_nodes, repaired_links_in_nodes, repaired_on_the_host,
     repaired_rules, repairs_are_events,
@@ -60,6 +62,7 @@ policies:
 /// that no change concerns.
 struct Scene {
     h: Hallway,
+    place: Place,
     ports: Vec<(&'static str, String)>,
     talkers: Vec<Talker>,
     servers: Vec<Child>,
@@ -77,23 +80,26 @@ impl Drop for Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self::with(hallway())
+        Self::with(Place::host(hallway()))
     }
 
-    fn with(h: Hallway) -> Self {
-        sh(
+    fn with(place: Place) -> Self {
+        let h = place.h.clone();
+        place.sh(
             "mkdir -p /run/keep; ip link add up0 type veth peer name far0; ip link set far0 up; ip addr add 192.0.2.2/24 dev up0; ip link set up0 up; ip route add default via 192.0.2.1",
         );
-        std::fs::write(
+        place.write(
             "/run/keep/others.nft",
             "table inet others {\nset s { type ipv4_addr; elements = { 192.0.2.9 }\n}\nchain c { type filter hook forward priority 50;\ncounter\n}\n}\n",
-        )
-        .unwrap();
-        sh("nft -f /run/keep/others.nft");
+        );
+        place.sh("nft -f /run/keep/others.nft");
+        std::fs::create_dir_all("/run/keep").unwrap();
         std::fs::write(FILE, PROJECT).unwrap();
         h.run(&["up", FILE]).ok();
         wait_for("link-local addresses that the kernel makes", || {
-            !sh("ip addr; ip -n db addr; ip -n far addr").contains("tentative")
+            !place
+                .sh("ip addr; ip -n db addr; ip -n far addr")
+                .contains("tentative")
         });
         let status = h.run(&["status", "--format", "json"]).json();
         let port = |node: &str| {
@@ -124,6 +130,7 @@ impl Scene {
         ];
         Self {
             h,
+            place,
             ports,
             servers,
             talkers,
@@ -143,9 +150,9 @@ impl Scene {
         let again: Vec<String> = kind.again.iter().map(|k| self.filled(k)).collect();
         let before = match self.before.take().filter(|_| again.is_empty()) {
             Some(before) => before,
-            None => Snapshot::take(&NODES, &again).unwrap(),
+            None => Snapshot::take(&self.place, &NODES, &again).unwrap(),
         };
-        sh(&format!(
+        self.place.sh(&format!(
             "inside() {{ n=$1; shift; nsenter --net=/run/netns/$n \"$@\"; }}\n{change}"
         ));
         self.named(&change, &says);
@@ -188,7 +195,7 @@ impl Scene {
     fn unchanged(&self, change: &str, before: &Snapshot, again: &[String]) -> Snapshot {
         let deadline = Instant::now() + SETTLED * patience();
         loop {
-            let now = Snapshot::take(&NODES, again);
+            let now = Snapshot::take(&self.place, &NODES, again);
             let differences = now.as_ref().map(|now| before.differences(now));
             match (now, differences) {
                 (Some(now), Some(differences)) if differences.is_empty() => return now,
@@ -205,7 +212,11 @@ impl Scene {
     }
 
     fn check_all(kinds: &[&[Kind]]) {
-        let mut scene = Self::new();
+        Self::new().check_each(kinds);
+    }
+
+    fn check_each(self, kinds: &[&[Kind]]) {
+        let mut scene = self;
         let mut failed = Vec::new();
         for kind in kinds.iter().copied().flatten() {
             // All kinds are tried, so that one run names every one that fails.
@@ -220,7 +231,26 @@ impl Scene {
         assert!(failed.is_empty(), "not found, or not repaired: {failed:#?}");
         scene.talkers.clear();
         scene.h.ok("down");
+        scene.place.end();
     }
+}
+
+/// The same project in a sandbox, with an uplink made there.
+fn in_sandbox() -> Scene {
+    let h = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway")).project("p");
+    Scene::with(Place::sandbox(h))
+}
+
+fn rules_in_a_sandbox() {
+    in_sandbox().check_each(&[kinds::RULES, kinds::PROGRAMS]);
+}
+
+fn outside_nodes_in_a_sandbox() {
+    in_sandbox().check_each(&[kinds::HOST_LINKS, kinds::HOST_ROUTES, kinds::HOST_SETTINGS]);
+}
+
+fn nodes_in_a_sandbox() {
+    in_sandbox().check_each(&[kinds::NODES, kinds::NODE_LINKS]);
 }
 
 fn rules() {
@@ -463,6 +493,9 @@ hallway_testkit::tests![
     links_in_nodes,
     in_nodes,
     programs,
+    rules_in_a_sandbox,
+    outside_nodes_in_a_sandbox,
+    nodes_in_a_sandbox,
     in_json,
     planned_by_line,
     replaced_by_a_foreign_link,

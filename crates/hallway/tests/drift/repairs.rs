@@ -3,9 +3,10 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::{Duration, Instant};
 
-use hallway_testkit::{patience, sh, try_sh, wait_for};
+use hallway_testkit::{patience, sh, wait_for};
 
 use super::kinds::{self, Kind};
+use super::place::Place;
 use super::snapshot::Snapshot;
 use super::{FILE, NODES, Scene, hallway};
 
@@ -15,19 +16,21 @@ const REPAIRED: Duration = Duration::from_secs(1);
 const REPAIRED_UNDER_LOAD: Duration = Duration::from_secs(5);
 
 fn scene() -> Scene {
-    Scene::with(hallway().repairing())
+    Scene::with(Place::host(hallway().repairing()))
 }
 
 /// Changes something, and waits until it is mended.
 fn check(scene: &mut Scene, kind: &Kind) {
     let change = scene.filled(kind.change);
     let again: Vec<String> = kind.again.iter().map(|k| scene.filled(k)).collect();
-    let before = Snapshot::take(&NODES, &again).unwrap();
+    let before = Snapshot::take(&scene.place, &NODES, &again).unwrap();
     // A script of several commands may meet a repair in between, and fail then.
-    try_sh(&format!(
-        "inside() {{ n=$1; shift; nsenter --net=/run/netns/$n \"$@\"; }}\n{change}"
-    ))
-    .ok();
+    scene
+        .place
+        .try_sh(&format!(
+            "inside() {{ n=$1; shift; nsenter --net=/run/netns/$n \"$@\"; }}\n{change}"
+        ))
+        .ok();
     let changed = Instant::now();
     while scene.h.run(&["status", "--exit-code"]).code != 0 {
         let events = std::fs::read_to_string("/run/state/host/projects/p/events.jsonl");

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hallway_testkit::{sh, try_sh};
 use serde_json::Value;
+
+use super::place::Place;
 
 /// What the kernel numbers or chooses itself: left out for objects that are created again.
 const NUMBERED: [&str; 9] = [
@@ -26,7 +27,7 @@ pub(crate) struct Snapshot(BTreeMap<String, String>);
 
 impl Snapshot {
     /// As it is now, with these objects' numbers left out.
-    pub(crate) fn take(nodes: &[&str], again: &[String]) -> Option<Self> {
+    pub(crate) fn take(there: &Place, nodes: &[&str], again: &[String]) -> Option<Self> {
         let mut out = BTreeMap::new();
         let mut places = vec![("host", String::new())];
         places.extend(
@@ -35,10 +36,10 @@ impl Snapshot {
                 .map(|n| (*n, format!("nsenter --net=/run/netns/{n} "))),
         );
         for (place, enter) in &places {
-            namespace(place, enter, again, &mut out)?;
+            namespace(there, (*place, enter), again, &mut out)?;
         }
         for node in nodes {
-            let inode = sh(&format!("stat -L -c %i /run/netns/{node}"));
+            let inode = there.sh(&format!("stat -L -c %i /run/netns/{node}"));
             let key = format!("{node}/inode/{node}");
             let value = if again.contains(&key) {
                 String::new()
@@ -47,7 +48,7 @@ impl Snapshot {
             };
             out.insert(key, value);
         }
-        rules(&mut out);
+        rules(there, &mut out);
         Some(Self(out))
     }
 
@@ -72,16 +73,16 @@ impl Snapshot {
 
 /// Adds what is in one network namespace; `None` when it cannot be entered.
 fn namespace(
-    place: &str,
-    enter: &str,
+    there: &Place,
+    (place, enter): (&str, &str),
     again: &[String],
     out: &mut BTreeMap<String, String>,
 ) -> Option<()> {
     let script = format!(
         "ip -j -d link; echo; ip -j addr; echo; ip -j -4 route show table all; echo; ip -j -6 route show table all; echo; ip -j rule; echo; ip -j -6 rule; echo; tc -j qdisc; echo; ip -j neigh show nud permanent; echo; {SETTINGS}"
     );
-    std::fs::write("/run/keep/snapshot.sh", script).unwrap();
-    let text = try_sh(&format!("{enter}sh /run/keep/snapshot.sh # ip tc")).ok()?;
+    let text = there.try_sh(&format!("{enter}sh -s <<'END'\n{script}\nEND"));
+    let text = text.ok()?;
     let mut lines = text.lines().filter(|l| !l.is_empty()).peekable();
     let kinds = [
         "link",
@@ -153,8 +154,8 @@ fn strip(value: &mut Value, again: bool) {
 }
 
 /// Adds the rules: each table's chains in order, sets with their elements sorted.
-fn rules(out: &mut BTreeMap<String, String>) {
-    let json: Value = serde_json::from_str(&sh("nft -j list ruleset")).unwrap();
+fn rules(there: &Place, out: &mut BTreeMap<String, String>) {
+    let json: Value = serde_json::from_str(&there.sh("nft -j list ruleset")).unwrap();
     for object in json["nftables"].as_array().into_iter().flatten() {
         let Some((kind, of)) = object.as_object().and_then(|o| o.iter().next()) else {
             continue;
