@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use hallway_testkit::{Hallway, Snapshot, settle, sh, wait_for};
+use hallway_testkit::{Hallway, Snapshot, settle, sh, try_sh, wait_for};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
@@ -326,7 +326,68 @@ fn many_at_once() {
     empty.unchanged();
 }
 
+/// A removed node is gone when the command returns, whatever the kernel is still busy with, and also
+/// where a program keeps its namespace in use.
+fn a_removed_node_is_gone() {
+    let h = hallway().project("p");
+    let empty = Snapshot::take();
+    h.up("networks: { apps: { subnet: 10.9.0.0/24 } }\nnodes: { a: { networks: [apps] } }\n")
+        .ok();
+    // The same name again at once, so that the kernel is busy with the last namespace.
+    for _ in 0..5 {
+        h.ok("node add x --network apps --publish 8080:80");
+        h.ok("node rm x");
+        assert!(!sh("ip netns list").contains('x'));
+        assert_eq!(sh("ip -o link | grep -c ': x-' || true").trim(), "0");
+        assert_eq!(sh("ss -Hltn sport = 8080"), "");
+    }
+    h.run(&["status", "--exit-code"]).exits(0);
+    h.ok("node add x --network apps");
+    let mut user = std::process::Command::new("nsenter")
+        .args(["--net=/run/netns/x", "sleep", "600"])
+        .spawn()
+        .unwrap();
+    let inside = format!("readlink /proc/{}/ns/net", user.id());
+    wait_for("a program in the namespace", || {
+        sh(&inside) != sh("readlink /proc/self/ns/net")
+    });
+    let ping = format!(
+        "nsenter --net=/proc/{}/ns/net ping -c 1 -W 1 10.9.0.1",
+        user.id()
+    );
+    sh(&ping);
+    h.ok("node rm x");
+    let left = sh("ip -o link | grep hw-gone");
+    assert!(
+        left.contains("state DOWN") && left.contains("hallway:p:removed:x"),
+        "{left}"
+    );
+    assert!(try_sh(&ping).is_err(), "what was the node still sends");
+    h.run(&["status", "--exit-code"]).exits(0);
+    wait_for("the keeper", || !sh("ip -o link").contains("hw-gone"));
+    // Without a keeper, the command does it.
+    h.ok("node add y --network apps");
+    let mut other = std::process::Command::new("nsenter")
+        .args(["--net=/run/netns/y", "sleep", "600"])
+        .spawn()
+        .unwrap();
+    let inside = format!("readlink /proc/{}/ns/net", other.id());
+    wait_for("a program in the namespace", || {
+        sh(&inside) != sh("readlink /proc/self/ns/net")
+    });
+    sh("kill -9 $(pgrep -f '[_]_keeper')");
+    h.ok("node rm y");
+    assert!(!sh("ip -o link").contains("hw-gone"));
+    for program in [&mut user, &mut other] {
+        program.kill().unwrap();
+        program.wait().unwrap();
+    }
+    h.ok("down");
+    empty.unchanged();
+}
+
 hallway_testkit::tests![
+    a_removed_node_is_gone,
     again_is_nothing,
     from_anything_to_anything,
     connections_continue_when_a_change_does_not_affect_them,

@@ -36,6 +36,7 @@ pub mod forward;
 mod frames;
 mod options;
 mod program;
+mod remains;
 mod requests;
 mod server;
 pub mod supervisor;

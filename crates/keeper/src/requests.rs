@@ -1,7 +1,7 @@
 //! The connections of clients: requests are read, passed on, and answered.
 
 use hallway_engine::keeper::message::{Answer, Hello, Refusal, Request};
-use hallway_engine::keeper::{Listen, Listener, frame, open_files_limit};
+use hallway_engine::keeper::{Listen, Listener, Remains, frame, open_files_limit};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,6 +15,7 @@ const QUEUE: usize = 16;
 pub(crate) struct Call {
     pub(crate) request: Request,
     pub(crate) listeners: Vec<Listener>,
+    pub(crate) remains: Remains,
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
@@ -67,8 +68,14 @@ async fn converse(stream: &UnixStream, calls: &mpsc::Sender<Call>) -> std::io::R
             }
             _ => Vec::new(),
         };
-        let answer = match read_descriptors(stream, announced.len()).await {
-            Ok(sockets) => {
+        let (links, closes) = match &request {
+            Request::Change { links, socket, .. } => (links.clone(), *socket),
+            _ => (Vec::new(), false),
+        };
+        let count = announced.len() + usize::from(closes);
+        let answer = match read_descriptors(stream, count).await {
+            Ok(mut sockets) => {
+                let socket = sockets.pop_if(|_| closes);
                 let listeners = announced
                     .into_iter()
                     .zip(sockets)
@@ -78,6 +85,7 @@ async fn converse(stream: &UnixStream, calls: &mpsc::Sender<Call>) -> std::io::R
                 let call = Call {
                     request,
                     listeners,
+                    remains: Remains { links, socket },
                     answer,
                 };
                 let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);

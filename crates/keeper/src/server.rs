@@ -22,6 +22,7 @@ use crate::capabilities;
 use crate::forward::Forwarder;
 use crate::options::{Options, eprint};
 use crate::program::{self, Handle, Report};
+use crate::remains;
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, RunEvent, RunId, Supervisor};
 
@@ -267,7 +268,10 @@ impl Keeper<'_> {
                     Err(refusal) => Answer::Refused(refusal),
                 }
             }
-            Request::Change { .. } => self.change(call.request, call.listeners).await?,
+            Request::Change { .. } => {
+                remains::finish(self.project.clone(), call.remains);
+                self.change(call.request, call.listeners).await?
+            }
             Request::Restart { node } => match self.supervisor.restart(&node, Instant::now()) {
                 Ok(actions) => {
                     self.act(actions);

@@ -154,6 +154,17 @@ impl Kernel {
         self.netfilter = Some(channel);
     }
 
+    /// A further descriptor of the nf_tables socket, if it was used. The kernel closes such a socket
+    /// only when all that was removed from tables before is no longer in use, which takes 5 ms and
+    /// more; who has this descriptor waits for that, and the handle need not.
+    ///
+    /// # Errors
+    /// EMFILE.
+    pub fn keep_netfilter(&self) -> Result<Option<OwnedFd>, KernelError> {
+        let copy = |channel: &Channel| channel.descriptor();
+        self.netfilter.as_ref().map(copy).transpose()
+    }
+
     /// The sockets belong to a namespace that the thread has left and does not return to.
     pub(crate) fn close_sockets(&mut self) {
         self.route = None;

@@ -1,6 +1,8 @@
 //! A netlink socket with its sequence numbers and receive buffer: batches, queries, dumps and
 //! transactions. Used by [`Kernel`](crate::Kernel) alone.
 
+use std::os::fd::OwnedFd;
+
 use netlink_sys::{Socket, SocketAddr};
 use rustix::io::Errno;
 use rustix::net::sockopt;
@@ -58,6 +60,12 @@ impl Channel {
             sequence: 0,
             buffer: vec![0; BUFFER],
         })
+    }
+
+    /// A further descriptor of the same socket.
+    pub(crate) fn descriptor(&self) -> Result<OwnedFd, KernelError> {
+        rustix::io::fcntl_dupfd_cloexec(&self.socket, 0)
+            .map_err(|e| KernelError::new("copy a descriptor", "", e))
     }
 
     fn next_sequence(&mut self) -> u32 {

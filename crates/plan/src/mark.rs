@@ -40,6 +40,8 @@ pub enum Role {
     Port(Name, String),
     /// The loopback of a node's namespace.
     Node(Name),
+    /// What is left of a port while the kernel removes it, after its node was removed.
+    Removed(Name),
 }
 
 /// An alias: `hallway:<project>:<role>`.
@@ -49,6 +51,7 @@ pub fn alias(project: &Name, role: &Role) -> String {
         Role::Bridge(network) => format!("hallway:{project}:bridge:{network}"),
         Role::Port(node, interface) => format!("hallway:{project}:port:{node}:{interface}"),
         Role::Node(node) => format!("hallway:{project}:node:{node}"),
+        Role::Removed(node) => format!("hallway:{project}:removed:{node}"),
     }
 }
 
@@ -66,10 +69,17 @@ pub fn parse_alias(text: &str) -> Option<(Name, Role)> {
     let role = match (kind, rest) {
         ("bridge", None) => Role::Bridge(name),
         ("node", None) => Role::Node(name),
+        ("removed", None) => Role::Removed(name),
         ("port", Some(interface)) => Role::Port(name, interface.to_owned()),
         _ => return None,
     };
     parts.next().is_none().then_some((project, role))
+}
+
+/// The name of what is left of a port (see [`Role::Removed`]): that of the node is free for others.
+#[must_use]
+pub fn removed_link(index: u32) -> String {
+    format!("hw-gone{index}")
 }
 
 /// The comment of our tables.
@@ -162,6 +172,7 @@ mod tests {
             Role::Bridge(name("web")),
             Role::Port(name("app1"), "eth0".into()),
             Role::Node(name("db")),
+            Role::Removed(name("db")),
         ] {
             let text = alias(&name("shop"), &role);
             assert_eq!(parse_alias(&text), Some((name("shop"), role)));

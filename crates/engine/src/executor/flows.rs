@@ -9,7 +9,7 @@ use hallway_plan::step::Flows;
 
 use super::Executor;
 
-impl Executor {
+impl Executor<'_> {
     /// Deletes the connections that the plan names.
     pub(super) fn forget_flows(&mut self, flows: &Flows) -> Result<(), KernelError> {
         if let Some(filters) = filters(flows)

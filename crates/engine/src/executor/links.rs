@@ -19,7 +19,7 @@ use crate::observe::netns_path;
 const LINK_CHECKS: u32 = 25;
 const LINK_PAUSE: Duration = Duration::from_micros(200);
 
-impl Executor {
+impl Executor<'_> {
     /// A bridge, up, with its addresses and settings.
     pub(super) fn create_bridge(&mut self, bridge: &Link) -> Result<(), KernelError> {
         self.kernel.run(link::create_bridge(&BridgeSpec {
@@ -32,7 +32,7 @@ impl Executor {
         let index = self.kernel.link_index(&bridge.name)?;
         self.bridges.insert(bridge.name.clone(), index);
         // Before it is up: a router advertisement must not be accepted in between.
-        adjust::settings(&self.kernel, bridge)?;
+        adjust::settings(self.kernel, bridge)?;
         let mut batch = Batch::new();
         batch.push(marked_and_up(bridge));
         addresses(&mut batch, index, bridge, &[]);
@@ -74,7 +74,7 @@ impl Executor {
             return Ok(());
         }
         let index = self.kernel.link_index(&outer.name)?;
-        adjust::settings(&self.kernel, outer)?;
+        adjust::settings(self.kernel, outer)?;
         let mut batch = Batch::new();
         addresses(&mut batch, index, outer, &port.outer_routes);
         self.kernel.submit_all(&batch)

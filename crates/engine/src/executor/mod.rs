@@ -22,19 +22,21 @@ use ipnet::IpNet;
 
 use crate::observe::netns_path;
 use namespaces::Maker;
-use outcome::{StepFailed, absent_is_done};
+use outcome::StepFailed;
+
+pub(crate) use outcome::absent_is_done;
 
 /// Carries out steps.
-pub(crate) struct Executor {
-    kernel: Kernel,
+pub(crate) struct Executor<'k> {
+    kernel: &'k mut Kernel,
     maker: Maker,
     bridges: BTreeMap<String, u32>,
 }
 
-impl Executor {
+impl<'k> Executor<'k> {
     /// An executor for these steps. Namespaces that they create are created ahead, by a thread of
     /// their own, from the first such step on.
-    pub(crate) fn new(kernel: Kernel, steps: &[Step]) -> Self {
+    pub(crate) fn new(kernel: &'k mut Kernel, steps: &[Step]) -> Self {
         Self {
             maker: Maker::new(steps, kernel.sibling()),
             kernel,
@@ -89,7 +91,7 @@ impl Executor {
             Op::Adjust {
                 place: Place::Host,
                 change,
-            } => adjust::adjust(&mut self.kernel, change),
+            } => adjust::adjust(self.kernel, change),
             Op::Adjust {
                 place: Place::Node { netns, .. },
                 change,

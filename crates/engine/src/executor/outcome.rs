@@ -12,7 +12,7 @@ pub(crate) struct StepFailed {
 }
 
 /// Removing what does not exist, or changing a setting that this kernel does not have, is done.
-pub(super) fn absent_is_done(result: Result<(), KernelError>) -> Result<(), KernelError> {
+pub(crate) fn absent_is_done(result: Result<(), KernelError>) -> Result<(), KernelError> {
     match result {
         Err(e) if e.is_not_found() => Ok(()),
         other => other,

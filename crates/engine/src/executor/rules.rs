@@ -46,7 +46,7 @@ fn stages(table: &Table) -> [Table; 2] {
     })
 }
 
-impl Executor {
+impl Executor<'_> {
     pub(super) fn replace_rules(&mut self, new: &NewRules) -> Result<(), KernelError> {
         let is_lost = |table: &&Table| new.lost.contains(&table.family);
         let mut transaction = Transaction::new();

@@ -9,7 +9,7 @@ use hallway_plan::target::Setting;
 use super::Executor;
 use super::outcome::absent_is_done;
 
-impl Executor {
+impl Executor<'_> {
     /// Each uplink is noted in the project's table before it forwards, so that it can be turned
     /// off again even when no record is left.
     pub(super) fn forward_uplinks(

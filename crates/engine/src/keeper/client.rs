@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -14,8 +15,8 @@ use rustix::process::Pid;
 use super::message::{Answer, Hello, Request};
 use super::wait::{self, ANSWER_LIMIT};
 use super::{
-    Change, Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, frame,
-    marks, readiness, socket,
+    Change, Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, Remains,
+    frame, marks, readiness, socket,
 };
 use crate::{Cancel, state};
 
@@ -120,7 +121,7 @@ impl Client {
         Ok(())
     }
 
-    fn call(&self, request: &Request, listeners: Vec<Listener>) -> Result<Answer, KeeperError> {
+    fn call(&self, request: &Request, sockets: Vec<OwnedFd>) -> Result<Answer, KeeperError> {
         let failed = |e: std::io::Error| match e.kind() {
             ErrorKind::InvalidInput => KeeperError::Unsendable(e),
             ErrorKind::WouldBlock | ErrorKind::TimedOut => KeeperError::Silent {
@@ -129,7 +130,6 @@ impl Client {
             _ => KeeperError::Lost(e),
         };
         frame::send(&self.stream, request).map_err(failed)?;
-        let sockets: Vec<_> = listeners.into_iter().map(|l| l.socket).collect();
         frame::send_descriptors(&self.stream, &sockets).map_err(failed)?;
         self.await_answer()?;
         match frame::receive(&self.stream, frame::FRAME_MAX).map_err(failed)? {
@@ -147,21 +147,29 @@ impl Client {
     /// When it does not answer or refuses.
     pub fn sync(&self, desired: &Desired, fresh: Vec<Listener>) -> Result<usize, KeeperError> {
         let listens: Vec<_> = fresh.iter().map(|l| l.listen).collect();
-        match self.call(&Request::sync(desired, &listens), fresh)? {
+        match self.call(&Request::sync(desired, &listens), sockets(fresh))? {
             Answer::Done { changed } => Ok(changed),
             _ => Err(KeeperError::UnexpectedAnswer),
         }
     }
 
     /// Changes some of what it does, without a look at the rest; `fresh` are listeners for the new
-    /// forwards. Returns, when what had to be stopped has ended, how many programs and forwards
+    /// forwards, and the kernel's removal of what `remains` is waited for by it. Returns, when what had to be stopped has ended, how many programs and forwards
     /// changed.
     ///
     /// # Errors
     /// When it does not answer or refuses.
-    pub fn change(&self, change: &Change, fresh: Vec<Listener>) -> Result<usize, KeeperError> {
+    pub fn change(
+        &self,
+        change: &Change,
+        fresh: Vec<Listener>,
+        remains: Remains,
+    ) -> Result<usize, KeeperError> {
         let listens: Vec<_> = fresh.iter().map(|l| l.listen).collect();
-        match self.call(&Request::change(change, &listens), fresh)? {
+        let request = Request::change(change, &listens, &remains);
+        let mut sockets = sockets(fresh);
+        sockets.extend(remains.socket);
+        match self.call(&request, sockets)? {
             Answer::Done { changed } => Ok(changed),
             _ => Err(KeeperError::UnexpectedAnswer),
         }
@@ -259,6 +267,10 @@ impl Client {
             _ => wait::force(self.pid, &self.cancel),
         }
     }
+}
+
+fn sockets(listeners: Vec<Listener>) -> Vec<OwnedFd> {
+    listeners.into_iter().map(|l| l.socket).collect()
 }
 
 /// A connection to what listens on the project's socket, and its process.

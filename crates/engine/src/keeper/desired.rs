@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use crate::rights::Rights;
@@ -30,6 +31,16 @@ pub struct Change {
     pub programs: Vec<Program>,
     /// Ports to serve besides the others.
     pub forwards: Vec<Forward>,
+}
+
+/// What the kernel has not removed yet when a node has been removed. The keeper waits for that, so
+/// that nobody else need.
+#[derive(Debug, Default)]
+pub struct Remains {
+    /// Links that bear the mark of removed nodes, by name.
+    pub links: Vec<String>,
+    /// An nf_tables socket, which is closed.
+    pub socket: Option<OwnedFd>,
 }
 
 /// A program to run in a node, at most one per node. A running program with the same description

@@ -44,11 +44,12 @@ pub mod message;
 mod orphans;
 mod porter;
 mod readiness;
+mod remains;
 mod status;
 pub(crate) mod wait;
 
 pub use client::{Client, Start, Starting};
-pub use desired::{Change, Desired, Forward, Listen, Namespace, Program};
+pub use desired::{Change, Desired, Forward, Listen, Namespace, Program, Remains};
 pub use error::KeeperError;
 pub use guard::Guard;
 pub use listener::{
@@ -57,6 +58,7 @@ pub use listener::{
 pub use orphans::stop_leftovers;
 pub use porter::{Porter, serve_porter};
 pub use readiness::{ProgramEnd, Readiness, readiness};
+pub use remains::remove_remains;
 pub use status::{ProgramState, ProgramStatus};
 
 /// The environment variable that names the project in every program of a node.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use hallway_kernel::Kernel;
 use hallway_plan::{Plan, Settled};
 
 use super::{Caller, Request};
@@ -102,6 +103,16 @@ impl Engine {
     pub(super) fn execute(
         &self,
         plan: &Plan,
+        caller: Option<&mut Caller<'_>>,
+    ) -> Result<Vec<(String, u64)>, Failure> {
+        self.execute_with(&mut self.kernel(), plan, caller)
+    }
+
+    /// As [`Self::execute`], with a handle that has its sockets already.
+    pub(super) fn execute_with(
+        &self,
+        kernel: &mut Kernel,
+        plan: &Plan,
         mut caller: Option<&mut Caller<'_>>,
     ) -> Result<Vec<(String, u64)>, Failure> {
         let steps = plan.steps.len();
@@ -116,7 +127,7 @@ impl Engine {
             });
             Failure::caused(reason, error)
         };
-        let mut executor = Executor::new(self.kernel(), &plan.steps);
+        let mut executor = Executor::new(kernel, &plan.steps);
         for (position, step) in plan.steps.iter().enumerate() {
             if let Some(caller) = caller.as_deref_mut() {
                 caller.report(Event::StepStarted { position, steps });

@@ -10,7 +10,7 @@ pub use read::{AddressGeneration, LinkInfo, OperationalState};
 pub use settings::LinkSettings;
 pub use write::{
     BridgeSpec, LinkChange, VethEnd, change_group_learning, change_link, change_nf_call,
-    create_bridge, create_veth, delete_group, delete_link,
+    create_bridge, create_veth, delete_group, delete_link, rename_link,
 };
 
 pub(crate) use read::parse;

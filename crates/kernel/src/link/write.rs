@@ -211,6 +211,14 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
     request("change the link", name, RTM_NEWLINK, 0, w)
 }
 
+/// Gives a link another name; it must be down. (Kernels before 6.2 refuse it while it is up.)
+#[must_use]
+pub fn rename_link(index: u32, name: &str) -> Request {
+    let mut w = Writer::with_header(&header(0, index, None));
+    w.str(IFLA_IFNAME, name);
+    request("rename the link to", name, RTM_NEWLINK, 0, w)
+}
+
 /// Removes a link, found by name; a veth's other end is removed with it.
 #[must_use]
 pub fn delete_link(name: &str) -> Request {

@@ -67,7 +67,8 @@ pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
     rules(&mut plan, (before, &wanted), Cause::NotInFile)?;
     let op = Op::RemoveNamespace {
         netns: node.netns.clone(),
-        links: node.ports().map(|(_, _, link)| link.to_owned()).collect(),
+        // They are not waited for.
+        links: Vec::new(),
     };
     plan.push(op, Cause::NotInFile);
     let prefixes: Vec<IpNet> = node.port_addresses().map(IpNet::from).collect();

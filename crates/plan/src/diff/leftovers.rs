@@ -70,6 +70,11 @@ fn links(
     for link in &seen.host.links {
         let role = link.alias.as_deref().and_then(mark::parse_alias);
         let slot = mark::slot_of(link.group);
+        // The keeper waits until the kernel has removed it.
+        let leaves = matches!(role, Some((_, Role::Removed(_))));
+        if leaves && wanted.is_some() && seen.keeper.present().is_some() {
+            continue;
+        }
         let marked = role.as_ref().is_some_and(|(p, _)| p == project);
         // A link whose creation was cut short has our group but no alias yet.
         let unnamed = link.alias.is_none() && slot.is_some_and(|s| slots.contains(&s));

@@ -9,7 +9,8 @@
 //! variant there is an error, never ignored.
 //!
 //! **Descriptors.** After a [`Request::Sync`] or [`Request::Change`] the client sends the listeners that it announces, in
-//! that order, in chunks; the keeper acknowledges each chunk (see [`super::frame`]).
+//! that order, in chunks; the keeper acknowledges each chunk (see [`super::frame`]). The socket of a
+//! [`Request::Change`] comes last.
 
 mod convert;
 mod guarded;
@@ -26,8 +27,8 @@ use super::{Desired, desired};
 use crate::rights::Rights;
 
 /// The version of these messages. Version 1 had no `Hello`, version 2 no guard, no rights and no
-/// [`Request::Change`].
-pub const PROTOCOL: u32 = 3;
+/// [`Request::Change`], version 3 no links and no socket in it.
+pub const PROTOCOL: u32 = 4;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +84,10 @@ pub enum Request {
         forwards: Vec<Forward>,
         /// The new listeners whose descriptors follow, in this order.
         listeners: Vec<Listen>,
+        /// See [`desired::Remains`].
+        links: Vec<String>,
+        /// Whether a socket follows that is to be closed.
+        socket: bool,
     },
     /// The state of all programs.
     Programs {},
@@ -254,13 +259,19 @@ impl Request {
 
     /// The request that makes a keeper do `change`.
     #[must_use]
-    pub fn change(change: &desired::Change, listeners: &[desired::Listen]) -> Self {
+    pub fn change(
+        change: &desired::Change,
+        listeners: &[desired::Listen],
+        remains: &desired::Remains,
+    ) -> Self {
         Self::Change {
             stop: change.stop.clone(),
             close: change.close.iter().map(|l| (*l).into()).collect(),
             programs: change.programs.iter().map(Into::into).collect(),
             forwards: change.forwards.iter().map(|f| (*f).into()).collect(),
             listeners: listeners.iter().map(|l| (*l).into()).collect(),
+            links: remains.links.clone(),
+            socket: remains.socket.is_some(),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::super::programs::{forwards, program};
 use super::super::{Caller, ready};
 use super::Prepared;
 use super::alone::{Given, of_node, settled_with, topology};
-use crate::keeper::{Change as KeeperChange, Client, Listener};
+use crate::keeper::{Change as KeeperChange, Client, Listener, Remains};
 use crate::lease::{Claim, Leases};
 use crate::observe::{NETNS_DIRECTORY, netns_path};
 use crate::record::change::{Change, EndpointChange, NodeText};
@@ -89,8 +89,12 @@ impl Engine {
         let (Some(text), Edit::NodeAdd { name, .. }) = (NodeText::of(change), change) else {
             return Ok(None);
         };
-        let before = outline.settled()?;
-        let (None, Some(before)) = (outline.node(name)?, before) else {
+        let (own, in_record) = (outline.own_change(name)?, outline.has_in_record(name)?);
+        let exists = match &own {
+            None => in_record,
+            Some(own) => own.change != Change::Removed,
+        };
+        let Some(before) = outline.settled()?.filter(|_| !exists) else {
             return Ok(None);
         };
         let Some(topology) = topology(project, &outline.rest.text, change) else {
@@ -136,8 +140,8 @@ impl Engine {
             change: EndpointChange::new(outline.generation(), name.clone(), added),
             settled,
             node,
-            in_record: outline.has_in_record(name)?,
-            before: outline.own_change(name)?,
+            in_record,
+            before: own,
             plan,
         };
         Ok(Some((prepared, given)))
@@ -216,7 +220,7 @@ impl Engine {
                 }
             }
         }
-        let made = self.execute(&prepared.plan, Some(caller))?;
+        let made = self.execute_with(kernel, &prepared.plan, Some(caller))?;
         let of_node = made.iter().find(|(netns, _)| *netns == node.netns);
         let inode = of_node.map_or(0, |(_, inode)| *inode);
         let seen = Self::observe_endpoint(kernel, settled, node, inode)?;
@@ -250,7 +254,7 @@ impl Engine {
         let Some(client) = running else {
             return self.store().end_endpoint(project);
         };
-        client.change(change, listeners)?;
+        client.change(change, listeners, Remains::default())?;
         self.store().end_endpoint(project)?;
         match change.programs.as_slice() {
             [] => Ok(()),

@@ -1,7 +1,10 @@
 //! A node is removed.
 
-use hallway_kernel::Kernel;
+use std::time::Duration;
+
+use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::netns::{Mounted, inspect};
+use hallway_kernel::{Batch, Kernel, KernelError};
 use hallway_plan::diff::endpoint;
 use hallway_plan::mark::{self, Role};
 use hallway_plan::settled::{Node, Plug, Settled};
@@ -10,12 +13,16 @@ use hallway_spec::Name;
 use super::super::Caller;
 use super::super::programs::forwards;
 use super::Prepared;
-use crate::keeper::Change as KeeperChange;
+use crate::executor::absent_is_done;
+use crate::keeper::{Change as KeeperChange, Remains, remove_remains};
 use crate::lease::Leases;
 use crate::observe::netns_path;
 use crate::record::change::{Change, EndpointChange};
 use crate::record::{Known, Outline};
 use crate::{Cancel, Engine, Failure};
+
+/// How long the kernel is waited for where no keeper waits for it.
+const WITHOUT_KEEPER: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Removes a node if that concerns no other; whether it was removed.
@@ -30,8 +37,12 @@ impl Engine {
             return Ok(false);
         };
         self.carry_out(&mut prepared, caller, |engine, prepared, caller| {
-            engine.execute(&prepared.plan, Some(caller))?;
-            engine.remove_endpoint(prepared, caller.cancel)
+            engine.execute_with(kernel, &prepared.plan, Some(caller))?;
+            let remains = Remains {
+                links: give_up_links(kernel, prepared)?,
+                socket: kernel.keep_netfilter()?,
+            };
+            engine.remove_endpoint(prepared, remains, caller.cancel)
         })?;
         Ok(true)
     }
@@ -73,7 +84,12 @@ impl Engine {
     }
 
     /// What follows when nothing of the node is left in the kernel.
-    fn remove_endpoint(&self, prepared: &Prepared, cancel: &Cancel) -> Result<(), Failure> {
+    fn remove_endpoint(
+        &self,
+        prepared: &Prepared,
+        remains: Remains,
+        cancel: &Cancel,
+    ) -> Result<(), Failure> {
         let Prepared { settled, node, .. } = prepared;
         let project = &settled.project;
         self.remove_from_files(project, node)?;
@@ -100,13 +116,41 @@ impl Engine {
             close: served.into_iter().map(|f| f.listen).collect(),
             ..KeeperChange::default()
         };
-        if change != KeeperChange::default()
-            && let Some(client) = self.keeper(project, cancel)?
-        {
-            client.change(&change, Vec::new())?;
+        match self.keeper(project, cancel)? {
+            Some(client) => drop(client.change(&change, Vec::new(), remains)?),
+            None => remove_remains(project, remains, WITHOUT_KEEPER)?,
         }
         self.store().end_endpoint(project)
     }
+}
+
+/// Takes the links of a node that was removed out of use until the kernel has removed them with its
+/// namespace: they are down, and bear neither the node's name nor its network's group. Gives those
+/// that are still there.
+fn give_up_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<Vec<String>, KernelError> {
+    let Prepared { settled, node, .. } = prepared;
+    let alias = mark::alias(&settled.project, &Role::Removed(node.name.clone()));
+    let mut out = Vec::new();
+    for (_, _, link) in node.ports() {
+        let Ok(index) = kernel.link_index(link) else {
+            continue;
+        };
+        let name = mark::removed_link(index);
+        let change = LinkChange {
+            alias: Some(&alias),
+            up: Some(false),
+            group: Some(0),
+            ..LinkChange::default()
+        };
+        let mut batch = Batch::new();
+        batch.push(link::change_link(link, &change));
+        batch.push(link::rename_link(index, &name));
+        for done in kernel.submit(&batch)? {
+            absent_is_done(done)?;
+        }
+        out.push(name);
+    }
+    Ok(out)
 }
 
 /// Whether what is in place of a node is what was built.

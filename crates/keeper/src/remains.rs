@@ -1,0 +1,29 @@
+//! What the kernel has not removed yet when nodes have been removed.
+
+use std::time::Duration;
+
+use hallway_engine::keeper::{Remains, remove_remains};
+use hallway_spec::Name;
+
+use crate::options::eprint;
+
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// Waits for the kernel in a thread of its own.
+pub(crate) fn finish(project: Name, remains: Remains) {
+    if remains.links.is_empty() && remains.socket.is_none() {
+        return;
+    }
+    let wait = move || {
+        if let Err(error) = remove_remains(&project, remains, LIMIT) {
+            eprint(&format!("a link of a removed node is left: {error}"));
+        }
+    };
+    let thread = std::thread::Builder::new().name("remains".into());
+    // Without a thread, the next `up` or `down` removes the links.
+    if let Err(error) = thread.spawn(wait) {
+        eprint(&format!(
+            "links of removed nodes are not waited for: {error}"
+        ));
+    }
+}
