@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    fn inode(socket: impl std::os::fd::AsRawFd) -> u64 {
+    fn inode(socket: &impl std::os::fd::AsRawFd) -> u64 {
         let path = format!("/proc/self/fd/{}", socket.as_raw_fd());
         std::fs::metadata(path).expect("an open socket").ino()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -144,10 +144,19 @@ fn value(directory: &OwnedFd, name: &str, key: &str) -> Result<Option<String>, K
     let Some(file) = found(opened, key)? else {
         return Ok(None);
     };
-    let mut text = String::new();
-    std::fs::File::from(file)
-        .read_to_string(&mut text)
-        .map_err(|e| KernelError::io(READ, key, &e))?;
+    // Most settings are a short number. Reading them by `File` takes two more system calls, to ask for
+    // the length that no setting tells.
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 64];
+    loop {
+        let length = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut buffer))
+            .map_err(|e| KernelError::new(READ, key, e))?;
+        match buffer.get(..length).unwrap_or_default() {
+            [] => break,
+            part => bytes.extend_from_slice(part),
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes);
     Ok(Some(text.trim_end().to_owned()))
 }
 

@@ -19,8 +19,7 @@ pub(crate) struct Outline {
     scope: PathBuf,
     project: Name,
     head: Head,
-    path: PathBuf,
-    bytes: Vec<u8>,
+    lines: state::Lines,
     /// Networks, cables and policies.
     pub(crate) frame: Settled,
     /// The text of that, and what it names.
@@ -55,16 +54,14 @@ impl Outline {
             return Ok(None);
         };
         let path = directory.join(settled_file(number));
-        let Some(bytes) = store::read(&path)? else {
+        let Some((state::Frame { settled, rest }, lines)) = state::open(&path)? else {
             return Ok(None);
         };
-        let state::Frame { settled, rest } = state::frame(&path, &bytes)?;
         Ok(rest.map(|rest| Self {
             scope: scope.to_owned(),
             project: project.clone(),
             head,
-            path,
-            bytes,
+            lines,
             frame: settled,
             rest,
         }))
@@ -85,7 +82,7 @@ impl Outline {
     /// # Errors
     /// When its file or line is damaged.
     pub(crate) fn node(&self, name: &Name) -> Result<Option<Known>, Failure> {
-        let in_record = state::member(&self.path, &self.bytes, name)?;
+        let in_record = self.lines.member(name)?;
         let own = self.own_change(name)?;
         match (own, in_record) {
             (Some(EndpointChange { change, .. }), base) => Ok(match change {
@@ -118,11 +115,8 @@ impl Outline {
     }
 
     /// Whether the record itself has a node of that name.
-    ///
-    /// # Errors
-    /// When its line is damaged.
-    pub(crate) fn has_in_record(&self, name: &Name) -> Result<bool, Failure> {
-        Ok(state::member(&self.path, &self.bytes, name)?.is_some())
+    pub(crate) fn has_in_record(&self, name: &Name) -> bool {
+        self.lines.has(name)
     }
 
     /// Networks, cables and policies with the nodes that they name, in the order of the text.

@@ -9,7 +9,7 @@ use crate::failure::FileAction;
 use crate::{Failure, Reason};
 
 /// The largest file that is read, in bytes. A record of 10,000 nodes has about a tenth of it.
-const READ_MAX: u64 = 64 * 1024 * 1024;
+pub(crate) const READ_MAX: u64 = 64 * 1024 * 1024;
 
 /// The state of one scope: records and leases of its projects.
 #[derive(Debug)]
@@ -100,6 +100,11 @@ impl Store {
 /// Reads a file; `None` if it does not exist.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     files::read(path, READ_MAX).map_err(failed(FileAction::Read, path))
+}
+
+/// Opens a file to read; `None` if it does not exist.
+pub(crate) fn open(path: &Path) -> Result<Option<std::fs::File>, Failure> {
+    files::open(path).map_err(failed(FileAction::Read, path))
 }
 
 /// What is in a directory; nothing if it does not exist.

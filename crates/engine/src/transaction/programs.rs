@@ -127,6 +127,7 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<De
         programs: settled
             .nodes
             .iter()
+            .filter(|node| node.service.is_some())
             .filter_map(|node| {
                 let inode = record.inodes.iter().find(|(n, _)| *n == node.netns);
                 program(engine, settled, node, inode.map(|(_, i)| *i), base).transpose()

@@ -185,6 +185,16 @@ impl Setting {
     }
 }
 
+impl Fact {
+    /// Whether it is of the project's own tables.
+    pub(crate) fn is_of_rules(&self) -> bool {
+        matches!(
+            self,
+            Self::TableMissing { .. } | Self::TableChanged { .. } | Self::Elements { .. }
+        )
+    }
+}
+
 impl Difference {
     /// What must be there and what was found, as two short texts.
     #[must_use]

@@ -173,7 +173,8 @@ fn namespaces(
 /// Ends of cables that are no longer wanted, in nodes that stay.
 fn cables(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) {
     let mut done = BTreeSet::new();
-    for node in recorded.all().flat_map(|s| &s.nodes) {
+    let cabled = |n: &&Node| n.interfaces.iter().any(|i| i.plug == Plug::Cable);
+    for node in recorded.all().flat_map(|s| &s.nodes).filter(cabled) {
         let Some(now) = wanted.node(&node.name).filter(|n| n.netns == node.netns) else {
             continue;
         };

@@ -29,7 +29,7 @@ use hallway_spec::Name;
 pub use lines::{described, dropped};
 pub use scope::affected;
 
-use crate::compare::{Comparison, compare};
+use crate::compare::{Comparison, Difference, compare};
 use crate::observed::Observed;
 use crate::settled::Settled;
 use crate::step::{Cause, KeeperStep, Op, Step, Uplink};
@@ -122,17 +122,21 @@ pub fn drift(recorded: Recorded<'_>, seen: &Observed) -> Comparison {
     };
     let pending: Vec<&Settled> = recorded.pending.into_iter().collect();
     let mut found = compare(applied, &pending, recorded.inodes, seen);
+    found.differences = drift_of(recorded, applied, found.differences, seen);
     found
-        .differences
-        .extend(crate::compare::rules::differences(applied, seen));
-    found
-        .differences
-        .extend(traffic::uplink_drift(recorded, applied, seen));
-    found
-        .differences
-        .extend(crate::compare::programs::differences(applied, seen));
-    found
-        .differences
-        .extend(crate::compare::guard::difference(applied, seen));
-    found
+}
+
+/// How all that was built differs, with how its objects differ.
+fn drift_of(
+    recorded: Recorded<'_>,
+    applied: &Settled,
+    objects: Vec<Difference>,
+    seen: &Observed,
+) -> Vec<Difference> {
+    let mut out = objects;
+    out.extend(crate::compare::rules::differences(applied, seen));
+    out.extend(traffic::uplink_drift(recorded, applied, seen));
+    out.extend(crate::compare::programs::differences(applied, seen));
+    out.extend(crate::compare::guard::difference(applied, seen));
+    out
 }

@@ -30,8 +30,11 @@ pub(super) fn plan(
         }
     }
     for node in before.into_iter().flat_map(|s| &s.nodes) {
+        let Some(service) = &node.service else {
+            continue;
+        };
         let stays = wanted.node(&node.name).is_some_and(|n| n.service.is_some());
-        if let Some(service) = node.service.as_ref().filter(|_| !stays) {
+        if !stays {
             plan.keeper
                 .push(step(Action::Stop, node, service, Cause::NotInFile));
         }

@@ -1,7 +1,10 @@
 //! Steps that make a topology true.
 
 use super::repair::Repairs;
-use super::{Plan, Recorded, create, drift, leftovers, moved, programs, rules, traffic};
+use super::{
+    Plan, Recorded, RulesChange, create, drift, drift_of, leftovers, moved, programs, rules,
+    traffic,
+};
 use crate::compare::compare;
 use crate::observed::Observed;
 use crate::settled::Settled;
@@ -12,11 +15,20 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     let mut plan = Plan::default();
     let before: Vec<&Settled> = recorded.all().collect();
     let found = compare(wanted, &before, recorded.inodes, seen);
-    let drifted = drift(recorded, seen);
+    // Where the file has not changed, what differs from it differs from what was built.
+    let same = recorded.pending.is_none() && recorded.applied == Some(wanted);
+    let drifted = match same {
+        true => drift_of(recorded, wanted, found.differences.clone(), seen),
+        false => drift(recorded, seen).differences,
+    };
     let target = Target::of(wanted);
-    let repairs = Repairs::new(&found, &drifted.differences, wanted, recorded.applied);
+    let repairs = Repairs::new(&found, &drifted, wanted, recorded.applied);
     repairs.unreachable_missing(&mut plan);
-    let rules_change = rules::plan(&mut plan, recorded, wanted, seen);
+    let rules_differ = drifted.iter().any(|d| d.fact.is_of_rules());
+    let rules_change = match same && !rules_differ && seen.rules.present().is_some() {
+        true => RulesChange::None,
+        false => rules::plan(&mut plan, recorded, wanted, seen),
+    };
     leftovers::plan(&mut plan, recorded, Some(wanted), seen);
     repairs.namespace_settings(&mut plan, &found.namespaces);
     let created = create::plan(&mut plan, &found, wanted, &target, seen, &repairs);

@@ -37,6 +37,8 @@ pub fn settle(
     let networks = networks(topology, previous, slot, &mut namer);
     let mut pools = pool::Pools::new(topology, previous);
     let mut nodes = Vec::with_capacity(topology.nodes.len());
+    let earlier = previous.into_iter().flat_map(|p| &p.nodes);
+    let earlier: BTreeMap<&Name, &Node> = earlier.map(|n| (&n.name, n)).collect();
     for node in &topology.nodes {
         let netns = namer
             .netns(&node.name, &node.place)
@@ -44,7 +46,7 @@ pub fn settle(
                 conflicts.push(conflict);
                 node.name.to_string()
             });
-        let before = previous.and_then(|p| p.node(&node.name));
+        let before = earlier.get(&node.name).copied();
         let names = (netns, before);
         nodes.push(self::node(topology, node, names, &mut namer, &mut pools));
     }
@@ -290,12 +292,10 @@ fn free_interface(topology: &Topology, node: &Node) -> String {
 
 fn publishes(topology: &Topology, settled: &Settled) -> Vec<Publish> {
     let mut out = Vec::new();
-    for node in &topology.nodes {
+    // One is settled for each, in the same order.
+    for (node, built) in topology.nodes.iter().zip(&settled.nodes) {
         for port in &node.ports {
             let host_address = port.host_address.filter(|a| !a.is_unspecified());
-            let Some(built) = settled.node(&node.name) else {
-                continue;
-            };
             out.push(Publish {
                 node: node.name.clone(),
                 host_address,

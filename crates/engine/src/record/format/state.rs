@@ -1,8 +1,11 @@
 //! `settled-N.json`: what a run builds and the text it was read from, one JSON value a line. The
-//! first line is all but the nodes, the last line the text; each line between is one node. So one
-//! node is found by a search for its line, without reading the others.
+//! first line is all but the nodes, with an index of these; the last line is the text; each line
+//! between is one node. So one node is read without reading the others.
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 
 use hallway_plan::Settled;
 use hallway_spec::{Name, PortRange, Protocol};
@@ -11,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::Written;
 use super::settled::{FrameFile, MemberFile, SettledFile};
 use super::{FIRST_BY_NODE, OLDEST, VERSION, damaged, parse, text, version};
-use crate::Failure;
+use crate::failure::FileAction;
 use crate::record::member::Member;
+use crate::record::store;
+use crate::{Failure, Reason};
 
 /// What a change of one node needs to know of all the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +35,14 @@ struct FirstLine {
     #[serde(flatten)]
     frame: FrameFile,
     rest: Option<Rest>,
+    /// Where each node is: ` NAME:OFFSET:LENGTH`, counted from the end of this line. Files of earlier
+    /// builds have none.
+    #[serde(default)]
+    lines: Option<String>,
 }
+
+/// How much is read of a file at first.
+const HEAD: usize = 64 * 1024;
 
 /// The first line, read.
 #[derive(Debug)]
@@ -46,16 +58,22 @@ pub(in crate::record) fn write(
     written: &Written,
     rest: Option<Rest>,
 ) -> Result<Vec<u8>, Failure> {
-    let first = FirstLine {
+    let (mut members, mut lines) = (Vec::new(), String::new());
+    for member in Member::all(settled) {
+        let line = text(&MemberFile::from(&member))?;
+        let (name, offset, length) = (&member.node.name, members.len(), line.len());
+        write!(lines, " {name}:{offset}:{length}")
+            .map_err(|_no_memory| Reason::Bug("an index cannot be written"))?;
+        members.extend(line);
+        members.push(b'\n');
+    }
+    let mut out = text(&FirstLine {
         frame: FrameFile::of(VERSION, settled),
         rest,
-    };
-    let mut out = text(&first)?;
-    for member in Member::all(settled) {
-        out.push(b'\n');
-        out.extend(text(&MemberFile::from(&member))?);
-    }
+        lines: Some(lines),
+    })?;
     out.push(b'\n');
+    out.extend(members);
     out.extend(text(written)?);
     Ok(out)
 }
@@ -70,7 +88,7 @@ pub(in crate::record) fn read(
     if version(path, first, Some(OLDEST))? < FIRST_BY_NODE {
         return Ok((parse::<SettledFile>(path, bytes)?.into(), None));
     }
-    let mut settled = frame(path, bytes)?.settled;
+    let mut settled: Settled = parse::<FirstLine>(path, first)?.frame.into();
     let rest: Vec<&[u8]> = lines.collect();
     let Some((written, members)) = rest.split_last() else {
         return Err(damaged(path, "its last line is missing"));
@@ -83,25 +101,83 @@ pub(in crate::record) fn read(
     Ok((settled, Some(parse(path, written)?)))
 }
 
-/// Reads only the first line.
-pub(in crate::record) fn frame(path: &Path, bytes: &[u8]) -> Result<Frame, Failure> {
-    let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    let first: FirstLine = parse(path, first)?;
-    Ok(Frame {
-        settled: first.frame.into(),
-        rest: first.rest,
-    })
+/// The lines of the nodes, read one by one.
+#[derive(Debug)]
+pub(in crate::record) struct Lines {
+    path: PathBuf,
+    file: File,
+    /// Where the first of them begins.
+    begin: u64,
+    index: String,
 }
 
-/// Reads only the line of one node.
-pub(in crate::record) fn member(
-    path: &Path,
-    bytes: &[u8],
-    name: &Name,
-) -> Result<Option<Member>, Failure> {
-    let text = std::str::from_utf8(bytes).map_err(|e| damaged(path, &e.to_string()))?;
-    let begin = format!("{{\"node\":{{\"name\":\"{name}\",");
-    let line = text.split('\n').find(|line| line.starts_with(&begin));
-    line.map(|line| parse::<MemberFile>(path, line.as_bytes()).map(Member::from))
-        .transpose()
+/// Reads only the first line; `None` if there is no such file, or it has no index.
+pub(in crate::record) fn open(path: &Path) -> Result<Option<(Frame, Lines)>, Failure> {
+    let Some(file) = store::open(path)? else {
+        return Ok(None);
+    };
+    let line = first_line(&file).map_err(|e| Failure::file(FileAction::Read, path, &e))?;
+    let first: FirstLine = parse(path, &line)?;
+    let frame = Frame {
+        settled: first.frame.into(),
+        rest: first.rest,
+    };
+    let lines = first.lines.map(|index| Lines {
+        path: path.to_owned(),
+        file,
+        begin: line.len() as u64 + 1,
+        index,
+    });
+    Ok(lines.map(|lines| (frame, lines)))
+}
+
+fn first_line(file: &File) -> std::io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    loop {
+        let known = out.len();
+        out.resize(known + HEAD, 0);
+        let read = file.read_at(out.get_mut(known..).unwrap_or_default(), known as u64)?;
+        out.truncate(known + read);
+        let fresh = out.get(known..).unwrap_or_default();
+        if let Some(end) = fresh.iter().position(|b| *b == b'\n') {
+            out.truncate(known + end);
+            return Ok(out);
+        }
+        if read == 0 || out.len() as u64 > store::READ_MAX {
+            return Ok(out);
+        }
+    }
+}
+
+impl Lines {
+    /// One node, if it is there.
+    pub(in crate::record) fn member(&self, name: &Name) -> Result<Option<Member>, Failure> {
+        let Some(place) = self.place(name) else {
+            return Ok(None);
+        };
+        let wrong = || damaged(&self.path, &format!("its index leads to no node {name}"));
+        let (offset, length) = place.ok_or_else(wrong)?;
+        let mut line = vec![0; length];
+        self.file
+            .read_exact_at(&mut line, self.begin + offset)
+            .map_err(|e| Failure::file(FileAction::Read, &self.path, &e))?;
+        let member = Member::from(parse::<MemberFile>(&self.path, &line)?);
+        match member.node.name == *name {
+            true => Ok(Some(member)),
+            false => Err(wrong()),
+        }
+    }
+
+    /// Whether it is there.
+    pub(in crate::record) fn has(&self, name: &Name) -> bool {
+        self.place(name).is_some()
+    }
+
+    /// Offset and length, if the node is in the index; `None` within where they cannot be.
+    fn place(&self, name: &Name) -> Option<Option<(u64, usize)>> {
+        let (_, rest) = self.index.split_once(&format!(" {name}:"))?;
+        let numbers = rest.split(' ').next().and_then(|p| p.split_once(':'));
+        let numbers = numbers.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        Some(numbers.filter(|(_, length)| (*length as u64) <= store::READ_MAX))
+    }
 }

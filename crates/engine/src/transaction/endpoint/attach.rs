@@ -89,7 +89,7 @@ impl Engine {
         let (Some(text), Edit::NodeAdd { name, .. }) = (NodeText::of(change), change) else {
             return Ok(None);
         };
-        let (own, in_record) = (outline.own_change(name)?, outline.has_in_record(name)?);
+        let (own, in_record) = (outline.own_change(name)?, outline.has_in_record(name));
         let exists = match &own {
             None => in_record,
             Some(own) => own.change != Change::Removed,
