@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Failure, Reason, Rights};
 
+pub use hallway_kernel::sys::{become_its_root, is_outsider, keep_capabilities};
+
 /// What to run, and what it sees.
 ///
 /// ```no_run
@@ -54,10 +56,10 @@ pub struct Enter {
 }
 
 /// Settings of a node in which a program runs that has no capabilities: it may listen on every port,
-/// and ping.
-const WITHOUT_CAPABILITIES: [(&str, &str); 2] = [
-    ("net/ipv4/ip_unprivileged_port_start", "0"),
-    ("net/ipv4/ping_group_range", "0 2147483647"),
+/// and ping. The second value is for a user namespace with 65536 groups, which refuses the first.
+const WITHOUT_CAPABILITIES: [(&str, [&str; 2]); 2] = [
+    ("net/ipv4/ip_unprivileged_port_start", ["0", "0"]),
+    ("net/ipv4/ping_group_range", ["0 2147483647", "0 65535"]),
 ];
 
 /// Why a program did not run.
@@ -155,8 +157,9 @@ impl Enter {
         kernel.set_hostname(&self.hostname)?;
         self.mount(&kernel)?;
         if self.rights.is_some() {
-            for (key, value) in WITHOUT_CAPABILITIES {
-                match kernel.write_sysctl(key, value) {
+            for (key, [value, fewer]) in WITHOUT_CAPABILITIES {
+                let written = kernel.write_sysctl(key, value);
+                match written.or_else(|_refused| kernel.write_sysctl(key, fewer)) {
                     Err(e) if e.is_not_found() => {}
                     other => other?,
                 }
@@ -177,14 +180,14 @@ impl Enter {
             .args(arguments)
             .env("PATH", search_path())
             .envs(&self.environment);
-        if let Some(rights) = &self.rights {
-            // Before anything that a change of the user undoes.
-            let Rights {
+        // Before anything that a change of the user undoes.
+        match &self.rights {
+            Some(Rights {
                 user,
                 group,
                 groups,
-            } = rights;
-            hallway_kernel::sys::run_as(&mut command, *user, *group, groups);
+            }) => hallway_kernel::sys::run_as(&mut command, *user, *group, groups),
+            None => hallway_kernel::sys::become_its_root(&mut command),
         }
         Ok(command)
     }

@@ -24,7 +24,8 @@ fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
         Some("__hold") => {
-            return internal(hallway_engine::sandbox::hold().map_err(|f| f.to_string()));
+            let arguments: Vec<String> = words.skip(1).collect();
+            return internal(hallway_engine::sandbox::hold(&arguments).map_err(|f| f.to_string()));
         }
         Some("__porter") => {
             return internal(hallway_engine::keeper::serve_porter().map_err(|e| e.to_string()));

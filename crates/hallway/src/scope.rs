@@ -53,10 +53,12 @@ fn state_home(user: u32) -> Option<PathBuf> {
 }
 
 /// How sandboxes are made by this program.
-fn making(implicit: bool) -> Making<'static> {
+fn making(common: &Common, implicit: bool) -> Making<'static> {
     Making {
         program: Path::new(PROGRAM),
         implicit,
+        map_root: common.map_root,
+        caller: calling_user(),
         internet: std::env::var_os("HALLWAY_PASTA").is_none_or(|value| value != "0"),
     }
 }
@@ -72,7 +74,7 @@ pub(crate) fn lost_sandbox(common: &Common) -> Result<Option<Sandbox>, Failure> 
 /// The sandbox that the command line names, started if it does not run.
 pub(crate) fn sandbox(common: &Common, cancel: &Cancel) -> Result<Sandbox, Failure> {
     let name = common.sandbox.as_ref();
-    sandbox::ensure(&state_dir(common)?, name, &making(false), cancel)
+    sandbox::ensure(&state_dir(common)?, name, &making(common, false), cancel)
 }
 
 /// Where a command works.
@@ -110,7 +112,7 @@ impl Scope {
         }
         let name = common.sandbox.as_ref();
         let hold = sandbox::join(&state, name, cancel)?;
-        let sandbox = sandbox::ensure(&state, name, &making(implicit), cancel)?;
+        let sandbox = sandbox::ensure(&state, name, &making(common, implicit), cancel)?;
         let porter = Porter::start(PROGRAM.as_ref()).map_err(|e| Reason::Porter {
             error: e.to_string(),
         })?;
@@ -134,7 +136,7 @@ impl Scope {
         let state = state_dir(common)?;
         let name = format!("test-{}", std::process::id());
         let hold = sandbox::join(&state, &name, cancel)?;
-        let sandbox = sandbox::ensure(&state, &name, &making(true), cancel)?;
+        let sandbox = sandbox::ensure(&state, &name, &making(common, true), cancel)?;
         let workplace = Workplace {
             program: PROGRAM.into(),
             ..Workplace::default()

@@ -127,6 +127,8 @@ fn a_helper_that_says_nothing_is_not_waited_for() {
     assert!(porter.bind(listen).is_err());
     drop(porter);
     let making = hallway_engine::sandbox::Making {
+        map_root: true,
+        caller: None,
         program: "/run/mute".as_ref(),
         implicit: true,
         internet: false,

@@ -129,6 +129,98 @@ fn a_program_without_capabilities() {
     h.run(&["-p", "p", "down"]).ok();
 }
 
+/// Root in root's sandbox can do there what it likes, and has none of root's files and processes.
+fn root_of_a_sandbox_is_not_root_of_the_machine() {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    if !map.trim_end().ends_with(" 4294967295") {
+        skip("needs root of the machine");
+    }
+    sh("mkdir /run/etc; cp -a /etc/. /run/etc; mount --bind /run/etc /etc; touch /etc/subuid");
+    sh("echo hidden > /run/secret; chmod 600 /run/secret");
+    let text = format!(
+        "{NETWORK}nodes:\n  a: {{ networks: [n], command: [sh, -c, 'id -u; cat /run/secret || echo hidden-from-me; touch /etc/mine || echo not-mine; exec hallway serve 80'], ready: 80/tcp }}\n  b: {{ networks: [n] }}\n"
+    );
+    std::fs::write("/run/p.yaml", text).unwrap();
+    let before = Snapshot::take();
+    let h = Hallway::sandbox(PROGRAM);
+    h.run(&["up", "/run/p.yaml"]).ok();
+    let inside = |script: &str| {
+        let ran = h.run(&["exec", "b", "--", "sh", "-c", script]);
+        ran.ok().trim_end().to_owned()
+    };
+    assert_eq!(
+        inside("tail -1 /proc/self/uid_map | tr -s ' '"),
+        " 0 1878982656 65536"
+    );
+    // It is root there: of the node's network, its mounts, and other programs in nodes.
+    assert_eq!(
+        inside(
+            "id -u; ip link set lo down && ip link set lo up && mount -t tmpfs t /mnt && echo may"
+        ),
+        "0\nmay"
+    );
+    assert!(inside("ping -c 1 -W 30 10.91.0.2").contains("1 received"));
+    let log = h.run(&["logs", "a"]).ok();
+    assert!(
+        log.starts_with("0\n") && log.contains("hidden-from-me"),
+        "{log}"
+    );
+    assert!(log.contains("not-mine"), "{log}");
+    // It is not root of the machine: neither by files nor by processes of hallway in the sandbox.
+    let keeper = sh("pgrep -f '__keepe[r]'");
+    let holder = sh("pgrep -f '__hol[d]'");
+    for pid in [keeper.trim(), holder.trim(), "1"] {
+        for look in [
+            "cat /proc/PID/environ",
+            "ls /proc/PID/root/",
+            "readlink /proc/PID/ns/net",
+            "cat /proc/PID/maps",
+        ] {
+            let script = format!(
+                "{} >/dev/null 2>&1 && echo in || echo out",
+                look.replace("PID", pid)
+            );
+            assert_eq!(inside(&script), "out", "{script}");
+        }
+    }
+    for script in [
+        "cat /run/secret",
+        "chown 0:0 /etc/hostname",
+        "chmod 666 /etc/passwd",
+        "ls /run/state",
+        "setpriv --reuid 65534 --clear-groups cat /run/secret",
+        "unshare -Ur cat /run/secret",
+        "nsenter -t 1 -m true",
+    ] {
+        assert_eq!(
+            inside(&format!("{script} >/dev/null 2>&1 && echo in || echo out")),
+            "out",
+            "{script}"
+        );
+    }
+    let shell = "id -u; ip netns add more && ip netns exec more ip link set lo up && ip netns del more && nft list tables | grep -c hallway-p";
+    assert_eq!(
+        h.run(&["sandbox", "shell", "--", "sh", "-c", shell]).ok(),
+        "0\n2\n"
+    );
+    h.run(&["up", "/run/p.yaml"])
+        .exits(0)
+        .says("nothing to change");
+    h.run(&["down"]).ok();
+    // Ids that the machine has given to root, and those of root itself where that is asked for.
+    sh("echo root:300000:65536 > /etc/subuid");
+    let map = "head -1 /proc/self/uid_map | tr -s ' '; cat /run/secret || true";
+    let with = |words: &[&str]| {
+        h.run(&[words, &["sandbox", "shell", "--", "sh", "-c", map]].concat())
+            .ok()
+    };
+    assert_eq!(with(&[]), " 0 300000 65536\n");
+    h.run(&["sandbox", "rm"]).ok();
+    assert_eq!(with(&["--map-root"]), " 0 0 4294967295\nhidden\n");
+    h.run(&["sandbox", "rm"]).ok();
+    before.unchanged();
+}
+
 fn a_user_that_does_not_exist() {
     let h = host();
     let text = format!(
@@ -157,5 +249,6 @@ fn a_user_that_does_not_exist() {
 hallway_testkit::tests!(
     programs_run_as_who_called,
     a_program_without_capabilities,
+    root_of_a_sandbox_is_not_root_of_the_machine,
     a_user_that_does_not_exist,
 );

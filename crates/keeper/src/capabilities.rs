@@ -1,5 +1,6 @@
 //! What the keeper may do.
 
+use hallway_engine::enter::is_outsider;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 /// Keeps what this process itself needs: to look at processes that it did not start and to end
@@ -15,7 +16,8 @@ pub(crate) fn drop_others() -> std::io::Result<()> {
         | CapabilitySet::SYS_ADMIN
         | CapabilitySet::DAC_OVERRIDE
         | CapabilitySet::CHOWN
-        | CapabilitySet::FOWNER;
+        | CapabilitySet::FOWNER
+        | for_runners();
     let permitted = capabilities(None)?.permitted & kept;
     let sets = CapabilitySets {
         effective: permitted,
@@ -23,4 +25,18 @@ pub(crate) fn drop_others() -> std::io::Result<()> {
         inheritable: CapabilitySet::empty(),
     };
     Ok(set_capabilities(None, sets)?)
+}
+
+/// What runners need to enter nodes, where they get no more than this process has: with an id that the
+/// sandbox does not have.
+fn for_runners() -> CapabilitySet {
+    match is_outsider() {
+        true => {
+            CapabilitySet::SETUID
+                | CapabilitySet::SETGID
+                | CapabilitySet::SETPCAP
+                | CapabilitySet::SYS_CHROOT
+        }
+        false => CapabilitySet::empty(),
+    }
 }

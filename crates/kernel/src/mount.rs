@@ -1,5 +1,6 @@
 //! Mounts of a private mount namespace (mount(2)).
 
+use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd as _};
 use std::path::Path;
 
@@ -64,6 +65,18 @@ impl Kernel {
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
         self.on_mount("mount tmpfs at", path, || {
             rustix::mount::mount("tmpfs", path, "tmpfs", flags, c"mode=755")
+        })
+    }
+
+    /// As [`Self::mount_tmpfs`]; it belongs to that user and group.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn mount_tmpfs_of(&self, path: &Path, user: u32, group: u32) -> Result<(), KernelError> {
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        let options = CString::new(format!("mode=755,uid={user},gid={group}")).unwrap_or_default();
+        self.on_mount("mount tmpfs at", path, || {
+            rustix::mount::mount("tmpfs", path, "tmpfs", flags, options.as_c_str())
         })
     }
 

@@ -9,7 +9,9 @@
 //!
 //! In a user namespace that does not map every user, root of the machine and all other users are
 //! seen as one, the overflow user (user_namespaces(7)); above the last directory it counts as root.
-//! A command checks its state directory before it enters such a namespace.
+//! A command checks its state directory before it enters such a namespace. For root of the machine in
+//! a sandbox whose root is another ([`sys::is_outsider`]), what belongs to that root counts as its own:
+//! it made the sandbox.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -20,7 +22,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::KernelError;
+use crate::{KernelError, sys};
 
 const USE: &str = "use";
 /// As many links as the kernel follows in one path (path_resolution(7)).
@@ -85,7 +87,8 @@ fn check_above(stat: &Stat, path: &Path) -> Result<(), KernelError> {
 
 /// The last directory.
 fn check_last(stat: &Stat, path: &Path) -> Result<(), KernelError> {
-    if stat.st_uid != own() {
+    let of_its_sandbox = stat.st_uid == 0 && sys::is_outsider();
+    if stat.st_uid != own() && !of_its_sandbox {
         return Err(foreign(path, stat.st_uid));
     }
     if is_writable_by_others(stat) {

@@ -130,6 +130,72 @@ pub fn run_as(command: &mut std::process::Command, user: u32, group: u32, groups
     unsafe { command.pre_exec(drop_rights) };
 }
 
+/// Whether this process has an id that its user namespace does not have, and capabilities in that:
+/// root of the machine in a sandbox whose root is another (user_namespaces(7)).
+#[must_use]
+pub fn is_outsider() -> bool {
+    use rustix::thread::{CapabilitySet, capabilities};
+    /// What such an id is shown as (/proc/sys/kernel/overflowuid).
+    const OVERFLOW: u32 = 65534;
+    rustix::process::geteuid().as_raw() == OVERFLOW
+        && capabilities(None).is_ok_and(|c| c.effective.contains(CapabilitySet::SYS_ADMIN))
+}
+
+/// Makes a program that is about to be started keep the capabilities of this process, if that
+/// [`is_outsider`]: to the kernel it is not root there, so that it would lose them.
+pub fn keep_capabilities(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+
+    use rustix::thread::{self, CapabilitySets};
+    if !is_outsider() {
+        return;
+    }
+    let keep = || {
+        let permitted = thread::capabilities(None)?.permitted;
+        let sets = CapabilitySets {
+            effective: permitted,
+            permitted,
+            inheritable: permitted,
+        };
+        thread::set_capabilities(None, sets)?;
+        for one in permitted.iter() {
+            thread::configure_capability_in_ambient_set(one, true)?;
+        }
+        Ok(())
+    };
+    // SAFETY: runs between fork and exec; it only makes system calls.
+    unsafe { command.pre_exec(keep) };
+}
+
+/// Makes a program that is about to be started be root of the sandbox, if this process
+/// [`is_outsider`]. It may not look into processes of other users there: this one is one of them.
+pub fn become_its_root(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+
+    use rustix::process::{Gid, Uid};
+    use rustix::thread::{self, CapabilitySet, CapabilitySets};
+    if !is_outsider() {
+        return;
+    }
+    let change = || {
+        thread::remove_capability_from_bounding_set(CapabilitySet::SYS_PTRACE)?;
+        let permitted = thread::capabilities(None)?.permitted;
+        let sets = CapabilitySets {
+            effective: permitted,
+            permitted,
+            // Also takes away what keep_capabilities gave.
+            inheritable: CapabilitySet::empty(),
+        };
+        thread::set_capabilities(None, sets)?;
+        thread::set_thread_groups(&[])?;
+        thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+        thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
+        Ok(())
+    };
+    // SAFETY: runs between fork and exec; it only makes system calls.
+    unsafe { command.pre_exec(change) };
+}
+
 /// Makes a program that is about to be started be killed when the thread that starts it ends.
 pub fn kill_with_parent(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt as _;

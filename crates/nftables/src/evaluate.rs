@@ -360,6 +360,7 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
         Field::ArpSaddrEther
         | Field::ArpSaddrIp
         | Field::Ip6Length
+        | Field::IcmpKind
         | Field::NdTarget
         | Field::NdOption
         | Field::NdOptionMac

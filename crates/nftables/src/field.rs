@@ -39,6 +39,8 @@ pub enum Field {
     Icmp6Type,
     /// Type of ICMP.
     IcmpType,
+    /// Type and code of ICMP.
+    IcmpKind,
     /// Whether the frame is to this machine, to all, to several or to another.
     PacketType,
     /// Bytes of an IPv6 packet after its header.
@@ -67,7 +69,7 @@ const IPPROTO_ICMPV6: u8 = 58;
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::IifName,
         Self::OifName,
         Self::IifGroup,
@@ -84,6 +86,7 @@ impl Field {
         Self::ArpSaddrIp,
         Self::Icmp6Type,
         Self::IcmpType,
+        Self::IcmpKind,
         Self::PacketType,
         Self::Ip6Length,
         Self::NdTarget,
@@ -108,7 +111,7 @@ impl Field {
             Self::Icmp6Type => DataType::Icmpv6Type,
             Self::IcmpType => DataType::IcmpType,
             Self::PacketType => DataType::PacketType,
-            Self::Ip6Length | Self::NdOption => DataType::Number,
+            Self::Ip6Length | Self::NdOption | Self::IcmpKind => DataType::Number,
             Self::QuotedDaddr4 => DataType::Bytes4,
             Self::NdOptionMac => DataType::Bytes6,
             Self::NdTarget | Self::QuotedDaddr6 => DataType::Bytes16,
@@ -119,7 +122,9 @@ impl Field {
     #[must_use]
     pub fn version(self) -> Option<IpVersion> {
         match self {
-            Self::Ip4Saddr | Self::Ip4Daddr | Self::IcmpType => Some(IpVersion::V4),
+            Self::Ip4Saddr | Self::Ip4Daddr | Self::IcmpType | Self::IcmpKind => {
+                Some(IpVersion::V4)
+            }
             Self::Ip6Saddr | Self::Ip6Daddr | Self::Ip6Length | Self::Icmp6Type => {
                 Some(IpVersion::V6)
             }
@@ -131,7 +136,7 @@ impl Field {
     #[must_use]
     pub fn protocol(self) -> Option<u8> {
         match self {
-            Self::IcmpType => Some(IPPROTO_ICMP),
+            Self::IcmpType | Self::IcmpKind => Some(IPPROTO_ICMP),
             Self::Icmp6Type => Some(IPPROTO_ICMPV6),
             _ => None,
         }
@@ -156,6 +161,7 @@ impl Field {
             Self::ArpSaddrEther => Source::Payload(Network, 8, 6),
             Self::ArpSaddrIp => Source::Payload(Network, 14, 4),
             Self::Icmp6Type | Self::IcmpType => Source::Payload(Transport, 0, 1),
+            Self::IcmpKind => Source::Payload(Transport, 0, 2),
             Self::Ip6Length => Source::Payload(Network, 4, 2),
             Self::NdTarget => Source::Payload(Transport, 8, 16),
             Self::NdOption => Source::Payload(Transport, 24, 2),

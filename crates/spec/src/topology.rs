@@ -321,25 +321,42 @@ impl fmt::Display for Action {
 }
 
 impl fmt::Display for Policy {
-    /// Like `allow backend → database 3306/tcp` or `deny app1 ↔ app2`.
+    /// Like `allow backend → database 3306/tcp` or `deny app1 ↔ app2`; of long lists the beginning.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.action.fmt(f)?;
         let places = self.pairs.iter().enumerate().rev();
         let first: BTreeMap<_, _> = places.map(|(at, (from, to))| ((from, to), at)).collect();
-        for (position, (from, to)) in self.pairs.iter().enumerate() {
-            let back = first.get(&(to, from)).copied();
-            let arrow = match back {
-                Some(earlier) if earlier < position => continue,
-                Some(later) if later > position => "↔",
-                _ => "→",
-            };
-            let comma = if position > 0 { "," } else { "" };
-            write!(f, "{comma} {from} {arrow} {to}")?;
-        }
-        for (position, service) in self.services.iter().enumerate() {
-            let comma = if position > 0 { "," } else { "" };
-            write!(f, "{comma} {service}")?;
-        }
-        Ok(())
+        let pairs = self
+            .pairs
+            .iter()
+            .enumerate()
+            .filter_map(|(at, (from, to))| match first.get(&(to, from)).copied() {
+                Some(earlier) if earlier < at => None,
+                Some(later) if later > at => Some((from, "↔", to)),
+                _ => Some((from, "→", to)),
+            });
+        beginning(f, pairs, |f, (from, arrow, to)| {
+            write!(f, "{from} {arrow} {to}")
+        })?;
+        beginning(f, self.services.iter(), |f, service| service.fmt(f))
+    }
+}
+
+/// How many items of a list are written out.
+const SHOWN: usize = 8;
+
+/// The first items of a list, and how many more there are.
+fn beginning<T>(
+    f: &mut fmt::Formatter<'_>,
+    mut items: impl Iterator<Item = T>,
+    write: impl Fn(&mut fmt::Formatter<'_>, T) -> fmt::Result,
+) -> fmt::Result {
+    for (position, item) in items.by_ref().take(SHOWN).enumerate() {
+        f.write_str(if position > 0 { ", " } else { " " })?;
+        write(f, item)?;
+    }
+    match items.count() {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
     }
 }

@@ -346,3 +346,23 @@ proptest! {
         }
     }
 }
+
+/// A policy of many pairs is described by the first of them, not by megabytes.
+#[test]
+fn words_of_long_policies_are_short() {
+    let list: Vec<String> = (0..100).map(|i| format!("10.{i}.0.0/16")).collect();
+    let list = list.join(", ");
+    let text = format!(
+        "networks: {{ n: {{ subnet: 172.16.0.0/24 }} }}\nnodes: {{ a: {{ networks: [n] }} }}\npolicies:\n  - {{ from: [{list}], to: [{list}] }}\n  - {{ from: a, to: host, ports: [1, 3, 5, 7, 9, 11, 13, 15, 17, 19] }}\n"
+    );
+    let policies = parse("x.yaml", &text).unwrap().topology.policies;
+    let words = policies[0].to_string();
+    assert!(words.len() < 500, "{} bytes", words.len());
+    assert!(
+        words.starts_with("allow 10.0.0.0/16 → 10.0.0.0/16, "),
+        "{words}"
+    );
+    assert!(words.contains(" more"), "{words}");
+    let ports = policies[1].to_string();
+    assert!(ports.ends_with(", 13/tcp, 15/tcp and 2 more"), "{ports}");
+}

@@ -369,6 +369,7 @@ fn spawn(start: &Start<'_>, log: &Path) -> std::io::Result<Child> {
     let program = start.program;
     let mut command = Command::new(program);
     sys::inherit_nothing(&mut command);
+    sys::keep_capabilities(&mut command);
     command
         .args(["__keeper", start.project])
         .arg(start.directory)

@@ -13,6 +13,7 @@ use hallway_kernel::{Kernel, KernelError};
 
 use rustix::process::Pid;
 
+use super::ids::{self, Ids};
 use super::marks::{IMPLICIT, READY};
 use super::{Making, refusal};
 use crate::keeper::KeeperError;
@@ -42,19 +43,28 @@ pub(super) fn start(
 ) -> Result<Held, Failure> {
     let spawn_failed = |e: std::io::Error| not_made(format!("its holder cannot be started: {e}"));
     let program = making.program;
+    let ids = match making.map_root {
+        true => None,
+        false => Ids::choose(),
+    };
     let mut command = Command::new(program);
     hallway_kernel::sys::inherit_nothing(&mut command);
     let mut child = command
         .arg("__hold")
         .arg(directory)
         .args(making.implicit.then_some(IMPLICIT))
+        .args(ids.into_iter().flat_map(Ids::words))
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .map_err(spawn_failed)?;
-    let outcome = handshake(&mut child, cancel);
+    let map = |pid| match ids {
+        Some(ids) => ids.map(pid, making.caller),
+        None => ids::map_own(pid),
+    };
+    let outcome = handshake(&mut child, map, cancel);
     if outcome.is_err() {
         child.kill().ok();
         child.wait().ok();
@@ -62,7 +72,11 @@ pub(super) fn start(
     outcome
 }
 
-fn handshake(child: &mut Child, cancel: &Cancel) -> Result<Held, Failure> {
+fn handshake(
+    child: &mut Child,
+    map: impl Fn(i32) -> std::io::Result<()>,
+    cancel: &Cancel,
+) -> Result<Held, Failure> {
     let broken = || not_made("its holder ended before it was ready".into());
     let mut input = child.stdin.take().ok_or_else(broken)?;
     let mut output = BufReader::new(child.stdout.take().ok_or_else(broken)?);
@@ -76,7 +90,7 @@ fn handshake(child: &mut Child, cancel: &Cancel) -> Result<Held, Failure> {
     };
     let mut user_namespace = true;
     match answer()?.as_str() {
-        "user" => map_ids(pid).map_err(|e| Reason::SandboxIds {
+        "user" => map(pid).map_err(|e| Reason::SandboxIds {
             error: e.to_string(),
         })?,
         "no-user" => user_namespace = false,
@@ -109,48 +123,12 @@ fn line(from: &mut impl BufRead) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
-/// Root maps all its own ids into the sandbox. Another user is mapped to root inside, and no other
-/// id is mapped (user_namespaces(7)).
-fn map_ids(pid: i32) -> std::io::Result<()> {
-    let write = |file: &str, text: &str| {
-        File::options()
-            .write(true)
-            .open(format!("/proc/{pid}/{file}"))
-            .and_then(|mut f| f.write_all(text.as_bytes()))
-    };
-    if rustix::process::geteuid().is_root() {
-        let all = |file: &str| -> std::io::Result<String> {
-            let text = std::fs::read_to_string(format!("/proc/self/{file}"))?;
-            let mut out = String::new();
-            for range in text.lines() {
-                let fields: Vec<&str> = range.split_ascii_whitespace().collect();
-                if let [inside, _, count] = fields.as_slice() {
-                    out.push_str(&format!("{inside} {inside} {count}\n"));
-                }
-            }
-            Ok(out)
-        };
-        let (users, groups) = (all("uid_map")?, all("gid_map")?);
-        if write("gid_map", &groups).is_err() {
-            write("setgroups", "deny")?;
-            write("gid_map", &groups)?;
-        }
-        return write("uid_map", &users);
-    }
-    let (user, group) = (
-        rustix::process::geteuid().as_raw(),
-        rustix::process::getegid().as_raw(),
-    );
-    write("setgroups", "deny")?;
-    write("gid_map", &format!("0 {group} 1"))?;
-    write("uid_map", &format!("0 {user} 1"))
-}
-
-/// What the holder does: makes the namespaces, reports it, and sleeps until it is ended.
+/// What the holder does: makes the namespaces, reports it, and sleeps until it is ended. `arguments`
+/// are those after the sandbox's directory.
 ///
 /// # Errors
 /// When the other side of the handshake is gone, or the sandbox cannot be set up.
-pub fn hold() -> Result<(), Failure> {
+pub fn hold(arguments: &[String]) -> Result<(), Failure> {
     rustix::process::setsid().ok();
     let mut out = std::io::stdout();
     let mut report = move |text: &str| {
@@ -159,6 +137,13 @@ pub fn hold() -> Result<(), Failure> {
     };
     let gone = |_| not_made("the process that started it has ended".into());
     let mut kernel = Kernel::new();
+    let ids = Ids::of(arguments);
+    if ids.is_some()
+        && let Err(e) = own_mounts(&mut kernel, ids)
+    {
+        report(&e.to_string()).map_err(gone)?;
+        return Ok(());
+    }
     match kernel.unshare(&[NamespaceKind::User]) {
         Ok(()) => report("user").map_err(gone)?,
         Err(_) if rustix::process::geteuid().is_root() => report("no-user").map_err(gone)?,
@@ -171,7 +156,7 @@ pub fn hold() -> Result<(), Failure> {
     if line(&mut input).as_deref() != Some("mapped") {
         return Ok(());
     }
-    if let Err(e) = set_up(&mut kernel) {
+    if let Err(e) = set_up(&mut kernel, ids.is_some()) {
         report(&e.to_string()).map_err(gone)?;
         return Ok(());
     }
@@ -200,10 +185,32 @@ fn silence() {
     std::env::set_current_dir("/").ok();
 }
 
-fn set_up(kernel: &mut Kernel) -> Result<(), KernelError> {
-    kernel.unshare(&[NamespaceKind::Mount, NamespaceKind::Net])?;
+/// A mount namespace with a /run of its own. With ids, their root may make named namespaces there.
+fn own_mounts(kernel: &mut Kernel, ids: Option<Ids>) -> Result<(), KernelError> {
+    kernel.unshare(&[NamespaceKind::Mount])?;
     kernel.make_private(Path::new("/"), Propagation::Private)?;
     own_run(kernel)?;
+    let named = Path::new(NETNS_DIRECTORY);
+    let Some(Ids { user, group }) = ids else {
+        return kernel.ensure_netns_directory(named).map(drop);
+    };
+    // Without the mark of what is unmounted with the last project: the sandbox may not unmount it.
+    kernel.make_directory(named, 0o755)?;
+    kernel.mount_tmpfs_of(named, user, group)
+}
+
+/// Where the ids of this process are not those of the sandbox (`apart`), /run was made before: the
+/// kernel lets nobody create a file on a tmpfs whose user namespace does not have his ids. The copy
+/// that the sandbox gets of those mounts shares nothing.
+fn set_up(kernel: &mut Kernel, apart: bool) -> Result<(), KernelError> {
+    match apart {
+        true => {
+            kernel.unshare(&[NamespaceKind::Mount])?;
+            kernel.ensure_netns_directory(Path::new(NETNS_DIRECTORY))?;
+        }
+        false => own_mounts(kernel, None)?,
+    }
+    kernel.unshare(&[NamespaceKind::Net])?;
     // Not allowed in every container; without it /sys/class/net shows the real host's links.
     kernel.mount_sysfs(Path::new("/sys")).ok();
     kernel.run(link::change_link(
@@ -253,7 +260,5 @@ fn own_run(kernel: &Kernel) -> Result<(), KernelError> {
             };
         }
     }
-    kernel
-        .ensure_netns_directory(Path::new(NETNS_DIRECTORY))
-        .map(|_| ())
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! host.
 
 mod holder;
+mod ids;
 mod marks;
 mod pasta;
 mod refusal;
@@ -17,6 +18,7 @@ use hallway_kernel::sys::NamespaceKind;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
+use crate::account::CallingUser;
 use crate::record::{Store, store};
 use crate::{Cancel, Failure, Lock, Reason, record};
 
@@ -73,6 +75,10 @@ pub struct Making<'a> {
     pub implicit: bool,
     /// Whether it reaches the internet where that is possible.
     pub internet: bool,
+    /// Root of the machine is root in its own sandbox too.
+    pub map_root: bool,
+    /// Who called, where that is not the user this process runs as.
+    pub caller: Option<CallingUser>,
 }
 
 /// How a sandbox reaches the internet.

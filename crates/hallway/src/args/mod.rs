@@ -59,6 +59,9 @@ pub(crate) struct Common {
         value_name = "NAME"
     )]
     pub(crate) sandbox: Name,
+    /// Root is root in the sandbox too, with the rights of root to the machine's files
+    #[arg(long, global = true, env = "HALLWAY_MAP_ROOT", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(crate) map_root: bool,
     /// The directory for hallway's state
     #[arg(long, global = true, env = "HALLWAY_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,

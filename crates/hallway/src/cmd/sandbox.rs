@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use hallway_engine::enter::become_its_root;
 use hallway_engine::sandbox::{self, Internet, Sandbox};
 use hallway_engine::{Engine, Workplace};
 use hallway_spec::Name;
@@ -79,7 +80,9 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
     let Some((program, arguments)) = command.split_first() else {
         return Ok(ExitCode::SUCCESS);
     };
-    let error = Command::new(program)
+    let mut command = Command::new(program);
+    become_its_root(&mut command);
+    let error = command
         .args(arguments)
         .env("PS1", format!("sandbox {}:\\w# ", sandbox.name))
         .exec();

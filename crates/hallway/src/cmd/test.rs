@@ -10,7 +10,7 @@ use hallway_plan::compare::{Fact, Place};
 use hallway_plan::reach::{self, Service};
 use hallway_spec::Name;
 
-use super::prove::{Asked, Proof, Row, expectations, measure, print};
+use super::prove::{Asked, Proof, Row, expectations, measure, print, without_hops};
 use super::up;
 use crate::args::{Common, FileArg, TestArgs};
 use crate::diagnose::VerbError;
@@ -30,7 +30,7 @@ pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbErro
         let questions = reach::matrix(&world, &subject.expects, only(args)?, true);
         let rows = questions.iter().flat_map(|q| q.predict(&world));
         let rows = rows.map(|path| Row {
-            path,
+            path: without_hops(path),
             measured: None,
             expected: None,
             no_service: None,

@@ -75,9 +75,11 @@ hallway_testkit::tests![
     dhcp_and_router_advertisements_need_a_key,
     icmp_errors_come_from_those_concerned_alone,
     icmp_errors_of_those_concerned_arrive,
+    icmp_errors_from_outside_about_published_ports,
     a_deny_ends_connections_of_the_host,
     a_network_that_becomes_internal_loses_its_connections,
     a_port_that_a_program_has_is_not_published,
     an_address_that_moves_is_reached_at_once,
     a_node_takes_no_more_than_its_share,
+    the_host_looks_for_no_neighbour_that_is_not_there,
 ];

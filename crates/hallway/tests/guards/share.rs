@@ -37,3 +37,34 @@ check(70 <= count <= 82, '%d connections' % count)
         "when its connections have ended"
     );
 }
+
+/// The table of neighbours is one for all namespaces of the machine: the host puts nothing into it
+/// for a node that sends to many addresses of a network which no node has.
+pub(crate) fn the_host_looks_for_no_neighbour_that_is_not_there() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let file = crate::FILE.replace("policies:\n", "policies:\n  - { from: p, to: apps }\n");
+    h.up(&file).ok();
+    attack(
+        "
+for low in range(50, 250):
+    for own, to in ((FOUR['p'], '10.9.0.%d' % low), (SIX['p'], 'fd09::1:%x' % low)):
+        N['p'].raw.send(frame(ip(own, to, 17, udp(own, to, 9, 9, b'x')), BRIDGE['p'], M['p']))
+sender('p').send([])
+found = shell('ip neigh show dev br-apps nud all; ip -6 neigh show dev br-apps nud all')
+check('10.9.0.1' not in found.replace('10.9.0.10 ', '').replace('10.9.0.11 ', '').replace('10.9.0.12 ', ''), found)
+check('fd09::1:' not in found and '10.9.0.50' not in found, found)
+",
+    );
+    for to in ["10.9.0.99", "fd09::99"] {
+        for verb in ["explain", "trace"] {
+            let ran = h.run(&[verb, "p", to]);
+            assert!(
+                ran.out.contains("no node has the address"),
+                "{verb} {to}: {}",
+                ran.out
+            );
+        }
+        assert!(h.cannot_ping("p", to));
+    }
+    assert!(h.pings("p", "10.9.0.12") && h.pings("p", "fd09::12"));
+}

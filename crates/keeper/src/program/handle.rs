@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_engine::enter::Enter;
+use hallway_engine::enter::{Enter, keep_capabilities};
 use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK, Program, frame};
 use rustix::net::Shutdown;
 use tokio::net::UnixStream;
@@ -113,7 +113,9 @@ fn order(common: Common<'_>, program: &Program) -> Order {
 
 /// Starts the process. It is waited for with all other children of the keeper.
 fn runner(program: &Path, project: &str, node: &str, socket: OwnedFd) -> std::io::Result<i32> {
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    keep_capabilities(&mut command);
+    let child = command
         .args(["__program", project, node])
         .stdin(Stdio::from(socket))
         .stdout(Stdio::null())

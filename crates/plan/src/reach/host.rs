@@ -30,7 +30,7 @@ impl<'w> Walk<'w> {
         state: State,
         from: HostPort<'w>,
     ) -> Result<Packet, DropReason> {
-        self.forward_hook(&packet, &state, from, from.group)?;
+        self.forward_hook(&packet, &state, from, from)?;
         self.after_routing(&mut packet, state, from, from.group, None);
         Ok(packet)
     }
@@ -39,19 +39,14 @@ impl<'w> Walk<'w> {
     pub(super) fn host_in(&mut self, packet: Packet, from: HostPort<'w>) -> WalkResult {
         let (mut packet, state) = self.before_routing(packet, from)?;
         let route = self.host_route(&packet)?;
-        let group = match route {
-            HostRoute::Local => return self.input(packet, &state, from),
-            HostRoute::Network(position, _) => self.group(position),
-            HostRoute::Uplink | HostRoute::None => 0,
-        };
-        self.forward_hook(&packet, &state, from, group)?;
+        if matches!(route, HostRoute::Local) {
+            return self.input(packet, &state, from);
+        }
+        let to = self.world.port(route);
+        self.forward_hook(&packet, &state, from, to)?;
         let source = self.world.host_source(&route, packet.flow.to);
-        self.after_routing(&mut packet, state, from, group, source);
+        self.after_routing(&mut packet, state, from, to.group, source);
         self.emit(route, packet)
-    }
-
-    fn group(&self, position: usize) -> u32 {
-        self.world.network(position).map_or(0, |n| n.group)
     }
 
     fn host_route(&mut self, packet: &Packet) -> Result<HostRoute<'w>, DropReason> {
@@ -134,24 +129,24 @@ impl<'w> Walk<'w> {
         packet: &Packet,
         state: &State,
         from: HostPort<'w>,
-        oif_group: u32,
+        to: HostPort<'w>,
     ) -> Result<(), DropReason> {
-        self.filter_hook(packet, state, from, oif_group, Hook::Forward)
+        self.filter_hook(packet, state, (from, to), Hook::Forward)
     }
 
     fn filter_hook(
         &mut self,
         packet: &Packet,
         state: &State,
-        from: HostPort<'w>,
-        oif_group: u32,
+        (from, to): (HostPort<'w>, HostPort<'w>),
         hook: Hook,
     ) -> Result<(), DropReason> {
         let context = PacketContext {
             established: self.conntrack.established(state),
             invalid: *state == State::Invalid,
             dnated: self.conntrack.dnated(state),
-            ..self.host_context(packet, from, oif_group)
+            oif: to.name,
+            ..self.host_context(packet, from, to.group)
         };
         for chain in self.world.inet.hooked(hook, ChainType::Filter) {
             let ruling = self.world.inet.evaluate(chain, &context);
@@ -198,7 +193,7 @@ impl<'w> Walk<'w> {
     }
 
     fn input(&mut self, mut packet: Packet, state: &State, from: HostPort<'w>) -> WalkResult {
-        self.filter_hook(&packet, state, from, 0, Hook::Input)?;
+        self.filter_hook(&packet, state, (from, NO_PORT), Hook::Input)?;
         let before = packet.flow;
         self.conntrack.translate_source(state, &mut packet.flow);
         self.note_translation(before, packet.flow);
@@ -210,27 +205,23 @@ impl<'w> Walk<'w> {
     }
 
     pub(super) fn leave_host(&mut self, mut packet: Packet) -> WalkResult {
-        let group_of = |walk: &Self, route| match route {
-            HostRoute::Network(position, _) => walk.group(position),
-            HostRoute::Local | HostRoute::Uplink | HostRoute::None => 0,
-        };
         let mut route = self.host_route(&packet)?;
         let mut state = self.conntrack.classify(&packet);
         let asked = packet.flow.to;
         self.destination_nat(&mut packet, &mut state, Hook::Output, NO_PORT);
         // The filter sees the route that was chosen before the translation.
-        let group = group_of(self, route);
-        self.filter_hook(&packet, &state, NO_PORT, group, Hook::Output)?;
+        let to = self.world.port(route);
+        self.filter_hook(&packet, &state, (NO_PORT, to), Hook::Output)?;
         if packet.flow.to != asked {
             route = self.host_route(&packet)?;
         }
-        let group = group_of(self, route);
         if matches!(route, HostRoute::Local) {
             self.loops(Location::Host, packet.flow);
             self.guard(&packet, LOOPBACK)?;
             return self.input(packet, &state, LOOPBACK);
         }
         let source = self.world.host_source(&route, packet.flow.to);
+        let group = self.world.port(route).group;
         self.after_routing(&mut packet, state, NO_PORT, group, source);
         self.emit(route, packet)
     }

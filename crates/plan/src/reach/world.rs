@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::context::context;
 use super::packet::Flow;
+use super::walk::HostPort;
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
 use hallway_nftables::{ChainType, Family, Hook, Ruleset};
@@ -149,6 +150,7 @@ impl<'a> World<'a> {
             iif_group,
             oif_group,
             dnated,
+            oif: self.port(self.host_route(flow.to)).name,
             ..context(flow)
         };
         let chains = self.inet.hooked(hook, ChainType::Filter);
@@ -300,6 +302,17 @@ impl<'a> World<'a> {
             }) => HostRoute::Network(position, link),
             _ => HostRoute::None,
         }
+    }
+
+    /// The link that packets leave by; one of no name and no group where it is none of ours.
+    pub(super) fn port(&self, route: HostRoute<'a>) -> HostPort<'a> {
+        let (name, group) = match route {
+            HostRoute::Network(position, link) => {
+                (link, self.network(position).map_or(0, |n| n.group))
+            }
+            HostRoute::Local | HostRoute::Uplink | HostRoute::None => ("", 0),
+        };
+        HostPort { name, group }
     }
 
     /// The host's own address for packets that leave by that route.

@@ -69,6 +69,7 @@ fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<C
         nat::published_dnat(),
         accept_published(),
         guard::errors(),
+        guard::outside_errors(),
         forward_rules(forward),
     ];
     chains.extend([
@@ -103,10 +104,11 @@ fn forward_hook() -> Chain {
 }
 
 fn forward_rules(policies: Vec<Rule>) -> Chain {
-    let mut rules = vec![
+    let mut rules: Vec<Rule> = guard::jump_to_outside_errors().collect();
+    rules.extend([
         rule(vec![Match::Established], Verdict::Accept, "replies"),
         rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),
-    ];
+    ]);
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(
             vec![
@@ -117,6 +119,7 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
             "neighbour discovery",
         ));
     }
+    rules.extend([IpVersion::V4, IpVersion::V6].map(to_nobody));
     rules.push(share::jump(Some(nets(true))));
     rules.extend(policies);
     rules.extend([
@@ -150,6 +153,26 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
         base: None,
         rules,
     }
+}
+
+/// The host looks for no neighbour that is not there: its table of neighbours has a limit for the
+/// whole machine, which one node could use up by sending to many addresses.
+fn to_nobody(version: IpVersion) -> Rule {
+    let daddr = match version {
+        IpVersion::V4 => Field::Ip4Daddr,
+        IpVersion::V6 => Field::Ip6Daddr,
+    };
+    let unlisted =
+        |fields: &[Field], set: &sets::Definition| Match::NotIn(fields.to_vec(), set.name.into());
+    rule(
+        vec![
+            unlisted(&[Field::IifGroup, Field::OifGroup], &sets::INTRA),
+            member(daddr, sets::PREFIXES.of(version), true),
+            unlisted(&[Field::OifName, daddr], sets::SOURCES.of(version)),
+        ],
+        Action::Reject,
+        purpose::NOBODY,
+    )
 }
 
 /// From outside, and from nodes that may reach outside, to what is published.

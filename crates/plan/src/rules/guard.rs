@@ -131,6 +131,43 @@ fn asks_by_dhcp() -> Vec<Match> {
 /// IPPROTO_ICMPV6.
 const ICMP6: u8 = 58;
 
+/// The chain of ICMP errors from outside about connections that begin at a published port.
+const FROM_OUTSIDE: &str = "outside_errors";
+/// Type and code of the ICMP error that a packet is too large for the next link (RFC 1191).
+const TOO_LARGE: [u8; 2] = [3, 4];
+/// The same of ICMPv6 (RFC 4443, section 3.2).
+const TOO_LARGE6: u8 = 2;
+
+/// Leads them to the chain.
+pub(super) fn jump_to_outside_errors() -> impl Iterator<Item = Rule> {
+    let errors = [
+        (Field::IcmpType, &sets::ERRORS),
+        (Field::Icmp6Type, &sets::ERRORS6),
+    ];
+    errors.into_iter().map(|(field, set)| {
+        rule(
+            vec![member(field, set, true), nets(false), Match::Dnated],
+            Verdict::Jump(FROM_OUTSIDE.into()),
+            "ICMP error from outside",
+        )
+    })
+}
+
+/// Nobody can tell a router on the way from another sender. So of what comes from outside about a
+/// connection that began there, only that passes without which the connection would not work.
+pub(super) fn outside_errors() -> Chain {
+    let needed = |condition| rule(vec![condition], Verdict::Return, "path MTU");
+    Chain {
+        name: FROM_OUTSIDE.into(),
+        base: None,
+        rules: vec![
+            needed(Match::Is(Field::IcmpKind, Value::bytes(&TOO_LARGE))),
+            needed(icmp6(TOO_LARGE6)),
+            rule(vec![], Verdict::Drop, purpose::OUTSIDE_ERROR),
+        ],
+    }
+}
+
 /// Nodes of routed networks: what the guard of a bridge's ports does for the others.
 pub(super) fn errors() -> Chain {
     let quoted = |field, version| {

@@ -17,8 +17,12 @@ pub const DIRECT: &str = "into a network by routing";
 pub const SPOOFED: &str = "source address of another";
 /// To an address that the node at the port has not.
 pub const NOT_ADDRESSEE: &str = "to an address that the node does not have";
+/// Routed to an address of a network that none of its nodes has.
+pub const NOBODY: &str = "no node has the address";
 /// An ICMP error about a packet that its sender has not received.
 pub const QUOTED: &str = "ICMP error about a packet to another";
+/// An ICMP error from outside that anybody could have sent.
+pub const OUTSIDE_ERROR: &str = "ICMP error from outside about a published port";
 /// The sender has as many connections as it may have.
 pub const SHARE: &str = "too many connections of one node: limits.connections";
 /// Conntrack knows no connection it could belong to.

@@ -272,6 +272,7 @@ fn code_of(comment: &str) -> ReasonCode {
         purpose::DIRECT => ReasonCode::DirectRouting,
         purpose::INVALID => ReasonCode::Asymmetric,
         purpose::NOT_ADDRESSEE => ReasonCode::NotForwarding,
+        purpose::NOBODY => ReasonCode::NeighbourUnreachable,
         purpose::HOST_DEFAULT => ReasonCode::HostServices,
         purpose::DEFAULT => ReasonCode::DefaultDeny,
         _ => ReasonCode::OwnRule,

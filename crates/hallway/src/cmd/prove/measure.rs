@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hallway_engine::read::probe::{self, Aim};
 use hallway_engine::{Cancel, Failure};
-use hallway_plan::reach::{self, Location, Question, World};
+use hallway_plan::reach::{self, Location, Path, Question, World};
 
 use super::proof::{Expectation, Proof, Row};
 use crate::diagnose::VerbError;
@@ -80,6 +80,15 @@ pub(crate) fn measure(
     Ok(subject.proof(attempts.rows, started.elapsed()))
 }
 
+/// A result without the way that led to it: a project has a great many of them.
+pub(crate) fn without_hops(path: Path) -> Path {
+    Path {
+        request: Vec::new(),
+        reply: Vec::new(),
+        ..path
+    }
+}
+
 struct Attempts<'a> {
     subject: &'a Subject,
     rows: Vec<Row>,
@@ -99,7 +108,7 @@ impl<'a> Attempts<'a> {
             from: Vec::new(),
         };
         for Asked { question, expected } in questions {
-            for path in question.predict(world) {
+            for path in question.predict(world).into_iter().map(without_hops) {
                 out.from.push(world.place(&question.from));
                 out.rows.push(Row {
                     path,

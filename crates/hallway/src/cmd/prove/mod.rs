@@ -6,6 +6,6 @@ mod proof;
 mod report;
 mod words;
 
-pub(crate) use measure::{Asked, expectations, measure};
+pub(crate) use measure::{Asked, expectations, measure, without_hops};
 pub(crate) use proof::{Proof, Row};
 pub(crate) use report::{print, report_failures};

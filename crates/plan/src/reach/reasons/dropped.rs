@@ -155,6 +155,14 @@ impl Reasons<'_> {
                 format!("the next hop on the way from {from} is not a router: it does not forward packets"),
             )
             .help("set forwarding: true for that node"),
+            purpose::NOBODY => {
+                let to = found.request.last().map_or(String::new(), |h| h.flow.to.to_string());
+                reason(
+                    ReasonCode::NeighbourUnreachable,
+                    format!("no node has the address {to} on its network"),
+                )
+                .help(format!("give a node there the address {to}, or use another address"))
+            }
             purpose::INVALID => reason(
                 ReasonCode::Asymmetric,
                 "the host has not seen the beginning of this connection, and drops what follows",
