@@ -97,6 +97,7 @@ impl Watcher {
             self.pace.put_off(Instant::now() + AFTER_RUN);
             return Ok(());
         }
+        self.engine.refresh_name_servers(&self.project)?;
         let whole = self.pending.nodes || self.pace.whole_is_due(now);
         let extent = match whole {
             true => Extent::All,

@@ -1,7 +1,9 @@
 //! Steps that make a topology true.
 
 use super::repair::Repairs;
-use super::{Plan, Recorded, create, drift, leftovers, moved, programs, rules, traffic};
+use super::{
+    Plan, Recorded, create, drift, leftovers, moved, programs, rules, through, traffic, uplinks,
+};
 use crate::compare::compare;
 use crate::observed::Observed;
 use crate::settled::Settled;
@@ -21,7 +23,8 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     repairs.namespace_settings(&mut plan, &found.namespaces);
     let created = create::plan(&mut plan, &found, wanted, &target, seen, &repairs);
     repairs.plan(&mut plan, &created, &target);
-    traffic::forward_uplinks(&mut plan, recorded, wanted, seen);
+    uplinks::forward(&mut plan, recorded, wanted, seen);
+    through::plan(&mut plan, built_before(recorded, wanted), wanted, seen);
     moved::announce(&mut plan, recorded, wanted);
     traffic::end_connections(&mut plan, recorded, wanted, rules_change, seen);
     repairs.unreachable_left(&mut plan);
@@ -29,4 +32,11 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     programs::plan(&mut plan, recorded, wanted, &created, keeper);
     programs::guard(&mut plan, recorded, seen);
     plan
+}
+
+/// Whether what is missing of the accepts in other firewalls was there before.
+fn built_before(recorded: Recorded<'_>, wanted: &Settled) -> bool {
+    let applied = recorded.applied.filter(|_| recorded.pending.is_none());
+    applied
+        .is_some_and(|a| a.allow_through == wanted.allow_through && a.networks == wanted.networks)
 }
