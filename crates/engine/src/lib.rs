@@ -19,6 +19,7 @@
 //!     path: None,
 //!     ready_limit: std::time::Duration::from_secs(60),
 //!     repair: true,
+//!     replace: false,
 //! };
 //! let mut caller = Caller { reporter: &mut Silent, cancel: &Cancel::default() };
 //! let applied = engine.up(&request, &mut caller)?;

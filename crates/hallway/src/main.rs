@@ -6,6 +6,7 @@ mod diagnose;
 mod environment;
 mod failure;
 mod interrupt;
+mod places;
 mod progress;
 mod scope;
 mod source;

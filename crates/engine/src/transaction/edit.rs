@@ -117,6 +117,7 @@ impl Engine {
             path: path.as_deref(),
             ready_limit: READY_LIMIT,
             repair,
+            replace: false,
         };
         match self.up_locked(&request, Origin::Edit, lock, caller) {
             Ok(Applied { changed, _lock, .. }) => Ok(Edited {

@@ -30,7 +30,7 @@ use std::time::Duration;
 use hallway_spec::Topology;
 
 use crate::event::{Event, Reporter, Warning};
-use crate::{Cancel, Engine, Failure, Lock, Planned};
+use crate::{Cancel, Engine, Failure, Lock, Planned, Reason};
 
 pub use down::Removed;
 pub use edit::{EditError, Edited, Endpoint};
@@ -44,12 +44,15 @@ pub struct Request<'a> {
     pub topology: &'a Topology,
     /// The text it was read from, kept on record so that it can be edited and exported.
     pub source: &'a str,
-    /// The file the text was read from: the base of relative paths. `None` for text alone.
+    /// The file the text was read from, without symbolic links: the base of relative paths. `None`
+    /// for text alone.
     pub path: Option<&'a str>,
     /// How long programs may take to become ready.
     pub ready_limit: Duration,
     /// Whether the keeper repairs what other programs change.
     pub repair: bool,
+    /// Whether a project that was built from another file is replaced; without this it is refused.
+    pub replace: bool,
 }
 
 /// Where the text of a request comes from.
@@ -111,6 +114,25 @@ impl Applied<'_> {
     }
 }
 
+/// A project that is up is changed by the file that it was built from, not by another one that
+/// happens to have the same project name.
+fn same_file(planned: &Planned, request: &Request<'_>) -> Result<(), Failure> {
+    let record = planned.record.as_ref().filter(|r| r.applied.is_some());
+    let built_from = record.and_then(|r| r.path.as_deref());
+    let (Some(built_from), Some(given)) = (built_from, request.path) else {
+        return Ok(());
+    };
+    if built_from == given {
+        return Ok(());
+    }
+    Err(Reason::OtherFile {
+        project: request.topology.name.clone(),
+        built_from: built_from.to_owned(),
+        given: given.to_owned(),
+    }
+    .into())
+}
+
 impl Engine {
     /// Makes a project match the request, all of it or nothing.
     ///
@@ -137,6 +159,9 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<Applied<'_>, Failure> {
         let mut planned = self.plan_to(request.topology, origin == Origin::Edit)?;
+        if !request.replace {
+            same_file(&planned, request)?;
+        }
         if origin == Origin::Edit {
             let before = planned.record.as_ref();
             planned.edited_from = Some(before.map_or_else(String::new, |r| {

@@ -103,6 +103,7 @@ pub(crate) fn up_reporting<'e>(
         path: None,
         ready_limit: READY,
         repair: false,
+        replace: false,
     };
     engine.up(
         &request,

@@ -3,6 +3,7 @@
 mod ask;
 mod capture;
 mod graph;
+mod help;
 mod parts;
 
 use std::net::IpAddr;
@@ -14,7 +15,10 @@ use hallway_spec::{Name, PortProto};
 pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
 pub(crate) use capture::CaptureArgs;
 pub(crate) use graph::{GraphArgs, Picture};
-pub(crate) use parts::{BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, SandboxVerb};
+pub(crate) use help::command;
+pub(crate) use parts::{
+    BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, SandboxVerb,
+};
 
 /// Container networks for Linux, from one file.
 ///
@@ -37,6 +41,7 @@ pub(crate) struct Args {
 
 /// Flags of every verb.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// The project; by default the one of the file in this directory, otherwise `default`
     #[arg(
@@ -144,6 +149,9 @@ pub(crate) enum Verb {
         /// keeper repairs it at once
         #[arg(long, env = "HALLWAY_NO_REPAIR", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         no_repair: bool,
+        /// Change a project that was built from another file; without this it is refused
+        #[arg(long)]
+        replace: bool,
         /// Stay, and print each repair; ends on Ctrl-C and leaves the project up
         #[arg(short, long, conflicts_with = "no_repair")]
         watch: bool,
@@ -186,6 +194,9 @@ pub(crate) enum Verb {
     /// List projects and their nodes
     #[command(visible_alias = "ps")]
     Ls {
+        /// Those of every sandbox and of the host, not only those where commands work now
+        #[arg(short, long)]
+        all: bool,
         #[command(flatten)]
         format: FormatArg,
     },
@@ -308,6 +319,11 @@ pub(crate) enum Verb {
     Link {
         #[command(subcommand)]
         verb: LinkVerb,
+    },
+    /// List and remove policies; `allow` and `deny` add them
+    Policy {
+        #[command(subcommand)]
+        verb: PolicyVerb,
     },
     /// Connect a node to a network
     Connect {

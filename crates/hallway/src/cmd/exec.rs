@@ -11,7 +11,7 @@ use hallway_spec::{NETNS_DIRECTORY, Name};
 use crate::args::Common;
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
-use crate::scope::{Scope, present};
+use crate::scope::{Scope, node, present};
 
 /// Failures of hallway, as opposed to those of the program.
 const OURS: u8 = 125;
@@ -52,16 +52,7 @@ fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Ve
     let scope = Scope::existing(common)?
         .ok_or_else(|| CommandError::SandboxNotUp(common.sandbox.clone()))?;
     let (project, settled) = present(common, &scope.engine)?;
-    let Some(node) = settled.node(name) else {
-        let nodes = settled.nodes.iter().map(|n| n.name.clone()).collect();
-        let node = name.clone();
-        return Err(CommandError::NoSuchNode {
-            project,
-            node,
-            nodes,
-        }
-        .into());
-    };
+    let node = node(common, &scope, &settled, name)?;
     let mut environment: BTreeMap<String, String> = node.environment.clone();
     environment.insert(PROJECT_MARK.into(), project.to_string());
     environment.insert(NODE_MARK.into(), name.to_string());

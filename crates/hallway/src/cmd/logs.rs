@@ -13,8 +13,8 @@ use hallway_view::json::{LogLine, Version};
 
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
-use crate::scope::{here, present};
-use crate::{interrupt, ui};
+use crate::scope::{Scope, here, present};
+use crate::{interrupt, scope, ui};
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -34,7 +34,7 @@ pub(crate) fn run(
 ) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let nodes = with_programs(&settled, node)?;
+    let nodes = with_programs(common, &scope, &settled, node)?;
     let width = nodes.iter().map(|n| n.as_ref().len()).max().unwrap_or(0);
     let mut sources: Vec<Source> = nodes
         .iter()
@@ -110,7 +110,15 @@ impl Source {
     }
 }
 
-fn with_programs(settled: &Settled, only: Option<&Name>) -> Result<Vec<Name>, VerbError> {
+fn with_programs(
+    common: &Common,
+    scope: &Scope,
+    settled: &Settled,
+    only: Option<&Name>,
+) -> Result<Vec<Name>, VerbError> {
+    if let Some(name) = only {
+        scope::node(common, scope, settled, name)?;
+    }
     let all = settled
         .nodes
         .iter()
@@ -129,7 +137,7 @@ fn with_programs(settled: &Settled, only: Option<&Name>) -> Result<Vec<Name>, Ve
 pub(crate) fn restart(common: &Common, node: Option<&Name>) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let nodes = with_programs(&settled, node)?;
+    let nodes = with_programs(common, &scope, &settled, node)?;
     let client = scope.engine.keeper(&project, &interrupt::waiting())?;
     let client = client.ok_or_else(|| {
         let project = project.clone();

@@ -25,9 +25,9 @@ mod up;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::CommandFactory;
-
-use crate::args::{Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, Verb};
+use crate::args::{
+    self, Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, PolicyVerb, Verb,
+};
 use crate::diagnose::VerbError;
 use crate::ui;
 
@@ -41,12 +41,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             test,
             no_repair,
             watch,
+            replace,
         } => {
             let options = up::Options {
-                wait_timeout,
+                wait_limit: Duration::from_secs(wait_timeout),
                 test,
                 repair: !no_repair,
                 watch,
+                replace,
             };
             up::run(common, &file, &options)
         }
@@ -93,7 +95,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
 fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Status { format, exit_code } => status::status(common, format.format, exit_code),
-        Verb::Ls { format } => status::projects(common, format.format),
+        Verb::Ls { all, format } => status::projects(common, all, format.format),
         Verb::Inspect { name } => list::inspect(common, &name),
         Verb::Node {
             verb: NodeVerb::Ls { format },
@@ -104,6 +106,9 @@ fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Link {
             verb: LinkVerb::Ls { format },
         } => list::part(common, list::Part::Links, format.format),
+        Verb::Policy {
+            verb: PolicyVerb::Ls { format },
+        } => list::part(common, list::Part::Policies, format.format),
         Verb::Export => list::export(common),
         Verb::Graph(args) => graph::run(common, &args),
         Verb::Capture(args) => capture::run(common, &args),
@@ -163,7 +168,7 @@ fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {
             let mut out = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "hallway", &mut out);
+            clap_complete::generate(shell, &mut args::command(), "hallway", &mut out);
             ui::out(&String::from_utf8_lossy(&out));
             Ok(ExitCode::SUCCESS)
         }

@@ -161,7 +161,12 @@ fn build_and_prove(
     cancel: &Cancel,
 ) -> Result<Proof, VerbError> {
     // Held until the tests have run: no other process changes the sandbox meanwhile.
-    let _applied = up::build(common, scope, input, (READY_LIMIT, true), cancel)?;
+    let options = up::Options {
+        wait_limit: READY_LIMIT,
+        repair: true,
+        ..up::Options::default()
+    };
+    let _applied = up::build(common, scope, input, &options, cancel)?;
     let common = Common {
         project: Some(input.project.topology.name.clone()),
         ..common.clone()

@@ -18,23 +18,27 @@ use crate::{interrupt, ui};
 /// How long an answer may take while `up --test` makes its attempts.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// The file, by its absolute path: the project may be used from another directory later.
+/// The file, by its path without symbolic links: the project may be used from another directory
+/// later, and from a sandbox where the links lead elsewhere.
 pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
     let mut input = read(common, file)?;
     if input.path == "-" {
         input.path.clear();
-    } else if let Ok(path) = std::path::absolute(&input.path) {
+    } else if let Ok(path) = std::fs::canonicalize(&input.path) {
         input.path = path.display().to_string();
     }
     Ok(input)
 }
 
 /// What is asked of `up`.
+#[derive(Default)]
 pub(crate) struct Options {
-    pub(crate) wait_timeout: u64,
+    /// How long programs may take to become ready.
+    pub(crate) wait_limit: Duration,
     pub(crate) test: bool,
     pub(crate) repair: bool,
     pub(crate) watch: bool,
+    pub(crate) replace: bool,
 }
 
 pub(crate) fn run(
@@ -46,8 +50,7 @@ pub(crate) fn run(
     let input = input(common, file)?;
     let cancel = interrupt::watch();
     let scope = Scope::enter(common, true, &cancel)?;
-    let limit = Duration::from_secs(options.wait_timeout);
-    let outcome = build(common, &scope, &input, (limit, options.repair), &cancel)
+    let outcome = build(common, &scope, &input, options, &cancel)
         .and_then(|applied| match options.test {
             true => tested(common, &scope, &input, applied, &cancel),
             false => Ok(applied),
@@ -73,15 +76,16 @@ pub(crate) fn build<'s>(
     common: &Common,
     scope: &'s Scope,
     input: &Input,
-    (ready_limit, repair): (Duration, bool),
+    options: &Options,
     cancel: &Cancel,
 ) -> Result<Applied<'s>, VerbError> {
     let request = Request {
         topology: &input.project.topology,
         source: &input.text,
         path: (!input.path.is_empty()).then_some(input.path.as_str()),
-        ready_limit,
-        repair,
+        ready_limit: options.wait_limit,
+        repair: options.repair,
+        replace: options.replace,
     };
     let mut reporter = Reporter::new(common);
     let mut caller = Caller {
