@@ -10,12 +10,13 @@ use clap::{Arg, ArgAction, Command, FromArgMatches};
 
 use hallway_engine::account::CallingUser;
 
-use crate::args::{self, Args};
+use crate::args::Args;
+use crate::command_line;
 
 /// The arguments of this run.
 pub(crate) fn arguments() -> Result<Args, clap::Error> {
     let parse = |variables: &dyn Fn(&str) -> bool| {
-        let mut command = with_variables(args::command(), variables);
+        let mut command = with_variables(command_line::command(), variables);
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Args::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
     };

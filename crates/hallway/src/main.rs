@@ -2,6 +2,8 @@
 
 mod args;
 mod cmd;
+mod command_line;
+mod complete;
 mod diagnose;
 mod environment;
 mod failure;
@@ -46,6 +48,9 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
+    clap_complete::CompleteEnv::with_factory(command_line::command)
+        .var(complete::VARIABLE)
+        .complete();
     let args = match environment::arguments() {
         Ok(args) => args,
         Err(error) => {

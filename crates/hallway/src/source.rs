@@ -63,6 +63,18 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
     parse(common, &path.display().to_string(), &bytes)
 }
 
+/// The file, by its path without symbolic links: the project may be used from another directory
+/// later, and from a sandbox where the links lead elsewhere.
+pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
+    let mut input = read(common, file)?;
+    if input.path == "-" {
+        input.path.clear();
+    } else if let Ok(path) = std::fs::canonicalize(&input.path) {
+        input.path = path.display().to_string();
+    }
+    Ok(input)
+}
+
 /// All of it, but no more than what shows that it is too large.
 fn limited(from: impl std::io::Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

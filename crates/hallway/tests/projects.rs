@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::Hallway;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use hallway_testkit::{Hallway, sh};
 
 fn sandbox() -> Hallway {
     Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"))
@@ -161,10 +164,113 @@ fn what_up_waits_for() {
         .says("not ready after 2 s: it must listen on 9999/tcp, 53/udp");
 }
 
+/// `stop` ends a program and leaves its node; `start` and `up` start it again.
+fn programs_stop_and_start() {
+    let h = sandbox();
+    let file = "nodes:
+  a: { command: hallway serve 80, ready: 80/tcp, restart: always }
+  b: { command: hallway serve 80, ready: 80/tcp }
+";
+    write("/run/two.yaml", file);
+    h.run(&["up", "-d", "/run/two.yaml"]).ok();
+    let state = |node: usize| {
+        let status = h.run(&["status", "--format", "json"]).json();
+        status["nodes"][node]["program"]["state"].clone()
+    };
+    h.run(&["stop", "a"]).exits(0).says("a has been stopped");
+    assert_eq!(state(0), "exited");
+    assert_eq!(state(1), "running");
+    assert!(h.run(&["status"]).out.contains("stopped"));
+    h.run(&["stop", "a"]).exits(0).says("a does not run");
+    h.run(&["exec", "a", "--", "true"]).ok();
+    h.run(&["start", "a"]).exits(0).says("a has been started");
+    h.run(&["start"]).exits(0).says("b runs already");
+    h.run(&["stop"]).exits(0).says("b has been stopped");
+    h.run(&["up", "/run/two.yaml"]).ok();
+    assert_eq!(state(0), "running");
+    assert_eq!(state(1), "running");
+    h.run(&["stop", "nope"]).exits(1).says("no node nope");
+    h.run(&["down"]).ok();
+}
+
+/// `up --attach` prints what programs print, and removes the project at its end.
+fn attached_until_interrupted() {
+    let h = sandbox();
+    let file = "nodes:
+  a: { command: 'sh -c \"echo from a; sleep 1000\"' }
+  b: { command: 'sh -c \"echo from b; sleep 1000\"' }
+";
+    write("/run/two.yaml", file);
+    let mut child = h
+        .command(&["up", "--attach", "/run/two.yaml"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut left = vec!["a | from a", "b | from b"];
+    while !left.is_empty() {
+        let line = lines.next().unwrap().unwrap();
+        left.retain(|expected| *expected != line);
+    }
+    sh(&format!("kill -INT {}", child.id()));
+    assert!(child.wait().unwrap().success());
+    h.run(&["ls"]).exits(0).says("nothing is up");
+}
+
+/// Programs for administrators are found in nodes and sandboxes, also where PATH lacks them.
+fn programs_for_administrators_are_found() {
+    let h = sandbox();
+    write("/run/one.yaml", "nodes: { a: {} }\n");
+    h.run(&["up", "/run/one.yaml"]).ok();
+    for words in [
+        ["exec", "a", "--", "sh", "-c", "echo $PATH"].as_slice(),
+        &["sandbox", "shell", "--", "sh", "-c", "echo $PATH"],
+    ] {
+        let mut command = h.command(words);
+        let out = command.env("PATH", "/usr/bin:/bin").output().unwrap();
+        let path = String::from_utf8(out.stdout).unwrap();
+        assert!(path.starts_with("/usr/bin:/bin:/usr/sbin:/sbin"), "{path}");
+    }
+    h.run(&["down"]).ok();
+}
+
+/// Names that are there are completed, in bash as in any other shell.
+fn names_are_completed() {
+    let h = sandbox();
+    write("/run/shop.yaml", SHOP);
+    h.run(&["up", "/run/shop.yaml"]).ok();
+    let script = h.run(&["completions", "bash"]).ok();
+    assert!(script.contains("HALLWAY_COMPLETE"), "{script}");
+    for shell in ["zsh", "fish", "elvish"] {
+        let script = h.run(&["completions", shell]).ok();
+        assert!(script.contains("hallway"), "{shell}: {script}");
+    }
+    let completes = |words: &[&str]| -> Vec<String> {
+        let mut command = h.command(&[]);
+        command.env("HALLWAY_COMPLETE", "bash");
+        command.env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+        command.args(["--", "hallway"]).args(words);
+        let out = command.output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        text.lines().map(|l| l.trim().to_owned()).collect()
+    };
+    assert_eq!(completes(&["exec", "w"]), ["web"]);
+    assert_eq!(completes(&["network", "rm", "a"]), ["apps"]);
+    assert_eq!(completes(&["deny", "a"]), ["any", "apps"]);
+    assert_eq!(completes(&["-p", "s"]), ["shop"]);
+    assert_eq!(completes(&["explain", "web", "d"]), ["db"]);
+    assert_eq!(completes(&["node", "add", "w"]), Vec::<String>::new());
+    h.run(&["down"]).ok();
+}
+
 hallway_testkit::tests![
     the_name_of_a_project,
     another_file_does_not_replace_a_project,
     commands_and_lines_of_the_file,
     nodes_of_other_projects_and_sandboxes,
     what_up_waits_for,
+    programs_stop_and_start,
+    attached_until_interrupted,
+    names_are_completed,
+    programs_for_administrators_are_found,
 ];

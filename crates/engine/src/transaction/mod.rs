@@ -114,23 +114,29 @@ impl Applied<'_> {
     }
 }
 
-/// A project that is up is changed by the file that it was built from, not by another one that
-/// happens to have the same project name.
+impl Planned {
+    /// The file that the project is up from, if that is another one than `path`. A project is changed
+    /// by its own file, not by another that happens to have the same project name.
+    #[must_use]
+    pub fn other_file(&self, path: &str) -> Option<&str> {
+        let record = self.record.as_ref().filter(|r| r.applied.is_some());
+        let built_from = record.and_then(|r| r.path.as_deref());
+        built_from.filter(|built_from| *built_from != path)
+    }
+}
+
 fn same_file(planned: &Planned, request: &Request<'_>) -> Result<(), Failure> {
-    let record = planned.record.as_ref().filter(|r| r.applied.is_some());
-    let built_from = record.and_then(|r| r.path.as_deref());
-    let (Some(built_from), Some(given)) = (built_from, request.path) else {
-        return Ok(());
-    };
-    if built_from == given {
-        return Ok(());
-    }
-    Err(Reason::OtherFile {
-        project: request.topology.name.clone(),
-        built_from: built_from.to_owned(),
-        given: given.to_owned(),
-    }
-    .into())
+    let other = request
+        .path
+        .and_then(|given| Some((given, planned.other_file(given)?)));
+    other.map_or(Ok(()), |(given, built_from)| {
+        Err(Reason::OtherFile {
+            project: request.topology.name.clone(),
+            built_from: built_from.to_owned(),
+            given: given.to_owned(),
+        }
+        .into())
+    })
 }
 
 impl Engine {

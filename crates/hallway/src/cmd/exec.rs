@@ -26,14 +26,24 @@ pub(crate) fn run(
 
 pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, VerbError> {
     let mut enter = inside(common, node, vec![program()])?;
-    let prompt = format!("{node}:\\w\\$ ");
-    enter.environment.insert("PS1".into(), prompt);
+    enter.environment.extend(prompt(node.as_ref()));
     Err(failed(enter.exec()))
 }
 
 fn failed(error: EnterError) -> VerbError {
     let code = error.exit_code();
     VerbError::Command(error.into()).with_code(code)
+}
+
+/// The variables that make a shell show where it is. bash sets its prompt by files that it reads at
+/// its start; what is in PROMPT_COMMAND comes after them, and is needed once.
+pub(crate) fn prompt(place: &str) -> [(String, String); 2] {
+    let prompt = format!("{place}:\\w\\$ ");
+    let command = format!("PS1='{prompt}'; unset PROMPT_COMMAND");
+    [
+        ("PS1".to_owned(), prompt),
+        ("PROMPT_COMMAND".to_owned(), command),
+    ]
 }
 
 /// The user's shell.

@@ -189,7 +189,7 @@ fn policy_rows(settled: &Settled) -> Vec<Vec<String>> {
     let mut out = vec![head(&["NUMBER", "POLICY", "FROM"])];
     for policy in &settled.policies {
         out.push(vec![
-            (policy.index + 1).to_string(),
+            policy.number().to_string(),
             policy.words.clone(),
             match tree::added_by(policy) {
                 Some(command) => command.to_owned(),

@@ -14,6 +14,7 @@ mod list;
 mod logs;
 mod man;
 mod plan;
+mod programs;
 mod prove;
 mod sandbox;
 mod serve;
@@ -25,11 +26,9 @@ mod up;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::args::{
-    self, Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, PolicyVerb, Verb,
-};
+use crate::args::{Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, PolicyVerb, Verb};
 use crate::diagnose::VerbError;
-use crate::ui;
+use crate::{complete, ui};
 
 /// Runs a verb. Each of the functions below runs one group of verbs and passes all others on.
 pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
@@ -42,6 +41,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             no_repair,
             watch,
             replace,
+            attach,
+            detach: _, // as without it
         } => {
             let options = up::Options {
                 wait_limit: Duration::from_secs(wait_timeout),
@@ -49,6 +50,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
                 repair: !no_repair,
                 watch,
                 replace,
+                attach,
             };
             up::run(common, &file, &options)
         }
@@ -86,7 +88,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             format,
             ..
         } => logs::run(common, node.as_ref(), (follow, tail), format.format),
-        Verb::Restart { node } => logs::restart(common, node.as_ref()),
+        Verb::Start { nodes } => programs::run(common, programs::Change::Start, &nodes),
+        Verb::Stop { nodes } => programs::run(common, programs::Change::Stop, &nodes),
+        Verb::Restart { nodes } => programs::run(common, programs::Change::Restart, &nodes),
         verb => show(common, verb),
     }
 }
@@ -167,9 +171,9 @@ fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Serve { ports } => serve::run(&ports),
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {
-            let mut out = Vec::new();
-            clap_complete::generate(shell, &mut args::command(), "hallway", &mut out);
-            ui::out(&String::from_utf8_lossy(&out));
+            let script = complete::script(shell);
+            let script = script.map_err(|e| VerbError::usage(e.to_string(), ""))?;
+            ui::out(&script);
             Ok(ExitCode::SUCCESS)
         }
         Verb::Man { output } => man::run(output.as_deref()),

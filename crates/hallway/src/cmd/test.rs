@@ -15,7 +15,7 @@ use super::up;
 use crate::args::{Common, FileArg, TestArgs};
 use crate::diagnose::VerbError;
 use crate::scope::{Scope, here};
-use crate::source::{Input, read};
+use crate::source::{Input, input, read};
 use crate::subject::Subject;
 use crate::{interrupt, ui};
 
@@ -142,7 +142,7 @@ fn ephemeral(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbError> {
             "leave out one of them",
         ));
     }
-    let input = up::input(common, &args.file)?;
+    let input = input(common, &args.file)?;
     let cancel = interrupt::watch();
     let scope = Scope::temporary(common, &cancel)?;
     let proof = build_and_prove(common, args, &scope, &input, &cancel);

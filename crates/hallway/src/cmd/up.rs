@@ -3,32 +3,21 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallway_engine::{Applied, Caller, Cancel, Reason, Request};
+use hallway_engine::{Applied, Caller, Cancel, Planned, Reason, Removed, Request};
+use hallway_spec::Name;
 use hallway_view::tree;
 
-use super::{events, plan, prove};
+use super::{events, logs, plan, prove};
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
 use crate::progress::Reporter;
 use crate::scope::Scope;
-use crate::source::{Input, read};
+use crate::source::{Input, input};
 use crate::subject::Subject;
 use crate::{interrupt, ui};
 
 /// How long an answer may take while `up --test` makes its attempts.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
-
-/// The file, by its path without symbolic links: the project may be used from another directory
-/// later, and from a sandbox where the links lead elsewhere.
-pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
-    let mut input = read(common, file)?;
-    if input.path == "-" {
-        input.path.clear();
-    } else if let Ok(path) = std::fs::canonicalize(&input.path) {
-        input.path = path.display().to_string();
-    }
-    Ok(input)
-}
 
 /// What is asked of `up`.
 #[derive(Default)]
@@ -39,6 +28,7 @@ pub(crate) struct Options {
     pub(crate) repair: bool,
     pub(crate) watch: bool,
     pub(crate) replace: bool,
+    pub(crate) attach: bool,
 }
 
 pub(crate) fn run(
@@ -60,6 +50,11 @@ pub(crate) fn run(
         Ok(()) if options.watch => {
             let project = &input.project.topology.name;
             events::follow(&scope.engine, project, Format::Text, &cancel)?;
+            scope.leave(common)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(()) if options.attach => {
+            attached(common, &scope, &input.project.topology.name, &cancel)?;
             scope.leave(common)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -96,6 +91,28 @@ pub(crate) fn build<'s>(
     applied.map_err(|failure| VerbError::of(failure, &input.path, &input.text))
 }
 
+/// Follows the logs; when the caller cancels, the project is removed.
+fn attached(
+    common: &Common,
+    scope: &Scope,
+    project: &Name,
+    cancel: &Cancel,
+) -> Result<(), VerbError> {
+    let record = scope.engine.record(project)?;
+    if let Some(settled) = record.and_then(|r| r.applied) {
+        logs::follow(&scope.engine, &settled, cancel)?;
+    }
+    let mut reporter = Reporter::new(common);
+    let mut caller = Caller {
+        reporter: &mut reporter,
+        cancel: &Cancel::default(),
+    };
+    if scope.engine.down(project, &mut caller)? == Removed::Project {
+        ui::note(common, format!("{project} is down {}", scope.words()));
+    }
+    Ok(())
+}
+
 fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, started: Instant) {
     let settled = &applied.planned.settled;
     let (name, place) = (&settled.project, scope.words());
@@ -111,6 +128,23 @@ fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, started: Instant)
     if !common.quiet {
         ui::out(&tree::project(settled, &[]));
     }
+    if let Some(why) = no_internet(scope, &applied.planned) {
+        let text = format!(
+            "nodes have no way to the internet: {why}; hallway doctor says what is missing"
+        );
+        ui::note(common, text);
+    }
+}
+
+/// Why nodes that want a way out have none, for the first project of a sandbox. A project with a
+/// network that represents the outside world wants no other.
+fn no_internet<'s>(scope: &'s Scope, planned: &Planned) -> Option<&'s str> {
+    let why = scope.sandbox.as_ref()?.internet.missing()?;
+    let settled = &planned.settled;
+    let first = planned.record.is_none() && scope.engine.projects().len() == 1;
+    let wanted = settled.inner_networks().any(|n| !n.internal)
+        && !settled.networks.iter().any(|n| n.outside);
+    (first && wanted).then_some(why)
 }
 
 /// Tests what the file expects on what was built; if it is not true, what was there before is

@@ -1,8 +1,12 @@
-//! What `--help` adds to the command line's own description: verbs in groups, and examples.
+//! The command line as it is used: what [`Args`] describes, with verbs in groups and examples in its
+//! help, and with names of what is there for completion.
 
-use clap::{Command, CommandFactory as _};
+use clap::{Arg, Command, CommandFactory as _};
+use clap_complete::CompletionCandidate;
+use clap_complete::engine::ArgValueCandidates;
 
-use super::Args;
+use crate::args::Args;
+use crate::complete;
 
 /// A group of verbs, with an example or two for each.
 pub(crate) struct Group {
@@ -17,7 +21,7 @@ const GROUPS: [Group; 6] = [
         verbs: &[
             (
                 "up",
-                &["hallway up examples/three-tier.yaml", "hallway up --watch"],
+                &["hallway up examples/three-tier.yaml", "hallway up --attach"],
             ),
             ("down", &["hallway down", "hallway down -p three-tier"]),
             (
@@ -33,6 +37,8 @@ const GROUPS: [Group; 6] = [
                 ],
             ),
             ("shell", &["hallway shell web-server"]),
+            ("start", &["hallway start web-server"]),
+            ("stop", &["hallway stop web-server", "hallway stop"]),
             (
                 "restart",
                 &["hallway restart web-server", "hallway restart"],
@@ -134,9 +140,9 @@ const GROUPS: [Group; 6] = [
     },
 ];
 
-/// The command line with groups and examples.
+/// The command line.
 pub(crate) fn command() -> Command {
-    let command = Args::command();
+    let command = completed(Args::command(), "");
     let list = groups(&command);
     let all = GROUPS.iter().flat_map(|g| g.verbs);
     let command = all.fold(command, |command, (verb, examples)| {
@@ -145,6 +151,34 @@ pub(crate) fn command() -> Command {
     command.help_template(format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}Options:\n{{options}}\n\nhallway help COMMAND describes a command, with examples."
     ))
+}
+
+/// With candidates for the values that are names. `path` is the verbs so far, like `node rm`.
+fn completed(command: Command, path: &str) -> Command {
+    command
+        .mut_args(|arg| match names(path, &arg) {
+            Some(names) => arg.add(ArgValueCandidates::new(names)),
+            None => arg,
+        })
+        .mut_subcommands(|below| {
+            let path = format!("{path} {}", below.get_name());
+            completed(below, path.trim_start())
+        })
+}
+
+/// What lists the candidates for an argument.
+fn names(path: &str, arg: &Arg) -> Option<fn() -> Vec<CompletionCandidate>> {
+    Some(match (path, arg.get_id().as_str()) {
+        (_, "project") => complete::projects,
+        (_, "sandbox") | ("sandbox rm", "name") => complete::sandboxes,
+        ("node rm", "name") | ("link rm", _) | (_, "node" | "nodes") => complete::nodes,
+        ("network rm", "name") | (_, "network") => complete::networks,
+        ("allow" | "deny", "from" | "to") | ("inspect" | "capture", "name" | "target") => {
+            complete::endpoints
+        }
+        (_, "from" | "to") => complete::parties,
+        _ => return None,
+    })
 }
 
 fn lines(examples: &[&str]) -> String {
