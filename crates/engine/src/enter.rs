@@ -263,16 +263,22 @@ fn replace_directory(kernel: &Kernel, file: &Path) -> Result<(), KernelError> {
         .map_err(|e| KernelError::io("create", file.to_string_lossy(), &e))
 }
 
-/// PATH, with the directory of this program at its end: scripts in nodes may use `hallway` too.
-fn search_path() -> std::ffi::OsString {
-    let mut path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    if let Some(own) = std::env::current_exe()
-        .ok()
-        .as_deref()
-        .and_then(Path::parent)
-    {
-        path.push(":");
-        path.push(own);
+/// Where `ip`, `tcpdump` and the like are; an ordinary user's PATH lacks them on Debian.
+const SYSTEM_PROGRAMS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
+/// PATH, followed by the directories of programs for administrators (within nodes and sandboxes the
+/// user is one) and by that of this program: scripts in nodes may use `hallway` too.
+#[must_use]
+pub fn search_path() -> std::ffi::OsString {
+    let given = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let mut directories: Vec<PathBuf> = std::env::split_paths(&given).collect();
+    let own = std::env::current_exe().ok();
+    let own = own.as_deref().and_then(Path::parent).map(PathBuf::from);
+    for directory in SYSTEM_PROGRAMS.map(PathBuf::from).into_iter().chain(own) {
+        if !directories.contains(&directory) {
+            directories.push(directory);
+        }
     }
-    path
+    // A directory with a colon in its name cannot be one of PATH.
+    std::env::join_paths(directories).unwrap_or(given)
 }

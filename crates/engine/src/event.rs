@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hallway_spec::Protocol;
 
@@ -32,6 +33,10 @@ pub enum Event {
     WaitingFor {
         /// The node it runs in.
         node: String,
+        /// The ports that it must listen on, like `80/tcp`; none when it only has to run.
+        ports: Vec<String>,
+        /// How long the run has waited for this one.
+        waited: Duration,
     },
     /// The run failed, and what was there before is being restored.
     Restoring,

@@ -20,6 +20,7 @@
 //!     ready_limit: std::time::Duration::from_secs(60),
 //!     repair: true,
 //!     allow_through: &[],
+//!     replace: false,
 //! };
 //! let mut caller = Caller { reporter: &mut Silent, cancel: &Cancel::default() };
 //! let applied = engine.up(&request, &mut caller)?;

@@ -6,31 +6,40 @@ use std::ffi::OsString;
 
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches};
 
 use hallway_engine::account::CallingUser;
 
 use crate::args::Args;
+use crate::command_line;
 
 /// The arguments of this run.
 pub(crate) fn arguments() -> Result<Args, clap::Error> {
     let present = flags_in_environment();
-    let parse = |variables: &dyn Fn(&str) -> bool| {
+    let parse = |command: Command, variables: &dyn Fn(&str) -> bool| {
         let mut command = match present.is_empty() {
-            true => Args::command(),
-            false => with_variables(Args::command(), &present, variables),
+            true => command,
+            false => with_variables(command, &present, variables),
         };
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Args::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
     };
-    match parse(&is_set) {
+    match parse(Args::command(), &is_set) {
         // A file on the command line takes precedence over the variable's.
         Err(error) if error.kind() == ErrorKind::ArgumentConflict && is_set("HALLWAY_FILE") => {
-            parse(&|name| name != "HALLWAY_FILE" && is_set(name))
+            let other = |name: &str| name != "HALLWAY_FILE" && is_set(name);
+            parse(Args::command(), &other)
         }
+        // What only help needs is made for help alone: it takes longer than many a command.
+        Err(error) if HELP.contains(&error.kind()) => parse(command_line::command(), &is_set),
         outcome => outcome,
     }
 }
+
+const HELP: [ErrorKind; 2] = [
+    ErrorKind::DisplayHelp,
+    ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+];
 
 fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| !value.is_empty())

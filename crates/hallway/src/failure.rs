@@ -40,6 +40,8 @@ pub(crate) enum CommandError {
         project: Name,
         node: Name,
         nodes: Vec<Name>,
+        /// Where a node of that name is: the flags that name its project.
+        elsewhere: Vec<String>,
     },
     /// A node could not be entered, or its program not run.
     #[error(transparent)]
@@ -94,10 +96,21 @@ impl Diagnostic for CommandError {
     fn help(&self) -> Option<String> {
         match self {
             Self::SandboxNotUp(_) => Some("hallway up FILE starts it".into()),
-            Self::NoSuchNode { nodes, .. } => {
-                let names: Vec<&str> = nodes.iter().map(AsRef::as_ref).collect();
-                Some(format!("its nodes: {}", names.join(", ")))
-            }
+            Self::NoSuchNode {
+                node,
+                nodes,
+                elsewhere,
+                ..
+            } => Some(match elsewhere.as_slice() {
+                [] => {
+                    let names: Vec<&str> = nodes.iter().map(AsRef::as_ref).collect();
+                    format!("its nodes: {}", names.join(", "))
+                }
+                places => format!(
+                    "there is a node {node} elsewhere; name its project with {}",
+                    places.join(" or ")
+                ),
+            }),
             Self::Trace(error) if error.is_not_permitted() => {
                 Some("run as root, or trace in a sandbox".into())
             }

@@ -2,10 +2,13 @@
 
 mod args;
 mod cmd;
+mod command_line;
+mod complete;
 mod diagnose;
 mod environment;
 mod failure;
 mod interrupt;
+mod places;
 mod progress;
 mod scope;
 mod source;
@@ -52,6 +55,9 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
+    clap_complete::CompleteEnv::with_factory(command_line::command)
+        .var(complete::VARIABLE)
+        .complete();
     let args = match environment::arguments() {
         Ok(args) => args,
         Err(error) => {

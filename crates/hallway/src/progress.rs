@@ -11,6 +11,8 @@ use crate::ui;
 
 /// Work shorter than this is not shown.
 const QUICK: Duration = Duration::from_millis(300);
+/// A wait for a program shorter than this is not shown.
+const WAIT_SHOWN: Duration = Duration::from_secs(1);
 /// The bar is drawn at most this often.
 const REDRAW: Duration = Duration::from_millis(50);
 /// The length of the full bar, in columns; with its text it fits into 40.
@@ -58,8 +60,8 @@ impl Drop for Bar {
 pub(crate) struct Reporter<'a> {
     common: &'a Common,
     bar: Option<Bar>,
-    /// The node that the run waits for, and how often the engine has reported it.
-    waiting: Option<(String, usize)>,
+    /// The node that the run waits for, and after how long it is printed.
+    waiting: Option<(String, Duration)>,
 }
 
 impl<'a> Reporter<'a> {
@@ -83,15 +85,22 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// The engine reports a node once a second: the second report comes after one second.
-    fn waiting_for(&mut self, node: String) {
-        let before = self.waiting.take().filter(|(name, _)| *name == node);
-        let count = before.map_or(1, |(_, count)| count + 1);
-        if count == 2 {
-            self.clear();
-            ui::note(self.common, format!("waiting for {node}"));
+    /// Printed after a second, and again when the wait is ten times as long.
+    fn waiting_for(&mut self, node: &str, ports: &[String], waited: Duration) {
+        if self.waiting.as_ref().is_none_or(|(name, _)| name != node) {
+            self.waiting = Some((node.to_owned(), WAIT_SHOWN));
         }
-        self.waiting = Some((node, count));
+        let Some((_, due)) = self.waiting.as_mut().filter(|(_, due)| waited >= *due) else {
+            return;
+        };
+        *due = waited * 10;
+        self.clear();
+        let what = match ports {
+            [] => node.to_owned(),
+            ports => format!("{node}: {}", ports.join(", ")),
+        };
+        let seconds = waited.as_secs();
+        ui::note(self.common, format!("waiting for {what}, {seconds} s"));
     }
 }
 
@@ -111,7 +120,11 @@ impl hallway_engine::Reporter for Reporter<'_> {
                 self.clear();
                 plain(&warning, self.common);
             }
-            Event::WaitingFor { node } => self.waiting_for(node),
+            Event::WaitingFor {
+                node,
+                ports,
+                waited,
+            } => self.waiting_for(&node, &ports, waited),
             Event::Planned { .. } | Event::Warning(_) => {}
         }
     }

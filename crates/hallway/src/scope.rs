@@ -7,18 +7,21 @@ use std::path::{Path, PathBuf};
 
 use hallway_engine::keeper::{Porter, raise_open_files};
 use hallway_engine::sandbox::{self, Making, Sandbox};
-use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Workplace, account, state};
+use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Record, Workplace, account, state};
 use hallway_plan::Settled;
+use hallway_plan::settled::Node;
 use hallway_spec::Name;
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
 use crate::environment::{calling_user, passed_on};
+use crate::failure::CommandError;
+use crate::places;
 use crate::source::{discover, read};
 
 /// This program, for processes of its own that are started from it.
-const PROGRAM: &str = "/proc/self/exe";
+pub(crate) const PROGRAM: &str = "/proc/self/exe";
 
 /// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory, which
 /// XDG_RUNTIME_DIR names or which a login made; else the user's home. Nowhere that another user could
@@ -288,11 +291,70 @@ pub(crate) fn here(common: &Common) -> Result<Scope, VerbError> {
 /// The project of a command that only reads, with what it consists of.
 pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled), VerbError> {
     let name = project(common, &FileArg::default(), Some(engine))?;
-    let record = engine.record(&name)?;
-    if let Some(settled) = record.and_then(|r| r.applied.or(r.pending)) {
-        return Ok((name, settled));
+    match engine.record(&name)?.and_then(|r| built(&r)) {
+        Some(settled) => Ok((name, settled)),
+        None => Err(not_up(engine, &name)),
     }
-    Err(not_up(engine, &name))
+}
+
+/// A node of a project.
+pub(crate) fn node<'a>(
+    common: &Common,
+    scope: &Scope,
+    settled: &'a Settled,
+    name: &Name,
+) -> Result<&'a Node, VerbError> {
+    settled.node(name).ok_or_else(|| {
+        CommandError::NoSuchNode {
+            project: settled.project.clone(),
+            node: name.clone(),
+            nodes: settled.nodes.iter().map(|n| n.name.clone()).collect(),
+            elsewhere: elsewhere(common, scope, settled, name),
+        }
+        .into()
+    })
+}
+
+/// The flags that name the projects that have a node of that name: others of this scope, and those of
+/// other sandboxes and of the host as far as their records can be read from here.
+fn elsewhere(common: &Common, scope: &Scope, settled: &Settled, name: &Name) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut look = |engine: &Engine, flags: &str| {
+        for project in engine.projects() {
+            let other = flags.is_empty() && project == settled.project;
+            let record = (!other)
+                .then(|| engine.record(&project).ok().flatten())
+                .flatten();
+            if record
+                .and_then(|r| r.applied)
+                .is_some_and(|s| s.node(name).is_some())
+            {
+                out.push(format!("{flags}-p {project}"));
+            }
+        }
+    };
+    look(&scope.engine, "");
+    if let Ok(state) = state_dir(common) {
+        let here = scope.sandbox.as_ref().map(|s| s.name.as_str());
+        for sandbox in sandbox::list(&state) {
+            if Some(sandbox.name.as_str()) != here {
+                let engine = Engine::new(sandbox.scope(), Workplace::default());
+                look(&engine, &format!("--sandbox {} ", sandbox.name));
+            }
+        }
+        if here.is_some() && state.join("host").is_dir() {
+            let engine = Engine::new(&state.join("host"), Workplace::default());
+            look(&engine, "--host ");
+        }
+    }
+    out
+}
+
+/// What a project consists of, or what an unfinished run was building, with places in its file.
+pub(crate) fn built(record: &Record) -> Option<Settled> {
+    let mut settled = record.applied.clone().or_else(|| record.pending.clone())?;
+    places::of_file(&mut settled, record);
+    Some(settled)
 }
 
 /// There is no such project.

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use hallway_spec::{Project, TEXT_MAX, parse_bytes};
+use hallway_spec::{Project, TEXT_MAX, name_of, parse_bytes};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::{VerbError, warn};
@@ -15,11 +15,17 @@ pub(crate) struct Input {
     pub(crate) path: String,
 }
 
-/// Parses a text as a project; -p gives it another name.
+/// Parses a text as a project; -p gives it another name. A file without `name:` gives its own, or
+/// that of its directory.
 pub(crate) fn parse(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, VerbError> {
     let mut project = parse_bytes(path, bytes)?;
     if let Some(name) = &common.project {
         project.topology.name = name.clone();
+    } else if !project.named
+        && path != "-"
+        && let Ok(absolute) = std::path::absolute(path)
+    {
+        project.topology.name = name_of(&absolute.to_string_lossy());
     }
     let text = String::from_utf8_lossy(bytes)
         .trim_start_matches('\u{feff}')
@@ -55,6 +61,18 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
         )
     })?;
     parse(common, &path.display().to_string(), &bytes)
+}
+
+/// The file, by its path without symbolic links: the project may be used from another directory
+/// later, and from a sandbox where the links lead elsewhere.
+pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
+    let mut input = read(common, file)?;
+    if input.path == "-" {
+        input.path.clear();
+    } else if let Ok(path) = std::fs::canonicalize(&input.path) {
+        input.path = path.display().to_string();
+    }
+    Ok(input)
 }
 
 /// All of it, but no more than what shows that it is too large.

@@ -8,6 +8,7 @@ use hallway_spec::Expect;
 
 use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::VerbError;
+use crate::places;
 use crate::scope::{self, Scope};
 use crate::source::{self, Input};
 
@@ -35,9 +36,10 @@ impl Subject {
     pub(crate) fn of_scope(common: &Common, scope: &Scope) -> Result<Self, VerbError> {
         let (project, settled) = scope::present(common, &scope.engine)?;
         let record = scope.engine.record(&project)?;
-        let (source, path) = record.map_or_else(Default::default, |r| (r.source, r.path));
-        let path = path.unwrap_or_else(|| project.to_string());
-        let input = source::parse(common, &path, source.as_bytes())?;
+        let record = record.ok_or_else(|| scope::not_up(&scope.engine, &project))?;
+        let path = record.path.clone().unwrap_or_else(|| project.to_string());
+        let mut input = source::parse(common, &path, record.source.as_bytes())?;
+        places::of_expects(&mut input.project.topology.expects, &record);
         let environment = read::environment::environment(&settled).map_err(Failure::from)?;
         Ok(Self::new(settled, &input, environment))
     }

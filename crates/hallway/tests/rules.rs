@@ -79,8 +79,8 @@ policies:
     let listed = sh("nft list ruleset");
     for place in [
         "nodes.a.ports[0] line 3",
-        "policies[0] line 7",
-        "policies[1] line 8",
+        "policy 1 line 7",
+        "policy 2 line 8",
     ] {
         assert!(listed.contains(place), "{place}\n{listed}");
     }

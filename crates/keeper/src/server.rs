@@ -24,7 +24,7 @@ use crate::options::{Options, eprint};
 use crate::program::{self, Handle, Report};
 use crate::remains;
 use crate::requests::{self, Call};
-use crate::supervisor::{Action, RunEvent, RunId, Supervisor};
+use crate::supervisor::{Action, NoProgram, RunEvent, RunId, Supervisor};
 
 /// Runs a keeper until it is to stop (by a request, SIGTERM or SIGINT), or the holder of its
 /// sandbox ends. Writes a line to standard output when clients can connect.
@@ -210,6 +210,7 @@ impl Keeper<'_> {
             Request::Sync { .. }
             | Request::Change { .. }
             | Request::Restart { .. }
+            | Request::StopProgram { .. }
             | Request::Stop {} => {
                 return self.waiting.push_back(call);
             }
@@ -272,13 +273,14 @@ impl Keeper<'_> {
                 remains::finish(self.project.clone(), call.remains);
                 self.change(call.request, call.listeners).await?
             }
-            Request::Restart { node } => match self.supervisor.restart(&node, Instant::now()) {
-                Ok(actions) => {
-                    self.act(actions);
-                    Answer::Done { changed: 1 }
-                }
-                Err(none) => Answer::Refused(Refusal::NoProgram { node: none.0 }),
-            },
+            Request::Restart { node } => {
+                let actions = self.supervisor.restart(&node, Instant::now());
+                self.act_on_program(actions)
+            }
+            Request::StopProgram { node } => {
+                let actions = self.supervisor.stop(&node);
+                self.act_on_program(actions)
+            }
             Request::Stop {} => {
                 self.stop(Some(call.answer)).await;
                 return Ok(());
@@ -293,6 +295,16 @@ impl Keeper<'_> {
             last: false,
         });
         Ok(())
+    }
+
+    fn act_on_program(&mut self, actions: Result<Vec<Action>, NoProgram>) -> Answer {
+        match actions {
+            Ok(actions) => {
+                self.act(actions);
+                Answer::Done { changed: 1 }
+            }
+            Err(none) => Answer::Refused(Refusal::NoProgram { node: none.0 }),
+        }
     }
 
     /// Begins to end: no client can connect, nothing is served, and all programs are stopped.

@@ -136,6 +136,23 @@ impl Supervisor {
         Ok(actions)
     }
 
+    /// Stops a program; it is not started again before [`Self::restart`].
+    ///
+    /// # Errors
+    /// When the node has none.
+    pub fn stop(&mut self, node: &str) -> Result<Vec<Action>, NoProgram> {
+        let entry = self
+            .entries
+            .get_mut(node)
+            .ok_or_else(|| NoProgram(node.to_owned()))?;
+        *entry = Entry {
+            state: ProgramState::Exited,
+            restarts: entry.restarts,
+            ..Entry::new(entry.program.clone())
+        };
+        Ok(self.stop_runs(node))
+    }
+
     /// Stops everything; nothing is started again.
     pub fn stop_all(&mut self) -> Vec<Action> {
         let nodes: Vec<String> = self.runs.values().map(|r| r.node.clone()).collect();

@@ -272,6 +272,24 @@ fn a_restart_counts_and_needs_a_program() {
 }
 
 #[test]
+fn a_program_that_was_stopped_starts_by_command_only() {
+    let mut bench = Bench::new();
+    let (started, _) = bench.sync(&[program("a", Restart::Always, &[])]);
+    let old = started[0].0;
+    bench.runs(old);
+    let actions = bench.supervisor.stop("a").unwrap();
+    assert_eq!(split(actions).1, [old]);
+    assert!(bench.ends(old, 143).is_empty());
+    assert_eq!(bench.state("a"), ProgramState::Exited);
+    assert_eq!(bench.status("a").exit_code, None);
+    assert_eq!(bench.supervisor.due(), None);
+    let actions = bench.supervisor.restart("a", bench.now).unwrap();
+    assert_eq!(split(actions).0.len(), 1);
+    let none = NoProgram("b".to_owned());
+    assert_eq!(bench.supervisor.stop("b"), Err(none));
+}
+
+#[test]
 fn after_everything_was_stopped_nothing_starts() {
     let mut bench = Bench::new();
     let programs = [

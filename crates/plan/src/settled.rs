@@ -244,6 +244,14 @@ pub enum Side {
     Prefixes(Vec<IpNet>),
 }
 
+impl Policy {
+    /// Its position for people, from 1.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.index + 1
+    }
+}
+
 impl Settled {
     /// The network of that name.
     #[must_use]

@@ -47,7 +47,7 @@ pub use interface::{InterfaceName, InvalidInterfaceName};
 pub use mac::{InvalidMac, Mac};
 pub use name::{InvalidName, Name};
 pub use netns::{InvalidNetns, NETNS_DIRECTORY, NetnsName, NetnsRef};
-pub use parse::{Project, TEXT_MAX, parse, parse_bytes};
+pub use parse::{Project, TEXT_MAX, name_of, parse, parse_bytes};
 pub use place::Place;
 pub use port::{InvalidPort, PortProto, PortRange, Protocol};
 pub use problem::{Code, Problem, Problems, Warning, WarningCode};

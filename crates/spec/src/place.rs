@@ -16,3 +16,11 @@ pub struct Place {
     /// The key path, like `policies[1]` or `nodes.web.ports[0]`.
     pub key: String,
 }
+
+impl Place {
+    /// Whether it was written in a file.
+    #[must_use]
+    pub fn is_in_file(&self) -> bool {
+        self.line > 0
+    }
+}

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Topology {
-    /// The project's name: the file's `name`, or its stem.
+    /// The project's name: the file's `name`, or one made of its path ([`name_of`](crate::name_of)).
     pub name: Name,
     /// In the order the file lists them.
     pub networks: Vec<Network>,

@@ -31,7 +31,8 @@ pub struct Program {
     pub pid: Option<i32>,
     /// How often it was started again.
     pub restarts: u32,
-    /// How it ended last; 128 and the signal's number when a signal ended it.
+    /// How it ended last; 128 and the signal's number when a signal ended it. None for one that has
+    /// not ended, or that a command stopped.
     pub exit_code: Option<i32>,
 }
 
@@ -50,6 +51,7 @@ impl Program {
             ProgramState::Starting => styled(YELLOW, "starting"),
             ProgramState::Running => styled(GREEN, format!("running{restarts}")),
             ProgramState::Restarting => styled(YELLOW, format!("restarting, ended with {code}")),
+            ProgramState::Exited if self.exit_code.is_none() => styled(YELLOW, "stopped"),
             ProgramState::Exited => styled(
                 if code == 0 { GREEN } else { RED },
                 format!("exited with {code}{restarts}"),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hallway_plan::Settled;
-use hallway_plan::settled::{Interface, Network, Node, Plug, Publish};
-use hallway_spec::Name;
+use hallway_plan::settled::{Interface, Network, Node, Plug, Policy, Publish};
+use hallway_spec::{Action, Name};
 use ipnet::IpNet;
 
 use crate::program::Program;
@@ -54,13 +54,34 @@ pub fn project(settled: &Settled, programs: &[Program]) -> String {
     }
     if !settled.policies.is_empty() {
         let lines = settled.policies.iter().map(|p| Leaf {
-            name: p.words.clone(),
+            name: policy(p),
             addresses: String::new(),
             rest: String::new(),
         });
         groups.push((styled(BOLD, "policies"), lines.collect()));
     }
     print(&groups)
+}
+
+/// The command that added a policy; `None` for one of the file.
+#[must_use]
+pub fn added_by(policy: &Policy) -> Option<&'static str> {
+    (!policy.place.is_in_file()).then_some(match policy.action {
+        Action::Allow => "hallway allow",
+        Action::Deny => "hallway deny",
+    })
+}
+
+/// A policy in words, with the command that added it.
+fn policy(policy: &Policy) -> String {
+    match added_by(policy) {
+        Some(command) => format!(
+            "{}  {}",
+            policy.words,
+            styled(DIM, format!("added by {command}"))
+        ),
+        None => policy.words.clone(),
+    }
 }
 
 fn print(groups: &[(String, Vec<Leaf>)]) -> String {

@@ -25,6 +25,8 @@ hallway_spec::codes! {
         NotKept = "not-kept",
         /// The directory of named namespaces cannot be used.
         NetnsDirectory = "netns-directory",
+        /// The project was built from another file.
+        OtherFile = "other-file",
         /// A policy needs br_netfilter, which is not loaded.
         NoBrNetfilter = "no-br-netfilter",
         /// Another process has given the address to another node.

@@ -36,6 +36,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
             "another program changes it at the same time: stop that program, or have it leave hallway's links, routes and tables alone".into()
         }
         Reason::Conflict(conflict) => conflict.help.clone(),
+        Reason::OtherFile { .. } => {
+            "hallway up --replace changes that project to this file; with -p NAME, or another name: in the file, it is built beside it".into()
+        }
         Reason::NoBrNetfilter { .. } => {
             "load it (modprobe br_netfilter), or give the network mode: routed".into()
         }

@@ -41,8 +41,20 @@ pub enum NotReady {
     #[error("{0}")]
     Ended(ProgramEnd),
     /// It took longer than this many seconds.
-    #[error("not ready after {0} s")]
-    Late(u64),
+    #[error("not ready after {seconds} s{}", not_listening(ports))]
+    Late {
+        /// The limit.
+        seconds: u64,
+        /// The ports that it must listen on.
+        ports: Vec<String>,
+    },
+}
+
+fn not_listening(ports: &[String]) -> String {
+    match ports {
+        [] => String::new(),
+        ports => format!(": it must listen on {}", ports.join(", ")),
+    }
 }
 
 /// A failure of a kind that has an error type of its own: its code, message and help.
@@ -142,6 +154,16 @@ pub enum Reason {
     /// The file conflicts with what is on the host already.
     #[error("{0}")]
     Conflict(Conflict),
+    /// The project was built from another file.
+    #[error("project {project} is up from {built_from}, which is another file than {given}")]
+    OtherFile {
+        /// The project.
+        project: Name,
+        /// The file it was built from.
+        built_from: String,
+        /// The file that was named now.
+        given: String,
+    },
     /// A policy between members of one network needs br_netfilter.
     #[error(
         "a policy denies members of network {network} one another, but this kernel has br_netfilter not loaded"
@@ -329,6 +351,7 @@ impl Reason {
             Self::Step { .. } => FailureCode::StepFailed,
             Self::NotKept { .. } => FailureCode::NotKept,
             Self::NetnsDirectory { .. } => FailureCode::NetnsDirectory,
+            Self::OtherFile { .. } => FailureCode::OtherFile,
             Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,
             Self::AddressLeased { .. } => FailureCode::AddressLeased,
             Self::PortPublished { .. } | Self::PortInUse { .. } => FailureCode::PortInUse,

@@ -207,6 +207,16 @@ impl Client {
             .map(|_done| ())
     }
 
+    /// Stops a node's program until it is started again; returns when it has ended.
+    ///
+    /// # Errors
+    /// When the node has none, or the keeper does not answer.
+    pub fn stop_program(&self, node: &str) -> Result<(), KeeperError> {
+        let node = node.to_owned();
+        self.call(&Request::StopProgram { node }, Vec::new())
+            .map(|_done| ())
+    }
+
     /// Whether every program runs and all its `ready` ports listen, at this moment.
     ///
     /// # Errors

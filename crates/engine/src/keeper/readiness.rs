@@ -65,7 +65,8 @@ impl fmt::Display for ProgramEnd {
 }
 
 /// Whether `programs` are ready. A program that is started again and again counts as ready unless
-/// it has `ready` ports in `wanted`; one that ended with exit code 0 counts as ready.
+/// it has `ready` ports in `wanted`; one that ended with exit code 0 counts as ready, and so does
+/// one that a command stopped.
 ///
 /// ```
 /// use hallway_engine::keeper::{ProgramEnd, ProgramState, ProgramStatus, Readiness, readiness};
@@ -85,7 +86,7 @@ pub fn readiness(wanted: &[Program], programs: &[ProgramStatus]) -> Readiness {
     let must_listen = |node: &str| wanted.iter().any(|w| w.node == node && !w.ready.is_empty());
     let ended = programs
         .iter()
-        .find(|p| p.state == ProgramState::Exited && p.exit_code != Some(0));
+        .find(|p| p.state == ProgramState::Exited && p.exit_code.is_some_and(|code| code != 0));
     if let Some(program) = ended {
         return Readiness::Failed {
             node: program.node.clone(),

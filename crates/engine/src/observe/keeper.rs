@@ -30,8 +30,12 @@ fn ask(directory: &Path) -> Result<Option<SeenKeeper>, KeeperError> {
     }))
 }
 
+/// The exit code of a program that SIGTERM ended.
+const STOPPED: i32 = 128 + 15;
+
 fn program(status: ProgramStatus) -> (String, SeenProgram) {
-    let code = status.exit_code.unwrap_or(0);
+    // One without a code was stopped by a command: by SIGTERM.
+    let code = status.exit_code.unwrap_or(STOPPED);
     let state = match status.state {
         ProgramState::Waiting | ProgramState::Starting | ProgramState::Running => SeenProgram::Runs,
         ProgramState::Restarting => SeenProgram::Restarting(code),

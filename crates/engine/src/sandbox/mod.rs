@@ -91,6 +91,20 @@ pub enum Internet {
     None(String),
 }
 
+/// Why there is no way out where the caller wants none.
+const TURNED_OFF: &str = "turned off";
+
+impl Internet {
+    /// Why there is no way out although the caller wants one.
+    #[must_use]
+    pub fn missing(&self) -> Option<&str> {
+        match self {
+            Self::None(why) if why != TURNED_OFF => Some(why),
+            Self::None(_) | Self::Pasta(_) => None,
+        }
+    }
+}
+
 fn root(state: &Path) -> PathBuf {
     state.join("sandboxes")
 }
@@ -182,7 +196,7 @@ pub fn ensure(
     let held = holder::start(making, &directory, cancel)?;
     let internet = match making.internet {
         true => pasta::start(held.pid, &store),
-        false => Internet::None("turned off".into()),
+        false => Internet::None(TURNED_OFF.into()),
     };
     let sandbox = Sandbox {
         name: name.to_owned(),

@@ -120,6 +120,7 @@ impl Engine {
             ready_limit: READY_LIMIT,
             repair,
             allow_through: &[],
+            replace: false,
         };
         match self.up_locked(&request, Origin::Edit, lock, caller) {
             Ok(Applied { changed, _lock, .. }) => Ok(Edited {

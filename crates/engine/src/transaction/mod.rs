@@ -32,7 +32,7 @@ use hallway_plan::through::Firewall;
 use hallway_spec::Topology;
 
 use crate::event::{Event, Reporter, Warning};
-use crate::{Cancel, Engine, Failure, Lock, Planned};
+use crate::{Cancel, Engine, Failure, Lock, Planned, Reason};
 
 pub use down::Removed;
 pub use edit::{EditError, Edited, Endpoint};
@@ -46,7 +46,8 @@ pub struct Request<'a> {
     pub topology: &'a Topology,
     /// The text it was read from, kept on record so that it can be edited and exported.
     pub source: &'a str,
-    /// The file the text was read from: the base of relative paths. `None` for text alone.
+    /// The file the text was read from, without symbolic links: the base of relative paths. `None`
+    /// for text alone.
     pub path: Option<&'a str>,
     /// How long programs may take to become ready.
     pub ready_limit: Duration,
@@ -55,6 +56,8 @@ pub struct Request<'a> {
     /// Firewalls of others that get an accept for the project's links, where they are there. An edit
     /// leaves them as they are.
     pub allow_through: &'a [Firewall],
+    /// Whether a project that was built from another file is replaced; without this it is refused.
+    pub replace: bool,
 }
 
 /// Where the text of a request comes from.
@@ -116,6 +119,31 @@ impl Applied<'_> {
     }
 }
 
+impl Planned {
+    /// The file that the project is up from, if that is another one than `path`. A project is changed
+    /// by its own file, not by another that happens to have the same project name.
+    #[must_use]
+    pub fn other_file(&self, path: &str) -> Option<&str> {
+        let record = self.record.as_ref().filter(|r| r.applied.is_some());
+        let built_from = record.and_then(|r| r.path.as_deref());
+        built_from.filter(|built_from| *built_from != path)
+    }
+}
+
+fn same_file(planned: &Planned, request: &Request<'_>) -> Result<(), Failure> {
+    let other = request
+        .path
+        .and_then(|given| Some((given, planned.other_file(given)?)));
+    other.map_or(Ok(()), |(given, built_from)| {
+        Err(Reason::OtherFile {
+            project: request.topology.name.clone(),
+            built_from: built_from.to_owned(),
+            given: given.to_owned(),
+        }
+        .into())
+    })
+}
+
 impl Engine {
     /// Makes a project match the request, all of it or nothing.
     ///
@@ -145,6 +173,9 @@ impl Engine {
             Origin::Edit => self.plan_to(request.topology, true, None)?,
             Origin::File => self.plan_to(request.topology, false, Some(request.allow_through))?,
         };
+        if !request.replace {
+            same_file(&planned, request)?;
+        }
         if origin == Origin::Edit {
             let before = planned.record.as_ref();
             planned.edited_from = Some(before.map_or_else(String::new, |r| {

@@ -29,7 +29,7 @@ pub(super) fn wait(
 ) -> Result<(), Failure> {
     let deadline = Instant::now() + limit;
     let mut pause = PAUSE_FIRST;
-    let mut reported: Option<(String, Instant)> = None;
+    let mut reported: Option<Reported> = None;
     loop {
         match client.poll_ready(wanted)? {
             Readiness::Ready => return Ok(()),
@@ -40,20 +40,58 @@ pub(super) fn wait(
             Readiness::Waiting { node } => {
                 caller.cancel.check()?;
                 if Instant::now() > deadline {
-                    return Err(not_ready(wanted, node, NotReady::Late(limit.as_secs())));
+                    let why = NotReady::Late {
+                        seconds: limit.as_secs(),
+                        ports: ports(wanted, &node),
+                    };
+                    return Err(not_ready(wanted, node, why));
                 }
-                let recent = reported
-                    .as_ref()
-                    .is_some_and(|(n, at)| *n == node && at.elapsed() < REPORT_INTERVAL);
-                if !recent {
-                    caller.report(Event::WaitingFor { node: node.clone() });
-                    reported = Some((node, Instant::now()));
-                }
+                report(wanted, node, &mut reported, caller);
             }
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+/// The node that was reported last.
+struct Reported {
+    node: String,
+    first: Instant,
+    last: Instant,
+}
+
+/// Reports a node that the run waits for, once in a while.
+fn report(
+    wanted: &[Program],
+    node: String,
+    reported: &mut Option<Reported>,
+    caller: &mut Caller<'_>,
+) {
+    let now = Instant::now();
+    let before = reported.take().filter(|r| r.node == node);
+    let first = before.as_ref().map_or(now, |r| r.first);
+    if let Some(recent) = before.filter(|r| now.duration_since(r.last) < REPORT_INTERVAL) {
+        *reported = Some(recent);
+        return;
+    }
+    caller.report(Event::WaitingFor {
+        ports: ports(wanted, &node),
+        node: node.clone(),
+        waited: now.duration_since(first),
+    });
+    *reported = Some(Reported {
+        node,
+        first,
+        last: now,
+    });
+}
+
+/// The ports that a node's program must listen on.
+fn ports(wanted: &[Program], node: &str) -> Vec<String> {
+    let program = wanted.iter().find(|p| p.node == node);
+    let ports = program.into_iter().flat_map(|p| &p.ready);
+    ports.map(ToString::to_string).collect()
 }
 
 fn not_ready(wanted: &[Program], node: String, why: NotReady) -> Failure {

@@ -104,6 +104,7 @@ pub(crate) fn up_reporting<'e>(
         ready_limit: READY,
         allow_through: &[],
         repair: false,
+        replace: false,
     };
     engine.up(
         &request,

@@ -2,20 +2,24 @@
 
 mod ask;
 mod capture;
+mod format;
 mod graph;
 mod parts;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use hallway_plan::through::Firewall;
 use hallway_spec::{Name, PortProto};
 
 pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
 pub(crate) use capture::CaptureArgs;
+pub(crate) use format::{Format, FormatArg, PlanFormat};
 pub(crate) use graph::{GraphArgs, Picture};
-pub(crate) use parts::{BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, SandboxVerb};
+pub(crate) use parts::{
+    BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, SandboxVerb,
+};
 
 /// Container networks for Linux, from one file.
 ///
@@ -38,6 +42,7 @@ pub(crate) struct Args {
 
 /// Flags of every verb.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// The project; by default the one of the file in this directory, otherwise `default`
     #[arg(
@@ -97,35 +102,6 @@ impl FileArg {
     }
 }
 
-/// How lists are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub(crate) enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// For programs
-    Json,
-}
-
-/// How a plan is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub(crate) enum PlanFormat {
-    /// For people
-    #[default]
-    Text,
-    /// For programs
-    Json,
-    /// A commented bash script of plain commands
-    Shell,
-}
-
-#[derive(Debug, Clone, Copy, ClapArgs)]
-pub(crate) struct FormatArg {
-    /// For people or for programs
-    #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
-    pub(crate) format: Format,
-}
-
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Verb {
     /// Build the network that the file describes, or change it to match the file
@@ -157,6 +133,15 @@ pub(crate) enum Verb {
             env = "HALLWAY_ALLOW_THROUGH"
         )]
         allow_through: Vec<Firewall>,
+        /// Change a project that was built from another file; without this it is refused
+        #[arg(long)]
+        replace: bool,
+        /// Stay, and print the output of all programs; Ctrl-C then removes the project
+        #[arg(short, long, conflicts_with = "watch")]
+        attach: bool,
+        /// Return when all is built: `up` always does without --attach (for users of Compose)
+        #[arg(short, long, hide = true, conflicts_with_all = ["attach", "watch"])]
+        detach: bool,
         /// Stay, and print each repair; ends on Ctrl-C and leaves the project up
         #[arg(short, long, conflicts_with = "no_repair")]
         watch: bool,
@@ -199,6 +184,9 @@ pub(crate) enum Verb {
     /// List projects and their nodes
     #[command(visible_alias = "ps")]
     Ls {
+        /// Those of every sandbox and of the host, not only those where commands work now
+        #[arg(short, long)]
+        all: bool,
         #[command(flatten)]
         format: FormatArg,
     },
@@ -236,10 +224,23 @@ pub(crate) enum Verb {
         #[command(flatten)]
         format: FormatArg,
     },
-    /// Restart a node's program, or all of them
+    /// Start programs that were stopped or have ended
+    Start {
+        /// Only those of these nodes
+        #[arg(value_name = "NODE")]
+        nodes: Vec<Name>,
+    },
+    /// Stop programs, and leave the network as it is; `start` or `up` starts them again
+    Stop {
+        /// Only those of these nodes
+        #[arg(value_name = "NODE")]
+        nodes: Vec<Name>,
+    },
+    /// Stop programs and start them again
     Restart {
-        /// Only this node's
-        node: Option<Name>,
+        /// Only those of these nodes
+        #[arg(value_name = "NODE")]
+        nodes: Vec<Name>,
     },
     /// Show whether A can reach B, why, and the path; from the file alone
     Explain {
@@ -321,6 +322,11 @@ pub(crate) enum Verb {
     Link {
         #[command(subcommand)]
         verb: LinkVerb,
+    },
+    /// List and remove policies; `allow` and `deny` add them
+    Policy {
+        #[command(subcommand)]
+        verb: PolicyVerb,
     },
     /// Connect a node to a network
     Connect {

@@ -131,6 +131,20 @@ pub(crate) enum LinkVerb {
 }
 
 #[derive(Debug, Clone, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// List policies in the order in which they decide, numbered from 1
+    Ls {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Remove a policy
+    Rm {
+        /// Its number, as `policy ls` prints it
+        number: usize,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum BenchVerb {
     /// Attach and detach nodes, compared with a script of ip commands and with plain netlink requests
     Attach {

@@ -8,7 +8,7 @@ use hallway_engine::{Caller, Cancel, EditError};
 use hallway_spec::{Action, Edit, Name};
 use ipnet::IpNet;
 
-use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, Verb};
+use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, Verb};
 use crate::diagnose::{VerbError, warn};
 use crate::progress::Reporter;
 use crate::scope::{Scope, project};
@@ -101,6 +101,12 @@ fn change(verb: Verb) -> Result<(Edit, String), VerbError> {
         Verb::Deny(policy) => {
             let message = format!("{} may not reach {}", policy.from, policy.to);
             (policy_edit(Action::Deny, policy), message)
+        }
+        Verb::Policy {
+            verb: PolicyVerb::Rm { number },
+        } => {
+            let message = format!("policy {number} removed");
+            (Edit::PolicyRemove(number), message)
         }
         other => return Err(not_an_edit(&other)),
     })

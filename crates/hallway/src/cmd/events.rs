@@ -78,10 +78,6 @@ impl EventFile {
         let Ok(Some(mut file)) = state::read_log(&self.path) else {
             return Vec::new();
         };
-        // A smaller file is a new one.
-        if file.metadata().is_ok_and(|m| m.len() < self.position) {
-            self.position = 0;
-        }
         let bytes = complete_lines(&mut file, &mut self.position);
         let lines = bytes.split(|b| *b == b'\n');
         lines

@@ -11,7 +11,7 @@ use hallway_spec::{NETNS_DIRECTORY, Name};
 use crate::args::Common;
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
-use crate::scope::{Scope, present};
+use crate::scope::{Scope, node, present};
 
 /// Failures of hallway, as opposed to those of the program.
 const OURS: u8 = 125;
@@ -26,14 +26,24 @@ pub(crate) fn run(
 
 pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, VerbError> {
     let mut enter = inside(common, node, vec![program()])?;
-    let prompt = format!("{node}:\\w\\$ ");
-    enter.environment.insert("PS1".into(), prompt);
+    enter.environment.extend(prompt(node.as_ref()));
     Err(failed(enter.exec()))
 }
 
 fn failed(error: EnterError) -> VerbError {
     let code = error.exit_code();
     VerbError::Command(error.into()).with_code(code)
+}
+
+/// The variables that make a shell show where it is. bash sets its prompt by files that it reads at
+/// its start; what is in PROMPT_COMMAND comes after them, and is needed once.
+pub(crate) fn prompt(place: &str) -> [(String, String); 2] {
+    let prompt = format!("{place}:\\w\\$ ");
+    let command = format!("PS1='{prompt}'; unset PROMPT_COMMAND");
+    [
+        ("PS1".to_owned(), prompt),
+        ("PROMPT_COMMAND".to_owned(), command),
+    ]
 }
 
 /// The user's shell.
@@ -52,16 +62,7 @@ fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Ve
     let scope = Scope::existing(common)?
         .ok_or_else(|| CommandError::SandboxNotUp(common.sandbox.clone()))?;
     let (project, settled) = present(common, &scope.engine)?;
-    let Some(node) = settled.node(name) else {
-        let nodes = settled.nodes.iter().map(|n| n.name.clone()).collect();
-        let node = name.clone();
-        return Err(CommandError::NoSuchNode {
-            project,
-            node,
-            nodes,
-        }
-        .into());
-    };
+    let node = node(common, &scope, &settled, name)?;
     let mut environment: BTreeMap<String, String> = node.environment.clone();
     environment.insert(PROJECT_MARK.into(), project.to_string());
     environment.insert(NODE_MARK.into(), name.to_string());

@@ -102,6 +102,7 @@ pub(crate) enum Part {
     Nodes,
     Networks,
     Links,
+    Policies,
 }
 
 pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCode, VerbError> {
@@ -114,6 +115,7 @@ pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCo
         }
         (Format::Json, Part::Networks) => ui::json(&json::networks(&settled)),
         (Format::Json, Part::Links) => ui::json(&json::links(&settled)),
+        (Format::Json, Part::Policies) => ui::json(&json::policies(&settled)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -131,6 +133,7 @@ fn rows(part: Part, settled: &Settled) -> Vec<Vec<String>> {
         Part::Nodes => node_rows(settled),
         Part::Networks => network_rows(settled),
         Part::Links => link_rows(settled),
+        Part::Policies => policy_rows(settled),
     }
 }
 
@@ -177,6 +180,21 @@ fn link_rows(settled: &Settled) -> Vec<Vec<String>> {
             cable.a.1.clone(),
             cable.b.0.to_string(),
             cable.b.1.clone(),
+        ]);
+    }
+    out
+}
+
+fn policy_rows(settled: &Settled) -> Vec<Vec<String>> {
+    let mut out = vec![head(&["NUMBER", "POLICY", "FROM"])];
+    for policy in &settled.policies {
+        out.push(vec![
+            policy.number().to_string(),
+            policy.words.clone(),
+            match tree::added_by(policy) {
+                Some(command) => command.to_owned(),
+                None => format!("line {}", policy.place.line),
+            },
         ]);
     }
     out

@@ -1,4 +1,4 @@
-//! `logs` and `restart`.
+//! `logs`, and `up --attach`: what programs print.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -6,16 +6,28 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hallway_engine::{Failure, Reason, log_file, state};
+use anstyle::{AnsiColor, Style};
+use hallway_engine::{Cancel, Engine, Failure, log_file, state};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 use hallway_view::json::{LogLine, Version};
+use hallway_view::style::{DIM, styled};
 
+use super::programs::with_programs;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::scope::{here, present};
 use crate::{interrupt, ui};
 
+/// Of the names before the lines of several programs.
+const COLOURS: [Style; 6] = [
+    AnsiColor::Cyan.on_default(),
+    AnsiColor::Yellow.on_default(),
+    AnsiColor::Green.on_default(),
+    AnsiColor::Magenta.on_default(),
+    AnsiColor::Blue.on_default(),
+    AnsiColor::BrightCyan.on_default(),
+];
 const POLL: Duration = Duration::from_millis(100);
 
 struct Source {
@@ -34,44 +46,77 @@ pub(crate) fn run(
 ) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let nodes = with_programs(&settled, node)?;
-    let width = nodes.iter().map(|n| n.as_ref().len()).max().unwrap_or(0);
-    let mut sources: Vec<Source> = nodes
-        .iter()
-        .filter_map(|name| {
-            let path = log_file(&scope.engine, &settled, settled.node(name)?);
-            let prefix = if nodes.len() > 1 {
-                format!("{:width$} | ", name.as_ref())
-            } else {
-                String::new()
-            };
-            Some(Source {
-                node: name.clone(),
-                format,
-                prefix,
-                path,
-                position: 0,
-            })
-        })
-        .collect();
+    let only: Vec<Name> = node.cloned().into_iter().collect();
+    let nodes = with_programs(common, &scope, &settled, &only)?;
+    let mut sources = sources(&scope.engine, &settled, &nodes, format);
     for source in &mut sources {
         let text = source.more();
         let lines: Vec<&str> = text.lines().collect();
         let skip = tail.map_or(0, |tail| lines.len().saturating_sub(tail));
         source.print(lines.into_iter().skip(skip));
     }
-    while follow && ui::stdout_is_open() && scope.engine.record(&project)?.is_some() {
-        std::thread::sleep(POLL);
-        for source in &mut sources {
-            let text = source.more();
-            source.print(text.lines());
-        }
+    if follow {
+        until_end(&scope.engine, &project, &mut sources, &interrupt::waiting())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints what programs have written since they were started and what they write, until the caller
+/// cancels or the project is down.
+pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Result<(), Failure> {
+    let running = settled.nodes.iter().filter(|n| n.service.is_some());
+    let nodes: Vec<Name> = running.map(|n| n.name.clone()).collect();
+    let mut sources = sources(engine, settled, &nodes, Format::Text);
+    until_end(engine, &settled.project, &mut sources, cancel)
+}
+
+fn sources(engine: &Engine, settled: &Settled, nodes: &[Name], format: Format) -> Vec<Source> {
+    let width = nodes.iter().map(|n| n.as_ref().len()).max().unwrap_or(0);
+    let source = |(position, name): (usize, &Name)| {
+        let colour = COLOURS
+            .get(position % COLOURS.len())
+            .copied()
+            .unwrap_or(DIM);
+        let prefix = match nodes.len() {
+            1 => String::new(),
+            _ => styled(colour, format!("{:width$} | ", name.as_ref())),
+        };
+        Some(Source {
+            node: name.clone(),
+            format,
+            prefix,
+            path: log_file(engine, settled, settled.node(name)?),
+            position: 0,
+        })
+    };
+    nodes.iter().enumerate().filter_map(source).collect()
+}
+
+fn until_end(
+    engine: &Engine,
+    project: &Name,
+    sources: &mut [Source],
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    loop {
+        for source in sources.iter_mut() {
+            let text = source.more();
+            source.print(text.lines());
+        }
+        let goes_on = !cancel.is_cancelled() && ui::stdout_is_open();
+        if !goes_on || engine.record(project)?.is_none() {
+            return Ok(());
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
 /// The complete lines of a file after `position`, which is moved behind them.
 pub(super) fn complete_lines(file: &mut File, position: &mut u64) -> Vec<u8> {
+    // A smaller file is a new one.
+    if file.metadata().is_ok_and(|m| m.len() < *position) {
+        *position = 0;
+    }
     let mut bytes = Vec::new();
     if file.seek(SeekFrom::Start(*position)).is_ok() {
         file.read_to_end(&mut bytes).ok();
@@ -108,36 +153,4 @@ impl Source {
             }
         }
     }
-}
-
-fn with_programs(settled: &Settled, only: Option<&Name>) -> Result<Vec<Name>, VerbError> {
-    let all = settled
-        .nodes
-        .iter()
-        .filter(|n| n.service.is_some())
-        .map(|n| n.name.clone());
-    let chosen: Vec<Name> = all.filter(|n| only.is_none_or(|o| o == n)).collect();
-    match only {
-        Some(name) if chosen.is_empty() => Err(VerbError::usage(
-            format!("node {name} runs no command"),
-            "give it one in the file: command: python3 -m http.server 80",
-        )),
-        _ => Ok(chosen),
-    }
-}
-
-pub(crate) fn restart(common: &Common, node: Option<&Name>) -> Result<ExitCode, VerbError> {
-    let scope = here(common)?;
-    let (project, settled) = present(common, &scope.engine)?;
-    let nodes = with_programs(&settled, node)?;
-    let client = scope.engine.keeper(&project, &interrupt::waiting())?;
-    let client = client.ok_or_else(|| {
-        let project = project.clone();
-        Failure::from(Reason::NoPrograms { project })
-    })?;
-    for node in &nodes {
-        client.restart(node.as_ref()).map_err(Failure::from)?;
-        ui::note(common, format!("{node} has been restarted"));
-    }
-    Ok(ExitCode::SUCCESS)
 }

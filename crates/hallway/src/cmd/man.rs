@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
-
-use crate::args::Args;
+use crate::command_line::command;
 use crate::diagnose::VerbError;
 use crate::ui;
 
@@ -23,7 +21,7 @@ pub(crate) fn run(output: Option<&Path>) -> Result<ExitCode, VerbError> {
         })?,
         None => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Args::command())
+            clap_mangen::Man::new(command())
                 .render(&mut page)
                 .map_err(|error| VerbError::usage(error.to_string(), ""))?;
             ui::out(&String::from_utf8_lossy(&page));
@@ -34,5 +32,5 @@ pub(crate) fn run(output: Option<&Path>) -> Result<ExitCode, VerbError> {
 
 fn write(directory: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(directory)?;
-    clap_mangen::generate_to(Args::command(), directory)
+    clap_mangen::generate_to(command(), directory)
 }

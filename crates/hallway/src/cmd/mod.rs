@@ -14,6 +14,7 @@ mod list;
 mod logs;
 mod man;
 mod plan;
+mod programs;
 mod prove;
 mod sandbox;
 mod serve;
@@ -25,11 +26,9 @@ mod up;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::CommandFactory;
-
-use crate::args::{Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, Verb};
+use crate::args::{Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, PolicyVerb, Verb};
 use crate::diagnose::VerbError;
-use crate::ui;
+use crate::{complete, ui};
 
 /// Runs a verb. Each of the functions below runs one group of verbs and passes all others on.
 pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
@@ -42,13 +41,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             no_repair,
             allow_through,
             watch,
+            replace,
+            attach,
+            detach: _, // as without it
         } => {
             let options = up::Options {
-                wait_timeout,
+                wait_limit: Duration::from_secs(wait_timeout),
                 test,
                 repair: !no_repair,
                 allow_through,
                 watch,
+                replace,
+                attach,
             };
             up::run(common, &file, &options)
         }
@@ -86,7 +90,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             format,
             ..
         } => logs::run(common, node.as_ref(), (follow, tail), format.format),
-        Verb::Restart { node } => logs::restart(common, node.as_ref()),
+        Verb::Start { nodes } => programs::run(common, programs::Change::Start, &nodes),
+        Verb::Stop { nodes } => programs::run(common, programs::Change::Stop, &nodes),
+        Verb::Restart { nodes } => programs::run(common, programs::Change::Restart, &nodes),
         verb => show(common, verb),
     }
 }
@@ -95,7 +101,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
 fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Status { format, exit_code } => status::status(common, format.format, exit_code),
-        Verb::Ls { format } => status::projects(common, format.format),
+        Verb::Ls { all, format } => status::projects(common, all, format.format),
         Verb::Inspect { name } => list::inspect(common, &name),
         Verb::Node {
             verb: NodeVerb::Ls { format },
@@ -106,6 +112,9 @@ fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Link {
             verb: LinkVerb::Ls { format },
         } => list::part(common, list::Part::Links, format.format),
+        Verb::Policy {
+            verb: PolicyVerb::Ls { format },
+        } => list::part(common, list::Part::Policies, format.format),
         Verb::Export => list::export(common),
         Verb::Graph(args) => graph::run(common, &args),
         Verb::Capture(args) => capture::run(common, &args),
@@ -164,9 +173,9 @@ fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Serve { ports } => serve::run(&ports),
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {
-            let mut out = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "hallway", &mut out);
-            ui::out(&String::from_utf8_lossy(&out));
+            let script = complete::script(shell);
+            let script = script.map_err(|e| VerbError::usage(e.to_string(), ""))?;
+            ui::out(&script);
             Ok(ExitCode::SUCCESS)
         }
         Verb::Man { output } => man::run(output.as_deref()),

@@ -12,7 +12,7 @@ use hallway_view::style::{DIM, GREEN, RED, YELLOW, styled};
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
 use crate::scope::Scope;
-use crate::source::read;
+use crate::source::{input, read};
 use crate::ui;
 
 pub(crate) fn run(
@@ -21,7 +21,7 @@ pub(crate) fn run(
     as_json: bool,
     detailed: bool,
 ) -> Result<ExitCode, VerbError> {
-    let input = read(common, file)?;
+    let input = input(common, file)?;
     let topology = &input.project.topology;
     let scope = Scope::existing(common)?;
     let planned = match &scope {
@@ -55,13 +55,14 @@ pub(crate) fn run(
             let words = format!("{words}; hallway export prints a file with them");
             ui::line(styled(YELLOW, words));
         }
+        let (count, name) = (steps.len(), &topology.name);
+        let up = match planned.other_file(&input.path) {
+            Some(_) if !input.path.is_empty() => "hallway up --replace",
+            _ => "hallway up",
+        };
         ui::note(
             common,
-            format!(
-                "{} steps to build {} {place}; hallway up carries them out",
-                steps.len(),
-                topology.name
-            ),
+            format!("{count} steps to build {name} {place}; {up} carries them out"),
         );
     }
     Ok(ExitCode::from(if detailed && !steps.is_empty() {

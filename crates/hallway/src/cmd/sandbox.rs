@@ -84,7 +84,8 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
     become_its_root(&mut command);
     let error = command
         .args(arguments)
-        .env("PS1", format!("sandbox {}:\\w# ", sandbox.name))
+        .env("PATH", hallway_engine::enter::search_path())
+        .envs(super::exec::prompt(&format!("sandbox {}", sandbox.name)))
         .exec();
     let code = if error.kind() == std::io::ErrorKind::NotFound {
         127

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::{Engine, Failure, Record, State, Status};
+use hallway_engine::{Engine, Failure, State, Status};
 use hallway_plan::Settled;
 use hallway_plan::observed::Marks;
 use hallway_spec::Name;
@@ -14,7 +14,8 @@ use hallway_view::tree;
 use super::list::programs;
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
-use crate::scope::{Scope, here, not_up, project};
+use crate::failure::CommandError;
+use crate::scope::{PROGRAM, Scope, built, here, not_up, project, state_dir};
 use crate::ui;
 
 /// The exit code of `status --exit-code` for a project that is not as it should be.
@@ -57,10 +58,6 @@ fn named(common: &Common, engine: &Engine) -> Result<Name, VerbError> {
     })
 }
 
-fn built(record: &Record) -> Option<&Settled> {
-    record.applied.as_ref().or(record.pending.as_ref())
-}
-
 fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError> {
     let settled = status.record.as_ref().and_then(built);
     let programs = programs(&scope.engine, project)?;
@@ -78,14 +75,13 @@ fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbErr
             .iter()
             .map(DifferenceEntry::from)
             .collect(),
-        networks: settled.map(json::networks).unwrap_or_default(),
+        networks: settled.as_ref().map(json::networks).unwrap_or_default(),
         nodes: settled
+            .as_ref()
             .map(|s| json::nodes(s, &programs))
             .unwrap_or_default(),
-        links: settled.map(json::links).unwrap_or_default(),
-        policies: settled
-            .map(|s| s.policies.iter().map(json::Policy::new).collect())
-            .unwrap_or_default(),
+        links: settled.as_ref().map(json::links).unwrap_or_default(),
+        policies: settled.as_ref().map(json::policies).unwrap_or_default(),
     });
     Ok(())
 }
@@ -109,7 +105,7 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
         }
         state => ui::line(format!("{project} is {} {place}{file}", state.word())),
     }
-    ui::out(&tree::project(settled, &programs(&scope.engine, project)?));
+    ui::out(&tree::project(&settled, &programs(&scope.engine, project)?));
     differences(status);
     if status.state == State::Unfinished {
         let words = "a run did not finish: hallway up completes it, hallway down removes it";
@@ -175,37 +171,75 @@ fn marks(marks: Marks) -> String {
     )
 }
 
-pub(crate) fn projects(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
-    let scope = Scope::existing(common)?;
-    let mut values = Vec::new();
-    if let Some(scope) = &scope {
-        let mut names = scope.engine.projects();
-        names.extend(scope.engine.strays()?);
-        for project in names {
-            values.extend(entry(scope, project)?);
-        }
-    }
+pub(crate) fn projects(common: &Common, all: bool, format: Format) -> Result<ExitCode, VerbError> {
+    let (values, code) = match all {
+        true => everywhere(common)?,
+        false => (here_only(common)?, ExitCode::SUCCESS),
+    };
     match format {
         Format::Json => ui::json(&values),
         Format::Text if values.is_empty() => {
-            ui::note(common, "nothing is up; hallway up FILE builds something")
+            ui::note(common, "nothing is up; hallway up FILE builds something");
         }
-        Format::Text => ui::out(&columns(&rows(&values))),
+        Format::Text => ui::out(&columns(&rows(&values, all))),
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
-fn entry(scope: &Scope, project: Name) -> Result<Option<ProjectEntry<'_>>, Failure> {
+/// The projects of the scope that the command line names.
+fn here_only(common: &Common) -> Result<Vec<ProjectEntry>, VerbError> {
+    let mut values = Vec::new();
+    if let Some(scope) = Scope::existing(common)? {
+        let mut names = scope.engine.projects();
+        names.extend(scope.engine.strays()?);
+        for project in names {
+            values.extend(entry(&scope, project)?);
+        }
+    }
+    Ok(values)
+}
+
+/// The projects of every sandbox of the state directory, and of the host. A process that has entered
+/// one sandbox cannot enter the next, so each is read by a process of its own; what such a process
+/// cannot read it reports itself.
+fn everywhere(common: &Common) -> Result<(Vec<ProjectEntry>, ExitCode), VerbError> {
+    let state = state_dir(common)?;
+    let sandboxes = hallway_engine::sandbox::list(&state).into_iter();
+    let mut places: Vec<Vec<String>> = sandboxes
+        .map(|s| vec!["--sandbox".to_owned(), s.name])
+        .collect();
+    if state.join("host").is_dir() {
+        places.push(vec!["--host".to_owned()]);
+    }
+    let (mut values, mut code) = (Vec::new(), ExitCode::SUCCESS);
+    for place in places {
+        let mut command = std::process::Command::new(PROGRAM);
+        command.args(["ls", "--format", "json", "--state-dir"]);
+        command.arg(&state).args(&place).env_remove("HALLWAY_HOST");
+        let output = command.stderr(std::process::Stdio::inherit()).output();
+        let output = output.map_err(|error| CommandError::Exec {
+            program: "hallway ls".to_owned(),
+            error,
+        })?;
+        match serde_json::from_slice::<Vec<ProjectEntry>>(&output.stdout) {
+            Ok(found) if output.status.success() => values.extend(found),
+            _ => code = ExitCode::FAILURE,
+        }
+    }
+    Ok((values, code))
+}
+
+fn entry(scope: &Scope, project: Name) -> Result<Option<ProjectEntry>, Failure> {
     let Some(status) = scope.engine.status(&project)? else {
         return Ok(None); // removed since it was listed
     };
     let settled = status.record.as_ref().and_then(built);
-    let names = |f: fn(&Settled) -> Vec<String>| settled.map(f).unwrap_or_default();
+    let names = |f: fn(&Settled) -> Vec<String>| settled.as_ref().map(f).unwrap_or_default();
     Ok(Some(ProjectEntry {
         schema_version: Version,
         project,
-        sandbox: scope.sandbox.as_ref().map(|s| s.name.as_str()),
-        state: status.state.word(),
+        sandbox: scope.sandbox.as_ref().map(|s| s.name.clone()),
+        state: status.state.word().to_owned(),
         nodes: names(|s| s.nodes.iter().map(|n| n.name.to_string()).collect()),
         networks: names(|s| s.networks.iter().map(|n| n.name.to_string()).collect()),
         created: status.record.as_ref().map_or(0, |r| r.created),
@@ -213,19 +247,22 @@ fn entry(scope: &Scope, project: Name) -> Result<Option<ProjectEntry<'_>>, Failu
     }))
 }
 
-fn rows(values: &[ProjectEntry<'_>]) -> Vec<Vec<String>> {
-    let head = ["PROJECT", "NODES", "NETWORKS", "STATE"]
+/// With `places`, the first column says where each is built.
+fn rows(values: &[ProjectEntry], places: bool) -> Vec<Vec<String>> {
+    let head = ["PLACE", "PROJECT", "NODES", "NETWORKS", "STATE"]
         .map(str::to_owned)
         .to_vec();
-    let row = |entry: &ProjectEntry<'_>| {
+    let row = |entry: &ProjectEntry| {
+        let place = entry.sandbox.as_ref();
         vec![
+            place.map_or_else(|| "host".to_owned(), |s| format!("sandbox {s}")),
             entry.project.to_string(),
             entry.nodes.join(" "),
             entry.networks.join(" "),
-            entry.state.to_owned(),
+            entry.state.clone(),
         ]
     };
-    std::iter::once(head)
-        .chain(values.iter().map(row))
+    let all = std::iter::once(head).chain(values.iter().map(row));
+    all.map(|row| row.into_iter().skip(usize::from(!places)).collect())
         .collect()
 }

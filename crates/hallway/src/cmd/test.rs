@@ -15,7 +15,7 @@ use super::up;
 use crate::args::{Common, FileArg, TestArgs};
 use crate::diagnose::VerbError;
 use crate::scope::{Scope, here};
-use crate::source::{Input, read};
+use crate::source::{Input, input, read};
 use crate::subject::Subject;
 use crate::{interrupt, ui};
 
@@ -142,7 +142,7 @@ fn ephemeral(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbError> {
             "leave out one of them",
         ));
     }
-    let input = up::input(common, &args.file)?;
+    let input = input(common, &args.file)?;
     let cancel = interrupt::watch();
     let scope = Scope::temporary(common, &cancel)?;
     let proof = build_and_prove(common, args, &scope, &input, &cancel);
@@ -161,12 +161,12 @@ fn build_and_prove(
     cancel: &Cancel,
 ) -> Result<Proof, VerbError> {
     // Held until the tests have run: no other process changes the sandbox meanwhile.
-    let how = up::How {
-        ready_limit: READY_LIMIT,
+    let options = up::Options {
+        wait_limit: READY_LIMIT,
         repair: true,
-        allow_through: &[],
+        ..up::Options::default()
     };
-    let _applied = up::build(common, scope, input, how, cancel)?;
+    let _applied = up::build(common, scope, input, &options, cancel)?;
     let common = Common {
         project: Some(input.project.topology.name.clone()),
         ..common.clone()

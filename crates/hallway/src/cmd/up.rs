@@ -3,48 +3,34 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallway_engine::{Applied, Caller, Cancel, Reason, Request};
+use hallway_engine::{Applied, Caller, Cancel, Planned, Reason, Removed, Request};
 use hallway_plan::through::Firewall;
+use hallway_spec::Name;
 use hallway_view::tree;
 
-use super::{events, plan, prove};
+use super::{events, logs, plan, prove};
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
 use crate::progress::Reporter;
 use crate::scope::Scope;
-use crate::source::{Input, read};
+use crate::source::{Input, input};
 use crate::subject::Subject;
 use crate::{interrupt, ui};
 
 /// How long an answer may take while `up --test` makes its attempts.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// The file, by its absolute path: the project may be used from another directory later.
-pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
-    let mut input = read(common, file)?;
-    if input.path == "-" {
-        input.path.clear();
-    } else if let Ok(path) = std::path::absolute(&input.path) {
-        input.path = path.display().to_string();
-    }
-    Ok(input)
-}
-
 /// What is asked of `up`.
+#[derive(Default)]
 pub(crate) struct Options {
-    pub(crate) wait_timeout: u64,
+    /// How long programs may take to become ready.
+    pub(crate) wait_limit: Duration,
     pub(crate) test: bool,
     pub(crate) repair: bool,
     pub(crate) allow_through: Vec<Firewall>,
     pub(crate) watch: bool,
-}
-
-/// How a project is built.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct How<'a> {
-    pub(crate) ready_limit: Duration,
-    pub(crate) repair: bool,
-    pub(crate) allow_through: &'a [Firewall],
+    pub(crate) replace: bool,
+    pub(crate) attach: bool,
 }
 
 pub(crate) fn run(
@@ -56,12 +42,7 @@ pub(crate) fn run(
     let input = input(common, file)?;
     let cancel = interrupt::watch();
     let scope = Scope::enter(common, true, &cancel)?;
-    let how = How {
-        ready_limit: Duration::from_secs(options.wait_timeout),
-        repair: options.repair,
-        allow_through: &options.allow_through,
-    };
-    let outcome = build(common, &scope, &input, how, &cancel)
+    let outcome = build(common, &scope, &input, options, &cancel)
         .and_then(|applied| match options.test {
             true => tested(common, &scope, &input, applied, &cancel),
             false => Ok(applied),
@@ -71,6 +52,11 @@ pub(crate) fn run(
         Ok(()) if options.watch => {
             let project = &input.project.topology.name;
             events::follow(&scope.engine, project, Format::Text, &cancel)?;
+            scope.leave(common)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(()) if options.attach => {
+            attached(common, &scope, &input.project.topology.name, &cancel)?;
             scope.leave(common)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -87,16 +73,17 @@ pub(crate) fn build<'s>(
     common: &Common,
     scope: &'s Scope,
     input: &Input,
-    how: How<'_>,
+    options: &Options,
     cancel: &Cancel,
 ) -> Result<Applied<'s>, VerbError> {
     let request = Request {
         topology: &input.project.topology,
         source: &input.text,
         path: (!input.path.is_empty()).then_some(input.path.as_str()),
-        ready_limit: how.ready_limit,
-        repair: how.repair,
-        allow_through: how.allow_through,
+        ready_limit: options.wait_limit,
+        repair: options.repair,
+        replace: options.replace,
+        allow_through: &options.allow_through,
     };
     let mut reporter = Reporter::new(common);
     let mut caller = Caller {
@@ -105,6 +92,28 @@ pub(crate) fn build<'s>(
     };
     let applied = scope.engine.up(&request, &mut caller);
     applied.map_err(|failure| VerbError::of(failure, &input.path, &input.text))
+}
+
+/// Follows the logs; when the caller cancels, the project is removed.
+fn attached(
+    common: &Common,
+    scope: &Scope,
+    project: &Name,
+    cancel: &Cancel,
+) -> Result<(), VerbError> {
+    let record = scope.engine.record(project)?;
+    if let Some(settled) = record.and_then(|r| r.applied) {
+        logs::follow(&scope.engine, &settled, cancel)?;
+    }
+    let mut reporter = Reporter::new(common);
+    let mut caller = Caller {
+        reporter: &mut reporter,
+        cancel: &Cancel::default(),
+    };
+    if scope.engine.down(project, &mut caller)? == Removed::Project {
+        ui::note(common, format!("{project} is down {}", scope.words()));
+    }
+    Ok(())
 }
 
 fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, started: Instant) {
@@ -122,6 +131,23 @@ fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, started: Instant)
     if !common.quiet {
         ui::out(&tree::project(settled, &[]));
     }
+    if let Some(why) = no_internet(scope, &applied.planned) {
+        let text = format!(
+            "nodes have no way to the internet: {why}; hallway doctor says what is missing"
+        );
+        ui::note(common, text);
+    }
+}
+
+/// Why nodes that want a way out have none, for the first project of a sandbox. A project with a
+/// network that represents the outside world wants no other.
+fn no_internet<'s>(scope: &'s Scope, planned: &Planned) -> Option<&'s str> {
+    let why = scope.sandbox.as_ref()?.internet.missing()?;
+    let settled = &planned.settled;
+    let first = planned.record.is_none() && scope.engine.projects().len() == 1;
+    let wanted = settled.inner_networks().any(|n| !n.internal)
+        && !settled.networks.iter().any(|n| n.outside);
+    (first && wanted).then_some(why)
 }
 
 /// Tests what the file expects on what was built; if it is not true, what was there before is

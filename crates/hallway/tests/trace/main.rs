@@ -46,10 +46,10 @@ fn words() {
     let out = h.run(&["trace", "app", "db:3306", "-4", "--explain"]).ok();
     for words in [
         "app → db (10.2.0.10) 3306/tcp: open",
-        "because policies[0] allows it",
+        "because policy 1 allows it",
         "out by eth0",
         "forward inet forwarded",
-        "accept: policies[0]",
+        "accept: policy 1",
         "connection",
         "only the probe's own listener",
         "the longest prefix that contains the destination decides",

@@ -103,7 +103,7 @@ pub(crate) fn what_the_file_forbids() {
         "db:3306",
         "filtered",
         "policy-deny",
-        &["policies[0]"],
+        &["policy 1"],
     );
     assert_eq!(denied["path"]["reason"]["place"]["line"], 18);
     assert_eq!(denied["path"]["reason"]["place"]["key"], "policies[0]");
@@ -113,7 +113,7 @@ pub(crate) fn what_the_file_forbids() {
         .unwrap()
         .last()
         .unwrap();
-    assert!(rule["comment"].as_str().unwrap().starts_with("policies[0]"));
+    assert!(rule["comment"].as_str().unwrap().starts_with("policy 1"));
     // The kernel's rule has the same text.
     let rules = sh("nft list table inet hallway-p");
     assert!(rules.contains(rule["comment"].as_str().unwrap()), "{rules}");

@@ -41,7 +41,7 @@ fn lines(before: Option<&Settled>, wanted: &Settled) -> Vec<Described> {
     let policies = |s: &Settled| -> Vec<(String, String)> {
         s.policies
             .iter()
-            .map(|p| (p.words.clone(), p.place.key.clone()))
+            .map(|p| (p.words.clone(), format!("policy {}", p.number())))
             .collect()
     };
     let ports = |s: &Settled| -> Vec<(String, String)> {

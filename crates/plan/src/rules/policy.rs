@@ -66,7 +66,7 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
 
 /// The comment of a policy's rules: where the policy is in the file.
 fn comment(policy: &Policy) -> String {
-    purpose::place(&format!("policies[{}]", policy.index), policy.place.line)
+    purpose::policy(policy.number(), policy.place.line)
 }
 
 /// One list of conditions per way a packet can match; one empty list when every packet does.
@@ -95,7 +95,7 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
         }
     }
     if !elements.is_empty() {
-        let name = format!("policy{}_ports", policy.index);
+        let name = format!("policy{}_ports", policy.number());
         sets.push(Set {
             elements: merged(elements)
                 .into_iter()
@@ -162,7 +162,7 @@ fn forward(policy: &Policy, covered: &Covered<'_>, sets: &mut Vec<Set>) -> Vec<V
                     }
                     let set = format!(
                         "policy{}_{position}_{}{family}",
-                        policy.index,
+                        policy.number(),
                         if is_source { "from" } else { "to" }
                     );
                     let field = if is_source { saddr } else { daddr };
@@ -177,7 +177,7 @@ fn forward(policy: &Policy, covered: &Covered<'_>, sets: &mut Vec<Set>) -> Vec<V
                 }
             }
         }
-        let name = format!("policy{}", policy.index);
+        let name = format!("policy{}", policy.number());
         out.extend(pairs::conditions(&name, version, products, sets));
     }
     out
@@ -208,7 +208,11 @@ fn one_sided(
             let (saddr, daddr) = addresses(version);
             let field = if input { saddr } else { daddr };
             let way = if input { "in" } else { "out" };
-            let set = format!("policy{}_{position}_{way}{}", policy.index, suffix(version));
+            let set = format!(
+                "policy{}_{position}_{way}{}",
+                policy.number(),
+                suffix(version)
+            );
             sets.push(prefix_set(&set, field, &nets));
             out.push(vec![Match::In(vec![field], set)]);
         }

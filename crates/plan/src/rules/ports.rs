@@ -30,7 +30,7 @@ pub(super) fn conditions(
                 .any(|f| to.iter().any(|t| f.network == t.network))
         })
         .collect();
-    let name = |what: &str| format!("policy{}_{what}", policy.index);
+    let name = |what: &str| format!("policy{}_{what}", policy.number());
     match sides.as_slice() {
         [] => Vec::new(),
         // Two sets grow with the members, not with the pairs of them.

@@ -45,8 +45,14 @@ pub const SEEN: &str = "seen by the project's own rules";
 /// The index of the policy a rule's comment names.
 #[must_use]
 pub fn policy_of(comment: &str) -> Option<usize> {
-    let rest = comment.strip_prefix("policies[")?;
-    rest.split_once(']')?.0.parse().ok()
+    let number = comment.strip_prefix("policy ")?.split(' ').next()?;
+    number.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// The comment of a policy's rules: its number from 1, and its line in the file.
+#[must_use]
+pub fn policy(number: usize, line: u32) -> String {
+    place(&format!("policy {number}"), line)
 }
 
 /// A comment with the place of something in a file: its key and, where it has one, its line.

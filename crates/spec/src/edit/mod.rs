@@ -77,6 +77,8 @@ pub enum Edit {
         /// Which ports; all when empty.
         ports: Vec<String>,
     },
+    /// Removes the policy at this position, counted from 1 as `policy ls` prints it.
+    PolicyRemove(usize),
 }
 
 crate::codes! {
@@ -84,7 +86,7 @@ crate::codes! {
     pub enum EditCode {
         /// The node or network already exists.
         Exists = "already-exists",
-        /// There is no such node, network, link, membership or published port.
+        /// There is no such node, network, link, membership, policy or published port.
         NotFound = "not-found",
         /// The network still has members.
         NetworkInUse = "network-in-use",
@@ -150,6 +152,14 @@ pub enum EditError {
     /// A link needs two nodes.
     #[error("a link joins two different nodes")]
     LinkToItself,
+    /// There is no policy at this position.
+    #[error("there is no policy {number}: there are {count}")]
+    NoPolicy {
+        /// The position that was named, from 1.
+        number: usize,
+        /// How many there are.
+        count: usize,
+    },
     /// The port cannot be read.
     #[error(transparent)]
     Port(#[from] InvalidPort),
@@ -170,6 +180,7 @@ impl Diagnostic for EditError {
             | Self::NoNetwork(_)
             | Self::NoLink(..)
             | Self::NotConnected { .. }
+            | Self::NoPolicy { .. }
             | Self::NotPublished { .. } => EditCode::NotFound,
             Self::NetworkInUse { .. } => EditCode::NetworkInUse,
             Self::LinkToItself => EditCode::LinkToItself,
@@ -194,6 +205,7 @@ impl Diagnostic for EditError {
                 "hallway inspect NODE shows its networks and ports"
             }
             Self::NetworkInUse { .. } => "disconnect these nodes first",
+            Self::NoPolicy { .. } => "hallway policy ls numbers them",
             Self::LinkToItself => "name two nodes",
             Self::Port(_) => "write [ip:]host-port:node-port[/tcp|udp], like 8080:80",
             Self::PoolExhausted => "give a subnet with --subnet",
@@ -261,6 +273,7 @@ pub fn edit_in_place(document: &mut Document, edit: &Edit) -> Result<(), EditErr
             to,
             ports,
         } => policies::add(document, *action, from, to, ports),
+        Edit::PolicyRemove(number) => policies::remove(document, *number)?,
     }
     Ok(())
 }

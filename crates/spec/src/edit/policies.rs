@@ -1,5 +1,6 @@
 //! Edits of policies.
 
+use super::EditError;
 use crate::Action;
 use crate::document::{Document, OneOrMany, PolicyDoc, Scalar};
 
@@ -27,6 +28,18 @@ pub(super) fn add(document: &mut Document, action: Action, from: &str, to: &str,
     };
     document.policies.retain(|p| !shadowed(p));
     document.policies.insert(0, made);
+}
+
+/// Removes the policy at a position, from 1.
+pub(super) fn remove(document: &mut Document, number: usize) -> Result<(), EditError> {
+    let count = document.policies.len();
+    match number.checked_sub(1).filter(|index| *index < count) {
+        Some(index) => {
+            document.policies.remove(index);
+            Ok(())
+        }
+        None => Err(EditError::NoPolicy { number, count }),
+    }
 }
 
 /// Removes a node from every policy, and policies that then have a side less.

@@ -23,6 +23,8 @@ pub const TEXT_MAX: usize = 8 * 1024 * 1024;
 pub struct Project {
     /// What it means.
     pub topology: Topology,
+    /// Whether the file names the project itself, with `name:`.
+    pub named: bool,
     /// Things that are allowed but probably not meant.
     pub warnings: Vec<Warning>,
 }
@@ -83,14 +85,18 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
     }
     let tree = Tree::read(body).map_err(|p| fail(vec![p]))?;
     let mut reader = Reader::new(&tree);
-    let topology = file(&mut reader, &tree, path);
+    let project = file(&mut reader, &tree, path);
     let mut problems = reader.problems;
     let mut warnings = Vec::new();
-    if let Some(topology) = &topology {
+    if let Some((topology, _)) = &project {
         check::all(topology, &mut problems, &mut warnings);
     }
-    match topology {
-        Some(topology) if problems.is_empty() => Ok(Project { topology, warnings }),
+    match project {
+        Some((topology, named)) if problems.is_empty() => Ok(Project {
+            topology,
+            named,
+            warnings,
+        }),
         _ => Err(fail(problems)),
     }
 }
@@ -107,7 +113,8 @@ fn nul(text: &str) -> Option<Place> {
     })
 }
 
-fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<Topology> {
+/// The topology, and whether the file names the project.
+fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<(Topology, bool)> {
     let root = At {
         id: tree.root,
         path: String::new(),
@@ -134,14 +141,15 @@ fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<Topology> {
     let names = endpoints::Names::new(r, &networks, &nodes);
     let policies = policies::read(r, keys.policies.as_ref(), &names);
     let expects = policies::read_expects(r, keys.expect.as_ref(), &names);
-    Some(Topology {
+    let topology = Topology {
         name: name?,
         networks,
         nodes,
         links,
         policies,
         expects,
-    })
+    };
+    Some((topology, keys.name.is_some()))
 }
 
 /// A file that is not meant for hallway: one message says so, instead of one for each key.
@@ -163,13 +171,28 @@ fn not_ours(tree: &Tree, root: &Place) -> Option<(Place, TextProblem)> {
     }
 }
 
-/// A project without `name:` has the name of its file, without `.hallway.yaml` or `.yaml`.
-fn name_of(path: &str) -> Name {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    let stem = [".hallway.yaml", ".hallway.yml", ".yaml", ".yml", ".json"]
-        .iter()
-        .find_map(|end| file.strip_suffix(end))
-        .unwrap_or(file);
+/// File names that say nothing about the project; it then has the name of their directory.
+const COMMON_FILES: [&str; 2] = ["hallway.yaml", "hallway.yml"];
+
+/// The name of a project whose file has no `name:`. It is the name of the file without
+/// `.hallway.yaml` or `.yaml`; for `hallway.yaml` it is the name of its directory, as far as `path`
+/// has one. Characters that a name may not have become `-`.
+///
+/// ```
+/// assert_eq!(hallway_spec::name_of("labs/shop.yaml").as_ref(), "shop");
+/// assert_eq!(hallway_spec::name_of("/home/me/my shop/hallway.yaml").as_ref(), "my-shop");
+/// ```
+#[must_use]
+pub fn name_of(path: &str) -> Name {
+    let (directory, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let directory = directory.rsplit('/').next().unwrap_or_default();
+    let stem = match directory {
+        named if COMMON_FILES.contains(&file) && !["", ".", ".."].contains(&named) => named,
+        _ => [".hallway.yaml", ".hallway.yml", ".yaml", ".yml", ".json"]
+            .iter()
+            .find_map(|end| file.strip_suffix(end))
+            .unwrap_or(file),
+    };
     let clean: String = stem
         .chars()
         .map(|c| {

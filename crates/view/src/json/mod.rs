@@ -9,7 +9,8 @@ mod plan;
 mod project;
 mod reach;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use capture::{CapturedPacket, protocol_name};
 pub use difference::DifferenceEntry;
@@ -20,7 +21,7 @@ pub use machine::{
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{
     Cable, CableEnd, Interface, Member, Network, NetworkDetails, Node, NodeDetails, Policy,
-    ProjectEntry, Published, Route, Status, links, networks, nodes,
+    ProjectEntry, Published, Route, Status, links, networks, nodes, policies,
 };
 pub use reach::{
     Attempt, Attempts, Explanation, FollowedPacket, Predicted, TestReport, TestResult, Trace,
@@ -41,5 +42,15 @@ pub struct Version<const N: u32>;
 impl<const N: u32> Serialize for Version<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u32(N)
+    }
+}
+
+/// Any other version is refused.
+impl<'de, const N: u32> Deserialize<'de> for Version<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u32::deserialize(deserializer)? {
+            found if found == N => Ok(Self),
+            found => Err(D::Error::custom(format!("version {found}, not {N}"))),
+        }
     }
 }

@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use hallway_plan::settled::{self, Plug, Settled, Subnet};
 use hallway_spec::{Action, Mode, Name, Protocol};
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{DifferenceEntry, Version};
 use crate::program::Program;
+use crate::tree;
 
 /// A project that is up, as `status` shows it.
 #[derive(Debug, Serialize)]
@@ -43,16 +44,16 @@ pub struct Status<'a> {
 }
 
 /// A project in the list of all.
-#[derive(Debug, Serialize)]
-pub struct ProjectEntry<'a> {
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ProjectEntry {
     /// Of this shape.
     pub schema_version: Version<1>,
     /// Its name.
     pub project: Name,
-    /// The sandbox it is built in.
-    pub sandbox: Option<&'a str>,
+    /// The sandbox it is built in; none for the host.
+    pub sandbox: Option<String>,
     /// `up`, `degraded`, `unfinished`, `down` or `unknown`.
-    pub state: &'static str,
+    pub state: String,
     /// The file it was built from.
     pub file: Option<String>,
     /// Seconds since 1970.
@@ -216,8 +217,12 @@ pub struct Policy<'a> {
     pub action: Action,
     /// With the names of the file.
     pub words: &'a str,
-    /// Of the file.
-    pub line: u32,
+    /// Of the file; absent for one that a command added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The command that added it; absent for one of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added_by: Option<&'static str>,
 }
 
 /// The nodes of a project.
@@ -225,6 +230,12 @@ pub struct Policy<'a> {
 pub fn nodes<'a>(settled: &'a Settled, programs: &'a [Program]) -> Vec<Node<'a>> {
     let all = settled.nodes.iter();
     all.map(|n| Node::new(settled, n, programs)).collect()
+}
+
+/// The policies of a project, in the order in which they decide.
+#[must_use]
+pub fn policies(settled: &Settled) -> Vec<Policy<'_>> {
+    settled.policies.iter().map(Policy::new).collect()
 }
 
 /// The networks of a project.
@@ -367,7 +378,8 @@ impl<'a> Policy<'a> {
         Self {
             action: policy.action,
             words: &policy.words,
-            line: policy.place.line,
+            line: policy.place.is_in_file().then_some(policy.place.line),
+            added_by: tree::added_by(policy),
         }
     }
 }

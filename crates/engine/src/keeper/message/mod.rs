@@ -98,6 +98,11 @@ pub enum Request {
         /// The node it runs in.
         node: String,
     },
+    /// Stop a program, until it is started again. Answered when it has ended.
+    StopProgram {
+        /// The node it runs in.
+        node: String,
+    },
     /// Stop everything and end.
     Stop {},
 }

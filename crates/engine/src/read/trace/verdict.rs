@@ -168,8 +168,9 @@ impl Observations<'_> {
                 ..reason(
                     ReasonCode::PolicyDeny,
                     format!(
-                        "{before}policies[{}] denies it: {}",
-                        policy.index, policy.words
+                        "{before}policy {} denies it: {}",
+                        policy.number(),
+                        policy.words
                     ),
                     "change it, or allow this in a line before",
                 )

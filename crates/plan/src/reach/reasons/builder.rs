@@ -88,7 +88,7 @@ impl Reasons<'_> {
     ) -> Option<Reason> {
         let index = purpose::policy_of(&ruling.comment)?;
         let policy = (self.world.settled().policies.iter()).find(|p| p.index == index)?;
-        let text = format!("policies[{index}] {says}: {}", policy.words);
+        let text = format!("policy {} {says}: {}", policy.number(), policy.words);
         Some(reason(code, text).place(&policy.place))
     }
 

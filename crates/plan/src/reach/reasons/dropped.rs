@@ -148,9 +148,9 @@ impl Reasons<'_> {
 
     fn refused(&self, hook: Hook, ruling: &RuleVerdict, found: &ExchangeResult) -> Reason {
         if let Some(reason) = self.policy(ruling, ReasonCode::PolicyDeny, "denies it") {
-            let index = purpose::policy_of(&ruling.comment).unwrap_or_default();
+            let number = purpose::policy_of(&ruling.comment).unwrap_or_default() + 1;
             return reason.help(format!(
-                "change or remove policies[{index}], or allow it in a line before"
+                "change or remove policy {number}, or allow it in a line before"
             ));
         }
         let (from, to) = (&self.question.from, &self.question.to);

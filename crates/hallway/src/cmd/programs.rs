@@ -1,0 +1,74 @@
+//! `start`, `stop` and `restart`: programs of nodes that are up.
+
+use std::process::ExitCode;
+
+use hallway_engine::keeper::{Client, KeeperError, ProgramState};
+use hallway_engine::{Failure, Reason};
+use hallway_plan::Settled;
+use hallway_spec::Name;
+
+use crate::args::Common;
+use crate::diagnose::VerbError;
+use crate::scope::{Scope, here, node, present};
+use crate::{interrupt, ui};
+
+/// What is to be done with a program.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Change {
+    Start,
+    Stop,
+    Restart,
+}
+
+pub(crate) fn run(common: &Common, change: Change, nodes: &[Name]) -> Result<ExitCode, VerbError> {
+    let scope = here(common)?;
+    let (project, settled) = present(common, &scope.engine)?;
+    let nodes = with_programs(common, &scope, &settled, nodes)?;
+    let client = scope.engine.keeper(&project, &interrupt::waiting())?;
+    let client = client.ok_or_else(|| Failure::from(Reason::NoPrograms { project }))?;
+    for node in &nodes {
+        let done = carry_out(&client, change, node).map_err(Failure::from)?;
+        ui::note(common, format!("{node} {done}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Changes one program, and says what was done.
+fn carry_out(client: &Client, change: Change, node: &Name) -> Result<&'static str, KeeperError> {
+    let ended = || -> Result<bool, KeeperError> {
+        let mut programs = client.programs()?.into_iter();
+        Ok(programs.any(|p| p.node == node.as_ref() && p.state == ProgramState::Exited))
+    };
+    match change {
+        Change::Start if !ended()? => Ok("runs already"),
+        Change::Start => client.restart(node.as_ref()).map(|()| "has been started"),
+        Change::Stop if ended()? => Ok("does not run"),
+        Change::Stop => client
+            .stop_program(node.as_ref())
+            .map(|()| "has been stopped"),
+        Change::Restart => client.restart(node.as_ref()).map(|()| "has been restarted"),
+    }
+}
+
+/// The named nodes, or all that have a program.
+pub(super) fn with_programs(
+    common: &Common,
+    scope: &Scope,
+    settled: &Settled,
+    named: &[Name],
+) -> Result<Vec<Name>, VerbError> {
+    for name in named {
+        if node(common, scope, settled, name)?.service.is_none() {
+            return Err(VerbError::usage(
+                format!("node {name} runs no command"),
+                "give it one in the file: command: python3 -m http.server 80",
+            ));
+        }
+    }
+    let all = settled.nodes.iter().filter(|n| n.service.is_some());
+    let all = all.map(|n| n.name.clone());
+    Ok(match named {
+        [] => all.collect(),
+        named => named.to_vec(),
+    })
+}

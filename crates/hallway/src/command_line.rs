@@ -1,0 +1,240 @@
+//! The command line as it is used: what [`Args`] describes, with verbs in groups and examples in its
+//! help, and with names of what is there for completion.
+
+use clap::{Arg, Command, CommandFactory as _};
+use clap_complete::CompletionCandidate;
+use clap_complete::engine::ArgValueCandidates;
+
+use crate::args::Args;
+use crate::complete;
+
+/// A group of verbs, with an example or two for each.
+pub(crate) struct Group {
+    title: &'static str,
+    verbs: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// All verbs, in the order in which help lists them.
+const GROUPS: [Group; 6] = [
+    Group {
+        title: "Run",
+        verbs: &[
+            (
+                "up",
+                &["hallway up examples/three-tier.yaml", "hallway up --attach"],
+            ),
+            ("down", &["hallway down", "hallway down -p three-tier"]),
+            (
+                "plan",
+                &["hallway plan", "hallway plan --format shell lab.yaml"],
+            ),
+            ("validate", &["hallway validate lab.yaml"]),
+            (
+                "exec",
+                &[
+                    "hallway exec web-server -- ip addr",
+                    "hallway exec web-server -- curl http://api-server:8000/",
+                ],
+            ),
+            ("shell", &["hallway shell web-server"]),
+            ("start", &["hallway start web-server"]),
+            ("stop", &["hallway stop web-server", "hallway stop"]),
+            (
+                "restart",
+                &["hallway restart web-server", "hallway restart"],
+            ),
+        ],
+    },
+    Group {
+        title: "Look",
+        verbs: &[
+            (
+                "status",
+                &["hallway status", "hallway status --exit-code --format json"],
+            ),
+            ("ls", &["hallway ls", "hallway ls --all"]),
+            ("inspect", &["hallway inspect web-server"]),
+            (
+                "logs",
+                &["hallway logs -f", "hallway logs --tail 20 web-server"],
+            ),
+            ("graph", &["hallway graph", "hallway graph -o shop.svg"]),
+            (
+                "capture",
+                &[
+                    "hallway capture web-server",
+                    "hallway capture web-server 'tcp port 80' -w web.pcap",
+                ],
+            ),
+        ],
+    },
+    Group {
+        title: "Explain and test",
+        verbs: &[
+            ("explain", &["hallway explain web-server db-server:3306"]),
+            (
+                "reach",
+                &[
+                    "hallway reach web-server api-server:8000",
+                    "hallway reach outside host:8080",
+                ],
+            ),
+            (
+                "trace",
+                &["hallway trace web-server api-server:8000 --explain"],
+            ),
+            (
+                "test",
+                &["hallway test", "hallway test lab.yaml --format junit"],
+            ),
+        ],
+    },
+    Group {
+        title: "Change one thing",
+        verbs: &[
+            (
+                "node",
+                &["hallway node add cache --network backend -- hallway serve 6379"],
+            ),
+            (
+                "network",
+                &["hallway network add backend --subnet 192.168.20.0/24 --internal"],
+            ),
+            (
+                "link",
+                &["hallway link add left:10.0.9.1/24 right:10.0.9.2/24"],
+            ),
+            (
+                "connect",
+                &["hallway connect cache backend --address 192.168.20.50"],
+            ),
+            ("disconnect", &["hallway disconnect cache backend"]),
+            ("publish", &["hallway publish web-server 8080:80"]),
+            ("unpublish", &["hallway unpublish web-server 8080:80"]),
+            ("allow", &["hallway allow frontend backend --port 8000/tcp"]),
+            ("deny", &["hallway deny app1 app2"]),
+            ("policy", &["hallway policy ls", "hallway policy rm 2"]),
+        ],
+    },
+    Group {
+        title: "Machine",
+        verbs: &[
+            ("doctor", &["hallway doctor"]),
+            ("gc", &["hallway gc", "hallway gc --yes"]),
+            (
+                "sandbox",
+                &["hallway sandbox ls", "hallway sandbox shell -- ip link"],
+            ),
+        ],
+    },
+    Group {
+        title: "Tools",
+        verbs: &[
+            ("export", &["hallway export > shop.hallway.yaml"]),
+            ("schema", &["hallway schema > hallway.schema.json"]),
+            ("serve", &["hallway serve 80 53/udp"]),
+            ("bench", &["hallway bench attach -n 10,100"]),
+            ("completions", &["hallway completions bash > hallway.bash"]),
+            ("man", &["hallway man --output man1"]),
+        ],
+    },
+];
+
+/// The command line.
+pub(crate) fn command() -> Command {
+    let command = completed(Args::command(), "");
+    let list = groups(&command);
+    let all = GROUPS.iter().flat_map(|g| g.verbs);
+    let command = all.fold(command, |command, (verb, examples)| {
+        command.mut_subcommand(verb, |c| c.after_help(lines(examples)))
+    });
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}Options:\n{{options}}\n\nhallway help COMMAND describes a command, with examples."
+    ))
+}
+
+/// With candidates for the values that are names. `path` is the verbs so far, like `node rm`.
+fn completed(command: Command, path: &str) -> Command {
+    command
+        .mut_args(|arg| match names(path, &arg) {
+            Some(names) => arg.add(ArgValueCandidates::new(names)),
+            None => arg,
+        })
+        .mut_subcommands(|below| {
+            let path = format!("{path} {}", below.get_name());
+            completed(below, path.trim_start())
+        })
+}
+
+/// What lists the candidates for an argument.
+fn names(path: &str, arg: &Arg) -> Option<fn() -> Vec<CompletionCandidate>> {
+    Some(match (path, arg.get_id().as_str()) {
+        (_, "project") => complete::projects,
+        (_, "sandbox") | ("sandbox rm", "name") => complete::sandboxes,
+        ("node rm", "name") | ("link rm", _) | (_, "node" | "nodes") => complete::nodes,
+        ("network rm", "name") | (_, "network") => complete::networks,
+        ("allow" | "deny", "from" | "to") | ("inspect" | "capture", "name" | "target") => {
+            complete::endpoints
+        }
+        (_, "from" | "to") => complete::parties,
+        _ => return None,
+    })
+}
+
+fn lines(examples: &[&str]) -> String {
+    let title = match examples.len() {
+        1 => "Example:",
+        _ => "Examples:",
+    };
+    let lines = examples.iter().map(|e| format!("\n  {e}"));
+    title.to_owned() + &lines.collect::<String>()
+}
+
+fn groups(command: &Command) -> String {
+    let width = GROUPS.iter().flat_map(|g| g.verbs).map(|(v, _)| v.len());
+    let width = width.max().unwrap_or(0);
+    let mut out = String::new();
+    for group in &GROUPS {
+        out.push_str(&format!("{}:\n", group.title));
+        for (verb, _) in group.verbs {
+            let about = command.find_subcommand(verb).and_then(Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            out.push_str(&format!("  {verb:width$}  {about}\n"));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Args, GROUPS};
+
+    #[test]
+    fn every_verb_is_in_one_group_with_examples() {
+        let command = Args::command();
+        let verbs: BTreeSet<&str> = command.get_subcommands().map(|c| c.get_name()).collect();
+        let listed: Vec<&str> = GROUPS.iter().flat_map(|g| g.verbs).map(|v| v.0).collect();
+        assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), verbs);
+        assert_eq!(listed.len(), verbs.len());
+    }
+
+    #[test]
+    #[allow(clippy::unwrap_used, clippy::expect_used)] // what fails is the test
+    fn examples_are_valid_command_lines() {
+        for (verb, examples) in GROUPS.iter().flat_map(|g| g.verbs) {
+            assert!(!examples.is_empty(), "{verb}");
+            for example in *examples {
+                let command = example.split(" > ").next().unwrap_or(example);
+                let command = hallway_spec::Command::split(command).expect(example);
+                assert_eq!(command.words().get(1).map(String::as_str), Some(*verb));
+                let parsed = Args::try_parse_from(command.words());
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Completion of names in a shell: nodes, networks, projects and sandboxes that are there. Only
+//! records are read; no sandbox is entered.
+
+use clap_complete::env::Shells;
+use clap_complete::{CompletionCandidate, Shell};
+use hallway_engine::{Engine, Workplace, sandbox};
+use hallway_plan::Settled;
+
+use crate::args::Common;
+use crate::scope::state_dir;
+
+/// The variable by which a shell's script asks this program for candidates.
+pub(crate) const VARIABLE: &str = "HALLWAY_COMPLETE";
+
+/// The script that a shell reads to complete commands of hallway.
+pub(crate) fn script(shell: Shell) -> std::io::Result<String> {
+    let shells = Shells::builtins();
+    let name = shell.to_string();
+    let known = shells.completer(&name);
+    let known = known.ok_or_else(|| std::io::Error::other(format!("{name} is not supported")))?;
+    let mut out = Vec::new();
+    known.write_registration(VARIABLE, "hallway", "hallway", "hallway", &mut out)?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// The value of a flag among the words that are being completed.
+fn flag(names: &[&str]) -> Option<String> {
+    let mut words = std::env::args();
+    while let Some(word) = words.next() {
+        if names.contains(&word.as_str()) {
+            return words.next();
+        }
+        let joined = |name: &&str| {
+            word.strip_prefix(*name)?
+                .strip_prefix('=')
+                .map(str::to_owned)
+        };
+        if let Some(value) = names.iter().find_map(joined) {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// What the words and the environment say about place and project.
+fn common() -> Option<Common> {
+    let value = |names: &[&str], variable: &str| {
+        flag(names).or_else(|| std::env::var(variable).ok().filter(|v| !v.is_empty()))
+    };
+    let project = value(&["-p", "--project"], "HALLWAY_PROJECT");
+    let sandbox = value(&["--sandbox"], "HALLWAY_SANDBOX");
+    Some(Common {
+        project: project.and_then(|p| p.parse().ok()),
+        host: std::env::args().any(|word| word == "--host")
+            || std::env::var("HALLWAY_HOST")
+                .is_ok_and(|v| !["", "0", "false"].contains(&v.as_str())),
+        sandbox: sandbox.unwrap_or_else(|| "default".into()).parse().ok()?,
+        state_dir: value(&["--state-dir"], "HALLWAY_STATE_DIR").map(Into::into),
+        map_root: false,
+        quiet: true,
+        verbose: 0,
+    })
+}
+
+fn engine(common: &Common) -> Option<Engine> {
+    let state = state_dir(common).ok()?;
+    let scope = match common.host {
+        true => state.join("host"),
+        false => sandbox::find(&state, common.sandbox.as_ref())?
+            .scope()
+            .to_owned(),
+    };
+    Some(Engine::new(&scope, Workplace::default()))
+}
+
+/// The projects that are meant: the named one, or all.
+fn settled() -> Vec<Settled> {
+    let found = common().and_then(|common| {
+        let engine = engine(&common)?;
+        let projects = engine.projects().into_iter();
+        let meant = projects.filter(|p| common.project.as_ref().is_none_or(|named| named == p));
+        let records = meant.filter_map(|p| engine.record(&p).ok().flatten());
+        Some(records.filter_map(|r| r.applied).collect())
+    });
+    found.unwrap_or_default()
+}
+
+fn candidates<T: ToString>(names: impl IntoIterator<Item = T>) -> Vec<CompletionCandidate> {
+    let mut names: Vec<String> = names.into_iter().map(|n| n.to_string()).collect();
+    names.sort();
+    names.dedup();
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// Nodes.
+pub(crate) fn nodes() -> Vec<CompletionCandidate> {
+    candidates(settled().iter().flat_map(|s| &s.nodes).map(|n| &n.name))
+}
+
+/// Networks.
+pub(crate) fn networks() -> Vec<CompletionCandidate> {
+    candidates(settled().iter().flat_map(|s| &s.networks).map(|n| &n.name))
+}
+
+/// Nodes, and what else may send or be reached.
+pub(crate) fn parties() -> Vec<CompletionCandidate> {
+    let settled = settled();
+    let nodes = settled
+        .iter()
+        .flat_map(|s| &s.nodes)
+        .map(|n| n.name.to_string());
+    candidates(nodes.chain(["host".into(), "outside".into()]))
+}
+
+/// What a policy may be about.
+pub(crate) fn endpoints() -> Vec<CompletionCandidate> {
+    let settled = settled();
+    let nodes = settled
+        .iter()
+        .flat_map(|s| &s.nodes)
+        .map(|n| n.name.to_string());
+    let networks = settled
+        .iter()
+        .flat_map(|s| &s.networks)
+        .map(|n| n.name.to_string());
+    let others = ["host", "outside", "any"].map(String::from);
+    candidates(nodes.chain(networks).chain(others))
+}
+
+/// Projects.
+pub(crate) fn projects() -> Vec<CompletionCandidate> {
+    let found = common().and_then(|common| Some(engine(&common)?.projects()));
+    candidates(found.unwrap_or_default())
+}
+
+/// Sandboxes.
+pub(crate) fn sandboxes() -> Vec<CompletionCandidate> {
+    let state = common().and_then(|common| state_dir(&common).ok());
+    candidates(state.iter().flat_map(|s| sandbox::list(s)).map(|s| s.name))
+}

@@ -1,0 +1,276 @@
+//! Which project a command is about, which file it was built from, and what commands added to it.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use hallway_testkit::{Hallway, sh};
+
+fn sandbox() -> Hallway {
+    Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"))
+}
+
+const SHOP: &str = "# a comment, so that nothing is on line 1
+networks: { apps: { subnet: 10.9.0.0/24 } }
+nodes:
+  web: { networks: [apps], ports: [\"8080:80\"] }
+  db: { networks: [apps] }
+policies:
+  - { action: deny, from: web, to: db, ports: [22/tcp] }
+";
+
+fn write(path: &str, text: &str) {
+    let path = std::path::Path::new(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// Without `name:` a project has the name of its file, or of the directory of `hallway.yaml`.
+fn the_name_of_a_project() {
+    let h = sandbox();
+    for (path, name) in [
+        ("/run/shop/hallway.yaml", "shop"),
+        ("/run/two words/hallway.yml", "two-words"),
+        ("/run/shop/lab.yaml", "lab"),
+        ("/run/shop/mine.hallway.yaml", "mine"),
+    ] {
+        write(path, "nodes: { a: {} }\n");
+        h.run(&["up", path]).exits(0).says(&format!("{name} is up"));
+        h.run(&["down", path]).ok();
+    }
+    let h = h.within("/run/shop");
+    std::fs::remove_file("/run/shop/lab.yaml").unwrap();
+    std::fs::remove_file("/run/shop/mine.hallway.yaml").unwrap();
+    h.run(&["up"]).exits(0).says("shop is up");
+    h.run(&["up"]).exits(0).says("nothing to change");
+    h.run(&["exec", "a", "--", "true"]).ok();
+    h.run(&["down"]).ok();
+}
+
+/// A file with the name of a project that is up from another file does not replace it.
+fn another_file_does_not_replace_a_project() {
+    let h = sandbox();
+    write("/run/a/hallway.yaml", "name: shop\nnodes: { a: {} }\n");
+    write("/run/b/hallway.yaml", "name: shop\nnodes: { b: {} }\n");
+    h.run(&["up", "/run/a/hallway.yaml"]).ok();
+    h.run(&["up", "/run/b/hallway.yaml"])
+        .exits(1)
+        .says("/run/a/hallway.yaml")
+        .says("/run/b/hallway.yaml")
+        .says("--replace");
+    h.run(&["exec", "a", "--", "true"]).ok();
+    // The same file by another path is no other file.
+    std::os::unix::fs::symlink("/run/a", "/run/link").unwrap();
+    h.run(&["up", "/run/link/hallway.yaml"]).ok();
+    h.run(&["up", "--replace", "/run/b/hallway.yaml"]).ok();
+    h.run(&["exec", "b", "--", "true"]).ok();
+    h.run(&["up", "/run/b/hallway.yaml"])
+        .exits(0)
+        .says("nothing to change");
+    h.run(&["-p", "shop", "down"]).ok();
+}
+
+/// Lines of the file stay true after commands have edited the project; what a command added is
+/// called so.
+fn commands_and_lines_of_the_file() {
+    let h = sandbox();
+    write("/run/shop.yaml", SHOP);
+    h.run(&["up", "/run/shop.yaml"]).ok();
+    h.run(&["deny", "db", "web"]).ok();
+    let list = h.run(&["policy", "ls"]).ok();
+    let rows: Vec<Vec<&str>> = list
+        .lines()
+        .map(|l| l.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows[1], ["1", "deny", "db", "→", "web", "hallway", "deny"]);
+    assert_eq!(
+        rows[2],
+        ["2", "deny", "web", "→", "db", "22/tcp", "line", "7"]
+    );
+    let status = h.run(&["status"]).ok();
+    assert!(
+        status.contains("deny db → web  added by hallway deny"),
+        "{status}"
+    );
+    let line_7 = || {
+        let explained = h.run(&["explain", "web", "db:22"]).exits(1);
+        assert!(explained.out.contains("shop.yaml:7:"), "{}", explained.out);
+    };
+    line_7();
+    let added = h.run(&["explain", "db", "web:80"]).exits(1);
+    assert!(!added.out.contains("shop.yaml:"), "{}", added.out);
+    let json = h.run(&["policy", "ls", "--format", "json"]).json();
+    assert_eq!(json[0]["added_by"], "hallway deny");
+    assert_eq!(json[1]["line"], 7);
+    // One that takes the other back does not pile up.
+    h.run(&["allow", "db", "web"]).ok();
+    h.run(&["deny", "db", "web"]).ok();
+    assert_eq!(h.run(&["policy", "ls"]).ok().lines().count(), 3);
+    h.run(&["policy", "rm", "3"])
+        .exits(2)
+        .says("there is no policy 3: there are 2");
+    h.run(&["policy", "rm", "0"]).exits(2);
+    h.run(&["policy", "rm", "1"]).ok();
+    assert!(h.pings("db", "web"));
+    line_7();
+    h.run(&["down"]).ok();
+}
+
+/// `ls --all` lists every sandbox; a node that is not in the project is named with its place.
+fn nodes_of_other_projects_and_sandboxes() {
+    let h = sandbox();
+    write("/run/one.yaml", "nodes: { a: {} }\n");
+    write("/run/two.yaml", "nodes: { b: {} }\n");
+    write("/run/three.yaml", "nodes: { c: {} }\n");
+    h.run(&["up", "/run/one.yaml"]).ok();
+    h.run(&["up", "/run/two.yaml"]).ok();
+    h.run(&["--sandbox", "blue", "up", "/run/three.yaml"]).ok();
+    let list = h.run(&["ls", "--all"]).ok();
+    for row in [
+        ["sandbox", "default", "one", "a", "up"],
+        ["sandbox", "default", "two", "b", "up"],
+        ["sandbox", "blue", "three", "c", "up"],
+    ] {
+        let found = list.lines().any(|l| l.split_whitespace().eq(row));
+        assert!(found, "{row:?} in {list}");
+    }
+    assert!(!h.run(&["ls"]).ok().contains("three"));
+    h.run(&["-p", "one", "exec", "b", "--", "true"])
+        .exits(125)
+        .says("project one has no node b")
+        .says("-p two");
+    h.run(&["-p", "one", "restart", "c"])
+        .exits(1)
+        .says("project one has no node c")
+        .says("--sandbox blue -p three");
+    h.run(&["-p", "one", "logs", "nope"])
+        .exits(1)
+        .says("its nodes: a");
+    h.run(&["sandbox", "rm", "blue"]).ok();
+    h.run(&["sandbox", "rm"]).ok();
+}
+
+/// What a run waits for is named, also when the time is over.
+fn what_up_waits_for() {
+    let h = sandbox();
+    write(
+        "/run/slow.yaml",
+        "nodes: { slow: { command: sleep 100, ready: [9999/tcp, 53/udp] } }\n",
+    );
+    h.run(&["up", "--wait-timeout", "2", "/run/slow.yaml"])
+        .exits(1)
+        .says("waiting for slow: 9999/tcp, 53/udp, 1 s")
+        .says("not ready after 2 s: it must listen on 9999/tcp, 53/udp");
+}
+
+/// `stop` ends a program and leaves its node; `start` and `up` start it again.
+fn programs_stop_and_start() {
+    let h = sandbox();
+    let file = "nodes:
+  a: { command: hallway serve 80, ready: 80/tcp, restart: always }
+  b: { command: hallway serve 80, ready: 80/tcp }
+";
+    write("/run/two.yaml", file);
+    h.run(&["up", "-d", "/run/two.yaml"]).ok();
+    let state = |node: usize| {
+        let status = h.run(&["status", "--format", "json"]).json();
+        status["nodes"][node]["program"]["state"].clone()
+    };
+    h.run(&["stop", "a"]).exits(0).says("a has been stopped");
+    assert_eq!(state(0), "exited");
+    assert_eq!(state(1), "running");
+    assert!(h.run(&["status"]).out.contains("stopped"));
+    h.run(&["stop", "a"]).exits(0).says("a does not run");
+    h.run(&["exec", "a", "--", "true"]).ok();
+    h.run(&["start", "a"]).exits(0).says("a has been started");
+    h.run(&["start"]).exits(0).says("b runs already");
+    h.run(&["stop"]).exits(0).says("b has been stopped");
+    h.run(&["up", "/run/two.yaml"]).ok();
+    assert_eq!(state(0), "running");
+    assert_eq!(state(1), "running");
+    h.run(&["stop", "nope"]).exits(1).says("no node nope");
+    h.run(&["down"]).ok();
+}
+
+/// `up --attach` prints what programs print, and removes the project at its end.
+fn attached_until_interrupted() {
+    let h = sandbox();
+    let file = "nodes:
+  a: { command: 'sh -c \"echo from a; sleep 1000\"' }
+  b: { command: 'sh -c \"echo from b; sleep 1000\"' }
+";
+    write("/run/two.yaml", file);
+    let mut child = h
+        .command(&["up", "--attach", "/run/two.yaml"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut left = vec!["a | from a", "b | from b"];
+    while !left.is_empty() {
+        let line = lines.next().unwrap().unwrap();
+        left.retain(|expected| *expected != line);
+    }
+    sh(&format!("kill -INT {}", child.id()));
+    assert!(child.wait().unwrap().success());
+    h.run(&["ls"]).exits(0).says("nothing is up");
+}
+
+/// Programs for administrators are found in nodes and sandboxes, also where PATH lacks them.
+fn programs_for_administrators_are_found() {
+    let h = sandbox();
+    write("/run/one.yaml", "nodes: { a: {} }\n");
+    h.run(&["up", "/run/one.yaml"]).ok();
+    for words in [
+        ["exec", "a", "--", "sh", "-c", "echo $PATH"].as_slice(),
+        &["sandbox", "shell", "--", "sh", "-c", "echo $PATH"],
+    ] {
+        let mut command = h.command(words);
+        let out = command.env("PATH", "/usr/bin:/bin").output().unwrap();
+        let path = String::from_utf8(out.stdout).unwrap();
+        assert!(path.starts_with("/usr/bin:/bin:/usr/sbin:/sbin"), "{path}");
+    }
+    h.run(&["down"]).ok();
+}
+
+/// Names that are there are completed, in bash as in any other shell.
+fn names_are_completed() {
+    let h = sandbox();
+    write("/run/shop.yaml", SHOP);
+    h.run(&["up", "/run/shop.yaml"]).ok();
+    let script = h.run(&["completions", "bash"]).ok();
+    assert!(script.contains("HALLWAY_COMPLETE"), "{script}");
+    for shell in ["zsh", "fish", "elvish"] {
+        let script = h.run(&["completions", shell]).ok();
+        assert!(script.contains("hallway"), "{shell}: {script}");
+    }
+    let completes = |words: &[&str]| -> Vec<String> {
+        let mut command = h.command(&[]);
+        command.env("HALLWAY_COMPLETE", "bash");
+        command.env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+        command.args(["--", "hallway"]).args(words);
+        let out = command.output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        text.lines().map(|l| l.trim().to_owned()).collect()
+    };
+    assert_eq!(completes(&["exec", "w"]), ["web"]);
+    assert_eq!(completes(&["network", "rm", "a"]), ["apps"]);
+    assert_eq!(completes(&["deny", "a"]), ["any", "apps"]);
+    assert_eq!(completes(&["-p", "s"]), ["shop"]);
+    assert_eq!(completes(&["explain", "web", "d"]), ["db"]);
+    assert_eq!(completes(&["node", "add", "w"]), Vec::<String>::new());
+    h.run(&["down"]).ok();
+}
+
+hallway_testkit::tests![
+    the_name_of_a_project,
+    another_file_does_not_replace_a_project,
+    commands_and_lines_of_the_file,
+    nodes_of_other_projects_and_sandboxes,
+    what_up_waits_for,
+    programs_stop_and_start,
+    attached_until_interrupted,
+    names_are_completed,
+    programs_for_administrators_are_found,
+];
