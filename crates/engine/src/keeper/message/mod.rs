@@ -183,6 +183,7 @@ pub struct Port {
 pub enum Protocol {
     Tcp,
     Udp,
+    Sctp,
 }
 
 /// When a program is started again.
