@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hallway_kernel::listening::{self, OpenPort};
-use hallway_plan::rules::elements::protocol_number;
 use hallway_spec::Protocol;
 use procfs::net::{TcpState, UdpState};
 use procfs::process::FDTarget;
@@ -24,7 +23,7 @@ pub(crate) fn bound() -> Vec<Bound> {
     };
     let one = |port: OpenPort| {
         let mut all = [Protocol::Tcp, Protocol::Udp].into_iter();
-        let protocol = all.find(|p| protocol_number(*p) == port.protocol)?;
+        let protocol = all.find(|p| p.number() == port.protocol)?;
         Some(Bound::new(port.address, protocol, port.inode))
     };
     open.into_iter().filter_map(one).collect()

@@ -56,8 +56,8 @@ pub(crate) fn of_expects(expects: &mut [Expect], record: &Record) {
     };
     for expect in expects {
         let same = |e: &&Expect| {
-            (&e.from, &e.to, e.port, e.reachable)
-                == (&expect.from, &expect.to, expect.port, expect.reachable)
+            (&e.from, &e.to, e.service, e.reachable)
+                == (&expect.from, &expect.to, expect.service, expect.reachable)
         };
         let found = file.iter().flat_map(|f| &f.expects).find(same);
         expect.place = found.map(|e| e.place.clone()).unwrap_or_default();

@@ -249,7 +249,75 @@ nodes:
     h.run(&["test", "--matrix"]).ok();
 }
 
+/// All ports of a protocol are as many rules and elements as one. Localhost says that it does not
+/// serve them, and is predicted so.
+fn a_range_of_any_size_is_one_element() {
+    let h = hallway().project("p");
+    let file = |ports: &str| {
+        format!(
+            "networks:
+  apps: {{ subnet: [10.9.0.0/24, fd09::/64] }}
+  world: {{ subnet: [203.0.113.0/24, 2001:db8::/64], outside: true }}
+nodes:
+  web: {{ networks: [apps], ports: [{ports}], command: hallway serve 1 30000 65535 30000/udp 65535/udp, ready: 65535/udp }}
+  visitor: {{ networks: [world] }}
+expect:
+  - {{ from: visitor, to: host, port: 1/tcp }}
+  - {{ from: visitor, to: host, port: 65535/tcp }}
+  - {{ from: visitor, to: host, port: 65535/udp }}
+  - {{ from: host, to: localhost, port: 30000/tcp, reachable: false }}
+"
+        )
+        .replace("to: localhost", "to: 127.0.0.1")
+    };
+    let size = || {
+        let all = hallway_testkit::nft_json();
+        let rules = all.iter().filter(|o| o["rule"].is_object()).count();
+        (rules, sh("nft list ruleset").len())
+    };
+    h.up(&file("\"1-2\", \"1-2/udp\"").replace("30000/tcp, reachable: false", "1/tcp"))
+        .ok();
+    let small = size();
+    h.up(&file("\"1-65535\", \"1-65535/udp\""))
+        .says("1-65535/udp is not served on localhost")
+        .ok();
+    let large = size();
+    assert_eq!(small.0, large.0, "rules");
+    assert!(large.1 < small.1 + 200, "{small:?} {large:?}");
+    h.ok("test");
+    let listeners = sh("ss -Hltnu 'src 127.0.0.0/8 or src [::1]' | wc -l");
+    assert_eq!(listeners.trim(), "0");
+    for url in ["203.0.113.1:30000", "[2001:db8::1]:65535"] {
+        assert!(h.reads("visitor", &format!("http://{url}/")));
+    }
+    let why = h.run(&["explain", "host", "127.0.0.1:30000"]).exits(1).out;
+    assert!(why.contains("localhost does not serve"), "{why}");
+}
+
+/// At one address of the host, too.
+fn a_range_at_one_address_of_the_host() {
+    let h = hallway();
+    h.up("networks:
+  apps: { subnet: 10.9.0.0/24 }
+  world: { subnet: 203.0.113.0/24, outside: true }
+nodes:
+  one: { networks: [apps], ports: [\"203.0.113.1:20000-29999:20000-29999\"], command: hallway serve 25000, ready: 25000/tcp }
+  two: { networks: [apps], ports: [\"10.9.0.1:20000-29999:20000-29999\"], command: hallway serve 25000, ready: 25000/tcp }
+  visitor: { networks: { world: { address: 203.0.113.9 } } }
+  other: { networks: [apps] }
+")
+        .ok();
+    let read = |node: &str, url: &str| h.run(&["exec", node, "--", "curl", "-s", "-m", "30", url]);
+    let one = read("visitor", "http://203.0.113.1:25000/").ok();
+    assert!(one.starts_with("one answers"), "{one}");
+    let two = read("other", "http://10.9.0.1:25000/").ok();
+    assert!(two.starts_with("two answers"), "{two}");
+    assert!(h.cannot_read("visitor", "http://203.0.113.1:30000/"));
+}
+
 hallway_testkit::tests![
+    a_range_of_any_size_is_one_element,
+    a_range_at_one_address_of_the_host,
     a_policy_can_deny_the_host,
     on_one_address_of_the_host_only,
     on_and_off_while_it_runs,

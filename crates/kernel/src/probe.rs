@@ -1,6 +1,8 @@
 //! Sockets that find out whether an address can be reached. Each belongs to the network namespace
 //! that its thread was in when it was opened.
 
+mod raw;
+
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -12,6 +14,8 @@ use rustix::net::{
 
 use crate::KernelError;
 use crate::packet::{Ip, Transport};
+
+pub use raw::{RawAnswer, RawProbe, RawSocket};
 
 const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 

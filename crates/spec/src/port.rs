@@ -19,11 +19,11 @@ pub enum InvalidPort {
         /// The last port given.
         last: u16,
     },
-    /// The protocol is neither tcp nor udp.
-    #[error("the protocol is tcp or udp, not {0:?}")]
+    /// The protocol is neither tcp, udp nor sctp.
+    #[error("the protocol is tcp, udp or sctp, not {0:?}")]
     Protocol(String),
     /// The part before the ports is not an IP address.
-    #[error("invalid address {0:?}; write [ip:]host-port:node-port[/tcp|udp]")]
+    #[error("invalid address {0:?}; write [ip:]host-port:node-port[/tcp|udp|sctp]")]
     Address(String),
     /// The two ranges have different lengths.
     #[error("{host} has {} ports on the host, but {node} has {} in the node", .host.len(), .node.len())]
@@ -43,6 +43,20 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// SCTP.
+    Sctp,
+}
+
+impl Protocol {
+    /// The number in the IP header.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+            Self::Sctp => 132,
+        }
+    }
 }
 
 impl fmt::Display for Protocol {
@@ -50,6 +64,7 @@ impl fmt::Display for Protocol {
         f.pad(match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Sctp => "sctp",
         })
     }
 }
@@ -61,6 +76,7 @@ impl FromStr for Protocol {
         match text {
             "tcp" => Ok(Self::Tcp),
             "udp" => Ok(Self::Udp),
+            "sctp" => Ok(Self::Sctp),
             other => Err(InvalidPort::Protocol(other.to_owned())),
         }
     }
@@ -179,7 +195,7 @@ impl fmt::Display for PortRange {
 pub struct PortProto {
     /// 1 to 65535.
     pub port: u16,
-    /// tcp or udp.
+    /// tcp, udp or sctp.
     pub protocol: Protocol,
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::{InvalidPort, PortRange, Protocol};
 
-/// `[ip:]host[-range]:container[-range][/tcp|udp]`, compose's short syntax; a single number
+/// `[ip:]host[-range]:container[-range][/tcp|udp|sctp]`, compose's short syntax; a single number
 /// publishes the same port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishText {
@@ -79,8 +79,8 @@ impl fmt::Display for PublishText {
             None => {}
         }
         write!(f, "{}:{}", self.host_ports, self.node_ports)?;
-        if self.protocol == Protocol::Udp {
-            write!(f, "/udp")?;
+        if self.protocol != Protocol::Tcp {
+            write!(f, "/{}", self.protocol)?;
         }
         Ok(())
     }
@@ -100,6 +100,7 @@ mod tests {
             ("::1:6000:6000", "[::1]:6000:6000"),
             ("9090-9091:8080-8081/udp", "9090-9091:8080-8081/udp"),
             ("80:80/tcp", "80:80"),
+            ("38412/sctp", "38412:38412/sctp"),
         ] {
             assert_eq!(text.parse::<PublishText>().unwrap().to_string(), printed);
         }

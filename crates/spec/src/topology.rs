@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bandwidth, Command, InterfaceName, IpVersion, Mac, Name, Place, PortProto, PortRange, Protocol,
-    User,
+    Bandwidth, Command, InterfaceName, IpProtocol, IpVersion, Mac, Name, Place, PortProto,
+    PortRange, Protocol, Service, User,
 };
 
 /// A whole project: the unit of `up` and `down`.
@@ -183,10 +183,33 @@ pub struct Publish {
     pub host_ports: PortRange,
     /// The node's ports; as many as the host's.
     pub node_ports: PortRange,
-    /// tcp or udp; an entry without a protocol means tcp.
+    /// tcp, udp or sctp; an entry without a protocol means tcp.
     pub protocol: Protocol,
     /// The place in the file.
     pub place: Place,
+}
+
+/// Entries of more ports than this are not served on localhost: there each port takes a listener,
+/// and a listener takes a file for each IP version, in a sandbox twice that.
+pub const LOCALHOST_PORTS_MAX: usize = 4_096;
+
+impl Publish {
+    /// Whether a node port is another than the host port that leads to it.
+    #[must_use]
+    pub fn translates_ports(&self) -> bool {
+        self.host_ports != self.node_ports
+    }
+
+    /// Whether it is for the addresses of localhost, alone or among others. SCTP is not: listeners
+    /// there pass on streams of bytes and datagrams.
+    #[must_use]
+    pub fn includes_localhost(&self) -> bool {
+        if self.protocol == Protocol::Sctp {
+            return false;
+        }
+        let address = self.host_address.filter(|a| !a.is_unspecified());
+        address.is_none_or(|a| a.is_loopback())
+    }
 }
 
 /// A static route inside a node.
@@ -238,12 +261,14 @@ pub enum Endpoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyService {
-    /// These ports of tcp or udp.
+    /// These ports of tcp, udp or sctp.
     Ports(PortRange, Protocol),
     /// ICMP and ICMPv6.
     Icmp,
     /// Every port of one protocol.
     Protocol(Protocol),
+    /// Another IP protocol.
+    Other(IpProtocol),
 }
 
 /// Allow or deny.
@@ -281,8 +306,8 @@ pub struct Expect {
     pub from: Endpoint,
     /// Who is to be reached.
     pub to: Endpoint,
-    /// Absent means ICMP echo.
-    pub port: Option<PortProto>,
+    /// What is tried; ICMP echo where the file names nothing.
+    pub service: Service,
     /// Whether it must, or must not, be reachable.
     pub reachable: bool,
     /// The place in the file.
@@ -307,6 +332,7 @@ impl fmt::Display for PolicyService {
             Self::Ports(range, protocol) => write!(f, "{range}/{protocol}"),
             Self::Icmp => f.write_str("icmp"),
             Self::Protocol(protocol) => protocol.fmt(f),
+            Self::Other(other) => other.fmt(f),
         }
     }
 }

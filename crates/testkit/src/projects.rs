@@ -49,7 +49,7 @@ fn network() -> impl Strategy<Value = Network> {
 fn node() -> impl Strategy<Value = Node> {
     (
         prop::collection::vec(0..5usize, 0..3),
-        prop::option::weighted(0.3, 0..4u16),
+        prop::option::weighted(0.4, 0..7u16),
         prop::bool::weighted(0.15),
         prop::option::weighted(0.5, 0..5usize),
     )
@@ -67,7 +67,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         prop::bool::weighted(0.2),
         0..24u8,
         0..24u8,
-        0..8u8,
+        0..10u8,
     )
         .prop_map(|(deny, between, from, to, service)| Policy {
             deny,
@@ -151,6 +151,8 @@ impl Project {
             2 => ", ports: [icmp]",
             3 => ", ports: [udp]",
             4 => ", ports: [tcp, icmp]",
+            5 => ", ports: [gre, sctp]",
+            6 => ", ports: [38412/sctp, ip/200]",
             _ => "",
         };
         format!("  - {{ action: {action}, {ends}{ports} }}\n")
@@ -230,6 +232,10 @@ impl Project {
                 0 => format!("{}:80", 8000 + at),
                 1 => format!("{}:53/udp", 8000 + at),
                 2 => format!("{0}-{1}:{0}-{1}", 9000 + at * 10, 9002 + at * 10),
+                // Too long for localhost.
+                3 => format!("{0}-{1}:{0}-{1}", 10000 + at * 4200, 14199 + at * 4200),
+                4 => format!("{0}-{1}:{0}-{1}/udp", 10000 + at * 4200, 14199 + at * 4200),
+                5 => format!("{}:38412/sctp", 8000 + at),
                 _ => format!("{}:80\", \"{}:53/udp", 8000 + at, 8000 + at),
             };
             write!(out, ", ports: [\"{entry}\"]").unwrap();

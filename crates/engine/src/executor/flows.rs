@@ -3,7 +3,6 @@
 use hallway_kernel::KernelError;
 use hallway_kernel::conntrack::{Connection, ConnectionFilter, Direction};
 use hallway_plan::reach::{self, Environment, World};
-use hallway_plan::rules::elements::protocol_number;
 use hallway_plan::rules::ruleset;
 use hallway_plan::step::Flows;
 
@@ -68,7 +67,7 @@ fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
             out.extend(host.map(|address| {
                 let filter = ConnectionFilter {
                     to: Some(*address),
-                    protocol: Some(protocol_number(published.protocol)),
+                    protocol: Some(published.protocol.number()),
                     port: Some(port),
                     ..none
                 };
@@ -88,7 +87,7 @@ fn must_end(connection: &Connection, flows: &Flows, world: Option<&World<'_>>) -
         .any(|p| ends.iter().any(|a| p.contains(a)));
     let of_port = flows.host.contains(&original.to)
         && flows.ports.iter().any(|published| {
-            original.protocol == protocol_number(published.protocol)
+            original.protocol == published.protocol.number()
                 && published.ports.contains(original.port)
         });
     of_prefix || of_port || world.is_some_and(|w| !may_begin(w, connection))

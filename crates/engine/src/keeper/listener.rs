@@ -152,6 +152,7 @@ pub(super) fn bind_socket(address: SocketAddr, protocol: Protocol) -> std::io::R
     let kind = match protocol {
         Protocol::Tcp => SocketType::STREAM,
         Protocol::Udp => SocketType::DGRAM,
+        Protocol::Sctp => return Err(Errno::PROTONOSUPPORT.into()),
     };
     let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
     if address.is_ipv6() {
@@ -181,7 +182,8 @@ impl From<Listener> for Bound {
     fn from(listener: Listener) -> Self {
         match listener.listen.protocol {
             Protocol::Tcp => Self::Tcp(listener.socket.into()),
-            Protocol::Udp => Self::Udp(listener.socket.into()),
+            // None can be bound for SCTP.
+            Protocol::Udp | Protocol::Sctp => Self::Udp(listener.socket.into()),
         }
     }
 }

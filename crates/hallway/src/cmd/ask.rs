@@ -145,8 +145,8 @@ fn show(attempt: &Attempt<'_>, predicted: &Path, question: &Question, file: &str
 fn target(path: &Path) -> String {
     match path.service {
         Service::Icmp => path.to.clone(),
-        Service::Port(port) if path.to.contains(':') => format!("[{}]:{port}", path.to),
-        Service::Port(port) => format!("{}:{port}", path.to),
+        service if path.to.contains(':') => format!("[{}]:{service}", path.to),
+        service => format!("{}:{service}", path.to),
     }
 }
 

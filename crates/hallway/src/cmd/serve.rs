@@ -51,6 +51,7 @@ fn open(port: PortProto) -> std::io::Result<Bound> {
     let kind = match port.protocol {
         Protocol::Tcp => SocketType::STREAM,
         Protocol::Udp => SocketType::DGRAM,
+        Protocol::Sctp => return Err(Errno::PROTONOSUPPORT.into()),
     };
     let flags = SocketFlags::CLOEXEC;
     let socket = match rustix::net::socket_with(AddressFamily::INET6, kind, flags, None) {
@@ -76,7 +77,7 @@ fn open(port: PortProto) -> std::io::Result<Bound> {
     }
     Ok(match port.protocol {
         Protocol::Tcp => Bound::Tcp(socket.into()),
-        Protocol::Udp => Bound::Udp(socket.into()),
+        Protocol::Udp | Protocol::Sctp => Bound::Udp(socket.into()),
     })
 }
 

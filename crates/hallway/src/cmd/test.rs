@@ -50,17 +50,12 @@ pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbErro
 }
 
 fn only(args: &TestArgs) -> Result<Option<Service>, VerbError> {
-    match args.port.as_deref() {
-        None => Ok(None),
-        Some("icmp") => Ok(Some(Service::Icmp)),
-        Some(port) => {
-            port.parse()
-                .map(|p| Some(Service::Port(p)))
-                .map_err(|e: hallway_spec::InvalidPort| {
-                    VerbError::usage(e.to_string(), "write it as in 80/tcp, 53/udp or icmp")
-                })
-        }
-    }
+    let read = |port: &str| {
+        port.parse().map_err(|e: hallway_spec::InvalidService| {
+            VerbError::usage(e.to_string(), "write it as in 80/tcp, 53/udp, icmp or gre")
+        })
+    };
+    args.port.as_deref().map(read).transpose()
 }
 
 /// The project as it is up, with the expectations of the file that is named.

@@ -16,5 +16,7 @@ pub(super) fn all_listen(ports: &[Port]) -> bool {
             .flatten()
             .flatten()
             .any(|e| e.local_address.port() == port.port),
+        // No file may name one.
+        Protocol::Sctp => false,
     })
 }

@@ -65,6 +65,8 @@ pub enum Transport {
     Tcp(Tcp),
     /// UDP.
     Udp(Udp),
+    /// SCTP.
+    Sctp(Sctp),
     /// ICMP or ICMPv6.
     Icmp(Icmp),
     /// A later part of a packet, which has no transport header.
@@ -117,6 +119,24 @@ pub struct Udp {
     pub data: usize,
 }
 
+/// The header of an SCTP packet, and the type of its first chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sctp {
+    /// Source port.
+    pub source: u16,
+    /// Destination port.
+    pub destination: u16,
+    /// The type of the first chunk, where it is there.
+    pub chunk: Option<u8>,
+}
+
+impl Sctp {
+    /// Begins an association.
+    pub const INIT: u8 = 1;
+    /// Refuses or ends one.
+    pub const ABORT: u8 = 6;
+}
+
 /// An ICMP (RFC 792) or ICMPv6 (RFC 4443) message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Icmp {
@@ -154,6 +174,7 @@ impl Ip {
         match &self.transport {
             Transport::Tcp(tcp) => Some(tcp.source),
             Transport::Udp(udp) => Some(udp.source),
+            Transport::Sctp(sctp) => Some(sctp.source),
             _ => None,
         }
     }
@@ -164,6 +185,7 @@ impl Ip {
         match &self.transport {
             Transport::Tcp(tcp) => Some(tcp.destination),
             Transport::Udp(udp) => Some(udp.destination),
+            Transport::Sctp(sctp) => Some(sctp.destination),
             _ => None,
         }
     }

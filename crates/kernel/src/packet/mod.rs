@@ -5,5 +5,5 @@ mod parse;
 mod socket;
 mod summary;
 
-pub use headers::{Arp, Ethernet, Icmp, Ip, Network, Tcp, Transport, Udp};
+pub use headers::{Arp, Ethernet, Icmp, Ip, Network, Sctp, Tcp, Transport, Udp};
 pub use socket::{Direction, Frame, PacketSocket, To};

@@ -11,13 +11,14 @@ use etherparse::{
     LaxIpv6Slice, SingleVlanSlice,
 };
 
-use super::headers::{Arp, Ethernet, Icmp, Ip, Network, Tcp, Transport, Udp};
+use super::headers::{Arp, Ethernet, Icmp, Ip, Network, Sctp, Tcp, Transport, Udp};
 
 /// Protocol numbers (linux/in.h, linux/in6.h).
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMP6: u8 = 58;
+const SCTP: u8 = 132;
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     let array = bytes.get(at..)?.first_chunk()?;
@@ -185,6 +186,7 @@ impl<'a> Payload<'a> {
         let read = match self.protocol {
             TCP => Tcp::parse(bytes, self.length).map(Transport::Tcp),
             UDP => Udp::parse(bytes).map(Transport::Udp),
+            SCTP => Sctp::parse(bytes).map(Transport::Sctp),
             ICMP => Icmp::parse(bytes, self.quoted).map(Transport::Icmp),
             ICMP6 => Icmp::parse_v6(bytes, self.quoted).map(Transport::Icmp),
             _ => return Transport::Other,
@@ -213,6 +215,16 @@ impl Udp {
             source: u16_at(bytes, 0)?,
             destination: u16_at(bytes, 2)?,
             data: usize::from(u16_at(bytes, 4).unwrap_or(0)).saturating_sub(8),
+        })
+    }
+}
+
+impl Sctp {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        Some(Self {
+            source: u16_at(bytes, 0)?,
+            destination: u16_at(bytes, 2)?,
+            chunk: bytes.get(12).copied(),
         })
     }
 }

@@ -69,6 +69,7 @@ impl Ip {
             Transport::Udp(udp) => format!("udp{}", bytes(udp.data)),
             Transport::Icmp(icmp) => icmp.to_string(),
             Transport::Fragment => format!("{} fragment", protocol(self.protocol)),
+            Transport::Sctp(sctp) => format!("sctp{}", chunk(sctp.chunk)),
             Transport::Other => protocol(self.protocol),
             Transport::Short => format!("{} (cut short)", protocol(self.protocol)),
         }
@@ -87,6 +88,32 @@ fn protocol(number: u8) -> String {
         58 => "icmp6".into(),
         132 => "sctp".into(),
         other => format!("protocol {other}"),
+    }
+}
+
+/// The types of chunks of RFC 9260, section 3.2.
+fn chunk(kind: Option<u8>) -> String {
+    const NAMES: [&str; 15] = [
+        "DATA",
+        "INIT",
+        "INIT ACK",
+        "SACK",
+        "HEARTBEAT",
+        "HEARTBEAT ACK",
+        "ABORT",
+        "SHUTDOWN",
+        "SHUTDOWN ACK",
+        "ERROR",
+        "COOKIE ECHO",
+        "COOKIE ACK",
+        "ECNE",
+        "CWR",
+        "SHUTDOWN COMPLETE",
+    ];
+    match kind.map(|kind| (kind, NAMES.get(usize::from(kind)))) {
+        Some((_, Some(name))) => format!(" {name}"),
+        Some((kind, None)) => format!(" chunk {kind}"),
+        None => String::new(),
     }
 }
 

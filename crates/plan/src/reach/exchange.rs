@@ -3,9 +3,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hallway_spec::{IpVersion, PortProto, Protocol};
+use hallway_spec::{IpVersion, PortProto, Protocol, Service};
 
-use super::packet::{Flow, Packet, PacketKind, Service};
+use super::packet::{Flow, Packet, PacketKind};
 use super::party::Party;
 use super::path::{Hop, HopEvent, Location, Path};
 use super::question::Question;
@@ -13,6 +13,7 @@ use super::reasons;
 use super::result::{ExchangeFailure, ExchangeResult};
 use super::walk::{Arrival, Walk};
 use super::world::World;
+use crate::target::localhost;
 
 impl Question {
     /// The answers, one for each IP version both ends have; one that says so when there is none.
@@ -70,10 +71,7 @@ impl Question {
         if let Some((at, flow)) = &found.end {
             return Some((at.clone(), SocketAddr::new(flow.to, flow.port)));
         }
-        let asked = match self.service {
-            Service::Icmp => 0,
-            Service::Port(p) => p.port,
-        };
+        let asked = self.service.port();
         let last = found.request.last().map(|h| (h.flow.to, h.flow.port));
         let (address, port) = last.or(address.map(|a| (a, asked)))?;
         let owner = world.owner(address)?;
@@ -139,7 +137,7 @@ impl Question {
             Service::Port(p) if p.protocol == Protocol::Tcp => {
                 (PacketKind::Syn, PacketKind::SynAck)
             }
-            Service::Port(_) => (PacketKind::Datagram, PacketKind::Datagram),
+            Service::Port(_) | Service::Protocol(_) => (PacketKind::Datagram, PacketKind::Datagram),
         }
     }
 
@@ -149,10 +147,7 @@ impl Question {
             to,
             protocol: self.service.protocol(IpVersion::of(to)),
             source_port: 0,
-            port: match self.service {
-                Service::Icmp => 0,
-                Service::Port(p) => p.port,
-            },
+            port: self.service.port(),
         }
     }
 
@@ -208,7 +203,7 @@ impl Question {
         let publish = world.settled().publishes.iter().find(|p| {
             p.protocol == asked.protocol
                 && p.host_ports.contains(asked.port)
-                && p.host_address.is_none_or(|a| a == address)
+                && localhost(p).contains(&address)
         })?;
         let same = (publish.targets.iter()).find(|t| IpVersion::of(**t) == IpVersion::of(address));
         let target = *same.or(publish.targets.first())?;
@@ -238,6 +233,9 @@ fn listener(end: &Arrival) -> Hop {
         event: HopEvent::Listener {
             who: match end.packet.kind {
                 PacketKind::EchoRequest => "the kernel, which answers echo requests".into(),
+                _ if !end.packet.flow.has_ports() => {
+                    format!("what receives {}", end.packet.flow.protocol_name())
+                }
                 _ => format!(
                     "the program that listens on {}/{}",
                     end.packet.flow.port,

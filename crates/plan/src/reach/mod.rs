@@ -24,8 +24,9 @@ mod world;
 
 pub use code::ReasonCode;
 pub use environment::{Environment, HostNet};
+pub use hallway_spec::Service;
 pub use measured::{Listener, Measured};
-pub use packet::{Flow, Service};
+pub use packet::Flow;
 pub use party::Party;
 pub use path::{Hop, HopEvent, Location, Outcome, Path, Reason};
 pub use question::Question;

@@ -3,53 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hallway_spec::{IpVersion, PortProto, Protocol};
+use hallway_spec::IpProtocol;
 use serde::Serialize;
 
 /// IPPROTO numbers (linux/in.h).
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+const SCTP: u8 = 132;
 const ICMP: u8 = 1;
-const ICMPV6: u8 = 58;
-
-/// What a client uses of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Service {
-    /// An echo (ping).
-    Icmp,
-    /// A connection to a tcp port, or an answer from a udp port.
-    Port(PortProto),
-}
-
-impl Service {
-    /// The IP protocol number with an IP version.
-    #[must_use]
-    pub fn protocol(self, version: IpVersion) -> u8 {
-        match self {
-            Self::Icmp => match version {
-                IpVersion::V4 => ICMP,
-                IpVersion::V6 => ICMPV6,
-            },
-            Self::Port(p) if p.protocol == Protocol::Tcp => TCP,
-            Self::Port(_) => UDP,
-        }
-    }
-}
-
-impl fmt::Display for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Icmp => f.pad("icmp"),
-            Self::Port(port) => f.pad(&port.to_string()),
-        }
-    }
-}
-
-impl Serialize for Service {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// Addresses, protocol and ports of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,19 +43,13 @@ impl Flow {
     /// Whether it is of a protocol with ports.
     #[must_use]
     pub fn has_ports(&self) -> bool {
-        matches!(self.protocol, TCP | UDP)
+        matches!(self.protocol, TCP | UDP | SCTP)
     }
 
     /// The protocol's name.
     #[must_use]
     pub fn protocol_name(&self) -> &'static str {
-        match self.protocol {
-            TCP => "tcp",
-            UDP => "udp",
-            ICMP => "icmp",
-            ICMPV6 => "icmp6",
-            _ => "ip",
-        }
+        IpProtocol::name_of(self.protocol).unwrap_or("ip")
     }
 }
 

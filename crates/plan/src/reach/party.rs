@@ -3,9 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hallway_spec::{IpVersion, Name, PortProto};
+use hallway_spec::{IpVersion, Name, Service};
 
-use super::packet::Service;
 use super::path::Location;
 use super::world::World;
 use crate::hosts::Nearness;
@@ -68,7 +67,7 @@ impl World<'_> {
         self.node(&name).map(|n| Party::Node(n.name.clone()))
     }
 
-    /// Reads the server and its service: `B`, `B:80`, `B:53/udp`, `[ADDRESS]:80`; without a port, ping.
+    /// Reads the server and its service: `B`, `B:80`, `B:53/udp`, `B:gre`, `[ADDRESS]:80`; without a port, ping.
     ///
     /// # Errors
     /// What is wrong with it, for people.
@@ -81,11 +80,8 @@ impl World<'_> {
             return Err(unknown(text));
         };
         let party = self.party(name).ok_or_else(|| unknown(name))?;
-        if port == "icmp" {
-            return Ok((party, Service::Icmp));
-        }
-        let port: PortProto = port.parse().map_err(|e| format!("{text}: {e}"))?;
-        Ok((party, Service::Port(port)))
+        let service = port.parse().map_err(|e| format!("{text}: {e}"))?;
+        Ok((party, service))
     }
 
     /// The node that stands for the outside world.

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use hallway_spec::{Name, Place};
+use hallway_spec::{Name, Place, Service};
 use serde::{Serialize, Serializer};
 
 use super::code::ReasonCode;
-use super::packet::{Flow, Service};
+use super::packet::Flow;
 
 /// Where a packet is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

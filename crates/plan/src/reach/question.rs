@@ -1,6 +1,7 @@
 //! Questions about reachability.
 
-use super::packet::Service;
+use hallway_spec::Service;
+
 use super::party::Party;
 
 /// Whether one party reaches another.

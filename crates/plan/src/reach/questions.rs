@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use hallway_spec::{self as spec, Endpoint, Expect, Place, PortProto, Protocol};
+use hallway_spec::{self as spec, Endpoint, Expect, Place, PortProto, Protocol, Service};
 
-use super::packet::Service;
 use super::party::Party;
 use super::path::Location;
 use super::question::Question;
@@ -27,7 +26,7 @@ pub struct Expected {
 pub fn expected(world: &World<'_>, expects: &[Expect]) -> Vec<Expected> {
     let mut out = Vec::new();
     for expect in expects {
-        let service = expect.port.map_or(Service::Icmp, Service::Port);
+        let service = expect.service;
         for from in parties(world, &expect.from) {
             for to in parties(world, &expect.to) {
                 if from == to && from != Party::Host {
@@ -150,11 +149,21 @@ pub fn services(world: &World<'_>, expects: &[Expect], to: &Party) -> Vec<Servic
         }
         Party::Outside | Party::Address(_) => {}
     }
+    let mut others: BTreeSet<Service> = BTreeSet::new();
     for expect in expects {
         if parties(world, &expect.to).contains(to) {
-            ports.extend(expect.port);
+            match expect.service {
+                Service::Port(port) => {
+                    ports.insert(port);
+                }
+                other => {
+                    others.insert(other);
+                }
+            }
         }
     }
+    others.insert(Service::Icmp);
+    others.extend(policy_protocols(world));
     if !ports.iter().any(|p| p.protocol == Protocol::Tcp) {
         ports.insert(PortProto {
             port: 80,
@@ -162,7 +171,20 @@ pub fn services(world: &World<'_>, expects: &[Expect], to: &Party) -> Vec<Servic
         });
     }
     let ports = ports.into_iter().map(Service::Port);
-    std::iter::once(Service::Icmp).chain(ports).collect()
+    // Ping, ports, other protocols.
+    others.extend(ports);
+    others.into_iter().collect()
+}
+
+/// IP protocols that policies name, as far as they can be tried.
+fn policy_protocols(world: &World<'_>) -> impl Iterator<Item = Service> {
+    let policies = world.settled().policies.iter();
+    policies
+        .flat_map(|p| &p.services)
+        .filter_map(|service| match service {
+            spec::PolicyService::Other(other) => other.to_string().parse().ok(),
+            _ => None,
+        })
 }
 
 fn policy_ports(world: &World<'_>, to: &dyn Fn(&Side) -> bool) -> Vec<PortProto> {
@@ -175,7 +197,9 @@ fn policy_ports(world: &World<'_>, to: &dyn Fn(&Side) -> bool) -> Vec<PortProto>
                 port: range.first(),
                 protocol: *protocol,
             }),
-            spec::PolicyService::Icmp | spec::PolicyService::Protocol(_) => None,
+            spec::PolicyService::Icmp
+            | spec::PolicyService::Protocol(_)
+            | spec::PolicyService::Other(_) => None,
         })
         .collect()
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use hallway_nftables::{Element, IpVersion, Value};
-use hallway_spec::{Mode, Protocol};
+use hallway_spec::Mode;
 use ipnet::IpNet;
 
 use super::parts::{
@@ -15,19 +15,10 @@ use super::purpose;
 use super::sets::{
     ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, EGRESS, ERRORS,
     ERRORS6, HAIRPIN, INTRA, ND_MACS, ND_TARGETS, NETWORKS, PORT_ADDRESSES, PORT_ERRORS,
-    PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORTS, PORTS_AT, PREFIXES, QUOTED,
-    ROUTED_PORTS, SOURCES, TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
+    PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORTS, PORTS_AT, PREFIXES,
+    QUOTED, ROUTED_PORTS, SOURCES, TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
 };
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
-
-/// IPPROTO_TCP and IPPROTO_UDP.
-#[must_use]
-pub fn protocol_number(protocol: Protocol) -> u8 {
-    match protocol {
-        Protocol::Tcp => 6,
-        Protocol::Udp => 17,
-    }
-}
 
 /// An element with the set it belongs to.
 pub type Placed = (&'static Definition, Element);
@@ -191,28 +182,35 @@ pub fn constants() -> Vec<Placed> {
     out
 }
 
-/// Whether each port of a published range needs an element of its own.
+/// Whether each port of a published range needs an element of its own: a map gives one value, not
+/// one for each port of an interval.
 fn each_port(publish: &Publish) -> bool {
-    publish.host_ports != publish.node_ports
-        || publish.host_ports.len() == 1
-        || publish.host_address.is_some()
+    publish.host_ports != publish.node_ports || publish.host_ports.len() == 1
 }
 
 /// A published port's map elements and the destinations they open.
 #[must_use]
 pub fn of_publish(publish: &Publish) -> Vec<Placed> {
     let mut out = Vec::new();
-    let proto = Value::Proto(protocol_number(publish.protocol));
+    let proto = Value::Proto(publish.protocol.number());
     let note = Some(source(publish));
     for target in &publish.targets {
         let version = IpVersion::of(*target);
         let address = Value::address(*target);
         if !each_port(publish) {
             let ports = Value::Ports(publish.host_ports.first(), publish.host_ports.last());
+            let mut key = vec![proto.clone(), ports.clone()];
+            let map = match publish.host_address {
+                Some(at) => {
+                    key.insert(0, Value::address(at));
+                    PORT_RANGES_AT.of(version)
+                }
+                None => PORT_RANGES.of(version),
+            };
             out.push((
-                PORT_RANGES.of(version),
+                map,
                 Element {
-                    key: vec![proto.clone(), ports.clone()],
+                    key,
                     value: vec![address.clone()],
                     comment: note.clone(),
                 },

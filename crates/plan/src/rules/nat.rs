@@ -26,6 +26,12 @@ pub(super) fn published_dnat() -> Chain {
     for (version, address) in [(IpVersion::V4, Ip4Daddr), (IpVersion::V6, Ip6Daddr)] {
         rules.extend([
             dnat(version, &[address, L4Proto, Dport], &sets::PORTS_AT, true),
+            dnat(
+                version,
+                &[address, L4Proto, Dport],
+                &sets::PORT_RANGES_AT,
+                false,
+            ),
             dnat(version, &[L4Proto, Dport], &sets::PORTS, true),
             dnat(version, &[L4Proto, Dport], &sets::PORT_RANGES, false),
         ]);

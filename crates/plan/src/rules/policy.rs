@@ -6,7 +6,6 @@ use hallway_nftables::{DataType, Element, Field, IpVersion, Match, Rule, Set, Va
 use hallway_spec::{Action, PolicyService, Protocol};
 
 use super::covered::Covered;
-use super::elements::protocol_number;
 use super::pairs::{self, Product, addresses, prefix_set, suffix};
 use super::parts::rule;
 use super::ports;
@@ -86,7 +85,13 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
             PolicyService::Protocol(protocol) => {
                 out.push(vec![Match::Is(
                     Field::L4Proto,
-                    Value::Proto(protocol_number(*protocol)),
+                    Value::Proto(protocol.number()),
+                )]);
+            }
+            PolicyService::Other(other) => {
+                out.push(vec![Match::Is(
+                    Field::L4Proto,
+                    Value::Proto(other.number()),
                 )]);
             }
             PolicyService::Ports(ports, protocol) => {
@@ -101,7 +106,7 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
                 .into_iter()
                 .map(|(protocol, first, last)| {
                     Element::new(vec![
-                        Value::Proto(protocol_number(protocol)),
+                        Value::Proto(protocol.number()),
                         Value::Ports(first, last),
                     ])
                 })

@@ -124,6 +124,12 @@ static PORT_RANGES4: Definition = Definition::inet("pubr4", &[InetProto, Service
 static PORT_RANGES6: Definition = Definition::inet("pubr6", &[InetProto, Service])
     .to(&[Ipv6])
     .of_intervals();
+static PORT_RANGES_AT4: Definition = Definition::inet("pubipr4", &[Ipv4, InetProto, Service])
+    .to(&[Ipv4])
+    .of_intervals();
+static PORT_RANGES_AT6: Definition = Definition::inet("pubipr6", &[Ipv6, InetProto, Service])
+    .to(&[Ipv6])
+    .of_intervals();
 static TARGETS4: Definition = Definition::inet("dst4", &[Ipv4, InetProto, Service]);
 static TARGETS6: Definition = Definition::inet("dst6", &[Ipv6, InetProto, Service]);
 static TARGET_RANGES4: Definition =
@@ -192,6 +198,8 @@ pub static PORTS: ByVersion = both(&PORTS4, &PORTS6);
 pub static PORTS_AT: ByVersion = both(&PORTS_AT4, &PORTS_AT6);
 /// Published ranges of ports, which stay the same: to an address.
 pub static PORT_RANGES: ByVersion = both(&PORT_RANGES4, &PORT_RANGES6);
+/// The same at one address of the host.
+pub static PORT_RANGES_AT: ByVersion = both(&PORT_RANGES_AT4, &PORT_RANGES_AT6);
 /// Where published ports lead to.
 pub static TARGETS: ByVersion = both(&TARGETS4, &TARGETS6);
 /// Where published ranges lead to.
@@ -208,17 +216,19 @@ pub static PORT_QUOTED: ByVersion = both(&PORT_QUOTED4, &PORT_QUOTED6);
 pub static PORT_ADDRESSES: ByVersion = both(&PORT_ADDRESSES4, &PORT_ADDRESSES6);
 
 /// Maps of published ports, which are emptied before links are removed.
-pub static PUBLISHED: [&Definition; 6] = [
+pub static PUBLISHED: [&Definition; 8] = [
     &PORTS4,
     &PORTS6,
     &PORTS_AT4,
     &PORTS_AT6,
     &PORT_RANGES4,
     &PORT_RANGES6,
+    &PORT_RANGES_AT4,
+    &PORT_RANGES_AT6,
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 45] = [
+pub static ALL: [&Definition; 47] = [
     &NETWORKS,
     &EGRESS,
     &INTRA,
@@ -234,6 +244,8 @@ pub static ALL: [&Definition; 45] = [
     &PORTS_AT6,
     &PORT_RANGES4,
     &PORT_RANGES6,
+    &PORT_RANGES_AT4,
+    &PORT_RANGES_AT6,
     &TARGETS4,
     &TARGETS6,
     &TARGET_RANGES4,

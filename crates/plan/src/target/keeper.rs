@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use hallway_spec::Protocol;
+use hallway_spec::{LOCALHOST_PORTS_MAX, Protocol};
 
 use crate::settled::{Publish, Settled};
 
@@ -23,9 +23,14 @@ impl fmt::Display for Listener {
 }
 
 /// The addresses of localhost on which a published port is served: both, unless it is published on
-/// one address alone.
+/// one address alone. A long range is served on none, and neither is SCTP: listeners pass on
+/// streams of bytes and datagrams.
 #[must_use]
 pub fn localhost(publish: &Publish) -> Vec<IpAddr> {
+    let long = publish.host_ports.len() > LOCALHOST_PORTS_MAX;
+    if long || publish.protocol == Protocol::Sctp {
+        return Vec::new();
+    }
     match publish.host_address {
         None => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
         Some(address) if address.is_loopback() => vec![address],

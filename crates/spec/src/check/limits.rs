@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::problem::NetworkProblem;
-use crate::{Mode, Name, Place, Problem, Subnet, Topology};
+use crate::{LOCALHOST_PORTS_MAX, Mode, Name, Place, Problem, Publish, Subnet, Topology};
 
 /// A bridge has at most 1,023 ports (BR_MAX_PORTS, net/bridge/br_private.h).
 const BRIDGE_PORTS_MAX: usize = 1023;
 const NODES_MAX: usize = 10_000;
 const NETWORKS_MAX: usize = 4_000;
-/// Every published port outside a range with equal ports is an element and a listener.
-const PORTS_MAX: usize = 4_096;
+/// Every port is a listener on localhost, up to a length of the range, and an element if the node's
+/// port is another one.
+const PORTS_MAX: usize = 65_536;
 const POLICIES_MAX: usize = 10_000;
 /// Every pair of a policy is an element of a set.
 const PAIRS_MAX: usize = 200_000;
@@ -40,9 +41,9 @@ pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
             topology.links.get(NODES_MAX).map(|l| &l.place),
         ),
         (
-            published().map(|p| p.host_ports.len()).sum(),
+            published().map(single_ports).sum(),
             PORTS_MAX,
-            "published ports",
+            "published ports that are built one by one",
             published().next().map(|p| &p.place),
         ),
         (
@@ -67,6 +68,15 @@ pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
             ))
         })
         .collect()
+}
+
+/// How many of its ports are built one by one: a long range with equal ports is one element.
+fn single_ports(publish: &Publish) -> usize {
+    let length = publish.host_ports.len();
+    match publish.translates_ports() || length <= LOCALHOST_PORTS_MAX {
+        true => length,
+        false => 1,
+    }
 }
 
 /// Every member needs an address, and a port of the network's bridge.

@@ -31,4 +31,5 @@ pub(crate) fn all(topology: &Topology, problems: &mut Vec<Problem>, warnings: &m
     policies::contradictions(topology, problems);
     warnings.extend(policies::shadowed(topology));
     warnings.extend(subnets::of_link_ends(topology));
+    warnings.extend(published::not_on_localhost(topology));
 }

@@ -37,7 +37,7 @@ fn impossible(topology: &Topology, from: &Endpoint, to: &Endpoint) -> Option<Pol
 pub(super) fn contradictions(topology: &Topology, problems: &mut Vec<Problem>) {
     let mut known = BTreeMap::new();
     for expect in &topology.expects {
-        let key = (&expect.from, &expect.to, expect.port);
+        let key = (&expect.from, &expect.to, expect.service);
         let (reachable, first) = *known
             .entry(key)
             .or_insert((expect.reachable, &expect.place));

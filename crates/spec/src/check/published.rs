@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::problem::{NodeProblem, Unpublishable};
-use crate::{IpVersion, Name, Network, Node, Problem, Publish, Topology};
+use crate::problem::{NodeProblem, Unpublishable, WarningKind};
+use crate::{
+    IpVersion, LOCALHOST_PORTS_MAX, Name, Network, Node, Problem, Publish, Topology, Warning,
+};
 
 /// Every published port can be reached, and no host port is published twice.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
@@ -59,6 +61,21 @@ fn without_address(node: &Node, port: &Publish, on: &[&Network]) -> Option<NodeP
         node: node.name.clone(),
         address,
     })
+}
+
+/// Entries that localhost does not serve.
+pub(super) fn not_on_localhost(topology: &Topology) -> Vec<Warning> {
+    let published = topology.nodes.iter().flat_map(|n| &n.ports);
+    published
+        .filter(|p| p.includes_localhost() && p.host_ports.len() > LOCALHOST_PORTS_MAX)
+        .map(|p| Warning {
+            place: p.place.clone(),
+            kind: WarningKind::NotOnLocalhost {
+                ports: p.host_ports,
+                protocol: p.protocol,
+            },
+        })
+        .collect()
 }
 
 /// Host ports that two entries publish.

@@ -9,7 +9,8 @@ use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
 use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::{
-    Attachment, Command, IpVersion, Name, Node, Place, PortProto, Restart, StaticRoute, User,
+    Attachment, Command, IpVersion, Name, Node, Place, PortProto, Protocol, Restart, StaticRoute,
+    User,
 };
 
 pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Node> {
@@ -67,6 +68,9 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
     node.command = keys.command.and_then(|at| command(r, &at));
     for item in items(r, keys.ready.as_ref()) {
         let port = r.checked::<PortProto>(&item, "a port like 80/tcp");
+        if port.is_some_and(|p| p.protocol == Protocol::Sctp) {
+            r.unexpected(&item, "a port of tcp or udp");
+        }
         node.ready.extend(port);
     }
     if let Some(at) = &keys.environment {

@@ -5,7 +5,8 @@ use super::values::items;
 use crate::document::{ExpectKeys, PolicyKeys};
 use crate::problem::{PolicyProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
-use crate::{Action, Endpoint, Expect, Policy, PolicyService, PortProto, PortRange, Protocol};
+use crate::service::AnyProtocol;
+use crate::{Action, Endpoint, Expect, Policy, PolicyService, PortRange, Protocol, Service};
 
 pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Policy> {
     let mut out = Vec::new();
@@ -129,13 +130,17 @@ fn mutual(members: &[Endpoint]) -> Vec<(Endpoint, Endpoint)> {
 }
 
 fn service(r: &mut Reader<'_>, at: &At) -> Option<PolicyService> {
-    const EXPECTED: &str = "a port like 3306/tcp, a range like 8000-8010/udp, or tcp, udp or icmp";
+    const EXPECTED: &str = "a port like 3306/tcp, a range like 8000-8010/udp, or an IP protocol like tcp, udp, sctp, icmp, gre or ip/47";
     let text = r.text(at, EXPECTED)?;
-    match text.as_str() {
-        "icmp" => return Some(PolicyService::Icmp),
-        "tcp" => return Some(PolicyService::Protocol(Protocol::Tcp)),
-        "udp" => return Some(PolicyService::Protocol(Protocol::Udp)),
-        _ => {}
+    match AnyProtocol::read(&text) {
+        Some(Ok(AnyProtocol::Icmp)) => return Some(PolicyService::Icmp),
+        Some(Ok(AnyProtocol::Ports(protocol))) => return Some(PolicyService::Protocol(protocol)),
+        Some(Ok(AnyProtocol::Other(other))) => return Some(PolicyService::Other(other)),
+        Some(Err(error)) => {
+            r.report(at, ValueProblem::Service(error));
+            return None;
+        }
+        None => {}
     }
     let (range, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
     match (range.parse::<PortRange>(), protocol.parse::<Protocol>()) {
@@ -154,6 +159,17 @@ pub(super) fn read_expects(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -
         .collect()
 }
 
+fn service_of(r: &mut Reader<'_>, at: &At) -> Option<Service> {
+    let text = r.text(at, "a port like 80/tcp, or an IP protocol like icmp or gre")?;
+    match text.parse() {
+        Ok(service) => Some(service),
+        Err(error) => {
+            r.report(at, ValueProblem::Service(error));
+            None
+        }
+    }
+}
+
 fn expect(r: &mut Reader<'_>, item: &At, names: &Names) -> Option<Expect> {
     let keys = ExpectKeys::read(r, item, "a mapping with from and to");
     let mut end = |at: Option<&At>, key: &'static str| {
@@ -166,9 +182,9 @@ fn expect(r: &mut Reader<'_>, item: &At, names: &Names) -> Option<Expect> {
     let from = end(keys.from.as_ref(), "from");
     let to = end(keys.to.as_ref(), "to");
     // Every value is read, so that every problem is found, before the first missing one ends it.
-    let port = match &keys.port {
-        Some(at) => r.checked::<PortProto>(at, "a port like 80/tcp").map(Some),
-        None => Some(None),
+    let service = match &keys.port {
+        Some(at) => service_of(r, at),
+        None => Some(Service::Icmp),
     };
     let reachable = match &keys.reachable {
         Some(at) => r.boolean(at),
@@ -177,7 +193,7 @@ fn expect(r: &mut Reader<'_>, item: &At, names: &Names) -> Option<Expect> {
     Some(Expect {
         from: from?,
         to: to?,
-        port: port?,
+        service: service?,
         reachable: reachable?,
         place: r.place(item),
     })

@@ -63,5 +63,7 @@ crate::codes! {
         PolicyShadowed = "policy-shadowed",
         /// The two ends of a link have addresses of different subnets.
         LinkSubnets = "link-subnets",
+        /// A published range is too long to be served on localhost.
+        NotOnLocalhost = "not-on-localhost",
     }
 }

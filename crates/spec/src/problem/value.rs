@@ -5,8 +5,8 @@ use std::fmt;
 use super::{Code, Details, list};
 use crate::command::InvalidCommand;
 use crate::{
-    InvalidBandwidth, InvalidInterfaceName, InvalidMac, InvalidName, InvalidPort, Label, Name,
-    Place,
+    InvalidBandwidth, InvalidInterfaceName, InvalidMac, InvalidName, InvalidPort, InvalidService,
+    Label, Name, Place,
 };
 
 /// Keys of Compose that have no meaning for a network.
@@ -74,6 +74,9 @@ pub enum ValueProblem {
     /// A published port that cannot be read.
     #[error(transparent)]
     Publish(InvalidPort),
+    /// A service that is neither a port nor an IP protocol.
+    #[error(transparent)]
+    Service(#[from] InvalidService),
     /// A MAC address that cannot be read.
     #[error(transparent)]
     Mac(#[from] InvalidMac),
@@ -171,6 +174,7 @@ impl Details for ValueProblem {
             Self::Missing(_) => Code::Missing,
             Self::Unexpected { .. }
             | Self::Port(_)
+            | Self::Service(_)
             | Self::Publish(_)
             | Self::Mac(_)
             | Self::Bandwidth(_)

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::WarningCode;
-use crate::{Diagnostic, Label, Place, Severity};
+use crate::{Diagnostic, LOCALHOST_PORTS_MAX, Label, Place, PortRange, Protocol, Severity};
 
 /// One warning about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,16 @@ pub enum WarningKind {
         /// The address of the other end, of the same IP version.
         b: IpNet,
     },
+    /// A published range that localhost does not serve.
+    #[error(
+        "{ports}/{protocol} is not served on localhost: there each port takes a listener, and this range has {} ports", .ports.len()
+    )]
+    NotOnLocalhost {
+        /// The host's ports.
+        ports: PortRange,
+        /// Their protocol.
+        protocol: Protocol,
+    },
 }
 
 impl Diagnostic for Warning {
@@ -38,6 +48,7 @@ impl Diagnostic for Warning {
         match self.kind {
             WarningKind::PolicyShadowed { .. } => WarningCode::PolicyShadowed.text(),
             WarningKind::LinkSubnets { .. } => WarningCode::LinkSubnets.text(),
+            WarningKind::NotOnLocalhost { .. } => WarningCode::NotOnLocalhost.text(),
         }
     }
 
@@ -58,6 +69,9 @@ impl Diagnostic for Warning {
                 "the two ends reach each other with addresses of one subnet, like {}",
                 a.trunc()
             )),
+            WarningKind::NotOnLocalhost { .. } => Some(format!(
+                "use another address of the host, or publish at most {LOCALHOST_PORTS_MAX} ports in one entry"
+            )),
         }
     }
 
@@ -67,7 +81,9 @@ impl Diagnostic for Warning {
                 Label::new(&self.place, "here"),
                 Label::new(earlier, "this one decides first"),
             ],
-            WarningKind::LinkSubnets { .. } => vec![Label::new(&self.place, "here")],
+            WarningKind::LinkSubnets { .. } | WarningKind::NotOnLocalhost { .. } => {
+                vec![Label::new(&self.place, "here")]
+            }
         }
     }
 }

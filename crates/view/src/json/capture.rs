@@ -45,6 +45,7 @@ pub fn protocol_name(number: Option<u8>) -> Cow<'static, str> {
         Some(6) => "tcp".into(),
         Some(17) => "udp".into(),
         Some(58) => "icmp6".into(),
+        Some(132) => "sctp".into(),
         Some(number) => number.to_string().into(),
         None => "other".into(),
     }

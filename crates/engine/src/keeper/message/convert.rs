@@ -144,6 +144,6 @@ macro_rules! same_variants {
     };
 }
 
-same_variants!(Protocol, spec::Protocol: Tcp, Udp);
+same_variants!(Protocol, spec::Protocol: Tcp, Udp, Sctp);
 same_variants!(Restart, spec::Restart: No, OnFailure, Always, UnlessStopped);
 same_variants!(State, ProgramState: Waiting, Starting, Running, Restarting, Exited);

@@ -193,6 +193,7 @@ pub struct Port {
 pub enum Protocol {
     Tcp,
     Udp,
+    Sctp,
 }
 
 /// When a program is started again.

@@ -26,7 +26,7 @@ struct Qualifiers {
     id: Id,
 }
 
-const PROTOCOLS: [&str; 7] = ["tcp", "udp", "icmp", "icmp6", "arp", "ip", "ip6"];
+const PROTOCOLS: [&str; 8] = ["tcp", "udp", "sctp", "icmp", "icmp6", "arp", "ip", "ip6"];
 /// The deepest nesting of parentheses and negations, so that no input overflows the stack.
 const DEPTH: usize = 64;
 /// The most words of a filter, for the same reason.
@@ -208,9 +208,11 @@ impl<'a> Reader<'a> {
         match qualifiers.protocol {
             None => Ok(test),
             Some(protocol) => {
-                let has_ports = matches!(protocol, "tcp" | "udp" | "ip" | "ip6");
+                let has_ports = matches!(protocol, "tcp" | "udp" | "sctp" | "ip" | "ip6");
                 if matches!(test, Test::Ports(..)) && !has_ports {
-                    return Err(token.wrong(format!("{protocol} has no ports"), "write tcp or udp"));
+                    return Err(
+                        token.wrong(format!("{protocol} has no ports"), "write tcp, udp or sctp")
+                    );
                 }
                 Ok(Test::All(vec![protocol_test(protocol), test]))
             }
@@ -274,6 +276,7 @@ fn protocol_test(protocol: &str) -> Test {
     match protocol {
         "tcp" => Test::Protocol(6),
         "udp" => Test::Protocol(17),
+        "sctp" => Test::Protocol(132),
         "icmp" => Test::Icmp(NetworkProtocol::Ip, 1),
         "icmp6" => Test::Icmp(NetworkProtocol::Ip6, 58),
         "arp" => Test::Network(NetworkProtocol::Arp),

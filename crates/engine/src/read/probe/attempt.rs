@@ -1,14 +1,16 @@
 //! One attempt under way.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use hallway_kernel::packet::Transport;
-use hallway_kernel::probe::{Client, IcmpError, IcmpSocket};
-use hallway_plan::reach::{Listener, Location, Measured, Outcome, Service};
+use hallway_kernel::probe::{Client, IcmpError, IcmpSocket, RawAnswer, RawProbe, RawSocket};
+use hallway_plan::reach::{Listener, Location, Measured, Outcome};
+use hallway_spec::IpVersion;
 use rustix::io::Errno;
 
-use super::Aim;
+use super::{Aim, AimTransport};
 
 /// A packet without an answer is sent again after this time; TCP does that itself.
 const AGAIN: Duration = Duration::from_millis(350);
@@ -35,6 +37,12 @@ enum Socket {
     Tcp(Client),
     Udp(Client),
     Icmp,
+    Raw {
+        socket: RawSocket,
+        probe: RawProbe,
+        /// Keeps the source port from others, where there is one.
+        _port: Option<Client>,
+    },
 }
 
 impl<'a> Attempt<'a> {
@@ -58,23 +66,27 @@ impl<'a> Attempt<'a> {
             error: None,
             done: None,
         };
-        let begun = match aim.service {
-            Service::Icmp => {
+        let begun = match aim.transport() {
+            AimTransport::Icmp => {
                 out.socket = Socket::Icmp;
                 icmp.map_or(Err(Errno::AFNOSUPPORT), |socket| {
                     socket.send_echo(aim.to, number, 0)
                 })
             }
-            Service::Port(port) => Client::open(aim.is_tcp(), aim.to).and_then(|client| {
-                client.connect(SocketAddr::new(aim.to, port.port))?;
-                if aim.is_tcp() {
-                    out.socket = Socket::Tcp(client);
-                } else {
-                    client.send(&out.text())?;
-                    out.socket = Socket::Udp(client);
-                }
-                Ok(())
-            }),
+            AimTransport::Raw(protocol) => out.begin_raw(protocol),
+            transport => {
+                let tcp = transport == AimTransport::Tcp;
+                Client::open(tcp, aim.to).and_then(|client| {
+                    client.connect(SocketAddr::new(aim.to, aim.service.port()))?;
+                    if tcp {
+                        out.socket = Socket::Tcp(client);
+                    } else {
+                        client.send(&out.text())?;
+                        out.socket = Socket::Udp(client);
+                    }
+                    Ok(())
+                })
+            }
         };
         if let Err(errno) = begun {
             out.failed(errno);
@@ -82,15 +94,38 @@ impl<'a> Attempt<'a> {
         out
     }
 
+    fn begin_raw(&mut self, protocol: u8) -> Result<(), Errno> {
+        let socket = RawSocket::open(protocol, self.aim.to, false)?;
+        let port = self.aim.service.port();
+        // A socket that is bound keeps the source port from others.
+        let bound = (port != 0)
+            .then(|| Client::open(false, self.aim.to))
+            .transpose()?;
+        let probe = RawProbe {
+            source: bound.as_ref().map_or(0, |b| b.port),
+            port,
+            number: self.number,
+        };
+        socket.send(self.aim.to, probe)?;
+        self.socket = Socket::Raw {
+            socket,
+            probe,
+            _port: bound,
+        };
+        Ok(())
+    }
+
     /// What it sends; it is recognised by this text.
     pub(super) fn text(&self) -> Vec<u8> {
         format!("hallway probe {:05}", self.number).into_bytes()
     }
 
-    pub(super) fn client(&self) -> Option<&Client> {
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.socket {
-            Socket::Tcp(client) | Socket::Udp(client) if self.done.is_none() => Some(client),
-            _ => None,
+            _ if self.done.is_some() => None,
+            Socket::Tcp(client) | Socket::Udp(client) => Some(client.as_fd()),
+            Socket::Raw { socket, .. } => Some(socket.as_fd()),
+            Socket::None | Socket::Icmp => None,
         }
     }
 
@@ -104,6 +139,7 @@ impl<'a> Attempt<'a> {
             Socket::None => None,
             Socket::Tcp(client) | Socket::Udp(client) => Some(client.port),
             Socket::Icmp => Some(self.number),
+            Socket::Raw { probe, .. } => Some(probe.source).filter(|p| *p != 0),
         };
         self.done.get_or_insert(Measured {
             key,
@@ -160,9 +196,14 @@ impl<'a> Attempt<'a> {
             (Transport::Icmp(icmp), Socket::Icmp) => icmp
                 .echo
                 .is_some_and(|(identifier, _)| identifier == self.number),
+            (Transport::Sctp(sctp), Socket::Raw { probe, .. }) => sctp.source == probe.source,
+            (Transport::Other, Socket::Raw { .. }) => {
+                let version = IpVersion::of(self.aim.to);
+                error.about.protocol == self.aim.service.protocol(version)
+            }
             _ => false,
         };
-        if same && matches!(self.socket, Socket::Icmp) {
+        if same && matches!(self.socket, Socket::Icmp | Socket::Raw { .. }) {
             self.noted(error.clone());
         } else if same {
             self.note = Some(error.clone());
@@ -199,6 +240,12 @@ impl<'a> Attempt<'a> {
             Socket::Tcp(client) => tcp(client, self.connected, self.listener, &self.text()),
             Socket::Udp(client) => datagram(client),
             Socket::Icmp => Ok(None),
+            Socket::Raw { socket, probe, .. } => match socket.answer(*probe) {
+                Ok(Some(RawAnswer::Accepted)) => Ok(Some(Progress::Answered)),
+                Ok(Some(RawAnswer::Refused)) => Err(Errno::CONNREFUSED),
+                Ok(None) => Ok(None),
+                Err(errno) => Err(errno),
+            },
         };
         match result {
             Err(errno) => return self.failed(errno),
@@ -216,6 +263,7 @@ impl<'a> Attempt<'a> {
             let again = match &self.socket {
                 Socket::Udp(client) => client.send(&self.text()),
                 Socket::Icmp => icmp.map_or(Ok(()), |s| s.send_echo(self.aim.to, self.number, 1)),
+                Socket::Raw { socket, probe, .. } => socket.send(self.aim.to, *probe),
                 Socket::None | Socket::Tcp(_) => Ok(()),
             };
             if let Err(errno) = again {

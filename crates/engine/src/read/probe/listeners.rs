@@ -7,14 +7,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use hallway_kernel::KernelError;
 use hallway_kernel::packet::PacketSocket;
-use hallway_kernel::probe::{self, Echo};
+use hallway_kernel::probe::{self, Echo, RawSocket};
 use hallway_plan::reach::{Listener, Location};
 use hallway_plan::settled::Settled;
 use rustix::io::Errno;
 
-use super::{Aim, inside};
+use super::{Aim, AimTransport, inside};
 
-type Key = (Location, SocketAddr, bool);
+type Key = (Location, SocketAddr, AimTransport);
 
 /// Every listener of a wave, with the connections they have taken.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub(super) struct Listeners {
     there: BTreeMap<Key, Listener>,
     echoes: Vec<Echo>,
     connections: Vec<OwnedFd>,
+    /// Those of protocols without sockets of their own, with their ports.
+    raw: Vec<(RawSocket, u16)>,
     /// Watch datagrams come in where a program listens that may not answer.
     watchers: BTreeMap<Location, PacketSocket>,
 }
@@ -32,7 +34,7 @@ impl Listeners {
         let mut out = Self::default();
         for aim in aims {
             if let Some((at, address)) = &aim.target {
-                out.ensure(settled, (at.clone(), *address, aim.is_tcp()))?;
+                out.ensure(settled, (at.clone(), *address, aim.transport()))?;
             }
         }
         Ok(out)
@@ -42,8 +44,22 @@ impl Listeners {
         if self.there.contains_key(&key) {
             return Ok(());
         }
-        let (at, address, tcp) = &key;
-        let made = inside(settled, at, || Ok(Echo::listen(*tcp, *address)))?;
+        let (at, address, transport) = &key;
+        let tcp = *transport == AimTransport::Tcp;
+        if let AimTransport::Raw(protocol) = *transport {
+            let ip = address.ip();
+            let made = inside(settled, at, || Ok(RawSocket::open(protocol, ip, true)))?;
+            let listener = match made {
+                Ok(socket) => {
+                    self.raw.push((socket, address.port()));
+                    Listener::Temporary
+                }
+                Err(_) => Listener::None,
+            };
+            self.there.insert(key, listener);
+            return Ok(());
+        }
+        let made = inside(settled, at, || Ok(Echo::listen(tcp, *address)))?;
         let listener = match made {
             Ok(echo) => {
                 self.echoes.push(echo);
@@ -70,7 +86,7 @@ impl Listeners {
         let key = aim
             .target
             .as_ref()
-            .map(|(at, a)| (at.clone(), *a, aim.is_tcp()));
+            .map(|(at, a)| (at.clone(), *a, aim.transport()));
         let known = key.and_then(|key| self.there.get(&key).copied());
         known.unwrap_or(Listener::None)
     }
@@ -79,8 +95,10 @@ impl Listeners {
     pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let echoes = self.echoes.iter().map(AsFd::as_fd);
         let watchers = self.watchers.values().map(AsFd::as_fd);
+        let raw = self.raw.iter().map(|(socket, _)| socket.as_fd());
         echoes
             .chain(self.connections.iter().map(AsFd::as_fd))
+            .chain(raw)
             .chain(watchers)
     }
 
@@ -93,6 +111,10 @@ impl Listeners {
                     Ok(None) | Err(_) => break,
                 }
             }
+        }
+        for (socket, port) in &self.raw {
+            // A reply that cannot be sent is one that does not come.
+            while matches!(socket.serve(*port), Ok(true)) {}
         }
         self.connections.retain(probe::echo);
         for watcher in self.watchers.values_mut() {

@@ -9,11 +9,12 @@ mod wave;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use hallway_kernel::conntrack::{Connection, ConnectionFilter};
 use hallway_kernel::netns::{self, Netns};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::reach::{Location, Measured, Path, Service};
 use hallway_plan::settled::Settled;
-use hallway_spec::{PortProto, Protocol};
+use hallway_spec::{IpVersion, Protocol};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::Cancel;
@@ -50,16 +51,13 @@ impl Aim {
         if *from == Location::Outside {
             return None;
         }
-        let port = match path.service {
-            Service::Icmp => None,
-            Service::Port(p) => Some(p.port),
-        };
         // The host's own services are left alone; only what a policy opens is tried there. A
         // listener is opened for blocked traffic too: otherwise traffic that passes against the file
         // would look blocked.
+        let listens = path.service != Service::Icmp;
         let target = path.target.clone().filter(|(at, _)| match at {
-            Location::Node(_) => port.is_some(),
-            Location::Host => port.is_some() && path.outcome.reachable(),
+            Location::Node(_) => listens,
+            Location::Host => listens && path.outcome.reachable(),
             Location::Outside => false,
         });
         Some(Self {
@@ -71,15 +69,32 @@ impl Aim {
         })
     }
 
-    fn is_tcp(&self) -> bool {
-        matches!(
-            self.service,
-            Service::Port(PortProto {
-                protocol: Protocol::Tcp,
-                ..
-            })
-        )
+    fn is_without_port(&self) -> bool {
+        matches!(self.service, Service::Protocol(_))
     }
+
+    /// What is tried, as far as it decides about the kind of sockets.
+    fn transport(&self) -> AimTransport {
+        match self.service {
+            Service::Port(port) => match port.protocol {
+                Protocol::Tcp => AimTransport::Tcp,
+                Protocol::Udp => AimTransport::Udp,
+                Protocol::Sctp => AimTransport::Raw(port.protocol.number()),
+            },
+            Service::Protocol(protocol) => AimTransport::Raw(protocol.number()),
+            Service::Icmp => AimTransport::Icmp,
+        }
+    }
+}
+
+/// The kind of sockets that an attempt is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum AimTransport {
+    Tcp,
+    Udp,
+    Icmp,
+    /// Raw ones, of this IP protocol.
+    Raw(u8),
 }
 
 /// Tries everything out; the answers in the same order.
@@ -94,23 +109,49 @@ pub fn probe(
 ) -> Result<Vec<Measured>, KernelError> {
     let mut out: Vec<Option<Measured>> = vec![None; aims.len()];
     let unanswered = UNANSWERED_AT_ONCE.min(descriptors() / 4).max(1);
-    for (answered, at_once) in [
-        (true, ANSWERED_AT_ONCE.min(unanswered)),
-        (false, unanswered),
+    let answered = ANSWERED_AT_ONCE.min(unanswered);
+    // Those without ports last, the unanswered of them first: see `traces`.
+    for (without_port, should, at_once) in [
+        (false, true, answered),
+        (false, false, unanswered),
+        (true, false, unanswered),
+        (true, true, answered),
     ] {
+        let of_wave = |a: &Aim| a.answered == should && a.is_without_port() == without_port;
         let wave: Vec<usize> = (0..aims.len())
-            .filter(|i| aims.get(*i).is_some_and(|a| a.answered == answered))
+            .filter(|i| aims.get(*i).is_some_and(of_wave))
             .collect();
         for some in wave.chunks(at_once) {
             let these: Vec<Aim> = some.iter().filter_map(|i| aims.get(*i).cloned()).collect();
+            let before = without_port.then(|| traces(&these)).transpose()?;
             for (index, measured) in some.iter().zip(wave::run(settled, &these, limit, cancel)?) {
                 if let Some(slot) = out.get_mut(*index) {
                     *slot = Some(measured);
                 }
             }
+            for connection in before.iter().flat_map(|_| traces(&these)).flatten() {
+                let known = before.iter().flatten();
+                if known.into_iter().all(|k| k.original != connection.original) {
+                    Kernel::new().delete_connection(&connection)?;
+                }
+            }
         }
     }
     Ok(out.into_iter().flatten().collect())
+}
+
+/// The connections that the host tracks of the protocols that are tried here. Connection tracking
+/// knows those without ports by their addresses alone: after a probe, whatever the other end sends
+/// would be a reply, so what a probe left there is removed.
+fn traces(aims: &[Aim]) -> Result<Vec<Connection>, KernelError> {
+    let filter = |a: &Aim| ConnectionFilter {
+        protocol: Some(a.service.protocol(IpVersion::of(a.to))),
+        ..ConnectionFilter::default()
+    };
+    let filters: Vec<ConnectionFilter> = aims.iter().map(filter).collect();
+    let mut all = Kernel::new().connections()?;
+    all.retain(|connection| filters.iter().any(|f| f.matches(connection)));
+    Ok(all)
 }
 
 /// How many descriptors this process may have, after the limit was raised as far as it may be.

@@ -86,7 +86,7 @@ fn wait(attempts: &[Attempt<'_>], listeners: &Listeners, icmp_sockets: &IcmpSock
         } else {
             PollFlags::IN
         };
-        Some(PollFd::from_borrowed_fd(a.client()?.as_fd(), flags))
+        Some(PollFd::from_borrowed_fd(a.fd()?, flags))
     });
     let listening = listeners
         .fds()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use hallway_kernel::packet::{Ip, Tcp, Transport};
+use hallway_kernel::packet::{Ip, Sctp, Tcp, Transport};
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::trace::{TraceEvent, TraceKind};
 use hallway_nftables::{Family, Hook};
@@ -82,6 +82,15 @@ impl PacketMatcher {
             Transport::Udp(udp) if to_client && self.ports.contains(&udp.source) => {
                 self.own(udp.destination).then_some(FlowDirection::Reply)
             }
+            Transport::Sctp(sctp) if to_server && self.ports.contains(&sctp.destination) => {
+                let begins = sctp.chunk == Some(Sctp::INIT);
+                (begins && self.own(sctp.source)).then_some(FlowDirection::Request)
+            }
+            Transport::Sctp(sctp) if to_client && self.ports.contains(&sctp.source) => {
+                self.own(sctp.destination).then_some(FlowDirection::Reply)
+            }
+            Transport::Other if to_server => Some(FlowDirection::Request),
+            Transport::Other if to_client => Some(FlowDirection::Reply),
             _ => None,
         }
     }
@@ -100,7 +109,11 @@ impl PacketMatcher {
             }
             transport => {
                 (self.direction(ip) == Some(FlowDirection::Reply)).then_some(())?;
-                let reset = matches!(transport, Transport::Tcp(t) if t.flags & Tcp::RST != 0);
+                let reset = match transport {
+                    Transport::Tcp(tcp) => tcp.flags & Tcp::RST != 0,
+                    Transport::Sctp(sctp) => sctp.chunk == Some(Sctp::ABORT),
+                    _ => false,
+                };
                 Some(if reset {
                     Outcome::Refused
                 } else {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use hallway_nftables::trace::Watched;
-use hallway_plan::reach::{Location, Party, Path, Service, World};
+use hallway_plan::reach::{Location, Party, Path, World};
 use hallway_spec::IpVersion;
 
 /// Which packets the kernel is to report: all that may belong to the exchange at any place.
@@ -17,10 +17,7 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
     };
     let version = path.address.map_or(IpVersion::V4, IpVersion::of);
     let protocol = path.service.protocol(version);
-    let port = match path.service {
-        Service::Icmp => 0,
-        Service::Port(port) => port.port,
-    };
+    let port = path.service.port();
     let mut ends: Vec<(IpAddr, u16)> = path.address.map(|a| (a, port)).into_iter().collect();
     ends.extend(path.request.iter().map(|h| (h.flow.to, h.flow.port)));
     for (address, port) in ends {

@@ -250,6 +250,7 @@ impl Observations<'_> {
         let service = match self.predicted.service {
             Service::Icmp => "echo request".to_owned(),
             Service::Port(port) => format!("packet to {port}"),
+            Service::Protocol(protocol) => format!("{protocol} packet"),
         };
         match &self.request {
             None => reason(

@@ -9,7 +9,6 @@ use hallway_kernel::netns::{Mounted, inspect};
 use hallway_nftables::{Element, IpVersion as NfVersion, Value};
 use hallway_plan::diff::endpoint;
 use hallway_plan::mark;
-use hallway_plan::rules::elements::protocol_number;
 use hallway_plan::rules::sets::PORTS;
 use hallway_plan::settle::pool_addresses;
 use hallway_plan::settled::{Node, Publish, Settled};
@@ -294,7 +293,7 @@ fn is_plain(
         }
         for version in [NfVersion::V4, NfVersion::V6] {
             let map = PORTS.of(version);
-            let protocol = Value::Proto(protocol_number(publish.protocol));
+            let protocol = Value::Proto(publish.protocol.number());
             let element = Element::new(vec![protocol, Value::Port(publish.host_ports.first())]);
             let name = (table.as_str(), map.name);
             if kernel.has_element(map.family, name, map.empty().layout(), &element)? {

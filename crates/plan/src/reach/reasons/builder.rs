@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::Place;
+use hallway_spec::{LOCALHOST_PORTS_MAX, Place, Protocol, Service};
 
 use super::super::code::ReasonCode;
-use super::super::packet::{Flow, Service};
+use super::super::packet::Flow;
 use super::super::party::Party;
 use super::super::path::{HopEvent, Location, Reason};
 use super::super::question::Question;
@@ -111,8 +111,23 @@ impl Reasons<'_> {
             .place(&publish.place)
             .help("use another address of the host");
         }
-        match elsewhere.and_then(|p| Some((p, p.host_address?))) {
-            Some((publish, address)) => reason(
+        let at = elsewhere.map(|p| (p, p.host_address));
+        match at {
+            Some((publish, None)) => reason(
+                ReasonCode::NotPublished,
+                format!(
+                    "localhost does not serve {}/{}: {}",
+                    publish.host_ports,
+                    publish.protocol,
+                    match publish.protocol {
+                        Protocol::Sctp => "its listeners are for tcp and udp".to_owned(),
+                        _ => format!("the range has more than {LOCALHOST_PORTS_MAX} ports"),
+                    }
+                ),
+            )
+            .place(&publish.place)
+            .help("use another address of the host"),
+            Some((publish, Some(address))) => reason(
                 ReasonCode::NotPublished,
                 format!("{} publishes {service} on {address} only", publish.node),
             )
@@ -125,8 +140,11 @@ impl Reasons<'_> {
                 ),
             )
             .help(match service {
-                Service::Port(p) => format!("hallway publish NODE {0}:{0}", p.port),
-                Service::Icmp => String::new(),
+                Service::Port(p) if p.protocol == Protocol::Tcp => {
+                    format!("hallway publish NODE {0}:{0}", p.port)
+                }
+                Service::Port(p) => format!("hallway publish NODE {}:{p}", p.port),
+                Service::Icmp | Service::Protocol(_) => String::new(),
             }),
         }
     }
@@ -137,10 +155,7 @@ impl Reasons<'_> {
         if !named(from) || !named(to) {
             return String::new();
         }
-        match self.question.service {
-            Service::Icmp => format!("hallway allow {from} {to} --port icmp"),
-            Service::Port(port) => format!("hallway allow {from} {to} --port {port}"),
-        }
+        format!("hallway allow {from} {to} --port {}", self.question.service)
     }
 
     fn shared_network(&self, found: &ExchangeResult) -> Option<&Network> {
@@ -151,10 +166,9 @@ impl Reasons<'_> {
     }
 
     fn publish_for(&self, asked: &Flow) -> Option<&Publish> {
-        let protocol = asked.protocol_name();
         let mut all =
             self.world.settled().publishes.iter().filter(|p| {
-                p.protocol.to_string() == protocol && p.host_ports.contains(asked.port)
+                p.protocol.number() == asked.protocol && p.host_ports.contains(asked.port)
             });
         all.find(|p| p.host_address.is_none_or(|a| a == asked.to))
     }

@@ -1,7 +1,8 @@
 //! Why the server is reached, or refuses.
 
+use hallway_spec::Service;
+
 use super::super::code::ReasonCode;
-use super::super::packet::Service;
 use super::super::path::{Location, Outcome, Reason};
 use super::super::result::ExchangeResult;
 use super::builder::{Reasons, reason};
