@@ -203,6 +203,18 @@ fn root_of_a_sandbox_is_not_root_of_the_machine() {
         h.run(&["sandbox", "shell", "--", "sh", "-c", shell]).ok(),
         "0\n2\n"
     );
+    // What it mounts in the sandbox is not there for the next command, which is root's.
+    let mounts =
+        "mount -t tmpfs t /usr && mount -t tmpfs t /proc && mount -t tmpfs t /run/state && ls /usr";
+    assert_eq!(
+        h.run(&["sandbox", "shell", "--", "sh", "-c", mounts]).ok(),
+        ""
+    );
+    let shell = "ls /usr /proc | grep -cE '^(bin|self)$'";
+    assert_eq!(
+        h.run(&["sandbox", "shell", "--", "sh", "-c", shell]).ok(),
+        "2\n"
+    );
     h.run(&["up", "/run/p.yaml"])
         .exits(0)
         .says("nothing to change");

@@ -6,7 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use super::{Internet, Sandbox, pasta, start_time};
+use super::process::start_time;
+use super::{Internet, Sandbox, pasta};
 
 /// The name of a holder's process once its sandbox is on record.
 pub(super) const READY: &str = "hallway-sandbox";

@@ -6,6 +6,7 @@ mod holder;
 mod ids;
 mod marks;
 mod pasta;
+mod process;
 mod refusal;
 
 use std::os::fd::OwnedFd;
@@ -14,13 +15,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hallway_kernel::Kernel;
-use hallway_kernel::sys::NamespaceKind;
+use hallway_kernel::sys::{NamespaceKind, is_outsider};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
 use crate::account::CallingUser;
 use crate::record::{Store, store};
 use crate::{Cancel, Failure, Lock, Reason, record};
+
+use process::start_time;
 
 pub use holder::hold;
 pub(crate) use pasta::program as pasta_program;
@@ -241,17 +244,6 @@ fn remove_empty_parents(store: &Store) {
     }
 }
 
-/// A process's start time (proc(5), /proc/PID/stat field 22).
-fn start_time(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The program's name, in parentheses, may hold anything.
-    let rest = stat.rsplit_once(')')?.1;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?;
-    (state != "Z").then_some(())?;
-    fields.nth(18)?.parse().ok()
-}
-
 impl Sandbox {
     fn write(&self) -> Result<(), Failure> {
         let file = SandboxFile {
@@ -302,6 +294,24 @@ impl Sandbox {
             std::env::set_current_dir(here).ok();
         }
         Ok(())
+    }
+
+    /// As [`Self::enter`], for a program of which nothing is known. It gets mounts of its own where it
+    /// becomes another user than this process: what it mounts is not there for later commands, which
+    /// start programs from this sandbox's files. Named namespaces are shared.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub fn enter_for_program(&self) -> Result<(), Failure> {
+        self.enter()?;
+        if !is_outsider() {
+            return Ok(());
+        }
+        let made = Kernel::new().unshare(&[NamespaceKind::Mount]);
+        made.map_err(|e| {
+            let name = self.name.clone();
+            Failure::caused(Reason::SandboxNotEntered { name }, e)
+        })
     }
 
     /// Ends it if it has no project and no process is about to make one.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::{Internet, start_time};
+use super::Internet;
+use super::process::start_time;
 use crate::record::{Store, store::read};
 
 /// PATH is not searched.

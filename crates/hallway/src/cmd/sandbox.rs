@@ -71,7 +71,7 @@ fn list(common: &Common, format: Format) -> Result<ExitCode, VerbError> {
 /// A shell in the sandbox itself, where its bridges and rules are.
 fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
     let sandbox = scope::sandbox(common, &interrupt::waiting())?;
-    sandbox.enter()?;
+    sandbox.enter_for_program()?;
     let command = if command.is_empty() {
         vec![super::exec::program()]
     } else {

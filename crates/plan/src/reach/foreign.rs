@@ -6,7 +6,8 @@ use hallway_nftables::{ChainType, Family, Hook, Table, print};
 
 use super::packet::Flow;
 use super::path::{HopEvent, Location};
-use super::walk::{DropReason, Foreign, UPLINK, Walk};
+use super::walk::{DropReason, Foreign, Walk};
+use super::world::UPLINK;
 use crate::settled::Settled;
 use crate::through::links;
 

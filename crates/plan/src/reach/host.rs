@@ -10,8 +10,8 @@ use super::conntrack::State;
 use super::context::context;
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
-use super::walk::{Arrival, DropReason, HostPort, UPLINK, Walk, WalkResult};
-use super::world::HostRoute;
+use super::walk::{Arrival, DropReason, Walk, WalkResult};
+use super::world::{HostPort, HostRoute, UPLINK};
 use hallway_nftables::evaluate::{PacketContext, PacketVerdict};
 use hallway_nftables::{ChainType, Family, Hook};
 

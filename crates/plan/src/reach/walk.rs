@@ -60,18 +60,6 @@ impl DropReason {
     }
 }
 
-/// A link of the host by which packets come in or go out, with its device group.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct HostPort<'a> {
-    pub(super) name: &'a str,
-    pub(super) group: u32,
-}
-
-/// The link out of the host; not one of ours, so it is in no group.
-pub(super) const UPLINK: HostPort<'static> = HostPort {
-    name: "uplink",
-    group: 0,
-};
 /// The walk of one exchange: what the host's connection tracking remembers lasts from packet to
 /// packet.
 pub(super) struct Walk<'w> {

@@ -10,7 +10,6 @@ use ipnet::IpNet;
 use super::context::context;
 use super::environment::Environment;
 use super::packet::Flow;
-use super::walk::{HostPort, UPLINK};
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
 use hallway_nftables::{ChainType, Family, Hook, Ruleset};
@@ -46,6 +45,19 @@ pub struct World<'a> {
     members: BTreeMap<(usize, IpAddr), (&'a Node, usize)>,
     nodes: BTreeMap<&'a Name, &'a Node>,
 }
+
+/// A link of the host by which packets come in or go out, with its device group.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HostPort<'a> {
+    pub(super) name: &'a str,
+    pub(super) group: u32,
+}
+
+/// The link out of the host; not one of ours, so it is in no group.
+pub(super) const UPLINK: HostPort<'static> = HostPort {
+    name: "uplink",
+    group: 0,
+};
 
 /// How a node sends a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -205,9 +205,21 @@ fn accept_published() -> Chain {
 
 fn input_hook(policies: Vec<Rule>) -> Chain {
     let to = |field, version| member(field, sets::PREFIXES.of(version), true);
+    let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
     let mut rules = vec![
         loaded(Some(to(Field::Ip4Daddr, IpVersion::V4)), TO_BIT),
         loaded(Some(to(Field::Ip6Daddr, IpVersion::V6)), TO_BIT),
+        // As before routing, for a packet that was on its way while lost rules came back.
+        rule(
+            vec![not_lo(), nets(false), to(Field::Ip4Daddr, IpVersion::V4)],
+            Verdict::Drop,
+            purpose::DIRECT,
+        ),
+        rule(
+            vec![not_lo(), nets(false), to(Field::Ip6Daddr, IpVersion::V6)],
+            Verdict::Drop,
+            purpose::DIRECT,
+        ),
         rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
         loaded(None, FROM_BIT),
         rule(vec![Match::Established], Verdict::Accept, "replies"),
