@@ -1,4 +1,7 @@
-//! What this machine can do, what is missing, and what that costs. Looks only; changes nothing.
+//! What this machine can do, what is missing, and what that costs. What `up` needs is tried in
+//! namespaces that go with the process that makes them; nothing of the machine is changed.
+
+mod attempt;
 
 use std::path::Path;
 
@@ -7,7 +10,9 @@ use hallway_nftables::decode::ListedChain;
 use hallway_nftables::{Family, Hook, Policy};
 use hallway_plan::mark;
 
-use crate::sandbox::{forbidden, pasta_program};
+pub use attempt::attempt;
+
+use crate::sandbox::pasta_program;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,20 +61,21 @@ fn check(
 /// Looks at the machine.
 #[must_use]
 pub fn checks() -> Vec<Check> {
-    vec![
-        kernel(),
-        user_namespaces(),
+    let mut out = vec![kernel()];
+    out.extend(attempt::checks());
+    out.extend([
         netlink(),
-        nf_tables(),
         br_netfilter(),
         conntrack(),
         namespaces(),
         forwarding(),
         ipv6(),
         force_forwarding(),
+        name_servers(),
         pasta(),
         firewalls(),
-    ]
+    ]);
+    out
 }
 
 fn kernel() -> Check {
@@ -87,25 +93,6 @@ fn kernel() -> Check {
     )
 }
 
-fn user_namespaces() -> Check {
-    match forbidden() {
-        None => check(
-            "user namespaces",
-            true,
-            CheckOutcome::Missing,
-            "allowed",
-            "",
-        ),
-        Some(refusal) => check(
-            "user namespaces",
-            false,
-            CheckOutcome::Missing,
-            refusal.to_string(),
-            refusal.help(),
-        ),
-    }
-}
-
 fn netlink() -> Check {
     let links = Kernel::new().links();
     let found = links
@@ -118,33 +105,6 @@ fn netlink() -> Check {
         found,
         "nothing can be built without it",
     )
-}
-
-fn nf_tables() -> Check {
-    let tables = Kernel::new().tables();
-    match tables {
-        Ok(tables) => check(
-            "nf_tables",
-            true,
-            CheckOutcome::Missing,
-            format!("{} tables here", tables.len()),
-            "",
-        ),
-        Err(e) if e.is_not_permitted() => check(
-            "nf_tables",
-            true,
-            CheckOutcome::Missing,
-            "available (in a sandbox)",
-            "",
-        ),
-        Err(e) => check(
-            "nf_tables",
-            false,
-            CheckOutcome::Missing,
-            e.to_string(),
-            "load it: modprobe nf_tables",
-        ),
-    }
 }
 
 fn br_netfilter() -> Check {
@@ -190,6 +150,21 @@ fn force_forwarding() -> Check {
             "not in this kernel (Linux 6.17 has it)"
         },
         "with --host, IPv6 forwarding is turned on for all interfaces while a project with IPv6 is up, and the host then ignores router advertisements",
+    )
+}
+
+fn name_servers() -> Check {
+    let found = crate::names::of_host();
+    let good = found.unreachable.is_empty();
+    check(
+        "name servers",
+        good,
+        CheckOutcome::Warning,
+        match good {
+            true => "those of the host, for nodes without servers of their own".to_owned(),
+            false => format!("{}, on localhost", found.unreachable.join(", ")),
+        },
+        "nodes cannot reach them: give the nodes servers with dns: [ADDRESS]",
     )
 }
 

@@ -12,8 +12,10 @@ use hallway_kernel::gate::Gate;
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::diff::{self as plan, Recorded, affected, drift};
 use hallway_plan::observed::Seen;
+use hallway_plan::through::Firewall;
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
+use ipnet::IpNet;
 
 use crate::account::CallingUser;
 use crate::keeper::{self, Porter};
@@ -185,13 +187,18 @@ impl Engine {
     /// # Errors
     /// Conflicts with what is there, and a record of another version of hallway.
     pub fn plan(&self, topology: &Topology) -> Result<Planned, Failure> {
-        self.plan_to(topology, false)
+        self.plan_to(topology, false, None)
     }
 
     /// As [`Self::plan`]. A plan for the change of one thing (`narrow`) is made without examining
     /// the namespaces that the change does not concern: what others changed there stays until the
-    /// next `up`.
-    pub(crate) fn plan_to(&self, topology: &Topology, narrow: bool) -> Result<Planned, Failure> {
+    /// next `up`. Without `allow_through` it stays as on record.
+    pub(crate) fn plan_to(
+        &self,
+        topology: &Topology,
+        narrow: bool,
+        allow_through: Option<&[Firewall]>,
+    ) -> Result<Planned, Failure> {
         let first = if narrow { Depth::Owners } else { Depth::Inside };
         let ProjectState {
             record,
@@ -208,7 +215,10 @@ impl Engine {
         let pending = record.as_ref().and_then(|r| r.pending.as_ref());
         let known: Vec<&Settled> = pending.into_iter().chain(applied).collect();
         let around = Surroundings::new(&topology.name, &observed, &known);
-        let settled = settle(topology, applied, &around).map_err(conflicts)?;
+        let mut settled = settle(topology, applied, &around).map_err(conflicts)?;
+        if let Some(firewalls) = allow_through {
+            settled.allow_through = firewalls.to_vec();
+        }
         check_filter(&settled)?;
         let depth = match (narrow, applied, pending) {
             (true, Some(applied), None) => Depth::Some(affected(applied, &settled)),
@@ -257,10 +267,29 @@ impl Engine {
             uplinks: &record.uplinks,
         };
         let mut differences = drift(built, &observed).differences;
+        // Links that others brought up or took away since are for the next repair.
+        differences.retain(|d| match &d.fact {
+            Fact::UplinkNoteLeft { .. } => false,
+            Fact::UplinkForwarding { link, version } => planned.plan.turns_on(link, *version),
+            _ => true,
+        });
         if planned.depth != Depth::Inside {
             differences.retain(|d| d.fact != Fact::NamespaceUnseen);
         }
         Ok(differences)
+    }
+
+    /// The destinations of every route of the scope, and the subnets of its links.
+    pub(crate) fn prefixes_in_use(&self) -> Result<Vec<IpNet>, Failure> {
+        let mut kernel = self.kernel();
+        let routes = kernel
+            .routes()
+            .map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        let addresses = kernel
+            .addresses()
+            .map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        let routed = routes.into_iter().map(|r| r.to);
+        Ok(routed.chain(addresses.into_iter().map(|a| a.net)).collect())
     }
 
     /// Projects that have left marks in the kernel but are not on record.

@@ -233,6 +233,9 @@ fn mount_over(kernel: &Kernel, own: Option<&Path>, over: &str) -> Result<(), Ker
         Some(path) => files::open(path)?,
         None => None,
     };
+    if own.is_some() && is_written_by_a_service(&over) {
+        replace_directory(kernel, &over)?;
+    }
     let file = match own {
         Some(file) => file,
         None => {
@@ -240,6 +243,24 @@ fn mount_over(kernel: &Kernel, own: Option<&Path>, over: &str) -> Result<(), Ker
         }
     };
     kernel.bind_read_only(&file, &over)
+}
+
+/// Whether a file is in a directory of a service below /run: it is replaced by another of the same
+/// name when it changes, and the kernel then removes what is mounted over it.
+fn is_written_by_a_service(file: &Path) -> bool {
+    let parent = file.parent();
+    parent.is_some_and(|p| p.starts_with("/run") && p != Path::new("/run"))
+}
+
+/// Mounts an empty directory over that of a file, with an empty file in its place. The directory of
+/// the host stays as it is.
+fn replace_directory(kernel: &Kernel, file: &Path) -> Result<(), KernelError> {
+    if let Some(directory) = file.parent() {
+        kernel.mount_tmpfs(directory)?;
+    }
+    File::create(file)
+        .map(drop)
+        .map_err(|e| KernelError::io("create", file.to_string_lossy(), &e))
 }
 
 /// PATH, with the directory of this program at its end: scripts in nodes may use `hallway` too.

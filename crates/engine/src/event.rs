@@ -59,6 +59,24 @@ pub enum Warning {
         /// The address.
         address: IpAddr,
     },
+    /// A rule of another program drops packets of the project.
+    #[error("blocked by another program: {}: {by}", what.join(", "))]
+    Blocked {
+        /// What is blocked.
+        what: Vec<String>,
+        /// The rule.
+        by: String,
+        /// What lets it pass.
+        help: String,
+    },
+    /// The host's name servers are on its own localhost, and it says of no others.
+    #[error(
+        "the host's name servers ({}) are on its localhost, which nodes cannot reach: they resolve no names of the outside", servers.join(", ")
+    )]
+    NameServers {
+        /// The servers.
+        servers: Vec<String>,
+    },
     /// A record could not be used; the plan is made from what the kernel shows.
     #[error("{0}")]
     Record(Box<Failure>),
@@ -71,6 +89,8 @@ impl Warning {
         match self {
             Self::PrivilegedPorts { .. } => WarningCode::PrivilegedPort.text(),
             Self::AddressMissing { .. } => WarningCode::AddressMissing.text(),
+            Self::NameServers { .. } => WarningCode::NameServers.text(),
+            Self::Blocked { .. } => WarningCode::Blocked.text(),
             Self::Record(failure) => failure.code(),
         }
     }
@@ -85,6 +105,10 @@ impl Warning {
             Self::AddressMissing { .. } => {
                 "give the host the address, or publish on another one; no new up is needed".into()
             }
+            Self::NameServers { .. } => {
+                "name servers that they can reach: dns: [ADDRESS] of the nodes".into()
+            }
+            Self::Blocked { help, .. } => help.clone(),
             Self::Record(failure) => failure.help().unwrap_or_default(),
         }
     }

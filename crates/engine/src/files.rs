@@ -8,7 +8,12 @@ use hallway_spec::Name;
 
 use crate::record::Store;
 use crate::record::store::list;
-use crate::{Engine, Failure};
+use crate::{Engine, Failure, names};
+
+/// The directory of resolv.conf files.
+const RESOLV: &str = "resolv";
+/// The one of nodes that have no servers of their own; no node is called like that.
+const OF_HOST: &str = ".host";
 
 impl Engine {
     /// The hosts file of a node.
@@ -19,18 +24,30 @@ impl Engine {
             .join(hosts::file_name(node))
     }
 
-    /// A node's own resolv.conf, where the file names servers.
+    /// The resolv.conf of a node: its own, where the file names servers, else the one of all nodes.
     #[must_use]
-    pub fn resolv_file(
-        &self,
-        project: &Name,
-        node: &hallway_plan::settled::Node,
-    ) -> Option<PathBuf> {
-        (!node.dns.is_empty()).then(|| {
-            self.directory(project)
-                .join("resolv")
-                .join(node.name.as_ref())
-        })
+    pub fn resolv_file(&self, project: &Name, node: &hallway_plan::settled::Node) -> PathBuf {
+        let directory = self.directory(project).join(RESOLV);
+        match node.dns.is_empty() {
+            true => directory.join(OF_HOST),
+            false => directory.join(node.name.as_ref()),
+        }
+    }
+
+    /// Writes the servers of the host, as far as nodes can reach them, for nodes that have none of
+    /// their own. Programs that run see the change. Nothing is written where no node of the project
+    /// has run yet.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn refresh_name_servers(&self, project: &Name) -> Result<(), Failure> {
+        let path = self.directory(project).join(RESOLV).join(OF_HOST);
+        match path.exists() {
+            true => self
+                .store()
+                .write_in_place(&path, names::of_host().text.as_bytes()),
+            false => Ok(()),
+        }
     }
 
     /// Writes what programs in nodes find below /etc, and removes files of nodes that are gone.
@@ -42,6 +59,9 @@ impl Engine {
         for (name, text) in hosts::files(settled) {
             store.write_in_place(&directory.join(name), text.as_bytes())?;
         }
+        let resolv = self.directory(&settled.project).join(RESOLV);
+        store.make_directory(&resolv)?;
+        store.write_in_place(&resolv.join(OF_HOST), names::of_host().text.as_bytes())?;
         for node in &settled.nodes {
             self.write_resolv(&settled.project, node)?;
         }
@@ -54,11 +74,12 @@ impl Engine {
         project: &Name,
         node: &hallway_plan::settled::Node,
     ) -> Result<(), Failure> {
-        let Some(path) = self.resolv_file(project, node) else {
+        if node.dns.is_empty() {
             return Ok(());
-        };
+        }
+        let path = self.resolv_file(project, node);
         let store = self.store();
-        store.make_directory(&self.directory(project).join("resolv"))?;
+        store.make_directory(&self.directory(project).join(RESOLV))?;
         let servers = node.dns.iter().map(|d| format!("nameserver {d}\n"));
         store.write_in_place(&path, servers.collect::<String>().as_bytes())
     }
@@ -69,10 +90,10 @@ impl Engine {
         let is_node = |name: &str| settled.nodes.iter().any(|n| n.name.as_ref() == name);
         let keep = |directory: &str, name: &str| match directory {
             "hosts" => views.contains_key(name),
-            "resolv" => is_node(name),
+            RESOLV => name == OF_HOST || is_node(name),
             _ => name.strip_suffix(".log").is_some_and(is_node),
         };
-        for directory in ["hosts", "resolv", "logs"] {
+        for directory in ["hosts", RESOLV, "logs"] {
             let path = self.directory(&settled.project).join(directory);
             for entry in list(&path)? {
                 if !keep(directory, &entry.name.to_string_lossy()) {

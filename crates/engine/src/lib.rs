@@ -19,6 +19,7 @@
 //!     path: None,
 //!     ready_limit: std::time::Duration::from_secs(60),
 //!     repair: true,
+//!     allow_through: &[],
 //! };
 //! let mut caller = Caller { reporter: &mut Silent, cancel: &Cancel::default() };
 //! let applied = engine.up(&request, &mut caller)?;
@@ -39,6 +40,7 @@ pub mod failure;
 mod files;
 pub mod keeper;
 mod lock;
+pub mod names;
 mod observe;
 mod occurrence;
 pub mod read;

@@ -34,6 +34,12 @@ fn main() -> ExitCode {
         Some("__program") => {
             return internal(hallway_keeper::run_program().map_err(|e| e.to_string()));
         }
+        Some("__try") => {
+            for line in hallway_engine::doctor::attempt() {
+                ui::line(line);
+            }
+            return ExitCode::SUCCESS;
+        }
         Some("__bare") => {
             let nodes = words.next().unwrap_or_default();
             return internal(cmd::bench::bare(&nodes).map_err(|f| f.to_string()));

@@ -43,6 +43,7 @@ pub mod message;
 pub mod print;
 mod raise;
 mod ruleset;
+pub mod survey;
 pub mod trace;
 pub mod transaction;
 mod value;

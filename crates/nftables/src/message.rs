@@ -15,6 +15,8 @@ pub const NEWCHAIN: u16 = 3;
 pub const GETCHAIN: u16 = 4;
 /// NFT_MSG_NEWRULE.
 pub const NEWRULE: u16 = 6;
+/// NFT_MSG_DELRULE.
+pub const DELRULE: u16 = 8;
 /// NFT_MSG_GETRULE.
 pub const GETRULE: u16 = 7;
 /// NFT_MSG_NEWSET.

@@ -290,6 +290,29 @@ impl Transaction {
         self.append(table, chain, &exprs, &rule.comment);
     }
 
+    /// Puts a rule at the beginning of a chain that another program has made.
+    pub fn insert_rule(&mut self, family: Family, (table, chain): (&str, &str), rule: &Rule) {
+        let exprs = rule.expressions(&Table::new(family, table));
+        let how = (message::NEWRULE, NLM_F_CREATE);
+        let object = format!("rule of {chain} ({})", rule.comment);
+        self.push(family, how, object, |w| {
+            w.str(1, table);
+            w.str(2, chain);
+            w.nest(4, |w| exprs.iter().for_each(|expr| expr.write(w)));
+            comment(w, 7, &rule.comment);
+        });
+    }
+
+    /// Removes the rule of that number.
+    pub fn delete_rule(&mut self, family: Family, (table, chain): (&str, &str), handle: u64) {
+        let how = (message::DELRULE, 0);
+        self.push(family, how, format!("rule {handle} of {chain}"), |w| {
+            w.str(1, table);
+            w.str(2, chain);
+            w.attr(3, &handle.to_be_bytes());
+        });
+    }
+
     fn append(&mut self, table: &Table, chain: &str, exprs: &[Expr], note: &str) {
         let how = (message::NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
         let object = format!("rule of {chain} ({note})");

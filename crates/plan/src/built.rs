@@ -55,6 +55,7 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     let keeper = Seen::Present(keeper(settled));
     (
         Observed {
+            entries: Vec::new(),
             host,
             namespaces,
             noted: Vec::new(),

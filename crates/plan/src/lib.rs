@@ -33,6 +33,7 @@ pub mod settle;
 pub mod settled;
 pub mod step;
 pub mod target;
+pub mod through;
 
 pub use diff::{Plan, diff};
 pub use observed::Observed;

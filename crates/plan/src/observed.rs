@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::mark;
 use crate::target::{Listener, PortFlag, Setting};
+use crate::through::{Entry, Pass};
 
 /// What is known of something: an observation never says that a thing is absent, or present, when
 /// it was not examined.
@@ -42,6 +43,8 @@ pub struct Observed {
     pub namespaces: Vec<SeenNamespace>,
     /// Tables of hallway, of all projects.
     pub tables: Vec<SeenTable>,
+    /// Chains of other firewalls that accepts may be put into.
+    pub entries: Vec<SeenEntry>,
     /// Settings of the host that projects of this scope changed.
     pub noted: Vec<Noted>,
     /// The project's own tables with all that is in them; no tables when it has none.
@@ -50,6 +53,15 @@ pub struct Observed {
     pub guard: Seen<Ruleset>,
     /// The project's keeper.
     pub keeper: Seen<SeenKeeper>,
+}
+
+/// A chain of another firewall, with the accepts of projects in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenEntry {
+    /// The chain.
+    pub entry: Entry,
+    /// The accepts: the project, what passes, and the number of the rule.
+    pub accepts: Vec<(Name, Pass, u64)>,
 }
 
 /// A setting of the host that hallway changed, and must give back.

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::mark;
+use crate::through::Firewall;
 
 /// The smallest MTU with which a link can carry IPv6 (RFC 8200, section 5), in bytes.
 const IPV6_LEAST_MTU: u32 = 1280;
@@ -39,6 +40,8 @@ pub struct Settled {
     pub publishes: Vec<Publish>,
     /// Policies in the file's order.
     pub policies: Vec<Policy>,
+    /// Firewalls of others that get an accept for the project's links.
+    pub allow_through: Vec<Firewall>,
 }
 
 /// A network as it is built.

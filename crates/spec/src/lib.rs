@@ -42,7 +42,7 @@ pub use bandwidth::{Bandwidth, InvalidBandwidth};
 pub use command::{Command, InvalidCommand};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use document::{Document, schema};
-pub use edit::{Edit, EditCode, EditError, edit, edit_in_place, empty, rest};
+pub use edit::{Edit, EditCode, EditError, edit, edit_in_place, empty, free_subnet, rest};
 pub use interface::{InterfaceName, InvalidInterfaceName};
 pub use mac::{InvalidMac, Mac};
 pub use name::{InvalidName, Name};

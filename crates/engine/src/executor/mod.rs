@@ -8,6 +8,7 @@ mod links;
 mod namespaces;
 mod outcome;
 mod rules;
+mod through;
 mod uplinks;
 
 use std::collections::BTreeMap;
@@ -96,7 +97,23 @@ impl<'k> Executor<'k> {
                 place: Place::Node { netns, .. },
                 change,
             } => self.inside(netns, |kernel| adjust::adjust(kernel, change)),
-            Op::ForwardUplinks { table, uplinks, .. } => self.forward_uplinks(table, uplinks),
+            Op::ForwardUplinks {
+                table,
+                uplinks,
+                bridges,
+                ..
+            } => self.forward_uplinks(table, uplinks, bridges),
+            Op::LetThrough {
+                entry,
+                pass,
+                project,
+            } => self.let_through(entry, pass, project),
+            Op::RemoveAccept { entry, handle, .. } => self.remove_accept(entry, *handle),
+            Op::ForgetUplinks {
+                table,
+                uplinks,
+                bridges,
+            } => self.forget_uplinks(table, uplinks, bridges),
             Op::RestoreUplinks { uplinks } => self.restore_uplinks(uplinks),
             Op::Announce(new) => self.announce(new),
             Op::ForgetFlows(flows) => self.forget_flows(flows),

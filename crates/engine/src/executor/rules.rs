@@ -60,6 +60,7 @@ impl Executor<'_> {
             for uplink in &new.noted {
                 uplinks::note(&mut transaction, &table.name, uplink);
             }
+            uplinks::note_bridges(&mut transaction, &table.name, &new.bridges);
         }
         self.kernel.commit(&transaction)?;
         let lost: Vec<[Table; 2]> = new

@@ -16,7 +16,11 @@ impl Executor<'_> {
         &mut self,
         table: &str,
         uplinks: &[Uplink],
+        bridges: &[String],
     ) -> Result<(), KernelError> {
+        let mut transaction = Transaction::new();
+        note_bridges(&mut transaction, table, bridges);
+        self.kernel.commit(&transaction)?;
         for uplink in uplinks {
             let mut transaction = Transaction::new();
             note(&mut transaction, table, uplink);
@@ -24,6 +28,38 @@ impl Executor<'_> {
             absent_is_done(self.kernel.write_sysctl(&key(uplink), "1"))?;
         }
         Ok(())
+    }
+
+    pub(super) fn forget_uplinks(
+        &mut self,
+        table: &str,
+        uplinks: &[Uplink],
+        bridges: &[String],
+    ) -> Result<(), KernelError> {
+        for uplink in uplinks {
+            let set = sets::FORWARDING.of(nf_version(uplink.version));
+            self.forget(table, set, note_of(uplink))?;
+        }
+        for bridge in bridges {
+            self.forget(table, &sets::BRIDGED, note_of_bridge(bridge))?;
+        }
+        Ok(())
+    }
+
+    /// A note that was in the file of the scope alone is not in the set.
+    fn forget(
+        &mut self,
+        table: &str,
+        set: &sets::Definition,
+        element: Element,
+    ) -> Result<(), KernelError> {
+        let mut transaction = Transaction::new();
+        let layout = set.empty().layout();
+        transaction.delete_elements(set.family, (table, set.name), layout, &[element]);
+        match self.kernel.commit(&transaction) {
+            Err(e) if e.is_not_found() => Ok(()),
+            other => other,
+        }
     }
 
     pub(super) fn restore_uplinks(&mut self, uplinks: &[Uplink]) -> Result<(), KernelError> {
@@ -37,9 +73,27 @@ impl Executor<'_> {
 /// Adds the note of an uplink to a transaction.
 pub(super) fn note(transaction: &mut Transaction, table: &str, uplink: &Uplink) {
     let set = sets::FORWARDING.of(nf_version(uplink.version));
-    let element = Element::new(vec![Value::Ifname(uplink.link.clone())]);
     let layout = set.empty().layout();
-    transaction.add_elements(set.family, (table, set.name), layout, &[element]);
+    transaction.add_elements(set.family, (table, set.name), layout, &[note_of(uplink)]);
+}
+
+/// The same of bridges.
+pub(super) fn note_bridges(transaction: &mut Transaction, table: &str, bridges: &[String]) {
+    let set = &sets::BRIDGED;
+    let elements: Vec<Element> = bridges.iter().map(|b| note_of_bridge(b)).collect();
+    if !elements.is_empty() {
+        let layout = set.empty().layout();
+        transaction.add_elements(set.family, (table, set.name), layout, &elements);
+    }
+}
+
+fn note_of(uplink: &Uplink) -> Element {
+    Element::new(vec![Value::Ifname(uplink.link.clone())])
+}
+
+fn note_of_bridge(bridge: &str) -> Element {
+    let name = || Value::Ifname(bridge.to_owned());
+    Element::new(vec![name(), name()])
 }
 
 /// IPv6 forwards by interface since Linux 6.17 (force_forwarding); before, only everywhere or

@@ -81,5 +81,9 @@ hallway_spec::codes! {
         PrivilegedPort = "privileged-port",
         /// Something is published on an address that the host does not have.
         AddressMissing = "address-missing",
+        /// The host's name servers are on its own localhost, which nodes cannot reach.
+        NameServers = "name-servers",
+        /// A rule of another program drops packets of the project.
+        Blocked = "blocked",
     }
 }

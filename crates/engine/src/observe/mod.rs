@@ -1,6 +1,7 @@
 //! Observation: the kernel's state, read whole each time. Nothing here is taken from a record but
 //! the question which namespaces are worth examining.
 
+mod entries;
 mod keeper;
 mod namespaces;
 mod space;
@@ -63,6 +64,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         noted: Vec::new(),
         namespaces: Vec::new(),
         tables: tables::read(kernel)?,
+        entries: entries::read(kernel)?,
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
         guard: Seen::Present(kernel.tables_named(&mark::guard_table(project))?),
         keeper: Seen::Unseen,

@@ -1,13 +1,20 @@
 //! The properties of the host that a prediction depends on and a file does not contain.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::Observed;
-use hallway_plan::reach::Environment;
+use hallway_nftables::{Family, Ruleset, Table};
+use hallway_plan::reach::{Environment, HostNet};
 use hallway_plan::settled::Settled;
+use hallway_plan::{Observed, mark};
+use hallway_spec::Name;
+use ipnet::IpNet;
 
 use crate::observe;
+
+/// RT_TABLE_LOCAL, linux/rtnetlink.h.
+const LOCAL_TABLE: u32 = 255;
 
 /// Reads them in the calling thread's namespace.
 ///
@@ -25,7 +32,70 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .iter()
             .any(|r| r.to.prefix_len() == 0 && !r.unreachable),
         host_addresses: host_addresses(&seen, settled),
+        routes: routes(&seen),
+        policy_routed: policy_routed(&mut kernel)?,
+        projects: projects(&mut kernel, &seen, settled)?,
+        foreign: foreign(&mut kernel)?,
     })
+}
+
+/// The routes of the host that are not hallway's own unreachable ones.
+fn routes(seen: &Observed) -> Vec<HostNet> {
+    let all = seen.host.routes.iter();
+    let known = all.filter(|r| r.table != LOCAL_TABLE && r.protocol != mark::ROUTE_PROTOCOL);
+    known
+        .map(|route| {
+            let link = seen
+                .host
+                .links
+                .iter()
+                .find(|l| Some(l.index) == route.interface);
+            let named = link.map(|l| (l.name.clone(), l.group));
+            HostNet {
+                to: route.to,
+                link: match route.unreachable {
+                    true => None,
+                    false => named.or_else(|| Some(("uplink".to_owned(), 0))),
+                },
+            }
+        })
+        .collect()
+}
+
+/// The sources that rules of policy routing are about.
+fn policy_routed(kernel: &mut Kernel) -> Result<Vec<IpNet>, KernelError> {
+    let rules = kernel.routing_rules()?.into_iter();
+    let about = rules.filter(|r| !r.not && r.mark.is_none());
+    Ok(about.filter_map(|r| r.from).collect())
+}
+
+/// The rules of the other projects of this host.
+fn projects(
+    kernel: &mut Kernel,
+    seen: &Observed,
+    settled: &Settled,
+) -> Result<Vec<Ruleset>, KernelError> {
+    let others: BTreeSet<&Name> = seen
+        .tables
+        .iter()
+        .map(|t| &t.project)
+        .filter(|p| **p != settled.project)
+        .collect();
+    let tables = others.into_iter().map(mark::table);
+    tables.map(|table| kernel.tables_named(&table)).collect()
+}
+
+/// Tables of others whose chains see what is routed.
+fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
+    let sees = |table: &Table| matches!(table.family, Family::Inet | Family::Ip | Family::Ip6);
+    let mut out = Vec::new();
+    for table in kernel.tables()?.iter().filter(|t| sees(t)) {
+        if !mark::is_ours(&table.name) {
+            // It may have been removed since.
+            out.extend(kernel.table(table.family, &table.name)?);
+        }
+    }
+    Ok(out)
 }
 
 /// The host's addresses that the project did not give it.

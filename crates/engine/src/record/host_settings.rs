@@ -102,11 +102,24 @@ impl Store {
             Op::ForwardUplinks { uplinks, .. } => uplinks.as_slice(),
             _ => &[],
         });
-        let Some(first) = turned_on.next() else {
+        let forgotten: Vec<&Uplink> = plan
+            .steps
+            .iter()
+            .flat_map(|step| match &step.op {
+                Op::ForgetUplinks { uplinks, .. } => uplinks.as_slice(),
+                _ => &[],
+            })
+            .collect();
+        let first = turned_on.next();
+        if first.is_none() && forgotten.is_empty() {
             return Ok(());
-        };
+        }
         let mut notes = self.host_settings();
-        for uplink in std::iter::once(first).chain(turned_on) {
+        for note in notes.iter_mut().filter(|n| forgotten.contains(&&n.uplink)) {
+            note.projects.remove(project);
+        }
+        notes.retain(|note| !note.projects.is_empty());
+        for uplink in first.into_iter().chain(turned_on) {
             if let Some(note) = notes.iter_mut().find(|n| n.uplink == *uplink) {
                 note.projects.insert(project.clone());
                 continue;

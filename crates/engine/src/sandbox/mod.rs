@@ -24,7 +24,7 @@ use crate::{Cancel, Failure, Lock, Reason, record};
 
 pub use holder::hold;
 pub(crate) use pasta::program as pasta_program;
-pub(crate) use refusal::forbidden;
+pub(crate) use refusal::refused;
 
 /// The version of `sandbox.json`.
 const VERSION: u32 = 2;

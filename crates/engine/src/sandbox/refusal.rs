@@ -6,7 +6,7 @@ use crate::failure::Refusal;
 use crate::{Failure, Reason};
 
 /// The setting of this machine that forbids user namespaces to ordinary users, if one does.
-pub(crate) fn forbidden() -> Option<Refusal> {
+fn forbidden() -> Option<Refusal> {
     if setting("kernel/unprivileged_userns_clone") == Some(0) {
         return Some(Refusal::TurnedOff);
     }
@@ -24,9 +24,13 @@ fn setting(path: &str) -> Option<u64> {
 
 /// Why unshare(2) failed with that error number.
 pub(super) fn explain(errno: i32) -> Failure {
-    let refusal = forbidden().unwrap_or_else(|| match errno == Errno::NOSPC.raw_os_error() {
+    Reason::NoUserNamespaces(refused(errno)).into()
+}
+
+/// The same as a value.
+pub(crate) fn refused(errno: i32) -> Refusal {
+    forbidden().unwrap_or_else(|| match errno == Errno::NOSPC.raw_os_error() {
         true => Refusal::LimitReached,
         false => Refusal::Other(std::io::Error::from_raw_os_error(errno).to_string()),
-    });
-    Reason::NoUserNamespaces(refusal).into()
+    })
 }

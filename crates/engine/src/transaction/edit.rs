@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::{Document, Edit, Name, Problems, edit, empty, parse_bytes};
+use hallway_spec::{Document, Edit, Name, Problems, edit, empty, free_subnet, parse_bytes};
 
 use super::ready::READY_LIMIT;
 use super::{Applied, Caller, Origin, Request};
@@ -102,7 +102,9 @@ impl Engine {
                 })
             })?,
         };
-        let mut changed = edit(&document, change).map_err(EditError::Refused)?;
+        let chosen = self.with_subnet(&document, change)?;
+        let mut changed =
+            edit(&document, chosen.as_ref().unwrap_or(change)).map_err(EditError::Refused)?;
         changed.name = Some(project.to_string());
         let text = changed.to_yaml();
         let repair = record.as_ref().is_none_or(|r| r.repair);
@@ -117,6 +119,7 @@ impl Engine {
             path: path.as_deref(),
             ready_limit: READY_LIMIT,
             repair,
+            allow_through: &[],
         };
         match self.up_locked(&request, Origin::Edit, lock, caller) {
             Ok(Applied { changed, _lock, .. }) => Ok(Edited {
@@ -127,6 +130,20 @@ impl Engine {
             Err(failure) if failure.place.is_some() => Err(EditError::Conflict { failure, text }),
             Err(failure) => Err(EditError::Failed(failure)),
         }
+    }
+
+    /// A new network without a subnet, with one that no route of the host leads to.
+    fn with_subnet(&self, document: &Document, change: &Edit) -> Result<Option<Edit>, EditError> {
+        let mut chosen = change.clone();
+        let Edit::NetworkAdd { subnets, .. } = &mut chosen else {
+            return Ok(None);
+        };
+        if !subnets.is_empty() {
+            return Ok(None);
+        }
+        let seen = self.prefixes_in_use()?;
+        subnets.push(free_subnet(document, &seen).map_err(EditError::Refused)?);
+        Ok(Some(chosen))
     }
 
     /// Attaches a node: namespace, interfaces, addresses and published ports.

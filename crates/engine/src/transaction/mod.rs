@@ -18,6 +18,7 @@ mod build;
 mod down;
 mod edit;
 mod endpoint;
+mod firewalls;
 mod leases;
 mod ports;
 mod programs;
@@ -27,6 +28,7 @@ mod undo;
 
 use std::time::Duration;
 
+use hallway_plan::through::Firewall;
 use hallway_spec::Topology;
 
 use crate::event::{Event, Reporter, Warning};
@@ -50,6 +52,9 @@ pub struct Request<'a> {
     pub ready_limit: Duration,
     /// Whether the keeper repairs what other programs change.
     pub repair: bool,
+    /// Firewalls of others that get an accept for the project's links, where they are there. An edit
+    /// leaves them as they are.
+    pub allow_through: &'a [Firewall],
 }
 
 /// Where the text of a request comes from.
@@ -136,7 +141,10 @@ impl Engine {
         lock: Lock,
         caller: &mut Caller<'_>,
     ) -> Result<Applied<'_>, Failure> {
-        let mut planned = self.plan_to(request.topology, origin == Origin::Edit)?;
+        let mut planned = match origin {
+            Origin::Edit => self.plan_to(request.topology, true, None)?,
+            Origin::File => self.plan_to(request.topology, false, Some(request.allow_through))?,
+        };
         if origin == Origin::Edit {
             let before = planned.record.as_ref();
             planned.edited_from = Some(before.map_or_else(String::new, |r| {
@@ -148,8 +156,10 @@ impl Engine {
         });
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);
+        warn_of_name_servers(&planned, caller);
         let starting = self.begin_keeper(&planned, caller.cancel)?;
         let record = self.build(&planned, request, caller)?;
+        self.warn_of_firewalls(&planned, caller)?;
         let keeper = (starting, listeners);
         match self.start_programs(&planned, &record, keeper, request.ready_limit, caller) {
             Ok(programs) => Ok(Applied {
@@ -200,5 +210,22 @@ impl Engine {
         for address in named {
             caller.warn(Warning::AddressMissing { address });
         }
+    }
+}
+
+/// Nodes that reach the outside and have no name servers of their own get those of the host.
+fn warn_of_name_servers(planned: &Planned, caller: &mut Caller<'_>) {
+    let settled = &planned.settled;
+    let outside = |name: &hallway_spec::Name| {
+        let network = settled.network(name);
+        network.is_some_and(|n| !n.internal && !n.outside)
+    };
+    let mut nodes = settled.nodes.iter().filter(|n| n.dns.is_empty());
+    if !nodes.any(|n| n.ports().any(|(_, network, _)| outside(network))) {
+        return;
+    }
+    let servers = crate::names::of_host().unreachable;
+    if !servers.is_empty() {
+        caller.warn(Warning::NameServers { servers });
     }
 }

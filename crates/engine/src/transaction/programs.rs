@@ -168,7 +168,7 @@ pub(super) fn program(
         rights: account.rights,
         working_dir,
         hosts: Some(engine.hosts_file(&settled.project, node)),
-        resolv_conf: engine.resolv_file(&settled.project, node),
+        resolv_conf: Some(engine.resolv_file(&settled.project, node)),
         log: log_file(engine, settled, node),
         ready: workload.ready.clone(),
         restart: workload.restart,

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use hallway_plan::through::Firewall;
 use hallway_spec::{Name, PortProto};
 
 pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
@@ -147,6 +148,15 @@ pub(crate) enum Verb {
         /// keeper repairs it at once
         #[arg(long, env = "HALLWAY_NO_REPAIR", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         no_repair: bool,
+        /// Let the project's packets through these firewalls, where they are there: docker, ufw,
+        /// firewalld. The accept is removed by `down`, or by `up` without this
+        #[arg(
+            long,
+            value_name = "FIREWALL",
+            value_delimiter = ',',
+            env = "HALLWAY_ALLOW_THROUGH"
+        )]
+        allow_through: Vec<Firewall>,
         /// Stay, and print each repair; ends on Ctrl-C and leaves the project up
         #[arg(short, long, conflicts_with = "no_repair")]
         watch: bool,

@@ -69,7 +69,7 @@ fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Ve
         netns: Path::new(NETNS_DIRECTORY).join(&node.netns),
         hostname: name.to_string(),
         hosts: Some(scope.engine.hosts_file(&settled.project, node)),
-        resolv_conf: scope.engine.resolv_file(&settled.project, node),
+        resolv_conf: Some(scope.engine.resolv_file(&settled.project, node)),
         environment,
         rights: None,
         working_dir: None,

@@ -40,12 +40,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             wait_timeout,
             test,
             no_repair,
+            allow_through,
             watch,
         } => {
             let options = up::Options {
                 wait_timeout,
                 test,
                 repair: !no_repair,
+                allow_through,
                 watch,
             };
             up::run(common, &file, &options)

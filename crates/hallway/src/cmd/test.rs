@@ -161,7 +161,12 @@ fn build_and_prove(
     cancel: &Cancel,
 ) -> Result<Proof, VerbError> {
     // Held until the tests have run: no other process changes the sandbox meanwhile.
-    let _applied = up::build(common, scope, input, (READY_LIMIT, true), cancel)?;
+    let how = up::How {
+        ready_limit: READY_LIMIT,
+        repair: true,
+        allow_through: &[],
+    };
+    let _applied = up::build(common, scope, input, how, cancel)?;
     let common = Common {
         project: Some(input.project.topology.name.clone()),
         ..common.clone()

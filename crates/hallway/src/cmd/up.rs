@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use hallway_engine::{Applied, Caller, Cancel, Reason, Request};
+use hallway_plan::through::Firewall;
 use hallway_view::tree;
 
 use super::{events, plan, prove};
@@ -34,7 +35,16 @@ pub(crate) struct Options {
     pub(crate) wait_timeout: u64,
     pub(crate) test: bool,
     pub(crate) repair: bool,
+    pub(crate) allow_through: Vec<Firewall>,
     pub(crate) watch: bool,
+}
+
+/// How a project is built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How<'a> {
+    pub(crate) ready_limit: Duration,
+    pub(crate) repair: bool,
+    pub(crate) allow_through: &'a [Firewall],
 }
 
 pub(crate) fn run(
@@ -46,8 +56,12 @@ pub(crate) fn run(
     let input = input(common, file)?;
     let cancel = interrupt::watch();
     let scope = Scope::enter(common, true, &cancel)?;
-    let limit = Duration::from_secs(options.wait_timeout);
-    let outcome = build(common, &scope, &input, (limit, options.repair), &cancel)
+    let how = How {
+        ready_limit: Duration::from_secs(options.wait_timeout),
+        repair: options.repair,
+        allow_through: &options.allow_through,
+    };
+    let outcome = build(common, &scope, &input, how, &cancel)
         .and_then(|applied| match options.test {
             true => tested(common, &scope, &input, applied, &cancel),
             false => Ok(applied),
@@ -73,15 +87,16 @@ pub(crate) fn build<'s>(
     common: &Common,
     scope: &'s Scope,
     input: &Input,
-    (ready_limit, repair): (Duration, bool),
+    how: How<'_>,
     cancel: &Cancel,
 ) -> Result<Applied<'s>, VerbError> {
     let request = Request {
         topology: &input.project.topology,
         source: &input.text,
         path: (!input.path.is_empty()).then_some(input.path.as_str()),
-        ready_limit,
-        repair,
+        ready_limit: how.ready_limit,
+        repair: how.repair,
+        allow_through: how.allow_through,
     };
     let mut reporter = Reporter::new(common);
     let mut caller = Caller {

@@ -98,6 +98,7 @@ impl Watcher {
             };
             return Ok(());
         }
+        self.engine.refresh_name_servers(&self.project)?;
         let whole = self.pending.nodes || self.pace.whole_is_due(now);
         let extent = match whole {
             true => Extent::All,

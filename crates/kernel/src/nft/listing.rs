@@ -91,6 +91,24 @@ impl Kernel {
         table: &str,
         chain: &str,
     ) -> Result<Vec<RuleInfo>, KernelError> {
+        let rules = self.listed_rules(family, table, chain)?;
+        let sets = self.sets_of(family, table, &rules)?;
+        Ok(rules
+            .iter()
+            .map(|rule| print::listed(rule, &sets, &interface))
+            .collect())
+    }
+
+    /// The same as expressions.
+    ///
+    /// # Errors
+    /// EAGAIN when the list kept changing while it was read.
+    pub fn listed_rules(
+        &mut self,
+        family: Family,
+        table: &str,
+        chain: &str,
+    ) -> Result<Vec<ListedRule>, KernelError> {
         let what = "list the rules";
         let bodies = self.list((GETRULE, family, &[(1, table), (2, chain)], what))?;
         let rules = bodies.iter().map(|body| decode::rule(body));
@@ -99,11 +117,7 @@ impl Kernel {
             .map_err(|error| unreadable(what, error))?;
         // Kernels before 4.10 list those of all chains.
         rules.retain(|r| (r.family, r.table.as_str(), r.chain.as_str()) == (family, table, chain));
-        let sets = self.sets_of(family, table, &rules)?;
-        Ok(rules
-            .iter()
-            .map(|rule| print::listed(rule, &sets, &interface))
-            .collect())
+        Ok(rules)
     }
 
     /// The sets that rules look into, anonymous ones with their elements.

@@ -119,12 +119,27 @@ pub enum Fact {
         /// The limit that was found.
         found: Option<Bandwidth>,
     },
-    /// The host does not forward what comes in by an uplink, although hallway turned it on.
+    /// The host does not forward what comes in by a link that packets of the project come in by.
     UplinkForwarding {
         /// The uplink.
         link: String,
         /// IPv4 or IPv6.
         version: IpVersion,
+    },
+    /// The note that hallway turned on the forwarding of a link, which is gone, or which forwards
+    /// because of another program by now.
+    UplinkNoteLeft {
+        /// The link.
+        link: String,
+        /// IPv4 or IPv6.
+        version: IpVersion,
+    },
+    /// An accept in a chain of another firewall does not exist.
+    AcceptMissing {
+        /// The chain with its table.
+        chain: String,
+        /// The link it is for.
+        link: String,
     },
     /// A table of the project does not exist.
     TableMissing {
@@ -205,6 +220,7 @@ impl Difference {
             | Fact::LinkMissing { .. }
             | Fact::AddressMissing { .. }
             | Fact::TableMissing { .. }
+            | Fact::AcceptMissing { .. }
             | Fact::ListenerMissing { .. }
             | Fact::GuardMissing { .. }
             | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
@@ -212,7 +228,7 @@ impl Difference {
             Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
             Fact::LinkDetached { .. } => ("connected".into(), "its other end is elsewhere".into()),
             Fact::Attribute { wanted, found, .. } => (wanted.to_string(), found.to_string()),
-            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } => {
+            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } | Fact::UplinkNoteLeft { .. } => {
                 ("absent".into(), "present".into())
             }
             Fact::RouteMissing {
@@ -266,6 +282,15 @@ impl Difference {
             Fact::UplinkForwarding { link, version } => {
                 format!("{} of {link}", Setting::Forwarding(*version).words())
             }
+            Fact::AcceptMissing { chain, link } => {
+                format!("accept for {link} in chain {chain}")
+            }
+            Fact::UplinkNoteLeft { link, version } => {
+                format!(
+                    "note of {} of {link}",
+                    Setting::Forwarding(*version).words()
+                )
+            }
             Fact::TableMissing { table } | Fact::TableChanged { table, .. } => {
                 format!("table {table}")
             }
@@ -289,13 +314,14 @@ impl Difference {
             | Fact::LinkMissing { .. }
             | Fact::AddressMissing { .. }
             | Fact::TableMissing { .. }
+            | Fact::AcceptMissing { .. }
             | Fact::ListenerMissing { .. }
             | Fact::GuardMissing { .. }
             | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
             Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
             Fact::NamespaceUnseen => format!("{object} could not be examined"),
             Fact::LinkDetached { .. } => format!("{object} is not connected to its other end"),
-            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } => {
+            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } | Fact::UplinkNoteLeft { .. } => {
                 format!("{object} is no longer wanted")
             }
             Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {

@@ -14,8 +14,8 @@ use crate::settled::Settled;
 /// project is up, and are not part of what is wanted.
 pub(crate) fn wanted_rules(wanted: &Settled, found: Option<&Ruleset>) -> Ruleset {
     let mut rules = ruleset(wanted);
-    for version in [IpVersion::V4, IpVersion::V6] {
-        let notes = sets::FORWARDING.of(version);
+    let of_version = [IpVersion::V4, IpVersion::V6].map(|v| sets::FORWARDING.of(v));
+    for notes in of_version.into_iter().chain([&sets::BRIDGED]) {
         let found = found.into_iter().flat_map(|r| &r.tables);
         let mut found = found.filter(|t| t.family == notes.family);
         let Some(elements) = found.find_map(|t| Some(t.set(notes.name)?.elements.clone())) else {

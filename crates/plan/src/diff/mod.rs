@@ -21,10 +21,12 @@ mod removal;
 mod repair;
 mod rules;
 mod scope;
+mod through;
 mod traffic;
 mod up;
+mod uplinks;
 
-use hallway_spec::Name;
+use hallway_spec::{IpVersion, Name};
 
 pub use lines::{described, dropped};
 pub use scope::affected;
@@ -79,13 +81,23 @@ impl Plan {
     /// The uplinks that forward because of the project once the plan has been carried out.
     #[must_use]
     pub fn uplinks(&self, recorded: Recorded<'_>, project: &Name, seen: &Observed) -> Vec<Uplink> {
-        let turned_on = self.steps.iter().flat_map(|step| match &step.op {
+        let mut all = uplinks::ours(recorded, project, seen);
+        all.extend(self.turned_on().cloned());
+        all.into_iter().collect()
+    }
+
+    fn turned_on(&self) -> impl Iterator<Item = &Uplink> {
+        self.steps.iter().flat_map(|step| match &step.op {
             Op::ForwardUplinks { uplinks, .. } => uplinks.as_slice(),
             _ => &[],
-        });
-        let mut all = traffic::ours(recorded, project, seen);
-        all.extend(turned_on.cloned());
-        all.into_iter().collect()
+        })
+    }
+
+    /// Whether the plan turns the forwarding of a link on.
+    #[must_use]
+    pub fn turns_on(&self, link: &str, version: IpVersion) -> bool {
+        self.turned_on()
+            .any(|u| u.link == link && u.version == version)
     }
 
     /// Whether everything is as it must be.
@@ -135,7 +147,8 @@ fn drift_of(
 ) -> Vec<Difference> {
     let mut out = objects;
     out.extend(crate::compare::rules::differences(applied, seen));
-    out.extend(traffic::uplink_drift(recorded, applied, seen));
+    out.extend(through::drift(applied, seen));
+    out.extend(uplinks::drift(recorded, applied, seen));
     out.extend(crate::compare::programs::differences(applied, seen));
     out.extend(crate::compare::guard::difference(applied, seen));
     out

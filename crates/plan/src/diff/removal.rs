@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hallway_spec::Name;
 use ipnet::IpNet;
 
-use super::{Plan, Recorded, leftovers, traffic};
+use super::{Plan, Recorded, leftovers, through, uplinks};
 use crate::mark;
 use crate::observed::Observed;
 use crate::settled::Settled;
@@ -29,7 +29,8 @@ pub(super) fn plan(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> P
         };
         plan.push(Op::ForgetFlows(Box::new(flows)), Cause::Down);
     }
-    traffic::restore_uplinks(&mut plan, recorded, project, seen);
+    through::remove_all(&mut plan, project, seen);
+    uplinks::restore(&mut plan, recorded, project, seen);
     if has_rules {
         plan.push(Op::RemoveRules { table }, Cause::Down);
     }

@@ -271,6 +271,8 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::RouteMissing { .. }
         | Fact::RouteLeft { .. }
         | Fact::UplinkForwarding { .. }
+        | Fact::UplinkNoteLeft { .. }
+        | Fact::AcceptMissing { .. }
         | Fact::TableMissing { .. }
         | Fact::TableChanged { .. }
         | Fact::Elements { .. }

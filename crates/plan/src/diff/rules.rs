@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hallway_nftables::{Element, Family, Ruleset};
 
-use super::{Plan, Recorded, RulesChange, traffic};
+use super::{Plan, Recorded, RulesChange, uplinks};
 use crate::compare::rules::{differences, unlike, wanted_rules};
 use crate::mark;
 use crate::observed::Observed;
@@ -36,6 +36,9 @@ pub(super) fn plan(
         Some(difference) => Cause::Drift(Box::new(difference.clone())),
         None => Cause::File("networks, nodes, ports and policies".into()),
     };
+    let noted: Vec<_> = uplinks::ours(recorded, &wanted.project, seen)
+        .into_iter()
+        .collect();
     let op = match elements(&changes, &new) {
         Some(changes) => Op::ChangeRules {
             table: mark::table(&wanted.project),
@@ -46,9 +49,8 @@ pub(super) fn plan(
                 Some(_) => lost(&new, found),
                 None => Vec::new(),
             },
-            noted: traffic::ours(recorded, &wanted.project, seen)
-                .into_iter()
-                .collect(),
+            bridges: uplinks::bridges(&noted, seen),
+            noted,
             rules: crate::rules::ruleset(wanted),
         })),
     };

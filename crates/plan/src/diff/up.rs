@@ -3,7 +3,7 @@
 use super::repair::Repairs;
 use super::{
     Plan, Recorded, RulesChange, create, drift, drift_of, leftovers, moved, programs, rules,
-    traffic,
+    through, traffic, uplinks,
 };
 use crate::compare::compare;
 use crate::observed::Observed;
@@ -33,7 +33,8 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     repairs.namespace_settings(&mut plan, &found.namespaces);
     let created = create::plan(&mut plan, &found, wanted, &target, seen, &repairs);
     repairs.plan(&mut plan, &created, &target);
-    traffic::forward_uplinks(&mut plan, recorded, wanted, seen);
+    uplinks::forward(&mut plan, recorded, wanted, seen);
+    through::plan(&mut plan, built_before(recorded, wanted), wanted, seen);
     moved::announce(&mut plan, recorded, wanted);
     traffic::end_connections(&mut plan, recorded, wanted, rules_change, seen);
     repairs.unreachable_left(&mut plan);
@@ -41,4 +42,11 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     programs::plan(&mut plan, recorded, wanted, &created, keeper);
     programs::guard(&mut plan, recorded, seen);
     plan
+}
+
+/// Whether what is missing of the accepts in other firewalls was there before.
+fn built_before(recorded: Recorded<'_>, wanted: &Settled) -> bool {
+    let applied = recorded.applied.filter(|_| recorded.pending.is_none());
+    applied
+        .is_some_and(|a| a.allow_through == wanted.allow_through && a.networks == wanted.networks)
 }

@@ -67,7 +67,7 @@ codes! {
     Asymmetric = "asymmetric",
     /// The two have no addresses of one IP version.
     NoCommonFamily = "no-common-family",
-    /// `trace`: a rule or a chain's policy that is not hallway's drops it.
+    /// A rule or a chain's policy that is not hallway's drops it.
     ForeignRule = "foreign-rule",
     /// `trace`: a rule of hallway's drops it, other than predicted.
     OwnRule = "own-rule",

@@ -95,6 +95,7 @@ impl Question {
             reply: Vec::new(),
             end: None,
             failure: None,
+            unsure: None,
         };
         let end = match arrived {
             Ok(end) => end,
@@ -103,6 +104,17 @@ impl Question {
                 return found;
             }
         };
+        found.unsure = walk.unsure.take();
+        let routed = &world.environment.policy_routed;
+        if at == Location::Outside
+            && end.at != Location::Host
+            && routed.iter().any(|net| net.contains(&address))
+        {
+            let words = format!(
+                "the routing of replies, for which the host has rules for packets from {address} but not from the node,"
+            );
+            found.unsure.get_or_insert(words);
+        }
         found.request.push(listener(&end));
         let answered = walk.send(&end.at, back(&end.packet, answer));
         found.reply = walk.take_hops();

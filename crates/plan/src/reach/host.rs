@@ -2,6 +2,7 @@
 //! the choice of a route.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
 
 use hallway_spec::Mode;
 
@@ -54,7 +55,7 @@ impl<'w> Walk<'w> {
         let interface = match route {
             HostRoute::Local => "local",
             HostRoute::Network(_, link) => link,
-            HostRoute::Uplink => UPLINK.name,
+            HostRoute::Uplink(_) => UPLINK.name,
             HostRoute::None => {
                 return Err(DropReason::NoRoute {
                     at: Location::Host,
@@ -84,11 +85,15 @@ impl<'w> Walk<'w> {
 
     fn guard(&mut self, packet: &Packet, from: HostPort<'w>) -> Result<(), DropReason> {
         let bare = self.host_context(packet, from, 0);
-        for chain in self.world.inet.hooked(Hook::Prerouting, ChainType::Filter) {
-            let ruling = self.world.inet.evaluate(chain, &bare);
-            self.ruled(&ruling, Hook::Prerouting, Family::Inet, packet.flow)?;
+        let world = self.world;
+        let others = Rc::clone(&self.others);
+        for rules in std::iter::once(&world.inet).chain(others.iter()) {
+            for chain in rules.hooked(Hook::Prerouting, ChainType::Filter) {
+                let ruling = rules.evaluate(chain, &bare);
+                self.ruled_by(rules, &ruling, Hook::Prerouting, packet.flow)?;
+            }
         }
-        Ok(())
+        self.pass_foreign(Hook::Prerouting, &bare)
     }
 
     fn destination_nat(
@@ -101,15 +106,22 @@ impl<'w> Walk<'w> {
         let before = packet.flow;
         if let State::New(entry) = state {
             let context = self.host_context(packet, from, 0);
-            for chain in self.world.inet.hooked(hook, ChainType::Nat) {
-                let ruling = self.world.inet.evaluate(chain, &context);
-                if let PacketVerdict::Dnat(address, port) = ruling.verdict {
-                    packet.flow.to = address;
-                    packet.flow.port = port.unwrap_or(packet.flow.port);
-                    entry.reply = packet.flow.mirrored();
-                    entry.dnated = true;
+            let world = self.world;
+            let others = Rc::clone(&self.others);
+            for rules in std::iter::once(&world.inet).chain(others.iter()) {
+                for chain in rules.hooked(hook, ChainType::Nat) {
+                    let ruling = rules.evaluate(chain, &context);
+                    // What one has translated no other translates.
+                    if let PacketVerdict::Dnat(address, port) = ruling.verdict
+                        && !entry.dnated
+                    {
+                        packet.flow.to = address;
+                        packet.flow.port = port.unwrap_or(packet.flow.port);
+                        entry.reply = packet.flow.mirrored();
+                        entry.dnated = true;
+                    }
+                    self.note_ruling(rules, &ruling, (hook, Family::Inet), before);
                 }
-                self.note_ruling(&ruling, hook, Family::Inet, before);
             }
         } else {
             self.conntrack
@@ -141,19 +153,32 @@ impl<'w> Walk<'w> {
         (from, to): (HostPort<'w>, HostPort<'w>),
         hook: Hook,
     ) -> Result<(), DropReason> {
-        let context = PacketContext {
+        let mut context = PacketContext {
             established: self.conntrack.established(state),
             invalid: *state == State::Invalid,
             dnated: self.conntrack.dnated(state),
             oif: to.name,
             ..self.host_context(packet, from, to.group)
         };
-        for chain in self.world.inet.hooked(hook, ChainType::Filter) {
+        let chains = self.world.inet.hooked(hook, ChainType::Filter);
+        for (position, chain) in chains.into_iter().enumerate() {
             let ruling = self.world.inet.evaluate(chain, &context);
             self.ruled(&ruling, hook, Family::Inet, packet.flow)?;
-            self.passed = Some((hook, ruling));
+            context.mark = ruling.mark;
+            // A later chain that says nothing is not the reason.
+            if ruling.rule.is_some() || position == 0 {
+                self.passed = Some((hook, ruling));
+            }
         }
-        Ok(())
+        let others = Rc::clone(&self.others);
+        for rules in others.iter() {
+            for chain in rules.hooked(hook, ChainType::Filter) {
+                let ruling = rules.evaluate(chain, &context);
+                self.ruled_by(rules, &ruling, hook, packet.flow)?;
+                context.mark = ruling.mark;
+            }
+        }
+        self.pass_foreign(hook, &context)
     }
 
     /// Postrouting: source NAT; from here on the connection is known.
@@ -172,8 +197,9 @@ impl<'w> Walk<'w> {
                 dnated,
                 ..self.host_context(packet, from, oif_group)
             };
-            for chain in self.world.inet.hooked(Hook::Postrouting, ChainType::Nat) {
-                let ruling = self.world.inet.evaluate(chain, &context);
+            let world = self.world;
+            for chain in world.inet.hooked(Hook::Postrouting, ChainType::Nat) {
+                let ruling = world.inet.evaluate(chain, &context);
                 if ruling.verdict == PacketVerdict::Masquerade {
                     let unknown = match packet.flow.from {
                         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -183,7 +209,12 @@ impl<'w> Walk<'w> {
                     packet.flow.from = address;
                     entry.reply.to = address;
                 }
-                self.note_ruling(&ruling, Hook::Postrouting, Family::Inet, before);
+                self.note_ruling(
+                    &world.inet,
+                    &ruling,
+                    (Hook::Postrouting, Family::Inet),
+                    before,
+                );
             }
         } else {
             self.conntrack.translate_source(&state, &mut packet.flow);
@@ -275,7 +306,8 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// Adds a ruling to the hops; a packet that is dropped goes no further.
+    /// Adds a ruling of the project's own rules to the hops; a packet that is dropped goes no
+    /// further.
     pub(super) fn ruled(
         &mut self,
         ruling: &RuleVerdict,
@@ -283,27 +315,40 @@ impl<'w> Walk<'w> {
         family: Family,
         flow: Flow,
     ) -> Result<(), DropReason> {
-        self.note_ruling(ruling, hook, family, flow);
-        match ruling.verdict {
-            PacketVerdict::Drop | PacketVerdict::Reject => Err(DropReason::Rule {
-                hook,
-                ruling: ruling.clone(),
-            }),
-            _ => Ok(()),
-        }
+        let world = self.world;
+        let rules = match family {
+            Family::Bridge => &world.bridge,
+            _ => &world.inet,
+        };
+        self.note_ruling(rules, ruling, (hook, family), flow);
+        refused(ruling, hook)
+    }
+
+    /// The same of rules for IP of any project.
+    fn ruled_by(
+        &mut self,
+        rules: &Evaluator<'_>,
+        ruling: &RuleVerdict,
+        hook: Hook,
+        flow: Flow,
+    ) -> Result<(), DropReason> {
+        self.note_ruling(rules, ruling, (hook, Family::Inet), flow);
+        refused(ruling, hook)
     }
 
     /// A chain of which no rule decided is not shown.
-    fn note_ruling(&mut self, ruling: &RuleVerdict, hook: Hook, family: Family, flow: Flow) {
+    fn note_ruling(
+        &mut self,
+        rules: &Evaluator<'_>,
+        ruling: &RuleVerdict,
+        (hook, family): (Hook, Family),
+        flow: Flow,
+    ) {
         let Some(position) = ruling.rule else { return };
-        let table: &Evaluator<'_> = match family {
-            Family::Bridge => &self.world.bridge,
-            _ => &self.world.inet,
-        };
-        let rule = (table.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
+        let rule = (rules.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
         let event = HopEvent::Chain {
             family: family.name().to_owned(),
-            table: table.table().to_owned(),
+            table: rules.table().to_owned(),
             chain: ruling.chain.clone(),
             hook: hook.name().to_owned(),
             rule: rule.map(|r| print::rule(r, family)),
@@ -312,6 +357,16 @@ impl<'w> Walk<'w> {
             ours: true,
         };
         self.hop(Location::Host, event, flow);
+    }
+}
+
+fn refused(ruling: &RuleVerdict, hook: Hook) -> Result<(), DropReason> {
+    match ruling.verdict {
+        PacketVerdict::Drop | PacketVerdict::Reject => Err(DropReason::Rule {
+            hook,
+            ruling: ruling.clone(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,9 @@
 mod code;
 mod conntrack;
 mod context;
+mod environment;
 mod exchange;
+mod foreign;
 mod host;
 mod measured;
 mod node;
@@ -20,10 +22,11 @@ mod walk;
 mod world;
 
 pub use code::ReasonCode;
+pub use environment::{Environment, HostNet};
 pub use measured::{Listener, Measured};
 pub use packet::{Flow, Service};
 pub use party::Party;
 pub use path::{Hop, HopEvent, Location, Outcome, Path, Reason};
 pub use question::Question;
 pub use questions::{Expected, expected, matrix, services};
-pub use world::{Environment, World};
+pub use world::World;

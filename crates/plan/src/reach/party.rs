@@ -43,6 +43,13 @@ fn anywhere(version: IpVersion) -> IpAddr {
     }
 }
 
+/// Stands for any neighbour of the host: who asks a link-local address has one too.
+const NEIGHBOUR: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x254);
+
+fn is_link_local6(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(a) if a.is_unicast_link_local())
+}
+
 impl World<'_> {
     /// Reads a party: a node, `host`, `outside`, an address or `localhost`.
     #[must_use]
@@ -114,6 +121,11 @@ impl World<'_> {
                 if super::world::owns(node, to) {
                     return Some(to);
                 }
+                if is_link_local6(to) {
+                    let next = self.next_hop(node, to);
+                    let own = next.and_then(|n| node.interfaces.get(n.interface)?.link_local());
+                    return Some(own.map_or(to, |net| net.addr()));
+                }
                 // Without a route the packet is dropped before its source matters.
                 self.next_hop(node, to)
                     .map_or(Some(to), |next| self.source(node, &next))
@@ -126,6 +138,7 @@ impl World<'_> {
                 )
             }
             (Location::Outside, Party::Address(address)) => Some(*address),
+            (Location::Outside, _) if is_link_local6(to) => Some(NEIGHBOUR.into()),
             (Location::Outside, _) => Some(anywhere(IpVersion::of(to))),
         }
     }

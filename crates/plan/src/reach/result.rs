@@ -16,6 +16,8 @@ pub(super) struct ExchangeResult {
     /// Where the request came out.
     pub(super) end: Option<(Location, Flow)>,
     pub(super) failure: Option<ExchangeFailure>,
+    /// A rule of another program on the way that could not be evaluated.
+    pub(super) unsure: Option<String>,
 }
 
 /// Why an exchange fails.
@@ -44,6 +46,7 @@ impl ExchangeResult {
             reply: Vec::new(),
             end: None,
             failure: Some(failure),
+            unsure: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The state of a walk: packets on their way through nodes, cables, bridges and the host.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use hallway_spec::Name;
 
@@ -8,8 +9,8 @@ use super::conntrack::Table;
 use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
 use super::world::World;
-use hallway_nftables::Hook;
-use hallway_nftables::evaluate::RuleVerdict;
+use hallway_nftables::evaluate::{Evaluator, RuleVerdict};
+use hallway_nftables::{Family, Hook};
 
 /// Where a packet has come out, as it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +32,29 @@ pub(super) enum DropReason {
     NotForwarding { node: Name },
     /// A routing loop.
     Loop,
+    /// By a rule of another program.
+    Foreign(Foreign),
+}
+
+/// A chain of another program that drops packets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Foreign {
+    /// Its table: family and name.
+    pub(super) table: String,
+    pub(super) chain: String,
+    /// The rule; the chain's policy without one.
+    pub(super) rule: Option<String>,
+    /// What would let the packets through.
+    pub(super) help: String,
 }
 
 impl DropReason {
     /// What the sender sees.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Self::Rule { .. } | Self::NotForwarding { .. } | Self::Loop => Outcome::Filtered,
+            Self::Rule { .. } | Self::NotForwarding { .. } | Self::Loop | Self::Foreign(_) => {
+                Outcome::Filtered
+            }
             Self::NoRoute { .. } | Self::Neighbour { .. } => Outcome::Unreachable,
         }
     }
@@ -65,6 +82,10 @@ pub(super) struct Walk<'w> {
     pub(super) passed: Option<(Hook, RuleVerdict)>,
     /// How often routers have forwarded the current packet.
     pub(super) routers: usize,
+    /// The rules of other projects of the host.
+    pub(super) others: Rc<Vec<Evaluator<'w>>>,
+    /// A rule of another program that could not be evaluated.
+    pub(super) unsure: Option<String>,
 }
 
 /// Where a packet arrived, or why it was dropped.
@@ -78,6 +99,12 @@ impl<'w> Walk<'w> {
             hops: Vec::new(),
             passed: None,
             routers: 0,
+            others: Rc::new(
+                (world.environment.projects.iter())
+                    .filter_map(|rules| Evaluator::new(rules, Family::Inet))
+                    .collect(),
+            ),
+            unsure: None,
         }
     }
 

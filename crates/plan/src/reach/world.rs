@@ -8,34 +8,12 @@ use hallway_spec::{IpVersion, Mode, Name};
 use ipnet::IpNet;
 
 use super::context::context;
+use super::environment::Environment;
 use super::packet::Flow;
-use super::walk::HostPort;
+use super::walk::{HostPort, UPLINK};
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
 use hallway_nftables::{ChainType, Family, Hook, Ruleset};
-
-/// What reachability depends on and a file does not say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Environment {
-    /// Frames of every bridge pass the inet hooks (net.bridge.bridge-nf-call-iptables), not only
-    /// those of networks whose policies need it.
-    pub bridge_hooks: bool,
-    /// There is a route to what is on none of the project's networks.
-    pub uplink: bool,
-    /// Addresses of the host besides those on the project's networks.
-    pub host_addresses: Vec<IpAddr>,
-}
-
-impl Default for Environment {
-    /// A host with an uplink, and nothing else known of it.
-    fn default() -> Self {
-        Self {
-            bridge_hooks: false,
-            uplink: true,
-            host_addresses: Vec::new(),
-        }
-    }
-}
 
 /// A built project, ready for questions.
 ///
@@ -87,8 +65,8 @@ pub(super) enum HostRoute<'a> {
     Local,
     /// Onto a network, by its bridge or one member's link.
     Network(usize, &'a str),
-    /// By an uplink.
-    Uplink,
+    /// By a link that is not the project's, with its device group.
+    Uplink(u32),
     /// It has no route.
     None,
 }
@@ -282,10 +260,9 @@ impl<'a> World<'a> {
             return HostRoute::Local;
         }
         let Some(position) = self.network_of(to) else {
-            return if self.environment.uplink {
-                HostRoute::Uplink
-            } else {
-                HostRoute::None
+            return match self.environment.uplink(to) {
+                Some((_, group)) => HostRoute::Uplink(group),
+                None => HostRoute::None,
             };
         };
         let bridge = self.network(position).and_then(|n| n.bridge.as_deref());
@@ -304,13 +281,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The link that packets leave by; one of no name and no group where it is none of ours.
+    /// The link that packets leave by.
     pub(super) fn port(&self, route: HostRoute<'a>) -> HostPort<'a> {
         let (name, group) = match route {
             HostRoute::Network(position, link) => {
                 (link, self.network(position).map_or(0, |n| n.group))
             }
-            HostRoute::Local | HostRoute::Uplink | HostRoute::None => ("", 0),
+            HostRoute::Uplink(group) => (UPLINK.name, group),
+            HostRoute::Local | HostRoute::None => ("", 0),
         };
         HostPort { name, group }
     }
@@ -324,7 +302,7 @@ impl<'a> World<'a> {
                 let mut all = subnets.iter().map(|s| s.gateway);
                 all.find(|g| IpVersion::of(*g) == IpVersion::of(to))
             }
-            HostRoute::Uplink | HostRoute::None => None,
+            HostRoute::Uplink(_) | HostRoute::None => None,
         }
     }
 }

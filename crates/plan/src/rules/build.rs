@@ -14,7 +14,7 @@ use super::parts::{
     loaded, member, nets, rule, within,
 };
 use super::sets;
-use super::{bridge, guard, nat, policy, purpose, share};
+use super::{bridge, foreign, guard, nat, policy, purpose, share};
 use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::settled::Settled;
 
@@ -77,6 +77,7 @@ fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<C
         nat::prerouting(),
         nat::output(),
         forward_hook(),
+        foreign::chain(),
     ]);
     chains.extend([input_hook(input), from_host(output)]);
     chains.extend([output_hook(), nat::postrouting()]);

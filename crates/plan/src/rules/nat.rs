@@ -4,10 +4,10 @@ use std::net::Ipv6Addr;
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
-    Action, Chain, ChainType, Dnat, Field, Hook, IpVersion, Match, Priority, Value,
+    Action, Chain, ChainType, Dnat, Field, Hook, IpVersion, Match, Priority, Rule, Value,
 };
 
-use super::parts::{LOOPBACK4, base, member, rule, within};
+use super::parts::{LINK_LOCAL6, LOOPBACK4, base, member, rule, within};
 use super::purpose;
 use super::sets::{self, ByVersion};
 
@@ -37,15 +37,28 @@ pub(super) fn published_dnat() -> Chain {
     }
 }
 
+/// A packet from a link-local address is never forwarded (RFC 4291), so it is not translated: the host
+/// refuses it at once.
+fn link_local() -> Rule {
+    rule(
+        vec![Match::Is(Field::Ip6Saddr, Value::V6Net(LINK_LOCAL6))],
+        Verdict::Return,
+        "link-local addresses are of one link",
+    )
+}
+
 pub(super) fn prerouting() -> Chain {
     Chain {
         name: "nat_prerouting".into(),
         base: base(ChainType::Nat, Hook::Prerouting, Priority::DSTNAT),
-        rules: vec![rule(
-            vec![Match::ToLocal],
-            Verdict::Jump("published".into()),
-            "addresses of the host only",
-        )],
+        rules: vec![
+            link_local(),
+            rule(
+                vec![Match::ToLocal],
+                Verdict::Jump("published".into()),
+                "addresses of the host only",
+            ),
+        ],
     }
 }
 
@@ -66,6 +79,7 @@ pub(super) fn output() -> Chain {
                 Verdict::Return,
                 "localhost is served by a listener",
             ),
+            link_local(),
             rule(
                 vec![Match::ToLocal],
                 Verdict::Jump("published".into()),

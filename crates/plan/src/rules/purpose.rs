@@ -32,6 +32,9 @@ pub const PING: &str = "ping";
 /// It came from none of the project's nodes.
 pub const NOT_OURS: &str = "not from our nodes";
 
+/// Between links of others, of which the first forwards because of hallway alone.
+pub const FOREIGN: &str = "not forwarded without hallway";
+
 /// The guard may let the packet pass.
 pub const LOADED: &str = "for the guard: these rules are loaded";
 /// In the guard: the project's own rules did not see the packet.

@@ -132,6 +132,8 @@ static TARGET_RANGES6: Definition =
     Definition::inet("dstr6", &[Ipv6, InetProto, Service]).of_intervals();
 static FORWARDING4: Definition = Definition::inet("forwarding4", &[IfName]);
 static FORWARDING6: Definition = Definition::inet("forwarding6", &[IfName]);
+/// Bridges on which forwarding was turned on, twice: their own frames go from a bridge to itself.
+pub static BRIDGED: Definition = Definition::inet("bridged", &[IfName, IfName]);
 static COUNTED4: Definition = Definition::inet("counted4", &[Ipv4]).dynamic();
 static COUNTED6: Definition = Definition::inet("counted6", &[Ipv6]).dynamic();
 /// Links of routed networks whose nodes are not routers.
@@ -216,7 +218,7 @@ pub static PUBLISHED: [&Definition; 6] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 44] = [
+pub static ALL: [&Definition; 45] = [
     &NETWORKS,
     &EGRESS,
     &INTRA,
@@ -238,6 +240,7 @@ pub static ALL: [&Definition; 44] = [
     &TARGET_RANGES6,
     &FORWARDING4,
     &FORWARDING6,
+    &BRIDGED,
     &COUNTED4,
     &COUNTED6,
     &ROUTED_PORTS,

@@ -31,7 +31,7 @@ pub fn settle(
     previous: Option<&Settled>,
     around: &Surroundings,
 ) -> Result<Settled, Vec<Conflict>> {
-    let mut conflicts = names::prefix_conflicts(topology, around);
+    let mut conflicts = names::prefix_conflicts(topology, previous, around);
     let slot = names::slot(&topology.name, previous, around);
     let mut namer = names::Namer::new(&topology.name, around);
     let networks = networks(topology, previous, slot, &mut namer);
@@ -60,6 +60,7 @@ pub fn settle(
         cables,
         publishes: Vec::new(),
         policies: Vec::new(),
+        allow_through: previous.map_or_else(Vec::new, |p| p.allow_through.clone()),
     };
     for network in &mut settled.networks {
         network.filtered = filtered.contains(&network.name);

@@ -23,11 +23,32 @@ pub struct Surroundings {
     pub slots: BTreeSet<u16>,
     /// This project's slot, when the kernel already shows one.
     pub own_slot: Option<u16>,
-    /// Prefixes that are routed or addressed by others, with what holds them.
-    pub prefixes: Vec<(IpNet, String)>,
+    /// Prefixes that others have here.
+    pub prefixes: Vec<Held>,
+    /// Networks of this project that the kernel shows.
+    pub running: BTreeSet<Name>,
     /// The names of the links that this project built. One that another program renamed is built
     /// again under its name.
     pub built: BTreeMap<Role, String>,
+}
+
+/// A prefix that is not this project's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The prefix: the subnet of a link, the destination of a route, or one address that is used.
+    pub net: IpNet,
+    /// What holds it, for people.
+    pub holder: String,
+    /// Another project's: it may not overlap. What is not a project's may be wider: the longer
+    /// prefix wins, and the wider one is for all the rest.
+    pub of_project: bool,
+}
+
+impl Held {
+    /// Whether a subnet would take something away from it.
+    fn is_hit_by(&self, subnet: &IpNet) -> bool {
+        subnet.contains(&self.net) || (self.of_project && self.net.contains(subnet))
+    }
 }
 
 impl Surroundings {
@@ -61,6 +82,11 @@ impl Surroundings {
                 }
                 _ => {}
             }
+            if let Some((owner, Role::Bridge(network))) = &role
+                && owner == project
+            {
+                out.running.insert(network.clone());
+            }
             if role.as_ref().is_some_and(|(owner, _)| owner == project)
                 || known.iter().any(|k| group_slot == Some(k.slot))
             {
@@ -88,7 +114,7 @@ impl Surroundings {
             .collect();
         out.prefixes = foreign_prefixes(seen, &ours);
         // Another route to a node of this project has taken the place of ours.
-        out.prefixes.retain(|(prefix, _)| !nodes.contains(prefix));
+        out.prefixes.retain(|held| !nodes.contains(&held.net));
         out
     }
 }
@@ -107,17 +133,20 @@ fn made_links(settled: &Settled) -> impl Iterator<Item = (&str, Role)> {
     bridges.chain(ports)
 }
 
-fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<(IpNet, String)> {
-    let link_name = |index: Option<u32>| {
-        index
-            .and_then(|i| seen.host.links.iter().find(|l| l.index == i))
-            .map_or_else(
-                || "a route".to_owned(),
-                |l| match l.alias.as_deref().and_then(mark::parse_alias) {
-                    Some((project, _)) => format!("{} (project {project})", l.name),
-                    None => l.name.clone(),
-                },
-            )
+fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Held> {
+    let held = |net: IpNet, index: Option<u32>| {
+        let link = index.and_then(|i| seen.host.links.iter().find(|l| l.index == i));
+        let project = link.and_then(|l| Some(mark::parse_alias(l.alias.as_deref()?)?.0));
+        let holder = match (link, &project) {
+            (None, _) => "a route".to_owned(),
+            (Some(link), Some(project)) => format!("{} (project {project})", link.name),
+            (Some(link), None) => link.name.clone(),
+        };
+        Held {
+            net,
+            holder,
+            of_project: project.is_some(),
+        }
     };
     let mut out = Vec::new();
     for route in &seen.host.routes {
@@ -126,12 +155,20 @@ fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<(IpNet, String
             && !route.interface.is_some_and(|i| ours.contains(&i))
             && !is_special(&route.to);
         if interesting && route.table != LOCAL_TABLE {
-            out.push((route.to, link_name(route.interface)));
+            out.push(held(route.to, route.interface));
+        }
+        // A router that packets of the host go to.
+        if let Some(via) = route.via
+            && !route.interface.is_some_and(|i| ours.contains(&i))
+            && !is_special(&via.into())
+        {
+            out.push(held(via.into(), route.interface));
         }
     }
     for address in &seen.host.addresses {
         if !ours.contains(&address.interface) && !is_special(&address.net) {
-            out.push((address.net, link_name(Some(address.interface))));
+            out.push(held(address.net.trunc(), Some(address.interface)));
+            out.push(held(address.net.addr().into(), Some(address.interface)));
         }
     }
     out
@@ -149,16 +186,30 @@ fn is_special(net: &IpNet) -> bool {
     }
 }
 
-/// Networks of the topology that overlap a prefix in use by something else.
-pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Vec<Conflict> {
+/// Networks of the topology that would take away what something else uses. One that exists already
+/// stays, whatever routes another program has added since.
+pub(super) fn prefix_conflicts(
+    topology: &Topology,
+    previous: Option<&Settled>,
+    around: &Surroundings,
+) -> Vec<Conflict> {
     let mut out = Vec::new();
     for network in &topology.networks {
+        let before = previous
+            .and_then(|p| p.network(&network.name))
+            .filter(|b| match b.bridge {
+                Some(_) => around.running.contains(&b.name),
+                None => around.own_slot.is_some(),
+            });
         for subnet in &network.subnets {
-            let clash = around
-                .prefixes
-                .iter()
-                .find(|(other, _)| subnet.net.contains(other) || other.contains(&subnet.net));
-            if let Some((other, holder)) = clash {
+            if before.is_some_and(|b| b.subnets.iter().any(|s| s.net == subnet.net)) {
+                continue;
+            }
+            let clash = around.prefixes.iter().find(|h| h.is_hit_by(&subnet.net));
+            if let Some(Held {
+                net: other, holder, ..
+            }) = clash
+            {
                 out.push(Conflict {
                     code: ConflictCode::SubnetInUse,
                     message: format!(

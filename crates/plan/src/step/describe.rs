@@ -168,6 +168,16 @@ impl Op {
             Self::ForwardUplinks { uplinks, .. } => {
                 change("forwarding", "uplink").detail(list(uplinks.iter().map(|u| &u.link)))
             }
+            Self::LetThrough { entry, pass, .. } => {
+                create("accept", pass.link.clone()).detail(entry.to_string())
+            }
+            Self::RemoveAccept { entry, pass, .. } => {
+                remove("accept", pass.link.clone()).detail(entry.to_string())
+            }
+            Self::ForgetUplinks { uplinks, .. } => change("forwarding", "uplink").detail(format!(
+                "no longer because of hallway: {}",
+                list(uplinks.iter().map(|u| &u.link))
+            )),
             Self::RestoreUplinks { uplinks } => change("forwarding", "uplink").detail(format!(
                 "{} as before",
                 list(uplinks.iter().map(|u| &u.link))

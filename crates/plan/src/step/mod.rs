@@ -16,6 +16,7 @@ pub use crate::observed::Uplink;
 use crate::rules::Delta;
 use crate::settled::Settled;
 use crate::target::{Link, Listener, Route, Setting};
+use crate::through::{Entry, Pass};
 
 pub use describe::{Action, Described};
 
@@ -161,6 +162,35 @@ pub enum Op {
         versions: Vec<IpVersion>,
         /// The uplinks that do not forward yet; `all` for IPv6 on kernels before 6.17.
         uplinks: Vec<Uplink>,
+        /// The bridges among them, whose own frames are not forwarded.
+        bridges: Vec<String>,
+    },
+    /// Removes notes of uplinks that are gone, or that forward because of another program by now.
+    ForgetUplinks {
+        /// The name of the inet table.
+        table: String,
+        /// The uplinks.
+        uplinks: Vec<Uplink>,
+        /// The bridges among them.
+        bridges: Vec<String>,
+    },
+    /// Puts an accept at the beginning of a chain of another firewall.
+    LetThrough {
+        /// The chain.
+        entry: Entry,
+        /// What passes.
+        pass: Pass,
+        /// Whose it is.
+        project: Name,
+    },
+    /// Removes such an accept.
+    RemoveAccept {
+        /// The chain.
+        entry: Entry,
+        /// What passes by it.
+        pass: Pass,
+        /// The number of the rule.
+        handle: u64,
     },
     /// Turns forwarding off again on uplinks where hallway had turned it on and no other project
     /// needs it.
@@ -232,6 +262,8 @@ pub struct NewRules {
     pub lost: Vec<Family>,
     /// Notes of uplinks that forward because of this project, which are kept.
     pub noted: Vec<Uplink>,
+    /// The bridges among them.
+    pub bridges: Vec<String>,
 }
 
 /// A bridge to create.

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 
 use crate::{Action, Diagnostic, Document, InvalidPort, Name, PortProto};
 
+pub use networks::free_subnet;
 pub use rest::rest;
 
 /// One edit.
@@ -38,7 +39,7 @@ pub enum Edit {
     NetworkAdd {
         /// Its name.
         name: Name,
-        /// Prefixes; the first free /24 of 10.88.0.0/16 when empty.
+        /// Prefixes; the first free /24 of the pools when empty.
         subnets: Vec<IpNet>,
         /// The host's addresses.
         gateways: Vec<IpAddr>,
@@ -152,9 +153,11 @@ pub enum EditError {
     /// The port cannot be read.
     #[error(transparent)]
     Port(#[from] InvalidPort),
-    /// Every subnet of the pool is used.
-    #[error("no subnet of {0} is free")]
-    PoolExhausted(IpNet),
+    /// Every subnet of the pools is used, or led to by a route of the host.
+    #[error(
+        "no /24 of 10.88.0.0/16, 172.24.0.0/16 and 192.168.0.0/16 is free: networks and routes of the host take all of them"
+    )]
+    PoolExhausted,
 }
 
 impl Diagnostic for EditError {
@@ -171,7 +174,7 @@ impl Diagnostic for EditError {
             Self::NetworkInUse { .. } => EditCode::NetworkInUse,
             Self::LinkToItself => EditCode::LinkToItself,
             Self::Port(_) => EditCode::BadPort,
-            Self::PoolExhausted(_) => EditCode::PoolExhausted,
+            Self::PoolExhausted => EditCode::PoolExhausted,
         };
         code.text()
     }
@@ -193,7 +196,7 @@ impl Diagnostic for EditError {
             Self::NetworkInUse { .. } => "disconnect these nodes first",
             Self::LinkToItself => "name two nodes",
             Self::Port(_) => "write [ip:]host-port:node-port[/tcp|udp], like 8080:80",
-            Self::PoolExhausted(_) => "give a subnet with --subnet",
+            Self::PoolExhausted => "give a subnet with --subnet",
         };
         Some(help.into())
     }

@@ -10,8 +10,16 @@ use super::{Edit, EditError};
 use crate::Name;
 use crate::document::{AttachmentDoc, Document, NetworkDoc, NetworksDoc, NodeDoc, OneOrMany};
 
-/// Where the subnets of networks without one come from.
-const POOL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 88, 0, 0), 16);
+/// Where the subnets of networks without one come from: /24 prefixes of these, in this order.
+const POOLS: [Ipv4Net; 3] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 88, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 24, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+];
+
+/// Routes with fewer bits than this stand for everything, like the two halves that VPNs use as a
+/// default route.
+const WIDE: u8 = 8;
 
 pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
     let Edit::NetworkAdd {
@@ -30,7 +38,7 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
         return Err(EditError::NetworkExists(name.clone()));
     }
     let subnets: Vec<String> = if subnets.is_empty() {
-        vec![free_subnet(document)?.to_string()]
+        vec![free_subnet(document, &[])?.to_string()]
     } else {
         subnets.iter().map(ToString::to_string).collect()
     };
@@ -47,22 +55,26 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
     Ok(())
 }
 
-/// The first /24 of the pool that overlaps no network of the document.
-fn free_subnet(document: &Document) -> Result<Ipv4Net, EditError> {
+/// The first /24 of the pools that overlaps no network of the document, and none of the prefixes to
+/// avoid.
+///
+/// # Errors
+/// When there is none.
+pub fn free_subnet(document: &Document, avoid: &[IpNet]) -> Result<IpNet, EditError> {
     let subnets = document.networks.values().filter_map(|n| n.subnet.as_ref());
+    let avoid = avoid.iter().filter(|net| net.prefix_len() >= WIDE);
     let used: Vec<IpNet> = subnets
         .flat_map(|s| s.items().iter().filter_map(|t| t.parse().ok()))
+        .chain(avoid.copied())
         .collect();
-    let all = (0..=u8::MAX).map(|third| {
-        let [first, second, ..] = POOL.network().octets();
-        Ipv4Net::new_assert(Ipv4Addr::new(first, second, third, 0), 24)
+    let all = POOLS.into_iter().flat_map(|pool| {
+        let [first, second, ..] = pool.network().octets();
+        (0..=u8::MAX)
+            .map(move |third| Ipv4Net::new_assert(Ipv4Addr::new(first, second, third, 0), 24))
     });
-    let is_free = |net: &Ipv4Net| {
-        let net = IpNet::V4(*net);
-        !used.iter().any(|u| u.contains(&net) || net.contains(u))
-    };
-    let mut free = all.filter(is_free);
-    free.next().ok_or(EditError::PoolExhausted(IpNet::V4(POOL)))
+    let is_free = |net: &IpNet| !used.iter().any(|u| u.contains(net) || net.contains(u));
+    let mut free = all.map(IpNet::V4).filter(is_free);
+    free.next().ok_or(EditError::PoolExhausted)
 }
 
 pub(super) fn remove(document: &mut Document, name: &Name) -> Result<(), EditError> {

@@ -1,8 +1,10 @@
 //! What is done on the host: bridges, unreachable routes, forwarding.
 
+use hallway_nftables::print;
 use hallway_plan::mark;
 use hallway_plan::target::{Link, Setting};
-use hallway_spec::IpVersion;
+use hallway_plan::through::{Entry, Pass};
+use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use super::Script;
@@ -159,10 +161,26 @@ pub(super) fn remove_link(script: &mut Script<'_>, name: &str) {
 }
 
 pub(super) fn forward_uplinks(script: &mut Script<'_>, table: &str, versions: &[IpVersion]) {
+    for text in [
+        "Requests to published ports and answers to nodes come in by any link of the host that is up.",
+        "Where forwarding was off, the set notes the link, so that it can be turned off again, and so",
+        "that chain foreign drops what others would have forwarded by it. The keeper does the same for",
+        "links that come up later.",
+    ] {
+        script.comment(text);
+    }
+    script.line(&format!(
+        r#"links() {{ ip -o link show up | grep -v ' master \|alias hallway:' | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*/\1/p' | grep -vx lo || true; }}
+note() {{
+    [ -z "$(ip -o link show dev "$2" type bridge)" ] || nft add element inet {table} bridged "{{ \"$2\" . \"$2\" }}"
+    nft add element inet {table} "forwarding$1" "{{ \"$2\" }}"
+}}"#
+    ));
     if versions.contains(&IpVersion::V6) {
         script.comment("Before Linux 6.17, IPv6 can only be forwarded everywhere or nowhere.");
         script.out.push_str(&format!(
             r#"if [ ! -e /proc/sys/net/ipv6/conf/lo/force_forwarding ] && [ "$(sysctl -e -n net.ipv6.conf.all.forwarding)" = 0 ]; then
+    for link in $(links); do note 6 "$link"; done
     nft add element inet {table} forwarding6 '{{ "all" }}'
     sysctl -q -w net.ipv6.conf.all.forwarding=1
 fi
@@ -172,22 +190,28 @@ fi
     if !script.settled.inner_networks().any(|n| !n.internal) {
         return;
     }
-    script.comment(
-        "Answers come back by the uplinks: the links of the default routes. Where forwarding was",
-    );
-    script.comment("off, the set notes the link, so that it can be turned off again.");
     for version in versions {
         let setting = forwarding_setting(*version);
+        let whole = match version {
+            IpVersion::V4 => "",
+            IpVersion::V6 => r#" && [ "$(sysctl -e -n net.ipv6.conf.all.forwarding)" = 0 ]"#,
+        };
         script.out.push_str(&format!(
-            r#"for link in $(ip -{version} -o route show default | sed -n 's/^default.* dev \([^ ]*\).*/\1/p'); do
-    if [ "$(sysctl -e -n "net/{setting}")" = 0 ]; then
-        nft add element inet {table} forwarding{version} "{{ \"$link\" }}"
+            r#"for link in $(links); do
+    if [ "$(sysctl -e -n "net/{setting}")" = 0 ]{whole}; then
+        note {version} "$link"
         sysctl -q -w "net/{setting}=1"
     fi
 done
 "#
         ));
     }
+}
+
+/// An accept in a chain of another firewall.
+pub(super) fn let_through(script: &mut Script<'_>, entry: &Entry, pass: &Pass, project: &Name) {
+    let rule = print::rule(&pass.rule(project), entry.family);
+    script.line(&format!("nft insert rule {entry} {}", quote(&rule)));
 }
 
 /// The setting that lets `$link` forward, with slashes between its parts.

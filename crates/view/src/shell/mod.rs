@@ -164,6 +164,13 @@ impl<'a> Script<'a> {
             } => {
                 host::forward_uplinks(self, table, versions);
             }
+            // A script is made for a host on which nothing of the project is yet.
+            Op::ForgetUplinks { .. } | Op::RemoveAccept { .. } => {}
+            Op::LetThrough {
+                entry,
+                pass,
+                project,
+            } => host::let_through(self, entry, pass, project),
             Op::RestoreUplinks { .. } => host::restore_uplinks(self),
             Op::Announce(new) => inside::announce(self, new),
             Op::ForgetFlows(flows) => filter::forget_flows(self, &flows.prefixes, &flows.ports),

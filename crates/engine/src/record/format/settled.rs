@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use hallway_plan::settled::{
     Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet, Workload,
 };
+use hallway_plan::through::Firewall;
 use hallway_spec::{
     Action, Bandwidth, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol, Restart,
     User,
@@ -151,6 +152,8 @@ pub(super) struct FrameFile {
     networks: Vec<NetworkFile>,
     cables: Vec<CableFile>,
     policies: Vec<PolicyFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allow_through: Vec<Firewall>,
 }
 
 impl FrameFile {
@@ -162,6 +165,7 @@ impl FrameFile {
             networks: settled.networks.iter().map(Into::into).collect(),
             cables: settled.cables.iter().map(Into::into).collect(),
             policies: settled.policies.iter().map(Into::into).collect(),
+            allow_through: settled.allow_through.clone(),
         }
     }
 }
@@ -176,6 +180,7 @@ impl From<FrameFile> for Settled {
             cables: file.cables.into_iter().map(Into::into).collect(),
             publishes: Vec::new(),
             policies: file.policies.into_iter().map(Into::into).collect(),
+            allow_through: file.allow_through,
         }
     }
 }
@@ -215,6 +220,7 @@ impl From<SettledFile> for Settled {
             cables: file.cables.into_iter().map(Into::into).collect(),
             publishes: file.publishes.into_iter().map(Into::into).collect(),
             policies: file.policies.into_iter().map(Into::into).collect(),
+            allow_through: Vec::new(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What all reasons are made from.
 
+use std::net::IpAddr;
+
 use hallway_spec::Place;
 
 use super::super::code::ReasonCode;
@@ -96,6 +98,19 @@ impl Reasons<'_> {
             matches!(service, Service::Port(asked)
                 if p.protocol == asked.protocol && p.host_ports.contains(asked.port))
         });
+        let link_local =
+            |p: &Party| matches!(p, Party::Address(IpAddr::V6(a)) if a.is_unicast_link_local());
+        if let Some(publish) = elsewhere.filter(|_| link_local(&self.question.to)) {
+            return reason(
+                ReasonCode::NotPublished,
+                format!(
+                    "{} publishes {service}, but not on link-local addresses: what comes from one is never forwarded",
+                    publish.node
+                ),
+            )
+            .place(&publish.place)
+            .help("use another address of the host");
+        }
         match elsewhere.and_then(|p| Some((p, p.host_address?))) {
             Some((publish, address)) => reason(
                 ReasonCode::NotPublished,

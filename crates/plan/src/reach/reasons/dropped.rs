@@ -87,6 +87,20 @@ impl Reasons<'_> {
                 format!("node {node} is not a router: it does not forward packets"),
             )
             .help(format!("set forwarding: true for node {node}")),
+            DropReason::Foreign(foreign) => {
+                let what = match &foreign.rule {
+                    Some(rule) => format!("the rule: {rule}"),
+                    None => "the chain's policy".to_owned(),
+                };
+                let (chain, table) = (&foreign.chain, &foreign.table);
+                reason(
+                    ReasonCode::ForeignRule,
+                    format!(
+                        "chain {chain} of table {table}, which is not hallway's, drops it by {what}"
+                    ),
+                )
+                .help(foreign.help.clone())
+            }
             DropReason::Loop => reason(
                 ReasonCode::Loop,
                 "routing loop: routers forward the packet to each other",

@@ -23,6 +23,15 @@ pub(super) fn conclude(
     let reasons = Reasons { world, question };
     match &found.failure {
         Some(failure) => (failure.outcome(), reasons.failure(failure, address, found)),
-        None => reasons.success(found),
+        None => {
+            let (outcome, mut reason) = reasons.success(found);
+            if let Some(rule) = &found.unsure {
+                let more = format!(
+                    "; whether {rule} lets it pass is not known: hallway trace shows what happens"
+                );
+                reason.text.push_str(&more);
+            }
+            (outcome, reason)
+        }
     }
 }

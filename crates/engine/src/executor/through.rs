@@ -1,0 +1,30 @@
+//! Accepts in the chains of other firewalls.
+
+use hallway_kernel::KernelError;
+use hallway_nftables::Transaction;
+use hallway_plan::through::{Entry, Pass};
+use hallway_spec::Name;
+
+use super::Executor;
+use super::outcome::absent_is_done;
+
+impl Executor<'_> {
+    pub(super) fn let_through(
+        &mut self,
+        entry: &Entry,
+        pass: &Pass,
+        project: &Name,
+    ) -> Result<(), KernelError> {
+        let mut transaction = Transaction::new();
+        let chain = (entry.table, entry.chain);
+        transaction.insert_rule(entry.family, chain, &pass.rule(project));
+        self.kernel.commit(&transaction)
+    }
+
+    /// The firewall may have removed the rule since.
+    pub(super) fn remove_accept(&mut self, entry: &Entry, handle: u64) -> Result<(), KernelError> {
+        let mut transaction = Transaction::new();
+        transaction.delete_rule(entry.family, (entry.table, entry.chain), handle);
+        absent_is_done(self.kernel.commit(&transaction))
+    }
+}

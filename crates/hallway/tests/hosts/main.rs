@@ -1,0 +1,83 @@
+//! Hosts as people have them: several uplinks, routes, firewalls and projects of others.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+mod firewalls;
+mod names;
+mod projects;
+mod routes;
+mod uplinks;
+
+use firewalls::{
+    accepts_in_other_firewalls, what_is_not_known_is_said, what_others_drop_is_said_and_predicted,
+};
+use hallway_testkit::{Hallway, sh, wait_for};
+use names::nodes_get_servers_that_they_can_reach;
+use projects::one_reaches_what_the_other_publishes;
+use routes::{
+    automatic_subnets_avoid_routes, what_is_used_is_not_taken_away, wider_routes_are_no_conflict,
+};
+use uplinks::{
+    a_bridge_of_others_with_br_netfilter, an_uplink_that_comes_up_later, every_uplink_there_is,
+    forwarding_that_others_turn_on, link_local_addresses_are_refused_at_once,
+    nothing_is_forwarded_for_others,
+};
+
+/// With the test's own namespace as the host.
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway"))
+}
+
+/// A neighbour of the host on a link of its own: namespace `lanN`, 192.168.N.254 and fd:N::254; the host
+/// is 192.168.N.10 and fd:N::10 there.
+fn lan(number: u8, link: &str) {
+    sh(&format!(
+        "sysctl -qw net.ipv6.conf.default.accept_dad=0
+        ip netns add lan{number}; ip -n lan{number} link set lo up
+        ip netns exec lan{number} sysctl -qw net.ipv6.conf.default.accept_dad=0
+        ip link add {link} type veth peer name wire netns lan{number}
+        ip addr add 192.168.{number}.10/24 dev {link}; ip addr add fd00:{number}::10/64 dev {link} nodad; ip link set {link} up
+        ip -n lan{number} addr add 192.168.{number}.254/24 dev wire
+        ip -n lan{number} addr add fd00:{number}::254/64 dev wire nodad; ip -n lan{number} link set wire up"
+    ));
+    wait_for("the link to come up", || {
+        sh(&format!("ip -o link show {link}")).contains("state UP")
+    });
+}
+
+/// A web server with both IP versions, published on port 8080.
+const WEB: &str = "
+name: web
+networks: { apps: { subnet: [172.20.0.0/24, fd20::/64] } }
+nodes: { web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp } }
+";
+
+/// The URLs of port 8080 of the host as a neighbour has them.
+fn urls(number: u8) -> [String; 2] {
+    [
+        format!("http://192.168.{number}.10:8080/"),
+        format!("http://[fd00:{number}::10]:8080/"),
+    ]
+}
+
+/// A command in a neighbour that reads a URL.
+fn read(number: u8, url: &str, limit: u32) -> String {
+    format!("ip netns exec lan{number} curl -s -g -o /dev/null -m {limit} '{url}'")
+}
+
+hallway_testkit::tests![
+    link_local_addresses_are_refused_at_once,
+    accepts_in_other_firewalls,
+    nodes_get_servers_that_they_can_reach,
+    what_others_drop_is_said_and_predicted,
+    what_is_not_known_is_said,
+    one_reaches_what_the_other_publishes,
+    wider_routes_are_no_conflict,
+    what_is_used_is_not_taken_away,
+    automatic_subnets_avoid_routes,
+    every_uplink_there_is,
+    an_uplink_that_comes_up_later,
+    nothing_is_forwarded_for_others,
+    forwarding_that_others_turn_on,
+    a_bridge_of_others_with_br_netfilter,
+];

@@ -1,0 +1,54 @@
+//! Two projects on one host.
+
+use hallway_testkit::sh;
+
+use crate::{WEB, hallway, lan};
+
+/// What one publishes is reached by nodes of the other by the host's addresses, and predicted.
+pub(crate) fn one_reaches_what_the_other_publishes() {
+    lan(1, "eth0");
+    sh("ip route add default via 192.168.1.254; ip -6 route add default via fd00:1::254");
+    let h = hallway();
+    h.up(WEB).ok();
+    let other = "
+name: other
+networks:
+  more: { subnet: [172.21.0.0/24, fd21::/64] }
+  closed: { subnet: 172.22.0.0/24, internal: true }
+nodes: { client: { networks: [more] }, shut: { networks: [closed] } }
+";
+    h.up(other).ok();
+    for (address, open) in [
+        ("192.168.1.10", true),
+        ("[fd00:1::10]", true),
+        ("172.21.0.1", true),
+        ("[fd21::1]", true),
+        // An address within the other project's network.
+        ("172.20.0.1", false),
+        ("[fd20::1]", false),
+    ] {
+        let url = format!("http://{address}:8080/");
+        let path = h.run(&[
+            "-p",
+            "other",
+            "explain",
+            "client",
+            &format!("{address}:8080"),
+        ]);
+        if open {
+            assert!(h.project("other").reads("client", &url), "{address}");
+            assert_eq!(path.code, 0, "{}", path.out);
+        } else {
+            assert!(h.project("other").cannot_read("client", &url), "{address}");
+            assert_eq!(path.code, 1, "{}", path.out);
+        }
+    }
+    let path = h.run(&["-p", "other", "explain", "shut", "172.22.0.1:8080"]);
+    assert_eq!(path.code, 1, "{}", path.out);
+    assert!(
+        h.project("other")
+            .cannot_read("shut", "http://172.22.0.1:8080/")
+    );
+    let path = h.run(&["-p", "other", "explain", "client", "192.168.1.10:8081"]);
+    assert_eq!(path.code, 1, "{}", path.out);
+}

@@ -1,0 +1,95 @@
+//! Routes that the host already has.
+
+use hallway_testkit::{Hallway, Snapshot, sh};
+
+use crate::{hallway, lan};
+
+fn file(subnet: &str) -> String {
+    format!(
+        "name: p\nnetworks: {{ n: {{ subnet: {subnet} }} }}\nnodes: {{ a: {{ networks: [n] }} }}\n"
+    )
+}
+
+fn works(h: &Hallway, subnet: &str, address: &str) {
+    h.up(&file(subnet)).ok();
+    sh(&format!("ping -c 1 -W 30 {address}"));
+    h.up(&file(subnet)).says("nothing").ok();
+    h.run(&["-p", "p", "status", "--exit-code"]).exits(0);
+    h.run(&["plan", "--detailed-exitcode", "/run/up.hallway.yaml"])
+        .exits(0);
+}
+
+/// A route that leads to more than a subnet is no conflict, before `up` and after.
+pub(crate) fn wider_routes_are_no_conflict() {
+    lan(1, "eth0");
+    let wide = [
+        "0.0.0.0/1 via 192.168.1.254",
+        "128.0.0.0/1 via 192.168.1.254",
+        "10.0.0.0/8 via 192.168.1.254",
+        "blackhole 10.0.0.0/9",
+        "unreachable 10.9.0.0/16",
+    ];
+    let h = hallway();
+    for route in wide {
+        sh(&format!("ip route add {route}"));
+        works(&h, "10.9.0.0/24", "10.9.0.2");
+        h.project("p").ok("down");
+        sh(&format!("ip route del {route}"));
+        // It comes while the project is up: a VPN, for example.
+        works(&h, "10.9.0.0/24", "10.9.0.2");
+        sh(&format!("ip route add {route}"));
+        works(&h, "10.9.0.0/24", "10.9.0.2");
+        h.project("p").ok("down");
+        sh(&format!("ip route del {route}"));
+    }
+}
+
+/// A subnet that takes away what the host uses is refused before anything is touched.
+pub(crate) fn what_is_used_is_not_taken_away() {
+    lan(1, "eth0");
+    sh("ip addr add 10.0.0.5/8 dev eth0; ip route add 203.0.113.0/24 via 10.3.0.1");
+    let before = Snapshot::take();
+    let h = hallway();
+    for (subnet, held) in [
+        ("192.168.1.0/24", "192.168.1.0/24"),
+        ("192.168.0.0/16", "192.168.1.0/24"),
+        ("10.0.0.0/24", "10.0.0.5/32"),
+        ("10.3.0.0/24", "10.3.0.1/32"),
+        ("203.0.113.0/24", "203.0.113.0/24"),
+    ] {
+        h.up(&file(subnet))
+            .exits(2)
+            .says("subnet-in-use")
+            .says(held);
+    }
+    before.unchanged();
+    works(&h, "10.9.0.0/24", "10.9.0.2");
+    // The same route by another program does not stop a project that is up.
+    sh(
+        "ip route add 10.9.0.0/24 via 192.168.1.254 metric 50; ip route add 10.9.0.128/25 via 192.168.1.254",
+    );
+    works(&h, "10.9.0.0/24", "10.9.0.2");
+    // Another project's may not overlap at all.
+    let other = file("10.9.0.64/26").replace("name: p", "name: q");
+    h.up(&other).exits(2).says("project p");
+}
+
+/// A subnet that nobody has named avoids every route of the host.
+pub(crate) fn automatic_subnets_avoid_routes() {
+    lan(1, "eth0");
+    let h = hallway().project("p");
+    sh("ip route add 10.88.0.0/24 via 192.168.1.254; ip route add 0.0.0.0/1 via 192.168.1.254");
+    h.ok("network add one");
+    assert!(
+        h.ok("export").contains("10.88.1.0/24"),
+        "{}",
+        h.ok("export")
+    );
+    sh("ip route add 10.0.0.0/8 via 192.168.1.254");
+    h.ok("network add two");
+    assert!(
+        h.ok("export").contains("172.24.0.0/24"),
+        "{}",
+        h.ok("export")
+    );
+}

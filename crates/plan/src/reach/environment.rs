@@ -1,0 +1,69 @@
+//! What reachability depends on and a file does not say.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use hallway_nftables::{Ruleset, Table};
+
+/// What reachability depends on and a file does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Frames of every bridge pass the inet hooks (net.bridge.bridge-nf-call-iptables), not only
+    /// those of networks whose policies need it.
+    pub bridge_hooks: bool,
+    /// There is a route to what is on none of the project's networks.
+    pub uplink: bool,
+    /// Addresses of the host besides those on the project's networks.
+    pub host_addresses: Vec<IpAddr>,
+    /// The routes of the host to what is on none of the project's networks; none where the host is
+    /// not known.
+    pub routes: Vec<HostNet>,
+    /// Addresses of the host whose packets have routes of their own (`ip rule add from`). Replies of
+    /// nodes do not follow them: they have the node's address while they are routed.
+    pub policy_routed: Vec<IpNet>,
+    /// The rules of other projects here.
+    pub projects: Vec<Ruleset>,
+    /// Tables of others whose chains see what is routed.
+    pub foreign: Vec<Table>,
+}
+
+/// A route of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostNet {
+    /// The destination.
+    pub to: IpNet,
+    /// The link that packets leave by, with its device group; none where the route drops them.
+    pub link: Option<(String, u32)>,
+}
+
+impl Default for Environment {
+    /// A host with an uplink, and nothing else known of it.
+    fn default() -> Self {
+        Self {
+            bridge_hooks: false,
+            uplink: true,
+            host_addresses: Vec::new(),
+            routes: Vec::new(),
+            policy_routed: Vec::new(),
+            projects: Vec::new(),
+            foreign: Vec::new(),
+        }
+    }
+}
+
+impl Environment {
+    /// The link by which the host sends what is on none of the project's networks, with its device
+    /// group; `None` where it has no route.
+    pub(super) fn uplink(&self, to: IpAddr) -> Option<(&str, u32)> {
+        if self.routes.is_empty() {
+            return self.uplink.then_some(("uplink", 0));
+        }
+        let fits = self.routes.iter().filter(|r| r.to.contains(&to));
+        // Of equal ones, the first.
+        let best = fits.rev().max_by_key(|r| r.to.prefix_len())?;
+        best.link
+            .as_ref()
+            .map(|(name, group)| (name.as_str(), *group))
+    }
+}

@@ -1,0 +1,35 @@
+//! What comes in by a link that forwards because of hallway alone, and is not for a project: without
+//! hallway it would not be forwarded.
+
+use hallway_nftables::expr::Verdict;
+use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule};
+
+use super::parts::{base, member, rule, within};
+use super::{purpose, sets};
+use crate::mark::{FROM_BIT, TO_BIT};
+
+/// After the chains of every project have marked what concerns them.
+const AFTER_PROJECTS: Priority = Priority(Priority::FILTER.0 + 1);
+
+pub(super) fn chain() -> Chain {
+    let mut rules = vec![rule(
+        vec![within(&[Field::IifName, Field::OifName], &sets::BRIDGED)],
+        Verdict::Accept,
+        "frames from port to port of a bridge",
+    )];
+    rules.extend([IpVersion::V4, IpVersion::V6].map(closed));
+    Chain {
+        name: "foreign".into(),
+        base: base(ChainType::Filter, Hook::Forward, AFTER_PROJECTS),
+        rules,
+    }
+}
+
+fn closed(version: IpVersion) -> Rule {
+    let matches = vec![
+        Match::Version(version),
+        member(Field::IifName, sets::FORWARDING.of(version), true),
+        Match::Unmarked(FROM_BIT | TO_BIT),
+    ];
+    rule(matches, Verdict::Drop, purpose::FOREIGN)
+}
