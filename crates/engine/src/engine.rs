@@ -10,7 +10,7 @@ use hallway_kernel::Kernel;
 use hallway_kernel::gate::Gate;
 
 use hallway_plan::compare::{Difference, Fact};
-use hallway_plan::diff::{self as plan, Recorded, affected, drift};
+use hallway_plan::diff::{Recorded, affected, drift};
 use hallway_plan::observed::Seen;
 use hallway_plan::through::Firewall;
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
@@ -18,6 +18,7 @@ use hallway_spec::{Name, Topology};
 use ipnet::IpNet;
 
 use crate::account::CallingUser;
+use crate::dropped::dropped;
 use crate::keeper::{self, Porter};
 use crate::observe::{self, Depth};
 use crate::record::{self, Store};
@@ -357,39 +358,6 @@ pub(crate) fn recorded(record: Option<&Record>) -> Recorded<'_> {
         inodes: &r.inodes,
         uplinks: &r.uplinks,
     })
-}
-
-/// See [`Planned::dropped`]. The text was valid when it was applied; should this version of hallway
-/// not read it, nothing is said about it.
-fn dropped(record: Option<&Record>, wanted: &Settled) -> Vec<String> {
-    let edited = record.and_then(|r| Some((r.applied.as_ref()?, r.edited_from.as_ref()?)));
-    let Some((before, text)) = edited else {
-        return Vec::new();
-    };
-    let base = match text.is_empty() {
-        true => None,
-        false => hallway_spec::parse("", text).ok().map(|p| p.topology),
-    };
-    let around = Surroundings::default();
-    let base = base.and_then(|mut topology| {
-        topology.name = wanted.project.clone();
-        settle(&topology, Some(before), &around).ok()
-    });
-    match base {
-        Some(base) => plan::dropped(&base, before, wanted),
-        None if text.is_empty() => {
-            let nothing = Settled {
-                networks: Vec::new(),
-                nodes: Vec::new(),
-                cables: Vec::new(),
-                publishes: Vec::new(),
-                policies: Vec::new(),
-                ..before.clone()
-            };
-            plan::dropped(&nothing, before, wanted)
-        }
-        None => Vec::new(),
-    }
 }
 
 fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {

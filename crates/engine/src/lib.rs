@@ -32,6 +32,7 @@ pub mod account;
 pub mod bench;
 mod cancel;
 pub mod doctor;
+mod dropped;
 mod engine;
 pub mod enter;
 mod event;

@@ -24,6 +24,7 @@ pub mod bandwidth;
 pub mod built;
 pub mod compare;
 pub mod diff;
+mod firewall;
 pub mod hosts;
 pub mod mark;
 pub mod observed;

@@ -11,8 +11,8 @@ use hallway_spec::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::firewall::Firewall;
 use crate::mark;
-use crate::through::Firewall;
 
 /// The smallest MTU with which a link can carry IPv6 (RFC 8200, section 5), in bytes.
 const IPV6_LEAST_MTU: u32 = 1280;

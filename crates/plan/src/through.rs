@@ -2,26 +2,13 @@
 //! the project's own rules say.
 
 use std::fmt;
-use std::str::FromStr;
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Family, Field, Match, Rule, Value};
 use hallway_spec::Name;
-use serde::{Deserialize, Serialize};
 
+pub use crate::firewall::{Firewall, UnknownFirewall};
 use crate::settled::{Plug, Settled};
-
-/// A firewall with a chain for rules of others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Firewall {
-    /// Docker, with its chain DOCKER-USER.
-    Docker,
-    /// ufw, with its chain of routes that are allowed.
-    Ufw,
-    /// firewalld, with its chain of what is forwarded.
-    Firewalld,
-}
 
 /// A chain of another firewall that accepts are put at the beginning of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,41 +48,6 @@ const fn entry(
         family,
         table,
         chain,
-    }
-}
-
-impl Firewall {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Docker, Self::Ufw, Self::Firewalld];
-
-    /// Its name on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Ufw => "ufw",
-            Self::Firewalld => "firewalld",
-        }
-    }
-}
-
-impl fmt::Display for Firewall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// The text is no firewall's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not one of docker, ufw, firewalld")]
-pub struct UnknownFirewall;
-
-impl FromStr for Firewall {
-    type Err = UnknownFirewall;
-
-    fn from_str(text: &str) -> Result<Self, UnknownFirewall> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|f| f.name() == text).ok_or(UnknownFirewall)
     }
 }
 

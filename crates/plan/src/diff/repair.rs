@@ -208,6 +208,17 @@ const ADDRESSES: u8 = 5;
 const ROUTES: u8 = 6;
 const LIMITS: u8 = 7;
 
+/// IPv6 must be on before an IPv6 address can be added.
+fn setting_order(setting: Setting) -> u8 {
+    match setting {
+        Setting::DisableIpv6 => FIRST_SETTINGS,
+        Setting::Forwarding(_)
+        | Setting::NewForwarding(_)
+        | Setting::AcceptRa
+        | Setting::Autoconf => SETTINGS,
+    }
+}
+
 /// The change that mends a difference, with its place in the order; `None` where it is mended by
 /// creating something, or has steps of its own.
 fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
@@ -238,16 +249,9 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
             wanted,
             ..
         } => {
-            let order = match setting {
-                Setting::DisableIpv6 => FIRST_SETTINGS,
-                Setting::Forwarding(_)
-                | Setting::NewForwarding(_)
-                | Setting::AcceptRa
-                | Setting::Autoconf => SETTINGS,
-            };
             let (link, setting, value) = (link.clone(), *setting, *wanted);
             (
-                order,
+                setting_order(setting),
                 Adjustment::Setting {
                     link,
                     setting,

@@ -12,8 +12,7 @@ use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
 use super::walk::{Arrival, DropReason, HostPort, UPLINK, Walk, WalkResult};
 use super::world::HostRoute;
-use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict, RuleVerdict};
-use hallway_nftables::print;
+use hallway_nftables::evaluate::{PacketContext, PacketVerdict};
 use hallway_nftables::{ChainType, Family, Hook};
 
 const LOOPBACK: HostPort<'static> = HostPort {
@@ -304,78 +303,5 @@ impl<'w> Walk<'w> {
             icmp: packet.icmp_type(),
             ..context(&packet.flow)
         }
-    }
-
-    /// Adds a ruling of the project's own rules to the hops; a packet that is dropped goes no
-    /// further.
-    pub(super) fn ruled(
-        &mut self,
-        ruling: &RuleVerdict,
-        hook: Hook,
-        family: Family,
-        flow: Flow,
-    ) -> Result<(), DropReason> {
-        let world = self.world;
-        let rules = match family {
-            Family::Bridge => &world.bridge,
-            _ => &world.inet,
-        };
-        self.note_ruling(rules, ruling, (hook, family), flow);
-        refused(ruling, hook)
-    }
-
-    /// The same of rules for IP of any project.
-    fn ruled_by(
-        &mut self,
-        rules: &Evaluator<'_>,
-        ruling: &RuleVerdict,
-        hook: Hook,
-        flow: Flow,
-    ) -> Result<(), DropReason> {
-        self.note_ruling(rules, ruling, (hook, Family::Inet), flow);
-        refused(ruling, hook)
-    }
-
-    /// A chain of which no rule decided is not shown.
-    fn note_ruling(
-        &mut self,
-        rules: &Evaluator<'_>,
-        ruling: &RuleVerdict,
-        (hook, family): (Hook, Family),
-        flow: Flow,
-    ) {
-        let Some(position) = ruling.rule else { return };
-        let rule = (rules.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
-        let event = HopEvent::Chain {
-            family: family.name().to_owned(),
-            table: rules.table().to_owned(),
-            chain: ruling.chain.clone(),
-            hook: hook.name().to_owned(),
-            rule: rule.map(|r| print::rule(r, family)),
-            comment: ruling.comment.clone(),
-            verdict: verdict_name(&ruling.verdict).to_owned(),
-            ours: true,
-        };
-        self.hop(Location::Host, event, flow);
-    }
-}
-
-fn refused(ruling: &RuleVerdict, hook: Hook) -> Result<(), DropReason> {
-    match ruling.verdict {
-        PacketVerdict::Drop | PacketVerdict::Reject => Err(DropReason::Rule {
-            hook,
-            ruling: ruling.clone(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn verdict_name(verdict: &PacketVerdict) -> &'static str {
-    match verdict {
-        PacketVerdict::Accept => "accept",
-        PacketVerdict::Drop => "drop",
-        PacketVerdict::Reject => "reject",
-        PacketVerdict::Dnat(..) => "dnat",
-        PacketVerdict::Masquerade => "masquerade",
     }
 }
