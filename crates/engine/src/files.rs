@@ -26,7 +26,7 @@ impl Engine {
         project: &Name,
         node: &hallway_plan::settled::Node,
     ) -> Option<PathBuf> {
-        (!node.dns.is_empty()).then(|| {
+        (!node.dns.is_empty() || !node.dns_search.is_empty()).then(|| {
             self.directory(project)
                 .join("resolv")
                 .join(node.name.as_ref())
@@ -60,7 +60,22 @@ impl Engine {
         let store = self.store();
         store.make_directory(&self.directory(project).join("resolv"))?;
         let servers = node.dns.iter().map(|d| format!("nameserver {d}\n"));
-        store.write_in_place(&path, servers.collect::<String>().as_bytes())
+        let mut text: String = servers.collect();
+        if node.dns.is_empty() {
+            // With the servers that the machine names.
+            text = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+            let other = |line: &&str| !line.trim_start().starts_with("search");
+            text = text
+                .lines()
+                .filter(other)
+                .map(|l| format!("{l}\n"))
+                .collect();
+        }
+        if !node.dns_search.is_empty() {
+            let domains: Vec<&str> = node.dns_search.iter().map(AsRef::as_ref).collect();
+            text.push_str(&format!("search {}\n", domains.join(" ")));
+        }
+        store.write_in_place(&path, text.as_bytes())
     }
 
     /// Removes files of nodes that are gone.

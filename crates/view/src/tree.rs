@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hallway_plan::Settled;
 use hallway_plan::settled::{Interface, Network, Node, Plug, Publish};
-use hallway_spec::Name;
+use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
 use crate::program::Program;
@@ -98,8 +98,10 @@ fn heading(network: &Network) -> String {
     let subnets: Vec<String> = network.subnets.iter().map(|s| s.net.to_string()).collect();
     let mut words = format!("{}  {}", styled(BOLD, &network.name), subnets.join(" "));
     for (flag, word) in [
-        (network.internal, "internal"),
+        (network.internal && network.mode != Mode::Lan, "internal"),
+        (network.mode == Mode::Lan, "lan"),
         (network.outside, "outside"),
+        (!network.nat, "no NAT"),
         (network.bridge.is_none(), "routed"),
     ] {
         if flag {

@@ -213,8 +213,8 @@ pub(super) fn restore_uplinks(
 
 /// The IP versions of a project's networks.
 fn versions(settled: &Settled) -> BTreeSet<IpVersion> {
-    let subnets = settled.networks.iter().flat_map(|n| &n.subnets);
-    subnets.map(|s| IpVersion::of(s.gateway)).collect()
+    let gateways = settled.networks.iter().flat_map(|n| n.gateways());
+    gateways.map(IpVersion::of).collect()
 }
 
 /// Connections that the change ends.
@@ -263,9 +263,11 @@ pub(super) fn end_connections(
 }
 
 /// What networks are allowed and refused without a policy.
-fn bounds(settled: &Settled) -> Vec<(&Name, bool, bool)> {
+fn bounds(settled: &Settled) -> Vec<(&Name, [bool; 3])> {
     let networks = settled.networks.iter();
-    networks.map(|n| (&n.name, n.internal, n.outside)).collect()
+    networks
+        .map(|n| (&n.name, [n.internal, n.outside, n.nat]))
+        .collect()
 }
 
 fn push_flows(plan: &mut Plan, flows: Flows, seen: &Observed) {

@@ -118,6 +118,16 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
         ));
     }
     rules.push(share::jump(Some(nets(true))));
+    // Before policies: nothing there translates a private address, and no answer would come.
+    rules.push(rule(
+        vec![
+            nets(true),
+            member(Field::IifGroup, &sets::EGRESS, false),
+            member(Field::OifGroup, &sets::NETWORKS, false),
+        ],
+        Action::Reject,
+        purpose::DEFAULT,
+    ));
     rules.extend(policies);
     rules.extend([
         rule(

@@ -47,11 +47,18 @@ pub(super) fn prerouting() -> Chain {
     Chain {
         name: "nat_prerouting".into(),
         base: base(ChainType::Nat, Hook::Prerouting, Priority::DSTNAT),
-        rules: vec![rule(
-            vec![Match::ToLocal],
-            Verdict::Jump("published".into()),
-            "addresses of the host only",
-        )],
+        rules: vec![
+            rule(
+                vec![member(Field::IifGroup, &sets::LANS, true)],
+                Verdict::Return,
+                purpose::LAN,
+            ),
+            rule(
+                vec![Match::ToLocal],
+                Verdict::Jump("published".into()),
+                "addresses of the host only",
+            ),
+        ],
     }
 }
 
@@ -95,7 +102,7 @@ pub(super) fn postrouting() -> Chain {
     let out = |net: Match| {
         rule(
             vec![
-                member(Field::IifGroup, &sets::EGRESS, true),
+                member(Field::IifGroup, &sets::MASQUERADED, true),
                 member(Field::OifGroup, &sets::NETWORKS, false),
                 net,
             ],

@@ -17,6 +17,8 @@ pub const DIRECT: &str = "into a network by routing";
 pub const SPOOFED: &str = "source address of another";
 /// To an address that the node at the port has not.
 pub const NOT_ADDRESSEE: &str = "to an address that the node does not have";
+/// It is on a lan, which the host is not on.
+pub const LAN: &str = "a lan";
 /// An ICMP error about a packet that its sender has not received.
 pub const QUOTED: &str = "ICMP error about a packet to another";
 /// The sender has as many connections as it may have.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Name, Place, Topology};
+use hallway_spec::{Mode, Name, Place, Topology};
 use ipnet::IpNet;
 
 use super::conflict::{Conflict, ConflictCode};
@@ -152,7 +152,8 @@ fn is_special(net: &IpNet) -> bool {
 /// Networks of the topology that overlap a prefix in use by something else.
 pub(super) fn prefix_conflicts(topology: &Topology, around: &Surroundings) -> Vec<Conflict> {
     let mut out = Vec::new();
-    for network in &topology.networks {
+    // What is on a lan does not concern the host.
+    for network in topology.networks.iter().filter(|n| n.mode != Mode::Lan) {
         for subnet in &network.subnets {
             let clash = around
                 .prefixes

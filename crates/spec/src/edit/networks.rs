@@ -40,16 +40,21 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
             .then(|| OneOrMany::of(gateways.iter().map(ToString::to_string).collect())),
         internal: internal.then_some(true),
         outside: outside.then_some(true),
+        nat: None,
         mode: routed.then(|| "routed".to_owned()),
         mtu: *mtu,
     };
-    document.networks.insert(name.to_string(), network);
+    document.networks.insert(name.to_string(), Some(network));
     Ok(())
 }
 
 /// The first /24 of the pool that overlaps no network of the document.
 fn free_subnet(document: &Document) -> Result<Ipv4Net, EditError> {
-    let subnets = document.networks.values().filter_map(|n| n.subnet.as_ref());
+    let subnets = document
+        .networks
+        .values()
+        .flatten()
+        .filter_map(|n| n.subnet.as_ref());
     let used: Vec<IpNet> = subnets
         .flat_map(|s| s.items().iter().filter_map(|t| t.parse().ok()))
         .collect();
