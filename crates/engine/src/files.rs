@@ -15,6 +15,11 @@ const RESOLV: &str = "resolv";
 /// The one of nodes that have no servers of their own; no node is called like that.
 const OF_HOST: &str = ".host";
 
+/// Whether a node has a resolv.conf of its own.
+fn has_own_servers(node: &hallway_plan::settled::Node) -> bool {
+    !node.dns.is_empty() || !node.dns_search.is_empty()
+}
+
 impl Engine {
     /// The hosts file of a node.
     #[must_use]
@@ -28,9 +33,9 @@ impl Engine {
     #[must_use]
     pub fn resolv_file(&self, project: &Name, node: &hallway_plan::settled::Node) -> PathBuf {
         let directory = self.directory(project).join(RESOLV);
-        match node.dns.is_empty() {
-            true => directory.join(OF_HOST),
-            false => directory.join(node.name.as_ref()),
+        match has_own_servers(node) {
+            true => directory.join(node.name.as_ref()),
+            false => directory.join(OF_HOST),
         }
     }
 
@@ -74,14 +79,26 @@ impl Engine {
         project: &Name,
         node: &hallway_plan::settled::Node,
     ) -> Result<(), Failure> {
-        if node.dns.is_empty() {
+        if !has_own_servers(node) {
             return Ok(());
         }
         let path = self.resolv_file(project, node);
         let store = self.store();
         store.make_directory(&self.directory(project).join(RESOLV))?;
         let servers = node.dns.iter().map(|d| format!("nameserver {d}\n"));
-        store.write_in_place(&path, servers.collect::<String>().as_bytes())
+        let mut text: String = servers.collect();
+        if node.dns.is_empty() {
+            let of_host = names::of_host().text;
+            let other = of_host
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("search"));
+            text = other.map(|line| format!("{line}\n")).collect();
+        }
+        if !node.dns_search.is_empty() {
+            let domains: Vec<&str> = node.dns_search.iter().map(AsRef::as_ref).collect();
+            text.push_str(&format!("search {}\n", domains.join(" ")));
+        }
+        store.write_in_place(&path, text.as_bytes())
     }
 
     /// Removes files of nodes that are gone.

@@ -10,13 +10,14 @@ use std::net::IpAddr;
 use hallway_spec::Name;
 
 use crate::mark;
-use crate::settled::{Node, Plug, Settled};
+use crate::settled::{Interface, Node, Plug, Settled};
 
 /// The name of the file a node sees; nodes with cables, or alone, have one of
 /// their own.
 #[must_use]
 pub fn file_name(node: &Node) -> String {
-    if node.interfaces.is_empty() || node.interfaces.iter().any(|i| i.plug == Plug::Cable) {
+    let own = !node.extra_hosts.is_empty();
+    if own || node.interfaces.is_empty() || node.interfaces.iter().any(|i| i.plug == Plug::Cable) {
         return own_file_name(node);
     }
     let networks: Vec<&str> = node
@@ -41,21 +42,29 @@ pub fn lines(node: &Node) -> Option<String> {
     };
     let mut addresses: Vec<IpAddr> = only.addresses.iter().map(ipnet::IpNet::addr).collect();
     addresses.sort_by_key(IpAddr::is_ipv6);
-    let lines = addresses.iter().map(|address| line(*address, node));
+    let lines = addresses.iter().map(|address| line(*address, only, node));
     (only.plug != Plug::Cable).then(|| lines.collect())
 }
 
 /// The same of a node with any interfaces, in no order.
 #[must_use]
 pub fn every_line(node: &Node) -> BTreeSet<String> {
-    let addresses = node.interfaces.iter().flat_map(|i| &i.addresses);
-    addresses
-        .map(|address| line(address.addr(), node))
-        .collect()
+    let all = |interface: &Interface| {
+        let addresses = interface.addresses.iter();
+        let lines = addresses.map(|a| line(a.addr(), interface, node));
+        lines.collect::<Vec<_>>()
+    };
+    node.interfaces.iter().flat_map(all).collect()
 }
 
-fn line(address: IpAddr, node: &Node) -> String {
-    format!("{address}\t{}\n", node.name)
+/// The name of the node, and further names that it has on that interface.
+fn line(address: IpAddr, interface: &Interface, node: &Node) -> String {
+    let mut out = format!("{address}\t{}", node.name);
+    for alias in &interface.aliases {
+        let _ = write!(out, " {alias}");
+    }
+    out.push('\n');
+    out
 }
 
 /// Every file with its text.
@@ -77,18 +86,26 @@ fn text(settled: &Settled, viewer: &Node) -> String {
         let _ = writeln!(out, "127.0.1.1\t{}", viewer.name);
     }
     let nearness = Nearness::of(settled, Some(viewer));
-    if let Some(network) = nearness.networks.first().and_then(|n| settled.network(n)) {
-        for subnet in &network.subnets {
-            let _ = writeln!(out, "{}\thost", subnet.gateway);
+    if let Some(network) = nearness
+        .networks
+        .iter()
+        .filter_map(|n| settled.network(n))
+        .find(|n| n.gateways().next().is_some())
+    {
+        for gateway in network.gateways() {
+            let _ = writeln!(out, "{gateway}\thost");
         }
     }
     for node in &settled.nodes {
-        let mut addresses: Vec<(u8, IpAddr)> = nearness.addresses(node).collect();
-        addresses.retain(|(rank, _)| *rank != Nearness::FAR_CABLE);
-        addresses.sort_by_key(|(rank, address)| (*rank, address.is_ipv6()));
-        for (_, address) in addresses {
-            out.push_str(&line(address, node));
+        let mut addresses: Vec<_> = nearness.interfaces(node).collect();
+        addresses.retain(|(rank, ..)| *rank != Nearness::FAR_CABLE);
+        addresses.sort_by_key(|(rank, address, _)| (*rank, address.is_ipv6()));
+        for (_, address, interface) in addresses {
+            out.push_str(&line(address, interface, node));
         }
+    }
+    for (name, address) in &viewer.extra_hosts {
+        let _ = writeln!(out, "{address}\t{name}");
     }
     out
 }
@@ -125,6 +142,12 @@ impl<'a> Nearness<'a> {
     /// A node's addresses with their ranks, lower for nearer: over a cable both are on (or its own),
     /// on a network both are on, on another network, on a cable to another node.
     pub(crate) fn addresses(&self, node: &'a Node) -> impl Iterator<Item = (u8, IpAddr)> {
+        let all = self.interfaces(node);
+        all.map(|(rank, address, _)| (rank, address))
+    }
+
+    /// The same, with the interface of each.
+    fn interfaces(&self, node: &'a Node) -> impl Iterator<Item = (u8, IpAddr, &'a Interface)> {
         node.interfaces.iter().flat_map(move |interface| {
             let rank = match &interface.plug {
                 Plug::Cable if Some(&node.name) == self.viewer => 0,
@@ -133,7 +156,8 @@ impl<'a> Nearness<'a> {
                 Plug::Port { network, .. } if self.networks.contains(&network) => 1,
                 Plug::Port { .. } => 2,
             };
-            interface.addresses.iter().map(move |a| (rank, a.addr()))
+            let addresses = interface.addresses.iter();
+            addresses.map(move |a| (rank, a.addr(), interface))
         })
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::{
-    Action, Bandwidth, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol, Restart,
-    User,
+    Action, Bandwidth, IpVersion, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol,
+    Restart, User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,10 @@ pub struct Network {
     pub internal: bool,
     /// Stands for the outside world.
     pub outside: bool,
+    /// Its nodes reach outside with the host's address, and are reached from there by published
+    /// ports only.
+    #[serde(default = "translated")]
+    pub nat: bool,
     /// Bridge or routed.
     pub mode: Mode,
     /// Bytes; the kernel's default when absent.
@@ -73,20 +77,43 @@ pub struct Network {
     pub place: Place,
 }
 
+fn translated() -> bool {
+    true
+}
+
+impl Network {
+    /// Whether the host filters what its nodes send: neither an `outside` one nor a lan.
+    #[must_use]
+    pub fn is_inner(&self) -> bool {
+        !self.outside && self.mode != Mode::Lan
+    }
+
+    /// The host's addresses on it.
+    pub fn gateways(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.subnets.iter().filter_map(|s| s.gateway)
+    }
+}
+
 /// A prefix and the host's address in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subnet {
     /// The prefix.
     pub net: IpNet,
-    /// The host's address.
-    pub gateway: IpAddr,
+    /// The host's address; none on a lan.
+    pub gateway: Option<IpAddr>,
 }
 
 impl Subnet {
+    /// The IP version of the prefix.
+    #[must_use]
+    pub fn version(&self) -> IpVersion {
+        IpVersion::of_net(&self.net)
+    }
+
     /// The gateway with the prefix's length.
     #[must_use]
-    pub fn gateway_net(&self) -> IpNet {
-        IpNet::new(self.gateway, self.net.prefix_len()).unwrap_or(self.net)
+    pub fn gateway_net(&self) -> Option<IpNet> {
+        IpNet::new(self.gateway?, self.net.prefix_len()).ok()
     }
 }
 
@@ -110,6 +137,12 @@ pub struct Node {
     pub connections: Option<u32>,
     /// Name servers.
     pub dns: Vec<IpAddr>,
+    /// Domains in which names without a dot are looked up.
+    #[serde(default)]
+    pub dns_search: Vec<Name>,
+    /// Further names with addresses that its programs find.
+    #[serde(default)]
+    pub extra_hosts: Vec<(Name, IpAddr)>,
     /// Environment of what runs inside.
     pub environment: BTreeMap<String, String>,
     /// The program that runs in the node, with its arguments.
@@ -154,6 +187,15 @@ pub struct Interface {
     /// It may send router advertisements.
     #[serde(default)]
     pub router: bool,
+    /// Prefixes besides its own addresses that it may send from and answer for.
+    #[serde(default)]
+    pub sources: Vec<IpNet>,
+    /// Prefixes behind its node, a router: it may send on what comes from there.
+    #[serde(default)]
+    pub behind: Vec<IpNet>,
+    /// Further names of its addresses.
+    #[serde(default)]
+    pub aliases: Vec<Name>,
     /// What it is plugged into.
     pub plug: Plug,
 }
@@ -265,9 +307,18 @@ impl Settled {
         self.nodes.iter().find(|n| &n.name == name)
     }
 
-    /// Networks that are the project's own inside: everything but `outside` ones.
+    /// Networks that are the project's own inside: everything but `outside` ones, and lans, which the
+    /// host is not on.
     pub fn inner_networks(&self) -> impl Iterator<Item = &Network> {
-        self.networks.iter().filter(|n| !n.outside)
+        self.networks.iter().filter(|n| n.is_inner())
+    }
+
+    /// A node's addresses on networks that the host is on.
+    pub fn filtered_addresses<'s>(&'s self, node: &'s Node) -> impl Iterator<Item = IpAddr> + 's {
+        let ports = node
+            .ports()
+            .filter(|(_, network, _)| self.network(network).is_some_and(|n| n.mode != Mode::Lan));
+        ports.flat_map(|(interface, _, _)| interface.addresses.iter().map(IpNet::addr))
     }
 }
 

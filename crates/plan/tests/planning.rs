@@ -111,7 +111,7 @@ proptest! {
                         prop_assert!(seen.insert(address.addr()), "{address} twice");
                         let subnet = network.subnets.iter().find(|s| s.net.contains(&address.addr()));
                         let subnet = subnet.expect("of its network");
-                        prop_assert_ne!(subnet.gateway, address.addr());
+                        prop_assert_ne!(subnet.gateway, Some(address.addr()));
                         prop_assert_ne!(subnet.net.network(), address.addr());
                         let IpNet::V4(net) = subnet.net else { continue };
                         prop_assert_ne!(IpAddr::V4(net.broadcast()), address.addr());

@@ -42,6 +42,8 @@ pub enum Mode {
     Bridge,
     /// No bridge: each member has a /32 or /128 and the host routes between them.
     Routed,
+    /// A bridge without the host: it has no address there, and no rule is about its frames.
+    Lan,
 }
 
 /// A subnet many nodes share.
@@ -50,12 +52,16 @@ pub enum Mode {
 pub struct Network {
     /// Its name; shares one name space with the nodes.
     pub name: Name,
-    /// One per address family at most; never empty.
+    /// One per address family at most; empty where the file gives none. Then one is chosen, but for a
+    /// lan, which has no addresses then.
     pub subnets: Vec<Subnet>,
     /// No route to other networks and no published ports: no default route, no masquerade.
     pub internal: bool,
     /// Its nodes represent the outside world.
     pub outside: bool,
+    /// Its nodes reach outside with the host's address, and are reached from outside by published
+    /// ports only. Without, they have addresses that are routed outside, too.
+    pub nat: bool,
     /// Bridge or routed.
     pub mode: Mode,
     /// Bytes; the kernel's default when absent.
@@ -70,15 +76,29 @@ pub struct Network {
 pub struct Subnet {
     /// The prefix, host bits zero.
     pub net: IpNet,
-    /// The host's own address on this network; by default the prefix's first.
-    pub gateway: IpAddr,
+    /// The host's own address on this network; by default the prefix's first. None on a lan.
+    pub gateway: Option<IpAddr>,
 }
 
 impl Subnet {
+    /// A prefix whose first address is the host's.
+    #[must_use]
+    pub fn with_first_address(net: IpNet) -> Self {
+        let gateway = net.hosts().find(|a| *a != net.network());
+        Self { net, gateway }
+    }
+
     /// The IP version of the prefix and of the host's address.
     #[must_use]
     pub fn version(&self) -> IpVersion {
         IpVersion::of_net(&self.net)
+    }
+
+    /// Whether its first and last address are no node's: not of a prefix of two addresses
+    /// (RFC 3021, RFC 6164).
+    #[must_use]
+    pub fn reserves_ends(&self) -> bool {
+        self.net.prefix_len() + 1 < self.net.max_prefix_len()
     }
 }
 
@@ -98,6 +118,10 @@ pub struct Node {
     pub forwarding: bool,
     /// Name servers written to its resolv.conf; empty leaves the host's.
     pub dns: Vec<IpAddr>,
+    /// Domains in which names without a dot are looked up.
+    pub dns_search: Vec<Name>,
+    /// Further names with addresses that its programs find.
+    pub extra_hosts: Vec<(Name, IpAddr)>,
     /// How many connections each of its addresses may have at the host; the default when absent.
     pub connections: Option<u32>,
     /// The program that runs inside, if any.
@@ -133,12 +157,16 @@ pub struct Attachment {
     pub mac: Option<Mac>,
     /// The interface's name inside; `ethN` by position when absent.
     pub interface: Option<InterfaceName>,
+    /// Further names by which other nodes find its addresses there.
+    pub aliases: Vec<Name>,
     /// The limit in each direction.
     pub bandwidth: Option<Bandwidth>,
     /// It may answer as a DHCP server.
     pub dhcp_server: bool,
     /// It may send router advertisements.
     pub router: bool,
+    /// Prefixes besides its own addresses that it may send from and answer for.
+    pub sources: Vec<IpNet>,
     /// The place in the file.
     pub place: Place,
 }

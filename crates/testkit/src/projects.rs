@@ -9,7 +9,7 @@ use proptest::prelude::*;
 pub struct Network {
     /// 0: IPv4, 1: IPv6, else both.
     family: u8,
-    /// 0: internal, 1: outside, 2: routed, else a plain bridge.
+    /// 0: internal, 1: outside, 2: routed, 7: without NAT, 8: a lan, else a plain bridge.
     kind: u8,
 }
 
@@ -43,14 +43,14 @@ pub struct Project {
 }
 
 fn network() -> impl Strategy<Value = Network> {
-    (0..8u8, 0..7u8).prop_map(|(family, kind)| Network { family, kind })
+    (0..8u8, 0..10u8).prop_map(|(family, kind)| Network { family, kind })
 }
 
 fn node() -> impl Strategy<Value = Node> {
     (
         prop::collection::vec(0..5usize, 0..3),
         prop::option::weighted(0.4, 0..7u16),
-        prop::bool::weighted(0.15),
+        prop::bool::weighted(0.2),
         prop::option::weighted(0.5, 0..5usize),
     )
         .prop_map(|(networks, published, forwarding, intruder)| Node {
@@ -198,6 +198,30 @@ impl Project {
         out
     }
 
+    /// The addresses of a router on a network.
+    fn of_router(&self, network: usize, at: usize) -> Vec<String> {
+        let host = |net: &str| match net.split_once("0/24") {
+            Some((net, _)) => format!("\"{net}{}\"", 100 + at),
+            None => format!("\"{}{}\"", net.trim_end_matches("/64"), 100 + at),
+        };
+        self.subnets(network).iter().map(|s| host(&s.0)).collect()
+    }
+
+    /// Ways from one network to another: by a router that is on both, or by the host.
+    fn next_hops(&self, from: usize, to: usize) -> Vec<String> {
+        let on = |node: &Node, network| self.member(node).contains(&network);
+        let mut nodes = self.nodes.iter().enumerate();
+        let router = nodes.find(|(_, n)| n.forwarding && on(n, from) && on(n, to));
+        match router {
+            Some((at, _)) => {
+                let hops = self.of_router(from, at).into_iter();
+                hops.map(|hop| hop.trim_matches('"').to_owned()).collect()
+            }
+            None if self.networks[from].kind == 8 => Vec::new(),
+            None => self.subnets(from).into_iter().map(|s| s.1).collect(),
+        }
+    }
+
     fn network_text(&self, at: usize) -> String {
         let network = &self.networks[at];
         let mut out = String::new();
@@ -210,6 +234,8 @@ impl Project {
             0 => ", internal: true",
             1 => ", outside: true",
             2 => ", mode: routed",
+            7 => ", nat: false",
+            8 => ", mode: lan",
             _ => "",
         };
         writeln!(
@@ -224,8 +250,18 @@ impl Project {
     fn node_text(&self, at: usize, node: &Node) -> String {
         let mut out = String::new();
         let networks = self.member(node);
-        let names: Vec<String> = networks.iter().map(|n| format!("net{n}")).collect();
-        write!(out, "  n{at}: {{ networks: [{}]", names.join(", ")).unwrap();
+        let names: Vec<String> = networks
+            .iter()
+            .map(|n| match node.forwarding {
+                // Others have routes by way of it.
+                true => format!(
+                    "net{n}: {{ address: [{}] }}",
+                    self.of_router(*n, at).join(", ")
+                ),
+                false => format!("net{n}: {{}}"),
+            })
+            .collect();
+        write!(out, "  n{at}: {{ networks: {{ {} }}", names.join(", ")).unwrap();
         let external = networks.iter().any(|n| self.networks[*n].kind > 1);
         if let (Some(port), true) = (node.published, external) {
             let entry = match port {
@@ -244,16 +280,17 @@ impl Project {
             out.push_str(", forwarding: true");
         }
         let first = networks.first().filter(|n| self.networks[**n].kind != 0);
+        let first = first.filter(|_| !node.forwarding);
         if let (Some(to), Some(first)) = (node.intruder, first) {
             let to = to % self.networks.len();
-            let own = self.subnets(*first);
+            let own = self.next_hops(*first, to);
             let routes: Vec<String> = (self.subnets(to).iter())
                 .filter(|_| !networks.contains(&to))
                 .filter_map(|(subnet, _)| {
                     let same = own
                         .iter()
-                        .find(|o| o.0.contains(':') == subnet.contains(':'))?;
-                    Some(format!("{{ to: \"{subnet}\", via: \"{}\" }}", same.1))
+                        .find(|hop| hop.contains(':') == subnet.contains(':'))?;
+                    Some(format!("{{ to: \"{subnet}\", via: \"{same}\" }}"))
                 })
                 .collect();
             write!(out, ", routes: [{}]", routes.join(", ")).unwrap();

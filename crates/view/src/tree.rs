@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hallway_plan::Settled;
 use hallway_plan::settled::{Interface, Network, Node, Plug, Policy, Publish};
-use hallway_spec::{Action, Name};
+use hallway_spec::{Action, Mode, Name};
 use ipnet::IpNet;
 
 use crate::program::Program;
@@ -119,8 +119,10 @@ fn heading(network: &Network) -> String {
     let subnets: Vec<String> = network.subnets.iter().map(|s| s.net.to_string()).collect();
     let mut words = format!("{}  {}", styled(BOLD, &network.name), subnets.join(" "));
     for (flag, word) in [
-        (network.internal, "internal"),
+        (network.internal && network.mode != Mode::Lan, "internal"),
+        (network.mode == Mode::Lan, "lan"),
         (network.outside, "outside"),
+        (!network.nat, "no NAT"),
         (network.bridge.is_none(), "routed"),
     ] {
         if flag {

@@ -149,6 +149,7 @@ prop_compose! {
         let outside = kind == 0;
         Network {
             name, subnets, gateways, internal: internal && !outside, outside,
+            nat: kind != 2 || internal, lan: kind == 3 && internal,
             bridge: (kind != 1).then(|| "br".into()), state: State::Present,
         }
     }

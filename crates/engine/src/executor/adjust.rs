@@ -126,6 +126,7 @@ pub(super) fn port_flag(flag: PortFlag) -> link::PortFlag {
         PortFlag::BcastFlood => link::PortFlag::BcastFlood,
         PortFlag::NeighSuppress => link::PortFlag::NeighSuppress,
         PortFlag::Locked => link::PortFlag::Locked,
+        PortFlag::GroupForward => link::PortFlag::GroupForward,
     }
 }
 

@@ -101,6 +101,7 @@ fn port_flags(found: BridgePort) -> BTreeMap<PortFlag, bool> {
         (PortFlag::BcastFlood, found.bcast_flood),
         (PortFlag::NeighSuppress, found.neigh_suppress),
         (PortFlag::Locked, found.locked),
+        (PortFlag::GroupForward, found.group_forward),
     ])
 }
 

@@ -101,8 +101,8 @@ fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
 /// The host's addresses that the project did not give it.
 fn host_addresses(seen: &Observed, settled: &Settled) -> Vec<IpAddr> {
     let own = |address: IpAddr| {
-        let mut subnets = settled.networks.iter().flat_map(|n| &n.subnets);
-        subnets.any(|s| s.gateway == address)
+        let mut gateways = settled.networks.iter().flat_map(|n| n.gateways());
+        gateways.any(|gateway| gateway == address)
     };
     let all = seen.host.addresses.iter().map(|a| a.net.addr());
     all.filter(|a| !a.is_loopback() && !own(*a)).collect()

@@ -235,8 +235,8 @@ impl Engine {
                 .iter()
                 .all(|s| s.net.addr() != *a)
         });
-        for subnet in settled.networks.iter().flat_map(|n| &n.subnets) {
-            named.remove(&subnet.gateway);
+        for gateway in settled.networks.iter().flat_map(|n| n.gateways()) {
+            named.remove(&gateway);
         }
         for address in named {
             caller.warn(Warning::AddressMissing { address });

@@ -6,7 +6,7 @@ use hallway_engine::keeper::{self, ProgramStatus};
 use hallway_engine::{Engine, Failure};
 use hallway_plan::Settled;
 use hallway_plan::observed::NamespaceState;
-use hallway_spec::{Document, Name, parse};
+use hallway_spec::{Document, Mode, Name, parse};
 use hallway_view::json::{self, NetworkDetails, NodeDetails};
 use hallway_view::program::{Program, ProgramState};
 use hallway_view::table::columns;
@@ -154,17 +154,21 @@ fn node_rows(settled: &Settled) -> Vec<Vec<String>> {
 fn network_rows(settled: &Settled) -> Vec<Vec<String>> {
     let mut out = vec![head(&["NETWORK", "SUBNET", "GATEWAY", "BRIDGE", "KIND"])];
     for network in &settled.networks {
-        let kind = if network.outside {
+        let kind = if network.mode == Mode::Lan {
+            "lan"
+        } else if network.outside {
             "outside"
         } else if network.internal {
             "internal"
+        } else if !network.nat {
+            "open, no NAT"
         } else {
             "open"
         };
         out.push(vec![
             network.name.to_string(),
             joined(network.subnets.iter().map(|s| s.net)),
-            joined(network.subnets.iter().map(|s| s.gateway)),
+            joined(network.gateways()),
             network.bridge.clone().unwrap_or_else(|| "(routed)".into()),
             kind.into(),
         ]);

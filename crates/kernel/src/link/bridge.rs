@@ -4,7 +4,7 @@ use super::{
     IFLA_BR_MULTI_BOOLOPT, IFLA_BR_NF_CALL_IP6TABLES, IFLA_BR_NF_CALL_IPTABLES, IFLA_BRPORT_MODE,
     NO_LL_LEARN,
 };
-use crate::wire::{Attrs, u16_of, u32_of};
+use crate::wire::{Attrs, Writer, u16_of, u32_of};
 
 const IFLA_BR_AGEING_TIME: u16 = 4;
 const IFLA_BR_STP_STATE: u16 = 5;
@@ -23,9 +23,14 @@ const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
 const IFLA_BRPORT_PROXYARP: u16 = 10;
 const IFLA_BRPORT_MCAST_FLOOD: u16 = 27;
 const IFLA_BRPORT_BCAST_FLOOD: u16 = 30;
+const IFLA_BRPORT_GROUP_FWD_MASK: u16 = 31;
 const IFLA_BRPORT_NEIGH_SUPPRESS: u16 = 32;
 const IFLA_BRPORT_ISOLATED: u16 = 33;
 const IFLA_BRPORT_LOCKED: u16 = 39;
+
+/// Every group address of bridges but that of pause frames, which the kernel never passes on
+/// (BR_GROUPFWD_MACPAUSE, net/bridge/br_private.h).
+const GROUPS: u16 = 0xfffd;
 
 /// A bridge's own attributes (IFLA_BR_*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -140,6 +145,8 @@ pub struct BridgePort {
     pub isolated: bool,
     /// Only frames from known source MAC addresses are taken in.
     pub locked: bool,
+    /// Frames to the group addresses of bridges are passed on, all but pause frames.
+    pub group_forward: bool,
 }
 
 /// An attribute of a bridge port that is on or off.
@@ -161,10 +168,12 @@ pub enum PortFlag {
     NeighSuppress,
     /// [`BridgePort::locked`]; kernels have it since 5.18.
     Locked,
+    /// [`BridgePort::group_forward`].
+    GroupForward,
 }
 
 impl PortFlag {
-    pub(super) const fn number(self) -> u16 {
+    const fn number(self) -> u16 {
         match self {
             Self::Hairpin => IFLA_BRPORT_MODE,
             Self::Isolated => IFLA_BRPORT_ISOLATED,
@@ -174,6 +183,17 @@ impl PortFlag {
             Self::BcastFlood => IFLA_BRPORT_BCAST_FLOOD,
             Self::NeighSuppress => IFLA_BRPORT_NEIGH_SUPPRESS,
             Self::Locked => IFLA_BRPORT_LOCKED,
+            Self::GroupForward => IFLA_BRPORT_GROUP_FWD_MASK,
+        }
+    }
+
+    pub(super) fn write(self, w: &mut Writer, on: bool) {
+        match self {
+            Self::GroupForward => {
+                let mask = if on { GROUPS } else { 0 };
+                w.attr(self.number(), &mask.to_ne_bytes());
+            }
+            _ => w.u8(self.number(), u8::from(on)),
         }
     }
 }
@@ -201,6 +221,7 @@ impl BridgePort {
                 IFLA_BRPORT_NEIGH_SUPPRESS => out.neigh_suppress = on,
                 IFLA_BRPORT_ISOLATED => out.isolated = on,
                 IFLA_BRPORT_LOCKED => out.locked = on,
+                IFLA_BRPORT_GROUP_FWD_MASK => out.group_forward = u16_of(value) == Some(GROUPS),
                 _ => {}
             }
         }

@@ -196,7 +196,7 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
             w.str(IFLA_INFO_SLAVE_KIND, "bridge");
             w.nest(IFLA_INFO_SLAVE_DATA, |w| {
                 for (flag, on) in change.port {
-                    w.u8(flag.number(), u8::from(*on));
+                    flag.write(w, *on);
                 }
             });
         });

@@ -114,6 +114,7 @@ fn changed_key(
         (before.restart != service.restart, "restart"),
         (before.depends_on != service.depends_on, "depends_on"),
         (earlier.dns != node.dns, "dns"),
+        (earlier.dns_search != node.dns_search, "dns_search"),
         (earlier.netns != node.netns, "netns"),
     ];
     keys.into_iter()

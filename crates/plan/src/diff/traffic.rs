@@ -53,9 +53,11 @@ pub(super) fn end_connections(
 }
 
 /// What networks are allowed and refused without a policy.
-fn bounds(settled: &Settled) -> Vec<(&Name, bool, bool)> {
+fn bounds(settled: &Settled) -> Vec<(&Name, [bool; 3])> {
     let networks = settled.networks.iter();
-    networks.map(|n| (&n.name, n.internal, n.outside)).collect()
+    networks
+        .map(|n| (&n.name, [n.internal, n.outside, n.nat]))
+        .collect()
 }
 
 fn push_flows(plan: &mut Plan, flows: Flows, seen: &Observed) {

@@ -304,6 +304,6 @@ pub(super) fn restore(plan: &mut Plan, recorded: Recorded<'_>, project: &Name, s
 
 /// The IP versions of a project's networks.
 fn versions(settled: &Settled) -> BTreeSet<IpVersion> {
-    let subnets = settled.networks.iter().flat_map(|n| &n.subnets);
-    subnets.map(|s| IpVersion::of(s.gateway)).collect()
+    let gateways = settled.networks.iter().flat_map(|n| n.gateways());
+    gateways.map(IpVersion::of).collect()
 }

@@ -128,7 +128,7 @@ impl<'w> Walk<'w> {
             kind: "port",
         };
         self.hop(Location::Host, link, packet.flow);
-        let to_host = (port.network.subnets.iter()).any(|s| s.gateway == next.address);
+        let to_host = port.network.gateways().any(|g| g == next.address);
         if port.network.mode == Mode::Routed {
             if !to_host {
                 return Err(unanswered(port.node, next));

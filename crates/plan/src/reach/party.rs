@@ -182,7 +182,7 @@ impl World<'_> {
             .and_then(|v| v.ports().next())
             .and_then(|(_, network, _)| self.settled().network(network));
         match own {
-            Some(network) => network.subnets.iter().map(|s| s.gateway).collect(),
+            Some(network) => network.gateways().collect(),
             None => self.gateways().collect(),
         }
     }

@@ -204,7 +204,7 @@ impl<'a> World<'a> {
 
     /// The host's addresses on the project's networks.
     pub(super) fn gateways(&self) -> impl Iterator<Item = IpAddr> {
-        (self.settled.networks.iter()).flat_map(|n| n.subnets.iter().map(|s| s.gateway))
+        self.settled.networks.iter().flat_map(Network::gateways)
     }
 
     /// Whether frames between members of a network pass the inet hooks.
@@ -277,6 +277,9 @@ impl<'a> World<'a> {
                 None => HostRoute::None,
             };
         };
+        if self.network(position).is_some_and(|n| n.mode == Mode::Lan) {
+            return HostRoute::None;
+        }
         let bridge = self.network(position).and_then(|n| n.bridge.as_deref());
         if let Some(bridge) = bridge {
             return HostRoute::Network(position, bridge);
@@ -314,8 +317,7 @@ impl<'a> World<'a> {
         match route {
             HostRoute::Local => Some(to),
             HostRoute::Network(position, _) => {
-                let subnets = &self.network(*position)?.subnets;
-                let mut all = subnets.iter().map(|s| s.gateway);
+                let mut all = self.network(*position)?.gateways();
                 all.find(|g| IpVersion::of(*g) == IpVersion::of(to))
             }
             HostRoute::Uplink(_) | HostRoute::None => None,

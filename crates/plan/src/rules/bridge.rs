@@ -15,7 +15,8 @@ use super::parts::{
 use super::purpose;
 use super::sets::{
     ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, ND_MACS, ND_TARGETS,
-    PORT_ADDRESSES, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED, TRANSIT, WITHOUT_ADDRESS,
+    PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED,
+    PORT_ROUTED, TRANSIT, WITHOUT_ADDRESS,
 };
 use crate::mark::FROM_BIT;
 
@@ -65,6 +66,7 @@ fn arp_guard() -> Chain {
             vec![
                 arp_frame(),
                 not(Field::ArpSaddrIp, PORT_ADDRESSES.of(IpVersion::V4)),
+                not(Field::ArpSaddrIp, &PORT_CLAIMS4),
             ],
             Verdict::Drop,
             "ARP for another's address",
@@ -148,6 +150,7 @@ fn ipv4() -> Vec<Rule> {
             vec![
                 ipv4_frame(),
                 not(Ip4Saddr, PORT_ADDRESSES.of(IpVersion::V4)),
+                not(Ip4Saddr, PORT_ROUTED.of(IpVersion::V4)),
             ],
             Verdict::Drop,
             purpose::SPOOFED,
@@ -198,6 +201,7 @@ fn ipv6() -> Vec<Rule> {
             vec![
                 ipv6_frame(),
                 not(Ip6Saddr, PORT_ADDRESSES.of(IpVersion::V6)),
+                not(Ip6Saddr, PORT_ROUTED.of(IpVersion::V6)),
             ],
             Verdict::Drop,
             purpose::SPOOFED,
@@ -220,26 +224,60 @@ const ND_WITH_MAC: [u8; 2] = [0, 32];
 const SOURCE_MAC: [u8; 2] = [1, 1];
 const TARGET_MAC: [u8; 2] = [2, 1];
 
+fn nd_length(bytes: [u8; 2]) -> Match {
+    Match::Is(Field::Ip6Length, Value::bytes(&bytes))
+}
+
+fn nd_option(bytes: [u8; 2]) -> Match {
+    Match::Is(Field::NdOption, Value::bytes(&bytes))
+}
+
+/// Advertisements of addresses that are among the targets of a set.
+fn nd_answers(targets: &Definition) -> [Rule; 2] {
+    use Field::{NdOptionMac, NdTarget};
+    let may = |matches| rule(matches, Verdict::Accept, "its own address");
+    [
+        may(vec![
+            ipv6_frame(),
+            nd_length(ND_BARE),
+            icmp6(NEIGHBOR_ADVERT),
+            own(NdTarget, targets),
+        ]),
+        may(vec![
+            ipv6_frame(),
+            nd_length(ND_WITH_MAC),
+            icmp6(NEIGHBOR_ADVERT),
+            nd_option(TARGET_MAC),
+            own(NdOptionMac, &ND_MACS),
+            own(NdTarget, targets),
+        ]),
+    ]
+}
+
 /// Who asks names its own MAC address; who answers, its own address too.
 fn nd_guard() -> Chain {
-    use Field::{Ip6Length, Ip6Saddr, NdOption, NdOptionMac, NdTarget};
-    let length = |bytes: [u8; 2]| Match::Is(Ip6Length, Value::bytes(&bytes));
-    let option = |bytes: [u8; 2]| Match::Is(NdOption, Value::bytes(&bytes));
+    use Field::{Ip6Saddr, NdOptionMac, NdTarget};
+    let length = nd_length;
+    let option = nd_option;
     let may = |matches, comment| rule(matches, Verdict::Accept, comment);
-    let rules = vec![
-        may(
+    let mut rules = Vec::new();
+    for targets in [&ND_TARGETS, &PORT_CLAIMS6] {
+        rules.push(may(
             vec![
                 ipv6_frame(),
                 Match::Is(Ip6Saddr, Value::V6(Ipv6Addr::UNSPECIFIED)),
                 icmp6(NEIGHBOR_SOLICIT),
-                own(NdTarget, &ND_TARGETS),
+                own(NdTarget, targets),
             ],
             "address detection",
-        ),
+        ));
+    }
+    rules.extend([
         rule(
             vec![
                 ipv6_frame(),
                 not(Ip6Saddr, PORT_ADDRESSES.of(IpVersion::V6)),
+                not(Ip6Saddr, PORT_ROUTED.of(IpVersion::V6)),
             ],
             Verdict::Drop,
             purpose::SPOOFED,
@@ -258,32 +296,17 @@ fn nd_guard() -> Chain {
             ],
             "asks for a neighbour",
         ),
-        may(
-            vec![
-                ipv6_frame(),
-                length(ND_BARE),
-                icmp6(NEIGHBOR_ADVERT),
-                own(NdTarget, &ND_TARGETS),
-            ],
-            "its own address",
-        ),
-        may(
-            vec![
-                ipv6_frame(),
-                length(ND_WITH_MAC),
-                icmp6(NEIGHBOR_ADVERT),
-                option(TARGET_MAC),
-                own(NdOptionMac, &ND_MACS),
-                own(NdTarget, &ND_TARGETS),
-            ],
-            "its own address",
-        ),
-        rule(
-            vec![],
-            Verdict::Drop,
-            "neighbour discovery for another's address",
-        ),
-    ];
+    ]);
+    rules.extend(
+        [&ND_TARGETS, &PORT_CLAIMS6]
+            .into_iter()
+            .flat_map(nd_answers),
+    );
+    rules.push(rule(
+        vec![],
+        Verdict::Drop,
+        "neighbour discovery for another's address",
+    ));
     chain("nd_guard", rules)
 }
 

@@ -122,6 +122,16 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
     }
     rules.extend([IpVersion::V4, IpVersion::V6].map(to_nobody));
     rules.push(share::jump(Some(nets(true))));
+    // Before policies: nothing there translates a private address, and no answer would come.
+    rules.push(rule(
+        vec![
+            nets(true),
+            member(Field::IifGroup, &sets::EGRESS, false),
+            member(Field::OifGroup, &sets::NETWORKS, false),
+        ],
+        Action::Reject,
+        purpose::DEFAULT,
+    ));
     rules.extend(policies);
     rules.extend([
         rule(

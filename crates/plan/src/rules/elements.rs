@@ -14,9 +14,10 @@ use super::parts::{
 use super::purpose;
 use super::sets::{
     ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, EGRESS, ERRORS,
-    ERRORS6, HAIRPIN, INTRA, ND_MACS, ND_TARGETS, NETWORKS, PORT_ADDRESSES, PORT_ERRORS,
-    PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORTS, PORTS_AT, PREFIXES,
-    QUOTED, ROUTED_PORTS, SOURCES, TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
+    ERRORS6, HAIRPIN, HIDDEN, INTRA, LANS, MASQUERADED, ND_MACS, ND_TARGETS, NETWORKS,
+    PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED,
+    PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED,
+    ROUTED_PORTS, SOURCES, TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
 };
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
@@ -39,11 +40,14 @@ fn version_of(net: &IpNet) -> IpVersion {
 #[must_use]
 pub fn of_network(network: &Network) -> Vec<Placed> {
     let mut out = Vec::new();
-    if network.outside {
-        return out;
-    }
     let note = Some(format!("networks.{}", network.name));
     let group = Value::Group(network.group);
+    if network.mode == Mode::Lan {
+        out.push(set(&LANS, vec![group.clone()], note.clone()));
+    }
+    if !network.is_inner() {
+        return out;
+    }
     out.push(set(&NETWORKS, vec![group.clone()], note.clone()));
     out.push(set(
         &INTRA,
@@ -52,6 +56,9 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
     ));
     if !network.internal {
         out.push(set(&EGRESS, vec![group.clone()], note.clone()));
+        if network.nat {
+            out.push(set(&MASQUERADED, vec![group.clone()], note.clone()));
+        }
     }
     for Subnet { net, .. } in &network.subnets {
         let version = version_of(net);
@@ -60,6 +67,10 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
             vec![Value::net(*net)],
             note.clone(),
         ));
+        if network.nat {
+            let net = vec![Value::net(*net)];
+            out.push(set(HIDDEN.of(version), net, note.clone()));
+        }
         out.push(set(
             HAIRPIN.of(version),
             vec![group.clone(), Value::net(*net)],
@@ -88,7 +99,7 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
         let Some(network) = settled.network(network) else {
             continue;
         };
-        if network.outside {
+        if !network.is_inner() {
             continue;
         }
         let mut add = |definition, key| out.push(set(definition, key, note.clone()));
@@ -99,11 +110,12 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
         }
         if bridged {
             of_port(node, interface, link, &mut add);
-        } else if !node.forwarding {
+        } else if !node.forwarding && interface.sources.is_empty() {
             add(&ROUTED_PORTS, vec![Value::Ifname(link.to_owned())]);
         }
+        of_router(interface, (inet, bridged.then_some(link)), &mut add);
         let link_local = interface.link_local().map(|net| net.addr());
-        for address in node.port_addresses().chain(link_local) {
+        for address in settled.filtered_addresses(node).chain(link_local) {
             let version = IpVersion::of(address);
             let at = |link: &str, value| vec![Value::Ifname(link.to_owned()), value];
             let bytes = || Value::bytes(&octets(address));
@@ -125,6 +137,35 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
     out
 }
 
+/// What a node may send besides from its own addresses: what lies behind it, and what the file lets it
+/// send from. For the latter it answers as well.
+fn of_router(
+    interface: &Interface,
+    (inet, port): (&str, Option<&str>),
+    add: &mut impl FnMut(&'static Definition, Vec<Value>),
+) {
+    let at = |link: &str, value| vec![Value::Ifname(link.to_owned()), value];
+    let both = [interface.sources.as_slice(), interface.behind.as_slice()].concat();
+    for net in IpNet::aggregate(&both) {
+        let version = version_of(&net);
+        add(ROUTED.of(version), at(inet, Value::net(net)));
+        if let Some(port) = port {
+            add(PORT_ROUTED.of(version), at(port, Value::net(net)));
+        }
+    }
+    let Some(port) = port else { return };
+    for net in IpNet::aggregate(&interface.sources) {
+        match net {
+            IpNet::V4(net) => add(&PORT_CLAIMS4, at(port, Value::V4Net(net))),
+            IpNet::V6(net) => {
+                let ends = [net.network(), net.broadcast()].map(|a| a.octets().to_vec());
+                let [first, last] = ends;
+                add(&PORT_CLAIMS6, at(port, Value::Raw(first, last)));
+            }
+        }
+    }
+}
+
 /// What a node's port on a bridge may do, apart from addresses.
 fn of_port(
     node: &Node,
@@ -137,7 +178,7 @@ fn of_port(
     add(&PORT_MACS, vec![link(), Value::Ether(interface.mac)]);
     add(&ND_MACS, vec![link(), Value::bytes(&interface.mac)]);
     for (may, definition) in [
-        (node.forwarding, &TRANSIT),
+        (node.forwarding || !interface.sources.is_empty(), &TRANSIT),
         (interface.dhcp_server, &DHCP_SERVERS),
         (interface.router, &ADVERTISERS),
     ] {

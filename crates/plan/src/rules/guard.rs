@@ -11,8 +11,8 @@ use super::parts::{
 };
 use super::{purpose, sets};
 
-/// Before anything else (raw priority): our prefixes are reached from outside through DNAT only, a
-/// node sends from its own addresses only, and no node announces itself as a router.
+/// Before anything else (raw priority): prefixes of networks with
+/// NAT are reached from outside through DNAT only, a node sends from its own addresses only, and no node announces itself as a router.
 pub(super) fn guard() -> Chain {
     let mut rules = from_outside();
     rules.extend(from_nodes());
@@ -28,6 +28,11 @@ fn from_outside() -> Vec<Rule> {
     let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
     let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
     vec![
+        rule(
+            vec![member(Field::IifGroup, &sets::LANS, true)],
+            Verdict::Accept,
+            purpose::LAN,
+        ),
         rule(
             vec![
                 not_lo(),
@@ -45,7 +50,7 @@ fn from_outside() -> Vec<Rule> {
             vec![
                 not_lo(),
                 nets(false),
-                member(Field::Ip4Daddr, sets::PREFIXES.of(IpVersion::V4), true),
+                member(Field::Ip4Daddr, sets::HIDDEN.of(IpVersion::V4), true),
             ],
             Verdict::Drop,
             purpose::DIRECT,
@@ -54,7 +59,7 @@ fn from_outside() -> Vec<Rule> {
             vec![
                 not_lo(),
                 nets(false),
-                member(Field::Ip6Daddr, sets::PREFIXES.of(IpVersion::V6), true),
+                member(Field::Ip6Daddr, sets::HIDDEN.of(IpVersion::V6), true),
             ],
             Verdict::Drop,
             purpose::DIRECT,
@@ -66,9 +71,12 @@ fn from_outside() -> Vec<Rule> {
 /// What comes from our nodes.
 fn from_nodes() -> Vec<Rule> {
     let not_own = |address, version| {
-        let set = sets::SOURCES.of(version).name.into();
-        let condition = Match::NotIn(vec![Field::IifName, address], set);
-        rule(vec![condition], Verdict::Drop, purpose::SPOOFED)
+        let outside = |set: &sets::ByVersion| {
+            let set = set.of(version).name.into();
+            Match::NotIn(vec![Field::IifName, address], set)
+        };
+        let conditions = vec![outside(&sets::SOURCES), outside(&sets::ROUTED)];
+        rule(conditions, Verdict::Drop, purpose::SPOOFED)
     };
     let mut rules = vec![
         rule(

@@ -60,6 +60,11 @@ pub(super) fn prerouting() -> Chain {
         rules: vec![
             link_local(),
             rule(
+                vec![member(Field::IifGroup, &sets::LANS, true)],
+                Verdict::Return,
+                purpose::LAN,
+            ),
+            rule(
                 vec![Match::ToLocal],
                 Verdict::Jump("published".into()),
                 "addresses of the host only",
@@ -109,7 +114,7 @@ pub(super) fn postrouting() -> Chain {
     let out = |net: Match| {
         rule(
             vec![
-                member(Field::IifGroup, &sets::EGRESS, true),
+                member(Field::IifGroup, &sets::MASQUERADED, true),
                 member(Field::OifGroup, &sets::NETWORKS, false),
                 net,
             ],

@@ -19,6 +19,8 @@ pub const SPOOFED: &str = "source address of another";
 pub const NOT_ADDRESSEE: &str = "to an address that the node does not have";
 /// Routed to an address of a network that none of its nodes has.
 pub const NOBODY: &str = "no node has the address";
+/// It is on a lan, which the host is not on.
+pub const LAN: &str = "a lan";
 /// An ICMP error about a packet that its sender has not received.
 pub const QUOTED: &str = "ICMP error about a packet to another";
 /// An ICMP error from outside that anybody could have sent.

@@ -104,12 +104,21 @@ const fn both(v4: &'static Definition, v6: &'static Definition) -> ByVersion {
 pub static NETWORKS: Definition = Definition::inet("nets", &[DevGroup]);
 /// Groups of networks that are not internal.
 pub static EGRESS: Definition = Definition::inet("egress", &[DevGroup]);
+/// Groups of networks whose nodes reach outside with the host's address.
+pub static MASQUERADED: Definition = Definition::inet("masqueraded", &[DevGroup]);
+/// Groups of lans, whose frames are nobody's business here. Where all bridged packets pass the inet
+/// hooks (net.bridge.bridge-nf-call-iptables), theirs do as well.
+pub static LANS: Definition = Definition::inet("lans", &[DevGroup]);
 /// Pairs of groups between which everything may pass: a network and itself.
 pub static INTRA: Definition = Definition::inet("intra", &[DevGroup, DevGroup]);
 static PREFIXES4: Definition = Definition::inet("net4", &[Ipv4]).of_intervals();
 static PREFIXES6: Definition = Definition::inet("net6", &[Ipv6]).of_intervals();
+static HIDDEN4: Definition = Definition::inet("hidden4", &[Ipv4]).of_intervals();
+static HIDDEN6: Definition = Definition::inet("hidden6", &[Ipv6]).of_intervals();
 static SOURCES4: Definition = Definition::inet("ep4", &[IfName, Ipv4]);
 static SOURCES6: Definition = Definition::inet("ep6", &[IfName, Ipv6]);
+static ROUTED4: Definition = Definition::inet("routed4", &[IfName, Ipv4]).of_intervals();
+static ROUTED6: Definition = Definition::inet("routed6", &[IfName, Ipv6]).of_intervals();
 static HAIRPIN4: Definition = Definition::inet("hair4", &[DevGroup, Ipv4]).of_intervals();
 static HAIRPIN6: Definition = Definition::inet("hair6", &[DevGroup, Ipv6]).of_intervals();
 static PORTS4: Definition = Definition::inet("pub4", &[InetProto, Service]).to(&[Ipv4, Service]);
@@ -185,11 +194,29 @@ pub static BRIDGE_PORTS: Definition = Definition::bridge("ports", &[IfName]);
 pub static PORT_MACS: Definition = Definition::bridge("port_mac", &[IfName, Ether]);
 static PORT_ADDRESSES4: Definition = Definition::bridge("port_ip4", &[IfName, Ipv4]);
 static PORT_ADDRESSES6: Definition = Definition::bridge("port_ip6", &[IfName, Ipv6]);
+static PORT_ROUTED4: Definition =
+    Definition::bridge("port_routed4", &[IfName, Ipv4]).of_intervals();
+static PORT_ROUTED6: Definition =
+    Definition::bridge("port_routed6", &[IfName, Ipv6]).of_intervals();
+/// IPv4 prefixes besides its own addresses that a node may answer for in ARP, by port.
+pub static PORT_CLAIMS4: Definition =
+    Definition::bridge("port_claims4", &[IfName, Ipv4]).of_intervals();
+/// The same for IPv6 in neighbour discovery.
+pub static PORT_CLAIMS6: Definition = Definition::bridge("port_claims6", &[IfName, Bytes16])
+    .made_of(&[Field::IifName, Field::NdTarget])
+    .of_intervals();
 
 /// Prefixes of networks.
 pub static PREFIXES: ByVersion = both(&PREFIXES4, &PREFIXES6);
+/// Prefixes that outside reaches by published ports only.
+pub static HIDDEN: ByVersion = both(&HIDDEN4, &HIDDEN6);
 /// Source addresses, by the interface they may come in by.
 pub static SOURCES: ByVersion = both(&SOURCES4, &SOURCES6);
+/// Prefixes behind routers, and those that the file lets a node send from, by the interface they may
+/// come in by.
+pub static ROUTED: ByVersion = both(&ROUTED4, &ROUTED6);
+/// The same by port.
+pub static PORT_ROUTED: ByVersion = both(&PORT_ROUTED4, &PORT_ROUTED6);
 /// Groups of networks with their prefixes: a connection from one to itself by a published port.
 pub static HAIRPIN: ByVersion = both(&HAIRPIN4, &HAIRPIN6);
 /// Published ports: protocol and port to address and port.
@@ -228,14 +255,20 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 47] = [
+pub static ALL: [&Definition; 57] = [
     &NETWORKS,
     &EGRESS,
+    &MASQUERADED,
+    &LANS,
     &INTRA,
     &PREFIXES4,
     &PREFIXES6,
+    &HIDDEN4,
+    &HIDDEN6,
     &SOURCES4,
     &SOURCES6,
+    &ROUTED4,
+    &ROUTED6,
     &HAIRPIN4,
     &HAIRPIN6,
     &PORTS4,
@@ -276,6 +309,10 @@ pub static ALL: [&Definition; 47] = [
     &ND_MACS,
     &PORT_QUOTED4,
     &PORT_QUOTED6,
+    &PORT_ROUTED4,
+    &PORT_ROUTED6,
+    &PORT_CLAIMS4,
+    &PORT_CLAIMS6,
 ];
 
 /// The empty sets of one of the project's tables.

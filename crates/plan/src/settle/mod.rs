@@ -3,10 +3,12 @@
 //! Choices already made by the previous run are kept where they still fit, so that an edit
 //! moves nothing that it does not change.
 
+mod automatic;
 mod conflict;
 mod names;
 mod policy;
 mod pool;
+mod routers;
 mod routes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +20,7 @@ use ipnet::IpNet;
 use crate::mark;
 use crate::settled::{Cable, Interface, Network, Node, Plug, Publish, Settled, Subnet, Workload};
 
+pub use automatic::complete;
 pub use conflict::{Conflict, ConflictCode};
 pub use names::Surroundings;
 pub use pool::pool_addresses;
@@ -31,6 +34,7 @@ pub fn settle(
     previous: Option<&Settled>,
     around: &Surroundings,
 ) -> Result<Settled, Vec<Conflict>> {
+    let topology = &complete(topology, previous, around).map_err(|conflict| vec![conflict])?;
     let mut conflicts = names::prefix_conflicts(topology, previous, around);
     let slot = names::slot(&topology.name, previous, around);
     let mut namer = names::Namer::new(&topology.name, around);
@@ -69,6 +73,7 @@ pub fn settle(
     settled.publishes = publishes(topology, &settled);
     settled.policies = policy::policies(topology, &settled);
     routes::add(topology, &mut settled);
+    routers::add(topology, &mut settled);
     if conflicts.is_empty() {
         Ok(settled)
     } else {
@@ -106,7 +111,7 @@ fn networks(
             used.insert(next);
             next
         });
-        let bridge = (network.mode == Mode::Bridge).then(|| namer.bridge(&network.name));
+        let bridge = (network.mode != Mode::Routed).then(|| namer.bridge(&network.name));
         out.push(Network {
             name: network.name.clone(),
             group: mark::group(slot, index),
@@ -122,6 +127,7 @@ fn networks(
                 .collect(),
             internal: network.internal,
             outside: network.outside,
+            nat: network.nat,
             mode: network.mode,
             mtu: network.mtu,
             filtered: false,
@@ -164,6 +170,9 @@ fn node(
             bandwidth: attachment.bandwidth,
             dhcp_server: attachment.dhcp_server,
             router: attachment.router,
+            sources: attachment.sources.clone(),
+            behind: Vec::new(),
+            aliases: attachment.aliases.clone(),
             plug: Plug::Port {
                 network: network.name.clone(),
                 link,
@@ -180,6 +189,8 @@ fn node(
         forwarding: node.forwarding,
         connections: node.connections,
         dns: node.dns.clone(),
+        dns_search: node.dns_search.clone(),
+        extra_hosts: node.extra_hosts.clone(),
         environment: node.environment.clone(),
         service: node.command.as_ref().map(|command| Workload {
             command: command.words().to_vec(),
@@ -225,7 +236,7 @@ fn interface_name(attachment: &Attachment, position: usize) -> String {
 fn with_length(network: &hallway_spec::Network, address: IpAddr) -> IpNet {
     match network.mode {
         Mode::Routed => IpNet::from(address),
-        Mode::Bridge => network
+        Mode::Bridge | Mode::Lan => network
             .subnets
             .iter()
             .find(|s| s.net.contains(&address))
@@ -249,6 +260,9 @@ fn cables(topology: &Topology, nodes: &mut [Node]) -> Vec<Cable> {
             node.interfaces.push(Interface {
                 dhcp_server: false,
                 router: false,
+                sources: Vec::new(),
+                behind: Vec::new(),
+                aliases: Vec::new(),
                 mac: end.mac.map_or_else(
                     || mark::mac(&[topology.name.as_ref(), node.name.as_ref(), &name]),
                     hallway_spec::Mac::octets,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Name, Place, Topology};
+use hallway_spec::{Mode, Name, Place, Topology};
 use ipnet::IpNet;
 
 use super::conflict::{Conflict, ConflictCode};
@@ -194,7 +194,8 @@ pub(super) fn prefix_conflicts(
     around: &Surroundings,
 ) -> Vec<Conflict> {
     let mut out = Vec::new();
-    for network in &topology.networks {
+    // What is on a lan does not concern the host.
+    for network in topology.networks.iter().filter(|n| n.mode != Mode::Lan) {
         let before = previous
             .and_then(|p| p.network(&network.name))
             .filter(|b| match b.bridge {

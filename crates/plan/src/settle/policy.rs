@@ -91,7 +91,7 @@ fn side(endpoint: &Endpoint, settled: &Settled) -> Side {
         Endpoint::Node(name) => Side::Prefixes(
             settled
                 .node(name)
-                .map(|n| n.port_addresses().map(IpNet::from).collect())
+                .map(|n| settled.filtered_addresses(n).map(IpNet::from).collect())
                 .unwrap_or_default(),
         ),
     }

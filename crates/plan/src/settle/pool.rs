@@ -25,7 +25,7 @@ impl Pools {
         };
         for network in &topology.networks {
             let used = pools.used.entry(network.name.clone()).or_default();
-            used.extend(network.subnets.iter().map(|s| s.gateway));
+            used.extend(network.subnets.iter().filter_map(|s| s.gateway));
         }
         for attachment in topology.nodes.iter().flat_map(|n| &n.attachments) {
             if let Some(used) = pools.used.get_mut(&attachment.network) {
@@ -149,8 +149,12 @@ pub fn pool_addresses(net: IpNet, last_given: Option<IpAddr>) -> impl Iterator<I
 }
 
 /// First and last usable host number: without network and broadcast address (IPv4), without
-/// the subnet-router anycast address (IPv6, RFC 4291 section 2.6.1).
+/// the subnet-router anycast address (IPv6, RFC 4291 section 2.6.1); a prefix of two addresses has
+/// neither (RFC 3021, RFC 6164).
 fn bounds(net: IpNet) -> (u128, u128) {
+    if net.prefix_len() + 1 >= net.max_prefix_len() {
+        return (number(net.network()), number(net.broadcast()));
+    }
     match net {
         IpNet::V4(n) => (
             u128::from(u32::from(n.network())) + 1,

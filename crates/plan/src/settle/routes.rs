@@ -30,6 +30,7 @@ fn of_node(
     for version in IpVersion::ALL {
         out.extend(default_route(settled, node, version));
     }
+    out.extend(from_outside(settled, node));
     let taken: BTreeSet<IpNet> = out.iter().map(|r| r.to).collect();
     let mut seen = taken;
     for route in policy_routes(topology, settled, node) {
@@ -61,7 +62,7 @@ fn reaches(settled: &Settled, node: &Node, address: &IpNet, via: IpAddr) -> bool
             .ports()
             .filter(|(i, _, _)| i.addresses.contains(address))
             .filter_map(|(_, network, _)| settled.network(network))
-            .any(|n| n.subnets.iter().any(|s| s.gateway == via))
+            .any(|n| n.gateways().any(|gateway| gateway == via))
 }
 
 /// A routed network's member reaches its gateway directly, and its neighbours through it.
@@ -75,22 +76,43 @@ fn on_link(settled: &Settled, node: &Node) -> Vec<Route> {
             continue;
         }
         for subnet in &network.subnets {
-            if interface
-                .addresses
-                .iter()
-                .any(|a| IpVersion::of_net(a) == IpVersion::of(subnet.gateway))
-            {
+            let mut own = interface.addresses.iter();
+            let has = own.any(|a| IpVersion::of_net(a) == subnet.version());
+            if let (Some(gateway), true) = (subnet.gateway, has) {
                 out.push(Route {
-                    to: IpNet::from(subnet.gateway),
+                    to: IpNet::from(gateway),
                     via: None,
                     interface: position,
                 });
                 out.push(Route {
                     to: subnet.net,
-                    via: Some(subnet.gateway),
+                    via: Some(gateway),
                     interface: position,
                 });
             }
+        }
+    }
+    out
+}
+
+/// The outside world has routes to networks without NAT.
+fn from_outside(settled: &Settled, node: &Node) -> Vec<Route> {
+    let mut out = Vec::new();
+    let direct = settled.networks.iter().filter(|n| !n.nat);
+    let subnets: Vec<IpNet> = direct
+        .flat_map(|n| n.subnets.iter().map(|s| s.net))
+        .collect();
+    for position in 0..node.interfaces.len() {
+        let network = port_network(settled, node, position);
+        let outside = network.filter(|n| n.outside);
+        for gateway in outside.iter().flat_map(|n| n.gateways()) {
+            let version = IpVersion::of(gateway);
+            let reached = subnets.iter().filter(|s| IpVersion::of_net(s) == version);
+            out.extend(reached.map(|to| Route {
+                to: *to,
+                via: Some(gateway),
+                interface: position,
+            }));
         }
     }
     out
@@ -113,13 +135,10 @@ fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<R
         if network.internal || network.outside {
             return None;
         }
-        let subnet = network
-            .subnets
-            .iter()
-            .find(|s| IpVersion::of(s.gateway) == version)?;
+        let gateway = network.gateways().find(|g| IpVersion::of(*g) == version)?;
         Some(Route {
             to,
-            via: Some(subnet.gateway),
+            via: Some(gateway),
             interface: position,
         })
     })
@@ -136,12 +155,11 @@ fn policy_routes(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Rou
         };
         for to in peers(topology, settled, node, network) {
             let version = IpVersion::of_net(&to);
-            let mut subnets = network.subnets.iter();
-            let gateway = subnets.find(|s| IpVersion::of(s.gateway) == version);
+            let gateway = network.gateways().find(|g| IpVersion::of(*g) == version);
             if let (Some(gateway), false) = (gateway, on_own_link(node, &to)) {
                 out.push(Route {
                     to,
-                    via: Some(gateway.gateway),
+                    via: Some(gateway),
                     interface: position,
                 });
             }

@@ -36,11 +36,11 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
     let name = network.bridge.clone()?;
     let has = |version| {
         network
-            .subnets
-            .iter()
-            .any(|s| IpVersion::of(s.gateway) == version)
+            .gateways()
+            .any(|gateway| IpVersion::of(gateway) == version)
     };
-    let mut addresses: Vec<IpNet> = network.subnets.iter().map(|s| s.gateway_net()).collect();
+    let nets = network.subnets.iter().filter_map(|s| s.gateway_net());
+    let mut addresses: Vec<IpNet> = nets.collect();
     // A neighbour solicitation on behalf of others needs one (RFC 4861, section 7.2.2).
     if has(IpVersion::V6) {
         addresses.push(mark::link_local(network.mac));
@@ -86,8 +86,8 @@ fn port(
 ) {
     let role = Role::Port(node.name.clone(), interface.name.clone());
     let gateways: Vec<IpAddr> = match network.mode {
-        Mode::Routed => network.subnets.iter().map(|s| s.gateway).collect(),
-        Mode::Bridge => Vec::new(),
+        Mode::Routed => network.gateways().collect(),
+        Mode::Bridge | Mode::Lan => Vec::new(),
     };
     let mut addresses: Vec<IpNet> = gateways.iter().copied().map(IpNet::from).collect();
     if gateways.iter().any(IpAddr::is_ipv6) {
@@ -121,9 +121,10 @@ fn port(
         master: Some(network.bridge.clone()),
         mac: None,
         mtu: interface.mtu,
-        port: match network.bridge {
-            Some(_) => PortFlag::WANTED,
-            None => &[],
+        port: match network.mode {
+            Mode::Bridge => PortFlag::WANTED,
+            Mode::Lan => PortFlag::OF_LAN,
+            Mode::Routed => &[],
         },
         nf_call: None,
         group_learning: None,

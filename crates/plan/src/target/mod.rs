@@ -159,6 +159,8 @@ pub enum PortFlag {
     NeighSuppress,
     /// Only frames from known MAC addresses come in by it.
     Locked,
+    /// Frames to the group addresses of bridges are passed on, as from LACP and LLDP.
+    GroupForward,
 }
 
 impl PortFlag {
@@ -173,6 +175,20 @@ impl PortFlag {
         (Self::BcastFlood, true),
         (Self::NeighSuppress, false),
         (Self::Locked, false),
+        (Self::GroupForward, false),
+    ];
+
+    /// What every port of a lan has: it is a cable between two machines in all but name.
+    pub const OF_LAN: &'static [(Self, bool)] = &[
+        (Self::Hairpin, false),
+        (Self::Isolated, false),
+        (Self::Learning, true),
+        (Self::Flood, true),
+        (Self::McastFlood, true),
+        (Self::BcastFlood, true),
+        (Self::NeighSuppress, false),
+        (Self::Locked, false),
+        (Self::GroupForward, true),
     ];
 
     /// What a port starts with in the kernel (`new_nbp`, net/bridge/br_if.c).
@@ -196,6 +212,7 @@ impl PortFlag {
             Self::BcastFlood => "bcast_flood",
             Self::NeighSuppress => "neigh_suppress",
             Self::Locked => "locked",
+            Self::GroupForward => "group_fwd_mask",
         }
     }
 }

@@ -63,9 +63,6 @@ fn unknown_network(
 
 /// Why a network's member cannot have this address.
 fn misfit(network: &Network, address: IpAddr) -> Option<NetworkProblem> {
-    if network.subnets.is_empty() {
-        return None; // reported already
-    }
     let Some(subnet) = network.subnets.iter().find(|s| s.net.contains(&address)) else {
         return Some(NetworkProblem::AddressOutside {
             address,
@@ -74,8 +71,10 @@ fn misfit(network: &Network, address: IpAddr) -> Option<NetworkProblem> {
             network_place: network.place.clone(),
         });
     };
-    let role = if address == subnet.gateway {
+    let role = if Some(address) == subnet.gateway {
         ReservedAddress::Gateway
+    } else if !subnet.reserves_ends() {
+        return None;
     } else if address == subnet.net.network() {
         ReservedAddress::Network
     } else if IpVersion::of(address).is_v4() && address == subnet.net.broadcast() {

@@ -99,7 +99,7 @@ pub(super) fn members(topology: &Topology, problems: &mut Vec<Problem>) {
                 problems.push(Problem::new(&network.place, kind));
             }
         }
-        if network.mode == Mode::Bridge && count > BRIDGE_PORTS_MAX {
+        if network.mode != Mode::Routed && count > BRIDGE_PORTS_MAX {
             let kind = NetworkProblem::BridgeFull {
                 network: network.name.clone(),
                 count,
@@ -110,11 +110,14 @@ pub(super) fn members(topology: &Topology, problems: &mut Vec<Problem>) {
     }
 }
 
-/// How many nodes a subnet has addresses for: all but the network, broadcast and gateway address.
+/// How many nodes a subnet has addresses for: all but the network, broadcast and gateway address, as
+/// far as it has those.
 fn room(subnet: &Subnet) -> usize {
     let host_bits = u32::from(subnet.net.max_prefix_len() - subnet.net.prefix_len());
+    let ends = if subnet.reserves_ends() { 2 } else { 0 };
+    let reserved = ends + usize::from(subnet.gateway.is_some());
     1_usize
         .checked_shl(host_bits)
         .filter(|_| host_bits < 32)
-        .map_or(usize::MAX, |n| n.saturating_sub(3))
+        .map_or(usize::MAX, |n| n.saturating_sub(reserved))
 }

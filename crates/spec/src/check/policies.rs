@@ -3,10 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::{PolicyProblem, WarningKind};
-use crate::{Action, Endpoint, Policy, Problem, Topology, Warning};
+use crate::{Action, Endpoint, Mode, Name, Network, Policy, Problem, Topology, Warning};
 
 /// Every policy that allows something allows what is possible.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
+    for policy in &topology.policies {
+        let mut ends = policy.pairs.iter().flat_map(|(from, to)| [from, to]);
+        let kind = ends.find_map(|end| of_lan(topology, end));
+        problems.extend(kind.map(|kind| Problem::new(&policy.place, kind)));
+    }
     let allowing = topology.policies.iter();
     for policy in allowing.filter(|p| p.action == Action::Allow) {
         for (from, to) in &policy.pairs {
@@ -16,20 +21,80 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Nothing of the host's sees what passes on a lan.
+fn of_lan(topology: &Topology, endpoint: &Endpoint) -> Option<PolicyProblem> {
+    let lan = |name: &Name| {
+        let mut networks = topology.networks.iter();
+        networks.any(|n| &n.name == name && n.mode == Mode::Lan)
+    };
+    let name = match endpoint {
+        Endpoint::Network(name) if lan(name) => name,
+        Endpoint::Node(name) => {
+            let mut all = on(topology, name);
+            let first = all.next()?;
+            (lan(first) && all.all(lan)).then_some(first)?
+        }
+        _ => return None,
+    };
+    Some(PolicyProblem::OfLan(name.clone()))
+}
+
 /// Why no connection from one to the other can be allowed.
 fn impossible(topology: &Topology, from: &Endpoint, to: &Endpoint) -> Option<PolicyProblem> {
     match (from, to) {
         (Endpoint::Outside, Endpoint::Outside | Endpoint::Any) => None,
+        (Endpoint::Outside, to) if routed_outside(topology, to) => None,
         (Endpoint::Outside, _) => Some(PolicyProblem::FromOutside),
-        (Endpoint::Network(name), Endpoint::Outside) => {
-            let mut networks = topology.networks.iter();
-            let network = networks.find(|n| &n.name == name && n.internal)?;
+        (from, Endpoint::Outside) => {
+            let network = internal(topology, from)?;
             Some(PolicyProblem::InternalToOutside {
-                network: name.clone(),
+                network: network.name.clone(),
                 place: network.place.clone(),
             })
         }
         _ => None,
+    }
+}
+
+/// Whether outside has a way to some of these addresses: a network without NAT.
+fn routed_outside(topology: &Topology, endpoint: &Endpoint) -> bool {
+    topology
+        .networks
+        .iter()
+        .filter(|n| !n.nat)
+        .any(|n| match endpoint {
+            Endpoint::Network(name) => name == &n.name,
+            Endpoint::Node(name) => on(topology, name).any(|on| on == &n.name),
+            Endpoint::Cidr(net) => {
+                let mut nets = n.subnets.iter().map(|s| s.net);
+                nets.any(|own| own.contains(net) || net.contains(&own))
+            }
+            Endpoint::Host | Endpoint::Outside | Endpoint::Any => false,
+        })
+}
+
+/// The networks a node is on.
+fn on<'a>(topology: &'a Topology, node: &'a Name) -> impl Iterator<Item = &'a Name> {
+    let nodes = topology.nodes.iter().filter(move |n| &n.name == node);
+    nodes.flat_map(|n| n.attachments.iter().map(|a| &a.network))
+}
+
+/// The internal network that all of these addresses are on, or the first of several: nothing leads
+/// from there to the outside, and no answer back.
+fn internal<'a>(topology: &'a Topology, endpoint: &Endpoint) -> Option<&'a Network> {
+    let network = |name: &Name| topology.networks.iter().find(|n| &n.name == name);
+    match endpoint {
+        Endpoint::Network(name) => network(name).filter(|n| n.internal),
+        Endpoint::Node(name) => {
+            let mut all = on(topology, name).map(|n| network(n).filter(|n| n.internal));
+            let first = all.next()??;
+            all.all(|n| n.is_some()).then_some(first)
+        }
+        Endpoint::Cidr(net) => {
+            let mut networks = topology.networks.iter().filter(|n| n.internal);
+            networks.find(|n| n.subnets.iter().any(|s| s.net.contains(net)))
+        }
+        Endpoint::Host | Endpoint::Outside | Endpoint::Any => None,
     }
 }
 

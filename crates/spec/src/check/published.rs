@@ -55,8 +55,12 @@ fn unreachable(node: &Node, on: &[&Network]) -> Option<NodeProblem> {
 fn without_address(node: &Node, port: &Publish, on: &[&Network]) -> Option<NodeProblem> {
     let address = port.host_address?;
     let version = IpVersion::of(address);
-    let mut subnets = on.iter().flat_map(|n| &n.subnets);
-    let has = node.attachments.is_empty() || subnets.any(|s| s.version() == version);
+    // What is chosen for a network without a subnet is IPv4.
+    let has = |n: &&&Network| match n.subnets.as_slice() {
+        [] => version.is_v4(),
+        subnets => subnets.iter().any(|s| s.version() == version),
+    };
+    let has = node.attachments.is_empty() || on.iter().find(has).is_some();
     (!has).then(|| NodeProblem::PublishWithoutAddress {
         node: node.name.clone(),
         address,

@@ -24,7 +24,7 @@ mapping! {
         name: Option<String>,
         /// Subnets that nodes share.
         #[serde(default)]
-        networks: IndexMap<String, NetworkDoc>,
+        networks: IndexMap<String, Option<NetworkDoc>>,
         /// Named network namespaces.
         #[serde(default)]
         nodes: IndexMap<String, Option<NodeDoc>>,
@@ -44,7 +44,7 @@ mapping! {
     /// A subnet that nodes share.
     #[derive(Default)]
     pub struct NetworkDoc read as NetworkKeys {
-        /// One prefix, or one of each family.
+        /// One prefix, or one of each family; chosen when absent.
         subnet: Option<OneOrMany<String>>,
         /// The host's address; the first by default.
         gateway: Option<OneOrMany<String>>,
@@ -52,6 +52,9 @@ mapping! {
         internal: Option<bool>,
         /// Its nodes represent the outside world.
         outside: Option<bool>,
+        /// False: its nodes reach outside with their own addresses, and policies may let outside
+        /// reach them.
+        nat: Option<bool>,
         /// `bridge` (the default) or `routed`.
         mode: Option<String>,
         /// Bytes.
@@ -83,6 +86,10 @@ mapping! {
         depends_on: Option<DependsDoc>,
         /// Name servers.
         dns: Option<OneOrMany<String>>,
+        /// Domains in which names without a dot are looked up.
+        dns_search: Option<OneOrMany<String>>,
+        /// Further lines of /etc/hosts: names with addresses, or a list of name:address.
+        extra_hosts: Option<EnvironmentDoc>,
         /// Static routes.
         routes: Option<OneOrMany<RouteDoc>>,
         /// Forward packets between its own interfaces.
@@ -123,12 +130,16 @@ mapping! {
         mac: Option<String>,
         /// The interface's name inside; at most 15 characters.
         interface: Option<String>,
+        /// Further names by which other nodes find it.
+        aliases: Option<OneOrMany<String>>,
         /// Like `10mbit`.
         bandwidth: Option<Scalar>,
         /// It may answer as a DHCP server.
         dhcp_server: Option<bool>,
         /// It may send IPv6 router advertisements.
         router: Option<bool>,
+        /// Addresses besides its own that it may send from and answer for: prefixes, or `any`.
+        sources: Option<OneOrMany<String>>,
     }
 }
 

@@ -48,10 +48,11 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
             .then(|| OneOrMany::of(gateways.iter().map(ToString::to_string).collect())),
         internal: internal.then_some(true),
         outside: outside.then_some(true),
+        nat: None,
         mode: routed.then(|| "routed".to_owned()),
         mtu: *mtu,
     };
-    document.networks.insert(name.to_string(), network);
+    document.networks.insert(name.to_string(), Some(network));
     Ok(())
 }
 
@@ -61,7 +62,11 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
 /// # Errors
 /// When there is none.
 pub fn free_subnet(document: &Document, avoid: &[IpNet]) -> Result<IpNet, EditError> {
-    let subnets = document.networks.values().filter_map(|n| n.subnet.as_ref());
+    let subnets = document
+        .networks
+        .values()
+        .flatten()
+        .filter_map(|n| n.subnet.as_ref());
     let avoid = avoid.iter().filter(|net| net.prefix_len() >= WIDE);
     let used: Vec<IpNet> = subnets
         .flat_map(|s| s.items().iter().filter_map(|t| t.parse().ok()))

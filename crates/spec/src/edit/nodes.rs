@@ -87,7 +87,8 @@ pub(super) fn remove(document: &mut Document, name: &Name) -> Result<(), EditErr
         return Err(EditError::NoNode(name.clone()));
     }
     document.links.retain(|l| !l.endpoints.contains_key(key));
-    document.expect.retain(|e| e.from != key && e.to != key);
+    let is = |end: &String| policies::names_node(end, key);
+    document.expect.retain(|e| !is(&e.from) && !is(&e.to));
     policies::forget(document, key);
     for node in document.nodes.values_mut().flatten() {
         match &mut node.depends_on {

@@ -42,22 +42,23 @@ pub(super) fn remove(document: &mut Document, number: usize) -> Result<(), EditE
     }
 }
 
+/// Whether an end of a policy or expectation is that node.
+pub(super) fn names_node(end: &str, node: &str) -> bool {
+    end == node || end.strip_prefix("node:") == Some(node)
+}
+
 /// Removes a node from every policy, and policies that then have a side less.
 pub(super) fn forget(document: &mut Document, key: &str) {
+    let is = |name: &String| names_node(name, key);
     for policy in &mut document.policies {
         for side in [&mut policy.from, &mut policy.to] {
             if let Some(names) = side {
-                let left: Vec<String> = names
-                    .items()
-                    .iter()
-                    .filter(|n| *n != key)
-                    .cloned()
-                    .collect();
+                let left: Vec<String> = names.items().iter().filter(|n| !is(n)).cloned().collect();
                 *side = (!left.is_empty()).then(|| OneOrMany::of(left));
             }
         }
         if let Some(between) = &mut policy.between {
-            between.retain(|n| n != key);
+            between.retain(|n| !is(n));
         }
     }
     document.policies.retain(|p| match &p.between {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::{DependsDoc, Document};
+use crate::document::{DependsDoc, Document, NodeDoc};
 
 /// The document without the nodes that nothing in it names, and the names of those that remain.
 ///
@@ -51,6 +51,10 @@ fn named(document: &Document) -> BTreeSet<String> {
             DependsDoc::List(names) => names.clone(),
             DependsDoc::Map(map) => map.keys().cloned().collect(),
         });
+    let plain = |name: String| match name.strip_prefix("node:") {
+        Some(plain) => plain.to_owned(),
+        None => name,
+    };
     let is_node = |name: &String| {
         let linked = || {
             document
@@ -60,6 +64,13 @@ fn named(document: &Document) -> BTreeSet<String> {
         };
         document.nodes.contains_key(name) || linked()
     };
+    // What routers may send from follows from the routes of the others.
+    let routes = |n: &NodeDoc| n.forwarding == Some(true) || n.routes.is_some();
+    let routers = document.nodes.iter();
+    let routers = routers.filter(|(_, node)| node.as_ref().is_some_and(routes));
+    let routers = routers.map(|(name, _)| name.clone());
+    let (policies, expected) = (policies.map(plain), expected.map(plain));
     let all = links.chain(policies).chain(expected).chain(needed);
+    let all = all.chain(routers);
     all.filter(is_node).collect()
 }

@@ -13,29 +13,35 @@ use crate::{Endpoint, Name, Network, Node, Place};
 /// Every node and network by name.
 pub(super) struct Names {
     names: BTreeMap<String, Endpoint>,
+    /// Names of a node and of a network, with the network's place.
+    both: BTreeMap<String, Place>,
     outside: Vec<Name>,
 }
 
 impl Names {
-    pub(super) fn new(r: &mut Reader<'_>, networks: &[Network], nodes: &[Node]) -> Self {
+    pub(super) fn new(networks: &[Network], nodes: &[Node]) -> Self {
         let mut names = BTreeMap::new();
+        for node in nodes {
+            let name = format!("node:{}", node.name);
+            names.insert(name, Endpoint::Node(node.name.clone()));
+        }
         let mut places: BTreeMap<&Name, &Place> = BTreeMap::new();
         for network in networks {
             places.insert(&network.name, &network.place);
+            let name = format!("network:{}", network.name);
+            names.insert(name, Endpoint::Network(network.name.clone()));
             names.insert(
                 network.name.to_string(),
                 Endpoint::Network(network.name.clone()),
             );
         }
+        let mut both = BTreeMap::new();
         for node in nodes {
+            let name = node.name.to_string();
             if let Some(network) = places.get(&node.name) {
-                let problem = NameProblem::InUse {
-                    name: node.name.clone(),
-                    network: (*network).clone(),
-                };
-                r.report_at(&node.place, problem);
+                both.insert(name.clone(), (*network).clone());
             }
-            names.insert(node.name.to_string(), Endpoint::Node(node.name.clone()));
+            names.insert(name, Endpoint::Node(node.name.clone()));
         }
         for word in [
             ("host", Endpoint::Host),
@@ -49,11 +55,20 @@ impl Names {
             .filter(|n| n.outside)
             .map(|n| n.name.clone())
             .collect();
-        Self { names, outside }
+        Self {
+            names,
+            both,
+            outside,
+        }
     }
 
     pub(super) fn read(&self, r: &mut Reader<'_>, at: &At, policy: bool) -> Option<Endpoint> {
         let text = r.text(at, "a node, a network, host, outside, any or a prefix")?;
+        if let (Some(network), Ok(name)) = (self.both.get(&text), text.parse::<Name>()) {
+            let network = network.clone();
+            r.report(at, NameProblem::InUse { name, network });
+            return None;
+        }
         if let Some(endpoint) = self.names.get(&text) {
             if let Endpoint::Network(name) = endpoint
                 && policy
@@ -70,7 +85,14 @@ impl Names {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Some(Endpoint::Cidr(address.into()));
         }
-        let nearest = nearest(&text, self.names.keys().map(String::as_str)).map(str::to_owned);
+        let nearest = nearest(
+            &text,
+            self.names
+                .keys()
+                .map(String::as_str)
+                .filter(|known| !known.contains(':')),
+        )
+        .map(str::to_owned);
         let name = text;
         r.report(at, NameProblem::UnknownEndpoint { name, nearest });
         None

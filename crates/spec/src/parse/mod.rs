@@ -138,7 +138,7 @@ fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<(Topology, bool)>
     let networks = networks::read(r, keys.networks.as_ref());
     let mut nodes = nodes::read(r, keys.nodes.as_ref());
     let links = links::read(r, keys.links.as_ref(), &mut nodes);
-    let names = endpoints::Names::new(r, &networks, &nodes);
+    let names = endpoints::Names::new(&networks, &nodes);
     let policies = policies::read(r, keys.policies.as_ref(), &names);
     let expects = policies::read_expects(r, keys.expect.as_ref(), &names);
     let topology = Topology {

@@ -25,18 +25,38 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Network> {
 
 fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     let Named { name, place, value } = entry;
-    let keys = NetworkKeys::read(r, &value, "a mapping with a subnet");
+    let keys = NetworkKeys::read(r, &value, "a mapping, or nothing");
+    let mode = keys.mode.and_then(|at| mode(r, &at)).unwrap_or_default();
+    let lan = mode == Mode::Lan;
     let gateways = gateways(r, keys.gateway.as_ref());
-    let subnets = subnets(r, &value.path, keys.subnet.as_ref(), &gateways);
-    if items(r, keys.subnet.as_ref()).is_empty() {
-        r.report_at(&place, ValueProblem::Missing(Required::Subnet(value.path)));
+    if let (true, Some((_, at))) = (lan, gateways.first()) {
+        r.report(at, NetworkProblem::GatewayOfLan(name.clone()));
     }
-    let internal = flag(r, keys.internal.as_ref());
+    let subnets = subnets(r, &value.path, keys.subnet.as_ref(), (lan, &gateways));
+    if let (true, Some((_, at))) = (items(r, keys.subnet.as_ref()).is_empty(), gateways.first()) {
+        r.report(at, ValueProblem::Missing(Required::SubnetOfGateway));
+    }
+    // Nothing leads from a lan to the outside.
+    let internal = flag(r, keys.internal.as_ref()) || lan;
     let outside = flag(r, keys.outside.as_ref());
     if internal && outside {
-        r.report_at(&place, NetworkProblem::InternalAndOutside(name.clone()));
+        let kind = if lan { "mode: lan" } else { "internal: true" };
+        let name = name.clone();
+        r.report_at(&place, NetworkProblem::InternalAndOutside { name, kind });
     }
-    let mode = keys.mode.and_then(|at| mode(r, &at)).unwrap_or_default();
+    let nat = match &keys.nat {
+        Some(at) => r.boolean(at).unwrap_or(true),
+        None => true,
+    };
+    if !nat && (internal || outside) {
+        let kind = match (lan, internal) {
+            (true, _) => "mode: lan",
+            (false, true) => "internal: true",
+            (false, false) => "outside: true",
+        };
+        let name = name.clone();
+        r.report_at(&place, NetworkProblem::NatWithoutEffect { name, kind });
+    }
     let mtu = keys.mtu.and_then(|at| {
         let mtu = mtu(r, &at)?;
         if mtu < IPV6_MTU_MIN && subnets.iter().any(|s| s.version().is_v6()) {
@@ -52,6 +72,7 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
         subnets,
         internal,
         outside,
+        nat,
         mode,
         mtu,
         place,
@@ -63,11 +84,13 @@ fn flag(r: &mut Reader<'_>, at: Option<&At>) -> bool {
 }
 
 fn mode(r: &mut Reader<'_>, at: &At) -> Option<Mode> {
-    match r.text(at, "bridge or routed")?.as_str() {
+    const EXPECTED: &str = "bridge, routed or lan";
+    match r.text(at, EXPECTED)?.as_str() {
         "bridge" => Some(Mode::Bridge),
         "routed" => Some(Mode::Routed),
+        "lan" => Some(Mode::Lan),
         _ => {
-            r.unexpected(at, "bridge or routed");
+            r.unexpected(at, EXPECTED);
             None
         }
     }
@@ -77,12 +100,12 @@ fn subnets(
     r: &mut Reader<'_>,
     path: &str,
     at: Option<&At>,
-    gateways: &[(IpAddr, At)],
+    (lan, gateways): (bool, &[(IpAddr, At)]),
 ) -> Vec<Subnet> {
     let items = items(r, at);
     let mut out: Vec<Subnet> = Vec::new();
     for item in items {
-        let Some(net) = subnet(r, &item) else {
+        let Some(net) = subnet(r, &item, lan) else {
             continue;
         };
         let version = IpVersion::of_net(&net);
@@ -95,13 +118,18 @@ fn subnets(
         if let Some((gateway, at)) = gateway {
             check_gateway(r, at, *gateway, net, &item);
         }
-        let gateway = gateway.map(|(g, _)| *g).or_else(|| first_address(net));
-        if let Some(gateway) = gateway {
-            out.push(Subnet { net, gateway });
-        }
+        out.push(match gateway {
+            _ if lan => Subnet { net, gateway: None },
+            Some((gateway, _)) => Subnet {
+                net,
+                gateway: Some(*gateway),
+            },
+            None => Subnet::with_first_address(net),
+        });
     }
     for (gateway, at) in gateways {
-        if !out.is_empty() && out.iter().all(|s| s.gateway != *gateway) {
+        let of_none = out.iter().all(|s| s.gateway != Some(*gateway));
+        if !lan && !out.is_empty() && of_none {
             r.report(at, NetworkProblem::GatewayWithoutSubnet(*gateway));
         }
     }
@@ -131,16 +159,11 @@ fn gateways(r: &mut Reader<'_>, at: Option<&At>) -> Vec<(IpAddr, At)> {
         .collect()
 }
 
-/// The host's address in a subnet when the file does not give one.
-fn first_address(net: IpNet) -> Option<IpAddr> {
-    net.hosts().find(|a| *a != net.network())
-}
-
-fn subnet(r: &mut Reader<'_>, at: &At) -> Option<IpNet> {
+fn subnet(r: &mut Reader<'_>, at: &At, lan: bool) -> Option<IpNet> {
     let net: IpNet = r.value(at, "a subnet like 10.10.0.0/24")?;
     let (shortest, longest) = match IpVersion::of_net(&net) {
-        IpVersion::V4 => (8, 30),
-        IpVersion::V6 => (16, 126),
+        IpVersion::V4 => (8, 30 + u8::from(lan)),
+        IpVersion::V6 => (16, 126 + u8::from(lan)),
     };
     let problem = if net.trunc() != net {
         NetworkProblem::HostBits(net)

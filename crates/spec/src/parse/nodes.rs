@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
 use super::ports;
 use super::values::{Named, bandwidth, interface, items, mac, named};
 use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
@@ -33,6 +35,8 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         forwarding: false,
         connections: None,
         dns: Vec::new(),
+        dns_search: Vec::new(),
+        extra_hosts: Vec::new(),
         command: None,
         ready: Vec::new(),
         environment: BTreeMap::new(),
@@ -64,6 +68,12 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
     for item in items(r, keys.dns.as_ref()) {
         let server = r.value::<IpAddr>(&item, "the address of a name server");
         node.dns.extend(server);
+    }
+    for item in items(r, keys.dns_search.as_ref()) {
+        node.dns_search.extend(r.checked::<Name>(&item, "a domain"));
+    }
+    if let Some(at) = &keys.extra_hosts {
+        node.extra_hosts = extra_hosts(r, at);
     }
     node.command = keys.command.and_then(|at| command(r, &at));
     for item in items(r, keys.ready.as_ref()) {
@@ -138,6 +148,8 @@ fn member(network: Name, place: Place) -> Attachment {
         interface: None,
         bandwidth: None,
         dhcp_server: false,
+        aliases: Vec::new(),
+        sources: Vec::new(),
         router: false,
         place,
     }
@@ -169,6 +181,10 @@ fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: Place) -> Attac
     let mut may = |at: Option<At>| at.and_then(|at| r.boolean(&at)).unwrap_or(false);
     out.dhcp_server = may(keys.dhcp_server);
     out.router = may(keys.router);
+    out.sources = sources(r, keys.sources.as_ref());
+    for item in items(r, keys.aliases.as_ref()) {
+        out.aliases.extend(r.checked::<Name>(&item, "a name"));
+    }
     out
 }
 
@@ -270,6 +286,59 @@ fn restart(r: &mut Reader<'_>, at: &At) -> Option<Restart> {
             None
         }
     }
+}
+
+/// Names with addresses: a mapping, or Compose's list of name:address (or name=address).
+fn extra_hosts(r: &mut Reader<'_>, at: &At) -> Vec<(Name, IpAddr)> {
+    const EXPECTED: &str = "an address";
+    let mut out = Vec::new();
+    if r.is_map(at.id) {
+        for field in r.fields(at, None, "a mapping from names to addresses").0 {
+            let value = at.key(&field.name, field.value);
+            match field.name.parse::<Name>() {
+                Ok(name) => out.extend(r.value(&value, EXPECTED).map(|address| (name, address))),
+                Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
+            }
+        }
+        return out;
+    }
+    for item in r.items(at) {
+        const LINE: &str = "a name with its address, like db:10.0.0.7";
+        let Some(text) = r.text(&item, LINE) else {
+            continue;
+        };
+        let parts = text.split_once('=').or_else(|| text.split_once(':'));
+        let read = parts.and_then(|(name, address)| {
+            let bare = address.trim_start_matches('[').trim_end_matches(']');
+            Some((name.parse().ok()?, bare.parse().ok()?))
+        });
+        match read {
+            Some(line) => out.push(line),
+            None => r.unexpected(&item, LINE),
+        }
+    }
+    out
+}
+
+/// What a node may send from besides its own addresses.
+fn sources(r: &mut Reader<'_>, at: Option<&At>) -> Vec<IpNet> {
+    const EXPECTED: &str = "a prefix, an address, or any";
+    let mut out = Vec::new();
+    for item in items(r, at) {
+        let Some(text) = r.text(&item, EXPECTED) else {
+            continue;
+        };
+        let net = text.parse::<IpNet>().ok();
+        let address = text.parse::<IpAddr>().ok();
+        match net.or(address.map(IpNet::from)) {
+            Some(net) => out.push(net.trunc()),
+            None if text == "any" => {
+                out.extend([IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())]);
+            }
+            None => r.unexpected(&item, EXPECTED),
+        }
+    }
+    out
 }
 
 /// A list of names, or compose's mapping with conditions (`ready` replaces them).

@@ -6,8 +6,8 @@ use crate::{Label, Name, Place};
 /// What can be wrong with a name that is allowed in itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameProblem {
-    /// A node has the name of a network.
-    #[error("{name} is already the name of a network")]
+    /// A policy or expectation has a name that a node and a network have.
+    #[error("{name} is a node and a network")]
     InUse {
         /// The name.
         name: Name,
@@ -54,7 +54,7 @@ impl Details for NameProblem {
 
     fn label(&self) -> String {
         match self {
-            Self::InUse { .. } => "the node".into(),
+            Self::InUse { .. } => "which of the two?".into(),
             Self::UnknownEndpoint { .. } => "unknown name".into(),
             Self::UnknownNetwork { .. } => "unknown network".into(),
             Self::UnknownDependency { .. } => "this node".into(),
@@ -70,10 +70,7 @@ impl Details for NameProblem {
 
     fn help(&self) -> Option<String> {
         Some(match self {
-            Self::InUse { .. } => {
-                "nodes and networks need different names, because a policy can name either: rename one"
-                    .into()
-            }
+            Self::InUse { name, .. } => format!("write node:{name} or network:{name}"),
             Self::UnknownEndpoint { nearest, .. } => did_you_mean(
                 nearest.as_ref(),
                 "write a node, a network, host, outside, any or a prefix",

@@ -11,8 +11,13 @@ use crate::{IpVersion, Label, Mac, Name, Place, Subnet};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkProblem {
     /// A network is both internal and outside.
-    #[error("network {0} is both internal and outside")]
-    InternalAndOutside(Name),
+    #[error("network {name} cannot have both {kind} and outside: true")]
+    InternalAndOutside {
+        /// The network.
+        name: Name,
+        /// The other key with its value.
+        kind: &'static str,
+    },
     /// A network has two subnets of one IP version.
     #[error("{path} has two IPv{version} subnets")]
     TwoSubnets {
@@ -157,6 +162,17 @@ pub enum NetworkProblem {
         /// How many are possible.
         max: usize,
     },
+    /// An address of the host on a network that it is not on.
+    #[error("network {0} is a lan: the host has no address there")]
+    GatewayOfLan(Name),
+    /// `nat: false` on a network whose nodes are not translated anyway.
+    #[error("network {name} has {kind} and nat: false: nothing is translated there")]
+    NatWithoutEffect {
+        /// The network.
+        name: Name,
+        /// The other key with its value.
+        kind: &'static str,
+    },
     /// More of something than hallway supports.
     #[error("the file has {count} {what}; hallway supports at most {max}")]
     TooMany {
@@ -193,7 +209,9 @@ impl std::fmt::Display for ReservedAddress {
 impl Details for NetworkProblem {
     fn code(&self) -> Code {
         match self {
-            Self::InternalAndOutside(_) => Code::BadValue,
+            Self::InternalAndOutside { .. }
+            | Self::NatWithoutEffect { .. }
+            | Self::GatewayOfLan(_) => Code::BadValue,
             Self::TwoSubnets { .. }
             | Self::HostBits(_)
             | Self::SubnetSize { .. }
@@ -213,6 +231,9 @@ impl Details for NetworkProblem {
     fn label(&self) -> String {
         match self {
             Self::SubnetOverlap { net, .. } => net.to_string(),
+            Self::AddressOutside { nets, .. } if nets.is_empty() => {
+                "the network has no subnet: give it one".into()
+            }
             Self::AddressOutside { nets, .. } => format!("not in {}", list(nets)),
             Self::AddressInUse { .. } => "used twice".into(),
             _ => "here".into(),
@@ -243,7 +264,10 @@ impl Details for NetworkProblem {
                 ..
             } => Label::new(
                 network_place,
-                format!("{} with gateway {}", subnet.net, subnet.gateway),
+                match subnet.gateway {
+                    Some(gateway) => format!("{} with gateway {gateway}", subnet.net),
+                    None => subnet.net.to_string(),
+                },
             ),
             Self::AddressInUse { owner, first, .. } => {
                 Label::new(first, format!("node {owner} has it"))
@@ -266,7 +290,7 @@ impl Details for NetworkProblem {
                     "use a prefix length from /{shortest} to /{longest}, which has room for the host and its nodes"
                 ));
             }
-            Self::InternalAndOutside(_) => {
+            Self::InternalAndOutside { .. } => {
                 "an internal network is not connected to the outside; an outside network is the outside: choose one"
             }
             Self::TwoSubnets { .. } => {
@@ -287,7 +311,11 @@ impl Details for NetworkProblem {
             }
             Self::LinkAddressInUse { .. } => "give the two ends different addresses",
             Self::MacInUse { .. } => "give each node its own MAC address, or none",
-            Self::NetworkFull { .. } => "use a shorter prefix length",
+            Self::NetworkFull { .. } => {
+                "use a shorter prefix length; mode: lan is a network without an address of the host"
+            }
+            Self::NatWithoutEffect { .. } => "remove nat: false",
+            Self::GatewayOfLan(_) => "remove gateway; routes of the nodes name the router",
             Self::BridgeFull { .. } => "use mode: routed, which has no bridge, or several networks",
             Self::TooMany { .. } => "split the project into several",
             Self::GatewayOutside { .. }

@@ -26,8 +26,13 @@ pub enum PolicyProblem {
         /// How many there may be.
         limit: usize,
     },
+    /// It is about a lan, or a node that is on lans only.
+    #[error("network {0} is a lan: the host sees nothing of what passes there")]
+    OfLan(Name),
     /// It allows connections from outside.
-    #[error("from outside, nodes are reached only through published ports")]
+    #[error(
+        "from outside, nodes are reached only through published ports, except on networks with nat: false"
+    )]
     FromOutside,
     /// It allows an internal network to reach the outside.
     #[error("network {network} is internal: it is not connected to the outside")]
@@ -59,12 +64,15 @@ impl Details for PolicyProblem {
     fn help(&self) -> Option<String> {
         let help = match self {
             Self::OutsideNetwork(_) => "write outside, or the prefix, in a policy",
+            Self::OfLan(_) => "remove mode: lan from the network, or this policy",
             Self::ToItself => "remove it",
             Self::ExpectContradiction { .. } => "remove one of the two",
             Self::TooManyPairs { .. } => {
                 "write networks or shorter prefixes instead of many nodes or long ones"
             }
-            Self::FromOutside => "give the node ports: [\"8080:80\"] instead of this policy",
+            Self::FromOutside => {
+                "give the node ports: [\"8080:80\"] instead of this policy; or set nat: false for its network, if outside has a route to its addresses"
+            }
             Self::InternalToOutside { .. } => "remove internal: true, or this policy",
         };
         Some(help.into())

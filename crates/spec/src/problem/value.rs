@@ -109,9 +109,9 @@ pub enum Required {
     /// The two ends of a link.
     #[error("a link needs endpoints")]
     Endpoints,
-    /// The subnet of a network.
-    #[error("{0} has no subnet")]
-    Subnet(String),
+    /// The subnet of a network with a gateway.
+    #[error("a network with a gateway needs its subnet, too")]
+    SubnetOfGateway,
     /// The node's port of a published port.
     #[error("a published port needs a target, the port in the node")]
     Target,
@@ -241,9 +241,7 @@ impl Required {
     fn help(&self) -> Option<&'static str> {
         match self {
             Self::Endpoints => Some("write endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 }"),
-            Self::Subnet(_) => Some(
-                "add one: subnet: 10.10.0.0/24, or [10.10.0.0/24, \"fd10::/64\"] for IPv4 and IPv6",
-            ),
+            Self::SubnetOfGateway => Some("give it a subnet, or remove the gateway".into()),
             Self::Target => Some("write { target: 80, published: 8080 }"),
             Self::OfRoute(_) => Some("write { to: 10.0.0.0/8, via: 10.10.0.2 }"),
             Self::OfExpect(_) => Some("write { from: a, to: b }"),

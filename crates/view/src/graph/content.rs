@@ -172,13 +172,19 @@ pub(super) fn heading(network: &Network) -> Vec<Line> {
         lines.push(Line::new("bridge missing", Set::Alarm));
     }
     lines.extend(network.subnets.iter().map(|s| Line::new(s, Set::Address)));
-    let gateway = network.gateways.join(", ");
-    lines.push(Line::new(&format!("host {gateway}"), Set::Dim));
+    let host = match network.lan {
+        true => "without the host".to_owned(),
+        false => format!("host {}", network.gateways.join(", ")),
+    };
+    lines.push(Line::new(&host, Set::Dim));
     lines
 }
 
 /// What kind of network it is, in a word.
 pub(super) fn kind(network: &Network) -> &'static str {
+    if network.lan {
+        return "lan";
+    }
     match (network.internal, network.bridge.is_none()) {
         (true, true) => "internal, routed",
         (true, false) => "internal",
@@ -189,7 +195,18 @@ pub(super) fn kind(network: &Network) -> &'static str {
 
 /// The two lines beside the arrows between outside and host: out, in.
 pub(super) fn ways(graph: &Graph) -> (Option<String>, Option<String>) {
-    let open: Vec<&str> = graph.open_networks().map(|n| n.name.as_str()).collect();
+    let open = |nat: bool, words: &str| {
+        let all = graph.open_networks().filter(|n| n.nat == nat);
+        let names: Vec<&str> = all.map(|n| n.name.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{words}: {}", names.join(", ")))
+    };
+    let out: Vec<String> = [
+        open(true, "out, masqueraded"),
+        open(false, "out and in, with their own addresses"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let ports: Vec<&str> = graph
         .nodes
         .iter()
@@ -197,7 +214,7 @@ pub(super) fn ways(graph: &Graph) -> (Option<String>, Option<String>) {
         .map(|p| p.host.as_str())
         .collect();
     (
-        (!open.is_empty()).then(|| format!("out, masqueraded: {}", open.join(", "))),
+        (!out.is_empty()).then(|| out.join("; ")),
         (!ports.is_empty()).then(|| format!("in, to published ports: {}", ports.join(", "))),
     )
 }

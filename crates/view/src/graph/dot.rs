@@ -75,9 +75,13 @@ fn edges(out: &mut String, graph: &Graph) {
     }
     for (position, network) in graph.networks.iter().enumerate() {
         if !network.internal && !network.outside {
+            let (label, dir) = match network.nat {
+                true => ("masqueraded", "back"),
+                false => ("no NAT", "both"),
+            };
             let _ = writeln!(
                 out,
-                "  outside -> net{position} [label=\"masqueraded\", dir=back, style=dashed]"
+                "  outside -> net{position} [label=\"{label}\", dir={dir}, style=dashed]"
             );
         }
     }

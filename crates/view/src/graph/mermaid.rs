@@ -103,7 +103,11 @@ fn edges(out: &mut String, graph: &Graph) {
     }
     for (position, network) in graph.networks.iter().enumerate() {
         if !network.internal && !network.outside {
-            let _ = writeln!(out, "  net{position} -.->|\"masqueraded\"| outside");
+            let (arrow, label) = match network.nat {
+                true => ("-.->", "masqueraded"),
+                false => ("<-.->", "no NAT"),
+            };
+            let _ = writeln!(out, "  net{position} {arrow}|\"{label}\"| outside");
         }
     }
     for cable in &graph.cables {

@@ -1,6 +1,6 @@
 //! What a picture shows: names and addresses as text, connections by position.
 
-use hallway_spec::{Action, Name};
+use hallway_spec::{Action, Mode, Name};
 
 use hallway_plan::observed::{Counters, Live};
 use hallway_plan::settled::{self, Plug, Settled};
@@ -45,6 +45,10 @@ pub struct Network {
     pub bridge: Option<String>,
     /// No route to other networks and no published ports.
     pub internal: bool,
+    /// Its nodes reach outside with the host's address.
+    pub nat: bool,
+    /// A switch that the host is not on.
+    pub lan: bool,
     /// Stands for the outside world.
     pub outside: bool,
     /// Whether its bridge is there.
@@ -257,13 +261,14 @@ fn network(network: &settled::Network) -> Network {
         name: network.name.to_string(),
         subnets: network.subnets.iter().map(|s| s.net.to_string()).collect(),
         gateways: network
-            .subnets
-            .iter()
-            .map(|s| s.gateway.to_string())
+            .gateways()
+            .map(|gateway| gateway.to_string())
             .collect(),
         bridge: network.bridge.clone(),
         internal: network.internal,
         outside: network.outside,
+        nat: network.nat,
+        lan: network.mode == Mode::Lan,
         state: State::Unknown,
     }
 }

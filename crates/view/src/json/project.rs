@@ -161,6 +161,8 @@ pub struct Network<'a> {
     pub internal: bool,
     /// Stands for the outside world.
     pub outside: bool,
+    /// Its nodes reach outside with the host's address.
+    pub nat: bool,
     /// Bridge or routed.
     pub mode: Mode,
     /// Bytes.
@@ -352,6 +354,7 @@ impl<'a> Network<'a> {
             subnets: &network.subnets,
             internal: network.internal,
             outside: network.outside,
+            nat: network.nat,
             mode: network.mode,
             mtu: network.mtu,
             members: members.collect(),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hallway_plan::bandwidth::bucket;
 use hallway_plan::mark;
 use hallway_plan::step::{Announcement, CableEnd, NewNamespace, NewPort};
-use hallway_plan::target::{Link, Route, RouteKind, RouteOrigin, Setting};
+use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin, Setting};
 use hallway_spec::{Bandwidth, IpVersion};
 
 use super::Script;
@@ -87,7 +87,17 @@ pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
     if outer.no_kernel_address {
         no_own_address(script, "ip", &link);
     }
-    if !outer.port.is_empty() {
+    let wants = |flag| outer.port.contains(&(flag, true));
+    if wants(PortFlag::GroupForward) {
+        script.explain(&[
+            "A plain switch passes everything on: also frames to the group addresses of bridges (LACP, LLDP),",
+            "all but pause frames.",
+        ]);
+        script.line(&format!(
+            "ip link set dev {link} type bridge_slave group_fwd_mask 65533"
+        ));
+    }
+    if wants(PortFlag::Hairpin) {
         script.explain(&[
             "A node may use its own published port: the packet goes back by the port it came in by.",
         ]);

@@ -6,6 +6,7 @@ mod listeners;
 mod neighbours;
 mod wave;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -121,7 +122,11 @@ pub fn probe(
         let wave: Vec<usize> = (0..aims.len())
             .filter(|i| aims.get(*i).is_some_and(of_wave))
             .collect();
-        for some in wave.chunks(at_once) {
+        let parts: Vec<Vec<usize>> = match without_port && should {
+            true => by_address(aims, wave),
+            false => wave.chunks(at_once).map(<[usize]>::to_vec).collect(),
+        };
+        for some in parts {
             let these: Vec<Aim> = some.iter().filter_map(|i| aims.get(*i).cloned()).collect();
             let before = without_port.then(|| traces(&these)).transpose()?;
             for (index, measured) in some.iter().zip(wave::run(settled, &these, limit, cancel)?) {
@@ -138,6 +143,23 @@ pub fn probe(
         }
     }
     Ok(out.into_iter().flatten().collect())
+}
+
+/// Parts that have each address once: what is masqueraded has no port that could tell one client's
+/// packets from another's.
+fn by_address(aims: &[Aim], mut wave: Vec<usize>) -> Vec<Vec<usize>> {
+    let mut out = Vec::new();
+    while !wave.is_empty() {
+        let mut used = BTreeSet::new();
+        let first = |i: &usize| {
+            let aim = aims.get(*i);
+            aim.is_none_or(|a| used.insert((a.to, a.service)))
+        };
+        let (part, rest) = wave.into_iter().partition(first);
+        out.push(part);
+        wave = rest;
+    }
+    out
 }
 
 /// The connections that the host tracks of the protocols that are tried here. Connection tracking

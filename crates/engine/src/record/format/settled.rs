@@ -37,6 +37,8 @@ struct NetworkFile {
     subnets: Vec<SubnetFile>,
     internal: bool,
     outside: bool,
+    #[serde(default = "translated")]
+    nat: bool,
     mode: Mode,
     mtu: Option<u32>,
     filtered: bool,
@@ -45,10 +47,15 @@ struct NetworkFile {
     place: Place,
 }
 
+/// In files that do not say it, every network has NAT.
+fn translated() -> bool {
+    true
+}
+
 #[derive(Serialize, Deserialize)]
 struct SubnetFile {
     net: IpNet,
-    gateway: IpAddr,
+    gateway: Option<IpAddr>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,6 +69,10 @@ struct NodeFile {
     #[serde(default)]
     connections: Option<u32>,
     dns: Vec<IpAddr>,
+    #[serde(default)]
+    dns_search: Vec<Name>,
+    #[serde(default)]
+    extra_hosts: Vec<(Name, IpAddr)>,
     environment: BTreeMap<String, String>,
     service: Option<WorkloadFile>,
     place: Place,
@@ -78,6 +89,12 @@ struct InterfaceFile {
     dhcp_server: bool,
     #[serde(default)]
     router: bool,
+    #[serde(default)]
+    sources: Vec<IpNet>,
+    #[serde(default)]
+    behind: Vec<IpNet>,
+    #[serde(default)]
+    aliases: Vec<Name>,
     plug: PlugFile,
 }
 
@@ -256,16 +273,18 @@ macro_rules! same_fields {
 
 same_fields! {
     Network = NetworkFile {
-        name, group, bridge, mac, internal, outside, mode, mtu, filtered, last_allocated, place;
+        name, group, bridge, mac, internal, outside, nat, mode, mtu, filtered, last_allocated, place;
         each subnets
     };
     Subnet = SubnetFile { net, gateway };
     Node = NodeFile {
-        name, netns, ipv6, forwarding, connections, dns, environment, place;
+        name, netns, ipv6, forwarding, connections, dns, dns_search, extra_hosts, environment,
+        place;
         each interfaces; each routes; maybe service
     };
     Interface = InterfaceFile {
-        name, mac, addresses, mtu, bandwidth, dhcp_server, router; into plug
+        name, mac, addresses, mtu, bandwidth, dhcp_server, router, sources, behind, aliases;
+        into plug
     };
     Route = RouteFile { to, via, interface };
     Workload = WorkloadFile { command, ready, restart, working_dir, user, depends_on };

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use hallway_plan::diff::endpoint;
+use hallway_plan::settle::complete;
 use hallway_plan::settled::{Interface, Node, Plug, Publish, Settled};
 use hallway_plan::{Surroundings, settle};
 use hallway_spec::{Document, Edit, Name, Place, Topology, edit, parse_bytes};
@@ -24,7 +25,8 @@ pub(super) fn of_node(settled: &Settled, name: &Name) -> Vec<Publish> {
 
 /// The text without the nodes that nothing names, with the new one; `None` when it is not valid, or
 /// there is something to say about the new node.
-pub(super) fn topology(project: &Name, rest: &str, change: &Edit) -> Option<Topology> {
+pub(super) fn topology(before: &Settled, rest: &str, change: &Edit) -> Option<Topology> {
+    let project = &before.project;
     let Edit::NodeAdd { name, .. } = change else {
         return None;
     };
@@ -38,7 +40,7 @@ pub(super) fn topology(project: &Name, rest: &str, change: &Edit) -> Option<Topo
     }
     let mut topology = parsed.topology;
     topology.name = project.clone();
-    Some(topology)
+    complete(&topology, Some(before), &Surroundings::default()).ok()
 }
 
 /// What there is with the new node, decided as always: the node keeps the addresses it was given.
@@ -94,6 +96,9 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
         bandwidth: None,
         dhcp_server: false,
         router: false,
+        sources: Vec::new(),
+        behind: Vec::new(),
+        aliases: Vec::new(),
         plug: Plug::Port {
             network: given.network.clone(),
             link: String::new(),
@@ -107,6 +112,8 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
         ipv6: true,
         forwarding: false,
         dns: Vec::new(),
+        dns_search: Vec::new(),
+        extra_hosts: Vec::new(),
         environment: Default::default(),
         service: None,
         connections: None,

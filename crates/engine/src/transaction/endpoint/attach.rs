@@ -96,7 +96,7 @@ impl Engine {
         let Some(before) = outline.settled()?.filter(|_| !exists) else {
             return Ok(None);
         };
-        let Some(topology) = topology(project, &outline.rest.text, change) else {
+        let Some(topology) = topology(&before, &outline.rest.text, change) else {
             return Ok(None);
         };
         let Some(given) = self.addresses(outline, &topology, name)? else {
@@ -183,7 +183,7 @@ impl Engine {
                 }
                 let after = last.iter().find(is_version).copied();
                 let mut free = pool_addresses(subnet.net, after)
-                    .filter(|a| *a != subnet.gateway && !leases.in_use_at(*a));
+                    .filter(|a| Some(*a) != subnet.gateway && !leases.in_use_at(*a));
                 let Some(address) = free.next() else {
                     return Ok(None);
                 };

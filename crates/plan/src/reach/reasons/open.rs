@@ -54,6 +54,10 @@ impl Reasons<'_> {
             (_, purpose::EGRESS) => {
                 let network = self.network_of_source(found);
                 let text = match network {
+                    Some(n) if !n.nat => format!(
+                        "network {} is not internal: its nodes reach outside, with their own addresses",
+                        n.name
+                    ),
                     Some(n) => format!(
                         "network {} is not internal: its nodes reach outside with the host's address",
                         n.name

@@ -1,0 +1,400 @@
+//! Networks of other kinds than the usual ones: without NAT, and without the host.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::io::{BufRead, BufReader};
+
+use hallway_testkit::{Hallway, Snapshot, nft_json, sh, wait_for};
+
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
+}
+
+const NO_NAT: &str = "
+networks:
+  direct: { subnet: [198.51.100.0/24, 2001:db8:2::/64], nat: false }
+  hidden: { subnet: [10.9.0.0/24, fd09::/64] }
+  routed: { subnet: [198.51.101.0/24, 2001:db8:3::/64], nat: false, mode: routed }
+  store:  { subnet: 10.30.0.0/24, internal: true }
+  world:  { subnet: [203.0.113.0/24, 2001:db8::/64], outside: true }
+nodes:
+  web:  { networks: { direct: { address: [198.51.100.10, 2001:db8:2::10] } }, command: hallway serve 80 81, ready: [80/tcp, 81/tcp] }
+  far:  { networks: { routed: { address: [198.51.101.10, 2001:db8:3::10] } }, command: hallway serve 80, ready: 80/tcp }
+  priv: { networks: [hidden] }
+  db:   { networks: [store] }
+  visitor: { networks: { world: { address: [203.0.113.9, 2001:db8::9] } }, command: hallway serve 80, ready: 80/tcp }
+policies:
+  - { from: outside, to: web, ports: [80/tcp, icmp] }
+  - { from: outside, to: routed }
+  - { from: any, to: outside, ports: [80/tcp] }
+expect:
+  - { from: visitor, to: web, port: 80/tcp }
+  - { from: visitor, to: web }
+  - { from: visitor, to: web, port: 81/tcp, reachable: false }
+  - { from: visitor, to: far, port: 80/tcp }
+  - { from: visitor, to: priv, reachable: false }
+  - { from: web, to: visitor, port: 80/tcp }
+  - { from: far, to: visitor, port: 80/tcp }
+  - { from: priv, to: visitor, port: 80/tcp }
+  - { from: db, to: visitor, port: 80/tcp, reachable: false }
+";
+
+fn without_nat_nodes_have_their_own_addresses_outside() {
+    let h = hallway();
+    h.up(NO_NAT).ok();
+    h.run(&["test"]).ok();
+    h.run(&["test", "--matrix"]).ok();
+    let seen = |node: &str, url: &str| {
+        h.run(&["exec", node, "--", "curl", "-s", "-g", "-m", "20", url])
+            .ok()
+    };
+    for (node, address) in [
+        ("web", "198.51.100.10"),
+        ("far", "198.51.101.10"),
+        ("priv", "203.0.113.1"),
+    ] {
+        assert_eq!(
+            seen(node, "http://203.0.113.9/").trim(),
+            format!("visitor answers {address}")
+        );
+    }
+    for (node, address) in [("web", "2001:db8:2::10"), ("far", "2001:db8:3::10")] {
+        assert_eq!(
+            seen(node, "http://[2001:db8::9]/").trim(),
+            format!("visitor answers {address}")
+        );
+    }
+    let traced = h.run(&["trace", "visitor", "web:80"]).ok();
+    assert!(traced.contains("policies[0]"), "{traced}");
+    h.ok("down");
+}
+
+/// An internal network has no way out, whatever its nodes do: no private address leaves.
+fn an_internal_network_leaks_nothing() {
+    let h = hallway();
+    h.up(NO_NAT).ok();
+    sh("ip netns exec db ip route add default via 10.30.0.1
+        ip netns exec visitor ip route add 10.30.0.0/24 via 203.0.113.1");
+    assert!(h.cannot_read("db", "http://203.0.113.9/"));
+    assert!(h.cannot_ping("visitor", "10.30.0.2"));
+    h.ok("down");
+}
+
+fn what_can_have_no_effect_is_refused() {
+    let h = hallway();
+    let file = |network: &str, rest: &str| {
+        format!(
+            "networks: {{ a: {{ {network} }}, o: {{ subnet: 10.2.0.0/24 }} }}\nnodes: {{ x: {{ networks: [a] }}, y: {{ networks: [o] }} }}\n{rest}"
+        )
+    };
+    let base = "subnet: 10.1.0.0/24";
+    for (network, rest, says) in [
+        (
+            format!("{base}, internal: true, nat: false"),
+            "",
+            "nothing is translated there",
+        ),
+        (
+            format!("{base}, outside: true, nat: false"),
+            "",
+            "nothing is translated there",
+        ),
+        (
+            format!("{base}, mode: lan, nat: false"),
+            "",
+            "nothing is translated there",
+        ),
+        (
+            format!("{base}, mode: lan, outside: true"),
+            "",
+            "cannot have both mode: lan and outside",
+        ),
+        (
+            format!("{base}, mode: lan, gateway: 10.1.0.1"),
+            "",
+            "the host has no address there",
+        ),
+        (
+            format!("{base}, internal: true"),
+            "policies: [ { from: x, to: outside } ]",
+            "network a is internal",
+        ),
+        (
+            format!("{base}, internal: true"),
+            "policies: [ { from: 10.1.0.0/25, to: outside } ]",
+            "network a is internal",
+        ),
+        (
+            format!("{base}, mode: lan"),
+            "policies: [ { from: y, to: a } ]",
+            "network a is a lan",
+        ),
+        (
+            format!("{base}, mode: lan"),
+            "policies: [ { from: y, to: x } ]",
+            "network a is a lan",
+        ),
+        (
+            base.to_owned(),
+            "policies: [ { from: outside, to: x } ]",
+            "nat: false",
+        ),
+        (
+            format!("{base}, nat: false"),
+            "policies: [ { from: outside, to: y } ]",
+            "nat: false",
+        ),
+    ] {
+        h.up(&file(&network, rest)).exits(2).says(says);
+    }
+    h.up("networks: { a: { subnet: 10.1.0.0/24, mode: lan } }\nnodes: { x: { networks: [a], ports: [\"80:80\"] } }\n")
+        .exits(2)
+        .says("publish");
+}
+
+/// The first address is a node's, a prefix of two addresses has two nodes, and nothing of the host's
+/// is there.
+fn a_lan_is_a_switch_without_the_host() {
+    let h = hallway();
+    let before = Snapshot::take();
+    h.up("
+networks:
+  b: { subnet: [100.0.0.8/30, fd08::/126], mode: lan }
+  c: { subnet: [100.0.1.0/31, fd09::/127], mode: lan }
+  d: { mode: lan }
+nodes:
+  r1: { networks: { b: { address: [100.0.0.9, fd08::1] }, c: { address: [100.0.1.0, \"fd09::\"] } }, forwarding: true }
+  r2: { networks: { b: { address: [100.0.0.10, fd08::2] } }, routes: [ { to: 100.0.1.0/31, via: 100.0.0.9 }, { to: \"fd09::/127\", via: \"fd08::1\" } ] }
+  r3: { networks: { c: { address: [100.0.1.1, fd09::1] } }, routes: [ { to: 100.0.0.8/30, via: 100.0.1.0 }, { to: \"fd08::/126\", via: \"fd09::\" } ] }
+  u1: { networks: [d] }
+  u2: { networks: [d] }
+expect:
+  - { from: r1, to: r2 }
+  - { from: r2, to: r3 }
+  - { from: r3, to: r2, port: 7/tcp }
+  - { from: r1, to: r3, port: gre }
+  - { from: host, to: r1, reachable: false }
+")
+    .ok();
+    h.run(&["test"]).ok();
+    h.run(&["test", "--matrix"]).ok();
+    for address in ["100.0.0.10", "fd08::2", "100.0.1.1", "fd09::1"] {
+        assert!(h.pings("r1", address), "{address}");
+    }
+    for bridge in ["br-b", "br-c", "br-d"] {
+        assert_eq!(sh(&format!("ip -o addr show dev {bridge}")), "", "{bridge}");
+    }
+    let named = nft_json()
+        .iter()
+        .filter(|o| o.to_string().contains("100.0."))
+        .count();
+    assert_eq!(named, 0, "no rule and no element is about a lan");
+    assert!(h.ok("network ls").contains("lan"));
+    h.ok("down");
+    before.unchanged();
+}
+
+const SEND: &str = "
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(('eth0', 0))
+own = s.getsockname()[4]
+for to in TO:
+    for kind in KIND:
+        s.send(bytes.fromhex(to) + own + TAG + bytes.fromhex(kind) + b'hallway' + to.encode() + kind.encode() + bytes(60))
+";
+
+const RECEIVE: &str = "
+import socket, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+s.bind(('eth0', 3)); s.settimeout(0.3)
+print('open', flush=True)
+seen, end = set(), time.time() + 30
+while time.time() < end and len(seen) < len(TO) * len(KIND):
+    try: data, peer = s.recvfrom(2000)
+    except OSError: continue
+    if b'hallway' in data and peer[2] != 4:
+        seen.add(data[data.index(b'hallway'):][7:23].decode())
+all = {to + kind for to in TO for kind in KIND}
+print(sorted(all - seen), flush=True)
+";
+
+const FRAMES: &str = "
+TO = ('0180c2000000', '0180c2000002', '0180c200000e', '0180c2000003', 'ffffffffffff', '020000000099')
+KIND = ('8809', '88cc', '8847', '888e', '9000', '1234')
+";
+
+/// LACP, LLDP, MPLS, EAPOL, spanning tree and what nobody has heard of, with VLAN tags and without.
+fn a_lan_passes_every_frame() {
+    let h = hallway();
+    h.up("networks: { l: { subnet: 10.7.0.0/24, mode: lan } }\nnodes: { a: { networks: [l] }, b: { networks: [l] } }\n")
+        .ok();
+    sh("ip netns exec b ip link set eth0 promisc on");
+    for tag in ["", "8100000a"] {
+        let receive = format!("{FRAMES}{RECEIVE}");
+        let mut receiver = h
+            .command(&["exec", "b", "--", "python3", "-c", &receive])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(receiver.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let send = format!("{FRAMES}TAG = bytes.fromhex('{tag}'){SEND}");
+        h.run(&["exec", "a", "--", "python3", "-c", &send]).ok();
+        line.clear();
+        out.read_line(&mut line).unwrap();
+        receiver.wait().unwrap();
+        assert_eq!(
+            line.trim(),
+            "[]",
+            "frames with the tag {tag:?} that did not arrive"
+        );
+    }
+    h.ok("down");
+}
+
+fn a_port_of_a_lan_that_is_changed_is_repaired() {
+    let h = hallway();
+    h.up("networks: { l: { subnet: 10.7.0.0/24, mode: lan } }\nnodes: { a: { networks: [l] }, b: { networks: [l] } }\n")
+        .ok();
+    let port = sh("ip -o link show master br-l | head -1 | cut -d: -f2 | cut -d@ -f1");
+    let port = port.trim();
+    sh(&format!(
+        "ip link set dev {port} type bridge_slave group_fwd_mask 0"
+    ));
+    let status = h.run(&["status"]).out;
+    assert!(status.contains("group_fwd_mask of"), "{status}");
+    h.run(&["up"]).ok();
+    wait_for("the mask", || {
+        sh(&format!("ip -d link show dev {port}")).contains("group_fwd_mask 0xfffd")
+    });
+    h.ok("down");
+}
+
+const ROUTER: &str = "
+networks:
+  outer: { subnet: [10.9.0.0/24, fd09::/64] }
+  inner: { subnet: [192.168.60.0/24, fd60::/64], internal: true }
+  left:  { subnet: 10.50.0.0/24, mode: lan }
+nodes:
+  host-a:
+    networks: { outer: { address: [10.9.0.5, fd09::5] } }
+    routes:
+      - { to: 192.168.60.0/24, via: 10.9.0.11 }
+      - { to: \"fd60::/64\", via: \"fd09::11\" }
+      - { to: 10.50.0.0/24, via: 10.9.0.11 }
+      - { to: 10.77.0.0/24, via: 10.9.0.11 }
+  router:
+    networks:
+      outer: { address: [10.9.0.11, fd09::11] }
+      inner: { address: [192.168.60.11, fd60::11] }
+      left: { address: 10.50.0.1 }
+    forwarding: true
+  host-1:
+    networks: { inner: { address: [192.168.60.5, fd60::5] } }
+    routes: [ { to: 10.9.0.0/24, via: 192.168.60.11 }, { to: \"fd09::/64\", via: \"fd60::11\" } ]
+  host-2: { networks: { inner: { address: 192.168.60.6 } }, routes: [ { to: default, via: 192.168.60.11 } ] }
+  deep: { networks: { left: { address: 10.50.0.7 } }, routes: [ { to: default, via: 10.50.0.1 } ] }
+  plain: { networks: [outer, inner] }
+policies:
+  - { from: host-2, to: host-a, ports: [icmp, 80/tcp] }
+  - { action: deny, from: host-2, to: host-a }
+expect:
+  - { from: host-a, to: host-1 }
+  - { from: host-1, to: host-a, port: 80/tcp }
+  - { from: host-2, to: host-a, port: 80/tcp }
+  - { from: host-2, to: host-a, port: 53/udp, reachable: false }
+  - { from: host-a, to: deep }
+  - { from: deep, to: host-a, port: 7/udp }
+";
+
+/// A packet from an address, by a raw socket; whether it arrives.
+fn arrives(from: &str, (source, to): (&str, &str), at: &str) -> bool {
+    let receive = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253); s.settimeout(2); print('open', flush=True); s.recv(99)";
+    let mut receiver = std::process::Command::new("ip")
+        .args(["netns", "exec", at, "python3", "-c", receive])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(receiver.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    sh(&format!(
+        "ip netns exec {from} python3 -c \"import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253); s.setsockopt(0, 3, 1)
+p = bytes([69, 0, 0, 28, 0, 0, 0, 0, 64, 253, 0, 0]) + socket.inet_aton('{source}') + socket.inet_aton('{to}') + bytes(8)
+s.sendto(p, ('{to}', 0))\""
+    ));
+    receiver.wait().unwrap().success()
+}
+
+/// A router passes on what comes from the networks behind it, and nothing else.
+fn a_router_forwards_for_the_prefixes_behind_it() {
+    let h = hallway();
+    h.up(ROUTER).ok();
+    h.run(&["test"]).ok();
+    h.run(&["test", "--matrix"]).ok();
+    for (from, to) in [
+        ("host-a", "192.168.60.5"),
+        ("host-a", "fd60::5"),
+        ("deep", "10.9.0.5"),
+    ] {
+        assert!(h.pings(from, to), "{from} {to}");
+    }
+    let traced = h.run(&["trace", "host-a", "host-1"]).ok();
+    assert!(traced.contains("router"), "{traced}");
+    // Behind the router, routed to it, not behind it; and a node on both networks that is no router.
+    assert!(arrives("router", ("192.168.60.99", "10.9.0.5"), "host-a"));
+    assert!(arrives("router", ("10.77.0.9", "10.9.0.5"), "host-a"));
+    assert!(!arrives("router", ("10.78.0.9", "10.9.0.5"), "host-a"));
+    assert!(!arrives("plain", ("192.168.60.99", "10.9.0.5"), "host-a"));
+    h.ok("down");
+}
+
+/// `sources` are for addresses that move (VRRP), and for what comes out of a tunnel.
+fn sources_widen_what_a_node_may_send_from() {
+    let h = hallway();
+    let file = |sources: &str| {
+        format!(
+            "networks: {{ n: {{ subnet: [10.9.0.0/24, fd09::/64] }} }}
+nodes:
+  one: {{ networks: {{ n: {{ address: [10.9.0.5, fd09::5]{sources} }} }} }}
+  two: {{ networks: {{ n: {{ address: [10.9.0.6, fd09::6] }} }} }}
+"
+        )
+    };
+    let float = "ip netns exec one ip addr add 10.9.0.100/32 dev eth0; ip netns exec one ip addr add fd09::100/128 dev eth0 nodad; ip netns exec two ip neigh flush all";
+    h.up(&file("")).ok();
+    sh(float);
+    assert!(h.cannot_ping("two", "10.9.0.100"));
+    assert!(h.cannot_ping("two", "fd09::100"));
+    assert!(!arrives("one", ("10.66.0.1", "10.9.0.6"), "two"));
+    h.ok("down");
+    h.up(&file(
+        ", sources: [10.9.0.100, \"fd09::100\", 10.66.0.0/16]",
+    ))
+    .ok();
+    sh(float);
+    assert!(h.pings("two", "10.9.0.100"));
+    assert!(h.pings("two", "fd09::100"));
+    assert!(arrives("one", ("10.66.0.1", "10.9.0.6"), "two"));
+    assert!(!arrives("one", ("10.67.0.1", "10.9.0.6"), "two"));
+    h.ok("down");
+    h.up(&file(", sources: any")).ok();
+    assert!(arrives("one", ("10.67.0.1", "10.9.0.6"), "two"));
+    assert!(!arrives("two", ("10.67.0.1", "10.9.0.5"), "one"));
+    h.ok("down");
+}
+
+hallway_testkit::tests![
+    a_router_forwards_for_the_prefixes_behind_it,
+    sources_widen_what_a_node_may_send_from,
+    without_nat_nodes_have_their_own_addresses_outside,
+    an_internal_network_leaks_nothing,
+    what_can_have_no_effect_is_refused,
+    a_lan_is_a_switch_without_the_host,
+    a_lan_passes_every_frame,
+    a_port_of_a_lan_that_is_changed_is_repaired,
+];
