@@ -204,11 +204,10 @@ fn root_of_a_sandbox_is_not_root_of_the_machine() {
         "0\n2\n"
     );
     // What it mounts in the sandbox is not there for the next command, which is root's.
-    let mounts =
-        "mount -t tmpfs t /usr && mount -t tmpfs t /proc && mount -t tmpfs t /run/state && ls /usr";
+    let mounts = "mount -t tmpfs t /proc && mount -t tmpfs t /run/state && mount -t tmpfs t /usr && echo mounted";
     assert_eq!(
         h.run(&["sandbox", "shell", "--", "sh", "-c", mounts]).ok(),
-        ""
+        "mounted\n"
     );
     let shell = "ls /usr /proc | grep -cE '^(bin|self)$'";
     assert_eq!(
