@@ -48,7 +48,7 @@ impl Lock {
         let now = now.unwrap_or_default();
         let of = |tv_sec, tv_nsec| Timespec { tv_sec, tv_nsec };
         let times = Timestamps {
-            last_access: of(0, UTIME_OMIT.into()),
+            last_access: of(0, UTIME_OMIT),
             last_modification: of(
                 now.as_secs().try_into().unwrap_or(i64::MAX),
                 now.subsec_nanos().into(),

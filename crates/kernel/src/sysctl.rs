@@ -1,7 +1,5 @@
 //! Settings below /proc/sys; those below `net` are of the calling thread's network namespace.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -17,11 +15,9 @@ const PATH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC
 const READ: &str = "read the setting";
 const WRITE: &str = "write the setting";
 
-/// `net/ipv6` and what is below it.
+/// The directory of a setting and its name there.
 fn split(key: &str) -> (&str, &str) {
-    let second = key.match_indices('/').nth(1);
-    let (part, rest) = second.map_or((".", key), |(at, _)| key.split_at(at));
-    (part, rest.trim_start_matches('/'))
+    key.rsplit_once('/').unwrap_or((".", key))
 }
 
 /// `None` for what does not exist.
@@ -71,23 +67,27 @@ impl SysctlReader {
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<Option<String>>, KernelError> {
         let directory = self.directory()?;
-        let mut parts: BTreeMap<String, Option<OwnedFd>> = BTreeMap::new();
+        // That of the last key stays open: settings of one directory are read one after another, and to
+        // find it takes longer than to read them.
+        let mut last: Option<(String, Option<OwnedFd>)> = None;
         let mut out = Vec::new();
         for key in keys {
             let key = key.as_ref();
             kernel.note_read(&Operation::new(OperationKind::Sysctl, READ, key));
             let (part, rest) = split(key);
-            let part = match parts.entry(part.to_owned()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
+            let known = last.take().filter(|(name, _)| name == part);
+            let opened = match known {
+                Some((_, opened)) => opened,
+                None => {
                     let opened = rustix::fs::openat(directory, part, PATH, Mode::empty());
-                    new.insert(found(opened, key)?)
+                    found(opened, key)?
                 }
             };
-            out.push(match part {
-                Some(part) => value(part, rest, key)?,
+            out.push(match &opened {
+                Some(opened) => value(opened, rest, key)?,
                 None => None,
             });
+            last = Some((part.to_owned(), opened));
         }
         Ok(out)
     }

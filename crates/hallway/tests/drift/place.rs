@@ -33,8 +33,9 @@ impl Place {
     /// Runs a shell script that must succeed; its output.
     #[track_caller]
     pub(crate) fn sh(&self, script: &str) -> String {
-        self.try_sh(script)
-            .unwrap_or_else(|why| panic!("{script}: {why}"))
+        let ran = self.try_sh(script);
+        assert!(ran.is_ok(), "{script}: {ran:?}");
+        ran.unwrap_or_default()
     }
 
     /// Writes a file that scripts there can read.
