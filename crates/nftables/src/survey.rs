@@ -275,22 +275,25 @@ impl Survey<'_> {
 
 /// Whether a set of single values or ranges has a value; `None` where that cannot be told.
 fn contains(set: &Set, value: &[u8]) -> Option<bool> {
-    if set.dynamic || set.other_flags & !ANONYMOUS_OR_CONSTANT != 0 || set.key.len() != 1 {
+    if set.dynamic || set.other_flags & !ANONYMOUS_OR_CONSTANT != 0 || set.key.len() > 1 {
         return None;
     }
     let form = Form {
         padded: false,
         network_order: set.interval,
     };
-    Some(set.elements.iter().any(|element| {
+    let mut found = false;
+    for element in &set.elements {
         let (mut low, mut high) = (Vec::new(), Vec::new());
         for key in &element.key {
             key.write(&mut low, &mut high, form);
         }
-        let begins = value.get(..low.len()).is_some_and(|v| v >= low.as_slice());
-        begins
-            && value
-                .get(..high.len())
-                .is_some_and(|v| v <= high.as_slice())
-    }))
+        // Of a type without a name here, which may be several fields.
+        let (first, last) = (value.get(..low.len())?, value.get(..high.len())?);
+        if low.is_empty() {
+            return None;
+        }
+        found |= first >= low.as_slice() && last <= high.as_slice();
+    }
+    Some(found)
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_plan::Settled;
 use hallway_plan::reach::{Party, Path, Question, ReasonCode, Service, World};
 use hallway_plan::rules;
+use hallway_plan::{Settled, mark};
 use hallway_spec::{PortProto, Protocol};
 
 use super::Caller;
@@ -27,6 +27,11 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<(), Failure> {
         let settled = &planned.settled;
+        let tables = self.kernel().tables();
+        let tables = tables.map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        if tables.iter().all(|t| mark::is_ours(&t.name)) {
+            return Ok(());
+        }
         let around = environment(settled).map_err(|e| Failure::caused(Reason::Kernel, e))?;
         if around.foreign.is_empty() {
             return Ok(());

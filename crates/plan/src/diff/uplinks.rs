@@ -105,10 +105,11 @@ pub(super) fn bridges(uplinks: &[Uplink], seen: &Observed) -> Vec<String> {
 
 /// Whether the kernel can forward IPv6 by link (force_forwarding, since Linux 6.17).
 fn by_link(seen: &Observed) -> bool {
-    seen.host.link("lo").is_some_and(|lo| {
-        lo.settings
-            .contains_key(&Setting::Forwarding(IpVersion::V6))
-    })
+    let has = Setting::Forwarding(IpVersion::V6);
+    seen.host
+        .links
+        .iter()
+        .any(|l| l.settings.contains_key(&has))
 }
 
 /// Whether packets can come in by a link that is not of a project. What comes in by a port of a

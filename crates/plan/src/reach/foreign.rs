@@ -11,7 +11,27 @@ use super::world::UPLINK;
 use crate::settled::Settled;
 use crate::through::links;
 
-impl Walk<'_> {
+impl<'w> Walk<'w> {
+    /// A packet with the names of the host's links, where they are known.
+    pub(super) fn with_links<'p>(&self, packet: &PacketContext<'p>) -> PacketContext<'p>
+    where
+        'w: 'p,
+    {
+        let environment = &self.world.environment;
+        let named = |link: &'p str, address| match link {
+            name if name == UPLINK.name => {
+                let link = environment.uplink(address);
+                link.map_or(name, |(name, _)| name)
+            }
+            name => name,
+        };
+        PacketContext {
+            iif: named(packet.iif, packet.from),
+            oif: named(packet.oif, packet.to),
+            ..*packet
+        }
+    }
+
     /// Has a packet pass the chains of other programs at a hook.
     pub(super) fn pass_foreign(
         &mut self,
@@ -22,14 +42,7 @@ impl Walk<'_> {
         if world.environment.foreign.is_empty() {
             return Ok(());
         }
-        let iif = match packet.iif {
-            name if name == UPLINK.name => {
-                let link = world.environment.uplink(packet.from);
-                link.map_or(name, |(name, _)| name)
-            }
-            name => name,
-        };
-        let packet = PacketContext { iif, ..*packet };
+        let packet = self.with_links(packet);
         let v4 = packet.from.is_ipv4();
         for table in &world.environment.foreign {
             let sees = match table.family {

@@ -169,6 +169,8 @@ impl<'w> Walk<'w> {
                 self.passed = Some((hook, ruling));
             }
         }
+        // Others know the links by their names.
+        let mut context = self.with_links(&context);
         let others = Rc::clone(&self.others);
         for rules in others.iter() {
             for chain in rules.hooked(hook, ChainType::Filter) {

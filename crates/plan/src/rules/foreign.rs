@@ -19,7 +19,7 @@ pub(super) fn chain() -> Chain {
     )];
     rules.extend([IpVersion::V4, IpVersion::V6].map(closed));
     Chain {
-        name: "foreign".into(),
+        name: "others".into(),
         base: base(ChainType::Filter, Hook::Forward, AFTER_PROJECTS),
         rules,
     }

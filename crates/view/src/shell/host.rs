@@ -164,7 +164,7 @@ pub(super) fn forward_uplinks(script: &mut Script<'_>, table: &str, versions: &[
     for text in [
         "Requests to published ports and answers to nodes come in by any link of the host that is up.",
         "Where forwarding was off, the set notes the link, so that it can be turned off again, and so",
-        "that chain foreign drops what others would have forwarded by it. The keeper does the same for",
+        "that chain others drops what others would have forwarded by it. The keeper does the same for",
         "links that come up later.",
     ] {
         script.comment(text);
