@@ -153,15 +153,15 @@ fn network(value: &Value) -> Value {
         configs.push(config.into_map(place));
     }
     // A network of IPv6 alone would get an IPv4 subnet otherwise.
-    if items("subnet")
-        .iter()
-        .all(|s| s.text().is_some_and(|t| t.contains(':')))
-    {
+    let v6 = |s: &Value| s.text().is_some_and(|t| t.contains(':'));
+    if !configs.is_empty() && items("subnet").iter().all(v6) {
         out.set("enable_ipv4", place, Value::of_plain(place, false));
     }
-    let mut ipam = Entries::default();
-    ipam.list("config", place, configs);
-    out.set("ipam", place, ipam.into_map(place));
+    if !configs.is_empty() {
+        let mut ipam = Entries::default();
+        ipam.list("config", place, configs);
+        out.set("ipam", place, ipam.into_map(place));
+    }
     for entry in value.entries().iter().filter(|e| !e.value.is_null()) {
         match entry.key.as_str() {
             "subnet" | "gateway" => {}

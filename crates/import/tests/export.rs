@@ -31,7 +31,7 @@ policies:
 expect:
   - { from: web, to: db, port: 5432/tcp }
 ",
-    "name: small\nnodes: { a: , b: {} }\nlinks: [{ endpoints: { a: , b: } }]\n",
+    "name: small\nnetworks: { free: , other: { internal: true } }\nnodes: { a: , b: {}, c: { networks: [free, other] } }\nlinks: [{ endpoints: { a: , b: } }]\n",
 ];
 
 /// Without places, which are others.
