@@ -130,7 +130,17 @@ const GROUPS: [Group; 6] = [
     Group {
         title: "Tools",
         verbs: &[
-            ("export", &["hallway export > shop.hallway.yaml"]),
+            (
+                "export",
+                &[
+                    "hallway export > shop.hallway.yaml",
+                    "hallway export --format compose > compose.yaml",
+                ],
+            ),
+            (
+                "import",
+                &["hallway import compose.yaml > shop.hallway.yaml"],
+            ),
             ("schema", &["hallway schema > hallway.schema.json"]),
             ("serve", &["hallway serve 80 53/udp"]),
             ("bench", &["hallway bench attach -n 10,100"]),

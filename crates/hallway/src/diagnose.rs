@@ -4,7 +4,7 @@
 mod snippet;
 
 use hallway_engine::{Failure, Reason};
-use hallway_spec::{Diagnostic, Problem, Problems, Severity, Warning};
+use hallway_spec::{Diagnostic, Problem, Problems, Severity, SourceText, Warning};
 use hallway_view::style::{RED, YELLOW, styled};
 
 use crate::args::Common;
@@ -97,7 +97,11 @@ pub(crate) fn print(error: &VerbError, common: &Common) {
             }
         }
         VerbError::Conflict(failure, path, text) => {
-            let source = Source { path, text };
+            let source = Source {
+                path,
+                text,
+                more: &[],
+            };
             let mut all: Vec<&Failure> = std::iter::once(failure).chain(&failure.also).collect();
             all.sort_by_key(|f| f.place.as_ref().map(|p| p.offset));
             for one in all {
@@ -114,6 +118,7 @@ fn file(problems: &Problems, common: &Common) {
     let source = Source {
         path: &problems.path,
         text: &problems.text,
+        more: &problems.more,
     };
     let all: &[Problem] = &problems.problems;
     for problem in all.iter().take(SHOWN_MAX) {
@@ -129,12 +134,17 @@ fn file(problems: &Problems, common: &Common) {
 }
 
 /// Prints warnings about a file that can be used.
-pub(crate) fn warn(path: &str, text: &str, warnings: &[Warning], common: &Common) {
+pub(crate) fn warn(
+    (path, text, more): (&str, &str, &[SourceText]),
+    warnings: &[Warning],
+    common: &Common,
+) {
     if common.quiet {
         return;
     }
+    let source = Source { path, text, more };
     for warning in warnings {
-        show(warning, &Source { path, text }, common);
+        show(warning, &source, common);
     }
 }
 

@@ -7,11 +7,14 @@ mod complete;
 mod diagnose;
 mod environment;
 mod failure;
+mod imported;
+mod input;
 mod interrupt;
 mod places;
 mod progress;
 mod scope;
 mod source;
+mod state_dir;
 mod subject;
 mod ui;
 

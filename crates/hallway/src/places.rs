@@ -2,6 +2,7 @@
 //! that hallway wrote, whose lines are not those of the file.
 
 use hallway_engine::Record;
+use hallway_import::restore_places;
 use hallway_plan::Settled;
 use hallway_spec::{Expect, Place, Topology, parse};
 
@@ -9,7 +10,11 @@ use hallway_spec::{Expect, Place, Topology, parse};
 fn original(record: &Record) -> Option<Option<Topology>> {
     let text = record.edited_from.as_ref()?;
     let path = record.path.as_deref().unwrap_or_default();
-    Some(parse(path, text).ok().map(|p| p.topology))
+    let mut file = parse(path, text).ok().map(|p| p.topology);
+    if let Some(topology) = &mut file {
+        restore_places(topology, text);
+    }
+    Some(file)
 }
 
 /// Gives policies, published ports, nodes and networks their places in the file. What a command added is

@@ -2,12 +2,11 @@
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hallway_engine::keeper::{Porter, raise_open_files};
 use hallway_engine::sandbox::{self, Making, Sandbox};
-use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Record, Workplace, account, state};
+use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Record, Workplace, state};
 use hallway_plan::Settled;
 use hallway_plan::settled::Node;
 use hallway_spec::Name;
@@ -20,40 +19,10 @@ use crate::failure::CommandError;
 use crate::places;
 use crate::source::{discover, read};
 
+pub(crate) use crate::state_dir::state_dir;
+
 /// This program, for processes of its own that are started from it.
 pub(crate) const PROGRAM: &str = "/proc/self/exe";
-
-/// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory, which
-/// XDG_RUNTIME_DIR names or which a login made; else the user's home. Nowhere that another user could
-/// have made first.
-pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
-    let user = rustix::process::geteuid();
-    let chosen = match (&common.state_dir, std::env::var_os("XDG_RUNTIME_DIR")) {
-        (Some(chosen), _) => chosen.clone(),
-        (None, _) if user.is_root() => PathBuf::from("/run/hallway"),
-        (None, Some(directory)) if !directory.is_empty() => {
-            PathBuf::from(directory).join("hallway")
-        }
-        (None, _) => {
-            let user = user.as_raw();
-            let runtime = Some(PathBuf::from(format!("/run/user/{user}"))).filter(|d| d.is_dir());
-            match runtime.or_else(|| state_home(user)) {
-                Some(directory) => directory.join("hallway"),
-                None => return Err(Reason::NoStateDirectory { user }.into()),
-            }
-        }
-    };
-    state::directory(&chosen)
-}
-
-/// The directory for state in the user's home (XDG Base Directory Specification). HOME must be the
-/// home that the machine knows for this user, and a directory of this user.
-fn state_home(user: u32) -> Option<PathBuf> {
-    let home = account::home_of(user)?;
-    let named = std::env::var_os("HOME").is_some_and(|named| named == home.as_os_str());
-    let owner = std::fs::metadata(&home).ok()?.uid();
-    (named && owner == user).then(|| home.join(".local/state"))
-}
 
 /// How sandboxes are made by this program.
 fn making(common: &Common, implicit: bool) -> Making<'static> {
@@ -258,10 +227,15 @@ pub(crate) fn project(
         || match discover() {
             // Several files, but one project: no file need be named.
             Err(_) if up.len() == 1 => false,
-            found => found?.is_some(),
+            found => !found?.is_empty(),
         };
     if given {
-        return Ok(read(common, file)?.project.topology.name);
+        // Only its name is asked for: what is in it is said by the commands that use it.
+        let silent = Common {
+            quiet: true,
+            ..common.clone()
+        };
+        return Ok(read(&silent, file)?.project.topology.name);
     }
     match up.as_slice() {
         [only] => Ok(only.clone()),

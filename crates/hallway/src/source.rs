@@ -1,19 +1,16 @@
-//! The project's file: found, read, parsed.
+//! The project's file: found, read, parsed. Files of other formats are translated.
 
-use std::io::Read as _;
 use std::path::PathBuf;
 
-use hallway_spec::{Project, TEXT_MAX, name_of, parse_bytes};
+use hallway_import::{File, Format, restore_places, without_places};
+use hallway_spec::{TEXT_MAX, name_of, parse_bytes};
 
 use crate::args::{Common, FileArg};
-use crate::diagnose::{VerbError, warn};
+use crate::diagnose::VerbError;
+use crate::input::limited;
+use crate::{imported, ui};
 
-/// A file that has been read and parsed.
-pub(crate) struct Input {
-    pub(crate) project: Project,
-    pub(crate) text: String,
-    pub(crate) path: String,
-}
+pub(crate) use crate::input::Input;
 
 /// Parses a text as a project; -p gives it another name. A file without `name:` gives its own, or
 /// that of its directory.
@@ -30,37 +27,57 @@ pub(crate) fn parse(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, 
     let text = String::from_utf8_lossy(bytes)
         .trim_start_matches('\u{feff}')
         .to_owned();
-    warn(path, &text, &project.warnings, common);
-    Ok(Input {
+    // What `up` kept of a translated file points into that file, and its warnings were shown then.
+    if without_places(&text).len() < text.len() {
+        restore_places(&mut project.topology, &text);
+        project.warnings.clear();
+    }
+    let input = Input {
         project,
+        source: text.clone(),
         text,
         path: path.to_owned(),
-    })
+        more: Vec::new(),
+        notes: Vec::new(),
+    };
+    input.warn(common);
+    Ok(input)
 }
 
-/// Reads the project's file.
+/// Reads the project's file, or its files.
 pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
-    let path = match file.path() {
-        Some(path) => path.clone(),
-        None => discover()?.ok_or_else(|| {
-            VerbError::usage(
-                "there is no hallway.yaml or *.hallway.yaml in this directory",
-                "name a file: hallway up examples/three-tier.yaml",
-            )
-        })?,
+    let mut paths = file.paths();
+    if paths.is_empty() {
+        paths = discover()?;
+    }
+    let Some(first) = paths.first() else {
+        return Err(VerbError::usage(
+            "there is no hallway.yaml, *.hallway.yaml, compose.yaml or *.clab.yml in this directory",
+            "name a file: hallway up examples/three-tier.yaml",
+        ));
     };
-    let bytes = if path.as_os_str() == "-" {
-        limited(std::io::stdin().lock())
-    } else {
-        std::fs::File::open(&path).and_then(limited)
-    };
-    let bytes = bytes.map_err(|e| {
-        VerbError::usage(
-            format!("cannot read {}: {e}", path.display()),
-            "name a file that exists and may be read",
-        )
-    })?;
-    parse(common, &path.display().to_string(), &bytes)
+    let bytes = bytes(first)?;
+    let name = first.display().to_string();
+    let text = std::str::from_utf8(&bytes)
+        .ok()
+        .filter(|t| t.len() <= TEXT_MAX);
+    match text.and_then(|text| Format::of(&name, text)) {
+        Some(_) => {
+            let files = paths.iter().map(text_file);
+            let files = files.collect::<Result<Vec<File>, VerbError>>()?;
+            let input = imported::input(common, &file.import, files)?;
+            input.warn(common);
+            for note in &input.notes {
+                ui::note(common, note);
+            }
+            Ok(input)
+        }
+        None if paths.len() > 1 => Err(VerbError::usage(
+            format!("{name} is a hallway file, of which one is read"),
+            "several -f are for Compose files; combine hallway files into one",
+        )),
+        None => parse(common, &name, &bytes),
+    }
 }
 
 /// The file, by its path without symbolic links: the project may be used from another directory
@@ -75,34 +92,67 @@ pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError>
     Ok(input)
 }
 
-/// All of it, but no more than what shows that it is too large.
-fn limited(from: impl std::io::Read) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(TEXT_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// A file's bytes, or those of stdin for `-`.
+fn bytes(path: &PathBuf) -> Result<Vec<u8>, VerbError> {
+    let bytes = if path.as_os_str() == "-" {
+        limited(std::io::stdin().lock())
+    } else {
+        std::fs::File::open(path).and_then(limited)
+    };
+    bytes.map_err(|e| {
+        VerbError::usage(
+            format!("cannot read {}: {e}", path.display()),
+            "name a file that exists and may be read",
+        )
+    })
 }
 
-/// The one file of this directory.
-pub(crate) fn discover() -> Result<Option<PathBuf>, VerbError> {
-    let mut found: Vec<String> = std::fs::read_dir(".")
+/// A file as text.
+pub(crate) fn text_file(path: &PathBuf) -> Result<File, VerbError> {
+    let name = path.display().to_string();
+    let bytes = bytes(path)?;
+    if bytes.len() > TEXT_MAX || std::str::from_utf8(&bytes).is_err() {
+        parse_bytes(&name, &bytes)?;
+    }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(File { path: name, text })
+}
+
+/// The one file of this directory; of Compose files also the override file.
+pub(crate) fn discover() -> Result<Vec<PathBuf>, VerbError> {
+    let mut names: Vec<String> = std::fs::read_dir(".")
         .into_iter()
         .flatten()
         .filter_map(Result::ok)
         // `hallway export > shop.hallway.yaml`: the shell has created it, and this fills it.
         .filter(|e| e.metadata().is_ok_and(|m| m.len() > 0))
         .filter_map(|e| e.file_name().into_string().ok())
-        .filter(|n| {
-            ["hallway.yaml", "hallway.yml"].contains(&n.as_str())
-                || n.ends_with(".hallway.yaml")
-                || n.ends_with(".hallway.yml")
-        })
         .collect();
-    found.sort();
+    names.sort();
+    let ends = |name: &&str, ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let ours = |name: &&str| {
+        ["hallway.yaml", "hallway.yml"].contains(name)
+            || ends(name, &[".hallway.yaml", ".hallway.yml"])
+    };
+    let mut found: Vec<&str> = all.iter().copied().filter(ours).collect();
+    if found.is_empty()
+        && let Some((main, changes)) = Format::compose_files(&all)
+    {
+        return Ok(std::iter::once(main)
+            .chain(changes)
+            .map(PathBuf::from)
+            .collect());
+    }
+    if found.is_empty() {
+        let labs = |name: &&str| ends(name, &[".clab.yml", ".clab.yaml"]);
+        found = all.iter().copied().filter(labs).collect();
+    }
     if found.len() > 1 {
         return Err(VerbError::usage(
             format!("there are several files here: {}", found.join(", ")),
             "name a file, or a project with -p",
         ));
     }
-    Ok(found.pop().map(PathBuf::from))
+    Ok(found.into_iter().map(PathBuf::from).collect())
 }

@@ -63,7 +63,7 @@ impl Subject {
             expects: input.project.topology.expects.clone(),
             file: name.map_or_else(|| "-".into(), |n| n.to_string_lossy().into_owned()),
             environment,
-            text: input.text.clone(),
+            text: input.source.clone(),
         }
     }
 

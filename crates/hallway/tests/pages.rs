@@ -9,6 +9,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use hallway_import::{File, Format, Options, Surroundings, import};
 use hallway_testkit::{Hallway, Snapshot};
 
 #[path = "pages/settled.rs"]
@@ -172,11 +173,24 @@ fn files_in_pages() {
         let text = std::fs::read_to_string(Path::new(ROOT).join(&page)).unwrap();
         for (position, block) in text.split("```yaml\n").skip(1).enumerate() {
             let (block, _) = block.split_once("```").unwrap();
-            if let Err(problems) = hallway_spec::parse(&page, block) {
+            let read = match Format::of(&page, block) {
+                Some(_) => translated(&page, block),
+                None => hallway_spec::parse(&page, block).map(|_| ()),
+            };
+            if let Err(problems) = read {
                 panic!("{page}, block {position}: {problems}");
             }
         }
     }
+}
+
+/// A block in another format.
+fn translated(page: &str, block: &str) -> Result<(), hallway_spec::Problems> {
+    let file = File {
+        path: page.to_owned(),
+        text: block.to_owned(),
+    };
+    import(&[file], &Options::default(), Surroundings::bare()).map(|_| ())
 }
 
 /// README.md and all of docs/.
@@ -305,6 +319,7 @@ pages! {
     part7_three_tiers: "docs/tutorial/7-three-tiers.md",
     part8_ipv6: "docs/tutorial/8-ipv6.md",
     part9_cleaning_up: "docs/tutorial/9-cleaning-up.md",
+    compose: "docs/compose.md",
     finding_out_why: "docs/tutorial/finding-out-why.md",
     ;
     files_in_pages,

@@ -77,7 +77,7 @@ impl InterfaceName {
     ///
     /// # Errors
     /// When the name is not allowed.
-    pub(crate) fn for_new_interface(text: &str) -> Result<Self, InvalidInterfaceName> {
+    pub fn for_new_interface(text: &str) -> Result<Self, InvalidInterfaceName> {
         let name: Self = text.parse()?;
         if RESERVED.contains(&text) {
             return Err(InvalidInterfaceName::Reserved(text.to_owned()));

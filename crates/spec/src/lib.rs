@@ -37,26 +37,29 @@ mod text_type;
 mod topology;
 mod tree;
 mod user;
+mod value;
 mod version;
 
 pub use bandwidth::{Bandwidth, InvalidBandwidth};
 pub use command::{Command, InvalidCommand};
 pub use diagnostic::{Diagnostic, Label, Severity};
-pub use document::{Document, schema};
+pub use document::{Document, Section, schema};
 pub use edit::{Edit, EditCode, EditError, edit, edit_in_place, empty, free_subnet, rest};
 pub use interface::{InterfaceName, InvalidInterfaceName};
 pub use mac::{InvalidMac, Mac};
 pub use name::{InvalidName, Name};
 pub use netns::{InvalidNetns, NETNS_DIRECTORY, NetnsName, NetnsRef};
-pub use parse::{Project, TEXT_MAX, name_of, parse, parse_bytes};
+pub use parse::{Project, TEXT_MAX, name_of, parse, parse_bytes, parse_value};
 pub use place::Place;
 pub use port::{InvalidPort, PortProto, PortRange, Protocol};
-pub use problem::{Code, Problem, Problems, Warning, WarningCode};
+pub use problem::{Code, Problem, Problems, SourceText, Warning, WarningCode};
 pub use publish::PublishText;
 pub use service::{InvalidService, IpProtocol, Service};
+pub use similar::nearest;
 pub use topology::{
     Action, Attachment, CONNECTIONS_DEFAULT, Endpoint, Expect, LOCALHOST_PORTS_MAX, Link, LinkEnd,
     Mode, Network, Node, Policy, PolicyService, Publish, Restart, StaticRoute, Subnet, Topology,
 };
 pub use user::{InvalidUser, User};
+pub use value::{Entry, Value, ValueKind};
 pub use version::{InvalidIpVersion, IpVersion};

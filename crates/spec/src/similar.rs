@@ -61,7 +61,8 @@ pub(crate) fn meant<'a>(
 }
 
 /// The most similar of `names`, if any is similar at all.
-pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .map(|n| (strsim::damerau_levenshtein(name, n), n))
         .filter(|(distance, n)| *distance <= (n.len().min(name.len()) / 3).max(1))

@@ -1,9 +1,10 @@
 //! A YAML text as a tree of values that know their places. Aliases are shared, not copied, so a
 //! file of nested aliases costs no more than its length.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use crate::problem::TextProblem;
 use crate::{Place, Problem};
@@ -14,6 +15,13 @@ const DEPTH_MAX: usize = 64;
 /// A value's number in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Id(usize);
+
+impl Id {
+    /// The number of a value in the list that a tree is made of.
+    pub(crate) fn of(number: usize) -> Self {
+        Self(number)
+    }
+}
 
 #[derive(Debug)]
 pub(crate) enum Kind {
@@ -26,6 +34,7 @@ pub(crate) enum Kind {
 pub(crate) struct Value {
     pub(crate) kind: Kind,
     pub(crate) place: Place,
+    pub(crate) tag: Option<String>,
 }
 
 #[derive(Debug)]
@@ -37,6 +46,11 @@ pub(crate) struct Tree {
 impl Tree {
     pub(crate) fn get(&self, id: Id) -> &Value {
         &self.values[id.0] // ids are only made here, for values that are there
+    }
+
+    /// A tree of values whose ids are their positions in the list.
+    pub(crate) fn of(values: Vec<Value>, root: Id) -> Self {
+        Self { values, root }
     }
 
     /// Reads a text of one document.
@@ -122,7 +136,7 @@ impl Builder {
 
     fn event(&mut self, event: Event<'_>, place: Place) -> Result<(), Problem> {
         match event {
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
                 let id = self.push(
                     Kind::Scalar {
@@ -130,11 +144,16 @@ impl Builder {
                         plain,
                     },
                     place,
+                    tag,
                 );
                 self.close(id, anchor);
             }
-            Event::SequenceStart(anchor, _) => self.open(Kind::List(Vec::new()), place, anchor)?,
-            Event::MappingStart(anchor, _) => self.open(Kind::Map(Vec::new()), place, anchor)?,
+            Event::SequenceStart(anchor, tag) => {
+                self.open(Kind::List(Vec::new()), place, anchor, tag)?;
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.open(Kind::Map(Vec::new()), place, anchor, tag)?;
+            }
             Event::SequenceEnd | Event::MappingEnd => self.end(&place),
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(id) => self.add(*id),
@@ -145,16 +164,23 @@ impl Builder {
         Ok(())
     }
 
-    fn push(&mut self, kind: Kind, place: Place) -> Id {
-        self.values.push(Value { kind, place });
+    fn push(&mut self, kind: Kind, place: Place, tag: Option<Cow<'_, Tag>>) -> Id {
+        let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
+        self.values.push(Value { kind, place, tag });
         Id(self.values.len() - 1)
     }
 
-    fn open(&mut self, kind: Kind, place: Place, anchor: usize) -> Result<(), Problem> {
+    fn open(
+        &mut self,
+        kind: Kind,
+        place: Place,
+        anchor: usize,
+        tag: Option<Cow<'_, Tag>>,
+    ) -> Result<(), Problem> {
         if self.open.len() >= DEPTH_MAX {
             return Err(Problem::new(&place, TextProblem::TooDeep(DEPTH_MAX)));
         }
-        let id = self.push(kind, place);
+        let id = self.push(kind, place, tag);
         self.open.push((id, anchor, Vec::new()));
         Ok(())
     }

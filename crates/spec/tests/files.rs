@@ -26,20 +26,21 @@ fn problems(text: &str) -> Vec<(Code, String)> {
 const NETS: &str =
     "networks: { n: { subnet: 10.1.0.0/24 }, i: { subnet: 10.2.0.0/24, internal: true } }\n";
 
+/// What only files of other formats have; their translation is tested.
+const OF_OTHER_FORMATS: [Code; 7] = [
+    Code::BadInterpolation,
+    Code::MissingVariable,
+    Code::FileUnreadable,
+    Code::ImportCircle,
+    Code::InactiveProfile,
+    Code::ExternalNetwork,
+    Code::NotSupported,
+];
+
 /// What is wrong, what the problem points at (empty: anything), and a file; `NETS` stands for [`NETS`].
 const CASES: &[(Code, &str, &str)] = &[
     (Code::UnknownKey, "nodse", "nodse: {}\nnodes: { a: {} }\n"),
     (Code::DuplicateKey, "a", "nodes: { a: {}, a: {} }\n"),
-    (
-        Code::OtherFormat,
-        "services",
-        "services: { web: { image: nginx, ports: [80] } }\n",
-    ),
-    (
-        Code::OtherFormat,
-        "topology",
-        "name: lab\ntopology: { nodes: { r1: { kind: linux } } }\n",
-    ),
     (
         Code::OtherFormat,
         "kind",
@@ -168,7 +169,7 @@ fn every_problem_points_at_what_is_wrong() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    for code in Code::all() {
+    for code in Code::all().iter().filter(|c| !OF_OTHER_FORMATS.contains(c)) {
         assert!(CASES.iter().any(|(c, ..)| c == code), "no file has {code}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use hallway_spec::IpVersion;
 
-use super::FileArg;
+use super::{FileArg, ImportArgs};
 
 /// Which IP versions.
 #[derive(Debug, Clone, Copy, ClapArgs, Default)]
@@ -33,7 +33,9 @@ impl Versions {
 pub(crate) struct FileFlag {
     /// The project's file; by default the running project, otherwise the file of this directory
     #[arg(short, long = "file", env = "HALLWAY_FILE", value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
+    pub(crate) file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) import: ImportArgs,
 }
 
 impl From<FileFlag> for FileArg {
@@ -41,6 +43,7 @@ impl From<FileFlag> for FileArg {
         Self {
             positional: None,
             file: flag.file,
+            import: flag.import,
         }
     }
 }

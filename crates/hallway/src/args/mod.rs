@@ -4,6 +4,7 @@ mod ask;
 mod capture;
 mod format;
 mod graph;
+mod import;
 mod parts;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
 pub(crate) use capture::CaptureArgs;
 pub(crate) use format::{Format, FormatArg, PlanFormat};
 pub(crate) use graph::{GraphArgs, Picture};
+pub(crate) use import::{ExportArgs, ExportFormat, FileArg, ImportArgs};
 pub(crate) use parts::{
     BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, SandboxVerb,
 };
@@ -77,29 +79,6 @@ pub(crate) struct Common {
     /// Print more details
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-}
-
-/// Which file.
-#[derive(Debug, Clone, ClapArgs, Default)]
-pub(crate) struct FileArg {
-    /// The project's file; by default the one hallway.yaml or *.hallway.yaml of this directory
-    #[arg(value_name = "FILE")]
-    pub(crate) positional: Option<PathBuf>,
-    /// The project's file, given as a flag
-    #[arg(
-        short,
-        long = "file",
-        env = "HALLWAY_FILE",
-        value_name = "FILE",
-        conflicts_with = "positional"
-    )]
-    pub(crate) file: Option<PathBuf>,
-}
-
-impl FileArg {
-    pub(crate) fn path(&self) -> Option<&PathBuf> {
-        self.positional.as_ref().or(self.file.as_ref())
-    }
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -287,7 +266,9 @@ pub(crate) enum Verb {
     /// Draw a picture of a project: from the named file, otherwise of the running project
     Graph(GraphArgs),
     /// Print the project as a file that `up` takes
-    Export,
+    Export(ExportArgs),
+    /// Print the hallway file for a Compose file or a containerlab topology
+    Import(FileArg),
     /// Print the JSON Schema of the file, for editors
     Schema,
     /// Show what this machine supports and what is missing

@@ -55,7 +55,8 @@ fn apply(
     match scope.engine.edit(project, change, &mut caller) {
         Ok(edited) => {
             if !edited.warnings.is_empty() {
-                warn(&shown, &edited.text()?, &edited.warnings, common);
+                let text = edited.text()?;
+                warn((&shown, &text, &[]), &edited.warnings, common);
             }
             Ok(edited.changed)
         }

@@ -6,7 +6,7 @@ use hallway_engine::keeper::{self, ProgramStatus};
 use hallway_engine::{Engine, Failure};
 use hallway_plan::Settled;
 use hallway_plan::observed::NamespaceState;
-use hallway_spec::{Document, Mode, Name, parse};
+use hallway_spec::{Mode, Name};
 use hallway_view::json::{self, NetworkDetails, NodeDetails};
 use hallway_view::program::{Program, ProgramState};
 use hallway_view::table::columns;
@@ -69,31 +69,6 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbErro
         format!("project {project} has no node or network {name}"),
         format!("its nodes and networks: {}", known.join(", ")),
     ))
-}
-
-pub(crate) fn export(common: &Common) -> Result<ExitCode, VerbError> {
-    let scope = here(common)?;
-    let (project, _) = present(common, &scope.engine)?;
-    let record = scope
-        .engine
-        .record(&project)?
-        .ok_or_else(|| VerbError::usage(format!("project {project} is not up"), ""))?;
-    let path = record.path.unwrap_or_default();
-    let same = parse(&path, &record.source).is_ok_and(|p| p.topology.name == project);
-    let named = Document::read(&record.source).filter(|d| d.name.is_some() || !same);
-    match named {
-        Some(document) if !same => ui::out(
-            &Document {
-                name: Some(project.to_string()),
-                ..document
-            }
-            .to_yaml(),
-        ),
-        Some(_) => ui::out(&record.source),
-        // The name comes from the file's name: a copy in another file would be another project.
-        None => ui::out(&format!("name: {project}\n{}", record.source)),
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Which list.

@@ -3,6 +3,7 @@
 mod ask;
 pub(crate) mod bench;
 pub(crate) mod capture;
+mod convert;
 mod doctor;
 mod down;
 mod edit;
@@ -115,7 +116,8 @@ fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Policy {
             verb: PolicyVerb::Ls { format },
         } => list::part(common, list::Part::Policies, format.format),
-        Verb::Export => list::export(common),
+        Verb::Export(args) => convert::write_out(common, args.format),
+        Verb::Import(file) => convert::read_in(common, &file),
         Verb::Graph(args) => graph::run(common, &args),
         Verb::Capture(args) => capture::run(common, &args),
         verb => question(common, verb),

@@ -75,7 +75,7 @@ fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, Ve
         ),
         other => other,
     })?;
-    if !subject.is_of(&input.text) {
+    if !subject.is_of(&input.source) {
         ui::note(
             common,
             format!(

@@ -78,7 +78,7 @@ pub(crate) fn build<'s>(
 ) -> Result<Applied<'s>, VerbError> {
     let request = Request {
         topology: &input.project.topology,
-        source: &input.text,
+        source: &input.source,
         path: (!input.path.is_empty()).then_some(input.path.as_str()),
         ready_limit: options.wait_limit,
         repair: options.repair,

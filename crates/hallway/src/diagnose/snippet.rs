@@ -5,7 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
 };
-use hallway_spec::{Diagnostic, Label, Place, Severity};
+use hallway_spec::{Diagnostic, Label, Place, Severity, SourceText};
 
 use crate::ui;
 
@@ -15,6 +15,16 @@ pub(super) struct Source<'a> {
     pub(super) path: &'a str,
     /// Empty when the file is not text.
     pub(super) text: &'a str,
+    /// Files that were read after it. Offsets of places count through all of them.
+    pub(super) more: &'a [SourceText],
+}
+
+impl<'a> Source<'a> {
+    /// The file that a place is in: its path, its text and the offset of its beginning.
+    fn file(&self, place: &Place) -> (&'a str, &'a str, usize) {
+        let more = self.more.iter().rev().find(|f| f.start <= place.offset);
+        more.map_or((self.path, self.text, 0), |f| (&f.path, &f.text, f.start))
+    }
 }
 
 /// The diagnostic as text with colours; `None` when it has no place in a file.
@@ -28,14 +38,13 @@ pub(super) fn render(diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option
     let title = level
         .primary_title(diagnostic.message())
         .id(diagnostic.code());
-    let mut group: Group<'_> = if source.text.is_empty() {
-        title.element(origin(source.path, place))
+    let file = source.file(place);
+    let (path, text, _) = file;
+    let mut group: Group<'_> = if text.is_empty() {
+        title.element(origin(path, place))
     } else {
-        title.element(
-            Snippet::source(source.text)
-                .path(source.path)
-                .annotations(annotations(&labels, source.text)),
-        )
+        let annotations = annotations(&labels, file, source);
+        title.element(Snippet::source(text).path(path).annotations(annotations))
     };
     let width = ui::width();
     for (level, text) in [
@@ -63,22 +72,31 @@ fn origin<'a>(path: &'a str, place: &Place) -> Origin<'a> {
         .char_column(place.column as usize)
 }
 
-fn annotations<'a>(labels: &'a [Label], text: &str) -> Vec<Annotation<'a>> {
-    let in_file = labels.iter().filter(|l| l.place.line > 0).enumerate();
+/// Labels in one file.
+fn annotations<'a>(
+    labels: &'a [Label],
+    file: (&str, &str, usize),
+    source: &Source<'_>,
+) -> Vec<Annotation<'a>> {
+    let (_, text, start) = file;
+    let in_file = labels.iter().filter(|l| l.place.line > 0);
+    let in_file = in_file.filter(|l| source.file(&l.place).2 == start);
     in_file
+        .enumerate()
         .map(|(position, label)| {
             let kind = match position {
                 0 => AnnotationKind::Primary,
                 _ => AnnotationKind::Context,
             };
-            kind.span(span(text, &label.place)).label(&label.text)
+            kind.span(span(text, &label.place, start))
+                .label(&label.text)
         })
         .collect()
 }
 
 /// The bytes that are underlined: of one line only, so that no whole block is.
-fn span(text: &str, place: &Place) -> Range<usize> {
-    let start = place.offset.min(text.len());
+fn span(text: &str, place: &Place, file: usize) -> Range<usize> {
+    let start = place.offset.saturating_sub(file).min(text.len());
     let rest = text.get(start..).unwrap_or_default();
     let line = rest.find('\n').unwrap_or(rest.len());
     start..start + place.length.min(line)
@@ -112,6 +130,7 @@ mod tests {
         let source = Source {
             path: "file.yaml",
             text: &problems.text,
+            more: &[],
         };
         let all = problems.problems.iter();
         let texts: Vec<String> = all.map(|p| render(p, &source).unwrap()).collect();

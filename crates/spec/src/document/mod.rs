@@ -263,6 +263,27 @@ mapping! {
     }
 }
 
+/// A mapping of the file whose keys other formats have equivalents of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// A node.
+    Node,
+    /// A node's place on a network.
+    Attachment,
+}
+
+impl Section {
+    /// Whether a mapping of this kind may have that key.
+    #[must_use]
+    pub fn has(self, key: &str) -> bool {
+        let known = match self {
+            Self::Node => NodeKeys::KNOWN,
+            Self::Attachment => AttachmentKeys::KNOWN,
+        };
+        known.contains(&key)
+    }
+}
+
 impl Document {
     /// The document a text stands for; `None` when the text does not parse.
     #[must_use]

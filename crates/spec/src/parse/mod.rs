@@ -12,7 +12,7 @@ use crate::document::FileKeys;
 use crate::problem::{OtherFormat, TextProblem};
 use crate::reader::{At, Reader};
 use crate::tree::{Kind, Tree, start};
-use crate::{Name, Place, Problem, Problems, Topology, Warning, check};
+use crate::{Name, Place, Problem, Problems, Topology, Value, Warning, check};
 
 /// Larger files are refused unread, in bytes.
 pub const TEXT_MAX: usize = 8 * 1024 * 1024;
@@ -37,6 +37,7 @@ pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
     let refuse = |place: &Place, kind: TextProblem| Problems {
         path: path.to_owned(),
         text: String::new(),
+        more: Vec::new(),
         problems: vec![Problem::new(place, kind)],
     };
     if bytes.len() > TEXT_MAX {
@@ -77,6 +78,7 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
         Problems {
             path: path.to_owned(),
             text: body.to_owned(),
+            more: Vec::new(),
             problems,
         }
     };
@@ -84,8 +86,25 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
         return Err(fail(vec![Problem::new(&place, TextProblem::Nul)]));
     }
     let tree = Tree::read(body).map_err(|p| fail(vec![p]))?;
-    let mut reader = Reader::new(&tree);
-    let project = file(&mut reader, &tree, path);
+    of_tree(path, &tree).map_err(fail)
+}
+
+/// Reads a value that was translated from another format. Places of the project and of problems are
+/// those of the values, so that they point into the original.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the original.
+pub fn parse_value(path: &str, value: &Value) -> Result<Project, Vec<Problem>> {
+    of_tree(path, &crate::value::tree(value)).map_err(|mut problems| {
+        problems.sort_by_key(|p| p.place.offset);
+        problems.dedup();
+        problems
+    })
+}
+
+fn of_tree(path: &str, tree: &Tree) -> Result<Project, Vec<Problem>> {
+    let mut reader = Reader::new(tree);
+    let project = file(&mut reader, tree, path);
     let mut problems = reader.problems;
     let mut warnings = Vec::new();
     if let Some((topology, _)) = &project {
@@ -97,7 +116,7 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
             named,
             warnings,
         }),
-        _ => Err(fail(problems)),
+        _ => Err(problems),
     }
 }
 
@@ -172,11 +191,18 @@ fn not_ours(tree: &Tree, root: &Place) -> Option<(Place, TextProblem)> {
 }
 
 /// File names that say nothing about the project; it then has the name of their directory.
-const COMMON_FILES: [&str; 2] = ["hallway.yaml", "hallway.yml"];
+const COMMON_FILES: [&str; 6] = [
+    "hallway.yaml",
+    "hallway.yml",
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yaml",
+    "docker-compose.yml",
+];
 
 /// The name of a project whose file has no `name:`. It is the name of the file without
-/// `.hallway.yaml` or `.yaml`; for `hallway.yaml` it is the name of its directory, as far as `path`
-/// has one. Characters that a name may not have become `-`.
+/// `.hallway.yaml` or `.yaml`; for `hallway.yaml` and `compose.yaml` it is the name of its directory,
+/// as far as `path` has one. Characters that a name may not have become `-`.
 ///
 /// ```
 /// assert_eq!(hallway_spec::name_of("labs/shop.yaml").as_ref(), "shop");
@@ -188,10 +214,18 @@ pub fn name_of(path: &str) -> Name {
     let directory = directory.rsplit('/').next().unwrap_or_default();
     let stem = match directory {
         named if COMMON_FILES.contains(&file) && !["", ".", ".."].contains(&named) => named,
-        _ => [".hallway.yaml", ".hallway.yml", ".yaml", ".yml", ".json"]
-            .iter()
-            .find_map(|end| file.strip_suffix(end))
-            .unwrap_or(file),
+        _ => [
+            ".hallway.yaml",
+            ".hallway.yml",
+            ".clab.yaml",
+            ".clab.yml",
+            ".yaml",
+            ".yml",
+            ".json",
+        ]
+        .iter()
+        .find_map(|end| file.strip_suffix(end))
+        .unwrap_or(file),
     };
     let clean: String = stem
         .chars()

@@ -5,7 +5,7 @@ crate::codes! {
     pub enum Code {
         /// The file is not UTF-8, is empty, is too large or has more than one YAML document.
         BadText = "bad-text",
-        /// The file is of another program: Compose, containerlab or Kubernetes.
+        /// The file is of another program that hallway does not read, like Kubernetes.
         OtherFormat = "other-format",
         /// The file is not valid YAML.
         BadYaml = "bad-yaml",
@@ -53,6 +53,20 @@ crate::codes! {
         RouteUnreachable = "route-unreachable",
         /// The file has more of something than hallway supports.
         TooMany = "too-many",
+        /// A `$` of a Compose file is not followed by a variable that can be read.
+        BadInterpolation = "bad-interpolation",
+        /// A variable that a Compose file requires is not set.
+        MissingVariable = "missing-variable",
+        /// A file that another one names cannot be read.
+        FileUnreadable = "file-unreadable",
+        /// Files or services include or extend one another in a circle.
+        ImportCircle = "import-circle",
+        /// A service depends on one that belongs to a profile that is not active.
+        InactiveProfile = "inactive-profile",
+        /// An external network of a Compose file cannot be joined.
+        ExternalNetwork = "external-network",
+        /// A file of another format asks for something that hallway cannot do.
+        NotSupported = "not-supported",
     }
 }
 

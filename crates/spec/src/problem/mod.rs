@@ -2,6 +2,7 @@
 //! what to do. Codes, places and help follow from the type of the problem.
 
 mod code;
+mod import;
 mod name;
 mod network;
 mod node;
@@ -15,6 +16,7 @@ use std::fmt;
 use crate::{Diagnostic, Label, Place};
 
 pub use code::{Code, WarningCode};
+pub use import::ImportProblem;
 pub use name::NameProblem;
 pub use network::{NetworkProblem, ReservedAddress};
 pub use node::{NodeProblem, Unpublishable};
@@ -53,6 +55,9 @@ pub enum ProblemKind {
     /// A policy.
     #[error(transparent)]
     Policy(#[from] PolicyProblem),
+    /// A file of another format.
+    #[error(transparent)]
+    Import(#[from] ImportProblem),
 }
 
 /// What a kind of problem says besides its message.
@@ -85,6 +90,7 @@ impl ProblemKind {
             Self::Network(kind) => kind,
             Self::Node(kind) => kind,
             Self::Policy(kind) => kind,
+            Self::Import(kind) => kind,
         }
     }
 
@@ -125,6 +131,17 @@ impl Diagnostic for Problem {
     }
 }
 
+/// A file that was read besides the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceText {
+    /// The file, as messages name it.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// The offset of its first byte, counted from the beginning of the first file.
+    pub start: usize,
+}
+
 /// Everything that is wrong with a file; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
@@ -132,6 +149,8 @@ pub struct Problems {
     pub path: String,
     /// Its text; empty when it is not text.
     pub text: String,
+    /// The files that were read after it. Offsets of places count through all of them.
+    pub more: Vec<SourceText>,
     /// In the order of their places.
     pub problems: Vec<Problem>,
 }
@@ -142,8 +161,15 @@ impl fmt::Display for Problems {
             if position > 0 {
                 writeln!(f)?;
             }
-            let Place { line, column, .. } = problem.place;
-            write!(f, "{}:{line}:{column}: {}", self.path, problem.kind)?;
+            let Place {
+                line,
+                column,
+                offset,
+                ..
+            } = problem.place;
+            let other = self.more.iter().rev().find(|file| file.start <= offset);
+            let path = other.map_or(&self.path, |file| &file.path);
+            write!(f, "{path}:{line}:{column}: {}", problem.kind)?;
         }
         Ok(())
     }

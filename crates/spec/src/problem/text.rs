@@ -28,6 +28,9 @@ pub enum TextProblem {
     /// Values nested deeper than is read.
     #[error("values are nested more than {0} deep")]
     TooDeep(usize),
+    /// More values than are read.
+    #[error("the file has more than {0} values, aliases written out")]
+    TooManyValues(usize),
     /// A file of another program.
     #[error("this is {0}, not a hallway file")]
     OtherFormat(OtherFormat),
@@ -45,13 +48,10 @@ pub enum TextProblem {
     RecursiveAlias,
 }
 
-/// A file format that hallway does not read.
+/// A file format that hallway does not read. Compose files and containerlab topologies are translated
+/// before they come here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherFormat {
-    /// Docker Compose.
-    Compose,
-    /// A containerlab topology.
-    Containerlab,
     /// A Kubernetes manifest.
     Kubernetes,
 }
@@ -61,36 +61,19 @@ impl OtherFormat {
     pub(crate) fn of<'a>(keys: impl Iterator<Item = &'a str>) -> Option<Self> {
         let keys: Vec<&str> = keys.collect();
         let has = |key| keys.contains(&key);
-        if has("nodes") || has("links") {
-            None
-        } else if has("services") {
-            Some(Self::Compose)
-        } else if has("topology") {
-            Some(Self::Containerlab)
-        } else if has("apiVersion") && has("kind") {
-            Some(Self::Kubernetes)
-        } else {
-            None
-        }
+        let ours = has("nodes") || has("links");
+        (!ours && has("apiVersion") && has("kind")).then_some(Self::Kubernetes)
     }
 
     /// The key that shows it.
     pub(crate) fn key(self) -> &'static str {
         match self {
-            Self::Compose => "services",
-            Self::Containerlab => "topology",
             Self::Kubernetes => "kind",
         }
     }
 
     fn help(self) -> String {
         let words = match self {
-            Self::Compose => {
-                "write each of its services as a node: nodes: { web: { networks: [front], ports: [\"8080:80\"], command: … } }; networks need a subnet"
-            }
-            Self::Containerlab => {
-                "write its topology.nodes as nodes, and each link as links: [{ endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 } }]"
-            }
             Self::Kubernetes => {
                 "write each Pod as a node, and a NetworkPolicy as policies: [{ from: a, to: b, ports: [80/tcp] }]"
             }
@@ -102,8 +85,6 @@ impl OtherFormat {
 impl std::fmt::Display for OtherFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Compose => "a Compose file",
-            Self::Containerlab => "a containerlab topology",
             Self::Kubernetes => "a Kubernetes manifest",
         })
     }
@@ -131,7 +112,7 @@ impl Details for TextProblem {
             Self::SeveralDocuments => {
                 "write one project per file: remove everything from the second '---' on"
             }
-            Self::TooDeep(_) => return None,
+            Self::TooDeep(_) | Self::TooManyValues(_) => return None,
             Self::Yaml(_) => {
                 "check for a bracket or quote that is not closed, and for lines indented differently from their neighbours"
             }

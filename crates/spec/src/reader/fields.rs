@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{At, Reader};
+use super::{At, Reader, located};
 use crate::Place;
 use crate::problem::ValueProblem;
 use crate::similar::meant;
@@ -99,10 +99,7 @@ impl Reader<'_> {
                 merged.extend(sources);
                 continue;
             }
-            let key_place = Place {
-                key: here.path.clone(),
-                ..tree.get(*key).place.clone()
-            };
+            let key_place = located(&tree.get(*key).place, &here.path);
             if let Some(first) = there.get(text).and_then(|position| out.0.get(*position)) {
                 let first = first.key_place.clone();
                 let key = text.clone();
@@ -137,7 +134,7 @@ impl Reader<'_> {
             let problem = ValueProblem::UnknownKey {
                 nearest,
                 key: field.name,
-                path: at.path.clone(),
+                path: self.place(at).key,
                 known,
             };
             self.report_at(&field.key_place, problem);

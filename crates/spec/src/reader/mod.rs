@@ -38,11 +38,10 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Where the value at `at` is. A value that was translated from another file has the key path
+    /// of that file.
     pub(crate) fn place(&self, at: &At) -> Place {
-        Place {
-            key: at.path.clone(),
-            ..self.tree.get(at.id).place.clone()
-        }
+        located(&self.tree.get(at.id).place, &at.path)
     }
 
     /// Adds a problem with the value at `at`.
@@ -64,7 +63,7 @@ impl<'t> Reader<'t> {
             Kind::List(_) => Found::List,
             Kind::Map(_) => Found::Mapping,
         };
-        let path = at.path.clone();
+        let path = self.place(at).key;
         self.report(
             at,
             ValueProblem::Unexpected {
@@ -158,6 +157,15 @@ impl<'t> Reader<'t> {
             }
         }
     }
+}
+
+/// A place with its key path, if it has none yet.
+fn located(place: &Place, path: &str) -> Place {
+    let mut place = place.clone();
+    if place.key.is_empty() {
+        path.clone_into(&mut place.key);
+    }
+    place
 }
 
 /// A path with one more key.

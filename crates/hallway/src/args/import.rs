@@ -1,0 +1,87 @@
+//! Flags for files of other formats.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, ValueEnum};
+
+/// Which file.
+#[derive(Debug, Clone, clap::Args, Default)]
+pub(crate) struct FileArg {
+    /// The project's file; by default the one hallway.yaml or *.hallway.yaml of this directory,
+    /// otherwise its compose.yaml or *.clab.yml
+    #[arg(value_name = "FILE")]
+    pub(crate) positional: Option<PathBuf>,
+    /// The project's file, given as a flag; of Compose files several, of which later ones change the
+    /// first
+    #[arg(
+        short,
+        long = "file",
+        env = "HALLWAY_FILE",
+        value_name = "FILE",
+        conflicts_with = "positional"
+    )]
+    pub(crate) file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) import: ImportArgs,
+}
+
+impl FileArg {
+    pub(crate) fn path(&self) -> Option<&PathBuf> {
+        self.positional.as_ref().or(self.file.first())
+    }
+
+    /// All files.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.positional.iter().chain(&self.file).cloned().collect()
+    }
+}
+
+/// How a file of another format is read.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Options for Compose files")]
+pub(crate) struct ImportArgs {
+    /// Give each service that has an image a small server on its exposed and published ports
+    #[arg(long, env = "HALLWAY_STUB", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(crate) stub: bool,
+    /// A profile whose services are active too; `*` is all of them
+    #[arg(
+        long,
+        env = "COMPOSE_PROFILES",
+        hide_env = true,
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub(crate) profile: Vec<String>,
+    /// How many nodes a service has
+    #[arg(long, value_name = "SERVICE=NUMBER", value_parser = scale)]
+    pub(crate) scale: Vec<(String, u32)>,
+    /// A file with variables, instead of .env beside the file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Vec<PathBuf>,
+}
+
+/// What is exported.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The format of the file
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ExportFormat,
+}
+
+/// The format of an exported file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum ExportFormat {
+    /// A hallway file
+    #[default]
+    Hallway,
+    /// A Compose file; what Compose has no key for is under x-hallway
+    Compose,
+}
+
+fn scale(text: &str) -> Result<(String, u32), String> {
+    let read = text.split_once('=').and_then(|(name, count)| {
+        let count = count.parse().ok().filter(|count| *count <= 10_000)?;
+        Some((name.to_owned(), count))
+    });
+    read.ok_or_else(|| "write SERVICE=NUMBER, like web=3".to_owned())
+}

@@ -1,0 +1,65 @@
+//! `import` and `export`: files of other formats, and what is up as a file.
+
+use std::process::ExitCode;
+
+use hallway_import::{Format, export, without_places};
+use hallway_spec::{Document, Problems, parse};
+
+use crate::args::{Common, ExportFormat, FileArg};
+use crate::diagnose::VerbError;
+use crate::scope::{here, present};
+use crate::source::{discover, text_file};
+use crate::{imported, ui};
+
+/// Prints the hallway file for a file of another format, with comments on what has no equivalent.
+pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError> {
+    let mut paths = file.paths();
+    if paths.is_empty() {
+        paths = discover()?;
+    }
+    let files = paths.iter().map(text_file).collect::<Result<Vec<_>, _>>()?;
+    let other = files.first().and_then(|f| Format::of(&f.path, &f.text));
+    if other.is_none() {
+        return Err(VerbError::usage(
+            "this is not a Compose file or a containerlab topology",
+            "name one: hallway import compose.yaml",
+        ));
+    }
+    let imported = imported::translate(common, &file.import, &files)?;
+    ui::out(&imported.commented());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the project as a file that `up` takes.
+pub(crate) fn write_out(common: &Common, format: ExportFormat) -> Result<ExitCode, VerbError> {
+    let scope = here(common)?;
+    let (project, _) = present(common, &scope.engine)?;
+    let record = scope
+        .engine
+        .record(&project)?
+        .ok_or_else(|| VerbError::usage(format!("project {project} is not up"), ""))?;
+    let path = record.path.unwrap_or_default();
+    let source = without_places(&record.source).to_owned();
+    let same = parse(&path, &source).is_ok_and(|p| p.topology.name == project);
+    let named = Document::read(&source).filter(|d| d.name.is_some() || !same);
+    let text = match named {
+        Some(document) if !same => Document {
+            name: Some(project.to_string()),
+            ..document
+        }
+        .to_yaml(),
+        Some(_) => source,
+        // The name comes from the file's name: a copy in another file would be another project.
+        None => format!("name: {project}\n{}", source),
+    };
+    ui::out(&match format {
+        ExportFormat::Hallway => text,
+        ExportFormat::Compose => export(&text).map_err(|problems| Problems {
+            path,
+            text,
+            more: Vec::new(),
+            problems,
+        })?,
+    });
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,127 @@
+//! Files of other formats, translated with what this machine has: variables, files, programs.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use hallway_engine::{Engine, Workplace, sandbox};
+use hallway_import::{File, Imported, NodePort, Options, Surroundings, import};
+use hallway_plan::Settled;
+use hallway_spec::{Name, Problems, Protocol, name_of};
+
+use crate::args::{Common, ImportArgs};
+use crate::diagnose::VerbError;
+use crate::input::{Input, limited};
+use crate::state_dir::state_dir;
+
+/// The project of these files.
+pub(crate) fn input(
+    common: &Common,
+    args: &ImportArgs,
+    files: Vec<File>,
+) -> Result<Input, VerbError> {
+    let imported = translate(common, args, &files)?;
+    let ignored = imported.ignored_words();
+    Ok(Input {
+        text: imported.source.text,
+        path: imported.source.path,
+        more: imported.more,
+        source: imported.kept,
+        notes: ignored.into_iter().chain(imported.notes).collect(),
+        project: imported.project,
+    })
+}
+
+/// The translation of these files.
+pub(crate) fn translate(
+    common: &Common,
+    args: &ImportArgs,
+    files: &[File],
+) -> Result<Imported, Problems> {
+    let path = files.first().map(|f| f.path.as_str()).unwrap_or_default();
+    let absolute = std::path::absolute(path).unwrap_or_default();
+    let directory = absolute.parent().unwrap_or(Path::new("/"));
+    let directory = directory.join("compose.yaml");
+    let options = Options {
+        name: common.project.as_ref().map(ToString::to_string),
+        default_name: Some(name_of(&directory.to_string_lossy()).to_string()),
+        profiles: args.profile.clone(),
+        stub: args.stub,
+        scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
+        variable_files: args
+            .env_file
+            .iter()
+            .map(|p| p.display().to_string())
+            .collect(),
+    };
+    let record: OnceCell<Option<Settled>> = OnceCell::new();
+    let surroundings = Surroundings {
+        variable: &|name| std::env::var(name).ok(),
+        read: &text,
+        program: &|name| runs(name),
+        free: &free,
+        published: &|port| {
+            let record = record.get_or_init(|| built(common, port.project));
+            published(record.as_ref()?, port)
+        },
+    };
+    import(files, &options, surroundings)
+}
+
+/// What was built of a project of that name, if it is up.
+fn built(common: &Common, project: &str) -> Option<Settled> {
+    let name: Name = project.parse().ok()?;
+    let state = state_dir(common).ok()?;
+    let scope = match common.host {
+        true => state.join("host"),
+        false => sandbox::find(&state, common.sandbox.as_ref())?
+            .scope()
+            .to_owned(),
+    };
+    let engine = Engine::new(&scope, Workplace::default());
+    engine.record(&name).ok()??.applied
+}
+
+/// The port of the host that a node's port is published on.
+fn published(record: &Settled, port: &NodePort<'_>) -> Option<u16> {
+    let same = record.publishes.iter().find(|p| {
+        p.node.as_ref() == port.node
+            && p.node_ports.first() == port.port
+            && p.protocol.to_string() == port.protocol
+    });
+    same.map(|p| p.host_ports.first())
+}
+
+/// Whether nothing listens on a port of this machine: that of a sandbox is bound on its localhost.
+fn free(port: u16, protocol: &str) -> bool {
+    let any = (Ipv4Addr::UNSPECIFIED, port);
+    match protocol.parse() {
+        Ok(Protocol::Udp) => UdpSocket::bind(any).is_ok(),
+        _ => TcpListener::bind(any).is_ok(),
+    }
+}
+
+/// The text of a file that another one names.
+fn text(path: &str) -> Result<String, String> {
+    let bytes = std::fs::File::open(path).and_then(limited);
+    let bytes = bytes.map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| error.to_string())
+}
+
+/// Whether a program can be run here: by its path, or found by PATH.
+fn runs(name: &str) -> bool {
+    if name == "hallway" {
+        return true; // programs of nodes find it by this name
+    }
+    let executable = |path: PathBuf| {
+        path.metadata()
+            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    };
+    if name.contains('/') {
+        return executable(PathBuf::from(name));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| executable(directory.join(name)))
+}

@@ -1,0 +1,37 @@
+//! A project's file as it was read.
+
+use std::io::Read as _;
+
+use hallway_spec::{Project, SourceText, TEXT_MAX};
+
+use crate::args::Common;
+use crate::diagnose::warn;
+
+/// A file that has been read and parsed.
+pub(crate) struct Input {
+    pub(crate) project: Project,
+    /// The file's text, which places refer to.
+    pub(crate) text: String,
+    pub(crate) path: String,
+    /// Files that were read after it.
+    pub(crate) more: Vec<SourceText>,
+    /// The hallway file: the same text, or its translation.
+    pub(crate) source: String,
+    /// What was left out of the translation, and what people should know of it.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Input {
+    /// Prints the warnings about it.
+    pub(crate) fn warn(&self, common: &Common) {
+        let source = (self.path.as_str(), self.text.as_str(), self.more.as_slice());
+        warn(source, &self.project.warnings, common);
+    }
+}
+
+/// All of it, but no more than what shows that it is too large.
+pub(crate) fn limited(from: impl std::io::Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(TEXT_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,40 @@
+//! The directory for state.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use hallway_engine::{Failure, Reason, account, state};
+
+use crate::args::Common;
+
+/// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory, which
+/// XDG_RUNTIME_DIR names or which a login made; else the user's home. Nowhere that another user could
+/// have made first.
+pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
+    let user = rustix::process::geteuid();
+    let chosen = match (&common.state_dir, std::env::var_os("XDG_RUNTIME_DIR")) {
+        (Some(chosen), _) => chosen.clone(),
+        (None, _) if user.is_root() => PathBuf::from("/run/hallway"),
+        (None, Some(directory)) if !directory.is_empty() => {
+            PathBuf::from(directory).join("hallway")
+        }
+        (None, _) => {
+            let user = user.as_raw();
+            let runtime = Some(PathBuf::from(format!("/run/user/{user}"))).filter(|d| d.is_dir());
+            match runtime.or_else(|| state_home(user)) {
+                Some(directory) => directory.join("hallway"),
+                None => return Err(Reason::NoStateDirectory { user }.into()),
+            }
+        }
+    };
+    state::directory(&chosen)
+}
+
+/// The directory for state in the user's home (XDG Base Directory Specification). HOME must be the
+/// home that the machine knows for this user, and a directory of this user.
+fn state_home(user: u32) -> Option<PathBuf> {
+    let home = account::home_of(user)?;
+    let named = std::env::var_os("HOME").is_some_and(|named| named == home.as_os_str());
+    let owner = std::fs::metadata(&home).ok()?.uid();
+    (named && owner == user).then(|| home.join(".local/state"))
+}

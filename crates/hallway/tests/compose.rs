@@ -1,0 +1,249 @@
+//! Compose files as they are: built, with real packets, and messages that point into them.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::{Hallway, Snapshot, sh};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
+
+const COMPOSE: &str = r#"services:
+  web:
+    image: nginx
+    ports: ["8080:80"]
+    depends_on:
+      db: { condition: service_healthy }
+    networks: [front, back]
+  db:
+    image: postgres:16
+    networks: { back: { ipv4_address: 10.77.0.10 } }
+    volumes: ["data:/var/lib/postgresql/data"]
+  stranger: { image: alpine, networks: [front] }
+networks:
+  front:
+  back: { internal: true, ipam: { config: [{ subnet: 10.77.0.0/24 }] } }
+volumes: { data: }
+x-hallway:
+  policies:
+    - { action: deny, from: web, to: db, ports: [22/tcp] }
+  expect:
+    - { from: host, to: web, port: 80/tcp }
+    - { from: stranger, to: db, port: 5432/tcp, reachable: false }
+"#;
+
+/// A directory with these files, where hallway runs; the program is found by its name.
+fn directory(files: &[(&str, &str)]) -> &'static str {
+    sh("rm -rf /run/shop; mkdir -p /run/shop/parts");
+    for (name, text) in files {
+        std::fs::write(format!("/run/shop/{name}"), text).unwrap();
+    }
+    "/run/shop"
+}
+
+fn services_answer_each_other_and_the_host() {
+    sh("ip link set lo up");
+    let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", COMPOSE)]));
+    let before = Snapshot::take();
+    let ran = h.run(&["up", "--stub"]).exits(0).says("shop is up");
+    let err = ran.says("ignored, since it does not concern the network or hallway has no equivalent: volumes, image");
+    assert!(!err.err.contains("without a program: web"), "{}", err.err);
+    let p = h.project("shop");
+    assert!(p.reads("stranger", "http://web"), "a name of the network");
+    assert!(p.reads("web", "http://db:5432"));
+    assert!(p.cannot_read("stranger", "http://10.77.0.10:5432"));
+    assert!(sh("curl -s -m 30 http://127.0.0.1:8080").contains("web"));
+    assert!(
+        h.run(&["up", "--stub"])
+            .exits(0)
+            .says("nothing to change")
+            .out
+            .is_empty()
+    );
+    h.ok("test");
+    h.ok("down");
+    before.unchanged();
+}
+
+/// What is up points into the file too, also after a command has changed it.
+fn places_of_what_is_up() {
+    let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", COMPOSE)]));
+    h.ok("up --stub");
+    let p = h.project("shop");
+    let line = |out: &str| out.contains("compose.yaml:19:7");
+    let ran = p.run(&["explain", "web", "db:22"]);
+    assert!(line(&ran.out), "{}{}", ran.out, ran.err);
+    let out = p.ok("policy ls");
+    assert!(out.contains("line 19"), "{out}");
+    let expected = p.ok("test --format json");
+    assert!(expected.contains("\"line\": 21"), "{expected}");
+    p.ok("deny stranger web --port 443/tcp");
+    let out = p.ok("policy ls");
+    assert!(
+        out.contains("line 19") && out.contains("hallway deny"),
+        "{out}"
+    );
+    let ran = p.run(&["explain", "web", "db:22"]);
+    assert!(line(&ran.out), "{}{}", ran.out, ran.err);
+    let out = p.ok("export");
+    assert!(!out.contains("# places"), "{out}");
+    h.ok("down");
+}
+
+/// Errors, explanations and policies are those of the file that the user wrote.
+fn messages_point_into_the_file() {
+    let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", COMPOSE)]));
+    let ran = h.run(&["explain", "web", "db:22"]);
+    assert!(
+        ran.out.contains("compose.yaml:19:7"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+    let wrong = COMPOSE.replace("10.77.0.10", "10.78.0.10");
+    std::fs::write("/run/shop/compose.yaml", wrong).unwrap();
+    let ran = h.run(&["validate"]).exits(2).says("compose.yaml:10:");
+    ran.says("networks: { back: { ipv4_address: 10.78.0.10 } }");
+    std::fs::write("/run/shop/compose.yaml", COMPOSE).unwrap();
+    let other = "services: { db: { image: x, ports: [\"99999:80\"] } }\n";
+    std::fs::write("/run/shop/more.yaml", other).unwrap();
+    h.run(&["validate", "-f", "compose.yaml", "-f", "more.yaml"])
+        .exits(2)
+        .says("more.yaml:1:")
+        .says("99999:80");
+}
+
+/// The override file is read too, and commands change what is up.
+fn an_override_and_an_edit() {
+    sh("ip link set lo up");
+    let changes = "services: { web: { ports: !override [\"8090:80\"] } }\n";
+    let files = [
+        ("compose.yaml", COMPOSE),
+        ("compose.override.yaml", changes),
+    ];
+    let h = Hallway::host(PROGRAM).within(directory(&files));
+    h.ok("up --stub");
+    assert!(sh("curl -s -m 30 http://127.0.0.1:8090").contains("web"));
+    h.ok("node add late");
+    h.ok("connect late front");
+    assert!(h.project("shop").reads("late", "http://web"));
+    let out = h.ok("export");
+    assert!(out.contains("late") && out.contains("8090:80"), "{out}");
+    h.ok("down");
+}
+
+/// A port that the file leaves to hallway is one that nothing has, and stays the same.
+fn free_ports_of_the_host() {
+    sh("ip link set lo up");
+    let text = "services: { web: { image: nginx, ports: [\"80\"] } }\n";
+    let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", text)]));
+    let chosen = || {
+        let file = h.ok("import --stub");
+        let (_, rest) = file.split_once("ports: [\"").unwrap();
+        rest.split_once(':').unwrap().0.to_owned()
+    };
+    let first = chosen();
+    let other = std::net::TcpListener::bind(format!("0.0.0.0:{first}")).unwrap();
+    let second = chosen();
+    assert_ne!(first, second);
+    h.ok("up --stub");
+    assert!(sh(&format!("curl -s -m 30 http://127.0.0.1:{second}")).contains("web"));
+    drop(other);
+    h.run(&["up", "--stub"]).exits(0).says("nothing to change");
+    h.ok("down");
+}
+
+/// Replicas, profiles, included files and the variables of `.env`, all of one project.
+fn scaled_with_profiles_and_included_files() {
+    sh("ip link set lo up");
+    let main = "include: [parts/store.yaml]
+services:
+  web: { image: nginx, expose: [\"80\"], ports: [\"${FIRST:?}-8092:80\"], networks: [default, store] }
+  debug: { image: alpine, profiles: [debug] }
+";
+    let store = "services: { db: { image: postgres, networks: [store] } }
+networks: { store: { internal: true } }
+";
+    let files = [
+        ("compose.yaml", main),
+        ("parts/store.yaml", store),
+        (".env", "FIRST=8090\n"),
+    ];
+    let h = Hallway::host(PROGRAM).within(directory(&files));
+    h.ok("up --stub --scale web=2 --profile debug");
+    let p = h.project("shop");
+    assert!(p.reads("debug", "http://web-2"));
+    assert!(p.reads("web-1", "http://db:5432"));
+    assert!(sh("curl -s -m 30 http://127.0.0.1:8090").contains("web-1"));
+    assert!(sh("curl -s -m 30 http://127.0.0.1:8091").contains("web-2"));
+    h.ok("up --stub --scale web=1");
+    assert_eq!(p.run(&["exec", "debug", "--", "true"]).code, 125);
+    assert!(sh("curl -s -m 30 http://127.0.0.1:8090").contains("web"));
+    h.ok("down");
+}
+
+/// A hallway file with comments; a project as a Compose file that is read again.
+fn import_and_export() {
+    let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", COMPOSE)]));
+    let file = h.ok("import --stub");
+    assert!(file.starts_with("# ignored"), "{file}");
+    std::fs::write("/run/shop/shop.hallway.yaml", &file).unwrap();
+    h.ok("up shop.hallway.yaml");
+    let again = h.ok("-p shop export --format compose");
+    std::fs::write("/run/shop/again.yaml", &again).unwrap();
+    h.ok("validate again.yaml");
+    // Comments of elements name the key in the file, which is another one; nothing else differs.
+    let plan = h.run(&["plan", "again.yaml", "--format", "json"]).json();
+    for step in plan["steps"].as_array().unwrap() {
+        let kind = step["kind"].as_str().unwrap();
+        assert!(["rules", "connections"].contains(&kind), "{step}");
+    }
+    h.run(&["import", "shop.hallway.yaml"])
+        .exits(2)
+        .says("not a Compose file");
+    h.ok("-p shop down");
+}
+
+/// Routers in a ring, whose links have the addresses that `exec` gives them.
+const RING: &str = r#"name: ring
+topology:
+  defaults: { kind: linux }
+  kinds: { linux: { image: alpine, exec: ["sysctl -w net.ipv4.ip_forward=1"] } }
+  nodes:
+    r1: { exec: ["ip addr add 10.0.12.1/30 dev eth1", "ip addr add 10.0.31.2/30 dev eth2", "ip route add 10.0.23.0/30 via 10.0.12.2"] }
+    r2: { exec: ["ip addr add 10.0.12.2/30 dev eth1", "ip addr add 10.0.23.1/30 dev eth2", "ip route add 10.0.31.0/30 via 10.0.23.2"] }
+    r3: { exec: ["ip addr add 10.0.23.2/30 dev eth1", "ip addr add 10.0.31.1/30 dev eth2", "ip route add 10.0.12.0/30 via 10.0.31.2", "ip addr add 192.168.5.3/24 dev eth3"] }
+    sw: { kind: bridge }
+    h: { exec: ["ip addr add 192.168.5.9/24 dev eth1"] }
+  links:
+    - endpoints: ["r1:eth1", "r2:eth1"]
+    - endpoints: ["r2:eth2", "r3:eth1"]
+      mtu: 1400
+    - type: veth
+      endpoints: [{ node: r3, interface: eth2 }, { node: r1, interface: eth2 }]
+    - endpoints: ["r3:eth3", "sw:r3"]
+    - endpoints: ["h:eth1", "sw:h"]
+"#;
+
+fn a_containerlab_ring() {
+    let h = Hallway::host(PROGRAM).within(directory(&[("ring.clab.yml", RING)]));
+    let before = Snapshot::take();
+    h.ok("up");
+    let p = h.project("ring");
+    assert!(p.pings("r1", "10.0.12.2"));
+    assert!(p.pings("r1", "10.0.31.1"));
+    assert!(p.pings("r1", "10.0.23.2"), "by way of r2");
+    assert!(p.pings("h", "192.168.5.3"), "on the bridge");
+    assert!(p.inside("r2", "ip link show eth2 | grep -q 'mtu 1400'"));
+    h.ok("down");
+    before.unchanged();
+}
+
+hallway_testkit::tests!(
+    free_ports_of_the_host,
+    scaled_with_profiles_and_included_files,
+    import_and_export,
+    a_containerlab_ring,
+    services_answer_each_other_and_the_host,
+    places_of_what_is_up,
+    messages_point_into_the_file,
+    an_override_and_an_edit,
+);

@@ -1,0 +1,108 @@
+//! A Compose file as a hallway file.
+
+mod health;
+mod images;
+mod keys;
+mod names;
+mod networks;
+mod node;
+mod ours;
+mod ports;
+mod service;
+
+use hallway_spec::{Place, Value};
+
+use crate::entries::Entries;
+use crate::findings::Findings;
+use crate::sources::Sources;
+use crate::surroundings::{Options, Surroundings};
+use crate::variables::Variables;
+
+/// The project's name: of the command line, of the file, of the variable, of the directory.
+pub(crate) fn name(
+    file: &Value,
+    options: &Options,
+    variables: &Variables<'_>,
+    path: &str,
+) -> String {
+    let given = options.name.clone();
+    let own = || file.get("name").and_then(Value::text).map(str::to_owned);
+    let variable = || {
+        variables
+            .get("COMPOSE_PROJECT_NAME")
+            .filter(|n| !n.is_empty())
+    };
+    let named = given.or_else(own).or_else(variable);
+    named
+        .or_else(|| options.default_name.clone())
+        .unwrap_or_else(|| {
+            let directory = crate::sources::parent(path);
+            hallway_spec::name_of(&format!("{directory}/compose.yaml")).to_string()
+        })
+}
+
+/// The hallway file for a Compose file that was read with everything it names.
+pub(crate) fn translate(
+    file: &Value,
+    name: &str,
+    options: &Options,
+    surroundings: &Surroundings<'_>,
+    (sources, variables): (&Sources, &Variables<'_>),
+    findings: &mut Findings,
+) -> Value {
+    findings.unknown_keys(file, keys::FILE);
+    for key in ["services", "networks"] {
+        if let Some(section) = file.get(key).filter(|s| !s.is_map()) {
+            findings.unexpected(section, "a mapping");
+        }
+    }
+    for key in keys::FILE_IGNORED {
+        if file.get(key).is_some() {
+            findings.ignore(*key);
+        }
+    }
+    let services = service::read(file, options, surroundings, findings);
+    let networks = networks::read(file, name, &services, findings);
+    let by_name = service::by_name(&services);
+    let context = node::Context {
+        file,
+        services: &by_name,
+        networks: &networks,
+        options,
+        surroundings,
+        variables,
+        sources,
+    };
+    let named = services.iter().flat_map(|s| &s.ports);
+    let mut chooser = ports::Chooser::new(name, surroundings, named);
+    let mut nodes = Entries::default();
+    for service in &services {
+        for (replica, node_name) in service.nodes.iter().enumerate() {
+            let value = node::node(&context, service, replica, &mut chooser, findings);
+            nodes.set(node_name, &service.place, value);
+        }
+    }
+    let place = &file.place;
+    let mut out = Entries::default();
+    let name_place = file.get("name").map_or(place, |n| &n.place);
+    out.set("name", name_place, Value::of_text(name_place, name));
+    let isolated = networks
+        .isolated
+        .iter()
+        .map(|(place, name)| isolate(place, name));
+    let isolated: Vec<Value> = isolated.collect();
+    out.set("networks", place, networks.entries.into_map(place));
+    out.set("nodes", place, nodes.into_map(place));
+    out.list("policies", place, isolated);
+    ours::add(file.get("x-hallway"), &services, &mut out);
+    out.into_map(place)
+}
+
+/// The policy that members of a network do not reach each other.
+fn isolate(place: &Place, network: &str) -> Value {
+    let mut out = Entries::default();
+    out.set("action", place, Value::of_text(place, "deny"));
+    out.set("from", place, Value::of_text(place, network));
+    out.set("to", place, Value::of_text(place, network));
+    out.into_map(place)
+}

@@ -1,0 +1,175 @@
+//! Names and settings of a service that only some versions of a hallway file have keys for: what the
+//! file cannot say is left out, by name.
+
+use hallway_spec::{Section, Value};
+
+use super::service::Service;
+use crate::entries::Entries;
+use crate::findings::Findings;
+
+/// Whether a mapping of the hallway file has a key.
+pub(super) type Has<'a> = &'a dyn Fn(Section, &str) -> bool;
+
+/// `hostname`, `extra_hosts`, `dns_search` and `sysctls`.
+pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: &mut Findings) {
+    let given = |key: &str| value.get(key).filter(|_| has(Section::Node, key));
+    if let Some(hostname) = given("hostname") {
+        out.text("hostname", hostname);
+    }
+    if let Some(search) = given("dns_search") {
+        let items = search.items().iter();
+        let items = items.map(|i| Value::of_text(&i.place, i.text().unwrap_or_default()));
+        out.one_or_many("dns_search", &search.place, items.collect());
+    }
+    if let Some(hosts) = given("extra_hosts") {
+        let map = extra_hosts(hosts, findings);
+        if !map.0.is_empty() {
+            out.set("extra_hosts", &hosts.place, map.into_map(&hosts.place));
+        }
+    }
+    for key in ["hostname", "dns_search", "extra_hosts"] {
+        if value.get(key).is_some() && !has(Section::Node, key) {
+            findings.ignore(key);
+        }
+    }
+    sysctls(value, has, out, findings);
+}
+
+/// Names with their addresses.
+fn extra_hosts(hosts: &Value, findings: &mut Findings) -> Entries {
+    let mut out = Entries::default();
+    let mut add = |name: &str, at: &Value, address: &str| {
+        let inner = address.strip_prefix('[').and_then(|a| a.strip_suffix(']'));
+        match address {
+            "host-gateway" => findings.ignore("extra_hosts with host-gateway"),
+            _ => {
+                let address = Value::of_text(&at.place, inner.unwrap_or(address));
+                out.set(name, &at.place, address);
+            }
+        }
+    };
+    for entry in hosts.entries() {
+        add(
+            &entry.key,
+            &entry.value,
+            entry.value.text().unwrap_or_default(),
+        );
+    }
+    let lines = if hosts.is_map() { &[] } else { hosts.items() };
+    for line in lines {
+        let text = line.text().unwrap_or_default();
+        if let Some((name, address)) = text.split_once(['=', ':']) {
+            add(name.trim(), line, address.trim());
+        }
+    }
+    out
+}
+
+/// Forwarding has a key of its own.
+fn sysctls(value: &Value, has: Has<'_>, out: &mut Entries, findings: &mut Findings) {
+    const FORWARDING: [&str; 3] = [
+        "net.ipv4.ip_forward",
+        "net.ipv4.conf.all.forwarding",
+        "net.ipv6.conf.all.forwarding",
+    ];
+    let settings = value.get("sysctls");
+    let mut others = Entries::default();
+    for entry in settings.iter().flat_map(|s| s.entries()) {
+        let at = &entry.value.place;
+        if FORWARDING.contains(&entry.key.as_str()) {
+            if entry.value.text() == Some("1") {
+                out.set("forwarding", at, Value::of_plain(at, true));
+            }
+        } else if has(Section::Node, "sysctls") && entry.key.starts_with("net.") {
+            let text = entry.value.text().unwrap_or_default();
+            others.set(&entry.key, &entry.place, Value::of_text(at, text));
+        } else {
+            findings.ignore(format!("sysctls {}", entry.key));
+        }
+    }
+    if let Some(settings) = settings.filter(|_| !others.0.is_empty()) {
+        out.set("sysctls", &settings.place, others.into_map(&settings.place));
+    }
+}
+
+/// Further names of a service on a network: its aliases, its container's name, and the name of the
+/// service where its nodes have others.
+pub(super) fn of_attachment(
+    service: &Service,
+    attached: &Value,
+    has: Has<'_>,
+    out: &mut Entries,
+    findings: &mut Findings,
+) {
+    let aliases = attached.get("aliases");
+    let container = service.value.get("container_name");
+    let known = has(Section::Attachment, "aliases");
+    for (key, value) in [("aliases", aliases), ("container_name", container)] {
+        if value.is_some() && !known {
+            findings.ignore(key);
+        }
+    }
+    if !known {
+        return;
+    }
+    let place = aliases.or(container).map_or(&service.place, |v| &v.place);
+    let mut names: Vec<Value> = Vec::new();
+    let mut add = |name: &str, at: &Value| {
+        let there = names.iter().any(|n| n.text() == Some(name));
+        if !there && !service.nodes.iter().any(|n| n == name) {
+            names.push(Value::of_text(&at.place, name));
+        }
+    };
+    for alias in aliases.iter().flat_map(|a| a.items()) {
+        add(alias.text().unwrap_or_default(), alias);
+    }
+    if let Some(container) = container.filter(|_| service.nodes.len() == 1) {
+        add(container.text().unwrap_or_default(), container);
+    }
+    add(&service.name, &service.value);
+    out.one_or_many("aliases", place, names);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(text: &str, has: Has<'_>) -> (String, Vec<String>) {
+        let value = Value::read(text).unwrap();
+        let (mut out, mut findings) = (Entries::default(), Findings::default());
+        of_node(&value, has, &mut out, &mut findings);
+        let written = crate::render::render(&out.into_map(&value.place));
+        (written, findings.ignored)
+    }
+
+    const TEXT: &str = "hostname: web\nextra_hosts: [\"api:10.0.0.9\", \"six=[fd00::1]\", \"up:host-gateway\"]\ndns_search: [a.example]\nsysctls: { net.ipv4.ip_forward: 1, net.core.somaxconn: 1024, kernel.x: 1 }\n";
+
+    #[test]
+    fn keys_are_used_where_the_file_has_them() {
+        let (written, ignored) = node(TEXT, &|_, _| true);
+        assert_eq!(
+            written,
+            "hostname: web\ndns_search: a.example\nextra_hosts:\n  api: 10.0.0.9\n  six: \"fd00::1\"\nforwarding: true\nsysctls:\n  net.core.somaxconn: \"1024\"\n"
+        );
+        assert_eq!(
+            ignored,
+            ["extra_hosts with host-gateway", "sysctls kernel.x"]
+        );
+    }
+
+    #[test]
+    fn keys_are_named_where_the_file_has_none() {
+        let (written, ignored) = node(TEXT, &|_, _| false);
+        assert_eq!(written, "forwarding: true\n");
+        assert_eq!(
+            ignored,
+            [
+                "hostname",
+                "dns_search",
+                "extra_hosts",
+                "sysctls net.core.somaxconn",
+                "sysctls kernel.x"
+            ]
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! `networks:` of a Compose file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hallway_spec::problem::ImportProblem;
+use hallway_spec::{Entry, IpVersion, Place, Value};
+use ipnet::IpNet;
+
+use super::keys;
+use super::service::Service;
+use crate::entries::Entries;
+use crate::findings::Findings;
+use crate::subnets::Pool;
+
+/// Names with a meaning of their own in hallway's files.
+const RESERVED: [&str; 4] = ["host", "outside", "any", "localhost"];
+
+/// The networks of a project.
+#[derive(Debug, Default)]
+pub(super) struct Networks {
+    pub(super) entries: Entries,
+    /// Compose's names and hallway's.
+    pub(super) names: BTreeMap<String, String>,
+    /// The address of the host that ports are published on, by network.
+    pub(super) bindings: BTreeMap<String, String>,
+    /// Networks whose members may not reach each other.
+    pub(super) isolated: Vec<(Place, String)>,
+}
+
+/// Translates those that services use, and those with keys of ours.
+pub(super) fn read(
+    file: &Value,
+    project: &str,
+    services: &[Service],
+    findings: &mut Findings,
+) -> Networks {
+    let mut members: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut places: BTreeMap<&str, &Place> = BTreeMap::new();
+    for service in services {
+        for network in &service.networks {
+            *members.entry(&network.name).or_default() += service.nodes.len();
+            places.entry(&network.name).or_insert(&network.place);
+        }
+    }
+    let section = file.get("networks");
+    let declared: Vec<&Entry> = section.iter().flat_map(|s| s.entries()).collect();
+    let mut pool = Pool::new(project, declared_subnets(&declared));
+    let nodes: BTreeSet<&str> = services
+        .iter()
+        .flat_map(|s| s.nodes.iter().map(String::as_str))
+        .collect();
+    let mut out = Networks::default();
+    for entry in &declared {
+        if entry.key.starts_with("x-") {
+            continue;
+        }
+        findings.unknown_keys(&entry.value, keys::NETWORK);
+        let count = members.get(entry.key.as_str()).copied();
+        if count.is_some() || entry.value.get("x-hallway").is_some() {
+            let name = named(&entry.key, &nodes, findings);
+            out.add(entry, &name, &mut pool, count.unwrap_or(0), findings);
+        }
+    }
+    for (name, count) in &members {
+        if declared.iter().any(|e| e.key == *name) {
+            continue;
+        }
+        let place = places
+            .get(name)
+            .map_or_else(Place::default, |p| (*p).clone());
+        if *name == "default" || *name == "bridge" {
+            let entry = Entry {
+                key: (*name).to_owned(),
+                place: place.clone(),
+                value: Value::of_map(&place, Vec::new()),
+            };
+            let called = named(name, &nodes, findings);
+            out.add(&entry, &called, &mut pool, *count, findings);
+        }
+    }
+    out
+}
+
+/// A network has another name where a node has its name, since policies may name both.
+fn named(name: &str, nodes: &BTreeSet<&str>, findings: &mut Findings) -> String {
+    if !nodes.contains(name) && !RESERVED.contains(&name) {
+        return name.to_owned();
+    }
+    let mut other = format!("{name}-net");
+    while nodes.contains(other.as_str()) {
+        other.push('-');
+    }
+    findings.note(format!(
+        "network {name} is called {other} here, since {name} is the name of a service or has a meaning in policies"
+    ));
+    other
+}
+
+/// Every subnet that the file gives.
+fn declared_subnets(declared: &[&Entry]) -> Vec<IpNet> {
+    let mut out = Vec::new();
+    for entry in declared {
+        let configs = entry.value.get("ipam").and_then(|i| i.get("config"));
+        let given = configs
+            .iter()
+            .flat_map(|c| c.items())
+            .filter_map(|c| c.get("subnet"));
+        let ours = entry.value.get("x-hallway").and_then(|x| x.get("subnet"));
+        let all = given.chain(ours.iter().flat_map(|o| o.items()));
+        out.extend(all.filter_map(|s| s.text()?.parse::<IpNet>().ok()));
+    }
+    out
+}
+
+impl Networks {
+    fn add(
+        &mut self,
+        entry: &Entry,
+        name: &str,
+        pool: &mut Pool,
+        members: usize,
+        findings: &mut Findings,
+    ) {
+        let (value, place) = (&entry.value, &entry.place);
+        let ours = value.get("x-hallway");
+        let mut out = Entries::default();
+        if value
+            .get("external")
+            .is_some_and(|e| e.text() != Some("false"))
+            && ours.is_none()
+        {
+            let kind = ImportProblem::ExternalNetwork(entry.key.clone());
+            findings.problem(place, kind);
+        }
+        let (mut subnets, gateways) = addresses(value, findings);
+        let versions: Vec<IpVersion> = subnets
+            .iter()
+            .filter_map(|s| Some(IpVersion::of_net(&s.text()?.parse().ok()?)))
+            .collect();
+        let flag = |key: &str, default: bool, findings: &mut Findings| {
+            let value = value.get(key);
+            value.and_then(|v| findings.flag(v)).unwrap_or(default)
+        };
+        let v4 = flag("enable_ipv4", true, findings);
+        let v6 = flag("enable_ipv6", false, findings);
+        let given = ours.is_some_and(|o| o.get("subnet").is_some())
+            || !subnets.is_empty() && versions.is_empty();
+        // Without any subnet hallway chooses one that overlaps no route of the machine.
+        let chosen = v4 && !v6 && subnets.is_empty();
+        if !given && !chosen && v4 && !versions.contains(&IpVersion::V4) {
+            let net = pool.v4(&entry.key, members);
+            subnets.extend(net.map(|n| Value::of_text(place, n.to_string())));
+        }
+        if !given && v6 && !versions.contains(&IpVersion::V6) {
+            let net = pool.v6(&entry.key);
+            subnets.extend(net.map(|n| Value::of_text(place, n.to_string())));
+        }
+        out.one_or_many("subnet", place, subnets);
+        out.one_or_many("gateway", place, gateways);
+        if flag("internal", false, findings) {
+            let at = value.get("internal").map_or(place, |v| &v.place);
+            out.set("internal", at, Value::of_plain(at, true));
+        }
+        self.driver(value, name, &mut out, findings);
+        for key in ["attachable", "labels"] {
+            if value.get(key).is_some() {
+                findings.ignore(format!("{key} of networks"));
+            }
+        }
+        out.extend(ours);
+        self.names.insert(entry.key.clone(), name.to_owned());
+        self.entries.set(name, place, out.into_map(&value.place));
+    }
+
+    /// `driver` and `driver_opts`.
+    fn driver(&mut self, value: &Value, name: &str, out: &mut Entries, findings: &mut Findings) {
+        if let Some(driver) = value.get("driver").and_then(Value::text)
+            && !["bridge", "default"].contains(&driver)
+        {
+            findings.ignore(format!(
+                "driver {driver} of networks (they are bridges here)"
+            ));
+        }
+        for option in value.get("driver_opts").iter().flat_map(|o| o.entries()) {
+            let text = option.value.text().unwrap_or_default();
+            let short = option.key.strip_prefix("com.docker.network.");
+            match short.unwrap_or(&option.key) {
+                "driver.mtu" | "mtu" => {
+                    let at = &option.value.place;
+                    out.set("mtu", at, Value::of_plain(at, text));
+                }
+                "bridge.enable_icc" if text == "false" => {
+                    let place = option.place.clone();
+                    self.isolated.push((place, name.to_owned()));
+                }
+                "bridge.host_binding_ipv4" => {
+                    self.bindings.insert(name.to_owned(), text.to_owned());
+                }
+                "bridge.enable_icc" => {}
+                other => findings.ignore(format!("driver_opts {other}")),
+            }
+        }
+    }
+}
+
+/// `ipam:` as subnets and gateways.
+fn addresses(value: &Value, findings: &mut Findings) -> (Vec<Value>, Vec<Value>) {
+    let (mut subnets, mut gateways) = (Vec::new(), Vec::new());
+    let configs = value.get("ipam").and_then(|i| i.get("config"));
+    for config in configs.iter().flat_map(|c| c.items()) {
+        for entry in config.entries() {
+            let text = entry.value.text().unwrap_or_default();
+            match entry.key.as_str() {
+                "subnet" => subnets.push(Value::of_text(&entry.value.place, text)),
+                // Docker takes a gateway with a prefix length too.
+                "gateway" => {
+                    let address = text.split('/').next().unwrap_or(text);
+                    gateways.push(Value::of_text(&entry.value.place, address));
+                }
+                key => findings.ignore(format!("{key} of networks")),
+            }
+        }
+    }
+    (subnets, gateways)
+}

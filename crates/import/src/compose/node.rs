@@ -1,0 +1,311 @@
+//! A service as nodes.
+
+use std::collections::BTreeMap;
+
+use hallway_spec::problem::ImportProblem;
+use hallway_spec::{Entry, Value, nearest};
+
+use super::networks::Networks;
+use super::ports::Chooser;
+use super::service::{Attached, Service, active};
+use super::{keys, names};
+use crate::entries::Entries;
+use crate::findings::Findings;
+use crate::sources::{Sources, join};
+use crate::surroundings::{Options, Surroundings};
+use crate::variables::{Variables, file};
+
+/// What the translation of a service needs to know.
+pub(super) struct Context<'a> {
+    pub(super) file: &'a Value,
+    pub(super) services: &'a BTreeMap<&'a str, &'a Service>,
+    pub(super) networks: &'a Networks,
+    pub(super) options: &'a Options,
+    pub(super) surroundings: &'a Surroundings<'a>,
+    pub(super) variables: &'a Variables<'a>,
+    pub(super) sources: &'a Sources,
+}
+
+/// One node of a service, with its mapping.
+pub(super) fn node(
+    context: &Context<'_>,
+    service: &Service,
+    replica: usize,
+    chooser: &mut Chooser<'_>,
+    findings: &mut Findings,
+) -> Value {
+    let value = &service.value;
+    let mut out = Entries::default();
+    networks(context, service, &mut out, findings);
+    ports(context, service, replica, chooser, &mut out);
+    if let Some(command) = &service.command {
+        out.set("command", &command.place, command.clone());
+    }
+    if let Some(first) = service.ready.first() {
+        out.one_or_many("ready", &first.place, service.ready.clone());
+    }
+    if service.runs() {
+        started(context, service, &mut out, findings);
+    }
+    environment(context, value, &mut out, findings);
+    if let Some(dns) = value.get("dns") {
+        let servers = dns
+            .items()
+            .iter()
+            .map(|d| Value::of_text(&d.place, d.text().unwrap_or("")));
+        out.one_or_many("dns", &dns.place, servers.collect());
+    }
+    names::of_node(value, &|section, key| section.has(key), &mut out, findings);
+    for entry in value.entries() {
+        let key = entry.key.as_str();
+        if !keys::SERVICE_USED.contains(&key) && !key.starts_with("x-") && !entry.value.is_null() {
+            ignore(entry, findings);
+        }
+    }
+    out.extend(value.get("x-hallway"));
+    out.into_map(&value.place)
+}
+
+/// Says that a key is left out.
+fn ignore(entry: &Entry, findings: &mut Findings) {
+    match entry.key.as_str() {
+        "deploy" => {
+            let others = entry.value.entries().iter().filter(|e| e.key != "replicas");
+            others.for_each(|e| findings.ignore(format!("deploy.{}", e.key)));
+        }
+        key => findings.ignore(key),
+    }
+}
+
+/// What concerns a program that is started.
+fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings: &mut Findings) {
+    let value = &service.value;
+    if let Some(restart) = value.get("restart")
+        && let Some(text) = restart.text()
+    {
+        let policy = text.split(':').next().unwrap_or(text);
+        out.set(
+            "restart",
+            &restart.place,
+            Value::of_text(&restart.place, policy),
+        );
+    }
+    if let Some(directory) = value.get("working_dir").filter(|_| !service.stub) {
+        out.text("working_dir", directory);
+    }
+    let Some(depends) = value.get("depends_on") else {
+        return;
+    };
+    let mut names = Vec::new();
+    for entry in depends.entries() {
+        depend(context, entry, &mut names, findings);
+    }
+    out.list("depends_on", &depends.place, names);
+}
+
+/// Adds the nodes of one service that another depends on. Those without a program are there at once.
+fn depend(context: &Context<'_>, entry: &Entry, names: &mut Vec<Value>, findings: &mut Findings) {
+    let condition = entry.value.get("condition").and_then(Value::text);
+    if let Some(other) = condition
+        && ![
+            "service_started",
+            "service_healthy",
+            "service_completed_successfully",
+        ]
+        .contains(&other)
+        && let Some(value) = entry.value.get("condition")
+    {
+        findings.unexpected(
+            value,
+            "service_started, service_healthy or service_completed_successfully",
+        );
+    }
+    let Some(service) = context.services.get(entry.key.as_str()) else {
+        let required = entry.value.get("required").and_then(Value::text) != Some("false");
+        missing(context, entry, required, findings);
+        return;
+    };
+    if service.runs() {
+        if condition == Some("service_completed_successfully") && !service.stub {
+            findings.ignore(format!(
+                "service_completed_successfully of {} (it is started before, its end is not awaited)",
+                entry.key
+            ));
+        }
+        names.extend(
+            service
+                .nodes
+                .iter()
+                .map(|n| Value::of_text(&entry.place, n)),
+        );
+    }
+}
+
+/// A service that is depended on and has no node.
+fn missing(context: &Context<'_>, entry: &Entry, required: bool, findings: &mut Findings) {
+    let section = context.file.get("services");
+    let all = section.map(Value::entries).unwrap_or_default();
+    let kind = match all.iter().find(|e| e.key == entry.key) {
+        Some(other) if !active(&other.value, context.options) && required => {
+            let profiles = other.value.get("profiles");
+            let first = profiles.and_then(|p| p.items().first()?.text());
+            ImportProblem::InactiveService {
+                service: entry.key.clone(),
+                profile: first.unwrap_or_default().to_owned(),
+            }
+        }
+        None if required => ImportProblem::UnknownService {
+            service: entry.key.clone(),
+            nearest: nearest(&entry.key, all.iter().map(|e| e.key.as_str())).map(str::to_owned),
+        },
+        _ => return,
+    };
+    findings.problem(&entry.place, kind);
+}
+
+fn networks(context: &Context<'_>, service: &Service, out: &mut Entries, findings: &mut Findings) {
+    let Some(first) = service.networks.first() else {
+        return;
+    };
+    let mut map = Entries::default();
+    for (position, attached) in service.networks.iter().enumerate() {
+        let name = context
+            .networks
+            .names
+            .get(&attached.name)
+            .unwrap_or(&attached.name);
+        let mac = value_of(service, "mac_address").filter(|_| position == 0);
+        let settings = attachment(service, attached, mac, findings);
+        map.set(name, &attached.place, settings);
+    }
+    let place = service
+        .value
+        .get("networks")
+        .map_or(&first.place, |n| &n.place);
+    if map.0.iter().any(|e| !e.value.is_null()) {
+        out.set("networks", place, map.into_map(place));
+    } else {
+        let names = map.0.iter().map(|e| Value::of_text(&e.place, &e.key));
+        out.list("networks", place, names.collect());
+    }
+}
+
+fn value_of<'s>(service: &'s Service, key: &str) -> Option<&'s Value> {
+    service.value.get(key)
+}
+
+/// A service's place on one network.
+fn attachment(
+    service: &Service,
+    attached: &Attached,
+    mac: Option<&Value>,
+    findings: &mut Findings,
+) -> Value {
+    let mut out = Entries::default();
+    let addresses = ["ipv4_address", "ipv6_address"];
+    let addresses = addresses.iter().filter_map(|key| attached.value.get(key));
+    let addresses: Vec<Value> = addresses
+        .map(|a| Value::of_text(&a.place, a.text().unwrap_or_default()))
+        .collect();
+    if let Some(first) = addresses.first() {
+        out.one_or_many("address", &first.place.clone(), addresses);
+    }
+    if let Some(mac) = attached.value.get("mac_address").or(mac) {
+        out.text("mac", mac);
+    }
+    if let Some(interface) = attached.value.get("interface_name") {
+        out.text("interface", interface);
+    }
+    let has: names::Has<'_> = &|section, key| section.has(key);
+    names::of_attachment(service, &attached.value, has, &mut out, findings);
+    for key in ["link_local_ips", "driver_opts", "priority"] {
+        if attached.value.get(key).is_some() {
+            findings.ignore(key);
+        }
+    }
+    out.extend(attached.value.get("x-hallway"));
+    match out.0.is_empty() {
+        true => crate::merge::null(&attached.place),
+        false => out.into_map(&attached.place),
+    }
+}
+
+fn ports(
+    context: &Context<'_>,
+    service: &Service,
+    replica: usize,
+    chooser: &mut Chooser<'_>,
+    out: &mut Entries,
+) {
+    let bindings = &context.networks.bindings;
+    let names = service
+        .networks
+        .iter()
+        .filter_map(|n| context.networks.names.get(&n.name));
+    let bound = names.filter_map(|n| bindings.get(n)).next();
+    let node = service.nodes.get(replica).unwrap_or(&service.name);
+    let mut items = Vec::new();
+    for port in &service.ports {
+        let mut port = port.clone();
+        if port.host_address.is_none() {
+            port.host_address = bound.cloned();
+        }
+        items.push(Value::of_text(
+            &port.place,
+            chooser.write(&port, node, replica),
+        ));
+    }
+    if let Some(ports) = service.value.get("ports") {
+        out.list("ports", &ports.place, items);
+    }
+}
+
+/// `env_file`, then `environment`. A variable without a value has that of the environment of `up`.
+fn environment(context: &Context<'_>, value: &Value, out: &mut Entries, findings: &mut Findings) {
+    let mut variables = Entries::default();
+    let files = value.get("env_file");
+    for item in files.iter().flat_map(|f| f.items()) {
+        let path = item.get("path").unwrap_or(item);
+        let Some(text) = path.text() else {
+            findings.unexpected(path, "the path of a file");
+            continue;
+        };
+        let directory = context.sources.directory(&path.place);
+        let required = item.get("required").and_then(Value::text) != Some("false");
+        let path_text = join(directory, text);
+        match (context.surroundings.read)(&path_text) {
+            Ok(text) => {
+                for (name, value) in file(&text, context.variables) {
+                    let value = value.or_else(|| context.variables.get(&name));
+                    let value = value.map(|v| Value::of_text(&path.place, v));
+                    if let Some(value) = value {
+                        variables.set(&name, &path.place, value);
+                    }
+                }
+            }
+            Err(error) if required => {
+                let kind = ImportProblem::Unreadable {
+                    path: path_text,
+                    error,
+                };
+                findings.problem(&path.place, kind);
+            }
+            Err(_) => {}
+        }
+    }
+    let given = value.get("environment");
+    for entry in given.iter().flat_map(|g| g.entries()) {
+        let text = match entry.value.is_null() {
+            true => context.variables.get(&entry.key),
+            false => entry.value.text().map(str::to_owned),
+        };
+        if let Some(text) = text {
+            let value = Value::of_text(&entry.value.place, text);
+            variables.set(&entry.key, &entry.place, value);
+        }
+    }
+    let place = given.or(files).map(|v| v.place.clone());
+    if let Some(place) = place.filter(|_| !variables.0.is_empty()) {
+        out.set("environment", &place.clone(), variables.into_map(&place));
+    }
+}

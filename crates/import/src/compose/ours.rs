@@ -1,0 +1,107 @@
+//! `x-hallway` of a Compose file: policies, expectations, cables, and nodes and networks of its own.
+
+use std::collections::BTreeMap;
+
+use hallway_spec::{Entry, Value, ValueKind};
+
+use super::service::Service;
+use crate::entries::Entries;
+
+/// The nodes of each service that has more or fewer than one.
+pub(super) fn several(services: &[Service]) -> BTreeMap<&str, &[String]> {
+    let several = services.iter().filter(|s| s.nodes.len() != 1);
+    several
+        .map(|s| (s.name.as_str(), s.nodes.as_slice()))
+        .collect()
+}
+
+/// Adds the keys of the file's `x-hallway` to the translation.
+pub(super) fn add(ours: Option<&Value>, services: &[Service], out: &mut Entries) {
+    let several = several(services);
+    for entry in ours.iter().flat_map(|o| o.entries()) {
+        match entry.key.as_str() {
+            "nodes" | "networks" => add_section(entry, out),
+            "policies" => {
+                let items = entry.value.items().iter().map(|p| policy(p, &several));
+                add_items(entry, items.collect(), out);
+            }
+            "expect" => {
+                let items = entry.value.items().iter().flat_map(|e| expect(e, &several));
+                add_items(entry, items.collect(), out);
+            }
+            _ => out.set(&entry.key, &entry.place, entry.value.clone()),
+        }
+    }
+}
+
+/// Adds nodes or networks to those that are there.
+fn add_section(entry: &Entry, out: &mut Entries) {
+    let there = out.0.iter_mut().find(|e| e.key == entry.key);
+    match there.map(|e| &mut e.value.kind) {
+        Some(ValueKind::Map(entries)) => entries.extend(entry.value.entries().iter().cloned()),
+        _ => out.set(&entry.key, &entry.place, entry.value.clone()),
+    }
+}
+
+fn add_items(entry: &Entry, mut items: Vec<Value>, out: &mut Entries) {
+    let there = out.0.iter().find(|e| e.key == entry.key);
+    let after = there.map(|e| e.value.items().to_vec()).unwrap_or_default();
+    items.extend(after);
+    out.set(
+        &entry.key,
+        &entry.place,
+        Value::of_list(&entry.value.place, items),
+    );
+}
+
+/// A policy with the nodes of services in their place.
+fn policy(policy: &Value, several: &BTreeMap<&str, &[String]>) -> Value {
+    let mut policy = policy.clone();
+    if let ValueKind::Map(entries) = &mut policy.kind {
+        for entry in entries {
+            if ["from", "to", "between"].contains(&entry.key.as_str()) {
+                let items = entry.value.items().iter();
+                let items: Vec<Value> = items.flat_map(|i| nodes(i, several)).collect();
+                let given = entry.value.items();
+                if items != given {
+                    entry.value = Value::of_list(&entry.value.place, items);
+                }
+            }
+        }
+    }
+    policy
+}
+
+/// The expectation for each pair of nodes.
+fn expect(value: &Value, several: &BTreeMap<&str, &[String]>) -> Vec<Value> {
+    let mut out = vec![value.clone()];
+    for key in ["from", "to"] {
+        let mut next = Vec::new();
+        for one in out {
+            let Some(end) = one.get(key) else {
+                next.push(one);
+                continue;
+            };
+            for node in nodes(end, several) {
+                let mut one = one.clone();
+                if let Some(child) = crate::merge::child_mut(&mut one, key) {
+                    *child = node;
+                }
+                next.push(one);
+            }
+        }
+        out = next;
+    }
+    out
+}
+
+/// The nodes that a name stands for.
+fn nodes(value: &Value, several: &BTreeMap<&str, &[String]>) -> Vec<Value> {
+    match value.text().and_then(|name| several.get(name)) {
+        Some(nodes) => nodes
+            .iter()
+            .map(|n| Value::of_text(&value.place, n))
+            .collect(),
+        None => vec![value.clone()],
+    }
+}

@@ -1,0 +1,393 @@
+//! The services that are active, with what other services need to know of them.
+
+use std::collections::BTreeMap;
+
+use hallway_spec::problem::ImportProblem;
+use hallway_spec::{Place, Section, Value, nearest};
+
+use super::{health, images, keys, ports};
+use crate::findings::Findings;
+use crate::surroundings::{Options, Surroundings};
+
+/// A service's place on a network.
+#[derive(Debug, Clone)]
+pub(super) struct Attached {
+    /// Compose's name of the network.
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) value: Value,
+}
+
+/// An active service.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) value: Value,
+    /// Its nodes, one for each replica.
+    pub(super) nodes: Vec<String>,
+    pub(super) networks: Vec<Attached>,
+    pub(super) ports: Vec<ports::Port>,
+    /// The words of its program.
+    pub(super) command: Option<Value>,
+    /// Where its program listens, as far as the file says.
+    pub(super) ready: Vec<Value>,
+    /// Whether its program is the small server.
+    pub(super) stub: bool,
+}
+
+impl Service {
+    /// Whether its nodes have a program.
+    pub(super) fn runs(&self) -> bool {
+        let ours = self.value.get("x-hallway").and_then(|x| x.get("command"));
+        self.command.is_some() || ours.is_some()
+    }
+}
+
+/// The active services that have a network namespace of their own.
+pub(super) fn read(
+    file: &Value,
+    options: &Options,
+    surroundings: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Vec<Service> {
+    let mut out = Vec::new();
+    let section = file.get("services");
+    let all = section.iter().flat_map(|s| s.entries());
+    let all = all.filter(|e| !e.key.starts_with("x-")).collect::<Vec<_>>();
+    for name in options.scale.keys() {
+        if !all.iter().any(|e| e.key == *name) {
+            let near = nearest(name, all.iter().map(|e| e.key.as_str()));
+            let kind = ImportProblem::UnknownService {
+                service: name.clone(),
+                nearest: near.map(str::to_owned),
+            };
+            let place = section.map(|s| s.place.clone()).unwrap_or_default();
+            findings.problem(&place, kind);
+        }
+    }
+    let mut count = 0;
+    for entry in all {
+        findings.unknown_keys(&entry.value, keys::SERVICE);
+        if !active(&entry.value, options) {
+            continue;
+        }
+        let Some(networks) = attached(&entry.key, &entry.place, &entry.value, findings) else {
+            continue;
+        };
+        let nodes = replicas(&entry.key, &entry.value, options, findings);
+        count += nodes.len();
+        if count > NODES_MAX && nodes.len() > 1 {
+            let what = format!("a project of more than {NODES_MAX} nodes");
+            findings.not_supported(&entry.place, what, "write fewer replicas");
+            break;
+        }
+        let mut service = Service {
+            name: entry.key.clone(),
+            place: entry.place.clone(),
+            ports: entry
+                .value
+                .get("ports")
+                .map(|p| ports::published(p, findings))
+                .unwrap_or_default(),
+            value: entry.value.clone(),
+            nodes,
+            networks,
+            command: None,
+            ready: Vec::new(),
+            stub: false,
+        };
+        program(&mut service, options, surroundings, findings);
+        out.push(service);
+    }
+    running(&out, findings);
+    without_program(&out, options, findings);
+    out
+}
+
+/// Whether none of its profiles is needed, or one is active.
+pub(super) fn active(service: &Value, options: &Options) -> bool {
+    let Some(profiles) = service.get("profiles") else {
+        return true;
+    };
+    let mut names = profiles.items().iter().filter_map(Value::text).peekable();
+    let all = options.profiles.iter().any(|p| p == "*");
+    all || names.peek().is_none() || names.any(|n| options.profiles.iter().any(|p| p == n))
+}
+
+/// The networks of a service; `None` when it has no network namespace of its own.
+fn attached(
+    name: &str,
+    place: &Place,
+    value: &Value,
+    findings: &mut Findings,
+) -> Option<Vec<Attached>> {
+    let one = |network: &str, place: &Place| {
+        vec![Attached {
+            name: network.to_owned(),
+            place: place.clone(),
+            value: Value::default(),
+        }]
+    };
+    if let Some(mode) = value.get("network_mode") {
+        let text = mode.text().unwrap_or_default();
+        return match text {
+            "none" => Some(Vec::new()),
+            "bridge" => Some(one("bridge", &mode.place)),
+            "host" => {
+                findings.note(format!(
+                    "{name} is not started: with network_mode: host it would run on the host itself"
+                ));
+                None
+            }
+            _ if text.starts_with("service:") || text.starts_with("container:") => {
+                let other = text.split_once(':').map_or("", |(_, other)| other);
+                findings.note(format!(
+                    "{name} is not started: it shares the network of {other}, and a node has one program"
+                ));
+                None
+            }
+            _ => {
+                findings.not_supported(
+                    &mode.place,
+                    format!("network_mode {text:?}"),
+                    "write none, host, bridge or service:NAME, or list the networks under networks",
+                );
+                None
+            }
+        };
+    }
+    let Some(networks) = value.get("networks").filter(|n| !n.entries().is_empty()) else {
+        return Some(one("default", place));
+    };
+    let mut out = Vec::new();
+    for entry in networks.entries() {
+        findings.unknown_keys(&entry.value, keys::ATTACHMENT);
+        out.push(Attached {
+            name: entry.key.clone(),
+            place: entry.place.clone(),
+            value: entry.value.clone(),
+        });
+    }
+    // The network of the highest priority gives the default route.
+    let priority = |a: &Attached| {
+        let text = a.value.get("gw_priority").and_then(Value::text);
+        std::cmp::Reverse(text.and_then(|t| t.parse::<i64>().ok()).unwrap_or(0))
+    };
+    out.sort_by_key(priority);
+    Some(out)
+}
+
+/// More nodes of one service are not made.
+const REPLICAS_MAX: u32 = 10_000;
+
+/// More nodes are not made of services with replicas.
+const NODES_MAX: usize = 100_000;
+
+/// The names of a service's nodes.
+fn replicas(name: &str, value: &Value, options: &Options, findings: &mut Findings) -> Vec<String> {
+    let deployed = value.get("deploy").and_then(|d| d.get("replicas"));
+    let given = deployed.or_else(|| value.get("scale"));
+    let count = match (options.scale.get(name), given) {
+        (Some(count), _) => *count,
+        (None, None) => 1,
+        (None, Some(given)) => match given.text().and_then(|t| t.parse().ok()) {
+            Some(count) if count <= REPLICAS_MAX => count,
+            _ => {
+                findings.unexpected(given, "a number of replicas from 0 to 10000");
+                1
+            }
+        },
+    };
+    match count {
+        1 => vec![name.to_owned()],
+        count => {
+            if count > 1 {
+                let resolved = match Section::Attachment.has("aliases") {
+                    true => String::new(),
+                    false => format!("; the name {name} itself is not resolved"),
+                };
+                findings.note(format!(
+                    "{name} has {count} nodes, {name}-1 to {name}-{count}{resolved}"
+                ));
+            }
+            (1..=count).map(|i| format!("{name}-{i}")).collect()
+        }
+    }
+}
+
+/// Decides what runs in the nodes of a service.
+fn program(
+    service: &mut Service,
+    options: &Options,
+    surroundings: &Surroundings<'_>,
+    findings: &mut Findings,
+) {
+    let value = service.value.clone();
+    if value
+        .get("x-hallway")
+        .is_some_and(|x| x.get("command").is_some())
+    {
+        service.ready = ready(&service.name, &value, findings);
+        return;
+    }
+    let image = value.get("image").or_else(|| value.get("build"));
+    if let Some(image) = image.filter(|_| options.stub) {
+        let ports = served(service, image.text().unwrap_or_default(), findings);
+        if !ports.is_empty() {
+            let place = &image.place;
+            let mut words = vec!["hallway".to_owned(), "serve".to_owned()];
+            words.extend(ports.iter().cloned());
+            let words = words.iter().map(|w| Value::of_text(place, w));
+            service.command = Some(Value::of_list(place, words.collect()));
+            service.ready = ports.iter().map(|p| Value::of_text(place, p)).collect();
+            service.stub = true;
+            return;
+        }
+    }
+    let Some(words) = words(&value, findings) else {
+        return;
+    };
+    let first = words
+        .items()
+        .first()
+        .and_then(Value::text)
+        .unwrap_or_default();
+    if image.is_some() && (first.starts_with('-') || !(surroundings.program)(first)) {
+        findings.note(format!(
+            "the command of {} is not run: there is no program {first:?} on this machine",
+            service.name
+        ));
+        return;
+    }
+    service.command = Some(words);
+    service.ready = ready(&service.name, &value, findings);
+}
+
+/// `entrypoint` and `command` as words.
+fn words(value: &Value, findings: &mut Findings) -> Option<Value> {
+    let mut all = Vec::new();
+    let mut place = None;
+    for key in ["entrypoint", "command"] {
+        let Some(part) = value.get(key) else { continue };
+        place.get_or_insert_with(|| part.place.clone());
+        if part.is_list() {
+            let text = |item: &Value| Value::of_text(&item.place, item.text().unwrap_or_default());
+            all.extend(part.items().iter().map(text));
+            continue;
+        }
+        match shell_words::split(part.text().unwrap_or_default()) {
+            Ok(words) => all.extend(words.iter().map(|w| Value::of_text(&part.place, w))),
+            Err(_) => findings.unexpected(part, "a command whose quotes are closed"),
+        }
+    }
+    let place = place.filter(|_| !all.is_empty())?;
+    Some(Value::of_list(&place, all))
+}
+
+/// The small server serves no more ports.
+const SERVED_MAX: usize = 64;
+
+/// The ports that a service serves, as far as the file or its image says.
+fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String> {
+    let mut ranges: Vec<((u16, u16), String)> = service
+        .ports
+        .iter()
+        .map(|p| (p.node, p.protocol.clone()))
+        .collect();
+    if let Some(expose) = service.value.get("expose") {
+        ranges.extend(ports::exposed(expose, findings));
+    }
+    let mut out: Vec<String> = Vec::new();
+    for ((first, last), protocol) in ranges {
+        for port in (first..=last).take(SERVED_MAX) {
+            let text = format!("{port}/{protocol}");
+            if !out.contains(&text) && out.len() < SERVED_MAX {
+                out.push(text);
+            }
+        }
+    }
+    if out.is_empty() {
+        out.extend(images::exposed(image).iter().map(|p| format!("{p}/tcp")));
+    }
+    out
+}
+
+/// The health check as a port to wait for.
+fn ready(name: &str, value: &Value, findings: &mut Findings) -> Vec<Value> {
+    let Some(check) = value.get("healthcheck") else {
+        return Vec::new();
+    };
+    match health::check(check) {
+        health::Check::None => Vec::new(),
+        health::Check::Port(port) => vec![Value::of_text(&check.place, format!("{port}/tcp"))],
+        health::Check::Other => {
+            findings.ignore(format!("healthcheck of {name} (it names no port)"));
+            Vec::new()
+        }
+    }
+}
+
+/// Says which programs that were meant for containers run here, where they see this machine's files.
+fn running(services: &[Service], findings: &mut Findings) {
+    let of_image = |s: &&Service| {
+        s.value
+            .get("image")
+            .or_else(|| s.value.get("build"))
+            .is_some()
+    };
+    let running: Vec<String> = services
+        .iter()
+        .filter(of_image)
+        .filter(|s| !s.stub)
+        .filter_map(|s| {
+            let words = s.command.as_ref()?.items().iter().filter_map(Value::text);
+            let words: Vec<&str> = words.collect();
+            Some(format!(
+                "{} ({})",
+                s.name,
+                shortened(&shell_words::join(words))
+            ))
+        })
+        .collect();
+    if !running.is_empty() {
+        findings.note(format!(
+            "these run on the files of this machine, not of an image: {}",
+            running.join(", ")
+        ));
+    }
+}
+
+/// The beginning of a long command.
+fn shortened(command: &str) -> String {
+    const LENGTH: usize = 60;
+    match command.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", command.get(..end).unwrap_or(command)),
+        None => command.to_owned(),
+    }
+}
+
+/// Says which services have no program here.
+fn without_program(services: &[Service], options: &Options, findings: &mut Findings) {
+    let idle: Vec<&str> = services
+        .iter()
+        .filter(|s| !s.runs())
+        .map(|s| s.name.as_str())
+        .collect();
+    if idle.is_empty() {
+        return;
+    }
+    let hint = match options.stub {
+        true => "expose ports, or give them a program with x-hallway: { command: … }",
+        false => "--stub gives each a small server on its ports",
+    };
+    findings.note(format!(
+        "without a program, since images are not run: {}; {hint}",
+        idle.join(", ")
+    ));
+}
+
+/// The services that others name: active ones with their nodes.
+pub(super) fn by_name(services: &[Service]) -> BTreeMap<&str, &Service> {
+    services.iter().map(|s| (s.name.as_str(), s)).collect()
+}

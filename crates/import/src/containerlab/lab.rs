@@ -1,0 +1,236 @@
+//! The nodes and links of a topology, with what they inherit.
+
+use std::collections::BTreeMap;
+
+use hallway_spec::{Entry, Place, Value};
+
+use super::exec::{Setting, settings};
+use crate::entries::Entries;
+use crate::findings::Findings;
+
+/// Kinds that join links instead of running programs.
+const BRIDGES: [&str; 2] = ["bridge", "ovs-bridge"];
+
+/// Kinds that are Linux systems without a network operating system.
+const LINUX: [&str; 4] = ["linux", "host", "ext-container", "k8s-kind"];
+
+/// A node of a lab.
+#[derive(Debug)]
+pub(super) struct LabNode {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) kind: String,
+    pub(super) environment: Entries,
+    /// `entrypoint` and `cmd`.
+    pub(super) command: Vec<Value>,
+    /// Commands that no key of a node replaces.
+    pub(super) exec: Vec<Value>,
+    /// By interface.
+    pub(super) addresses: BTreeMap<String, Vec<Value>>,
+    pub(super) routes: Vec<Value>,
+    pub(super) forwarding: Option<Place>,
+    /// Keys of ours.
+    pub(super) ours: Option<Value>,
+}
+
+impl LabNode {
+    pub(super) fn is_bridge(&self) -> bool {
+        BRIDGES.contains(&self.kind.as_str())
+    }
+
+    pub(super) fn is_linux(&self) -> bool {
+        LINUX.contains(&self.kind.as_str())
+    }
+}
+
+/// One end of a link.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    pub(super) node: String,
+    pub(super) interface: Option<String>,
+    pub(super) mac: Option<Value>,
+    pub(super) addresses: Vec<Value>,
+    pub(super) place: Place,
+}
+
+/// A link between two ends.
+#[derive(Debug)]
+pub(super) struct LabLink {
+    pub(super) place: Place,
+    pub(super) ends: [End; 2],
+    pub(super) mtu: Option<Value>,
+}
+
+/// Keys of a node that are used here.
+const USED: [&str; 7] = [
+    "kind",
+    "group",
+    "env",
+    "exec",
+    "cmd",
+    "entrypoint",
+    "x-hallway",
+];
+
+/// The nodes of a topology.
+pub(super) fn nodes(topology: &Value, findings: &mut Findings) -> Vec<LabNode> {
+    let section = topology.get("nodes");
+    let entries = section.iter().flat_map(|s| s.entries());
+    entries
+        .map(|entry| node(topology, entry, findings))
+        .collect()
+}
+
+fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
+    let null = Value::default();
+    let defaults = topology.get("defaults").unwrap_or(&null);
+    let own = |key: &str| entry.value.get(key).and_then(Value::text);
+    let part = |section: &str, name: Option<&str>| {
+        let section = topology.get(section);
+        name.and_then(|n| section?.get(n)).unwrap_or(&null)
+    };
+    let group = part(
+        "groups",
+        own("group").or_else(|| defaults.get("group")?.text()),
+    );
+    let inherited = group
+        .get("kind")
+        .or_else(|| defaults.get("kind"))
+        .and_then(Value::text);
+    let kind = own("kind").or(inherited).unwrap_or("linux").to_owned();
+    let kinds = part("kinds", Some(&kind));
+    let layers = [defaults, kinds, group, &entry.value];
+    let mut out = LabNode {
+        name: entry.key.clone(),
+        place: entry.place.clone(),
+        kind,
+        environment: Entries::default(),
+        command: Vec::new(),
+        exec: Vec::new(),
+        addresses: BTreeMap::new(),
+        routes: Vec::new(),
+        forwarding: None,
+        ours: entry.value.get("x-hallway").cloned(),
+    };
+    for layer in layers {
+        for variable in layer.get("env").iter().flat_map(|e| e.entries()) {
+            let text = variable.value.text().unwrap_or_default();
+            let value = Value::of_text(&variable.value.place, text);
+            out.environment.set(&variable.key, &variable.place, value);
+        }
+        for line in layer.get("exec").iter().flat_map(|e| e.items()) {
+            out.run(line);
+        }
+        for key in layer
+            .entries()
+            .iter()
+            .filter(|e| !USED.contains(&e.key.as_str()))
+        {
+            findings.ignore(key.key.clone());
+        }
+    }
+    for key in ["entrypoint", "cmd"] {
+        let given = layers.iter().rev().find_map(|layer| layer.get(key));
+        let Some(given) = given else { continue };
+        match shell_words::split(given.text().unwrap_or_default()) {
+            Ok(words) => {
+                let words = words.iter().map(|w| Value::of_text(&given.place, w));
+                out.command.extend(words);
+            }
+            Err(_) => findings.unexpected(given, "a command whose quotes are closed"),
+        }
+    }
+    out
+}
+
+impl LabNode {
+    /// Notes what a command of `exec` sets.
+    fn run(&mut self, line: &Value) {
+        let place = &line.place;
+        let text = line.text().unwrap_or_default();
+        let Some(settings) = settings(text) else {
+            self.exec.push(Value::of_text(place, text));
+            return;
+        };
+        for setting in settings {
+            match setting {
+                Setting::Address { interface, address } => {
+                    let address = Value::of_text(place, address);
+                    self.addresses.entry(interface).or_default().push(address);
+                }
+                Setting::Route { to, via } => {
+                    let mut route = Entries::default();
+                    route.set("to", place, Value::of_text(place, to));
+                    route.set("via", place, Value::of_text(place, via));
+                    self.routes.push(route.into_map(place));
+                }
+                Setting::Forwarding => self.forwarding = Some(place.clone()),
+            }
+        }
+    }
+}
+
+/// The links of a topology.
+pub(super) fn links(topology: &Value, findings: &mut Findings) -> Vec<LabLink> {
+    let section = topology.get("links");
+    let items = section.iter().flat_map(|s| s.items());
+    items.filter_map(|item| link(item, findings)).collect()
+}
+
+fn link(value: &Value, findings: &mut Findings) -> Option<LabLink> {
+    if let Some(kind) = value.get("type").and_then(Value::text)
+        && kind != "veth"
+    {
+        findings.ignore(format!("links of type {kind}"));
+        return None;
+    }
+    let Some(endpoints) = value.get("endpoints") else {
+        findings.unexpected(value, "a link with two endpoints");
+        return None;
+    };
+    for entry in value.entries() {
+        if !["type", "endpoints", "mtu"].contains(&entry.key.as_str()) {
+            findings.ignore(format!("{} of links", entry.key));
+        }
+    }
+    let ends: Vec<End> = endpoints
+        .items()
+        .iter()
+        .filter_map(|e| end(e, findings))
+        .collect();
+    let Ok(ends) = <[End; 2]>::try_from(ends) else {
+        findings.unexpected(endpoints, "two endpoints, like [\"a:eth1\", \"b:eth1\"]");
+        return None;
+    };
+    Some(LabLink {
+        place: value.place.clone(),
+        ends,
+        mtu: value.get("mtu").cloned(),
+    })
+}
+
+fn end(value: &Value, findings: &mut Findings) -> Option<End> {
+    let mut out = End {
+        node: String::new(),
+        interface: None,
+        mac: value.get("mac").cloned(),
+        addresses: Vec::new(),
+        place: value.place.clone(),
+    };
+    if value.is_map() {
+        let node = value.get("node")?;
+        out.node = findings.text(node, "the name of a node")?.to_owned();
+        let interface = value.get("interface").and_then(Value::text);
+        out.interface = interface.map(str::to_owned);
+        let addresses = ["ipv4", "ipv6"].iter().filter_map(|key| value.get(key));
+        out.addresses = addresses.cloned().collect();
+        return Some(out);
+    }
+    let text = findings.text(value, "an endpoint like a:eth1")?;
+    let (node, interface) = text
+        .split_once(':')
+        .map_or((text, None), |(n, i)| (n, Some(i)));
+    out.node = node.to_owned();
+    out.interface = interface.map(str::to_owned);
+    Some(out)
+}

@@ -1,0 +1,329 @@
+//! A containerlab topology as a hallway file.
+
+mod exec;
+mod lab;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use hallway_spec::{InterfaceName, IpVersion, Value};
+use ipnet::IpNet;
+
+use crate::entries::Entries;
+use crate::findings::Findings;
+use crate::subnets::Pool;
+use crate::surroundings::Surroundings;
+use lab::{End, LabLink, LabNode};
+
+/// Keys of the file.
+const FILE: &[&str] = &["name", "prefix", "mgmt", "settings", "topology", "debug"];
+
+/// Keys of the topology.
+const TOPOLOGY: &[&str] = &["defaults", "kinds", "groups", "nodes", "links"];
+
+/// Ends of links that are no nodes.
+const SPECIAL: [&str; 4] = ["host", "mgmt-net", "macvlan", "dummy"];
+
+/// The hallway file for a topology.
+pub(crate) fn translate(
+    file: &Value,
+    name: &str,
+    surroundings: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Value {
+    findings.unknown_keys(file, FILE);
+    for key in ["prefix", "mgmt", "settings"] {
+        if file.get(key).is_some() {
+            findings.ignore(key);
+        }
+    }
+    let empty = Value::default();
+    let topology = file.get("topology").unwrap_or(&empty);
+    findings.unknown_keys(topology, TOPOLOGY);
+    let nodes = lab::nodes(topology, findings);
+    let links = lab::links(topology, findings);
+    let bridges: BTreeSet<&str> = nodes
+        .iter()
+        .filter(|n| n.is_bridge())
+        .map(|n| n.name.as_str())
+        .collect();
+    let by_name: BTreeMap<&str, &LabNode> = nodes.iter().map(|n| (n.name.as_str(), n)).collect();
+    let mut made = Made::default();
+    for link in &links {
+        made.link(link, &bridges, &by_name, findings);
+    }
+    let place = &file.place;
+    let mut out = Entries::default();
+    let name_place = file.get("name").map_or(place, |n| &n.place);
+    out.set("name", name_place, Value::of_text(name_place, name));
+    let mut pool = Pool::new(name, made.subnets());
+    let mut networks = Entries::default();
+    let mut members = Entries::default();
+    for node in &nodes {
+        let value = match node.is_bridge() {
+            true => made.network(node, &mut pool),
+            false => made.node(node, surroundings, findings),
+        };
+        let target = match node.is_bridge() {
+            true => &mut networks,
+            false => &mut members,
+        };
+        target.set(&node.name, &node.place, value);
+    }
+    said(&nodes, findings);
+    out.set("networks", place, networks.into_map(place));
+    out.set("nodes", place, members.into_map(place));
+    out.list("links", place, made.links);
+    out.extend(file.get("x-hallway"));
+    out.into_map(place)
+}
+
+/// Says which nodes have no program of their kind.
+fn said(nodes: &[LabNode], findings: &mut Findings) {
+    let others: Vec<String> = nodes
+        .iter()
+        .filter(|n| !n.is_bridge() && !n.is_linux())
+        .map(|n| format!("{} ({})", n.name, n.kind))
+        .collect();
+    if !others.is_empty() {
+        findings.note(format!(
+            "nodes without a program, since only Linux runs here: {}",
+            others.join(", ")
+        ));
+    }
+}
+
+/// What links make.
+#[derive(Debug, Default)]
+struct Made {
+    links: Vec<Value>,
+    /// Networks of each node, by its name.
+    attachments: BTreeMap<String, Entries>,
+    /// Addresses on each bridge, by its name.
+    on_bridge: BTreeMap<String, Vec<IpNet>>,
+}
+
+impl Made {
+    fn link(
+        &mut self,
+        link: &LabLink,
+        bridges: &BTreeSet<&str>,
+        nodes: &BTreeMap<&str, &LabNode>,
+        findings: &mut Findings,
+    ) {
+        let [a, b] = &link.ends;
+        if let Some(special) = link
+            .ends
+            .iter()
+            .find(|e| SPECIAL.contains(&e.node.as_str()))
+        {
+            findings.ignore(format!("links to {}", special.node));
+            return;
+        }
+        let bridge = |end: &End| bridges.contains(end.node.as_str());
+        match (bridge(a), bridge(b)) {
+            (true, true) => {
+                let what = "a link between two bridges".to_owned();
+                findings.not_supported(&link.place, what, "make one bridge of the two");
+            }
+            (true, false) => self.attach(b, &a.node, nodes, findings),
+            (false, true) => self.attach(a, &b.node, nodes, findings),
+            (false, false) if a.node == b.node => {
+                let what = "a link from a node to itself".to_owned();
+                findings.not_supported(&link.place, what, "connect two nodes");
+            }
+            (false, false) => {
+                let place = &link.place;
+                let mut ends = Entries::default();
+                for end in &link.ends {
+                    ends.set(
+                        &end.node,
+                        &end.place,
+                        settings(end, nodes, findings).into_map(&end.place),
+                    );
+                }
+                let mut out = Entries::default();
+                out.set("endpoints", place, ends.into_map(place));
+                if let Some(mtu) = &link.mtu {
+                    out.set(
+                        "mtu",
+                        &mtu.place,
+                        Value::of_plain(&mtu.place, mtu.text().unwrap_or("")),
+                    );
+                }
+                self.links.push(out.into_map(place));
+            }
+        }
+    }
+
+    /// Puts a node on the network that stands for a bridge.
+    fn attach(
+        &mut self,
+        end: &End,
+        bridge: &str,
+        nodes: &BTreeMap<&str, &LabNode>,
+        findings: &mut Findings,
+    ) {
+        let mut entries = settings(end, nodes, findings);
+        let all = self.on_bridge.entry(bridge.to_owned()).or_default();
+        // A network knows the prefix lengths; its members have addresses without.
+        if let Some(address) = entries.0.iter_mut().find(|e| e.key == "address") {
+            let mut bare = Vec::new();
+            for item in address.value.items() {
+                let text = item.text().unwrap_or_default();
+                all.extend(text.parse::<IpNet>());
+                let text = text.split('/').next().unwrap_or(text);
+                bare.push(Value::of_text(&item.place, text));
+            }
+            address.value = Value::of_list(&address.value.place, bare);
+        }
+        let place = &end.place;
+        let networks = self.attachments.entry(end.node.clone()).or_default();
+        networks.set(bridge, place, entries.into_map(place));
+    }
+
+    /// The prefixes that addresses on bridges are of.
+    fn subnets(&self) -> Vec<IpNet> {
+        self.on_bridge
+            .values()
+            .flatten()
+            .map(IpNet::trunc)
+            .collect()
+    }
+
+    /// The network that stands for a bridge. The host's address on it is one that no member has.
+    fn network(&self, node: &LabNode, pool: &mut Pool) -> Value {
+        let place = &node.place;
+        let addresses = self
+            .on_bridge
+            .get(&node.name)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let (mut subnets, mut gateways) = (Vec::new(), Vec::new());
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let mut of_version = addresses.iter().filter(|a| IpVersion::of_net(a) == version);
+            let Some(net) = of_version.next().map(IpNet::trunc) else {
+                continue;
+            };
+            subnets.push(Value::of_text(place, net.to_string()));
+            let used: Vec<IpAddr> = addresses.iter().map(IpNet::addr).collect();
+            gateways.extend(free(net, &used).map(|g| Value::of_text(place, g.to_string())));
+        }
+        if subnets.is_empty() {
+            let net = pool.v4(&node.name, 0);
+            subnets.extend(net.map(|n| Value::of_text(place, n.to_string())));
+        }
+        let mut out = Entries::default();
+        out.one_or_many("subnet", place, subnets);
+        out.one_or_many("gateway", place, gateways);
+        out.set("internal", place, Value::of_plain(place, true));
+        out.extend(node.ours.as_ref());
+        out.into_map(place)
+    }
+
+    fn node(
+        &mut self,
+        node: &LabNode,
+        surroundings: &Surroundings<'_>,
+        findings: &mut Findings,
+    ) -> Value {
+        let place = &node.place;
+        let mut out = Entries::default();
+        if let Some(networks) = self.attachments.remove(&node.name) {
+            out.set("networks", place, networks.into_map(place));
+        }
+        if node.is_linux() {
+            program(node, surroundings, &mut out, findings);
+            if !node.environment.0.is_empty() {
+                let variables = Value::of_map(place, node.environment.0.clone());
+                out.set("environment", place, variables);
+            }
+        }
+        out.list("routes", place, node.routes.clone());
+        if let Some(place) = &node.forwarding {
+            out.set("forwarding", place, Value::of_plain(place, true));
+        }
+        out.extend(node.ours.as_ref());
+        out.into_map(place)
+    }
+}
+
+/// The program of a node, and what is left of its `exec`.
+fn program(
+    node: &LabNode,
+    surroundings: &Surroundings<'_>,
+    out: &mut Entries,
+    findings: &mut Findings,
+) {
+    let first = node.command.first().and_then(Value::text);
+    if let (Some(first), Some(value)) = (first, node.command.first()) {
+        if (surroundings.program)(first) {
+            out.list("command", &value.place, node.command.clone());
+        } else {
+            findings.note(format!(
+                "the cmd of {} is not run: there is no program {first:?} on this machine",
+                node.name
+            ));
+        }
+    }
+    if !node.exec.is_empty() {
+        let lines: Vec<&str> = node.exec.iter().filter_map(Value::text).collect();
+        findings.note(format!(
+            "not run in {}: {}; hallway exec {} -- … runs a command",
+            node.name,
+            lines.join("; "),
+            node.name
+        ));
+    }
+}
+
+/// The settings of an end of a link, or of a place on a network.
+fn settings(end: &End, nodes: &BTreeMap<&str, &LabNode>, findings: &mut Findings) -> Entries {
+    let mut out = Entries::default();
+    let place = &end.place;
+    let interface = end.interface.as_deref().unwrap_or_default();
+    let node = nodes.get(end.node.as_str());
+    if node.is_none() {
+        let kind = hallway_spec::problem::NameProblem::UnknownEndpoint {
+            name: end.node.clone(),
+            nearest: hallway_spec::nearest(&end.node, nodes.keys().copied()).map(str::to_owned),
+        };
+        findings.problem(place, kind);
+    }
+    let set = node.and_then(|n| n.addresses.get(interface));
+    let addresses = end.addresses.iter().chain(set.into_iter().flatten());
+    let addresses = addresses.map(|a| Value::of_text(&a.place, a.text().unwrap_or_default()));
+    out.one_or_many("address", place, addresses.collect());
+    if InterfaceName::for_new_interface(interface).is_ok() {
+        out.set("interface", place, Value::of_text(place, interface));
+    } else if !interface.is_empty() {
+        findings.ignore(format!("interface name {interface}"));
+    }
+    if let Some(mac) = &end.mac {
+        out.text("mac", mac);
+    }
+    out
+}
+
+/// The last address of a subnet that nobody has.
+fn free(net: IpNet, used: &[IpAddr]) -> Option<IpAddr> {
+    let last = match net.broadcast() {
+        IpAddr::V4(last) => u128::from(u32::from(last)),
+        IpAddr::V6(last) => u128::from(last),
+    };
+    let address = |number: u128| match net {
+        IpNet::V4(_) => u32::try_from(number).ok().map(|n| IpAddr::V4(n.into())),
+        IpNet::V6(_) => Some(IpAddr::V6(number.into())),
+    };
+    let below = (1..=1000).filter_map(|i| address(last.checked_sub(i)?));
+    below
+        .filter(|a| net.contains(a) && *a != net.network())
+        .find(|a| !used.contains(a))
+}
+
+/// The project's name: of the command line, of the file, otherwise of the path.
+pub(crate) fn name(file: &Value, given: Option<&str>, path: &str) -> String {
+    let own = file.get("name").and_then(Value::text);
+    let name = given.or(own).map(str::to_owned);
+    name.unwrap_or_else(|| hallway_spec::name_of(path).to_string())
+}

@@ -1,0 +1,186 @@
+//! A hallway file as a Compose file. What Compose has no key for is under `x-hallway`, so that the
+//! file means the same when it is read again.
+
+use hallway_spec::{Entry, Place, Problem, Value, ValueKind};
+
+use crate::entries::Entries;
+use crate::render::render;
+
+/// An image for services, since Compose wants one of each.
+const IMAGE: &str = "alpine";
+
+/// Keys of a node that Compose has too.
+const SAME: [&str; 8] = [
+    "command",
+    "depends_on",
+    "dns",
+    "environment",
+    "ports",
+    "restart",
+    "user",
+    "working_dir",
+];
+
+/// The Compose file for a hallway file.
+///
+/// # Errors
+/// When the text is no YAML.
+pub fn export(text: &str) -> Result<String, Vec<Problem>> {
+    let file = Value::read(text)?;
+    let place = &file.place;
+    let (mut out, mut ours) = (Entries::default(), Entries::default());
+    for entry in file.entries() {
+        match entry.key.as_str() {
+            "name" => out.text("name", &entry.value),
+            "nodes" => out.set("services", place, each(&entry.value, service)),
+            "networks" => out.set("networks", place, each(&entry.value, network)),
+            key if key.starts_with("x-") => {}
+            key => ours.set(key, place, entry.value.clone()),
+        }
+    }
+    if !ours.0.is_empty() {
+        out.set("x-hallway", place, ours.into_map(place));
+    }
+    let mut whole = out.into_map(place);
+    escape(&mut whole);
+    Ok(render(&whole))
+}
+
+/// Writes each `$` so that Compose sees no variable in it.
+fn escape(value: &mut Value) {
+    match &mut value.kind {
+        ValueKind::Scalar { text, .. } => *text = text.replace('$', "$$"),
+        ValueKind::List(items) => items.iter_mut().for_each(escape),
+        ValueKind::Map(entries) => entries.iter_mut().for_each(|e| escape(&mut e.value)),
+    }
+}
+
+/// A mapping whose values are translated.
+fn each(section: &Value, translate: fn(&Value) -> Value) -> Value {
+    let entry = |e: &Entry| Entry {
+        value: translate(&e.value),
+        ..e.clone()
+    };
+    Value::of_map(
+        &section.place,
+        section.entries().iter().map(entry).collect(),
+    )
+}
+
+fn service(node: &Value) -> Value {
+    let place = &node.place;
+    let (mut out, mut ours) = (Entries::default(), Entries::default());
+    out.set("image", place, Value::of_text(place, IMAGE));
+    if node.get("networks").is_none_or(|n| n.items().is_empty()) {
+        out.set("network_mode", place, Value::of_text(place, "none"));
+    }
+    for entry in node.entries().iter().filter(|e| !e.value.is_null()) {
+        match entry.key.as_str() {
+            "networks" => out.set("networks", place, networks(&entry.value)),
+            "forwarding" if entry.value.text() == Some("true") => {
+                let setting = Value::of_text(place, "net.ipv4.ip_forward=1");
+                out.list("sysctls", place, vec![setting]);
+            }
+            // Its program is run here whether or not Compose's image has it.
+            "command" => {
+                out.set("command", place, entry.value.clone());
+                ours.set("command", place, entry.value.clone());
+            }
+            key if SAME.contains(&key) => {
+                let value = match key {
+                    "ports" | "depends_on" => list(&entry.value),
+                    _ => entry.value.clone(),
+                };
+                out.set(key, place, value);
+            }
+            key => ours.set(key, place, entry.value.clone()),
+        }
+    }
+    if let Some(user) = node.get("user") {
+        ours.set("user", place, user.clone());
+    }
+    with(out, ours, place)
+}
+
+/// A value as a list, which is the only form Compose has.
+fn list(value: &Value) -> Value {
+    match value.is_map() {
+        true => value.clone(),
+        false => Value::of_list(&value.place, value.items().to_vec()),
+    }
+}
+
+/// A node's networks.
+fn networks(value: &Value) -> Value {
+    if !value.is_map() {
+        return list(value);
+    }
+    each(value, |attachment| {
+        let place = &attachment.place;
+        let (mut out, mut ours) = (Entries::default(), Entries::default());
+        for entry in attachment.entries().iter().filter(|e| !e.value.is_null()) {
+            match entry.key.as_str() {
+                "address" => {
+                    for address in entry.value.items() {
+                        let v6 = address.text().is_some_and(|a| a.contains(':'));
+                        out.text(if v6 { "ipv6_address" } else { "ipv4_address" }, address);
+                    }
+                }
+                "mac" => out.text("mac_address", &entry.value),
+                "interface" => out.text("interface_name", &entry.value),
+                key => ours.set(key, place, entry.value.clone()),
+            }
+        }
+        with(out, ours, place)
+    })
+}
+
+fn network(value: &Value) -> Value {
+    let place = &value.place;
+    let (mut out, mut ours) = (Entries::default(), Entries::default());
+    let items = |key: &str| value.get(key).map(Value::items).unwrap_or_default();
+    let mut configs = Vec::new();
+    for subnet in items("subnet") {
+        let v6 = |v: &Value| v.text().is_some_and(|t| t.contains(':'));
+        let mut config = Entries::default();
+        config.text("subnet", subnet);
+        if let Some(gateway) = items("gateway").iter().find(|g| v6(g) == v6(subnet)) {
+            config.text("gateway", gateway);
+        }
+        if v6(subnet) {
+            out.set("enable_ipv6", place, Value::of_plain(place, true));
+        }
+        configs.push(config.into_map(place));
+    }
+    // A network of IPv6 alone would get an IPv4 subnet otherwise.
+    let v6 = |s: &Value| s.text().is_some_and(|t| t.contains(':'));
+    if !configs.is_empty() && items("subnet").iter().all(v6) {
+        out.set("enable_ipv4", place, Value::of_plain(place, false));
+    }
+    if !configs.is_empty() {
+        let mut ipam = Entries::default();
+        ipam.list("config", place, configs);
+        out.set("ipam", place, ipam.into_map(place));
+    }
+    for entry in value.entries().iter().filter(|e| !e.value.is_null()) {
+        match entry.key.as_str() {
+            "subnet" | "gateway" => {}
+            "internal" => out.set("internal", place, entry.value.clone()),
+            "mtu" => {
+                let mut options = Entries::default();
+                options.text("com.docker.network.driver.mtu", &entry.value);
+                out.set("driver_opts", place, options.into_map(place));
+            }
+            key => ours.set(key, place, entry.value.clone()),
+        }
+    }
+    with(out, ours, place)
+}
+
+/// A mapping with what is ours, if anything.
+fn with(mut out: Entries, ours: Entries, place: &Place) -> Value {
+    if !ours.0.is_empty() {
+        out.set("x-hallway", place, ours.into_map(place));
+    }
+    out.into_map(place)
+}

@@ -1,0 +1,103 @@
+//! What a translation finds: what is wrong, what it leaves out, and what people should know.
+
+use hallway_spec::problem::{Found, ImportProblem, ProblemKind, ValueProblem};
+use hallway_spec::{Place, Problem, Value, ValueKind, nearest};
+
+/// Everything that was found so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Findings {
+    /// What is wrong.
+    pub(crate) problems: Vec<Problem>,
+    /// What is left out, each once.
+    pub(crate) ignored: Vec<String>,
+    /// Sentences for people.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Findings {
+    pub(crate) fn problem(&mut self, place: &Place, kind: impl Into<ProblemKind>) {
+        self.problems.push(Problem {
+            place: place.clone(),
+            kind: kind.into(),
+        });
+    }
+
+    pub(crate) fn not_supported(&mut self, place: &Place, what: String, instead: &'static str) {
+        self.problem(place, ImportProblem::NotSupported { what, instead });
+    }
+
+    /// The value is not what the format allows there.
+    pub(crate) fn unexpected(&mut self, value: &Value, expected: &'static str) {
+        let found = match &value.kind {
+            _ if value.is_null() => Found::Nothing,
+            ValueKind::Scalar { text, .. } => Found::Scalar(text.clone()),
+            ValueKind::List(_) => Found::List,
+            ValueKind::Map(_) => Found::Mapping,
+        };
+        let kind = ValueProblem::Unexpected {
+            path: value.place.key.clone(),
+            expected,
+            found,
+        };
+        self.problem(&value.place, kind);
+    }
+
+    /// Reports the keys of a mapping that its format does not have.
+    pub(crate) fn unknown_keys(&mut self, value: &Value, known: &'static [&'static str]) {
+        if !value.is_map() && !value.is_null() {
+            self.unexpected(value, "a mapping");
+        }
+        for entry in value.entries() {
+            if known.contains(&entry.key.as_str()) || entry.key.starts_with("x-") {
+                continue;
+            }
+            let kind = ValueProblem::UnknownKey {
+                key: entry.key.clone(),
+                path: value.place.key.clone(),
+                nearest: nearest(&entry.key, known.iter().copied()),
+                known,
+            };
+            self.problem(&entry.place, kind);
+        }
+    }
+
+    pub(crate) fn ignore(&mut self, what: impl Into<String>) {
+        let what = printable(&what.into());
+        if !self.ignored.contains(&what) {
+            self.ignored.push(what);
+        }
+    }
+
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        let note = printable(&note.into());
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// A truth value.
+    pub(crate) fn flag(&mut self, value: &Value) -> Option<bool> {
+        match value.text() {
+            Some("true" | "True" | "yes" | "on") => Some(true),
+            Some("false" | "False" | "no" | "off") => Some(false),
+            _ => {
+                self.unexpected(value, "true or false");
+                None
+            }
+        }
+    }
+
+    /// A text.
+    pub(crate) fn text<'v>(&mut self, value: &'v Value, expected: &'static str) -> Option<&'v str> {
+        let text = value.text();
+        if text.is_none() {
+            self.unexpected(value, expected);
+        }
+        text
+    }
+}
+
+/// On one line, without control characters: it has texts of the file, and is printed.
+fn printable(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
+}

@@ -1,0 +1,66 @@
+//! Which program a file is for.
+
+use hallway_spec::Value;
+
+/// A format that is translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A Compose file.
+    Compose,
+    /// A containerlab topology.
+    Containerlab,
+}
+
+/// The names that Compose looks for, in its order.
+const COMPOSE: [&str; 4] = [
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+];
+
+impl Format {
+    /// The format of a file, by its name and the keys of its text; `None` for a hallway file, and for
+    /// a text that is no mapping.
+    #[must_use]
+    pub fn of(path: &str, text: &str) -> Option<Self> {
+        // A large hallway file need not be read twice.
+        let begins = |key: &str| text.lines().any(|line| line.starts_with(key));
+        if (begins("nodes:") || begins("links:")) && !begins("services:") && !begins("topology:") {
+            return None;
+        }
+        // A text that is no YAML is told from others by its name.
+        Self::of_value(path, &Value::read(text).unwrap_or_default())
+    }
+
+    /// The same for a text that was read.
+    pub(crate) fn of_value(path: &str, value: &Value) -> Option<Self> {
+        let has = |key: &str| value.entries().iter().any(|e| e.key == key);
+        let file = path.rsplit('/').next().unwrap_or(path);
+        if has("nodes") || has("links") {
+            None
+        } else if has("services") || COMPOSE.contains(&file) {
+            Some(Self::Compose)
+        } else if has("topology") || file.ends_with(".clab.yml") || file.ends_with(".clab.yaml") {
+            Some(Self::Containerlab)
+        } else if has("include") {
+            Some(Self::Compose)
+        } else {
+            None
+        }
+    }
+
+    /// The Compose file that these names of a directory have, and its override file.
+    #[must_use]
+    pub fn compose_files<'n>(names: &[&'n str]) -> Option<(&'n str, Option<&'n str>)> {
+        let find = |wanted: &str| names.iter().copied().find(|n| *n == wanted);
+        let main = COMPOSE.iter().find_map(|n| find(n))?;
+        let others = ["compose.override.yaml", "compose.override.yml"];
+        let old = [
+            "docker-compose.override.yml",
+            "docker-compose.override.yaml",
+        ];
+        let overrides = others.iter().chain(&old).find_map(|n| find(n));
+        Some((main, overrides))
+    }
+}

@@ -1,0 +1,43 @@
+//! Files of other programs as hallway files: Compose files and containerlab topologies.
+//!
+//! Pure: files, variables and programs of the machine are asked for through
+//! [`Surroundings`]. Places of the project and of problems are those of the file that was given, so
+//! that errors, `explain` and `trace` point into it. The text of the translation is what is kept of a
+//! project that is up.
+//!
+//! ```
+//! use hallway_import::{File, Options, Surroundings, import};
+//!
+//! let file = File {
+//!     path: "shop/compose.yaml".into(),
+//!     text: "services: { web: { image: nginx, ports: [\"8080:80\"] } }".into(),
+//! };
+//! let options = Options { stub: true, ..Options::default() };
+//! let imported = import(&[file], &options, Surroundings::bare())?;
+//! assert_eq!(imported.project.topology.name.as_ref(), "shop");
+//! assert!(imported.text.contains("command: [hallway, serve, \"80/tcp\"]"), "{}", imported.text);
+//! # Ok::<(), hallway_spec::Problems>(())
+//! ```
+
+mod compose;
+mod containerlab;
+mod entries;
+mod export;
+mod findings;
+mod format;
+mod hash;
+mod load;
+mod merge;
+mod places;
+mod render;
+mod sources;
+mod subnets;
+mod surroundings;
+mod translate;
+mod variables;
+
+pub use export::export;
+pub use format::Format;
+pub use places::{restore_places, without_places};
+pub use surroundings::{File, NodePort, Options, Surroundings};
+pub use translate::{Imported, import};

@@ -1,0 +1,300 @@
+//! Compose files with everything they name: overrides, included files, extended services.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use hallway_spec::problem::{ImportProblem, ProblemKind};
+use hallway_spec::{Entry, Place, Problem, Value, ValueKind, nearest};
+
+use crate::findings::Findings;
+use crate::merge::{child_mut, merge, normalise, reset, take};
+use crate::sources::{Sources, join, parent};
+use crate::surroundings::{File, Surroundings};
+use crate::variables::{Variables, replace};
+
+/// Files and services name one another no deeper.
+const DEPTH_MAX: usize = 24;
+
+/// Reads files.
+pub(crate) struct Loader<'a> {
+    surroundings: Surroundings<'a>,
+    pub(crate) variables: Variables<'a>,
+    pub(crate) sources: Sources,
+    pub(crate) findings: Findings,
+    /// Other files whose services were extended.
+    extended: BTreeMap<String, Rc<Value>>,
+}
+
+impl<'a> Loader<'a> {
+    pub(crate) fn new(surroundings: Surroundings<'a>) -> Self {
+        Self {
+            surroundings,
+            variables: Variables {
+                environment: surroundings.variable,
+                file: BTreeMap::new(),
+            },
+            sources: Sources::default(),
+            findings: Findings::default(),
+            extended: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the variables of a file; `required` says whether it is a problem that it is not there.
+    pub(crate) fn variables(&mut self, path: &str, required: bool) {
+        match (self.surroundings.read)(path) {
+            Ok(text) => {
+                for (name, value) in crate::variables::file(&text, &self.variables) {
+                    if let Some(value) = value {
+                        self.variables.file.insert(name, value);
+                    }
+                }
+            }
+            Err(error) if required => {
+                let path = path.to_owned();
+                let place = Place::default();
+                self.findings
+                    .problem(&place, ImportProblem::Unreadable { path, error });
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// All files as one.
+    pub(crate) fn files(&mut self, files: &[File]) -> Option<Value> {
+        let directory = files.first().map(|f| parent(&f.path)).unwrap_or_default();
+        let mut whole: Option<Value> = None;
+        for file in files {
+            let value = self.text(&file.path, &file.text, &directory, 0)?;
+            match &mut whole {
+                None => whole = Some(value),
+                Some(base) => merge(base, value),
+            }
+        }
+        let mut whole = whole?;
+        reset(&mut whole);
+        Some(whole)
+    }
+
+    fn text(&mut self, path: &str, text: &str, directory: &str, depth: usize) -> Option<Value> {
+        let mut value = match self.sources.read(path, text, directory) {
+            Ok(value) => value,
+            Err(problems) => {
+                self.findings.problems.extend(problems);
+                return None;
+            }
+        };
+        if !value.is_map() {
+            self.findings.unexpected(&value, "a mapping");
+            return None;
+        }
+        replace(&mut value, &self.variables, &mut self.findings);
+        normalise(&mut value);
+        self.extend_services(&mut value, depth);
+        self.include(&mut value, depth)?;
+        Some(value)
+    }
+
+    /// Reads the files that `include` names below what is there.
+    fn include(&mut self, value: &mut Value, depth: usize) -> Option<()> {
+        let Some(list) = take(value, "include") else {
+            return Some(());
+        };
+        for item in list.value.items() {
+            let place = &item.place;
+            if depth >= DEPTH_MAX {
+                let name = item.text().unwrap_or("the file").to_owned();
+                self.circle(place, name);
+                return None;
+            }
+            let at = self.sources.directory(place).to_owned();
+            let paths = item.get("path").unwrap_or(item);
+            let mut whole: Option<Value> = None;
+            for path in paths.items() {
+                let Some(text) = self.findings.text(path, "the path of a file") else {
+                    continue;
+                };
+                let path_text = join(&at, text);
+                let directory = item.get("project_directory").and_then(Value::text);
+                let directory = directory.map_or_else(|| parent(&path_text), |d| join(&at, d));
+                let before = self.variables.file.clone();
+                self.included_variables(item, &at, &directory);
+                let read = self.other(&path.place, &path_text, &directory, depth + 1);
+                self.variables.file = before;
+                match (&mut whole, read?) {
+                    (None, read) => whole = Some(read),
+                    (Some(base), read) => merge(base, read),
+                }
+            }
+            if let Some(included) = whole {
+                self.add(value, included);
+            }
+        }
+        Some(())
+    }
+
+    /// Reports a circle, of which each member is found anew, once.
+    fn circle(&mut self, place: &Place, name: String) {
+        let known = |p: &Problem| matches!(p.kind, ProblemKind::Import(ImportProblem::Circle(_)));
+        if !self.findings.problems.iter().any(known) {
+            self.findings.problem(place, ImportProblem::Circle(name));
+        }
+    }
+
+    /// An included file has the variables of its own `.env` too; those of the project take
+    /// precedence.
+    fn included_variables(&mut self, item: &Value, at: &str, directory: &str) {
+        let before = self.variables.file.clone();
+        match item.get("env_file") {
+            Some(files) => {
+                for file in files.items().iter().filter_map(Value::text) {
+                    self.variables(&join(at, file), true);
+                }
+            }
+            None => self.variables(&join(directory, ".env"), false),
+        }
+        self.variables.file.extend(before);
+    }
+
+    fn other(&mut self, place: &Place, path: &str, directory: &str, depth: usize) -> Option<Value> {
+        match (self.surroundings.read)(path) {
+            Ok(text) => self.text(path, &text, directory, depth),
+            Err(error) => {
+                let path = path.to_owned();
+                self.findings
+                    .problem(place, ImportProblem::Unreadable { path, error });
+                None
+            }
+        }
+    }
+
+    /// Adds the parts of an included file, which may not be defined here too.
+    fn add(&mut self, value: &mut Value, included: Value) {
+        let ValueKind::Map(sections) = included.kind else {
+            return;
+        };
+        for section in sections {
+            if !["services", "networks", "x-hallway"].contains(&section.key.as_str()) {
+                continue;
+            }
+            let Some(there) = child_mut(value, &section.key) else {
+                insert(value, section);
+                continue;
+            };
+            let ValueKind::Map(entries) = section.value.kind else {
+                continue;
+            };
+            for entry in entries {
+                let own = there.entries().iter().find(|e| e.key == entry.key);
+                match own {
+                    Some(own) if section.key != "x-hallway" && entry.key != "default" => {
+                        let kind = ImportProblem::DefinedTwice {
+                            name: entry.key.clone(),
+                            first: entry.place.clone(),
+                        };
+                        self.findings.problem(&own.place, kind);
+                    }
+                    Some(_) => {}
+                    None => insert(there, entry),
+                }
+            }
+        }
+    }
+
+    fn extend_services(&mut self, value: &mut Value, depth: usize) {
+        let Some(services) = child_mut(value, "services") else {
+            return;
+        };
+        let all = services.clone();
+        let ValueKind::Map(entries) = &mut services.kind else {
+            return;
+        };
+        for entry in entries {
+            let mut extended = entry.value.clone();
+            self.extend(&mut extended, &all, depth);
+            entry.value = extended;
+        }
+    }
+
+    /// Puts the service that a service extends below it.
+    fn extend(&mut self, own: &mut Value, services: &Value, depth: usize) {
+        let Some(extends) = take(own, "extends") else {
+            return;
+        };
+        let place = &extends.place;
+        let name = extends.value.get("service").unwrap_or(&extends.value);
+        let Some(name) = self
+            .findings
+            .text(name, "the name of a service")
+            .map(str::to_owned)
+        else {
+            return;
+        };
+        if depth >= DEPTH_MAX {
+            self.circle(place, name);
+            return;
+        }
+        let file = extends.value.get("file").and_then(Value::text);
+        let other;
+        let services = match file {
+            None => services,
+            Some(file) => {
+                let at = self.sources.directory(place).to_owned();
+                let path = join(&at, file);
+                let Some(services) = self.extended_file(place, &path) else {
+                    return;
+                };
+                other = services;
+                &*other
+            }
+        };
+        let Some(mut base) = services.get(&name).cloned() else {
+            let known = services.entries().iter().map(|e| e.key.as_str());
+            let nearest = nearest(&name, known).map(str::to_owned);
+            let kind = ImportProblem::UnknownService {
+                service: name,
+                nearest,
+            };
+            self.findings.problem(&extends.value.place, kind);
+            return;
+        };
+        self.extend(&mut base, services, depth + 1);
+        merge(&mut base, std::mem::take(own));
+        *own = base;
+    }
+
+    /// The services of a file that are extended.
+    fn extended_file(&mut self, place: &Place, path: &str) -> Option<Rc<Value>> {
+        if let Some(value) = self.extended.get(path) {
+            return Some(Rc::clone(value));
+        }
+        let text = match (self.surroundings.read)(path) {
+            Ok(text) => text,
+            Err(error) => {
+                let path = path.to_owned();
+                self.findings
+                    .problem(place, ImportProblem::Unreadable { path, error });
+                return None;
+            }
+        };
+        let mut value = match self.sources.read(path, &text, &parent(path)) {
+            Ok(value) => value,
+            Err(problems) => {
+                self.findings.problems.extend(problems);
+                return None;
+            }
+        };
+        replace(&mut value, &self.variables, &mut self.findings);
+        normalise(&mut value);
+        let services = take(&mut value, "services").map(|e| e.value);
+        let services = Rc::new(services.unwrap_or_default());
+        self.extended.insert(path.to_owned(), Rc::clone(&services));
+        Some(services)
+    }
+}
+
+/// Adds an entry to a mapping.
+fn insert(value: &mut Value, entry: Entry) {
+    if let ValueKind::Map(entries) = &mut value.kind {
+        entries.push(entry);
+    }
+}

@@ -1,0 +1,93 @@
+//! The texts of a translation. Offsets of places count through all of them, so that a place says
+//! which file it is in.
+
+use hallway_spec::{Place, Problem, SourceText, Value, ValueKind};
+
+/// Every file that was read, in order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sources {
+    files: Vec<(SourceText, String)>,
+    length: usize,
+}
+
+impl Sources {
+    /// Reads a text as YAML. Names in it are relative to `directory`.
+    pub(crate) fn read(
+        &mut self,
+        path: &str,
+        text: &str,
+        directory: &str,
+    ) -> Result<Value, Vec<Problem>> {
+        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let start = self.length;
+        self.length += body.len() + 1;
+        let file = SourceText {
+            path: path.to_owned(),
+            text: body.to_owned(),
+            start,
+        };
+        self.files.push((file, directory.to_owned()));
+        match Value::read(body) {
+            Ok(mut value) => {
+                shift(&mut value, start);
+                Ok(value)
+            }
+            Err(mut problems) => {
+                for problem in &mut problems {
+                    problem.place.offset += start;
+                }
+                Err(problems)
+            }
+        }
+    }
+
+    /// What names at that place are relative to.
+    pub(crate) fn directory(&self, place: &Place) -> &str {
+        let file = self.files.iter().rev().find(|f| f.0.start <= place.offset);
+        file.map_or("", |file| &file.1)
+    }
+
+    /// The first file, and those after it.
+    pub(crate) fn texts(&self) -> (SourceText, Vec<SourceText>) {
+        let mut texts = self.files.iter().map(|file| file.0.clone());
+        let first = texts.next().unwrap_or(SourceText {
+            path: String::new(),
+            text: String::new(),
+            start: 0,
+        });
+        (first, texts.collect())
+    }
+}
+
+fn shift(value: &mut Value, by: usize) {
+    value.place.offset += by;
+    match &mut value.kind {
+        ValueKind::Scalar { .. } => {}
+        ValueKind::List(items) => items.iter_mut().for_each(|item| shift(item, by)),
+        ValueKind::Map(entries) => {
+            for entry in entries {
+                entry.place.offset += by;
+                shift(&mut entry.value, by);
+            }
+        }
+    }
+}
+
+/// A path relative to a directory.
+pub(crate) fn join(directory: &str, path: &str) -> String {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    match directory {
+        "" => path.to_owned(),
+        _ if path.starts_with('/') => path.to_owned(),
+        directory => format!("{}/{path}", directory.trim_end_matches('/')),
+    }
+}
+
+/// The directory of a path.
+pub(crate) fn parent(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some(("", _)) => "/".to_owned(),
+        Some((directory, _)) => directory.to_owned(),
+        None => String::new(),
+    }
+}

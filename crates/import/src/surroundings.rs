@@ -1,0 +1,77 @@
+//! What a translation needs besides the text. The caller gives it, so that this crate reads nothing.
+
+use std::collections::BTreeMap;
+
+/// A file to translate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// As messages name it; other files are named relative to its directory.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The machine, as far as a translation asks about it.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The value of an environment variable.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// The text of a file, or why it cannot be read.
+    pub read: &'a dyn Fn(&str) -> Result<String, String>,
+    /// Whether this program can be run here.
+    pub program: &'a dyn Fn(&str) -> bool,
+    /// Whether a port of this protocol is free on the host.
+    pub free: &'a dyn Fn(u16, &str) -> bool,
+    /// The first port of the host that a port of a node is published on already.
+    pub published: &'a dyn Fn(&NodePort<'_>) -> Option<u16>,
+}
+
+/// A port of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodePort<'a> {
+    /// The project.
+    pub project: &'a str,
+    /// The node.
+    pub node: &'a str,
+    /// Its port, of a range the first.
+    pub port: u16,
+    /// `tcp`, `udp` or another one.
+    pub protocol: &'a str,
+}
+
+impl Surroundings<'static> {
+    /// A machine without variables and files, that has every program and whose ports are all free.
+    #[must_use]
+    pub fn bare() -> Self {
+        Self {
+            variable: &|_| None,
+            read: &|path| Err(format!("{path} does not exist")),
+            program: &|_| true,
+            free: &|_, _| true,
+            published: &|_| None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Surroundings")
+    }
+}
+
+/// What the user asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// The project's name; it takes precedence over the file's.
+    pub name: Option<String>,
+    /// The name where neither gives one; otherwise that of the file's directory.
+    pub default_name: Option<String>,
+    /// Active profiles; `*` is all of them.
+    pub profiles: Vec<String>,
+    /// Whether services of images get a small server on each port.
+    pub stub: bool,
+    /// How many nodes a service has.
+    pub scale: BTreeMap<String, u32>,
+    /// Files with variables, instead of `.env`.
+    pub variable_files: Vec<String>,
+}

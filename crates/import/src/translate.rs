@@ -1,0 +1,144 @@
+//! Text → hallway file, whatever the format.
+
+use hallway_spec::{Place, Problem, Problems, Project, SourceText, Value, parse_value};
+
+use crate::format::Format;
+use crate::load::Loader;
+use crate::places::comment;
+use crate::render::render;
+use crate::sources::{join, parent};
+use crate::surroundings::{File, Options, Surroundings};
+use crate::{compose, containerlab};
+
+/// A file that has been translated.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// Its format.
+    pub format: Format,
+    /// What it means. Places are those of the files that were given.
+    pub project: Project,
+    /// The hallway file.
+    pub text: String,
+    /// The hallway file with the places of its parts in the file that was given, in a comment.
+    pub kept: String,
+    /// What is left out, by name.
+    pub ignored: Vec<String>,
+    /// What people should know about the translation.
+    pub notes: Vec<String>,
+    /// The first file.
+    pub source: SourceText,
+    /// The files that were read after it.
+    pub more: Vec<SourceText>,
+}
+
+impl Imported {
+    /// What is left out, in one sentence.
+    #[must_use]
+    pub fn ignored_words(&self) -> Option<String> {
+        (!self.ignored.is_empty()).then(|| {
+            format!(
+                "ignored, since it does not concern the network or hallway has no equivalent: {}",
+                self.ignored.join(", ")
+            )
+        })
+    }
+
+    /// The hallway file with comments on what has no equivalent.
+    #[must_use]
+    pub fn commented(&self) -> String {
+        let mut out = String::new();
+        for note in self.ignored_words().iter().chain(&self.notes) {
+            out.push_str(&format!("# {note}\n"));
+        }
+        out.push_str(&self.text);
+        out
+    }
+}
+
+/// Translates files of one format; later ones change the first.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn import(
+    files: &[File],
+    options: &Options,
+    surroundings: Surroundings<'_>,
+) -> Result<Imported, Problems> {
+    let path = files.first().map(|f| f.path.clone()).unwrap_or_default();
+    let mut loader = Loader::new(surroundings);
+    match options.variable_files.as_slice() {
+        [] => loader.variables(&join(&parent(&path), ".env"), false),
+        paths => paths.iter().for_each(|path| loader.variables(path, true)),
+    }
+    let whole = loader.files(files);
+    let mut findings = std::mem::take(&mut loader.findings);
+    let format = match (&whole, files.first()) {
+        (Some(whole), Some(first)) => Format::of_value(&first.path, whole),
+        _ => None,
+    };
+    let format = format.unwrap_or(Format::Compose);
+    let value = whole.map(|whole| {
+        if format == Format::Containerlab {
+            let name = containerlab::name(&whole, options.name.as_deref(), &path);
+            return containerlab::translate(&whole, &name, &surroundings, &mut findings);
+        }
+        let name = compose::name(&whole, options, &loader.variables, &path);
+        let context = (&loader.sources, &loader.variables);
+        compose::translate(
+            &whole,
+            &name,
+            options,
+            &surroundings,
+            context,
+            &mut findings,
+        )
+    });
+    let (source, more) = loader.sources.texts();
+    let fail = |mut problems: Vec<Problem>| {
+        problems.sort_by_key(|p| p.place.offset);
+        problems.dedup();
+        Problems {
+            path: source.path.clone(),
+            text: source.text.clone(),
+            more: more.clone(),
+            problems,
+        }
+    };
+    let Some(value) = value else {
+        return Err(fail(findings.problems));
+    };
+    let problems = std::mem::take(&mut findings.problems);
+    let project = project(&path, &value, problems).map_err(fail)?;
+    let text = render(&without_empty(&value));
+    let kept = match hallway_spec::parse(&path, &text) {
+        Ok(again) => format!("{text}{}", comment(&again.topology, &project.topology)),
+        Err(_) => text.clone(),
+    };
+    Ok(Imported {
+        format,
+        project,
+        text,
+        kept,
+        ignored: findings.ignored,
+        notes: findings.notes,
+        source,
+        more,
+    })
+}
+
+/// The project of a translation. One mistake gives one message: what follows from a problem of the
+/// original is not said.
+fn project(path: &str, value: &Value, found: Vec<Problem>) -> Result<Project, Vec<Problem>> {
+    match parse_value(path, value) {
+        Ok(project) if found.is_empty() => Ok(project),
+        Err(problems) if found.is_empty() => Err(problems),
+        _ => Err(found),
+    }
+}
+
+/// Without empty sections.
+fn without_empty(value: &Value) -> Value {
+    let entries = value.entries().iter();
+    let entries = entries.filter(|e| !e.value.is_map() || !e.value.entries().is_empty());
+    Value::of_map(&Place::default(), entries.cloned().collect())
+}

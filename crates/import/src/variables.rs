@@ -1,0 +1,349 @@
+//! Variables: files of them, and their use in texts.
+
+use std::collections::BTreeMap;
+
+use hallway_spec::problem::ImportProblem;
+use hallway_spec::{Value, ValueKind};
+
+use crate::findings::Findings;
+
+/// Where variables come from.
+pub(crate) struct Variables<'a> {
+    /// The environment, which takes precedence.
+    pub(crate) environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Those of files.
+    pub(crate) file: BTreeMap<String, String>,
+}
+
+impl Variables<'_> {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        (self.environment)(name).or_else(|| self.file.get(name).cloned())
+    }
+}
+
+/// A file of variables: `NAME=value` lines, comments, quotes.
+pub(crate) fn file(text: &str, known: &Variables<'_>) -> Vec<(String, Option<String>)> {
+    let mut out: Vec<(String, Option<String>)> = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        rest = after;
+        let line = line.trim();
+        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let Some((name, value)) = line.split_once('=') else {
+            out.push((line.to_owned(), None));
+            continue;
+        };
+        let value = value.trim();
+        let (value, expand) = match value.chars().next() {
+            Some('\'') => (quoted(value, '\'', &mut rest), false),
+            Some('"') => (escapes(&quoted(value, '"', &mut rest)), true),
+            _ => (uncommented(value).to_owned(), true),
+        };
+        let value = match expand {
+            true => expanded(&value, known, &out),
+            false => value,
+        };
+        out.push((name.trim().to_owned(), Some(value)));
+    }
+    out
+}
+
+/// The text between quotes, which may continue on the next lines.
+fn quoted(value: &str, quote: char, rest: &mut &str) -> String {
+    let mut text = value.get(1..).unwrap_or_default().to_owned();
+    loop {
+        if let Some(end) = closing(&text, quote) {
+            text.truncate(end);
+            return text;
+        }
+        if rest.is_empty() {
+            return text;
+        }
+        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        *rest = after;
+        text.push('\n');
+        text.push_str(line);
+    }
+}
+
+/// Where the quote ends; a backslash hides a double quote.
+fn closing(text: &str, quote: char) -> Option<usize> {
+    let mut hidden = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if hidden => hidden = false,
+            '\\' if quote == '"' => hidden = true,
+            c if c == quote => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn escapes(text: &str) -> String {
+    let mut out = String::new();
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => match characters.next() {
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                Some('r') => out.push('\r'),
+                Some(other) => out.push(other),
+                None => out.push('\\'),
+            },
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Without a comment at its end.
+fn uncommented(value: &str) -> &str {
+    let end = value.find(" #").unwrap_or(value.len());
+    value.get(..end).unwrap_or(value).trim_end()
+}
+
+/// With variables replaced; what cannot be read stays as it is.
+fn expanded(text: &str, known: &Variables<'_>, before: &[(String, Option<String>)]) -> String {
+    let get = |name: &str| {
+        let own = before.iter().rev().find(|(n, _)| n == name);
+        known
+            .get(name)
+            .or_else(|| own.and_then(|(_, value)| value.clone()))
+    };
+    interpolate(text, &get, &mut |_| {}).unwrap_or_else(|_| text.to_owned())
+}
+
+/// Replaces variables in every scalar of a value.
+pub(crate) fn replace(value: &mut Value, variables: &Variables<'_>, findings: &mut Findings) {
+    match &mut value.kind {
+        ValueKind::List(items) => {
+            for item in items {
+                replace(item, variables, findings);
+            }
+        }
+        ValueKind::Map(entries) => {
+            for entry in entries {
+                replace(&mut entry.value, variables, findings);
+            }
+        }
+        ValueKind::Scalar { text, plain } => {
+            if !text.contains('$') {
+                return;
+            }
+            let mut unset = |name: &str| {
+                findings.note(format!("variable {name} is not set; it is taken as empty"));
+            };
+            match interpolate(text, &|name| variables.get(name), &mut unset) {
+                Ok(new) => {
+                    *plain &= !new.is_empty();
+                    *text = new;
+                }
+                Err(problem) => findings.problem(&value.place, problem),
+            }
+        }
+    }
+}
+
+/// Nested defaults are read no deeper.
+const DEPTH_MAX: usize = 16;
+
+/// A text with its variables replaced.
+pub(crate) fn interpolate(
+    text: &str,
+    get: &dyn Fn(&str) -> Option<String>,
+    unset: &mut dyn FnMut(&str),
+) -> Result<String, ImportProblem> {
+    nested(text, get, unset, 0)
+}
+
+fn nested(
+    text: &str,
+    get: &dyn Fn(&str) -> Option<String>,
+    unset: &mut dyn FnMut(&str),
+    depth: usize,
+) -> Result<String, ImportProblem> {
+    let bad = || ImportProblem::Interpolation(text.to_owned());
+    if depth > DEPTH_MAX {
+        return Err(bad());
+    }
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        if let Some(after) = after.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+            continue;
+        }
+        if let Some(inner) = after.strip_prefix('{') {
+            let end = closing_brace(inner).ok_or_else(bad)?;
+            let (expression, after) = inner.split_at(end);
+            out.push_str(
+                &braced(expression, get, unset, depth).map_err(|e| e.unwrap_or_else(bad))?,
+            );
+            rest = after.get(1..).unwrap_or_default();
+            continue;
+        }
+        let (name, after) = name_of(after);
+        if name.is_empty() {
+            return Err(bad());
+        }
+        out.push_str(&value_of(name, get, unset));
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn value_of(
+    name: &str,
+    get: &dyn Fn(&str) -> Option<String>,
+    unset: &mut dyn FnMut(&str),
+) -> String {
+    get(name).unwrap_or_else(|| {
+        unset(name);
+        String::new()
+    })
+}
+
+/// What is between braces; `None` as error when it cannot be read.
+fn braced(
+    expression: &str,
+    get: &dyn Fn(&str) -> Option<String>,
+    unset: &mut dyn FnMut(&str),
+    depth: usize,
+) -> Result<String, Option<ImportProblem>> {
+    let (name, operation) = name_of(expression);
+    if name.is_empty() {
+        return Err(None);
+    }
+    if operation.is_empty() {
+        return Ok(value_of(name, get, unset));
+    }
+    let (colon, operation) = match operation.strip_prefix(':') {
+        Some(rest) => (true, rest),
+        None => (false, operation),
+    };
+    let operator = operation.chars().next().ok_or(None)?;
+    let argument = operation.get(operator.len_utf8()..).unwrap_or_default();
+    let value = get(name).filter(|value| !colon || !value.is_empty());
+    let mut argument = || nested(argument, get, unset, depth + 1).map_err(Some);
+    match (operator, value) {
+        ('-' | '?', Some(value)) => Ok(value),
+        ('-', None) | ('+', Some(_)) => argument(),
+        ('+', None) => Ok(String::new()),
+        ('?', None) => Err(Some(ImportProblem::RequiredVariable {
+            name: name.to_owned(),
+            message: argument()?,
+        })),
+        _ => Err(None),
+    }
+}
+
+/// The name at the beginning, and what follows.
+fn name_of(text: &str) -> (&str, &str) {
+    let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let end = match first {
+        true => text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')),
+        false => Some(0),
+    };
+    text.split_at(end.unwrap_or(text.len()))
+}
+
+/// Where the brace that is open closes.
+fn closing_brace(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' if before == '$' => open += 1,
+            '}' if open == 0 => return Some(at),
+            '}' => open -= 1,
+            _ => {}
+        }
+        before = c;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<String, String> {
+        let get = |name: &str| match name {
+            "A" => Some("a".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        };
+        interpolate(text, &get, &mut |_| {}).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        for (text, expected) in [
+            ("x", "x"),
+            ("$A-${A}", "a-a"),
+            ("$$A", "$A"),
+            ("$$$A", "$a"),
+            ("${A:-b}${EMPTY:-b}${NONE:-b}", "abb"),
+            ("${A-b}${EMPTY-b}${NONE-b}", "ab"),
+            ("${A:+x}${EMPTY:+x}${NONE:+x}", "x"),
+            ("${A+x}${EMPTY+x}${NONE+x}", "xx"),
+            ("${A:?no}", "a"),
+            ("${EMPTY?no}", ""),
+            ("${NONE:-${A}}", "a"),
+            ("${NONE:-${ALSO:-${A}c}}d", "acd"),
+            ("${NONE:-}", ""),
+            ("${NONE}", ""),
+            ("${NONE:-http://x:80/y}", "http://x:80/y"),
+        ] {
+            assert_eq!(of(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused() {
+        for text in ["${", "${}", "${A", "$1", "cost: 5$", "${A!b}", "${A:}"] {
+            assert!(of(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            of("${NONE:?give one}"),
+            Err("variable NONE is not set: give one".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_file_of_variables() {
+        let text =
+            "# note\nA=1\nexport B='$A x'\nC=\"$A\\n2\" \nD=x # y\nE\nF=\nG=\"a\nb\"\n\nH=${A}0\n";
+        let none = Variables {
+            environment: &|_| None,
+            file: BTreeMap::new(),
+        };
+        let read = file(text, &none);
+        let read: Vec<(&str, Option<&str>)> = read
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_deref()))
+            .collect();
+        assert_eq!(
+            read,
+            [
+                ("A", Some("1")),
+                ("B", Some("$A x")),
+                ("C", Some("1\n2")),
+                ("D", Some("x")),
+                ("E", None),
+                ("F", Some("")),
+                ("G", Some("a\nb")),
+                ("H", Some("10")),
+            ]
+        );
+    }
+}

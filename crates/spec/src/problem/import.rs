@@ -1,0 +1,124 @@
+//! Problems of files of other formats: Compose and containerlab.
+
+use super::{Code, Details, did_you_mean};
+use crate::{Label, Place};
+
+/// What can be wrong with a file of another format that its translation does not show.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportProblem {
+    /// A `$` that no variable follows.
+    #[error("{0:?} has a $ that is not followed by a variable")]
+    Interpolation(String),
+    /// A variable that must be set is not.
+    #[error("variable {name} is not set{}", after(.message))]
+    RequiredVariable {
+        /// The variable.
+        name: String,
+        /// What the file says about it.
+        message: String,
+    },
+    /// A file that is named cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        error: String,
+    },
+    /// Files or services that include or extend one another.
+    #[error("{0} includes or extends itself")]
+    Circle(String),
+    /// A service that is not defined.
+    #[error("there is no service {service}")]
+    UnknownService {
+        /// The service.
+        service: String,
+        /// The one it resembles most.
+        nearest: Option<String>,
+    },
+    /// A service that is not active.
+    #[error("service {service} belongs to profile {profile}, which is not active")]
+    InactiveService {
+        /// The service.
+        service: String,
+        /// One of its profiles.
+        profile: String,
+    },
+    /// A network or service of an included file that is defined here too.
+    #[error("{name} is defined in an included file too")]
+    DefinedTwice {
+        /// The network or service.
+        name: String,
+        /// The other definition.
+        first: Place,
+    },
+    /// A network that the file does not define.
+    #[error("network {0} is external: another program has made it, and hallway does not join it")]
+    ExternalNetwork(String),
+    /// Something that hallway cannot do.
+    #[error("{what} is not supported")]
+    NotSupported {
+        /// What.
+        what: String,
+        /// What to do.
+        instead: &'static str,
+    },
+}
+
+fn after(message: &str) -> String {
+    match message {
+        "" => String::new(),
+        message => format!(": {message}"),
+    }
+}
+
+impl Details for ImportProblem {
+    fn code(&self) -> Code {
+        match self {
+            Self::Interpolation(_) => Code::BadInterpolation,
+            Self::RequiredVariable { .. } => Code::MissingVariable,
+            Self::Unreadable { .. } => Code::FileUnreadable,
+            Self::Circle(_) => Code::ImportCircle,
+            Self::UnknownService { .. } => Code::UnknownName,
+            Self::InactiveService { .. } => Code::InactiveProfile,
+            Self::DefinedTwice { .. } => Code::DuplicateKey,
+            Self::ExternalNetwork(_) => Code::ExternalNetwork,
+            Self::NotSupported { .. } => Code::NotSupported,
+        }
+    }
+
+    fn others(&self) -> Vec<Label> {
+        match self {
+            Self::DefinedTwice { first, .. } => vec![Label::new(first, "first here")],
+            _ => Vec::new(),
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Interpolation(_) => {
+                "write $$ for a $, or ${NAME}, ${NAME:-default}, ${NAME:?message} or ${NAME:+value}"
+                    .into()
+            }
+            Self::RequiredVariable { name, .. } => {
+                format!("set it: {name}=… in the environment or in .env")
+            }
+            Self::Unreadable { .. } => {
+                "paths are relative to the file's directory; write required: false for an env_file that may be absent"
+                    .into()
+            }
+            Self::Circle(_) => "remove one of the references".into(),
+            Self::UnknownService { nearest, .. } => {
+                did_you_mean(nearest.as_ref(), "define it under services")
+            }
+            Self::InactiveService { profile, .. } => format!(
+                "add --profile {profile}, or write required: false in depends_on"
+            ),
+            Self::DefinedTwice { .. } => "remove one of the two, or change it in an override file".into(),
+            Self::ExternalNetwork(name) => format!(
+                "write x-hallway: {{ subnet: 10.10.0.0/24 }} in networks.{name} to have a network of its own here"
+            ),
+            Self::NotSupported { instead, .. } => (*instead).into(),
+        })
+    }
+}
