@@ -111,7 +111,29 @@ nodes:
     h.ok("down");
 }
 
+/// A node reaches itself, whatever is published or denied.
+fn a_node_may_be_expected_to_reach_itself() {
+    let h = hallway();
+    let file = |reachable: &str| {
+        format!(
+            "networks: {{ a: {{ subnet: 10.1.0.0/24 }} }}
+nodes: {{ x: {{ networks: [a] }}, y: {{ networks: [a] }} }}
+expect: [ {{ from: x, to: x, port: 81/tcp{reachable} }}, {{ from: a, to: a }} ]
+"
+        )
+    };
+    h.up(&file("")).ok();
+    let all = h.run(&["test"]).ok();
+    assert!(all.contains("x → x"), "{all}");
+    assert!(!all.contains("y → y"), "{all}");
+    h.up(&file(", reachable: false")).ok();
+    let failed = h.run(&["test"]).exits(1).out;
+    assert!(failed.contains("FAIL  x → x"), "{failed}");
+    h.ok("down");
+}
+
 hallway_testkit::tests![
+    a_node_may_be_expected_to_reach_itself,
     subnets_are_chosen_and_kept,
     a_node_and_a_network_may_have_one_name,
     further_names_are_found,

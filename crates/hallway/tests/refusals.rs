@@ -143,7 +143,7 @@ fn edits_that_do_not_fit() {
     h.run(&["node", "add", "a"]).exits(2).says("a");
     h.run(&["connect", "a", "nowhere"]).exits(2).says("nowhere");
     h.run(&["publish", "zz", "80:80"]).exits(2).says("zz");
-    h.run(&["publish", "a", "80:80/sctp"]).exits(2);
+    h.run(&["publish", "a", "80:80/gre"]).exits(2);
     h.run(&["unpublish", "a", "80:80"]).exits(2);
     h.run(&["network", "rm", "apps"]).exits(2).says("a");
     h.run(&["node", "rm", "zz"]).exits(2).says("zz");

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::{PolicyProblem, WarningKind};
-use crate::{Action, Endpoint, Mode, Name, Network, Policy, Problem, Topology, Warning};
+use crate::{Action, Endpoint, Mode, Name, Network, Node, Policy, Problem, Topology, Warning};
 
 /// Every policy that allows something allows what is possible.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
+    let lans = OfLan::new(topology);
     for policy in &topology.policies {
         let mut ends = policy.pairs.iter().flat_map(|(from, to)| [from, to]);
-        let kind = ends.find_map(|end| of_lan(topology, end));
+        let kind = ends.find_map(|end| lans.problem(end));
         problems.extend(kind.map(|kind| Problem::new(&policy.place, kind)));
     }
     let allowing = topology.policies.iter();
@@ -21,22 +22,35 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Nothing of the host's sees what passes on a lan.
-fn of_lan(topology: &Topology, endpoint: &Endpoint) -> Option<PolicyProblem> {
-    let lan = |name: &Name| {
-        let mut networks = topology.networks.iter();
-        networks.any(|n| &n.name == name && n.mode == Mode::Lan)
-    };
-    let name = match endpoint {
-        Endpoint::Network(name) if lan(name) => name,
-        Endpoint::Node(name) => {
-            let mut all = on(topology, name);
-            let first = all.next()?;
-            (lan(first) && all.all(lan)).then_some(first)?
-        }
-        _ => return None,
-    };
-    Some(PolicyProblem::OfLan(name.clone()))
+/// Networks that are lans, and nodes that are on lans only, with one of them.
+struct OfLan<'a> {
+    networks: BTreeSet<&'a Name>,
+    nodes: BTreeMap<&'a Name, &'a Name>,
+}
+
+impl<'a> OfLan<'a> {
+    fn new(topology: &'a Topology) -> Self {
+        let lans = topology.networks.iter().filter(|n| n.mode == Mode::Lan);
+        let networks: BTreeSet<&Name> = lans.map(|n| &n.name).collect();
+        let only = |node: &'a Node| {
+            let mut all = node.attachments.iter().map(|a| &a.network);
+            let first = all.clone().next()?;
+            all.all(|n| networks.contains(n))
+                .then_some((&node.name, first))
+        };
+        let nodes = topology.nodes.iter().filter_map(only).collect();
+        Self { networks, nodes }
+    }
+
+    /// Nothing of the host's sees what passes on a lan.
+    fn problem(&self, endpoint: &Endpoint) -> Option<PolicyProblem> {
+        let network = match endpoint {
+            Endpoint::Network(name) => self.networks.get(name),
+            Endpoint::Node(name) => self.nodes.get(name),
+            _ => None,
+        };
+        network.map(|name| PolicyProblem::OfLan((*name).clone()))
+    }
 }
 
 /// Why no connection from one to the other can be allowed.

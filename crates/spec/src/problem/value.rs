@@ -241,7 +241,7 @@ impl Required {
     fn help(&self) -> Option<&'static str> {
         match self {
             Self::Endpoints => Some("write endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 }"),
-            Self::SubnetOfGateway => Some("give it a subnet, or remove the gateway".into()),
+            Self::SubnetOfGateway => Some("give it a subnet, or remove the gateway"),
             Self::Target => Some("write { target: 80, published: 8080 }"),
             Self::OfRoute(_) => Some("write { to: 10.0.0.0/8, via: 10.10.0.2 }"),
             Self::OfExpect(_) => Some("write { from: a, to: b }"),
