@@ -17,7 +17,7 @@ const UFW: &str = "for v in '' 6; do ipt=ip${v}tables
         $ipt -A ufw$v-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
         $ipt -A ufw$v-before-forward -p icmp --icmp-type echo-request -j ACCEPT || true
         $ipt -A ufw$v-before-forward -j ufw$v-user-forward; done";
-const FIREWALLD: &str = "nft 'table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; ct state { established, related } accept; iifname \"lo\" accept; reject with icmpx admin-prohibited\n}\n}'";
+const FIREWALLD: &str = "nft 'table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; ct state established,related accept; iifname \"lo\" accept; reject with icmpx admin-prohibited\n}\n}'";
 
 fn answers() -> [bool; 2] {
     urls(1).map(|url| try_sh(&read(1, &url, 2)).is_ok())
