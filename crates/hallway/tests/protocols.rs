@@ -69,6 +69,7 @@ fn policies_name_any_ip_protocol() {
     let h = hallway();
     h.up(FILE).ok();
     h.run(&["test"]).ok();
+    h.run(&["test", "--matrix"]).ok();
     // Before the other direction: afterwards these would be replies.
     for address in ["10.80.0.2", "fd80::2"] {
         assert!(!passes(&h, "amf", ("gnb", address), 47), "the other way");
@@ -80,7 +81,6 @@ fn policies_name_any_ip_protocol() {
     }
     let rules = sh("nft list chain inet hallway-p forwarded");
     assert!(rules.contains("meta l4proto gre"), "{rules}");
-    h.run(&["test", "--matrix"]).ok();
     h.ok("down");
 }
 
