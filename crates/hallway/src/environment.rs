@@ -1,94 +1,9 @@
-//! The command line together with the environment: each flag is a variable too, HALLWAY_ and its
-//! name. The command line takes precedence; an empty variable is ignored.
+//! What this process has of its caller: the environment, and who called.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use clap::builder::{FalseyValueParser, Resettable};
-use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches};
-
 use hallway_engine::account::CallingUser;
-
-use crate::args::Args;
-use crate::command_line;
-
-/// The arguments of this run.
-pub(crate) fn arguments() -> Result<Args, clap::Error> {
-    let present = flags_in_environment();
-    let parse = |command: Command, variables: &dyn Fn(&str) -> bool| {
-        let mut command = match present.is_empty() {
-            true => command,
-            false => with_variables(command, &present, variables),
-        };
-        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-        Args::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
-    };
-    match parse(Args::command(), &is_set) {
-        // A file on the command line takes precedence over the variable's.
-        Err(error) if error.kind() == ErrorKind::ArgumentConflict && is_set("HALLWAY_FILE") => {
-            let other = |name: &str| name != "HALLWAY_FILE" && is_set(name);
-            parse(Args::command(), &other)
-        }
-        // What only help needs is made for help alone: it takes longer than many a command.
-        Err(error) if HELP.contains(&error.kind()) => parse(command_line::command(), &is_set),
-        outcome => outcome,
-    }
-}
-
-const HELP: [ErrorKind; 2] = [
-    ErrorKind::DisplayHelp,
-    ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
-];
-
-fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| !value.is_empty())
-}
-
-/// The flags whose variable exists, be it empty. Most commands have none or one, and to look at every
-/// flag of every verb takes longer than many a command.
-fn flags_in_environment() -> BTreeSet<String> {
-    std::env::vars_os()
-        .filter_map(|(name, _)| {
-            let flag = name.to_str()?.strip_prefix("HALLWAY_")?;
-            Some(flag.to_lowercase().replace('_', "-"))
-        })
-        .collect()
-}
-
-fn with_variables(
-    command: Command,
-    present: &BTreeSet<String>,
-    set: &dyn Fn(&str) -> bool,
-) -> Command {
-    command
-        .mut_args(|arg| with_variable(arg, present, set))
-        .mut_subcommands(|verb| with_variables(verb, present, set))
-}
-
-fn with_variable(arg: Arg, present: &BTreeSet<String>, set: &dyn Fn(&str) -> bool) -> Arg {
-    let Some(long) = arg.get_long().filter(|long| present.contains(*long)) else {
-        return arg;
-    };
-    let name = format!("HALLWAY_{}", long.replace('-', "_").to_uppercase());
-    let shown = arg.get_env().is_some();
-    match arg.get_action() {
-        // An empty variable would be an invalid value.
-        _ if shown && !set(&name) && std::env::var_os(&name).is_some() => {
-            arg.env(Resettable::Reset)
-        }
-        _ if shown => arg,
-        // Help names those of every verb only.
-        ArgAction::SetTrue if set(&name) => arg
-            .value_parser(FalseyValueParser::new())
-            .env(name)
-            .hide_env(true),
-        ArgAction::Set | ArgAction::Append | ArgAction::Count if set(&name) => {
-            arg.env(name).hide_env(true)
-        }
-        _ => arg,
-    }
-}
 
 /// What programs in nodes get of this environment; nothing else of it is passed on.
 const PASSED_ON: [&str; 9] = [

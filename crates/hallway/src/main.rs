@@ -1,6 +1,7 @@
 //! `hallway`: container networks for Linux, from one file.
 
 mod args;
+mod arguments;
 mod cmd;
 mod command_line;
 mod complete;
@@ -61,7 +62,7 @@ fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(command_line::command)
         .var(complete::VARIABLE)
         .complete();
-    let args = match environment::arguments() {
+    let args = match arguments::arguments() {
         Ok(args) => args,
         Err(error) => {
             error.print().ok();

@@ -22,7 +22,7 @@ use crate::source::{discover, read};
 pub(crate) use crate::state_dir::state_dir;
 
 /// This program, for processes of its own that are started from it.
-pub(crate) const PROGRAM: &str = "/proc/self/exe";
+const PROGRAM: &str = "/proc/self/exe";
 
 /// How sandboxes are made by this program.
 fn making(common: &Common, implicit: bool) -> Making<'static> {

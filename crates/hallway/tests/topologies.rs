@@ -65,7 +65,7 @@ fn without_nat_nodes_have_their_own_addresses_outside() {
         );
     }
     let traced = h.run(&["trace", "visitor", "web:80"]).ok();
-    assert!(traced.contains("policies[0]"), "{traced}");
+    assert!(traced.contains("policy 1"), "{traced}");
     h.ok("down");
 }
 

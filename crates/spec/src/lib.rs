@@ -53,12 +53,12 @@ pub use parse::{Project, TEXT_MAX, name_of, parse, parse_bytes, parse_value};
 pub use place::Place;
 pub use port::{InvalidPort, PortProto, PortRange, Protocol};
 pub use problem::{Code, Problem, Problems, SourceText, Warning, WarningCode};
-pub use publish::PublishText;
+pub use publish::{LOCALHOST_PORTS_MAX, PublishText};
 pub use service::{InvalidService, IpProtocol, Service};
 pub use similar::nearest;
 pub use topology::{
-    Action, Attachment, CONNECTIONS_DEFAULT, Endpoint, Expect, LOCALHOST_PORTS_MAX, Link, LinkEnd,
-    Mode, Network, Node, Policy, PolicyService, Publish, Restart, StaticRoute, Subnet, Topology,
+    Action, Attachment, CONNECTIONS_DEFAULT, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node,
+    Policy, PolicyService, Publish, Restart, StaticRoute, Subnet, Topology,
 };
 pub use user::{InvalidUser, User};
 pub use value::{Entry, Value, ValueKind};

@@ -1,10 +1,10 @@
-//! Compose's short syntax for published ports.
+//! Published ports: Compose's short syntax, and what localhost serves.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::{InvalidPort, PortRange, Protocol};
+use crate::{InvalidPort, PortRange, Protocol, Publish};
 
 /// `[ip:]host[-range]:container[-range][/tcp|udp|sctp]`, compose's short syntax; a single number
 /// publishes the same port.
@@ -83,6 +83,29 @@ impl fmt::Display for PublishText {
             write!(f, "/{}", self.protocol)?;
         }
         Ok(())
+    }
+}
+
+/// Entries of more ports than this are not served on localhost: there each port takes a listener,
+/// and a listener takes a file for each IP version, in a sandbox twice that.
+pub const LOCALHOST_PORTS_MAX: usize = 4_096;
+
+impl Publish {
+    /// Whether a node port is another than the host port that leads to it.
+    #[must_use]
+    pub fn translates_ports(&self) -> bool {
+        self.host_ports != self.node_ports
+    }
+
+    /// Whether it is for the addresses of localhost, alone or among others. SCTP is not: listeners
+    /// there pass on streams of bytes and datagrams.
+    #[must_use]
+    pub fn includes_localhost(&self) -> bool {
+        if self.protocol == Protocol::Sctp {
+            return false;
+        }
+        let address = self.host_address.filter(|a| !a.is_unspecified());
+        address.is_none_or(|a| a.is_loopback())
     }
 }
 

@@ -217,29 +217,6 @@ pub struct Publish {
     pub place: Place,
 }
 
-/// Entries of more ports than this are not served on localhost: there each port takes a listener,
-/// and a listener takes a file for each IP version, in a sandbox twice that.
-pub const LOCALHOST_PORTS_MAX: usize = 4_096;
-
-impl Publish {
-    /// Whether a node port is another than the host port that leads to it.
-    #[must_use]
-    pub fn translates_ports(&self) -> bool {
-        self.host_ports != self.node_ports
-    }
-
-    /// Whether it is for the addresses of localhost, alone or among others. SCTP is not: listeners
-    /// there pass on streams of bytes and datagrams.
-    #[must_use]
-    pub fn includes_localhost(&self) -> bool {
-        if self.protocol == Protocol::Sctp {
-            return false;
-        }
-        let address = self.host_address.filter(|a| !a.is_unspecified());
-        address.is_none_or(|a| a.is_loopback())
-    }
-}
-
 /// A static route inside a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -15,7 +15,7 @@ use super::list::programs;
 use crate::args::{Common, FileArg, Format};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
-use crate::scope::{PROGRAM, Scope, built, here, not_up, project, state_dir};
+use crate::scope::{Scope, built, here, not_up, project, state_dir};
 use crate::ui;
 
 /// The exit code of `status --exit-code` for a project that is not as it should be.
@@ -213,7 +213,7 @@ fn everywhere(common: &Common) -> Result<(Vec<ProjectEntry>, ExitCode), VerbErro
     }
     let (mut values, mut code) = (Vec::new(), ExitCode::SUCCESS);
     for place in places {
-        let mut command = std::process::Command::new(PROGRAM);
+        let mut command = std::process::Command::new("/proc/self/exe");
         command.args(["ls", "--format", "json", "--state-dir"]);
         command.arg(&state).args(&place).env_remove("HALLWAY_HOST");
         let output = command.stderr(std::process::Stdio::inherit()).output();

@@ -180,6 +180,7 @@ fn to_nobody(version: IpVersion) -> Rule {
             unlisted(&[Field::IifGroup, Field::OifGroup], &sets::INTRA),
             member(daddr, sets::PREFIXES.of(version), true),
             unlisted(&[Field::OifName, daddr], sets::SOURCES.of(version)),
+            unlisted(&[Field::OifName, daddr], sets::ROUTED.of(version)),
         ],
         Action::Reject,
         purpose::NOBODY,
