@@ -110,20 +110,24 @@ nodes: { c: { networks: [apps], command: hallway serve 90, ready: 90/tcp }, f: {
 ";
     std::fs::write("/run/keep", other).unwrap();
     std::fs::write("/run/up.hallway.yaml", FILE).unwrap();
-    h.ok("up /run/up.hallway.yaml");
+    h.ok("up --replace /run/up.hallway.yaml");
     let whole = length(|| {
-        h.ok("up /run/keep");
+        h.ok("up --replace /run/keep");
     });
     for instant in 0..INSTANTS {
-        h.ok("up /run/up.hallway.yaml");
-        kill_after(&h, &["up", "/run/keep"], whole * instant / INSTANTS);
+        h.ok("up --replace /run/up.hallway.yaml");
+        kill_after(
+            &h,
+            &["up", "--replace", "/run/keep"],
+            whole * instant / INSTANTS,
+        );
         match instant % 3 {
             0 => {
-                h.ok("up /run/up.hallway.yaml");
+                h.ok("up --replace /run/up.hallway.yaml");
                 works(&h);
             }
             1 => {
-                h.ok("up /run/keep");
+                h.ok("up --replace /run/keep");
                 assert!(h.reads("f", "http://c:90/"));
             }
             _ => {

@@ -18,6 +18,7 @@ pub struct Hallway {
     program: PathBuf,
     host: bool,
     repair: bool,
+    map_root: bool,
     project: Option<String>,
     directory: PathBuf,
 }
@@ -90,6 +91,7 @@ impl Hallway {
             program: program.into(),
             host: false,
             repair: false,
+            map_root: false,
             project: None,
             directory: "/run".into(),
         }
@@ -109,6 +111,16 @@ impl Hallway {
     pub fn repairing(&self) -> Self {
         Self {
             repair: true,
+            ..self.clone()
+        }
+    }
+
+    /// With root of this namespace as root of the sandbox: what a program does in the sandbox then
+    /// has the rights of this test.
+    #[must_use]
+    pub fn mapping_root(&self) -> Self {
+        Self {
+            map_root: true,
             ..self.clone()
         }
     }
@@ -137,6 +149,9 @@ impl Hallway {
         }
         if !self.repair {
             command.env("HALLWAY_NO_REPAIR", "1");
+        }
+        if self.map_root {
+            command.env("HALLWAY_MAP_ROOT", "1");
         }
         arguments.iter().for_each(|a| crate::oracle::check(a));
         command
@@ -182,7 +197,7 @@ impl Hallway {
     pub fn up(&self, text: &str) -> Ran {
         let path = "/run/up.hallway.yaml";
         std::fs::write(path, text).unwrap();
-        self.run(&["up", path])
+        self.run(&["up", "--replace", path])
     }
 
     /// Runs a shell script inside a node; whether it succeeded. That the node can be entered is

@@ -238,6 +238,7 @@ impl Scene {
 /// The same project in a sandbox, with an uplink made there.
 fn in_sandbox() -> Scene {
     let h = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let h = h.mapping_root();
     Scene::with(Place::sandbox(h))
 }
 
