@@ -276,7 +276,7 @@ mod tests {
         let keys: Vec<&str> = b.iter().map(|e| e.key.as_str()).collect();
         assert_eq!(keys, ["y", "x"]);
         assert_eq!(b[0].value.tag.as_deref(), Some("!reset"));
-        assert_eq!((b[1].place.line, b[1].place.key.as_str()), (1, "b.x"));
+        assert_eq!((b[1].place.line, b[1].place.key.as_str()), (1, "b.<<.x"));
     }
 
     #[test]
