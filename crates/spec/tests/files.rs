@@ -68,11 +68,17 @@ const CASES: &[(Code, &str, &str)] = &[
         "maybe",
         "networks: { n: { subnet: 10.1.0.0/24, internal: maybe } }\n",
     ),
-    (Code::Missing, "n", "networks: { n: { internal: true } }\n"),
-    (Code::Missing, "n", "networks: { n: { subnet: [] } }\n"),
-    (Code::Missing, "n", "networks: { n: { subnet: null } }\n"),
+    (
+        Code::Missing,
+        "10.1.0.1",
+        "networks: { n: { gateway: 10.1.0.1 } }\n",
+    ),
     (Code::BadName, "../up", "nodes: { ../up: {} }\n"),
-    (Code::NameInUse, "n", "NETS nodes: { n: {} }\n"),
+    (
+        Code::NameInUse,
+        "n",
+        "NETS nodes: { n: { networks: [i] }, a: { networks: [i] } }\npolicies: [{ from: a, to: n }]\n",
+    ),
     (
         Code::UnknownName,
         "m",
@@ -151,8 +157,8 @@ const CASES: &[(Code, &str, &str)] = &[
     ),
     (
         Code::TooMany,
-        "1-5000:1-5000",
-        "NETS nodes: { a: { networks: [n], ports: [1-5000:1-5000] } }\n",
+        "1-40000:2-40001",
+        "NETS nodes: { a: { networks: [n], ports: [1-40000:2-40001, 1-40000:2-40001/udp] } }\n",
     ),
     (Code::BadText, "", ""),
 ];
