@@ -116,7 +116,8 @@ fn state() -> String {
         .for_each(|p| p.place = nowhere());
     // The kernel adds and removes elements of the sets that connections are counted in.
     let rules = sh("nft -s list ruleset | sed '/set counted/,/^\t}/d'");
-    let links = sh("ip -o link | cut -d: -f2 | cut -d@ -f1 | sort");
+    // The kernel removes the link of a node that is gone a moment later.
+    let links = sh("ip -o link | cut -d: -f2 | cut -d@ -f1 | sed '/hw-gone/d' | sort");
     let files = sh(
         "cd /run/state/host/projects/shop; cat hosts/* | sort; ls logs resolv 2>/dev/null; ls /run/netns",
     );

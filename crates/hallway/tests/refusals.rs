@@ -80,12 +80,17 @@ nodes:
     refused(format!("nodes: {{ {}: {{}} }}\n", "a".repeat(300)).as_bytes()).says("bad-name");
 }
 
-fn a_subnet_the_host_routes_already() {
+fn a_subnet_that_a_link_of_the_host_has() {
     sh("ip link add wan type bridge && ip addr add 10.50.0.1/16 dev wan && ip link set wan up");
-    refused(b"networks:\n  inner: { subnet: 10.50.7.0/24 }\nnodes: { a: { networks: [inner] } }\n")
-        .says("up.hallway.yaml:2:")
-        .says("10.50.0.0/16")
-        .says("wan");
+    for subnet in ["10.50.0.0/16", "10.48.0.0/14"] {
+        let text = format!(
+            "networks:\n  inner: {{ subnet: {subnet} }}\nnodes: {{ a: {{ networks: [inner] }} }}\n"
+        );
+        refused(text.as_bytes())
+            .says("up.hallway.yaml:2:")
+            .says("10.50.0.0/16")
+            .says("wan");
+    }
 }
 
 fn a_port_that_is_in_use() {
@@ -183,7 +188,7 @@ hallway_testkit::tests![
     all_errors_of_a_file_at_once,
     files_that_are_not_a_topology,
     names_that_the_kernel_does_not_allow,
-    a_subnet_the_host_routes_already,
+    a_subnet_that_a_link_of_the_host_has,
     a_port_that_is_in_use,
     a_name_that_is_in_use,
     edits_that_do_not_fit,

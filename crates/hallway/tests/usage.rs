@@ -22,7 +22,7 @@ nodes:
 /// Starts `up` of [`SLOW`], interrupts it while it waits, and returns how it ended.
 fn interrupted(h: &Hallway, signal: &str) -> (Option<i32>, String) {
     std::fs::write("/run/slow.yaml", SLOW).unwrap();
-    let mut child = h.start(&["up", "/run/slow.yaml"]);
+    let mut child = h.start(&["up", "--replace", "/run/slow.yaml"]);
     wait_for("the program", || {
         h.run(&["-p", "p", "logs", "b"]).out.contains("began")
     });

@@ -7,8 +7,8 @@ use hallway_testkit::{patience, sh, wait_for};
 
 use super::kinds::{self, Kind};
 use super::place::Place;
+use super::scene::{FILE, NODES, Scene, hallway};
 use super::snapshot::Snapshot;
-use super::{FILE, NODES, Scene, hallway};
 
 /// How long a repair takes at most on a machine that does nothing else.
 const REPAIRED: Duration = Duration::from_secs(1);

@@ -6,15 +6,19 @@ use crate::reasons::{blocked, last, shop};
 
 pub(crate) fn rules_of_others() {
     let h = shop();
-    let foreign = |h: &Hallway, to: &str, words: &[&str]| {
+    let dropped = |h: &Hallway, to: &str, agrees: bool, words: &[&str]| {
         let value = blocked(h, "app", to, "filtered", "foreign-rule", words);
-        assert_eq!(value["agrees"], false);
+        assert_eq!(value["agrees"], agrees, "{to}");
         value
     };
+    // The prediction knows rules of others that see the request on its way in and through the host;
+    // others are found by the packet alone.
+    let predicted = |h: &Hallway, to: &str, words: &[&str]| dropped(h, to, true, words);
+    let foreign = |h: &Hallway, to: &str, words: &[&str]| dropped(h, to, false, words);
     sh(
         "nft 'table ip guard { chain gate { type filter hook forward priority -5; ip daddr 10.2.0.10 tcp dport 80 counter drop comment \"closed for today\"; tcp dport 81 reject with tcp reset; tcp dport 82 jump deep; }; chain deep { ct state new drop; }; }'",
     );
-    let dropped = foreign(
+    let first = predicted(
         &h,
         "db:80",
         &[
@@ -23,7 +27,7 @@ pub(crate) fn rules_of_others() {
             "nft -a list chain ip guard gate",
         ],
     );
-    let hop = dropped["path"]["request"]
+    let hop = first["path"]["request"]
         .as_array()
         .unwrap()
         .last()
@@ -47,7 +51,7 @@ pub(crate) fn rules_of_others() {
         "foreign-rule",
         &["reject with tcp reset"],
     );
-    foreign(
+    predicted(
         &h,
         "db:82",
         &["chain deep of table ip guard", "ct state new drop"],
@@ -55,13 +59,13 @@ pub(crate) fn rules_of_others() {
     sh("nft 'delete table ip guard'");
     // iptables, whose rules are nf_tables rules too.
     sh("iptables -A FORWARD -d 10.2.0.10 -p tcp --dport 83 -j DROP");
-    foreign(
+    predicted(
         &h,
         "db:83",
         &["chain FORWARD of table ip filter", "10.2.0.10"],
     );
     sh("iptables -F FORWARD; iptables -P FORWARD DROP");
-    foreign(
+    predicted(
         &h,
         "db:84",
         &[

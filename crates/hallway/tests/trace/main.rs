@@ -80,7 +80,7 @@ fn wrong_usage() {
         (&["trace", "app", "web", "--count", "2"], "--follow"),
         (&["trace", "app", "web", "--timeout-ms", "1"], "50"),
         (&["trace", "198.51.100.1", "web"], "cannot be tried"),
-        (&["reach", "app", "web:80/sctp"], "sctp"),
+        (&["reach", "app", "web:80/dccp2"], "dccp2"),
         (&["explain", "app", ""], "is not a node"),
         (&["trace", "app", "web", "-4", "-6"], "cannot be used"),
     ] {

@@ -62,6 +62,7 @@ pub(crate) fn all() -> Vec<Sample> {
     add("/networks/m", "networks.*.internal", json!(true));
     add("/networks/m", "networks.*.outside", json!(true));
     add("/networks/m", "networks.*.mode", json!("routed"));
+    add("/networks/m", "networks.*.nat", json!(false));
     add("/networks/m", "networks.*.mtu", json!(1400));
     nodes(&mut add);
     add(
@@ -114,6 +115,12 @@ fn nodes(add: &mut Add<'_>) {
     add("/nodes/b", "nodes.*.restart", json!("always"));
     add("/nodes/b", "nodes.*.depends_on", json!(["a"]));
     add("/nodes/b", "nodes.*.dns", json!("10.1.0.3"));
+    add("/nodes/b", "nodes.*.dns_search", json!(["lan"]));
+    add(
+        "/nodes/b",
+        "nodes.*.extra_hosts",
+        json!({ "legacy": "10.9.9.9" }),
+    );
     add(
         "/nodes/b",
         "nodes.*.routes",
@@ -124,6 +131,8 @@ fn nodes(add: &mut Add<'_>) {
     add("/nodes/b/limits", "nodes.*.limits.connections", json!(100));
     let member = "/nodes/a/networks/n";
     add(member, "nodes.*.networks.*.address", json!("10.1.0.7"));
+    add(member, "nodes.*.networks.*.aliases", json!(["also"]));
+    add(member, "nodes.*.networks.*.sources", json!(["10.7.0.1"]));
     add(member, "nodes.*.networks.*.mac", json!("02:00:00:00:00:01"));
     add(member, "nodes.*.networks.*.interface", json!("up"));
     add(member, "nodes.*.networks.*.bandwidth", json!("1mbit"));

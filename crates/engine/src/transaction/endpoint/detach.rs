@@ -37,14 +37,26 @@ impl Engine {
             return Ok(false);
         };
         self.carry_out(&mut prepared, caller, |engine, prepared, caller| {
-            engine.execute_with(kernel, &prepared.plan, Some(caller))?;
-            let remains = Remains {
-                links: give_up_links(kernel, prepared)?,
-                socket: kernel.keep_netfilter()?,
-            };
-            engine.remove_endpoint(prepared, remains, caller.cancel)
+            let mut done = engine.remove_from_kernel(kernel, prepared, caller);
+            if let Err(failure) = &mut done {
+                failure.also.extend(clear_links(kernel, prepared).err());
+            }
+            engine.remove_endpoint(prepared, done?, caller.cancel)
         })?;
         Ok(true)
+    }
+
+    fn remove_from_kernel(
+        &self,
+        kernel: &mut Kernel,
+        prepared: &Prepared,
+        caller: &mut Caller<'_>,
+    ) -> Result<Remains, Failure> {
+        self.execute_with(kernel, &prepared.plan, Some(caller))?;
+        Ok(Remains {
+            links: give_up_links(kernel, prepared)?,
+            socket: kernel.keep_netfilter()?,
+        })
     }
 
     fn prepare_detach(
@@ -151,6 +163,19 @@ fn give_up_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<Vec<String>
         out.push(name);
     }
     Ok(out)
+}
+
+/// Removes the links of a node whose namespace is gone, before the node is built again: the kernel
+/// would remove them at any moment, and their names are needed.
+fn clear_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<(), Failure> {
+    let node = &prepared.node;
+    if matches!(inspect(&netns_path(&node.netns))?, Mounted::Netns(_)) {
+        return Ok(());
+    }
+    for (_, _, link) in node.ports() {
+        absent_is_done(kernel.run(link::delete_link(link)))?;
+    }
+    Ok(())
 }
 
 /// Whether what is in place of a node is what was built.
