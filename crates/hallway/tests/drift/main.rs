@@ -10,15 +10,12 @@ mod scene;
 mod snapshot;
 mod talker;
 
-use hallway_testkit::{Hallway, patience, sh, wait_for};
-use kinds::Kind;
-use place::Place;
+use hallway_testkit::{sh, wait_for};
 use repairs::{
     a_fight_is_paused, repaired_in_nodes, repaired_links_in_nodes, repaired_on_the_host,
     repaired_rules, repairs_are_events,
 };
-use snapshot::Snapshot;
-use talker::{ECHO, Talker};
+use scene::{FILE, PROJECT, Scene, hallway_without_project, in_sandbox};
 
 fn rules_in_a_sandbox() {
     in_sandbox().check_each(&[kinds::RULES, kinds::PROGRAMS]);
