@@ -22,6 +22,14 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// Whether the project's name was chosen: by `name:` in the file, or by -p. A name that comes from
+    /// the path may be that of another project by accident.
+    pub(crate) fn is_named(&self, common: &Common) -> bool {
+        self.project.named || common.project.is_some()
+    }
+}
+
+impl Input {
     /// Prints the warnings about it.
     pub(crate) fn warn(&self, common: &Common) {
         let source = (self.path.as_str(), self.text.as_str(), self.more.as_slice());

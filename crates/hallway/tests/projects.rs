@@ -48,26 +48,34 @@ fn the_name_of_a_project() {
     h.run(&["down"]).ok();
 }
 
-/// A file with the name of a project that is up from another file does not replace it.
+/// A file that has the name of a project that is up from another file by accident does not replace it.
 fn another_file_does_not_replace_a_project() {
     let h = sandbox();
-    write("/run/a/hallway.yaml", "name: shop\nnodes: { a: {} }\n");
-    write("/run/b/hallway.yaml", "name: shop\nnodes: { b: {} }\n");
-    h.run(&["up", "/run/a/hallway.yaml"]).ok();
-    h.run(&["up", "/run/b/hallway.yaml"])
+    write("/run/a/shop.yaml", "nodes: { a: {} }\n");
+    write("/run/b/shop.yaml", "nodes: { b: {} }\n");
+    write("/run/c/lab.yaml", "name: shop\nnodes: { c: {} }\n");
+    h.run(&["up", "/run/a/shop.yaml"]).ok();
+    h.run(&["up", "/run/b/shop.yaml"])
         .exits(1)
-        .says("/run/a/hallway.yaml")
-        .says("/run/b/hallway.yaml")
+        .says("/run/a/shop.yaml")
+        .says("/run/b/shop.yaml")
         .says("--replace");
+    h.run(&["plan", "/run/b/shop.yaml"])
+        .exits(0)
+        .says("hallway up --replace carries them out");
     h.run(&["exec", "a", "--", "true"]).ok();
     // The same file by another path is no other file.
     std::os::unix::fs::symlink("/run/a", "/run/link").unwrap();
-    h.run(&["up", "/run/link/hallway.yaml"]).ok();
-    h.run(&["up", "--replace", "/run/b/hallway.yaml"]).ok();
+    h.run(&["up", "/run/link/shop.yaml"]).ok();
+    h.run(&["up", "--replace", "/run/b/shop.yaml"]).ok();
     h.run(&["exec", "b", "--", "true"]).ok();
-    h.run(&["up", "/run/b/hallway.yaml"])
+    h.run(&["up", "/run/b/shop.yaml"])
         .exits(0)
         .says("nothing to change");
+    // One that names the project means it.
+    h.run(&["up", "/run/c/lab.yaml"])
+        .exits(0)
+        .says("shop was up from /run/b/shop.yaml, and is now from /run/c/lab.yaml");
     h.run(&["-p", "shop", "down"]).ok();
 }
 

@@ -37,7 +37,7 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         }
         Reason::Conflict(conflict) => conflict.help.clone(),
         Reason::OtherFile { .. } => {
-            "hallway up --replace changes that project to this file; with -p NAME, or another name: in the file, it is built beside it".into()
+            "hallway up --replace changes that project to this file; with another name: in the file it is built beside it".into()
         }
         Reason::NoBrNetfilter { .. } => {
             "load it (modprobe br_netfilter), or give the network mode: routed".into()

@@ -112,7 +112,8 @@ pub(crate) enum Verb {
             env = "HALLWAY_ALLOW_THROUGH"
         )]
         allow_through: Vec<Firewall>,
-        /// Change a project that was built from another file; without this it is refused
+        /// Change a project that was built from another file, where only the path of the file gives the
+        /// name; without this it is refused
         #[arg(long)]
         replace: bool,
         /// Stay, and print the output of all programs; Ctrl-C then removes the project

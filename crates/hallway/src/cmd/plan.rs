@@ -57,7 +57,7 @@ pub(crate) fn run(
         }
         let (count, name) = (steps.len(), &topology.name);
         let up = match planned.other_file(&input.path) {
-            Some(_) if !input.path.is_empty() => "hallway up --replace",
+            Some(_) if !input.path.is_empty() && !input.is_named(common) => "hallway up --replace",
             _ => "hallway up",
         };
         ui::note(

@@ -47,7 +47,7 @@ pub(crate) fn run(
             true => tested(common, &scope, &input, applied, &cancel),
             false => Ok(applied),
         })
-        .map(|applied| done(common, &scope, &applied, started));
+        .map(|applied| done(common, &scope, (&applied, &input.path), started));
     match outcome {
         Ok(()) if options.watch => {
             let project = &input.project.topology.name;
@@ -82,7 +82,7 @@ pub(crate) fn build<'s>(
         path: (!input.path.is_empty()).then_some(input.path.as_str()),
         ready_limit: options.wait_limit,
         repair: options.repair,
-        replace: options.replace,
+        replace: options.replace || input.is_named(common),
         allow_through: &options.allow_through,
     };
     let mut reporter = Reporter::new(common);
@@ -116,7 +116,7 @@ fn attached(
     Ok(())
 }
 
-fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, started: Instant) {
+fn done(common: &Common, scope: &Scope, (applied, path): (&Applied<'_>, &str), started: Instant) {
     let settled = &applied.planned.settled;
     let (name, place) = (&settled.project, scope.words());
     let time = ui::duration(started.elapsed());
@@ -125,6 +125,16 @@ fn done(common: &Common, scope: &Scope, applied: &Applied<'_>, started: Instant)
         return ui::note(common, text);
     }
     ui::note(common, format!("{name} is up {place} ({time})"));
+    if let Some(before) = applied
+        .planned
+        .other_file(path)
+        .filter(|_| !path.is_empty())
+    {
+        ui::note(
+            common,
+            format!("{name} was up from {before}, and is now from {path}"),
+        );
+    }
     if let Some(text) = plan::dropped(&applied.planned) {
         ui::note(common, text);
     }
