@@ -67,6 +67,13 @@ fn ctrl_c_while_waiting() {
     h.ok("-p p down");
 }
 
+/// A measurement works without anything prepared, for root as for others.
+fn a_measurement() {
+    let h = Hallway::sandbox(PROGRAM);
+    let table = h.run(&["bench", "attach", "-n", "2"]).ok();
+    assert!(table.starts_with("NODES"), "{table}");
+}
+
 /// A measurement leaves no sandbox behind when it is interrupted.
 fn ctrl_c_ends_a_measurement() {
     let h = Hallway::sandbox(PROGRAM);
@@ -361,6 +368,7 @@ hallway_testkit::tests![
     doctor_names_obstacles,
     ctrl_c_undoes,
     ctrl_c_while_waiting,
+    a_measurement,
     ctrl_c_ends_a_measurement,
     ctrl_c_goes_back_to_what_was_there,
     closed_pipes,

@@ -206,8 +206,9 @@ impl Bench {
             command: words.join(" "),
             error,
         };
+        // Scripts in the state directory are read within the sandbox.
         let ran = Command::new("/proc/self/exe")
-            .args(["--quiet", "--sandbox", "bench", "--state-dir"])
+            .args(["--quiet", "--map-root", "--sandbox", "bench", "--state-dir"])
             .arg(&self.directory)
             .args(words)
             .env_remove("HALLWAY_HOST")
