@@ -3,11 +3,11 @@
 
 use clap_complete::env::Shells;
 use clap_complete::{CompletionCandidate, Shell};
-use hallway_engine::{Engine, Workplace, sandbox};
+use hallway_engine::sandbox;
 use hallway_plan::Settled;
 
 use crate::args::Common;
-use crate::scope::state_dir;
+use crate::state_dir::{records, state_dir};
 
 /// The variable by which a shell's script asks this program for candidates.
 pub(crate) const VARIABLE: &str = "HALLWAY_COMPLETE";
@@ -62,21 +62,10 @@ fn common() -> Option<Common> {
     })
 }
 
-fn engine(common: &Common) -> Option<Engine> {
-    let state = state_dir(common).ok()?;
-    let scope = match common.host {
-        true => state.join("host"),
-        false => sandbox::find(&state, common.sandbox.as_ref())?
-            .scope()
-            .to_owned(),
-    };
-    Some(Engine::new(&scope, Workplace::default()))
-}
-
 /// The projects that are meant: the named one, or all.
 fn settled() -> Vec<Settled> {
     let found = common().and_then(|common| {
-        let engine = engine(&common)?;
+        let engine = records(&common)?;
         let projects = engine.projects().into_iter();
         let meant = projects.filter(|p| common.project.as_ref().is_none_or(|named| named == p));
         let records = meant.filter_map(|p| engine.record(&p).ok().flatten());
@@ -129,7 +118,7 @@ pub(crate) fn endpoints() -> Vec<CompletionCandidate> {
 
 /// Projects.
 pub(crate) fn projects() -> Vec<CompletionCandidate> {
-    let found = common().and_then(|common| Some(engine(&common)?.projects()));
+    let found = common().and_then(|common| Some(records(&common)?.projects()));
     candidates(found.unwrap_or_default())
 }
 

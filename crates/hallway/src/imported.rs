@@ -6,7 +6,6 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use hallway_engine::{Engine, Workplace, sandbox};
 use hallway_import::{File, Imported, NodePort, Options, Surroundings, import};
 use hallway_plan::Settled;
 use hallway_spec::{Name, Problems, Protocol, name_of};
@@ -14,7 +13,7 @@ use hallway_spec::{Name, Problems, Protocol, name_of};
 use crate::args::{Common, ImportArgs};
 use crate::diagnose::VerbError;
 use crate::input::{Input, limited};
-use crate::state_dir::state_dir;
+use crate::state_dir::records;
 
 /// The project of these files.
 pub(crate) fn input(
@@ -73,15 +72,7 @@ pub(crate) fn translate(
 /// What was built of a project of that name, if it is up.
 fn built(common: &Common, project: &str) -> Option<Settled> {
     let name: Name = project.parse().ok()?;
-    let state = state_dir(common).ok()?;
-    let scope = match common.host {
-        true => state.join("host"),
-        false => sandbox::find(&state, common.sandbox.as_ref())?
-            .scope()
-            .to_owned(),
-    };
-    let engine = Engine::new(&scope, Workplace::default());
-    engine.record(&name).ok()??.applied
+    records(common)?.record(&name).ok()??.applied
 }
 
 /// The port of the host that a node's port is published on.

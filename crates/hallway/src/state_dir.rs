@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-use hallway_engine::{Failure, Reason, account, state};
+use hallway_engine::{Engine, Failure, Reason, Workplace, account, sandbox, state};
 
 use crate::args::Common;
 
@@ -37,4 +37,17 @@ fn state_home(user: u32) -> Option<PathBuf> {
     let named = std::env::var_os("HOME").is_some_and(|named| named == home.as_os_str());
     let owner = std::fs::metadata(&home).ok()?.uid();
     (named && owner == user).then(|| home.join(".local/state"))
+}
+
+/// An engine that only reads the records of the scope that the command line names; no sandbox is
+/// entered. `None` where the scope does not exist.
+pub(crate) fn records(common: &Common) -> Option<Engine> {
+    let state = state_dir(common).ok()?;
+    let scope = match common.host {
+        true => state.join("host"),
+        false => sandbox::find(&state, common.sandbox.as_ref())?
+            .scope()
+            .to_owned(),
+    };
+    Some(Engine::new(&scope, Workplace::default()))
 }

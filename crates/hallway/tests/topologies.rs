@@ -224,7 +224,7 @@ TO = ('0180c2000000', '0180c2000002', '0180c200000e', '0180c2000003', 'fffffffff
 KIND = ('8809', '88cc', '8847', '888e', '9000', '1234')
 ";
 
-/// LACP, LLDP, MPLS, EAPOL, spanning tree and what nobody has heard of, with VLAN tags and without.
+/// LACP, LLDP, MPLS, EAPOL, spanning tree and an unassigned ethertype, with VLAN tags and without.
 fn a_lan_passes_every_frame() {
     let h = hallway();
     h.up("networks: { l: { subnet: 10.7.0.0/24, mode: lan } }\nnodes: { a: { networks: [l] }, b: { networks: [l] } }\n")

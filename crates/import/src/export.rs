@@ -24,7 +24,7 @@ const SAME: [&str; 8] = [
 /// The Compose file for a hallway file.
 ///
 /// # Errors
-/// When the text is no YAML.
+/// When the text is not YAML.
 pub fn export(text: &str) -> Result<String, Vec<Problem>> {
     let file = Value::read(text)?;
     let place = &file.place;

@@ -29,7 +29,7 @@ impl Format {
         if (begins("nodes:") || begins("links:")) && !begins("services:") && !begins("topology:") {
             return None;
         }
-        // A text that is no YAML is told from others by its name.
+        // The format of a text that is not YAML follows from its file name.
         Self::of_value(path, &Value::read(text).unwrap_or_default())
     }
 

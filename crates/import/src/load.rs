@@ -132,7 +132,7 @@ impl<'a> Loader<'a> {
         Some(())
     }
 
-    /// Reports a circle, of which each member is found anew, once.
+    /// Reports a circle of includes once, though it is found again from each of its files.
     fn circle(&mut self, place: &Place, name: String) {
         let known = |p: &Problem| matches!(p.kind, ProblemKind::Import(ImportProblem::Circle(_)));
         if !self.findings.problems.iter().any(known) {

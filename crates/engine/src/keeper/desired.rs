@@ -34,7 +34,7 @@ pub struct Change {
 }
 
 /// What the kernel has not removed yet when a node has been removed. The keeper waits for that, so
-/// that nobody else need.
+/// that the command does not have to.
 #[derive(Debug, Default)]
 pub struct Remains {
     /// Links that bear the mark of removed nodes, by name.

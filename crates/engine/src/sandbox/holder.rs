@@ -200,7 +200,7 @@ fn own_mounts(kernel: &mut Kernel, ids: Option<Ids>) -> Result<(), KernelError> 
 }
 
 /// Where the ids of this process are not those of the sandbox (`apart`), /run was made before: the
-/// kernel lets nobody create a file on a tmpfs whose user namespace does not have his ids. The copy
+/// kernel refuses to create a file on a tmpfs whose user namespace does not map the ids of the caller. The copy
 /// that the sandbox gets of those mounts shares nothing.
 fn set_up(kernel: &mut Kernel, apart: bool) -> Result<(), KernelError> {
     match apart {

@@ -74,7 +74,7 @@ pub(crate) fn what_is_used_is_not_taken_away() {
     h.up(&other).exits(2).says("project p");
 }
 
-/// A subnet that nobody has named avoids every route of the host.
+/// A subnet that is chosen automatically avoids every route of the host.
 pub(crate) fn automatic_subnets_avoid_routes() {
     lan(1, "eth0");
     let h = hallway().project("p");

@@ -305,7 +305,7 @@ fn settings(end: &End, nodes: &BTreeMap<&str, &LabNode>, findings: &mut Findings
     out
 }
 
-/// The last address of a subnet that nobody has.
+/// The last address of a subnet that is not in use.
 fn free(net: IpNet, used: &[IpAddr]) -> Option<IpAddr> {
     let last = match net.broadcast() {
         IpAddr::V4(last) => u128::from(u32::from(last)),
