@@ -214,7 +214,20 @@ fn gc_removes_what_is_not_on_record() {
     before.unchanged();
 }
 
+/// A project without a record, beside another: its routes are known by its bridges.
+fn a_project_without_a_record_is_removed_beside_another() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    h.run(&["up", &format!("{EXAMPLES}/part3-bridge.yaml")])
+        .ok();
+    let before = Snapshot::take();
+    h.run(&["up", &format!("{EXAMPLES}/three-tier.yaml")]).ok();
+    sh("rm -r /run/state/host/projects/three-tier");
+    h.project("three-tier").ok("down");
+    before.unchanged();
+}
+
 hallway_testkit::tests![
+    a_project_without_a_record_is_removed_beside_another,
     every_example_leaves_them_alone,
     sysctls_changed_meanwhile_stay,
     forwarding_of_others_stays,

@@ -45,6 +45,11 @@ pub enum What {
         /// The one that was found.
         found: String,
     },
+    /// Whether the table is dormant: none of its rules has an effect then.
+    DormantTable {
+        /// Whether it was found so.
+        found: bool,
+    },
     /// A set with its elements, by name.
     MissingSet(String),
     /// A set with its elements, by name.
@@ -176,6 +181,11 @@ fn tables(out: &mut Vec<What>, wanted: &Table, found: &Table, compared: &dyn Fn(
         out.push(What::ChangedTable {
             wanted: comment.to_owned(),
             found: found.comment.clone(),
+        });
+    }
+    if wanted.dormant != found.dormant {
+        out.push(What::DormantTable {
+            found: found.dormant,
         });
     }
     for (name, pair) in pairs(&wanted.sets, &found.sets, |set| set.name.clone()) {
@@ -346,6 +356,10 @@ impl std::fmt::Display for Difference {
             What::ChangedTable { wanted, found } => {
                 write!(f, " has the comment {found:?} instead of {wanted:?}")
             }
+            What::DormantTable { found: true } => {
+                write!(f, " is dormant: none of its rules has an effect")
+            }
+            What::DormantTable { found: false } => write!(f, " is not dormant"),
             What::MissingSet(set) => write!(f, ": set {set} is missing"),
             What::ExtraSet(set) => write!(f, ": set {set} is not wanted"),
             What::ChangedSet(set) => write!(f, ": set {set} is defined in another way"),

@@ -62,6 +62,8 @@ pub struct PacketContext<'a> {
     pub established: bool,
     /// It fits no connection.
     pub invalid: bool,
+    /// It is of TCP, of no connection that is tracked, and begins none.
+    pub mid_stream: bool,
     /// Its connection was destination-NATed.
     pub dnated: bool,
     /// Its destination is an address of the host.
@@ -87,6 +89,7 @@ impl PacketContext<'_> {
             icmp: None,
             established: false,
             invalid: false,
+            mid_stream: false,
             dnated: false,
             to_local: false,
             mark: 0,
@@ -285,6 +288,7 @@ impl<'a> Evaluator<'a> {
             Match::Version(version) => IpVersion::of(packet.from) == *version,
             Match::Established => packet.established,
             Match::Invalid => packet.invalid,
+            Match::MidStream => packet.mid_stream,
             Match::Dnated => packet.dnated,
             Match::ToLocal => packet.to_local,
             Match::Unmarked(bits) => packet.mark & bits == 0,

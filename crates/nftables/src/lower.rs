@@ -2,16 +2,19 @@
 
 use ipnet::IpNet;
 
-use crate::expr::{CtKey, Expr, Meta, Reg};
+use crate::expr::{CtKey, Expr, Meta, PayloadBase, Reg};
 use crate::value::Form;
 use crate::{Action, Dnat, Family, Field, IpVersion, Match, Rule, Table, Value};
 
 /// enum ip_conntrack_info as bits (NF_CT_STATE_BIT).
 pub(crate) const STATE_INVALID: u32 = 1;
 pub(crate) const STATE_ESTABLISHED_RELATED: u32 = 2 | 4;
+pub(crate) const STATE_NEW: u32 = 8;
 /// IPS_DST_NAT.
 pub(crate) const STATUS_DNAT: u32 = 1 << 5;
 pub(crate) const RTN_LOCAL: u32 = 2;
+/// IPPROTO_TCP.
+const TCP: u8 = 6;
 
 /// What expressions depend on besides the rule.
 #[derive(Clone, Copy)]
@@ -123,6 +126,11 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
         Match::Version(wanted) => version(out, *wanted),
         Match::Established => bits(out, CtKey::State, STATE_ESTABLISHED_RELATED),
         Match::Invalid => bits(out, CtKey::State, STATE_INVALID),
+        Match::MidStream => {
+            bits(out, CtKey::State, STATE_NEW);
+            equal(out, meta(Meta::L4Proto), vec![TCP]);
+            out.extend(not_only_syn());
+        }
         Match::Dnated => bits(out, CtKey::Status, STATUS_DNAT),
         Match::ToLocal => {
             let load = Expr::FibDestinationType { to: Reg(0) };
@@ -143,6 +151,32 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
         }
         Match::Expressions(all) => out.extend(all.iter().cloned()),
     }
+}
+
+/// SYN without FIN, RST and ACK is the first packet of a connection, whatever it says of congestion
+/// (RFC 9293, section 3.1).
+fn not_only_syn() -> [Expr; 3] {
+    const FIN: u8 = 0x01;
+    const SYN: u8 = 0x02;
+    const RST: u8 = 0x04;
+    const ACK: u8 = 0x10;
+    let flags = Expr::Payload {
+        base: PayloadBase::Transport,
+        offset: 13,
+        length: 1,
+        to: Reg(0),
+    };
+    let mask = Expr::Bitwise {
+        reg: Reg(0),
+        mask: vec![FIN | SYN | RST | ACK],
+        xor: vec![0],
+    };
+    let other = Expr::Compare {
+        reg: Reg(0),
+        equal: false,
+        data: vec![SYN],
+    };
+    [flags, mask, other]
 }
 
 fn bits(out: &mut Vec<Expr>, key: CtKey, mask: u32) {

@@ -8,7 +8,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use crate::expr::{CtKey, Expr, Meta, Reg};
 use crate::field::Source;
 use crate::lower::{
-    Context, RTN_LOCAL, STATE_ESTABLISHED_RELATED, STATE_INVALID, STATUS_DNAT, act, matched,
+    Context, RTN_LOCAL, STATE_ESTABLISHED_RELATED, STATE_INVALID, STATE_NEW, STATUS_DNAT, act, matched,
 };
 use crate::value::Form;
 use crate::{Action, Dnat, Field, IpVersion, Match, Rule, Table, Value};
@@ -139,6 +139,7 @@ fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
             let condition = match (key, bits) {
                 (CtKey::State, STATE_ESTABLISHED_RELATED) => Match::Established,
                 (CtKey::State, STATE_INVALID) => Match::Invalid,
+                (CtKey::State, STATE_NEW) => return Some((Match::MidStream, 8)),
                 (CtKey::Status, STATUS_DNAT) => Match::Dnated,
                 _ => return None,
             };

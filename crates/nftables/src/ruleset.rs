@@ -27,6 +27,8 @@ pub struct Table {
     pub name: String,
     /// What `nft list` shows with it; empty for none.
     pub comment: String,
+    /// Its base chains are not entered (NFT_TABLE_F_DORMANT).
+    pub dormant: bool,
     /// Sets and maps.
     pub sets: Vec<Set>,
     /// Chains, in the order they must be made.
@@ -41,6 +43,7 @@ impl Table {
             family,
             name: name.into(),
             comment: String::new(),
+            dormant: false,
             sets: Vec::new(),
             chains: Vec::new(),
         }
@@ -275,6 +278,9 @@ pub enum Match {
     Established,
     /// It belongs to no connection.
     Invalid,
+    /// It is of TCP and of no connection that is tracked, and does not begin one: a connection
+    /// begins with SYN (RFC 9293, section 3.5).
+    MidStream,
     /// Its connection was destination-NATed.
     Dnated,
     /// Its destination is an address of the machine.

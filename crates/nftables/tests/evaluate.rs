@@ -54,6 +54,7 @@ fn tcp(from: &str, to: &str) -> PacketContext<'static> {
         icmp: None,
         established: false,
         invalid: false,
+        mid_stream: false,
         dnated: false,
         to_local: false,
         mark: 0,

@@ -127,6 +127,9 @@ pub(super) fn port_flag(flag: PortFlag) -> link::PortFlag {
         PortFlag::NeighSuppress => link::PortFlag::NeighSuppress,
         PortFlag::Locked => link::PortFlag::Locked,
         PortFlag::GroupForward => link::PortFlag::GroupForward,
+        PortFlag::Forwarding => link::PortFlag::Forwarding,
+        PortFlag::Guard => link::PortFlag::Guard,
+        PortFlag::RootBlock => link::PortFlag::RootBlock,
     }
 }
 

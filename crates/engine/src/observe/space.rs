@@ -1,8 +1,10 @@
 //! One network namespace: links with their settings, addresses, routes, limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hallway_kernel::link::{AddressGeneration, BridgePort, LinkInfo, LinkSettings};
+use hallway_kernel::link::{
+    AddressGeneration, LinkInfo, LinkSettings, OperationalState, PortState,
+};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
@@ -23,8 +25,14 @@ pub(super) fn read(
     let links = kernel.links()?;
     let limits = limits(kernel, &links)?;
     let mut links: Vec<SeenLink> = links.into_iter().map(link).collect();
+    let up = links.iter().filter(|l| l.up).map(|l| l.index);
+    let up: BTreeSet<u32> = up.collect();
     for link in &mut links {
         link.limit = limits.get(&link.index).copied();
+        // A bridge that is down closes all its ports, and opens them when it is up again.
+        if link.master.is_some_and(|bridge| !up.contains(&bridge)) {
+            link.port.remove(&PortFlag::Forwarding);
+        }
     }
     let routes = kernel.routes()?.into_iter().map(|r| SeenRoute {
         to: r.to,
@@ -67,6 +75,7 @@ fn limits(
 
 /// A link, without the rate of its limit.
 pub(crate) fn link(info: LinkInfo) -> SeenLink {
+    let port = port_flags(&info);
     SeenLink {
         index: info.index,
         name: info.name,
@@ -78,7 +87,7 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
         mac: info.mac,
         mtu: info.mtu,
         peer: info.peer,
-        port: info.port.map(port_flags).unwrap_or_default(),
+        port,
         nf_call: info
             .bridge
             .map(|b| (b.nf_call_iptables, b.nf_call_ip6tables)),
@@ -91,8 +100,11 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
     }
 }
 
-fn port_flags(found: BridgePort) -> BTreeMap<PortFlag, bool> {
-    BTreeMap::from([
+fn port_flags(info: &LinkInfo) -> BTreeMap<PortFlag, bool> {
+    let Some(found) = info.port else {
+        return BTreeMap::new();
+    };
+    let mut out = BTreeMap::from([
         (PortFlag::Hairpin, found.hairpin),
         (PortFlag::Isolated, found.isolated),
         (PortFlag::Learning, found.learning),
@@ -102,7 +114,15 @@ fn port_flags(found: BridgePort) -> BTreeMap<PortFlag, bool> {
         (PortFlag::NeighSuppress, found.neigh_suppress),
         (PortFlag::Locked, found.locked),
         (PortFlag::GroupForward, found.group_forward),
-    ])
+        (PortFlag::Guard, found.guard),
+        (PortFlag::RootBlock, found.root_block),
+    ]);
+    // Without a carrier the kernel closes the port, and opens it again with the carrier.
+    if info.state == OperationalState::Up {
+        let open = found.state == PortState::Forwarding;
+        out.insert(PortFlag::Forwarding, open);
+    }
+    out
 }
 
 fn link_settings(found: &LinkSettings) -> BTreeMap<Setting, u32> {

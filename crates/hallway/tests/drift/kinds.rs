@@ -56,6 +56,14 @@ pub(crate) const RULES: &[Kind] = &[
         "table bridge hallway-p is missing",
     ),
     kind(
+        "nft add table inet hallway-p '{ flags dormant; }'",
+        "table inet hallway-p is dormant",
+    ),
+    kind(
+        "nft add table bridge hallway-p '{ flags dormant; }'",
+        "table bridge hallway-p is dormant",
+    ),
+    kind(
         "nft flush table inet hallway-p",
         "chain forward lacks the rule",
     ),
@@ -165,6 +173,14 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     kind(
         "bridge link set dev $WEB neigh_suppress on",
         "neigh_suppress of $WEB is on, not off",
+    ),
+    kind(
+        "bridge link set dev $WEB state 0",
+        "forwarding of $WEB is off, not on",
+    ),
+    kind(
+        "bridge link set dev $WEB guard on root_block on",
+        "guard of $WEB is on, not off",
     ),
     again("ip link del $WEB", "interface eth0 is missing", WEB),
     again(

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use crate::{attack, up};
-use hallway_testkit::{sh, try_sh, wait_for};
+use hallway_testkit::{Hallway, sh, try_sh, wait_for};
 
 /// Straight to the node, by a published port, and by localhost.
 pub(crate) fn a_deny_ends_connections_of_the_host() {
@@ -54,6 +54,45 @@ for key in open_: check(passes(key, 'before', LIMIT), '%s does not work before' 
 done = subprocess.run(['{program}', '--host', 'up', '/run/up.hallway.yaml'], capture_output=True, text=True)
 check(done.returncode == 0, done.stderr)
 for key in open_: check(not passes(key, 'after', 1), '%s goes on' % (key,))
+"
+    ));
+    drop(h);
+}
+
+/// Traffic from the server, which the policies allow, does not let the client go on either.
+pub(crate) fn a_deny_ends_connections_whose_server_sends() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let both = "policies:\n  - { between: [c, e] }\n";
+    let allowed = crate::FILE.replace("policies:\n", both);
+    h.up(&allowed).ok();
+    let deny = "policies:\n  - { action: deny, from: c, to: [b, e] }\n";
+    let denied = allowed.replace("policies:\n", deny);
+    std::fs::write("/run/up.hallway.yaml", denied).unwrap();
+    let program = env!("CARGO_BIN_EXE_hallway");
+    attack(&format!(
+        "
+os.environ['HALLWAY_STATE_DIR'] = '/run/state'
+I4, I6 = socket.AF_INET, socket.AF_INET6
+def connected(server, family, to):
+    listener = N[server].socket(family, socket.SOCK_STREAM)
+    listener.bind((to, 7100)); listener.listen()
+    client = N['c'].socket(family, socket.SOCK_STREAM); client.settimeout(LIMIT)
+    client.connect((to, 7100))
+    return client, listener.accept()[0]
+pairs = {{(to, family): connected(to, family, names[to]) for to in 'be' for family, names in ((I4, FOUR), (I6, SIX))}}
+def arrives(sender, receiver, limit):
+    try: sender.sendall(b'x')
+    except OSError: return False
+    receiver.settimeout(limit)
+    try: return receiver.recv(99) != b''
+    except OSError: return False
+for key, (client, server) in pairs.items():
+    check(arrives(client, server, LIMIT) and arrives(server, client, LIMIT), '%s does not work before' % (key,))
+done = subprocess.run(['{program}', '--host', 'up', '/run/up.hallway.yaml'], capture_output=True, text=True)
+check(done.returncode == 0, done.stderr)
+for key, (client, server) in pairs.items():
+    check(not arrives(server, client, 1), '%s: the server goes on' % (key,))
+    check(not arrives(client, server, 1), '%s: the client goes on' % (key,))
 "
     ));
     drop(h);

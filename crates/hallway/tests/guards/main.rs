@@ -77,6 +77,7 @@ hallway_testkit::tests![
     icmp_errors_of_those_concerned_arrive,
     icmp_errors_from_outside_about_published_ports,
     a_deny_ends_connections_of_the_host,
+    a_deny_ends_connections_whose_server_sends,
     a_network_that_becomes_internal_loses_its_connections,
     a_port_that_a_program_has_is_not_published,
     an_address_that_moves_is_reached_at_once,

@@ -13,6 +13,8 @@ const IFLA_BR_MCAST_SNOOPING: u16 = 23;
 const IFLA_BR_NF_CALL_ARPTABLES: u16 = 38;
 
 const IFLA_BRPORT_STATE: u16 = 1;
+/// BR_STATE_FORWARDING.
+const FORWARDING: u8 = 3;
 const IFLA_BRPORT_PRIORITY: u16 = 2;
 const IFLA_BRPORT_COST: u16 = 3;
 const IFLA_BRPORT_GUARD: u16 = 5;
@@ -105,7 +107,7 @@ impl PortState {
             0 => Self::Disabled,
             1 => Self::Listening,
             2 => Self::Learning,
-            3 => Self::Forwarding,
+            FORWARDING => Self::Forwarding,
             4 => Self::Blocking,
             other => Self::Other(other),
         }
@@ -170,6 +172,13 @@ pub enum PortFlag {
     Locked,
     /// [`BridgePort::group_forward`].
     GroupForward,
+    /// [`BridgePort::state`] is [`PortState::Forwarding`]; off is [`PortState::Disabled`]. It can be
+    /// turned on while the port has a carrier only.
+    Forwarding,
+    /// [`BridgePort::guard`].
+    Guard,
+    /// [`BridgePort::root_block`].
+    RootBlock,
 }
 
 impl PortFlag {
@@ -184,6 +193,9 @@ impl PortFlag {
             Self::NeighSuppress => IFLA_BRPORT_NEIGH_SUPPRESS,
             Self::Locked => IFLA_BRPORT_LOCKED,
             Self::GroupForward => IFLA_BRPORT_GROUP_FWD_MASK,
+            Self::Forwarding => IFLA_BRPORT_STATE,
+            Self::Guard => IFLA_BRPORT_GUARD,
+            Self::RootBlock => IFLA_BRPORT_PROTECT,
         }
     }
 
@@ -193,6 +205,7 @@ impl PortFlag {
                 let mask = if on { GROUPS } else { 0 };
                 w.attr(self.number(), &mask.to_ne_bytes());
             }
+            Self::Forwarding => w.u8(self.number(), if on { FORWARDING } else { 0 }),
             _ => w.u8(self.number(), u8::from(on)),
         }
     }

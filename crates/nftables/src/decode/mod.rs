@@ -108,7 +108,11 @@ fn comment(mut data: &[u8]) -> Option<String> {
 /// When it has no name.
 pub fn table(body: &[u8]) -> Result<Table, DecodeError> {
     let (family, attrs) = parts(body, "table")?;
+    /// NFT_TABLE_F_DORMANT.
+    const DORMANT: u32 = 1;
+    let flags = attrs.find(2).and_then(be32_of).unwrap_or(0);
     Ok(Table {
+        dormant: flags & DORMANT != 0,
         comment: attrs.find(6).and_then(comment).unwrap_or_default(),
         ..Table::new(family, text(attrs, 1, "table", "a name")?)
     })

@@ -6,7 +6,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::{Plan, Recorded, leftovers, through, uplinks};
-use crate::mark;
+use crate::mark::{self, Role};
 use crate::observed::Observed;
 use crate::settled::Settled;
 use crate::step::{Cause, Flows, Op};
@@ -46,10 +46,12 @@ pub(super) fn inner_prefixes(settled: &Settled) -> impl Iterator<Item = IpNet> {
     subnets.map(|s| s.net)
 }
 
-/// Unreachable routes of the project that exist. Without a record, such a route can only be taken
-/// for this project's while there is no other.
+/// Unreachable routes of the project that exist. Without a record they are known by the addresses of
+/// its bridges; where those are gone too, such a route can only be taken for this project's while
+/// there is no other.
 fn unreachable(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> BTreeSet<IpNet> {
-    let known: BTreeSet<IpNet> = recorded.all().flat_map(inner_prefixes).collect();
+    let known = recorded.all().flat_map(inner_prefixes);
+    let known: BTreeSet<IpNet> = known.chain(bridge_prefixes(project, seen)).collect();
     let others = seen.tables.iter().any(|t| &t.project != project);
     let marked = seen.host.routes.iter();
     marked
@@ -57,4 +59,17 @@ fn unreachable(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> BTree
         .map(|r| r.to)
         .filter(|to| known.contains(to) || (known.is_empty() && !others))
         .collect()
+}
+
+/// The subnets of the addresses that the project's bridges have.
+fn bridge_prefixes(project: &Name, seen: &Observed) -> impl Iterator<Item = IpNet> {
+    let bridges = seen.host.links.iter().filter(move |link| {
+        let marked = link.alias.as_deref().and_then(mark::parse_alias);
+        matches!(marked, Some((owner, Role::Bridge(_))) if owner == *project)
+    });
+    bridges.flat_map(|bridge| {
+        let addresses = seen.host.addresses.iter();
+        let its = addresses.filter(|address| address.interface == bridge.index);
+        its.map(|address| address.net.trunc())
+    })
 }

@@ -18,6 +18,7 @@ pub(super) fn context(flow: &Flow) -> PacketContext<'static> {
         icmp: None,
         established: false,
         invalid: false,
+        mid_stream: false,
         dnated: false,
         to_local: false,
         mark: 0,

@@ -8,7 +8,7 @@ use hallway_spec::Mode;
 
 use super::conntrack::State;
 use super::context::context;
-use super::packet::{Flow, Packet};
+use super::packet::{Flow, Packet, PacketKind};
 use super::path::{HopEvent, Location};
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
 use super::world::{HostPort, HostRoute, UPLINK};
@@ -155,6 +155,7 @@ impl<'w> Walk<'w> {
         let mut context = PacketContext {
             established: self.conntrack.established(state),
             invalid: *state == State::Invalid,
+            mid_stream: packet.kind == PacketKind::Ack && matches!(state, State::New(_)),
             dnated: self.conntrack.dnated(state),
             oif: to.name,
             ..self.host_context(packet, from, to.group)

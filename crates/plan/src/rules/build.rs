@@ -109,6 +109,7 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
     rules.extend([
         rule(vec![Match::Established], Verdict::Accept, "replies"),
         rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),
+        rule(vec![Match::MidStream], Verdict::Drop, purpose::MID_STREAM),
     ]);
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(
@@ -235,6 +236,7 @@ fn input_hook(policies: Vec<Rule>) -> Chain {
         loaded(None, FROM_BIT),
         rule(vec![Match::Established], Verdict::Accept, "replies"),
         rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),
+        rule(vec![Match::MidStream], Verdict::Drop, purpose::MID_STREAM),
     ];
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(
@@ -279,6 +281,11 @@ fn output_hook() -> Chain {
             "no redirects",
         ),
         rule(vec![Match::Established], Verdict::Accept, "replies"),
+        rule(
+            vec![to_nets(), Match::MidStream],
+            Verdict::Drop,
+            purpose::MID_STREAM,
+        ),
         rule(vec![Match::Dnated], policies(), purpose::PUBLISHED),
         rule(
             vec![member(Field::OifGroup, &sets::NETWORKS, false)],

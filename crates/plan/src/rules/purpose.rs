@@ -29,6 +29,8 @@ pub const OUTSIDE_ERROR: &str = "ICMP error from outside about a published port"
 pub const SHARE: &str = "too many connections of one node: limits.connections";
 /// Conntrack knows no connection it could belong to.
 pub const INVALID: &str = "belongs to no connection";
+/// A connection of TCP that was ended does not go on from its other end.
+pub const MID_STREAM: &str = "in the middle of a connection that is not tracked";
 /// Echo requests to the host.
 pub const PING: &str = "ping";
 /// It came from none of the project's nodes.

@@ -161,6 +161,12 @@ pub enum PortFlag {
     Locked,
     /// Frames to the group addresses of bridges are passed on, as from LACP and LLDP.
     GroupForward,
+    /// Frames pass, as far as its state goes (BR_STATE_FORWARDING).
+    Forwarding,
+    /// A message of a spanning tree closes it.
+    Guard,
+    /// It is never the way to the root of a spanning tree.
+    RootBlock,
 }
 
 impl PortFlag {
@@ -176,6 +182,9 @@ impl PortFlag {
         (Self::NeighSuppress, false),
         (Self::Locked, false),
         (Self::GroupForward, false),
+        (Self::Forwarding, true),
+        (Self::Guard, false),
+        (Self::RootBlock, false),
     ];
 
     /// What every port of a lan has: it is a cable between two machines in all but name.
@@ -189,6 +198,9 @@ impl PortFlag {
         (Self::NeighSuppress, false),
         (Self::Locked, false),
         (Self::GroupForward, true),
+        (Self::Forwarding, true),
+        (Self::Guard, false),
+        (Self::RootBlock, false),
     ];
 
     /// What a port starts with in the kernel (`new_nbp`, net/bridge/br_if.c).
@@ -196,7 +208,11 @@ impl PortFlag {
     pub const fn default(self) -> bool {
         matches!(
             self,
-            Self::Learning | Self::Flood | Self::McastFlood | Self::BcastFlood
+            Self::Learning
+                | Self::Flood
+                | Self::McastFlood
+                | Self::BcastFlood
+                | Self::Forwarding
         )
     }
 
@@ -213,6 +229,9 @@ impl PortFlag {
             Self::NeighSuppress => "neigh_suppress",
             Self::Locked => "locked",
             Self::GroupForward => "group_fwd_mask",
+            Self::Forwarding => "forwarding",
+            Self::Guard => "guard",
+            Self::RootBlock => "root_block",
         }
     }
 }

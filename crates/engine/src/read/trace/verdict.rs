@@ -272,7 +272,7 @@ fn code_of(comment: &str) -> ReasonCode {
     match comment {
         purpose::SPOOFED => ReasonCode::SpoofedSource,
         purpose::DIRECT => ReasonCode::DirectRouting,
-        purpose::INVALID => ReasonCode::Asymmetric,
+        purpose::INVALID | purpose::MID_STREAM => ReasonCode::Asymmetric,
         purpose::NOT_ADDRESSEE => ReasonCode::NotForwarding,
         purpose::NOBODY => ReasonCode::NeighbourUnreachable,
         purpose::HOST_DEFAULT => ReasonCode::HostServices,

@@ -177,7 +177,7 @@ impl Reasons<'_> {
                 )
                 .help(format!("give a node there the address {to}, or use another address"))
             }
-            purpose::INVALID => reason(
+            purpose::INVALID | purpose::MID_STREAM => reason(
                 ReasonCode::Asymmetric,
                 "the host has not seen the beginning of this connection, and drops what follows",
             ),
