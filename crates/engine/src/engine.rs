@@ -174,7 +174,7 @@ impl Engine {
                 Err(failure) => (None, Some(failure)),
             };
             observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
-            observed.noted = self.store().host_settings();
+            observed.noted = self.store().host_settings_of(&observed.host);
             Ok(ProjectState {
                 record,
                 unreadable,
@@ -259,7 +259,7 @@ impl Engine {
         let project = &settled.project;
         let mut observed = observe::network(&mut kernel, project)?;
         observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
-        observed.noted = self.store().host_settings();
+        observed.noted = self.store().host_settings_of(&observed.host);
         observed.guard = Seen::Unseen;
         let built = Recorded {
             applied: Some(settled),
@@ -271,7 +271,8 @@ impl Engine {
         // Links that others brought up or took away since are for the next repair.
         differences.retain(|d| match &d.fact {
             Fact::UplinkNoteLeft { .. } => false,
-            Fact::UplinkForwarding { link, version } => planned.plan.turns_on(link, *version),
+            Fact::UplinkForwarding { link, version }
+            | Fact::UplinkNoteMissing { link, version } => planned.plan.turns_on(link, *version),
             _ => true,
         });
         if planned.depth != Depth::Inside {

@@ -19,6 +19,7 @@ const IFA_FLAGS: u16 = 8;
 const IFA_PROTO: u16 = 11;
 /// Usable immediately: duplicates are prevented by the plan, not detected by waiting.
 const IFA_F_NODAD: u32 = 0x02;
+const IFA_F_SECONDARY: u32 = 0x01;
 const IFA_F_DADFAILED: u32 = 0x08;
 
 /// The kernel's number of an address family.
@@ -126,6 +127,13 @@ impl AddressInfo {
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
         self.flags & IFA_F_DADFAILED != 0
+    }
+
+    /// An IPv4 address that came after another one of its subnet: that one is the source of what is
+    /// sent without a source of its own.
+    #[must_use]
+    pub fn is_secondary(&self) -> bool {
+        self.net.addr().is_ipv4() && self.flags & IFA_F_SECONDARY != 0
     }
 }
 

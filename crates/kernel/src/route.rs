@@ -91,7 +91,17 @@ fn body(spec: &RouteSpec, remove: bool) -> Writer {
     w
 }
 
-/// Adds a route, or replaces the one with the same destination and metric.
+/// Adds a route, also where there is another one with the same destination and metric: before it for
+/// IPv4.
+#[must_use]
+pub fn add_route(spec: &RouteSpec) -> Request {
+    Request {
+        flags: NLM_F_CREATE,
+        ..replace_route(spec)
+    }
+}
+
+/// Adds a route, or replaces the first with the same destination and metric.
 #[must_use]
 pub fn replace_route(spec: &RouteSpec) -> Request {
     Request {

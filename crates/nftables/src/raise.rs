@@ -8,7 +8,8 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use crate::expr::{CtKey, Expr, Meta, Reg};
 use crate::field::Source;
 use crate::lower::{
-    Context, RTN_LOCAL, STATE_ESTABLISHED_RELATED, STATE_INVALID, STATE_NEW, STATUS_DNAT, act, matched,
+    Context, RTN_LOCAL, STATE_ESTABLISHED_RELATED, STATE_INVALID, STATE_NEW, STATUS_DNAT, act,
+    matched,
 };
 use crate::value::Form;
 use crate::{Action, Dnat, Field, IpVersion, Match, Rule, Table, Value};

@@ -85,6 +85,7 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
     };
     for (link, index) in wanted.links.iter().zip(first..) {
         let address = |net: &ipnet::IpNet| SeenAddress {
+            secondary: false,
             interface: index,
             net: *net,
         };
@@ -129,6 +130,7 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
         port: wanted.port.iter().copied().collect(),
         nf_call: wanted.nf_call.map(|on| (on, on)),
         group_learning: wanted.group_learning,
+        bridge: wanted.bridge.iter().copied().collect(),
         kernel_address: Some(!wanted.no_kernel_address),
         limit: wanted.limit,
         settings: wanted.settings.iter().copied().collect(),
@@ -149,6 +151,7 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
         protocol,
         unreachable: wanted.kind == RouteKind::Unreachable,
         table: MAIN_TABLE,
+        metric: wanted.metric(),
         via,
     }
 }

@@ -8,7 +8,7 @@ use hallway_spec::{Bandwidth, IpVersion, Name};
 use ipnet::IpNet;
 
 use crate::mark;
-use crate::target::{Listener, PortFlag, Setting};
+use crate::target::{BridgeFlag, Listener, PortFlag, Setting};
 use crate::through::{Entry, Pass};
 
 /// What is known of something: an observation never says that a thing is absent, or present, when
@@ -69,6 +69,9 @@ pub struct SeenEntry {
 pub struct Noted {
     /// The uplink that forwards because of hallway.
     pub uplink: Uplink,
+    /// The interface index of the link, which a new name does not change; none where the note is
+    /// for every link.
+    pub index: Option<u32>,
     /// The projects that need it.
     pub projects: BTreeSet<Name>,
     /// The settings for all links and for new links of its IP version, when it was changed.
@@ -148,6 +151,8 @@ pub struct SeenLink {
     /// A bridge learns MAC addresses from frames to the group addresses of bridges too; not known
     /// before Linux 5.0.
     pub group_learning: Option<bool>,
+    /// Other attributes of a bridge; nothing when it is none.
+    pub bridge: BTreeMap<BridgeFlag, bool>,
     /// The kernel makes an IPv6 address of its own; not known where IPv6 is not built in.
     pub kernel_address: Option<bool>,
     /// The token bucket at its root, in bits per second.
@@ -217,6 +222,8 @@ pub struct SeenRoute {
     pub unreachable: bool,
     /// Main, local, …
     pub table: u32,
+    /// Of routes to one destination, the one with the lowest metric is used.
+    pub metric: u32,
     /// Next hop.
     pub via: Option<IpAddr>,
 }
@@ -224,6 +231,8 @@ pub struct SeenRoute {
 /// An address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenAddress {
+    /// Another IPv4 address of its subnet comes before it.
+    pub secondary: bool,
     /// Interface index.
     pub interface: u32,
     /// Address and prefix length.
@@ -276,6 +285,13 @@ impl Marks {
 }
 
 impl Observed {
+    /// Whether a link of that name on the host is a bridge.
+    #[must_use]
+    pub fn is_bridge(&self, name: &str) -> bool {
+        let link = self.host.link(name);
+        link.is_some_and(|l| l.kind.as_deref() == Some("bridge"))
+    }
+
     /// Counts what bears the project's mark.
     #[must_use]
     pub fn marks(&self, project: &Name) -> Marks {

@@ -181,6 +181,7 @@ fn forwarding_of_every_link_is_given_back() {
         });
         seen.noted.push(Noted {
             uplink: uplink(link),
+            index: None,
             projects: [project.clone()].into(),
             before: both.map(|(setting, _)| (setting, 0)).into(),
         });

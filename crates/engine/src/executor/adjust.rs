@@ -5,7 +5,7 @@ use hallway_kernel::route::RouteSpec;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, qdisc, route};
 use hallway_plan::compare::Attribute;
 use hallway_plan::step::Adjustment;
-use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin};
+use hallway_plan::target::{BridgeFlag, Link, PortFlag, Route, RouteKind, RouteOrigin};
 use hallway_plan::{bandwidth, mark};
 use hallway_spec::Bandwidth;
 
@@ -15,9 +15,6 @@ use super::outcome::absent_is_done;
 const STATIC: u8 = 4;
 /// RTPROT_KERNEL, linux/rtnetlink.h.
 const BY_KERNEL: u8 = 2;
-/// The metric of the kernel's own IPv6 routes (IP6_RT_PRIO_ADDRCONF, net/ip6_route.h).
-const CONNECTED_METRIC: u32 = 256;
-
 /// Carries out a change.
 pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), KernelError> {
     match change {
@@ -35,6 +32,13 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
                 .and_then(|i| kernel.run(addr::delete_address(i, *address))),
         ),
         Adjustment::AddRoute(route) => match spec(kernel, route)? {
+            Some(spec) => match kernel.run(route::add_route(&spec)) {
+                Err(e) if e.is_exists() => Ok(()),
+                other => other,
+            },
+            None => Ok(()),
+        },
+        Adjustment::ReplaceRoute(route) => match spec(kernel, route)? {
             Some(spec) => kernel.run(route::replace_route(&spec)),
             None => Ok(()),
         },
@@ -87,6 +91,9 @@ fn change_link(
         let bridge = match attribute {
             Attribute::NfCall(on) => Some(link::change_nf_call(name, *on)),
             Attribute::GroupLearning(on) => Some(link::change_group_learning(name, *on)),
+            Attribute::Bridge(flag, on) => {
+                Some(link::change_bridge_flag(name, bridge_flag(*flag), *on))
+            }
             _ => None,
         };
         if let Some(request) = bridge {
@@ -108,11 +115,18 @@ fn change_link(
                 change.port = &port;
             }
             Attribute::KernelAddress(made) => change.no_link_local = !made,
-            Attribute::NfCall(_) | Attribute::GroupLearning(_) => {}
+            Attribute::NfCall(_) | Attribute::GroupLearning(_) | Attribute::Bridge(..) => {}
         }
         batch.push(link::change_link(name, &change));
     }
     kernel.submit_all(&batch)
+}
+
+fn bridge_flag(flag: BridgeFlag) -> link::BridgeFlag {
+    match flag {
+        BridgeFlag::VlanFiltering => link::BridgeFlag::VlanFiltering,
+        BridgeFlag::Stp => link::BridgeFlag::Stp,
+    }
 }
 
 /// The kernel's attribute of that name.
@@ -163,7 +177,7 @@ pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec>
                 via: *via,
                 interface: index,
                 unreachable: false,
-                metric: v6.map(|_| CONNECTED_METRIC),
+                metric: v6.map(|_| route.metric()),
                 protocol,
                 source: v4,
             })

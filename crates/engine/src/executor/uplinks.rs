@@ -41,7 +41,7 @@ impl Executor<'_> {
             self.forget(table, set, note_of(uplink))?;
         }
         for bridge in bridges {
-            self.forget(table, &sets::BRIDGED, note_of_bridge(bridge))?;
+            self.forget(table, &sets::BRIDGED, sets::bridged(bridge))?;
         }
         Ok(())
     }
@@ -80,7 +80,7 @@ pub(super) fn note(transaction: &mut Transaction, table: &str, uplink: &Uplink) 
 /// The same of bridges.
 pub(super) fn note_bridges(transaction: &mut Transaction, table: &str, bridges: &[String]) {
     let set = &sets::BRIDGED;
-    let elements: Vec<Element> = bridges.iter().map(|b| note_of_bridge(b)).collect();
+    let elements: Vec<Element> = bridges.iter().map(|b| sets::bridged(b)).collect();
     if !elements.is_empty() {
         let layout = set.empty().layout();
         transaction.add_elements(set.family, (table, set.name), layout, &elements);
@@ -89,11 +89,6 @@ pub(super) fn note_bridges(transaction: &mut Transaction, table: &str, bridges: 
 
 fn note_of(uplink: &Uplink) -> Element {
     Element::new(vec![Value::Ifname(uplink.link.clone())])
-}
-
-fn note_of_bridge(bridge: &str) -> Element {
-    let name = || Value::Ifname(bridge.to_owned());
-    Element::new(vec![name(), name()])
 }
 
 /// IPv6 forwards by interface since Linux 6.17 (force_forwarding); before, only everywhere or

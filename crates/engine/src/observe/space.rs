@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_kernel::link::{
-    AddressGeneration, LinkInfo, LinkSettings, OperationalState, PortState,
+    AddressGeneration, BridgeInfo, LinkInfo, LinkSettings, OperationalState, PortState,
 };
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
-use hallway_plan::target::{PortFlag, Setting};
+use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
 use hallway_spec::{Bandwidth, IpVersion};
 
 /// What links to come start with in a namespace.
@@ -40,10 +40,12 @@ pub(super) fn read(
         protocol: r.protocol,
         unreachable: r.is_unreachable(),
         table: r.table,
+        metric: r.metric,
         via: r.via,
     });
     let routes = routes.collect();
     let addresses = kernel.addresses()?.into_iter().map(|a| SeenAddress {
+        secondary: a.is_secondary(),
         interface: a.index,
         net: a.net,
     });
@@ -92,12 +94,20 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
             .bridge
             .map(|b| (b.nf_call_iptables, b.nf_call_ip6tables)),
         group_learning: info.bridge.and_then(|b| b.group_learning),
+        bridge: info.bridge.map(bridge_flags).unwrap_or_default(),
         kernel_address: info
             .address_generation
             .map(|g| g != AddressGeneration::None),
         limit: None,
         settings: link_settings(&info.settings),
     }
+}
+
+fn bridge_flags(found: BridgeInfo) -> BTreeMap<BridgeFlag, bool> {
+    BTreeMap::from([
+        (BridgeFlag::VlanFiltering, found.vlan_filtering),
+        (BridgeFlag::Stp, found.stp),
+    ])
 }
 
 fn port_flags(info: &LinkInfo) -> BTreeMap<PortFlag, bool> {

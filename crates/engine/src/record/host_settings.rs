@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use hallway_plan::Plan;
-use hallway_plan::observed::{Noted, Observed};
+use hallway_plan::observed::{Noted, Observed, SeenSpace};
 use hallway_plan::step::{Op, Uplink};
 use hallway_plan::target::Setting;
 use hallway_spec::{IpVersion, Name};
@@ -32,6 +32,8 @@ struct SettingsFile {
 struct Entry {
     link: String,
     version: IpVersion,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
     projects: BTreeSet<Name>,
     /// Before it was changed: whether all links forwarded, and whether new links did.
     all: Option<u32>,
@@ -45,6 +47,7 @@ impl Entry {
         Self {
             link: note.uplink.link.clone(),
             version,
+            index: note.index,
             projects: note.projects.clone(),
             all: before(Setting::Forwarding(version)),
             new: before(Setting::NewForwarding(version)),
@@ -65,6 +68,7 @@ impl From<Entry> for Noted {
                 link: entry.link,
                 version,
             },
+            index: entry.index,
             projects: entry.projects,
             before: before.collect(),
         }
@@ -82,8 +86,19 @@ fn boot() -> String {
 }
 
 impl Store {
-    /// What is noted.
-    pub(crate) fn host_settings(&self) -> Vec<Noted> {
+    /// What is noted, with the names that links have now.
+    pub(crate) fn host_settings_of(&self, host: &SeenSpace) -> Vec<Noted> {
+        let mut notes = self.host_settings();
+        for note in &mut notes {
+            let same = host.links.iter().find(|l| Some(l.index) == note.index);
+            if let Some(link) = same {
+                note.uplink.link.clone_from(&link.name);
+            }
+        }
+        notes
+    }
+
+    fn host_settings(&self) -> Vec<Noted> {
         let text = store::read(&path(self.scope())).ok().flatten();
         let file = text.and_then(|text| serde_json::from_slice::<SettingsFile>(&text).ok());
         let file = file.filter(|f| f.version == VERSION && f.boot == boot());
@@ -114,7 +129,7 @@ impl Store {
         if first.is_none() && forgotten.is_empty() {
             return Ok(());
         }
-        let mut notes = self.host_settings();
+        let mut notes = self.host_settings_of(&seen.host);
         for note in notes.iter_mut().filter(|n| forgotten.contains(&&n.uplink)) {
             note.projects.remove(project);
         }
@@ -126,6 +141,7 @@ impl Store {
             }
             notes.push(Noted {
                 uplink: uplink.clone(),
+                index: seen.host.link(&uplink.link).map(|l| l.index),
                 projects: [project.clone()].into(),
                 before: before(uplink.version, seen),
             });

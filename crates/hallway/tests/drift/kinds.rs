@@ -101,6 +101,14 @@ pub(crate) const RULES: &[Kind] = &[
         "unexpected: tcp . 9999",
     ),
     kind("nft flush map inet hallway-p pub4", "missing: tcp . 8080"),
+    kind(
+        "nft flush set inet hallway-p forwarding4",
+        "note of IPv4 forwarding of",
+    ),
+    kind(
+        "nft add element inet hallway-p bridged '{ up0 . up0 }'",
+        "set inet hallway-p bridged: unexpected",
+    ),
 ];
 
 pub(crate) const HOST_LINKS: &[Kind] = &[
@@ -173,6 +181,10 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     kind(
         "bridge link set dev $WEB neigh_suppress on",
         "neigh_suppress of $WEB is on, not off",
+    ),
+    kind(
+        "ip link set br-apps type bridge stp_state 1",
+        "stp_state of br-apps is on, not off",
     ),
     kind(
         "bridge link set dev $WEB state 0",
@@ -411,6 +423,10 @@ pub(crate) const PROGRAMS: &[Kind] = &[
         "ended by signal 9",
     ),
     kind("kill $(pgrep -f '^hallway serve 80$' | head -1)", "program"),
+    kind(
+        "ss -K -ltn sport = :8080 src 127.0.0.1 >&2; sleep 0.1",
+        "listener 127.0.0.1:8080/tcp is missing",
+    ),
     kind("kill -9 $(pgrep -f '[_]_keeper')", "its keeper has ended"),
     kind(
         "kill -9 $(pgrep -f '[_]_keeper'); sleep 0.1",

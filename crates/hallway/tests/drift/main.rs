@@ -49,6 +49,81 @@ fn programs() {
     Scene::check_all(&[kinds::PROGRAMS]);
 }
 
+/// A route with another metric is another route, of somebody else, and stays.
+fn a_route_with_another_metric() {
+    let scene = Scene::new();
+    sh(
+        "ip -n web route del default; ip -n web route add default via 10.9.0.1 metric 500
+        ip -n web -6 route del default; ip -n web -6 route add default via fd09::1 metric 5000",
+    );
+    let plan = scene.h.run(&["plan", FILE]).ok();
+    assert_eq!(
+        plan.matches("default route of eth0 is missing").count(),
+        2,
+        "{plan}"
+    );
+    scene.h.run(&["up", FILE]).ok();
+    for version in ["-4", "-6"] {
+        let routes = sh(&format!("ip -n web {version} route show default"));
+        assert_eq!(routes.lines().count(), 2, "{routes}");
+    }
+}
+
+/// Another address that a node sends with, in the place of its own.
+fn another_address_in_its_place() {
+    let scene = Scene::new();
+    sh(
+        "ip -n web addr del 10.9.0.10/24 dev eth0; ip -n web addr add 10.9.0.50/24 dev eth0
+        ip -n web route add default via 10.9.0.1
+        ip -n web addr del fd09::10/64 dev eth0; ip -n web addr add fd09::10/48 dev eth0 nodad
+        ip addr del fd09::1/64 dev br-apps; ip addr add fd09::1/48 dev br-apps nodad",
+    );
+    let plan = scene.h.run(&["plan", FILE]).ok();
+    for address in [
+        "10.9.0.50/24 of eth0",
+        "fd09::10/48 of eth0",
+        "fd09::1/48 of br-apps",
+    ] {
+        assert!(plan.contains(address), "{plan}");
+    }
+    scene.h.run(&["up", FILE]).ok();
+    scene.h.run(&["status", "--exit-code"]).exits(0);
+    assert!(scene.h.pings("web", "10.9.0.1") && scene.h.pings("web", "fd09::1"));
+}
+
+/// Routes of other links with the same destination and metric stay: those of link-local addresses.
+fn routes_of_other_links_stay() {
+    let scene = Scene::new();
+    sh(
+        "ip link add mine type bridge; ip link add mine0 type veth peer name mine1
+        ip link set mine0 master mine up; ip link set mine1 up; ip link set mine up; ip -6 addr add fe80::77/64 dev mine nodad",
+    );
+    let theirs = || sh("ip -6 route show fe80::/64 dev mine; ip -6 route show fe80::/64 dev up0");
+    let before = theirs();
+    assert!(before.contains("fe80::/64"), "{before}");
+    for _time in 0..2 {
+        sh("ip -6 route del fe80::/64 dev br-apps");
+        let plan = scene.h.run(&["plan", FILE]).ok();
+        let missing = "route fe80::/64 of br-apps is missing";
+        assert!(plan.contains(missing), "{plan}");
+        scene.h.run(&["up", FILE]).ok();
+        scene.h.run(&["status", "--exit-code"]).exits(0);
+        assert_eq!(theirs(), before);
+    }
+}
+
+/// A table of another family under the name of the project's is another program's.
+fn a_table_of_another_family() {
+    let scene = Scene::new();
+    sh("nft add table ip hallway-p");
+    scene.h.run(&["status", "--exit-code"]).exits(0);
+    scene.h.run(&["up", FILE]).says("nothing").ok();
+    sh("ip link set br-apps mtu 1400");
+    scene.h.run(&["up", FILE]).ok();
+    scene.h.run(&["status", "--exit-code"]).exits(0);
+    sh("nft list table ip hallway-p");
+}
+
 /// What programs read says the same.
 fn in_json() {
     let scene = Scene::new();
@@ -273,6 +348,10 @@ hallway_testkit::tests![
     outside_nodes_in_a_sandbox,
     nodes_in_a_sandbox,
     in_json,
+    another_address_in_its_place,
+    routes_of_other_links_stay,
+    a_table_of_another_family,
+    a_route_with_another_metric,
     planned_by_line,
     replaced_by_a_foreign_link,
     not_kept,

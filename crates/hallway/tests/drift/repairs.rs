@@ -145,6 +145,10 @@ pub(crate) fn a_fight_is_paused() {
     let before = count();
     std::thread::sleep(Duration::from_secs(2));
     assert!(count() <= before + 1, "no repair during a pause");
+    sh("ip link set br-other mtu 1400");
+    wait_for("the repair of something else", || {
+        sh("ip link show br-other").contains("mtu 1500")
+    });
     other.kill().unwrap();
     other.wait().unwrap();
     wait_for("the repair after the pause", || {

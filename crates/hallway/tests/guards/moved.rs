@@ -62,4 +62,14 @@ pub(crate) fn an_address_that_moves_is_reached_at_once() {
             assert!(began.elapsed() < AT_ONCE * patience(), "{ask}");
         }
     }
+    // The same by two commands: between them no node has the address.
+    h.ok("node rm red");
+    let words = "node add late --network n=fd04::10 --ready 80/tcp -- hallway serve 80";
+    h.ok(words);
+    let began = Instant::now();
+    for ask in [asks[1], asks[4]] {
+        while !answers(ask).starts_with("late") {
+            assert!(began.elapsed() < AT_ONCE * patience(), "{ask}");
+        }
+    }
 }

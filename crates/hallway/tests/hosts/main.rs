@@ -18,9 +18,9 @@ use routes::{
     automatic_subnets_avoid_routes, what_is_used_is_not_taken_away, wider_routes_are_no_conflict,
 };
 use uplinks::{
-    a_bridge_of_others_with_br_netfilter, an_uplink_that_comes_up_later, every_uplink_there_is,
-    forwarding_that_others_turn_on, link_local_addresses_are_refused_at_once,
-    nothing_is_forwarded_for_others,
+    a_bridge_of_others_with_br_netfilter, an_uplink_that_comes_up_later,
+    an_uplink_that_gets_another_name, every_uplink_there_is, forwarding_that_others_turn_on,
+    link_local_addresses_are_refused_at_once, nothing_is_forwarded_for_others,
 };
 
 /// With the test's own namespace as the host.
@@ -77,6 +77,7 @@ hallway_testkit::tests![
     automatic_subnets_avoid_routes,
     every_uplink_there_is,
     an_uplink_that_comes_up_later,
+    an_uplink_that_gets_another_name,
     nothing_is_forwarded_for_others,
     forwarding_that_others_turn_on,
     a_bridge_of_others_with_br_netfilter,

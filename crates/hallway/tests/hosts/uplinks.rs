@@ -71,6 +71,40 @@ pub(crate) fn an_uplink_that_comes_up_later() {
     before.unchanged();
 }
 
+/// A link that gets another name keeps its settings: it still forwards for projects alone, and no longer
+/// after `down`. The keeper sees the new name, or the next `up` does.
+pub(crate) fn an_uplink_that_gets_another_name() {
+    for repairs in [true, false] {
+        lan(1, "eth0");
+        lan(2, "eth1");
+        route_by_the_host(1);
+        route_by_the_host(2);
+        let h = match repairs {
+            true => hallway().repairing(),
+            false => hallway(),
+        };
+        h.up(WEB).ok();
+        let notes = || sh("nft list set inet hallway-web forwarding4");
+        wait_for("the note", || notes().contains("\"eth1\""));
+        sh(
+            "ip link set eth1 down; ip link set eth1 name wan; ip link set wan up
+            ip -6 addr replace fd00:2::10/64 dev wan nodad",
+        );
+        if repairs {
+            wait_for("the note of the new name", || notes().contains("\"wan\""));
+        } else {
+            h.run(&["-p", "web", "status", "--exit-code"]).exits(3);
+            h.up(WEB).ok();
+        }
+        assert!(!passes(2, 1) && !notes().contains("\"eth1\""));
+        h.run(&["-p", "web", "status", "--exit-code"]).exits(0);
+        h.project("web").ok("down");
+        assert_eq!(forwarding("wan").0, "0");
+        assert!(["0", ""].contains(&forwarding("wan").1.as_str()));
+        sh("ip link del eth0; ip link del wan; ip netns del lan1; ip netns del lan2");
+    }
+}
+
 /// Whether an IPv4 and an IPv6 packet pass the host from one neighbour to another.
 fn each_passes(from: u8, to: u8) -> [bool; 2] {
     let limit = milliseconds(700).parse::<u32>().unwrap().div_ceil(1000);

@@ -86,7 +86,11 @@ impl Socket {
 impl Forwarder {
     /// What is served.
     pub fn held(&self) -> impl Iterator<Item = Forward> {
-        self.held.iter().map(|(listen, held)| Forward {
+        let served = self
+            .held
+            .iter()
+            .filter(|(_, held)| !held.task.is_finished());
+        served.map(|(listen, held)| Forward {
             listen: *listen,
             target: *held.target.borrow(),
         })
@@ -155,6 +159,7 @@ impl Forwarder {
         mut sockets: BTreeMap<Listen, Socket>,
     ) -> usize {
         let mut changed = 0;
+        self.held.retain(|_, held| !held.task.is_finished());
         for (listen, target) in wanted {
             if let Some(held) = self.held.get(&listen) {
                 let moved = |current: &mut SocketAddr| std::mem::replace(current, target) != target;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -17,7 +18,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Bytes for each direction of a connection; measured to need less time per byte than splice(2).
 const BUFFER: usize = 128 * 1024;
 
-/// Accepts connections and passes them on to the target, until aborted. When the target changes
+/// Accepts connections and passes them on to the target, until aborted or the socket is closed. When the target changes
 /// connections to the former one are cut.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -42,11 +43,13 @@ pub(super) async fn serve(
                     }
                 }
                 Err(error) => {
-                    let errno = rustix::io::Errno::from_io_error(&error);
-                    if matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)) {
-                        sleep(ACCEPT_PAUSE).await; // one may be free then
+                    match Errno::from_io_error(&error) {
+                        Some(Errno::MFILE | Errno::NFILE) => sleep(ACCEPT_PAUSE).await, // one may be free then
+                        // Another program has closed the socket, as `ss -K` does.
+                        Some(Errno::INVAL) => return,
+                        // The client aborted the connection before it was accepted (accept(2)).
+                        _ => {}
                     }
-                    // Otherwise the client aborted the connection before it was accepted (accept(2)).
                 }
             },
         }

@@ -27,6 +27,7 @@
 mod children;
 mod handle;
 mod listening;
+mod log_limit;
 mod runner;
 
 use std::path::PathBuf;

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Change, Message, Order, all_listen, kill_children, reap};
+use super::{Change, Message, Order, all_listen, kill_children, log_limit, reap};
 use crate::frames::read_frame;
 
 /// A program with no `ready` port counts as running when it has run this long.
@@ -67,6 +67,8 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
         kill_at: None,
     };
     let mut poll = ReadyPoll::new(&order.ready);
+    // Ends with the runtime.
+    tokio::spawn(log_limit::watch(order.log.clone()));
     loop {
         tokio::select! {
             _ = child_ended.recv() => {}

@@ -18,6 +18,9 @@ use pace::Pace;
 /// How long a run of hallway is waited for before its lock is looked at again.
 const BUSY: Duration = Duration::from_millis(20);
 
+/// A run that began longer ago causes no notification any more, unless it still has the lock.
+const RECENT: Duration = Duration::from_secs(1);
+
 /// Starts the thread. It ends with the process.
 ///
 /// # Errors
@@ -87,7 +90,7 @@ impl Watcher {
             self.busy = true;
             return Ok(());
         }
-        self.busy |= self.has_run();
+        self.busy |= self.has_run() && self.run_is_recent();
         // A run has ended, which verified itself what it built in nodes. What others changed there
         // at the same time is found by the next comparison of everything.
         if std::mem::take(&mut self.busy) && self.pace.put_off(Instant::now()) {
@@ -108,8 +111,11 @@ impl Watcher {
         let drift = self.engine.drift(&self.project, extent);
         let ended = Instant::now();
         self.pace.compared(whole, now, ended);
-        if drift?.is_empty() {
+        let drift: Vec<String> = drift?.iter().map(|d| d.subject()).collect();
+        if drift.is_empty() {
             self.failed = None;
+        }
+        if drift.iter().all(|d| self.pace.is_paused(d, ended)) {
             return Ok(());
         }
         // What a run was building meanwhile looks like a difference.
@@ -122,7 +128,7 @@ impl Watcher {
             };
             return Ok(());
         }
-        let repaired = self.repair();
+        let repaired = self.repair(&drift);
         self.has_run(); // that was its own
         repaired
     }
@@ -133,7 +139,14 @@ impl Watcher {
         std::mem::replace(&mut self.run, last) != last
     }
 
-    fn repair(&mut self) -> Result<(), Failure> {
+    /// Whether what is noticed now may come from the last run: one that was seen by nothing but the
+    /// time of its lock has ended.
+    fn run_is_recent(&self) -> bool {
+        let age = self.run.and_then(|taken| taken.elapsed().ok());
+        age.is_some_and(|age| age < RECENT)
+    }
+
+    fn repair(&mut self, drift: &[String]) -> Result<(), Failure> {
         let mut caller = Caller {
             reporter: &mut Silent,
             cancel: &Cancel::default(),
@@ -141,14 +154,11 @@ impl Watcher {
         let repaired = self.engine.repair(&self.project, &mut caller);
         let pause = match &repaired {
             Ok(differences) => {
-                let objects = differences
-                    .iter()
-                    .map(|d| format!("{} {}", d.place, d.object()));
+                let objects = differences.iter().map(|d| d.subject());
                 self.pace.repaired(objects, Instant::now())
             }
-            Err(failure) => {
-                let failed = std::iter::once(failure.code().to_owned());
-                self.pace.repaired(failed, Instant::now())
+            Err(_reported_by_the_caller) => {
+                self.pace.repaired(drift.iter().cloned(), Instant::now())
             }
         };
         let mut events: Vec<Occurrence> = match &repaired {

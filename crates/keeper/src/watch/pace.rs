@@ -39,7 +39,8 @@ pub(crate) struct Pace {
     put_off_since: Option<Instant>,
     put_off_until: Option<Instant>,
     pause: Duration,
-    paused_until: Option<Instant>,
+    /// Objects that another program changes again and again, and until when they are left alone.
+    paused: BTreeMap<String, Instant>,
 }
 
 impl Pace {
@@ -54,13 +55,17 @@ impl Pace {
             put_off_since: None,
             put_off_until: None,
             pause: PAUSE_FIRST,
-            paused_until: None,
+            paused: BTreeMap::new(),
         }
     }
 
-    /// Something changed. The first comparison comes at once, further ones after a gap.
+    /// Something changed. The first comparison comes at once, further ones after a gap, which is
+    /// longer while another program changes something again and again.
     pub(crate) fn changed(&mut self, now: Instant) {
-        let gap = self.cost.saturating_mul(SHARE).clamp(GAP, GAP_MAX);
+        let gap = match self.paused.values().any(|until| now < *until) {
+            true => INTERVAL.max(self.cost.saturating_mul(IDLE_SHARE)),
+            false => self.cost.saturating_mul(SHARE).clamp(GAP, GAP_MAX),
+        };
         let due = now.max(self.last + gap);
         self.wanted = Some(self.wanted.map_or(due, |earlier| earlier.min(due)));
     }
@@ -83,8 +88,12 @@ impl Pace {
     pub(crate) fn due(&self) -> Instant {
         let regular = self.regular();
         let due = self.wanted.map_or(regular, |wanted| wanted.min(regular));
-        let due = self.put_off_until.map_or(due, |until| until.max(due));
-        self.paused_until.map_or(due, |until| until.max(due))
+        self.put_off_until.map_or(due, |until| until.max(due))
+    }
+
+    /// Whether an object is left alone for now.
+    pub(crate) fn is_paused(&self, object: &str, now: Instant) -> bool {
+        self.paused.get(object).is_some_and(|until| now < *until)
     }
 
     /// Whether everything is to be compared, whatever has changed.
@@ -101,7 +110,6 @@ impl Pace {
         self.wanted = None;
         self.put_off_since = None;
         self.put_off_until = None;
-        self.paused_until = None;
         self.last = now;
         self.cost = now.saturating_duration_since(began);
         if whole {
@@ -110,7 +118,8 @@ impl Pace {
         }
     }
 
-    /// These objects were repaired. Gives the pause, when one was repaired too often.
+    /// These objects were repaired. Gives the pause of those that were repaired too often; all others
+    /// are still repaired at once.
     pub(crate) fn repaired(
         &mut self,
         objects: impl Iterator<Item = String>,
@@ -120,6 +129,7 @@ impl Pace {
             times.retain(|at| now.saturating_duration_since(*at) < WINDOW);
         }
         self.repairs.retain(|_, times| !times.is_empty());
+        self.paused.retain(|_, until| now < *until);
         if self.repairs.is_empty() {
             self.pause = PAUSE_FIRST;
         }
@@ -128,16 +138,16 @@ impl Pace {
         }
         let pause = self.pause;
         let mut fought = false;
-        for times in self.repairs.values_mut().filter(|t| t.len() >= MANY) {
+        for (object, times) in self.repairs.iter_mut().filter(|(_, t)| t.len() >= MANY) {
             // One more repair after the pause is followed by the next, unless there is a quiet time.
             *times = vec![now + pause; MANY - 1];
-            fought = true;
+            // Beside a repair of something else it was repaired once more.
+            fought |= self.paused.insert(object.clone(), now + pause).is_none();
         }
         if !fought {
             return None;
         }
         self.pause = (pause * 2).min(PAUSE_MAX);
-        self.paused_until = Some(now + pause);
         Some(pause)
     }
 }
@@ -196,23 +206,39 @@ mod tests {
 
     #[test]
     fn a_fight_with_another_program_is_paused() {
+        const OBJECT: &str = "mtu of eth0";
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         let mut pauses = Vec::new();
         for _ in 0..60 {
             pace.changed(now);
             now = now.max(pace.due());
+            while pace.is_paused(OBJECT, now) {
+                now += INTERVAL;
+            }
+            assert!(!pace.is_paused("mtu of eth1", now));
             pace.compared(true, now, now + MS);
             now += MS;
-            pauses.extend(pace.repaired(["mtu of eth0".to_owned()].into_iter(), now));
+            pauses.extend(pace.repaired(std::iter::once(OBJECT.to_owned()), now));
         }
         assert_eq!(pauses.first(), Some(&PAUSE_FIRST));
         assert_eq!(pauses.last(), Some(&PAUSE_MAX));
         now += PAUSE_MAX + WINDOW;
-        assert_eq!(
-            pace.repaired(["mtu of eth0".to_owned()].into_iter(), now),
-            None
-        );
+        assert_eq!(pace.repaired(std::iter::once(OBJECT.to_owned()), now), None);
+    }
+
+    /// Meanwhile a comparison takes a fiftieth of the time, as without notifications.
+    #[test]
+    fn during_a_fight_few_comparisons_are_made() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        let many = vec!["mtu of eth0".to_owned(); MANY];
+        assert_eq!(pace.repaired(many.into_iter(), now), Some(PAUSE_FIRST));
+        pace.compared(false, now, now + 20 * MS);
+        now += 20 * MS;
+        pace.changed(now);
+        // The regular comparison of everything comes first.
+        assert_eq!(pace.due(), now - 20 * MS + INTERVAL);
     }
 
     #[test]

@@ -83,6 +83,24 @@ impl BridgeInfo {
     }
 }
 
+/// An attribute of a bridge that is on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BridgeFlag {
+    /// [`BridgeInfo::vlan_filtering`].
+    VlanFiltering,
+    /// [`BridgeInfo::stp`].
+    Stp,
+}
+
+impl BridgeFlag {
+    pub(super) fn write(self, w: &mut Writer, on: bool) {
+        match self {
+            Self::VlanFiltering => w.u8(IFLA_BR_VLAN_FILTERING, u8::from(on)),
+            Self::Stp => w.u32(IFLA_BR_STP_STATE, u32::from(on)),
+        }
+    }
+}
+
 /// Spanning tree state of a bridge port (BR_STATE_*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PortState {

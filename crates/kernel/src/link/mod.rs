@@ -5,12 +5,12 @@ mod read;
 mod settings;
 mod write;
 
-pub use bridge::{BridgeInfo, BridgePort, PortFlag, PortState};
+pub use bridge::{BridgeFlag, BridgeInfo, BridgePort, PortFlag, PortState};
 pub use read::{AddressGeneration, LinkInfo, OperationalState};
 pub use settings::LinkSettings;
 pub use write::{
-    BridgeSpec, LinkChange, VethEnd, change_group_learning, change_link, change_nf_call,
-    create_bridge, create_veth, delete_group, delete_link, rename_link,
+    BridgeSpec, LinkChange, VethEnd, change_bridge_flag, change_group_learning, change_link,
+    change_nf_call, create_bridge, create_veth, delete_group, delete_link, rename_link,
 };
 
 pub(crate) use read::parse;

@@ -78,6 +78,12 @@ pub fn change_nf_call(name: &str, on: bool) -> Request {
     change_bridge(name, |w| nf_call(w, on))
 }
 
+/// Changes an attribute of a bridge that is on or off.
+#[must_use]
+pub fn change_bridge_flag(name: &str, flag: BridgeFlag, on: bool) -> Request {
+    change_bridge(name, |w| flag.write(w, on))
+}
+
 fn change_bridge(name: &str, attributes: impl FnOnce(&mut Writer)) -> Request {
     let mut w = Writer::with_header(&header(0, 0, None));
     w.str(IFLA_IFNAME, name);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::target::PortFlag;
+use crate::target::{BridgeFlag, PortFlag};
 
 /// An attribute of a link with a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Attribute {
     NfCall(bool),
     /// MAC addresses are learned from frames to the group addresses of bridges.
     GroupLearning(bool),
+    /// An attribute of a bridge.
+    Bridge(BridgeFlag, bool),
     /// The kernel makes an IPv6 address of its own.
     KernelAddress(bool),
 }
@@ -41,6 +43,7 @@ impl Attribute {
             Self::Alias(_) => "alias",
             Self::Master(_) => "master",
             Self::Port(flag, _) => flag.name(),
+            Self::Bridge(flag, _) => flag.name(),
             Self::NfCall(_) => "nf_call_iptables",
             Self::GroupLearning(_) => "no_linklocal_learn",
             Self::KernelAddress(_) => "addrgenmode",
@@ -61,7 +64,7 @@ impl fmt::Display for Attribute {
             Self::Alias(text) | Self::Master(text) => {
                 f.write_str(text.as_deref().unwrap_or("none"))
             }
-            Self::Port(_, on) | Self::NfCall(on) => f.write_str(on_off(*on)),
+            Self::Port(_, on) | Self::Bridge(_, on) | Self::NfCall(on) => f.write_str(on_off(*on)),
             Self::GroupLearning(on) => f.write_str(on_off(!on)),
             Self::KernelAddress(made) => f.write_str(if *made { "eui64" } else { "none" }),
         }

@@ -87,12 +87,15 @@ pub enum Fact {
         /// The address.
         address: IpNet,
     },
-    /// A route is missing; `found` is another route to the same destination, if there is one.
+    /// A route is missing.
     RouteMissing {
         /// The route.
         route: Route,
-        /// The next hop of the route that is there instead.
+        /// The next hop of the route of the same link that is there instead.
         found: Option<Option<IpAddr>>,
+        /// The first route with its destination and metric takes its place, and is not of another
+        /// link.
+        replaces: bool,
     },
     /// A route that hallway made and that is no longer wanted is still there.
     RouteLeft {
@@ -122,6 +125,14 @@ pub enum Fact {
     /// The host does not forward what comes in by a link that packets of the project come in by.
     UplinkForwarding {
         /// The uplink.
+        link: String,
+        /// IPv4 or IPv6.
+        version: IpVersion,
+    },
+    /// The note that hallway turned on the forwarding of a link: without it, packets of others are
+    /// forwarded too.
+    UplinkNoteMissing {
+        /// The link.
         link: String,
         /// IPv4 or IPv6.
         version: IpVersion,
@@ -223,6 +234,7 @@ impl Difference {
             | Fact::AcceptMissing { .. }
             | Fact::ListenerMissing { .. }
             | Fact::GuardMissing { .. }
+            | Fact::UplinkNoteMissing { .. }
             | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
             Fact::NamespaceReplaced => ("the namespace that was made".into(), "another one".into()),
             Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
@@ -234,6 +246,7 @@ impl Difference {
             Fact::RouteMissing {
                 route,
                 found: Some(via),
+                ..
             } => (next_hop(route), hop(*via)),
             Fact::Setting { wanted, found, .. } => (wanted.to_string(), found.to_string()),
             Fact::Limit { wanted, found, .. } => (
@@ -285,7 +298,7 @@ impl Difference {
             Fact::AcceptMissing { chain, link } => {
                 format!("accept for {link} in chain {chain}")
             }
-            Fact::UplinkNoteLeft { link, version } => {
+            Fact::UplinkNoteLeft { link, version } | Fact::UplinkNoteMissing { link, version } => {
                 format!(
                     "note of {} of {link}",
                     Setting::Forwarding(*version).words()
@@ -305,6 +318,12 @@ impl Difference {
 }
 
 impl Difference {
+    /// The object that differs, with its place: the same text for every difference of it.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        format!("{} {}", self.place, self.object())
+    }
+
     /// The difference in one clause, without its place, like `mtu of eth0 is 1400, not 1500`.
     #[must_use]
     pub fn clause(&self) -> String {
@@ -317,6 +336,7 @@ impl Difference {
             | Fact::AcceptMissing { .. }
             | Fact::ListenerMissing { .. }
             | Fact::GuardMissing { .. }
+            | Fact::UplinkNoteMissing { .. }
             | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
             Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
             Fact::NamespaceUnseen => format!("{object} could not be examined"),

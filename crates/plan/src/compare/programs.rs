@@ -16,8 +16,12 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
         Seen::Unseen => return Vec::new(),
     };
     let mut out = Vec::new();
-    for node in wanted.nodes.iter().filter(|n| n.service.is_some()) {
-        if let Some(state) = stopped(node.name.as_ref(), keeper) {
+    for node in &wanted.nodes {
+        let Some(workload) = &node.service else {
+            continue;
+        };
+        let serves = !workload.ready.is_empty();
+        if let Some(state) = stopped(node.name.as_ref(), serves, keeper) {
             let place = Place::Node {
                 node: node.name.clone(),
                 netns: node.netns.clone(),
@@ -44,13 +48,14 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
 }
 
 /// Why a program does not run as it should, in words; `None` when nothing is wrong with it. One
-/// that ended with code 0 and is not to be started again has done its work.
-fn stopped(node: &str, keeper: Option<&SeenKeeper>) -> Option<String> {
+/// that ended with code 0 and is not to be started again has done its work, unless it serves ports.
+fn stopped(node: &str, serves: bool, keeper: Option<&SeenKeeper>) -> Option<String> {
     let Some(keeper) = keeper else {
         return Some("does not run: its keeper has ended".into());
     };
     match keeper.programs.get(node) {
-        Some(SeenProgram::Runs | SeenProgram::Ended(0)) => None,
+        Some(SeenProgram::Runs) => None,
+        Some(SeenProgram::Ended(0)) if !serves => None,
         Some(SeenProgram::Ended(code)) => Some(ended(*code)),
         Some(SeenProgram::Restarting(code)) => {
             Some(format!("is being restarted: {}", ended(*code)))

@@ -1,39 +1,57 @@
 //! The project's tables: what they must hold against what they hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_nftables::compare::What;
-use hallway_nftables::{IpVersion, Ruleset, print};
+use hallway_nftables::{Element, Family, IpVersion, Ruleset, Value, print};
 
 use super::{Difference, Fact, Place};
 use crate::observed::{Observed, Seen};
 use crate::rules::{purpose, ruleset, sets};
 use crate::settled::Settled;
 
+/// The families of the project's tables.
+const FAMILIES: [Family; 2] = [Family::Inet, Family::Bridge];
+
 /// The rules of a project, with the notes of uplinks that were found: those change while the
-/// project is up, and are not part of what is wanted.
-pub(crate) fn wanted_rules(wanted: &Settled, found: Option<&Ruleset>) -> Ruleset {
+/// project is up, and are not part of what is wanted. Which of them are bridges is.
+pub(crate) fn wanted_rules(wanted: &Settled, seen: &Observed) -> Ruleset {
     let mut rules = ruleset(wanted);
-    let of_version = [IpVersion::V4, IpVersion::V6].map(|v| sets::FORWARDING.of(v));
-    for notes in of_version.into_iter().chain([&sets::BRIDGED]) {
-        let found = found.into_iter().flat_map(|r| &r.tables);
+    let mut bridges = BTreeSet::new();
+    for version in [IpVersion::V4, IpVersion::V6] {
+        let notes = sets::FORWARDING.of(version);
+        let found = seen.rules.present().into_iter().flat_map(|r| &r.tables);
         let mut found = found.filter(|t| t.family == notes.family);
         let Some(elements) = found.find_map(|t| Some(t.set(notes.name)?.elements.clone())) else {
             continue;
         };
-        for table in rules.tables.iter_mut().filter(|t| t.family == notes.family) {
-            for set in table.sets.iter_mut().filter(|s| s.name == notes.name) {
-                set.elements.clone_from(&elements);
-            }
+        let names = elements.iter().filter_map(|e| match e.key.as_slice() {
+            [Value::Ifname(name)] => Some(name.clone()),
+            _ => None,
+        });
+        bridges.extend(names.filter(|name| seen.is_bridge(name)));
+        fill(&mut rules, notes, &elements);
+    }
+    let bridges: Vec<Element> = bridges.iter().map(|b| sets::bridged(b)).collect();
+    fill(&mut rules, &sets::BRIDGED, &bridges);
+    rules
+}
+
+fn fill(rules: &mut Ruleset, notes: &sets::Definition, elements: &[Element]) {
+    for table in rules.tables.iter_mut().filter(|t| t.family == notes.family) {
+        for set in table.sets.iter_mut().filter(|s| s.name == notes.name) {
+            set.elements = elements.to_vec();
         }
     }
-    rules
 }
 
 /// How two rulesets differ; not by the lines of the file that comments name. A line moves when
 /// something is added above it, and what is filtered stays the same.
 pub(crate) fn unlike(wanted: &Ruleset, found: &Ruleset) -> Vec<hallway_nftables::Difference> {
-    hallway_nftables::compare_with(wanted, found, &purpose::without_line)
+    let mut all = hallway_nftables::compare_with(wanted, found, &purpose::without_line);
+    // A table of that name in another family is another program's.
+    all.retain(|d| d.what != What::ExtraTable || FAMILIES.contains(&d.family));
+    all
 }
 
 /// Every difference, one for each table or set.
@@ -43,7 +61,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
         Seen::Absent => &Ruleset { tables: Vec::new() },
         Seen::Unseen => return Vec::new(),
     };
-    let all = unlike(&wanted_rules(wanted, Some(found)), found);
+    let all = unlike(&wanted_rules(wanted, seen), found);
     let mut missing = Vec::new();
     let mut changed: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut elements: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();

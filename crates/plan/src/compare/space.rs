@@ -1,17 +1,18 @@
 //! One network namespace: the objects it must hold against those it holds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::{Attribute, Difference, Fact, Place};
 use crate::mark;
-use crate::observed::{SeenLink, SeenRoute, SeenSpace};
+use crate::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use crate::target::{Link, Route, RouteKind, RouteOrigin, Setting, Space};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
+/// RTPROT_KERNEL, linux/rtnetlink.h.
+const BY_KERNEL: u8 = 2;
 /// The MTU of a bridge or veth for which none was given, in bytes.
 const DEFAULT_MTU: u32 = 1500;
 
@@ -20,6 +21,7 @@ pub(super) struct Index<'a> {
     links: BTreeMap<&'a str, &'a SeenLink>,
     names: BTreeMap<u32, &'a str>,
     addresses: BTreeSet<(u32, IpNet)>,
+    all: &'a [SeenAddress],
     routes: BTreeMap<IpNet, Vec<&'a SeenRoute>>,
     settings: &'a BTreeMap<Setting, u32>,
 }
@@ -42,6 +44,7 @@ impl<'a> Index<'a> {
                 .iter()
                 .map(|a| (a.interface, a.net))
                 .collect(),
+            all: &seen.addresses,
             routes,
             settings: &seen.settings,
         }
@@ -59,22 +62,58 @@ impl<'a> Index<'a> {
         self.addresses.contains(&(link, address))
     }
 
+    /// Addresses of others that keep one from its place: the same address with another prefix length,
+    /// and for IPv4 the first address of its subnet, which would be the source of what is sent.
+    fn instead_of(&self, link: u32, address: IpNet) -> Vec<IpNet> {
+        let of_link = self.all.iter().filter(|a| a.interface == link);
+        let is_first = of_link.clone().any(|a| a.net == address && !a.secondary);
+        let others = of_link.filter(|a| a.net != address);
+        let instead = others.filter(|a| {
+            let first =
+                address.addr().is_ipv4() && !a.secondary && a.net.trunc() == address.trunc();
+            !is_first && (first || a.net.addr() == address.addr())
+        });
+        instead.map(|a| a.net).collect()
+    }
+
     fn has_route(&self, route: &Route) -> bool {
         let same = self.routes.get(&route.to).into_iter().flatten();
         same.copied().any(|seen| match &route.kind {
-            RouteKind::Unreachable => seen.unreachable && seen.protocol == mark::ROUTE_PROTOCOL,
+            RouteKind::Unreachable => {
+                seen.unreachable
+                    && seen.protocol == mark::ROUTE_PROTOCOL
+                    && seen.metric == route.metric()
+            }
             RouteKind::Link { link, via, .. } => {
                 !seen.unreachable
                     && seen.via == *via
+                    && seen.metric == route.metric()
                     && seen.interface.and_then(|i| self.name(i)) == Some(link)
             }
         })
     }
 
-    /// The next hop of another route to the same destination.
-    fn other_route(&self, to: IpNet) -> Option<Option<IpAddr>> {
-        let mut same = self.routes.get(&to).into_iter().flatten();
-        same.find(|r| !r.unreachable).map(|r| r.via)
+    /// That the route is missing, and what is there instead. A route of another link that the kernel
+    /// made, a default route and a link-local one exist beside it, and stay.
+    fn route_missing(&self, route: &Route) -> Fact {
+        let missing = |found, replaces| Fact::RouteMissing {
+            route: route.clone(),
+            found,
+            replaces,
+        };
+        let RouteKind::Link { link, .. } = &route.kind else {
+            return missing(None, false);
+        };
+        let same = self.routes.get(&route.to).into_iter().flatten();
+        let same: Vec<_> = same.filter(|r| r.metric == route.metric()).collect();
+        let shared = route.to.prefix_len() == 0 || is_link_local(&route.to);
+        let beside = |r: &&&SeenRoute| {
+            let of_link = r.interface.and_then(|i| self.name(i)) == Some(link);
+            !r.unreachable && !of_link && (shared || r.protocol == BY_KERNEL)
+        };
+        let mut instead = same.iter().filter(|r| !beside(r) && !r.unreachable);
+        let found = instead.next().map(|r| r.via);
+        missing(found, !same.is_empty() && !same.iter().any(|r| beside(&r)))
     }
 }
 
@@ -203,6 +242,13 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             .filter(|_| wanted.no_kernel_address)
             .map(|f| (Attribute::KernelAddress(false), Attribute::KernelAddress(f))),
     ];
+    let bridge = wanted.bridge.iter().filter_map(|(flag, on)| {
+        let found = *found.bridge.get(flag)?;
+        Some((
+            Attribute::Bridge(*flag, *on),
+            Attribute::Bridge(*flag, found),
+        ))
+    });
     // A port that is moved to another bridge starts with the defaults.
     let stays = found.master.and_then(|i| seen.name(i))
         == wanted.master.as_ref().and_then(Option::as_deref);
@@ -213,7 +259,8 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
         };
         Some((Attribute::Port(*flag, *on), Attribute::Port(*flag, found)))
     });
-    for (wanted_value, found_value) in pairs.into_iter().flatten().chain(flags) {
+    let all = pairs.into_iter().flatten().chain(bridge).chain(flags);
+    for (wanted_value, found_value) in all {
         if wanted_value != found_value {
             out.push(Fact::Attribute {
                 link: wanted.name.clone(),
@@ -222,6 +269,11 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             });
         }
     }
+}
+
+/// `fe80::/64`, which every link with IPv6 has (RFC 4291, section 2.5.6).
+fn is_link_local(net: &IpNet) -> bool {
+    matches!(net, IpNet::V6(net) if net.addr().is_unicast_link_local())
 }
 
 /// The loopback's MTU is not ours.
@@ -245,6 +297,14 @@ fn addresses(
                 link: wanted.name.clone(),
                 address: *address,
             });
+        }
+        for other in seen.instead_of(found.index, *address) {
+            if !wanted.addresses.contains(&other) {
+                out.push(Fact::AddressLeft {
+                    link: wanted.name.clone(),
+                    address: other,
+                });
+            }
         }
     }
     let before: BTreeSet<&IpNet> = before.iter().flat_map(|l| &l.addresses).collect();
@@ -287,14 +347,7 @@ fn routes(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out: &mut Vec<F
     for route in connected.iter().chain(&wanted.routes) {
         // The routes of a link that does not exist are created with it.
         if !leaves_by_missing_link(route) && !seen.has_route(route) {
-            let found = match route.kind {
-                RouteKind::Unreachable => None,
-                RouteKind::Link { .. } => seen.other_route(route.to),
-            };
-            out.push(Fact::RouteMissing {
-                route: route.clone(),
-                found,
-            });
+            out.push(seen.route_missing(route));
         }
     }
     let still: BTreeSet<&Route> = wanted.routes.iter().collect();

@@ -7,7 +7,7 @@ use hallway_spec::Name;
 use ipnet::IpNet;
 
 use super::repair::Repairs;
-use super::{Plan, create, traffic};
+use super::{Plan, create, moved, traffic};
 use crate::compare::{Comparison, Difference, Fact, Place, compare};
 use crate::mark;
 use crate::observed::Observed;
@@ -47,6 +47,7 @@ pub fn attach(wanted: &Settled, node: &Node, used: &[IpAddr], host: Vec<IpAddr>)
         &nothing,
         &repairs,
     );
+    moved::announce_used(&mut plan, node, used);
     let flows = Flows {
         prefixes: used.iter().copied().map(IpNet::from).collect(),
         ports: traffic::changed_ports(wanted, &before),

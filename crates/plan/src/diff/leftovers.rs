@@ -66,6 +66,7 @@ fn links(
 ) {
     let names: BTreeSet<&str> = wanted.into_iter().flat_map(host_links).collect();
     let slots: BTreeSet<u16> = recorded.all().map(|s| s.slot).collect();
+    let known: BTreeSet<&str> = recorded.all().flat_map(host_links).collect();
     let mut groups: BTreeMap<u32, Vec<(&SeenLink, Option<Role>)>> = BTreeMap::new();
     for link in &seen.host.links {
         let role = link.alias.as_deref().and_then(mark::parse_alias);
@@ -77,7 +78,9 @@ fn links(
         }
         let marked = role.as_ref().is_some_and(|(p, _)| p == project);
         // A link whose creation was cut short has our group but no alias yet.
-        let unnamed = link.alias.is_none() && slot.is_some_and(|s| slots.contains(&s));
+        let unnamed = link.alias.is_none()
+            && slot.is_some_and(|s| slots.contains(&s))
+            && known.contains(link.name.as_str());
         if marked || unnamed {
             let role = role.map(|(_, role)| role);
             groups.entry(link.group).or_default().push((link, role));
@@ -88,7 +91,9 @@ fn links(
             .iter()
             .filter(|(l, _)| !names.contains(l.name.as_str()))
             .collect();
-        if unwanted.len() == members.len() && mark::slot_of(group).is_some() {
+        // A link of others may be in the group.
+        let whole = seen.host.links.iter().filter(|l| l.group == group).count();
+        if unwanted.len() == whole && mark::slot_of(group).is_some() {
             let bridge = members.iter().find_map(|(link, role)| match role {
                 Some(Role::Bridge(network)) => Some((network.to_string(), link.name.as_str())),
                 _ => None,

@@ -40,24 +40,50 @@ pub(super) fn announce(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled
             let Plug::Port { network, .. } = &interface.plug else {
                 continue;
             };
+            // An address that no node had may be one that another node had some runs ago.
+            let network_stays = recorded.all().any(|s| s.network(network).is_some());
             let moved = |address: &IpAddr| {
-                let known = before.iter().filter_map(|b| b.get(&(network, *address)));
-                known.into_iter().any(|at| differs(*at, (node, interface)))
+                let mut known = before
+                    .iter()
+                    .filter_map(|b| b.get(&(network, *address)))
+                    .peekable();
+                match known.peek() {
+                    None => network_stays,
+                    Some(_) => known.any(|at| differs(*at, (node, interface))),
+                }
             };
-            let addresses = interface.addresses.iter().map(IpNet::addr);
-            let addresses: Vec<IpAddr> = addresses.filter(moved).collect();
-            if addresses.is_empty() {
-                continue;
-            }
-            let op = Op::Announce(Announcement {
-                node: node.name.clone(),
-                netns: node.netns.clone(),
-                interface: interface.name.clone(),
-                mac: interface.mac,
-                addresses,
-            });
-            plan.push(op, Cause::Moved);
+            announce_of(plan, node, interface, moved);
         }
+    }
+}
+
+/// Announces those addresses of an interface.
+fn announce_of(
+    plan: &mut Plan,
+    node: &Node,
+    interface: &Interface,
+    which: impl Fn(&IpAddr) -> bool,
+) {
+    let addresses = interface.addresses.iter().map(IpNet::addr);
+    let addresses: Vec<IpAddr> = addresses.filter(which).collect();
+    if addresses.is_empty() {
+        return;
+    }
+    let op = Op::Announce(Announcement {
+        node: node.name.clone(),
+        netns: node.netns.clone(),
+        interface: interface.name.clone(),
+        mac: interface.mac,
+        addresses,
+    });
+    plan.push(op, Cause::Moved);
+}
+
+/// Announces the addresses of a node that another node had.
+pub(super) fn announce_used(plan: &mut Plan, node: &Node, used: &[IpAddr]) {
+    let on_network = |i: &&Interface| matches!(i.plug, Plug::Port { .. });
+    for interface in node.interfaces.iter().filter(on_network) {
+        announce_of(plan, node, interface, |address| used.contains(address));
     }
 }
 

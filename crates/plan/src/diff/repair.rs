@@ -237,8 +237,15 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
                 address: *address,
             },
         ),
-        Fact::RouteMissing { route, .. } if route.kind != RouteKind::Unreachable => {
-            (ROUTES, Adjustment::AddRoute(route.clone()))
+        Fact::RouteMissing {
+            route, replaces, ..
+        } if route.kind != RouteKind::Unreachable => {
+            let route = route.clone();
+            let change = match replaces {
+                true => Adjustment::ReplaceRoute(route),
+                false => Adjustment::AddRoute(route),
+            };
+            (ROUTES, change)
         }
         Fact::RouteLeft { route } if route.kind != RouteKind::Unreachable => {
             (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone()))
@@ -276,6 +283,7 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::RouteLeft { .. }
         | Fact::UplinkForwarding { .. }
         | Fact::UplinkNoteLeft { .. }
+        | Fact::UplinkNoteMissing { .. }
         | Fact::AcceptMissing { .. }
         | Fact::TableMissing { .. }
         | Fact::TableChanged { .. }

@@ -21,7 +21,7 @@ pub(super) fn plan(
     seen: &Observed,
 ) -> RulesChange {
     let found = seen.rules.present();
-    let new = wanted_rules(wanted, found);
+    let new = wanted_rules(wanted, seen);
     let nothing = Ruleset { tables: Vec::new() };
     let found = found.unwrap_or(&nothing);
     let changes = unlike(&new, found);

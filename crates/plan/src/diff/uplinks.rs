@@ -48,6 +48,7 @@ pub(super) fn forward(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled,
         return;
     }
     let cause = match uplinks.first().filter(|_| recorded.applied.is_some()) {
+        Some(uplink) if notes.is_open(uplink) => Cause::Drift(Box::new(open(uplink.clone()))),
         Some(uplink) => Cause::Drift(Box::new(off(uplink.clone()))),
         None => Cause::File("networks".into()),
     };
@@ -67,7 +68,10 @@ pub(super) fn drift(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) -
     let missing = needed(wanted, seen)
         .into_iter()
         .filter(|u| notes.must_forward(u, seen))
-        .map(off);
+        .map(|u| match notes.is_open(&u) {
+            true => open(u),
+            false => off(u),
+        });
     let stale = stale(&wanted.project, seen).into_iter().map(left);
     missing.chain(stale).collect()
 }
@@ -77,6 +81,14 @@ fn off(uplink: Uplink) -> Difference {
     Difference {
         place: Place::Host,
         fact: Fact::UplinkForwarding { link, version },
+    }
+}
+
+fn open(uplink: Uplink) -> Difference {
+    let Uplink { link, version } = uplink;
+    Difference {
+        place: Place::Host,
+        fact: Fact::UplinkNoteMissing { link, version },
     }
 }
 
@@ -92,13 +104,9 @@ fn left(uplink: Uplink) -> Difference {
 /// the bridge to the bridge.
 pub(super) fn bridges(uplinks: &[Uplink], seen: &Observed) -> Vec<String> {
     let links: BTreeSet<&str> = uplinks.iter().map(|u| u.link.as_str()).collect();
-    let is_bridge = |name: &&str| {
-        let link = seen.host.link(name);
-        link.is_some_and(|l| l.kind.as_deref() == Some("bridge"))
-    };
     links
         .into_iter()
-        .filter(is_bridge)
+        .filter(|name| seen.is_bridge(name))
         .map(str::to_owned)
         .collect()
 }
@@ -169,6 +177,8 @@ struct Notes {
     others: BTreeSet<Uplink>,
     /// Those in the project's own table.
     table: BTreeSet<Uplink>,
+    /// Whether there is that table.
+    is_table: bool,
 }
 
 impl Notes {
@@ -178,7 +188,16 @@ impl Notes {
             ours: ours(recorded, project, seen),
             others,
             table,
+            is_table: seen
+                .tables
+                .iter()
+                .any(|t| t.project == *project && !t.bridge_family),
         }
+    }
+
+    /// It forwards because of the project, and others' packets could be forwarded by it too.
+    fn is_open(&self, uplink: &Uplink) -> bool {
+        self.is_table && self.ours.contains(uplink) && !self.table.contains(uplink)
     }
 
     /// Whether a link that is needed has to be turned on, or noted.
@@ -208,7 +227,8 @@ impl Notes {
             }
         };
         // On because of another project alone, which will turn it off again.
-        !on || (self.others.contains(uplink) && !self.ours.contains(uplink))
+        let of_other = self.others.contains(uplink) && !self.ours.contains(uplink);
+        !on || of_other || self.is_open(uplink)
     }
 }
 

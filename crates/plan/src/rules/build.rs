@@ -92,6 +92,11 @@ fn forward_hook() -> Chain {
             "ours",
         )
     };
+    // That chain decides about every packet. If another program has emptied it, nothing passes.
+    let closed = |field| {
+        let ours = vec![member(field, &sets::NETWORKS, true)];
+        rule(ours, Verdict::Drop, purpose::UNDECIDED)
+    };
     Chain {
         name: "forward".into(),
         base: base(ChainType::Filter, Hook::Forward, Priority::FILTER),
@@ -100,6 +105,8 @@ fn forward_hook() -> Chain {
             loaded(Some(member(Field::OifGroup, &sets::NETWORKS, true)), TO_BIT),
             jump(Field::IifGroup),
             jump(Field::OifGroup),
+            closed(Field::IifGroup),
+            closed(Field::OifGroup),
         ],
     }
 }

@@ -1,4 +1,11 @@
-//! Sets of prefixes and of pairs of prefixes.
+//! Sets of prefixes and of pairs of addresses.
+//!
+//! None is of joined intervals (`flags interval` with a concatenated key): the kernel makes the
+//! elements of such a set visible only after the rules of the same transaction
+//! (`nf_tables_commit`), and a packet that a `deny` drops could pass in between.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use hallway_nftables::{Element, Field, IpVersion, Match, Set, Value};
 use ipnet::IpNet;
@@ -15,11 +22,6 @@ impl Product {
         self.from.len().saturating_mul(self.to.len())
     }
 }
-
-/// A policy of one product is a set of pairs up to this size, and two sets above it.
-const PAIRS_OF_ONE: usize = 256;
-/// Prefixes that overlap are taken apart up to this many pairs.
-const PAIRS_APART: usize = 1024;
 
 /// Conditions that hold for the pairs of all products: sets grow with the prefixes, not with the
 /// pairs, where there are many.
@@ -42,9 +44,18 @@ pub(super) fn conditions(
     if products.is_empty() {
         return Vec::new();
     }
-    let name = format!("{policy}_pairs{family}");
-    if let Some(set) = one_set(&name, [saddr, daddr], &products) {
-        sets.push(set);
+    if let [product] = products.as_slice()
+        && let ([from], [to]) = (product.from.as_slice(), product.to.as_slice())
+    {
+        return vec![vec![is_in(saddr, *from), is_in(daddr, *to)]];
+    }
+    if let Some(pairs) = exact(&products) {
+        let name = format!("{policy}_pairs{family}");
+        let element = |(from, to)| Element::new(vec![Value::address(from), Value::address(to)]);
+        sets.push(Set {
+            elements: pairs.into_iter().map(element).collect(),
+            ..Set::new(&name, &[saddr, daddr].map(Field::data_type))
+        });
         return vec![vec![Match::In(vec![saddr, daddr], name)]];
     }
     let mut out = Vec::new();
@@ -55,41 +66,28 @@ pub(super) fn conditions(
             (saddr, &product.from, side("from")),
             (daddr, &product.to, side("to")),
         ] {
-            sets.push(prefix_set(&name, field, nets));
-            matches.push(Match::In(vec![field], name));
+            matches.push(within_prefixes(&name, field, nets, sets));
         }
         out.push(matches);
     }
     out
 }
 
-/// All pairs as elements of one set, where that is the shorter way.
-fn one_set(name: &str, fields: [Field; 2], products: &[Product]) -> Option<Set> {
-    let size: usize = products.iter().map(Product::size).sum();
+/// The pairs of several products of single addresses.
+fn exact(products: &[Product]) -> Option<BTreeSet<(IpAddr, IpAddr)>> {
     let single = |net: &IpNet| net.prefix_len() == net.max_prefix_len();
-    let exact = products
-        .iter()
-        .all(|p| p.from.iter().chain(&p.to).all(single));
-    match products {
-        [_] if size > PAIRS_OF_ONE => return None,
-        [_, _, ..] if !exact && size > PAIRS_APART => return None,
-        _ => {}
+    let mut sides = products.iter().flat_map(|p| p.from.iter().chain(&p.to));
+    if products.len() == 1 || !sides.all(single) {
+        return None;
     }
-    let mut pairs: Vec<(IpNet, IpNet)> = products
-        .iter()
-        .flat_map(|p| {
-            let to = &p.to;
-            (p.from.iter()).flat_map(move |f| to.iter().map(move |t| (*f, *t)))
-        })
-        .collect();
-    pairs.sort_by_key(|(f, t)| (f.prefix_len(), t.prefix_len(), *f, *t));
-    pairs.dedup();
-    let pairs = if exact || products.len() == 1 {
-        pairs
-    } else {
-        apart(pairs)?
-    };
-    Some(pair_set(name, fields, pairs))
+    let pairs = products.iter().flat_map(|p| {
+        let with_all = |from: &IpNet| {
+            let from = from.addr();
+            p.to.iter().map(move |to| (from, to.addr()))
+        };
+        p.from.iter().flat_map(with_all)
+    });
+    Some(pairs.collect())
 }
 
 pub(super) fn addresses(version: IpVersion) -> (Field, Field) {
@@ -107,70 +105,34 @@ pub(super) fn suffix(version: IpVersion) -> &'static str {
     }
 }
 
-pub(super) fn prefix_set(name: &str, field: Field, nets: &[IpNet]) -> Set {
+/// The field is in one of the prefixes: an element of a set of that name, where there are several.
+///
+/// The kernel looks for a set by its name among all sets of the table, for each rule that names one:
+/// the time for sets of one element grows with the square of their number.
+pub(super) fn within_prefixes(
+    name: &str,
+    field: Field,
+    nets: &[IpNet],
+    sets: &mut Vec<Set>,
+) -> Match {
+    let nets = IpNet::aggregate(&nets.to_vec());
+    if let [net] = nets.as_slice() {
+        return is_in(field, *net);
+    }
     let element = |net: IpNet| Element::new(vec![Value::net(net)]);
-    Set {
-        elements: IpNet::aggregate(&nets.to_vec())
-            .into_iter()
-            .map(element)
-            .collect(),
+    sets.push(Set {
+        elements: nets.into_iter().map(element).collect(),
         ..Set::new(name, &[field.data_type()]).of_intervals()
-    }
+    });
+    Match::In(vec![field], name.into())
 }
 
-fn pair_set(name: &str, fields: [Field; 2], pairs: Vec<(IpNet, IpNet)>) -> Set {
-    Set {
-        elements: pairs
-            .into_iter()
-            .map(|(from, to)| Element::new(vec![Value::net(from), Value::net(to)]))
-            .collect(),
-        ..Set::new(name, &fields.map(Field::data_type)).of_intervals()
-    }
-}
-
-/// Pairs that lie within another pair are left out: the kernel refuses overlapping elements
-/// of a set of intervals. Two prefixes either nest or are apart, so pairs that overlap without
-/// nesting are split off into the narrower product. `None` where that gives too many.
-fn apart(pairs: Vec<(IpNet, IpNet)>) -> Option<Vec<(IpNet, IpNet)>> {
-    let most = pairs.len().saturating_mul(2).max(PAIRS_APART);
-    let mut kept: Vec<(IpNet, IpNet)> = Vec::new();
-    for pair in pairs {
-        push_apart(&mut kept, pair, most)?;
-    }
-    Some(kept)
-}
-
-/// Adds what of the product `from × to` is not covered yet.
-fn push_apart(kept: &mut Vec<(IpNet, IpNet)>, pair: (IpNet, IpNet), most: usize) -> Option<()> {
-    let mut pending = vec![pair];
-    while let Some((from, to)) = pending.pop() {
-        if kept.len() + pending.len() > most {
-            return None;
-        }
-        let clash = kept
-            .iter()
-            .find(|(f, t)| overlaps(f, &from) && overlaps(t, &to))
-            .copied();
-        match clash {
-            None => kept.push((from, to)),
-            Some((f, t)) if f.contains(&from) && t.contains(&to) => {}
-            // One side is wider than what is kept: halve it until it is apart or covered.
-            Some((f, _)) if !f.contains(&from) => {
-                pending.extend(halves(from).map(|half| (half, to)));
-            }
-            Some(_) => pending.extend(halves(to).map(|half| (from, half))),
-        }
-    }
-    Some(())
-}
-
-fn overlaps(a: &IpNet, b: &IpNet) -> bool {
-    a.contains(b) || b.contains(a)
-}
-
-fn halves(net: IpNet) -> impl Iterator<Item = IpNet> {
-    let longer = net.prefix_len().saturating_add(1).min(net.max_prefix_len());
-    net.subnets(longer).into_iter().flatten()
+fn is_in(field: Field, net: IpNet) -> Match {
+    let value = match net.prefix_len() == net.max_prefix_len() {
+        true => Value::address(net.addr()),
+        false => Value::net(net),
+    };
+    Match::Is(field, value)
 }
 
 #[cfg(test)]
@@ -181,42 +143,24 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// Pairs of single addresses are one set, others two sets for each product.
     #[test]
-    fn overlapping_pairs_become_disjoint_and_cover_the_same() {
-        let pairs = vec![
-            (net("10.0.0.0/24"), net("10.1.0.5/32")),
-            (net("10.0.0.7/32"), net("10.1.0.0/24")),
-            (net("10.0.0.7/32"), net("10.1.0.5/32")),
-        ];
-        let set = pair_set(
-            "x",
-            [Field::Ip4Saddr, Field::Ip4Daddr],
-            apart(pairs).unwrap(),
-        );
-        let nets: Vec<(IpNet, IpNet)> = set
-            .elements
-            .iter()
-            .map(|e| match (&e.key[0], &e.key[1]) {
-                (Value::V4Net(a), Value::V4Net(b)) => (IpNet::V4(*a), IpNet::V4(*b)),
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        for (i, a) in nets.iter().enumerate() {
-            for b in &nets[i + 1..] {
-                assert!(
-                    !(overlaps(&a.0, &b.0) && overlaps(&a.1, &b.1)),
-                    "{a:?} {b:?}"
-                );
-            }
-        }
-        let covers = |f: &str, t: &str| {
-            nets.iter()
-                .any(|(a, b)| a.contains(&net(f)) && b.contains(&net(t)))
+    fn single_addresses_are_one_set() {
+        let product = |from: &str, to: &str| Product {
+            from: vec![net(from)],
+            to: vec![net(to)],
         };
-        assert!(covers("10.0.0.9/32", "10.1.0.5/32"));
-        assert!(covers("10.0.0.7/32", "10.1.0.200/32"));
-        assert!(covers("10.0.0.7/32", "10.1.0.5/32"));
-        assert!(!covers("10.0.0.9/32", "10.1.0.6/32"));
+        let of = |products| {
+            let mut sets = Vec::new();
+            let conditions = conditions("p", IpVersion::V4, products, &mut sets);
+            (conditions.len(), sets)
+        };
+        let pair = || product("10.0.0.1/32", "10.0.0.2/32");
+        let (conditions, sets) = of(vec![pair(), product("10.0.0.2/32", "10.0.0.1/32")]);
+        assert_eq!((conditions, sets.len()), (1, 1));
+        assert!(!sets[0].interval && sets[0].elements.len() == 2);
+        let (conditions, sets) = of(vec![pair(), product("10.0.0.0/24", "10.0.1.0/24")]);
+        assert_eq!((conditions, sets.len()), (2, 0));
     }
 
     /// Four hundred prefixes that overlap, on each side: two sets of what they cover.

@@ -1,12 +1,14 @@
 //! Policy lines → rules. One line gives a few rules at most, however many nodes it speaks of:
 //! the pairs are elements of a set named after the line.
 
+use std::collections::BTreeMap;
+
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{DataType, Element, Field, IpVersion, Match, Rule, Set, Value};
 use hallway_spec::{Action, PolicyService, Protocol};
 
 use super::covered::Covered;
-use super::pairs::{self, Product, addresses, prefix_set, suffix};
+use super::pairs::{self, Product, addresses, suffix, within_prefixes};
 use super::parts::rule;
 use super::ports;
 use super::purpose;
@@ -99,35 +101,35 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
             }
         }
     }
-    if !elements.is_empty() {
-        let name = format!("policy{}_ports", policy.number());
-        sets.push(Set {
-            elements: merged(elements)
-                .into_iter()
-                .map(|(protocol, first, last)| {
-                    Element::new(vec![
-                        Value::Proto(protocol.number()),
-                        Value::Ports(first, last),
-                    ])
-                })
-                .collect(),
-            ..Set::new(&name, &[DataType::InetProto, DataType::Service]).of_intervals()
+    for (protocol, ranges) in merged(elements) {
+        let mut matches = vec![Match::Is(Field::L4Proto, Value::Proto(protocol.number()))];
+        matches.push(match ranges.as_slice() {
+            [(first, last)] if first == last => Match::Is(Field::Dport, Value::Port(*first)),
+            _ => {
+                let name = format!("policy{}_{protocol}", policy.number());
+                let element = |(first, last)| Element::new(vec![Value::Ports(first, last)]);
+                sets.push(Set {
+                    elements: ranges.into_iter().map(element).collect(),
+                    ..Set::new(&name, &[DataType::Service]).of_intervals()
+                });
+                Match::In(vec![Field::Dport], name)
+            }
         });
-        out.push(vec![Match::In(vec![Field::L4Proto, Field::Dport], name)]);
+        out.push(matches);
     }
     out
 }
 
-/// Overlapping ranges are one range: the kernel refuses overlapping elements.
-fn merged(mut ranges: Vec<(Protocol, u16, u16)>) -> Vec<(Protocol, u16, u16)> {
+/// The ranges of each protocol. Those that overlap are one range: the kernel refuses overlapping
+/// elements.
+fn merged(mut ranges: Vec<(Protocol, u16, u16)>) -> BTreeMap<Protocol, Vec<(u16, u16)>> {
     ranges.sort();
-    let mut out: Vec<(Protocol, u16, u16)> = Vec::new();
+    let mut out: BTreeMap<Protocol, Vec<(u16, u16)>> = BTreeMap::new();
     for (protocol, first, last) in ranges {
-        match out.last_mut() {
-            Some((p, _, end)) if *p == protocol && first <= end.saturating_add(1) => {
-                *end = (*end).max(last);
-            }
-            _ => out.push((protocol, first, last)),
+        let of_protocol = out.entry(protocol).or_default();
+        match of_protocol.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = (*end).max(last),
+            _ => of_protocol.push((first, last)),
         }
     }
     out
@@ -171,8 +173,7 @@ fn forward(policy: &Policy, covered: &Covered<'_>, sets: &mut Vec<Set>) -> Vec<V
                         if is_source { "from" } else { "to" }
                     );
                     let field = if is_source { saddr } else { daddr };
-                    sets.push(prefix_set(&set, field, &nets));
-                    let mut matches = vec![Match::In(vec![field], set)];
+                    let mut matches = vec![within_prefixes(&set, field, &nets, sets)];
                     matches.extend(if is_source {
                         group(to, Field::OifGroup)
                     } else {
@@ -218,8 +219,7 @@ fn one_sided(
                 policy.number(),
                 suffix(version)
             );
-            sets.push(prefix_set(&set, field, &nets));
-            out.push(vec![Match::In(vec![field], set)]);
+            out.push(vec![within_prefixes(&set, field, &nets, sets)]);
         }
     }
     out
@@ -244,7 +244,10 @@ mod tests {
         ];
         assert_eq!(
             merged(ranges),
-            vec![(Protocol::Tcp, 80, 101), (Protocol::Udp, 85, 85)]
+            BTreeMap::from([
+                (Protocol::Tcp, vec![(80, 101)]),
+                (Protocol::Udp, vec![(85, 85)])
+            ])
         );
     }
 }

@@ -33,6 +33,8 @@ pub const INVALID: &str = "belongs to no connection";
 pub const MID_STREAM: &str = "in the middle of a connection that is not tracked";
 /// Echo requests to the host.
 pub const PING: &str = "ping";
+/// The rules that decide are not there.
+pub const UNDECIDED: &str = "no rule has decided";
 /// It came from none of the project's nodes.
 pub const NOT_OURS: &str = "not from our nodes";
 

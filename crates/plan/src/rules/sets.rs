@@ -1,7 +1,7 @@
 //! The sets and maps of a project: each has its name, its family and its types here, and nowhere
 //! else. Those of policies are named after their line.
 
-use hallway_nftables::{DataType, Family, Field, IpVersion, Set};
+use hallway_nftables::{DataType, Element, Family, Field, IpVersion, Set, Value};
 
 use DataType::{
     Bytes4, Bytes6, Bytes16, DevGroup, Ether, IcmpType, Icmpv6Type, IfName, InetProto, Ipv4, Ipv6,
@@ -314,6 +314,13 @@ pub static ALL: [&Definition; 57] = [
     &PORT_CLAIMS4,
     &PORT_CLAIMS6,
 ];
+
+/// The element of [`BRIDGED`] for a bridge.
+#[must_use]
+pub fn bridged(bridge: &str) -> Element {
+    let name = || Value::Ifname(bridge.to_owned());
+    Element::new(vec![name(), name()])
+}
 
 /// The empty sets of one of the project's tables.
 #[must_use]

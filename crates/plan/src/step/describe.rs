@@ -208,7 +208,7 @@ fn adjustment(place: &Place, change: &Adjustment) -> Described {
         Adjustment::RemoveAddress { link, address } => {
             remove("address", named(place, &address.to_string())).detail(format!("on {link}"))
         }
-        Adjustment::AddRoute(route) => {
+        Adjustment::AddRoute(route) | Adjustment::ReplaceRoute(route) => {
             create("route", named(place, &route.to.to_string())).detail(way(route))
         }
         Adjustment::RemoveRoute(route) => remove("route", named(place, &route.to.to_string())),

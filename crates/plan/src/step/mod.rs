@@ -229,8 +229,10 @@ pub enum Adjustment {
         /// The address.
         address: IpNet,
     },
-    /// Adds or replaces a route.
+    /// Adds a route.
     AddRoute(Route),
+    /// Adds a route in the place of the first with its destination and metric.
+    ReplaceRoute(Route),
     /// Removes a route.
     RemoveRoute(Route),
     /// Changes a setting.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hallway_spec::{IpVersion, Mode};
 use ipnet::IpNet;
 
-use super::{Link, LinkRole, PortFlag, Route, RouteKind, RouteOrigin, Setting, Space};
+use super::{BridgeFlag, Link, LinkRole, PortFlag, Route, RouteKind, RouteOrigin, Setting, Space};
 use crate::mark::{self, Role};
 use crate::settled::{Interface, Network, Node, Settled, carries_ipv6};
 
@@ -64,6 +64,7 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
         port: &[],
         nf_call: Some(network.filtered),
         group_learning: Some(false),
+        bridge: BridgeFlag::WANTED,
         no_kernel_address: carries_ipv6(network.mtu),
         addresses,
         limit: None,
@@ -128,6 +129,7 @@ fn port(
         },
         nf_call: None,
         group_learning: None,
+        bridge: &[],
         no_kernel_address: carries_ipv6(interface.mtu),
         addresses,
         limit: interface.bandwidth,

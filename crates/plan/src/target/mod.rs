@@ -11,6 +11,7 @@ mod node;
 use hallway_spec::{Bandwidth, IpVersion, Name};
 use ipnet::IpNet;
 
+use crate::mark;
 use crate::settled::Settled;
 
 pub use keeper::{Listener, listeners, localhost};
@@ -105,6 +106,8 @@ pub struct Link {
     /// Whether a bridge learns from frames to the group addresses of bridges
     /// (BR_BOOLOPT_NO_LL_LEARN).
     pub group_learning: Option<bool>,
+    /// What a bridge must have; nothing for another link.
+    pub bridge: &'static [(BridgeFlag, bool)],
     /// IN6_ADDR_GEN_MODE_NONE: the kernel makes no IPv6 address of its own.
     pub no_kernel_address: bool,
     /// Addresses with their prefix lengths.
@@ -124,6 +127,29 @@ pub struct Route {
     pub kind: RouteKind,
 }
 
+/// IP6_RT_PRIO_USER and IP6_RT_PRIO_ADDRCONF (net/ip6_route.h).
+const USER_METRIC: u32 = 1024;
+const CONNECTED_METRIC: u32 = 256;
+
+impl Route {
+    /// The metric that the kernel gives it: routes of IPv4 have none.
+    #[must_use]
+    pub fn metric(&self) -> u32 {
+        match (&self.kind, self.to) {
+            (RouteKind::Unreachable, _) => mark::UNREACHABLE_METRIC,
+            (RouteKind::Link { .. }, IpNet::V4(_)) => 0,
+            (
+                RouteKind::Link {
+                    origin: RouteOrigin::Connected(_),
+                    ..
+                },
+                IpNet::V6(_),
+            ) => CONNECTED_METRIC,
+            (RouteKind::Link { .. }, IpNet::V6(_)) => USER_METRIC,
+        }
+    }
+}
+
 /// What a route does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteKind {
@@ -138,6 +164,29 @@ pub enum RouteKind {
         /// Why it exists.
         origin: RouteOrigin,
     },
+}
+
+/// An attribute of a bridge that is on or off (IFLA_BR_*, linux/if_link.h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BridgeFlag {
+    /// Frames pass by their VLANs only.
+    VlanFiltering,
+    /// A spanning tree opens and closes ports.
+    Stp,
+}
+
+impl BridgeFlag {
+    /// What the bridge of a network has.
+    pub const WANTED: &'static [(Self, bool)] = &[(Self::VlanFiltering, false), (Self::Stp, false)];
+
+    /// Its name, in the words of `ip link`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::VlanFiltering => "vlan_filtering",
+            Self::Stp => "stp_state",
+        }
+    }
 }
 
 /// An attribute of a bridge port that is on or off (IFLA_BRPORT_*, linux/if_link.h).
@@ -208,11 +257,7 @@ impl PortFlag {
     pub const fn default(self) -> bool {
         matches!(
             self,
-            Self::Learning
-                | Self::Flood
-                | Self::McastFlood
-                | Self::BcastFlood
-                | Self::Forwarding
+            Self::Learning | Self::Flood | Self::McastFlood | Self::BcastFlood | Self::Forwarding
         )
     }
 

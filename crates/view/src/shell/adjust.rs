@@ -35,7 +35,9 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
                 quote(link)
             ));
         }
-        Adjustment::AddRoute(route) => add_route(script, netns, route),
+        Adjustment::AddRoute(route) | Adjustment::ReplaceRoute(route) => {
+            add_route(script, netns, route)
+        }
         Adjustment::RemoveRoute(route) => remove_route(script, netns, route),
         Adjustment::Setting {
             link,
@@ -79,6 +81,7 @@ fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attrib
         }
         Attribute::NfCall(on) => return nf_call(script, name, *on),
         Attribute::GroupLearning(on) => format!("type bridge no_linklocal_learn {}", u8::from(!on)),
+        Attribute::Bridge(flag, on) => format!("type bridge {} {}", flag.name(), u8::from(*on)),
         Attribute::KernelAddress(_) => return no_own_address(script, ip, &link),
     };
     script.line(&format!("{ip} link set dev {link} {words}"));

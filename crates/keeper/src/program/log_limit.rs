@@ -1,0 +1,88 @@
+//! A log holds so much and no more: what a program prints must not fill the file system, which is
+//! often memory.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hallway_engine::state;
+use tokio::time::sleep;
+
+/// Bytes above which a log is shortened.
+const LIMIT: u64 = 16 << 20;
+/// Bytes of its end that stay.
+const KEPT: usize = 1 << 20;
+/// How often the length is looked at: this far apart while the log grows, then less often.
+const POLL_FIRST: Duration = Duration::from_millis(200);
+const POLL_MAX: Duration = Duration::from_secs(2);
+
+/// Keeps a log short until aborted.
+pub(super) async fn watch(path: PathBuf) {
+    let (mut pause, mut before) = (POLL_FIRST, 0);
+    loop {
+        sleep(pause).await;
+        // A log that cannot be read or written does not grow by this program.
+        let Ok(length) = std::fs::symlink_metadata(&path).map(|m| m.len()) else {
+            continue;
+        };
+        pause = match length == before {
+            true => (pause * 2).min(POLL_MAX),
+            false => POLL_FIRST,
+        };
+        before = length;
+        if length > LIMIT {
+            shorten(&path).ok(); // tried again
+        }
+    }
+}
+
+/// Leaves the end of a log. What is written while this runs may be lost.
+fn shorten(path: &Path) -> std::io::Result<()> {
+    let Ok(Some(log)) = state::read_log(path) else {
+        return Ok(());
+    };
+    let length = log.metadata()?.len();
+    let tail = tail(&log, length)?;
+    let mut log = state::append_to_log(path)?;
+    log.set_len(0)?;
+    let removed = length.saturating_sub(tail.len() as u64);
+    writeln!(
+        log,
+        "hallway: a log holds {LIMIT} bytes: {removed} bytes before this were removed"
+    )?;
+    log.write_all(&tail)
+}
+
+/// The last whole lines.
+fn tail(log: &File, length: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; KEPT];
+    let read = log.read_at(&mut bytes, length.saturating_sub(KEPT as u64))?;
+    bytes.truncate(read);
+    let begin = bytes
+        .iter()
+        .position(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
+    Ok(bytes.split_off(begin))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+    use super::*;
+
+    #[test]
+    fn the_end_stays() {
+        let path = std::env::temp_dir().join(format!("hallway-log-{}", std::process::id()));
+        let lines: String = (0..400_000).map(|n| format!("line {n}\n")).collect();
+        std::fs::write(&path, &lines).unwrap();
+        shorten(&path).unwrap();
+        let left = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let (note, tail) = left.split_once('\n').unwrap();
+        assert!(note.ends_with("bytes before this were removed"), "{note}");
+        assert!(tail.len() <= KEPT && lines.ends_with(tail) && tail.starts_with("line "));
+    }
+}
