@@ -75,12 +75,19 @@ mod tests {
 
     #[test]
     fn the_end_stays() {
-        let path = std::env::temp_dir().join(format!("hallway-log-{}", std::process::id()));
+        use std::os::unix::fs::DirBuilderExt as _;
+        let name = format!("hallway-log-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&directory)
+            .unwrap();
+        let path = directory.join("log");
         let lines: String = (0..400_000).map(|n| format!("line {n}\n")).collect();
         std::fs::write(&path, &lines).unwrap();
         shorten(&path).unwrap();
         let left = std::fs::read_to_string(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
         let (note, tail) = left.split_once('\n').unwrap();
         assert!(note.ends_with("bytes before this were removed"), "{note}");
         assert!(tail.len() <= KEPT && lines.ends_with(tail) && tail.starts_with("line "));
