@@ -1,7 +1,7 @@
 //! What a translation finds: what is wrong, what it leaves out, and what people should know.
 
 use hallway_spec::problem::{Found, ImportProblem, ProblemKind, ValueProblem};
-use hallway_spec::{Place, Problem, Value, ValueKind, nearest};
+use hallway_spec::{Place, Problem, Value, ValueKind, meant};
 
 /// Everything that was found so far.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ impl Findings {
             let kind = ValueProblem::UnknownKey {
                 key: entry.key.clone(),
                 path: value.place.key.clone(),
-                nearest: nearest(&entry.key, known.iter().copied()),
+                nearest: meant(&entry.key, known.iter().copied()),
                 known,
             };
             self.problem(&entry.place, kind);

@@ -19,6 +19,11 @@ const COMPOSE: [&str; 4] = [
     "docker-compose.yaml",
 ];
 
+/// Whether a file is a containerlab topology by its name.
+fn is_lab(file: &str) -> bool {
+    file.ends_with(".clab.yml") || file.ends_with(".clab.yaml")
+}
+
 impl Format {
     /// The format of a file, by its name and the keys of its text; `None` for a hallway file, and for
     /// a text that is no mapping.
@@ -26,7 +31,9 @@ impl Format {
     pub fn of(path: &str, text: &str) -> Option<Self> {
         // A large hallway file need not be read twice.
         let begins = |key: &str| text.lines().any(|line| line.starts_with(key));
-        if (begins("nodes:") || begins("links:")) && !begins("services:") && !begins("topology:") {
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let ours = !is_lab(file) && (begins("nodes:") || begins("links:"));
+        if ours && !begins("services:") && !begins("topology:") {
             return None;
         }
         // The format of a text that is not YAML follows from its file name.
@@ -37,11 +44,13 @@ impl Format {
     pub(crate) fn of_value(path: &str, value: &Value) -> Option<Self> {
         let has = |key: &str| value.entries().iter().any(|e| e.key == key);
         let file = path.rsplit('/').next().unwrap_or(path);
-        if has("nodes") || has("links") {
+        if is_lab(file) {
+            Some(Self::Containerlab)
+        } else if has("nodes") || has("links") {
             None
         } else if has("services") || COMPOSE.contains(&file) {
             Some(Self::Compose)
-        } else if has("topology") || file.ends_with(".clab.yml") || file.ends_with(".clab.yaml") {
+        } else if has("topology") {
             Some(Self::Containerlab)
         } else if has("include") {
             Some(Self::Compose)

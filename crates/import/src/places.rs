@@ -4,20 +4,28 @@
 use std::collections::BTreeMap;
 
 use hallway_spec::{Place, Topology};
+use serde::{Deserialize, Serialize};
 
 /// Begins the comment, which is the last line of the text.
 const MARK: &str = "# places in the file this was made from: ";
 
-/// Line, column, offset, length and key.
-type Written = (u32, u32, usize, usize, String);
+/// Line, column, offset, length, key, and the file where it is not the first.
+#[derive(Serialize, Deserialize)]
+struct Written(u32, u32, usize, usize, String, #[serde(default)] String);
 
 /// The comment: places by the key paths of the text, as `text` has them, with those of `original`.
 pub(crate) fn comment(text: &Topology, original: &Topology) -> String {
     let (mut text, mut original) = (text.clone(), original.clone());
     let keys = places(&mut text).into_iter().map(|p| p.key.clone());
     let there = places(&mut original).into_iter().map(|p| {
-        let key = p.key.clone();
-        (p.line, p.column, p.offset, p.length, key)
+        Written(
+            p.line,
+            p.column,
+            p.offset,
+            p.length,
+            p.key.clone(),
+            p.file.clone(),
+        )
     });
     let all: BTreeMap<String, Written> = keys.zip(there).collect();
     let json = serde_json::to_string(&all).unwrap_or_default();
@@ -42,7 +50,8 @@ pub fn restore_places(topology: &mut Topology, text: &str) {
     let known: BTreeMap<String, Written> = serde_json::from_str(line).unwrap_or_default();
     for place in places(topology) {
         *place = match known.get(&place.key) {
-            Some((line, column, offset, length, key)) => Place {
+            Some(Written(line, column, offset, length, key, file)) => Place {
+                file: file.clone(),
                 line: *line,
                 column: *column,
                 offset: *offset,

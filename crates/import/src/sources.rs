@@ -29,7 +29,8 @@ impl Sources {
         self.files.push((file, directory.to_owned()));
         match Value::read(body) {
             Ok(mut value) => {
-                shift(&mut value, start);
+                let file = if start > 0 { path } else { "" };
+                shift(&mut value, start, file);
                 Ok(value)
             }
             Err(mut problems) => {
@@ -59,15 +60,20 @@ impl Sources {
     }
 }
 
-fn shift(value: &mut Value, by: usize) {
-    value.place.offset += by;
+/// Moves every place to the file that it is in; `file` is empty for the first one.
+fn shift(value: &mut Value, by: usize, file: &str) {
+    let of_file = |place: &mut Place| {
+        place.offset += by;
+        place.file = file.to_owned();
+    };
+    of_file(&mut value.place);
     match &mut value.kind {
         ValueKind::Scalar { .. } => {}
-        ValueKind::List(items) => items.iter_mut().for_each(|item| shift(item, by)),
+        ValueKind::List(items) => items.iter_mut().for_each(|item| shift(item, by, file)),
         ValueKind::Map(entries) => {
             for entry in entries {
-                entry.place.offset += by;
-                shift(&mut entry.value, by);
+                of_file(&mut entry.place);
+                shift(&mut entry.value, by, file);
             }
         }
     }

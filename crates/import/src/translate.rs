@@ -1,6 +1,6 @@
 //! Text → hallway file, whatever the format.
 
-use hallway_spec::{Place, Problem, Problems, Project, SourceText, Value, parse_value};
+use hallway_spec::{Code, Place, Problem, Problems, Project, SourceText, Value, parse_value};
 
 use crate::format::Format;
 use crate::load::Loader;
@@ -126,12 +126,25 @@ pub fn import(
     })
 }
 
-/// The project of a translation. One mistake gives one message: what follows from a problem of the
-/// original is not said.
-fn project(path: &str, value: &Value, found: Vec<Problem>) -> Result<Project, Vec<Problem>> {
-    match parse_value(path, value) {
+/// The project of a translation. One mistake gives one message: where a part of the original is left
+/// out because of a problem, what follows from its absence is not said.
+fn project(path: &str, value: &Value, mut found: Vec<Problem>) -> Result<Project, Vec<Problem>> {
+    let result = parse_value(path, value);
+    let whole = |p: &Problem| {
+        matches!(
+            p.kind.code(),
+            Code::UnknownKey | Code::BadValue | Code::UnknownName
+        )
+    };
+    match result {
         Ok(project) if found.is_empty() => Ok(project),
         Err(problems) if found.is_empty() => Err(problems),
+        Err(problems) if found.iter().all(whole) => {
+            let said: Vec<usize> = found.iter().map(|p| p.place.offset).collect();
+            let more = problems.into_iter();
+            found.extend(more.filter(|p| !said.contains(&p.place.offset)));
+            Err(found)
+        }
         _ => Err(found),
     }
 }

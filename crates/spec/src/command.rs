@@ -22,6 +22,15 @@ pub enum InvalidCommand {
 /// Words that mean something to a shell and nothing to a program.
 const OPERATORS: [&str; 8] = ["&&", "||", "|", ";", "&", ">", ">>", "<"];
 
+/// What a word needs a shell for.
+fn operator(word: &str) -> Option<&str> {
+    let ended = word.strip_suffix(';').filter(|before| !before.is_empty());
+    match ended {
+        Some(before) if before != "\\" => Some(";"),
+        _ => Some(word).filter(|w| OPERATORS.contains(w)),
+    }
+}
+
 /// A program and its arguments; never empty. It is run without a shell.
 ///
 /// ```
@@ -58,9 +67,11 @@ impl Command {
         let words = shell_words::split(line).map_err(|_unclosed| InvalidCommand::UnclosedQuote)?;
         // A quoted operator is an argument.
         let mut unquoted = line.split_whitespace();
-        if let Some(operator) =
-            unquoted.find(|w| OPERATORS.contains(w) && words.iter().any(|x| x == w))
-        {
+        let found = unquoted.find_map(|word| {
+            let operator = operator(word)?;
+            words.iter().any(|w| w == word).then_some(operator)
+        });
+        if let Some(operator) = found {
             return Err(InvalidCommand::ShellOperator(operator.to_owned()));
         }
         Self::new(words)

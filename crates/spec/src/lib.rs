@@ -33,6 +33,7 @@ mod publish;
 mod reader;
 mod service;
 mod similar;
+mod syntax;
 mod text_type;
 mod topology;
 mod tree;
@@ -55,7 +56,7 @@ pub use port::{InvalidPort, PortProto, PortRange, Protocol};
 pub use problem::{Code, Problem, Problems, SourceText, Warning, WarningCode};
 pub use publish::{LOCALHOST_PORTS_MAX, PublishText};
 pub use service::{InvalidService, IpProtocol, Service};
-pub use similar::nearest;
+pub use similar::{meant, nearest};
 pub use topology::{
     Action, Attachment, CONNECTIONS_DEFAULT, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node,
     Policy, PolicyService, Publish, Restart, StaticRoute, Subnet, Topology,

@@ -16,10 +16,10 @@ pub enum InvalidName {
     #[error("a name may have at most {NAME_MAX} characters, this has {0}")]
     TooLong(usize),
     /// It begins with a `-`, `_` or `.`, or another character.
-    #[error("a name begins with a letter or a digit")]
+    #[error("a name begins with a letter from a to z or a digit")]
     Start,
     /// It has a character that is not allowed.
-    #[error("a name may have letters, digits, '-', '_' and '.', not {0:?}")]
+    #[error("a name may have letters from a to z, digits, '-', '_' and '.', not {0:?}")]
     Character(char),
 }
 

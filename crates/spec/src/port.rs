@@ -23,7 +23,7 @@ pub enum InvalidPort {
     #[error("the protocol is tcp, udp or sctp, not {0:?}")]
     Protocol(String),
     /// The part before the ports is not an IP address.
-    #[error("invalid address {0:?}; write [ip:]host-port:node-port[/tcp|udp|sctp]")]
+    #[error("{0:?} is not an IP address")]
     Address(String),
     /// The two ranges have different lengths.
     #[error("{host} has {} ports on the host, but {node} has {} in the node", .host.len(), .node.len())]

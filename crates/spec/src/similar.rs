@@ -21,7 +21,12 @@ const SYNONYMS: &[(&[&str], &str)] = &[
         ],
         "address",
     ),
-    (&["cidr", "prefix", "range", "ipam"], "subnet"),
+    (&["ip", "addr", "address", "ipv4"], "ipv4_address"),
+    (&["ipv6"], "ipv6_address"),
+    (&["next_hop", "nexthop", "gateway", "gw", "dev"], "via"),
+    (&["mac"], "mac_address"),
+    (&["interface"], "interface_name"),
+    (&["cidr", "prefix", "range", "ipam", "subnets"], "subnet"),
     (&["gw", "gateway4", "gateway6"], "gateway"),
     (&["cwd", "workdir", "dir"], "working_dir"),
     (&["depends", "needs", "requires", "after"], "depends_on"),
@@ -29,7 +34,10 @@ const SYNONYMS: &[(&[&str], &str)] = &[
         &["services", "containers", "hosts", "machines", "namespaces"],
         "nodes",
     ),
-    (&["nets", "bridges", "switches", "lans"], "networks"),
+    (
+        &["nets", "bridges", "switches", "lans", "subnets"],
+        "networks",
+    ),
     (&["cables", "wires"], "links"),
     (&["rules", "firewall", "acl", "acls"], "policies"),
     (&["tests", "assert", "asserts", "expectations"], "expect"),
@@ -42,17 +50,15 @@ const SYNONYMS: &[(&[&str], &str)] = &[
     (&["bw", "rate", "speed", "limit"], "bandwidth"),
     (&["hwaddr", "mac_address", "macaddress"], "mac"),
     (&["iface", "ifname", "interface_name"], "interface"),
-    (&["healthcheck", "wait", "wait_for"], "ready"),
+    (&["wait", "wait_for"], "ready"),
     (&["publish", "published_ports", "expose"], "ports"),
     (&["ip_forward", "router"], "forwarding"),
 ];
 
 /// The one of `known` keys that is probably meant: what another program calls so, else the most
 /// similar one.
-pub(crate) fn meant<'a>(
-    name: &str,
-    mut known: impl Iterator<Item = &'a str> + Clone,
-) -> Option<&'a str> {
+#[must_use]
+pub fn meant<'a>(name: &str, mut known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let synonym = SYNONYMS
         .iter()
         .filter(|(words, _)| words.contains(&name))
@@ -60,10 +66,22 @@ pub(crate) fn meant<'a>(
     synonym.or_else(|| nearest(name, &mut known))
 }
 
-/// The most similar of `names`, if any is similar at all.
+/// The most similar of `names`, if any is similar at all. Names that differ only in a number, and names
+/// of one or two characters, are similar to no other.
+///
+/// ```
+/// use hallway_spec::nearest;
+///
+/// assert_eq!(nearest("databse", ["web", "database"].into_iter()), Some("database"));
+/// assert_eq!(nearest("r3", ["r1", "r2"].into_iter()), None);
+/// assert_eq!(nearest("router3", ["router1", "router2"].into_iter()), None);
+/// ```
 #[must_use]
 pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = |n: &str| n.replace(|c: char| c.is_ascii_digit(), "");
+    let only_numbers = |n: &str| letters(n) == letters(name) && n.len() != letters(n).len();
     names
+        .filter(|n| n.len().max(name.len()) > 2 && !only_numbers(n))
         .map(|n| (strsim::damerau_levenshtein(name, n), n))
         .filter(|(distance, n)| *distance <= (n.len().min(name.len()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)

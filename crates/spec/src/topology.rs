@@ -151,6 +151,8 @@ pub const CONNECTIONS_DEFAULT: u32 = 8192;
 pub struct Attachment {
     /// Which network.
     pub network: Name,
+    /// Where the file names it.
+    pub name_place: Place,
     /// Fixed addresses, at most one per family; a family not named here comes from the pool.
     pub addresses: Vec<IpAddr>,
     /// A fixed MAC address.

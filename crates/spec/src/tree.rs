@@ -2,12 +2,12 @@
 //! file of nested aliases costs no more than its length.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use crate::problem::TextProblem;
-use crate::{Place, Problem};
+use crate::{Place, Problem, syntax};
 
 /// Deeper than any sensible file.
 const DEPTH_MAX: usize = 64;
@@ -53,6 +53,19 @@ impl Tree {
         Self { values, root }
     }
 
+    /// The texts that are written at these offsets.
+    pub(crate) fn texts_at<'t>(
+        &'t self,
+        offsets: &'t BTreeSet<usize>,
+    ) -> impl Iterator<Item = (usize, String)> + 't {
+        self.values.iter().filter_map(|value| match &value.kind {
+            Kind::Scalar { text, .. } if offsets.contains(&value.place.offset) => {
+                Some((value.place.offset, text.clone()))
+            }
+            _ => None,
+        })
+    }
+
     /// Reads a text of one document.
     pub(crate) fn read(text: &str) -> Result<Self, Problem> {
         Builder::new(text).run(text)
@@ -95,6 +108,7 @@ impl Builder {
             column: span.start.col() as u32 + 1,
             offset,
             length: self.byte(span.end.index()).saturating_sub(offset),
+            file: String::new(),
             key: String::new(),
         }
     }
@@ -109,12 +123,7 @@ impl Builder {
                     offset: self.byte(e.marker().index()),
                     ..Place::default()
                 };
-                // The parser has no kinds of errors, only words.
-                let kind = match e.info().contains("tab") {
-                    true => TextProblem::Tab,
-                    false => TextProblem::Yaml(e.info().to_owned()),
-                };
-                Problem::new(&place, kind)
+                syntax::problem(text, e.info(), place)
             })?;
             let place = self.place(&span);
             if let Event::DocumentStart(_) = event {

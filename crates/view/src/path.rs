@@ -37,6 +37,7 @@ pub fn headline(path: &Path) -> String {
 pub fn reason(reason: &Reason, file: &str) -> String {
     let mut out = format!("  because {}", reason.text);
     if let Some(place) = &reason.place {
+        let file = place.file(file);
         let place = format!("({file}:{}:{})", place.line, place.column);
         out.push_str(&format!(" {}", styled(DIM, place)));
     }

@@ -10,6 +10,7 @@ mod ours;
 mod ports;
 mod service;
 
+use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Value};
 
 use crate::entries::Entries;
@@ -50,7 +51,14 @@ pub(crate) fn translate(
     (sources, variables): (&Sources, &Variables<'_>),
     findings: &mut Findings,
 ) -> Value {
-    findings.unknown_keys(file, keys::FILE);
+    match beside_services(file) {
+        services if services.is_empty() => findings.unknown_keys(file, keys::FILE),
+        services => {
+            for (place, name) in services {
+                findings.problem(place, ImportProblem::BesideServices(name.to_owned()));
+            }
+        }
+    }
     for key in ["services", "networks"] {
         if let Some(section) = file.get(key).filter(|s| !s.is_map()) {
             findings.unexpected(section, "a mapping");
@@ -86,16 +94,32 @@ pub(crate) fn translate(
     let mut out = Entries::default();
     let name_place = file.get("name").map_or(place, |n| &n.place);
     out.set("name", name_place, Value::of_text(name_place, name));
-    let isolated = networks
-        .isolated
-        .iter()
-        .map(|(place, name)| isolate(place, name));
+    let isolated = networks.isolated.iter().map(|(place, name)| {
+        match nodes.0.iter().any(|e| e.key == *name) {
+            true => isolate(place, &format!("network:{name}")),
+            false => isolate(place, name),
+        }
+    });
     let isolated: Vec<Value> = isolated.collect();
     out.set("networks", place, networks.entries.into_map(place));
     out.set("nodes", place, nodes.into_map(place));
     out.list("policies", place, isolated);
-    ours::add(file.get("x-hallway"), &services, &mut out);
+    ours::add(file.get("x-hallway"), &services, &networks.names, &mut out);
     out.into_map(place)
+}
+
+/// Services that are not indented: `services` has no value, and they are keys of the file.
+fn beside_services(file: &Value) -> Vec<(&Place, &str)> {
+    let is_service = |value: &Value| {
+        let has = |key: &&str| value.get(key).is_some();
+        ["image", "build", "command", "ports"]
+            .iter()
+            .any(|k| has(&k))
+    };
+    let there = file.get("services").is_some();
+    let entries = file.entries().iter().filter(|_| !there);
+    let entries = entries.filter(|e| !keys::FILE.contains(&e.key.as_str()) && is_service(&e.value));
+    entries.map(|e| (&e.place, e.key.as_str())).collect()
 }
 
 /// The policy that members of a network do not reach each other.

@@ -1,6 +1,6 @@
 //! `networks:` of a Compose file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Entry, IpVersion, Place, Value};
@@ -45,10 +45,6 @@ pub(super) fn read(
     let section = file.get("networks");
     let declared: Vec<&Entry> = section.iter().flat_map(|s| s.entries()).collect();
     let mut pool = Pool::new(project, declared_subnets(&declared));
-    let nodes: BTreeSet<&str> = services
-        .iter()
-        .flat_map(|s| s.nodes.iter().map(String::as_str))
-        .collect();
     let mut out = Networks::default();
     for entry in &declared {
         if entry.key.starts_with("x-") {
@@ -57,7 +53,7 @@ pub(super) fn read(
         findings.unknown_keys(&entry.value, keys::NETWORK);
         let count = members.get(entry.key.as_str()).copied();
         if count.is_some() || entry.value.get("x-hallway").is_some() {
-            let name = named(&entry.key, &nodes, findings);
+            let name = named(&entry.key, findings);
             out.add(entry, &name, &mut pool, count.unwrap_or(0), findings);
         }
     }
@@ -74,24 +70,21 @@ pub(super) fn read(
                 place: place.clone(),
                 value: Value::of_map(&place, Vec::new()),
             };
-            let called = named(name, &nodes, findings);
+            let called = named(name, findings);
             out.add(&entry, &called, &mut pool, *count, findings);
         }
     }
     out
 }
 
-/// A network has another name where a node has its name, since policies may name both.
-fn named(name: &str, nodes: &BTreeSet<&str>, findings: &mut Findings) -> String {
-    if !nodes.contains(name) && !RESERVED.contains(&name) {
+/// A network has another name where its name has a meaning in policies.
+fn named(name: &str, findings: &mut Findings) -> String {
+    if !RESERVED.contains(&name) {
         return name.to_owned();
     }
-    let mut other = format!("{name}-net");
-    while nodes.contains(other.as_str()) {
-        other.push('-');
-    }
+    let other = format!("{name}-net");
     findings.note(format!(
-        "network {name} is called {other} here, since {name} is the name of a service or has a meaning in policies"
+        "network {name} is called {other} here, since {name} has a meaning in policies"
     ));
     other
 }

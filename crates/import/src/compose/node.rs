@@ -46,6 +46,12 @@ pub(super) fn node(
     }
     if service.runs() {
         started(context, service, &mut out, findings);
+    } else if replica == 0 {
+        // What does not exist is a mistake also where nothing waits for it.
+        let depends = value.get("depends_on").map(Value::entries);
+        for entry in depends.unwrap_or_default() {
+            depend(context, entry, &mut Vec::new(), findings);
+        }
     }
     environment(context, value, &mut out, findings);
     if let Some(dns) = value.get("dns") {

@@ -7,17 +7,31 @@ use hallway_spec::{Entry, Value, ValueKind};
 use super::service::Service;
 use crate::entries::Entries;
 
-/// The nodes of each service that has more or fewer than one.
-pub(super) fn several(services: &[Service]) -> BTreeMap<&str, &[String]> {
-    let several = services.iter().filter(|s| s.nodes.len() != 1);
-    several
-        .map(|s| (s.name.as_str(), s.nodes.as_slice()))
-        .collect()
+/// What the name of a service stands for, where it is not simply its node: all its nodes, or the node
+/// and not the network of that name.
+type Meant<'a> = BTreeMap<&'a str, Vec<String>>;
+
+fn meant<'a>(services: &'a [Service], networks: &BTreeMap<String, String>) -> Meant<'a> {
+    let nodes = |service: &'a Service| {
+        let named = service.nodes.iter();
+        let named = named.map(|node| match networks.values().any(|n| n == node) {
+            true => format!("node:{node}"),
+            false => node.clone(),
+        });
+        (service.name.as_str(), named.collect::<Vec<_>>())
+    };
+    let all = services.iter().map(nodes);
+    all.filter(|(name, nodes)| *nodes != [*name]).collect()
 }
 
 /// Adds the keys of the file's `x-hallway` to the translation.
-pub(super) fn add(ours: Option<&Value>, services: &[Service], out: &mut Entries) {
-    let several = several(services);
+pub(super) fn add(
+    ours: Option<&Value>,
+    services: &[Service],
+    networks: &BTreeMap<String, String>,
+    out: &mut Entries,
+) {
+    let several = meant(services, networks);
     for entry in ours.iter().flat_map(|o| o.entries()) {
         match entry.key.as_str() {
             "nodes" | "networks" => add_section(entry, out),
@@ -55,7 +69,7 @@ fn add_items(entry: &Entry, mut items: Vec<Value>, out: &mut Entries) {
 }
 
 /// A policy with the nodes of services in their place.
-fn policy(policy: &Value, several: &BTreeMap<&str, &[String]>) -> Value {
+fn policy(policy: &Value, several: &Meant<'_>) -> Value {
     let mut policy = policy.clone();
     if let ValueKind::Map(entries) = &mut policy.kind {
         for entry in entries {
@@ -73,7 +87,7 @@ fn policy(policy: &Value, several: &BTreeMap<&str, &[String]>) -> Value {
 }
 
 /// The expectation for each pair of nodes.
-fn expect(value: &Value, several: &BTreeMap<&str, &[String]>) -> Vec<Value> {
+fn expect(value: &Value, several: &Meant<'_>) -> Vec<Value> {
     let mut out = vec![value.clone()];
     for key in ["from", "to"] {
         let mut next = Vec::new();
@@ -96,7 +110,7 @@ fn expect(value: &Value, several: &BTreeMap<&str, &[String]>) -> Vec<Value> {
 }
 
 /// The nodes that a name stands for.
-fn nodes(value: &Value, several: &BTreeMap<&str, &[String]>) -> Vec<Value> {
+fn nodes(value: &Value, several: &Meant<'_>) -> Vec<Value> {
     match value.text().and_then(|name| several.get(name)) {
         Some(nodes) => nodes
             .iter()

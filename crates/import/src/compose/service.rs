@@ -157,6 +157,9 @@ fn attached(
             }
         };
     }
+    if let Some(scalar) = value.get("networks").filter(|n| n.text().is_some()) {
+        findings.unexpected(scalar, "a list or a mapping of networks, like [front]");
+    }
     let Some(networks) = value.get("networks").filter(|n| !n.entries().is_empty()) else {
         return Some(one("default", place));
     };

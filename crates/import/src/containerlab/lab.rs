@@ -185,7 +185,7 @@ fn link(value: &Value, findings: &mut Findings) -> Option<LabLink> {
         return None;
     }
     let Some(endpoints) = value.get("endpoints") else {
-        findings.unexpected(value, "a link with two endpoints");
+        findings.unexpected(value, "a link like { endpoints: [\"a:eth1\", \"b:eth1\"] }");
         return None;
     };
     for entry in value.entries() {

@@ -284,8 +284,8 @@ fn settings(end: &End, nodes: &BTreeMap<&str, &LabNode>, findings: &mut Findings
     let interface = end.interface.as_deref().unwrap_or_default();
     let node = nodes.get(end.node.as_str());
     if node.is_none() {
-        let kind = hallway_spec::problem::NameProblem::UnknownEndpoint {
-            name: end.node.clone(),
+        let kind = hallway_spec::problem::ImportProblem::UnknownNode {
+            node: end.node.clone(),
             nearest: hallway_spec::nearest(&end.node, nodes.keys().copied()).map(str::to_owned),
         };
         findings.problem(place, kind);

@@ -168,6 +168,8 @@ pub struct Reason {
 fn place<S: Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Short<'a> {
+        #[serde(skip_serializing_if = "str::is_empty")]
+        file: &'a str,
         line: u32,
         column: u32,
         key: &'a str,
@@ -175,6 +177,7 @@ fn place<S: Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S
     place
         .as_ref()
         .map(|p| Short {
+            file: &p.file,
             line: p.line,
             column: p.column,
             key: &p.key,

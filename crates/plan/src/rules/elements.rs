@@ -286,5 +286,5 @@ pub fn of_publish(publish: &Publish) -> Vec<Placed> {
 }
 
 fn source(publish: &Publish) -> String {
-    purpose::place(&publish.place.key, publish.place.line)
+    purpose::place(&publish.place.key, &publish.place)
 }

@@ -67,7 +67,7 @@ pub(super) fn compile(settled: &Settled) -> Compiled {
 
 /// The comment of a policy's rules: where the policy is in the file.
 fn comment(policy: &Policy) -> String {
-    purpose::policy(policy.number(), policy.place.line)
+    purpose::policy(policy.number(), &policy.place)
 }
 
 /// One list of conditions per way a packet can match; one empty list when every packet does.

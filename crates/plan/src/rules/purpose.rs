@@ -1,6 +1,8 @@
 //! What rules are for: the comments by which they are known again, in the kernel and in
 //! explanations. A policy's rules are known by the policy's key instead.
 
+use hallway_spec::Place;
+
 /// Members of one network.
 pub const INSIDE: &str = "inside a network";
 /// From a network that is not internal.
@@ -55,18 +57,19 @@ pub fn policy_of(comment: &str) -> Option<usize> {
     number.parse::<usize>().ok()?.checked_sub(1)
 }
 
-/// The comment of a policy's rules: its number from 1, and its line in the file.
+/// The comment of a policy's rules: its number from 1, and its line in the project's file.
 #[must_use]
-pub fn policy(number: usize, line: u32) -> String {
-    place(&format!("policy {number}"), line)
+pub fn policy(number: usize, written: &Place) -> String {
+    place(&format!("policy {number}"), written)
 }
 
-/// A comment with the place of something in a file: its key and, where it has one, its line.
+/// A comment with the place of something: its key and, where the project's file has it, its line. A
+/// comment is too short for the name of another file.
 #[must_use]
-pub fn place(key: &str, line: u32) -> String {
-    match line {
-        0 => key.to_owned(),
-        line => format!("{key} line {line}"),
+pub fn place(key: &str, written: &Place) -> String {
+    match written.line {
+        line if line > 0 && written.file.is_empty() => format!("{key} line {line}"),
+        _ => key.to_owned(),
     }
 }
 

@@ -58,7 +58,7 @@ fn unknown_network(
         network: attachment.network.clone(),
         nearest: nearest(attachment.network.as_ref(), known).map(str::to_owned),
     };
-    Problem::new(&attachment.place, kind)
+    Problem::new(&attachment.name_place, kind)
 }
 
 /// Why a network's member cannot have this address.

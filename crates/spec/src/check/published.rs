@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::problem::{NodeProblem, Unpublishable, WarningKind};
 use crate::{
-    IpVersion, LOCALHOST_PORTS_MAX, Name, Network, Node, Problem, Publish, Topology, Warning,
+    IpVersion, LOCALHOST_PORTS_MAX, Mode, Name, Network, Node, Problem, Publish, Topology, Warning,
 };
 
 /// Every published port can be reached, and no host port is published twice.
@@ -41,10 +41,10 @@ fn unreachable(node: &Node, on: &[&Network]) -> Option<NodeProblem> {
     let outside = on.iter().all(|n| n.outside);
     Some(NodeProblem::PublishUnreachable {
         node: node.name.clone(),
-        reason: if outside {
-            Unpublishable::Outside
-        } else {
-            Unpublishable::Internal
+        reason: match () {
+            () if outside => Unpublishable::Outside,
+            () if on.iter().all(|n| n.mode == Mode::Lan) => Unpublishable::Lan,
+            () => Unpublishable::Internal,
         },
         network: first.name.clone(),
         network_place: first.place.clone(),

@@ -85,6 +85,11 @@ impl Names {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Some(Endpoint::Cidr(address.into()));
         }
+        let is_address = |part: &str| part.parse::<IpAddr>().is_ok();
+        if text.split('/').next().is_some_and(is_address) {
+            r.unexpected(at, "a prefix like 10.10.0.0/24 or fd20::/64");
+            return None;
+        }
         let nearest = nearest(
             &text,
             self.names

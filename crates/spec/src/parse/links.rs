@@ -30,15 +30,23 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, known: &mut Vec<Node>) -
 }
 
 fn link(r: &mut Reader<'_>, at: &At) -> Option<Link> {
-    let keys = LinkKeys::read(r, at, "a mapping with endpoints");
+    let keys = LinkKeys::read(
+        r,
+        at,
+        "a mapping like { endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 } }",
+    );
     let Some(endpoints) = keys.endpoints else {
         r.report(at, ValueProblem::Missing(Required::Endpoints));
         return None;
     };
-    let ends: Vec<LinkEnd> = named(r, &endpoints, "a mapping from names to addresses")
-        .into_iter()
-        .map(|entry| end(r, entry))
-        .collect();
+    let ends: Vec<LinkEnd> = named(
+        r,
+        &endpoints,
+        "a mapping like { a: 10.0.1.1/24, b: 10.0.1.2/24 }",
+    )
+    .into_iter()
+    .map(|entry| end(r, entry))
+    .collect();
     let count = ends.len();
     let mtu = keys.mtu.and_then(|at| mtu(r, &at));
     let bandwidth = keys.bandwidth.and_then(|at| bandwidth(r, &at));

@@ -1,5 +1,6 @@
 //! Text → [`Topology`], or everything that is wrong with it at once.
 
+mod consequences;
 mod endpoints;
 mod links;
 mod networks;
@@ -11,7 +12,7 @@ mod values;
 use crate::document::FileKeys;
 use crate::problem::{OtherFormat, TextProblem};
 use crate::reader::{At, Reader};
-use crate::tree::{Kind, Tree, start};
+use crate::tree::{Id, Kind, Tree, start};
 use crate::{Name, Place, Problem, Problems, Topology, Value, Warning, check};
 
 /// Larger files are refused unread, in bytes.
@@ -86,7 +87,7 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
     if let Some(place) = nul(body) {
         return Err(fail(vec![Problem::new(&place, TextProblem::Nul)]));
     }
-    let tree = Tree::read(body).map_err(|p| fail(vec![p]))?;
+    let tree = Tree::read(body).map_err(|p| fail(vec![of_first_document(body, p)]))?;
     of_tree(path, &tree).map_err(fail)
 }
 
@@ -103,6 +104,19 @@ pub fn parse_value(path: &str, value: &Value) -> Result<Project, Vec<Problem>> {
     })
 }
 
+/// A file of several documents may be one of another program, which its first document shows.
+fn of_first_document(text: &str, problem: Problem) -> Problem {
+    let first = text.get(..problem.place.offset).unwrap_or_default();
+    if problem.kind != TextProblem::SeveralDocuments.into() {
+        return problem;
+    }
+    let other = Tree::read(first).ok().and_then(|tree| {
+        let (place, kind) = not_ours(&tree, &start())?;
+        matches!(kind, TextProblem::OtherFormat(_)).then(|| Problem::new(&place, kind))
+    });
+    other.unwrap_or(problem)
+}
+
 fn of_tree(path: &str, tree: &Tree) -> Result<Project, Vec<Problem>> {
     let mut reader = Reader::new(tree);
     let project = file(&mut reader, tree, path);
@@ -117,7 +131,7 @@ fn of_tree(path: &str, tree: &Tree) -> Result<Project, Vec<Problem>> {
             named,
             warnings,
         }),
-        _ => Err(problems),
+        _ => Err(consequences::left_out(tree, problems)),
     }
 }
 
@@ -174,21 +188,29 @@ fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<(Topology, bool)>
 
 /// A file that is not meant for hallway: one message says so, instead of one for each key.
 fn not_ours(tree: &Tree, root: &Place) -> Option<(Place, TextProblem)> {
-    match &tree.get(tree.root).kind {
-        Kind::Scalar { .. } => Some((root.clone(), TextProblem::PlainText)),
-        Kind::Map(pairs) => {
-            let keys = pairs.iter().map(|(key, _)| tree.get(*key));
-            let names = keys.filter_map(|key| match &key.kind {
-                Kind::Scalar { text, .. } => Some((text.as_str(), &key.place)),
-                _ => None,
-            });
-            let format = OtherFormat::of(names.clone().map(|(name, _)| name))?;
-            let mut names = names;
-            let place = names.find(|(name, _)| *name == format.key())?.1.clone();
-            Some((place, TextProblem::OtherFormat(format)))
-        }
-        Kind::List(_) => None,
-    }
+    let pairs = match &tree.get(tree.root).kind {
+        Kind::Scalar { .. } => return Some((root.clone(), TextProblem::PlainText)),
+        Kind::List(_) => return Some((root.clone(), TextProblem::AList)),
+        Kind::Map(pairs) => pairs,
+    };
+    let name = |id| match &tree.get(id).kind {
+        Kind::Scalar { text, .. } => Some(text.as_str()),
+        _ => None,
+    };
+    let names = |pairs: &[(Id, Id)]| pairs.iter().filter_map(|(key, _)| name(*key)).collect();
+    let keys: Vec<(&str, Vec<&str>)> = (pairs.iter())
+        .filter_map(|(key, value)| {
+            let below = match &tree.get(*value).kind {
+                Kind::Map(below) => names(below),
+                _ => Vec::new(),
+            };
+            Some((name(*key)?, below))
+        })
+        .collect();
+    let (format, shown_by) = OtherFormat::of(&keys)?;
+    let (key, _) = pairs.iter().find(|(key, _)| name(*key) == Some(shown_by))?;
+    let place = tree.get(*key).place.clone();
+    Some((place, TextProblem::OtherFormat(format)))
 }
 
 /// File names that say nothing about the project; it then has the name of their directory.

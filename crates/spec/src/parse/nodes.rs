@@ -151,6 +151,7 @@ fn member(network: Name, place: Place) -> Attachment {
         aliases: Vec::new(),
         sources: Vec::new(),
         router: false,
+        name_place: place.clone(),
         place,
     }
 }
@@ -190,7 +191,7 @@ fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: Place) -> Attac
 
 fn route(r: &mut Reader<'_>, at: &At) -> Option<StaticRoute> {
     const EXPECTED: &str = "a prefix like 10.0.0.0/8, or default";
-    let keys = RouteKeys::read(r, at, "a mapping with to and via");
+    let keys = RouteKeys::read(r, at, "a mapping like { to: 10.9.0.0/16, via: 10.10.0.2 }");
     for (key, name) in [(&keys.to, "to"), (&keys.via, "via")] {
         if key.is_none() {
             r.report(at, ValueProblem::Missing(Required::OfRoute(name)));

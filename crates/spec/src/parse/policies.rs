@@ -12,7 +12,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Po
     let mut out = Vec::new();
     for (index, item) in items(r, at).into_iter().enumerate() {
         let before = r.problems.len();
-        let keys = PolicyKeys::read(r, &item, "a mapping with from and to, or between");
+        let keys = PolicyKeys::read(r, &item, "a mapping like { from: web, to: db }");
         let action = match &keys.action {
             Some(at) => action(r, at),
             None => Some(Action::Allow),
@@ -99,8 +99,13 @@ fn pairs(
             }
             mutual(&members)
         }
-        _ => {
-            r.report(item, ValueProblem::Missing(Required::Sides));
+        (from, to, between) => {
+            let required = match (from, to, between) {
+                (Some(_), None, None) => Required::OtherSide("from", "to"),
+                (None, Some(_), None) => Required::OtherSide("to", "from"),
+                _ => Required::Sides,
+            };
+            r.report(item, ValueProblem::Missing(required));
             Vec::new()
         }
     }
@@ -171,7 +176,7 @@ fn service_of(r: &mut Reader<'_>, at: &At) -> Option<Service> {
 }
 
 fn expect(r: &mut Reader<'_>, item: &At, names: &Names) -> Option<Expect> {
-    let keys = ExpectKeys::read(r, item, "a mapping with from and to");
+    let keys = ExpectKeys::read(r, item, "a mapping like { from: web, to: db }");
     let mut end = |at: Option<&At>, key: &'static str| {
         let Some(at) = at else {
             r.report(item, ValueProblem::Missing(Required::OfExpect(key)));

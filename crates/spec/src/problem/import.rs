@@ -36,6 +36,17 @@ pub enum ImportProblem {
         /// The one it resembles most.
         nearest: Option<String>,
     },
+    /// A node that is not defined.
+    #[error("the topology has no node {node}")]
+    UnknownNode {
+        /// The node.
+        node: String,
+        /// The one it resembles most.
+        nearest: Option<String>,
+    },
+    /// A service that is beside `services` instead of below it.
+    #[error("{0} is not below services")]
+    BesideServices(String),
     /// A service that is not active.
     #[error("service {service} belongs to profile {profile}, which is not active")]
     InactiveService {
@@ -79,7 +90,8 @@ impl Details for ImportProblem {
             Self::RequiredVariable { .. } => Code::MissingVariable,
             Self::Unreadable { .. } => Code::FileUnreadable,
             Self::Circle(_) => Code::ImportCircle,
-            Self::UnknownService { .. } => Code::UnknownName,
+            Self::UnknownService { .. } | Self::UnknownNode { .. } => Code::UnknownName,
+            Self::BesideServices(_) => Code::UnknownKey,
             Self::InactiveService { .. } => Code::InactiveProfile,
             Self::DefinedTwice { .. } => Code::DuplicateKey,
             Self::ExternalNetwork(_) => Code::ExternalNetwork,
@@ -110,6 +122,12 @@ impl Details for ImportProblem {
             Self::Circle(_) => "remove one of the references".into(),
             Self::UnknownService { nearest, .. } => {
                 did_you_mean(nearest.as_ref(), "define it under services")
+            }
+            Self::UnknownNode { nearest, .. } => {
+                did_you_mean(nearest.as_ref(), "define it below nodes, like r3: { kind: linux }")
+            }
+            Self::BesideServices(service) => {
+                format!("indent {service} and what belongs to it by two spaces")
             }
             Self::InactiveService { profile, .. } => format!(
                 "add --profile {profile}, or write required: false in depends_on"

@@ -2,6 +2,7 @@
 //! what to do. Codes, places and help follow from the type of the problem.
 
 mod code;
+mod elsewhere;
 mod import;
 mod name;
 mod network;

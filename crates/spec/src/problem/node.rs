@@ -96,6 +96,8 @@ pub enum Unpublishable {
     Internal,
     /// All networks are outside.
     Outside,
+    /// All networks are lans.
+    Lan,
 }
 
 impl std::fmt::Display for Unpublishable {
@@ -103,6 +105,7 @@ impl std::fmt::Display for Unpublishable {
         f.write_str(match self {
             Self::Internal => "internal",
             Self::Outside => "outside",
+            Self::Lan => "lans",
         })
     }
 }
@@ -142,7 +145,12 @@ impl Details for NodeProblem {
                 network,
                 network_place,
                 ..
-            } => Label::new(network_place, format!("network {network} is {reason}")),
+            } => match reason {
+                Unpublishable::Lan => {
+                    Label::new(network_place, format!("network {network} is a lan"))
+                }
+                _ => Label::new(network_place, format!("network {network} is {reason}")),
+            },
             Self::PublishedTwice {
                 owner,
                 owner_ports,
@@ -167,6 +175,9 @@ impl Details for NodeProblem {
                 Unpublishable::Internal => "an internal network is not connected to the outside, so the port could not be reached: remove internal, or put the node on another network too".into(),
                 Unpublishable::Outside => {
                     "nodes of an outside network are reached directly: remove ports".into()
+                }
+                Unpublishable::Lan => {
+                    "the host has no address on a lan: put the node on another network too, or remove ports".into()
                 }
             },
             Self::PublishWithoutAddress { address, .. } => format!(

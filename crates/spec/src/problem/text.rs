@@ -1,6 +1,7 @@
 //! Problems of the text as a whole.
 
 use super::{Code, Details};
+use crate::{Label, Place};
 
 /// What can be wrong with the text of a file before its values are read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +38,40 @@ pub enum TextProblem {
     /// One text and no mapping.
     #[error("the file is plain text, not a hallway file")]
     PlainText,
+    /// A list and no mapping.
+    #[error("the file is a list, not a hallway file")]
+    AList,
     /// A tab where spaces are needed.
     #[error("invalid YAML: a line is indented with a tab")]
     Tab,
+    /// An alias of an anchor that is not defined before it.
+    #[error("there is no anchor &{0} before this")]
+    UnknownAnchor(String),
+    /// A quote that is opened and not closed.
+    #[error("a quote is not closed")]
+    OpenQuote,
+    /// A bracket that is opened and not closed.
+    #[error("this '{bracket}' is not closed")]
+    OpenBracket {
+        /// The bracket.
+        bracket: char,
+        /// The one that closes it.
+        closes: char,
+        /// What cannot stand between the two.
+        found: Place,
+    },
+    /// Two values between brackets without a comma between them.
+    #[error("a ',' is missing before this")]
+    NoComma,
+    /// A `: ` within a text.
+    #[error("a text with ': ' in it must be in quotes")]
+    Colon,
+    /// A line of a mapping without a `:`.
+    #[error("a ':' is missing")]
+    NoColon,
+    /// A line that begins in another column than its neighbours.
+    #[error("this line is indented differently from the lines around it")]
+    Indentation,
     /// A syntax error, in the words of the YAML parser.
     #[error("invalid YAML: {0}")]
     Yaml(String),
@@ -54,31 +86,39 @@ pub enum TextProblem {
 pub enum OtherFormat {
     /// A Kubernetes manifest.
     Kubernetes,
+    /// A netplan file.
+    Netplan,
 }
 
 impl OtherFormat {
-    /// By the keys of the file's mapping; `None` when it may be a hallway file.
-    pub(crate) fn of<'a>(keys: impl Iterator<Item = &'a str>) -> Option<Self> {
-        let keys: Vec<&str> = keys.collect();
-        let has = |key| keys.contains(&key);
-        let ours = has("nodes") || has("links");
-        (!ours && has("apiVersion") && has("kind")).then_some(Self::Kubernetes)
-    }
-
-    /// The key that shows it.
-    pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::Kubernetes => "kind",
+    /// By the keys of the file's mapping, each with the keys of its value; `None` when it may be a
+    /// hallway file. Also the key that shows it.
+    pub(crate) fn of(keys: &[(&str, Vec<&str>)]) -> Option<(Self, &'static str)> {
+        let has = |key| keys.iter().any(|(k, _)| *k == key);
+        let below = |key, inner| {
+            keys.iter()
+                .any(|(k, all)| *k == key && all.contains(&inner))
+        };
+        if has("nodes") || has("links") {
+            None
+        } else if has("kind") && (has("apiVersion") || has("metadata")) {
+            Some((Self::Kubernetes, "kind"))
+        } else if below("network", "version") || below("network", "renderer") {
+            Some((Self::Netplan, "network"))
+        } else {
+            None
         }
     }
 
-    fn help(self) -> String {
-        let words = match self {
+    fn help(self) -> &'static str {
+        match self {
             Self::Kubernetes => {
                 "write each Pod as a node, and a NetworkPolicy as policies: [{ from: a, to: b, ports: [80/tcp] }]"
             }
-        };
-        format!("{words}; examples/ has complete files")
+            Self::Netplan => {
+                "write each machine as a node with its networks, like nodes: { web: { networks: { apps: { address: 10.10.0.5 } } } }"
+            }
+        }
     }
 }
 
@@ -86,6 +126,7 @@ impl std::fmt::Display for OtherFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Kubernetes => "a Kubernetes manifest",
+            Self::Netplan => "a netplan file",
         })
     }
 }
@@ -94,8 +135,36 @@ impl Details for TextProblem {
     fn code(&self) -> Code {
         match self {
             Self::OtherFormat(_) => Code::OtherFormat,
-            Self::Yaml(_) | Self::Tab | Self::RecursiveAlias => Code::BadYaml,
-            _ => Code::BadText,
+            Self::TooLarge(_)
+            | Self::NotUtf8 { .. }
+            | Self::Nul
+            | Self::Empty
+            | Self::SeveralDocuments
+            | Self::TooDeep(_)
+            | Self::TooManyValues(_)
+            | Self::PlainText
+            | Self::AList => Code::BadText,
+            _ => Code::BadYaml,
+        }
+    }
+
+    fn label(&self) -> String {
+        match self {
+            Self::OpenQuote | Self::OpenBracket { .. } => "opened here".into(),
+            Self::NoColon => "no ':' in this line".into(),
+            _ => "here".into(),
+        }
+    }
+
+    fn others(&self) -> Vec<Label> {
+        match self {
+            Self::OpenBracket { closes, found, .. } => {
+                vec![Label::new(
+                    found,
+                    format!("'{closes}' or ',' is missing before this"),
+                )]
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -104,14 +173,27 @@ impl Details for TextProblem {
             Self::TooLarge(_) => "split the project into several",
             Self::NotUtf8 { .. } => "save the file as UTF-8",
             Self::Nul => "remove it: a YAML file is text",
-            Self::OtherFormat(format) => return Some(format.help()),
+            Self::OtherFormat(format) => return Some(format.help().to_owned()),
             Self::Tab => "use spaces: YAML allows no tabs in indentation",
-            Self::Empty | Self::PlainText => {
-                "a file needs at least one of networks, nodes and links; examples/ has complete files"
+            Self::Empty | Self::PlainText | Self::AList => {
+                "a file is a mapping with networks, nodes or links, like nodes: { web: { networks: [apps] } }"
             }
             Self::SeveralDocuments => {
-                "write one project per file: remove everything from the second '---' on"
+                "write one project per file: remove this '---', or what follows it"
             }
+            Self::UnknownAnchor(name) => {
+                return Some(format!("define it on a line before, like &{name} {{ … }}"));
+            }
+            Self::OpenQuote => "write the same quote at the end of the text",
+            Self::OpenBracket { closes, .. } => {
+                return Some(format!("write '{closes}' where it ends"));
+            }
+            Self::NoComma => {
+                "write a ',' between two values; a text with ',' or ': ' in it must be in quotes"
+            }
+            Self::Colon => "write '…' around the whole text",
+            Self::NoColon => "write KEY: VALUE, with a space after the ':'",
+            Self::Indentation => "give all keys of one mapping the same indentation",
             Self::TooDeep(_) | Self::TooManyValues(_) => return None,
             Self::Yaml(_) => {
                 "check for a bracket or quote that is not closed, and for lines indented differently from their neighbours"

@@ -2,30 +2,15 @@
 
 use std::fmt;
 
-use super::{Code, Details, list};
+use super::{Code, Details, elsewhere, list};
 use crate::command::InvalidCommand;
 use crate::{
     InvalidBandwidth, InvalidInterfaceName, InvalidMac, InvalidName, InvalidPort, InvalidService,
     Label, Name, Place,
 };
 
-/// Keys of Compose that have no meaning for a network.
-const OF_CONTAINERS: [&str; 14] = [
-    "image",
-    "build",
-    "volumes",
-    "container_name",
-    "deploy",
-    "mem_limit",
-    "cpus",
-    "logging",
-    "labels",
-    "privileged",
-    "cap_add",
-    "cap_drop",
-    "tty",
-    "stdin_open",
-];
+/// More known keys are not listed.
+const LISTED_MAX: usize = 30;
 
 /// What can be wrong with one key or value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,11 +101,14 @@ pub enum Required {
     #[error("a published port needs a target, the port in the node")]
     Target,
     /// A key of a route.
-    #[error("a route needs {0}")]
+    #[error("a route needs `{0}`")]
     OfRoute(&'static str),
     /// A key of an expectation.
-    #[error("an expectation needs {0}")]
+    #[error("an expectation needs `{0}`")]
     OfExpect(&'static str),
+    /// The other side of a policy.
+    #[error("a policy with `{0}` needs `{1}`")]
+    OtherSide(&'static str, &'static str),
     /// The two sides of a policy.
     #[error("a policy has either from and to, or between")]
     Sides,
@@ -150,6 +138,21 @@ impl fmt::Display for Found {
             Self::List => f.write_str("a list"),
             Self::Mapping => f.write_str("a mapping"),
         }
+    }
+}
+
+/// What to do about an unknown key.
+fn unknown(key: &str, nearest: Option<&str>, known: &[&str]) -> String {
+    if let Some(instead) = elsewhere::instead(key, known) {
+        return instead.to_owned();
+    }
+    match nearest {
+        Some(near) if known.len() > LISTED_MAX => format!("did you mean {near}?"),
+        Some(near) => format!("did you mean {near}? Known keys: {}", list(known)),
+        None if known.len() > LISTED_MAX => {
+            "remove it, or begin it with x-: such keys are ignored".into()
+        }
+        None => format!("known keys: {}", list(known)),
     }
 }
 
@@ -203,22 +206,21 @@ impl Details for ValueProblem {
 
     fn help(&self) -> Option<String> {
         let help = match self {
-            Self::UnknownKey { key, known, .. } if OF_CONTAINERS.contains(&key.as_str()) => {
-                format!(
-                    "remove it: hallway runs programs of this machine in network namespaces, without images, volumes or limits of memory; known keys: {}",
-                    list(known)
-                )
-            }
-            Self::UnknownKey { nearest, known, .. } => match nearest {
-                Some(near) => format!("did you mean {near}? Known keys: {}", list(known)),
-                None => format!("known keys: {}", list(known)),
-            },
+            Self::UnknownKey {
+                key,
+                nearest,
+                known,
+                ..
+            } => unknown(key, *nearest, known),
             Self::DuplicateKey { .. } | Self::NetworkListedTwice { .. } => {
                 "remove one of the two".into()
             }
             Self::Publish(_) => {
                 "write [ip:]host-port[-range]:node-port[-range][/tcp|udp], like \"8080:80\"".into()
             }
+            Self::Port(_) => "write a port like 80/tcp, or 53/udp".into(),
+            Self::Name(InvalidName::Character(':')) => "write a space after the ':'".into(),
+            Self::Name(_) => "choose a name like web-1 or db.internal".into(),
             Self::ReservedName(_) => "choose another name".into(),
             Self::Interface(_) => {
                 "use at most 15 letters, digits, '-', '_' and '.', like eth0".into()
@@ -245,10 +247,10 @@ impl Required {
             Self::Target => Some("write { target: 80, published: 8080 }"),
             Self::OfRoute(_) => Some("write { to: 10.0.0.0/8, via: 10.10.0.2 }"),
             Self::OfExpect(_) => Some("write { from: a, to: b }"),
-            Self::Sides => Some(
+            Self::OtherSide(..) | Self::Sides => Some(
                 "write { from: a, to: b }, or { action: deny, between: [a, b] } for both directions",
             ),
-            Self::SecondName => None,
+            Self::SecondName => Some("write between: [a, b]"),
         }
     }
 }

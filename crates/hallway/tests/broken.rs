@@ -1,0 +1,64 @@
+//! Files with mistakes that beginners make, each with what `validate` says about it. A person has read
+//! every message: it is true, shows the place, and says what to do.
+//!
+//! `HALLWAY_SNAPSHOTS=write cargo test -p hallway --test broken` writes them anew.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broken");
+
+/// What `validate` prints about a file, in a terminal of 100 columns.
+fn said(file: &Path) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_hallway"))
+        .args(["validate", "-f"])
+        .arg(file.file_name().unwrap())
+        .current_dir(FILES)
+        .env_clear()
+        .env("COLUMNS", "100")
+        .env("HALLWAY_STATE_DIR", "/nonexistent")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), text)
+}
+
+fn files() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(FILES).unwrap();
+    let mut all: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+    all.retain(|path| path.extension().is_none_or(|e| e != "out"));
+    all.sort();
+    all
+}
+
+#[test]
+fn every_broken_file_has_its_message() {
+    let write = std::env::var("HALLWAY_SNAPSHOTS").is_ok_and(|v| v == "write");
+    let mut wrong = Vec::new();
+    for file in files() {
+        let (code, text) = said(&file);
+        assert_eq!(code, Some(2), "{}: {text}", file.display());
+        let result = PathBuf::from(format!("{}.out", file.display()));
+        if write {
+            std::fs::write(&result, &text).unwrap();
+        }
+        if std::fs::read_to_string(&result).unwrap_or_default() != text {
+            wrong.push(format!("{}:\n{text}", result.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(files().len() >= 50);
+}
+
+/// Every line fits, except those that quote a place or a line of the file.
+#[test]
+fn nothing_is_wider_than_the_terminal() {
+    for file in files() {
+        for line in said(&file).1.lines().filter(|l| !l.starts_with("error")) {
+            let quotes = line.contains('|') || line.contains("-->");
+            assert!(quotes || line.chars().count() <= 100, "{line}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! One mistake gives one message: problems that follow from another one are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::problem::{NameProblem, ProblemKind, ValueProblem};
+use crate::tree::Tree;
+use crate::{InvalidName, Problem};
+
+/// The problems without those that follow from others.
+pub(super) fn left_out(tree: &Tree, problems: Vec<Problem>) -> Vec<Problem> {
+    let causes = Causes::of(tree, &problems);
+    let mut said = BTreeSet::new();
+    let (_, kept): (Vec<Problem>, Vec<Problem>) =
+        (problems.into_iter()).partition(|p| causes.explain(p) || causes.is_repeated(p, &mut said));
+    kept
+}
+
+/// What explains other problems.
+struct Causes {
+    /// Values of the wrong type, by offset and length.
+    unexpected: BTreeSet<(usize, usize)>,
+    /// Mappings with a key that nothing resembles: it may be meant for one that is missing.
+    odd: BTreeSet<String>,
+    /// Where values are that were read as those of another key.
+    read_as: BTreeSet<String>,
+    /// Texts that cannot be names, by offset.
+    names: BTreeMap<usize, String>,
+}
+
+impl Causes {
+    fn of(tree: &Tree, problems: &[Problem]) -> Self {
+        let mut out = Self {
+            unexpected: BTreeSet::new(),
+            odd: BTreeSet::new(),
+            read_as: BTreeSet::new(),
+            names: BTreeMap::new(),
+        };
+        let mut bad = BTreeSet::new();
+        for problem in problems {
+            match &problem.kind {
+                ProblemKind::Value(ValueProblem::Unexpected { .. }) => {
+                    let place = &problem.place;
+                    out.unexpected.insert((place.offset, place.length));
+                }
+                ProblemKind::Value(ValueProblem::UnknownKey { path, nearest, .. }) => {
+                    match nearest {
+                        Some(nearest) => out.read_as.insert(joined(path, nearest)),
+                        None => out.odd.insert(path.clone()),
+                    };
+                }
+                ProblemKind::Value(ValueProblem::Name(_)) => {
+                    bad.insert(problem.place.offset);
+                }
+                _ => {}
+            }
+        }
+        if !bad.is_empty() {
+            out.names.extend(tree.texts_at(&bad));
+        }
+        out
+    }
+
+    /// Whether a problem follows from another one.
+    fn explain(&self, problem: &Problem) -> bool {
+        let place = &problem.place;
+        match &problem.kind {
+            ProblemKind::Value(ValueProblem::Missing(_) | ValueProblem::LinkEnds(_)) => {
+                self.unexpected.contains(&(place.offset, place.length))
+                    || self.odd.contains(&place.key)
+            }
+            ProblemKind::Value(ValueProblem::Unexpected { path, .. }) => {
+                self.read_as.contains(path)
+            }
+            ProblemKind::Name(NameProblem::UnknownNetwork { network, .. }) => {
+                let begin = format!("{network}:"); // `apps:{ … }` is one name
+                self.names.values().any(|text| text.starts_with(&begin))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the same name was refused before: it is wrong where it is defined, and used as it is
+    /// written there.
+    fn is_repeated(&self, problem: &Problem, said: &mut BTreeSet<String>) -> bool {
+        let ProblemKind::Value(ValueProblem::Name(error)) = &problem.kind else {
+            return false;
+        };
+        let text = self.names.get(&problem.place.offset);
+        *error != InvalidName::Empty && text.is_some_and(|text| !said.insert(text.clone()))
+    }
+}
+
+fn joined(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    }
+}

@@ -1,0 +1,92 @@
+//! Keys that other programs have in a place where hallway's files have something else: what to write
+//! instead. A mapping is recognised by a key that only mappings of its kind have.
+
+/// Keys, a key of the mapping that they are in, and what to do.
+const INSTEAD: &[(&[&str], &str, &str)] = &[
+    (
+        &[
+            "image",
+            "build",
+            "volumes",
+            "container_name",
+            "deploy",
+            "mem_limit",
+            "cpus",
+            "logging",
+            "labels",
+            "privileged",
+            "cap_add",
+            "cap_drop",
+            "tty",
+            "stdin_open",
+        ],
+        "forwarding",
+        "remove it: hallway runs programs of this machine in network namespaces, without images, volumes or limits of memory",
+    ),
+    (
+        &[
+            "ip",
+            "ips",
+            "address",
+            "addresses",
+            "ipv4",
+            "ipv4_address",
+            "ipv6_address",
+            "mac",
+            "mac_address",
+            "interface",
+            "interfaces",
+            "aliases",
+            "bandwidth",
+        ],
+        "forwarding",
+        "a node has it on each of its networks: networks: { apps: { address: 10.10.0.5 } }",
+    ),
+    (
+        &["gateway", "default_route", "gw"],
+        "forwarding",
+        "write routes: [{ to: default, via: 10.10.0.1 }]; without it the host is the gateway",
+    ),
+    (
+        &["kind", "exec", "binds"],
+        "forwarding",
+        "this is a key of containerlab: put nodes and links below topology: and the file is read as a topology",
+    ),
+    (
+        &["from", "to", "a", "b", "nodes", "ends", "interfaces"],
+        "endpoints",
+        "write endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 }",
+    ),
+    (
+        &["allow", "deny", "accept", "drop"],
+        "between",
+        "write { action: deny, from: a, to: b }, or { from: a, to: b } to allow it",
+    ),
+    (
+        &["expect", "result", "action", "allowed"],
+        "reachable",
+        "write reachable: false for what must not pass",
+    ),
+    (
+        &["nodes", "links", "policies", "expect"],
+        "services",
+        "in a Compose file, keys of hallway are below x-hallway",
+    ),
+    (
+        &["nodes", "links", "kinds", "defaults"],
+        "topology",
+        "indent it: nodes and links of a topology are below topology",
+    ),
+    (
+        &["subnet", "gateway"],
+        "ipam",
+        "write ipam: { config: [{ subnet: 10.10.0.0/24 }] }",
+    ),
+];
+
+/// What to write instead of a key that is not one of `known`.
+pub(super) fn instead(key: &str, known: &[&str]) -> Option<&'static str> {
+    let mut all = INSTEAD.iter();
+    let found = all.find(|(keys, one, _)| keys.contains(&key) && known.contains(one))?;
+    Some(found.2)
+}
