@@ -66,5 +66,5 @@ pub use record::{Record, lease};
 pub use rights::Rights;
 pub use status::{State, Status};
 pub use transaction::{
-    Applied, Caller, EditError, Edited, Endpoint, Removed, Request, desired, log_file,
+    Applied, Caller, EditError, Edited, Endpoint, Removed, Request, desired, log_file, times_file,
 };

@@ -8,9 +8,11 @@ mod complete;
 mod diagnose;
 mod environment;
 mod failure;
+mod habits;
 mod imported;
 mod input;
 mod interrupt;
+mod moment;
 mod places;
 mod progress;
 mod scope;
@@ -30,6 +32,10 @@ fn main() -> ExitCode {
     // Parts of hallway that run as processes of their own; not for users.
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
+        Some("version") => {
+            ui::line(concat!("hallway ", env!("CARGO_PKG_VERSION")));
+            return ExitCode::SUCCESS;
+        }
         Some("__hold") => {
             let arguments: Vec<String> = words.skip(1).collect();
             return internal(hallway_engine::sandbox::hold(&arguments).map_err(|f| f.to_string()));
@@ -65,6 +71,10 @@ fn main() -> ExitCode {
     let args = match arguments::arguments() {
         Ok(args) => args,
         Err(error) => {
+            if let Some((verb, instead)) = habits::instead(&error) {
+                anstream::eprintln!("error: hallway has no verb {verb}\n  help: {instead}");
+                return ExitCode::from(2);
+            }
             error.print().ok();
             return ExitCode::from(error.exit_code() as u8);
         }

@@ -213,7 +213,8 @@ fn remove_if_empty(outside: Option<&(OwnedFd, OsString)>) {
     }
 }
 
-/// The project of a command: from -p, otherwise from the file, otherwise the only one, otherwise `default`.
+/// The project of a command: from -p or the named file; otherwise that of the directory's file if it is
+/// up, otherwise the only one that is up, otherwise that of the file, otherwise `default`.
 pub(crate) fn project(
     common: &Common,
     file: &FileArg,
@@ -223,32 +224,53 @@ pub(crate) fn project(
         return Ok(name.clone());
     }
     let up = engine.map(Engine::projects).unwrap_or_default();
-    let given = file.path().is_some()
-        || match discover() {
-            // Several files, but one project: no file need be named.
-            Err(_) if up.len() == 1 => false,
-            found => !found?.is_empty(),
-        };
-    if given {
-        // Only its name is asked for: what is in it is said by the commands that use it.
-        let silent = Common {
-            quiet: true,
-            ..common.clone()
-        };
-        return Ok(read(&silent, file)?.project.topology.name);
-    }
-    match up.as_slice() {
-        [only] => Ok(only.clone()),
-        several if several.len() > 1 && several.iter().all(|n| n.as_ref() != "default") => {
-            let names: Vec<&str> = several.iter().map(AsRef::as_ref).collect();
+    let only = up.first().filter(|_| up.len() == 1);
+    let of_file = match (of_directory(common, file), only) {
+        (Ok(found), _) => found,
+        // It is not needed.
+        (Err(_), Some(_)) if file.path().is_none() => None,
+        (Err(error), _) => return Err(error),
+    };
+    match (of_file, only) {
+        (Some(name), _) if file.path().is_some() || up.contains(&name) => Ok(name),
+        (_, Some(only)) => Ok(only.clone()),
+        (Some(name), None) => Ok(name),
+        (None, None) if up.len() > 1 && up.iter().all(|n| n.as_ref() != "default") => {
+            let names: Vec<&str> = up.iter().map(AsRef::as_ref).collect();
             Err(VerbError::usage(
                 "several projects are up",
                 format!("name one with -p: {}", names.join(", ")),
             ))
         }
-        _ => "default"
+        (None, None) => "default"
             .parse()
             .map_err(|e: hallway_spec::InvalidName| VerbError::usage(e.to_string(), "")),
+    }
+}
+
+/// The project of the named file, or of the one of this directory.
+fn of_directory(common: &Common, file: &FileArg) -> Result<Option<Name>, VerbError> {
+    if file.path().is_none() && discover()?.is_empty() {
+        return Ok(None);
+    }
+    // Only its name is asked for: what is in it is said by the commands that use it.
+    let silent = Common {
+        quiet: true,
+        ..common.clone()
+    };
+    Ok(Some(read(&silent, file)?.project.topology.name))
+}
+
+/// Says which project is meant, where the directory has the file of another one that is not up.
+pub(crate) fn say_which(common: &Common, project: &Name) {
+    let file = (common.project.is_none())
+        .then(|| of_directory(common, &FileArg::default()).ok().flatten())
+        .flatten();
+    if let Some(other) = file.filter(|other| other != project) {
+        let text = format!(
+            "this is about {project}, the only project that is up; {other}, whose file is in this directory, is not up"
+        );
+        crate::ui::note(common, text);
     }
 }
 

@@ -50,6 +50,7 @@ impl Subject {
             && let Some(scope) = Scope::existing(common)?
             && let Ok(subject) = Self::of_scope(common, &scope)
         {
+            scope::say_which(common, &subject.settled.project);
             return Ok(subject);
         }
         Self::of_file(common, file)

@@ -22,6 +22,17 @@ pub(crate) fn stdout_is_open() -> bool {
     !(known && ends.iter().any(|e| e.revents().intersects(gone)))
 }
 
+/// Prints text for people, whose lines are broken at spaces where a terminal is too narrow for them.
+pub(crate) fn text(text: &str) {
+    let Some(width) = terminal(std::io::stdout()) else {
+        return out(text);
+    };
+    for one in text.lines() {
+        let indent = one.len() - one.trim_start().len();
+        line(fold(one, width, indent + 4));
+    }
+}
+
 /// Prints a line of data.
 pub(crate) fn line(text: impl AsRef<str>) {
     out(&format!("{}\n", text.as_ref()));
@@ -37,20 +48,61 @@ pub(crate) fn json_line(value: &impl serde::Serialize) {
     line(serde_json::to_string(value).unwrap_or_default());
 }
 
-/// Prints a line for people to stderr, unless `--quiet` is given.
+/// Prints a line for people to stderr, unless `--quiet` is given. On a terminal it is broken at spaces.
 pub(crate) fn note(common: &Common, text: impl AsRef<str>) {
-    if !common.quiet {
-        anstream::eprintln!("{}", text.as_ref());
+    if common.quiet {
+        return;
     }
+    let width = terminal(std::io::stderr()).unwrap_or(usize::MAX);
+    for line in text.as_ref().lines() {
+        anstream::eprintln!("{}", fold(line, width, 2));
+    }
+}
+
+/// Breaks a text at spaces so that no line has more than `width` columns, where words allow that.
+/// Every line but the first is indented. Colours take no columns.
+pub(crate) fn fold(text: &str, width: usize, indent: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for (position, word) in text.split(' ').enumerate() {
+        let length = anstream::adapter::strip_str(word)
+            .to_string()
+            .chars()
+            .count();
+        if position > 0 && column > indent && column + 1 + length > width {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if position > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
+/// The columns of a terminal, from 40 on.
+fn terminal(file: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(file);
+    let columns = size.ok().map(|s| usize::from(s.ws_col)).filter(|c| *c > 0);
+    columns.map(|columns| columns.max(40))
+}
+
+/// How wide tables may be: as wide as the terminal, otherwise 100 columns.
+pub(crate) fn columns() -> usize {
+    terminal(std::io::stdout()).unwrap_or(100)
 }
 
 /// How wide lines to people may be: as wide as the terminal, from 40 to 100 columns.
 pub(crate) fn width() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    match size.map_or(0, |s| s.ws_col) {
-        0 => 100,
-        columns => usize::from(columns).clamp(40, 100),
-    }
+    terminal(std::io::stderr()).map_or(100, |columns| columns.min(100))
+}
+
+/// A number with what is counted.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A duration in milliseconds or seconds.

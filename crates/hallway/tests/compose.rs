@@ -111,6 +111,40 @@ fn messages_point_into_the_file() {
         .says("99999:80");
 }
 
+/// What another file says has the name of that file, before `up` and while it is up.
+fn places_in_other_files() {
+    let main = format!("include: [parts/store.yaml]\n{COMPOSE}");
+    let part = "services: { cache: { image: redis, networks: [store] } }\nnetworks:\n  store: { internal: true }\n";
+    let changes = "x-hallway:\n  policies:\n    - { action: deny, from: web, to: cache }\n  expect:\n    - { from: web, to: cache }\n";
+    let files = [
+        ("compose.yaml", main.as_str()),
+        ("parts/store.yaml", part),
+        ("compose.override.yaml", changes),
+    ];
+    let h = Hallway::host(PROGRAM).within(directory(&files));
+    let denied = |ran: &str| ran.contains("compose.override.yaml:3:7");
+    assert!(denied(&h.run(&["explain", "web", "cache"]).out));
+    h.ok("up --stub");
+    for _ in 0..2 {
+        assert!(denied(&h.run(&["explain", "web", "cache"]).out));
+        let ran = h.run(&["explain", "stranger", "cache"]);
+        assert!(ran.out.contains("parts/store.yaml:3:3"), "{}", ran.out);
+        let ran = h.run(&["explain", "web", "db:22"]);
+        assert!(ran.out.contains("(compose.yaml:20:7)"), "{}", ran.out);
+        let listed = h.ok("policy ls");
+        assert!(listed.contains("compose.override.yaml line 3"), "{listed}");
+        let tested = h.run(&["test"]).exits(1);
+        assert!(
+            tested.out.contains("compose.override.yaml:5: should be"),
+            "{}",
+            tested.out
+        );
+        h.ok("node add late"); // the record is written again
+        h.ok("node rm late");
+    }
+    h.ok("down");
+}
+
 /// The override file is read too, and commands change what is up.
 fn an_override_and_an_edit() {
     sh("ip link set lo up");
@@ -244,6 +278,7 @@ hallway_testkit::tests!(
     a_containerlab_ring,
     services_answer_each_other_and_the_host,
     places_of_what_is_up,
+    places_in_other_files,
     messages_point_into_the_file,
     an_override_and_an_edit,
 );

@@ -110,6 +110,55 @@ fn restart_policies() {
     );
 }
 
+/// Each line has the time at which it was written; `--since` leaves earlier ones out, and lines of
+/// several programs come in the order in which they were written.
+fn times_of_lines() {
+    let h = hallway();
+    let slow = "sh -c 'echo one; sleep 2; echo two; sleep 1000'";
+    let late = "sh -c 'sleep 1; echo between; sleep 1000'";
+    h.up(&format!(
+        "nodes: {{ a: {{ command: {slow} }}, b: {{ command: {late} }} }}\n"
+    ))
+    .ok();
+    wait_for("the last line", || h.ok("logs a").contains("two"));
+    // The length of the log is noted a moment after it is written.
+    let times = |node: &str| -> Vec<u64> {
+        let lines = h.ok(&format!("logs --format json {node}"));
+        let objects = lines
+            .lines()
+            .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap());
+        let clocks = objects.map(|o| o["time"].as_str().unwrap().to_owned());
+        let ms = |clock: String| {
+            sh(&format!("date -d {clock} +%s%3N"))
+                .trim()
+                .parse()
+                .unwrap()
+        };
+        clocks.map(ms).collect()
+    };
+    wait_for("the times", || times("a")[1] - times("a")[0] >= 1900);
+    let apart = times("a")[1] - times("a")[0];
+    assert!(apart < 60_000, "{apart}");
+    let all = h.ok("logs -t");
+    let order: Vec<&str> = (all.lines())
+        .map(|line| line.rsplit(' ').next().unwrap())
+        .collect();
+    assert_eq!(order, ["one", "between", "two"], "{all}");
+    assert!(all.lines().all(|line| line.contains("Z ")), "{all}");
+    let since = sh(&format!(
+        "date -u -d @{} +%Y-%m-%dT%H:%M:%SZ",
+        times("a")[1] / 1000
+    ));
+    assert_eq!(h.ok(&format!("logs a --since {}", since.trim())), "two\n");
+    assert_eq!(h.ok("logs a --since 1h").lines().count(), 2);
+    h.run(&["logs", "--since", "yesterday"])
+        .exits(2)
+        .says("10m");
+    h.ok("node rm b");
+    let left = sh("find /run -name 'b.log*'");
+    assert!(left.trim().is_empty(), "{left}");
+}
+
 /// `restart` starts a program again; `logs` has the output of both runs.
 fn restart_and_logs() {
     let h = hallway();
@@ -325,6 +374,7 @@ hallway_testkit::tests![
     not_ready_in_time,
     restart_policies,
     restart_and_logs,
+    times_of_lines,
     ended_whole,
     killed_keepers_and_runners_leave_nothing,
     nothing_of_the_caller_is_held,

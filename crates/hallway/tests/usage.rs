@@ -263,6 +263,13 @@ nodes: { a: { networks: [n], ports: [\"80:80\", \"8080:80\"], command: hallway s
         "{err}"
     );
     assert!(!err.contains("8080/tcp"), "{err}");
+    let again = unprivileged.output().unwrap();
+    let err = String::from_utf8_lossy(&again.stderr);
+    assert!(err.contains("nothing to change"), "{err}");
+    assert!(!err.contains("localhost"), "said once: {err}");
+    h.ok("node add b --network n");
+    let steps = h.run(&["up", "-v", "/run/low.yaml"]).exits(0);
+    steps.says("- remove namespace b  # ");
     sh("curl -s -m 30 http://127.0.0.1:8080/");
     h.ok("sandbox shell -- curl -s -m 30 http://127.0.0.1:80/");
     h.ok("down");

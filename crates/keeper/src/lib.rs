@@ -34,6 +34,7 @@
 mod capabilities;
 pub mod forward;
 mod frames;
+mod log_times;
 mod options;
 mod program;
 mod remains;

@@ -18,13 +18,13 @@ use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::capabilities;
 use crate::forward::Forwarder;
+use crate::log_times::LogTimes;
 use crate::options::{Options, eprint};
 use crate::program::{self, Handle, Report};
-use crate::remains;
 use crate::requests::{self, Call};
 use crate::supervisor::{Action, NoProgram, RunEvent, RunId, Supervisor};
+use crate::{capabilities, remains};
 
 /// Runs a keeper until it is to stop (by a request, SIGTERM or SIGINT), or the holder of its
 /// sandbox ends. Writes a line to standard output when clients can connect.
@@ -71,6 +71,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
         guard: Guard::new(project.clone()),
         project,
         watched: false,
+        log_times: LogTimes::default(),
         runs: BTreeMap::new(),
         reports,
         requests: Some(requests),
@@ -171,6 +172,7 @@ struct Keeper<'a> {
     project: Name,
     /// Whether what other programs change is repaired by a thread of its own.
     watched: bool,
+    log_times: LogTimes,
     runs: BTreeMap<RunId, Handle>,
     reports: mpsc::UnboundedSender<Report>,
     /// None when it is ending: no client can connect any more.
@@ -364,6 +366,7 @@ impl Keeper<'_> {
             grace: self.options.grace,
             open_files: self.options.open_files,
         };
+        self.log_times.begin(&program.log);
         match Handle::start(common, run, program, self.reports.clone()) {
             Ok(handle) => {
                 self.runners.insert(handle.pid);

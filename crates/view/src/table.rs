@@ -27,9 +27,78 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     out
 }
 
+/// A column is not made narrower than this.
+const COLUMN_MIN: usize = 12;
+
+/// The same in at most `width` columns of text, where words allow that: cells of the widest columns go on
+/// in the next line.
+#[must_use]
+pub fn columns_within(rows: &[Vec<String>], width: usize) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let length =
+        |row: &Vec<String>, column: usize| row.get(column).map_or(0, |c| c.chars().count());
+    let mut widths: Vec<usize> = (0..count)
+        .map(|column| rows.iter().map(|r| length(r, column)).max().unwrap_or(0))
+        .collect();
+    loop {
+        let total = widths.iter().sum::<usize>() + 2 * count.saturating_sub(1);
+        let widest = widths.iter_mut().max().filter(|w| **w > COLUMN_MIN);
+        match widest {
+            Some(widest) if total > width => *widest -= 1,
+            _ => break,
+        }
+    }
+    let folded: Vec<Vec<String>> = rows.iter().flat_map(|row| lines_of(row, &widths)).collect();
+    columns(&folded)
+}
+
+/// A row as lines whose cells are as wide as their columns.
+fn lines_of(row: &[String], widths: &[usize]) -> Vec<Vec<String>> {
+    let cells: Vec<Vec<String>> = (row.iter().zip(widths))
+        .map(|(cell, width)| broken(cell, *width))
+        .collect();
+    let height = cells.iter().map(Vec::len).max().unwrap_or(0);
+    let line = |at: usize| {
+        cells
+            .iter()
+            .map(move |c| c.get(at).cloned().unwrap_or_default())
+    };
+    (0..height).map(|at| line(at).collect()).collect()
+}
+
+/// A text in lines of at most `width` characters, broken at spaces.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    if text.chars().count() <= width {
+        return vec![text.to_owned()];
+    }
+    let mut out: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match out.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => out.push(word.to_owned()),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::columns;
+    use super::{columns, columns_within};
+
+    #[test]
+    fn wide_columns_go_on_in_the_next_line() {
+        let rows = [
+            vec!["PROJECT".to_owned(), "NODES".into(), "STATE".into()],
+            vec!["shop".into(), "web api db cache queue".into(), "up".into()],
+        ];
+        let narrow =
+            "PROJECT  NODES          STATE\nshop     web api db     up\n         cache queue\n";
+        assert_eq!(columns_within(&rows, 29), narrow);
+        assert_eq!(columns_within(&rows, 80), columns(&rows));
+    }
 
     #[test]
     fn columns_are_aligned_and_lines_end_where_their_text_does() {

@@ -36,7 +36,7 @@ use crate::{Cancel, Engine, Failure, Lock, Planned, Reason};
 
 pub use down::Removed;
 pub use edit::{EditError, Edited, Endpoint};
-pub use programs::{desired, log_file};
+pub use programs::{desired, log_file, times_file};
 pub use repair::Extent;
 
 /// What a project is to become.

@@ -71,6 +71,18 @@ impl Engine {
             return Err(failure);
         }
         if !privileged.is_empty() {
+            // What was published before has been warned about then. Without a record all is new.
+            let record = self.record(&settled.project).ok().flatten();
+            let before = record.and_then(|r| r.applied);
+            let is_new = |(port, protocol): &(u16, Protocol)| {
+                let same = before
+                    .as_ref()
+                    .and_then(|b| publish_of(b, *port, *protocol));
+                same.is_none()
+            };
+            privileged.retain(is_new);
+        }
+        if !privileged.is_empty() {
             caller.warn(Warning::PrivilegedPorts { ports: privileged });
         }
         Ok(bound)

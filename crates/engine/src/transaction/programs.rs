@@ -187,6 +187,13 @@ pub fn log_file(engine: &Engine, settled: &Settled, node: &settled::Node) -> Pat
     logs.join(format!("{}.log", node.name))
 }
 
+/// The file beside a log with its lengths at times: a line for each, the length in bytes and the
+/// milliseconds since 1970. A line of the log was written at the time of the first length that has it.
+#[must_use]
+pub fn times_file(log: &Path) -> PathBuf {
+    log.with_extension("log.times")
+}
+
 /// Listeners on localhost for every published port that is not for another address alone: in the
 /// namespace the project is in and, for a sandbox, on the real host too.
 pub(super) fn forwards(settled: &Settled, serves_machine: bool) -> Vec<Forward> {

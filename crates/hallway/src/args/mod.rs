@@ -14,6 +14,8 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use hallway_plan::through::Firewall;
 use hallway_spec::{Name, PortProto};
 
+use crate::moment::Since;
+
 pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
 pub(crate) use capture::CaptureArgs;
 pub(crate) use format::{Format, FormatArg, PlanFormat};
@@ -201,6 +203,12 @@ pub(crate) enum Verb {
         /// Only the last LINES lines of each program
         #[arg(short = 'n', long, value_name = "LINES")]
         tail: Option<usize>,
+        /// Only lines since then: how long ago, like 90s, 10m or 1h30m, or a time like 2026-11-25T19:45:00Z
+        #[arg(long, value_name = "TIME", conflicts_with = "events")]
+        since: Option<Since>,
+        /// Print when each line was written; lines of several programs are then in this order
+        #[arg(short, long, conflicts_with = "events")]
+        timestamps: bool,
         #[command(flatten)]
         format: FormatArg,
     },

@@ -38,8 +38,8 @@ pub(crate) fn explain(
         Format::Text => {
             for one in &paths {
                 ui::line(path::headline(one));
-                ui::out(&path::reason(&one.reason, &subject.file));
-                ui::out(&path::hops(one, common.verbose > 0));
+                ui::text(&path::reason(&one.reason, &subject.file));
+                ui::text(&path::hops(one, common.verbose > 0));
             }
         }
     }
@@ -127,7 +127,7 @@ fn show(attempt: &Attempt<'_>, predicted: &Path, question: &Question, file: &str
     let more = attempt.measured.as_ref().map(words).unwrap_or_default();
     ui::line(format!("{}{}", path::headline(&shown), styled(DIM, more)));
     if attempt.agrees {
-        ui::out(&path::reason(&predicted.reason, file));
+        ui::text(&path::reason(&predicted.reason, file));
     } else {
         ui::line(format!(
             "  although predicted {}: {}",

@@ -10,6 +10,7 @@ use hallway_spec::Name;
 use super::logs::complete_lines;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
+use crate::moment::clock;
 use crate::scope::{here, present};
 use crate::{interrupt, ui};
 
@@ -92,42 +93,5 @@ fn print(events: impl Iterator<Item = Occurrence>, format: Format) {
             Format::Json => ui::json_line(&event),
             Format::Text => ui::line(format!("{} {}", clock(event.time), event.message)),
         }
-    }
-}
-
-/// Milliseconds since 1970 as `2026-11-25T19:45:01.250Z` (RFC 3339).
-fn clock(time: u64) -> String {
-    let (seconds, ms) = (time / 1000, time % 1000);
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Howard Hinnant's civil_from_days: years begin in March, so that leap days come last.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{ms:03}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::clock;
-
-    #[test]
-    fn a_time_reads_as_rfc_3339() {
-        assert_eq!(clock(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(clock(951_782_400_000), "2000-02-29T00:00:00.000Z");
-        assert_eq!(clock(1_795_635_901_250), "2026-11-25T19:45:01.250Z");
     }
 }

@@ -12,6 +12,7 @@ use crate::args::Common;
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::scope::{Scope, node, present};
+use crate::ui;
 
 /// Failures of hallway, as opposed to those of the program.
 const OURS: u8 = 125;
@@ -21,7 +22,34 @@ pub(crate) fn run(
     node: &Name,
     command: Vec<String>,
 ) -> Result<ExitCode, VerbError> {
-    Err(failed(inside(common, node, command)?.exec()))
+    let enter = inside(common, node, command)?;
+    if let Some(text) = other_user(&enter.command, node).filter(|_| has_one_user()) {
+        ui::note(common, text);
+    }
+    Err(failed(enter.exec()))
+}
+
+/// What to know about a program that becomes another user, where there is none.
+fn other_user(command: &[String], node: &Name) -> Option<String> {
+    let program = Path::new(command.first()?).file_name()?.to_str()?;
+    let instead = match program {
+        "tcpdump" if command.iter().any(|word| word.starts_with("-Z")) => return None,
+        "tcpdump" => format!("write tcpdump -Z root, or use hallway capture {node}"),
+        "su" | "sudo" | "runuser" if command.len() > 1 => "run the command without it".to_owned(),
+        _ => return None,
+    };
+    Some(format!(
+        "{program} becomes another user, and this sandbox has one user only, you: {instead}"
+    ))
+}
+
+/// Whether the user namespace that this process is in has one user.
+fn has_one_user() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let counts = map
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2));
+    counts.eq(["1"])
 }
 
 pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, VerbError> {
@@ -76,4 +104,24 @@ fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Ve
         working_dir: None,
         command,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::unwrap_used)] // what fails is the test
+    fn programs_that_become_another_user_are_known() {
+        let node: Name = "web".parse().unwrap();
+        let said = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            other_user(&words, &node).unwrap_or_default()
+        };
+        assert!(said("/usr/bin/tcpdump -i eth0").contains("hallway capture web"));
+        assert!(said("su nobody -c id").contains("one user only"));
+        for line in ["tcpdump -Z root -i eth0", "ping -c 1 db", "su"] {
+            assert_eq!(said(line), "", "{line}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use hallway_plan::observed::NamespaceState;
 use hallway_spec::{Mode, Name};
 use hallway_view::json::{self, NetworkDetails, NodeDetails};
 use hallway_view::program::{Program, ProgramState};
-use hallway_view::table::columns;
+use hallway_view::table::columns_within;
 use hallway_view::tree;
 
 use crate::args::{Common, Format};
@@ -84,7 +84,7 @@ pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCo
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     match (format, part) {
-        (Format::Text, _) => ui::out(&columns(&rows(part, &settled))),
+        (Format::Text, _) => ui::out(&columns_within(&rows(part, &settled), ui::columns())),
         (Format::Json, Part::Nodes) => {
             ui::json(&json::nodes(&settled, &programs(&scope.engine, &project)?))
         }
@@ -172,7 +172,8 @@ fn policy_rows(settled: &Settled) -> Vec<Vec<String>> {
             policy.words.clone(),
             match tree::added_by(policy) {
                 Some(command) => command.to_owned(),
-                None => format!("line {}", policy.place.line),
+                None if policy.place.file.is_empty() => format!("line {}", policy.place.line),
+                None => format!("{} line {}", policy.place.file, policy.place.line),
             },
         ]);
     }

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
-use hallway_engine::{Cancel, Engine, Failure, log_file, state};
+use hallway_engine::{Cancel, Engine, Failure, log_file, state, times_file};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 use hallway_view::json::{LogLine, Version};
@@ -16,6 +16,7 @@ use hallway_view::style::{DIM, styled};
 use super::programs::with_programs;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
+use crate::moment::{Since, clock, now};
 use crate::scope::{here, present};
 use crate::{interrupt, ui};
 
@@ -30,9 +31,22 @@ const COLOURS: [Style; 6] = [
 ];
 const POLL: Duration = Duration::from_millis(100);
 
+/// Which lines are printed, and how.
+pub(crate) struct Lines {
+    pub(crate) tail: Option<usize>,
+    pub(crate) since: Option<Since>,
+    pub(crate) timestamps: bool,
+    pub(crate) format: Format,
+}
+
+/// A complete line, and when it was written in milliseconds since 1970.
+struct Line {
+    text: String,
+    time: u64,
+}
+
 struct Source {
     node: Name,
-    format: Format,
     prefix: String,
     path: PathBuf,
     position: u64,
@@ -41,22 +55,38 @@ struct Source {
 pub(crate) fn run(
     common: &Common,
     node: Option<&Name>,
-    (follow, tail): (bool, Option<usize>),
-    format: Format,
+    follow: bool,
+    lines: &Lines,
 ) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     let only: Vec<Name> = node.cloned().into_iter().collect();
     let nodes = with_programs(common, &scope, &settled, &only)?;
-    let mut sources = sources(&scope.engine, &settled, &nodes, format);
-    for source in &mut sources {
-        let text = source.more();
-        let lines: Vec<&str> = text.lines().collect();
-        let skip = tail.map_or(0, |tail| lines.len().saturating_sub(tail));
-        source.print(lines.into_iter().skip(skip));
+    let mut sources = sources(&scope.engine, &settled, &nodes);
+    let since = lines.since.map_or(0, Since::time);
+    let mut all = Vec::new();
+    for (position, source) in sources.iter_mut().enumerate() {
+        let mut own = source.more();
+        own.retain(|line| line.time >= since);
+        let skip = lines.tail.map_or(0, |tail| own.len().saturating_sub(tail));
+        all.extend(own.into_iter().skip(skip).map(|line| (position, line)));
+    }
+    if lines.timestamps {
+        all.sort_by_key(|(_, line)| line.time);
+    }
+    for (position, line) in &all {
+        if let Some(source) = sources.get(*position) {
+            source.print(line, lines);
+        }
     }
     if follow {
-        until_end(&scope.engine, &project, &mut sources, &interrupt::waiting())?;
+        until_end(
+            &scope.engine,
+            &project,
+            &mut sources,
+            lines,
+            &interrupt::waiting(),
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -66,11 +96,17 @@ pub(crate) fn run(
 pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Result<(), Failure> {
     let running = settled.nodes.iter().filter(|n| n.service.is_some());
     let nodes: Vec<Name> = running.map(|n| n.name.clone()).collect();
-    let mut sources = sources(engine, settled, &nodes, Format::Text);
-    until_end(engine, &settled.project, &mut sources, cancel)
+    let mut sources = sources(engine, settled, &nodes);
+    let lines = Lines {
+        tail: None,
+        since: None,
+        timestamps: false,
+        format: Format::Text,
+    };
+    until_end(engine, &settled.project, &mut sources, &lines, cancel)
 }
 
-fn sources(engine: &Engine, settled: &Settled, nodes: &[Name], format: Format) -> Vec<Source> {
+fn sources(engine: &Engine, settled: &Settled, nodes: &[Name]) -> Vec<Source> {
     let width = nodes.iter().map(|n| n.as_ref().len()).max().unwrap_or(0);
     let source = |(position, name): (usize, &Name)| {
         let colour = COLOURS
@@ -83,7 +119,6 @@ fn sources(engine: &Engine, settled: &Settled, nodes: &[Name], format: Format) -
         };
         Some(Source {
             node: name.clone(),
-            format,
             prefix,
             path: log_file(engine, settled, settled.node(name)?),
             position: 0,
@@ -96,12 +131,15 @@ fn until_end(
     engine: &Engine,
     project: &Name,
     sources: &mut [Source],
+    lines: &Lines,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     loop {
         for source in sources.iter_mut() {
-            let text = source.more();
-            source.print(text.lines());
+            source
+                .more()
+                .iter()
+                .for_each(|line| source.print(line, lines));
         }
         let goes_on = !cancel.is_cancelled() && ui::stdout_is_open();
         if !goes_on || engine.record(project)?.is_none() {
@@ -132,25 +170,79 @@ pub(super) fn complete_lines(file: &mut File, position: &mut u64) -> Vec<u8> {
 
 impl Source {
     /// The complete lines written since the last call.
-    fn more(&mut self) -> String {
-        let bytes = match state::read_log(&self.path) {
-            Ok(Some(mut file)) => complete_lines(&mut file, &mut self.position),
-            _ => Vec::new(),
+    fn more(&mut self) -> Vec<Line> {
+        let Ok(Some(mut file)) = state::read_log(&self.path) else {
+            return Vec::new();
         };
-        String::from_utf8_lossy(&bytes).into_owned()
+        let bytes = complete_lines(&mut file, &mut self.position);
+        if bytes.is_empty() {
+            return Vec::new();
+        }
+        let times = Times::read(&self.path, &file);
+        let mut end = self.position - bytes.len() as u64;
+        let lines = bytes.split_inclusive(|b| *b == b'\n');
+        let line = |bytes: &[u8]| {
+            end += bytes.len() as u64;
+            let text = String::from_utf8_lossy(bytes);
+            Line {
+                text: text.trim_end_matches(['\n', '\r']).to_owned(),
+                time: times.at(end),
+            }
+        };
+        lines.map(line).collect()
     }
 
-    fn print<'a>(&self, lines: impl Iterator<Item = &'a str>) {
-        for line in lines {
-            match self.format {
-                Format::Text => ui::line(format!("{}{line}", self.prefix)),
-                // A stream: one object a line.
-                Format::Json => ui::json_line(&LogLine {
-                    line,
-                    node: &self.node,
-                    schema_version: Version,
-                }),
+    fn print(&self, line: &Line, lines: &Lines) {
+        let time = clock(line.time);
+        match lines.format {
+            Format::Text if lines.timestamps => {
+                ui::line(format!(
+                    "{}{} {}",
+                    self.prefix,
+                    styled(DIM, time),
+                    line.text
+                ));
             }
+            Format::Text => ui::line(format!("{}{}", self.prefix, line.text)),
+            // A stream: one object a line.
+            Format::Json => ui::json_line(&LogLine {
+                line: &line.text,
+                time: &time,
+                node: &self.node,
+                schema_version: Version,
+            }),
         }
+    }
+}
+
+/// The lengths that a log had at times, which only grow.
+struct Times {
+    lengths: Vec<(u64, u64)>,
+    /// When the log was written to last: the time of lines that none of the lengths has yet.
+    last: u64,
+}
+
+impl Times {
+    fn read(path: &Path, log: &File) -> Self {
+        let mut text = String::new();
+        if let Ok(Some(mut file)) = state::read_log(&times_file(path)) {
+            file.read_to_string(&mut text).ok(); // without it, the time of the last line is that of all
+        }
+        let pair = |line: &str| {
+            let (length, time) = line.split_once(' ')?;
+            Some((length.parse().ok()?, time.parse().ok()?))
+        };
+        let modified = log.metadata().and_then(|m| m.modified()).ok();
+        let since = modified.and_then(|m| m.duration_since(UNIX_EPOCH).ok());
+        Self {
+            lengths: text.lines().filter_map(pair).collect(),
+            last: since.map_or_else(now, |since| since.as_millis() as u64),
+        }
+    }
+
+    /// When the byte before this offset was written.
+    fn at(&self, end: u64) -> u64 {
+        let first = self.lengths.partition_point(|(length, _)| *length < end);
+        self.lengths.get(first).map_or(self.last, |(_, time)| *time)
     }
 }

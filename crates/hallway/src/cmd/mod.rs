@@ -88,9 +88,19 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             node,
             follow,
             tail,
+            since,
+            timestamps,
             format,
             ..
-        } => logs::run(common, node.as_ref(), (follow, tail), format.format),
+        } => {
+            let lines = logs::Lines {
+                tail,
+                since,
+                timestamps,
+                format: format.format,
+            };
+            logs::run(common, node.as_ref(), follow, &lines)
+        }
         Verb::Start { nodes } => programs::run(common, programs::Change::Start, &nodes),
         Verb::Stop { nodes } => programs::run(common, programs::Change::Stop, &nodes),
         Verb::Restart { nodes } => programs::run(common, programs::Change::Restart, &nodes),

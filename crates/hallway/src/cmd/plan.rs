@@ -62,7 +62,11 @@ pub(crate) fn run(
         };
         ui::note(
             common,
-            format!("{count} steps to build {name} {place}; {up} carries them out"),
+            format!(
+                "{} to build {name} {place}; {up} carries {} out",
+                ui::counted(count, "step", "steps"),
+                if count == 1 { "it" } else { "them" }
+            ),
         );
     }
     Ok(ExitCode::from(if detailed && !steps.is_empty() {
@@ -98,7 +102,8 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
     described(&planned.plan, before, &planned.settled)
 }
 
-fn text(step: &Described) -> String {
+/// A step in one line.
+pub(super) fn text(step: &Described) -> String {
     let (style, sign) = match step.action {
         Action::Create | Action::Start => (GREEN, "+"),
         Action::Remove | Action::Stop => (RED, "-"),
@@ -131,13 +136,13 @@ pub(crate) fn validate(
         (Ok(input), Format::Text) => {
             let topology = &input.project.topology;
             ui::line(format!(
-                "{} is valid: project {}, {} nodes, {} networks, {} links, {} policies",
+                "{} is valid: project {}, {}, {}, {}, {}",
                 input.path,
                 topology.name,
-                topology.nodes.len(),
-                topology.networks.len(),
-                topology.links.len(),
-                topology.policies.len()
+                ui::counted(topology.nodes.len(), "node", "nodes"),
+                ui::counted(topology.networks.len(), "network", "networks"),
+                ui::counted(topology.links.len(), "link", "links"),
+                ui::counted(topology.policies.len(), "policy", "policies")
             ));
             Ok(ExitCode::SUCCESS)
         }

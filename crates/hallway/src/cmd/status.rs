@@ -8,7 +8,7 @@ use hallway_plan::observed::Marks;
 use hallway_spec::Name;
 use hallway_view::json::{self, DifferenceEntry, ProjectEntry, Version};
 use hallway_view::style::{DIM, YELLOW, styled};
-use hallway_view::table::columns;
+use hallway_view::table::columns_within;
 use hallway_view::tree;
 
 use super::list::programs;
@@ -105,7 +105,7 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
         }
         state => ui::line(format!("{project} is {} {place}{file}", state.word())),
     }
-    ui::out(&tree::project(&settled, &programs(&scope.engine, project)?));
+    ui::text(&tree::project(&settled, &programs(&scope.engine, project)?));
     differences(status);
     if status.state == State::Unfinished {
         let words = "a run did not finish: hallway up completes it, hallway down removes it";
@@ -181,7 +181,7 @@ pub(crate) fn projects(common: &Common, all: bool, format: Format) -> Result<Exi
         Format::Text if values.is_empty() => {
             ui::note(common, "nothing is up; hallway up FILE builds something");
         }
-        Format::Text => ui::out(&columns(&rows(&values, all))),
+        Format::Text => ui::out(&columns_within(&rows(&values, all), ui::columns())),
     }
     Ok(code)
 }

@@ -83,14 +83,14 @@ fn entry<'a>(traced: &'a Traced, predicted: &'a Path) -> Trace<'a> {
 
 fn show(path: &Path, predicted: &Path, subject: &Subject, how: &Options) {
     ui::line(path::headline(path));
-    ui::out(&path::reason(&path.reason, &subject.file));
+    ui::text(&path::reason(&path.reason, &subject.file));
     if path.outcome.reachable() != predicted.outcome.reachable() {
         ui::line(format!(
             "  although predicted {}: {}",
             predicted.outcome, predicted.reason.text
         ));
     }
-    ui::out(&path::hops(path, how.explain));
+    ui::text(&path::hops(path, how.explain));
 }
 
 /// What every tracer of one question needs.

@@ -124,6 +124,10 @@ fn done(common: &Common, scope: &Scope, (applied, path): (&Applied<'_>, &str), s
         let text = format!("{name} is up {place} already; nothing to change ({time})");
         return ui::note(common, text);
     }
+    if common.verbose > 0 {
+        let steps = plan::steps(&applied.planned);
+        steps.iter().for_each(|s| ui::note(common, plan::text(s)));
+    }
     ui::note(common, format!("{name} is up {place} ({time})"));
     if let Some(before) = applied
         .planned
@@ -139,7 +143,7 @@ fn done(common: &Common, scope: &Scope, (applied, path): (&Applied<'_>, &str), s
         ui::note(common, text);
     }
     if !common.quiet {
-        ui::out(&tree::project(settled, &[]));
+        ui::text(&tree::project(settled, &[]));
     }
     if let Some(why) = no_internet(scope, &applied.planned) {
         let text = format!(

@@ -76,10 +76,11 @@ pub enum SandboxInternet {
 /// use hallway_view::json::{LogLine, Version};
 ///
 /// let node = "web".parse()?;
-/// let line = LogLine { schema_version: Version, node: &node, line: "ready" };
+/// let time = "2026-11-25T19:45:01.250Z";
+/// let line = LogLine { schema_version: Version, node: &node, time, line: "ready" };
 /// assert_eq!(
 ///     serde_json::to_string(&line)?,
-///     r#"{"schema_version":1,"node":"web","line":"ready"}"#
+///     r#"{"schema_version":1,"node":"web","time":"2026-11-25T19:45:01.250Z","line":"ready"}"#
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -89,6 +90,8 @@ pub struct LogLine<'a> {
     pub schema_version: Version<1>,
     /// The node of the program.
     pub node: &'a Name,
+    /// When it was written, in UTC (RFC 3339).
+    pub time: &'a str,
     /// The line, without its end.
     pub line: &'a str,
 }

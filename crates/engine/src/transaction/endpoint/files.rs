@@ -35,6 +35,9 @@ impl Engine {
             directory.join("hosts").join(hosts::own_file_name(node)),
             directory.join("resolv").join(node.name.as_ref()),
             directory.join("logs").join(format!("{}.log", node.name)),
+            directory
+                .join("logs")
+                .join(format!("{}.log.times", node.name)),
         ];
         for path in own.iter().filter(|path| path.exists()) {
             self.store().remove_file(path)?;

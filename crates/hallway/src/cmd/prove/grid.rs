@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_spec::IpVersion;
 use hallway_view::style::{DIM, GREEN, RED, YELLOW, styled};
 
+use super::classes;
 use super::proof::{Proof, Row};
 use super::words::{failure, heading};
-
-/// The most columns of text; a wider grid is printed as lists.
-const WIDTH: usize = 100;
+use crate::ui::fold;
 
 /// The answers for one pair.
 #[derive(Default)]
@@ -60,8 +59,9 @@ impl Cell {
     }
 }
 
-/// The grid with its legend, and below it what is other than predicted.
-pub(super) fn text(proof: &Proof) -> String {
+/// The grid with its legend, and below it what is other than predicted. Where it would be wider than
+/// `width`, nodes that behave alike are one row and column; where this is too wide, too, it is a list.
+pub(super) fn text(proof: &Proof, width: usize) -> String {
     let mut names: Vec<&str> = Vec::new();
     let mut cells: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
     for row in &proof.rows {
@@ -71,7 +71,14 @@ pub(super) fn text(proof: &Proof) -> String {
         }
         cells.entry((from, to)).or_default().add(row);
     }
-    let mut out = grid(&names, &cells).unwrap_or_else(|| lists(&names, &cells));
+    let words = |from: usize, to: usize| {
+        let pair = names.get(from).zip(names.get(to));
+        let cell = pair.and_then(|(from, to)| cells.get(&(*from, *to)));
+        cell.map(Cell::words).unwrap_or_default()
+    };
+    let labels: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut out = grid(&labels, &words, width)
+        .unwrap_or_else(|| grouped(&names, &words, &proof.networks, width));
     let services: BTreeSet<String> = (proof.rows.iter())
         .map(|r| r.path.service.to_string())
         .collect();
@@ -80,7 +87,7 @@ pub(super) fn text(proof: &Proof) -> String {
         "all: every tested service ({}); -: none; otherwise those that are reached",
         services.join(", ")
     );
-    out.push_str(&format!("{}\n", styled(DIM, legend)));
+    out.push_str(&format!("{}\n", styled(DIM, fold(&legend, width, 2))));
     for row in proof.rows.iter().filter(|r| !r.agrees()) {
         let words = format!(
             "! {} → {} {}: {}\n",
@@ -94,36 +101,30 @@ pub(super) fn text(proof: &Proof) -> String {
     out
 }
 
-fn grid(names: &[&str], cells: &BTreeMap<(&str, &str), Cell>) -> Option<String> {
-    let words = |from: &str, to: &str| match cells.get(&(from, to)) {
-        Some(cell) => cell.words(),
-        None => String::new(),
-    };
-    let first = names
-        .iter()
-        .map(|n| n.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(4);
-    let widths: Vec<usize> = names
-        .iter()
-        .map(|to| {
-            let below = names.iter().map(|from| words(from, to).chars().count());
-            below.max().unwrap_or(0).max(to.chars().count())
+/// What one does with another, by their numbers.
+type Words<'a> = &'a dyn Fn(usize, usize) -> String;
+
+fn grid(labels: &[String], words: Words<'_>, width: usize) -> Option<String> {
+    let length = |text: &str| text.chars().count();
+    let first = labels.iter().map(|n| length(n)).max().unwrap_or(0).max(4);
+    let widths: Vec<usize> = (labels.iter().enumerate())
+        .map(|(to, label)| {
+            let below = (0..labels.len()).map(|from| length(&words(from, to)));
+            below.max().unwrap_or(0).max(length(label))
         })
         .collect();
-    if first + widths.iter().map(|w| w + 2).sum::<usize>() > WIDTH {
+    if first + widths.iter().map(|w| w + 2).sum::<usize>() > width {
         return None;
     }
     let mut out = format!("{:first$}", "from");
-    for (to, width) in names.iter().zip(&widths) {
+    for (to, width) in labels.iter().zip(&widths) {
         out.push_str("  ");
         out.push_str(&heading(&format!("{to:width$}")));
     }
     out.push('\n');
-    for from in names {
-        let mut line = heading(&format!("{from:first$}"));
-        for (to, width) in names.iter().zip(&widths) {
+    for (from, label) in labels.iter().enumerate() {
+        let mut line = heading(&format!("{label:first$}"));
+        for (to, width) in widths.iter().enumerate() {
             let text = words(from, to);
             let padded = format!("{text:width$}");
             line.push_str("  ");
@@ -133,6 +134,38 @@ fn grid(names: &[&str], cells: &BTreeMap<(&str, &str), Cell>) -> Option<String> 
         out.push('\n');
     }
     Some(out)
+}
+
+/// The grid of classes, or their list, and who is in each.
+fn grouped(
+    names: &[&str],
+    words: Words<'_>,
+    networks: &[(String, Vec<String>)],
+    width: usize,
+) -> String {
+    let classes = classes::of(names.len(), words);
+    let labels: Vec<String> = (classes.iter())
+        .map(|class| classes::label(class, names, networks))
+        .collect();
+    let between = |from: usize, to: usize| match (classes.get(from), classes.get(to)) {
+        (Some(a), Some(_)) if from == to => match a.as_slice() {
+            [one, other, ..] => words(*one, *other),
+            _ => String::new(),
+        },
+        (Some(a), Some(b)) => match (a.first(), b.first()) {
+            (Some(a), Some(b)) => words(*a, *b),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    };
+    let mut out = grid(&labels, &between, width).unwrap_or_else(|| lists(&labels, &between, width));
+    for (class, label) in classes.iter().zip(&labels).filter(|(c, _)| c.len() > 1) {
+        let members = class.iter().filter_map(|i| names.get(*i).copied());
+        let members: Vec<&str> = members.collect();
+        let line = format!("{label}: {}", members.join(", "));
+        out.push_str(&format!("{}\n", styled(DIM, fold(&line, width, 2))));
+    }
+    out
 }
 
 fn colour(text: &str, padded: &str) -> String {
@@ -145,26 +178,26 @@ fn colour(text: &str, padded: &str) -> String {
 }
 
 /// For each client, which servers it reaches.
-fn lists(names: &[&str], cells: &BTreeMap<(&str, &str), Cell>) -> String {
+fn lists(labels: &[String], words: Words<'_>, width: usize) -> String {
     let mut out = String::new();
-    for from in names {
-        let mut reached: Vec<String> = Vec::new();
-        for to in names {
-            let Some(cell) = cells.get(&(*from, *to)) else {
-                continue;
-            };
-            match cell.words().as_str() {
-                "-" => {}
-                "all" => reached.push((*to).to_owned()),
-                words => reached.push(format!("{to} ({words})")),
-            }
-        }
-        let whom = if reached.is_empty() {
-            "nothing".to_owned()
-        } else {
-            reached.join(", ")
+    for (from, label) in labels.iter().enumerate() {
+        let reached: Vec<String> = (labels.iter().enumerate())
+            .filter_map(|(to, label)| match words(from, to).as_str() {
+                "-" | "" => None,
+                "all" => Some(label.clone()),
+                words => Some(format!("{label} ({words})")),
+            })
+            .collect();
+        let whom = match reached.is_empty() {
+            true => "nothing".to_owned(),
+            false => reached.join(", "),
         };
-        out.push_str(&format!("{} reaches {whom}\n", heading(from)));
+        out.push_str(&fold(
+            &format!("{} reaches {whom}", heading(label)),
+            width,
+            2,
+        ));
+        out.push('\n');
     }
     out
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use hallway_engine::read::probe::{self, Aim};
 use hallway_engine::{Cancel, Failure};
 use hallway_plan::reach::{self, Location, Path, Question, World};
+use hallway_plan::settled::{Interface, Plug};
 
 use super::proof::{Expectation, Proof, Row};
 use crate::diagnose::VerbError;
@@ -27,7 +28,7 @@ pub(crate) fn expectations(
     for one in &expected {
         location(&world, &one.question.from)
             .and_then(|_| check_target(&world, &one.question.to))
-            .map_err(|t| at_line(t, &subject.file, one.place.line))?;
+            .map_err(|t| at_line(t, one.place.file(&subject.file), one.place.line))?;
     }
     if expected.is_empty() {
         return Err(VerbError::usage(
@@ -145,9 +146,17 @@ impl<'a> Attempts<'a> {
 impl Subject {
     /// Answers about this project.
     pub(crate) fn proof(&self, rows: Vec<Row>, elapsed: Duration) -> Proof {
+        let networks = self.settled.networks.iter().map(|network| {
+            let is_port = |i: &Interface| matches!(&i.plug, Plug::Port { network: n, .. } if *n == network.name);
+            let nodes = self.settled.nodes.iter();
+            let on = nodes.filter(|n| n.interfaces.iter().any(is_port));
+            let on = on.map(|n| n.name.to_string());
+            (network.name.to_string(), on.collect())
+        });
         Proof {
             project: self.settled.project.to_string(),
             file: self.file.clone(),
+            networks: networks.collect(),
             rows,
             elapsed,
         }

@@ -1,5 +1,6 @@
 //! Predictions and expectations tested with real packets, and reports about them.
 
+mod classes;
 mod grid;
 mod measure;
 mod proof;

@@ -33,6 +33,8 @@ pub(crate) struct Row {
 pub(crate) struct Proof {
     pub(crate) project: String,
     pub(crate) file: String,
+    /// Each network with its nodes.
+    pub(crate) networks: Vec<(String, Vec<String>)>,
     pub(crate) rows: Vec<Row>,
     pub(crate) elapsed: Duration,
 }

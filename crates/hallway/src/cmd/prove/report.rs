@@ -25,11 +25,11 @@ pub(crate) fn print(common: &Common, proof: &Proof, format: ReportFormat, matrix
         ReportFormat::Tap => ui::out(&tap(proof)),
         ReportFormat::Junit => ui::out(&junit(proof)),
         ReportFormat::Text if matrix => {
-            ui::out(&grid::text(proof));
+            ui::out(&grid::text(proof, ui::columns()));
             summary(common, proof);
         }
         ReportFormat::Text => {
-            ui::out(&list(proof));
+            ui::text(&list(proof));
             summary(common, proof);
         }
     }

@@ -28,7 +28,8 @@ pub(super) fn failure(row: &Row, file: &str) -> String {
             "not reachable"
         };
         out.push_str(&format!(
-            "{file}:{}: should be {wanted}; ",
+            "{}:{}: should be {wanted}; ",
+            expected.place.file(file),
             expected.place.line
         ));
     }
@@ -37,7 +38,7 @@ pub(super) fn failure(row: &Row, file: &str) -> String {
     } else if row.agrees() {
         out.push_str(&row.path.reason.text);
         if let Some(place) = &row.path.reason.place {
-            out.push_str(&format!(" ({file}:{})", place.line));
+            out.push_str(&format!(" ({}:{})", place.file(file), place.line));
         }
     } else {
         out.push_str(&format!(
