@@ -79,6 +79,37 @@ fn another_file_does_not_replace_a_project() {
     h.run(&["-p", "shop", "down"]).ok();
 }
 
+/// The file of a directory decides only if its project is up; otherwise the only project that is up is
+/// meant, and questions say so. Verbs of other programs are answered with hallway's.
+fn the_project_that_is_meant() {
+    sh("mkdir -p /run/desk");
+    write(
+        "/run/desk/hallway.yaml",
+        "name: idle\nnodes: { c: {} }\nexpect: []\n",
+    );
+    write(
+        "/run/lab.yaml",
+        "nodes: { a: {}, b: {} }\nlinks: [{ endpoints: { a: 10.9.0.1/24, b: 10.9.0.2/24 } }]\n",
+    );
+    let h = sandbox().within("/run/desk");
+    h.run(&["up", "/run/lab.yaml"]).ok();
+    h.run(&["exec", "a", "--", "true"]).ok();
+    let ran = h.run(&["explain", "a", "b"]).exits(0);
+    ran.says("this is about lab, the only project that is up; idle");
+    assert!(
+        !h.run(&["-p", "lab", "explain", "a", "b"])
+            .err
+            .contains("this is about")
+    );
+    h.run(&["up"]).ok();
+    h.run(&["exec", "c", "--", "true"]).ok();
+    assert!(!h.run(&["explain", "c", "c"]).err.contains("this is about"));
+    h.run(&["down"]).exits(0).says("idle is down");
+    h.run(&["down"]).exits(0).says("lab is down");
+    h.run(&["config"]).exits(2).says("hallway validate");
+    assert!(h.run(&["version"]).ok().starts_with("hallway "));
+}
+
 /// Lines of the file stay true after commands have edited the project; what a command added is
 /// called so.
 fn commands_and_lines_of_the_file() {
@@ -274,6 +305,7 @@ fn names_are_completed() {
 hallway_testkit::tests![
     the_name_of_a_project,
     another_file_does_not_replace_a_project,
+    the_project_that_is_meant,
     commands_and_lines_of_the_file,
     nodes_of_other_projects_and_sandboxes,
     what_up_waits_for,

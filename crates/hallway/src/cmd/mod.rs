@@ -77,6 +77,17 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
         Verb::Validate { file, format } => plan::validate(common, &file, format.format),
         Verb::Exec { node, command } => exec::run(common, &node, command),
         Verb::Shell { node } => exec::shell(common, &node),
+        verb @ Verb::Logs { .. } => logged(common, verb),
+        Verb::Start { nodes } => programs::run(common, programs::Change::Start, &nodes),
+        Verb::Stop { nodes } => programs::run(common, programs::Change::Stop, &nodes),
+        Verb::Restart { nodes } => programs::run(common, programs::Change::Restart, &nodes),
+        verb => show(common, verb),
+    }
+}
+
+/// `logs`: of programs, or of what happened.
+fn logged(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
+    match verb {
         Verb::Logs {
             follow,
             tail,
@@ -101,9 +112,6 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             };
             logs::run(common, node.as_ref(), follow, &lines)
         }
-        Verb::Start { nodes } => programs::run(common, programs::Change::Start, &nodes),
-        Verb::Stop { nodes } => programs::run(common, programs::Change::Stop, &nodes),
-        Verb::Restart { nodes } => programs::run(common, programs::Change::Restart, &nodes),
         verb => show(common, verb),
     }
 }
