@@ -111,10 +111,10 @@ pub(crate) fn translate(
 /// Services that are not indented: `services` has no value, and they are keys of the file.
 fn beside_services(file: &Value) -> Vec<(&Place, &str)> {
     let is_service = |value: &Value| {
-        let has = |key: &&str| value.get(key).is_some();
+        let has = |key: &str| value.get(key).is_some();
         ["image", "build", "command", "ports"]
             .iter()
-            .any(|k| has(&k))
+            .any(|k| has(k))
     };
     let there = file.get("services").is_some();
     let entries = file.entries().iter().filter(|_| !there);

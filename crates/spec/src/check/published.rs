@@ -38,14 +38,16 @@ fn unreachable(node: &Node, on: &[&Network]) -> Option<NodeProblem> {
         return None;
     }
     let first = on.first()?;
-    let outside = on.iter().all(|n| n.outside);
+    let reason = if on.iter().all(|n| n.outside) {
+        Unpublishable::Outside
+    } else if on.iter().all(|n| n.mode == Mode::Lan) {
+        Unpublishable::Lan
+    } else {
+        Unpublishable::Internal
+    };
     Some(NodeProblem::PublishUnreachable {
         node: node.name.clone(),
-        reason: match () {
-            () if outside => Unpublishable::Outside,
-            () if on.iter().all(|n| n.mode == Mode::Lan) => Unpublishable::Lan,
-            () => Unpublishable::Internal,
-        },
+        reason,
         network: first.name.clone(),
         network_place: first.place.clone(),
     })
