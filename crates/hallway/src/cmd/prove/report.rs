@@ -25,7 +25,7 @@ pub(crate) fn print(common: &Common, proof: &Proof, format: ReportFormat, matrix
         ReportFormat::Tap => ui::out(&tap(proof)),
         ReportFormat::Junit => ui::out(&junit(proof)),
         ReportFormat::Text if matrix => {
-            ui::out(&grid::text(proof, ui::columns()));
+            ui::text(&grid::text(proof, ui::columns()));
             summary(common, proof);
         }
         ReportFormat::Text => {
