@@ -5,6 +5,7 @@ mod capture;
 mod format;
 mod graph;
 mod import;
+mod install;
 mod parts;
 
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ pub(crate) use capture::CaptureArgs;
 pub(crate) use format::{Format, FormatArg, PlanFormat};
 pub(crate) use graph::{GraphArgs, Picture};
 pub(crate) use import::{ExportArgs, ExportFormat, FileArg, ImportArgs};
+pub(crate) use install::InstallVerb;
 pub(crate) use parts::{
     BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, SandboxVerb,
 };
@@ -350,6 +352,11 @@ pub(crate) enum Verb {
         /// Like 80 or 53/udp
         #[arg(required = true, value_name = "PORT")]
         ports: Vec<PortProto>,
+    },
+    /// Write files that other programs of this machine read
+    Install {
+        #[command(subcommand)]
+        verb: InstallVerb,
     },
     /// Measure how long operations take
     Bench {

@@ -11,6 +11,7 @@ mod events;
 pub(crate) mod exec;
 mod gc;
 pub(crate) mod graph;
+mod install;
 mod list;
 mod logs;
 mod man;
@@ -172,6 +173,7 @@ fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Doctor { format } => doctor::run(common, format.format),
         Verb::Gc { yes, format } => gc::run(common, yes, format.format),
         Verb::Sandbox { verb } => sandbox::run(common, verb),
+        Verb::Install { verb } => install::run(verb),
         Verb::Serve { ports } => serve::run(&ports),
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {
