@@ -1,12 +1,12 @@
 //! The command line.
 
-mod ask;
 mod capture;
 mod format;
 mod graph;
 mod import;
 mod install;
 mod parts;
+mod reachability;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,7 +15,6 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use hallway_plan::through::Firewall;
 use hallway_spec::{Name, PortProto};
 
-pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
 pub(crate) use capture::CaptureArgs;
 pub(crate) use format::{Format, FormatArg, PlanFormat};
 pub(crate) use graph::{GraphArgs, Picture};
@@ -24,6 +23,7 @@ pub(crate) use install::InstallVerb;
 pub(crate) use parts::{
     BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, SandboxVerb,
 };
+pub(crate) use reachability::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
 
 /// Container networks for Linux, from one file.
 ///

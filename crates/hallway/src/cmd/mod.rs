@@ -1,6 +1,5 @@
 //! The verbs, one file each.
 
-mod ask;
 pub(crate) mod bench;
 pub(crate) mod capture;
 mod convert;
@@ -18,6 +17,7 @@ mod man;
 mod plan;
 mod programs;
 mod prove;
+mod reachability;
 mod sandbox;
 mod serve;
 mod status;
@@ -121,21 +121,21 @@ fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Import(file) => convert::read_in(common, &file),
         Verb::Graph(args) => graph::run(common, &args),
         Verb::Capture(args) => capture::run(common, &args),
-        verb => question(common, verb),
+        verb => predict_and_test(common, verb),
     }
 }
 
 /// Runs the verbs that predict and test reachability.
-fn question(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
+fn predict_and_test(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Explain { pair, file, format } => {
-            ask::explain(common, &file.into(), &pair, format.format)
+            reachability::explain(common, &file.into(), &pair, format.format)
         }
         Verb::Reach {
             pair,
             timeout_ms,
             format,
-        } => ask::reach(
+        } => reachability::reach(
             common,
             &pair,
             Duration::from_millis(timeout_ms),
