@@ -120,6 +120,13 @@ const GROUPS: [Group; 6] = [
         title: "Machine",
         verbs: &[
             ("doctor", &["hallway doctor"]),
+            (
+                "install",
+                &[
+                    "hallway install apparmor --print",
+                    "hallway install apparmor",
+                ],
+            ),
             ("gc", &["hallway gc", "hallway gc --yes"]),
             (
                 "sandbox",

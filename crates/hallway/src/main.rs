@@ -6,6 +6,8 @@ mod cmd;
 mod command_line;
 mod complete;
 mod diagnose;
+#[cfg(test)]
+mod doc_pages;
 mod environment;
 mod failure;
 mod habits;

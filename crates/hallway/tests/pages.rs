@@ -72,7 +72,6 @@ fn script(written: &str) -> String {
         .map(|l| l.get(2..).unwrap_or_default())
         .collect::<Vec<_>>()
         .join("\n")
-        .replace("cargo run --release --", "hallway")
         .replace("$PWD/target/release", bin.to_str().unwrap())
 }
 
@@ -323,7 +322,11 @@ pages! {
     part7_three_tiers: "docs/tutorial/7-three-tiers.md",
     part8_ipv6: "docs/tutorial/8-ipv6.md",
     part9_cleaning_up: "docs/tutorial/9-cleaning-up.md",
+    cheat_sheet: "docs/cheat-sheet.md",
+    coming_from: "docs/coming-from.md",
     compose: "docs/compose.md",
+    install: "docs/install.md",
+    sandboxes: "docs/sandboxes.md",
     finding_out_why: "docs/tutorial/finding-out-why.md",
     ;
     files_in_pages,

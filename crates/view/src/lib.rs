@@ -1,5 +1,5 @@
 //! Views of what the planner decided: values in, text, bytes or JSON shapes out. Pure: nothing
-//! here prints, reads a file or asks a kernel.
+//! here prints, reads a file or observes a kernel.
 //!
 //! - [`graph`]: a project as a picture,
 //! - [`tree`], [`table`], [`path`], [`program`]: what the command line prints for people,

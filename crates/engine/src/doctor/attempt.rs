@@ -10,7 +10,8 @@ use hallway_plan::rules::ruleset;
 use hallway_plan::{Surroundings, settle};
 
 use super::{Check, CheckOutcome, check};
-use crate::sandbox::refused;
+use crate::failure::Refusal;
+use crate::sandbox::{forbidden, refused};
 
 /// What is tried, in this order: each needs those before.
 const USER: &str = "user namespaces";
@@ -90,10 +91,14 @@ pub(super) fn checks() -> Vec<Check> {
         }
     };
     let lines = text.lines().filter_map(|line| line.split_once('\t'));
-    lines.map(|(what, error)| of_line(what, error)).collect()
+    let root = rustix::process::geteuid().is_root();
+    lines
+        .map(|(what, error)| of_line(what, error, if root { None } else { forbidden() }))
+        .collect()
 }
 
-fn of_line(what: &str, error: &str) -> Check {
+/// `refusal`: the setting that keeps this user from making namespaces, if there is one.
+fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
     let good = error.is_empty();
     let found = |good_words: &str| match good {
         true => good_words.to_owned(),
@@ -114,6 +119,13 @@ fn of_line(what: &str, error: &str) -> Check {
                 CheckOutcome::Missing
             };
             check(USER, good, otherwise, words, refusal.help())
+        }
+        // AppArmor lets the user namespace be made, and refuses what needs rights in it.
+        NET if !good && refusal.is_some() => {
+            let refusal = refusal.as_ref();
+            let words = refusal.map(ToString::to_string).unwrap_or_default();
+            let help = refusal.map_or("", Refusal::help);
+            check(NET, good, CheckOutcome::Missing, words, help)
         }
         NET => check(
             NET,
@@ -136,5 +148,25 @@ fn of_line(what: &str, error: &str) -> Check {
             found("rules of every kind were loaded"),
             "load what they need: modprobe -a nf_tables nft_ct nft_nat nft_masq nft_fib_inet nft_reject_inet",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apparmor_is_named_where_it_refuses() {
+        let found = of_line(NET, "Operation not permitted", Some(Refusal::AppArmor));
+        assert!(
+            found
+                .found
+                .contains("apparmor_restrict_unprivileged_userns = 1")
+        );
+        assert!(found.advice.contains("hallway install apparmor"));
+        let found = of_line(NET, "", Some(Refusal::AppArmor));
+        assert_eq!(found.outcome, CheckOutcome::Ok);
+        let found = of_line(NET, "Operation not permitted", None);
+        assert!(found.advice.contains("docker run"));
     }
 }

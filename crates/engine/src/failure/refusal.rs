@@ -36,7 +36,7 @@ impl Refusal {
                 "as root: sysctl -w user.max_user_namespaces=15000, or run hallway as root"
             }
             Self::AppArmor => {
-                "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give hallway an AppArmor profile with `userns,`, or run hallway as root"
+                "as root: hallway install apparmor, then apparmor_parser -r /etc/apparmor.d/hallway; or run hallway as root"
             }
             Self::LimitReached => {
                 "as root: raise user.max_user_namespaces, or end sandboxes you no longer need (hallway sandbox ls)"

@@ -25,7 +25,7 @@ use process::start_time;
 
 pub use holder::hold;
 pub(crate) use pasta::program as pasta_program;
-pub(crate) use refusal::refused;
+pub(crate) use refusal::{forbidden, refused};
 
 /// The version of `sandbox.json`.
 const VERSION: u32 = 2;

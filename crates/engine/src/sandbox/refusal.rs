@@ -6,7 +6,7 @@ use crate::failure::Refusal;
 use crate::{Failure, Reason};
 
 /// The setting of this machine that forbids user namespaces to ordinary users, if one does.
-fn forbidden() -> Option<Refusal> {
+pub(crate) fn forbidden() -> Option<Refusal> {
     if setting("kernel/unprivileged_userns_clone") == Some(0) {
         return Some(Refusal::TurnedOff);
     }

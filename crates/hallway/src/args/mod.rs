@@ -1,11 +1,12 @@
 //! The command line.
 
-mod ask;
 mod capture;
 mod format;
 mod graph;
 mod import;
+mod install;
 mod parts;
+mod reachability;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,14 +17,15 @@ use hallway_spec::{Name, PortProto};
 
 use crate::moment::Since;
 
-pub(crate) use ask::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
 pub(crate) use capture::CaptureArgs;
 pub(crate) use format::{Format, FormatArg, PlanFormat};
 pub(crate) use graph::{GraphArgs, Picture};
 pub(crate) use import::{ExportArgs, ExportFormat, FileArg, ImportArgs};
+pub(crate) use install::InstallVerb;
 pub(crate) use parts::{
     BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, SandboxVerb,
 };
+pub(crate) use reachability::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
 
 /// Container networks for Linux, from one file.
 ///
@@ -358,6 +360,11 @@ pub(crate) enum Verb {
         /// Like 80 or 53/udp
         #[arg(required = true, value_name = "PORT")]
         ports: Vec<PortProto>,
+    },
+    /// Write files that other programs of this machine read
+    Install {
+        #[command(subcommand)]
+        verb: InstallVerb,
     },
     /// Measure how long operations take
     Bench {

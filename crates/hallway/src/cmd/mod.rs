@@ -1,6 +1,5 @@
 //! The verbs, one file each.
 
-mod ask;
 pub(crate) mod bench;
 pub(crate) mod capture;
 mod convert;
@@ -11,12 +10,14 @@ mod events;
 pub(crate) mod exec;
 mod gc;
 pub(crate) mod graph;
+mod install;
 mod list;
 mod logs;
 mod man;
 mod plan;
 mod programs;
 mod prove;
+mod reachability;
 mod sandbox;
 mod serve;
 mod status;
@@ -138,21 +139,21 @@ fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Import(file) => convert::read_in(common, &file),
         Verb::Graph(args) => graph::run(common, &args),
         Verb::Capture(args) => capture::run(common, &args),
-        verb => question(common, verb),
+        verb => predict_and_test(common, verb),
     }
 }
 
 /// Runs the verbs that predict and test reachability.
-fn question(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
+fn predict_and_test(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Explain { pair, file, format } => {
-            ask::explain(common, &file.into(), &pair, format.format)
+            reachability::explain(common, &file.into(), &pair, format.format)
         }
         Verb::Reach {
             pair,
             timeout_ms,
             format,
-        } => ask::reach(
+        } => reachability::reach(
             common,
             &pair,
             Duration::from_millis(timeout_ms),
@@ -190,6 +191,7 @@ fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Doctor { format } => doctor::run(common, format.format),
         Verb::Gc { yes, format } => gc::run(common, yes, format.format),
         Verb::Sandbox { verb } => sandbox::run(common, verb),
+        Verb::Install { verb } => install::run(verb),
         Verb::Serve { ports } => serve::run(&ports),
         Verb::Bench { verb } => bench::run(common, verb),
         Verb::Completions { shell } => {

@@ -9,7 +9,7 @@ use hallway_plan::reach::{Location, Path, World};
 use hallway_view::json::{FollowedPacket, Predicted, Trace, Traces, Version};
 use hallway_view::path;
 
-use super::ask::of_version;
+use super::reachability::of_version;
 use crate::args::{Common, Format, PairArgs};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;

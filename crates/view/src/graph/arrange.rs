@@ -8,7 +8,7 @@ use super::measure::{Face, width};
 use super::model::Graph;
 
 /// Rows are no wider than this, where they can help it.
-const WIDE: i32 = 1440;
+pub(super) const WIDE: i32 = 1440;
 /// Networks higher than this take more columns, where there is room.
 const HIGH: i32 = 280;
 
@@ -19,7 +19,7 @@ pub(super) struct Grid {
     pub(super) rows: Vec<i32>,
     pub(super) heading: i32,
     pub(super) rect: (i32, i32),
-    /// How high every card wants to be.
+    /// How high every card is at least.
     sizes: Vec<i32>,
     /// How wide the heading is.
     least: i32,
@@ -34,37 +34,42 @@ pub(super) fn item(content: Content, (width, height): (i32, i32)) -> Item {
     }
 }
 
-/// Which nodes stand in a network's box, and which apart, those with cables beside one another.
-pub(super) fn stands(graph: &Graph) -> (BTreeMap<usize, Vec<usize>>, Vec<usize>) {
-    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut loose = Vec::new();
-    for (position, node) in graph.nodes.iter().enumerate() {
-        let cabled = node.interfaces.iter().any(|i| i.network.is_none());
-        match node.networks().as_slice() {
-            [network] if !cabled => members.entry(*network).or_default().push(position),
-            _ => loose.push(position),
+/// Boxes side by side; their x is counted from the row's left edge.
+#[derive(Debug, Clone)]
+pub(super) struct BoxRow {
+    pub(super) items: Vec<Item>,
+    pub(super) width: i32,
+    /// It is all there is of nodes with cables between them.
+    pub(super) single: bool,
+}
+
+impl BoxRow {
+    pub(super) fn new(items: Vec<Item>, width: i32) -> Self {
+        Self {
+            items,
+            width,
+            single: false,
         }
     }
-    // From the end of a chain of cables along it.
-    let neighbours = |node: usize| {
-        graph.cables.iter().filter_map(move |c| {
-            let (a, b) = (c.a.node, c.b.node);
-            (a == node).then_some(b).or((b == node).then_some(a))
-        })
-    };
-    let mut ordered: Vec<usize> = Vec::new();
-    let mut starts = loose;
-    starts.sort_by_key(|n| neighbours(*n).count() != 1);
-    for start in starts {
-        let mut next = vec![start];
-        while let Some(node) = next.pop() {
-            if !ordered.contains(&node) {
-                ordered.push(node);
-                next.extend(neighbours(node).filter(|n| !ordered.contains(n)));
-            }
+
+    /// One after the other.
+    fn of(mut items: Vec<Item>) -> Self {
+        let width = row_width(&items);
+        let mut x = 0;
+        for item in &mut items {
+            item.x = x;
+            x += item.width + GAP;
         }
+        Self::new(items, width)
     }
-    (members, ordered)
+
+    /// Puts another row to the right.
+    pub(super) fn append(&mut self, other: Self) {
+        let x = self.width + GAP;
+        let moved = other.items.into_iter().map(|i| Item { x: i.x + x, ..i });
+        self.items.extend(moved);
+        self.width = x + other.width;
+    }
 }
 
 /// The grids of all networks. Those inside get columns until they are about as high as wide, and
@@ -72,7 +77,7 @@ pub(super) fn stands(graph: &Graph) -> (BTreeMap<usize, Vec<usize>>, Vec<usize>)
 pub(super) fn grids(
     graph: &Graph,
     members: &BTreeMap<usize, Vec<usize>>,
-    cards: &[Vec<Line>],
+    cards: &BTreeMap<usize, Vec<Line>>,
 ) -> Vec<Grid> {
     let mut out: Vec<Grid> = (0..graph.networks.len())
         .map(|network| Grid::new(graph, network, members, cards))
@@ -116,12 +121,12 @@ impl Grid {
         graph: &Graph,
         network: usize,
         members: &BTreeMap<usize, Vec<usize>>,
-        cards: &[Vec<Line>],
+        cards: &BTreeMap<usize, Vec<Line>>,
     ) -> Self {
         let nodes = members.get(&network).map_or(&[][..], Vec::as_slice);
         let sizes: Vec<(i32, i32)> = nodes
             .iter()
-            .map(|n| extent(cards.get(*n).map_or(&[][..], Vec::as_slice)))
+            .map(|n| extent(cards.get(n).map_or(&[][..], Vec::as_slice)))
             .collect();
         let shown = graph.networks.get(network);
         let lines = shown.map(heading).unwrap_or_default();
@@ -156,7 +161,7 @@ pub(super) fn outside_row(
     graph: &Graph,
     grids: &[Grid],
     ways: &(Option<String>, Option<String>),
-) -> Vec<Item> {
+) -> Option<BoxRow> {
     let networks: Vec<Item> = graph
         .networks
         .iter()
@@ -166,20 +171,20 @@ pub(super) fn outside_row(
         .map(|(position, (_, grid))| item(Content::Group(position), grid.rect))
         .collect();
     if networks.is_empty() && ways.0.is_none() && ways.1.is_none() {
-        return Vec::new();
+        return None;
     }
     let mut out = vec![item(Content::World, WORLD)];
     out.extend(networks);
-    out
+    Some(BoxRow::of(out))
 }
 
-pub(super) fn row_width(row: &[Item]) -> i32 {
+fn row_width(row: &[Item]) -> i32 {
     let boxes: i32 = row.iter().map(|i| i.width + GAP).sum();
     boxes - GAP
 }
 
 /// Rows of about the same width.
-pub(super) fn wrap(items: Vec<Item>) -> Vec<Vec<Item>> {
+pub(super) fn wrap(items: Vec<Item>) -> Vec<BoxRow> {
     let total = row_width(&items);
     let count = (f64::from(total.max(1)) / f64::from(WIDE)).ceil().max(1.0);
     let each = (f64::from(total) / count) as i32;
@@ -190,19 +195,23 @@ pub(super) fn wrap(items: Vec<Item>) -> Vec<Vec<Item>> {
             _ => rows.push(vec![item]),
         }
     }
-    rows
+    rows.into_iter().map(BoxRow::of).collect()
 }
 
 /// Rows stand in the middle. Outside is the world at the left, above the arrows, with networks at
 /// the right.
-pub(super) fn place(rows: &mut [Vec<Item>], inside: i32, has_outside: bool) {
-    for (position, row) in rows.iter_mut().enumerate() {
-        let free = inside - row_width(row);
+pub(super) fn place(rows: Vec<BoxRow>, inside: i32, has_outside: bool) -> Vec<Vec<Item>> {
+    let rows = rows.into_iter().enumerate();
+    rows.map(|(position, mut row)| {
+        let free = inside - row.width;
         let outside = position == 0 && has_outside;
-        let mut x = if outside { free } else { free / 2 };
-        for item in row {
-            item.x = if item.content == Content::World { 0 } else { x };
-            x += item.width + GAP;
+        for item in &mut row.items {
+            item.x += if outside { free } else { free / 2 };
+            if item.content == Content::World {
+                item.x = 0;
+            }
         }
-    }
+        row.items
+    })
+    .collect()
 }

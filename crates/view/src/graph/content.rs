@@ -1,6 +1,7 @@
 //! What stands in the boxes of a picture, line by line, and how large that makes them.
 
-use super::measure::{Face, fit, width};
+use super::collapse::LINES;
+use super::measure::{Face, fit, fit_name, width};
 use super::model::{Graph, Interface, Network, Node, State, traffic};
 
 /// How a line is set.
@@ -29,6 +30,8 @@ pub struct Line {
     pub set: Set,
     /// What is before it.
     pub mark: Mark,
+    /// How far it begins to the right of the others, in pixels.
+    pub indent: i32,
 }
 
 /// What is before a line.
@@ -49,6 +52,10 @@ pub enum Mark {
 pub(super) const INSET: i32 = 12;
 /// The widest a box's text may be.
 const TEXT_MAX: i32 = 270;
+/// The widest a name in a list may be.
+const NAME_MAX: i32 = 150;
+/// A space that stays where several follow one another.
+const SPACE: &str = "\u{a0}";
 /// A coloured mark before a line.
 pub(super) const MARK_WIDTH: i32 = 14;
 
@@ -82,12 +89,14 @@ impl Set {
 
 impl Line {
     pub(super) fn new(text: &str, set: Set) -> Self {
-        let shown = fit(text, set.size(), set.face(), TEXT_MAX);
+        let cut = if set == Set::Name { fit_name } else { fit };
+        let shown = cut(text, set.size(), set.face(), TEXT_MAX);
         Self {
             whole: (shown != text).then(|| text.to_owned()),
             text: shown,
             set,
             mark: Mark::None,
+            indent: 0,
         }
     }
 
@@ -100,7 +109,7 @@ impl Line {
             MARK_WIDTH
         };
         let pill = if self.set == Set::Port { 12 } else { 0 };
-        text + mark + pill
+        text + mark + pill + self.indent
     }
 }
 
@@ -111,17 +120,19 @@ pub(super) fn extent(lines: &[Line]) -> (i32, i32) {
     ((wide + 2 * INSET).max(120), high + 20)
 }
 
-/// The lines of a node's card. On a card apart from its networks the lines have their colours.
+/// The lines of a node's card. On a card apart from its networks the lines have their colours, and
+/// the names of interfaces.
 pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
     let mut lines = vec![Line::new(&node.name, Set::Name)];
     if node.state == State::Missing {
         lines.push(Line::new("missing", Set::Alarm));
     }
+    let marks = node.interfaces.iter().any(|i| i.network.is_some());
     for interface in &node.interfaces {
-        lines.extend(addresses(interface, apart));
+        lines.extend(addresses(interface, apart, marks));
     }
     if node.router {
-        lines.push(Line::new("forwards between its interfaces", Set::Dim));
+        lines.push(Line::new("router", Set::Dim));
     }
     if let Some(command) = &node.command {
         let short: String = command.chars().take(36).collect();
@@ -138,11 +149,20 @@ pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
     lines
 }
 
-fn addresses(interface: &Interface, apart: bool) -> Vec<Line> {
-    let mut lines: Vec<Line> = interface
-        .addresses
-        .iter()
-        .map(|a| Line::new(a, Set::Address))
+fn addresses(interface: &Interface, apart: bool, marks: bool) -> Vec<Line> {
+    let name = match apart {
+        true => format!("{}{SPACE}", interface.name),
+        false => String::new(),
+    };
+    let shown = interface.addresses.iter().enumerate();
+    let mut lines: Vec<Line> = shown
+        .map(|(position, address)| match position {
+            0 => Line::new(&format!("{name}{address}"), Set::Address),
+            _ => Line {
+                indent: width(&name, Set::Address.size(), Face::Mono),
+                ..Line::new(address, Set::Address)
+            },
+        })
         .collect();
     if lines.is_empty() {
         lines.push(Line::new(&interface.name, Set::Address));
@@ -154,13 +174,45 @@ fn addresses(interface: &Interface, apart: bool) -> Vec<Line> {
     if let Some(counters) = interface.counters {
         lines.push(Line::new(&traffic(counters), Set::Dim));
     }
-    if apart {
+    if apart && marks {
         for line in &mut lines {
             line.mark = Mark::Room;
         }
         if let Some(first) = lines.first_mut() {
             first.mark = interface.network.map_or(Mark::Cable, Mark::Network);
         }
+    }
+    lines
+}
+
+/// The lines of a card for several nodes: their names and addresses, and how many more there are.
+pub(super) fn list(graph: &Graph, nodes: &[usize]) -> Vec<Line> {
+    let all: Vec<&Node> = nodes.iter().filter_map(|n| graph.nodes.get(*n)).collect();
+    let shown = match all.len() {
+        count if count > LINES => LINES - 1,
+        count => count,
+    };
+    let head = all.get(..shown).unwrap_or_default();
+    let name = |node: &Node| fit_name(&node.name, 12, Face::Mono, NAME_MAX);
+    let widest = head.iter().map(|n| name(n).chars().count()).max();
+    let mut lines: Vec<Line> = head
+        .iter()
+        .map(|node| {
+            let name = name(node);
+            let fill = widest.unwrap_or(0) + 2 - name.chars().count();
+            let all = node.interfaces.iter().flat_map(|i| &i.addresses);
+            let all: Vec<&str> = all.map(String::as_str).collect();
+            let text = format!("{name}{}{}", SPACE.repeat(fill), all.join(SPACE));
+            let mut line = Line::new(text.trim_end(), Set::Address);
+            if name != node.name || line.whole.is_some() {
+                line.whole = Some(format!("{} {}", node.name, all.join(" ")));
+            }
+            line
+        })
+        .collect();
+    if let (Some(rest @ [first, ..]), Some(last)) = (all.get(shown..), all.last()) {
+        let text = format!("and {} more: {} … {}", rest.len(), first.name, last.name);
+        lines.push(Line::new(&text, Set::Dim));
     }
     lines
 }

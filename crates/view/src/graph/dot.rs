@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Graph, State};
+use super::model::{End, Graph, State};
+use super::parties::drawn;
+use super::policy::Party;
 
 /// The digraph.
 #[must_use]
@@ -43,6 +45,7 @@ pub fn dot(graph: &Graph) -> String {
         }
     }
     edges(&mut out, graph);
+    policies(&mut out, graph);
     if !graph.policies.is_empty() {
         let mut text = String::new();
         for policy in &graph.policies {
@@ -87,12 +90,41 @@ fn edges(out: &mut String, graph: &Graph) {
     }
     for cable in &graph.cables {
         let (a, b) = (cable.a.node, cable.b.node);
-        let (tail, head) = (cable.a.addresses.join("\n"), cable.b.addresses.join("\n"));
+        let label = |end: &End| format!("{}\n{}", end.interface, end.addresses.join("\n"));
+        let (tail, head) = (label(&cable.a), label(&cable.b));
         let _ = writeln!(
             out,
             "  node{a} -> node{b} [style=bold, taillabel={}, headlabel={}]",
             quoted(&tail),
             quoted(&head)
+        );
+    }
+}
+
+/// An arrow for every pair of every policy that has few.
+fn policies(out: &mut String, graph: &Graph) {
+    let mut others: Vec<&Party> = Vec::new();
+    for (policy, arrow) in drawn(graph) {
+        for party in [&arrow.from, &arrow.to] {
+            if matches!(party, Party::Host | Party::Any | Party::Prefix(_))
+                && !others.contains(&party)
+            {
+                others.push(party);
+                let (id, name) = (party.id(), quoted(party.name(graph)));
+                let _ = writeln!(out, "  {id} [label={name}, shape=ellipse]");
+            }
+        }
+        let (word, colour, style, head) = match policy.allow {
+            true => ("allow", "#00664b", "solid", "normal"),
+            false => ("deny", "#b5300b", "dashed", "tee"),
+        };
+        let label = quoted(format!("{word} {}", policy.services).trim_end());
+        let dir = if arrow.both { "both" } else { "forward" };
+        let (from, to) = (arrow.from.id(), arrow.to.id());
+        let _ = writeln!(
+            out,
+            "  {from} -> {to} [label={label}, dir={dir}, arrowhead={head}, arrowtail={head}, \
+             color=\"{colour}\", fontcolor=\"{colour}\", style={style}, constraint=false]"
         );
     }
 }

@@ -2,6 +2,7 @@
 //! pixels; x grows to the right, y downwards.
 
 use super::content::Line;
+use super::policy::Party;
 
 /// What a line stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,26 +73,37 @@ pub struct Group {
     pub kind: &'static str,
 }
 
-/// A node.
+/// A node, or a list of nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
-    /// Its position.
-    pub node: usize,
+    /// Their positions.
+    pub nodes: Vec<usize>,
     /// Where it stands.
     pub rect: Rect,
     /// What is written on it.
     pub lines: Vec<Line>,
 }
 
-/// A line between boxes, in upright and level pieces.
+/// The name of an interface, at the end of a cable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tab {
+    /// Where it stands, outside the card that it touches.
+    pub rect: Rect,
+    /// The name.
+    pub text: String,
+}
+
+/// A line between boxes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawn {
     /// What it stands for.
     pub wire: Wire,
     /// From x, y to x, y.
     pub pieces: Vec<[(i32, i32); 2]>,
-    /// Where it touches boxes.
+    /// Where a network's line touches boxes.
     pub ends: Vec<(i32, i32)>,
+    /// The names at a cable's ends.
+    pub tabs: Vec<Tab>,
 }
 
 /// A policy in the table.
@@ -103,6 +115,47 @@ pub struct Row {
     pub at: (i32, i32),
     /// As it is shown.
     pub text: String,
+}
+
+/// What policies name: a head, and a line down from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// What it stands for.
+    pub party: Party,
+    /// The head.
+    pub rect: Rect,
+    /// Its name as it is shown.
+    pub text: String,
+    /// Its whole name.
+    pub whole: String,
+    /// Where the line ends.
+    pub foot: i32,
+}
+
+/// A policy between two columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrowLine {
+    /// The policy's position.
+    pub policy: usize,
+    /// Where it begins.
+    pub from: (i32, i32),
+    /// The x of its end, at the same height.
+    pub to: i32,
+    /// With a tip at both ends.
+    pub both: bool,
+    /// The services.
+    pub label: Label,
+}
+
+/// Words around a point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The middle of its base line.
+    pub middle: (i32, i32),
+    /// As it is shown.
+    pub text: String,
+    /// All of it.
+    pub whole: String,
 }
 
 /// A whole picture.
@@ -130,6 +183,10 @@ pub struct Layout {
     pub table: Option<Rect>,
     /// Its rows.
     pub rows: Vec<Row>,
+    /// What policies name.
+    pub columns: Vec<Column>,
+    /// The policies as arrows.
+    pub arrows: Vec<ArrowLine>,
 }
 
 /// What a place in a row holds.
@@ -139,7 +196,7 @@ pub(super) enum Content {
     World,
     /// The network of that position.
     Group(usize),
-    /// The node of that position.
+    /// The card whose first node has that position.
     Card(usize),
 }
 

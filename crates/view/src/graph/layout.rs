@@ -3,14 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use super::arrange::{Grid, grids, item, outside_row, place, row_width, stands, wrap};
-use super::content::{Line, card, extent, heading, kind, ways};
+use super::arrange::{BoxRow, Grid, grids, item, outside_row, place, wrap};
+use super::cables;
+use super::channel::Channel;
+use super::collapse::Stands;
+use super::content::{Line, card, extent, heading, kind, list, ways};
 use super::drawing::{
-    CARDS, Card, Content, Drawn, EDGE, GAP, Group, HOST, Item, Layout, PAD, Rect, TITLE, Wire,
+    CARDS, Card, Content, EDGE, Group, HOST, Item, Layout, PAD, Rect, TITLE, Wire,
 };
+use super::ladder::least_width;
 use super::model::Graph;
-use super::route::{self, Anchor, LANE, Route, Routes};
-use super::table::table_width;
+use super::route::{self, LANE, Routes};
+use super::wires::{Heights, draw};
 
 /// Height between outside and host, where the arrows are.
 const BETWEEN: i32 = 64;
@@ -19,19 +23,14 @@ impl Layout {
     /// Lays a project out.
     #[must_use]
     pub fn new(graph: &Graph) -> Self {
-        let (members, apart) = stands(graph);
-        let cards: Vec<Vec<Line>> = graph
-            .nodes
-            .iter()
-            .enumerate()
-            .map(|(position, node)| card(node, apart.contains(&position)))
-            .collect();
-        let grids = grids(graph, &members, &cards);
+        let stands = Stands::new(graph);
+        let cards = cards(graph, &stands);
+        let grids = grids(graph, &stands.members, &cards);
         let ways = ways(graph);
-        let mut rows = Vec::new();
+        let mut rows: Vec<BoxRow> = Vec::new();
         let outside = outside_row(graph, &grids, &ways);
-        let has_outside = !outside.is_empty();
-        rows.extend(has_outside.then_some(outside));
+        let has_outside = outside.is_some();
+        rows.extend(outside);
         let group = |network: usize| {
             let rect = grids.get(network).map_or((0, 0), |g| g.rect);
             item(Content::Group(network), rect)
@@ -42,29 +41,44 @@ impl Layout {
             .enumerate()
             .filter(|(_, n)| !n.outside);
         rows.extend(wrap(inner.map(|(network, _)| group(network)).collect()));
-        let loose = apart.iter().map(|node| {
-            let lines = cards.get(*node).map_or(&[][..], Vec::as_slice);
+        let size = |node: usize| {
+            let lines = cards.get(&node).map_or(&[][..], Vec::as_slice);
             let (wide, high) = extent(lines);
-            let lines = graph.nodes.get(*node).map_or(0, |n| n.interfaces.len()) as i32;
-            item(Content::Card(*node), (wide.max(14 * (lines + 2)), high))
-        });
+            let lines = graph.nodes.get(node).map_or(0, |n| n.interfaces.len()) as i32;
+            (wide.max(14 * (lines + 2)), high)
+        };
+        let loose = stands
+            .loose
+            .iter()
+            .map(|n| item(Content::Card(*n), size(*n)));
         rows.extend(wrap(loose.collect()));
-        let widest = rows.iter().map(|r| row_width(r)).max().unwrap_or(0);
-        let inside = widest.max(table_width(graph)).max(360);
-        place(&mut rows, inside, has_outside);
+        let sizes: Vec<(i32, i32)> = (0..graph.nodes.len())
+            .map(|n| extent(cards.get(&n).map_or(&[][..], Vec::as_slice)))
+            .collect();
+        rows.extend(cables::rows(graph, &stands.cabled, &sizes));
+        let widest = rows.iter().map(|r| r.width).max().unwrap_or(0);
+        let inside = widest.max(least_width(graph)).max(360);
+        let rows = place(rows, inside, has_outside);
         let routes = route::routes(graph, &rows, inside);
         let mut layout = Self {
             ways,
             ..Self::default()
         };
-        layout.stand(&rows, &routes, inside, has_outside);
-        layout.fill(graph, &grids, &members, cards);
-        layout.tabulate(graph);
+        layout.stand(graph, &rows, &routes, has_outside, inside);
+        layout.fill(graph, &grids, &stands, cards);
+        layout.policies(graph);
         layout
     }
 
     /// Heights, and with them all positions.
-    fn stand(&mut self, rows: &[Vec<Item>], routes: &Routes, inside: i32, has_outside: bool) {
+    fn stand(
+        &mut self,
+        graph: &Graph,
+        rows: &[Vec<Item>],
+        routes: &Routes,
+        has_outside: bool,
+        inside: i32,
+    ) {
         let (lanes, counts) = route::lanes(&routes.routes, rows.len());
         let margin = |lines: i32| if lines > 0 { lines * LANE + 6 } else { 0 };
         let left = EDGE + PAD + margin(routes.left);
@@ -80,57 +94,53 @@ impl Layout {
                 y += HOST;
             }
             let high = row.iter().map(|i| i.height).max().unwrap_or(0);
-            tops.push((y, high));
+            tops.push(y);
             y += high;
             let count = counts.get(position).copied().unwrap_or(0);
             if position == 0 && has_outside {
-                self.outside = Some(Rect {
-                    x: EDGE,
-                    y: host,
-                    width: self.width - 2 * EDGE,
-                    height: y + PAD - host,
-                });
+                self.outside = Some(self.across(host, y + PAD));
                 y += PAD + BETWEEN;
                 host = y;
                 y += HOST;
             }
-            channels.push(y + 14);
+            let channel = Channel::new(position, &routes.routes);
+            channels.push(y + channel.above);
             y += match count {
                 0 if position == 0 && has_outside => 0,
-                0 => GAP,
-                count => 28 + (count - 1) * LANE,
+                count => channel.height(count),
             };
         }
         if rows.is_empty() || (rows.len() == 1 && has_outside) {
             y += HOST;
         }
-        self.host = Rect {
-            x: EDGE,
-            y: host,
-            width: self.width - 2 * EDGE,
-            height: y - host,
-        };
+        self.host = self.across(host, y);
         self.height = y + EDGE;
-        for (row, (y, _)) in rows.iter().zip(&tops) {
+        for (row, y) in rows.iter().zip(&tops) {
             for item in row {
                 self.item(*item, left, *y);
             }
         }
-        let find = |at: (usize, usize)| {
-            let item = rows.get(at.0)?.get(at.1)?;
-            let top = tops.get(at.0)?.0;
-            Some((top, top + item.height))
+        let lane = |wire: Wire, channel: usize| {
+            let lane = lanes.get(&(wire, channel)).copied().unwrap_or(0);
+            channels.get(channel).copied().unwrap_or(0) + lane * LANE
         };
-        let height = |wire: Wire, anchor: Anchor| match anchor {
-            Anchor::Top(row, place) => find((row, place)).map_or(0, |(top, _)| top),
-            Anchor::Bottom(row, place) => find((row, place)).map_or(0, |(_, bottom)| bottom),
-            Anchor::Lane(channel) => {
-                let lane = lanes.get(&(wire, channel)).copied().unwrap_or(0);
-                channels.get(channel).copied().unwrap_or(0) + lane * LANE
-            }
+        let heights = Heights {
+            rows,
+            tops: &tops,
+            left,
+            lane: &lane,
         };
-        for route in &routes.routes {
-            self.wires.push(draw(route, rows, left, &height));
+        let wires = routes.routes.iter().map(|r| draw(graph, r, &heights));
+        self.wires = wires.collect();
+    }
+
+    /// From edge to edge, between these heights.
+    fn across(&self, top: i32, bottom: i32) -> Rect {
+        Rect {
+            x: EDGE,
+            y: top,
+            width: self.width - 2 * EDGE,
+            height: bottom - top,
         }
     }
 
@@ -151,7 +161,7 @@ impl Layout {
                 kind: "",
             }),
             Content::Card(node) => self.cards.push(Card {
-                node,
+                nodes: vec![node],
                 rect,
                 lines: Vec::new(),
             }),
@@ -163,8 +173,8 @@ impl Layout {
         &mut self,
         graph: &Graph,
         grids: &[Grid],
-        members: &BTreeMap<usize, Vec<usize>>,
-        mut lines: Vec<Vec<Line>>,
+        stands: &Stands,
+        mut lines: BTreeMap<usize, Vec<Line>>,
     ) {
         for group in &mut self.groups {
             let (Some(network), Some(grid)) =
@@ -176,13 +186,16 @@ impl Layout {
             group.lines = heading(network);
             group.kind = kind(network);
             let mut y = group.rect.y + grid.heading + CARDS;
-            let nodes = members.get(&group.network).map_or(&[][..], Vec::as_slice);
+            let nodes = stands
+                .members
+                .get(&group.network)
+                .map_or(&[][..], Vec::as_slice);
             let wide = (group.rect.width - CARDS) / grid.columns as i32 - CARDS;
             for (chunk, height) in nodes.chunks(grid.columns).zip(&grid.rows) {
                 let mut x = group.rect.x + CARDS;
                 for node in chunk {
                     self.cards.push(Card {
-                        node: *node,
+                        nodes: vec![*node],
                         rect: Rect {
                             x,
                             y,
@@ -197,46 +210,27 @@ impl Layout {
             }
         }
         for card in &mut self.cards {
-            if let Some(text) = lines.get_mut(card.node) {
-                card.lines = std::mem::take(text);
+            let Some(first) = card.nodes.first() else {
+                continue;
+            };
+            card.lines = lines.remove(first).unwrap_or_default();
+            if let Some(nodes) = stands.lists.get(first) {
+                card.nodes.clone_from(nodes);
             }
         }
     }
 }
 
-fn draw(
-    route: &Route,
-    rows: &[Vec<Item>],
-    left: i32,
-    height: &dyn Fn(Wire, Anchor) -> i32,
-) -> Drawn {
-    let mut out = Drawn {
-        wire: route.wire,
-        pieces: Vec::new(),
-        ends: Vec::new(),
-    };
-    for (channel, (from, to)) in &route.spans {
-        let y = height(route.wire, Anchor::Lane(*channel));
-        out.pieces.push([(left + from, y), (left + to, y)]);
-    }
-    for (x, from, to) in &route.uprights {
-        let ends = [*from, *to].map(|anchor| (left + x, height(route.wire, anchor)));
-        out.pieces.push(ends);
-        for (anchor, end) in [*from, *to].into_iter().zip(ends) {
-            if !matches!(anchor, Anchor::Lane(_)) {
-                out.ends.push(end);
-            }
-        }
-    }
-    if let Some((row, place)) = route.straight
-        && let Some([a, b]) = rows
-            .get(row)
-            .and_then(|r| r.get(place..place + 2)?.first_chunk())
-    {
-        let y = height(route.wire, Anchor::Top(row, place)) + 30;
-        let ends = [(left + a.x + a.width, y), (left + b.x, y)];
-        out.pieces.push(ends);
-        out.ends.extend(ends);
-    }
-    out
+/// What is written on every card.
+fn cards(graph: &Graph, stands: &Stands) -> BTreeMap<usize, Vec<Line>> {
+    let apart = stands.loose.iter().chain(&stands.cabled).map(|n| (n, true));
+    let within = stands.members.values().flatten().map(|n| (n, false));
+    let lines = apart.chain(within).filter_map(|(first, apart)| {
+        let lines = match stands.lists.get(first) {
+            Some(nodes) => list(graph, nodes),
+            None => card(graph.nodes.get(*first)?, apart),
+        };
+        Some((*first, lines))
+    });
+    lines.collect()
 }

@@ -9,6 +9,9 @@ pub(super) enum Face {
     Mono,
 }
 
+/// The size of the names at the ends of cables.
+pub(super) const TAB_TEXT: i32 = 10;
+
 /// In hundredths of the font's size.
 fn hundredths(c: char, face: Face) -> i32 {
     if face == Face::Mono {
@@ -36,6 +39,11 @@ pub(super) fn width(text: &str, size: i32, face: Face) -> i32 {
     (sum * size + 99) / 100
 }
 
+/// How wide the name of an interface is at the end of a cable.
+pub(super) fn tab_width(text: &str) -> i32 {
+    width(text, TAB_TEXT, Face::Mono) + 8
+}
+
 /// The text, cut to at most so many pixels.
 pub(super) fn fit(text: &str, size: i32, face: Face, most: i32) -> String {
     if width(text, size, face) <= most {
@@ -53,6 +61,27 @@ pub(super) fn fit(text: &str, size: i32, face: Face, most: i32) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// The text, cut in the middle to at most that many pixels: long names often differ at their ends.
+pub(super) fn fit_name(text: &str, size: i32, face: Face, most: i32) -> String {
+    if width(text, size, face) <= most {
+        return text.to_owned();
+    }
+    let room = most - width("…", size, face);
+    let kept = |chars: &mut dyn Iterator<Item = char>, room: i32| -> String {
+        let mut used = 0;
+        chars
+            .take_while(|c| {
+                used += (hundredths(*c, face) * size + 99) / 100;
+                used <= room
+            })
+            .collect()
+    };
+    let head = kept(&mut text.chars(), room * 6 / 10);
+    let tail = kept(&mut text.chars().rev(), room - room * 6 / 10);
+    let tail: String = tail.chars().rev().collect();
+    format!("{}…{}", head.trim_end(), tail.trim_start())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,8 +97,13 @@ mod tests {
             for most in [20, 60, 100] {
                 let cut = fit(text, 12, Face::Sans, most);
                 assert!(width(&cut, 12, Face::Sans) <= most, "{cut} in {most}");
+                let cut = fit_name(text, 12, Face::Sans, most);
+                assert!(width(&cut, 12, Face::Sans) <= most, "{cut} in {most}");
             }
         }
         assert_eq!(fit("short", 12, Face::Mono, 400), "short");
+        let (one, two) = ("database-server-01", "database-server-02");
+        let cut = |text| fit_name(text, 12, Face::Mono, 90);
+        assert_ne!(cut(one), cut(two), "the end of a long name is shown");
     }
 }

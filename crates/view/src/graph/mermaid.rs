@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Graph, Node, State};
+use super::model::{End, Graph, Node, State};
+use super::parties::drawn;
+use super::policy::Party;
 
 /// The flowchart.
 #[must_use]
@@ -13,7 +15,8 @@ pub fn mermaid(graph: &Graph) -> String {
     );
     let leaves = graph.open_networks().next().is_some();
     let published = graph.nodes.iter().any(|n| !n.ports.is_empty());
-    if leaves || published {
+    let named = drawn(graph).any(|(_, a)| a.from == Party::Outside || a.to == Party::Outside);
+    if leaves || published || named {
         out.push_str("  outside([\"outside\"])\n");
     }
     for (position, network) in graph.networks.iter().enumerate() {
@@ -41,6 +44,7 @@ pub fn mermaid(graph: &Graph) -> String {
         }
     }
     edges(&mut out, graph);
+    policies(&mut out, graph);
     if !graph.policies.is_empty() {
         let lines: Vec<String> = graph
             .policies
@@ -111,14 +115,48 @@ fn edges(out: &mut String, graph: &Graph) {
         }
     }
     for cable in &graph.cables {
+        let end = |end: &End| format!("{} {}", end.interface, end.addresses.join(" "));
         let text = format!(
             "{} — {}",
-            cable.a.addresses.join(" "),
-            cable.b.addresses.join(" ")
+            end(&cable.a).trim_end(),
+            end(&cable.b).trim_end()
         );
         let (a, b, text) = (cable.a.node, cable.b.node, label(&text));
         let _ = writeln!(out, "  node{a} ===|\"{text}\"| node{b}");
     }
+}
+
+/// An arrow for every pair of every policy that has few.
+fn policies(out: &mut String, graph: &Graph) {
+    let mut others: Vec<&Party> = Vec::new();
+    // Colours are given by the number of the edge.
+    let before = out.lines().filter(|l| is_edge(l)).count();
+    let mut styles = String::new();
+    for (edge, (policy, arrow)) in (before..).zip(drawn(graph)) {
+        for party in [&arrow.from, &arrow.to] {
+            if matches!(party, Party::Any | Party::Prefix(_)) && !others.contains(&party) {
+                others.push(party);
+                let (id, name) = (party.id(), label(party.name(graph)));
+                let _ = writeln!(out, "  {id}([\"{name}\"])");
+            }
+        }
+        let (word, line, colour) = match (policy.allow, arrow.both) {
+            (true, false) => ("allow", "-->", "#00664b"),
+            (true, true) => ("allow", "<-->", "#00664b"),
+            (false, false) => ("deny", "--x", "#b5300b"),
+            (false, true) => ("deny", "x--x", "#b5300b"),
+        };
+        let text = label(format!("{word} {}", policy.services).trim_end());
+        let (from, to) = (arrow.from.id(), arrow.to.id());
+        let _ = writeln!(out, "  {from} {line}|\"{text}\"| {to}");
+        let _ = writeln!(styles, "  linkStyle {edge} stroke:{colour},color:{colour}");
+    }
+    out.push_str(&styles);
+}
+
+/// Whether a line of the chart joins two things.
+fn is_edge(line: &str) -> bool {
+    line.contains("|\"") && line.contains("\"| ")
 }
 
 /// Characters that mermaid or the HTML it makes would read, as entities.

@@ -1,9 +1,11 @@
 //! What a picture shows: names and addresses as text, connections by position.
 
-use hallway_spec::{Action, Mode, Name};
+use hallway_spec::{Mode, Name};
 
 use hallway_plan::observed::{Counters, Live};
 use hallway_plan::settled::{self, Plug, Settled};
+
+use super::policy::{Policy, policies};
 
 /// A project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +79,7 @@ pub struct Node {
 pub struct Interface {
     /// Its name inside.
     pub name: String,
-    /// Addresses, without lengths.
+    /// Addresses; those of a cable with their lengths.
     pub addresses: Vec<String>,
     /// The position of its network; `None` for a cable.
     pub network: Option<usize>,
@@ -116,15 +118,6 @@ pub struct End {
     pub addresses: Vec<String>,
 }
 
-/// A policy line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// Allow, or deny.
-    pub allow: bool,
-    /// From where to where, and which services.
-    pub words: String,
-}
-
 impl Graph {
     /// The picture of a project.
     #[must_use]
@@ -143,17 +136,7 @@ impl Graph {
                     })
                 })
                 .collect(),
-            policies: settled
-                .policies
-                .iter()
-                .map(|p| Policy {
-                    allow: p.action == Action::Allow,
-                    words: p
-                        .words
-                        .split_once(' ')
-                        .map_or_else(|| p.words.clone(), |(_, words)| words.to_owned()),
-                })
-                .collect(),
+            policies: policies(settled),
         }
     }
 
@@ -282,7 +265,10 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
             .iter()
             .map(|i| Interface {
                 name: i.name.clone(),
-                addresses: i.addresses.iter().map(|a| a.addr().to_string()).collect(),
+                addresses: match &i.plug {
+                    Plug::Port { .. } => i.addresses.iter().map(|a| a.addr().to_string()).collect(),
+                    Plug::Cable => i.addresses.iter().map(ToString::to_string).collect(),
+                },
                 network: match &i.plug {
                     Plug::Port { network, .. } => position(network),
                     Plug::Cable => None,

@@ -1,10 +1,13 @@
 //! Where lines run: along lanes in the channels between rows, and in the margins, never across a
 //! box. Each network has a lane of its own in every channel it uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::cables::{FIRST, NEXT};
+use super::cabling::{CablePath, Cabling, GRID, Seat, cable_paths, snap};
 use super::drawing::{Content, Item, Wire};
 use super::model::Graph;
+use super::ports::Ports;
 
 /// Where the upright part of a line ends. Rows and channels are counted from the top; channel N
 /// is below row N.
@@ -22,18 +25,32 @@ pub(super) struct Route {
     /// From where to where it runs in a channel.
     pub(super) spans: BTreeMap<usize, (i32, i32)>,
     pub(super) uprights: Vec<(i32, Anchor, Anchor)>,
-    /// Straight between two neighbours: the row, and the left one's place in it.
-    pub(super) straight: Option<(usize, usize)>,
+    /// Both ends of a cable.
+    pub(super) ends: Vec<CableEnd>,
 }
 
-/// Uprights from above and from below never meet at one x.
-const GRID: i32 = 12;
+/// A side of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Side {
+    Top,
+    Bottom,
+    Left,
+    Right,
+}
+
+/// Where a cable touches a card.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CableEnd {
+    /// Whether it is the first end that the file names.
+    pub(super) first: bool,
+    pub(super) seat: Seat,
+    pub(super) side: Side,
+    /// The x of an end above or below; at the left or right how far it is below the card's top.
+    pub(super) at: i32,
+}
+
 /// Between lines in a margin or channel.
 pub(super) const LANE: i32 = 10;
-
-fn snap(x: i32, from_above: bool) -> i32 {
-    x.div_euclid(GRID) * GRID + if from_above { 0 } else { GRID / 2 }
-}
 
 impl Route {
     fn new(wire: Wire) -> Self {
@@ -41,7 +58,7 @@ impl Route {
             wire,
             spans: BTreeMap::new(),
             uprights: Vec::new(),
-            straight: None,
+            ends: Vec::new(),
         }
     }
 
@@ -58,22 +75,6 @@ impl Route {
         }
         self.uprights.push((x, from, to));
     }
-}
-
-/// A box: its row, and its place in it.
-type Seat = (usize, usize);
-/// Lines at one side of a box: where each comes from, what it is, and which of its kind.
-type SideLines = Vec<(i32, Wire, usize)>;
-
-/// How a cable runs.
-#[derive(Clone, Copy)]
-enum CablePath {
-    /// Between neighbours; the seat of the left one.
-    Straight(Seat),
-    /// Below both.
-    Below,
-    /// From the bottom of the upper to the top of the lower.
-    Down,
 }
 
 /// All lines, and how many run in the margins.
@@ -114,40 +115,39 @@ pub(super) fn routes(graph: &Graph, rows: &[Vec<Item>], width: i32) -> Routes {
     for network in 0..graph.networks.len() {
         router.network(network, &mut out);
     }
-    for (position, (ends, path)) in cables.iter().enumerate() {
-        if let Some(ends) = *ends {
-            router.cable(position, ends, *path, &mut out);
+    for (position, cable) in cables.iter().enumerate() {
+        if let Some(cable) = cable {
+            out.routes.push(router.cable(position, cable));
         }
     }
     out
 }
 
 impl Router<'_> {
-    fn cable(&self, position: usize, [upper, lower]: [Seat; 2], path: CablePath, out: &mut Routes) {
-        let mut route = Route::new(Wire::Cable(position));
-        let x = |end| self.ports.x(Wire::Cable(position), end, 0);
-        match path {
-            CablePath::Straight(seat) => route.straight = Some(seat),
-            CablePath::Below => {
-                for end in [upper, lower] {
-                    let bottom = Anchor::Bottom(end.0, end.1);
-                    route.upright(x(end), bottom, Anchor::Lane(end.0));
-                }
+    fn cable(&self, position: usize, cable: &Cabling) -> Route {
+        let wire = Wire::Cable(position);
+        let mut route = Route::new(wire);
+        let sides = match cable.path {
+            CablePath::Level(_) => [Side::Right, Side::Left],
+            CablePath::Below => [Side::Bottom, Side::Bottom],
+            CablePath::Down => [Side::Bottom, Side::Top],
+        };
+        for (nth, (seat, side)) in cable.seats.into_iter().zip(sides).enumerate() {
+            let at = match cable.path {
+                CablePath::Level(nth) => FIRST + NEXT * nth,
+                CablePath::Below | CablePath::Down => self.ports.x(wire, seat, 0),
+            };
+            if matches!(cable.path, CablePath::Below) {
+                route.upright(at, Anchor::Bottom(seat.0, seat.1), Anchor::Lane(seat.0));
             }
-            CablePath::Down => {
-                let (from, to) = (upper.0, lower.0.saturating_sub(1));
-                let bottom = Anchor::Bottom(upper.0, upper.1);
-                route.upright(x(upper), bottom, Anchor::Lane(from));
-                if from != to {
-                    out.right += 1;
-                    let margin = self.width + 6 + LANE * out.right;
-                    route.upright(margin, Anchor::Lane(from), Anchor::Lane(to));
-                }
-                let top = Anchor::Top(lower.0, lower.1);
-                route.upright(x(lower), Anchor::Lane(to), top);
-            }
+            route.ends.push(CableEnd {
+                first: cable.in_order == (nth == 0),
+                seat,
+                side,
+                at,
+            });
         }
-        out.routes.push(route);
+        route
     }
 
     fn network(&self, network: usize, out: &mut Routes) {
@@ -201,100 +201,6 @@ impl Routes {
             self.left += 1;
             -6 - LANE * self.left
         }
-    }
-}
-
-/// Every cable's ends, the upper first, and how it runs.
-fn cable_paths(
-    graph: &Graph,
-    seats: &BTreeMap<Content, Seat>,
-) -> Vec<(Option<[Seat; 2]>, CablePath)> {
-    let mut taken = BTreeSet::new();
-    graph
-        .cables
-        .iter()
-        .map(|cable| {
-            let place = |node| seats.get(&Content::Card(node)).copied();
-            let (Some(a), Some(b)) = (place(cable.a.node), place(cable.b.node)) else {
-                return (None, CablePath::Below);
-            };
-            let (upper, lower) = (a.min(b), a.max(b));
-            let neighbours = upper.0 == lower.0 && lower.1 == upper.1 + 1;
-            let path = if neighbours && taken.insert(upper) {
-                CablePath::Straight(upper)
-            } else if upper.0 == lower.0 {
-                CablePath::Below
-            } else {
-                CablePath::Down
-            };
-            (Some([upper, lower]), path)
-        })
-        .collect()
-}
-
-/// Where lines touch boxes.
-struct Ports(BTreeMap<(Wire, Seat, usize), i32>);
-
-impl Ports {
-    fn new(
-        graph: &Graph,
-        rows: &[Vec<Item>],
-        seats: &BTreeMap<Content, Seat>,
-        cables: &[(Option<[Seat; 2]>, CablePath)],
-    ) -> Self {
-        // By box, the top or the bottom of it.
-        let mut sides: BTreeMap<(Seat, bool), SideLines> = BTreeMap::new();
-        let centre = |seat: Seat| {
-            let item = rows.get(seat.0).and_then(|r| r.get(seat.1));
-            item.map_or(0, |i| i.x + i.width / 2)
-        };
-        for (position, node) in graph.nodes.iter().enumerate() {
-            let Some(&at) = seats.get(&Content::Card(position)) else {
-                continue;
-            };
-            let mut seen: BTreeMap<usize, usize> = BTreeMap::new();
-            for network in node.interfaces.iter().filter_map(|i| i.network) {
-                let nth = seen.entry(network).or_insert(0);
-                let from = seats
-                    .get(&Content::Group(network))
-                    .map_or(0, |a| centre(*a));
-                let wire = (from, Wire::Network(network), *nth);
-                sides.entry((at, true)).or_default().push(wire);
-                *nth += 1;
-            }
-        }
-        for (position, (ends, path)) in cables.iter().enumerate() {
-            let Some([upper, lower]) = *ends else {
-                continue;
-            };
-            let top = match path {
-                CablePath::Straight(_) => continue,
-                CablePath::Below => false,
-                CablePath::Down => true,
-            };
-            let wire = Wire::Cable(position);
-            let below = sides.entry((upper, false)).or_default();
-            below.push((centre(lower), wire, 0));
-            let side = sides.entry((lower, top)).or_default();
-            side.push((centre(upper), wire, 0));
-        }
-        let mut out = BTreeMap::new();
-        for ((at, top), mut lines) in sides {
-            let Some(item) = rows.get(at.0).and_then(|r| r.get(at.1)) else {
-                continue;
-            };
-            lines.sort_unstable();
-            let parts = lines.len() as i32 + 1;
-            for (position, (_, wire, nth)) in lines.into_iter().enumerate() {
-                let x = item.x + item.width * (position as i32 + 1) / parts;
-                out.insert((wire, at, nth), snap(x, !top));
-            }
-        }
-        Self(out)
-    }
-
-    fn x(&self, wire: Wire, seat: Seat, nth: usize) -> i32 {
-        self.0.get(&(wire, seat, nth)).copied().unwrap_or(0)
     }
 }
 

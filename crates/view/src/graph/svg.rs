@@ -5,14 +5,10 @@ use std::fmt::Write as _;
 
 use super::content::{INSET, Line, MARK_WIDTH, Mark, Set};
 use super::drawing::{Card, Drawn, Group, HOST, Layout, Rect, TITLE, Wire};
+use super::elements::{Drawing, colour, dashes, escape};
 use super::measure::{Face, fit, width};
 use super::model::{Graph, State};
-use super::table::{ROW_HEAD, TABLE_HEAD};
 
-/// Distinct for people with any colour vision (Okabe and Ito), dark enough on white.
-const COLOURS: [&str; 6] = [
-    "#0072b2", "#d55e00", "#009e73", "#a8518a", "#b37700", "#3a9bd9",
-];
 const STYLE: &str = "
 text { font-family: system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1b1f24 }
 .mono { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, monospace }
@@ -20,7 +16,7 @@ text { font-family: system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1b1
 .name { font-size: 14px; font-weight: 600 }
 .address { font-size: 12px } .port { font-size: 11px }
 .dim { font-size: 11px; fill: #59636e } .word { font-size: 12px }
-.end { text-anchor: end }
+.end { text-anchor: end } .middle { text-anchor: middle }
 .alarm { font-size: 12px; fill: #b5300b; font-weight: 600 }
 .sheet { fill: #ffffff } .host { fill: #f6f8fa; stroke: #afb8c1 }
 .outside { fill: #eef4fb; stroke: #a9c4e4 } .world { fill: #ffffff; stroke: #a9c4e4 }
@@ -28,7 +24,14 @@ text { font-family: system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1b1
 .pill { fill: #ddf0ea } .table { fill: none; stroke: #d1d9e0 }
 .allow { fill: #00664b } .deny { fill: #b5300b }
 .tag { fill: #ffffff; font-size: 11px; font-weight: 600 }
-.cable { stroke: #59636e; fill: none } .cable-end { fill: #59636e }
+.cable { stroke: #59636e; fill: none }
+.tab { fill: #eaeef2; stroke: #59636e } .interface { font-size: 10px }
+.chip { fill: #ffffff; stroke: #afb8c1 } .column { stroke: #d1d9e0; fill: none }
+.head { font-size: 12px; font-weight: 600 }
+.label { font-size: 11px; paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
+.arrow { fill: none; stroke-width: 2 } .passes.arrow { stroke: #00664b }
+.stops.arrow { stroke: #b5300b } .passes { fill: #00664b } .stops { fill: #b5300b }
+.passes.arrow, .stops.arrow { fill: none }
 .way { stroke: #59636e; fill: none } .tip { fill: #59636e }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .dim { fill: #9aa4af } .alarm { fill: #ff9b7a }
@@ -36,7 +39,10 @@ text { fill: #e6edf3 } .dim { fill: #9aa4af } .alarm { fill: #ff9b7a }
 .outside { fill: #10202f; stroke: #31506f } .world { fill: #0d1117; stroke: #31506f }
 .card { fill: #0d1117; stroke: #3d444d } .missing { stroke: #ff9b7a }
 .pill { fill: #123d31 } .table { stroke: #3d444d }
-.cable, .way { stroke: #9aa4af } .cable-end, .tip { fill: #9aa4af } .tag { fill: #ffffff }
+.cable, .way { stroke: #9aa4af } .tip { fill: #9aa4af } .tag { fill: #ffffff }
+.tab { fill: #21262d; stroke: #9aa4af } .chip { fill: #0d1117; stroke: #454d57 }
+.column { stroke: #3d444d } .label { stroke: #0d1117 } .passes { fill: #56c9a0 } .stops { fill: #ff9b7a }
+.passes.arrow { stroke: #56c9a0; fill: none } .stops.arrow { stroke: #ff9b7a; fill: none }
 }
 ";
 
@@ -69,72 +75,12 @@ pub fn svg(graph: &Graph) -> String {
     for wire in &layout.wires {
         out.wire(wire);
     }
-    out.table(graph, &layout);
+    out.policies(graph, &layout);
     out.0.push_str("</svg>\n");
     out.0
 }
 
-/// Text as XML wants it.
-fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // Not allowed in XML at all.
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn colour(network: usize) -> &'static str {
-    COLOURS
-        .get(network % COLOURS.len())
-        .copied()
-        .unwrap_or("#59636e")
-}
-
-/// Networks beyond the colours there are have broken lines.
-fn dashes(network: usize) -> &'static str {
-    match network / COLOURS.len() % 3 {
-        0 => "",
-        1 => " stroke-dasharray=\"7 4\"",
-        _ => " stroke-dasharray=\"2 4\"",
-    }
-}
-
-struct Drawing(String);
-
 impl Drawing {
-    fn rect(&mut self, rect: Rect, round: i32, class: &str, more: &str) {
-        let Rect {
-            x,
-            y,
-            width,
-            height,
-        } = rect;
-        let _ = writeln!(
-            self.0,
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{round}\" \
-             class=\"{class}\"{more}/>"
-        );
-    }
-
-    /// `whole`: the tooltip, where the text was cut.
-    fn text(&mut self, (x, y): (i32, i32), class: &str, text: &str, whole: Option<&str>) {
-        let tip = whole.filter(|w| *w != text);
-        let tip = tip.map_or(String::new(), |w| format!("<title>{}</title>", escape(w)));
-        let text = escape(text);
-        let _ = writeln!(
-            self.0,
-            "<text x=\"{x}\" y=\"{y}\" class=\"{class}\">{tip}{text}</text>"
-        );
-    }
-
     fn outside(&mut self, layout: &Layout) {
         let (Some(outside), Some(world)) = (layout.outside, layout.world) else {
             return;
@@ -242,7 +188,7 @@ impl Drawing {
                     format!(" fill=\"{colour}\""),
                 )
             }
-            Wire::Cable(_) => ("cable", " stroke-width=\"4\"".into(), String::new()),
+            Wire::Cable(_) => ("cable", " stroke-width=\"2.5\"".into(), String::new()),
         };
         let _ = writeln!(
             self.0,
@@ -254,13 +200,16 @@ impl Drawing {
                 "<circle class=\"{class}-end\" cx=\"{x}\" cy=\"{y}\" r=\"4\"{fill}/>"
             );
         }
+        for tab in &drawn.tabs {
+            self.rect(tab.rect, 3, "tab", "");
+            let at = (tab.rect.x + tab.rect.width / 2, tab.rect.y + 11);
+            self.text(at, "mono interface middle", &tab.text, None);
+        }
     }
 
     fn card(&mut self, graph: &Graph, card: &Card) {
-        let missing = graph
-            .nodes
-            .get(card.node)
-            .is_some_and(|n| n.state == State::Missing);
+        let nodes = card.nodes.iter().filter_map(|n| graph.nodes.get(*n));
+        let missing = nodes.into_iter().any(|n| n.state == State::Missing);
         let class = if missing { "card missing" } else { "card" };
         self.rect(card.rect, 6, class, "");
         self.lines(&card.lines, card.rect.x + INSET, card.rect.y + 7);
@@ -286,6 +235,7 @@ impl Drawing {
             if line.mark != Mark::None {
                 x += MARK_WIDTH;
             }
+            x += line.indent;
             if line.set == Set::Port {
                 let wide = width(&line.text, line.set.size(), line.set.face()) + 12;
                 let pill = Rect {
@@ -305,41 +255,6 @@ impl Drawing {
                 Set::Alarm => "alarm",
             };
             self.text((x, y), class, &line.text, line.whole.as_deref());
-        }
-    }
-
-    fn table(&mut self, graph: &Graph, layout: &Layout) {
-        let Some(table) = layout.table else { return };
-        self.rect(table, 12, "table", "");
-        let at = (table.x + 20, table.y + TABLE_HEAD - 14);
-        self.text(at, "name", "policies", None);
-        let at = (table.x + 96, table.y + TABLE_HEAD - 14);
-        self.text(
-            at,
-            "dim",
-            "the first that matches decides; replies pass",
-            None,
-        );
-        for row in &layout.rows {
-            let Some(policy) = graph.policies.get(row.policy) else {
-                continue;
-            };
-            let (class, word) = if policy.allow {
-                ("allow", "✓ allow")
-            } else {
-                ("deny", "✕ deny")
-            };
-            let (x, y) = row.at;
-            self.text((x, y), "dim", &format!("{}", row.policy + 1), None);
-            let tag = Rect {
-                x: x + 22,
-                y: y - 13,
-                width: 60,
-                height: 18,
-            };
-            self.rect(tag, 9, class, "");
-            self.text((x + 31, y), "tag", word, None);
-            self.text((x + ROW_HEAD, y), "word", &row.text, Some(&policy.words));
         }
     }
 }

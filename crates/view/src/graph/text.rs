@@ -84,7 +84,11 @@ fn host(graph: &Graph) -> Branch {
     let mut leaves = networks(graph, false);
     let apart = graph.nodes.iter().filter(|n| n.networks().is_empty());
     leaves.extend(apart.map(|node| {
-        let cables: Vec<String> = node.interfaces.iter().map(interface).collect();
+        let named = node.interfaces.iter().map(|i| {
+            let text = format!("{} {}", i.name, interface(i));
+            text.trim_end().to_owned()
+        });
+        let cables: Vec<String> = named.collect();
         let line = [vec![format!("{}{}", node_mark(node), node.name)], cables].concat();
         Branch([line, rest(node)].concat().join("  "), Vec::new())
     }));
@@ -163,8 +167,9 @@ fn cables(graph: &Graph) -> Vec<Branch> {
     let name = |node: usize| graph.nodes.get(node).map_or("", |n| n.name.as_str());
     let ends = graph.cables.iter().map(|c| {
         [&c.a, &c.b].map(|end| {
-            let text = format!("{} {}", name(end.node), end.addresses.join(" "));
-            text.trim().to_owned()
+            let addresses = end.addresses.join(" ");
+            let text = format!("{} {} {addresses}", name(end.node), end.interface);
+            text.trim_end().to_owned()
         })
     });
     ends.map(|[a, b]| Branch(format!("{a} ── {b}"), Vec::new()))

@@ -1,134 +1,11 @@
-//! Pictures: nothing stands on anything else, and names cannot break out of any format.
-#![allow(clippy::unwrap_used)]
+//! Random projects: no box, line or name stands on another, and every format takes them.
 
-use hallway_plan::observed::{Counters, Live};
-use hallway_plan::{Observed, Settled, Surroundings, settle};
 use hallway_view::graph::drawing::{Layout, Rect};
 use hallway_view::graph::{
-    Cable, End, Graph, Interface, Network, Node, Policy, Port, State, dot, mermaid, svg, text,
+    Arrow, Cable, End, Graph, Interface, Network, Node, Party, Policy, Port, State, dot, mermaid,
+    svg, text,
 };
 use proptest::prelude::*;
-
-fn settled(text: &str) -> Settled {
-    let topology = hallway_spec::parse("t.yaml", text).unwrap().topology;
-    let around = Surroundings::new(&topology.name, &Observed::default(), &[]);
-    settle(&topology, None, &around).unwrap()
-}
-
-const SHOP: &str = "name: shop
-networks:
-  apps: { subnet: 10.0.0.0/24 }
-  store: { subnet: 10.1.0.0/24, internal: true }
-  world: { subnet: 203.0.113.0/24, outside: true }
-nodes:
-  web: { networks: [apps], ports: ['8080:80'], command: hallway serve 80 }
-  api: { networks: [apps, store] }
-  db: { networks: [store] }
-  visitor: { networks: [world] }
-links: [{ endpoints: { api: 10.9.0.1/30, box: 10.9.0.2/30 } }]
-policies: [{ from: web, to: db, ports: [5432/tcp] }, { action: deny, between: [web, api] }]
-";
-
-#[test]
-fn a_tree() {
-    let graph = Graph::new(&settled(SHOP));
-    assert_eq!(
-        text(&graph, 100),
-        "shop
-├─ outside
-│  ├─ in   8080 → web 80/tcp
-│  ├─ out  apps, masqueraded
-│  └─ world  203.0.113.0/24  br-world
-│     └─ visitor  203.0.113.2
-├─ host
-│  ├─ apps  10.0.0.0/24  br-apps
-│  │  ├─ web  10.0.0.2  8080 → 80/tcp  hallway serve 80
-│  │  └─ api  10.0.0.3  (also on store)
-│  ├─ store  10.1.0.0/24  br-store  internal
-│  │  ├─ api  10.1.0.2  (also on apps)
-│  │  └─ db  10.1.0.3
-│  └─ box  10.9.0.2
-├─ cables
-│  └─ api 10.9.0.1/30 ── box 10.9.0.2/30
-└─ policies
-   ├─ allow web → db 5432/tcp
-   └─ deny  web ↔ api
-"
-    );
-    let narrow = text(&graph, 30);
-    assert!(narrow.lines().all(|l| l.chars().count() <= 30), "{narrow}");
-}
-
-#[test]
-fn a_flowchart() {
-    let chart = mermaid(&Graph::new(&settled(SHOP)));
-    for line in [
-        "  net2[[\"world<br/>203.0.113.0/24\"]]:::network",
-        "    net1[[\"store<br/>10.1.0.0/24<br/>internal\"]]:::network",
-        "    node0[\"web\"]:::member",
-        "  net0 ---|\"10.0.0.3\"| node1",
-        "  net1 ---|\"10.1.0.2\"| node1",
-        "  outside -->|\"8080 → 80/tcp\"| node0",
-        "  node1 ===|\"10.9.0.1/30 — 10.9.0.2/30\"| node4",
-        "  policies>\"allow web → db 5432/tcp<br/>deny web ↔ api\"]",
-    ] {
-        assert!(chart.lines().any(|l| l == line), "{line}:\n{chart}");
-    }
-}
-
-#[test]
-fn what_is_missing_is_marked() {
-    let settled = settled(SHOP);
-    let mut live = Live {
-        links: vec!["br-apps".into(), "br-world".into()],
-        ..Live::default()
-    };
-    let counters = Counters {
-        received: 1500,
-        sent: 12,
-    };
-    let eth0 = [("eth0".to_owned(), counters)];
-    live.nodes
-        .insert("web".parse().unwrap(), eth0.into_iter().collect());
-    let graph = Graph::new(&settled).with(&settled, &live);
-    let tree = text(&graph, 100);
-    for words in [
-        "✓ apps",
-        "✗ missing: store",
-        "✗ missing: db",
-        "✗ web",
-        "↓ 1.5 kB ↑ 12 B",
-    ] {
-        assert!(tree.contains(words), "{words}:\n{tree}");
-    }
-    assert!(graph.missing() > 4);
-    let drawing = svg(&graph);
-    assert!(drawing.contains("bridge missing"));
-    assert!(drawing.contains("class=\"card missing\""));
-}
-
-/// Names cannot be like this, but programs and a later file format could.
-#[test]
-fn no_text_breaks_out() {
-    let nasty = "a\"b<c>&d'`\\e#]\u{1b}\n--x;</text>";
-    let mut graph = Graph::new(&settled(SHOP));
-    graph.project = nasty.into();
-    for node in &mut graph.nodes {
-        node.name = nasty.into();
-        node.command = Some(nasty.into());
-    }
-    graph.policies[0].words = nasty.into();
-    let drawing = svg(&graph);
-    assert!(!drawing.contains("<c>") && !drawing.contains("&d"));
-    assert!(!drawing.contains('\u{1b}'));
-    assert_eq!(
-        drawing.matches("<text").count(),
-        drawing.matches("</text>").count()
-    );
-    let chart = mermaid(&graph);
-    assert!(chart.contains("a#quot;b#lt;c#gt;#amp;d'#96;#92;e#35;] "));
-    assert!(dot(&graph).contains("\"a\\\"b<c>&d'`\\\\e#]"));
-}
 
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -186,8 +63,16 @@ fn graph() -> impl Strategy<Value = Graph> {
         .prop_flat_map(|networks| {
             let nodes = proptest::collection::vec(node(networks.len()), 0..40);
             let ends = any::<(prop::sample::Index, prop::sample::Index)>();
-            let cables = proptest::collection::vec(ends, 0..12);
-            let policies = proptest::collection::vec("[a-z →]{1,120}", 0..14);
+            let cables = proptest::collection::vec(ends, 0..16);
+            let arrow = (
+                any::<prop::sample::Index>(),
+                any::<prop::sample::Index>(),
+                0..12u8,
+                0..12u8,
+                any::<bool>(),
+            );
+            let arrows = proptest::collection::vec(arrow, 0..6);
+            let policies = proptest::collection::vec(("[a-z →]{1,120}", arrows), 0..14);
             (Just(networks), nodes, cables, policies)
         })
         .prop_map(|(networks, mut nodes, cables, policies)| {
@@ -220,15 +105,35 @@ fn graph() -> impl Strategy<Value = Graph> {
                     b: end(b, &mut nodes),
                 });
             }
-            let policies = policies
+            let party = |at: prop::sample::Index, any: u8| match any {
+                0 => Party::Any,
+                1 => Party::Host,
+                2 => Party::Outside,
+                3 => Party::Prefix("10.0.0.0/8".into()),
+                n if n % 2 == 0 && !nodes.is_empty() => Party::Node(at.index(nodes.len())),
+                _ if !networks.is_empty() => Party::Network(at.index(networks.len())),
+                _ => Party::Any,
+            };
+            let arrow = |(from, to, a, b, both)| Arrow {
+                from: party(from, a),
+                to: party(to, b),
+                both,
+            };
+            let policies: Vec<Policy> = policies
                 .into_iter()
-                .map(|words| Policy { allow: true, words });
+                .map(|(words, arrows)| Policy {
+                    allow: words.len() % 2 == 0,
+                    services: words.clone(),
+                    arrows: arrows.into_iter().map(arrow).collect(),
+                    words,
+                })
+                .collect();
             Graph {
                 project: "random".into(),
                 networks,
                 nodes,
                 cables: made,
-                policies: policies.collect(),
+                policies,
             }
         })
 }
@@ -265,7 +170,9 @@ proptest! {
         let layout = Layout::new(&graph);
         let sheet = Rect { x: 0, y: 0, width: layout.width, height: layout.height };
         prop_assert!(sheet.contains(&layout.host));
-        prop_assert_eq!(layout.cards.len(), graph.nodes.len());
+        let mut shown: Vec<usize> = layout.cards.iter().flat_map(|c| c.nodes.clone()).collect();
+        shown.sort_unstable();
+        prop_assert_eq!(shown, (0..graph.nodes.len()).collect::<Vec<_>>(), "each node once");
         prop_assert_eq!(layout.groups.len(), graph.networks.len());
         if let Some(outside) = layout.outside {
             prop_assert!(sheet.contains(&outside) && !outside.overlaps(&layout.host));
@@ -313,6 +220,14 @@ proptest! {
             .chain(layout.groups.iter().map(|g| g.rect))
             .chain(layout.world)
             .collect();
+        let tabs: Vec<Rect> = layout.wires.iter().flat_map(|w| &w.tabs).map(|t| t.rect).collect();
+        prop_assert_eq!(tabs.len(), 2 * graph.cables.len());
+        for (position, tab) in tabs.iter().enumerate() {
+            prop_assert!(layout.host.contains(tab), "{tab:?}");
+            for other in boxes.iter().chain(&tabs[position + 1..]) {
+                prop_assert!(!tab.overlaps(other), "{tab:?} {other:?}");
+            }
+        }
         for (position, wire) in layout.wires.iter().enumerate() {
             for piece in &wire.pieces {
                 let line = inner(*piece);
@@ -325,6 +240,40 @@ proptest! {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn policies_stand_within_the_page(graph in graph()) {
+        let layout = Layout::new(&graph);
+        let Some(table) = layout.table else {
+            prop_assert!(graph.policies.is_empty());
+            return Ok(());
+        };
+        for (position, column) in layout.columns.iter().enumerate() {
+            prop_assert!(table.contains(&column.rect) && column.foot <= table.bottom());
+            let heading = Rect { width: 290, height: 36, ..table };
+            prop_assert!(!column.rect.overlaps(&heading));
+            for other in &layout.columns[position + 1..] {
+                prop_assert!(!column.rect.overlaps(&other.rect));
+            }
+        }
+        let middle = |party: &Party| {
+            let column = layout.columns.iter().find(|c| c.party == *party).unwrap();
+            column.rect.x + column.rect.width / 2
+        };
+        for arrow in &layout.arrows {
+            let (x, y) = arrow.from;
+            prop_assert!(y > table.y && y < table.bottom() && x > table.x);
+            let of = &graph.policies[arrow.policy].arrows;
+            prop_assert!(of.iter().any(|a| (middle(&a.from), middle(&a.to)) == (x, arrow.to)));
+        }
+        for position in 0..graph.policies.len() {
+            let words = layout.rows.iter().filter(|r| r.policy == position && !r.text.is_empty());
+            prop_assert_eq!(words.count(), 1);
+        }
+        for row in &layout.rows {
+            prop_assert!(row.at.1 > table.y && row.at.1 < table.bottom());
         }
     }
 

@@ -1,0 +1,118 @@
+//! `install`: files of this machine that other programs read. hallway writes them and runs none of
+//! these programs.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::args::InstallVerb;
+use crate::diagnose::VerbError;
+use crate::failure::CommandError;
+use crate::ui;
+
+/// The first line of a profile that this command wrote.
+const HEADER: &str = "# Written by `hallway install apparmor`.";
+
+pub(crate) fn run(verb: InstallVerb) -> Result<ExitCode, VerbError> {
+    let InstallVerb::Apparmor {
+        print,
+        program,
+        directory,
+    } = verb;
+    let program = absolute(program)?;
+    let profile = profile(&program)?;
+    if print {
+        ui::out(&profile);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let path = directory.join("hallway");
+    let load = format!("apparmor_parser -r {}", path.display());
+    match read(&path)? {
+        Some(there) if there == profile => {
+            ui::line(format!("{} is there already", path.display()));
+        }
+        Some(there) if !there.starts_with(HEADER) => {
+            return Err(VerbError::usage(
+                format!("{} was not written by this command", path.display()),
+                "move it away, or add what `hallway install apparmor --print` prints",
+            ));
+        }
+        _ => {
+            std::fs::write(&path, &profile).map_err(|error| CommandError::Write {
+                path: path.clone(),
+                error: error.to_string(),
+            })?;
+            ui::line(format!("{} is written", path.display()));
+        }
+    }
+    ui::line(format!("as root, load it now: {load}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The program's path without symbolic links: the kernel compares this one.
+fn absolute(program: Option<PathBuf>) -> Result<PathBuf, VerbError> {
+    let found = match &program {
+        Some(path) => std::fs::canonicalize(path),
+        None => std::env::current_exe(),
+    };
+    found.map_err(|error| {
+        let path = program.unwrap_or_else(|| "/proc/self/exe".into());
+        VerbError::usage(
+            format!("cannot find {}: {error}", path.display()),
+            "name the program with --program PATH",
+        )
+    })
+}
+
+/// What the file says, if it is there.
+fn read(path: &Path) -> Result<Option<String>, VerbError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(VerbError::usage(
+            format!("cannot read {}: {error}", path.display()),
+            "move it away",
+        )),
+    }
+}
+
+/// A profile that restricts nothing, and allows user namespaces.
+fn profile(program: &Path) -> Result<String, VerbError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+ ".contains(c);
+    let path = program.to_str().filter(|path| path.chars().all(plain));
+    let Some(path) = path else {
+        return Err(VerbError::usage(
+            format!(
+                "a profile cannot name {}: its path has special characters",
+                program.display()
+            ),
+            "install the program as /usr/local/bin/hallway",
+        ));
+    };
+    Ok(format!(
+        "{HEADER}
+# It restricts nothing. It allows the program to make user namespaces, which a sandbox is made of,
+# where kernel.apparmor_restrict_unprivileged_userns is 1.
+abi <abi/4.0>,
+include <tunables/global>
+
+profile hallway \"{path}\" flags=(unconfined) {{
+  userns,
+
+  include if exists <local/hallway>
+}}
+"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_cannot_add_rules() {
+        assert!(profile(Path::new("/usr/bin/hallway")).is_ok());
+        for path in ["/a\" { }", "/a*", "/{a,b}", "/a\nb", "/@{HOME}", "/a\\b"] {
+            assert!(profile(Path::new(path)).is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Where boxes are in their rows, and how every cable runs between two of them.
+
+use std::collections::BTreeMap;
+
+use super::drawing::Content;
+use super::model::Graph;
+
+/// Uprights from above and from below never meet at one x.
+pub(super) const GRID: i32 = 12;
+pub(super) fn snap(x: i32, from_above: bool) -> i32 {
+    x.div_euclid(GRID) * GRID + if from_above { 0 } else { GRID / 2 }
+}
+
+/// A box: its row, and its place in it.
+pub(super) type Seat = (usize, usize);
+
+/// How a cable runs.
+#[derive(Clone, Copy)]
+pub(super) enum CablePath {
+    /// Between neighbours in a row, beside so many others.
+    Level(i32),
+    /// Below both.
+    Below,
+    /// From the bottom of the upper straight to the top of the lower, in the next row.
+    Down,
+}
+
+/// A cable's ends, the upper or left one first, and whether the file names that first.
+pub(super) struct Cabling {
+    pub(super) seats: [Seat; 2],
+    pub(super) in_order: bool,
+    pub(super) path: CablePath,
+}
+
+/// How every cable runs. Cables join cards of one row, or of two rows that follow each other.
+pub(super) fn cable_paths(graph: &Graph, seats: &BTreeMap<Content, Seat>) -> Vec<Option<Cabling>> {
+    let mut level: BTreeMap<Seat, i32> = BTreeMap::new();
+    graph
+        .cables
+        .iter()
+        .map(|cable| {
+            let place = |node| seats.get(&Content::Card(node)).copied();
+            let (a, b) = (place(cable.a.node)?, place(cable.b.node)?);
+            let (upper, lower) = (a.min(b), a.max(b));
+            let path = if upper.0 != lower.0 {
+                CablePath::Down
+            } else if lower.1 == upper.1 + 1 {
+                let beside = level.entry(upper).or_insert(0);
+                *beside += 1;
+                CablePath::Level(*beside - 1)
+            } else {
+                CablePath::Below
+            };
+            Some(Cabling {
+                seats: [upper, lower],
+                in_order: a == upper,
+                path,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,96 @@
+//! Which nodes share a card: in a picture of many, those of a network that have nothing of their
+//! own to show are lines of a list, and a long list ends with a number.
+
+use std::collections::BTreeMap;
+
+use super::model::{Graph, Node, State};
+
+/// With no more nodes than this, each has a card of its own.
+const FEW: usize = 30;
+/// So few are not worth a list.
+const LEAST: usize = 4;
+/// How many lines a list has at most.
+pub(super) const LINES: usize = 10;
+/// How many lines all lists have together, about.
+const ALL: usize = 120;
+
+/// Where nodes stand. A card is known by the first of its nodes.
+pub(super) struct Stands {
+    /// By network the cards in its box.
+    pub(super) members: BTreeMap<usize, Vec<usize>>,
+    /// Cards apart from networks.
+    pub(super) loose: Vec<usize>,
+    /// Nodes with cables.
+    pub(super) cabled: Vec<usize>,
+    /// The nodes of those cards that show several.
+    pub(super) lists: BTreeMap<usize, Vec<usize>>,
+}
+
+impl Stands {
+    pub(super) fn new(graph: &Graph) -> Self {
+        let mut out = Self {
+            members: BTreeMap::new(),
+            loose: Vec::new(),
+            cabled: Vec::new(),
+            lists: BTreeMap::new(),
+        };
+        let mut linked = vec![false; graph.nodes.len()];
+        for end in graph.cables.iter().flat_map(|c| [&c.a, &c.b]) {
+            if let Some(linked) = linked.get_mut(end.node) {
+                *linked = true;
+            }
+        }
+        let mut apart: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+        for (position, node) in graph.nodes.iter().enumerate() {
+            match node.networks().as_slice() {
+                _ if linked.get(position) == Some(&true) => out.cabled.push(position),
+                [network] => out.members.entry(*network).or_default().push(position),
+                networks => apart.entry(networks.to_vec()).or_default().push(position),
+            }
+        }
+        let mut loose: Vec<usize> = apart.values().flatten().copied().collect();
+        if graph.nodes.len() > FEW {
+            let each = ALL / LINES / out.members.len().max(1);
+            let mut lists = BTreeMap::new();
+            for nodes in out.members.values_mut() {
+                *nodes = gather(graph, nodes, each.max(1), &mut lists);
+            }
+            let shared = apart.iter().map(|(networks, nodes)| match networks.len() {
+                0 => gather(graph, nodes, each.max(1), &mut lists),
+                _ => gather(graph, nodes, 1, &mut lists),
+            });
+            loose = shared.flatten().collect();
+            out.lists = lists;
+        }
+        loose.sort_unstable();
+        out.loose = loose;
+        out
+    }
+}
+
+/// The cards of these nodes: those with something of their own to show, and at most so many lists.
+fn gather(
+    graph: &Graph,
+    nodes: &[usize],
+    most: usize,
+    lists: &mut BTreeMap<usize, Vec<usize>>,
+) -> Vec<usize> {
+    let plain = |n: &usize| graph.nodes.get(*n).is_some_and(is_plain);
+    let (plain, mut out): (Vec<usize>, Vec<usize>) = nodes.iter().partition(|n| plain(n));
+    if plain.len() < LEAST {
+        return nodes.to_vec();
+    }
+    let (whole, last) = plain.split_at(plain.len().min((most - 1) * LINES));
+    for list in whole.chunks(LINES).chain([last]) {
+        if let Some(first) = list.first() {
+            out.push(*first);
+            lists.insert(*first, list.to_vec());
+        }
+    }
+    out
+}
+
+fn is_plain(node: &Node) -> bool {
+    let missing = node.interfaces.iter().any(|i| i.state == State::Missing);
+    node.ports.is_empty() && !node.router && node.state != State::Missing && !missing
+}

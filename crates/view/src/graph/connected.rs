@@ -1,0 +1,78 @@
+//! Nodes that cables connect, directly or by others.
+
+use std::collections::BTreeMap;
+
+use super::model::Graph;
+
+/// Nodes that cables connect, directly or by others.
+pub(super) struct Part {
+    /// Positions in the graph.
+    pub(super) nodes: Vec<usize>,
+    /// For each of them the others it has cables to, each once, by their position in `nodes`.
+    pub(super) near: Vec<Vec<usize>>,
+}
+
+/// All such parts, in the order of their first nodes.
+pub(super) fn parts(graph: &Graph, nodes: &[usize]) -> Vec<Part> {
+    let mut near: BTreeMap<usize, Vec<usize>> = nodes.iter().map(|n| (*n, Vec::new())).collect();
+    for cable in &graph.cables {
+        for (from, to) in [(cable.a.node, cable.b.node), (cable.b.node, cable.a.node)] {
+            if let Some(all) = near.get_mut(&from)
+                && !all.contains(&to)
+            {
+                all.push(to);
+            }
+        }
+    }
+    let mut seen: Vec<usize> = Vec::new();
+    let mut out = Vec::new();
+    for start in nodes {
+        if seen.contains(start) {
+            continue;
+        }
+        let mut members = Vec::new();
+        let mut next = vec![*start];
+        while let Some(node) = next.pop() {
+            if !members.contains(&node) {
+                members.push(node);
+                next.extend(near.get(&node).into_iter().flatten());
+            }
+        }
+        members.sort_unstable();
+        seen.extend(&members);
+        let local = |node: &usize| {
+            let others = near.get(node).into_iter().flatten();
+            let mut out: Vec<usize> = others
+                .filter_map(|o| members.binary_search(o).ok())
+                .collect();
+            out.sort_unstable();
+            out
+        };
+        let near = members.iter().map(local).collect();
+        out.push(Part {
+            nodes: members,
+            near,
+        });
+    }
+    out
+}
+
+impl Part {
+    /// How many nodes have a number of neighbours like this.
+    pub(super) fn count(&self, degree: impl Fn(usize) -> bool) -> usize {
+        self.near.iter().filter(|n| degree(n.len())).count()
+    }
+
+    /// Along cables, the first of several first.
+    pub(super) fn walk(&self, start: usize) -> Vec<usize> {
+        let mut out = vec![start];
+        while let Some(next) = out
+            .last()
+            .and_then(|last| self.near.get(*last))
+            .and_then(|near| near.iter().find(|n| !out.contains(n)))
+        {
+            out.push(*next);
+        }
+        out
+    }
+}
