@@ -43,6 +43,7 @@ mod files;
 pub mod keeper;
 mod lock;
 pub mod names;
+mod needs;
 mod observe;
 mod occurrence;
 pub mod read;

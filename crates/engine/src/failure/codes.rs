@@ -29,6 +29,8 @@ hallway_spec::codes! {
         OtherFile = "other-file",
         /// A policy needs br_netfilter, which is not loaded.
         NoBrNetfilter = "no-br-netfilter",
+        /// The kernel has no netem, which impairments need.
+        NoNetem = "no-netem",
         /// Another process has given the address to another node.
         AddressLeased = "address-leased",
         /// Another program, or another project, has the port.

@@ -42,6 +42,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NoBrNetfilter { .. } => {
             "load it (modprobe br_netfilter), or give the network mode: routed".into()
         }
+        Reason::NoNetem { .. } => {
+            "load it (modprobe sch_netem) or use a kernel that has it; or leave out delay, jitter, loss, duplicate, corrupt and reorder".into()
+        }
         Reason::AddressLeased { .. } => "give the node another address, or remove the other node".into(),
         Reason::PortPublished { project, .. } => format!(
             "publish another port, or take the other project down: hallway down -p {project}"

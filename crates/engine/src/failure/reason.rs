@@ -164,6 +164,14 @@ pub enum Reason {
         /// The file that was named now.
         given: String,
     },
+    /// Impairments need netem.
+    #[error("interface {interface} of node {node} is to be impaired, but this kernel has no netem")]
+    NoNetem {
+        /// The node.
+        node: Name,
+        /// The interface.
+        interface: String,
+    },
     /// A policy between members of one network needs br_netfilter.
     #[error(
         "a policy denies members of network {network} one another, but this kernel has br_netfilter not loaded"
@@ -353,6 +361,7 @@ impl Reason {
             Self::NetnsDirectory { .. } => FailureCode::NetnsDirectory,
             Self::OtherFile { .. } => FailureCode::OtherFile,
             Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,
+            Self::NoNetem { .. } => FailureCode::NoNetem,
             Self::AddressLeased { .. } => FailureCode::AddressLeased,
             Self::PortPublished { .. } | Self::PortInUse { .. } => FailureCode::PortInUse,
             Self::NotBound(detail) | Self::Keeper(detail) => detail.code,

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hallway_spec::{Bandwidth, IpVersion, Name};
+use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use super::Attribute;
+use crate::shaping::Shaping;
 use crate::target::{LinkRole, Listener, Route, RouteKind, Setting};
 
 /// Where a difference is.
@@ -113,14 +114,14 @@ pub enum Fact {
         /// The value that was found.
         found: u32,
     },
-    /// The limit of what a link sends differs.
-    Limit {
+    /// What a link does to the packets it sends differs.
+    Shaping {
         /// The link.
         link: String,
-        /// The wanted limit.
-        wanted: Option<Bandwidth>,
-        /// The limit that was found.
-        found: Option<Bandwidth>,
+        /// What is wanted.
+        wanted: Shaping,
+        /// What was found; none: something that hallway never sets.
+        found: Option<Shaping>,
     },
     /// The host does not forward what comes in by a link that packets of the project come in by.
     UplinkForwarding {
@@ -225,7 +226,6 @@ impl Difference {
     /// What must be there and what was found, as two short texts.
     #[must_use]
     pub fn wanted_and_found(&self) -> (String, String) {
-        let none = || "none".to_owned();
         match &self.fact {
             Fact::NamespaceMissing
             | Fact::LinkMissing { .. }
@@ -249,9 +249,9 @@ impl Difference {
                 ..
             } => (next_hop(route), hop(*via)),
             Fact::Setting { wanted, found, .. } => (wanted.to_string(), found.to_string()),
-            Fact::Limit { wanted, found, .. } => (
-                wanted.map_or_else(none, |b| b.to_string()),
-                found.map_or_else(none, |b| b.to_string()),
+            Fact::Shaping { wanted, found, .. } => (
+                wanted.to_string(),
+                found.map_or_else(|| "a netem with other settings".into(), |s| s.to_string()),
             ),
             Fact::UplinkForwarding { .. } => ("1".into(), "0".into()),
             Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
@@ -291,7 +291,14 @@ impl Difference {
                 setting,
                 ..
             } => setting.words().into(),
-            Fact::Limit { link, .. } => format!("bandwidth of {link}"),
+            Fact::Shaping {
+                link,
+                wanted,
+                found,
+            } => match (wanted.needs_netem(), found) {
+                (false, Some(found)) if !found.needs_netem() => format!("bandwidth of {link}"),
+                _ => format!("impairment of {link}"),
+            },
             Fact::UplinkForwarding { link, version } => {
                 format!("{} of {link}", Setting::Forwarding(*version).words())
             }
@@ -354,7 +361,7 @@ impl Difference {
             Fact::Attribute { .. }
             | Fact::RouteMissing { .. }
             | Fact::Setting { .. }
-            | Fact::Limit { .. }
+            | Fact::Shaping { .. }
             | Fact::UplinkForwarding { .. } => {
                 let (wanted, found) = self.wanted_and_found();
                 format!("{object} is {found}, not {wanted}")

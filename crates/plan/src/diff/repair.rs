@@ -266,11 +266,11 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
                 },
             )
         }
-        Fact::Limit { link, wanted, .. } => (
+        Fact::Shaping { link, wanted, .. } => (
             LIMITS,
-            Adjustment::Limit {
+            Adjustment::Shape {
                 link: link.clone(),
-                limit: *wanted,
+                shaping: *wanted,
             },
         ),
         Fact::NamespaceMissing
@@ -307,7 +307,7 @@ fn is_created(difference: &Difference, created: &Created) -> bool {
         Fact::Attribute { link, .. }
         | Fact::AddressMissing { link, .. }
         | Fact::AddressLeft { link, .. }
-        | Fact::Limit { link, .. }
+        | Fact::Shaping { link, .. }
         | Fact::Setting {
             link: Some(link), ..
         } => link,

@@ -30,6 +30,8 @@ pub(super) enum DropReason {
     Neighbour { at: Location, next: IpAddr },
     /// It is not for this node, which does not forward.
     NotForwarding { node: Name },
+    /// The interface it would leave by drops every packet.
+    Impaired { node: Name, interface: String },
     /// A routing loop.
     Loop,
     /// By a rule of another program.
@@ -52,9 +54,11 @@ impl DropReason {
     /// What the sender sees.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Self::Rule { .. } | Self::NotForwarding { .. } | Self::Loop | Self::Foreign(_) => {
-                Outcome::Filtered
-            }
+            Self::Rule { .. }
+            | Self::NotForwarding { .. }
+            | Self::Impaired { .. }
+            | Self::Loop
+            | Self::Foreign(_) => Outcome::Filtered,
             Self::NoRoute { .. } | Self::Neighbour { .. } => Outcome::Unreachable,
         }
     }

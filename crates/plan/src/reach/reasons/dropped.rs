@@ -87,6 +87,13 @@ impl Reasons<'_> {
                 format!("node {node} is not a router: it does not forward packets"),
             )
             .help(format!("set forwarding: true for node {node}")),
+            DropReason::Impaired { node, interface } => reason(
+                ReasonCode::Impaired,
+                format!(
+                    "interface {interface} of node {node} drops every packet it sends (loss: 100%)"
+                ),
+            )
+            .help(format!("hallway impair {node}:{interface} loss=0%")),
             DropReason::Foreign(foreign) => {
                 let what = match &foreign.rule {
                     Some(rule) => format!("the rule: {rule}"),
