@@ -46,6 +46,7 @@ pub mod names;
 mod needs;
 mod observe;
 mod occurrence;
+pub mod place;
 pub mod read;
 mod record;
 mod rights;

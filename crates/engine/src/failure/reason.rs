@@ -270,6 +270,14 @@ pub enum Reason {
         /// The operating system's answer.
         error: String,
     },
+    /// /proc is not mounted.
+    #[error("/proc is not mounted here: hallway sees neither namespaces nor settings without it")]
+    NoProc,
+    /// The root directory is that of a chroot.
+    #[error(
+        "this is a chroot, in which the kernel makes no sandbox and no program gets mounts of its own"
+    )]
+    Chroot,
     /// The machine does not allow user namespaces.
     #[error("this machine does not allow a sandbox: {0}")]
     NoUserNamespaces(Refusal),
@@ -371,6 +379,8 @@ impl Reason {
             Self::UserUnknown { .. } | Self::UserNotMapped { .. } => FailureCode::User,
             Self::NoPrograms { .. } => FailureCode::NoProgram,
             Self::Porter { .. } => FailureCode::Porter,
+            Self::NoProc => FailureCode::NoProc,
+            Self::Chroot => FailureCode::Chroot,
             Self::NoUserNamespaces(_) => FailureCode::NoUserNamespaces,
             Self::SandboxNotMade { .. }
             | Self::SandboxIds { .. }
