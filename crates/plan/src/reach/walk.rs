@@ -26,6 +26,8 @@ pub(super) enum DropReason {
     Rule { hook: Hook, ruling: RuleVerdict },
     /// No route to its destination.
     NoRoute { at: Location, to: IpAddr },
+    /// It leaves by an uplink, and the node that has its destination is not there.
+    Elsewhere { node: Name, to: IpAddr },
     /// No neighbour has the address of the next hop.
     Neighbour { at: Location, next: IpAddr },
     /// It is not for this node, which does not forward.
@@ -59,7 +61,9 @@ impl DropReason {
             | Self::Impaired { .. }
             | Self::Loop
             | Self::Foreign(_) => Outcome::Filtered,
-            Self::NoRoute { .. } | Self::Neighbour { .. } => Outcome::Unreachable,
+            Self::NoRoute { .. } | Self::Elsewhere { .. } | Self::Neighbour { .. } => {
+                Outcome::Unreachable
+            }
         }
     }
 }
