@@ -90,7 +90,8 @@ fn edges(out: &mut String, graph: &Graph) {
     }
     for cable in &graph.cables {
         let (a, b) = (cable.a.node, cable.b.node);
-        let label = |end: &End| format!("{}\n{}", end.interface, with(&end.addresses, &end.impaired));
+        let label =
+            |end: &End| format!("{}\n{}", end.interface, with(&end.addresses, &end.impaired));
         let (tail, head) = (label(&cable.a), label(&cable.b));
         let _ = writeln!(
             out,
