@@ -7,8 +7,9 @@ use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use super::Attribute;
+use super::words::{elements, hop, next_hop, role_words, route_words};
 use crate::shaping::Shaping;
-use crate::target::{LinkRole, Listener, Route, RouteKind, Setting};
+use crate::target::{LinkRole, Listener, Route, Setting};
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -374,46 +375,4 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.clause())
     }
-}
-
-fn role_words(role: LinkRole) -> &'static str {
-    match role {
-        LinkRole::Bridge => "bridge",
-        LinkRole::Port => "port",
-        LinkRole::Interface => "interface",
-        LinkRole::Cable => "cable end",
-        LinkRole::Loopback => "loopback",
-    }
-}
-
-fn route_words(route: &Route) -> String {
-    match &route.kind {
-        RouteKind::Unreachable => format!("unreachable route {}", route.to),
-        RouteKind::Link { link, .. } if route.to.prefix_len() == 0 => {
-            format!("default route of {link}")
-        }
-        RouteKind::Link { link, .. } => format!("route {} of {link}", route.to),
-    }
-}
-
-fn next_hop(route: &Route) -> String {
-    match &route.kind {
-        RouteKind::Unreachable => "unreachable".into(),
-        RouteKind::Link { via, .. } => hop(*via),
-    }
-}
-
-fn hop(via: Option<IpAddr>) -> String {
-    via.map_or_else(|| "on the link".into(), |v| format!("via {v}"))
-}
-
-fn elements(missing: &[String], extra: &[String]) -> String {
-    let mut parts = Vec::new();
-    if !missing.is_empty() {
-        parts.push(format!("missing: {}", missing.join(", ")));
-    }
-    if !extra.is_empty() {
-        parts.push(format!("unexpected: {}", extra.join(", ")));
-    }
-    parts.join("; ")
 }

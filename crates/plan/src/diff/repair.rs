@@ -255,17 +255,7 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
             setting,
             wanted,
             ..
-        } => {
-            let (link, setting, value) = (link.clone(), *setting, *wanted);
-            (
-                setting_order(setting),
-                Adjustment::Setting {
-                    link,
-                    setting,
-                    value,
-                },
-            )
-        }
+        } => set(link.clone(), *setting, *wanted),
         Fact::Shaping { link, wanted, .. } => (
             LIMITS,
             Adjustment::Shape {
@@ -293,6 +283,15 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::GuardChanged { .. }
         | Fact::ListenerMissing { .. } => return None,
     })
+}
+
+fn set(link: Option<String>, setting: Setting, value: u32) -> (u8, Adjustment) {
+    let change = Adjustment::Setting {
+        link,
+        setting,
+        value,
+    };
+    (setting_order(setting), change)
 }
 
 /// Whether a setting of a node's whole namespace differs.
