@@ -13,6 +13,7 @@ use hallway_plan::mark;
 pub use attempt::attempt;
 
 use crate::sandbox::pasta_program;
+use crate::{Failure, Reason, place};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,13 +62,25 @@ fn check(
 /// Looks at the machine.
 #[must_use]
 pub fn checks() -> Vec<Check> {
+    if !place::has_proc() {
+        let advice = "nothing can be built without it, or looked at: mount -t proc proc /proc";
+        return vec![check(
+            "/proc",
+            false,
+            CheckOutcome::Missing,
+            "not mounted",
+            advice,
+        )];
+    }
     let mut out = vec![kernel()];
+    out.extend(chroot());
     out.extend(attempt::checks());
     out.extend([
         netlink(),
         br_netfilter(),
         conntrack(),
         namespaces(),
+        open_files(),
         forwarding(),
         ipv6(),
         force_forwarding(),
@@ -90,6 +103,34 @@ fn kernel() -> Check {
         CheckOutcome::Warning,
         format!("Linux {}", release.trim()),
         "hallway is made for Linux 5.14 and newer",
+    )
+}
+
+/// A root directory that is no mount point.
+fn chroot() -> Option<Check> {
+    let reason = Reason::Chroot;
+    place::is_chroot().then(|| {
+        let help = Failure::from(Reason::Chroot).help().unwrap_or_default();
+        check(
+            "root directory",
+            false,
+            CheckOutcome::Missing,
+            reason.to_string(),
+            &help,
+        )
+    })
+}
+
+/// Ports on localhost take one or two each.
+fn open_files() -> Check {
+    const FEW: u64 = 1024;
+    let most = crate::keeper::most_open_files();
+    check(
+        "open files",
+        most >= FEW,
+        CheckOutcome::Warning,
+        format!("at most {most} for each process"),
+        "each port that is published takes one for IPv4 and one for IPv6, in a sandbox twice that, and 64 stay free: raise the limit (ulimit -n 65536, as root)",
     )
 }
 

@@ -20,6 +20,7 @@ use ipnet::IpNet;
 use crate::account::CallingUser;
 use crate::dropped::dropped;
 use crate::keeper::{self, Porter};
+use crate::needs;
 use crate::observe::{self, Depth};
 use crate::record::{self, Store};
 use crate::{Failure, Lock, Reason, Record};
@@ -220,7 +221,7 @@ impl Engine {
         if let Some(firewalls) = allow_through {
             settled.allow_through = firewalls.to_vec();
         }
-        check_filter(&settled)?;
+        needs::check(&mut self.kernel(), &settled)?;
         let depth = match (narrow, applied, pending) {
             (true, Some(applied), None) => Depth::Some(affected(applied, &settled)),
             _ => Depth::Inside,
@@ -368,18 +369,4 @@ fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
     });
     Failure::of_many(failures)
         .unwrap_or_else(|| Reason::Bug("a plan was rejected without a conflict").into())
-}
-
-/// Policies between members of one bridge need br_netfilter; without it they would do nothing.
-fn check_filter(settled: &Settled) -> Result<(), Failure> {
-    let Some(network) = settled.networks.iter().find(|n| n.filtered) else {
-        return Ok(());
-    };
-    if Path::new("/proc/sys/net/bridge").exists() {
-        return Ok(());
-    }
-    let reason = Reason::NoBrNetfilter {
-        network: network.name.clone(),
-    };
-    Err(Failure::from(reason).at(network.place.clone()))
 }

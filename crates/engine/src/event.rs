@@ -74,6 +74,11 @@ pub enum Warning {
         /// What lets it pass.
         help: String,
     },
+    /// IPv6 is turned off on every link of the host, and the project has IPv6.
+    #[error(
+        "IPv6 is turned off on this host: the project's nodes reach one another by it, but not the outside, and nothing is published on it"
+    )]
+    Ipv6Off,
     /// The host's name servers are on its own localhost, and it says of no others.
     #[error(
         "the host's name servers ({}) are on its localhost, which nodes cannot reach: they resolve no names of the outside", servers.join(", ")
@@ -94,6 +99,7 @@ impl Warning {
         match self {
             Self::PrivilegedPorts { .. } => WarningCode::PrivilegedPort.text(),
             Self::AddressMissing { .. } => WarningCode::AddressMissing.text(),
+            Self::Ipv6Off => WarningCode::Ipv6Off.text(),
             Self::NameServers { .. } => WarningCode::NameServers.text(),
             Self::Blocked { .. } => WarningCode::Blocked.text(),
             Self::Record(failure) => failure.code(),
@@ -109,6 +115,9 @@ impl Warning {
             }
             Self::AddressMissing { .. } => {
                 "give the host the address, or publish on another one; no new up is needed".into()
+            }
+            Self::Ipv6Off => {
+                "turn it on: sysctl -w net.ipv6.conf.all.disable_ipv6=0; or leave out the IPv6 subnets".into()
             }
             Self::NameServers { .. } => {
                 "name servers that they can reach: dns: [ADDRESS] of the nodes".into()

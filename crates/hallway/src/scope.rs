@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use hallway_engine::keeper::{Porter, raise_open_files};
+use hallway_engine::place;
 use hallway_engine::sandbox::{self, Making, Sandbox};
 use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Record, Workplace, state};
 use hallway_plan::Settled;
@@ -71,6 +72,7 @@ impl Scope {
 
     /// The scope, made if it does not exist; this process is in it from here on.
     pub(crate) fn enter(common: &Common, implicit: bool, cancel: &Cancel) -> Result<Self, Failure> {
+        place::check()?;
         let state = state_dir(common)?;
         let mut workplace = Workplace {
             program: PROGRAM.into(),
@@ -94,6 +96,7 @@ impl Scope {
 
     /// The scope if it exists, to read from it: no port is bound through it.
     pub(crate) fn existing(common: &Common) -> Result<Option<Self>, Failure> {
+        place::check_proc()?;
         let state = state_dir(common)?;
         if common.host {
             return Ok(Some(Self::host(&state, Workplace::default())));
@@ -105,6 +108,7 @@ impl Scope {
 
     /// A sandbox of its own, for one command; no port is bound on the machine.
     pub(crate) fn temporary(common: &Common, cancel: &Cancel) -> Result<Self, Failure> {
+        place::check()?;
         let state = state_dir(common)?;
         let name = format!("test-{}", std::process::id());
         let hold = sandbox::join(&state, &name, cancel)?;

@@ -1,4 +1,7 @@
-//! Queueing disciplines (linux/pkt_sched.h): a token bucket at a link's root limits its bandwidth.
+//! Queueing disciplines (linux/pkt_sched.h): at a link's root a token bucket limits its bandwidth, and
+//! a netem delays, drops and changes packets.
+
+mod netem;
 
 use crate::gate::{Operation, OperationKind};
 use crate::request::{NLM_F_CREATE, NLM_F_REPLACE, Request};
@@ -15,6 +18,8 @@ const TCA_TBF_RATE64: u16 = 4;
 const TCA_TBF_BURST: u16 = 6;
 const TC_H_ROOT: u32 = 0xffff_ffff;
 const TC_LINKLAYER_ETHERNET: u8 = 1;
+
+pub use netem::{Netem, impair};
 
 /// Limits what a link sends, with a token bucket filter: `rate` in bytes per second, `burst` in
 /// bytes that may be sent in one burst, `queue` in bytes that may wait.
@@ -129,6 +134,8 @@ pub struct QdiscInfo {
     pub parent: u32,
     /// The values of a `tbf`.
     pub token_bucket: Option<TokenBucket>,
+    /// The values of a `netem`; none also for one with settings that [`impair`] never makes.
+    pub netem: Option<Netem>,
     /// TCA_OPTIONS as it came, for other kinds.
     pub options: Vec<u8>,
 }
@@ -151,6 +158,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<QdiscInfo> {
         handle: u32_of(body.get(8..)?)?,
         parent: u32_of(body.get(12..)?)?,
         token_bucket: (kind == "tbf").then(|| token_bucket(options)).flatten(),
+        netem: (kind == "netem").then(|| netem::parse(options)).flatten(),
         options: options.to_vec(),
         kind,
     })

@@ -31,6 +31,9 @@ pub struct Table {
     pub dormant: bool,
     /// Sets and maps.
     pub sets: Vec<Set>,
+    /// Sets and maps that are written within a rule, as the kernel lists them: they are read, for rules
+    /// of others, and neither made nor compared.
+    pub anonymous: Vec<Set>,
     /// Chains, in the order they must be made.
     pub chains: Vec<Chain>,
 }
@@ -45,6 +48,7 @@ impl Table {
             comment: String::new(),
             dormant: false,
             sets: Vec::new(),
+            anonymous: Vec::new(),
             chains: Vec::new(),
         }
     }

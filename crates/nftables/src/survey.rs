@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use crate::evaluate::PacketContext;
 use crate::expr::{CtKey, Expr, Meta, PayloadBase, Reg, Verdict};
 use crate::value::Form;
-use crate::wire::Attrs;
-use crate::{Chain, Policy, Set, Table};
+use crate::wire::{Attrs, be32_of};
+use crate::{Chain, Element, Policy, Set, Table, Value};
 
 mod answer;
 mod xt;
@@ -133,13 +133,24 @@ impl Survey<'_> {
                 Expr::Dnat { .. } | Expr::Masquerade { .. } => {
                     return (answer, Act::Verdict(Verdict::Accept));
                 }
-                Expr::Lookup { to: Some(to), .. } => {
+                Expr::Lookup {
+                    to: Some(to),
+                    reg,
+                    set,
+                    ..
+                } => {
                     if position + 1 == exprs.len() {
-                        return (answer, Act::Unknown);
+                        let value = registers.get(reg).map(Vec::as_slice);
+                        return match self.verdict_of(set, value) {
+                            Some(Some(verdict)) => (answer, Act::Verdict(verdict)),
+                            Some(None) => (Answer::No, Act::Nothing),
+                            None => (answer, Act::Unknown),
+                        };
                     }
                     registers.remove(to);
                     Answer::Yes
                 }
+                Expr::Raw { name, .. } if name == "fib" => self.step(expr, &mut registers),
                 Expr::Raw { name, attributes } => match self.raw(name, attributes) {
                     Ok(found) => {
                         if found == Answer::Maybe {
@@ -161,6 +172,22 @@ impl Survey<'_> {
         (answer, Act::Nothing)
     }
 
+    fn set(&self, name: &str) -> Option<&Set> {
+        let anonymous = || self.table.anonymous.iter().find(|s| s.name == name);
+        self.table.set(name).or_else(anonymous)
+    }
+
+    /// The verdict that a map has for a value, if it has one; `None` where that cannot be told.
+    fn verdict_of(&self, map: &str, value: Option<&[u8]>) -> Option<Option<Verdict>> {
+        let Some(element) = element_of(self.set(map)?, value?)? else {
+            return Some(None);
+        };
+        match element.value.as_slice() {
+            [Value::Verdict(verdict)] => Some(Some(verdict.clone())),
+            _ => None,
+        }
+    }
+
     /// An expression that loads, changes or compares registers.
     fn step(&self, expr: &Expr, registers: &mut BTreeMap<Reg, Vec<u8>>) -> Answer {
         let (to, loaded) = match expr {
@@ -176,6 +203,7 @@ impl Survey<'_> {
                 let kind = if self.packet.to_local { LOCAL } else { UNICAST };
                 (*to, Some(kind.to_ne_bytes().to_vec()))
             }
+            Expr::Raw { attributes, .. } => return has_way_back(attributes, registers),
             Expr::Constant { to, data } => (*to, Some(data.clone())),
             Expr::Bitwise { reg, mask, xor } => {
                 let changed = registers.get(reg).map(|value| {
@@ -197,12 +225,12 @@ impl Survey<'_> {
             Expr::Lookup {
                 reg, set, invert, ..
             } => {
-                let set = self.table.set(set);
+                let set = self.set(set);
                 let found = registers
                     .get(reg)
                     .zip(set)
-                    .and_then(|(v, s)| contains(s, v));
-                return found.map_or(Answer::Maybe, |found| Answer::of(found != *invert));
+                    .and_then(|(v, s)| element_of(s, v));
+                return found.map_or(Answer::Maybe, |e| Answer::of(e.is_some() != *invert));
             }
             _ => return Answer::Yes,
         };
@@ -273,8 +301,33 @@ impl Survey<'_> {
     }
 }
 
-/// Whether a set of single values or ranges has a value; `None` where that cannot be told.
-fn contains(set: &Set, value: &[u8]) -> Option<bool> {
+/// A route back to the source by the interface that a packet comes in by, as rules ask for it that do
+/// what rp_filter does. Packets whose way is predicted come in where their source is: a node's address
+/// is checked at its port, and others come by the link that the host would answer by.
+fn has_way_back(attributes: &[u8], registers: &mut BTreeMap<Reg, Vec<u8>>) -> Answer {
+    const TO: u16 = 1;
+    const RESULT: u16 = 2;
+    const FLAGS: u16 = 3;
+    const RESULT_OIF: u32 = 1;
+    const SOURCE_AND_INTERFACE: u32 = 1 | 8;
+    let attrs = Attrs(attributes);
+    let number = |kind| attrs.find(kind).and_then(be32_of).unwrap_or(0);
+    let asked = number(FLAGS) & SOURCE_AND_INTERFACE == SOURCE_AND_INTERFACE;
+    match Reg::of(number(TO)) {
+        Some(to) if asked && number(RESULT) == RESULT_OIF => {
+            registers.insert(to, 1_u32.to_ne_bytes().to_vec());
+            Answer::Yes
+        }
+        _ => {
+            registers.clear();
+            Answer::Maybe
+        }
+    }
+}
+
+/// The element of a set of single values or ranges that a value is in; `None` where that cannot be
+/// told.
+fn element_of<'s>(set: &'s Set, value: &[u8]) -> Option<Option<&'s Element>> {
     if set.dynamic || set.other_flags & !ANONYMOUS_OR_CONSTANT != 0 || set.key.len() > 1 {
         return None;
     }
@@ -282,7 +335,7 @@ fn contains(set: &Set, value: &[u8]) -> Option<bool> {
         padded: false,
         network_order: set.interval,
     };
-    let mut found = false;
+    let mut found = None;
     for element in &set.elements {
         let (mut low, mut high) = (Vec::new(), Vec::new());
         for key in &element.key {
@@ -293,7 +346,9 @@ fn contains(set: &Set, value: &[u8]) -> Option<bool> {
         if low.is_empty() {
             return None;
         }
-        found |= first >= low.as_slice() && last <= high.as_slice();
+        if first >= low.as_slice() && last <= high.as_slice() {
+            found.get_or_insert(element);
+        }
     }
     Some(found)
 }

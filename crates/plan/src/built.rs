@@ -132,7 +132,7 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
         group_learning: wanted.group_learning,
         bridge: wanted.bridge.iter().copied().collect(),
         kernel_address: Some(!wanted.no_kernel_address),
-        limit: wanted.limit,
+        shaping: Some(wanted.shaping),
         settings: wanted.settings.iter().copied().collect(),
     }
 }

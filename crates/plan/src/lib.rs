@@ -20,7 +20,6 @@
 //! # Ok::<(), hallway_spec::Problems>(())
 //! ```
 
-pub mod bandwidth;
 pub mod built;
 pub mod compare;
 pub mod diff;
@@ -32,6 +31,7 @@ pub mod reach;
 pub mod rules;
 pub mod settle;
 pub mod settled;
+pub mod shaping;
 pub mod step;
 pub mod target;
 pub mod through;

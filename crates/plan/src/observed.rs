@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hallway_nftables::Ruleset;
-use hallway_spec::{Bandwidth, IpVersion, Name};
+use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use crate::mark;
+use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, Setting};
 use crate::through::{Entry, Pass};
 
@@ -155,8 +156,8 @@ pub struct SeenLink {
     pub bridge: BTreeMap<BridgeFlag, bool>,
     /// The kernel makes an IPv6 address of its own; not known where IPv6 is not built in.
     pub kernel_address: Option<bool>,
-    /// The token bucket at its root, in bits per second.
-    pub limit: Option<Bandwidth>,
+    /// What it does to the packets it sends; none: something that hallway never sets.
+    pub shaping: Option<Shaping>,
     /// Settings of the link. One that the kernel does not have is missing.
     pub settings: BTreeMap<Setting, u32>,
 }

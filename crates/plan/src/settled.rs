@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::{
-    Action, Bandwidth, IpVersion, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol,
-    Restart, User,
+    Action, Bandwidth, Impairments, IpVersion, Mode, Name, Place, PolicyService, PortProto,
+    PortRange, Protocol, Restart, User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -179,8 +179,11 @@ pub struct Interface {
     pub addresses: Vec<IpNet>,
     /// Bytes.
     pub mtu: Option<u32>,
-    /// The limit in each direction.
+    /// The limit in each direction; of a cable, of what this end sends.
     pub bandwidth: Option<Bandwidth>,
+    /// What is done to the packets that it sends.
+    #[serde(default)]
+    pub impairments: Impairments,
     /// It may answer as a DHCP server.
     #[serde(default)]
     pub dhcp_server: bool,

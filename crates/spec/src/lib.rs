@@ -21,6 +21,7 @@ mod command;
 mod diagnostic;
 mod document;
 mod edit;
+mod impairment;
 mod interface;
 mod mac;
 mod name;
@@ -45,7 +46,10 @@ pub use bandwidth::{Bandwidth, InvalidBandwidth};
 pub use command::{Command, InvalidCommand};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use document::{Document, Section, schema};
-pub use edit::{Edit, EditCode, EditError, edit, edit_in_place, empty, free_subnet, rest};
+pub use edit::{
+    Edit, EditCode, EditError, Impaired, edit, edit_in_place, empty, free_subnet, rest,
+};
+pub use impairment::{Delay, Impairments, InvalidImpairment, Share};
 pub use interface::{InterfaceName, InvalidInterfaceName};
 pub use mac::{InvalidMac, Mac};
 pub use name::{InvalidName, Name};

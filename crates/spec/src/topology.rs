@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bandwidth, Command, InterfaceName, IpProtocol, IpVersion, Mac, Name, Place, PortProto,
-    PortRange, Protocol, Service, User,
+    Bandwidth, Command, Impairments, InterfaceName, IpProtocol, IpVersion, Mac, Name, Place,
+    PortProto, PortRange, Protocol, Service, User,
 };
 
 /// A whole project: the unit of `up` and `down`.
@@ -163,6 +163,8 @@ pub struct Attachment {
     pub aliases: Vec<Name>,
     /// The limit in each direction.
     pub bandwidth: Option<Bandwidth>,
+    /// What is done to the packets that the node sends there.
+    pub impairments: Impairments,
     /// It may answer as a DHCP server.
     pub dhcp_server: bool,
     /// It may send router advertisements.
@@ -181,8 +183,6 @@ pub struct Link {
     pub ends: [LinkEnd; 2],
     /// Bytes.
     pub mtu: Option<u32>,
-    /// The limit in each direction.
-    pub bandwidth: Option<Bandwidth>,
     /// The place in the file.
     pub place: Place,
 }
@@ -199,6 +199,10 @@ pub struct LinkEnd {
     pub interface: Option<InterfaceName>,
     /// A fixed MAC address.
     pub mac: Option<Mac>,
+    /// The limit of what it sends.
+    pub bandwidth: Option<Bandwidth>,
+    /// What is done to the packets that it sends.
+    pub impairments: Impairments,
     /// The place in the file.
     pub place: Place,
 }

@@ -17,7 +17,9 @@ use crate::sandbox::{forbidden, refused};
 const USER: &str = "user namespaces";
 const NET: &str = "network namespaces";
 const LINKS: &str = "bridges";
+const SETTINGS: &str = "settings of links";
 const RULES: &str = "nf_tables";
+const NETEM: &str = "netem";
 
 /// A project with rules of every kind.
 const PROJECT: &str = "
@@ -56,7 +58,17 @@ pub fn attempt() -> Vec<String> {
         nf_call: false,
     });
     note(LINKS, kernel.run(bridge).map_err(words));
+    let setting = kernel.write_sysctl("net/ipv4/conf/br-try/forwarding", "1");
+    note(SETTINGS, setting.map_err(words));
     note(RULES, load(&mut kernel));
+    let netem = kernel.has_netem().map_err(words);
+    note(
+        NETEM,
+        netem.and_then(|has| {
+            has.then_some(())
+                .ok_or_else(|| "not in this kernel".to_owned())
+        }),
+    );
     out
 }
 
@@ -140,6 +152,20 @@ fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
             CheckOutcome::Missing,
             found("one was made"),
             "bridged networks need them: modprobe bridge veth, or mode: routed",
+        ),
+        SETTINGS => check(
+            SETTINGS,
+            good,
+            CheckOutcome::Missing,
+            found("one was changed"),
+            "nothing can be built without: /proc/sys is read-only, as in a container: run it with --privileged, or as root: mount -o remount,rw,bind /proc/sys",
+        ),
+        NETEM => check(
+            NETEM,
+            good,
+            CheckOutcome::Warning,
+            found("available"),
+            "delay, loss and other impairments need it: modprobe sch_netem; bandwidth needs none",
         ),
         _ => check(
             RULES,

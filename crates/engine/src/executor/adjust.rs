@@ -1,13 +1,15 @@
 //! Changes of one object in place, in the namespace of the handle.
 
 use hallway_kernel::link::{self, LinkChange};
+use hallway_kernel::qdisc::Netem;
 use hallway_kernel::route::RouteSpec;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, qdisc, route};
 use hallway_plan::compare::Attribute;
+use hallway_plan::mark;
+use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::step::Adjustment;
 use hallway_plan::target::{BridgeFlag, Link, PortFlag, Route, RouteKind, RouteOrigin};
-use hallway_plan::{bandwidth, mark};
-use hallway_spec::Bandwidth;
+use hallway_spec::{Bandwidth, Delay, Impairments, Share};
 
 use super::outcome::absent_is_done;
 
@@ -56,12 +58,14 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             let key = setting.key(link.as_deref());
             absent_is_done(kernel.write_sysctl(&key, &value.to_string()))
         }
-        Adjustment::Limit { link, limit } => {
+        Adjustment::Shape { link, shaping } => {
             let index = kernel.link_index(link)?;
-            match limit {
-                Some(limit) => kernel.run(self::limit(index, *limit)),
-                None => absent_is_done(kernel.run(qdisc::remove_root(index))),
+            let request = shape(index, shaping);
+            if request.is_none() || shaping.needs_netem() {
+                // A netem of others would keep settings that have no value here.
+                absent_is_done(kernel.run(qdisc::remove_root(index)))?;
             }
+            request.map_or(Ok(()), |request| kernel.run(request))
         }
     }
 }
@@ -75,10 +79,38 @@ pub(super) fn settings(kernel: &Kernel, link: &Link) -> Result<(), KernelError> 
     Ok(())
 }
 
-/// Limits what a link sends.
-pub(super) fn limit(index: u32, limit: Bandwidth) -> Request {
-    let bucket = bandwidth::bucket(limit);
-    qdisc::limit(index, bucket.rate, bucket.burst, bucket.queue)
+/// Sets what a link does to the packets it sends; `None` where nothing is to be done.
+pub(super) fn shape(index: u32, shaping: &Shaping) -> Option<Request> {
+    match shaping.queueing() {
+        Queueing::Default => None,
+        Queueing::TokenBucket(bucket) => {
+            Some(qdisc::limit(index, bucket.rate, bucket.burst, bucket.queue))
+        }
+        Queueing::Netem { packets } => Some(qdisc::impair(index, &netem(shaping, packets))),
+    }
+}
+
+fn netem(shaping: &Shaping, packets: u32) -> Netem {
+    let Impairments {
+        delay,
+        jitter,
+        loss,
+        duplicate,
+        corrupt,
+        reorder,
+    } = shaping.impairments;
+    let time = |value: Option<Delay>| value.map_or(0, Delay::nanoseconds);
+    let share = |value: Option<Share>| value.map_or(0, Share::probability);
+    Netem {
+        delay: time(delay),
+        jitter: time(jitter),
+        loss: share(loss),
+        duplicate: share(duplicate),
+        corrupt: share(corrupt),
+        reorder: share(reorder),
+        rate: shaping.limit.map_or(0, Bandwidth::bytes_per_second),
+        packets,
+    }
 }
 
 fn change_link(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
+use hallway_plan::shaping::Shaping;
 use hallway_plan::step::{Announcement, CableEnd, NewCable, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route};
 
@@ -70,7 +71,8 @@ impl Executor<'_> {
     /// What only some ports need on the host's side.
     fn finish_port(&mut self, port: &NewPort) -> Result<(), KernelError> {
         let outer = &port.outer;
-        if outer.addresses.is_empty() && outer.limit.is_none() && outer.settings.is_empty() {
+        if outer.addresses.is_empty() && outer.shaping == Shaping::NONE && outer.settings.is_empty()
+        {
             return Ok(());
         }
         let index = self.kernel.link_index(&outer.name)?;
@@ -160,7 +162,7 @@ fn marked_and_up(link: &Link) -> Request {
     )
 }
 
-/// Brings an interface of the handle's namespace up with its addresses, limit and routes.
+/// Brings an interface of the handle's namespace up with its addresses, queueing and routes.
 fn configure(kernel: &mut Kernel, link: &Link, routes: &[Route]) -> Result<(), KernelError> {
     let index = kernel.link_index(&link.name)?;
     let mut batch = Batch::new();
@@ -186,8 +188,8 @@ fn addresses(batch: &mut Batch, index: u32, link: &Link, routes: &[Route]) {
     for address in &link.addresses {
         batch.push(addr::add_address(index, *address));
     }
-    if let Some(limit) = link.limit {
-        batch.push(adjust::limit(index, limit));
+    if let Some(request) = adjust::shape(index, &link.shaping) {
+        batch.push(request);
     }
     for route in routes {
         if let Some(spec) = adjust::route_spec(route, Some(index)) {

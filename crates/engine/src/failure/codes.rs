@@ -29,6 +29,8 @@ hallway_spec::codes! {
         OtherFile = "other-file",
         /// A policy needs br_netfilter, which is not loaded.
         NoBrNetfilter = "no-br-netfilter",
+        /// The kernel has no netem, which impairments need.
+        NoNetem = "no-netem",
         /// Another process has given the address to another node.
         AddressLeased = "address-leased",
         /// Another program, or another project, has the port.
@@ -61,6 +63,10 @@ hallway_spec::codes! {
         NoProgram = "no-program",
         /// The process that binds ports of the machine cannot be started.
         Porter = "porter",
+        /// /proc is not mounted.
+        NoProc = "no-proc",
+        /// The root directory is that of a chroot.
+        Chroot = "chroot",
         /// The machine does not allow user namespaces.
         NoUserNamespaces = "no-user-namespaces",
         /// A sandbox cannot be made, entered or ended.
@@ -85,6 +91,8 @@ hallway_spec::codes! {
         AddressMissing = "address-missing",
         /// The host's name servers are on its own localhost, which nodes cannot reach.
         NameServers = "name-servers",
+        /// IPv6 is turned off on the host, and the project has IPv6.
+        Ipv6Off = "ipv6-off",
         /// A rule of another program drops packets of the project.
         Blocked = "blocked",
     }

@@ -42,6 +42,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NoBrNetfilter { .. } => {
             "load it (modprobe br_netfilter), or give the network mode: routed".into()
         }
+        Reason::NoNetem { .. } => {
+            "load it (modprobe sch_netem) or use a kernel that has it; or leave out delay, jitter, loss, duplicate, corrupt and reorder".into()
+        }
         Reason::AddressLeased { .. } => "give the node another address, or remove the other node".into(),
         Reason::PortPublished { project, .. } => format!(
             "publish another port, or take the other project down: hallway down -p {project}"
@@ -58,30 +61,53 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         }
         Reason::SourceUnreadable { .. } => "run hallway up FILE".into(),
         Reason::UserUnknown { .. } => "name one of /etc/passwd, or give numbers of user and group: user: 1000:1000".into(),
-        Reason::UserNotMapped { .. } => {
-            "leave user out: programs in a sandbox have the rights of the user who made it; or build with --host as root".into()
-        }
         Reason::NoPrograms { .. } => "hallway up starts them".into(),
-        Reason::Porter { .. } => "run hallway again, or without published ports".into(),
-        Reason::NoUserNamespaces(refusal) => refusal.help().into(),
-        Reason::SandboxIds { .. } => "run as root, or allow it: see hallway doctor".into(),
-        Reason::SandboxNotEntered { .. } => {
-            "a sandbox belongs to the user who made it; hallway sandbox ls lists yours".into()
-        }
+        Reason::NoProc
+        | Reason::Chroot
+        | Reason::NoUserNamespaces(_)
+        | Reason::SandboxIds { .. }
+        | Reason::SandboxNotEntered { .. }
+        | Reason::Porter { .. }
+        | Reason::UserNotMapped { .. }
+        | Reason::NodeMissing { .. } => return of_place(reason),
         Reason::NoInterface => "hallway inspect NODE lists the interfaces of a node".into(),
-        Reason::NodeMissing { .. } => "hallway up builds it again".into(),
         Reason::Bug(_) => "please report it with the command and the file that led to it".into(),
     };
     Some(text)
 }
 
+/// What to do where the place hallway runs in does not allow what is asked for.
+fn of_place(reason: &Reason) -> Option<String> {
+    Some(match reason {
+        Reason::NoUserNamespaces(refusal) => refusal.help().into(),
+        Reason::NoProc => "mount it: mount -t proc proc /proc".into(),
+        Reason::Chroot => {
+            "run hallway outside of it, or enter the directory with pivot_root, as systemd-nspawn, bwrap and containers do; with --host it is enough that the directory is a mount point: mount --bind DIR DIR; chroot DIR".into()
+        }
+        Reason::SandboxIds { .. } => "run as root, or allow it: see hallway doctor".into(),
+        Reason::SandboxNotEntered { .. } => {
+            "a sandbox belongs to the user who made it; hallway sandbox ls lists yours".into()
+        }
+        Reason::UserNotMapped { .. } => {
+            "leave user out: programs in a sandbox have the rights of the user who made it; or build with --host as root".into()
+        }
+        Reason::NodeMissing { .. } => "hallway up builds it again".into(),
+        Reason::Porter { .. } => "run hallway again, or without published ports".into(),
+        _ => return None,
+    })
+}
+
 /// What to do about a well-known error of the kernel.
 fn of_errno(error: &KernelError) -> Option<String> {
+    if error.is_not_permitted() && rustix::process::geteuid().is_root() {
+        return Some("this process is root and still may not do it, as in a container or with a seccomp filter: run the container with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined".into());
+    }
     if error.is_not_permitted() {
         return Some("run as root, or without --host to build in a sandbox".into());
     }
     match Errno::from_raw_os_error(error.errno) {
         Errno::NOSPC => Some("a limit of the kernel is reached: see user.max_net_namespaces and user.max_mnt_namespaces".into()),
+        Errno::ROFS => Some("/proc/sys is read-only, as in a container: run the container with --privileged, or as root: mount -o remount,rw,bind /proc/sys".into()),
         Errno::OPNOTSUPP => Some("this kernel lacks something that is needed: hallway doctor shows what".into()),
         _ => None,
     }

@@ -164,6 +164,14 @@ pub enum Reason {
         /// The file that was named now.
         given: String,
     },
+    /// Impairments need netem.
+    #[error("interface {interface} of node {node} is to be impaired, but this kernel has no netem")]
+    NoNetem {
+        /// The node.
+        node: Name,
+        /// The interface.
+        interface: String,
+    },
     /// A policy between members of one network needs br_netfilter.
     #[error(
         "a policy denies members of network {network} one another, but this kernel has br_netfilter not loaded"
@@ -262,6 +270,14 @@ pub enum Reason {
         /// The operating system's answer.
         error: String,
     },
+    /// /proc is not mounted.
+    #[error("/proc is not mounted here: hallway sees neither namespaces nor settings without it")]
+    NoProc,
+    /// The root directory is that of a chroot.
+    #[error(
+        "this is a chroot, in which the kernel makes no sandbox and no program gets mounts of its own"
+    )]
+    Chroot,
     /// The machine does not allow user namespaces.
     #[error("this machine does not allow a sandbox: {0}")]
     NoUserNamespaces(Refusal),
@@ -353,6 +369,7 @@ impl Reason {
             Self::NetnsDirectory { .. } => FailureCode::NetnsDirectory,
             Self::OtherFile { .. } => FailureCode::OtherFile,
             Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,
+            Self::NoNetem { .. } => FailureCode::NoNetem,
             Self::AddressLeased { .. } => FailureCode::AddressLeased,
             Self::PortPublished { .. } | Self::PortInUse { .. } => FailureCode::PortInUse,
             Self::NotBound(detail) | Self::Keeper(detail) => detail.code,
@@ -362,6 +379,8 @@ impl Reason {
             Self::UserUnknown { .. } | Self::UserNotMapped { .. } => FailureCode::User,
             Self::NoPrograms { .. } => FailureCode::NoProgram,
             Self::Porter { .. } => FailureCode::Porter,
+            Self::NoProc => FailureCode::NoProc,
+            Self::Chroot => FailureCode::Chroot,
             Self::NoUserNamespaces(_) => FailureCode::NoUserNamespaces,
             Self::SandboxNotMade { .. }
             | Self::SandboxIds { .. }

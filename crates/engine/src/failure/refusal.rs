@@ -19,7 +19,7 @@ pub enum Refusal {
     LimitReached,
     /// The kernel refused for a reason that its settings do not show.
     #[error(
-        "a user namespace cannot be made ({0}), probably because this is a container whose seccomp profile forbids it"
+        "a user namespace cannot be made ({0}), as in a chroot or a container whose seccomp profile forbids it"
     )]
     Other(String),
 }
@@ -40,6 +40,9 @@ impl Refusal {
             }
             Self::LimitReached => {
                 "as root: raise user.max_user_namespaces, or end sandboxes you no longer need (hallway sandbox ls)"
+            }
+            Self::Other(_) if rustix::process::geteuid().is_root() => {
+                "run the container with a profile that allows unshare and mount (docker run --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined), or hallway outside of it"
             }
             Self::Other(_) => {
                 "run hallway as root, or the container with a profile that allows unshare (docker run --security-opt seccomp=unconfined)"

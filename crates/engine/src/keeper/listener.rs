@@ -194,6 +194,11 @@ pub fn open_files_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
+/// How many files a process may have open after it has raised its limit as far as it may.
+pub(crate) fn most_open_files() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
 /// Raises the soft limit on open files to the hard one. Gives back the limit as it was, which
 /// programs must get: some go through all possible descriptors, some use select(2).
 pub fn raise_open_files() -> u64 {

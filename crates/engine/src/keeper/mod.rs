@@ -52,6 +52,7 @@ pub use client::{Client, Start, Starting};
 pub use desired::{Change, Desired, Forward, Listen, Namespace, Program, Remains};
 pub use error::KeeperError;
 pub use guard::Guard;
+pub(crate) use listener::most_open_files;
 pub use listener::{
     BindCause, BindError, Bound, Listener, bind, open_files_limit, raise_open_files,
 };

@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_kernel::link::{
     AddressGeneration, BridgeInfo, LinkInfo, LinkSettings, OperationalState, PortState,
 };
+use hallway_kernel::qdisc::{Netem, QdiscInfo};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
-use hallway_spec::{Bandwidth, IpVersion};
+use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share};
 
 /// What links to come start with in a namespace.
 const DEFAULTS: [Setting; 2] = [Setting::AcceptRa, Setting::DisableIpv6];
 
-/// The kernel's name of the queueing discipline that limits a link.
-const TOKEN_BUCKET: &str = "tbf";
+/// The kernel's names of the queueing disciplines that hallway sets.
+const OURS: [&str; 2] = ["tbf", "netem"];
 
 /// Reads the namespace that the handle and the calling thread are in.
 pub(super) fn read(
@@ -23,12 +25,14 @@ pub(super) fn read(
     sysctls: &mut SysctlReader,
 ) -> Result<SeenSpace, KernelError> {
     let links = kernel.links()?;
-    let limits = limits(kernel, &links)?;
+    let shapings = shapings(kernel, &links)?;
     let mut links: Vec<SeenLink> = links.into_iter().map(link).collect();
     let up = links.iter().filter(|l| l.up).map(|l| l.index);
     let up: BTreeSet<u32> = up.collect();
     for link in &mut links {
-        link.limit = limits.get(&link.index).copied();
+        if let Some(found) = shapings.get(&link.index) {
+            link.shaping = *found;
+        }
         // A bridge that is down closes all its ports, and opens them when it is up again.
         if link.master.is_some_and(|bridge| !up.contains(&bridge)) {
             link.port.remove(&PortFlag::Forwarding);
@@ -57,25 +61,56 @@ pub(super) fn read(
     })
 }
 
-/// The token buckets at the root of links, by interface index. Where a link has one it says so
-/// itself, but not its rate.
-fn limits(
+/// What is at the root of links, by interface index. Where a link has such a queueing discipline it
+/// says so itself, but not its values.
+fn shapings(
     kernel: &mut Kernel,
     links: &[LinkInfo],
-) -> Result<BTreeMap<u32, Bandwidth>, KernelError> {
-    if links
-        .iter()
-        .all(|l| l.qdisc.as_deref() != Some(TOKEN_BUCKET))
-    {
+) -> Result<BTreeMap<u32, Option<Shaping>>, KernelError> {
+    let ours = |kind: &str| OURS.contains(&kind);
+    if !links.iter().any(|l| l.qdisc.as_deref().is_some_and(ours)) {
         return Ok(BTreeMap::new());
     }
-    let roots = kernel.qdiscs()?.into_iter().filter(|q| q.is_root());
-    Ok(roots
-        .filter_map(|q| Some((q.interface, bandwidth(q.token_bucket?.rate)?)))
-        .collect())
+    let roots = kernel.qdiscs()?.into_iter().filter(QdiscInfo::is_root);
+    let found = roots.filter(|q| ours(&q.kind));
+    Ok(found.map(|q| (q.interface, shaping(&q))).collect())
 }
 
-/// A link, without the rate of its limit.
+/// What a queueing discipline does, if it is one that hallway could have set.
+fn shaping(found: &QdiscInfo) -> Option<Shaping> {
+    if let Some(bucket) = found.token_bucket {
+        return Some(Shaping::new(
+            bandwidth(bucket.rate),
+            &Impairments::default(),
+        ));
+    }
+    let netem = found.netem?;
+    let shaping = of_netem(&netem)?;
+    let packets = Queueing::Netem {
+        packets: netem.packets,
+    };
+    (shaping.queueing() == packets).then_some(shaping)
+}
+
+fn of_netem(netem: &Netem) -> Option<Shaping> {
+    let time = |value| Delay::new(value).ok();
+    let share = |probability| Some(Share::of_probability(probability));
+    let impairments = Impairments {
+        delay: Some(time(netem.delay)?),
+        jitter: Some(time(netem.jitter)?),
+        loss: share(netem.loss),
+        duplicate: share(netem.duplicate),
+        corrupt: share(netem.corrupt),
+        reorder: share(netem.reorder),
+    };
+    let limit = match netem.rate {
+        0 => None,
+        rate => Some(bandwidth(rate)?),
+    };
+    Some(Shaping::new(limit, &impairments))
+}
+
+/// A link, without what it does to the packets it sends.
 pub(crate) fn link(info: LinkInfo) -> SeenLink {
     let port = port_flags(&info);
     SeenLink {
@@ -98,7 +133,7 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
         kernel_address: info
             .address_generation
             .map(|g| g != AddressGeneration::None),
-        limit: None,
+        shaping: Some(Shaping::NONE),
         settings: link_settings(&info.settings),
     }
 }

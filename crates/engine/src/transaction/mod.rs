@@ -28,6 +28,7 @@ mod undo;
 
 use std::time::Duration;
 
+use hallway_plan::target::Setting;
 use hallway_plan::through::Firewall;
 use hallway_spec::Topology;
 
@@ -188,6 +189,7 @@ impl Engine {
         let listeners = self.bind_listeners(&planned, caller)?;
         self.warn_of_missing_addresses(&planned, caller);
         warn_of_name_servers(&planned, caller);
+        warn_of_ipv6(&planned, caller);
         let starting = self.begin_keeper(&planned, caller.cancel)?;
         let record = self.build(&planned, request, caller)?;
         self.warn_of_firewalls(&planned, caller)?;
@@ -241,6 +243,25 @@ impl Engine {
         for address in named {
             caller.warn(Warning::AddressMissing { address });
         }
+    }
+}
+
+/// A host without IPv6, for a project whose nodes would use it to reach the outside.
+fn warn_of_ipv6(planned: &Planned, caller: &mut Caller<'_>) {
+    let outside = planned.settled.inner_networks().filter(|n| !n.internal);
+    let mut subnets = outside.flat_map(|n| &n.subnets);
+    if !subnets.any(|s| matches!(s.net, ipnet::IpNet::V6(_))) {
+        return;
+    }
+    let links = &planned.observed.host.links;
+    let of_others = |alias: Option<&str>| alias.and_then(hallway_plan::mark::parse_alias).is_none();
+    let off: Vec<bool> = links
+        .iter()
+        .filter(|l| l.up && l.name != "lo" && of_others(l.alias.as_deref()))
+        .filter_map(|l| Some(*l.settings.get(&Setting::DisableIpv6)? == 1))
+        .collect();
+    if !off.is_empty() && off.iter().all(|off| *off) {
+        caller.warn(Warning::Ipv6Off);
     }
 }
 

@@ -351,6 +351,21 @@ pub(crate) enum Verb {
         /// As it was published
         port: String,
     },
+    /// Delay, drop or change what a node sends, on a running project; without settings, list what is set
+    Impair {
+        /// A node, or one of its interfaces; all without
+        #[arg(value_name = "NODE[:INTERFACE]")]
+        target: Option<String>,
+        /// delay, jitter (times like 50ms), loss, duplicate, corrupt, reorder (shares like 1%) or
+        /// rate (like 10mbit); what is not named stays as it is
+        #[arg(value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+        /// Remove what was set before
+        #[arg(long)]
+        clear: bool,
+        #[command(flatten)]
+        format: FormatArg,
+    },
     /// Allow A to reach B
     Allow(PolicyArgs),
     /// Deny A to reach B

@@ -20,14 +20,25 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     let cancel = interrupt::watch();
     let scope = Scope::enter(common, true, &cancel)?;
     let project = project(common, &FileArg::default(), Some(&scope.engine))?;
-    let outcome = apply(common, &scope, &project, &change, &cancel);
+    carry_out(
+        common,
+        scope,
+        (&project, &change, &done),
+        (started, &cancel),
+    )
+}
+
+/// Applies a change, and says that it is done.
+pub(super) fn carry_out(
+    common: &Common,
+    scope: Scope,
+    (project, change, done): (&Name, &Edit, &str),
+    (started, cancel): (Instant, &Cancel),
+) -> Result<ExitCode, VerbError> {
+    let outcome = apply(common, &scope, project, change, cancel);
     match outcome {
         Ok(changed) => {
-            let words = if changed {
-                done.as_str()
-            } else {
-                "nothing to change"
-            };
+            let words = if changed { done } else { "nothing to change" };
             let (place, time) = (scope.words(), ui::duration(started.elapsed()));
             ui::note(common, format!("{project}: {words} {place} ({time})"));
             Ok(ExitCode::SUCCESS)

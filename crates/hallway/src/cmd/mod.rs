@@ -10,6 +10,7 @@ mod events;
 pub(crate) mod exec;
 mod gc;
 pub(crate) mod graph;
+mod impair;
 mod install;
 mod list;
 mod logs;
@@ -135,6 +136,12 @@ fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Policy {
             verb: PolicyVerb::Ls { format },
         } => list::part(common, list::Part::Policies, format.format),
+        Verb::Impair {
+            target,
+            settings,
+            clear,
+            format,
+        } => impair::run(common, (target, settings), clear, format.format),
         Verb::Export(args) => convert::write_out(common, args.format),
         Verb::Import(file) => convert::read_in(common, &file),
         Verb::Graph(args) => graph::run(common, &args),

@@ -12,11 +12,65 @@ const DOCKER: &str = "for ipt in iptables ip6tables; do
         $ipt -A FORWARD -o docker0 -j DOCKER; $ipt -A FORWARD -i docker0 ! -o docker0 -j ACCEPT
         $ipt -A DOCKER-ISOLATION-STAGE-1 -j RETURN; done";
 const UFW: &str = "for v in '' 6; do ipt=ip${v}tables
-        $ipt -P FORWARD DROP; $ipt -N ufw$v-before-forward; $ipt -N ufw$v-user-forward
-        $ipt -A FORWARD -j ufw$v-before-forward
+        $ipt -P FORWARD DROP; for c in before-logging before user after-logging; do $ipt -N ufw$v-$c-forward; done
+        $ipt -A FORWARD -j ufw$v-before-logging-forward; $ipt -A FORWARD -j ufw$v-before-forward
+        $ipt -A FORWARD -j ufw$v-after-logging-forward
+        $ipt -A ufw$v-after-logging-forward -m limit --limit 3/min -j LOG || true
+        [ -z $v ] || $ipt -A ufw$v-before-forward -m rt --rt-type 0 -j DROP || true
         $ipt -A ufw$v-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
         $ipt -A ufw$v-before-forward -p icmp --icmp-type echo-request -j ACCEPT || true
         $ipt -A ufw$v-before-forward -j ufw$v-user-forward; done";
+/// The structure of firewalld's rules for an interface in the zone public, as version 1.3 loads them.
+const FIREWALLD_ZONES: &str = "nft -f - <<'END'
+table inet firewalld {
+  chain filter_FWD_none { }
+  chain filter_FWD_public_allow { ct state { new, untracked } oifname { \"eth7\", \"eth8\" } accept; }
+  chain filter_FWD_public {
+    jump filter_FWD_none; jump filter_FWD_public_allow
+    reject with icmpx admin-prohibited
+  }
+  chain filter_FWD_trusted { jump filter_FWD_none; accept; }
+  chain filter_FORWARD_ZONES {
+    iifname vmap { \"eth0\" : goto filter_FWD_public, \"eth9\" : goto filter_FWD_trusted }
+    goto filter_FWD_public
+  }
+  chain filter_IN_public {
+    jump filter_FWD_none
+    tcp dport 22 ct state { new, untracked } accept
+    ip6 daddr fe80::/64 udp dport 546 ct state { new, untracked } accept
+    meta l4proto { icmp, ipv6-icmp } accept
+    reject with icmpx admin-prohibited
+  }
+  chain filter_INPUT_ZONES { iifname eth0 goto filter_IN_public; goto filter_IN_public; }
+  chain filter_PREROUTING {
+    type filter hook prerouting priority filter + 10; policy accept
+    icmpv6 type { nd-router-advert, nd-neighbor-solicit } accept
+    meta nfproto ipv6 fib saddr . mark . iif oif missing drop
+  }
+  chain filter_INPUT {
+    type filter hook input priority filter + 10; policy accept
+    ct state { established, related } accept
+    ct status dnat accept
+    iifname lo accept
+    ct state invalid drop
+    jump filter_INPUT_ZONES
+    reject with icmpx admin-prohibited
+  }
+  chain filter_FORWARD {
+    type filter hook forward priority filter + 10; policy accept
+    ct state { established, related } accept
+    ct status dnat accept
+    iifname lo accept
+    ct state invalid drop
+    ip6 daddr { ::/96, ::ffff:0.0.0.0/96, 2002::/24, 2002:a00::/24, 2002:ac10::/28 } reject with icmpv6 addr-unreachable
+    jump filter_FORWARD_ZONES
+    reject with icmpx admin-prohibited
+  }
+}
+END";
+/// What `firewall-cmd --zone=trusted --add-interface=br-apps` adds there.
+const TRUSTED: &str =
+    "nft insert rule inet firewalld filter_FORWARD_ZONES iifname br-apps goto filter_FWD_trusted";
 const FIREWALLD: &str = "nft 'table inet firewalld { chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; ct state established,related accept; iifname \"lo\" accept; reject with icmpx admin-prohibited\n}\n}'";
 
 fn answers() -> [bool; 2] {
@@ -169,4 +223,50 @@ pub(crate) fn accepts_in_other_firewalls() {
         assert_eq!(before.len(), after.len());
         sh("nft flush ruleset");
     }
+}
+
+/// Sets within rules, verdict maps, and chains that go to others, as firewalld has them: what is
+/// published passes, what nodes send does not, and what lets it pass is understood.
+pub(crate) fn zones_of_firewalld_are_understood() {
+    lan(1, "eth0");
+    sh("ip route add default via 192.168.1.254; ip -6 route add default via fd00:1::254");
+    sh(FIREWALLD_ZONES);
+    let h = hallway();
+    let said = h
+        .up(WEB)
+        .says("blocked by another program")
+        .says("chain filter_FWD_public of table inet firewalld")
+        .says("firewall-cmd --zone=trusted --add-interface=br-apps")
+        .err;
+    assert!(said.contains("network apps to outside"), "{said}");
+    assert!(!said.contains("8080"), "{said}");
+    assert_eq!(answers(), [true, true]);
+    let h = h.project("web");
+    let both = ["192.168.1.254", "fd00:1::254"];
+    for to in both {
+        let path = h.run(&["explain", "web", to]).exits(1).out;
+        assert!(path.contains("not hallway's"), "{path}");
+        assert!(h.cannot_ping("web", to));
+        let published = match to.contains(':') {
+            true => "[fd00:1::10]:8080",
+            false => "192.168.1.10:8080",
+        };
+        let path = h.ok(&format!("explain {to} {published}"));
+        assert!(!path.contains("not known"), "{path}");
+    }
+    sh(TRUSTED);
+    for to in both {
+        let path = h.ok(&format!("explain web {to}"));
+        assert!(!path.contains("not known"), "{path}");
+        assert!(h.pings("web", to));
+    }
+    let said = h.run(&["up", "/run/up.hallway.yaml"]).exits(0).err;
+    assert!(!said.contains("blocked"), "{said}");
+    sh("nft delete table inet firewalld");
+    sh(FIREWALLD_ZONES);
+    let up = ["up", "/run/up.hallway.yaml", "--allow-through", "firewalld"];
+    let said = h.run(&up).exits(0).err;
+    assert!(!said.contains("blocked"), "{said}");
+    assert!(both.iter().all(|to| h.pings("web", to)));
+    h.ok("down");
 }

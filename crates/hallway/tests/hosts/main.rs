@@ -10,6 +10,7 @@ mod uplinks;
 
 use firewalls::{
     accepts_in_other_firewalls, what_is_not_known_is_said, what_others_drop_is_said_and_predicted,
+    zones_of_firewalld_are_understood,
 };
 use hallway_testkit::{Hallway, sh, wait_for};
 use names::nodes_get_servers_that_they_can_reach;
@@ -71,6 +72,7 @@ hallway_testkit::tests![
     nodes_get_servers_that_they_can_reach,
     what_others_drop_is_said_and_predicted,
     what_is_not_known_is_said,
+    zones_of_firewalld_are_understood,
     one_reaches_what_the_other_publishes,
     wider_routes_are_no_conflict,
     what_is_used_is_not_taken_away,

@@ -7,6 +7,7 @@ use std::path::Path;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use crate::gate::{Operation, OperationKind};
+use crate::mount::is_mount_point;
 use crate::{Kernel, KernelError};
 
 /// What [`Kernel::ensure_netns_directory`] makes or made.
@@ -123,7 +124,7 @@ impl Kernel {
         const UNMOUNT: &str = "unmount";
         let name = path.to_string_lossy();
         let empty = std::fs::read_dir(path).is_ok_and(|mut d| d.next().is_none());
-        if empty && made.mount {
+        if empty && made.mount && is_mount_point(path) {
             self.perform(
                 &Operation::new(OperationKind::Unmount, UNMOUNT, &name),
                 || {

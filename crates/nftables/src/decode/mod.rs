@@ -257,11 +257,14 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// The table. Anonymous sets are part of the rules that look into them, and left out.
+    /// The table. Anonymous sets are part of the rules that look into them, and apart from the others.
     #[must_use]
     pub fn finish(mut self) -> Table {
-        let named = self.sets.iter().filter(|set| !set.anonymous());
-        self.table.sets = named.map(RawSet::typed).collect();
+        let (anonymous, named): (Vec<&RawSet>, Vec<&RawSet>) =
+            self.sets.iter().partition(|set| set.anonymous());
+        let typed = |sets: Vec<&RawSet>| sets.into_iter().map(RawSet::typed).collect();
+        self.table.sets = typed(named);
+        self.table.anonymous = typed(anonymous);
         for listed in self.rules {
             let rule = Rule::from_expressions(listed.expressions, listed.comment, &self.table);
             let chains = &mut self.table.chains;

@@ -5,7 +5,7 @@ use crate::wire::{Attrs, be32_of, string_of};
 
 impl Reg {
     /// The register of a number; those of 128 bits (NFT_REG_1 to 4) are four of 32.
-    fn of(number: u32) -> Option<Self> {
+    pub(crate) fn of(number: u32) -> Option<Self> {
         match number {
             1..=4 => Some(Self((number as u8 - 1) * 4)),
             8..=23 => Some(Self(number as u8 - 8)),

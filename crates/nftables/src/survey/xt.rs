@@ -22,6 +22,9 @@ pub(super) fn matches(attrs: Attrs<'_>, packet: &PacketContext<'_>) -> Answer {
         "state" => u16_at(info, 0).map(|bits| Answer::of(u32::from(bits) & state(packet) != 0)),
         "tcp" => ports(info, packet, 11).filter(|_| info.get(8..10) == Some(&[0, 0])),
         "udp" => ports(info, packet, 8),
+        "icmp" | "icmp6" => icmp(info, packet),
+        // Packets whose way is predicted have no routing header.
+        "rt" => Some(Answer::No),
         _ => None,
     };
     found.unwrap_or(Answer::Maybe)
@@ -61,6 +64,15 @@ fn ports(info: &[u8], packet: &PacketContext<'_>, flags: usize) -> Option<Answer
         (true, true) => Some(Answer::Yes),
         (true, false) => None,
     }
+}
+
+/// struct ipt_icmp and ip6t_icmp: a type (255 for all), the first and the last code, and a bit that
+/// inverts. The types whose way is predicted have the code 0.
+fn icmp(info: &[u8], packet: &PacketContext<'_>) -> Option<Answer> {
+    const ANY: u8 = 255;
+    let [kind, first, last, inverted] = *info.first_chunk::<4>()?;
+    let fits = kind == ANY || (kind == packet.icmp? && (first..=last).contains(&0));
+    Some(Answer::of(fits != (inverted & 1 != 0)))
 }
 
 pub(super) fn target(attrs: Attrs<'_>) -> Result<Answer, Act> {

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hallway_spec::{Bandwidth, IpVersion, Name};
+use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use super::Attribute;
-use crate::target::{LinkRole, Listener, Route, RouteKind, Setting};
+use super::words::{elements, hop, next_hop, role_words, route_words};
+use crate::shaping::Shaping;
+use crate::target::{LinkRole, Listener, Route, Setting};
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,14 +115,14 @@ pub enum Fact {
         /// The value that was found.
         found: u32,
     },
-    /// The limit of what a link sends differs.
-    Limit {
+    /// What a link does to the packets it sends differs.
+    Shaping {
         /// The link.
         link: String,
-        /// The wanted limit.
-        wanted: Option<Bandwidth>,
-        /// The limit that was found.
-        found: Option<Bandwidth>,
+        /// What is wanted.
+        wanted: Shaping,
+        /// What was found; none: something that hallway never sets.
+        found: Option<Shaping>,
     },
     /// The host does not forward what comes in by a link that packets of the project come in by.
     UplinkForwarding {
@@ -225,7 +227,6 @@ impl Difference {
     /// What must be there and what was found, as two short texts.
     #[must_use]
     pub fn wanted_and_found(&self) -> (String, String) {
-        let none = || "none".to_owned();
         match &self.fact {
             Fact::NamespaceMissing
             | Fact::LinkMissing { .. }
@@ -249,9 +250,9 @@ impl Difference {
                 ..
             } => (next_hop(route), hop(*via)),
             Fact::Setting { wanted, found, .. } => (wanted.to_string(), found.to_string()),
-            Fact::Limit { wanted, found, .. } => (
-                wanted.map_or_else(none, |b| b.to_string()),
-                found.map_or_else(none, |b| b.to_string()),
+            Fact::Shaping { wanted, found, .. } => (
+                wanted.to_string(),
+                found.map_or_else(|| "a netem with other settings".into(), |s| s.to_string()),
             ),
             Fact::UplinkForwarding { .. } => ("1".into(), "0".into()),
             Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
@@ -291,7 +292,14 @@ impl Difference {
                 setting,
                 ..
             } => setting.words().into(),
-            Fact::Limit { link, .. } => format!("bandwidth of {link}"),
+            Fact::Shaping {
+                link,
+                wanted,
+                found,
+            } => match (wanted.needs_netem(), found) {
+                (false, Some(found)) if !found.needs_netem() => format!("bandwidth of {link}"),
+                _ => format!("impairment of {link}"),
+            },
             Fact::UplinkForwarding { link, version } => {
                 format!("{} of {link}", Setting::Forwarding(*version).words())
             }
@@ -354,7 +362,7 @@ impl Difference {
             Fact::Attribute { .. }
             | Fact::RouteMissing { .. }
             | Fact::Setting { .. }
-            | Fact::Limit { .. }
+            | Fact::Shaping { .. }
             | Fact::UplinkForwarding { .. } => {
                 let (wanted, found) = self.wanted_and_found();
                 format!("{object} is {found}, not {wanted}")
@@ -367,46 +375,4 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.clause())
     }
-}
-
-fn role_words(role: LinkRole) -> &'static str {
-    match role {
-        LinkRole::Bridge => "bridge",
-        LinkRole::Port => "port",
-        LinkRole::Interface => "interface",
-        LinkRole::Cable => "cable end",
-        LinkRole::Loopback => "loopback",
-    }
-}
-
-fn route_words(route: &Route) -> String {
-    match &route.kind {
-        RouteKind::Unreachable => format!("unreachable route {}", route.to),
-        RouteKind::Link { link, .. } if route.to.prefix_len() == 0 => {
-            format!("default route of {link}")
-        }
-        RouteKind::Link { link, .. } => format!("route {} of {link}", route.to),
-    }
-}
-
-fn next_hop(route: &Route) -> String {
-    match &route.kind {
-        RouteKind::Unreachable => "unreachable".into(),
-        RouteKind::Link { via, .. } => hop(*via),
-    }
-}
-
-fn hop(via: Option<IpAddr>) -> String {
-    via.map_or_else(|| "on the link".into(), |v| format!("via {v}"))
-}
-
-fn elements(missing: &[String], extra: &[String]) -> String {
-    let mut parts = Vec::new();
-    if !missing.is_empty() {
-        parts.push(format!("missing: {}", missing.join(", ")));
-    }
-    if !extra.is_empty() {
-        parts.push(format!("unexpected: {}", extra.join(", ")));
-    }
-    parts.join("; ")
 }

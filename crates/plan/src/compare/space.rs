@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::{Attribute, Difference, Fact, Place};
 use crate::mark;
 use crate::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use crate::shaping::Shaping;
 use crate::target::{Link, Route, RouteKind, RouteOrigin, Setting, Space};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
@@ -113,7 +114,7 @@ impl<'a> Index<'a> {
         };
         let mut instead = same.iter().filter(|r| !beside(r) && !r.unreachable);
         let found = instead.next().map(|r| r.via);
-        missing(found, !same.is_empty() && !same.iter().any(|r| beside(&r)))
+        missing(found, !same.is_empty() && !same.iter().any(beside))
     }
 }
 
@@ -167,13 +168,12 @@ pub(super) fn compare(
             );
         }
         addresses(link, found, before.link(&link.name), seen, &mut facts);
-        // The kernel keeps bytes per second.
-        let rate = |limit: Option<hallway_spec::Bandwidth>| limit.map(|l| l.bytes_per_second());
-        if rate(link.limit) != rate(found.limit) && limit_is_ours(link, before.link(&link.name)) {
-            facts.push(Fact::Limit {
+        let as_wanted = found.shaping.is_some_and(|s| s.same(&link.shaping));
+        if !as_wanted && shaping_is_ours(link, before.link(&link.name)) {
+            facts.push(Fact::Shaping {
                 link: link.name.clone(),
-                wanted: link.limit,
-                found: found.limit,
+                wanted: link.shaping,
+                found: found.shaping,
             });
         }
     }
@@ -318,9 +318,10 @@ fn addresses(
     }
 }
 
-/// A limit that hallway neither wants nor set belongs to another program.
-fn limit_is_ours(wanted: &Link, before: &[&Link]) -> bool {
-    wanted.limit.is_some() || before.iter().any(|l| l.limit.is_some())
+/// A queueing discipline that hallway neither wants nor set belongs to another program.
+fn shaping_is_ours(wanted: &Link, before: &[&Link]) -> bool {
+    let some = |link: &Link| link.shaping != Shaping::NONE;
+    some(wanted) || before.iter().any(|l| some(l))
 }
 
 fn routes(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out: &mut Vec<Fact>) {

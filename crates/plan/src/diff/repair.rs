@@ -255,22 +255,12 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
             setting,
             wanted,
             ..
-        } => {
-            let (link, setting, value) = (link.clone(), *setting, *wanted);
-            (
-                setting_order(setting),
-                Adjustment::Setting {
-                    link,
-                    setting,
-                    value,
-                },
-            )
-        }
-        Fact::Limit { link, wanted, .. } => (
+        } => set(link.clone(), *setting, *wanted),
+        Fact::Shaping { link, wanted, .. } => (
             LIMITS,
-            Adjustment::Limit {
+            Adjustment::Shape {
                 link: link.clone(),
-                limit: *wanted,
+                shaping: *wanted,
             },
         ),
         Fact::NamespaceMissing
@@ -295,6 +285,15 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
     })
 }
 
+fn set(link: Option<String>, setting: Setting, value: u32) -> (u8, Adjustment) {
+    let change = Adjustment::Setting {
+        link,
+        setting,
+        value,
+    };
+    (setting_order(setting), change)
+}
+
 /// Whether a setting of a node's whole namespace differs.
 fn is_of_namespace(difference: &Difference) -> bool {
     matches!(difference.place, Place::Node { .. })
@@ -307,7 +306,7 @@ fn is_created(difference: &Difference, created: &Created) -> bool {
         Fact::Attribute { link, .. }
         | Fact::AddressMissing { link, .. }
         | Fact::AddressLeft { link, .. }
-        | Fact::Limit { link, .. }
+        | Fact::Shaping { link, .. }
         | Fact::Setting {
             link: Some(link), ..
         } => link,

@@ -55,6 +55,8 @@ codes! {
     NeighbourUnreachable = "neighbour-unreachable",
     /// The packet comes to a node that it is not for and that does not forward.
     NotForwarding = "not-forwarding",
+    /// The interface that the packet would leave by has a loss of 100 %.
+    Impaired = "impaired",
     /// A routing loop: routers forward the packet to each other.
     Loop = "loop",
     /// The source address is not the sender's on that network.

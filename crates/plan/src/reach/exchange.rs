@@ -11,7 +11,7 @@ use super::path::{Hop, HopEvent, Location, Path};
 use super::question::Question;
 use super::reasons;
 use super::result::{ExchangeFailure, ExchangeResult};
-use super::walk::{Arrival, Walk};
+use super::walk::{Arrival, DropReason, Walk};
 use super::world::World;
 use crate::target::localhost;
 
@@ -102,6 +102,13 @@ impl Question {
                 return found;
             }
         };
+        if let (Location::Outside, Party::Node(node)) = (&end.at, &self.to) {
+            found.failure = Some(ExchangeFailure::Request(DropReason::Elsewhere {
+                node: node.clone(),
+                to: address,
+            }));
+            return found;
+        }
         found.unsure = walk.unsure.take();
         let routed = &world.environment.policy_routed;
         if at == Location::Outside

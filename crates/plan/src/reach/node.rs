@@ -1,6 +1,6 @@
 //! What nodes, cables and bridges do with a packet.
 
-use hallway_spec::Mode;
+use hallway_spec::{Mode, Share};
 
 use super::context::context;
 use super::packet::{Flow, Packet};
@@ -61,6 +61,12 @@ impl<'w> Walk<'w> {
             interface: interface.name.clone(),
         };
         self.hop(at.clone(), route, packet.flow);
+        if interface.impairments.loss == Some(Share::ALL) {
+            return Err(DropReason::Impaired {
+                node: node.name.clone(),
+                interface: interface.name.clone(),
+            });
+        }
         let leaves = HopEvent::Leaves {
             interface: interface.name.clone(),
         };

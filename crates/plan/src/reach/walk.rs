@@ -26,10 +26,14 @@ pub(super) enum DropReason {
     Rule { hook: Hook, ruling: RuleVerdict },
     /// No route to its destination.
     NoRoute { at: Location, to: IpAddr },
+    /// It leaves by an uplink, and the node that has its destination is not there.
+    Elsewhere { node: Name, to: IpAddr },
     /// No neighbour has the address of the next hop.
     Neighbour { at: Location, next: IpAddr },
     /// It is not for this node, which does not forward.
     NotForwarding { node: Name },
+    /// The interface it would leave by drops every packet.
+    Impaired { node: Name, interface: String },
     /// A routing loop.
     Loop,
     /// By a rule of another program.
@@ -52,10 +56,14 @@ impl DropReason {
     /// What the sender sees.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Self::Rule { .. } | Self::NotForwarding { .. } | Self::Loop | Self::Foreign(_) => {
-                Outcome::Filtered
+            Self::Rule { .. }
+            | Self::NotForwarding { .. }
+            | Self::Impaired { .. }
+            | Self::Loop
+            | Self::Foreign(_) => Outcome::Filtered,
+            Self::NoRoute { .. } | Self::Elsewhere { .. } | Self::Neighbour { .. } => {
+                Outcome::Unreachable
             }
-            Self::NoRoute { .. } | Self::Neighbour { .. } => Outcome::Unreachable,
         }
     }
 }

@@ -168,6 +168,7 @@ fn node(
                 .collect(),
             mtu: network.mtu,
             bandwidth: attachment.bandwidth,
+            impairments: attachment.impairments.effective(),
             dhcp_server: attachment.dhcp_server,
             router: attachment.router,
             sources: attachment.sources.clone(),
@@ -269,7 +270,8 @@ fn cables(topology: &Topology, nodes: &mut [Node]) -> Vec<Cable> {
                 ),
                 addresses: end.addresses.clone(),
                 mtu: link.mtu,
-                bandwidth: link.bandwidth,
+                bandwidth: end.bandwidth,
+                impairments: end.impairments.effective(),
                 plug: Plug::Cable,
                 name: name.clone(),
             });

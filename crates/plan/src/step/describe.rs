@@ -220,8 +220,14 @@ fn adjustment(place: &Place, change: &Adjustment) -> Described {
             let key = setting.key(link.as_deref()).replace('/', ".");
             self::change("setting", named(place, &key)).detail(value.to_string())
         }
-        Adjustment::Limit { link, limit } => self::change("bandwidth", named(place, link))
-            .detail(limit.map_or_else(|| "no limit".into(), |l| l.to_string())),
+        Adjustment::Shape { link, shaping } => {
+            let (kind, detail) = match (shaping.needs_netem(), shaping.limit) {
+                (true, _) => ("impairment", shaping.to_string()),
+                (false, Some(limit)) => ("bandwidth", limit.to_string()),
+                (false, None) => ("bandwidth", "no limit".into()),
+            };
+            self::change(kind, named(place, link)).detail(detail)
+        }
     }
 }
 

@@ -8,13 +8,14 @@ mod describe;
 use std::net::IpAddr;
 
 use hallway_nftables::{Family, Ruleset};
-use hallway_spec::{Bandwidth, IpVersion, Name, PortRange, Protocol};
+use hallway_spec::{IpVersion, Name, PortRange, Protocol};
 use ipnet::IpNet;
 
 use crate::compare::{Attribute, Difference, Place};
 pub use crate::observed::Uplink;
 use crate::rules::Delta;
 use crate::settled::Settled;
+use crate::shaping::Shaping;
 use crate::target::{Link, Listener, Route, Setting};
 use crate::through::{Entry, Pass};
 
@@ -244,12 +245,12 @@ pub enum Adjustment {
         /// The new value.
         value: u32,
     },
-    /// Limits what a link sends, or removes the limit.
-    Limit {
+    /// Changes what a link does to the packets it sends.
+    Shape {
         /// The link.
         link: String,
-        /// The new limit.
-        limit: Option<Bandwidth>,
+        /// What it does from now on.
+        shaping: Shaping,
     },
 }
 

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::{IpVersion, Mode};
+use hallway_spec::{Impairments, IpVersion, Mode};
 use ipnet::IpNet;
 
 use super::{BridgeFlag, Link, LinkRole, PortFlag, Route, RouteKind, RouteOrigin, Setting, Space};
 use crate::mark::{self, Role};
 use crate::settled::{Interface, Network, Node, Settled, carries_ipv6};
+use crate::shaping::Shaping;
 
 /// What the project needs in the namespace that holds the bridges.
 pub(super) fn space(settled: &Settled) -> Space {
@@ -67,7 +68,7 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
         bridge: BridgeFlag::WANTED,
         no_kernel_address: carries_ipv6(network.mtu),
         addresses,
-        limit: None,
+        shaping: Shaping::NONE,
         settings,
     })
 }
@@ -132,7 +133,7 @@ fn port(
         bridge: &[],
         no_kernel_address: carries_ipv6(interface.mtu),
         addresses,
-        limit: interface.bandwidth,
+        shaping: Shaping::new(interface.bandwidth, &Impairments::default()),
         settings,
     });
 }

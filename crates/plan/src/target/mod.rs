@@ -8,11 +8,12 @@ mod host;
 mod keeper;
 mod node;
 
-use hallway_spec::{Bandwidth, IpVersion, Name};
+use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use crate::mark;
 use crate::settled::Settled;
+use crate::shaping::Shaping;
 
 pub use keeper::{Listener, listeners, localhost};
 
@@ -112,8 +113,8 @@ pub struct Link {
     pub no_kernel_address: bool,
     /// Addresses with their prefix lengths.
     pub addresses: Vec<IpNet>,
-    /// The limit of what it sends.
-    pub limit: Option<Bandwidth>,
+    /// What it does to the packets it sends.
+    pub shaping: Shaping,
     /// Settings below `net/*/conf/LINK`.
     pub settings: Vec<(Setting, u32)>,
 }

@@ -3,6 +3,7 @@
 use super::{Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, Setting, Space};
 use crate::mark::{self, Role};
 use crate::settled::{Interface, Node, Plug, Settled};
+use crate::shaping::Shaping;
 use hallway_spec::IpVersion;
 
 /// What a node's namespace must hold.
@@ -64,7 +65,7 @@ fn loopback(settled: &Settled, node: &Node) -> Link {
         bridge: &[],
         no_kernel_address: false,
         addresses: Vec::new(),
-        limit: None,
+        shaping: Shaping::NONE,
         settings: Vec::new(),
     }
 }
@@ -89,7 +90,7 @@ fn interface(node: &Node, interface: &Interface) -> Link {
         bridge: &[],
         no_kernel_address: link_local.is_some(),
         addresses: addresses.collect(),
-        limit: interface.bandwidth,
+        shaping: Shaping::new(interface.bandwidth, &interface.impairments),
         settings: interface_settings(node),
     }
 }

@@ -121,7 +121,7 @@ pub enum NetworksDoc {
 }
 
 mapping! {
-    /// A node's place on a network.
+    /// A node's place on a network. Impairments are of what the node sends.
     #[derive(Default)]
     pub struct AttachmentDoc read as AttachmentKeys {
         /// A fixed address, or one of each family.
@@ -140,6 +140,20 @@ mapping! {
         router: Option<bool>,
         /// Addresses besides its own that it may send from and answer for: prefixes, or `any`.
         sources: Option<OneOrMany<String>>,
+        /// How much later packets leave, like `50ms`.
+        delay: Option<Scalar>,
+        /// By how much the delay differs from packet to packet, like `5ms`.
+        jitter: Option<Scalar>,
+        /// How many packets are dropped, like `1%`.
+        loss: Option<Scalar>,
+        /// How many packets are sent twice, like `1%`.
+        duplicate: Option<Scalar>,
+        /// How many packets have one bit changed, like `0.1%`.
+        corrupt: Option<Scalar>,
+        /// How many packets are not delayed, and so come before others, like `25%`.
+        reorder: Option<Scalar>,
+        /// Another name of `bandwidth`.
+        rate: Option<Scalar>,
     }
 }
 
@@ -198,7 +212,8 @@ mapping! {
 }
 
 mapping! {
-    /// A cable.
+    /// A cable. Impairments are of what each end sends.
+    #[derive(Default)]
     pub struct LinkDoc read as LinkKeys {
         /// Two nodes with their addresses.
         endpoints: IndexMap<String, Option<EndDoc>>,
@@ -206,6 +221,20 @@ mapping! {
         mtu: Option<u32>,
         /// Like `10mbit`.
         bandwidth: Option<Scalar>,
+        /// How much later packets leave, like `50ms`.
+        delay: Option<Scalar>,
+        /// By how much the delay differs from packet to packet, like `5ms`.
+        jitter: Option<Scalar>,
+        /// How many packets are dropped, like `1%`.
+        loss: Option<Scalar>,
+        /// How many packets are sent twice, like `1%`.
+        duplicate: Option<Scalar>,
+        /// How many packets have one bit changed, like `0.1%`.
+        corrupt: Option<Scalar>,
+        /// How many packets are not delayed, and so come before others, like `25%`.
+        reorder: Option<Scalar>,
+        /// Another name of `bandwidth`.
+        rate: Option<Scalar>,
     }
 }
 
@@ -216,11 +245,11 @@ pub enum EndDoc {
     /// Addresses with prefix lengths.
     Addresses(OneOrMany<String>),
     /// With settings.
-    Full(FullEndDoc),
+    Full(Box<FullEndDoc>),
 }
 
 mapping! {
-    /// One end of a cable, key by key.
+    /// One end of a cable, key by key. Impairments are of what this end sends.
     #[derive(Default)]
     pub struct FullEndDoc read as EndKeys {
         /// Addresses with prefix lengths.
@@ -229,6 +258,20 @@ mapping! {
         interface: Option<String>,
         /// A fixed MAC address.
         mac: Option<String>,
+        /// How much later packets leave, like `50ms`.
+        delay: Option<Scalar>,
+        /// By how much the delay differs from packet to packet, like `5ms`.
+        jitter: Option<Scalar>,
+        /// How many packets are dropped, like `1%`.
+        loss: Option<Scalar>,
+        /// How many packets are sent twice, like `1%`.
+        duplicate: Option<Scalar>,
+        /// How many packets have one bit changed, like `0.1%`.
+        corrupt: Option<Scalar>,
+        /// How many packets are not delayed, and so come before others, like `25%`.
+        reorder: Option<Scalar>,
+        /// The limit of what this end sends, like `10mbit`.
+        rate: Option<Scalar>,
     }
 }
 

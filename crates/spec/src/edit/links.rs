@@ -20,8 +20,7 @@ pub(super) fn add(
     }
     document.links.push(LinkDoc {
         endpoints,
-        mtu: None,
-        bandwidth: None,
+        ..LinkDoc::default()
     });
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! checked by [`crate::parse`]; here only what the edit itself needs is checked.
 
 mod entry;
+mod impair;
 mod links;
 mod networks;
 mod nodes;
@@ -12,8 +13,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::{Action, Diagnostic, Document, InvalidPort, Name, PortProto};
+use crate::{Action, Bandwidth, Diagnostic, Document, Impairments, InvalidPort, Name, PortProto};
 
+pub use impair::Impaired;
 pub use networks::free_subnet;
 pub use rest::rest;
 
@@ -62,6 +64,17 @@ pub enum Edit {
     Connect(Name, Name, Vec<IpAddr>),
     /// Takes it off.
     Disconnect(Name, Name),
+    /// Changes what interfaces do to the packets they send.
+    Impair {
+        /// Which interfaces.
+        at: Vec<Impaired>,
+        /// Whether what was set before is removed.
+        clear: bool,
+        /// What is set; the rest stays.
+        set: Impairments,
+        /// The limit that is set.
+        rate: Option<Bandwidth>,
+    },
     /// Publishes a port.
     Publish(Name, String),
     /// Withdraws it.
@@ -265,6 +278,7 @@ pub fn edit_in_place(document: &mut Document, edit: &Edit) -> Result<(), EditErr
             networks::connect(document, node, network, addresses)?;
         }
         Edit::Disconnect(node, network) => networks::disconnect(document, node, network)?,
+        Edit::Impair { .. } => impair::apply(document, edit)?,
         Edit::Publish(node, port) => nodes::publish(document, node, port)?,
         Edit::Unpublish(node, port) => nodes::unpublish(document, node, port)?,
         Edit::Policy {

@@ -152,6 +152,16 @@ pub(super) fn join(node: &mut NodeDoc, network: &Name, addresses: &[IpAddr]) {
     node.networks = Some(NetworksDoc::Map(map));
 }
 
+/// Changes a membership; a node that is not on the network is left as it is, for the parser to find.
+pub(super) fn change(node: &mut NodeDoc, network: &Name, with: impl FnOnce(&mut AttachmentDoc)) {
+    let mut map = as_map(node);
+    if let Some(attachment) = map.get_mut(network.as_ref()) {
+        with(attachment.get_or_insert_default());
+        attachment.take_if(|a| *a == AttachmentDoc::default());
+    }
+    node.networks = (!map.is_empty()).then_some(NetworksDoc::Map(map));
+}
+
 pub(super) fn disconnect(
     document: &mut Document,
     name: &Name,

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 
 use super::nodes;
-use super::values::{Named, bandwidth, interface, items, mac, mtu, named};
+use super::values::{Named, check_delay, impairments, interface, items, limit, mac, mtu, named};
 use crate::document::{EndKeys, LinkKeys};
 use crate::problem::{NetworkProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
-use crate::{IpVersion, Link, LinkEnd, Name, Node};
+use crate::{Impairments, IpVersion, Link, LinkEnd, Name, Node};
 
 /// Nodes that only a link names are added to `nodes`.
 pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, known: &mut Vec<Node>) -> Vec<Link> {
@@ -39,7 +39,17 @@ fn link(r: &mut Reader<'_>, at: &At) -> Option<Link> {
         r.report(at, ValueProblem::Missing(Required::Endpoints));
         return None;
     };
-    let ends: Vec<LinkEnd> = named(
+    let bandwidth = limit(r, keys.bandwidth.as_ref(), keys.rate.as_ref());
+    let of = [
+        &keys.delay,
+        &keys.jitter,
+        &keys.loss,
+        &keys.duplicate,
+        &keys.corrupt,
+        &keys.reorder,
+    ];
+    let of_both = impairments(r, of);
+    let mut ends: Vec<LinkEnd> = named(
         r,
         &endpoints,
         "a mapping like { a: 10.0.1.1/24, b: 10.0.1.2/24 }",
@@ -47,9 +57,13 @@ fn link(r: &mut Reader<'_>, at: &At) -> Option<Link> {
     .into_iter()
     .map(|entry| end(r, entry))
     .collect();
+    for end in &mut ends {
+        end.bandwidth = end.bandwidth.or(bandwidth);
+        end.impairments = end.impairments.or(&of_both);
+        check_delay(r, &end.place, &end.impairments);
+    }
     let count = ends.len();
     let mtu = keys.mtu.and_then(|at| mtu(r, &at));
-    let bandwidth = keys.bandwidth.and_then(|at| bandwidth(r, &at));
     let Ok(ends) = <[LinkEnd; 2]>::try_from(ends) else {
         r.report(&endpoints, ValueProblem::LinkEnds(count));
         return None;
@@ -57,7 +71,6 @@ fn link(r: &mut Reader<'_>, at: &At) -> Option<Link> {
     Some(Link {
         ends,
         mtu,
-        bandwidth,
         place: r.place(at),
     })
 }
@@ -68,6 +81,8 @@ fn end(r: &mut Reader<'_>, entry: Named) -> LinkEnd {
         addresses: Vec::new(),
         interface: None,
         mac: None,
+        bandwidth: None,
+        impairments: Impairments::default(),
         place: entry.place,
     };
     let mut addresses = Some(entry.value.clone());
@@ -76,6 +91,16 @@ fn end(r: &mut Reader<'_>, entry: Named) -> LinkEnd {
         addresses = keys.address;
         out.interface = keys.interface.and_then(|at| interface(r, &at));
         out.mac = keys.mac.and_then(|at| mac(r, &at));
+        out.bandwidth = limit(r, None, keys.rate.as_ref());
+        let of = [
+            &keys.delay,
+            &keys.jitter,
+            &keys.loss,
+            &keys.duplicate,
+            &keys.corrupt,
+            &keys.reorder,
+        ];
+        out.impairments = impairments(r, of);
     }
     for item in items(r, addresses.as_ref()) {
         let Some(net) = r.value::<IpNet>(

@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::ports;
-use super::values::{Named, bandwidth, interface, items, mac, named};
+use super::values::{Named, check_delay, impairments, interface, items, limit, mac, named};
 use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
 use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::{
-    Attachment, Command, IpVersion, Name, Node, Place, PortProto, Protocol, Restart, StaticRoute,
-    User,
+    Attachment, Command, Impairments, IpVersion, Name, Node, Place, PortProto, Protocol, Restart,
+    StaticRoute, User,
 };
 
 pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Node> {
@@ -147,6 +147,7 @@ fn member(network: Name, place: Place) -> Attachment {
         mac: None,
         interface: None,
         bandwidth: None,
+        impairments: Impairments::default(),
         dhcp_server: false,
         aliases: Vec::new(),
         sources: Vec::new(),
@@ -178,7 +179,17 @@ fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: Place) -> Attac
     }
     out.mac = keys.mac.and_then(|at| mac(r, &at));
     out.interface = keys.interface.and_then(|at| interface(r, &at));
-    out.bandwidth = keys.bandwidth.and_then(|at| bandwidth(r, &at));
+    out.bandwidth = limit(r, keys.bandwidth.as_ref(), keys.rate.as_ref());
+    let of = [
+        &keys.delay,
+        &keys.jitter,
+        &keys.loss,
+        &keys.duplicate,
+        &keys.corrupt,
+        &keys.reorder,
+    ];
+    out.impairments = impairments(r, of);
+    check_delay(r, &r.place(at), &out.impairments);
     let mut may = |at: Option<At>| at.and_then(|at| r.boolean(&at)).unwrap_or(false);
     out.dhcp_server = may(keys.dhcp_server);
     out.router = may(keys.router);

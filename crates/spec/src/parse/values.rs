@@ -2,7 +2,7 @@
 
 use crate::problem::ValueProblem;
 use crate::reader::{At, Reader};
-use crate::{Bandwidth, InterfaceName, Mac, Name, Place};
+use crate::{Bandwidth, Delay, Impairments, InterfaceName, InvalidImpairment, Mac, Name, Place};
 
 /// Names with a meaning in policies, or in every node.
 const RESERVED: [&str; 4] = ["host", "outside", "any", "localhost"];
@@ -38,8 +38,52 @@ pub(super) fn named(r: &mut Reader<'_>, at: &At, expected: &'static str) -> Vec<
 }
 
 /// A bandwidth limit.
-pub(super) fn bandwidth(r: &mut Reader<'_>, at: &At) -> Option<Bandwidth> {
+fn bandwidth(r: &mut Reader<'_>, at: &At) -> Option<Bandwidth> {
     r.checked(at, "a bandwidth like 10mbit, 500kbit or 1gbit")
+}
+
+/// The keys of impairments, in the order of [`Impairments::KEYS`].
+pub(super) type ImpairmentKeys<'k> = [&'k Option<At>; Impairments::KEYS.len()];
+
+/// What a link does to the packets it sends.
+pub(super) fn impairments(r: &mut Reader<'_>, keys: ImpairmentKeys<'_>) -> Impairments {
+    const TIME: &str = "a time like 50ms";
+    const SHARE: &str = "a share of packets like 1%";
+    let [delay, jitter, loss, duplicate, corrupt, reorder] = keys.map(Option::as_ref);
+    let out = Impairments {
+        delay: delay.and_then(|at| r.checked(at, TIME)),
+        jitter: jitter.and_then(|at| r.checked(at, TIME)),
+        loss: loss.and_then(|at| r.checked(at, SHARE)),
+        duplicate: duplicate.and_then(|at| r.checked(at, SHARE)),
+        corrupt: corrupt.and_then(|at| r.checked(at, SHARE)),
+        reorder: reorder.and_then(|at| r.checked(at, SHARE)),
+    };
+    if let (Some(at), Some(value)) = (jitter, out.jitter)
+        && value.nanoseconds() > Delay::MAX_JITTER
+    {
+        let why = InvalidImpairment::JitterTooLong(value);
+        r.report(at, ValueProblem::from(why));
+    }
+    out
+}
+
+/// Reports a jitter or reordering of packets that are not delayed.
+pub(super) fn check_delay(r: &mut Reader<'_>, place: &Place, these: &Impairments) {
+    if let Some(key) = these.without_delay() {
+        r.report_at(place, ValueProblem::NeedsDelay(key));
+    }
+}
+
+/// A limit under one of its two names.
+pub(super) fn limit(
+    r: &mut Reader<'_>,
+    bandwidth_at: Option<&At>,
+    rate: Option<&At>,
+) -> Option<Bandwidth> {
+    if let (Some(_), Some(at)) = (bandwidth_at, rate) {
+        r.report(at, ValueProblem::TwoLimits);
+    }
+    bandwidth_at.or(rate).and_then(|at| bandwidth(r, at))
 }
 
 /// The name of a new interface.

@@ -5,8 +5,8 @@ use std::fmt;
 use super::{Code, Details, elsewhere, list};
 use crate::command::InvalidCommand;
 use crate::{
-    InvalidBandwidth, InvalidInterfaceName, InvalidMac, InvalidName, InvalidPort, InvalidService,
-    Label, Name, Place,
+    InvalidBandwidth, InvalidImpairment, InvalidInterfaceName, InvalidMac, InvalidName,
+    InvalidPort, InvalidService, Label, Name, Place,
 };
 
 /// More known keys are not listed.
@@ -68,6 +68,15 @@ pub enum ValueProblem {
     /// A bandwidth that cannot be read or is out of range.
     #[error(transparent)]
     Bandwidth(#[from] InvalidBandwidth),
+    /// An impairment that cannot be read or is out of range.
+    #[error(transparent)]
+    Impairment(#[from] InvalidImpairment),
+    /// Jitter or reordering without a delay.
+    #[error("{0} has no effect without a delay")]
+    NeedsDelay(&'static str),
+    /// `bandwidth` and `rate` in one mapping.
+    #[error("bandwidth and rate are two names of one limit")]
+    TwoLimits,
     /// A command that cannot be run.
     #[error(transparent)]
     Command(#[from] InvalidCommand),
@@ -181,6 +190,9 @@ impl Details for ValueProblem {
             | Self::Publish(_)
             | Self::Mac(_)
             | Self::Bandwidth(_)
+            | Self::Impairment(_)
+            | Self::NeedsDelay(_)
+            | Self::TwoLimits
             | Self::Command(_)
             | Self::LinkEnds(_) => Code::BadValue,
         }
@@ -231,6 +243,14 @@ impl Details for ValueProblem {
             Self::Command(_) => {
                 "write a line like nginx -g 'daemon off;', or a list of words".into()
             }
+            Self::NeedsDelay("reorder") => {
+                "packets that are not delayed come before those that are: write delay: 10ms, too"
+                    .into()
+            }
+            Self::NeedsDelay(_) => {
+                "the delay differs by it, up and down: write delay: 10ms, too".into()
+            }
+            Self::TwoLimits => "remove one of the two".into(),
             Self::LinkEnds(_) => "write one link for each pair of nodes".into(),
             Self::Missing(required) => return required.help().map(Into::into),
             _ => return None,

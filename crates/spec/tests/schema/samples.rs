@@ -11,7 +11,7 @@ pub(crate) fn base() -> Value {
         },
         "nodes": {
             "a": {
-                "networks": { "n": {} },
+                "networks": { "n": { "delay": "10ms" } },
                 "command": "x",
                 "ports": [{ "target": 80 }],
                 "routes": [{ "to": "10.9.0.0/24", "via": "10.1.0.9" }],
@@ -20,9 +20,10 @@ pub(crate) fn base() -> Value {
         },
         "links": [{
             "endpoints": {
-                "c": { "address": "10.3.0.1/24" },
+                "c": { "address": "10.3.0.1/24", "delay": "10ms" },
                 "d": { "address": "10.3.0.2/24" },
             },
+            "delay": "10ms",
         }],
         "policies": [{ "from": "a", "to": "b" }],
         "expect": [{ "from": "a", "to": "b" }],
@@ -72,6 +73,7 @@ pub(crate) fn all() -> Vec<Sample> {
     );
     add("/links/0", "links.mtu", json!(1400));
     add("/links/0", "links.bandwidth", json!("1mbit"));
+    impairments(&mut add);
     let end = "/links/0/endpoints/c";
     add(end, "links.endpoints.*.address", json!("10.3.0.9/24"));
     add(end, "links.endpoints.*.interface", json!("up"));
@@ -86,6 +88,33 @@ pub(crate) fn all() -> Vec<Sample> {
     add("/expect/0", "expect.port", json!("80/tcp"));
     add("/expect/0", "expect.reachable", json!(false));
     out
+}
+
+fn impairments(add: &mut Add<'_>) {
+    let link = "/links/0";
+    add(link, "links.delay", json!("20ms"));
+    add(link, "links.jitter", json!("1ms"));
+    add(link, "links.loss", json!("1%"));
+    add(link, "links.duplicate", json!("1%"));
+    add(link, "links.corrupt", json!("1%"));
+    add(link, "links.reorder", json!("1%"));
+    add(link, "links.rate", json!("1mbit"));
+    let end = "/links/0/endpoints/c";
+    add(end, "links.endpoints.*.delay", json!("20ms"));
+    add(end, "links.endpoints.*.jitter", json!("1ms"));
+    add(end, "links.endpoints.*.loss", json!("1%"));
+    add(end, "links.endpoints.*.duplicate", json!("1%"));
+    add(end, "links.endpoints.*.corrupt", json!("1%"));
+    add(end, "links.endpoints.*.reorder", json!("1%"));
+    add(end, "links.endpoints.*.rate", json!("1mbit"));
+    let member = "/nodes/a/networks/n";
+    add(member, "nodes.*.networks.*.delay", json!("20ms"));
+    add(member, "nodes.*.networks.*.jitter", json!("1ms"));
+    add(member, "nodes.*.networks.*.loss", json!("1%"));
+    add(member, "nodes.*.networks.*.duplicate", json!("1%"));
+    add(member, "nodes.*.networks.*.corrupt", json!("1%"));
+    add(member, "nodes.*.networks.*.reorder", json!("1%"));
+    add(member, "nodes.*.networks.*.rate", json!("1mbit"));
 }
 
 type Add<'a> = dyn FnMut(&'static str, &'static str, Value) + 'a;

@@ -64,7 +64,7 @@ fn edges(out: &mut String, graph: &Graph) {
     for (position, node) in graph.nodes.iter().enumerate() {
         for interface in &node.interfaces {
             if let Some(network) = interface.network {
-                let text = quoted(&interface.addresses.join("\n"));
+                let text = quoted(&with(&interface.addresses, &interface.impaired));
                 let _ = writeln!(out, "  net{network} -> node{position} [label={text}]");
             }
         }
@@ -90,7 +90,8 @@ fn edges(out: &mut String, graph: &Graph) {
     }
     for cable in &graph.cables {
         let (a, b) = (cable.a.node, cable.b.node);
-        let label = |end: &End| format!("{}\n{}", end.interface, end.addresses.join("\n"));
+        let label =
+            |end: &End| format!("{}\n{}", end.interface, with(&end.addresses, &end.impaired));
         let (tail, head) = (label(&cable.a), label(&cable.b));
         let _ = writeln!(
             out,
@@ -127,6 +128,12 @@ fn policies(out: &mut String, graph: &Graph) {
              color=\"{colour}\", fontcolor=\"{colour}\", style={style}, constraint=false]"
         );
     }
+}
+
+fn with(addresses: &[String], impaired: &str) -> String {
+    let impaired = (!impaired.is_empty()).then(|| impaired.to_owned());
+    let lines: Vec<String> = addresses.iter().cloned().chain(impaired).collect();
+    lines.join("\n")
 }
 
 fn colour(state: State, other: &'static str) -> &'static str {

@@ -96,7 +96,7 @@ fn edges(out: &mut String, graph: &Graph) {
     for (position, node) in graph.nodes.iter().enumerate() {
         for interface in &node.interfaces {
             if let Some(network) = interface.network {
-                let text = label(&interface.addresses.join(" "));
+                let text = label(&with(interface.addresses.join(" "), &interface.impaired));
                 let _ = writeln!(out, "  net{network} ---|\"{text}\"| node{position}");
             }
         }
@@ -115,7 +115,8 @@ fn edges(out: &mut String, graph: &Graph) {
         }
     }
     for cable in &graph.cables {
-        let end = |end: &End| format!("{} {}", end.interface, end.addresses.join(" "));
+        let addresses = |end: &End| with(end.addresses.join(" "), &end.impaired);
+        let end = |end: &End| format!("{} {}", end.interface, addresses(end));
         let text = format!(
             "{} — {}",
             end(&cable.a).trim_end(),
@@ -157,6 +158,13 @@ fn policies(out: &mut String, graph: &Graph) {
 /// Whether a line of the chart joins two things.
 fn is_edge(line: &str) -> bool {
     line.contains("|\"") && line.contains("\"| ")
+}
+
+fn with(addresses: String, impaired: &str) -> String {
+    match impaired {
+        "" => addresses,
+        impaired => format!("{addresses} ({impaired})"),
+    }
 }
 
 /// Characters that mermaid or the HTML it makes would read, as entities.

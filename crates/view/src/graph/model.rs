@@ -4,6 +4,7 @@ use hallway_spec::{Mode, Name};
 
 use hallway_plan::observed::{Counters, Live};
 use hallway_plan::settled::{self, Plug, Settled};
+use hallway_plan::shaping::Shaping;
 
 use super::policy::{Policy, policies};
 
@@ -83,6 +84,8 @@ pub struct Interface {
     pub addresses: Vec<String>,
     /// The position of its network; `None` for a cable.
     pub network: Option<usize>,
+    /// The limit and impairments of what it sends, like `delay 50ms loss 1%`; empty without.
+    pub impaired: String,
     /// Whether it is there.
     pub state: State,
     /// What passed it.
@@ -116,6 +119,8 @@ pub struct End {
     pub interface: String,
     /// Addresses with lengths.
     pub addresses: Vec<String>,
+    /// The limit and impairments of what it sends; empty without.
+    pub impaired: String,
 }
 
 impl Graph {
@@ -273,6 +278,7 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
                     Plug::Port { network, .. } => position(network),
                     Plug::Cable => None,
                 },
+                impaired: impaired(i),
                 state: State::Unknown,
                 counters: None,
             })
@@ -312,5 +318,15 @@ fn end(settled: &Settled, (name, interface): &(Name, String)) -> Option<End> {
             .flat_map(|i| &i.addresses)
             .map(ToString::to_string)
             .collect(),
+        impaired: found.map(impaired).unwrap_or_default(),
     })
+}
+
+fn impaired(interface: &settled::Interface) -> String {
+    let shaping = Shaping::new(interface.bandwidth, &interface.impairments);
+    match (shaping.needs_netem(), shaping.limit) {
+        (true, _) => shaping.to_string(),
+        (false, Some(limit)) => format!("rate {limit}"),
+        (false, None) => String::new(),
+    }
 }

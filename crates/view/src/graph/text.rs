@@ -151,6 +151,9 @@ fn interface(interface: &Interface) -> String {
     if interface.state == State::Missing {
         text = format!("{text} ({} missing)", interface.name);
     }
+    if !interface.impaired.is_empty() {
+        text = format!("{text} [{}]", interface.impaired);
+    }
     if let Some(counters) = interface.counters {
         text = format!("{text} {}", traffic(counters));
     }
@@ -169,7 +172,10 @@ fn cables(graph: &Graph) -> Vec<Branch> {
         [&c.a, &c.b].map(|end| {
             let addresses = end.addresses.join(" ");
             let text = format!("{} {} {addresses}", name(end.node), end.interface);
-            text.trim_end().to_owned()
+            match end.impaired.as_str() {
+                "" => text.trim_end().to_owned(),
+                impaired => format!("{} [{impaired}]", text.trim_end()),
+            }
         })
     });
     ends.map(|[a, b]| Branch(format!("{a} ── {b}"), Vec::new()))

@@ -4,6 +4,7 @@
 
 mod capture;
 mod difference;
+mod impairment;
 mod machine;
 mod plan;
 mod project;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use capture::{CapturedPacket, protocol_name};
 pub use difference::DifferenceEntry;
+pub use impairment::{Impairment, impairments};
 pub use machine::{
     CheckEntry, CheckOutcome, Endpoints, LogLine, Measurement, SandboxEntry, SandboxInternet,
     StrayProject,

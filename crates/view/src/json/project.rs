@@ -114,6 +114,8 @@ pub struct Interface<'a> {
     pub mtu: Option<u32>,
     /// Bits per second.
     pub bandwidth: Option<u64>,
+    /// What is done to the packets it sends, as a file has it.
+    pub impairments: BTreeMap<&'static str, String>,
     /// Its network; none for a cable.
     pub network: Option<&'a Name>,
     /// The host's end; none for a cable.
@@ -317,6 +319,7 @@ impl<'a> Interface<'a> {
             bandwidth: interface
                 .bandwidth
                 .map(hallway_spec::Bandwidth::bits_per_second),
+            impairments: interface.impairments.given().into_iter().collect(),
             network,
             host_link,
         }

@@ -1,12 +1,14 @@
 //! Changes of one object in place.
 
 use hallway_plan::compare::{Attribute, Place};
+use hallway_plan::shaping::Shaping;
 use hallway_plan::step::Adjustment;
 
 use super::Script;
 use super::host::{add_address, nf_call, no_own_address, set};
-use super::inside::{add_route, bandwidth, remove_route};
+use super::inside::{add_route, remove_route};
 use super::quote::{mac, quote};
+use super::shaping::shape;
 
 pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment) {
     let netns = match place {
@@ -47,18 +49,15 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
             let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
             set(script, &run, *setting, link.as_deref(), *value);
         }
-        Adjustment::Limit {
-            link,
-            limit: Some(limit),
-        } => {
-            bandwidth(script, &with("tc"), &quote(link), *limit);
-        }
-        Adjustment::Limit { link, limit: None } => {
+        Adjustment::Shape { link, shaping } if *shaping == Shaping::NONE => {
             script.line(&format!(
                 "{} qdisc del dev {} root",
                 with("tc"),
                 quote(link)
             ));
+        }
+        Adjustment::Shape { link, shaping } => {
+            shape(script, &with("tc"), &quote(link), shaping);
         }
     }
 }

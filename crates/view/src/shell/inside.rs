@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use hallway_plan::bandwidth::bucket;
 use hallway_plan::mark;
 use hallway_plan::step::{Announcement, CableEnd, NewNamespace, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin, Setting};
-use hallway_spec::{Bandwidth, IpVersion};
+use hallway_spec::IpVersion;
 
 use super::Script;
 use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings};
 use super::quote::{mac, quote};
+use super::shaping::shape;
 
 pub(super) fn announce(script: &mut Script<'_>, new: &Announcement) {
     script.explain(&[
@@ -104,9 +104,7 @@ pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
         script.line(&format!("bridge link set dev {link} hairpin on"));
     }
     script.line(&format!("ip link set dev {link} up"));
-    if let Some(limit) = outer.limit {
-        bandwidth(script, "tc", &link, limit);
-    }
+    shape(script, "tc", &link, &outer.shaping);
     routed(script, port, &link);
     configure(script, &port.netns, inner);
     for route in &port.inner_routes {
@@ -165,21 +163,8 @@ fn configure(script: &mut Script<'_>, netns: &str, link: &Link) {
     for address in &link.addresses {
         add_address(script, &at, &name, address);
     }
-    if let Some(limit) = link.limit {
-        bandwidth(script, &format!("tc -n {}", quote(netns)), &name, limit);
-    }
-}
-
-/// Limits what a link sends; `tc` is the command with its namespace.
-pub(super) fn bandwidth(script: &mut Script<'_>, tc: &str, link: &str, limit: Bandwidth) {
-    script.explain(&["Each end limits what it sends, by a token bucket: both ways are limited."]);
-    let bucket = bucket(limit);
-    script.line(&format!(
-        "{tc} qdisc replace dev {link} root tbf rate {}bit burst {} limit {}",
-        bucket.rate.saturating_mul(8),
-        bucket.burst,
-        bucket.queue
-    ));
+    let tc = format!("tc -n {}", quote(netns));
+    shape(script, &tc, &name, &link.shaping);
 }
 
 pub(super) fn add_route(script: &mut Script<'_>, netns: Option<&str>, route: &Route) {

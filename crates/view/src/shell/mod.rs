@@ -7,6 +7,7 @@ mod host;
 mod inside;
 mod programs;
 mod quote;
+mod shaping;
 
 use std::collections::BTreeSet;
 

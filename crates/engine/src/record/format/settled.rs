@@ -8,8 +8,8 @@ use hallway_plan::settled::{
 };
 use hallway_plan::through::Firewall;
 use hallway_spec::{
-    Action, Bandwidth, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol, Restart,
-    User,
+    Action, Bandwidth, Impairments, Mode, Name, Place, PolicyService, PortProto, PortRange,
+    Protocol, Restart, User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,8 @@ struct InterfaceFile {
     addresses: Vec<IpNet>,
     mtu: Option<u32>,
     bandwidth: Option<Bandwidth>,
+    #[serde(default)]
+    impairments: Impairments,
     #[serde(default)]
     dhcp_server: bool,
     #[serde(default)]
@@ -283,7 +285,7 @@ same_fields! {
         each interfaces; each routes; maybe service
     };
     Interface = InterfaceFile {
-        name, mac, addresses, mtu, bandwidth, dhcp_server, router, sources, behind, aliases;
+        name, mac, addresses, mtu, bandwidth, impairments, dhcp_server, router, sources, behind, aliases;
         into plug
     };
     Route = RouteFile { to, via, interface };

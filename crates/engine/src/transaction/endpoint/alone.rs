@@ -94,6 +94,7 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
         addresses: given.addresses.iter().copied().map(IpNet::from).collect(),
         mtu: None,
         bandwidth: None,
+        impairments: hallway_spec::Impairments::default(),
         dhcp_server: false,
         router: false,
         sources: Vec::new(),

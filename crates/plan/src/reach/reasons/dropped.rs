@@ -71,6 +71,11 @@ impl Reasons<'_> {
             )
             .help("a sandbox reaches the internet where pasta is installed: hallway doctor"),
             DropReason::NoRoute { at, to } => self.no_route(at, *to),
+            DropReason::Elsewhere { node, to } => reason(
+                ReasonCode::NoRoute,
+                format!("the host has no route to {to} of node {node}, and sends the packet to the outside"),
+            )
+            .help(format!("only the other end of the cable reaches {to}: use an address of {node} on a network")),
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
@@ -87,6 +92,13 @@ impl Reasons<'_> {
                 format!("node {node} is not a router: it does not forward packets"),
             )
             .help(format!("set forwarding: true for node {node}")),
+            DropReason::Impaired { node, interface } => reason(
+                ReasonCode::Impaired,
+                format!(
+                    "interface {interface} of node {node} drops every packet it sends (loss: 100%)"
+                ),
+            )
+            .help(format!("hallway impair {node}:{interface} loss=0%")),
             DropReason::Foreign(foreign) => {
                 let what = match &foreign.rule {
                     Some(rule) => format!("the rule: {rule}"),

@@ -1,0 +1,183 @@
+//! `impair`: changes what interfaces do to the packets they send, or lists it.
+
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Instant;
+
+use hallway_plan::Settled;
+use hallway_plan::settled::{Interface, Node, Plug};
+use hallway_plan::shaping::Shaping;
+use hallway_spec::{Bandwidth, Edit, Impaired, Impairments, nearest};
+use hallway_view::json;
+use hallway_view::table::columns;
+
+use super::edit;
+use crate::args::{Common, Format};
+use crate::diagnose::VerbError;
+use crate::scope::{here, present};
+use crate::{interrupt, ui};
+
+const EXAMPLE: &str = "write it like: hallway impair web:eth0 delay=50ms loss=1%";
+
+/// What is asked for.
+type Asked = (Option<String>, Vec<String>);
+
+pub(crate) fn run(
+    common: &Common,
+    (target, settings): Asked,
+    clear: bool,
+    format: Format,
+) -> Result<ExitCode, VerbError> {
+    let started = Instant::now();
+    let cancel = interrupt::watch();
+    let set = read(target.as_deref(), &settings)?;
+    let scope = here(common)?;
+    let (project, settled) = present(common, &scope.engine)?;
+    let chosen = chosen(&settled, target.as_deref())?;
+    if settings.is_empty() && !clear {
+        list(&chosen, format);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let names: Vec<String> = chosen
+        .iter()
+        .map(|(node, interface)| format!("{}:{}", node.name, interface.name))
+        .collect();
+    let done = match settings.as_slice() {
+        [] => format!("{}: nothing impaired any more", names.join(", ")),
+        settings => format!("{}: {}", names.join(", "), settings.join(" ")),
+    };
+    let change = Edit::Impair {
+        at: chosen
+            .iter()
+            .filter_map(|(node, interface)| place(&settled, node, interface))
+            .collect(),
+        clear,
+        set: set.impairments,
+        rate: set.limit,
+    };
+    let about = (&project, &change, done.as_str());
+    edit::carry_out(common, scope, about, (started, &cancel))
+}
+
+/// Where the file has an interface.
+fn place(settled: &Settled, node: &Node, interface: &Interface) -> Option<Impaired> {
+    let name = node.name.clone();
+    if let Plug::Port { network, .. } = &interface.plug {
+        return Some(Impaired::Attachment {
+            node: name,
+            network: network.clone(),
+        });
+    }
+    let is = |(of, at): &(hallway_spec::Name, String)| *of == name && *at == interface.name;
+    let link = settled.cables.iter().position(|c| is(&c.a) || is(&c.b))?;
+    Some(Impaired::CableEnd { node: name, link })
+}
+
+/// The interfaces that a target names.
+fn chosen<'s>(
+    settled: &'s Settled,
+    target: Option<&str>,
+) -> Result<Vec<(&'s Node, &'s Interface)>, VerbError> {
+    let pairs = |node: &'s Node| node.interfaces.iter().map(move |i| (node, i));
+    let Some(target) = target else {
+        return Ok(settled.nodes.iter().flat_map(pairs).collect());
+    };
+    let (name, interface) = match target.split_once(':') {
+        Some((name, interface)) => (name, Some(interface)),
+        None => (target, None),
+    };
+    let node = settled.nodes.iter().find(|n| n.name.as_ref() == name);
+    let node = node.ok_or_else(|| {
+        let known: Vec<&str> = settled.nodes.iter().map(|n| n.name.as_ref()).collect();
+        VerbError::usage(
+            format!("project {} has no node {name}", settled.project),
+            format!("its nodes: {}", known.join(", ")),
+        )
+    })?;
+    let found: Vec<_> = pairs(node)
+        .filter(|(_, i)| interface.is_none_or(|wanted| i.name == wanted))
+        .collect();
+    if found.is_empty() {
+        let known: Vec<&str> = node.interfaces.iter().map(|i| i.name.as_str()).collect();
+        return Err(VerbError::usage(
+            format!(
+                "node {name} has no interface {}",
+                interface.unwrap_or_default()
+            ),
+            format!("its interfaces: {}", known.join(", ")),
+        ));
+    }
+    Ok(found)
+}
+
+/// The settings of the command line.
+fn read(target: Option<&str>, settings: &[String]) -> Result<Shaping, VerbError> {
+    if target.is_some_and(|t| t.contains('=')) {
+        return Err(VerbError::usage("no node is named", EXAMPLE));
+    }
+    let mut out = Shaping::NONE;
+    for setting in settings {
+        let (key, text) = setting
+            .split_once('=')
+            .ok_or_else(|| VerbError::usage(format!("{setting:?} is not KEY=VALUE"), EXAMPLE))?;
+        let to: &mut Impairments = &mut out.impairments;
+        match key {
+            "delay" => to.delay = Some(value(text)?),
+            "jitter" => to.jitter = Some(value(text)?),
+            "loss" => to.loss = Some(value(text)?),
+            "duplicate" => to.duplicate = Some(value(text)?),
+            "corrupt" => to.corrupt = Some(value(text)?),
+            "reorder" => to.reorder = Some(value(text)?),
+            "rate" => out.limit = Some(value::<Bandwidth>(text)?),
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(out)
+}
+
+fn unknown(key: &str) -> VerbError {
+    let known = Impairments::KEYS.into_iter().chain(["rate"]);
+    let words: Vec<&str> = known.clone().collect();
+    let help = match nearest(key, known) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("one of {}", words.join(", ")),
+    };
+    VerbError::usage(format!("{key:?} is no impairment"), help)
+}
+
+fn value<T: FromStr>(text: &str) -> Result<T, VerbError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse()
+        .map_err(|why: T::Err| VerbError::usage(why.to_string(), EXAMPLE))
+}
+
+fn list(chosen: &[(&Node, &Interface)], format: Format) {
+    if format == Format::Json {
+        ui::json(&json::impairments(chosen));
+        return;
+    }
+    let head = ["NODE", "INTERFACE", "NETWORK", "SENDS WITH"].map(str::to_owned);
+    let mut rows = vec![head.to_vec()];
+    for (node, interface) in chosen {
+        let shaping = Shaping::new(interface.bandwidth, &interface.impairments);
+        let words = match (shaping.needs_netem(), shaping.limit) {
+            (false, Some(limit)) => format!("rate {limit}"),
+            _ => shaping.to_string(),
+        };
+        let network = match &interface.plug {
+            Plug::Port { network, .. } => network.to_string(),
+            Plug::Cable => "(cable)".to_owned(),
+        };
+        if shaping != Shaping::NONE {
+            rows.push(vec![
+                node.name.to_string(),
+                interface.name.clone(),
+                network,
+                words,
+            ]);
+        }
+    }
+    ui::out(&columns(&rows));
+}

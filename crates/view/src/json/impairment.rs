@@ -1,0 +1,48 @@
+//! The shape of `impair`'s list.
+
+use std::collections::BTreeMap;
+
+use hallway_plan::settled::{self, Plug};
+use hallway_spec::{Bandwidth, Name};
+use serde::Serialize;
+
+use super::Version;
+
+/// An interface that does something to the packets it sends.
+#[derive(Debug, Serialize)]
+pub struct Impairment<'a> {
+    /// The version of this shape.
+    pub schema_version: Version<1>,
+    /// The node.
+    pub node: &'a Name,
+    /// The interface.
+    pub interface: &'a str,
+    /// Its network; none for a cable.
+    pub network: Option<&'a Name>,
+    /// As a file has them, like `delay` with `50ms`.
+    pub impairments: BTreeMap<&'static str, String>,
+    /// Bits per second.
+    pub bandwidth: Option<u64>,
+}
+
+/// Those of these interfaces that do something to the packets they send.
+#[must_use]
+pub fn impairments<'a>(
+    interfaces: &[(&'a settled::Node, &'a settled::Interface)],
+) -> Vec<Impairment<'a>> {
+    let some = interfaces
+        .iter()
+        .filter(|(_, i)| i.bandwidth.is_some() || !i.impairments.is_none());
+    let shapes = some.map(|(node, interface)| Impairment {
+        schema_version: Version,
+        node: &node.name,
+        interface: &interface.name,
+        network: match &interface.plug {
+            Plug::Port { network, .. } => Some(network),
+            Plug::Cable => None,
+        },
+        impairments: interface.impairments.given().into_iter().collect(),
+        bandwidth: interface.bandwidth.map(Bandwidth::bits_per_second),
+    });
+    shapes.collect()
+}
