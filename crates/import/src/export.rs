@@ -10,11 +10,12 @@ use crate::render::render;
 const IMAGE: &str = "alpine";
 
 /// Keys of a node that Compose has too.
-const SAME: [&str; 8] = [
+const SAME: [&str; 9] = [
     "command",
     "depends_on",
     "dns",
     "environment",
+    "healthcheck",
     "ports",
     "restart",
     "user",

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::{
-    Action, Bandwidth, IpVersion, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol,
-    Restart, User,
+    Action, Bandwidth, Dependency, Healthcheck, IpVersion, Mode, Name, Place, PolicyService,
+    PortProto, PortRange, Protocol, Restart, User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -164,8 +164,11 @@ pub struct Workload {
     pub working_dir: Option<String>,
     /// The user it runs as, where the file says so.
     pub user: Option<User>,
-    /// What must run before.
-    pub depends_on: Vec<Name>,
+    /// How it is known whether it does its work.
+    #[serde(default)]
+    pub healthcheck: Option<Healthcheck>,
+    /// What must run, work or have ended before.
+    pub depends_on: Vec<Dependency>,
 }
 
 /// An interface inside a node.

@@ -50,6 +50,7 @@ const SYNONYMS: &[(&[&str], &str)] = &[
     (&["bw", "rate", "speed", "limit"], "bandwidth"),
     (&["hwaddr", "mac_address", "macaddress"], "mac"),
     (&["iface", "ifname", "interface_name"], "interface"),
+    (&["health", "health_check"], "healthcheck"),
     (&["wait", "wait_for"], "ready"),
     (&["publish", "published_ports", "expose"], "ports"),
     (&["ip_forward", "router"], "forwarding"),

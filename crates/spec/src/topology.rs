@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bandwidth, Command, InterfaceName, IpProtocol, IpVersion, Mac, Name, Place, PortProto,
-    PortRange, Protocol, Service, User,
+    Bandwidth, Command, Dependency, Healthcheck, InterfaceName, IpProtocol, IpVersion, Mac, Name,
+    Place, PortProto, PortRange, Protocol, Service, User,
 };
 
 /// A whole project: the unit of `up` and `down`.
@@ -128,6 +128,8 @@ pub struct Node {
     pub command: Option<Command>,
     /// `up` waits until this listens.
     pub ready: Vec<PortProto>,
+    /// How it is known whether `command` does its work.
+    pub healthcheck: Option<Healthcheck>,
     /// Added to the environment of `command` and `exec`.
     pub environment: BTreeMap<String, String>,
     /// Absolute, or relative to the file's directory.
@@ -136,8 +138,8 @@ pub struct Node {
     pub user: Option<User>,
     /// When to start `command` again.
     pub restart: Restart,
-    /// Nodes whose `command` is started (and ready) first.
-    pub depends_on: Vec<Name>,
+    /// Nodes whose `command` is started first, and what is waited for.
+    pub depends_on: Vec<Dependency>,
     /// The place in the file.
     pub place: Place,
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::rights::Rights;
 use hallway_plan::rules::Guarded;
-use hallway_spec::{PortProto, Protocol, Restart};
+use hallway_spec::{Dependency, Healthcheck, PortProto, Protocol, Restart};
 
 /// Everything a keeper is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -71,8 +71,10 @@ pub struct Program {
     pub ready: Vec<PortProto>,
     /// When it is started again.
     pub restart: Restart,
-    /// Nodes whose programs must run first.
-    pub depends_on: Vec<String>,
+    /// How it is known whether it does its work.
+    pub healthcheck: Option<Healthcheck>,
+    /// What must run, work or have ended first.
+    pub depends_on: Vec<Dependency>,
 }
 
 /// The network namespace a listener is in.

@@ -172,11 +172,8 @@ pub(super) fn program(
         log: log_file(engine, settled, node),
         ready: workload.ready.clone(),
         restart: workload.restart,
-        depends_on: workload
-            .depends_on
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        healthcheck: workload.healthcheck.clone(),
+        depends_on: workload.depends_on.clone(),
     }))
 }
 

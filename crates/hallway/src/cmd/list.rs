@@ -38,6 +38,7 @@ fn program(status: ProgramStatus) -> Program {
         },
         pid: status.pid,
         restarts: status.restarts,
+        health: status.health,
         exit_code: status.exit_code,
     }
 }

@@ -14,6 +14,20 @@ const CHECKERS: &[(&str, u16)] = &[
     ("rabbitmq-diagnostics", 5672),
 ];
 
+/// The program that a test runs; of a line for a shell, its first.
+pub(super) fn program(value: &Value) -> Option<String> {
+    let test = value.get("test")?;
+    let words: Vec<&str> = test.items().iter().filter_map(Value::text).collect();
+    let word = match (test.is_list(), words.as_slice()) {
+        (true, ["CMD", program, ..]) => program,
+        (true, ["CMD-SHELL", line, ..]) | (false, [line, ..]) => {
+            line.split_whitespace().next().unwrap_or_default()
+        }
+        _ => return None,
+    };
+    Some(word.to_owned())
+}
+
 /// What a health check means.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Check {

@@ -32,6 +32,8 @@ pub(super) struct Service {
     pub(super) command: Option<Value>,
     /// Where its program listens, as far as the file says.
     pub(super) ready: Vec<Value>,
+    /// The health check that is run.
+    pub(super) healthcheck: Option<Value>,
     /// Whether its program is the small server.
     pub(super) stub: bool,
 }
@@ -95,6 +97,7 @@ pub(super) fn read(
             networks,
             command: None,
             ready: Vec::new(),
+            healthcheck: None,
             stub: false,
         };
         program(&mut service, options, surroundings, findings);
@@ -231,7 +234,7 @@ fn program(
         .get("x-hallway")
         .is_some_and(|x| x.get("command").is_some())
     {
-        service.ready = ready(&service.name, &value, findings);
+        health(service, surroundings, findings);
         return;
     }
     let image = value.get("image").or_else(|| value.get("build"));
@@ -264,7 +267,7 @@ fn program(
         return;
     }
     service.command = Some(words);
-    service.ready = ready(&service.name, &value, findings);
+    health(service, surroundings, findings);
 }
 
 /// `entrypoint` and `command` as words.
@@ -316,18 +319,23 @@ fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String
     out
 }
 
-/// The health check as a port to wait for.
-fn ready(name: &str, value: &Value, findings: &mut Findings) -> Vec<Value> {
-    let Some(check) = value.get("healthcheck") else {
-        return Vec::new();
+/// The health check as it is; where this machine does not have the program that checks, the port that
+/// it asks.
+fn health(service: &mut Service, surroundings: &Surroundings<'_>, findings: &mut Findings) {
+    let Some(check) = service.value.get("healthcheck") else {
+        return;
     };
+    let program = health::program(check).unwrap_or_default();
     match health::check(check) {
-        health::Check::None => Vec::new(),
-        health::Check::Port(port) => vec![Value::of_text(&check.place, format!("{port}/tcp"))],
-        health::Check::Other => {
-            findings.ignore(format!("healthcheck of {name} (it names no port)"));
-            Vec::new()
+        health::Check::None => {}
+        _ if (surroundings.program)(&program) => service.healthcheck = Some(check.clone()),
+        health::Check::Port(port) => {
+            service.ready = vec![Value::of_text(&check.place, format!("{port}/tcp"))];
         }
+        health::Check::Other => findings.ignore(format!(
+            "healthcheck of {} (there is no program {program:?} on this machine)",
+            service.name
+        )),
     }
 }
 

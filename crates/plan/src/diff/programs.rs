@@ -111,6 +111,7 @@ fn changed_key(
         (before.working_dir != service.working_dir, "working_dir"),
         (before.user != service.user, "user"),
         (before.ready != service.ready, "ready"),
+        (before.healthcheck != service.healthcheck, "healthcheck"),
         (before.restart != service.restart, "restart"),
         (before.depends_on != service.depends_on, "depends_on"),
         (earlier.dns != node.dns, "dns"),

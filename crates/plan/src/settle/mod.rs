@@ -198,6 +198,7 @@ fn node(
             restart: node.restart,
             working_dir: node.working_dir.clone(),
             user: node.user.clone(),
+            healthcheck: node.healthcheck.clone(),
             depends_on: node.depends_on.clone(),
         }),
         place: node.place.clone(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::{NameProblem, NodeProblem};
 use crate::similar::nearest;
-use crate::{Name, Node, Problem, Topology};
+use crate::{Condition, Dependency, Name, Node, Problem, Restart, Topology};
 
 /// Dependencies exist, run a command, and form no cycle.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
@@ -14,29 +14,52 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
             let kind = NodeProblem::ReadyWithoutCommand(node.name.clone());
             problems.push(Problem::new(&node.place, kind));
         }
-        for name in &node.depends_on {
-            problems.extend(dependency(node, name, &nodes));
+        if node.command.is_none() && node.healthcheck.is_some() {
+            let kind = NodeProblem::HealthcheckWithoutCommand(node.name.clone());
+            problems.push(Problem::new(&node.place, kind));
+        }
+        for on in &node.depends_on {
+            problems.extend(dependency(node, on, &nodes));
         }
     }
     cycles(topology, &nodes, problems);
 }
 
-fn dependency(node: &Node, name: &Name, nodes: &BTreeMap<&Name, &Node>) -> Option<Problem> {
-    let Some(other) = nodes.get(name) else {
-        let known = nodes.keys().map(|n| n.as_ref());
+fn dependency(of: &Node, on: &Dependency, all: &BTreeMap<&Name, &Node>) -> Option<Problem> {
+    let node = of.name.clone();
+    let Some(other) = all.get(&on.node) else {
+        let known = all.keys().map(|n| n.as_ref());
         let kind = NameProblem::UnknownDependency {
-            node: node.name.clone(),
-            dependency: name.clone(),
-            nearest: nearest(name.as_ref(), known).map(str::to_owned),
+            node,
+            dependency: on.node.clone(),
+            nearest: nearest(on.node.as_ref(), known).map(str::to_owned),
         };
-        return Some(Problem::new(&node.place, kind));
+        return Some(Problem::new(&of.place, kind));
     };
-    let kind = NodeProblem::DependencyWithoutCommand {
-        node: node.name.clone(),
-        dependency: name.clone(),
-        dependency_place: other.place.clone(),
+    let dependency = on.node.clone();
+    let dependency_place = other.place.clone();
+    let again = matches!(other.restart, Restart::Always | Restart::UnlessStopped);
+    let kind = match on.condition {
+        _ if other.command.is_none() => NodeProblem::DependencyWithoutCommand {
+            node,
+            dependency,
+            dependency_place,
+        },
+        Condition::ServiceHealthy if other.healthcheck.is_none() && other.ready.is_empty() => {
+            NodeProblem::DependencyWithoutHealth {
+                node,
+                dependency,
+                dependency_place,
+            }
+        }
+        Condition::ServiceCompletedSuccessfully if again => NodeProblem::DependencyNeverEnds {
+            node,
+            dependency,
+            dependency_place,
+        },
+        _ => return None,
     };
-    (other.command.is_none()).then(|| Problem::new(&node.place, kind))
+    Some(Problem::new(&of.place, kind))
 }
 
 /// Depth first: a node that is already on the path closes a cycle.
@@ -48,6 +71,7 @@ fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, &Node>, problems: &mut Ve
             let after = nodes
                 .get(name)
                 .and_then(|n| n.depends_on.get(next))
+                .map(|d| &d.node)
                 .filter(|_| !done.contains(name));
             let Some(after) = after else {
                 done.insert(name);

@@ -2,6 +2,7 @@
 
 mod consequences;
 mod endpoints;
+mod health;
 mod links;
 mod networks;
 mod nodes;

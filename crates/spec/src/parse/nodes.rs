@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::ports;
 use super::values::{Named, bandwidth, interface, items, mac, named};
+use super::{health, ports};
 use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
 use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
@@ -39,6 +39,7 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         extra_hosts: Vec::new(),
         command: None,
         ready: Vec::new(),
+        healthcheck: None,
         environment: BTreeMap::new(),
         working_dir: None,
         user: None,
@@ -60,11 +61,9 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
     for item in items(r, keys.routes.as_ref()) {
         node.routes.extend(route(r, &item));
     }
-    node.forwarding = keys
-        .forwarding
-        .and_then(|at| r.boolean(&at))
-        .unwrap_or(false);
-    node.connections = keys.limits.and_then(|at| connections(r, &at));
+    let forwarding = keys.forwarding.as_ref();
+    node.forwarding = forwarding.and_then(|at| r.boolean(at)).unwrap_or(false);
+    node.connections = keys.limits.as_ref().and_then(|at| connections(r, at));
     for item in items(r, keys.dns.as_ref()) {
         let server = r.value::<IpAddr>(&item, "the address of a name server");
         node.dns.extend(server);
@@ -75,7 +74,7 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
     if let Some(at) = &keys.extra_hosts {
         node.extra_hosts = extra_hosts(r, at);
     }
-    node.command = keys.command.and_then(|at| command(r, &at));
+    node.command = keys.command.as_ref().and_then(|at| command(r, at));
     for item in items(r, keys.ready.as_ref()) {
         let port = r.checked::<PortProto>(&item, "a port like 80/tcp");
         if port.is_some_and(|p| p.protocol == Protocol::Sctp) {
@@ -83,20 +82,23 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
         }
         node.ready.extend(port);
     }
+    node.healthcheck = keys
+        .healthcheck
+        .as_ref()
+        .and_then(|at| health::healthcheck(r, at));
     if let Some(at) = &keys.environment {
         node.environment = environment(r, at);
     }
-    node.working_dir = keys.working_dir.and_then(|at| r.text(&at, "a directory"));
-    node.user = keys.user.and_then(|at| {
+    let working_dir = keys.working_dir.as_ref();
+    node.working_dir = working_dir.and_then(|at| r.text(at, "a directory"));
+    node.user = keys.user.as_ref().and_then(|at| {
         let expected = "a user: a name, a number, or numbers of user and group like 1000:1000";
-        r.value::<User>(&at, expected)
+        r.value::<User>(at, expected)
     });
-    node.restart = keys
-        .restart
-        .and_then(|at| restart(r, &at))
-        .unwrap_or_default();
+    let restart = keys.restart.as_ref().and_then(|at| self::restart(r, at));
+    node.restart = restart.unwrap_or_default();
     if let Some(at) = &keys.depends_on {
-        node.depends_on = depends_on(r, at);
+        node.depends_on = health::depends_on(r, at);
     }
     node
 }
@@ -338,25 +340,6 @@ fn sources(r: &mut Reader<'_>, at: Option<&At>) -> Vec<IpNet> {
             }
             None => r.unexpected(&item, EXPECTED),
         }
-    }
-    out
-}
-
-/// A list of names, or compose's mapping with conditions (`ready` replaces them).
-fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<Name> {
-    const EXPECTED: &str = "the name of a node";
-    let mut out = Vec::new();
-    if r.is_map(at.id) {
-        for field in r.fields(at, None, "a list of nodes").0 {
-            match field.name.parse() {
-                Ok(name) => out.push(name),
-                Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
-            }
-        }
-        return out;
-    }
-    for item in r.items(at) {
-        out.extend(r.checked::<Name>(&item, EXPECTED));
     }
     out
 }

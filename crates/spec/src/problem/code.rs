@@ -45,7 +45,8 @@ crate::codes! {
         PublishNoEffect = "publish-no-effect",
         /// A policy could never have an effect.
         PolicyNoEffect = "policy-no-effect",
-        /// Dependencies form a cycle, or name a node without a command.
+        /// Dependencies form a cycle, name a node without a command, or wait for what cannot come
+        /// true.
         BadDependency = "bad-dependency",
         /// Two expectations contradict each other.
         ExpectContradiction = "expect-contradiction",

@@ -100,6 +100,9 @@ pub enum Required {
     /// The node's port of a published port.
     #[error("a published port needs a target, the port in the node")]
     Target,
+    /// The command of a health check.
+    #[error("a healthcheck needs a test")]
+    Test,
     /// A key of a route.
     #[error("a route needs `{0}`")]
     OfRoute(&'static str),
@@ -245,6 +248,9 @@ impl Required {
             Self::Endpoints => Some("write endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 }"),
             Self::SubnetOfGateway => Some("give it a subnet, or remove the gateway"),
             Self::Target => Some("write { target: 80, published: 8080 }"),
+            Self::Test => Some(
+                "write test: curl -f http://localhost/, or test: [CMD, program, argument]; or disable: true",
+            ),
             Self::OfRoute(_) => Some("write { to: 10.0.0.0/8, via: 10.10.0.2 }"),
             Self::OfExpect(_) => Some("write { from: a, to: b }"),
             Self::OtherSide(..) | Self::Sides => Some(

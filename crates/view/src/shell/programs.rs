@@ -2,7 +2,7 @@
 
 use hallway_plan::hosts;
 use hallway_plan::settled::{Node, Settled, Workload};
-use hallway_spec::User;
+use hallway_spec::{Condition, User};
 
 use super::Script;
 use super::quote::quote;
@@ -81,6 +81,15 @@ pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
             words.extend(as_user(user));
         }
         words.extend(workload.command.iter().map(|w| quote(w)));
+        for dependency in &workload.depends_on {
+            let node = &dependency.node;
+            let when = match dependency.condition {
+                Condition::ServiceStarted => continue,
+                Condition::ServiceHealthy => format!("when {node} is healthy"),
+                Condition::ServiceCompletedSuccessfully => format!("when {node} has ended"),
+            };
+            script.comment(&format!("{when}:"));
+        }
         script.comment(&format!("{} &", words.join(" ")));
     }
 }

@@ -8,8 +8,8 @@ use hallway_plan::settled::{
 };
 use hallway_plan::through::Firewall;
 use hallway_spec::{
-    Action, Bandwidth, Mode, Name, Place, PolicyService, PortProto, PortRange, Protocol, Restart,
-    User,
+    Action, Bandwidth, Condition, Dependency, Healthcheck, Mode, Name, Place, PolicyService,
+    PortProto, PortRange, Protocol, Restart, User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -120,7 +120,17 @@ struct WorkloadFile {
     working_dir: Option<String>,
     #[serde(default)]
     user: Option<User>,
-    depends_on: Vec<Name>,
+    #[serde(default)]
+    healthcheck: Option<Healthcheck>,
+    depends_on: Vec<DependencyFile>,
+}
+
+/// A name alone where its program only has to run, as files without conditions have it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum DependencyFile {
+    Started(Name),
+    Other(Dependency),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -287,11 +297,34 @@ same_fields! {
         into plug
     };
     Route = RouteFile { to, via, interface };
-    Workload = WorkloadFile { command, ready, restart, working_dir, user, depends_on };
+    Workload = WorkloadFile {
+        command, ready, restart, working_dir, user, healthcheck; each depends_on
+    };
     Cable = CableFile { a, b };
     Publish = PublishFile {
         node, host_address, host_ports, node_ports, protocol, targets, place
     };
+}
+
+impl From<&Dependency> for DependencyFile {
+    fn from(dependency: &Dependency) -> Self {
+        match dependency.condition {
+            Condition::ServiceStarted => Self::Started(dependency.node.clone()),
+            _ => Self::Other(dependency.clone()),
+        }
+    }
+}
+
+impl From<DependencyFile> for Dependency {
+    fn from(file: DependencyFile) -> Self {
+        match file {
+            DependencyFile::Started(node) => Self {
+                node,
+                condition: Condition::ServiceStarted,
+            },
+            DependencyFile::Other(dependency) => dependency,
+        }
+    }
 }
 
 impl From<&Plug> for PlugFile {
