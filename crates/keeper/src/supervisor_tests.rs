@@ -70,6 +70,7 @@ fn split(actions: Vec<Action>) -> (Vec<(RunId, String)>, Vec<RunId>) {
 fn program(node: &str, restart: Restart, depends_on: &[&str]) -> Program {
     Program {
         node: node.to_owned(),
+        hostname: node.to_owned(),
         netns: "/run/netns/x".into(),
         inode: 1,
         command: vec!["true".to_owned()],

@@ -135,6 +135,9 @@ pub struct Node {
     /// How many connections each of its addresses may have at the host; the default when absent.
     #[serde(default)]
     pub connections: Option<u32>,
+    /// The host name that its programs see, where it is not the node's name.
+    #[serde(default)]
+    pub hostname: Option<Name>,
     /// Name servers.
     pub dns: Vec<IpAddr>,
     /// Domains in which names without a dot are looked up.
@@ -147,6 +150,22 @@ pub struct Node {
     pub environment: BTreeMap<String, String>,
     /// The program that runs in the node, with its arguments.
     pub service: Option<Workload>,
+    /// Further programs in its namespace.
+    #[serde(default)]
+    pub sidecars: Vec<Sidecar>,
+    /// The place in the file.
+    pub place: Place,
+}
+
+/// A program that shares the namespace of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sidecar {
+    /// Its name.
+    pub name: Name,
+    /// Environment of what runs.
+    pub environment: BTreeMap<String, String>,
+    /// The program.
+    pub service: Workload,
     /// The place in the file.
     pub place: Place,
 }
@@ -245,6 +264,10 @@ pub struct Publish {
     pub node: Name,
     /// Only on this address of the host; on all when absent.
     pub host_address: Option<IpAddr>,
+    /// The address that the file names, as it is: `0.0.0.0` and `::` are all of one IP version. A
+    /// project in a sandbox is served on it on the real host.
+    #[serde(default)]
+    pub named_address: Option<IpAddr>,
     /// Host ports.
     pub host_ports: PortRange,
     /// Node ports.
@@ -335,6 +358,12 @@ impl Interface {
 }
 
 impl Node {
+    /// The host name that its programs see.
+    #[must_use]
+    pub fn hostname(&self) -> &Name {
+        self.hostname.as_ref().unwrap_or(&self.name)
+    }
+
     /// Every address of the node's network interfaces (not of cables).
     pub fn port_addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.interfaces

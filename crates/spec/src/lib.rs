@@ -61,7 +61,7 @@ pub use service::{InvalidService, IpProtocol, Service};
 pub use similar::{meant, nearest};
 pub use topology::{
     Action, Attachment, CONNECTIONS_DEFAULT, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node,
-    Policy, PolicyService, Publish, Restart, StaticRoute, Subnet, Topology,
+    Policy, PolicyService, Publish, Restart, Sidecar, StaticRoute, Subnet, Topology,
 };
 pub use user::{InvalidUser, User};
 pub use value::{Entry, Value, ValueKind};

@@ -51,6 +51,7 @@ const SYNONYMS: &[(&[&str], &str)] = &[
     (&["hwaddr", "mac_address", "macaddress"], "mac"),
     (&["iface", "ifname", "interface_name"], "interface"),
     (&["health", "health_check"], "healthcheck"),
+    (&["network_mode", "netns", "sharing"], "namespace"),
     (&["wait", "wait_for"], "ready"),
     (&["publish", "published_ports", "expose"], "ports"),
     (&["ip_forward", "router"], "forwarding"),

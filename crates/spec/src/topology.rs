@@ -116,6 +116,8 @@ pub struct Node {
     pub routes: Vec<StaticRoute>,
     /// Forward packets between its own interfaces (a router).
     pub forwarding: bool,
+    /// The host name that its programs see; its own name when absent.
+    pub hostname: Option<Name>,
     /// Name servers written to its resolv.conf; empty leaves the host's.
     pub dns: Vec<IpAddr>,
     /// Domains in which names without a dot are looked up.
@@ -140,8 +142,76 @@ pub struct Node {
     pub restart: Restart,
     /// Nodes whose `command` is started first, and what is waited for.
     pub depends_on: Vec<Dependency>,
+    /// Further programs in its namespace, in the file's order: entries of `nodes` with
+    /// `namespace: node:NAME`.
+    pub sidecars: Vec<Sidecar>,
     /// The place in the file.
     pub place: Place,
+}
+
+/// A program that shares the namespace of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sidecar {
+    /// Its name; shares one name space with the nodes.
+    pub name: Name,
+    /// The program.
+    pub command: Command,
+    /// `up` waits until this listens.
+    pub ready: Vec<PortProto>,
+    /// How it is known whether `command` does its work.
+    pub healthcheck: Option<Healthcheck>,
+    /// Added to the environment of `command` and `exec`.
+    pub environment: BTreeMap<String, String>,
+    /// Absolute, or relative to the file's directory.
+    pub working_dir: Option<String>,
+    /// The user that `command` runs as.
+    pub user: Option<User>,
+    /// When to start `command` again.
+    pub restart: Restart,
+    /// Nodes whose `command` is started first, and what is waited for.
+    pub depends_on: Vec<Dependency>,
+    /// The place in the file.
+    pub place: Place,
+}
+
+/// What there is to know of a program, of a node or a sidecar, by those that depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Program<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) runs: bool,
+    pub(crate) ready: &'a [PortProto],
+    pub(crate) healthcheck: Option<&'a Healthcheck>,
+    pub(crate) restart: Restart,
+    pub(crate) depends_on: &'a [Dependency],
+    pub(crate) place: &'a Place,
+}
+
+impl Topology {
+    /// The program of each node, also of those that have none, and each sidecar.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = Program<'_>> {
+        self.nodes.iter().flat_map(|node| {
+            let own = Program {
+                name: &node.name,
+                runs: node.command.is_some(),
+                ready: &node.ready,
+                healthcheck: node.healthcheck.as_ref(),
+                restart: node.restart,
+                depends_on: &node.depends_on,
+                place: &node.place,
+            };
+            let sidecars = node.sidecars.iter().map(|sidecar| Program {
+                name: &sidecar.name,
+                runs: true,
+                ready: &sidecar.ready,
+                healthcheck: sidecar.healthcheck.as_ref(),
+                restart: sidecar.restart,
+                depends_on: &sidecar.depends_on,
+                place: &sidecar.place,
+            });
+            std::iter::once(own).chain(sidecars)
+        })
+    }
 }
 
 /// How many connections each address of a node may have at the host, where the file does not say.

@@ -47,8 +47,10 @@ pub struct Remains {
 /// is left alone; one of which only `hosts` differs gets the other file and goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// The node.
+    /// Its name: that of the node, or its own where several share a namespace.
     pub node: String,
+    /// The host name that it sees.
+    pub hostname: String,
     /// The path of the node's network namespace.
     pub netns: PathBuf,
     /// The inode number of the namespace: when the node is rebuilt, its program is restarted.

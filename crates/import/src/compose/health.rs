@@ -2,6 +2,10 @@
 
 use hallway_spec::Value;
 
+use super::service::Service;
+use crate::findings::Findings;
+use crate::surroundings::Surroundings;
+
 /// Programs that check a server on its usual port.
 const CHECKERS: &[(&str, u16)] = &[
     ("pg_isready", 5432),
@@ -14,8 +18,32 @@ const CHECKERS: &[(&str, u16)] = &[
     ("rabbitmq-diagnostics", 5672),
 ];
 
+/// Gives a service its health check as it is; where this machine does not have the program that
+/// checks, the port that it asks.
+pub(super) fn decide(
+    service: &mut Service,
+    surroundings: &Surroundings<'_>,
+    findings: &mut Findings,
+) {
+    let Some(value) = service.value.get("healthcheck") else {
+        return;
+    };
+    let program = program(value).unwrap_or_default();
+    match check(value) {
+        Check::None => {}
+        _ if (surroundings.program)(&program) => service.healthcheck = Some(value.clone()),
+        Check::Port(port) => {
+            service.ready = vec![Value::of_text(&value.place, format!("{port}/tcp"))];
+        }
+        Check::Other => findings.ignore(format!(
+            "healthcheck of {} (there is no program {program:?} on this machine)",
+            service.name
+        )),
+    }
+}
+
 /// The program that a test runs; of a line for a shell, its first.
-pub(super) fn program(value: &Value) -> Option<String> {
+fn program(value: &Value) -> Option<String> {
     let test = value.get("test")?;
     let words: Vec<&str> = test.items().iter().filter_map(Value::text).collect();
     let word = match (test.is_list(), words.as_slice()) {
@@ -30,7 +58,7 @@ pub(super) fn program(value: &Value) -> Option<String> {
 
 /// What a health check means.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Check {
+enum Check {
     /// There is none.
     None,
     /// The program is healthy when it listens here.
@@ -40,7 +68,7 @@ pub(super) enum Check {
 }
 
 /// The port that a test asks, on the node itself.
-pub(super) fn check(value: &Value) -> Check {
+fn check(value: &Value) -> Check {
     if value.get("disable").and_then(Value::text) == Some("true") {
         return Check::None;
     }

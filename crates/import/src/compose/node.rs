@@ -8,7 +8,7 @@ use hallway_spec::{Entry, Value, nearest};
 use super::networks::Networks;
 use super::ports::Chooser;
 use super::service::{Attached, Service, active};
-use super::{keys, names};
+use super::{keys, names, shares};
 use crate::entries::Entries;
 use crate::findings::Findings;
 use crate::sources::{Sources, join};
@@ -33,9 +33,13 @@ pub(super) fn node(
     replica: usize,
     chooser: &mut Chooser<'_>,
     findings: &mut Findings,
-) -> Value {
+) -> Option<Value> {
     let value = &service.value;
     let mut out = Entries::default();
+    if let Some(other) = &service.shares {
+        let namespace = shares::namespace(context, service, other, findings)?;
+        out.set("namespace", &other.place, namespace);
+    }
     networks(context, service, &mut out, findings);
     ports(context, service, replica, chooser, &mut out);
     if let Some(command) = &service.command {
@@ -72,7 +76,7 @@ pub(super) fn node(
         }
     }
     out.extend(value.get("x-hallway"));
-    out.into_map(&value.place)
+    Some(out.into_map(&value.place))
 }
 
 /// Says that a key is left out.

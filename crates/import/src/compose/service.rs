@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Section, Value, nearest};
 
-use super::{health, images, keys, ports};
+use super::{health, images, keys, ports, shares};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -27,6 +27,8 @@ pub(super) struct Service {
     /// Its nodes, one for each replica.
     pub(super) nodes: Vec<String>,
     pub(super) networks: Vec<Attached>,
+    /// The service whose network it shares.
+    pub(super) shares: Option<Value>,
     pub(super) ports: Vec<ports::Port>,
     /// The words of its program.
     pub(super) command: Option<Value>,
@@ -74,8 +76,13 @@ pub(super) fn read(
         if !active(&entry.value, options) {
             continue;
         }
-        let Some(networks) = attached(&entry.key, &entry.place, &entry.value, findings) else {
-            continue;
+        let shares = shares::with(&entry.value, section);
+        let networks = match &shares {
+            Some(_) => Vec::new(),
+            None => match attached(&entry.key, &entry.place, &entry.value, findings) {
+                Some(networks) => networks,
+                None => continue,
+            },
         };
         let nodes = replicas(&entry.key, &entry.value, options, findings);
         count += nodes.len();
@@ -95,6 +102,7 @@ pub(super) fn read(
             value: entry.value.clone(),
             nodes,
             networks,
+            shares,
             command: None,
             ready: Vec::new(),
             healthcheck: None,
@@ -143,10 +151,10 @@ fn attached(
                 ));
                 None
             }
-            _ if text.starts_with("service:") || text.starts_with("container:") => {
-                let other = text.split_once(':').map_or("", |(_, other)| other);
+            _ if text.starts_with("container:") => {
+                let other = text.trim_start_matches("container:");
                 findings.note(format!(
-                    "{name} is not started: it shares the network of {other}, and a node has one program"
+                    "{name} is not started: it shares the network of the container {other}, which is not of this file"
                 ));
                 None
             }
@@ -234,7 +242,7 @@ fn program(
         .get("x-hallway")
         .is_some_and(|x| x.get("command").is_some())
     {
-        health(service, surroundings, findings);
+        health::decide(service, surroundings, findings);
         return;
     }
     let image = value.get("image").or_else(|| value.get("build"));
@@ -267,7 +275,7 @@ fn program(
         return;
     }
     service.command = Some(words);
-    health(service, surroundings, findings);
+    health::decide(service, surroundings, findings);
 }
 
 /// `entrypoint` and `command` as words.
@@ -317,26 +325,6 @@ fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String
         out.extend(images::exposed(image).iter().map(|p| format!("{p}/tcp")));
     }
     out
-}
-
-/// The health check as it is; where this machine does not have the program that checks, the port that
-/// it asks.
-fn health(service: &mut Service, surroundings: &Surroundings<'_>, findings: &mut Findings) {
-    let Some(check) = service.value.get("healthcheck") else {
-        return;
-    };
-    let program = health::program(check).unwrap_or_default();
-    match health::check(check) {
-        health::Check::None => {}
-        _ if (surroundings.program)(&program) => service.healthcheck = Some(check.clone()),
-        health::Check::Port(port) => {
-            service.ready = vec![Value::of_text(&check.place, format!("{port}/tcp"))];
-        }
-        health::Check::Other => findings.ignore(format!(
-            "healthcheck of {} (there is no program {program:?} on this machine)",
-            service.name
-        )),
-    }
 }
 
 /// Says which programs that were meant for containers run here, where they see this machine's files.

@@ -96,7 +96,7 @@ fn order(common: Common<'_>, program: &Program) -> Order {
     Order {
         enter: Enter {
             netns: program.netns.clone(),
-            hostname: program.node.clone(),
+            hostname: program.hostname.clone(),
             hosts: program.hosts.clone(),
             resolv_conf: program.resolv_conf.clone(),
             environment,

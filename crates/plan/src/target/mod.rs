@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use crate::mark;
 use crate::settled::Settled;
 
-pub use keeper::{Listener, listeners, localhost};
+pub use keeper::{Listener, listeners, localhost, on_machine};
 
 /// Every kernel object of a project but its nf_tables tables, which [`crate::rules`] gives.
 #[derive(Debug, Clone, PartialEq, Eq)]

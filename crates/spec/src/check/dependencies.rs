@@ -4,29 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::{NameProblem, NodeProblem};
 use crate::similar::nearest;
-use crate::{Condition, Dependency, Name, Node, Problem, Restart, Topology};
+use crate::topology::Program;
+use crate::{Condition, Dependency, Name, Problem, Restart, Topology};
 
 /// Dependencies exist, run a command, and form no cycle.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
-    let nodes: BTreeMap<&Name, &Node> = topology.nodes.iter().map(|n| (&n.name, n)).collect();
-    for node in &topology.nodes {
-        if node.command.is_none() && !node.ready.is_empty() {
-            let kind = NodeProblem::ReadyWithoutCommand(node.name.clone());
-            problems.push(Problem::new(&node.place, kind));
+    let all: BTreeMap<&Name, Program<'_>> = topology.programs().map(|p| (p.name, p)).collect();
+    for program in topology.programs() {
+        if !program.runs && !program.ready.is_empty() {
+            let kind = NodeProblem::ReadyWithoutCommand(program.name.clone());
+            problems.push(Problem::new(program.place, kind));
         }
-        if node.command.is_none() && node.healthcheck.is_some() {
-            let kind = NodeProblem::HealthcheckWithoutCommand(node.name.clone());
-            problems.push(Problem::new(&node.place, kind));
+        if !program.runs && program.healthcheck.is_some() {
+            let kind = NodeProblem::HealthcheckWithoutCommand(program.name.clone());
+            problems.push(Problem::new(program.place, kind));
         }
-        for on in &node.depends_on {
-            problems.extend(dependency(node, on, &nodes));
+        for on in program.depends_on {
+            problems.extend(dependency(&program, on, &all));
         }
     }
-    cycles(topology, &nodes, problems);
+    cycles(topology, &all, problems);
 }
 
-fn dependency(of: &Node, on: &Dependency, all: &BTreeMap<&Name, &Node>) -> Option<Problem> {
-    let node = of.name.clone();
+fn dependency(
+    program: &Program<'_>,
+    on: &Dependency,
+    all: &BTreeMap<&Name, Program<'_>>,
+) -> Option<Problem> {
+    let node = program.name.clone();
     let Some(other) = all.get(&on.node) else {
         let known = all.keys().map(|n| n.as_ref());
         let kind = NameProblem::UnknownDependency {
@@ -34,13 +39,13 @@ fn dependency(of: &Node, on: &Dependency, all: &BTreeMap<&Name, &Node>) -> Optio
             dependency: on.node.clone(),
             nearest: nearest(on.node.as_ref(), known).map(str::to_owned),
         };
-        return Some(Problem::new(&of.place, kind));
+        return Some(Problem::new(program.place, kind));
     };
     let dependency = on.node.clone();
     let dependency_place = other.place.clone();
     let again = matches!(other.restart, Restart::Always | Restart::UnlessStopped);
     let kind = match on.condition {
-        _ if other.command.is_none() => NodeProblem::DependencyWithoutCommand {
+        _ if !other.runs => NodeProblem::DependencyWithoutCommand {
             node,
             dependency,
             dependency_place,
@@ -59,14 +64,14 @@ fn dependency(of: &Node, on: &Dependency, all: &BTreeMap<&Name, &Node>) -> Optio
         },
         _ => return None,
     };
-    Some(Problem::new(&of.place, kind))
+    Some(Problem::new(program.place, kind))
 }
 
 /// Depth first: a node that is already on the path closes a cycle.
-fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, &Node>, problems: &mut Vec<Problem>) {
+fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, Program<'_>>, problems: &mut Vec<Problem>) {
     let mut done: BTreeSet<&Name> = BTreeSet::new();
-    for start in &topology.nodes {
-        let mut path: Vec<(&Name, usize)> = vec![(&start.name, 0)];
+    for start in topology.programs() {
+        let mut path: Vec<(&Name, usize)> = vec![(start.name, 0)];
         while let Some((name, next)) = path.last().copied() {
             let after = nodes
                 .get(name)
@@ -86,7 +91,7 @@ fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, &Node>, problems: &mut Ve
                 let cycle = names.chain([after]).cloned().collect();
                 if let Some(node) = nodes.get(after) {
                     problems.push(Problem::new(
-                        &node.place,
+                        node.place,
                         NodeProblem::DependencyCycle(cycle),
                     ));
                 }

@@ -86,12 +86,16 @@ mapping! {
         restart: Option<Scalar>,
         /// Nodes whose command is started before, and with conditions, what is waited for.
         depends_on: Option<DependsDoc>,
+        /// The host name that programs see; the node's name when absent.
+        hostname: Option<String>,
         /// Name servers.
         dns: Option<OneOrMany<String>>,
         /// Domains in which names without a dot are looked up.
         dns_search: Option<OneOrMany<String>>,
         /// Further lines of /etc/hosts: names with addresses, or a list of name:address.
         extra_hosts: Option<EnvironmentDoc>,
+        /// `node:NAME`: the program runs in the namespace of that node.
+        namespace: Option<String>,
         /// Static routes.
         routes: Option<OneOrMany<RouteDoc>>,
         /// Forward packets between its own interfaces.

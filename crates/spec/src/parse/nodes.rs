@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::sidecars::{self, Shared};
 use super::values::{Named, bandwidth, interface, items, mac, named};
 use super::{health, ports};
 use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
@@ -15,14 +16,24 @@ use crate::{
     User,
 };
 
-pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Node> {
+/// The nodes, and the programs that share the namespaces of others.
+pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> (Vec<Node>, Vec<Shared>) {
+    let (mut nodes, mut shared) = (Vec::new(), Vec::new());
     let Some(at) = at else {
-        return Vec::new();
+        return (nodes, shared);
     };
-    named(r, at, "a mapping from names to nodes")
-        .into_iter()
-        .map(|entry| node(r, entry))
-        .collect()
+    for entry in named(r, at, "a mapping from names to nodes") {
+        let at = entry.value.clone();
+        let (node, keys) = node(r, entry);
+        match &keys.namespace {
+            None => nodes.push(node),
+            Some(namespace) => {
+                let owner = sidecars::owner(r, namespace);
+                shared.extend(owner.and_then(|o| sidecars::sidecar(r, (&keys, &at), node, o)));
+            }
+        }
+    }
+    (nodes, shared)
 }
 
 /// A node of which only the name is known.
@@ -34,6 +45,7 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         routes: Vec::new(),
         forwarding: false,
         connections: None,
+        hostname: None,
         dns: Vec::new(),
         dns_search: Vec::new(),
         extra_hosts: Vec::new(),
@@ -45,11 +57,12 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         user: None,
         restart: Restart::No,
         depends_on: Vec::new(),
+        sidecars: Vec::new(),
         place,
     }
 }
 
-fn node(r: &mut Reader<'_>, entry: Named) -> Node {
+fn node(r: &mut Reader<'_>, entry: Named) -> (Node, NodeKeys) {
     let keys = NodeKeys::read(r, &entry.value, "a mapping");
     let mut node = bare(entry.name, entry.place);
     if let Some(at) = &keys.networks {
@@ -64,6 +77,8 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
     let forwarding = keys.forwarding.as_ref();
     node.forwarding = forwarding.and_then(|at| r.boolean(at)).unwrap_or(false);
     node.connections = keys.limits.as_ref().and_then(|at| connections(r, at));
+    let hostname = keys.hostname.as_ref();
+    node.hostname = hostname.and_then(|at| r.checked(at, "a host name"));
     for item in items(r, keys.dns.as_ref()) {
         let server = r.value::<IpAddr>(&item, "the address of a name server");
         node.dns.extend(server);
@@ -100,7 +115,7 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
     if let Some(at) = &keys.depends_on {
         node.depends_on = health::depends_on(r, at);
     }
-    node
+    (node, keys)
 }
 
 /// `limits:`.

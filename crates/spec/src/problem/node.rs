@@ -72,6 +72,24 @@ pub enum NodeProblem {
         /// That node's place.
         dependency_place: Place,
     },
+    /// A key that concerns the network, of a program that shares a namespace.
+    #[error("{node} shares the namespace of {owner}, so its {key} are those of {owner}")]
+    KeyOfOwner {
+        /// The program.
+        node: Name,
+        /// The node whose namespace it is.
+        owner: Name,
+        /// The key.
+        key: &'static str,
+    },
+    /// A program that shares the namespace of one that has none of its own.
+    #[error("{node} shares the namespace of {owner}, which has none of its own")]
+    NamespaceOfSidecar {
+        /// The program.
+        node: Name,
+        /// The other program.
+        owner: Name,
+    },
     /// `healthcheck` without `command`.
     #[error("node {0} has a healthcheck but no command: nothing would be checked")]
     HealthcheckWithoutCommand(Name),
@@ -144,6 +162,7 @@ impl Details for NodeProblem {
     fn code(&self) -> Code {
         match self {
             Self::InterfaceInUse { .. } => Code::InterfaceInUse,
+            Self::KeyOfOwner { .. } | Self::NamespaceOfSidecar { .. } => Code::SharedNamespace,
             Self::PublishWithoutNetwork(_)
             | Self::PublishUnreachable { .. }
             | Self::PublishWithoutAddress { .. } => Code::PublishNoEffect,
@@ -222,6 +241,12 @@ impl Details for NodeProblem {
                 "publish it on another port of the host, or each on one address of the host".into()
             }
             Self::ReadyWithoutCommand(_) => "give it a command, or remove ready".into(),
+            Self::KeyOfOwner { owner, key, .. } => {
+                format!("write {key} for {owner}")
+            }
+            Self::NamespaceOfSidecar { .. } => {
+                "name the node whose namespace both are to share".into()
+            }
             Self::HealthcheckWithoutCommand(_) => {
                 "give it a command, or remove the healthcheck".into()
             }

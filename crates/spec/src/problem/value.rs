@@ -100,6 +100,9 @@ pub enum Required {
     /// The node's port of a published port.
     #[error("a published port needs a target, the port in the node")]
     Target,
+    /// The command of a program that shares a namespace.
+    #[error("what shares the namespace of a node needs a command")]
+    OfSidecar,
     /// The command of a health check.
     #[error("a healthcheck needs a test")]
     Test,
@@ -248,6 +251,7 @@ impl Required {
             Self::Endpoints => Some("write endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 }"),
             Self::SubnetOfGateway => Some("give it a subnet, or remove the gateway"),
             Self::Target => Some("write { target: 80, published: 8080 }"),
+            Self::OfSidecar => Some("give it a command, or remove namespace"),
             Self::Test => Some(
                 "write test: curl -f http://localhost/, or test: [CMD, program, argument]; or disable: true",
             ),

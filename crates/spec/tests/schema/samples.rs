@@ -17,6 +17,7 @@ pub(crate) fn base() -> Value {
                 "routes": [{ "to": "10.9.0.0/24", "via": "10.1.0.9" }],
             },
             "b": { "networks": { "n": {} }, "limits": {} },
+            "s": { "command": "x", "namespace": "node:a" },
             "c": {
                 "command": "x",
                 "healthcheck": { "test": "false" },
@@ -114,6 +115,7 @@ fn nodes(add: &mut Add<'_>) {
     add("/nodes/b", "nodes.*.ports", json!("81:81"));
     add("/nodes/b", "nodes.*.command", json!(["y", "z"]));
     add("/nodes/a", "nodes.*.ready", json!("80/tcp"));
+    add("/nodes/s", "nodes.*.namespace", json!("node:b"));
     let check = json!({ "test": "true" });
     add("/nodes/a", "nodes.*.healthcheck", check);
     let check = "/nodes/c/healthcheck";
@@ -143,6 +145,7 @@ fn nodes(add: &mut Add<'_>) {
     add("/nodes/b", "nodes.*.user", json!("www-data"));
     add("/nodes/b", "nodes.*.restart", json!("always"));
     add("/nodes/b", "nodes.*.depends_on", json!(["a"]));
+    add("/nodes/b", "nodes.*.hostname", json!("shop.example"));
     add("/nodes/b", "nodes.*.dns", json!("10.1.0.3"));
     add("/nodes/b", "nodes.*.dns_search", json!(["lan"]));
     add(

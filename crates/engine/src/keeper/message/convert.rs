@@ -14,6 +14,7 @@ impl From<&desired::Program> for Program {
     fn from(p: &desired::Program) -> Self {
         Self {
             node: p.node.clone(),
+            hostname: p.hostname.clone(),
             netns: p.netns.clone(),
             inode: p.inode,
             command: p.command.clone(),
@@ -35,6 +36,7 @@ impl From<Program> for desired::Program {
     fn from(p: Program) -> Self {
         Self {
             node: p.node,
+            hostname: p.hostname,
             netns: p.netns,
             inode: p.inode,
             command: p.command,

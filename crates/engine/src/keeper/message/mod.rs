@@ -28,7 +28,8 @@ use super::{Desired, desired};
 use crate::rights::Rights;
 
 /// The version of these messages. Version 1 had no `Hello`, version 2 no guard, no rights and no
-/// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks.
+/// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks and no host
+/// names.
 pub const PROTOCOL: u32 = 5;
 
 /// The first message of each side.
@@ -163,6 +164,7 @@ pub enum Refusal {
 #[allow(missing_docs)] // each field as there
 pub struct Program {
     pub node: String,
+    pub hostname: String,
     pub netns: PathBuf,
     pub inode: u64,
     pub command: Vec<String>,

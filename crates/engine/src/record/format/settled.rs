@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_plan::settled::{
-    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet, Workload,
+    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet,
 };
 use hallway_plan::through::Firewall;
-use hallway_spec::{
-    Action, Bandwidth, Condition, Dependency, Healthcheck, Mode, Name, Place, PolicyService,
-    PortProto, PortRange, Protocol, Restart, User,
-};
+use hallway_spec::{Action, Bandwidth, Mode, Name, Place, PolicyService, PortRange, Protocol};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::sidecar::SidecarFile;
+use super::workload::WorkloadFile;
 use crate::record::member::Member;
 
 /// All in one, as versions 1 and 2 wrote it.
@@ -68,6 +67,8 @@ struct NodeFile {
     forwarding: bool,
     #[serde(default)]
     connections: Option<u32>,
+    #[serde(default)]
+    hostname: Option<Name>,
     dns: Vec<IpAddr>,
     #[serde(default)]
     dns_search: Vec<Name>,
@@ -75,6 +76,8 @@ struct NodeFile {
     extra_hosts: Vec<(Name, IpAddr)>,
     environment: BTreeMap<String, String>,
     service: Option<WorkloadFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sidecars: Vec<SidecarFile>,
     place: Place,
 }
 
@@ -113,27 +116,6 @@ struct RouteFile {
 }
 
 #[derive(Serialize, Deserialize)]
-struct WorkloadFile {
-    command: Vec<String>,
-    ready: Vec<PortProto>,
-    restart: Restart,
-    working_dir: Option<String>,
-    #[serde(default)]
-    user: Option<User>,
-    #[serde(default)]
-    healthcheck: Option<Healthcheck>,
-    depends_on: Vec<DependencyFile>,
-}
-
-/// A name alone where its program only has to run, as files without conditions have it.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum DependencyFile {
-    Started(Name),
-    Other(Dependency),
-}
-
-#[derive(Serialize, Deserialize)]
 struct CableFile {
     a: (Name, String),
     b: (Name, String),
@@ -143,6 +125,8 @@ struct CableFile {
 struct PublishFile {
     node: Name,
     host_address: Option<IpAddr>,
+    #[serde(default)]
+    named_address: Option<IpAddr>,
     host_ports: PortRange,
     node_ports: PortRange,
     protocol: Protocol,
@@ -288,43 +272,19 @@ same_fields! {
     };
     Subnet = SubnetFile { net, gateway };
     Node = NodeFile {
-        name, netns, ipv6, forwarding, connections, dns, dns_search, extra_hosts, environment,
+        name, netns, ipv6, forwarding, connections, hostname, dns, dns_search, extra_hosts, environment,
         place;
-        each interfaces; each routes; maybe service
+        each interfaces; each routes; each sidecars; maybe service
     };
     Interface = InterfaceFile {
         name, mac, addresses, mtu, bandwidth, dhcp_server, router, sources, behind, aliases;
         into plug
     };
     Route = RouteFile { to, via, interface };
-    Workload = WorkloadFile {
-        command, ready, restart, working_dir, user, healthcheck; each depends_on
-    };
     Cable = CableFile { a, b };
     Publish = PublishFile {
-        node, host_address, host_ports, node_ports, protocol, targets, place
+        node, host_address, named_address, host_ports, node_ports, protocol, targets, place
     };
-}
-
-impl From<&Dependency> for DependencyFile {
-    fn from(dependency: &Dependency) -> Self {
-        match dependency.condition {
-            Condition::ServiceStarted => Self::Started(dependency.node.clone()),
-            _ => Self::Other(dependency.clone()),
-        }
-    }
-}
-
-impl From<DependencyFile> for Dependency {
-    fn from(file: DependencyFile) -> Self {
-        match file {
-            DependencyFile::Started(node) => Self {
-                node,
-                condition: Condition::ServiceStarted,
-            },
-            DependencyFile::Other(dependency) => dependency,
-        }
-    }
 }
 
 impl From<&Plug> for PlugFile {
