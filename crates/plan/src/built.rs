@@ -81,6 +81,7 @@ fn keeper(settled: &Settled) -> SeenKeeper {
 fn space(wanted: &Space, first: u32) -> SeenSpace {
     let mut out = SeenSpace {
         settings: wanted.settings.iter().copied().collect(),
+        sysctls: wanted.sysctls.clone(),
         ..SeenSpace::default()
     };
     for (link, index) in wanted.links.iter().zip(first..) {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use hallway_spec::{
     Action, Bandwidth, Dependency, Healthcheck, IpVersion, Mode, Name, Place, PolicyService,
-    PortProto, PortRange, Protocol, Restart, User,
+    PortProto, PortRange, Protocol, Restart, SysctlKey, User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -138,6 +138,9 @@ pub struct Node {
     /// The host name that its programs see, where it is not the node's name.
     #[serde(default)]
     pub hostname: Option<Name>,
+    /// Settings of its namespace.
+    #[serde(default)]
+    pub sysctls: BTreeMap<SysctlKey, String>,
     /// Name servers.
     pub dns: Vec<IpAddr>,
     /// Domains in which names without a dot are looked up.

@@ -56,6 +56,7 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             let key = setting.key(link.as_deref());
             absent_is_done(kernel.write_sysctl(&key, &value.to_string()))
         }
+        Adjustment::Sysctl { key, value } => kernel.write_sysctl(&key.path(), value),
         Adjustment::Limit { link, limit } => {
             let index = kernel.link_index(link)?;
             match limit {

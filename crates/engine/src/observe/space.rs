@@ -9,7 +9,7 @@ use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
-use hallway_spec::{Bandwidth, IpVersion};
+use hallway_spec::{Bandwidth, IpVersion, SysctlKey};
 
 /// What links to come start with in a namespace.
 const DEFAULTS: [Setting; 2] = [Setting::AcceptRa, Setting::DisableIpv6];
@@ -21,6 +21,7 @@ const TOKEN_BUCKET: &str = "tbf";
 pub(super) fn read(
     kernel: &mut Kernel,
     sysctls: &mut SysctlReader,
+    further: &[SysctlKey],
 ) -> Result<SeenSpace, KernelError> {
     let links = kernel.links()?;
     let limits = limits(kernel, &links)?;
@@ -53,6 +54,7 @@ pub(super) fn read(
         routes,
         addresses: addresses.collect(),
         settings: settings(kernel, sysctls)?,
+        sysctls: self::further(kernel, sysctls, further)?,
         links,
     })
 }
@@ -162,6 +164,20 @@ fn settings(
     let pairs = DEFAULTS.into_iter().zip(values);
     out.extend(pairs.filter_map(|(setting, value)| Some((setting, value?.parse().ok()?))));
     Ok(out)
+}
+
+/// Settings that files give, with one space between words as hallway writes them.
+fn further(
+    kernel: &Kernel,
+    sysctls: &mut SysctlReader,
+    keys: &[SysctlKey],
+) -> Result<BTreeMap<SysctlKey, String>, KernelError> {
+    let values = sysctls.read(kernel, keys.iter().map(SysctlKey::path))?;
+    let words = |value: String| value.split_whitespace().collect::<Vec<_>>().join(" ");
+    let pairs = keys.iter().cloned().zip(values);
+    Ok(pairs
+        .filter_map(|(key, value)| Some((key, words(value?))))
+        .collect())
 }
 
 /// A rate of bytes per second.

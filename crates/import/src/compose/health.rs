@@ -2,8 +2,6 @@
 
 use hallway_spec::Value;
 
-use super::service::Service;
-use crate::findings::Findings;
 use crate::surroundings::Surroundings;
 
 /// Programs that check a server on its usual port.
@@ -18,27 +16,27 @@ const CHECKERS: &[(&str, u16)] = &[
     ("rabbitmq-diagnostics", 5672),
 ];
 
-/// Gives a service its health check as it is; where this machine does not have the program that
-/// checks, the port that it asks.
-pub(super) fn decide(
-    service: &mut Service,
-    surroundings: &Surroundings<'_>,
-    findings: &mut Findings,
-) {
-    let Some(value) = service.value.get("healthcheck") else {
-        return;
-    };
+/// What a health check becomes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Becomes {
+    /// Nothing: it is turned off.
+    Nothing,
+    /// A health check, as it is.
+    Itself,
+    /// A port that is waited for: this machine does not have the program that checks.
+    Port(u16),
+    /// Nothing: this machine does not have that program, and no port is known.
+    Lost(String),
+}
+
+/// What a health check becomes on this machine.
+pub(super) fn becomes(value: &Value, surroundings: &Surroundings<'_>) -> Becomes {
     let program = program(value).unwrap_or_default();
     match check(value) {
-        Check::None => {}
-        _ if (surroundings.program)(&program) => service.healthcheck = Some(value.clone()),
-        Check::Port(port) => {
-            service.ready = vec![Value::of_text(&value.place, format!("{port}/tcp"))];
-        }
-        Check::Other => findings.ignore(format!(
-            "healthcheck of {} (there is no program {program:?} on this machine)",
-            service.name
-        )),
+        Check::None => Becomes::Nothing,
+        _ if (surroundings.program)(&program) => Becomes::Itself,
+        Check::Port(port) => Becomes::Port(port),
+        Check::Other => Becomes::Lost(program),
     }
 }
 

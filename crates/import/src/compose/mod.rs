@@ -10,6 +10,7 @@ mod ours;
 mod ports;
 mod service;
 mod shares;
+mod words;
 
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Value};

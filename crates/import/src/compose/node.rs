@@ -8,7 +8,7 @@ use hallway_spec::{Entry, Value, nearest};
 use super::networks::Networks;
 use super::ports::Chooser;
 use super::service::{Attached, Service, active};
-use super::{keys, names, shares};
+use super::{keys, names};
 use crate::entries::Entries;
 use crate::findings::Findings;
 use crate::sources::{Sources, join};
@@ -37,7 +37,7 @@ pub(super) fn node(
     let value = &service.value;
     let mut out = Entries::default();
     if let Some(other) = &service.shares {
-        let namespace = shares::namespace(context, service, other, findings)?;
+        let namespace = namespace(context, service, other, findings)?;
         out.set("namespace", &other.place, namespace);
     }
     networks(context, service, &mut out, findings);
@@ -77,6 +77,35 @@ pub(super) fn node(
     }
     out.extend(value.get("x-hallway"));
     Some(out.into_map(&value.place))
+}
+
+/// The namespace of the other service's node, as a hallway file names it; `None` after saying why a
+/// service has none.
+fn namespace(
+    context: &Context<'_>,
+    service: &Service,
+    other: &Value,
+    findings: &mut Findings,
+) -> Option<Value> {
+    let name = other.text().unwrap_or_default();
+    let Some(owner) = context.services.get(name) else {
+        let known = context.services.keys().copied();
+        let kind = ImportProblem::UnknownService {
+            service: name.to_owned(),
+            nearest: nearest(name, known).map(str::to_owned),
+        };
+        findings.problem(&other.place, kind);
+        return None;
+    };
+    if !service.runs() {
+        findings.note(format!(
+            "{} is left out: it shares the network of {name} and has no program here",
+            service.name
+        ));
+        return None;
+    }
+    let node = owner.nodes.first()?;
+    Some(Value::of_text(&other.place, format!("node:{node}")))
 }
 
 /// Says that a key is left out.

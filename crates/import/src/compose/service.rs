@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Section, Value, nearest};
 
-use super::{health, images, keys, ports, shares};
+use super::health::Becomes;
+use super::{health, images, keys, ports, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -242,7 +243,7 @@ fn program(
         .get("x-hallway")
         .is_some_and(|x| x.get("command").is_some())
     {
-        health::decide(service, surroundings, findings);
+        health(service, surroundings, findings);
         return;
     }
     let image = value.get("image").or_else(|| value.get("build"));
@@ -259,7 +260,7 @@ fn program(
             return;
         }
     }
-    let Some(words) = words(&value, findings) else {
+    let Some(words) = words::of(&value, findings) else {
         return;
     };
     let first = words
@@ -275,28 +276,7 @@ fn program(
         return;
     }
     service.command = Some(words);
-    health::decide(service, surroundings, findings);
-}
-
-/// `entrypoint` and `command` as words.
-fn words(value: &Value, findings: &mut Findings) -> Option<Value> {
-    let mut all = Vec::new();
-    let mut place = None;
-    for key in ["entrypoint", "command"] {
-        let Some(part) = value.get(key) else { continue };
-        place.get_or_insert_with(|| part.place.clone());
-        if part.is_list() {
-            let text = |item: &Value| Value::of_text(&item.place, item.text().unwrap_or_default());
-            all.extend(part.items().iter().map(text));
-            continue;
-        }
-        match shell_words::split(part.text().unwrap_or_default()) {
-            Ok(words) => all.extend(words.iter().map(|w| Value::of_text(&part.place, w))),
-            Err(_) => findings.unexpected(part, "a command whose quotes are closed"),
-        }
-    }
-    let place = place.filter(|_| !all.is_empty())?;
-    Some(Value::of_list(&place, all))
+    health(service, surroundings, findings);
 }
 
 /// The small server serves no more ports.
@@ -325,6 +305,24 @@ fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String
         out.extend(images::exposed(image).iter().map(|p| format!("{p}/tcp")));
     }
     out
+}
+
+/// Gives a service its health check, or the port that it asks.
+fn health(service: &mut Service, surroundings: &Surroundings<'_>, findings: &mut Findings) {
+    let Some(check) = service.value.get("healthcheck") else {
+        return;
+    };
+    match health::becomes(check, surroundings) {
+        Becomes::Nothing => {}
+        Becomes::Itself => service.healthcheck = Some(check.clone()),
+        Becomes::Port(port) => {
+            service.ready = vec![Value::of_text(&check.place, format!("{port}/tcp"))];
+        }
+        Becomes::Lost(program) => findings.ignore(format!(
+            "healthcheck of {} (there is no program {program:?} on this machine)",
+            service.name
+        )),
+    }
 }
 
 /// Says which programs that were meant for containers run here, where they see this machine's files.

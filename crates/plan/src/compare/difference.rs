@@ -3,11 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hallway_spec::{Bandwidth, IpVersion, Name};
+use hallway_spec::{Bandwidth, IpVersion, Name, SysctlKey};
 use ipnet::IpNet;
 
 use super::Attribute;
-use crate::target::{LinkRole, Listener, Route, RouteKind, Setting};
+use super::words::{elements, hop, next_hop, role_words, route_words};
+use crate::target::{LinkRole, Listener, Route, Setting};
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,6 +113,15 @@ pub enum Fact {
         wanted: u32,
         /// The value that was found.
         found: u32,
+    },
+    /// A further setting of a namespace has another value, or is new.
+    Sysctl {
+        /// The setting.
+        key: SysctlKey,
+        /// The wanted value.
+        wanted: String,
+        /// The value that was found; none where it was not looked at before.
+        found: Option<String>,
     },
     /// The limit of what a link sends differs.
     Limit {
@@ -249,6 +259,9 @@ impl Difference {
                 ..
             } => (next_hop(route), hop(*via)),
             Fact::Setting { wanted, found, .. } => (wanted.to_string(), found.to_string()),
+            Fact::Sysctl { wanted, found, .. } => {
+                (wanted.clone(), found.clone().unwrap_or_else(none))
+            }
             Fact::Limit { wanted, found, .. } => (
                 wanted.map_or_else(none, |b| b.to_string()),
                 found.map_or_else(none, |b| b.to_string()),
@@ -291,6 +304,7 @@ impl Difference {
                 setting,
                 ..
             } => setting.words().into(),
+            Fact::Sysctl { key, .. } => key.to_string(),
             Fact::Limit { link, .. } => format!("bandwidth of {link}"),
             Fact::UplinkForwarding { link, version } => {
                 format!("{} of {link}", Setting::Forwarding(*version).words())
@@ -355,6 +369,7 @@ impl Difference {
             | Fact::RouteMissing { .. }
             | Fact::Setting { .. }
             | Fact::Limit { .. }
+            | Fact::Sysctl { .. }
             | Fact::UplinkForwarding { .. } => {
                 let (wanted, found) = self.wanted_and_found();
                 format!("{object} is {found}, not {wanted}")
@@ -367,46 +382,4 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.clause())
     }
-}
-
-fn role_words(role: LinkRole) -> &'static str {
-    match role {
-        LinkRole::Bridge => "bridge",
-        LinkRole::Port => "port",
-        LinkRole::Interface => "interface",
-        LinkRole::Cable => "cable end",
-        LinkRole::Loopback => "loopback",
-    }
-}
-
-fn route_words(route: &Route) -> String {
-    match &route.kind {
-        RouteKind::Unreachable => format!("unreachable route {}", route.to),
-        RouteKind::Link { link, .. } if route.to.prefix_len() == 0 => {
-            format!("default route of {link}")
-        }
-        RouteKind::Link { link, .. } => format!("route {} of {link}", route.to),
-    }
-}
-
-fn next_hop(route: &Route) -> String {
-    match &route.kind {
-        RouteKind::Unreachable => "unreachable".into(),
-        RouteKind::Link { via, .. } => hop(*via),
-    }
-}
-
-fn hop(via: Option<IpAddr>) -> String {
-    via.map_or_else(|| "on the link".into(), |v| format!("via {v}"))
-}
-
-fn elements(missing: &[String], extra: &[String]) -> String {
-    let mut parts = Vec::new();
-    if !missing.is_empty() {
-        parts.push(format!("missing: {}", missing.join(", ")));
-    }
-    if !extra.is_empty() {
-        parts.push(format!("unexpected: {}", extra.join(", ")));
-    }
-    parts.join("; ")
 }

@@ -8,6 +8,7 @@ pub(crate) mod guard;
 pub(crate) mod programs;
 pub(crate) mod rules;
 mod space;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 

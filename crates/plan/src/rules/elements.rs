@@ -149,10 +149,10 @@ fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Ve
             .filter_map(|(_, other, _)| on(other))
             .flat_map(|n| &n.subnets);
         for Subnet { net, .. } in subnets {
-            let same = |a: &&IpNet| version_of(a) == version_of(&net);
+            let same = |a: &&IpNet| version_of(a) == version_of(net);
             for address in interface.addresses.iter().filter(same) {
                 let key = vec![Value::address(address.addr()), Value::net(*net)];
-                out.push(set(SHARED.of(version_of(&net)), key, note.clone()));
+                out.push(set(SHARED.of(version_of(net)), key, note.clone()));
             }
         }
     }

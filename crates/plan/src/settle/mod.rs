@@ -191,6 +191,7 @@ fn node(
         forwarding: node.forwarding,
         connections: node.connections,
         hostname: node.hostname.clone(),
+        sysctls: node.sysctls.clone(),
         dns: node.dns.clone(),
         dns_search: node.dns_search.clone(),
         extra_hosts: node.extra_hosts.clone(),

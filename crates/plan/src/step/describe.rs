@@ -220,6 +220,9 @@ fn adjustment(place: &Place, change: &Adjustment) -> Described {
             let key = setting.key(link.as_deref()).replace('/', ".");
             self::change("setting", named(place, &key)).detail(value.to_string())
         }
+        Adjustment::Sysctl { key, value } => {
+            self::change("setting", named(place, &key.to_string())).detail(value.clone())
+        }
         Adjustment::Limit { link, limit } => self::change("bandwidth", named(place, link))
             .detail(limit.map_or_else(|| "no limit".into(), |l| l.to_string())),
     }

@@ -8,7 +8,9 @@ mod host;
 mod keeper;
 mod node;
 
-use hallway_spec::{Bandwidth, IpVersion, Name};
+use std::collections::BTreeMap;
+
+use hallway_spec::{Bandwidth, IpVersion, Name, SysctlKey};
 use ipnet::IpNet;
 
 use crate::mark;
@@ -45,6 +47,8 @@ pub struct Space {
     pub routes: Vec<Route>,
     /// Settings of the namespace itself.
     pub settings: Vec<(Setting, u32)>,
+    /// Further settings, which the file gives.
+    pub sysctls: BTreeMap<SysctlKey, String>,
 }
 
 impl Space {

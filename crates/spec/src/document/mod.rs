@@ -88,6 +88,8 @@ mapping! {
         depends_on: Option<DependsDoc>,
         /// The host name that programs see; the node's name when absent.
         hostname: Option<String>,
+        /// Settings of its network namespace, like net.ipv4.tcp_syncookies.
+        sysctls: Option<EnvironmentDoc>,
         /// Name servers.
         dns: Option<OneOrMany<String>>,
         /// Domains in which names without a dot are looked up.

@@ -13,7 +13,7 @@ use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::{
     Attachment, Command, IpVersion, Name, Node, Place, PortProto, Protocol, Restart, StaticRoute,
-    User,
+    SysctlKey, User,
 };
 
 /// The nodes, and the programs that share the namespaces of others.
@@ -46,6 +46,7 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         forwarding: false,
         connections: None,
         hostname: None,
+        sysctls: BTreeMap::new(),
         dns: Vec::new(),
         dns_search: Vec::new(),
         extra_hosts: Vec::new(),
@@ -79,6 +80,9 @@ fn node(r: &mut Reader<'_>, entry: Named) -> (Node, NodeKeys) {
     node.connections = keys.limits.as_ref().and_then(|at| connections(r, at));
     let hostname = keys.hostname.as_ref();
     node.hostname = hostname.and_then(|at| r.checked(at, "a host name"));
+    if let Some(at) = &keys.sysctls {
+        node.sysctls = sysctls(r, at);
+    }
     for item in items(r, keys.dns.as_ref()) {
         let server = r.value::<IpAddr>(&item, "the address of a name server");
         node.dns.extend(server);
@@ -287,6 +291,20 @@ fn environment(r: &mut Reader<'_>, at: &At) -> BTreeMap<String, String> {
                 Some((name, value)) => add(r, &item, name, value.to_owned()),
                 None => r.unexpected(&item, "NAME=value"),
             }
+        }
+    }
+    out
+}
+
+fn sysctls(r: &mut Reader<'_>, at: &At) -> BTreeMap<SysctlKey, String> {
+    let mut out = BTreeMap::new();
+    for (name, value) in environment(r, at) {
+        match name.parse::<SysctlKey>() {
+            Ok(key) => {
+                let words: Vec<&str> = value.split_whitespace().collect();
+                out.insert(key, words.join(" "));
+            }
+            Err(error) => r.report(at, ValueProblem::from(error)),
         }
     }
     out

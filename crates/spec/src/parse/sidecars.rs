@@ -39,6 +39,7 @@ pub(super) fn sidecar(
         (&keys.forwarding, "forwarding"),
         (&keys.limits, "limits"),
         (&keys.hostname, "hostname"),
+        (&keys.sysctls, "sysctls"),
         (&keys.dns, "dns"),
         (&keys.dns_search, "dns_search"),
         (&keys.extra_hosts, "extra_hosts"),

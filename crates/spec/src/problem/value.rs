@@ -6,7 +6,7 @@ use super::{Code, Details, elsewhere, list};
 use crate::command::InvalidCommand;
 use crate::{
     InvalidBandwidth, InvalidInterfaceName, InvalidMac, InvalidName, InvalidPort, InvalidService,
-    Label, Name, Place,
+    InvalidSysctl, Label, Name, Place,
 };
 
 /// More known keys are not listed.
@@ -71,6 +71,9 @@ pub enum ValueProblem {
     /// A command that cannot be run.
     #[error(transparent)]
     Command(#[from] InvalidCommand),
+    /// A setting that a node cannot have.
+    #[error(transparent)]
+    Sysctl(#[from] InvalidSysctl),
     /// A name that is not allowed.
     #[error(transparent)]
     Name(#[from] InvalidName),
@@ -188,6 +191,7 @@ impl Details for ValueProblem {
             | Self::Mac(_)
             | Self::Bandwidth(_)
             | Self::Command(_)
+            | Self::Sysctl(_)
             | Self::LinkEnds(_) => Code::BadValue,
         }
     }
@@ -237,6 +241,7 @@ impl Details for ValueProblem {
             Self::Command(_) => {
                 "write a line like nginx -g 'daemon off;', or a list of words".into()
             }
+            Self::Sysctl(_) => "remove it".into(),
             Self::LinkEnds(_) => "write one link for each pair of nodes".into(),
             Self::Missing(required) => return required.help().map(Into::into),
             _ => return None,

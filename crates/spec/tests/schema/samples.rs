@@ -146,6 +146,8 @@ fn nodes(add: &mut Add<'_>) {
     add("/nodes/b", "nodes.*.restart", json!("always"));
     add("/nodes/b", "nodes.*.depends_on", json!(["a"]));
     add("/nodes/b", "nodes.*.hostname", json!("shop.example"));
+    let settings = json!({ "net.ipv4.tcp_syncookies": 2 });
+    add("/nodes/b", "nodes.*.sysctls", settings);
     add("/nodes/b", "nodes.*.dns", json!("10.1.0.3"));
     add("/nodes/b", "nodes.*.dns_search", json!(["lan"]));
     add(

@@ -7,7 +7,9 @@ use hallway_plan::settled::{
     Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet,
 };
 use hallway_plan::through::Firewall;
-use hallway_spec::{Action, Bandwidth, Mode, Name, Place, PolicyService, PortRange, Protocol};
+use hallway_spec::{
+    Action, Bandwidth, Mode, Name, Place, PolicyService, PortRange, Protocol, SysctlKey,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +71,8 @@ struct NodeFile {
     connections: Option<u32>,
     #[serde(default)]
     hostname: Option<Name>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sysctls: BTreeMap<SysctlKey, String>,
     dns: Vec<IpAddr>,
     #[serde(default)]
     dns_search: Vec<Name>,
@@ -272,7 +276,7 @@ same_fields! {
     };
     Subnet = SubnetFile { net, gateway };
     Node = NodeFile {
-        name, netns, ipv6, forwarding, connections, hostname, dns, dns_search, extra_hosts, environment,
+        name, netns, ipv6, forwarding, connections, hostname, sysctls, dns, dns_search, extra_hosts, environment,
         place;
         each interfaces; each routes; each sidecars; maybe service
     };

@@ -112,6 +112,7 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
         ipv6: true,
         forwarding: false,
         hostname: None,
+        sysctls: Default::default(),
         dns: Vec::new(),
         dns_search: Vec::new(),
         extra_hosts: Vec::new(),
