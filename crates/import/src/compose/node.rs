@@ -188,7 +188,14 @@ fn depend(
     if service.runs() {
         let passed = match condition {
             Some("service_completed_successfully") => !service.stub,
-            Some("service_healthy") => service.healthcheck.is_some() || !service.ready.is_empty(),
+            Some("service_healthy") => {
+                let ours = service.value.get("x-hallway");
+                let ours = |key| ours.and_then(|x| x.get(key)).is_some();
+                service.healthcheck.is_some()
+                    || !service.ready.is_empty()
+                    || ours("ready")
+                    || ours("healthcheck")
+            }
             _ => false,
         };
         let condition = entry.value.get("condition").filter(|_| passed);
