@@ -271,26 +271,7 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         Fact::RouteLeft { route } if route.kind != RouteKind::Unreachable => {
             (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone()))
         }
-        Fact::Setting {
-            link,
-            setting,
-            wanted,
-            ..
-        } => {
-            let (link, setting, value) = (link.clone(), *setting, *wanted);
-            (
-                setting_order(setting),
-                Adjustment::Setting {
-                    link,
-                    setting,
-                    value,
-                },
-            )
-        }
-        Fact::Sysctl { key, wanted, .. } => {
-            let (key, value) = (key.clone(), wanted.clone());
-            (SYSCTLS, Adjustment::Sysctl { key, value })
-        }
+        Fact::Setting { .. } | Fact::Sysctl { .. } => return of_setting(fact),
         Fact::Limit { link, wanted, .. } => (
             LIMITS,
             Adjustment::Limit {
@@ -317,6 +298,33 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::GuardMissing { .. }
         | Fact::GuardChanged { .. }
         | Fact::ListenerMissing { .. } => return None,
+    })
+}
+
+/// The same for a setting.
+fn of_setting(fact: &Fact) -> Option<(u8, Adjustment)> {
+    Some(match fact {
+        Fact::Setting {
+            link,
+            setting,
+            wanted,
+            ..
+        } => {
+            let (link, setting, value) = (link.clone(), *setting, *wanted);
+            (
+                setting_order(setting),
+                Adjustment::Setting {
+                    link,
+                    setting,
+                    value,
+                },
+            )
+        }
+        Fact::Sysctl { key, wanted, .. } => {
+            let (key, value) = (key.clone(), wanted.clone());
+            (SYSCTLS, Adjustment::Sysctl { key, value })
+        }
+        _ => return None,
     })
 }
 
