@@ -116,7 +116,7 @@ impl<'a> Index<'a> {
         };
         let mut instead = same.iter().filter(|r| !beside(r) && !r.unreachable);
         let found = instead.next().map(|r| r.via);
-        missing(found, !same.is_empty() && !same.iter().any(|r| beside(&r)))
+        missing(found, !same.is_empty() && !same.iter().any(beside))
     }
 }
 
