@@ -138,6 +138,23 @@ impl Enter {
             .map_err(|e| EnterError::Program(self.name().to_owned(), e))
     }
 
+    /// Starts another program beside the one that [`Self::spawn`] has started, in the node that this
+    /// process is in by then.
+    ///
+    /// # Errors
+    /// When it cannot be executed.
+    pub fn spawn_beside(
+        &self,
+        words: &[String],
+        configure: impl FnOnce(&mut Command),
+    ) -> Result<std::process::Child, EnterError> {
+        let mut command = self.command(words)?;
+        hallway_kernel::sys::kill_with_parent(&mut command);
+        configure(&mut command);
+        let name = words.first().cloned().unwrap_or_default();
+        command.spawn().map_err(|e| EnterError::Program(name, e))
+    }
+
     fn name(&self) -> &str {
         self.command.first().map_or("", String::as_str)
     }
@@ -145,7 +162,6 @@ impl Enter {
     /// Moves this process into the node: its network, and a mount and UTS namespace of its own.
     /// The command is ready to be started there.
     fn enter(&self) -> Result<Command, EnterError> {
-        let (program, arguments) = self.command.split_first().ok_or(EnterError::Empty)?;
         let mut kernel = Kernel::new();
         let namespace = Netns::open(&self.netns)?;
         kernel.join(&namespace, NamespaceKind::Net)?;
@@ -169,6 +185,12 @@ impl Enter {
             std::env::set_current_dir(directory)
                 .map_err(|e| EnterError::Directory(directory.display().to_string(), e))?;
         }
+        self.command(&self.command)
+    }
+
+    /// A program of this node, ready to be started.
+    fn command(&self, words: &[String]) -> Result<Command, EnterError> {
+        let (program, arguments) = words.split_first().ok_or(EnterError::Empty)?;
         // `hallway` is this program, the one that built the network, also if PATH finds another.
         let found = match program.as_str() {
             "hallway" => "/proc/self/exe",

@@ -8,6 +8,7 @@ use hallway_spec::Protocol;
 
 use crate::Failure;
 use crate::failure::WarningCode;
+use crate::keeper::Awaited;
 
 /// Something that happened during a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +34,8 @@ pub enum Event {
     WaitingFor {
         /// The node it runs in.
         node: String,
-        /// The ports that it must listen on, like `80/tcp`; none when it only has to run.
-        ports: Vec<String>,
+        /// What it lacks.
+        awaited: Awaited,
         /// How long the run has waited for this one.
         waited: Duration,
     },

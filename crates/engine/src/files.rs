@@ -105,10 +105,13 @@ impl Engine {
     fn prune_files(&self, store: &Store, settled: &Settled) -> Result<(), Failure> {
         let views = hosts::files(settled);
         let is_node = |name: &str| settled.nodes.iter().any(|n| n.name.as_ref() == name);
+        let runs = |name: &str| settled.programs().any(|p| p.name.as_ref() == name);
         let keep = |directory: &str, name: &str| match directory {
             "hosts" => views.contains_key(name),
             RESOLV => name == OF_HOST || is_node(name),
-            _ => name.strip_suffix(".log").is_some_and(is_node),
+            _ => name
+                .strip_suffix(".log")
+                .is_some_and(|n| is_node(n) || runs(n)),
         };
         for directory in ["hosts", RESOLV, "logs"] {
             let path = self.directory(&settled.project).join(directory);

@@ -83,7 +83,13 @@ fn candidates<T: ToString>(names: impl IntoIterator<Item = T>) -> Vec<Completion
 
 /// Nodes.
 pub(crate) fn nodes() -> Vec<CompletionCandidate> {
-    candidates(settled().iter().flat_map(|s| &s.nodes).map(|n| &n.name))
+    let settled = settled();
+    let names = settled.iter().flat_map(|s| {
+        let programs = s.programs().map(|p| p.name.to_string());
+        let nodes = s.nodes.iter().map(|n| n.name.to_string());
+        nodes.chain(programs)
+    });
+    candidates(names)
 }
 
 /// Networks.

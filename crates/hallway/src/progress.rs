@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use hallway_engine::Event;
+use hallway_engine::keeper::Awaited;
 
 use crate::args::Common;
 use crate::diagnose::plain;
@@ -86,7 +87,7 @@ impl<'a> Reporter<'a> {
     }
 
     /// Printed after a second, and again when the wait is ten times as long.
-    fn waiting_for(&mut self, node: &str, ports: &[String], waited: Duration) {
+    fn waiting_for(&mut self, node: &str, awaited: &Awaited, waited: Duration) {
         if self.waiting.as_ref().is_none_or(|(name, _)| name != node) {
             self.waiting = Some((node.to_owned(), WAIT_SHOWN));
         }
@@ -95,12 +96,11 @@ impl<'a> Reporter<'a> {
         };
         *due = waited * 10;
         self.clear();
-        let what = match ports {
-            [] => node.to_owned(),
-            ports => format!("{node}: {}", ports.join(", ")),
-        };
         let seconds = waited.as_secs();
-        ui::note(self.common, format!("waiting for {what}, {seconds} s"));
+        ui::note(
+            self.common,
+            format!("waiting for {node}{awaited}, {seconds} s"),
+        );
     }
 }
 
@@ -122,9 +122,9 @@ impl hallway_engine::Reporter for Reporter<'_> {
             }
             Event::WaitingFor {
                 node,
-                ports,
+                awaited,
                 waited,
-            } => self.waiting_for(&node, &ports, waited),
+            } => self.waiting_for(&node, &awaited, waited),
             Event::Planned { .. } | Event::Warning(_) => {}
         }
     }

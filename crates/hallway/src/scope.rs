@@ -304,7 +304,7 @@ pub(crate) fn node<'a>(
     settled: &'a Settled,
     name: &Name,
 ) -> Result<&'a Node, VerbError> {
-    settled.node(name).ok_or_else(|| {
+    settled.owner(name).ok_or_else(|| {
         CommandError::NoSuchNode {
             project: settled.project.clone(),
             node: name.clone(),

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, Snapshot, sh};
+use hallway_testkit::{Hallway, Snapshot, sh, wait_for};
 
 fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
@@ -132,7 +132,32 @@ expect: [ {{ from: x, to: x, port: 81/tcp{reachable} }}, {{ from: a, to: a }} ]
     h.ok("down");
 }
 
+/// Programs see the host name that the file gives, and resolve it.
+fn a_host_name_of_its_own() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    let file = "networks: { n: { subnet: 10.9.0.0/24 } }
+nodes:
+  web: { networks: { n: { address: 10.9.0.7 } }, hostname: shop.example, command: \"sh -c 'hostname; exec sleep 1000'\" }
+  beside: { namespace: node:web, command: \"sh -c 'hostname; exec sleep 1000'\" }
+  other: { networks: [n] }
+";
+    h.up(file).ok();
+    for program in ["web", "beside"] {
+        wait_for("the line", || {
+            h.ok(&format!("logs {program}")) == "shop.example\n"
+        });
+        assert!(h.inside(program, "test $(hostname) = shop.example"));
+    }
+    assert!(h.inside("web", "getent hosts shop.example | grep -q 10.9.0.7"));
+    assert!(h.inside("other", "test $(hostname) = other"));
+    h.up(&file.replace("shop.example", "shop2.example")).ok();
+    wait_for("the new name", || {
+        h.ok("logs web").ends_with("shop2.example\n")
+    });
+}
+
 hallway_testkit::tests![
+    a_host_name_of_its_own,
     a_node_may_be_expected_to_reach_itself,
     subnets_are_chosen_and_kept,
     a_node_and_a_network_may_have_one_name,

@@ -48,6 +48,51 @@ fn on_one_address_of_the_host_only() {
     assert!(h.cannot_read("visitor", "http://203.0.113.1:7011/"));
 }
 
+const TWO_NETWORKS: &str = "
+networks:
+  front: { subnet: [10.113.0.0/24, \"fd13::/64\"] }
+  back: { subnet: [10.114.0.0/24, \"fd14::/64\"] }
+nodes:
+  dns: { networks: [front, back], ports: [\"15053:53/udp\", \"15080:80\"], command: hallway serve 53/udp 80, ready: [53/udp, 80/tcp] }
+  app: { networks: [back] }
+expect:
+  - { from: app, to: host, port: 15053/udp }
+  - { from: dns, to: host, port: 15053/udp }
+";
+
+/// A client that is on another network of the publisher, and the publisher itself: the node has a way
+/// to both that does not lead through the host.
+fn answered_from_the_address_that_was_asked() {
+    let h = hallway().project("p");
+    let ask = "import socket, sys; family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET; s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(30); s.connect((sys.argv[1], 15053)); s.send(b'x'); print(s.recv(99))";
+    for hooks in ["0", "1"] {
+        sh(&format!(
+            "for f in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do [ -e $f ] && echo {hooks} > $f; done; true"
+        ));
+        h.up(TWO_NETWORKS).ok();
+        for node in ["app", "dns"] {
+            for gateway in ["10.113.0.1", "10.114.0.1", "fd13::1", "fd14::1"] {
+                h.run(&["exec", node, "--", "python3", "-c", ask, gateway])
+                    .exits(0);
+                let host = match gateway.contains(':') {
+                    true => format!("[{gateway}]"),
+                    false => gateway.to_owned(),
+                };
+                assert!(
+                    h.reads(node, &format!("http://{host}:15080/")),
+                    "{node} {host}"
+                );
+                let trace = h
+                    .run(&["trace", node, &format!("{host}:15053/udp")])
+                    .exits(0);
+                assert!(!trace.out.contains("differs"), "{}", trace.out);
+            }
+        }
+        h.run(&["test", "/run/up.hallway.yaml"]).exits(0);
+        h.ok("down");
+    }
+}
+
 fn on_and_off_while_it_runs() {
     let h = hallway().project("p");
     let before = Snapshot::take();
@@ -320,6 +365,7 @@ hallway_testkit::tests![
     a_range_at_one_address_of_the_host,
     a_policy_can_deny_the_host,
     on_one_address_of_the_host_only,
+    answered_from_the_address_that_was_asked,
     on_and_off_while_it_runs,
     udp_from_one_port_follows_the_change,
     localhost_is_forwarded_unchanged,

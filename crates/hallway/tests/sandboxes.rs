@@ -264,9 +264,37 @@ nodes: { a: { networks: [n] }, b: { networks: [i] } }\n",
     server.wait().unwrap();
 }
 
+/// Other machines reach what is published on an address, and nothing else.
+fn published_on_an_address_of_the_real_host() {
+    let h = hallway();
+    sh("ip addr add 192.0.2.2/32 dev lo; ip addr add 192.0.2.3/32 dev lo");
+    let before = Snapshot::take();
+    h.up("
+networks: { n: { subnet: 10.9.0.0/24 } }
+nodes:
+  all: { networks: [n], ports: [\"0.0.0.0:8081:80\"], command: hallway serve 80, ready: 80/tcp }
+  one: { networks: [n], ports: [\"192.0.2.2:8082:80\"], command: hallway serve 80, ready: 80/tcp }
+  local: { networks: [n], ports: [\"8083:80\"], command: hallway serve 80, ready: 80/tcp }
+  none: { networks: [n], ports: [\"192.0.2.9:8084:80\"] }
+")
+        .says("the host does not have the address 192.0.2.9")
+        .ok();
+    let answers = |url: &str| sh(&format!("curl -s -m 30 http://{url}/")).contains("answers");
+    let refuses = |url: &str| try_sh(&format!("curl -s -m 1 http://{url}/")).is_err();
+    assert!(answers("127.0.0.1:8081") && answers("192.0.2.2:8081") && answers("192.0.2.3:8081"));
+    assert!(answers("192.0.2.2:8082"));
+    assert!(refuses("192.0.2.3:8082") && refuses("127.0.0.1:8082"));
+    assert!(answers("127.0.0.1:8083"));
+    assert!(refuses("192.0.2.2:8083"));
+    h.ok("down");
+    assert!(refuses("192.0.2.2:8081"));
+    before.unchanged();
+}
+
 hallway_testkit::tests![
     every_example_without_touching_the_machine,
     published_on_the_real_localhost,
+    published_on_an_address_of_the_real_host,
     shared_and_ended,
     several_sandboxes,
     many_at_once,

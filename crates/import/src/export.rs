@@ -10,11 +10,12 @@ use crate::render::render;
 const IMAGE: &str = "alpine";
 
 /// Keys of a node that Compose has too.
-const SAME: [&str; 8] = [
+const SAME: [&str; 9] = [
     "command",
     "depends_on",
     "dns",
     "environment",
+    "healthcheck",
     "ports",
     "restart",
     "user",
@@ -77,6 +78,15 @@ fn service(node: &Value) -> Value {
     for entry in node.entries().iter().filter(|e| !e.value.is_null()) {
         match entry.key.as_str() {
             "networks" => out.set("networks", place, networks(&entry.value)),
+            "namespace" => {
+                let owner = entry.value.text().and_then(|t| t.strip_prefix("node:"));
+                let mode = format!("service:{}", owner.unwrap_or_default());
+                out.set(
+                    "network_mode",
+                    place,
+                    Value::of_text(&entry.value.place, mode),
+                );
+            }
             "forwarding" if entry.value.text() == Some("true") => {
                 let setting = Value::of_text(place, "net.ipv4.ip_forward=1");
                 out.list("sysctls", place, vec![setting]);

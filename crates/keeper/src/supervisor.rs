@@ -2,7 +2,7 @@
 //! the time, and gives what to do; it starts no process and reads no clock.
 //!
 //! ```text
-//!            dependencies run           all `ready` ports listen
+//!       dependencies are fulfilled      all `ready` ports listen
 //! Waiting ─────────────────► Starting ─────────────────────────► Running
 //!                                │                                  │
 //!                                └───────────── exited ─────────────┘
@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hallway_engine::keeper::{Program, ProgramState, ProgramStatus};
-use hallway_spec::Restart;
+use hallway_spec::{Condition, Dependency, Health, Restart};
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
@@ -74,6 +74,8 @@ pub enum RunEvent {
     },
     /// All its `ready` ports listen.
     Listening,
+    /// Its health check shows this.
+    Health(Health),
     /// The program ended, or could not be started. Processes it started may still run.
     Exited {
         /// Its exit code; 128 and the signal's number when a signal ended it.
@@ -94,6 +96,7 @@ struct Entry {
     state: ProgramState,
     pid: Option<i32>,
     restarts: u32,
+    health: Option<Health>,
     exit_code: Option<i32>,
     started: Option<Instant>,
     /// When it is started again; only in the state `Restarting`.
@@ -172,6 +175,7 @@ impl Supervisor {
             (RunEvent::Listening, Some(entry)) if entry.state == ProgramState::Starting => {
                 entry.state = ProgramState::Running;
             }
+            (RunEvent::Health(health), Some(entry)) if entry.runs() => entry.health = Some(health),
             (RunEvent::Exited { code }, Some(entry)) => {
                 entry.exited(code, now);
                 // What the program left behind must end before its next start.
@@ -183,7 +187,13 @@ impl Supervisor {
                 }
                 self.runs.remove(&run);
             }
-            (RunEvent::Started { .. } | RunEvent::Listening | RunEvent::Exited { .. }, _) => {}
+            (
+                RunEvent::Started { .. }
+                | RunEvent::Listening
+                | RunEvent::Health(_)
+                | RunEvent::Exited { .. },
+                _,
+            ) => {}
         }
         let mut actions = Vec::new();
         if stop {
@@ -196,20 +206,17 @@ impl Supervisor {
     /// Starts what has become due.
     pub fn advance(&mut self, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
-        let states: BTreeMap<String, ProgramState> = self
+        let ready: BTreeSet<String> = self
             .entries
-            .iter()
-            .map(|(node, entry)| (node.clone(), entry.state))
+            .values()
+            .filter(|entry| entry.program.depends_on.iter().all(|d| self.fulfilled(d)))
+            .map(|entry| entry.program.node.clone())
             .collect();
-        let runs = |dependency: &String| {
-            let state = states.get(dependency);
-            state.is_none_or(|state| *state == ProgramState::Running)
-        };
         // Until the last process of a run has ended, its node gets no other.
         let mut busy: BTreeSet<String> = self.runs.values().map(|r| r.node.clone()).collect();
         for (node, entry) in &mut self.entries {
             let due = match entry.state {
-                ProgramState::Waiting => entry.program.depends_on.iter().all(runs),
+                ProgramState::Waiting => ready.contains(node),
                 ProgramState::Restarting => entry.due.is_some_and(|due| due <= now),
                 ProgramState::Starting | ProgramState::Running | ProgramState::Exited => false,
             };
@@ -223,6 +230,7 @@ impl Supervisor {
             let run = RunId(self.last_run);
             entry.state = ProgramState::Starting;
             entry.started = Some(now);
+            entry.health = entry.program.healthcheck.as_ref().map(|_| Health::Starting);
             entry.due = None;
             self.runs.insert(
                 run,
@@ -279,9 +287,26 @@ impl Supervisor {
                 state: entry.state,
                 pid: entry.pid,
                 restarts: entry.restarts,
+                health: entry.health,
                 exit_code: entry.exit_code,
             })
             .collect()
+    }
+
+    /// Whether what a program waits for has come true. A node without a program is there at once.
+    fn fulfilled(&self, dependency: &Dependency) -> bool {
+        let Some(entry) = self.entries.get(dependency.node.as_ref()) else {
+            return true;
+        };
+        let completed = entry.state == ProgramState::Exited && entry.exit_code == Some(0);
+        let runs = entry.state == ProgramState::Running;
+        match dependency.condition {
+            Condition::ServiceStarted => runs || completed,
+            Condition::ServiceHealthy => {
+                runs && entry.health.is_none_or(|health| health == Health::Healthy)
+            }
+            Condition::ServiceCompletedSuccessfully => completed,
+        }
     }
 
     fn stop_runs(&mut self, node: &str) -> Vec<Action> {
@@ -314,6 +339,7 @@ impl Entry {
             state: ProgramState::Waiting,
             pid: None,
             restarts: 0,
+            health: None,
             exit_code: None,
             started: None,
             due: None,
@@ -327,6 +353,7 @@ impl Entry {
 
     fn exited(&mut self, code: i32, now: Instant) {
         self.pid = None;
+        self.health = None;
         self.exit_code = Some(code);
         let again = match self.program.restart {
             Restart::No => false,

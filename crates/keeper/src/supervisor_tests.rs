@@ -70,6 +70,7 @@ fn split(actions: Vec<Action>) -> (Vec<(RunId, String)>, Vec<RunId>) {
 fn program(node: &str, restart: Restart, depends_on: &[&str]) -> Program {
     Program {
         node: node.to_owned(),
+        hostname: node.to_owned(),
         netns: "/run/netns/x".into(),
         inode: 1,
         command: vec!["true".to_owned()],
@@ -81,7 +82,18 @@ fn program(node: &str, restart: Restart, depends_on: &[&str]) -> Program {
         log: "/dev/null".into(),
         ready: Vec::new(),
         restart,
-        depends_on: depends_on.iter().map(|d| (*d).to_owned()).collect(),
+        healthcheck: None,
+        depends_on: depends_on
+            .iter()
+            .map(|d| on(d, Condition::ServiceStarted))
+            .collect(),
+    }
+}
+
+fn on(node: &str, condition: Condition) -> Dependency {
+    Dependency {
+        node: node.parse().unwrap(),
+        condition,
     }
 }
 
@@ -108,6 +120,43 @@ fn a_program_starts_when_all_it_depends_on_runs() {
     assert_eq!(names(&started), ["api"]);
     let started = bench.runs(started[0].0);
     assert_eq!(names(&started), ["web"]);
+}
+
+#[test]
+fn a_program_starts_when_another_has_ended_with_code_0() {
+    let mut bench = Bench::new();
+    let mut web = program("web", Restart::No, &[]);
+    web.depends_on = vec![on("migrate", Condition::ServiceCompletedSuccessfully)];
+    let migrate = program("migrate", Restart::OnFailure, &[]);
+    let (started, _) = bench.sync(&[web, migrate]);
+    assert_eq!(names(&started), ["migrate"]);
+    assert!(bench.runs(started[0].0).is_empty());
+    assert!(bench.ends(started[0].0, 1).is_empty());
+    let (_, again) = bench.wait();
+    assert_eq!(names(&again), ["migrate"]);
+    bench.runs(again[0].0);
+    assert_eq!(names(&bench.ends(again[0].0, 0)), ["web"]);
+}
+
+#[test]
+fn a_program_starts_when_another_is_healthy() {
+    let mut bench = Bench::new();
+    let mut web = program("web", Restart::No, &[]);
+    web.depends_on = vec![on("db", Condition::ServiceHealthy)];
+    let mut db = program("db", Restart::Always, &[]);
+    let test = hallway_spec::Command::split("true").unwrap();
+    db.healthcheck = Some(hallway_spec::Healthcheck::new(test));
+    let (started, _) = bench.sync(&[web, db]);
+    let run = started[0].0;
+    assert_eq!(names(&started), ["db"]);
+    assert!(bench.runs(run).is_empty());
+    assert_eq!(bench.status("db").health, Some(Health::Starting));
+    let unhealthy = bench.event(run, RunEvent::Health(Health::Unhealthy)).0;
+    assert!(unhealthy.is_empty());
+    let healthy = bench.event(run, RunEvent::Health(Health::Healthy)).0;
+    assert_eq!(names(&healthy), ["web"]);
+    bench.ends(run, 1);
+    assert_eq!(bench.status("db").health, None, "it does not run");
 }
 
 #[test]

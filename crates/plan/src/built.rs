@@ -69,10 +69,10 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
 }
 
 fn keeper(settled: &Settled) -> SeenKeeper {
-    let nodes = settled.nodes.iter().filter(|n| n.service.is_some());
     SeenKeeper {
-        programs: nodes
-            .map(|n| (n.name.to_string(), SeenProgram::Runs))
+        programs: settled
+            .programs()
+            .map(|p| (p.name.to_string(), SeenProgram::Runs))
             .collect(),
         listeners: listeners(settled).collect(),
     }
@@ -81,6 +81,7 @@ fn keeper(settled: &Settled) -> SeenKeeper {
 fn space(wanted: &Space, first: u32) -> SeenSpace {
     let mut out = SeenSpace {
         settings: wanted.settings.iter().copied().collect(),
+        sysctls: wanted.sysctls.clone(),
         ..SeenSpace::default()
     };
     for (link, index) in wanted.links.iter().zip(first..) {

@@ -16,7 +16,7 @@ use crate::settled::{Interface, Node, Plug, Settled};
 /// their own.
 #[must_use]
 pub fn file_name(node: &Node) -> String {
-    let own = !node.extra_hosts.is_empty();
+    let own = !node.extra_hosts.is_empty() || node.hostname.is_some();
     if own || node.interfaces.is_empty() || node.interfaces.iter().any(|i| i.plug == Plug::Cable) {
         return own_file_name(node);
     }
@@ -83,7 +83,12 @@ fn text(settled: &Settled, viewer: &Node) -> String {
     let mut out = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     if viewer.interfaces.iter().all(|i| i.addresses.is_empty()) {
         // Without this, a program that resolves its own name would wait for a name server.
-        let _ = writeln!(out, "127.0.1.1\t{}", viewer.name);
+        let _ = writeln!(out, "127.0.1.1\t{}", viewer.hostname());
+    }
+    for address in viewer.interfaces.iter().flat_map(|i| &i.addresses) {
+        if let Some(hostname) = &viewer.hostname {
+            let _ = writeln!(out, "{}\t{hostname}", address.addr());
+        }
     }
     let nearness = Nearness::of(settled, Some(viewer));
     if let Some(network) = nearness

@@ -27,6 +27,7 @@ mod firewall;
 pub mod hosts;
 pub mod mark;
 pub mod observed;
+pub mod program;
 pub mod reach;
 pub mod rules;
 pub mod settle;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hallway_nftables::Ruleset;
-use hallway_spec::{IpVersion, Name};
+use hallway_spec::{IpVersion, Name, SysctlKey};
 use ipnet::IpNet;
 
 use crate::mark;
@@ -119,6 +119,8 @@ pub struct SeenSpace {
     pub addresses: Vec<SeenAddress>,
     /// Settings of the namespace itself. One that the kernel does not have is missing.
     pub settings: BTreeMap<Setting, u32>,
+    /// Those of the further settings on record that the kernel has.
+    pub sysctls: BTreeMap<SysctlKey, String>,
 }
 
 /// A link.

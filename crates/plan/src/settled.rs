@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::{
-    Action, Bandwidth, Impairments, IpVersion, Mode, Name, Place, PolicyService, PortProto,
-    PortRange, Protocol, Restart, User,
+    Action, Bandwidth, Dependency, Healthcheck, Impairments, IpVersion, Mode, Name, Place,
+    PolicyService, PortProto, PortRange, Protocol, Restart, SysctlKey, User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -135,6 +135,12 @@ pub struct Node {
     /// How many connections each of its addresses may have at the host; the default when absent.
     #[serde(default)]
     pub connections: Option<u32>,
+    /// The host name that its programs see, where it is not the node's name.
+    #[serde(default)]
+    pub hostname: Option<Name>,
+    /// Settings of its namespace.
+    #[serde(default)]
+    pub sysctls: BTreeMap<SysctlKey, String>,
     /// Name servers.
     pub dns: Vec<IpAddr>,
     /// Domains in which names without a dot are looked up.
@@ -147,6 +153,22 @@ pub struct Node {
     pub environment: BTreeMap<String, String>,
     /// The program that runs in the node, with its arguments.
     pub service: Option<Workload>,
+    /// Further programs in its namespace.
+    #[serde(default)]
+    pub sidecars: Vec<Sidecar>,
+    /// The place in the file.
+    pub place: Place,
+}
+
+/// A program that shares the namespace of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sidecar {
+    /// Its name.
+    pub name: Name,
+    /// Environment of what runs.
+    pub environment: BTreeMap<String, String>,
+    /// The program.
+    pub service: Workload,
     /// The place in the file.
     pub place: Place,
 }
@@ -164,8 +186,11 @@ pub struct Workload {
     pub working_dir: Option<String>,
     /// The user it runs as, where the file says so.
     pub user: Option<User>,
-    /// What must run before.
-    pub depends_on: Vec<Name>,
+    /// How it is known whether it does its work.
+    #[serde(default)]
+    pub healthcheck: Option<Healthcheck>,
+    /// What must run, work or have ended before.
+    pub depends_on: Vec<Dependency>,
 }
 
 /// An interface inside a node.
@@ -245,6 +270,10 @@ pub struct Publish {
     pub node: Name,
     /// Only on this address of the host; on all when absent.
     pub host_address: Option<IpAddr>,
+    /// The address that the file names, as it is: `0.0.0.0` and `::` are all of one IP version. A
+    /// project in a sandbox is served on it on the real host.
+    #[serde(default)]
+    pub named_address: Option<IpAddr>,
     /// Host ports.
     pub host_ports: PortRange,
     /// Node ports.
@@ -335,6 +364,12 @@ impl Interface {
 }
 
 impl Node {
+    /// The host name that its programs see.
+    #[must_use]
+    pub fn hostname(&self) -> &Name {
+        self.hostname.as_ref().unwrap_or(&self.name)
+    }
+
     /// Every address of the node's network interfaces (not of cables).
     pub fn port_addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.interfaces

@@ -21,6 +21,7 @@ mod command;
 mod diagnostic;
 mod document;
 mod edit;
+mod health;
 mod impairment;
 mod interface;
 mod mac;
@@ -28,6 +29,7 @@ mod name;
 mod netns;
 mod parse;
 mod place;
+mod policy;
 mod port;
 pub mod problem;
 mod publish;
@@ -35,6 +37,7 @@ mod reader;
 mod service;
 mod similar;
 mod syntax;
+mod sysctl;
 mod text_type;
 mod topology;
 mod tree;
@@ -49,6 +52,7 @@ pub use document::{Document, Section, schema};
 pub use edit::{
     Edit, EditCode, EditError, Impaired, edit, edit_in_place, empty, free_subnet, rest,
 };
+pub use health::{Condition, Dependency, Health, Healthcheck, InvalidCondition};
 pub use impairment::{Delay, Impairments, InvalidImpairment, Share};
 pub use interface::{InterfaceName, InvalidInterfaceName};
 pub use mac::{InvalidMac, Mac};
@@ -56,14 +60,16 @@ pub use name::{InvalidName, Name};
 pub use netns::{InvalidNetns, NETNS_DIRECTORY, NetnsName, NetnsRef};
 pub use parse::{Project, TEXT_MAX, name_of, parse, parse_bytes, parse_value};
 pub use place::Place;
+pub use policy::{Action, Endpoint, Expect, Policy, PolicyService};
 pub use port::{InvalidPort, PortProto, PortRange, Protocol};
 pub use problem::{Code, Problem, Problems, SourceText, Warning, WarningCode};
 pub use publish::{LOCALHOST_PORTS_MAX, PublishText};
 pub use service::{InvalidService, IpProtocol, Service};
 pub use similar::{meant, nearest};
+pub use sysctl::{InvalidSysctl, SysctlKey};
 pub use topology::{
-    Action, Attachment, CONNECTIONS_DEFAULT, Endpoint, Expect, Link, LinkEnd, Mode, Network, Node,
-    Policy, PolicyService, Publish, Restart, StaticRoute, Subnet, Topology,
+    Attachment, CONNECTIONS_DEFAULT, Link, LinkEnd, Mode, Network, Node, Publish, Restart, Sidecar,
+    StaticRoute, Subnet, Topology,
 };
 pub use user::{InvalidUser, User};
 pub use value::{Entry, Value, ValueKind};

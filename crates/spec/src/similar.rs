@@ -53,6 +53,8 @@ const SYNONYMS: &[(&[&str], &str)] = &[
     (&["corruption"], "corrupt"),
     (&["hwaddr", "mac_address", "macaddress"], "mac"),
     (&["iface", "ifname", "interface_name"], "interface"),
+    (&["health", "health_check"], "healthcheck"),
+    (&["network_mode", "netns", "sharing"], "namespace"),
     (&["wait", "wait_for"], "ready"),
     (&["publish", "published_ports", "expose"], "ports"),
     (&["ip_forward", "router"], "forwarding"),

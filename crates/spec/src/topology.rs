@@ -4,15 +4,14 @@
 //! this crate's parser can make one: a `Topology` that exists is a valid one.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bandwidth, Command, Impairments, InterfaceName, IpProtocol, IpVersion, Mac, Name, Place,
-    PortProto, PortRange, Protocol, Service, User,
+    Bandwidth, Command, Dependency, Expect, Healthcheck, Impairments, InterfaceName, IpVersion,
+    Mac, Name, Place, Policy, PortProto, PortRange, Protocol, SysctlKey, User,
 };
 
 /// A whole project: the unit of `up` and `down`.
@@ -116,6 +115,10 @@ pub struct Node {
     pub routes: Vec<StaticRoute>,
     /// Forward packets between its own interfaces (a router).
     pub forwarding: bool,
+    /// The host name that its programs see; its own name when absent.
+    pub hostname: Option<Name>,
+    /// Settings of its namespace.
+    pub sysctls: BTreeMap<SysctlKey, String>,
     /// Name servers written to its resolv.conf; empty leaves the host's.
     pub dns: Vec<IpAddr>,
     /// Domains in which names without a dot are looked up.
@@ -128,6 +131,8 @@ pub struct Node {
     pub command: Option<Command>,
     /// `up` waits until this listens.
     pub ready: Vec<PortProto>,
+    /// How it is known whether `command` does its work.
+    pub healthcheck: Option<Healthcheck>,
     /// Added to the environment of `command` and `exec`.
     pub environment: BTreeMap<String, String>,
     /// Absolute, or relative to the file's directory.
@@ -136,10 +141,78 @@ pub struct Node {
     pub user: Option<User>,
     /// When to start `command` again.
     pub restart: Restart,
-    /// Nodes whose `command` is started (and ready) first.
-    pub depends_on: Vec<Name>,
+    /// Nodes whose `command` is started first, and what is waited for.
+    pub depends_on: Vec<Dependency>,
+    /// Further programs in its namespace, in the file's order: entries of `nodes` with
+    /// `namespace: node:NAME`.
+    pub sidecars: Vec<Sidecar>,
     /// The place in the file.
     pub place: Place,
+}
+
+/// A program that shares the namespace of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sidecar {
+    /// Its name; shares one name space with the nodes.
+    pub name: Name,
+    /// The program.
+    pub command: Command,
+    /// `up` waits until this listens.
+    pub ready: Vec<PortProto>,
+    /// How it is known whether `command` does its work.
+    pub healthcheck: Option<Healthcheck>,
+    /// Added to the environment of `command` and `exec`.
+    pub environment: BTreeMap<String, String>,
+    /// Absolute, or relative to the file's directory.
+    pub working_dir: Option<String>,
+    /// The user that `command` runs as.
+    pub user: Option<User>,
+    /// When to start `command` again.
+    pub restart: Restart,
+    /// Nodes whose `command` is started first, and what is waited for.
+    pub depends_on: Vec<Dependency>,
+    /// The place in the file.
+    pub place: Place,
+}
+
+/// What there is to know of a program, of a node or a sidecar, by those that depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Program<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) runs: bool,
+    pub(crate) ready: &'a [PortProto],
+    pub(crate) healthcheck: Option<&'a Healthcheck>,
+    pub(crate) restart: Restart,
+    pub(crate) depends_on: &'a [Dependency],
+    pub(crate) place: &'a Place,
+}
+
+impl Topology {
+    /// The program of each node, also of those that have none, and each sidecar.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = Program<'_>> {
+        self.nodes.iter().flat_map(|node| {
+            let own = Program {
+                name: &node.name,
+                runs: node.command.is_some(),
+                ready: &node.ready,
+                healthcheck: node.healthcheck.as_ref(),
+                restart: node.restart,
+                depends_on: &node.depends_on,
+                place: &node.place,
+            };
+            let sidecars = node.sidecars.iter().map(|sidecar| Program {
+                name: &sidecar.name,
+                runs: true,
+                ready: &sidecar.ready,
+                healthcheck: sidecar.healthcheck.as_ref(),
+                restart: sidecar.restart,
+                depends_on: &sidecar.depends_on,
+                place: &sidecar.place,
+            });
+            std::iter::once(own).chain(sidecars)
+        })
+    }
 }
 
 /// How many connections each address of a node may have at the host, where the file does not say.
@@ -248,152 +321,4 @@ pub enum Restart {
     Always,
     /// Always, until stopped by hand.
     UnlessStopped,
-}
-
-/// What a policy or expectation speaks of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Endpoint {
-    /// One node: all its addresses on networks.
-    Node(Name),
-    /// Every member of a network.
-    Network(Name),
-    /// The namespace that holds the bridges.
-    Host,
-    /// Everything that is neither the host nor on a network of the project.
-    Outside,
-    /// A prefix.
-    Cidr(IpNet),
-    /// Everything.
-    Any,
-}
-
-/// Which packets a policy line speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyService {
-    /// These ports of tcp, udp or sctp.
-    Ports(PortRange, Protocol),
-    /// ICMP and ICMPv6.
-    Icmp,
-    /// Every port of one protocol.
-    Protocol(Protocol),
-    /// Another IP protocol.
-    Other(IpProtocol),
-}
-
-/// Allow or deny.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Let the connection begin.
-    Allow,
-    /// Drop it.
-    Deny,
-}
-
-/// One line of `policies`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Policy {
-    /// Its position in the list, from 0.
-    pub index: usize,
-    /// Allow or deny.
-    pub action: Action,
-    /// Directed pairs this line speaks of: one for `from`/`to` (more when either is a list),
-    /// both directions for `between`.
-    pub pairs: Vec<(Endpoint, Endpoint)>,
-    /// Empty means everything.
-    pub services: Vec<PolicyService>,
-    /// The place in the file.
-    pub place: Place,
-}
-
-/// One line of `expect`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Expect {
-    /// Who sends.
-    pub from: Endpoint,
-    /// Who is to be reached.
-    pub to: Endpoint,
-    /// What is tried; ICMP echo where the file names nothing.
-    pub service: Service,
-    /// Whether it must, or must not, be reachable.
-    pub reachable: bool,
-    /// The place in the file.
-    pub place: Place,
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Node(name) | Self::Network(name) => name.fmt(f),
-            Self::Host => f.write_str("host"),
-            Self::Outside => f.write_str("outside"),
-            Self::Cidr(net) => net.fmt(f),
-            Self::Any => f.write_str("any"),
-        }
-    }
-}
-
-impl fmt::Display for PolicyService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ports(range, protocol) => write!(f, "{range}/{protocol}"),
-            Self::Icmp => f.write_str("icmp"),
-            Self::Protocol(protocol) => protocol.fmt(f),
-            Self::Other(other) => other.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-        })
-    }
-}
-
-impl fmt::Display for Policy {
-    /// Like `allow backend → database 3306/tcp` or `deny app1 ↔ app2`; of long lists the beginning.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.action.fmt(f)?;
-        let places = self.pairs.iter().enumerate().rev();
-        let first: BTreeMap<_, _> = places.map(|(at, (from, to))| ((from, to), at)).collect();
-        let pairs = self
-            .pairs
-            .iter()
-            .enumerate()
-            .filter_map(|(at, (from, to))| match first.get(&(to, from)).copied() {
-                Some(earlier) if earlier < at => None,
-                Some(later) if later > at => Some((from, "↔", to)),
-                _ => Some((from, "→", to)),
-            });
-        beginning(f, pairs, |f, (from, arrow, to)| {
-            write!(f, "{from} {arrow} {to}")
-        })?;
-        beginning(f, self.services.iter(), |f, service| service.fmt(f))
-    }
-}
-
-/// How many items of a list are written out.
-const SHOWN: usize = 8;
-
-/// The first items of a list, and how many more there are.
-fn beginning<T>(
-    f: &mut fmt::Formatter<'_>,
-    mut items: impl Iterator<Item = T>,
-    write: impl Fn(&mut fmt::Formatter<'_>, T) -> fmt::Result,
-) -> fmt::Result {
-    for (position, item) in items.by_ref().take(SHOWN).enumerate() {
-        f.write_str(if position > 0 { ", " } else { " " })?;
-        write(f, item)?;
-    }
-    match items.count() {
-        0 => Ok(()),
-        more => write!(f, " and {more} more"),
-    }
 }

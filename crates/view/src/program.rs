@@ -1,5 +1,6 @@
 //! The program of a node, as it runs now.
 
+use hallway_spec::Health;
 use serde::Serialize;
 
 use crate::style::{GREEN, RED, YELLOW, styled};
@@ -31,6 +32,9 @@ pub struct Program {
     pub pid: Option<i32>,
     /// How often it was started again.
     pub restarts: u32,
+    /// What its health check shows while it runs; none without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     /// How it ended last; 128 and the signal's number when a signal ended it. None for one that has
     /// not ended, or that a command stopped.
     pub exit_code: Option<i32>,
@@ -49,7 +53,15 @@ impl Program {
         match self.state {
             ProgramState::Waiting => styled(YELLOW, "waiting"),
             ProgramState::Starting => styled(YELLOW, "starting"),
-            ProgramState::Running => styled(GREEN, format!("running{restarts}")),
+            ProgramState::Running => match self.health {
+                None => styled(GREEN, format!("running{restarts}")),
+                Some(Health::Healthy) => styled(GREEN, format!("running, healthy{restarts}")),
+                Some(Health::Starting) => styled(
+                    YELLOW,
+                    format!("running, not checked as healthy yet{restarts}"),
+                ),
+                Some(Health::Unhealthy) => styled(RED, format!("running, unhealthy{restarts}")),
+            },
             ProgramState::Restarting => styled(YELLOW, format!("restarting, ended with {code}")),
             ProgramState::Exited if self.exit_code.is_none() => styled(YELLOW, "stopped"),
             ProgramState::Exited => styled(

@@ -46,7 +46,9 @@ pub fn project(settled: &Settled, programs: &[Program]) -> String {
     let others: Vec<Leaf> = settled
         .nodes
         .iter()
-        .filter(|n| n.ports().next().is_none() && (n.interfaces.is_empty() || n.service.is_some()))
+        .filter(|n| {
+            n.ports().next().is_none() && (n.interfaces.is_empty() || n.programs().next().is_some())
+        })
         .map(|n| leaf(settled, n, None, &states))
         .collect();
     if !others.is_empty() {
@@ -166,6 +168,11 @@ fn leaf(
                 .as_ref()
                 .map(|s| program(&s.command, states.get(node.name.as_ref()).copied())),
         );
+        rest.extend(node.sidecars.iter().map(|sidecar| {
+            let state = states.get(sidecar.name.as_ref()).copied();
+            let words = program(&sidecar.service.command, state);
+            format!("{}: {words}", sidecar.name)
+        }));
     }
     Leaf {
         name: node.name.to_string(),

@@ -58,6 +58,7 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             let key = setting.key(link.as_deref());
             absent_is_done(kernel.write_sysctl(&key, &value.to_string()))
         }
+        Adjustment::Sysctl { key, value } => kernel.write_sysctl(&key.path(), value),
         Adjustment::Shape { link, shaping } => {
             let index = kernel.link_index(link)?;
             let request = shape(index, shaping);

@@ -7,7 +7,7 @@ use hallway_plan::compare::Difference;
 use hallway_spec::{Name, Protocol};
 
 use super::{FailureCode, Refusal};
-use crate::keeper::ProgramEnd;
+use crate::keeper::{Awaited, ProgramEnd};
 
 /// What was attempted with a file of the state directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +41,26 @@ pub enum NotReady {
     #[error("{0}")]
     Ended(ProgramEnd),
     /// It took longer than this many seconds.
-    #[error("not ready after {seconds} s{}", not_listening(ports))]
+    #[error("{}", late(*seconds, awaited))]
     Late {
         /// The limit.
         seconds: u64,
-        /// The ports that it must listen on.
-        ports: Vec<String>,
+        /// What it lacks.
+        awaited: Awaited,
     },
 }
 
-fn not_listening(ports: &[String]) -> String {
-    match ports {
-        [] => String::new(),
-        ports => format!(": it must listen on {}", ports.join(", ")),
+fn late(seconds: u64, awaited: &Awaited) -> String {
+    match awaited {
+        Awaited::Runs => format!("not ready after {seconds} s"),
+        Awaited::Listens(ports) => {
+            let ports = ports.join(", ");
+            format!("not ready after {seconds} s: it must listen on {ports}")
+        }
+        Awaited::Healthy => format!("not healthy after {seconds} s"),
+        Awaited::Ends { before } => {
+            format!("not ended after {seconds} s: node {before} starts when it has")
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::rights::Rights;
 use hallway_plan::rules::Guarded;
-use hallway_spec::{PortProto, Protocol, Restart};
+use hallway_spec::{Dependency, Healthcheck, PortProto, Protocol, Restart};
 
 /// Everything a keeper is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,8 +47,10 @@ pub struct Remains {
 /// is left alone; one of which only `hosts` differs gets the other file and goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// The node.
+    /// Its name: that of the node, or its own where several share a namespace.
     pub node: String,
+    /// The host name that it sees.
+    pub hostname: String,
     /// The path of the node's network namespace.
     pub netns: PathBuf,
     /// The inode number of the namespace: when the node is rebuilt, its program is restarted.
@@ -71,8 +73,10 @@ pub struct Program {
     pub ready: Vec<PortProto>,
     /// When it is started again.
     pub restart: Restart,
-    /// Nodes whose programs must run first.
-    pub depends_on: Vec<String>,
+    /// How it is known whether it does its work.
+    pub healthcheck: Option<Healthcheck>,
+    /// What must run, work or have ended first.
+    pub depends_on: Vec<Dependency>,
 }
 
 /// The network namespace a listener is in.

@@ -58,7 +58,7 @@ pub use listener::{
 };
 pub use orphans::stop_leftovers;
 pub use porter::{Porter, serve_porter};
-pub use readiness::{ProgramEnd, Readiness, readiness};
+pub use readiness::{Awaited, ProgramEnd, Readiness, readiness};
 pub use remains::remove_remains;
 pub use status::{ProgramState, ProgramStatus};
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use hallway_spec::{Condition, Health};
+
 use super::{Program, ProgramState, ProgramStatus};
 
 /// Whether all programs are ready.
@@ -13,6 +15,8 @@ pub enum Readiness {
     Waiting {
         /// The node.
         node: String,
+        /// What it lacks.
+        awaited: Awaited,
     },
     /// This node's program ended with an error and is not started again.
     Failed {
@@ -36,6 +40,10 @@ pub enum ProgramEnd {
     Signal(i32),
     /// With this exit code.
     Code(i32),
+    /// Not at all, but its health check fails.
+    Unhealthy,
+    /// Before its health check succeeded, which another node waits for.
+    NotHealthy,
 }
 
 impl ProgramEnd {
@@ -60,13 +68,42 @@ impl fmt::Display for ProgramEnd {
             Self::NotFound => f.write_str("its program was not found"),
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),
             Self::Code(code) => write!(f, "ended with exit code {code}"),
+            Self::Unhealthy => f.write_str("unhealthy: its health check fails"),
+            Self::NotHealthy => f.write_str("ended before its health check succeeded"),
+        }
+    }
+}
+
+/// What a run waits for. Displayed after the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// The program runs.
+    Runs,
+    /// It listens on these ports.
+    Listens(Vec<String>),
+    /// Its health check succeeds.
+    Healthy,
+    /// It ends, since another node's program is started then.
+    Ends {
+        /// That other node.
+        before: String,
+    },
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runs => Ok(()),
+            Self::Listens(ports) => write!(f, ": {}", ports.join(", ")),
+            Self::Healthy => f.write_str(": its health check"),
+            Self::Ends { before } => write!(f, ": its end, since {before} starts then"),
         }
     }
 }
 
 /// Whether `programs` are ready. A program that is started again and again counts as ready unless
-/// it has `ready` ports in `wanted`; one that ended with exit code 0 counts as ready, and so does
-/// one that a command stopped.
+/// it has `ready` ports or a health check in `wanted`; one that ended with exit code 0 counts as
+/// ready, and so does one that a command stopped.
 ///
 /// ```
 /// use hallway_engine::keeper::{ProgramEnd, ProgramState, ProgramStatus, Readiness, readiness};
@@ -76,6 +113,7 @@ impl fmt::Display for ProgramEnd {
 ///     state: ProgramState::Exited,
 ///     pid: None,
 ///     restarts: 0,
+///     health: None,
 ///     exit_code: Some(127),
 /// };
 /// let expected = Readiness::Failed { node: "web".to_owned(), end: ProgramEnd::NotFound };
@@ -83,22 +121,78 @@ impl fmt::Display for ProgramEnd {
 /// ```
 #[must_use]
 pub fn readiness(wanted: &[Program], programs: &[ProgramStatus]) -> Readiness {
-    let must_listen = |node: &str| wanted.iter().any(|w| w.node == node && !w.ready.is_empty());
-    let ended = programs
-        .iter()
-        .find(|p| p.state == ProgramState::Exited && p.exit_code.is_some_and(|code| code != 0));
-    if let Some(program) = ended {
-        return Readiness::Failed {
+    let failed = |program: &ProgramStatus, end| Readiness::Failed {
+        node: program.node.clone(),
+        end,
+    };
+    for program in programs {
+        match (program.state, program.exit_code) {
+            (ProgramState::Exited, Some(code)) if code != 0 => {
+                return failed(program, ProgramEnd::of_code(code));
+            }
+            _ if program.health == Some(Health::Unhealthy) => {
+                return failed(program, ProgramEnd::Unhealthy);
+            }
+            _ => {}
+        }
+    }
+    let of = |node: &str| wanted.iter().find(|w| w.node == node);
+    for program in programs {
+        let ports = of(&program.node).map(ports).unwrap_or_default();
+        let awaited = match program.state {
+            ProgramState::Starting | ProgramState::Restarting if !ports.is_empty() => {
+                Awaited::Listens(ports)
+            }
+            ProgramState::Starting => Awaited::Runs,
+            ProgramState::Running if program.health == Some(Health::Starting) => Awaited::Healthy,
+            ProgramState::Restarting if checked(of(&program.node)) => Awaited::Healthy,
+            _ => continue,
+        };
+        return Readiness::Waiting {
             node: program.node.clone(),
-            end: ProgramEnd::of_code(program.exit_code.unwrap_or(-1)),
+            awaited,
         };
     }
-    let waiting = programs.iter().find(|p| match p.state {
-        ProgramState::Running | ProgramState::Exited => false,
-        ProgramState::Restarting => must_listen(&p.node),
-        ProgramState::Waiting | ProgramState::Starting => true,
-    });
-    waiting.map_or(Readiness::Ready, |p| Readiness::Waiting {
-        node: p.node.clone(),
+    let waiting = programs.iter().find(|p| p.state == ProgramState::Waiting);
+    waiting.map_or(Readiness::Ready, |program| {
+        dependency(program, of(&program.node), programs)
     })
+}
+
+fn ports(program: &Program) -> Vec<String> {
+    program.ready.iter().map(ToString::to_string).collect()
+}
+
+fn checked(program: Option<&Program>) -> bool {
+    program.is_some_and(|p| p.healthcheck.is_some())
+}
+
+/// What a program that has not been started waits for.
+fn dependency(
+    program: &ProgramStatus,
+    wanted: Option<&Program>,
+    programs: &[ProgramStatus],
+) -> Readiness {
+    for dependency in wanted.iter().flat_map(|w| &w.depends_on) {
+        let node = dependency.node.to_string();
+        let Some(other) = programs.iter().find(|p| p.node == node) else {
+            continue;
+        };
+        match (dependency.condition, other.state) {
+            (Condition::ServiceHealthy, ProgramState::Exited) if other.exit_code.is_some() => {
+                let end = ProgramEnd::NotHealthy;
+                return Readiness::Failed { node, end };
+            }
+            (Condition::ServiceCompletedSuccessfully, state) if state != ProgramState::Exited => {
+                let before = program.node.clone();
+                let awaited = Awaited::Ends { before };
+                return Readiness::Waiting { node, awaited };
+            }
+            _ => {}
+        }
+    }
+    Readiness::Waiting {
+        node: program.node.clone(),
+        awaited: Awaited::Runs,
+    }
 }

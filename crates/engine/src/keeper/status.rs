@@ -1,5 +1,6 @@
 //! What a keeper reports about its programs.
 
+use hallway_spec::Health;
 use serde::Serialize;
 
 /// The state of a program.
@@ -29,6 +30,8 @@ pub struct ProgramStatus {
     pub pid: Option<i32>,
     /// How many times it was started again.
     pub restarts: u32,
+    /// What its health check shows while it runs; none without one.
+    pub health: Option<Health>,
     /// Its last exit code; 128 and the signal's number when a signal ended it.
     pub exit_code: Option<i32>,
 }

@@ -52,7 +52,7 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
 /// Reads everything but the named namespaces, the keeper and the notes of the scope, of the calling thread's network namespace, with the
 /// tables of that project.
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
-    let mut host = space::read(kernel, &mut SysctlReader::default())?;
+    let mut host = space::read(kernel, &mut SysctlReader::default(), &[])?;
     for (version, v4) in [(IpVersion::V4, true), (IpVersion::V6, false)] {
         if let Some(on) = kernel.new_links_forward(v4)? {
             host.settings

@@ -1,6 +1,6 @@
 //! Named namespaces: whose they are, and what the project's own hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hallway_kernel::netns::{self, Netns};
@@ -8,7 +8,7 @@ use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{NamespaceState, Seen, SeenNamespace, SeenSpace};
-use hallway_spec::Name;
+use hallway_spec::{Name, SysctlKey};
 
 use super::{Depth, NETNS_DIRECTORY, netns_path, space};
 use crate::Record;
@@ -42,7 +42,7 @@ pub(super) fn read(
             NamespaceState::PlainFile | NamespaceState::Other => false,
         })
         .collect();
-    examine_all(kernel, examined);
+    examine_all(kernel, examined, &further(record));
     let recorded: BTreeSet<&str> = record
         .into_iter()
         .flat_map(|r| &r.inodes)
@@ -108,11 +108,26 @@ fn recorded_owner(project: &Name, record: Option<&Record>, netns: &str) -> Optio
     Some((project.clone(), node.name.clone()))
 }
 
-fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>) {
+/// The settings on record of each namespace, by its name.
+type Further = BTreeMap<String, Vec<SysctlKey>>;
+
+fn further(record: Option<&Record>) -> Further {
+    let all = record.into_iter();
+    let all = all.flat_map(|r| r.applied.iter().chain(&r.pending));
+    let nodes = all.flat_map(|s| &s.nodes);
+    let mut out = Further::new();
+    for node in nodes.filter(|n| !n.sysctls.is_empty()) {
+        let keys = out.entry(node.netns.clone()).or_default();
+        keys.extend(node.sysctls.keys().cloned());
+    }
+    out
+}
+
+fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>, further: &Further) {
     if namespaces.len() < WORTH_THREADS {
         let (mut own, mut sysctls) = (kernel.sibling(), SysctlReader::default());
         for namespace in namespaces {
-            examine(&mut own, &mut sysctls, namespace);
+            examine(&mut own, &mut sysctls, namespace, further);
         }
         return;
     }
@@ -123,7 +138,7 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>) {
             scope.spawn(move || {
                 let mut sysctls = SysctlReader::for_many();
                 for namespace in part {
-                    examine(&mut own, &mut sysctls, namespace);
+                    examine(&mut own, &mut sysctls, namespace, further);
                 }
             });
         }
@@ -136,15 +151,22 @@ pub(crate) fn examine_one(kernel: &Kernel, namespace: &mut SeenNamespace) {
         &mut kernel.sibling(),
         &mut SysctlReader::for_many(),
         namespace,
+        &Further::new(),
     );
 }
 
 /// One that cannot be examined stays `Unseen`: it may have been removed since it was listed.
-fn examine(kernel: &mut Kernel, sysctls: &mut SysctlReader, namespace: &mut SeenNamespace) {
+fn examine(
+    kernel: &mut Kernel,
+    sysctls: &mut SysctlReader,
+    namespace: &mut SeenNamespace,
+    further: &Further,
+) {
+    let keys = further.get(&namespace.name).map_or(&[][..], Vec::as_slice);
     let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {
         return;
     };
-    if let Ok(inside) = kernel.inside(&opened, |own| space::read(own, sysctls)) {
+    if let Ok(inside) = kernel.inside(&opened, |own| space::read(own, sysctls, keys)) {
         namespace.owner = owner(&inside);
         namespace.inside = Seen::Present(inside);
     }

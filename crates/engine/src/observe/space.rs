@@ -11,7 +11,7 @@ use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
-use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share};
+use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share, SysctlKey};
 
 /// What links to come start with in a namespace.
 const DEFAULTS: [Setting; 2] = [Setting::AcceptRa, Setting::DisableIpv6];
@@ -23,6 +23,7 @@ const OURS: [&str; 2] = ["tbf", "netem"];
 pub(super) fn read(
     kernel: &mut Kernel,
     sysctls: &mut SysctlReader,
+    further: &[SysctlKey],
 ) -> Result<SeenSpace, KernelError> {
     let links = kernel.links()?;
     let shapings = shapings(kernel, &links)?;
@@ -57,6 +58,7 @@ pub(super) fn read(
         routes,
         addresses: addresses.collect(),
         settings: settings(kernel, sysctls)?,
+        sysctls: self::further(kernel, sysctls, further)?,
         links,
     })
 }
@@ -197,6 +199,20 @@ fn settings(
     let pairs = DEFAULTS.into_iter().zip(values);
     out.extend(pairs.filter_map(|(setting, value)| Some((setting, value?.parse().ok()?))));
     Ok(out)
+}
+
+/// Settings that files give, with one space between words as hallway writes them.
+fn further(
+    kernel: &Kernel,
+    sysctls: &mut SysctlReader,
+    keys: &[SysctlKey],
+) -> Result<BTreeMap<SysctlKey, String>, KernelError> {
+    let values = sysctls.read(kernel, keys.iter().map(SysctlKey::path))?;
+    let words = |value: String| value.split_whitespace().collect::<Vec<_>>().join(" ");
+    let pairs = keys.iter().cloned().zip(values);
+    Ok(pairs
+        .filter_map(|(key, value)| Some((key, words(value?))))
+        .collect())
 }
 
 /// A rate of bytes per second.

@@ -222,6 +222,9 @@ impl Engine {
 
     /// Addresses of the host that something is published on, and that the host does not have.
     fn warn_of_missing_addresses(&self, planned: &Planned, caller: &mut Caller<'_>) {
+        if self.workplace().porter.is_some() {
+            return; // what is published on an address is served on the real host's
+        }
         let settled = &planned.settled;
         let mut named: std::collections::BTreeSet<std::net::IpAddr> = settled
             .publishes

@@ -42,6 +42,7 @@ impl Engine {
         let held: BTreeSet<Listen> = held.iter().map(|h| h.listen).collect();
         let (mut bound, mut privileged) = (Vec::new(), BTreeSet::new());
         let mut failures = Vec::new();
+        let mut missing = BTreeSet::new();
         for listen in wanted
             .iter()
             .map(|w| w.listen)
@@ -60,7 +61,10 @@ impl Engine {
                         privileged.insert((listen.address.port(), listen.protocol));
                     }
                     // No IPv6 on this machine: IPv4 serves alone.
-                    BindCause::NoSuchAddress if listen.address.is_ipv6() => {}
+                    BindCause::NoSuchAddress if listen.address.ip().is_loopback() => {}
+                    BindCause::NoSuchAddress if on_machine => {
+                        missing.insert(listen.address.ip());
+                    }
                     BindCause::InUse => failures.push(self.not_bound(settled, error)),
                     _ => return Err(self.not_bound(settled, error)),
                 },
@@ -84,6 +88,12 @@ impl Engine {
         }
         if !privileged.is_empty() {
             caller.warn(Warning::PrivilegedPorts { ports: privileged });
+        }
+        // Those of the sandbox are served there.
+        let inside: BTreeSet<_> = settled.networks.iter().flat_map(|n| n.gateways()).collect();
+        missing.retain(|address| !inside.contains(address));
+        for address in missing {
+            caller.warn(Warning::AddressMissing { address });
         }
         Ok(bound)
     }

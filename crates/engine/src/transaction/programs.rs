@@ -1,14 +1,15 @@
 //! What a project's keeper is to do: programs, and listeners on localhost.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hallway_plan::Settled;
 use hallway_plan::observed::{Seen, SeenProgram};
 use hallway_plan::rules::Guarded;
+use hallway_plan::settled::Publish;
 use hallway_plan::step::{Cause, KeeperTask};
-use hallway_plan::target::localhost;
-use hallway_plan::{Settled, settled};
+use hallway_plan::target::{localhost, on_machine};
 use hallway_spec::Name;
 
 use super::Caller;
@@ -125,12 +126,10 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<De
     let base = record.path.as_deref().and_then(|p| Path::new(p).parent());
     Ok(Desired {
         programs: settled
-            .nodes
-            .iter()
-            .filter(|node| node.service.is_some())
-            .filter_map(|node| {
-                let inode = record.inodes.iter().find(|(n, _)| *n == node.netns);
-                program(engine, settled, node, inode.map(|(_, i)| *i), base).transpose()
+            .programs()
+            .map(|of| {
+                let inode = record.inodes.iter().find(|(n, _)| *n == of.node.netns);
+                program(engine, settled, &of, inode.map(|(_, i)| *i), base)
             })
             .collect::<Result<_, _>>()?,
         forwards: forwards(settled, engine.workplace().porter.is_some()),
@@ -138,29 +137,27 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<De
     })
 }
 
-/// The program of a node, if it has one. `inode` is that of its namespace; relative paths begin at
-/// `base`.
+/// A program as the keeper runs it. `inode` is that of its namespace; relative paths begin at `base`.
 pub(super) fn program(
     engine: &Engine,
     settled: &Settled,
-    node: &settled::Node,
+    of: &hallway_plan::program::Program<'_>,
     inode: Option<u64>,
     base: Option<&Path>,
-) -> Result<Option<Program>, Failure> {
-    let Some(workload) = node.service.as_ref() else {
-        return Ok(None);
-    };
+) -> Result<Program, Failure> {
+    let (node, workload) = (of.node, of.service);
     let caller = engine.workplace().caller;
-    let account = account::of(&node.name, workload.user.as_ref(), caller)
-        .map_err(|failure| failure.at(node.place.clone()))?;
+    let account = account::of(of.name, workload.user.as_ref(), caller)
+        .map_err(|failure| failure.at(of.place.clone()))?;
     let mut environment = account.environment;
-    environment.extend(node.environment.clone());
+    environment.extend(of.environment.clone());
     let working_dir = match workload.working_dir.as_ref().map(PathBuf::from) {
         None => base.map(Path::to_owned),
         Some(own) => Some(base.map_or(own.clone(), |b| b.join(&own))),
     };
-    Ok(Some(Program {
-        node: node.name.to_string(),
+    Ok(Program {
+        node: of.name.to_string(),
+        hostname: node.hostname().to_string(),
         netns: netns_path(&node.netns),
         inode: inode.unwrap_or(0),
         command: workload.command.clone(),
@@ -169,22 +166,38 @@ pub(super) fn program(
         working_dir,
         hosts: Some(engine.hosts_file(&settled.project, node)),
         resolv_conf: Some(engine.resolv_file(&settled.project, node)),
-        log: log_file(engine, settled, node),
+        log: log_file(engine, settled, of.name),
         ready: workload.ready.clone(),
         restart: workload.restart,
-        depends_on: workload
-            .depends_on
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-    }))
+        healthcheck: workload.healthcheck.clone(),
+        depends_on: workload.depends_on.clone(),
+    })
 }
 
-/// The file that a node's program writes its output to.
+/// The file that the program of that name writes its output to.
 #[must_use]
-pub fn log_file(engine: &Engine, settled: &Settled, node: &settled::Node) -> PathBuf {
+pub fn log_file(engine: &Engine, settled: &Settled, program: &Name) -> PathBuf {
     let logs = engine.directory(&settled.project).join("logs");
-    logs.join(format!("{}.log", node.name))
+    logs.join(format!("{program}.log"))
+}
+
+/// Those of one entry on one address.
+fn forwards_of(publish: &Publish, namespace: Namespace, address: IpAddr) -> Vec<Forward> {
+    let mut targets = publish.targets.iter();
+    let same = targets.find(|t| t.is_ipv4() == address.is_ipv4());
+    let Some(target) = same.or(publish.targets.first()) else {
+        return Vec::new();
+    };
+    let ports = publish.host_ports.iter().zip(publish.node_ports.iter());
+    let forward = |(host, node)| Forward {
+        listen: Listen {
+            address: SocketAddr::new(address, host),
+            protocol: publish.protocol,
+            namespace,
+        },
+        target: SocketAddr::new(*target, node),
+    };
+    ports.map(forward).collect()
 }
 
 /// The file beside a log with its lengths at times: a line for each, the length in bytes and the
@@ -195,7 +208,8 @@ pub fn times_file(log: &Path) -> PathBuf {
 }
 
 /// Listeners on localhost for every published port that is not for another address alone: in the
-/// namespace the project is in and, for a sandbox, on the real host too.
+/// namespace the project is in and, for a sandbox, on the real host too, there also on an address that
+/// the file names.
 pub(super) fn forwards(settled: &Settled, serves_machine: bool) -> Vec<Forward> {
     let mut out = Vec::new();
     let namespaces: &[Namespace] = match serves_machine {
@@ -203,23 +217,13 @@ pub(super) fn forwards(settled: &Settled, serves_machine: bool) -> Vec<Forward> 
         false => &[Namespace::Project],
     };
     for publish in &settled.publishes {
-        for listen in localhost(publish) {
-            let same = publish
-                .targets
-                .iter()
-                .find(|t| t.is_ipv4() == listen.is_ipv4());
-            let Some(target) = same.or(publish.targets.first()) else {
-                continue;
+        for namespace in namespaces {
+            let addresses = match namespace {
+                Namespace::Project => localhost(publish),
+                Namespace::Machine => on_machine(publish),
             };
-            for (host, node) in publish.host_ports.iter().zip(publish.node_ports.iter()) {
-                out.extend(namespaces.iter().map(|namespace| Forward {
-                    listen: Listen {
-                        address: SocketAddr::new(listen, host),
-                        protocol: publish.protocol,
-                        namespace: *namespace,
-                    },
-                    target: SocketAddr::new(*target, node),
-                }));
+            for listen in addresses {
+                out.extend(forwards_of(publish, *namespace, listen));
             }
         }
     }

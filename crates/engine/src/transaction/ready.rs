@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Caller;
 use crate::event::Event;
 use crate::failure::NotReady;
-use crate::keeper::{Client, Program, Readiness};
+use crate::keeper::{Awaited, Client, Program, Readiness};
 use crate::{Failure, Reason};
 
 /// How long a program that an edit starts may take to become ready.
@@ -37,16 +37,16 @@ pub(super) fn wait(
                 caller.cancel.check()?; // Ctrl-C in a terminal ends the programs too
                 return Err(not_ready(wanted, node, NotReady::Ended(end)));
             }
-            Readiness::Waiting { node } => {
+            Readiness::Waiting { node, awaited } => {
                 caller.cancel.check()?;
                 if Instant::now() > deadline {
                     let why = NotReady::Late {
                         seconds: limit.as_secs(),
-                        ports: ports(wanted, &node),
+                        awaited,
                     };
                     return Err(not_ready(wanted, node, why));
                 }
-                report(wanted, node, &mut reported, caller);
+                report(node, awaited, &mut reported, caller);
             }
         }
         std::thread::sleep(pause);
@@ -63,8 +63,8 @@ struct Reported {
 
 /// Reports a node that the run waits for, once in a while.
 fn report(
-    wanted: &[Program],
     node: String,
+    awaited: Awaited,
     reported: &mut Option<Reported>,
     caller: &mut Caller<'_>,
 ) {
@@ -76,7 +76,7 @@ fn report(
         return;
     }
     caller.report(Event::WaitingFor {
-        ports: ports(wanted, &node),
+        awaited,
         node: node.clone(),
         waited: now.duration_since(first),
     });
@@ -85,13 +85,6 @@ fn report(
         first,
         last: now,
     });
-}
-
-/// The ports that a node's program must listen on.
-fn ports(wanted: &[Program], node: &str) -> Vec<String> {
-    let program = wanted.iter().find(|p| p.node == node);
-    let ports = program.into_iter().flat_map(|p| &p.ready);
-    ports.map(ToString::to_string).collect()
 }
 
 fn not_ready(wanted: &[Program], node: String, why: NotReady) -> Failure {

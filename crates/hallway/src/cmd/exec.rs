@@ -91,12 +91,14 @@ fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Ve
         .ok_or_else(|| CommandError::SandboxNotUp(common.sandbox.clone()))?;
     let (project, settled) = present(common, &scope.engine)?;
     let node = node(common, &scope, &settled, name)?;
-    let mut environment: BTreeMap<String, String> = node.environment.clone();
+    let program = settled.program(name);
+    let own = program.map_or(&node.environment, |p| p.environment);
+    let mut environment: BTreeMap<String, String> = own.clone();
     environment.insert(PROJECT_MARK.into(), project.to_string());
     environment.insert(NODE_MARK.into(), name.to_string());
     Ok(Enter {
         netns: Path::new(NETNS_DIRECTORY).join(&node.netns),
-        hostname: name.to_string(),
+        hostname: node.hostname().to_string(),
         hosts: Some(scope.engine.hosts_file(&settled.project, node)),
         resolv_conf: Some(scope.engine.resolv_file(&settled.project, node)),
         environment,

@@ -38,6 +38,7 @@ fn program(status: ProgramStatus) -> Program {
         },
         pid: status.pid,
         restarts: status.restarts,
+        health: status.health,
         exit_code: status.exit_code,
     }
 }
@@ -45,7 +46,7 @@ fn program(status: ProgramStatus) -> Program {
 pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    if let Some(node) = settled.node(name) {
+    if let Some(node) = settled.owner(name) {
         let namespaces = scope.engine.inspect(&project)?.observed.namespaces;
         let inode = namespaces
             .into_iter()

@@ -94,8 +94,7 @@ pub(crate) fn run(
 /// Prints what programs have written since they were started and what they write, until the caller
 /// cancels or the project is down.
 pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Result<(), Failure> {
-    let running = settled.nodes.iter().filter(|n| n.service.is_some());
-    let nodes: Vec<Name> = running.map(|n| n.name.clone()).collect();
+    let nodes: Vec<Name> = settled.programs().map(|p| p.name.clone()).collect();
     let mut sources = sources(engine, settled, &nodes);
     let lines = Lines {
         tail: None,
@@ -117,14 +116,14 @@ fn sources(engine: &Engine, settled: &Settled, nodes: &[Name]) -> Vec<Source> {
             1 => String::new(),
             _ => styled(colour, format!("{:width$} | ", name.as_ref())),
         };
-        Some(Source {
+        Source {
             node: name.clone(),
             prefix,
-            path: log_file(engine, settled, settled.node(name)?),
+            path: log_file(engine, settled, name),
             position: 0,
-        })
+        }
     };
-    nodes.iter().enumerate().filter_map(source).collect()
+    nodes.iter().enumerate().map(source).collect()
 }
 
 fn until_end(

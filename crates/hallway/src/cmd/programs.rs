@@ -58,15 +58,15 @@ pub(super) fn with_programs(
     named: &[Name],
 ) -> Result<Vec<Name>, VerbError> {
     for name in named {
-        if node(common, scope, settled, name)?.service.is_none() {
+        node(common, scope, settled, name)?;
+        if settled.program(name).is_none() {
             return Err(VerbError::usage(
                 format!("node {name} runs no command"),
                 "give it one in the file: command: python3 -m http.server 80",
             ));
         }
     }
-    let all = settled.nodes.iter().filter(|n| n.service.is_some());
-    let all = all.map(|n| n.name.clone());
+    let all = settled.programs().map(|p| p.name.clone());
     Ok(match named {
         [] => all.collect(),
         named => named.to_vec(),

@@ -2,6 +2,8 @@
 
 use hallway_spec::Value;
 
+use crate::surroundings::Surroundings;
+
 /// Programs that check a server on its usual port.
 const CHECKERS: &[(&str, u16)] = &[
     ("pg_isready", 5432),
@@ -14,9 +16,47 @@ const CHECKERS: &[(&str, u16)] = &[
     ("rabbitmq-diagnostics", 5672),
 ];
 
+/// What a health check becomes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Becomes {
+    /// Nothing: it is turned off.
+    Nothing,
+    /// A health check, as it is.
+    Itself,
+    /// A port that is waited for: this machine does not have the program that checks.
+    Port(u16),
+    /// Nothing: this machine does not have that program, and no port is known.
+    Lost(String),
+}
+
+/// What a health check becomes on this machine.
+pub(super) fn becomes(value: &Value, surroundings: &Surroundings<'_>) -> Becomes {
+    let program = program(value).unwrap_or_default();
+    match check(value) {
+        Check::None => Becomes::Nothing,
+        _ if (surroundings.program)(&program) => Becomes::Itself,
+        Check::Port(port) => Becomes::Port(port),
+        Check::Other => Becomes::Lost(program),
+    }
+}
+
+/// The program that a test runs; of a line for a shell, its first.
+fn program(value: &Value) -> Option<String> {
+    let test = value.get("test")?;
+    let words: Vec<&str> = test.items().iter().filter_map(Value::text).collect();
+    let word = match (test.is_list(), words.as_slice()) {
+        (true, ["CMD", program, ..]) => program,
+        (true, ["CMD-SHELL", line, ..]) | (false, [line, ..]) => {
+            line.split_whitespace().next().unwrap_or_default()
+        }
+        _ => return None,
+    };
+    Some(word.to_owned())
+}
+
 /// What a health check means.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Check {
+enum Check {
     /// There is none.
     None,
     /// The program is healthy when it listens here.
@@ -26,7 +66,7 @@ pub(super) enum Check {
 }
 
 /// The port that a test asks, on the node itself.
-pub(super) fn check(value: &Value) -> Check {
+fn check(value: &Value) -> Check {
     if value.get("disable").and_then(Value::text) == Some("true") {
         return Check::None;
     }

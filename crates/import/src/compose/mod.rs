@@ -9,6 +9,8 @@ mod node;
 mod ours;
 mod ports;
 mod service;
+mod shares;
+mod words;
 
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Value};
@@ -87,7 +89,9 @@ pub(crate) fn translate(
     for service in &services {
         for (replica, node_name) in service.nodes.iter().enumerate() {
             let value = node::node(&context, service, replica, &mut chooser, findings);
-            nodes.set(node_name, &service.place, value);
+            if let Some(value) = value {
+                nodes.set(node_name, &service.place, value);
+            }
         }
     }
     let place = &file.place;

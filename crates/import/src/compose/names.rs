@@ -1,7 +1,7 @@
 //! Names and settings of a service that only some versions of a hallway file have keys for: what the
 //! file cannot say is left out, by name.
 
-use hallway_spec::{Section, Value};
+use hallway_spec::{Section, SysctlKey, Value};
 
 use super::service::Service;
 use crate::entries::Entries;
@@ -80,7 +80,7 @@ fn sysctls(value: &Value, has: Has<'_>, out: &mut Entries, findings: &mut Findin
             if entry.value.text() == Some("1") {
                 out.set("forwarding", at, Value::of_plain(at, true));
             }
-        } else if has(Section::Node, "sysctls") && entry.key.starts_with("net.") {
+        } else if has(Section::Node, "sysctls") && entry.key.parse::<SysctlKey>().is_ok() {
             let text = entry.value.text().unwrap_or_default();
             others.set(&entry.key, &entry.place, Value::of_text(at, text));
         } else {

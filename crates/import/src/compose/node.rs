@@ -33,9 +33,13 @@ pub(super) fn node(
     replica: usize,
     chooser: &mut Chooser<'_>,
     findings: &mut Findings,
-) -> Value {
+) -> Option<Value> {
     let value = &service.value;
     let mut out = Entries::default();
+    if let Some(other) = &service.shares {
+        let namespace = namespace(context, service, other, findings)?;
+        out.set("namespace", &other.place, namespace);
+    }
     networks(context, service, &mut out, findings);
     ports(context, service, replica, chooser, &mut out);
     if let Some(command) = &service.command {
@@ -43,6 +47,9 @@ pub(super) fn node(
     }
     if let Some(first) = service.ready.first() {
         out.one_or_many("ready", &first.place, service.ready.clone());
+    }
+    if let Some(check) = &service.healthcheck {
+        out.set("healthcheck", &check.place, check.clone());
     }
     if service.runs() {
         started(context, service, &mut out, findings);
@@ -69,7 +76,36 @@ pub(super) fn node(
         }
     }
     out.extend(value.get("x-hallway"));
-    out.into_map(&value.place)
+    Some(out.into_map(&value.place))
+}
+
+/// The namespace of the other service's node, as a hallway file names it; `None` after saying why a
+/// service has none.
+fn namespace(
+    context: &Context<'_>,
+    service: &Service,
+    other: &Value,
+    findings: &mut Findings,
+) -> Option<Value> {
+    let name = other.text().unwrap_or_default();
+    let Some(owner) = context.services.get(name) else {
+        let known = context.services.keys().copied();
+        let kind = ImportProblem::UnknownService {
+            service: name.to_owned(),
+            nearest: nearest(name, known).map(str::to_owned),
+        };
+        findings.problem(&other.place, kind);
+        return None;
+    };
+    if !service.runs() {
+        findings.note(format!(
+            "{} is left out: it shares the network of {name} and has no program here",
+            service.name
+        ));
+        return None;
+    }
+    let node = owner.nodes.first()?;
+    Some(Value::of_text(&other.place, format!("node:{node}")))
 }
 
 /// Says that a key is left out.
@@ -106,11 +142,29 @@ fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings
     for entry in depends.entries() {
         depend(context, entry, &mut names, findings);
     }
-    out.list("depends_on", &depends.place, names);
+    if names.iter().all(|(_, condition)| condition.is_none()) {
+        let names = names.into_iter().map(|(name, _)| name);
+        return out.list("depends_on", &depends.place, names.collect());
+    }
+    let mut map = Entries::default();
+    for (name, condition) in names {
+        let started = || Value::of_text(&name.place, "service_started");
+        let mut inner = Entries::default();
+        inner.text("condition", &condition.unwrap_or_else(started));
+        let value = inner.into_map(&name.place);
+        map.set(name.text().unwrap_or_default(), &name.place, value);
+    }
+    out.set("depends_on", &depends.place, map.into_map(&depends.place));
 }
 
-/// Adds the nodes of one service that another depends on. Those without a program are there at once.
-fn depend(context: &Context<'_>, entry: &Entry, names: &mut Vec<Value>, findings: &mut Findings) {
+/// Adds the nodes of one service that another depends on, each with the condition if it is not only to
+/// be started. Those without a program are there at once.
+fn depend(
+    context: &Context<'_>,
+    entry: &Entry,
+    names: &mut Vec<(Value, Option<Value>)>,
+    findings: &mut Findings,
+) {
     let condition = entry.value.get("condition").and_then(Value::text);
     if let Some(other) = condition
         && ![
@@ -132,18 +186,23 @@ fn depend(context: &Context<'_>, entry: &Entry, names: &mut Vec<Value>, findings
         return;
     };
     if service.runs() {
-        if condition == Some("service_completed_successfully") && !service.stub {
-            findings.ignore(format!(
-                "service_completed_successfully of {} (it is started before, its end is not awaited)",
-                entry.key
-            ));
-        }
-        names.extend(
-            service
-                .nodes
-                .iter()
-                .map(|n| Value::of_text(&entry.place, n)),
-        );
+        let passed = match condition {
+            Some("service_completed_successfully") => !service.stub,
+            Some("service_healthy") => {
+                let ours = service.value.get("x-hallway");
+                let ours = |key| ours.and_then(|x| x.get(key)).is_some();
+                service.healthcheck.is_some()
+                    || !service.ready.is_empty()
+                    || ours("ready")
+                    || ours("healthcheck")
+            }
+            _ => false,
+        };
+        let condition = entry.value.get("condition").filter(|_| passed);
+        names.extend(service.nodes.iter().map(|node| {
+            let name = Value::of_text(&entry.place, node);
+            (name, condition.cloned())
+        }));
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Section, Value, nearest};
 
-use super::{health, images, keys, ports};
+use super::health::Becomes;
+use super::{health, images, keys, ports, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -27,11 +28,15 @@ pub(super) struct Service {
     /// Its nodes, one for each replica.
     pub(super) nodes: Vec<String>,
     pub(super) networks: Vec<Attached>,
+    /// The service whose network it shares.
+    pub(super) shares: Option<Value>,
     pub(super) ports: Vec<ports::Port>,
     /// The words of its program.
     pub(super) command: Option<Value>,
     /// Where its program listens, as far as the file says.
     pub(super) ready: Vec<Value>,
+    /// The health check that is run.
+    pub(super) healthcheck: Option<Value>,
     /// Whether its program is the small server.
     pub(super) stub: bool,
 }
@@ -72,8 +77,13 @@ pub(super) fn read(
         if !active(&entry.value, options) {
             continue;
         }
-        let Some(networks) = attached(&entry.key, &entry.place, &entry.value, findings) else {
-            continue;
+        let shares = shares::with(&entry.value, section);
+        let networks = match &shares {
+            Some(_) => Vec::new(),
+            None => match attached(&entry.key, &entry.place, &entry.value, findings) {
+                Some(networks) => networks,
+                None => continue,
+            },
         };
         let nodes = replicas(&entry.key, &entry.value, options, findings);
         count += nodes.len();
@@ -93,8 +103,10 @@ pub(super) fn read(
             value: entry.value.clone(),
             nodes,
             networks,
+            shares,
             command: None,
             ready: Vec::new(),
+            healthcheck: None,
             stub: false,
         };
         program(&mut service, options, surroundings, findings);
@@ -140,10 +152,10 @@ fn attached(
                 ));
                 None
             }
-            _ if text.starts_with("service:") || text.starts_with("container:") => {
-                let other = text.split_once(':').map_or("", |(_, other)| other);
+            _ if text.starts_with("container:") => {
+                let other = text.trim_start_matches("container:");
                 findings.note(format!(
-                    "{name} is not started: it shares the network of {other}, and a node has one program"
+                    "{name} is not started: it shares the network of the container {other}, which is not of this file"
                 ));
                 None
             }
@@ -231,7 +243,7 @@ fn program(
         .get("x-hallway")
         .is_some_and(|x| x.get("command").is_some())
     {
-        service.ready = ready(&service.name, &value, findings);
+        health(service, surroundings, findings);
         return;
     }
     let image = value.get("image").or_else(|| value.get("build"));
@@ -248,7 +260,7 @@ fn program(
             return;
         }
     }
-    let Some(words) = words(&value, findings) else {
+    let Some(words) = words::of(&value, findings) else {
         return;
     };
     let first = words
@@ -264,28 +276,7 @@ fn program(
         return;
     }
     service.command = Some(words);
-    service.ready = ready(&service.name, &value, findings);
-}
-
-/// `entrypoint` and `command` as words.
-fn words(value: &Value, findings: &mut Findings) -> Option<Value> {
-    let mut all = Vec::new();
-    let mut place = None;
-    for key in ["entrypoint", "command"] {
-        let Some(part) = value.get(key) else { continue };
-        place.get_or_insert_with(|| part.place.clone());
-        if part.is_list() {
-            let text = |item: &Value| Value::of_text(&item.place, item.text().unwrap_or_default());
-            all.extend(part.items().iter().map(text));
-            continue;
-        }
-        match shell_words::split(part.text().unwrap_or_default()) {
-            Ok(words) => all.extend(words.iter().map(|w| Value::of_text(&part.place, w))),
-            Err(_) => findings.unexpected(part, "a command whose quotes are closed"),
-        }
-    }
-    let place = place.filter(|_| !all.is_empty())?;
-    Some(Value::of_list(&place, all))
+    health(service, surroundings, findings);
 }
 
 /// The small server serves no more ports.
@@ -316,18 +307,21 @@ fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String
     out
 }
 
-/// The health check as a port to wait for.
-fn ready(name: &str, value: &Value, findings: &mut Findings) -> Vec<Value> {
-    let Some(check) = value.get("healthcheck") else {
-        return Vec::new();
+/// Gives a service its health check, or the port that it asks.
+fn health(service: &mut Service, surroundings: &Surroundings<'_>, findings: &mut Findings) {
+    let Some(check) = service.value.get("healthcheck") else {
+        return;
     };
-    match health::check(check) {
-        health::Check::None => Vec::new(),
-        health::Check::Port(port) => vec![Value::of_text(&check.place, format!("{port}/tcp"))],
-        health::Check::Other => {
-            findings.ignore(format!("healthcheck of {name} (it names no port)"));
-            Vec::new()
+    match health::becomes(check, surroundings) {
+        Becomes::Nothing => {}
+        Becomes::Itself => service.healthcheck = Some(check.clone()),
+        Becomes::Port(port) => {
+            service.ready = vec![Value::of_text(&check.place, format!("{port}/tcp"))];
         }
+        Becomes::Lost(program) => findings.ignore(format!(
+            "healthcheck of {} (there is no program {program:?} on this machine)",
+            service.name
+        )),
     }
 }
 

@@ -96,7 +96,7 @@ fn order(common: Common<'_>, program: &Program) -> Order {
     Order {
         enter: Enter {
             netns: program.netns.clone(),
-            hostname: program.node.clone(),
+            hostname: program.hostname.clone(),
             hosts: program.hosts.clone(),
             resolv_conf: program.resolv_conf.clone(),
             environment,
@@ -106,6 +106,7 @@ fn order(common: Common<'_>, program: &Program) -> Order {
         },
         log: program.log.clone(),
         ready: program.ready.iter().map(|p| (*p).into()).collect(),
+        healthcheck: program.healthcheck.clone(),
         grace_ms: u64::try_from(common.grace.as_millis()).unwrap_or(u64::MAX),
         open_files: common.open_files,
     }
@@ -141,6 +142,7 @@ async fn follow(socket: &UnixStream, report: impl Fn(RunEvent)) {
         report(match message {
             Message::Started { pid } => RunEvent::Started { pid },
             Message::Listening => RunEvent::Listening,
+            Message::Health { health } => RunEvent::Health(health),
             Message::Exited { code } => RunEvent::Exited { code },
         });
     }

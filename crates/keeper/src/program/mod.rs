@@ -26,6 +26,7 @@
 
 mod children;
 mod handle;
+mod health;
 mod listening;
 mod log_limit;
 mod runner;
@@ -34,6 +35,7 @@ use std::path::PathBuf;
 
 use hallway_engine::enter::Enter;
 use hallway_engine::keeper::message::Port;
+use hallway_spec::{Health, Healthcheck};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use children::{kill_children, reap};
@@ -51,6 +53,8 @@ struct Order {
     log: PathBuf,
     /// Ports to wait for before the program counts as running.
     ready: Vec<Port>,
+    /// How it is known whether it does its work.
+    healthcheck: Option<Healthcheck>,
     /// How long it may take to end after SIGTERM, in milliseconds.
     grace_ms: u64,
     /// The soft limit on open files.
@@ -71,5 +75,6 @@ enum Change {
 enum Message {
     Started { pid: i32 },
     Listening,
+    Health { health: Health },
     Exited { code: i32 },
 }

@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::health::{Changed, Checks};
 use super::{Change, Message, Order, all_listen, kill_children, log_limit, reap};
 use crate::frames::read_frame;
 
@@ -69,6 +70,7 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
     let mut poll = ReadyPoll::new(&order.ready);
     // Ends with the runtime.
     tokio::spawn(log_limit::watch(order.log.clone()));
+    let mut checks = Checks::new(order.healthcheck.as_ref(), &order.enter);
     loop {
         tokio::select! {
             _ = child_ended.recv() => {}
@@ -85,11 +87,16 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
             () = poll.sleep(), if !run.exited => {
                 if poll.is_ready() {
                     report(&keeper, Message::Listening);
+                    checks.begin();
                 }
             }
+            () = checks.wait() => checked(order, &keeper, checks.advance()),
             () = sleep(STOP_POLL), if run.kill_at.is_some() => {}
         }
         let reaped = reap();
+        for (pid, code) in &reaped.ended {
+            checked(order, &keeper, checks.ended(*pid, *code));
+        }
         if let Some((_, code)) = reaped.ended.iter().find(|(ended, _)| *ended == run.pid) {
             run.exited = true;
             report(&keeper, Message::Exited { code: *code });
@@ -97,8 +104,22 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
         if reaped.none_left {
             return Ok(());
         }
+        if run.exited || run.kill_at.is_some() {
+            checks.end();
+        }
         run.advance();
     }
+}
+
+/// Reports what a check has changed; why a program is unhealthy is written to its log.
+fn checked(order: &Order, keeper: &UnixStream, changed: Option<Changed>) {
+    let Some(Changed { health, why }) = changed else {
+        return;
+    };
+    if let Some(why) = why {
+        log(order, &format!("the health check failed: {why}"));
+    }
+    report(keeper, Message::Health { health });
 }
 
 /// A keeper that is gone is seen by [`stop_order`]; it needs no report.

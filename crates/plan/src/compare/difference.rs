@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hallway_spec::{IpVersion, Name};
+use hallway_spec::{IpVersion, Name, SysctlKey};
 use ipnet::IpNet;
 
 use super::Attribute;
@@ -114,6 +114,15 @@ pub enum Fact {
         wanted: u32,
         /// The value that was found.
         found: u32,
+    },
+    /// A further setting of a namespace has another value, or is new.
+    Sysctl {
+        /// The setting.
+        key: SysctlKey,
+        /// The wanted value.
+        wanted: String,
+        /// The value that was found; none where it was not looked at before.
+        found: Option<String>,
     },
     /// What a link does to the packets it sends differs.
     Shaping {
@@ -250,6 +259,10 @@ impl Difference {
                 ..
             } => (next_hop(route), hop(*via)),
             Fact::Setting { wanted, found, .. } => (wanted.to_string(), found.to_string()),
+            Fact::Sysctl { wanted, found, .. } => (
+                wanted.clone(),
+                found.clone().unwrap_or_else(|| "none".into()),
+            ),
             Fact::Shaping { wanted, found, .. } => (
                 wanted.to_string(),
                 found.map_or_else(|| "a netem with other settings".into(), |s| s.to_string()),
@@ -292,6 +305,7 @@ impl Difference {
                 setting,
                 ..
             } => setting.words().into(),
+            Fact::Sysctl { key, .. } => key.to_string(),
             Fact::Shaping {
                 link,
                 wanted,
@@ -363,6 +377,7 @@ impl Difference {
             | Fact::RouteMissing { .. }
             | Fact::Setting { .. }
             | Fact::Shaping { .. }
+            | Fact::Sysctl { .. }
             | Fact::UplinkForwarding { .. } => {
                 let (wanted, found) = self.wanted_and_found();
                 format!("{object} is {found}, not {wanted}")

@@ -16,15 +16,12 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
         Seen::Unseen => return Vec::new(),
     };
     let mut out = Vec::new();
-    for node in &wanted.nodes {
-        let Some(workload) = &node.service else {
-            continue;
-        };
-        let serves = !workload.ready.is_empty();
-        if let Some(state) = stopped(node.name.as_ref(), serves, keeper) {
+    for program in wanted.programs() {
+        let serves = !program.service.ready.is_empty();
+        if let Some(state) = stopped(program.name.as_ref(), serves, keeper) {
             let place = Place::Node {
-                node: node.name.clone(),
-                netns: node.netns.clone(),
+                node: program.name.clone(),
+                netns: program.node.netns.clone(),
             };
             out.push(Difference {
                 place,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hallway_spec::SysctlKey;
 use ipnet::IpNet;
 
 use super::{Attribute, Difference, Fact, Place};
@@ -25,6 +26,7 @@ pub(super) struct Index<'a> {
     all: &'a [SeenAddress],
     routes: BTreeMap<IpNet, Vec<&'a SeenRoute>>,
     settings: &'a BTreeMap<Setting, u32>,
+    sysctls: &'a BTreeMap<SysctlKey, String>,
 }
 
 impl<'a> Index<'a> {
@@ -48,6 +50,7 @@ impl<'a> Index<'a> {
             all: &seen.addresses,
             routes,
             settings: &seen.settings,
+            sysctls: &seen.sysctls,
         }
     }
 
@@ -152,6 +155,16 @@ pub(super) fn compare(
     let mut facts = Vec::new();
     for (setting, value) in &wanted.settings {
         compare_setting(None, *setting, *value, seen.settings, &mut facts);
+    }
+    for (key, value) in &wanted.sysctls {
+        let found = seen.sysctls.get(key);
+        if found != Some(value) {
+            facts.push(Fact::Sysctl {
+                key: key.clone(),
+                wanted: value.clone(),
+                found: found.cloned(),
+            });
+        }
     }
     for link in &wanted.links {
         let Some(found) = seen.link(&link.name) else {

@@ -114,7 +114,9 @@ fn port(publish: &Publish) -> String {
 pub fn dropped(base: &Settled, before: &Settled, wanted: &Settled) -> Vec<String> {
     let things = |s: &Settled| -> BTreeSet<String> {
         let networks = s.networks.iter().map(|n| format!("network {}", n.name));
-        let nodes = s.nodes.iter().map(|n| format!("node {}", n.name));
+        let sidecars = s.nodes.iter().flat_map(|n| &n.sidecars).map(|p| &p.name);
+        let nodes = s.nodes.iter().map(|n| &n.name).chain(sidecars);
+        let nodes = nodes.map(|name| format!("node {name}"));
         let joined = s.nodes.iter().flat_map(|n| {
             n.ports()
                 .map(move |(_, network, _)| format!("{} on network {network}", n.name))

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use hallway_spec::Name;
+
 use super::created::Created;
 use super::{Plan, Recorded};
 use crate::compare::{Difference, Fact, Place};
 use crate::observed::Observed;
-use crate::settled::{Node, Settled, Workload};
+use crate::program::Program;
+use crate::settled::Settled;
 use crate::step::{Action, Cause, KeeperStep, KeeperTask};
 use crate::target::listeners;
 
@@ -19,24 +22,17 @@ pub(super) fn plan(
     found: Vec<Difference>,
 ) {
     let before = recorded.applied;
-    for node in &wanted.nodes {
-        let Some(service) = &node.service else {
-            continue;
-        };
-        let earlier = before.and_then(|s| s.node(&node.name));
-        let stopped = found.iter().find(|d| is_program_of(d, node));
-        if let Some((action, cause)) = program(node, service, earlier, created, stopped) {
-            plan.keeper.push(step(action, node, service, cause));
+    for now in wanted.programs() {
+        let earlier = before.and_then(|s| s.program(now.name));
+        let stopped = found.iter().find(|d| is_of(d, now.name));
+        if let Some((action, cause)) = program(&now, earlier.as_ref(), created, stopped) {
+            plan.keeper.push(step(action, &now, cause));
         }
     }
-    for node in before.into_iter().flat_map(|s| &s.nodes) {
-        let Some(service) = &node.service else {
-            continue;
-        };
-        let stays = wanted.node(&node.name).is_some_and(|n| n.service.is_some());
-        if !stays {
+    for earlier in before.into_iter().flat_map(Settled::programs) {
+        if wanted.program(earlier.name).is_none() {
             plan.keeper
-                .push(step(Action::Stop, node, service, Cause::NotInFile));
+                .push(step(Action::Stop, &earlier, Cause::NotInFile));
         }
     }
     // Listeners that the file adds or removes are shown as its published ports.
@@ -64,58 +60,56 @@ pub(super) fn guard(plan: &mut Plan, recorded: Recorded<'_>, seen: &Observed) {
     }
 }
 
-fn step(action: Action, node: &Node, service: &Workload, cause: Cause) -> KeeperStep {
+fn step(action: Action, program: &Program<'_>, cause: Cause) -> KeeperStep {
     let task = KeeperTask::Program {
         action,
-        node: node.name.clone(),
-        command: service.command.clone(),
+        node: program.name.clone(),
+        command: program.service.command.clone(),
     };
     KeeperStep { task, cause }
 }
 
-fn is_program_of(difference: &Difference, node: &Node) -> bool {
+fn is_of(difference: &Difference, program: &Name) -> bool {
     matches!(difference.fact, Fact::ProgramStopped { .. })
-        && matches!(&difference.place, Place::Node { node: of, .. } if *of == node.name)
+        && matches!(&difference.place, Place::Node { node: of, .. } if of == program)
 }
 
-/// What is done to a node's program; `None` when it runs and stays as it is.
+/// What is done to a program; `None` when it runs and stays as it is.
 fn program(
-    node: &Node,
-    service: &Workload,
-    earlier: Option<&Node>,
+    now: &Program<'_>,
+    earlier: Option<&Program<'_>>,
     created: &Created,
     stopped: Option<&Difference>,
 ) -> Option<(Action, Cause)> {
-    let key = |key: &str| Cause::File(format!("{}.{key}", node.place.key));
-    let ran = earlier.and_then(|e| Some((e, e.service.as_ref()?)));
-    let Some((earlier, before)) = ran else {
+    let key = |key: &str| Cause::File(format!("{}.{key}", now.place.key));
+    let Some(earlier) = earlier else {
         return Some((Action::Start, key("command")));
     };
-    if let Some(changed) = changed_key((earlier, before), (node, service)) {
+    if let Some(changed) = changed_key(earlier, now) {
         return Some((Action::Restart, key(changed)));
     }
-    if created.nodes.contains(&node.name) {
+    if created.nodes.contains(&now.node.name) {
         return Some((Action::Restart, Cause::NamespaceCreated));
     }
     stopped.map(|d| (Action::Restart, Cause::Drift(Box::new(d.clone()))))
 }
 
 /// The key of the file because of which a program is started again.
-fn changed_key(
-    (earlier, before): (&Node, &Workload),
-    (node, service): (&Node, &Workload),
-) -> Option<&'static str> {
+fn changed_key(earlier: &Program<'_>, now: &Program<'_>) -> Option<&'static str> {
+    let (before, service) = (earlier.service, now.service);
     let keys = [
         (before.command != service.command, "command"),
-        (earlier.environment != node.environment, "env"),
+        (earlier.environment != now.environment, "env"),
         (before.working_dir != service.working_dir, "working_dir"),
         (before.user != service.user, "user"),
         (before.ready != service.ready, "ready"),
+        (before.healthcheck != service.healthcheck, "healthcheck"),
         (before.restart != service.restart, "restart"),
         (before.depends_on != service.depends_on, "depends_on"),
-        (earlier.dns != node.dns, "dns"),
-        (earlier.dns_search != node.dns_search, "dns_search"),
-        (earlier.netns != node.netns, "netns"),
+        (earlier.node.hostname != now.node.hostname, "hostname"),
+        (earlier.node.dns != now.node.dns, "dns"),
+        (earlier.node.dns_search != now.node.dns_search, "dns_search"),
+        (earlier.node.netns != now.node.netns, "netns"),
     ];
     keys.into_iter()
         .find_map(|(differs, key)| differs.then_some(key))

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hallway_spec::Name;
+use hallway_spec::{Name, SysctlKey};
 
 use super::Plan;
 use super::created::Created;
 use crate::compare::{Attribute, Comparison, Difference, Fact, Place};
 use crate::settled::Settled;
 use crate::step::{Adjustment, Cause, Op};
-use crate::target::{Link, Route, RouteKind, Setting, Space, Target};
+use crate::target::{Link, NodeTarget, Route, RouteKind, Setting, Space, Target};
 
 /// The differences of one comparison, and which of them are drift.
 pub(super) struct Repairs<'a> {
@@ -153,10 +153,30 @@ impl<'a> Repairs<'a> {
             steps.push((LINKS, op, cause));
         }
         steps.extend(self.again(target));
+        steps.extend(self.new_sysctls(created, target));
         steps.sort_by_key(|(order, ..)| *order);
         for (_, op, cause) in steps {
             plan.push(op, cause);
         }
+    }
+
+    /// Those of namespaces that are created: some belong to interfaces, which are there by then.
+    fn new_sysctls(&self, created: &Created, target: &Target) -> Vec<(u8, Op, Cause)> {
+        let nodes = target.nodes.iter();
+        let nodes = nodes.filter(|n| created.nodes.contains(&n.node));
+        let all = nodes.flat_map(|n| n.space.sysctls.iter().map(move |setting| (n, setting)));
+        let step = |(node, (key, value)): (&NodeTarget, (&SysctlKey, &String))| {
+            let place = Place::Node {
+                node: node.node.clone(),
+                netns: node.netns.clone(),
+            };
+            let (key, value) = (key.clone(), value.clone());
+            let change = Adjustment::Sysctl { key, value };
+            let named = self.wanted.node(&node.node).map(|n| n.place.key.clone());
+            let cause = Cause::File(named.unwrap_or_default());
+            (SYSCTLS, Op::Adjust { place, change }, cause)
+        };
+        all.map(step).collect()
     }
 
     /// The kernel drops routes, and addresses of the same subnet, when an address is removed: all
@@ -207,6 +227,7 @@ const SETTINGS: u8 = 4;
 const ADDRESSES: u8 = 5;
 const ROUTES: u8 = 6;
 const LIMITS: u8 = 7;
+const SYSCTLS: u8 = 8;
 
 /// IPv6 must be on before an IPv6 address can be added.
 fn setting_order(setting: Setting) -> u8 {
@@ -250,12 +271,7 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         Fact::RouteLeft { route } if route.kind != RouteKind::Unreachable => {
             (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone()))
         }
-        Fact::Setting {
-            link,
-            setting,
-            wanted,
-            ..
-        } => set(link.clone(), *setting, *wanted),
+        Fact::Setting { .. } | Fact::Sysctl { .. } => return of_setting(fact),
         Fact::Shaping { link, wanted, .. } => (
             LIMITS,
             Adjustment::Shape {
@@ -285,13 +301,31 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
     })
 }
 
-fn set(link: Option<String>, setting: Setting, value: u32) -> (u8, Adjustment) {
-    let change = Adjustment::Setting {
-        link,
-        setting,
-        value,
-    };
-    (setting_order(setting), change)
+/// The same for a setting.
+fn of_setting(fact: &Fact) -> Option<(u8, Adjustment)> {
+    Some(match fact {
+        Fact::Setting {
+            link,
+            setting,
+            wanted,
+            ..
+        } => {
+            let (link, setting, value) = (link.clone(), *setting, *wanted);
+            (
+                setting_order(setting),
+                Adjustment::Setting {
+                    link,
+                    setting,
+                    value,
+                },
+            )
+        }
+        Fact::Sysctl { key, wanted, .. } => {
+            let (key, value) = (key.clone(), wanted.clone());
+            (SYSCTLS, Adjustment::Sysctl { key, value })
+        }
+        _ => return None,
+    })
 }
 
 /// Whether a setting of a node's whole namespace differs.

@@ -64,7 +64,8 @@ impl World<'_> {
             return Some(Party::Address(address));
         }
         let name: Name = text.parse().ok()?;
-        self.node(&name).map(|n| Party::Node(n.name.clone()))
+        let owner = self.settled().owner(&name)?;
+        Some(Party::Node(owner.name.clone()))
     }
 
     /// Reads the server and its service: `B`, `B:80`, `B:53/udp`, `B:gre`, `[ADDRESS]:80`; without a port, ping.

@@ -122,8 +122,8 @@ pub fn services(world: &World<'_>, expects: &[Expect], to: &Party) -> Vec<Servic
             let node = settled.node(name);
             ports.extend(
                 node.iter()
-                    .flat_map(|n| n.service.iter())
-                    .flat_map(|w| &w.ready),
+                    .flat_map(|n| n.programs())
+                    .flat_map(|p| &p.service.ready),
             );
             for publish in settled.publishes.iter().filter(|p| &p.node == name) {
                 ports.insert(PortProto {

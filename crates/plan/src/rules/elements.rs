@@ -17,7 +17,7 @@ use super::sets::{
     ERRORS6, HAIRPIN, HIDDEN, INTRA, LANS, MASQUERADED, ND_MACS, ND_TARGETS, NETWORKS,
     PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED,
     PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED,
-    ROUTED_PORTS, SOURCES, TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
+    ROUTED_PORTS, SHARED, SOURCES, TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
 };
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
@@ -131,6 +131,28 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
             }
             if bridged && version == IpVersion::V6 {
                 add(&ND_TARGETS, at(link, bytes()));
+            }
+        }
+    }
+    out.extend(of_other_networks(settled, node, note));
+    out
+}
+
+/// Each address of a node with the prefixes of its other networks: to these the node has a way that
+/// does not lead through the host.
+fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Vec<Placed> {
+    let on = |name: &hallway_spec::Name| settled.network(name).filter(|n| n.mode == Mode::Bridge);
+    let mut out = Vec::new();
+    for (interface, name, _) in node.ports().filter(|(_, name, _)| on(name).is_some()) {
+        let others = node.ports().filter(|(_, other, _)| *other != name);
+        let subnets = others
+            .filter_map(|(_, other, _)| on(other))
+            .flat_map(|n| &n.subnets);
+        for Subnet { net, .. } in subnets {
+            let same = |a: &&IpNet| version_of(a) == version_of(net);
+            for address in interface.addresses.iter().filter(same) {
+                let key = vec![Value::address(address.addr()), Value::net(*net)];
+                out.push(set(SHARED.of(version_of(net)), key, note.clone()));
             }
         }
     }

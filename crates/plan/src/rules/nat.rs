@@ -111,6 +111,16 @@ pub(super) fn postrouting() -> Chain {
             "a published port asked for from its own network: the reply must pass here",
         )
     };
+    let shared = |daddr, saddr, version| {
+        rule(
+            vec![
+                Match::Dnated,
+                within(&[daddr, saddr], sets::SHARED.of(version)),
+            ],
+            Action::Masquerade { random: false },
+            "a published port asked for from another network of its node: the reply must pass here",
+        )
+    };
     let out = |net: Match| {
         rule(
             vec![
@@ -128,6 +138,8 @@ pub(super) fn postrouting() -> Chain {
         rules: vec![
             hairpin(Field::Ip4Saddr, IpVersion::V4),
             hairpin(Field::Ip6Saddr, IpVersion::V6),
+            shared(Field::Ip4Daddr, Field::Ip4Saddr, IpVersion::V4),
+            shared(Field::Ip6Daddr, Field::Ip6Saddr, IpVersion::V6),
             out(member(
                 Field::Ip4Saddr,
                 sets::PREFIXES.of(IpVersion::V4),

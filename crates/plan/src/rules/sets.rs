@@ -121,6 +121,8 @@ static ROUTED4: Definition = Definition::inet("routed4", &[IfName, Ipv4]).of_int
 static ROUTED6: Definition = Definition::inet("routed6", &[IfName, Ipv6]).of_intervals();
 static HAIRPIN4: Definition = Definition::inet("hair4", &[DevGroup, Ipv4]).of_intervals();
 static HAIRPIN6: Definition = Definition::inet("hair6", &[DevGroup, Ipv6]).of_intervals();
+static SHARED4: Definition = Definition::inet("shared4", &[Ipv4, Ipv4]).of_intervals();
+static SHARED6: Definition = Definition::inet("shared6", &[Ipv6, Ipv6]).of_intervals();
 static PORTS4: Definition = Definition::inet("pub4", &[InetProto, Service]).to(&[Ipv4, Service]);
 static PORTS6: Definition = Definition::inet("pub6", &[InetProto, Service]).to(&[Ipv6, Service]);
 static PORTS_AT4: Definition =
@@ -219,6 +221,8 @@ pub static ROUTED: ByVersion = both(&ROUTED4, &ROUTED6);
 pub static PORT_ROUTED: ByVersion = both(&PORT_ROUTED4, &PORT_ROUTED6);
 /// Groups of networks with their prefixes: a connection from one to itself by a published port.
 pub static HAIRPIN: ByVersion = both(&HAIRPIN4, &HAIRPIN6);
+/// Addresses of nodes, each with the prefixes of the other networks that its node is on.
+pub static SHARED: ByVersion = both(&SHARED4, &SHARED6);
 /// Published ports: protocol and port to address and port.
 pub static PORTS: ByVersion = both(&PORTS4, &PORTS6);
 /// The same at one address of the host.
@@ -255,7 +259,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 57] = [
+pub static ALL: [&Definition; 59] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -271,6 +275,8 @@ pub static ALL: [&Definition; 57] = [
     &ROUTED6,
     &HAIRPIN4,
     &HAIRPIN6,
+    &SHARED4,
+    &SHARED6,
     &PORTS4,
     &PORTS6,
     &PORTS_AT4,

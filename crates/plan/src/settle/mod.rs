@@ -18,7 +18,9 @@ use hallway_spec::{Attachment, IpVersion, Mode, Name, Topology};
 use ipnet::IpNet;
 
 use crate::mark;
-use crate::settled::{Cable, Interface, Network, Node, Plug, Publish, Settled, Subnet, Workload};
+use crate::settled::{
+    Cable, Interface, Network, Node, Plug, Publish, Settled, Sidecar, Subnet, Workload,
+};
 
 pub use automatic::complete;
 pub use conflict::{Conflict, ConflictCode};
@@ -189,6 +191,8 @@ fn node(
         ipv6: true,
         forwarding: node.forwarding,
         connections: node.connections,
+        hostname: node.hostname.clone(),
+        sysctls: node.sysctls.clone(),
         dns: node.dns.clone(),
         dns_search: node.dns_search.clone(),
         extra_hosts: node.extra_hosts.clone(),
@@ -199,9 +203,28 @@ fn node(
             restart: node.restart,
             working_dir: node.working_dir.clone(),
             user: node.user.clone(),
+            healthcheck: node.healthcheck.clone(),
             depends_on: node.depends_on.clone(),
         }),
+        sidecars: node.sidecars.iter().map(sidecar).collect(),
         place: node.place.clone(),
+    }
+}
+
+fn sidecar(sidecar: &hallway_spec::Sidecar) -> Sidecar {
+    Sidecar {
+        name: sidecar.name.clone(),
+        environment: sidecar.environment.clone(),
+        service: Workload {
+            command: sidecar.command.words().to_vec(),
+            ready: sidecar.ready.clone(),
+            restart: sidecar.restart,
+            working_dir: sidecar.working_dir.clone(),
+            user: sidecar.user.clone(),
+            healthcheck: sidecar.healthcheck.clone(),
+            depends_on: sidecar.depends_on.clone(),
+        },
+        place: sidecar.place.clone(),
     }
 }
 
@@ -316,6 +339,7 @@ fn publishes(topology: &Topology, settled: &Settled) -> Vec<Publish> {
             out.push(Publish {
                 node: node.name.clone(),
                 host_address,
+                named_address: port.host_address,
                 host_ports: port.host_ports,
                 node_ports: port.node_ports,
                 protocol: port.protocol,

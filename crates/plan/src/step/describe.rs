@@ -228,6 +228,9 @@ fn adjustment(place: &Place, change: &Adjustment) -> Described {
             };
             self::change(kind, named(place, link)).detail(detail)
         }
+        Adjustment::Sysctl { key, value } => {
+            self::change("setting", named(place, &key.to_string())).detail(value.clone())
+        }
     }
 }
 

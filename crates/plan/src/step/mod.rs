@@ -8,7 +8,7 @@ mod describe;
 use std::net::IpAddr;
 
 use hallway_nftables::{Family, Ruleset};
-use hallway_spec::{IpVersion, Name, PortRange, Protocol};
+use hallway_spec::{IpVersion, Name, PortRange, Protocol, SysctlKey};
 use ipnet::IpNet;
 
 use crate::compare::{Attribute, Difference, Place};
@@ -244,6 +244,13 @@ pub enum Adjustment {
         setting: Setting,
         /// The new value.
         value: u32,
+    },
+    /// Changes a setting that the file gives.
+    Sysctl {
+        /// The setting.
+        key: SysctlKey,
+        /// The new value.
+        value: String,
     },
     /// Changes what a link does to the packets it sends.
     Shape {

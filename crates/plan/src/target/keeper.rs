@@ -38,6 +38,17 @@ pub fn localhost(publish: &Publish) -> Vec<IpAddr> {
     }
 }
 
+/// The addresses of the real host on which a project in a sandbox is served: localhost, or the one
+/// that the file names.
+#[must_use]
+pub fn on_machine(publish: &Publish) -> Vec<IpAddr> {
+    let long = publish.host_ports.len() > LOCALHOST_PORTS_MAX;
+    match publish.named_address {
+        Some(address) if !long && publish.protocol != Protocol::Sctp => vec![address],
+        _ => localhost(publish),
+    }
+}
+
 /// Every listener of a project in the namespace that it is built in. One that no node can answer
 /// is not among them.
 pub fn listeners(settled: &Settled) -> impl Iterator<Item = Listener> {

@@ -8,14 +8,16 @@ mod host;
 mod keeper;
 mod node;
 
-use hallway_spec::{IpVersion, Name};
+use std::collections::BTreeMap;
+
+use hallway_spec::{IpVersion, Name, SysctlKey};
 use ipnet::IpNet;
 
 use crate::mark;
 use crate::settled::Settled;
 use crate::shaping::Shaping;
 
-pub use keeper::{Listener, listeners, localhost};
+pub use keeper::{Listener, listeners, localhost, on_machine};
 
 /// Every kernel object of a project but its nf_tables tables, which [`crate::rules`] gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Space {
     pub routes: Vec<Route>,
     /// Settings of the namespace itself.
     pub settings: Vec<(Setting, u32)>,
+    /// Further settings, which the file gives.
+    pub sysctls: BTreeMap<SysctlKey, String>,
 }
 
 impl Space {

@@ -10,6 +10,7 @@ use hallway_spec::IpVersion;
 pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
     let mut space = Space {
         settings: settings(node),
+        sysctls: node.sysctls.clone(),
         ..Space::default()
     };
     space.links.push(loopback(settled, node));

@@ -4,50 +4,79 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::{NameProblem, NodeProblem};
 use crate::similar::nearest;
-use crate::{Name, Node, Problem, Topology};
+use crate::topology::Program;
+use crate::{Condition, Dependency, Name, Problem, Restart, Topology};
 
 /// Dependencies exist, run a command, and form no cycle.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
-    let nodes: BTreeMap<&Name, &Node> = topology.nodes.iter().map(|n| (&n.name, n)).collect();
-    for node in &topology.nodes {
-        if node.command.is_none() && !node.ready.is_empty() {
-            let kind = NodeProblem::ReadyWithoutCommand(node.name.clone());
-            problems.push(Problem::new(&node.place, kind));
+    let all: BTreeMap<&Name, Program<'_>> = topology.programs().map(|p| (p.name, p)).collect();
+    for program in topology.programs() {
+        if !program.runs && !program.ready.is_empty() {
+            let kind = NodeProblem::ReadyWithoutCommand(program.name.clone());
+            problems.push(Problem::new(program.place, kind));
         }
-        for name in &node.depends_on {
-            problems.extend(dependency(node, name, &nodes));
+        if !program.runs && program.healthcheck.is_some() {
+            let kind = NodeProblem::HealthcheckWithoutCommand(program.name.clone());
+            problems.push(Problem::new(program.place, kind));
+        }
+        for on in program.depends_on {
+            problems.extend(dependency(&program, on, &all));
         }
     }
-    cycles(topology, &nodes, problems);
+    cycles(topology, &all, problems);
 }
 
-fn dependency(node: &Node, name: &Name, nodes: &BTreeMap<&Name, &Node>) -> Option<Problem> {
-    let Some(other) = nodes.get(name) else {
-        let known = nodes.keys().map(|n| n.as_ref());
+fn dependency(
+    program: &Program<'_>,
+    on: &Dependency,
+    all: &BTreeMap<&Name, Program<'_>>,
+) -> Option<Problem> {
+    let node = program.name.clone();
+    let Some(other) = all.get(&on.node) else {
+        let known = all.keys().map(|n| n.as_ref());
         let kind = NameProblem::UnknownDependency {
-            node: node.name.clone(),
-            dependency: name.clone(),
-            nearest: nearest(name.as_ref(), known).map(str::to_owned),
+            node,
+            dependency: on.node.clone(),
+            nearest: nearest(on.node.as_ref(), known).map(str::to_owned),
         };
-        return Some(Problem::new(&node.place, kind));
+        return Some(Problem::new(program.place, kind));
     };
-    let kind = NodeProblem::DependencyWithoutCommand {
-        node: node.name.clone(),
-        dependency: name.clone(),
-        dependency_place: other.place.clone(),
+    let dependency = on.node.clone();
+    let dependency_place = other.place.clone();
+    let again = matches!(other.restart, Restart::Always | Restart::UnlessStopped);
+    let kind = match on.condition {
+        _ if !other.runs => NodeProblem::DependencyWithoutCommand {
+            node,
+            dependency,
+            dependency_place,
+        },
+        Condition::ServiceHealthy if other.healthcheck.is_none() && other.ready.is_empty() => {
+            NodeProblem::DependencyWithoutHealth {
+                node,
+                dependency,
+                dependency_place,
+            }
+        }
+        Condition::ServiceCompletedSuccessfully if again => NodeProblem::DependencyNeverEnds {
+            node,
+            dependency,
+            dependency_place,
+        },
+        _ => return None,
     };
-    (other.command.is_none()).then(|| Problem::new(&node.place, kind))
+    Some(Problem::new(program.place, kind))
 }
 
 /// Depth first: a node that is already on the path closes a cycle.
-fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, &Node>, problems: &mut Vec<Problem>) {
+fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, Program<'_>>, problems: &mut Vec<Problem>) {
     let mut done: BTreeSet<&Name> = BTreeSet::new();
-    for start in &topology.nodes {
-        let mut path: Vec<(&Name, usize)> = vec![(&start.name, 0)];
+    for start in topology.programs() {
+        let mut path: Vec<(&Name, usize)> = vec![(start.name, 0)];
         while let Some((name, next)) = path.last().copied() {
             let after = nodes
                 .get(name)
                 .and_then(|n| n.depends_on.get(next))
+                .map(|d| &d.node)
                 .filter(|_| !done.contains(name));
             let Some(after) = after else {
                 done.insert(name);
@@ -62,7 +91,7 @@ fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, &Node>, problems: &mut Ve
                 let cycle = names.chain([after]).cloned().collect();
                 if let Some(node) = nodes.get(after) {
                     problems.push(Problem::new(
-                        &node.place,
+                        node.place,
                         NodeProblem::DependencyCycle(cycle),
                     ));
                 }

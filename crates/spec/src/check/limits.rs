@@ -23,7 +23,7 @@ pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
     let largest = topology.policies.iter().max_by_key(|p| p.pairs.len());
     let all: [(usize, usize, &'static str, Option<&Place>); 6] = [
         (
-            topology.nodes.len(),
+            topology.programs().count(),
             NODES_MAX,
             "nodes",
             topology.nodes.get(NODES_MAX).map(|n| &n.place),

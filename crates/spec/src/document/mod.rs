@@ -74,6 +74,8 @@ mapping! {
         command: Option<OneOrMany<Scalar>>,
         /// `up` waits until these listen, like `80/tcp`.
         ready: Option<OneOrMany<Scalar>>,
+        /// A command that shows whether the program does its work.
+        healthcheck: Option<HealthcheckDoc>,
         /// Variables, as a mapping or a list of NAME=value.
         environment: Option<EnvironmentDoc>,
         /// Where `command` runs.
@@ -82,14 +84,20 @@ mapping! {
         user: Option<Scalar>,
         /// When `command` is started again: no, on-failure, always or unless-stopped.
         restart: Option<Scalar>,
-        /// Nodes whose command is started, and ready, before.
+        /// Nodes whose command is started before, and with conditions, what is waited for.
         depends_on: Option<DependsDoc>,
+        /// The host name that programs see; the node's name when absent.
+        hostname: Option<String>,
+        /// Settings of its network namespace, like net.ipv4.tcp_syncookies.
+        sysctls: Option<EnvironmentDoc>,
         /// Name servers.
         dns: Option<OneOrMany<String>>,
         /// Domains in which names without a dot are looked up.
         dns_search: Option<OneOrMany<String>>,
         /// Further lines of /etc/hosts: names with addresses, or a list of name:address.
         extra_hosts: Option<EnvironmentDoc>,
+        /// `node:NAME`: the program runs in the namespace of that node.
+        namespace: Option<String>,
         /// Static routes.
         routes: Option<OneOrMany<RouteDoc>>,
         /// Forward packets between its own interfaces.
@@ -198,7 +206,37 @@ pub enum DependsDoc {
     /// Names.
     List(Vec<String>),
     /// Compose's form with conditions.
-    Map(IndexMap<String, serde_json::Value>),
+    Map(IndexMap<String, Option<DependencyDoc>>),
+}
+
+mapping! {
+    /// What is waited for of a node.
+    #[derive(Default)]
+    pub struct DependencyDoc read as DependencyKeys {
+        /// service_started (the default), service_healthy or service_completed_successfully.
+        condition: Option<String>,
+    }
+}
+
+mapping! {
+    /// A command that shows whether a program does its work.
+    #[derive(Default)]
+    pub struct HealthcheckDoc read as HealthcheckKeys {
+        /// A line for a shell, or a list that begins with CMD, CMD-SHELL or NONE.
+        test: Option<OneOrMany<Scalar>>,
+        /// The pause between two checks, like 30s (the default).
+        interval: Option<Scalar>,
+        /// A check that takes longer has failed; 30s when absent.
+        timeout: Option<Scalar>,
+        /// So many failures in a row mean unhealthy; 3 when absent.
+        retries: Option<u32>,
+        /// Failures within this time of the start do not count.
+        start_period: Option<Scalar>,
+        /// The pause between two checks in that time; 1s when absent.
+        start_interval: Option<Scalar>,
+        /// Turns the check off.
+        disable: Option<bool>,
+    }
 }
 
 mapping! {

@@ -79,13 +79,28 @@ pub(super) fn unpublish(document: &mut Document, name: &Name, port: &str) -> Res
     Ok(())
 }
 
-/// Removes a node with everything that names it.
+/// Removes a node with everything that names it, and what shares its namespace.
 pub(super) fn remove(document: &mut Document, name: &Name) -> Result<(), EditError> {
     let key = name.as_ref();
     let linked = document.links.iter().any(|l| l.endpoints.contains_key(key));
     if document.nodes.shift_remove(key).is_none() && !linked {
         return Err(EditError::NoNode(name.clone()));
     }
+    forget(document, key);
+    let owner = format!("node:{key}");
+    let shares = |node: &NodeDoc| node.namespace.as_ref() == Some(&owner);
+    let all = document.nodes.iter();
+    let shared = all.filter(|(_, node)| node.as_ref().is_some_and(shares));
+    let shared: Vec<String> = shared.map(|(name, _)| name.clone()).collect();
+    for name in shared {
+        document.nodes.shift_remove(&name);
+        forget(document, &name);
+    }
+    Ok(())
+}
+
+/// Removes everything that names a node.
+fn forget(document: &mut Document, key: &str) {
     document.links.retain(|l| !l.endpoints.contains_key(key));
     let is = |end: &String| policies::names_node(end, key);
     document.expect.retain(|e| !is(&e.from) && !is(&e.to));
@@ -99,5 +114,4 @@ pub(super) fn remove(document: &mut Document, name: &Name) -> Result<(), EditErr
             None => {}
         }
     }
-    Ok(())
 }

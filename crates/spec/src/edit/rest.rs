@@ -51,6 +51,11 @@ fn named(document: &Document) -> BTreeSet<String> {
             DependsDoc::List(names) => names.clone(),
             DependsDoc::Map(map) => map.keys().cloned().collect(),
         });
+    // Programs in one namespace change together.
+    let shared = document.nodes.iter().flat_map(|(name, node)| {
+        let owner = node.as_ref().and_then(|n| n.namespace.clone());
+        owner.into_iter().flat_map(move |o| [o, name.clone()])
+    });
     let plain = |name: String| match name.strip_prefix("node:") {
         Some(plain) => plain.to_owned(),
         None => name,
@@ -70,7 +75,8 @@ fn named(document: &Document) -> BTreeSet<String> {
     let routers = routers.filter(|(_, node)| node.as_ref().is_some_and(routes));
     let routers = routers.map(|(name, _)| name.clone());
     let (policies, expected) = (policies.map(plain), expected.map(plain));
+    let shared = shared.map(plain);
     let all = links.chain(policies).chain(expected).chain(needed);
-    let all = all.chain(routers);
+    let all = all.chain(routers).chain(shared);
     all.filter(is_node).collect()
 }

@@ -43,6 +43,14 @@ impl Names {
             }
             names.insert(name, Endpoint::Node(node.name.clone()));
         }
+        // Addresses are those of the node whose namespace it is.
+        for node in nodes {
+            for sidecar in &node.sidecars {
+                let endpoint = Endpoint::Node(node.name.clone());
+                names.insert(format!("node:{}", sidecar.name), endpoint.clone());
+                names.insert(sidecar.name.to_string(), endpoint);
+            }
+        }
         for word in [
             ("host", Endpoint::Host),
             ("outside", Endpoint::Outside),

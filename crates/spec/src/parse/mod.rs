@@ -2,11 +2,13 @@
 
 mod consequences;
 mod endpoints;
+mod health;
 mod links;
 mod networks;
 mod nodes;
 mod policies;
 mod ports;
+mod sidecars;
 mod values;
 
 use crate::document::FileKeys;
@@ -170,8 +172,9 @@ fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<(Topology, bool)>
         None => Some(name_of(path)),
     };
     let networks = networks::read(r, keys.networks.as_ref());
-    let mut nodes = nodes::read(r, keys.nodes.as_ref());
+    let (mut nodes, shared) = nodes::read(r, keys.nodes.as_ref());
     let links = links::read(r, keys.links.as_ref(), &mut nodes);
+    sidecars::give(r, shared, &mut nodes);
     let names = endpoints::Names::new(&networks, &nodes);
     let policies = policies::read(r, keys.policies.as_ref(), &names);
     let expects = policies::read_expects(r, keys.expect.as_ref(), &names);

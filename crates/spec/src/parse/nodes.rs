@@ -5,24 +5,35 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::ports;
+use super::sidecars::{self, Shared};
 use super::values::{Named, check_delay, impairments, interface, items, limit, mac, named};
+use super::{health, ports};
 use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
 use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::{
     Attachment, Command, Impairments, IpVersion, Name, Node, Place, PortProto, Protocol, Restart,
-    StaticRoute, User,
+    StaticRoute, SysctlKey, User,
 };
 
-pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Node> {
+/// The nodes, and the programs that share the namespaces of others.
+pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> (Vec<Node>, Vec<Shared>) {
+    let (mut nodes, mut shared) = (Vec::new(), Vec::new());
     let Some(at) = at else {
-        return Vec::new();
+        return (nodes, shared);
     };
-    named(r, at, "a mapping from names to nodes")
-        .into_iter()
-        .map(|entry| node(r, entry))
-        .collect()
+    for entry in named(r, at, "a mapping from names to nodes") {
+        let at = entry.value.clone();
+        let (node, keys) = node(r, entry);
+        match &keys.namespace {
+            None => nodes.push(node),
+            Some(namespace) => {
+                let owner = sidecars::owner(r, namespace);
+                shared.extend(owner.and_then(|o| sidecars::sidecar(r, (&keys, &at), node, o)));
+            }
+        }
+    }
+    (nodes, shared)
 }
 
 /// A node of which only the name is known.
@@ -34,21 +45,25 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         routes: Vec::new(),
         forwarding: false,
         connections: None,
+        hostname: None,
+        sysctls: BTreeMap::new(),
         dns: Vec::new(),
         dns_search: Vec::new(),
         extra_hosts: Vec::new(),
         command: None,
         ready: Vec::new(),
+        healthcheck: None,
         environment: BTreeMap::new(),
         working_dir: None,
         user: None,
         restart: Restart::No,
         depends_on: Vec::new(),
+        sidecars: Vec::new(),
         place,
     }
 }
 
-fn node(r: &mut Reader<'_>, entry: Named) -> Node {
+fn node(r: &mut Reader<'_>, entry: Named) -> (Node, NodeKeys) {
     let keys = NodeKeys::read(r, &entry.value, "a mapping");
     let mut node = bare(entry.name, entry.place);
     if let Some(at) = &keys.networks {
@@ -60,11 +75,14 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
     for item in items(r, keys.routes.as_ref()) {
         node.routes.extend(route(r, &item));
     }
-    node.forwarding = keys
-        .forwarding
-        .and_then(|at| r.boolean(&at))
-        .unwrap_or(false);
-    node.connections = keys.limits.and_then(|at| connections(r, &at));
+    let forwarding = keys.forwarding.as_ref();
+    node.forwarding = forwarding.and_then(|at| r.boolean(at)).unwrap_or(false);
+    node.connections = keys.limits.as_ref().and_then(|at| connections(r, at));
+    let hostname = keys.hostname.as_ref();
+    node.hostname = hostname.and_then(|at| r.checked(at, "a host name"));
+    if let Some(at) = &keys.sysctls {
+        node.sysctls = sysctls(r, at);
+    }
     for item in items(r, keys.dns.as_ref()) {
         let server = r.value::<IpAddr>(&item, "the address of a name server");
         node.dns.extend(server);
@@ -75,7 +93,7 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
     if let Some(at) = &keys.extra_hosts {
         node.extra_hosts = extra_hosts(r, at);
     }
-    node.command = keys.command.and_then(|at| command(r, &at));
+    node.command = keys.command.as_ref().and_then(|at| command(r, at));
     for item in items(r, keys.ready.as_ref()) {
         let port = r.checked::<PortProto>(&item, "a port like 80/tcp");
         if port.is_some_and(|p| p.protocol == Protocol::Sctp) {
@@ -83,22 +101,25 @@ fn node(r: &mut Reader<'_>, entry: Named) -> Node {
         }
         node.ready.extend(port);
     }
+    node.healthcheck = keys
+        .healthcheck
+        .as_ref()
+        .and_then(|at| health::healthcheck(r, at));
     if let Some(at) = &keys.environment {
         node.environment = environment(r, at);
     }
-    node.working_dir = keys.working_dir.and_then(|at| r.text(&at, "a directory"));
-    node.user = keys.user.and_then(|at| {
+    let working_dir = keys.working_dir.as_ref();
+    node.working_dir = working_dir.and_then(|at| r.text(at, "a directory"));
+    node.user = keys.user.as_ref().and_then(|at| {
         let expected = "a user: a name, a number, or numbers of user and group like 1000:1000";
-        r.value::<User>(&at, expected)
+        r.value::<User>(at, expected)
     });
-    node.restart = keys
-        .restart
-        .and_then(|at| restart(r, &at))
-        .unwrap_or_default();
+    let restart = keys.restart.as_ref().and_then(|at| self::restart(r, at));
+    node.restart = restart.unwrap_or_default();
     if let Some(at) = &keys.depends_on {
-        node.depends_on = depends_on(r, at);
+        node.depends_on = health::depends_on(r, at);
     }
-    node
+    (node, keys)
 }
 
 /// `limits:`.
@@ -286,6 +307,20 @@ fn environment(r: &mut Reader<'_>, at: &At) -> BTreeMap<String, String> {
     out
 }
 
+fn sysctls(r: &mut Reader<'_>, at: &At) -> BTreeMap<SysctlKey, String> {
+    let mut out = BTreeMap::new();
+    for (name, value) in environment(r, at) {
+        match name.parse::<SysctlKey>() {
+            Ok(key) => {
+                let words: Vec<&str> = value.split_whitespace().collect();
+                out.insert(key, words.join(" "));
+            }
+            Err(error) => r.report(at, ValueProblem::from(error)),
+        }
+    }
+    out
+}
+
 fn restart(r: &mut Reader<'_>, at: &At) -> Option<Restart> {
     const EXPECTED: &str = "no, on-failure, always or unless-stopped";
     match r.text(at, EXPECTED)?.as_str() {
@@ -349,25 +384,6 @@ fn sources(r: &mut Reader<'_>, at: Option<&At>) -> Vec<IpNet> {
             }
             None => r.unexpected(&item, EXPECTED),
         }
-    }
-    out
-}
-
-/// A list of names, or compose's mapping with conditions (`ready` replaces them).
-fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<Name> {
-    const EXPECTED: &str = "the name of a node";
-    let mut out = Vec::new();
-    if r.is_map(at.id) {
-        for field in r.fields(at, None, "a list of nodes").0 {
-            match field.name.parse() {
-                Ok(name) => out.push(name),
-                Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
-            }
-        }
-        return out;
-    }
-    for item in r.items(at) {
-        out.extend(r.checked::<Name>(&item, EXPECTED));
     }
     out
 }

@@ -45,7 +45,10 @@ crate::codes! {
         PublishNoEffect = "publish-no-effect",
         /// A policy could never have an effect.
         PolicyNoEffect = "policy-no-effect",
-        /// Dependencies form a cycle, or name a node without a command.
+        /// A program that shares a namespace has what only the node itself can have.
+        SharedNamespace = "shared-namespace",
+        /// Dependencies form a cycle, name a node without a command, or wait for what cannot come
+        /// true.
         BadDependency = "bad-dependency",
         /// Two expectations contradict each other.
         ExpectContradiction = "expect-contradiction",

@@ -32,6 +32,16 @@ pub enum NameProblem {
         /// The network it resembles most.
         nearest: Option<String>,
     },
+    /// A program shares the namespace of a node that does not exist.
+    #[error("{node} shares the namespace of node {owner}, which is not defined")]
+    UnknownOwner {
+        /// The program.
+        node: Name,
+        /// The node.
+        owner: Name,
+        /// The node it resembles most.
+        nearest: Option<String>,
+    },
     /// A node depends on a node that does not exist.
     #[error("node {node} depends on {dependency}, which is not defined")]
     UnknownDependency {
@@ -57,6 +67,7 @@ impl Details for NameProblem {
             Self::InUse { .. } => "which of the two?".into(),
             Self::UnknownEndpoint { .. } => "unknown name".into(),
             Self::UnknownNetwork { .. } => "unknown network".into(),
+            Self::UnknownOwner { .. } => "unknown node".into(),
             Self::UnknownDependency { .. } => "this node".into(),
         }
     }
@@ -78,7 +89,7 @@ impl Details for NameProblem {
             Self::UnknownNetwork { nearest, .. } => {
                 did_you_mean(nearest.as_ref(), "define it under networks")
             }
-            Self::UnknownDependency { nearest, .. } => {
+            Self::UnknownOwner { nearest, .. } | Self::UnknownDependency { nearest, .. } => {
                 did_you_mean(nearest.as_ref(), "define it under nodes")
             }
         })

@@ -72,6 +72,49 @@ pub enum NodeProblem {
         /// That node's place.
         dependency_place: Place,
     },
+    /// A key that concerns the network, of a program that shares a namespace.
+    #[error("{node} shares the namespace of {owner}, so its {key} are those of {owner}")]
+    KeyOfOwner {
+        /// The program.
+        node: Name,
+        /// The node whose namespace it is.
+        owner: Name,
+        /// The key.
+        key: &'static str,
+    },
+    /// A program that shares the namespace of one that has none of its own.
+    #[error("{node} shares the namespace of {owner}, which has none of its own")]
+    NamespaceOfSidecar {
+        /// The program.
+        node: Name,
+        /// The other program.
+        owner: Name,
+    },
+    /// `healthcheck` without `command`.
+    #[error("node {0} has a healthcheck but no command: nothing would be checked")]
+    HealthcheckWithoutCommand(Name),
+    /// A dependency on the health of a node without a health check.
+    #[error("node {node} waits until {dependency} is healthy, but {dependency} has no healthcheck")]
+    DependencyWithoutHealth {
+        /// The node.
+        node: Name,
+        /// The node it depends on.
+        dependency: Name,
+        /// That node's place.
+        dependency_place: Place,
+    },
+    /// A dependency on the end of a program that is always started again.
+    #[error(
+        "node {node} waits until {dependency} has ended, but {dependency} is always started again"
+    )]
+    DependencyNeverEnds {
+        /// The node.
+        node: Name,
+        /// The node it depends on.
+        dependency: Name,
+        /// That node's place.
+        dependency_place: Place,
+    },
     /// Nodes that depend on one another.
     #[error("dependencies form a cycle: {}", cycle(.0))]
     DependencyCycle(Vec<Name>),
@@ -119,11 +162,15 @@ impl Details for NodeProblem {
     fn code(&self) -> Code {
         match self {
             Self::InterfaceInUse { .. } => Code::InterfaceInUse,
+            Self::KeyOfOwner { .. } | Self::NamespaceOfSidecar { .. } => Code::SharedNamespace,
             Self::PublishWithoutNetwork(_)
             | Self::PublishUnreachable { .. }
             | Self::PublishWithoutAddress { .. } => Code::PublishNoEffect,
             Self::PublishedTwice { .. } => Code::PortPublishedTwice,
             Self::ReadyWithoutCommand(_)
+            | Self::HealthcheckWithoutCommand(_)
+            | Self::DependencyWithoutHealth { .. }
+            | Self::DependencyNeverEnds { .. }
             | Self::DependencyWithoutCommand { .. }
             | Self::DependencyCycle(_) => Code::BadDependency,
             Self::NextHop { .. } => Code::RouteUnreachable,
@@ -160,6 +207,12 @@ impl Details for NodeProblem {
             Self::DependencyWithoutCommand {
                 dependency_place, ..
             } => Label::new(dependency_place, "has no command"),
+            Self::DependencyWithoutHealth {
+                dependency_place, ..
+            } => Label::new(dependency_place, "has no healthcheck"),
+            Self::DependencyNeverEnds {
+                dependency_place, ..
+            } => Label::new(dependency_place, "restart: is always or unless-stopped"),
             _ => return Vec::new(),
         }]
     }
@@ -188,6 +241,21 @@ impl Details for NodeProblem {
                 "publish it on another port of the host, or each on one address of the host".into()
             }
             Self::ReadyWithoutCommand(_) => "give it a command, or remove ready".into(),
+            Self::KeyOfOwner { owner, key, .. } => {
+                format!("write {key} for {owner}")
+            }
+            Self::NamespaceOfSidecar { .. } => {
+                "name the node whose namespace both are to share".into()
+            }
+            Self::HealthcheckWithoutCommand(_) => {
+                "give it a command, or remove the healthcheck".into()
+            }
+            Self::DependencyWithoutHealth { .. } => {
+                "give that node a healthcheck or ready:, or write condition: service_started".into()
+            }
+            Self::DependencyNeverEnds { .. } => {
+                "give that node restart: no or on-failure, or write condition: service_started".into()
+            }
             Self::DependencyWithoutCommand { .. } => {
                 "give that node a command, or remove the dependency".into()
             }

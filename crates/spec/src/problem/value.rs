@@ -6,7 +6,7 @@ use super::{Code, Details, elsewhere, list};
 use crate::command::InvalidCommand;
 use crate::{
     InvalidBandwidth, InvalidImpairment, InvalidInterfaceName, InvalidMac, InvalidName,
-    InvalidPort, InvalidService, Label, Name, Place,
+    InvalidPort, InvalidService, InvalidSysctl, Label, Name, Place,
 };
 
 /// More known keys are not listed.
@@ -80,6 +80,9 @@ pub enum ValueProblem {
     /// A command that cannot be run.
     #[error(transparent)]
     Command(#[from] InvalidCommand),
+    /// A setting that a node cannot have.
+    #[error(transparent)]
+    Sysctl(#[from] InvalidSysctl),
     /// A name that is not allowed.
     #[error(transparent)]
     Name(#[from] InvalidName),
@@ -109,6 +112,12 @@ pub enum Required {
     /// The node's port of a published port.
     #[error("a published port needs a target, the port in the node")]
     Target,
+    /// The command of a program that shares a namespace.
+    #[error("what shares the namespace of a node needs a command")]
+    OfSidecar,
+    /// The command of a health check.
+    #[error("a healthcheck needs a test")]
+    Test,
     /// A key of a route.
     #[error("a route needs `{0}`")]
     OfRoute(&'static str),
@@ -194,6 +203,7 @@ impl Details for ValueProblem {
             | Self::NeedsDelay(_)
             | Self::TwoLimits
             | Self::Command(_)
+            | Self::Sysctl(_)
             | Self::LinkEnds(_) => Code::BadValue,
         }
     }
@@ -251,6 +261,7 @@ impl Details for ValueProblem {
                 "the delay differs by it, up and down: write delay: 10ms, too".into()
             }
             Self::TwoLimits => "remove one of the two".into(),
+            Self::Sysctl(_) => "remove it".into(),
             Self::LinkEnds(_) => "write one link for each pair of nodes".into(),
             Self::Missing(required) => return required.help().map(Into::into),
             _ => return None,
@@ -265,6 +276,10 @@ impl Required {
             Self::Endpoints => Some("write endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 }"),
             Self::SubnetOfGateway => Some("give it a subnet, or remove the gateway"),
             Self::Target => Some("write { target: 80, published: 8080 }"),
+            Self::OfSidecar => Some("give it a command, or remove namespace"),
+            Self::Test => Some(
+                "write test: curl -f http://localhost/, or test: [CMD, program, argument]; or disable: true",
+            ),
             Self::OfRoute(_) => Some("write { to: 10.0.0.0/8, via: 10.10.0.2 }"),
             Self::OfExpect(_) => Some("write { from: a, to: b }"),
             Self::OtherSide(..) | Self::Sides => Some(

@@ -17,6 +17,12 @@ pub(crate) fn base() -> Value {
                 "routes": [{ "to": "10.9.0.0/24", "via": "10.1.0.9" }],
             },
             "b": { "networks": { "n": {} }, "limits": {} },
+            "s": { "command": "x", "namespace": "node:a" },
+            "c": {
+                "command": "x",
+                "healthcheck": { "test": "false" },
+                "depends_on": { "a": {} },
+            },
         },
         "links": [{
             "endpoints": {
@@ -138,11 +144,39 @@ fn nodes(add: &mut Add<'_>) {
     add("/nodes/b", "nodes.*.ports", json!("81:81"));
     add("/nodes/b", "nodes.*.command", json!(["y", "z"]));
     add("/nodes/a", "nodes.*.ready", json!("80/tcp"));
+    add("/nodes/s", "nodes.*.namespace", json!("node:b"));
+    let check = json!({ "test": "true" });
+    add("/nodes/a", "nodes.*.healthcheck", check);
+    let check = "/nodes/c/healthcheck";
+    add(check, "nodes.*.healthcheck.test", json!(["CMD", "ls"]));
+    for key in ["interval", "timeout", "start_period", "start_interval"] {
+        let value = match key {
+            "start_interval" => "100ms",
+            _ => "1m",
+        };
+        let key = match key {
+            "interval" => "nodes.*.healthcheck.interval",
+            "timeout" => "nodes.*.healthcheck.timeout",
+            "start_period" => "nodes.*.healthcheck.start_period",
+            _ => "nodes.*.healthcheck.start_interval",
+        };
+        add(check, key, json!(value));
+    }
+    add(check, "nodes.*.healthcheck.retries", json!(9));
+    add(check, "nodes.*.healthcheck.disable", json!(true));
+    add(
+        "/nodes/c/depends_on/a",
+        "nodes.*.depends_on.*.condition",
+        json!("service_completed_successfully"),
+    );
     add("/nodes/b", "nodes.*.environment", json!({ "A": 1 }));
     add("/nodes/b", "nodes.*.working_dir", json!("/tmp"));
     add("/nodes/b", "nodes.*.user", json!("www-data"));
     add("/nodes/b", "nodes.*.restart", json!("always"));
     add("/nodes/b", "nodes.*.depends_on", json!(["a"]));
+    add("/nodes/b", "nodes.*.hostname", json!("shop.example"));
+    let settings = json!({ "net.ipv4.tcp_syncookies": 2 });
+    add("/nodes/b", "nodes.*.sysctls", settings);
     add("/nodes/b", "nodes.*.dns", json!("10.1.0.3"));
     add("/nodes/b", "nodes.*.dns_search", json!(["lan"]));
     add(

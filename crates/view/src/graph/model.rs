@@ -296,10 +296,16 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
                 node: format!("{}/{}", p.node_ports, p.protocol),
             })
             .collect(),
-        command: node.service.as_ref().map(|s| s.command.join(" ")),
+        command: commands(node),
         router: node.forwarding,
         state: State::Unknown,
     }
+}
+
+/// The programs in its namespace.
+fn commands(node: &settled::Node) -> Option<String> {
+    let all = node.programs().map(|p| p.service.command.join(" "));
+    all.reduce(|one, other| format!("{one}; {other}"))
 }
 
 fn end(settled: &Settled, (name, interface): &(Name, String)) -> Option<End> {

@@ -9,6 +9,7 @@ mod machine;
 mod plan;
 mod project;
 mod reach;
+mod sidecar;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -29,6 +30,7 @@ pub use reach::{
     Attempt, Attempts, Explanation, FollowedPacket, Predicted, TestReport, TestResult, Trace,
     Traces,
 };
+pub use sidecar::Sidecar;
 
 /// The version of a shape; serialised as the number `N`.
 ///

@@ -8,6 +8,7 @@ use hallway_spec::{Action, Mode, Name, Protocol};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::sidecar::{self, Sidecar};
 use super::{DifferenceEntry, Version};
 use crate::program::Program;
 use crate::tree;
@@ -81,6 +82,9 @@ pub struct Node<'a> {
     pub command: Option<&'a [String]>,
     /// Its program as it runs now.
     pub program: Option<&'a Program>,
+    /// Further programs in its namespace.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sidecars: Vec<Sidecar<'a>>,
 }
 
 /// A node in full.
@@ -273,6 +277,7 @@ impl<'a> Node<'a> {
             published: publishes.map(Published::new).collect(),
             command: node.service.as_ref().map(|s| s.command.as_slice()),
             program: programs.iter().find(|p| p.node == node.name.as_ref()),
+            sidecars: sidecar::of(node, programs),
         }
     }
 }

@@ -49,6 +49,13 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
             let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
             set(script, &run, *setting, link.as_deref(), *value);
         }
+        Adjustment::Sysctl { key, value } => {
+            let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
+            script.line(&format!(
+                "{run}sysctl -qw {}",
+                quote(&format!("{key}={value}"))
+            ));
+        }
         Adjustment::Shape { link, shaping } if *shaping == Shaping::NONE => {
             script.line(&format!(
                 "{} qdisc del dev {} root",

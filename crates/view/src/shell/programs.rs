@@ -1,8 +1,8 @@
 //! What is not the network's: names, listeners and programs, as comments.
 
 use hallway_plan::hosts;
-use hallway_plan::settled::{Node, Settled, Workload};
-use hallway_spec::User;
+use hallway_plan::settled::Settled;
+use hallway_spec::{Condition, User};
 
 use super::Script;
 use super::quote::quote;
@@ -55,25 +55,22 @@ pub(super) fn names(script: &mut Script<'_>, settled: &Settled) {
 
 /// The program that runs in the node, with its arguments nodes.
 pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
-    let running: Vec<(&Node, &Workload)> = settled
-        .nodes
-        .iter()
-        .filter_map(|n| Some((n, n.service.as_ref()?)))
-        .collect();
-    if running.is_empty() {
+    if settled.programs().next().is_none() {
         return;
     }
     script.section("programs");
     script.comment("The network is there now. What the file runs in it can be started like this:");
-    for (node, workload) in running {
+    for program in settled.programs() {
+        let (node, workload) = (program.node, program.service);
         let mut words = vec![format!("ip netns exec {}", quote(&node.netns))];
         if let Some(directory) = &workload.working_dir {
             words.push(format!("env -C {}", quote(directory)));
-        } else if !node.environment.is_empty() {
+        } else if !program.environment.is_empty() {
             words.push("env".into());
         }
         words.extend(
-            node.environment
+            program
+                .environment
                 .iter()
                 .map(|(name, value)| quote(&format!("{name}={value}"))),
         );
@@ -81,6 +78,15 @@ pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
             words.extend(as_user(user));
         }
         words.extend(workload.command.iter().map(|w| quote(w)));
+        for dependency in &workload.depends_on {
+            let node = &dependency.node;
+            let when = match dependency.condition {
+                Condition::ServiceStarted => continue,
+                Condition::ServiceHealthy => format!("when {node} is healthy"),
+                Condition::ServiceCompletedSuccessfully => format!("when {node} has ended"),
+            };
+            script.comment(&format!("{when}:"));
+        }
         script.comment(&format!("{} &", words.join(" ")));
     }
 }

@@ -1,14 +1,20 @@
 //! Between what messages carry and what the client and the keeper work with.
 
+use std::time::Duration;
+
 use hallway_spec as spec;
 
 use super::super::{ProgramState, ProgramStatus, desired};
-use super::{Forward, Listen, Port, Program, Protocol, Restart, State, Status};
+use super::{
+    Condition, Dependency, Forward, Health, Healthcheck, Listen, Port, Program, Protocol, Restart,
+    State, Status,
+};
 
 impl From<&desired::Program> for Program {
     fn from(p: &desired::Program) -> Self {
         Self {
             node: p.node.clone(),
+            hostname: p.hostname.clone(),
             netns: p.netns.clone(),
             inode: p.inode,
             command: p.command.clone(),
@@ -20,7 +26,8 @@ impl From<&desired::Program> for Program {
             log: p.log.clone(),
             ready: p.ready.iter().map(|r| (*r).into()).collect(),
             restart: p.restart.into(),
-            depends_on: p.depends_on.clone(),
+            healthcheck: p.healthcheck.as_ref().map(Into::into),
+            depends_on: p.depends_on.iter().map(Into::into).collect(),
         }
     }
 }
@@ -29,6 +36,7 @@ impl From<Program> for desired::Program {
     fn from(p: Program) -> Self {
         Self {
             node: p.node,
+            hostname: p.hostname,
             netns: p.netns,
             inode: p.inode,
             command: p.command,
@@ -40,7 +48,53 @@ impl From<Program> for desired::Program {
             log: p.log,
             ready: p.ready.into_iter().map(Into::into).collect(),
             restart: p.restart.into(),
-            depends_on: p.depends_on,
+            healthcheck: p.healthcheck.map(Into::into),
+            depends_on: p.depends_on.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&spec::Healthcheck> for Healthcheck {
+    fn from(check: &spec::Healthcheck) -> Self {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            test: check.test.clone(),
+            interval: millis(check.interval),
+            timeout: millis(check.timeout),
+            retries: check.retries,
+            start_period: millis(check.start_period),
+            start_interval: millis(check.start_interval),
+        }
+    }
+}
+
+impl From<Healthcheck> for spec::Healthcheck {
+    fn from(check: Healthcheck) -> Self {
+        Self {
+            test: check.test,
+            interval: Duration::from_millis(check.interval),
+            timeout: Duration::from_millis(check.timeout),
+            retries: check.retries,
+            start_period: Duration::from_millis(check.start_period),
+            start_interval: Duration::from_millis(check.start_interval),
+        }
+    }
+}
+
+impl From<&spec::Dependency> for Dependency {
+    fn from(dependency: &spec::Dependency) -> Self {
+        Self {
+            node: dependency.node.clone(),
+            condition: dependency.condition.into(),
+        }
+    }
+}
+
+impl From<Dependency> for spec::Dependency {
+    fn from(dependency: Dependency) -> Self {
+        Self {
+            node: dependency.node,
+            condition: dependency.condition.into(),
         }
     }
 }
@@ -111,6 +165,7 @@ impl From<ProgramStatus> for Status {
             state: s.state.into(),
             pid: s.pid,
             restarts: s.restarts,
+            health: s.health.map(Into::into),
             exit_code: s.exit_code,
         }
     }
@@ -123,6 +178,7 @@ impl From<Status> for ProgramStatus {
             state: s.state.into(),
             pid: s.pid,
             restarts: s.restarts,
+            health: s.health.map(Into::into),
             exit_code: s.exit_code,
         }
     }
@@ -146,4 +202,6 @@ macro_rules! same_variants {
 
 same_variants!(Protocol, spec::Protocol: Tcp, Udp, Sctp);
 same_variants!(Restart, spec::Restart: No, OnFailure, Always, UnlessStopped);
+same_variants!(Condition, spec::Condition: ServiceStarted, ServiceHealthy, ServiceCompletedSuccessfully);
+same_variants!(Health, spec::Health: Starting, Healthy, Unhealthy);
 same_variants!(State, ProgramState: Waiting, Starting, Running, Restarting, Exited);

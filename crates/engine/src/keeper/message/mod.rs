@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hallway_spec::{Command, Name};
 use serde::{Deserialize, Serialize};
 
 pub use guarded::Guarded;
@@ -27,8 +28,9 @@ use super::{Desired, desired};
 use crate::rights::Rights;
 
 /// The version of these messages. Version 1 had no `Hello`, version 2 no guard, no rights and no
-/// [`Request::Change`], version 3 no links and no socket in it.
-pub const PROTOCOL: u32 = 4;
+/// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks and no host
+/// names.
+pub const PROTOCOL: u32 = 5;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +164,7 @@ pub enum Refusal {
 #[allow(missing_docs)] // each field as there
 pub struct Program {
     pub node: String,
+    pub hostname: String,
     pub netns: PathBuf,
     pub inode: u64,
     pub command: Vec<String>,
@@ -173,7 +176,50 @@ pub struct Program {
     pub log: PathBuf,
     pub ready: Vec<Port>,
     pub restart: Restart,
-    pub depends_on: Vec<String>,
+    pub healthcheck: Option<Healthcheck>,
+    pub depends_on: Vec<Dependency>,
+}
+
+/// See [`hallway_spec::Healthcheck`]. Times are in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Healthcheck {
+    pub test: Command,
+    pub interval: u64,
+    pub timeout: u64,
+    pub retries: u32,
+    pub start_period: u64,
+    pub start_interval: u64,
+}
+
+/// See [`hallway_spec::Dependency`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Dependency {
+    pub node: Name,
+    pub condition: Condition,
+}
+
+/// See [`hallway_spec::Condition`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Condition {
+    ServiceStarted,
+    ServiceHealthy,
+    ServiceCompletedSuccessfully,
+}
+
+/// See [`hallway_spec::Health`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Health {
+    Starting,
+    Healthy,
+    Unhealthy,
 }
 
 /// A port.
@@ -236,6 +282,7 @@ pub struct Status {
     pub state: State,
     pub pid: Option<i32>,
     pub restarts: u32,
+    pub health: Option<Health>,
     pub exit_code: Option<i32>,
 }
 

@@ -11,7 +11,9 @@
 
 pub(super) mod endpoint;
 mod settled;
+mod sidecar;
 pub(super) mod state;
+mod workload;
 
 use std::path::Path;
 

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_plan::settled::{
-    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet, Workload,
+    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet,
 };
 use hallway_plan::through::Firewall;
 use hallway_spec::{
-    Action, Bandwidth, Impairments, Mode, Name, Place, PolicyService, PortProto, PortRange,
-    Protocol, Restart, User,
+    Action, Bandwidth, Impairments, Mode, Name, Place, PolicyService, PortRange, Protocol,
+    SysctlKey,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::sidecar::SidecarFile;
+use super::workload::WorkloadFile;
 use crate::record::member::Member;
 
 /// All in one, as versions 1 and 2 wrote it.
@@ -68,6 +70,10 @@ struct NodeFile {
     forwarding: bool,
     #[serde(default)]
     connections: Option<u32>,
+    #[serde(default)]
+    hostname: Option<Name>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sysctls: BTreeMap<SysctlKey, String>,
     dns: Vec<IpAddr>,
     #[serde(default)]
     dns_search: Vec<Name>,
@@ -75,6 +81,8 @@ struct NodeFile {
     extra_hosts: Vec<(Name, IpAddr)>,
     environment: BTreeMap<String, String>,
     service: Option<WorkloadFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sidecars: Vec<SidecarFile>,
     place: Place,
 }
 
@@ -115,17 +123,6 @@ struct RouteFile {
 }
 
 #[derive(Serialize, Deserialize)]
-struct WorkloadFile {
-    command: Vec<String>,
-    ready: Vec<PortProto>,
-    restart: Restart,
-    working_dir: Option<String>,
-    #[serde(default)]
-    user: Option<User>,
-    depends_on: Vec<Name>,
-}
-
-#[derive(Serialize, Deserialize)]
 struct CableFile {
     a: (Name, String),
     b: (Name, String),
@@ -135,6 +132,8 @@ struct CableFile {
 struct PublishFile {
     node: Name,
     host_address: Option<IpAddr>,
+    #[serde(default)]
+    named_address: Option<IpAddr>,
     host_ports: PortRange,
     node_ports: PortRange,
     protocol: Protocol,
@@ -280,19 +279,18 @@ same_fields! {
     };
     Subnet = SubnetFile { net, gateway };
     Node = NodeFile {
-        name, netns, ipv6, forwarding, connections, dns, dns_search, extra_hosts, environment,
+        name, netns, ipv6, forwarding, connections, hostname, sysctls, dns, dns_search, extra_hosts, environment,
         place;
-        each interfaces; each routes; maybe service
+        each interfaces; each routes; each sidecars; maybe service
     };
     Interface = InterfaceFile {
         name, mac, addresses, mtu, bandwidth, impairments, dhcp_server, router, sources, behind, aliases;
         into plug
     };
     Route = RouteFile { to, via, interface };
-    Workload = WorkloadFile { command, ready, restart, working_dir, user, depends_on };
     Cable = CableFile { a, b };
     Publish = PublishFile {
-        node, host_address, host_ports, node_ports, protocol, targets, place
+        node, host_address, named_address, host_ports, node_ports, protocol, targets, place
     };
 }
 

@@ -112,11 +112,14 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
         routes: Vec::new(),
         ipv6: true,
         forwarding: false,
+        hostname: None,
+        sysctls: Default::default(),
         dns: Vec::new(),
         dns_search: Vec::new(),
         extra_hosts: Vec::new(),
         environment: Default::default(),
         service: None,
+        sidecars: Vec::new(),
         connections: None,
         place: Place::default(),
     }
@@ -131,6 +134,9 @@ fn with_places_of(settled: &mut Settled, before: &Settled) {
     }
     for (now, old) in settled.nodes.iter_mut().zip(&before.nodes) {
         now.place.clone_from(&old.place);
+        for (now, old) in now.sidecars.iter_mut().zip(&old.sidecars) {
+            now.place.clone_from(&old.place);
+        }
     }
     for (now, old) in settled.publishes.iter_mut().zip(&before.publishes) {
         now.place.clone_from(&old.place);

@@ -43,7 +43,7 @@ impl Engine {
             ..prepared.settled.clone()
         };
         let served = forwards(&own, self.workplace().porter.is_some());
-        let needs_keeper = !served.is_empty() || prepared.node.service.is_some();
+        let needs_keeper = !served.is_empty() || prepared.node.programs().next().is_some();
         let client = match needs_keeper.then(|| self.keeper(&own.project, caller.cancel)) {
             None => None,
             Some(Ok(Some(client))) => Some(client),
@@ -61,9 +61,11 @@ impl Engine {
         self.carry_out(&mut prepared, caller, move |engine, prepared, caller| {
             let inode = engine.build_endpoint(kernel, prepared, &given, caller)?;
             let base = path.as_deref().and_then(|p| Path::new(p).parent());
-            let runs = program(engine, &prepared.settled, &prepared.node, Some(inode), base)?;
+            let programs = prepared.node.programs();
+            let programs =
+                programs.map(|of| program(engine, &prepared.settled, &of, Some(inode), base));
             let change = KeeperChange {
-                programs: runs.into_iter().collect(),
+                programs: programs.collect::<Result<_, _>>()?,
                 forwards: served,
                 ..KeeperChange::default()
             };

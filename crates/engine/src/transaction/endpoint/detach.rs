@@ -124,7 +124,7 @@ impl Engine {
         };
         let served = forwards(&own, true);
         let change = KeeperChange {
-            stop: node.service.iter().map(|_| node.name.to_string()).collect(),
+            stop: node.programs().map(|p| p.name.to_string()).collect(),
             close: served.into_iter().map(|f| f.listen).collect(),
             ..KeeperChange::default()
         };

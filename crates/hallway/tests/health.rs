@@ -1,0 +1,152 @@
+//! Health checks, and what programs wait for: `healthcheck` and the conditions of `depends_on`.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::{Hallway, Snapshot, processes, wait_for};
+use serde_json::Value;
+
+fn hallway() -> Hallway {
+    std::fs::create_dir("/run/keep").unwrap();
+    Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
+}
+
+fn program(h: &Hallway, node: &str) -> Value {
+    let all = h.run(&["status", "--format", "json"]).json();
+    let nodes = all["nodes"].as_array().unwrap();
+    let node = nodes.iter().find(|n| n["name"] == node).unwrap();
+    node["program"].clone()
+}
+
+/// The run says what it waits for, and a program finds what the other has done.
+fn a_program_starts_when_another_has_ended() {
+    let h = hallway();
+    h.up("nodes:
+  migrate: { command: \"sh -c 'sleep 2; touch /run/keep/done'\" }
+  web:
+    command: \"sh -c 'ls /run/keep/done; exec sleep 1000'\"
+    depends_on: { migrate: { condition: service_completed_successfully } }
+")
+        .says("waiting for migrate: its end, since web starts then")
+        .ok();
+    assert_eq!(program(&h, "migrate")["exit_code"], 0);
+    wait_for("the line", || h.ok("logs web").contains("/run/keep/done"));
+    assert!(!h.ok("logs web").contains("cannot access"));
+    let again = h.run(&["up", "/run/up.hallway.yaml"]);
+    assert!(again.says("nothing to change").code == 0);
+}
+
+fn a_program_that_must_end_and_fails_is_named() {
+    let h = hallway();
+    let before = Snapshot::take();
+    h.up("nodes:
+  migrate: { command: \"sh -c 'echo no such table; exit 3'\" }
+  web:
+    command: touch /run/keep/web
+    depends_on: { migrate: { condition: service_completed_successfully } }
+")
+        .exits(1)
+        .says("node migrate: ended with exit code 3")
+        .says("no such table");
+    assert!(!std::fs::exists("/run/keep/web").unwrap());
+    before.unchanged();
+}
+
+/// The check runs in the node, with what its program sees.
+fn a_program_starts_when_another_is_healthy() {
+    let h = hallway();
+    let check = "echo $HALLWAY_NODE $COLOUR > /run/keep/seen; ip -o addr show eth0 | grep -q 10.9.0.7 || exit 1; ls /run/keep/works";
+    h.up(&format!(
+        "networks: {{ n: {{ subnet: 10.9.0.0/24 }} }}
+nodes:
+  web:
+    networks: [n]
+    command: \"sh -c 'ls /run/keep/works; exec sleep 1000'\"
+    depends_on: {{ db: {{ condition: service_healthy }} }}
+  db:
+    networks: {{ n: {{ address: 10.9.0.7 }} }}
+    environment: {{ COLOUR: red }}
+    command: \"sh -c 'sleep 0.5; touch /run/keep/works; exec sleep 1000'\"
+    healthcheck: {{ test: '{check}', interval: 100ms, retries: 3, start_period: 1m, start_interval: 50ms }}
+"
+    ))
+    .ok();
+    assert_eq!(program(&h, "db")["health"], "healthy");
+    assert_eq!(program(&h, "web")["health"], Value::Null);
+    wait_for("the line", || h.ok("logs web").contains("/run/keep/works"));
+    assert!(!h.ok("logs web").contains("cannot access"));
+    let seen = std::fs::read_to_string("/run/keep/seen").unwrap();
+    assert_eq!(seen, "db red\n");
+    assert!(h.ok("status").contains("running, healthy"));
+
+    std::fs::remove_file("/run/keep/works").unwrap();
+    wait_for("unhealthy", || program(&h, "db")["health"] == "unhealthy");
+    assert!(h.ok("status").contains("running, unhealthy"));
+    let log = h.ok("logs db");
+    assert!(
+        log.contains("the health check failed: exit code 2: ls:"),
+        "{log}"
+    );
+    std::fs::write("/run/keep/works", "").unwrap();
+    wait_for("healthy", || program(&h, "db")["health"] == "healthy");
+}
+
+fn an_unhealthy_program_is_an_error() {
+    let h = hallway();
+    let (before, running) = (Snapshot::take(), processes());
+    h.up(
+        "nodes:
+  db:
+    command: sleep 1000
+    healthcheck: { test: [CMD, sh, -c, 'echo no answer; sleep 1000'], interval: 50ms, timeout: 100ms, retries: 2 }
+  web:
+    command: touch /run/keep/web
+    depends_on: { db: { condition: service_healthy } }
+",
+    )
+    .exits(1)
+    .says("node db: unhealthy: its health check fails")
+    .says("it took longer than 0.1 s: no answer");
+    assert!(!std::fs::exists("/run/keep/web").unwrap());
+    before.unchanged();
+    assert_eq!(processes(), running, "no check goes on");
+}
+
+fn what_never_comes_true_is_refused() {
+    let h = hallway();
+    for (node, says) in [
+        (
+            "{ command: sleep 1 }",
+            "web waits until db is healthy, but db has no healthcheck",
+        ),
+        (
+            "{ healthcheck: { test: 'true' } }",
+            "node db has a healthcheck but no command",
+        ),
+        (
+            "{ command: sleep 1, healthcheck: { interval: 1s } }",
+            "a healthcheck needs a test",
+        ),
+        (
+            "{ command: sleep 1, healthcheck: { test: ls, interval: soon } }",
+            "must be a time like 10s",
+        ),
+    ] {
+        let text = format!(
+            "nodes: {{ db: {node}, web: {{ command: sleep 1, depends_on: {{ db: {{ condition: service_healthy }} }} }} }}\n"
+        );
+        h.up(&text).exits(2).says(says);
+    }
+    h.up(
+        "nodes: { a: { command: sleep 1, restart: always }, b: { command: sleep 1, depends_on: { a: { condition: service_completed_successfully } } } }\n",
+    )
+    .exits(2)
+    .says("b waits until a has ended, but a is always started again");
+}
+
+hallway_testkit::tests![
+    a_program_starts_when_another_has_ended,
+    a_program_that_must_end_and_fails_is_named,
+    a_program_starts_when_another_is_healthy,
+    an_unhealthy_program_is_an_error,
+    what_never_comes_true_is_refused,
+];

@@ -1,0 +1,114 @@
+//! Entries of `nodes` that share the namespace of another: `namespace: node:NAME`.
+
+use crate::document::NodeKeys;
+use crate::problem::{NameProblem, NodeProblem, Required, ValueProblem};
+use crate::reader::{At, Reader};
+use crate::similar::nearest;
+use crate::{Name, Node, Place, Sidecar};
+
+/// A sidecar, and the node whose namespace it shares.
+pub(super) struct Shared {
+    owner: Name,
+    /// Where the owner is named.
+    at: Place,
+    sidecar: Sidecar,
+}
+
+/// Reads the value of `namespace` where it names a node.
+pub(super) fn owner(r: &mut Reader<'_>, at: &At) -> Option<Name> {
+    const EXPECTED: &str = "node:NAME, where NAME is another node";
+    let text = r.text(at, EXPECTED)?;
+    let Some(Ok(name)) = text.strip_prefix("node:").map(str::parse) else {
+        r.unexpected(at, EXPECTED);
+        return None;
+    };
+    Some(name)
+}
+
+/// The sidecar that an entry is, with what is wrong with its keys.
+pub(super) fn sidecar(
+    r: &mut Reader<'_>,
+    (keys, at): (&NodeKeys, &At),
+    node: Node,
+    owner: Name,
+) -> Option<Shared> {
+    let of_owner = [
+        (&keys.networks, "networks"),
+        (&keys.ports, "ports"),
+        (&keys.routes, "routes"),
+        (&keys.forwarding, "forwarding"),
+        (&keys.limits, "limits"),
+        (&keys.hostname, "hostname"),
+        (&keys.sysctls, "sysctls"),
+        (&keys.dns, "dns"),
+        (&keys.dns_search, "dns_search"),
+        (&keys.extra_hosts, "extra_hosts"),
+    ];
+    for (given, key) in of_owner {
+        if let Some(given) = given {
+            let kind = NodeProblem::KeyOfOwner {
+                node: node.name.clone(),
+                owner: owner.clone(),
+                key,
+            };
+            r.report(given, kind);
+        }
+    }
+    let Some(command) = node.command else {
+        if keys.command.is_none() {
+            r.report(at, ValueProblem::Missing(Required::OfSidecar));
+        }
+        return None;
+    };
+    let sidecar = Sidecar {
+        name: node.name,
+        command,
+        ready: node.ready,
+        healthcheck: node.healthcheck,
+        environment: node.environment,
+        working_dir: node.working_dir,
+        user: node.user,
+        restart: node.restart,
+        depends_on: node.depends_on,
+        place: node.place,
+    };
+    let at = keys
+        .namespace
+        .as_ref()
+        .map_or_else(|| r.place(at), |at| r.place(at));
+    Some(Shared { owner, at, sidecar })
+}
+
+/// Gives sidecars to the nodes whose namespaces they share.
+pub(super) fn give(r: &mut Reader<'_>, shared: Vec<Shared>, known: &mut [Node]) {
+    let names: Vec<Name> = shared.iter().map(|s| s.sidecar.name.clone()).collect();
+    for Shared { owner, at, sidecar } in shared {
+        // A link names it, too, which has made a node of it.
+        if let Some(node) = known.iter().find(|n| n.name == sidecar.name) {
+            let kind = NodeProblem::KeyOfOwner {
+                node: sidecar.name.clone(),
+                owner: owner.clone(),
+                key: "links",
+            };
+            r.report_at(&node.place.clone(), kind);
+            continue;
+        }
+        let node = sidecar.name.clone();
+        match known.iter_mut().find(|n| n.name == owner) {
+            Some(found) => found.sidecars.push(sidecar),
+            None if names.contains(&owner) => {
+                r.report_at(&at, NodeProblem::NamespaceOfSidecar { node, owner });
+            }
+            None => {
+                let known = known.iter().map(|n| n.name.as_ref());
+                let nearest = nearest(owner.as_ref(), known).map(str::to_owned);
+                let kind = NameProblem::UnknownOwner {
+                    node,
+                    owner,
+                    nearest,
+                };
+                r.report_at(&at, kind);
+            }
+        }
+    }
+}
