@@ -82,6 +82,8 @@ pub struct ProjectState {
     pub record: Option<Record>,
     /// Why the record cannot be used, if it cannot.
     pub unreadable: Option<Failure>,
+    /// Why the project's keeper could not be asked, if it could not.
+    pub silent: Option<Failure>,
     /// The kernel's state.
     pub observed: Observed,
 }
@@ -165,7 +167,8 @@ impl Engine {
             let reader = scope.spawn(|| self.record(project));
             let mut kernel = self.kernel();
             let mut observed = observe::network(&mut kernel, project)?;
-            observed.keeper = observe::keeper(&self.directory(project));
+            let (keeper, silent) = observe::keeper(&self.directory(project));
+            observed.keeper = keeper;
             let loaded = reader
                 .join()
                 .unwrap_or_else(|_| Err(Reason::Bug("reading the record panicked").into()));
@@ -178,6 +181,7 @@ impl Engine {
             Ok(ProjectState {
                 record,
                 unreadable,
+                silent: silent.map(Failure::from),
                 observed,
             })
         })
@@ -205,11 +209,9 @@ impl Engine {
             record,
             unreadable,
             mut observed,
+            silent: _reported_on_connecting,
         } = self.observe(&topology.name, &first)?;
-        // A damaged record is replaced; one of another version must not be replaced.
-        if let Some(failure) = unreadable
-            && matches!(failure.reason, Reason::RecordVersion { .. })
-        {
+        if let Some(failure) = unreadable.filter(|f| !f.is_replaced_by_up()) {
             return Err(failure);
         }
         let applied = record.as_ref().and_then(|r| r.applied.as_ref());

@@ -18,6 +18,7 @@ use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
 
 use crate::Record;
+use crate::keeper::KeeperError;
 
 /// Where named namespaces are.
 pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
@@ -72,7 +73,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
 }
 
 /// Asks the keeper of the project whose state is in that directory.
-pub(crate) fn keeper(directory: &Path) -> Seen<SeenKeeper> {
+pub(crate) fn keeper(directory: &Path) -> (Seen<SeenKeeper>, Option<KeeperError>) {
     keeper::read(directory)
 }
 pub(crate) use namespaces::examine_one as examine;
