@@ -178,6 +178,9 @@ impl Engine {
             };
             observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
             observed.noted = self.store().host_settings_of(&observed.host);
+            if *depth == Depth::Inside {
+                observed.files = Seen::Present(self.seen_files(project));
+            }
             Ok(ProjectState {
                 record,
                 unreadable,

@@ -29,6 +29,7 @@ pub mod hosts;
 pub mod mark;
 pub mod observed;
 pub mod reach;
+pub mod resolv;
 pub mod rules;
 pub mod settle;
 pub mod settled;

@@ -50,7 +50,7 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
     PathBuf::from(NETNS_DIRECTORY).join(netns)
 }
 
-/// Reads everything but the named namespaces, the keeper and the notes of the scope, of the calling thread's network namespace, with the
+/// Reads everything but the named namespaces, the keeper, the files and the notes of the scope, of the calling thread's network namespace, with the
 /// tables of that project.
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
     let mut host = space::read(kernel, &mut SysctlReader::default())?;
@@ -69,6 +69,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
         guard: Seen::Present(kernel.tables_named(&mark::guard_table(project))?),
         keeper: Seen::Unseen,
+        files: Seen::Unseen,
     })
 }
 

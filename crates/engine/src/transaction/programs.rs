@@ -1,6 +1,7 @@
 //! What a project's keeper is to do: programs, and listeners on localhost.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -159,6 +160,8 @@ pub(super) fn program(
         None => base.map(Path::to_owned),
         Some(own) => Some(base.map_or(own.clone(), |b| b.join(&own))),
     };
+    let hosts = engine.hosts_file(&settled.project, node);
+    let resolv_conf = engine.resolv_file(&settled.project, node);
     Ok(Some(Program {
         node: node.name.to_string(),
         netns: netns_path(&node.netns),
@@ -167,8 +170,9 @@ pub(super) fn program(
         environment,
         rights: account.rights,
         working_dir,
-        hosts: Some(engine.hosts_file(&settled.project, node)),
-        resolv_conf: Some(engine.resolv_file(&settled.project, node)),
+        etc_inodes: [&hosts, &resolv_conf].map(|path| inode_of(path)),
+        hosts: Some(hosts),
+        resolv_conf: Some(resolv_conf),
         log: log_file(engine, settled, node),
         ready: workload.ready.clone(),
         restart: workload.restart,
@@ -178,6 +182,11 @@ pub(super) fn program(
             .map(ToString::to_string)
             .collect(),
     }))
+}
+
+/// The inode number of a file; 0 if it is not there.
+fn inode_of(path: &Path) -> u64 {
+    std::fs::symlink_metadata(path).map_or(0, |m| m.ino())
 }
 
 /// The file that a node's program writes its output to.

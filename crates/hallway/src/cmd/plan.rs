@@ -98,7 +98,8 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
     described(&planned.plan, before, &planned.settled)
 }
 
-fn text(step: &Described) -> String {
+/// A step in one line.
+pub(crate) fn text(step: &Described) -> String {
     let (style, sign) = match step.action {
         Action::Create | Action::Start => (GREEN, "+"),
         Action::Remove | Action::Stop => (RED, "-"),

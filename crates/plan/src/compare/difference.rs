@@ -7,7 +7,8 @@ use hallway_spec::{Bandwidth, IpVersion, Name};
 use ipnet::IpNet;
 
 use super::Attribute;
-use crate::target::{LinkRole, Listener, Route, RouteKind, Setting};
+use super::words::{elements, hop, next_hop, role_words, route_words};
+use crate::target::{LinkRole, Listener, Route, Setting};
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,20 +196,20 @@ pub enum Fact {
         /// Address, port and protocol.
         listener: Listener,
     },
-}
-
-impl Setting {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Forwarding(IpVersion::V4) => "IPv4 forwarding",
-            Self::Forwarding(IpVersion::V6) => "IPv6 forwarding",
-            Self::NewForwarding(IpVersion::V4) => "IPv4 forwarding of new links",
-            Self::NewForwarding(IpVersion::V6) => "IPv6 forwarding of new links",
-            Self::AcceptRa => "accept_ra",
-            Self::Autoconf => "autoconf",
-            Self::DisableIpv6 => "disable_ipv6",
-        }
-    }
+    /// A file that programs in nodes find below /etc is missing.
+    FileMissing {
+        /// Its path for them, with the nodes that see it where there are several.
+        file: String,
+    },
+    /// Such a file has other lines.
+    FileChanged {
+        /// As above.
+        file: String,
+        /// Lines that are missing.
+        missing: Vec<String>,
+        /// Lines that should not be there.
+        extra: Vec<String>,
+    },
 }
 
 impl Fact {
@@ -235,6 +236,7 @@ impl Difference {
             | Fact::ListenerMissing { .. }
             | Fact::GuardMissing { .. }
             | Fact::UplinkNoteMissing { .. }
+            | Fact::FileMissing { .. }
             | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
             Fact::NamespaceReplaced => ("the namespace that was made".into(), "another one".into()),
             Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
@@ -257,7 +259,7 @@ impl Difference {
             Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
                 ("as written".into(), changes.join("; "))
             }
-            Fact::Elements { missing, extra, .. } => {
+            Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
                 ("as written".into(), elements(missing, extra))
             }
             Fact::ProgramStopped { state } => ("running".into(), state.clone()),
@@ -313,6 +315,7 @@ impl Difference {
             }
             Fact::ProgramStopped { .. } => "program".into(),
             Fact::ListenerMissing { listener } => format!("listener {listener}"),
+            Fact::FileMissing { file } | Fact::FileChanged { file, .. } => file.clone(),
         }
     }
 }
@@ -337,6 +340,7 @@ impl Difference {
             | Fact::ListenerMissing { .. }
             | Fact::GuardMissing { .. }
             | Fact::UplinkNoteMissing { .. }
+            | Fact::FileMissing { .. }
             | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
             Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
             Fact::NamespaceUnseen => format!("{object} could not be examined"),
@@ -348,7 +352,7 @@ impl Difference {
                 changes.join("; ")
             }
             Fact::ProgramStopped { state } => format!("{object} {state}"),
-            Fact::Elements { missing, extra, .. } => {
+            Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
                 format!("{object}: {}", elements(missing, extra))
             }
             Fact::Attribute { .. }
@@ -367,46 +371,4 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.clause())
     }
-}
-
-fn role_words(role: LinkRole) -> &'static str {
-    match role {
-        LinkRole::Bridge => "bridge",
-        LinkRole::Port => "port",
-        LinkRole::Interface => "interface",
-        LinkRole::Cable => "cable end",
-        LinkRole::Loopback => "loopback",
-    }
-}
-
-fn route_words(route: &Route) -> String {
-    match &route.kind {
-        RouteKind::Unreachable => format!("unreachable route {}", route.to),
-        RouteKind::Link { link, .. } if route.to.prefix_len() == 0 => {
-            format!("default route of {link}")
-        }
-        RouteKind::Link { link, .. } => format!("route {} of {link}", route.to),
-    }
-}
-
-fn next_hop(route: &Route) -> String {
-    match &route.kind {
-        RouteKind::Unreachable => "unreachable".into(),
-        RouteKind::Link { via, .. } => hop(*via),
-    }
-}
-
-fn hop(via: Option<IpAddr>) -> String {
-    via.map_or_else(|| "on the link".into(), |v| format!("via {v}"))
-}
-
-fn elements(missing: &[String], extra: &[String]) -> String {
-    let mut parts = Vec::new();
-    if !missing.is_empty() {
-        parts.push(format!("missing: {}", missing.join(", ")));
-    }
-    if !extra.is_empty() {
-        parts.push(format!("unexpected: {}", extra.join(", ")));
-    }
-    parts.join("; ")
 }

@@ -4,10 +4,12 @@
 
 mod attribute;
 mod difference;
+pub(crate) mod files;
 pub(crate) mod guard;
 pub(crate) mod programs;
 pub(crate) mod rules;
 mod space;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 

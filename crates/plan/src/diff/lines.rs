@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Plan;
 use crate::settled::{Publish, Settled};
-use crate::step::{Action, Cause, Described, KeeperStep, Op, Step};
+use crate::step::{Action, Cause, Described, KeeperStep, NameStep, Op, Step};
 
 /// All steps in order, and what the keeper does after them. `before` is what was built last.
 #[must_use]
@@ -22,6 +22,7 @@ pub fn described(plan: &Plan, before: Option<&Settled>, wanted: &Settled) -> Vec
             }
         }
     }
+    out.extend(plan.names.iter().map(NameStep::describe));
     out.extend(plan.keeper.iter().map(KeeperStep::describe));
     out
 }

@@ -107,14 +107,12 @@ fn changed_key(
 ) -> Option<&'static str> {
     let keys = [
         (before.command != service.command, "command"),
-        (earlier.environment != node.environment, "env"),
+        (earlier.environment != node.environment, "environment"),
         (before.working_dir != service.working_dir, "working_dir"),
         (before.user != service.user, "user"),
         (before.ready != service.ready, "ready"),
         (before.restart != service.restart, "restart"),
         (before.depends_on != service.depends_on, "depends_on"),
-        (earlier.dns != node.dns, "dns"),
-        (earlier.dns_search != node.dns_search, "dns_search"),
         (earlier.netns != node.netns, "netns"),
     ];
     keys.into_iter()

@@ -152,7 +152,10 @@ impl<'a> Repairs<'a> {
             };
             steps.push((LINKS, op, cause));
         }
-        steps.extend(self.again(target));
+        let mut again = self.again(target);
+        // What is missing already is added for that reason.
+        again.retain(|new| steps.iter().all(|s| (s.0, &s.1) != (new.0, &new.1)));
+        steps.extend(again);
         steps.sort_by_key(|(order, ..)| *order);
         for (_, op, cause) in steps {
             plan.push(op, cause);
@@ -291,7 +294,9 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::ProgramStopped { .. }
         | Fact::GuardMissing { .. }
         | Fact::GuardChanged { .. }
-        | Fact::ListenerMissing { .. } => return None,
+        | Fact::ListenerMissing { .. }
+        | Fact::FileMissing { .. }
+        | Fact::FileChanged { .. } => return None,
     })
 }
 

@@ -1,0 +1,66 @@
+//! Words of differences.
+
+use std::net::IpAddr;
+
+use hallway_spec::IpVersion;
+
+use crate::target::{LinkRole, Route, RouteKind, Setting};
+
+impl Setting {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Forwarding(IpVersion::V4) => "IPv4 forwarding",
+            Self::Forwarding(IpVersion::V6) => "IPv6 forwarding",
+            Self::NewForwarding(IpVersion::V4) => "IPv4 forwarding of new links",
+            Self::NewForwarding(IpVersion::V6) => "IPv6 forwarding of new links",
+            Self::AcceptRa => "accept_ra",
+            Self::Autoconf => "autoconf",
+            Self::DisableIpv6 => "disable_ipv6",
+        }
+    }
+}
+
+pub(super) fn role_words(role: LinkRole) -> &'static str {
+    match role {
+        LinkRole::Bridge => "bridge",
+        LinkRole::Port => "port",
+        LinkRole::Interface => "interface",
+        LinkRole::Cable => "cable end",
+        LinkRole::Loopback => "loopback",
+    }
+}
+
+pub(super) fn route_words(route: &Route) -> String {
+    match &route.kind {
+        RouteKind::Unreachable => format!("unreachable route {}", route.to),
+        RouteKind::Link { link, .. } if route.to.prefix_len() == 0 => {
+            format!("default route of {link}")
+        }
+        RouteKind::Link { link, .. } => format!("route {} of {link}", route.to),
+    }
+}
+
+pub(super) fn next_hop(route: &Route) -> String {
+    match &route.kind {
+        RouteKind::Unreachable => "unreachable".into(),
+        RouteKind::Link { via, .. } => hop(*via),
+    }
+}
+
+pub(super) fn hop(via: Option<IpAddr>) -> String {
+    via.map_or_else(|| "on the link".into(), |v| format!("via {v}"))
+}
+
+pub(super) fn elements(missing: &[String], extra: &[String]) -> String {
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        parts.push(format!("missing: {}", missing.join(", ")));
+    }
+    if !extra.is_empty() {
+        parts.push(format!("unexpected: {}", extra.join(", ")));
+    }
+    match parts.is_empty() {
+        true => "in another order".to_owned(),
+        false => parts.join("; "),
+    }
+}
