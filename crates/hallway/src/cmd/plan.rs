@@ -60,10 +60,11 @@ pub(crate) fn run(
             Some(_) if !input.path.is_empty() && !input.is_named(common) => "hallway up --replace",
             _ => "hallway up",
         };
-        ui::note(
-            common,
-            format!("{count} steps to build {name} {place}; {up} carries them out"),
-        );
+        let words = match count {
+            1 => format!("1 step to build {name} {place}; {up} carries it out"),
+            _ => format!("{count} steps to build {name} {place}; {up} carries them out"),
+        };
+        ui::note(common, words);
     }
     Ok(ExitCode::from(if detailed && !steps.is_empty() {
         2
