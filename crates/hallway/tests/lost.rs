@@ -121,6 +121,9 @@ fn a_full_disk_leaves_nothing_of_a_node_that_is_added() {
     sh("mkdir -p -m 700 /run/state; mount -t tmpfs -o size=512k,mode=700 tmpfs /run/state");
     let h = host();
     h.up(FILE).ok();
+    // Which address was given last stays noted.
+    h.ok("node add z --network n");
+    h.ok("node rm z");
     let before = Snapshot::take();
     let mut failed = 0;
     for left in 0..16 {

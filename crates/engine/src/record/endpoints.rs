@@ -171,7 +171,11 @@ impl Store {
         }
         let path = committed(self.scope(), project, &change.name);
         match before {
-            None => self.remove_file(&path),
+            None => {
+                self.remove_file(&path)?;
+                self.remove_if_empty(&nodes(self.scope(), project));
+                Ok(())
+            }
             Some(before) => {
                 self.make_directory(&nodes(self.scope(), project))?;
                 self.replace(&path, &format::endpoint::write(before)?)
