@@ -226,20 +226,14 @@ fn setting_order(setting: Setting) -> u8 {
 /// creating something, or has steps of its own.
 fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
     Some(match fact {
-        Fact::AddressMissing { link, address } => (
-            ADDRESSES,
-            Adjustment::AddAddress {
-                link: link.clone(),
-                address: *address,
-            },
-        ),
-        Fact::AddressLeft { link, address } => (
-            LEFT_ADDRESSES,
-            Adjustment::RemoveAddress {
-                link: link.clone(),
-                address: *address,
-            },
-        ),
+        Fact::AddressMissing { link, address } => {
+            let (link, address) = (link.clone(), *address);
+            (ADDRESSES, Adjustment::AddAddress { link, address })
+        }
+        Fact::AddressLeft { link, address } => {
+            let (link, address) = (link.clone(), *address);
+            (LEFT_ADDRESSES, Adjustment::RemoveAddress { link, address })
+        }
         Fact::RouteMissing {
             route, replaces, ..
         } if route.kind != RouteKind::Unreachable => {
@@ -269,13 +263,10 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
                 },
             )
         }
-        Fact::Limit { link, wanted, .. } => (
-            LIMITS,
-            Adjustment::Limit {
-                link: link.clone(),
-                limit: *wanted,
-            },
-        ),
+        Fact::Limit { link, wanted, .. } => {
+            let (link, limit) = (link.clone(), *wanted);
+            (LIMITS, Adjustment::Limit { link, limit })
+        }
         Fact::NamespaceMissing
         | Fact::NamespaceReplaced
         | Fact::NamespaceUnseen
