@@ -83,6 +83,8 @@ pub struct ProjectState {
     pub record: Option<Record>,
     /// Why the record cannot be used, if it cannot.
     pub unreadable: Option<Failure>,
+    /// Why the project's keeper could not be asked, if it could not.
+    pub silent: Option<Failure>,
     /// The kernel's state.
     pub observed: Observed,
 }
@@ -166,7 +168,8 @@ impl Engine {
             let reader = scope.spawn(|| self.record(project));
             let mut kernel = self.kernel();
             let mut observed = observe::network(&mut kernel, project)?;
-            observed.keeper = observe::keeper(&self.directory(project));
+            let (keeper, silent) = observe::keeper(&self.directory(project));
+            observed.keeper = keeper;
             let loaded = reader
                 .join()
                 .unwrap_or_else(|_| Err(Reason::Bug("reading the record panicked").into()));
@@ -176,9 +179,13 @@ impl Engine {
             };
             observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
             observed.noted = self.store().host_settings_of(&observed.host);
+            if *depth == Depth::Inside {
+                observed.files = Seen::Present(self.seen_files(project));
+            }
             Ok(ProjectState {
                 record,
                 unreadable,
+                silent: silent.map(Failure::from),
                 observed,
             })
         })
@@ -206,11 +213,9 @@ impl Engine {
             record,
             unreadable,
             mut observed,
+            silent: _reported_on_connecting,
         } = self.observe(&topology.name, &first)?;
-        // A damaged record is replaced; one of another version must not be replaced.
-        if let Some(failure) = unreadable
-            && matches!(failure.reason, Reason::RecordVersion { .. })
-        {
+        if let Some(failure) = unreadable.filter(|f| !f.is_replaced_by_up()) {
             return Err(failure);
         }
         let applied = record.as_ref().and_then(|r| r.applied.as_ref());

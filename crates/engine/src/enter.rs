@@ -219,52 +219,62 @@ impl Enter {
         // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of
         // the host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
-        for (own, over) in [
-            (&self.hosts, HOSTS),
-            (&self.resolv_conf, "/etc/resolv.conf"),
-        ] {
-            mount_over(kernel, own.as_deref(), over)?;
+        for (own, over) in [(&self.hosts, HOSTS), (&self.resolv_conf, RESOLV_CONF)] {
+            if let Ok(over) = std::fs::canonicalize(over) {
+                let own = own.as_deref().map(files::open).transpose()?.flatten();
+                if own.is_some() && is_written_by_a_service(&over) {
+                    replace_directory(kernel, &over)?;
+                }
+                mount_over(kernel, own, &over)?;
+            }
         }
         Ok(())
     }
 }
 
 const HOSTS: &str = "/etc/hosts";
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// Mounts another hosts file in the mount namespace of this process, which must be its own. Processes
-/// that have the one before open go on with it.
-///
-/// # Errors
-/// EPERM.
-pub fn change_hosts(file: &Path) -> Result<(), KernelError> {
-    let kernel = Kernel::new();
-    // The kernel mounts nothing over a file that has been removed, as the one before may have been.
-    if let Ok(over) = std::fs::canonicalize(HOSTS) {
-        kernel.unmount(&over)?;
+/// A node's own files; none: the machine's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EtcFiles {
+    /// Mounted over /etc/hosts.
+    pub hosts: Option<PathBuf>,
+    /// Mounted over /etc/resolv.conf.
+    pub resolv_conf: Option<PathBuf>,
+}
+
+impl EtcFiles {
+    /// Mounts them in the mount namespace of this process, which must be its own, instead of those
+    /// before. Processes that have those open go on with them.
+    ///
+    /// # Errors
+    /// EPERM.
+    pub fn mount(&self) -> Result<(), KernelError> {
+        let kernel = Kernel::new();
+        for (own, over) in [(&self.hosts, HOSTS), (&self.resolv_conf, RESOLV_CONF)] {
+            if let Ok(over) = std::fs::canonicalize(over) {
+                let own = own.as_deref().map(files::open).transpose()?.flatten();
+                // The kernel mounts nothing over a file that has been removed, as the one before
+                // may have been.
+                kernel.unmount(&over)?;
+                mount_over(&kernel, own, &over)?;
+            }
+        }
+        Ok(())
     }
-    mount_over(&kernel, Some(file), HOSTS)
 }
 
 /// Mounts a node's own file, or where it has none the machine's, so that it can only be read. What
 /// does not exist on this machine is not made there for a node.
-fn mount_over(kernel: &Kernel, own: Option<&Path>, over: &str) -> Result<(), KernelError> {
-    let Ok(over) = std::fs::canonicalize(over) else {
-        return Ok(());
-    };
-    let own = match own {
-        Some(path) => files::open(path)?,
-        None => None,
-    };
-    if own.is_some() && is_written_by_a_service(&over) {
-        replace_directory(kernel, &over)?;
-    }
+fn mount_over(kernel: &Kernel, own: Option<File>, over: &Path) -> Result<(), KernelError> {
     let file = match own {
         Some(file) => file,
         None => {
-            File::open(&over).map_err(|e| KernelError::io("open", over.to_string_lossy(), &e))?
+            File::open(over).map_err(|e| KernelError::io("open", over.to_string_lossy(), &e))?
         }
     };
-    kernel.bind_read_only(&file, &over)
+    kernel.bind_read_only(&file, over)
 }
 
 /// Whether a file is in a directory of a service below /run: it is replaced by another of the same

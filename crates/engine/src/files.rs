@@ -1,31 +1,28 @@
 //! Files that programs in nodes find below /etc.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hallway_plan::hosts;
+use hallway_plan::observed::SeenFiles;
 use hallway_plan::settled::Settled;
+use hallway_plan::{hosts, resolv};
 use hallway_spec::Name;
 
 use crate::record::Store;
-use crate::record::store::list;
+use crate::record::store::{self, list};
 use crate::{Engine, Failure, names};
 
+/// The directory of hosts files.
+const HOSTS: &str = "hosts";
 /// The directory of resolv.conf files.
 const RESOLV: &str = "resolv";
-/// The one of nodes that have no servers of their own; no node is called like that.
-const OF_HOST: &str = ".host";
-
-/// Whether a node has a resolv.conf of its own.
-fn has_own_servers(node: &hallway_plan::settled::Node) -> bool {
-    !node.dns.is_empty() || !node.dns_search.is_empty()
-}
 
 impl Engine {
     /// The hosts file of a node.
     #[must_use]
     pub fn hosts_file(&self, project: &Name, node: &hallway_plan::settled::Node) -> PathBuf {
         self.directory(project)
-            .join("hosts")
+            .join(HOSTS)
             .join(hosts::file_name(node))
     }
 
@@ -33,10 +30,7 @@ impl Engine {
     #[must_use]
     pub fn resolv_file(&self, project: &Name, node: &hallway_plan::settled::Node) -> PathBuf {
         let directory = self.directory(project).join(RESOLV);
-        match has_own_servers(node) {
-            true => directory.join(node.name.as_ref()),
-            false => directory.join(OF_HOST),
-        }
+        directory.join(resolv::file_name(node))
     }
 
     /// Writes the servers of the host, as far as nodes can reach them, for nodes that have none of
@@ -46,11 +40,11 @@ impl Engine {
     /// # Errors
     /// When the file cannot be written.
     pub fn refresh_name_servers(&self, project: &Name) -> Result<(), Failure> {
-        let path = self.directory(project).join(RESOLV).join(OF_HOST);
+        let path = self.directory(project).join(RESOLV).join(resolv::OF_HOST);
         match path.exists() {
             true => self
                 .store()
-                .write_in_place(&path, names::of_host().text.as_bytes()),
+                .write_view(&path, names::of_host().text.as_bytes()),
             false => Ok(()),
         }
     }
@@ -58,17 +52,18 @@ impl Engine {
     /// Writes what programs in nodes find below /etc, and removes files of nodes that are gone.
     /// Files are written in place: running programs have them mounted.
     pub(crate) fn write_files(&self, settled: &Settled) -> Result<(), Failure> {
-        let directory = self.directory(&settled.project).join("hosts");
         let store = self.store();
-        store.make_directory(&directory)?;
-        for (name, text) in hosts::files(settled) {
-            store.write_in_place(&directory.join(name), text.as_bytes())?;
-        }
-        let resolv = self.directory(&settled.project).join(RESOLV);
-        store.make_directory(&resolv)?;
-        store.write_in_place(&resolv.join(OF_HOST), names::of_host().text.as_bytes())?;
-        for node in &settled.nodes {
-            self.write_resolv(&settled.project, node)?;
+        let of_host = names::of_host().text;
+        let views = [
+            (HOSTS, hosts::files(settled)),
+            (RESOLV, resolv::files(settled, &of_host)),
+        ];
+        for (name, files) in views {
+            let directory = self.directory(&settled.project).join(name);
+            store.make_directory(&directory)?;
+            for (name, text) in files {
+                store.write_view(&directory.join(name), text.as_bytes())?;
+            }
         }
         self.prune_files(&store, settled)
     }
@@ -79,26 +74,33 @@ impl Engine {
         project: &Name,
         node: &hallway_plan::settled::Node,
     ) -> Result<(), Failure> {
-        if !has_own_servers(node) {
+        if resolv::file_name(node) == resolv::OF_HOST {
             return Ok(());
         }
-        let path = self.resolv_file(project, node);
         let store = self.store();
         store.make_directory(&self.directory(project).join(RESOLV))?;
-        let servers = node.dns.iter().map(|d| format!("nameserver {d}\n"));
-        let mut text: String = servers.collect();
-        if node.dns.is_empty() {
-            let of_host = names::of_host().text;
-            let other = of_host
-                .lines()
-                .filter(|line| !line.trim_start().starts_with("search"));
-            text = other.map(|line| format!("{line}\n")).collect();
+        let text = resolv::text(node, &names::of_host().text);
+        store.write_view(&self.resolv_file(project, node), text.as_bytes())
+    }
+
+    /// Reads the files of a project. One that cannot be read as such is as good as missing: it is
+    /// written again.
+    pub(crate) fn seen_files(&self, project: &Name) -> SeenFiles {
+        let read_all = |directory: &str| -> BTreeMap<String, String> {
+            let path = self.directory(project).join(directory);
+            let entries = list(&path).unwrap_or_default().into_iter();
+            let texts = entries.filter_map(|entry| {
+                let text = store::read(&path.join(&entry.name)).ok()??;
+                let name = entry.name.to_string_lossy().into_owned();
+                Some((name, String::from_utf8_lossy(&text).into_owned()))
+            });
+            texts.collect()
+        };
+        SeenFiles {
+            hosts: read_all(HOSTS),
+            resolv: read_all(RESOLV),
+            of_host: names::of_host().text,
         }
-        if !node.dns_search.is_empty() {
-            let domains: Vec<&str> = node.dns_search.iter().map(AsRef::as_ref).collect();
-            text.push_str(&format!("search {}\n", domains.join(" ")));
-        }
-        store.write_in_place(&path, text.as_bytes())
     }
 
     /// Removes files of nodes that are gone.
@@ -107,13 +109,14 @@ impl Engine {
         let is_node = |name: &str| settled.nodes.iter().any(|n| n.name.as_ref() == name);
         let runs = |name: &str| settled.programs().any(|p| p.name.as_ref() == name);
         let keep = |directory: &str, name: &str| match directory {
-            "hosts" => views.contains_key(name),
-            RESOLV => name == OF_HOST || is_node(name),
+            HOSTS => views.contains_key(name),
+            RESOLV => name == resolv::OF_HOST || is_node(name),
             _ => name
+                .trim_end_matches(".times")
                 .strip_suffix(".log")
                 .is_some_and(|n| is_node(n) || runs(n)),
         };
-        for directory in ["hosts", RESOLV, "logs"] {
+        for directory in [HOSTS, RESOLV, "logs"] {
             let path = self.directory(&settled.project).join(directory);
             for entry in list(&path)? {
                 if !keep(directory, &entry.name.to_string_lossy()) {

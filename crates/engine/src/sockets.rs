@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use hallway_kernel::listening::{self, OpenPort};
 use hallway_spec::Protocol;
 use procfs::net::{TcpState, UdpState};
-use procfs::process::FDTarget;
+use procfs::process::{FDTarget, Process};
+use rustix::process::Pid;
 
 /// A socket that takes what comes to its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,14 +61,24 @@ impl Bound {
 
     /// The program that has the socket, where that can be seen: processes of other users cannot.
     pub(crate) fn program(&self) -> Option<String> {
-        let socket = FDTarget::Socket(self.inode);
-        let mut processes = procfs::process::all_processes().ok()?.flatten();
-        let owner = processes.find(|process| {
-            let open = process.fd().into_iter().flatten().flatten();
-            open.into_iter().any(|fd| fd.target == socket)
-        })?;
+        let owner = self.process()?;
         let name = owner.stat().map_or_else(|_| "a program".into(), |s| s.comm);
         Some(format!("{name} (process {})", owner.pid))
+    }
+
+    /// Whether one of these processes has the socket.
+    pub(crate) fn is_of(&self, processes: &[Pid]) -> bool {
+        let owner = self.process().and_then(|p| Pid::from_raw(p.pid));
+        owner.is_some_and(|pid| processes.contains(&pid))
+    }
+
+    fn process(&self) -> Option<Process> {
+        let socket = FDTarget::Socket(self.inode);
+        let mut processes = procfs::process::all_processes().ok()?.flatten();
+        processes.find(|process| {
+            let open = process.fd().into_iter().flatten().flatten();
+            open.into_iter().any(|fd| fd.target == socket)
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Engine, Failure, ProjectState, Record};
 pub enum State {
     /// Everything is as it was built, and every program runs.
     Up,
-    /// Something differs from what was built, or a program does not run.
+    /// Something differs from what was built, a program does not run, or the keeper does not answer.
     Degraded,
     /// A run did not finish; the next `up` or `down` completes it.
     Unfinished,
@@ -47,6 +47,9 @@ pub struct Status {
     pub record: Option<Record>,
     /// Why the record cannot be used, if it cannot.
     pub unreadable: Option<Failure>,
+    /// Why the project's keeper could not be asked, if it could not: its programs and listeners were
+    /// not examined then.
+    pub silent: Option<Failure>,
     /// What differs from what the last complete run built.
     pub differences: Vec<Difference>,
     /// What bears its mark in the kernel.
@@ -62,6 +65,7 @@ impl Engine {
         let ProjectState {
             record,
             unreadable,
+            silent,
             observed,
         } = self.inspect(project)?;
         let marks = observed.marks(project);
@@ -75,7 +79,7 @@ impl Engine {
             Some(record) if record.pending.is_some() || record.applied.is_none() => {
                 State::Unfinished
             }
-            Some(_) if differences.is_empty() => State::Up,
+            Some(_) if differences.is_empty() && silent.is_none() => State::Up,
             Some(_) if gone => State::Down,
             Some(_) => State::Degraded,
         };
@@ -83,6 +87,7 @@ impl Engine {
             state,
             record,
             unreadable,
+            silent,
             differences,
             marks,
         }))

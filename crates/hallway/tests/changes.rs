@@ -386,7 +386,75 @@ fn a_removed_node_is_gone() {
     empty.unchanged();
 }
 
+/// A plan names what changes line by line, each thing once, with the key of the file.
+fn a_plan_names_what_changes() {
+    let h = hallway().project("p");
+    let policies = "policies:
+- { from: a, to: b, ports: [80/tcp] }
+- { from: b, to: a, ports: [81/tcp] }
+- { action: deny, from: a, to: b }
+";
+    let file = format!("{SHOP}{policies}");
+    h.up(&file).ok();
+    let plan = |text: &str| {
+        std::fs::write("/run/plan.yaml", text).unwrap();
+        let ran = h
+            .run(&["plan", "--detailed-exitcode", "/run/plan.yaml"])
+            .exits(2);
+        format!("{}{}", ran.out, ran.err)
+    };
+    let deny = "- { action: deny, from: a, to: b }\n";
+    let moved = file
+        .replace(deny, "")
+        .replace("policies:\n", &format!("policies:\n{deny}"));
+    let shown = plan(&moved);
+    assert!(
+        shown.contains("moved from position 3 to 1  # policy 1"),
+        "{shown}"
+    );
+    assert!(!shown.contains("elements"), "{shown}");
+    assert_eq!(shown.matches("moved").count(), 1, "{shown}");
+    let limited = file.replace(
+        "a: { networks: [apps]",
+        "a: { limits: { connections: 500 }, networks: [apps]",
+    );
+    let shown = plan(&limited);
+    let line = "change limit connections of a  from the default to 500  # nodes.a.limits";
+    assert!(shown.contains(line), "{shown}");
+    assert!(!shown.contains("elements"), "{shown}");
+    let address = file.replace(
+        "a: { networks: [apps]",
+        "a: { networks: { apps: { address: 10.9.0.77 } }",
+    );
+    let shown = plan(&address);
+    assert_eq!(
+        shown.matches("create address a 10.9.0.77/24").count(),
+        1,
+        "{shown}"
+    );
+    assert_eq!(
+        shown.matches("create address a fe80:").count(),
+        1,
+        "{shown}"
+    );
+    h.up(&address).ok();
+    h.run(&["status", "--exit-code"]).exits(0);
+    h.up(&file).ok();
+    let environment = file.replace(
+        "a: { networks: [apps]",
+        "a: { environment: { X: 1 }, networks: [apps]",
+    );
+    let shown = plan(&environment);
+    assert!(
+        shown.contains("restart program a") && shown.contains("nodes.a.environment"),
+        "{shown}"
+    );
+    assert!(shown.contains("1 step to build p"), "{shown}");
+    h.ok("down");
+}
+
 hallway_testkit::tests![
+    a_plan_names_what_changes,
     a_removed_node_is_gone,
     again_is_nothing,
     from_anything_to_anything,

@@ -44,7 +44,27 @@ fn a_stopped_keeper_holds_nothing_up() {
     let h = host();
     h.run(&["up", &p]).ok();
     sh("kill -STOP $(pgrep -f '__keeper [p]')");
-    soon(&h, &["-p", "p", "status"]).exits(1).says("is stopped");
+    // What can be seen without it is shown all the same.
+    sh("ip link set br-p mtu 1400");
+    let status = soon(&h, &["-p", "p", "status", "--exit-code"]).exits(3);
+    for said in [
+        "is degraded",
+        "is stopped and does not answer",
+        "kill -CONT",
+        "mtu of br-p is 1400",
+        "p1",
+    ] {
+        assert!(status.out.contains(said), "{said}: {}", status.out);
+    }
+    let json = soon(&h, &["-p", "p", "status", "--format", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(json["state"], "degraded");
+    let problem = json["problem"].as_str().unwrap();
+    assert!(problem.contains("is stopped"), "{problem}");
+    sh("ip link set br-p mtu 1500");
+    let status = soon(&h, &["-p", "p", "status", "--exit-code"]).exits(3);
+    assert!(status.out.contains("is degraded"), "{}", status.out);
     soon(&h, &["-p", "p", "restart"])
         .exits(1)
         .says("is stopped");

@@ -111,6 +111,168 @@ nodes:
     h.ok("down");
 }
 
+const NAMED: &str = "
+networks: { n: { subnet: 10.1.0.0/24 } }
+nodes:
+  web: { networks: { n: { address: 10.1.0.5 } }, command: hallway serve 80, ready: 80/tcp }
+  app: { networks: [n], command: hallway serve 81, ready: 81/tcp }
+  old: { networks: [n], command: hallway serve 82, ready: 82/tcp, extra_hosts: { legacy: 10.9.9.9 }, dns: 10.1.0.5, dns_search: [corp] }
+";
+
+/// What the program of a node sees.
+fn seen(port: u16, file: &str) -> String {
+    sh(&format!(
+        "cat /proc/$(pgrep -f '^hallway serve {port}')/root/etc/{file}"
+    ))
+}
+
+fn programs() -> String {
+    sh("pgrep -f '^hallway serve' | sort")
+}
+
+/// Names that the file changes are said by `plan` and `up`, and programs go on and see them.
+fn changed_names_are_said_and_restart_nothing() {
+    let h = hallway();
+    h.up(NAMED).ok();
+    let running = programs();
+    let changes: [(&str, &str, &[&str]); 6] = [
+        (
+            "address: 10.1.0.5 }",
+            "address: 10.1.0.5, aliases: [www] }",
+            &["create alias www  of web"],
+        ),
+        (
+            "extra_hosts: { legacy: 10.9.9.9 }",
+            "extra_hosts: { legacy: 10.9.9.8 }",
+            &[
+                "remove extra host 10.9.9.9 legacy  of old",
+                "create extra host 10.9.9.8 legacy  of old",
+            ],
+        ),
+        (
+            "dns: 10.1.0.5",
+            "dns: [10.1.0.6, 10.1.0.5]",
+            &["create name server 10.1.0.6  of old"],
+        ),
+        (
+            "dns: [10.1.0.6, 10.1.0.5]",
+            "dns: [10.1.0.5, 10.1.0.6]",
+            &["change name server 10.1.0.5, 10.1.0.6  of old, in this order"],
+        ),
+        (
+            ", dns: [10.1.0.5, 10.1.0.6], dns_search: [corp]",
+            "",
+            &[
+                "remove name server 10.1.0.5  of old",
+                "remove search domain corp  of old",
+            ],
+        ),
+        (
+            "ready: 81/tcp",
+            "ready: 81/tcp, dns: 10.1.0.7, extra_hosts: { far: 10.9.9.7 }",
+            &[
+                "create extra host 10.9.9.7 far  of app",
+                "create name server 10.1.0.7  of app",
+            ],
+        ),
+    ];
+    let mut file = NAMED.to_owned();
+    for (from, to, lines) in changes {
+        let changed = file.replace(from, to);
+        assert_ne!(changed, file, "{from}");
+        file = changed;
+        std::fs::write("/run/plan.yaml", &file).unwrap();
+        let plan = h
+            .run(&["plan", "--detailed-exitcode", "/run/plan.yaml"])
+            .exits(2)
+            .out;
+        let up = h.up(&file).exits(0).err;
+        for line in lines {
+            assert!(plan.contains(line), "{line}\n{plan}");
+            assert!(up.contains(line), "{line}\n{up}");
+        }
+        assert!(!plan.contains("restart"), "{plan}");
+        assert_eq!(programs(), running);
+        h.run(&["status", "--exit-code"]).exits(0);
+        h.run(&["plan", "--detailed-exitcode"]).exits(0);
+    }
+    wait_for("the names", || {
+        seen(82, "hosts").contains("10.9.9.8\tlegacy") && seen(81, "hosts").contains("far")
+    });
+    assert!(seen(80, "hosts").contains("10.1.0.5\tweb www"));
+    wait_for("the name servers", || {
+        seen(81, "resolv.conf").contains("10.1.0.7")
+    });
+    assert!(!seen(82, "resolv.conf").contains("10.1.0.5"));
+    h.ok("down");
+}
+
+/// Files of names that are lost or changed are drift like everything else.
+fn lost_and_changed_files_of_names_are_drift() {
+    let files = "/run/state/host/projects/p";
+    for (damage, said) in [
+        ("rm F/hosts/*", "node old: /etc/hosts is missing"),
+        ("rm F/hosts/*", "host: /etc/hosts of web, app is missing"),
+        (
+            "rm -r F/hosts F/resolv",
+            "node old: /etc/resolv.conf is missing",
+        ),
+        (
+            "sed -i 's/10.1.0.5/10.1.0.66/' F/hosts/view-*",
+            "unexpected: 10.1.0.66 web",
+        ),
+        (
+            "echo nameserver 9.9.9.9 > F/resolv/old",
+            "unexpected: nameserver 9.9.9.9",
+        ),
+        (
+            "rm F/hosts/node-old; ln -s /etc/passwd F/hosts/node-old",
+            "node old: /etc/hosts is missing",
+        ),
+    ] {
+        let h = hallway();
+        h.up(NAMED).ok();
+        let running = programs();
+        sh(&damage.replace('F', files));
+        let status = h.run(&["status", "--exit-code"]).exits(3).out;
+        assert!(status.contains(said), "{damage}: {said}\n{status}");
+        let plan = h.run(&["plan", "--detailed-exitcode"]).exits(2).out;
+        assert!(plan.contains("file /etc/"), "{damage}\n{plan}");
+        let up = h.up(NAMED).exits(0).err;
+        assert!(up.contains("file /etc/"), "{damage}\n{up}");
+        assert_eq!(programs(), running, "{damage}");
+        h.run(&["status", "--exit-code"]).exits(0);
+        // Programs see the files that are there now, and what is written to them later.
+        h.ok("node add late --network n");
+        wait_for("the new name", || seen(82, "hosts").contains("\tlate\n"));
+        assert!(seen(80, "hosts").contains("10.1.0.5\tweb"));
+        assert!(seen(82, "resolv.conf").contains("nameserver 10.1.0.5"));
+        assert!(
+            h.ok("exec old -- cat /etc/hosts")
+                .contains("10.9.9.9\tlegacy")
+        );
+        h.ok("down");
+    }
+}
+
+/// The keeper repairs them without a command.
+fn the_keeper_repairs_files_of_names() {
+    let h = hallway().repairing();
+    h.up(NAMED).ok();
+    sh("rm /run/state/host/projects/p/hosts/*; : > /run/state/host/projects/p/resolv/old");
+    wait_for("the repair", || h.run(&["status", "--exit-code"]).code == 0);
+    // The servers of the host are written again also where nothing else is repaired.
+    sh("echo nameserver 9.9.9.9 >> /run/state/host/projects/p/resolv/.host");
+    wait_for("the servers of the host", || {
+        !seen(80, "resolv.conf").contains("9.9.9.9")
+    });
+    assert!(
+        h.ok("exec old -- cat /etc/hosts")
+            .contains("10.9.9.9\tlegacy")
+    );
+    h.ok("down");
+}
+
 /// A node reaches itself, whatever is published or denied.
 fn a_node_may_be_expected_to_reach_itself() {
     let h = hallway();
@@ -162,4 +324,7 @@ hallway_testkit::tests![
     subnets_are_chosen_and_kept,
     a_node_and_a_network_may_have_one_name,
     further_names_are_found,
+    changed_names_are_said_and_restart_nothing,
+    lost_and_changed_files_of_names_are_drift,
+    the_keeper_repairs_files_of_names,
 ];

@@ -14,6 +14,8 @@ use crate::variables::{Variables, replace};
 
 /// Files and services name one another no deeper.
 const DEPTH_MAX: usize = 24;
+/// No more files are read in all: files that each include two others twice would be read without end.
+const FILES_MAX: usize = 1000;
 
 /// Reads files.
 pub(crate) struct Loader<'a> {
@@ -23,6 +25,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) findings: Findings,
     /// Other files whose services were extended.
     extended: BTreeMap<String, Rc<Value>>,
+    /// The files and services that are being read, each named by the one before.
+    chain: Vec<String>,
 }
 
 impl<'a> Loader<'a> {
@@ -36,6 +40,7 @@ impl<'a> Loader<'a> {
             sources: Sources::default(),
             findings: Findings::default(),
             extended: BTreeMap::new(),
+            chain: Vec::new(),
         }
     }
 
@@ -64,7 +69,7 @@ impl<'a> Loader<'a> {
         let directory = files.first().map(|f| parent(&f.path)).unwrap_or_default();
         let mut whole: Option<Value> = None;
         for file in files {
-            let value = self.text(&file.path, &file.text, &directory, 0)?;
+            let value = self.text(&file.path, &file.text, &directory)?;
             match &mut whole {
                 None => whole = Some(value),
                 Some(base) => merge(base, value),
@@ -75,7 +80,14 @@ impl<'a> Loader<'a> {
         Some(whole)
     }
 
-    fn text(&mut self, path: &str, text: &str, directory: &str, depth: usize) -> Option<Value> {
+    fn text(&mut self, path: &str, text: &str, directory: &str) -> Option<Value> {
+        self.chain.push(path.to_owned());
+        let value = self.whole_text(path, text, directory);
+        self.chain.pop();
+        value
+    }
+
+    fn whole_text(&mut self, path: &str, text: &str, directory: &str) -> Option<Value> {
         let mut value = match self.sources.read(path, text, directory) {
             Ok(value) => value,
             Err(problems) => {
@@ -89,24 +101,18 @@ impl<'a> Loader<'a> {
         }
         replace(&mut value, &self.variables, &mut self.findings);
         normalise(&mut value);
-        self.extend_services(&mut value, depth);
-        self.include(&mut value, depth)?;
+        self.extend_services(&mut value, path);
+        self.include(&mut value)?;
         Some(value)
     }
 
     /// Reads the files that `include` names below what is there.
-    fn include(&mut self, value: &mut Value, depth: usize) -> Option<()> {
+    fn include(&mut self, value: &mut Value) -> Option<()> {
         let Some(list) = take(value, "include") else {
             return Some(());
         };
         for item in list.value.items() {
-            let place = &item.place;
-            if depth >= DEPTH_MAX {
-                let name = item.text().unwrap_or("the file").to_owned();
-                self.circle(place, name);
-                return None;
-            }
-            let at = self.sources.directory(place).to_owned();
+            let at = self.sources.directory(&item.place).to_owned();
             let paths = item.get("path").unwrap_or(item);
             let mut whole: Option<Value> = None;
             for path in paths.items() {
@@ -114,11 +120,12 @@ impl<'a> Loader<'a> {
                     continue;
                 };
                 let path_text = join(&at, text);
+                self.enter(&path.place, text, &path_text)?;
                 let directory = item.get("project_directory").and_then(Value::text);
                 let directory = directory.map_or_else(|| parent(&path_text), |d| join(&at, d));
                 let before = self.variables.file.clone();
                 self.included_variables(item, &at, &directory);
-                let read = self.other(&path.place, &path_text, &directory, depth + 1);
+                let read = self.other(&path.place, &path_text, &directory);
                 self.variables.file = before;
                 match (&mut whole, read?) {
                     (None, read) => whole = Some(read),
@@ -132,12 +139,33 @@ impl<'a> Loader<'a> {
         Some(())
     }
 
-    /// Reports a circle of includes once, though it is found again from each of its files.
-    fn circle(&mut self, place: &Place, name: String) {
-        let known = |p: &Problem| matches!(p.kind, ProblemKind::Import(ImportProblem::Circle(_)));
-        if !self.findings.problems.iter().any(known) {
-            self.findings.problem(place, ImportProblem::Circle(name));
+    /// Whether a file or service may be read that one in the chain names as `name`; `key` tells it
+    /// from all others.
+    fn enter(&mut self, place: &Place, name: &str, key: &str) -> Option<()> {
+        let name = name.to_owned();
+        let problem = if self.chain.iter().any(|k| k == key) {
+            ImportProblem::Circle(name)
+        } else if self.chain.len() > DEPTH_MAX {
+            ImportProblem::TooDeep {
+                name,
+                max: DEPTH_MAX,
+            }
+        } else if self.sources.count() >= FILES_MAX {
+            ImportProblem::TooManyFiles { max: FILES_MAX }
+        } else {
+            return Some(());
+        };
+        // Found again from each file of a circle, and for each file more: once is enough.
+        let same = |p: &Problem| match &p.kind {
+            ProblemKind::Import(known) => {
+                std::mem::discriminant(known) == std::mem::discriminant(&problem)
+            }
+            _ => false,
+        };
+        if !self.findings.problems.iter().any(same) {
+            self.findings.problem(place, problem);
         }
+        None
     }
 
     /// An included file has the variables of its own `.env` too; those of the project take
@@ -155,9 +183,9 @@ impl<'a> Loader<'a> {
         self.variables.file.extend(before);
     }
 
-    fn other(&mut self, place: &Place, path: &str, directory: &str, depth: usize) -> Option<Value> {
+    fn other(&mut self, place: &Place, path: &str, directory: &str) -> Option<Value> {
         match (self.surroundings.read)(path) {
-            Ok(text) => self.text(path, &text, directory, depth),
+            Ok(text) => self.text(path, &text, directory),
             Err(error) => {
                 let path = path.to_owned();
                 self.findings
@@ -200,7 +228,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn extend_services(&mut self, value: &mut Value, depth: usize) {
+    fn extend_services(&mut self, value: &mut Value, path: &str) {
         let Some(services) = child_mut(value, "services") else {
             return;
         };
@@ -210,13 +238,13 @@ impl<'a> Loader<'a> {
         };
         for entry in entries {
             let mut extended = entry.value.clone();
-            self.extend(&mut extended, &all, depth);
+            self.extend(&mut extended, &all, path);
             entry.value = extended;
         }
     }
 
-    /// Puts the service that a service extends below it.
-    fn extend(&mut self, own: &mut Value, services: &Value, depth: usize) {
+    /// Puts the service that a service of the file `path` extends below it.
+    fn extend(&mut self, own: &mut Value, services: &Value, path: &str) {
         let Some(extends) = take(own, "extends") else {
             return;
         };
@@ -229,18 +257,21 @@ impl<'a> Loader<'a> {
         else {
             return;
         };
-        if depth >= DEPTH_MAX {
-            self.circle(place, name);
+        let file = extends.value.get("file").and_then(Value::text);
+        let of_file = match file {
+            None => path.to_owned(),
+            Some(file) => join(self.sources.directory(place), file),
+        };
+        let path = of_file.as_str();
+        let key = format!("{path}: {name}");
+        if self.enter(place, &name, &key).is_none() {
             return;
         }
-        let file = extends.value.get("file").and_then(Value::text);
         let other;
         let services = match file {
             None => services,
-            Some(file) => {
-                let at = self.sources.directory(place).to_owned();
-                let path = join(&at, file);
-                let Some(services) = self.extended_file(place, &path) else {
+            Some(_) => {
+                let Some(services) = self.extended_file(place, path) else {
                     return;
                 };
                 other = services;
@@ -257,7 +288,9 @@ impl<'a> Loader<'a> {
             self.findings.problem(&extends.value.place, kind);
             return;
         };
-        self.extend(&mut base, services, depth + 1);
+        self.chain.push(key);
+        self.extend(&mut base, services, path);
+        self.chain.pop();
         merge(&mut base, std::mem::take(own));
         *own = base;
     }

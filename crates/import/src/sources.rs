@@ -42,6 +42,11 @@ impl Sources {
         }
     }
 
+    /// How many have been read; one that is named twice is read twice.
+    pub(crate) fn count(&self) -> usize {
+        self.files.len()
+    }
+
     /// What names at that place are relative to.
     pub(crate) fn directory(&self, place: &Place) -> &str {
         let file = self.files.iter().rev().find(|f| f.0.start <= place.offset);

@@ -350,9 +350,9 @@ impl Keeper<'_> {
                     }
                 }
                 Action::Start { run, program } => self.start(run, &program),
-                Action::ChangeHosts { run, path } => {
-                    if let Some(Err(error)) = self.runs.get(&run).map(|r| r.change_hosts(path)) {
-                        eprint(&format!("a hosts file was not changed: {error}"));
+                Action::ChangeEtc { run, files } => {
+                    if let Some(Err(error)) = self.runs.get(&run).map(|r| r.change_etc(files)) {
+                        eprint(&format!("files of /etc were not changed: {error}"));
                     }
                 }
             }

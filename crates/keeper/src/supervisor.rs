@@ -26,9 +26,9 @@
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use hallway_engine::enter::EtcFiles;
 use hallway_engine::keeper::{Program, ProgramState, ProgramStatus};
 use hallway_spec::{Condition, Dependency, Health, Restart};
 
@@ -55,12 +55,12 @@ pub enum Action {
     },
     /// End everything that belongs to this run.
     Stop(RunId),
-    /// Mount another hosts file where this run sees it.
-    ChangeHosts {
+    /// Mount other files over /etc/hosts and /etc/resolv.conf where this run sees them.
+    ChangeEtc {
         /// The run.
         run: RunId,
-        /// The file.
-        path: PathBuf,
+        /// The files.
+        files: EtcFiles,
     },
 }
 

@@ -61,7 +61,7 @@ fn split(actions: Vec<Action>) -> (Vec<(RunId, String)>, Vec<RunId>) {
         match action {
             Action::Start { run, program } => started.push((run, program.node)),
             Action::Stop(run) => stopped.push(run),
-            Action::ChangeHosts { .. } => {}
+            Action::ChangeEtc { .. } => {}
         }
     }
     (started, stopped)
@@ -79,6 +79,7 @@ fn program(node: &str, restart: Restart, depends_on: &[&str]) -> Program {
         rights: None,
         hosts: None,
         resolv_conf: None,
+        etc_inodes: [0, 0],
         log: "/dev/null".into(),
         ready: Vec::new(),
         restart,
@@ -175,22 +176,35 @@ fn the_same_programs_again_change_nothing() {
 }
 
 #[test]
-fn a_program_of_which_only_the_hosts_file_differs_goes_on() {
+fn a_program_of_which_only_the_files_for_etc_differ_goes_on() {
     let mut bench = Bench::new();
     let first = program("a", Restart::Always, &[]);
     let (started, _) = bench.sync(std::slice::from_ref(&first));
     let run = started[0].0;
     bench.runs(run);
-    let path = std::path::PathBuf::from("/run/hosts");
+    let files = EtcFiles {
+        hosts: Some("/run/hosts".into()),
+        resolv_conf: Some("/run/resolv".into()),
+    };
     let second = Program {
-        hosts: Some(path.clone()),
+        hosts: files.hosts.clone(),
+        resolv_conf: files.resolv_conf.clone(),
         ..first
     };
     let (changed, actions) = bench.supervisor.sync(vec![second.clone()], bench.now);
     assert_eq!(changed, 0);
-    assert_eq!(actions, [Action::ChangeHosts { run, path }]);
-    // Once only; and the next run begins with it.
-    assert_eq!(bench.sync(&[second]), (Vec::new(), Vec::new()));
+    assert_eq!(actions, [Action::ChangeEtc { run, files }]);
+    // Once only, unless one was made again; and the next run begins with them.
+    assert_eq!(
+        bench.sync(std::slice::from_ref(&second)),
+        (Vec::new(), Vec::new())
+    );
+    let again = Program {
+        etc_inodes: [7, 0],
+        ..second
+    };
+    let (changed, actions) = bench.supervisor.sync(vec![again], bench.now);
+    assert_eq!((changed, actions.len()), (0, 1));
     bench.ends(run, 1);
     let due = bench.supervisor.due().unwrap();
     let again = bench.supervisor.advance(due);

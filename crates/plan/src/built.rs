@@ -4,8 +4,8 @@
 
 use crate::mark;
 use crate::observed::{
-    NamespaceState, Observed, Seen, SeenAddress, SeenKeeper, SeenLink, SeenNamespace, SeenProgram,
-    SeenRoute, SeenSpace, SeenTable,
+    NamespaceState, Observed, Seen, SeenAddress, SeenFiles, SeenKeeper, SeenLink, SeenNamespace,
+    SeenProgram, SeenRoute, SeenSpace, SeenTable,
 };
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{Plug, Settled};
@@ -53,6 +53,12 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     let tables = vec![table(false), table(true)];
     let rules = Seen::Present(ruleset(settled));
     let keeper = Seen::Present(keeper(settled));
+    let of_host = String::new();
+    let files = SeenFiles {
+        hosts: crate::hosts::files(settled),
+        resolv: crate::resolv::files(settled, &of_host),
+        of_host,
+    };
     (
         Observed {
             entries: Vec::new(),
@@ -63,6 +69,7 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
             rules,
             guard: Seen::Present(Guarded::of(settled).ruleset(&settled.project)),
             keeper,
+            files: Seen::Present(files),
         },
         inodes,
     )

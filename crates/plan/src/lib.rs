@@ -29,6 +29,7 @@ pub mod mark;
 pub mod observed;
 pub mod program;
 pub mod reach;
+pub mod resolv;
 pub mod rules;
 pub mod settle;
 pub mod settled;

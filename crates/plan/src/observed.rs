@@ -54,6 +54,19 @@ pub struct Observed {
     pub guard: Seen<Ruleset>,
     /// The project's keeper.
     pub keeper: Seen<SeenKeeper>,
+    /// The files that programs in its nodes find below /etc.
+    pub files: Seen<SeenFiles>,
+}
+
+/// Files that programs in nodes find below /etc, with their texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenFiles {
+    /// Files of /etc/hosts, by the names of [`crate::hosts`].
+    pub hosts: BTreeMap<String, String>,
+    /// Files of /etc/resolv.conf, by the names of [`crate::resolv`].
+    pub resolv: BTreeMap<String, String>,
+    /// What the host's name servers are at this moment, as far as nodes can reach them.
+    pub of_host: String,
 }
 
 /// A chain of another firewall, with the accepts of projects in it.

@@ -72,6 +72,15 @@ impl Failure {
         help::help(&self.reason, self.cause.as_ref())
     }
 
+    /// Whether `up` replaces the record that cannot be used: a damaged one, but neither one of another
+    /// version nor one that others could have written.
+    #[must_use]
+    pub fn is_replaced_by_up(&self) -> bool {
+        let kept =
+            |r: &Reason| matches!(r, Reason::RecordVersion { .. } | Reason::StateUnsafe { .. });
+        !kept(&self.reason)
+    }
+
     /// A thread could not be started.
     #[must_use]
     pub fn of_thread(error: &std::io::Error) -> Self {

@@ -18,7 +18,7 @@ use super::{
     Change, Desired, Forward, KeeperError, Listener, Program, ProgramStatus, Readiness, Remains,
     frame, marks, readiness, socket,
 };
-use crate::{Cancel, state};
+use crate::{Cancel, failure::FileAction, record::store, state};
 
 const START_LIMIT: Duration = Duration::from_secs(5);
 /// How long a keeper may take to end after the request: its programs have 10 s.
@@ -239,7 +239,7 @@ impl Client {
         cancel: &Cancel,
     ) -> Result<bool, KeeperError> {
         let had = match Self::connect(directory, cancel) {
-            Ok(None) => false,
+            Ok(None) | Err(KeeperError::Place(_)) => false,
             Ok(Some(client)) => {
                 client.stop()?;
                 true
@@ -286,11 +286,10 @@ fn sockets(listeners: Vec<Listener>) -> Vec<OwnedFd> {
 /// A connection to what listens on the project's socket, and its process.
 fn open(directory: &Path) -> Result<Option<(UnixStream, Pid)>, KeeperError> {
     let path = socket(directory);
-    let unsafe_place =
-        |e: hallway_kernel::KernelError| KeeperError::Lost(std::io::Error::other(e.to_string()));
+    let unusable = |e| KeeperError::Place(Box::new(store::failed(FileAction::Use, &path)(e)));
     let (_open, short) = match files::socket_path(&path) {
         Err(e) if e.is_not_found() => return Ok(None),
-        other => other.map_err(unsafe_place)?,
+        other => other.map_err(unusable)?,
     };
     let Ok(stream) = UnixStream::connect(&short) else {
         return Ok(None);

@@ -44,7 +44,7 @@ pub struct Remains {
 }
 
 /// A program to run in a node, at most one per node. A running program with the same description
-/// is left alone; one of which only `hosts` differs gets the other file and goes on.
+/// is left alone; one of which only the files for /etc differ gets the others and goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// Its name: that of the node, or its own where several share a namespace.
@@ -67,6 +67,8 @@ pub struct Program {
     pub hosts: Option<PathBuf>,
     /// Mounted over /etc/resolv.conf.
     pub resolv_conf: Option<PathBuf>,
+    /// The inode numbers of these two: one that was made again is mounted again.
+    pub etc_inodes: [u64; 2],
     /// The file its output is appended to.
     pub log: PathBuf,
     /// Ports that must listen before it counts as running.

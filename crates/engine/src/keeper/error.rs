@@ -20,6 +20,9 @@ pub enum KeeperError {
         /// Its log.
         log: PathBuf,
     },
+    /// The directory of its socket is not safe to use, or cannot be read.
+    #[error("{0}")]
+    Place(Box<Failure>),
     /// The connection broke, or carried something that is not a message.
     #[error("the project's keeper does not answer")]
     Lost(#[source] std::io::Error),
@@ -102,6 +105,7 @@ impl KeeperError {
             }
             Self::Stopped { .. } | Self::Silent { .. } => FailureCode::KeeperStopped,
             Self::Cancelled(_) => FailureCode::Interrupted,
+            Self::Place(_) => FailureCode::StateUnsafe,
             Self::OtherVersion { .. } | Self::NotUnderstood { .. } => FailureCode::KeeperVersion,
             Self::Unsendable(_) => FailureCode::KeeperMessage,
             Self::Refused(Refusal::NoProgram { .. }) => FailureCode::NoProgram,
@@ -125,7 +129,7 @@ impl KeeperError {
             ),
             Self::Silent { .. } => "try again later; hallway down ends it and its programs".into(),
             Self::OtherUser { pid, .. } => format!("find out what it is: ps -fp {pid}"),
-            Self::Cancelled(failure) => failure.help().unwrap_or_default(),
+            Self::Cancelled(failure) | Self::Place(failure) => failure.help().unwrap_or_default(),
             Self::OtherVersion { .. } | Self::NotUnderstood { .. } => {
                 "run hallway down, which ends it and its programs, and then hallway up".into()
             }
@@ -145,9 +149,10 @@ impl KeeperError {
 
 impl From<KeeperError> for Failure {
     fn from(error: KeeperError) -> Self {
-        if let KeeperError::Cancelled(failure) = error {
-            return *failure;
-        }
+        let error = match error {
+            KeeperError::Cancelled(failure) | KeeperError::Place(failure) => return *failure,
+            error => error,
+        };
         let mut message = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {

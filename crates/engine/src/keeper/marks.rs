@@ -59,6 +59,11 @@ pub(crate) fn projects() -> Vec<String> {
     keepers.map(|m| m.project).collect()
 }
 
+/// The keepers of a project in the network namespace of this thread.
+pub(crate) fn keepers(project: &str) -> Vec<Pid> {
+    find(project, &[]).0
+}
+
 /// The processes of a project: keepers in the network namespace of this thread, and runners there or
 /// in one of `inodes`.
 fn find(project: &str, inodes: &[u64]) -> (Vec<Pid>, Vec<Pid>) {
@@ -77,7 +82,7 @@ fn find(project: &str, inodes: &[u64]) -> (Vec<Pid>, Vec<Pid>) {
 ///
 /// # Errors
 /// When the caller cancels.
-pub(super) fn end(project: &str, inodes: &[u64], cancel: &Cancel) -> Result<bool, KeeperError> {
+pub(crate) fn end(project: &str, inodes: &[u64], cancel: &Cancel) -> Result<bool, KeeperError> {
     let (keepers, runners) = find(project, inodes);
     for keeper in &keepers {
         wait::force(*keeper, cancel)?;

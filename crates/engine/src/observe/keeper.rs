@@ -8,13 +8,12 @@ use hallway_plan::observed::{Seen, SeenKeeper, SeenProgram};
 use hallway_plan::target::Listener;
 
 /// Asks the keeper of the project whose state is in that directory. One that does not answer, or is of
-/// another version, is not examined: what changes the project connects to it again, and reports
-/// why it cannot.
-pub(super) fn read(directory: &Path) -> Seen<SeenKeeper> {
+/// another version, is not examined; why is given too.
+pub(super) fn read(directory: &Path) -> (Seen<SeenKeeper>, Option<KeeperError>) {
     match ask(directory) {
-        Ok(Some(keeper)) => Seen::Present(keeper),
-        Ok(None) => Seen::Absent,
-        Err(_not_examined) => Seen::Unseen,
+        Ok(Some(keeper)) => (Seen::Present(keeper), None),
+        Ok(None) => (Seen::Absent, None),
+        Err(why) => (Seen::Unseen, Some(why)),
     }
 }
 

@@ -18,6 +18,7 @@ use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
 
 use crate::Record;
+use crate::keeper::KeeperError;
 
 /// Where named namespaces are.
 pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
@@ -49,7 +50,7 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
     PathBuf::from(NETNS_DIRECTORY).join(netns)
 }
 
-/// Reads everything but the named namespaces, the keeper and the notes of the scope, of the calling thread's network namespace, with the
+/// Reads everything but the named namespaces, the keeper, the files and the notes of the scope, of the calling thread's network namespace, with the
 /// tables of that project.
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
     let mut host = space::read(kernel, &mut SysctlReader::default(), &[])?;
@@ -68,11 +69,12 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),
         guard: Seen::Present(kernel.tables_named(&mark::guard_table(project))?),
         keeper: Seen::Unseen,
+        files: Seen::Unseen,
     })
 }
 
 /// Asks the keeper of the project whose state is in that directory.
-pub(crate) fn keeper(directory: &Path) -> Seen<SeenKeeper> {
+pub(crate) fn keeper(directory: &Path) -> (Seen<SeenKeeper>, Option<KeeperError>) {
     keeper::read(directory)
 }
 pub(crate) use namespaces::examine_one as examine;

@@ -158,17 +158,24 @@ impl Store {
     }
 
     /// Notes that a change is unfinished, complete as it may be. `before` is what was in the node's
-    /// own file.
+    /// own file. Nothing is written where that is noted already: the disk may be full.
     pub(crate) fn reopen_endpoint(
         &self,
         project: &Name,
         change: &EndpointChange,
         before: Option<&EndpointChange>,
     ) -> Result<(), Failure> {
-        self.begin_endpoint(project, change)?;
+        let open = read(&unfinished(self.scope(), project), change.generation)?;
+        if open.is_none_or(|open| (open.at, &open.name) != (change.at, &change.name)) {
+            self.begin_endpoint(project, change)?;
+        }
         let path = committed(self.scope(), project, &change.name);
         match before {
-            None => self.remove_file(&path),
+            None => {
+                self.remove_file(&path)?;
+                self.remove_if_empty(&nodes(self.scope(), project));
+                Ok(())
+            }
             Some(before) => {
                 self.make_directory(&nodes(self.scope(), project))?;
                 self.replace(&path, &format::endpoint::write(before)?)

@@ -68,6 +68,15 @@ impl Store {
         written.map_err(failed(FileAction::Write, path))
     }
 
+    /// As [`Self::write_in_place`], of a file that programs see. What another program has put in its
+    /// place (a directory, a link) goes.
+    pub(crate) fn write_view(&self, path: &Path, text: &[u8]) -> Result<(), Failure> {
+        if read(path).is_err() {
+            self.remove_tree(path)?;
+        }
+        self.write_in_place(path, text)
+    }
+
     /// Creates a file that must not be there yet; false if it is.
     pub(crate) fn create(&self, path: &Path, text: &[u8]) -> Result<bool, Failure> {
         created(self.kernel.create_file(path, text), path)

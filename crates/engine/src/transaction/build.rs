@@ -26,6 +26,7 @@ impl Engine {
             Record::new(request.source.to_owned(), request.path.map(str::to_owned))
         });
         let unchanged = planned.plan.steps.is_empty()
+            && planned.plan.names.is_empty()
             && record.pending.is_none()
             && record.applied.as_ref() == Some(&planned.settled)
             && record.source == request.source

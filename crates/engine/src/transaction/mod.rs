@@ -197,7 +197,9 @@ impl Engine {
         match self.start_programs(&planned, &record, keeper, request.ready_limit, caller) {
             Ok(programs) => Ok(Applied {
                 engine: self,
-                changed: programs > 0 || !planned.plan.steps.is_empty(),
+                changed: programs > 0
+                    || !planned.plan.steps.is_empty()
+                    || !planned.plan.names.is_empty(),
                 planned,
                 _lock: lock,
             }),

@@ -10,9 +10,9 @@ use super::Caller;
 use super::programs::forwards;
 use crate::event::Warning;
 use crate::keeper::{
-    BindCause, BindError, Forward, Listen, Listener, Namespace, bind as bind_here,
+    BindCause, BindError, Forward, Listen, Listener, Namespace, bind as bind_here, marks,
 };
-use crate::{Engine, Failure, Planned, Reason, sockets};
+use crate::{Cancel, Engine, Failure, Planned, Reason, sockets};
 
 impl Engine {
     /// Binds every listener that the keeper does not hold yet.
@@ -22,12 +22,45 @@ impl Engine {
         caller: &mut Caller<'_>,
     ) -> Result<Vec<Listener>, Failure> {
         let held = match self.keeper(&planned.settled.project, caller.cancel)? {
-            Some(client) => client.forwards()?,
-            None => Vec::new(),
+            Some(client) => Some(client.forwards()?),
+            None => None,
         };
         check_taken(planned)?;
         let wanted = forwards(&planned.settled, self.workplace().porter.is_some());
+        if held.is_none() {
+            self.end_lost_keeper(&planned.settled, &wanted, caller.cancel)?;
+        }
+        let held = held.unwrap_or_default();
         self.bind(&planned.settled, &wanted, &held, caller)
+    }
+
+    /// A keeper of the project whose socket was removed cannot be reached, and still listens on its
+    /// ports: it is ended, if no other program is in the way.
+    fn end_lost_keeper(
+        &self,
+        settled: &Settled,
+        wanted: &[Forward],
+        cancel: &Cancel,
+    ) -> Result<(), Failure> {
+        let project = settled.project.as_ref();
+        let lost = marks::keepers(project);
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let bound = sockets::bound();
+        let in_use = |listen: &Listen| {
+            let mut there = bound.iter().filter(|b| holds(b, listen));
+            listen.namespace == Namespace::Project && there.any(|b| !b.is_of(&lost))
+        };
+        let listens = wanted.iter().map(|w| w.listen).filter(in_use);
+        let failures = listens.map(|listen| {
+            let cause = BindCause::InUse;
+            self.not_bound(settled, BindError { listen, cause })
+        });
+        match Failure::of_many(failures.collect::<Vec<_>>()) {
+            Some(failure) => Err(failure),
+            None => Ok(marks::end(project, &[], cancel).map(drop)?),
+        }
     }
 
     /// Binds the listeners of `wanted` that are not among those of `held`: a listener that is held
@@ -143,11 +176,13 @@ impl Engine {
 /// The program that listens where a listener cannot.
 fn holder(listen: Listen) -> Option<String> {
     let mut all = sockets::bound().into_iter();
-    let found = all.find(|b| {
-        (b.address.port(), b.protocol) == (listen.address.port(), listen.protocol)
-            && b.takes(listen.address.ip())
-    });
-    found?.program()
+    all.find(|b| holds(b, &listen))?.program()
+}
+
+/// Whether a socket is where a listener is to be.
+fn holds(bound: &sockets::Bound, listen: &Listen) -> bool {
+    (bound.address.port(), bound.protocol) == (listen.address.port(), listen.protocol)
+        && bound.takes(listen.address.ip())
 }
 
 /// Whether a program of the host listens where one of these would take its packets.

@@ -1,6 +1,7 @@
 //! What a project's keeper is to do: programs, and listeners on localhost.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -155,6 +156,8 @@ pub(super) fn program(
         None => base.map(Path::to_owned),
         Some(own) => Some(base.map_or(own.clone(), |b| b.join(&own))),
     };
+    let hosts = engine.hosts_file(&settled.project, node);
+    let resolv_conf = engine.resolv_file(&settled.project, node);
     Ok(Program {
         node: of.name.to_string(),
         hostname: node.hostname().to_string(),
@@ -164,14 +167,20 @@ pub(super) fn program(
         environment,
         rights: account.rights,
         working_dir,
-        hosts: Some(engine.hosts_file(&settled.project, node)),
-        resolv_conf: Some(engine.resolv_file(&settled.project, node)),
+        etc_inodes: [&hosts, &resolv_conf].map(|path| inode_of(path)),
+        hosts: Some(hosts),
+        resolv_conf: Some(resolv_conf),
         log: log_file(engine, settled, of.name),
         ready: workload.ready.clone(),
         restart: workload.restart,
         healthcheck: workload.healthcheck.clone(),
         depends_on: workload.depends_on.clone(),
     })
+}
+
+/// The inode number of a file; 0 if it is not there.
+fn inode_of(path: &Path) -> u64 {
+    std::fs::symlink_metadata(path).map_or(0, |m| m.ino())
 }
 
 /// The file that the program of that name writes its output to.

@@ -69,14 +69,17 @@ impl Engine {
             self.make_netns_directory()?;
         }
         let made = self.execute(&plan, Some(caller))?;
-        let created = !made.is_empty();
+        if !plan.names.is_empty() {
+            self.write_files(&settled)?;
+        }
+        let told = !made.is_empty() || !plan.names.is_empty();
         let before = record.clone();
         record.inodes = inodes(&record, &settled, made);
         record.uplinks = uplinks;
         if record != before {
             self.store().save(project, &mut record)?;
         }
-        if created && let Some(client) = self.keeper(project, caller.cancel)? {
+        if told && let Some(client) = self.keeper(project, caller.cancel)? {
             let mut wanted = desired(self, &settled, &record)?;
             // Listeners do not change with a namespace.
             wanted.forwards = client.forwards()?;

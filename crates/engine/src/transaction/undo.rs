@@ -31,14 +31,23 @@ impl Engine {
 
     /// Back to the last complete state, or to nothing.
     pub(super) fn undo_pending(&self, project: &Name) -> Result<(), Failure> {
+        match self.undo_steps(project)? {
+            Some((mut record, _)) => self.store().save(project, &mut record),
+            None => Ok(()),
+        }
+    }
+
+    /// All of this but the record, which is given with whether namespaces were made; `None` when
+    /// there is none any more.
+    pub(super) fn undo_steps(&self, project: &Name) -> Result<Option<(Record, bool)>, Failure> {
         let ProjectState {
             record, observed, ..
         } = self.inspect(project)?;
         let Some(mut record) = record else {
-            return self.store().remove(project);
+            return self.store().remove(project).map(|()| None);
         };
         let Some(applied) = record.applied.clone() else {
-            return self.remove(project).map(drop);
+            return self.remove(project).map(|_| None);
         };
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
         self.store().note_host_settings(project, &plan, &observed)?;
@@ -48,10 +57,11 @@ impl Engine {
         }
         // The failed run may have released addresses before it failed.
         self.lease_addresses(Some(&applied), &applied)?;
+        let created = !made.is_empty();
         record.inodes = inodes(&record, &applied, made);
         record.abandon();
         self.write_files(&applied)?;
-        self.store().save(project, &mut record)
+        Ok(Some((record, created)))
     }
 
     /// Back to what an earlier record describes, after a later one was carried out.

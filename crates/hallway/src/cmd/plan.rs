@@ -103,7 +103,7 @@ pub(crate) fn steps(planned: &Planned) -> Vec<Described> {
 }
 
 /// A step in one line.
-pub(super) fn text(step: &Described) -> String {
+pub(crate) fn text(step: &Described) -> String {
     let (style, sign) = match step.action {
         Action::Create | Action::Start => (GREEN, "+"),
         Action::Remove | Action::Stop => (RED, "-"),

@@ -7,6 +7,7 @@ use hallway_plan::Settled;
 use hallway_plan::observed::Marks;
 use hallway_spec::Name;
 use hallway_view::json::{self, DifferenceEntry, ProjectEntry, Version};
+use hallway_view::program::Program;
 use hallway_view::style::{DIM, YELLOW, styled};
 use hallway_view::table::columns_within;
 use hallway_view::tree;
@@ -60,7 +61,7 @@ fn named(common: &Common, engine: &Engine) -> Result<Name, VerbError> {
 
 fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError> {
     let settled = status.record.as_ref().and_then(built);
-    let programs = programs(&scope.engine, project)?;
+    let programs = known_programs(scope, project, status)?;
     ui::json(&json::Status {
         schema_version: Version,
         project,
@@ -68,7 +69,11 @@ fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbErr
         sandbox: scope.sandbox.as_ref().map(|s| s.name.as_str()),
         file: status.record.as_ref().and_then(|r| r.path.clone()),
         state: status.state.word(),
-        problem: status.unreadable.as_ref().map(|f| f.reason.to_string()),
+        problem: status
+            .unreadable
+            .as_ref()
+            .or(status.silent.as_ref())
+            .map(|f| f.reason.to_string()),
         drift: status.differences.len(),
         differences: status
             .differences
@@ -105,13 +110,31 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
         }
         state => ui::line(format!("{project} is {} {place}{file}", state.word())),
     }
-    ui::text(&tree::project(&settled, &programs(&scope.engine, project)?));
+    let programs = known_programs(scope, project, status)?;
+    ui::text(&tree::project(&settled, &programs));
+    if let Some(failure) = &status.silent {
+        let words = format!("{failure}: programs and published ports were not examined");
+        ui::line(styled(YELLOW, words));
+        ui::line(failure.help().unwrap_or_default());
+    }
     differences(status);
     if status.state == State::Unfinished {
         let words = "a run did not finish: hallway up completes it, hallway down removes it";
         ui::line(styled(YELLOW, words));
     }
     Ok(())
+}
+
+/// The programs, as far as the keeper says.
+fn known_programs(
+    scope: &Scope,
+    project: &Name,
+    status: &Status,
+) -> Result<Vec<Program>, VerbError> {
+    match status.silent {
+        Some(_) => Ok(Vec::new()),
+        None => Ok(programs(&scope.engine, project)?),
+    }
 }
 
 fn differences(status: &Status) {
@@ -147,7 +170,13 @@ fn unrecorded(project: &Name, place: &str, status: &Status) {
     let words = format!("the state of {project} {place} is not known: {why}");
     ui::line(styled(YELLOW, words));
     ui::line(format!("in the kernel: {}", marks(status.marks)));
-    ui::line("hallway up FILE builds it again; hallway down removes it by its marks");
+    let kept = status
+        .unreadable
+        .as_ref()
+        .filter(|f| !f.is_replaced_by_up());
+    ui::line(kept.and_then(Failure::help).unwrap_or_else(|| {
+        "hallway up FILE builds it again; hallway down removes it by its marks".to_owned()
+    }));
 }
 
 fn marks(marks: Marks) -> String {

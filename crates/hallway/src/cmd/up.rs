@@ -142,6 +142,10 @@ fn done(common: &Common, scope: &Scope, (applied, path): (&Applied<'_>, &str), s
     if let Some(text) = plan::dropped(&applied.planned) {
         ui::note(common, text);
     }
+    // The picture below shows no names.
+    for step in &applied.planned.plan.names {
+        ui::note(common, plan::text(&step.describe()));
+    }
     if !common.quiet {
         ui::text(&tree::project(settled, &[]));
     }

@@ -2,12 +2,12 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_engine::enter::{Enter, keep_capabilities};
+use hallway_engine::enter::{Enter, EtcFiles, keep_capabilities};
 use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK, Program, frame};
 use rustix::net::Shutdown;
 use tokio::net::UnixStream;
@@ -74,10 +74,10 @@ impl Handle {
         })
     }
 
-    /// Has the runner mount another hosts file.
-    pub(crate) fn change_hosts(&self, path: PathBuf) -> std::io::Result<()> {
-        let change = frame::encode(&Change::Hosts { path })?;
-        // The receiver is gone when the runner has ended; then nothing sees the file.
+    /// Has the runner mount other files for /etc.
+    pub(crate) fn change_etc(&self, files: EtcFiles) -> std::io::Result<()> {
+        let change = frame::encode(&Change::Etc(files))?;
+        // The receiver is gone when the runner has ended; then nothing sees the files.
         self.changes.send(change).ok();
         Ok(())
     }

@@ -33,7 +33,7 @@ mod runner;
 
 use std::path::PathBuf;
 
-use hallway_engine::enter::Enter;
+use hallway_engine::enter::{Enter, EtcFiles};
 use hallway_engine::keeper::message::Port;
 use hallway_spec::{Health, Healthcheck};
 use serde::{Deserialize, Serialize};
@@ -65,8 +65,8 @@ struct Order {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Change {
-    /// Another file is mounted over /etc/hosts.
-    Hosts { path: PathBuf },
+    /// Other files are mounted over /etc/hosts and /etc/resolv.conf.
+    Etc(EtcFiles),
 }
 
 /// What a runner reports. It ends when the last process of the run has ended.

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_engine::enter::{EnterError, change_hosts};
+use hallway_engine::enter::EnterError;
 use hallway_engine::keeper::{frame, message::Port};
 use rustix::net::SendFlags;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
@@ -76,9 +76,9 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
             _ = child_ended.recv() => {}
             _ = terminate.recv() => run.stop(),
             next = orders.recv(), if run.kill_at.is_none() => match next {
-                Some(NextOrder::Change(Change::Hosts { path })) => {
-                    if let Err(error) = change_hosts(&path) {
-                        log(order, &format!("the hosts file was not changed: {error}"));
+                Some(NextOrder::Change(Change::Etc(files))) => {
+                    if let Err(error) = files.mount() {
+                        log(order, &format!("files of /etc were not changed: {error}"));
                     }
                 }
                 Some(NextOrder::Stop) => run.stop(),

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use hallway_engine::enter::EtcFiles;
 use hallway_engine::keeper::Program;
 
 use super::{Action, Entry, Supervisor};
 
 impl Supervisor {
     /// From now on exactly these programs are to run. How many changed, and what to do. A program
-    /// of which only the hosts file differs goes on.
+    /// of which only the files for /etc differ goes on.
     pub fn sync(&mut self, wanted: Vec<Program>, now: Instant) -> (usize, Vec<Action>) {
         let by_node: BTreeMap<&str, &Program> =
             wanted.iter().map(|p| (p.node.as_str(), p)).collect();
         let goes_on = |old: &Program| {
             let new = by_node.get(old.node.as_str());
-            new.is_some_and(|new| same_but_hosts(old, new))
+            new.is_some_and(|new| same_but_etc(old, new))
         };
         let removed: Vec<String> = self
             .entries
@@ -24,7 +25,7 @@ impl Supervisor {
             .map(|entry| entry.program.node.clone())
             .collect();
         let mut changed = removed.len();
-        let mut actions = self.change_hosts(&wanted, &removed);
+        let mut actions = self.change_etc(&wanted, &removed);
         for node in &removed {
             self.entries.remove(node);
             actions.extend(self.stop_runs(node));
@@ -78,27 +79,36 @@ impl Supervisor {
         self.entries.is_empty()
     }
 
-    /// Gives the programs that go on the hosts files that are wanted.
-    fn change_hosts(&mut self, wanted: &[Program], removed: &[String]) -> Vec<Action> {
+    /// Gives the programs that go on the files for /etc that are wanted.
+    fn change_etc(&mut self, wanted: &[Program], removed: &[String]) -> Vec<Action> {
         let mut actions = Vec::new();
         for program in wanted.iter().filter(|p| !removed.contains(&p.node)) {
             let Some(entry) = self.entries.get_mut(&program.node) else {
                 continue;
             };
-            if entry.program.hosts == program.hosts {
+            if entry.program == *program {
                 continue;
             }
-            entry.program.hosts.clone_from(&program.hosts);
+            entry.program = program.clone();
+            let files = EtcFiles {
+                hosts: program.hosts.clone(),
+                resolv_conf: program.resolv_conf.clone(),
+            };
             let runs = self.runs.iter().filter(|(_, run)| run.node == program.node);
-            for (run, path) in runs.filter_map(|(run, _)| Some((*run, program.hosts.clone()?))) {
-                actions.push(Action::ChangeHosts { run, path });
+            for (run, _) in runs {
+                let (run, files) = (*run, files.clone());
+                actions.push(Action::ChangeEtc { run, files });
             }
         }
         actions
     }
 }
 
-fn same_but_hosts(a: &Program, b: &Program) -> bool {
-    let hosts = a.hosts.clone();
-    *a == Program { hosts, ..b.clone() }
+fn same_but_etc(a: &Program, b: &Program) -> bool {
+    *a == Program {
+        hosts: a.hosts.clone(),
+        resolv_conf: a.resolv_conf.clone(),
+        etc_inodes: a.etc_inodes,
+        ..b.clone()
+    }
 }

@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use crate::gate::{Operation, OperationKind};
@@ -122,6 +123,7 @@ impl Kernel {
     /// EPERM; EBUSY.
     pub fn release_netns_directory(&self, path: &Path, made: Made) -> Result<(), KernelError> {
         const UNMOUNT: &str = "unmount";
+        const REMOVE: &str = "remove";
         let name = path.to_string_lossy();
         let empty = std::fs::read_dir(path).is_ok_and(|mut d| d.next().is_none());
         if empty && made.mount && is_mount_point(path) {
@@ -139,12 +141,12 @@ impl Kernel {
             )?;
         }
         if empty && made.directory {
-            match self.remove_directory(path) {
-                Err(e) if e.errno == rustix::io::Errno::NOTEMPTY.raw_os_error() => {} // used again
-                other => {
-                    other?;
-                }
-            }
+            let operation = Operation::new(OperationKind::DirectoryRemove, REMOVE, &name);
+            self.perform(&operation, || match rustix::fs::rmdir(path) {
+                // Removed meanwhile, or used again.
+                Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY) => Ok(()),
+                Err(e) => Err(KernelError::new(REMOVE, name.clone(), e)),
+            })?;
         }
         Ok(())
     }

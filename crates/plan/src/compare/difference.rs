@@ -206,20 +206,20 @@ pub enum Fact {
         /// Address, port and protocol.
         listener: Listener,
     },
-}
-
-impl Setting {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Forwarding(IpVersion::V4) => "IPv4 forwarding",
-            Self::Forwarding(IpVersion::V6) => "IPv6 forwarding",
-            Self::NewForwarding(IpVersion::V4) => "IPv4 forwarding of new links",
-            Self::NewForwarding(IpVersion::V6) => "IPv6 forwarding of new links",
-            Self::AcceptRa => "accept_ra",
-            Self::Autoconf => "autoconf",
-            Self::DisableIpv6 => "disable_ipv6",
-        }
-    }
+    /// A file that programs in nodes find below /etc is missing.
+    FileMissing {
+        /// Its path for them, with the nodes that see it where there are several.
+        file: String,
+    },
+    /// Such a file has other lines.
+    FileChanged {
+        /// As above.
+        file: String,
+        /// Lines that are missing.
+        missing: Vec<String>,
+        /// Lines that should not be there.
+        extra: Vec<String>,
+    },
 }
 
 impl Fact {
@@ -245,6 +245,7 @@ impl Difference {
             | Fact::ListenerMissing { .. }
             | Fact::GuardMissing { .. }
             | Fact::UplinkNoteMissing { .. }
+            | Fact::FileMissing { .. }
             | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
             Fact::NamespaceReplaced => ("the namespace that was made".into(), "another one".into()),
             Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
@@ -271,7 +272,7 @@ impl Difference {
             Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
                 ("as written".into(), changes.join("; "))
             }
-            Fact::Elements { missing, extra, .. } => {
+            Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
                 ("as written".into(), elements(missing, extra))
             }
             Fact::ProgramStopped { state } => ("running".into(), state.clone()),
@@ -335,6 +336,7 @@ impl Difference {
             }
             Fact::ProgramStopped { .. } => "program".into(),
             Fact::ListenerMissing { listener } => format!("listener {listener}"),
+            Fact::FileMissing { file } | Fact::FileChanged { file, .. } => file.clone(),
         }
     }
 }
@@ -359,6 +361,7 @@ impl Difference {
             | Fact::ListenerMissing { .. }
             | Fact::GuardMissing { .. }
             | Fact::UplinkNoteMissing { .. }
+            | Fact::FileMissing { .. }
             | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
             Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
             Fact::NamespaceUnseen => format!("{object} could not be examined"),
@@ -370,7 +373,7 @@ impl Difference {
                 changes.join("; ")
             }
             Fact::ProgramStopped { state } => format!("{object} {state}"),
-            Fact::Elements { missing, extra, .. } => {
+            Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
                 format!("{object}: {}", elements(missing, extra))
             }
             Fact::Attribute { .. }

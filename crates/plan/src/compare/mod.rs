@@ -4,6 +4,7 @@
 
 mod attribute;
 mod difference;
+pub(crate) mod files;
 pub(crate) mod guard;
 pub(crate) mod programs;
 pub(crate) mod rules;

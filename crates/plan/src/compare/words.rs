@@ -1,8 +1,24 @@
-//! Words for what differs.
+//! Words of differences.
 
 use std::net::IpAddr;
 
-use crate::target::{LinkRole, Route, RouteKind};
+use hallway_spec::IpVersion;
+
+use crate::target::{LinkRole, Route, RouteKind, Setting};
+
+impl Setting {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Forwarding(IpVersion::V4) => "IPv4 forwarding",
+            Self::Forwarding(IpVersion::V6) => "IPv6 forwarding",
+            Self::NewForwarding(IpVersion::V4) => "IPv4 forwarding of new links",
+            Self::NewForwarding(IpVersion::V6) => "IPv6 forwarding of new links",
+            Self::AcceptRa => "accept_ra",
+            Self::Autoconf => "autoconf",
+            Self::DisableIpv6 => "disable_ipv6",
+        }
+    }
+}
 
 pub(super) fn role_words(role: LinkRole) -> &'static str {
     match role {
@@ -43,5 +59,8 @@ pub(super) fn elements(missing: &[String], extra: &[String]) -> String {
     if !extra.is_empty() {
         parts.push(format!("unexpected: {}", extra.join(", ")));
     }
-    parts.join("; ")
+    match parts.is_empty() {
+        true => "in another order".to_owned(),
+        false => parts.join("; "),
+    }
 }

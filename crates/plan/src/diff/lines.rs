@@ -1,10 +1,10 @@
 //! A plan in words: its steps, with policies and published ports line by line as in the file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
-use crate::settled::{Publish, Settled};
-use crate::step::{Action, Cause, Described, KeeperStep, Op, Step};
+use crate::settled::{Node, Policy, Publish, Settled};
+use crate::step::{Action, Cause, Described, KeeperStep, NameStep, Op, Step};
 
 /// All steps in order, and what the keeper does after them. `before` is what was built last.
 #[must_use]
@@ -15,13 +15,19 @@ pub fn described(plan: &Plan, before: Option<&Settled>, wanted: &Settled) -> Vec
             None => out.push(step.describe()),
             Some(whole) => {
                 let lines = lines(before, wanted);
-                if lines.is_empty() || (whole && before.is_none()) {
+                if before.is_none() && whole {
                     out.push(step.describe());
+                } else if lines.is_empty() {
+                    out.push(Described {
+                        action: Action::Change,
+                        ..step.describe()
+                    });
                 }
                 out.extend(lines);
             }
         }
     }
+    out.extend(plan.names.iter().map(NameStep::describe));
     out.extend(plan.keeper.iter().map(KeeperStep::describe));
     out
 }
@@ -55,12 +61,86 @@ fn lines(before: Option<&Settled>, wanted: &Settled) -> Vec<Described> {
         before.map(policies).unwrap_or_default(),
         policies(wanted),
     );
+    if let Some(before) = before {
+        out.extend(moved(before, wanted));
+    }
     out.extend(changed(
         "publish",
         before.map(ports).unwrap_or_default(),
         ports(wanted),
     ));
+    if let Some(before) = before {
+        out.extend(limits(before, wanted));
+    }
     out
+}
+
+/// Policies that are in both, and of which the order has changed: as few as explain the new order.
+fn moved(before: &Settled, wanted: &Settled) -> Vec<Described> {
+    let mut earlier: BTreeMap<&str, usize> = BTreeMap::new();
+    for (position, policy) in before.policies.iter().enumerate() {
+        earlier.entry(&policy.words).or_insert(position);
+    }
+    let mut seen = BTreeSet::new();
+    let both: Vec<(&Policy, usize)> = wanted
+        .policies
+        .iter()
+        .filter(|policy| seen.insert(policy.words.as_str()))
+        .filter_map(|policy| Some((policy, *earlier.get(policy.words.as_str())?)))
+        .collect();
+    let positions: Vec<usize> = both.iter().map(|(_, position)| *position).collect();
+    let stay = longest_increasing(&positions);
+    let moved = both.into_iter().filter(|(_, at)| !stay.contains(at));
+    let line = |(policy, at): (&Policy, usize)| Described {
+        action: Action::Change,
+        kind: "policy",
+        name: policy.words.clone(),
+        detail: format!("moved from position {} to {}", at + 1, policy.number()),
+        cause: format!("policy {}", policy.number()),
+    };
+    moved.map(line).collect()
+}
+
+/// A longest part of the numbers, in their order, that increases (by patience sorting).
+fn longest_increasing(numbers: &[usize]) -> BTreeSet<usize> {
+    // For each length, where the part of that length ends that has the least last number.
+    let mut ends: Vec<usize> = Vec::new();
+    let mut before: Vec<Option<usize>> = Vec::new();
+    for (at, number) in numbers.iter().enumerate() {
+        let length = ends.partition_point(|end| numbers.get(*end) < Some(number));
+        before.push(length.checked_sub(1).and_then(|l| ends.get(l)).copied());
+        match ends.get_mut(length) {
+            Some(end) => *end = at,
+            None => ends.push(at),
+        }
+    }
+    let mut out = BTreeSet::new();
+    let mut next = ends.last().copied();
+    while let Some(at) = next {
+        out.extend(numbers.get(at));
+        next = before.get(at).copied().flatten();
+    }
+    out
+}
+
+/// Limits of nodes that change.
+fn limits(before: &Settled, wanted: &Settled) -> Vec<Described> {
+    let words = |limit: Option<u32>| limit.map_or_else(|| "the default".into(), |l| l.to_string());
+    let line = |node: &Node| {
+        let earlier = before.node(&node.name)?;
+        (earlier.connections != node.connections).then(|| Described {
+            action: Action::Change,
+            kind: "limit",
+            name: format!("connections of {}", node.name),
+            detail: format!(
+                "from {} to {}",
+                words(earlier.connections),
+                words(node.connections)
+            ),
+            cause: format!("{}.limits", node.place.key),
+        })
+    };
+    wanted.nodes.iter().filter_map(line).collect()
 }
 
 /// Lines of `before` that are not in `now`, then those of `now` that are not in `before`. Each is
@@ -137,4 +217,20 @@ pub fn dropped(base: &Settled, before: &Settled, wanted: &Settled) -> Vec<String
         .into_iter()
         .filter(|t| !base.contains(t) && !wanted.contains(t))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_is_the_longest_part_that_increases() {
+        let stay = |numbers: &[usize]| longest_increasing(numbers).into_iter().collect::<Vec<_>>();
+        assert_eq!(stay(&[]), Vec::<usize>::new());
+        assert_eq!(stay(&[0, 1, 2]), [0, 1, 2]);
+        assert_eq!(stay(&[3, 0, 1, 2]), [0, 1, 2]);
+        assert_eq!(stay(&[1, 2, 3, 0]), [1, 2, 3]);
+        assert_eq!(stay(&[2, 1, 0]), [0]);
+        assert_eq!(stay(&[0, 3, 1, 2, 4]), [0, 1, 2, 4]);
+    }
 }

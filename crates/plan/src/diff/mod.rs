@@ -16,6 +16,7 @@ pub mod endpoint;
 mod leftovers;
 mod lines;
 mod moved;
+mod names;
 mod programs;
 mod removal;
 mod repair;
@@ -34,7 +35,7 @@ pub use scope::affected;
 use crate::compare::{Comparison, Difference, compare};
 use crate::observed::Observed;
 use crate::settled::Settled;
-use crate::step::{Cause, KeeperStep, Op, Step, Uplink};
+use crate::step::{Cause, KeeperStep, NameStep, Op, Step, Uplink};
 
 /// What the previous runs left on record.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,7 +74,9 @@ enum RulesChange {
 pub struct Plan {
     /// In the order they are carried out.
     pub steps: Vec<Step>,
-    /// What the keeper does after them.
+    /// What changes then of the names that programs find.
+    pub names: Vec<NameStep>,
+    /// What the keeper does after that.
     pub keeper: Vec<KeeperStep>,
 }
 
@@ -103,7 +106,7 @@ impl Plan {
     /// Whether everything is as it must be.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.keeper.is_empty()
+        self.steps.is_empty() && self.names.is_empty() && self.keeper.is_empty()
     }
 
     fn push(&mut self, op: Op, cause: Cause) {
@@ -149,6 +152,7 @@ fn drift_of(
     out.extend(crate::compare::rules::differences(applied, seen));
     out.extend(through::drift(applied, seen));
     out.extend(uplinks::drift(recorded, applied, seen));
+    out.extend(crate::compare::files::differences(applied, seen));
     out.extend(crate::compare::programs::differences(applied, seen));
     out.extend(crate::compare::guard::difference(applied, seen));
     out

@@ -99,7 +99,7 @@ fn changed_key(earlier: &Program<'_>, now: &Program<'_>) -> Option<&'static str>
     let (before, service) = (earlier.service, now.service);
     let keys = [
         (before.command != service.command, "command"),
-        (earlier.environment != now.environment, "env"),
+        (earlier.environment != now.environment, "environment"),
         (before.working_dir != service.working_dir, "working_dir"),
         (before.user != service.user, "user"),
         (before.ready != service.ready, "ready"),
@@ -107,8 +107,6 @@ fn changed_key(earlier: &Program<'_>, now: &Program<'_>) -> Option<&'static str>
         (before.restart != service.restart, "restart"),
         (before.depends_on != service.depends_on, "depends_on"),
         (earlier.node.hostname != now.node.hostname, "hostname"),
-        (earlier.node.dns != now.node.dns, "dns"),
-        (earlier.node.dns_search != now.node.dns_search, "dns_search"),
         (earlier.node.netns != now.node.netns, "netns"),
     ];
     keys.into_iter()

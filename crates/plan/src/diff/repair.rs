@@ -152,7 +152,10 @@ impl<'a> Repairs<'a> {
             };
             steps.push((LINKS, op, cause));
         }
-        steps.extend(self.again(target));
+        let mut again = self.again(target);
+        // What is missing already is added for that reason.
+        again.retain(|new| steps.iter().all(|s| (s.0, &s.1) != (new.0, &new.1)));
+        steps.extend(again);
         steps.extend(self.new_sysctls(created, target));
         steps.sort_by_key(|(order, ..)| *order);
         for (_, op, cause) in steps {
@@ -244,20 +247,14 @@ fn setting_order(setting: Setting) -> u8 {
 /// creating something, or has steps of its own.
 fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
     Some(match fact {
-        Fact::AddressMissing { link, address } => (
-            ADDRESSES,
-            Adjustment::AddAddress {
-                link: link.clone(),
-                address: *address,
-            },
-        ),
-        Fact::AddressLeft { link, address } => (
-            LEFT_ADDRESSES,
-            Adjustment::RemoveAddress {
-                link: link.clone(),
-                address: *address,
-            },
-        ),
+        Fact::AddressMissing { link, address } => {
+            let (link, address) = (link.clone(), *address);
+            (ADDRESSES, Adjustment::AddAddress { link, address })
+        }
+        Fact::AddressLeft { link, address } => {
+            let (link, address) = (link.clone(), *address);
+            (LEFT_ADDRESSES, Adjustment::RemoveAddress { link, address })
+        }
         Fact::RouteMissing {
             route, replaces, ..
         } if route.kind != RouteKind::Unreachable => {
@@ -297,7 +294,9 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::ProgramStopped { .. }
         | Fact::GuardMissing { .. }
         | Fact::GuardChanged { .. }
-        | Fact::ListenerMissing { .. } => return None,
+        | Fact::ListenerMissing { .. }
+        | Fact::FileMissing { .. }
+        | Fact::FileChanged { .. } => return None,
     })
 }
 

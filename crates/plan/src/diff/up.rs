@@ -2,7 +2,7 @@
 
 use super::repair::Repairs;
 use super::{
-    Plan, Recorded, RulesChange, create, drift, drift_of, leftovers, moved, programs, rules,
+    Plan, Recorded, RulesChange, create, drift, drift_of, leftovers, moved, names, programs, rules,
     through, traffic, uplinks,
 };
 use crate::compare::compare;
@@ -38,6 +38,7 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     moved::announce(&mut plan, recorded, wanted);
     traffic::end_connections(&mut plan, recorded, wanted, rules_change, seen);
     repairs.unreachable_left(&mut plan);
+    names::plan(&mut plan, recorded, wanted, &drifted);
     let keeper = crate::compare::programs::differences(wanted, seen);
     programs::plan(&mut plan, recorded, wanted, &created, keeper);
     programs::guard(&mut plan, recorded, seen);

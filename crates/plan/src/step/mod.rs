@@ -4,6 +4,7 @@
 //! executor consults neither the topology nor the record.
 
 mod describe;
+mod names;
 
 use std::net::IpAddr;
 
@@ -20,6 +21,7 @@ use crate::target::{Link, Listener, Route, Setting};
 use crate::through::{Entry, Pass};
 
 pub use describe::{Action, Described};
+pub use names::{EntryKind, NameChange, NameStep};
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,15 +13,11 @@ const NETWORKS_MAX: usize = 4_000;
 /// port is another one.
 const PORTS_MAX: usize = 65_536;
 const POLICIES_MAX: usize = 10_000;
-/// Every pair of a policy is an element of a set.
-const PAIRS_MAX: usize = 200_000;
 
 /// What a file has too much of.
 pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
     let published = || topology.nodes.iter().flat_map(|n| &n.ports);
-    let pairs = topology.policies.iter().map(|p| p.pairs.len());
-    let largest = topology.policies.iter().max_by_key(|p| p.pairs.len());
-    let all: [(usize, usize, &'static str, Option<&Place>); 6] = [
+    let all: [(usize, usize, &'static str, Option<&Place>); 5] = [
         (
             topology.programs().count(),
             NODES_MAX,
@@ -51,12 +47,6 @@ pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
             POLICIES_MAX,
             "policies",
             topology.policies.get(POLICIES_MAX).map(|p| &p.place),
-        ),
-        (
-            pairs.sum(),
-            PAIRS_MAX,
-            "pairs in policies",
-            largest.map(|p| &p.place),
         ),
     ];
     all.into_iter()

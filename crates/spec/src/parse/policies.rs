@@ -49,8 +49,8 @@ fn action(r: &mut Reader<'_>, at: &At) -> Option<Action> {
     }
 }
 
-/// Pairs of endpoints that all policies of a file may have.
-const PAIRS_MAX: usize = 250_000;
+/// Pairs of endpoints that all policies of a file may have: each is an element of a set.
+const PAIRS_MAX: usize = 200_000;
 
 /// The directed pairs of endpoints that a policy applies to.
 fn pairs(

@@ -28,6 +28,20 @@ pub enum ImportProblem {
     /// Files or services that include or extend one another.
     #[error("{0} includes or extends itself")]
     Circle(String),
+    /// Files or services that include or extend one another through too many others.
+    #[error("{name} is nested more than {max} deep")]
+    TooDeep {
+        /// The file or service.
+        name: String,
+        /// How deep it may be.
+        max: usize,
+    },
+    /// More files are included or extended than are read.
+    #[error("more than {max} files are included or extended; one that is named twice counts twice")]
+    TooManyFiles {
+        /// How many are read.
+        max: usize,
+    },
     /// A service that is not defined.
     #[error("there is no service {service}")]
     UnknownService {
@@ -90,6 +104,7 @@ impl Details for ImportProblem {
             Self::RequiredVariable { .. } => Code::MissingVariable,
             Self::Unreadable { .. } => Code::FileUnreadable,
             Self::Circle(_) => Code::ImportCircle,
+            Self::TooDeep { .. } | Self::TooManyFiles { .. } => Code::TooMany,
             Self::UnknownService { .. } | Self::UnknownNode { .. } => Code::UnknownName,
             Self::BesideServices(_) => Code::UnknownKey,
             Self::InactiveService { .. } => Code::InactiveProfile,
@@ -120,6 +135,8 @@ impl Details for ImportProblem {
                     .into()
             }
             Self::Circle(_) => "remove one of the references".into(),
+            Self::TooDeep { .. } => "name the files or services at the end of the chain directly".into(),
+            Self::TooManyFiles { .. } => "include each file once, in the first file".into(),
             Self::UnknownService { nearest, .. } => {
                 did_you_mean(nearest.as_ref(), "define it under services")
             }

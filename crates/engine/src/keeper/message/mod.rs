@@ -28,8 +28,8 @@ use super::{Desired, desired};
 use crate::rights::Rights;
 
 /// The version of these messages. Version 1 had no `Hello`, version 2 no guard, no rights and no
-/// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks and no host
-/// names.
+/// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks, no host
+/// names and no inode numbers of files.
 pub const PROTOCOL: u32 = 5;
 
 /// The first message of each side.
@@ -173,6 +173,7 @@ pub struct Program {
     pub rights: Option<Rights>,
     pub hosts: Option<PathBuf>,
     pub resolv_conf: Option<PathBuf>,
+    pub etc_inodes: [u64; 2],
     pub log: PathBuf,
     pub ready: Vec<Port>,
     pub restart: Restart,

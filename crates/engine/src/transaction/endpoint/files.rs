@@ -7,6 +7,7 @@ use hallway_plan::settled::{Node, Settled};
 use hallway_spec::Name;
 
 use crate::failure::FileAction;
+use crate::record::store::list;
 use crate::{Engine, Failure};
 
 impl Engine {
@@ -57,9 +58,7 @@ impl Engine {
 
     fn hosts_files(&self, project: &Name) -> Result<Vec<PathBuf>, Failure> {
         let directory = self.directory(project).join("hosts");
-        let failed = |e: std::io::Error| Failure::file(FileAction::Read, &directory, &e);
-        let entries = std::fs::read_dir(&directory).map_err(failed)?;
-        let paths = entries.map(|entry| entry.map(|e| e.path()).map_err(failed));
-        paths.collect()
+        let entries = list(&directory)?.into_iter();
+        Ok(entries.map(|entry| directory.join(entry.name)).collect())
     }
 }

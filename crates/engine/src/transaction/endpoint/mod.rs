@@ -23,8 +23,8 @@ use hallway_spec::{Edit, Name};
 use super::Caller;
 use crate::event::Event;
 use crate::observe;
+use crate::record::Outline;
 use crate::record::change::EndpointChange;
-use crate::record::{Outline, Record};
 use crate::{Engine, Failure};
 
 /// A change of one node that is about to be made.
@@ -132,12 +132,15 @@ impl Engine {
     ) -> Result<(), Failure> {
         self.store()
             .reopen_endpoint(project, &prepared.change, prepared.before.as_ref())?;
-        self.undo_pending(project)?;
-        let Some(Record {
-            applied: Some(applied),
-            ..
-        }) = self.record(project)?
-        else {
+        let Some((mut record, created)) = self.undo_steps(project)? else {
+            return Ok(());
+        };
+        match created {
+            true => self.store().save(project, &mut record)?,
+            // The record is as it was before the change; nothing is written, as the disk may be full.
+            false => self.store().end_endpoint(project)?,
+        }
+        let Some(applied) = record.applied else {
             return Ok(());
         };
         self.sync_keeper(project, &applied, caller)

@@ -1,0 +1,157 @@
+//! State that is lost or refused while a project is up: what `up`, `status` and `down` do then.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::net::TcpListener;
+
+use hallway_testkit::{Hallway, Snapshot, processes, sh, skip, try_sh};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
+const FILE: &str = "
+networks: { n: { subnet: 10.91.0.0/24 } }
+nodes: { a: { networks: [n], ports: [\"8091:80\"], command: hallway serve 80, ready: 80/tcp } }
+";
+
+fn host() -> Hallway {
+    Hallway::host(PROGRAM).project("p")
+}
+
+fn keepers() -> Vec<String> {
+    let mut all = processes();
+    all.retain(|p| p.contains("__keeper"));
+    all
+}
+
+/// A keeper whose socket is gone still listens on the project's ports. `up` finds it by its mark,
+/// ends it, and goes on.
+fn up_takes_over_a_keeper_without_a_socket() {
+    let project = "rm -rf /run/state/host/projects/p";
+    let all = "rm -rf /run/state";
+    let socket = "find /run/state/ -name keeper.sock -delete";
+    let sandbox = || Hallway::sandbox(PROGRAM).project("p");
+    // With the whole directory, the note goes that hallway made /run/netns.
+    sh("ip netns add other");
+    for (h, damage) in [
+        (host(), project),
+        (host(), all),
+        (host(), socket),
+        (sandbox(), socket),
+    ] {
+        let before = Snapshot::take();
+        h.up(FILE).ok();
+        let first = keepers();
+        sh(damage);
+        h.up(FILE).ok();
+        let second = keepers();
+        assert_eq!(second.len(), 1, "{damage}: {second:?}");
+        assert_ne!(first, second, "{damage}");
+        h.run(&["status", "--exit-code"]).exits(0);
+        h.run(&["plan", "--detailed-exitcode"]).exits(0);
+        assert!(h.reads("a", "http://10.91.0.2"), "{damage}");
+        h.ok("down");
+        before.unchanged();
+    }
+}
+
+/// A port of another program is found before the keeper is ended.
+fn a_keeper_without_a_socket_stays_where_up_is_refused() {
+    let h = host();
+    h.up(FILE).ok();
+    let first = keepers();
+    sh("rm -rf /run/state/host/projects/p");
+    let other = TcpListener::bind(("127.0.0.1", 8092)).unwrap();
+    let more = FILE.replace("\"8091:80\"", "\"8091:80\", \"8092:81\"");
+    let refused = h.up(&more).exits(2).says("port 8092/tcp is in use");
+    assert!(!refused.err.contains("port 8091"), "{}", refused.err);
+    assert_eq!(keepers(), first);
+    drop(other);
+    h.up(&more).ok();
+    h.ok("down");
+}
+
+/// Files of another user, and a record of a newer version: `status` says what `up` says, and what
+/// it advises is possible.
+fn status_and_up_say_the_same_of_a_record_that_is_not_used() {
+    if !rustix::process::geteuid().is_root() || try_sh("chown 1001 /run").is_err() {
+        skip("needs root, to act as two users");
+    }
+    sh("chown 0 /run");
+    let project = "/run/state/host/projects/p";
+    for (damage, said) in [
+        (
+            format!("chown -R 1001:1001 {project}"),
+            "cannot hold state: it belongs to user 1001",
+        ),
+        (
+            format!(
+                "sed -i '1s/\"format\": *[0-9]*/\"format\": 99/; 1s/\"version\": *[0-9]*/\"version\": 99/' {project}/record.json"
+            ),
+            "was written by another version of hallway",
+        ),
+    ] {
+        let before = Snapshot::take();
+        let h = host();
+        h.up(FILE).ok();
+        sh(&damage);
+        let status = h.run(&["status", "--exit-code"]).exits(3).out;
+        let up = h.up(FILE).exits(1).err;
+        let plan = h.run(&["plan"]).exits(1).err;
+        for text in [&status, &up, &plan] {
+            assert!(text.contains(said), "{damage}\n{text}");
+            assert!(text.contains("hallway down removes"), "{text}");
+            assert!(!text.contains("builds it again"), "{text}");
+        }
+        h.ok("down");
+        before.unchanged();
+    }
+}
+
+/// Where other users may write to /run, what `up` builds can be removed again.
+fn down_works_where_others_can_write_to_run() {
+    sh("rmdir /run/netns || true; mkdir -p -m 700 /run/state; chmod 1777 /run");
+    let before = Snapshot::take();
+    let h = host();
+    h.up(FILE).ok();
+    h.ok("down");
+    before.unchanged();
+}
+
+/// A disk that is full, or nearly: a `node add` that fails leaves nothing.
+fn a_full_disk_leaves_nothing_of_a_node_that_is_added() {
+    sh("mkdir -p -m 700 /run/state; mount -t tmpfs -o size=512k,mode=700 tmpfs /run/state");
+    let h = host();
+    h.up(FILE).ok();
+    // Which address was given last stays noted.
+    h.ok("node add z --network n");
+    h.ok("node rm z");
+    let before = Snapshot::take();
+    let mut failed = 0;
+    for left in 0..16 {
+        sh("dd if=/dev/zero of=/run/state/filler bs=1k 2>/dev/null || true");
+        sh(&format!("truncate -s -{}k /run/state/filler", 4 * left));
+        let added = h.run(&["node", "add", "z", "--network", "n"]);
+        sh("rm /run/state/filler");
+        if added.code != 0 {
+            failed += 1;
+            before.unchanged();
+        }
+        if added.code == 0 {
+            h.ok("node rm z");
+        }
+        h.run(&["status", "--exit-code"]).exits(0);
+        assert!(
+            !h.ok("exec a -- cat /etc/hosts").contains("\tz\n"),
+            "{left}"
+        );
+    }
+    assert!(failed > 2, "{failed}");
+    h.ok("down");
+}
+
+hallway_testkit::tests![
+    a_full_disk_leaves_nothing_of_a_node_that_is_added,
+    status_and_up_say_the_same_of_a_record_that_is_not_used,
+    down_works_where_others_can_write_to_run,
+    up_takes_over_a_keeper_without_a_socket,
+    a_keeper_without_a_socket_stays_where_up_is_refused,
+];

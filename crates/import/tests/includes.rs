@@ -1,0 +1,73 @@
+//! Files that include one another: without end, deeply, and many times.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use std::cell::Cell;
+
+use hallway_import::{File, Options, Surroundings, import};
+
+/// The messages about `0.yaml`, of which each further file has the text that `text` gives, and how
+/// many files were read.
+fn messages(text: impl Fn(usize) -> String) -> (Vec<String>, usize) {
+    let reads = Cell::new(0);
+    let read = |path: &str| {
+        let Some(number) = path.strip_suffix(".yaml").and_then(|n| n.parse().ok()) else {
+            return Err("No such file".to_owned());
+        };
+        reads.set(reads.get() + 1);
+        Ok(text(number))
+    };
+    let file = File {
+        path: "0.yaml".to_owned(),
+        text: text(0),
+    };
+    let surroundings = Surroundings {
+        read: &read,
+        ..Surroundings::bare()
+    };
+    let result = import(&[file], &Options::default(), surroundings);
+    let problems = result.err().map(|p| p.problems).unwrap_or_default();
+    let messages = problems.iter().map(|p| p.kind.to_string()).collect();
+    (messages, reads.get())
+}
+
+const END: &str = "services: { a: { image: x, command: sh } }\n";
+
+#[test]
+fn a_circle_is_named_as_one() {
+    let (messages, reads) = messages(|n| format!("include: [{}.yaml]\n", (n + 1) % 3));
+    assert_eq!(messages, ["0.yaml includes or extends itself"]);
+    assert_eq!(reads, 2);
+}
+
+#[test]
+fn what_is_nested_too_deep_is_not_called_a_circle() {
+    let next = |n: usize| format!("include: [{}.yaml]\n", n + 1);
+    let (too_deep, _) = messages(next);
+    assert_eq!(too_deep, ["25.yaml is nested more than 24 deep"]);
+    let (fits, _) = messages(|n| match n {
+        24 => END.to_owned(),
+        n => next(n),
+    });
+    assert_eq!(fits, [""; 0]);
+    let (services, _) = messages(|n| {
+        format!(
+            "services: {{ a: {{ extends: {{ file: {}.yaml, service: a }} }} }}\n",
+            n + 1
+        )
+    });
+    assert_eq!(services, ["a is nested more than 24 deep"]);
+}
+
+#[test]
+fn files_are_not_read_without_end() {
+    let (messages, reads) = messages(|n| match n {
+        20 => END.to_owned(),
+        n => format!("include: [{0}.yaml, {0}.yaml]\n", n + 1),
+    });
+    let limit =
+        "more than 1000 files are included or extended; one that is named twice counts twice";
+    assert!(messages.iter().any(|m| m == limit), "{messages:?}");
+    assert!(messages.len() < 2000, "{}", messages.len());
+    assert!(reads <= 1000, "{reads}");
+}

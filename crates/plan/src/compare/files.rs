@@ -1,0 +1,105 @@
+//! The files that programs in nodes find below /etc: what is in them against what must be.
+
+use std::collections::BTreeMap;
+
+use super::{Difference, Fact, Place, place};
+use crate::observed::{Observed, Seen};
+use crate::settled::{Node, Settled};
+use crate::{hosts, resolv};
+
+/// At most this many nodes are named that see a file.
+const NAMED_MAX: usize = 3;
+
+/// Every difference; none when the files were not examined.
+pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> {
+    let Seen::Present(files) = &seen.files else {
+        return Vec::new();
+    };
+    let hosts = hosts::files(wanted);
+    let resolv = resolv::files(wanted, &files.of_host);
+    let views = [
+        (
+            "/etc/hosts",
+            hosts,
+            &files.hosts,
+            viewers(wanted, hosts::file_name),
+        ),
+        (
+            "/etc/resolv.conf",
+            resolv,
+            &files.resolv,
+            viewers(wanted, |n| resolv::file_name(n).to_owned()),
+        ),
+    ];
+    let mut out = Vec::new();
+    for (path, wanted, found, viewers) in views {
+        for (name, text) in wanted {
+            // One that no node sees does no harm.
+            let Some(nodes) = viewers.get(&name) else {
+                continue;
+            };
+            let found = found.get(&name).map(String::as_str);
+            out.extend(difference(path, nodes, &text, found));
+        }
+    }
+    out
+}
+
+/// Which nodes see which file.
+fn viewers(wanted: &Settled, name: impl Fn(&Node) -> String) -> BTreeMap<String, Vec<&Node>> {
+    let mut out: BTreeMap<String, Vec<&Node>> = BTreeMap::new();
+    for node in &wanted.nodes {
+        out.entry(name(node)).or_default().push(node);
+    }
+    out
+}
+
+fn difference(
+    path: &str,
+    nodes: &[&Node],
+    wanted: &str,
+    found: Option<&str>,
+) -> Option<Difference> {
+    let (place, file) = match nodes {
+        [only] => (place(only), path.to_owned()),
+        several => (Place::Host, format!("{path} of {}", named(several))),
+    };
+    let fact = match found {
+        None => Fact::FileMissing { file },
+        Some(found) => {
+            let (wanted, found) = (by_name(wanted), by_name(found));
+            if wanted == found {
+                return None;
+            }
+            Fact::FileChanged {
+                missing: without(&wanted, &found),
+                extra: without(&found, &wanted),
+                file,
+            }
+        }
+    };
+    Some(Difference { place, fact })
+}
+
+fn named(nodes: &[&Node]) -> String {
+    let names = nodes.iter().take(NAMED_MAX).map(|n| n.name.as_ref());
+    let names = names.collect::<Vec<&str>>().join(", ");
+    match nodes.len().saturating_sub(NAMED_MAX) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
+}
+
+/// The lines, in an order in which only those about one name are in the order of the file: which
+/// name comes first means nothing.
+fn by_name(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_by_key(|line| line.split_ascii_whitespace().nth(1));
+    lines
+}
+
+/// The lines of the one that the other lacks, for people.
+fn without(lines: &[&str], others: &[&str]) -> Vec<String> {
+    let lacking = lines.iter().filter(|line| !others.contains(line));
+    lacking.map(|line| line.replace('\t', " ")).collect()
+}

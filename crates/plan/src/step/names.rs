@@ -1,0 +1,109 @@
+//! What changes of the names that programs in nodes find: lines of /etc/hosts and /etc/resolv.conf.
+
+use hallway_spec::Name;
+
+use super::{Action, Cause, Described};
+
+/// One change. No program is started again for it: the files are changed where programs see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameStep {
+    /// What.
+    pub change: NameChange,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// What changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameChange {
+    /// A line, or a word in one, comes or goes.
+    Entry {
+        /// Whether it comes.
+        comes: bool,
+        /// The node.
+        node: Name,
+        /// What it is.
+        kind: EntryKind,
+        /// The line or word.
+        text: String,
+    },
+    /// The servers or search domains of a node are asked in another order.
+    Order {
+        /// The node.
+        node: Name,
+        /// What is in another order.
+        kind: EntryKind,
+        /// The new order.
+        text: String,
+    },
+    /// A file is not as it was written.
+    File {
+        /// Whether it is missing.
+        missing: bool,
+        /// Its path for programs, and where several nodes see it which.
+        file: String,
+    },
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// An address with a name that only programs of that node find.
+    Host,
+    /// A further name of the node.
+    Alias,
+    /// A name server.
+    Server,
+    /// A domain in which names without a dot are looked up.
+    Search,
+}
+
+impl EntryKind {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Host => "extra host",
+            Self::Alias => "alias",
+            Self::Server => "name server",
+            Self::Search => "search domain",
+        }
+    }
+}
+
+impl NameStep {
+    /// The change in words.
+    #[must_use]
+    pub fn describe(&self) -> Described {
+        let (action, kind, name, detail) = match &self.change {
+            NameChange::Entry {
+                comes,
+                node,
+                kind,
+                text,
+            } => {
+                let action = match comes {
+                    true => Action::Create,
+                    false => Action::Remove,
+                };
+                (action, kind.words(), text.clone(), format!("of {node}"))
+            }
+            NameChange::Order { node, kind, text } => {
+                let detail = format!("of {node}, in this order");
+                (Action::Change, kind.words(), text.clone(), detail)
+            }
+            NameChange::File { missing, file } => {
+                let action = match missing {
+                    true => Action::Create,
+                    false => Action::Change,
+                };
+                (action, "file", file.clone(), String::new())
+            }
+        };
+        Described {
+            action,
+            kind,
+            name,
+            detail,
+            cause: self.cause.to_string(),
+        }
+    }
+}
