@@ -1,5 +1,6 @@
 //! Why something could not be done: what failed, the kernel's error, what to do.
 
+mod action;
 mod codes;
 mod diagnostic;
 mod help;
@@ -9,8 +10,9 @@ mod refusal;
 use hallway_kernel::KernelError;
 use hallway_spec::Place;
 
+pub use action::FileAction;
 pub use codes::{FailureCode, WarningCode};
-pub use reason::{Detail, FileAction, NotReady, Reason};
+pub use reason::{Detail, NotReady, Reason};
 pub use refusal::Refusal;
 
 /// Something that could not be done: what, why, where, and what to do.

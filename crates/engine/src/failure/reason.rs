@@ -6,33 +6,8 @@ use hallway_plan::Conflict;
 use hallway_plan::compare::Difference;
 use hallway_spec::{Name, Protocol};
 
-use super::{FailureCode, Refusal};
+use super::{FailureCode, FileAction, Refusal};
 use crate::keeper::{Awaited, ProgramEnd};
-
-/// What was attempted with a file of the state directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // the names describe them
-pub enum FileAction {
-    Create,
-    Read,
-    Write,
-    Remove,
-    Lock,
-    Use,
-}
-
-impl std::fmt::Display for FileAction {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Create => "create",
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Remove => "remove",
-            Self::Lock => "lock",
-            Self::Use => "use",
-        })
-    }
-}
 
 /// Why a node's program is not ready.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
