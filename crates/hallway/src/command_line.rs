@@ -111,6 +111,13 @@ const GROUPS: [Group; 6] = [
             ("disconnect", &["hallway disconnect cache backend"]),
             ("publish", &["hallway publish web-server 8080:80"]),
             ("unpublish", &["hallway unpublish web-server 8080:80"]),
+            (
+                "impair",
+                &[
+                    "hallway impair db delay=50ms loss=1%",
+                    "hallway impair db --clear",
+                ],
+            ),
             ("allow", &["hallway allow frontend backend --port 8000/tcp"]),
             ("deny", &["hallway deny app1 app2"]),
             ("policy", &["hallway policy ls", "hallway policy rm 2"]),
@@ -190,6 +197,7 @@ fn names(path: &str, arg: &Arg) -> Option<fn() -> Vec<CompletionCandidate>> {
         (_, "sandbox") | ("sandbox rm", "name") => complete::sandboxes,
         ("node rm", "name") | ("link rm", _) | (_, "node" | "nodes") => complete::nodes,
         ("network rm", "name") | (_, "network") => complete::networks,
+        ("impair", "target") => complete::nodes,
         ("allow" | "deny", "from" | "to") | ("inspect" | "capture", "name" | "target") => {
             complete::endpoints
         }

@@ -194,7 +194,11 @@ impl Scene {
             while !self.loaded() {
                 let elapsed = flushed.elapsed();
                 // Below a second on a machine that does nothing else.
-                assert!(elapsed < Duration::from_secs(5) * patience(), "{elapsed:?}");
+                assert!(
+                    elapsed < Duration::from_secs(5) * patience(),
+                    "{elapsed:?}: {}",
+                    self.h.ok("logs --events")
+                );
             }
             times.push(flushed.elapsed());
             // Less often than what counts as a fight.

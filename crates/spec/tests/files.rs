@@ -134,6 +134,11 @@ const CASES: &[(Code, &str, &str)] = &[
         "a",
         "nodes: { a: { command: x, depends_on: [b] }, b: { command: x, depends_on: [a] } }\n",
     ),
+    (
+        Code::SharedNamespace,
+        "",
+        "NETS nodes: { a: {}, b: { namespace: 'node:a', command: x, forwarding: true } }\n",
+    ),
     (Code::BadYaml, "", "nodes: { a: {}\n"),
     (
         Code::NetworkFull,

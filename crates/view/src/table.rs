@@ -95,7 +95,7 @@ mod tests {
             vec!["shop".into(), "web api db cache queue".into(), "up".into()],
         ];
         let narrow =
-            "PROJECT  NODES          STATE\nshop     web api db     up\n         cache queue\n";
+            "PROJECT  NODES        STATE\nshop     web api db   up\n         cache queue\n";
         assert_eq!(columns_within(&rows, 29), narrow);
         assert_eq!(columns_within(&rows, 80), columns(&rows));
     }

@@ -100,7 +100,7 @@ fn of_place(reason: &Reason) -> Option<String> {
 /// What to do about a well-known error of the kernel.
 fn of_errno(error: &KernelError) -> Option<String> {
     if error.is_not_permitted() && rustix::process::geteuid().is_root() {
-        return Some("this process is root and still may not do it, as in a container or with a seccomp filter: run the container with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined".into());
+        return Some("this process is root and still may not do it, as in a container or with a seccomp filter: run the container with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined; or build in a sandbox, without --host".into());
     }
     if error.is_not_permitted() {
         return Some("run as root, or without --host to build in a sandbox".into());

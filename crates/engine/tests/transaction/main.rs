@@ -85,7 +85,7 @@ impl State {
                 "nft list tables | sort | while read -r _ family name; do nft -s list table $family $name; done | sed '/set counted/,/^\t}/d'",
             ),
             files: sh(
-                "find /run/state /run/netns | grep -v -e settled- -e /leases | sort; ls /run/state/host/projects/shop | grep -c settled-",
+                "find /run/state /run/netns | grep -v -e settled- -e /leases -e log.times | sort; ls /run/state/host/projects/shop | grep -c settled-",
             ),
         }
     }

@@ -128,7 +128,7 @@ impl Watcher {
             };
             return Ok(());
         }
-        let repaired = self.repair(&drift);
+        let repaired = self.repair();
         self.has_run(); // that was its own
         repaired
     }
@@ -146,7 +146,7 @@ impl Watcher {
         age.is_some_and(|age| age < RECENT)
     }
 
-    fn repair(&mut self, drift: &[String]) -> Result<(), Failure> {
+    fn repair(&mut self) -> Result<(), Failure> {
         let mut caller = Caller {
             reporter: &mut Silent,
             cancel: &Cancel::default(),
@@ -157,9 +157,7 @@ impl Watcher {
                 let objects = differences.iter().map(|d| d.subject());
                 self.pace.repaired(objects, Instant::now())
             }
-            Err(_reported_by_the_caller) => {
-                self.pace.repaired(drift.iter().cloned(), Instant::now())
-            }
+            Err(_reported_by_the_caller) => self.pace.failed(Instant::now()),
         };
         let mut events: Vec<Occurrence> = match &repaired {
             Ok(differences) => differences.iter().map(Occurrence::repaired).collect(),

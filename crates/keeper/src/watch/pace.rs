@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 /// The least time between two comparisons that notifications cause, and the longest.
 const GAP: Duration = Duration::from_millis(100);
 const GAP_MAX: Duration = Duration::from_millis(500);
+/// The longest while another program changes something again and again.
+const GAP_FIGHT: Duration = Duration::from_secs(1);
 /// The least time between two comparisons without a notification: some settings can be changed
 /// without one.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -41,6 +43,9 @@ pub(crate) struct Pace {
     pause: Duration,
     /// Objects that another program changes again and again, and until when they are left alone.
     paused: BTreeMap<String, Instant>,
+    /// When repairs failed, and until when none is tried.
+    failures: Vec<Instant>,
+    paused_until: Option<Instant>,
 }
 
 impl Pace {
@@ -56,6 +61,8 @@ impl Pace {
             put_off_until: None,
             pause: PAUSE_FIRST,
             paused: BTreeMap::new(),
+            failures: Vec::new(),
+            paused_until: None,
         }
     }
 
@@ -63,7 +70,7 @@ impl Pace {
     /// longer while another program changes something again and again.
     pub(crate) fn changed(&mut self, now: Instant) {
         let gap = match self.paused.values().any(|until| now < *until) {
-            true => INTERVAL.max(self.cost.saturating_mul(IDLE_SHARE)),
+            true => self.cost.saturating_mul(SHARE).clamp(GAP_MAX, GAP_FIGHT),
             false => self.cost.saturating_mul(SHARE).clamp(GAP, GAP_MAX),
         };
         let due = now.max(self.last + gap);
@@ -88,7 +95,8 @@ impl Pace {
     pub(crate) fn due(&self) -> Instant {
         let regular = self.regular();
         let due = self.wanted.map_or(regular, |wanted| wanted.min(regular));
-        self.put_off_until.map_or(due, |until| until.max(due))
+        let due = self.put_off_until.map_or(due, |until| until.max(due));
+        self.paused_until.map_or(due, |until| until.max(due))
     }
 
     /// Whether an object is left alone for now.
@@ -110,12 +118,26 @@ impl Pace {
         self.wanted = None;
         self.put_off_since = None;
         self.put_off_until = None;
+        self.paused_until = None;
         self.last = now;
         self.cost = now.saturating_duration_since(began);
         if whole {
             self.last_whole = now;
             self.whole_cost = self.cost;
         }
+    }
+
+    /// A repair failed. Gives the pause of all repairs, when too many did.
+    pub(crate) fn failed(&mut self, now: Instant) -> Option<Duration> {
+        self.failures
+            .retain(|at| now.saturating_duration_since(*at) < WINDOW);
+        self.failures.push(now);
+        if self.failures.len() < MANY {
+            return None;
+        }
+        self.failures.clear();
+        self.paused_until = Some(now + PAUSE_FIRST);
+        Some(PAUSE_FIRST)
     }
 
     /// These objects were repaired. Gives the pause of those that were repaired too often; all others
@@ -227,18 +249,15 @@ mod tests {
         assert_eq!(pace.repaired(std::iter::once(OBJECT.to_owned()), now), None);
     }
 
-    /// Meanwhile a comparison takes a fiftieth of the time, as without notifications.
     #[test]
-    fn during_a_fight_few_comparisons_are_made() {
-        let mut now = Instant::now();
+    fn during_a_fight_comparisons_are_made_less_often() {
+        let now = Instant::now();
         let mut pace = Pace::new(now);
         let many = vec!["mtu of eth0".to_owned(); MANY];
         assert_eq!(pace.repaired(many.into_iter(), now), Some(PAUSE_FIRST));
-        pace.compared(false, now, now + 20 * MS);
-        now += 20 * MS;
-        pace.changed(now);
-        // The regular comparison of everything comes first.
-        assert_eq!(pace.due(), now - 20 * MS + INTERVAL);
+        pace.compared(true, now, now + MS);
+        pace.changed(now + MS);
+        assert_eq!(pace.due(), now + MS + GAP_MAX);
     }
 
     #[test]
