@@ -1,7 +1,7 @@
 //! Files with mistakes that beginners make, each with what `validate` says about it. A person has read
 //! every message: it is true, shows the place, and says what to do.
 //!
-//! `HALLWAY_SNAPSHOTS=write cargo test -p hallway --test broken` writes them anew.
+//! `HALLWAY_SNAPSHOTS=write cargo test -p hallway --test broken` writes them again.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 

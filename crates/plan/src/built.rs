@@ -9,7 +9,7 @@ use crate::observed::{
 };
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{Plug, Settled};
-use crate::target::{Link, LinkRole, Route, RouteKind, RouteOrigin, Space, Target, listeners};
+use crate::target::{Link, LinkRole, Route, RouteKind, Space, Target, listeners};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
@@ -150,7 +150,7 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
         RouteKind::Unreachable => (None, None, mark::ROUTE_PROTOCOL),
         RouteKind::Link { link, via, origin } => {
             let index = space.link(link).map(|l| l.index);
-            (index, *via, protocol(*origin))
+            (index, *via, origin.protocol())
         }
     };
     SeenRoute {
@@ -161,15 +161,6 @@ fn route(wanted: &Route, space: &SeenSpace) -> SeenRoute {
         table: MAIN_TABLE,
         metric: wanted.metric(),
         via,
-    }
-}
-
-/// RTPROT_*, linux/rtnetlink.h.
-fn protocol(origin: RouteOrigin) -> u8 {
-    match origin {
-        RouteOrigin::Connected(_) => 2,
-        RouteOrigin::Static => 4,
-        RouteOrigin::Hallway => mark::ROUTE_PROTOCOL,
     }
 }
 

@@ -5,7 +5,6 @@ use hallway_kernel::qdisc::Netem;
 use hallway_kernel::route::RouteSpec;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, qdisc, route};
 use hallway_plan::compare::Attribute;
-use hallway_plan::mark;
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::step::Adjustment;
 use hallway_plan::target::{BridgeFlag, Link, PortFlag, Route, RouteKind, RouteOrigin};
@@ -13,10 +12,6 @@ use hallway_spec::{Bandwidth, Delay, Impairments, Share};
 
 use super::outcome::absent_is_done;
 
-/// RTPROT_STATIC, linux/rtnetlink.h.
-const STATIC: u8 = 4;
-/// RTPROT_KERNEL, linux/rtnetlink.h.
-const BY_KERNEL: u8 = 2;
 /// Carries out a change.
 pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), KernelError> {
     match change {
@@ -194,10 +189,9 @@ pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec>
     match &route.kind {
         RouteKind::Unreachable => None,
         RouteKind::Link { via, origin, .. } => {
-            let (protocol, source) = match origin {
-                RouteOrigin::Static => (STATIC, None),
-                RouteOrigin::Hallway => (mark::ROUTE_PROTOCOL, None),
-                RouteOrigin::Connected(source) => (BY_KERNEL, Some(*source)),
+            let source = match origin {
+                RouteOrigin::Static | RouteOrigin::Hallway => None,
+                RouteOrigin::Connected(source) => Some(*source),
             };
             // As the kernel does it: only routes of IPv4 name the address, only those of IPv6
             // have a metric.
@@ -211,7 +205,7 @@ pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec>
                 interface: index,
                 unreachable: false,
                 metric: v6.map(|_| route.metric()),
-                protocol,
+                protocol: origin.protocol(),
                 source: v4,
             })
         }

@@ -9,12 +9,10 @@ use super::{Attribute, Difference, Fact, Place};
 use crate::mark;
 use crate::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use crate::shaping::Shaping;
-use crate::target::{Link, Route, RouteKind, RouteOrigin, Setting, Space};
+use crate::target::{BY_KERNEL, Link, Route, RouteKind, RouteOrigin, Setting, Space};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
-/// RTPROT_KERNEL, linux/rtnetlink.h.
-const BY_KERNEL: u8 = 2;
 /// The MTU of a bridge or veth for which none was given, in bytes.
 const DEFAULT_MTU: u32 = 1500;
 

@@ -17,12 +17,6 @@ pub(super) struct Product {
     pub(super) to: Vec<IpNet>,
 }
 
-impl Product {
-    fn size(&self) -> usize {
-        self.from.len().saturating_mul(self.to.len())
-    }
-}
-
 /// Conditions that hold for the pairs of all products: sets grow with the prefixes, not with the
 /// pairs, where there are many.
 pub(super) fn conditions(
@@ -40,7 +34,7 @@ pub(super) fn conditions(
             to: IpNet::aggregate(&p.to),
         })
         .collect();
-    products.retain(|p| p.size() > 0);
+    products.retain(|p| !p.from.is_empty() && !p.to.is_empty());
     if products.is_empty() {
         return Vec::new();
     }

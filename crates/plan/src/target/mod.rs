@@ -297,6 +297,22 @@ pub enum RouteOrigin {
     Connected(std::net::IpAddr),
 }
 
+/// RTPROT_KERNEL and RTPROT_STATIC, linux/rtnetlink.h.
+pub(crate) const BY_KERNEL: u8 = 2;
+const STATIC: u8 = 4;
+
+impl RouteOrigin {
+    /// The number of the program that adds such a route (RTPROT_*).
+    #[must_use]
+    pub const fn protocol(self) -> u8 {
+        match self {
+            Self::Static => STATIC,
+            Self::Hallway => mark::ROUTE_PROTOCOL,
+            Self::Connected(_) => BY_KERNEL,
+        }
+    }
+}
+
 /// A setting (sysctl) of a link or of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Setting {
