@@ -172,15 +172,15 @@ fn drift_is_repaired() {
         ),
         (
             "tc -n a qdisc change dev eth0 root netem limit 10000 delay 30ms 3ms 25%",
-            "a netem with other settings",
+            "a queueing discipline with other settings",
         ),
         (
             "tc -n a qdisc change dev eth0 root netem limit 10000 delay 30ms slot 1ms 2ms",
-            "a netem with other settings",
+            "a queueing discipline with other settings",
         ),
         (
             "tc -n a qdisc change dev eth0 root netem limit 5 delay 30ms",
-            "a netem with other settings",
+            "a queueing discipline with other settings",
         ),
     ] {
         sh(change);

@@ -19,6 +19,8 @@ const IFA_FLAGS: u16 = 8;
 const IFA_PROTO: u16 = 11;
 /// Usable immediately: duplicates are prevented by the plan, not detected by waiting.
 const IFA_F_NODAD: u32 = 0x02;
+const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+const RT_SCOPE_HOST: u8 = 254;
 const IFA_F_SECONDARY: u32 = 0x01;
 const IFA_F_DADFAILED: u32 = 0x08;
 
@@ -27,16 +29,24 @@ pub(crate) fn family(address: IpAddr) -> u8 {
     if address.is_ipv4() { 2 } else { 10 }
 }
 
-/// Adds an address, without duplicate address detection.
+/// Adds an address, without duplicate address detection. Those of the loopback interface are added
+/// as the kernel does: valid on this host, with neither a broadcast address nor a route of IPv6.
 #[must_use]
 pub fn add_address(index: u32, net: IpNet) -> Request {
     let mut w = body(index, net);
+    let is_loopback = net.addr().is_loopback();
     if let IpNet::V4(v4) = net
         && v4.prefix_len() < 31
+        && !is_loopback
     {
         w.attr(IFA_BROADCAST, &v4.broadcast().octets());
     }
-    w.u32(IFA_FLAGS, IFA_F_NODAD);
+    let flags = match (is_loopback, net) {
+        (true, IpNet::V4(_)) => 0,
+        (true, IpNet::V6(_)) => IFA_F_NOPREFIXROUTE,
+        (false, _) => IFA_F_NODAD,
+    };
+    w.u32(IFA_FLAGS, flags);
     Request {
         acts_on: OperationKind::Address,
         kind: RTM_NEWADDR,
@@ -65,6 +75,9 @@ fn body(index: u32, net: IpNet) -> Writer {
     let mut head = [0_u8; 8];
     head[0] = family(net.addr());
     head[1] = net.prefix_len();
+    if net.addr().is_loopback() {
+        head[3] = RT_SCOPE_HOST;
+    }
     head[4..8].copy_from_slice(&index.to_ne_bytes());
     let mut w = Writer::with_header(&head);
     let bytes = address_bytes(net.addr());
@@ -97,7 +110,7 @@ impl Scope {
             0 => Self::Universe,
             200 => Self::Site,
             253 => Self::Link,
-            254 => Self::Host,
+            RT_SCOPE_HOST => Self::Host,
             255 => Self::Nowhere,
             other => Self::Other(other),
         }

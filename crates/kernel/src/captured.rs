@@ -46,7 +46,10 @@ fn a_bridge() {
     assert_eq!(link.address_generation, Some(AddressGeneration::Eui64));
     assert_eq!((link.port, link.peer, link.master), (None, None, None));
     let bridge = link.bridge.unwrap();
-    assert_eq!((bridge.ageing_time, bridge.mcast_snooping), (12_300, false));
+    assert_eq!(
+        (bridge.ageing_time, bridge.mcast_snooping),
+        (12_300, Some(false))
+    );
     assert!(!bridge.stp && !bridge.nf_call_iptables && !bridge.nf_call_ip6tables);
 }
 

@@ -132,6 +132,8 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
         group: wanted.group.unwrap_or(0),
         master: None,
         up: true,
+        no_arp: false,
+        no_multicast: false,
         mac: wanted.mac,
         mtu: wanted.mtu.unwrap_or(DEFAULT_MTU),
         peer: None,

@@ -153,6 +153,10 @@ pub struct SeenLink {
     pub master: Option<u32>,
     /// Administratively up.
     pub up: bool,
+    /// Neighbours are not looked up.
+    pub no_arp: bool,
+    /// Multicast packets are not sent.
+    pub no_multicast: bool,
     /// MAC address of an Ethernet link.
     pub mac: Option<[u8; 6]>,
     /// Bytes.

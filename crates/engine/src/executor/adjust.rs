@@ -132,6 +132,8 @@ fn change_link(
         let mut change = LinkChange::default();
         match attribute {
             Attribute::Up(up) => change.up = Some(*up),
+            Attribute::Arp(on) => change.no_arp = Some(!on),
+            Attribute::Multicast(on) => change.multicast = Some(*on),
             Attribute::Mtu(mtu) => change.mtu = Some(*mtu),
             Attribute::Mac(mac) => change.mac = Some(*mac),
             Attribute::Group(group) => change.group = Some(*group),
@@ -154,6 +156,9 @@ fn bridge_flag(flag: BridgeFlag) -> link::BridgeFlag {
     match flag {
         BridgeFlag::VlanFiltering => link::BridgeFlag::VlanFiltering,
         BridgeFlag::Stp => link::BridgeFlag::Stp,
+        BridgeFlag::McastSnooping => link::BridgeFlag::McastSnooping,
+        BridgeFlag::GroupForward => link::BridgeFlag::GroupForward,
+        BridgeFlag::NfCallArp => link::BridgeFlag::NfCallArp,
     }
 }
 

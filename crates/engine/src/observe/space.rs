@@ -81,10 +81,12 @@ fn shapings(
 /// What a queueing discipline does, if it is one that hallway could have set.
 fn shaping(found: &QdiscInfo) -> Option<Shaping> {
     if let Some(bucket) = found.token_bucket {
-        return Some(Shaping::new(
-            bandwidth(bucket.rate),
-            &Impairments::default(),
-        ));
+        let shaping = Shaping::new(bandwidth(bucket.rate), &Impairments::default());
+        let Queueing::TokenBucket(wanted) = shaping.queueing() else {
+            return None;
+        };
+        let same = bucket.matches(wanted.rate, wanted.burst, wanted.queue);
+        return same.then_some(shaping);
     }
     let netem = found.netem?;
     let shaping = of_netem(&netem)?;
@@ -123,6 +125,8 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
         group: info.group,
         master: info.master,
         up: info.up,
+        no_arp: info.no_arp,
+        no_multicast: !info.multicast,
         mac: info.mac,
         mtu: info.mtu,
         peer: info.peer,
@@ -141,10 +145,18 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
 }
 
 fn bridge_flags(found: BridgeInfo) -> BTreeMap<BridgeFlag, bool> {
-    BTreeMap::from([
+    let mut out = BTreeMap::from([
         (BridgeFlag::VlanFiltering, found.vlan_filtering),
         (BridgeFlag::Stp, found.stp),
-    ])
+        (BridgeFlag::GroupForward, found.group_forward),
+        (BridgeFlag::NfCallArp, found.nf_call_arptables),
+    ]);
+    out.extend(
+        found
+            .mcast_snooping
+            .map(|on| (BridgeFlag::McastSnooping, on)),
+    );
+    out
 }
 
 fn port_flags(info: &LinkInfo) -> BTreeMap<PortFlag, bool> {

@@ -37,6 +37,7 @@ const DB_NODE: &[&str] = &[
     "db/link/eth1",
     "far/link/eth1",
     "db/qdisc/eth0",
+    "db/addr/lo",
     "host/qdisc/$DB",
     "db/inode/db",
 ];
@@ -185,6 +186,22 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     kind(
         "ip link set br-apps type bridge stp_state 1",
         "stp_state of br-apps is on, not off",
+    ),
+    kind(
+        "ip link set br-apps type bridge mcast_snooping 0",
+        "mcast_snooping of br-apps is off, not on",
+    ),
+    kind(
+        "ip link set br-apps type bridge group_fwd_mask 8",
+        "group_fwd_mask of br-apps is on, not off",
+    ),
+    kind(
+        "ip link set br-apps type bridge nf_call_arptables 1",
+        "nf_call_arptables of br-apps is on, not off",
+    ),
+    kind(
+        "ip link set br-apps arp off",
+        "arp of br-apps is off, not on",
     ),
     kind(
         "bridge link set dev $WEB state 0",
@@ -368,6 +385,28 @@ pub(crate) const NODES: &[Kind] = &[
         "disable_ipv6 is 0, not 1",
     ),
     kind("ip -n db link set lo down", "state of lo is down, not up"),
+    kind(
+        "ip -n db addr del 127.0.0.1/8 dev lo",
+        "address 127.0.0.1/8 of lo is missing",
+    ),
+    again(
+        "ip -n db addr del ::1/128 dev lo",
+        "address ::1/128 of lo is missing",
+        &["db/addr/lo"],
+    ),
+    again(
+        "inside db sysctl -qw net.ipv6.conf.lo.disable_ipv6=1",
+        "disable_ipv6 of lo is 1, not 0",
+        &["db/addr/lo"],
+    ),
+    kind(
+        "ip -n db link set eth0 arp off",
+        "arp of eth0 is off, not on",
+    ),
+    kind(
+        "ip -n db link set eth0 multicast off",
+        "multicast of eth0 is off, not on",
+    ),
     kind("ip -n db link set lo alias mine", "alias of lo is mine"),
     again("ip netns del db", "namespace is missing", DB_NODE),
     again("umount /run/netns/db", "namespace is missing", DB_NODE),
@@ -402,7 +441,12 @@ pub(crate) const NODES: &[Kind] = &[
     ),
     again(
         "tc -n db qdisc change dev eth0 root tbf rate 5mbit burst 20k latency 50ms",
-        "bandwidth of eth0 is 5mbit, not 10mbit",
+        "bandwidth of eth0 is a queueing discipline with other settings, not 10mbit",
+        &["db/qdisc/eth0"],
+    ),
+    again(
+        "tc -n db qdisc change dev eth0 root tbf rate 10mbit burst 20k latency 50ms",
+        "bandwidth of eth0 is a queueing discipline with other settings, not 10mbit",
         &["db/qdisc/eth0"],
     ),
     again(

@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::place::Place;
 
 /// What the kernel numbers or chooses itself: left out for objects that are created again.
-const NUMBERED: [&str; 9] = [
+const NUMBERED: [&str; 10] = [
+    // The kernel gives lo its IPv6 address without a route, which no request can.
+    "noprefixroute",
     "ifindex",
     "link_index",
     "link_netnsid",

@@ -9,6 +9,7 @@ use crate::wire::{Attrs, Writer, u16_of, u32_of};
 const IFLA_BR_AGEING_TIME: u16 = 4;
 const IFLA_BR_STP_STATE: u16 = 5;
 const IFLA_BR_VLAN_FILTERING: u16 = 7;
+const IFLA_BR_GROUP_FWD_MASK: u16 = 9;
 const IFLA_BR_MCAST_SNOOPING: u16 = 23;
 const IFLA_BR_NF_CALL_ARPTABLES: u16 = 38;
 
@@ -43,12 +44,15 @@ pub struct BridgeInfo {
     pub nf_call_ip6tables: bool,
     /// ARP frames pass the arp hooks.
     pub nf_call_arptables: bool,
-    /// Multicast is sent only to ports with a member of the group.
-    pub mcast_snooping: bool,
+    /// Multicast is sent only to ports with a member of the group; none where the kernel does not
+    /// follow groups.
+    pub mcast_snooping: Option<bool>,
     /// Spanning tree is on.
     pub stp: bool,
     /// Frames are filtered by VLAN.
     pub vlan_filtering: bool,
+    /// Frames to any of the group addresses of bridges are passed on, whatever the ports have.
+    pub group_forward: bool,
     /// MAC addresses are learned from frames to the group addresses of bridges too; not known
     /// before Linux 5.0.
     pub group_learning: Option<bool>,
@@ -66,8 +70,9 @@ impl BridgeInfo {
                 IFLA_BR_NF_CALL_IPTABLES => out.nf_call_iptables = on,
                 IFLA_BR_NF_CALL_IP6TABLES => out.nf_call_ip6tables = on,
                 IFLA_BR_NF_CALL_ARPTABLES => out.nf_call_arptables = on,
-                IFLA_BR_MCAST_SNOOPING => out.mcast_snooping = on,
+                IFLA_BR_MCAST_SNOOPING => out.mcast_snooping = Some(on),
                 IFLA_BR_VLAN_FILTERING => out.vlan_filtering = on,
+                IFLA_BR_GROUP_FWD_MASK => out.group_forward = u16_of(value) != Some(0),
                 IFLA_BR_STP_STATE => out.stp = u32_of(value).is_some_and(|n| n != 0),
                 IFLA_BR_MULTI_BOOLOPT => {
                     out.group_learning = value
@@ -90,6 +95,12 @@ pub enum BridgeFlag {
     VlanFiltering,
     /// [`BridgeInfo::stp`].
     Stp,
+    /// [`BridgeInfo::mcast_snooping`].
+    McastSnooping,
+    /// [`BridgeInfo::group_forward`]; on are all group addresses but that of pause frames.
+    GroupForward,
+    /// [`BridgeInfo::nf_call_arptables`].
+    NfCallArp,
 }
 
 impl BridgeFlag {
@@ -97,6 +108,12 @@ impl BridgeFlag {
         match self {
             Self::VlanFiltering => w.u8(IFLA_BR_VLAN_FILTERING, u8::from(on)),
             Self::Stp => w.u32(IFLA_BR_STP_STATE, u32::from(on)),
+            Self::McastSnooping => w.u8(IFLA_BR_MCAST_SNOOPING, u8::from(on)),
+            Self::NfCallArp => w.u8(IFLA_BR_NF_CALL_ARPTABLES, u8::from(on)),
+            Self::GroupForward => {
+                let mask = if on { GROUPS } else { 0 };
+                w.attr(IFLA_BR_GROUP_FWD_MASK, &mask.to_ne_bytes());
+            }
         }
     }
 }

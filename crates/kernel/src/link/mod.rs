@@ -54,15 +54,37 @@ const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
 pub(crate) const AF_BRIDGE: u8 = 7;
 const AF_INET6: u16 = 10;
 const IFF_UP: u32 = 1;
+const IFF_NOARP: u32 = 0x80;
+const IFF_MULTICAST: u32 = 0x1000;
 
 /// struct ifinfomsg.
-fn header(family: u8, index: u32, up: Option<bool>) -> [u8; 16] {
+fn header(family: u8, index: u32, flags: Flags) -> [u8; 16] {
     let mut out = [0_u8; 16];
     out[0] = family;
     out[4..8].copy_from_slice(&index.to_ne_bytes());
-    if let Some(up) = up {
-        out[8..12].copy_from_slice(&(if up { IFF_UP } else { 0 }).to_ne_bytes());
-        out[12..16].copy_from_slice(&IFF_UP.to_ne_bytes());
-    }
+    out[8..12].copy_from_slice(&flags.values.to_ne_bytes());
+    out[12..16].copy_from_slice(&flags.changed.to_ne_bytes());
     out
+}
+
+/// Flags of a link (IFF_*), and which of them are meant.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flags {
+    values: u32,
+    changed: u32,
+}
+
+impl Flags {
+    const NONE: Self = Self {
+        values: 0,
+        changed: 0,
+    };
+
+    fn with(mut self, flag: u32, on: Option<bool>) -> Self {
+        if let Some(on) = on {
+            self.changed |= flag;
+            self.values |= if on { flag } else { 0 };
+        }
+        self
+    }
 }

@@ -95,6 +95,10 @@ pub struct LinkInfo {
     pub qdisc: Option<String>,
     /// Administratively up.
     pub up: bool,
+    /// Neighbours are not looked up (IFF_NOARP).
+    pub no_arp: bool,
+    /// Multicast packets are sent (IFF_MULTICAST).
+    pub multicast: bool,
     /// All flags (IFF_*).
     pub flags: u32,
     /// Operational state.
@@ -125,6 +129,8 @@ pub(crate) fn parse(body: &[u8]) -> Option<LinkInfo> {
     let mut out = LinkInfo {
         index: u32_of(body.get(4..)?)?,
         up: flags & IFF_UP != 0,
+        no_arp: flags & IFF_NOARP != 0,
+        multicast: flags & IFF_MULTICAST != 0,
         flags,
         ..LinkInfo::default()
     };
@@ -180,7 +186,7 @@ impl Kernel {
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
     pub fn links(&mut self) -> Result<Vec<LinkInfo>, KernelError> {
-        let mut w = Writer::with_header(&header(0, 0, None));
+        let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
         w.u32(IFLA_EXT_MASK, SKIP_STATS);
         let request = w.finish().map_err(|e| KernelError::too_long(LIST, "", e))?;
         self.list_links(&request)
@@ -191,7 +197,7 @@ impl Kernel {
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
     pub fn links_with_counters(&mut self) -> Result<Vec<LinkInfo>, KernelError> {
-        self.list_links(&header(0, 0, None))
+        self.list_links(&header(0, 0, Flags::NONE))
     }
 
     /// The link of that name, without its byte counters; `None` when there is none.
@@ -201,7 +207,7 @@ impl Kernel {
     pub fn link_named(&mut self, name: &str) -> Result<Option<LinkInfo>, KernelError> {
         const OPERATION: &str = "read the link";
         self.note_read(&Operation::new(OperationKind::Link, OPERATION, name));
-        let mut w = Writer::with_header(&header(0, 0, None));
+        let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
         w.str(IFLA_IFNAME, name);
         w.u32(IFLA_EXT_MASK, SKIP_STATS);
         let request = Request {

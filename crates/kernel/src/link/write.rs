@@ -26,7 +26,7 @@ pub struct BridgeSpec<'a> {
 /// addresses of bridges (01:80:c2:00:00:0X), which no nf_tables chain sees.
 #[must_use]
 pub fn create_bridge(spec: &BridgeSpec<'_>) -> Request {
-    let mut w = Writer::with_header(&header(0, 0, None));
+    let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
     w.str(IFLA_IFNAME, spec.name);
     w.u32(IFLA_GROUP, spec.group);
     w.attr(IFLA_ADDRESS, &spec.mac);
@@ -85,7 +85,7 @@ pub fn change_bridge_flag(name: &str, flag: BridgeFlag, on: bool) -> Request {
 }
 
 fn change_bridge(name: &str, attributes: impl FnOnce(&mut Writer)) -> Request {
-    let mut w = Writer::with_header(&header(0, 0, None));
+    let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
     w.str(IFLA_IFNAME, name);
     w.nest(IFLA_LINKINFO, |w| {
         w.str(IFLA_INFO_KIND, "bridge");
@@ -116,7 +116,7 @@ pub struct VethEnd<'a> {
 /// the kernel a synchronisation of some 20 ms.
 #[must_use]
 pub fn create_veth(end: &VethEnd<'_>, master: Option<u32>, peer: &VethEnd<'_>) -> Request {
-    let mut w = Writer::with_header(&header(0, end.index, None));
+    let mut w = Writer::with_header(&header(0, end.index, Flags::NONE));
     veth_end(&mut w, end);
     if let Some(master) = master {
         w.u32(IFLA_MASTER, master);
@@ -125,7 +125,7 @@ pub fn create_veth(end: &VethEnd<'_>, master: Option<u32>, peer: &VethEnd<'_>) -
         w.str(IFLA_INFO_KIND, "veth");
         w.nest(IFLA_INFO_DATA, |w| {
             w.nest(VETH_INFO_PEER, |w| {
-                w.raw(&header(0, peer.index, None));
+                w.raw(&header(0, peer.index, Flags::NONE));
                 veth_end(w, peer);
             });
         });
@@ -162,6 +162,10 @@ pub struct LinkChange<'a> {
     pub alias: Option<&'a str>,
     /// Administrative state.
     pub up: Option<bool>,
+    /// Neighbours are not looked up, and requests about own addresses not answered (IFF_NOARP).
+    pub no_arp: Option<bool>,
+    /// Multicast packets are sent (IFF_MULTICAST).
+    pub multicast: Option<bool>,
     /// Bytes.
     pub mtu: Option<u32>,
     /// MAC address.
@@ -180,7 +184,11 @@ pub struct LinkChange<'a> {
 /// Changes a link, found by name.
 #[must_use]
 pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
-    let mut w = Writer::with_header(&header(0, 0, change.up));
+    let flags = Flags::default()
+        .with(IFF_UP, change.up)
+        .with(IFF_NOARP, change.no_arp)
+        .with(IFF_MULTICAST, change.multicast);
+    let mut w = Writer::with_header(&header(0, 0, flags));
     w.str(IFLA_IFNAME, name);
     if let Some(alias) = change.alias {
         w.attr(IFLA_IFALIAS, alias.as_bytes());
@@ -220,7 +228,7 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
 /// Gives a link another name; it must be down. (Kernels before 6.2 refuse it while it is up.)
 #[must_use]
 pub fn rename_link(index: u32, name: &str) -> Request {
-    let mut w = Writer::with_header(&header(0, index, None));
+    let mut w = Writer::with_header(&header(0, index, Flags::NONE));
     w.str(IFLA_IFNAME, name);
     request("rename the link to", name, RTM_NEWLINK, 0, w)
 }
@@ -228,7 +236,7 @@ pub fn rename_link(index: u32, name: &str) -> Request {
 /// Removes a link, found by name; a veth's other end is removed with it.
 #[must_use]
 pub fn delete_link(name: &str) -> Request {
-    let mut w = Writer::with_header(&header(0, 0, None));
+    let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
     w.str(IFLA_IFNAME, name);
     request("remove the link", name, RTM_DELLINK, 0, w)
 }
@@ -236,7 +244,7 @@ pub fn delete_link(name: &str) -> Request {
 /// Removes every link of a device group with one request.
 #[must_use]
 pub fn delete_group(group: u32) -> Request {
-    let mut w = Writer::with_header(&header(0, 0, None));
+    let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
     w.u32(IFLA_GROUP, group);
     request(
         "remove the links of group",

@@ -9,6 +9,10 @@ use crate::target::{BridgeFlag, PortFlag};
 pub enum Attribute {
     /// Administratively up.
     Up(bool),
+    /// Neighbours are looked up, and requests about own addresses answered.
+    Arp(bool),
+    /// Multicast packets are sent.
+    Multicast(bool),
     /// Bytes.
     Mtu(u32),
     /// MAC address.
@@ -37,6 +41,8 @@ impl Attribute {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Up(_) => "state",
+            Self::Arp(_) => "arp",
+            Self::Multicast(_) => "multicast",
             Self::Mtu(_) => "mtu",
             Self::Mac(_) => "address",
             Self::Group(_) => "group",
@@ -64,7 +70,11 @@ impl fmt::Display for Attribute {
             Self::Alias(text) | Self::Master(text) => {
                 f.write_str(text.as_deref().unwrap_or("none"))
             }
-            Self::Port(_, on) | Self::Bridge(_, on) | Self::NfCall(on) => f.write_str(on_off(*on)),
+            Self::Port(_, on)
+            | Self::Bridge(_, on)
+            | Self::NfCall(on)
+            | Self::Arp(on)
+            | Self::Multicast(on) => f.write_str(on_off(*on)),
             Self::GroupLearning(on) => f.write_str(on_off(!on)),
             Self::KernelAddress(made) => f.write_str(if *made { "eui64" } else { "none" }),
         }

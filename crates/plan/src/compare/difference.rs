@@ -266,7 +266,10 @@ impl Difference {
             ),
             Fact::Shaping { wanted, found, .. } => (
                 wanted.to_string(),
-                found.map_or_else(|| "a netem with other settings".into(), |s| s.to_string()),
+                found.map_or_else(
+                    || "a queueing discipline with other settings".into(),
+                    |s| s.to_string(),
+                ),
             ),
             Fact::UplinkForwarding { .. } => ("1".into(), "0".into()),
             Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
@@ -313,6 +316,7 @@ impl Difference {
                 found,
             } => match (wanted.needs_netem(), found) {
                 (false, Some(found)) if !found.needs_netem() => format!("bandwidth of {link}"),
+                (false, None) if wanted.limit.is_some() => format!("bandwidth of {link}"),
                 _ => format!("impairment of {link}"),
             },
             Fact::UplinkForwarding { link, version } => {

@@ -9,7 +9,7 @@ use super::{Attribute, Difference, Fact, Place};
 use crate::mark;
 use crate::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use crate::shaping::Shaping;
-use crate::target::{BY_KERNEL, Link, Route, RouteKind, RouteOrigin, Setting, Space};
+use crate::target::{BY_KERNEL, Link, LinkRole, Route, RouteKind, RouteOrigin, Setting, Space};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
@@ -220,8 +220,14 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
     let master = found
         .master
         .map(|i| seen.name(i).unwrap_or("another link").to_owned());
+    let sends = wanted.role != LinkRole::Loopback;
     let pairs = [
         Some((Attribute::Up(true), Attribute::Up(found.up))),
+        sends.then_some((Attribute::Arp(true), Attribute::Arp(!found.no_arp))),
+        sends.then_some((
+            Attribute::Multicast(true),
+            Attribute::Multicast(!found.no_multicast),
+        )),
         wanted
             .mac
             .zip(found.mac)
@@ -290,7 +296,7 @@ fn is_link_local(net: &IpNet) -> bool {
 /// The loopback's MTU is not ours.
 fn mtu(wanted: &Link) -> Option<u32> {
     match wanted.role {
-        crate::target::LinkRole::Loopback => None,
+        LinkRole::Loopback => None,
         _ => Some(wanted.mtu.unwrap_or(DEFAULT_MTU)),
     }
 }

@@ -178,11 +178,23 @@ pub enum BridgeFlag {
     VlanFiltering,
     /// A spanning tree opens and closes ports.
     Stp,
+    /// Multicast frames leave by ports with a member of the group only.
+    McastSnooping,
+    /// Frames to the group addresses of bridges are passed on, whatever the ports have.
+    GroupForward,
+    /// ARP frames pass the arp hooks.
+    NfCallArp,
 }
 
 impl BridgeFlag {
     /// What the bridge of a network has.
-    pub const WANTED: &'static [(Self, bool)] = &[(Self::VlanFiltering, false), (Self::Stp, false)];
+    pub const WANTED: &'static [(Self, bool)] = &[
+        (Self::VlanFiltering, false),
+        (Self::Stp, false),
+        (Self::McastSnooping, true),
+        (Self::GroupForward, false),
+        (Self::NfCallArp, false),
+    ];
 
     /// Its name, in the words of `ip link`.
     #[must_use]
@@ -190,6 +202,9 @@ impl BridgeFlag {
         match self {
             Self::VlanFiltering => "vlan_filtering",
             Self::Stp => "stp_state",
+            Self::McastSnooping => "mcast_snooping",
+            Self::GroupForward => "group_fwd_mask",
+            Self::NfCallArp => "nf_call_arptables",
         }
     }
 }

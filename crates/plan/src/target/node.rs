@@ -1,10 +1,13 @@
 //! Objects in a node's namespace: loopback, interfaces, routes, settings.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::{Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, Setting, Space};
 use crate::mark::{self, Role};
 use crate::settled::{Interface, Node, Plug, Settled};
 use crate::shaping::Shaping;
 use hallway_spec::IpVersion;
+use ipnet::{IpNet, Ipv4Net};
 
 /// What a node's namespace must hold.
 pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
@@ -48,7 +51,14 @@ fn settings(node: &Node) -> Vec<(Setting, u32)> {
     out
 }
 
+/// The addresses are those that the kernel gives it.
 fn loopback(settled: &Settled, node: &Node) -> Link {
+    let v4 = Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8);
+    let (mut addresses, mut settings) = (vec![IpNet::V4(v4)], Vec::new());
+    if node.ipv6 {
+        addresses.push(IpNet::V6(Ipv6Addr::LOCALHOST.into()));
+        settings.push((Setting::DisableIpv6, 0));
+    }
     Link {
         name: "lo".into(),
         role: LinkRole::Loopback,
@@ -65,9 +75,9 @@ fn loopback(settled: &Settled, node: &Node) -> Link {
         group_learning: None,
         bridge: &[],
         no_kernel_address: false,
-        addresses: Vec::new(),
+        addresses,
         shaping: Shaping::NONE,
-        settings: Vec::new(),
+        settings,
     }
 }
 
@@ -103,6 +113,10 @@ fn interface_settings(node: &Node) -> Vec<(Setting, u32)> {
         u32::from(node.forwarding),
     )];
     if node.ipv6 {
+        // Where the whole namespace forwards, this of the link has no meaning.
+        if !node.forwarding {
+            out.push((Setting::Forwarding(IpVersion::V6), 0));
+        }
         out.push((Setting::AcceptRa, 0));
     }
     out.push((Setting::DisableIpv6, u32::from(!node.ipv6)));

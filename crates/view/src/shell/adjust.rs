@@ -74,6 +74,7 @@ fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attrib
     let words = match attribute {
         Attribute::Up(true) => "up".to_owned(),
         Attribute::Up(false) => "down".to_owned(),
+        Attribute::Arp(_) | Attribute::Multicast(_) => format!("{} {attribute}", attribute.name()),
         Attribute::Mtu(mtu) => format!("mtu {mtu}"),
         Attribute::Mac(address) => format!("address {}", mac(*address)),
         Attribute::Group(group) => format!("group {group}"),
