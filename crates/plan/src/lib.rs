@@ -1,4 +1,4 @@
-//! The planner: what is wanted, compared with what is there, gives the steps between them.
+//! The planner: it compares what is wanted with what exists, and gives the steps between them.
 //! Nothing here touches a kernel, a file or a clock; the same input gives the same plan, so every
 //! decision can be tested, shown and explained before it is carried out.
 //!
