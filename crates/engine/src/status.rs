@@ -1,5 +1,5 @@
-//! Whether a project is as it should be: what the kernel holds of it, and what differs from what
-//! the last complete run built.
+//! Whether a project is complete: what the kernel holds of it, and what differs from what the last
+//! complete run built.
 
 use hallway_plan::compare::Difference;
 use hallway_plan::diff::drift;
@@ -52,7 +52,7 @@ pub struct Status {
     pub silent: Option<Failure>,
     /// What differs from what the last complete run built.
     pub differences: Vec<Difference>,
-    /// What bears its mark in the kernel.
+    /// What has its mark in the kernel.
     pub marks: Marks,
 }
 
