@@ -2,7 +2,7 @@
 
 use crate::{attack, up};
 
-/// Errors about connections of others, of every type, straight and through the host, with and
+/// Errors about connections of others, of every type, directly and through the host, with and
 /// without translated addresses.
 pub(crate) fn icmp_errors_come_from_those_concerned_alone() {
     let _h = up();
@@ -54,7 +54,7 @@ check('mtu' not in route, route)
     );
 }
 
-/// Who was sent a packet may say that it cannot take it; the host, that the way is too small.
+/// The receiver of a packet may report an error; the host, that the packet is too large.
 pub(crate) fn icmp_errors_of_those_concerned_arrive() {
     let h = up();
     attack(
