@@ -75,8 +75,8 @@ for x, to in (('p', FOUR['q']), ('p', SIX['q']), ('a', FOUR['c']), ('a', SIX['c'
     drop(h);
 }
 
-/// Who is outside knows addresses and ports of a connection to a published port, and is not on its
-/// way: it cannot end it, nor take its route away. That a packet was too large may come from anybody.
+/// A sender outside that is not on the path of a connection to a published port cannot end it, nor
+/// change its route. An error that a packet was too large may come from any sender.
 pub(crate) fn icmp_errors_from_outside_about_published_ports() {
     let h = up();
     let file = crate::FILE.replace(
