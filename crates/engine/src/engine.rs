@@ -83,7 +83,7 @@ pub struct ProjectState {
     pub record: Option<Record>,
     /// Why the record cannot be used, if it cannot.
     pub unreadable: Option<Failure>,
-    /// Why the project's keeper could not be asked, if it could not.
+    /// Why the project's keeper did not answer, if it did not.
     pub silent: Option<Failure>,
     /// The kernel's state.
     pub observed: Observed,

@@ -285,7 +285,7 @@ fn is_written_by_a_service(file: &Path) -> bool {
 }
 
 /// Mounts an empty directory over that of a file, with an empty file in its place. The directory of
-/// the host stays as it is.
+/// the host is not changed.
 fn replace_directory(kernel: &Kernel, file: &Path) -> Result<(), KernelError> {
     if let Some(directory) = file.parent() {
         kernel.mount_tmpfs(directory)?;

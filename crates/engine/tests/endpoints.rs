@@ -344,7 +344,7 @@ fn an_end_at_any_operation_is_made_up_for() {
     assert!(!std::path::Path::new(SCOPE).exists());
 }
 
-/// A removed node's address is given to another only after all others, and no connection of the
+/// A removed node's address is allocated again only after all others, and no connection of the
 /// one is left for the other.
 fn a_freed_address_is_not_reused_at_once() {
     up(&engine(), &file(1)).unwrap();

@@ -1,5 +1,5 @@
 //! Files with typical mistakes of beginners, each with the output of `validate`. A person has read
-//! every message: it is true, shows the place, and tells what to do.
+//! every message: it is true, shows the place, and contains what to do.
 //!
 //! `HALLWAY_SNAPSHOTS=write cargo test -p hallway --test broken` writes them again.
 

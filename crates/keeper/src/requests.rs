@@ -30,7 +30,7 @@ pub(crate) fn accept(listener: UnixListener) -> mpsc::Receiver<Call> {
                     Ok((stream, _)) => {
                         let calls = calls.clone();
                         tokio::spawn(async move {
-                            // The client sees the end of the connection; there is no other place
+                            // The client reads the end of the connection; there is no other place
                             // to report it.
                             converse(&stream, &calls).await.ok();
                         });

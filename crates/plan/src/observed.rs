@@ -38,7 +38,7 @@ impl<T> Seen<T> {
 /// A snapshot of the scope: its own network namespace (the host, or a sandbox) and /run/netns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// The scope's own namespace: every object, ours and others'.
+    /// The scope's own namespace: every object, also those of others.
     pub host: SeenSpace,
     /// Every entry of /run/netns.
     pub namespaces: Vec<SeenNamespace>,

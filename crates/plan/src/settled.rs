@@ -71,7 +71,7 @@ pub struct Network {
     pub mtu: Option<u32>,
     /// Frames between members pass the inet hooks, because a policy may deny some of them.
     pub filtered: bool,
-    /// The address the pool gave last, so that a freed one is not given again at once.
+    /// The last allocated address, so that a freed one is not allocated again at once.
     pub last_allocated: Vec<IpAddr>,
     /// The place in the file.
     pub place: Place,

@@ -47,7 +47,7 @@ pub struct Shaping {
 /// The queueing discipline at the root of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queueing {
-    /// The one the kernel gives every link.
+    /// The kernel's default for every link.
     Default,
     /// A token bucket.
     TokenBucket(Bucket),

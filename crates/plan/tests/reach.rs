@@ -241,7 +241,7 @@ fn who_is_asked_can_be_written_in_many_ways() {
     }
 }
 
-/// A request that is dropped has a target all the same.
+/// A request that is dropped has a target, too.
 #[test]
 fn the_target_is_known_however_it_ends() {
     for (from, to, target) in [

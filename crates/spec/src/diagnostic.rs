@@ -30,7 +30,7 @@ impl Label {
     }
 }
 
-/// A problem, as it is shown to users and as programs can recognise it.
+/// A problem, for users, with a code for programs.
 ///
 /// ```
 /// use hallway_spec::{Diagnostic, parse};

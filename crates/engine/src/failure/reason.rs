@@ -50,7 +50,7 @@ pub struct Detail {
     pub help: String,
 }
 
-/// What failed. `Display` gives the message; [`Reason::code`] the stable code.
+/// What failed. `Display` is the message; [`Reason::code`] the stable code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// A signal or a caller cancelled the run.
@@ -162,7 +162,7 @@ pub enum Reason {
         /// The network.
         network: Name,
     },
-    /// Another process has given the address to another node.
+    /// Another process has allocated the address to another node.
     #[error("address {address} is in use by node {node}")]
     AddressLeased {
         /// The address.

@@ -22,7 +22,7 @@ pub struct Porter {
     child: Child,
 }
 
-/// What a porter is to bind. Parent and porter are the same program, so there is no version.
+/// An order to bind a socket. Parent and porter are the same program, so there is no version.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     address: SocketAddr,

@@ -2,7 +2,7 @@
 //! writes nothing of the other nodes.
 //!
 //! - `endpoint.json`: the change that is being made. It is written before anything else and removed
-//!   last, so what it says is unfinished as long as it exists.
+//!   last, so the change is unfinished as long as it exists.
 //! - `nodes/NAME.json`: changes that are complete.
 //!
 //! Each belongs to one generation of the record. The next run that concerns more than one node
@@ -132,7 +132,7 @@ impl Store {
     }
 
     /// Notes what is in place now; the change stays unfinished until [`Self::end_endpoint`].
-    /// `in_record` says whether the record has a node of that
+    /// `in_record`: whether the record has a node of that
     /// name.
     pub(crate) fn commit_endpoint(
         &self,

@@ -64,7 +64,7 @@ impl Engine {
     }
 
     /// Binds the listeners of `wanted` that are not among those of `held`: a listener that is held
-    /// is given its new target in place.
+    /// gets its new target in place.
     pub(super) fn bind(
         &self,
         settled: &Settled,

@@ -184,7 +184,7 @@ fn attached(
             value: entry.value.clone(),
         });
     }
-    // The network of the highest priority gives the default route.
+    // The network of the highest priority has the default route.
     let priority = |a: &Attached| {
         let text = a.value.get("gw_priority").and_then(Value::text);
         std::cmp::Reverse(text.and_then(|t| t.parse::<i64>().ok()).unwrap_or(0))

@@ -55,7 +55,7 @@ fn shorten(path: &Path) -> std::io::Result<()> {
     log.write_all(&tail)
 }
 
-/// The last whole lines.
+/// The last complete lines.
 fn tail(log: &File, length: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; KEPT];
     let read = log.read_at(&mut bytes, length.saturating_sub(KEPT as u64))?;

@@ -13,7 +13,7 @@ use crate::target::{BY_KERNEL, Link, Route, RouteKind, RouteOrigin, Setting, Spa
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
-/// The MTU of a bridge or veth for which none was given, in bytes.
+/// The MTU of a bridge or veth without one in the file, in bytes.
 const DEFAULT_MTU: u32 = 1500;
 
 /// An examined namespace, for looking things up by name.
@@ -329,7 +329,7 @@ fn addresses(
     }
 }
 
-/// A queueing discipline that hallway neither wants nor set belongs to another program.
+/// A queueing discipline that hallway neither needs nor set belongs to another program.
 fn shaping_is_ours(wanted: &Link, before: &[&Link]) -> bool {
     let some = |link: &Link| link.shaping != Shaping::NONE;
     some(wanted) || before.iter().any(|l| some(l))

@@ -10,7 +10,7 @@ use crate::observed::{NamespaceState, Observed, SeenLink};
 use crate::settled::{Node, Plug, Settled};
 use crate::step::{Cause, Op};
 
-/// Steps that remove what a topology no longer wants.
+/// Steps that remove objects that are no longer in the topology.
 pub(super) fn plan(
     plan: &mut Plan,
     recorded: Recorded<'_>,

@@ -74,7 +74,7 @@ fn is_of(difference: &Difference, program: &Name) -> bool {
         && matches!(&difference.place, Place::Node { node: of, .. } if of == program)
 }
 
-/// What is done to a program; `None` when it runs and stays as it is.
+/// What is done to a program; `None` when it runs and does not change.
 fn program(
     now: &Program<'_>,
     earlier: Option<&Program<'_>>,

@@ -327,7 +327,7 @@ fn of_setting(fact: &Fact) -> Option<(u8, Adjustment)> {
     })
 }
 
-/// Whether a setting of a node's whole namespace differs.
+/// Whether a difference is a setting of a node's whole namespace.
 fn is_of_namespace(difference: &Difference) -> bool {
     matches!(difference.place, Place::Node { .. })
         && matches!(difference.fact, Fact::Setting { link: None, .. })

@@ -85,7 +85,7 @@ impl World<'_> {
         Ok((party, service))
     }
 
-    /// The node that stands for the outside world.
+    /// The node that represents the outside world.
     #[must_use]
     pub fn outsider(&self) -> Option<&Node> {
         self.settled().nodes.iter().find(|node| {

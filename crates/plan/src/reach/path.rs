@@ -117,7 +117,7 @@ pub enum HopEvent {
     },
 }
 
-/// How an attempt ends, as the client sees it.
+/// How an attempt ends, for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {

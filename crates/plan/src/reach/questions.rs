@@ -29,7 +29,7 @@ pub fn expected(world: &World<'_>, expects: &[Expect]) -> Vec<Expected> {
         let service = expect.service;
         for from in parties(world, &expect.from) {
             for to in parties(world, &expect.to) {
-                // Of a network, every member with every other one; a node with itself if the line says so.
+                // Every member of a network with every other one; a node with itself only if named.
                 let itself = expect.from == expect.to && matches!(expect.from, Endpoint::Node(_));
                 if from == to && from != Party::Host && !itself {
                     continue;

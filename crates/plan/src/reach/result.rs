@@ -57,7 +57,7 @@ impl ExchangeResult {
 }
 
 impl ExchangeFailure {
-    /// What the client sees.
+    /// The outcome for the client.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Request(dropped) => dropped.outcome(),

@@ -245,7 +245,7 @@ pub fn constants() -> Vec<Placed> {
     out
 }
 
-/// Whether each port of a published range needs an element of its own: a map gives one value, not
+/// Whether each port of a published range needs an element of its own: a map has one value, not
 /// one for each port of an interval.
 fn each_port(publish: &Publish) -> bool {
     publish.host_ports != publish.node_ports || publish.host_ports.len() == 1

@@ -161,7 +161,7 @@ pub(super) fn jump_to_outside_errors() -> impl Iterator<Item = Rule> {
     })
 }
 
-/// A router on the path cannot be told from any other sender. So of the ICMP errors from outside
+/// A router on the path looks the same as any other sender. So of the ICMP errors from outside
 /// about a connection that began there, only those pass that the connection needs.
 pub(super) fn outside_errors() -> Chain {
     let needed = |condition| rule(vec![condition], Verdict::Return, "path MTU");

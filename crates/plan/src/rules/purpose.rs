@@ -29,7 +29,7 @@ pub const QUOTED: &str = "ICMP error about a packet to another";
 pub const OUTSIDE_ERROR: &str = "ICMP error from outside about a published port";
 /// The sender has as many connections as it may have.
 pub const SHARE: &str = "too many connections of one node: limits.connections";
-/// Conntrack knows no connection it could belong to.
+/// It belongs to no connection of conntrack.
 pub const INVALID: &str = "belongs to no connection";
 /// A connection of TCP that was ended does not go on from its other end.
 pub const MID_STREAM: &str = "in the middle of a connection that is not tracked";

@@ -19,7 +19,7 @@ use crate::shaping::Shaping;
 
 pub use keeper::{Listener, listeners, localhost, on_machine};
 
-/// Every kernel object of a project but its nf_tables tables, which [`crate::rules`] gives.
+/// Every kernel object of a project except its nf_tables tables: see [`crate::rules`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Objects in the namespace that holds the bridges.
@@ -48,7 +48,7 @@ pub struct Space {
     pub routes: Vec<Route>,
     /// Settings of the namespace itself.
     pub settings: Vec<(Setting, u32)>,
-    /// Further settings, which the file gives.
+    /// Further settings, from the file.
     pub sysctls: BTreeMap<SysctlKey, String>,
 }
 

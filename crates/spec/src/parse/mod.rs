@@ -32,7 +32,7 @@ pub struct Project {
     pub warnings: Vec<Warning>,
 }
 
-/// Reads a file's bytes; `path` is for messages and, without `name:`, gives the project's name.
+/// Reads a file's bytes; `path` is for messages and, without `name:`, for the project's name.
 ///
 /// # Errors
 /// All problems of the file, in the order of the text.
@@ -57,7 +57,7 @@ pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
         .and_then(|text| parse(path, text))
 }
 
-/// Reads a file's text; `path` is for messages and, without `name:`, gives the project's name.
+/// Reads a file's text; `path` is for messages and, without `name:`, for the project's name.
 ///
 /// ```
 /// let text = "

@@ -130,7 +130,7 @@ fn edges(out: &mut String, graph: &Graph) {
 /// An arrow for every pair of every policy with few pairs.
 fn policies(out: &mut String, graph: &Graph) {
     let mut others: Vec<&Party> = Vec::new();
-    // Colours are given by the number of the edge.
+    // Colours refer to the number of the edge.
     let before = out.lines().filter(|l| is_edge(l)).count();
     let mut styles = String::new();
     for (edge, (policy, arrow)) in (before..).zip(drawn(graph)) {

@@ -182,7 +182,7 @@ impl Graph {
         self.networks.iter().filter(|n| !n.internal && !n.outside)
     }
 
-    /// Whether all the node's networks stand for the outside world.
+    /// Whether all the node's networks represent the outside world.
     #[must_use]
     pub fn stands_outside(&self, node: &Node) -> bool {
         let networks = node.networks();

@@ -239,7 +239,7 @@ impl HopBuilder<'_> {
         }
     }
 
-    /// Reads from the kernel the route of the packet as it is now.
+    /// Reads from the kernel the present route of the packet.
     fn route(&mut self, iif: Option<u32>) {
         let question = RouteQuestion {
             to: self.flow.to,
