@@ -163,31 +163,39 @@ impl Engine {
 
     /// As [`Self::inspect`]; named namespaces are examined to this depth.
     pub(crate) fn observe(&self, project: &Name, depth: &Depth) -> Result<ProjectState, Failure> {
-        // Reading a large record takes about as long as reading the kernel's state.
-        std::thread::scope(|scope| {
-            let reader = scope.spawn(|| self.record(project));
-            let mut kernel = self.kernel();
+        let mut kernel = self.kernel();
+        let directory = self.directory(project);
+        let mut network = || -> Result<_, Failure> {
             let mut observed = observe::network(&mut kernel, project)?;
-            let (keeper, silent) = observe::keeper(&self.directory(project));
+            let (keeper, silent) = observe::keeper(&directory);
             observed.keeper = keeper;
-            let loaded = reader
-                .join()
-                .unwrap_or_else(|_| Err(Reason::Bug("reading the record panicked").into()));
-            let (record, unreadable) = match loaded {
-                Ok(record) => (record, None),
-                Err(failure) => (None, Some(failure)),
-            };
-            observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
-            observed.noted = self.store().host_settings_of(&observed.host);
-            if *depth == Depth::Inside {
-                observed.files = Seen::Present(self.seen_files(project));
-            }
-            Ok(ProjectState {
-                record,
-                unreadable,
-                silent: silent.map(Failure::from),
-                observed,
-            })
+            Ok((observed, silent))
+        };
+        let (network, loaded) = match record::is_large(&self.scope, project) {
+            // It takes about as long as reading the kernel's state.
+            true => std::thread::scope(|scope| {
+                let reader = scope.spawn(|| self.record(project));
+                let network = network();
+                let panicked = |_| Err(Reason::Bug("reading the record panicked").into());
+                (network, reader.join().unwrap_or_else(panicked))
+            }),
+            false => (network(), self.record(project)),
+        };
+        let (mut observed, silent) = network?;
+        let (record, unreadable) = match loaded {
+            Ok(record) => (record, None),
+            Err(failure) => (None, Some(failure)),
+        };
+        observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
+        observed.noted = self.store().host_settings_of(&observed.host);
+        if *depth == Depth::Inside {
+            observed.files = Seen::Present(self.seen_files(project));
+        }
+        Ok(ProjectState {
+            record,
+            unreadable,
+            silent: silent.map(Failure::from),
+            observed,
         })
     }
 

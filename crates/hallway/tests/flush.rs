@@ -97,6 +97,9 @@ const CLOSED: [(&str, &[&str]); 5] = [
 /// An open path.
 const OPEN: (&str, &[&str]) = ("a", &["10.6.0.10", "fd06::10", "203.0.113.9"]);
 
+/// How often the rules are removed.
+const ROUNDS: usize = 12;
+
 struct Scene {
     h: Hallway,
     outside: &'static str,
@@ -187,14 +190,15 @@ impl Scene {
     fn check(&self) {
         let closed = self.probes(&CLOSED);
         let mut times = Vec::new();
-        for _ in 0..20 {
+        for _ in 0..ROUNDS {
             self.there("nft flush ruleset");
             let flushed = Instant::now();
             while !self.loaded() {
                 let elapsed = flushed.elapsed();
-                // Below a second on a machine without other load.
+                // Below a second on a machine without other load. A scheduler that groups processes by
+                // session can delay a keeper for seconds while other sessions compute.
                 assert!(
-                    elapsed < Duration::from_secs(5) * patience(),
+                    elapsed < Duration::from_secs(60) * patience(),
                     "{elapsed:?}: {}",
                     self.h.ok("logs --events")
                 );
@@ -206,7 +210,8 @@ impl Scene {
         times.sort();
         let words = format!(
             "rules were there again after {:?} (median), {:?} (longest)\n",
-            times[10], times[19]
+            times[ROUNDS / 2],
+            times[ROUNDS - 1]
         );
         std::io::stderr().write_all(words.as_bytes()).unwrap();
         assert_eq!(answers(closed), "", "closed ways that answered");

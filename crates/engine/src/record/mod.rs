@@ -37,6 +37,8 @@ pub(crate) use store::Store;
 
 /// The file of the namespaces that were made.
 const INODES: &str = "inodes";
+/// Bytes of a state that is read in a thread of its own.
+const LARGE: u64 = 128 << 10;
 
 /// One project's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,6 +158,22 @@ pub(crate) fn projects(scope: &Path) -> Vec<Name> {
         .collect();
     out.sort();
     out
+}
+
+/// Whether reading a record takes so long that a thread of its own is worth its start.
+pub(crate) fn is_large(scope: &Path, project: &Name) -> bool {
+    // What cannot be read is reported by the reader.
+    let entries = store::list(&directory(scope, project)).unwrap_or_default();
+    entries.iter().any(|entry| {
+        let path = directory(scope, project).join(&entry.name);
+        let is_state = entry.name.to_string_lossy().starts_with("settled-");
+        let file = is_state
+            .then(|| store::open(&path).ok())
+            .flatten()
+            .flatten();
+        file.and_then(|file| file.metadata().ok())
+            .is_some_and(|metadata| metadata.len() > LARGE)
+    })
 }
 
 /// Reads a record; `None` if there is none.

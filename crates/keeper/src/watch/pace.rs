@@ -16,8 +16,10 @@ const AFTER_RUN: Duration = Duration::from_millis(100);
 const PUT_OFF_MAX: Duration = Duration::from_millis(500);
 /// Between the two, comparisons take at most this part of the time: one in `SHARE`.
 const SHARE: u32 = 3;
-/// The same for those without a notification.
+/// The same for those without a notification, and the longest time between two of them, which applies
+/// if comparisons took long because the machine was busy.
 const IDLE_SHARE: u32 = 50;
+const INTERVAL_MAX: Duration = Duration::from_secs(20);
 /// This number of repairs of one object within [`WINDOW`] is a conflict with another program.
 const MANY: usize = 30;
 const WINDOW: Duration = Duration::from_secs(10);
@@ -110,7 +112,9 @@ impl Pace {
     }
 
     fn regular(&self) -> Instant {
-        self.last_whole + INTERVAL.max(self.whole_cost.saturating_mul(IDLE_SHARE))
+        let idle = self.whole_cost.saturating_mul(IDLE_SHARE);
+        let least = self.whole_cost.saturating_mul(SHARE);
+        self.last_whole + idle.clamp(INTERVAL, INTERVAL_MAX).max(least)
     }
 
     /// A comparison began at `began` and ends now.
@@ -224,6 +228,16 @@ mod tests {
         assert_eq!(pace.due(), start + cost + cost * IDLE_SHARE);
         pace.changed(start + cost);
         assert_eq!(pace.due(), start + cost + GAP_MAX);
+    }
+
+    #[test]
+    fn a_comparison_that_took_long_does_not_put_the_next_off_for_minutes() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        pace.compared(true, start, start + 2000 * MS);
+        assert_eq!(pace.due(), start + 2000 * MS + INTERVAL_MAX);
+        pace.compared(true, start, start + 10_000 * MS);
+        assert_eq!(pace.due(), start + 40_000 * MS);
     }
 
     #[test]
