@@ -7,7 +7,7 @@ use hallway_spec::{Name, User};
 
 use crate::{Failure, Reason, Rights};
 
-/// Who called hallway, where that is not the user it runs as: sudo or pkexec.
+/// The user who called hallway, if that is not the user it runs as: sudo or pkexec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallingUser {
     /// The user's number.
@@ -84,8 +84,8 @@ fn is_mapped(map: &str, number: u32) -> bool {
     })
 }
 
-/// The account of a node's program: that of the file, else that of who called; else, nothing is
-/// changed.
+/// The account of a node's program: that of the file, else that of the calling user; otherwise
+/// nothing is changed.
 ///
 /// # Errors
 /// [`Reason::UserUnknown`], [`Reason::UserNotMapped`].

@@ -19,12 +19,12 @@ use crate::{Failure, Reason};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Cancel {
-    /// The number of the signal that came; 0 while none has.
+    /// The number of the signal that was received; 0 if there was none.
     signal: Arc<AtomicUsize>,
 }
 
 impl Cancel {
-    /// A token whose state a signal handler writes: the signal's number, 0 while none has come.
+    /// A token whose state a signal handler writes: the number of the signal, 0 if there was none.
     #[must_use]
     pub fn of_signal(signal: Arc<AtomicUsize>) -> Self {
         Self { signal }

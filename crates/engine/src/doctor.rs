@@ -1,5 +1,5 @@
-//! What this machine can do, what is missing, and what that costs. What `up` needs is tried in
-//! namespaces that go with the process that makes them; nothing of the machine is changed.
+//! What this machine can do, what is missing, and the effect of that. What `up` needs is tried in
+//! namespaces that are removed with the process that makes them; nothing of the machine is changed.
 
 mod attempt;
 
@@ -15,27 +15,27 @@ pub use attempt::attempt;
 use crate::sandbox::pasta_program;
 use crate::{Failure, Reason, place};
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckOutcome {
-    /// As it should be.
+    /// Nothing is wrong.
     Ok,
-    /// Works, with something less.
+    /// Works with restrictions.
     Warning,
     /// Does not work.
     Missing,
 }
 
-/// One thing that was looked at.
+/// One property that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// What.
     pub name: &'static str,
-    /// How it came out.
+    /// The result.
     pub outcome: CheckOutcome,
     /// What was found.
     pub found: String,
-    /// What it costs and what to do; empty when all is well.
+    /// The effect, and what to do; empty if nothing is wrong.
     pub advice: String,
 }
 
@@ -59,7 +59,7 @@ fn check(
     }
 }
 
-/// Looks at the machine.
+/// Checks the machine.
 #[must_use]
 pub fn checks() -> Vec<Check> {
     if !place::has_proc() {
@@ -121,7 +121,7 @@ fn chroot() -> Option<Check> {
     })
 }
 
-/// Ports on localhost take one or two each.
+/// Each port on localhost needs one or two descriptors.
 fn open_files() -> Check {
     const FEW: u64 = 1024;
     let most = crate::keeper::most_open_files();
@@ -222,7 +222,7 @@ fn pasta() -> Check {
     }
 }
 
-/// Firewalls of others may refuse what ours lets pass: a drop anywhere is final.
+/// Firewalls of others may drop what hallway's rules accept: a drop in any of them is final.
 fn firewalls() -> Check {
     let name = "other firewalls";
     let mut kernel = Kernel::new();
@@ -259,12 +259,12 @@ fn firewalls() -> Check {
     )
 }
 
-/// Families of tables that see what is routed.
+/// Families of tables that routed packets pass.
 fn is_ip(family: Family) -> bool {
     matches!(family, Family::Inet | Family::Ip | Family::Ip6)
 }
 
-/// What others have put into nf_tables.
+/// What other programs have loaded into nf_tables.
 #[derive(Default)]
 struct Firewalls {
     tables: Vec<String>,
@@ -272,7 +272,7 @@ struct Firewalls {
 }
 
 impl Firewalls {
-    /// What there is, and what to do about it; empty when there is nothing.
+    /// What was found, and what to do about it; empty if there is nothing.
     fn words(&self) -> (String, String) {
         if self.tables.is_empty() {
             return (String::new(), String::new());
@@ -321,7 +321,7 @@ fn setting(path: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-/// Masquerade, published ports and replies to what a policy allows are all conntrack's.
+/// Masquerade, published ports and replies to allowed connections need conntrack.
 fn conntrack() -> Check {
     let count = setting("net/netfilter/nf_conntrack_count");
     let most = setting("net/netfilter/nf_conntrack_max");
@@ -353,7 +353,7 @@ fn forwarding() -> Check {
     check("IPv4 forwarding", true, CheckOutcome::Warning, found, "")
 }
 
-/// Each node is one.
+/// Each node needs one.
 fn namespaces() -> Check {
     let most = setting("user/max_net_namespaces").unwrap_or(0);
     check(

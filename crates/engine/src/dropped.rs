@@ -1,11 +1,11 @@
-//! What was made one at a time and is not in the file that is applied next.
+//! What was added by single commands and is not in the file that is applied next.
 
 use hallway_plan::{Settled, Surroundings, diff as plan, settle};
 
 use crate::Record;
 
-/// See [`Planned::dropped`]. The text was valid when it was applied; should this version of hallway
-/// not read it, nothing is said about it.
+/// See [`Planned::dropped`]. The text was valid when it was applied; if this version of hallway
+/// cannot read it, nothing is reported.
 pub(crate) fn dropped(record: Option<&Record>, wanted: &Settled) -> Vec<String> {
     let edited = record.and_then(|r| Some((r.applied.as_ref()?, r.edited_from.as_ref()?)));
     let Some((before, text)) = edited else {

@@ -1,5 +1,5 @@
-//! A scope (the host, or a sandbox) with its projects: reading what is there, and planning.
-//! Changing it is [`crate::transaction`].
+//! A scope (the host, or a sandbox) with its projects: reading the state, and planning. Changes are
+//! in [`crate::transaction`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -25,7 +25,7 @@ use crate::observe::{self, Depth};
 use crate::record::{self, Store};
 use crate::{Failure, Lock, Reason, Record};
 
-/// What the engine needs of the process that uses it: which program its helper processes are, and
+/// What the engine needs from the process that uses it: the program of its helper processes, and
 /// where ports of the real host are bound.
 #[derive(Debug, Default)]
 pub struct Workplace {
@@ -37,12 +37,12 @@ pub struct Workplace {
     pub porter: Option<Porter>,
     /// The soft limit on open files that programs get; none: this process's own.
     pub open_files: Option<u64>,
-    /// The environment of keepers, and of programs before what the file adds.
+    /// The environment of keepers and of programs, without what the file adds.
     pub environment: BTreeMap<OsString, OsString>,
-    /// Who called, where that is not the user of this process: programs run as that user unless the
-    /// file says otherwise.
+    /// The calling user, if it is not the user of this process: programs run as that user unless
+    /// the file specifies another.
     pub caller: Option<CallingUser>,
-    /// What every kernel operation passes; by default nothing is counted or refused.
+    /// Every kernel operation passes this; by default nothing is counted or refused.
     pub gate: Option<Arc<dyn Gate>>,
 }
 
@@ -55,12 +55,12 @@ pub struct Engine {
     workplace: Workplace,
 }
 
-/// A plan with all it was made from.
+/// A plan with everything it was made from.
 #[derive(Debug, Clone)]
 pub struct Planned {
     /// The steps.
     pub plan: Plan,
-    /// What will be there.
+    /// The settled topology that it builds.
     pub settled: Settled,
     /// What was on record.
     pub record: Option<Record>,
@@ -68,22 +68,22 @@ pub struct Planned {
     pub observed: Observed,
     /// The namespaces that were examined.
     pub(crate) depth: Depth,
-    /// What is removed although it was made one at a time, like `deny a → b`: it is not in the
+    /// What is removed although it was added by a command, like `deny a → b`: it is not in the
     /// file.
     pub dropped: Vec<String>,
-    /// The text that the edits on record began with, once this has been built; `None` when what is
-    /// built is a file.
+    /// The text before the first of the edits on record, once this has been built; `None` if a file
+    /// is built.
     pub(crate) edited_from: Option<String>,
 }
 
-/// What is there of a project, for people and programs.
+/// The state of a project, for messages and JSON.
 #[derive(Debug, Clone)]
 pub struct ProjectState {
     /// The record, if there is one that can be read.
     pub record: Option<Record>,
     /// Why the record cannot be used, if it cannot.
     pub unreadable: Option<Failure>,
-    /// Why the project's keeper could not be asked, if it could not.
+    /// Why the project's keeper did not answer, if it did not.
     pub silent: Option<Failure>,
     /// The kernel's state.
     pub observed: Observed,
@@ -120,7 +120,7 @@ impl Engine {
         &self.workplace
     }
 
-    /// Removes the scope's directory if no project is left and no other process uses it.
+    /// Removes the scope's directory if it has no project and no other process uses it.
     pub fn tidy(&self) {
         let Some(_lock) = Lock::try_take(&self.scope) else {
             return;
@@ -152,16 +152,16 @@ impl Engine {
         record::directory(&self.scope, project)
     }
 
-    /// What is there.
+    /// The state of a project.
     ///
     /// # Errors
     /// When the kernel's state cannot be read. A record that cannot be read is not an error here:
-    /// what it described is found by its marks.
+    /// the objects it described are found by their marks.
     pub fn inspect(&self, project: &Name) -> Result<ProjectState, Failure> {
         self.observe(project, &Depth::Inside)
     }
 
-    /// As [`Self::inspect`], with named namespaces examined to this depth.
+    /// As [`Self::inspect`]; named namespaces are examined to this depth.
     pub(crate) fn observe(&self, project: &Name, depth: &Depth) -> Result<ProjectState, Failure> {
         let mut kernel = self.kernel();
         let directory = self.directory(project);
@@ -199,17 +199,17 @@ impl Engine {
         })
     }
 
-    /// The steps from what is there to the topology.
+    /// The steps from the present state to the topology.
     ///
     /// # Errors
-    /// Conflicts with what is there, and a record of another version of hallway.
+    /// Conflicts with existing objects, and a record of another version of hallway.
     pub fn plan(&self, topology: &Topology) -> Result<Planned, Failure> {
         self.plan_to(topology, false, None)
     }
 
-    /// As [`Self::plan`]. A plan for the change of one thing (`narrow`) is made without examining
-    /// the namespaces that the change does not concern: what others changed there stays until the
-    /// next `up`. Without `allow_through` it stays as on record.
+    /// As [`Self::plan`]. A plan for the change of one object (`narrow`) does not examine the
+    /// namespaces that the change does not concern: changes of others there stay until the next
+    /// `up`. Without `allow_through` it stays as on record.
     pub(crate) fn plan_to(
         &self,
         topology: &Topology,
@@ -261,8 +261,8 @@ impl Engine {
         })
     }
 
-    /// What the kernel holds otherwise than planned, in the namespaces that the plan concerned, apart
-    /// from programs and listeners.
+    /// Differences between kernel and plan, in the namespaces that the plan concerned, without
+    /// programs and listeners.
     pub(crate) fn verify(
         &self,
         planned: &Planned,
@@ -282,7 +282,7 @@ impl Engine {
             uplinks: &record.uplinks,
         };
         let mut differences = drift(built, &observed).differences;
-        // Links that others brought up or took away since are for the next repair.
+        // Links that others set up or removed since are left to the next repair.
         differences.retain(|d| match &d.fact {
             Fact::UplinkNoteLeft { .. } => false,
             Fact::UplinkForwarding { link, version }
@@ -339,7 +339,7 @@ impl Engine {
             .collect())
     }
 
-    /// The steps if nothing at all were there: what a sandbox that does not run yet would see.
+    /// The steps if nothing existed: the plan for a sandbox that does not run yet.
     ///
     /// # Errors
     /// Conflicts within the topology itself.
@@ -365,7 +365,7 @@ impl Engine {
     }
 }
 
-/// A record as the planner takes it.
+/// A record in the form that the planner uses.
 pub(crate) fn recorded(record: Option<&Record>) -> Recorded<'_> {
     record.map_or_else(Recorded::default, |r| Recorded {
         applied: r.applied.as_ref(),

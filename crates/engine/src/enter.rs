@@ -16,7 +16,7 @@ use crate::{Failure, Reason, Rights};
 
 pub use hallway_kernel::sys::{become_its_root, is_outsider, keep_capabilities};
 
-/// What to run, and what it sees.
+/// What to run, and in which surroundings.
 ///
 /// ```no_run
 /// use hallway_engine::enter::Enter;
@@ -39,7 +39,7 @@ pub use hallway_kernel::sys::{become_its_root, is_outsider, keep_capabilities};
 pub struct Enter {
     /// The path of the node's network namespace.
     pub netns: PathBuf,
-    /// The host name the program sees.
+    /// The host name for the program.
     pub hostname: String,
     /// Mounted over /etc/hosts, read-only; the machine's own if there is none.
     pub hosts: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub struct Enter {
     pub resolv_conf: Option<PathBuf>,
     /// Added to the environment of this process.
     pub environment: BTreeMap<String, String>,
-    /// The user it runs as, without capabilities; none: that of this process, as it is.
+    /// The user it runs as, without capabilities; none: that of this process, unchanged.
     pub rights: Option<Rights>,
     /// The directory it runs in; that of this process if not given.
     pub working_dir: Option<PathBuf>,
@@ -71,7 +71,7 @@ pub enum EnterError {
     /// The node could not be entered.
     #[error("the node could not be entered: {0}")]
     Namespace(#[from] KernelError),
-    /// The directory is not there.
+    /// The directory does not exist.
     #[error("cannot change to the directory {0}: {1}")]
     Directory(String, std::io::Error),
     /// The file for its output could not be opened.
@@ -83,8 +83,8 @@ pub enum EnterError {
 }
 
 impl EnterError {
-    /// As shells and containers number them: 127 not found, 126 not executable, 125 any other
-    /// failure before the program runs.
+    /// With the numbers that shells and containers use: 127 not found, 126 not executable, 125 any
+    /// other failure before the program runs.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -95,8 +95,8 @@ impl EnterError {
     }
 }
 
-/// Refuses to go on in a program that has rights its caller does not have: what the caller's
-/// environment and arguments ask for would be done with them.
+/// Refuses to continue if this program has rights that its caller does not have: the caller's
+/// environment and arguments would be used with these rights.
 ///
 /// # Errors
 /// [`Reason::SetUserId`].
@@ -121,11 +121,11 @@ impl Enter {
     }
 
     /// Starts the program as a child of this process, which moves into the node and stays there.
-    /// The child is killed when the calling thread ends. `configure` may set what the child gets; by default its standard streams are those of this
-    /// process. The process must have one thread.
+    /// The child is killed when the calling thread ends. `configure` may change the child; by
+    /// default it has the standard streams of this process. The process must have one thread.
     ///
     /// # Errors
-    /// As [`EnterError`] lists them; when the program cannot be executed, that is known here.
+    /// As [`EnterError`] lists them; an error of executing the program is reported here too.
     pub fn spawn(
         &self,
         configure: impl FnOnce(&mut Command),
@@ -138,8 +138,8 @@ impl Enter {
             .map_err(|e| EnterError::Program(self.name().to_owned(), e))
     }
 
-    /// Starts another program beside the one that [`Self::spawn`] has started, in the node that this
-    /// process is in by then.
+    /// Starts another program beside the one that [`Self::spawn`] has started, in the node that
+    /// this process has entered by then.
     ///
     /// # Errors
     /// When it cannot be executed.
@@ -202,7 +202,7 @@ impl Enter {
             .args(arguments)
             .env("PATH", search_path())
             .envs(&self.environment);
-        // Before anything that a change of the user undoes.
+        // Before anything that a change of the user would undo.
         match &self.rights {
             Some(Rights {
                 user,
@@ -216,8 +216,8 @@ impl Enter {
 
     fn mount(&self, kernel: &Kernel) -> Result<(), KernelError> {
         kernel.make_private(Path::new("/"), Propagation::Slave)?;
-        // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of
-        // the host, and everything else works.
+        // Refused in containers that hide parts of /sys; then /sys/class/net shows the links of the
+        // host, and everything else works.
         kernel.mount_sysfs_as_allowed(Path::new("/sys")).ok();
         for (own, over) in [(&self.hosts, HOSTS), (&self.resolv_conf, RESOLV_CONF)] {
             if let Ok(over) = std::fs::canonicalize(over) {
@@ -245,8 +245,8 @@ pub struct EtcFiles {
 }
 
 impl EtcFiles {
-    /// Mounts them in the mount namespace of this process, which must be its own, instead of those
-    /// before. Processes that have those open go on with them.
+    /// Mounts them in the mount namespace of this process, which must be its own, replacing earlier
+    /// ones. Processes that have those open continue to use them.
     ///
     /// # Errors
     /// EPERM.
@@ -255,7 +255,7 @@ impl EtcFiles {
         for (own, over) in [(&self.hosts, HOSTS), (&self.resolv_conf, RESOLV_CONF)] {
             if let Ok(over) = std::fs::canonicalize(over) {
                 let own = own.as_deref().map(files::open).transpose()?.flatten();
-                // The kernel mounts nothing over a file that has been removed, as the one before
+                // The kernel cannot mount over a file that has been removed, and the earlier one
                 // may have been.
                 kernel.unmount(&over)?;
                 mount_over(&kernel, own, &over)?;
@@ -265,8 +265,8 @@ impl EtcFiles {
     }
 }
 
-/// Mounts a node's own file, or where it has none the machine's, so that it can only be read. What
-/// does not exist on this machine is not made there for a node.
+/// Mounts a node's own file, or the machine's if the node has none, so that it can only be read. A
+/// file that does not exist on this machine is not created for a node.
 fn mount_over(kernel: &Kernel, own: Option<File>, over: &Path) -> Result<(), KernelError> {
     let file = match own {
         Some(file) => file,
@@ -277,15 +277,15 @@ fn mount_over(kernel: &Kernel, own: Option<File>, over: &Path) -> Result<(), Ker
     kernel.bind_read_only(&file, over)
 }
 
-/// Whether a file is in a directory of a service below /run: it is replaced by another of the same
-/// name when it changes, and the kernel then removes what is mounted over it.
+/// Whether a file is in a directory of a service below /run: the service replaces it by another of
+/// the same name, and the kernel then removes what is mounted over it.
 fn is_written_by_a_service(file: &Path) -> bool {
     let parent = file.parent();
     parent.is_some_and(|p| p.starts_with("/run") && p != Path::new("/run"))
 }
 
 /// Mounts an empty directory over that of a file, with an empty file in its place. The directory of
-/// the host stays as it is.
+/// the host is not changed.
 fn replace_directory(kernel: &Kernel, file: &Path) -> Result<(), KernelError> {
     if let Some(directory) = file.parent() {
         kernel.mount_tmpfs(directory)?;
@@ -295,7 +295,7 @@ fn replace_directory(kernel: &Kernel, file: &Path) -> Result<(), KernelError> {
         .map_err(|e| KernelError::io("create", file.to_string_lossy(), &e))
 }
 
-/// Where `ip`, `tcpdump` and the like are; an ordinary user's PATH lacks them on Debian.
+/// Where `ip`, `tcpdump` and similar programs are; an ordinary user's PATH lacks them on Debian.
 const SYSTEM_PROGRAMS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
 /// PATH, followed by the directories of programs for administrators (within nodes and sandboxes the

@@ -13,14 +13,14 @@ use crate::keeper::Awaited;
 /// Something that happened during a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Another process changes this scope; the run waits for it.
+    /// Another process is changing this scope; the run waits for it.
     WaitingForLock,
-    /// The plan is made.
+    /// The plan has been made.
     Planned {
         /// How many steps it has.
         steps: usize,
     },
-    /// A step begins.
+    /// A step starts.
     StepStarted {
         /// The step's position, from 0.
         position: usize,
@@ -29,12 +29,12 @@ pub enum Event {
     },
     /// Every step has been carried out.
     StepsDone,
-    /// A program is not ready yet. Reported when the run begins to wait for it, and once a second
+    /// A program is not ready yet. Reported when the run starts to wait for it, and once a second
     /// while the run still waits.
     WaitingFor {
         /// The node it runs in.
         node: String,
-        /// What it lacks.
+        /// What is awaited.
         awaited: Awaited,
         /// How long the run has waited for this one.
         waited: Duration,
@@ -45,7 +45,7 @@ pub enum Event {
     Warning(Warning),
 }
 
-/// Something to be shown to the user that does not stop a run.
+/// A message for the user that does not stop a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// Ports of the real host's localhost that this user may not listen on.
@@ -80,7 +80,7 @@ pub enum Warning {
         "IPv6 is turned off on this host: the project's nodes reach one another by it, but not the outside, and nothing is published on it"
     )]
     Ipv6Off,
-    /// The host's name servers are on its own localhost, and it says of no others.
+    /// The host's name servers are on its own localhost, and no others are configured.
     #[error(
         "the host's name servers ({}) are on its localhost, which nodes cannot reach: they resolve no names of the outside", servers.join(", ")
     )]
@@ -149,7 +149,7 @@ fn list(ports: &BTreeSet<(u16, Protocol)>) -> String {
 /// }
 /// ```
 pub trait Reporter {
-    /// Called with each event, in order, on the thread that works.
+    /// Called with each event, in order, on the thread that does the work.
     fn report(&mut self, event: Event);
 }
 

@@ -26,16 +26,16 @@ impl Engine {
             .join(hosts::file_name(node))
     }
 
-    /// The resolv.conf of a node: its own, where the file names servers, else the one of all nodes.
+    /// The resolv.conf of a node: its own, if the file names servers, else the one of all nodes.
     #[must_use]
     pub fn resolv_file(&self, project: &Name, node: &hallway_plan::settled::Node) -> PathBuf {
         let directory = self.directory(project).join(RESOLV);
         directory.join(resolv::file_name(node))
     }
 
-    /// Writes the servers of the host, as far as nodes can reach them, for nodes that have none of
-    /// their own. Programs that run see the change. Nothing is written where no node of the project
-    /// has run yet.
+    /// Writes the servers of the host, as far as nodes can reach them, for nodes without servers of
+    /// their own. Running programs see the change. Nothing is written if no node of the project has
+    /// run yet.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -49,8 +49,8 @@ impl Engine {
         }
     }
 
-    /// Writes what programs in nodes find below /etc, and removes files of nodes that are gone.
-    /// Files are written in place: running programs have them mounted.
+    /// Writes the files that programs in nodes find below /etc, and removes files of nodes that do
+    /// not exist any more. Files are written in place: running programs have them mounted.
     pub(crate) fn write_files(&self, settled: &Settled) -> Result<(), Failure> {
         let store = self.store();
         let of_host = names::of_host().text;
@@ -83,7 +83,7 @@ impl Engine {
         store.write_view(&self.resolv_file(project, node), text.as_bytes())
     }
 
-    /// Reads the files of a project. One that cannot be read as such is as good as missing: it is
+    /// Reads the files of a project. One that cannot be read as such counts as missing: it is
     /// written again.
     pub(crate) fn seen_files(&self, project: &Name) -> SeenFiles {
         let read_all = |directory: &str| -> BTreeMap<String, String> {
@@ -103,7 +103,7 @@ impl Engine {
         }
     }
 
-    /// Removes files of nodes that are gone.
+    /// Removes files of nodes that do not exist any more.
     fn prune_files(&self, store: &Store, settled: &Settled) -> Result<(), Failure> {
         let views = hosts::files(settled);
         let is_node = |name: &str| settled.nodes.iter().any(|n| n.name.as_ref() == name);

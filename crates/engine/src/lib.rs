@@ -1,10 +1,9 @@
-//! The engine: reads what is there, keeps the record, and carries out plans. It is the shell
-//! around the pure crates; it prints nothing, reads no environment variable and has no global
-//! state, so that the command line, container runtimes, the keeper and tests call the same
-//! functions.
+//! The engine: reads the present state, keeps the record, and carries out plans. It does the I/O
+//! for the pure crates; it prints nothing, reads no environment variable and has no global state,
+//! so that the command line, container runtimes, the keeper and tests call the same functions.
 //!
-//! [`Engine::up`] is: lock → observe → settle → diff → apply. A step that fails is undone by
-//! planning back to what is on record, so that no second mechanism is needed for recovery.
+//! [`Engine::up`] is: lock → observe → settle → diff → apply. A step that fails is undone by a plan
+//! from the present state to the record, so that no second mechanism is needed for recovery.
 //!
 //! ```no_run
 //! use hallway_engine::{Cancel, Caller, Engine, Request, Silent, Workplace};

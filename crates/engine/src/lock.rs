@@ -1,5 +1,5 @@
-//! One at a time: a lock on the scope's directory, released by the kernel when its holder ends,
-//! however it ends.
+//! One process at a time: a lock on the scope's directory, released by the kernel when its holder
+//! ends, for any reason.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -15,17 +15,17 @@ use crate::record::{Store, store};
 use crate::{Cancel, Failure};
 
 const PAUSE: Duration = Duration::from_millis(2);
-/// A wait shorter than this is not reported: keepers have the lock for a moment now and then.
+/// A wait shorter than this is not reported: keepers sometimes hold the lock for a moment.
 const NOT_REPORTED: u32 = 25;
 
-/// While it lives, no other hallway changes this scope; shared ones go together.
+/// While it exists, no other hallway changes this scope; shared ones do not exclude one another.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
 }
 
 impl Lock {
-    /// Waits for the lock; `waiting` is called once when another process has it for a while.
+    /// Waits for the lock; `waiting` is called once if another process holds it for a while.
     ///
     /// # Errors
     /// When the lock file cannot be made.
@@ -41,8 +41,8 @@ impl Lock {
         Ok(lock)
     }
 
-    /// The time of modification says when the lock was taken: a keeper compares no sooner than a
-    /// moment after each run.
+    /// The modification time is the time the lock was taken: a keeper compares only some time after
+    /// each run.
     fn note_time(&self) -> Result<(), Errno> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.unwrap_or_default();
@@ -57,14 +57,14 @@ impl Lock {
         rustix::fs::futimens(&self.file, &times)
     }
 
-    /// When it was last taken by a run, if it ever was.
+    /// When a run last took it, if one ever did.
     #[must_use]
     pub fn last_taken(directory: &Path) -> Option<SystemTime> {
         let file = files::open(&directory.join("lock")).ok()??;
         file.metadata().ok()?.modified().ok()
     }
 
-    /// Waits for the lock together with others who share it.
+    /// Waits for the lock and shares it with others.
     ///
     /// # Errors
     /// When the lock file cannot be made.
@@ -99,20 +99,20 @@ impl Lock {
                 }
                 std::thread::sleep(PAUSE);
             }
-            // A process that held it may have removed the file: then this lock protects nothing.
+            // A former holder may have removed the file: then this lock protects nothing.
             if is_at(&file, &path) {
                 return Ok(Self { file });
             }
         }
     }
 
-    /// Whether another process has the lock now, or shares it.
+    /// Whether another process holds or shares the lock now.
     #[must_use]
     pub fn is_taken(directory: &Path) -> bool {
         directory.join("lock").exists() && Self::try_take(directory).is_none()
     }
 
-    /// The lock, if no other process has it now.
+    /// The lock, if no other process holds it now.
     #[must_use]
     pub fn try_take(directory: &Path) -> Option<Self> {
         let path = directory.join("lock");

@@ -1,20 +1,20 @@
-//! The name servers of nodes that have none of their own: those of the host that a node can reach.
+//! The name servers of nodes without their own: those of the host that a node can reach.
 //!
-//! A resolver of the host itself, like systemd-resolved at 127.0.0.53, cannot be reached from a node:
-//! localhost is the node's own there. Such resolvers write the servers that they ask into a file.
+//! A resolver of the host itself, like systemd-resolved at 127.0.0.53, cannot be reached from a
+//! node: localhost is the node there. Such resolvers write the servers that they use into a file.
 
 use std::io::Read as _;
 use std::net::IpAddr;
 
 const RESOLV: &str = "/etc/resolv.conf";
-/// Where resolvers of the host write the servers that they ask: systemd-resolved, NetworkManager,
+/// Where resolvers of the host write the servers that they use: systemd-resolved, NetworkManager,
 /// dnsmasq of resolvconf.
 const UPSTREAM: [&str; 3] = [
     "/run/systemd/resolve/resolv.conf",
     "/run/NetworkManager/no-stub-resolv.conf",
     "/run/dnsmasq/resolv.conf",
 ];
-/// A longer file is not one of name servers.
+/// A longer file is not a list of name servers.
 const LENGTH_MAX: u64 = 64 * 1024;
 
 /// What nodes get.
@@ -70,7 +70,7 @@ fn servers(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(server)
 }
 
-/// The server that a line names (resolv.conf(5)).
+/// The server in a line (resolv.conf(5)).
 fn server(line: &str) -> Option<&str> {
     let mut words = line.split_ascii_whitespace();
     (words.next() == Some("nameserver")).then(|| words.next())?

@@ -1,4 +1,4 @@
-//! What a project needs of the kernel and not every kernel has, looked at before anything is changed.
+//! What a project needs of the kernel and not every kernel has, checked before anything is changed.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use hallway_plan::settled::{Interface, Node};
 
 use crate::{Failure, Reason};
 
-/// Fails where something is missing.
+/// Fails if something is missing.
 pub(crate) fn check(kernel: &mut Kernel, settled: &Settled) -> Result<(), Failure> {
     br_netfilter(settled)?;
     netem(kernel, settled)
 }
 
-/// Policies between members of one bridge need br_netfilter; without it they would do nothing.
+/// Policies between members of one bridge need br_netfilter; without it they would have no effect.
 fn br_netfilter(settled: &Settled) -> Result<(), Failure> {
     let Some(network) = settled.networks.iter().find(|n| n.filtered) else {
         return Ok(());
@@ -44,7 +44,7 @@ fn netem(kernel: &mut Kernel, settled: &Settled) -> Result<(), Failure> {
             };
             Err(Failure::from(reason).at(node.place.clone()))
         }
-        // A user who may only look at the plan.
+        // A user who may only show the plan.
         Err(error) if error.is_not_permitted() => Ok(()),
         Err(error) => Err(Failure::caused(Reason::Kernel, error)),
     }

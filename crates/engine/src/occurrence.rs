@@ -34,11 +34,11 @@ pub struct Occurrence {
     pub node: Option<String>,
     /// What differed, like `mtu of eth0`.
     pub object: String,
-    /// What must be there.
+    /// What must exist.
     pub wanted: String,
-    /// What was there.
+    /// What was found.
     pub found: String,
-    /// The whole in words.
+    /// Everything in words.
     pub message: String,
 }
 
@@ -50,7 +50,7 @@ pub enum OccurrenceKind {
     Repaired,
     /// A repair failed.
     RepairFailed,
-    /// Another program changes the same again and again: the next repair waits.
+    /// Another program makes the same change repeatedly: the next repair waits.
     RepairPaused,
 }
 

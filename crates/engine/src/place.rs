@@ -1,4 +1,4 @@
-//! What there must be where hallway runs, before anything else is looked at.
+//! What the place where hallway runs must provide, checked before anything else.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use hallway_kernel::mount::is_mount_point;
 
 use crate::{Failure, Reason};
 
-/// Fails where /proc is not mounted.
+/// Fails if /proc is not mounted.
 ///
 /// # Errors
 /// [`Reason::NoProc`].
@@ -22,7 +22,7 @@ pub(crate) fn has_proc() -> bool {
     Path::new("/proc/self/ns/net").exists()
 }
 
-/// Fails where nothing can be built: without /proc, and in a chroot whose root directory is no mount
+/// Fails if nothing can be built: without /proc, and in a chroot whose root directory is no mount
 /// point.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Programs of the host that listen on ports, as the kernel lists their sockets.
+//! Programs of the host that listen on ports, from the kernel's list of sockets.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,7 +8,7 @@ use procfs::net::{TcpState, UdpState};
 use procfs::process::{FDTarget, Process};
 use rustix::process::Pid;
 
-/// A socket that takes what comes to its port.
+/// A socket that receives packets to its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bound {
     pub(crate) address: SocketAddr,
@@ -16,8 +16,8 @@ pub(crate) struct Bound {
     inode: u64,
 }
 
-/// Every socket of the calling thread's network namespace that listens (tcp) or is bound without
-/// a peer (udp). A kernel that cannot list these alone has them in /proc, with all others.
+/// Every socket of the calling thread's network namespace that listens (tcp) or is bound without a
+/// peer (udp). If the kernel cannot list these alone, they are read from /proc, with all others.
 pub(crate) fn bound() -> Vec<Bound> {
     let Ok(open) = listening::open_ports() else {
         return bound_in_proc();
@@ -33,7 +33,7 @@ pub(crate) fn bound() -> Vec<Bound> {
 fn bound_in_proc() -> Vec<Bound> {
     let tcp = [procfs::net::tcp(), procfs::net::tcp6()];
     let udp = [procfs::net::udp(), procfs::net::udp6()];
-    // There is no such list without IPv6.
+    // Without IPv6 there is no such list.
     let tcp = tcp.into_iter().flatten().flatten();
     let udp = udp.into_iter().flatten().flatten();
     let listening = tcp.filter(|e| e.state == TcpState::Listen);
@@ -53,13 +53,13 @@ impl Bound {
         }
     }
 
-    /// Whether it takes what is sent to an address, as far as the address tells.
+    /// Whether it receives packets to an address, as far as the address decides this.
     pub(crate) fn takes(&self, address: IpAddr) -> bool {
         let own = self.address.ip();
         own == address || own.is_unspecified() && (own.is_ipv6() || address.is_ipv4())
     }
 
-    /// The program that has the socket, where that can be seen: processes of other users cannot.
+    /// The program that has the socket, if it can be read: not for processes of other users.
     pub(crate) fn program(&self) -> Option<String> {
         let owner = self.process()?;
         let name = owner.stat().map_or_else(|_| "a program".into(), |s| s.comm);

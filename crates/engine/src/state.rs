@@ -35,10 +35,10 @@ fn the_store(path: &Path) -> Store {
     Store::new(Kernel::new(), path)
 }
 
-/// Makes a directory, with those above it that are missing.
+/// Makes a directory, with its missing parents.
 ///
 /// # Errors
-/// The operating system's answer, or why it is not safe.
+/// The operating system's error, or why it is not safe.
 pub fn make_directory(path: &Path) -> Result<(), Failure> {
     the_store(path).make_directory(path)
 }

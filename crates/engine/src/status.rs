@@ -1,5 +1,5 @@
-//! Whether a project is as it should be: what the kernel holds of it, and what differs from what
-//! the last complete run built.
+//! Whether a project is complete: what the kernel holds of it, and what differs from what the last
+//! complete run built.
 
 use hallway_plan::compare::Difference;
 use hallway_plan::diff::drift;
@@ -38,7 +38,7 @@ impl State {
     }
 }
 
-/// A project as it is.
+/// The present state of a project.
 #[derive(Debug, Clone)]
 pub struct Status {
     /// Its state.
@@ -47,12 +47,12 @@ pub struct Status {
     pub record: Option<Record>,
     /// Why the record cannot be used, if it cannot.
     pub unreadable: Option<Failure>,
-    /// Why the project's keeper could not be asked, if it could not: its programs and listeners were
+    /// Why the project's keeper did not answer, if it did not: its programs and listeners were
     /// not examined then.
     pub silent: Option<Failure>,
     /// What differs from what the last complete run built.
     pub differences: Vec<Difference>,
-    /// What bears its mark in the kernel.
+    /// What has its mark in the kernel.
     pub marks: Marks,
 }
 

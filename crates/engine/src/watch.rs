@@ -11,7 +11,7 @@ use hallway_plan::mark;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// What rtnetlink reports of objects that hallway owns.
+/// The rtnetlink topics of objects that hallway owns.
 const ROUTE: [Topic; 6] = [
     Topic::Link,
     Topic::Address,
@@ -25,14 +25,14 @@ const MOUNTS: &str = "/proc/self/mountinfo";
 /// What has changed since the last call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Changed {
-    /// Something of the namespace that holds the bridges, or one of hallway's tables.
+    /// Something in the namespace that holds the bridges, or in one of hallway's tables.
     pub host: bool,
     /// Something inside another namespace, or a mount: namespaces are mounted.
     pub nodes: bool,
 }
 
 impl Changed {
-    /// Whether anything has.
+    /// Whether anything has changed.
     #[must_use]
     pub fn any(self) -> bool {
         self.host || self.nodes
@@ -50,20 +50,20 @@ impl Changed {
 
 /// Receives notifications of the network namespace and the mount namespace it was opened in.
 ///
-/// A socket that listens to all namespaces does not say of which one a notification is. So there are
-/// two, one for this namespace alone: what only the other received is of a node.
+/// A socket that listens to all namespaces does not report the namespace of a notification. So
+/// there are two, one for this namespace alone: what only the other received is of a node.
 #[derive(Debug)]
 pub struct Watch {
     host: Monitor,
     everywhere: Monitor,
     mounts: File,
-    /// Notifications that only the second one received.
+    /// The number of notifications that only the second one received.
     ahead: u64,
     seen: [u64; 2],
 }
 
 impl Watch {
-    /// Begins to watch. What changed before is not reported: open it first, then compare.
+    /// Starts to watch. Earlier changes are not reported: open it first, then compare.
     ///
     /// # Errors
     /// EPERM without CAP_NET_ADMIN.
@@ -80,14 +80,14 @@ impl Watch {
         })
     }
 
-    /// What has changed; waits for at most this long.
+    /// What has changed; waits at most this long.
     ///
     /// # Errors
     /// When a socket cannot be read.
     pub fn wait(&mut self, timeout: Duration) -> Result<Changed, KernelError> {
         let mounted = self.poll(timeout)?;
         let now = Some(Duration::ZERO);
-        // In this order: what the first has received, the second has too.
+        // In this order: notifications of the first have reached the second, too.
         let everywhere = self.everywhere.events(now)?;
         let here = self.host.events(now)?;
         let overrun = |events: &[Event]| events.iter().any(|e| matches!(e, Event::Overrun));

@@ -1,5 +1,5 @@
-//! One node at a time: it costs the same however many others there are, leads to what a run of the
-//! whole would have built, and is done as a whole or not at all.
+//! One node at a time: the time does not depend on the number of others, the result is that of a
+//! run of the whole, and it is done completely or not at all.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)] // a failing helper is a failing test
 
@@ -93,7 +93,7 @@ fn assert_complete() {
     assert!(plan.is_empty(), "{plan:#?}\n{}", record.source);
 }
 
-/// What there is of the project, without what differs between two runs that come to the same.
+/// The state of the project, without what differs between two equal runs.
 fn state() -> String {
     let record = engine().record(&project()).unwrap().unwrap();
     let mut applied = record.applied.unwrap();
@@ -116,7 +116,7 @@ fn state() -> String {
         .for_each(|p| p.place = nowhere());
     // The kernel adds and removes elements of the sets that connections are counted in.
     let rules = sh("nft -s list ruleset | sed '/set counted/,/^\t}/d'");
-    // The kernel removes the link of a node that is gone a moment later.
+    // The kernel removes the link of a removed node a moment later.
     let links = sh("ip -o link | cut -d: -f2 | cut -d@ -f1 | sed '/hw-gone/d' | sort");
     let files = sh(
         "cd /run/state/host/projects/shop; cat hosts/* | sort; ls logs resolv 2>/dev/null; ls /run/netns",
@@ -127,8 +127,8 @@ fn state() -> String {
     format!("{applied:#?}{}{rules}{links}{files}{leases}", record.source)
 }
 
-/// Changes and reads by kind; not of links: how often one is looked for depends on how fast the kernel
-/// removes it.
+/// Changes and reads by kind; not of links: how often one is looked for depends on how fast the
+/// kernel removes it.
 fn operations(run: impl FnOnce(&Engine)) -> [BTreeMap<OperationKind, usize>; 2] {
     let counter = Arc::new(Counter::default());
     run(&with_gate(Some(counter.clone())));
@@ -161,7 +161,7 @@ fn the_price_is_flat() {
     assert_eq!(prices[0], prices[1]);
 }
 
-/// Nodes that come and go one at a time leave what one run of the resulting text would build.
+/// Nodes added and removed one at a time leave what one run of the resulting text would build.
 fn the_result_is_that_of_one_run() {
     let before = Snapshot::take();
     up(&engine(), &file(3)).unwrap();
@@ -228,7 +228,7 @@ fn what_is_not_possible_is_refused() {
     down(&engine()).unwrap();
 }
 
-/// A fault at each operation of an attach and of a detach leaves what was there.
+/// After a fault at each operation of an attach and of a detach, the former state is restored.
 fn a_fault_leaves_what_was_there() {
     let before = Snapshot::take();
     up(&engine(), &file(2)).unwrap();
@@ -344,7 +344,7 @@ fn an_end_at_any_operation_is_made_up_for() {
     assert!(!std::path::Path::new(SCOPE).exists());
 }
 
-/// A removed node's address is given to another only after all others, and no connection of the
+/// A removed node's address is allocated again only after all others, and no connection of the
 /// one is left for the other.
 fn a_freed_address_is_not_reused_at_once() {
     up(&engine(), &file(1)).unwrap();

@@ -1,4 +1,4 @@
-//! The codes of conflicts, failures and warnings are documented, and no others are.
+//! The codes of conflicts, failures and warnings are documented, and no other codes are.
 
 use hallway_engine::failure::{FailureCode, WarningCode};
 use hallway_plan::ConflictCode;

@@ -111,7 +111,7 @@ fn write_as_version(version: u64) {
     std::fs::remove_file(directory().join("inodes")).unwrap();
 }
 
-/// A project that runs goes on under a record of an older version, which the next change replaces.
+/// A running project continues with a record of an older version, which the next change replaces.
 fn a_project_of_an_older_version_that_runs_is_not_built_again() {
     let before = Snapshot::take();
     for version in [1, 2] {
@@ -223,10 +223,10 @@ fn candidates() -> impl Iterator<Item = IpAddr> {
 const PROCESSES: usize = 4;
 const THREADS: usize = 8;
 const EACH: usize = 6;
-/// Says to a process of the test which one it is.
+/// The argument that marks a process of the test as one that claims.
 const CLAIMER: &str = "__claimer";
 
-/// Allocates addresses in threads and prints them, one a line.
+/// Allocates addresses in threads and prints them, one per line.
 fn claim_in_threads(process: usize) {
     let threads = (0..THREADS).map(|thread| {
         std::thread::spawn(move || {

@@ -76,7 +76,7 @@ fn what_is_loaded_reads_back_as_it_was_sent() {
     for (name, rules) in all() {
         load(&rules);
         assert_same(&name, &rules);
-        // The values themselves are equal, too, rules in the vocabulary they were written in.
+        // The values themselves are equal, too, with rules as they were written.
         for (sent, read) in rules.tables.iter().zip(found(&rules).tables) {
             let read = Table {
                 sets: Vec::new(),
@@ -99,8 +99,8 @@ fn what_is_loaded_reads_back_as_it_was_sent() {
     }
 }
 
-/// What nft loads from the printed text is the same to nft as what is sent. (As values some rules
-/// differ: nft compares the first bytes of an address where a prefix ends with a byte.)
+/// What nft loads from the printed text is the same for nft as what is sent. (As values some rules
+/// differ: nft compares the first bytes of an address if a prefix ends at a byte.)
 fn what_is_printed_loads_as_the_same() {
     for (name, rules) in all() {
         load(&rules);
@@ -117,7 +117,7 @@ fn whats(differences: Vec<Difference>) -> Vec<What> {
     differences.into_iter().map(|d| d.what).collect()
 }
 
-/// Takes each element, each rule and each chain away in turn, and puts it back.
+/// Removes each element, each rule and each chain in turn, and restores it.
 fn one_thing_less_is_exactly_that_difference() {
     let whole = rules_of("everything", EVERYTHING);
     for (at, table) in whole.tables.iter().enumerate() {
@@ -135,7 +135,7 @@ fn one_thing_less_is_exactly_that_difference() {
             };
         };
         for (set, this) in table.sets.iter().enumerate() {
-            // One of each set that has any.
+            // One of each set that has elements.
             let Some(element) = this.elements.first() else {
                 continue;
             };
@@ -155,7 +155,7 @@ fn one_thing_less_is_exactly_that_difference() {
                 let Some(rule) = this.rules.get(position) else {
                     continue;
                 };
-                // Of equal rules in a row any may be the one that is missing.
+                // Of equal rules in a row any may be the missing one.
                 if this.rules.get(position + 1) == Some(rule) {
                     continue;
                 }
@@ -171,7 +171,7 @@ fn one_thing_less_is_exactly_that_difference() {
     }
 }
 
-/// Changes made with nft are reported as what they are.
+/// Changes made with nft are reported correctly.
 fn changes_by_hand_are_reported() {
     let rules = rules_of("everything", EVERYTHING);
     load(&rules);
@@ -213,7 +213,7 @@ fn changes_by_hand_are_reported() {
     assert!(reported("true").is_empty());
 }
 
-/// Elements at the edges: ranges that touch, up to the highest value, of everything.
+/// Elements at the limits: adjacent ranges, ranges up to the highest value, and of all values.
 fn intervals_at_the_edges_read_back() {
     let net = |text: &str| Value::net(text.parse().unwrap());
     let mut table = Table::new(Family::Inet, "edges");

@@ -1,5 +1,5 @@
-//! The command line together with the environment: each flag is a variable too, HALLWAY_ and its
-//! name. The command line takes precedence; an empty variable is ignored.
+//! The command line together with the environment: each flag is also a variable, named HALLWAY_ and
+//! its name. The command line takes precedence; an empty variable is ignored.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
             let other = |name: &str| name != "HALLWAY_FILE" && is_set(name);
             parse(Args::command(), &other)
         }
-        // What only help needs is made for help alone: it takes longer than many a command.
+        // What only help needs is made only for help: making it takes longer than many commands.
         Err(error) if HELP.contains(&error.kind()) => parse(command_line::command(), &is_set),
         outcome => outcome,
     }
@@ -42,8 +42,8 @@ fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
-/// The flags whose variable exists, be it empty. Most commands have none or one, and to look at every
-/// flag of every verb takes longer than many a command.
+/// The flags whose variable exists, even if it is empty. Most commands have none or one, and checking
+/// every flag of every verb takes longer than many commands.
 fn flags_in_environment() -> BTreeSet<String> {
     std::env::vars_os()
         .filter_map(|(name, _)| {
@@ -75,7 +75,7 @@ fn with_variable(arg: Arg, present: &BTreeSet<String>, set: &dyn Fn(&str) -> boo
             arg.env(Resettable::Reset)
         }
         _ if shown => arg,
-        // Help names those of every verb only.
+        // Help shows the variables of every verb only.
         ArgAction::SetTrue if set(&name) => arg
             .value_parser(FalseyValueParser::new())
             .env(name)

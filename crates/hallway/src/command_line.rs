@@ -1,5 +1,5 @@
-//! The command line as it is used: what [`Args`] describes, with verbs in groups and examples in its
-//! help, and with names of what is there for completion.
+//! The command line in use: the definition in [`Args`], with verbs in groups and examples in its
+//! help, and with existing names for completion.
 
 use clap::{Arg, Command, CommandFactory as _};
 use clap_complete::CompletionCandidate;
@@ -177,7 +177,7 @@ pub(crate) fn command() -> Command {
     ))
 }
 
-/// With candidates for the values that are names. `path` is the verbs so far, like `node rm`.
+/// Adds candidates for values that are names. `path` is the verbs so far, like `node rm`.
 fn completed(command: Command, path: &str) -> Command {
     command
         .mut_args(|arg| match names(path, &arg) {
@@ -190,7 +190,7 @@ fn completed(command: Command, path: &str) -> Command {
         })
 }
 
-/// What lists the candidates for an argument.
+/// The function that lists the candidates for an argument.
 fn names(path: &str, arg: &Arg) -> Option<fn() -> Vec<CompletionCandidate>> {
     Some(match (path, arg.get_id().as_str()) {
         (_, "project") => complete::projects,

@@ -1,5 +1,5 @@
-//! Completion of names in a shell: nodes, networks, projects and sandboxes that are there. Only
-//! records are read; no sandbox is entered.
+//! Completion of names in a shell: existing nodes, networks, projects and sandboxes. Only records
+//! are read; no sandbox is entered.
 
 use clap_complete::env::Shells;
 use clap_complete::{CompletionCandidate, Shell};
@@ -9,7 +9,7 @@ use hallway_plan::Settled;
 use crate::args::Common;
 use crate::state_dir::{records, state_dir};
 
-/// The variable by which a shell's script asks this program for candidates.
+/// The variable with which a shell's script requests candidates from this program.
 pub(crate) const VARIABLE: &str = "HALLWAY_COMPLETE";
 
 /// The script that a shell reads to complete commands of hallway.
@@ -42,7 +42,7 @@ fn flag(names: &[&str]) -> Option<String> {
     None
 }
 
-/// What the words and the environment say about place and project.
+/// The place and project in the words and the environment.
 fn common() -> Option<Common> {
     let value = |names: &[&str], variable: &str| {
         flag(names).or_else(|| std::env::var(variable).ok().filter(|v| !v.is_empty()))
@@ -62,7 +62,7 @@ fn common() -> Option<Common> {
     })
 }
 
-/// The projects that are meant: the named one, or all.
+/// The given project, or all projects.
 fn settled() -> Vec<Settled> {
     let found = common().and_then(|common| {
         let engine = records(&common)?;
@@ -97,7 +97,7 @@ pub(crate) fn networks() -> Vec<CompletionCandidate> {
     candidates(settled().iter().flat_map(|s| &s.networks).map(|n| &n.name))
 }
 
-/// Nodes, and what else may send or be reached.
+/// Nodes, and other clients and servers.
 pub(crate) fn parties() -> Vec<CompletionCandidate> {
     let settled = settled();
     let nodes = settled
@@ -107,7 +107,7 @@ pub(crate) fn parties() -> Vec<CompletionCandidate> {
     candidates(nodes.chain(["host".into(), "outside".into()]))
 }
 
-/// What a policy may be about.
+/// The endpoints that a policy can have.
 pub(crate) fn endpoints() -> Vec<CompletionCandidate> {
     let settled = settled();
     let nodes = settled

@@ -1,4 +1,4 @@
-//! Errors for people: what is wrong, where, what to do. The only place that prints them and chooses
+//! Errors for users: what is wrong, where, what to do. Only this module prints them and chooses
 //! exit codes.
 
 mod snippet;
@@ -14,9 +14,9 @@ use snippet::Source;
 /// Why a command did not succeed.
 #[derive(Debug)]
 pub(crate) enum VerbError {
-    /// The file is wrong.
+    /// The file has problems.
     File(Problems),
-    /// The command line is wrong: what, and what to do.
+    /// The command line has an error: the message, and what to do.
     Usage(String, String),
     /// What exists already conflicts with the file: path and text for the places.
     Conflict(Failure, String, String),
@@ -51,12 +51,12 @@ impl VerbError {
         Self::Usage(message.into(), help.into())
     }
 
-    /// A command line that is valid and cannot be carried out.
+    /// A valid command line that cannot be carried out.
     pub(crate) fn refused(diagnostic: &dyn Diagnostic) -> Self {
         Self::Usage(diagnostic.message(), diagnostic.help().unwrap_or_default())
     }
 
-    /// A failure that the file causes points into the file; others have no place.
+    /// A failure that the file causes has a place in the file; others have none.
     pub(crate) fn of(failure: Failure, path: &str, text: &str) -> Self {
         if failure.place.is_none() {
             return Self::Failed(failure);

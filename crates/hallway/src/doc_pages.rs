@@ -1,5 +1,5 @@
-//! docs/flags.md is what the command line says of itself, and command lines within the text of pages
-//! are valid. (Commands in blocks are run by the test `pages`.)
+//! docs/flags.md has the content of the command line's help, and command lines within the text of
+//! pages are valid. (Commands in blocks are run by the test `pages`.)
 
 use clap::{Arg, Command, Parser as _};
 
@@ -8,7 +8,7 @@ use crate::command_line::command;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/flags.md");
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
-/// Pages whose text names commands as they are typed.
+/// Pages whose text contains commands.
 const TYPED: [&str; 5] = [
     "cheat-sheet.md",
     "coming-from.md",
@@ -152,7 +152,7 @@ fn meaning(arg: &Arg) -> String {
     out.join("; ")
 }
 
-/// Text that stays in its cell.
+/// Text for one cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

@@ -1,11 +1,11 @@
-//! What this process has of its caller: the environment, and who called.
+//! What this process gets from its caller: the environment, and the calling user.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use hallway_engine::account::CallingUser;
 
-/// What programs in nodes get of this environment; nothing else of it is passed on.
+/// The variables of this environment for programs in nodes; no others are passed on.
 const PASSED_ON: [&str; 9] = [
     "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TERM", "TZ", "USER",
 ];
@@ -20,7 +20,7 @@ pub(crate) fn passed_on() -> BTreeMap<OsString, OsString> {
         .collect()
 }
 
-/// Who called hallway as root: sudo(8) and pkexec(1) say it.
+/// The user who called hallway as root, from variables of sudo(8) and pkexec(1).
 pub(crate) fn calling_user() -> Option<CallingUser> {
     let number = |name: &str| std::env::var(name).ok()?.parse().ok();
     if !rustix::process::geteuid().is_root() {

@@ -1,4 +1,4 @@
-//! What can fail in the commands themselves, apart from the file and the engine.
+//! The failures of the commands themselves, apart from the file and the engine.
 
 use std::path::PathBuf;
 
@@ -40,10 +40,10 @@ pub(crate) enum CommandError {
         project: Name,
         node: Name,
         nodes: Vec<Name>,
-        /// Where a node of that name is: the flags that name its project.
+        /// Where a node of that name exists: the flags of its project.
         elsewhere: Vec<String>,
     },
-    /// A node could not be entered, or its program not run.
+    /// A node could not be entered, or its program could not be run.
     #[error(transparent)]
     Enter(#[from] EnterError),
     /// A program could not be run.

@@ -2,7 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// What they are called elsewhere (Docker, Compose, containerlab, ip, Vagrant), and here.
+/// The verbs of other programs (Docker, Compose, containerlab, ip, Vagrant), and of hallway.
 const INSTEAD: &[(&[&str], &str)] = &[
     (
         &["config", "convert"],
@@ -56,7 +56,7 @@ const INSTEAD: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// What to type instead of the verb that a command line has.
+/// What to type instead of a command line's verb.
 pub(crate) fn instead(error: &clap::Error) -> Option<(String, &'static str)> {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return None;

@@ -1,4 +1,4 @@
-//! Files of other formats, translated with what this machine has: variables, files, programs.
+//! Files of other formats, translated with the variables, files and programs of this machine.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ fn published(record: &Settled, port: &NodePort<'_>) -> Option<u16> {
     same.map(|p| p.host_ports.first())
 }
 
-/// Whether nothing listens on a port of this machine: that of a sandbox is bound on its localhost.
+/// Whether a port of this machine is free: that of a sandbox is bound on its localhost.
 fn free(port: u16, protocol: &str) -> bool {
     let any = (Ipv4Addr::UNSPECIFIED, port);
     match protocol.parse() {

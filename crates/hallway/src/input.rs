@@ -17,13 +17,13 @@ pub(crate) struct Input {
     pub(crate) more: Vec<SourceText>,
     /// The hallway file: the same text, or its translation.
     pub(crate) source: String,
-    /// What was left out of the translation, and what people should know of it.
+    /// What was omitted in the translation, and what users should know about it.
     pub(crate) notes: Vec<String>,
 }
 
 impl Input {
-    /// Whether the project's name was chosen: by `name:` in the file, or by -p. A name that comes from
-    /// the path may be that of another project by accident.
+    /// Whether the project's name was chosen: by `name:` in the file, or by -p. A name from the path
+    /// may be that of another project by accident.
     pub(crate) fn is_named(&self, common: &Common) -> bool {
         self.project.named || common.project.is_some()
     }
@@ -37,7 +37,7 @@ impl Input {
     }
 }
 
-/// All of it, but no more than what shows that it is too large.
+/// Reads everything, but stops when it is too large.
 pub(crate) fn limited(from: impl std::io::Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(TEXT_MAX as u64 + 1).read_to_end(&mut bytes)?;

@@ -1,6 +1,6 @@
-//! SIGINT and SIGTERM while a command works: the engine stops between two steps, and what was done is
-//! undone. A second signal ends the process at once; what is left then is for the next
-//! `up` or `down`.
+//! SIGINT and SIGTERM while a command works: the engine stops between two steps, and undoes the
+//! earlier ones. A second signal ends the process at once; what is left then is completed or removed
+//! by the next `up` or `down`.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use hallway_engine::Cancel;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// The number of the signal that came. Signal handlers belong to the process, so this does too.
+/// The number of the received signal. Signal handlers belong to the process, so this does too.
 static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
 /// From here on SIGINT and SIGTERM cancel instead of ending this process; a second one ends it.
@@ -26,7 +26,7 @@ pub(crate) fn watch() -> Cancel {
 }
 
 fn register(signal: i32, came: &Arc<AtomicUsize>, again: &Arc<AtomicBool>) -> std::io::Result<()> {
-    // In this order: the first signal must not be taken for the second.
+    // In this order: the first signal must not count as the second.
     flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(again))?;
     flag::register(signal, Arc::clone(again))?;
     flag::register_usize(signal, Arc::clone(came), signal.unsigned_abs() as usize)?;

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         diagnose::brief(&failure);
         return ExitCode::FAILURE;
     }
-    // Parts of hallway that run as processes of their own; not for users.
+    // Parts of hallway that run as separate processes; not for users.
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
         Some("version") => {
@@ -91,10 +91,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// How long a program may take to end by itself after SIGTERM.
+/// How long a program may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The arguments are those that `engine::keeper::Client::start` gives.
+/// The arguments are those of `engine::keeper::Client::start`.
 fn serve_keeper(mut words: impl Iterator<Item = String>) -> std::io::Result<()> {
     let project = words.next().unwrap_or_default();
     let directory = words.next().unwrap_or_default().into();

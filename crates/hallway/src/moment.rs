@@ -1,4 +1,4 @@
-//! Points in time, as people write and read them.
+//! Times in the form for users.
 
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -42,7 +42,7 @@ impl FromStr for Since {
     }
 }
 
-/// `1h30m` in milliseconds; a number without a unit is of seconds.
+/// `1h30m` in milliseconds; a number without a unit means seconds.
 fn period(text: &str) -> Option<u64> {
     let mut total = 0_u64;
     let mut rest = text;
@@ -69,7 +69,7 @@ fn period(text: &str) -> Option<u64> {
     (!text.is_empty()).then_some(total)
 }
 
-/// RFC 3339 in UTC, in milliseconds since 1970; the time of day may be left out.
+/// RFC 3339 in UTC, in milliseconds since 1970; the time of day may be omitted.
 fn moment(text: &str) -> Option<u64> {
     let text = text.strip_suffix('Z').unwrap_or(text);
     let (date, clock) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00"));

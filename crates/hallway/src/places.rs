@@ -1,5 +1,5 @@
-//! Places in the file, for a project that commands have edited since: the text on record is then one
-//! that hallway wrote, whose lines are not those of the file.
+//! Places in the file, for a project that commands have edited since: the text on record was then
+//! written by hallway, and its lines are not those of the file.
 
 use hallway_engine::Record;
 use hallway_import::restore_places;
@@ -17,8 +17,8 @@ fn original(record: &Record) -> Option<Option<Topology>> {
     Some(file)
 }
 
-/// Gives policies, published ports, nodes and networks their places in the file. What a command added is
-/// not in the file, and has no line.
+/// Gives policies, published ports, nodes and networks their places in the file. Objects that a command
+/// added are not in the file, and have no line.
 pub(crate) fn of_file(settled: &mut Settled, record: &Record) {
     let Some(file) = original(record) else {
         return;

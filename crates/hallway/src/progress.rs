@@ -1,4 +1,4 @@
-//! The engine's events for people: warnings, what is waited for, and a progress bar.
+//! The engine's events as text: warnings, the awaited node, and a progress bar.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const BAR: usize = 20;
 struct Bar {
     started: Instant,
     drawn: Option<Instant>,
-    /// How long it is on the terminal.
+    /// Its length on the terminal.
     columns: usize,
 }
 
@@ -43,7 +43,7 @@ impl Bar {
         }
     }
 
-    /// Removes the bar, so that the next line begins where it was.
+    /// Removes the bar; the next line begins in its place.
     fn clear(&mut self) {
         if self.drawn.take().is_some() {
             anstream::eprint!("\r{}\r", " ".repeat(self.columns));

@@ -1,4 +1,4 @@
-//! Where a command works: the host, or a sandbox; and which project it is about.
+//! Where a command works: the host, or a sandbox; and the project it is about.
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -22,7 +22,7 @@ use crate::source::{discover, read};
 
 pub(crate) use crate::state_dir::state_dir;
 
-/// This program, for processes of its own that are started from it.
+/// This program, for separate processes that are started from it.
 const PROGRAM: &str = "/proc/self/exe";
 
 /// How sandboxes are made by this program.
@@ -36,7 +36,7 @@ fn making(common: &Common, implicit: bool) -> Making<'static> {
     }
 }
 
-/// The sandbox that the command line names, if it runs and its state directory was removed.
+/// The command line's sandbox, if it runs and its state directory was removed.
 pub(crate) fn lost_sandbox(common: &Common) -> Result<Option<Sandbox>, Failure> {
     match common.host {
         true => Ok(None),
@@ -44,7 +44,7 @@ pub(crate) fn lost_sandbox(common: &Common) -> Result<Option<Sandbox>, Failure> 
     }
 }
 
-/// The sandbox that the command line names, started if it does not run.
+/// The command line's sandbox, started if it does not run.
 pub(crate) fn sandbox(common: &Common, cancel: &Cancel) -> Result<Sandbox, Failure> {
     let name = common.sandbox.as_ref();
     sandbox::ensure(&state_dir(common)?, name, &making(common, false), cancel)
@@ -56,13 +56,13 @@ pub(crate) struct Scope {
     pub(crate) sandbox: Option<Sandbox>,
     /// Keeps the sandbox from being ended by other processes.
     hold: Option<Lock>,
-    /// Where the state directory is, seen from before the sandbox was entered: inside, it may be a
-    /// mount point, which cannot be removed.
+    /// The state directory, from before the sandbox was entered: inside, it may be a mount point,
+    /// which cannot be removed.
     outside: Option<(OwnedFd, OsString)>,
 }
 
 impl Scope {
-    /// In words, for people.
+    /// The place as text.
     pub(crate) fn words(&self) -> String {
         self.sandbox.as_ref().map_or_else(
             || "on this host".to_owned(),
@@ -70,7 +70,7 @@ impl Scope {
         )
     }
 
-    /// The scope, made if it does not exist; this process is in it from here on.
+    /// The scope, made if it does not exist; from now on this process is in it.
     pub(crate) fn enter(common: &Common, implicit: bool, cancel: &Cancel) -> Result<Self, Failure> {
         place::check()?;
         let state = state_dir(common)?;
@@ -94,7 +94,7 @@ impl Scope {
         Self::inside(sandbox, workplace, Some(hold))
     }
 
-    /// The scope if it exists, to read from it: no port is bound through it.
+    /// The scope if it exists, for reading: no port is bound through it.
     pub(crate) fn existing(common: &Common) -> Result<Option<Self>, Failure> {
         place::check_proc()?;
         let state = state_dir(common)?;
@@ -106,7 +106,7 @@ impl Scope {
             .transpose()
     }
 
-    /// A sandbox of its own, for one command; no port is bound on the machine.
+    /// A separate sandbox, for one command; no port is bound on the machine.
     pub(crate) fn temporary(common: &Common, cancel: &Cancel) -> Result<Self, Failure> {
         place::check()?;
         let state = state_dir(common)?;
@@ -187,8 +187,8 @@ impl Scope {
         Self::inside(sandbox, Workplace::default(), Some(hold)).map(Some)
     }
 
-    /// Removes the host's state directory when nothing is in it, and a sandbox that `up` made when
-    /// its last project is gone.
+    /// Removes the host's state directory if it is empty, and a sandbox that `up` made if its last
+    /// project was removed.
     pub(crate) fn leave(self, common: &Common) -> Result<(), Failure> {
         if !self.engine.projects().is_empty() {
             return Ok(());
@@ -202,7 +202,7 @@ impl Scope {
         };
         if sandbox.implicit {
             drop((self.engine, self.hold));
-            // From inside: this process may end the sandbox's processes, of which it is one.
+            // From inside: this process, which is in the sandbox, may end the sandbox's processes.
             sandbox.remove_if_unused()?;
             remove_if_empty(self.outside.as_ref());
         }
@@ -217,7 +217,7 @@ fn remove_if_empty(outside: Option<&(OwnedFd, OsString)>) {
     }
 }
 
-/// The project of a command: from -p or the named file; otherwise that of the directory's file if it is
+/// The project of a command: from -p or the given file; otherwise that of the directory's file if it is
 /// up, otherwise the only one that is up, otherwise that of the file, otherwise `default`.
 pub(crate) fn project(
     common: &Common,
@@ -252,12 +252,12 @@ pub(crate) fn project(
     }
 }
 
-/// The project of the named file, or of the one of this directory.
+/// The project of the given file, or of the file in this directory.
 fn of_directory(common: &Common, file: &FileArg) -> Result<Option<Name>, VerbError> {
     if file.path().is_none() && discover()?.is_empty() {
         return Ok(None);
     }
-    // Only its name is asked for: what is in it is said by the commands that use it.
+    // Only the name is needed: commands that use the content report its problems.
     let silent = Common {
         quiet: true,
         ..common.clone()
@@ -265,7 +265,7 @@ fn of_directory(common: &Common, file: &FileArg) -> Result<Option<Name>, VerbErr
     Ok(Some(read(&silent, file)?.project.topology.name))
 }
 
-/// Says which project is meant, where the directory has the file of another one that is not up.
+/// Prints which project is used, if the directory has the file of another one that is not up.
 pub(crate) fn say_which(common: &Common, project: &Name) {
     let file = (common.project.is_none())
         .then(|| of_directory(common, &FileArg::default()).ok().flatten())
@@ -288,7 +288,7 @@ pub(crate) fn here(common: &Common) -> Result<Scope, VerbError> {
     })
 }
 
-/// The project of a command that only reads, with what it consists of.
+/// The project of a command that only reads, with its content.
 pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled), VerbError> {
     let name = project(common, &FileArg::default(), Some(engine))?;
     match engine.record(&name)?.and_then(|r| built(&r)) {
@@ -315,8 +315,8 @@ pub(crate) fn node<'a>(
     })
 }
 
-/// The flags that name the projects that have a node of that name: others of this scope, and those of
-/// other sandboxes and of the host as far as their records can be read from here.
+/// The flags of the projects that have a node of that name: others of this scope, and those of other
+/// sandboxes and of the host, if their records can be read from here.
 fn elsewhere(common: &Common, scope: &Scope, settled: &Settled, name: &Name) -> Vec<String> {
     let mut out = Vec::new();
     let mut look = |engine: &Engine, flags: &str| {
@@ -350,7 +350,7 @@ fn elsewhere(common: &Common, scope: &Scope, settled: &Settled, name: &Name) -> 
     out
 }
 
-/// What a project consists of, or what an unfinished run was building, with places in its file.
+/// The content of a project, or what an unfinished run was building, with places in its file.
 pub(crate) fn built(record: &Record) -> Option<Settled> {
     let mut settled = record.applied.clone().or_else(|| record.pending.clone())?;
     places::of_file(&mut settled, record);

@@ -12,8 +12,8 @@ use crate::{imported, ui};
 
 pub(crate) use crate::input::Input;
 
-/// Parses a text as a project; -p gives it another name. A file without `name:` gives its own, or
-/// that of its directory.
+/// Parses a text as a project; -p gives it another name. Without `name:` the name is that of the
+/// file, or of its directory.
 pub(crate) fn parse(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, VerbError> {
     let mut project = parse_bytes(path, bytes)?;
     if let Some(name) = &common.project {
@@ -27,7 +27,7 @@ pub(crate) fn parse(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, 
     let text = String::from_utf8_lossy(bytes)
         .trim_start_matches('\u{feff}')
         .to_owned();
-    // What `up` kept of a translated file points into that file, and its warnings were shown then.
+    // The record of a translated file refers to that file, and its warnings were shown then.
     if without_places(&text).len() < text.len() {
         restore_places(&mut project.topology, &text);
         project.warnings.clear();
@@ -80,8 +80,8 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
     }
 }
 
-/// The file, by its path without symbolic links: the project may be used from another directory
-/// later, and from a sandbox where the links lead elsewhere.
+/// The file, by its path without symbolic links: the project may later be used from another
+/// directory, or from a sandbox with other links.
 pub(crate) fn input(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
     let mut input = read(common, file)?;
     if input.path == "-" {
@@ -124,7 +124,7 @@ pub(crate) fn discover() -> Result<Vec<PathBuf>, VerbError> {
         .into_iter()
         .flatten()
         .filter_map(Result::ok)
-        // `hallway export > shop.hallway.yaml`: the shell has created it, and this fills it.
+        // `hallway export > shop.hallway.yaml`: the shell has created the file; it is still empty.
         .filter(|e| e.metadata().is_ok_and(|m| m.len() > 0))
         .filter_map(|e| e.file_name().into_string().ok())
         .collect();

@@ -7,9 +7,9 @@ use hallway_engine::{Engine, Failure, Reason, Workplace, account, sandbox, state
 
 use crate::args::Common;
 
-/// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory, which
-/// XDG_RUNTIME_DIR names or which a login made; else the user's home. Nowhere that another user could
-/// have made first.
+/// Where state is kept: --state-dir; for root /run/hallway; else the user's runtime directory, from
+/// XDG_RUNTIME_DIR or made by a login; else the user's home. Never a directory that another user
+/// could have made.
 pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
     let user = rustix::process::geteuid();
     let chosen = match (&common.state_dir, std::env::var_os("XDG_RUNTIME_DIR")) {
@@ -30,8 +30,8 @@ pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
     state::directory(&chosen)
 }
 
-/// The directory for state in the user's home (XDG Base Directory Specification). HOME must be the
-/// home that the machine knows for this user, and a directory of this user.
+/// The directory for state in the user's home (XDG Base Directory Specification). HOME must be this
+/// user's home in the machine's list of users, and a directory of this user.
 fn state_home(user: u32) -> Option<PathBuf> {
     let home = account::home_of(user)?;
     let named = std::env::var_os("HOME").is_some_and(|named| named == home.as_os_str());
@@ -39,8 +39,8 @@ fn state_home(user: u32) -> Option<PathBuf> {
     (named && owner == user).then(|| home.join(".local/state"))
 }
 
-/// An engine that only reads the records of the scope that the command line names; no sandbox is
-/// entered. `None` where the scope does not exist.
+/// An engine that only reads the records of the command line's scope; no sandbox is entered. `None`
+/// if the scope does not exist.
 pub(crate) fn records(common: &Common) -> Option<Engine> {
     let state = state_dir(common).ok()?;
     let scope = match common.host {

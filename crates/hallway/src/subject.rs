@@ -1,4 +1,4 @@
-//! The subject of a question: a project with its rules, from a file alone or as it is up.
+//! The subject of a question: a project with its rules, from a file or from the running project.
 
 use hallway_engine::{Engine, Failure, Reason, read};
 use hallway_plan::Settled;
@@ -12,11 +12,11 @@ use crate::places;
 use crate::scope::{self, Scope};
 use crate::source::{self, Input};
 
-/// A project that questions can be answered about.
+/// A project for which questions can be answered.
 pub(crate) struct Subject {
     pub(crate) settled: Settled,
     pub(crate) expects: Vec<Expect>,
-    /// How the file is called in explanations.
+    /// The name of the file in explanations.
     pub(crate) file: String,
     rules: Ruleset,
     environment: Environment,
@@ -32,7 +32,7 @@ impl Subject {
         Ok(Self::new(planned.settled, &input, Environment::default()))
     }
 
-    /// As it is up, with the properties of the host that matter.
+    /// From the running project, with the relevant properties of the host.
     pub(crate) fn of_scope(common: &Common, scope: &Scope) -> Result<Self, VerbError> {
         let (project, settled) = scope::present(common, &scope.engine)?;
         let record = scope.engine.record(&project)?;
@@ -44,7 +44,7 @@ impl Subject {
         Ok(Self::new(settled, &input, environment))
     }
 
-    /// From the named file; otherwise the running project; otherwise from the file of this directory.
+    /// From the given file; otherwise the running project; otherwise from the file of this directory.
     pub(crate) fn any(common: &Common, file: &FileArg) -> Result<Self, VerbError> {
         if file.path().is_none()
             && let Some(scope) = Scope::existing(common)?
@@ -109,7 +109,7 @@ pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, Ve
     Ok(Question { from, to, service })
 }
 
-/// The target must resolve: the real outside world has no address unless one is named.
+/// The target must have an address: the real outside world has none unless one is given.
 pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), VerbError> {
     match party {
         Party::Outside => location(world, party).map(|_| ()),
@@ -117,7 +117,7 @@ pub(crate) fn check_target(world: &World<'_>, party: &Party) -> Result<(), VerbE
     }
 }
 
-/// Where the packets of a party are made; a real attempt needs such a place.
+/// The origin of a party's packets; a real attempt needs one.
 pub(crate) fn location(world: &World<'_>, party: &Party) -> Result<Location, VerbError> {
     match world.place(party) {
         Location::Outside => Err(VerbError::usage(

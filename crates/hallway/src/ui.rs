@@ -1,4 +1,4 @@
-//! Output for people. Data goes to stdout, everything else to stderr; a reader that closes the pipe
+//! Output for users. Data goes to stdout, everything else to stderr; a reader that closes the pipe
 //! is not a failure.
 
 use std::io::Write as _;
@@ -22,7 +22,7 @@ pub(crate) fn stdout_is_open() -> bool {
     !(known && ends.iter().any(|e| e.revents().intersects(gone)))
 }
 
-/// Prints text for people, whose lines are broken at spaces where a terminal is too narrow for them.
+/// Prints text; its lines are broken at spaces if a terminal is too narrow for them.
 pub(crate) fn text(text: &str) {
     let Some(width) = terminal(std::io::stdout()) else {
         return out(text);
@@ -48,7 +48,7 @@ pub(crate) fn json_line(value: &impl serde::Serialize) {
     line(serde_json::to_string(value).unwrap_or_default());
 }
 
-/// Prints a line for people to stderr, unless `--quiet` is given. On a terminal it is broken at spaces.
+/// Prints a line to stderr, unless `--quiet` is given. On a terminal it is broken at spaces.
 pub(crate) fn note(common: &Common, text: impl AsRef<str>) {
     if common.quiet {
         return;
@@ -59,8 +59,8 @@ pub(crate) fn note(common: &Common, text: impl AsRef<str>) {
     }
 }
 
-/// Breaks a text at spaces so that no line has more than `width` columns, where words allow that.
-/// Every line but the first is indented. Colours take no columns.
+/// Breaks a text at spaces so that no line has more than `width` columns, if words allow that.
+/// Every line except the first is indented. Colours take no columns.
 pub(crate) fn fold(text: &str, width: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
@@ -90,17 +90,17 @@ fn terminal(file: impl std::os::fd::AsFd) -> Option<usize> {
     columns.map(|columns| columns.max(40))
 }
 
-/// How wide tables may be: as wide as the terminal, otherwise 100 columns.
+/// The maximal width of tables: that of the terminal, otherwise 100 columns.
 pub(crate) fn columns() -> usize {
     terminal(std::io::stdout()).unwrap_or(100)
 }
 
-/// How wide lines to people may be: as wide as the terminal, from 40 to 100 columns.
+/// The maximal width of text lines: that of the terminal, from 40 to 100 columns.
 pub(crate) fn width() -> usize {
     terminal(std::io::stderr()).map_or(100, |columns| columns.min(100))
 }
 
-/// A number with what is counted.
+/// A number with its noun.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -1,5 +1,5 @@
-//! Files with mistakes that beginners make, each with what `validate` says about it. A person has read
-//! every message: it is true, shows the place, and says what to do.
+//! Files with typical mistakes of beginners, each with the output of `validate`. A person has read
+//! every message: it is true, shows the place, and contains what to do.
 //!
 //! `HALLWAY_SNAPSHOTS=write cargo test -p hallway --test broken` writes them again.
 
@@ -10,7 +10,7 @@ use std::process::Command;
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broken");
 
-/// What `validate` prints about a file, in a terminal of 100 columns.
+/// The output of `validate` for a file, in a terminal of 100 columns.
 fn said(file: &Path) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_hallway"))
         .args(["validate", "-f"])
@@ -52,7 +52,7 @@ fn every_broken_file_has_its_message() {
     assert!(files().len() >= 50);
 }
 
-/// Every line fits, except those that quote a place or a line of the file.
+/// Every line fits, except quotes of a place or of a line of the file.
 #[test]
 fn nothing_is_wider_than_the_terminal() {
     for file in files() {

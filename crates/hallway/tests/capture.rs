@@ -18,7 +18,7 @@ links: [{ endpoints: { app1: 10.0.1.1/24, box: 10.0.1.2/24 } }]
 fn up(text: &str) -> Hallway {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     h.up(text).ok();
-    // No ARP but that of the first packets: no neighbour is confirmed later on.
+    // No ARP except for the first packets: no neighbour is confirmed later.
     let script =
         "for f in /proc/sys/net/ipv4/neigh/*/delay_first_probe_time; do echo 3600 > $f; done";
     sh(script);
@@ -55,7 +55,7 @@ fn begin(h: &Hallway, words: &str) -> Running {
 }
 
 impl Running {
-    /// Ends by itself; exit code, output, the last line of stderr.
+    /// Waits for its end; exit code, output, the last line of stderr.
     fn end(mut self) -> (i32, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
         self.child
@@ -84,7 +84,7 @@ fn interrupt(captures: &[&Running]) {
     sh(&format!("kill -INT {}", pids.collect::<Vec<_>>().join(" ")));
 }
 
-/// The summaries of text output: all but time, interface and direction.
+/// The summaries of text output: everything except time, interface and direction.
 fn lines(out: &str) -> Vec<String> {
     out.lines()
         .map(|l| l.split_whitespace().skip(1).collect::<Vec<_>>().join(" "))
@@ -126,7 +126,7 @@ fn a_connection_with_its_ends() {
     );
 }
 
-/// What passes between two members is seen at the bridge, and what is refused on the way too.
+/// Packets between two members appear at the bridge, and packets that are dropped on the path too.
 fn a_network_and_the_host() {
     let h = up(APPS);
     let at_bridge = begin(&h, "capture apps -c 2 --duration 3600 icmp");
@@ -173,8 +173,8 @@ fn icmp_errors_show_the_flow_they_are_about() {
     );
 }
 
-/// tcpdump reads the file and shows the same packets. It runs without ids in a user namespace of its
-/// own: as root it would change to another user, which does not exist everywhere.
+/// tcpdump reads the file and shows the same packets. It runs without ids in a user namespace: as
+/// root it would change to another user, which does not exist everywhere.
 fn files_that_tcpdump_reads() {
     let h = up(APPS);
     let file = begin(&h, "capture app2 -w /run/keep.pcap icmp or arp or tcp");
@@ -225,12 +225,12 @@ fn files_that_tcpdump_reads() {
     }
 }
 
-/// Not what nodes send by themselves, perhaps before the last capture began.
+/// Not packets that nodes send on their own, perhaps before the last capture started.
 fn asked_for(line: &str) -> bool {
     !["IP6", "icmp6", "igmp"].iter().any(|w| line.contains(w))
 }
 
-/// Every filter lets through what tcpdump's own lets through.
+/// Every filter matches what tcpdump's own filter matches.
 fn filters_agree_with_tcpdumps() {
     let h = up(APPS);
     let all = begin(&h, "capture app2 -w /run/all.pcap");

@@ -34,7 +34,7 @@ fn again_is_nothing() {
     }
 }
 
-/// From any of these to any other: the same as built from nothing, except counters of the kernel.
+/// From any of these to any other: the same as built from nothing, except the kernel's counters.
 fn from_anything_to_anything() {
     let shop = SHOP
         .replace(
@@ -87,7 +87,7 @@ nodes:
             h.up(second).ok();
             let (wanted, got) = (&fresh[to], settled());
             let lines = |text: &str| -> std::collections::BTreeSet<String> {
-                // Elements stand in the order they came.
+                // Elements are in the order in which they were added.
                 text.replace("elements = {", "")
                     .lines()
                     .map(|l| l.trim().trim_end_matches(['}', ',', ' ']).to_owned())
@@ -227,12 +227,12 @@ fn connections_continue_when_a_change_does_not_affect_them() {
     assert_eq!(other.says(), "up");
 }
 
-/// A step fails in the kernel: what was there before is restored.
+/// A step fails in the kernel: the former state is restored.
 fn a_failing_step_undoes_the_run() {
     let h = hallway().project("p");
     sh("mount -t tmpfs -o mode=755,nr_inodes=400 tmpfs /run; mkdir /run/keep");
     let empty = Snapshot::take();
-    // Something foreign where a node's namespace goes is seen before anything is done.
+    // A foreign object in the place of a node's namespace is detected before anything is done.
     std::fs::create_dir_all("/run/netns/taken").unwrap();
     let with_foreign = Snapshot::take();
     h.up(&format!("{SHOP}  taken: {{ networks: [apps] }}\n"))
@@ -243,7 +243,7 @@ fn a_failing_step_undoes_the_run() {
     sh("rmdir /run/netns");
     empty.unchanged();
 
-    // As iproute2 makes it: on the file system that is going to be full.
+    // Like iproute2 makes it: on the file system that will be full.
     sh("mkdir /run/netns; mount --bind /run/netns /run/netns; mount --make-shared /run/netns");
     h.up(SHOP).ok();
     let built = Snapshot::take();
@@ -251,8 +251,8 @@ fn a_failing_step_undoes_the_run() {
         .map(|n| format!("  more{n}: {{ networks: [apps] }}\n"))
         .collect();
     let text = format!("{SHOP}{nodes}");
-    // A file system that takes only so many files more: a namespace, the record or a hosts file
-    // cannot be made, each time another.
+    // A file system with room for only this number of further files: a namespace, the record or a
+    // hosts file cannot be made, a different one each time.
     let mut steps = std::collections::BTreeSet::new();
     for more in (2..120).step_by(2) {
         std::fs::write("/run/up.hallway.yaml", &text).unwrap();
@@ -326,8 +326,8 @@ fn many_at_once() {
     empty.unchanged();
 }
 
-/// A removed node is gone when the command returns, whatever the kernel is still busy with, and also
-/// where a program keeps its namespace in use.
+/// A removed node does not exist when the command returns, whatever the kernel still has to do, and
+/// also if a program keeps its namespace in use.
 fn a_removed_node_is_gone() {
     let h = hallway().project("p");
     let empty = Snapshot::take();
@@ -365,7 +365,7 @@ fn a_removed_node_is_gone() {
     assert!(try_sh(&ping).is_err(), "what was the node still sends");
     h.run(&["status", "--exit-code"]).exits(0);
     wait_for("the keeper", || !sh("ip -o link").contains("hw-gone"));
-    // Without a keeper, the command does it.
+    // Without a keeper, the command waits itself.
     h.ok("node add y --network apps");
     let mut other = std::process::Command::new("nsenter")
         .args(["--net=/run/netns/y", "sleep", "600"])
@@ -386,7 +386,7 @@ fn a_removed_node_is_gone() {
     empty.unchanged();
 }
 
-/// A plan names what changes line by line, each thing once, with the key of the file.
+/// A plan lists changes line by line, each once, with the key of the file.
 fn a_plan_names_what_changes() {
     let h = hallway().project("p");
     let policies = "policies:

@@ -1,4 +1,4 @@
-//! What other programs have built stays byte for byte as it is, while a project is up and after.
+//! Objects of other programs stay byte for byte as they are, while a project is up and after.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -110,7 +110,7 @@ fn one_network(project: &str, subnet: &str) -> String {
     )
 }
 
-/// Forwarding that another program turned on for the whole host, or for links to come, stays on.
+/// Forwarding that another program turned on for the whole host, or for new links, stays on.
 fn forwarding_of_others_stays() {
     uplink();
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
@@ -127,7 +127,7 @@ fn forwarding_of_others_stays() {
         assert_eq!(forwards(), "1", "{setting}");
         sh(&format!("echo 0 > /proc/sys/net/ipv4/{setting}"));
     }
-    // On before, but not for the uplink: hallway turned it on there, and gives it back.
+    // On before, but not for the uplink: hallway turned it on there, and restores it.
     sh("sysctl -qw net.ipv4.ip_forward=1; echo 0 > /proc/sys/net/ipv4/conf/up0/forwarding");
     h.up(&one_network("p", "10.9.0.0/24")).ok();
     assert_eq!(forwards(), "1");
@@ -135,8 +135,8 @@ fn forwarding_of_others_stays() {
     assert_eq!(forwards(), "0");
 }
 
-/// What must be given back is known after a flush of the rules, and without the state directory; the
-/// last project that needs it gives it back.
+/// What must be restored is known after a flush of the rules, and without the state directory; it is
+/// restored with the last project that needs it.
 fn forwarding_is_given_back() {
     uplink();
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
@@ -214,7 +214,7 @@ fn gc_removes_what_is_not_on_record() {
     before.unchanged();
 }
 
-/// A project without a record, beside another: its routes are known by its bridges.
+/// A project without a record, beside another: its routes are found by its bridges.
 fn a_project_without_a_record_is_removed_beside_another() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     h.run(&["up", &format!("{EXAMPLES}/part3-bridge.yaml")])

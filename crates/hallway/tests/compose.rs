@@ -1,4 +1,4 @@
-//! Compose files as they are: built, with real packets, and messages that point into them.
+//! Unchanged Compose files: built, with real packets, and messages with places in them.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -30,7 +30,7 @@ x-hallway:
     - { from: stranger, to: db, port: 5432/tcp, reachable: false }
 "#;
 
-/// A directory with these files, where hallway runs; the program is found by its name.
+/// A directory with these files, in which hallway runs; the program is found by its name.
 fn directory(files: &[(&str, &str)]) -> &'static str {
     sh("rm -rf /run/shop; mkdir -p /run/shop/parts");
     for (name, text) in files {
@@ -63,7 +63,7 @@ fn services_answer_each_other_and_the_host() {
     before.unchanged();
 }
 
-/// What is up points into the file too, also after a command has changed it.
+/// The running project has places in the file too, also after a command has changed it.
 fn places_of_what_is_up() {
     let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", COMPOSE)]));
     h.ok("up --stub");
@@ -88,7 +88,7 @@ fn places_of_what_is_up() {
     h.ok("down");
 }
 
-/// Errors, explanations and policies are those of the file that the user wrote.
+/// Errors, explanations and policies have places in the file that the user wrote.
 fn messages_point_into_the_file() {
     let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", COMPOSE)]));
     let ran = h.run(&["explain", "web", "db:22"]);
@@ -111,7 +111,7 @@ fn messages_point_into_the_file() {
         .says("99999:80");
 }
 
-/// What another file says has the name of that file, before `up` and while it is up.
+/// Places in other files have the name of that file, before `up` and while it is up.
 fn places_in_other_files() {
     let main = format!("include: [parts/store.yaml]\n{COMPOSE}");
     let part = "services: { cache: { image: redis, networks: [store] } }\nnetworks:\n  store: { internal: true }\n";
@@ -145,7 +145,7 @@ fn places_in_other_files() {
     h.ok("down");
 }
 
-/// The override file is read too, and commands change what is up.
+/// The override file is read too, and commands change the running project.
 fn an_override_and_an_edit() {
     sh("ip link set lo up");
     let changes = "services: { web: { ports: !override [\"8090:80\"] } }\n";
@@ -164,7 +164,7 @@ fn an_override_and_an_edit() {
     h.ok("down");
 }
 
-/// A port that the file leaves to hallway is one that nothing has, and stays the same.
+/// A port that hallway may choose is a free one, and stays the same.
 fn free_ports_of_the_host() {
     sh("ip link set lo up");
     let text = "services: { web: { image: nginx, ports: [\"80\"] } }\n";
@@ -224,7 +224,7 @@ fn import_and_export() {
     let again = h.ok("-p shop export --format compose");
     std::fs::write("/run/shop/again.yaml", &again).unwrap();
     h.ok("validate again.yaml");
-    // Comments of elements name the key in the file, which is another one; nothing else differs.
+    // Comments of elements have the key of the file, which is another one; nothing else differs.
     let plan = h.run(&["plan", "again.yaml", "--format", "json"]).json();
     for step in plan["steps"].as_array().unwrap() {
         let kind = step["kind"].as_str().unwrap();
@@ -236,7 +236,7 @@ fn import_and_export() {
     h.ok("-p shop down");
 }
 
-/// Routers in a ring, whose links have the addresses that `exec` gives them.
+/// Routers in a ring, whose links get their addresses by `exec`.
 const RING: &str = r#"name: ring
 topology:
   defaults: { kind: linux }

@@ -1,5 +1,5 @@
-//! Killed at any moment: the next `up` completes it, the next `down` removes it, and nothing is left
-//! behind.
+//! Killed at any moment: the next `up` completes it, the next `down` removes it, and nothing is
+//! left.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -20,7 +20,7 @@ links: [{ endpoints: { c: 10.1.0.1/24, e: 10.1.0.2/24 } }]
 policies: [{ from: a, to: b }, { action: deny, between: [a, c] }]
 ";
 
-/// Moments spread over a run: evenly, and more often than it has steps.
+/// Moments during a run: evenly distributed, and more of them than it has steps.
 const INSTANTS: u32 = 30;
 
 fn foreign_things() {
@@ -36,7 +36,7 @@ fn length(mut run: impl FnMut()) -> Duration {
     started.elapsed()
 }
 
-/// Starts a command and kills it, and it alone, after a while.
+/// Starts a command and kills it, and it alone, after some time.
 fn kill_after(h: &Hallway, words: &[&str], after: Duration) {
     let mut child = h.start(words);
     std::thread::sleep(after);
@@ -101,7 +101,7 @@ fn while_removing() {
     }
 }
 
-/// From one file to another and back, killed on the way.
+/// From one file to another and back, killed in between.
 fn while_changing() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     let before = Snapshot::take();
@@ -140,7 +140,7 @@ nodes: { c: { networks: [apps], command: hallway serve 90, ready: 90/tcp }, f: {
     before.unchanged();
 }
 
-/// One node is added and removed; what a killed command left is completed or cleared by any next one.
+/// One node is added and removed; what a killed command left is completed or removed by any next one.
 fn while_one_node_comes_or_goes() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     let before = Snapshot::take();

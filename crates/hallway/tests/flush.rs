@@ -1,5 +1,5 @@
-//! Another program removes all rules of the machine (`nft flush ruleset`), again and again: nothing
-//! becomes reachable that was not, and the rules are there again within a second.
+//! Another program removes all rules of the machine (`nft flush ruleset`) repeatedly: nothing
+//! becomes reachable that was not, and the rules exist again within a second.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -36,7 +36,7 @@ while True:
     d,a=s.recvfrom(99); s.sendto(d,a)
 ";
 
-/// Sends datagrams to port 7 of each address until it is told to end; prints how many were answered.
+/// Sends datagrams to port 7 of each address until it must end; prints how many were answered.
 const PROBE: &str = "import socket,sys,select
 sockets=[]
 for to in sys.argv[1:]:
@@ -53,7 +53,7 @@ while not select.select([sys.stdin],[],[],0.002)[0]:
 print(' '.join(sorted(answers)))
 ";
 
-/// Ways that are closed: from a node, to addresses.
+/// Closed paths: from a node, to addresses.
 const CLOSED: [(&str, &[&str]); 5] = [
     (
         "a",
@@ -94,7 +94,7 @@ const CLOSED: [(&str, &[&str]); 5] = [
         ],
     ),
 ];
-/// A way that is open.
+/// An open path.
 const OPEN: (&str, &[&str]) = ("a", &["10.6.0.10", "fd06::10", "203.0.113.9"]);
 
 /// How often the rules are removed.
@@ -129,8 +129,7 @@ impl Scene {
         }
         let mut echo = scene.outside(&format!("exec python3 -c \"{ECHO}\""));
         scene.servers.push(echo.spawn().unwrap());
-        // Routes that these nodes do not have by themselves: whether a packet passes is the host's
-        // decision.
+        // Routes that these nodes do not have otherwise: the host decides whether a packet passes.
         for (node, v4, v6) in [
             ("visitor", "203.0.113.1", "2001:db8:3::1"),
             ("db", "10.6.0.1", "fd06::1"),
@@ -174,7 +173,7 @@ impl Scene {
         ways.iter().map(probe).collect()
     }
 
-    /// The addresses that answered, after a while.
+    /// The addresses that answered, after some time.
     fn answered(&self, ways: &[(&str, &[&str])]) -> String {
         let probes = self.probes(ways);
         std::thread::sleep(Duration::from_millis(300));
@@ -196,8 +195,8 @@ impl Scene {
             let flushed = Instant::now();
             while !self.loaded() {
                 let elapsed = flushed.elapsed();
-                // Below a second on a machine that does nothing else. A scheduler that groups processes
-                // by session can keep a keeper waiting for seconds while other sessions compute.
+                // Below a second on a machine without other load. A scheduler that groups processes by
+                // session can delay a keeper for seconds while other sessions compute.
                 assert!(
                     elapsed < Duration::from_secs(60) * patience(),
                     "{elapsed:?}: {}",
@@ -205,7 +204,7 @@ impl Scene {
                 );
             }
             times.push(flushed.elapsed());
-            // Less often than what counts as a fight.
+            // Less often than a conflict between programs.
             std::thread::sleep(Duration::from_millis(1200));
         }
         times.sort();
@@ -217,7 +216,7 @@ impl Scene {
         std::io::stderr().write_all(words.as_bytes()).unwrap();
         assert_eq!(answers(closed), "", "closed ways that answered");
         assert_eq!(self.answered(&[OPEN]), "10.6.0.10 203.0.113.9 fd06::10");
-        // That the probes see an open way: without its keeper, a project has no guard.
+        // The probes detect an open path: without its keeper, a project has no guard.
         let keeper = sh("pgrep -f '[_]_keeper p'");
         sh(&format!("kill -9 {}", keeper.trim()));
         wait_for("the guard to go", || {
@@ -256,8 +255,8 @@ fn in_a_sandbox() {
     Scene::new(h.repairing(), "sandbox").check();
 }
 
-/// What others do to the guard: it is the keeper's alone, and a project whose name looks like it is
-/// another project.
+/// Changes of the guard by others: it belongs to the keeper alone, and a project with a similar
+/// name is another project.
 fn the_guard_itself() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     let one = "networks: { n: { subnet: 10.9.0.0/24 } }\nnodes: { x: { networks: [n] }, y: { networks: [n] } }\n";

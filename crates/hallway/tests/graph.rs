@@ -1,4 +1,4 @@
-//! `graph` draws every example in every format, and what is up as it is.
+//! `graph` draws every example in every format, and the present state of a project.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -10,7 +10,7 @@ fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway"))
 }
 
-/// Python's parser reads it; its texts.
+/// Python's parser reads it; returns its texts.
 fn texts(path: &str) -> Vec<String> {
     let script = "import sys, xml.etree.ElementTree as e; \
         [print(t.text or t[0].tail) for t in e.parse(sys.argv[1]).iter() if t.tag.endswith('}text')]";

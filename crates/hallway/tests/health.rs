@@ -1,4 +1,4 @@
-//! Health checks, and what programs wait for: `healthcheck` and the conditions of `depends_on`.
+//! Health checks, and conditions for starting programs: `healthcheck` and `depends_on`.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -17,7 +17,7 @@ fn program(h: &Hallway, node: &str) -> Value {
     node["program"].clone()
 }
 
-/// The run says what it waits for, and a program finds what the other has done.
+/// The run prints what it waits for, and a program finds the results of the other.
 fn a_program_starts_when_another_has_ended() {
     let h = hallway();
     h.up("nodes:
@@ -51,7 +51,7 @@ fn a_program_that_must_end_and_fails_is_named() {
     before.unchanged();
 }
 
-/// The check runs in the node, with what its program sees.
+/// The check runs in the node, in the surroundings of its program.
 fn a_program_starts_when_another_is_healthy() {
     let h = hallway();
     let check = "echo $HALLWAY_NODE $COLOUR > /run/keep/seen; ip -o addr show eth0 | grep -q 10.9.0.7 || exit 1; ls /run/keep/works";

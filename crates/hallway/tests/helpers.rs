@@ -1,5 +1,5 @@
 //! The processes that hallway leaves running: what they inherit, who can reach them, and what happens
-//! when they are stopped, when their bookkeeping is lost, or when others get in their way.
+//! when they are stopped, when their state is lost, or when other programs interfere with them.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -44,7 +44,7 @@ fn a_stopped_keeper_holds_nothing_up() {
     let h = host();
     h.run(&["up", &p]).ok();
     sh("kill -STOP $(pgrep -f '__keeper [p]')");
-    // What can be seen without it is shown all the same.
+    // What can be read without it is still shown.
     sh("ip link set br-p mtu 1400");
     let status = soon(&h, &["-p", "p", "status", "--exit-code"]).exits(3);
     for said in [
@@ -74,7 +74,7 @@ fn a_stopped_keeper_holds_nothing_up() {
     soon(&h, &["-p", "p", "node", "rm", "p1"])
         .exits(1)
         .says("is stopped");
-    // It goes on when it is continued.
+    // It continues after SIGCONT.
     sh("kill -CONT $(pgrep -f '__keeper [p]')");
     h.run(&["-p", "p", "status", "--exit-code"]).exits(0);
     sh("kill -STOP $(pgrep -f '__keeper [p]')");
@@ -134,7 +134,7 @@ fn a_stopped_holder_holds_nothing_up() {
     before.unchanged();
 }
 
-/// In the place of the porter, of the holder and of the keeper there is a program that does nothing.
+/// A program that does nothing replaces the porter, the holder and the keeper.
 fn a_helper_that_says_nothing_is_not_waited_for() {
     sh("printf '#!/bin/sh\\nexec sleep 1000\\n' > /run/mute; chmod 755 /run/mute");
     let started = Instant::now();
@@ -160,7 +160,7 @@ fn a_helper_that_says_nothing_is_not_waited_for() {
     assert!(!processes().iter().any(|p| p.contains("sleep 1000")));
 }
 
-/// Neither files, locks nor variables of the caller live on, on the host and in a sandbox.
+/// Neither files, locks nor variables of the caller are kept, on the host and in a sandbox.
 fn nothing_of_the_caller_lives_on() {
     let p = file("p", 91);
     sh("echo top-secret > /run/secretfile");
@@ -197,7 +197,7 @@ fn nothing_of_the_caller_lives_on() {
     }
 }
 
-/// What holds secrets can be read by its user only; what programs must read holds none.
+/// Files with secrets can be read by their user only; files that programs must read have none.
 fn state_can_be_read_by_its_user_only() {
     let p = file("p", 91);
     for place in ["--host", "--sandbox=s"] {
@@ -218,14 +218,14 @@ fn state_can_be_read_by_its_user_only() {
     }
 }
 
-/// Another user can neither take the keeper's place nor talk to it.
+/// Another user can neither replace the keeper nor talk to it.
 fn another_user_cannot_get_in_the_keepers_way() {
     if !rustix::process::geteuid().is_root() || try_sh("setpriv --reuid 1001 true").is_err() {
         skip("needs root, to act as two users");
     }
     let p = file("p", 91);
     let h = host();
-    // The names that a keeper might be expected to listen under.
+    // The names of sockets that an attacker could expect of a keeper.
     let squat = "import socket,time
 for n in ('hallway-keeper/p', 'hallway/p', 'keeper.sock', '/run/state/host/projects/p/keeper.sock'):
     s=socket.socket(socket.AF_UNIX); s.bind('\\0'+n); s.listen(); globals()['s'+n]=s
@@ -253,7 +253,7 @@ open('/run/squats/yes','w'); time.sleep(1000)";
         try_sh("setpriv --reuid 1001 --regid 1001 --clear-groups /usr/bin/python3 /run/reach.py")
             .is_err()
     );
-    // Also when the directory is opened up: the keeper looks at who connects.
+    // Also if the directory is opened to others: the keeper checks the connecting user.
     sh(&format!("chmod -R a+rwX /run/state; chmod a+rwx {socket}"));
     let talk = format!(
         "{reach}; s.settimeout(20); m=b'{{\"protocol\":1,\"version\":\"x\"}}'
@@ -270,7 +270,7 @@ except (ConnectionResetError, BrokenPipeError): print(0)"
     h.run(&["-p", "p", "down"]).exits(0);
 }
 
-/// State that is lost or damaged: what runs is found by its marks, and `down` leaves nothing.
+/// State that is lost or damaged: processes are found by their marks, and `down` leaves nothing.
 fn what_runs_is_found_without_bookkeeping() {
     let p = file("p", 91);
     for damage in [
@@ -318,7 +318,7 @@ fn gc_clears_what_is_not_on_record() {
     }
 }
 
-/// A record that names another process does not make hallway end what that process is among.
+/// A record with the id of another process does not make hallway end that process's namespaces.
 fn a_record_cannot_name_another_process() {
     let p = file("p", 91);
     let h = Hallway::sandbox(PROGRAM);
@@ -352,7 +352,7 @@ fn a_record_cannot_name_another_process() {
     );
 }
 
-/// Root in one node cannot change what the others, or the machine, find below /etc.
+/// Root in one node cannot change the files that the others, or the machine, find below /etc.
 fn names_of_a_node_cannot_be_changed_from_within() {
     let text = "name: p
 networks: { n: { subnet: 10.91.0.0/24 } }
@@ -386,7 +386,7 @@ nodes:
             }
         }
         assert_eq!(before, Vec::from(["a", "b", "c"].map(see)));
-        // What is changed by `up` is seen all the same, by what runs already.
+        // Running programs still see changes by `up`.
         h.ok("-p p node add d --network n");
         let pid = sh("pgrep -x sleep");
         let seen = sh(&format!("cat /proc/{}/root/etc/hosts", pid.trim()));

@@ -1,4 +1,4 @@
-//! Impairments of links: in the file, on a running project, repaired like all else, and in figures.
+//! Impairments of links: in the file, on a running project, repaired like the rest, and measured.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -45,7 +45,7 @@ fn takes(h: &Hallway, node: &str, address: &str, least: f64) {
     );
 }
 
-/// A kernel without netem: the error comes before anything is touched, for a file and for a command.
+/// A kernel without netem: the error comes before anything is changed, for a file and for a command.
 fn without_netem() {
     if has_netem() {
         skip("this kernel has netem");
@@ -84,8 +84,8 @@ fn without_netem() {
     assert!(!none.contains("rate 5Mbit"), "{none}");
 }
 
-/// Figures of ping are those of the file: a node's impairments are of what it sends, those of a cable
-/// of what each end sends.
+/// The results of ping match the file: a node's impairments apply to what it sends, those of a cable
+/// to what each end sends.
 fn round_trips() {
     if !has_netem() {
         skip("this kernel has no netem");
@@ -128,7 +128,7 @@ fn while_running() {
     h.ok("impair a duplicate=0% loss=0.5%");
     let listed = h.ok("impair a");
     assert!(listed.contains("delay 60ms loss 0.5%"), "{listed}");
-    // One end of a cable alone.
+    // Only one end of a cable.
     h.ok("impair c:eth0 delay=0ms jitter=0ms reorder=0%");
     let one = round_trip(&h, "c", "10.0.0.2");
     assert!((14.0..40.0).contains(&one), "{one} ms with one end");
@@ -139,7 +139,7 @@ fn while_running() {
     let left = sh("for n in a b c d; do tc -n $n qdisc show; done");
     assert!(!left.contains("netem"), "{left}");
     assert!(left.contains("rate 10Mbit"), "{left}"); // of the file's `bandwidth`
-    // All packets are lost: predicted, and true.
+    // All packets are lost, as predicted.
     h.ok("impair a loss=100%");
     let said = h.run(&["explain", "b", "a"]).exits(1).out;
     assert!(said.contains("loss: 100%"), "{said}");
@@ -149,7 +149,7 @@ fn while_running() {
     h.run(&["reach", "a", "b", "--timeout-ms", "500"]).exits(1);
 }
 
-/// What others change is seen, and repaired by the keeper and by `up`.
+/// Changes by others are detected, and repaired by the keeper and by `up`.
 fn drift_is_repaired() {
     if !has_netem() {
         skip("this kernel has no netem");
@@ -208,7 +208,7 @@ fn drift_is_repaired() {
     });
 }
 
-/// The script has the same as `tc` lines.
+/// The script has the same settings as `tc` lines.
 fn shell_script() {
     let h = hallway();
     std::fs::write("/run/up.hallway.yaml", LAB).unwrap();
@@ -234,7 +234,7 @@ fn shell_script() {
     assert_eq!(of_script, of_up);
 }
 
-/// Values and keys that cannot be.
+/// Invalid values and keys.
 fn mistakes() {
     let h = hallway();
     for (text, says) in [

@@ -22,7 +22,7 @@ fn a_profile_is_written_once() {
     assert_eq!(std::fs::read_to_string(PROFILE).unwrap(), printed);
     assert!(h.run(&args).ok().contains("is there already"));
 
-    // That of another program, or of a program that has moved.
+    // A profile of another program, or of a program that was moved.
     let other = [args.as_slice(), &["--program", "/bin/sh"]].concat();
     h.run(&other).ok();
     let there = std::fs::read_to_string(PROFILE).unwrap();

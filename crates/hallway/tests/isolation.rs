@@ -71,7 +71,7 @@ fn networks_are_separate() {
     }
 }
 
-/// Another network's gateway is also an address of the host; only a node's own gateway answers it.
+/// Another network's gateway is also an address of the host; only its own gateway answers a node.
 fn the_host_is_not_reached_without_a_policy() {
     let h = up();
     let _server = Server::start("0.0.0.0:2222");
@@ -154,13 +154,13 @@ s.sendto(ra,('ff02::1',0,0,2)); s.sendto(ra,('fd09::11',0,0,0))
         "also one that accepts router advertisements"
     );
     assert!(h.inside("a", "python3 /run/keep"), "not sent");
-    // What was sent on the same way after them has arrived, and so would they have.
+    // Packets sent after them on the same path have arrived, so they would have arrived too.
     assert!(h.pings("a", "fd09::11"));
     assert!(!sh("ip -n b -6 addr; ip -n b -6 route").contains("bad"));
 }
 
 /// Rules in the host's filter do not depend on the addresses in a node: after it changed its own
-/// addresses, a denied node still does not get through.
+/// addresses, a denied node is still denied.
 fn a_deny_cannot_be_bypassed() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     h.up(&format!(

@@ -1,4 +1,4 @@
-//! State that is lost or refused while a project is up: what `up`, `status` and `down` do then.
+//! State that is lost or refused while a project is up: the results of `up`, `status` and `down`.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -22,14 +22,14 @@ fn keepers() -> Vec<String> {
     all
 }
 
-/// A keeper whose socket is gone still listens on the project's ports. `up` finds it by its mark,
-/// ends it, and goes on.
+/// A keeper whose socket was removed still listens on the project's ports. `up` finds it by its
+/// mark, ends it, and continues.
 fn up_takes_over_a_keeper_without_a_socket() {
     let project = "rm -rf /run/state/host/projects/p";
     let all = "rm -rf /run/state";
     let socket = "find /run/state/ -name keeper.sock -delete";
     let sandbox = || Hallway::sandbox(PROGRAM).project("p");
-    // With the whole directory, the note goes that hallway made /run/netns.
+    // With the whole directory, the note that hallway made /run/netns is lost.
     sh("ip netns add other");
     for (h, damage) in [
         (host(), project),
@@ -69,8 +69,8 @@ fn a_keeper_without_a_socket_stays_where_up_is_refused() {
     h.ok("down");
 }
 
-/// Files of another user, and a record of a newer version: `status` says what `up` says, and what
-/// it advises is possible.
+/// Files of another user, and a record of a newer version: `status` prints the same as `up`, and
+/// what it advises is possible.
 fn status_and_up_say_the_same_of_a_record_that_is_not_used() {
     if !rustix::process::geteuid().is_root() || try_sh("chown 1001 /run").is_err() {
         skip("needs root, to act as two users");
@@ -106,7 +106,7 @@ fn status_and_up_say_the_same_of_a_record_that_is_not_used() {
     }
 }
 
-/// Where other users may write to /run, what `up` builds can be removed again.
+/// If other users can write to /run, what `up` builds can be removed again.
 fn down_works_where_others_can_write_to_run() {
     sh("rmdir /run/netns || true; mkdir -p -m 700 /run/state; chmod 1777 /run");
     let before = Snapshot::take();
@@ -121,7 +121,7 @@ fn a_full_disk_leaves_nothing_of_a_node_that_is_added() {
     sh("mkdir -p -m 700 /run/state; mount -t tmpfs -o size=512k,mode=700 tmpfs /run/state");
     let h = host();
     h.up(FILE).ok();
-    // Which address was given last stays noted.
+    // The last allocated address stays noted.
     h.ok("node add z --network n");
     h.ok("node rm z");
     let before = Snapshot::take();

@@ -1,4 +1,4 @@
-//! What a file leaves out or names twice: subnets that are chosen, one name for a node and a network,
+//! Missing and ambiguous names in a file: subnets that are chosen, one name for a node and a network,
 //! further names.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
@@ -27,7 +27,7 @@ fn subnets() -> Vec<String> {
     shown.lines().map(str::to_owned).collect()
 }
 
-/// A network without a subnet gets one that overlaps nothing that is routed here, and keeps it.
+/// A network without a subnet gets one that overlaps no route here, and keeps it.
 fn subnets_are_chosen_and_kept() {
     let h = hallway();
     sh("ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up
@@ -45,7 +45,7 @@ fn subnets_are_chosen_and_kept() {
         ]
     );
     assert!(h.up(FILE).ok().is_empty() || h.run(&["plan", "--detailed-exitcode"]).code == 0);
-    // A network more, and one that is gone, change nothing of the others.
+    // An added and a removed network change nothing of the others.
     let more = FILE.replace("networks: { front: {},", "networks: { new: {}, front: {},");
     h.up(&more).ok();
     for network in &chosen {
@@ -130,7 +130,7 @@ fn programs() -> String {
     sh("pgrep -f '^hallway serve' | sort")
 }
 
-/// Names that the file changes are said by `plan` and `up`, and programs go on and see them.
+/// Changed names of the file are listed by `plan` and `up`, and running programs see them.
 fn changed_names_are_said_and_restart_nothing() {
     let h = hallway();
     h.up(NAMED).ok();
@@ -207,7 +207,7 @@ fn changed_names_are_said_and_restart_nothing() {
     h.ok("down");
 }
 
-/// Files of names that are lost or changed are drift like everything else.
+/// Files of names that are lost or changed are drift like other objects.
 fn lost_and_changed_files_of_names_are_drift() {
     let files = "/run/state/host/projects/p";
     for (damage, said) in [
@@ -242,7 +242,7 @@ fn lost_and_changed_files_of_names_are_drift() {
         assert!(up.contains("file /etc/"), "{damage}\n{up}");
         assert_eq!(programs(), running, "{damage}");
         h.run(&["status", "--exit-code"]).exits(0);
-        // Programs see the files that are there now, and what is written to them later.
+        // Programs see the present files, and what is written to them later.
         h.ok("node add late --network n");
         wait_for("the new name", || seen(82, "hosts").contains("\tlate\n"));
         assert!(seen(80, "hosts").contains("10.1.0.5\tweb"));
@@ -261,7 +261,7 @@ fn the_keeper_repairs_files_of_names() {
     h.up(NAMED).ok();
     sh("rm /run/state/host/projects/p/hosts/*; : > /run/state/host/projects/p/resolv/old");
     wait_for("the repair", || h.run(&["status", "--exit-code"]).code == 0);
-    // The servers of the host are written again also where nothing else is repaired.
+    // The servers of the host are written again even if nothing else is repaired.
     sh("echo nameserver 9.9.9.9 >> /run/state/host/projects/p/resolv/.host");
     wait_for("the servers of the host", || {
         !seen(80, "resolv.conf").contains("9.9.9.9")
@@ -294,7 +294,7 @@ expect: [ {{ from: x, to: x, port: 81/tcp{reachable} }}, {{ from: a, to: a }} ]
     h.ok("down");
 }
 
-/// Programs see the host name that the file gives, and resolve it.
+/// Programs see the host name from the file, and resolve it.
 fn a_host_name_of_its_own() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     let file = "networks: { n: { subnet: 10.9.0.0/24 } }

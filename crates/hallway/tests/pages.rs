@@ -1,8 +1,8 @@
-//! Every command of the README and of docs/ is run, and what it prints is compared with the page.
+//! Every command of the README and of docs/ is run, and its output is compared with the page.
 //!
-//! In a `console` block a line that begins with `$ ` is a command, `> ` goes on with it, and what
-//! follows is its output; `...` matches any lines. With `HALLWAY_PAGES=write` the pages are
-//! rewritten with what the commands print now, and the pictures are drawn again.
+//! In a `console` block a line that begins with `$ ` is a command, `> ` continues it, and the other
+//! lines are its output; `...` matches any lines. With `HALLWAY_PAGES=write` the pages are
+//! rewritten with the present output, and the pictures are drawn again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing helper is a failing test
 
@@ -18,7 +18,7 @@ mod settled;
 use settled::settled;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-/// Where the commands of a page are run; it has the project's examples.
+/// The directory for the commands of a page; it contains the project's examples.
 const DESK: &str = "/run/keep/hallway";
 /// Ends a command's output.
 const MARK: &str = "\u{1}";
@@ -26,7 +26,7 @@ const MARK: &str = "\u{1}";
 /// A part of a page.
 #[derive(Debug)]
 enum Part {
-    /// Lines as they are.
+    /// Unchanged lines.
     Text(String),
     /// A command with its lines as written, and its output.
     Command { written: String, output: String },
@@ -75,7 +75,7 @@ fn script(written: &str) -> String {
         .replace("$PWD/target/release", bin.to_str().unwrap())
 }
 
-/// Whether an output is as on the page; `...` on a line of its own matches any lines.
+/// Whether an output matches the page; `...` on a line of its own matches any lines.
 fn agrees(written: &str, expected: &str, got: &str) -> bool {
     let (expected, got) = (settled(written, expected), settled(written, got));
     let mut rest = got.as_str();
@@ -100,13 +100,13 @@ fn rewriting() -> bool {
     std::env::var("HALLWAY_PAGES").is_ok_and(|v| v == "write")
 }
 
-/// Runs the commands of a page in one shell; what they built must be gone at its end.
+/// Runs the commands of a page in one shell; everything they built must be removed at its end.
 fn run(page: &str) {
     let path = Path::new(ROOT).join(page);
     let text = std::fs::read_to_string(&path).unwrap();
     let parts = parts(&text);
     let before = Snapshot::take();
-    // Copies: what the program prints names the files without symbolic links.
+    // Copies: the program prints the names of files without symbolic links.
     let examples = Path::new(DESK).join("examples");
     std::fs::create_dir_all(&examples).unwrap();
     for entry in std::fs::read_dir(Path::new(ROOT).join("examples")).unwrap() {
@@ -170,7 +170,7 @@ fn run(page: &str) {
     before.unchanged();
 }
 
-/// Every `yaml` block is a file that hallway takes.
+/// Every `yaml` block is a valid file.
 fn files_in_pages() {
     for page in pages() {
         let text = std::fs::read_to_string(Path::new(ROOT).join(&page)).unwrap();
@@ -215,7 +215,7 @@ fn pages() -> Vec<String> {
     out
 }
 
-/// A page with commands that has no test of its own would not be run.
+/// A page with commands but without a test would not be run.
 fn every_page_is_run() {
     for page in pages() {
         let text = std::fs::read_to_string(Path::new(ROOT).join(&page)).unwrap();
@@ -242,7 +242,7 @@ fn the_summary_is_complete() {
     assert_eq!(named, there);
 }
 
-/// Links between pages lead to files that are there.
+/// Links between pages lead to existing files.
 fn links_lead_to_files() {
     for page in pages() {
         let path = Path::new(ROOT).join(&page);
@@ -257,7 +257,7 @@ fn links_lead_to_files() {
     }
 }
 
-/// The pictures are what `graph` draws now, and each is shown in the tutorial.
+/// The pictures are the present output of `graph`, and each is shown in the tutorial.
 fn pictures_are_current() {
     let directory = Path::new(ROOT).join("docs/tutorial/pictures");
     let hallway = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"));

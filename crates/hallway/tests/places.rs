@@ -1,5 +1,5 @@
-//! Places in which something that hallway needs is missing: what it says is true, and `doctor` says the
-//! same as `up`.
+//! Places in which something that hallway needs is missing: its messages are true, and `doctor` reports
+//! the same as `up`.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
@@ -13,7 +13,7 @@ networks: { apps: { subnet: [10.20.0.0/24, fd20::/64] } }
 nodes: { web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp } }
 ";
 
-/// What `hallway ARGUMENTS` prints after `before`, in a mount namespace of its own; it must fail.
+/// What `hallway ARGUMENTS` prints after `before`, in a separate mount namespace; it must fail.
 #[track_caller]
 fn fails(before: &str, arguments: &str) -> String {
     std::fs::write("/run/web.yaml", WEB).unwrap();
@@ -30,7 +30,7 @@ fn fails(before: &str, arguments: &str) -> String {
 
 const NO_PROC: &str = "mkdir -p /run/empty; mount --bind /run/empty /proc";
 
-/// Without /proc: one error that says so, from every command.
+/// Without /proc: one error about that, from every command.
 fn without_proc() {
     for words in [
         "up /run/web.yaml",
@@ -90,7 +90,7 @@ fn chrooted(tree: &str, arguments: &str) -> String {
     sh("unshare -m sh -e /run/tree.sh")
 }
 
-/// A system call filter as containers have it: no namespaces, no mounts.
+/// A system call filter like those of containers: no namespaces, no mounts.
 const FILTER: &str = r#"
 import ctypes, os, struct, sys
 op = lambda code, k, yes=0, no=0: struct.pack("HBBI", code, yes, no, k)
@@ -111,7 +111,7 @@ assert libc.prctl(22, 2, ctypes.byref(given), 0, 0) == 0
 os.execv(sys.argv[1], sys.argv[1:])
 "#;
 
-/// What a command prints and that it fails, with a filter of system calls.
+/// What a command prints with a filter of system calls; it must fail.
 #[track_caller]
 fn filtered(arguments: &str) -> String {
     std::fs::write("/run/web.yaml", WEB).unwrap();
@@ -122,7 +122,8 @@ fn filtered(arguments: &str) -> String {
     ))
 }
 
-/// In a container with such a filter root is told what the container needs, and nothing is left.
+/// In a container with such a filter, root gets a message what the container needs; nothing is
+/// left.
 fn with_a_filter_of_system_calls() {
     if std::env::consts::ARCH != "x86_64" {
         hallway_testkit::skip("the numbers of system calls are those of x86_64");
@@ -139,12 +140,12 @@ fn with_a_filter_of_system_calls() {
     assert!(!said.contains("run as root"), "{said}");
     let said = filtered("doctor");
     assert!(said.contains("missing  network namespaces"), "{said}");
-    // Nothing is left that a later command stumbles over.
+    // Nothing is left that makes a later command fail.
     Hallway::host(PROGRAM).run(&["down", "-p", "web"]).exits(0);
     Hallway::host(PROGRAM).up(WEB).ok();
 }
 
-/// Few open files: named by `up` and by `doctor`, with the numbers.
+/// A low limit on open files: reported by `up` and by `doctor`, with the numbers.
 fn few_open_files() {
     let said = fails("ulimit -n 64", "--host up /run/web.yaml");
     assert!(
@@ -155,7 +156,7 @@ fn few_open_files() {
     assert!(said.contains("open files: at most 64"), "{said}");
 }
 
-/// IPv6 turned off on the host: said by `up` and `doctor`; nodes still reach one another by it.
+/// IPv6 turned off on the host: reported by `up` and `doctor`; nodes still reach one another by it.
 fn ipv6_turned_off() {
     sh(
         "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1

@@ -6,7 +6,7 @@ use hallway_testkit::projects::{Project, project};
 use hallway_testkit::{Hallway, milliseconds, patience, sh};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-/// Cases of each of the four tests: two hundred together. `HALLWAY_TEST_CASES` sets another number.
+/// Cases of each of the four tests: two hundred in all. `HALLWAY_TEST_CASES` sets another number.
 const CASES: u32 = 50;
 
 /// The reasons of predictions, and how often each was given.
@@ -75,7 +75,7 @@ fn holds(h: &Hallway, project: &Project, reasons: &Reasons) -> Result<(), TestCa
     Ok(())
 }
 
-/// Links of the host to neighbours beyond, of which the first has the default routes.
+/// Links of the host to neighbours; the first has the default routes.
 fn uplinks(count: u8) {
     for number in 1..=count {
         sh(&format!(
@@ -100,7 +100,7 @@ fn cases(seed: u8, links: u8) {
     let config = Config {
         cases: count,
         failure_persistence: None,
-        // To make a failing project smaller takes many runs: not where each takes minutes.
+        // Shrinking a failing project takes many runs: it is limited where each takes minutes.
         max_shrink_iters: if patience() == 1 { 60 } else { 0 },
         ..Config::default()
     };
@@ -113,7 +113,7 @@ fn cases(seed: u8, links: u8) {
     if count < CASES {
         return;
     }
-    // Every kind of answer is among the cases.
+    // Every kind of answer occurs in the cases.
     let reasons = reasons.into_inner();
     for code in [
         "same-network",
@@ -133,7 +133,7 @@ fn cases(seed: u8, links: u8) {
     }
 }
 
-/// Traffic that passes against the file is found, although nothing listens at the destination.
+/// Traffic that passes against the file is detected, although nothing listens at the destination.
 fn what_is_open_against_the_file_is_found() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
     let text = "networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.2.0.0/24 } }

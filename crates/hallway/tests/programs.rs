@@ -1,4 +1,4 @@
-//! Programs in nodes: started in order, waited for, started again, logged, ended with all they started.
+//! Programs in nodes: started in order, awaited, restarted, logged, ended with all their processes.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -110,8 +110,8 @@ fn restart_policies() {
     );
 }
 
-/// Each line has the time at which it was written; `--since` leaves earlier ones out, and lines of
-/// several programs come in the order in which they were written.
+/// Each line has the time at which it was written; `--since` omits earlier ones, and lines of
+/// several programs are in the order in which they were written.
 fn times_of_lines() {
     let h = hallway();
     let slow = "sh -c 'echo one; sleep 2; echo two; sleep 1000'";
@@ -159,7 +159,7 @@ fn times_of_lines() {
     assert!(left.trim().is_empty(), "{left}");
 }
 
-/// `restart` starts a program again; `logs` has the output of both runs.
+/// `restart` starts a program again; `logs` contains the output of both runs.
 fn restart_and_logs() {
     let h = hallway();
     h.up("nodes:
@@ -208,7 +208,7 @@ fn ended_whole() {
     assert_eq!(processes(), before);
 }
 
-/// A tree of processes in sessions of their own, which end only when killed.
+/// A tree of processes in separate sessions, which end only when they are killed.
 const TREE: &str = "[sh, -c, \"setsid sh -c 'setsid sleep 997 & sleep 998' & exec sleep 999\"]";
 
 fn tree_is_there() -> bool {
@@ -246,8 +246,8 @@ fn killed_keepers_and_runners_leave_nothing() {
     before.unchanged();
 }
 
-/// Only the program gets the environment, and no process that continues holds a file or a lock of
-/// the caller.
+/// Only the program gets the environment, and no process that continues has a file or a lock of the
+/// caller open.
 fn nothing_of_the_caller_is_held() {
     let h = hallway();
     let file = "networks: { apps: { subnet: 10.9.0.0/24 } }
@@ -305,8 +305,8 @@ nodes:
     assert!(!host.contains("10.9.0.11"), "{host}");
 }
 
-/// Whatever changes of a node's networks and links, also by an edited file: its program and its
-/// connections go on, and the program finds the names of the nodes that came.
+/// Whatever changes in a node's networks and links, also by an edited file: its program and its
+/// connections continue, and the program can resolve the names of new nodes.
 fn a_change_of_networks_leaves_a_program_alone() {
     let h = hallway();
     let file = "networks: { a: { subnet: 10.9.0.0/24 }, b: { subnet: 10.8.0.0/24 } }
@@ -351,7 +351,7 @@ nodes:
     drop(talker);
 }
 
-/// As shells and containers have it.
+/// As in shells and containers.
 fn exit_codes_of_exec() {
     let h = hallway();
     h.up("nodes: { a: {} }\n").ok();

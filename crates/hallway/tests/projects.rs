@@ -48,7 +48,7 @@ fn the_name_of_a_project() {
     h.run(&["down"]).ok();
 }
 
-/// A file that has the name of a project that is up from another file by accident does not replace it.
+/// A file with the project name of another file by accident does not replace the running project.
 fn another_file_does_not_replace_a_project() {
     let h = sandbox();
     write("/run/a/shop.yaml", "nodes: { a: {} }\n");
@@ -64,7 +64,7 @@ fn another_file_does_not_replace_a_project() {
         .exits(0)
         .says("hallway up --replace carries them out");
     h.run(&["exec", "a", "--", "true"]).ok();
-    // The same file by another path is no other file.
+    // The same file by another path counts as the same.
     std::os::unix::fs::symlink("/run/a", "/run/link").unwrap();
     h.run(&["up", "/run/link/shop.yaml"]).ok();
     h.run(&["up", "--replace", "/run/b/shop.yaml"]).ok();
@@ -72,7 +72,7 @@ fn another_file_does_not_replace_a_project() {
     h.run(&["up", "/run/b/shop.yaml"])
         .exits(0)
         .says("nothing to change");
-    // One that names the project means it.
+    // A file with an explicit project name replaces it.
     h.run(&["up", "/run/c/lab.yaml"])
         .exits(0)
         .says("shop was up from /run/b/shop.yaml, and is now from /run/c/lab.yaml");
@@ -80,7 +80,7 @@ fn another_file_does_not_replace_a_project() {
 }
 
 /// The file of a directory decides only if its project is up; otherwise the only project that is up is
-/// meant, and questions say so. Verbs of other programs are answered with hallway's.
+/// used, and the output states this. Verbs of other programs get the answer which verb hallway has.
 fn the_project_that_is_meant() {
     sh("mkdir -p /run/desk");
     write(
@@ -110,8 +110,8 @@ fn the_project_that_is_meant() {
     assert!(h.run(&["version"]).ok().starts_with("hallway "));
 }
 
-/// Lines of the file stay true after commands have edited the project; what a command added is
-/// called so.
+/// Lines of the file stay correct after commands have edited the project; what a command added is
+/// shown as that.
 fn commands_and_lines_of_the_file() {
     let h = sandbox();
     write("/run/shop.yaml", SHOP);
@@ -142,7 +142,7 @@ fn commands_and_lines_of_the_file() {
     let json = h.run(&["policy", "ls", "--format", "json"]).json();
     assert_eq!(json[0]["added_by"], "hallway deny");
     assert_eq!(json[1]["line"], 7);
-    // One that takes the other back does not pile up.
+    // A policy that undoes another one replaces it.
     h.run(&["allow", "db", "web"]).ok();
     h.run(&["deny", "db", "web"]).ok();
     assert_eq!(h.run(&["policy", "ls"]).ok().lines().count(), 3);
@@ -156,7 +156,7 @@ fn commands_and_lines_of_the_file() {
     h.run(&["down"]).ok();
 }
 
-/// `ls --all` lists every sandbox; a node that is not in the project is named with its place.
+/// `ls --all` lists every sandbox; for a node that is not in the project, its place is shown.
 fn nodes_of_other_projects_and_sandboxes() {
     let h = sandbox();
     write("/run/one.yaml", "nodes: { a: {} }\n");
@@ -190,7 +190,7 @@ fn nodes_of_other_projects_and_sandboxes() {
     h.run(&["sandbox", "rm"]).ok();
 }
 
-/// What a run waits for is named, also when the time is over.
+/// What a run waits for is printed, also after the time limit.
 fn what_up_waits_for() {
     let h = sandbox();
     write(
@@ -232,7 +232,7 @@ fn programs_stop_and_start() {
     h.run(&["down"]).ok();
 }
 
-/// `up --attach` prints what programs print, and removes the project at its end.
+/// `up --attach` prints the output of programs, and removes the project at its end.
 fn attached_until_interrupted() {
     let h = sandbox();
     let file = "nodes:
@@ -256,7 +256,7 @@ fn attached_until_interrupted() {
     h.run(&["ls"]).exits(0).says("nothing is up");
 }
 
-/// Programs for administrators are found in nodes and sandboxes, also where PATH lacks them.
+/// Programs for administrators are found in nodes and sandboxes, even if PATH lacks them.
 fn programs_for_administrators_are_found() {
     let h = sandbox();
     write("/run/one.yaml", "nodes: { a: {} }\n");
@@ -273,7 +273,7 @@ fn programs_for_administrators_are_found() {
     h.run(&["down"]).ok();
 }
 
-/// Names that are there are completed, in bash as in any other shell.
+/// Existing names are completed, in bash as in other shells.
 fn names_are_completed() {
     let h = sandbox();
     write("/run/shop.yaml", SHOP);

@@ -1,5 +1,5 @@
-//! `reach`, `test` and `up --test`: what packets show, in every format, within the time, and with
-//! nothing left behind.
+//! `reach`, `test` and `up --test`: the results of packets, in every format, within the time limit,
+//! and with nothing left.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -137,7 +137,7 @@ fn services_of_all_kinds() {
         wait_for("the program", || std::path::Path::new("/run/held").exists());
         child
     };
-    // It has the port, and does not listen.
+    // It has bound the port, but does not listen.
     let mut held = hold("s=socket.socket(); s.bind(('10.2.0.10',3306))");
     let ran = h
         .run(&["reach", "app", "db:3306", "-4", "--format", "json"])
@@ -148,7 +148,7 @@ fn services_of_all_kinds() {
     assert_eq!(probe["agrees"], false);
     held.kill().unwrap();
     held.wait().unwrap();
-    // It takes datagrams, and answers none.
+    // It receives datagrams, but answers none.
     let mut held = hold("s=socket.socket(socket.AF_INET6,socket.SOCK_DGRAM); s.bind(('::',53))");
     for probe in reach(&h, "app", "db:53/udp", "open") {
         assert_eq!(probe["measured"]["listener"], "service");
@@ -302,7 +302,7 @@ expect:
     assert!(program.starts_with("the program of b "), "{program}");
 }
 
-/// What an ephemeral test might leave: namespaces, processes, files, ports.
+/// What an ephemeral test could leave: namespaces, processes, files, ports.
 fn traces_of_it() -> (Vec<String>, String) {
     (
         processes(),
@@ -313,7 +313,7 @@ fn traces_of_it() -> (Vec<String>, String) {
 fn ephemeral() {
     let h = Hallway::sandbox(PROGRAM);
     let before = Snapshot::take();
-    // Its published ports are not the machine's: that one is taken.
+    // It does not use the machine's ports: this one is in use.
     let _taken = std::net::TcpListener::bind("127.0.0.1:8080").unwrap();
     let file = "/run/up.hallway.yaml";
     std::fs::write(file, SHOP).unwrap();
@@ -328,7 +328,7 @@ fn ephemeral() {
     assert_eq!(value(&ran)["failed"], 4);
     before.unchanged();
     h.run(&["test", file, "--ephemeral", "--matrix"]).exits(0);
-    // A program that does not come up.
+    // A program that does not become ready.
     std::fs::write(file, SHOP.replace("hallway serve 80 53/udp", "false")).unwrap();
     h.run(&["test", file, "--ephemeral"])
         .exits(1)
@@ -343,7 +343,7 @@ fn ephemeral() {
 fn ephemeral_interrupted() {
     let h = Hallway::sandbox(PROGRAM);
     let before = (Snapshot::take(), traces_of_it());
-    // The last expectation takes all the time there is.
+    // The last expectation takes all of the time.
     let slow = SHOP.replace(
         "expect:\n",
         "expect:\n  - { from: host, to: 10.1.0.99/32, reachable: false }\n",
@@ -357,7 +357,7 @@ fn ephemeral_interrupted() {
         sh(&format!("kill -{signal} {}", child.id()));
         let started = Instant::now();
         let code = child.wait().unwrap().code();
-        // One that comes before anything is made ends it at once.
+        // A signal before anything is made ends it at once.
         let wanted = if signal == "INT" { 130 } else { 143 };
         assert!(
             code.is_none_or(|c| c == wanted),
@@ -380,7 +380,7 @@ fn ephemeral_interrupted() {
     before.0.unchanged();
 }
 
-/// `up --test` keeps what it built only if it does what the file expects.
+/// `up --test` keeps what it built only if all expectations are met.
 fn up_with_proof() {
     let h = host();
     let clean = Snapshot::take();
@@ -408,7 +408,7 @@ fn up_with_proof() {
     };
     let before = there();
     up(SHOP).exits(0).says("nothing to change");
-    // An edit whose expectations do not hold: as it was, connections and programs too.
+    // An edit with an expectation that is not met: as before, also connections and programs.
     let edited = SHOP
         .replace("ports: [3306/tcp, 53/udp]", "ports: [22/tcp]")
         .replace(

@@ -70,7 +70,7 @@ fn policies_name_any_ip_protocol() {
     h.up(FILE).ok();
     h.run(&["test"]).ok();
     h.run(&["test", "--matrix"]).ok();
-    // Before the other direction: afterwards these would be replies.
+    // Before the other direction: after that, these packets would be replies.
     for address in ["10.80.0.2", "fd80::2"] {
         assert!(!passes(&h, "amf", ("gnb", address), 47), "the other way");
     }

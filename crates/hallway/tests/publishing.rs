@@ -60,8 +60,8 @@ expect:
   - { from: dns, to: host, port: 15053/udp }
 ";
 
-/// A client that is on another network of the publisher, and the publisher itself: the node has a way
-/// to both that does not lead through the host.
+/// A client that is on another network of the publisher, and the publisher itself: the node reaches
+/// both without the host.
 fn answered_from_the_address_that_was_asked() {
     let h = hallway().project("p");
     let ask = "import socket, sys; family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET; s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(30); s.connect((sys.argv[1], 15053)); s.send(b'x'); print(s.recv(99))";
@@ -121,7 +121,7 @@ fn on_and_off_while_it_runs() {
 }
 
 /// A client that sends again from the same port gets the new state immediately: no old conntrack
-/// entry leads it to the former node.
+/// entry leads to the former node.
 fn udp_from_one_port_follows_the_change() {
     let h = hallway().project("p");
     h.ok("network add apps --subnet 10.9.0.0/24");
@@ -139,8 +139,8 @@ fn udp_from_one_port_follows_the_change() {
     assert!(answer(&h).ok().starts_with("two answers"));
 }
 
-/// Large transfers, half-closed connections and a server that is not there, through the
-/// forwarder of localhost.
+/// Large transfers, half-closed connections and a missing server, through the forwarder of
+/// localhost.
 fn localhost_is_forwarded_unchanged() {
     let h = hallway();
     h.up("networks: { apps: { subnet: 10.9.0.0/24 } }
@@ -227,8 +227,8 @@ nodes:
     assert!(sh("curl -s -m 2 http://127.0.0.1:8080/").starts_with("web answers"));
 }
 
-/// More listeners than files may be open: the cause is given and nothing is left. Where only the
-/// soft limit is low it is raised, but not for programs.
+/// More listeners than the limit on open files: the cause is reported and nothing is left. If only
+/// the soft limit is low it is raised, but not for programs.
 fn limits_on_open_files() {
     let h = hallway();
     let before = Snapshot::take();
@@ -294,8 +294,8 @@ nodes:
     h.run(&["test", "--matrix"]).ok();
 }
 
-/// All ports of a protocol are as many rules and elements as one. Localhost says that it does not
-/// serve them, and is predicted so.
+/// All ports of a protocol need as many rules and elements as one. A message and the prediction
+/// state that localhost does not serve them.
 fn a_range_of_any_size_is_one_element() {
     let h = hallway().project("p");
     let file = |ports: &str| {

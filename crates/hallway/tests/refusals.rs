@@ -8,7 +8,7 @@ fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway"))
 }
 
-/// `up` of a file of that name with these bytes; must be refused with nothing changed.
+/// `up` of a file of that name with these bytes; it must be refused with nothing changed.
 #[track_caller]
 fn refused(bytes: &[u8]) -> Ran {
     let path = "/run/up.hallway.yaml";

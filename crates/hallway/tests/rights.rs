@@ -1,4 +1,4 @@
-//! With which rights programs and the keeper run.
+//! The rights of programs and of the keeper.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -15,7 +15,7 @@ fn host() -> Hallway {
     Hallway::host(PROGRAM)
 }
 
-/// Builds a node that shows its rights; what it shows.
+/// Builds a node that prints its rights; returns the output.
 fn shown(h: &Hallway, user: &str, environment: &[(&str, &str)]) -> String {
     let text = format!(
         "{NETWORK}nodes:\n  a: {{ networks: [n], command: [sh, -c, {SHOW:?}]{user} }}\n  b: {{ networks: [n], command: hallway serve 80, ready: 80/tcp{user} }}\n"
@@ -78,7 +78,7 @@ fn programs_run_as_who_called() {
     let log = shown(&h, "", &[("PKEXEC_UID", "1500")]);
     lacks_all(&log);
     assert!(log.contains("Groups: 1603 1604"), "{log}");
-    // The file says otherwise.
+    // The file specifies another user.
     let log = shown(&h, ", user: root", &sudo);
     assert!(
         log.contains("Uid: 0 0 0 0") && log.contains("NoNewPrivs: 0"),
@@ -101,7 +101,7 @@ fn programs_run_as_who_called() {
     let log = shown(&sandbox, "", &sudo);
     lacks_all(&log);
     assert!(log.contains("Uid: 1500 1500 1500 1500"), "{log}");
-    // Root itself called.
+    // Root itself is the caller.
     let log = shown(&h, "", &[]);
     assert!(log.contains("Uid: 0 0 0 0"), "{log}");
     sh("rm /run/p.yaml");
@@ -129,7 +129,7 @@ fn a_program_without_capabilities() {
     h.run(&["-p", "p", "down"]).ok();
 }
 
-/// Root in root's sandbox can do there what it likes, and has none of root's files and processes.
+/// Root in root's sandbox can do anything there, and has no access to root's files and processes.
 fn root_of_a_sandbox_is_not_root_of_the_machine() {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
     if !map.trim_end().ends_with(" 4294967295") {
@@ -203,7 +203,7 @@ fn root_of_a_sandbox_is_not_root_of_the_machine() {
         h.run(&["sandbox", "shell", "--", "sh", "-c", shell]).ok(),
         "0\n2\n"
     );
-    // What it mounts in the sandbox is not there for the next command, which is root's.
+    // What it mounts in the sandbox is not visible for the next command, which runs as root.
     let mounts = "mount -t tmpfs t /proc && mount -t tmpfs t /run/state && mount -t tmpfs t /usr && echo mounted";
     assert_eq!(
         h.run(&["sandbox", "shell", "--", "sh", "-c", mounts]).ok(),
@@ -218,7 +218,7 @@ fn root_of_a_sandbox_is_not_root_of_the_machine() {
         .exits(0)
         .says("nothing to change");
     h.run(&["down"]).ok();
-    // Ids that the machine has given to root, and those of root itself where that is asked for.
+    // Ids that root has on this machine, and root's own ids if requested.
     sh("echo root:300000:65536 > /etc/subuid");
     let map = "head -1 /proc/self/uid_map | tr -s ' '; cat /run/secret || true";
     let with = |words: &[&str]| {

@@ -1,4 +1,4 @@
-//! The packet filter as `nft` reads it back.
+//! The packet filter in the output of `nft`.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -48,7 +48,7 @@ fn big(nodes: usize) -> String {
     out
 }
 
-/// Maps and sets grow; rules, which every packet passes one by one, do not.
+/// Maps and sets grow; the number of rules, which every packet passes one by one, does not.
 fn their_number_does_not_grow() {
     let h = hallway();
     h.up(&big(2)).ok();
@@ -61,7 +61,7 @@ fn their_number_does_not_grow() {
     assert!(few > 10, "{few}");
 }
 
-/// Every rule made for a policy, and every published port, names its place in the file.
+/// Every rule of a policy, and every published port, has its place in the file.
 fn they_name_the_file() {
     let h = hallway();
     h.up(
@@ -86,7 +86,7 @@ policies:
     }
 }
 
-/// What nft lists it can load again, in a namespace of its own, with the same result.
+/// nft can load its own listing, in a separate namespace, with the same result.
 fn nft_loads_what_it_lists() {
     let h = hallway();
     for example in std::fs::read_dir(EXAMPLES).unwrap() {
@@ -102,7 +102,7 @@ fn nft_loads_what_it_lists() {
     }
 }
 
-/// Only hallway's tables, and only packets of hallway's networks pass their rules.
+/// Only hallway's tables exist, and only packets of hallway's networks pass their rules.
 fn only_tables_of_our_own() {
     let h = hallway();
     h.up(&big(2)).ok();

@@ -88,7 +88,7 @@ fn shared_and_ended() {
     before.unchanged();
 }
 
-/// A sandbox of its own is another machine: the same names, subnets and ports inside.
+/// A separate sandbox is like another machine: the same names, subnets and ports inside.
 fn several_sandboxes() {
     let h = hallway();
     let before = Snapshot::take();
@@ -150,7 +150,7 @@ fn many_at_once() {
                 String::from_utf8_lossy(&out.stderr)
             );
         }
-        // The last project ends the sandbox while another begins.
+        // The last project ends the sandbox while another starts.
         let mut all: Vec<_> = (0..5)
             .map(|n| h.project(&format!("p{n}")).start(&["down"]))
             .collect();
@@ -172,10 +172,10 @@ fn many_at_once() {
     before.unchanged();
 }
 
-/// Where users may not make namespaces, the error gives the cause and what to do.
+/// If users may not make namespaces, the error has the cause and what to do.
 fn forbidden_by_the_machine() {
     let h = hallway();
-    // The limit of a user namespace of its own, by a user who is not root in it.
+    // The limit of a separate user namespace, by a user who is not root in it.
     let script = format!(
         "HALLWAY_STATE_DIR=/run/state unshare -U --keep-caps sh -c 'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps -all --inh-caps -all {} up {EXAMPLES}/part1-namespace.yaml' 2>&1; echo code $?",
         env!("CARGO_BIN_EXE_hallway")
@@ -211,7 +211,7 @@ fn the_holder_killed() {
     before.unchanged();
 }
 
-/// With pasta, nodes reach networks outside the machine; nothing reaches them.
+/// With pasta, nodes reach networks outside the machine; nothing from there reaches them.
 fn internet_by_pasta() {
     sh("command -v pasta || { echo 'pasta is missing: apt-get install passt'; exit 1; }");
     sh("ip netns add internet
@@ -242,7 +242,7 @@ nodes: { a: { networks: [n] }, b: { networks: [i] } }\n",
         "HALLWAY_STATE_DIR=/run/state unshare -U --map-user=1000 --map-group=1000 {} up /run/up.hallway.yaml",
         env!("CARGO_BIN_EXE_hallway")
     ));
-    // Some machines let only root open it (others let all users); then hallway reports it.
+    // Some machines allow only root to open it (others all users); then hallway reports it.
     let tun = std::fs::File::options()
         .read(true)
         .write(true)
@@ -264,7 +264,7 @@ nodes: { a: { networks: [n] }, b: { networks: [i] } }\n",
     server.wait().unwrap();
 }
 
-/// Other machines reach what is published on an address, and nothing else.
+/// Other machines reach a port published on an address, and nothing else.
 fn published_on_an_address_of_the_real_host() {
     let h = hallway();
     sh("ip addr add 192.0.2.2/32 dev lo; ip addr add 192.0.2.3/32 dev lo");

@@ -17,7 +17,7 @@ fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway"))
 }
 
-/// An uplink with default routes, and what the first `ip netns add` leaves on a machine.
+/// An uplink with default routes, and the directory that the first `ip netns add` makes.
 fn machine() {
     sh("ip netns add x; ip netns del x
         ip link add up0 type veth peer name up1
@@ -45,7 +45,7 @@ const ASKED: [&str; 9] = [
     "sysctl -a 2>/dev/null | grep -E '^net\\.' | grep -v -E 'neigh|stable_secret|conntrack_count|nf_conntrack_buckets'",
 ];
 
-/// Numbers that the kernel gives, counts and times.
+/// Numbers from the kernel, counts and times.
 const GIVEN: [&str; 16] = [
     "ifindex",
     "link_index",
@@ -84,7 +84,7 @@ fn state() -> State {
     out
 }
 
-/// The text as a list in the kernel's order, sorted where the order has no meaning.
+/// The text as a list in the kernel's order, sorted if the order has no meaning.
 fn items(text: &str) -> Vec<String> {
     // One list, or one for each table.
     let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text)
@@ -111,7 +111,7 @@ fn normal(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.retain(|key, _| !GIVEN.contains(&key.as_str()));
-            // The host's end of a port has a MAC of the kernel's choice.
+            // The kernel chooses the MAC address of the host's end of a port.
             let port = map
                 .get("ifalias")
                 .and_then(Value::as_str)
@@ -119,7 +119,7 @@ fn normal(value: &mut Value) {
             if port {
                 map.remove("address");
             }
-            // The kernel adds and removes its elements as connections come and go.
+            // The kernel adds and removes its elements as connections start and end.
             let counted = map
                 .get("name")
                 .and_then(Value::as_str)
@@ -161,8 +161,8 @@ fn difference(a: &State, b: &State) -> String {
     out
 }
 
-/// Links and IPv6 addresses take a moment to come up: the state when all of them are up and the
-/// state stays the same; or, when another is `wanted`, as soon as it is that one.
+/// Links and IPv6 addresses need a moment to come up: the state when all of them are up and it no
+/// longer changes; or, with `wanted`, as soon as it is that one.
 fn settled(wanted: Option<&State>) -> State {
     let end = Instant::now() + Duration::from_secs(30) * patience();
     let mut last = state();
@@ -188,7 +188,7 @@ fn run(text: &str) {
     assert!(why.is_empty(), "{why}\n{text}");
 }
 
-/// By `up` and by the script: the same.
+/// The same result by `up` and by the script.
 fn both(path: &str) {
     let h = hallway();
     let empty = Snapshot::take();
@@ -248,7 +248,7 @@ fn routed() {
     example("routed");
 }
 
-/// Those that have no test of their own above, so that none is left out.
+/// All examples without a test above, so that none is omitted.
 fn all_other_examples() {
     machine();
     let known = [

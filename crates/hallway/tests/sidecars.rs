@@ -25,7 +25,7 @@ fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
 }
 
-/// It has the node's addresses, ports and policies, and a log, an environment and a state of its own.
+/// It has the node's addresses, ports and policies, and its own log, environment and state.
 fn a_program_shares_the_namespace_of_a_node() {
     let h = hallway();
     let (before, running) = (Snapshot::take(), processes());
@@ -58,7 +58,7 @@ fn a_program_shares_the_namespace_of_a_node() {
     assert_eq!(processes(), running);
 }
 
-/// One comes and goes, and the other goes on.
+/// One is added and removed, and the other continues.
 fn a_program_comes_to_a_node_that_is_up() {
     let h = hallway();
     let alone = FILE.replace(
@@ -78,7 +78,7 @@ fn a_program_comes_to_a_node_that_is_up() {
     h.up(FILE).ok();
     assert!(pid("more").is_none());
     assert_eq!(pid("torrent"), Some(before));
-    // The namespace comes back with everything that is in it.
+    // The namespace is built again with everything in it.
     hallway_testkit::sh("umount /run/netns/vpn");
     h.up(FILE).ok();
     assert!(h.reads("client", "http://10.79.0.2/"));

@@ -1,5 +1,5 @@
-//! State directories that another user prepared, or in which links and special files lie: nothing
-//! outside is changed or shown, nothing hangs, and the error says what is wrong.
+//! State directories that another user prepared, or that contain links and special files: nothing
+//! outside is changed or shown, nothing hangs, and the error states what is wrong.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -9,7 +9,7 @@ use hallway_testkit::{Hallway, Ran, patience, sh, skip, try_sh};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 const FILE: &str = "name: p\nnetworks: { n: { subnet: 10.9.0.0/24 } }\nnodes:\n  a: { networks: [n], dns: 10.9.0.1, ports: [\"8080:80\"], command: hallway serve 80 }\n";
-/// What belongs to somebody else: its content, and everything in it.
+/// Files of another user: their content, and everything in the directory.
 const PRECIOUS: &str = "cd /run/precious; find . -printf '%p %y %m %U %s\\n' | sort; cat file";
 
 fn need_root() {
@@ -30,10 +30,10 @@ fn host() -> Hallway {
     Hallway::host(PROGRAM)
 }
 
-/// As an ordinary user, with what the user's environment would have.
+/// As an ordinary user, with variables of the user's environment.
 fn as_user(user: u32, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     sh("mkdir -p -m 755 /run/bin");
-    // While a keeper runs it, it cannot be written again.
+    // While a keeper is running the file, it cannot be written again.
     if !std::path::Path::new("/run/bin/hallway").exists() {
         std::fs::copy(PROGRAM, "/run/bin/hallway").unwrap();
     }
@@ -76,10 +76,10 @@ fn directories_of_another_user_are_refused() {
         "mkdir /run/tmp/s; chown 1000 /run/tmp/s; chmod 777 /run/tmp/s",
         "mkdir /run/tmp/s; chown 1000 /run/tmp/s; chmod 1777 /run/tmp/s",
         "mkdir /run/tmp/s; chown 1000:1001 /run/tmp/s; chmod 770 /run/tmp/s",
-        // a link, of anybody
+        // a link, of any user
         "ln -s /run/precious /run/tmp/s; chown -h 1001 /run/tmp/s",
         "ln -s /run/precious /run/tmp/s; chown -h 1000 /run/tmp/s",
-        // another user made what is in it
+        // another user made the files in it
         "mkdir -m 700 /run/tmp/s; mkdir -m 777 /run/tmp/s/sandboxes; chown 1000 /run/tmp/s; chown 1001 /run/tmp/s/sandboxes",
         "mkdir -m 700 -p /run/tmp/s; mkdir -m 700 /run/tmp/s/sandboxes; ln -s /run/precious /run/tmp/s/sandboxes/default; chown -R -h 1000 /run/tmp/s",
         // a FIFO, a device
@@ -97,7 +97,7 @@ fn directories_of_another_user_are_refused() {
             }
         }
     }
-    // Above the state directory, too.
+    // Also above the state directory.
     for prepare in [
         "mkdir -m 755 /run/tmp/s; mkdir -m 700 /run/tmp/s/x; chown 1000 /run/tmp/s/x; chown 1001 /run/tmp/s",
         "mkdir /run/tmp/s; chmod 777 /run/tmp/s; mkdir -m 700 /run/tmp/s/x; chown 1000 /run/tmp/s/x",
@@ -118,7 +118,7 @@ fn without_a_runtime_directory_nothing_is_guessed() {
         .exits(1)
         .says("there is no directory for the state of user 1000")
         .says("XDG_RUNTIME_DIR");
-    // Another directory that HOME names is not used, the user's own home is.
+    // Another directory in HOME is not used, the user's own home is.
     sh(
         "mkdir -m 755 /run/home; mkdir -m 700 /run/home/own /run/home/other; chown 1000 /run/home/*",
     );
@@ -131,7 +131,7 @@ fn without_a_runtime_directory_nothing_is_guessed() {
     as_user(1000, &["up", "/run/p.yaml"], &own).exits(0);
     sh("test -d /run/home/own/.local/state/hallway");
     as_user(1000, &["down", "/run/p.yaml"], &own).exits(0);
-    // The one that a login makes is used first.
+    // The directory made by a login is used first.
     sh("mkdir -p -m 755 /run/user; mkdir -m 700 /run/user/1000; chown 1000 /run/user/1000");
     as_user(1000, &["status"], &own)
         .exits(2)
@@ -191,7 +191,7 @@ fn links_and_special_files_are_not_followed() {
             timed(&["down", "/run/p.yaml"], &plant);
             assert_eq!(sh(PRECIOUS), before, "down: {plant}");
             clear();
-            // And in the place of what a project that is up has.
+            // And replacing files of a running project.
             h.run(&["up", "/run/p.yaml"]).exits(0);
             sh(&format!("rm -rf {target}; {plant}"));
             for verb in ["status", "up", "down"] {
@@ -209,7 +209,7 @@ fn links_and_special_files_are_not_followed() {
     }
 }
 
-/// With little memory, and in limited time.
+/// With little memory, and with a time limit.
 fn timed(arguments: &[&str], what: &str) {
     let started = Instant::now();
     let h = host();
@@ -239,7 +239,7 @@ fn clear() {
     sh("rm -rf /run/state");
 }
 
-/// A program with more rights than its caller does nothing at all.
+/// A program with more rights than its caller does nothing.
 fn a_set_user_id_program_is_refused() {
     need_root();
     std::fs::write("/run/p.yaml", FILE).unwrap();

@@ -69,7 +69,7 @@ fn without_nat_nodes_have_their_own_addresses_outside() {
     h.ok("down");
 }
 
-/// An internal network has no way out, whatever its nodes do: no private address leaves.
+/// An internal network has no connection to outside: no private address leaves.
 fn an_internal_network_leaks_nothing() {
     let h = hallway();
     h.up(NO_NAT).ok();
@@ -152,8 +152,8 @@ fn what_can_have_no_effect_is_refused() {
         .says("publish");
 }
 
-/// The first address is a node's, a prefix of two addresses has two nodes, and nothing of the host's
-/// is there.
+/// The first address belongs to a node, a prefix of two addresses has two nodes, and the host has no
+/// address there.
 fn a_lan_is_a_switch_without_the_host() {
     let h = hallway();
     let before = Snapshot::take();
@@ -309,7 +309,7 @@ expect:
   - { from: deep, to: host-a, port: 7/udp }
 ";
 
-/// A packet from an address, by a raw socket; whether it arrives.
+/// Sends a packet from an address, by a raw socket; whether it arrives.
 fn arrives(from: &str, (source, to): (&str, &str), at: &str) -> bool {
     let receive = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253); s.settimeout(2); print('open', flush=True); s.recv(99)";
     let mut receiver = std::process::Command::new("ip")
@@ -330,7 +330,7 @@ s.sendto(p, ('{to}', 0))\""
     receiver.wait().unwrap().success()
 }
 
-/// A router passes on what comes from the networks behind it, and nothing else.
+/// A router forwards packets from the networks behind it, and no others.
 fn a_router_forwards_for_the_prefixes_behind_it() {
     let h = hallway();
     h.up(ROUTER).ok();
@@ -353,7 +353,7 @@ fn a_router_forwards_for_the_prefixes_behind_it() {
     h.ok("down");
 }
 
-/// `sources` are for addresses that move (VRRP), and for what comes out of a tunnel.
+/// `sources` are for addresses that move (VRRP), and for packets from a tunnel.
 fn sources_widen_what_a_node_may_send_from() {
     let h = hallway();
     let file = |sources: &str| {

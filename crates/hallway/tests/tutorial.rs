@@ -1,5 +1,5 @@
-//! The tutorial, part by part: each as the file under examples/ and by the one-at-a-time verbs,
-//! checked by other programs.
+//! The tutorial, part by part: each as the file under examples/ and by the verbs for single
+//! changes, checked by other programs.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -11,7 +11,7 @@ fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway"))
 }
 
-/// Both ways to build a part, each from and back to an untouched machine.
+/// Both methods to build a part, each from and back to an unchanged machine.
 fn both_ways(file: &str, verbs: &[&str], check: fn(&Hallway)) {
     let before = Snapshot::take();
     let by_file = hallway();

@@ -1,5 +1,5 @@
 //! Interrupts, closed pipes, the environment, files that are too large, and ports that a user may not
-//! have.
+//! use.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -67,14 +67,14 @@ fn ctrl_c_while_waiting() {
     h.ok("-p p down");
 }
 
-/// A measurement works without anything prepared, for root as for others.
+/// A measurement works without preparation, for root and for others.
 fn a_measurement() {
     let h = Hallway::sandbox(PROGRAM);
     let table = h.run(&["bench", "attach", "-n", "2"]).ok();
     assert!(table.starts_with("NODES"), "{table}");
 }
 
-/// A measurement leaves no sandbox behind when it is interrupted.
+/// An interrupted measurement leaves no sandbox.
 fn ctrl_c_ends_a_measurement() {
     let h = Hallway::sandbox(PROGRAM);
     let before = Snapshot::take();
@@ -99,13 +99,13 @@ fn ctrl_c_goes_back_to_what_was_there() {
     );
     assert_eq!(interrupted(&h, "INT").0, Some(130));
     let after = sh("ip netns list; nft list ruleset | sed '/set counted/,/^\t}/d'");
-    // A node taken out and put back is a new one, with a new process.
+    // A node that is removed and added again is a new one, with a new process.
     assert_eq!(after.replace("(id: 1)", "(id: 0)"), before.0);
     assert!(program().is_number());
     h.ok("-p p down");
 }
 
-/// A closed pipe is not an error, and ends commands that would continue without end.
+/// A closed pipe is not an error, and ends commands that would otherwise continue.
 fn closed_pipes() {
     let h = Hallway::host(PROGRAM);
     h.up("name: p\nnodes: { a: { command: sh -c 'echo one; echo two; sleep 1000' } }\n")
@@ -125,7 +125,7 @@ fn closed_pipes() {
     h.ok("down");
 }
 
-/// Each flag is a variable; the command line takes precedence, and an empty variable is ignored.
+/// Each flag is also a variable. The command line has precedence, an empty variable is ignored.
 fn variables() {
     let h = Hallway::host(PROGRAM);
     std::fs::write("/run/one.yaml", "name: one\nnodes: { a: {} }\n").unwrap();
@@ -178,7 +178,7 @@ fn which_project() {
     h.project("two").ok("node add b");
     h.run(&["down"]).exits(2).says("one, two");
     h.project("one").ok("down");
-    // In a directory with several files it is the one that is up.
+    // In a directory with several files it is that of the running project.
     std::fs::create_dir("/run/desk").unwrap();
     for name in ["x", "y"] {
         std::fs::write(format!("/run/desk/{name}.hallway.yaml"), "nodes: {}\n").unwrap();
@@ -229,7 +229,7 @@ fn too_much() {
         let started = Instant::now();
         let ran = h.run(&["validate", "/run/much.yaml"]).exits(2).says(says);
         assert!(ran.err.len() < 100_000, "{says}: {} bytes", ran.err.len());
-        // Seconds where it took minutes; not a measurement.
+        // Seconds instead of minutes; not a measurement.
         let limit = Duration::from_secs(60) * patience();
         assert!(started.elapsed() < limit, "{says}");
     }
@@ -275,8 +275,8 @@ nodes: { a: { networks: [n], ports: [\"80:80\", \"8080:80\"], command: hallway s
     h.ok("down");
 }
 
-/// What prevents hallway from working on this machine is named, with what to do; what cannot be read is
-/// not reported as absent.
+/// What prevents hallway from working on this machine is reported, with what to do; what cannot be read
+/// is not reported as absent.
 fn doctor_names_obstacles() {
     let h = Hallway::host(PROGRAM);
     let check = |name: &str| {
@@ -315,7 +315,7 @@ fn doctor_names_obstacles() {
     assert!(out.contains("other firewalls: seen by root only"), "{out}");
 }
 
-/// An edit that conflicts shows the conflict and the text.
+/// A conflicting edit shows the conflict and the text.
 fn conflicts_of_edits() {
     let (one, two) = (
         Hallway::host(PROGRAM).project("one"),

@@ -2,12 +2,12 @@
 
 use hallway_spec::{Entry, Place, Value};
 
-/// A mapping that is being made.
+/// A mapping under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Entries(pub(crate) Vec<Entry>);
 
 impl Entries {
-    /// Sets a key; one that is there gets the new value.
+    /// Sets a key; an existing one gets the new value.
     pub(crate) fn set(&mut self, key: &str, place: &Place, value: Value) {
         let entry = Entry {
             key: key.to_owned(),
@@ -46,7 +46,7 @@ impl Entries {
         }
     }
 
-    /// Sets the keys of a mapping of ours, `x-hallway`.
+    /// Sets the keys of hallway's mapping, `x-hallway`.
     pub(crate) fn extend(&mut self, extension: Option<&Value>) {
         for entry in extension.iter().flat_map(|e| e.entries()) {
             self.set(&entry.key, &entry.place, entry.value.clone());

@@ -1,15 +1,15 @@
-//! A hallway file as a Compose file. What Compose has no key for is under `x-hallway`, so that the
-//! file means the same when it is read again.
+//! A hallway file as a Compose file. Values for which Compose has no key are under `x-hallway`, so
+//! that the file has the same meaning when it is read again.
 
 use hallway_spec::{Entry, Place, Problem, Value, ValueKind};
 
 use crate::entries::Entries;
 use crate::render::render;
 
-/// An image for services, since Compose wants one of each.
+/// An image for services, since Compose requires one.
 const IMAGE: &str = "alpine";
 
-/// Keys of a node that Compose has too.
+/// Keys of a node that Compose also has.
 const SAME: [&str; 9] = [
     "command",
     "depends_on",
@@ -47,7 +47,7 @@ pub fn export(text: &str) -> Result<String, Vec<Problem>> {
     Ok(render(&whole))
 }
 
-/// Writes each `$` so that Compose sees no variable in it.
+/// Escapes each `$`, so that Compose does not read it as a variable.
 fn escape(value: &mut Value) {
     match &mut value.kind {
         ValueKind::Scalar { text, .. } => *text = text.replace('$', "$$"),
@@ -91,7 +91,7 @@ fn service(node: &Value) -> Value {
                 let setting = Value::of_text(place, "net.ipv4.ip_forward=1");
                 out.list("sysctls", place, vec![setting]);
             }
-            // Its program is run here whether or not Compose's image has it.
+            // Its program is run here whether or not Compose's image contains it.
             "command" => {
                 out.set("command", place, entry.value.clone());
                 ours.set("command", place, entry.value.clone());
@@ -112,7 +112,7 @@ fn service(node: &Value) -> Value {
     with(out, ours, place)
 }
 
-/// A value as a list, which is the only form Compose has.
+/// A value as a list, which is the only form in Compose.
 fn list(value: &Value) -> Value {
     match value.is_map() {
         true => value.clone(),
@@ -162,7 +162,7 @@ fn network(value: &Value) -> Value {
         }
         configs.push(config.into_map(place));
     }
-    // A network of IPv6 alone would get an IPv4 subnet otherwise.
+    // A network with only IPv6 would get an IPv4 subnet otherwise.
     let v6 = |s: &Value| s.text().is_some_and(|t| t.contains(':'));
     if !configs.is_empty() && items("subnet").iter().all(v6) {
         out.set("enable_ipv4", place, Value::of_plain(place, false));
@@ -187,7 +187,7 @@ fn network(value: &Value) -> Value {
     with(out, ours, place)
 }
 
-/// A mapping with what is ours, if anything.
+/// A mapping with hallway's keys, if there are any.
 fn with(mut out: Entries, ours: Entries, place: &Place) -> Value {
     if !ours.0.is_empty() {
         out.set("x-hallway", place, ours.into_map(place));

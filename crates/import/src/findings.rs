@@ -1,4 +1,4 @@
-//! What a translation finds: what is wrong, what it leaves out, and what people should know.
+//! The findings of a translation: problems, omitted keys, and notes for users.
 
 use hallway_spec::problem::{Found, ImportProblem, ProblemKind, ValueProblem};
 use hallway_spec::{Place, Problem, Value, ValueKind, meant};
@@ -6,11 +6,11 @@ use hallway_spec::{Place, Problem, Value, ValueKind, meant};
 /// Everything that was found so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Findings {
-    /// What is wrong.
+    /// The problems.
     pub(crate) problems: Vec<Problem>,
-    /// What is left out, each once.
+    /// The omitted keys, each once.
     pub(crate) ignored: Vec<String>,
-    /// Sentences for people.
+    /// Notes for users.
     pub(crate) notes: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ impl Findings {
         self.problem(place, ImportProblem::NotSupported { what, instead });
     }
 
-    /// The value is not what the format allows there.
+    /// The value is not allowed there by the format.
     pub(crate) fn unexpected(&mut self, value: &Value, expected: &'static str) {
         let found = match &value.kind {
             _ if value.is_null() => Found::Nothing,
@@ -42,7 +42,7 @@ impl Findings {
         self.problem(&value.place, kind);
     }
 
-    /// Reports the keys of a mapping that its format does not have.
+    /// Reports the keys of a mapping that are unknown in its format.
     pub(crate) fn unknown_keys(&mut self, value: &Value, known: &'static [&'static str]) {
         if !value.is_map() && !value.is_null() {
             self.unexpected(value, "a mapping");
@@ -97,7 +97,7 @@ impl Findings {
     }
 }
 
-/// On one line, without control characters: it has texts of the file, and is printed.
+/// On one line, without control characters: it contains texts of the file, and is printed.
 fn printable(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }

@@ -11,7 +11,7 @@ pub enum Format {
     Containerlab,
 }
 
-/// The names that Compose looks for, in its order.
+/// The file names of Compose, in its order.
 const COMPOSE: [&str; 4] = [
     "compose.yaml",
     "compose.yml",
@@ -26,21 +26,21 @@ fn is_lab(file: &str) -> bool {
 
 impl Format {
     /// The format of a file, by its name and the keys of its text; `None` for a hallway file, and for
-    /// a text that is no mapping.
+    /// a text that is not a mapping.
     #[must_use]
     pub fn of(path: &str, text: &str) -> Option<Self> {
-        // A large hallway file need not be read twice.
+        // So a large hallway file need not be read twice.
         let begins = |key: &str| text.lines().any(|line| line.starts_with(key));
         let file = path.rsplit('/').next().unwrap_or(path);
         let ours = !is_lab(file) && (begins("nodes:") || begins("links:"));
         if ours && !begins("services:") && !begins("topology:") {
             return None;
         }
-        // The format of a text that is not YAML follows from its file name.
+        // The format of a text that is not YAML is derived from its file name.
         Self::of_value(path, &Value::read(text).unwrap_or_default())
     }
 
-    /// The same for a text that was read.
+    /// The same for a text that has been read.
     pub(crate) fn of_value(path: &str, value: &Value) -> Option<Self> {
         let has = |key: &str| value.entries().iter().any(|e| e.key == key);
         let file = path.rsplit('/').next().unwrap_or(path);
@@ -59,7 +59,7 @@ impl Format {
         }
     }
 
-    /// The Compose file that these names of a directory have, and its override file.
+    /// The Compose file among these names of a directory, and its override file.
     #[must_use]
     pub fn compose_files<'n>(names: &[&'n str]) -> Option<(&'n str, Option<&'n str>)> {
         let find = |wanted: &str| names.iter().copied().find(|n| *n == wanted);

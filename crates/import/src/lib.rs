@@ -1,9 +1,8 @@
 //! Files of other programs as hallway files: Compose files and containerlab topologies.
 //!
-//! Pure: files, variables and programs of the machine are asked for through
-//! [`Surroundings`]. Places of the project and of problems are those of the file that was given, so
-//! that errors, `explain` and `trace` point into it. The text of the translation is what is kept of a
-//! project that is up.
+//! Pure: files, variables and programs of the machine are read through [`Surroundings`]. Places of
+//! the project and of problems are those of the given file, so that errors, `explain` and `trace`
+//! refer to it. The text of the translation is kept on record while a project is up.
 //!
 //! ```
 //! use hallway_import::{File, Options, Surroundings, import};

@@ -12,9 +12,9 @@ use crate::sources::{Sources, join, parent};
 use crate::surroundings::{File, Surroundings};
 use crate::variables::{Variables, replace};
 
-/// Files and services name one another no deeper.
+/// The limit of nested files and services.
 const DEPTH_MAX: usize = 24;
-/// No more files are read in all: files that each include two others twice would be read without end.
+/// The limit of files in all: files that each include two others twice would be read without end.
 const FILES_MAX: usize = 1000;
 
 /// Reads files.
@@ -44,7 +44,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Adds the variables of a file; `required` says whether it is a problem that it is not there.
+    /// Adds the variables of a file; `required`: whether it is a problem if the file is missing.
     pub(crate) fn variables(&mut self, path: &str, required: bool) {
         match (self.surroundings.read)(path) {
             Ok(text) => {
@@ -106,7 +106,7 @@ impl<'a> Loader<'a> {
         Some(value)
     }
 
-    /// Reads the files that `include` names below what is there.
+    /// Reads the files in `include`; existing values have precedence.
     fn include(&mut self, value: &mut Value) -> Option<()> {
         let Some(list) = take(value, "include") else {
             return Some(());
@@ -139,8 +139,8 @@ impl<'a> Loader<'a> {
         Some(())
     }
 
-    /// Whether a file or service may be read that one in the chain names as `name`; `key` tells it
-    /// from all others.
+    /// Whether a file or service that one in the chain names as `name` may be read; `key`
+    /// identifies it.
     fn enter(&mut self, place: &Place, name: &str, key: &str) -> Option<()> {
         let name = name.to_owned();
         let problem = if self.chain.iter().any(|k| k == key) {
@@ -155,7 +155,7 @@ impl<'a> Loader<'a> {
         } else {
             return Some(());
         };
-        // Found again from each file of a circle, and for each file more: once is enough.
+        // It is found from each file of a circle, and again with more files: once is enough.
         let same = |p: &Problem| match &p.kind {
             ProblemKind::Import(known) => {
                 std::mem::discriminant(known) == std::mem::discriminant(&problem)
@@ -168,7 +168,7 @@ impl<'a> Loader<'a> {
         None
     }
 
-    /// An included file has the variables of its own `.env` too; those of the project take
+    /// An included file also has the variables of its own `.env`; those of the project take
     /// precedence.
     fn included_variables(&mut self, item: &Value, at: &str, directory: &str) {
         let before = self.variables.file.clone();
@@ -243,7 +243,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Puts the service that a service of the file `path` extends below it.
+    /// Merges into a service the one of the file `path` that it extends.
     fn extend(&mut self, own: &mut Value, services: &Value, path: &str) {
         let Some(extends) = take(own, "extends") else {
             return;
@@ -295,7 +295,7 @@ impl<'a> Loader<'a> {
         *own = base;
     }
 
-    /// The services of a file that are extended.
+    /// The services of an extended file.
     fn extended_file(&mut self, place: &Place, path: &str) -> Option<Rc<Value>> {
         if let Some(value) = self.extended.get(path) {
             return Some(Rc::clone(value));

@@ -1,11 +1,11 @@
-//! How one Compose file changes another: mappings are merged, lists appended, the rest replaced.
+//! How one Compose file changes another: mappings are merged, lists appended, others replaced.
 
 use hallway_spec::{Entry, Place, Value, ValueKind};
 
 /// Lists that a later file replaces.
 const REPLACED: [&str; 3] = ["command", "entrypoint", "test"];
 
-/// Keys of a service whose list form stands for a mapping.
+/// Keys of a service whose list form represents a mapping.
 const MAPPINGS: [&str; 7] = [
     "environment",
     "depends_on",
@@ -16,7 +16,7 @@ const MAPPINGS: [&str; 7] = [
     "args",
 ];
 
-/// Brings every service of a file to the forms that can be merged.
+/// Converts every service of a file to the forms that can be merged.
 pub(crate) fn normalise(file: &mut Value) {
     let Some(services) = child_mut(file, "services") else {
         return;
@@ -28,7 +28,7 @@ pub(crate) fn normalise(file: &mut Value) {
     }
 }
 
-/// Lists of a service that stand for mappings are written as mappings.
+/// Lists of a service that represent mappings become mappings.
 fn service(value: &mut Value) {
     let ValueKind::Map(entries) = &mut value.kind else {
         return;
@@ -69,7 +69,7 @@ pub(crate) fn null(place: &Place) -> Value {
     }
 }
 
-/// Changes `base` to what it is with a later file.
+/// Merges a later file into `base`.
 pub(crate) fn merge(base: &mut Value, later: Value) {
     merge_key(base, later, "");
 }
@@ -111,7 +111,7 @@ fn merge_key(base: &mut Value, later: Value, key: &str) {
     }
 }
 
-/// Appends items that are not there yet.
+/// Appends items that are not in the list yet.
 fn append(items: &mut Vec<Value>, more: Vec<Value>) {
     for item in more {
         if !items.iter().any(|there| same(there, &item)) {
@@ -120,7 +120,7 @@ fn append(items: &mut Vec<Value>, more: Vec<Value>) {
     }
 }
 
-/// Whether two values are equal, wherever they are written.
+/// Whether two values are equal, apart from their places.
 fn same(a: &Value, b: &Value) -> bool {
     match (&a.kind, &b.kind) {
         (ValueKind::Scalar { text: a, .. }, ValueKind::Scalar { text: b, .. }) => a == b,
@@ -138,7 +138,7 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Removes what `!reset` resets.
+/// Removes the values that `!reset` resets.
 pub(crate) fn reset(value: &mut Value) {
     match &mut value.kind {
         ValueKind::Map(entries) => {
@@ -164,7 +164,7 @@ pub(crate) fn child_mut<'v>(value: &'v mut Value, key: &str) -> Option<&'v mut V
     }
 }
 
-/// Takes a key out of a mapping.
+/// Removes a key from a mapping.
 pub(crate) fn take(value: &mut Value, key: &str) -> Option<Entry> {
     match &mut value.kind {
         ValueKind::Map(entries) => {

@@ -1,19 +1,19 @@
-//! The places of a translation's parts in the file that it was made from, kept in a comment of the
-//! text, so that who reads the text alone can point into that file.
+//! The places of a translation's parts in the original file, kept in a comment of the text, so that
+//! a reader of the text alone can refer to that file.
 
 use std::collections::BTreeMap;
 
 use hallway_spec::{Place, Topology};
 use serde::{Deserialize, Serialize};
 
-/// Begins the comment, which is the last line of the text.
+/// The beginning of the comment, which is the last line of the text.
 const MARK: &str = "# places in the file this was made from: ";
 
-/// Line, column, offset, length, key, and the file where it is not the first.
+/// Line, column, offset, length, key, and the file if it is not the first.
 #[derive(Serialize, Deserialize)]
 struct Written(u32, u32, usize, usize, String, #[serde(default)] String);
 
-/// The comment: places by the key paths of the text, as `text` has them, with those of `original`.
+/// The comment: places by the key paths of the text, as in `text`, with those of `original`.
 pub(crate) fn comment(text: &Topology, original: &Topology) -> String {
     let (mut text, mut original) = (text.clone(), original.clone());
     let keys = places(&mut text).into_iter().map(|p| p.key.clone());
@@ -40,8 +40,8 @@ pub fn without_places(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// Gives what was read from a translation the places of the file that it was made from. A text that
-/// is no translation is left as it is.
+/// Replaces the places of a translation by those of the original file. A text that is not a
+/// translation is not changed.
 pub fn restore_places(topology: &mut Topology, text: &str) {
     let Some((_, json)) = text.rsplit_once(MARK) else {
         return;
@@ -63,7 +63,7 @@ pub fn restore_places(topology: &mut Topology, text: &str) {
     }
 }
 
-/// Every place of a project that is shown to people.
+/// Every place of a project that is shown to users.
 fn places(topology: &mut Topology) -> Vec<&mut Place> {
     let mut out = Vec::new();
     out.extend(topology.networks.iter_mut().map(|n| &mut n.place));

@@ -1,5 +1,5 @@
-//! The texts of a translation. Offsets of places count through all of them, so that a place says
-//! which file it is in.
+//! The texts of a translation. Offsets of places count through all of them, so that a place
+//! identifies its file.
 
 use hallway_spec::{Place, Problem, SourceText, Value, ValueKind};
 
@@ -42,12 +42,12 @@ impl Sources {
         }
     }
 
-    /// How many have been read; one that is named twice is read twice.
+    /// The number of files read; one that is named twice is read twice.
     pub(crate) fn count(&self) -> usize {
         self.files.len()
     }
 
-    /// What names at that place are relative to.
+    /// The directory for relative names at that place.
     pub(crate) fn directory(&self, place: &Place) -> &str {
         let file = self.files.iter().rev().find(|f| f.0.start <= place.offset);
         file.map_or("", |file| &file.1)
@@ -65,7 +65,7 @@ impl Sources {
     }
 }
 
-/// Moves every place to the file that it is in; `file` is empty for the first one.
+/// Moves every place to its file; `file` is empty for the first one.
 fn shift(value: &mut Value, by: usize, file: &str) {
     let of_file = |place: &mut Place| {
         place.offset += by;

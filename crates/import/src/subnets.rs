@@ -1,8 +1,8 @@
-//! Subnets for networks that have none in the file. A project gets the same ones each time.
+//! Subnets for networks without one in the file. A project gets the same ones each time.
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// Gives out subnets of 10.128.0.0/9 and of fd00::/8 that overlap no other.
+/// Allocates subnets of 10.128.0.0/9 and of fd00::/8 that overlap no other.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     project: String,

@@ -1,17 +1,17 @@
-//! What a translation needs besides the text. The caller gives it, so that this crate reads nothing.
+//! The input of a translation besides the text, from the caller: this crate reads nothing.
 
 use std::collections::BTreeMap;
 
 /// A file to translate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
-    /// As messages name it; other files are named relative to its directory.
+    /// The name for messages; other files are named relative to its directory.
     pub path: String,
     /// Its text.
     pub text: String,
 }
 
-/// The machine, as far as a translation asks about it.
+/// The machine, as far as a translation needs it.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The value of an environment variable.
@@ -22,7 +22,7 @@ pub struct Surroundings<'a> {
     pub program: &'a dyn Fn(&str) -> bool,
     /// Whether a port of this protocol is free on the host.
     pub free: &'a dyn Fn(u16, &str) -> bool,
-    /// The first port of the host that a port of a node is published on already.
+    /// The first port of the host on which a port of a node is published already.
     pub published: &'a dyn Fn(&NodePort<'_>) -> Option<u16>,
 }
 
@@ -33,14 +33,14 @@ pub struct NodePort<'a> {
     pub project: &'a str,
     /// The node.
     pub node: &'a str,
-    /// Its port, of a range the first.
+    /// Its port; of a range the first one.
     pub port: u16,
     /// `tcp`, `udp` or another one.
     pub protocol: &'a str,
 }
 
 impl Surroundings<'static> {
-    /// A machine without variables and files, that has every program and whose ports are all free.
+    /// A machine without variables and files, with every program and only free ports.
     #[must_use]
     pub fn bare() -> Self {
         Self {
@@ -59,18 +59,18 @@ impl std::fmt::Debug for Surroundings<'_> {
     }
 }
 
-/// What the user asks for.
+/// The options of the user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// The project's name; it takes precedence over the file's.
     pub name: Option<String>,
-    /// The name where neither gives one; otherwise that of the file's directory.
+    /// The name if neither specifies one; otherwise that of the file's directory.
     pub default_name: Option<String>,
     /// Active profiles; `*` is all of them.
     pub profiles: Vec<String>,
     /// Whether services of images get a small server on each port.
     pub stub: bool,
-    /// How many nodes a service has.
+    /// The number of nodes of a service.
     pub scale: BTreeMap<String, u32>,
     /// Files with variables, instead of `.env`.
     pub variable_files: Vec<String>,

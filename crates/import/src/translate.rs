@@ -1,4 +1,4 @@
-//! Text → hallway file, whatever the format.
+//! Text → hallway file, for every format.
 
 use hallway_spec::{Code, Place, Problem, Problems, Project, SourceText, Value, parse_value};
 
@@ -15,15 +15,15 @@ use crate::{compose, containerlab};
 pub struct Imported {
     /// Its format.
     pub format: Format,
-    /// What it means. Places are those of the files that were given.
+    /// Its meaning. Places are those of the given files.
     pub project: Project,
     /// The hallway file.
     pub text: String,
-    /// The hallway file with the places of its parts in the file that was given, in a comment.
+    /// The hallway file with the places of its parts in the given file, in a comment.
     pub kept: String,
-    /// What is left out, by name.
+    /// Omitted keys, by name.
     pub ignored: Vec<String>,
-    /// What people should know about the translation.
+    /// Notes for users about the translation.
     pub notes: Vec<String>,
     /// The first file.
     pub source: SourceText,
@@ -32,7 +32,7 @@ pub struct Imported {
 }
 
 impl Imported {
-    /// What is left out, in one sentence.
+    /// The omitted keys, in one sentence.
     #[must_use]
     pub fn ignored_words(&self) -> Option<String> {
         (!self.ignored.is_empty()).then(|| {
@@ -58,7 +58,7 @@ impl Imported {
 /// Translates files of one format; later ones change the first.
 ///
 /// # Errors
-/// Everything that is wrong with them.
+/// All their problems.
 pub fn import(
     files: &[File],
     options: &Options,
@@ -126,8 +126,8 @@ pub fn import(
     })
 }
 
-/// The project of a translation. One mistake gives one message: where a part of the original is left
-/// out because of a problem, what follows from its absence is not said.
+/// The project of a translation. One mistake gives one message: if a part of the original is omitted
+/// because of a problem, consequences of its absence are not reported.
 fn project(path: &str, value: &Value, mut found: Vec<Problem>) -> Result<Project, Vec<Problem>> {
     let result = parse_value(path, value);
     let whole = |p: &Problem| {

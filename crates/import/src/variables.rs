@@ -7,7 +7,7 @@ use hallway_spec::{Value, ValueKind};
 
 use crate::findings::Findings;
 
-/// Where variables come from.
+/// The sources of variables.
 pub(crate) struct Variables<'a> {
     /// The environment, which takes precedence.
     pub(crate) environment: &'a dyn Fn(&str) -> Option<String>,
@@ -70,7 +70,7 @@ fn quoted(value: &str, quote: char, rest: &mut &str) -> String {
     }
 }
 
-/// Where the quote ends; a backslash hides a double quote.
+/// The end of the quote; a backslash escapes a double quote.
 fn closing(text: &str, quote: char) -> Option<usize> {
     let mut hidden = false;
     for (at, c) in text.char_indices() {
@@ -108,7 +108,7 @@ fn uncommented(value: &str) -> &str {
     value.get(..end).unwrap_or(value).trim_end()
 }
 
-/// With variables replaced; what cannot be read stays as it is.
+/// With variables replaced; what cannot be read is not changed.
 fn expanded(text: &str, known: &Variables<'_>, before: &[(String, Option<String>)]) -> String {
     let get = |name: &str| {
         let own = before.iter().rev().find(|(n, _)| n == name);
@@ -150,7 +150,7 @@ pub(crate) fn replace(value: &mut Value, variables: &Variables<'_>, findings: &m
     }
 }
 
-/// Nested defaults are read no deeper.
+/// The limit of nested defaults.
 const DEPTH_MAX: usize = 16;
 
 /// A text with its variables replaced.
@@ -212,7 +212,7 @@ fn value_of(
     })
 }
 
-/// What is between braces; `None` as error when it cannot be read.
+/// The value of an expression in braces; `None` as error if it cannot be read.
 fn braced(
     expression: &str,
     get: &dyn Fn(&str) -> Option<String>,
@@ -246,7 +246,7 @@ fn braced(
     }
 }
 
-/// The name at the beginning, and what follows.
+/// The name at the beginning, and the rest.
 fn name_of(text: &str) -> (&str, &str) {
     let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let end = match first {
@@ -256,7 +256,7 @@ fn name_of(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// Where the brace that is open closes.
+/// The position where the open brace is closed.
 fn closing_brace(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     let mut before = ' ';

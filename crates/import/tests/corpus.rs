@@ -1,7 +1,7 @@
-//! Compose files with the structures that real ones have. Each is translated, or gets one message;
-//! what comes out is next to it, and a person has read it.
+//! Compose files with the structures of real ones. Each is translated, or gets one message; the
+//! result is next to it, and a person has read it.
 //!
-//! `HALLWAY_SNAPSHOTS=write cargo test -p hallway-import` writes the results anew.
+//! `HALLWAY_SNAPSHOTS=write cargo test -p hallway-import` writes the results again.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
@@ -13,10 +13,10 @@ use hallway_spec::{Code, Document, Problems, parse};
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
 
-/// Programs that the machine of these tests has.
+/// Programs on the machine of these tests.
 const PROGRAMS: [&str; 3] = ["sh", "hallway", "python3"];
 
-/// The first lines of a file may say how it is read: `# flags: --stub --profile debug`.
+/// The first lines of a file may contain flags: `# flags: --stub --profile debug`.
 fn options(text: &str) -> Options {
     let mut options = Options::default();
     let flags = text.lines().find_map(|l| l.strip_prefix("# flags: "));
@@ -61,7 +61,7 @@ fn translated(directory: &str, names: &[&str]) -> Result<Imported, Problems> {
     import(&files, &options(&files[0].text), surroundings)
 }
 
-/// Compares with what is written in a file, or writes it.
+/// Compares with the content of a file, or writes it.
 fn compare(path: &Path, text: &str) {
     if std::env::var("HALLWAY_SNAPSHOTS").is_ok_and(|v| v == "write") {
         std::fs::write(path, text).unwrap();
@@ -76,7 +76,7 @@ fn without_places(debug: &str) -> String {
     let mut rest = debug;
     while let Some((before, after)) = rest.split_once("Place {") {
         out.push_str(before);
-        // Keys have no closing brace that is not in quotes.
+        // Keys have no closing brace outside of quotes.
         let end = after.find(" }").unwrap();
         rest = &after[end + 2..];
     }
@@ -127,7 +127,7 @@ fn every_file_is_translated_or_gets_one_message() {
     assert!(paths.len() >= 40, "{}", paths.len());
 }
 
-/// Whatever is wrong with a file, there is a message and its place is in the file.
+/// For every problem of a file there is a message, and its place is in the file.
 #[test]
 fn damaged_files_get_messages() {
     let attempt = |path: &str, text: String| {

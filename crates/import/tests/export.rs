@@ -1,4 +1,4 @@
-//! A hallway file that is written as a Compose file means the same when it is read again.
+//! A hallway file that is written as a Compose file has the same meaning when it is read again.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
@@ -34,7 +34,7 @@ expect:
     "name: small\nnetworks: { free: , other: { internal: true } }\nnodes: { a: , b: {}, c: { networks: [free, other] } }\nlinks: [{ endpoints: { a: , b: } }]\n",
 ];
 
-/// Without places, which are others.
+/// Without places, which differ.
 fn words(topology: &hallway_spec::Topology) -> String {
     let debug = format!("{topology:?}");
     let mut parts = debug.split("Place {");

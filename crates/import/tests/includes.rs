@@ -6,8 +6,8 @@ use std::cell::Cell;
 
 use hallway_import::{File, Options, Surroundings, import};
 
-/// The messages about `0.yaml`, of which each further file has the text that `text` gives, and how
-/// many files were read.
+/// The messages about `0.yaml`, if each further file has the text of `text`, and the number of
+/// files that were read.
 fn messages(text: impl Fn(usize) -> String) -> (Vec<String>, usize) {
     let reads = Cell::new(0);
     let read = |path: &str| {

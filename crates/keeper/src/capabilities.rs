@@ -1,12 +1,12 @@
-//! What the keeper may do.
+//! The capabilities of the keeper.
 
 use hallway_engine::enter::is_outsider;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
-/// Keeps what this process itself needs: to look at processes that it did not start and to end
-/// them; and for the guard and repair, to change links, rules, namespaces and mounts, to be told
-/// of changes in other namespaces, to announce addresses, and to write the state directory of
-/// another user. Runners are started with all capabilities again where the user is root: they enter nodes.
+/// Keeps the capabilities that this process itself needs: to examine and end processes that it did
+/// not start; and for the guard and repair, to change links, rules, namespaces and mounts, to get
+/// notifications of other namespaces, to announce addresses, and to write the state directory of
+/// another user. Runners of root get all capabilities again: they enter nodes.
 pub(crate) fn drop_others() -> std::io::Result<()> {
     let kept = CapabilitySet::KILL
         | CapabilitySet::SYS_PTRACE
@@ -27,8 +27,8 @@ pub(crate) fn drop_others() -> std::io::Result<()> {
     Ok(set_capabilities(None, sets)?)
 }
 
-/// What runners need to enter nodes, where they get no more than this process has: with an id that the
-/// sandbox does not have.
+/// The capabilities that runners need to enter nodes, if they get no more than this process has:
+/// with an id that the sandbox does not have.
 fn for_runners() -> CapabilitySet {
     match is_outsider() {
         true => {

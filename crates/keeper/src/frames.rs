@@ -1,4 +1,4 @@
-//! Frames (`hallway_engine::keeper::frame`) on a socket that does not block.
+//! Frames (`hallway_engine::keeper::frame`) on a non-blocking socket.
 
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
@@ -32,9 +32,9 @@ pub(crate) async fn read_frame<T: DeserializeOwned>(
     frame::decode(&read_exact(from, length).await?)
 }
 
-/// Reads so many bytes and not one more: descriptors may come beside the next one.
+/// Reads exactly this number of bytes: descriptors may come with the next one.
 async fn read_exact(from: &UnixStream, count: usize) -> std::io::Result<Vec<u8>> {
-    // Grows with what comes, not with what is announced.
+    // Grows with the received data, not with the announced length.
     const STEP: usize = 64 * 1024;
     let mut bytes = Vec::new();
     while bytes.len() < count {
@@ -53,7 +53,7 @@ async fn read_exact(from: &UnixStream, count: usize) -> std::io::Result<Vec<u8>>
     Ok(bytes)
 }
 
-/// Reads so many descriptors, acknowledging every chunk.
+/// Reads this number of descriptors, acknowledging every chunk.
 pub(crate) async fn read_descriptors(
     from: &UnixStream,
     count: usize,

@@ -2,8 +2,8 @@
 //! holds the guard, and repairs what other programs change.
 //! Started by `up`, ended by `down`.
 //!
-//! Requests, programs and connections are tasks on one thread (tokio's current-thread runtime); repairs
-//! have a thread of their own. Its tasks and the messages are described in `hallway_engine::keeper`.
+//! Requests, programs and connections are tasks on one thread (tokio's current-thread runtime);
+//! repairs have a separate thread. Tasks and messages are described in `hallway_engine::keeper`.
 //!
 //! ```text
 //! client ──socket──► server ──► supervisor (pure: states of programs, takes `now`)

@@ -1,6 +1,6 @@
-//! When the lines of logs were written. Programs write their logs themselves, without a process in
-//! between; beside each log is a file with the length that the log had at times, from which `logs`
-//! knows the time of each line. A thread waits for notifications about the directory of the logs.
+//! When the lines of logs were written. Programs write their logs directly; beside each log is a
+//! file with the lengths of the log at certain times, from which `logs` computes the time of each
+//! line. A thread waits for notifications about the directory of the logs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use crate::options::eprint;
 
-/// What is written in this time is noted together.
+/// Changes within this time are noted together.
 const TOGETHER: Duration = Duration::from_millis(10);
 
 /// Notes the times of all logs of a directory, from the first program on.
@@ -24,7 +24,7 @@ pub(crate) struct LogTimes {
 }
 
 impl LogTimes {
-    /// Before a program that writes this log is started.
+    /// Called before a program that writes this log is started.
     pub(crate) fn begin(&mut self, log: &Path) {
         if self.started {
             return;
@@ -70,7 +70,7 @@ fn start(directory: PathBuf) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Notes the length that a log has now.
+/// Notes the present length of a log.
 fn note(log: &Path, lengths: &mut BTreeMap<PathBuf, u64>) {
     let Ok(length) = std::fs::metadata(log).map(|m| m.len()) else {
         return; // its node has been removed

@@ -1,4 +1,4 @@
-//! How a keeper is started, and where it reports what no client asks for.
+//! How a keeper is started, and where it reports events without a request.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -22,12 +22,12 @@ pub struct Options {
     pub starter: Option<i32>,
     /// How long a program may take to end after SIGTERM.
     pub grace: Duration,
-    /// The soft limit on open files that programs get; none: the one it is started with.
+    /// The soft limit on open files of programs; none: that of the keeper's start.
     pub open_files: Option<u64>,
 }
 
 /// Standard error is the keeper's log.
 pub(crate) fn eprint(text: &str) {
-    // If the log cannot be written there is no other place.
+    // If the log cannot be written there is no other place to report it.
     writeln!(std::io::stderr(), "hallway: {text}").ok();
 }

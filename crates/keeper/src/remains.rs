@@ -1,4 +1,4 @@
-//! What the kernel has not removed yet when nodes have been removed.
+//! What the kernel has not removed yet of removed nodes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::options::eprint;
 
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Waits for the kernel in a thread of its own.
+/// Waits for the kernel in a separate thread.
 pub(crate) fn finish(project: Name, remains: Remains) {
     if remains.links.is_empty() && remains.socket.is_none() {
         return;

@@ -1,4 +1,4 @@
-//! The connections of clients: requests are read, passed on, and answered.
+//! The connections of clients: requests are read, carried out, and answered.
 
 use hallway_engine::keeper::message::{Answer, Hello, Refusal, Request};
 use hallway_engine::keeper::{Listen, Listener, Remains, frame, open_files_limit};
@@ -10,7 +10,7 @@ use crate::frames::{read_descriptors, read_frame, write_all};
 /// Requests that wait to be carried out, of all clients.
 const QUEUE: usize = 16;
 
-/// A request, with the listeners that came with it.
+/// A request, with its listeners.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) request: Request,
@@ -19,7 +19,7 @@ pub(crate) struct Call {
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
-/// The requests of all clients, in the order they came.
+/// The requests of all clients, in order of arrival.
 pub(crate) fn accept(listener: UnixListener) -> mpsc::Receiver<Call> {
     let (calls, requests) = mpsc::channel(QUEUE);
     tokio::spawn(async move {
@@ -30,7 +30,7 @@ pub(crate) fn accept(listener: UnixListener) -> mpsc::Receiver<Call> {
                     Ok((stream, _)) => {
                         let calls = calls.clone();
                         tokio::spawn(async move {
-                            // The client sees the end of the connection; there is no other place
+                            // The client reads the end of the connection; there is no other place
                             // to report it.
                             converse(&stream, &calls).await.ok();
                         });
@@ -44,8 +44,8 @@ pub(crate) fn accept(listener: UnixListener) -> mpsc::Receiver<Call> {
     requests
 }
 
-/// Only the keeper's own user may connect. No other user can enter the socket's directory; this does not
-/// depend on it.
+/// Only the keeper's own user may connect. No other user can enter the socket's directory; this
+/// check does not depend on that.
 fn is_same_user(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream)
         .is_ok_and(|peer| peer.uid == rustix::process::geteuid())

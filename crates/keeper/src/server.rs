@@ -26,8 +26,8 @@ use crate::requests::{self, Call};
 use crate::supervisor::{Action, NoProgram, RunEvent, RunId, Supervisor};
 use crate::{capabilities, remains};
 
-/// Runs a keeper until it is to stop (by a request, SIGTERM or SIGINT), or the holder of its
-/// sandbox ends. Writes a line to standard output when clients can connect.
+/// Runs a keeper until it must stop (by a request, SIGTERM or SIGINT), or the holder of its sandbox
+/// ends. Writes a line to standard output when clients can connect.
 ///
 /// # Errors
 /// When another keeper of this project runs, or the kernel refuses what it needs.
@@ -37,7 +37,7 @@ pub fn serve(options: &Options) -> std::io::Result<()> {
     if options.starter.is_some() && parent != options.starter {
         return Ok(()); // it ended before the line above
     }
-    // A leader of a process group cannot have a new session, and needs none: it was started by hand.
+    // A leader of a process group cannot have a new session, and needs none: a user started it.
     rustix::process::setsid().ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     std::env::set_current_dir("/")?;
@@ -100,7 +100,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
     }
 }
 
-/// The socket that clients connect to. What a keeper that was killed left in its place is removed.
+/// The socket for clients. The socket that a killed keeper left there is removed.
 fn listen(directory: &Path) -> std::io::Result<StdListener> {
     let unsafe_place = |e: hallway_engine::Failure| std::io::Error::other(e.to_string());
     let path = socket(directory);
@@ -117,14 +117,14 @@ fn listen(directory: &Path) -> std::io::Result<StdListener> {
 /// Reports to the starter that clients can connect, and closes its pipe.
 fn announce() -> std::io::Result<()> {
     let mut out = std::io::stdout();
-    // The keeper continues also if the starter does not read it any more.
+    // The keeper continues even if the starter does not read it any more.
     out.write_all(b"ready\n").and_then(|()| out.flush()).ok();
     let null = std::fs::File::options().write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdout(&null)?;
     Ok(())
 }
 
-/// Becomes ready when the process has ended. A thread of its own waits for it: the runtime has no
+/// Becomes ready when the process has ended. A separate thread waits for it: the runtime has no
 /// safe way to watch a pidfd.
 fn end_of(pid: Pid) -> std::io::Result<oneshot::Receiver<()>> {
     let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
@@ -138,7 +138,7 @@ fn end_of(pid: Pid) -> std::io::Result<oneshot::Receiver<()>> {
     Ok(end)
 }
 
-/// Never, when there is nothing to wait for.
+/// If there is nothing to wait for, it never ends.
 async fn ended(end: Option<&mut oneshot::Receiver<()>>) {
     match end {
         Some(end) => drop(end.await), // an error means the same: the thread is gone
@@ -153,14 +153,14 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-/// A request that is answered when everything it stops has ended.
+/// A request that is answered when everything that it stops has ended.
 #[derive(Debug)]
 struct Current {
     answer: Option<oneshot::Sender<Answer>>,
     with: Answer,
-    /// Network namespaces that no program is in any more: what `exec` started there ends too.
+    /// Network namespaces without programs: what `exec` started there ends too.
     left: Vec<u64>,
-    /// Then the keeper ends.
+    /// The keeper ends after this request.
     last: bool,
 }
 
@@ -170,12 +170,12 @@ struct Keeper<'a> {
     forwarder: Forwarder,
     guard: Guard,
     project: Name,
-    /// Whether what other programs change is repaired by a thread of its own.
+    /// Whether a separate thread repairs changes by other programs.
     watched: bool,
     log_times: LogTimes,
     runs: BTreeMap<RunId, Handle>,
     reports: mpsc::UnboundedSender<Report>,
-    /// None when it is ending: no client can connect any more.
+    /// None while it is ending: no client can connect any more.
     requests: Option<mpsc::Receiver<Call>>,
     /// Requests that wait for the current one.
     waiting: VecDeque<Call>,
@@ -217,11 +217,11 @@ impl Keeper<'_> {
                 return self.waiting.push_back(call);
             }
         };
-        // A client that is gone needs no answer.
+        // A client that has disconnected needs no answer.
         call.answer.send(answer).ok();
     }
 
-    /// Answers the current request when it is done, and begins the next. True when the keeper has
+    /// Answers the current request when it is done, and starts the next. True when the keeper has
     /// nothing more to do.
     async fn proceed(&mut self) -> std::io::Result<bool> {
         loop {
@@ -309,7 +309,7 @@ impl Keeper<'_> {
         }
     }
 
-    /// Begins to end: no client can connect, nothing is served, and all programs are stopped.
+    /// Starts to end: no client can connect, nothing is served, and all programs are stopped.
     async fn stop(&mut self, answer: Option<oneshot::Sender<Answer>>) {
         self.requests = None;
         self.waiting.clear();
@@ -341,8 +341,8 @@ impl Keeper<'_> {
                 Action::Stop(run) => {
                     if let Some(handle) = self.runs.get(&run) {
                         handle.stop();
-                        // One that is stopped (SIGSTOP) must not hold up the end. While it is among
-                        // the runners it was not waited for, and the number is its own.
+                        // One that is stopped (SIGSTOP) must not delay the end. While it is among
+                        // the runners it was not waited for, so the number still belongs to it.
                         let runner = Pid::from_raw(handle.pid);
                         if let Some(pid) = runner.filter(|_| self.runners.contains(&handle.pid)) {
                             rustix::process::kill_process(pid, Signal::CONT).ok();
@@ -385,7 +385,7 @@ impl Keeper<'_> {
     /// Waits for children that have ended, and kills those that this process did not start.
     fn reap(&mut self) {
         for (pid, code) in program::reap().ended {
-            // A runner that ends by itself leaves nothing.
+            // A runner that ends without being killed leaves no processes.
             self.strays |= self.runners.remove(&pid) && code != 0;
         }
         if self.strays {

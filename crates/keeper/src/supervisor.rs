@@ -1,5 +1,5 @@
-//! Which program is to be started or stopped when: a pure state machine. It gets what happened and
-//! the time, and gives what to do; it starts no process and reads no clock.
+//! When which program is started or stopped: a pure state machine. It gets events and the time, and
+//! returns actions; it starts no process and reads no clock.
 //!
 //! ```text
 //!       dependencies are fulfilled      all `ready` ports listen
@@ -10,9 +10,8 @@
 //!                               └─ Restarting ◄┘              └► Exited
 //! ```
 //!
-//! A *run* is one start of a program together with everything that start leads to. A run lasts
-//! until its last process has ended, which can be after the program itself exited. A node has one
-//! run at a time.
+//! A *run* is one start of a program with all processes of that start. A run lasts until its last
+//! process has ended, which can be after the program itself exited. A node has one run at a time.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -34,7 +33,7 @@ use hallway_spec::{Condition, Dependency, Health, Restart};
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
-/// After a program ran this long, its next restart has the shortest wait again.
+/// After a program has run this long, its next restart has the shortest pause again.
 const STEADY: Duration = Duration::from_secs(10);
 /// The code of a run that ended without reporting one: killed (128 + SIGKILL).
 const KILLED: i32 = 137;
@@ -43,19 +42,19 @@ const KILLED: i32 = 137;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(u64);
 
-/// What is to be done.
+/// An action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Start this program as this run.
     Start {
-        /// Its number from now on.
+        /// Its number.
         run: RunId,
         /// The program.
         program: Box<Program>,
     },
     /// End everything that belongs to this run.
     Stop(RunId),
-    /// Mount other files over /etc/hosts and /etc/resolv.conf where this run sees them.
+    /// Mount other files over /etc/hosts and /etc/resolv.conf for this run.
     ChangeEtc {
         /// The run.
         run: RunId,
@@ -64,7 +63,7 @@ pub enum Action {
     },
 }
 
-/// What a run reports.
+/// An event of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunEvent {
     /// The program runs, with this process id.
@@ -74,7 +73,7 @@ pub enum RunEvent {
     },
     /// All its `ready` ports listen.
     Listening,
-    /// Its health check shows this.
+    /// The new result of its health check.
     Health(Health),
     /// The program ended, or could not be started. Processes it started may still run.
     Exited {
@@ -107,7 +106,7 @@ struct Entry {
 #[derive(Debug)]
 struct Run {
     node: String,
-    /// Of the current program, not of one that was replaced or removed.
+    /// It belongs to the current program, not to one that was replaced or removed.
     current: bool,
     stopping: bool,
 }
@@ -178,7 +177,7 @@ impl Supervisor {
             (RunEvent::Health(health), Some(entry)) if entry.runs() => entry.health = Some(health),
             (RunEvent::Exited { code }, Some(entry)) => {
                 entry.exited(code, now);
-                // What the program left behind must end before its next start.
+                // Processes that the program left must end before its next start.
                 stop = entry.state == ProgramState::Restarting;
             }
             (RunEvent::Finished, entry) => {
@@ -203,7 +202,7 @@ impl Supervisor {
         actions
     }
 
-    /// Starts what has become due.
+    /// Starts programs that are due.
     pub fn advance(&mut self, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
         let ready: BTreeSet<String> = self
@@ -293,7 +292,7 @@ impl Supervisor {
             .collect()
     }
 
-    /// Whether what a program waits for has come true. A node without a program is there at once.
+    /// Whether a dependency is fulfilled. One on a node without a program always is.
     fn fulfilled(&self, dependency: &Dependency) -> bool {
         let Some(entry) = self.entries.get(dependency.node.as_ref()) else {
             return true;

@@ -1,4 +1,4 @@
-//! The states of programs, with a clock of the test's own.
+//! The states of programs, with a simulated clock.
 
 use super::*;
 
@@ -15,7 +15,7 @@ impl Bench {
         }
     }
 
-    /// Syncs, and gives the runs that are started and stopped.
+    /// Syncs, and returns the runs that are started and stopped.
     fn sync(&mut self, programs: &[Program]) -> (Vec<(RunId, String)>, Vec<RunId>) {
         let (_, actions) = self.supervisor.sync(programs.to_vec(), self.now);
         split(actions)
@@ -30,14 +30,14 @@ impl Bench {
         self.event(run, RunEvent::Listening).0
     }
 
-    /// The program ends, and nothing it started is left.
+    /// The program ends, and no process of it is left.
     fn ends(&mut self, run: RunId, code: i32) -> Vec<(RunId, String)> {
         let (mut started, _) = self.event(run, RunEvent::Exited { code });
         started.extend(self.event(run, RunEvent::Finished).0);
         started
     }
 
-    /// Time passes until something is due; how long, and what is started.
+    /// Time passes until something is due; returns how long, and what is started.
     fn wait(&mut self) -> (Duration, Vec<(RunId, String)>) {
         let due = self.supervisor.due().unwrap();
         let waited = due - self.now;
@@ -194,7 +194,7 @@ fn a_program_of_which_only_the_files_for_etc_differ_goes_on() {
     let (changed, actions) = bench.supervisor.sync(vec![second.clone()], bench.now);
     assert_eq!(changed, 0);
     assert_eq!(actions, [Action::ChangeEtc { run, files }]);
-    // Once only, unless one was made again; and the next run begins with them.
+    // Only once, unless one was made again; and the next run starts with them.
     assert_eq!(
         bench.sync(std::slice::from_ref(&second)),
         (Vec::new(), Vec::new())

@@ -35,14 +35,14 @@ fn bound(listen: Listen) -> Vec<Listener> {
     vec![bind(listen).unwrap()]
 }
 
-/// Runs the forwarder on this thread, and clients that block on others.
+/// Runs the forwarder on this thread, and blocking clients on others.
 fn run(test: impl Future<Output = ()>) {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().unwrap();
     runtime.block_on(test);
 }
 
-/// Runs a client that blocks.
+/// Runs a blocking client.
 async fn client<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
@@ -92,7 +92,7 @@ fn a_change_of_target_cuts_only_what_went_to_the_former_one() {
             (first, second)
         })
         .await;
-        // The order is of no importance.
+        // The order has no effect.
         let reversed = wanted.into_iter().rev().collect();
         assert_eq!(forwarder.sync(reversed, Vec::new()).await.unwrap(), 0);
         let first = client(move || {
@@ -239,7 +239,7 @@ fn connections_beyond_the_limit_are_closed() {
     });
 }
 
-/// The limit is named before the last descriptor is used, so that what follows does not fail.
+/// The limit is reported before the last descriptor is used, so that later operations do not fail.
 fn too_many_listeners_name_the_limit() {
     let limit = 256;
     let rlimit = Rlimit {

@@ -57,7 +57,7 @@ fn connect() -> UnixStream {
     stream
 }
 
-/// A connection after the first exchange.
+/// A connection after the exchange of `Hello`.
 fn greeted() -> UnixStream {
     let stream = connect();
     frame::send(&stream, &Hello::own()).unwrap();
@@ -134,7 +134,7 @@ fn invalid_messages_close_the_connection_only() {
     assert_eq!(client.programs().unwrap(), []);
 }
 
-/// More descriptors than one message of the kernel takes.
+/// More descriptors than one message of the kernel can have.
 fn many_listeners_are_sent() {
     keeper();
     let wanted: Vec<Forward> = (0..600)

@@ -17,7 +17,7 @@ const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
 const IFA_FLAGS: u16 = 8;
 const IFA_PROTO: u16 = 11;
-/// Usable immediately: duplicates are prevented by the plan, not detected by waiting.
+/// Usable immediately: the plan prevents duplicates, so the kernel need not detect them.
 const IFA_F_NODAD: u32 = 0x02;
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 const RT_SCOPE_HOST: u8 = 254;
@@ -142,8 +142,8 @@ impl AddressInfo {
         self.flags & IFA_F_DADFAILED != 0
     }
 
-    /// An IPv4 address that came after another one of its subnet: that one is the source of what is
-    /// sent without a source of its own.
+    /// An IPv4 address that was added after another one of its subnet: the other one is the source
+    /// of packets whose sender chooses none.
     #[must_use]
     pub fn is_secondary(&self) -> bool {
         self.net.addr().is_ipv4() && self.flags & IFA_F_SECONDARY != 0

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use crate::gate::{Operation, OperationKind};
 use crate::{Kernel, KernelError, sys};
 
-/// Ethernet addresses of everybody, and of every node with IPv6 (ff02::1).
+/// Ethernet broadcast address, and the group address of every node with IPv6 (ff02::1).
 const EVERYBODY: [u8; 6] = [0xff; 6];
 const ALL_NODES_MAC: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -18,7 +18,7 @@ const ANNOUNCE: &str = "announce the address";
 
 impl Kernel {
     /// Sends the announcement of an address from an interface of the calling thread's namespace:
-    /// neighbours that know the address under another MAC address use this one from now on.
+    /// neighbours with another MAC address for this address use this one from now on.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW; ENETDOWN where the interface is down.
@@ -60,7 +60,7 @@ fn request(mac: [u8; 6], address: Ipv4Addr) -> Vec<u8> {
 }
 
 fn advertisement(mac: [u8; 6], address: Ipv6Addr) -> Vec<u8> {
-    // Type, code, no checksum yet, and the flag to override what is known.
+    // Type, code, no checksum yet, and the flag to override existing entries.
     let mut body = vec![136, 0, 0, 0, 0x20, 0, 0, 0];
     body.extend(address.octets());
     body.extend([2, 1]);
@@ -70,7 +70,7 @@ fn advertisement(mac: [u8; 6], address: Ipv6Addr) -> Vec<u8> {
         *slot = byte;
     }
     let mut out = ethernet(ALL_NODES_MAC, mac, [0x86, 0xdd]);
-    // A hop limit of 255 shows that no router has passed it on.
+    // A hop limit of 255 shows that no router has forwarded it.
     out.extend([0x60, 0, 0, 0, 0, body.len() as u8, ICMP6, 255]);
     out.extend(address.octets());
     out.extend(ALL_NODES.octets());

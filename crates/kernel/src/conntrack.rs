@@ -58,7 +58,7 @@ pub struct Tuple {
 pub struct Connection {
     /// As its first packet was sent.
     pub original: Tuple,
-    /// As replies come; differs from `original` reversed where addresses are translated.
+    /// The flow of replies; it differs from `original` reversed if addresses are translated.
     pub reply: Tuple,
     /// The state of a TCP connection, as `conntrack -L` prints it; empty for other protocols.
     pub state: &'static str,
@@ -66,13 +66,13 @@ pub struct Connection {
     key: Vec<(u16, Vec<u8>)>,
 }
 
-/// Which direction of a connection a filter looks at.
+/// The direction of a connection that a filter is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
-    /// As the first packet was sent.
+    /// The direction of the first packet.
     #[default]
     Original,
-    /// As replies come.
+    /// The direction of replies.
     Reply,
 }
 
@@ -217,7 +217,7 @@ fn delete(family: u8, object: String, fill: impl FnOnce(&mut Writer)) -> Request
     }
 }
 
-/// Words for errors and gates.
+/// The text for errors and gates.
 fn object(tuple: &Tuple) -> String {
     format!(
         "{} from {} port {} to {} port {}",
@@ -226,8 +226,8 @@ fn object(tuple: &Tuple) -> String {
 }
 
 impl Kernel {
-    /// Every connection. A list cut by a concurrent change is still returned: what is missing
-    /// began later than the change it is read for.
+    /// Every connection. A list cut by a concurrent change is still returned: what is missing began
+    /// after the change because of which it is read.
     ///
     /// # Errors
     /// EPERM; EPROTONOSUPPORT on a kernel without conntrack.
@@ -235,12 +235,12 @@ impl Kernel {
         self.list_connections(&[0; 4])
     }
 
-    /// Connections that match a filter. With an address in it the kernel applies it since Linux
-    /// 5.8; before, and without an address, the list is filtered here.
+    /// Connections that match a filter. If it has an address, the kernel applies it since Linux
+    /// 5.8; otherwise the list is filtered here.
     ///
-    /// The kernel walks its whole table of buckets in any case, which takes 13 ms for the 262,144
-    /// of a machine with 24 GB, however few connections there are. A filter saves the copies: of
-    /// 21,000 connections none matching takes as long as an empty table, all take some 100 ms.
+    /// The kernel always walks its whole table of buckets, which takes 13 ms for the 262,144 of a
+    /// machine with 24 GB, however few connections there are. A filter saves the copies: if none of
+    /// 21,000 connections match, it takes as long as for an empty table; if all match, some 100 ms.
     /// [`Self::delete_tuple`] takes 30 µs.
     ///
     /// # Errors
@@ -311,7 +311,7 @@ impl Kernel {
             object(&connection.original),
             |w| {
                 for (kind, value) in &connection.key {
-                    // Tuples hold attributes; the other parts of the key are numbers.
+                    // Tuples contain attributes; the other parts of the key are numbers.
                     match *kind {
                         CTA_TUPLE_ORIG => w.nest(*kind, |w| w.raw(value)),
                         kind => w.attr(kind, value),
@@ -325,8 +325,8 @@ impl Kernel {
     /// Each must name an address. False when the kernel cannot do that and nothing may have been
     /// deleted: kernels before 6.8, which refuse the incomplete tuple.
     ///
-    /// The kernel looks at no bucket when the namespace tracks nothing; else it walks the table, in
-    /// a fraction of the time that a list takes.
+    /// The kernel reads no bucket if the namespace tracks nothing; else it walks the table, in a
+    /// fraction of the time that a list takes.
     ///
     /// # Errors
     /// EPERM; EPROTONOSUPPORT on a kernel without conntrack.

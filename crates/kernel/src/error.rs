@@ -69,7 +69,7 @@ impl KernelError {
         .any(|e| e.raw_os_error() == self.errno)
     }
 
-    /// The kernel does not know what was asked for.
+    /// The kernel does not support the request.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         [Errno::INVAL, Errno::OPNOTSUPP]

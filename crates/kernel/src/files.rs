@@ -1,8 +1,8 @@
-//! Files and directories, past the gate: what a later process must find whole, or not at all.
+//! Files and directories, written through the gate: each is found complete, or not at all.
 //!
 //! Every path is absolute, and is walked as [`crate::private`] describes: directories that another
 //! user can change, and symbolic links, are refused. A file is regular and has one name: special
-//! files and links in the place of one are refused too.
+//! files and links in its place are refused too.
 
 mod open;
 
@@ -22,7 +22,7 @@ use crate::{Kernel, KernelError};
 
 pub use open::{Entry, append, list, open, open_or_create, read, socket_path};
 
-/// What a replaced file outlives.
+/// The event that a replaced file survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// The end of this process at any instant.
@@ -42,7 +42,7 @@ fn split(path: &Path) -> Result<(&Path, &OsStr), KernelError> {
     }
 }
 
-/// What is under a name, without following links; `None` if nothing is.
+/// The type of the file with a name, without following links; `None` if there is none.
 fn kind(directory: &OwnedFd, name: &OsStr) -> rustix::io::Result<Option<FileType>> {
     match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
@@ -97,8 +97,8 @@ impl Kernel {
         Ok((directory, name))
     }
 
-    /// Writes a file in place: what has it open or bound sees the new content. The file is created
-    /// with mode 0644 when it is not there.
+    /// Writes a file in place: processes that have it open, and mounts of it, get the new content.
+    /// The file is created with mode 0644 if it does not exist.
     ///
     /// # Errors
     /// ENOENT without its directory; ENOSPC, with part of the content written.
@@ -112,11 +112,11 @@ impl Kernel {
         })
     }
 
-    /// Creates a file that must not be there yet, of mode 0600. Of several processes that create
-    /// the same file, one succeeds.
+    /// Creates a file that must not exist yet, with mode 0600. If several processes create the same
+    /// file, one succeeds.
     ///
     /// # Errors
-    /// EEXIST when it is there.
+    /// EEXIST when it exists.
     pub fn create_file(&self, path: &Path, content: &[u8]) -> Result<(), KernelError> {
         self.on_path(OperationKind::FileWrite, "create", path, |at| {
             let (directory, name) = self.place(path)?;
@@ -124,11 +124,11 @@ impl Kernel {
         })
     }
 
-    /// Replaces a file's content, all of it or nothing: the new content is written beside it, to
-    /// the name with `.new` appended, and renamed over it. Mode 0600. Two operations.
+    /// Replaces a file's content, completely or not at all: the new content is written to the name
+    /// with `.new` appended, which is then renamed. Mode 0600. Two operations.
     ///
     /// # Errors
-    /// ENOENT without its directory; ENOSPC. The old content is then still there.
+    /// ENOENT without its directory; ENOSPC. The old content then still exists.
     pub fn replace_file(
         &self,
         path: &Path,
@@ -169,8 +169,8 @@ impl Kernel {
             .map_err(|e| KernelError::new("write", path.to_string_lossy(), e))
     }
 
-    /// Gives a file a further name in the same directory, which must not be there yet. Of several
-    /// processes that take the same name, one succeeds.
+    /// Gives a file a further name in the same directory, which must not exist yet. If several
+    /// processes take the same name, one succeeds.
     ///
     /// # Errors
     /// EEXIST when something has the name.
@@ -186,7 +186,7 @@ impl Kernel {
     /// Renames a file within its directory; a file that has the new name already is replaced.
     ///
     /// # Errors
-    /// ENOENT when it is not there; what has the new name is not a regular file.
+    /// ENOENT when it does not exist, or the file with the new name is not a regular file.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<(), KernelError> {
         self.on_path(OperationKind::FileRename, "rename", from, |at| {
             let (directory, new) = self.place(to)?;
@@ -209,7 +209,7 @@ impl Kernel {
         })
     }
 
-    /// False when the file, or its directory, was not there.
+    /// False when the file, or its directory, did not exist.
     fn removal(
         &self,
         kind: OperationKind,
@@ -228,7 +228,7 @@ impl Kernel {
     /// Makes a symbolic link at `path`.
     ///
     /// # Errors
-    /// EEXIST when something is there.
+    /// EEXIST when the path exists.
     pub fn make_symlink(&self, target: &Path, path: &Path) -> Result<(), KernelError> {
         self.on_path(OperationKind::FileWrite, "link", path, |at| {
             let (directory, name) = self.place(path)?;
@@ -236,8 +236,8 @@ impl Kernel {
         })
     }
 
-    /// Makes a directory, and those above it that are missing, with a mode like 0o700. One that is
-    /// there keeps its mode.
+    /// Makes a directory, with its missing parents, with a mode like 0o700. An existing one keeps
+    /// its mode.
     ///
     /// # Errors
     /// EACCES; ENOTDIR.
@@ -272,7 +272,7 @@ impl Kernel {
     }
 }
 
-/// A file that was not there, with this content.
+/// A file that did not exist, with this content.
 fn fresh(
     at: &At<'_>,
     directory: &OwnedFd,

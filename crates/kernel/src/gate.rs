@@ -51,14 +51,14 @@ pub enum OperationKind {
     Process,
 }
 
-/// One operation, as a gate sees it.
+/// One operation, as a gate gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation<'a> {
     /// What it acts on.
     pub kind: OperationKind,
-    /// What is done, in the words of [`KernelError::operation`], like `add the address`.
+    /// What is done, as in [`KernelError::operation`], like `add the address`.
     pub name: &'static str,
-    /// On what: a name, a path, a prefix; empty when there is nothing to name.
+    /// The object: a name, a path, a prefix; empty if there is none.
     pub object: &'a str,
 }
 
@@ -81,8 +81,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// Sees every operation before and after it is carried out. Shared by all handles and threads of
-/// one piece of work.
+/// Is called before and after every operation. Shared by all handles and threads of one task.
 ///
 /// The default of each method does nothing.
 ///
@@ -111,7 +110,7 @@ pub trait Gate: std::fmt::Debug + Send + Sync {
     /// Called before a change.
     ///
     /// # Errors
-    /// An error is given to the caller as the operation's result; the operation is not done.
+    /// An error is returned to the caller as the operation's result; the operation is not done.
     fn before(&self, _operation: &Operation<'_>) -> Result<(), KernelError> {
         Ok(())
     }
@@ -119,7 +118,7 @@ pub trait Gate: std::fmt::Debug + Send + Sync {
     /// Called after a change, with its result; not after one that [`Self::before`] refused.
     ///
     /// # Errors
-    /// An error is given to the caller in place of the operation's own result.
+    /// An error is returned to the caller in place of the operation's own result.
     fn after(
         &self,
         _operation: &Operation<'_>,
@@ -131,14 +130,14 @@ pub trait Gate: std::fmt::Debug + Send + Sync {
     /// Called before something is read: a list, a setting, an index. Reading cannot be refused.
     fn read(&self, _operation: &Operation<'_>) {}
 
-    /// Whether rtnetlink batches are sent one request at a time, so that nothing of a batch is done
-    /// before the gate has seen the requests ahead of it. Slower; for tests that stop half-way.
+    /// Whether rtnetlink batches are sent one request at a time, so that each request passes the
+    /// gate after the one before it is done. Slower; for tests that stop in the middle.
     fn one_by_one(&self) -> bool {
         false
     }
 }
 
-/// Lets everything pass.
+/// Allows everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Open;
 

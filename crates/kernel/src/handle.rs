@@ -12,16 +12,16 @@ use crate::netns::Netns;
 use crate::request::{Batch, Request};
 use crate::socket::Channel;
 
-/// Requests sent with one system call. Answers are small, but the socket's receive buffer holds
-/// them all before the first is read.
+/// Requests sent with one system call. Answers are small, but the socket's receive buffer must hold
+/// all of them before the first is read.
 const CHUNK: usize = 64;
 
 /// A handle on the kernel, in one network namespace.
 ///
 /// Every change passes the handle's [`Gate`]. Netlink sockets are opened when they are first
-/// needed, in the network namespace the calling thread is in then, and stay there: one for
+/// needed, in the network namespace of the calling thread at that time, and stay there: one for
 /// rtnetlink, one for nf_tables and conntrack together. Settings, mounts and files have no socket;
-/// they are those of the calling thread's namespaces. A handle is therefore used by a thread that
+/// they are those of the calling thread's namespaces. So a handle must be used by a thread that
 /// stays in one namespace; [`Kernel::inside`] and [`Kernel::sibling`] give handles for others.
 ///
 /// ```no_run
@@ -50,7 +50,7 @@ impl Default for Kernel {
 }
 
 impl Kernel {
-    /// A handle whose gate lets everything pass. No socket is opened yet.
+    /// A handle whose gate allows everything. No socket is opened yet.
     #[must_use]
     pub fn new() -> Self {
         Self::with_gate(Arc::new(gate::Open))
@@ -73,8 +73,8 @@ impl Kernel {
         Self::with_gate(Arc::clone(&self.gate))
     }
 
-    /// Opens both sockets now, so that they belong to the namespace the calling thread is in, and
-    /// lists of it can be read later from elsewhere.
+    /// Opens both sockets now, so that they belong to the present namespace of the calling thread,
+    /// and its lists can be read later from elsewhere.
     ///
     /// # Errors
     /// EMFILE; EPROTONOSUPPORT on a kernel without netfilter.
@@ -85,7 +85,7 @@ impl Kernel {
     }
 
     /// Runs `work` in another network namespace, with a handle of that namespace and of the same
-    /// gate. The thread is back when this returns, also after a panic; if it could not go back the
+    /// gate. The thread is back when this returns, also after a panic; if it cannot return the
     /// process is aborted, because its next operation would be done in the wrong namespace.
     ///
     /// # Errors
@@ -99,8 +99,8 @@ impl Kernel {
         work(&mut self.sibling())
     }
 
-    /// Does one operation past the gate. For operations this crate has no method for: starting a
-    /// process, binding a listener. `act` must not itself use the handle to change something.
+    /// Does one operation through the gate. For operations without a method in this crate: starting
+    /// a process, binding a listener. `act` must not itself use the handle to change something.
     ///
     /// # Errors
     /// The gate's, or what `act` returns.
@@ -115,7 +115,7 @@ impl Kernel {
         result
     }
 
-    /// The directory that files were last written to, if it is that one and still exists.
+    /// The directory of the last written file, if it is that one and still exists.
     pub(crate) fn last_directory(&self, path: &Path) -> Option<Arc<OwnedFd>> {
         let last = self.directory.lock().ok()?;
         let (_, directory) = last.as_ref().filter(|(known, _)| known == path)?;
@@ -142,7 +142,7 @@ impl Kernel {
         open(&mut self.netfilter, NETLINK_NETFILTER)
     }
 
-    /// The netfilter socket, to be used beside the gate and put back.
+    /// The netfilter socket, taken out so that the gate can be used too, and put back later.
     pub(crate) fn take_netfilter(&mut self) -> Result<Channel, KernelError> {
         match self.netfilter.take() {
             Some(channel) => Ok(channel),
@@ -154,9 +154,9 @@ impl Kernel {
         self.netfilter = Some(channel);
     }
 
-    /// A further descriptor of the nf_tables socket, if it was used. The kernel closes such a socket
-    /// only when all that was removed from tables before is no longer in use, which takes 5 ms and
-    /// more; who has this descriptor waits for that, and the handle need not.
+    /// A further descriptor of the nf_tables socket, if it was used. The kernel closes such a
+    /// socket only when all that was removed from tables before is no longer in use, which takes 5
+    /// ms and more; the owner of this descriptor waits for that, and the handle need not.
     ///
     /// # Errors
     /// EMFILE.
@@ -222,7 +222,7 @@ impl Kernel {
     /// Sends a batch of which every request must succeed.
     ///
     /// # Errors
-    /// The first that failed; those after it were done all the same.
+    /// The first that failed; those after it were done in any case.
     pub fn submit_all(&mut self, batch: &Batch) -> Result<(), KernelError> {
         self.submit(batch)?.into_iter().collect()
     }

@@ -2,7 +2,7 @@
 //!
 //! This crate contains nothing about projects. Everything is done through a [`Kernel`] handle, in
 //! the network namespace of the thread that uses it; every change passes the handle's [`gate`]. An
-//! error gives the operation that failed, its object, the errno and the kernel's text.
+//! error contains the operation that failed, its object, the errno and the kernel's text.
 //!
 //! ```no_run
 //! use hallway_kernel::link::{LinkChange, change_link};

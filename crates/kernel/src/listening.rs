@@ -1,8 +1,8 @@
-//! Sockets that take what comes to a port (linux/sock_diag.h, linux/inet_diag.h; sock_diag(7)).
+//! Sockets that receive packets to a port (linux/sock_diag.h, linux/inet_diag.h; sock_diag(7)).
 //!
-//! The kernel looks at listening TCP sockets alone. /proc/net/tcp walks the table of every
-//! connection, which takes 2 ms for the 262,144 buckets of a machine with 24 GB, four times in one
-//! reading of both IP versions.
+//! The kernel reads only listening TCP sockets. /proc/net/tcp walks the table of every connection,
+//! which takes 2 ms for the 262,144 buckets of a machine with 24 GB, and four times that to read
+//! both IP versions once.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

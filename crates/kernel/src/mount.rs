@@ -10,7 +10,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use crate::gate::{Operation, OperationKind};
 use crate::{Kernel, KernelError};
 
-/// Which mounts made elsewhere are seen, below a mount made private.
+/// Which mounts made elsewhere are visible, below a mount made private.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Propagation {
     /// None (MS_PRIVATE).
@@ -19,8 +19,8 @@ pub enum Propagation {
     Slave,
 }
 
-/// Whether something is mounted at `path` (statx(2), STATX_ATTR_MOUNT_ROOT). The kernel tells since
-/// Linux 5.8; before, the answer is no.
+/// Whether something is mounted at `path` (statx(2), STATX_ATTR_MOUNT_ROOT). The kernel reports it
+/// since Linux 5.8; before, the answer is no.
 #[must_use]
 pub fn is_mount_point(path: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
@@ -43,7 +43,7 @@ impl Kernel {
         })
     }
 
-    /// Mounts made from here on below `path` are not seen in other mount namespaces.
+    /// Later mounts below `path` are not visible in other mount namespaces.
     ///
     /// # Errors
     /// EINVAL when `path` is not a mount point; EPERM.
@@ -88,9 +88,9 @@ impl Kernel {
         self.sysfs(path, MountFlags::empty())
     }
 
-    /// As [`Self::mount_sysfs`], and read-only where the machine's own is: the kernel allows no
-    /// writable one in a user namespace then (`mnt_already_visible` in fs/namespace.c). Not for
-    /// places where `ip netns exec` is used: it unmounts this one, and then needs a writable one.
+    /// As [`Self::mount_sysfs`], and read-only if the machine's own is: then the kernel allows no
+    /// writable one in a user namespace (`mnt_already_visible` in fs/namespace.c). Not for places
+    /// where `ip netns exec` is used: it unmounts this one, and then needs a writable one.
     ///
     /// # Errors
     /// EPERM where the kernel does not allow it in this user namespace.
@@ -117,16 +117,16 @@ impl Kernel {
         })
     }
 
-    /// Mounts the file that is open also at `to`, where it can only be read. The file must have been
-    /// opened in this mount namespace.
+    /// Mounts an open file also at `to`, where it can only be read. The file must have been opened
+    /// in this mount namespace.
     ///
     /// # Errors
-    /// ENOENT when there is nothing at `to`; EINVAL for a file of another mount namespace.
+    /// ENOENT when `to` does not exist; EINVAL for a file of another mount namespace.
     pub fn bind_read_only(&self, file: impl AsFd, to: &Path) -> Result<(), KernelError> {
         let from = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
         self.on_mount("bind over", to, || {
             rustix::mount::mount_bind(from.as_str(), to)?;
-            // A user namespace may not take away what its source has.
+            // A user namespace may not remove flags that the source has.
             let kept = rustix::fs::statvfs(to)?.f_flag;
             let flags = [
                 (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
@@ -145,8 +145,8 @@ impl Kernel {
         })
     }
 
-    /// Unmounts what was mounted at `path` last; false when nothing is mounted there. What has a file
-    /// of it open goes on with that.
+    /// Unmounts what was mounted at `path` last; false when nothing is mounted there. Processes
+    /// that have a file of it open can still use that.
     ///
     /// # Errors
     /// EPERM.
@@ -164,10 +164,10 @@ impl Kernel {
         })
     }
 
-    /// Mounts what is at `from` also at `to`, with everything mounted below it.
+    /// Mounts `from` also at `to`, with everything mounted below it.
     ///
     /// # Errors
-    /// ENOENT when either is not there.
+    /// ENOENT when either does not exist.
     pub fn bind_mount(&self, from: &Path, to: &Path) -> Result<(), KernelError> {
         self.on_mount("bind over", to, || {
             rustix::mount::mount_bind_recursive(from, to)

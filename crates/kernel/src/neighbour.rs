@@ -65,7 +65,7 @@ impl NeighbourState {
     }
 }
 
-/// A neighbour as the kernel describes it.
+/// A neighbour in the form of the kernel's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NeighbourInfo {
     /// Interface index.

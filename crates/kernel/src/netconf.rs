@@ -1,4 +1,4 @@
-//! Settings of network devices that rtnetlink knows (`ip netconf`; linux/netconf.h).
+//! Settings of network devices in rtnetlink (`ip netconf`; linux/netconf.h).
 
 use rustix::io::Errno;
 
@@ -20,7 +20,7 @@ const ALL: i32 = -1;
 /// The interface index of the settings `default`.
 const DEFAULT: i32 = -2;
 
-/// Settings of one interface, or those for all or for new ones. A notification holds only what
+/// Settings of one interface, or those for all or for new ones. A notification contains only what
 /// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Netconf {
@@ -54,8 +54,8 @@ impl Kernel {
     /// Whether the namespace forwards packets of an IP version: net/ipv4/ip_forward, or
     /// net/ipv6/conf/all/forwarding. `None` where the kernel does not have that version.
     ///
-    /// This is read by rtnetlink because a lookup below /proc/sys/net takes the longer the more
-    /// network namespaces there are.
+    /// This is read by rtnetlink because a lookup below /proc/sys/net takes longer the more network
+    /// namespaces exist.
     ///
     /// # Errors
     /// Those of the socket, like EMFILE.
@@ -63,8 +63,8 @@ impl Kernel {
         self.forwarding_of(ALL, v4)
     }
 
-    /// Whether links that come to the namespace forward: net/ipv4/conf/default/forwarding and its
-    /// twin for IPv6. `None` where the kernel does not have that version.
+    /// Whether links that are added to the namespace forward: net/ipv4/conf/default/forwarding, or
+    /// the same setting for IPv6. `None` if the kernel does not have that version.
     ///
     /// # Errors
     /// Those of the socket, like EMFILE.

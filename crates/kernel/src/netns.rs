@@ -26,21 +26,21 @@ const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
 #[derive(Debug)]
 pub struct Netns(OwnedFd);
 
-/// What a path in /run/netns is.
+/// The kind of a path in /run/netns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mounted {
     /// A namespace with this inode number.
     Netns(u64),
-    /// A file with no namespace on it.
+    /// A file without a namespace mounted on it.
     PlainFile,
     /// Something else: a directory, a symbolic link.
     Other,
-    /// Nothing is there.
+    /// It does not exist.
     Absent,
 }
 
 impl Netns {
-    /// The calling thread's own.
+    /// That of the calling thread.
     ///
     /// # Errors
     /// When /proc is not mounted.
@@ -54,7 +54,7 @@ impl Netns {
     /// The one mounted at `path`; symbolic links are not followed.
     ///
     /// # Errors
-    /// When it is not there or is not a namespace.
+    /// When it does not exist or is not a namespace.
     pub fn open(path: &Path) -> Result<Self, KernelError> {
         let name = path.display().to_string();
         let fd = rustix::fs::open(
@@ -76,7 +76,7 @@ impl Netns {
     /// Its inode number, unique as long as the namespace exists.
     ///
     /// # Errors
-    /// EIO from the file system that namespaces are on.
+    /// EIO from the file system of namespaces.
     pub fn inode(&self) -> Result<u64, KernelError> {
         rustix::fs::fstat(&self.0)
             .map(|s| s.st_ino)
@@ -90,12 +90,12 @@ impl AsFd for Netns {
     }
 }
 
-/// The thread that made it is in another namespace until this is dropped.
+/// The thread that made it is in another namespace until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it returns to the namespace before"]
 pub struct Inside {
     home: Netns,
-    // Not Send: it is about the thread that made it.
+    // Not Send: it belongs to the thread that made it.
     _thread: PhantomData<*const ()>,
 }
 
@@ -118,7 +118,7 @@ impl Drop for Inside {
     }
 }
 
-/// A thread that cannot go back would do the next operation in the wrong namespace; the process is
+/// A thread that cannot return would do the next operation in the wrong namespace; the process is
 /// aborted then.
 fn return_to(home: &Netns) {
     if sys::setns(home.as_fd(), NamespaceKind::Net).is_err() {
@@ -126,7 +126,7 @@ fn return_to(home: &Netns) {
     }
 }
 
-/// What is at `path`.
+/// The kind of a path.
 ///
 /// # Errors
 /// EACCES.
@@ -154,8 +154,8 @@ pub fn inspect(path: &Path) -> Result<Mounted, KernelError> {
     })
 }
 
-/// The namespaces mounted right inside a directory, by name, with their inode numbers: one read
-/// of /proc/self/mountinfo (proc(5)), however many there are.
+/// The namespaces mounted directly in a directory, by name, with their inode numbers: one read of
+/// /proc/self/mountinfo (proc(5)) for all of them.
 ///
 /// # Errors
 /// When /proc is not mounted.
@@ -203,7 +203,7 @@ fn unescape(text: &str) -> String {
 }
 
 impl Kernel {
-    /// Creates a namespace; the calling thread stays where it is.
+    /// Creates a namespace; the calling thread stays in its own.
     ///
     /// # Errors
     /// EPERM without CAP_SYS_ADMIN; ENOSPC at the limit user.max_net_namespaces.
@@ -222,7 +222,7 @@ impl Kernel {
     /// is created, the namespace is mounted on it.
     ///
     /// # Errors
-    /// EEXIST when something is there already; nothing is left behind on failure.
+    /// EEXIST when the path exists already; after a failure nothing is left.
     pub fn mount_netns(&self, namespace: &Netns, path: &Path) -> Result<(), KernelError> {
         const CREATE: &str = "create";
         const MOUNT: &str = "mount the namespace at";
@@ -246,16 +246,16 @@ impl Kernel {
                 .map_err(|e| KernelError::new(MOUNT, name.clone(), e))
         });
         if mounted.is_err() {
-            // The error to report is the first; the next removal of this name finds a plain file.
+            // The first error is reported; the next removal of this name finds a plain file.
             drop(self.unmount_netns(path));
         }
         mounted
     }
 
-    /// Unmounts the namespace at `path` and removes the file. Not an error when nothing is there.
+    /// Unmounts the namespace at `path` and removes the file. No error if it does not exist.
     ///
     /// # Errors
-    /// EPERM; a directory or link at `path` is left as it is.
+    /// EPERM; a directory or link at `path` is not changed.
     pub fn unmount_netns(&self, path: &Path) -> Result<(), KernelError> {
         const UNMOUNT: &str = "unmount";
         let name = path.to_string_lossy();
@@ -275,7 +275,7 @@ impl Kernel {
     }
 
     /// Gives the calling thread new namespaces of these kinds. With a new network namespace the
-    /// handle's sockets are closed: what follows is done there.
+    /// handle's sockets are closed: later operations are done there.
     ///
     /// # Errors
     /// EPERM where that is not allowed; EINVAL for a user namespace in a process with threads.
@@ -288,8 +288,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// Moves the calling thread into an existing namespace, without a way back. When that is a network
-    /// namespace the handle's sockets are closed: what follows is done there.
+    /// Moves the calling thread into an existing namespace, without a way to return. If that is a
+    /// network namespace the handle's sockets are closed: later operations are done there.
     ///
     /// # Errors
     /// EPERM without CAP_SYS_ADMIN over it; EINVAL when it is of another kind.

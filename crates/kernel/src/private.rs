@@ -7,11 +7,11 @@
 //!   (like /tmp), and then what follows belongs to root or to this user;
 //! - the last directory belongs to this user, and no other user may write to it, sticky or not.
 //!
-//! In a user namespace that does not map every user, root of the machine and all other users are
-//! seen as one, the overflow user (user_namespaces(7)); above the last directory it counts as root.
-//! A command checks its state directory before it enters such a namespace. For root of the machine in
-//! a sandbox whose root is another ([`sys::is_outsider`]), what belongs to that root counts as its own:
-//! it made the sandbox.
+//! In a user namespace that does not map every user, root of the machine and all other users have
+//! one id, that of the overflow user (user_namespaces(7)); above the last directory it counts as
+//! root. A command checks its state directory before it enters such a namespace. For root of the
+//! machine in a sandbox with another root ([`sys::is_outsider`]), files of that root count as its
+//! own: it made the sandbox.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -25,14 +25,14 @@ use rustix::io::Errno;
 use crate::{KernelError, sys};
 
 const USE: &str = "use";
-/// As many links as the kernel follows in one path (path_resolution(7)).
+/// The kernel follows the same number of links in one path (path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
 fn failed(path: &Path, error: Errno) -> KernelError {
     KernelError::new(USE, path.to_string_lossy(), error)
 }
 
-/// What is at `path` is refused, although the kernel would allow it.
+/// The file at `path` is refused, although the kernel would allow it.
 pub(crate) fn refuse(path: &Path, errno: Errno, why: impl Into<String>) -> KernelError {
     KernelError {
         detail: Some(why.into()),
@@ -44,7 +44,7 @@ fn link_refused(path: &Path) -> KernelError {
     refuse(path, Errno::LOOP, "it is a symbolic link")
 }
 
-/// The user that root of the machine is seen as in this user namespace, where it is not mapped.
+/// The id of the machine's root in this user namespace, if it is not mapped.
 fn unmapped_root() -> Option<u32> {
     let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
     let mapped: u64 = map
@@ -132,8 +132,8 @@ fn names(path: &Path) -> Result<Vec<&OsStr>, KernelError> {
         .collect()
 }
 
-/// Opens a directory as the module describes; with `make`, what is missing of the path is made with
-/// that mode.
+/// Opens a directory as the module describes; with `make`, missing components of the path are made
+/// with that mode.
 ///
 /// # Errors
 /// ENOENT; a refusal has the reason as its detail.
@@ -161,9 +161,9 @@ pub(crate) fn directory(path: &Path, make: Option<Mode>) -> Result<OwnedFd, Kern
     Ok(fd)
 }
 
-/// The same path without symbolic links. Links above its last component are followed where only
-/// root or this user can have made them; the last component must not be one. What does not exist is
-/// taken as it is.
+/// The same path without symbolic links. Links above its last component are followed if only root
+/// or this user can have made them; the last component must not be one. Components that do not
+/// exist are kept unchanged.
 ///
 /// # Errors
 /// A refusal has the reason as its detail.
@@ -205,13 +205,13 @@ pub fn physical(path: &Path) -> Result<PathBuf, KernelError> {
     Ok(here)
 }
 
-/// The mode of a link says nothing: every user may read a link, and none can write to it.
+/// The mode of a link has no meaning: every user may read a link, and none can write to it.
 fn stat_of_link(mut stat: Stat) -> Stat {
     stat.st_mode = 0;
     stat
 }
 
-/// The names of a path of which everything before its last link has been followed.
+/// The names of a path; everything before its last link has been followed already.
 fn without_dots(path: &Path) -> VecDeque<OsString> {
     let mut out = VecDeque::new();
     for component in path.components() {
@@ -224,8 +224,8 @@ fn without_dots(path: &Path) -> VecDeque<OsString> {
     out
 }
 
-/// Whether the state of a user may be kept in this directory: it does not exist, or is one that
-/// only this user can change.
+/// Whether the state of a user may be kept in this directory: it does not exist, or only this user
+/// can change it.
 ///
 /// # Errors
 /// A refusal has the reason as its detail.
@@ -233,7 +233,7 @@ pub fn check(path: &Path) -> Result<(), KernelError> {
     is_there(path).map(drop)
 }
 
-/// Whether there is such a directory.
+/// Whether such a directory exists.
 ///
 /// # Errors
 /// A refusal has the reason as its detail.

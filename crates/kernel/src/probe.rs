@@ -1,5 +1,5 @@
-//! Sockets that find out whether an address can be reached. Each belongs to the network namespace
-//! that its thread was in when it was opened.
+//! Sockets that test whether an address can be reached. Each belongs to the network namespace of
+//! its thread when it was opened.
 
 mod raw;
 
@@ -44,8 +44,8 @@ fn any(address: IpAddr) -> SocketAddr {
     SocketAddr::new(unspecified, 0)
 }
 
-/// A client's socket, bound to a port before it is connected: the addresses and ports of what it
-/// sends are known before.
+/// A client's socket, bound to a port before it is connected: the addresses and ports of its
+/// packets are known before they are sent.
 #[derive(Debug)]
 pub struct Client {
     fd: OwnedFd,
@@ -65,7 +65,7 @@ impl Client {
         Ok(Self { fd, port })
     }
 
-    /// Begins to connect; a TCP handshake continues in the kernel.
+    /// Starts to connect; a TCP handshake continues in the kernel.
     ///
     /// # Errors
     /// ENETUNREACH without a route, EPERM where the packet filter drops it in the output hook.
@@ -92,7 +92,7 @@ impl Client {
         send(&self.fd, bytes, SendFlags::NOSIGNAL).map(|_| ())
     }
 
-    /// Receives; `None` when nothing has come.
+    /// Receives; `None` if nothing has arrived.
     ///
     /// # Errors
     /// The errno, of an earlier packet too.
@@ -142,7 +142,7 @@ impl Echo {
             sockopt::set_ipv6_v6only(&fd, true)?;
         }
         if tcp {
-            // A connection of an earlier probe, in TIME_WAIT, does not keep the port.
+            // A connection of an earlier probe, in TIME_WAIT, does not block the port.
             sockopt::set_socket_reuseaddr(&fd, true)?;
         }
         bind(&fd, &at)?;
@@ -176,7 +176,7 @@ impl AsFd for Echo {
     }
 }
 
-/// Returns what a connection has sent; false when it has ended.
+/// Returns the data that a connection has sent; false when it has ended.
 #[must_use]
 pub fn echo(connection: &OwnedFd) -> bool {
     let mut buffer = [0; 512];
@@ -202,7 +202,7 @@ pub struct IcmpSocket {
 pub enum IcmpNote {
     /// An echo reply with this identifier.
     Reply(u16),
-    /// An error about something that was sent.
+    /// An error about a sent packet.
     Error(IcmpError),
 }
 

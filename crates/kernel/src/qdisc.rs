@@ -58,7 +58,7 @@ pub fn limit(index: u32, rate: u64, burst: u32, queue: u32) -> Request {
     }
 }
 
-/// Removes the queueing discipline at a link's root; the kernel's default takes its place.
+/// Removes the queueing discipline at a link's root; the kernel's default replaces it.
 #[must_use]
 pub fn remove_root(index: u32) -> Request {
     Request {
@@ -79,13 +79,13 @@ fn header(index: u32, parent: u32) -> [u8; 20] {
     out
 }
 
-/// A token bucket filter as the kernel describes it.
+/// A token bucket filter in the form of the kernel's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenBucket {
     /// Bytes per second.
     pub rate: u64,
-    /// The time that a full bucket takes at `rate`, in nanoseconds. The kernel keeps the bucket as
-    /// this time, and reports it in ticks of 64 ns.
+    /// The time to fill the bucket at `rate`, in nanoseconds. The kernel stores this time, and
+    /// reports it in ticks of 64 ns.
     pub burst_ns: u64,
     /// Bytes that may wait.
     pub queue: u32,
@@ -121,7 +121,7 @@ fn bytes_of(ns: u64, rate: u64) -> u64 {
 /// PSCHED_SHIFT (net/pkt_sched.h).
 const NS_PER_TICK: u64 = 64;
 
-/// A queueing discipline as the kernel describes it.
+/// A queueing discipline in the form of the kernel's messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QdiscInfo {
     /// Interface index.
@@ -136,7 +136,7 @@ pub struct QdiscInfo {
     pub token_bucket: Option<TokenBucket>,
     /// The values of a `netem`; none also for one with settings that [`impair`] never makes.
     pub netem: Option<Netem>,
-    /// TCA_OPTIONS as it came, for other kinds.
+    /// TCA_OPTIONS unchanged, for other kinds.
     pub options: Vec<u8>,
 }
 

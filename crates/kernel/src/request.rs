@@ -26,7 +26,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The operation, as gates and errors name it.
+    /// The operation, as in gates and errors.
     #[must_use]
     pub fn operation(&self) -> Operation<'_> {
         Operation::new(self.acts_on, self.operation, &self.object)
@@ -51,8 +51,8 @@ impl Request {
     }
 }
 
-/// Requests that are sent together. They are carried out in order, each on its own: one that
-/// fails neither stops those after it nor undoes those before it.
+/// Requests that are sent together. They are carried out in order, each separately: one that fails
+/// neither stops those after it nor undoes those before it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Batch(pub(crate) Vec<Request>);
 

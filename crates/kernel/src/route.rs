@@ -46,7 +46,7 @@ pub struct RouteSpec {
     pub metric: Option<u32>,
     /// Who adds it (RTPROT_*).
     pub protocol: u8,
-    /// The source address of packets that start here and do not choose one.
+    /// The source address of local packets whose sender chooses none.
     pub source: Option<IpAddr>,
 }
 
@@ -91,8 +91,8 @@ fn body(spec: &RouteSpec, remove: bool) -> Writer {
     w
 }
 
-/// Adds a route, also where there is another one with the same destination and metric: before it for
-/// IPv4.
+/// Adds a route, even if there is another one with the same destination and metric: for IPv4 before
+/// that one.
 #[must_use]
 pub fn add_route(spec: &RouteSpec) -> Request {
     Request {
@@ -133,11 +133,11 @@ pub enum RouteKind {
     /// Sends it to one receiver.
     #[default]
     Unicast,
-    /// Takes it in here.
+    /// Receives it here.
     Local,
-    /// Takes it in here, as a broadcast.
+    /// Receives it here, as a broadcast.
     Broadcast,
-    /// Takes it in here, as an anycast.
+    /// Receives it here, as an anycast.
     Anycast,
     /// Sends it to a multicast group.
     Multicast,
@@ -170,12 +170,12 @@ impl RouteKind {
     }
 }
 
-/// A route as the kernel describes it.
+/// A route in the form of the kernel's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteInfo {
     /// Destination.
     pub to: IpNet,
-    /// Next hop; of an IPv6 address also for IPv4 destinations (RTA_VIA).
+    /// Next hop; can be an IPv6 address for IPv4 destinations (RTA_VIA).
     pub via: Option<IpAddr>,
     /// Outgoing interface.
     pub interface: Option<u32>,
@@ -250,7 +250,7 @@ pub struct RouteQuestion {
     pub to: IpAddr,
     /// Source.
     pub from: Option<IpAddr>,
-    /// The interface it came in by, for one that is passed on.
+    /// The interface it came in by, for one that is forwarded.
     pub iif: Option<u32>,
 }
 

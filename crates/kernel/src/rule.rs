@@ -39,7 +39,7 @@ pub enum RuleFamily {
 pub enum RuleAction {
     /// Looks the route up in this table.
     Table(u32),
-    /// Goes on at the rule with this priority.
+    /// Continues at the rule with this priority.
     Goto(u32),
     /// Nothing; the next rule is tried.
     Nothing,
@@ -53,7 +53,7 @@ pub enum RuleAction {
     Other(u8),
 }
 
-/// A routing policy rule, to be added or as the kernel describes it. All conditions that are given
+/// A routing policy rule, to be added or in the form of the kernel's messages. All given conditions
 /// must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutingRule {
@@ -67,7 +67,7 @@ pub struct RoutingRule {
     pub to: Option<IpNet>,
     /// The interface it came in by.
     pub iif: Option<String>,
-    /// The interface it is bound to leave by.
+    /// The interface it must leave by.
     pub oif: Option<String>,
     /// Packet mark: value and mask.
     pub mark: Option<(u32, u32)>,
@@ -75,7 +75,7 @@ pub struct RoutingRule {
     pub not: bool,
     /// What it does.
     pub action: RuleAction,
-    /// Routes with prefixes of this length or shorter are passed over.
+    /// Routes with prefixes of this length or shorter are ignored.
     pub suppress_prefix_length: Option<u32>,
     /// Who added it (RTPROT_*).
     pub protocol: u8,
@@ -164,7 +164,7 @@ impl RoutingRule {
 
 /// Adds a rule.
 ///
-/// The kernel answers EEXIST to one that is there already with the same priority and conditions.
+/// The kernel answers EEXIST if there is already one with the same priority and conditions.
 #[must_use]
 pub fn add_rule(rule: &RoutingRule) -> Request {
     Request {
@@ -177,7 +177,7 @@ pub fn add_rule(rule: &RoutingRule) -> Request {
     }
 }
 
-/// Removes the first rule that has everything that `rule` gives.
+/// Removes the first rule that has all properties of `rule`.
 #[must_use]
 pub fn delete_rule(rule: &RoutingRule) -> Request {
     Request {
@@ -221,7 +221,7 @@ pub(crate) fn parse(body: &[u8]) -> Option<RoutingRule> {
             8 => RuleAction::Prohibit,
             other => RuleAction::Other(other),
         },
-        // -1 (all ones) where none is set.
+        // -1 (all ones) if none is set.
         suppress_prefix_length: number(FRA_SUPPRESS_PREFIXLEN).filter(|n| *n != u32::MAX),
         protocol: attrs
             .find(FRA_PROTOCOL)

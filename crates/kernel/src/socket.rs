@@ -1,5 +1,5 @@
 //! A netlink socket with its sequence numbers and receive buffer: batches, queries, dumps and
-//! transactions. Used by [`Kernel`](crate::Kernel) alone.
+//! transactions. Used only by [`Kernel`](crate::Kernel).
 
 use std::os::fd::OwnedFd;
 
@@ -47,7 +47,7 @@ impl Channel {
     pub(crate) fn open(protocol: isize) -> Result<Self, KernelError> {
         let socket = open_socket(protocol)?;
         if protocol == netlink_sys::protocols::NETLINK_ROUTE {
-            // Filters of dumps are obeyed since Linux 4.20; before, there are none to set.
+            // The kernel applies filters of dumps since Linux 4.20; before, there are none to set.
             match socket.set_netlink_get_strict_chk(true) {
                 Err(e) if e.raw_os_error() != Some(Errno::NOPROTOOPT.raw_os_error()) => {
                     return Err(KernelError::io("open a netlink socket", "", &e));
@@ -73,7 +73,7 @@ impl Channel {
         self.sequence
     }
 
-    /// Sends requests with one system call; one answer a request, in order.
+    /// Sends requests with one system call; one answer for each request, in order.
     pub(crate) fn submit(
         &mut self,
         requests: &[&Request],
@@ -108,7 +108,7 @@ impl Channel {
         Ok(answers.into_iter().flatten().collect())
     }
 
-    /// Sends one request; the body of the message that answers it.
+    /// Sends one request; returns the body of the message that answers it.
     pub(crate) fn query(&mut self, request: &Request) -> Result<Vec<u8>, KernelError> {
         let sequence = self.send(&[request], 0)?;
         loop {
@@ -139,7 +139,7 @@ impl Channel {
         Ok(first)
     }
 
-    /// A whole list; requested again when a change has cut it.
+    /// A whole list; requested again if a change has cut it.
     pub(crate) fn dump(
         &mut self,
         kind: u16,
@@ -156,7 +156,7 @@ impl Channel {
         Err(error)
     }
 
-    /// A list, and whether it is whole: not cut by a concurrent change.
+    /// A list, and whether it is complete: not cut by a concurrent change.
     pub(crate) fn dump_once(
         &mut self,
         kind: u16,
@@ -188,7 +188,7 @@ impl Channel {
         }
     }
 
-    /// Sends the messages of an nf_tables transaction as one datagram, between the marks of its
+    /// Sends the messages of an nf_tables transaction as one datagram, between the messages of its
     /// beginning and end; the kernel does all of them or none. The answer is the first refusal: the
     /// position of the message, errno and text.
     pub(crate) fn transact(
@@ -281,7 +281,7 @@ pub(crate) struct BatchMessage<'a> {
 
 /// Why a transaction was not done.
 pub(crate) struct Refusal {
-    /// Of the message; none when the whole was refused.
+    /// The position of the message; none if the whole was refused.
     pub(crate) position: Option<usize>,
     pub(crate) errno: i32,
     pub(crate) detail: Option<String>,
@@ -301,7 +301,7 @@ fn refusal(
     }
 }
 
-/// NLMSG_DONE carries a negative errno when a dump failed on the way.
+/// NLMSG_DONE has a negative errno if a dump failed before its end.
 fn done(message: &wire::Message<'_>, operation: &'static str) -> Result<(), KernelError> {
     match message.body.first_chunk().map(|n| i32::from_ne_bytes(*n)) {
         Some(errno @ ..0) => Err(refusal(operation, "", errno.saturating_neg(), None)),
@@ -309,7 +309,7 @@ fn done(message: &wire::Message<'_>, operation: &'static str) -> Result<(), Kern
     }
 }
 
-/// An answer that cannot be read.
+/// The error for an answer that cannot be read.
 const EIO: i32 = 5;
 
 fn send(socket: &Socket, bytes: &[u8], operation: &'static str) -> Result<(), KernelError> {

@@ -57,7 +57,7 @@ pub(crate) fn setns(namespace: BorrowedFd<'_>, kind: NamespaceKind) -> Result<()
 }
 
 /// Whether this program was given rights that its caller does not have: it is set-user-ID or
-/// set-group-ID, has capabilities of its own, or the kernel says so for another reason (AT_SECURE,
+/// set-group-ID, has file capabilities, or the kernel reports it for another reason (AT_SECURE,
 /// getauxval(3)).
 #[must_use]
 pub fn has_rights_of_its_file() -> bool {
@@ -67,8 +67,8 @@ pub fn has_rights_of_its_file() -> bool {
     secure != 0 || getuid() != geteuid() || getgid() != getegid()
 }
 
-/// Makes a program that is about to be started inherit no environment, and no descriptor but its
-/// standard streams, whatever opened them: each is closed when it begins (FD_CLOEXEC).
+/// Makes a program that is about to be started inherit no environment, and no descriptor except its
+/// standard streams: every other one is closed when it starts (FD_CLOEXEC).
 pub fn inherit_nothing(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt as _;
     command.env_clear();
@@ -103,9 +103,9 @@ fn close_on_exec(last: libc::c_int) {
     }
 }
 
-/// Makes a program that is about to be started run as another user, without any capability, and unable
-/// to get one. What [`kill_with_parent`] arms must be armed after this: the kernel takes it away when
-/// the user changes.
+/// Makes a program that is about to be started run as another user, without any capability, and
+/// unable to get one. [`kill_with_parent`] must be called after this: the kernel resets its setting
+/// when the user changes.
 pub fn run_as(command: &mut std::process::Command, user: u32, group: u32, groups: &[u32]) {
     use std::os::unix::process::CommandExt as _;
 
@@ -130,19 +130,19 @@ pub fn run_as(command: &mut std::process::Command, user: u32, group: u32, groups
     unsafe { command.pre_exec(drop_rights) };
 }
 
-/// Whether this process has an id that its user namespace does not have, and capabilities in that:
-/// root of the machine in a sandbox whose root is another (user_namespaces(7)).
+/// Whether this process has an id that its user namespace does not have, and capabilities there:
+/// root of the machine in a sandbox with another root (user_namespaces(7)).
 #[must_use]
 pub fn is_outsider() -> bool {
     use rustix::thread::{CapabilitySet, capabilities};
-    /// What such an id is shown as (/proc/sys/kernel/overflowuid).
+    /// How such an id is shown (/proc/sys/kernel/overflowuid).
     const OVERFLOW: u32 = 65534;
     rustix::process::geteuid().as_raw() == OVERFLOW
         && capabilities(None).is_ok_and(|c| c.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
 /// Makes a program that is about to be started keep the capabilities of this process, if that
-/// [`is_outsider`]: to the kernel it is not root there, so that it would lose them.
+/// [`is_outsider`]: for the kernel it is not root there, so it would lose them.
 pub fn keep_capabilities(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt as _;
 
@@ -167,8 +167,8 @@ pub fn keep_capabilities(command: &mut std::process::Command) {
     unsafe { command.pre_exec(keep) };
 }
 
-/// Makes a program that is about to be started be root of the sandbox, if this process
-/// [`is_outsider`]. It may not look into processes of other users there: this one is one of them.
+/// Makes a program that is about to be started root of the sandbox, if this process
+/// [`is_outsider`]. It may not inspect processes of other users there: this one is one of them.
 pub fn become_its_root(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt as _;
 
@@ -183,7 +183,7 @@ pub fn become_its_root(command: &mut std::process::Command) {
         let sets = CapabilitySets {
             effective: permitted,
             permitted,
-            // Also takes away what keep_capabilities gave.
+            // This also removes what keep_capabilities added.
             inheritable: CapabilitySet::empty(),
         };
         thread::set_capabilities(None, sets)?;
@@ -196,7 +196,7 @@ pub fn become_its_root(command: &mut std::process::Command) {
     unsafe { command.pre_exec(change) };
 }
 
-/// Makes a program that is about to be started be killed when the thread that starts it ends.
+/// Makes the kernel kill a program that is about to be started when the thread that starts it ends.
 pub fn kill_with_parent(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt as _;
     let parent = rustix::process::getpid();
@@ -212,10 +212,10 @@ pub fn kill_with_parent(command: &mut std::process::Command) {
     unsafe { command.pre_exec(arm) };
 }
 
-/// What the kernel reports of a frame.
+/// The kernel's data about a frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Received {
-    /// How long the frame was, which may be more than the buffer holds.
+    /// The length of the frame, which may be more than the buffer has.
     pub(crate) length: usize,
     /// The interface's index.
     pub(crate) interface: u32,
@@ -233,7 +233,7 @@ fn last(operation: &'static str) -> KernelError {
 pub(crate) fn packet_socket(interface: u32) -> Result<OwnedFd, KernelError> {
     const OPEN: &str = "open a packet socket";
     let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // Of no protocol, so that nothing comes in before it is bound.
+    // Without a protocol, so that no frame is received before it is bound.
     // SAFETY: takes no pointers.
     let fd = unsafe { libc::socket(libc::AF_PACKET, flags, 0) };
     if fd < 0 {

@@ -1,4 +1,4 @@
-//! Settings below /proc/sys; those below `net` are of the calling thread's network namespace.
+//! Settings below /proc/sys; those below `net` belong to the calling thread's network namespace.
 
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -20,7 +20,7 @@ fn split(key: &str) -> (&str, &str) {
     key.rsplit_once('/').unwrap_or((".", key))
 }
 
-/// `None` for what does not exist.
+/// `None` if it does not exist.
 fn found(opened: Result<OwnedFd, Errno>, key: &str) -> Result<Option<OwnedFd>, KernelError> {
     match opened {
         Ok(fd) => Ok(Some(fd)),
@@ -29,17 +29,17 @@ fn found(opened: Result<OwnedFd, Errno>, key: &str) -> Result<Option<OwnedFd>, K
     }
 }
 
-/// How many namespaces are read through one directory: the kernel looks through an entry for each
-/// namespace that was read there before to find `net/ipv6`.
+/// How many namespaces are read through one directory: to find `net/ipv6`, the kernel searches an
+/// entry for each namespace that was read there before.
 const READ_THROUGH_ONE: u32 = 32;
 
-/// Reads and writes settings of many network namespaces, one after the other, at the same price for
+/// Reads and writes settings of many network namespaces, one after the other, in the same time for
 /// each; also of one namespace beside many others.
 ///
-/// Below /proc/sys the price of a setting grows with the number of namespaces whose settings were
-/// ever read there. So this one reads through a procfs of its own, which is not mounted anywhere,
-/// and takes a new one now and then. Where the kernel allows none, it reads below /proc/sys. For a
-/// few namespaces, which [`SysctlReader::default`] is for, that is not worth while.
+/// Below /proc/sys the time for a setting grows with the number of namespaces whose settings were
+/// ever read there. So this type reads through a separate procfs, which is not mounted anywhere,
+/// and opens a new one at intervals. If the kernel allows none, it reads below /proc/sys. For a few
+/// namespaces, for which [`SysctlReader::default`] is, that is not worthwhile.
 #[derive(Debug, Default)]
 pub struct SysctlReader {
     many: bool,
@@ -60,15 +60,15 @@ impl SysctlReader {
     /// As [`Kernel::read_sysctls`], of the calling thread's network namespace.
     ///
     /// # Errors
-    /// The first setting that is there and cannot be read.
+    /// The first setting that exists and cannot be read.
     pub fn read<K: AsRef<str>>(
         &mut self,
         kernel: &Kernel,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<Option<String>>, KernelError> {
         let directory = self.directory()?;
-        // That of the last key stays open: settings of one directory are read one after another, and to
-        // find it takes longer than to read them.
+        // The directory of the last key stays open: settings of one directory are read one after
+        // another, and finding it takes longer than reading them.
         let mut last: Option<(String, Option<OwnedFd>)> = None;
         let mut out = Vec::new();
         for key in keys {
@@ -144,8 +144,8 @@ fn value(directory: &OwnedFd, name: &str, key: &str) -> Result<Option<String>, K
     let Some(file) = found(opened, key)? else {
         return Ok(None);
     };
-    // Most settings are a short number. Reading them by `File` takes two more system calls, to ask for
-    // the length that no setting tells.
+    // Most settings are a short number. Reading them by `File` takes two more system calls, to get
+    // the length, which no setting has.
     let mut bytes = Vec::new();
     let mut buffer = [0; 64];
     loop {
@@ -176,7 +176,7 @@ impl Kernel {
     /// order of the keys.
     ///
     /// # Errors
-    /// The first setting that is there and cannot be read.
+    /// The first setting that exists and cannot be read.
     pub fn read_sysctls<K: AsRef<str>>(
         &self,
         keys: impl IntoIterator<Item = K>,

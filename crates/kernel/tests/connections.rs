@@ -63,7 +63,7 @@ fn connections_are_deleted_by_filter() {
         ..all
     };
     assert_eq!(left(original, port), [first, second]);
-    // Replies come from where the first packet was sent to.
+    // Replies come from the destination of the first packet.
     let answers = ConnectionFilter {
         from: Some(address(3)),
         ..all

@@ -1,5 +1,5 @@
-//! Gates see every operation, and can refuse it, fail it after it was done, or kill the process
-//! there.
+//! Every operation passes a gate, which can refuse it, fail it after it was done, or kill the
+//! process there.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ fn table(name: &str) -> Transaction {
     out
 }
 
-/// Twelve changes of every sort.
+/// Twelve changes of every kind.
 fn work(kernel: &mut Kernel) -> Result<(), KernelError> {
     let batch: Batch = [bridge("bri0"), up("bri0")].into_iter().collect();
     kernel.submit_all(&batch)?;
@@ -60,7 +60,7 @@ fn work(kernel: &mut Kernel) -> Result<(), KernelError> {
 }
 const CHANGES: usize = 12;
 
-/// What the work made, as words.
+/// What the function `work` made, as words.
 fn made() -> Vec<&'static str> {
     let mut out = Vec::new();
     let mut kernel = Kernel::new();
@@ -109,7 +109,7 @@ fn clean() {
     assert_eq!(made(), Vec::<&str>::new());
 }
 
-/// What is there when the first `count` changes have been done.
+/// The state when the first `count` changes have been done.
 fn after(count: usize) -> Vec<&'static str> {
     let steps: [&[&str]; CHANGES + 1] = [
         &[],
@@ -228,9 +228,9 @@ fn each_change_can_be_refused() {
         assert_eq!(error.errno, NO_SPACE, "{position}: {error}");
         let there = made();
         match position {
-            // The batch goes on after a request that failed, as it does when the kernel refuses.
+            // The batch continues after a request that failed, as it does when the kernel refuses.
             0 => assert_eq!(there, after(0)),
-            // What replace_file and mount_netns had begun is cleaned up.
+            // What replace_file and mount_netns had started is removed.
             7 => assert_eq!(there, after(6)),
             10 => assert_eq!(there, after(9)),
             _ => assert_eq!(there, after(position), "{position}"),

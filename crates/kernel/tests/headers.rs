@@ -1,4 +1,4 @@
-//! Packets made by hand, their summaries, and any bytes at all.
+//! Packets made by hand, their summaries, and arbitrary bytes.
 #![allow(clippy::unwrap_used)]
 
 use hallway_kernel::packet::{Ethernet, Ip, Network, Tcp, Transport};

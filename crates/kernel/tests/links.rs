@@ -1,5 +1,4 @@
-//! What is read of links and bridges, compared with what iproute2 reads, in namespaces of the
-//! test's own.
+//! What is read of links and bridges, compared with iproute2's output, in namespaces of the test.
 #![allow(clippy::unwrap_used)]
 
 use hallway_kernel::link::{
@@ -143,7 +142,7 @@ fn links_are_read_as_iproute2_reads_them() {
     assert!(eth0.peer_netns.is_some());
     assert_eq!(eth0.mac, Some([2, 0, 0, 0, 0, 3]));
 
-    // The kernel settles operational states a moment after the change.
+    // The kernel updates operational states a moment after the change.
     wait_for("the bridge is up", || {
         link(&mut kernel, "bri0").state == OperationalState::Up
     });

@@ -8,7 +8,7 @@ use hallway_nftables::print::RuleInfo;
 use hallway_nftables::{Family, Policy};
 use hallway_testkit::{sh, try_sh};
 
-/// Rules by (family table, chain, handle), as `nft -a list ruleset` has them.
+/// Rules by (family table, chain, handle), as in `nft -a list ruleset`.
 fn listed_by_nft() -> BTreeMap<(String, String, u64), String> {
     let mut out = BTreeMap::new();
     let (mut table, mut chain, mut depth) = (String::new(), None, 0);
@@ -79,7 +79,7 @@ fn normal(text: &str) -> String {
     out.join(" ")
 }
 
-/// Every rule reads as nft lists it, or as the expected text.
+/// Every rule is printed as by nft, or as the expected text.
 #[track_caller]
 fn compare(others: &[(&str, &str)]) {
     let ours = listed_by_us();
@@ -102,7 +102,7 @@ fn compare(others: &[(&str, &str)]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Loads each rule alone; those this machine's kernel or nft does not have must be in `may_lack`.
+/// Loads each rule alone; rules that this kernel or nft does not support must be in `may_lack`.
 fn load(family: &str, chain: &str, rules: &str) {
     sh(&format!(
         "nft add table {family} t; nft 'add chain {family} t {chain}'"
@@ -329,7 +329,7 @@ fn rules_of_iptables_are_listed_with_their_comments() {
     compare(IPTABLES_OTHERS);
 }
 
-/// Where nft, which prints iptables' own text, prints less or nothing: (nft, ours).
+/// Rules for which nft, which prints iptables' own text, prints less or nothing: (nft, hallway).
 const IPTABLES_OTHERS: &[(&str, &str)] = &[
     (
         "pkttype broadcast counter drop",
@@ -393,7 +393,7 @@ const IPTABLES_OTHERS: &[(&str, &str)] = &[
     ),
 ];
 
-// The quotes prevent the harness from requiring the program of that name.
+// The quotes prevent the harness from requiring a program with that name.
 const IPTABLES: &str = include_str!("listing/iptables.rules");
 
 hallway_testkit::tests![

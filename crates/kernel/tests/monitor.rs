@@ -1,4 +1,4 @@
-//! Notifications of what iproute2, nft and the kernel itself change.
+//! Notifications of changes by iproute2, nft and the kernel itself.
 #![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use hallway_kernel::rule::RuleAction;
 use hallway_nftables::Family;
 use hallway_testkit::sh;
 
-/// Everything that comes until `last` does.
+/// All events up to and including `last`.
 #[track_caller]
 fn until(monitor: &mut Monitor, last: impl Fn(&Event) -> bool) -> Vec<Event> {
     let mut out = Vec::new();
@@ -181,7 +181,7 @@ fn notifications_not_read_in_time_are_an_overrun() {
     sh("ip -batch /run/batch");
     let events = until(&mut monitor, |e| *e == Event::Overrun);
     assert!(events.len() < 250, "{}", events.len());
-    // Afterwards it receives again.
+    // After that it receives again.
     sh("ip addr add 10.10.0.1/24 dev left");
     let later = "10.10.0.1/24".parse().unwrap();
     until(

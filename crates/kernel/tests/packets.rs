@@ -1,4 +1,4 @@
-//! The packet socket sees what passes, in namespaces of the test's own.
+//! The packet socket receives packets that pass, in namespaces of the test.
 #![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! What is read of addresses, routes and all but links, compared with what iproute2 reads, in namespaces of the test's own.
+//! What is read of addresses, routes and everything but links, compared with iproute2's output.
 #![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
@@ -292,7 +292,7 @@ fn routing_rules_are_read_and_written() {
     assert_eq!(at(80).action, RuleAction::Goto(32766));
     assert_eq!(at(0).action, RuleAction::Table(255));
 
-    // What was read is written again as it was.
+    // Rules that were read are written again unchanged.
     let shown = (sh("ip rule show"), sh("ip -6 rule show"));
     let own: Vec<&RoutingRule> = before
         .iter()

@@ -1,4 +1,4 @@
-//! How a wanted ruleset and one that was found differ.
+//! The differences between a wanted ruleset and one that was found.
 //!
 //! ```
 //! use hallway_nftables::{DataType, Difference, Element, Family, Ruleset, Set, Table, Value, compare};
@@ -30,13 +30,12 @@ pub struct Difference {
     pub what: What,
 }
 
-/// What differs. Missing is what is wanted and was not found, extra what was found and is not
-/// wanted.
+/// What differs. Missing means wanted and not found, extra means found and not wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// The table with all in it.
+    /// The table with everything in it.
     MissingTable,
-    /// The table with all in it.
+    /// The table with everything in it.
     ExtraTable,
     /// The comment of the table.
     ChangedTable {
@@ -47,7 +46,7 @@ pub enum What {
     },
     /// Whether the table is dormant: none of its rules has an effect then.
     DormantTable {
-        /// Whether it was found so.
+        /// Whether the found one is dormant.
         found: bool,
     },
     /// A set with its elements, by name.
@@ -87,9 +86,9 @@ pub enum What {
     ChangedChain {
         /// The chain.
         chain: String,
-        /// As it is wanted.
+        /// The wanted one.
         wanted: Option<Base>,
-        /// As it was found.
+        /// The found one.
         found: Option<Base>,
     },
     /// A rule.
@@ -112,10 +111,10 @@ pub enum What {
     },
 }
 
-/// What must change for `found` to become `wanted`; nothing when they are the same.
+/// What must change for `found` to become `wanted`; empty if they are equal.
 ///
-/// The order of tables, sets, chains and elements does not matter, that of rules does: a rule at
-/// another place is extra at one and missing at the other. What rules have counted is not compared.
+/// The order of tables, sets, chains and elements has no effect, that of rules has: a rule at
+/// another place is extra at one and missing at the other. Counter values are not compared.
 #[must_use]
 pub fn compare(wanted: &Ruleset, found: &Ruleset) -> Vec<Difference> {
     compare_with(wanted, found, &|comment| comment)
@@ -153,7 +152,7 @@ enum Pair<'a, T> {
     Both(&'a T, &'a T),
 }
 
-/// Things of the same key beside one another.
+/// Objects with the same key, in pairs.
 fn pairs<'a, T, K: Ord>(
     wanted: &'a [T],
     found: &'a [T],
@@ -257,7 +256,7 @@ fn chains(out: &mut Vec<What>, wanted: &Chain, found: &Chain, compared: &dyn Fn(
     rules(out, &wanted.name, &canonical(wanted), &canonical(found));
 }
 
-/// A rule, and the same with what is compared of its comment.
+/// A rule, and the same with the compared part of its comment.
 struct Compared {
     rule: Rule,
     key: Rule,
@@ -322,7 +321,7 @@ fn rules(out: &mut Vec<What>, chain: &str, wanted: &[Compared], found: &[Compare
 /// missing and extra as a whole.
 const PAIRS_MAX: usize = 4_000_000;
 
-/// By position in both lists, row by row: how many rules of the rests follow in both in the same
+/// By position in both lists, row by row: how many rules of the rests are in both in the same
 /// order.
 fn common_lengths(wanted: &[Compared], found: &[Compared]) -> Vec<u32> {
     let width = found.len() + 1;

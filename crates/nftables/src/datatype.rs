@@ -1,5 +1,5 @@
-//! Types of values, after nft's own (its enum datatypes): of the fields of keys, and of what rules
-//! compare.
+//! Types of values, the same as nft's (its enum datatypes): of the fields of keys, and of the
+//! values in rules.
 
 /// A type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +48,7 @@ pub enum DataType {
     Bytes16,
     /// A verdict, as value of a verdict map.
     Verdict,
-    /// A type of this number, which this crate does not know.
+    /// A type with this number, which is unknown in this crate.
     Unknown(u8),
 }
 
@@ -59,7 +59,7 @@ const VERDICT: u32 = 0xffff_ff00;
 /// Bits of one type in the number of a concatenation (nft's TYPE_BITS).
 const BITS: u32 = 6;
 
-/// Types that keys and values of sets may have: number, type, nft's name.
+/// Types of keys and values of sets: number, type, nft's name.
 const SET_TYPES: [(u8, DataType, &str); 27] = [
     (2, DataType::NfProto, "nf_proto"),
     (5, DataType::String, "string"),
@@ -91,7 +91,7 @@ const SET_TYPES: [(u8, DataType, &str); 27] = [
 ];
 
 impl DataType {
-    /// By nft's number of a type.
+    /// The type with nft's number.
     #[must_use]
     pub fn of(number: u8) -> Self {
         let found = SET_TYPES.iter().find(|(n, _, _)| *n == number);
@@ -150,8 +150,7 @@ impl DataType {
         out
     }
 
-    /// The types of a key with the length of its integer, which is what the other fields leave of
-    /// the key's bytes.
+    /// The types of a key with the length of its integer, which is the rest of the key's bytes.
     pub(crate) fn sized(mut types: Vec<Self>, key_length: usize) -> Vec<Self> {
         let integers = types.iter().filter(|t| t.number() == INTEGER).count();
         let others: usize = match types.as_slice() {

@@ -19,7 +19,7 @@ pub(crate) fn comment(w: &mut Writer, attribute: u16, text: &str) {
     });
 }
 
-/// Writes elements one after the other, and uses the same buffers for all of them.
+/// Writes elements one after the other, with the same buffers for all of them.
 pub(crate) struct ElementWriter {
     key: Form,
     /// One field with intervals: an element is a pair of a start and an end.
@@ -95,7 +95,7 @@ impl ElementWriter {
     }
 }
 
-/// Makes a key the next in byte order; false after the last.
+/// Changes a key to the next one in byte order; false after the last.
 fn add_one(bytes: &mut [u8]) -> bool {
     for byte in bytes.iter_mut().rev() {
         let (sum, carry) = byte.overflowing_add(1);

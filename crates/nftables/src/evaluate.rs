@@ -1,4 +1,4 @@
-//! What a ruleset does with one packet: its rules, evaluated as the kernel evaluates them.
+//! The effect of a ruleset on one packet: its rules, evaluated in the same way as in the kernel.
 //!
 //! ```
 //! use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
@@ -31,20 +31,19 @@ use crate::{
     Ruleset, Table, Value,
 };
 
-/// Chains that call one another deeper than this are left (NFT_JUMP_STACK_SIZE,
-/// linux/netfilter/nf_tables.h).
+/// The limit of nested chain calls (NFT_JUMP_STACK_SIZE, linux/netfilter/nf_tables.h).
 const DEPTH_MAX: usize = 16;
 
-/// What rules can see of a packet at a hook.
+/// The fields of a packet for rules at a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketContext<'a> {
     /// The interface it came in by: a bridge for frames of its ports, `lo`, empty on output.
     pub iif: &'a str,
     /// That interface's device group.
     pub iif_group: u32,
-    /// The interface it leaves by, where that is known.
+    /// The interface it leaves by, if that is known.
     pub oif: &'a str,
-    /// The group of the interface it leaves by, where that is known.
+    /// The group of the interface it leaves by, if that is known.
     pub oif_group: u32,
     /// The frame's source, in the bridge family.
     pub mac: [u8; 6],
@@ -58,11 +57,11 @@ pub struct PacketContext<'a> {
     pub port: Option<u16>,
     /// ICMP or ICMPv6 type.
     pub icmp: Option<u8>,
-    /// It belongs to a connection that has seen both ways, or is related to one.
+    /// It belongs to a connection with packets in both directions, or is related to one.
     pub established: bool,
-    /// It fits no connection.
+    /// It belongs to no connection.
     pub invalid: bool,
-    /// It is of TCP, of no connection that is tracked, and begins none.
+    /// It is a TCP packet, belongs to no tracked connection, and does not begin one.
     pub mid_stream: bool,
     /// Its connection was destination-NATed.
     pub dnated: bool,
@@ -73,7 +72,7 @@ pub struct PacketContext<'a> {
 }
 
 impl PacketContext<'_> {
-    /// A packet of which no more is known than its addresses and its IP protocol.
+    /// A packet with only its addresses and its IP protocol.
     #[must_use]
     pub fn new(from: IpAddr, to: IpAddr, protocol: u8) -> Self {
         Self {
@@ -97,25 +96,25 @@ impl PacketContext<'_> {
     }
 }
 
-/// What becomes of a packet in a chain.
+/// The result for a packet in a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PacketVerdict {
-    /// Goes on.
+    /// Continues.
     Accept,
-    /// Discarded in silence.
+    /// Dropped without an answer.
     Drop,
-    /// Discarded with an ICMP error.
+    /// Dropped with an ICMP error.
     Reject,
-    /// Goes on to another destination; a port where that changes too.
+    /// Continues to another destination; with a port if that changes too.
     Dnat(IpAddr, Option<u16>),
-    /// Goes on with the address of the interface it leaves by.
+    /// Continues with the address of the interface it leaves by.
     Masquerade,
 }
 
 /// The verdict of a base chain, with the rule that gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleVerdict {
-    /// What becomes of the packet.
+    /// The result for the packet.
     pub verdict: PacketVerdict,
     /// The chain the deciding rule is in; the base chain itself when no rule decided.
     pub chain: String,
@@ -125,11 +124,11 @@ pub struct RuleVerdict {
     pub comment: String,
     /// The comment of the map's element that decided, if one did.
     pub element: Option<String>,
-    /// The packet's mark afterwards.
+    /// The packet's mark after that.
     pub mark: u32,
 }
 
-/// A table, prepared to look up keys fast.
+/// A table, prepared for fast lookups of keys.
 #[derive(Debug)]
 pub struct Evaluator<'a> {
     table: &'a Table,
@@ -137,8 +136,8 @@ pub struct Evaluator<'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    /// Prepares the first table of a family. `None` when the ruleset has none, or when a rule of
-    /// it consists of expressions that cannot be evaluated here.
+    /// Prepares the first table of a family. `None` if the ruleset has none, or if one of its rules
+    /// has expressions that cannot be evaluated here.
     #[must_use]
     pub fn new(rules: &'a Ruleset, family: Family) -> Option<Self> {
         let table = rules.table(family)?;
@@ -189,7 +188,7 @@ impl<'a> Evaluator<'a> {
         out.into_iter().map(|(_, chain)| chain).collect()
     }
 
-    /// What a chain does with a packet.
+    /// The effect of a chain on a packet.
     #[must_use]
     pub fn evaluate(&self, chain: &'a Chain, packet: &PacketContext<'_>) -> RuleVerdict {
         let mut packet = *packet;
@@ -204,7 +203,7 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    /// `None` when the packet comes out at the chain's end, or returns.
+    /// `None` if the packet reaches the chain's end, or returns.
     fn within(
         &self,
         chain: &'a Chain,
@@ -239,7 +238,7 @@ impl<'a> Evaluator<'a> {
                     return self.within(self.chain(name)?, packet, depth + 1);
                 }
                 Action::Verdict(Verdict::Accept) => (PacketVerdict::Accept, None),
-                // What is queued or taken over goes no further here.
+                // Packets that are queued or stolen do not continue here.
                 Action::Verdict(Verdict::Drop | Verdict::Other(_)) => (PacketVerdict::Drop, None),
                 Action::Reject => (PacketVerdict::Reject, None),
                 Action::Masquerade { .. } => (PacketVerdict::Masquerade, None),
@@ -283,7 +282,7 @@ impl<'a> Evaluator<'a> {
             Match::NotIn(fields, set) => {
                 readable(fields, packet) && self.lookup(set, fields, packet).is_none()
             }
-            // What other connections there are is not known here.
+            // Other connections are not known here.
             Match::CountOver { .. } => false,
             Match::Version(version) => IpVersion::of(packet.from) == *version,
             Match::Established => packet.established,
@@ -316,7 +315,7 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Whether a packet has all these fields; one that has not matches neither a set nor its opposite.
+/// Whether a packet has all these fields; one without them matches neither a set nor its inverse.
 fn readable(fields: &[Field], packet: &PacketContext<'_>) -> bool {
     fields.iter().all(|f| value(*f, packet).is_some())
 }
@@ -334,7 +333,7 @@ fn target(element: &Element) -> Option<(IpAddr, Option<u16>)> {
     Some((address, port))
 }
 
-/// What a packet has in a field.
+/// The value of a packet's field.
 fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
     let address = |address: IpAddr, v4: bool| match address {
         IpAddr::V4(a) if v4 => Some(Value::V4(a)),
@@ -358,9 +357,9 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
             0x86dd
         })),
         Field::EtherSaddr => Some(Value::Ether(packet.mac)),
-        // To one machine: packets to many are not evaluated.
+        // To one machine: broadcast and multicast packets are not evaluated.
         Field::PacketType => Some(Value::Byte(0)),
-        // Of neither are more than the headers known.
+        // Only the headers of both are known.
         Field::ArpSaddrEther
         | Field::ArpSaddrIp
         | Field::Ip6Length

@@ -1,6 +1,6 @@
-//! Families, IP versions, hooks, priorities: where packets meet a chain.
+//! Families, IP versions, hooks, priorities: where packets enter a chain.
 
-/// Which packets a table sees (NFPROTO_*, linux/netfilter.h).
+/// The packets of a table (NFPROTO_*, linux/netfilter.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// IPv4 and IPv6.
@@ -15,7 +15,7 @@ pub enum Family {
     Bridge,
     /// IPv6.
     Ip6,
-    /// A number this crate does not know.
+    /// A number that is unknown in this crate.
     Other(u8),
 }
 
@@ -48,7 +48,7 @@ impl Family {
         }
     }
 
-    /// What nft calls it.
+    /// nft's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl IpVersion {
         }
     }
 
-    /// NFPROTO_IPV4 or NFPROTO_IPV6, as `meta nfproto` gives it.
+    /// NFPROTO_IPV4 or NFPROTO_IPV6, as in `meta nfproto`.
     #[must_use]
     pub fn nfproto(self) -> u8 {
         match self {
@@ -102,7 +102,7 @@ impl IpVersion {
     }
 }
 
-/// Where in the way of a packet a base chain is entered (enum nf_inet_hooks and its siblings).
+/// Where in the path of a packet a base chain is entered (enum nf_inet_hooks and others).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hook {
     /// Before the route is chosen.
@@ -115,11 +115,11 @@ pub enum Hook {
     Output,
     /// After the route is chosen.
     Postrouting,
-    /// As it comes in by a device.
+    /// When a device receives it.
     Ingress,
-    /// As it goes out by a device.
+    /// When a device sends it.
     Egress,
-    /// A number this crate does not know.
+    /// A number that is unknown in this crate.
     Other(u32),
 }
 
@@ -169,7 +169,7 @@ impl Hook {
         }
     }
 
-    /// What nft calls it.
+    /// nft's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -209,11 +209,11 @@ impl std::fmt::Display for Priority {
 /// The type of a base chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChainType {
-    /// Lets pass or drops.
+    /// Accepts or drops.
     Filter,
-    /// Asked once for each connection, to translate its addresses.
+    /// Evaluated once for each connection, to translate its addresses.
     Nat,
-    /// Like a filter; a packet that is changed is routed again.
+    /// Like a filter; a changed packet is routed again.
     Route,
 }
 
@@ -226,7 +226,7 @@ impl ChainType {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// What nft and the kernel call it.
+    /// The name in nft and the kernel.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -237,7 +237,7 @@ impl ChainType {
     }
 }
 
-/// What becomes of packets that no rule of a base chain decides.
+/// The verdict for packets that no rule of a base chain decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Policy {
     /// They pass.
@@ -256,7 +256,7 @@ impl Policy {
         }
     }
 
-    /// What nft calls it.
+    /// nft's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

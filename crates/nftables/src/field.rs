@@ -1,4 +1,4 @@
-//! Fields of packets that rules read.
+//! Fields of packets in rules.
 
 use crate::DataType;
 use crate::IpVersion;
@@ -25,7 +25,7 @@ pub enum Field {
     Ip6Saddr,
     /// IPv6 destination address.
     Ip6Daddr,
-    /// Destination port, of protocols that have it where TCP and UDP do.
+    /// Destination port, of protocols that have it in the same place as TCP and UDP.
     Dport,
     /// The frame's ethertype.
     EtherType,
@@ -41,7 +41,7 @@ pub enum Field {
     IcmpType,
     /// Type and code of ICMP.
     IcmpKind,
-    /// Whether the frame is to this machine, to all, to several or to another.
+    /// Whether the frame is for this machine, broadcast, multicast or for another machine.
     PacketType,
     /// Bytes of an IPv6 packet after its header.
     Ip6Length,
@@ -57,7 +57,7 @@ pub enum Field {
     QuotedDaddr6,
 }
 
-/// Where a field is read from.
+/// The source of a field.
 pub(crate) enum Source {
     Meta(Meta),
     /// Base, offset and length in bytes.
@@ -184,7 +184,7 @@ impl Field {
         }
     }
 
-    /// 32-bit registers it takes.
+    /// The number of 32-bit registers it needs.
     pub(crate) fn registers(self) -> u8 {
         self.data_type().length().div_ceil(4) as u8
     }

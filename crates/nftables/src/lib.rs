@@ -1,13 +1,13 @@
 //! nf_tables (linux/netfilter/nf_tables.h) as values: tables, sets, chains, rules, expressions.
 //!
-//! Everything here is pure: bytes go in and out, and sending them is up to the caller.
+//! Everything here is pure: bytes are input and output, and the caller sends them.
 //!
-//! - [`Transaction`] encodes what is to change to netlink messages;
-//! - [`decode`] turns the messages in which the kernel lists its tables back to the same values;
+//! - [`Transaction`] encodes changes to netlink messages;
+//! - [`decode`] converts the messages in which the kernel lists its tables to the same values;
 //! - [`compare()`] gives the differences between a wanted ruleset and one that was found;
 //! - [`evaluate`] applies a ruleset to a packet;
-//! - [`mod@print`] writes all of it in nft syntax;
-//! - [`trace`] marks packets and decodes what the kernel reports of them.
+//! - [`mod@print`] writes all of them in nft syntax;
+//! - [`trace`] marks packets and decodes the kernel's reports about them.
 //!
 //! ```
 //! use hallway_nftables::expr::Verdict;

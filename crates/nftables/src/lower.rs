@@ -1,4 +1,4 @@
-//! Rules → expressions: what each condition and action is made of.
+//! Rules → expressions: the expressions of each condition and action.
 
 use ipnet::IpNet;
 
@@ -16,7 +16,7 @@ pub(crate) const RTN_LOCAL: u32 = 2;
 /// IPPROTO_TCP.
 const TCP: u8 = 6;
 
-/// What expressions depend on besides the rule.
+/// The data besides the rule that expressions depend on.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) family: Family,
@@ -25,7 +25,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Rule {
-    /// The expressions the rule is made of in a table, whose sets it looks into.
+    /// The expressions of a rule in a table, whose sets it uses.
     #[must_use]
     pub fn expressions(&self, table: &Table) -> Vec<Expr> {
         let interval = |name: &str| table.set(name).is_some_and(|set| set.interval);
@@ -62,10 +62,10 @@ fn version(out: &mut Vec<Expr>, version: IpVersion) {
     equal(out, meta(Meta::NfProto), vec![version.nfproto()]);
 }
 
-/// What must be true of a packet before a field of it can be read.
+/// The conditions that must be true of a packet before a field of it can be read.
 fn depends(out: &mut Vec<Expr>, fields: &[Field], family: Family) {
     let of_version = fields.iter().find_map(|f| f.version());
-    // Rules of bridges look at the ethertype themselves.
+    // Rules of bridges check the ethertype themselves.
     if let (Some(of_version), Family::Inet) = (of_version, family) {
         version(out, of_version);
     }
@@ -153,8 +153,8 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
     }
 }
 
-/// SYN without FIN, RST and ACK is the first packet of a connection, whatever it says of congestion
-/// (RFC 9293, section 3.1).
+/// SYN without FIN, RST and ACK is the first packet of a connection, whatever its congestion flags
+/// are (RFC 9293, section 3.1).
 fn not_only_syn() -> [Expr; 3] {
     const FIN: u8 = 0x01;
     const SYN: u8 = 0x02;

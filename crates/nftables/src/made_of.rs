@@ -1,5 +1,5 @@
-//! Sets whose keys are made of fields that nft has no type for: nft lists such a set by the
-//! expressions its keys are made of (`typeof`), which it keeps in the set's user data.
+//! Sets whose keys are made of fields without a type in nft: nft lists such a set by the
+//! expressions of its keys (`typeof`), which it stores in the set's user data.
 
 use crate::expr::{Meta, PayloadBase};
 use crate::field::Source;
@@ -20,7 +20,7 @@ const EXPR_META: u32 = 9;
 const EXPR_CONCAT: u32 = 13;
 
 impl Field {
-    /// How nft writes it.
+    /// Its form in nft.
     pub(crate) fn nft_name(self) -> String {
         match self.source() {
             Source::Meta(Meta::IifName) => "iifname".into(),
@@ -36,7 +36,7 @@ impl Field {
         let (expression, data) = match self.source() {
             Source::Meta(key) => (EXPR_META, number(0, key as u32)),
             Source::Payload(base, offset, length) => {
-                // nft counts from 1, with the link header first.
+                // nft counts from 1, beginning with the link header.
                 let base = match base {
                     PayloadBase::Link => 1,
                     PayloadBase::Network => 2,
@@ -65,7 +65,7 @@ fn part(kind: u8, value: &[u8]) -> Vec<u8> {
 
 /// The user data of a set: the byte order of its keys, or the fields they are made of.
 pub(crate) fn write(w: &mut Writer, key: &[DataType], made_of: &[Field]) {
-    // 1 the machine's, 2 the network's; 0 where several fields are described.
+    // 1 for the machine's, 2 for the network's; 0 if several fields are described.
     let host = matches!(key, [one] if one.host_order() || *one == DataType::IfName);
     let order: u32 = match made_of {
         [] if host => 1,
@@ -93,7 +93,7 @@ pub(crate) fn write(w: &mut Writer, key: &[DataType], made_of: &[Field]) {
 mod tests {
     use super::*;
 
-    /// As nft 1.0.6 writes `typeof iifname . @th,192,32`.
+    /// In the form in which nft 1.0.6 writes `typeof iifname . @th,192,32`.
     #[test]
     fn the_user_data_is_that_of_nft() {
         let mut w = Writer::default();

@@ -49,7 +49,7 @@ pub(crate) const ELEMENT_INTERVAL_END: u32 = 1;
 /// NFT_SET_ELEM_CATCHALL.
 pub(crate) const ELEMENT_CATCH_ALL: u32 = 2;
 
-/// The body of a request for the list of what is in a table, a chain or a set: the family, and
+/// The body of a request for the list of the content of a table, a chain or a set: the family, and
 /// names by attribute.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
-//! Expressions → rules, the way back from `lower`.
+//! Expressions → rules, the reverse of `lower`.
 //!
-//! A condition is taken for what it seems to be only where lowering that gives the very same
-//! expressions again; a rule with anything else in it is kept as expressions.
+//! Expressions become a condition only if lowering that condition gives exactly the same
+//! expressions; a rule with anything else in it is kept as expressions.
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
@@ -15,9 +15,9 @@ use crate::value::Form;
 use crate::{Action, Dnat, Field, IpVersion, Match, Rule, Table, Value};
 
 impl Rule {
-    /// The rule that is made of these expressions in a table, whose sets it looks into.
+    /// The rule of these expressions in a table, whose sets it uses.
     ///
-    /// A rule that this crate's conditions and actions do not cover has one condition,
+    /// A rule that cannot be expressed by this crate's conditions and actions has one condition,
     /// [`Match::Expressions`].
     #[must_use]
     pub fn from_expressions(exprs: Vec<Expr>, comment: String, table: &Table) -> Self {
@@ -41,7 +41,7 @@ fn rule(exprs: &[Expr], context: Context<'_>) -> Option<(Vec<Match>, bool, Actio
     let mut matches = Vec::new();
     let mut rest = exprs;
     loop {
-        // What ends the rule first: the IP version that goes before a translation is part of it.
+        // The end of a rule first: the IP version before a translation is part of it.
         if let Some((counter, action)) = ending(rest, context) {
             return Some((matches, counter, action));
         }
@@ -95,7 +95,7 @@ fn mark_bits(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))
 }
 
-/// The condition at the beginning, with how many expressions it takes.
+/// The first condition, with its number of expressions.
 fn condition(exprs: &[Expr], context: Context<'_>) -> Option<(Match, usize)> {
     // Up to two expressions each for the IP version and the protocol a field depends on.
     [4, 2, 0].into_iter().find_map(|depends| {
@@ -108,7 +108,7 @@ fn condition(exprs: &[Expr], context: Context<'_>) -> Option<(Match, usize)> {
     })
 }
 
-/// The protocol that was asked for last.
+/// The protocol of the last protocol condition.
 fn protocol(exprs: &[Expr]) -> Option<u8> {
     match exprs {
         [
@@ -122,7 +122,7 @@ fn protocol(exprs: &[Expr]) -> Option<u8> {
     }
 }
 
-/// A condition without what it depends on.
+/// A condition without the conditions it depends on.
 fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
     match exprs {
         [
@@ -217,7 +217,7 @@ fn prefix(address: &[u8], mask: &[u8]) -> Option<Value> {
     }
 }
 
-/// Fields loaded into registers in a row, with how many expressions that takes.
+/// Fields loaded into consecutive registers, with the number of expressions.
 fn loads(exprs: &[Expr], protocol: Option<u8>) -> Option<(Vec<Field>, usize)> {
     let mut fields = Vec::new();
     let (mut used, mut register) = (0, 0);

@@ -1,4 +1,4 @@
-//! Rulesets: tables with their sets, chains and rules, and nothing left to choose.
+//! Rulesets: tables with their sets, chains and rules, with no choices left.
 
 use crate::expr::{Expr, Verdict};
 use crate::{ChainType, DataType, Family, Field, Hook, IpVersion, Policy, Priority, Value, value};
@@ -25,16 +25,16 @@ pub struct Table {
     pub family: Family,
     /// Its name.
     pub name: String,
-    /// What `nft list` shows with it; empty for none.
+    /// Its comment in `nft list`; empty for none.
     pub comment: String,
     /// Its base chains are not entered (NFT_TABLE_F_DORMANT).
     pub dormant: bool,
     /// Sets and maps.
     pub sets: Vec<Set>,
     /// Sets and maps that are written within a rule, as the kernel lists them: they are read, for rules
-    /// of others, and neither made nor compared.
+    /// of others, but neither made nor compared.
     pub anonymous: Vec<Set>,
-    /// Chains, in the order they must be made.
+    /// Chains, in the order in which they must be made.
     pub chains: Vec<Chain>,
 }
 
@@ -77,13 +77,13 @@ pub struct Set {
     pub value: Option<Vec<DataType>>,
     /// Whether elements may be ranges or prefixes.
     pub interval: bool,
-    /// Its elements are added by rules, as packets come; they are not read and not compared.
+    /// Rules add its elements as packets arrive; they are not read and not compared.
     pub dynamic: bool,
-    /// The fields of packets its keys are made of, where nft has no type for one of them. nft lists
-    /// the set by these; they are not read back and not compared.
+    /// The packet fields of its keys, if nft has no type for one of them. nft lists the set by
+    /// these; they are not read back and not compared.
     pub made_of: Vec<Field>,
-    /// The kernel's flags for what this crate does not model (NFT_SET_*): timeouts, constant sets
-    /// and the like. Such a set can be read and compared; it cannot be made.
+    /// The kernel's flags for properties that this crate does not model (NFT_SET_*): timeouts,
+    /// constant sets and others. Such a set can be read and compared; it cannot be made.
     pub other_flags: u32,
     /// Its elements.
     pub elements: Vec<Element>,
@@ -133,10 +133,10 @@ impl Set {
     }
 }
 
-/// What must be known of a set to write its elements.
+/// The properties of a set that are needed to write its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// How many fields its key has.
+    /// The number of fields of its key.
     pub fields: usize,
     /// Whether its elements may be ranges.
     pub interval: bool,
@@ -149,7 +149,7 @@ pub struct Element {
     pub key: Vec<Value>,
     /// One value for each field of the map's values; empty in a set.
     pub value: Vec<Value>,
-    /// What `nft list` shows with it.
+    /// Its comment in `nft list`.
     pub comment: Option<String>,
 }
 
@@ -164,8 +164,8 @@ impl Element {
         }
     }
 
-    /// The same element as the kernel gives it back: a range of one value is that value, a
-    /// prefix begins at its first address, and a long comment is cut.
+    /// The same element in the form in which the kernel returns it: a range of one value is that
+    /// value, a prefix begins at its first address, and a long comment is cut.
     #[must_use]
     pub fn canonical(&self) -> Self {
         Self {
@@ -187,7 +187,7 @@ pub struct Chain {
     pub rules: Vec<Rule>,
 }
 
-/// Where a base chain is entered, and how it ends.
+/// Where a base chain is entered, and its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Base {
     /// Its type.
@@ -196,12 +196,12 @@ pub struct Base {
     pub hook: Hook,
     /// Its place among the chains of that hook.
     pub priority: Priority,
-    /// What becomes of packets that no rule decides.
+    /// The verdict for packets that no rule decides.
     pub policy: Policy,
 }
 
 impl Base {
-    /// A base chain that accepts what no rule decides.
+    /// A base chain that accepts packets that no rule decides.
     #[must_use]
     pub fn accepting(kind: ChainType, hook: Hook, priority: Priority) -> Self {
         Self {
@@ -220,7 +220,7 @@ pub struct Rule {
     pub matches: Vec<Match>,
     /// Whether it counts packets.
     pub counter: bool,
-    /// What is done.
+    /// The action.
     pub action: Action,
     /// What it is for; empty for no comment.
     pub comment: String,
@@ -238,8 +238,8 @@ impl Rule {
         }
     }
 
-    /// The same rule as the kernel gives it back: prefixes begin at their first address, and a
-    /// long comment is cut.
+    /// The same rule in the form in which the kernel returns it: prefixes begin at their first
+    /// address, and a long comment is cut.
     #[must_use]
     pub fn canonical(&self) -> Self {
         let canonical = |condition: &Match| match condition {
@@ -267,9 +267,9 @@ pub enum Match {
     /// The packet has the fields, and they are not in the set.
     NotIn(Vec<Field>, String),
     /// With the packet's own, there are more connections of the field's value than the limit. They
-    /// are counted in elements of a dynamic set, which the kernel adds by itself.
+    /// are counted in elements of a dynamic set, which the kernel adds itself.
     CountOver {
-        /// Whose connections are counted.
+        /// The field whose connections are counted.
         field: Field,
         /// The set.
         set: String,
@@ -278,11 +278,11 @@ pub enum Match {
     },
     /// The packet is of this IP version.
     Version(IpVersion),
-    /// Its connection has seen packets both ways, or is related to one that has.
+    /// Its connection has packets in both directions, or is related to one that has.
     Established,
     /// It belongs to no connection.
     Invalid,
-    /// It is of TCP and of no connection that is tracked, and does not begin one: a connection
+    /// It is a TCP packet, belongs to no tracked connection, and does not begin one: a connection
     /// begins with SYN (RFC 9293, section 3.5).
     MidStream,
     /// Its connection was destination-NATed.
@@ -291,24 +291,24 @@ pub enum Match {
     ToLocal,
     /// Its mark has none of these bits.
     Unmarked(u32),
-    /// Expressions that none of the others stands for. They may do more than match.
+    /// Expressions without another variant. They may do more than match.
     Expressions(Vec<Expr>),
 }
 
-/// What a rule does.
+/// The action of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing: the packet goes on to the next rule.
+    /// Nothing: the packet continues at the next rule.
     Continue,
     /// Ends or leaves the chain.
     Verdict(Verdict),
-    /// Sets these bits of the packet's mark; the packet goes on to the next rule.
+    /// Sets these bits of the packet's mark; the packet continues at the next rule.
     Mark(u32),
-    /// Clears these bits of the packet's mark; the packet goes on to the next rule.
+    /// Clears these bits of the packet's mark; the packet continues at the next rule.
     Unmark(u32),
     /// Drops with ICMP "administratively prohibited".
     Reject,
-    /// Translates the destination to the address that a map gives.
+    /// Translates the destination to the address in a map.
     Dnat(Dnat),
     /// Translates the source to the address of the outgoing interface.
     Masquerade {
@@ -332,7 +332,7 @@ pub struct Dnat {
     pub key: Vec<Field>,
     /// The map's name.
     pub map: String,
-    /// Whether the map gives a port, too.
+    /// Whether the map contains a port, too.
     pub port: bool,
 }
 

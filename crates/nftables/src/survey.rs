@@ -1,5 +1,5 @@
-//! What a chain of another program does with a packet, as far as it can be told: rules may contain
-//! expressions that this crate does not know, and ask for what is not known of the packet.
+//! The effect of another program's chain on a packet, if it can be computed: rules may have
+//! expressions that are unknown in this crate, and test unknown fields of the packet.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ mod xt;
 
 use answer::{Act, Answer, state};
 
-/// Chains that call one another deeper than this are left (NFT_JUMP_STACK_SIZE).
+/// The limit of nested chain calls (NFT_JUMP_STACK_SIZE).
 const DEPTH_MAX: usize = 16;
 /// Bytes of an interface's name in a register (IFNAMSIZ).
 const NAME: usize = 16;
@@ -36,7 +36,7 @@ pub struct RulePlace {
     pub rule: Option<usize>,
 }
 
-/// What becomes of a packet.
+/// The result for a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It passes.
@@ -47,7 +47,7 @@ pub enum Fate {
     Unknown(RulePlace),
 }
 
-/// What a base chain does with a packet.
+/// The effect of a base chain on a packet.
 #[must_use]
 pub fn fate(table: &Table, chain: &Chain, packet: &PacketContext<'_>) -> Fate {
     let mut survey = Survey {
@@ -79,7 +79,7 @@ struct Survey<'a> {
 }
 
 impl Survey<'_> {
-    /// Whether the packet is dropped, and where; `None` when it comes out at the chain's end.
+    /// Whether the packet is dropped, and where; `None` if it reaches the chain's end.
     fn chain(&mut self, chain: &Chain, depth: usize) -> Option<(bool, RulePlace)> {
         if depth > DEPTH_MAX {
             return None;
@@ -177,7 +177,7 @@ impl Survey<'_> {
         self.table.set(name).or_else(anonymous)
     }
 
-    /// The verdict that a map has for a value, if it has one; `None` where that cannot be told.
+    /// The verdict of a map for a value, if it has one; `None` if that cannot be computed.
     fn verdict_of(&self, map: &str, value: Option<&[u8]>) -> Option<Option<Verdict>> {
         let Some(element) = element_of(self.set(map)?, value?)? else {
             return Some(None);
@@ -287,7 +287,7 @@ impl Survey<'_> {
         }
     }
 
-    /// An expression that this crate has no name for; an action where it ends the rule.
+    /// An expression without a name in this crate; an action if it ends the rule.
     fn raw(&self, name: &str, attributes: &[u8]) -> Result<Answer, Act> {
         let attrs = Attrs(attributes);
         match name {
@@ -301,9 +301,9 @@ impl Survey<'_> {
     }
 }
 
-/// A route back to the source by the interface that a packet comes in by, as rules ask for it that do
-/// what rp_filter does. Packets whose way is predicted come in where their source is: a node's address
-/// is checked at its port, and others come by the link that the host would answer by.
+/// A route back to the source by the incoming interface, in rules that do the same as rp_filter.
+/// Predicted packets come in where their source is: a node's address is checked at its port, and
+/// others come in by the link that the host would answer by.
 fn has_way_back(attributes: &[u8], registers: &mut BTreeMap<Reg, Vec<u8>>) -> Answer {
     const TO: u16 = 1;
     const RESULT: u16 = 2;
@@ -325,8 +325,8 @@ fn has_way_back(attributes: &[u8], registers: &mut BTreeMap<Reg, Vec<u8>>) -> An
     }
 }
 
-/// The element of a set of single values or ranges that a value is in; `None` where that cannot be
-/// told.
+/// The element of a set of single values or ranges that contains a value; `None` if that cannot be
+/// computed.
 fn element_of<'s>(set: &'s Set, value: &[u8]) -> Option<Option<&'s Element>> {
     if set.dynamic || set.other_flags & !ANONYMOUS_OR_CONSTANT != 0 || set.key.len() > 1 {
         return None;
@@ -341,7 +341,7 @@ fn element_of<'s>(set: &'s Set, value: &[u8]) -> Option<Option<&'s Element>> {
         for key in &element.key {
             key.write(&mut low, &mut high, form);
         }
-        // Of a type without a name here, which may be several fields.
+        // A type without a name here, which may consist of several fields.
         let (first, last) = (value.get(..low.len())?, value.get(..high.len())?);
         if low.is_empty() {
             return None;

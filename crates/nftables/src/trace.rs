@@ -1,5 +1,5 @@
 //! Reports of packets that pass the packet filter (NFT_MSG_TRACE). Rules of one table set `nftrace`
-//! on the packets to watch; the kernel then reports every rule that a packet matches.
+//! on the packets to watch; the kernel then reports every rule that such a packet matches.
 
 use std::net::IpAddr;
 
@@ -10,10 +10,10 @@ use crate::{
     Transaction,
 };
 
-/// Before everything else that filters.
+/// Before all other filters.
 const FIRST: Priority = Priority(-1000);
 
-/// Packets to watch: all conditions that are given must hold.
+/// Packets to watch: all given conditions must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watched {
     /// Source address.
@@ -30,7 +30,7 @@ pub struct Watched {
     pub version: IpVersion,
 }
 
-/// What the kernel reports of one packet at one rule.
+/// The kernel's report about one packet at one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceEvent {
     /// The same for all reports of a packet.
@@ -41,12 +41,12 @@ pub struct TraceEvent {
     pub table: String,
     /// The chain.
     pub chain: String,
-    /// What it is about.
+    /// The kind of the report.
     pub kind: TraceKind,
     /// The verdict of the rule or the policy.
     pub verdict: Verdict,
-    /// The packet from its network header on, where the report quotes it: the first of each base
-    /// chain does. Long packets are cut.
+    /// The packet from its network header on, if the report contains it: the first report of each
+    /// base chain does. Long packets are cut.
     pub packet: Option<Vec<u8>>,
     /// The index of the interface it came in by; 0 for none.
     pub iif: u32,
@@ -54,16 +54,16 @@ pub struct TraceEvent {
     pub oif: u32,
 }
 
-/// What a report is about.
+/// The kind of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TraceKind {
     /// A rule matched: its handle.
     Rule(u64),
-    /// The end of a chain's rules is reached; reported before what follows from that.
+    /// The end of a chain's rules is reached; reported before the resulting verdict.
     End,
-    /// A chain that was jumped to has come to its end.
+    /// A chain that was jumped to has ended.
     Return,
-    /// A base chain has come to its end: its policy decides.
+    /// A base chain has ended: its policy decides.
     Policy,
 }
 

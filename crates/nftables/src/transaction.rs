@@ -20,9 +20,9 @@ pub struct Message {
     pub kind: u16,
     /// NLM_F_*, without those of the transport.
     pub flags: u16,
-    /// What follows the message's header.
+    /// The part after the message's header.
     pub body: Writer,
-    /// What it is about, for error messages.
+    /// Its object, for error messages.
     pub object: String,
 }
 
@@ -81,7 +81,7 @@ impl Transaction {
         });
     }
 
-    /// Makes a table as it is wanted, whatever was there under its name.
+    /// Makes a table as wanted, whatever had its name before.
     pub fn replace(&mut self, table: &Table) {
         self.replace_with(table, Self::add_table);
     }
@@ -92,12 +92,12 @@ impl Transaction {
         self.replace_with(table, Self::add_owned_table);
     }
 
-    /// The same with its sets and their elements only, which must not name chains;
+    /// The same with only its sets and their elements, which must not name chains;
     /// [`Self::add_chains`] adds the rest.
     ///
     /// The kernel makes elements of concatenated intervals visible only after the rules of the same
-    /// transaction: for a moment, rules that look for them do not find them. Two transactions avoid
-    /// that where the table was not in use before.
+    /// transaction: for a moment, rules do not find them. Two transactions avoid that if the table
+    /// was not in use before.
     pub fn replace_sets(&mut self, table: &Table) {
         let sets = Table {
             chains: Vec::new(),
@@ -106,7 +106,7 @@ impl Transaction {
         self.replace(&sets);
     }
 
-    /// Makes the chains of a table with their rules; its sets must be there.
+    /// Makes the chains of a table with their rules; its sets must exist.
     pub fn add_chains(&mut self, table: &Table) {
         for chain in &table.chains {
             self.add_chain(table.family, &table.name, chain);
@@ -123,7 +123,7 @@ impl Transaction {
     }
 
     fn replace_with(&mut self, table: &Table, add: fn(&mut Self, &Table)) {
-        // Removing what is not there would fail the transaction; after adding it, it is there.
+        // Removing a missing table would fail the transaction; after adding it, it exists.
         add(self, table);
         self.delete_table(table.family, &table.name);
         add(self, table);
@@ -140,7 +140,7 @@ impl Transaction {
         self.add_rules(table);
     }
 
-    /// Makes a table without anything in it, or leaves one that is there.
+    /// Makes a table without content, or keeps an existing one.
     pub fn add_table(&mut self, table: &Table) {
         self.table(table, 0);
     }
@@ -159,7 +159,7 @@ impl Transaction {
         self.table(table, TABLE_OWNER);
     }
 
-    /// Removes a table with all in it.
+    /// Removes a table with everything in it.
     pub fn delete_table(&mut self, family: Family, name: &str) {
         let how = (message::DELTABLE, 0);
         self.push(family, how, format!("table {name}"), |w| w.str(1, name));
@@ -237,7 +237,7 @@ impl Transaction {
         self.elements(family, how, name, layout, elements);
     }
 
-    /// Removes elements of a set of a table; all must be there.
+    /// Removes elements of a set of a table; all must exist.
     pub fn delete_elements(
         &mut self,
         family: Family,
@@ -284,7 +284,7 @@ impl Transaction {
         }
     }
 
-    /// Appends a rule to a chain. The table is asked for the sets that the rule looks into.
+    /// Appends a rule to a chain. `table` contains the sets that the rule uses.
     pub fn add_rule(&mut self, table: &Table, chain: &str, rule: &Rule) {
         let exprs = rule.expressions(table);
         self.append(table, chain, &exprs, &rule.comment);
@@ -325,5 +325,5 @@ impl Transaction {
     }
 }
 
-/// Elements of a dynamic set, which nft gives one that has no size.
+/// The size that nft sets for a dynamic set without one.
 pub(crate) const DYNAMIC_SIZE: u32 = 65_535;

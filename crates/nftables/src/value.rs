@@ -1,4 +1,4 @@
-//! Values of fields, with the bytes that stand for them in keys and comparisons.
+//! Values of fields, with their bytes in keys and comparisons.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -40,9 +40,9 @@ pub enum Value {
     EtherType(u16),
     /// A number of one byte, such as a type of ICMP.
     Byte(u8),
-    /// The verdict of a verdict map; written in messages of elements as an attribute of its own.
+    /// The verdict of a verdict map; it has a separate attribute in messages of elements.
     Verdict(Verdict),
-    /// What none of the others stands for: the bytes of the first and of the last value.
+    /// A value without another variant: the bytes of the first and of the last value.
     Raw(Vec<u8>, Vec<u8>),
 }
 
@@ -51,13 +51,13 @@ pub enum Value {
 pub(crate) struct Form {
     /// Each is padded to four bytes: one of several fields.
     pub(crate) padded: bool,
-    /// Numbers are in network byte order, also those that the machine has in its own: keys of
+    /// Numbers are in network byte order, also those in the machine's own byte order: keys of
     /// intervals are compared byte by byte.
     pub(crate) network_order: bool,
 }
 
 impl Value {
-    /// Bytes of a packet that have no type of their own.
+    /// Bytes of a packet without a type.
     #[must_use]
     pub fn bytes(bytes: &[u8]) -> Self {
         Self::Raw(bytes.to_vec(), bytes.to_vec())
@@ -134,7 +134,7 @@ impl Value {
         }
     }
 
-    /// The one form of a value that has several: a range of one value is that value.
+    /// The single form of a value that has several: a range of one value is that value.
     #[must_use]
     pub fn canonical(&self) -> Self {
         match self {
@@ -207,7 +207,7 @@ fn range(kind: DataType, first: &[u8], last: &[u8]) -> Option<Value> {
     }
 }
 
-/// As much of a comment as nf_tables keeps.
+/// The part of a comment that nf_tables keeps.
 pub(crate) fn comment(text: &str) -> &str {
     let text = text.split('\0').next().unwrap_or_default();
     let mut end = text.len().min(COMMENT_MAX);

@@ -1,4 +1,4 @@
-//! The netlink wire format: messages that carry nested attributes (RFC 3549; linux/netlink.h).
+//! The netlink wire format: messages with nested attributes (RFC 3549; linux/netlink.h).
 //!
 //! One writer and one reader serve rtnetlink, nf_tables and conntrack.
 //!
@@ -15,7 +15,7 @@
 
 use std::net::IpAddr;
 
-/// The flag of an attribute that holds attributes (NLA_F_NESTED).
+/// The flag of an attribute that contains attributes (NLA_F_NESTED).
 const NESTED: u16 = 1 << 15;
 /// An attribute's number without its flags (NLA_TYPE_MASK).
 const TYPE_MASK: u16 = 0x3fff;
@@ -27,7 +27,7 @@ pub const HEADER: usize = 16;
 /// Bytes of an attribute header (struct nlattr).
 const ATTRIBUTE_HEADER: usize = 4;
 
-/// An attribute does not fit: its length is a 16-bit number, so that it holds 65,531 bytes at most.
+/// An attribute is too long: its length is a 16-bit number, so it can have 65,531 bytes at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("netlink attribute {kind} is longer than 65,531 bytes")]
 pub struct AttributeTooLong {
@@ -37,8 +37,8 @@ pub struct AttributeTooLong {
 
 /// Collects attributes.
 ///
-/// An attribute that is too long is reported by [`Writer::finish`]; what was written after it is
-/// ignored then.
+/// An attribute that is too long is reported by [`Writer::finish`]; later attributes are then
+/// ignored.
 #[derive(Debug, Default, Clone)]
 pub struct Writer {
     bytes: Vec<u8>,
@@ -67,12 +67,12 @@ impl Writer {
         self.bytes.is_empty()
     }
 
-    /// Removes what was written after the first `length` bytes.
+    /// Removes everything after the first `length` bytes.
     pub fn truncate(&mut self, length: usize) {
         self.bytes.truncate(length);
     }
 
-    /// All that was written.
+    /// Everything that was written.
     ///
     /// # Errors
     /// When an attribute was too long.
@@ -83,7 +83,7 @@ impl Writer {
         }
     }
 
-    /// The same, without giving the writer up.
+    /// The same, without consuming the writer.
     ///
     /// # Errors
     /// When an attribute was too long.
@@ -94,7 +94,7 @@ impl Writer {
         }
     }
 
-    /// Appends bytes as they are.
+    /// Appends bytes unchanged.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -137,7 +137,7 @@ impl Writer {
         self.attr(kind, &value.to_ne_bytes());
     }
 
-    /// Appends a 32-bit number in network byte order, as nf_tables has them.
+    /// Appends a 32-bit number in network byte order, as in nf_tables.
     pub fn be32(&mut self, kind: u16, value: u32) {
         self.attr(kind, &value.to_be_bytes());
     }
@@ -150,13 +150,13 @@ impl Writer {
         });
     }
 
-    /// Appends an attribute that holds the attributes `fill` writes.
+    /// Appends an attribute that contains the attributes written by `fill`.
     pub fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
         self.attr_with(kind | NESTED, fill);
     }
 }
 
-/// Attributes one after the other; ends at the first that is not whole.
+/// Attributes one after the other; ends at the first incomplete one.
 #[derive(Debug, Clone, Copy)]
 pub struct Attrs<'a>(pub &'a [u8]);
 
@@ -217,7 +217,7 @@ pub fn u64_of(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_ne_bytes(bytes.get(..8)?.try_into().ok()?))
 }
 
-/// A string up to its terminator; what is not UTF-8 is replaced.
+/// A string up to its terminator; bytes that are not UTF-8 are replaced.
 #[must_use]
 pub fn string_of(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
@@ -252,11 +252,11 @@ pub struct Message<'a> {
     pub flags: u16,
     /// The sequence number of the request it answers.
     pub sequence: u32,
-    /// What follows the header.
+    /// The part after the header.
     pub body: &'a [u8],
 }
 
-/// The messages of one datagram; ends at the first that is not whole.
+/// The messages of one datagram; ends at the first incomplete one.
 #[derive(Debug, Clone, Copy)]
 pub struct Messages<'a>(pub &'a [u8]);
 

@@ -1,4 +1,4 @@
-//! Whatever bytes come are decoded and printed without a panic.
+//! Arbitrary bytes are decoded and printed without a panic.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -71,7 +71,7 @@ const XT_NAMES: &[&str] = &[
     "DNAT",
 ];
 
-/// An attribute as one may be, or not: a number, bytes, or data in a nest.
+/// An attribute, valid or not: a number, bytes, or nested data.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         (0_u32..20).prop_map(|n| n.to_be_bytes().to_vec()),
@@ -117,7 +117,7 @@ fn message(family: u8, list: &[u8]) -> Vec<u8> {
     w.finish().unwrap()
 }
 
-/// A set with an element, of any flags and lengths.
+/// A set with an element, with arbitrary flags and lengths.
 fn a_set(flags: u32, types: (u32, u32, u32), key: &[u8], data: &[u8]) -> RawSet {
     let mut w = Writer::with_header(&[1, 0, 0, 0]);
     w.str(1, "t");

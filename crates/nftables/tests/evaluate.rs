@@ -1,4 +1,4 @@
-//! Rules evaluated on a packet, as the kernel evaluates them.
+//! Rules evaluated on a packet, in the same way as in the kernel.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -67,7 +67,7 @@ fn decided(rules: &Ruleset, packet: &PacketContext<'_>) -> RuleVerdict {
     evaluator.evaluate(evaluator.chain("base").unwrap(), packet)
 }
 
-/// Whether a rule with that condition speaks of a packet.
+/// Whether a rule with that condition matches a packet.
 fn holds(condition: Match, sets: &[Set], packet: &PacketContext<'_>) -> bool {
     let rules = vec![rule(vec![condition], Verdict::Drop, "")];
     let rules = ruleset(sets.to_vec(), vec![chain("base", rules)]);
@@ -153,7 +153,7 @@ fn jumps_come_back_at_the_end_and_at_a_return() {
         ..packet
     };
     assert_eq!(decided(&rules, &other).verdict, PacketVerdict::Accept);
-    // Rules that call each other without end.
+    // Rules that jump to each other without end.
     let round = chain("base", vec![rule(vec![], Verdict::Jump("base".into()), "")]);
     assert_eq!(
         decided(&ruleset(vec![], vec![round]), &packet).verdict,
@@ -275,7 +275,7 @@ fn translations_by_a_map() {
         PacketVerdict::Dnat(ip("10.0.0.9"), Some(8080))
     );
     assert_eq!(verdict.element.as_deref(), Some("nodes.web.ports[0]"));
-    // What the map does not know, and the other family, go on to the next rule.
+    // Keys that are not in the map, and the other family, continue at the next rule.
     for other in [
         PacketContext {
             port: Some(81),

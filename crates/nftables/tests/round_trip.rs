@@ -1,4 +1,4 @@
-//! Any table that is encoded decodes to the same values, and differences are found.
+//! Any encoded table decodes to the same values, and differences are found.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -17,7 +17,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// A value of a type; a range where there may be one.
+/// A value of a type; a range if ranges are possible.
 fn value(kind: DataType, ranges: bool) -> BoxedStrategy<Value> {
     match (kind, ranges) {
         (DataType::Ipv4, true) => (any::<u32>(), 0_u8..=32)
@@ -86,7 +86,7 @@ fn shapes() -> impl Strategy<Value = (Vec<DataType>, Vec<DataType>, bool)> {
     (types(1..4), types(0..3), any::<bool>())
 }
 
-/// A set of any shape. Intervals of one field do not overlap: the kernel has none that do.
+/// A set of any shape. Intervals of one field do not overlap: the kernel does not allow it.
 fn set(name: &'static str) -> impl Strategy<Value = Set> {
     shapes()
         .prop_flat_map(|(key, value, interval)| {
@@ -112,7 +112,7 @@ fn field() -> impl Strategy<Value = Field> {
     select(Field::ALL.to_vec())
 }
 
-/// Fields that one packet may have all of.
+/// Fields that one packet can have together.
 fn fields() -> impl Strategy<Value = Vec<Field>> {
     prop_oneof![
         field().prop_map(|one| vec![one]),
@@ -168,7 +168,7 @@ fn action() -> impl Strategy<Value = Action> {
         any::<u32>().prop_map(Action::Unmark),
         any::<bool>().prop_map(|random| Action::Masquerade { random }),
         (version, fields(), any::<bool>()).prop_map(|(version, mut key, port)| {
-            // The key of a translation depends on its version, and on nothing else.
+            // The key of a translation depends only on its version.
             key.retain(|f| f.protocol().is_none());
             key.push(Field::L4Proto);
             Action::Dnat(Dnat {
@@ -267,7 +267,7 @@ proptest! {
         prop_assert!(differences.is_empty(), "{:#?}", differences);
     }
 
-    /// Also a rule that starts with what another condition depends on.
+    /// Also a rule that starts with conditions that another condition depends on.
     #[test]
     fn the_expressions_of_a_rule_make_rules_with_the_same_expressions(rule in rule(), family in select(vec![Family::Inet, Family::Bridge])) {
         let table = Table::new(family, "t");

@@ -1,6 +1,6 @@
-//! What the kernel shows once the whole of a project is built: an observation made of a target.
-//! For plans that start from a project that is up, like the script that removes one, and for
-//! tests, where planning against it changes nothing.
+//! The observation that results when all of a project is built, made from its target. It is used
+//! for plans that start from a project that is up, like the script that removes one, and for tests:
+//! a plan against it has no steps.
 
 use crate::mark;
 use crate::observed::{
@@ -13,7 +13,7 @@ use crate::target::{Link, LinkRole, Route, RouteKind, Space, Target, listeners};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
-/// Where the interface indexes of the nodes begin: an index is never used twice here.
+/// The first interface index of the nodes: here no index is used twice.
 const INSIDE: u32 = 1_000_000;
 const DEFAULT_MTU: u32 = 1500;
 

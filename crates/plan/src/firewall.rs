@@ -38,7 +38,7 @@ impl fmt::Display for Firewall {
     }
 }
 
-/// The text is no firewall's name.
+/// The text is not the name of a firewall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not one of docker, ufw, firewalld")]
 pub struct UnknownFirewall;

@@ -12,8 +12,7 @@ use hallway_spec::Name;
 use crate::mark;
 use crate::settled::{Interface, Node, Plug, Settled};
 
-/// The name of the file a node sees; nodes with cables, or alone, have one of
-/// their own.
+/// The name of a node's file. A node with cables, or alone on its networks, has its own file.
 #[must_use]
 pub fn file_name(node: &Node) -> String {
     let own = !node.extra_hosts.is_empty() || node.hostname.is_some();
@@ -33,8 +32,8 @@ pub fn own_file_name(node: &Node) -> String {
     format!("node-{}", node.name)
 }
 
-/// The lines of a node in the files of all others; `None` where they are in another order in some,
-/// or not there at all.
+/// The lines of a node in the files of all others; `None` if their order differs between files, or
+/// if there are none.
 #[must_use]
 pub fn lines(node: &Node) -> Option<String> {
     let [only] = node.interfaces.as_slice() else {
@@ -78,7 +77,7 @@ pub fn files(settled: &Settled) -> BTreeMap<String, String> {
     out
 }
 
-/// The text one node sees.
+/// The text of one node's file.
 fn text(settled: &Settled, viewer: &Node) -> String {
     let mut out = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     if viewer.interfaces.iter().all(|i| i.addresses.is_empty()) {

@@ -1,5 +1,5 @@
-//! The planner: what is wanted, compared with what is there, gives the steps between them.
-//! Nothing here touches a kernel, a file or a clock; the same input gives the same plan, so every
+//! The planner: it compares what is wanted with what exists, and makes the steps between them.
+//! Nothing here uses a kernel, a file or a clock; the same input gives the same plan, so every
 //! decision can be tested, shown and explained before it is carried out.
 //!
 //! The flow is [`settle()`] (every address, name and MAC decided) → [`diff()`] (the steps) with

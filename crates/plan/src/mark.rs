@@ -1,5 +1,5 @@
 //! How hallway marks what it makes in the kernel: the alias on a link, the device group, the
-//! table's name, the route protocol. Removal goes by these marks alone.
+//! table's name, the route protocol. Removal uses these marks alone.
 
 use std::net::Ipv6Addr;
 
@@ -13,7 +13,7 @@ pub const ROUTE_PROTOCOL: u8 = 104;
 /// The metric of unreachable routes: any other route to the prefix is preferred.
 pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 
-/// The top byte of every device group of ours.
+/// The top byte of every device group of hallway.
 pub const GROUP_MARK: u32 = 0x68 << 24;
 
 /// Slots are 12 bits wide.
@@ -25,7 +25,7 @@ pub fn group(slot: u16, index: u16) -> u32 {
     GROUP_MARK | (u32::from(slot & 0xfff) << 12) | u32::from(index & 0xfff)
 }
 
-/// The slot of a group, when the group is one of ours.
+/// The slot of a group; `None` if it is not a group of hallway.
 #[must_use]
 pub fn slot_of(group: u32) -> Option<u16> {
     (group >> 24 == GROUP_MARK >> 24).then_some(((group >> 12) & 0xfff) as u16)
@@ -55,7 +55,7 @@ pub fn alias(project: &Name, role: &Role) -> String {
     }
 }
 
-/// Reads an alias; `None` when it is not one of ours.
+/// Reads an alias; `None` if it is not one of hallway.
 #[must_use]
 pub fn parse_alias(text: &str) -> Option<(Name, Role)> {
     let mut parts = text.split(':');
@@ -76,13 +76,13 @@ pub fn parse_alias(text: &str) -> Option<(Name, Role)> {
     parts.next().is_none().then_some((project, role))
 }
 
-/// The name of what is left of a port (see [`Role::Removed`]): that of the node is free for others.
+/// The name of what is left of a port (see [`Role::Removed`]): its own name can be used again.
 #[must_use]
 pub fn removed_link(index: u32) -> String {
     format!("hw-gone{index}")
 }
 
-/// The comment of our tables.
+/// The comment of hallway's tables.
 pub const TABLE_COMMENT: &str = "made by hallway; changed and removed by it";
 
 /// The name of a project's nf_tables tables.
@@ -91,8 +91,8 @@ pub fn table(project: &Name) -> String {
     format!("hallway-{project}")
 }
 
-/// The name of the tables of a project's guard. No project's own tables are called like that; and
-/// nft reads the name, so that a saved ruleset can be loaded again.
+/// The name of the tables of a project's guard. No project's own tables have such a name. nft
+/// accepts it, so that a saved ruleset can be loaded again.
 #[must_use]
 pub fn guard_table(project: &Name) -> String {
     format!("{GUARD}{project}")
@@ -106,9 +106,9 @@ pub fn is_ours(table: &str) -> bool {
 
 const GUARD: &str = "hallway.guard.";
 
-/// Bits of a packet's mark by which the rules of a project tell its guard, at the same hook, that
-/// they are loaded: those of the project that the packet comes from, and those of the one that it
-/// goes to. Tailscale uses 0xff0000, kube-proxy 0xc000, Cilium 0xf00.
+/// Bits of a packet's mark that the rules of a project set for its guard at the same hook, to show
+/// that they are loaded: one for the project that the packet comes from, one for the project that
+/// it goes to. Tailscale uses 0xff0000, kube-proxy 0xc000, Cilium 0xf00.
 pub const FROM_BIT: u32 = 0x1000;
 /// See [`FROM_BIT`].
 pub const TO_BIT: u32 = 0x2000;
@@ -130,7 +130,7 @@ pub fn stable_hash(parts: &[&str]) -> u64 {
             hash = hash.wrapping_mul(0x0100_0000_01b3);
         }
     }
-    // FNV's low bits move little on short input; fold the high half in.
+    // FNV's low bits differ little for short input; combine them with the high half.
     hash ^ (hash >> 32)
 }
 

@@ -12,8 +12,8 @@ use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, Setting};
 use crate::through::{Entry, Pass};
 
-/// What is known of something: an observation never says that a thing is absent, or present, when
-/// it was not examined.
+/// Knowledge about an object: an observation never states that it is absent, or present, if it was
+/// not examined.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Seen<T> {
     /// It exists, like this.
@@ -38,7 +38,7 @@ impl<T> Seen<T> {
 /// A snapshot of the scope: its own network namespace (the host, or a sandbox) and /run/netns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// The scope's own namespace: every object, ours and others'.
+    /// The scope's own namespace: every object, also those of others.
     pub host: SeenSpace,
     /// Every entry of /run/netns.
     pub namespaces: Vec<SeenNamespace>,
@@ -65,7 +65,7 @@ pub struct SeenFiles {
     pub hosts: BTreeMap<String, String>,
     /// Files of /etc/resolv.conf, by the names of [`crate::resolv`].
     pub resolv: BTreeMap<String, String>,
-    /// What the host's name servers are at this moment, as far as nodes can reach them.
+    /// The host's name servers at this moment, as far as nodes can reach them.
     pub of_host: String,
 }
 
@@ -78,7 +78,7 @@ pub struct SeenEntry {
     pub accepts: Vec<(Name, Pass, u64)>,
 }
 
-/// A setting of the host that hallway changed, and must give back.
+/// A setting of the host that hallway changed, and must restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noted {
     /// The uplink that forwards because of hallway.
@@ -101,7 +101,7 @@ pub struct SeenKeeper {
     pub listeners: BTreeSet<Listener>,
 }
 
-/// An interface that is not ours, by which packets of ours leave the host.
+/// A link that is not of hallway, by which packets of projects leave the host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uplink {
     /// Its name.
@@ -117,7 +117,7 @@ pub enum SeenProgram {
     Runs,
     /// It ended with this code, and the keeper is about to start it again.
     Restarting(i32),
-    /// It ended with this code, and stays so.
+    /// It ended with this code, and is not started again.
     Ended(i32),
 }
 
@@ -163,7 +163,7 @@ pub struct SeenLink {
     pub mtu: u32,
     /// Interface index of a veth's other end, in whatever namespace that is.
     pub peer: Option<u32>,
-    /// Attributes of a bridge port; nothing when it is none. One that the kernel does not have is
+    /// Attributes of a bridge port; empty if it is none. One that the kernel does not have is
     /// missing.
     pub port: BTreeMap<PortFlag, bool>,
     /// A bridge's frames pass the inet hooks, for IPv4 and IPv6.
@@ -171,9 +171,9 @@ pub struct SeenLink {
     /// A bridge learns MAC addresses from frames to the group addresses of bridges too; not known
     /// before Linux 5.0.
     pub group_learning: Option<bool>,
-    /// Other attributes of a bridge; nothing when it is none.
+    /// Other attributes of a bridge; empty if it is none.
     pub bridge: BTreeMap<BridgeFlag, bool>,
-    /// The kernel makes an IPv6 address of its own; not known where IPv6 is not built in.
+    /// The kernel adds an IPv6 address itself; not known where IPv6 is not built in.
     pub kernel_address: Option<bool>,
     /// What it does to the packets it sends; none: something that hallway never sets.
     pub shaping: Option<Shaping>,
@@ -210,9 +210,9 @@ impl SeenNamespace {
 pub enum NamespaceState {
     /// A mounted namespace with this inode number.
     Mounted(u64),
-    /// A plain file: a namespace whose creation was cut short, or that was unmounted elsewhere.
+    /// A plain file: a namespace whose creation was interrupted, or that was unmounted elsewhere.
     PlainFile,
-    /// A directory or anything else: never ours.
+    /// A directory or anything else: never made by hallway.
     Other,
 }
 
@@ -223,7 +223,7 @@ pub struct SeenTable {
     pub project: Name,
     /// Whether it is the bridge-family one.
     pub bridge_family: bool,
-    /// Interfaces (not ours) on which the project turned IPv4 forwarding on.
+    /// Interfaces (of others) on which the project turned IPv4 forwarding on.
     pub forwarding4: Vec<String>,
     /// The same for IPv6.
     pub forwarding6: Vec<String>,
@@ -297,7 +297,7 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Whether nothing is there.
+    /// Whether nothing exists.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -312,7 +312,7 @@ impl Observed {
         link.is_some_and(|l| l.kind.as_deref() == Some("bridge"))
     }
 
-    /// Counts what bears the project's mark.
+    /// Counts the objects that have the project's mark.
     #[must_use]
     pub fn marks(&self, project: &Name) -> Marks {
         let link = |l: &&SeenLink| {

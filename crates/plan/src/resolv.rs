@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::settled::{Node, Settled};
 
-/// The file of nodes that have nothing of their own; no node is called like that.
+/// The file of nodes without servers and domains of their own; no node can have this name.
 pub const OF_HOST: &str = ".host";
 
-/// The name of the file a node sees.
+/// The name of a node's file.
 #[must_use]
 pub fn file_name(node: &Node) -> &str {
     match node.dns.is_empty() && node.dns_search.is_empty() {
@@ -17,7 +17,7 @@ pub fn file_name(node: &Node) -> &str {
     }
 }
 
-/// The text that a node sees; `of_host` is the one of nodes that have nothing of their own.
+/// The text of a node's file; `of_host` is that of nodes without servers and domains of their own.
 #[must_use]
 pub fn text(node: &Node, of_host: &str) -> String {
     let mut text: String = match node.dns.as_slice() {

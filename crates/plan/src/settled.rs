@@ -49,7 +49,7 @@ pub struct Settled {
 pub struct Network {
     /// Its name.
     pub name: Name,
-    /// Its device group (IFLA_GROUP), worn by the bridge and every port.
+    /// Its device group (IFLA_GROUP), which the bridge and every port have.
     pub group: u32,
     /// The bridge's link name; `None` for a routed network.
     pub bridge: Option<String>,
@@ -71,7 +71,7 @@ pub struct Network {
     pub mtu: Option<u32>,
     /// Frames between members pass the inet hooks, because a policy may deny some of them.
     pub filtered: bool,
-    /// The address the pool gave last, so that a freed one is not given again at once.
+    /// The last allocated address, so that a freed one is not allocated again at once.
     pub last_allocated: Vec<IpAddr>,
     /// The place in the file.
     pub place: Place,
@@ -135,7 +135,7 @@ pub struct Node {
     /// How many connections each of its addresses may have at the host; the default when absent.
     #[serde(default)]
     pub connections: Option<u32>,
-    /// The host name that its programs see, where it is not the node's name.
+    /// The host name for its programs, if it is not the node's name.
     #[serde(default)]
     pub hostname: Option<Name>,
     /// Settings of its namespace.
@@ -146,7 +146,7 @@ pub struct Node {
     /// Domains in which names without a dot are looked up.
     #[serde(default)]
     pub dns_search: Vec<Name>,
-    /// Further names with addresses that its programs find.
+    /// Further names with addresses that its programs can resolve.
     #[serde(default)]
     pub extra_hosts: Vec<(Name, IpAddr)>,
     /// Environment of what runs inside.
@@ -184,12 +184,12 @@ pub struct Workload {
     pub restart: Restart,
     /// Where it runs.
     pub working_dir: Option<String>,
-    /// The user it runs as, where the file says so.
+    /// The user it runs as, if the file specifies one.
     pub user: Option<User>,
-    /// How it is known whether it does its work.
+    /// How its health is checked.
     #[serde(default)]
     pub healthcheck: Option<Healthcheck>,
-    /// What must run, work or have ended before.
+    /// What must run, be healthy or have ended before.
     pub depends_on: Vec<Dependency>,
 }
 
@@ -206,7 +206,7 @@ pub struct Interface {
     pub mtu: Option<u32>,
     /// The limit in each direction; of a cable, of what this end sends.
     pub bandwidth: Option<Bandwidth>,
-    /// What is done to the packets that it sends.
+    /// The impairments of the packets that it sends.
     #[serde(default)]
     pub impairments: Impairments,
     /// It may answer as a DHCP server.
@@ -218,17 +218,17 @@ pub struct Interface {
     /// Prefixes besides its own addresses that it may send from and answer for.
     #[serde(default)]
     pub sources: Vec<IpNet>,
-    /// Prefixes behind its node, a router: it may send on what comes from there.
+    /// Prefixes behind its node, a router: it may forward packets from there.
     #[serde(default)]
     pub behind: Vec<IpNet>,
     /// Further names of its addresses.
     #[serde(default)]
     pub aliases: Vec<Name>,
-    /// What it is plugged into.
+    /// What it is connected to.
     pub plug: Plug,
 }
 
-/// What an interface is plugged into.
+/// What an interface is connected to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Plug {
@@ -270,8 +270,8 @@ pub struct Publish {
     pub node: Name,
     /// Only on this address of the host; on all when absent.
     pub host_address: Option<IpAddr>,
-    /// The address that the file names, as it is: `0.0.0.0` and `::` are all of one IP version. A
-    /// project in a sandbox is served on it on the real host.
+    /// The address in the file, unchanged: `0.0.0.0` and `::` are all addresses of one IP version.
+    /// A project in a sandbox is served on it on the real host.
     #[serde(default)]
     pub named_address: Option<IpAddr>,
     /// Host ports.
@@ -319,7 +319,7 @@ pub enum Side {
 }
 
 impl Policy {
-    /// Its position for people, from 1.
+    /// Its position for messages, from 1.
     #[must_use]
     pub fn number(&self) -> usize {
         self.index + 1
@@ -355,7 +355,7 @@ impl Settled {
 }
 
 impl Interface {
-    /// Its IPv6 link-local address, where it has IPv6 at all.
+    /// Its IPv6 link-local address, if it has IPv6.
     #[must_use]
     pub fn link_local(&self) -> Option<IpNet> {
         let six = self.addresses.iter().any(|a| matches!(a, IpNet::V6(_)));
@@ -364,7 +364,7 @@ impl Interface {
 }
 
 impl Node {
-    /// The host name that its programs see.
+    /// The host name for its programs.
     #[must_use]
     pub fn hostname(&self) -> &Name {
         self.hostname.as_ref().unwrap_or(&self.name)
@@ -385,7 +385,7 @@ impl Node {
         all.copied().collect()
     }
 
-    /// Its interfaces that are plugged into networks, with the network's and the link's name.
+    /// Its interfaces on networks, with the network's and the link's name.
     pub fn ports(&self) -> impl Iterator<Item = (&Interface, &Name, &str)> {
         self.interfaces.iter().filter_map(|i| match &i.plug {
             Plug::Port { network, link } => Some((i, network, link.as_str())),

@@ -7,7 +7,7 @@ use hallway_spec::{Bandwidth, Impairments};
 
 /// The longest time a packet waits because of a limit.
 const LATENCY_MS: u64 = 50;
-/// Enough for a few offloaded segments, so that low rates still pass 64 KiB packets.
+/// Enough for a few offloaded segments, so that low rates can pass 64 KiB packets.
 const LEAST_BURST: u64 = 128 * 1024;
 
 /// A token bucket.
@@ -15,7 +15,7 @@ const LEAST_BURST: u64 = 128 * 1024;
 pub struct Bucket {
     /// Bytes a second.
     pub rate: u64,
-    /// Bytes that may go at once.
+    /// Bytes that may be sent at once.
     pub burst: u32,
     /// Bytes that may wait.
     pub queue: u32,
@@ -25,7 +25,7 @@ pub struct Bucket {
 #[must_use]
 pub fn bucket(limit: Bandwidth) -> Bucket {
     let rate = limit.bytes_per_second();
-    // 4 ms worth of bytes: a timer that fires 250 times a second still fills the rate.
+    // Bytes of 4 ms: a timer of 250 Hz still reaches the rate.
     let burst = (rate / 250).max(LEAST_BURST).min(u64::from(u32::MAX / 2));
     let queue = (rate * LATENCY_MS / 1000 + burst).min(u64::from(u32::MAX));
     Bucket {
@@ -40,14 +40,14 @@ pub fn bucket(limit: Bandwidth) -> Bucket {
 pub struct Shaping {
     /// The limit.
     pub limit: Option<Bandwidth>,
-    /// The impairments, without those that do nothing.
+    /// The impairments, without those that have no effect.
     pub impairments: Impairments,
 }
 
 /// The queueing discipline at the root of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queueing {
-    /// The one the kernel gives every link.
+    /// The kernel's default for every link.
     Default,
     /// A token bucket.
     TokenBucket(Bucket),
@@ -60,7 +60,7 @@ pub enum Queueing {
 
 /// Packets that may wait where nothing limits the bandwidth: 100 ms at 1 Gbit/s.
 const PACKETS: u64 = 10_000;
-/// So many may always wait.
+/// At least this many may always wait.
 const LEAST_PACKETS: u64 = 100;
 /// The bytes of a packet, for the number of those that may wait.
 const PACKET: u64 = 1_500;
@@ -107,7 +107,7 @@ impl Shaping {
         }
     }
 
-    /// How many packets may wait: those that are delayed, and those of the time a limit makes them wait.
+    /// How many packets may wait: those that are delayed, and those that wait because of a limit.
     fn packets(&self) -> u32 {
         let Some(limit) = self.limit else {
             return PACKETS as u32;
@@ -121,7 +121,7 @@ impl Shaping {
         packets.clamp(LEAST_PACKETS, 10 * PACKETS) as u32
     }
 
-    /// Whether the kernel does the same for both. It keeps bytes per second.
+    /// Whether the kernel does the same for both. It stores bytes per second.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
         let rate = |of: &Self| of.limit.map(Bandwidth::bytes_per_second);

@@ -1,5 +1,5 @@
-//! Accepts in the chains of other firewalls, which a user asks for: a drop there is final, whatever
-//! the project's own rules say.
+//! Accepts in the chains of other firewalls, which a user requests: a drop there is final, whatever
+//! the project's own rules decide.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use hallway_spec::Name;
 pub use crate::firewall::{Firewall, UnknownFirewall};
 use crate::settled::{Plug, Settled};
 
-/// A chain of another firewall that accepts are put at the beginning of.
+/// A chain of another firewall. Accepts are put at its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     /// The firewall.
@@ -57,7 +57,7 @@ impl fmt::Display for Entry {
     }
 }
 
-/// One way of packets through a link of the project.
+/// One direction of packets through a link of the project.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pass {
     /// The link.
@@ -86,7 +86,7 @@ impl Pass {
         format!("hallway:{project}:{way}:{}", self.link)
     }
 
-    /// Reads the comment of a rule: whose it is, and what it is for.
+    /// Reads the comment of a rule: the project it belongs to, and what it is for.
     #[must_use]
     pub fn parse(comment: &str) -> Option<(Name, Self)> {
         let mut parts = comment.strip_prefix("hallway:")?.splitn(3, ':');
@@ -101,7 +101,7 @@ impl Pass {
     }
 }
 
-/// Every way through the links of a project that the host routes by.
+/// Every direction through the links of a project that the host routes by.
 #[must_use]
 pub fn passes(settled: &Settled) -> Vec<Pass> {
     let ways = |link: &str| {

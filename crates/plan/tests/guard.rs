@@ -1,5 +1,5 @@
-//! The guard against the project's own rules: it changes nothing while they are loaded, and lets
-//! nothing pass that concerns the project while they are not.
+//! The guard together with the project's own rules: it changes nothing while they are loaded, and
+//! drops everything that concerns the project while they are not.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! What is decided, without a kernel.
+//! Planning without a kernel.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
@@ -25,7 +25,7 @@ fn settled(text: &str) -> Settled {
     settled_after(text, None)
 }
 
-/// Rules are passed one by one: there must not be more of them for more nodes.
+/// Rules are evaluated one by one: there must not be more of them for more nodes.
 #[test]
 fn the_number_of_rules_is_of_the_file_not_of_its_nodes() {
     let text = |nodes: usize| {
@@ -92,8 +92,8 @@ fn file(nodes: &[(bool, bool, Option<u8>)]) -> String {
 }
 
 proptest! {
-    /// Every address is its network's, nobody has it twice, the same file gives the same, and
-    /// what is there keeps its address when others come and go.
+    /// Every address is in its network's prefix, no two nodes have the same, the same file gives
+    /// the same result, and nodes keep their addresses when others are added and removed.
     #[test]
     fn addresses(nodes in topologies(), more in topologies()) {
         let first = settled(&file(&nodes));
@@ -152,8 +152,8 @@ fn a_change_of_one_node_concerns_it_and_the_ends_of_its_cables() {
     assert_eq!(names(&fewer), ["one"]);
 }
 
-/// Where the kernel forwards IPv6 everywhere or nowhere (before Linux 6.17), forwarding for every
-/// link turns it on for new links too: that is not another program's work, and it is given back.
+/// If the kernel forwards IPv6 by all links or by none (before Linux 6.17), forwarding for every
+/// link turns it on for new links too: that does not come from another program, and it is restored.
 #[test]
 fn forwarding_of_every_link_is_given_back() {
     let project: hallway_spec::Name = "p".parse().unwrap();

@@ -1,4 +1,4 @@
-//! Who reaches whom and why, without a kernel: every reason, with the line it names.
+//! Which nodes reach which and why, without a kernel: every reason, with its line.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
@@ -12,7 +12,7 @@ fn settled(text: &str) -> Settled {
     settle(&topology, None, &around).unwrap()
 }
 
-/// Asks on a host without a way to the world.
+/// Asks on a host without a route to outside.
 fn ask(text: &str, from: &str, to: &str) -> Vec<Path> {
     let settled = settled(text);
     let rules = ruleset(&settled);
@@ -106,7 +106,7 @@ fn answers_with_their_reasons() {
     }
 }
 
-/// Both families are asked where both ends speak both.
+/// Both IP versions are tested if both ends have both.
 #[test]
 fn each_address_family_has_its_answer() {
     let paths = ask(SHOP, "web", "app");
@@ -122,7 +122,7 @@ fn each_address_family_has_its_answer() {
     );
 }
 
-/// Half a connection through the host: its filter sees requests and not the replies.
+/// One direction of a connection passes the host: its filter gets requests but no replies.
 #[test]
 fn replies_by_another_way_are_no_connection() {
     let text = "networks:
@@ -142,7 +142,7 @@ policies: [{ from: a, to: b }]
     assert_eq!(path.outcome, Outcome::Open, "datagrams are no connection");
 }
 
-/// Nobody outside can answer an internal network: nothing of it leaves, whatever a policy says.
+/// No reply from outside can reach an internal network: no packet of it leaves.
 #[test]
 fn an_internal_network_sends_nothing_outside() {
     let text = "networks:
@@ -161,7 +161,7 @@ policies: [{ from: db, to: 203.0.113.9/32 }]
     assert!(path.reply.is_empty());
 }
 
-/// A router between cables passes on what is not its own; the way there shows it.
+/// A router between cables forwards packets for others; the path shows it.
 #[test]
 fn routers_pass_on() {
     let text = "nodes:
@@ -181,7 +181,7 @@ links:
     assert_eq!(path.reason.code.text(), "not-forwarding");
 }
 
-/// Translations are told with the addresses before and after, and undone on the way back.
+/// Translations are shown with the addresses before and after, and undone for replies.
 #[test]
 fn translations_there_and_back() {
     let path = ask(SHOP, "visitor", "host:8080").remove(0);
@@ -241,7 +241,7 @@ fn who_is_asked_can_be_written_in_many_ways() {
     }
 }
 
-/// A request that dies on the way was meant for somebody.
+/// A request that is dropped has a target, too.
 #[test]
 fn the_target_is_known_however_it_ends() {
     for (from, to, target) in [

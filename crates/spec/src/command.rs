@@ -8,10 +8,10 @@ pub enum InvalidCommand {
     /// There is no program.
     #[error("a command needs at least the name of a program")]
     Empty,
-    /// A word has a NUL character, which the kernel cannot pass on.
+    /// A word has a NUL character, which the kernel cannot pass to a program.
     #[error("a command may not have NUL characters")]
     Nul,
-    /// A word that only a shell understands.
+    /// A word that needs a shell.
     #[error("a command is run without a shell, which {0} needs")]
     ShellOperator(String),
     /// A quote is opened and not closed.
@@ -19,10 +19,10 @@ pub enum InvalidCommand {
     UnclosedQuote,
 }
 
-/// Words that mean something to a shell and nothing to a program.
+/// Words that are operators of a shell, but plain arguments for a program.
 const OPERATORS: [&str; 8] = ["&&", "||", "|", ";", "&", ">", ">>", "<"];
 
-/// What a word needs a shell for.
+/// The operator in a word that needs a shell.
 fn operator(word: &str) -> Option<&str> {
     let ended = word.strip_suffix(';').filter(|before| !before.is_empty());
     match ended {
@@ -47,7 +47,7 @@ impl Command {
     /// From a list of words.
     ///
     /// # Errors
-    /// When there is none, or one has a NUL in it.
+    /// When there is none, or one contains a NUL.
     pub fn new(words: Vec<String>) -> Result<Self, InvalidCommand> {
         if words.first().is_none_or(String::is_empty) {
             return Err(InvalidCommand::Empty);
@@ -61,8 +61,8 @@ impl Command {
     /// From one line, split at spaces with a shell's quoting.
     ///
     /// # Errors
-    /// When quotes are not closed, there is no word, or a word of its own is an operator of a
-    /// shell, like `&&`.
+    /// When quotes are not closed, there is no word, or a separate word is an operator of a shell,
+    /// like `&&`.
     pub fn split(line: &str) -> Result<Self, InvalidCommand> {
         let words = shell_words::split(line).map_err(|_unclosed| InvalidCommand::UnclosedQuote)?;
         // A quoted operator is an argument.

@@ -1,22 +1,22 @@
-//! What can be shown to people when something is wrong: one interface for every kind of problem.
+//! The interface of every kind of problem that is shown to users.
 
 use crate::Place;
 
 /// How serious a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Something is allowed, but probably not meant.
+    /// Something is allowed, but probably not intended.
     Warning,
     /// Something was not done.
     Error,
 }
 
-/// A place in a file with a few words about it.
+/// A place in a file with a short text about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// The place.
     pub place: Place,
-    /// What is said about it.
+    /// The text.
     pub text: String,
 }
 
@@ -30,7 +30,7 @@ impl Label {
     }
 }
 
-/// Something that is wrong, as it is shown to people and as programs can recognise it.
+/// A problem, for users, with a code for programs.
 ///
 /// ```
 /// use hallway_spec::{Diagnostic, parse};
@@ -63,19 +63,19 @@ pub trait Diagnostic {
         Vec::new()
     }
 
-    /// The error below this one, like the kernel's answer.
+    /// The error that caused this one, like the kernel's error.
     fn cause(&self) -> Option<String> {
         None
     }
 
-    /// More of the same run: further problems, or what could not be undone.
+    /// More problems of the same run: further ones, or what could not be undone.
     fn related(&self) -> Vec<&dyn Diagnostic> {
         Vec::new()
     }
 }
 
 /// Declares an enum of stable codes. The first line of documentation of each variant is its
-/// meaning, and stands in `docs/errors.md`.
+/// meaning, which `docs/errors.md` contains.
 ///
 /// ```
 /// hallway_spec::codes! {

@@ -1,4 +1,4 @@
-//! Health checks, and what a node that depends on another waits for.
+//! Health checks, and the conditions for starting a node that depends on another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Command, Name};
 
-/// A command that shows whether a node's program does its work.
+/// A command that checks whether a node's program works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Healthcheck {
     /// Run in the node; exit code 0 means healthy.
@@ -18,16 +18,16 @@ pub struct Healthcheck {
     pub interval: Duration,
     /// A check that takes longer has failed.
     pub timeout: Duration,
-    /// So many failures in a row mean unhealthy.
+    /// This number of failures in a row means unhealthy.
     pub retries: u32,
     /// Failures within this time of the program's start do not count. Never shorter than `interval`.
     pub start_period: Duration,
-    /// The pause between two checks in that time, as long as none has succeeded.
+    /// The pause between two checks in that time, until one has succeeded.
     pub start_interval: Duration,
 }
 
 impl Healthcheck {
-    /// With the values of Compose for what a file does not say.
+    /// With the default values of Compose.
     #[must_use]
     pub fn new(test: Command) -> Self {
         let interval = Duration::from_secs(30);
@@ -41,7 +41,7 @@ impl Healthcheck {
         }
     }
 
-    /// When a program that is never healthy is called unhealthy at the latest, after its start.
+    /// How long after its start a program that is never healthy is reported as unhealthy.
     #[must_use]
     pub fn longest(&self) -> Duration {
         let counted = self.interval.saturating_add(self.timeout);
@@ -51,7 +51,7 @@ impl Healthcheck {
     }
 }
 
-/// What a node waits for of another before its own program is started.
+/// The condition of another node that must be true before a node's program is started.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -71,11 +71,11 @@ pub enum Condition {
 pub struct Dependency {
     /// The node.
     pub node: Name,
-    /// What is waited for.
+    /// The condition.
     pub condition: Condition,
 }
 
-/// A text that is no condition.
+/// A text that is not a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no condition; write service_started, service_healthy or service_completed_successfully")]
 pub struct InvalidCondition;
@@ -94,7 +94,7 @@ impl FromStr for Condition {
 }
 
 impl fmt::Display for Condition {
-    /// As a file has it.
+    /// As in a file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::ServiceStarted => "service_started",
@@ -104,7 +104,7 @@ impl fmt::Display for Condition {
     }
 }
 
-/// Whether a program does its work, as its health check shows.
+/// Whether a program works, by its health check.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]

@@ -1,11 +1,11 @@
-//! Impairments: what a link does to the packets that it sends, as `tc netem` does it.
+//! Impairments: what a link does to the packets that it sends, as in `tc netem`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A time that packets are delayed by, up to one minute. Stored in nanoseconds.
+/// The time by which packets are delayed, up to one minute. Stored in nanoseconds.
 ///
 /// ```
 /// use hallway_spec::Delay;
@@ -38,10 +38,10 @@ pub enum InvalidImpairment {
     /// It is not a number with a unit of time.
     #[error("invalid time {0:?}; write it like 50ms, 1.5ms, 200us or 1s")]
     Time(String),
-    /// It is longer than the kernel's netem can do.
+    /// It is longer than the kernel's netem supports.
     #[error("a delay is at most 60s, not {0}")]
     TooLong(String),
-    /// The kernel keeps it as a 32 bit number of nanoseconds.
+    /// The kernel stores it as a 32 bit number of nanoseconds.
     #[error("a jitter is at most 2s, not {0}")]
     JitterTooLong(Delay),
     /// It is not a percentage.
@@ -57,7 +57,7 @@ const UNITS: [(&str, u64); 4] = [
     ("ns", 1),
 ];
 
-/// Digits after the point that count: those of a nanosecond of a second.
+/// The number of digits after the point: down to a nanosecond of a second.
 const FRACTION: usize = 9;
 
 impl Delay {
@@ -136,7 +136,7 @@ impl Share {
     /// All packets.
     pub const ALL: Self = Self(1_000_000);
 
-    /// The probability as the kernel has it: a part of `u32::MAX`.
+    /// The probability in the kernel: a part of `u32::MAX`.
     #[must_use]
     pub fn probability(self) -> u32 {
         let all = u64::from(Self::ALL.0);
@@ -144,7 +144,7 @@ impl Share {
         u32::try_from(scaled).unwrap_or(u32::MAX)
     }
 
-    /// The share nearest to a probability of the kernel.
+    /// The share nearest to a probability in the kernel.
     #[must_use]
     pub fn of_probability(probability: u32) -> Self {
         let most = u64::from(u32::MAX);
@@ -210,7 +210,7 @@ fn decimal(text: &str, places: usize) -> Option<u128> {
     format!("{whole}{fraction:0<places$}").parse().ok()
 }
 
-/// What a link does to the packets that it sends. What is not given is not done.
+/// What a link does to the packets that it sends. An impairment without a value is not applied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Impairments {
@@ -239,13 +239,13 @@ impl Impairments {
     pub const KEYS: [&'static str; 6] =
         ["delay", "jitter", "loss", "duplicate", "corrupt", "reorder"];
 
-    /// Whether nothing is done.
+    /// Whether there are none.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.effective() == Self::default()
     }
 
-    /// Without those that are zero, which do nothing.
+    /// Without those that are zero, which have no effect.
     #[must_use]
     pub fn effective(&self) -> Self {
         let time = |value: Option<Delay>| value.filter(|d| d.0 > 0);
@@ -260,7 +260,7 @@ impl Impairments {
         }
     }
 
-    /// These, and where they say nothing those of `other`.
+    /// These; those without a value come from `other`.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         Self {
@@ -273,7 +273,7 @@ impl Impairments {
         }
     }
 
-    /// The one that needs a delay where none is given.
+    /// The impairment that needs a delay if none is given.
     #[must_use]
     pub fn without_delay(&self) -> Option<&'static str> {
         let these = self.effective();
@@ -284,7 +284,7 @@ impl Impairments {
         jitter.or_else(|| these.reorder.map(|_| "reorder"))
     }
 
-    /// Each that is given, with its key, as a file has it.
+    /// Each impairment with a value, with its key, as in a file.
     #[must_use]
     pub fn given(&self) -> Vec<(&'static str, String)> {
         let words = [
@@ -301,7 +301,7 @@ impl Impairments {
 }
 
 impl fmt::Display for Impairments {
-    /// Like `delay 50ms jitter 5ms loss 1%`; empty where nothing is done.
+    /// Like `delay 50ms jitter 5ms loss 1%`; empty if there are none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let given = self.effective().given();
         let words: Vec<String> = given.iter().map(|(k, v)| format!("{k} {v}")).collect();

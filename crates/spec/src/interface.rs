@@ -9,13 +9,13 @@ use crate::text_type::text_type;
 /// The longest interface name: IFNAMSIZ without the NUL at the end (linux/if.h), in bytes.
 const INTERFACE_NAME_MAX: usize = 15;
 
-/// Names with a meaning of their own: the loopback interface, and two directories in
+/// Names with a special meaning: the loopback interface, and two directories in
 /// /proc/sys/net/*/conf.
 const RESERVED: [&str; 3] = ["lo", "all", "default"];
 
 /// The name of a network interface, by the kernel's rules (`dev_valid_name`, net/core/dev.c): 1 to
 /// 15 bytes, without `/`, `:`, white space and NUL, neither `.` nor `..`. `%` is refused too: the
-/// kernel takes `eth%d` for a pattern (`__dev_alloc_name`).
+/// kernel interprets `eth%d` as a pattern (`__dev_alloc_name`).
 ///
 /// ```
 /// use hallway_spec::InterfaceName;
@@ -40,7 +40,7 @@ pub enum InvalidInterfaceName {
     /// It has a character that the kernel does not allow, or is `.` or `..`.
     #[error("{0:?} cannot be the name of an interface")]
     Character(String),
-    /// Files only: the name has a meaning of its own.
+    /// Files only: the name has a special meaning.
     #[error("the interface name {0:?} is reserved")]
     Reserved(String),
     /// Files only: it has another character than letters, digits, `-`, `_` and `.`, or does not
@@ -72,8 +72,8 @@ impl FromStr for InterfaceName {
 }
 
 impl InterfaceName {
-    /// Reads a name that a file gives to a new interface. Stricter than the kernel: no reserved
-    /// names, and only characters that are safe in a command line and on a terminal.
+    /// Reads the name of a new interface from a file. Stricter than the kernel: no reserved names,
+    /// and only characters that are safe in a command line and on a terminal.
     ///
     /// # Errors
     /// When the name is not allowed.

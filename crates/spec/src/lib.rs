@@ -1,7 +1,7 @@
 //! The file of a project and what it means: text → [`Topology`].
 //!
 //! Pure: no files, no clock, no kernel. Only [`parse`] makes a [`Topology`], and only when every
-//! check has passed: code that has one need not check it again. What is wrong with a file is a
+//! check has passed: code that has one need not check it again. A problem of a file is a
 //! [`Problem`] with a stable code, places and help; every kind of problem in the project is printed
 //! through the trait [`Diagnostic`].
 //!

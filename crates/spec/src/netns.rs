@@ -57,8 +57,8 @@ impl From<Name> for NetnsName {
     }
 }
 
-/// A network namespace: by its name in [`NETNS_DIRECTORY`], or by the path of a file that stands
-/// for it, like `/proc/1234/ns/net`. Written and stored as text; a path is known by its `/`.
+/// A network namespace: by its name in [`NETNS_DIRECTORY`], or by the path of a file that refers to
+/// it, like `/proc/1234/ns/net`. Written and stored as text; a path is recognised by its `/`.
 ///
 /// ```
 /// use std::path::Path;

@@ -1,20 +1,20 @@
-//! Where in a file something is said.
+//! Places in a file.
 
 use serde::{Deserialize, Serialize};
 
-/// A place in the project's file: what errors, rule comments and explanations point at.
+/// A place in the project's file: errors, rule comments and explanations refer to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Place {
-    /// From 1; 0 when the thing was not written in a file.
+    /// From 1; 0 if it is not from a file.
     pub line: u32,
     /// From 1, in characters.
     pub column: u32,
     /// Byte offset from the start of the text.
     pub offset: usize,
-    /// Length in bytes of what is pointed at.
+    /// Length in bytes.
     pub length: usize,
-    /// The file, where it is not the one that the project was read from but one that this includes,
-    /// extends or is changed by.
+    /// The file, if it is not the one that the project was read from, but one that is included,
+    /// extended or merged into it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub file: String,
     /// The key path, like `policies[1]` or `nodes.web.ports[0]`.
@@ -22,7 +22,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The file that it is in, as messages name it; `main` is the one that the project was read from.
+    /// The name of the file for messages; `main` is the one that the project was read from.
     #[must_use]
     pub fn file<'a>(&'a self, main: &'a str) -> &'a str {
         match self.file.as_str() {
@@ -31,7 +31,7 @@ impl Place {
         }
     }
 
-    /// Whether it was written in a file.
+    /// Whether it is from a file.
     #[must_use]
     pub fn is_in_file(&self) -> bool {
         self.line > 0

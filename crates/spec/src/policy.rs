@@ -1,4 +1,4 @@
-//! What policies and expectations of a file mean.
+//! The meaning of policies and expectations of a file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{IpProtocol, Name, Place, PortRange, Protocol, Service};
 
-/// What a policy or expectation speaks of.
+/// What a policy or expectation is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -26,7 +26,7 @@ pub enum Endpoint {
     Any,
 }
 
-/// Which packets a policy line speaks of.
+/// The packets that a policy line matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyService {
@@ -44,7 +44,7 @@ pub enum PolicyService {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Let the connection begin.
+    /// Allow the connection.
     Allow,
     /// Drop it.
     Deny,
@@ -58,7 +58,7 @@ pub struct Policy {
     pub index: usize,
     /// Allow or deny.
     pub action: Action,
-    /// Directed pairs this line speaks of: one for `from`/`to` (more when either is a list),
+    /// Directed pairs that this line matches: one for `from`/`to` (more when either is a list),
     /// both directions for `between`.
     pub pairs: Vec<(Endpoint, Endpoint)>,
     /// Empty means everything.
@@ -71,11 +71,11 @@ pub struct Policy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Expect {
-    /// Who sends.
+    /// The client.
     pub from: Endpoint,
-    /// Who is to be reached.
+    /// The server.
     pub to: Endpoint,
-    /// What is tried; ICMP echo where the file names nothing.
+    /// What is tried; ICMP echo if the file specifies nothing.
     pub service: Service,
     /// Whether it must, or must not, be reachable.
     pub reachable: bool,
@@ -116,7 +116,7 @@ impl fmt::Display for Action {
 }
 
 impl fmt::Display for Policy {
-    /// Like `allow backend → database 3306/tcp` or `deny app1 ↔ app2`; of long lists the beginning.
+    /// Like `allow backend → database 3306/tcp` or `deny app1 ↔ app2`; long lists are shortened.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.action.fmt(f)?;
         let places = self.pairs.iter().enumerate().rev();

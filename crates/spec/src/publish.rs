@@ -16,7 +16,7 @@ pub struct PublishText {
     pub host_ports: PortRange,
     /// The node's ports.
     pub node_ports: PortRange,
-    /// tcp unless said otherwise.
+    /// tcp by default.
     pub protocol: Protocol,
 }
 
@@ -86,19 +86,19 @@ impl fmt::Display for PublishText {
     }
 }
 
-/// Entries of more ports than this are not served on localhost: there each port takes a listener,
-/// and a listener takes a file for each IP version, in a sandbox twice that.
+/// Entries of more ports than this are not served on localhost: each port would need a listener,
+/// and a listener needs a file for each IP version, in a sandbox twice that.
 pub const LOCALHOST_PORTS_MAX: usize = 4_096;
 
 impl Publish {
-    /// Whether a node port is another than the host port that leads to it.
+    /// Whether a node port differs from its host port.
     #[must_use]
     pub fn translates_ports(&self) -> bool {
         self.host_ports != self.node_ports
     }
 
-    /// Whether it is for the addresses of localhost, alone or among others. SCTP is not: listeners
-    /// there pass on streams of bytes and datagrams.
+    /// Whether it is served on the addresses of localhost, alone or among others. SCTP is not:
+    /// listeners there proxy only streams of bytes and datagrams.
     #[must_use]
     pub fn includes_localhost(&self) -> bool {
         if self.protocol == Protocol::Sctp {

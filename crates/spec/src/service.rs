@@ -26,15 +26,15 @@ const NAMES: [(&str, u8); 15] = [
     ("l2tp", 115),
     ("isis", 124),
 ];
-/// Headers between an IPv6 header and what the packet carries (IANA's registry of IPv6 extension
-/// header types), and the number for no payload: not protocols of their own.
+/// Headers between an IPv6 header and the payload (IANA's registry of IPv6 extension header types),
+/// and the number for no payload: not protocols of their own.
 const EXTENSIONS: [u8; 8] = [0, 43, 44, 59, 60, 135, 139, 140];
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const SCTP: u8 = 132;
 const ICMP: u8 = 1;
 const ICMP6: u8 = 58;
-/// Connection tracking looks into the headers of these: a probe would have to be a complete
+/// Connection tracking reads the headers of these: a probe would have to be a complete
 /// implementation (DCCP and UDP-Lite).
 const NOT_PROBED: [u8; 2] = [33, 136];
 
@@ -60,7 +60,7 @@ pub enum InvalidService {
     Port(#[from] InvalidPort),
 }
 
-/// The number of an IP protocol other than TCP, UDP, SCTP, ICMP and ICMPv6, which have words of
+/// The number of an IP protocol other than TCP, UDP, SCTP, ICMP and ICMPv6, which have names of
 /// their own.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -75,7 +75,7 @@ impl IpProtocol {
         self.0
     }
 
-    /// The name of a number, where it has one: also of those with words of their own.
+    /// The name of a number, if it has one: also of those with names of their own.
     #[must_use]
     pub fn name_of(number: u8) -> Option<&'static str> {
         match number {

@@ -1,6 +1,6 @@
-//! Names that resemble a name: suggestions for misspelt words, and for words of other programs.
+//! Names similar to a name: suggestions for misspelt words, and for words of other programs.
 
-/// Keys as other programs call them (Compose, containerlab, netplan, ip), and ours.
+/// Keys of other programs (Compose, containerlab, netplan, ip), and those of hallway.
 const SYNONYMS: &[(&[&str], &str)] = &[
     (
         &["env", "envs", "environ", "vars", "variables"],
@@ -60,8 +60,8 @@ const SYNONYMS: &[(&[&str], &str)] = &[
     (&["ip_forward", "router"], "forwarding"),
 ];
 
-/// The one of `known` keys that is probably meant: what another program calls so, else the most
-/// similar one.
+/// The one of `known` keys that is probably intended: the equivalent of a key of another program,
+/// else the most similar one.
 #[must_use]
 pub fn meant<'a>(name: &str, mut known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let synonym = SYNONYMS

@@ -1,10 +1,10 @@
-//! What is wrong with a text that is not YAML, in words for people: the YAML parser has words of its
-//! own only, about rules of its grammar.
+//! The problem of a text that is not YAML, in plain words: the YAML parser's messages are about
+//! rules of its grammar only.
 
 use crate::problem::TextProblem;
 use crate::{Place, Problem};
 
-/// The problem for what the parser says, which found it at `at`.
+/// The problem for the parser's message, which it reported at `at`.
 pub(crate) fn problem(text: &str, says: &str, at: Place) -> Problem {
     let (before, after) = text.split_at_checked(at.offset).unwrap_or((text, ""));
     let (line_before, line) = line_at(text, at.offset);

@@ -60,7 +60,7 @@ fn swapped(text: &str) -> String {
 impl FromStr for SysctlKey {
     type Err = InvalidSysctl;
 
-    /// With dots or with slashes: the first of them says which separates.
+    /// With dots or with slashes: the first of them is the separator.
     fn from_str(text: &str) -> Result<Self, InvalidSysctl> {
         let separator = text.find(['.', '/']).and_then(|at| text.chars().nth(at));
         let key = match separator {

@@ -1,6 +1,6 @@
-//! Text that is checked once and then trusted.
+//! Text that is checked once and valid from then on.
 
-/// Implements what every checked text needs: `Display`, `AsRef<str>`, and both conversions for
+/// Implements for checked text: `Display`, `AsRef<str>`, and both conversions for
 /// serde. The type is a tuple struct of one `String` and implements `FromStr`.
 macro_rules! text_type {
     ($type:ty, $error:ty) => {

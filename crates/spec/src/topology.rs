@@ -1,4 +1,4 @@
-//! What a file means once every check has passed: the value the planner works from.
+//! A topology: the content of a file once every check has passed, from which the planner works.
 //!
 //! Every type here is `#[non_exhaustive]`, so other crates can read a topology but only
 //! this crate's parser can make one: a `Topology` that exists is a valid one.
@@ -32,7 +32,7 @@ pub struct Topology {
     pub expects: Vec<Expect>,
 }
 
-/// How a network's members are joined.
+/// How a network's members are connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -51,15 +51,15 @@ pub enum Mode {
 pub struct Network {
     /// Its name; shares one name space with the nodes.
     pub name: Name,
-    /// One per address family at most; empty where the file gives none. Then one is chosen, but for a
-    /// lan, which has no addresses then.
+    /// At most one per IP version; empty if the file specifies none. Then one is chosen, except for
+    /// a lan, which then has no addresses.
     pub subnets: Vec<Subnet>,
     /// No route to other networks and no published ports: no default route, no masquerade.
     pub internal: bool,
     /// Its nodes represent the outside world.
     pub outside: bool,
     /// Its nodes reach outside with the host's address, and are reached from outside by published
-    /// ports only. Without, they have addresses that are routed outside, too.
+    /// ports only. If false, their own addresses are routed outside.
     pub nat: bool,
     /// Bridge or routed.
     pub mode: Mode,
@@ -93,7 +93,7 @@ impl Subnet {
         IpVersion::of_net(&self.net)
     }
 
-    /// Whether its first and last address are no node's: not of a prefix of two addresses
+    /// Whether no node can have its first and last address: not true of a prefix of two addresses
     /// (RFC 3021, RFC 6164).
     #[must_use]
     pub fn reserves_ends(&self) -> bool {
@@ -105,25 +105,25 @@ impl Subnet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Node {
-    /// Its name; also the namespace's name where that is free.
+    /// Its name; also the namespace's name if that is free.
     pub name: Name,
     /// Its networks, in the file's order: the first is eth0.
     pub attachments: Vec<Attachment>,
     /// Published ports.
     pub ports: Vec<Publish>,
-    /// Static routes besides those its networks give it.
+    /// Static routes besides those of its networks.
     pub routes: Vec<StaticRoute>,
     /// Forward packets between its own interfaces (a router).
     pub forwarding: bool,
-    /// The host name that its programs see; its own name when absent.
+    /// The host name for its programs; its own name when absent.
     pub hostname: Option<Name>,
     /// Settings of its namespace.
     pub sysctls: BTreeMap<SysctlKey, String>,
-    /// Name servers written to its resolv.conf; empty leaves the host's.
+    /// Name servers written to its resolv.conf; if empty, the host's are used.
     pub dns: Vec<IpAddr>,
     /// Domains in which names without a dot are looked up.
     pub dns_search: Vec<Name>,
-    /// Further names with addresses that its programs find.
+    /// Further names with addresses that its programs can resolve.
     pub extra_hosts: Vec<(Name, IpAddr)>,
     /// How many connections each of its addresses may have at the host; the default when absent.
     pub connections: Option<u32>,
@@ -131,7 +131,7 @@ pub struct Node {
     pub command: Option<Command>,
     /// `up` waits until this listens.
     pub ready: Vec<PortProto>,
-    /// How it is known whether `command` does its work.
+    /// How the health of `command` is checked.
     pub healthcheck: Option<Healthcheck>,
     /// Added to the environment of `command` and `exec`.
     pub environment: BTreeMap<String, String>,
@@ -141,7 +141,7 @@ pub struct Node {
     pub user: Option<User>,
     /// When to start `command` again.
     pub restart: Restart,
-    /// Nodes whose `command` is started first, and what is waited for.
+    /// Nodes whose `command` is started first, with their conditions.
     pub depends_on: Vec<Dependency>,
     /// Further programs in its namespace, in the file's order: entries of `nodes` with
     /// `namespace: node:NAME`.
@@ -160,7 +160,7 @@ pub struct Sidecar {
     pub command: Command,
     /// `up` waits until this listens.
     pub ready: Vec<PortProto>,
-    /// How it is known whether `command` does its work.
+    /// How the health of `command` is checked.
     pub healthcheck: Option<Healthcheck>,
     /// Added to the environment of `command` and `exec`.
     pub environment: BTreeMap<String, String>,
@@ -170,13 +170,13 @@ pub struct Sidecar {
     pub user: Option<User>,
     /// When to start `command` again.
     pub restart: Restart,
-    /// Nodes whose `command` is started first, and what is waited for.
+    /// Nodes whose `command` is started first, with their conditions.
     pub depends_on: Vec<Dependency>,
     /// The place in the file.
     pub place: Place,
 }
 
-/// What there is to know of a program, of a node or a sidecar, by those that depend on it.
+/// The properties of a program, of a node or a sidecar, that dependent programs need.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Program<'a> {
     pub(crate) name: &'a Name,
@@ -189,7 +189,7 @@ pub(crate) struct Program<'a> {
 }
 
 impl Topology {
-    /// The program of each node, also of those that have none, and each sidecar.
+    /// The program of each node, also of those without one, and each sidecar.
     pub(crate) fn programs(&self) -> impl Iterator<Item = Program<'_>> {
         self.nodes.iter().flat_map(|node| {
             let own = Program {
@@ -215,7 +215,7 @@ impl Topology {
     }
 }
 
-/// How many connections each address of a node may have at the host, where the file does not say.
+/// How many connections each address of a node may have at the host, unless the file specifies it.
 pub const CONNECTIONS_DEFAULT: u32 = 8192;
 
 /// A node's membership of a network.
@@ -226,17 +226,17 @@ pub struct Attachment {
     pub network: Name,
     /// Where the file names it.
     pub name_place: Place,
-    /// Fixed addresses, at most one per family; a family not named here comes from the pool.
+    /// Fixed addresses, at most one per IP version; others come from the pool.
     pub addresses: Vec<IpAddr>,
     /// A fixed MAC address.
     pub mac: Option<Mac>,
     /// The interface's name inside; `ethN` by position when absent.
     pub interface: Option<InterfaceName>,
-    /// Further names by which other nodes find its addresses there.
+    /// Further names of its addresses for other nodes there.
     pub aliases: Vec<Name>,
     /// The limit in each direction.
     pub bandwidth: Option<Bandwidth>,
-    /// What is done to the packets that the node sends there.
+    /// The impairments of the packets that the node sends there.
     pub impairments: Impairments,
     /// It may answer as a DHCP server.
     pub dhcp_server: bool,
@@ -264,7 +264,7 @@ pub struct Link {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LinkEnd {
-    /// The node it is plugged into.
+    /// Its node.
     pub node: Name,
     /// Address and prefix length, at most one per family.
     pub addresses: Vec<IpNet>,
@@ -274,7 +274,7 @@ pub struct LinkEnd {
     pub mac: Option<Mac>,
     /// The limit of what it sends.
     pub bandwidth: Option<Bandwidth>,
-    /// What is done to the packets that it sends.
+    /// The impairments of the packets that it sends.
     pub impairments: Impairments,
     /// The place in the file.
     pub place: Place,

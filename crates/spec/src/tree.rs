@@ -1,5 +1,5 @@
-//! A YAML text as a tree of values that know their places. Aliases are shared, not copied, so a
-//! file of nested aliases costs no more than its length.
+//! A YAML text as a tree of values with their places. Aliases are shared, not copied, so a file of
+//! nested aliases needs no more memory than its length.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use crate::problem::TextProblem;
 use crate::{Place, Problem, syntax};
 
-/// Deeper than any sensible file.
+/// A useful file is never nested deeper.
 const DEPTH_MAX: usize = 64;
 
 /// A value's number in its tree.

@@ -40,7 +40,7 @@ impl FromStr for User {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidUser(text.to_owned());
-        // The highest number means "none" to the kernel.
+        // The kernel uses the highest number for "none".
         let number = |text: &str| text.parse().ok().filter(|n| *n != u32::MAX);
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             let (user, group) = match text.split_once(':') {

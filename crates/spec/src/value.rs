@@ -1,27 +1,26 @@
-//! A YAML text as values that own their parts, for programs that translate files of other formats.
-//! Each value knows the place it comes from, so that what is wrong with the translation is reported
-//! where the original has it.
+//! A YAML text as owned values, for programs that translate files of other formats. Each value has
+//! the place in the original, so that problems of the translation are reported there.
 
 use crate::problem::TextProblem;
 use crate::reader::{At, Reader};
 use crate::tree::{Id, Kind, Tree, start};
 use crate::{Place, Problem};
 
-/// More values, aliases written out, are not read.
+/// Texts with more values, counting aliases written out, are not read.
 const VALUES_MAX: usize = 1_000_000;
 
 /// A value of a YAML text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Value {
-    /// Where it is written; line 0 when it is not.
+    /// Its place in a text; line 0 if it has none.
     pub place: Place,
     /// The tag with its `!`, like `!reset`.
     pub tag: Option<String>,
-    /// What it is.
+    /// Its content.
     pub kind: ValueKind,
 }
 
-/// What a value is.
+/// The content of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueKind {
     /// A text, a number, a truth value or nothing.
@@ -62,7 +61,7 @@ impl Value {
     /// Reads a text of one document.
     ///
     /// # Errors
-    /// Everything that is wrong with it as YAML.
+    /// All its problems as YAML.
     pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let tree = Tree::read(body).map_err(|problem| vec![problem])?;
@@ -84,7 +83,7 @@ impl Value {
         }
     }
 
-    /// A text that is written in quotes where it could be taken for something else.
+    /// A text, written in quotes if it could be read as another type.
     #[must_use]
     pub fn of_text(place: &Place, text: impl Into<String>) -> Self {
         Self {
@@ -139,7 +138,7 @@ impl Value {
         }
     }
 
-    /// The entries of a mapping; none of anything else.
+    /// The entries of a mapping; none for other values.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         match &self.kind {
@@ -179,7 +178,7 @@ impl Value {
         matches!(self.kind, ValueKind::List(_))
     }
 
-    /// Whether it is no value at all, or `null`.
+    /// Whether it is missing or `null`.
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, ValueKind::Scalar { text, plain: true }

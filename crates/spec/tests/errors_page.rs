@@ -1,4 +1,4 @@
-//! The codes are documented, and no others are.
+//! The codes are documented, and no other codes are.
 
 use hallway_spec::{Code, EditCode, WarningCode};
 use hallway_testkit::{documented, pairs};

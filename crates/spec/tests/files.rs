@@ -1,5 +1,5 @@
-//! Files good and bad: what each problem points at, that nothing makes the parser panic, and that
-//! what is written back means the same.
+//! Valid and invalid files: the place of each problem, that nothing makes the parser panic, and
+//! that a written file has the same meaning.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failing helper is a failing test
 
@@ -7,7 +7,7 @@ use hallway_spec::{Code, Document, parse, parse_bytes};
 use hallway_testkit::projects::without_places;
 use proptest::prelude::*;
 
-/// The problems of a text: code, and what the place points at.
+/// The problems of a text: code, and the text at its place.
 fn problems(text: &str) -> Vec<(Code, String)> {
     match parse("test.yaml", text) {
         Ok(_) => Vec::new(),
@@ -26,7 +26,7 @@ fn problems(text: &str) -> Vec<(Code, String)> {
 const NETS: &str =
     "networks: { n: { subnet: 10.1.0.0/24 }, i: { subnet: 10.2.0.0/24, internal: true } }\n";
 
-/// What only files of other formats have; their translation is tested.
+/// Codes that only files of other formats have; tests of the translation cover them.
 const OF_OTHER_FORMATS: [Code; 7] = [
     Code::BadInterpolation,
     Code::MissingVariable,
@@ -37,7 +37,7 @@ const OF_OTHER_FORMATS: [Code; 7] = [
     Code::NotSupported,
 ];
 
-/// What is wrong, what the problem points at (empty: anything), and a file; `NETS` stands for [`NETS`].
+/// The code, the text at the place (empty: anything), and a file; `NETS` stands for [`NETS`].
 const CASES: &[(Code, &str, &str)] = &[
     (Code::UnknownKey, "nodse", "nodse: {}\nnodes: { a: {} }\n"),
     (Code::DuplicateKey, "a", "nodes: { a: {}, a: {} }\n"),
@@ -246,7 +246,7 @@ fn bytes_that_are_no_text() {
     );
 }
 
-/// Texts in the neighbourhood of files.
+/// Texts similar to files.
 fn texts() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         prop::sample::select(vec![
@@ -300,7 +300,7 @@ proptest! {
     fn no_text_makes_it_panic(text in texts()) {
         if let Err(all) = parse("x.yaml", &text) {
             for problem in &all.problems {
-                // Places can be underlined.
+                // The text at the place can be underlined.
                 let place = &problem.place;
                 prop_assert!(all.text.get(place.offset..place.offset + place.length).is_some(), "{place:?}");
             }
@@ -313,7 +313,7 @@ proptest! {
     }
 }
 
-/// What is written back is read as the same.
+/// A written file has the same meaning when it is read.
 #[test]
 fn documents_survive_being_written() {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
@@ -333,7 +333,7 @@ fn documents_survive_being_written() {
 }
 
 proptest! {
-    /// Examples with lines left out, cut off or doubled: whatever parses can be edited and written.
+    /// Examples with lines removed, cut off or repeated: whatever parses can be edited and written.
     #[test]
     fn what_parses_can_be_written(which in 0..9usize, lines in prop::collection::vec((0..40usize, 0..60usize, 0..3u8), 0..6)) {
         let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
@@ -359,7 +359,7 @@ proptest! {
     }
 }
 
-/// A policy of many pairs is described by the first of them, not by megabytes.
+/// A policy of many pairs is described by its first pairs, not by megabytes.
 #[test]
 fn words_of_long_policies_are_short() {
     let list: Vec<String> = (0..100).map(|i| format!("10.{i}.0.0/16")).collect();

@@ -1,4 +1,4 @@
-//! The program under test, run as a user would.
+//! The program under test, run like by a user.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -9,7 +9,7 @@ use crate::patience::patience;
 
 /// How many seconds an answer that must come may take.
 const ANSWER: u32 = 30;
-/// How many seconds are waited for an answer that must not come.
+/// How many seconds to wait for an answer that must not come.
 const NO_ANSWER: u32 = 2;
 
 /// How to run it.
@@ -23,7 +23,7 @@ pub struct Hallway {
     directory: PathBuf,
 }
 
-/// How a run came out.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Ran {
     /// The arguments, for messages.
@@ -106,7 +106,7 @@ impl Hallway {
         }
     }
 
-    /// With repair of what is changed behind its back. Without, tests see what they change.
+    /// With repair of changes by other programs. Without it, tests can observe their changes.
     #[must_use]
     pub fn repairing(&self) -> Self {
         Self {
@@ -115,8 +115,8 @@ impl Hallway {
         }
     }
 
-    /// With root of this namespace as root of the sandbox: what a program does in the sandbox then
-    /// has the rights of this test.
+    /// With root of this namespace as root of the sandbox: programs in the sandbox then have the
+    /// rights of this test.
     #[must_use]
     pub fn mapping_root(&self) -> Self {
         Self {
@@ -182,7 +182,7 @@ impl Hallway {
         self.run(&words.split(' ').collect::<Vec<_>>()).ok()
     }
 
-    /// Starts it and lets it run.
+    /// Starts it and does not wait.
     #[must_use]
     pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments)
@@ -200,8 +200,8 @@ impl Hallway {
         self.run(&["up", "--replace", path])
     }
 
-    /// Runs a shell script inside a node; whether it succeeded. That the node can be entered is
-    /// checked apart, so that a broken `exec` is no proof of isolation.
+    /// Runs a shell script inside a node; whether it succeeded. It is checked separately that the
+    /// node can be entered, so that a broken `exec` is no proof of isolation.
     #[track_caller]
     #[must_use]
     pub fn inside(&self, node: &str, script: &str) -> bool {
@@ -209,7 +209,7 @@ impl Hallway {
         self.run(&["exec", node, "--", "sh", "-c", script]).code == 0
     }
 
-    /// Whether one node gets an answer to a ping; waits long for one. See [`Self::cannot_ping`].
+    /// Whether one node gets an answer to a ping; with a long limit. See [`Self::cannot_ping`].
     #[track_caller]
     #[must_use]
     pub fn pings(&self, node: &str, address: &str) -> bool {
@@ -217,7 +217,7 @@ impl Hallway {
         self.inside(node, &format!("ping -c 1 -W {limit} {address}"))
     }
 
-    /// Whether one node can read a URL; waits long for an answer. See [`Self::cannot_read`].
+    /// Whether one node can read a URL; with a long limit. See [`Self::cannot_read`].
     #[track_caller]
     #[must_use]
     pub fn reads(&self, node: &str, url: &str) -> bool {
@@ -225,7 +225,7 @@ impl Hallway {
         self.inside(node, &format!("curl -s -g -o /dev/null -m {limit} '{url}'"))
     }
 
-    /// Whether one node gets no answer to a ping, within the time that no answer is waited for.
+    /// Whether one node gets no answer to a ping, within the short limit.
     #[track_caller]
     #[must_use]
     pub fn cannot_ping(&self, node: &str, address: &str) -> bool {
@@ -233,7 +233,7 @@ impl Hallway {
         !self.inside(node, &format!("ping -c 1 -W {limit} {address}"))
     }
 
-    /// Whether one node cannot read a URL, within the time that no answer is waited for.
+    /// Whether one node cannot read a URL, within the short limit.
     #[track_caller]
     #[must_use]
     pub fn cannot_read(&self, node: &str, url: &str) -> bool {

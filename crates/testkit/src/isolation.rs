@@ -1,4 +1,4 @@
-//! A process and namespaces of its own for every test.
+//! A separate process and namespaces for every test.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::patience::patience;
 
 /// The environment variable with the stage and the name of the test, for a process of the test binary.
 const STAGE: &str = "HALLWAY_TEST_STAGE";
-/// Ends a test that hangs.
+/// The limit after which a test that hangs is ended.
 const LIMIT: Duration = Duration::from_secs(600);
 /// The exit code of a test that is skipped.
 const SKIPPED: i32 = 77;
@@ -25,11 +25,11 @@ const SKIPPED: i32 = 77;
 pub struct Test {
     /// Its name.
     pub name: &'static str,
-    /// What it does; a panic is a failure.
+    /// Its function; a panic is a failure.
     pub run: fn(),
 }
 
-/// What the `main` of a test file does.
+/// The `main` of a test file.
 pub fn main(tests: &[Test]) {
     if let Ok(stage) = std::env::var(STAGE) {
         let (stage, name) = stage.split_once(' ').unwrap();
@@ -55,13 +55,13 @@ fn myself(stage: &str, name: &str) -> Command {
     command
 }
 
-/// Ends the test that calls it as skipped, for a reason that lies in the machine.
+/// Ends the calling test as skipped, for a reason of this machine.
 pub fn skip(why: &str) -> ! {
     eprintln!("{why}");
     std::process::exit(SKIPPED);
 }
 
-/// Runs the test in a process of its own; its output is shown when it fails.
+/// Runs the test in a separate process; its output is shown if it fails.
 fn isolated(name: &str) -> Result<Completion, Failed> {
     let mut child = myself("outer", name)
         .stdout(Stdio::piped())
@@ -106,7 +106,7 @@ fn isolated(name: &str) -> Result<Completion, Failed> {
     Err(format!("{status}\n{}", String::from_utf8_lossy(&text)).into())
 }
 
-/// Makes the namespaces; the next process is their first.
+/// Makes the namespaces; the next process is the first one in them.
 fn outer(name: &str) {
     let mut kernel = Kernel::new();
     kernel.end_with_parent().unwrap();
@@ -135,7 +135,7 @@ fn outer(name: &str) {
     std::process::exit(status.code().unwrap_or(1));
 }
 
-/// A /run and /proc of the test's own, and nothing else of the machine's to be changed.
+/// The test's own /run and /proc, so that nothing of the machine can be changed.
 fn inner(test: Test) {
     let mut kernel = Kernel::new();
     kernel.end_with_parent().unwrap();
@@ -146,7 +146,7 @@ fn inner(test: Test) {
         .mount_proc(Path::new("/proc"))
         .expect("tests need a /proc of which nothing is covered, as it is outside of containers");
     kernel.mount_tmpfs(Path::new("/run")).unwrap();
-    // No test needs a /sys of its own, and where the machine's is read-only none is allowed.
+    // No test needs its own /sys, and if the machine's is read-only none is allowed.
     if let Err(why) = kernel.mount_sysfs(Path::new("/sys")) {
         eprintln!("{why}");
     }

@@ -1,6 +1,6 @@
-//! Tests against the real kernel: each runs as a process of its own in private user, mount, pid
-//! and network namespaces, so that it needs no root, cannot touch the machine, may run beside
-//! others, and leaves no process behind.
+//! Tests against the real kernel: each runs as a separate process in private user, mount, pid and
+//! network namespaces, so that it needs no root, cannot change the machine, can run beside others,
+//! and leaves no process.
 //!
 //! A test file without the standard harness (`harness = false`):
 //!

@@ -1,15 +1,15 @@
-//! The state of a machine, as other programs see it.
+//! The state of a machine, in the output of other programs.
 
 use std::collections::BTreeSet;
 
 use crate::oracle::sh;
 use crate::patience::wait_for;
 
-/// Everything `down` must put back.
+/// Everything that `down` must restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot(Vec<(&'static str, String)>);
 
-/// Each with what does not stay the same by itself left out.
+/// Each without values that change on their own.
 const ASKED: [(&str, &str); 10] = [
     ("links", "ip -d -o link | sed 's/ promiscuity.*//'"),
     ("addresses", "ip -o addr | sed 's/valid_lft.*//'"),
@@ -71,7 +71,7 @@ fn is_settled(link: &str, links: &str) -> bool {
 }
 
 impl Snapshot {
-    /// As it is now, when links and addresses have settled.
+    /// The present state, when links and addresses have settled.
     #[must_use]
     #[track_caller]
     pub fn take() -> Self {
@@ -84,8 +84,8 @@ impl Snapshot {
         Self(parts)
     }
 
-    /// Must be as it was. Settings that came with a module, which the kernel loads when something first
-    /// needs it, are no difference.
+    /// Must be as before. Settings of a module that the kernel loads when it is first needed are no
+    /// difference.
     #[track_caller]
     pub fn unchanged(&self) {
         let now = Self::take();
@@ -120,7 +120,7 @@ fn known_settings(before: &str, after: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// The command lines of all processes but the test's own.
+/// The command lines of all processes except the test's own.
 #[must_use]
 pub fn processes() -> Vec<String> {
     let own = std::process::id();

@@ -1,5 +1,5 @@
-//! Independent programs that show what is really there. One that is missing fails the test with
-//! the name of its Debian package; with `HALLWAY_TEST_MISSING=skip` the test is skipped instead.
+//! Independent programs that show the real state. A missing one fails the test with the name of its
+//! Debian package; with `HALLWAY_TEST_MISSING=skip` the test is skipped instead.
 
 use std::path::Path;
 use std::process::Command;
@@ -32,7 +32,7 @@ fn find(program: &str) -> bool {
         .any(|d| Path::new(d).join(program).exists())
 }
 
-/// Every program a script names must be there.
+/// Every program in a script must exist.
 pub(crate) fn check(script: &str) {
     let words: Vec<&str> = script
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
@@ -49,7 +49,7 @@ pub(crate) fn check(script: &str) {
     }
 }
 
-/// Runs a shell script; its output, or its exit code and what it wrote.
+/// Runs a shell script; its output, or its exit code and its output.
 ///
 /// # Errors
 /// When it ends with another code than 0.

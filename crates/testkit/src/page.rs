@@ -22,7 +22,7 @@ pub fn documented(section: &str) -> Vec<(String, String)> {
     .collect()
 }
 
-/// Codes with their meanings, as [`documented`] gives them.
+/// Codes with their meanings, as in [`documented`].
 pub fn pairs<'a>(codes: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
     codes
         .map(|(code, meaning)| (code.to_owned(), meaning.to_owned()))

@@ -1,5 +1,5 @@
 //! How long tests wait. A limit ends a test that hangs; it never decides a result. So the limits are
-//! far above what any loaded machine needs, and an emulated machine multiplies them.
+//! much longer than any loaded machine needs, and an emulated machine multiplies them.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Between two checks of a condition.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// By how much all limits are longer here: `HALLWAY_TEST_PATIENCE`, or 1.
+/// The factor for all limits on this machine: `HALLWAY_TEST_PATIENCE`, or 1.
 ///
 /// # Panics
 /// When the variable is not a whole number.
@@ -20,16 +20,16 @@ pub fn patience() -> u32 {
     })
 }
 
-/// A time limit for the program under test: milliseconds, times [`patience`], at most the minute that it takes.
+/// A time limit for the program under test: milliseconds, times [`patience`], at most one minute.
 #[must_use]
 pub fn milliseconds(limit: u32) -> String {
     (limit * patience()).min(60_000).to_string()
 }
 
-/// Waits until something holds.
+/// Waits until a condition is true.
 ///
 /// # Panics
-/// When it does not hold within a minute (times [`patience`]).
+/// When it is not true within a minute (times [`patience`]).
 #[track_caller]
 pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let limit = LIMIT * patience();

@@ -1,10 +1,10 @@
-//! Random projects: networks, nodes, links and policies in every combination that is allowed.
+//! Random projects: networks, nodes, links and policies in every allowed combination.
 
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-/// A network: which IP versions it has, and of which kind it is.
+/// A network: its IP versions, and its kind.
 #[derive(Debug, Clone)]
 pub struct Network {
     /// 0: IPv4, 1: IPv6, else both.
@@ -19,7 +19,7 @@ pub struct Node {
     networks: Vec<usize>,
     published: Option<u16>,
     forwarding: bool,
-    /// Also has a route to this network through the host.
+    /// It also has a route to this network through the host.
     intruder: Option<usize>,
 }
 
@@ -207,7 +207,7 @@ impl Project {
         self.subnets(network).iter().map(|s| host(&s.0)).collect()
     }
 
-    /// Ways from one network to another: by a router that is on both, or by the host.
+    /// Next hops from one network to another: a router that is on both, or the host.
     fn next_hops(&self, from: usize, to: usize) -> Vec<String> {
         let on = |node: &Node, network| self.member(node).contains(&network);
         let mut nodes = self.nodes.iter().enumerate();
@@ -253,7 +253,7 @@ impl Project {
         let names: Vec<String> = networks
             .iter()
             .map(|n| match node.forwarding {
-                // Others have routes by way of it.
+                // Other networks have routes through it.
                 true => format!(
                     "net{n}: {{ address: [{}] }}",
                     self.of_router(*n, at).join(", ")
@@ -300,7 +300,7 @@ impl Project {
     }
 
     /// Its file, without the policies that hallway refuses because they could have no effect; `None`
-    /// when it has another problem.
+    /// if it has another problem.
     pub fn file(&self) -> Option<String> {
         let mut policies: Vec<&Policy> = self.policies.iter().collect();
         loop {
@@ -318,7 +318,7 @@ impl Project {
     }
 }
 
-/// What a topology means, as text without places: two files that mean the same are equal in it.
+/// The meaning of a topology, as text without places: equal for two files with the same meaning.
 pub fn without_places(topology: &hallway_spec::Topology) -> String {
     let text = format!("{topology:?}");
     let mut out = String::new();

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::TcpListener;
 
-/// Answers every connection with the address it came from, until dropped with the test.
+/// Answers every connection with the client's address, until dropped with the test.
 #[derive(Debug)]
 pub struct Server;
 

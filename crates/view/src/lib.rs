@@ -1,9 +1,9 @@
-//! Views of what the planner decided: values in, text, bytes or JSON shapes out. Pure: nothing
-//! here prints, reads a file or observes a kernel.
+//! Views of the planner's values: text, bytes or JSON shapes. Pure: nothing here prints, reads a
+//! file or observes a kernel.
 //!
 //! - [`graph`]: a project as a picture,
-//! - [`tree`], [`table`], [`path`], [`program`]: what the command line prints for people,
-//! - [`json`]: what it prints for programs; every shape has a version,
+//! - [`tree`], [`table`], [`path`], [`program`]: the text output of the command line,
+//! - [`json`]: its JSON output; every shape has a version,
 //! - [`shell`]: a plan as a script of plain commands,
 //! - [`pcap`]: the file format of packet captures.
 //!

@@ -1,4 +1,4 @@
-//! The path of a packet, hop by hop, for people.
+//! The path of a packet, hop by hop, as text.
 
 use hallway_plan::reach::{Flow, Hop, HopEvent, Outcome, Path, Reason};
 
@@ -32,7 +32,7 @@ pub fn headline(path: &Path) -> String {
     )
 }
 
-/// The reason, with the line it comes from and what would change it.
+/// The reason, with its line in the file and what would change it.
 #[must_use]
 pub fn reason(reason: &Reason, file: &str) -> String {
     let mut out = format!("  because {}", reason.text);
@@ -185,7 +185,7 @@ fn translation(before: &Flow, after: &Flow) -> String {
     parts.join(", ")
 }
 
-/// An explanation of such a hop for learners.
+/// An explanation of such a hop for beginners.
 fn lesson(event: &HopEvent) -> String {
     match event {
         HopEvent::Leaves { .. } => {

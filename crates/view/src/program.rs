@@ -1,4 +1,4 @@
-//! The program of a node, as it runs now.
+//! The present state of a node's program.
 
 use hallway_spec::Health;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::style::{GREEN, RED, YELLOW, styled};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProgramState {
-    /// It waits for what it depends on.
+    /// It waits for programs that it depends on.
     Waiting,
     /// It runs; not all of its `ready` ports listen yet.
     Starting,
@@ -26,17 +26,17 @@ pub enum ProgramState {
 pub struct Program {
     /// The node.
     pub node: String,
-    /// What it does.
+    /// Its state.
     pub state: ProgramState,
     /// Its process, while it runs.
     pub pid: Option<i32>,
     /// How often it was started again.
     pub restarts: u32,
-    /// What its health check shows while it runs; none without one.
+    /// The result of its health check while it runs; none without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
-    /// How it ended last; 128 and the signal's number when a signal ended it. None for one that has
-    /// not ended, or that a command stopped.
+    /// Its last exit code; 128 and the signal's number if a signal ended it. None if it has not
+    /// ended, or if a command stopped it.
     pub exit_code: Option<i32>,
 }
 

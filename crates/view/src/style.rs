@@ -1,5 +1,5 @@
-//! The styles of text for terminals. Text always contains them; the printer removes them where
-//! stdout is no terminal.
+//! The styles of text for terminals. Text always contains them; the printer removes them if stdout
+//! is no terminal.
 
 use std::fmt::Display;
 
@@ -11,7 +11,7 @@ pub const BOLD: Style = Style::new().bold();
 pub const DIM: Style = Style::new().dimmed();
 /// Success.
 pub const GREEN: Style = AnsiColor::Green.on_default();
-/// Something to note.
+/// Something important.
 pub const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// Failure.
 pub const RED: Style = AnsiColor::Red.on_default().bold();

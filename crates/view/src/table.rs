@@ -1,6 +1,6 @@
 //! Columns.
 
-/// Rows with their columns aligned, two spaces apart; the last column as it is.
+/// Rows with aligned columns, two spaces apart; the last column is not padded.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -30,7 +30,7 @@ pub fn columns(rows: &[Vec<String>]) -> String {
 /// A column is not made narrower than this.
 const COLUMN_MIN: usize = 12;
 
-/// The same in at most `width` columns of text, where words allow that: cells of the widest columns go on
+/// The same in at most `width` columns of text, if words allow that: cells of the widest columns continue
 /// in the next line.
 #[must_use]
 pub fn columns_within(rows: &[Vec<String>], width: usize) -> String {

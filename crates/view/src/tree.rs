@@ -74,7 +74,7 @@ pub fn added_by(policy: &Policy) -> Option<&'static str> {
     })
 }
 
-/// A policy in words, with the command that added it.
+/// A policy as text, with the command that added it.
 fn policy(policy: &Policy) -> String {
     match added_by(policy) {
         Some(command) => format!(
@@ -204,7 +204,7 @@ fn cable(settled: &Settled, a: &(Name, String), b: &(Name, String)) -> Leaf {
     }
 }
 
-/// A published port: where it is on the host, and where it leads.
+/// A published port: on the host, and its destination.
 #[must_use]
 pub fn publish(publish: &Publish) -> String {
     let host = publish.host_address.map(|a| {

@@ -1,4 +1,4 @@
-//! What `up` needs of the kernel, tried in namespaces of a process of its own, which go with it.
+//! What `up` needs of the kernel, tried in namespaces of a process that are removed with it.
 
 use std::process::{Command, Stdio};
 
@@ -29,7 +29,7 @@ policies: [{ from: x, to: y, ports: [80/tcp] }]
 ";
 
 /// Tries everything in this process, which has one thread and ends afterwards. One line for each:
-/// what was tried, a tab, and the error, which is empty when all is well.
+/// what was tried, a tab, and the error, which is empty if it worked.
 #[must_use]
 pub fn attempt() -> Vec<String> {
     let mut out = Vec::new();
@@ -41,7 +41,7 @@ pub fn attempt() -> Vec<String> {
     };
     let user = kernel.unshare(&[NamespaceKind::User]);
     let failed = note(USER, user.map_err(|e| e.errno.to_string()));
-    // Root needs none.
+    // Root does not need this.
     if failed && !rustix::process::geteuid().is_root() {
         return out;
     }
@@ -83,7 +83,7 @@ fn load(kernel: &mut Kernel) -> Result<(), String> {
     kernel.commit(&transaction).map_err(|e| e.to_string())
 }
 
-/// Has this program try it in a process of its own, and reads what came out.
+/// Runs this program in a separate process that tries it, and reads the results.
 pub(super) fn checks() -> Vec<Check> {
     let ran = Command::new("/proc/self/exe")
         .arg("__try")
@@ -109,7 +109,7 @@ pub(super) fn checks() -> Vec<Check> {
         .collect()
 }
 
-/// `refusal`: the setting that keeps this user from making namespaces, if there is one.
+/// `refusal`: the setting that forbids this user to make namespaces, if there is one.
 fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
     let good = error.is_empty();
     let found = |good_words: &str| match good {
@@ -132,7 +132,7 @@ fn of_line(what: &str, error: &str, refusal: Option<Refusal>) -> Check {
             };
             check(USER, good, otherwise, words, refusal.help())
         }
-        // AppArmor lets the user namespace be made, and refuses what needs rights in it.
+        // AppArmor allows the user namespace, but refuses what needs rights in it.
         NET if !good && refusal.is_some() => {
             let refusal = refusal.as_ref();
             let words = refusal.map(ToString::to_string).unwrap_or_default();

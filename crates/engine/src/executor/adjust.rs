@@ -58,7 +58,7 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             let index = kernel.link_index(link)?;
             let request = shape(index, shaping);
             if request.is_none() || shaping.needs_netem() {
-                // A netem of others would keep settings that have no value here.
+                // A netem of others would keep the settings that are not specified here.
                 absent_is_done(kernel.run(qdisc::remove_root(index)))?;
             }
             request.map_or(Ok(()), |request| kernel.run(request))
@@ -188,8 +188,8 @@ fn spec(kernel: &Kernel, route: &Route) -> Result<Option<RouteSpec>, KernelError
     Ok(route_spec(route, index))
 }
 
-/// A route that leaves by the link of that index; `None` for an unreachable one, which has steps
-/// of its own.
+/// A route that leaves by the link of that index; `None` for an unreachable one, which has steps of
+/// its own.
 pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec> {
     match &route.kind {
         RouteKind::Unreachable => None,
@@ -198,8 +198,8 @@ pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec>
                 RouteOrigin::Static | RouteOrigin::Hallway => None,
                 RouteOrigin::Connected(source) => Some(*source),
             };
-            // As the kernel does it: only routes of IPv4 name the address, only those of IPv6
-            // have a metric.
+            // As in the kernel: only IPv4 routes contain the address, only IPv6 routes have a
+            // metric.
             let (v4, v6) = (
                 source.filter(std::net::IpAddr::is_ipv4),
                 source.filter(std::net::IpAddr::is_ipv6),

@@ -1,4 +1,4 @@
-//! Tracked connections that must not live on.
+//! Tracked connections that must end.
 
 use hallway_kernel::KernelError;
 use hallway_kernel::conntrack::{Connection, ConnectionFilter, Direction};
@@ -33,11 +33,11 @@ impl Executor<'_> {
     }
 }
 
-/// More filters than this take longer than a list: of 262,144 buckets, the kernel walks for a filter in
-/// 0.15 ms, and for a list in 11 ms. Where it tracks nothing, a filter takes 7 µs.
+/// More filters than this take longer than a list: of 262,144 buckets, the kernel searches for a
+/// filter in 0.15 ms, and for a list in 11 ms. If it tracks nothing, a filter takes 7 µs.
 const FILTERS_MAX: usize = 64;
 
-/// Filters for the same connections; `None` where the kernel has none for them, or a list takes less
+/// Filters for the same connections; `None` if the kernel has none for them, or a list takes less
 /// time.
 fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
     if flows.denied.is_some() {
@@ -47,8 +47,8 @@ fn filters(flows: &Flows) -> Option<Vec<(Direction, ConnectionFilter)>> {
     let mut out = Vec::new();
     for prefix in &flows.prefixes {
         let address = (prefix.prefix_len() == prefix.max_prefix_len()).then(|| prefix.addr())?;
-        // By the last of them it is the target of a translation. Replies to it are of connections
-        // that it began.
+        // By the last of them it is the target of a translation. Replies to it belong to
+        // connections that it started.
         let (from, to) = (Some(address), Some(address));
         out.extend([
             (Direction::Original, ConnectionFilter { from, ..none }),
@@ -93,7 +93,7 @@ fn must_end(connection: &Connection, flows: &Flows, world: Option<&World<'_>>) -
     of_prefix || of_port || world.is_some_and(|w| !may_begin(w, connection))
 }
 
-/// A connection as a question: could it begin now?
+/// Whether a connection like this one could start now.
 fn may_begin(world: &World<'_>, connection: &Connection) -> bool {
     let (original, reply) = (&connection.original, &connection.reply);
     let flow = reach::Flow {

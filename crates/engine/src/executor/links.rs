@@ -15,8 +15,8 @@ use super::outcome::absent_is_done;
 use super::{Executor, adjust};
 use crate::observe::netns_path;
 
-/// How often to check whether a removed namespace has taken its links along, and how long to wait
-/// between two checks.
+/// How often to check whether the links of a removed namespace have been removed too, and how long
+/// to wait between two checks.
 const LINK_CHECKS: u32 = 25;
 const LINK_PAUSE: Duration = Duration::from_micros(200);
 
@@ -32,7 +32,7 @@ impl Executor<'_> {
         }))?;
         let index = self.kernel.link_index(&bridge.name)?;
         self.bridges.insert(bridge.name.clone(), index);
-        // Before it is up: a router advertisement must not be accepted in between.
+        // Before it is up: a router advertisement must not be accepted between the two.
         adjust::settings(self.kernel, bridge)?;
         let mut batch = Batch::new();
         batch.push(marked_and_up(bridge));
@@ -40,7 +40,7 @@ impl Executor<'_> {
         self.kernel.submit_all(&batch)
     }
 
-    /// The index of a bridge, which stays the same while this executor lives.
+    /// The index of a bridge, which does not change while this executor exists.
     fn bridge_index(&mut self, name: &str) -> Result<u32, KernelError> {
         if let Some(index) = self.bridges.get(name) {
             return Ok(*index);
@@ -100,7 +100,7 @@ impl Executor<'_> {
         self.kernel.inside(&first, |kernel| routes_of(kernel, a))
     }
 
-    /// Tells the neighbours of an interface where its addresses are now.
+    /// Announces to the neighbours of an interface where its addresses are now.
     pub(super) fn announce(&mut self, new: &Announcement) -> Result<(), KernelError> {
         self.inside(&new.netns, |kernel| {
             let index = kernel.link_index(&new.interface)?;
@@ -108,8 +108,7 @@ impl Executor<'_> {
         })
     }
 
-    /// Removing the namespace is fast; where a process keeps it in use, its links are removed by
-    /// name.
+    /// Removing the namespace is fast; if a process keeps it in use, its links are removed by name.
     pub(super) fn remove_namespace(
         &mut self,
         netns: &str,
@@ -167,8 +166,8 @@ fn configure(kernel: &mut Kernel, link: &Link, routes: &[Route]) -> Result<(), K
     let index = kernel.link_index(&link.name)?;
     let mut batch = Batch::new();
     if link.no_kernel_address {
-        // The kernel's own address would be announced and probed for, to every port of the bridge.
-        // In a message of its own: the kernel brings a link up before it reads this.
+        // The kernel would announce and probe for its own address at every port of the bridge. In a
+        // separate message: the kernel sets a link up before it reads this.
         let change = LinkChange {
             no_link_local: true,
             ..LinkChange::default()

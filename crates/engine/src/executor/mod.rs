@@ -1,6 +1,6 @@
-//! The executor: carries out the steps of a plan, one at a time. Every step carries all it needs;
-//! the executor reads neither the topology nor the record nor the environment, and every operation
-//! passes the gate of its [`Kernel`] handle.
+//! The executor: carries out the steps of a plan, one at a time. Every step contains all data it
+//! needs; the executor reads neither the topology nor the record nor the environment, and every
+//! operation passes the gate of its [`Kernel`] handle.
 
 mod adjust;
 mod flows;
@@ -35,8 +35,8 @@ pub(crate) struct Executor<'k> {
 }
 
 impl<'k> Executor<'k> {
-    /// An executor for these steps. Namespaces that they create are created ahead, by a thread of
-    /// their own, from the first such step on.
+    /// An executor for these steps. Namespaces that they create are created ahead, by a separate
+    /// thread, from the first such step on.
     pub(crate) fn new(kernel: &'k mut Kernel, steps: &[Step]) -> Self {
         Self {
             maker: Maker::new(steps, kernel.sibling()),
@@ -45,7 +45,7 @@ impl<'k> Executor<'k> {
         }
     }
 
-    /// Waits until everything begun is done; inode numbers of the namespaces created, by name.
+    /// Waits until everything started is done; inode numbers of the namespaces created, by name.
     pub(crate) fn close(mut self) -> Result<Vec<(String, u64)>, StepFailed> {
         self.maker.finish()
     }
@@ -120,7 +120,7 @@ impl<'k> Executor<'k> {
         }
     }
 
-    /// Runs something inside a named namespace.
+    /// Runs a function inside a named namespace.
     fn inside<T>(
         &mut self,
         netns: &str,

@@ -1,5 +1,5 @@
-//! Namespaces are made ahead by a thread of their own: making one and making links take about as
-//! long, and do not wait for the same kernel lock.
+//! Namespaces are made ahead by a separate thread: making one and making links take about as long,
+//! and do not wait for the same kernel lock.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -36,9 +36,9 @@ pub(super) struct Maker {
     orders: Vec<Order>,
     /// Of the thread that creates them.
     kernel: Option<Kernel>,
-    /// What comes of them, and the thread; one namespace alone needs none.
+    /// The results, and the thread; a single namespace needs none.
     running: Option<(Receiver<Made>, Option<JoinHandle<()>>)>,
-    /// Namespaces that are not there yet, with the position of their step.
+    /// Namespaces that do not exist yet, with the position of their step.
     pending: BTreeMap<String, usize>,
     made: Vec<(String, u64)>,
 }
@@ -64,7 +64,7 @@ impl Maker {
         }
     }
 
-    /// Starts the thread. The steps before the first namespace have been carried out by now.
+    /// Starts the thread. The steps before the first namespace have been carried out already.
     pub(super) fn begin(&mut self) {
         if self.running.is_some() || self.orders.is_empty() {
             return;
@@ -104,7 +104,7 @@ impl Maker {
         self.running = Some((receiver, Some(thread)));
     }
 
-    /// Waits until a namespace exists; one that is not being created does.
+    /// Waits until a namespace exists; one that is not being created exists already.
     pub(super) fn wait_for(&mut self, netns: &str) -> Result<(), StepFailed> {
         while let Some(position) = self.pending.get(netns).copied() {
             self.next(position)?;
@@ -164,18 +164,18 @@ impl Drop for Maker {
     }
 }
 
-/// A thread of its own takes longer than it saves where there is nothing to make ahead.
+/// A separate thread takes longer than it saves if there is nothing to make ahead.
 fn make_one(kernel: &mut Kernel, new: &NewNamespace) -> Result<u64, KernelError> {
     let _back_at_the_end = netns::enter(&Netns::current()?)?;
     let mut sysctls = SysctlReader::for_many();
     make(kernel, new, &mut sysctls, &mut BTreeMap::new())
 }
 
-/// The thread belongs to the maker alone, so it goes from one new namespace to the next and need
-/// not return. The loopback is marked before the namespace can be seen by others.
+/// The thread belongs to the maker alone, so it moves from one new namespace to the next and need
+/// not return. The loopback is marked before others can see the namespace.
 ///
-/// `inherited` holds the settings that new namespaces begin with, once they are known: the more
-/// namespaces there are, the longer the kernel takes to find a setting.
+/// `inherited` holds the initial settings of new namespaces, once they are known: the more
+/// namespaces exist, the longer the kernel takes to find a setting.
 fn make(
     kernel: &mut Kernel,
     new: &NewNamespace,

@@ -1,8 +1,8 @@
-//! How a step comes out.
+//! The result of a step.
 
 use hallway_kernel::KernelError;
 
-/// The step that failed, which may be an earlier one than the one that noticed it.
+/// The step that failed, which may be an earlier one than the one that detected it.
 #[derive(Debug)]
 pub(crate) struct StepFailed {
     /// Its position in the plan.
@@ -11,7 +11,7 @@ pub(crate) struct StepFailed {
     pub(crate) error: KernelError,
 }
 
-/// Removing what does not exist, or changing a setting that this kernel does not have, is done.
+/// Removing a missing object, or changing a setting that this kernel does not have, is done.
 pub(crate) fn absent_is_done(result: Result<(), KernelError>) -> Result<(), KernelError> {
     match result {
         Err(e) if e.is_not_found() => Ok(()),

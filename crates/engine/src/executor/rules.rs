@@ -10,9 +10,9 @@ use hallway_plan::step::NewRules;
 
 use super::{Executor, uplinks};
 
-/// The chains of a table in two parts: first those at hooks where the guard does not look, then
-/// those that tell the guard, at its hooks, that the rules are loaded. A packet that has passed the
-/// first hooks before the first part was loaded has gone before the second part is.
+/// The chains of a table in two parts: first those at hooks without the guard, then those that show
+/// the guard, at its hooks, that the rules are loaded. A packet that passed the first hooks before
+/// the first part was loaded has left before the second part is loaded.
 fn stages(table: &Table) -> [Table; 2] {
     let guarded = |hook: Hook| match table.family {
         Family::Bridge => hook == Hook::Prerouting,
@@ -23,7 +23,7 @@ fn stages(table: &Table) -> [Table; 2] {
         base.is_some_and(|base| !guarded(base.hook))
     });
     let mut first: BTreeSet<&str> = unguarded.map(|chain| chain.name.as_str()).collect();
-    // What these call, and what that calls.
+    // Chains that these call, directly or through others.
     let mut open: Vec<&str> = first.iter().copied().collect();
     while let Some(name) = open.pop() {
         let chain = table.chains.iter().find(|chain| chain.name == name);

@@ -1,4 +1,4 @@
-//! Forwarding on interfaces that are not ours.
+//! Forwarding on interfaces of others.
 
 use hallway_kernel::KernelError;
 use hallway_nftables::{Element, Transaction, Value};
@@ -10,8 +10,8 @@ use super::Executor;
 use super::outcome::absent_is_done;
 
 impl Executor<'_> {
-    /// Each uplink is noted in the project's table before it forwards, so that it can be turned
-    /// off again even when no record is left.
+    /// Each uplink is noted in the project's table before it forwards, so that it can be turned off
+    /// again even without a record.
     pub(super) fn forward_uplinks(
         &mut self,
         table: &str,
@@ -46,7 +46,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// A note that was in the file of the scope alone is not in the set.
+    /// A note that was only in the file of the scope is not in the set.
     fn forget(
         &mut self,
         table: &str,
@@ -91,8 +91,8 @@ fn note_of(uplink: &Uplink) -> Element {
     Element::new(vec![Value::Ifname(uplink.link.clone())])
 }
 
-/// IPv6 forwards by interface since Linux 6.17 (force_forwarding); before, only everywhere or
-/// nowhere, which is noted as `all`.
+/// IPv6 is forwarded by interface since Linux 6.17 (force_forwarding); before, by all or by none,
+/// which is noted as `all`.
 fn key(uplink: &Uplink) -> String {
     let link = (uplink.link != "all").then_some(uplink.link.as_str());
     Setting::Forwarding(uplink.version).key(link)

@@ -1,4 +1,4 @@
-//! Failures and warnings as they are shown to people.
+//! The text of failures and warnings for users.
 
 use hallway_spec::{Diagnostic, Label, Severity};
 

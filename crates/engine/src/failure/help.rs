@@ -76,7 +76,7 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
     Some(text)
 }
 
-/// What to do where the place hallway runs in does not allow what is asked for.
+/// What to do if the place where hallway runs does not allow the request.
 fn of_place(reason: &Reason) -> Option<String> {
     Some(match reason {
         Reason::NoUserNamespaces(refusal) => refusal.help().into(),

@@ -28,7 +28,7 @@ pub use refusal::Refusal;
 pub struct Failure {
     /// What failed.
     pub reason: Reason,
-    /// The kernel's error, where the kernel refused.
+    /// The kernel's error, if the kernel refused.
     pub cause: Option<KernelError>,
     /// The place in the project's file that this is about.
     pub place: Option<Place>,

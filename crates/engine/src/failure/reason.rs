@@ -20,7 +20,7 @@ pub enum NotReady {
     Late {
         /// The limit.
         seconds: u64,
-        /// What it lacks.
+        /// What is awaited.
         awaited: Awaited,
     },
 }
@@ -50,7 +50,7 @@ pub struct Detail {
     pub help: String,
 }
 
-/// What failed. `Display` gives the message; [`Reason::code`] the stable code.
+/// What failed. `Display` is the message; [`Reason::code`] the stable code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// A signal or a caller cancelled the run.
@@ -69,7 +69,7 @@ pub enum Reason {
         /// The operating system's answer.
         error: String,
     },
-    /// A file or directory is such that using it could change or show something else.
+    /// A file or directory is not safe: using it could change or show something else.
     #[error("{} cannot hold state: {why}", path.display())]
     StateUnsafe {
         /// The file or directory.
@@ -143,7 +143,7 @@ pub enum Reason {
         project: Name,
         /// The file it was built from.
         built_from: String,
-        /// The file that was named now.
+        /// The file that was given now.
         given: String,
     },
     /// Impairments need netem.
@@ -162,7 +162,7 @@ pub enum Reason {
         /// The network.
         network: Name,
     },
-    /// Another process has given the address to another node.
+    /// Another process has allocated the address to another node.
     #[error("address {address} is in use by node {node}")]
     AddressLeased {
         /// The address.
@@ -194,9 +194,9 @@ pub enum Reason {
         protocol: Protocol,
         /// The one address it listens on.
         address: Option<std::net::IpAddr>,
-        /// On the real host, seen from a sandbox.
+        /// On the real host, for a project in a sandbox.
         of_machine: bool,
-        /// The program, where it can be seen.
+        /// The program, if its name can be read.
         by: Option<String>,
     },
     /// A port cannot be listened on, for a reason of [`BindError`](crate::keeper::BindError).
@@ -224,7 +224,7 @@ pub enum Reason {
     /// The keeper cannot be used, for a reason of [`KeeperError`](crate::keeper::KeeperError).
     #[error("{}", .0.message)]
     Keeper(Detail),
-    /// A program is to run as a user that there is not.
+    /// A program is to run as a user that does not exist.
     #[error("node {node}: there is no user {user} on this machine")]
     UserUnknown {
         /// The node.

@@ -1,4 +1,4 @@
-//! What keeps users of this machine from making user namespaces, and how to allow it.
+//! What prevents users of this machine from making user namespaces, and how to allow it.
 
 /// What prevents a user from making a user namespace (user_namespaces(7)).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

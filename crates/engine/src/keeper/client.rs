@@ -23,7 +23,7 @@ use crate::{Cancel, failure::FileAction, record::store, state};
 const START_LIMIT: Duration = Duration::from_secs(5);
 /// How long a keeper may take to end after the request: its programs have 10 s.
 const END_LIMIT: Duration = Duration::from_secs(15);
-/// How often it is asked for a sign of life while an answer is waited for.
+/// The interval of keepalive requests while the client waits for an answer.
 const SIGN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A connection to a keeper of this version.
@@ -52,13 +52,13 @@ pub struct Start<'a> {
     pub open_files: Option<u64>,
     /// Its environment, all of it, and that of its programs.
     pub environment: &'a BTreeMap<OsString, OsString>,
-    /// Ends what waits for it.
+    /// Ends waiting for it.
     pub cancel: &'a Cancel,
 }
 
 impl Client {
-    /// The keeper of the project whose state is in that directory, if it runs. One that is just
-    /// ending is waited for.
+    /// The keeper of the project whose state is in that directory, if it runs. If it is ending, the
+    /// call waits for it.
     ///
     /// # Errors
     /// When one runs that does not answer or is of another version, or the caller cancels.
@@ -99,9 +99,8 @@ impl Client {
         }
     }
 
-    /// The keeper, started if it does not run. The process it runs in inherits nothing of this one
-    /// but what [`Start`] says. Until the first [`Self::sync`] it ends together with the calling
-    /// thread.
+    /// The keeper, started if it does not run. Its process inherits nothing from this one but what
+    /// [`Start`] contains. Until the first [`Self::sync`] it ends together with the calling thread.
     ///
     /// # Errors
     /// When it cannot be started, or one runs that is of another version.
@@ -112,10 +111,10 @@ impl Client {
         }
     }
 
-    /// Waits for an answer, as long as it takes, while the keeper gives signs of life.
+    /// Waits for an answer, as long as it takes, while the keeper answers keepalive requests.
     fn await_answer(&self) -> Result<(), KeeperError> {
         while !wait::readable(&self.stream, self.pid, &self.cancel, SIGN_INTERVAL)? {
-            // None, or another, when it is ending: then this connection ends with it.
+            // Without a keeper, or with another one, it was ending: this connection ends with it.
             Self::connect(&self.directory, &self.cancel)?;
         }
         Ok(())
@@ -138,11 +137,11 @@ impl Client {
         }
     }
 
-    /// Makes it run and serve exactly this; `fresh` are listeners it does not have yet. Returns,
-    /// when what had to be stopped has ended, how many programs and forwards changed, and the guard. A forward
-    /// whose listener is neither there nor among `fresh` is not served. A listener that stays is
-    /// not closed, also when its target changes; only connections to a former target are.
-    ///
+    /// Makes it run and serve exactly this; `fresh` are listeners it does not have yet. Returns
+    /// when what had to be stopped has ended, with the number of programs and forwards that
+    /// changed, and the guard. A forward whose listener neither exists nor is among `fresh` is not
+    /// served. A listener that stays is not closed, also when its target changes; only connections
+    /// to a former target are closed.
     /// # Errors
     /// When it does not answer or refuses.
     pub fn sync(&self, desired: &Desired, fresh: Vec<Listener>) -> Result<usize, KeeperError> {
@@ -153,9 +152,9 @@ impl Client {
         }
     }
 
-    /// Changes some of what it does, without a look at the rest; `fresh` are listeners for the new
-    /// forwards, and the kernel's removal of what `remains` is waited for by it. Returns, when what had to be stopped has ended, how many programs and forwards
-    /// changed.
+    /// Changes a part of its tasks, without examining the rest; `fresh` are listeners for the new
+    /// forwards, and it waits until the kernel has removed what `remains`. Returns when what had to
+    /// be stopped has ended, with the number of programs and forwards that changed.
     ///
     /// # Errors
     /// When it does not answer or refuses.
@@ -225,10 +224,10 @@ impl Client {
         Ok(readiness(wanted, &self.programs()?))
     }
 
-    /// Ends the keeper of a project, of any version, with all its programs; whether there was
-    /// one. One that does not answer is killed; one that has no socket any more is found by its
-    /// mark, and so are runners in the network namespaces with these inode numbers. Returns when it
-    /// has ended.
+    /// Ends the keeper of a project, of any version, with all its programs; whether there was one.
+    /// One that does not answer is killed; one that has no socket any more is found by its mark,
+    /// and so are runners in the network namespaces with these inode numbers. Returns when it has
+    /// ended.
     ///
     /// # Errors
     /// When it cannot be reached, or the caller cancels.
@@ -305,7 +304,7 @@ fn open(directory: &Path) -> Result<Option<(UnixStream, Pid)>, KeeperError> {
     }
 }
 
-/// A keeper that is starting, while its caller does something else. Dropping it ends the process.
+/// A keeper that is starting, while its caller continues. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Starting {
     directory: PathBuf,
@@ -346,7 +345,7 @@ impl Starting {
             self.child = None;
             return Ok(client);
         }
-        // It may have ended already; what it wrote is the reason either way.
+        // It may have ended already; its output is the reason in both cases.
         self.end();
         let output = state::end_of(&self.log);
         Err(KeeperError::NotStarted {

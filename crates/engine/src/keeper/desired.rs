@@ -20,7 +20,7 @@ pub struct Desired {
     pub guarded: Guarded,
 }
 
-/// What changes of what a keeper does; all else stays.
+/// Changes of a keeper's tasks; everything else stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {
     /// Nodes whose programs end.
@@ -33,23 +33,23 @@ pub struct Change {
     pub forwards: Vec<Forward>,
 }
 
-/// What the kernel has not removed yet when a node has been removed. The keeper waits for that, so
-/// that the command does not have to.
+/// What the kernel has not removed yet of a removed node. The keeper waits for that, so that the
+/// command need not.
 #[derive(Debug, Default)]
 pub struct Remains {
-    /// Links that bear the mark of removed nodes, by name.
+    /// Links that have the mark of removed nodes, by name.
     pub links: Vec<String>,
     /// An nf_tables socket, which is closed.
     pub socket: Option<OwnedFd>,
 }
 
-/// A program to run in a node, at most one per node. A running program with the same description
-/// is left alone; one of which only the files for /etc differ gets the others and goes on.
+/// A program to run in a node, at most one per node. A running program with the same description is
+/// not changed; if only the files for /etc differ, it gets the others and continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// Its name: that of the node, or its own where several share a namespace.
     pub node: String,
-    /// The host name that it sees.
+    /// Its host name.
     pub hostname: String,
     /// The path of the node's network namespace.
     pub netns: PathBuf,
@@ -75,9 +75,9 @@ pub struct Program {
     pub ready: Vec<PortProto>,
     /// When it is started again.
     pub restart: Restart,
-    /// How it is known whether it does its work.
+    /// How its health is checked.
     pub healthcheck: Option<Healthcheck>,
-    /// What must run, work or have ended first.
+    /// What must run, be healthy or have ended first.
     pub depends_on: Vec<Dependency>,
 }
 
@@ -102,7 +102,7 @@ pub struct Listen {
     pub namespace: Namespace,
 }
 
-/// A listener whose connections and datagrams are passed on to a node.
+/// A listener whose connections and datagrams are proxied to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Forward {
     /// Where the keeper listens.

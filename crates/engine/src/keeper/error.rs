@@ -15,7 +15,7 @@ pub enum KeeperError {
     /// It ended before it listened, or did not listen in time.
     #[error("the project's keeper did not start: {reason}")]
     NotStarted {
-        /// The end of its log, or what else is known.
+        /// The end of its log, or another reason.
         reason: String,
         /// Its log.
         log: PathBuf,
@@ -44,7 +44,7 @@ pub enum KeeperError {
         /// Its process.
         pid: i32,
     },
-    /// It gives no sign of life.
+    /// It does not answer keepalive requests.
     #[error("the project's keeper (process {pid}) does not answer")]
     Silent {
         /// Its process.
@@ -61,14 +61,14 @@ pub enum KeeperError {
     /// The caller cancelled the wait.
     #[error("{0}")]
     Cancelled(Box<Failure>),
-    /// It accepts connections but closes them, and does not end: it is of a version before the
-    /// protocol had a first message, or is stuck.
+    /// It accepts connections but closes them, and does not end: its version is older than the
+    /// first message of the protocol, or it hangs.
     #[error("the project's keeper (process {pid}) does not understand this version of hallway")]
     NotUnderstood {
         /// Its process.
         pid: i32,
     },
-    /// What it is to do cannot be sent.
+    /// A request cannot be sent.
     #[error("the request cannot be sent to the project's keeper")]
     Unsendable(#[source] std::io::Error),
     /// Its answer does not belong to the request.

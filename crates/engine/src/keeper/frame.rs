@@ -3,7 +3,7 @@
 //!
 //! Descriptors are sent in chunks, and the next chunk is sent only after the receiver has
 //! acknowledged the last: the kernel limits both the number in one message (253, SCM_MAX_FD) and
-//! the number that are on their way (RLIMIT_NOFILE of the sender).
+//! the number that are in transit (RLIMIT_NOFILE of the sender).
 
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -26,9 +26,9 @@ pub const FRAME_MAX: usize = 64 * 1024 * 1024;
 pub const HELLO_MAX: usize = 4 * 1024;
 /// Descriptors in one chunk; the kernel takes up to 253 (SCM_MAX_FD, net/scm.h).
 pub const CHUNK: usize = 250;
-/// The byte by which a receiver acknowledges a chunk.
+/// The byte that acknowledges a chunk.
 pub const TAKEN: u8 = b'.';
-/// The byte by which a receiver rejects further descriptors; a frame with the reason follows.
+/// The byte that rejects further descriptors; a frame with the reason follows.
 pub const REFUSED: u8 = b'!';
 
 /// A message as a frame.
@@ -56,7 +56,7 @@ pub fn encode(message: &impl Serialize) -> std::io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// The length that a header announces.
+/// The length in a header.
 ///
 /// # Errors
 /// `InvalidData` when it is more than `limit`.
@@ -94,7 +94,7 @@ pub fn receive<T: DeserializeOwned>(mut from: &UnixStream, limit: usize) -> std:
     let mut header = [0; HEADER];
     from.read_exact(&mut header)?;
     let expected = length(header, limit)?;
-    // Grows with what comes, not with what is announced.
+    // Grows with the received data, not with the announced length.
     let mut body = Vec::new();
     from.take(expected as u64).read_to_end(&mut body)?;
     if body.len() < expected {
@@ -137,9 +137,8 @@ pub fn send_chunk(to: &UnixStream, fds: &[OwnedFd]) -> std::io::Result<()> {
 
 /// Receives one chunk of descriptors; they are not passed on to programs (CLOEXEC).
 ///
-/// # Errors
-/// EMFILE when this process may not open as many files; `UnexpectedEof` when the sender is gone;
-/// `WouldBlock` on a socket that does not block.
+/// EMFILE when this process may not open as many files; `UnexpectedEof` when the sender has closed
+/// the socket; `WouldBlock` on a non-blocking socket.
 pub fn receive_chunk(from: impl AsFd) -> std::io::Result<Vec<OwnedFd>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(CHUNK))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -156,7 +155,7 @@ pub fn receive_chunk(from: impl AsFd) -> std::io::Result<Vec<OwnedFd>> {
             fds.extend(rights);
         }
     }
-    // The kernel leaves out descriptors for which there is no room in the table (scm_detach_fds).
+    // The kernel omits descriptors if the table has no room for them (scm_detach_fds).
     if received.flags.contains(ReturnFlags::CTRUNC) {
         return Err(Errno::MFILE.into());
     }

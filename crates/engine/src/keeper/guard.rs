@@ -5,9 +5,9 @@ use hallway_nftables::Transaction;
 use hallway_plan::rules::Guarded;
 use hallway_spec::Name;
 
-/// The guard of a project (`hallway_plan::rules::keeper_guard`). Its tables belong to the netlink socket in
-/// here: no other process can change or flush them, and the kernel removes them when this value is
-/// dropped or the process ends.
+/// The guard of a project (`hallway_plan::rules::keeper_guard`). Its tables belong to the netlink
+/// socket in this value: no other process can change or flush them, and the kernel removes them
+/// when this value is dropped or the process ends.
 #[derive(Debug)]
 pub struct Guard {
     project: Name,
@@ -26,8 +26,8 @@ impl Guard {
         }
     }
 
-    /// Loads it, in the network namespace that the calling thread is in at the first call; nothing
-    /// is done when it protects the same already. Whether something was done.
+    /// Loads it, in the network namespace of the calling thread at the first call; nothing is done
+    /// if it protects the same already. Whether something was done.
     ///
     /// # Errors
     /// The kernel's, for example where another socket has a table of that name.

@@ -1,5 +1,5 @@
-//! Sockets that listen: bound before anything is built, so that a port that is taken is known
-//! while nothing has been changed.
+//! Sockets that listen: bound before anything is built, so that a port in use is detected before
+//! anything is changed.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -66,7 +66,7 @@ pub enum BindCause {
 }
 
 impl BindError {
-    /// With the cause that an errno means.
+    /// With the cause that belongs to an errno.
     #[must_use]
     pub fn new(listen: Listen, error: std::io::Error) -> Self {
         let errno = Errno::from_io_error(&error);
@@ -159,7 +159,7 @@ pub(super) fn bind_socket(address: SocketAddr, protocol: Protocol) -> std::io::R
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
     if protocol == Protocol::Tcp {
-        // Earlier connections in TIME_WAIT must not block the port; a listener still does.
+        // Earlier connections in TIME_WAIT must not block the port; a listener still blocks it.
         sockopt::set_socket_reuseaddr(&socket, true)?;
     }
     rustix::net::bind(&socket, &address)?;
@@ -182,7 +182,7 @@ impl From<Listener> for Bound {
     fn from(listener: Listener) -> Self {
         match listener.listen.protocol {
             Protocol::Tcp => Self::Tcp(listener.socket.into()),
-            // None can be bound for SCTP.
+            // No socket can be bound for SCTP.
             Protocol::Udp | Protocol::Sctp => Self::Udp(listener.socket.into()),
         }
     }
@@ -199,8 +199,8 @@ pub(crate) fn most_open_files() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
-/// Raises the soft limit on open files to the hard one. Gives back the limit as it was, which
-/// programs must get: some go through all possible descriptors, some use select(2).
+/// Raises the soft limit on open files to the hard one. Returns the former limit, which programs
+/// must get: some loop over all possible descriptors, some use select(2).
 pub fn raise_open_files() -> u64 {
     let before = getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -1,4 +1,4 @@
-//! Keepers and runners found by their marks, when there is no socket to reach them by: their command
+//! Keepers and runners found by their marks, if there is no socket to connect to: their command
 //! line, their user and their network namespace (proc(5)).
 
 use std::os::unix::fs::MetadataExt as _;
@@ -88,7 +88,7 @@ pub(crate) fn end(project: &str, inodes: &[u64], cancel: &Cancel) -> Result<bool
         wait::force(*keeper, cancel)?;
     }
     for runner in runners {
-        // Without a keeper it ends by itself, unless it is stopped; its program ends with it.
+        // Without a keeper it ends itself, unless it is stopped; its program ends with it.
         rustix::process::kill_process(runner, Signal::KILL).ok();
         wait::ended(runner, cancel, wait::ANSWER_LIMIT)?;
     }

@@ -1,14 +1,13 @@
 //! The client side of the keeper: its tasks, the messages, and how to reach it.
 //!
 //! A keeper is one process per project (the crate `hallway-keeper`). It runs the programs, serves
-//! published ports on localhost, and holds the guard. It is reached by a Unix socket in the
-//! project's directory, which only its user can enter; client and keeper check each other's user
-//! all the same (SO_PEERCRED, unix(7)). A keeper whose socket was removed is found by its command
-//! line.
+//! published ports on localhost, and holds the guard. Clients connect to a Unix socket in the
+//! project's directory, which only its user can enter; client and keeper also check each other's
+//! user (SO_PEERCRED, unix(7)). A keeper whose socket was removed is found by its command line.
 //!
-//! Everything here is synchronous, reads no environment variable and prints nothing. No answer is
-//! waited for without end: a keeper that is stopped or hangs is an error after some seconds, and the
-//! caller can cancel. [`Client::poll_ready`] only returns the present state.
+//! Everything here is synchronous, reads no environment variable and prints nothing. Waiting for an
+//! answer is always limited: a keeper that is stopped or hangs is an error after some seconds, and
+//! the caller can cancel. [`Client::poll_ready`] only returns the present state.
 //!
 //! ```no_run
 //! use hallway_engine::keeper::{Client, Desired, Readiness, Start};

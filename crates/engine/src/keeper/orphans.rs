@@ -1,5 +1,5 @@
-//! Processes that neither a keeper nor a program is responsible for any more: started by `exec`, or
-//! left when a keeper and its runners were killed together.
+//! Processes that no keeper and no runner supervises any more: started by `exec`, or left when a
+//! keeper and its runners were killed together.
 
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use rustix::process::{Pid, Signal};
 
 use super::PROJECT_MARK;
 
-/// How often, and how far apart, they are looked for: 0.8 s in all.
+/// How often they are looked for, and the pause between: 0.8 s in all.
 const ROUNDS: usize = 400;
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// The project's processes inside those network namespaces: known by the namespace together with
-/// our mark in the environment they were started with (/proc/PID/environ, proc(5)).
+/// The project's processes inside those network namespaces: identified by the namespace together
+/// with hallway's mark in their initial environment (/proc/PID/environ, proc(5)).
 fn find(project: &str, inodes: &[u64]) -> Vec<i32> {
     let mark = format!("{PROJECT_MARK}={project}");
     let own = std::process::id() as i32;
@@ -34,7 +34,7 @@ fn find(project: &str, inodes: &[u64]) -> Vec<i32> {
 }
 
 /// Kills every process of `project` inside the network namespaces with these inode numbers, and
-/// waits until they are gone.
+/// waits until they have ended.
 pub fn stop_leftovers(project: &str, inodes: &[u64]) {
     for _ in 0..ROUNDS {
         let pids = find(project, inodes);
@@ -42,7 +42,7 @@ pub fn stop_leftovers(project: &str, inodes: &[u64]) {
             return;
         }
         for pid in pids.into_iter().filter_map(Pid::from_raw) {
-            // Ended by itself since it was found, or another user's: then it is not ours to kill.
+            // It has ended since it was found, or is another user's: then it must not be killed.
             rustix::process::kill_process(pid, Signal::KILL).ok();
         }
         std::thread::sleep(PAUSE);

@@ -22,21 +22,21 @@ pub struct Porter {
     child: Child,
 }
 
-/// What a porter is to bind. Parent and porter are the same program, so there is no version.
+/// An order to bind a socket. Parent and porter are the same program, so there is no version.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     address: SocketAddr,
     protocol: message::Protocol,
 }
 
-/// The result; a descriptor follows when there is no `errno`.
+/// The result; a descriptor follows if there is no `errno`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Outcome {
     errno: Option<i32>,
 }
 
 impl Porter {
-    /// Starts one in the network namespace this process is in now: `program` with the argument
+    /// Starts one in the present network namespace of this process: `program` with the argument
     /// `__porter`, which must call [`serve_porter`]. It inherits no descriptor of this process.
     ///
     /// # Errors
@@ -60,10 +60,10 @@ impl Porter {
         })
     }
 
-    /// Binds a port where the porter is.
+    /// Binds a port in the porter's network namespace.
     ///
     /// # Errors
-    /// As [`super::bind`]; `Other` when the porter is gone.
+    /// As [`super::bind`]; `Other` when the porter has ended.
     pub fn bind(&self, listen: Listen) -> Result<Listener, BindError> {
         self.exchange(listen)
             .and_then(listener::with_reserve)
@@ -89,13 +89,13 @@ impl Porter {
 
 impl Drop for Porter {
     fn drop(&mut self) {
-        // Also when it is stopped, or has ended already.
+        // Even if it is stopped, or has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
-/// What a porter does: it reads orders from standard input until its parent closes the other end.
+/// The porter's work: it reads orders from standard input until its parent closes the other end.
 ///
 /// # Errors
 /// Those of the socket to the parent.

@@ -1,4 +1,4 @@
-//! Whether programs have become ready: a pure decision over their states.
+//! Whether programs have become ready: a pure function of their states.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub enum Readiness {
     Waiting {
         /// The node.
         node: String,
-        /// What it lacks.
+        /// What is awaited.
         awaited: Awaited,
     },
     /// This node's program ended with an error and is not started again.
@@ -40,14 +40,14 @@ pub enum ProgramEnd {
     Signal(i32),
     /// With this exit code.
     Code(i32),
-    /// Not at all, but its health check fails.
+    /// It has not ended, but its health check fails.
     Unhealthy,
     /// Before its health check succeeded, which another node waits for.
     NotHealthy,
 }
 
 impl ProgramEnd {
-    /// What an exit code means, as shells and containers number them.
+    /// What an exit code means, with the numbers that shells and containers use.
     #[must_use]
     pub fn of_code(code: i32) -> Self {
         match code {
@@ -83,7 +83,7 @@ pub enum Awaited {
     Listens(Vec<String>),
     /// Its health check succeeds.
     Healthy,
-    /// It ends, since another node's program is started then.
+    /// It ends, since another node's program is started after that.
     Ends {
         /// That other node.
         before: String,
@@ -101,8 +101,8 @@ impl fmt::Display for Awaited {
     }
 }
 
-/// Whether `programs` are ready. A program that is started again and again counts as ready unless
-/// it has `ready` ports or a health check in `wanted`; one that ended with exit code 0 counts as
+/// Whether `programs` are ready. A program that is restarted repeatedly counts as ready unless it
+/// has `ready` ports or a health check in `wanted`; one that ended with exit code 0 counts as
 /// ready, and so does one that a command stopped.
 ///
 /// ```

@@ -1,6 +1,6 @@
 //! What is left of removed nodes until the kernel has removed it.
 //!
-//! The kernel removes a namespace and the links that lead into it in a thread of its own, one after
+//! The kernel removes a namespace and the links connected to it in a thread of its own, one after
 //! another, each in 20 to 50 ms; and it closes an nf_tables socket only when what was removed from
 //! tables is no longer in use.
 
@@ -14,8 +14,8 @@ use super::Remains;
 
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Waits until the kernel has removed what remains. A link that is still there after `limit` is kept
-/// by a program that uses the namespace, and is removed alone.
+/// Waits until the kernel has removed what remains. A link that still exists after `limit` is in
+/// use by a program in the namespace, and is removed alone.
 ///
 /// # Errors
 /// When a link cannot be removed.

@@ -19,18 +19,18 @@ pub enum ProgramState {
     Exited,
 }
 
-/// A program as it is now.
+/// The present state of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProgramStatus {
     /// The node it runs in.
     pub node: String,
     /// Its state.
     pub state: ProgramState,
-    /// Its process id while it runs, as seen from the keeper's pid namespace.
+    /// Its process id while it runs, in the keeper's pid namespace.
     pub pid: Option<i32>,
     /// How many times it was started again.
     pub restarts: u32,
-    /// What its health check shows while it runs; none without one.
+    /// The result of its health check while it runs; none without one.
     pub health: Option<Health>,
     /// Its last exit code; 128 and the signal's number when a signal ended it.
     pub exit_code: Option<i32>,

@@ -1,4 +1,4 @@
-//! Waiting for a process that may be stopped or hang: never without end, and not when cancelled.
+//! Waiting for a process that may be stopped or hang: with a limit, and not when cancelled.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use crate::Cancel;
 
 /// How long a process may take for an answer that needs no work.
 pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(4);
-/// How long a process may be stopped (SIGSTOP, a debugger) before it is not waited for any more.
+/// How long to wait for a process that is stopped (SIGSTOP, a debugger).
 const STOPPED_LIMIT: Duration = Duration::from_secs(1);
-/// How often a wait looks at whether it is cancelled.
+/// How often a wait checks whether it is cancelled.
 const SLICE: Duration = Duration::from_millis(50);
 /// How long a process that was asked to end may take before it is killed.
 const FORCE_LIMIT: Duration = Duration::from_secs(4);
@@ -69,7 +69,7 @@ pub(crate) fn ended(process: Pid, cancel: &Cancel, limit: Duration) -> Result<bo
 /// # Errors
 /// When the caller cancels.
 pub(crate) fn force(process: Pid, cancel: &Cancel) -> Result<(), KeeperError> {
-    // Ended meanwhile: then there is nothing to do.
+    // It has ended meanwhile: then there is nothing to do.
     rustix::process::kill_process(process, Signal::TERM).ok();
     rustix::process::kill_process(process, Signal::CONT).ok();
     match ended(process, cancel, FORCE_LIMIT) {
@@ -85,7 +85,7 @@ pub(crate) fn force(process: Pid, cancel: &Cancel) -> Result<(), KeeperError> {
 pub(crate) fn is_stopped(process: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
     let stat = stat.unwrap_or_default();
-    // The program's name, in parentheses, may hold anything.
+    // The program's name, in parentheses, may contain anything.
     let state = stat.rsplit_once(')').map_or("", |(_, rest)| rest.trim());
     state.starts_with(['T', 't'])
 }

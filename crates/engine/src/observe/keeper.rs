@@ -7,8 +7,8 @@ use crate::keeper::{Client, Forward, KeeperError, Namespace, ProgramState, Progr
 use hallway_plan::observed::{Seen, SeenKeeper, SeenProgram};
 use hallway_plan::target::Listener;
 
-/// Asks the keeper of the project whose state is in that directory. One that does not answer, or is of
-/// another version, is not examined; why is given too.
+/// Asks the keeper of the project whose state is in that directory. One that does not answer, or is
+/// of another version, is not examined; the reason is returned too.
 pub(super) fn read(directory: &Path) -> (Seen<SeenKeeper>, Option<KeeperError>) {
     match ask(directory) {
         Ok(Some(keeper)) => (Seen::Present(keeper), None),
@@ -43,7 +43,7 @@ fn program(status: ProgramStatus) -> (String, SeenProgram) {
     (status.node, state)
 }
 
-/// Those on the real host, for a sandbox, depend on what the user may bind there.
+/// Listeners on the real host, for a sandbox, depend on what the user may bind there.
 fn listener(forward: &Forward) -> Option<Listener> {
     let listen = forward.listen;
     (listen.namespace == Namespace::Project).then_some(Listener {

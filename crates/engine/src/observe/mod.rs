@@ -1,5 +1,5 @@
-//! Observation: the kernel's state, read whole each time. Nothing here is taken from a record but
-//! the question which namespaces are worth examining.
+//! Observation: the kernel's state, read completely each time. Only the choice of the namespaces to
+//! examine comes from a record.
 
 mod entries;
 mod keeper;
@@ -26,16 +26,16 @@ pub(crate) const NETNS_DIRECTORY: &str = "/run/netns";
 /// How closely named namespaces are examined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// Only whose they are.
+    /// Only their owners.
     Owners,
-    /// What the project's own of these names hold.
+    /// The content of the project's own among these names.
     Some(BTreeSet<String>),
-    /// What the project's own hold.
+    /// The content of all of the project's own.
     Inside,
 }
 
 impl Depth {
-    /// Whether what a namespace of the project holds is asked for.
+    /// Whether the content of a namespace of the project is to be read.
     fn includes(&self, netns: &str) -> bool {
         match self {
             Self::Owners => false,
@@ -50,8 +50,8 @@ pub(crate) fn netns_path(netns: &str) -> PathBuf {
     PathBuf::from(NETNS_DIRECTORY).join(netns)
 }
 
-/// Reads everything but the named namespaces, the keeper, the files and the notes of the scope, of the calling thread's network namespace, with the
-/// tables of that project.
+/// Reads the network namespace of the calling thread, with the tables of that project; without the
+/// named namespaces, the keeper, the files and the notes of the scope.
 pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, KernelError> {
     let mut host = space::read(kernel, &mut SysctlReader::default(), &[])?;
     for (version, v4) in [(IpVersion::V4, true), (IpVersion::V6, false)] {

@@ -1,4 +1,4 @@
-//! Named namespaces: whose they are, and what the project's own hold.
+//! Named namespaces: their owners, and the content of the project's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +13,7 @@ use hallway_spec::{Name, SysctlKey};
 use super::{Depth, NETNS_DIRECTORY, netns_path, space};
 use crate::Record;
 
-/// Threads that examine namespaces: the kernel's work for one does not wait for another's.
+/// Threads that examine namespaces: the kernel works on several in parallel.
 const THREADS: usize = 4;
 /// Fewer than this are examined by the calling thread.
 const WORTH_THREADS: usize = 16;
@@ -34,7 +34,7 @@ pub(super) fn read(
     let examined: Vec<&mut SeenNamespace> = all
         .iter_mut()
         .filter(|n| match n.state {
-            // The owner of one that this project made is on record, and it was made by its inode.
+            // The owner of one that this project made is on record, with its inode number.
             NamespaceState::Mounted(inode) => {
                 let made = known.contains(&(n.name.as_str(), inode));
                 !made || depth.includes(&n.name)
@@ -53,7 +53,7 @@ pub(super) fn read(
             continue;
         };
         let made = known.contains(&(namespace.name.as_str(), inode));
-        // Not examined, or its loopback has lost its mark: it was made by its inode number.
+        // Not examined, or its loopback has lost its mark: it is found by its inode number.
         if made && namespace.owner.is_none() {
             namespace.owner = recorded_owner(project, record, &namespace.name);
         }
@@ -61,7 +61,7 @@ pub(super) fn read(
             .owner
             .as_ref()
             .is_none_or(|(owner, _)| owner != project);
-        // A namespace that took the place of one of this project may be removed if it is not used.
+        // A namespace that replaced one of this project may be removed if it is not used.
         let replaced = recorded.contains(namespace.name.as_str()) && namespace.is_unused();
         if foreign && !made && !replaced {
             namespace.inside = Seen::Unseen;
@@ -80,7 +80,7 @@ fn entries() -> Result<Vec<SeenNamespace>, KernelError> {
     let mut out = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|e| KernelError::io("list", NETNS_DIRECTORY, &e))?;
-        // A name that is not text cannot be ours.
+        // A name that is not text is never one of hallway.
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };

@@ -13,7 +13,7 @@ use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
 use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share, SysctlKey};
 
-/// What links to come start with in a namespace.
+/// Initial settings of new links in a namespace.
 const DEFAULTS: [Setting; 2] = [Setting::AcceptRa, Setting::DisableIpv6];
 
 /// The kernel's names of the queueing disciplines that hallway sets.
@@ -34,7 +34,7 @@ pub(super) fn read(
         if let Some(found) = shapings.get(&link.index) {
             link.shaping = *found;
         }
-        // A bridge that is down closes all its ports, and opens them when it is up again.
+        // A bridge that is down disables all its ports, and enables them when it is up again.
         if link.master.is_some_and(|bridge| !up.contains(&bridge)) {
             link.port.remove(&PortFlag::Forwarding);
         }
@@ -63,8 +63,8 @@ pub(super) fn read(
     })
 }
 
-/// What is at the root of links, by interface index. Where a link has such a queueing discipline it
-/// says so itself, but not its values.
+/// The discipline at the root of links, by interface index. A link's own message names its
+/// discipline, but not the values.
 fn shapings(
     kernel: &mut Kernel,
     links: &[LinkInfo],
@@ -176,7 +176,7 @@ fn port_flags(info: &LinkInfo) -> BTreeMap<PortFlag, bool> {
         (PortFlag::Guard, found.guard),
         (PortFlag::RootBlock, found.root_block),
     ]);
-    // Without a carrier the kernel closes the port, and opens it again with the carrier.
+    // Without a carrier the kernel disables the port, and enables it again with the carrier.
     if info.state == OperationalState::Up {
         let open = found.state == PortState::Forwarding;
         out.insert(PortFlag::Forwarding, open);
@@ -213,7 +213,7 @@ fn settings(
     Ok(out)
 }
 
-/// Settings that files give, with one space between words as hallway writes them.
+/// Settings that files specify, with one space between words as hallway writes them.
 fn further(
     kernel: &Kernel,
     sysctls: &mut SysctlReader,

@@ -14,7 +14,7 @@ use super::filter::{Filter, NetworkProtocol, PacketHeaders};
 use crate::observe::netns_path;
 use crate::{Failure, Reason};
 
-/// How long packets that the filter rejects may be read beyond the time given.
+/// How long packets that the filter rejects may be read after the time limit.
 const OVERTIME: Duration = Duration::from_millis(500);
 
 /// Where packets are captured.
@@ -28,14 +28,14 @@ pub enum Target {
     Network(Name),
 }
 
-/// A packet that passed and that the filter let through.
+/// A packet that passed an interface and the filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Captured {
-    /// When the kernel saw it.
+    /// The kernel's time of the packet.
     pub time: SystemTime,
     /// The interface's name.
     pub interface: String,
-    /// Its direction, seen from that interface.
+    /// Its direction at that interface.
     pub direction: Direction,
     /// In one line.
     pub summary: String,
@@ -47,12 +47,12 @@ pub struct Captured {
     pub length: usize,
 }
 
-/// A capture under way.
+/// A running capture.
 #[derive(Debug)]
 pub struct Capture {
     socket: PacketSocket,
     kernel: Kernel,
-    /// Names by index; interfaces may come and go.
+    /// Names by index; interfaces may be added and removed.
     names: BTreeMap<u32, String>,
     /// Only interfaces of these names; all when empty.
     only: Vec<String>,
@@ -63,7 +63,7 @@ impl Capture {
     /// Begins to capture; the kernel queues packets from here on.
     ///
     /// # Errors
-    /// When the node or the interface is not there, or the caller lacks the privilege.
+    /// When the node or the interface does not exist, or the caller lacks the privilege.
     pub fn open(settled: &Settled, target: &Target, filter: Filter) -> Result<Self, Failure> {
         let mut only = Vec::new();
         let opened = match target {
@@ -107,11 +107,11 @@ impl Capture {
         Ok(capture)
     }
 
-    /// The next packet that the filter lets through; `None` when none came in time. With no time,
-    /// one that is there already.
+    /// The next packet that passes the filter; `None` if none came in time. Without time, only one
+    /// that has come already.
     ///
     /// # Errors
-    /// When the one interface that is captured on goes down or away.
+    /// When the only interface of the capture is set down or removed.
     pub fn next(&mut self, timeout: Duration) -> Result<Option<Captured>, Failure> {
         let deadline = Instant::now() + timeout;
         loop {
@@ -138,7 +138,7 @@ impl Capture {
             .entry(frame.interface)
             .or_insert_with(|| format!("#{}", frame.interface));
         let unwanted = !self.only.is_empty() && !self.only.contains(interface);
-        // A loopback shows each packet twice: out, and in again.
+        // A loopback reports each packet twice: outgoing, and incoming.
         let again = interface == "lo" && frame.direction == Direction::Out;
         let frame_headers = Ethernet::parse(&frame.bytes);
         let headers = packet_headers(&frame_headers);
@@ -172,7 +172,7 @@ impl Capture {
     }
 }
 
-/// Both sockets stay with the namespace the thread is in now.
+/// Both sockets stay in the present namespace of the thread.
 fn open(interface: Option<&str>, promiscuous: bool) -> Result<(PacketSocket, Kernel), KernelError> {
     let mut kernel = Kernel::new();
     kernel.open_sockets()?;

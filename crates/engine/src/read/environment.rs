@@ -62,7 +62,7 @@ fn routes(seen: &Observed) -> Vec<HostNet> {
         .collect()
 }
 
-/// The sources that rules of policy routing are about.
+/// The sources in rules of policy routing.
 fn policy_routed(kernel: &mut Kernel) -> Result<Vec<IpNet>, KernelError> {
     let rules = kernel.routing_rules()?.into_iter();
     let about = rules.filter(|r| !r.not && r.mark.is_none());
@@ -85,7 +85,7 @@ fn projects(
     tables.map(|table| kernel.tables_named(&table)).collect()
 }
 
-/// Tables of others whose chains see what is routed.
+/// Tables of others with chains that routed packets pass.
 fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     let sees = |table: &Table| matches!(table.family, Family::Inet | Family::Ip | Family::Ip6);
     let mut out = Vec::new();
@@ -98,7 +98,7 @@ fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
     Ok(out)
 }
 
-/// The host's addresses that the project did not give it.
+/// The host's addresses that are not from the project.
 fn host_addresses(seen: &Observed, settled: &Settled) -> Vec<IpAddr> {
     let own = |address: IpAddr| {
         let mut gateways = settled.networks.iter().flat_map(|n| n.gateways());

@@ -1,4 +1,4 @@
-//! What is there of a project right now, with what passed its interfaces.
+//! The present state of a project, with the counters of its interfaces.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use hallway_plan::observed::{Counters, Live};
 use crate::Failure;
 use crate::observe::netns_path;
 
-/// Reads the host's links, and those of every node that is there.
+/// Reads the host's links, and those of every node that exists.
 ///
 /// # Errors
 /// When the kernel cannot be read.

@@ -1,4 +1,4 @@
-//! The read side: reads what is there and tests it with packets, and never changes it. Nothing here
+//! The read side: reads the state and tests it with packets, and never changes it. Nothing here
 //! uses the executor.
 
 pub mod capture;

@@ -20,21 +20,21 @@ pub(crate) struct EndpointChange {
     pub(crate) change: Change,
 }
 
-/// What became of the node.
+/// What has happened to the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It is there like this, whatever there was under its name.
+    /// It exists like this, whatever had its name before.
     Added {
         member: Box<Member>,
         /// Of its namespace; 0 before that exists.
         inode: u64,
         text: NodeText,
     },
-    /// It is gone.
+    /// It does not exist any more.
     Removed,
 }
 
-/// A node as it was asked for.
+/// A node as it was requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeText {
     networks: Vec<(Name, Vec<IpAddr>)>,

@@ -1,12 +1,12 @@
-//! Nodes that were added or removed one at a time, each in a file of its own, so that such a change
+//! Nodes that were added or removed one at a time, each in a separate file, so that such a change
 //! writes nothing of the other nodes.
 //!
 //! - `endpoint.json`: the change that is being made. It is written before anything else and removed
-//!   last, so what it says is unfinished as long as it exists.
+//!   last, so the change is unfinished as long as it exists.
 //! - `nodes/NAME.json`: changes that are complete.
 //!
-//! Each belongs to one generation of the record. The next run that concerns more than one node writes
-//! a record of all nodes, of the next generation; from then on these files mean nothing.
+//! Each belongs to one generation of the record. The next run that concerns more than one node
+//! writes a record of all nodes, of the next generation; after that these files are ignored.
 
 use std::path::{Path, PathBuf};
 
@@ -98,7 +98,7 @@ pub(super) fn add(scope: &Path, project: &Name, record: &mut Record) -> Result<(
     Ok(())
 }
 
-/// The text with the changes in it.
+/// The text with the changes.
 fn edited(project: &Name, text: &str, changes: &[EndpointChange]) -> Result<String, Failure> {
     let unreadable = || {
         Failure::from(Reason::SourceUnreadable {
@@ -121,7 +121,7 @@ fn edited(project: &Name, text: &str, changes: &[EndpointChange]) -> Result<Stri
 }
 
 impl Store {
-    /// Notes a change that begins.
+    /// Notes a change that starts.
     pub(crate) fn begin_endpoint(
         &self,
         project: &Name,
@@ -132,7 +132,7 @@ impl Store {
     }
 
     /// Notes what is in place now; the change stays unfinished until [`Self::end_endpoint`].
-    /// `in_record` says whether the record has a node of that
+    /// `in_record`: whether the record has a node of that
     /// name.
     pub(crate) fn commit_endpoint(
         &self,
@@ -152,13 +152,13 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that the keeper knows of it, too.
+    /// Notes that the keeper has it, too.
     pub(crate) fn end_endpoint(&self, project: &Name) -> Result<(), Failure> {
         self.remove_file(&unfinished(self.scope(), project))
     }
 
-    /// Notes that a change is unfinished, complete as it may be. `before` is what was in the node's
-    /// own file. Nothing is written where that is noted already: the disk may be full.
+    /// Notes that a change is unfinished, even if it was complete. `before` is the former content
+    /// of the node's own file. Nothing is written if that is noted already: the disk may be full.
     pub(crate) fn reopen_endpoint(
         &self,
         project: &Name,

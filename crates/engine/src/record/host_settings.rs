@@ -1,9 +1,9 @@
 //! Settings of the host that projects of a scope changed, kept in a file of the scope: the notes in
-//! the projects' tables are gone after a `nft flush ruleset` of another program.
+//! the projects' tables are lost after a `nft flush ruleset` of another program.
 //!
-//! A note is written before the setting is changed. The file is of one boot: after the next one the
-//! settings are the machine's own again. One that cannot be read counts as none, and what the tables
-//! and records note is used alone.
+//! A note is written before the setting is changed. The file is valid for one boot: after the next
+//! one the settings are the machine's own again. If it cannot be read, only the notes of the tables
+//! and records are used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -106,7 +106,7 @@ impl Store {
         entries.map(Noted::from).collect()
     }
 
-    /// Notes what a plan will change of the host, before it is carried out.
+    /// Notes the changes of the host in a plan, before it is carried out.
     pub(crate) fn note_host_settings(
         &self,
         project: &Name,
@@ -149,7 +149,7 @@ impl Store {
         self.write_host_settings(&notes)
     }
 
-    /// The project needs none any more; the file goes with the last one.
+    /// The project needs none any more; the file is removed with the last one.
     pub(crate) fn forget_host_settings(&self, project: &Name) -> Result<(), Failure> {
         let mut notes = self.host_settings();
         for note in &mut notes {

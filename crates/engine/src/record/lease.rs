@@ -1,10 +1,9 @@
 //! Leases: which address is allocated to which node, one file per address.
 //!
 //! A lease is claimed by creating its file, which fails if the file exists (`link(2)`), so that
-//! processes that share only the state directory never allocate one address twice, with or
-//! without a lock. A lease remains when the process that claimed it ends. A released address is used
-//! again last: first come addresses that were never used, then the one released the longest time
-//! ago.
+//! processes that share only the state directory never allocate one address twice, with or without
+//! a lock. A lease remains when the process that claimed it ends. A released address is used again
+//! last: first come addresses that were never used, then the one that was released first.
 //!
 //! Layout of `SCOPE/leases/PROJECT/NETWORK`: `ADDRESS` for an address in use, `ADDRESS.released`
 //! for one that was released (its modification time is the time of the release).
@@ -24,7 +23,7 @@ use crate::{Failure, Reason};
 
 const VERSION: u32 = 1;
 const RELEASED: &str = ".released";
-/// The file of the addresses that were given out last.
+/// The file of the addresses that were allocated last.
 const LAST: &str = ".last";
 
 /// The content of a lease's file.
@@ -57,7 +56,7 @@ pub struct Leases {
 /// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// The address belongs to the node; also if it did before.
+    /// The address belongs to the node, now or already before.
     Granted,
     /// The address belongs to another node.
     Held(Name),
@@ -146,8 +145,8 @@ impl Leases {
         self.store.remove_file(&self.path(address))
     }
 
-    /// Takes a claim back, of a run that did not succeed: the address was never in use, so it may
-    /// be given out again at once.
+    /// Removes a claim of a run that did not succeed: the address was never in use, so it may be
+    /// allocated again at once.
     ///
     /// # Errors
     /// When the lease cannot be read or removed.
@@ -195,7 +194,7 @@ impl Leases {
         Ok(self.known()?.in_use.into_iter().collect())
     }
 
-    /// The addresses that were given out last, since the record of this generation was written.
+    /// The addresses that were allocated last, since the record of this generation was written.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -209,7 +208,7 @@ impl Leases {
         }
     }
 
-    /// Notes the addresses that were given out last.
+    /// Notes the addresses that were allocated last.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -265,8 +264,8 @@ impl Leases {
         self.directory.join(address.to_string())
     }
 
-    /// Whether the lease was made; `false` if it exists already. Written under a name of its own
-    /// first, so that a lease that can be seen is complete.
+    /// Whether the lease was made; `false` if it exists already. It is written under a temporary
+    /// name first, so that a visible lease is complete.
     fn create(&self, address: IpAddr, node: &Name) -> Result<bool, Failure> {
         static DRAFTS: AtomicU64 = AtomicU64::new(0);
         let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
@@ -281,13 +280,13 @@ impl Leases {
         let text =
             serde_json::to_vec(&lease).map_err(|_not_json| Reason::Bug("a lease is not JSON"))?;
         let create = || {
-            // What a failed write left is not for anybody.
+            // What a failed write left is not used.
             self.store.create(&draft, &text).inspect_err(|_failed| {
                 drop(self.store.remove_file(&draft));
             })
         };
         while !create()? {
-            // Left by a process that had this process id and was killed.
+            // From a killed process that had this process id.
             self.store.remove_file(&draft)?;
         }
         let linked = self.store.link(&draft, &path);

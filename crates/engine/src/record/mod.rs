@@ -53,8 +53,8 @@ pub struct Record {
     pub pending: Option<Settled>,
     /// Inode numbers of the namespaces that were in place after the last complete run, by name.
     pub inodes: Vec<(String, u64)>,
-    /// The text of the file before it was edited one thing at a time, empty if there was none;
-    /// `None` when `source` is a file as it was read.
+    /// The text of the file before single edits, empty if there was none; `None` if `source` is a
+    /// file as it was read.
     pub edited_from: Option<String>,
     /// Whether the keeper repairs what other programs change.
     pub repair: bool,
@@ -66,12 +66,12 @@ pub struct Record {
     pending_number: Option<u64>,
     /// Grows with every change of `applied` that concerns more than one node.
     generation: u64,
-    /// Whether the numbered files hold what is here, in the present format.
+    /// Whether the numbered files hold this content, in the present format.
     on_disk: bool,
 }
 
 impl Record {
-    /// A record of nothing yet.
+    /// A record without content.
     #[must_use]
     pub fn new(source: String, path: Option<String>) -> Self {
         let created = std::time::SystemTime::now()
@@ -102,7 +102,7 @@ impl Record {
         }
     }
 
-    /// What was being built is in place.
+    /// What was being built is in place now.
     pub(crate) fn commit(&mut self) {
         self.applied = self.pending.take();
         self.applied_number = self.pending_number.take();
@@ -116,7 +116,7 @@ impl Record {
     }
 }
 
-/// What the change of one node needs of the text; `None` for one that cannot be read.
+/// What the change of one node needs of the text; `None` for a text that cannot be read.
 fn rest(settled: &Settled, source: &str) -> Option<Rest> {
     let (document, named) = hallway_spec::rest(&Document::read(source)?);
     let named = |node: &Node| named.contains(node.name.as_ref());
@@ -149,7 +149,7 @@ pub(crate) fn directory(scope: &Path, project: &Name) -> PathBuf {
 
 /// Every project with a record.
 pub(crate) fn projects(scope: &Path) -> Vec<Name> {
-    // A directory that cannot be used is reported by what is done with it next.
+    // A directory that cannot be used is reported by its next use.
     let entries = store::list(&scope.join("projects")).unwrap_or_default();
     let mut out: Vec<Name> = entries
         .into_iter()
@@ -239,7 +239,7 @@ fn missing(path: PathBuf) -> Failure {
 }
 
 impl Store {
-    /// Notes in a record that a run begins to build this, and the text it is read from.
+    /// Notes in a record that a run starts to build this, and the text it is read from.
     pub(crate) fn intend(
         &self,
         record: &mut Record,
@@ -279,7 +279,7 @@ impl Store {
             record.generation += 1;
             record.on_disk = true;
         }
-        // Before what refers to it: it names only namespaces that were made.
+        // Before the record that refers to it: it names only namespaces that were made.
         self.replace(
             &directory.join(INODES),
             &format::write_inodes(&record.inodes),

@@ -1,4 +1,4 @@
-//! What hallway made of the directory of named namespaces, so that it can be released again.
+//! What hallway made of the directory of named namespaces, so that it can be removed again.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ fn note(scope: &Path) -> PathBuf {
     scope.join("netns-directory")
 }
 
-/// What a note says; `None` for one that is damaged.
+/// The content of a note; `None` for one that is damaged.
 fn parse(text: &[u8]) -> Option<Made> {
     let flag = |byte: &u8| match byte {
         b'0' => Some(false),
@@ -35,7 +35,7 @@ impl Store {
         self.replace(&note(self.scope()), text.as_bytes())
     }
 
-    /// Releases the directory if hallway made it and it is empty.
+    /// Removes the directory if hallway made it and it is empty.
     pub(crate) fn release_netns_directory(&self) -> Result<(), Failure> {
         let note = note(self.scope());
         let path = Path::new(NETNS_DIRECTORY);

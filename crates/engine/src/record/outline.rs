@@ -1,4 +1,4 @@
-//! A record read as far as the change of one node needs it.
+//! The part of a record that the change of one node needs.
 
 use std::path::{Path, PathBuf};
 
@@ -32,12 +32,12 @@ pub(crate) struct Known {
     pub(crate) member: Member,
     /// Of its namespace, when it is known.
     pub(crate) inode: Option<u64>,
-    /// Whether it is in the record itself, not only in a file of its own.
+    /// Whether it is in the record itself, not only in a separate file.
     pub(crate) in_record: bool,
 }
 
 impl Outline {
-    /// Reads it; `None` where more must be read: a project that is not there, a run that did not
+    /// Reads it; `None` if more must be read: a project that does not exist, a run that did not
     /// finish, an older format.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl Outline {
         }
     }
 
-    /// What is in the file of its own of a node.
+    /// The content of a node's own file.
     ///
     /// # Errors
     /// When it is damaged.

@@ -8,7 +8,7 @@ use hallway_kernel::{Kernel, KernelError};
 use crate::failure::FileAction;
 use crate::{Failure, Reason};
 
-/// The largest file that is read, in bytes. A record of 10,000 nodes has about a tenth of it.
+/// The largest file that is read, in bytes. A record of 10,000 nodes is about a tenth of it.
 pub(crate) const READ_MAX: u64 = 64 * 1024 * 1024;
 
 /// The state of one scope: records and leases of its projects.
@@ -43,7 +43,7 @@ impl Store {
         made.map_err(failed(FileAction::Create, path))
     }
 
-    /// As [`Self::make_directory`]; one that is there is no operation.
+    /// As [`Self::make_directory`]; one that exists is not an operation.
     pub(crate) fn ensure_directory(&self, path: &Path) -> Result<(), Failure> {
         match hallway_kernel::private::is_there(path).map_err(failed(FileAction::Use, path))? {
             true => Ok(()),
@@ -68,8 +68,8 @@ impl Store {
         written.map_err(failed(FileAction::Write, path))
     }
 
-    /// As [`Self::write_in_place`], of a file that programs see. What another program has put in its
-    /// place (a directory, a link) goes.
+    /// As [`Self::write_in_place`], for a file that programs in nodes see. What another program has
+    /// put in its place (a directory, a link) is removed.
     pub(crate) fn write_view(&self, path: &Path, text: &[u8]) -> Result<(), Failure> {
         if read(path).is_err() {
             self.remove_tree(path)?;
@@ -77,7 +77,7 @@ impl Store {
         self.write_in_place(path, text)
     }
 
-    /// Creates a file that must not be there yet; false if it is.
+    /// Creates a file that must not exist yet; false if it exists.
     pub(crate) fn create(&self, path: &Path, text: &[u8]) -> Result<bool, Failure> {
         created(self.kernel.create_file(path, text), path)
     }
@@ -101,7 +101,7 @@ impl Store {
 
     /// Removes a directory if it is empty.
     pub(crate) fn remove_if_empty(&self, path: &Path) {
-        // Not empty is the usual case, and not a failure.
+        // A directory with content is the usual case, and not a failure.
         self.kernel.remove_directory(path).ok();
     }
 }
@@ -116,12 +116,12 @@ pub(crate) fn open(path: &Path) -> Result<Option<std::fs::File>, Failure> {
     files::open(path).map_err(failed(FileAction::Read, path))
 }
 
-/// What is in a directory; nothing if it does not exist.
+/// The content of a directory; empty if it does not exist.
 pub(crate) fn list(path: &Path) -> Result<Vec<Entry>, Failure> {
     files::list(path).map_err(failed(FileAction::Read, path))
 }
 
-/// Whether there is such a file, also one that cannot be used.
+/// Whether such a file exists, even one that cannot be used.
 pub(crate) fn is_there(path: &Path) -> bool {
     !matches!(files::open(path), Ok(None))
 }
@@ -134,7 +134,7 @@ fn created(outcome: Result<(), KernelError>, path: &Path) -> Result<bool, Failur
     }
 }
 
-/// The failure of an action on a file. What was refused because it is not safe is named as such.
+/// The failure of an action on a file. A refusal because it is not safe has its own reason.
 pub(crate) fn failed(action: FileAction, path: &Path) -> impl FnOnce(KernelError) -> Failure {
     move |error| {
         if let Some(why) = error.detail {

@@ -43,8 +43,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Every other process in the sandbox: in its user namespace or, where it has none of its own,
-    /// in one of its network namespaces. The holder is last, when it is the only one left.
+    /// Every other process in the sandbox: in its user namespace or, if it has none of its own, in
+    /// one of its network namespaces. The holder is the last one, when it is the only one left.
     fn members(&self) -> Vec<i32> {
         let kind = if self.user_namespace { "user" } else { "net" };
         let inode = |pid: i32| {

@@ -29,7 +29,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// From here on the holder continues without this process; before, it ends with it.
+    /// After this the holder continues without this process; before, it ends with it.
     pub(super) fn release(mut self) {
         self.input.write_all(b"go\n").ok();
     }
@@ -123,11 +123,11 @@ fn line(from: &mut impl BufRead) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
-/// What the holder does: makes the namespaces, reports it, and sleeps until it is ended. `arguments`
-/// are those after the sandbox's directory.
+/// The holder's work: it makes the namespaces, reports this, and sleeps until it is ended.
+/// `arguments` are those after the sandbox's directory.
 ///
 /// # Errors
-/// When the other side of the handshake is gone, or the sandbox cannot be set up.
+/// When the other side of the handshake has ended, or the sandbox cannot be set up.
 pub fn hold(arguments: &[String]) -> Result<(), Failure> {
     rustix::process::setsid().ok();
     let mut out = std::io::stdout();
@@ -169,13 +169,13 @@ pub fn hold(arguments: &[String]) -> Result<(), Failure> {
         // Without it the sandbox is found by its record only.
         rustix::thread::set_name(&name).ok();
     }
-    // Ended by a signal; with stdin at /dev/null there is nothing else to wait for.
+    // A signal ends it; with stdin at /dev/null there is nothing else to wait for.
     loop {
         std::thread::park();
     }
 }
 
-/// Closes the terminal and pipes of the process that started this one.
+/// Closes the terminal and the pipes of the process that started this one.
 fn silence() {
     if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
         rustix::stdio::dup2_stdin(&null).ok();
@@ -185,7 +185,7 @@ fn silence() {
     std::env::set_current_dir("/").ok();
 }
 
-/// A mount namespace with a /run of its own. With ids, their root may make named namespaces there.
+/// A mount namespace with its own /run. With ids, their root may make named namespaces there.
 fn own_mounts(kernel: &mut Kernel, ids: Option<Ids>) -> Result<(), KernelError> {
     kernel.unshare(&[NamespaceKind::Mount])?;
     kernel.make_private(Path::new("/"), Propagation::Private)?;
@@ -194,14 +194,14 @@ fn own_mounts(kernel: &mut Kernel, ids: Option<Ids>) -> Result<(), KernelError> 
     let Some(Ids { user, group }) = ids else {
         return kernel.ensure_netns_directory(named).map(drop);
     };
-    // Without the mark of what is unmounted with the last project: the sandbox may not unmount it.
+    // Without the mark for unmounting with the last project: the sandbox may not unmount it.
     kernel.make_directory(named, 0o755)?;
     kernel.mount_tmpfs_of(named, user, group)
 }
 
-/// Where the ids of this process are not those of the sandbox (`apart`), /run was made before: the
-/// kernel refuses to create a file on a tmpfs whose user namespace does not map the ids of the caller. The copy
-/// that the sandbox gets of those mounts shares nothing.
+/// If the ids of this process are not those of the sandbox (`apart`), /run was made before: the
+/// kernel refuses to create a file on a tmpfs whose user namespace does not map the ids of the
+/// caller. The sandbox gets a copy of those mounts that shares nothing.
 fn set_up(kernel: &mut Kernel, apart: bool) -> Result<(), KernelError> {
     match apart {
         true => {
@@ -222,8 +222,7 @@ fn set_up(kernel: &mut Kernel, apart: bool) -> Result<(), KernelError> {
     ))
 }
 
-/// A /run of the sandbox's own, which contains everything of the old one except the named
-/// namespaces.
+/// The sandbox's own /run, which contains everything of the old one except the named namespaces.
 fn own_run(kernel: &Kernel) -> Result<(), KernelError> {
     let run = Path::new("/run");
     let old = File::open(run).map_err(|e| KernelError::io("open", "/run", &e))?;

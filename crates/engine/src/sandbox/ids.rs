@@ -1,7 +1,7 @@
 //! Which user and group ids a sandbox has (user_namespaces(7)).
 //!
 //! Root's sandbox has 65536 ids that no other user of the machine has: its root is not the
-//! machine's. The user who called by sudo or pkexec has the same id in it.
+//! machine's root. The user who called by sudo or pkexec has the same id in it.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -10,10 +10,10 @@ use crate::account::CallingUser;
 
 /// How many ids a sandbox of root has.
 const COUNT: u32 = 65536;
-/// Where they begin if /etc/subuid gives root none: the last of the range that systemd keeps for
+/// The first of them if root has none in /etc/subuid: the last range that systemd reserves for
 /// containers (systemd.io/UIDS-GIDS).
 const FIRST: u32 = 0x6fff_0000;
-/// Below are ids of the machine.
+/// Lower ids belong to the machine.
 const LOWEST: u32 = 65536;
 
 /// In the command line of a holder whose ids are not those of the sandbox; its ids follow.
@@ -27,8 +27,8 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// Those for a sandbox that this process makes; none where it is not root of the machine: what
-    /// is root in a user namespace already is not.
+    /// The ids for a sandbox that this process makes; none if it is not root of the machine: root
+    /// in a user namespace is not.
     pub(super) fn choose() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             return None;
@@ -63,7 +63,7 @@ impl Ids {
         })
     }
 
-    /// Gives the process's user namespace these ids, and those of the caller.
+    /// Maps these ids, and the caller's, into the process's user namespace.
     pub(super) fn map(self, pid: i32, caller: Option<CallingUser>) -> std::io::Result<()> {
         let user = caller.map(|c| c.user);
         let group = caller.map(|c| c.group.unwrap_or(c.user));
@@ -105,7 +105,7 @@ fn write(pid: i32, file: &str, text: &str) -> std::io::Result<()> {
         .and_then(|mut f| f.write_all(text.as_bytes()))
 }
 
-/// The first id of a range in a map, and how many there are.
+/// The first id of a range in a map, and the number of ids.
 fn range(line: &str) -> Option<(u32, u32)> {
     let mut fields = line.split_ascii_whitespace();
     let first = fields.next()?.parse().ok()?;
@@ -120,7 +120,7 @@ fn covers(map: &str, first: u32) -> bool {
         .any(|(begin, count)| begin <= first && last <= u64::from(begin) + u64::from(count))
 }
 
-/// The first ids that subuid(5) gives to root, if they are enough.
+/// The first ids that root has in subuid(5), if they are enough.
 fn subordinate(text: &str) -> Option<u32> {
     text.lines().find_map(|line| {
         let mut fields = line.trim().split(':');
@@ -132,7 +132,7 @@ fn subordinate(text: &str) -> Option<u32> {
     })
 }
 
-/// The lines of a map from 0 to `first`, in which the caller's id is itself.
+/// The lines of a map from 0 to `first`, in which the caller's id is mapped to itself.
 fn lines(first: u32, caller: Option<u32>) -> String {
     let Some(caller) = caller.filter(|id| (1..COUNT).contains(id)) else {
         return format!("0 {first} {COUNT}\n");

@@ -1,6 +1,6 @@
-//! Holders found by their mark: their command line names the sandbox's directory, and their name
-//! says that they are ready (proc(5)). This works when `sandbox.json` is lost or damaged, and when
-//! the whole state directory is gone.
+//! Holders found by their mark: their command line contains the sandbox's directory, and their name
+//! shows that they are ready (proc(5)). This works when `sandbox.json` is lost or damaged, and when
+//! the whole state directory has been removed.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(super) const READY: &str = "hallway-sandbox";
 pub(super) const IMPLICIT: &str = "implicit";
 
 /// Whether that process of this user is the holder of the sandbox of that directory; if so, whether
-/// `up` made it. A record could name any process.
+/// `up` made it. The record alone is not enough: it could name any process.
 pub(super) fn holds(pid: i32, directory: &Path) -> Option<bool> {
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let mut words = command.split(|b| *b == 0).skip(1);
@@ -59,8 +59,8 @@ pub(super) fn find(directory: &Path, name: &str) -> Option<Sandbox> {
     })
 }
 
-/// Whether the sandbox has lost its state: its directory was removed, so that what it finds at that
-/// path, if anything, is another.
+/// Whether the sandbox has lost its state: its directory was removed, so that a directory at that
+/// path, if there is one, is another.
 pub(super) fn has_lost_state(sandbox: &Sandbox) -> bool {
     let number = |path: &Path| {
         let meta = std::fs::symlink_metadata(path).ok()?;

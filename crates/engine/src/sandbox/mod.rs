@@ -1,6 +1,5 @@
-//! A sandbox: a user, mount and network namespace of the caller's own, held by a small process (the
-//! holder). It takes the place of the host: it works without root and changes nothing on the real
-//! host.
+//! A sandbox: a user, mount and network namespace of the caller, kept by a small process (the
+//! holder). It replaces the host: it works without root and changes nothing on the real host.
 
 mod end;
 mod holder;
@@ -45,12 +44,12 @@ pub struct Sandbox {
     pub user_namespace: bool,
     /// How it reaches the internet, or why it does not.
     pub internet: Internet,
-    /// The holder's start time, in clock ticks since boot: a reused pid is not taken for it.
+    /// The holder's start time, in clock ticks since boot: it shows whether the pid was reused.
     started: u64,
     directory: PathBuf,
 }
 
-/// The content of `sandbox.json`. Version 1 had no version in it, and the same fields.
+/// The content of `sandbox.json`. Version 1 had the same fields, without a version.
 #[derive(Serialize, Deserialize)]
 struct SandboxFile {
     #[serde(default = "first_version")]
@@ -74,11 +73,11 @@ pub struct Making<'a> {
     pub program: &'a Path,
     /// Made by `up`, and so removed with the last project.
     pub implicit: bool,
-    /// Whether it reaches the internet where that is possible.
+    /// Whether it reaches the internet if possible.
     pub internet: bool,
     /// Root of the machine is root in its own sandbox too.
     pub map_root: bool,
-    /// Who called, where that is not the user this process runs as.
+    /// The calling user, if it is not the user of this process.
     pub caller: Option<CallingUser>,
 }
 
@@ -88,15 +87,15 @@ pub struct Making<'a> {
 pub enum Internet {
     /// Through this pasta process.
     Pasta(i32),
-    /// Not, and why.
+    /// It does not, with the reason.
     None(String),
 }
 
-/// Why there is no way out where the caller wants none.
+/// The reason if the caller wants no internet access.
 const TURNED_OFF: &str = "turned off";
 
 impl Internet {
-    /// Why there is no way out although the caller wants one.
+    /// Why there is no internet access although the caller wants it.
     #[must_use]
     pub fn missing(&self) -> Option<&str> {
         match self {
@@ -127,15 +126,14 @@ pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
         })
 }
 
-/// A running sandbox of that name whose state directory was removed: nothing in it can be reached
-/// any more but by ending it.
+/// A running sandbox of that name whose state directory was removed: it can only be ended.
 #[must_use]
 pub fn lost(state: &Path, name: &str) -> Option<Sandbox> {
     let found = marks::find(&directory(state, name), name);
     found.filter(marks::has_lost_state)
 }
 
-/// As it is on record, whether it still runs or not.
+/// The sandbox on record, whether it still runs or not.
 fn on_record(state: &Path, name: &str) -> Option<Sandbox> {
     let directory = directory(state, name);
     let text = store::read(&directory.join("sandbox.json")).ok()??;
@@ -186,7 +184,7 @@ pub fn ensure(
     if let Some(lost) = lost(state, name) {
         lost.end()?;
     }
-    // What was built in a sandbox that has ended is gone with it; its keepers end by themselves.
+    // Everything built in a sandbox that has ended was removed with it; its keepers end themselves.
     if let Some(gone) = on_record(state, name)
         && let Internet::Pasta(pid) = gone.internet
     {
@@ -217,7 +215,7 @@ pub fn ensure(
 }
 
 /// A lock shared by all processes that are about to change a sandbox's projects: while one of them
-/// holds it, the sandbox is not ended because it has no project.
+/// holds it, a sandbox without a project is not ended.
 ///
 /// # Errors
 /// When the lock file cannot be made, or the caller cancels.
@@ -268,7 +266,7 @@ impl Sandbox {
     /// Moves this process into the sandbox. It must have one thread.
     ///
     /// # Errors
-    /// When the sandbox is gone, or belongs to another user.
+    /// When the sandbox has ended, or belongs to another user.
     pub fn enter(&self) -> Result<(), Failure> {
         let failed = |e| {
             let name = self.name.clone();
@@ -294,9 +292,9 @@ impl Sandbox {
         Ok(())
     }
 
-    /// As [`Self::enter`], for a program of which nothing is known. It gets mounts of its own where it
-    /// becomes another user than this process: what it mounts is not there for later commands, which
-    /// start programs from this sandbox's files. Named namespaces are shared.
+    /// As [`Self::enter`], for any program. It gets its own mount namespace if it becomes another
+    /// user than this process: its mounts must not affect later commands, which start programs from
+    /// this sandbox's files. Named namespaces are shared.
     ///
     /// # Errors
     /// As [`Self::enter`].

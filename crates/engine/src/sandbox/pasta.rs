@@ -1,5 +1,5 @@
-//! Internet for a sandbox, through `pasta` where it is installed: it joins the sandbox's network to
-//! the real one with ordinary sockets, and so needs no privilege.
+//! Internet access for a sandbox, through `pasta` if it is installed: it connects the sandbox's
+//! network to the real one with ordinary sockets, and so needs no privilege.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,7 +25,7 @@ pub(super) fn start(holder: i32, store: &Store) -> Internet {
     let Some(program) = program() else {
         return Internet::None("pasta is not installed (package passt)".into());
     };
-    // pasta makes it: what another sandbox of that name left there must not be in its way.
+    // pasta makes it; a file of an earlier sandbox with this name must not prevent that.
     let pid_file = store.scope().join("pasta.pid");
     if let Err(failure) = store.remove_file(&pid_file) {
         return Internet::None(failure.to_string());
@@ -116,7 +116,7 @@ pub(super) fn of(holder: i32) -> Option<i32> {
     })
 }
 
-/// Ends the pasta process we started, if that pid is still one.
+/// Ends the pasta process that hallway started, if that pid is still one.
 pub(super) fn stop(pid: i32, holder: i32) {
     let ours = is_of(pid, holder);
     if let (true, Some(_), Some(pid)) = (ours, start_time(pid), Pid::from_raw(pid)) {

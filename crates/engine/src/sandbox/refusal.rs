@@ -1,4 +1,4 @@
-//! Why this machine does not let its users make user namespaces.
+//! Why this machine does not allow its users to make user namespaces.
 
 use rustix::io::Errno;
 

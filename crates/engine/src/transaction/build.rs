@@ -1,4 +1,4 @@
-//! The kernel stage: the record is written before anything is done and again when all is done.
+//! The kernel stage: the record is written before the first step and after the last.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::record::Written;
 use crate::{Engine, Failure, Planned, Reason, Record};
 
 impl Engine {
-    /// Carries out a plan. If a step fails, what was there before is restored.
+    /// Carries out a plan. If a step fails, the former state is restored.
     pub(super) fn build(
         &self,
         planned: &Planned,
@@ -99,8 +99,8 @@ impl Engine {
         }
     }
 
-    /// Carries out the steps, until one fails or the caller cancels. Gives the inode numbers of the
-    /// namespaces that were made, by name.
+    /// Carries out the steps, until one fails or the caller cancels. Returns the inode numbers of
+    /// the namespaces that were made, by name.
     pub(super) fn execute(
         &self,
         plan: &Plan,
@@ -145,8 +145,8 @@ impl Engine {
         Ok(made)
     }
 
-    /// What is missing of the directory is noted before it is made: a run that is interrupted in
-    /// between leaves nothing that cannot be released.
+    /// What is missing of the directory is noted before it is made: a run that is interrupted
+    /// between the two leaves nothing that cannot be removed.
     pub(super) fn make_netns_directory(&self) -> Result<(), Failure> {
         let (kernel, path) = (self.kernel(), Path::new(NETNS_DIRECTORY));
         let failed = |e| Failure::caused(Reason::NetnsDirectory { path: path.into() }, e);

@@ -1,4 +1,4 @@
-//! Taking a project down: programs and listeners first, then everything that bears its mark.
+//! Taking a project down: programs and listeners first, then everything that has its mark.
 
 use hallway_plan::diff;
 use hallway_plan::observed::NamespaceState;
@@ -13,15 +13,15 @@ use crate::{Cancel, Engine, Failure, ProjectState};
 /// What `down` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removed {
-    /// The project was there and is gone.
+    /// The project existed and has been removed.
     Project,
     /// There was nothing to remove.
     Nothing,
 }
 
 impl Engine {
-    /// Ends a project's programs and listeners, and removes everything that bears its mark, with
-    /// or without a record.
+    /// Ends a project's programs and listeners, and removes everything that has its mark, with or
+    /// without a record.
     ///
     /// # Errors
     /// The step that failed; what is left is still marked and recorded, so that `down` can be
@@ -71,7 +71,7 @@ impl Engine {
         }
     }
 
-    /// Removes everything in the kernel that bears the project's mark, and the record.
+    /// Removes everything in the kernel that has the project's mark, and the record.
     pub(super) fn remove(&self, project: &Name) -> Result<Removed, Failure> {
         let ProjectState {
             record, observed, ..
@@ -88,8 +88,8 @@ impl Engine {
         }
     }
 
-    /// When the last project is gone, so is the directory of namespaces, if hallway made it and it
-    /// is empty.
+    /// With the last project the directory of namespaces is removed, if hallway made it and it is
+    /// empty.
     fn release_netns_directory(&self) -> Result<(), Failure> {
         match self.projects().is_empty() {
             true => self.store().release_netns_directory(),

@@ -1,5 +1,5 @@
-//! Changes of one thing at a time: each edits the text on record and applies the result, so that
-//! the file and the network never differ.
+//! Single changes: each edits the text on record and applies the result, so that the file and the
+//! network never differ.
 
 use std::net::IpAddr;
 
@@ -23,7 +23,7 @@ pub struct Edited<'e> {
 }
 
 impl<'e> Edited<'e> {
-    /// An edit that changed something and that there is nothing to say about.
+    /// An edit that made a change and has no warnings.
     fn new(engine: &'e Engine, project: &Name, lock: Lock) -> Self {
         Self {
             engine,
@@ -48,7 +48,7 @@ impl<'e> Edited<'e> {
 /// Why an edit was not applied.
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
-    /// The edit does not fit the project, like a node that exists already.
+    /// The edit is not possible in the project, like a node that exists already.
     #[error(transparent)]
     Refused(hallway_spec::EditError),
     /// The edited text is not valid.
@@ -72,7 +72,7 @@ pub enum EditError {
 pub struct Endpoint {
     /// The node's name.
     pub node: Name,
-    /// The networks it joins, each with its addresses; from the pool where there are none.
+    /// Its networks, each with its addresses; from the pool if there are none.
     pub networks: Vec<(Name, Vec<IpAddr>)>,
     /// Published ports, in the syntax of the file.
     pub ports: Vec<String>,
@@ -82,7 +82,7 @@ impl Engine {
     /// Applies one edit to a project, which is made if it does not exist.
     ///
     /// # Errors
-    /// See [`EditError`]; what was there before has been restored.
+    /// See [`EditError`]; the former state has been restored.
     pub fn edit(
         &self,
         project: &Name,
@@ -133,7 +133,7 @@ impl Engine {
         }
     }
 
-    /// A new network without a subnet, with one that no route of the host leads to.
+    /// A new network without a subnet gets one that no route of the host leads to.
     fn with_subnet(&self, document: &Document, change: &Edit) -> Result<Option<Edit>, EditError> {
         let mut chosen = change.clone();
         let Edit::NetworkAdd { subnets, .. } = &mut chosen else {

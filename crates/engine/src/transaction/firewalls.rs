@@ -1,4 +1,4 @@
-//! What rules of other programs keep from reaching a project, said when it is built.
+//! Warnings when a project is built: what rules of other programs drop.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use crate::event::Warning;
 use crate::read::environment::environment;
 use crate::{Engine, Failure, Planned, Reason};
 
-/// A service that many nodes use: what a firewall does with it, it does with most.
+/// A service that many nodes use: a firewall usually treats other services in the same way.
 const HTTPS: PortProto = PortProto {
     port: 443,
     protocol: Protocol::Tcp,
@@ -62,7 +62,7 @@ impl Engine {
     }
 }
 
-/// One address of each IP version, by which the host is asked from outside.
+/// One address of each IP version at which the host is reached from outside.
 fn addresses(all: &[IpAddr]) -> Vec<IpAddr> {
     let usable = |a: &&IpAddr| match a {
         IpAddr::V4(a) => !a.is_loopback() && !a.is_link_local(),

@@ -1,5 +1,5 @@
-//! Leases of a project's addresses: claimed before anything is built, released after what had them
-//! is gone.
+//! Leases of a project's addresses: claimed before anything is built, released after their owners
+//! have been removed.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ impl Engine {
     /// new ones are claimed.
     ///
     /// # Errors
-    /// When a lease file cannot be used, or another process has given out an address meanwhile.
+    /// When a lease file cannot be used, or another process has allocated an address meanwhile.
     pub(super) fn lease_addresses(
         &self,
         before: Option<&Settled>,
@@ -49,7 +49,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes back the claims of a run that did not succeed; those of `kept` stay.
+    /// Removes the claims of a run that did not succeed; those of `kept` stay.
     ///
     /// # Errors
     /// When a lease file cannot be used.

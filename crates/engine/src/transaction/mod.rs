@@ -1,9 +1,9 @@
-//! The transaction: everything that makes a project match its file, all of it or nothing.
+//! The transaction: everything that makes a project match its file, completely or not at all.
 //!
 //! A run has four stages. Each one undoes itself when a later one fails:
 //!
 //! 1. **Listeners** (`ports`): ports on localhost are bound before anything is built, so that a
-//!    port that is in use is known while nothing has been changed.
+//!   port in use is detected before anything is changed.
 //! 2. **Kernel** (`build`): the steps of the plan, with the record written before and after, and
 //!    the addresses claimed (`leases`).
 //! 3. **Files**: hosts and resolv.conf of the nodes.
@@ -40,7 +40,7 @@ pub use edit::{EditError, Edited, Endpoint};
 pub use programs::{desired, log_file, times_file};
 pub use repair::Extent;
 
-/// What a project is to become.
+/// The requested state of a project.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The topology.
@@ -54,8 +54,8 @@ pub struct Request<'a> {
     pub ready_limit: Duration,
     /// Whether the keeper repairs what other programs change.
     pub repair: bool,
-    /// Firewalls of others that get an accept for the project's links, where they are there. An edit
-    /// leaves them as they are.
+    /// Firewalls of others that get an accept for the project's links, if they exist. An edit does
+    /// not change them.
     pub allow_through: &'a [Firewall],
     /// Whether a project that was built from another file is replaced; without this it is refused.
     pub replace: bool,
@@ -70,7 +70,7 @@ enum Origin {
     Edit,
 }
 
-/// Who calls: where events go, and how the call is cancelled.
+/// The caller: where events are sent, and how the call is cancelled.
 pub struct Caller<'a> {
     /// Receives events.
     pub reporter: &'a mut dyn Reporter,
@@ -97,7 +97,7 @@ impl Caller<'_> {
 }
 
 /// A project that has been built. The scope stays locked until this value is dropped, so that the
-/// caller can examine what was built and still put back what was there before.
+/// caller can examine what was built and still restore the former state.
 #[derive(Debug)]
 #[must_use = "dropping it keeps what was built; call `roll_back` to restore what was there before"]
 pub struct Applied<'e> {
@@ -110,7 +110,7 @@ pub struct Applied<'e> {
 }
 
 impl Applied<'_> {
-    /// Restores what was there before: the kernel's state, listeners and programs.
+    /// Restores the former state: the kernel's state, listeners and programs.
     ///
     /// # Errors
     /// The step that failed.
@@ -121,8 +121,8 @@ impl Applied<'_> {
 }
 
 impl Planned {
-    /// The file that the project is up from, if that is another one than `path`. A project is changed
-    /// by its own file, not by another that happens to have the same project name.
+    /// The file that the project was built from, if that is another one than `path`. A project is
+    /// changed by its own file, not by another with the same project name.
     #[must_use]
     pub fn other_file(&self, path: &str) -> Option<&str> {
         let record = self.record.as_ref().filter(|r| r.applied.is_some());
@@ -146,11 +146,11 @@ fn same_file(planned: &Planned, request: &Request<'_>) -> Result<(), Failure> {
 }
 
 impl Engine {
-    /// Makes a project match the request, all of it or nothing.
+    /// Makes a project match the request, completely or not at all.
     ///
     /// # Errors
-    /// The stage that failed. What was there before has been restored; what could not be restored
-    /// is in [`Failure::also`].
+    /// The stage that failed. The former state has been restored; what could not be restored is in
+    /// [`Failure::also`].
     pub fn up(
         &self,
         request: &Request<'_>,
@@ -211,7 +211,7 @@ impl Engine {
         }
     }
 
-    /// The lock of this scope; one event is reported when it has to be waited for.
+    /// The lock of this scope; one event is reported if it is not free.
     ///
     /// # Errors
     /// When the lock file cannot be used, or the caller cancels.
@@ -222,7 +222,7 @@ impl Engine {
         })
     }
 
-    /// Addresses of the host that something is published on, and that the host does not have.
+    /// Warns of published addresses that the host does not have.
     fn warn_of_missing_addresses(&self, planned: &Planned, caller: &mut Caller<'_>) {
         if self.workplace().porter.is_some() {
             return; // what is published on an address is served on the real host's
@@ -251,7 +251,7 @@ impl Engine {
     }
 }
 
-/// A host without IPv6, for a project whose nodes would use it to reach the outside.
+/// Warns of a host without IPv6, if nodes of the project would use it to reach the outside.
 fn warn_of_ipv6(planned: &Planned, caller: &mut Caller<'_>) {
     let outside = planned.settled.inner_networks().filter(|n| !n.internal);
     let mut subnets = outside.flat_map(|n| &n.subnets);

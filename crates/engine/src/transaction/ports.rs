@@ -35,7 +35,7 @@ impl Engine {
     }
 
     /// A keeper of the project whose socket was removed cannot be reached, and still listens on its
-    /// ports: it is ended, if no other program is in the way.
+    /// ports: it is ended, if no other program uses them.
     fn end_lost_keeper(
         &self,
         settled: &Settled,
@@ -64,7 +64,7 @@ impl Engine {
     }
 
     /// Binds the listeners of `wanted` that are not among those of `held`: a listener that is held
-    /// is given its new target in place.
+    /// gets its new target in place.
     pub(super) fn bind(
         &self,
         settled: &Settled,
@@ -93,7 +93,7 @@ impl Engine {
                     BindCause::NotPermitted if on_machine => {
                         privileged.insert((listen.address.port(), listen.protocol));
                     }
-                    // No IPv6 on this machine: IPv4 serves alone.
+                    // There is no IPv6 on this machine: only IPv4 is served.
                     BindCause::NoSuchAddress if listen.address.ip().is_loopback() => {}
                     BindCause::NoSuchAddress if on_machine => {
                         missing.insert(listen.address.ip());
@@ -108,7 +108,7 @@ impl Engine {
             return Err(failure);
         }
         if !privileged.is_empty() {
-            // What was published before has been warned about then. Without a record all is new.
+            // Earlier published ports have had their warning. Without a record all are new.
             let record = self.record(&settled.project).ok().flatten();
             let before = record.and_then(|r| r.applied);
             let is_new = |(port, protocol): &(u16, Protocol)| {
@@ -122,7 +122,7 @@ impl Engine {
         if !privileged.is_empty() {
             caller.warn(Warning::PrivilegedPorts { ports: privileged });
         }
-        // Those of the sandbox are served there.
+        // Addresses of the sandbox are served in the sandbox.
         let inside: BTreeSet<_> = settled.networks.iter().flat_map(|n| n.gateways()).collect();
         missing.retain(|address| !inside.contains(address));
         for address in missing {
@@ -173,7 +173,7 @@ impl Engine {
     }
 }
 
-/// The program that listens where a listener cannot.
+/// The program that prevents a listener.
 fn holder(listen: Listen) -> Option<String> {
     let mut all = sockets::bound().into_iter();
     all.find(|b| holds(b, &listen))?.program()
@@ -185,7 +185,7 @@ fn holds(bound: &sockets::Bound, listen: &Listen) -> bool {
         && bound.takes(listen.address.ip())
 }
 
-/// Whether a program of the host listens where one of these would take its packets.
+/// Whether a program of the host listens where one of these would receive its packets.
 pub(super) fn are_taken(publishes: &[Publish]) -> bool {
     !publishes.is_empty()
         && sockets::bound()
@@ -193,7 +193,7 @@ pub(super) fn are_taken(publishes: &[Publish]) -> bool {
             .any(|b| publishes.iter().any(|p| takes(p, b)))
 }
 
-/// A published port never takes what comes to a program of the host. Those that listen on
+/// A published port never receives packets for a program of the host. Programs that listen on
 /// localhost are found when the listeners are bound.
 fn check_taken(planned: &Planned) -> Result<(), Failure> {
     let applied = planned.record.as_ref().and_then(|r| r.applied.as_ref());

@@ -1,4 +1,4 @@
-//! What a project's keeper is to do: programs, and listeners on localhost.
+//! The tasks of a project's keeper: programs, and listeners on localhost.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
@@ -23,7 +23,7 @@ use crate::{Cancel, Engine, Failure, Planned, Record};
 
 impl Engine {
     /// Starts, stops and retargets until the keeper does exactly what is wanted, and waits for the
-    /// programs. Gives how many things changed.
+    /// programs. Returns the number of changes.
     pub(super) fn start_programs(
         &self,
         planned: &Planned,
@@ -46,8 +46,8 @@ impl Engine {
         Ok(changed)
     }
 
-    /// Begins to start the project's keeper if none runs, so that it is there when the network is
-    /// built.
+    /// Starts the project's keeper in the background if none runs, so that it is ready when the
+    /// network is built.
     pub(super) fn begin_keeper(
         &self,
         planned: &Planned,
@@ -104,7 +104,7 @@ impl Engine {
 }
 
 /// The nodes whose program ended, although nothing about it changes: the keeper does not start it
-/// again by itself, or only after a pause.
+/// again itself, or only after a pause.
 fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
     let keeper = planned.observed.keeper.present();
     planned.plan.keeper.iter().filter_map(move |step| {
@@ -119,10 +119,10 @@ fn ended(planned: &Planned) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Everything the keeper of a project does.
+/// All tasks of a project's keeper.
 ///
 /// # Errors
-/// When a program is to run as a user that there is not.
+/// When a program is to run as a user that does not exist.
 pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<Desired, Failure> {
     let base = record.path.as_deref().and_then(|p| Path::new(p).parent());
     Ok(Desired {
@@ -138,7 +138,7 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<De
     })
 }
 
-/// A program as the keeper runs it. `inode` is that of its namespace; relative paths begin at `base`.
+/// A program for the keeper. `inode` is that of its namespace; relative paths begin at `base`.
 pub(super) fn program(
     engine: &Engine,
     settled: &Settled,
@@ -190,7 +190,7 @@ pub fn log_file(engine: &Engine, settled: &Settled, program: &Name) -> PathBuf {
     logs.join(format!("{program}.log"))
 }
 
-/// Those of one entry on one address.
+/// The forwards of one entry on one address.
 fn forwards_of(publish: &Publish, namespace: Namespace, address: IpAddr) -> Vec<Forward> {
     let mut targets = publish.targets.iter();
     let same = targets.find(|t| t.is_ipv4() == address.is_ipv4());
@@ -210,15 +210,14 @@ fn forwards_of(publish: &Publish, namespace: Namespace, address: IpAddr) -> Vec<
 }
 
 /// The file beside a log with its lengths at times: a line for each, the length in bytes and the
-/// milliseconds since 1970. A line of the log was written at the time of the first length that has it.
+/// milliseconds since 1970. A line of the log is as old as the first length that includes it.
 #[must_use]
 pub fn times_file(log: &Path) -> PathBuf {
     log.with_extension("log.times")
 }
 
-/// Listeners on localhost for every published port that is not for another address alone: in the
-/// namespace the project is in and, for a sandbox, on the real host too, there also on an address that
-/// the file names.
+/// Listeners on localhost for every published port without another address: in the namespace of the
+/// project and, for a sandbox, on the real host too, there also on an address that the file names.
 pub(super) fn forwards(settled: &Settled, serves_machine: bool) -> Vec<Forward> {
     let mut out = Vec::new();
     let namespaces: &[Namespace] = match serves_machine {

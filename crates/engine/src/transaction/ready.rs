@@ -20,7 +20,7 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Waits until every program is ready.
 ///
 /// # Errors
-/// When one ends with another code than 0, the limit is over, or the caller cancels.
+/// When one ends with another code than 0, the limit is reached, or the caller cancels.
 pub(super) fn wait(
     client: &Client,
     wanted: &[Program],
@@ -61,7 +61,7 @@ struct Reported {
     last: Instant,
 }
 
-/// Reports a node that the run waits for, once in a while.
+/// Reports a node that the run waits for, at intervals.
 fn report(
     node: String,
     awaited: Awaited,

@@ -1,5 +1,5 @@
 //! Repair of what other programs changed, while a project is up: the same comparison and the same
-//! steps as in `up`, with nothing of the file read again.
+//! steps as in `up`, without reading the file again.
 
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::diff::{diff, drift};
@@ -18,7 +18,7 @@ use crate::{Engine, Failure, ProjectState, Reason};
 pub enum Extent {
     /// The namespace that holds the bridges, with the tables.
     Host,
-    /// That and every node.
+    /// The same, and every node.
     All,
 }
 
@@ -58,7 +58,7 @@ impl Engine {
             return Ok(Vec::new());
         };
         let mut plan = diff(project, recorded(Some(&record)), Some(&settled), &observed);
-        // Programs of a namespace that is created again begin there.
+        // Programs of a namespace that is created again are started there.
         plan.keeper.clear();
         caller.report(Event::Planned {
             steps: plan.steps.len(),
@@ -86,7 +86,7 @@ impl Engine {
             client.sync(&wanted, Vec::new())?;
         }
         let (_, mut left) = self.repairable(self.observe(project, &Depth::Inside)?)?;
-        // What has been changed since is for the next repair.
+        // What has been changed since is left to the next repair.
         left.retain(|d| differences.contains(d));
         match left.is_empty() {
             true => Ok(differences),
@@ -94,7 +94,7 @@ impl Engine {
         }
     }
 
-    /// The differences that a repair is for.
+    /// The differences that a repair handles.
     fn repairable(&self, state: ProjectState) -> Result<(ProjectState, Vec<Difference>), Failure> {
         if let Some(failure) = state.unreadable {
             return Err(failure);

@@ -1,4 +1,4 @@
-//! Back to what was there before, by planning from what the kernel shows to what is on record.
+//! Restores the former state, by a plan from what the kernel holds to what is on record.
 //!
 //! There is no journal: what exists is read from the kernel, so an undo is a plan like any other and
 //! works from any point where a run stopped, also in another process.
@@ -13,7 +13,7 @@ use crate::{Cancel, Engine, Failure, Planned, ProjectState, Record};
 use hallway_spec::Name;
 
 impl Engine {
-    /// Back to what was on record before a run, or to nothing, from wherever the run failed.
+    /// Restores the state on record before a run, or removes everything, wherever the run failed.
     ///
     /// # Errors
     /// The step that failed.
@@ -29,7 +29,7 @@ impl Engine {
         }
     }
 
-    /// Back to the last complete state, or to nothing.
+    /// Restores the last complete state, or removes everything.
     pub(super) fn undo_pending(&self, project: &Name) -> Result<(), Failure> {
         match self.undo_steps(project)? {
             Some((mut record, _)) => self.store().save(project, &mut record),
@@ -37,7 +37,7 @@ impl Engine {
         }
     }
 
-    /// All of this but the record, which is given with whether namespaces were made; `None` when
+    /// The same without the record, which is returned with whether namespaces were made; `None` if
     /// there is none any more.
     pub(super) fn undo_steps(&self, project: &Name) -> Result<Option<(Record, bool)>, Failure> {
         let ProjectState {
@@ -64,7 +64,7 @@ impl Engine {
         Ok(Some((record, created)))
     }
 
-    /// Back to what an earlier record describes, after a later one was carried out.
+    /// Restores the state of an earlier record, after a later one was carried out.
     ///
     /// # Errors
     /// The step that failed.
@@ -92,7 +92,7 @@ impl Engine {
         self.store().save(project, &mut record)
     }
 
-    /// After a later stage failed: kernel, listeners and programs as they were before the plan.
+    /// After a later stage failed: kernel, listeners and programs get the state before the plan.
     pub(super) fn put_back(
         &self,
         planned: &Planned,
@@ -111,7 +111,7 @@ impl Engine {
         self.sync_keeper(project, settled, caller)
     }
 
-    /// Has a keeper that runs do what is on record.
+    /// Sends the tasks on record to a running keeper.
     pub(super) fn sync_keeper(
         &self,
         project: &Name,

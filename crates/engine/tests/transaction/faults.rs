@@ -1,4 +1,4 @@
-//! A fault at any operation: the run fails, and what was there before is there again.
+//! A fault at any operation: the run fails, and the former state is restored.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ fn faults(operations: usize, count: usize) -> Vec<(usize, Fault)> {
     }
 }
 
-/// Meets a fault, and counts the operations that failed.
+/// Causes a fault, and counts the operations that failed.
 #[derive(Debug)]
 struct Counted {
     faults: Faults,
@@ -57,8 +57,8 @@ impl Counted {
         }
     }
 
-    /// Whether runs that are the same have the operation equally often. Connections to delete are
-    /// there only when the kernel has sent something by itself in the meantime, like IGMP.
+    /// Whether equal runs have the operation equally often. There are connections to delete only if
+    /// the kernel has sent packets itself meanwhile, like IGMP.
     fn is_regular(operation: &Operation<'_>) -> bool {
         operation.kind != OperationKind::Conntrack
     }
@@ -89,9 +89,9 @@ impl Gate for Counted {
     }
 }
 
-/// `up` with a fault. It fails, and nothing that could not be restored is reported. It succeeds
-/// only where the operation failed by itself, because what it was to remove did not exist: then it
-/// keeps its own error. Whether it failed.
+/// `up` with a fault. It fails, and restores everything. It succeeds only if the operation failed
+/// without the fault, because what it was to remove did not exist: then it keeps its own error.
+/// Whether it failed.
 fn fails_with(position: usize, fault: Fault, text: &str) -> bool {
     let gate = Arc::new(Counted::at(position, fault));
     let outcome = up(&gated(gate.clone()), text);

@@ -1,5 +1,5 @@
-//! Projects are built, changed and removed as a whole or not at all: by every call of the engine,
-//! and with a fault at each of the operations it makes.
+//! Projects are built, changed and removed completely or not at all: by every call of the engine,
+//! and with a fault at each of its operations.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)] // a failing helper is a failing test
 
@@ -30,7 +30,7 @@ links: [{ endpoints: { c: 10.1.0.1/24, e: 10.1.0.2/24 } }]
 policies: [{ from: a, to: b, ports: [80/tcp] }]
 ";
 
-/// The same project changed: a node, a cable, a network and a port less, others new.
+/// The same project changed: without one node, cable, network and port, and with new ones.
 const OTHER: &str = "networks:
   apps: { subnet: [10.9.0.0/24, \"fd09::/64\"], mtu: 1400 }
   more: { subnet: 10.7.0.0/24, internal: true }
@@ -56,7 +56,7 @@ fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-/// What hallway shows of the project, and what the kernel and the state directory hold.
+/// The state that hallway shows of the project, and what the kernel and the state directory hold.
 #[derive(Debug, PartialEq)]
 struct State {
     applied: Option<hallway_plan::Settled>,
@@ -90,7 +90,7 @@ impl State {
         }
     }
 
-    /// The project is as the text says, and nothing else is left of it.
+    /// The project matches the text, and nothing else is left of it.
     fn assert_complete(&self) {
         assert_eq!(self.differences, [""; 0]);
         assert_eq!(self.steps, 0);
@@ -119,7 +119,7 @@ fn up_then_nothing_then_down() {
     before.unchanged();
 }
 
-/// Runs an edit; what the engine says.
+/// Runs an edit; returns the engine's message.
 fn edit(engine: &Engine, change: &Edit) -> Result<String, EditError> {
     let cancel = Cancel::default();
     let mut caller = Caller {
@@ -243,7 +243,7 @@ fn a_program_that_fails_rolls_back() {
     tidy(&engine());
     before.unchanged();
 
-    // The same with a project that runs: its program goes on, or runs again.
+    // The same with a running project: its program continues, or runs again.
     up(&engine(), PROGRAMS).unwrap();
     let wanted = State::of(PROGRAMS);
     let failure = up(&engine(), &bad).unwrap_err();
@@ -256,7 +256,7 @@ fn a_program_that_fails_rolls_back() {
     before.unchanged();
 }
 
-/// Cancels at the step of that number; what `up` says.
+/// Cancels at the step with that number; returns the message of `up`.
 fn cancelled_at(step: usize, text: &str) -> (String, usize) {
     let cancel = Cancel::default();
     let begun = Cell::new(0);
@@ -322,7 +322,7 @@ fn a_run_can_be_rolled_back_after_it_is_complete() {
     before.unchanged();
 }
 
-/// The lock is held until the caller has seen what was built.
+/// The lock is held until the caller has examined what was built.
 fn what_was_built_stays_locked_while_it_is_examined() {
     let engine = engine();
     let cancel = Cancel::default();

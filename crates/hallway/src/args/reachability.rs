@@ -19,7 +19,7 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
-    /// Whether that version is included; both are when none is named.
+    /// Whether that version is included; without a flag both are.
     pub(crate) fn include(self, version: IpVersion) -> bool {
         match version {
             IpVersion::V4 => !self.ipv6,

@@ -1,5 +1,5 @@
-//! `bench`: how long nodes take, compared with the same work done by a script of `ip` commands and by
-//! plain netlink requests. Everything happens in temporary sandboxes, one for each measurement.
+//! `bench`: how long operations on nodes take, compared with a script of `ip` commands and with plain
+//! netlink requests. Everything runs in temporary sandboxes, one for each measurement.
 
 pub(crate) mod endpoints;
 
@@ -47,8 +47,8 @@ pub(crate) fn run(common: &Common, verb: BenchVerb) -> Result<ExitCode, VerbErro
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the hidden `__bare` does, inside a sandbox: prints how long plain netlink requests took, in
-/// microseconds, to build this many nodes and to remove them.
+/// The work of the hidden `__bare`, inside a sandbox: prints how long plain netlink requests took,
+/// in microseconds, to build this number of nodes and to remove them.
 pub(crate) fn bare(nodes: &str) -> Result<(), Failure> {
     let nodes = nodes.parse().unwrap_or(1);
     let started = Instant::now();
@@ -65,8 +65,8 @@ pub(crate) fn bare(nodes: &str) -> Result<(), Failure> {
 }
 
 impl Bench {
-    /// The medians of some rounds; each round measures all three. The script takes most of a minute
-    /// with a thousand nodes, so it is measured in fewer rounds.
+    /// The medians of some rounds; each round measures all three. With a thousand nodes the script
+    /// takes most of a minute, so it has fewer rounds.
     fn measure(&self, common: &Common, nodes: usize) -> Result<Measurement, VerbError> {
         let rounds = (300 / nodes.max(1)).clamp(3, 5);
         let script_rounds = (1500 / nodes.max(1)).clamp(1, rounds);
@@ -126,7 +126,7 @@ impl Bench {
         self.end()
     }
 
-    /// Inside a sandbox, as on a host: each process begins where it works.
+    /// Inside a sandbox, as on a host: each process starts in its place.
     fn endpoints(&self, nodes: usize) -> Result<Endpoints, VerbError> {
         self.fresh()?;
         let own = own_program()?;
@@ -181,14 +181,14 @@ impl Bench {
         Ok(path)
     }
 
-    /// A sandbox with nothing in it.
+    /// An empty sandbox.
     fn fresh(&self) -> Result<(), VerbError> {
         self.cancel.check()?;
         self.hallway(&["sandbox", "shell", "--", "true"])
             .map(|_| ())
     }
 
-    /// Ends it, and lets the kernel finish: it clears namespaces away in the background.
+    /// Ends it, and waits for the kernel, which removes namespaces in the background.
     fn end(&self) -> Result<(), VerbError> {
         self.hallway(&["sandbox", "rm"])?;
         std::thread::sleep(Duration::from_millis(700));
@@ -206,7 +206,7 @@ impl Bench {
             command: words.join(" "),
             error,
         };
-        // Scripts in the state directory are read within the sandbox.
+        // Scripts in the state directory are read inside the sandbox.
         let ran = Command::new("/proc/self/exe")
             .args(["--quiet", "--map-root", "--sandbox", "bench", "--state-dir"])
             .arg(&self.directory)
@@ -302,7 +302,7 @@ fn table(rows: &[Measurement]) -> String {
     columns(&lines) + "\n" + &table_of_endpoints(rows)
 }
 
-/// The price of one node, beside how many others there are.
+/// The time for one node, by the number of other nodes.
 fn table_of_endpoints(rows: &[Measurement]) -> String {
     let heads = [
         "BESIDE",

@@ -23,7 +23,7 @@ use crate::failure::CommandError;
 use crate::scope::{here, present};
 use crate::ui;
 
-/// How often it is checked whether to end.
+/// How often to check whether to end.
 const TICK: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, VerbError> {
@@ -57,7 +57,7 @@ pub(crate) fn run(common: &Common, args: &CaptureArgs) -> Result<ExitCode, VerbE
     Ok(ExitCode::SUCCESS)
 }
 
-/// Until enough packets have come, the time has passed, a signal comes, or the reader has closed the pipe.
+/// Until there are enough packets, the time has passed, a signal comes, or the reader has closed the pipe.
 fn watch(
     capture: &mut Capture,
     sink: &mut Sink,
@@ -88,7 +88,7 @@ fn watch(
             None => {}
         }
     }
-    // What passed before the end is shown, also if it was not read yet.
+    // Packets that passed before the end are shown, even if they were not read yet.
     let end = SystemTime::now();
     while count < limit
         && let Some(packet) = capture.next(Duration::ZERO)?
@@ -102,7 +102,7 @@ fn watch(
     Ok(count)
 }
 
-/// A reader that closes its end ends the capture and is no failure; a full disk is one.
+/// A reader that closes the pipe ends the capture, which is not a failure; a full disk is one.
 fn over(count: u64, args: &CaptureArgs, error: &io::Error) -> Result<u64, VerbError> {
     match (&args.write, error.kind()) {
         (_, io::ErrorKind::BrokenPipe) => Ok(count),
@@ -119,7 +119,7 @@ fn unwritable(path: &Path, error: &io::Error) -> CommandError {
 
 fn create(path: &Path) -> Result<File, VerbError> {
     let mut options = OpenOptions::new();
-    // Not truncated: the file of an earlier capture stays if this one cannot begin.
+    // Not truncated: the file of an earlier capture is kept if this one cannot start.
     let opened = options.write(true).create(true).truncate(false).open(path);
     opened.map_err(|e| {
         VerbError::usage(
@@ -185,7 +185,7 @@ fn wrong_filter(text: &str, error: &FilterError) -> VerbError {
     )
 }
 
-/// Where packets go.
+/// Where packets are written.
 struct Sink {
     file: Option<File>,
     pcap: bool,
@@ -225,7 +225,7 @@ impl Sink {
         self.write(line.as_bytes())
     }
 
-    /// Writes all of it without buffering.
+    /// Writes everything without buffering.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.file {
             Some(file) => file.write_all(bytes),
@@ -242,7 +242,7 @@ impl Sink {
         }
     }
 
-    /// Whether stdout's reader has closed the pipe; a write would show that only with the next packet.
+    /// Whether stdout's reader has closed the pipe; a write would fail only with the next packet.
     fn abandoned(&self) -> bool {
         let stdout = io::stdout();
         let mut polled = [PollFd::new(&stdout, PollFlags::empty())];

@@ -1,4 +1,4 @@
-//! `import` and `export`: files of other formats, and what is up as a file.
+//! `import` and `export`: files of other formats, and the present project as a file.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The one-at-a-time verbs: each edits the project's file as it is on record, and applies it.
+//! The verbs for single changes: each edits the project's file on record, and applies it.
 
 use std::net::IpAddr;
 use std::process::ExitCode;
@@ -28,7 +28,7 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     )
 }
 
-/// Applies a change, and says that it is done.
+/// Applies a change, and prints that it is done.
 pub(super) fn carry_out(
     common: &Common,
     scope: Scope,
@@ -80,7 +80,7 @@ fn apply(
     }
 }
 
-/// The change that a verb makes, and the message to print when it is done.
+/// The change of a verb, and the message to print when it is done.
 fn change(verb: Verb) -> Result<(Edit, String), VerbError> {
     Ok(match verb {
         Verb::Node { verb } => return node(verb),

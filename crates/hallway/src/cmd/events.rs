@@ -1,4 +1,4 @@
-//! `logs --events` and `up --watch`: what happened to a project without a command.
+//! `logs --events` and `up --watch`: events of a project without a command.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ pub(crate) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints events as they come, until the caller cancels or the project is down.
+/// Prints events as they happen, until the caller cancels or the project is down.
 pub(crate) fn follow(
     engine: &Engine,
     project: &Name,
@@ -45,7 +45,7 @@ pub(crate) fn follow(
     file.follow(engine, project, format, cancel)
 }
 
-/// The file of a project's events, read as it grows.
+/// The file of a project's events, which is read as it grows.
 struct EventFile {
     path: PathBuf,
     position: u64,

@@ -14,7 +14,7 @@ use crate::failure::CommandError;
 use crate::scope::{Scope, node, present};
 use crate::ui;
 
-/// Failures of hallway, as opposed to those of the program.
+/// The exit code for failures of hallway, as opposed to those of the program.
 const OURS: u8 = 125;
 
 pub(crate) fn run(
@@ -29,7 +29,7 @@ pub(crate) fn run(
     Err(failed(enter.exec()))
 }
 
-/// What to know about a program that becomes another user, where there is none.
+/// A note for a program that becomes another user, if that user does not exist.
 fn other_user(command: &[String], node: &Name) -> Option<String> {
     let program = Path::new(command.first()?).file_name()?.to_str()?;
     let instead = match program {
@@ -43,7 +43,7 @@ fn other_user(command: &[String], node: &Name) -> Option<String> {
     ))
 }
 
-/// Whether the user namespace that this process is in has one user.
+/// Whether the user namespace of this process has only one user.
 fn has_one_user() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let counts = map
@@ -63,8 +63,8 @@ fn failed(error: EnterError) -> VerbError {
     VerbError::Command(error.into()).with_code(code)
 }
 
-/// The variables that make a shell show where it is. bash sets its prompt by files that it reads at
-/// its start; what is in PROMPT_COMMAND comes after them, and is needed once.
+/// The variables that make a shell show its node in the prompt. bash sets its prompt by files that
+/// it reads when it starts; PROMPT_COMMAND is executed after that, and is needed once.
 pub(crate) fn prompt(place: &str) -> [(String, String); 2] {
     let prompt = format!("{place}:\\w\\$ ");
     let command = format!("PS1='{prompt}'; unset PROMPT_COMMAND");

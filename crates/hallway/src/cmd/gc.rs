@@ -59,7 +59,7 @@ pub(crate) fn run(common: &Common, yes: bool, format: Format) -> Result<ExitCode
         }
     }
     drop(reporter);
-    // A sandbox without a project on record ends here, and so does the state of the host.
+    // A sandbox without a project on record is ended here, and the state of the host is removed.
     if yes || scope.sandbox.is_none() {
         scope.leave(common)?;
     }

@@ -18,7 +18,7 @@ use crate::ui;
 const NARROW: u16 = 40;
 
 pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbError> {
-    // Before a sandbox is entered: the user's own terminal and file.
+    // Before a sandbox is entered, since the terminal and the file are the user's.
     let width = terminal();
     let existing = match args.live {
         true => Some(existing(common, args)?),
@@ -56,7 +56,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbErr
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says that a project is not as it was built.
+/// Prints that a project differs from what was built.
 fn note_state(common: &Common, engine: &Engine, project: &Name) -> Result<(), VerbError> {
     if let Some(status) = engine.status(project)?
         && status.state != State::Up
@@ -70,7 +70,7 @@ fn note_state(common: &Common, engine: &Engine, project: &Name) -> Result<(), Ve
     Ok(())
 }
 
-/// The project that is shown as it is now.
+/// The project in its present state.
 fn existing(common: &Common, args: &GraphArgs) -> Result<(Scope, Name, Settled), VerbError> {
     let scope = here(common)?;
     let mut common = common.clone();
@@ -81,7 +81,7 @@ fn existing(common: &Common, args: &GraphArgs) -> Result<(Scope, Name, Settled),
     Ok((scope, name, settled))
 }
 
-/// What is up, unless a file is named; the file of the directory when nothing is.
+/// The running project, unless a file is named; the file of the directory if none is running.
 fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
     if args.file.path().is_none()
         && let Some(scope) = Scope::existing(common)?
@@ -99,7 +99,7 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
 fn terminal() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stdout());
     let columns = size.map_or(0, |s| s.ws_col);
-    // Not a terminal: no width to fit into.
+    // Not a terminal: no limit of the width.
     if columns == 0 {
         return usize::MAX;
     }

@@ -19,7 +19,7 @@ use crate::{interrupt, ui};
 
 const EXAMPLE: &str = "write it like: hallway impair web:eth0 delay=50ms loss=1%";
 
-/// What is asked for.
+/// The arguments of the verb.
 type Asked = (Option<String>, Vec<String>);
 
 pub(crate) fn run(
@@ -59,7 +59,7 @@ pub(crate) fn run(
     edit::carry_out(common, scope, about, (started, &cancel))
 }
 
-/// Where the file has an interface.
+/// The place of an interface in the file.
 fn place(settled: &Settled, node: &Node, interface: &Interface) -> Option<Impaired> {
     let name = node.name.clone();
     if let Plug::Port { network, .. } = &interface.plug {
@@ -73,7 +73,7 @@ fn place(settled: &Settled, node: &Node, interface: &Interface) -> Option<Impair
     Some(Impaired::CableEnd { node: name, link })
 }
 
-/// The interfaces that a target names.
+/// The interfaces that match a target.
 fn chosen<'s>(
     settled: &'s Settled,
     target: Option<&str>,

@@ -1,5 +1,5 @@
-//! `install`: files of this machine that other programs read. hallway writes them and runs none of
-//! these programs.
+//! `install`: files of this machine that other programs read. hallway writes them and does not run
+//! any of these programs.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -48,7 +48,7 @@ pub(crate) fn run(verb: InstallVerb) -> Result<ExitCode, VerbError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The program's path without symbolic links: the kernel compares this one.
+/// The program's path without symbolic links, which the kernel compares.
 fn absolute(program: Option<PathBuf>) -> Result<PathBuf, VerbError> {
     let found = match &program {
         Some(path) => std::fs::canonicalize(path),
@@ -63,7 +63,7 @@ fn absolute(program: Option<PathBuf>) -> Result<PathBuf, VerbError> {
     })
 }
 
-/// What the file says, if it is there.
+/// The content of the file, if it exists.
 fn read(path: &Path) -> Result<Option<String>, VerbError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),

@@ -1,4 +1,4 @@
-//! What is there: `inspect`, `export` and the lists of parts.
+//! The present objects: `inspect`, `export` and the lists of parts.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use crate::diagnose::VerbError;
 use crate::scope::{here, present};
 use crate::{interrupt, ui};
 
-/// The project's programs, as its keeper reports them; none without a keeper.
+/// The project's programs, from its keeper; none without a keeper.
 pub(super) fn programs(engine: &Engine, project: &Name) -> Result<Vec<Program>, Failure> {
     let found = match engine.keeper(project, &interrupt::waiting())? {
         Some(client) => client.programs()?,

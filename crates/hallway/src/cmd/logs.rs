@@ -1,4 +1,4 @@
-//! `logs`, and `up --attach`: what programs print.
+//! `logs`, and `up --attach`: the output of programs.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -20,7 +20,7 @@ use crate::moment::{Since, clock, now};
 use crate::scope::{here, present};
 use crate::{interrupt, ui};
 
-/// Of the names before the lines of several programs.
+/// Colours of the names before the lines of several programs.
 const COLOURS: [Style; 6] = [
     AnsiColor::Cyan.on_default(),
     AnsiColor::Yellow.on_default(),
@@ -91,8 +91,8 @@ pub(crate) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what programs have written since they were started and what they write, until the caller
-/// cancels or the project is down.
+/// Prints what programs have written since their start and what they write from now on, until the
+/// caller cancels or the project is down.
 pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Result<(), Failure> {
     let nodes: Vec<Name> = settled.programs().map(|p| p.name.clone()).collect();
     let mut sources = sources(engine, settled, &nodes);
@@ -148,7 +148,7 @@ fn until_end(
     }
 }
 
-/// The complete lines of a file after `position`, which is moved behind them.
+/// The complete lines of a file after `position`, which is moved to their end.
 pub(super) fn complete_lines(file: &mut File, position: &mut u64) -> Vec<u8> {
     // A smaller file is a new one.
     if file.metadata().is_ok_and(|m| m.len() < *position) {
@@ -214,10 +214,10 @@ impl Source {
     }
 }
 
-/// The lengths that a log had at times, which only grow.
+/// The lengths of a log at certain times, which only grow.
 struct Times {
     lengths: Vec<(u64, u64)>,
-    /// When the log was written to last: the time of lines that none of the lengths has yet.
+    /// When the log was written to last: the time of lines after all these lengths.
     last: u64,
 }
 

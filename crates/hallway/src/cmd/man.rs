@@ -1,4 +1,4 @@
-//! `hallway man`: the manual pages, made from the command line's own description.
+//! `hallway man`: the manual pages, made from the definition of the command line.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -33,7 +33,7 @@ use crate::args::{Args, Common, LinkVerb, NetworkVerb, NodeVerb, PlanFormat, Pol
 use crate::diagnose::VerbError;
 use crate::{complete, ui};
 
-/// Runs a verb. Each of the functions below runs one group of verbs and passes all others on.
+/// Runs a verb. Each of the functions below runs one group of verbs and calls the next for others.
 pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
     let common = &args.common;
     match args.verb {
@@ -87,7 +87,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
     }
 }
 
-/// `logs`: of programs, or of what happened.
+/// `logs`: of programs, or of events.
 fn logged(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Logs {
@@ -118,7 +118,7 @@ fn logged(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     }
 }
 
-/// Runs the verbs that show what is there.
+/// Runs the verbs that show the present state.
 fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Status { format, exit_code } => status::status(common, format.format, exit_code),
@@ -188,7 +188,7 @@ fn predict_and_test(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> 
     }
 }
 
-/// Runs the verbs that are about the machine and the program; all that remain are edits.
+/// Runs the verbs that concern the machine and the program; all remaining verbs are edits.
 fn machine(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
     match verb {
         Verb::Schema => {

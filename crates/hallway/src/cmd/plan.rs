@@ -76,7 +76,7 @@ pub(crate) fn run(
     }))
 }
 
-/// What the plan removes because it was made one at a time, in words.
+/// What the plan removes because it was added by single commands, as text.
 pub(crate) fn dropped(planned: &Planned) -> Option<String> {
     let list = planned.dropped.join(", ");
     (!list.is_empty())
@@ -114,7 +114,7 @@ pub(crate) fn text(step: &Described) -> String {
     } else {
         format!("  {}", step.detail)
     };
-    // A policy and a published port read as in the file.
+    // A policy and a published port are printed as in the file.
     let object = match step.kind {
         "policy" => step.name.clone(),
         "publish" => format!("publish {}", step.name),

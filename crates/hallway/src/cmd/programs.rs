@@ -12,7 +12,7 @@ use crate::diagnose::VerbError;
 use crate::scope::{Scope, here, node, present};
 use crate::{interrupt, ui};
 
-/// What is to be done with a program.
+/// The change of a program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Change {
     Start,
@@ -33,7 +33,7 @@ pub(crate) fn run(common: &Common, change: Change, nodes: &[Name]) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// Changes one program, and says what was done.
+/// Changes one program, and returns the text about it.
 fn carry_out(client: &Client, change: Change, node: &Name) -> Result<&'static str, KeeperError> {
     let ended = || -> Result<bool, KeeperError> {
         let mut programs = client.programs()?.into_iter();
@@ -50,7 +50,7 @@ fn carry_out(client: &Client, change: Change, node: &Name) -> Result<&'static st
     }
 }
 
-/// The named nodes, or all that have a program.
+/// The given nodes, or all that have a program.
 pub(super) fn with_programs(
     common: &Common,
     scope: &Scope,

@@ -46,7 +46,7 @@ pub(crate) fn explain(
     Ok(code(paths.iter().map(|p| p.outcome)))
 }
 
-/// Those of the requested IP versions; all, if there are none of them.
+/// The paths of the requested IP versions; all, if there are none of them.
 pub(crate) fn of_version(paths: Vec<Path>, versions: Versions) -> Vec<Path> {
     let wanted = |p: &Path| p.address.is_none_or(|a| versions.include(IpVersion::of(a)));
     if paths.iter().any(wanted) {
@@ -113,7 +113,7 @@ fn attempt(predicted: &Path, measured: Option<Measured>) -> Attempt<'_> {
     }
 }
 
-/// As measured; as predicted where nothing was.
+/// The measured outcome; the predicted one if nothing was measured.
 fn outcome(attempt: &Attempt<'_>) -> Outcome {
     let measured = attempt.measured.as_ref();
     measured.map_or(attempt.predicted.outcome, |m| m.outcome)
@@ -141,7 +141,7 @@ fn show(attempt: &Attempt<'_>, predicted: &Path, question: &Question, file: &str
     }
 }
 
-/// As it is written on the command line.
+/// The target as on the command line.
 fn target(path: &Path) -> String {
     match path.service {
         Service::Icmp => path.to.clone(),

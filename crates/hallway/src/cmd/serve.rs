@@ -1,5 +1,5 @@
-//! `serve`: a small server for trying networks out. A client gets the name of the node that answered
-//! and the address that the node saw, so that NAT can be seen with any client.
+//! `serve`: a small server for testing networks. A client gets the name of the node that answered
+//! and the client's address at that node, which shows NAT with any client.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -16,7 +16,7 @@ use crate::diagnose::VerbError;
 use crate::failure::CommandError;
 use crate::ui;
 
-/// Clients at the same time; more wait in the listener's queue.
+/// The limit of simultaneous clients; more wait in the listener's queue.
 const CLIENTS_MAX: usize = 64;
 const CLIENT_LIMIT: Duration = Duration::from_secs(2);
 static CLIENTS: AtomicUsize = AtomicUsize::new(0);
@@ -45,8 +45,8 @@ pub(crate) fn run(ports: &[PortProto]) -> Result<ExitCode, VerbError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One socket for IPv4 and IPv6, so that the port begins to serve both at the same time; IPv4 alone
-/// where the machine has no IPv6.
+/// One socket for IPv4 and IPv6, so that both versions of the port are served from the same time;
+/// only IPv4 if the machine has no IPv6.
 fn open(port: PortProto) -> std::io::Result<Bound> {
     let kind = match port.protocol {
         Protocol::Tcp => SocketType::STREAM,

@@ -1,4 +1,4 @@
-//! `status` and `ls`: whether projects are as they should be.
+//! `status` and `ls`: whether projects are complete.
 
 use std::process::ExitCode;
 
@@ -19,9 +19,9 @@ use crate::failure::CommandError;
 use crate::scope::{Scope, built, here, not_up, project, state_dir};
 use crate::ui;
 
-/// The exit code of `status --exit-code` for a project that is not as it should be.
+/// The exit code of `status --exit-code` for a project that is not complete.
 const NOT_UP: u8 = 3;
-/// At most this many differences are printed as text; JSON has all of them.
+/// At most this many differences are printed as text; JSON contains all of them.
 const SHOWN_MAX: usize = 40;
 
 pub(crate) fn status(
@@ -46,7 +46,7 @@ pub(crate) fn status(
     Ok(ExitCode::from(code))
 }
 
-/// The project that is meant; where none is on record, the only one with marks in the kernel.
+/// The given project; if none is on record, the only one with marks in the kernel.
 fn named(common: &Common, engine: &Engine) -> Result<Name, VerbError> {
     let name = project(common, &FileArg::default(), Some(engine))?;
     if common.project.is_some() || !engine.projects().is_empty() {
@@ -125,7 +125,7 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
     Ok(())
 }
 
-/// The programs, as far as the keeper says.
+/// The programs, from the keeper.
 fn known_programs(
     scope: &Scope,
     project: &Name,
@@ -161,7 +161,7 @@ fn differences(status: &Status) {
     }
 }
 
-/// A project without a record that can be read: what is known of it are its marks.
+/// A project without a readable record: only its marks are known.
 fn unrecorded(project: &Name, place: &str, status: &Status) {
     let why = match &status.unreadable {
         Some(failure) => failure.reason.to_string(),
@@ -215,7 +215,7 @@ pub(crate) fn projects(common: &Common, all: bool, format: Format) -> Result<Exi
     Ok(code)
 }
 
-/// The projects of the scope that the command line names.
+/// The projects of the command line's scope.
 fn here_only(common: &Common) -> Result<Vec<ProjectEntry>, VerbError> {
     let mut values = Vec::new();
     if let Some(scope) = Scope::existing(common)? {
@@ -229,8 +229,8 @@ fn here_only(common: &Common) -> Result<Vec<ProjectEntry>, VerbError> {
 }
 
 /// The projects of every sandbox of the state directory, and of the host. A process that has entered
-/// one sandbox cannot enter the next, so each is read by a process of its own; what such a process
-/// cannot read it reports itself.
+/// one sandbox cannot enter the next, so each is read by a separate process, which reports itself
+/// what it cannot read.
 fn everywhere(common: &Common) -> Result<(Vec<ProjectEntry>, ExitCode), VerbError> {
     let state = state_dir(common)?;
     let sandboxes = hallway_engine::sandbox::list(&state).into_iter();
@@ -276,7 +276,7 @@ fn entry(scope: &Scope, project: Name) -> Result<Option<ProjectEntry>, Failure> 
     }))
 }
 
-/// With `places`, the first column says where each is built.
+/// With `places`, the first column is the place where each is built.
 fn rows(values: &[ProjectEntry], places: bool) -> Vec<Vec<String>> {
     let head = ["PLACE", "PROJECT", "NODES", "NETWORKS", "STATE"]
         .map(str::to_owned)

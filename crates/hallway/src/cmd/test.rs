@@ -58,7 +58,7 @@ fn only(args: &TestArgs) -> Result<Option<Service>, VerbError> {
     args.port.as_deref().map(read).transpose()
 }
 
-/// The project as it is up, with the expectations of the file that is named.
+/// The running project, with the expectations of the given file.
 fn subject(common: &Common, file: &FileArg, scope: &Scope) -> Result<Subject, VerbError> {
     if file.path().is_none() {
         return Subject::of_scope(common, scope);
@@ -118,7 +118,7 @@ fn prove(
     Ok(proof)
 }
 
-/// The programs that do not run as the file declares, with the reason in words.
+/// The programs that do not run as declared in the file, with the reason as text.
 fn stopped(subject: &Subject, scope: &Scope) -> Result<BTreeMap<Name, String>, VerbError> {
     let status = scope.engine.status(&subject.settled.project)?;
     let differences = status.into_iter().flat_map(|s| s.differences);
@@ -129,7 +129,7 @@ fn stopped(subject: &Subject, scope: &Scope) -> Result<BTreeMap<Name, String>, V
     Ok(stopped.collect())
 }
 
-/// Builds in a sandbox of its own, tests, and removes the sandbox with everything in it.
+/// Builds in a temporary sandbox, tests, and removes the sandbox with everything in it.
 fn ephemeral(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbError> {
     if common.host {
         return Err(VerbError::usage(

@@ -21,7 +21,7 @@ use crate::{interrupt, ui};
 pub(crate) struct Options {
     /// A sentence for each hop.
     pub(crate) explain: bool,
-    /// Watch the packets of other programs, so many; else send one.
+    /// Watch this number of packets of other programs; else send one.
     pub(crate) follow: Option<usize>,
     /// How long an answer may take.
     pub(crate) timeout: Duration,
@@ -93,7 +93,7 @@ fn show(path: &Path, predicted: &Path, subject: &Subject, how: &Options) {
     ui::text(&path::hops(path, how.explain));
 }
 
-/// What every tracer of one question needs.
+/// The data of every tracer of one question.
 struct Tracers<'w> {
     subject: &'w Subject,
     world: &'w World<'w>,
@@ -106,7 +106,7 @@ impl<'w> Tracers<'w> {
         Tracer::begin(self.world, environment, predicted, self.from.clone()).map_err(refused)
     }
 
-    /// The packets of other programs, in the order they come.
+    /// The packets of other programs, in order of arrival.
     fn follow(
         &self,
         common: &Common,

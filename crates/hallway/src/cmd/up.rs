@@ -1,4 +1,4 @@
-//! `up`: reads the file, enters the scope and has the engine build it.
+//! `up`: reads the file, enters the scope and calls the engine to build it.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -17,10 +17,10 @@ use crate::source::{Input, input};
 use crate::subject::Subject;
 use crate::{interrupt, ui};
 
-/// How long an answer may take while `up --test` makes its attempts.
+/// The limit for an answer in attempts of `up --test`.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// What is asked of `up`.
+/// The options of `up`.
 #[derive(Default)]
 pub(crate) struct Options {
     /// How long programs may take to become ready.
@@ -68,7 +68,7 @@ pub(crate) fn run(
     }
 }
 
-/// Makes a project match its file, all of it or nothing.
+/// Makes a project match its file, completely or not at all.
 pub(crate) fn build<'s>(
     common: &Common,
     scope: &'s Scope,
@@ -142,7 +142,7 @@ fn done(common: &Common, scope: &Scope, (applied, path): (&Applied<'_>, &str), s
     if let Some(text) = plan::dropped(&applied.planned) {
         ui::note(common, text);
     }
-    // The picture below shows no names.
+    // The picture below has no names.
     for step in &applied.planned.plan.names {
         ui::note(common, plan::text(&step.describe()));
     }
@@ -157,8 +157,8 @@ fn done(common: &Common, scope: &Scope, (applied, path): (&Applied<'_>, &str), s
     }
 }
 
-/// Why nodes that want a way out have none, for the first project of a sandbox. A project with a
-/// network that represents the outside world wants no other.
+/// Why nodes that need internet access have none, for the first project of a sandbox. A project
+/// with a network that represents the outside world needs none.
 fn no_internet<'s>(scope: &'s Scope, planned: &Planned) -> Option<&'s str> {
     let why = scope.sandbox.as_ref()?.internet.missing()?;
     let settled = &planned.settled;
@@ -168,7 +168,7 @@ fn no_internet<'s>(scope: &'s Scope, planned: &Planned) -> Option<&'s str> {
     (first && wanted).then_some(why)
 }
 
-/// Tests what the file expects on what was built; if it is not true, what was there before is
+/// Tests the file's expectations of what was built; if one is not met, the former state is
 /// restored. The scope stays locked meanwhile.
 fn tested<'s>(
     common: &Common,
@@ -190,7 +190,7 @@ fn tested<'s>(
         Err(error) => error,
     };
     let mut reporter = Reporter::new(common);
-    // What was interrupted is restored all the same.
+    // The former state is restored even after an interruption.
     let mut caller = Caller {
         reporter: &mut reporter,
         cancel: &Cancel::default(),

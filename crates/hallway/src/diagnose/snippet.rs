@@ -1,4 +1,4 @@
-//! Diagnostics with the lines of the file they are about, in the form of rustc's.
+//! Diagnostics with the lines of the file they are about, in the form of rustc.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::ui;
 
 /// The file that places refer to.
 pub(super) struct Source<'a> {
-    /// As the caller named it.
+    /// The path that the caller gave.
     pub(super) path: &'a str,
     /// Empty when the file is not text.
     pub(super) text: &'a str,
@@ -62,7 +62,7 @@ pub(super) fn render(diagnostic: &dyn Diagnostic, source: &Source<'_>) -> Option
     Some(Renderer::styled().term_width(width).render(&[group]))
 }
 
-/// The width of what is left of a help text, in columns.
+/// The width of the margin before a help text, in columns.
 const INDENT: usize = 14;
 
 /// The place without lines of the file.
@@ -94,7 +94,7 @@ fn annotations<'a>(
         .collect()
 }
 
-/// The bytes that are underlined: of one line only, so that no whole block is.
+/// The bytes to underline: on one line only, not a whole block.
 fn span(text: &str, place: &Place, file: usize) -> Range<usize> {
     let start = place.offset.saturating_sub(file).min(text.len());
     let rest = text.get(start..).unwrap_or_default();

@@ -5,10 +5,10 @@ pub(crate) struct Kind {
     /// A shell script. `$WEB`, `$DB`, `$FAR` are the host's ends of those nodes' interfaces, and
     /// `inside NODE` runs a command in a node's network namespace.
     pub(crate) change: &'static str,
-    /// What `status` and `plan` must say.
+    /// What `status` and `plan` must print.
     pub(crate) says: &'static str,
-    /// Objects that cannot be repaired but by creating them again, as `PLACE/KIND/NAME`; those
-    /// keep their configuration, but not what the kernel numbers.
+    /// Objects that can be repaired only by creating them again, as `PLACE/KIND/NAME`; they keep
+    /// their configuration, but get other numbers from the kernel.
     pub(crate) again: &'static [&'static str],
 }
 

@@ -1,5 +1,5 @@
-//! What other programs change: each kind is seen by `status`, named by `plan`, repaired by `up`,
-//! and nothing else is changed.
+//! Changes by other programs: each kind is detected by `status`, listed by `plan`, repaired by
+//! `up`, and nothing else is changed.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -49,7 +49,7 @@ fn programs() {
     Scene::check_all(&[kinds::PROGRAMS]);
 }
 
-/// A route with another metric is another route, of somebody else, and stays.
+/// A route with another metric is a different route, of another program, and stays.
 fn a_route_with_another_metric() {
     let scene = Scene::new();
     sh(
@@ -69,7 +69,7 @@ fn a_route_with_another_metric() {
     }
 }
 
-/// Another address that a node sends with, in the place of its own.
+/// Another address, from which a node sends instead of its own.
 fn another_address_in_its_place() {
     let scene = Scene::new();
     sh(
@@ -112,7 +112,7 @@ fn routes_of_other_links_stay() {
     }
 }
 
-/// A table of another family under the name of the project's is another program's.
+/// A table of another family with the name of the project's belongs to another program.
 fn a_table_of_another_family() {
     let scene = Scene::new();
     sh("nft add table ip hallway-p");
@@ -124,7 +124,7 @@ fn a_table_of_another_family() {
     sh("nft list table ip hallway-p");
 }
 
-/// What programs read says the same.
+/// The JSON output has the same content.
 fn in_json() {
     let scene = Scene::new();
     let status = scene.h.run(&["status", "--format", "json"]).json();
@@ -161,8 +161,8 @@ fn in_json() {
         .says("p is degraded: 2 differences");
 }
 
-/// Policies and published ports are planned line by line, and programs that are restarted with
-/// the reason; what was made one at a time and is not in the file is named.
+/// Policies and published ports are planned line by line, and restarted programs with the reason;
+/// what was added by single commands and is not in the file is listed.
 fn planned_by_line() {
     let scene = Scene::new();
     let plan = |text: &str| {
@@ -204,7 +204,7 @@ fn planned_by_line() {
     assert!(!lines.contains("one at a time"), "{lines}");
 }
 
-/// A link of another program that has the name of a bridge is left alone.
+/// A link of another program with the name of a bridge is not changed.
 fn replaced_by_a_foreign_link() {
     let scene = Scene::new();
     sh("ip link del br-apps; ip link add br-apps type veth peer name mine");
@@ -218,7 +218,7 @@ fn replaced_by_a_foreign_link() {
     );
 }
 
-/// What the kernel does not keep fails the run, which then leaves what was there before.
+/// If the kernel does not keep a change, the run fails and restores the former state.
 fn not_kept() {
     let scene = Scene::new();
     let mut other = std::process::Command::new("sh")
@@ -245,8 +245,8 @@ fn not_kept() {
     scene.h.run(&["plan", "--detailed-exitcode", FILE]).exits(0);
 }
 
-/// After a reboot there is a record, but nothing in the kernel; and without a record that can be
-/// read there are marks.
+/// After a reboot there is a record, but nothing in the kernel; and without a readable record there
+/// are marks.
 fn reboot_and_lost_records() {
     let scene = Scene::new();
     let record = "/run/state/host/projects/p/record.json";
@@ -302,7 +302,7 @@ fn reboot_and_lost_records() {
     scene.h.run(&["status", "--exit-code"]).exits(0);
 }
 
-/// A repair is the same while packets pass.
+/// A repair has the same result while packets pass.
 fn while_traffic_runs() {
     let mut scene = Scene::new();
     let mut pings: Vec<_> = [

@@ -1,4 +1,4 @@
-//! Repair by notification: what other programs change is mended within a second, with no command.
+//! Repair by notification: changes by other programs are repaired within a second, with no command.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::{Duration, Instant};
@@ -10,21 +10,21 @@ use super::place::Place;
 use super::scene::{FILE, NODES, Scene, hallway};
 use super::snapshot::Snapshot;
 
-/// How long a repair takes at most on a machine that does nothing else.
+/// The limit for a repair on a machine without other load.
 const REPAIRED: Duration = Duration::from_secs(1);
-/// How long it may take on one that does.
+/// The limit on a machine with other load.
 const REPAIRED_UNDER_LOAD: Duration = Duration::from_secs(5);
 
 fn scene() -> Scene {
     Scene::with(Place::host(hallway().repairing()))
 }
 
-/// Changes something, and waits until it is mended.
+/// Changes something, and waits until it is repaired.
 fn check(scene: &mut Scene, kind: &Kind) {
     let change = scene.filled(kind.change);
     let again: Vec<String> = kind.again.iter().map(|k| scene.filled(k)).collect();
     let before = Snapshot::take(&scene.place, &NODES, &again).unwrap();
-    // A script of several commands may meet a repair in between, and fail then.
+    // A repair may happen between two commands of a script, which then fails.
     scene
         .place
         .try_sh(&format!(
@@ -56,7 +56,7 @@ fn check_all(kinds: &[&[Kind]]) {
     let mut scene = scene();
     let mut failed = Vec::new();
     for kind in kinds.iter().copied().flatten() {
-        // All kinds are tried, so that one run names every one that fails.
+        // All kinds are tried, so that one run lists every one that fails.
         let checked =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&mut scene, kind)));
         if checked.is_err() {
@@ -128,7 +128,7 @@ pub(crate) fn repairs_are_events() {
     scene.h.ok("down");
 }
 
-/// A program that changes the same again and again does not keep the keeper busy.
+/// A program that makes the same change repeatedly does not keep the keeper busy.
 pub(crate) fn a_fight_is_paused() {
     let scene = scene();
     let mut other = std::process::Command::new("sh")

@@ -1,4 +1,4 @@
-//! The project that drift is made in, and how each kind of drift is checked.
+//! The project that is changed, and how each kind of change is checked.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -46,8 +46,8 @@ policies:
   - { from: direct, to: apps }
 ";
 
-/// A project that is up, with an uplink, rules of another program, and connections between nodes
-/// that no change concerns.
+/// A running project, with an uplink, rules of another program, and connections between nodes that
+/// no change concerns.
 pub(crate) struct Scene {
     pub(crate) h: Hallway,
     pub(crate) place: Place,
@@ -131,7 +131,7 @@ impl Scene {
         self.ports.iter().fold(text.to_owned(), fill)
     }
 
-    /// Changes something, and has it found and repaired.
+    /// Changes something, and checks that it is detected and repaired.
     pub(crate) fn check(&mut self, kind: &Kind) {
         let change = self.filled(kind.change);
         let says = self.filled(kind.says);
@@ -165,7 +165,7 @@ impl Scene {
         self.before = again.is_empty().then_some(after);
     }
 
-    /// `status` and `plan` say what has changed.
+    /// `status` and `plan` print what has changed.
     pub(crate) fn named(&self, change: &str, says: &str) {
         wait_for(&format!("{change}: status that says {says:?}"), || {
             let status = self.h.run(&["status", "--exit-code"]);
@@ -179,7 +179,7 @@ impl Scene {
         );
     }
 
-    /// Everything is as it was, as soon as the kernel reports the state of the links.
+    /// Everything is as before, as soon as the kernel reports the state of the links.
     pub(crate) fn unchanged(&self, change: &str, before: &Snapshot, again: &[String]) -> Snapshot {
         let deadline = Instant::now() + SETTLED * patience();
         loop {
@@ -207,7 +207,7 @@ impl Scene {
         let mut scene = self;
         let mut failed = Vec::new();
         for kind in kinds.iter().copied().flatten() {
-            // All kinds are tried, so that one run names every one that fails.
+            // All kinds are tried, so that one run lists every one that fails.
             let checked =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scene.check(kind)));
             if checked.is_err() {

@@ -1,4 +1,4 @@
-//! Everything that other programs can say of the host and of all nodes, object by object.
+//! Everything that other programs report of the host and of all nodes, object by object.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::place::Place;
 
-/// What the kernel numbers or chooses itself: left out for objects that are created again.
+/// Values that the kernel chooses itself: omitted for objects that are created again.
 const NUMBERED: [&str; 10] = [
     // The kernel gives lo its IPv6 address without a route, which no request can.
     "noprefixroute",
@@ -20,15 +20,15 @@ const NUMBERED: [&str; 10] = [
     "designated_port",
     "link",
 ];
-/// The sysctls that hallway or the kernel may change along with a link.
+/// The sysctls that hallway or the kernel may change together with a link.
 const SETTINGS: &str = "grep -rs '' /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf | grep -v stable_secret";
 
-/// Each object, as `PLACE/KIND/NAME`, with all that is said of it.
+/// Each object, as `PLACE/KIND/NAME`, with everything that is reported of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Snapshot(BTreeMap<String, String>);
 
 impl Snapshot {
-    /// As it is now, with these objects' numbers left out.
+    /// The present state, without the numbers of these objects.
     pub(crate) fn take(there: &Place, nodes: &[&str], again: &[String]) -> Option<Self> {
         let mut out = BTreeMap::new();
         let mut places = vec![("host", String::new())];
@@ -73,7 +73,7 @@ impl Snapshot {
     }
 }
 
-/// Adds what is in one network namespace; `None` when it cannot be entered.
+/// Adds the objects of one network namespace; `None` if it cannot be entered.
 fn namespace(
     there: &Place,
     (place, enter): (&str, &str),
@@ -135,7 +135,7 @@ fn name(kind: &str, object: &Value) -> String {
     }
 }
 
-/// Leaves out what changes by itself: timers, and what is learnt.
+/// Removes values that change without a command: timers, and learned entries.
 fn strip(value: &mut Value, again: bool) {
     match value {
         Value::Object(map) => {
@@ -165,7 +165,7 @@ fn rules(there: &Place, out: &mut BTreeMap<String, String>) {
         let mut of = of.clone();
         strip_rule(&mut of);
         let text = |key: &str| of[key].as_str().unwrap_or_default().to_owned();
-        // The kernel adds and removes its elements as connections come and go.
+        // The kernel adds and removes its elements as connections start and end.
         if kind == "set" && text("name").starts_with("counted") {
             continue;
         }
@@ -188,7 +188,7 @@ fn rules(there: &Place, out: &mut BTreeMap<String, String>) {
 fn strip_rule(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            // nft 1.0.6 prints what happens to be in memory as the flags of a table with an owner.
+            // nft 1.0.6 prints random memory as the flags of a table with an owner.
             map.retain(|key, _| !["handle", "packets", "bytes", "flags"].contains(&key.as_str()));
             for (key, value) in map.iter_mut() {
                 strip_rule(value);

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use hallway_testkit::Hallway;
 
-/// A client that holds a connection and echoes through it, told when to go on.
+/// A client that holds a connection and echoes through it when it gets a line.
 const TALKER: &str = "import socket,sys
 s=socket.create_connection((sys.argv[1],80),30); s.settimeout(5)
 def talk():
@@ -15,7 +15,7 @@ for line in sys.stdin:
     try: print('up' if talk() else 'no',flush=True)
     except OSError: print('cut',flush=True)
 ";
-/// A server that sends back what it gets.
+/// A server that sends back what it receives.
 pub(crate) const ECHO: &str = "python3 -c 'import socket,threading
 def serve(c):
   while True:
@@ -52,7 +52,7 @@ impl Talker {
         self.lines.next().unwrap().unwrap()
     }
 
-    /// Whether it still echoes: `up` when it does.
+    /// Whether it still echoes: `up` if it does.
     pub(crate) fn says(&mut self) -> String {
         self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
         self.next()

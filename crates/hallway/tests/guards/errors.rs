@@ -2,7 +2,7 @@
 
 use crate::{attack, up};
 
-/// Errors about connections of others, of every type, straight and through the host, with and
+/// Errors about connections of others, of every type, directly and through the host, with and
 /// without translated addresses.
 pub(crate) fn icmp_errors_come_from_those_concerned_alone() {
     let _h = up();
@@ -54,7 +54,7 @@ check('mtu' not in route, route)
     );
 }
 
-/// Who was sent a packet may say that it cannot take it; the host, that the way is too small.
+/// The receiver of a packet may report an error; the host, that the packet is too large.
 pub(crate) fn icmp_errors_of_those_concerned_arrive() {
     let h = up();
     attack(
@@ -75,8 +75,8 @@ for x, to in (('p', FOUR['q']), ('p', SIX['q']), ('a', FOUR['c']), ('a', SIX['c'
     drop(h);
 }
 
-/// Who is outside knows addresses and ports of a connection to a published port, and is not on its
-/// way: it cannot end it, nor take its route away. That a packet was too large may come from anybody.
+/// A sender outside that is not on the path of a connection to a published port cannot end it, nor
+/// change its route. An error that a packet was too large may come from any sender.
 pub(crate) fn icmp_errors_from_outside_about_published_ports() {
     let h = up();
     let file = crate::FILE.replace(

@@ -41,7 +41,7 @@ for x, y in (('a', 'b'), ('b', 'a')):
     );
 }
 
-/// A frame to everybody's MAC address must not begin a connection that replies are let pass for.
+/// A frame to the broadcast MAC address must not start a connection whose replies would pass.
 pub(crate) fn nothing_is_planted_in_connection_tracking() {
     let _h = up();
     attack(
@@ -99,7 +99,7 @@ for x, y in (('a', 'c'), ('c', 'b'), ('p', 'q')): works(x, y)
     assert!(h.reads("p", &format!("http://[{}%25eth0]/", own.trim())));
 }
 
-/// Neighbour tables of members and of the host stay as they are.
+/// Neighbour tables of members and of the host do not change.
 pub(crate) fn neighbour_discovery_cannot_be_forged() {
     let _h = up();
     attack(
@@ -140,7 +140,7 @@ check(entries().get(('q', SIX['p'])) in (None, M['p']), entries())
     );
 }
 
-/// 01:80:c2:00:00:00 to :0f pass no chain; the bridge must not learn where a MAC address is by them.
+/// 01:80:c2:00:00:00 to :0f pass no chain; the bridge must not learn MAC addresses from them.
 pub(crate) fn a_bridge_learns_nothing_from_group_addresses() {
     let _h = up();
     attack(
@@ -157,7 +157,7 @@ for last in range(16):
     );
 }
 
-/// Answers of DHCP servers and router advertisements come only from nodes that the file allows it.
+/// Answers of DHCP servers and router advertisements come only from nodes that the file allows.
 pub(crate) fn dhcp_and_router_advertisements_need_a_key() {
     let script = "
 p = sender('p')

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::{attack, up};
 use hallway_testkit::{Hallway, sh, try_sh, wait_for};
 
-/// Straight to the node, by a published port, and by localhost.
+/// Directly to the node, by a published port, and by localhost.
 pub(crate) fn a_deny_ends_connections_of_the_host() {
     let h = up();
     let denied = crate::FILE.replace(
@@ -59,7 +59,7 @@ for key in open_: check(not passes(key, 'after', 1), '%s goes on' % (key,))
     drop(h);
 }
 
-/// Traffic from the server, which the policies allow, does not let the client go on either.
+/// Traffic from the server, which the policies allow, does not let the client continue either.
 pub(crate) fn a_deny_ends_connections_whose_server_sends() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     let both = "policies:\n  - { between: [c, e] }\n";
@@ -98,7 +98,7 @@ for key, (client, server) in pairs.items():
     drop(h);
 }
 
-/// A network that has no way out any longer has no connections out either.
+/// A network that loses its route to the outside loses its connections to the outside, too.
 pub(crate) fn a_network_that_becomes_internal_loses_its_connections() {
     let h = up();
     let out = "import socket, time
@@ -117,7 +117,7 @@ except OSError: pass";
     client.wait().unwrap();
 }
 
-/// Also one that listens on one address of the host alone.
+/// Also one that listens on only one address of the host.
 pub(crate) fn a_port_that_a_program_has_is_not_published() {
     sh("ip link add up0 type veth peer name up1; ip link set up0 up
         ip addr add 198.51.100.1/24 dev up0; ip -6 addr add 2001:db8:f::1/64 dev up0 nodad");
@@ -149,7 +149,7 @@ pub(crate) fn a_port_that_a_program_has_is_not_published() {
     h.up(&file(&format!("{other}:80"), "'fd01::/64'"))
         .exits(2)
         .says("is in use by");
-    // Not what another address, or another IP version, listens on.
+    // Not a listener on another address, or of another IP version.
     h.up(&file(&format!("{other}:80"), "10.1.0.0/24")).ok();
     h.up(&file(&format!("203.0.113.1:{port}:80"), "10.1.0.0/24"))
         .ok();

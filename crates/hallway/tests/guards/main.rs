@@ -1,5 +1,5 @@
-//! What a node sends as an attacker would: frames made by hand, of every kind, are looked for where
-//! they must not arrive. After each, an echo to the gateway tells that all before it has passed.
+//! Frames of a node that is an attacker: made by hand, of every kind, searched for where they must
+//! not arrive. After each, an echo to the gateway shows that all earlier ones have passed.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 

@@ -1,11 +1,11 @@
-//! Addresses that another node has now.
+//! Addresses that have moved to another node.
 
 use std::time::{Duration, Instant};
 
 use hallway_testkit::{Hallway, patience, sh};
 
-/// How long the new owner may take to be reached: less than any timer of the kernel that would find
-/// it in the end.
+/// The time limit for reaching the new owner: less than any timer of the kernel that would detect
+/// the change.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 fn file(one: &str, other: &str) -> String {
@@ -22,8 +22,8 @@ nodes:
     )
 }
 
-/// Two nodes exchange their addresses, or a new node takes one over: neighbours, the host, the
-/// outside and localhost reach the new owner, IPv4 and IPv6.
+/// Two nodes exchange their addresses, or a new node gets one: neighbours, the host, the outside
+/// and localhost reach the new owner, by IPv4 and IPv6.
 pub(crate) fn an_address_that_moves_is_reached_at_once() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     let asks = [
@@ -50,7 +50,7 @@ pub(crate) fn an_address_that_moves_is_reached_at_once() {
             }
         }
     }
-    // A MAC address of the file's own: the address stays, and what is behind it changes.
+    // A MAC address from the file: the address stays, and the node with it changes.
     let fixed = file("red", "blue").replace(
         "address: [10.4.0.10,",
         "mac: 02:00:00:00:00:99, address: [10.4.0.10,",

@@ -3,8 +3,8 @@
 use crate::attack;
 use hallway_testkit::{Hallway, sh};
 
-/// A node that opens all the connections it can leaves room for the others; `trace` says why it is
-/// not let through.
+/// A node that opens all connections that it can leaves room for the others; `trace` shows why its
+/// packets are dropped.
 pub(crate) fn a_node_takes_no_more_than_its_share() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     let file = crate::FILE.replace("  p: { ", "  p: { limits: { connections: 40 }, ");
@@ -38,8 +38,8 @@ check(70 <= count <= 82, '%d connections' % count)
     );
 }
 
-/// The table of neighbours is one for all namespaces of the machine: the host puts nothing into it
-/// for a node that sends to many addresses of a network which no node has.
+/// The neighbour table is one for all namespaces of the machine: the host adds no entry for a node
+/// that sends to many addresses of a network which no node has.
 pub(crate) fn the_host_looks_for_no_neighbour_that_is_not_there() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
     let file = crate::FILE.replace("policies:\n", "policies:\n  - { from: p, to: apps }\n");

@@ -77,8 +77,8 @@ fn answers() -> [bool; 2] {
     urls(1).map(|url| try_sh(&read(1, &url, 2)).is_ok())
 }
 
-/// Chains as Docker, ufw, firewalld and others make them: `up` says what they drop and what to do, the
-/// prediction is what packets do, and the remedy works.
+/// Chains like those of Docker, ufw, firewalld and others: `up` prints what they drop and what to do,
+/// the prediction is right, and the remedy works.
 pub(crate) fn what_others_drop_is_said_and_predicted() {
     lan(1, "eth0");
     sh("ip route add default via 192.168.1.254; ip -6 route add default via fd00:1::254");
@@ -117,7 +117,7 @@ pub(crate) fn what_others_drop_is_said_and_predicted() {
             let path = h.run(&["-p", "web", "explain", "web", to]).exits(1).out;
             assert!(path.contains("not hallway's"), "{path}");
         }
-        // What an administrator adds is taken into account as well.
+        // Rules that an administrator adds are evaluated as well.
         let opened = match by {
             "ip filter" => {
                 "for ipt in iptables ip6tables; do $ipt -I FORWARD -i br-apps -j ACCEPT; $ipt -I FORWARD -o br-apps -j ACCEPT; done"
@@ -155,8 +155,8 @@ pub(crate) fn what_is_not_known_is_said() {
     assert!(said.contains("is not known"), "{said}");
 }
 
-/// The accepts of `--allow-through`: where each firewall wants them, there again when it has removed
-/// them, and gone after `down`.
+/// The accepts of `--allow-through`: in the right place of each firewall, added again when it has
+/// removed them, and removed by `down`.
 pub(crate) fn accepts_in_other_firewalls() {
     lan(1, "eth0");
     sh("ip route add default via 192.168.1.254; ip -6 route add default via fd00:1::254");
@@ -213,7 +213,7 @@ pub(crate) fn accepts_in_other_firewalls() {
                 .all(|c| c.contains("hallway:web:out:br-apps"))
         });
         wait_for("answers", || answers() == [true, true]);
-        // Without the flag they go.
+        // Without the flag they are removed.
         h.run(&["up", "/run/web.yaml"]).says("blocked").exits(0);
         assert!(!listed().iter().any(|c| c.contains("hallway")));
         h.run(&up).exits(0);
@@ -225,8 +225,8 @@ pub(crate) fn accepts_in_other_firewalls() {
     }
 }
 
-/// Sets within rules, verdict maps, and chains that go to others, as firewalld has them: what is
-/// published passes, what nodes send does not, and what lets it pass is understood.
+/// Sets within rules, verdict maps, and chains that go to others, as in firewalld: published ports
+/// pass, packets from nodes do not, and a rule that lets them pass is evaluated.
 pub(crate) fn zones_of_firewalld_are_understood() {
     lan(1, "eth0");
     sh("ip route add default via 192.168.1.254; ip -6 route add default via fd00:1::254");

@@ -1,4 +1,4 @@
-//! Hosts as people have them: several uplinks, routes, firewalls and projects of others.
+//! Typical hosts: several uplinks, routes, firewalls and projects of others.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
@@ -29,7 +29,7 @@ fn hallway() -> Hallway {
     Hallway::host(env!("CARGO_BIN_EXE_hallway"))
 }
 
-/// A neighbour of the host on a link of its own: namespace `lanN`, 192.168.N.254 and fd:N::254; the host
+/// A neighbour of the host on a separate link: namespace `lanN`, 192.168.N.254 and fd:N::254; the host
 /// is 192.168.N.10 and fd:N::10 there.
 fn lan(number: u8, link: &str) {
     sh(&format!(
@@ -53,7 +53,7 @@ networks: { apps: { subnet: [172.20.0.0/24, fd20::/64] } }
 nodes: { web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp } }
 ";
 
-/// The URLs of port 8080 of the host as a neighbour has them.
+/// The URLs of port 8080 of the host for a neighbour.
 fn urls(number: u8) -> [String; 2] {
     [
         format!("http://192.168.{number}.10:8080/"),

@@ -22,7 +22,7 @@ pub(crate) fn nodes_get_servers_that_they_can_reach() {
     let of = |node: &str| h.run(&["exec", node, "--", "cat", "/etc/resolv.conf"]).ok();
     assert_eq!(of("web"), "nameserver 192.0.2.53\nsearch example.com\n");
     assert_eq!(of("own"), "nameserver 192.0.2.99\n");
-    // As the program that runs sees it.
+    // As the running program sees it.
     let running =
         || sh("cat /proc/$(pgrep -f '^hallway serve 8[0]' | head -1)/root/etc/resolv.conf");
     assert_eq!(running(), "nameserver 192.0.2.53\nsearch example.com\n");
@@ -35,7 +35,7 @@ pub(crate) fn nodes_get_servers_that_they_can_reach() {
     let said = h.run(&["doctor"]).out;
     assert!(said.contains("name servers"), "{said}");
     h.project("web").ok("down");
-    // Nothing that a node could reach: a warning with what to do.
+    // No server that a node could reach: a warning with what to do.
     sh("rm /run/systemd/resolve/resolv.conf");
     h.up(WEB).says("127.0.0.53").says("dns: [ADDRESS]").ok();
 }

@@ -4,7 +4,7 @@ use hallway_testkit::sh;
 
 use crate::{WEB, hallway, lan};
 
-/// What one publishes is reached by nodes of the other by the host's addresses, and predicted.
+/// Nodes of one project reach published ports of the other by the host's addresses, as predicted.
 pub(crate) fn one_reaches_what_the_other_publishes() {
     lan(1, "eth0");
     sh("ip route add default via 192.168.1.254; ip -6 route add default via fd00:1::254");

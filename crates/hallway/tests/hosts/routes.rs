@@ -19,7 +19,7 @@ fn works(h: &Hallway, subnet: &str, address: &str) {
         .exits(0);
 }
 
-/// A route that leads to more than a subnet is no conflict, before `up` and after.
+/// A route to more than a subnet is no conflict, before `up` and after.
 pub(crate) fn wider_routes_are_no_conflict() {
     lan(1, "eth0");
     let wide = [
@@ -35,7 +35,7 @@ pub(crate) fn wider_routes_are_no_conflict() {
         works(&h, "10.9.0.0/24", "10.9.0.2");
         h.project("p").ok("down");
         sh(&format!("ip route del {route}"));
-        // It comes while the project is up: a VPN, for example.
+        // It is added while the project is up: by a VPN, for example.
         works(&h, "10.9.0.0/24", "10.9.0.2");
         sh(&format!("ip route add {route}"));
         works(&h, "10.9.0.0/24", "10.9.0.2");
@@ -44,7 +44,7 @@ pub(crate) fn wider_routes_are_no_conflict() {
     }
 }
 
-/// A subnet that takes away what the host uses is refused before anything is touched.
+/// A subnet that would take addresses that the host uses is refused before anything is changed.
 pub(crate) fn what_is_used_is_not_taken_away() {
     lan(1, "eth0");
     sh("ip addr add 10.0.0.5/8 dev eth0; ip route add 203.0.113.0/24 via 10.3.0.1");
@@ -69,7 +69,7 @@ pub(crate) fn what_is_used_is_not_taken_away() {
         "ip route add 10.9.0.0/24 via 192.168.1.254 metric 50; ip route add 10.9.0.128/25 via 192.168.1.254",
     );
     works(&h, "10.9.0.0/24", "10.9.0.2");
-    // Another project's may not overlap at all.
+    // It may not overlap that of another project.
     let other = file("10.9.0.64/26").replace("name: p", "name: q");
     h.up(&other).exits(2).says("project p");
 }

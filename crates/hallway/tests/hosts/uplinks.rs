@@ -1,4 +1,4 @@
-//! Several uplinks, and uplinks that come and go.
+//! Several uplinks, and uplinks that are added and removed.
 
 use hallway_testkit::{Snapshot, milliseconds, sh, try_sh, wait_for};
 
@@ -19,8 +19,8 @@ fn forwarding(link: &str) -> (String, String) {
     )
 }
 
-/// Published ports answer on every interface, and nodes get out by each of them, whichever has the
-/// default route.
+/// Published ports answer on every interface, and nodes reach outside by each of them, whichever
+/// has the default route.
 pub(crate) fn every_uplink_there_is() {
     lan(1, "eth0");
     lan(2, "eth1");
@@ -44,8 +44,8 @@ pub(crate) fn every_uplink_there_is() {
     assert_eq!(forwarding("eth1").0, "0");
 }
 
-/// An interface that comes up, or that gets the default route, after `up` is used with no further
-/// command. What is turned on is noted, and forgotten with the interface.
+/// An interface that comes up, or that gets the default route, after `up` is used without a further
+/// command. What is turned on is noted, and the note is removed with the interface.
 pub(crate) fn an_uplink_that_comes_up_later() {
     sh("sysctl -qw net.ipv6.conf.default.accept_dad=0");
     let before = Snapshot::take();
@@ -71,8 +71,8 @@ pub(crate) fn an_uplink_that_comes_up_later() {
     before.unchanged();
 }
 
-/// A link that gets another name keeps its settings: it still forwards for projects alone, and no longer
-/// after `down`. The keeper sees the new name, or the next `up` does.
+/// A renamed link keeps its settings: it still forwards for projects alone, and not any more after
+/// `down`. The keeper detects the new name, or the next `up` does.
 pub(crate) fn an_uplink_that_gets_another_name() {
     for repairs in [true, false] {
         lan(1, "eth0");
@@ -133,8 +133,8 @@ fn route_by_the_host(from: u8) {
     ));
 }
 
-/// The host does not become a router for others: what comes in by an interface that forwards because
-/// of hallway alone passes to projects only, whichever project.
+/// The host does not become a router for others: packets that come in by an interface that forwards
+/// because of hallway alone can only reach projects, whichever project.
 pub(crate) fn nothing_is_forwarded_for_others() {
     lan(1, "eth0");
     lan(2, "eth1");
@@ -166,7 +166,7 @@ pub(crate) fn nothing_is_forwarded_for_others() {
     assert!(!passes(1, 2));
 }
 
-/// A host that forwards, or begins to, goes on forwarding for others.
+/// A host that forwards, or starts to, continues to forward for others.
 pub(crate) fn forwarding_that_others_turn_on() {
     lan(1, "eth0");
     lan(2, "eth1");
@@ -191,8 +191,8 @@ pub(crate) fn forwarding_that_others_turn_on() {
     assert!(passes(1, 2));
 }
 
-/// Frames that a bridge of others passes from port to port are not forwarded by the host, although
-/// they pass its rules where br_netfilter is on.
+/// Frames that a bridge of others forwards from port to port are not routed by the host, although
+/// they pass its rules with br_netfilter.
 pub(crate) fn a_bridge_of_others_with_br_netfilter() {
     lan(1, "eth0");
     sh("sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1
@@ -218,7 +218,7 @@ pub(crate) fn a_bridge_of_others_with_br_netfilter() {
     ));
 }
 
-/// A published port asked for by the host's link-local address is refused at once, as predicted.
+/// A connection to a published port at a link-local address is refused at once, as predicted.
 pub(crate) fn link_local_addresses_are_refused_at_once() {
     lan(1, "eth0");
     let h = hallway();
@@ -239,7 +239,7 @@ pub(crate) fn link_local_addresses_are_refused_at_once() {
         let url = format!("http://[{}%25eth0]:8080/", gateway.trim());
         assert!(h.cannot_read("web", &url));
     }
-    // Replies from an address with routes of its own: the prediction says that it does not know.
+    // Replies from an address with routes of its own: the prediction states that it does not know.
     sh(
         "ip rule add from 192.168.1.10 lookup 100; ip route add default via 192.168.1.254 table 100",
     );

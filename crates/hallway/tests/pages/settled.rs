@@ -1,10 +1,10 @@
-//! What differs from run to run in an output, replaced by what does not.
+//! Parts of an output that differ from run to run, replaced by constant ones.
 
 use std::collections::BTreeMap;
 
 use super::DESK;
 
-/// States of a TCP connection as conntrack names them: which one is seen is a matter of time.
+/// States of a TCP connection in conntrack's output: which one appears depends on the time.
 const STATES: [&str; 8] = [
     "SYN_SENT",
     "SYN_RECV",
@@ -16,13 +16,13 @@ const STATES: [&str; 8] = [
     "CLOSE",
 ];
 
-/// An output with durations, capture's timestamps, numbers of processes, the state a closed connection is in, and the numbers of source
-/// ports left out. A source port is one that the command does not name; each keeps a name of its
-/// own within the output, so that what must be the same port, or another, is still compared.
+/// An output without durations, capture's timestamps, process ids, the state of a closed connection, and the
+/// numbers of source ports. A source port is one that is not in the command; each gets its own name within the
+/// output, so that equal and different ports are still compared.
 pub(crate) fn settled(written: &str, output: &str) -> String {
     let mut ports = BTreeMap::new();
     let mut out = String::new();
-    // The progress that is shown only when a program is slow to listen is not part of it.
+    // The progress that is shown only if a program starts slowly is not part of it.
     for line in output.lines().filter(|l| !l.starts_with("waiting for ")) {
         let line = line.replace(DESK, "~/hallway");
         let connection = line.trim_start().starts_with("host") && line.contains(" connection ");
@@ -62,7 +62,7 @@ fn is_duration(word: &str) -> bool {
     !word.is_empty() && word.split('/').all(|n| n.parse::<f64>().is_ok())
 }
 
-/// `1.005141`, as capture begins its lines.
+/// `1.005141`, as at the beginning of capture's lines.
 fn is_timestamp(word: &str) -> bool {
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     word.split_once('.').is_some_and(|(seconds, rest)| {
@@ -89,14 +89,14 @@ fn without_source_port(written: &str, ports: &mut BTreeMap<u16, usize>, word: &s
     }
 }
 
-/// Whether the command has that number as a word.
+/// Whether the command contains that number as a word.
 fn names(written: &str, port: &str) -> bool {
     written
         .split(|c: char| !c.is_ascii_digit())
         .any(|number| number == port)
 }
 
-/// What is the same, and what is not.
+/// What is equal, and what is not.
 pub(crate) fn check() {
     let command = "$ hallway trace a b:8080";
     let same = |one: &str, other: &str| settled(command, one) == settled(command, other);

@@ -1,7 +1,7 @@
-//! Which files import which, by the paths of `use` and the structure of modules.
+//! Which files import which, from the paths of `use` and the structure of modules.
 //!
-//! A path is followed through modules and through what they re-export, to the file that defines the
-//! name. So a parent that re-exports its child does not import it by that.
+//! A path is followed through modules and their re-exports to the file that defines the name. So a
+//! parent that re-exports its child does not count as importing it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,7 @@ impl Files {
         Self(sources.iter().filter_map(file).collect())
     }
 
-    /// The module of the file that defines what a path names.
+    /// The module of the file that defines the last name of a path.
     fn resolve(&self, path: &[String], depth: usize) -> Option<&Module> {
         let length = (1..=path.len())
             .rev()
@@ -57,7 +57,7 @@ impl Files {
         Some(reexported.unwrap_or(&file.module))
     }
 
-    /// Who imports whom, by the names of files.
+    /// Which file imports which, by the names of files.
     fn imports(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let targets = |file: &File| {
             let imported = file.uses.iter().filter_map(|(public, path)| {
@@ -80,7 +80,7 @@ impl Files {
     }
 }
 
-/// The shortest way from a file back to itself.
+/// The shortest path from a file back to itself.
 fn way_back<'a>(
     start: &'a str,
     imports: &BTreeMap<&'a str, BTreeSet<&'a str>>,
@@ -120,7 +120,7 @@ fn module_of(name: &str) -> Option<Module> {
     )
 }
 
-/// A path as it is written, from the root of its crate; `None` for another crate's.
+/// A path as written, from the root of its crate; `None` for a path of another crate.
 fn absolute(module: &Module, path: &[String]) -> Option<Module> {
     let (first, rest) = path.split_first()?;
     let mut base = match first.as_str() {

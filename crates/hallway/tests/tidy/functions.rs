@@ -1,4 +1,4 @@
-//! How long functions are, by counting braces: what rustfmt has formatted ends at a line with the
+//! The length of functions, by indentation: in rustfmt's format a function ends at a line with the
 //! indentation of its first.
 
 /// The name of each function, with its lines from `fn` to the closing brace.

@@ -55,7 +55,7 @@ fn files_stay_small_and_say_what_they_are() {
     }
 }
 
-/// The longest function that is read at a glance.
+/// The maximal length of a function.
 const FUNCTION_LINES: usize = 70;
 
 #[test]
@@ -118,7 +118,7 @@ fn crates_depend_in_one_direction() {
     }
 }
 
-/// No program is run but ourselves, what users name, and pasta.
+/// Only this program, programs that users name, and pasta are run.
 #[test]
 fn nothing_is_shelled_out() {
     for (name, text) in sources() {
@@ -141,7 +141,7 @@ fn nothing_is_shelled_out() {
     }
 }
 
-/// Every reason that is given for an answer is in the page of errors.
+/// Every reason of an answer is in the page of errors.
 #[test]
 fn every_reason_is_documented() {
     let page = std::fs::read_to_string(format!("{ROOT}/docs/errors.md")).unwrap();

@@ -1,4 +1,4 @@
-//! Packets that are dropped by something that is not hallway's: foreign rules, tc, rp_filter.
+//! Packets that are dropped by other programs' objects: foreign rules, tc, rp_filter.
 
 use hallway_testkit::{Hallway, sh};
 
@@ -11,8 +11,8 @@ pub(crate) fn rules_of_others() {
         assert_eq!(value["agrees"], agrees, "{to}");
         value
     };
-    // The prediction knows rules of others that see the request on its way in and through the host;
-    // others are found by the packet alone.
+    // The prediction includes rules of others that the request passes into and through the host;
+    // the others are found only with the packet.
     let predicted = |h: &Hallway, to: &str, words: &[&str]| dropped(h, to, true, words);
     let foreign = |h: &Hallway, to: &str, words: &[&str]| dropped(h, to, false, words);
     sh(

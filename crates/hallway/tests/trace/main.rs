@@ -1,4 +1,4 @@
-//! Traces: as predicted, of packets of other programs, of dropped packets, and with nothing left behind.
+//! Traces: as predicted, of packets of other programs, of dropped packets, and without leaving anything.
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 

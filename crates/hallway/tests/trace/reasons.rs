@@ -1,4 +1,4 @@
-//! Where packets are dropped: each reason is caused once, and must be named.
+//! Where packets are dropped: each reason is caused once, and must be reported.
 
 use hallway_testkit::{Hallway, milliseconds, sh};
 use serde_json::Value;
@@ -114,7 +114,7 @@ pub(crate) fn what_the_file_forbids() {
         .last()
         .unwrap();
     assert!(rule["comment"].as_str().unwrap().starts_with("policy 1"));
-    // The kernel's rule has the same text.
+    // The rule in the kernel has the same text.
     let rules = sh("nft list table inet hallway-p");
     assert!(rules.contains(rule["comment"].as_str().unwrap()), "{rules}");
     let default = blocked(
@@ -295,7 +295,7 @@ policies: [{ from: a, to: b }]
 
 pub(crate) fn nobody_listens() {
     let h = shop();
-    // A socket that has the port and does not listen: no other program can listen there.
+    // A socket that has bound the port and does not listen: no other program can listen there.
     let hold = "import socket,time; s=socket.socket(); s.bind((\"10.1.0.11\", 80)); open(\"/run/held\",\"w\"); time.sleep(3600)";
     let mut held = h.start(&["exec", "web", "--", "python3", "-c", hold]);
     hallway_testkit::wait_for("the port is held", || {

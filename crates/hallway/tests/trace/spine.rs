@@ -13,8 +13,8 @@ pub(crate) fn json(h: &Hallway, words: &[&str]) -> Value {
     serde_json::from_str(&ran.out).unwrap()
 }
 
-/// Hops without what cannot be predicted: the port that is asked from, who listens, connection
-/// tracking's entries, and tables that are not hallway's.
+/// Hops without what cannot be predicted: the client's port, the listener, connection tracking's
+/// entries, and tables of other programs.
 pub(crate) fn spine(path: &Value, side: &str) -> Vec<Value> {
     let chance = if side == "request" {
         "source_port"
@@ -86,7 +86,7 @@ fn example(name: &str) {
     for row in matrix["results"].as_array().unwrap() {
         let word = |key: &str| row[key].as_str().unwrap().to_owned();
         let (from, to, service) = (word("from"), word("to"), word("service"));
-        // Some of them have no node that represents the outside world; nothing is sent there.
+        // Some of them have no node that represents the outside world; no packets are sent there.
         if from != "outside" && to != "outside" {
             asked.insert((from, format!("{to}:{service}")));
         }
@@ -118,7 +118,7 @@ pub(crate) fn part5() {
     example("part5-ports");
 }
 
-/// Bridges whose frames pass the hooks of IP only where a policy asks for it: the other setting.
+/// Bridges whose frames pass the hooks of IP only if a policy needs it: the other setting.
 pub(crate) fn part5_without_bridge_hooks() {
     sh("sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0");
     let h = Hallway::host(PROGRAM);

@@ -73,7 +73,7 @@ pub(crate) fn follow() {
     h.ok("exec app -- true");
 }
 
-/// What else a trace could leave behind, in every place.
+/// What else a trace could leave, in every place.
 const OTHERS: &str = "for n in app web db visitor; do ip netns exec $n nft list ruleset; ip netns exec $n ip -o link; ip netns exec $n ip -o addr; ip netns exec $n ip route show table all; ip netns exec $n sysctl -a 2>/dev/null | grep -E '^net' | grep -v -E 'neigh|stable_secret|conntrack_count|buckets'; done";
 
 pub(crate) fn nothing_stays() {
@@ -96,7 +96,7 @@ while 1:
         stream.read_exact(&mut [0; 4]).unwrap();
     };
     spoken();
-    // Modules and neighbours that come with the first packet are there from here on.
+    // Modules and neighbours that the first packet adds exist from now on.
     h.run(&["trace", "app", "db:3306"]).ok();
     h.run(&["trace", "visitor", "host:8080"]).ok();
     let before = (Snapshot::take(), sh(OTHERS));

@@ -16,20 +16,20 @@ const CHECKERS: &[(&str, u16)] = &[
     ("rabbitmq-diagnostics", 5672),
 ];
 
-/// What a health check becomes.
+/// The translation of a health check.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Becomes {
     /// Nothing: it is turned off.
     Nothing,
-    /// A health check, as it is.
+    /// The same health check.
     Itself,
-    /// A port that is waited for: this machine does not have the program that checks.
+    /// A port to wait for: this machine does not have the checking program.
     Port(u16),
     /// Nothing: this machine does not have that program, and no port is known.
     Lost(String),
 }
 
-/// What a health check becomes on this machine.
+/// The translation of a health check on this machine.
 pub(super) fn becomes(value: &Value, surroundings: &Surroundings<'_>) -> Becomes {
     let program = program(value).unwrap_or_default();
     match check(value) {
@@ -40,7 +40,7 @@ pub(super) fn becomes(value: &Value, surroundings: &Surroundings<'_>) -> Becomes
     }
 }
 
-/// The program that a test runs; of a line for a shell, its first.
+/// The program of a test; for a shell line, its first program.
 fn program(value: &Value) -> Option<String> {
     let test = value.get("test")?;
     let words: Vec<&str> = test.items().iter().filter_map(Value::text).collect();
@@ -54,7 +54,7 @@ fn program(value: &Value) -> Option<String> {
     Some(word.to_owned())
 }
 
-/// What a health check means.
+/// The meaning of a health check.
 #[derive(Debug, PartialEq, Eq)]
 enum Check {
     /// There is none.
@@ -65,7 +65,7 @@ enum Check {
     Other,
 }
 
-/// The port that a test asks, on the node itself.
+/// The port that a test connects to, on the node itself.
 fn check(value: &Value) -> Check {
     if value.get("disable").and_then(Value::text) == Some("true") {
         return Check::None;

@@ -1,4 +1,4 @@
-//! The ports that well-known images expose, for services that name none.
+//! The ports that well-known images expose, for services without ports in the file.
 
 /// Images by their last name, with their ports.
 const IMAGES: &[(&str, &[&str])] = &[
@@ -40,7 +40,7 @@ const IMAGES: &[(&str, &[&str])] = &[
     ("zookeeper", &["2181"]),
 ];
 
-/// What an image is known to expose.
+/// The ports that a known image exposes.
 pub(super) fn exposed(image: &str) -> &'static [&'static str] {
     let image = image.split('@').next().unwrap_or(image);
     let last = image.rsplit('/').next().unwrap_or(image);

@@ -1,11 +1,11 @@
-//! The keys that Compose files have, and which of them concern a network.
+//! The keys of Compose files, and those that concern a network.
 
 /// Keys of the file.
 pub(super) const FILE: &[&str] = &[
     "name", "version", "services", "networks", "volumes", "secrets", "configs", "models", "include",
 ];
 
-/// Keys of the file that are left out.
+/// Keys of the file that are omitted.
 pub(super) const FILE_IGNORED: &[&str] = &["volumes", "secrets", "configs", "models"];
 
 /// Keys of a service.
@@ -103,7 +103,7 @@ pub(super) const SERVICE: &[&str] = &[
     "working_dir",
 ];
 
-/// Keys of a service that the translation uses, each in a way of its own.
+/// Keys of a service that the translation uses, each with its own code.
 pub(super) const SERVICE_USED: &[&str] = &[
     "command",
     "container_name",

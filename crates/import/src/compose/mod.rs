@@ -44,7 +44,7 @@ pub(crate) fn name(
         })
 }
 
-/// The hallway file for a Compose file that was read with everything it names.
+/// The hallway file for a Compose file that was read with all files it names.
 pub(crate) fn translate(
     file: &Value,
     name: &str,

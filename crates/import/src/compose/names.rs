@@ -1,5 +1,5 @@
-//! Names and settings of a service that only some versions of a hallway file have keys for: what the
-//! file cannot say is left out, by name.
+//! Names and settings of a service for which only some versions of a hallway file have keys: without
+//! a key they are omitted, and reported.
 
 use hallway_spec::{Section, SysctlKey, Value};
 
@@ -65,7 +65,7 @@ fn extra_hosts(hosts: &Value, findings: &mut Findings) -> Entries {
     out
 }
 
-/// Forwarding has a key of its own.
+/// Forwarding has its own key.
 fn sysctls(value: &Value, has: Has<'_>, out: &mut Entries, findings: &mut Findings) {
     const FORWARDING: [&str; 3] = [
         "net.ipv4.ip_forward",
@@ -93,7 +93,7 @@ fn sysctls(value: &Value, has: Has<'_>, out: &mut Entries, findings: &mut Findin
 }
 
 /// Further names of a service on a network: its aliases, its container's name, and the name of the
-/// service where its nodes have others.
+/// service if its nodes have other names.
 pub(super) fn of_attachment(
     service: &Service,
     attached: &Value,

@@ -12,7 +12,7 @@ use crate::entries::Entries;
 use crate::findings::Findings;
 use crate::subnets::Pool;
 
-/// Names with a meaning of their own in hallway's files.
+/// Names with a special meaning in hallway's files.
 const RESERVED: [&str; 4] = ["host", "outside", "any", "localhost"];
 
 /// The networks of a project.
@@ -27,7 +27,7 @@ pub(super) struct Networks {
     pub(super) isolated: Vec<(Place, String)>,
 }
 
-/// Translates those that services use, and those with keys of ours.
+/// Translates the networks that services use, and those with keys of hallway.
 pub(super) fn read(
     file: &Value,
     project: &str,
@@ -77,7 +77,7 @@ pub(super) fn read(
     out
 }
 
-/// A network has another name where its name has a meaning in policies.
+/// A network gets another name if its name has a meaning in policies.
 fn named(name: &str, findings: &mut Findings) -> String {
     if !RESERVED.contains(&name) {
         return name.to_owned();
@@ -89,7 +89,7 @@ fn named(name: &str, findings: &mut Findings) -> String {
     other
 }
 
-/// Every subnet that the file gives.
+/// Every subnet in the file.
 fn declared_subnets(declared: &[&Entry]) -> Vec<IpNet> {
     let mut out = Vec::new();
     for entry in declared {
@@ -205,7 +205,7 @@ fn addresses(value: &Value, findings: &mut Findings) -> (Vec<Value>, Vec<Value>)
             let text = entry.value.text().unwrap_or_default();
             match entry.key.as_str() {
                 "subnet" => subnets.push(Value::of_text(&entry.value.place, text)),
-                // Docker takes a gateway with a prefix length too.
+                // Docker also accepts a gateway with a prefix length.
                 "gateway" => {
                     let address = text.split('/').next().unwrap_or(text);
                     gateways.push(Value::of_text(&entry.value.place, address));

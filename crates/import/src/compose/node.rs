@@ -15,7 +15,7 @@ use crate::sources::{Sources, join};
 use crate::surroundings::{Options, Surroundings};
 use crate::variables::{Variables, file};
 
-/// What the translation of a service needs to know.
+/// The data for the translation of a service.
 pub(super) struct Context<'a> {
     pub(super) file: &'a Value,
     pub(super) services: &'a BTreeMap<&'a str, &'a Service>,
@@ -54,7 +54,7 @@ pub(super) fn node(
     if service.runs() {
         started(context, service, &mut out, findings);
     } else if replica == 0 {
-        // What does not exist is a mistake also where nothing waits for it.
+        // A missing service is a mistake even if nothing waits for it.
         let depends = value.get("depends_on").map(Value::entries);
         for entry in depends.unwrap_or_default() {
             depend(context, entry, &mut Vec::new(), findings);
@@ -79,8 +79,8 @@ pub(super) fn node(
     Some(out.into_map(&value.place))
 }
 
-/// The namespace of the other service's node, as a hallway file names it; `None` after saying why a
-/// service has none.
+/// The namespace of the other service's node, in the syntax of a hallway file; `None` after
+/// reporting why a service has none.
 fn namespace(
     context: &Context<'_>,
     service: &Service,
@@ -108,7 +108,7 @@ fn namespace(
     Some(Value::of_text(&other.place, format!("node:{node}")))
 }
 
-/// Says that a key is left out.
+/// Reports that a key is omitted.
 fn ignore(entry: &Entry, findings: &mut Findings) {
     match entry.key.as_str() {
         "deploy" => {
@@ -119,7 +119,7 @@ fn ignore(entry: &Entry, findings: &mut Findings) {
     }
 }
 
-/// What concerns a program that is started.
+/// The keys of a program.
 fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings: &mut Findings) {
     let value = &service.value;
     if let Some(restart) = value.get("restart")
@@ -157,8 +157,8 @@ fn started(context: &Context<'_>, service: &Service, out: &mut Entries, findings
     out.set("depends_on", &depends.place, map.into_map(&depends.place));
 }
 
-/// Adds the nodes of one service that another depends on, each with the condition if it is not only to
-/// be started. Those without a program are there at once.
+/// Adds the nodes of one service that another depends on, each with its condition unless that is the
+/// start. Nodes without a program are ready at once.
 fn depend(
     context: &Context<'_>,
     entry: &Entry,
@@ -206,7 +206,7 @@ fn depend(
     }
 }
 
-/// A service that is depended on and has no node.
+/// A dependency on a service without a node.
 fn missing(context: &Context<'_>, entry: &Entry, required: bool, findings: &mut Findings) {
     let section = context.file.get("services");
     let all = section.map(Value::entries).unwrap_or_default();
@@ -259,7 +259,7 @@ fn value_of<'s>(service: &'s Service, key: &str) -> Option<&'s Value> {
     service.value.get(key)
 }
 
-/// A service's place on one network.
+/// A service's connection to one network.
 fn attachment(
     service: &Service,
     attached: &Attached,
@@ -325,7 +325,7 @@ fn ports(
     }
 }
 
-/// `env_file`, then `environment`. A variable without a value has that of the environment of `up`.
+/// `env_file`, then `environment`. A variable without a value gets it from the environment of `up`.
 fn environment(context: &Context<'_>, value: &Value, out: &mut Entries, findings: &mut Findings) {
     let mut variables = Entries::default();
     let files = value.get("env_file");

@@ -1,4 +1,4 @@
-//! `x-hallway` of a Compose file: policies, expectations, cables, and nodes and networks of its own.
+//! `x-hallway` of a Compose file: policies, expectations, cables, nodes and networks.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use hallway_spec::{Entry, Value, ValueKind};
 use super::service::Service;
 use crate::entries::Entries;
 
-/// What the name of a service stands for, where it is not simply its node: all its nodes, or the node
-/// and not the network of that name.
+/// The meaning of a service's name, if it is not just its node: all its nodes, or the node and not
+/// the network of that name.
 type Meant<'a> = BTreeMap<&'a str, Vec<String>>;
 
 fn meant<'a>(services: &'a [Service], networks: &BTreeMap<String, String>) -> Meant<'a> {
@@ -48,7 +48,7 @@ pub(super) fn add(
     }
 }
 
-/// Adds nodes or networks to those that are there.
+/// Adds nodes or networks to the existing ones.
 fn add_section(entry: &Entry, out: &mut Entries) {
     let there = out.0.iter_mut().find(|e| e.key == entry.key);
     match there.map(|e| &mut e.value.kind) {
@@ -68,7 +68,7 @@ fn add_items(entry: &Entry, mut items: Vec<Value>, out: &mut Entries) {
     );
 }
 
-/// A policy with the nodes of services in their place.
+/// A policy with names of services replaced by those of their nodes.
 fn policy(policy: &Value, several: &Meant<'_>) -> Value {
     let mut policy = policy.clone();
     if let ValueKind::Map(entries) = &mut policy.kind {
@@ -109,7 +109,7 @@ fn expect(value: &Value, several: &Meant<'_>) -> Vec<Value> {
     out
 }
 
-/// The nodes that a name stands for.
+/// The nodes of a name.
 fn nodes(value: &Value, several: &Meant<'_>) -> Vec<Value> {
     match value.text().and_then(|name| several.get(name)) {
         Some(nodes) => nodes

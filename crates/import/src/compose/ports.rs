@@ -96,7 +96,7 @@ fn bare(address: &str) -> String {
     inner.unwrap_or(address).to_owned()
 }
 
-/// Ranges are of one length, or the host's has several ports to choose one from.
+/// Ranges have the same length, or the host's range has several ports to choose one from.
 fn fits(host: Option<Range>, node: Range) -> bool {
     let length = |range: Range| range.1 - range.0;
     host.is_none_or(|host| length(host) == length(node) || node.0 == node.1)
@@ -164,8 +164,7 @@ pub(super) fn exposed(value: &Value, findings: &mut Findings) -> Vec<(Range, Str
     out
 }
 
-/// Chooses free ports of the host where the file leaves the choice. A project that is up keeps those it
-/// has.
+/// Chooses free ports of the host if the file does not specify them. A running project keeps its ports.
 #[derive(Debug)]
 pub(super) struct Chooser<'a> {
     project: String,
@@ -181,13 +180,13 @@ const FIRST: u16 = 49152;
 const PORTS: usize = 65536;
 
 impl<'a> Chooser<'a> {
-    /// Ports that the file names are not chosen.
+    /// Ports in the file are not chosen.
     pub(super) fn new<'p>(
         project: &str,
         surroundings: &'a Surroundings<'a>,
         named: impl Iterator<Item = &'p Port>,
     ) -> Self {
-        // How many ranges begin or end at each port, so that wide ranges cost no more.
+        // The number of ranges that begin or end at each port, so that wide ranges take no longer.
         let mut changes: BTreeMap<String, Vec<i32>> = BTreeMap::new();
         for port in named {
             let Some((first, last)) = port.host else {
@@ -244,7 +243,7 @@ impl<'a> Chooser<'a> {
         format!("{address}{}:{}{protocol}", text(host), text(port.node))
     }
 
-    /// Ports that nothing uses; the node's own where there are not so many.
+    /// Unused ports; the node's own ports if there are not enough.
     fn free(&mut self, port: &Port, node: &str, length: u16) -> Range {
         let room = (u16::MAX - FIRST)
             .checked_sub(length)

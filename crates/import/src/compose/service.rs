@@ -1,4 +1,4 @@
-//! The services that are active, with what other services need to know of them.
+//! The active services, with the data that other services need.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{health, images, keys, ports, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
-/// A service's place on a network.
+/// A service's connection to a network.
 #[derive(Debug, Clone)]
 pub(super) struct Attached {
     /// Compose's name of the network.
@@ -33,9 +33,9 @@ pub(super) struct Service {
     pub(super) ports: Vec<ports::Port>,
     /// The words of its program.
     pub(super) command: Option<Value>,
-    /// Where its program listens, as far as the file says.
+    /// The ports of its program, as far as the file specifies them.
     pub(super) ready: Vec<Value>,
-    /// The health check that is run.
+    /// The health check to run.
     pub(super) healthcheck: Option<Value>,
     /// Whether its program is the small server.
     pub(super) stub: bool,
@@ -49,7 +49,7 @@ impl Service {
     }
 }
 
-/// The active services that have a network namespace of their own.
+/// The active services with their own network namespace.
 pub(super) fn read(
     file: &Value,
     options: &Options,
@@ -117,7 +117,7 @@ pub(super) fn read(
     out
 }
 
-/// Whether none of its profiles is needed, or one is active.
+/// Whether it needs no profile, or one of its profiles is active.
 pub(super) fn active(service: &Value, options: &Options) -> bool {
     let Some(profiles) = service.get("profiles") else {
         return true;
@@ -127,7 +127,7 @@ pub(super) fn active(service: &Value, options: &Options) -> bool {
     all || names.peek().is_none() || names.any(|n| options.profiles.iter().any(|p| p == n))
 }
 
-/// The networks of a service; `None` when it has no network namespace of its own.
+/// The networks of a service; `None` if it has no network namespace of its own.
 fn attached(
     name: &str,
     place: &Place,
@@ -184,7 +184,7 @@ fn attached(
             value: entry.value.clone(),
         });
     }
-    // The network of the highest priority gives the default route.
+    // The network of the highest priority has the default route.
     let priority = |a: &Attached| {
         let text = a.value.get("gw_priority").and_then(Value::text);
         std::cmp::Reverse(text.and_then(|t| t.parse::<i64>().ok()).unwrap_or(0))
@@ -193,10 +193,10 @@ fn attached(
     Some(out)
 }
 
-/// More nodes of one service are not made.
+/// The greatest number of nodes of one service.
 const REPLICAS_MAX: u32 = 10_000;
 
-/// More nodes are not made of services with replicas.
+/// The greatest number of nodes of all services with replicas.
 const NODES_MAX: usize = 100_000;
 
 /// The names of a service's nodes.
@@ -231,7 +231,7 @@ fn replicas(name: &str, value: &Value, options: &Options, findings: &mut Finding
     }
 }
 
-/// Decides what runs in the nodes of a service.
+/// Decides which program runs in the nodes of a service.
 fn program(
     service: &mut Service,
     options: &Options,
@@ -279,10 +279,10 @@ fn program(
     health(service, surroundings, findings);
 }
 
-/// The small server serves no more ports.
+/// The greatest number of ports of the small server.
 const SERVED_MAX: usize = 64;
 
-/// The ports that a service serves, as far as the file or its image says.
+/// The ports of a service, as far as the file or its image specifies them.
 fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String> {
     let mut ranges: Vec<((u16, u16), String)> = service
         .ports
@@ -307,7 +307,7 @@ fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String
     out
 }
 
-/// Gives a service its health check, or the port that it asks.
+/// Sets the health check of a service, or the port that it checks.
 fn health(service: &mut Service, surroundings: &Surroundings<'_>, findings: &mut Findings) {
     let Some(check) = service.value.get("healthcheck") else {
         return;
@@ -325,7 +325,7 @@ fn health(service: &mut Service, surroundings: &Surroundings<'_>, findings: &mut
     }
 }
 
-/// Says which programs that were meant for containers run here, where they see this machine's files.
+/// Reports programs for containers that run here, with this machine's files.
 fn running(services: &[Service], findings: &mut Findings) {
     let of_image = |s: &&Service| {
         s.value
@@ -364,7 +364,7 @@ fn shortened(command: &str) -> String {
     }
 }
 
-/// Says which services have no program here.
+/// Reports the services without a program here.
 fn without_program(services: &[Service], options: &Options, findings: &mut Findings) {
     let idle: Vec<&str> = services
         .iter()
@@ -384,7 +384,7 @@ fn without_program(services: &[Service], options: &Options, findings: &mut Findi
     ));
 }
 
-/// The services that others name: active ones with their nodes.
+/// The active services by name, with their nodes, for references.
 pub(super) fn by_name(services: &[Service]) -> BTreeMap<&str, &Service> {
     services.iter().map(|s| (s.name.as_str(), s)).collect()
 }

@@ -1,6 +1,6 @@
 //! Commands that a lab runs in its nodes, as settings of a node.
 
-/// What a command sets.
+/// The setting of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Setting {
     /// An address with its prefix length.
@@ -11,7 +11,7 @@ pub(super) enum Setting {
     Forwarding,
 }
 
-/// The settings that a line makes; `None` when it does anything else.
+/// The settings of a line; `None` if it does anything else.
 pub(super) fn settings(line: &str) -> Option<Vec<Setting>> {
     let words = shell_words::split(line).ok()?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -75,7 +75,7 @@ fn ip(words: &[&str]) -> Option<Vec<Setting>> {
             to: (*rest.first()?).to_owned(),
             via: after("via")?,
         }]),
-        // The default route of the management network, which there is not.
+        // The default route of the management network, which does not exist here.
         "route" | "r" if ["del", "delete"].contains(verb) && rest.first() == Some(&"default") => {
             Some(Vec::new())
         }

@@ -1,4 +1,4 @@
-//! The nodes and links of a topology, with what they inherit.
+//! The nodes and links of a topology, with inherited keys.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::exec::{Setting, settings};
 use crate::entries::Entries;
 use crate::findings::Findings;
 
-/// Kinds that join links instead of running programs.
+/// Kinds that connect links instead of running programs.
 const BRIDGES: [&str; 2] = ["bridge", "ovs-bridge"];
 
 /// Kinds that are Linux systems without a network operating system.
@@ -23,13 +23,13 @@ pub(super) struct LabNode {
     pub(super) environment: Entries,
     /// `entrypoint` and `cmd`.
     pub(super) command: Vec<Value>,
-    /// Commands that no key of a node replaces.
+    /// Commands that cannot be replaced by keys of a node.
     pub(super) exec: Vec<Value>,
     /// By interface.
     pub(super) addresses: BTreeMap<String, Vec<Value>>,
     pub(super) routes: Vec<Value>,
     pub(super) forwarding: Option<Place>,
-    /// Keys of ours.
+    /// Keys of hallway.
     pub(super) ours: Option<Value>,
 }
 
@@ -144,7 +144,7 @@ fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
 }
 
 impl LabNode {
-    /// Notes what a command of `exec` sets.
+    /// Notes the settings of a command of `exec`.
     fn run(&mut self, line: &Value) {
         let place = &line.place;
         let text = line.text().unwrap_or_default();

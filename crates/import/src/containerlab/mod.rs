@@ -21,7 +21,7 @@ const FILE: &[&str] = &["name", "prefix", "mgmt", "settings", "topology", "debug
 /// Keys of the topology.
 const TOPOLOGY: &[&str] = &["defaults", "kinds", "groups", "nodes", "links"];
 
-/// Ends of links that are no nodes.
+/// Ends of links that are not nodes.
 const SPECIAL: [&str; 4] = ["host", "mgmt-net", "macvlan", "dummy"];
 
 /// The hallway file for a topology.
@@ -78,7 +78,7 @@ pub(crate) fn translate(
     out.into_map(place)
 }
 
-/// Says which nodes have no program of their kind.
+/// Reports the nodes without a program of their kind.
 fn said(nodes: &[LabNode], findings: &mut Findings) {
     let others: Vec<String> = nodes
         .iter()
@@ -93,7 +93,7 @@ fn said(nodes: &[LabNode], findings: &mut Findings) {
     }
 }
 
-/// What links make.
+/// The result of the links.
 #[derive(Debug, Default)]
 struct Made {
     links: Vec<Value>,
@@ -156,7 +156,7 @@ impl Made {
         }
     }
 
-    /// Puts a node on the network that stands for a bridge.
+    /// Connects a node to the network of a bridge.
     fn attach(
         &mut self,
         end: &End,
@@ -166,7 +166,7 @@ impl Made {
     ) {
         let mut entries = settings(end, nodes, findings);
         let all = self.on_bridge.entry(bridge.to_owned()).or_default();
-        // A network knows the prefix lengths; its members have addresses without.
+        // Networks have the prefix lengths; addresses of members have none.
         if let Some(address) = entries.0.iter_mut().find(|e| e.key == "address") {
             let mut bare = Vec::new();
             for item in address.value.items() {
@@ -182,7 +182,7 @@ impl Made {
         networks.set(bridge, place, entries.into_map(place));
     }
 
-    /// The prefixes that addresses on bridges are of.
+    /// The prefixes of the addresses on bridges.
     fn subnets(&self) -> Vec<IpNet> {
         self.on_bridge
             .values()
@@ -191,7 +191,7 @@ impl Made {
             .collect()
     }
 
-    /// The network that stands for a bridge. The host's address on it is one that no member has.
+    /// The network of a bridge. The host's address on it is one that no member has.
     fn network(&self, node: &LabNode, pool: &mut Pool) -> Value {
         let place = &node.place;
         let addresses = self
@@ -248,7 +248,7 @@ impl Made {
     }
 }
 
-/// The program of a node, and what is left of its `exec`.
+/// The program of a node, and the rest of its `exec`.
 fn program(
     node: &LabNode,
     surroundings: &Surroundings<'_>,
@@ -277,7 +277,7 @@ fn program(
     }
 }
 
-/// The settings of an end of a link, or of a place on a network.
+/// The settings of an end of a link, or of a connection to a network.
 fn settings(end: &End, nodes: &BTreeMap<&str, &LabNode>, findings: &mut Findings) -> Entries {
     let mut out = Entries::default();
     let place = &end.place;
@@ -305,7 +305,7 @@ fn settings(end: &End, nodes: &BTreeMap<&str, &LabNode>, findings: &mut Findings
     out
 }
 
-/// The last address of a subnet that is not in use.
+/// The last free address of a subnet.
 fn free(net: IpNet, used: &[IpAddr]) -> Option<IpAddr> {
     let last = match net.broadcast() {
         IpAddr::V4(last) => u128::from(u32::from(last)),

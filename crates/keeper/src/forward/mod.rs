@@ -1,8 +1,8 @@
-//! Published ports on localhost: connections and datagrams are passed on to the node.
+//! Published ports on localhost: connections and datagrams are proxied to the node.
 //!
-//! A listener is kept by address, port, protocol and namespace. When its target changes the socket
-//! stays open, and what waits in its queue goes to the new target; only connections to the former
-//! target are cut.
+//! A listener is identified by address, port, protocol and namespace. When its target changes the
+//! socket stays open, and what waits in its queue goes to the new target; only connections to the
+//! former target are closed.
 //!
 //! ```
 //! use hallway_engine::keeper::{Forward, Listen, Namespace, bind};
@@ -37,7 +37,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-/// Connections at the same time, of all listeners; one more is closed immediately.
+/// The limit of simultaneous connections of all listeners; one more is closed immediately.
 const CONNECTIONS_MAX: usize = 1024;
 
 /// Everything that is served.
@@ -84,7 +84,7 @@ impl Socket {
 }
 
 impl Forwarder {
-    /// What is served.
+    /// The forwards that are served.
     pub fn held(&self) -> impl Iterator<Item = Forward> {
         let served = self
             .held
@@ -96,9 +96,9 @@ impl Forwarder {
         })
     }
 
-    /// From now on serves exactly `wanted`; `fresh` are listeners for what is not served yet, and
-    /// what has none of either is not served. Returns how many were added, removed or retargeted.
-    /// Listeners that are removed are closed when this returns.
+    /// Serves exactly `wanted` from now on; `fresh` are listeners for what is not served yet. A
+    /// forward with no listener at all is not served. Returns how many were added, removed or
+    /// retargeted. Listeners that are removed are closed when this returns.
     ///
     /// # Errors
     /// When the kernel refuses a fresh listener; then nothing has changed.
@@ -122,7 +122,7 @@ impl Forwarder {
         Ok(changed + self.add(wanted, sockets))
     }
 
-    /// Closes these listeners and serves `wanted` besides all that is served already; `fresh` as in
+    /// Closes these listeners and serves `wanted` besides the present ones; `fresh` as in
     /// [`Self::sync`]. Returns how many were added, removed or retargeted.
     ///
     /// # Errors
@@ -204,7 +204,7 @@ impl Held {
     /// Closes its connections; the listener is closed when this returns.
     async fn close(self) {
         self.task.abort();
-        // The error says that it was aborted.
+        // The error is that it was aborted.
         self.task.await.ok();
     }
 }

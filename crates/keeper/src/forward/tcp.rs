@@ -13,13 +13,13 @@ use tokio::time::{sleep, timeout};
 
 /// How long a node may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// How long to wait when no descriptor is free for another connection.
+/// How long to wait if no descriptor is free for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// Bytes for each direction of a connection; measured to need less time per byte than splice(2).
+/// Bytes for each direction of a connection; measurements show less time per byte than splice(2).
 const BUFFER: usize = 128 * 1024;
 
-/// Accepts connections and passes them on to the target, until aborted or the socket is closed. When the target changes
-/// connections to the former one are cut.
+/// Accepts connections and proxies them to the target, until aborted or the socket is closed. When
+/// the target changes, connections to the former one are closed.
 pub(super) async fn serve(
     listener: TcpListener,
     mut target: watch::Receiver<SocketAddr>,
@@ -56,8 +56,8 @@ pub(super) async fn serve(
     }
 }
 
-/// Passes on both directions until both have ended. The end of one is passed on while the other
-/// goes on. An error or a node that does not accept closes the connection.
+/// Copies data in both directions until both have ended. The end of one is passed on while the
+/// other continues. An error, or a node that does not accept, closes the connection.
 async fn pass(mut client: TcpStream, target: SocketAddr, _counted: OwnedSemaphorePermit) {
     let Ok(Ok(mut node)) = timeout(CONNECT_LIMIT, TcpStream::connect(target)).await else {
         return;

@@ -1,4 +1,4 @@
-//! Datagrams. Each sender gets a socket of its own towards the node, so that answers find back.
+//! Datagrams. Each sender gets a separate socket to the node, so that answers reach it.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-/// The socket of a sender is closed when nothing went to or from it for this long.
+/// The socket of a sender is closed if no datagram was sent or received for this long.
 const IDLE: Duration = Duration::from_secs(60);
 /// Senders of one listener; datagrams of further ones are dropped.
 const SENDERS_MAX: usize = 4096;
@@ -28,8 +28,8 @@ struct Sender {
     task: AbortHandle,
 }
 
-/// Passes datagrams on to the target, and answers back, until aborted. When the target changes
-/// every sender gets a new socket with its next datagram.
+/// Passes datagrams to the target, and answers back, until aborted. When the target changes every
+/// sender gets a new socket with its next datagram.
 pub(super) async fn serve(socket: UdpSocket, mut target: watch::Receiver<SocketAddr>) {
     let socket = Arc::new(socket);
     let mut senders: BTreeMap<SocketAddr, Sender> = BTreeMap::new();
@@ -61,7 +61,7 @@ pub(super) async fn serve(socket: UdpSocket, mut target: watch::Receiver<SocketA
     }
 }
 
-/// Passes on the datagrams that have come.
+/// Passes on the datagrams that have arrived.
 fn receive(
     socket: &Arc<UdpSocket>,
     target: SocketAddr,
@@ -88,8 +88,8 @@ fn receive(
         if let Some(sender) = senders.get(&from) {
             *sender.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             let datagram = buffer.get(..length).unwrap_or_default();
-            // Lost if there is no room, or the node refused an earlier one. Not by `try_send`: the
-            // runtime has not registered yet that a new socket can be written to.
+            // Lost if there is no room, or the node refused an earlier one. Not with `try_send`:
+            // the runtime has not registered yet that a new socket can be written to.
             rustix::net::send(&*sender.towards_node, datagram, SendFlags::DONTWAIT).ok();
         }
     }
@@ -125,7 +125,7 @@ impl Sender {
     }
 }
 
-/// Passes answers of the node back to one sender, until nothing was passed on for a while.
+/// Passes answers of the node back to one sender, until there was none for a while.
 async fn answers(
     node: Arc<UdpSocket>,
     listener: Arc<UdpSocket>,

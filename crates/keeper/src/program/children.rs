@@ -3,12 +3,12 @@
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
-/// What waiting for children gave.
+/// The result of waiting for children.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reaped {
     /// Those that ended: process id and exit code (128 and the signal's number for a signal).
     pub(crate) ended: Vec<(i32, i32)>,
-    /// There is no child any more.
+    /// There are no children any more.
     pub(crate) none_left: bool,
 }
 
@@ -36,8 +36,8 @@ fn exit_code(status: WaitStatus) -> i32 {
     status.exit_status().or_else(signal).unwrap_or(-1)
 }
 
-/// Kills every child of this process but those in `keep`; how many there were. A child keeps its
-/// process id until it is waited for, so that no other process can be hit.
+/// Kills every child of this process except those in `keep`; returns how many there were. A child
+/// keeps its process id until it is waited for, so no other process can be killed.
 pub(crate) fn kill_children(keep: &[i32]) -> usize {
     let children: Vec<i32> = children()
         .into_iter()

@@ -17,14 +17,14 @@ use super::{Change, Message, Order};
 use crate::frames::{read_frame, write_all};
 use crate::supervisor::{RunEvent, RunId};
 
-/// What happened to a run.
+/// An event of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report {
     pub(crate) run: RunId,
     pub(crate) event: RunEvent,
 }
 
-/// What all runs of a keeper have in common.
+/// The properties that all runs of a keeper share.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Common<'a> {
     pub(crate) executable: &'a Path,
@@ -43,7 +43,7 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// Starts a runner; what happens to the run goes to `reports`, last [`RunEvent::Finished`].
+    /// Starts a runner; events of the run are sent to `reports`, last [`RunEvent::Finished`].
     pub(crate) fn start(
         common: Common<'_>,
         run: RunId,
@@ -61,7 +61,7 @@ impl Handle {
         tokio::spawn(async move { give_orders(&ordered, order, waiting).await });
         tokio::spawn(async move {
             let report = |event| {
-                // The receiver is gone when the keeper ends; then nothing is done with it.
+                // The receiver is closed when the keeper ends; then the event is not needed.
                 reports.send(Report { run, event }).ok();
             };
             follow(&followed, report).await;
@@ -74,10 +74,10 @@ impl Handle {
         })
     }
 
-    /// Has the runner mount other files for /etc.
+    /// Makes the runner mount other files for /etc.
     pub(crate) fn change_etc(&self, files: EtcFiles) -> std::io::Result<()> {
         let change = frame::encode(&Change::Etc(files))?;
-        // The receiver is gone when the runner has ended; then nothing sees the files.
+        // The receiver is closed when the runner has ended; then nothing uses the files.
         self.changes.send(change).ok();
         Ok(())
     }
@@ -112,7 +112,7 @@ fn order(common: Common<'_>, program: &Program) -> Order {
     }
 }
 
-/// Starts the process. It is waited for with all other children of the keeper.
+/// Starts the process. The keeper waits for it together with its other children.
 fn runner(program: &Path, project: &str, node: &str, socket: OwnedFd) -> std::io::Result<i32> {
     let mut command = Command::new(program);
     keep_capabilities(&mut command);
@@ -125,7 +125,7 @@ fn runner(program: &Path, project: &str, node: &str, socket: OwnedFd) -> std::io
     Ok(child.id().cast_signed())
 }
 
-/// Gives a runner its order and the changes after it, until it has ended or is to stop.
+/// Sends a runner its order and the changes after it, until it has ended or must stop.
 async fn give_orders(socket: &UnixStream, order: Vec<u8>, mut changes: UnboundedReceiver<Vec<u8>>) {
     let mut next = Some(order);
     while let Some(frame) = next {
@@ -136,7 +136,7 @@ async fn give_orders(socket: &UnixStream, order: Vec<u8>, mut changes: Unbounded
     }
 }
 
-/// Passes on what a runner reports, until it has ended.
+/// Reports the events of a runner, until it has ended.
 async fn follow(socket: &UnixStream, report: impl Fn(RunEvent)) {
     while let Ok(message) = read_frame::<Message>(socket, frame::HELLO_MAX).await {
         report(match message {

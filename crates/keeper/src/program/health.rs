@@ -1,5 +1,5 @@
-//! The health checks of a program: when they run, and what they show. They are run by the runner, in
-//! the node, as the user of the program.
+//! The health checks of a program: when they run, and their results. The runner runs them, in the
+//! node, as the user of the program.
 //!
 //! Until one check has succeeded and `start_period` is over, failures do not count and the next
 //! check comes after `start_interval`. After that the next one comes after `interval`, and `retries`
@@ -17,10 +17,10 @@ use tokio::time::{Instant, sleep_until};
 
 /// How many bytes of a check's output are kept.
 const OUTPUT_MAX: usize = 4096;
-/// The exit code of a check that could not be started, as shells number it.
+/// The exit code of a check that could not be started, as in shells.
 const NOT_STARTED: i32 = 126;
 
-/// What one check showed.
+/// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Result {
     Ended(i32),
@@ -46,7 +46,7 @@ impl Course {
         }
     }
 
-    /// Takes a result in; the pause before the next check, and the health if that changed.
+    /// Processes a result; returns the pause before the next check, and the health if that changed.
     fn take(&mut self, result: Result, began: Instant) -> (Duration, Option<Health>) {
         let before = self.health;
         let elapsed = began.duration_since(self.started);
@@ -68,12 +68,12 @@ impl Course {
     }
 }
 
-/// A check that runs.
+/// A running check.
 #[derive(Debug)]
 struct Running {
     pid: i32,
     began: Instant,
-    /// When it has failed if it still runs.
+    /// It has failed if it still runs at this time.
     deadline: Instant,
     timed_out: bool,
     output: Option<Receiver>,
@@ -89,7 +89,7 @@ pub(super) struct Checks<'a> {
     running: Option<Running>,
 }
 
-/// A change of the health, with what the check printed if it failed.
+/// A change of the health, with the output of the check if it failed.
 #[derive(Debug)]
 pub(super) struct Changed {
     pub(super) health: Health,
@@ -111,7 +111,7 @@ impl<'a> Checks<'a> {
         self.next = self.course.is_some().then(Instant::now);
     }
 
-    /// No check runs any more, and none is due.
+    /// No check runs any more, and no check is due.
     pub(super) fn end(&mut self) {
         self.next = None;
         self.course = None;
@@ -120,7 +120,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// Until [`Self::advance`] has something to do.
+    /// Waits until [`Self::advance`] has something to do.
     pub(super) async fn wait(&mut self) {
         match &mut self.running {
             Some(running) => running.wait().await,
@@ -131,7 +131,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// Begins a check that is due, and kills one that takes too long.
+    /// Starts a check that is due, and kills one that takes too long.
     pub(super) fn advance(&mut self) -> Option<Changed> {
         let now = Instant::now();
         if let Some(running) = &mut self.running {
@@ -156,7 +156,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// A child of this process has ended; what that changes if it was a check.
+    /// A child of this process has ended; returns the change if it was a check.
     pub(super) fn ended(&mut self, pid: i32, code: i32) -> Option<Changed> {
         let mut running = self.running.take_if(|running| running.pid == pid)?;
         running.read();
@@ -217,7 +217,7 @@ impl Running {
         })
     }
 
-    /// Until it prints something, or has taken too long. Its end is reported by a signal.
+    /// Waits until it prints something, or has taken too long. Its end is reported by a signal.
     async fn wait(&self) {
         let late = async {
             match self.timed_out {
@@ -227,7 +227,7 @@ impl Running {
         };
         match &self.output {
             Some(output) => tokio::select! {
-                // An error is seen by the next read.
+                // The next read reports an error.
                 _ = output.readable() => {}
                 () = late => {}
             },
@@ -235,7 +235,7 @@ impl Running {
         }
     }
 
-    /// Reads what it has printed; more than is kept is read as well, so that it does not have to wait.
+    /// Reads its output; what is more than the limit is read as well, so that it does not block.
     fn read(&mut self) {
         let mut buffer = [0; OUTPUT_MAX];
         while let Some(output) = &self.output {
@@ -252,8 +252,8 @@ impl Running {
         }
     }
 
-    /// Kills it with what it has started in its process group. It was not waited for yet, so that the
-    /// number is its own.
+    /// Kills it with the processes of its process group. It was not waited for yet, so the number
+    /// still belongs to it.
     fn kill(&self) {
         if let Some(group) = Pid::from_raw(self.pid) {
             // It may have ended already.

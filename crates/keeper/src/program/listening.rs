@@ -16,7 +16,7 @@ pub(super) fn all_listen(ports: &[Port]) -> bool {
             .flatten()
             .flatten()
             .any(|e| e.local_address.port() == port.port),
-        // No file may name one.
+        // A file cannot contain one.
         Protocol::Sctp => false,
     })
 }

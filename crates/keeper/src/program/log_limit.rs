@@ -1,5 +1,5 @@
-//! A log holds so much and no more: what a program prints must not fill the file system, which is
-//! often memory.
+//! A log has a size limit: the output of a program must not fill the file system, which is often in
+//! memory.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -12,9 +12,9 @@ use tokio::time::sleep;
 
 /// Bytes above which a log is shortened.
 const LIMIT: u64 = 16 << 20;
-/// Bytes of its end that stay.
+/// Bytes of its end that are kept.
 const KEPT: usize = 1 << 20;
-/// How often the length is looked at: this far apart while the log grows, then less often.
+/// The interval at which the length is checked while the log grows; then it becomes longer.
 const POLL_FIRST: Duration = Duration::from_millis(200);
 const POLL_MAX: Duration = Duration::from_secs(2);
 
@@ -38,7 +38,7 @@ pub(super) async fn watch(path: PathBuf) {
     }
 }
 
-/// Leaves the end of a log. What is written while this runs may be lost.
+/// Keeps only the end of a log. What is written while this runs may be lost.
 fn shorten(path: &Path) -> std::io::Result<()> {
     let Ok(Some(log)) = state::read_log(path) else {
         return Ok(());
@@ -55,7 +55,7 @@ fn shorten(path: &Path) -> std::io::Result<()> {
     log.write_all(&tail)
 }
 
-/// The last whole lines.
+/// The last complete lines.
 fn tail(log: &File, length: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; KEPT];
     let read = log.read_at(&mut bytes, length.saturating_sub(KEPT as u64))?;

@@ -23,13 +23,13 @@ use crate::frames::read_frame;
 
 /// A program with no `ready` port counts as running when it has run this long.
 const SETTLE: Duration = Duration::from_millis(10);
-/// How often the `ready` ports are looked at: this far apart at first, then less often.
+/// The interval at which the `ready` ports are checked at first; then it becomes longer.
 const POLL_FIRST: Duration = Duration::from_millis(2);
 const POLL_MAX: Duration = Duration::from_millis(50);
-/// How often a run that is to stop is looked at: not every process of it reports its end to us.
+/// How often a run that must stop is checked: not all its processes report their end here.
 const STOP_POLL: Duration = Duration::from_millis(10);
 
-/// Runs a program as the keeper orders at standard input, until nothing of it is left.
+/// Runs a program by the keeper's order at standard input, until nothing of it is left.
 ///
 /// # Errors
 /// When the order cannot be read or a report cannot be sent; then nothing runs.
@@ -111,7 +111,7 @@ async fn supervise(socket: &StdStream, order: &Order) -> std::io::Result<()> {
     }
 }
 
-/// Reports what a check has changed; why a program is unhealthy is written to its log.
+/// Reports the change by a check; why a program is unhealthy is written to its log.
 fn checked(order: &Order, keeper: &UnixStream, changed: Option<Changed>) {
     let Some(Changed { health, why }) = changed else {
         return;
@@ -122,11 +122,11 @@ fn checked(order: &Order, keeper: &UnixStream, changed: Option<Changed>) {
     report(keeper, Message::Health { health });
 }
 
-/// A keeper that is gone is seen by [`stop_order`]; it needs no report.
+/// [`stop_order`] detects that the keeper has ended; it then needs no report.
 fn report(keeper: &UnixStream, message: Message) {
     if let Ok(frame) = frame::encode(&message) {
-        // Some bytes: the socket always has room for them. Not by `try_write`: the runtime may not
-        // have registered yet that it can be written to.
+        // A few bytes: the socket always has room for them. Not with `try_write`: the runtime may
+        // not have registered yet that the socket can be written to.
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         rustix::net::send(keeper, &frame, flags).ok();
     }
@@ -138,8 +138,8 @@ enum NextOrder {
     KeeperEnded,
 }
 
-/// What the keeper sends after the first order. The last is the order to stop, or the end of the
-/// keeper.
+/// The keeper's messages after the first order. The last one is the order to stop, or the end of
+/// the keeper.
 fn read_orders(keeper: Arc<UnixStream>) -> UnboundedReceiver<NextOrder> {
     let (orders, receiver) = unbounded_channel();
     tokio::spawn(async move {
@@ -151,7 +151,7 @@ fn read_orders(keeper: Arc<UnixStream>) -> UnboundedReceiver<NextOrder> {
     receiver
 }
 
-/// The keeper closes its writing end to stop the program; it is gone when both ends are closed.
+/// The keeper closes its writing end to stop the program; if both ends are closed it has ended.
 fn end_of_orders(keeper: &UnixStream) -> NextOrder {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut ends = [PollFd::new(keeper, PollFlags::empty())];
@@ -170,7 +170,7 @@ struct Run {
     /// Its process group may have members.
     group_left: bool,
     grace: Duration,
-    /// When what is left is killed; set when the run is to stop.
+    /// When the remaining processes are killed; set when the run must stop.
     kill_at: Option<Instant>,
 }
 
@@ -187,7 +187,7 @@ impl Run {
         self.kill_at = Some(Instant::now());
     }
 
-    /// While it is to stop: kills what is left when its process group has ended, or time is up.
+    /// While it must stop: kills the rest when its process group has ended, or at the time limit.
     fn advance(&mut self) {
         let Some(kill_at) = self.kill_at else { return };
         if Instant::now() < kill_at && self.group_has_members() {
@@ -205,7 +205,7 @@ impl Run {
     }
 
     fn signal_group(&mut self, signal: Signal) {
-        // Once it has no member, its number may be another's.
+        // Without members, its number may belong to another group.
         if self.group_has_members()
             && let Some(group) = Pid::from_raw(self.pid)
         {
@@ -214,7 +214,7 @@ impl Run {
     }
 }
 
-/// When to look whether the program is ready.
+/// When to check whether the program is ready.
 struct ReadyPoll<'a> {
     ports: &'a [Port],
     next: Option<Instant>,
@@ -242,7 +242,7 @@ impl<'a> ReadyPoll<'a> {
         }
     }
 
-    /// Looks once; true once at most.
+    /// Checks once; returns true at most once.
     fn is_ready(&mut self) -> bool {
         let ready = all_listen(self.ports);
         self.next = (!ready).then(|| Instant::now() + self.pause);
@@ -273,7 +273,7 @@ fn spawn(order: &Order) -> Result<i32, EnterError> {
     match started {
         Ok(child) => Ok(child.id().cast_signed()),
         Err(error) => {
-            // If the log cannot be written, the exit code still shows it.
+            // If the log cannot be written, the exit code still shows the failure.
             writeln!(log, "hallway: {error}").ok();
             Err(error)
         }
@@ -283,12 +283,12 @@ fn spawn(order: &Order) -> Result<i32, EnterError> {
 /// Adds a line to the log of the program.
 fn log(order: &Order, text: &str) {
     let log = std::fs::OpenOptions::new().append(true).open(&order.log);
-    // If the log cannot be written there is no other place.
+    // If the log cannot be written there is no other place to report it.
     log.and_then(|mut log| writeln!(log, "hallway: {text}"))
         .ok();
 }
 
-/// Gives the soft limit back that the keeper raised for itself.
+/// Restores the soft limit that the keeper raised for itself.
 fn restore_open_files(limit: u64) {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let current = Some(maximum.map_or(limit, |maximum| maximum.min(limit)));

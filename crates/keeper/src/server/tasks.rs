@@ -1,4 +1,4 @@
-//! What a keeper is to do is changed, all of it or some.
+//! Changes of the keeper's tasks, all or some of them.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::options::eprint;
 use crate::watch;
 
 impl Keeper<'_> {
-    /// The guard first: it closes what is about to be served.
+    /// The guard first: it closes what is served next.
     pub(super) async fn sync(
         &mut self,
         wanted: Desired,
@@ -23,7 +23,7 @@ impl Keeper<'_> {
         let (changed, actions) = self.supervisor.sync(wanted.programs, Instant::now());
         self.act(actions);
         if !self.watched {
-            // Without notifications the network is as good as before; only repairs need a command.
+            // Without notifications the network works as well; only repairs then need a command.
             match watch::start(self.options, self.project.clone()) {
                 Ok(()) => self.watched = true,
                 Err(failure) => {

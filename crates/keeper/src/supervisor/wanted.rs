@@ -1,4 +1,4 @@
-//! Which programs are to run: all of them at once, or some besides the others.
+//! Which programs must run: all of them, or some besides the others.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -9,8 +9,8 @@ use hallway_engine::keeper::Program;
 use super::{Action, Entry, Supervisor};
 
 impl Supervisor {
-    /// From now on exactly these programs are to run. How many changed, and what to do. A program
-    /// of which only the files for /etc differ goes on.
+    /// From now on exactly these programs must run. Returns how many changed, and the actions. A
+    /// program continues if only its files for /etc differ.
     pub fn sync(&mut self, wanted: Vec<Program>, now: Instant) -> (usize, Vec<Action>) {
         let by_node: BTreeMap<&str, &Program> =
             wanted.iter().map(|p| (p.node.as_str(), p)).collect();
@@ -41,8 +41,8 @@ impl Supervisor {
         (changed, actions)
     }
 
-    /// Ends the programs of these nodes and runs others besides all that run. How many changed, and
-    /// what to do.
+    /// Ends the programs of these nodes and runs others besides the running ones. Returns how many
+    /// changed, and the actions.
     pub fn change(
         &mut self,
         stop: &[String],
@@ -79,7 +79,7 @@ impl Supervisor {
         self.entries.is_empty()
     }
 
-    /// Gives the programs that go on the files for /etc that are wanted.
+    /// Changes the files for /etc of the programs that continue.
     fn change_etc(&mut self, wanted: &[Program], removed: &[String]) -> Vec<Action> {
         let mut actions = Vec::new();
         for program in wanted.iter().filter(|p| !removed.contains(&p.node)) {

@@ -1,5 +1,5 @@
-//! Repair of what other programs change, in a thread of its own: it waits for notifications, compares
-//! through the engine, and has the engine repair what differs.
+//! Repair of what other programs change, in a separate thread: it waits for notifications, compares
+//! through the engine, and calls the engine to repair what differs.
 
 mod pace;
 
@@ -15,10 +15,10 @@ use hallway_spec::Name;
 use crate::options::{Options, eprint};
 use pace::Pace;
 
-/// How long a run of hallway is waited for before its lock is looked at again.
+/// How long to wait before checking the lock of a run of hallway again.
 const BUSY: Duration = Duration::from_millis(20);
 
-/// A run that began longer ago causes no notification any more, unless it still has the lock.
+/// A run that began longer ago causes no notification any more, unless it still holds the lock.
 const RECENT: Duration = Duration::from_secs(1);
 
 /// Starts the thread. It ends with the process.
@@ -66,7 +66,7 @@ struct Watcher {
     pending: Changed,
     /// A run of hallway had the lock.
     busy: bool,
-    /// When the last run that is known of took it.
+    /// When the last known run took it.
     run: Option<SystemTime>,
     /// The last failure, which is reported once.
     failed: Option<String>,
@@ -91,8 +91,8 @@ impl Watcher {
             return Ok(());
         }
         self.busy |= self.has_run() && self.run_is_recent();
-        // A run has ended, which verified itself what it built in nodes. What others changed there
-        // at the same time is found by the next comparison of everything.
+        // A run has ended; it verified what it built in nodes. The next comparison of everything
+        // finds what others changed there at the same time.
         if std::mem::take(&mut self.busy) && self.pace.put_off(Instant::now()) {
             self.watch.wait(Duration::ZERO)?;
             self.pending = Changed {
@@ -139,7 +139,7 @@ impl Watcher {
         std::mem::replace(&mut self.run, last) != last
     }
 
-    /// Whether what is noticed now may come from the last run: one that was seen by nothing but the
+    /// Whether present notifications may come from the last run: one that was detected only by the
     /// time of its lock has ended.
     fn run_is_recent(&self) -> bool {
         let age = self.run.and_then(|taken| taken.elapsed().ok());
@@ -176,7 +176,7 @@ impl Watcher {
         repaired.map(drop)
     }
 
-    /// A failure is an event once, and not again while it stays the same.
+    /// A failure is reported as an event once, and not again while it stays the same.
     fn failed(&mut self, failure: &Failure) {
         // The next regular comparison tries again.
         std::thread::sleep(BUSY);
@@ -188,7 +188,7 @@ impl Watcher {
             return;
         }
         let event = Occurrence::of(OccurrenceKind::RepairFailed, words.clone());
-        // Where the file of events cannot be written, the keeper's own log can.
+        // If the file of events cannot be written, the keeper's own log is used.
         if let Err(error) = self.engine.record_events(&self.project, &[event]) {
             eprint(&format!("{words}; {error}"));
         }

@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 /// The least time between two comparisons that notifications cause, and the longest.
 const GAP: Duration = Duration::from_millis(100);
 const GAP_MAX: Duration = Duration::from_millis(500);
-/// The longest while another program changes something again and again.
+/// The longest while another program makes the same change repeatedly.
 const GAP_FIGHT: Duration = Duration::from_secs(1);
 /// The least time between two comparisons without a notification: some settings can be changed
 /// without one.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// How long after a run of hallway the next comparison comes, and for how long runs can put it off.
+/// How long after a run of hallway the next comparison is made, and for how long runs can delay it.
 const AFTER_RUN: Duration = Duration::from_millis(100);
 const PUT_OFF_MAX: Duration = Duration::from_millis(500);
-/// Between the two, comparisons take one part in so many of the time.
+/// Between the two, comparisons take at most this part of the time: one in `SHARE`.
 const SHARE: u32 = 3;
-/// The same for those without a notification, and the longest time between two of them, which counts
-/// where comparisons took long because the machine was busy.
+/// The same for those without a notification, and the longest time between two of them, which applies
+/// if comparisons took long because the machine was busy.
 const IDLE_SHARE: u32 = 50;
 const INTERVAL_MAX: Duration = Duration::from_secs(20);
-/// So many repairs of one object within [`WINDOW`] are a fight with another program.
+/// This number of repairs of one object within [`WINDOW`] is a conflict with another program.
 const MANY: usize = 30;
 const WINDOW: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_secs(5);
@@ -39,11 +39,11 @@ pub(crate) struct Pace {
     whole_cost: Duration,
     /// When repairs were made, by the object that was repaired.
     repairs: BTreeMap<String, Vec<Instant>>,
-    /// Runs of hallway put comparisons off: since then, and until then.
+    /// Runs of hallway delay comparisons: since then, and until then.
     put_off_since: Option<Instant>,
     put_off_until: Option<Instant>,
     pause: Duration,
-    /// Objects that another program changes again and again, and until when they are left alone.
+    /// Objects that another program changes repeatedly, and until when they are not repaired.
     paused: BTreeMap<String, Instant>,
     /// When repairs failed, and until when none is tried.
     failures: Vec<Instant>,
@@ -68,8 +68,8 @@ impl Pace {
         }
     }
 
-    /// Something changed. The first comparison comes at once, further ones after a gap, which is
-    /// longer while another program changes something again and again.
+    /// Something changed. The first comparison is made at once, further ones after a gap, which is
+    /// longer while another program makes the same change repeatedly.
     pub(crate) fn changed(&mut self, now: Instant) {
         let gap = match self.paused.values().any(|until| now < *until) {
             true => self.cost.saturating_mul(SHARE).clamp(GAP_MAX, GAP_FIGHT),
@@ -79,9 +79,9 @@ impl Pace {
         self.wanted = Some(self.wanted.map_or(due, |earlier| earlier.min(due)));
     }
 
-    /// A run of hallway has ended: the next comparison comes a moment later, since runs often follow
-    /// one another, and the kernel goes on for a while with what they removed. False when
-    /// comparisons have been put off for too long.
+    /// A run of hallway has ended: the next comparison is made a moment later, since runs often
+    /// follow one another, and the kernel is still removing what they removed. False if comparisons
+    /// have been delayed for too long.
     pub(crate) fn put_off(&mut self, now: Instant) -> bool {
         let since = *self.put_off_since.get_or_insert(now);
         if now >= since + PUT_OFF_MAX {
@@ -101,12 +101,12 @@ impl Pace {
         self.paused_until.map_or(due, |until| until.max(due))
     }
 
-    /// Whether an object is left alone for now.
+    /// Whether an object is not repaired at present.
     pub(crate) fn is_paused(&self, object: &str, now: Instant) -> bool {
         self.paused.get(object).is_some_and(|until| now < *until)
     }
 
-    /// Whether everything is to be compared, whatever has changed.
+    /// Whether everything must be compared, whatever has changed.
     pub(crate) fn whole_is_due(&self, now: Instant) -> bool {
         self.regular() <= now
     }
@@ -117,7 +117,7 @@ impl Pace {
         self.last_whole + idle.clamp(INTERVAL, INTERVAL_MAX).max(least)
     }
 
-    /// A comparison began then and ends now.
+    /// A comparison began at `began` and ends now.
     pub(crate) fn compared(&mut self, whole: bool, began: Instant, now: Instant) {
         self.wanted = None;
         self.put_off_since = None;
@@ -131,7 +131,7 @@ impl Pace {
         }
     }
 
-    /// A repair failed. Gives the pause of all repairs, when too many did.
+    /// A repair failed. Returns the pause of all repairs, if too many did.
     pub(crate) fn failed(&mut self, now: Instant) -> Option<Duration> {
         self.failures
             .retain(|at| now.saturating_duration_since(*at) < WINDOW);
@@ -144,8 +144,8 @@ impl Pace {
         Some(PAUSE_FIRST)
     }
 
-    /// These objects were repaired. Gives the pause of those that were repaired too often; all others
-    /// are still repaired at once.
+    /// These objects were repaired. Returns the pause of those that were repaired too often; all
+    /// others are still repaired at once.
     pub(crate) fn repaired(
         &mut self,
         objects: impl Iterator<Item = String>,
@@ -165,9 +165,9 @@ impl Pace {
         let pause = self.pause;
         let mut fought = false;
         for (object, times) in self.repairs.iter_mut().filter(|(_, t)| t.len() >= MANY) {
-            // One more repair after the pause is followed by the next, unless there is a quiet time.
+            // One more repair after the pause causes the next pause, unless it comes much later.
             *times = vec![now + pause; MANY - 1];
-            // Beside a repair of something else it was repaired once more.
+            // It was repaired once more, together with another object.
             fought |= self.paused.insert(object.clone(), now + pause).is_none();
         }
         if !fought {

@@ -1,4 +1,4 @@
-//! Opening, reading and listing what is in a directory that only this user can change.
+//! Opening, reading and listing files in a directory that only this user can change.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -33,7 +33,7 @@ pub(super) fn not_regular(path: &Path, kind: FileType) -> KernelError {
     refuse(path, errno, what)
 }
 
-/// Opens a regular file; a device or FIFO in its place is not waited for.
+/// Opens a regular file; opening a device or FIFO in its place does not block.
 fn regular(
     directory: &OwnedFd,
     name: &OsStr,
@@ -63,7 +63,7 @@ fn regular(
     Ok(File::from(fd))
 }
 
-/// What is written to under this name must have no other name.
+/// A file that is written to must have no other name.
 fn with_one_name(file: File, path: &Path) -> Result<File, KernelError> {
     let stat = rustix::fs::fstat(&file).map_err(|e| failed("open", path, e))?;
     match stat.st_nlink {
@@ -82,7 +82,7 @@ pub(super) fn in_place(
     let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
     match regular(directory, name, path, (new, mode)) {
         Ok(file) => {
-            // Whatever the umask is: others read it where it is mounted.
+            // Regardless of the umask: others read it where it is mounted.
             rustix::fs::fchmod(&file, mode).map_err(|e| failed("write", path, e))?;
             Ok(file)
         }
@@ -137,7 +137,7 @@ pub fn append(path: &Path) -> Result<File, KernelError> {
     writable(path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)
 }
 
-/// Opens a file to write, of mode 0600 when it is created; its content stays.
+/// Opens a file to write, of mode 0600 when it is created; its content is kept.
 ///
 /// # Errors
 /// A refusal has the reason as its detail.
@@ -152,8 +152,8 @@ fn writable(path: &Path, flags: OFlags) -> Result<File, KernelError> {
 }
 
 /// A path of the same file, by a descriptor of its directory: short enough for the address of a
-/// socket, and the same file whatever happens to the directories above. It is valid as long as the
-/// descriptor is open.
+/// socket, and still the same file after changes of the directories above. It is valid as long as
+/// the descriptor is open.
 ///
 /// # Errors
 /// A refusal has the reason as its detail.
@@ -166,7 +166,7 @@ pub fn socket_path(path: &Path) -> Result<(OwnedFd, PathBuf), KernelError> {
     Ok((directory, short))
 }
 
-/// Something in a directory.
+/// An entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Its name.
@@ -175,7 +175,7 @@ pub struct Entry {
     pub modified: SystemTime,
 }
 
-/// What is in a directory, in no order; nothing, if there is no such directory.
+/// The entries of a directory, in no order; empty if there is no such directory.
 ///
 /// # Errors
 /// A refusal has the reason as its detail.
@@ -218,8 +218,8 @@ fn entries(directory: &OwnedFd) -> rustix::io::Result<Vec<OsString>> {
     Ok(out)
 }
 
-/// Removes what is under a name, with everything in it. Neither links nor mount points are
-/// followed.
+/// Removes the file or directory with a name, with everything in it. Neither links nor mount points
+/// are followed.
 pub(super) fn remove_tree(directory: &OwnedFd, name: &OsStr) -> rustix::io::Result<()> {
     if kind(directory, name)? != Some(FileType::Directory) {
         return rustix::fs::unlinkat(directory, name, AtFlags::empty());
@@ -239,7 +239,7 @@ fn open_same_device(directory: &OwnedFd, name: &OsStr) -> rustix::io::Result<Own
     let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
     match rustix::fs::openat2(directory, name, flags, Mode::empty(), resolve) {
         Err(Errno::XDEV) => Err(Errno::BUSY),
-        // Kernels before 5.6, and filters that do not know the call: by the number of the device.
+        // Kernels before 5.6, and filters that do not allow the call: by the number of the device.
         Err(Errno::NOSYS | Errno::PERM) => {
             let inner = rustix::fs::openat(directory, name, flags, Mode::empty())?;
             let same = rustix::fs::fstat(&inner)?.st_dev == rustix::fs::fstat(directory)?.st_dev;

@@ -33,7 +33,7 @@ struct Counts {
 
 impl Counter {
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        // Numbers are whole after each addition, also in a thread that panicked later.
+        // Numbers are complete after each addition, also in a thread that panicked later.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -11,7 +11,7 @@ use crate::KernelError;
 pub enum Fault {
     /// It is not done, and fails with this errno.
     Before(i32),
-    /// It is done, and yet fails with this errno. One that fails by itself keeps its own error.
+    /// It is done, but fails with this errno. One that fails in any case keeps its own error.
     After(i32),
     /// The process is killed (SIGKILL) before it is done.
     KillBefore,
@@ -19,7 +19,7 @@ pub enum Fault {
     KillAfter,
 }
 
-/// Lets every change pass but one. Operations are counted over all threads, from 0; batches are
+/// Allows every change except one. Operations are counted over all threads, from 0; batches are
 /// sent one request at a time, so that "the n-th" is exact.
 ///
 /// ```
@@ -43,12 +43,12 @@ pub struct Faults {
     position: usize,
     fault: Fault,
     seen: AtomicUsize,
-    /// Operations that `after` has still to answer for: the chosen one, once.
+    /// The operation for which `after` must still fail: the chosen one, once.
     chosen: std::sync::Mutex<Option<std::thread::ThreadId>>,
 }
 
 impl Faults {
-    /// The operation with this number, counted from 0, meets the fault.
+    /// The operation with this number, counted from 0, gets the fault.
     #[must_use]
     pub fn at(position: usize, fault: Fault) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Faults {
         }
     }
 
-    /// How many changes were begun; more than the position when the fault was met.
+    /// How many changes were started; more than the position if the fault occurred.
     #[must_use]
     pub fn seen(&self) -> usize {
         self.seen.load(Ordering::SeqCst)
@@ -110,8 +110,8 @@ impl Gate for Faults {
     }
 }
 
-/// Ends this process immediately; none of its code runs after this. The first process of a pid namespace
-/// ignores its own SIGKILL (pid_namespaces(7)): it aborts.
+/// Ends this process immediately; none of its code runs after this. The first process of a pid
+/// namespace ignores its own SIGKILL (pid_namespaces(7)): it aborts.
 fn kill() -> ! {
     let myself = rustix::process::getpid();
     if rustix::process::kill_process(myself, rustix::process::Signal::KILL).is_ok() {

@@ -31,7 +31,7 @@ const IFLA_BRPORT_NEIGH_SUPPRESS: u16 = 32;
 const IFLA_BRPORT_ISOLATED: u16 = 33;
 const IFLA_BRPORT_LOCKED: u16 = 39;
 
-/// Every group address of bridges but that of pause frames, which the kernel never passes on
+/// Every group address of bridges except that of pause frames, which the kernel never forwards
 /// (BR_GROUPFWD_MACPAUSE, net/bridge/br_private.h).
 const GROUPS: u16 = 0xfffd;
 
@@ -121,7 +121,7 @@ impl BridgeFlag {
 /// Spanning tree state of a bridge port (BR_STATE_*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PortState {
-    /// Nothing passes: the port or its link is down.
+    /// Nothing is forwarded: the port or its link is down.
     #[default]
     Disabled,
     /// Only spanning tree messages pass.
@@ -130,7 +130,7 @@ pub enum PortState {
     Learning,
     /// Frames are forwarded.
     Forwarding,
-    /// Kept closed by spanning tree.
+    /// Blocked by spanning tree.
     Blocking,
     /// Another number, without a name in this version.
     Other(u8),
@@ -160,7 +160,7 @@ pub struct BridgePort {
     pub cost: u32,
     /// Frames may be sent back out of the port they came in by.
     pub hairpin: bool,
-    /// BPDUs that come in are dropped and the port is closed.
+    /// Incoming BPDUs are dropped and the port is disabled.
     pub guard: bool,
     /// The port never becomes the root port.
     pub root_block: bool,
@@ -180,9 +180,9 @@ pub struct BridgePort {
     pub neigh_suppress: bool,
     /// No frames from or to other isolated ports.
     pub isolated: bool,
-    /// Only frames from known source MAC addresses are taken in.
+    /// Only frames from known source MAC addresses are accepted.
     pub locked: bool,
-    /// Frames to the group addresses of bridges are passed on, all but pause frames.
+    /// Frames to the group addresses of bridges are forwarded, except pause frames.
     pub group_forward: bool,
 }
 
@@ -207,8 +207,8 @@ pub enum PortFlag {
     Locked,
     /// [`BridgePort::group_forward`].
     GroupForward,
-    /// [`BridgePort::state`] is [`PortState::Forwarding`]; off is [`PortState::Disabled`]. It can be
-    /// turned on while the port has a carrier only.
+    /// [`BridgePort::state`] is [`PortState::Forwarding`]; off is [`PortState::Disabled`]. It can
+    /// be turned on only while the port has a carrier.
     Forwarding,
     /// [`BridgePort::guard`].
     Guard,

@@ -1,4 +1,4 @@
-//! Links as the kernel describes them.
+//! Links in the form of the kernel's messages.
 
 use super::settings::LinkSettings;
 use super::*;
@@ -45,7 +45,7 @@ impl OperationalState {
     }
 }
 
-/// How the kernel makes an IPv6 link-local address of its own (IN6_ADDR_GEN_MODE_*).
+/// How the kernel makes an IPv6 link-local address (IN6_ADDR_GEN_MODE_*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressGeneration {
     /// From the MAC address (RFC 4291, appendix A).
@@ -72,7 +72,7 @@ impl AddressGeneration {
     }
 }
 
-/// A link as the kernel describes it.
+/// A link in the form of the kernel's messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LinkInfo {
     /// Interface index.
@@ -89,7 +89,7 @@ pub struct LinkInfo {
     pub master: Option<u32>,
     /// Bytes.
     pub mtu: u32,
-    /// MAC address; none where the link layer has none of six bytes.
+    /// MAC address; none if the link layer has none of six bytes.
     pub mac: Option<[u8; 6]>,
     /// The queueing discipline at its root, like `noqueue` or `tbf`.
     pub qdisc: Option<String>,
@@ -180,8 +180,8 @@ fn kind_of(link: &mut LinkInfo, bytes: &[u8]) {
 }
 
 impl Kernel {
-    /// Every link of the namespace, without its byte counters, which take the kernel longer than
-    /// all the rest.
+    /// Every link of the namespace, without its byte counters, for which the kernel needs more time
+    /// than for the rest.
     ///
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.

@@ -1,5 +1,5 @@
-//! Settings of a link (those below `net/ipv4/conf/LINK` and `net/ipv6/conf/LINK`) as the kernel
-//! sends them with the link: one list of links gives them all, without reading /proc/sys.
+//! Settings of a link (those below `net/ipv4/conf/LINK` and `net/ipv6/conf/LINK`) from the kernel's
+//! message about the link: one list of links contains them all, without reading /proc/sys.
 
 use crate::wire::Attrs;
 

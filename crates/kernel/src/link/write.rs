@@ -23,7 +23,7 @@ pub struct BridgeSpec<'a> {
 }
 
 /// Creates a bridge, down, without spanning tree. It does not learn from frames to the group
-/// addresses of bridges (01:80:c2:00:00:0X), which no nf_tables chain sees.
+/// addresses of bridges (01:80:c2:00:00:0X), which pass no nf_tables chain.
 #[must_use]
 pub fn create_bridge(spec: &BridgeSpec<'_>) -> Request {
     let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
@@ -56,7 +56,7 @@ fn nf_call(w: &mut Writer, on: bool) {
     w.u8(IFLA_BR_NF_CALL_IP6TABLES, u8::from(on));
 }
 
-/// `struct br_boolopt_multi`: values, and which of them are meant.
+/// `struct br_boolopt_multi`: values, and the mask of those that are set.
 fn group_learning(w: &mut Writer, on: bool) {
     let value = if on { 0 } else { NO_LL_LEARN };
     w.attr_with(IFLA_BR_MULTI_BOOLOPT, |w| {
@@ -112,8 +112,8 @@ pub struct VethEnd<'a> {
     pub index: u32,
 }
 
-/// Creates a veth pair in one message, each end in its namespace, down. Moving an end later costs
-/// the kernel a synchronisation of some 20 ms.
+/// Creates a veth pair in one message, each end in its namespace, down. If an end is moved later,
+/// the kernel waits some 20 ms for a synchronisation.
 #[must_use]
 pub fn create_veth(end: &VethEnd<'_>, master: Option<u32>, peer: &VethEnd<'_>) -> Request {
     let mut w = Writer::with_header(&header(0, end.index, Flags::NONE));
@@ -155,7 +155,7 @@ fn veth_end(w: &mut Writer, end: &VethEnd<'_>) {
     }
 }
 
-/// What to change about a link; what is not given stays.
+/// What to change about a link; what is not given is not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LinkChange<'a> {
     /// Alias (IFLA_IFALIAS), at most 255 bytes.
@@ -172,10 +172,9 @@ pub struct LinkChange<'a> {
     pub mac: Option<[u8; 6]>,
     /// Device group.
     pub group: Option<u32>,
-    /// The bridge it becomes a port of, by index; 0 takes it out of its bridge. The kernel waits
-    /// some 20 ms for this.
+    /// The index of its bridge; 0 removes it from its bridge. The kernel waits some 20 ms for this.
     pub master: Option<u32>,
-    /// No IPv6 address made by the kernel (IN6_ADDR_GEN_MODE_NONE), and so no traffic of its own.
+    /// The kernel adds no IPv6 address (IN6_ADDR_GEN_MODE_NONE), and so sends no packets itself.
     pub no_link_local: bool,
     /// Attributes of a bridge port.
     pub port: &'a [(PortFlag, bool)],
@@ -225,7 +224,7 @@ pub fn change_link(name: &str, change: &LinkChange<'_>) -> Request {
     request("change the link", name, RTM_NEWLINK, 0, w)
 }
 
-/// Gives a link another name; it must be down. (Kernels before 6.2 refuse it while it is up.)
+/// Renames a link; it must be down. (Kernels before 6.2 refuse it while it is up.)
 #[must_use]
 pub fn rename_link(index: u32, name: &str) -> Request {
     let mut w = Writer::with_header(&header(0, index, Flags::NONE));

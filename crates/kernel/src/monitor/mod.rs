@@ -30,7 +30,7 @@ use crate::wire::{Message, Messages};
 
 const RECEIVE: &str = "receive notifications";
 
-/// What to be notified of.
+/// The topics of notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// Links and bridge ports.
@@ -70,10 +70,10 @@ impl Topic {
     }
 }
 
-/// Whether something is there now.
+/// Whether an object exists now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// It was added or changed, and is there.
+    /// It was added or changed, and exists.
     Present,
     /// It was removed.
     Removed,
@@ -109,13 +109,13 @@ pub enum Event {
     ConnectionChanged(Connection),
     /// A tracked connection ended.
     ConnectionEnded(Connection),
-    /// Notifications were lost because they were not read in time: what was known of the
-    /// namespace must be read again.
+    /// Notifications were lost because they were not read in time: the state of the namespace must
+    /// be read again.
     Overrun,
 }
 
-/// Receives notifications of the namespace it was opened in. What changed before it was opened is
-/// not reported: open it first, then read the lists.
+/// Receives notifications of the namespace it was opened in. Earlier changes are not reported: open
+/// it first, then read the lists.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -144,7 +144,7 @@ impl Monitor {
     /// Bytes of notifications that may wait until they are read.
     const RECEIVE_BUFFER: usize = 4 << 20;
 
-    /// Begins to receive, in the namespace of the calling thread.
+    /// Starts to receive, in the namespace of the calling thread.
     ///
     /// # Errors
     /// EPERM for nf_tables and conntrack without CAP_NET_ADMIN; ENOENT for groups that this kernel
@@ -182,9 +182,9 @@ impl Monitor {
         Ok(monitor)
     }
 
-    /// The rtnetlink topics are received from all other network namespaces too that have an id here
-    /// (NETLINK_LISTEN_ALL_NSID): those at the other end of a link. What is received does not say of
-    /// which namespace it is.
+    /// The rtnetlink topics are received also from all other network namespaces that have an id
+    /// here (NETLINK_LISTEN_ALL_NSID): those at the other end of a link. Notifications do not
+    /// contain their namespace.
     ///
     /// # Errors
     /// EPERM without CAP_NET_ADMIN.
@@ -197,7 +197,7 @@ impl Monitor {
             .map_err(|e| KernelError::io("receive notifications of all namespaces", "", &e))
     }
 
-    /// The sockets, to be waited for together with others; readable when events have come.
+    /// The sockets, to poll together with others; readable when there are events.
     pub fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         [&self.route, &self.netfilter]
             .into_iter()
@@ -205,8 +205,8 @@ impl Monitor {
             .map(|socket| socket.as_fd())
     }
 
-    /// What has changed. Waits for at most `timeout`, or for as long as it takes; none when nothing
-    /// came in time or a signal arrived. Changes of one source come in order.
+    /// What has changed. Waits at most `timeout`, or without a limit; none if nothing came in time
+    /// or a signal arrived. Changes of one source come in order.
     ///
     /// # Errors
     /// When a socket cannot be read.
@@ -249,7 +249,7 @@ fn open(protocol: isize, bytes: usize) -> Result<Socket, KernelError> {
     Ok(socket)
 }
 
-/// Reads everything that has come.
+/// Reads all notifications that have arrived.
 fn drain(
     socket: &Socket,
     buffer: &mut [u8],

@@ -11,7 +11,7 @@ const NFT_MSG_DELRULE: u16 = 8;
 const NFT_MSG_DELSET: u16 = 11;
 const NFT_MSG_NEWGEN: u16 = 15;
 
-/// What of a table changed.
+/// A change of a part of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NfChange {
     /// The table's family.

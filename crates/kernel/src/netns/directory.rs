@@ -11,7 +11,7 @@ use crate::gate::{Operation, OperationKind};
 use crate::mount::is_mount_point;
 use crate::{Kernel, KernelError};
 
-/// What [`Kernel::ensure_netns_directory`] makes or made.
+/// The parts that [`Kernel::ensure_netns_directory`] must make or made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Made {
     /// The directory itself.
@@ -22,11 +22,11 @@ pub struct Made {
 
 /// The source of the mount that [`Kernel::ensure_netns_directory`] makes.
 const MARK: &str = "hallway";
-/// The same, where it made the directory too.
+/// The same, if it made the directory too.
 const MARK_WITH_DIRECTORY: &str = "hallway-and-directory";
 
-/// A mount that bears a mark. What is in the directory must stay visible: one that is not empty is
-/// mounted over itself, as iproute2 does, and bears none.
+/// A mount with a mark. The content of the directory must stay visible: one that is not empty is
+/// mounted over itself, as by iproute2, and gets no mark.
 fn mount_marked(path: &Path, made_directory: bool) -> rustix::io::Result<()> {
     let empty = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     if !empty {
@@ -41,7 +41,7 @@ fn mount_marked(path: &Path, made_directory: bool) -> rustix::io::Result<()> {
 }
 
 impl Kernel {
-    /// What [`Self::ensure_netns_directory`] would have to make.
+    /// The parts that [`Self::ensure_netns_directory`] would have to make.
     ///
     /// # Errors
     /// When /proc/self/mountinfo cannot be read.
@@ -59,8 +59,8 @@ impl Kernel {
         })
     }
 
-    /// Makes the directory for named namespaces as iproute2 does: a shared mount point, so that
-    /// namespaces mounted there are seen, and unmounted, in every mount namespace.
+    /// Makes the directory for named namespaces like iproute2: a shared mount point, so that
+    /// namespaces mounted there are visible, and unmounted, in every mount namespace.
     ///
     /// # Errors
     /// EPERM.
@@ -74,7 +74,7 @@ impl Kernel {
             directory = self.perform(&operation, || {
                 match std::fs::DirBuilder::new().mode(0o755).create(path) {
                     Ok(()) => Ok(true),
-                    // Made by another process meanwhile.
+                    // Another process has made it meanwhile.
                     Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
                     Err(e) => Err(KernelError::io(MAKE, name.clone(), &e)),
                 }
@@ -97,7 +97,7 @@ impl Kernel {
         })
     }
 
-    /// What [`Self::ensure_netns_directory`] made, by the mark of the mount: without a note of it.
+    /// What [`Self::ensure_netns_directory`] made, by the mark of the mount: without a record.
     ///
     /// # Errors
     /// When /proc/self/mountinfo cannot be read.
@@ -117,7 +117,7 @@ impl Kernel {
         })
     }
 
-    /// Undoes what [`Self::ensure_netns_directory`] did, if the directory is empty.
+    /// Removes what [`Self::ensure_netns_directory`] made, if the directory is empty.
     ///
     /// # Errors
     /// EPERM; EBUSY.

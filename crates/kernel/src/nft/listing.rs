@@ -1,4 +1,4 @@
-//! Reading tables back: their headers, rules in nft's words, whole tables as values.
+//! Reading tables: their headers, rules as nft prints them, whole tables as values.
 
 use hallway_nftables::decode::{self, DecodeError, ListedChain, ListedRule, TableBuilder};
 use hallway_nftables::message::{self, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE};
@@ -55,7 +55,7 @@ impl Kernel {
         Ok(messages.into_iter().map(|(_, body)| body).collect())
     }
 
-    /// Every table of the namespace, without what is in it.
+    /// Every table of the namespace, without its content.
     ///
     /// # Errors
     /// EAGAIN when the list kept changing while it was read.
@@ -120,7 +120,7 @@ impl Kernel {
         Ok(rules)
     }
 
-    /// The sets that rules look into, anonymous ones with their elements.
+    /// The sets that rules use, anonymous ones with their elements.
     fn sets_of(
         &mut self,
         family: Family,
@@ -142,7 +142,7 @@ impl Kernel {
             if set.anonymous() {
                 match self.elements(family, table, &name) {
                     Ok(bodies) => bodies.iter().for_each(|body| set.add_elements(body)),
-                    // Its rule has been removed since.
+                    // Its rule has been removed meanwhile.
                     Err(error) if error.is_not_found() => continue,
                     Err(error) => return Err(error),
                 }
@@ -162,16 +162,16 @@ impl Kernel {
         self.list((GETSETELEM, family, &names, "list the elements"))
     }
 
-    /// A table with everything in it, as of one instant; `None` when there is no such table.
+    /// A table with everything in it, from one moment; `None` when there is no such table.
     ///
     /// # Errors
-    /// When it could not be read whole.
+    /// When it could not be read completely.
     pub fn table(&mut self, family: Family, name: &str) -> Result<Option<Table>, KernelError> {
         for _ in 0..TRIES {
             match self.table_once(family, name) {
                 Ok(Some(table)) => return Ok(table),
                 Ok(None) => {}
-                // A set that was listed has been removed since.
+                // A set that was listed has been removed meanwhile.
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
             }
@@ -182,7 +182,7 @@ impl Kernel {
     /// The tables of a name, of all families.
     ///
     /// # Errors
-    /// When they could not be read whole.
+    /// When they could not be read completely.
     pub fn tables_named(&mut self, name: &str) -> Result<Ruleset, KernelError> {
         let mut tables = Vec::new();
         for listed in self.tables()?.iter().filter(|table| table.name == name) {
@@ -191,7 +191,7 @@ impl Kernel {
         Ok(Ruleset { tables })
     }
 
-    /// `None` when something changed between the lists that make a table up.
+    /// `None` if something changed between the lists that a table is read from.
     fn table_once(
         &mut self,
         family: Family,

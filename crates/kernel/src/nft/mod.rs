@@ -1,5 +1,5 @@
-//! nf_tables (linux/netfilter/nf_tables.h): transactions of `hallway-nftables` committed, and lists
-//! read back. The values themselves are that crate's.
+//! nf_tables (linux/netfilter/nf_tables.h): transactions of `hallway-nftables` are committed, and
+//! lists read. The types are in that crate.
 
 mod listing;
 mod trace;
@@ -16,15 +16,15 @@ use crate::{Kernel, KernelError};
 const COMMIT: &str = "change the packet filter";
 
 impl Kernel {
-    /// Commits a transaction: all of it, or nothing. An empty one does nothing.
+    /// Commits a transaction, completely or not at all. An empty one does nothing.
     ///
     /// # Errors
-    /// The first message that the kernel refused, by the name of its object.
+    /// The first message that the kernel refused, with the name of its object.
     pub fn commit(&mut self, transaction: &Transaction) -> Result<(), KernelError> {
         let Some(last) = transaction.messages().last() else {
             return Ok(());
         };
-        // Borrowed apart from the gate: the operation is done with the socket.
+        // Taken out of the handle: the gate is borrowed while the operation uses the socket.
         let mut netfilter = self.take_netfilter()?;
         let operation = Operation::new(OperationKind::NfTransaction, COMMIT, &last.object);
         let result = self.perform(&operation, || commit(&mut netfilter, transaction));

@@ -1,4 +1,4 @@
-//! Watching packets pass the packet filter (NFT_MSG_TRACE).
+//! Tracing packets through the packet filter (NFT_MSG_TRACE).
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Begins to watch, in the calling thread's namespace, with sockets of its own.
+    /// Starts to trace, in the calling thread's namespace, with sockets of its own.
     ///
     /// # Errors
     /// EPERM without CAP_NET_ADMIN; EOPNOTSUPP where the kernel has no owned tables.
@@ -86,7 +86,7 @@ impl Trace {
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(out),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                // More came than could be read: the rest is there.
+                // More arrived than could be read: the rest is still there.
                 Err(e) if e.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {}
                 Err(e) => return Err(KernelError::io("receive nf_tables traces", "", &e)),
             }
@@ -100,11 +100,11 @@ impl AsFd for Trace {
     }
 }
 
-/// Whether a table is one that watches: the kernel reports its rules, too.
+/// Whether a table is one of a trace: the kernel reports its rules, too.
 #[must_use]
 pub fn is_watching(table: &str) -> bool {
     table.starts_with(PREFIX)
 }
 
-/// No project's table is called like that: names have no colon.
+/// No project's table has such a name: names have no colon.
 const PREFIX: &str = "hallway:trace:";

@@ -11,11 +11,11 @@ pub struct Ethernet {
     pub source: [u8; 6],
     /// The outermost 802.1Q tag's VLAN.
     pub vlan: Option<u16>,
-    /// What it carries.
+    /// Its payload.
     pub network: Network,
 }
 
-/// What a frame carries.
+/// The payload of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Network {
     /// ARP for IPv4.
@@ -50,15 +50,15 @@ pub struct Ip {
     pub source: IpAddr,
     /// Destination address.
     pub destination: IpAddr,
-    /// The protocol of what it carries.
+    /// The protocol of the payload.
     pub protocol: u8,
     /// Hop limit (IPv6) or time to live (IPv4).
     pub hops: u8,
-    /// What it carries.
+    /// The payload.
     pub transport: Transport,
 }
 
-/// What an IP packet carries.
+/// The payload of an IP packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transport {
     /// TCP.
@@ -77,8 +77,8 @@ pub enum Transport {
     Short,
 }
 
-/// A TCP header. In a packet quoted by an ICMP error often only the ports are there; the rest is
-/// then 0.
+/// A TCP header. In a packet quoted by an ICMP error often only the ports exist; the rest is then
+/// 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tcp {
     /// Source port.
@@ -91,7 +91,7 @@ pub struct Tcp {
     pub acknowledgement: u32,
     /// The flags: FIN is bit 0, then SYN, RST, PSH, ACK, URG, ECE, CWR.
     pub flags: u8,
-    /// Bytes of data it carries, as the headers state.
+    /// Bytes of data, as the headers state.
     pub data: usize,
 }
 
@@ -102,7 +102,7 @@ impl Tcp {
     pub const SYN: u8 = 2;
     /// Refuses or aborts a connection.
     pub const RST: u8 = 4;
-    /// The receiver is to pass the data on without delay.
+    /// The receiver must pass the data on without delay.
     pub const PSH: u8 = 8;
     /// Acknowledges.
     pub const ACK: u8 = 16;
@@ -115,7 +115,7 @@ pub struct Udp {
     pub source: u16,
     /// Destination port.
     pub destination: u16,
-    /// Bytes of data it carries, as the headers state.
+    /// Bytes of data, as the headers state.
     pub data: usize,
 }
 
@@ -126,7 +126,7 @@ pub struct Sctp {
     pub source: u16,
     /// Destination port.
     pub destination: u16,
-    /// The type of the first chunk, where it is there.
+    /// The type of the first chunk, if it exists.
     pub chunk: Option<u8>,
 }
 
@@ -150,7 +150,7 @@ pub struct Icmp {
     pub echo: Option<(u16, u16)>,
     /// The address a neighbour solicitation or advertisement is about.
     pub target: Option<Ipv6Addr>,
-    /// The MTU of the next hop, in bytes, where the packet was too big.
+    /// The MTU of the next hop, in bytes, if the packet was too big.
     pub mtu: Option<u32>,
     /// The packet an error is about.
     pub embedded: Option<Box<Ip>>,

@@ -1,4 +1,4 @@
-//! Packets: seen as they pass an interface (packet(7)), and read down to the transport header.
+//! Packets: received as they pass an interface (packet(7)), and parsed to the transport header.
 
 mod headers;
 mod parse;

@@ -1,8 +1,8 @@
 //! Reading headers from bytes. Any bytes give a result.
 //!
-//! Frames, VLAN tags, ARP and IP with its extension headers are read by `etherparse`, laxly: what is
-//! missing at the end is not an error. Transport headers are read here, because in packets quoted by
-//! ICMP errors often only their first 8 bytes are there (RFC 792), and the ports are in those.
+//! Frames, VLAN tags, ARP and IP with its extension headers are read by `etherparse` in its lax
+//! mode: a packet that is cut at its end is not an error. Transport headers are read here: packets
+//! quoted by ICMP errors often have only the first 8 bytes of theirs, with the ports (RFC 792).
 
 use std::net::Ipv6Addr;
 
@@ -66,7 +66,7 @@ impl Ethernet {
     }
 }
 
-/// The outermost VLAN, and what is carried below all tags.
+/// The outermost VLAN, and the payload below all tags.
 fn network(bytes: &[u8]) -> (Option<u16>, Network) {
     let Ok(frame) = Ethernet2Slice::from_slice_without_fcs(bytes) else {
         return (None, Network::Short);
@@ -112,7 +112,7 @@ impl Ip {
         Self::parse_within(bytes, false)
     }
 
-    /// `quoted`: the packet stands in an ICMP error. What it quotes itself is not read.
+    /// `quoted`: the packet is quoted in an ICMP error. Packets that it quotes itself are not read.
     fn parse_within(bytes: &[u8], quoted: bool) -> Option<Self> {
         let (slice, _stopped) = LaxIpSlice::from_slice(bytes).ok()?;
         let (payload, hops) = match &slice {
@@ -129,15 +129,15 @@ impl Ip {
     }
 }
 
-/// What follows an IP header.
+/// The payload of an IP header.
 struct Payload<'a> {
     protocol: u8,
     bytes: &'a [u8],
     /// As the IP header states it; `bytes` may be cut.
     length: usize,
-    /// It is a fragment, and not the first.
+    /// It is a fragment, but not the first.
     later: bool,
-    /// It stands in an ICMP error.
+    /// It is quoted in an ICMP error.
     quoted: bool,
 }
 
@@ -145,7 +145,7 @@ impl<'a> Payload<'a> {
     fn of_v4(v4: &LaxIpv4Slice<'a>, packet: &[u8], quoted: bool) -> Self {
         let header = v4.header();
         let extensions = v4.extensions().auth.map_or(0, |auth| auth.slice().len());
-        // 0 where the kernel leaves segments to the device, or passes more than 64 KiB.
+        // 0 if the kernel leaves segmentation to the device, or the packet has more than 64 KiB.
         let total = match header.total_len() {
             0 => packet.len(),
             total => usize::from(total),

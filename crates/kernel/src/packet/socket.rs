@@ -9,9 +9,9 @@ use rustix::net::sockopt;
 
 use crate::{KernelError, sys};
 
-/// Frames wait here until they are read; the kernel drops what does not fit.
+/// Frames wait here until they are read; the kernel drops frames for which there is no room.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// The largest frame there is: a 64 KiB packet not yet cut into segments, with its headers.
+/// The largest possible frame: a 64 KiB packet before segmentation, with its headers.
 const FRAME_MAX: usize = 1 << 18;
 
 /// The direction of a frame at the interface.
@@ -36,7 +36,7 @@ pub enum To {
     Multicast,
     /// Another MAC address (PACKET_OTHERHOST).
     OtherHost,
-    /// Not known: the frame is sent (PACKET_OUTGOING).
+    /// Not known: the frame is being sent (PACKET_OUTGOING).
     Outgoing,
 }
 
@@ -49,11 +49,11 @@ pub struct Frame {
     pub direction: Direction,
     /// Its receiver.
     pub to: To,
-    /// When the kernel saw it.
+    /// The kernel's time of the frame.
     pub time: SystemTime,
     /// From the Ethernet header on.
     pub bytes: Vec<u8>,
-    /// How long it was; more than `bytes` if that did not fit.
+    /// Its length; more than `bytes` if that was too small.
     pub length: usize,
 }
 
@@ -65,7 +65,7 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Receives from every interface of the calling thread's network namespace, also those made later.
+    /// Receives from every interface of the calling thread's network namespace, also later ones.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW there.

@@ -1,4 +1,4 @@
-//! A packet in one line, for people.
+//! A packet in one line, as text.
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -129,7 +129,7 @@ impl fmt::Display for Tcp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("tcp")?;
         let names = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
-        // The flags that open or end a connection come first; PSH is left out.
+        // The flags that open or end a connection come first; PSH is omitted.
         for position in [1, 0, 2, 4, 5] {
             if self.flags & (1 << position) != 0
                 && let Some(name) = names.get(position)
@@ -156,7 +156,7 @@ impl fmt::Display for Icmp {
         }
         if let Some(packet) = &self.embedded {
             let mut flow = packet.summary();
-            // An error is about a flow; how much of the packet is quoted is chance.
+            // An error is about a flow; how much of the packet is quoted has no meaning.
             if let Transport::Tcp(_) | Transport::Udp(_) = packet.transport {
                 flow = format!(
                     "{} → {} {}",

@@ -1,6 +1,6 @@
-//! Probes of IP protocols for which the kernel has no socket, or none that is always there: made and
-//! answered by raw sockets. For SCTP they are the first two messages of an association (RFC 9260),
-//! for other protocols a text.
+//! Probes of IP protocols for which the kernel has no socket, or not always: made and answered by
+//! raw sockets. For SCTP they are the first two messages of an association (RFC 9260), for other
+//! protocols a text.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,7 +18,7 @@ const SCTP: u8 = 132;
 const INIT: u8 = 1;
 const INIT_ACK: u8 = 2;
 const ABORT: u8 = 6;
-/// Bytes before the text: zeros, so that it is no header of a kind that connection tracking knows.
+/// Bytes before the text: zeros, so that connection tracking does not take it for a header.
 const BEFORE: usize = 8;
 const PROBE: &[u8] = b"hallway probe";
 const REPLY: &[u8] = b"hallway reply";
@@ -31,7 +31,7 @@ pub struct RawSocket {
     v4: bool,
 }
 
-/// What tells one probe from another.
+/// What identifies a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawProbe {
     /// The client's port, of protocols that have ports.
@@ -45,14 +45,14 @@ pub struct RawProbe {
 /// The answer to a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RawAnswer {
-    /// What a server answers.
+    /// The answer of a server.
     Accepted,
-    /// The system there has no such service.
+    /// The host there has no such service.
     Refused,
 }
 
 impl RawSocket {
-    /// Opens a socket for packets to or from an address; one of a server is bound to it.
+    /// Opens a socket for packets to or from an address; that of a server is bound to it.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW, EADDRNOTAVAIL when no interface has the address of a server.
@@ -89,7 +89,7 @@ impl RawSocket {
         sendto(&self.fd, bytes, SendFlags::empty(), &to).map(|_| ())
     }
 
-    /// The answer to a probe, if one of the packets that have come is it.
+    /// The answer to a probe, if it is among the packets that have arrived.
     ///
     /// # Errors
     /// The errno.
@@ -113,7 +113,7 @@ impl RawSocket {
         Ok(None)
     }
 
-    /// Answers a probe; false when none has come. `port` is the server's.
+    /// Answers a probe; false if none has arrived. `port` is the server's.
     ///
     /// # Errors
     /// The errno.
@@ -141,7 +141,7 @@ impl RawSocket {
         Ok(true)
     }
 
-    /// The next packet: its source, and what follows its IP header.
+    /// The next packet: its source, and the payload of its IP header.
     fn receive(&self) -> Result<Option<(IpAddr, Vec<u8>)>, Errno> {
         let mut buffer = [0; 512];
         let got = nothing_yet(recvfrom(&self.fd, &mut buffer, RecvFlags::empty()))?;

@@ -23,7 +23,7 @@ const TICK_SHIFT: u32 = 6;
 /// The loopback of every namespace.
 const LOOPBACK: u32 = 1;
 
-/// What a netem does. Shares are parts of `u32::MAX`.
+/// The settings of a netem. Shares are parts of `u32::MAX`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Netem {
     /// How much later packets leave, in nanoseconds.
@@ -44,12 +44,12 @@ pub struct Netem {
     pub packets: u32,
 }
 
-/// Puts a netem at the root of a link, in place of what is there. One that is there already is changed, and
-/// keeps settings that have no value here: it is to be removed first where that matters.
+/// Puts a netem at the root of a link, replacing another discipline. If a netem is there already it
+/// is changed, and keeps settings that have no value here: remove it first if that matters.
 #[must_use]
 pub fn impair(index: u32, netem: &Netem) -> Request {
     let mut options = Writer::with_header(&qopt(netem));
-    // Without an attribute the kernel keeps what an earlier netem had.
+    // Without an attribute the kernel keeps the value of an earlier netem.
     options.attr(TCA_NETEM_CORR, &[0; 12]);
     options.attr(TCA_NETEM_REORDER, &pair(netem.reorder));
     options.attr(TCA_NETEM_CORRUPT, &pair(netem.corrupt));
@@ -104,8 +104,8 @@ fn pair(probability: u32) -> [u8; 8] {
     out
 }
 
-/// Reads what [`impair`] writes; `None` where there is something else: correlations, a loss model,
-/// slots, overheads of the rate, reordering of every nth packet.
+/// Reads what [`impair`] writes; `None` for other settings: correlations, a loss model, slots,
+/// overheads of the rate, reordering of every nth packet.
 pub(super) fn parse(options: &[u8]) -> Option<Netem> {
     let word = |at: usize| u32_of(options.get(at..)?);
     let attrs = Attrs(options.get(QOPT..)?);
@@ -157,7 +157,7 @@ pub(super) fn parse(options: &[u8]) -> Option<Netem> {
 }
 
 impl Kernel {
-    /// Whether the kernel has netem. Nothing is changed: a netem without options is refused by itself.
+    /// Whether the kernel has netem. Nothing is changed: netem refuses a request without options.
     ///
     /// # Errors
     /// When the kernel refuses for another reason, like missing rights.
@@ -173,7 +173,7 @@ impl Kernel {
             object: String::new(),
         });
         match asked {
-            // A netem that is there already stays as it is.
+            // An existing netem is not changed.
             Ok(()) => Ok(true),
             Err(error) if error.is_unsupported() => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
@@ -214,7 +214,7 @@ mod tests {
         }
     }
 
-    /// As tc 6.1 sends `delay 20ms 5ms loss 1%`.
+    /// The message of tc 6.1 for `delay 20ms 5ms loss 1%`.
     #[test]
     fn the_struct_is_as_the_kernel_has_it() {
         let netem = Netem {

@@ -12,13 +12,13 @@ pub(crate) use set::{Data, RawElement, last_before};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the kernel lists a {object} without {part}")]
 pub struct DecodeError {
-    /// What the message is about.
+    /// The object of the message.
     pub object: &'static str,
-    /// The part that is missing, or that this crate does not know.
+    /// The part that is missing or unknown.
     pub part: &'static str,
 }
 
-/// A chain, without its rules, and where it is.
+/// A chain, without its rules, and its table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedChain {
     /// The family of its table.
@@ -29,7 +29,7 @@ pub struct ListedChain {
     pub chain: Chain,
 }
 
-/// A rule as expressions, and where it is.
+/// A rule as expressions, and its chain and table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedRule {
     /// The family of its table.
@@ -40,14 +40,14 @@ pub struct ListedRule {
     pub chain: String,
     /// The kernel's number for it, as in `nft -a list ruleset`.
     pub handle: u64,
-    /// What it is made of.
+    /// Its expressions.
     pub expressions: Vec<Expr>,
     /// Its comment; empty for none.
     pub comment: String,
 }
 
 impl ListedRule {
-    /// The names of the sets it looks into.
+    /// The names of the sets it uses.
     #[must_use]
     pub fn sets(&self) -> Vec<String> {
         self.expressions.iter().filter_map(set_named).collect()
@@ -102,7 +102,7 @@ fn comment(mut data: &[u8]) -> Option<String> {
     None
 }
 
-/// A table without what is in it, from the body of a message.
+/// A table without its content, from the body of a message.
 ///
 /// # Errors
 /// When it has no name.
@@ -121,7 +121,7 @@ pub fn table(body: &[u8]) -> Result<Table, DecodeError> {
 /// A chain without its rules, from the body of a message.
 ///
 /// # Errors
-/// When it lacks its name, its table, or how it is entered.
+/// When it lacks its name, its table, or its hook.
 pub fn chain(body: &[u8]) -> Result<ListedChain, DecodeError> {
     let (family, attrs) = parts(body, "chain")?;
     let base = match attrs.find(4) {
@@ -190,7 +190,7 @@ pub fn set(body: &[u8]) -> Result<(String, RawSet), DecodeError> {
     Ok((table, RawSet::read(attrs)?))
 }
 
-/// Puts a table together from the messages that list what is in it.
+/// Builds a table from the messages that list its content.
 ///
 /// Messages about other tables are ignored, so that lists of all tables can be used, too.
 #[derive(Debug)]
@@ -211,7 +211,7 @@ impl TableBuilder {
         }
     }
 
-    /// Takes up a message that lists a chain.
+    /// Adds a chain from a message.
     ///
     /// # Errors
     /// When it cannot be decoded.
@@ -223,7 +223,7 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// Takes up a message that lists a set; the set's name, when it is of this table.
+    /// Adds a set from a message; returns the set's name, if it is of this table.
     ///
     /// # Errors
     /// When it cannot be decoded.
@@ -238,14 +238,14 @@ impl TableBuilder {
         Ok(Some(name))
     }
 
-    /// Takes up a message that lists elements of a set.
+    /// Adds elements of a set from a message.
     pub fn elements(&mut self, set: &str, body: &[u8]) {
         if let Some(set) = self.sets.iter_mut().find(|s| s.name == set) {
             set.add_elements(body);
         }
     }
 
-    /// Takes up a message that lists a rule.
+    /// Adds a rule from a message.
     ///
     /// # Errors
     /// When it cannot be decoded.
@@ -257,7 +257,7 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// The table. Anonymous sets are part of the rules that look into them, and apart from the others.
+    /// The table. Anonymous sets are part of the rules that use them, and separate from the others.
     #[must_use]
     pub fn finish(mut self) -> Table {
         let (anonymous, named): (Vec<&RawSet>, Vec<&RawSet>) =

@@ -1,4 +1,4 @@
-//! Sets and elements as the kernel lists them: bytes, which mean something by the set's types.
+//! Sets and elements as the kernel lists them: bytes whose meaning depends on the set's types.
 
 use super::{DecodeError, comment, text};
 use crate::expr::Verdict;
@@ -86,7 +86,7 @@ impl RawSet {
         })
     }
 
-    /// A set of which only the length of its keys is known: enough to print a rule that looks into it.
+    /// A set with only the length of its keys: enough to print a rule that uses it.
     pub(crate) fn outline(name: &str, key: &[DataType], value: &[DataType]) -> Self {
         Self {
             name: name.to_owned(),
@@ -105,7 +105,7 @@ impl RawSet {
         &self.name
     }
 
-    /// Whether it is part of the rule that looks into it.
+    /// Whether it is part of the rule that uses it.
     #[must_use]
     pub fn anonymous(&self) -> bool {
         self.flags & SET_ANONYMOUS != 0
@@ -115,7 +115,7 @@ impl RawSet {
         self.flags & SET_INTERVAL != 0
     }
 
-    /// Takes up the elements of one message of the list.
+    /// Adds the elements of one message of the list.
     pub fn add_elements(&mut self, body: &[u8]) {
         let attrs = Attrs(body.get(4..).unwrap_or_default());
         let list = Attrs(attrs.find(3).unwrap_or_default());
@@ -195,7 +195,7 @@ impl RawSet {
     }
 }
 
-/// The last key before another; the highest before none.
+/// The last key before another; without one, the highest.
 pub(crate) fn last_before(length: usize, end: Option<&[u8]>) -> Vec<u8> {
     let Some(end) = end else {
         return vec![0xff; length];

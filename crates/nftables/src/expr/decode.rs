@@ -1,4 +1,4 @@
-//! Expressions from attributes. Only what is understood to the last attribute is given a name.
+//! Expressions from attributes. Only an expression with no unknown attribute gets a name.
 
 use super::*;
 use crate::wire::{Attrs, be32_of, string_of};
@@ -62,7 +62,7 @@ impl<'a> Known<'a> {
         Attrs(self.0.find(kind)?).find(1).map(<[u8]>::to_vec)
     }
 
-    /// Whether a number is this one, or is not there.
+    /// Whether a number has this value, or is missing.
     fn is(self, kind: u16, number: u32) -> bool {
         self.number(kind).is_none_or(|n| n == number)
     }
@@ -164,7 +164,7 @@ fn statement(name: &str, attributes: &[u8]) -> Option<Expr> {
 }
 
 fn count_over(attributes: &[u8]) -> Option<Expr> {
-    // 6 and 8: no timeout, and what aligns it.
+    // 6 and 8: no timeout, and its padding.
     let known = Known::only(attributes, &[1, 3, 4, 6, 7, 8, 9])?;
     let endless = (known.0.find(6)).is_none_or(|timeout| timeout.iter().all(|byte| *byte == 0));
     let flags = known.number(9).unwrap_or(0) & !NFT_DYNSET_F_EXPR;
@@ -252,7 +252,7 @@ fn lookup(attributes: &[u8]) -> Option<Expr> {
     })
 }
 
-/// Destination NAT to one address, and one port where there is one.
+/// Destination NAT to one address, and one port if there is one.
 fn nat(attributes: &[u8]) -> Option<Expr> {
     let known = Known::only(attributes, &[1, 2, 3, 4, 5, 6, 7])?;
     let same = |first: u16, last: u16| {

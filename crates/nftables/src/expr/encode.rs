@@ -42,7 +42,7 @@ impl Expr {
         });
     }
 
-    /// The kernel's name for it.
+    /// The kernel's name.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {

@@ -1,14 +1,14 @@
 //! Expressions: what rules are made of in the kernel (linux/netfilter/nf_tables.h).
 //!
-//! Each is encoded to attributes of netlink and decoded from them; what this crate has no name for
-//! is kept as it came.
+//! Each is encoded to netlink attributes and decoded from them; those without a name in this crate
+//! are kept unchanged.
 
 mod decode;
 mod encode;
 
 use crate::IpVersion;
 
-/// A 32-bit register, 0 to 15 (NFT_REG32_00 and on).
+/// A 32-bit register, 0 to 15 (NFT_REG32_00 to NFT_REG32_15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reg(pub u8);
 
@@ -26,7 +26,7 @@ pub enum Meta {
     OifGroup = 22,
 }
 
-/// Where `payload` counts from (enum nft_payload_bases).
+/// The start of `payload`'s offset (enum nft_payload_bases).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // named as the kernel's
 pub enum PayloadBase {
@@ -43,33 +43,33 @@ pub enum CtKey {
     Status = 2,
 }
 
-/// A decision about a packet (enum nft_verdicts, NF_ACCEPT and its siblings).
+/// A decision about a packet (enum nft_verdicts, NF_ACCEPT and others).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// It passes this chain's hook.
     Accept,
     /// It is dropped.
     Drop,
-    /// It goes on to the next rule.
+    /// It continues at the next rule.
     Continue,
-    /// It goes back to the chain that called.
+    /// It returns to the calling chain.
     Return,
-    /// It goes through another chain, and comes back at its end.
+    /// It passes another chain, and returns at its end.
     Jump(String),
-    /// It goes to another chain, and does not come back.
+    /// It passes another chain, and does not return.
     Goto(String),
-    /// A number this crate has no name for: it is queued or taken over.
+    /// A number without a name in this crate: it is queued or stolen.
     Other(i32),
 }
 
 /// One expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expr {
-    /// Loads what belongs to a packet without being in it.
+    /// Loads a property of a packet that is not in its bytes.
     Meta {
-        /// What.
+        /// The property.
         key: Meta,
-        /// Where to.
+        /// The target register.
         to: Reg,
     },
     /// Loads bytes of the packet.
@@ -80,10 +80,10 @@ pub enum Expr {
         offset: u32,
         /// How many bytes.
         length: u32,
-        /// Where to.
+        /// The target register.
         to: Reg,
     },
-    /// Goes on where a register has, or has not, a value.
+    /// Continues if a register has, or does not have, a value.
     Compare {
         /// The register.
         reg: Reg,
@@ -101,24 +101,24 @@ pub enum Expr {
         /// The bits that are inverted.
         xor: Vec<u8>,
     },
-    /// Turns a 32-bit number from the machine's byte order to the network's.
+    /// Converts a 32-bit number from the machine's byte order to the network's.
     NetworkOrder {
         /// The register.
         reg: Reg,
     },
-    /// Goes on where registers are in a set, or are not; or loads the map's value for them.
+    /// Continues if registers are in a set, or are not; or loads the map's value for them.
     Lookup {
         /// The first register of the key.
         reg: Reg,
         /// The set's name.
         set: String,
-        /// Where the map's value goes to.
+        /// The register for the map's value.
         to: Option<Reg>,
-        /// Goes on where they are not.
+        /// Continues if they are not.
         invert: bool,
     },
     /// Counts the packet's connection among those of a register's value, in an element of a dynamic
-    /// set, and goes on where they are more than a limit (`add @set { … ct count over … }`).
+    /// set, and continues if they exceed a limit (`add @set { … ct count over … }`).
     CountOver {
         /// The register.
         reg: Reg,
@@ -127,25 +127,25 @@ pub enum Expr {
         /// The limit.
         limit: u32,
     },
-    /// Loads what connection tracking knows.
+    /// Loads a property from connection tracking.
     Ct {
-        /// What.
+        /// The property.
         key: CtKey,
-        /// Where to.
+        /// The target register.
         to: Reg,
     },
     /// Loads the type of the route to the packet's destination address.
     FibDestinationType {
-        /// Where to.
+        /// The target register.
         to: Reg,
     },
     /// Translates the destination.
     Dnat {
         /// The version of the address.
         version: IpVersion,
-        /// Where the address is.
+        /// The register with the address.
         address: Reg,
-        /// Where the port is.
+        /// The register with the port.
         port: Option<Reg>,
     },
     /// Translates the source to the address of the outgoing interface.
@@ -153,33 +153,33 @@ pub enum Expr {
         /// Choose source ports at random.
         random: bool,
     },
-    /// Counts packets and bytes. What has been counted is not kept.
+    /// Counts packets and bytes. Counter values are not kept.
     Counter,
     /// Loads a constant.
     Constant {
-        /// Where to.
+        /// The target register.
         to: Reg,
         /// The value.
         data: Vec<u8>,
     },
-    /// Sets `meta nftrace`: from here on the kernel reports every rule the packet meets.
+    /// Sets `meta nftrace`: after this the kernel reports every rule that the packet matches.
     Trace {
-        /// A register that holds one byte: 1 for on.
+        /// A register with one byte: 1 for on.
         from: Reg,
     },
     /// Sets the packet's mark.
     SetMark {
-        /// A register that holds the new mark.
+        /// A register with the new mark.
         from: Reg,
     },
     /// Drops with ICMP "administratively prohibited", whatever the IP version.
     Reject,
     /// Gives a verdict.
     Verdict(Verdict),
-    /// An expression this crate has no name for, or one that has attributes this crate does not
-    /// know.
+    /// An expression without a name in this crate, or one with attributes that are unknown in this
+    /// crate.
     Raw {
-        /// The kernel's name for it.
+        /// The kernel's name.
         name: String,
         /// Its attributes.
         attributes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Protocol headers: which field lies where.
+//! Protocol headers: the positions of fields.
 
 use crate::DataType;
 
@@ -13,7 +13,7 @@ pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) offset: u32,
     pub(super) length: u32,
-    /// For fields that are some bits of their bytes.
+    /// For fields that are only some bits of their bytes.
     pub(super) mask: u64,
     pub(super) kind: DataType,
 }
@@ -178,7 +178,7 @@ pub(super) fn fields(base: u32, network: Option<u16>, transport: Option<u8>) -> 
     }
 }
 
-/// `@th,16,16` for what is no field: base, first bit, bits.
+/// `@th,16,16` for bits that are not a field: base, first bit, number of bits.
 pub(crate) fn raw(base: u32, offset: u32, length: u32) -> String {
     let base = match base {
         0 => "ll",

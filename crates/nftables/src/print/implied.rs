@@ -1,11 +1,11 @@
-//! Conditions that need not be printed: a field that is printed implies the header it is in.
+//! Conditions that need not be printed: a printed field implies its header.
 
 use super::Printer;
 use super::header::{self, Field};
 use crate::Family;
 
 impl Printer<'_> {
-    /// What follows implies the network header: the condition that matched it is not printed.
+    /// The next part implies the network header: the condition that matched it is not printed.
     pub(super) fn network_named(&mut self) {
         if let Some(text) = self.network_at.take().and_then(|at| self.out.get_mut(at)) {
             text.clear();
@@ -42,7 +42,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Notes which header a comparison matches.
+    /// Notes the header that a comparison matches.
     pub(super) fn learn(&mut self, selector: &str, data: &[u8]) {
         let place = Some(self.out.len() - 1);
         let last = data.last().copied().unwrap_or_default();
@@ -63,7 +63,7 @@ impl Printer<'_> {
             }
             "meta l4proto" | "ip protocol" | "ip6 nexthdr" => {
                 self.transport = Some(last);
-                // In tables of many families the latter two also match the IP version.
+                // In tables of several families the latter two also match the IP version.
                 let also =
                     selector != "meta l4proto" && !matches!(self.family, Family::Ip | Family::Ip6);
                 self.transport_at = place.filter(|_| !also);

@@ -1,4 +1,4 @@
-//! Expressions that load a register or work on one.
+//! Expressions that load or change a register.
 
 use super::Printer;
 use super::fields::Fields;
@@ -96,7 +96,7 @@ impl Printer<'_> {
         }
     }
 
-    /// A field of some bits that is written with its surroundings, `ip ttl set 64`.
+    /// A field of some bits that is written with the bits around it, `ip ttl set 64`.
     fn bits_set(&mut self, base: u32, offset: u32, kept: &[u8], bits: &[u8]) -> Option<String> {
         let length = kept.len();
         let all = |bytes: &[u8]| number(DataType::Number, bytes);
@@ -138,7 +138,7 @@ impl Printer<'_> {
             operand.mask = Some(mask.to_vec());
             return Some(operand);
         }
-        // Kept bits and set bits: (x & mask) ^ xor is an `or` where the mask has no bit of xor.
+        // Kept bits and set bits: (x & mask) ^ xor is an `or` if the mask has no bit of xor.
         let rendered = self.render(&operand);
         let (kind, mut text) = (rendered.kind, rendered.text);
         let ors = mask.iter().zip(xor).all(|(m, x)| m & x == 0);

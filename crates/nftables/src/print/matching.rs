@@ -7,23 +7,23 @@ use super::values::{Values, flag_names, flags, number, prefix_of, value};
 use super::{Printer, single_type};
 use crate::DataType;
 
-/// A selector in words, with how to read what it is compared with.
+/// A selector as text, with the form of the values it is compared with.
 #[derive(Debug, Clone)]
 pub(super) struct Rendered {
     pub(super) text: String,
     pub(super) kind: DataType,
-    /// Bits below the field, for one that is some bits of its bytes.
+    /// The number of bits below the field, for one that is only some bits of its bytes.
     pub(super) shift: u32,
     pub(super) swapped: bool,
     /// Bytes in a key.
     pub(super) length: usize,
-    /// A mask that is no part of the selector's name.
+    /// A mask that is not part of the selector's name.
     mask: Option<Vec<u8>>,
     masked: bool,
 }
 
 impl Rendered {
-    /// A value as the kernel has it, brought to the selector's form.
+    /// A value from the kernel, converted to the selector's form.
     pub(super) fn plain(&self, bytes: &[u8]) -> Vec<u8> {
         let mut out = bytes.to_vec();
         if self.swapped && self.kind.host_order() {
@@ -37,7 +37,7 @@ impl Rendered {
         out
     }
 
-    /// With the mask as part of the words.
+    /// With the mask as part of the text.
     pub(super) fn with_mask(mut self, values: Values<'_>) -> Self {
         if let Some(mask) = self.mask.take() {
             self.text = format!("{} & {}", self.text, self.value(&mask, values));
@@ -54,7 +54,7 @@ impl Rendered {
 const SIGNS: [&str; 6] = ["", "!= ", "< ", "<= ", "> ", ">= "];
 
 impl Printer<'_> {
-    /// A selector in words.
+    /// A selector as text.
     pub(super) fn render(&mut self, operand: &Operand) -> Rendered {
         let mut out = Rendered {
             text: String::new(),
@@ -113,7 +113,7 @@ impl Printer<'_> {
         out
     }
 
-    /// The selectors that lie one after the other in the registers, as a joined key has them.
+    /// The selectors in consecutive registers, in the form of a joined key.
     pub(super) fn joined(&mut self, first: usize, length: usize) -> Vec<Rendered> {
         let mut out = Vec::new();
         let mut done = 0;

@@ -1,8 +1,7 @@
-//! Rules and tables in nft syntax, as `nft list ruleset` shows them and `nft -f` loads them.
+//! Rules and tables in nft syntax, in the form of `nft list ruleset` and for `nft -f`.
 //!
-//! Rules of every kind are printed from their expressions as the kernel has them: those of values
-//! of this crate are lowered first. What an expression loads into registers is remembered, and
-//! printed where it is used.
+//! Rules of every kind are printed from the kernel's expressions: values of this crate are lowered
+//! first. What an expression loads into registers is stored, and printed where it is used.
 
 mod fields;
 mod header;
@@ -34,7 +33,7 @@ use header::{ARP, IPV4, IPV6};
 use selector::{Operand, Source};
 use values::Values;
 
-/// Registers of four bytes (NFT_REG32_COUNT), and some for what begins in the last.
+/// Registers of four bytes (NFT_REG32_COUNT), and some more for values that begin in the last.
 const REGISTERS: usize = 20;
 
 /// Sets by name.
@@ -49,15 +48,15 @@ struct Printer<'a> {
     /// The parts printed so far; those that a later part implies are emptied.
     out: Vec<String>,
     comment: Option<String>,
-    /// Where in `out` the type of the link is.
+    /// The position in `out` of the type of the link.
     link_at: Option<usize>,
-    /// What the network header is known to be (an ethertype), and where in `out` that is.
+    /// The known type of the network header (an ethertype), and its position in `out`.
     network: Option<u16>,
     network_at: Option<usize>,
     /// The same of the transport header (an IP protocol).
     transport: Option<u8>,
     transport_at: Option<usize>,
-    /// A `>=` that a `<=` may make a range of: register, value, place in `out`.
+    /// A `>=` that may become a range with a `<=`: register, value, position in `out`.
     lower: Option<(usize, Vec<u8>, usize)>,
 }
 
@@ -69,9 +68,9 @@ fn single_type(number: u32) -> DataType {
     }
 }
 
-/// An expression nested in an attribute, as dynamic sets have: its text alone.
+/// An expression nested in an attribute, as in dynamic sets: only its text.
 fn nested(family: Family, expression: &[u8], values: Values<'_>) -> String {
-    // They do not nest further.
+    // There is no further nesting.
     let name = Attrs(expression).find(1).map(string_of).unwrap_or_default();
     if matches!(name.as_str(), "lookup" | "dynset" | "objref") {
         return "[nested]".into();
@@ -105,7 +104,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Prints an expression. One that is `pinned` stays also where what follows implies it.
+    /// Prints an expression. A `pinned` one is kept even if a later part implies it.
     fn print(&mut self, expression: &[u8], pinned: bool) {
         let attrs = Attrs(expression);
         let name = attrs.find(1).map(string_of).unwrap_or_default();
@@ -119,7 +118,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// The text, and the comment that a match of iptables carries.
+    /// The text, and the comment in a match of iptables.
     fn finish(mut self) -> (String, Option<String>) {
         self.out.retain(|text| !text.is_empty());
         (self.out.join(" "), self.comment)
@@ -145,7 +144,7 @@ impl Printer<'_> {
         self.registers.get(slot).cloned().flatten()
     }
 
-    /// What a register holds, in words; `kind` is what a constant is taken for.
+    /// The content of a register as text; `kind` is the type assumed for a constant.
     fn words(&mut self, slot: usize, kind: DataType) -> Option<String> {
         let operand = self.register(slot)?;
         if let Source::Bytes(bytes) = &operand.source {
@@ -158,7 +157,7 @@ impl Printer<'_> {
         Some(self.render(&operand).with_mask(self.values).text)
     }
 
-    /// `None` when the expression is not understood.
+    /// `None` if the expression is unknown.
     fn expression(&mut self, name: &str, fields: Fields<'_>) -> Option<()> {
         match name {
             "meta" | "ct" | "fib" | "rt" | "socket" | "numgen" | "hash" | "exthdr" | "payload"

@@ -31,7 +31,7 @@ pub(super) const TCP_FLAGS: Names = &[
     (128, "cwr"),
 ];
 
-/// As in /etc/protocols, where nft looks.
+/// As in /etc/protocols, which nft uses.
 pub(super) const PROTOCOLS: Names = &[
     (1, "icmp"),
     (2, "igmp"),

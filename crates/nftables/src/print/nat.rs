@@ -1,4 +1,4 @@
-//! Statements that send packets elsewhere: nat, masquerade, redirect, tproxy, dup, fwd.
+//! Statements that change addresses or routes: nat, masquerade, redirect, tproxy, dup, fwd.
 
 use super::Printer;
 use super::fields::Fields;
@@ -26,7 +26,7 @@ fn family_word(family: u32) -> (&'static str, DataType) {
 }
 
 impl Printer<'_> {
-    /// `first`, or `first-last` where the second register has another value.
+    /// `first`, or `first-last` if the second register has another value.
     fn span(
         &mut self,
         first: Option<usize>,
@@ -108,7 +108,7 @@ impl Printer<'_> {
         let flags = fields.number(7).unwrap_or(0);
         let address = self.span(fields.slot(3), fields.slot(4), kind);
         let port = self.span(fields.slot(5), fields.slot(6), DataType::Service);
-        // In a table of one family its name goes without saying.
+        // In a table of one family its name is not needed.
         let family = match (&address, self.family) {
             (Some(_), Family::Inet) => format!("{word} "),
             _ => String::new(),

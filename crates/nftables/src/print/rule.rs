@@ -8,19 +8,19 @@ use crate::lower::{Context, act, matched};
 use crate::wire::{Attrs, Writer};
 use crate::{Action, DataType, Family, Field, IpVersion, Match, Rule};
 
-/// A rule that the kernel lists, as people are shown it.
+/// A rule that the kernel lists, as text for users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo {
     /// The kernel's number for it, as in `nft -a list ruleset`.
     pub handle: u64,
-    /// What nft prints for it, without the comment and the counter's values.
+    /// The text by nft, without the comment and the counter's values.
     pub text: String,
     /// Its comment.
     pub comment: Option<String>,
 }
 
-/// A rule that the kernel lists. `sets` has those it looks into, anonymous ones with their
-/// elements; `interface` gives the names of interfaces by index.
+/// A rule that the kernel lists. `sets` contains those it uses, anonymous ones with their elements;
+/// `interface` returns the names of interfaces by index.
 #[must_use]
 pub fn listed(
     rule: &ListedRule,
@@ -57,8 +57,8 @@ fn commented(words: String, text: &str) -> String {
     }
 }
 
-/// A rule to be loaded, with every condition that it has, also those nft leaves out when it lists
-/// rules: those it adds by itself when it loads them are not quite the same.
+/// A rule to be loaded, with all its conditions, also those that nft omits when it lists rules:
+/// those that nft adds itself when it loads them are not quite the same.
 pub(super) fn whole_rule(this: &Rule, family: Family) -> String {
     commented(words(this, family, true), &this.comment)
 }
@@ -86,7 +86,7 @@ fn words(rule: &Rule, family: Family, whole: bool) -> String {
     printer.finish().0
 }
 
-/// Whether a condition only matches which header there is.
+/// Whether a condition only matches the type of a header.
 fn is_of_header(condition: &Match) -> bool {
     matches!(
         condition,
@@ -94,7 +94,7 @@ fn is_of_header(condition: &Match) -> bool {
     )
 }
 
-/// The sets that a rule looks into, as far as the rule shows their types.
+/// The sets that a rule uses, as far as the rule shows their types.
 fn outlines(rule: &Rule) -> Sets {
     let types = |fields: &[Field]| fields.iter().map(|f| f.data_type()).collect::<Vec<_>>();
     let mut out = Sets::new();
@@ -122,7 +122,7 @@ impl Printer<'_> {
     fn expressions(&mut self, exprs: &[Expr], pinned: bool) {
         let mut list = Writer::default();
         exprs.iter().for_each(|expr| expr.write(&mut list));
-        // Expressions of this crate are short; those of the kernel fitted into a message.
+        // Expressions of this crate are short; those of the kernel have fitted into a message.
         let list = list.as_bytes().unwrap_or_default();
         for (_, expression) in Attrs(list) {
             self.print(expression, pinned);

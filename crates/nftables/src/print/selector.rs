@@ -1,13 +1,13 @@
-//! What expressions load into registers, in words.
+//! The contents of registers, as text.
 
 use super::fields::Fields;
 use super::values::flag_names;
 use crate::DataType;
 
-/// Where a register's content comes from.
+/// The source of a register's content.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
-    /// Bytes of the packet, whose name depends on the headers known when they are used.
+    /// Bytes of the packet, whose name depends on the known headers when they are used.
     Payload { base: u32, offset: u32, length: u32 },
     /// A selector with its own name.
     Named(String, DataType),
@@ -22,11 +22,11 @@ pub(super) struct Operand {
     /// Bytes.
     pub(super) length: usize,
     pub(super) mask: Option<Vec<u8>>,
-    /// Bits it was moved, to the left when negative.
+    /// The number of bits it was shifted, to the left when negative.
     pub(super) shift: i64,
-    /// Turned from the machine's byte order to the network's.
+    /// Converted from the machine's byte order to the network's.
     pub(super) swapped: bool,
-    /// Bits of the packet kept and set, where only some are replaced.
+    /// Bits of the packet that are kept and set, if only some are replaced.
     pub(super) change: Option<(Vec<u8>, Vec<u8>)>,
 }
 

@@ -1,4 +1,4 @@
-//! Elements of anonymous sets, which are printed where a rule looks into the set.
+//! Elements of anonymous sets, which are printed where a rule uses the set.
 
 use super::matching::Rendered;
 use super::statement::verdict;
@@ -21,14 +21,14 @@ impl RawSet {
             .map(|element| {
                 let key = plain(&element.key);
                 let mut order = ordered(kind, &key);
-                // nft takes names for numbers of the machine, too.
+                // For nft, names are numbers of the machine, too.
                 if kind == DataType::IfName && !self.is_interval() {
                     order.reverse();
                 }
                 (order, key, element)
             })
             .collect();
-        // An end comes before the start of the next at the same value.
+        // An end is sorted before the start of the next element at the same value.
         sorted.sort_by(|a, b| {
             let end = |e: &RawElement| !e.is_end();
             let last = |e: &RawElement| e.is_catch_all();
@@ -77,7 +77,7 @@ impl RawSet {
     }
 }
 
-/// The last value of an interval as the type has it; keys and ends are big-endian.
+/// The last value of an interval in the form of the type; keys and ends are big-endian.
 fn last_value(kind: DataType, length: usize, end: Option<&[u8]>) -> Vec<u8> {
     let last = last_before(length, end);
     match end {

@@ -8,7 +8,7 @@ use crate::expr::Verdict;
 use crate::wire::{Attrs, be16_of, be64_of, string_of};
 use crate::{DataType, Family};
 
-/// A verdict in words.
+/// A verdict as text.
 pub(super) fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Drop => "drop".into(),
@@ -23,7 +23,7 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
     }
 }
 
-/// The unit nft writes a number of bytes in.
+/// The unit of a number of bytes in nft.
 fn bytes_in_words(bytes: u64) -> String {
     for (unit, name) in [(1 << 20, "mbytes"), (1 << 10, "kbytes")] {
         if bytes >= unit && bytes.is_multiple_of(unit) {
@@ -131,7 +131,7 @@ fn count(fields: Fields<'_>) -> Option<String> {
     Some(format!("ct count {over}{}", fields.number(1)?))
 }
 
-/// A duration as nft writes it, `1h30m`.
+/// A duration in the form of nft, `1h30m`.
 fn duration(ms: u64) -> String {
     let mut out = String::new();
     let seconds = ms / 1000;

@@ -28,7 +28,7 @@ pub fn table(table: &Table) -> String {
     out
 }
 
-/// A set or map with its elements, as it stands in a table.
+/// A set or map with its elements, as in a table.
 #[must_use]
 pub fn set(set: &Set) -> String {
     let mut out = String::new();
@@ -71,7 +71,7 @@ pub fn element(element: &Element) -> String {
     out
 }
 
-/// A chain with its rules, as it stands in a table.
+/// A chain with its rules, as in a table.
 #[must_use]
 pub fn chain(chain: &Chain, family: Family) -> String {
     let mut out = String::new();
@@ -89,7 +89,7 @@ pub fn chain(chain: &Chain, family: Family) -> String {
     out
 }
 
-/// A value on its own.
+/// A single value.
 #[must_use]
 pub fn value(value: &Value) -> String {
     let kind = match value {

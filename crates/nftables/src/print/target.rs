@@ -1,5 +1,5 @@
-//! Targets of iptables that iptables-nft puts into rules as they are (linux/netfilter/xt_*.h,
-//! ipt_*.h, ip6t_*.h), in the words nft has for the same.
+//! Targets of iptables that iptables-nft puts into rules unchanged (linux/netfilter/xt_*.h,
+//! ipt_*.h, ip6t_*.h), as the equivalent nft statements.
 
 use super::fields::Fields;
 use super::nat::flag_words;

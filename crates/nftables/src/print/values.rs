@@ -1,4 +1,4 @@
-//! What the bytes of a comparison or an element mean, by the type of what they are compared with.
+//! The meaning of bytes in a comparison or an element, by the type of the other operand.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -30,7 +30,7 @@ fn hex(bytes: &[u8]) -> String {
     format!("0x{}", if digits.is_empty() { "0" } else { digits })
 }
 
-/// Names of bits, lowest first; what has none as a number.
+/// Names of bits, lowest first; bits without a name as a number.
 pub(super) fn flag_names(table: &[(u64, &str)], value: u64, separator: &str) -> String {
     let mut out: Vec<String> = Vec::new();
     for bit in (0..64).map(|n| 1_u64 << n).filter(|bit| value & bit != 0) {
@@ -43,7 +43,7 @@ pub(super) fn flag_names(table: &[(u64, &str)], value: u64, separator: &str) -> 
     out.join(separator)
 }
 
-/// nft has no way to write a quotation mark or the end of a line within quotation marks.
+/// nft has no syntax for a quotation mark or a newline within quotation marks.
 pub(super) fn quoted(text: &str) -> String {
     let inner: String = text
         .chars()
@@ -56,12 +56,12 @@ pub(super) fn quoted(text: &str) -> String {
     format!("\"{inner}\"")
 }
 
-/// `comment "..."`, as long as nf_tables keeps it.
+/// `comment "..."`, cut to the length that nf_tables keeps.
 pub(super) fn comment(text: &str) -> String {
     format!("comment {}", quoted(kept(text)))
 }
 
-/// Prints values; knows the names of interfaces.
+/// Prints values, with the names of interfaces.
 #[derive(Clone, Copy)]
 pub(super) struct Values<'a>(pub(super) &'a dyn Fn(u32) -> Option<String>);
 
@@ -75,7 +75,7 @@ impl Values<'_> {
         name.map_or_else(|| value(kind, bytes), |name| quoted(&name))
     }
 
-    /// `first-last`, or a prefix where it is one and the type writes those.
+    /// `first-last`, or a prefix if it is one and the type has prefixes.
     pub(super) fn range(self, kind: DataType, first: &[u8], last: &[u8]) -> String {
         match kind {
             DataType::IfIndex if first == last => self.value(kind, first),
@@ -186,7 +186,7 @@ fn named(kind: DataType, number: u64) -> String {
     }
 }
 
-/// How many leading bits are set, when only those are.
+/// The number of leading bits that are set, if only those are.
 pub(super) fn prefix_of(mask: &[u8]) -> Option<u32> {
     let ones: u32 = mask
         .iter()
@@ -202,7 +202,7 @@ pub(super) fn prefix_of(mask: &[u8]) -> Option<u32> {
     (ones == total).then_some(ones)
 }
 
-/// `first-last`, or a prefix where it is one and the type writes those.
+/// `first-last`, or a prefix if it is one and the type has prefixes.
 pub(super) fn range(kind: DataType, first: &[u8], last: &[u8]) -> String {
     if first == last {
         return value(kind, first);

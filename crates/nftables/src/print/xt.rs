@@ -1,5 +1,5 @@
-//! Matches of iptables that iptables-nft puts into rules as they are: the usual ones
-//! in the words nft has for the same (linux/netfilter/xt_*.h, ipt_*.h, ip6t_*.h).
+//! Matches of iptables that iptables-nft puts into rules unchanged: the usual ones as the
+//! equivalent nft conditions (linux/netfilter/xt_*.h, ipt_*.h, ip6t_*.h).
 
 use super::fields::Fields;
 use super::values::{flag_names, range, value};
@@ -32,7 +32,7 @@ fn port_range(name: &str, info: &[u8], at: usize, inverted: bool) -> Option<Stri
     Some(format!("{name} {}{}", sign(inverted), ports(first, last)))
 }
 
-/// `ct state` and `ct status` of a conntrack match of nothing else.
+/// `ct state` and `ct status` of a conntrack match with nothing else.
 fn conntrack(revision: u32, info: &[u8]) -> Option<String> {
     const STATE: u16 = 1;
     const STATUS: u16 = 1 << 6;

@@ -1,4 +1,4 @@
-//! What is known of a rule and a packet.
+//! What is known about a rule and a packet.
 
 use crate::evaluate::PacketContext;
 use crate::expr::Verdict;
@@ -22,7 +22,7 @@ impl Answer {
     }
 }
 
-/// What a rule does with what it matches.
+/// The action of a rule for packets that it matches.
 pub(super) enum Act {
     Verdict(Verdict),
     Drop,
@@ -31,7 +31,7 @@ pub(super) enum Act {
     Nothing,
 }
 
-/// The bit of `ct state` that a packet has.
+/// The bit of `ct state` for a packet.
 pub(super) fn state(packet: &PacketContext<'_>) -> u32 {
     match (packet.established, packet.invalid) {
         (true, _) => ESTABLISHED,

@@ -23,14 +23,14 @@ pub(super) fn matches(attrs: Attrs<'_>, packet: &PacketContext<'_>) -> Answer {
         "tcp" => ports(info, packet, 11).filter(|_| info.get(8..10) == Some(&[0, 0])),
         "udp" => ports(info, packet, 8),
         "icmp" | "icmp6" => icmp(info, packet),
-        // Packets whose way is predicted have no routing header.
+        // Predicted packets have no routing header.
         "rt" => Some(Answer::No),
         _ => None,
     };
     found.unwrap_or(Answer::Maybe)
 }
 
-/// xt_conntrack_mtinfo: the states, of a match of nothing else.
+/// xt_conntrack_mtinfo: the states, if the match tests nothing else.
 fn conntrack(info: &[u8], packet: &PacketContext<'_>) -> Option<Answer> {
     const STATE: u16 = 1;
     // Written as `-m state`.
@@ -41,7 +41,7 @@ fn conntrack(info: &[u8], packet: &PacketContext<'_>) -> Option<Answer> {
     if flags & !ALIAS != STATE {
         return None;
     }
-    // Before revision 2 the mask had one byte, and the status was beside it.
+    // Before revision 2 the mask had one byte, and the status was next to it.
     let wanted = match info.len() {
         ..156 => u32::from(*info.get(150)?),
         _ => u32::from(u16_at(info, 150)?),
@@ -67,7 +67,7 @@ fn ports(info: &[u8], packet: &PacketContext<'_>, flags: usize) -> Option<Answer
 }
 
 /// struct ipt_icmp and ip6t_icmp: a type (255 for all), the first and the last code, and a bit that
-/// inverts. The types whose way is predicted have the code 0.
+/// inverts. Predicted packets of these types have the code 0.
 fn icmp(info: &[u8], packet: &PacketContext<'_>) -> Option<Answer> {
     const ANY: u8 = 255;
     let [kind, first, last, inverted] = *info.first_chunk::<4>()?;

@@ -31,12 +31,12 @@ pub enum Attribute {
     GroupLearning(bool),
     /// An attribute of a bridge.
     Bridge(BridgeFlag, bool),
-    /// The kernel makes an IPv6 address of its own.
+    /// The kernel adds an IPv6 address itself.
     KernelAddress(bool),
 }
 
 impl Attribute {
-    /// Its name, in the words of `ip link`.
+    /// Its name as `ip link` prints it.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

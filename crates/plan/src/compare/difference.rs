@@ -48,7 +48,7 @@ pub struct Difference {
 pub enum Fact {
     /// A node's namespace does not exist.
     NamespaceMissing,
-    /// Another namespace is in the place of a node's.
+    /// Another namespace has replaced a node's.
     NamespaceReplaced,
     /// A node's namespace could not be examined.
     NamespaceUnseen,
@@ -56,14 +56,14 @@ pub enum Fact {
     LinkMissing {
         /// The link.
         link: String,
-        /// What it is for.
+        /// Its purpose.
         role: LinkRole,
     },
     /// A link exists, but its other end is not where it must be.
     LinkDetached {
         /// The link.
         link: String,
-        /// What it is for.
+        /// Its purpose.
         role: LinkRole,
     },
     /// An attribute of a link differs.
@@ -77,7 +77,7 @@ pub enum Fact {
     },
     /// An address is missing.
     AddressMissing {
-        /// The link it belongs on.
+        /// The link that must have it.
         link: String,
         /// The address.
         address: IpNet,
@@ -93,9 +93,9 @@ pub enum Fact {
     RouteMissing {
         /// The route.
         route: Route,
-        /// The next hop of the route of the same link that is there instead.
+        /// The next hop of the route of the same link that exists instead.
         found: Option<Option<IpAddr>>,
-        /// The first route with its destination and metric takes its place, and is not of another
+        /// This route replaces the first one with its destination and metric, which is of the same
         /// link.
         replaces: bool,
     },
@@ -121,7 +121,7 @@ pub enum Fact {
         key: SysctlKey,
         /// The wanted value.
         wanted: String,
-        /// The value that was found; none where it was not looked at before.
+        /// The value that was found; none if it was not examined before.
         found: Option<String>,
     },
     /// What a link does to the packets it sends differs.
@@ -133,23 +133,23 @@ pub enum Fact {
         /// What was found; none: something that hallway never sets.
         found: Option<Shaping>,
     },
-    /// The host does not forward what comes in by a link that packets of the project come in by.
+    /// The host does not forward packets that come in by a link which the project needs.
     UplinkForwarding {
         /// The uplink.
         link: String,
         /// IPv4 or IPv6.
         version: IpVersion,
     },
-    /// The note that hallway turned on the forwarding of a link: without it, packets of others are
-    /// forwarded too.
+    /// The note that hallway turned on the forwarding of a link is missing: without it, packets of
+    /// others are forwarded too.
     UplinkNoteMissing {
         /// The link.
         link: String,
         /// IPv4 or IPv6.
         version: IpVersion,
     },
-    /// The note that hallway turned on the forwarding of a link, which is gone, or which forwards
-    /// because of another program by now.
+    /// The note that hallway turned on the forwarding of a link is still there, although the link
+    /// does not exist any more or another program makes it forward.
     UplinkNoteLeft {
         /// The link.
         link: String,
@@ -165,21 +165,21 @@ pub enum Fact {
     },
     /// A table of the project does not exist.
     TableMissing {
-        /// In nft's words, like `inet hallway-shop`.
+        /// As nft prints it, like `inet hallway-shop`.
         table: String,
     },
     /// Chains, rules or set definitions of a table differ.
     TableChanged {
-        /// In nft's words.
+        /// As nft prints it.
         table: String,
-        /// What differs, in nft's words, one line each.
+        /// What differs, as nft prints it, one line each.
         changes: Vec<String>,
     },
     /// Elements of a set differ.
     Elements {
-        /// In nft's words, like `inet hallway-shop pub4`.
+        /// As nft prints it, like `inet hallway-shop pub4`.
         set: String,
-        /// Elements that are missing, in nft's words.
+        /// Elements that are missing, as nft prints them.
         missing: Vec<String>,
         /// Elements that should not be there.
         extra: Vec<String>,
@@ -193,7 +193,7 @@ pub enum Fact {
     GuardChanged {
         /// The name of its tables.
         table: String,
-        /// What differs, in nft's words, one line each.
+        /// What differs, as nft prints it, one line each.
         changes: Vec<String>,
     },
     /// A program of a node does not run.
@@ -208,7 +208,7 @@ pub enum Fact {
     },
     /// A file that programs in nodes find below /etc is missing.
     FileMissing {
-        /// Its path for them, with the nodes that see it where there are several.
+        /// Its path in nodes, with the names of the nodes if there are several such files.
         file: String,
     },
     /// Such a file has other lines.
@@ -223,7 +223,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// Whether it is of the project's own tables.
+    /// Whether it is a difference of the project's own tables.
     pub(crate) fn is_of_rules(&self) -> bool {
         matches!(
             self,
@@ -346,7 +346,7 @@ impl Difference {
 }
 
 impl Difference {
-    /// The object that differs, with its place: the same text for every difference of it.
+    /// The object that differs, with its place: the same text for all differences of one object.
     #[must_use]
     pub fn subject(&self) -> String {
         format!("{} {}", self.place, self.object())

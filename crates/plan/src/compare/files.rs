@@ -1,4 +1,4 @@
-//! The files that programs in nodes find below /etc: what is in them against what must be.
+//! The files that programs in nodes find below /etc: their content, compared with what it must be.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::observed::{Observed, Seen};
 use crate::settled::{Node, Settled};
 use crate::{hosts, resolv};
 
-/// At most this many nodes are named that see a file.
+/// At most this many nodes are named with a file.
 const NAMED_MAX: usize = 3;
 
 /// Every difference; none when the files were not examined.
@@ -34,7 +34,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
     let mut out = Vec::new();
     for (path, wanted, found, viewers) in views {
         for (name, text) in wanted {
-            // One that no node sees does no harm.
+            // A file that no node uses has no effect.
             let Some(nodes) = viewers.get(&name) else {
                 continue;
             };
@@ -45,7 +45,7 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
     out
 }
 
-/// Which nodes see which file.
+/// The nodes that use each file.
 fn viewers(wanted: &Settled, name: impl Fn(&Node) -> String) -> BTreeMap<String, Vec<&Node>> {
     let mut out: BTreeMap<String, Vec<&Node>> = BTreeMap::new();
     for node in &wanted.nodes {
@@ -90,15 +90,15 @@ fn named(nodes: &[&Node]) -> String {
     }
 }
 
-/// The lines, in an order in which only those about one name are in the order of the file: which
-/// name comes first means nothing.
+/// The lines sorted by name; lines with the same name stay in the order of the file. The order of
+/// the names has no effect.
 fn by_name(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_by_key(|line| line.split_ascii_whitespace().nth(1));
     lines
 }
 
-/// The lines of the one that the other lacks, for people.
+/// The lines of the first text that the second lacks, for messages.
 fn without(lines: &[&str], others: &[&str]) -> Vec<String> {
     let lacking = lines.iter().filter(|line| !others.contains(line));
     lacking.map(|line| line.replace('\t', " ")).collect()

@@ -1,4 +1,4 @@
-//! The guard of a project: what its keeper must hold against what is loaded.
+//! The guard of a project: what its keeper must load, compared with what is loaded.
 
 use super::{Difference, Fact, Place};
 use crate::mark;

@@ -1,6 +1,6 @@
-//! What the kernel must hold ([`Target`]) against what it holds ([`Observed`]): every difference,
-//! as a value. Nothing here trusts a record: it only says which objects an earlier run made, so
-//! that those no longer wanted are found.
+//! What the kernel must hold ([`Target`]), compared with what it holds ([`Observed`]): every
+//! difference, as a value. A record is used only for one thing: it lists the objects of earlier
+//! runs, so that those no longer wanted are found.
 
 mod attribute;
 mod difference;
@@ -23,7 +23,7 @@ use crate::settled::{Cable, Node, Plug, Settled};
 use crate::target::{LinkRole, NodeTarget, Target};
 use space::{Before, Index};
 
-/// A project's objects, but its tables, as they are.
+/// The differences of a project's objects, without its tables.
 #[derive(Debug, Default)]
 pub struct Comparison {
     /// Everything that differs.
@@ -116,7 +116,7 @@ impl Comparison {
         }
     }
 
-    /// What a node's namespace holds; `None` after noting why that is not known.
+    /// What a node's namespace holds; `None` if that is not known, after noting why.
     fn namespace<'a>(
         &mut self,
         wanted: &Settled,
@@ -148,7 +148,7 @@ impl Comparison {
         }
     }
 
-    /// Interfaces on networks of which one end is missing, or whose ends are not each other's.
+    /// Interfaces on networks with a missing end, or with ends that do not belong together.
     fn interfaces(&mut self, node: &Node, host: &Index<'_>, inside: &Index<'_>) {
         for interface in &node.interfaces {
             let Plug::Port { link, .. } = &interface.plug else {

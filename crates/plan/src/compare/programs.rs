@@ -1,4 +1,4 @@
-//! Programs and listeners of a project's keeper: those that must run against those that do.
+//! Programs and listeners of a project's keeper: those that must run, compared with those that run.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -44,8 +44,8 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
     out
 }
 
-/// Why a program does not run as it should, in words; `None` when nothing is wrong with it. One
-/// that ended with code 0 and is not to be started again has done its work, unless it serves ports.
+/// Why a program does not run as it should, in words; `None` if nothing is wrong with it. A program
+/// that ended with code 0 and is not started again has finished, unless it serves ports.
 fn stopped(node: &str, serves: bool, keeper: Option<&SeenKeeper>) -> Option<String> {
     let Some(keeper) = keeper else {
         return Some("does not run: its keeper has ended".into());
@@ -61,7 +61,7 @@ fn stopped(node: &str, serves: bool, keeper: Option<&SeenKeeper>) -> Option<Stri
     }
 }
 
-/// An exit code in words, as shells number them.
+/// An exit code in words, with the numbers that shells use.
 fn ended(code: i32) -> String {
     match code {
         129.. => format!("ended by signal {}", code - 128),

@@ -1,4 +1,4 @@
-//! The project's tables: what they must hold against what they hold.
+//! The project's tables: what they must hold, compared with what they hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use crate::settled::Settled;
 /// The families of the project's tables.
 const FAMILIES: [Family; 2] = [Family::Inet, Family::Bridge];
 
-/// The rules of a project, with the notes of uplinks that were found: those change while the
-/// project is up, and are not part of what is wanted. Which of them are bridges is.
+/// The rules of a project, with the notes of uplinks that were found: notes change while the
+/// project is up, so they are not compared. Which uplinks are bridges is compared.
 pub(crate) fn wanted_rules(wanted: &Settled, seen: &Observed) -> Ruleset {
     let mut rules = ruleset(wanted);
     let mut bridges = BTreeSet::new();
@@ -45,8 +45,8 @@ fn fill(rules: &mut Ruleset, notes: &sets::Definition, elements: &[Element]) {
     }
 }
 
-/// How two rulesets differ; not by the lines of the file that comments name. A line moves when
-/// something is added above it, and what is filtered stays the same.
+/// How two rulesets differ, apart from the line numbers in comments. A line moves when something is
+/// added above it, but the filter stays the same.
 pub(crate) fn unlike(wanted: &Ruleset, found: &Ruleset) -> Vec<hallway_nftables::Difference> {
     let mut all = hallway_nftables::compare_with(wanted, found, &purpose::without_line);
     // A table of that name in another family is another program's.

@@ -1,4 +1,4 @@
-//! One network namespace: the objects it must hold against those it holds.
+//! One network namespace: the objects it must hold, compared with those it holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::target::{BY_KERNEL, Link, LinkRole, Route, RouteKind, RouteOrigin, Se
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
-/// The MTU of a bridge or veth for which none was given, in bytes.
+/// The MTU of a bridge or veth without one in the file, in bytes.
 const DEFAULT_MTU: u32 = 1500;
 
 /// An examined namespace, for looking things up by name.
@@ -64,8 +64,8 @@ impl<'a> Index<'a> {
         self.addresses.contains(&(link, address))
     }
 
-    /// Addresses of others that keep one from its place: the same address with another prefix length,
-    /// and for IPv4 the first address of its subnet, which would be the source of what is sent.
+    /// Addresses of others that conflict with a given one: the same address with another prefix
+    /// length, and for IPv4 the first of its subnet, which would be the source of sent packets.
     fn instead_of(&self, link: u32, address: IpNet) -> Vec<IpNet> {
         let of_link = self.all.iter().filter(|a| a.interface == link);
         let is_first = of_link.clone().any(|a| a.net == address && !a.secondary);
@@ -95,8 +95,8 @@ impl<'a> Index<'a> {
         })
     }
 
-    /// That the route is missing, and what is there instead. A route of another link that the kernel
-    /// made, a default route and a link-local one exist beside it, and stay.
+    /// The missing route, and which route exists instead. A route of another link that the kernel
+    /// made, a default route and a link-local one can exist beside it, and are kept.
     fn route_missing(&self, route: &Route) -> Fact {
         let missing = |found, replaces| Fact::RouteMissing {
             route: route.clone(),
@@ -142,8 +142,8 @@ impl<'a> Before<'a> {
     }
 }
 
-/// Differences of the links that exist; missing ones are for the caller, who knows how they are
-/// created. `before` is what earlier runs wanted here.
+/// Differences of the links that exist; the caller handles missing links, since it creates them.
+/// `before` is what earlier runs wanted here.
 pub(super) fn compare(
     place: &Place,
     wanted: &Space,
@@ -293,7 +293,7 @@ fn is_link_local(net: &IpNet) -> bool {
     matches!(net, IpNet::V6(net) if net.addr().is_unicast_link_local())
 }
 
-/// The loopback's MTU is not ours.
+/// Hallway does not set the loopback's MTU.
 fn mtu(wanted: &Link) -> Option<u32> {
     match wanted.role {
         LinkRole::Loopback => None,
@@ -335,7 +335,7 @@ fn addresses(
     }
 }
 
-/// A queueing discipline that hallway neither wants nor set belongs to another program.
+/// A queueing discipline that hallway neither needs nor set belongs to another program.
 fn shaping_is_ours(wanted: &Link, before: &[&Link]) -> bool {
     let some = |link: &Link| link.shaping != Shaping::NONE;
     some(wanted) || before.iter().any(|l| some(l))
@@ -346,7 +346,7 @@ fn routes(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out: &mut Vec<F
         RouteKind::Link { link, .. } => seen.link(link).is_none(),
         RouteKind::Unreachable => false,
     };
-    // An address that is missing, and a link that is down, come back with these routes.
+    // These routes are added again with a missing address, and when a link that is down comes up.
     let connected = wanted.connected_routes().into_iter().filter(|route| {
         let RouteKind::Link {
             link,

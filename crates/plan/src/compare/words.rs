@@ -1,4 +1,4 @@
-//! Words of differences.
+//! Differences as text.
 
 use std::net::IpAddr;
 

@@ -155,7 +155,7 @@ fn bridge(
         link,
     };
     let file = Cause::File(network.place.key.clone());
-    // Under another name when another program's link has taken its own.
+    // It has another name if another program's link has its usual one.
     let before = repairs.bridge_before(&network.name).unwrap_or_default();
     let cause = repairs.cause_of_loss(&Place::Host, &[&new.link.name, before], file);
     plan.push(Op::CreateBridge(Box::new(new)), cause);

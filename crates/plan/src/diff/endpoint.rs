@@ -1,5 +1,5 @@
-//! Steps for one node alone. What they are made from holds that node, the networks and policies, and
-//! the nodes that those name; so they cost the same beside 10 nodes as beside 1,000.
+//! Steps for one node alone. They are made from that node, the networks and policies, and the nodes
+//! that these name, so planning takes as long with 10 nodes as with 1,000.
 
 use std::net::IpAddr;
 
@@ -68,7 +68,7 @@ pub fn detach(before: &Settled, node: &Node) -> Option<Plan> {
     rules(&mut plan, (before, &wanted), Cause::NotInFile)?;
     let op = Op::RemoveNamespace {
         netns: node.netns.clone(),
-        // They are not waited for.
+        // Nothing waits for their removal.
         links: Vec::new(),
     };
     plan.push(op, Cause::NotInFile);

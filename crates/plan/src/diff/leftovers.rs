@@ -1,4 +1,4 @@
-//! What bears the project's mark, or was made by an earlier run, and is not wanted.
+//! Objects that have the project's mark, or that an earlier run made, and that are not wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::observed::{NamespaceState, Observed, SeenLink};
 use crate::settled::{Node, Plug, Settled};
 use crate::step::{Cause, Op};
 
-/// Steps that remove what a topology no longer wants.
+/// Steps that remove objects that are no longer in the topology.
 pub(super) fn plan(
     plan: &mut Plan,
     recorded: Recorded<'_>,
@@ -77,7 +77,7 @@ fn links(
             continue;
         }
         let marked = role.as_ref().is_some_and(|(p, _)| p == project);
-        // A link whose creation was cut short has our group but no alias yet.
+        // A link whose creation was interrupted has the project's group but no alias yet.
         let unnamed = link.alias.is_none()
             && slot.is_some_and(|s| slots.contains(&s))
             && known.contains(link.name.as_str());
@@ -152,7 +152,7 @@ fn namespaces(
                     Some((owner, is)) if owner == project => node.is_none_or(|n| n.name != *is),
                     Some(_) => false,
                     // Its loopback has lost its mark, but it is the namespace that was made.
-                    // One that another program put in its place, and does not use.
+                    // A namespace that another program put in its place, and does not use.
                     None => match made {
                         true => node.is_none(),
                         false => known.contains_key(name) && namespace.is_unused(),

@@ -32,8 +32,7 @@ pub fn described(plan: &Plan, before: Option<&Settled>, wanted: &Settled) -> Vec
     out
 }
 
-/// Whether the step changes the rules because the file asks for it, and if so whether it replaces
-/// them all.
+/// If the file changed and so the step changes the rules: whether it replaces all of them.
 fn rules_of_file(step: &Step) -> Option<bool> {
     match (&step.op, &step.cause) {
         (Op::ReplaceRules(_), Cause::File(_)) => Some(true),
@@ -75,7 +74,7 @@ fn lines(before: Option<&Settled>, wanted: &Settled) -> Vec<Described> {
     out
 }
 
-/// Policies that are in both, and of which the order has changed: as few as explain the new order.
+/// Policies in both whose order has changed: the smallest number that explains the new order.
 fn moved(before: &Settled, wanted: &Settled) -> Vec<Described> {
     let mut earlier: BTreeMap<&str, usize> = BTreeMap::new();
     for (position, policy) in before.policies.iter().enumerate() {
@@ -101,9 +100,9 @@ fn moved(before: &Settled, wanted: &Settled) -> Vec<Described> {
     moved.map(line).collect()
 }
 
-/// A longest part of the numbers, in their order, that increases (by patience sorting).
+/// A longest increasing subsequence of the numbers (by patience sorting).
 fn longest_increasing(numbers: &[usize]) -> BTreeSet<usize> {
-    // For each length, where the part of that length ends that has the least last number.
+    // For each length: where the subsequence of that length with the smallest last number ends.
     let mut ends: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = Vec::new();
     for (at, number) in numbers.iter().enumerate() {
@@ -143,8 +142,8 @@ fn limits(before: &Settled, wanted: &Settled) -> Vec<Described> {
     wanted.nodes.iter().filter_map(line).collect()
 }
 
-/// Lines of `before` that are not in `now`, then those of `now` that are not in `before`. Each is
-/// a text with the key of the file that asks for it.
+/// Lines of `before` that are not in `now`, then those of `now` that are not in `before`. Each is a
+/// text with its key in the file.
 fn changed(
     kind: &'static str,
     before: Vec<(String, String)>,
@@ -188,8 +187,8 @@ fn port(publish: &Publish) -> String {
     format!("{address}{host_ports}{node_ports}/{protocol} of {node}")
 }
 
-/// What a plan removes that was made one at a time after the file was read: it is in `before`, but
-/// neither in `wanted` nor in `base`, which is what the file asked for then.
+/// What a plan removes that was added by single commands after the file was read: it is in
+/// `before`, but neither in `wanted` nor in `base`, which is the content of the file at that time.
 #[must_use]
 pub fn dropped(base: &Settled, before: &Settled, wanted: &Settled) -> Vec<String> {
     let things = |s: &Settled| -> BTreeSet<String> {

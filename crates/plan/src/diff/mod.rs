@@ -58,14 +58,14 @@ impl<'a> Recorded<'a> {
     }
 }
 
-/// What became of the tables.
+/// How the tables have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RulesChange {
     /// They are as they must be.
     None,
-    /// The file asks for other rules.
+    /// The file specifies other rules.
     Edited,
-    /// They were not as they were built: something else may have passed meanwhile.
+    /// They differed from what was built: other packets may have passed meanwhile.
     Drifted,
 }
 
@@ -74,7 +74,7 @@ enum RulesChange {
 pub struct Plan {
     /// In the order they are carried out.
     pub steps: Vec<Step>,
-    /// What changes then of the names that programs find.
+    /// The changes after that of the names that programs find.
     pub names: Vec<NameStep>,
     /// What the keeper does after that.
     pub keeper: Vec<KeeperStep>,
@@ -114,8 +114,8 @@ impl Plan {
     }
 }
 
-/// The steps from what the kernel holds to what is wanted; `None` wants nothing of the project
-/// left.
+/// The steps from what the kernel holds to what is wanted; with `None` everything of the project is
+/// removed.
 #[must_use]
 pub fn diff(
     project: &Name,
@@ -141,7 +141,7 @@ pub fn drift(recorded: Recorded<'_>, seen: &Observed) -> Comparison {
     found
 }
 
-/// How all that was built differs, with how its objects differ.
+/// All differences from what was built; `objects` are those of its objects.
 fn drift_of(
     recorded: Recorded<'_>,
     applied: &Settled,

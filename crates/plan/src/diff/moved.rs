@@ -1,5 +1,5 @@
-//! Addresses that come up at another place than before: neighbours learn it at once, and
-//! connections of the former owner end.
+//! Addresses that move to another interface: they are announced to neighbours at once, and
+//! connections of the former owner are ended.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ fn places(settled: &Settled) -> BTreeMap<(&Name, IpAddr), At<'_>> {
     out
 }
 
-/// Whether neighbours that know the one would not find the other.
+/// Whether neighbours that have the MAC address of the first would not reach the second.
 fn differs((node, interface): At<'_>, (other, now): At<'_>) -> bool {
     (&node.name, &interface.name, interface.mac) != (&other.name, &now.name, now.mac)
 }
@@ -87,7 +87,7 @@ pub(super) fn announce_used(plan: &mut Plan, node: &Node, used: &[IpAddr]) {
     }
 }
 
-/// The addresses that another node has now, or none.
+/// The addresses that another node, or no node, has now.
 pub(super) fn left(before: &Settled, wanted: &Settled) -> Vec<IpNet> {
     let now = places(wanted);
     let gone = places(before).into_iter().filter(|(key, (node, _))| {

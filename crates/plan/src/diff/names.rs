@@ -1,4 +1,4 @@
-//! What changes of the names that programs in nodes find.
+//! Changes of the names that programs in nodes find.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::compare::{Difference, Fact, Place};
 use crate::settled::{Node, Settled};
 use crate::step::{Cause, EntryKind, NameChange, NameStep};
 
-/// What the file changes, and the files that are not as they were written.
+/// The changes in the file, and the files that differ from what was written.
 pub(super) fn plan(
     plan: &mut Plan,
     recorded: Recorded<'_>,
@@ -94,7 +94,7 @@ impl Entries<'_> {
         NameStep { change, cause }
     }
 
-    /// Those that go, then those that come.
+    /// The removed ones, then the added ones.
     fn changes(&self, before: &[String], now: &[String]) -> Vec<NameStep> {
         let only = |all: &[String], others: &[String]| -> Vec<String> {
             let others: BTreeSet<&String> = others.iter().collect();
@@ -116,7 +116,7 @@ impl Entries<'_> {
         gone.chain(come).collect()
     }
 
-    /// The same, where the order means something.
+    /// The same, if the order has an effect.
     fn in_order(&self, before: &[String], now: &[String]) -> Vec<NameStep> {
         let mut steps = self.changes(before, now);
         let stay = |all: &[String], others: &[String]| -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Programs and listeners of the keeper: what starts, ends and begins again, and why.
+//! Programs and listeners of the keeper: which are started, ended and started again, and why.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ pub(super) fn plan(
     }
 }
 
-/// The guard is loaded in every run; as a step it is named only where it is not as it was built.
+/// Every run loads the guard; it is shown as a step only if it differs from what was built.
 pub(super) fn guard(plan: &mut Plan, recorded: Recorded<'_>, seen: &Observed) {
     let built = recorded.applied.filter(|_| recorded.pending.is_none());
     if let Some(difference) = built.and_then(|s| crate::compare::guard::difference(s, seen)) {
@@ -74,7 +74,7 @@ fn is_of(difference: &Difference, program: &Name) -> bool {
         && matches!(&difference.place, Place::Node { node: of, .. } if of == program)
 }
 
-/// What is done to a program; `None` when it runs and stays as it is.
+/// What is done to a program; `None` when it runs and does not change.
 fn program(
     now: &Program<'_>,
     earlier: Option<&Program<'_>>,

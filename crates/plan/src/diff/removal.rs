@@ -1,4 +1,4 @@
-//! Taking a project away, by its marks.
+//! Removal of a project by its marks.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::observed::Observed;
 use crate::settled::Settled;
 use crate::step::{Cause, Flows, Op};
 
-/// Everything of the project, in the order in which no packet leaves that should not.
+/// Removes everything of the project, in an order in which no packet leaves that must not.
 pub(super) fn plan(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> Plan {
     let mut plan = Plan::default();
     let has_rules = seen.tables.iter().any(|t| &t.project == project);
@@ -46,9 +46,9 @@ pub(super) fn inner_prefixes(settled: &Settled) -> impl Iterator<Item = IpNet> {
     subnets.map(|s| s.net)
 }
 
-/// Unreachable routes of the project that exist. Without a record they are known by the addresses of
-/// its bridges; where those are gone too, such a route can only be taken for this project's while
-/// there is no other.
+/// Unreachable routes of the project that exist. Without a record they are found by the addresses
+/// of its bridges. If the bridges do not exist either, such a route counts as this project's only
+/// if there is no other such route.
 fn unreachable(project: &Name, recorded: Recorded<'_>, seen: &Observed) -> BTreeSet<IpNet> {
     let known = recorded.all().flat_map(inner_prefixes);
     let known: BTreeSet<IpNet> = known.chain(bridge_prefixes(project, seen)).collect();

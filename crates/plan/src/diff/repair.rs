@@ -53,7 +53,7 @@ impl<'a> Repairs<'a> {
         })
     }
 
-    /// Why an object is created again: the drift that took it away, else `otherwise`. `links` are
+    /// Why an object is created again: the drift that removed it, else `otherwise`. `links` are
     /// the names of both ends, none for a namespace.
     pub(super) fn cause_of_loss(&self, place: &Place, links: &[&str], otherwise: Cause) -> Cause {
         let lost = self.drift.iter().find(|d| {
@@ -153,7 +153,7 @@ impl<'a> Repairs<'a> {
             steps.push((LINKS, op, cause));
         }
         let mut again = self.again(target);
-        // What is missing already is added for that reason.
+        // A missing object has a step that adds it already.
         again.retain(|new| steps.iter().all(|s| (s.0, &s.1) != (new.0, &new.1)));
         steps.extend(again);
         steps.extend(self.new_sysctls(created, target));
@@ -163,7 +163,7 @@ impl<'a> Repairs<'a> {
         }
     }
 
-    /// Those of namespaces that are created: some belong to interfaces, which are there by then.
+    /// Settings of created namespaces: some belong to interfaces, which exist at that point.
     fn new_sysctls(&self, created: &Created, target: &Target) -> Vec<(u8, Op, Cause)> {
         let nodes = target.nodes.iter();
         let nodes = nodes.filter(|n| created.nodes.contains(&n.node));
@@ -182,8 +182,8 @@ impl<'a> Repairs<'a> {
         all.map(step).collect()
     }
 
-    /// The kernel drops routes, and addresses of the same subnet, when an address is removed: all
-    /// that belong to that link are added again.
+    /// The kernel removes routes, and addresses of the same subnet, with an address: all that
+    /// belong to that link are added again.
     fn again(&self, target: &Target) -> Vec<(u8, Op, Cause)> {
         let mut out = Vec::new();
         let mut done = BTreeSet::new();
@@ -243,8 +243,8 @@ fn setting_order(setting: Setting) -> u8 {
     }
 }
 
-/// The change that mends a difference, with its place in the order; `None` where it is mended by
-/// creating something, or has steps of its own.
+/// The change that repairs a difference, with its place in the order; `None` if something is
+/// created instead, or if the difference has steps of its own.
 fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
     Some(match fact {
         Fact::AddressMissing { link, address } => {
@@ -327,13 +327,13 @@ fn of_setting(fact: &Fact) -> Option<(u8, Adjustment)> {
     })
 }
 
-/// Whether a setting of a node's whole namespace differs.
+/// Whether a difference is a setting of a node's whole namespace.
 fn is_of_namespace(difference: &Difference) -> bool {
     matches!(difference.place, Place::Node { .. })
         && matches!(difference.fact, Fact::Setting { link: None, .. })
 }
 
-/// Whether what differs is created in this run, whole.
+/// Whether the object that differs is created completely in this run.
 fn is_created(difference: &Difference, created: &Created) -> bool {
     let link = match &difference.fact {
         Fact::Attribute { link, .. }

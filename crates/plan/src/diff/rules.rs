@@ -1,4 +1,4 @@
-//! The step that makes the project's tables what they must be.
+//! The step that corrects the project's tables.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,7 @@ fn lost(wanted: &Ruleset, found: &Ruleset) -> Vec<Family> {
     all.filter(|family| !has_rules(*family)).collect()
 }
 
-/// Elements that leave a set and elements that come.
+/// Elements that are removed from a set, and elements that are added.
 #[derive(Default)]
 struct Elements {
     remove: Vec<Element>,

@@ -1,5 +1,5 @@
-//! Which namespaces a change concerns. A change of one thing is planned without an examination of
-//! every namespace, so that it costs the same beside 10 nodes as beside 1,000.
+//! Which namespaces a change concerns. A change of one object is planned without an examination of
+//! every namespace, so that it takes as long with 10 nodes as with 1,000.
 
 use std::collections::{BTreeMap, BTreeSet};
 

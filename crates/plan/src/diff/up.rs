@@ -1,4 +1,4 @@
-//! Steps that make a topology true.
+//! Steps that build a topology.
 
 use super::repair::Repairs;
 use super::{
@@ -15,7 +15,7 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     let mut plan = Plan::default();
     let before: Vec<&Settled> = recorded.all().collect();
     let found = compare(wanted, &before, recorded.inodes, seen);
-    // Where the file has not changed, what differs from it differs from what was built.
+    // If the file has not changed, a difference from the file is a difference from what was built.
     let same = recorded.pending.is_none() && recorded.applied == Some(wanted);
     let drifted = match same {
         true => drift_of(recorded, wanted, found.differences.clone(), seen),
@@ -45,7 +45,7 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     plan
 }
 
-/// Whether what is missing of the accepts in other firewalls was there before.
+/// Whether the accepts that are missing in other firewalls existed before.
 fn built_before(recorded: Recorded<'_>, wanted: &Settled) -> bool {
     let applied = recorded.applied.filter(|_| recorded.pending.is_none());
     applied

@@ -1,9 +1,9 @@
 //! What the host forwards: packets that come in by links of others.
 //!
-//! The kernel asks the link that a packet comes in by whether it forwards. So that published ports
-//! answer and nodes get replies by every link of the host, each of them must forward, also one that
-//! comes up later. What hallway turns on is noted in the project's table, whose rules drop what comes
-//! in by such a link and is not for a project: without hallway it would not be forwarded.
+//! A packet is forwarded if the link it comes in by forwards. So every link of the host must
+//! forward for published ports to answer and for nodes to get replies, also one that comes up
+//! later. What hallway turns on is noted in the project's table, whose rules drop what comes in by
+//! such a link and is not for a project: without hallway it would not be forwarded.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,10 @@ use crate::settled::Settled;
 use crate::step::{Cause, Op, Uplink};
 use crate::target::Setting;
 
-/// The name that stands for every link, where IPv6 can only be forwarded everywhere or nowhere.
+/// The name for every link, on kernels that can forward IPv6 by all links or by none.
 const ALL: &str = "all";
 
-/// Forwarding on links that are not ours, where something of ours may leave the host.
+/// Turns on forwarding for other links by which packets of the project may leave the host.
 pub(super) fn forward(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) {
     let versions = versions(wanted);
     let stale = stale(&wanted.project, seen);
@@ -41,7 +41,7 @@ pub(super) fn forward(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled,
         .into_iter()
         .filter(|u| notes.must_forward(u, seen))
         .collect();
-    // Links are closed to others before they forward all at once.
+    // Packets of others are dropped at each link before all links forward at once.
     uplinks.sort_by_key(|u| u.link == ALL);
     let planned_blind = seen.tables.is_empty() && seen.host.links.is_empty();
     if uplinks.is_empty() && (versions.is_empty() || !planned_blind) {
@@ -61,8 +61,8 @@ pub(super) fn forward(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled,
     plan.push(op, cause);
 }
 
-/// Links that do not forward and must, and notes of links that are gone or that another program
-/// makes forward by now.
+/// Links that do not forward and must, and notes of links that do not exist any more or that
+/// another program makes forward.
 pub(super) fn drift(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) -> Vec<Difference> {
     let notes = Notes::new(recorded, &wanted.project, seen);
     let missing = needed(wanted, seen)
@@ -120,8 +120,8 @@ fn by_link(seen: &Observed) -> bool {
         .any(|l| l.settings.contains_key(&has))
 }
 
-/// Whether packets can come in by a link that is not of a project. What comes in by a port of a
-/// bridge, or a member of a bond, comes in by that. A link that is down may still be renamed.
+/// Whether packets can come in by a link that is not of a project. A port of a bridge and a member
+/// of a bond do not count: the bridge and the bond do. A link that is down may still be renamed.
 fn may_be_uplink(link: &SeenLink) -> bool {
     let ours = link.alias.as_deref().and_then(mark::parse_alias).is_some()
         || mark::slot_of(link.group).is_some();
@@ -171,13 +171,13 @@ fn all_forward6(seen: &Observed) -> Option<bool> {
     Some(*all != 0)
 }
 
-/// Who turned forwarding on.
+/// For whom forwarding was turned on.
 struct Notes {
     ours: BTreeSet<Uplink>,
     others: BTreeSet<Uplink>,
     /// Those in the project's own table.
     table: BTreeSet<Uplink>,
-    /// Whether there is that table.
+    /// Whether that table exists.
     is_table: bool,
 }
 
@@ -209,7 +209,7 @@ impl Notes {
                 // Every link forwards because of another program.
                 (true, Some(true)) => true,
                 (true, Some(false)) => turned_on(uplink, seen) != Some(false),
-                // Every link forwards, or will: because of hallway those only that are noted.
+                // Every link forwards, or will forward: because of hallway only if it is noted.
                 (false, Some(all)) => {
                     let of_all = Uplink {
                         link: ALL.into(),
@@ -226,7 +226,7 @@ impl Notes {
                 Some(on) => on,
             }
         };
-        // On because of another project alone, which will turn it off again.
+        // On because of another project alone, which will turn it off again itself.
         let of_other = self.others.contains(uplink) && !self.ours.contains(uplink);
         !on || of_other || self.is_open(uplink)
     }
@@ -261,7 +261,7 @@ fn noted(project: &Name, seen: &Observed) -> (BTreeSet<Uplink>, BTreeSet<Uplink>
     (ours, others)
 }
 
-/// Whether a note still says something: its link exists, and forwards because of hallway alone.
+/// Whether a note is still valid: its link exists, and forwards because of hallway alone.
 fn holds(uplink: &Uplink, seen: &Observed) -> bool {
     let exists = uplink.link == ALL || seen.host.link(&uplink.link).is_some();
     exists && !taken_over(uplink, seen)
@@ -271,7 +271,7 @@ fn holds(uplink: &Uplink, seen: &Observed) -> bool {
 /// record.
 pub(super) fn ours(recorded: Recorded<'_>, project: &Name, seen: &Observed) -> BTreeSet<Uplink> {
     let (mut ours, _) = noted(project, seen);
-    // After a reboot nothing of the project is left, and what forwards then does so by itself.
+    // After a reboot nothing of the project exists, and no link forwards because of it.
     if !seen.marks(project).is_empty() {
         let noted = seen.noted.iter().filter(|n| n.projects.contains(project));
         let known = recorded.uplinks.iter().chain(noted.map(|n| &n.uplink));
@@ -281,7 +281,7 @@ pub(super) fn ours(recorded: Recorded<'_>, project: &Name, seen: &Observed) -> B
     ours
 }
 
-/// Notes of the project that say nothing any more.
+/// Notes of the project that are not valid any more.
 fn stale(project: &Name, seen: &Observed) -> Vec<Uplink> {
     let (mut all, _) = noted(project, seen);
     let filed = seen.noted.iter().filter(|n| n.projects.contains(project));
@@ -306,11 +306,11 @@ fn taken_over(uplink: &Uplink, seen: &Observed) -> bool {
     };
     let of_all = Setting::Forwarding(uplink.version);
     let of_new = Setting::NewForwarding(uplink.version);
-    // Without a note, what new links start with says nothing about this one.
+    // Without a note, the setting for new links is no evidence about this one.
     turned_on(of_all) || (note.is_some() && turned_on(of_new))
 }
 
-/// Uplinks that forward because of this project alone do so no longer.
+/// Turns off forwarding for uplinks that forward because of this project alone.
 pub(super) fn restore(plan: &mut Plan, recorded: Recorded<'_>, project: &Name, seen: &Observed) {
     let (_, others) = noted(project, seen);
     let ours = ours(recorded, project, seen);

@@ -7,7 +7,7 @@ use super::packet::{Flow, Packet, PacketKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) original: Flow,
-    /// As replies come; differs from the mirror image of `original` where NAT is at work.
+    /// The flow of replies; with NAT it is not the reverse of `original`.
     pub(super) reply: Flow,
     pub(super) dnated: bool,
     seen_reply: bool,
@@ -20,7 +20,7 @@ pub(super) struct Entry {
 pub(super) enum State {
     /// The first of its connection.
     New(Entry),
-    /// Belongs to the entry with this index; whether as a reply.
+    /// Belongs to the connection with this index; whether as a reply.
     Known { index: usize, reply: bool },
     /// Belongs to no connection: neither translated nor taken for a reply.
     Invalid,
@@ -39,8 +39,8 @@ impl Table {
 
     /// The state of a packet; updates its connection.
     pub(super) fn classify(&mut self, packet: &Packet) -> State {
-        // An echo to itself has the same addresses in both directions: the packet's kind tells
-        // them apart.
+        // An echo to itself has the same addresses in both directions: only the kind of the packet
+        // differs.
         let answer = matches!(packet.kind, PacketKind::SynAck | PacketKind::EchoReply);
         let found = self.entries.iter().enumerate().find_map(|(index, entry)| {
             let ways = [(entry.original, false), (entry.reply, true)];

@@ -1,4 +1,4 @@
-//! What rules see of a packet.
+//! The fields of a packet that rules can match.
 
 use super::packet::Flow;
 use hallway_nftables::evaluate::PacketContext;

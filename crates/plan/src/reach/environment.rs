@@ -1,4 +1,4 @@
-//! What reachability depends on and a file does not say.
+//! What reachability depends on besides the file.
 
 use std::net::IpAddr;
 
@@ -6,25 +6,25 @@ use ipnet::IpNet;
 
 use hallway_nftables::{Ruleset, Table};
 
-/// What reachability depends on and a file does not say.
+/// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// Frames of every bridge pass the inet hooks (net.bridge.bridge-nf-call-iptables), not only
     /// those of networks whose policies need it.
     pub bridge_hooks: bool,
-    /// There is a route to what is on none of the project's networks.
+    /// There is a route to addresses outside the project's networks.
     pub uplink: bool,
     /// Addresses of the host besides those on the project's networks.
     pub host_addresses: Vec<IpAddr>,
-    /// The routes of the host to what is on none of the project's networks; none where the host is
-    /// not known.
+    /// The routes of the host to addresses outside the project's networks; none if the host is not
+    /// known.
     pub routes: Vec<HostNet>,
     /// Addresses of the host whose packets have routes of their own (`ip rule add from`). Replies of
     /// nodes do not follow them: they have the node's address while they are routed.
     pub policy_routed: Vec<IpNet>,
     /// The rules of other projects here.
     pub projects: Vec<Ruleset>,
-    /// Tables of others whose chains see what is routed.
+    /// Tables of others with chains that routed packets pass.
     pub foreign: Vec<Table>,
 }
 
@@ -53,8 +53,8 @@ impl Default for Environment {
 }
 
 impl Environment {
-    /// The link by which the host sends what is on none of the project's networks, with its device
-    /// group; `None` where it has no route.
+    /// The link by which the host sends packets to addresses outside the project's networks, with
+    /// its device group; `None` without a route.
     pub(super) fn uplink(&self, to: IpAddr) -> Option<(&str, u32)> {
         if self.routes.is_empty() {
             return self.uplink.then_some(("uplink", 0));

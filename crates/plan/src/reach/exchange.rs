@@ -16,7 +16,7 @@ use super::world::World;
 use crate::target::localhost;
 
 impl Question {
-    /// The answers, one for each IP version both ends have; one that says so when there is none.
+    /// The answers, one for each IP version that both ends have; a negative one if there is none.
     #[must_use]
     pub fn predict(&self, world: &World<'_>) -> Vec<Path> {
         let addresses = world.addresses(&self.from, &self.to);
@@ -158,7 +158,7 @@ impl Question {
         }
     }
 
-    /// Published ports answer on localhost by a listener, which proxies to the node.
+    /// On localhost a listener answers for published ports, and proxies to the node.
     fn localhost(&self, world: &World<'_>, address: IpAddr) -> ExchangeResult {
         let (first, answer) = self.kinds();
         let flow = self.flow(address, address);

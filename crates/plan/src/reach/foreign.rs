@@ -32,7 +32,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// Has a packet pass the chains of other programs at a hook.
+    /// Passes a packet through the chains of other programs at a hook.
     pub(super) fn pass_foreign(
         &mut self,
         hook: Hook,

@@ -19,7 +19,7 @@ const LOOPBACK: HostPort<'static> = HostPort {
     name: "lo",
     group: 0,
 };
-/// Packets of the host's own have come in by no link.
+/// Packets that the host itself sends have no incoming link.
 const NO_PORT: HostPort<'static> = HostPort { name: "", group: 0 };
 
 impl<'w> Walk<'w> {
@@ -110,7 +110,7 @@ impl<'w> Walk<'w> {
             for rules in std::iter::once(&world.inet).chain(others.iter()) {
                 for chain in rules.hooked(hook, ChainType::Nat) {
                     let ruling = rules.evaluate(chain, &context);
-                    // What one has translated no other translates.
+                    // A packet that one project has translated is not translated by another.
                     if let PacketVerdict::Dnat(address, port) = ruling.verdict
                         && !entry.dnated
                     {
@@ -165,12 +165,12 @@ impl<'w> Walk<'w> {
             let ruling = self.world.inet.evaluate(chain, &context);
             self.ruled(&ruling, hook, Family::Inet, packet.flow)?;
             context.mark = ruling.mark;
-            // A later chain that says nothing is not the reason.
+            // A later chain without a deciding rule is not the reason.
             if ruling.rule.is_some() || position == 0 {
                 self.passed = Some((hook, ruling));
             }
         }
-        // Others know the links by their names.
+        // Rules of others match links by name.
         let mut context = self.with_links(&context);
         let others = Rc::clone(&self.others);
         for rules in others.iter() {
@@ -183,7 +183,7 @@ impl<'w> Walk<'w> {
         self.pass_foreign(hook, &context)
     }
 
-    /// Postrouting: source NAT; from here on the connection is known.
+    /// Postrouting: source NAT; after this the connection is tracked.
     fn after_routing(
         &mut self,
         packet: &mut Packet,
@@ -242,7 +242,7 @@ impl<'w> Walk<'w> {
         let mut state = self.conntrack.classify(&packet);
         let asked = packet.flow.to;
         self.destination_nat(&mut packet, &mut state, Hook::Output, NO_PORT);
-        // The filter sees the route that was chosen before the translation.
+        // The filter uses the route that was chosen before the translation.
         let to = self.world.port(route, packet.flow.to);
         self.filter_hook(&packet, &state, (NO_PORT, to), Hook::Output)?;
         if packet.flow.to != asked {

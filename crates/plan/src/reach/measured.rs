@@ -1,4 +1,4 @@
-//! What a real attempt shows, beside what is predicted.
+//! The result of a real attempt, beside the prediction.
 
 use serde::Serialize;
 
@@ -10,11 +10,11 @@ use super::path::Outcome;
 pub enum Listener {
     /// The kernel itself (ping).
     Kernel,
-    /// A program that was there.
+    /// A program that was running before.
     Service,
-    /// Nothing was there; a listener was put there for the attempt.
+    /// Nothing listened; a listener was started for the attempt.
     Temporary,
-    /// Nothing that is known of.
+    /// No known listener.
     #[serde(rename = "nobody")]
     None,
 }
@@ -26,11 +26,11 @@ pub struct Measured {
     pub outcome: Outcome,
     /// From the first packet to the answer, in microseconds.
     pub latency_us: Option<u64>,
-    /// More, in words; may be empty.
+    /// Details, in words; may be empty.
     pub detail: String,
     /// What listens there.
     pub listener: Listener,
-    /// What its packets are recognised by: the client's port, or the echo identifier.
+    /// What identifies its packets: the client's port, or the echo identifier.
     #[serde(skip)]
     pub key: Option<u16>,
 }

@@ -1,6 +1,6 @@
-//! Reachability, with reasons: the packets of an exchange walk through the built network and
-//! through the same rules that are loaded into the kernel. Nothing here touches a kernel, so the
-//! answer is there before anything is built; `hallway test` compares it with real packets.
+//! Reachability, with reasons: the packets of an exchange pass through the built network and
+//! through the same rules that are loaded into the kernel. Nothing here uses a kernel, so the
+//! answer is available before anything is built; `hallway test` compares it with real packets.
 
 mod code;
 mod conntrack;

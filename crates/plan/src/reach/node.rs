@@ -15,7 +15,7 @@ use hallway_nftables::{ChainType, Family, Hook};
 const ROUTERS_MAX: usize = 16;
 
 impl<'w> Walk<'w> {
-    /// Sends a packet from where it is made.
+    /// Sends a packet from its origin.
     pub(super) fn send(&mut self, at: &Location, packet: Packet) -> WalkResult {
         self.routers = 0;
         match at {

@@ -1,4 +1,4 @@
-//! The ends of a question, and by which address one finds the other.
+//! The two ends of a question, and the address by which one reaches the other.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,7 +17,7 @@ pub enum Party {
     Node(Name),
     /// The namespace that holds the bridges.
     Host,
-    /// The outside world: the first node of an outside network, where there is one.
+    /// The outside world: the first node of an outside network, if there is one.
     Outside,
     /// Whatever has this address.
     Address(IpAddr),
@@ -42,7 +42,7 @@ fn anywhere(version: IpVersion) -> IpAddr {
     }
 }
 
-/// Stands for any neighbour of the host: who asks a link-local address has one too.
+/// Any neighbour of the host: a client of a link-local address has such an address too.
 const NEIGHBOUR: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x254);
 
 fn is_link_local6(address: IpAddr) -> bool {
@@ -85,7 +85,7 @@ impl World<'_> {
         Ok((party, service))
     }
 
-    /// The node that stands for the outside world.
+    /// The node that represents the outside world.
     #[must_use]
     pub fn outsider(&self) -> Option<&Node> {
         self.settled().nodes.iter().find(|node| {

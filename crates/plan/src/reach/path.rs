@@ -117,7 +117,7 @@ pub enum HopEvent {
     },
 }
 
-/// How an attempt ends, as the client sees it.
+/// How an attempt ends, for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -150,7 +150,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Why it ends like that.
+/// The reason for the outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// A stable code.
@@ -160,7 +160,7 @@ pub struct Reason {
     /// The place in the file.
     #[serde(serialize_with = "place")]
     pub place: Option<Place>,
-    /// What would change it; empty when nothing needs to.
+    /// What would change it; empty if nothing needs to be changed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub help: String,
 }
@@ -200,7 +200,7 @@ pub struct Path {
     pub outcome: Outcome,
     /// Why.
     pub reason: Reason,
-    /// The request's hops, as far as it gets.
+    /// The request's hops, up to where it ends.
     pub request: Vec<Hop>,
     /// The reply's hops.
     pub reply: Vec<Hop>,

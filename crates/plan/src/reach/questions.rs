@@ -1,4 +1,4 @@
-//! The questions about a project: what its file expects, and every pair.
+//! The questions about a project: those of the file's `expect` lines, and every pair.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ pub fn expected(world: &World<'_>, expects: &[Expect]) -> Vec<Expected> {
         let service = expect.service;
         for from in parties(world, &expect.from) {
             for to in parties(world, &expect.to) {
-                // Of a network, every member with every other one; a node with itself if the line says so.
+                // Every member of a network with every other one; a node with itself only if named.
                 let itself = expect.from == expect.to && matches!(expect.from, Endpoint::Node(_));
                 if from == to && from != Party::Host && !itself {
                     continue;
@@ -71,9 +71,9 @@ fn parties(world: &World<'_>, endpoint: &Endpoint) -> Vec<Party> {
     }
 }
 
-/// Every ordered pair of nodes, the host and the outside world, for every service that matters
-/// at the far end; or only for the one that is given. An outside world that no node stands for
-/// is there to be `predicted` only: nothing is sent to where it really is.
+/// Every ordered pair of nodes, the host and the outside world, for every service of the server; or
+/// only for the given service. If no node represents the outside world, it is included only if
+/// `predicted`: no packets are sent to the real one.
 #[must_use]
 pub fn matrix(
     world: &World<'_>,
@@ -103,7 +103,7 @@ fn all_parties(world: &World<'_>) -> Vec<Party> {
     if !world.settled().networks.is_empty() {
         out.push(Party::Host);
     }
-    // A node of an outside network is there already.
+    // A node of an outside network is in the list already.
     let inner = world.settled().inner_networks().any(|n| !n.internal);
     if world.outsider().is_none() && inner {
         out.push(Party::Outside);

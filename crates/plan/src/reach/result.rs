@@ -1,4 +1,4 @@
-//! What the walk of an exchange shows.
+//! The result of an exchange.
 
 use super::packet::Flow;
 use super::path::{Hop, Location, Outcome};
@@ -6,17 +6,17 @@ use super::walk::DropReason;
 use hallway_nftables::Hook;
 use hallway_nftables::evaluate::RuleVerdict;
 
-/// What the walk of an exchange shows.
+/// The result of an exchange.
 #[derive(Debug)]
 pub(super) struct ExchangeResult {
     /// The rule by which the host accepted the request.
     pub(super) passed: Option<(Hook, RuleVerdict)>,
     pub(super) request: Vec<Hop>,
     pub(super) reply: Vec<Hop>,
-    /// Where the request came out.
+    /// Where the request arrived.
     pub(super) end: Option<(Location, Flow)>,
     pub(super) failure: Option<ExchangeFailure>,
-    /// A rule of another program on the way that could not be evaluated.
+    /// A rule of another program on the path that could not be evaluated.
     pub(super) unsure: Option<String>,
 }
 
@@ -38,7 +38,7 @@ pub(super) enum ExchangeFailure {
 }
 
 impl ExchangeResult {
-    /// Without a walk.
+    /// A failure that is found before any packet is sent.
     pub(super) fn failed(failure: ExchangeFailure) -> Self {
         Self {
             passed: None,
@@ -57,7 +57,7 @@ impl ExchangeResult {
 }
 
 impl ExchangeFailure {
-    /// What the client sees.
+    /// The outcome for the client.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Request(dropped) => dropped.outcome(),

@@ -37,7 +37,7 @@ impl Walk<'_> {
         refused(ruling, hook)
     }
 
-    /// A chain of which no rule decided is not shown.
+    /// A chain without a deciding rule is not shown.
     pub(super) fn note_ruling(
         &mut self,
         rules: &Evaluator<'_>,

@@ -12,7 +12,7 @@ use super::world::World;
 use hallway_nftables::evaluate::{Evaluator, RuleVerdict};
 use hallway_nftables::{Family, Hook};
 
-/// Where a packet has come out, as it is there.
+/// Where a packet has arrived, with its addresses there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arrival {
     pub(super) at: Location,
@@ -26,7 +26,7 @@ pub(super) enum DropReason {
     Rule { hook: Hook, ruling: RuleVerdict },
     /// No route to its destination.
     NoRoute { at: Location, to: IpAddr },
-    /// It leaves by an uplink, and the node that has its destination is not there.
+    /// It leaves by an uplink, and the node that has its destination is not reached by that.
     Elsewhere { node: Name, to: IpAddr },
     /// No neighbour has the address of the next hop.
     Neighbour { at: Location, next: IpAddr },
@@ -53,7 +53,7 @@ pub(super) struct Foreign {
 }
 
 impl DropReason {
-    /// What the sender sees.
+    /// The outcome for the sender.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Rule { .. }
@@ -68,7 +68,7 @@ impl DropReason {
     }
 }
 
-/// The walk of one exchange: what the host's connection tracking remembers lasts from packet to
+/// The walk of one exchange: the entries of the host's connection tracking are kept from packet to
 /// packet.
 pub(super) struct Walk<'w> {
     pub(super) world: &'w World<'w>,
@@ -109,7 +109,7 @@ impl<'w> Walk<'w> {
         std::mem::take(&mut self.hops)
     }
 
-    /// The rule by which the host let the last packet through, if one spoke.
+    /// The rule by which the host let the last packet through, if a rule decided.
     pub(super) fn take_passed(&mut self) -> Option<(Hook, RuleVerdict)> {
         self.passed.take()
     }

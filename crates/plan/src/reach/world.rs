@@ -1,5 +1,5 @@
-//! The built network as packets find it: which node has which address, what is plugged into
-//! what, and how packets are routed.
+//! The built network as packets find it: which node has which address, what is connected to what,
+//! and how packets are routed.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -53,7 +53,7 @@ pub(super) struct HostPort<'a> {
     pub(super) group: u32,
 }
 
-/// The link out of the host; not one of ours, so it is in no group.
+/// The link out of the host; it is not of hallway, so it is in no group.
 pub(super) const UPLINK: HostPort<'static> = HostPort {
     name: "uplink",
     group: 0,
@@ -84,7 +84,7 @@ pub(super) enum HostRoute<'a> {
 }
 
 impl<'a> World<'a> {
-    /// A project with its rules; `None` when the ruleset is not a whole one.
+    /// A project with its rules; `None` if the ruleset is incomplete.
     #[must_use]
     pub fn new(settled: &'a Settled, rules: &'a Ruleset, environment: Environment) -> Option<Self> {
         let positions: BTreeMap<&Name, usize> = settled
@@ -127,7 +127,7 @@ impl<'a> World<'a> {
     pub fn may_begin(&self, flow: &Flow, dnated: bool) -> bool {
         let (hook, iif_group, oif_group) = match (self.is_host(flow.from), self.is_host(flow.to)) {
             (true, true) => return true,
-            // The filter sees the route from before the translation.
+            // The filter uses the route that was chosen before the translation.
             (true, false) if dnated => (Hook::Output, 0, 0),
             (true, false) => (Hook::Output, 0, self.group_of(flow.to)),
             (false, true) => (Hook::Input, self.group_of(flow.from), 0),

@@ -10,8 +10,8 @@ use super::parts::{
 use super::purpose;
 use super::sets::{BRIDGE_PORTS, BROADCASTS, PORT_ADDRESSES, TRANSIT};
 
-/// Where most filters of the bridge family are (NF_BR_PRI_FILTER_BRIDGED, linux/netfilter_bridge.h):
-/// before the inet hooks see the frame.
+/// Where most filters of the bridge family are (NF_BR_PRI_FILTER_BRIDGED,
+/// linux/netfilter_bridge.h): before the frame passes the inet hooks.
 const FILTER_BRIDGED: Priority = Priority(-200);
 
 /// The hook, and the chain of policies for frames to several members.
@@ -38,7 +38,7 @@ pub(super) fn chains(to_many: Vec<Rule>) -> [Chain; 2] {
     [to_many, hook]
 }
 
-/// What a bridge sends to one port goes to the node that has the address, or to a router.
+/// What a bridge sends to one port must be for an address of that node, or for a router.
 fn to_one() -> Vec<Rule> {
     use Field::{IifName, Ip4Daddr, Ip6Daddr, OifName};
     let not_ours = |field| {

@@ -76,7 +76,7 @@ fn arp_guard() -> Chain {
     chain("arp_guard", rules)
 }
 
-/// Frames of every kind; what they leave undecided is IPv4 or IPv6.
+/// Rules for frames of every kind. Frames that they do not decide are IPv4 or IPv6.
 fn frames() -> Vec<Rule> {
     use Field::{EtherSaddr, IifName};
     let mut rules = vec![
@@ -97,8 +97,8 @@ fn frames() -> Vec<Rule> {
     rules
 }
 
-/// A frame to everybody with a packet to one of them would make an entry in connection tracking
-/// before any policy is asked.
+/// A broadcast frame with a packet to a single node would make an entry in connection tracking
+/// before any policy is evaluated.
 fn group_frames() -> Chain {
     use Field::{Ip4Daddr, Ip6Daddr};
     let several = |condition| rule(vec![ipv4_frame(), condition], Verdict::Return, "to several");
@@ -141,7 +141,7 @@ fn ipv4() -> Vec<Rule> {
         Match::Is(Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
     ];
     let [udp, port] = udp_to(DHCP_SERVER);
-    // Not beside the other address: nft would compare both at once.
+    // Not next to the other address: nft would combine both into one comparison.
     let everybody = Match::Is(Ip4Daddr, Value::V4(Ipv4Addr::BROADCAST));
     asking.extend([udp, everybody, port]);
     vec![
@@ -254,7 +254,7 @@ fn nd_answers(targets: &Definition) -> [Rule; 2] {
     ]
 }
 
-/// Who asks names its own MAC address; who answers, its own address too.
+/// A solicitation has the sender's own MAC address, an advertisement also the sender's own address.
 fn nd_guard() -> Chain {
     use Field::{Ip6Saddr, NdOptionMac, NdTarget};
     let length = nd_length;

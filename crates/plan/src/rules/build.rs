@@ -1,6 +1,5 @@
-//! Settled → ruleset. The order of rules is the order of DESIGN's defaults: replies, then
-//! policies in the file's order, then inside a network, then to outside, then published ports,
-//! then refusal.
+//! Settled → ruleset. The order of rules is: replies, policies in the file's order, traffic inside
+//! a network, traffic to outside, published ports, refusal.
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
@@ -174,8 +173,8 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
     }
 }
 
-/// The host looks for no neighbour that is not there: its table of neighbours has a limit for the
-/// whole machine, which one node could use up by sending to many addresses.
+/// The host must not look for neighbours that do not exist: its neighbour table has a limit for the
+/// whole machine, which one node could exhaust by sending to many addresses.
 fn to_nobody(version: IpVersion) -> Rule {
     let daddr = match version {
         IpVersion::V4 => Field::Ip4Daddr,
@@ -228,7 +227,7 @@ fn input_hook(policies: Vec<Rule>) -> Chain {
     let mut rules = vec![
         loaded(Some(to(Field::Ip4Daddr, IpVersion::V4)), TO_BIT),
         loaded(Some(to(Field::Ip6Daddr, IpVersion::V6)), TO_BIT),
-        // As before routing, for a packet that was on its way while lost rules came back.
+        // The same as before routing, for a packet in the kernel while lost rules are loaded.
         rule(
             vec![not_lo(), nets(false), to(Field::Ip4Daddr, IpVersion::V4)],
             Verdict::Drop,
@@ -270,8 +269,8 @@ fn input_hook(policies: Vec<Rule>) -> Chain {
     }
 }
 
-/// What the host sends to a published port of its own goes to a node, although the filter still
-/// sees the route from before the translation: policies decide about that, too.
+/// What the host sends to a published port of its own goes to a node, but the filter uses the route
+/// that was chosen before the translation: policies decide about these packets, too.
 fn output_hook() -> Chain {
     let to_nets = || member(Field::OifGroup, &sets::NETWORKS, true);
     let policies = || Verdict::Jump(FROM_HOST.into());

@@ -1,4 +1,4 @@
-//! Which interfaces the sides of policies speak of.
+//! The interfaces that the sides of policies match.
 
 use std::net::IpAddr;
 
@@ -39,7 +39,7 @@ impl<'a> Covered<'a> {
         }
     }
 
-    /// The interfaces a side speaks of.
+    /// The interfaces that a side matches.
     pub(super) fn ports(&self, side: &Side) -> impl Iterator<Item = &Port<'a>> {
         self.ports.iter().filter(move |port| match side {
             Side::Any => true,
@@ -52,7 +52,7 @@ impl<'a> Covered<'a> {
     }
 
     /// The prefixes of a side, of one IP version, with the link-local addresses of the interfaces
-    /// that it speaks of: those of a filtered network, or all.
+    /// that it matches: those of a filtered network, or all.
     pub(super) fn prefixes(
         &self,
         side: &Side,

@@ -14,7 +14,7 @@ pub enum Delta {
     Replace,
 }
 
-/// Elements of one set that go and come.
+/// Elements of one set that are removed and added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The table's family.
@@ -23,9 +23,9 @@ pub struct Change {
     pub set: String,
     /// How its elements are written.
     pub layout: Layout,
-    /// Elements that go.
+    /// Elements that are removed.
     pub remove: Vec<Element>,
-    /// Elements that come.
+    /// Elements that are added.
     pub add: Vec<Element>,
 }
 

@@ -1,5 +1,5 @@
-//! Which elements each thing contributes: one network, one endpoint, one published port. What
-//! an attach adds and a detach removes is exactly one endpoint's elements, whatever else there is.
+//! The elements of each object: one network, one endpoint, one published port. An attach adds, and
+//! a detach removes, exactly the elements of one endpoint.
 
 use std::net::IpAddr;
 
@@ -76,7 +76,7 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
             vec![group.clone(), Value::net(*net)],
             note.clone(),
         ));
-        // Not of a prefix of two addresses or one (RFC 3021).
+        // A prefix of one or two addresses has no broadcast address (RFC 3021).
         if let IpNet::V4(net) = net
             && network.mode == Mode::Bridge
             && net.prefix_len() < 31
@@ -138,8 +138,8 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
     out
 }
 
-/// Each address of a node with the prefixes of its other networks: to these the node has a way that
-/// does not lead through the host.
+/// Each address of a node with the prefixes of its other networks: the node reaches these without
+/// the host.
 fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Vec<Placed> {
     let on = |name: &hallway_spec::Name| settled.network(name).filter(|n| n.mode == Mode::Bridge);
     let mut out = Vec::new();
@@ -159,8 +159,8 @@ fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Ve
     out
 }
 
-/// What a node may send besides from its own addresses: what lies behind it, and what the file lets it
-/// send from. For the latter it answers as well.
+/// Source addresses that a node may use besides its own: those behind it, and those that the file
+/// allows. For the latter it may also answer.
 fn of_router(
     interface: &Interface,
     (inet, port): (&str, Option<&str>),
@@ -245,13 +245,13 @@ pub fn constants() -> Vec<Placed> {
     out
 }
 
-/// Whether each port of a published range needs an element of its own: a map gives one value, not
+/// Whether each port of a published range needs an element of its own: a map has one value, not
 /// one for each port of an interval.
 fn each_port(publish: &Publish) -> bool {
     publish.host_ports != publish.node_ports || publish.host_ports.len() == 1
 }
 
-/// A published port's map elements and the destinations they open.
+/// A published port's map elements and the destinations they allow.
 #[must_use]
 pub fn of_publish(publish: &Publish) -> Vec<Placed> {
     let mut out = Vec::new();

@@ -1,5 +1,5 @@
-//! What comes in by a link that forwards because of hallway alone, and is not for a project: without
-//! hallway it would not be forwarded.
+//! Packets that come in by a link that forwards because of hallway alone, and are not for a
+//! project: without hallway they would not be forwarded.
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule};

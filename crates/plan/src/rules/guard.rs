@@ -1,4 +1,4 @@
-//! What may come in at the host at all, before connection tracking sees it.
+//! Which packets may come in at the host, before connection tracking.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -23,7 +23,7 @@ pub(super) fn guard() -> Chain {
     }
 }
 
-/// What does not come from our nodes.
+/// Packets that do not come from the project's nodes.
 fn from_outside() -> Vec<Rule> {
     let not_lo = || Match::IsNot(Field::IifName, Value::Ifname("lo".into()));
     let loopback6 = Value::V6(Ipv6Addr::LOCALHOST);
@@ -68,7 +68,7 @@ fn from_outside() -> Vec<Rule> {
     ]
 }
 
-/// What comes from our nodes.
+/// Packets that come from the project's nodes.
 fn from_nodes() -> Vec<Rule> {
     let not_own = |address, version| {
         let outside = |set: &sets::ByVersion| {
@@ -129,7 +129,7 @@ fn from_nodes() -> Vec<Rule> {
 fn asks_by_dhcp() -> Vec<Match> {
     vec![
         Match::Is(Field::Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
-        // Not beside the other address: nft would compare both at once.
+        // Not next to the other address: nft would combine both into one comparison.
         Match::Is(Field::L4Proto, Value::Proto(UDP)),
         Match::Is(Field::Ip4Daddr, Value::V4(Ipv4Addr::BROADCAST)),
         Match::Is(Field::Dport, Value::Port(DHCP_SERVER)),
@@ -146,7 +146,7 @@ const TOO_LARGE: [u8; 2] = [3, 4];
 /// The same of ICMPv6 (RFC 4443, section 3.2).
 const TOO_LARGE6: u8 = 2;
 
-/// Leads them to the chain.
+/// Rules that jump to this chain.
 pub(super) fn jump_to_outside_errors() -> impl Iterator<Item = Rule> {
     let errors = [
         (Field::IcmpType, &sets::ERRORS),
@@ -161,8 +161,8 @@ pub(super) fn jump_to_outside_errors() -> impl Iterator<Item = Rule> {
     })
 }
 
-/// Nobody can tell a router on the way from another sender. So of what comes from outside about a
-/// connection that began there, only that passes without which the connection would not work.
+/// A router on the path looks the same as any other sender. So of the ICMP errors from outside
+/// about a connection that began there, only those pass that the connection needs.
 pub(super) fn outside_errors() -> Chain {
     let needed = |condition| rule(vec![condition], Verdict::Return, "path MTU");
     Chain {
@@ -176,7 +176,7 @@ pub(super) fn outside_errors() -> Chain {
     }
 }
 
-/// Nodes of routed networks: what the guard of a bridge's ports does for the others.
+/// For nodes of routed networks: what the guard of a bridge's ports does for other nodes.
 pub(super) fn errors() -> Chain {
     let quoted = |field, version| {
         rule(

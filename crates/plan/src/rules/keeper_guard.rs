@@ -1,11 +1,11 @@
-//! The guard: two small tables beside the project's own, which its keeper holds on a socket of its
-//! own (NFT_TABLE_F_OWNER). A `nft flush ruleset` of another program removes the project's own tables
-//! and leaves these.
+//! The guard: two small tables beside the project's own. The keeper loads them by a socket, which
+//! owns them (NFT_TABLE_F_OWNER). A `nft flush ruleset` of another program removes the project's
+//! own tables, but not these.
 //!
 //! The project's own chains set a bit in the mark of every packet that concerns the project. The
-//! chains here come last at the same hooks, drop what concerns the project and has no bit, and clear
-//! the bit. So nothing passes while the own tables are missing, and nothing changes while they are
-//! there.
+//! chains here come last at the same hooks, drop what concerns the project and has no bit, and
+//! clear the bit. So no packet passes while the own tables are missing, and the guard changes
+//! nothing while they exist.
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
@@ -90,7 +90,7 @@ impl Guarded {
     }
 }
 
-/// Drops what has none of the bits.
+/// Drops packets without the bit.
 fn closed(mut matches: Vec<Match>, bit: u32) -> Rule {
     matches.push(Match::Unmarked(bit));
     rule(matches, Verdict::Drop, purpose::UNGUARDED)

@@ -91,7 +91,7 @@ pub(super) fn addresses(version: IpVersion) -> (Field, Field) {
     }
 }
 
-/// What ends the names of sets of a version.
+/// The suffix of the names of sets of a version.
 pub(super) fn suffix(version: IpVersion) -> &'static str {
     match version {
         IpVersion::V4 => "4",

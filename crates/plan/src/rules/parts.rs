@@ -72,7 +72,7 @@ pub(super) fn base(kind: ChainType, hook: Hook, priority: Priority) -> Option<Ba
     Some(Base::accepting(kind, hook, priority))
 }
 
-/// Tells the guard, at the same hook, that these rules are loaded.
+/// Sets the guard's bit, which shows at the same hook that these rules are loaded.
 pub(super) fn loaded(condition: Option<Match>, bit: u32) -> Rule {
     rule(
         condition.into_iter().collect(),
@@ -118,7 +118,7 @@ pub(super) fn arp_frame() -> Match {
     ether(ARP)
 }
 
-/// Rules that lead frames to everybody, and frames to a group, to a chain.
+/// Rules that jump to a chain with broadcast and multicast frames.
 pub(super) fn to_several(chain: &str, comment: &str) -> impl Iterator<Item = Rule> {
     [BROADCAST, MULTICAST].into_iter().map(move |kind| {
         let condition = Match::Is(Field::PacketType, Value::Byte(kind));

@@ -1,5 +1,5 @@
-//! Policy lines → rules. One line gives a few rules at most, however many nodes it speaks of:
-//! the pairs are elements of a set named after the line.
+//! Policy lines → rules. One line gives a few rules at most, however many nodes it matches: the
+//! pairs are elements of a set named after the line.
 
 use std::collections::BTreeMap;
 
@@ -225,7 +225,7 @@ fn one_sided(
     out
 }
 
-/// `outside` is whatever is not one of our groups; `any` is no condition.
+/// `outside` matches every group that is not of hallway; `any` is no condition.
 fn group(side: &Side, field: Field) -> Option<Match> {
     matches!(side, Side::Outside).then(|| Match::NotIn(vec![field], NETWORKS.name.into()))
 }

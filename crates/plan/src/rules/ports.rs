@@ -1,5 +1,5 @@
-//! Policies for frames that a bridge sends to several members: by the ports they come in and go
-//! out by, since such a frame names no receiver.
+//! Policies for frames that a bridge sends to several members: by the ports they come in and go out
+//! by, since such a frame has no single receiver.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! What rules are for: the comments by which they are known again, in the kernel and in
-//! explanations. A policy's rules are known by the policy's key instead.
+//! What rules are for: the comments that identify them, in the kernel and in explanations. A
+//! policy's rules are identified by the policy's key instead.
 
 use hallway_spec::Place;
 
@@ -9,7 +9,7 @@ pub const INSIDE: &str = "inside a network";
 pub const EGRESS: &str = "to outside";
 /// Through a published port.
 pub const PUBLISHED: &str = "published ports";
-/// What nothing before has decided.
+/// Packets that no rule before has decided.
 pub const DEFAULT: &str = "default: no policy allows it";
 /// The same for packets to the host itself.
 pub const HOST_DEFAULT: &str = "default: nodes do not reach the host's services";
@@ -17,7 +17,7 @@ pub const HOST_DEFAULT: &str = "default: nodes do not reach the host's services"
 pub const DIRECT: &str = "into a network by routing";
 /// A source address that is not the sender's.
 pub const SPOOFED: &str = "source address of another";
-/// To an address that the node at the port has not.
+/// To an address that the node at the port does not have.
 pub const NOT_ADDRESSEE: &str = "to an address that the node does not have";
 /// Routed to an address of a network that none of its nodes has.
 pub const NOBODY: &str = "no node has the address";
@@ -29,13 +29,13 @@ pub const QUOTED: &str = "ICMP error about a packet to another";
 pub const OUTSIDE_ERROR: &str = "ICMP error from outside about a published port";
 /// The sender has as many connections as it may have.
 pub const SHARE: &str = "too many connections of one node: limits.connections";
-/// Conntrack knows no connection it could belong to.
+/// It belongs to no connection of conntrack.
 pub const INVALID: &str = "belongs to no connection";
 /// A connection of TCP that was ended does not go on from its other end.
 pub const MID_STREAM: &str = "in the middle of a connection that is not tracked";
 /// Echo requests to the host.
 pub const PING: &str = "ping";
-/// The rules that decide are not there.
+/// The rules that decide are missing.
 pub const UNDECIDED: &str = "no rule has decided";
 /// It came from none of the project's nodes.
 pub const NOT_OURS: &str = "not from our nodes";
@@ -45,9 +45,9 @@ pub const FOREIGN: &str = "not forwarded without hallway";
 
 /// The guard may let the packet pass.
 pub const LOADED: &str = "for the guard: these rules are loaded";
-/// In the guard: the project's own rules did not see the packet.
+/// In the guard: the packet has not passed the project's own rules.
 pub const UNGUARDED: &str = "the project's own rules are not loaded";
-/// In the guard: the bit was for it alone.
+/// In the guard: the bit is only for the guard.
 pub const SEEN: &str = "seen by the project's own rules";
 
 /// The index of the policy a rule's comment names.

@@ -106,7 +106,7 @@ pub static NETWORKS: Definition = Definition::inet("nets", &[DevGroup]);
 pub static EGRESS: Definition = Definition::inet("egress", &[DevGroup]);
 /// Groups of networks whose nodes reach outside with the host's address.
 pub static MASQUERADED: Definition = Definition::inet("masqueraded", &[DevGroup]);
-/// Groups of lans, whose frames are nobody's business here. Where all bridged packets pass the inet
+/// Groups of lans, whose frames are not filtered here. Where all bridged packets pass the inet
 /// hooks (net.bridge.bridge-nf-call-iptables), theirs do as well.
 pub static LANS: Definition = Definition::inet("lans", &[DevGroup]);
 /// Pairs of groups between which everything may pass: a network and itself.
@@ -149,13 +149,13 @@ static TARGET_RANGES6: Definition =
     Definition::inet("dstr6", &[Ipv6, InetProto, Service]).of_intervals();
 static FORWARDING4: Definition = Definition::inet("forwarding4", &[IfName]);
 static FORWARDING6: Definition = Definition::inet("forwarding6", &[IfName]);
-/// Bridges on which forwarding was turned on, twice: their own frames go from a bridge to itself.
+/// Pairs of a bridge with itself, for those on which forwarding was turned on.
 pub static BRIDGED: Definition = Definition::inet("bridged", &[IfName, IfName]);
 static COUNTED4: Definition = Definition::inet("counted4", &[Ipv4]).dynamic();
 static COUNTED6: Definition = Definition::inet("counted6", &[Ipv6]).dynamic();
 /// Links of routed networks whose nodes are not routers.
 pub static ROUTED_PORTS: Definition = Definition::inet("routed_ports", &[IfName]);
-/// Links by which router advertisements may come in, as the inet hooks see them.
+/// Links by which router advertisements may come in, by their names in the inet hooks.
 pub static ADVERTISED: Definition = Definition::inet("advertised", &[IfName]);
 /// Types of ICMP errors.
 pub static ERRORS: Definition = Definition::inet("icmp_errors", &[IcmpType]);
@@ -180,10 +180,10 @@ pub static PORT_ERRORS: Definition = Definition::bridge("icmp_errors", &[IcmpTyp
 /// [`ERRORS6`] of the bridge table.
 pub static PORT_ERRORS6: Definition =
     Definition::bridge("icmp6_errors", &[Icmpv6Type]).of_intervals();
-/// Addresses that a node may ask and answer for in neighbour discovery, by port.
+/// Addresses that a node may use in neighbour discovery, by port.
 pub static ND_TARGETS: Definition =
     Definition::bridge("nd_target", &[IfName, Bytes16]).made_of(&[Field::IifName, Field::NdTarget]);
-/// The MAC address a node may name in neighbour discovery, by port.
+/// The MAC address a node may use in neighbour discovery, by port.
 pub static ND_MACS: Definition =
     Definition::bridge("nd_mac", &[IfName, Bytes6]).made_of(&[Field::IifName, Field::NdOptionMac]);
 static PORT_QUOTED4: Definition = Definition::bridge("quoted4", &[IfName, Bytes4])
@@ -227,7 +227,7 @@ pub static SHARED: ByVersion = both(&SHARED4, &SHARED6);
 pub static PORTS: ByVersion = both(&PORTS4, &PORTS6);
 /// The same at one address of the host.
 pub static PORTS_AT: ByVersion = both(&PORTS_AT4, &PORTS_AT6);
-/// Published ranges of ports, which stay the same: to an address.
+/// Published ranges whose node ports are the same: to an address.
 pub static PORT_RANGES: ByVersion = both(&PORT_RANGES4, &PORT_RANGES6);
 /// The same at one address of the host.
 pub static PORT_RANGES_AT: ByVersion = both(&PORT_RANGES_AT4, &PORT_RANGES_AT6);

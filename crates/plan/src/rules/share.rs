@@ -11,10 +11,10 @@ use super::purpose;
 use super::sets::COUNTED;
 use crate::settled::Settled;
 
-/// The chain that packets which begin a connection pass before any other rule lets them through.
+/// The chain that the first packets of connections pass before any other rule accepts them.
 pub(super) const CHAIN: &str = "share";
 
-/// The chain, with a set of addresses for each limit of the file's own.
+/// The chain, with a set of addresses for each limit that the file specifies.
 pub(super) fn chain(settled: &Settled) -> (Chain, Vec<Set>) {
     let mut limits: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
     for node in &settled.nodes {
@@ -64,7 +64,7 @@ fn over(mut matches: Vec<Match>, version: IpVersion, limit: u32) -> Rule {
     rule(matches, Verdict::Drop, purpose::SHARE)
 }
 
-/// Leads what comes from nodes to the chain.
+/// Jumps to the chain with packets from nodes.
 pub(super) fn jump(from_nodes: Option<Match>) -> Rule {
     let matches = from_nodes.into_iter().collect();
     rule(

@@ -1,4 +1,4 @@
-//! Subnets for networks that the file gives none.
+//! Subnets for networks without one in the file.
 
 use std::net::Ipv4Addr;
 
@@ -9,14 +9,13 @@ use super::conflict::{Conflict, ConflictCode};
 use super::names::Surroundings;
 use crate::settled::Settled;
 
-/// Where they are taken from: private addresses (RFC 1918) that few others use, in this order.
+/// The pools: private addresses (RFC 1918) that few others use, in this order.
 const POOLS: [Ipv4Net; 3] = [
     Ipv4Net::new_assert(Ipv4Addr::new(10, 88, 0, 0), 13),
     Ipv4Net::new_assert(Ipv4Addr::new(172, 24, 0, 0), 14),
     Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
 ];
-/// Routes with fewer bits than this stand for everything, like the two halves that VPNs use as a
-/// default route.
+/// Routes with fewer bits than this count as default routes, like the two halves that VPNs use.
 const WIDE: u8 = 8;
 /// The usual prefix length; a network with more nodes has a shorter one.
 const LENGTH: u8 = 24;
@@ -85,7 +84,7 @@ fn overlaps(taken: &[IpNet], net: &IpNet) -> bool {
     taken.iter().any(|t| t.contains(net) || net.contains(t))
 }
 
-/// Long enough for the network's members, the host, and the two addresses that are nobody's.
+/// Long enough for the network's members, the host, and the two addresses that no node can have.
 fn length(topology: &Topology, network: &Network) -> u8 {
     let attachments = topology.nodes.iter().flat_map(|n| &n.attachments);
     let members = attachments.filter(|a| a.network == network.name).count();

@@ -1,4 +1,4 @@
-//! Conflicts of a topology with what is there already.
+//! Conflicts of a topology with what exists already.
 
 use hallway_spec::Place;
 
@@ -12,7 +12,7 @@ hallway_spec::codes! {
     }
 }
 
-/// Why a topology cannot be built here: it conflicts with something that is there already.
+/// Why a topology cannot be built here: it conflicts with something that exists already.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Conflict {

@@ -1,7 +1,7 @@
 //! Topology → [`Settled`]: every address, name, MAC, group and route decided.
 //!
-//! Choices already made by the previous run are kept where they still fit, so that an edit
-//! moves nothing that it does not change.
+//! Choices of the previous run are kept where they are still possible, so that an edit changes
+//! nothing else.
 
 mod automatic;
 mod conflict;
@@ -228,9 +228,9 @@ fn sidecar(sidecar: &hallway_spec::Sidecar) -> Sidecar {
     }
 }
 
-/// A MAC address that follows from the interface's first address: neighbours need not learn anything
-/// when the address comes up elsewhere. An interface that was made with one that follows from its
-/// name keeps that as long as it has the same address.
+/// A MAC address that is derived from the interface's first address: entries of neighbours stay
+/// valid when the address moves to another interface. An interface whose MAC address was derived
+/// from its name keeps it as long as it has the same address.
 fn chosen_mac(
     topology: &Topology,
     (node, interface): (&Name, &str),
@@ -332,7 +332,7 @@ fn free_interface(topology: &Topology, node: &Node) -> String {
 
 fn publishes(topology: &Topology, settled: &Settled) -> Vec<Publish> {
     let mut out = Vec::new();
-    // One is settled for each, in the same order.
+    // `settled` has one node for each, in the same order.
     for (node, built) in topology.nodes.iter().zip(&settled.nodes) {
         for port in &node.ports {
             let host_address = port.host_address.filter(|a| !a.is_unspecified());

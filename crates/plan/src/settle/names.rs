@@ -1,5 +1,5 @@
-//! Names in the kernel, and what is already there: links, namespaces, device groups, prefixes.
-//! A name that something foreign has is never used.
+//! Names in the kernel, and what exists already: links, namespaces, device groups, prefixes. The
+//! name of an object of another program is never used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,23 +12,23 @@ use crate::mark::{self, Role};
 use crate::observed::{NamespaceState, Observed};
 use crate::settled::Settled;
 
-/// What is already there, seen from one project.
+/// What exists already, from the view of one project.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// Link names with what their alias says, when it is one of ours.
+    /// Link names with the content of their alias, if it is one of hallway.
     pub links: BTreeMap<String, Option<(Name, Role)>>,
     /// Names in /run/netns with their owner: project and node; `None` for foreign ones.
     pub namespaces: BTreeMap<String, Option<(Name, Name)>>,
     /// Slots that other projects use.
     pub slots: BTreeSet<u16>,
-    /// This project's slot, when the kernel already shows one.
+    /// This project's slot, if the kernel has it already.
     pub own_slot: Option<u16>,
     /// Prefixes that others have here.
     pub prefixes: Vec<Held>,
-    /// Networks of this project that the kernel shows.
+    /// Networks of this project that exist in the kernel.
     pub running: BTreeSet<Name>,
     /// The names of the links that this project built. One that another program renamed is built
-    /// again under its name.
+    /// again with its own name.
     pub built: BTreeMap<Role, String>,
 }
 
@@ -37,24 +37,24 @@ pub struct Surroundings {
 pub struct Held {
     /// The prefix: the subnet of a link, the destination of a route, or one address that is used.
     pub net: IpNet,
-    /// What holds it, for people.
+    /// What holds it, as text for messages.
     pub holder: String,
-    /// Another project's: it may not overlap. What is not a project's may be wider: the longer
-    /// prefix wins, and the wider one is for all the rest.
+    /// It is of another project, so it must not overlap. A prefix of no project may be longer or
+    /// shorter: the longest prefix is used first.
     pub of_project: bool,
 }
 
 impl Held {
-    /// Whether a subnet would take something away from it.
+    /// Whether a subnet would take addresses from it.
     fn is_hit_by(&self, subnet: &IpNet) -> bool {
         subnet.contains(&self.net) || (self.of_project && self.net.contains(subnet))
     }
 }
 
 impl Surroundings {
-    /// Takes them from a snapshot. `known` is what the project built and what an unfinished run
-    /// was building: a plain file with the name of a node's namespace is one whose creation or
-    /// removal was interrupted.
+    /// Reads them from a snapshot. `known` is what the project built and what an unfinished run was
+    /// building: a plain file with the name of a node's namespace is one whose creation or removal
+    /// was interrupted.
     #[must_use]
     pub fn new(project: &Name, seen: &Observed, known: &[&Settled]) -> Self {
         let mut out = Self::default();
@@ -113,7 +113,7 @@ impl Surroundings {
             .flat_map(|n| n.port_addresses().map(IpNet::from))
             .collect();
         out.prefixes = foreign_prefixes(seen, &ours);
-        // Another route to a node of this project has taken the place of ours.
+        // Another route to a node of this project has replaced the project's own.
         out.prefixes.retain(|held| !nodes.contains(&held.net));
         out
     }
@@ -186,15 +186,15 @@ fn is_special(net: &IpNet) -> bool {
     }
 }
 
-/// Networks of the topology that would take away what something else uses. One that exists already
-/// stays, whatever routes another program has added since.
+/// Networks of the topology that would take addresses that something else uses. A network that
+/// exists already stays, even if another program has added routes since.
 pub(super) fn prefix_conflicts(
     topology: &Topology,
     previous: Option<&Settled>,
     around: &Surroundings,
 ) -> Vec<Conflict> {
     let mut out = Vec::new();
-    // What is on a lan does not concern the host.
+    // The prefixes of a lan do not concern the host.
     for network in topology.networks.iter().filter(|n| n.mode != Mode::Lan) {
         let before = previous
             .and_then(|p| p.network(&network.name))
@@ -294,7 +294,7 @@ impl<'a> Namer<'a> {
         )
     }
 
-    /// `plain` where it fits and is free; otherwise shortened, with a hash that keeps it apart.
+    /// `plain` if short enough and free; otherwise shortened, with a hash that makes it unique.
     fn link(&mut self, role: &Role, plain: &str, prefix: &str, subject: &str) -> String {
         let free = |name: &String| match self.around.links.get(name) {
             None => true,
@@ -330,7 +330,7 @@ impl<'a> Namer<'a> {
         }
     }
 
-    /// The node's own name; `<project>-<node>` where another project of ours has that name.
+    /// The node's own name; `<project>-<node>` if another project has that name.
     ///
     /// # Errors
     /// When a foreign namespace has it.
@@ -365,7 +365,7 @@ impl<'a> Namer<'a> {
     }
 }
 
-/// A link name must not hold what the kernel or a terminal could take for something else.
+/// Replaces characters that the kernel or a terminal could misread in a link name.
 fn safe(text: &str) -> String {
     text.chars()
         .map(|c| if c == '.' { '_' } else { c })

@@ -24,8 +24,8 @@ pub(super) fn policies(topology: &Topology, settled: &Settled) -> Vec<Policy> {
         .collect()
 }
 
-/// Pairs of lists instead of a list of pairs: what has the same first side is one pair, and of that
-/// what has the same second side.
+/// Pairs of lists instead of a list of pairs: entries with the same first side are one pair, and of
+/// these, those with the same second side.
 fn grouped(pairs: &[(Endpoint, Endpoint)], settled: &Settled) -> Vec<(Side, Side)> {
     let ends = pairs.iter().flat_map(|(from, to)| [from, to]);
     let sides: BTreeMap<&Endpoint, Side> = ends
@@ -97,8 +97,8 @@ fn side(endpoint: &Endpoint, settled: &Settled) -> Side {
     }
 }
 
-/// Bridged networks on which some policy may deny one member another: their frames must pass
-/// the inet hooks, which costs on the data path and is therefore not done elsewhere.
+/// Bridged networks on which some policy may deny one member another: their frames must pass the
+/// inet hooks. This takes time for each packet, so it is not done on other networks.
 pub(super) fn filtered_networks(topology: &Topology, nodes: &[Node]) -> BTreeSet<Name> {
     let mut out = BTreeSet::new();
     for policy in topology

@@ -129,7 +129,7 @@ impl Pools {
         let used = self.used.get_mut(network)?;
         let key = (network.clone(), IpVersion::of_net(&net));
         let mut all = pool_addresses(net, self.last.get(&key).copied());
-        // The parser has checked the size: one is free but for an edit at the same time.
+        // The parser has checked the size: one is free, except with an edit at the same time.
         let address = all.find(|address| used.insert(*address))?;
         self.last.insert(key, address);
         Some(address)
@@ -137,7 +137,7 @@ impl Pools {
 }
 
 /// The addresses of a prefix that nodes may have, in the order in which they are given: those after
-/// the one that was given last, then those before it.
+/// the last given address, then those before it.
 pub fn pool_addresses(net: IpNet, last_given: Option<IpAddr>) -> impl Iterator<Item = IpAddr> {
     let (first, last) = bounds(net);
     let given = last_given

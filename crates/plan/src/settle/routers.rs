@@ -1,5 +1,5 @@
-//! What lies behind a node that forwards: the prefixes from which it may send packets of others into
-//! each of its networks.
+//! The prefixes behind a node that forwards: it may send packets from them into each of its
+//! networks.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! Routes inside nodes: the default through the first network that is not internal; from internal
-//! networks only what policies connect them with; what the file adds.
+//! Routes inside nodes: the default route through the first network that is not internal; from
+//! internal networks only to what policies allow; the routes of the file.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -144,8 +144,8 @@ fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<R
     })
 }
 
-/// For each policy that lets this node's internal networks reach something: a route to that,
-/// through the internal network's gateway. Replies need it as much as requests.
+/// For each policy by which this node's internal networks reach something: a route to it, through
+/// the internal network's gateway. Replies need it as well as requests.
 fn policy_routes(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Route> {
     let mut out = Vec::new();
     for position in 0..node.interfaces.len() {
@@ -197,7 +197,7 @@ fn includes(endpoint: &Endpoint, node: &Name, network: &Name, nets: &[IpNet]) ->
     }
 }
 
-/// Whole networks, so that the route does not depend on which members there are.
+/// Whole networks, so that the route does not depend on their current members.
 fn prefixes(settled: &Settled, endpoint: &Endpoint) -> Vec<IpNet> {
     let of = |networks: &mut dyn Iterator<Item = &Network>| {
         networks

@@ -20,13 +20,13 @@ pub enum Action {
     Create,
     /// It is changed in place.
     Change,
-    /// It goes away.
+    /// It is removed.
     Remove,
-    /// A program begins to run.
+    /// A program is started.
     Start,
-    /// A program ends and begins again.
+    /// A program is ended and started again.
     Restart,
-    /// A program ends.
+    /// A program is ended.
     Stop,
 }
 
@@ -52,7 +52,7 @@ pub struct Described {
     pub kind: &'static str,
     /// Its name.
     pub name: String,
-    /// More, where there is more to say.
+    /// Details, if there are any.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
     /// Why.
@@ -294,7 +294,7 @@ fn new_cable(a: &CableEnd, b: &CableEnd) -> Described {
     ))
 }
 
-/// Which connections end: those of prefixes, of published ports, of what is denied.
+/// Which connections are ended: those of prefixes, of published ports, of what is denied.
 fn connections(prefixes: &str, published: bool, denied: bool) -> Described {
     let mut parts = Vec::new();
     if !prefixes.is_empty() {

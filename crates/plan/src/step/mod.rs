@@ -1,7 +1,7 @@
 //! Steps: what is done to the kernel, one at a time, each with the reason it is done.
 //!
-//! An [`Op`] carries everything that carrying it out needs: names, attributes, addresses. The
-//! executor consults neither the topology nor the record.
+//! An [`Op`] has all data that the executor needs: names, attributes, addresses. The executor reads
+//! neither the topology nor the record.
 
 mod describe;
 mod names;
@@ -35,9 +35,9 @@ pub struct Step {
 /// Why a step is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// A key of the file, like `nodes.web`, asks for it.
+    /// A key of the file, like `nodes.web`, specifies it.
     File(String),
-    /// The kernel holds something else than what was built.
+    /// The kernel's state differs from what was built.
     Drift(Box<Difference>),
     /// What is removed is no longer in the file, or cannot be changed in place.
     NotInFile,
@@ -47,15 +47,15 @@ pub enum Cause {
     Down,
     /// A packet must not leave by an uplink while its network does not exist.
     Unreachable,
-    /// An address was another interface's before, or had another MAC address.
+    /// An address belonged to another interface before, or had another MAC address.
     Moved,
-    /// A connection is no longer allowed, or leads elsewhere now.
+    /// A connection is no longer allowed, or goes to another destination now.
     Connections,
     /// The program's namespace is created in this run.
     NamespaceCreated,
 }
 
-/// One thing that the keeper does, after the steps in the kernel.
+/// One task of the keeper, after the steps in the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeeperStep {
     /// What.
@@ -82,11 +82,11 @@ pub enum KeeperTask {
     Guard,
 }
 
-/// Everything hallway ever does to a kernel.
+/// Every change that hallway makes in a kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    /// An unreachable route to a prefix of ours: packets to it never leave by an uplink, also while
-    /// its network is not there.
+    /// An unreachable route to a prefix of the project: packets to it never leave by an uplink,
+    /// even while its network does not exist.
     AddUnreachable {
         /// The prefix.
         to: IpNet,
@@ -124,18 +124,18 @@ pub enum Op {
         /// The device group.
         group: u32,
     },
-    /// Removes one link of ours on the host.
+    /// Removes one link of hallway on the host.
     RemoveLink {
         /// Its name.
         name: String,
     },
     /// A namespace with loopback up, marked as the node's.
     CreateNamespace(Box<NewNamespace>),
-    /// Removes a namespace of ours, and with it everything inside.
+    /// Removes a namespace of hallway with everything inside.
     RemoveNamespace {
         /// Its name in /run/netns.
         netns: String,
-        /// The host's ends of its ports, which go with it.
+        /// The host's ends of its ports, which are removed with it.
         links: Vec<String>,
     },
     /// A node's interface on a network, configured at both ends.
@@ -156,8 +156,8 @@ pub enum Op {
         /// The change.
         change: Adjustment,
     },
-    /// Lets the host forward what comes in by its uplinks. Each is noted in the project's table
-    /// before, so that it can be turned off again even when no record is left.
+    /// Turns on forwarding of what comes in by the host's uplinks. Each is noted in the project's
+    /// table before, so that it can be turned off again even without a record.
     ForwardUplinks {
         /// The name of the inet table.
         table: String,
@@ -168,7 +168,7 @@ pub enum Op {
         /// The bridges among them, whose own frames are not forwarded.
         bridges: Vec<String>,
     },
-    /// Removes notes of uplinks that are gone, or that forward because of another program by now.
+    /// Removes notes of uplinks that do not exist any more, or that another program makes forward.
     ForgetUplinks {
         /// The name of the inet table.
         table: String,
@@ -183,7 +183,7 @@ pub enum Op {
         entry: Entry,
         /// What passes.
         pass: Pass,
-        /// Whose it is.
+        /// The project it belongs to.
         project: Name,
     },
     /// Removes such an accept.
@@ -201,10 +201,10 @@ pub enum Op {
         /// The uplinks.
         uplinks: Vec<Uplink>,
     },
-    /// Tells the neighbours of an interface which MAC address its addresses have now: others had
-    /// them before.
+    /// Announces to the neighbours of an interface the MAC address that its addresses have now:
+    /// others had them before.
     Announce(Announcement),
-    /// Deletes connections that are no longer allowed, or lead elsewhere now.
+    /// Deletes connections that are no longer allowed, or go to another destination now.
     ForgetFlows(Box<Flows>),
 }
 
@@ -218,14 +218,14 @@ pub enum Adjustment {
         /// The attributes.
         attributes: Vec<Attribute>,
     },
-    /// Gives a link an address.
+    /// Adds an address to a link.
     AddAddress {
         /// The link.
         link: String,
         /// The address.
         address: IpNet,
     },
-    /// Takes an address from a link.
+    /// Removes an address from a link.
     RemoveAddress {
         /// The link.
         link: String,
@@ -234,7 +234,7 @@ pub enum Adjustment {
     },
     /// Adds a route.
     AddRoute(Route),
-    /// Adds a route in the place of the first with its destination and metric.
+    /// Adds a route that replaces the first one with its destination and metric.
     ReplaceRoute(Route),
     /// Removes a route.
     RemoveRoute(Route),
@@ -247,7 +247,7 @@ pub enum Adjustment {
         /// The new value.
         value: u32,
     },
-    /// Changes a setting that the file gives.
+    /// Changes a setting that the file specifies.
     Sysctl {
         /// The setting.
         key: SysctlKey,
@@ -268,9 +268,9 @@ pub enum Adjustment {
 pub struct NewRules {
     /// All of them.
     pub rules: Ruleset,
-    /// Tables that another program has removed, or emptied of rules: the guard closes the project
-    /// until all is there again, so they are loaded part by part:
-    /// sets, rules at hooks where the guard does not look, the other rules.
+    /// Tables that another program has removed, or from which it has removed all rules. The guard
+    /// closes the project until everything is loaded again, so they are loaded in parts: sets,
+    /// rules at hooks without the guard, the other rules.
     pub lost: Vec<Family>,
     /// Notes of uplinks that forward because of this project, which are kept.
     pub noted: Vec<Uplink>,

@@ -1,10 +1,10 @@
-//! What changes of the names that programs in nodes find: lines of /etc/hosts and /etc/resolv.conf.
+//! Changes of the names that programs in nodes find: lines of /etc/hosts and /etc/resolv.conf.
 
 use hallway_spec::Name;
 
 use super::{Action, Cause, Described};
 
-/// One change. No program is started again for it: the files are changed where programs see them.
+/// One change. No program is started again for it: the files are changed in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameStep {
     /// What.
@@ -16,9 +16,9 @@ pub struct NameStep {
 /// What changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameChange {
-    /// A line, or a word in one, comes or goes.
+    /// A line, or a word in one, is added or removed.
     Entry {
-        /// Whether it comes.
+        /// Whether it is added.
         comes: bool,
         /// The node.
         node: Name,
@@ -27,7 +27,7 @@ pub enum NameChange {
         /// The line or word.
         text: String,
     },
-    /// The servers or search domains of a node are asked in another order.
+    /// The servers or search domains of a node are used in another order.
     Order {
         /// The node.
         node: Name,
@@ -36,11 +36,11 @@ pub enum NameChange {
         /// The new order.
         text: String,
     },
-    /// A file is not as it was written.
+    /// A file differs from what was written.
     File {
         /// Whether it is missing.
         missing: bool,
-        /// Its path for programs, and where several nodes see it which.
+        /// Its path for programs, with the nodes that use it if there are several such files.
         file: String,
     },
 }
@@ -48,7 +48,7 @@ pub enum NameChange {
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
-    /// An address with a name that only programs of that node find.
+    /// An address with a name that only programs of that node can resolve.
     Host,
     /// A further name of the node.
     Alias,

@@ -23,7 +23,7 @@ impl fmt::Display for Listener {
 }
 
 /// The addresses of localhost on which a published port is served: both, unless it is published on
-/// one address alone. A long range is served on none, and neither is SCTP: listeners pass on
+/// one address alone. A long range is served on none, and neither is SCTP: listeners proxy only
 /// streams of bytes and datagrams.
 #[must_use]
 pub fn localhost(publish: &Publish) -> Vec<IpAddr> {
@@ -49,8 +49,8 @@ pub fn on_machine(publish: &Publish) -> Vec<IpAddr> {
     }
 }
 
-/// Every listener of a project in the namespace that it is built in. One that no node can answer
-/// is not among them.
+/// Every listener of a project in the namespace that it is built in, without those that no node can
+/// answer.
 pub fn listeners(settled: &Settled) -> impl Iterator<Item = Listener> {
     let served = settled.publishes.iter().filter(|p| !p.targets.is_empty());
     served.flat_map(|publish| {

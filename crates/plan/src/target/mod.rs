@@ -1,8 +1,8 @@
 //! What the kernel must hold for a project: every object, with every attribute that hallway sets.
 //!
-//! A [`Target`] is made from a [`Settled`] topology and has no choices left. It is what observation
-//! is compared with ([`crate::compare`]), so an attribute that is not here is not ours: it is
-//! neither examined nor changed.
+//! A [`Target`] is made from a [`Settled`] topology and has no choices left. Observation is
+//! compared with it ([`crate::compare`]). Hallway neither examines nor changes an attribute that is
+//! not in it.
 
 mod host;
 mod keeper;
@@ -19,7 +19,7 @@ use crate::shaping::Shaping;
 
 pub use keeper::{Listener, listeners, localhost, on_machine};
 
-/// Every kernel object of a project but its nf_tables tables, which [`crate::rules`] gives.
+/// Every kernel object of a project except its nf_tables tables: see [`crate::rules`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Objects in the namespace that holds the bridges.
@@ -48,12 +48,12 @@ pub struct Space {
     pub routes: Vec<Route>,
     /// Settings of the namespace itself.
     pub settings: Vec<(Setting, u32)>,
-    /// Further settings, which the file gives.
+    /// Further settings, from the file.
     pub sysctls: BTreeMap<SysctlKey, String>,
 }
 
 impl Space {
-    /// The routes that the kernel makes by itself with the addresses of links, to their subnets.
+    /// The routes that the kernel adds itself with the addresses of links, to their subnets.
     #[must_use]
     pub fn connected_routes(&self) -> Vec<Route> {
         let links = self.links.iter().filter(|l| l.role != LinkRole::Loopback);
@@ -72,7 +72,7 @@ impl Space {
     }
 }
 
-/// What a link is for.
+/// The purpose of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkRole {
     /// The bridge of a network.
@@ -92,7 +92,7 @@ pub enum LinkRole {
 pub struct Link {
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub role: LinkRole,
     /// IFLA_IFALIAS: the mark of ownership.
     pub alias: Option<String>,
@@ -104,16 +104,16 @@ pub struct Link {
     pub mac: Option<[u8; 6]>,
     /// IFLA_MTU, in bytes.
     pub mtu: Option<u32>,
-    /// What it must have as a bridge port; nothing when it is none.
+    /// Its attributes as a bridge port; empty if it is none.
     pub port: &'static [(PortFlag, bool)],
-    /// IFLA_BR_NF_CALL_IPTABLES and its IPv6 twin.
+    /// IFLA_BR_NF_CALL_IPTABLES and IFLA_BR_NF_CALL_IP6TABLES.
     pub nf_call: Option<bool>,
     /// Whether a bridge learns from frames to the group addresses of bridges
     /// (BR_BOOLOPT_NO_LL_LEARN).
     pub group_learning: Option<bool>,
-    /// What a bridge must have; nothing for another link.
+    /// Its attributes as a bridge; empty if it is none.
     pub bridge: &'static [(BridgeFlag, bool)],
-    /// IN6_ADDR_GEN_MODE_NONE: the kernel makes no IPv6 address of its own.
+    /// IN6_ADDR_GEN_MODE_NONE: the kernel adds no IPv6 address itself.
     pub no_kernel_address: bool,
     /// Addresses with their prefix lengths.
     pub addresses: Vec<IpNet>,
@@ -137,7 +137,7 @@ const USER_METRIC: u32 = 1024;
 const CONNECTED_METRIC: u32 = 256;
 
 impl Route {
-    /// The metric that the kernel gives it: routes of IPv4 have none.
+    /// The metric that the kernel sets: IPv4 routes have none.
     #[must_use]
     pub fn metric(&self) -> u32 {
         match (&self.kind, self.to) {
@@ -176,7 +176,7 @@ pub enum RouteKind {
 pub enum BridgeFlag {
     /// Frames pass by their VLANs only.
     VlanFiltering,
-    /// A spanning tree opens and closes ports.
+    /// A spanning tree protocol blocks and unblocks ports.
     Stp,
     /// Multicast frames leave by ports with a member of the group only.
     McastSnooping,
@@ -187,7 +187,7 @@ pub enum BridgeFlag {
 }
 
 impl BridgeFlag {
-    /// What the bridge of a network has.
+    /// The attributes of a network's bridge.
     pub const WANTED: &'static [(Self, bool)] = &[
         (Self::VlanFiltering, false),
         (Self::Stp, false),
@@ -196,7 +196,7 @@ impl BridgeFlag {
         (Self::NfCallArp, false),
     ];
 
-    /// Its name, in the words of `ip link`.
+    /// Its name as `ip link` prints it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -230,17 +230,17 @@ pub enum PortFlag {
     Locked,
     /// Frames to the group addresses of bridges are passed on, as from LACP and LLDP.
     GroupForward,
-    /// Frames pass, as far as its state goes (BR_STATE_FORWARDING).
+    /// The port forwards frames, if its state allows it (BR_STATE_FORWARDING).
     Forwarding,
-    /// A message of a spanning tree closes it.
+    /// A message of the spanning tree protocol blocks it.
     Guard,
-    /// It is never the way to the root of a spanning tree.
+    /// It is never the root port of a spanning tree.
     RootBlock,
 }
 
 impl PortFlag {
-    /// What every port of a network has. A node may use its own published port: the packet goes
-    /// back by the port it came in by.
+    /// The attributes of every port of a network. A node may use its own published port: the packet
+    /// leaves by the port it came in by.
     pub const WANTED: &'static [(Self, bool)] = &[
         (Self::Hairpin, true),
         (Self::Isolated, false),
@@ -256,7 +256,7 @@ impl PortFlag {
         (Self::RootBlock, false),
     ];
 
-    /// What every port of a lan has: it is a cable between two machines in all but name.
+    /// The attributes of every port of a lan, which is like a cable between two machines.
     pub const OF_LAN: &'static [(Self, bool)] = &[
         (Self::Hairpin, false),
         (Self::Isolated, false),
@@ -272,7 +272,7 @@ impl PortFlag {
         (Self::RootBlock, false),
     ];
 
-    /// What a port starts with in the kernel (`new_nbp`, net/bridge/br_if.c).
+    /// The attributes of a new port in the kernel (`new_nbp`, net/bridge/br_if.c).
     #[must_use]
     pub const fn default(self) -> bool {
         matches!(
@@ -281,7 +281,7 @@ impl PortFlag {
         )
     }
 
-    /// Its name, in the words of `bridge link`.
+    /// Its name as `bridge link` prints it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -334,7 +334,7 @@ pub enum Setting {
     /// The link, or with no link the namespace, forwards. For IPv6 of a link this is
     /// `force_forwarding`, which kernels have since 6.17.
     Forwarding(IpVersion),
-    /// Links that come to the namespace forward.
+    /// Links that are added to the namespace forward.
     NewForwarding(IpVersion),
     /// Router advertisements are accepted.
     AcceptRa,
@@ -346,7 +346,7 @@ pub enum Setting {
 
 impl Setting {
     /// The key below /proc/sys of a link's setting, or with `None` of the namespace's: IPv4
-    /// forwarding of the whole namespace, and for the others what links to come start with.
+    /// forwarding of the whole namespace; for other settings, the initial value of new links.
     #[must_use]
     pub fn key(self, link: Option<&str>) -> String {
         match (self, link) {

@@ -38,8 +38,8 @@ pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
     }
 }
 
-/// A new namespace takes over settings of the machine's first one; a node must not forward because
-/// the machine does.
+/// A new namespace gets settings of the machine's first one; a node must not forward because the
+/// machine does.
 fn settings(node: &Node) -> Vec<(Setting, u32)> {
     let forwarding = u32::from(node.forwarding);
     let mut out = vec![(Setting::Forwarding(IpVersion::V4), forwarding)];
@@ -106,7 +106,7 @@ fn interface(node: &Node, interface: &Interface) -> Link {
     }
 }
 
-/// What an interface takes over from its namespace when it is created.
+/// Settings that an interface gets from its namespace when it is created.
 fn interface_settings(node: &Node) -> Vec<(Setting, u32)> {
     let mut out = vec![(
         Setting::Forwarding(IpVersion::V4),

@@ -61,7 +61,7 @@ fn unknown_network(
     Problem::new(&attachment.name_place, kind)
 }
 
-/// Why a network's member cannot have this address.
+/// Why a member of the network cannot have this address.
 fn misfit(network: &Network, address: IpAddr) -> Option<NetworkProblem> {
     let Some(subnet) = network.subnets.iter().find(|s| s.net.contains(&address)) else {
         return Some(NetworkProblem::AddressOutside {

@@ -1,4 +1,4 @@
-//! How much of everything a file may have.
+//! How many of everything a file may have.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use crate::{LOCALHOST_PORTS_MAX, Mode, Name, Place, Problem, Publish, Subnet, To
 const BRIDGE_PORTS_MAX: usize = 1023;
 const NODES_MAX: usize = 10_000;
 const NETWORKS_MAX: usize = 4_000;
-/// Every port is a listener on localhost, up to a length of the range, and an element if the node's
-/// port is another one.
+/// Every port needs a listener on localhost, up to a limit of the range's length, and an element if
+/// the node's port is a different number.
 const PORTS_MAX: usize = 65_536;
 const POLICIES_MAX: usize = 10_000;
 
-/// What a file has too much of.
+/// What exceeds its limit.
 pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
     let published = || topology.nodes.iter().flat_map(|n| &n.ports);
     let all: [(usize, usize, &'static str, Option<&Place>); 5] = [
@@ -60,7 +60,7 @@ pub(super) fn exceeded(topology: &Topology) -> Vec<Problem> {
         .collect()
 }
 
-/// How many of its ports are built one by one: a long range with equal ports is one element.
+/// How many of its ports are built one by one; a long range with equal ports is one element.
 fn single_ports(publish: &Publish) -> usize {
     let length = publish.host_ports.len();
     match publish.translates_ports() || length <= LOCALHOST_PORTS_MAX {
@@ -100,8 +100,8 @@ pub(super) fn members(topology: &Topology, problems: &mut Vec<Problem>) {
     }
 }
 
-/// How many nodes a subnet has addresses for: all but the network, broadcast and gateway address, as
-/// far as it has those.
+/// How many nodes a subnet has addresses for: all addresses but the network, broadcast and gateway
+/// address, if it has those.
 fn room(subnet: &Subnet) -> usize {
     let host_bits = u32::from(subnet.net.max_prefix_len() - subnet.net.prefix_len());
     let ends = if subnet.reserves_ends() { 2 } else { 0 };

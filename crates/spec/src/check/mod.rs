@@ -1,4 +1,4 @@
-//! Checks across a whole topology: what no single value can show.
+//! Checks across a whole topology: what a single value cannot show.
 
 mod addresses;
 mod dependencies;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::problem::{PolicyProblem, WarningKind};
 use crate::{Action, Endpoint, Mode, Name, Network, Node, Policy, Problem, Topology, Warning};
 
-/// Every policy that allows something allows what is possible.
+/// Every policy that allows something allows something possible.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     let lans = OfLan::new(topology);
     for policy in &topology.policies {
@@ -42,7 +42,7 @@ impl<'a> OfLan<'a> {
         Self { networks, nodes }
     }
 
-    /// Nothing of the host's sees what passes on a lan.
+    /// Packets on a lan do not pass the host's rules.
     fn problem(&self, endpoint: &Endpoint) -> Option<PolicyProblem> {
         let network = match endpoint {
             Endpoint::Network(name) => self.networks.get(name),
@@ -70,7 +70,7 @@ fn impossible(topology: &Topology, from: &Endpoint, to: &Endpoint) -> Option<Pol
     }
 }
 
-/// Whether outside has a way to some of these addresses: a network without NAT.
+/// Whether outside can reach some of these addresses by routing: on a network without NAT.
 fn routed_outside(topology: &Topology, endpoint: &Endpoint) -> bool {
     topology
         .networks
@@ -93,8 +93,8 @@ fn on<'a>(topology: &'a Topology, node: &'a Name) -> impl Iterator<Item = &'a Na
     nodes.flat_map(|n| n.attachments.iter().map(|a| &a.network))
 }
 
-/// The internal network that all of these addresses are on, or the first of several: nothing leads
-/// from there to the outside, and no answer back.
+/// The internal network that all of these addresses are on, or the first of several: it has no
+/// route to the outside, and gets no replies from there.
 fn internal<'a>(topology: &'a Topology, endpoint: &Endpoint) -> Option<&'a Network> {
     let network = |name: &Name| topology.networks.iter().find(|n| &n.name == name);
     match endpoint {
@@ -128,7 +128,7 @@ pub(super) fn contradictions(topology: &Topology, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Policies that no packet comes to, because an earlier one decides.
+/// Policies without effect, because an earlier one decides about all their packets.
 pub(super) fn shadowed(topology: &Topology) -> Vec<Warning> {
     let policies = &topology.policies;
     let pairs: Vec<BTreeSet<&(Endpoint, Endpoint)>> =

@@ -53,11 +53,11 @@ fn unreachable(node: &Node, on: &[&Network]) -> Option<NodeProblem> {
     })
 }
 
-/// A port on an address of the host needs a node with an address of the same IP version.
+/// A port on an address of the host needs a node address of the same IP version.
 fn without_address(node: &Node, port: &Publish, on: &[&Network]) -> Option<NodeProblem> {
     let address = port.host_address?;
     let version = IpVersion::of(address);
-    // What is chosen for a network without a subnet is IPv4.
+    // The subnet chosen for a network without one is IPv4.
     let has = |n: &&&Network| match n.subnets.as_slice() {
         [] => version.is_v4(),
         subnets => subnets.iter().any(|s| s.version() == version),
@@ -69,7 +69,7 @@ fn without_address(node: &Node, port: &Publish, on: &[&Network]) -> Option<NodeP
     })
 }
 
-/// Entries that localhost does not serve.
+/// Entries that are not served on localhost.
 pub(super) fn not_on_localhost(topology: &Topology) -> Vec<Warning> {
     let published = topology.nodes.iter().flat_map(|n| &n.ports);
     published
@@ -86,7 +86,7 @@ pub(super) fn not_on_localhost(topology: &Topology) -> Vec<Warning> {
 
 /// Host ports that two entries publish.
 fn twice(mut all: Vec<(&Publish, &Name)>, problems: &mut Vec<Problem>) {
-    // Sorted by first port, only entries that begin before a range ends can overlap it.
+    // Sorted by first port, an entry can overlap a range only if it begins before the range ends.
     all.sort_by_key(|(p, _)| (p.protocol, p.host_ports.first(), p.place.offset));
     for (position, one) in all.iter().enumerate() {
         let rest = all.get(position + 1..).unwrap_or_default();

@@ -13,7 +13,7 @@ fn overlap(a: &IpNet, b: &IpNet) -> bool {
 
 /// The subnets of two networks may not overlap.
 pub(super) fn networks(topology: &Topology, problems: &mut Vec<Problem>) {
-    // Sorted by first address, an overlap is always with the widest one still open.
+    // Sorted by first address, an overlap is always with the longest interval that has not ended.
     let mut all: Vec<(IpNet, &Network)> = topology
         .networks
         .iter()
@@ -84,7 +84,7 @@ fn prefixes_of_attachments(topology: &Topology) -> BTreeMap<&Name, Vec<(IpNet, &
     out
 }
 
-/// Links whose ends have addresses of one IP version, and neither in the other's subnet.
+/// Links whose ends have addresses of one IP version, but neither is in the other's subnet.
 pub(super) fn of_link_ends(topology: &Topology) -> Vec<Warning> {
     let mut out = Vec::new();
     for link in &topology.links {

@@ -1,4 +1,4 @@
-//! How a mapping of the file is declared: once, for its type, its schema and its reader.
+//! How a mapping of the file is declared: once, for its type, its schema and its parser.
 
 use indexmap::IndexMap;
 

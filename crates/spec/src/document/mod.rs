@@ -1,5 +1,5 @@
-//! A file as it is written, for editing and printing: short forms stay as they are. This is the
-//! only list of the file's keys: the parser and the JSON Schema follow from it.
+//! A file in its written form, for editing and printing: short forms are kept. This is the only
+//! list of the file's keys: the parser and the JSON Schema are made from it.
 
 mod keys;
 mod read;
@@ -20,7 +20,7 @@ mapping! {
     #[derive(Default)]
     #[schemars(title = "hallway")]
     pub struct Document read as FileKeys {
-        /// The project's name; by default the file's.
+        /// The project's name; by default that of the file.
         name: Option<String>,
         /// Subnets that nodes share.
         #[serde(default)]
@@ -28,10 +28,10 @@ mapping! {
         /// Named network namespaces.
         #[serde(default)]
         nodes: IndexMap<String, Option<NodeDoc>>,
-        /// Cables straight between two nodes.
+        /// Cables between two nodes.
         #[serde(default)]
         links: Vec<LinkDoc>,
-        /// Who may talk to whom; the first that matches decides, replies always pass.
+        /// Which connections are allowed; the first that matches decides, replies always pass.
         #[serde(default)]
         policies: Vec<PolicyDoc>,
         /// What must be true.
@@ -74,7 +74,7 @@ mapping! {
         command: Option<OneOrMany<Scalar>>,
         /// `up` waits until these listen, like `80/tcp`.
         ready: Option<OneOrMany<Scalar>>,
-        /// A command that shows whether the program does its work.
+        /// A command that checks whether the program works.
         healthcheck: Option<HealthcheckDoc>,
         /// Variables, as a mapping or a list of NAME=value.
         environment: Option<EnvironmentDoc>,
@@ -84,9 +84,9 @@ mapping! {
         user: Option<Scalar>,
         /// When `command` is started again: no, on-failure, always or unless-stopped.
         restart: Option<Scalar>,
-        /// Nodes whose command is started before, and with conditions, what is waited for.
+        /// Nodes whose command is started before, with conditions for that.
         depends_on: Option<DependsDoc>,
-        /// The host name that programs see; the node's name when absent.
+        /// The host name for programs; the node's name when absent.
         hostname: Option<String>,
         /// Settings of its network namespace, like net.ipv4.tcp_syncookies.
         sysctls: Option<EnvironmentDoc>,
@@ -102,13 +102,13 @@ mapping! {
         routes: Option<OneOrMany<RouteDoc>>,
         /// Forward packets between its own interfaces.
         forwarding: Option<bool>,
-        /// What it may take of the host's.
+        /// How much it may use of the host's resources.
         limits: Option<LimitsDoc>,
     }
 }
 
 mapping! {
-    /// What a node may take of the host's.
+    /// How much a node may use of the host's resources.
     #[derive(Default)]
     pub struct LimitsDoc read as LimitsKeys {
         /// Connections of each of its addresses at the same time; 8192 when absent.
@@ -129,7 +129,7 @@ pub enum NetworksDoc {
 }
 
 mapping! {
-    /// A node's place on a network. Impairments are of what the node sends.
+    /// A node's connection to a network. Impairments apply to what the node sends.
     #[derive(Default)]
     pub struct AttachmentDoc read as AttachmentKeys {
         /// A fixed address, or one of each family.
@@ -138,7 +138,7 @@ mapping! {
         mac: Option<String>,
         /// The interface's name inside; at most 15 characters.
         interface: Option<String>,
-        /// Further names by which other nodes find it.
+        /// Further names of the node for other nodes.
         aliases: Option<OneOrMany<String>>,
         /// Like `10mbit`.
         bandwidth: Option<Scalar>,
@@ -210,7 +210,7 @@ pub enum DependsDoc {
 }
 
 mapping! {
-    /// What is waited for of a node.
+    /// The condition for a dependency.
     #[derive(Default)]
     pub struct DependencyDoc read as DependencyKeys {
         /// service_started (the default), service_healthy or service_completed_successfully.
@@ -219,7 +219,7 @@ mapping! {
 }
 
 mapping! {
-    /// A command that shows whether a program does its work.
+    /// A command that checks whether a program works.
     #[derive(Default)]
     pub struct HealthcheckDoc read as HealthcheckKeys {
         /// A line for a shell, or a list that begins with CMD, CMD-SHELL or NONE.
@@ -228,7 +228,7 @@ mapping! {
         interval: Option<Scalar>,
         /// A check that takes longer has failed; 30s when absent.
         timeout: Option<Scalar>,
-        /// So many failures in a row mean unhealthy; 3 when absent.
+        /// This number of failures in a row means unhealthy; 3 when absent.
         retries: Option<u32>,
         /// Failures within this time of the start do not count.
         start_period: Option<Scalar>,
@@ -250,7 +250,7 @@ mapping! {
 }
 
 mapping! {
-    /// A cable. Impairments are of what each end sends.
+    /// A cable. Impairments apply to what each end sends.
     #[derive(Default)]
     pub struct LinkDoc read as LinkKeys {
         /// Two nodes with their addresses.
@@ -287,7 +287,7 @@ pub enum EndDoc {
 }
 
 mapping! {
-    /// One end of a cable, key by key. Impairments are of what this end sends.
+    /// One end of a cable, key by key. Impairments apply to what this end sends.
     #[derive(Default)]
     pub struct FullEndDoc read as EndKeys {
         /// Addresses with prefix lengths.
@@ -314,7 +314,7 @@ mapping! {
 }
 
 mapping! {
-    /// Who may talk to whom.
+    /// Which connections are allowed.
     #[derive(Default)]
     pub struct PolicyDoc read as PolicyKeys {
         /// `allow` (the default) or `deny`.
@@ -323,7 +323,7 @@ mapping! {
         from: Option<OneOrMany<String>>,
         /// The same.
         to: Option<OneOrMany<String>>,
-        /// Both ways among these.
+        /// Both directions among these.
         between: Option<Vec<String>>,
         /// Like `3306/tcp`, `8000-8010/udp`, `icmp`; everything when absent.
         ports: Option<OneOrMany<Scalar>>,
@@ -333,23 +333,23 @@ mapping! {
 mapping! {
     /// What must be true.
     pub struct ExpectDoc read as ExpectKeys {
-        /// Who sends.
+        /// The client.
         from: String,
-        /// Who is to be reached.
+        /// The server.
         to: String,
         /// Like `80/tcp`; ping when absent.
         port: Option<Scalar>,
-        /// True unless said otherwise.
+        /// True by default.
         reachable: Option<bool>,
     }
 }
 
-/// A mapping of the file whose keys other formats have equivalents of.
+/// A mapping of the file whose keys have equivalents in other formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     /// A node.
     Node,
-    /// A node's place on a network.
+    /// A node's connection to a network.
     Attachment,
 }
 
@@ -366,7 +366,7 @@ impl Section {
 }
 
 impl Document {
-    /// The document a text stands for; `None` when the text does not parse.
+    /// The document of a text; `None` when the text does not parse.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         read::document(text)

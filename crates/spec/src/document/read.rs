@@ -6,10 +6,10 @@ use super::Document;
 use crate::reader::{At, Reader};
 use crate::tree::{Id, Kind, Tree};
 
-/// More values, aliases written out, are not read.
+/// Texts with more values, counting aliases written out, are not read.
 const VALUES_MAX: usize = 4_000_000;
 
-/// The document a text stands for, for editing; the text must have parsed.
+/// The document of a text, for editing; the text must have parsed.
 pub(super) fn document(text: &str) -> Option<Document> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let tree = Tree::read(body).ok()?;
@@ -21,7 +21,7 @@ pub(super) fn document(text: &str) -> Option<Document> {
     serde_json::from_value(value).ok()
 }
 
-/// A value as JSON, with merges done and plain scalars typed as YAML's core schema has it.
+/// A value as JSON, with merges done and plain scalars typed by YAML's core schema.
 fn json(tree: &Tree, id: Id, budget: &mut usize) -> Option<serde_json::Value> {
     *budget = budget.checked_sub(1)?;
     Some(match &tree.get(id).kind {

@@ -1,4 +1,4 @@
-//! Values that may be written in more than one way.
+//! Values that may be written in several forms.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub enum OneOrMany<T> {
 }
 
 impl<T> OneOrMany<T> {
-    /// The shortest way to write these.
+    /// The shortest form of these.
     pub(crate) fn of(mut items: Vec<T>) -> Self {
         match items.pop() {
             Some(only) if items.is_empty() => Self::One(only),

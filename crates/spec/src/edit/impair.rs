@@ -5,10 +5,10 @@ use super::{Edit, EditError, networks};
 use crate::document::{Document, EndDoc, FullEndDoc, LinkDoc, Scalar};
 use crate::{Impairments, Name};
 
-/// An interface, by where the file has it.
+/// An interface, by its place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Impaired {
-    /// A node's place on a network.
+    /// A node's connection to a network.
     Attachment {
         /// The node.
         node: Name,
@@ -108,7 +108,7 @@ pub(super) fn apply(document: &mut Document, edit: &Edit) -> Result<(), EditErro
     Ok(())
 }
 
-/// Gives each end the impairments of the whole cable, so that one can be changed alone.
+/// Copies the impairments of the whole cable to each end, so that one end can be changed alone.
 fn spread(link: &mut LinkDoc) {
     let mut of_link = keys!(&mut *link);
     let whole = of_link.impairments.each_mut().map(|key| key.take());
@@ -131,7 +131,7 @@ fn spread(link: &mut LinkDoc) {
     }
 }
 
-/// Changes the keys of an end; one of which only addresses were given gets them as a key.
+/// Changes the keys of an end; if it has only addresses, they become a key.
 fn change_end(end: &mut Option<EndDoc>, with: impl FnOnce(&mut FullEndDoc)) {
     let mut keys = match end.take() {
         Some(EndDoc::Full(keys)) => *keys,

@@ -1,5 +1,5 @@
-//! The commands for one change at a time, as edits of a document. Whether the result makes sense is
-//! checked by [`crate::parse`]; here only what the edit itself needs is checked.
+//! The commands for single changes, as edits of a document. [`crate::parse`] checks whether the
+//! result is valid; only what the edit itself needs is checked here.
 
 mod entry;
 mod impair;
@@ -35,7 +35,7 @@ pub enum Edit {
         /// What must listen before it counts as up.
         ready: Vec<PortProto>,
     },
-    /// Removes a node with all that names it.
+    /// Removes a node with everything that names it.
     NodeRemove(Name),
     /// Add a network.
     NetworkAdd {
@@ -60,32 +60,32 @@ pub enum Edit {
     LinkAdd([(Name, Vec<IpNet>); 2]),
     /// Removes the cables between two nodes.
     LinkRemove(Name, Name),
-    /// Puts a node on a network.
+    /// Connects a node to a network.
     Connect(Name, Name, Vec<IpAddr>),
-    /// Takes it off.
+    /// Disconnects it.
     Disconnect(Name, Name),
-    /// Changes what interfaces do to the packets they send.
+    /// Changes the impairments of interfaces.
     Impair {
         /// Which interfaces.
         at: Vec<Impaired>,
-        /// Whether what was set before is removed.
+        /// Whether the earlier ones are removed.
         clear: bool,
-        /// What is set; the rest stays.
+        /// What is set; the others are kept.
         set: Impairments,
         /// The limit that is set.
         rate: Option<Bandwidth>,
     },
     /// Publishes a port.
     Publish(Name, String),
-    /// Withdraws it.
+    /// Removes it.
     Unpublish(Name, String),
     /// Allows or denies; comes before every other policy.
     Policy {
         /// Allow or deny.
         action: Action,
-        /// Who.
+        /// The client.
         from: String,
-        /// Whom.
+        /// The server.
         to: String,
         /// Which ports; all when empty.
         ports: Vec<String>,
@@ -168,7 +168,7 @@ pub enum EditError {
     /// There is no policy at this position.
     #[error("there is no policy {number}: there are {count}")]
     NoPolicy {
-        /// The position that was named, from 1.
+        /// The given position, from 1.
         number: usize,
         /// How many there are.
         count: usize,
@@ -176,7 +176,7 @@ pub enum EditError {
     /// The port cannot be read.
     #[error(transparent)]
     Port(#[from] InvalidPort),
-    /// Every subnet of the pools is used, or led to by a route of the host.
+    /// Every subnet of the pools is used, or a route of the host covers it.
     #[error(
         "no /24 of 10.88.0.0/16, 172.24.0.0/16 and 192.168.0.0/16 is free: networks and routes of the host take all of them"
     )]
@@ -265,7 +265,7 @@ pub fn edit(document: &Document, edit: &Edit) -> Result<Document, EditError> {
 /// Applies an edit to the document itself.
 ///
 /// # Errors
-/// As [`edit`]; the document may be changed in part then.
+/// As [`edit`]; the document may then be changed in part.
 pub fn edit_in_place(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
     match edit {
         Edit::NodeAdd { .. } => nodes::add(document, edit)?,

@@ -10,15 +10,14 @@ use super::{Edit, EditError};
 use crate::Name;
 use crate::document::{AttachmentDoc, Document, NetworkDoc, NetworksDoc, NodeDoc, OneOrMany};
 
-/// Where the subnets of networks without one come from: /24 prefixes of these, in this order.
+/// The pools for networks without a subnet: /24 prefixes of these, in this order.
 const POOLS: [Ipv4Net; 3] = [
     Ipv4Net::new_assert(Ipv4Addr::new(10, 88, 0, 0), 16),
     Ipv4Net::new_assert(Ipv4Addr::new(172, 24, 0, 0), 16),
     Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
 ];
 
-/// Routes with fewer bits than this stand for everything, like the two halves that VPNs use as a
-/// default route.
+/// Routes with fewer bits than this count as default routes, like the two halves that VPNs use.
 const WIDE: u8 = 8;
 
 pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
@@ -152,7 +151,7 @@ pub(super) fn join(node: &mut NodeDoc, network: &Name, addresses: &[IpAddr]) {
     node.networks = Some(NetworksDoc::Map(map));
 }
 
-/// Changes a membership; a node that is not on the network is left as it is, for the parser to find.
+/// Changes a membership; a node that is not on the network is not changed: the parser reports it.
 pub(super) fn change(node: &mut NodeDoc, network: &Name, with: impl FnOnce(&mut AttachmentDoc)) {
     let mut map = as_map(node);
     if let Some(attachment) = map.get_mut(network.as_ref()) {

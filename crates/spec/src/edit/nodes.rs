@@ -35,7 +35,7 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
     Ok(())
 }
 
-/// A list, or no key at all.
+/// A list, or no key.
 fn many<T>(items: Vec<T>) -> Option<OneOrMany<T>> {
     (!items.is_empty()).then_some(OneOrMany::Many(items))
 }
@@ -79,7 +79,7 @@ pub(super) fn unpublish(document: &mut Document, name: &Name, port: &str) -> Res
     Ok(())
 }
 
-/// Removes a node with everything that names it, and what shares its namespace.
+/// Removes a node with everything that names it, and the programs that share its namespace.
 pub(super) fn remove(document: &mut Document, name: &Name) -> Result<(), EditError> {
     let key = name.as_ref();
     let linked = document.links.iter().any(|l| l.endpoints.contains_key(key));

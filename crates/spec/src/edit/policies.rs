@@ -47,7 +47,7 @@ pub(super) fn names_node(end: &str, node: &str) -> bool {
     end == node || end.strip_prefix("node:") == Some(node)
 }
 
-/// Removes a node from every policy, and policies that then have a side less.
+/// Removes a node from every policy, and policies that have no node on one side after that.
 pub(super) fn forget(document: &mut Document, key: &str) {
     let is = |name: &String| names_node(name, key);
     for policy in &mut document.policies {

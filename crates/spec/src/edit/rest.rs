@@ -6,8 +6,8 @@ use crate::document::{DependsDoc, Document, NodeDoc};
 
 /// The document without the nodes that nothing in it names, and the names of those that remain.
 ///
-/// A node that it leaves out can be removed, and a node can be added, without a look at the others:
-/// the checks of [`crate::parse`] hold for the whole if they hold for this with the one node, apart
+/// A node that is left out can be removed, and a node can be added, without reading the others: the
+/// checks of [`crate::parse`] hold for the whole if they hold for this with the one node, apart
 /// from addresses and published ports that two nodes share.
 #[must_use]
 pub fn rest(document: &Document) -> (Document, BTreeSet<String>) {
@@ -69,7 +69,7 @@ fn named(document: &Document) -> BTreeSet<String> {
         };
         document.nodes.contains_key(name) || linked()
     };
-    // What routers may send from follows from the routes of the others.
+    // The sources of routers depend on the routes of the other nodes.
     let routes = |n: &NodeDoc| n.forwarding == Some(true) || n.routes.is_some();
     let routers = document.nodes.iter();
     let routers = routers.filter(|(_, node)| node.as_ref().is_some_and(routes));

@@ -1,4 +1,4 @@
-//! One mistake gives one message: problems that follow from another one are left out.
+//! One mistake gives one message: problems that follow from another one are omitted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,13 @@ pub(super) fn left_out(tree: &Tree, problems: Vec<Problem>) -> Vec<Problem> {
     kept
 }
 
-/// What explains other problems.
+/// Mistakes that explain other problems.
 struct Causes {
     /// Values of the wrong type, by offset and length.
     unexpected: BTreeSet<(usize, usize)>,
-    /// Mappings with a key that nothing resembles: it may be meant for one that is missing.
+    /// Mappings with a key that is not similar to any: it may replace one that is missing.
     odd: BTreeSet<String>,
-    /// Where values are that were read as those of another key.
+    /// Places of values that were read as those of another key.
     read_as: BTreeSet<String>,
     /// Texts that cannot be names, by offset.
     names: BTreeMap<usize, String>,
@@ -79,8 +79,8 @@ impl Causes {
         }
     }
 
-    /// Whether the same name was refused before: it is wrong where it is defined, and used as it is
-    /// written there.
+    /// Whether the same name was refused before: it is invalid where it is defined, and written in
+    /// the same way where it is used.
     fn is_repeated(&self, problem: &Problem, said: &mut BTreeSet<String>) -> bool {
         let ProblemKind::Value(ValueProblem::Name(error)) = &problem.kind else {
             return false;

@@ -43,7 +43,7 @@ impl Names {
             }
             names.insert(name, Endpoint::Node(node.name.clone()));
         }
-        // Addresses are those of the node whose namespace it is.
+        // Addresses belong to the node that owns the namespace.
         for node in nodes {
             for sidecar in &node.sidecars {
                 let endpoint = Endpoint::Node(node.name.clone());

@@ -11,7 +11,7 @@ use crate::problem::{NetworkProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::{Impairments, IpVersion, Link, LinkEnd, Name, Node};
 
-/// Nodes that only a link names are added to `nodes`.
+/// Nodes that are named only by a link are added to `nodes`.
 pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, known: &mut Vec<Node>) -> Vec<Link> {
     let mut out = Vec::new();
     let mut names: BTreeSet<Name> = known.iter().map(|n| n.name.clone()).collect();

@@ -1,4 +1,4 @@
-//! Text → [`Topology`], or everything that is wrong with it at once.
+//! Text → [`Topology`], or all problems at once.
 
 mod consequences;
 mod endpoints;
@@ -17,25 +17,25 @@ use crate::reader::{At, Reader};
 use crate::tree::{Id, Kind, Tree, start};
 use crate::{Name, Place, Problem, Problems, Topology, Value, Warning, check};
 
-/// Larger files are refused unread, in bytes.
+/// Larger files, in bytes, are refused without reading them.
 pub const TEXT_MAX: usize = 8 * 1024 * 1024;
 
-/// A file that has been understood.
+/// A file that has been parsed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Project {
-    /// What it means.
+    /// Its topology.
     pub topology: Topology,
     /// Whether the file names the project itself, with `name:`.
     pub named: bool,
-    /// Things that are allowed but probably not meant.
+    /// Things that are allowed but probably not intended.
     pub warnings: Vec<Warning>,
 }
 
-/// Reads a file's bytes; `path` is for messages and, without `name:`, gives the project's name.
+/// Reads a file's bytes; `path` is for messages and, without `name:`, for the project's name.
 ///
 /// # Errors
-/// Everything that is wrong with it, in the order of the text.
+/// All problems of the file, in the order of the text.
 pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
     let refuse = |place: &Place, kind: TextProblem| Problems {
         path: path.to_owned(),
@@ -57,7 +57,7 @@ pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
         .and_then(|text| parse(path, text))
 }
 
-/// Reads a file's text; `path` is for messages and, without `name:`, gives the project's name.
+/// Reads a file's text; `path` is for messages and, without `name:`, for the project's name.
 ///
 /// ```
 /// let text = "
@@ -72,9 +72,9 @@ pub fn parse_bytes(path: &str, bytes: &[u8]) -> Result<Project, Problems> {
 /// ```
 ///
 /// # Errors
-/// Everything that is wrong with it, in the order of the text.
+/// All problems of the file, in the order of the text.
 pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
-    // Places do not count a byte order mark.
+    // Places do not include a byte order mark.
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let fail = |mut problems: Vec<Problem>| {
         problems.sort_by_key(|p| (p.place.line, p.place.column));
@@ -94,10 +94,10 @@ pub fn parse(path: &str, text: &str) -> Result<Project, Problems> {
 }
 
 /// Reads a value that was translated from another format. Places of the project and of problems are
-/// those of the values, so that they point into the original.
+/// those of the values, so that they refer to the original.
 ///
 /// # Errors
-/// Everything that is wrong with it, in the order of the original.
+/// All problems, in the order of the original.
 pub fn parse_value(path: &str, value: &Value) -> Result<Project, Vec<Problem>> {
     of_tree(path, &crate::value::tree(value)).map_err(|mut problems| {
         problems.sort_by_key(|p| p.place.offset);
@@ -106,7 +106,7 @@ pub fn parse_value(path: &str, value: &Value) -> Result<Project, Vec<Problem>> {
     })
 }
 
-/// A file of several documents may be one of another program, which its first document shows.
+/// A file of several documents may be one of another program: its first document shows that.
 fn of_first_document(text: &str, problem: Problem) -> Problem {
     let first = text.get(..problem.place.offset).unwrap_or_default();
     if problem.kind != TextProblem::SeveralDocuments.into() {
@@ -189,7 +189,7 @@ fn file(r: &mut Reader<'_>, tree: &Tree, path: &str) -> Option<(Topology, bool)>
     Some((topology, keys.name.is_some()))
 }
 
-/// A file that is not meant for hallway: one message says so, instead of one for each key.
+/// A file of another program: one message reports that, instead of one for each key.
 fn not_ours(tree: &Tree, root: &Place) -> Option<(Place, TextProblem)> {
     let pairs = match &tree.get(tree.root).kind {
         Kind::Scalar { .. } => return Some((root.clone(), TextProblem::PlainText)),
@@ -216,7 +216,7 @@ fn not_ours(tree: &Tree, root: &Place) -> Option<(Place, TextProblem)> {
     Some((place, TextProblem::OtherFormat(format)))
 }
 
-/// File names that say nothing about the project; it then has the name of their directory.
+/// File names without information about the project; it then has the name of their directory.
 const COMMON_FILES: [&str; 6] = [
     "hallway.yaml",
     "hallway.yml",
@@ -270,7 +270,7 @@ pub fn name_of(path: &str) -> Name {
         .unwrap_or_else(|_| default_name())
 }
 
-/// The project of commands that name none.
+/// The project of commands without a project name.
 pub(crate) fn default_name() -> Name {
     "default"
         .parse()

@@ -36,7 +36,7 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     if let (true, Some((_, at))) = (items(r, keys.subnet.as_ref()).is_empty(), gateways.first()) {
         r.report(at, ValueProblem::Missing(Required::SubnetOfGateway));
     }
-    // Nothing leads from a lan to the outside.
+    // There is no route from a lan to the outside.
     let internal = flag(r, keys.internal.as_ref()) || lan;
     let outside = flag(r, keys.outside.as_ref());
     if internal && outside {

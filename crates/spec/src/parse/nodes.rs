@@ -36,7 +36,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> (Vec<Node>, Vec<Share
     (nodes, shared)
 }
 
-/// A node of which only the name is known.
+/// A node with only a name.
 pub(super) fn bare(name: Name, place: crate::Place) -> Node {
     Node {
         name,
@@ -160,7 +160,7 @@ fn attachments(r: &mut Reader<'_>, at: &At) -> Vec<Attachment> {
     out
 }
 
-/// An attachment of which only the network is known.
+/// An attachment with only a network.
 fn member(network: Name, place: Place) -> Attachment {
     Attachment {
         network,
@@ -367,7 +367,7 @@ fn extra_hosts(r: &mut Reader<'_>, at: &At) -> Vec<(Name, IpAddr)> {
     out
 }
 
-/// What a node may send from besides its own addresses.
+/// The prefixes a node may send from besides its own addresses.
 fn sources(r: &mut Reader<'_>, at: Option<&At>) -> Vec<IpNet> {
     const EXPECTED: &str = "a prefix, an address, or any";
     let mut out = Vec::new();

@@ -111,7 +111,7 @@ fn pairs(
     }
 }
 
-/// Every pair of one of `from` and one of `to`, except a single thing with itself.
+/// Every pair of one of `from` and one of `to`, except an endpoint with itself.
 fn directed(from: &[Endpoint], to: &[Endpoint]) -> Vec<(Endpoint, Endpoint)> {
     let single = |e: &Endpoint| matches!(e, Endpoint::Node(_) | Endpoint::Host);
     let pairs = from.iter().flat_map(|a| to.iter().map(move |b| (a, b)));
@@ -186,7 +186,7 @@ fn expect(r: &mut Reader<'_>, item: &At, names: &Names) -> Option<Expect> {
     };
     let from = end(keys.from.as_ref(), "from");
     let to = end(keys.to.as_ref(), "to");
-    // Every value is read, so that every problem is found, before the first missing one ends it.
+    // Every value is read, to find every problem, before the function returns for a missing one.
     let service = match &keys.port {
         Some(at) => service_of(r, at),
         None => Some(Service::Icmp),

@@ -9,12 +9,12 @@ use crate::{Name, Node, Place, Sidecar};
 /// A sidecar, and the node whose namespace it shares.
 pub(super) struct Shared {
     owner: Name,
-    /// Where the owner is named.
+    /// Where the owner is written.
     at: Place,
     sidecar: Sidecar,
 }
 
-/// Reads the value of `namespace` where it names a node.
+/// Reads the value of `namespace` if it is a node.
 pub(super) fn owner(r: &mut Reader<'_>, at: &At) -> Option<Name> {
     const EXPECTED: &str = "node:NAME, where NAME is another node";
     let text = r.text(at, EXPECTED)?;
@@ -25,7 +25,7 @@ pub(super) fn owner(r: &mut Reader<'_>, at: &At) -> Option<Name> {
     Some(name)
 }
 
-/// The sidecar that an entry is, with what is wrong with its keys.
+/// Makes a sidecar from an entry, and reports problems of its keys.
 pub(super) fn sidecar(
     r: &mut Reader<'_>,
     (keys, at): (&NodeKeys, &At),
@@ -79,11 +79,11 @@ pub(super) fn sidecar(
     Some(Shared { owner, at, sidecar })
 }
 
-/// Gives sidecars to the nodes whose namespaces they share.
+/// Adds sidecars to the nodes whose namespaces they share.
 pub(super) fn give(r: &mut Reader<'_>, shared: Vec<Shared>, known: &mut [Node]) {
     let names: Vec<Name> = shared.iter().map(|s| s.sidecar.name.clone()).collect();
     for Shared { owner, at, sidecar } in shared {
-        // A link names it, too, which has made a node of it.
+        // A link names it, too, so it is in the list of nodes already.
         if let Some(node) = known.iter().find(|n| n.name == sidecar.name) {
             let kind = NodeProblem::KeyOfOwner {
                 node: sidecar.name.clone(),

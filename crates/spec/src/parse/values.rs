@@ -1,10 +1,10 @@
-//! Values that several parts of a file have.
+//! Values that occur in several parts of a file.
 
 use crate::problem::ValueProblem;
 use crate::reader::{At, Reader};
 use crate::{Bandwidth, Delay, Impairments, InterfaceName, InvalidImpairment, Mac, Name, Place};
 
-/// Names with a meaning in policies, or in every node.
+/// Names with a special meaning in policies, or in every node.
 const RESERVED: [&str; 4] = ["host", "outside", "any", "localhost"];
 
 /// A key of a mapping that is a name, its place, and its value.
@@ -74,7 +74,7 @@ pub(super) fn check_delay(r: &mut Reader<'_>, place: &Place, these: &Impairments
     }
 }
 
-/// A limit under one of its two names.
+/// A limit, which has two possible keys.
 pub(super) fn limit(
     r: &mut Reader<'_>,
     bandwidth_at: Option<&At>,
@@ -103,7 +103,7 @@ pub(super) fn mac(r: &mut Reader<'_>, at: &At) -> Option<Mac> {
     r.checked(at, "a MAC address")
 }
 
-/// The length of a link's largest packet, in bytes.
+/// The largest packet of a link, in bytes.
 pub(super) fn mtu(r: &mut Reader<'_>, at: &At) -> Option<u32> {
     const EXPECTED: &str = "a number of bytes from 68 to 65535";
     let mtu = r.value::<u32>(at, EXPECTED)?;
@@ -114,7 +114,7 @@ pub(super) fn mtu(r: &mut Reader<'_>, at: &At) -> Option<u32> {
     Some(mtu)
 }
 
-/// The items of a list that may not be there.
+/// The items of a list that may be missing.
 pub(super) fn items(r: &Reader<'_>, at: Option<&At>) -> Vec<At> {
     at.map(|at| r.items(at)).unwrap_or_default()
 }

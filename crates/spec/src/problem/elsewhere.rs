@@ -1,5 +1,5 @@
-//! Keys that other programs have in a place where hallway's files have something else: what to write
-//! instead. A mapping is recognised by a key that only mappings of its kind have.
+//! Keys of other programs for which hallway's files have other keys: what to write instead. A
+//! mapping is recognised by a key that only mappings of its kind have.
 
 /// Keys, a key of the mapping that they are in, and what to do.
 const INSTEAD: &[(&[&str], &str, &str)] = &[

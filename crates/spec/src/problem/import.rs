@@ -3,21 +3,21 @@
 use super::{Code, Details, did_you_mean};
 use crate::{Label, Place};
 
-/// What can be wrong with a file of another format that its translation does not show.
+/// Problems of a file of another format that do not appear in its translation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportProblem {
-    /// A `$` that no variable follows.
+    /// A `$` without a variable after it.
     #[error("{0:?} has a $ that is not followed by a variable")]
     Interpolation(String),
-    /// A variable that must be set is not.
+    /// A required variable is not set.
     #[error("variable {name} is not set{}", after(.message))]
     RequiredVariable {
         /// The variable.
         name: String,
-        /// What the file says about it.
+        /// The file's message about it.
         message: String,
     },
-    /// A file that is named cannot be read.
+    /// A file that another one names cannot be read.
     #[error("cannot read {path}: {error}")]
     Unreadable {
         /// The file.
@@ -28,18 +28,18 @@ pub enum ImportProblem {
     /// Files or services that include or extend one another.
     #[error("{0} includes or extends itself")]
     Circle(String),
-    /// Files or services that include or extend one another through too many others.
+    /// Files or services that include or extend one another through too many levels.
     #[error("{name} is nested more than {max} deep")]
     TooDeep {
         /// The file or service.
         name: String,
-        /// How deep it may be.
+        /// The limit.
         max: usize,
     },
-    /// More files are included or extended than are read.
+    /// More files are included or extended than the limit allows.
     #[error("more than {max} files are included or extended; one that is named twice counts twice")]
     TooManyFiles {
-        /// How many are read.
+        /// The limit.
         max: usize,
     },
     /// A service that is not defined.
@@ -47,7 +47,7 @@ pub enum ImportProblem {
     UnknownService {
         /// The service.
         service: String,
-        /// The one it resembles most.
+        /// The most similar one.
         nearest: Option<String>,
     },
     /// A node that is not defined.
@@ -55,10 +55,10 @@ pub enum ImportProblem {
     UnknownNode {
         /// The node.
         node: String,
-        /// The one it resembles most.
+        /// The most similar one.
         nearest: Option<String>,
     },
-    /// A service that is beside `services` instead of below it.
+    /// A service next to `services` instead of below it.
     #[error("{0} is not below services")]
     BesideServices(String),
     /// A service that is not active.
@@ -80,7 +80,7 @@ pub enum ImportProblem {
     /// A network that the file does not define.
     #[error("network {0} is external: another program has made it, and hallway does not join it")]
     ExternalNetwork(String),
-    /// Something that hallway cannot do.
+    /// Something that hallway does not support.
     #[error("{what} is not supported")]
     NotSupported {
         /// What.

@@ -1,5 +1,5 @@
-//! What is wrong with a file: every problem with its place, the other place it conflicts with, and
-//! what to do. Codes, places and help follow from the type of the problem.
+//! Problems of a file: each with its place, the other place it conflicts with, and what to do.
+//! Codes, places and help are derived from the type of the problem.
 
 mod code;
 mod elsewhere;
@@ -35,7 +35,7 @@ pub struct Problem {
     pub kind: ProblemKind,
 }
 
-/// What can be wrong with a file.
+/// The kinds of problems of a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProblemKind {
     /// The text as a whole.
@@ -61,12 +61,12 @@ pub enum ProblemKind {
     Import(#[from] ImportProblem),
 }
 
-/// What a kind of problem says besides its message.
+/// What a kind of problem contains besides its message.
 trait Details {
     /// Its code.
     fn code(&self) -> Code;
 
-    /// What is written under the place.
+    /// The text below the place.
     fn label(&self) -> String {
         "here".into()
     }
@@ -135,7 +135,7 @@ impl Diagnostic for Problem {
 /// A file that was read besides the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceText {
-    /// The file, as messages name it.
+    /// The name of the file for messages.
     pub path: String,
     /// Its text.
     pub text: String,
@@ -143,10 +143,10 @@ pub struct SourceText {
     pub start: usize,
 }
 
-/// Everything that is wrong with a file; never empty.
+/// All problems of a file; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
-    /// The file, as the caller named it.
+    /// The name of the file that the caller gave.
     pub path: String,
     /// Its text; empty when it is not text.
     pub text: String,
@@ -178,7 +178,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Help that names a similar name, or else says something general.
+/// Help with a similar name if there is one, else general help.
 fn did_you_mean(nearest: Option<&String>, otherwise: &str) -> String {
     nearest.map_or_else(
         || otherwise.to_owned(),

@@ -3,7 +3,7 @@
 use super::{Code, Details, did_you_mean};
 use crate::{Label, Name, Place};
 
-/// What can be wrong with a name that is allowed in itself.
+/// Problems of a name that is valid in itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameProblem {
     /// A policy or expectation has a name that a node and a network have.
@@ -19,7 +19,7 @@ pub enum NameProblem {
     UnknownEndpoint {
         /// The text of the file.
         name: String,
-        /// The name it resembles most.
+        /// The most similar name.
         nearest: Option<String>,
     },
     /// A node is on a network that does not exist.
@@ -29,7 +29,7 @@ pub enum NameProblem {
         node: Name,
         /// The network.
         network: Name,
-        /// The network it resembles most.
+        /// The most similar network.
         nearest: Option<String>,
     },
     /// A program shares the namespace of a node that does not exist.
@@ -39,7 +39,7 @@ pub enum NameProblem {
         node: Name,
         /// The node.
         owner: Name,
-        /// The node it resembles most.
+        /// The most similar node.
         nearest: Option<String>,
     },
     /// A node depends on a node that does not exist.
@@ -49,7 +49,7 @@ pub enum NameProblem {
         node: Name,
         /// The node it depends on.
         dependency: Name,
-        /// The node it resembles most.
+        /// The most similar node.
         nearest: Option<String>,
     },
 }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::{Code, Details, list};
 use crate::{IpVersion, Label, Mac, Name, Place, Subnet};
 
-/// What can be wrong with networks, subnets, addresses and links.
+/// Problems of networks, subnets, addresses and links.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkProblem {
     /// A network is both internal and outside.
@@ -26,7 +26,7 @@ pub enum NetworkProblem {
         /// The IP version of both.
         version: IpVersion,
     },
-    /// A prefix with bits after its length.
+    /// A prefix with host bits that are not zero.
     #[error("{0} has host bits set")]
     HostBits(IpNet),
     /// A prefix that is too short or too long.
@@ -93,12 +93,12 @@ pub enum NetworkProblem {
         /// The network's place.
         network_place: Place,
     },
-    /// An address that only the host, the network or everybody has.
+    /// An address of the host, the network address or the broadcast address.
     #[error("address {address} is {role} on network {network}")]
     AddressReserved {
         /// The address.
         address: IpAddr,
-        /// What it is.
+        /// Its role.
         role: ReservedAddress,
         /// The network.
         network: Name,
@@ -149,7 +149,7 @@ pub enum NetworkProblem {
         count: usize,
         /// The subnet.
         net: IpNet,
-        /// How many members fit.
+        /// How many members are possible.
         room: usize,
     },
     /// More members than a bridge has ports.
@@ -165,7 +165,7 @@ pub enum NetworkProblem {
     /// An address of the host on a network that it is not on.
     #[error("network {0} is a lan: the host has no address there")]
     GatewayOfLan(Name),
-    /// `nat: false` on a network whose nodes are not translated anyway.
+    /// `nat: false` on a network whose nodes are not translated in any case.
     #[error("network {name} has {kind} and nat: false: nothing is translated there")]
     NatWithoutEffect {
         /// The network.
@@ -185,7 +185,7 @@ pub enum NetworkProblem {
     },
 }
 
-/// Why an address cannot be a node's.
+/// Why a node cannot have an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReservedAddress {
     /// It is the host's own.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::{Code, Details, list};
 use crate::{IpVersion, Label, Name, Place, PortRange, Protocol};
 
-/// What can be wrong with a node.
+/// Problems of a node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NodeProblem {
     /// Two interfaces with one name.
@@ -28,7 +28,7 @@ pub enum NodeProblem {
     PublishUnreachable {
         /// The node.
         node: Name,
-        /// Why not.
+        /// Why it cannot.
         reason: Unpublishable,
         /// Its first network.
         network: Name,
@@ -72,7 +72,7 @@ pub enum NodeProblem {
         /// That node's place.
         dependency_place: Place,
     },
-    /// A key that concerns the network, of a program that shares a namespace.
+    /// A key that concerns the network, in a program that shares a namespace.
     #[error("{node} shares the namespace of {owner}, so its {key} are those of {owner}")]
     KeyOfOwner {
         /// The program.
@@ -82,7 +82,7 @@ pub enum NodeProblem {
         /// The key.
         key: &'static str,
     },
-    /// A program that shares the namespace of one that has none of its own.
+    /// A program that shares the namespace of a program without its own.
     #[error("{node} shares the namespace of {owner}, which has none of its own")]
     NamespaceOfSidecar {
         /// The program.
@@ -118,7 +118,7 @@ pub enum NodeProblem {
     /// Nodes that depend on one another.
     #[error("dependencies form a cycle: {}", cycle(.0))]
     DependencyCycle(Vec<Name>),
-    /// A route whose next hop is on no prefix of the node.
+    /// A route whose next hop is in no prefix of the node.
     #[error("node {node} cannot reach the next hop {via} of the route to {to}")]
     NextHop {
         /// The node.

@@ -3,7 +3,7 @@
 use super::{Code, Details};
 use crate::{Label, Name, Place};
 
-/// What can be wrong with a policy.
+/// Problems of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyProblem {
     /// It names a network with `outside: true`.

@@ -3,10 +3,10 @@
 use super::{Code, Details};
 use crate::{Label, Place};
 
-/// What can be wrong with the text of a file before its values are read.
+/// Problems of the text of a file before its values are read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextProblem {
-    /// More bytes than are read.
+    /// More bytes than the limit.
     #[error("the file has more than {0} bytes")]
     TooLarge(usize),
     /// Bytes that are not UTF-8.
@@ -26,19 +26,19 @@ pub enum TextProblem {
     /// More than one YAML document.
     #[error("the file has more than one YAML document")]
     SeveralDocuments,
-    /// Values nested deeper than is read.
+    /// Values that are nested too deep.
     #[error("values are nested more than {0} deep")]
     TooDeep(usize),
-    /// More values than are read.
+    /// More values than the limit.
     #[error("the file has more than {0} values, aliases written out")]
     TooManyValues(usize),
     /// A file of another program.
     #[error("this is {0}, not a hallway file")]
     OtherFormat(OtherFormat),
-    /// One text and no mapping.
+    /// One text instead of a mapping.
     #[error("the file is plain text, not a hallway file")]
     PlainText,
-    /// A list and no mapping.
+    /// A list instead of a mapping.
     #[error("the file is a list, not a hallway file")]
     AList,
     /// A tab where spaces are needed.
@@ -57,7 +57,7 @@ pub enum TextProblem {
         bracket: char,
         /// The one that closes it.
         closes: char,
-        /// What cannot stand between the two.
+        /// What is not possible between the two.
         found: Place,
     },
     /// Two values between brackets without a comma between them.
@@ -69,10 +69,10 @@ pub enum TextProblem {
     /// A line of a mapping without a `:`.
     #[error("a ':' is missing")]
     NoColon,
-    /// A line that begins in another column than its neighbours.
+    /// A line that begins in another column than the lines around it.
     #[error("this line is indented differently from the lines around it")]
     Indentation,
-    /// A syntax error, in the words of the YAML parser.
+    /// A syntax error, with the message of the YAML parser.
     #[error("invalid YAML: {0}")]
     Yaml(String),
     /// An alias inside the value of its own anchor.
@@ -80,8 +80,8 @@ pub enum TextProblem {
     RecursiveAlias,
 }
 
-/// A file format that hallway does not read. Compose files and containerlab topologies are translated
-/// before they come here.
+/// A file format that hallway does not read. Compose files and containerlab topologies are
+/// translated before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherFormat {
     /// A Kubernetes manifest.
@@ -91,8 +91,8 @@ pub enum OtherFormat {
 }
 
 impl OtherFormat {
-    /// By the keys of the file's mapping, each with the keys of its value; `None` when it may be a
-    /// hallway file. Also the key that shows it.
+    /// From the keys of the file's mapping, each with the keys of its value; `None` if it may be a
+    /// hallway file. Also returns the key that shows it.
     pub(crate) fn of(keys: &[(&str, Vec<&str>)]) -> Option<(Self, &'static str)> {
         let has = |key| keys.iter().any(|(k, _)| *k == key);
         let below = |key, inner| {

@@ -9,20 +9,20 @@ use crate::{
     InvalidPort, InvalidService, InvalidSysctl, Label, Name, Place,
 };
 
-/// More known keys are not listed.
+/// A longer list of known keys is not shown.
 const LISTED_MAX: usize = 30;
 
-/// What can be wrong with one key or value.
+/// Problems of one key or value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueProblem {
-    /// A key that hallway does not know.
+    /// An unknown key.
     #[error("unknown key `{key}`{}", of(.path))]
     UnknownKey {
         /// The key.
         key: String,
         /// The path of the mapping; empty for the file itself.
         path: String,
-        /// The known key it resembles most.
+        /// The most similar known key.
         nearest: Option<&'static str>,
         /// Every key that is known there.
         known: &'static [&'static str],
@@ -50,7 +50,7 @@ pub enum ValueProblem {
         path: String,
         /// What is expected, like `true or false`.
         expected: &'static str,
-        /// What is there.
+        /// What was found.
         found: Found,
     },
     /// A port that cannot be read.
@@ -92,7 +92,7 @@ pub enum ValueProblem {
     /// `host`, `outside` or `any` as the name of a node or network.
     #[error("{0} has a meaning in policies and cannot be a name")]
     ReservedName(Name),
-    /// A required key is not there.
+    /// A required key is missing.
     #[error(transparent)]
     Missing(#[from] Required),
     /// A link with more or fewer than two ends.
@@ -100,7 +100,7 @@ pub enum ValueProblem {
     LinkEnds(usize),
 }
 
-/// What a file must have in some place and has not.
+/// What a file must have in some place, and is missing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Required {
     /// The two ends of a link.
@@ -135,7 +135,7 @@ pub enum Required {
     SecondName,
 }
 
-/// What a file has in a place where something else is expected.
+/// What a file has in place of something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// No value, or `null`.

@@ -1,4 +1,4 @@
-//! Warnings: what is allowed, but probably not meant.
+//! Warnings: what is allowed, but probably not intended.
 
 use ipnet::IpNet;
 
@@ -14,16 +14,16 @@ pub struct Warning {
     pub kind: WarningKind,
 }
 
-/// What a warning can be about.
+/// The kinds of warnings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WarningKind {
-    /// A policy that no packet comes to.
+    /// A policy without effect, because an earlier one decides.
     #[error("an earlier policy decides everything that this one applies to")]
     PolicyShadowed {
         /// The earlier policy.
         earlier: Place,
     },
-    /// Ends of a link that do not reach each other without routes.
+    /// Ends of a link that cannot reach each other without routes.
     #[error("{a} and {b} are not in one subnet")]
     LinkSubnets {
         /// An address of one end.
@@ -31,7 +31,7 @@ pub enum WarningKind {
         /// The address of the other end, of the same IP version.
         b: IpNet,
     },
-    /// A published range that localhost does not serve.
+    /// A published range that is not served on localhost.
     #[error(
         "{ports}/{protocol} is not served on localhost: there each port takes a listener, and this range has {} ports", .ports.len()
     )]

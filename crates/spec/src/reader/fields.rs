@@ -8,7 +8,7 @@ use crate::problem::ValueProblem;
 use crate::similar::meant;
 use crate::tree::{Id, Kind};
 
-/// More mappings are not merged into one.
+/// More mappings than this are not merged into one.
 const MERGES_MAX: usize = 64;
 
 /// A key of a mapping with its value.
@@ -123,7 +123,7 @@ impl Reader<'_> {
         out.0 = keep;
         for field in odd {
             let nearest = meant(&field.name, known.iter().copied());
-            // Read as what is probably meant: mistakes inside are found, and nothing that is
+            // Read as the key that is probably intended: problems inside are found, and nothing
             // defined there is reported as missing.
             if let Some(name) = nearest.filter(|n| !out.has(n) && self.fits(n, field.value)) {
                 out.0.push(Field {
@@ -141,7 +141,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a value may be one of that key: lists belong to keys in the plural.
+    /// Whether a value is possible for that key: lists belong to keys in the plural.
     fn fits(&self, key: &str, value: Id) -> bool {
         !self.is_list(value) || key.ends_with('s')
     }

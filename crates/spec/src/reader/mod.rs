@@ -8,7 +8,7 @@ use crate::problem::{Found, ProblemKind, ValueProblem};
 use crate::tree::{Id, Kind, Tree};
 use crate::{Place, Problem};
 
-/// A value of the tree with the path that leads there.
+/// A value of the tree with its path.
 #[derive(Debug, Clone)]
 pub(crate) struct At {
     pub(crate) id: Id,
@@ -113,7 +113,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The text of a scalar, where nothing means the empty string.
+    /// The text of a scalar; no value is the empty string.
     pub(crate) fn text_or_empty(&mut self, at: &At, expected: &'static str) -> Option<String> {
         if self.is_null(at.id) {
             Some(String::new())
@@ -122,7 +122,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A scalar that parses.
+    /// A scalar, parsed.
     pub(crate) fn value<T: FromStr>(&mut self, at: &At, expected: &'static str) -> Option<T> {
         let text = self.text(at, expected)?;
         if let Ok(value) = text.parse() {
@@ -132,7 +132,7 @@ impl<'t> Reader<'t> {
         None
     }
 
-    /// A scalar whose parser explains what is wrong.
+    /// A scalar whose parser explains problems.
     pub(crate) fn checked<T: FromStr>(&mut self, at: &At, expected: &'static str) -> Option<T>
     where
         ValueProblem: From<T::Err>,

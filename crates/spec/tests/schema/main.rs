@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 
 use samples::Sample;
 
-/// A YAML text as JSON, read by another program than the parser.
+/// A YAML text as JSON, read by another parser.
 fn read(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }
 
-/// What a file means, without places.
+/// The meaning of a file, without places.
 fn meaning(file: &Value) -> Result<String, Vec<ProblemKind>> {
     match parse("file.yaml", &file.to_string()) {
         Ok(project) => Ok(hallway_testkit::projects::without_places(&project.topology)),
@@ -56,7 +56,7 @@ proptest! {
     }
 }
 
-/// The keys of each mapping of the schema, by the mapping's path; lists are left out of the path.
+/// The keys of each mapping of the schema, by the mapping's path; lists are not part of the path.
 fn keys(root: &Value, schema: &Value, path: &str, out: &mut BTreeMap<String, BTreeSet<String>>) {
     let schema = validator::resolve(root, schema);
     let join = |key: &str| {
@@ -144,7 +144,7 @@ fn every_key_of_the_schema_is_read() {
     }
 }
 
-/// A value that no key takes is a problem about that value.
+/// A value that is invalid for a key gives a problem about that value.
 #[test]
 fn every_key_of_the_schema_is_checked() {
     for sample in samples::all() {
@@ -160,7 +160,7 @@ fn every_key_of_the_schema_is_checked() {
     }
 }
 
-/// The parser and the schema refuse the same keys, and the parser knows those of the schema.
+/// The parser and the schema refuse the same keys, and the parser reads those of the schema.
 #[test]
 fn every_other_key_is_refused() {
     let (schema, mappings) = (schema(), mappings());

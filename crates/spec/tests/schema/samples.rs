@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// A file in which every mapping is there once at least.
+/// A file that contains every mapping at least once.
 pub(crate) fn base() -> Value {
     json!({
         "networks": {
@@ -36,7 +36,7 @@ pub(crate) fn base() -> Value {
     })
 }
 
-/// A key of the schema, where it is in [`base`], and a value that means something else there.
+/// A key of the schema, its place in [`base`], and a value with another meaning there.
 pub(crate) struct Sample {
     /// The path in the schema: `*` for names, lists left out.
     pub(crate) key: &'static str,

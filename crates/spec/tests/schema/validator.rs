@@ -1,9 +1,9 @@
-//! A validator for the JSON Schema keywords that hallway's schema uses (draft 2020-12). A keyword
-//! that it does not know is a failure, so that no rule of the schema is passed over.
+//! A validator for the JSON Schema keywords that hallway's schema uses (draft 2020-12). An unknown
+//! keyword is a failure, so that no rule of the schema is skipped.
 
 use serde_json::{Map, Value};
 
-/// Why a value does not match; empty when it does.
+/// Why a value does not match; empty if it does.
 pub(crate) fn errors(root: &Value, value: &Value) -> Vec<String> {
     let mut out = Vec::new();
     check(root, root, value, "", &mut out);

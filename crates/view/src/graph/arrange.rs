@@ -1,4 +1,4 @@
-//! What stands beside what: the cards of a network in a grid, boxes in rows.
+//! The arrangement of boxes: the cards of a network in a grid, boxes in rows.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use super::drawing::{CARDS, Content, GAP, Item, WORLD};
 use super::measure::{Face, width};
 use super::model::Graph;
 
-/// Rows are no wider than this, where they can help it.
+/// The usual maximal width of rows.
 pub(super) const WIDE: i32 = 1440;
-/// Networks higher than this take more columns, where there is room.
+/// Networks higher than this get more columns, if there is room.
 const HIGH: i32 = 280;
 
 /// The cards of a network, in a grid.
@@ -19,9 +19,9 @@ pub(super) struct Grid {
     pub(super) rows: Vec<i32>,
     pub(super) heading: i32,
     pub(super) rect: (i32, i32),
-    /// How high every card is at least.
+    /// The smallest sizes of the cards.
     sizes: Vec<i32>,
-    /// How wide the heading is.
+    /// The width of the heading.
     least: i32,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn item(content: Content, (width, height): (i32, i32)) -> Item {
 pub(super) struct BoxRow {
     pub(super) items: Vec<Item>,
     pub(super) width: i32,
-    /// It is all there is of nodes with cables between them.
+    /// It contains all nodes with cables between them.
     pub(super) single: bool,
 }
 
@@ -52,7 +52,7 @@ impl BoxRow {
         }
     }
 
-    /// One after the other.
+    /// Boxes one after the other.
     fn of(mut items: Vec<Item>) -> Self {
         let width = row_width(&items);
         let mut x = 0;
@@ -63,7 +63,7 @@ impl BoxRow {
         Self::new(items, width)
     }
 
-    /// Puts another row to the right.
+    /// Puts another row to the right of this one.
     pub(super) fn append(&mut self, other: Self) {
         let x = self.width + GAP;
         let moved = other.items.into_iter().map(|i| Item { x: i.x + x, ..i });
@@ -72,8 +72,8 @@ impl BoxRow {
     }
 }
 
-/// The grids of all networks. Those inside get columns until they are about as high as wide, and
-/// together no wider than a row; one outside has its nodes side by side.
+/// The grids of all networks. Inside networks get columns until they are about as high as wide, and
+/// together no wider than a row; an outside network has its nodes side by side.
 pub(super) fn grids(
     graph: &Graph,
     members: &BTreeMap<usize, Vec<usize>>,
@@ -106,7 +106,7 @@ pub(super) fn grids(
         else {
             return out;
         };
-        // Many networks take several rows anyway; then each alone decides.
+        // Many networks take several rows in any case; then each is decided separately.
         let alone = total > 2 * WIDE && grid.rect.1 > grid.rect.0;
         let room = total + grid.cell + CARDS <= WIDE || alone;
         if !room || grid.columns >= grid.sizes.len() {
@@ -198,8 +198,8 @@ pub(super) fn wrap(items: Vec<Item>) -> Vec<BoxRow> {
     rows.into_iter().map(BoxRow::of).collect()
 }
 
-/// Rows stand in the middle. Outside is the world at the left, above the arrows, with networks at
-/// the right.
+/// Rows are centred. The box of the outside world is at the left, above the arrows, with outside
+/// networks at its right.
 pub(super) fn place(rows: Vec<BoxRow>, inside: i32, has_outside: bool) -> Vec<Vec<Item>> {
     let rows = rows.into_iter().enumerate();
     rows.map(|(position, mut row)| {

@@ -1,5 +1,5 @@
 //! Nodes with cables, in rows: a ring as a ring, a chain as a chain, a star around its hub, all
-//! others in layers. Every cable joins two cards of one row, or of two rows that follow each other.
+//! others in layers. Every cable connects two cards of one row, or of two adjacent rows.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::model::Graph;
 
 /// Between two cards of a row without a cable between them.
 const APART: i32 = 16;
-/// The least length of a cable that is seen between two cards of a row.
+/// The least length of a visible cable between two cards of a row.
 const LEVEL: i32 = 28;
 /// The least room below a card, for cables to the next row.
 const ROOM: i32 = 80;
@@ -21,26 +21,26 @@ pub(super) const FIRST: i32 = 30;
 /// From one cable at a card's side to the next.
 pub(super) const NEXT: i32 = 22;
 
-/// Which node stands where.
+/// The rows and places of nodes.
 struct Shape {
     rows: Vec<Vec<usize>>,
     align: Align,
 }
 
-/// What decides the places in a row.
+/// How places in a row are chosen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Align {
-    /// Columns, this many; rows begin at the left unless said otherwise.
+    /// The number of columns; rows begin at the left by default.
     Ring(usize),
-    /// Columns; every second row runs from right to left.
+    /// The number of columns; every second row runs from right to left.
     Chain(usize),
     /// A row takes the whole width.
     Even,
-    /// Near what a node has cables to.
+    /// Near the nodes that a node has cables to.
     Near,
 }
 
-/// The rows of everything that has cables. `sizes`: how large each node's card is at least.
+/// The rows of all nodes with cables. `sizes`: the smallest size of each node's card.
 pub(super) fn rows(graph: &Graph, nodes: &[usize], sizes: &[(i32, i32)]) -> Vec<BoxRow> {
     let mut out: Vec<BoxRow> = Vec::new();
     for part in parts(graph, nodes) {
@@ -85,7 +85,7 @@ fn shape(part: &Part, graph: &Graph, measured: &Measured) -> Shape {
         let nodes = row.map_or(&[][..], Vec::as_slice);
         nodes.iter().filter(|n| on_network(n)).count()
     };
-    // Networks stand above.
+    // Networks are above.
     if attached(rows.last()) > attached(rows.first()) {
         rows.reverse();
     }
@@ -108,7 +108,7 @@ fn star(hub: usize, count: usize, on_network: impl Fn(&usize) -> bool) -> Shape 
     Shape { rows, align }
 }
 
-/// How large the cards of a part are, and how far apart.
+/// The sizes of the cards of a part, and the distances between them.
 struct Measured {
     sizes: Vec<(i32, i32)>,
     /// The widest name of an interface.
@@ -133,7 +133,7 @@ impl Measured {
         (wide, high)
     }
 
-    /// From one column to the next, where cables run between them.
+    /// The distance from one column to the next, if cables run between them.
     fn pitch(&self) -> i32 {
         self.largest().0 + self.level()
     }
@@ -142,7 +142,7 @@ impl Measured {
         2 * self.tab + LEVEL
     }
 
-    /// As few columns as make the ring wider than high.
+    /// The smallest number of columns with which the ring is wider than high.
     fn ring(&self, order: &[usize]) -> Shape {
         let count = order.len();
         let sides = |columns: usize| (count - columns - bottom(count, columns)) / 2;
@@ -163,7 +163,7 @@ impl Measured {
         Shape { rows, align }
     }
 
-    /// In one row, or in several with every second backwards.
+    /// In one row, or in several of which every second is reversed.
     fn chain(&self, order: &[usize]) -> Shape {
         let fitting = ((WIDE + self.level()) / self.pitch().max(1)).max(1) as usize;
         let rows = order.len().div_ceil(fitting);
@@ -282,13 +282,13 @@ fn row_of(rows: &[Vec<usize>], count: usize) -> Vec<usize> {
     out
 }
 
-/// How many cards of a ring stand in its lowest row.
+/// The number of cards of a ring in its lowest row.
 fn bottom(count: usize, columns: usize) -> usize {
     columns - count % 2
 }
 
 impl Shape {
-    /// The middle of every card, row by row.
+    /// The centre of every card, row by row.
     fn centres(&self, part: &Part, pitches: &[i32], width: i32) -> Vec<Vec<i32>> {
         let last = self.rows.len() - 1;
         let even = |row: &Vec<usize>| -> Vec<i32> {

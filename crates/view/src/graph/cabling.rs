@@ -1,11 +1,11 @@
-//! Where boxes are in their rows, and how every cable runs between two of them.
+//! The places of boxes in their rows, and the shape of every cable between two of them.
 
 use std::collections::BTreeMap;
 
 use super::drawing::Content;
 use super::model::Graph;
 
-/// Uprights from above and from below never meet at one x.
+/// Vertical lines from above and from below never have the same x.
 pub(super) const GRID: i32 = 12;
 pub(super) fn snap(x: i32, from_above: bool) -> i32 {
     x.div_euclid(GRID) * GRID + if from_above { 0 } else { GRID / 2 }
@@ -14,25 +14,25 @@ pub(super) fn snap(x: i32, from_above: bool) -> i32 {
 /// A box: its row, and its place in it.
 pub(super) type Seat = (usize, usize);
 
-/// How a cable runs.
+/// The shape of a cable.
 #[derive(Clone, Copy)]
 pub(super) enum CablePath {
-    /// Between neighbours in a row, beside so many others.
+    /// Between neighbours in a row, beside this number of others.
     Level(i32),
     /// Below both.
     Below,
-    /// From the bottom of the upper straight to the top of the lower, in the next row.
+    /// From the bottom of the upper card straight to the top of the lower one, in the next row.
     Down,
 }
 
-/// A cable's ends, the upper or left one first, and whether the file names that first.
+/// A cable's ends, the upper or left one first, and whether that is the first in the file.
 pub(super) struct Cabling {
     pub(super) seats: [Seat; 2],
     pub(super) in_order: bool,
     pub(super) path: CablePath,
 }
 
-/// How every cable runs. Cables join cards of one row, or of two rows that follow each other.
+/// The shape of every cable. Cables connect cards of one row, or of two adjacent rows.
 pub(super) fn cable_paths(graph: &Graph, seats: &BTreeMap<Content, Seat>) -> Vec<Option<Cabling>> {
     let mut level: BTreeMap<Seat, i32> = BTreeMap::new();
     graph

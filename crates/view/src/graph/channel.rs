@@ -9,7 +9,7 @@ pub(super) struct Channel {
     /// Above the first lane, and below the last.
     pub(super) above: i32,
     below: i32,
-    /// What cables between its row and the next need.
+    /// The room that cables between its row and the next need.
     cables: i32,
 }
 

@@ -1,28 +1,28 @@
-//! Which nodes share a card: in a picture of many, those of a network that have nothing of their
-//! own to show are lines of a list, and a long list ends with a number.
+//! Which nodes share a card: in a picture of many nodes, those of a network without properties of
+//! their own are lines of a list, and a long list ends with a number.
 
 use std::collections::BTreeMap;
 
 use super::model::{Graph, Node, State};
 
-/// With no more nodes than this, each has a card of its own.
+/// With at most this number of nodes, each has its own card.
 const FEW: usize = 30;
-/// So few are not worth a list.
+/// Fewer nodes than this do not become a list.
 const LEAST: usize = 4;
-/// How many lines a list has at most.
+/// The greatest number of lines of a list.
 pub(super) const LINES: usize = 10;
-/// How many lines all lists have together, about.
+/// The approximate number of lines of all lists together.
 const ALL: usize = 120;
 
-/// Where nodes stand. A card is known by the first of its nodes.
+/// The places of nodes. A card is identified by the first of its nodes.
 pub(super) struct Stands {
-    /// By network the cards in its box.
+    /// The cards in the box of each network.
     pub(super) members: BTreeMap<usize, Vec<usize>>,
-    /// Cards apart from networks.
+    /// Cards outside of networks.
     pub(super) loose: Vec<usize>,
     /// Nodes with cables.
     pub(super) cabled: Vec<usize>,
-    /// The nodes of those cards that show several.
+    /// The nodes of the cards that contain several.
     pub(super) lists: BTreeMap<usize, Vec<usize>>,
 }
 
@@ -68,7 +68,7 @@ impl Stands {
     }
 }
 
-/// The cards of these nodes: those with something of their own to show, and at most so many lists.
+/// The cards of these nodes: nodes with their own properties, and at most this number of lists.
 fn gather(
     graph: &Graph,
     nodes: &[usize],

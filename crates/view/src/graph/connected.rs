@@ -1,14 +1,14 @@
-//! Nodes that cables connect, directly or by others.
+//! Nodes that are connected by cables, directly or through others.
 
 use std::collections::BTreeMap;
 
 use super::model::Graph;
 
-/// Nodes that cables connect, directly or by others.
+/// Nodes that are connected by cables, directly or through others.
 pub(super) struct Part {
     /// Positions in the graph.
     pub(super) nodes: Vec<usize>,
-    /// For each of them the others it has cables to, each once, by their position in `nodes`.
+    /// For each of them the other nodes it has cables to, each once, by their position in `nodes`.
     pub(super) near: Vec<Vec<usize>>,
 }
 
@@ -58,12 +58,12 @@ pub(super) fn parts(graph: &Graph, nodes: &[usize]) -> Vec<Part> {
 }
 
 impl Part {
-    /// How many nodes have a number of neighbours like this.
+    /// The number of nodes whose number of neighbours fulfils a condition.
     pub(super) fn count(&self, degree: impl Fn(usize) -> bool) -> usize {
         self.near.iter().filter(|n| degree(n.len())).count()
     }
 
-    /// Along cables, the first of several first.
+    /// Follows cables; of several, the first one first.
     pub(super) fn walk(&self, start: usize) -> Vec<usize> {
         let mut out = vec![start];
         while let Some(next) = out

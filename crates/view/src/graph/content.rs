@@ -1,10 +1,10 @@
-//! What stands in the boxes of a picture, line by line, and how large that makes them.
+//! The text in the boxes of a picture, line by line, and the resulting sizes.
 
 use super::collapse::LINES;
 use super::measure::{Face, fit, fit_name, width};
 use super::model::{Graph, Interface, Network, Node, State, traffic};
 
-/// How a line is set.
+/// The style of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Set {
     /// The name of a box.
@@ -22,19 +22,19 @@ pub enum Set {
 /// A line of text in a box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// As it is shown.
+    /// The visible text.
     pub text: String,
-    /// Whole, where it was cut.
+    /// The whole text, if it was cut.
     pub whole: Option<String>,
-    /// How it is set.
+    /// Its style.
     pub set: Set,
-    /// What is before it.
+    /// The mark before it.
     pub mark: Mark,
-    /// How far it begins to the right of the others, in pixels.
+    /// Its indentation, in pixels.
     pub indent: i32,
 }
 
-/// What is before a line.
+/// The mark before a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mark {
     /// Nothing.
@@ -44,17 +44,17 @@ pub enum Mark {
     Network(usize),
     /// A piece of cable.
     Cable,
-    /// Room, for a line that belongs to the one above.
+    /// Space, for a line that belongs to the one above.
     Room,
 }
 
 /// Pixels left and right of text in a box.
 pub(super) const INSET: i32 = 12;
-/// The widest a box's text may be.
+/// The greatest width of a box's text.
 const TEXT_MAX: i32 = 270;
-/// The widest a name in a list may be.
+/// The greatest width of a name in a list.
 const NAME_MAX: i32 = 150;
-/// A space that stays where several follow one another.
+/// A space that is kept if several follow one another.
 const SPACE: &str = "\u{a0}";
 /// A coloured mark before a line.
 pub(super) const MARK_WIDTH: i32 = 14;
@@ -100,7 +100,7 @@ impl Line {
         }
     }
 
-    /// How wide it is, with what goes before and around it.
+    /// Its width, with what is before and around it.
     fn width(&self) -> i32 {
         let text = width(&self.text, self.set.size(), self.set.face());
         let mark = if self.mark == Mark::None {
@@ -113,15 +113,15 @@ impl Line {
     }
 }
 
-/// How large a box with these lines is.
+/// The size of a box with these lines.
 pub(super) fn extent(lines: &[Line]) -> (i32, i32) {
     let wide = lines.iter().map(Line::width).max().unwrap_or(0);
     let high: i32 = lines.iter().map(|l| l.set.height()).sum();
     ((wide + 2 * INSET).max(120), high + 20)
 }
 
-/// The lines of a node's card. On a card apart from its networks the lines have their colours, and
-/// the names of interfaces.
+/// The lines of a node's card. On a card outside of its networks the lines have the colours of the
+/// networks, and the names of interfaces.
 pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
     let mut lines = vec![Line::new(&node.name, Set::Name)];
     if node.state == State::Missing {
@@ -188,7 +188,7 @@ fn addresses(interface: &Interface, apart: bool, marks: bool) -> Vec<Line> {
     lines
 }
 
-/// The lines of a card for several nodes: their names and addresses, and how many more there are.
+/// The lines of a card for several nodes: names and addresses, and the number of further nodes.
 pub(super) fn list(graph: &Graph, nodes: &[usize]) -> Vec<Line> {
     let all: Vec<&Node> = nodes.iter().filter_map(|n| graph.nodes.get(*n)).collect();
     let shown = match all.len() {
@@ -235,7 +235,7 @@ pub(super) fn heading(network: &Network) -> Vec<Line> {
     lines
 }
 
-/// What kind of network it is, in a word.
+/// The kind of the network, in a word.
 pub(super) fn kind(network: &Network) -> &'static str {
     if network.lan {
         return "lan";

@@ -1,4 +1,4 @@
-//! The picture in the language of graphviz.
+//! The picture in the language of Graphviz.
 
 use std::fmt::Write as _;
 
@@ -52,7 +52,7 @@ pub fn dot(graph: &Graph) -> String {
             let action = if policy.allow { "allow" } else { "deny" };
             let _ = writeln!(text, "{action} {}", policy.words);
         }
-        // \\l sets a line to the left.
+        // \\l aligns a line to the left.
         let text = quoted(&text).replace("\\n", "\\l");
         let _ = writeln!(out, "  policies [shape=note, style=\"\", label={text}]");
     }
@@ -102,7 +102,7 @@ fn edges(out: &mut String, graph: &Graph) {
     }
 }
 
-/// An arrow for every pair of every policy that has few.
+/// An arrow for every pair of every policy with few pairs.
 fn policies(out: &mut String, graph: &Graph) {
     let mut others: Vec<&Party> = Vec::new();
     for (policy, arrow) in drawn(graph) {
@@ -144,7 +144,7 @@ fn colour(state: State, other: &'static str) -> &'static str {
     }
 }
 
-/// A quoted string, in which graphviz reads backslashes.
+/// A quoted string, in which Graphviz interprets backslashes.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {

@@ -4,10 +4,10 @@
 use super::content::Line;
 use super::policy::Party;
 
-/// What a line stands for.
+/// What a line represents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wire {
-    /// The network of that position, to nodes that stand apart from it.
+    /// The network of that position, to nodes outside of its box.
     Network(usize),
     /// The cable of that position.
     Cable(usize),
@@ -27,7 +27,7 @@ pub struct Rect {
 }
 
 impl Rect {
-    /// Whether they share any point within both.
+    /// Whether they share any inner point.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.x < other.right()
@@ -36,7 +36,7 @@ impl Rect {
             && other.y < self.bottom()
     }
 
-    /// Whether the other is wholly within.
+    /// Whether the other one is completely inside.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         self.x <= other.x
@@ -58,14 +58,14 @@ impl Rect {
     }
 }
 
-/// A network with its heading; its cards stand within.
+/// A network with its heading; its cards are inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// Its position.
     pub network: usize,
-    /// Where it stands.
+    /// Its position and size.
     pub rect: Rect,
-    /// How high its heading is.
+    /// The height of its heading.
     pub heading: i32,
     /// The heading's lines.
     pub lines: Vec<Line>,
@@ -78,16 +78,16 @@ pub struct Group {
 pub struct Card {
     /// Their positions.
     pub nodes: Vec<usize>,
-    /// Where it stands.
+    /// Its position and size.
     pub rect: Rect,
-    /// What is written on it.
+    /// The text on it.
     pub lines: Vec<Line>,
 }
 
 /// The name of an interface, at the end of a cable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tab {
-    /// Where it stands, outside the card that it touches.
+    /// Its position and size, outside the card that it touches.
     pub rect: Rect,
     /// The name.
     pub text: String,
@@ -96,7 +96,7 @@ pub struct Tab {
 /// A line between boxes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawn {
-    /// What it stands for.
+    /// What it represents.
     pub wire: Wire,
     /// From x, y to x, y.
     pub pieces: Vec<[(i32, i32); 2]>,
@@ -113,18 +113,18 @@ pub struct Row {
     pub policy: usize,
     /// Left edge and base line.
     pub at: (i32, i32),
-    /// As it is shown.
+    /// The visible text.
     pub text: String,
 }
 
-/// What policies name: a head, and a line down from it.
+/// An endpoint of policies: a head, and a line down from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// What it stands for.
+    /// What it represents.
     pub party: Party,
     /// The head.
     pub rect: Rect,
-    /// Its name as it is shown.
+    /// Its visible name.
     pub text: String,
     /// Its whole name.
     pub whole: String,
@@ -137,24 +137,24 @@ pub struct Column {
 pub struct ArrowLine {
     /// The policy's position.
     pub policy: usize,
-    /// Where it begins.
+    /// Its start.
     pub from: (i32, i32),
     /// The x of its end, at the same height.
     pub to: i32,
-    /// With a tip at both ends.
+    /// With an arrowhead at both ends.
     pub both: bool,
     /// The services.
     pub label: Label,
 }
 
-/// Words around a point.
+/// Text around a point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// The middle of its base line.
+    /// The centre of its base line.
     pub middle: (i32, i32),
-    /// As it is shown.
+    /// The visible text.
     pub text: String,
-    /// All of it.
+    /// The whole text.
     pub whole: String,
 }
 
@@ -167,11 +167,11 @@ pub struct Layout {
     pub height: i32,
     /// The outside world, above the host.
     pub outside: Option<Rect>,
-    /// What there is outside without networks that stand for it.
+    /// The outside world, if no network represents it.
     pub world: Option<Rect>,
     /// The host.
     pub host: Rect,
-    /// How packets get out and in: words beside arrows.
+    /// The directions of packets out and in: text beside arrows.
     pub ways: (Option<String>, Option<String>),
     /// Networks.
     pub groups: Vec<Group>,
@@ -183,13 +183,13 @@ pub struct Layout {
     pub table: Option<Rect>,
     /// Its rows.
     pub rows: Vec<Row>,
-    /// What policies name.
+    /// The endpoints of policies.
     pub columns: Vec<Column>,
     /// The policies as arrows.
     pub arrows: Vec<ArrowLine>,
 }
 
-/// What a place in a row holds.
+/// The content of a place in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Content {
     /// The outside world.
@@ -204,7 +204,7 @@ pub(super) enum Content {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item {
     pub(super) content: Content,
-    /// Left edge, counted from the row's.
+    /// Left edge, relative to the row's.
     pub(super) x: i32,
     pub(super) width: i32,
     pub(super) height: i32,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::drawing::Rect;
 
-/// Distinct for people with any colour vision (Okabe and Ito), dark enough on white.
+/// Distinct with any colour vision (Okabe and Ito), dark enough on white.
 const COLOURS: [&str; 6] = [
     "#0072b2", "#d55e00", "#009e73", "#a8518a", "#b37700", "#3a9bd9",
 ];
@@ -33,7 +33,7 @@ pub(super) fn colour(network: usize) -> &'static str {
         .unwrap_or("#59636e")
 }
 
-/// Networks beyond the colours there are have broken lines.
+/// Networks after the last colour have dashed lines.
 pub(super) fn dashes(network: usize) -> &'static str {
     match network / COLOURS.len() % 3 {
         0 => "",
@@ -60,7 +60,7 @@ impl Drawing {
         );
     }
 
-    /// `whole`: the tooltip, where the text was cut.
+    /// `whole`: the tooltip, if the text was cut.
     pub(super) fn text(
         &mut self,
         (x, y): (i32, i32),

@@ -1,6 +1,6 @@
-//! The policies below a picture: a list, and beside it an arrow for each, between columns for what
-//! they name. Where both have no room beside each other the list is below the arrows, and with
-//! too many columns for a page there is the list alone.
+//! The policies below a picture: a list, and beside it an arrow for each, between columns for their
+//! endpoints. If there is no room for both side by side the list is below the arrows; with too many
+//! columns for a page there is only the list.
 
 use super::drawing::{ArrowLine, Column, EDGE, GAP, Label, Layout, PAD, Rect, Row};
 use super::measure::{Face, fit, fit_name, width};
@@ -9,34 +9,34 @@ use super::policy::{Party, Policy};
 
 const ROW: i32 = 24;
 pub(super) const HEAD: i32 = 40;
-/// The number and the action before a policy's words.
+/// The number and the action before a policy's text.
 pub(super) const ROW_HEAD: i32 = 92;
 /// The width of the heading, beside which the columns begin.
 const HEADING: i32 = 300;
-/// The widest the words beside arrows may be.
+/// The greatest width of the text beside arrows.
 const WORDS: i32 = 330;
-/// The widest the part with arrows may be.
+/// The greatest width of the part with arrows.
 const PAGE: i32 = 1392;
-/// Of a row with an arrow, and of each further arrow in it.
+/// The height of a row with an arrow, and of each further arrow in it.
 const STEP: i32 = 30;
 const MORE: i32 = 24;
-/// How high the head of a column is.
+/// The height of a column's head.
 const CHIP: i32 = 24;
 
-/// How wide the arrows and what is beside them are.
+/// The widths of the arrows and of the parts beside them.
 struct Ladder {
     parties: Vec<Party>,
     pitch: i32,
-    /// Left of the arrows.
+    /// The width left of the arrows.
     head: i32,
-    /// Whether the words are there.
+    /// Whether the text is shown.
     words: bool,
     /// Room at the right, for an arrow from the last column to itself.
     rest: i32,
 }
 
 impl Ladder {
-    /// `None` when there are no arrows, or too many columns.
+    /// `None` if there are no arrows, or too many columns.
     fn new(graph: &Graph) -> Option<Self> {
         let arrows = || graph.policies.iter().flat_map(Policy::drawn);
         let mut parties: Vec<Party> = Vec::new();
@@ -84,7 +84,7 @@ fn services(policy: &Policy) -> &str {
     }
 }
 
-/// Networks in their order, each followed by its nodes; what is outside at the edges.
+/// Networks in their order, each followed by its nodes; outside endpoints at the edges.
 fn rank(graph: &Graph, party: &Party) -> (usize, usize, usize) {
     match party {
         Party::Outside => (0, 0, 0),
@@ -112,7 +112,7 @@ fn list_width(graph: &Graph) -> i32 {
     widths.max().unwrap_or(0) + ROW_HEAD + PAD
 }
 
-/// How wide the picture must be for the policies.
+/// The smallest width of the picture for the policies.
 pub(super) fn least_width(graph: &Graph) -> i32 {
     match Ladder::new(graph) {
         _ if graph.policies.is_empty() => 0,
@@ -146,7 +146,7 @@ impl Layout {
         self.height = top + height + EDGE;
     }
 
-    /// The list alone; how high it is.
+    /// Only the list; returns its height.
     fn list(&mut self, graph: &Graph, top: i32) -> i32 {
         let inside = self.width - 2 * EDGE - 2 * PAD;
         let fitting = (inside / list_width(graph).max(1)).clamp(1, 3) as usize;
@@ -169,7 +169,7 @@ impl Layout {
 
     fn ladder(&mut self, graph: &Graph, ladder: &Ladder, top: i32) -> i32 {
         let left = EDGE + PAD;
-        // Without the words there is no room beside the heading.
+        // Without the text there is no room beside the heading.
         let head = top + if ladder.words { 12 } else { HEAD };
         let mut y = head + CHIP + 8;
         for (position, policy) in graph.policies.iter().enumerate() {

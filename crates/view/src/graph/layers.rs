@@ -1,18 +1,18 @@
-//! Layers of a graph: every edge joins two nodes of one layer or of two that follow each other. Of
-//! several ways to choose them, the one with the fewest crossings.
+//! Layers of a graph: every edge connects two nodes of one layer or of two adjacent ones. Of
+//! several possible layers, those with the fewest crossings are chosen.
 
-/// With more edges than this, one way is tried, and nodes of a layer are not exchanged.
+/// With more edges than this, only one choice is tried, and nodes of a layer are not exchanged.
 const MANY: usize = 400;
-/// From how many nodes layers are tried.
+/// The number of nodes from which layers are tried.
 const STARTS: usize = 24;
 /// How often the order is improved.
 const SWEEPS: usize = 12;
 
-/// What a choice of layers costs.
+/// The cost of a choice of layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Cost {
     crossings: usize,
-    /// Nodes between two of one layer that have an edge.
+    /// The number of nodes between two of one layer that have an edge.
     between: usize,
     layers: usize,
 }
@@ -50,13 +50,13 @@ pub(super) fn rows(near: &[Vec<usize>]) -> (Vec<Vec<usize>>, bool) {
         row.iter().any(joined)
     });
     match best {
-        // A hierarchy stays one, unless it can be drawn without crossings otherwise.
+        // A hierarchy is kept, unless there is another drawing without crossings.
         Some((rows, cost)) if cost.none() || (level && cost < by_degree.1) => (rows, false),
         _ => (by_degree.0, false),
     }
 }
 
-/// Two sides of which every node has an edge to all of the other: the smaller, and the larger.
+/// Two sets, if every node of one has an edge to all of the other: the smaller, and the larger.
 fn two_sides(near: &[Vec<usize>]) -> Option<Vec<Vec<usize>>> {
     let other = near.first()?;
     let this: Vec<usize> = (0..near.len()).filter(|n| !other.contains(n)).collect();
@@ -132,7 +132,7 @@ fn by_distance(near: &[Vec<usize>], from: &[usize]) -> Vec<Vec<usize>> {
     rows
 }
 
-/// Of every node its row and its place there.
+/// The row and the place there of every node.
 fn positions(count: usize, rows: &[Vec<usize>]) -> Vec<(usize, usize)> {
     let mut out = vec![(0, 0); count];
     for (row, nodes) in rows.iter().enumerate() {
@@ -145,7 +145,7 @@ fn positions(count: usize, rows: &[Vec<usize>]) -> Vec<(usize, usize)> {
     out
 }
 
-/// By the mean place of the neighbours in the row before, and in the same row.
+/// Sorts by the mean place of the neighbours in the row before, and in the same row.
 fn sort(
     near: &[Vec<usize>],
     nodes: &mut [usize],
@@ -169,7 +169,7 @@ fn sort(
     nodes.sort_by_key(|n| mean(*n));
 }
 
-/// Exchanges neighbours while that makes it better.
+/// Exchanges neighbours while that reduces the cost.
 fn exchange(near: &[Vec<usize>], rows: &mut [Vec<usize>]) {
     let mut best = cost(near, rows);
     for _ in 0..4 {
@@ -229,7 +229,7 @@ fn cost(near: &[Vec<usize>], rows: &[Vec<usize>]) -> Cost {
     out
 }
 
-/// The middle of every card, as near as there is room to the mean of what it has edges to.
+/// The centre of every card, as near as possible to the mean of its neighbours' centres.
 pub(super) fn centres(
     near: &[Vec<usize>],
     rows: &[Vec<usize>],
@@ -279,10 +279,10 @@ pub(super) fn centres(
         .collect()
 }
 
-/// In this order, at least `pitch` apart and within `width`, and with that as near as possible to
-/// where they should be: neighbours that are too near each other are moved as one.
+/// In this order, at least `pitch` apart and within `width`, and as near as possible to the wanted
+/// positions: neighbours that are too near each other are moved together.
 fn spaced(wanted: &[i32], pitch: i32, width: i32) -> Vec<i32> {
-    // Of each group the sum and number of what its members want, less the distance to the first.
+    // For each group the sum and number of its members' positions, less the distance to the first.
     let mut groups: Vec<(i64, i64)> = Vec::new();
     let mean = |(sum, count): (i64, i64)| sum.div_euclid(count.max(1));
     for (position, at) in wanted.iter().enumerate() {

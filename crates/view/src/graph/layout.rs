@@ -1,5 +1,5 @@
-//! Where everything stands in a picture: rows of networks with their nodes, below them rows of
-//! nodes that stand apart because they are on several networks, on none, or have cables.
+//! All positions in a picture: rows of networks with their nodes, below them rows of nodes outside
+//! of networks, because they are on several networks, on none, or have cables.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use super::wires::{Heights, draw};
 const BETWEEN: i32 = 64;
 
 impl Layout {
-    /// Lays a project out.
+    /// Computes the layout of a project.
     #[must_use]
     pub fn new(graph: &Graph) -> Self {
         let stands = Stands::new(graph);
@@ -70,7 +70,7 @@ impl Layout {
         layout
     }
 
-    /// Heights, and with them all positions.
+    /// Computes the heights, and with them all positions.
     fn stand(
         &mut self,
         graph: &Graph,
@@ -168,7 +168,7 @@ impl Layout {
         }
     }
 
-    /// Puts the nodes of networks in their places, and the words in all boxes.
+    /// Puts the nodes of networks in their places, and the text into all boxes.
     fn fill(
         &mut self,
         graph: &Graph,
@@ -221,7 +221,7 @@ impl Layout {
     }
 }
 
-/// What is written on every card.
+/// The text on every card.
 fn cards(graph: &Graph, stands: &Stands) -> BTreeMap<usize, Vec<Line>> {
     let apart = stands.loose.iter().chain(&stands.cabled).map(|n| (n, true));
     let within = stands.members.values().flatten().map(|n| (n, false));

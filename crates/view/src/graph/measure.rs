@@ -1,5 +1,5 @@
-//! How wide text may become: estimates that hold for the widest of the usual fonts, since the
-//! reader's are not known.
+//! The width of text: estimates for the widest of the usual fonts, since the reader's font is not
+//! known.
 
 /// A typeface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,18 +33,18 @@ fn hundredths(c: char, face: Face) -> i32 {
     }
 }
 
-/// The most pixels a text takes.
+/// The greatest width of a text in pixels.
 pub(super) fn width(text: &str, size: i32, face: Face) -> i32 {
     let sum: i32 = text.chars().map(|c| hundredths(c, face)).sum();
     (sum * size + 99) / 100
 }
 
-/// How wide the name of an interface is at the end of a cable.
+/// The width of an interface's name at the end of a cable.
 pub(super) fn tab_width(text: &str) -> i32 {
     width(text, TAB_TEXT, Face::Mono) + 8
 }
 
-/// The text, cut to at most so many pixels.
+/// The text, cut to at most this number of pixels.
 pub(super) fn fit(text: &str, size: i32, face: Face, most: i32) -> String {
     if width(text, size, face) <= most {
         return text.to_owned();

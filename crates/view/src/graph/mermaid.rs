@@ -1,4 +1,4 @@
-//! The picture as a mermaid flowchart, which forges and wikis draw.
+//! The picture as a mermaid flowchart, which Git hosting sites and wikis can show.
 
 use std::fmt::Write as _;
 
@@ -127,10 +127,10 @@ fn edges(out: &mut String, graph: &Graph) {
     }
 }
 
-/// An arrow for every pair of every policy that has few.
+/// An arrow for every pair of every policy with few pairs.
 fn policies(out: &mut String, graph: &Graph) {
     let mut others: Vec<&Party> = Vec::new();
-    // Colours are given by the number of the edge.
+    // Colours refer to the number of the edge.
     let before = out.lines().filter(|l| is_edge(l)).count();
     let mut styles = String::new();
     for (edge, (policy, arrow)) in (before..).zip(drawn(graph)) {
@@ -155,7 +155,7 @@ fn policies(out: &mut String, graph: &Graph) {
     out.push_str(&styles);
 }
 
-/// Whether a line of the chart joins two things.
+/// Whether a line of the chart is an edge.
 fn is_edge(line: &str) -> bool {
     line.contains("|\"") && line.contains("\"| ")
 }
@@ -167,7 +167,7 @@ fn with(addresses: String, impaired: &str) -> String {
     }
 }
 
-/// Characters that mermaid or the HTML it makes would read, as entities.
+/// Characters that mermaid or its HTML would interpret, as entities.
 fn label(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -183,7 +183,7 @@ fn label(text: &str) -> String {
             c => out.push(c),
         }
     }
-    // An empty label is none to mermaid's parser.
+    // For mermaid's parser an empty label is a missing one.
     if out.is_empty() { " ".into() } else { out }
 }
 

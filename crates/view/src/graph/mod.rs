@@ -1,5 +1,5 @@
-//! A project as a picture: its model, where everything stands, and how it is written as text,
-//! mermaid, dot or SVG. The same project gives the same picture.
+//! A project as a picture: its model, its layout, and its output as text, mermaid, dot or SVG. The
+//! same project gives the same picture.
 
 mod arrange;
 mod cables;

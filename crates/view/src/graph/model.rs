@@ -1,4 +1,4 @@
-//! What a picture shows: names and addresses as text, connections by position.
+//! The content of a picture: names and addresses as text, connections by position.
 
 use hallway_spec::{Mode, Name};
 
@@ -23,15 +23,15 @@ pub struct Graph {
     pub policies: Vec<Policy>,
 }
 
-/// Whether something is there; for a picture of what is up.
+/// Whether an object exists; for a picture of a running project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
     /// Not observed.
     #[default]
     Unknown,
-    /// It is there.
+    /// It exists.
     Present,
-    /// It is not.
+    /// It does not exist.
     Missing,
 }
 
@@ -50,11 +50,11 @@ pub struct Network {
     pub internal: bool,
     /// Its nodes reach outside with the host's address.
     pub nat: bool,
-    /// A switch that the host is not on.
+    /// A switch without the host.
     pub lan: bool,
     /// Stands for the outside world.
     pub outside: bool,
-    /// Whether its bridge is there.
+    /// Whether its bridge exists.
     pub state: State,
 }
 
@@ -71,7 +71,7 @@ pub struct Node {
     pub command: Option<String>,
     /// Whether it forwards.
     pub router: bool,
-    /// Whether its namespace is there.
+    /// Whether its namespace exists.
     pub state: State,
 }
 
@@ -86,9 +86,9 @@ pub struct Interface {
     pub network: Option<usize>,
     /// The limit and impairments of what it sends, like `delay 50ms loss 1%`; empty without.
     pub impaired: String,
-    /// Whether it is there.
+    /// Whether it exists.
     pub state: State,
-    /// What passed it.
+    /// Its byte counters.
     pub counters: Option<Counters>,
 }
 
@@ -145,7 +145,7 @@ impl Graph {
         }
     }
 
-    /// Marks what is there and what is missing.
+    /// Marks existing and missing objects.
     #[must_use]
     pub fn with(mut self, settled: &Settled, live: &Live) -> Self {
         let state = |there| {
@@ -177,12 +177,12 @@ impl Graph {
         self
     }
 
-    /// The networks that packets leave by, masqueraded.
+    /// The networks by which packets leave, masqueraded.
     pub fn open_networks(&self) -> impl Iterator<Item = &Network> {
         self.networks.iter().filter(|n| !n.internal && !n.outside)
     }
 
-    /// Whether all the node's networks stand for the outside world.
+    /// Whether all the node's networks represent the outside world.
     #[must_use]
     pub fn stands_outside(&self, node: &Node) -> bool {
         let networks = node.networks();
@@ -190,7 +190,7 @@ impl Graph {
         !networks.is_empty() && networks.iter().all(outside)
     }
 
-    /// How many things are not there that should be.
+    /// The number of missing objects.
     #[must_use]
     pub fn missing(&self) -> usize {
         let networks = self.networks.iter().map(|n| n.state);
@@ -224,7 +224,7 @@ impl std::fmt::Display for Port {
     }
 }
 
-/// The bytes that passed an interface, like `↓ 1.5 kB ↑ 120 B`.
+/// The byte counters of an interface, like `↓ 1.5 kB ↑ 120 B`.
 pub(super) fn traffic(counters: Counters) -> String {
     format!("↓ {} ↑ {}", size(counters.received), size(counters.sent))
 }

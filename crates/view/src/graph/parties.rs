@@ -1,9 +1,9 @@
-//! What policies name, as pictures show it.
+//! The endpoints of policies, as pictures show them.
 
 use super::model::Graph;
 use super::policy::{Arrow, Party, Policy};
 
-/// A policy with more pairs than this is drawn with words alone.
+/// A policy with more pairs than this is shown only as text.
 const ARROWS: usize = 4;
 
 impl Policy {
@@ -35,7 +35,7 @@ impl Party {
         }
     }
 
-    /// What stands for it in a text for another program.
+    /// Its identifier in a text for another program.
     pub(super) fn id(&self) -> String {
         match self {
             Self::Outside => "outside".into(),

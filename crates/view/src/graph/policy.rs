@@ -9,9 +9,9 @@ use ipnet::IpNet;
 pub struct Policy {
     /// Allow, or deny.
     pub allow: bool,
-    /// From where to where, and which services.
+    /// Client, server and services, as text.
     pub words: String,
-    /// From where to where, one pair each.
+    /// Client and server, one pair each.
     pub arrows: Vec<Arrow>,
     /// The services, like `80/tcp, icmp`; empty for all.
     pub services: String,
@@ -28,7 +28,7 @@ pub struct Arrow {
     pub both: bool,
 }
 
-/// What a policy names.
+/// An endpoint of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Party {
     /// Neither the host nor on a network of the project.
@@ -118,7 +118,7 @@ fn parties(settled: &Settled, side: &Side) -> Vec<Party> {
     out
 }
 
-/// Removes what belongs together, if all of it is there.
+/// Removes these prefixes, if all of them are in the list.
 fn take(left: &mut Vec<IpNet>, these: &[IpNet]) -> bool {
     let found = !these.is_empty() && these.iter().all(|net| left.contains(net));
     if found {

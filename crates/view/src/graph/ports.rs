@@ -1,4 +1,4 @@
-//! Where lines touch the upper and lower sides of boxes.
+//! The points where lines touch the upper and lower sides of boxes.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ const CORNER: i32 = 22;
 /// A line at one side of a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Touch {
-    /// The x of where it comes from.
+    /// The x of its other end.
     from: i32,
     wire: Wire,
-    /// Which of the same kind.
+    /// Its number among lines of the same kind.
     nth: usize,
     /// Whether its x is on the grid.
     snapped: bool,
@@ -52,7 +52,7 @@ impl Ports {
                 out.insert((touch.wire, *seat, touch.nth), x);
             }
         }
-        // A cable alone at its side runs straight down, where the card is wide enough.
+        // If a cable is alone at its side it runs straight down, if the card is wide enough.
         for ((seat, _), touches) in &sides {
             let ([touch], Some(item)) = (touches.as_slice(), item(*seat)) else {
                 continue;

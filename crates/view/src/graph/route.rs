@@ -1,5 +1,5 @@
-//! Where lines run: along lanes in the channels between rows, and in the margins, never across a
-//! box. Each network has a lane of its own in every channel it uses.
+//! The paths of lines: along lanes in the channels between rows, and in the margins, never across a
+//! box. Each network has its own lane in every channel it uses.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::drawing::{Content, Item, Wire};
 use super::model::Graph;
 use super::ports::Ports;
 
-/// Where the upright part of a line ends. Rows and channels are counted from the top; channel N
-/// is below row N.
+/// The end of the vertical part of a line. Rows and channels are counted from the top; channel N is
+/// below row N.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     Top(usize, usize),
@@ -22,7 +22,7 @@ pub(super) enum Anchor {
 #[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) wire: Wire,
-    /// From where to where it runs in a channel.
+    /// The range of its horizontal part in each channel.
     pub(super) spans: BTreeMap<usize, (i32, i32)>,
     pub(super) uprights: Vec<(i32, Anchor, Anchor)>,
     /// Both ends of a cable.
@@ -38,18 +38,18 @@ pub(super) enum Side {
     Right,
 }
 
-/// Where a cable touches a card.
+/// The point where a cable touches a card.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CableEnd {
-    /// Whether it is the first end that the file names.
+    /// Whether it is the first end in the file.
     pub(super) first: bool,
     pub(super) seat: Seat,
     pub(super) side: Side,
-    /// The x of an end above or below; at the left or right how far it is below the card's top.
+    /// The x of an end above or below; at the left or right its distance from the card's top.
     pub(super) at: i32,
 }
 
-/// Between lines in a margin or channel.
+/// The distance between lines in a margin or channel.
 pub(super) const LANE: i32 = 10;
 
 impl Route {
@@ -77,7 +77,7 @@ impl Route {
     }
 }
 
-/// All lines, and how many run in the margins.
+/// All lines, and the number of those in the margins.
 #[derive(Default)]
 pub(super) struct Routes {
     pub(super) routes: Vec<Route>,
@@ -85,17 +85,17 @@ pub(super) struct Routes {
     pub(super) right: i32,
 }
 
-/// What lines are led by.
+/// The state while lines are routed.
 struct Router<'a> {
     graph: &'a Graph,
     rows: &'a [Vec<Item>],
     seats: BTreeMap<Content, Seat>,
     ports: Ports,
-    /// Of the rows.
+    /// The width of the rows.
     width: i32,
 }
 
-/// All lines. Rows begin at x 0 and end at `width`; lines in margins are beyond.
+/// All lines. Rows begin at x 0 and end at `width`; lines in margins are outside of that.
 pub(super) fn routes(graph: &Graph, rows: &[Vec<Item>], width: i32) -> Routes {
     let mut seats: BTreeMap<Content, Seat> = BTreeMap::new();
     for (row, boxes) in rows.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The picture as SVG: drawn here, no other program needed. Light, and dark where the reader's
-//! screen is.
+//! The picture as SVG: drawn here, without another program. Light, or dark if the reader's screen
+//! is dark.
 
 use std::fmt::Write as _;
 
@@ -92,7 +92,7 @@ impl Drawing {
         let at = (world.x + 24, world.y + 42);
         self.text(at, "dim", "by the host's uplink", None);
         let (top, bottom) = (outside.bottom(), layout.host.y);
-        // Lines of networks outside may run down here.
+        // Lines of outside networks may run down here.
         let limit = layout
             .groups
             .iter()
@@ -259,5 +259,5 @@ impl Drawing {
     }
 }
 
-// The host's heading is as high as layout says.
+// The host's heading has the height of the layout.
 const _: () = assert!(HOST > 28);

@@ -6,7 +6,7 @@ use super::ladder::{HEAD, ROW_HEAD};
 use super::model::Graph;
 use super::policy::Party;
 
-/// How far an arrow from a column to itself runs.
+/// The horizontal length of an arrow from a column to itself.
 const LOOP: i32 = 30;
 
 impl Drawing {

@@ -2,10 +2,10 @@
 
 use super::model::{Graph, Interface, Node, State, traffic};
 
-/// A line with what hangs below it.
+/// A line with the lines below it.
 struct Branch(String, Vec<Self>);
 
-/// The tree, no line wider than `width` characters.
+/// The tree, with no line wider than `width` characters.
 #[must_use]
 pub fn text(graph: &Graph, width: usize) -> String {
     let mut out = format!("{}\n", graph.project);
@@ -54,7 +54,7 @@ fn mark(state: State) -> &'static str {
     }
 }
 
-/// A node that is there, but not all of it, has its mark at what is missing.
+/// If a node exists, but not all of it, the mark is at the missing part.
 fn node_mark(node: &Node) -> &'static str {
     let whole = (node.interfaces.iter()).all(|i| i.state != State::Missing);
     match node.state {
@@ -118,7 +118,7 @@ fn networks(graph: &Graph, outside: bool) -> Vec<Branch> {
         .collect()
 }
 
-/// A node on a network; what does not belong to this interface is shown where the node appears first.
+/// A node on a network; parts of other interfaces are shown where the node appears first.
 fn member(graph: &Graph, node: &Node, network: usize) -> Option<Branch> {
     let at = node
         .interfaces

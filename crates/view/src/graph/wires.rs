@@ -5,17 +5,17 @@ use super::measure::tab_width;
 use super::model::Graph;
 use super::route::{Anchor, Route, Side};
 
-/// How high the name of an interface at the end of a cable is.
+/// The height of an interface's name at the end of a cable.
 pub(super) const TAB: i32 = 15;
 
-/// Where boxes and lanes are.
+/// The positions of boxes and lanes.
 pub(super) struct Heights<'a> {
     pub(super) rows: &'a [Vec<Item>],
-    /// Of every row the upper edge.
+    /// The upper edge of every row.
     pub(super) tops: &'a [i32],
-    /// What x of the rows is in the picture.
+    /// The x in the picture of the rows' left edge.
     pub(super) left: i32,
-    /// Of a lane in a channel.
+    /// The position of a lane in a channel.
     pub(super) lane: &'a dyn Fn(Wire, usize) -> i32,
 }
 
@@ -34,7 +34,7 @@ impl Heights<'_> {
     }
 }
 
-/// A line as it is drawn.
+/// A line with all its positions.
 pub(super) fn draw(graph: &Graph, route: &Route, at: &Heights<'_>) -> Drawn {
     let mut out = Drawn {
         wire: route.wire,

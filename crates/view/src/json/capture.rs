@@ -12,21 +12,21 @@ use super::Version;
 pub struct CapturedPacket<'a> {
     /// Of this shape.
     pub schema_version: Version<1>,
-    /// When the kernel saw it, in seconds since 1970.
+    /// The kernel's time of it, in seconds since 1970.
     pub time: f64,
-    /// When, in seconds since the capture began.
+    /// Its time, in seconds since the capture started.
     pub elapsed: f64,
     /// The interface it passed.
     pub interface: &'a str,
-    /// `in`, `out` or `pass`, seen from that interface.
+    /// `in`, `out` or `pass`, at that interface.
     pub direction: &'static str,
     /// Bytes on the wire.
     pub length: usize,
-    /// As [`protocol_name`] gives it.
+    /// As in [`protocol_name`].
     pub protocol: Cow<'static, str>,
     /// Source address; for ARP the sender's.
     pub source: Option<IpAddr>,
-    /// Destination address; for ARP the address asked for.
+    /// Destination address; for ARP the requested address.
     pub destination: Option<IpAddr>,
     /// Of TCP and UDP.
     pub source_port: Option<u16>,
@@ -36,8 +36,8 @@ pub struct CapturedPacket<'a> {
     pub summary: &'a str,
 }
 
-/// The name of an IP protocol number (IANA's registry), the number where it has none here;
-/// `other` without one.
+/// The name of an IP protocol number (IANA's registry), the number if it has none here; `other`
+/// without one.
 #[must_use]
 pub fn protocol_name(number: Option<u8>) -> Cow<'static, str> {
     match number {

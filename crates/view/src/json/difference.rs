@@ -12,9 +12,9 @@ pub struct DifferenceEntry {
     pub node: Option<String>,
     /// What differs, like `mtu of eth0`.
     pub object: String,
-    /// What must be there.
+    /// What must exist.
     pub wanted: String,
-    /// What is there.
+    /// What was found.
     pub found: String,
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Version;
 
-/// An interface that does something to the packets it sends.
+/// An interface with impairments.
 #[derive(Debug, Serialize)]
 pub struct Impairment<'a> {
     /// The version of this shape.
@@ -19,13 +19,13 @@ pub struct Impairment<'a> {
     pub interface: &'a str,
     /// Its network; none for a cable.
     pub network: Option<&'a Name>,
-    /// As a file has them, like `delay` with `50ms`.
+    /// As in a file, like `delay` with `50ms`.
     pub impairments: BTreeMap<&'static str, String>,
     /// Bits per second.
     pub bandwidth: Option<u64>,
 }
 
-/// Those of these interfaces that do something to the packets they send.
+/// The entries of those interfaces that have impairments.
 #[must_use]
 pub fn impairments<'a>(
     interfaces: &[(&'a settled::Node, &'a settled::Interface)],

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Version;
 
-/// What one check of `doctor` found.
+/// The result of one check of `doctor`.
 #[derive(Debug, Serialize)]
 pub struct CheckEntry<'a> {
     /// What was checked.
@@ -14,7 +14,7 @@ pub struct CheckEntry<'a> {
     pub outcome: CheckOutcome,
     /// What was found.
     pub found: &'a str,
-    /// What it costs and what to do; empty when there is nothing to do.
+    /// The effect and what to do; empty if there is nothing to do.
     pub advice: &'a str,
     /// Of this shape.
     pub schema_version: Version<1>,
@@ -96,15 +96,15 @@ pub struct LogLine<'a> {
     pub line: &'a str,
 }
 
-/// What `bench attach` measured with one number of nodes. Every duration is in microseconds, of
-/// the whole work.
+/// The measurements of `bench attach` for one number of nodes. Every duration is in microseconds,
+/// of the whole work.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Measurement {
     /// Of this shape.
     pub schema_version: Version<1>,
     /// How many nodes.
     pub nodes: usize,
-    /// `up` from nothing to all nodes, with the start of the process and reading the file.
+    /// `up` from nothing to all nodes, including the start of the process and reading the file.
     pub up: u64,
     /// `down` of all nodes.
     pub down: u64,
@@ -118,15 +118,15 @@ pub struct Measurement {
     pub bare_up: u64,
     /// Removing all nodes with plain netlink requests.
     pub bare_down: u64,
-    /// The script that builds; `None` where there is no `ip`.
+    /// The script that builds; `None` without `ip`.
     pub script_up: Option<u64>,
-    /// The script that removes; `None` where there is no `ip`.
+    /// The script that removes; `None` without `ip`.
     pub script_down: Option<u64>,
-    /// One node added and removed by a process of its own, beside all of them.
+    /// One node added and removed by a separate process, beside all of them.
     pub endpoints: Endpoints,
 }
 
-/// How long a process takes that adds or removes one node beside all the others, in microseconds.
+/// How long a process takes to add or remove one node beside all the others, in microseconds.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Endpoints {
     /// `node add`.
@@ -137,11 +137,11 @@ pub struct Endpoints {
     pub attach_port: u64,
     /// `node rm` of such a node.
     pub detach_port: u64,
-    /// `netavark setup` with a published port, beside none; `None` where it is not installed.
+    /// `netavark setup` with a published port, beside none; `None` if it is not installed.
     pub netavark_attach: Option<u64>,
     /// `netavark teardown`.
     pub netavark_detach: Option<u64>,
-    /// The CNI plugins bridge and portmap, beside none; `None` where they are not installed.
+    /// The CNI plugins bridge and portmap, beside none; `None` if they are not installed.
     pub cni_attach: Option<u64>,
     /// The same plugins with DEL.
     pub cni_detach: Option<u64>,

@@ -1,6 +1,6 @@
-//! What the command line prints for programs. Every shape that is printed as a whole has a
-//! `schema_version`: it stays when a key is added, and rises when a key changes or goes away.
-//! Keys are in snake_case; what does not apply is `null`.
+//! The output of the command line for programs. Every shape that is printed as a whole has a
+//! `schema_version`: it stays when a key is added, and rises when a key is changed or removed. Keys
+//! are in snake_case; values that do not apply are `null`.
 
 mod capture;
 mod difference;

@@ -1,4 +1,4 @@
-//! What would be done, and whether a file is valid: `plan` and `validate`.
+//! The steps of a plan, and whether a file is valid: `plan` and `validate`.
 
 use hallway_plan::step::Described;
 use hallway_spec::{Diagnostic as _, Name, Problem};
@@ -17,7 +17,7 @@ pub struct PlannedSteps<'a> {
     pub place: String,
     /// In the order they are carried out.
     pub steps: &'a [Described],
-    /// What is removed although it was made one at a time, because the file does not have it.
+    /// What is removed although it was added by single commands, because the file does not have it.
     pub dropped: &'a [String],
 }
 

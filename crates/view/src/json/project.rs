@@ -13,7 +13,7 @@ use super::{DifferenceEntry, Version};
 use crate::program::Program;
 use crate::tree;
 
-/// A project that is up, as `status` shows it.
+/// A running project, for `status`.
 #[derive(Debug, Serialize)]
 pub struct Status<'a> {
     /// Of this shape.
@@ -30,7 +30,7 @@ pub struct Status<'a> {
     pub state: &'static str,
     /// Why its record cannot be read, if it cannot.
     pub problem: Option<String>,
-    /// How many differences there are to what was built.
+    /// The number of differences from what was built.
     pub drift: usize,
     /// What differs from what was built.
     pub differences: Vec<DifferenceEntry>,
@@ -90,16 +90,16 @@ pub struct Node<'a> {
 /// A node in full.
 #[derive(Debug, Serialize)]
 pub struct NodeDetails<'a> {
-    /// What lists show of it.
+    /// The entry in lists.
     #[serde(flatten)]
     pub node: Node<'a>,
     /// `node`.
     pub kind: &'static str,
-    /// The inode number of its namespace, when it is there.
+    /// The inode number of its namespace, if that exists.
     pub inode: Option<u64>,
-    /// Beyond those its addresses imply.
+    /// Without those from its addresses.
     pub routes: Vec<Route<'a>>,
-    /// Of its program.
+    /// The environment of its program.
     pub environment: &'a BTreeMap<String, String>,
     /// Its project.
     pub project: &'a Name,
@@ -118,7 +118,7 @@ pub struct Interface<'a> {
     pub mtu: Option<u32>,
     /// Bits per second.
     pub bandwidth: Option<u64>,
-    /// What is done to the packets it sends, as a file has it.
+    /// The impairments of the packets it sends, as in a file.
     pub impairments: BTreeMap<&'static str, String>,
     /// Its network; none for a cable.
     pub network: Option<&'a Name>,
@@ -180,7 +180,7 @@ pub struct Network<'a> {
 /// A network in full.
 #[derive(Debug, Serialize)]
 pub struct NetworkDetails<'a> {
-    /// What lists show of it.
+    /// The entry in lists.
     #[serde(flatten)]
     pub network: Network<'a>,
     /// `network`.
@@ -223,9 +223,9 @@ pub struct CableEnd<'a> {
 pub struct Policy<'a> {
     /// Allow or deny.
     pub action: Action,
-    /// With the names of the file.
+    /// The policy as text, with the names of the file.
     pub words: &'a str,
-    /// Of the file; absent for one that a command added.
+    /// Its line in the file; absent for one that a command added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// The command that added it; absent for one of the file.
@@ -265,7 +265,7 @@ pub fn links(settled: &Settled) -> Vec<Cable<'_>> {
 }
 
 impl<'a> Node<'a> {
-    /// The shape of a node; its program is found in `programs` by its name.
+    /// The shape of a node; `programs` contains its program, by its name.
     #[must_use]
     pub fn new(settled: &'a Settled, node: &'a settled::Node, programs: &'a [Program]) -> Self {
         let publishes = settled.publishes.iter().filter(|p| p.node == node.name);

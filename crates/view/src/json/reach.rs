@@ -1,4 +1,4 @@
-//! Who reaches whom: `explain`, `reach`, `trace` and `test`.
+//! Reachability: `explain`, `reach`, `trace` and `test`.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Version;
 
-/// Predictions, as `explain` shows them.
+/// Predictions, for `explain`.
 #[derive(Debug, Serialize)]
 pub struct Explanation<'a> {
     /// Of this shape.
@@ -21,10 +21,10 @@ pub struct Explanation<'a> {
     pub paths: &'a [Path],
 }
 
-/// What a prediction says, in short.
+/// The short form of a prediction.
 #[derive(Debug, Serialize)]
 pub struct Predicted<'a> {
-    /// How it should end.
+    /// The predicted outcome.
     pub outcome: Outcome,
     /// Why.
     pub reason: &'a Reason,
@@ -41,7 +41,7 @@ impl<'a> Predicted<'a> {
     }
 }
 
-/// Real attempts, as `reach` shows them.
+/// Real attempts, for `reach`.
 #[derive(Debug, Serialize)]
 pub struct Attempts<'a> {
     /// Of this shape.
@@ -63,15 +63,15 @@ pub struct Attempt<'a> {
     pub address: Option<IpAddr>,
     /// The port, or `icmp`.
     pub service: Service,
-    /// What the attempt showed; none when there was no address to use.
+    /// The result of the attempt; none if there was no address to use.
     pub measured: Option<Measured>,
     /// What was predicted.
     pub predicted: Predicted<'a>,
-    /// Whether both say the same about reachability.
+    /// Whether both agree about reachability.
     pub agrees: bool,
 }
 
-/// Traces of packets of our own, as `trace` shows them.
+/// Traces of hallway's own packets, for `trace`.
 #[derive(Debug, Serialize)]
 pub struct Traces<'a> {
     /// Of this shape.
@@ -87,22 +87,22 @@ pub struct Traces<'a> {
 /// One trace beside its prediction.
 #[derive(Debug, Serialize)]
 pub struct Trace<'a> {
-    /// As it really went.
+    /// The observed path.
     pub path: &'a Path,
-    /// What the attempt showed.
+    /// The result of the attempt.
     pub measured: Option<&'a Measured>,
     /// What was predicted.
     pub predicted: Predicted<'a>,
-    /// Whether both say the same about reachability.
+    /// Whether both agree about reachability.
     pub agrees: bool,
 }
 
-/// One exchange of other programs, as `trace --follow` shows it; a line each.
+/// One exchange of other programs, for `trace --follow`; a line each.
 #[derive(Debug, Serialize)]
 pub struct FollowedPacket<'a> {
     /// Of this shape.
     pub schema_version: Version<1>,
-    /// As it really went.
+    /// The observed path.
     pub path: &'a Path,
 }
 
@@ -115,13 +115,13 @@ pub struct TestReport<'a> {
     pub project: &'a str,
     /// The file the project comes from.
     pub file: &'a str,
-    /// How many results are as they should be.
+    /// The number of results that are as expected.
     pub passed: usize,
-    /// How many are not.
+    /// The number of others.
     pub failed: usize,
     /// How long all attempts took, in microseconds.
     pub elapsed_us: u64,
-    /// In the order they were asked for.
+    /// In the order of the questions.
     pub results: Vec<TestResult<'a>>,
 }
 
@@ -136,19 +136,19 @@ pub struct TestResult<'a> {
     pub address: Option<IpAddr>,
     /// The port, or `icmp`.
     pub service: Service,
-    /// Whether the file says that it is reachable; none when it says nothing.
+    /// Whether it is reachable by an expectation of the file; none without an expectation.
     pub expected: Option<bool>,
-    /// The line of the file that says so.
+    /// The line of that expectation.
     pub line: Option<u32>,
     /// What was predicted.
     pub predicted: Predicted<'a>,
-    /// What the attempt showed; none when none was made.
+    /// The result of the attempt; none if none was made.
     pub measured: Option<&'a Measured>,
-    /// Whether prediction and attempt say the same about reachability.
+    /// Whether prediction and attempt agree about reachability.
     pub agrees: bool,
     /// With `--service`, why the program that should answer does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<&'a str>,
-    /// Whether it is as it should be.
+    /// Whether it is as expected.
     pub pass: bool,
 }

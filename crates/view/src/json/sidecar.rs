@@ -13,11 +13,11 @@ pub struct Sidecar<'a> {
     pub name: &'a Name,
     /// The program with arguments.
     pub command: &'a [String],
-    /// As it runs now.
+    /// Its present state.
     pub program: Option<&'a Program>,
 }
 
-/// Those of a node; what they do now is found in `programs` by their names.
+/// Those of a node; `programs` contains their states, by their names.
 pub(super) fn of<'a>(node: &'a Node, programs: &'a [Program]) -> Vec<Sidecar<'a>> {
     let sidecar = |sidecar: &'a hallway_plan::settled::Sidecar| Sidecar {
         name: &sidecar.name,

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::Script;
 
-/// The line that ends the rules; no line of rules begins like it.
+/// The line that ends the rules; no line of rules begins with it.
 const END: &str = "RULES";
 
 pub(super) fn replace(script: &mut Script<'_>, rules: &Ruleset) {

@@ -1,4 +1,4 @@
-//! What is done on the host: bridges, unreachable routes, forwarding.
+//! Steps on the host: bridges, unreachable routes, forwarding.
 
 use hallway_nftables::print;
 use hallway_plan::mark;
@@ -113,7 +113,7 @@ pub(super) fn settings(script: &mut Script<'_>, link: &Link) {
     }
 }
 
-/// One setting; `run` is what the command is run with.
+/// One setting; `run` is the command before it.
 pub(super) fn set(
     script: &mut Script<'_>,
     run: &str,
@@ -130,7 +130,7 @@ pub(super) fn set(
     script.line(&format!("{run}sysctl -q{absent_is_fine} -w {key}={value}"));
 }
 
-/// No link-local address made by the kernel.
+/// The kernel adds no link-local address.
 pub(super) fn no_own_address(script: &mut Script<'_>, ip: &str, link: &str) {
     script.explain(&[
         "The kernel gives links no IPv6 address of its own accord: it would be announced to every",
@@ -139,7 +139,7 @@ pub(super) fn no_own_address(script: &mut Script<'_>, ip: &str, link: &str) {
     script.line(&format!("{ip} link set dev {link} addrgenmode none"));
 }
 
-/// An address, ready at once: duplicates are prevented by the plan, not detected by waiting.
+/// An address, usable at once: the plan prevents duplicates, so the kernel need not detect them.
 pub(super) fn add_address(script: &mut Script<'_>, ip: &str, link: &str, address: &IpNet) {
     let more = match address {
         IpNet::V4(net) if net.prefix_len() < 31 => " brd +",
@@ -214,7 +214,7 @@ pub(super) fn let_through(script: &mut Script<'_>, entry: &Entry, pass: &Pass, p
     script.line(&format!("nft insert rule {entry} {}", quote(&rule)));
 }
 
-/// The setting that lets `$link` forward, with slashes between its parts.
+/// The setting for forwarding of `$link`, with slashes between its parts.
 fn forwarding_setting(version: IpVersion) -> &'static str {
     match version {
         IpVersion::V4 => "ipv4/conf/$link/forwarding",

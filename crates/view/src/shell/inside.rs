@@ -1,4 +1,4 @@
-//! Nodes: namespaces, the veth pairs that lead into them, and what is configured inside.
+//! Nodes: namespaces, their veth pairs, and the configuration inside.
 
 use std::net::IpAddr;
 
@@ -152,7 +152,7 @@ pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) 
     }
 }
 
-/// Brings an interface up with its addresses.
+/// Sets an interface up with its addresses.
 fn configure(script: &mut Script<'_>, netns: &str, link: &Link) {
     let at = format!("ip -n {}", quote(netns));
     let name = quote(&link.name);

@@ -1,5 +1,5 @@
-//! A plan as a shell script: the plain commands that build the same network by hand, each step
-//! with what it does and why, and the script that removes it again.
+//! A plan as a shell script: the plain commands that build the same network by hand, each step with
+//! its action and cause, and the script that removes it.
 
 mod adjust;
 mod filter;
@@ -19,7 +19,7 @@ use hallway_plan::step::{Op, Step};
 use hallway_plan::target::Setting;
 use hallway_spec::{IpVersion, Name};
 
-/// The script that builds a network from nothing; `plan` is the plan made with nothing there.
+/// The script that builds a network from nothing; `plan` is the plan for that.
 #[must_use]
 pub fn build(plan: &Plan, settled: &Settled) -> String {
     let mut script = Script::new(settled);
@@ -37,12 +37,12 @@ pub fn build(plan: &Plan, settled: &Settled) -> String {
     script.out
 }
 
-/// The script that removes what [`build()`]'s script made.
+/// The script that removes what the script of [`build()`] made.
 #[must_use]
 pub fn removal(settled: &Settled) -> String {
     let (mut observed, inodes) = built(settled);
-    // Which uplinks there are is known where the script runs; here it only matters that any may
-    // have been changed.
+    // The uplinks are known only when the script runs; here it only matters that any may have been
+    // changed.
     let uplink = SeenLink {
         name: "uplink".into(),
         settings: [(Setting::Forwarding(IpVersion::V4), 1)].into(),
@@ -74,7 +74,7 @@ pub fn removal(settled: &Settled) -> String {
 struct Script<'a> {
     out: String,
     settled: &'a Settled,
-    /// What has been explained already.
+    /// Explanations that have been printed already.
     told: BTreeSet<&'static str>,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Script<'a> {
         self.line("set -eu");
     }
 
-    /// One command or line of one.
+    /// One command or a line of one.
     fn line(&mut self, text: &str) {
         self.out.push_str(text);
         self.out.push('\n');
@@ -108,13 +108,13 @@ impl<'a> Script<'a> {
         self.line(&format!("# {}", quote::one_line(text)));
     }
 
-    /// The heading of what follows.
+    /// A heading.
     fn section(&mut self, text: &str) {
         self.out.push('\n');
         self.comment(text);
     }
 
-    /// An explanation, given where the thing first comes up.
+    /// An explanation, printed only the first time.
     fn explain(&mut self, text: &'static [&'static str]) {
         if let Some(first) = text.first()
             && self.told.insert(first)
@@ -165,7 +165,7 @@ impl<'a> Script<'a> {
             } => {
                 host::forward_uplinks(self, table, versions);
             }
-            // A script is made for a host on which nothing of the project is yet.
+            // The script is for a host without any object of the project.
             Op::ForgetUplinks { .. } | Op::RemoveAccept { .. } => {}
             Op::LetThrough {
                 entry,

@@ -1,4 +1,4 @@
-//! What is not the network's: names, listeners and programs, as comments.
+//! Parts that are not of the network: names, listeners and programs, as comments.
 
 use hallway_plan::hosts;
 use hallway_plan::settled::Settled;
@@ -17,7 +17,7 @@ pub(super) fn listeners(script: &mut Script<'_>, settled: &Settled) {
     script.comment("passes connections on, which no command above can do.");
 }
 
-/// What no script can load.
+/// The guard, which no script can load.
 pub(super) fn guard(script: &mut Script<'_>) {
     script.section("the guard");
     script.comment("hallway's keeper holds two more tables on a socket of its own (flag owner), which close these");
@@ -27,7 +27,7 @@ pub(super) fn guard(script: &mut Script<'_>) {
     script.comment("loads them, so they are not part of this script.");
 }
 
-/// Names that nodes know one another by.
+/// The names of nodes for other nodes.
 pub(super) fn names(script: &mut Script<'_>, settled: &Settled) {
     let files = hosts::files(settled);
     if files.is_empty() {
@@ -53,7 +53,7 @@ pub(super) fn names(script: &mut Script<'_>, settled: &Settled) {
     }
 }
 
-/// The program that runs in the node, with its arguments nodes.
+/// The programs of nodes, with their arguments.
 pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
     if settled.programs().next().is_none() {
         return;
@@ -91,7 +91,7 @@ pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
     }
 }
 
-/// The words that make a program run as that user (setpriv(1)).
+/// The words for running a program as that user (setpriv(1)).
 fn as_user(user: &User) -> Vec<String> {
     let (user, group) = match user {
         User::Name(name) => (quote(name), None),

@@ -11,7 +11,7 @@ pub(super) fn quote(word: &str) -> String {
     if !word.chars().any(char::is_control) {
         return format!("'{}'", word.replace('\'', r"'\''"));
     }
-    // Only in this form can a line's end be written without ending the line.
+    // Only this form can contain a newline without ending the line.
     let mut out = String::from("$'");
     for c in word.chars() {
         match c {
@@ -36,8 +36,8 @@ pub(super) fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// A setting below /proc/sys, as sysctl(8) takes it. A name with a dot in it needs the form with
-/// slashes.
+/// A setting below /proc/sys, in the syntax of sysctl(8). A name with a dot in it needs the form
+/// with slashes.
 pub(super) fn setting(key: &str) -> String {
     match key.contains('.') {
         true => quote(key),

@@ -1,11 +1,11 @@
-//! What links do to the packets they send.
+//! Limits and impairments of links.
 
 use hallway_plan::shaping::{Bucket, Queueing, Shaping};
 use hallway_spec::Bandwidth;
 
 use super::Script;
 
-/// Sets it; `tc` is the command with its namespace.
+/// Sets them; `tc` is the command with its namespace.
 pub(super) fn shape(script: &mut Script<'_>, tc: &str, link: &str, shaping: &Shaping) {
     match shaping.queueing() {
         Queueing::Default => {}

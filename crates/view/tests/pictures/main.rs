@@ -1,4 +1,4 @@
-//! Pictures: nothing stands on anything else, and names cannot break out of any format.
+//! Pictures: nothing overlaps, and names cannot break the syntax of any format.
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
 use hallway_plan::observed::{Counters, Live};
@@ -109,7 +109,7 @@ fn what_is_missing_is_marked() {
     assert!(drawing.contains("class=\"card missing\""));
 }
 
-/// Names cannot be like this, but programs and a later file format could.
+/// Names cannot be like this now, but programs can, and names of a later file format.
 #[test]
 fn no_text_breaks_out() {
     let nasty = "a\"b<c>&d'`\\e#]\u{1b}\n--x;</text>";

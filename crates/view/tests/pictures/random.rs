@@ -1,4 +1,4 @@
-//! Random projects: no box, line or name stands on another, and every format takes them.
+//! Random projects: no boxes, lines or names overlap, and every format is valid.
 
 use hallway_view::graph::drawing::{Layout, Rect};
 use hallway_view::graph::{
@@ -161,7 +161,7 @@ fn crosses(line: Rect, card: Rect) -> bool {
         && !(line.height == 0 && (line.y <= card.y || line.y >= card.bottom()))
 }
 
-/// Two lines that lie in each other, so that they look like one.
+/// Two lines on each other, so that they look like one.
 fn merge(a: Rect, b: Rect) -> bool {
     (a.width == 0 && b.width == 0 && a.x == b.x && a.y < b.bottom() && b.y < a.bottom())
         || (a.height == 0 && b.height == 0 && a.y == b.y && a.x < b.right() && b.x < a.right())

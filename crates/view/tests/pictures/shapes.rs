@@ -28,7 +28,7 @@ fn ring(count: usize) -> Graph {
     cabled(&pairs)
 }
 
-/// How many pairs of cables cross.
+/// The number of pairs of cables that cross.
 fn crossings(layout: &Layout) -> usize {
     let pieces: Vec<[(i32, i32); 2]> = layout.wires.iter().flat_map(|w| w.pieces.clone()).collect();
     let side = |[a, b]: [(i32, i32); 2], p: (i32, i32)| {
@@ -65,7 +65,7 @@ fn rings_chains_and_stars_have_no_crossings() {
     }
 }
 
-/// The lines of a ring are level or upright, and its cards stand around the middle.
+/// The lines of a ring are horizontal or vertical, and its cards surround the centre.
 #[test]
 fn twelve_nodes_in_a_ring() {
     let graph = ring(12);
@@ -97,7 +97,7 @@ fn twelve_nodes_in_a_ring() {
     }
 }
 
-/// Four spines and eight leaves: every cable goes straight from the upper row to the lower.
+/// Four spines and eight leaves: every cable runs straight from the upper row to the lower.
 #[test]
 fn leaves_and_spines() {
     let leaves: Vec<String> = (1..=8).map(|i| format!("leaf{i}")).collect();
@@ -118,7 +118,7 @@ fn leaves_and_spines() {
         assert!(top("spine1") < top(leaf) && top(leaf) == top("leaf1"));
     }
     assert!(layout.wires.iter().all(|w| w.pieces.len() == 1));
-    // No drawing in two rows has fewer: C(4, 2) times C(8, 2).
+    // No drawing in two rows has fewer crossings: C(4, 2) times C(8, 2).
     assert_eq!(crossings(&layout), 6 * 28);
     assert!(layout.width < 1500, "{}", layout.width);
 }
@@ -169,7 +169,7 @@ fn a_hundred_nodes() {
     }
 }
 
-/// More than fit are counted.
+/// If there are too many, the rest is counted.
 #[test]
 fn a_thousand_nodes_on_one_network() {
     let mut file = String::from("name: many\nnetworks: { lan: { subnet: 10.0.0.0/16 } }\nnodes:\n");

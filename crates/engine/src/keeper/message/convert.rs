@@ -1,4 +1,4 @@
-//! Between what messages carry and what the client and the keeper work with.
+//! Conversions between the types of messages and those of the client and the keeper.
 
 use std::time::Duration;
 

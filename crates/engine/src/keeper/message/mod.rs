@@ -3,10 +3,10 @@
 //! **Exchange.** Each side sends one [`Hello`] first. If the protocol numbers are equal, the client
 //! sends [`Request`]s and gets one [`Answer`] for each; otherwise both close the connection.
 //!
-//! **Versions.** [`PROTOCOL`] grows with every change of a message. `Hello` itself never changes
-//! its meaning and its unknown fields are ignored, so that any two versions can exchange it.
-//! All other messages are exchanged between equal versions only: an unknown field or
-//! variant there is an error, never ignored.
+//! **Versions.** [`PROTOCOL`] grows with every change of a message. The meaning of `Hello` never
+//! changes and its unknown fields are ignored, so that any two versions can exchange it. All other
+//! messages are exchanged between equal versions only: an unknown field or variant there is an
+//! error, never ignored.
 //!
 //! **Descriptors.** After a [`Request::Sync`] or [`Request::Change`] the client sends the listeners that it announces, in
 //! that order, in chunks; the keeper acknowledges each chunk (see [`super::frame`]). The socket of a
@@ -37,7 +37,7 @@ pub const PROTOCOL: u32 = 5;
 pub struct Hello {
     /// The sender's [`PROTOCOL`].
     pub protocol: u32,
-    /// The sender's version of hallway, for people.
+    /// The sender's version of hallway, for messages.
     pub version: String,
 }
 
@@ -73,8 +73,8 @@ pub enum Request {
         /// The new listeners whose descriptors follow, in this order.
         listeners: Vec<Listen>,
     },
-    /// End and close some, then run and serve others besides all the rest. Answered when what had to
-    /// be stopped has ended.
+    /// End and close some, then run and serve others besides the rest. Answered when what had to be
+    /// stopped has ended.
     Change {
         /// Nodes whose programs end.
         stop: Vec<String>,
@@ -109,7 +109,7 @@ pub enum Request {
     Stop {},
 }
 
-/// What a keeper answers.
+/// The answer of a keeper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {

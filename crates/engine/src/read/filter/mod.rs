@@ -9,7 +9,7 @@ use hallway_plan::Settled;
 pub use test::{NetworkProtocol, PacketHeaders};
 pub use token::FilterError;
 
-/// A filter; the empty one lets everything through.
+/// A filter; the empty one matches everything.
 ///
 /// ```
 /// use hallway_engine::read::filter::{Filter, NetworkProtocol, PacketHeaders};
@@ -30,15 +30,15 @@ pub use token::FilterError;
 pub struct Filter(Option<test::Test>);
 
 impl Filter {
-    /// Reads a filter; names of the project's nodes and networks mean their addresses.
+    /// Reads a filter; names of the project's nodes and networks stand for their addresses.
     ///
     /// # Errors
-    /// What is not understood, with its place.
+    /// What is wrong, with its place.
     pub fn parse(text: &str, settled: &Settled) -> Result<Self, FilterError> {
         parse::parse(text, settled).map(Self)
     }
 
-    /// Whether it lets the packet through.
+    /// Whether the packet passes the filter.
     #[must_use]
     pub fn matches(&self, headers: &PacketHeaders) -> bool {
         self.0.as_ref().is_none_or(|test| test.matches(headers))

@@ -1,4 +1,4 @@
-//! The grammar of filters: words in, a tree of tests out.
+//! The grammar of filters: it makes a tree of tests from words.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -32,8 +32,8 @@ const DEPTH: usize = 64;
 /// The most words of a filter, for the same reason.
 const WORDS: usize = 1000;
 
-/// Reads a filter; names of the project's nodes and networks mean their addresses. `None`
-/// is the empty filter.
+/// Reads a filter; names of the project's nodes and networks stand for their addresses. `None` is
+/// the empty filter.
 pub(super) fn parse(text: &str, settled: &Settled) -> Result<Option<Test>, FilterError> {
     let tokens = tokens(text);
     if tokens.is_empty() {
@@ -63,7 +63,7 @@ pub(super) fn parse(text: &str, settled: &Settled) -> Result<Option<Test>, Filte
     }
 }
 
-/// Every name, with its prefixes and whether it is a network's.
+/// Every name, with its prefixes and whether it is the name of a network.
 fn names(settled: &Settled) -> BTreeMap<&str, (bool, Vec<IpNet>)> {
     let nodes = settled.nodes.iter().map(|node| {
         let addresses = node.interfaces.iter().flat_map(|i| &i.addresses);

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 /// What a filter can test of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PacketHeaders {
-    /// What the frame carries.
+    /// The network protocol.
     pub network: NetworkProtocol,
     /// The IP protocol's number.
     pub protocol: Option<u8>,
@@ -17,7 +17,7 @@ pub struct PacketHeaders {
     pub ports: Option<(u16, u16)>,
 }
 
-/// What a frame carries.
+/// The network protocol of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NetworkProtocol {
     /// ARP.
@@ -43,7 +43,7 @@ pub(super) enum Test {
     Icmp(NetworkProtocol, u8),
     /// An address in one of these prefixes.
     Net(End, Vec<IpNet>),
-    /// A port in this range; the first is included, and the last.
+    /// A port in this range; both ends are included.
     Ports(End, u16, u16),
 }
 

@@ -1,4 +1,4 @@
-//! One attempt under way.
+//! One running attempt.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -25,9 +25,9 @@ pub(super) struct Attempt<'a> {
     started: Instant,
     sent: Instant,
     connected: Option<Duration>,
-    /// The ICMP error that is about it.
+    /// The ICMP error about it.
     note: Option<IcmpError>,
-    /// The error of its socket; the ICMP error behind it may come a moment later.
+    /// The error of its socket; the ICMP error that caused it may come a moment later.
     error: Option<Errno>,
     pub(super) done: Option<Measured>,
 }
@@ -40,13 +40,13 @@ enum Socket {
     Raw {
         socket: RawSocket,
         probe: RawProbe,
-        /// Keeps the source port from others, where there is one.
+        /// Keeps the source port reserved, if there is one.
         _port: Option<Client>,
     },
 }
 
 impl<'a> Attempt<'a> {
-    /// Begins; to be called inside the place it is made from.
+    /// Starts it; must be called inside the place where it starts.
     pub(super) fn begin(
         aim: &'a Aim,
         listener: Listener,
@@ -97,7 +97,7 @@ impl<'a> Attempt<'a> {
     fn begin_raw(&mut self, protocol: u8) -> Result<(), Errno> {
         let socket = RawSocket::open(protocol, self.aim.to, false)?;
         let port = self.aim.service.port();
-        // A socket that is bound keeps the source port from others.
+        // A bound socket keeps the source port reserved.
         let bound = (port != 0)
             .then(|| Client::open(false, self.aim.to))
             .transpose()?;
@@ -115,7 +115,7 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// What it sends; it is recognised by this text.
+    /// The text that it sends, by which it is recognised.
     pub(super) fn text(&self) -> Vec<u8> {
         format!("hallway probe {:05}", self.number).into_bytes()
     }
@@ -222,12 +222,12 @@ impl<'a> Attempt<'a> {
         let text = self.text();
         let there = frame.windows(text.len()).any(|part| part == text);
         if there && self.listener == Listener::Service {
-            // An answer that comes within this wave still counts for more.
+            // An answer during this wave still has priority.
             self.connected.get_or_insert(self.started.elapsed());
         }
     }
 
-    /// Reads its socket, and sends again what has had no answer.
+    /// Reads its socket, and sends again if there was no answer.
     pub(super) fn poll(&mut self, icmp: Option<&IcmpSocket>) {
         if self.done.is_some() {
             return;
@@ -318,7 +318,7 @@ fn tcp(
         return Err(errno);
     }
     if connected.is_none() {
-        // Nothing can be sent before the handshake is over.
+        // Nothing can be sent before the handshake is complete.
         return match client.send(if listener == Listener::Temporary {
             text
         } else {

@@ -1,4 +1,4 @@
-//! Listeners put where no program listens, so that reachability shows whether or not a service
+//! Listeners for ports without a program, so that reachability is shown whether or not a service
 //! runs.
 
 use std::collections::BTreeMap;
@@ -22,14 +22,14 @@ pub(super) struct Listeners {
     there: BTreeMap<Key, Listener>,
     echoes: Vec<Echo>,
     connections: Vec<OwnedFd>,
-    /// Those of protocols without sockets of their own, with their ports.
+    /// The listeners of protocols without sockets of their own, with their ports.
     raw: Vec<(RawSocket, u16)>,
-    /// Watch datagrams come in where a program listens that may not answer.
+    /// Watch incoming datagrams for programs that may not answer.
     watchers: BTreeMap<Location, PacketSocket>,
 }
 
 impl Listeners {
-    /// Opens a listener at each place where an attempt should arrive and none listens.
+    /// Opens a listener at each place where an attempt should arrive and no program listens.
     pub(super) fn new(settled: &Settled, aims: &[Aim]) -> Result<Self, KernelError> {
         let mut out = Self::default();
         for aim in aims {
@@ -78,7 +78,7 @@ impl Listeners {
         Ok(())
     }
 
-    /// What listens where an attempt should arrive.
+    /// The kind of listener where an attempt should arrive.
     pub(super) fn of(&self, aim: &Aim) -> Listener {
         if aim.service == hallway_plan::reach::Service::Icmp {
             return Listener::Kernel;
@@ -91,7 +91,7 @@ impl Listeners {
         known.unwrap_or(Listener::None)
     }
 
-    /// What to wait for.
+    /// The descriptors to poll.
     pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let echoes = self.echoes.iter().map(AsFd::as_fd);
         let watchers = self.watchers.values().map(AsFd::as_fd);
@@ -102,7 +102,7 @@ impl Listeners {
             .chain(watchers)
     }
 
-    /// Answers clients. Datagrams that a program's place has received are handed to `seen`.
+    /// Answers clients. Datagrams received at the place of a program are passed to `seen`.
     pub(super) fn serve(&mut self, mut seen: impl FnMut(&[u8])) {
         for echo in &self.echoes {
             for _ in 0..64 {
@@ -113,7 +113,7 @@ impl Listeners {
             }
         }
         for (socket, port) in &self.raw {
-            // A reply that cannot be sent is one that does not come.
+            // A reply that cannot be sent counts as no reply.
             while matches!(socket.serve(*port), Ok(true)) {}
         }
         self.connections.retain(probe::echo);

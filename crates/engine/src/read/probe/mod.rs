@@ -1,5 +1,5 @@
-//! Real probes: reachability tested with packets. Every socket is made inside the place it belongs
-//! to and then stays there, so that one thread can watch all of them.
+//! Real probes: reachability tested with packets. Every socket is made inside its place and then
+//! stays there, so that one thread can watch all of them.
 
 mod attempt;
 mod listeners;
@@ -22,11 +22,11 @@ use crate::Cancel;
 
 use crate::observe::netns_path;
 
-/// So many attempts that should be answered are made at the same time: each takes descriptors at both
-/// ends, packets, and a place in its listener's queue.
+/// The number of attempts with an expected answer that are made at the same time: each takes
+/// descriptors at both ends, packets, and a place in its listener's queue.
 const ANSWERED_AT_ONCE: usize = 200;
-/// Attempts that should not be answered take the whole time limit: as many as there are
-/// descriptors for are made at the same time.
+/// Attempts without an expected answer take the whole time limit: as many as the descriptors allow
+/// are made at the same time.
 const UNANSWERED_AT_ONCE: usize = 2000;
 
 /// An attempt to make.
@@ -36,25 +36,25 @@ pub struct Aim {
     pub from: Location,
     /// The destination address.
     pub to: IpAddr,
-    /// What is tried there.
+    /// The service that is tried.
     pub service: Service,
-    /// Where it should come out, by what is predicted: a listener is put there if there is none.
+    /// Where it should arrive, by the prediction: a listener is started there if there is none.
     pub target: Option<(Location, SocketAddr)>,
     /// Whether an answer is predicted.
     pub answered: bool,
 }
 
 impl Aim {
-    /// The attempt that shows whether a prediction is true; `None` when there is no address to send
-    /// to, or no place to send from.
+    /// The attempt that tests a prediction; `None` if there is no address to send to, or no place
+    /// to send from.
     #[must_use]
     pub fn of(path: &Path, from: &Location) -> Option<Self> {
         if *from == Location::Outside {
             return None;
         }
-        // The host's own services are left alone; only what a policy opens is tried there. A
-        // listener is opened for blocked traffic too: otherwise traffic that passes against the file
-        // would look blocked.
+        // The host's own services are not tested, except what a policy allows. A listener is opened
+        // for blocked traffic too: otherwise traffic that passes against the file would look
+        // blocked.
         let listens = path.service != Service::Icmp;
         let target = path.target.clone().filter(|(at, _)| match at {
             Location::Node(_) => listens,
@@ -74,7 +74,7 @@ impl Aim {
         matches!(self.service, Service::Protocol(_))
     }
 
-    /// What is tried, as far as it decides about the kind of sockets.
+    /// What is tried, as far as it determines the kind of sockets.
     fn transport(&self) -> AimTransport {
         match self.service {
             Service::Port(port) => match port.protocol {
@@ -98,7 +98,7 @@ enum AimTransport {
     Raw(u8),
 }
 
-/// Tries everything out; the answers in the same order.
+/// Makes all attempts; the answers are in the same order.
 ///
 /// # Errors
 /// When a place cannot be entered or the kernel refuses a socket.
@@ -111,7 +111,7 @@ pub fn probe(
     let mut out: Vec<Option<Measured>> = vec![None; aims.len()];
     let unanswered = UNANSWERED_AT_ONCE.min(descriptors() / 4).max(1);
     let answered = ANSWERED_AT_ONCE.min(unanswered);
-    // Those without ports last, the unanswered of them first: see `traces`.
+    // Attempts without ports come last, those without an expected answer first: see `traces`.
     for (without_port, should, at_once) in [
         (false, true, answered),
         (false, false, unanswered),
@@ -145,8 +145,8 @@ pub fn probe(
     Ok(out.into_iter().flatten().collect())
 }
 
-/// Parts that have each address once: what is masqueraded has no port that could tell one client's
-/// packets from another's.
+/// Splits the attempts so that each part has each address once: masqueraded packets without ports
+/// do not show which client sent them.
 fn by_address(aims: &[Aim], mut wave: Vec<usize>) -> Vec<Vec<usize>> {
     let mut out = Vec::new();
     while !wave.is_empty() {
@@ -162,9 +162,9 @@ fn by_address(aims: &[Aim], mut wave: Vec<usize>) -> Vec<Vec<usize>> {
     out
 }
 
-/// The connections that the host tracks of the protocols that are tried here. Connection tracking
-/// knows those without ports by their addresses alone: after a probe, whatever the other end sends
-/// would be a reply, so what a probe left there is removed.
+/// The connections that the host tracks of the protocols that are tried here. Those without ports
+/// are identified by their addresses alone: after a probe, any packet of the other end would be a
+/// reply, so the entries of a probe are removed.
 fn traces(aims: &[Aim]) -> Result<Vec<Connection>, KernelError> {
     let filter = |a: &Aim| ConnectionFilter {
         protocol: Some(a.service.protocol(IpVersion::of(a.to))),
@@ -176,7 +176,7 @@ fn traces(aims: &[Aim]) -> Result<Vec<Connection>, KernelError> {
     Ok(all)
 }
 
-/// How many descriptors this process may have, after the limit was raised as far as it may be.
+/// How many descriptors this process may have, after raising its limit as far as it may.
 fn descriptors() -> usize {
     const ENOUGH: u64 = 4 * UNANSWERED_AT_ONCE as u64;
     let mut limit = getrlimit(Resource::Nofile);
@@ -189,7 +189,7 @@ fn descriptors() -> usize {
     now.map_or(ENOUGH, |n| n.min(ENOUGH)) as usize
 }
 
-/// Runs something inside a place.
+/// Runs a function inside a place.
 pub(super) fn inside<T>(
     settled: &Settled,
     at: &Location,
@@ -212,7 +212,7 @@ pub(super) fn inside<T>(
     }
 }
 
-/// Whether the calling thread's namespace has IPv6 at all.
+/// Whether the calling thread's namespace has IPv6.
 fn has_ipv6() -> bool {
     Kernel::new()
         .read_sysctl("net/ipv6/conf/all/disable_ipv6")

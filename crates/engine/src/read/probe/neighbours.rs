@@ -17,8 +17,8 @@ pub(super) struct Neighbours {
 }
 
 impl Neighbours {
-    /// The place that could not deliver what an attempt sent, and the neighbour that did not answer
-    /// there: the client's, or the host's. `None` when that cannot be looked up.
+    /// The place that could not deliver the packets of an attempt, and the neighbour that did not
+    /// answer there: the client's, or the host's. `None` if that cannot be looked up.
     pub(super) fn silent(&mut self, settled: &Settled, aim: &Aim) -> Option<(Location, IpAddr)> {
         let next = inside(settled, &aim.from, || next_hop(aim.to))
             .ok()

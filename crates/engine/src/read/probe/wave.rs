@@ -97,7 +97,7 @@ fn wait(attempts: &[Attempt<'_>], listeners: &Listeners, icmp_sockets: &IcmpSock
         tv_sec: 0,
         tv_nsec: i64::from(TICK.subsec_nanos()),
     };
-    // Interrupted or not, all attempts are polled next.
+    // All attempts are polled next, even after an interruption.
     poll(&mut all, Some(&tick)).ok();
 }
 

@@ -1,5 +1,5 @@
-//! What was seen of one exchange, sorted: which frames and reports belong to its request and which
-//! to its reply, of each only the first packet.
+//! The observations of one exchange, sorted: which frames and reports belong to its request and
+//! which to its reply; of each only the first packet.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ pub(super) enum FlowDirection {
     Reply,
 }
 
-/// What the packets of an exchange are recognised by.
+/// What identifies the packets of an exchange.
 #[derive(Debug, Clone)]
 pub(super) struct PacketMatcher {
     pub(super) protocol: u8,
@@ -28,7 +28,7 @@ pub(super) struct PacketMatcher {
     pub(super) targets: BTreeSet<std::net::IpAddr>,
     /// The client's port, where that is known.
     pub(super) key: Option<u16>,
-    /// The source is translated on the way, which may change that port.
+    /// The source is translated on the path, which may change that port.
     pub(super) masked: bool,
     /// The addresses of the client: its own, and the host's.
     pub(super) sources: BTreeSet<std::net::IpAddr>,
@@ -95,7 +95,7 @@ impl PacketMatcher {
         }
     }
 
-    /// What a packet shows the client about the exchange.
+    /// The outcome for the client that a packet shows.
     pub(super) fn answer(&self, ip: &Ip) -> Option<Outcome> {
         match &ip.transport {
             Transport::Icmp(icmp) if icmp.embedded.is_some() => {
@@ -123,13 +123,13 @@ impl PacketMatcher {
         }
     }
 
-    /// A port chosen by source NAT cannot be known beforehand.
+    /// A port chosen by source NAT is not known in advance.
     fn own(&self, port: u16) -> bool {
         self.masked || self.key.is_none_or(|key| key == port)
     }
 }
 
-/// What was seen of one packet at one place.
+/// The observations of one packet at one place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sighting {
     pub(super) ins: Vec<SeenFrame>,
@@ -137,18 +137,18 @@ pub(super) struct Sighting {
     /// Reports of the bridge family, then of the others: each a run through one base chain.
     pub(super) bridge: Vec<ChainRun>,
     pub(super) inet: Vec<ChainRun>,
-    /// As it was made here, if it was.
+    /// As it was made here, if it was made here.
     pub(super) made: Option<Flow>,
 }
 
 /// A run of a packet through one base chain.
 #[derive(Debug, Clone)]
 pub(super) struct ChainRun {
-    /// The packet as it came to the chain.
+    /// The packet's flow when it entered the chain.
     pub(super) flow: Flow,
-    /// What decided: the last report that was more than a step.
+    /// The deciding report: the last one that was more than a step.
     pub(super) decided: TraceEvent,
-    /// The base chain's own report, by which its hook is known.
+    /// The base chain's own report, which identifies its hook.
     pub(super) first: TraceEvent,
     /// Whether a rule decided, rather than the chain's end.
     pub(super) by_rule: bool,
@@ -163,7 +163,7 @@ impl Sighting {
             && self.made.is_none()
     }
 
-    /// Splits off what was seen of a packet that left and comes in again.
+    /// Splits off the observations of a packet that left and comes in again.
     pub(super) fn split_off_arrival(&mut self, watch: &Watch) -> Self {
         let left = self.outs.iter().map(|s| s.time).min();
         let came = self.ins.iter().map(|s| s.time).min();
@@ -179,7 +179,7 @@ impl Sighting {
         }
     }
 
-    /// What a place sends to itself, as it leaves and as it comes in.
+    /// A packet that a place sends to itself: its observations as it leaves and as it comes in.
     pub(super) fn looped(&self, watch: &Watch) -> Option<(Self, Self)> {
         if !self.by_loopback(watch) {
             return None;
@@ -202,14 +202,14 @@ impl Sighting {
         self.ins.iter().any(|s| watch.name(s.interface) == "lo")
     }
 
-    /// The packet as it was made, at the place it was made at.
+    /// The packet as it was made, at the place where it was made.
     pub(super) fn made(&self) -> Option<Flow> {
         let run = self.inet.first().map(|r| r.flow);
         let sent = run.or(self.outs.first().map(|s| flow(&s.ip)));
         self.made.or(sent)
     }
 
-    /// Whether all its times can be relied on.
+    /// Whether all its times are reliable.
     pub(super) fn stamped(&self) -> bool {
         self.ins.iter().chain(&self.outs).all(|s| s.stamped)
     }
@@ -220,7 +220,7 @@ impl Sighting {
         all.map(|s| s.time).min()
     }
 
-    /// The packet as it was last seen.
+    /// The packet's flow when it was seen last.
     pub(super) fn last_flow(&self) -> Option<Flow> {
         let out = self.outs.last().map(|s| flow(&s.ip));
         let run = self.inet.last().or(self.bridge.last()).map(|r| r.flow);
@@ -235,7 +235,7 @@ fn comes_in(watch: &Watch, run: &ChainRun) -> bool {
     matches!(hook, Some(Hook::Ingress | Hook::Prerouting | Hook::Input))
 }
 
-/// What was seen of a packet at a place.
+/// The observations of a packet at a place.
 pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDirection) -> Sighting {
     let made = watch
         .made
@@ -279,7 +279,7 @@ pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDire
     out
 }
 
-/// Reports come in order; one that quotes the packet begins a base chain.
+/// Reports come in order; one that contains the packet starts a base chain.
 fn runs(watch: &Watch, known: &PacketMatcher, direction: FlowDirection) -> Vec<ChainRun> {
     let mut out: Vec<ChainRun> = Vec::new();
     let mut current: Vec<(u32, ChainRun)> = Vec::new();

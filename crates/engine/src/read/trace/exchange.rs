@@ -1,4 +1,4 @@
-//! Watches an exchange: one of our own, or one of other programs.
+//! Watches an exchange: one of hallway, or one of other programs.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ impl Tracer<'_> {
     /// Sends a probe and reconstructs its path.
     ///
     /// # Errors
-    /// When a place cannot be watched any more.
+    /// When a place can no longer be watched.
     pub fn probe(mut self, limit: Duration) -> Result<Traced, KernelError> {
         let aim = Aim::of(&self.predicted, &self.from);
         let settled = self.world.settled();
@@ -45,11 +45,11 @@ impl Tracer<'_> {
         })
     }
 
-    /// Waits until another program sends the same, and reconstructs its path; `None` when none did
-    /// in time.
+    /// Waits until another program sends such a packet, and reconstructs its path; `None` if none
+    /// did in time.
     ///
     /// # Errors
-    /// When a place cannot be watched any more.
+    /// When a place can no longer be watched.
     pub fn follow(
         &mut self,
         limit: Duration,
@@ -104,7 +104,7 @@ impl Tracer<'_> {
         Ok(None)
     }
 
-    /// The answer to the exchange of another program, as it came back to the client.
+    /// The answer to the exchange of another program, as the client got it.
     fn answer(&self, known: &PacketMatcher) -> Outcome {
         let here = self.watches.iter().filter(|watch| watch.at == self.from);
         let came = here.flat_map(|watch| watch.frames.iter().filter(|s| !s.out));
@@ -119,7 +119,7 @@ impl Tracer<'_> {
         outcome
     }
 
-    /// What the packets of the exchange are recognised by. A connection to localhost is proxied by a
+    /// What identifies the packets of the exchange. A connection to localhost is proxied by a
     /// listener: two exchanges, one after the other.
     pub(super) fn exchanges(&self, key: Option<u16>) -> Vec<PacketMatcher> {
         let predicted = &self.predicted;

@@ -1,4 +1,4 @@
-//! The hops of a packet at one place, reconstructed from what was seen there.
+//! The hops of a packet at one place, reconstructed from the observations there.
 
 use std::net::IpAddr;
 
@@ -19,7 +19,7 @@ pub(super) enum PathEnd {
     Continued,
     /// A chain dropped it.
     Dropped,
-    /// No route leads to this address.
+    /// There is no route to this address.
     NoRoute(IpAddr),
     /// The route back to the sender is by another interface than the one it came in by
     /// (rp_filter drops it): the sender's address, and that interface.
@@ -33,7 +33,7 @@ pub(super) struct HopBuilder<'a> {
     flow: Flow,
     pub(super) hops: Vec<Hop>,
     pub(super) ended: PathEnd,
-    /// The hooks of a bridge sent it to another port of the same bridge.
+    /// The hooks of a bridge send it to another port of the same bridge.
     returns: bool,
 }
 
@@ -113,8 +113,8 @@ impl HopBuilder<'_> {
     }
 
     fn device(&mut self, seen: &SeenFrame) {
-        // The hooks of its ports may have translated what a bridge hands up, or will translate
-        // what it sends: the translation is a hop where it is done.
+        // The hooks of its ports may have translated a packet that a bridge delivers to the host,
+        // or will translate one that it sends: the translation is a hop where it is done.
         if !self.is_bridge(seen) {
             self.now(flow(&seen.ip));
         }
@@ -161,8 +161,8 @@ impl HopBuilder<'_> {
         self.by_port(sighting);
     }
 
-    /// A frame that a bridge does not hand up, but passes on from port to port, is never seen on the
-    /// bridge itself.
+    /// A frame that a bridge forwards from port to port, without delivering it to the host, is
+    /// never seen on the bridge itself.
     fn by_port(&mut self, sighting: &Sighting) {
         let master = |seen: Option<&SeenFrame>| self.watch.link(seen?.interface)?.master;
         let handed_up = sighting.ins.iter().any(|s| self.is_bridge(s));
@@ -195,8 +195,8 @@ impl HopBuilder<'_> {
                 return;
             }
             self.now(run.flow);
-            // What the hooks of a bridge send elsewhere is routed, and may return to the bridge
-            // unseen.
+            // A packet that the hooks of a bridge redirect is routed, and may return to the bridge
+            // without being seen.
             let elsewhere = self.flow.to != requested;
             if made_here && elsewhere && !again && hook == Some(Hook::Postrouting) {
                 again = true;
@@ -226,7 +226,7 @@ impl HopBuilder<'_> {
                 };
                 self.now(translated);
             }
-            // What came in at a bridge's port only has not come so far.
+            // A packet that was only seen at a bridge's port has not come this far.
             let last = sighting.ins.last();
             let port = last.is_some_and(|s| {
                 self.watch
@@ -239,7 +239,7 @@ impl HopBuilder<'_> {
         }
     }
 
-    /// Reads from the kernel the route of the packet as it is now.
+    /// Reads from the kernel the present route of the packet.
     fn route(&mut self, iif: Option<u32>) {
         let question = RouteQuestion {
             to: self.flow.to,
@@ -262,7 +262,7 @@ impl HopBuilder<'_> {
         }
     }
 
-    /// The kernel reports the same error for no route to the destination and none to the sender.
+    /// The kernel reports the same error for a missing route to the destination and to the sender.
     fn no_route(&mut self, iif: Option<u32>) -> PathEnd {
         let onward = RouteQuestion {
             to: self.flow.to,
@@ -280,7 +280,7 @@ impl HopBuilder<'_> {
     fn leave(&mut self, sighting: &Sighting) {
         let (bridges, ports): (Vec<_>, Vec<_>) =
             sighting.outs.iter().partition(|s| self.is_bridge(s));
-        // Postrouting has run, also where the ports of a bridge run it.
+        // Postrouting has run, even if the ports of a bridge run it.
         if let Some(port) = ports.first() {
             self.now(flow(&port.ip));
         }
@@ -295,7 +295,7 @@ impl HopBuilder<'_> {
             });
         }
         for seen in bridges.into_iter().chain(ports) {
-            // What the host sends to itself is a hop where it comes in.
+            // A packet that the host sends to itself is a hop where it comes in.
             if self.watch.name(seen.interface) != "lo" {
                 self.device(seen);
             }
@@ -307,7 +307,7 @@ impl HopBuilder<'_> {
         let event = &run.decided;
         let ours = mark::is_ours(&event.table);
         let dropped = event.verdict == Verdict::Drop;
-        // A chain of ours in which no rule decided is not shown.
+        // A chain of hallway without a deciding rule is not shown.
         if !run.by_rule && ours && !dropped {
             return;
         }
@@ -328,7 +328,7 @@ impl HopBuilder<'_> {
         }
     }
 
-    /// The text and the comment of the rule that was reported.
+    /// The text and the comment of the reported rule.
     fn rule(&mut self, event: &TraceEvent) -> (Option<String>, String) {
         let TraceKind::Rule(handle) = event.kind else {
             return (None, String::new());

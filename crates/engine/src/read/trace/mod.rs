@@ -1,6 +1,6 @@
 //! A real exchange, followed from hop to hop: frames where they pass, the packet filter's own
-//! reports, routes, connection tracking and translations. What is watched is not changed: the
-//! tables that mark packets belong to sockets and go with them, however this ends.
+//! reports, routes, connection tracking and translations. The watched objects are not changed: the
+//! tables that mark packets belong to sockets and are removed with them, however the trace ends.
 
 mod evidence;
 mod exchange;

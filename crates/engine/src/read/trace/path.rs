@@ -1,4 +1,4 @@
-//! The path of an exchange, reconstructed from what all places have seen.
+//! The path of an exchange, reconstructed from the observations at all places.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -85,7 +85,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// The places in the order a packet should come to them.
+    /// The places in the order in which a packet should reach them.
     fn expected_order(&self, direction: FlowDirection) -> Vec<Location> {
         let predicted = &self.predicted;
         let there = predicted.request.iter().map(|h| h.at.clone());
@@ -98,7 +98,7 @@ impl Tracer<'_> {
         out
     }
 
-    /// One packet's hops at all places, in the order it came to them.
+    /// One packet's hops at all places, in the order in which it reached them.
     fn hops(
         &mut self,
         known: &PacketMatcher,
@@ -109,7 +109,7 @@ impl Tracer<'_> {
         for (index, watch) in self.watches.iter().enumerate() {
             let mut sighting = sighting(watch, known, direction);
             if watch.at == *origin && watch.at != Location::Host {
-                // What a node sends to itself through the host comes back to it.
+                // A packet that a node sends to itself through the host comes back to it.
                 let back = sighting.split_off_arrival(watch);
                 seen.push((true, back.time(), index, back));
             }
@@ -121,7 +121,7 @@ impl Tracer<'_> {
         let expected = self.expected_order(direction);
         seen.sort_by_key(|(later, time, index, _)| {
             let place = self.watches.get(*index).map(|w| &w.at);
-            // Where a packet begins and ends at one place, this is its end.
+            // If a packet begins and ends at one place, this is its end.
             let rank = expected.iter().rposition(|at| Some(at) == place);
             // Without times, the predicted path gives the order.
             (*later, rank.filter(|_| !stamped), *time)
@@ -163,7 +163,7 @@ impl Tracer<'_> {
         refused.then(|| (watch.at.clone(), PathEnd::NoRoute(requested.from)))
     }
 
-    /// Nothing was seen: the client could not even send.
+    /// Nothing was seen: the client could not send.
     fn never_sent(&mut self) -> (Vec<Hop>, Option<(Location, PathEnd)>) {
         let Some(to) = self.predicted.address else {
             return (Vec::new(), None);
@@ -182,7 +182,7 @@ impl Tracer<'_> {
         (Vec::new(), Some((from, ended)))
     }
 
-    /// The request as it came to its destination.
+    /// The request when it reached its destination.
     fn arrival(&self, known: &PacketMatcher, destination: Option<&Location>) -> Option<Flow> {
         let watch = self.watches.iter().find(|w| Some(&w.at) == destination)?;
         let seen = sighting(watch, known, FlowDirection::Request);
@@ -246,7 +246,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// A neighbour that did not answer when this was on its way.
+    /// A neighbour that did not answer when this packet was sent.
     fn silent(&mut self, known: &PacketMatcher) -> Option<(Location, IpAddr)> {
         let mut next: BTreeSet<IpAddr> = known.targets.clone();
         next.extend(
@@ -266,8 +266,8 @@ impl Tracer<'_> {
     }
 }
 
-/// A reply to the host comes back to the flow of its request: the last translation is done
-/// after all hooks.
+/// A reply to the host gets the flow of its request again: the last translation is done after all
+/// hooks.
 fn translate_back(reply: &mut Vec<Hop>, requested: Flow) {
     if let Some(last) = reply.last().filter(|hop| hop.at == Location::Host).cloned()
         && last.flow != requested.mirrored()

@@ -7,7 +7,7 @@ use hallway_nftables::trace::Watched;
 use hallway_plan::reach::{Location, Party, Path, World};
 use hallway_spec::IpVersion;
 
-/// Which packets the kernel is to report: all that may belong to the exchange at any place.
+/// The packets that the kernel must report: all that may belong to the exchange at any place.
 pub(super) fn watched(path: &Path) -> Vec<Watched> {
     let mut out: Vec<Watched> = Vec::new();
     let mut add = |one: Watched| {
@@ -42,7 +42,7 @@ pub(super) fn watched(path: &Path) -> Vec<Watched> {
     out
 }
 
-/// Every place that may see something of it.
+/// Every place that packets of it may pass.
 pub(super) fn places(world: &World<'_>, path: &Path, from: &Location) -> Vec<Location> {
     let mut out: BTreeSet<Location> = BTreeSet::from([from.clone(), Location::Host]);
     out.extend(path.request.iter().chain(&path.reply).map(|h| h.at.clone()));

@@ -1,4 +1,4 @@
-//! What a trace is made with.
+//! The data of a trace.
 
 use hallway_kernel::KernelError;
 use hallway_plan::reach::{Environment, Location, Measured, Path, World};
@@ -9,9 +9,9 @@ use super::watch::Watch;
 /// A traced exchange.
 #[derive(Debug)]
 pub struct Traced {
-    /// As it really went.
+    /// The observed path.
     pub path: Path,
-    /// What the prober saw; `None` when real traffic was watched.
+    /// The result of the probe; `None` if real traffic was watched.
     pub measured: Option<Measured>,
 }
 

@@ -1,5 +1,5 @@
-//! Where an exchange ended, why, and what would change it: from what was seen, with the
-//! prediction's reason where that is right.
+//! Where an exchange ended, why, and what would change it: from the observations, with the
+//! prediction's reason if that is right.
 
 use std::net::IpAddr;
 
@@ -19,7 +19,7 @@ pub(super) struct Observations<'a> {
     /// The last place each of the two packets was seen at, and how that ended.
     pub(super) request: Option<(Location, PathEnd)>,
     pub(super) reply: Option<(Location, PathEnd)>,
-    /// The request came to the place it was meant for.
+    /// The request reached its target.
     pub(super) arrived: bool,
     /// A neighbour that did not answer: where, and its address.
     pub(super) silent: Option<(Location, IpAddr)>,
@@ -41,7 +41,7 @@ fn reason(code: ReasonCode, text: impl Into<String>, help: impl Into<String>) ->
 }
 
 impl Observations<'_> {
-    /// Why it ended as it did.
+    /// The reason for its end.
     pub(super) fn reason(&self) -> Reason {
         let outcome = self.measured.outcome;
         let agrees = outcome == self.predicted.outcome;
@@ -103,7 +103,7 @@ impl Observations<'_> {
         if fits { predicted.clone() } else { otherwise() }
     }
 
-    /// A chain dropped it: which, and by which rule.
+    /// A chain dropped it: which one, and by which rule.
     fn dropped_by_rule(&self, hops: &[Hop], before: &str) -> Reason {
         let last = hops.iter().rev().find_map(|hop| match &hop.event {
             HopEvent::Chain { verdict, .. } if ["drop", "reject"].contains(&verdict.as_str()) => {
@@ -149,7 +149,7 @@ impl Observations<'_> {
         )
     }
 
-    /// A rule of our own: the prediction's reason if it names the same rule, else the rule's comment.
+    /// A rule of hallway: the prediction's reason if that names the rule, else the rule's comment.
     fn own_rule(&self, comment: &str, before: &str) -> Reason {
         let predicted = &self.predicted;
         let same = !predicted.outcome.reachable()
@@ -204,7 +204,7 @@ impl Observations<'_> {
         )
     }
 
-    /// The request is there, and no reply came back.
+    /// The request has arrived, and no reply came back.
     fn unanswered(&self) -> Reason {
         if let Some((at, PathEnd::NoRoute(to))) = &self.reply {
             return self.or_predicted(&[ReasonCode::NoReplyRoute], || Reason {
@@ -267,7 +267,7 @@ impl Observations<'_> {
     }
 }
 
-/// The code by which a prediction would give the same rule as its reason.
+/// The code of a prediction that has the same rule as its reason.
 fn code_of(comment: &str) -> ReasonCode {
     match comment {
         purpose::SPOOFED => ReasonCode::SpoofedSource,

@@ -1,4 +1,4 @@
-//! One place watched: its frames, its packet filter's reports, and later lookups there.
+//! One watched place: its frames, its packet filter's reports, and later lookups there.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -34,7 +34,7 @@ pub(super) struct SeenFrame {
 /// A chain: family, table, name.
 type ChainKey = (Family, String, String);
 
-/// A place under watch. Everything it holds belongs to that place's namespace.
+/// A watched place. Everything in it belongs to that place's namespace.
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) at: Location,
@@ -48,7 +48,7 @@ pub(super) struct Watch {
     kernel: Kernel,
     pub(super) frames: Vec<SeenFrame>,
     pub(super) events: Vec<TraceEvent>,
-    /// Packets made here, as they were before any other rule ran.
+    /// Packets made here, before any other rule has run.
     pub(super) made: Vec<Ip>,
 }
 
@@ -91,7 +91,7 @@ impl Watch {
         })
     }
 
-    /// Reads what has been reported so far.
+    /// Reads all reports up to now.
     pub(super) fn drain(&mut self) -> Result<(), KernelError> {
         let now = SystemTime::now();
         while let Some(frame) = self.packets.recv(Duration::ZERO)? {
@@ -116,7 +116,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Discards the packets that do not matter, and old reports: a long watch takes no more memory
+    /// Discards packets that have no effect, and old reports: a long watch takes no more memory
     /// than a short one.
     pub(super) fn keep(&mut self, matters: impl Fn(&Ip) -> bool) {
         const REPORTS_MAX: usize = 20_000;
@@ -126,7 +126,7 @@ impl Watch {
         self.events.drain(..over);
     }
 
-    /// Discards what has been read.
+    /// Discards everything that has been read.
     pub(super) fn discard(&mut self) {
         self.frames.clear();
         self.events.clear();
@@ -150,7 +150,7 @@ impl Watch {
         self.bases.get(&key)
     }
 
-    /// Chains at hooks that nftrace does not report: before all others, or after.
+    /// Chains at hooks that nftrace does not report: those before all others, or after.
     pub(super) fn unseen_chains(&self) -> Vec<String> {
         let early = self
             .bases
@@ -163,7 +163,7 @@ impl Watch {
         words.collect()
     }
 
-    /// The rule with a handle; `None` when it is gone already.
+    /// The rule with a handle; `None` if it does not exist any more.
     pub(super) fn rule(&mut self, event: &TraceEvent, handle: u64) -> Option<RuleInfo> {
         let key = (event.family, event.table.clone(), event.chain.clone());
         if !self.rules.contains_key(&key) {
@@ -187,7 +187,7 @@ impl Watch {
             .collect()
     }
 
-    /// The connections the place tracks.
+    /// The connections that the place tracks.
     pub(super) fn connections(&mut self) -> Vec<Connection> {
         self.kernel.connections().unwrap_or_default()
     }

@@ -1,6 +1,5 @@
-//! The files of a record: their own types, apart from those the planner works with, each file with
-//! a version. A change of the planner's types changes what is on disk only if this module is
-//! changed too.
+//! The files of a record: types of their own, separate from those of the planner, each file with a
+//! version. A change of the planner's types changes the files only if this module is changed too.
 //!
 //! | version | written by | read by this program |
 //! |---|---|---|
@@ -40,7 +39,7 @@ pub(super) struct Head {
     pub(super) generation: u64,
     pub(super) uplinks: Vec<Uplink>,
     pub(super) created: u64,
-    /// What is elsewhere since version 3.
+    /// Data that is in other files since version 3.
     pub(super) older: Option<Older>,
 }
 
@@ -51,7 +50,7 @@ pub(crate) struct Written {
     pub(crate) edited_from: Option<String>,
 }
 
-/// What versions 1 and 2 had in `record.json`.
+/// Data that versions 1 and 2 had in `record.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Older {
     pub(super) written: Written,
@@ -85,7 +84,7 @@ struct UplinkEntry {
     version: IpVersion,
 }
 
-/// What records have that were written before the field was.
+/// The value for records that were written before the field was added.
 fn yes() -> bool {
     true
 }

@@ -49,7 +49,7 @@ struct NetworkFile {
     place: Place,
 }
 
-/// In files that do not say it, every network has NAT.
+/// In files without this key, every network has NAT.
 fn translated() -> bool {
     true
 }
@@ -244,7 +244,7 @@ impl From<SettledFile> for Settled {
 }
 
 /// Conversions between a struct of the planner and its file form, field by field: a field that is
-/// added to one of them and not to the other does not compile.
+/// added to only one of them does not compile.
 macro_rules! same_fields {
     ($($domain:ident = $file:ident { $($field:ident),* $(; each $list:ident)* $(; maybe $option:ident)? $(; into $inner:ident)? });* $(;)?) => {$(
         impl From<&$domain> for $file {

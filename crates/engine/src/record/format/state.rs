@@ -19,7 +19,7 @@ use crate::record::member::Member;
 use crate::record::store;
 use crate::{Failure, Reason};
 
-/// What a change of one node needs to know of all the others.
+/// What a change of one node needs of all the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rest {
     /// The text without the nodes that nothing else in it names.
@@ -150,7 +150,7 @@ fn first_line(file: &File) -> std::io::Result<Vec<u8>> {
 }
 
 impl Lines {
-    /// One node, if it is there.
+    /// One node, if it exists.
     pub(in crate::record) fn member(&self, name: &Name) -> Result<Option<Member>, Failure> {
         let Some(place) = self.place(name) else {
             return Ok(None);
@@ -168,12 +168,12 @@ impl Lines {
         }
     }
 
-    /// Whether it is there.
+    /// Whether it exists.
     pub(in crate::record) fn has(&self, name: &Name) -> bool {
         self.place(name).is_some()
     }
 
-    /// Offset and length, if the node is in the index; `None` within where they cannot be.
+    /// Offset and length, if the node is in the index; the inner `None` if they cannot be right.
     fn place(&self, name: &Name) -> Option<Option<(u64, usize)>> {
         let (_, rest) = self.index.split_once(&format!(" {name}:"))?;
         let numbers = rest.split(' ').next().and_then(|p| p.split_once(':'));

@@ -17,7 +17,7 @@ pub(super) struct WorkloadFile {
     depends_on: Vec<DependencyFile>,
 }
 
-/// A name alone where its program only has to run, as files without conditions have it.
+/// Only a name if its program only has to run, as in files without conditions.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum DependencyFile {

@@ -1,4 +1,4 @@
-//! What there is with a new node, decided without a look at the nodes that nothing names.
+//! The topology with a new node, planned without reading the nodes that nothing names.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use ipnet::IpNet;
 pub(super) struct Given {
     pub(super) network: Name,
     pub(super) addresses: Vec<IpAddr>,
-    /// Those that were allocated last, afterwards.
+    /// The addresses that are allocated last after this.
     pub(super) last: Vec<IpAddr>,
 }
 
@@ -23,8 +23,8 @@ pub(super) fn of_node(settled: &Settled, name: &Name) -> Vec<Publish> {
     all.cloned().collect()
 }
 
-/// The text without the nodes that nothing names, with the new one; `None` when it is not valid, or
-/// there is something to say about the new node.
+/// The text without the nodes that nothing names, with the new one; `None` if it is not valid, or
+/// there is a warning about the new node.
 pub(super) fn topology(before: &Settled, rest: &str, change: &Edit) -> Option<Topology> {
     let project = &before.project;
     let Edit::NodeAdd { name, .. } = change else {
@@ -43,8 +43,8 @@ pub(super) fn topology(before: &Settled, rest: &str, change: &Edit) -> Option<To
     complete(&topology, Some(before), &Surroundings::default()).ok()
 }
 
-/// What there is with the new node, decided as always: the node keeps the addresses it was given.
-/// `None` when something else would change with it.
+/// The settled topology with the new node, made by the usual function: the node keeps the addresses
+/// it was given. `None` if something else would change with it.
 pub(super) fn settled_with(
     topology: &Topology,
     before: &Settled,
@@ -69,7 +69,7 @@ pub(super) fn settled_with(
     if settled != *before {
         return None;
     }
-    // Its place in the whole text is not known.
+    // Its line in the whole text is not known.
     node.place = without_line(&node.place);
     for publish in &mut publishes {
         publish.place = without_line(&publish.place);
@@ -86,7 +86,7 @@ fn without_line(place: &Place) -> Place {
     }
 }
 
-/// The node as if it had been there before with these addresses.
+/// The node as if it had existed before with these addresses.
 fn placeholder(name: &Name, given: &[Given]) -> Node {
     let interfaces = given.iter().map(|given| Interface {
         name: String::new(),
@@ -125,7 +125,7 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
     }
 }
 
-/// Takes over what differs although nothing changes: lines of the text, and the addresses that were
+/// Copies what differs although nothing changes: lines of the text, and the addresses that were
 /// allocated last.
 fn with_places_of(settled: &mut Settled, before: &Settled) {
     for (now, old) in settled.networks.iter_mut().zip(&before.networks) {

@@ -1,4 +1,4 @@
-//! A node is added.
+//! Adding a node.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -50,7 +50,7 @@ impl Engine {
             // It has ended by itself, or is of another version.
             Some(_) => return Ok(false),
         };
-        // A port that is in use is reported by the run that knows whose it is.
+        // The run for all nodes reports a port in use, with its owner.
         if are_taken(&own.publishes) {
             return Ok(false);
         }
@@ -79,7 +79,7 @@ impl Engine {
         Ok(true)
     }
 
-    /// All that is decided before anything is changed; `None` when it concerns more than the node.
+    /// All decisions before the first change; `None` if it concerns more than the node.
     fn prepare_attach(
         &self,
         kernel: &mut Kernel,
@@ -148,7 +148,7 @@ impl Engine {
         Ok(Some((prepared, given)))
     }
 
-    /// Free addresses on each network of a node, or those that it asks for.
+    /// Free addresses on each network of a node, or those that it requests.
     fn addresses(
         &self,
         outline: &Outline,
@@ -202,7 +202,7 @@ impl Engine {
         Ok(Some(out))
     }
 
-    /// The stage of the kernel and of the files; the inode number of the namespace.
+    /// The stages of the kernel and of the files; the inode number of the namespace.
     fn build_endpoint(
         &self,
         kernel: &mut Kernel,
@@ -264,8 +264,8 @@ impl Engine {
     }
 }
 
-/// The addresses of the host that lead to published ports; none where nothing is tracked, so that no
-/// connection has to end.
+/// The addresses of the host for published ports; none if nothing is tracked, so that no connection
+/// has to be ended.
 fn host_of(kernel: &mut Kernel, publishes: &[Publish]) -> Result<Vec<IpAddr>, Failure> {
     let mut out = Vec::new();
     for ipv4 in [true, false] {

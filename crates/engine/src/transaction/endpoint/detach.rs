@@ -1,4 +1,4 @@
-//! A node is removed.
+//! Removing a node.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::record::change::{Change, EndpointChange};
 use crate::record::{Known, Outline};
 use crate::{Cancel, Engine, Failure};
 
-/// How long the kernel is waited for where no keeper waits for it.
+/// How long to wait for the kernel if no keeper does.
 const WITHOUT_KEEPER: Duration = Duration::from_millis(100);
 
 impl Engine {
@@ -95,7 +95,7 @@ impl Engine {
         }))
     }
 
-    /// What follows when nothing of the node is left in the kernel.
+    /// What follows after nothing of the node is left in the kernel.
     fn remove_endpoint(
         &self,
         prepared: &Prepared,
@@ -136,9 +136,9 @@ impl Engine {
     }
 }
 
-/// Takes the links of a node that was removed out of use until the kernel has removed them with its
-/// namespace: they are down, and bear neither the node's name nor its network's group. Gives those
-/// that are still there.
+/// Takes the links of a removed node out of use until the kernel has removed them with its
+/// namespace: they are down, and have neither the node's name nor its network's group. Returns
+/// those that still exist.
 fn give_up_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<Vec<String>, KernelError> {
     let Prepared { settled, node, .. } = prepared;
     let alias = mark::alias(&settled.project, &Role::Removed(node.name.clone()));
@@ -165,8 +165,8 @@ fn give_up_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<Vec<String>
     Ok(out)
 }
 
-/// Removes the links of a node whose namespace is gone, before the node is built again: the kernel
-/// would remove them at any moment, and their names are needed.
+/// Removes the links of a node whose namespace has been removed, before the node is built again:
+/// the kernel would remove them some time later, and their names are needed.
 fn clear_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<(), Failure> {
     let node = &prepared.node;
     if matches!(inspect(&netns_path(&node.netns))?, Mounted::Netns(_)) {
@@ -178,7 +178,7 @@ fn clear_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Whether what is in place of a node is what was built.
+/// Whether the present objects of a node are those that were built.
 fn is_built(
     kernel: &mut Kernel,
     settled: &Settled,

@@ -1,4 +1,4 @@
-//! The files that programs in other nodes see, when one node comes or goes.
+//! The files that programs in other nodes read, when one node is added or removed.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::record::store::list;
 use crate::{Engine, Failure};
 
 impl Engine {
-    /// Whether the new node's hosts file is there already, and its own lines are the same in those of
+    /// Whether the new node's hosts file exists already, and its own lines are the same in those of
     /// all others.
     pub(super) fn sees_hosts_of_others(&self, project: &Name, node: &Node) -> bool {
         hosts::lines(node).is_some() && self.hosts_file(project, node).exists()

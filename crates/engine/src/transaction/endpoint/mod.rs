@@ -1,11 +1,11 @@
-//! One node added or removed at a price that does not grow with the number of the others: only what
+//! One node added or removed in a time that does not grow with the number of the others: only what
 //! concerns the node is read, planned, examined and written.
 //!
-//! What the plan is made from is the record without the nodes that nothing names, so it leads to the
-//! same steps as a plan of the whole. Whatever is not plain (another thing has a name that is
-//! needed, a policy names the node, the kernel does not hold what is on record) is left to the run
-//! that concerns all nodes: nothing has been changed by then, and that run repairs it or says what is
-//! wrong. When a step fails, that is undone in the same way as any other run.
+//! The plan is made from the record without the nodes that nothing names, so its steps are those of
+//! a plan of the whole. All other cases (another object has a name that is needed, a policy names
+//! the node, the kernel does not hold what is on record) are left to the run that concerns all
+//! nodes: nothing has been changed by then, and that run repairs it or reports what is wrong. A
+//! step that fails is undone in the same way as in any other run.
 
 mod alone;
 mod attach;
@@ -30,12 +30,12 @@ use crate::{Engine, Failure};
 /// A change of one node that is about to be made.
 struct Prepared {
     change: EndpointChange,
-    /// The node with all that concerns it.
+    /// The node with everything that concerns it.
     settled: Settled,
     node: Node,
     /// Whether the record itself has a node of that name.
     in_record: bool,
-    /// What was complete before in the node's own file.
+    /// The complete change that was in the node's own file before.
     before: Option<EndpointChange>,
     plan: Plan,
 }
@@ -62,7 +62,7 @@ impl Engine {
         }
     }
 
-    /// Whether the bridges of a node's networks and their elements are in the kernel as they must be.
+    /// Whether the bridges and elements of a node's networks are in the kernel as required.
     fn networks_are_built(
         kernel: &mut Kernel,
         settled: &Settled,
@@ -89,7 +89,7 @@ impl Engine {
             for (set, element) in of_network(network) {
                 let table = mark::table(&settled.project);
                 let layout = set.empty().layout();
-                // A prefix is an interval, which is not found by its first address on every kernel.
+                // A prefix is an interval, which not every kernel finds by its first address.
                 let single = !layout.interval;
                 if single
                     && !kernel.has_element(set.family, (&table, set.name), layout, &element)?
@@ -101,7 +101,7 @@ impl Engine {
         Ok(true)
     }
 
-    /// Carries out the steps; when one fails, what was there before is restored.
+    /// Carries out the steps; if one fails, the former state is restored.
     fn carry_out(
         &self,
         prepared: &mut Prepared,
@@ -123,7 +123,7 @@ impl Engine {
         Err(failure)
     }
 
-    /// Back to the record without the change, from wherever the run failed.
+    /// Restores the state of the record without the change, from any point where the run failed.
     fn undo_endpoint(
         &self,
         project: &Name,
@@ -137,7 +137,7 @@ impl Engine {
         };
         match created {
             true => self.store().save(project, &mut record)?,
-            // The record is as it was before the change; nothing is written, as the disk may be full.
+            // The record is as it was before the change; nothing is written: the disk may be full.
             false => self.store().end_endpoint(project)?,
         }
         let Some(applied) = record.applied else {
@@ -146,7 +146,7 @@ impl Engine {
         self.sync_keeper(project, &applied, caller)
     }
 
-    /// What is in place of a node: its namespace, and its links on the host.
+    /// The present objects of a node: its namespace, and its links on the host.
     fn observe_endpoint(
         kernel: &mut Kernel,
         settled: &Settled,

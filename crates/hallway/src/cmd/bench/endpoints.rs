@@ -1,5 +1,5 @@
-//! One node added and removed by a process of its own, beside a number of others; and the same by
-//! netavark and by the CNI plugins, where they are installed. Everything is in the namespaces of the
+//! One node added and removed by a separate process, beside a number of others; and the same by
+//! netavark and by the CNI plugins, if they are installed. Everything is in the namespaces of the
 //! calling process, which must be its own.
 
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ const CNI: &str = "/opt/cni/bin";
 /// How long a program took.
 type Timed = Result<u64, CommandError>;
 
-/// What the hidden `__endpoints` does: prints what it measured, as JSON.
+/// The work of the hidden `__endpoints`: prints its measurements, as JSON.
 pub(crate) fn print(directory: &str, nodes: &str) -> Result<(), CommandError> {
     let nodes = nodes.parse().unwrap_or(1);
     let place = Place {
@@ -89,7 +89,7 @@ impl Place {
         timed(command, "")
     }
 
-    /// As Podman calls it, with a published port.
+    /// In the same way as Podman calls it, with a published port.
     fn netavark(&self, round: usize) -> Result<(u64, u64), CommandError> {
         let path = self.namespace(round)?;
         let input = format!(
@@ -152,7 +152,7 @@ impl Place {
         Ok((attach, detach))
     }
 
-    /// A namespace for the others, which do not make one: it is not counted.
+    /// A namespace for the other programs, which do not make one: it is not counted.
     fn namespace(&self, round: usize) -> Result<String, CommandError> {
         ip(&["netns", "add", &format!("c{round}")])?;
         Ok(format!("/run/netns/c{round}"))
@@ -186,7 +186,7 @@ fn timed(command: Command, input: &str) -> Timed {
     answered(command, input).map(|(time, _answer)| time)
 }
 
-/// How long a program took, and what it wrote.
+/// How long a program took, and its output.
 fn answered(mut command: Command, input: &str) -> Result<(u64, String), CommandError> {
     let words = format!("{command:?}");
     let failed = |error: String| CommandError::Bench {

@@ -1,15 +1,15 @@
-//! Nodes that reach the same and are reached alike, as one: the members of a network mostly are. So a
-//! project of 100 nodes has a grid that can be read.
+//! Nodes that reach the same destinations and are reached from the same sources form one class:
+//! usually the members of a network. So the grid of a project of 100 nodes can be read.
 
 use std::collections::BTreeMap;
 
-/// Names that are alike, each by its number.
+/// Names of one class, each by its number.
 pub(super) type Class = Vec<usize>;
 
-/// The classes of `count` names, in the order of their first names. `cell` gives what one does with
-/// another.
+/// The classes of `count` names, in the order of their first names. `cell` is the text for a client
+/// and a server.
 pub(super) fn of(count: usize, cell: &dyn Fn(usize, usize) -> String) -> Vec<Class> {
-    // Numbers are compared faster than texts.
+    // Numbers can be compared faster than texts.
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let mut table: Vec<Vec<usize>> = Vec::new();
     for from in 0..count {
@@ -30,15 +30,14 @@ pub(super) fn of(count: usize, cell: &dyn Fn(usize, usize) -> String) -> Vec<Cla
     out
 }
 
-/// Whether two do the same with every other, every other does the same with them, and they with each
-/// other.
+/// Whether two have the same results with every other one, in both directions, and with each other.
 fn are_alike(table: &[Vec<usize>], a: usize, b: usize) -> bool {
     let cell = |from: usize, to: usize| table.get(from).and_then(|row| row.get(to));
     let mut others = (0..table.len()).filter(|x| *x != a && *x != b);
     cell(a, b) == cell(b, a) && others.all(|x| cell(a, x) == cell(b, x) && cell(x, a) == cell(x, b))
 }
 
-/// What a class is called: the name of its only member, of the network whose members it has, or of
+/// The label of a class: the name of its only member, of the network with the same members, or of
 /// its first member.
 pub(super) fn label(class: &Class, names: &[&str], networks: &[(String, Vec<String>)]) -> String {
     let members: Vec<&str> = class
@@ -60,7 +59,7 @@ pub(super) fn label(class: &Class, names: &[&str], networks: &[(String, Vec<Stri
 mod tests {
     use super::*;
 
-    /// Two networks of three; 0 and 3 do not reach each other's network alike.
+    /// Two networks of three nodes; 0 and 3 have different results for the other's network.
     fn cell(from: usize, to: usize) -> String {
         match (from, to) {
             _ if from == to => String::new(),

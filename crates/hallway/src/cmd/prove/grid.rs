@@ -33,7 +33,7 @@ impl Cell {
         self.differs |= !row.agrees();
     }
 
-    /// `all`, `-`, or what of it is reached.
+    /// `all`, `-`, or the services that are reached.
     fn words(&self) -> String {
         let mut all = true;
         let mut parts = Vec::new();
@@ -59,8 +59,8 @@ impl Cell {
     }
 }
 
-/// The grid with its legend, and below it what is other than predicted. Where it would be wider than
-/// `width`, nodes that behave alike are one row and column; where this is too wide, too, it is a list.
+/// The grid with its legend, and below it the differences to the prediction. If it would be wider than
+/// `width`, each class of nodes is one row and column; if this is too wide, too, it is a list.
 pub(super) fn text(proof: &Proof, width: usize) -> String {
     let mut names: Vec<&str> = Vec::new();
     let mut cells: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
@@ -101,7 +101,7 @@ pub(super) fn text(proof: &Proof, width: usize) -> String {
     out
 }
 
-/// What one does with another, by their numbers.
+/// The text for a client and a server, by their numbers.
 type Words<'a> = &'a dyn Fn(usize, usize) -> String;
 
 fn grid(labels: &[String], words: Words<'_>, width: usize) -> Option<String> {
@@ -136,7 +136,7 @@ fn grid(labels: &[String], words: Words<'_>, width: usize) -> Option<String> {
     Some(out)
 }
 
-/// The grid of classes, or their list, and who is in each.
+/// The grid of classes, or their list, and the members of each.
 fn grouped(
     names: &[&str],
     words: Words<'_>,
@@ -177,7 +177,7 @@ fn colour(text: &str, padded: &str) -> String {
     }
 }
 
-/// For each client, which servers it reaches.
+/// For each client, the servers that it reaches.
 fn lists(labels: &[String], words: Words<'_>, width: usize) -> String {
     let mut out = String::new();
     for (from, label) in labels.iter().enumerate() {

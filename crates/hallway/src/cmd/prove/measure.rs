@@ -11,13 +11,13 @@ use super::proof::{Expectation, Proof, Row};
 use crate::diagnose::VerbError;
 use crate::subject::{Subject, check_target, location};
 
-/// A question, and what the file expects of it.
+/// A question, and the file's expectation.
 pub(crate) struct Asked {
     pub(crate) question: Question,
     pub(crate) expected: Option<Expectation>,
 }
 
-/// Tests every expectation of the file with real packets. An answer may take `timeout`.
+/// Tests every expectation of the file with real packets. `timeout` is the limit for an answer.
 pub(crate) fn expectations(
     subject: &Subject,
     timeout: Duration,
@@ -58,7 +58,7 @@ fn at_line(error: VerbError, file: &str, line: u32) -> VerbError {
     }
 }
 
-/// Tries out every question. An answer may take `timeout`.
+/// Tests every question. `timeout` is the limit for an answer.
 pub(crate) fn measure(
     subject: &Subject,
     world: &World<'_>,
@@ -70,7 +70,7 @@ pub(crate) fn measure(
     let mut attempts = Attempts::new(subject, world, questions);
     let every: Vec<usize> = (0..attempts.rows.len()).collect();
     attempts.make(&every, timeout, cancel)?;
-    // A busy machine answers late: what should have been reached is tried again, with a longer time.
+    // A busy machine answers late: if an expected answer is missing, test again with a longer limit.
     let late = attempts
         .rows
         .iter()
@@ -81,7 +81,7 @@ pub(crate) fn measure(
     Ok(subject.proof(attempts.rows, started.elapsed()))
 }
 
-/// A result without the way that led to it: a project has a great many of them.
+/// A result without its hops: a project has very many of them.
 pub(crate) fn without_hops(path: Path) -> Path {
     Path {
         request: Vec::new(),
@@ -122,7 +122,7 @@ impl<'a> Attempts<'a> {
         out
     }
 
-    /// Tries out the rows of these positions.
+    /// Tests the rows of these positions.
     fn make(&mut self, which: &[usize], timeout: Duration, cancel: &Cancel) -> Result<(), Failure> {
         let mut aims = Vec::new();
         let mut positions = Vec::new();

@@ -1,4 +1,4 @@
-//! Answers: what is predicted, what packets did, and what the file expects.
+//! Answers: the prediction, the result of packets, and the expectation of the file.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use hallway_plan::Settled;
 use hallway_plan::reach::{Listener, Location, Measured, Outcome, Path};
 use hallway_spec::{Name, Place};
 
-/// What a line of the file expects.
+/// The expectation of a line of the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Expectation {
     pub(crate) reachable: bool,
@@ -19,13 +19,13 @@ pub(crate) struct Expectation {
 /// One question with its answers.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
-    /// What is predicted.
+    /// The prediction.
     pub(crate) path: Path,
-    /// What the packets did; `None` when none was sent.
+    /// The result of packets; `None` if none was sent.
     pub(crate) measured: Option<Measured>,
-    /// What the file expects.
+    /// The expectation of the file.
     pub(crate) expected: Option<Expectation>,
-    /// Why the program that should answer does not, when programs are tested too.
+    /// Why the program that should answer does not, if programs are tested too.
     pub(crate) no_service: Option<String>,
 }
 
@@ -40,14 +40,14 @@ pub(crate) struct Proof {
 }
 
 impl Row {
-    /// How it is: as measured, or as predicted where nothing was measured.
+    /// The result: as measured, or as predicted if nothing was measured.
     pub(crate) fn outcome(&self) -> Outcome {
         self.measured
             .as_ref()
             .map_or(self.path.outcome, |m| m.outcome)
     }
 
-    /// As the file expects; where it expects nothing, as predicted.
+    /// Whether it is as the file expects; without an expectation, as predicted.
     pub(crate) fn passes(&self) -> bool {
         match &self.expected {
             _ if self.no_service.is_some() => false,
@@ -56,16 +56,16 @@ impl Row {
         }
     }
 
-    /// Whether packets do as predicted.
+    /// Whether the measurement is as predicted.
     pub(crate) fn agrees(&self) -> bool {
         self.outcome().reachable() == self.path.outcome.reachable()
     }
 }
 
 impl Proof {
-    /// Tests the programs too: where an answer is expected of a node that declares a program, that
-    /// program must run and listen, and not a listener that was opened for the attempt. `stopped`
-    /// says why programs do not run.
+    /// Tests the programs too: if an answer is expected of a node with a program in the file, that
+    /// program must run and listen; a listener that was opened for the attempt is not enough.
+    /// `stopped` contains why programs do not run.
     pub(crate) fn require_services(&mut self, settled: &Settled, stopped: &BTreeMap<Name, String>) {
         for row in &mut self.rows {
             let wanted = row.expected.as_ref().is_some_and(|e| e.reachable);

@@ -1,4 +1,4 @@
-//! Results as people and programs read them.
+//! Results as text and in machine-readable formats.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::words::{failure, name};
 use crate::args::{Common, ReportFormat};
 use crate::ui;
 
-/// For `up --test`: prints the results; whether anything failed.
+/// For `up --test`: prints the results; returns whether anything failed.
 pub(crate) fn report_failures(common: &Common, proof: &Proof) -> bool {
     print(common, proof, ReportFormat::Text, false);
     proof.failed() > 0

@@ -4,7 +4,7 @@ use hallway_view::style::{BOLD, styled};
 
 use super::proof::Row;
 
-/// Which question a row answers.
+/// The question of a row.
 pub(super) fn name(row: &Row) -> String {
     let address = row
         .path
@@ -18,7 +18,7 @@ pub(super) fn name(row: &Row) -> String {
     )
 }
 
-/// What is wrong, in one line.
+/// The error, in one line.
 pub(super) fn failure(row: &Row, file: &str) -> String {
     let mut out = String::new();
     if let Some(expected) = &row.expected {

@@ -69,7 +69,7 @@ impl Reasons<'_> {
         )
     }
 
-    /// The publishing by which the request came to its end.
+    /// The published port by which the request reached its end.
     pub(super) fn published(&self, found: &ExchangeResult) -> Option<&Publish> {
         let dnat = found.request.iter().find_map(|hop| match &hop.event {
             HopEvent::Translated { before } if before.to != hop.flow.to => Some(*before),

@@ -210,7 +210,7 @@ impl Reasons<'_> {
         }
     }
 
-    /// No policy applies: which default does depends on the networks.
+    /// No policy applies: which default decides depends on the networks.
     fn by_default(&self, found: &ExchangeResult) -> Reason {
         let flow = found.request.last().map(|h| h.flow);
         let network = |address: IpAddr| {
