@@ -102,7 +102,7 @@ fn kernel() -> Check {
         version >= (5, 14),
         CheckOutcome::Warning,
         format!("Linux {}", release.trim()),
-        "hallway is made for Linux 5.14 and newer",
+        "hallway needs Linux 5.14 or newer",
     )
 }
 
@@ -172,7 +172,7 @@ fn ipv6() -> Check {
         ),
         (_, true) => (
             "turned off here (net.ipv6.conf.all.disable_ipv6 = 1)",
-            "with --host, nodes reach nothing outside by IPv6, and nothing is published on it; sandboxes have an IPv6 of their own",
+            "with --host, nodes reach nothing outside by IPv6, and nothing is published on it; sandboxes have their own IPv6 setting",
         ),
         _ => ("available", ""),
     };
@@ -241,7 +241,7 @@ fn firewalls() -> Check {
             Firewalls { tables, chains }
         }
         Err(e) if e.is_not_permitted() => {
-            return check(name, true, CheckOutcome::Ok, "seen by root only", "");
+            return check(name, true, CheckOutcome::Ok, "only root can read it", "");
         }
         Err(_) => Firewalls::default(),
     };
@@ -308,7 +308,7 @@ impl Firewalls {
         found.push(format!("tables {}", self.tables.join(", ")));
         if let Some(closed) = closed {
             found.push(format!(
-                "chain {} of {} drops what it does not match",
+                "chain {} of {} drops packets that no rule of it matches",
                 closed.chain.name, closed.table
             ));
         }

@@ -50,7 +50,7 @@ pub enum Event {
 pub enum Warning {
     /// Ports of the real host's localhost that this user may not listen on.
     #[error(
-        "{}: not on this machine's localhost, where only root may listen on ports this low; within the sandbox all is served",
+        "{}: not on this machine's localhost, where only root may listen on these low ports; inside the sandbox they are served",
         list(ports)
     )]
     PrivilegedPorts {
@@ -59,7 +59,7 @@ pub enum Warning {
     },
     /// Something is published on an address that the host does not have.
     #[error(
-        "the host does not have the address {address}: what is published on it cannot be reached before it does"
+        "the host does not have the address {address}: ports published on it cannot be reached until the host has it"
     )]
     AddressMissing {
         /// The address.
@@ -82,7 +82,7 @@ pub enum Warning {
     Ipv6Off,
     /// The host's name servers are on its own localhost, and no others are configured.
     #[error(
-        "the host's name servers ({}) are on its localhost, which nodes cannot reach: they resolve no names of the outside", servers.join(", ")
+        "the host's name servers ({}) are on its localhost, which nodes cannot reach: nodes cannot resolve names of hosts outside", servers.join(", ")
     )]
     NameServers {
         /// The servers.

@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 const INSTEAD: &[(&[&str], &str)] = &[
     (
         &["config", "convert"],
-        "hallway validate checks the file; hallway import prints what hallway makes of a Compose file",
+        "hallway validate checks the file; hallway import prints the translation of a Compose file",
     ),
     (
         &[

@@ -272,7 +272,7 @@ pub(crate) fn say_which(common: &Common, project: &Name) {
         .flatten();
     if let Some(other) = file.filter(|other| other != project) {
         let text = format!(
-            "this is about {project}, the only project that is up; {other}, whose file is in this directory, is not up"
+            "using project {project}, the only one that is up; {other}, whose file is in this directory, is not up"
         );
         crate::ui::note(common, text);
     }

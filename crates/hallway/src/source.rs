@@ -73,7 +73,7 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
             Ok(input)
         }
         None if paths.len() > 1 => Err(VerbError::usage(
-            format!("{name} is a hallway file, of which one is read"),
+            format!("{name} is a hallway file; only one hallway file can be read"),
             "several -f are for Compose files; combine hallway files into one",
         )),
         None => parse(common, &name, &bytes),

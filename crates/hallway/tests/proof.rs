@@ -417,7 +417,7 @@ fn up_with_proof() {
         );
     up(&edited)
         .exits(1)
-        .says("what was there before has been restored");
+        .says("the former state has been restored");
     assert_eq!(there(), before);
     assert!(try_sh("ip netns exec more true").is_err());
     h.project("p").run(&["test"]).exits(0);

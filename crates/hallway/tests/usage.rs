@@ -312,7 +312,10 @@ fn doctor_names_obstacles() {
         .output()
         .unwrap();
     let out = String::from_utf8_lossy(&blind.stdout);
-    assert!(out.contains("other firewalls: seen by root only"), "{out}");
+    assert!(
+        out.contains("other firewalls: only root can read it"),
+        "{out}"
+    );
 }
 
 /// A conflicting edit shows the conflict and the text.

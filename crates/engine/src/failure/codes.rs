@@ -3,7 +3,7 @@
 hallway_spec::codes! {
     /// Codes of failures of the engine.
     pub enum FailureCode {
-        /// The run was interrupted; what was there before has been restored.
+        /// The run was interrupted; the former state has been restored.
         Interrupted = "interrupted",
         /// A file of the state directory cannot be used.
         StateDirectory = "state-directory",
@@ -11,7 +11,7 @@ hallway_spec::codes! {
         StateUnsafe = "state-unsafe",
         /// The program is installed with more rights than its caller.
         SetUserId = "set-user-id",
-        /// There is no directory that state can be kept in.
+        /// There is no directory for state.
         NoStateDirectory = "no-state-directory",
         /// A record was written by another version of hallway.
         RecordVersion = "record-version",
@@ -19,9 +19,9 @@ hallway_spec::codes! {
         RecordDamaged = "record-damaged",
         /// The state of the kernel could not be read.
         Kernel = "kernel",
-        /// A step of a plan failed; what was there before has been restored.
+        /// A step of a plan failed; the former state has been restored.
         StepFailed = "step-failed",
-        /// The kernel does not hold what was built; what was there before has been restored.
+        /// The kernel does not hold what was built; the former state has been restored.
         NotKept = "not-kept",
         /// The directory of named namespaces cannot be used.
         NetnsDirectory = "netns-directory",
@@ -39,11 +39,11 @@ hallway_spec::codes! {
         OpenFiles = "open-files",
         /// A port cannot be listened on.
         Listener = "listener",
-        /// The guard, which closes the project's networks when its rules are gone, cannot be loaded.
+        /// The guard, which closes the project's networks when its rules are missing, cannot be loaded.
         Guard = "guard-not-loaded",
-        /// A program ended, or was not ready in time; what was there before has been restored.
+        /// A program ended, or was not ready in time; the former state has been restored.
         NotReady = "not-ready",
-        /// What the file expects is not true; what was there before has been restored.
+        /// What the file expects is not true; the former state has been restored.
         ExpectationFailed = "expectation-failed",
         /// The project's file on record cannot be read again.
         SourceUnreadable = "source-unreadable",
@@ -55,7 +55,7 @@ hallway_spec::codes! {
         KeeperStopped = "keeper-stopped",
         /// The project's keeper is of another version of hallway.
         KeeperVersion = "keeper-version",
-        /// What the keeper is to do cannot be sent to it.
+        /// A request cannot be sent to the keeper.
         KeeperMessage = "keeper-message",
         /// The user that a program is to run as does not exist.
         User = "user",

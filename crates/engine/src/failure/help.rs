@@ -33,7 +33,7 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         | Reason::NetnsDirectory { .. }
         | Reason::Capture => return cause.and_then(of_errno),
         Reason::NotKept { .. } => {
-            "another program changes it at the same time: stop that program, or have it leave hallway's links, routes and tables alone".into()
+            "another program changes it at the same time: stop that program, or configure it not to change hallway's links, routes and tables".into()
         }
         Reason::Conflict(conflict) => conflict.help.clone(),
         Reason::OtherFile { .. } => {
@@ -54,7 +54,7 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         ),
         Reason::NotBound(detail) | Reason::Keeper(detail) => detail.help.clone(),
         Reason::NotReady { .. } => {
-            "what was there before has been restored; correct the command and run up again".into()
+            "the former state has been restored; correct the command and run up again".into()
         }
         Reason::ExpectationFailed => {
             "correct the file, or build it without --test and look: hallway explain, hallway trace".into()
@@ -82,7 +82,7 @@ fn of_place(reason: &Reason) -> Option<String> {
         Reason::NoUserNamespaces(refusal) => refusal.help().into(),
         Reason::NoProc => "mount it: mount -t proc proc /proc".into(),
         Reason::Chroot => {
-            "run hallway outside of it, or enter the directory with pivot_root, as systemd-nspawn, bwrap and containers do; with --host it is enough that the directory is a mount point: mount --bind DIR DIR; chroot DIR".into()
+            "run hallway outside of the chroot, or enter the directory with pivot_root, as systemd-nspawn, bwrap and containers do; with --host it is enough that the directory is a mount point: mount --bind DIR DIR; chroot DIR".into()
         }
         Reason::SandboxIds { .. } => "run as root, or allow it: see hallway doctor".into(),
         Reason::SandboxNotEntered { .. } => {
@@ -100,7 +100,7 @@ fn of_place(reason: &Reason) -> Option<String> {
 /// What to do about a well-known error of the kernel.
 fn of_errno(error: &KernelError) -> Option<String> {
     if error.is_not_permitted() && rustix::process::geteuid().is_root() {
-        return Some("this process is root and still may not do it, as in a container or with a seccomp filter: run the container with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined; or build in a sandbox, without --host".into());
+        return Some("this process is root but is not allowed to do it, as in a container or with a seccomp filter: run the container with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined; or build in a sandbox, without --host".into());
     }
     if error.is_not_permitted() {
         return Some("run as root, or without --host to build in a sandbox".into());

@@ -34,7 +34,7 @@ fn late(seconds: u64, awaited: &Awaited) -> String {
         }
         Awaited::Healthy => format!("not healthy after {seconds} s"),
         Awaited::Ends { before } => {
-            format!("not ended after {seconds} s: node {before} starts when it has")
+            format!("not ended after {seconds} s: node {before} is started only after that")
         }
     }
 }
@@ -54,7 +54,7 @@ pub struct Detail {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// A signal or a caller cancelled the run.
-    #[error("interrupted; what was there before has been restored")]
+    #[error("interrupted; the former state has been restored")]
     Interrupted {
         /// The number of the signal.
         signal: u8,
@@ -79,7 +79,7 @@ pub enum Reason {
     },
     /// This program has rights that its caller does not have.
     #[error(
-        "hallway is installed so that it has more rights than its caller (set-user-ID, set-group-ID or file capabilities), and runs nothing then"
+        "hallway is installed so that it has more rights than its caller (set-user-ID, set-group-ID or file capabilities), so it runs nothing"
     )]
     SetUserId,
     /// There is no directory that only this user can write to.
@@ -147,7 +147,7 @@ pub enum Reason {
         given: String,
     },
     /// Impairments need netem.
-    #[error("interface {interface} of node {node} is to be impaired, but this kernel has no netem")]
+    #[error("interface {interface} of node {node} has impairments, but this kernel has no netem")]
     NoNetem {
         /// The node.
         node: Name,
@@ -156,7 +156,7 @@ pub enum Reason {
     },
     /// A policy between members of one network needs br_netfilter.
     #[error(
-        "a policy denies members of network {network} one another, but this kernel has br_netfilter not loaded"
+        "a policy denies members of network {network} one another, but the kernel module br_netfilter is not loaded"
     )]
     NoBrNetfilter {
         /// The network.
@@ -213,7 +213,7 @@ pub enum Reason {
         last_lines: Vec<String>,
     },
     /// What the file expects is not true of the network that was built.
-    #[error("what the file expects is not true; what was there before has been restored")]
+    #[error("an expectation of the file is not met; the former state has been restored")]
     ExpectationFailed,
     /// The text on record cannot be edited.
     #[error("the file {project} was built from cannot be read again")]
@@ -253,11 +253,13 @@ pub enum Reason {
         error: String,
     },
     /// /proc is not mounted.
-    #[error("/proc is not mounted here: hallway sees neither namespaces nor settings without it")]
+    #[error(
+        "/proc is not mounted here: without it hallway can read neither namespaces nor settings"
+    )]
     NoProc,
     /// The root directory is that of a chroot.
     #[error(
-        "this is a chroot, in which the kernel makes no sandbox and no program gets mounts of its own"
+        "this is a chroot, in which the kernel allows neither sandboxes nor separate mounts for programs"
     )]
     Chroot,
     /// The machine does not allow user namespaces.

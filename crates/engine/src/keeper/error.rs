@@ -51,7 +51,7 @@ pub enum KeeperError {
         pid: i32,
     },
     /// Another user listens on its socket.
-    #[error("process {pid} of user {user} listens in the place of the project's keeper")]
+    #[error("process {pid} of user {user} listens on the socket of the project's keeper")]
     OtherUser {
         /// The process.
         pid: i32,
@@ -63,7 +63,9 @@ pub enum KeeperError {
     Cancelled(Box<Failure>),
     /// It accepts connections but closes them, and does not end: its version is older than the
     /// first message of the protocol, or it hangs.
-    #[error("the project's keeper (process {pid}) does not understand this version of hallway")]
+    #[error(
+        "the project's keeper (process {pid}) does not support the protocol of this version of hallway"
+    )]
     NotUnderstood {
         /// Its process.
         pid: i32,
@@ -72,7 +74,7 @@ pub enum KeeperError {
     #[error("the request cannot be sent to the project's keeper")]
     Unsendable(#[source] std::io::Error),
     /// Its answer does not belong to the request.
-    #[error("the project's keeper gave an answer of another kind")]
+    #[error("the project's keeper sent an unexpected answer")]
     UnexpectedAnswer,
     /// It refused.
     #[error("{}", refusal(.0))]

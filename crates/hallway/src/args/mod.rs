@@ -103,7 +103,7 @@ pub(crate) enum Verb {
         /// Test the expectations of the file with real packets; if one fails, restore what was there before
         #[arg(long, env = "HALLWAY_TEST", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         test: bool,
-        /// Leave what other programs change as it is until the next `up`; without this the project's
+        /// Do not repair changes by other programs until the next `up`; without this the project's
         /// keeper repairs it at once
         #[arg(long, env = "HALLWAY_NO_REPAIR", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         no_repair: bool,

@@ -103,7 +103,7 @@ fn change(verb: Verb) -> Result<(Edit, String), VerbError> {
             (Edit::Publish(node, port), message)
         }
         Verb::Unpublish { node, port } => {
-            let message = format!("{port} of {node} withdrawn");
+            let message = format!("{port} of {node} no longer published");
             (Edit::Unpublish(node, port), message)
         }
         Verb::Allow(policy) => {

@@ -43,7 +43,7 @@ pub(crate) fn run(
         .map(|(node, interface)| format!("{}:{}", node.name, interface.name))
         .collect();
     let done = match settings.as_slice() {
-        [] => format!("{}: nothing impaired any more", names.join(", ")),
+        [] => format!("{}: impairments removed", names.join(", ")),
         settings => format!("{}: {}", names.join(", "), settings.join(" ")),
     };
     let change = Edit::Impair {
@@ -142,7 +142,7 @@ fn unknown(key: &str) -> VerbError {
         Some(near) => format!("did you mean {near}?"),
         None => format!("one of {}", words.join(", ")),
     };
-    VerbError::usage(format!("{key:?} is no impairment"), help)
+    VerbError::usage(format!("{key:?} is not an impairment"), help)
 }
 
 fn value<T: FromStr>(text: &str) -> Result<T, VerbError>

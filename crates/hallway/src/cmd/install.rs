@@ -90,7 +90,7 @@ fn profile(program: &Path) -> Result<String, VerbError> {
     };
     Ok(format!(
         "{HEADER}
-# It restricts nothing. It allows the program to make user namespaces, which a sandbox is made of,
+# It restricts nothing. It allows the program to make user namespaces, which a sandbox needs,
 # where kernel.apparmor_restrict_unprivileged_userns is 1.
 abi <abi/4.0>,
 include <tunables/global>

@@ -44,7 +44,7 @@ pub(crate) fn run(
         });
     } else if steps.is_empty() {
         ui::line(format!(
-            "{} is as its file says {place}; nothing to change",
+            "{} matches its file {place}; nothing to change",
             topology.name
         ));
     } else {
@@ -80,7 +80,7 @@ pub(crate) fn run(
 pub(crate) fn dropped(planned: &Planned) -> Option<String> {
     let list = planned.dropped.join(", ");
     (!list.is_empty())
-        .then(|| format!("made one at a time and not in the file, so removed: {list}"))
+        .then(|| format!("added by single commands and not in the file, so removed: {list}"))
 }
 
 /// The whole network as a script of plain commands, or the script that removes it.

@@ -102,10 +102,10 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
     match status.state {
         State::Down => {
             let words = format!(
-                "{project} is down {place}: it was built{file}, and nothing of it is in the kernel now"
+                "{project} is down {place}: it was built{file}, and none of its objects are in the kernel now"
             );
             ui::line(styled(YELLOW, words));
-            ui::line("hallway up builds it again; hallway down forgets it");
+            ui::line("hallway up builds it again; hallway down removes its record");
             return Ok(());
         }
         state => ui::line(format!("{project} is {} {place}{file}", state.word())),

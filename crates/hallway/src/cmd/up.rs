@@ -150,9 +150,8 @@ fn done(common: &Common, scope: &Scope, (applied, path): (&Applied<'_>, &str), s
         ui::text(&tree::project(settled, &[]));
     }
     if let Some(why) = no_internet(scope, &applied.planned) {
-        let text = format!(
-            "nodes have no way to the internet: {why}; hallway doctor says what is missing"
-        );
+        let text =
+            format!("nodes cannot reach the internet: {why}; hallway doctor says what is missing");
         ui::note(common, text);
     }
 }

@@ -195,7 +195,7 @@ fn planned_by_line() {
     scene.h.ok("node add extra --network other");
     scene.h.ok("publish web 9090:80");
     let lines = plan(PROJECT);
-    let words = "made one at a time and not in the file, so removed: deny y → x, extra on network other, node extra, publish 9090:80/tcp of web";
+    let words = "added by single commands and not in the file, so removed: deny y → x, extra on network other, node extra, publish 9090:80/tcp of web";
     assert!(lines.contains(words), "{lines}");
     let json = scene.h.run(&["plan", "--format", "json", FILE]).json();
     assert_eq!(json["dropped"].as_array().unwrap().len(), 4);

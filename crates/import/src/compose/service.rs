@@ -349,7 +349,7 @@ fn running(services: &[Service], findings: &mut Findings) {
         .collect();
     if !running.is_empty() {
         findings.note(format!(
-            "these run on the files of this machine, not of an image: {}",
+            "these programs run with the files of this machine, not with those of an image: {}",
             running.join(", ")
         ));
     }

@@ -165,7 +165,7 @@ impl Watcher {
         };
         if let Some(pause) = pause {
             let words = format!(
-                "another program changes the same again and again: the next repair waits {} s",
+                "another program makes the same change repeatedly: the next repair waits {} s",
                 pause.as_secs()
             );
             events.push(Occurrence::of(OccurrenceKind::RepairPaused, words));

@@ -71,7 +71,7 @@ codes! {
     NoCommonFamily = "no-common-family",
     /// A rule or a chain's policy that is not hallway's drops it.
     ForeignRule = "foreign-rule",
-    /// `trace`: a rule of hallway's drops it, other than predicted.
+    /// `trace`: a rule of hallway's drops it, different from the prediction.
     OwnRule = "own-rule",
     /// `trace`: the request arrives, and nothing listens there.
     NoListener = "no-listener",

@@ -48,7 +48,7 @@ pub const LOADED: &str = "for the guard: these rules are loaded";
 /// In the guard: the packet has not passed the project's own rules.
 pub const UNGUARDED: &str = "the project's own rules are not loaded";
 /// In the guard: the bit is only for the guard.
-pub const SEEN: &str = "seen by the project's own rules";
+pub const SEEN: &str = "passed by the project's own rules";
 
 /// The index of the policy a rule's comment names.
 #[must_use]

@@ -218,7 +218,7 @@ pub(super) fn prefix_conflicts(
                         network.name, subnet.net
                     ),
                     place: network.place.clone(),
-                    help: "choose another subnet, or take down what uses it".into(),
+                    help: "choose another subnet, or remove what uses it".into(),
                 });
             }
         }

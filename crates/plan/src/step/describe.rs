@@ -134,10 +134,10 @@ impl fmt::Display for Cause {
             Self::Down => f.write_str("down"),
             Self::NamespaceCreated => f.write_str("its namespace is created again"),
             Self::Unreachable => f.write_str("packets to the prefix never leave by an uplink"),
-            Self::Moved => f.write_str("addresses that were elsewhere before"),
-            Self::Connections => {
-                f.write_str("connections that are no longer allowed, or lead elsewhere now")
-            }
+            Self::Moved => f.write_str("addresses that another interface had before"),
+            Self::Connections => f.write_str(
+                "connections that are no longer allowed, or have another destination now",
+            ),
         }
     }
 }

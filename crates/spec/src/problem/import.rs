@@ -78,7 +78,9 @@ pub enum ImportProblem {
         first: Place,
     },
     /// A network that the file does not define.
-    #[error("network {0} is external: another program has made it, and hallway does not join it")]
+    #[error(
+        "network {0} is external: another program has made it, and hallway does not connect to it"
+    )]
     ExternalNetwork(String),
     /// Something that hallway does not support.
     #[error("{what} is not supported")]

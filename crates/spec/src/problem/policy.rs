@@ -27,7 +27,7 @@ pub enum PolicyProblem {
         limit: usize,
     },
     /// It is about a lan, or a node that is on lans only.
-    #[error("network {0} is a lan: the host sees nothing of what passes there")]
+    #[error("network {0} is a lan: packets there do not pass the host's rules")]
     OfLan(Name),
     /// It allows connections from outside.
     #[error(

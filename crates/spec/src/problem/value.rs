@@ -113,7 +113,7 @@ pub enum Required {
     #[error("a published port needs a target, the port in the node")]
     Target,
     /// The command of a program that shares a namespace.
-    #[error("what shares the namespace of a node needs a command")]
+    #[error("a program that shares the namespace of a node needs a command")]
     OfSidecar,
     /// The command of a health check.
     #[error("a healthcheck needs a test")]
@@ -254,7 +254,7 @@ impl Details for ValueProblem {
                 "write a line like nginx -g 'daemon off;', or a list of words".into()
             }
             Self::NeedsDelay("reorder") => {
-                "packets that are not delayed come before those that are: write delay: 10ms, too"
+                "packets that are not delayed are sent before those that are: write delay: 10ms, too"
                     .into()
             }
             Self::NeedsDelay(_) => {

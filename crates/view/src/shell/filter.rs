@@ -60,7 +60,7 @@ pub(super) fn remove(script: &mut Script<'_>, table: &str) {
 
 pub(super) fn forget_flows(script: &mut Script<'_>, prefixes: &[IpNet], ports: &[PublishedPorts]) {
     script.explain(&[
-        "The kernel goes on treating a connection as it did when it began. hallway deletes such",
+        "The kernel handles a connection in the same way until it ends. hallway deletes such",
         "connections; by hand it takes the program conntrack, so it is left to you:",
     ]);
     for prefix in prefixes {

@@ -133,7 +133,7 @@ pub(super) fn set(
 /// The kernel adds no link-local address.
 pub(super) fn no_own_address(script: &mut Script<'_>, ip: &str, link: &str) {
     script.explain(&[
-        "The kernel gives links no IPv6 address of its own accord: it would be announced to every",
+        "The kernel adds no IPv6 address to links itself: it would be announced to every",
         "port of a bridge. Where IPv6 is used, one made from the MAC address is added below.",
     ]);
     script.line(&format!("{ip} link set dev {link} addrgenmode none"));

@@ -231,7 +231,7 @@ impl Observations<'_> {
                     }
                     _ => "the request arrives, and nothing answers",
                 },
-                "look at the program: hallway logs",
+                "check the program: hallway logs",
             ),
         })
     }
@@ -284,9 +284,7 @@ fn code_of(comment: &str) -> ReasonCode {
 fn wrong_way(at: &Location, from: IpAddr, by: &str, before: &str) -> Reason {
     reason(
         ReasonCode::WrongWay,
-        format!(
-            "{before}{at} has no route back to {from} by {by}, so rp_filter drops what comes from there"
-        ),
+        format!("{before}{at} has no route back to {from} by {by}, so rp_filter drops its packets"),
         format!("correct the route to {from} there, or set net.ipv4.conf.*.rp_filter to 2"),
     )
 }

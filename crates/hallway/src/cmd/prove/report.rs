@@ -47,7 +47,7 @@ fn summary(common: &Common, proof: &Proof) {
         words.push_str(&format!(", {failed} failed"));
     }
     if differ > 0 {
-        words.push_str(&format!(", {differ} other than predicted"));
+        words.push_str(&format!(", {differ} different from the prediction"));
     }
     ui::note(common, format!("{words} ({})", ui::duration(proof.elapsed)));
 }

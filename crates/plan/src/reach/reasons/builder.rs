@@ -65,7 +65,7 @@ impl Reasons<'_> {
         }
         reason(
             ReasonCode::Cable,
-            format!("a cable leads from {from} to {to}"),
+            format!("a cable connects {from} and {to}"),
         )
     }
 
@@ -104,7 +104,7 @@ impl Reasons<'_> {
             return reason(
                 ReasonCode::NotPublished,
                 format!(
-                    "{} publishes {service}, but not on link-local addresses: what comes from one is never forwarded",
+                    "{} publishes {service}, but not on link-local addresses: packets from such an address are never forwarded",
                     publish.node
                 ),
             )
@@ -132,7 +132,7 @@ impl Reasons<'_> {
                 format!("{} publishes {service} on {address} only", publish.node),
             )
             .place(&publish.place)
-            .help("publish it without an address to have it on all of them"),
+            .help("publish it without an address to serve it on all of them"),
             None => reason(
                 ReasonCode::NotPublished,
                 format!(

@@ -48,7 +48,7 @@ impl Reasons<'_> {
             ),
             ExchangeFailure::LaterPacket => reason(
                 ReasonCode::Asymmetric,
-                "requests pass the host and replies do not, so the host sees half a connection and drops it",
+                "requests pass the host and replies do not, so connection tracking on the host is incomplete and the packet is dropped",
             )
             .help("use an address on a network both share, or put both on one network"),
         }
@@ -69,7 +69,7 @@ impl Reasons<'_> {
                 ReasonCode::NoRoute,
                 format!("the host has no route to {to}"),
             )
-            .help("a sandbox reaches the internet where pasta is installed: hallway doctor"),
+            .help("a sandbox reaches the internet only if pasta is installed: hallway doctor"),
             DropReason::NoRoute { at, to } => self.no_route(at, *to),
             DropReason::Elsewhere { node, to } => reason(
                 ReasonCode::NoRoute,
@@ -178,7 +178,7 @@ impl Reasons<'_> {
             ),
             purpose::NOT_ADDRESSEE => reason(
                 ReasonCode::NotForwarding,
-                format!("the next hop on the way from {from} is not a router: it does not forward packets"),
+                format!("the next hop on the path from {from} is not a router: it does not forward packets"),
             )
             .help("set forwarding: true for that node"),
             purpose::NOBODY => {
@@ -191,7 +191,7 @@ impl Reasons<'_> {
             }
             purpose::INVALID | purpose::MID_STREAM => reason(
                 ReasonCode::Asymmetric,
-                "the host has not seen the beginning of this connection, and drops what follows",
+                "the first packet of this connection did not pass the host, so later packets are dropped",
             ),
             purpose::HOST_DEFAULT => reason(
                 ReasonCode::HostServices,
@@ -235,7 +235,7 @@ impl Reasons<'_> {
             (Some(s), Some(t)) if !t.outside && s.name != t.name => reason(
                 ReasonCode::DefaultDeny,
                 format!(
-                    "no policy lets network {} talk to network {}",
+                    "no policy allows network {} to reach network {}",
                     s.name, t.name
                 ),
             )
