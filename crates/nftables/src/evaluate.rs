@@ -361,6 +361,7 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
         Field::PacketType => Some(Value::Byte(0)),
         // Only the headers of both are known.
         Field::ArpSaddrEther
+        | Field::Sport
         | Field::ArpSaddrIp
         | Field::Ip6Length
         | Field::IcmpKind

@@ -192,6 +192,8 @@ pub struct Priority(pub i32);
 impl Priority {
     /// Before connection tracking.
     pub const RAW: Self = Self(-300);
+    /// After connection tracking, before destinations are translated.
+    pub const MANGLE: Self = Self(-150);
     /// Where destinations are translated.
     pub const DSTNAT: Self = Self(-100);
     /// Where most filters are.

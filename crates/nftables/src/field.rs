@@ -25,6 +25,8 @@ pub enum Field {
     Ip6Saddr,
     /// IPv6 destination address.
     Ip6Daddr,
+    /// Source port, of protocols that have it in the same place as TCP and UDP.
+    Sport,
     /// Destination port, of protocols that have it in the same place as TCP and UDP.
     Dport,
     /// The frame's ethertype.
@@ -69,7 +71,7 @@ const IPPROTO_ICMPV6: u8 = 58;
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::IifName,
         Self::OifName,
         Self::IifGroup,
@@ -94,6 +96,8 @@ impl Field {
         Self::NdOptionMac,
         Self::QuotedDaddr4,
         Self::QuotedDaddr6,
+        // After the field of ICMP at the same place.
+        Self::Sport,
     ];
 
     /// The type of its values.
@@ -105,7 +109,7 @@ impl Field {
             Self::L4Proto => DataType::InetProto,
             Self::Ip4Saddr | Self::Ip4Daddr | Self::ArpSaddrIp => DataType::Ipv4,
             Self::Ip6Saddr | Self::Ip6Daddr => DataType::Ipv6,
-            Self::Dport => DataType::Service,
+            Self::Sport | Self::Dport => DataType::Service,
             Self::EtherType => DataType::EtherType,
             Self::EtherSaddr | Self::ArpSaddrEther => DataType::Ether,
             Self::Icmp6Type => DataType::Icmpv6Type,
@@ -155,6 +159,7 @@ impl Field {
             Self::Ip4Daddr => Source::Payload(Network, 16, 4),
             Self::Ip6Saddr => Source::Payload(Network, 8, 16),
             Self::Ip6Daddr => Source::Payload(Network, 24, 16),
+            Self::Sport => Source::Payload(Transport, 0, 2),
             Self::Dport => Source::Payload(Transport, 2, 2),
             Self::EtherType => Source::Payload(Link, 12, 2),
             Self::EtherSaddr => Source::Payload(Link, 6, 6),

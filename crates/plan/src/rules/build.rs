@@ -73,6 +73,7 @@ fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<C
     ];
     chains.extend([
         guard::guard(),
+        share::hook(),
         nat::prerouting(),
         nat::output(),
         forward_hook(),
@@ -128,7 +129,6 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
         ));
     }
     rules.extend([IpVersion::V4, IpVersion::V6].map(to_nobody));
-    rules.push(share::jump(Some(nets(true))));
     // Before policies: nothing there translates a private address, and no answer would come.
     rules.push(rule(
         vec![
@@ -251,7 +251,6 @@ fn input_hook(policies: Vec<Rule>) -> Chain {
             "neighbour discovery",
         ));
     }
-    rules.push(share::jump(None));
     rules.extend(policies);
     rules.extend([
         rule(

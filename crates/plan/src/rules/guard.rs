@@ -6,8 +6,8 @@ use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value};
 
 use super::parts::{
-    DHCP_SERVER, LOOPBACK4, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT6, ROUTER_ADVERT, UDP, base,
-    icmp6, member, nets, rule, within,
+    DHCP_CLIENT, DHCP_SERVER, LOOPBACK4, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT6,
+    ROUTER_ADVERT, UDP, base, icmp6, member, nets, rule, within,
 };
 use super::{purpose, sets};
 
@@ -78,7 +78,14 @@ fn from_nodes() -> Vec<Rule> {
         let conditions = vec![outside(&sets::SOURCES), outside(&sets::ROUTED)];
         rule(conditions, Verdict::Drop, purpose::SPOOFED)
     };
+    // With any source port, one node could use the share of this address, which all have together.
+    let from_nobody = vec![
+        Match::Is(Field::Ip4Saddr, Value::V4(Ipv4Addr::UNSPECIFIED)),
+        Match::Is(Field::L4Proto, Value::Proto(UDP)),
+        Match::IsNot(Field::Sport, Value::Port(DHCP_CLIENT)),
+    ];
     let mut rules = vec![
+        rule(from_nobody, Verdict::Drop, purpose::SPOOFED),
         rule(
             asks_by_dhcp(),
             Verdict::Accept,

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use hallway_nftables::expr::Verdict;
-use hallway_nftables::{Chain, Element, Field, IpVersion, Match, Rule, Set, Value};
+use hallway_nftables::{
+    Chain, ChainType, Element, Field, Hook, IpVersion, Match, Priority, Rule, Set, Value,
+};
 use hallway_spec::CONNECTIONS_DEFAULT;
 
-use super::parts::rule;
+use super::parts::{base, member, nets, rule};
 use super::purpose;
-use super::sets::COUNTED;
+use super::sets::{self, COUNTED};
 use crate::settled::Settled;
 
 /// The chain that the first packets of connections pass before any other rule accepts them.
-pub(super) const CHAIN: &str = "share";
+const CHAIN: &str = "share";
 
 /// The chain, with a set of addresses for each limit that the file specifies.
 pub(super) fn chain(settled: &Settled) -> (Chain, Vec<Set>) {
@@ -64,12 +66,23 @@ fn over(mut matches: Vec<Match>, version: IpVersion, limit: u32) -> Rule {
     rule(matches, Verdict::Drop, purpose::SHARE)
 }
 
-/// Jumps to the chain with packets from nodes.
-pub(super) fn jump(from_nodes: Option<Match>) -> Rule {
-    let matches = from_nodes.into_iter().collect();
-    rule(
-        matches,
-        Verdict::Jump(CHAIN.into()),
-        "connections of a node",
-    )
+/// Counts each first packet before it is routed or passed on by a bridge. The kernel adds the entry of
+/// a packet to several receivers before the chains of input and forwarding have all seen it.
+pub(super) fn hook() -> Chain {
+    Chain {
+        name: "shares".into(),
+        base: base(ChainType::Filter, Hook::Prerouting, Priority::MANGLE),
+        rules: vec![
+            rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
+            rule(
+                vec![member(Field::IifGroup, &sets::LANS, true)],
+                Verdict::Accept,
+                purpose::LAN,
+            ),
+            rule(vec![Match::Established], Verdict::Accept, "replies"),
+            rule(vec![Match::Invalid], Verdict::Accept, "dropped later"),
+            rule(vec![Match::MidStream], Verdict::Accept, "dropped later"),
+            rule(vec![], Verdict::Jump(CHAIN.into()), "connections of a node"),
+        ],
+    }
 }
