@@ -21,6 +21,9 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Args::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
     };
+    if let Some(args) = of_verb(&present) {
+        return Ok(args);
+    }
     match parse(Args::command(), &is_set) {
         // A file on the command line takes precedence over the variable's.
         Err(error) if error.kind() == ErrorKind::ArgumentConflict && is_set("HALLWAY_FILE") => {
@@ -31,6 +34,23 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
         Err(error) if HELP.contains(&error.kind()) => parse(command_line::command(), &is_set),
         outcome => outcome,
     }
+}
+
+/// The arguments, where the first word is a verb: then the others need not be prepared, which takes
+/// longer than many a command. `None` where that fails: what is wrong is said with all verbs known.
+fn of_verb(present: &BTreeSet<String>) -> Option<Args> {
+    let word = std::env::args_os().nth(1)?;
+    // Not freed one by one: all of it ends with the process.
+    let all = std::mem::ManuallyDrop::new(Args::command());
+    let verb = all.find_subcommand(&word)?.clone();
+    let own = all.get_arguments().cloned();
+    let mut command = Command::new("hallway").args(own).subcommand(verb);
+    if !present.is_empty() {
+        command = with_variables(command, present, &is_set);
+    }
+    let mut command = std::mem::ManuallyDrop::new(command);
+    let matches = command.try_get_matches_from_mut(std::env::args_os()).ok()?;
+    Args::from_arg_matches(&matches).ok()
 }
 
 const HELP: [ErrorKind; 2] = [

@@ -42,7 +42,7 @@ check(70 <= count <= 82, '%d connections' % count)
 /// any chain of input or forwarding dropped it.
 pub(crate) fn multicast_counts_as_well() {
     let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
-    let file = crate::FILE.replace("  p: { ", "  p: { limits: { connections: 40 }, ");
+    let file = crate::FILE.replace("  a: { ", "  a: { limits: { connections: 40 }, ");
     h.up(&file).ok();
     attack(
         "
@@ -51,13 +51,14 @@ def flood(make):
     shell('conntrack -F 2>/dev/null; conntrack -F -f ipv6 2>/dev/null; true')
     for port in range(1000, 1400):
         to, source, target = make(port)
-        N['p'].raw.send(frame(ip(source, target, 17, udp(source, target, port, 67, b'x')), to, M['p']))
+        N['a'].raw.send(frame(ip(source, target, 17, udp(source, target, port, 67, b'x')), to, M['a']))
     sender('q').send([])
     return entries()
 ways = {
-    'multicast': lambda port: ('01:00:5e:00:00:fb', FOUR['p'], '224.0.0.251'),
-    'multicast of IPv6': lambda port: ('33:33:00:00:00:fb', SIX['p'], 'ff02::fb'),
-    'broadcast': lambda port: ('ff:ff:ff:ff:ff:ff', FOUR['p'], '10.9.0.255'),
+    'multicast': lambda port: ('01:00:5e:00:00:fb', FOUR['a'], '224.0.0.251'),
+    'multicast of IPv6': lambda port: ('33:33:00:00:00:fb', SIX['a'], 'ff02::fb'),
+    'multicast from the link-local address': lambda port: ('33:33:00:00:00:fb', L['a'], 'ff02::fb'),
+    'broadcast': lambda port: ('ff:ff:ff:ff:ff:ff', FOUR['a'], '10.9.0.255'),
     'DHCP': lambda port: ('ff:ff:ff:ff:ff:ff', '0.0.0.0', '255.255.255.255'),
 }
 for way, make in ways.items():

@@ -11,7 +11,7 @@ use hallway_spec::CONNECTIONS_DEFAULT;
 use super::parts::{base, member, nets, rule};
 use super::purpose;
 use super::sets::{self, COUNTED};
-use crate::settled::Settled;
+use crate::settled::{Interface, Plug, Settled};
 
 /// The chain that the first packets of connections pass before any other rule accepts them.
 const CHAIN: &str = "share";
@@ -21,7 +21,10 @@ pub(super) fn chain(settled: &Settled) -> (Chain, Vec<Set>) {
     let mut limits: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
     for node in &settled.nodes {
         if let Some(limit) = node.connections {
-            let addresses = node.port_addresses().map(Value::address);
+            let on_networks = |i: &&Interface| matches!(i.plug, Plug::Port { .. });
+            let ports = node.interfaces.iter().filter(on_networks);
+            let link_local = ports.filter_map(Interface::link_local).map(|a| a.addr());
+            let addresses = node.port_addresses().chain(link_local).map(Value::address);
             limits.entry(limit).or_default().extend(addresses);
         }
     }
