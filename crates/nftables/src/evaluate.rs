@@ -282,8 +282,8 @@ impl<'a> Evaluator<'a> {
             Match::NotIn(fields, set) => {
                 readable(fields, packet) && self.lookup(set, fields, packet).is_none()
             }
-            // Other connections are not known here.
-            Match::CountOver { .. } => false,
+            // Other connections and programs are not known here.
+            Match::CountOver { .. } | Match::OfSocket { .. } => false,
             Match::Version(version) => IpVersion::of(packet.from) == *version,
             Match::Established => packet.established,
             Match::Invalid => packet.invalid,

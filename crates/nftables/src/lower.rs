@@ -136,6 +136,10 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
             let load = Expr::FibDestinationType { to: Reg(0) };
             equal(out, load, RTN_LOCAL.to_ne_bytes().to_vec());
         }
+        Match::OfSocket { wildcard } => {
+            let load = Expr::SocketWildcard { to: Reg(0) };
+            equal(out, load, vec![u8::from(*wildcard)]);
+        }
         Match::Unmarked(bits) => {
             out.push(meta(Meta::Mark));
             out.push(Expr::Bitwise {

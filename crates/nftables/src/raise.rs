@@ -161,6 +161,20 @@ fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
         ] if *data == RTN_LOCAL.to_ne_bytes() => {
             return Some((Match::ToLocal, 2));
         }
+        [
+            Expr::SocketWildcard { .. },
+            Expr::Compare {
+                data, equal: true, ..
+            },
+            ..,
+        ] => {
+            let wildcard = match data.as_slice() {
+                [0] => false,
+                [1] => true,
+                _ => return None,
+            };
+            return Some((Match::OfSocket { wildcard }, 2));
+        }
         _ => {}
     }
     let (fields, used) = loads(exprs, protocol)?;

@@ -289,6 +289,12 @@ pub enum Match {
     Dnated,
     /// Its destination is an address of the machine.
     ToLocal,
+    /// A socket of this machine receives it, which is bound to all addresses (true) or to one address or
+    /// connected (false).
+    OfSocket {
+        /// Bound to all addresses.
+        wildcard: bool,
+    },
     /// Its mark has none of these bits.
     Unmarked(u32),
     /// Expressions without another variant. They may do more than match.

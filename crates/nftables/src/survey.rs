@@ -203,6 +203,8 @@ impl Survey<'_> {
                 let kind = if self.packet.to_local { LOCAL } else { UNICAST };
                 (*to, Some(kind.to_ne_bytes().to_vec()))
             }
+            // Only packets for which no program of this machine has a socket are evaluated.
+            Expr::SocketWildcard { .. } => return Answer::No,
             Expr::Raw { attributes, .. } => return has_way_back(attributes, registers),
             Expr::Constant { to, data } => (*to, Some(data.clone())),
             Expr::Bitwise { reg, mask, xor } => {

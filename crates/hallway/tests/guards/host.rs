@@ -156,3 +156,59 @@ pub(crate) fn a_port_that_a_program_has_is_not_published() {
     h.ok("down");
     drop((one, udp, six));
 }
+
+/// A range of published ports takes over no connection that a program of the host has from one of them,
+/// also one that the kernel did not track before.
+pub(crate) fn connections_of_the_host_stay_with_its_programs() {
+    sh(
+        "ip netns add peer; ip link add up0 type veth peer name eth0 netns peer; ip link set up0 up
+        ip addr add 198.51.100.1/24 dev up0; ip -n peer addr add 198.51.100.9/24 dev eth0
+        ip -n peer link set eth0 up; ip -n peer link set lo up",
+    );
+    let echo = "import socket,threading
+t=socket.socket(); t.bind(('198.51.100.9',0)); t.listen(1)
+u=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); u.bind(('198.51.100.9',0))
+print(t.getsockname()[1],u.getsockname()[1],flush=True)
+c,_=t.accept(); d,a=u.recvfrom(9); u.sendto(d,a); c.sendall(c.recv(9))
+input(); c.sendall(b'late'); u.sendto(b'late',a); input()";
+    let mut peer = std::process::Command::new("ip")
+        .args(["netns", "exec", "peer", "python3", "-c", echo])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(peer.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    let ports: Vec<u16> = line.split(' ').map(|p| p.trim().parse().unwrap()).collect();
+    let mut tcp = std::net::TcpStream::connect(("198.51.100.9", ports[0])).unwrap();
+    let udp = std::net::UdpSocket::bind("198.51.100.1:0").unwrap();
+    udp.connect(("198.51.100.9", ports[1])).unwrap();
+    let limit = Some(std::time::Duration::from_secs(5) * hallway_testkit::patience());
+    tcp.set_read_timeout(limit).unwrap();
+    udp.set_read_timeout(limit).unwrap();
+    let mut bytes = [0; 9];
+    udp.send(b"x").unwrap();
+    udp.recv(&mut bytes).unwrap();
+    std::io::Write::write_all(&mut tcp, b"x").unwrap();
+    std::io::Read::read(&mut tcp, &mut bytes).unwrap();
+    let own = [
+        tcp.local_addr().unwrap().port(),
+        udp.local_addr().unwrap().port(),
+    ];
+    let range = format!("{}-65000", own.iter().min().unwrap());
+    let h = hallway_testkit::Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    h.up(&format!(
+        "networks: {{ n: {{ subnet: 10.1.0.0/24 }} }}\nnodes: {{ a: {{ networks: [n], ports: ['{range}:{range}', '{range}:{range}/udp'] }} }}\n"
+    ))
+    .ok();
+    let input = peer.stdin.as_mut().unwrap();
+    std::io::Write::write_all(input, b"\n").unwrap();
+    let got = std::io::Read::read(&mut tcp, &mut bytes).unwrap();
+    assert_eq!(&bytes[..got], b"late");
+    let got = udp.recv(&mut bytes).unwrap();
+    assert_eq!(&bytes[..got], b"late");
+    drop(peer.stdin.take());
+    peer.wait().unwrap();
+    h.ok("down");
+}

@@ -80,6 +80,7 @@ hallway_testkit::tests![
     a_deny_ends_connections_whose_server_sends,
     a_network_that_becomes_internal_loses_its_connections,
     a_port_that_a_program_has_is_not_published,
+    connections_of_the_host_stay_with_its_programs,
     an_address_that_moves_is_reached_at_once,
     a_node_takes_no_more_than_its_share,
     multicast_counts_as_well,

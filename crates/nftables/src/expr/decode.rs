@@ -126,6 +126,11 @@ impl Expr {
                 (what == [NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR])
                     .then_some(Self::FibDestinationType { to })
             }
+            "socket" => {
+                let known = Known::only(attributes, &[1, 2])?;
+                let to = known.reg(2)?;
+                (known.number(1)? == NFT_SOCKET_WILDCARD).then_some(Self::SocketWildcard { to })
+            }
             _ => statement(name, attributes),
         }
     }

@@ -55,6 +55,7 @@ impl Expr {
             Self::CountOver { .. } => "dynset",
             Self::Ct { .. } => "ct",
             Self::FibDestinationType { .. } => "fib",
+            Self::SocketWildcard { .. } => "socket",
             Self::Dnat { .. } => "nat",
             Self::Masquerade { .. } => "masq",
             Self::Counter => "counter",
@@ -127,6 +128,9 @@ impl Expr {
                     w,
                     &[(1, to), (2, NFT_FIB_RESULT_ADDRTYPE), (3, NFTA_FIB_F_DADDR)],
                 );
+            }
+            Self::SocketWildcard { to } => {
+                numbers(w, &[(1, NFT_SOCKET_WILDCARD), (2, to.number())]);
             }
             _ => self.statement(w),
         }

@@ -139,6 +139,12 @@ pub enum Expr {
         /// The target register.
         to: Reg,
     },
+    /// Loads whether the socket of this machine that the packet is for is bound to all addresses; ends
+    /// the rule where there is no such socket.
+    SocketWildcard {
+        /// The target register.
+        to: Reg,
+    },
     /// Translates the destination.
     Dnat {
         /// The version of the address.
@@ -196,6 +202,7 @@ const NFT_REJECT_ICMPX_UNREACH: u32 = 2;
 const NFT_REJECT_ICMPX_ADMIN_PROHIBITED: u8 = 3;
 const NFT_BYTEORDER_HTON: u32 = 1;
 const NFT_FIB_RESULT_ADDRTYPE: u32 = 3;
+const NFT_SOCKET_WILDCARD: u32 = 2;
 const NFTA_FIB_F_DADDR: u32 = 2;
 const NFT_CMP_EQ: u32 = 0;
 const NFT_CMP_NEQ: u32 = 1;
@@ -291,6 +298,7 @@ mod tests {
                 limit
             }),
             reg().prop_map(|to| Expr::FibDestinationType { to }),
+            reg().prop_map(|to| Expr::SocketWildcard { to }),
             (version(), reg(), proptest::option::of(reg())).prop_map(|(version, address, port)| {
                 Expr::Dnat {
                     version,

@@ -50,7 +50,8 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     bridge.chains = bridge::chains(policies.to_many);
     let (share, sets) = share::chain(settled);
     inet.sets.extend(sets);
-    inet.chains = inet_chains(policies.forward, policies.input, policies.output);
+    let rules = [policies.forward, policies.input, policies.output];
+    inet.chains = inet_chains(settled, rules);
     inet.chains.insert(0, share);
     for table in [&mut inet, &mut bridge] {
         for set in &mut table.sets {
@@ -63,7 +64,7 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     }
 }
 
-fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<Chain> {
+fn inet_chains(settled: &Settled, [forward, input, output]: [Vec<Rule>; 3]) -> Vec<Chain> {
     let mut chains = vec![
         nat::published_dnat(),
         accept_published(),
@@ -74,7 +75,7 @@ fn inet_chains(forward: Vec<Rule>, input: Vec<Rule>, output: Vec<Rule>) -> Vec<C
     chains.extend([
         guard::guard(),
         share::hook(),
-        nat::prerouting(),
+        nat::prerouting(settled),
         nat::output(),
         forward_hook(),
         foreign::chain(),

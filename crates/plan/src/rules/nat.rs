@@ -10,6 +10,7 @@ use hallway_nftables::{
 use super::parts::{LINK_LOCAL6, LOOPBACK4, base, member, rule, within};
 use super::purpose;
 use super::sets::{self, ByVersion};
+use crate::settled::{Publish, Settled};
 
 pub(super) fn published_dnat() -> Chain {
     use Field::{Dport, Ip4Daddr, Ip6Daddr, L4Proto};
@@ -53,24 +54,41 @@ fn link_local() -> Rule {
     )
 }
 
-pub(super) fn prerouting() -> Chain {
+pub(super) fn prerouting(settled: &Settled) -> Chain {
+    let mut rules = vec![
+        link_local(),
+        rule(
+            vec![member(Field::IifGroup, &sets::LANS, true)],
+            Verdict::Return,
+            purpose::LAN,
+        ),
+    ];
+    if settled.publishes.iter().any(may_be_of_host) {
+        let own = |wildcard| vec![Match::ToLocal, Match::OfSocket { wildcard }];
+        let words = "a program of the host has this port";
+        rules.extend([false, true].map(|wildcard| rule(own(wildcard), Verdict::Return, words)));
+    }
+    rules.push(rule(
+        vec![Match::ToLocal],
+        Verdict::Jump("published".into()),
+        "addresses of the host only",
+    ));
     Chain {
         name: "nat_prerouting".into(),
         base: base(ChainType::Nat, Hook::Prerouting, Priority::DSTNAT),
-        rules: vec![
-            link_local(),
-            rule(
-                vec![member(Field::IifGroup, &sets::LANS, true)],
-                Verdict::Return,
-                purpose::LAN,
-            ),
-            rule(
-                vec![Match::ToLocal],
-                Verdict::Jump("published".into()),
-                "addresses of the host only",
-            ),
-        ],
+        rules,
     }
+}
+
+/// The kernel's first port for connections of programs that choose none
+/// (net.ipv4.ip_local_port_range).
+const FIRST_LOCAL_PORT: u16 = 32_768;
+
+/// Whether programs of the host may have connections from one of these ports: the kernel chooses it, or
+/// the keeper does not hold each port of the range.
+fn may_be_of_host(publish: &Publish) -> bool {
+    let ports = publish.host_ports;
+    ports.first() != ports.last() || ports.first() >= FIRST_LOCAL_PORT
 }
 
 pub(super) fn output() -> Chain {
