@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hallway_nftables::Ruleset;
 use hallway_spec::SysctlKey;
 use ipnet::IpNet;
 
+use super::rules::node_table;
 use super::{Attribute, Difference, Fact, Place};
 use crate::mark;
-use crate::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use crate::observed::{Seen, SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use crate::shaping::Shaping;
 use crate::target::{BY_KERNEL, Link, LinkRole, Route, RouteKind, RouteOrigin, Setting, Space};
 
@@ -25,6 +27,7 @@ pub(super) struct Index<'a> {
     routes: BTreeMap<IpNet, Vec<&'a SeenRoute>>,
     settings: &'a BTreeMap<Setting, u32>,
     sysctls: &'a BTreeMap<SysctlKey, String>,
+    rules: &'a Seen<Ruleset>,
 }
 
 impl<'a> Index<'a> {
@@ -49,6 +52,7 @@ impl<'a> Index<'a> {
             routes,
             settings: &seen.settings,
             sysctls: &seen.sysctls,
+            rules: &seen.rules,
         }
     }
 
@@ -164,6 +168,7 @@ pub(super) fn compare(
             });
         }
     }
+    facts.extend(node_table(wanted.rules.as_ref(), seen.rules));
     for link in &wanted.links {
         let Some(found) = seen.link(&link.name) else {
             continue;

@@ -134,6 +134,7 @@ impl Question {
             }
             Ok(_) => None,
         };
+        found.unsure = found.unsure.or(walk.rerouted.take());
         found
     }
 
