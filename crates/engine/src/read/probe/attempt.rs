@@ -217,8 +217,11 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// A datagram has come to its target; only reported where a program listens.
-    pub(super) fn seen(&mut self, frame: &[u8]) {
+    /// A datagram has come to a place; only reported where a program listens.
+    pub(super) fn seen(&mut self, at: &Location, frame: &[u8]) {
+        if self.aim.target.as_ref().map(|(place, _)| place) != Some(at) {
+            return;
+        }
         let text = self.text();
         let there = frame.windows(text.len()).any(|part| part == text);
         if there && self.listener == Listener::Service {
