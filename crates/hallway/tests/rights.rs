@@ -257,7 +257,53 @@ fn a_user_that_does_not_exist() {
         .says("a user: a name");
 }
 
+/// The ids that the machine has given to an ordinary user are other users of the sandbox.
+fn further_ids_of_an_ordinary_user() {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    if !map.trim_end().ends_with(" 4294967295") {
+        skip("needs root of the machine");
+    }
+    if !std::path::Path::new("/usr/bin/newuidmap").exists() {
+        skip("needs newuidmap");
+    }
+    sh(
+        "mkdir /run/etc; cp -a /etc/. /run/etc; mount --bind /run/etc /etc
+        echo rita:x:12345:12345::/tmp:/bin/sh >> /etc/passwd
+        echo rita:400000:65536 > /etc/subuid; echo rita:500000:65536 > /etc/subgid
+        mkdir -m 700 /run/st; chown 12345 /run/st; mkdir -m 755 /run/bin",
+    );
+    std::fs::copy(PROGRAM, "/run/bin/hallway").unwrap();
+    let text = format!("{NETWORK}nodes: {{ a: {{ networks: [n] }} }}\n");
+    std::fs::write("/run/p.yaml", text).unwrap();
+    sh("chmod 644 /run/p.yaml");
+    let rita = |words: &str| {
+        sh(&format!(
+            "setpriv --reuid 12345 --regid 12345 --clear-groups env HALLWAY_PASTA=0 HALLWAY_STATE_DIR=/run/st /run/bin/hallway {words} 2>&1"
+        ))
+    };
+    rita("up /run/p.yaml");
+    let map = rita("exec a -- cat /proc/self/uid_map /proc/self/gid_map");
+    let fields: Vec<&str> = map.split_whitespace().collect();
+    let wanted = "0 12345 1 1 400000 65535 0 12345 1 1 500000 65535";
+    assert_eq!(fields.join(" "), wanted);
+    let su = rita("exec a -- su -s /bin/sh nobody -c 'id -u'");
+    assert_eq!(su.trim(), "65534");
+    let tcpdump = rita(
+        "exec a -- tcpdump -c 1 -i lo & sleep 3; setpriv --reuid 12345 --regid 12345 --clear-groups env HALLWAY_STATE_DIR=/run/st /run/bin/hallway exec a -- ping -c 2 127.0.0.1; wait",
+    );
+    assert!(tcpdump.contains("1 packet captured"), "{tcpdump}");
+    rita("down");
+    // Without such ids the sandbox has one user.
+    sh("echo > /etc/subgid");
+    rita("up /run/p.yaml");
+    let map = rita("exec a -- cat /proc/self/uid_map /proc/self/gid_map");
+    let fields: Vec<&str> = map.split_whitespace().collect();
+    assert_eq!(fields.join(" "), "0 12345 1 0 12345 1");
+    rita("down");
+}
+
 hallway_testkit::tests!(
+    further_ids_of_an_ordinary_user,
     programs_run_as_who_called,
     a_program_without_capabilities,
     root_of_a_sandbox_is_not_root_of_the_machine,
