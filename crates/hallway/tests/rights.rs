@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, Snapshot, sh, skip, try_sh};
+use hallway_testkit::{Hallway, Snapshot, sh, skip, try_sh, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 const NETWORK: &str = "name: p\nnetworks: { n: { subnet: 10.91.0.0/24 } }\n";
@@ -275,12 +275,13 @@ fn further_ids_of_an_ordinary_user() {
     std::fs::copy(PROGRAM, "/run/bin/hallway").unwrap();
     let text = format!("{NETWORK}nodes: {{ a: {{ networks: [n] }} }}\n");
     std::fs::write("/run/p.yaml", text).unwrap();
-    sh("chmod 644 /run/p.yaml");
-    let rita = |words: &str| {
-        sh(&format!(
+    sh("chmod 644 /run/p.yaml; touch /run/dump");
+    let as_rita = |words: &str| {
+        format!(
             "setpriv --reuid 12345 --regid 12345 --clear-groups env HALLWAY_PASTA=0 HALLWAY_STATE_DIR=/run/st /run/bin/hallway {words} 2>&1"
-        ))
+        )
     };
+    let rita = |words: &str| sh(&as_rita(words));
     rita("up /run/p.yaml");
     let map = rita("exec a -- cat /proc/self/uid_map /proc/self/gid_map");
     let fields: Vec<&str> = map.split_whitespace().collect();
@@ -288,10 +289,18 @@ fn further_ids_of_an_ordinary_user() {
     assert_eq!(fields.join(" "), wanted);
     let su = rita("exec a -- su -s /bin/sh nobody -c 'id -u'");
     assert_eq!(su.trim(), "65534");
-    let tcpdump = rita(
-        "exec a -- tcpdump -c 1 -i lo & sleep 3; setpriv --reuid 12345 --regid 12345 --clear-groups env HALLWAY_STATE_DIR=/run/st /run/bin/hallway exec a -- ping -c 2 127.0.0.1; wait",
-    );
-    assert!(tcpdump.contains("1 packet captured"), "{tcpdump}");
+    // It becomes its own user once it is there.
+    let dump = "exec a -- tcpdump -l -c 1 -i lo > /run/dump";
+    let ping = "exec a -- ping -c 1 -W 30 127.0.0.1";
+    let watching = std::thread::spawn({
+        let words = as_rita(dump);
+        move || sh(&words)
+    });
+    wait_for("a packet to be seen", || {
+        rita(ping);
+        sh("cat /run/dump").contains("ICMP echo request")
+    });
+    watching.join().unwrap();
     rita("down");
     // Without such ids the sandbox has one user.
     sh("echo > /etc/subgid");
