@@ -145,6 +145,10 @@ impl Question {
             Service::Port(p) if p.protocol == Protocol::Tcp => {
                 (PacketKind::Syn, PacketKind::SynAck)
             }
+            // Its answer begins no connection either.
+            Service::Port(p) if p.protocol == Protocol::Sctp => {
+                (PacketKind::Datagram, PacketKind::SynAck)
+            }
             Service::Port(_) | Service::Protocol(_) => (PacketKind::Datagram, PacketKind::Datagram),
         }
     }

@@ -243,7 +243,7 @@ impl<'a> Attempt<'a> {
             Socket::Tcp(client) => tcp(client, self.connected, self.listener, &self.text()),
             Socket::Udp(client) => datagram(client),
             Socket::Icmp => Ok(None),
-            Socket::Raw { socket, probe, .. } => match socket.answer(*probe) {
+            Socket::Raw { socket, probe, .. } => match socket.answer(*probe, self.aim.to) {
                 Ok(Some(RawAnswer::Accepted)) => Ok(Some(Progress::Answered)),
                 Ok(Some(RawAnswer::Refused)) => Err(Errno::CONNREFUSED),
                 Ok(None) => Ok(None),
