@@ -224,7 +224,7 @@ impl<'a> Attempt<'a> {
         }
         let text = self.text();
         let there = frame.windows(text.len()).any(|part| part == text);
-        if there && self.listener == Listener::Service {
+        if there && self.listener == Listener::Service && !self.aim.one_way {
             // An answer during this wave still has priority.
             self.connected.get_or_insert(self.started.elapsed());
         }

@@ -42,6 +42,9 @@ pub struct Aim {
     pub target: Option<(Location, SocketAddr)>,
     /// Whether an answer is predicted.
     pub answered: bool,
+    /// Whether the request is predicted to arrive, and the reply not: that it arrives is no sign of an
+    /// answer then.
+    pub one_way: bool,
 }
 
 impl Aim {
@@ -67,6 +70,7 @@ impl Aim {
             service: path.service,
             target,
             answered: path.outcome.reachable(),
+            one_way: path.destination().is_some() && !path.outcome.reachable(),
         })
     }
 
