@@ -290,7 +290,7 @@ policies: [{ from: a, to: b }]
         "10.2.0.2:80",
         "filtered",
         "asymmetric",
-        &["half a connection"],
+        &["connection tracking on the host is incomplete"],
     );
 }
 

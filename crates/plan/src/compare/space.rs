@@ -271,17 +271,8 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             Attribute::Bridge(*flag, found),
         ))
     });
-    // A port that is moved to another bridge starts with the defaults.
-    let stays = found.master.and_then(|i| seen.name(i))
-        == wanted.master.as_ref().and_then(Option::as_deref);
-    let flags = wanted.port.iter().filter_map(|(flag, on)| {
-        let found = match stays {
-            true => *found.port.get(flag)?,
-            false => flag.default(),
-        };
-        Some((Attribute::Port(*flag, *on), Attribute::Port(*flag, found)))
-    });
-    let all = pairs.into_iter().flatten().chain(bridge).chain(flags);
+    let all = pairs.into_iter().flatten().chain(bridge);
+    let all = all.chain(port_flags(wanted, found, seen));
     for (wanted_value, found_value) in all {
         if wanted_value != found_value {
             out.push(Fact::Attribute {
@@ -291,6 +282,24 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             });
         }
     }
+}
+
+/// The flags of a bridge port, as wanted and as found.
+fn port_flags<'a>(
+    wanted: &'a Link,
+    found: &'a SeenLink,
+    seen: &Index<'_>,
+) -> impl Iterator<Item = (Attribute, Attribute)> + use<'a> {
+    // A port that is moved to another bridge starts with the defaults.
+    let stays = found.master.and_then(|i| seen.name(i))
+        == wanted.master.as_ref().and_then(Option::as_deref);
+    wanted.port.iter().filter_map(move |(flag, on)| {
+        let found = match stays {
+            true => *found.port.get(flag)?,
+            false => flag.default(),
+        };
+        Some((Attribute::Port(*flag, *on), Attribute::Port(*flag, found)))
+    })
 }
 
 /// `fe80::/64`, which every link with IPv6 has (RFC 4291, section 2.5.6).
