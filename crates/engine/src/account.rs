@@ -57,6 +57,13 @@ pub fn home_of(user: u32) -> Option<PathBuf> {
     Some(entry.home.into())
 }
 
+/// The name that /etc/passwd has for a user.
+pub(crate) fn name_of(user: u32) -> Option<String> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let entry = entries(&passwd).find(|entry| entry.user == user)?;
+    Some(entry.name.to_owned())
+}
+
 /// The groups that list a user as a member (group(5)).
 fn memberships(text: &str, name: &str) -> Vec<u32> {
     text.lines()

@@ -11,8 +11,8 @@ use hallway_kernel::gate::Gate;
 
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::diff::{Recorded, affected, drift};
-use hallway_plan::observed::Seen;
-use hallway_plan::through::Firewall;
+use hallway_plan::observed::{Seen, SeenEntry};
+use hallway_plan::through::{ENTRIES, Firewall};
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 use ipnet::IpNet;
@@ -203,8 +203,12 @@ impl Engine {
     ///
     /// # Errors
     /// Conflicts with existing objects, and a record of another version of hallway.
-    pub fn plan(&self, topology: &Topology) -> Result<Planned, Failure> {
-        self.plan_to(topology, false, None)
+    pub fn plan(
+        &self,
+        topology: &Topology,
+        allow_through: &[Firewall],
+    ) -> Result<Planned, Failure> {
+        self.plan_to(topology, false, Some(allow_through))
     }
 
     /// As [`Self::plan`]. A plan for the change of one object (`narrow`) does not examine the
@@ -339,14 +343,24 @@ impl Engine {
             .collect())
     }
 
-    /// The steps if nothing existed: the plan for a sandbox that does not run yet.
+    /// The steps if nothing at all were there: what a sandbox that does not run yet would see. The
+    /// firewalls that packets are to be let through are taken to be there.
     ///
     /// # Errors
     /// Conflicts within the topology itself.
-    pub fn plan_from_nothing(topology: &Topology) -> Result<Planned, Failure> {
-        let observed = Observed::default();
+    pub fn plan_from_nothing(
+        topology: &Topology,
+        allow_through: &[Firewall],
+    ) -> Result<Planned, Failure> {
+        let entries = ENTRIES.into_iter();
+        let entries = entries.filter(|e| allow_through.contains(&e.firewall));
+        let observed = Observed {
+            entries: entries.map(SeenEntry::without_accepts).collect(),
+            ..Observed::default()
+        };
         let around = Surroundings::new(&topology.name, &observed, &[]);
-        let settled = settle(topology, None, &around).map_err(conflicts)?;
+        let mut settled = settle(topology, None, &around).map_err(conflicts)?;
+        settled.allow_through = allow_through.to_vec();
         let plan = diff(
             &topology.name,
             Recorded::default(),

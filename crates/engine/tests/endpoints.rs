@@ -89,7 +89,7 @@ fn assert_complete() {
     let drift = engine().status(&project()).unwrap().unwrap().differences;
     assert!(drift.is_empty(), "{drift:#?}");
     assert!(record.pending.is_none());
-    let plan = engine().plan(&topology(&record.source)).unwrap().plan;
+    let plan = engine().plan(&topology(&record.source), &[]).unwrap().plan;
     assert!(plan.is_empty(), "{plan:#?}\n{}", record.source);
 }
 

@@ -124,7 +124,7 @@ fn a_project_of_an_older_version_that_runs_is_not_built_again() {
             (&old.source, &old.inodes),
             (&written.source, &written.inodes)
         );
-        let plan = engine().plan(&topology(FILE)).unwrap().plan;
+        let plan = engine().plan(&topology(FILE), &[]).unwrap().plan;
         assert!(plan.steps.is_empty());
         assert!(!up(&engine(), FILE).unwrap());
         assert!(read("record.json").contains(&format!("\"version\":{version}")));

@@ -32,16 +32,14 @@ pub(crate) fn parse(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, 
         restore_places(&mut project.topology, &text);
         project.warnings.clear();
     }
-    let input = Input {
+    Ok(Input {
         project,
         source: text.clone(),
         text,
         path: path.to_owned(),
         more: Vec::new(),
         notes: Vec::new(),
-    };
-    input.warn(common);
-    Ok(input)
+    })
 }
 
 /// Reads the project's file, or its files.
@@ -52,7 +50,7 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
     }
     let Some(first) = paths.first() else {
         return Err(VerbError::usage(
-            "there is no hallway.yaml, *.hallway.yaml, compose.yaml or *.clab.yml in this directory",
+            "there is no hallway.yaml, *.hallway.yaml, compose.yaml, *.clab.yml or lab.conf in this directory",
             "name a file: hallway up examples/three-tier.yaml",
         ));
     };
@@ -76,7 +74,11 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
             format!("{name} is a hallway file; only one hallway file can be read"),
             "several -f are for Compose files; combine hallway files into one",
         )),
-        None => parse(common, &name, &bytes),
+        None => {
+            let input = parse(common, &name, &bytes)?;
+            input.warn(common);
+            Ok(input)
+        }
     }
 }
 
@@ -145,7 +147,7 @@ pub(crate) fn discover() -> Result<Vec<PathBuf>, VerbError> {
             .collect());
     }
     if found.is_empty() {
-        let labs = |name: &&str| ends(name, &[".clab.yml", ".clab.yaml"]);
+        let labs = |name: &&str| ends(name, &[".clab.yml", ".clab.yaml"]) || *name == "lab.conf";
         found = all.iter().copied().filter(labs).collect();
     }
     if found.len() > 1 {

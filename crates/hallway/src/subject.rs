@@ -27,7 +27,7 @@ impl Subject {
     /// From a file alone, without reading any kernel state.
     pub(crate) fn of_file(common: &Common, file: &FileArg) -> Result<Self, VerbError> {
         let input = source::read(common, file)?;
-        let planned = Engine::plan_from_nothing(&input.project.topology)
+        let planned = Engine::plan_from_nothing(&input.project.topology, &[])
             .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
         Ok(Self::new(planned.settled, &input, Environment::default()))
     }

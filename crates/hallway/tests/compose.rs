@@ -271,11 +271,73 @@ fn a_containerlab_ring() {
     before.unchanged();
 }
 
+/// Two routers of Kathara, each with a machine behind it; one has the link's addresses in a file of all.
+const LAB: &str = "LAB_NAME=\"two-routers\"\nLAB_AUTHOR=\"T\"\n
+pc1[0]=\"A/02:00:00:00:00:01\"
+pc1[image]=\"kathara/base\"
+r1[0]=\"A\"
+r1[1]=\"B\"
+r2[0]=\"C\"
+r2[1]=\"B\"
+# the other side
+pc2[0]=\"C\"
+pc2[sysctl]=\"net.ipv4.tcp_syncookies=2\"
+sw[0]=\"X\"
+";
+
+fn a_kathara_lab() {
+    let files = [
+        ("lab.conf", LAB),
+        (
+            "pc1.startup",
+            "ip address add 195.11.14.5/24 dev eth0\nip route add default via 195.11.14.1 dev eth0\n",
+        ),
+        (
+            "pc2.startup",
+            "ip addr add 200.1.1.7/24 dev eth0\nip route add default via 200.1.1.1\n/etc/init.d/apache2 start\n",
+        ),
+        (
+            "r1.startup",
+            "# left\nip address add 195.11.14.1/24 dev eth0\nip address add 100.0.0.9/30 dev eth1\n\nip route add 200.1.1.0/24 via 100.0.0.10 dev eth1\n",
+        ),
+        (
+            "r2.startup",
+            "ip address add 200.1.1.1/24 dev eth0\nip address add 100.0.0.10/30 dev eth1\nip route add 195.11.14.0/24 via 100.0.0.9 dev eth1\nsystemctl start frr\n",
+        ),
+    ];
+    let h = Hallway::host(PROGRAM).within(directory(&files));
+    let before = Snapshot::take();
+    let up = h.run(&["up"]).exits(0);
+    for words in [
+        "not run in pc2: /etc/init.d/apache2 start; hallway exec pc2",
+        "not run in r2: systemctl start frr",
+        "ignored, since it does not concern the network or hallway has no equivalent: image",
+    ] {
+        assert!(up.err.contains(words), "no {words:?} in\n{}", up.err);
+    }
+    let p = h.project("two-routers");
+    assert!(p.pings("pc1", "200.1.1.7"), "by way of both routers");
+    assert!(p.inside("pc1", "ip link show eth0 | grep -q 02:00:00:00:00:01"));
+    assert!(p.inside("pc2", "grep -q 2 /proc/sys/net/ipv4/tcp_syncookies"));
+    let imported = h.ok("import lab.conf");
+    assert!(imported.contains("mode: lan"), "{imported}");
+    h.ok("down");
+    before.unchanged();
+    let bad = format!("{LAB}pc1[0\n");
+    std::fs::write("/run/shop/lab.conf", bad).unwrap();
+    h.run(&["up"]).exits(2).says("lab.conf:14:1");
+    let text = "ip route add 9.9.9.0/24 via 8.8.8.8\n";
+    std::fs::write("/run/shop/lab.conf", LAB).unwrap();
+    std::fs::write("/run/shop/pc1.startup", text).unwrap();
+    h.run(&["up"]).exits(2).says("pc1.startup:1:1");
+}
+
 hallway_testkit::tests!(
     free_ports_of_the_host,
     scaled_with_profiles_and_included_files,
     import_and_export,
     a_containerlab_ring,
+    a_kathara_lab,
     services_answer_each_other_and_the_host,
     places_of_what_is_up,
     places_in_other_files,

@@ -93,6 +93,58 @@ fn answered_from_the_address_that_was_asked() {
     }
 }
 
+/// The same of a client that sends straight to the node's address on the network it is not on, and
+/// of networks without a bridge.
+fn a_second_address_is_answered_from() {
+    let h = hallway().project("p");
+    let ask = "import socket, sys; family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET; s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(30); s.connect((sys.argv[1], 53)); s.send(b'x'); print(s.recv(99))";
+    for (front, back) in [("", ""), (", mode: routed", ""), ("", ", mode: routed")] {
+        let text = TWO_NETWORKS
+            .replace("\"fd13::/64\"]", &format!("\"fd13::/64\"]{front}"))
+            .replace("\"fd14::/64\"]", &format!("\"fd14::/64\"]{back}"))
+            .replace("networks: [front, back]", "networks: { front: { address: [10.113.0.9, \"fd13::9\"] }, back: { address: [10.114.0.9, \"fd14::9\"] } }")
+            .replace("expect:", "policies: [ { from: back, to: front } ]\nexpect:");
+        h.up(&text).ok();
+        for address in ["10.113.0.9", "10.114.0.9", "fd13::9", "fd14::9"] {
+            h.run(&["exec", "app", "--", "python3", "-c", ask, address])
+                .exits(0);
+            let host = match address.contains(':') {
+                true => format!("[{address}]"),
+                false => address.to_owned(),
+            };
+            assert!(h.reads("app", &format!("http://{host}/")), "{host}");
+            for service in ["", ":53/udp", ":80"] {
+                let traced = h.run(&["trace", "app", &format!("{host}{service}")]);
+                assert!(!traced.exits(0).out.contains("differs"), "{host}{service}");
+            }
+        }
+        h.ok("down");
+    }
+}
+
+/// Listeners on localhost pass on streams of bytes and datagrams.
+fn sctp_is_not_served_on_localhost() {
+    let h = hallway().project("p");
+    let file = |port: &str| {
+        format!(
+            "networks: {{ a: {{ subnet: 10.9.0.0/24 }} }}\nnodes: {{ x: {{ networks: [a], ports: [\"{port}\"] }} }}\n"
+        )
+    };
+    h.up(&file("127.0.0.1:38412:38412/sctp"))
+        .exits(2)
+        .says("sctp cannot be published on 127.0.0.1");
+    let up = h.up(&file("38412:38412/sctp")).exits(0);
+    assert_eq!(
+        up.err.matches("is not served on localhost").count(),
+        1,
+        "{}",
+        up.err
+    );
+    let tested = h.run(&["test"]);
+    assert!(!tested.err.contains("localhost"), "{}", tested.err);
+    h.ok("down");
+}
+
 fn on_and_off_while_it_runs() {
     let h = hallway().project("p");
     let before = Snapshot::take();
@@ -366,6 +418,8 @@ hallway_testkit::tests![
     a_policy_can_deny_the_host,
     on_one_address_of_the_host_only,
     answered_from_the_address_that_was_asked,
+    a_second_address_is_answered_from,
+    sctp_is_not_served_on_localhost,
     on_and_off_while_it_runs,
     udp_from_one_port_follows_the_change,
     localhost_is_forwarded_unchanged,

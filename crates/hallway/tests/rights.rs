@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
-use hallway_testkit::{Hallway, Snapshot, sh, skip, try_sh};
+use hallway_testkit::{Hallway, Snapshot, sh, skip, try_sh, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
 const NETWORK: &str = "name: p\nnetworks: { n: { subnet: 10.91.0.0/24 } }\n";
@@ -257,7 +257,62 @@ fn a_user_that_does_not_exist() {
         .says("a user: a name");
 }
 
+/// The ids that the machine has given to an ordinary user are other users of the sandbox.
+fn further_ids_of_an_ordinary_user() {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    if !map.trim_end().ends_with(" 4294967295") {
+        skip("needs root of the machine");
+    }
+    if !std::path::Path::new("/usr/bin/newuidmap").exists() {
+        skip("needs newuidmap");
+    }
+    sh(
+        "mkdir /run/etc; cp -a /etc/. /run/etc; mount --bind /run/etc /etc
+        echo rita:x:12345:12345::/tmp:/bin/sh >> /etc/passwd
+        echo rita:400000:65536 > /etc/subuid; echo rita:500000:65536 > /etc/subgid
+        mkdir -m 700 /run/st; chown 12345 /run/st; mkdir -m 755 /run/bin",
+    );
+    std::fs::copy(PROGRAM, "/run/bin/hallway").unwrap();
+    let text = format!("{NETWORK}nodes: {{ a: {{ networks: [n] }} }}\n");
+    std::fs::write("/run/p.yaml", text).unwrap();
+    sh("chmod 644 /run/p.yaml; touch /run/dump");
+    let as_rita = |words: &str| {
+        format!(
+            "setpriv --reuid 12345 --regid 12345 --clear-groups env HALLWAY_PASTA=0 HALLWAY_STATE_DIR=/run/st /run/bin/hallway {words} 2>&1"
+        )
+    };
+    let rita = |words: &str| sh(&as_rita(words));
+    rita("up /run/p.yaml");
+    let map = rita("exec a -- cat /proc/self/uid_map /proc/self/gid_map");
+    let fields: Vec<&str> = map.split_whitespace().collect();
+    let wanted = "0 12345 1 1 400000 65535 0 12345 1 1 500000 65535";
+    assert_eq!(fields.join(" "), wanted);
+    let su = rita("exec a -- su -s /bin/sh nobody -c 'id -u'");
+    assert_eq!(su.trim(), "65534");
+    // It becomes its own user once it is there.
+    let dump = "exec a -- tcpdump -l -c 1 -i lo > /run/dump";
+    let ping = "exec a -- ping -c 1 -W 30 127.0.0.1";
+    let watching = std::thread::spawn({
+        let words = as_rita(dump);
+        move || sh(&words)
+    });
+    wait_for("a packet to be seen", || {
+        rita(ping);
+        sh("cat /run/dump").contains("ICMP echo request")
+    });
+    watching.join().unwrap();
+    rita("down");
+    // Without such ids the sandbox has one user.
+    sh("echo > /etc/subgid");
+    rita("up /run/p.yaml");
+    let map = rita("exec a -- cat /proc/self/uid_map /proc/self/gid_map");
+    let fields: Vec<&str> = map.split_whitespace().collect();
+    assert_eq!(fields.join(" "), "0 12345 1 0 12345 1");
+    rita("down");
+}
+
 hallway_testkit::tests!(
+    further_ids_of_an_ordinary_user,
     programs_run_as_who_called,
     a_program_without_capabilities,
     root_of_a_sandbox_is_not_root_of_the_machine,

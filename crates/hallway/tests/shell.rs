@@ -333,6 +333,41 @@ policies: [{ from: one, to: two, ports: [80/tcp] }]
     assert!(reads("one", "198.51.100.1:8080", 30), "published");
 }
 
+/// The accepts in the chains of other firewalls, where those are.
+fn accepts_in_other_firewalls() {
+    machine();
+    sh("nft add table ip filter; nft add chain ip filter DOCKER-USER");
+    let path = "/run/up.hallway.yaml";
+    std::fs::write(
+        path,
+        "name: p.q\nnetworks: { a: { subnet: 10.9.0.0/24 } }\nnodes: { x: { networks: [a] } }\n",
+    )
+    .unwrap();
+    let through = ["--allow-through", "docker,ufw"];
+    let chain = || sh("nft list chain ip filter DOCKER-USER");
+    let words = [&["up", path][..], &through].concat();
+    hallway().run(&words).ok();
+    let by_up = chain();
+    assert!(by_up.contains("br-a"), "{by_up}");
+    let words = [&["plan", path][..], &through].concat();
+    assert!(hallway().run(&words).ok().contains("nothing to change"));
+    assert!(
+        hallway()
+            .run(&["plan", path])
+            .ok()
+            .contains("remove accept")
+    );
+    hallway().run(&["down", path]).ok();
+    let empty = chain();
+    let shell = ["plan", "--format", "shell", path];
+    let words = [&shell[..], &through].concat();
+    run(&hallway().run(&words).ok());
+    assert_eq!(chain(), by_up);
+    let words = [&shell[..], &through, &["--remove"]].concat();
+    run(&hallway().run(&words).ok());
+    assert_eq!(chain(), empty);
+}
+
 /// `--remove` is only allowed with `--format shell`.
 fn remove_is_for_scripts() {
     let h = hallway();
@@ -354,5 +389,6 @@ hallway_testkit::tests![
     all_other_examples,
     everything_else,
     packets_get_the_same_verdicts,
+    accepts_in_other_firewalls,
     remove_is_for_scripts,
 ];

@@ -9,6 +9,8 @@ pub enum Format {
     Compose,
     /// A containerlab topology.
     Containerlab,
+    /// The file of a Kathara lab.
+    Kathara,
 }
 
 /// The file names of Compose, in its order.
@@ -32,6 +34,9 @@ impl Format {
         // So a large hallway file need not be read twice.
         let begins = |key: &str| text.lines().any(|line| line.starts_with(key));
         let file = path.rsplit('/').next().unwrap_or(path);
+        if file == crate::kathara::FILE {
+            return Some(Self::Kathara);
+        }
         let ours = !is_lab(file) && (begins("nodes:") || begins("links:"));
         if ours && !begins("services:") && !begins("topology:") {
             return None;

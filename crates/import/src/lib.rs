@@ -1,4 +1,4 @@
-//! Files of other programs as hallway files: Compose files and containerlab topologies.
+//! Files of other programs as hallway files: Compose files, containerlab topologies and Kathara labs.
 //!
 //! Pure: files, variables and programs of the machine are read through [`Surroundings`]. Places of
 //! the project and of problems are those of the given file, so that errors, `explain` and `trace`
@@ -25,6 +25,7 @@ mod export;
 mod findings;
 mod format;
 mod hash;
+mod kathara;
 mod load;
 mod merge;
 mod places;

@@ -19,14 +19,7 @@ impl Sources {
         directory: &str,
     ) -> Result<Value, Vec<Problem>> {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let start = self.length;
-        self.length += body.len() + 1;
-        let file = SourceText {
-            path: path.to_owned(),
-            text: body.to_owned(),
-            start,
-        };
-        self.files.push((file, directory.to_owned()));
+        let start = self.add(path, body, directory);
         match Value::read(body) {
             Ok(mut value) => {
                 let file = if start > 0 { path } else { "" };
@@ -42,7 +35,53 @@ impl Sources {
         }
     }
 
-    /// The number of files read; one that is named twice is read twice.
+    /// Reads a text line by line, without empty ones and comments, which begin with `#`. Names in it are
+    /// relative to `directory`.
+    pub(crate) fn lines(
+        &mut self,
+        path: &str,
+        text: &str,
+        directory: &str,
+    ) -> Vec<(Place, String)> {
+        let start = self.add(path, text, directory);
+        let (mut out, mut offset) = (Vec::new(), start);
+        for (line, number) in text.split_inclusive('\n').zip(1..) {
+            let code = line.trim();
+            let before = line.len() - line.trim_start().len();
+            if !code.is_empty() && !code.starts_with('#') {
+                let place = Place {
+                    line: number,
+                    column: before as u32 + 1,
+                    offset: offset + before,
+                    length: code.len(),
+                    file: if start > 0 {
+                        path.to_owned()
+                    } else {
+                        String::new()
+                    },
+                    key: String::new(),
+                };
+                out.push((place, code.to_owned()));
+            }
+            offset += line.len();
+        }
+        out
+    }
+
+    /// Adds a text; the offset of its beginning.
+    fn add(&mut self, path: &str, text: &str, directory: &str) -> usize {
+        let start = self.length;
+        self.length += text.len() + 1;
+        let file = SourceText {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            start,
+        };
+        self.files.push((file, directory.to_owned()));
+        start
+    }
+
+    /// How many have been read; one that is named twice is read twice.
     pub(crate) fn count(&self) -> usize {
         self.files.len()
     }

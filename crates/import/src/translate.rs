@@ -2,13 +2,14 @@
 
 use hallway_spec::{Code, Place, Problem, Problems, Project, SourceText, Value, parse_value};
 
+use crate::findings::Findings;
 use crate::format::Format;
 use crate::load::Loader;
 use crate::places::comment;
 use crate::render::render;
-use crate::sources::{join, parent};
+use crate::sources::{Sources, join, parent};
 use crate::surroundings::{File, Options, Surroundings};
-use crate::{compose, containerlab};
+use crate::{compose, containerlab, kathara};
 
 /// A file that has been translated.
 #[derive(Debug, Clone)]
@@ -66,6 +67,20 @@ pub fn import(
 ) -> Result<Imported, Problems> {
     let path = files.first().map(|f| f.path.clone()).unwrap_or_default();
     let mut loader = Loader::new(surroundings);
+    if let Some(file) = files.first().filter(|f| is_lab(f)) {
+        let otherwise = options.default_name.clone();
+        let otherwise = otherwise.unwrap_or_else(|| hallway_spec::name_of(&path).to_string());
+        let names = (options.name.as_deref(), otherwise.as_str());
+        let (sources, mut findings) = (&mut loader.sources, Findings::default());
+        let value = kathara::translate(file, names, &surroundings, sources, &mut findings);
+        return finish(
+            Format::Kathara,
+            &path,
+            Some(value),
+            findings,
+            &loader.sources,
+        );
+    }
     match options.variable_files.as_slice() {
         [] => loader.variables(&join(&parent(&path), ".env"), false),
         paths => paths.iter().for_each(|path| loader.variables(path, true)),
@@ -93,7 +108,23 @@ pub fn import(
             &mut findings,
         )
     });
-    let (source, more) = loader.sources.texts();
+    finish(format, &path, value, findings, &loader.sources)
+}
+
+/// Whether it is the file of a Kathara lab.
+fn is_lab(file: &File) -> bool {
+    Format::of(&file.path, "") == Some(Format::Kathara)
+}
+
+/// Reads the translation as a project.
+fn finish(
+    format: Format,
+    path: &str,
+    value: Option<Value>,
+    mut findings: Findings,
+    sources: &Sources,
+) -> Result<Imported, Problems> {
+    let (source, more) = sources.texts();
     let fail = |mut problems: Vec<Problem>| {
         problems.sort_by_key(|p| p.place.offset);
         problems.dedup();
@@ -108,9 +139,9 @@ pub fn import(
         return Err(fail(findings.problems));
     };
     let problems = std::mem::take(&mut findings.problems);
-    let project = project(&path, &value, problems).map_err(fail)?;
+    let project = project(path, &value, problems).map_err(fail)?;
     let text = render(&without_empty(&value));
-    let kept = match hallway_spec::parse(&path, &text) {
+    let kept = match hallway_spec::parse(path, &text) {
         Ok(again) => format!("{text}{}", comment(&again.topology, &project.topology)),
         Err(_) => text.clone(),
     };

@@ -11,7 +11,10 @@ use crate::wire::{Attrs, be32_of};
 use crate::{Chain, Element, Policy, Set, Table, Value};
 
 mod answer;
+mod marks;
 mod xt;
+
+pub use marks::may_mark;
 
 use answer::{Act, Answer, state};
 

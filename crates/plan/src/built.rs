@@ -4,12 +4,13 @@
 
 use crate::mark;
 use crate::observed::{
-    NamespaceState, Observed, Seen, SeenAddress, SeenFiles, SeenKeeper, SeenLink, SeenNamespace,
-    SeenProgram, SeenRoute, SeenSpace, SeenTable,
+    NamespaceState, Observed, Seen, SeenAddress, SeenEntry, SeenFiles, SeenKeeper, SeenLink,
+    SeenNamespace, SeenProgram, SeenRoute, SeenSpace, SeenTable,
 };
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{Plug, Settled};
 use crate::target::{Link, LinkRole, Route, RouteKind, Space, Target, listeners};
+use crate::through::{ENTRIES, passes};
 
 /// RT_TABLE_MAIN, linux/rtnetlink.h.
 const MAIN_TABLE: u32 = 254;
@@ -61,7 +62,7 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     };
     (
         Observed {
-            entries: Vec::new(),
+            entries: entries(settled),
             host,
             namespaces,
             noted: Vec::new(),
@@ -73,6 +74,23 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
         },
         inodes,
     )
+}
+
+/// The accepts in other firewalls.
+fn entries(settled: &Settled) -> Vec<SeenEntry> {
+    let wanted = ENTRIES.into_iter();
+    let wanted = wanted.filter(|e| settled.allow_through.contains(&e.firewall));
+    let accepts = || {
+        passes(settled)
+            .into_iter()
+            .map(|pass| (settled.project.clone(), pass, 0))
+    };
+    wanted
+        .map(|entry| SeenEntry {
+            entry,
+            accepts: accepts().collect(),
+        })
+        .collect()
 }
 
 fn keeper(settled: &Settled) -> SeenKeeper {
@@ -89,6 +107,7 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
     let mut out = SeenSpace {
         settings: wanted.settings.iter().copied().collect(),
         sysctls: wanted.sysctls.clone(),
+        rules: wanted.rules.clone().map_or(Seen::Absent, Seen::Present),
         ..SeenSpace::default()
     };
     for (link, index) in wanted.links.iter().zip(first..) {

@@ -78,6 +78,17 @@ pub struct SeenEntry {
     pub accepts: Vec<(Name, Pass, u64)>,
 }
 
+impl SeenEntry {
+    /// A chain that no project has an accept in.
+    #[must_use]
+    pub fn without_accepts(entry: Entry) -> Self {
+        Self {
+            entry,
+            accepts: Vec::new(),
+        }
+    }
+}
+
 /// A setting of the host that hallway changed, and must restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noted {
@@ -134,6 +145,8 @@ pub struct SeenSpace {
     pub settings: BTreeMap<Setting, u32>,
     /// Those of the further settings on record that the kernel has.
     pub sysctls: BTreeMap<SysctlKey, String>,
+    /// The project's tables in a node that translates addresses; looked at where one is on record.
+    pub rules: Seen<Ruleset>,
 }
 
 /// A link.

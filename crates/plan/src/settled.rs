@@ -1,18 +1,22 @@
 //! A topology with no choices left: every address, interface name, MAC, device group and
 //! route is decided. This is what is recorded, compared and carried out.
 
+mod policy;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::{
-    Action, Bandwidth, Dependency, Healthcheck, Impairments, IpVersion, Mode, Name, Place,
-    PolicyService, PortProto, PortRange, Protocol, Restart, SysctlKey, User,
+    Bandwidth, Dependency, Healthcheck, Impairments, IpVersion, Mode, Name, Place, PortProto,
+    PortRange, Protocol, Restart, SysctlKey, User,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::firewall::Firewall;
 use crate::mark;
+
+pub use policy::{Policy, Side};
 
 /// The smallest MTU with which a link can carry IPv6 (RFC 8200, section 5), in bytes.
 const IPV6_LEAST_MTU: u32 = 1280;
@@ -218,6 +222,9 @@ pub struct Interface {
     /// Prefixes besides its own addresses that it may send from and answer for.
     #[serde(default)]
     pub sources: Vec<IpNet>,
+    /// What its node forwards by it gets its address.
+    #[serde(default)]
+    pub masquerade: bool,
     /// Prefixes behind its node, a router: it may forward packets from there.
     #[serde(default)]
     pub behind: Vec<IpNet>,
@@ -286,46 +293,6 @@ pub struct Publish {
     pub place: Place,
 }
 
-/// A policy line with its endpoints resolved to addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
-    /// Position in the file's list.
-    pub index: usize,
-    /// Allow or deny.
-    pub action: Action,
-    /// Directed pairs.
-    pub pairs: Vec<(Side, Side)>,
-    /// Empty means everything.
-    pub services: Vec<PolicyService>,
-    /// The line in words, with the names of the file.
-    #[serde(default)]
-    pub words: String,
-    /// The place in the file.
-    pub place: Place,
-}
-
-/// One side of a policy pair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// The host itself.
-    Host,
-    /// Neither the host nor on a network of the project.
-    Outside,
-    /// Everything.
-    Any,
-    /// These prefixes (single addresses are /32 and /128).
-    Prefixes(Vec<IpNet>),
-}
-
-impl Policy {
-    /// Its position for messages, from 1.
-    #[must_use]
-    pub fn number(&self) -> usize {
-        self.index + 1
-    }
-}
-
 impl Settled {
     /// The network of that name.
     #[must_use]
@@ -363,6 +330,23 @@ impl Interface {
     }
 }
 
+impl Interface {
+    /// What it may send from besides its own addresses; none where there is nothing.
+    #[must_use]
+    pub fn sources_in_words(&self) -> Option<String> {
+        let all = self.sources.iter().filter(|net| net.prefix_len() == 0);
+        if all.count() == 2 {
+            return Some("any address".into());
+        }
+        let words = self.sources.iter().map(|net| match net.prefix_len() {
+            length if length == net.max_prefix_len() => net.addr().to_string(),
+            _ => net.to_string(),
+        });
+        let words: Vec<String> = words.collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
 impl Node {
     /// The host name for its programs.
     #[must_use]
@@ -376,6 +360,12 @@ impl Node {
             .iter()
             .filter(|i| matches!(i.plug, Plug::Port { .. }))
             .flat_map(|i| i.addresses.iter().map(IpNet::addr))
+    }
+
+    /// Whether it translates addresses of what it forwards.
+    #[must_use]
+    pub fn masquerades(&self) -> bool {
+        self.interfaces.iter().any(|i| i.masquerade)
     }
 
     /// The routes that leave by the interface of that position.

@@ -130,7 +130,8 @@ fn replies_by_another_way_are_no_connection() {
   b: { subnet: 10.2.0.0/24 }
 nodes:
   one: { networks: [a] }
-  two: { networks: [a, b] }
+  two: { networks: [b], routes: [{ to: 10.1.0.0/24, via: 10.3.0.1 }] }
+links: [{ endpoints: { one: 10.3.0.1/24, two: 10.3.0.2/24 } }]
 policies: [{ from: a, to: b }]
 ";
     let path = ask(text, "one", "10.2.0.2:80").remove(0);

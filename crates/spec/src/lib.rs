@@ -68,8 +68,8 @@ pub use service::{InvalidService, IpProtocol, Service};
 pub use similar::{meant, nearest};
 pub use sysctl::{InvalidSysctl, SysctlKey};
 pub use topology::{
-    Attachment, CONNECTIONS_DEFAULT, Link, LinkEnd, Mode, Network, Node, Publish, Restart, Sidecar,
-    StaticRoute, Subnet, Topology,
+    Attachment, CONNECTIONS_DEFAULT, DependsOn, Link, LinkEnd, Mode, Network, Node, Program,
+    Publish, Restart, Sidecar, StaticRoute, Subnet, Topology,
 };
 pub use user::{InvalidUser, User};
 pub use value::{Entry, Value, ValueKind};

@@ -97,13 +97,9 @@ impl Publish {
         self.host_ports != self.node_ports
     }
 
-    /// Whether it is served on the addresses of localhost, alone or among others. SCTP is not:
-    /// listeners there proxy only streams of bytes and datagrams.
+    /// Whether it is served on the addresses of localhost, alone or among others.
     #[must_use]
     pub fn includes_localhost(&self) -> bool {
-        if self.protocol == Protocol::Sctp {
-            return false;
-        }
         let address = self.host_address.filter(|a| !a.is_unspecified());
         address.is_none_or(|a| a.is_loopback())
     }

@@ -129,6 +129,19 @@ pub struct Node {
     pub connections: Option<u32>,
     /// The program that runs inside, if any.
     pub command: Option<Command>,
+    /// How it runs.
+    pub program: Program,
+    /// Further programs in its namespace, in the file's order: entries of `nodes` with
+    /// `namespace: node:NAME`.
+    pub sidecars: Vec<Sidecar>,
+    /// The place in the file.
+    pub place: Place,
+}
+
+/// How a program runs, of a node or of what shares its namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Program {
     /// `up` waits until this listens.
     pub ready: Vec<PortProto>,
     /// How the health of `command` is checked.
@@ -141,12 +154,17 @@ pub struct Node {
     pub user: Option<User>,
     /// When to start `command` again.
     pub restart: Restart,
-    /// Nodes whose `command` is started first, with their conditions.
-    pub depends_on: Vec<Dependency>,
-    /// Further programs in its namespace, in the file's order: entries of `nodes` with
-    /// `namespace: node:NAME`.
-    pub sidecars: Vec<Sidecar>,
-    /// The place in the file.
+    /// Nodes whose `command` is started first, and what is waited for.
+    pub depends_on: Vec<DependsOn>,
+}
+
+/// A dependency, and where the file names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DependsOn {
+    /// The dependency.
+    pub on: Dependency,
+    /// The place of the name.
     pub place: Place,
 }
 
@@ -158,56 +176,35 @@ pub struct Sidecar {
     pub name: Name,
     /// The program.
     pub command: Command,
-    /// `up` waits until this listens.
-    pub ready: Vec<PortProto>,
-    /// How the health of `command` is checked.
-    pub healthcheck: Option<Healthcheck>,
-    /// Added to the environment of `command` and `exec`.
-    pub environment: BTreeMap<String, String>,
-    /// Absolute, or relative to the file's directory.
-    pub working_dir: Option<String>,
-    /// The user that `command` runs as.
-    pub user: Option<User>,
-    /// When to start `command` again.
-    pub restart: Restart,
-    /// Nodes whose `command` is started first, with their conditions.
-    pub depends_on: Vec<Dependency>,
+    /// How it runs.
+    pub program: Program,
     /// The place in the file.
     pub place: Place,
 }
 
 /// The properties of a program, of a node or a sidecar, that dependent programs need.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Program<'a> {
+pub(crate) struct Known<'a> {
     pub(crate) name: &'a Name,
     pub(crate) runs: bool,
-    pub(crate) ready: &'a [PortProto],
-    pub(crate) healthcheck: Option<&'a Healthcheck>,
-    pub(crate) restart: Restart,
-    pub(crate) depends_on: &'a [Dependency],
+    pub(crate) program: &'a Program,
     pub(crate) place: &'a Place,
 }
 
 impl Topology {
     /// The program of each node, also of those without one, and each sidecar.
-    pub(crate) fn programs(&self) -> impl Iterator<Item = Program<'_>> {
+    pub(crate) fn programs(&self) -> impl Iterator<Item = Known<'_>> {
         self.nodes.iter().flat_map(|node| {
-            let own = Program {
+            let own = Known {
                 name: &node.name,
                 runs: node.command.is_some(),
-                ready: &node.ready,
-                healthcheck: node.healthcheck.as_ref(),
-                restart: node.restart,
-                depends_on: &node.depends_on,
+                program: &node.program,
                 place: &node.place,
             };
-            let sidecars = node.sidecars.iter().map(|sidecar| Program {
+            let sidecars = node.sidecars.iter().map(|sidecar| Known {
                 name: &sidecar.name,
                 runs: true,
-                ready: &sidecar.ready,
-                healthcheck: sidecar.healthcheck.as_ref(),
-                restart: sidecar.restart,
-                depends_on: &sidecar.depends_on,
+                program: &sidecar.program,
                 place: &sidecar.place,
             });
             std::iter::once(own).chain(sidecars)
@@ -244,6 +241,8 @@ pub struct Attachment {
     pub router: bool,
     /// Prefixes besides its own addresses that it may send from and answer for.
     pub sources: Vec<IpNet>,
+    /// What the node forwards there gets its own address there.
+    pub masquerade: bool,
     /// The place in the file.
     pub place: Place,
 }
@@ -272,6 +271,8 @@ pub struct LinkEnd {
     pub interface: Option<InterfaceName>,
     /// A fixed MAC address.
     pub mac: Option<Mac>,
+    /// What the node forwards by it gets the address of this end.
+    pub masquerade: bool,
     /// The limit of what it sends.
     pub bandwidth: Option<Bandwidth>,
     /// The impairments of the packets that it sends.

@@ -21,6 +21,10 @@ pub struct Node {
     forwarding: bool,
     /// It also has a route to this network through the host.
     intruder: Option<usize>,
+    /// A router masquerades on the networks whose bits are set.
+    masquerade: u8,
+    /// A program that shares its namespace, and listens there.
+    sidecar: bool,
 }
 
 /// A policy, by numbers.
@@ -52,13 +56,19 @@ fn node() -> impl Strategy<Value = Node> {
         prop::option::weighted(0.4, 0..7u16),
         prop::bool::weighted(0.2),
         prop::option::weighted(0.5, 0..5usize),
+        0..8u8,
+        prop::bool::weighted(0.15),
     )
-        .prop_map(|(networks, published, forwarding, intruder)| Node {
-            networks,
-            published,
-            forwarding,
-            intruder,
-        })
+        .prop_map(
+            |(networks, published, forwarding, intruder, masquerade, sidecar)| Node {
+                networks,
+                published,
+                forwarding,
+                intruder,
+                masquerade,
+                sidecar,
+            },
+        )
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
@@ -83,7 +93,7 @@ pub fn project() -> impl Strategy<Value = Project> {
     (
         prop::collection::vec(network(), 1..=5),
         prop::collection::vec(node(), 2..=12),
-        prop::collection::vec((0..12usize, 0..12usize, 0..3u8), 0..3),
+        prop::collection::vec((0..12usize, 0..12usize, 0..6u8), 0..3),
         prop::collection::vec(policy(), 0..6),
     )
         .prop_map(|(networks, nodes, links, policies)| Project {
@@ -133,7 +143,11 @@ impl Project {
             4 => "10.20.0.2/32".into(),
             5 => "\"fd21::/64\"".into(),
             6..12 => format!("net{}", usize::from(number) % self.networks.len()),
-            _ => format!("n{}", usize::from(number) % self.nodes.len()),
+            _ => {
+                let node = usize::from(number) % self.nodes.len();
+                let sidecar = self.nodes[node].sidecar && number.is_multiple_of(2);
+                format!("{}{node}", if sidecar { "s" } else { "n" })
+            }
         }
     }
 
@@ -166,12 +180,19 @@ impl Project {
         out.push_str("nodes:\n");
         for (at, node) in self.nodes.iter().enumerate() {
             out.push_str(&self.node_text(at, node));
+            if node.sidecar {
+                writeln!(
+                    out,
+                    "  s{at}: {{ namespace: node:n{at}, command: hallway serve 80 53/udp, ready: [80/tcp, 53/udp] }}"
+                )
+                .unwrap();
+            }
         }
         let links: Vec<String> = (self.links.iter().enumerate())
-            .map(|(at, (a, b, family))| (at, a % self.nodes.len(), b % self.nodes.len(), family))
+            .map(|(at, (a, b, kind))| (at, a % self.nodes.len(), b % self.nodes.len(), kind))
             .filter(|(_, a, b, _)| a != b)
-            .map(|(at, a, b, family)| {
-                let ends = match family {
+            .map(|(at, a, b, kind)| {
+                let ends = match kind % 3 {
                     0 => (format!("10.9.{at}.1/24"), format!("10.9.{at}.2/24")),
                     1 => (
                         format!("\"fd09:{at}::1/64\""),
@@ -182,7 +203,16 @@ impl Project {
                         format!("[10.9.{at}.2/24, \"fd09:{at}::2/64\"]"),
                     ),
                 };
-                format!("  - endpoints: {{ n{a}: {}, n{b}: {} }}\n", ends.0, ends.1)
+                let end =
+                    |node: usize, address: String| match *kind > 2 && self.nodes[node].forwarding {
+                        true => format!("n{node}: {{ address: {address}, masquerade: true }}"),
+                        false => format!("n{node}: {address}"),
+                    };
+                format!(
+                    "  - endpoints: {{ {}, {} }}\n",
+                    end(a, ends.0),
+                    end(b, ends.1)
+                )
             })
             .collect();
         if !links.is_empty() {
@@ -255,8 +285,9 @@ impl Project {
             .map(|n| match node.forwarding {
                 // Other networks have routes through it.
                 true => format!(
-                    "net{n}: {{ address: [{}] }}",
-                    self.of_router(*n, at).join(", ")
+                    "net{n}: {{ address: [{}], masquerade: {} }}",
+                    self.of_router(*n, at).join(", "),
+                    node.masquerade & (1 << (n % 3)) != 0
                 ),
                 false => format!("net{n}: {{}}"),
             })

@@ -4,6 +4,7 @@ use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::qdisc::Netem;
 use hallway_kernel::route::RouteSpec;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, qdisc, route};
+use hallway_nftables::{Family, Ruleset, Transaction};
 use hallway_plan::compare::Attribute;
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::step::Adjustment;
@@ -52,6 +53,12 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
         } => {
             let key = setting.key(link.as_deref());
             absent_is_done(kernel.write_sysctl(&key, &value.to_string()))
+        }
+        Adjustment::Table(rules) => load_tables(kernel, rules),
+        Adjustment::RemoveTable { table } => {
+            let mut transaction = Transaction::new();
+            transaction.delete_table(Family::Inet, table);
+            absent_is_done(kernel.commit(&transaction))
         }
         Adjustment::Sysctl { key, value } => kernel.write_sysctl(&key.path(), value),
         Adjustment::Shape { link, shaping } => {
@@ -107,6 +114,15 @@ fn netem(shaping: &Shaping, packets: u32) -> Netem {
         rate: shaping.limit.map_or(0, Bandwidth::bytes_per_second),
         packets,
     }
+}
+
+/// Loads tables in the place of those that are there.
+pub(super) fn load_tables(kernel: &mut Kernel, rules: &Ruleset) -> Result<(), KernelError> {
+    let mut transaction = Transaction::new();
+    for table in &rules.tables {
+        transaction.replace(table);
+    }
+    kernel.commit(&transaction)
 }
 
 fn change_link(

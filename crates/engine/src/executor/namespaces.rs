@@ -13,6 +13,7 @@ use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::step::{NewNamespace, Op, Step};
 use hallway_plan::target::Setting;
 
+use super::adjust::load_tables;
 use super::outcome::{StepFailed, absent_is_done};
 use crate::observe::netns_path;
 
@@ -204,6 +205,9 @@ fn make(
         ..LinkChange::default()
     };
     kernel.run(link::change_link("lo", &change))?;
+    if let Some(rules) = &new.rules {
+        load_tables(kernel, rules)?;
+    }
     kernel.mount_netns(&namespace, &netns_path(&new.netns))?;
     namespace.inode()
 }

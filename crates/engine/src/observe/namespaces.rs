@@ -42,7 +42,7 @@ pub(super) fn read(
             NamespaceState::PlainFile | NamespaceState::Other => false,
         })
         .collect();
-    examine_all(kernel, examined, &further(record));
+    examine_all(kernel, examined, &further(project, record));
     let recorded: BTreeSet<&str> = record
         .into_iter()
         .flat_map(|r| &r.inodes)
@@ -108,17 +108,29 @@ fn recorded_owner(project: &Name, record: Option<&Record>, netns: &str) -> Optio
     Some((project.clone(), node.name.clone()))
 }
 
-/// The settings on record of each namespace, by its name.
-type Further = BTreeMap<String, Vec<SysctlKey>>;
+/// What is looked at in a namespace because of the record.
+#[derive(Default)]
+struct OnRecord {
+    /// Settings that the file gives.
+    sysctls: Vec<SysctlKey>,
+    /// The name of the table of a node that translates addresses.
+    table: Option<String>,
+}
 
-fn further(record: Option<&Record>) -> Further {
+/// The same for each namespace, by its name.
+type Further = BTreeMap<String, OnRecord>;
+
+fn further(project: &Name, record: Option<&Record>) -> Further {
     let all = record.into_iter();
     let all = all.flat_map(|r| r.applied.iter().chain(&r.pending));
     let nodes = all.flat_map(|s| &s.nodes);
     let mut out = Further::new();
-    for node in nodes.filter(|n| !n.sysctls.is_empty()) {
-        let keys = out.entry(node.netns.clone()).or_default();
-        keys.extend(node.sysctls.keys().cloned());
+    for node in nodes.filter(|n| !n.sysctls.is_empty() || n.masquerades()) {
+        let further = out.entry(node.netns.clone()).or_default();
+        further.sysctls.extend(node.sysctls.keys().cloned());
+        if node.masquerades() {
+            further.table = Some(mark::table(project));
+        }
     }
     out
 }
@@ -162,11 +174,19 @@ fn examine(
     namespace: &mut SeenNamespace,
     further: &Further,
 ) {
-    let keys = further.get(&namespace.name).map_or(&[][..], Vec::as_slice);
+    let nothing = OnRecord::default();
+    let further = further.get(&namespace.name).unwrap_or(&nothing);
     let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {
         return;
     };
-    if let Ok(inside) = kernel.inside(&opened, |own| space::read(own, sysctls, keys)) {
+    let read = |own: &mut Kernel| {
+        let mut inside = space::read(own, sysctls, &further.sysctls)?;
+        if let Some(table) = &further.table {
+            inside.rules = Seen::Present(own.tables_named(table)?);
+        }
+        Ok::<SeenSpace, KernelError>(inside)
+    };
+    if let Ok(inside) = kernel.inside(&opened, read) {
         namespace.owner = owner(&inside);
         namespace.inside = Seen::Present(inside);
     }

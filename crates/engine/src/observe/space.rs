@@ -8,7 +8,7 @@ use hallway_kernel::link::{
 use hallway_kernel::qdisc::{Netem, QdiscInfo};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use hallway_plan::observed::{Seen, SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
 use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share, SysctlKey};
@@ -59,6 +59,7 @@ pub(super) fn read(
         addresses: addresses.collect(),
         settings: settings(kernel, sysctls)?,
         sysctls: self::further(kernel, sysctls, further)?,
+        rules: Seen::Unseen,
         links,
     })
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use hallway_kernel::rule::{RoutingRule, RuleFamily};
 use hallway_kernel::{Kernel, KernelError};
+use hallway_nftables::survey::may_mark;
 use hallway_nftables::{Family, Ruleset, Table};
 use hallway_plan::reach::{Environment, HostNet};
 use hallway_plan::settled::Settled;
 use hallway_plan::{Observed, mark};
-use hallway_spec::Name;
+use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
 
 use crate::observe;
@@ -23,9 +25,12 @@ const LOCAL_TABLE: u32 = 255;
 pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
     let mut kernel = Kernel::new();
     let seen = observe::network(&mut kernel, &settled.project)?;
+    let rules = kernel.routing_rules()?;
+    let foreign = foreign(&mut kernel)?;
     let on = |key: &str| kernel.read_sysctl(key).is_ok_and(|value| value == "1");
+    let bridge_hooks = on("net/bridge/bridge-nf-call-iptables");
     Ok(Environment {
-        bridge_hooks: on("net/bridge/bridge-nf-call-iptables"),
+        bridge_hooks,
         uplink: seen
             .host
             .routes
@@ -33,9 +38,10 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
             .any(|r| r.to.prefix_len() == 0 && !r.unreachable),
         host_addresses: host_addresses(&seen, settled),
         routes: routes(&seen),
-        policy_routed: policy_routed(&mut kernel)?,
+        policy_routed: policy_routed(&rules),
+        marked: marked(&rules, &foreign),
         projects: projects(&mut kernel, &seen, settled)?,
-        foreign: foreign(&mut kernel)?,
+        foreign,
     })
 }
 
@@ -63,10 +69,29 @@ fn routes(seen: &Observed) -> Vec<HostNet> {
 }
 
 /// The sources in rules of policy routing.
-fn policy_routed(kernel: &mut Kernel) -> Result<Vec<IpNet>, KernelError> {
-    let rules = kernel.routing_rules()?.into_iter();
-    let about = rules.filter(|r| !r.not && r.mark.is_none());
-    Ok(about.filter_map(|r| r.from).collect())
+fn policy_routed(rules: &[RoutingRule]) -> Vec<IpNet> {
+    let about = rules.iter().filter(|r| !r.not && r.mark.is_none());
+    about.filter_map(|r| r.from).collect()
+}
+
+/// The rules by mark that may be about packets of nodes. These have none but what a rule of another
+/// program gives them, so what asks for a mark matters only where there is one that can.
+fn marked(rules: &[RoutingRule], foreign: &[Table]) -> Vec<(IpVersion, String)> {
+    let marks = foreign.iter().any(may_mark);
+    let about = rules.iter().filter_map(|rule| {
+        let (value, mask) = rule.mark?;
+        let not = if rule.not { "not " } else { "" };
+        let mask = match mask {
+            u32::MAX => String::new(),
+            mask => format!("/{mask:#x}"),
+        };
+        let version = match rule.family {
+            RuleFamily::V4 => IpVersion::V4,
+            RuleFamily::V6 => IpVersion::V6,
+        };
+        (marks || rule.not).then(|| (version, format!("{not}fwmark {value:#x}{mask}")))
+    });
+    about.collect()
 }
 
 /// The rules of the other projects of this host.

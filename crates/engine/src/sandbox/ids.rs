@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::Write as _;
 
+use super::subordinates;
 use crate::account::CallingUser;
 
 /// How many ids a sandbox of root has.
@@ -72,8 +73,8 @@ impl Ids {
     }
 }
 
-/// Root maps all its own ids into the sandbox. Another user is mapped to root inside, and no other
-/// id is mapped.
+/// Root maps all its own ids into the sandbox. Another user is mapped to root inside; the ids that the
+/// machine has given to that user are the others inside, if there are any.
 pub(super) fn map_own(pid: i32) -> std::io::Result<()> {
     if rustix::process::geteuid().is_root() {
         let all = |file: &str| -> std::io::Result<String> {
@@ -93,9 +94,15 @@ pub(super) fn map_own(pid: i32) -> std::io::Result<()> {
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
     );
-    write(pid, "setgroups", "deny")?;
-    write(pid, "gid_map", &format!("0 {group} 1"))?;
-    write(pid, "uid_map", &format!("0 {user} 1"))
+    let given = subordinates::map(pid, user, group);
+    if !given.groups {
+        write(pid, "setgroups", "deny")?;
+        write(pid, "gid_map", &format!("0 {group} 1"))?;
+    }
+    match given.users {
+        true => Ok(()),
+        false => write(pid, "uid_map", &format!("0 {user} 1")),
+    }
 }
 
 fn write(pid: i32, file: &str, text: &str) -> std::io::Result<()> {

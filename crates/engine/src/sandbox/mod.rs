@@ -8,6 +8,7 @@ mod marks;
 mod pasta;
 mod process;
 mod refusal;
+mod subordinates;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 //! A run has four stages. Each one undoes itself when a later one fails:
 //!
 //! 1. **Listeners** (`ports`): ports on localhost are bound before anything is built, so that a
-//!   port in use is detected before anything is changed.
+//!    port in use is detected before anything is changed.
 //! 2. **Kernel** (`build`): the steps of the plan, with the record written before and after, and
 //!    the addresses claimed (`leases`).
 //! 3. **Files**: hosts and resolv.conf of the nodes.

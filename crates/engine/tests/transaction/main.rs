@@ -79,7 +79,7 @@ impl State {
             source: record.as_ref().map(|r| r.source.clone()),
             pending: record.is_some_and(|r| r.pending.is_some()),
             differences: drift.iter().map(|d| format!("{d:?}")).collect(),
-            steps: engine.plan(&topology(text)).unwrap().plan.steps.len(),
+            steps: engine.plan(&topology(text), &[]).unwrap().plan.steps.len(),
             // The kernel adds and removes elements of the sets that connections are counted in.
             rules: sh(
                 "nft list tables | sort | while read -r _ family name; do nft -s list table $family $name; done | sed '/set counted/,/^\t}/d'",
@@ -275,7 +275,12 @@ fn cancelled_at(step: usize, text: &str) -> (String, usize) {
 
 fn a_cancelled_run_stops_before_its_next_step() {
     let before = Snapshot::take();
-    let steps = engine().plan(&topology(FILE)).unwrap().plan.steps.len();
+    let steps = engine()
+        .plan(&topology(FILE), &[])
+        .unwrap()
+        .plan
+        .steps
+        .len();
     for step in [0, 1, steps / 2, steps - 1] {
         assert_eq!(cancelled_at(step, FILE), ("interrupted".into(), step + 1));
         tidy(&engine());
@@ -283,7 +288,12 @@ fn a_cancelled_run_stops_before_its_next_step() {
     }
     up(&engine(), FILE).unwrap();
     let wanted = State::of(FILE);
-    let steps = engine().plan(&topology(OTHER)).unwrap().plan.steps.len();
+    let steps = engine()
+        .plan(&topology(OTHER), &[])
+        .unwrap()
+        .plan
+        .steps
+        .len();
     for step in [0, steps / 2, steps - 1] {
         assert_eq!(cancelled_at(step, OTHER), ("interrupted".into(), step + 1));
         assert_eq!(State::of(FILE), wanted, "step {step}");

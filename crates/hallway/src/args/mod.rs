@@ -7,12 +7,12 @@ mod import;
 mod install;
 mod parts;
 mod reachability;
+mod through;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
-use hallway_plan::through::Firewall;
 use hallway_spec::{Name, PortProto};
 
 use crate::moment::Since;
@@ -26,6 +26,7 @@ pub(crate) use parts::{
     BenchVerb, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, SandboxVerb,
 };
 pub(crate) use reachability::{FileFlag, PairArgs, ReportFormat, TestArgs, Versions};
+pub(crate) use through::ThroughArg;
 
 /// Container networks for Linux, from one file.
 ///
@@ -107,15 +108,8 @@ pub(crate) enum Verb {
         /// keeper repairs it at once
         #[arg(long, env = "HALLWAY_NO_REPAIR", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
         no_repair: bool,
-        /// Let the project's packets through these firewalls, where they are there: docker, ufw,
-        /// firewalld. The accept is removed by `down`, or by `up` without this
-        #[arg(
-            long,
-            value_name = "FIREWALL",
-            value_delimiter = ',',
-            env = "HALLWAY_ALLOW_THROUGH"
-        )]
-        allow_through: Vec<Firewall>,
+        #[command(flatten)]
+        through: ThroughArg,
         /// Change a project that was built from another file, where only the path of the file gives the
         /// name; without this it is refused
         #[arg(long)]
@@ -143,6 +137,8 @@ pub(crate) enum Verb {
         /// whole network from nothing, without regard to what is there already
         #[arg(long, value_enum, default_value_t, env = "HALLWAY_FORMAT")]
         format: PlanFormat,
+        #[command(flatten)]
+        through: ThroughArg,
         /// With --format shell: the script that removes the network again
         #[arg(long)]
         remove: bool,
@@ -278,7 +274,7 @@ pub(crate) enum Verb {
     Graph(GraphArgs),
     /// Print the project as a file that `up` takes
     Export(ExportArgs),
-    /// Print the hallway file for a Compose file or a containerlab topology
+    /// Print the hallway file for a Compose file, a containerlab topology or a Kathara lab
     Import(FileArg),
     /// Print the JSON Schema of the file, for editors
     Schema,

@@ -21,7 +21,7 @@ pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbE
     let other = files.first().and_then(|f| Format::of(&f.path, &f.text));
     if other.is_none() {
         return Err(VerbError::usage(
-            "this is not a Compose file or a containerlab topology",
+            "this is not a Compose file, a containerlab topology or a Kathara lab",
             "name one: hallway import compose.yaml",
         ));
     }

@@ -90,7 +90,7 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
         return Ok(settled);
     }
     let input = read(common, &args.file)?;
-    let planned = Engine::plan_from_nothing(&input.project.topology);
+    let planned = Engine::plan_from_nothing(&input.project.topology, &[]);
     Ok(planned
         .map_err(|f| VerbError::of(f, &input.path, &input.text))?
         .settled)

@@ -42,7 +42,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             wait_timeout,
             test,
             no_repair,
-            allow_through,
+            through,
             watch,
             replace,
             attach,
@@ -52,7 +52,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
                 wait_limit: Duration::from_secs(wait_timeout),
                 test,
                 repair: !no_repair,
-                allow_through,
+                allow_through: through.allow_through,
                 watch,
                 replace,
                 attach,
@@ -63,9 +63,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
         Verb::Plan {
             file,
             format: PlanFormat::Shell,
+            through,
             remove,
             ..
-        } => plan::script(common, &file, remove),
+        } => plan::script(common, (&file, &through.allow_through), remove),
         Verb::Plan { remove: true, .. } => Err(VerbError::usage(
             "--remove needs --format shell",
             "add --format shell",
@@ -73,9 +74,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
         Verb::Plan {
             file,
             format,
+            through,
             detailed_exitcode,
             ..
-        } => plan::run(common, &file, format == PlanFormat::Json, detailed_exitcode),
+        } => {
+            let file = (&file, through.allow_through.as_slice());
+            plan::run(common, file, format == PlanFormat::Json, detailed_exitcode)
+        }
         Verb::Validate { file, format } => plan::validate(common, &file, format.format),
         Verb::Exec { node, command } => exec::run(common, &node, command),
         Verb::Shell { node } => exec::shell(common, &node),

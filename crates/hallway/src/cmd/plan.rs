@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use hallway_engine::{Engine, Planned};
 use hallway_plan::diff::described;
 use hallway_plan::step::{Action, Described};
+use hallway_plan::through::Firewall;
 use hallway_view::json::{PlannedSteps, ProblemEntry, Validation, Version};
 use hallway_view::shell;
 use hallway_view::style::{DIM, GREEN, RED, YELLOW, styled};
@@ -17,7 +18,7 @@ use crate::ui;
 
 pub(crate) fn run(
     common: &Common,
-    file: &FileArg,
+    (file, through): (&FileArg, &[Firewall]),
     as_json: bool,
     detailed: bool,
 ) -> Result<ExitCode, VerbError> {
@@ -25,8 +26,8 @@ pub(crate) fn run(
     let topology = &input.project.topology;
     let scope = Scope::existing(common)?;
     let planned = match &scope {
-        Some(scope) => scope.engine.plan(topology),
-        None => Engine::plan_from_nothing(topology),
+        Some(scope) => scope.engine.plan(topology, through),
+        None => Engine::plan_from_nothing(topology, through),
     };
     let planned = planned.map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     let place = scope.map_or_else(
@@ -84,9 +85,13 @@ pub(crate) fn dropped(planned: &Planned) -> Option<String> {
 }
 
 /// The whole network as a script of plain commands, or the script that removes it.
-pub(crate) fn script(common: &Common, file: &FileArg, remove: bool) -> Result<ExitCode, VerbError> {
+pub(crate) fn script(
+    common: &Common,
+    (file, through): (&FileArg, &[Firewall]),
+    remove: bool,
+) -> Result<ExitCode, VerbError> {
     let input = read(common, file)?;
-    let planned = Engine::plan_from_nothing(&input.project.topology)
+    let planned = Engine::plan_from_nothing(&input.project.topology, through)
         .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     ui::out(&if remove {
         shell::removal(&planned.settled)

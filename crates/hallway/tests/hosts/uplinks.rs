@@ -245,4 +245,18 @@ pub(crate) fn link_local_addresses_are_refused_at_once() {
     );
     let said = h.ok("-p web explain outside 192.168.1.10:8080");
     assert!(said.contains("is not known"), "{said}");
+    // Routes by a mark matter where something sets marks, or where they are for what has none.
+    sh("ip rule add fwmark 0x1 lookup 200 pref 300");
+    let web = || h.run(&["-p", "web", "explain", "web", "outside:80"]).out;
+    assert!(!web().contains("fwmark"), "{}", web());
+    sh("nft add table inet marks; nft add chain inet marks pre '{ type filter hook prerouting priority mangle; }'
+        nft add rule inet marks pre tcp dport 80 meta mark set 0x1");
+    assert!(
+        web().contains("the routing rule of the host by fwmark 0x1 lets it pass is not known"),
+        "{}",
+        web()
+    );
+    sh("nft delete table inet marks; ip rule del pref 300
+        ip rule add not fwmark 0xca6c lookup 200 pref 300");
+    assert!(web().contains("not fwmark 0xca6c"), "{}", web());
 }

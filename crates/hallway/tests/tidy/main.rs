@@ -118,7 +118,7 @@ fn crates_depend_in_one_direction() {
     }
 }
 
-/// Only this program, programs that users name, and pasta are run.
+/// Only this program, programs that users name, pasta, newuidmap and newgidmap are run.
 #[test]
 fn nothing_is_shelled_out() {
     for (name, text) in sources() {

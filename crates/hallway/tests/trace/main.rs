@@ -172,6 +172,7 @@ hallway_testkit::tests![
     part6,
     three_tier,
     routed,
+    home_router,
     no_example_is_left_out,
     other_ways,
     follow,

@@ -277,8 +277,9 @@ networks:
   a: { subnet: 10.1.0.0/24 }
   b: { subnet: 10.2.0.0/24 }
 nodes:
-  one: { networks: [a] }
-  two: { networks: [a, b] }
+  one: { networks: [a], sysctls: { net.ipv4.conf.all.rp_filter: 0 } }
+  two: { networks: [b], routes: [{ to: 10.1.0.0/24, via: 10.3.0.1 }] }
+links: [{ endpoints: { one: 10.3.0.1/24, two: 10.3.0.2/24 } }]
 policies: [{ from: a, to: b }]
 ";
     h.up(text).ok();
@@ -289,7 +290,7 @@ policies: [{ from: a, to: b }]
         "10.2.0.2:80",
         "filtered",
         "asymmetric",
-        &["half a connection"],
+        &["connection tracking on the host is incomplete"],
     );
 }
 

@@ -152,12 +152,17 @@ pub(crate) fn routed() {
     example("routed");
 }
 
+/// The host passes packets on to the router, and what that sends comes to the host again.
+pub(crate) fn home_router() {
+    example("home-router");
+}
+
 pub(crate) fn no_example_is_left_out() {
     let there: BTreeSet<String> = std::fs::read_dir(EXAMPLES)
         .unwrap()
         .map(|e| e.unwrap().file_name().into_string().unwrap())
         .collect();
-    let here = "dual-stack part1-namespace part2-cable part3-bridge part4-internet part5-ports part6-zones routed three-tier";
+    let here = "dual-stack home-router part1-namespace part2-cable part3-bridge part4-internet part5-ports part6-zones routed three-tier";
     let here: BTreeSet<String> = here.split(' ').map(|n| format!("{n}.yaml")).collect();
     assert_eq!(there, here, "write a test like part1");
 }

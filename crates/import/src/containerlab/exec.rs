@@ -2,7 +2,7 @@
 
 /// The setting of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Setting {
+pub(crate) enum Setting {
     /// An address with its prefix length.
     Address { interface: String, address: String },
     /// A static route.
@@ -11,8 +11,8 @@ pub(super) enum Setting {
     Forwarding,
 }
 
-/// The settings of a line; `None` if it does anything else.
-pub(super) fn settings(line: &str) -> Option<Vec<Setting>> {
+/// The settings that a line makes; `None` when it does anything else.
+pub(crate) fn settings(line: &str) -> Option<Vec<Setting>> {
     let words = shell_words::split(line).ok()?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if let [shell, flag, script] = words.as_slice()

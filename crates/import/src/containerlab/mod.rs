@@ -1,6 +1,6 @@
 //! A containerlab topology as a hallway file.
 
-mod exec;
+pub(crate) mod exec;
 mod lab;
 
 use std::collections::{BTreeMap, BTreeSet};

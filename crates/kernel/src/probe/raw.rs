@@ -89,12 +89,16 @@ impl RawSocket {
         sendto(&self.fd, bytes, SendFlags::empty(), &to).map(|_| ())
     }
 
-    /// The answer to a probe, if it is among the packets that have arrived.
+    /// The answer to a probe, if one of the packets that have come is it. One from another address than
+    /// `asked` is none: a program would not take it for one.
     ///
     /// # Errors
     /// The errno.
-    pub fn answer(&self, probe: RawProbe) -> Result<Option<RawAnswer>, Errno> {
-        while let Some((_, bytes)) = self.receive()? {
+    pub fn answer(&self, probe: RawProbe, asked: IpAddr) -> Result<Option<RawAnswer>, Errno> {
+        while let Some((from, bytes)) = self.receive()? {
+            if from != asked {
+                continue;
+            }
             let found = match self.protocol {
                 SCTP => match chunk(&bytes) {
                     Some((_, to, INIT_ACK)) if to == probe.source => Some(RawAnswer::Accepted),

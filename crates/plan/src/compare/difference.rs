@@ -1,15 +1,12 @@
 //! One difference between what the kernel must hold and what it holds, in words.
 
 use std::fmt;
-use std::net::IpAddr;
 
-use hallway_spec::{IpVersion, Name, SysctlKey};
-use ipnet::IpNet;
+use hallway_spec::Name;
 
-use super::Attribute;
+use super::Fact;
 use super::words::{elements, hop, next_hop, role_words, route_words};
-use crate::shaping::Shaping;
-use crate::target::{LinkRole, Listener, Route, Setting};
+use crate::target::Setting;
 
 /// Where a difference is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,195 +40,6 @@ pub struct Difference {
     pub fact: Fact,
 }
 
-/// What differs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    /// A node's namespace does not exist.
-    NamespaceMissing,
-    /// Another namespace has replaced a node's.
-    NamespaceReplaced,
-    /// A node's namespace could not be examined.
-    NamespaceUnseen,
-    /// A link does not exist.
-    LinkMissing {
-        /// The link.
-        link: String,
-        /// Its purpose.
-        role: LinkRole,
-    },
-    /// A link exists, but its other end is not where it must be.
-    LinkDetached {
-        /// The link.
-        link: String,
-        /// Its purpose.
-        role: LinkRole,
-    },
-    /// An attribute of a link differs.
-    Attribute {
-        /// The link.
-        link: String,
-        /// The attribute, with the wanted value.
-        wanted: Attribute,
-        /// The value that was found.
-        found: Attribute,
-    },
-    /// An address is missing.
-    AddressMissing {
-        /// The link that must have it.
-        link: String,
-        /// The address.
-        address: IpNet,
-    },
-    /// An address that hallway gave and that is no longer wanted is still there.
-    AddressLeft {
-        /// The link it is on.
-        link: String,
-        /// The address.
-        address: IpNet,
-    },
-    /// A route is missing.
-    RouteMissing {
-        /// The route.
-        route: Route,
-        /// The next hop of the route of the same link that exists instead.
-        found: Option<Option<IpAddr>>,
-        /// This route replaces the first one with its destination and metric, which is of the same
-        /// link.
-        replaces: bool,
-    },
-    /// A route that hallway made and that is no longer wanted is still there.
-    RouteLeft {
-        /// The route.
-        route: Route,
-    },
-    /// A setting has another value.
-    Setting {
-        /// The link it belongs to; the namespace itself when absent.
-        link: Option<String>,
-        /// The setting.
-        setting: Setting,
-        /// The wanted value.
-        wanted: u32,
-        /// The value that was found.
-        found: u32,
-    },
-    /// A further setting of a namespace has another value, or is new.
-    Sysctl {
-        /// The setting.
-        key: SysctlKey,
-        /// The wanted value.
-        wanted: String,
-        /// The value that was found; none if it was not examined before.
-        found: Option<String>,
-    },
-    /// What a link does to the packets it sends differs.
-    Shaping {
-        /// The link.
-        link: String,
-        /// What is wanted.
-        wanted: Shaping,
-        /// What was found; none: something that hallway never sets.
-        found: Option<Shaping>,
-    },
-    /// The host does not forward packets that come in by a link which the project needs.
-    UplinkForwarding {
-        /// The uplink.
-        link: String,
-        /// IPv4 or IPv6.
-        version: IpVersion,
-    },
-    /// The note that hallway turned on the forwarding of a link is missing: without it, packets of
-    /// others are forwarded too.
-    UplinkNoteMissing {
-        /// The link.
-        link: String,
-        /// IPv4 or IPv6.
-        version: IpVersion,
-    },
-    /// The note that hallway turned on the forwarding of a link is still there, although the link
-    /// does not exist any more or another program makes it forward.
-    UplinkNoteLeft {
-        /// The link.
-        link: String,
-        /// IPv4 or IPv6.
-        version: IpVersion,
-    },
-    /// An accept in a chain of another firewall does not exist.
-    AcceptMissing {
-        /// The chain with its table.
-        chain: String,
-        /// The link it is for.
-        link: String,
-    },
-    /// A table of the project does not exist.
-    TableMissing {
-        /// As nft prints it, like `inet hallway-shop`.
-        table: String,
-    },
-    /// Chains, rules or set definitions of a table differ.
-    TableChanged {
-        /// As nft prints it.
-        table: String,
-        /// What differs, as nft prints it, one line each.
-        changes: Vec<String>,
-    },
-    /// Elements of a set differ.
-    Elements {
-        /// As nft prints it, like `inet hallway-shop pub4`.
-        set: String,
-        /// Elements that are missing, as nft prints them.
-        missing: Vec<String>,
-        /// Elements that should not be there.
-        extra: Vec<String>,
-    },
-    /// The guard, which the keeper holds, is not loaded.
-    GuardMissing {
-        /// The name of its tables.
-        table: String,
-    },
-    /// The guard is not what it must be.
-    GuardChanged {
-        /// The name of its tables.
-        table: String,
-        /// What differs, as nft prints it, one line each.
-        changes: Vec<String>,
-    },
-    /// A program of a node does not run.
-    ProgramStopped {
-        /// Why, in words, like `exited (code 1)`.
-        state: String,
-    },
-    /// A published port is not listened on.
-    ListenerMissing {
-        /// Address, port and protocol.
-        listener: Listener,
-    },
-    /// A file that programs in nodes find below /etc is missing.
-    FileMissing {
-        /// Its path in nodes, with the names of the nodes if there are several such files.
-        file: String,
-    },
-    /// Such a file has other lines.
-    FileChanged {
-        /// As above.
-        file: String,
-        /// Lines that are missing.
-        missing: Vec<String>,
-        /// Lines that should not be there.
-        extra: Vec<String>,
-    },
-}
-
-impl Fact {
-    /// Whether it is a difference of the project's own tables.
-    pub(crate) fn is_of_rules(&self) -> bool {
-        matches!(
-            self,
-            Self::TableMissing { .. } | Self::TableChanged { .. } | Self::Elements { .. }
-        )
-    }
-}
-
 impl Difference {
     /// What must be there and what was found, as two short texts.
     #[must_use]
@@ -247,6 +55,10 @@ impl Difference {
             | Fact::UplinkNoteMissing { .. }
             | Fact::FileMissing { .. }
             | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
+            Fact::NodeTable { wanted: None, .. } => ("absent".into(), "present".into()),
+            Fact::NodeTable { changes, .. } if changes.is_empty() => {
+                ("present".into(), "missing".into())
+            }
             Fact::NamespaceReplaced => ("the namespace that was made".into(), "another one".into()),
             Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
             Fact::LinkDetached { .. } => ("connected".into(), "its other end is elsewhere".into()),
@@ -272,9 +84,9 @@ impl Difference {
                 ),
             ),
             Fact::UplinkForwarding { .. } => ("1".into(), "0".into()),
-            Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
-                ("as written".into(), changes.join("; "))
-            }
+            Fact::TableChanged { changes, .. }
+            | Fact::NodeTable { changes, .. }
+            | Fact::GuardChanged { changes, .. } => ("as written".into(), changes.join("; ")),
             Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
                 ("as written".into(), elements(missing, extra))
             }
@@ -331,9 +143,9 @@ impl Difference {
                     Setting::Forwarding(*version).words()
                 )
             }
-            Fact::TableMissing { table } | Fact::TableChanged { table, .. } => {
-                format!("table {table}")
-            }
+            Fact::TableMissing { table }
+            | Fact::TableChanged { table, .. }
+            | Fact::NodeTable { table, .. } => format!("table {table}"),
             Fact::Elements { set, .. } => format!("set {set}"),
             Fact::GuardMissing { table } | Fact::GuardChanged { table, .. } => {
                 format!("guard {table}")
@@ -370,12 +182,16 @@ impl Difference {
             Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
             Fact::NamespaceUnseen => format!("{object} could not be examined"),
             Fact::LinkDetached { .. } => format!("{object} is not connected to its other end"),
-            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } | Fact::UplinkNoteLeft { .. } => {
-                format!("{object} is no longer wanted")
+            Fact::AddressLeft { .. }
+            | Fact::RouteLeft { .. }
+            | Fact::UplinkNoteLeft { .. }
+            | Fact::NodeTable { wanted: None, .. } => format!("{object} is no longer wanted"),
+            Fact::NodeTable { changes, .. } if changes.is_empty() => {
+                format!("{object} is missing")
             }
-            Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
-                changes.join("; ")
-            }
+            Fact::TableChanged { changes, .. }
+            | Fact::NodeTable { changes, .. }
+            | Fact::GuardChanged { changes, .. } => changes.join("; "),
             Fact::ProgramStopped { state } => format!("{object} {state}"),
             Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
                 format!("{object}: {}", elements(missing, extra))

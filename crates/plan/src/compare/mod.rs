@@ -4,6 +4,7 @@
 
 mod attribute;
 mod difference;
+mod fact;
 pub(crate) mod files;
 pub(crate) mod guard;
 pub(crate) mod programs;
@@ -16,7 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallway_spec::Name;
 
 pub use attribute::Attribute;
-pub use difference::{Difference, Fact, Place};
+pub use difference::{Difference, Place};
+pub use fact::Fact;
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenNamespace};
 use crate::settled::{Cable, Node, Plug, Settled};

@@ -54,6 +54,22 @@ pub(crate) fn unlike(wanted: &Ruleset, found: &Ruleset) -> Vec<hallway_nftables:
     all
 }
 
+/// How the table of a node that translates addresses differs. Where none is on record none was looked
+/// for, and there is none.
+pub(super) fn node_table(wanted: Option<&Ruleset>, seen: &Seen<Ruleset>) -> Option<Fact> {
+    let nothing = Ruleset { tables: Vec::new() };
+    let found = seen.present().unwrap_or(&nothing);
+    let differences = unlike(wanted.unwrap_or(&nothing), found);
+    let first = differences.first()?;
+    let missing = found.tables.is_empty();
+    let changes = differences.iter().filter(|_| !missing);
+    Some(Fact::NodeTable {
+        table: format!("{} {}", first.family.name(), first.table),
+        wanted: wanted.cloned().map(Box::new),
+        changes: changes.map(ToString::to_string).collect(),
+    })
+}
+
 /// Every difference, one for each table or set.
 pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> {
     let found = match &seen.rules {

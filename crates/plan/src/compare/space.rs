@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hallway_nftables::Ruleset;
 use hallway_spec::SysctlKey;
 use ipnet::IpNet;
 
+use super::rules::node_table;
 use super::{Attribute, Difference, Fact, Place};
 use crate::mark;
-use crate::observed::{SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use crate::observed::{Seen, SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use crate::shaping::Shaping;
 use crate::target::{BY_KERNEL, Link, LinkRole, Route, RouteKind, RouteOrigin, Setting, Space};
 
@@ -25,6 +27,7 @@ pub(super) struct Index<'a> {
     routes: BTreeMap<IpNet, Vec<&'a SeenRoute>>,
     settings: &'a BTreeMap<Setting, u32>,
     sysctls: &'a BTreeMap<SysctlKey, String>,
+    rules: &'a Seen<Ruleset>,
 }
 
 impl<'a> Index<'a> {
@@ -49,6 +52,7 @@ impl<'a> Index<'a> {
             routes,
             settings: &seen.settings,
             sysctls: &seen.sysctls,
+            rules: &seen.rules,
         }
     }
 
@@ -164,6 +168,7 @@ pub(super) fn compare(
             });
         }
     }
+    facts.extend(node_table(wanted.rules.as_ref(), seen.rules));
     for link in &wanted.links {
         let Some(found) = seen.link(&link.name) else {
             continue;
@@ -266,17 +271,8 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             Attribute::Bridge(*flag, found),
         ))
     });
-    // A port that is moved to another bridge starts with the defaults.
-    let stays = found.master.and_then(|i| seen.name(i))
-        == wanted.master.as_ref().and_then(Option::as_deref);
-    let flags = wanted.port.iter().filter_map(|(flag, on)| {
-        let found = match stays {
-            true => *found.port.get(flag)?,
-            false => flag.default(),
-        };
-        Some((Attribute::Port(*flag, *on), Attribute::Port(*flag, found)))
-    });
-    let all = pairs.into_iter().flatten().chain(bridge).chain(flags);
+    let all = pairs.into_iter().flatten().chain(bridge);
+    let all = all.chain(port_flags(wanted, found, seen));
     for (wanted_value, found_value) in all {
         if wanted_value != found_value {
             out.push(Fact::Attribute {
@@ -286,6 +282,24 @@ fn attributes(wanted: &Link, found: &SeenLink, seen: &Index<'_>, out: &mut Vec<F
             });
         }
     }
+}
+
+/// The flags of a bridge port, as wanted and as found.
+fn port_flags<'a>(
+    wanted: &'a Link,
+    found: &'a SeenLink,
+    seen: &Index<'_>,
+) -> impl Iterator<Item = (Attribute, Attribute)> + use<'a> {
+    // A port that is moved to another bridge starts with the defaults.
+    let stays = found.master.and_then(|i| seen.name(i))
+        == wanted.master.as_ref().and_then(Option::as_deref);
+    wanted.port.iter().filter_map(move |(flag, on)| {
+        let found = match stays {
+            true => *found.port.get(flag)?,
+            false => flag.default(),
+        };
+        Some((Attribute::Port(*flag, *on), Attribute::Port(*flag, found)))
+    })
 }
 
 /// `fe80::/64`, which every link with IPv6 has (RFC 4291, section 2.5.6).

@@ -174,6 +174,7 @@ fn namespace(
         netns: node.netns.clone(),
         alias: mark::alias(&wanted.project, &Role::Node(node.name.clone())),
         settings: target.space.settings.clone(),
+        rules: target.space.rules.clone(),
     };
     let file = Cause::File(node.place.key.clone());
     let cause = repairs.cause_of_loss(&place(node), &[], file);
@@ -211,6 +212,7 @@ fn ports(
             outer_routes,
             inner,
             inner_routes,
+            sources: interface.sources_in_words(),
         };
         let file = Cause::File(format!("{}.networks.{network}", node.place.key));
         let cause = repairs.cause_of_loss(&place(node), &[&interface.name, link], file);

@@ -269,6 +269,7 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
             (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone()))
         }
         Fact::Setting { .. } | Fact::Sysctl { .. } => return of_setting(fact),
+        Fact::NodeTable { .. } => return of_table(fact),
         Fact::Shaping { link, wanted, .. } => (
             LIMITS,
             Adjustment::Shape {
@@ -300,6 +301,20 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
     })
 }
 
+/// The same for the table of a node that translates addresses.
+fn of_table(fact: &Fact) -> Option<(u8, Adjustment)> {
+    let Fact::NodeTable { table, wanted, .. } = fact else {
+        return None;
+    };
+    let change = match wanted {
+        Some(rules) => Adjustment::Table(rules.clone()),
+        None => Adjustment::RemoveTable {
+            table: table.split(' ').next_back()?.to_owned(),
+        },
+    };
+    Some((FIRST_SETTINGS, change))
+}
+
 /// The same for a setting.
 fn of_setting(fact: &Fact) -> Option<(u8, Adjustment)> {
     Some(match fact {
@@ -327,10 +342,14 @@ fn of_setting(fact: &Fact) -> Option<(u8, Adjustment)> {
     })
 }
 
-/// Whether a difference is a setting of a node's whole namespace.
+/// Whether a difference is a setting of a node's whole namespace, or its table.
 fn is_of_namespace(difference: &Difference) -> bool {
-    matches!(difference.place, Place::Node { .. })
-        && matches!(difference.fact, Fact::Setting { link: None, .. })
+    let whole = match &difference.fact {
+        Fact::Setting { link, .. } => link.is_none(),
+        Fact::NodeTable { .. } => true,
+        _ => false,
+    };
+    whole && matches!(difference.place, Place::Node { .. })
 }
 
 /// Whether the object that differs is created completely in this run.

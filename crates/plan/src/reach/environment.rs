@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hallway_spec::IpVersion;
 use ipnet::IpNet;
 
 use hallway_nftables::{Ruleset, Table};
@@ -22,6 +23,9 @@ pub struct Environment {
     /// Addresses of the host whose packets have routes of their own (`ip rule add from`). Replies of
     /// nodes do not follow them: they have the node's address while they are routed.
     pub policy_routed: Vec<IpNet>,
+    /// Rules of the host that choose routes by the mark of a packet, which other programs set: in nft's
+    /// and ip's words, with the IP version.
+    pub marked: Vec<(IpVersion, String)>,
     /// The rules of other projects here.
     pub projects: Vec<Ruleset>,
     /// Tables of others with chains that routed packets pass.
@@ -46,6 +50,7 @@ impl Default for Environment {
             host_addresses: Vec::new(),
             routes: Vec::new(),
             policy_routed: Vec::new(),
+            marked: Vec::new(),
             projects: Vec::new(),
             foreign: Vec::new(),
         }

@@ -134,6 +134,7 @@ impl Question {
             }
             Ok(_) => None,
         };
+        found.unsure = found.unsure.or(walk.rerouted.take());
         found
     }
 
@@ -143,6 +144,10 @@ impl Question {
             Service::Icmp => (PacketKind::EchoRequest, PacketKind::EchoReply),
             Service::Port(p) if p.protocol == Protocol::Tcp => {
                 (PacketKind::Syn, PacketKind::SynAck)
+            }
+            // Its answer begins no connection either.
+            Service::Port(p) if p.protocol == Protocol::Sctp => {
+                (PacketKind::Datagram, PacketKind::SynAck)
             }
             Service::Port(_) | Service::Protocol(_) => (PacketKind::Datagram, PacketKind::Datagram),
         }

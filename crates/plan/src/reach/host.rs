@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
-use hallway_spec::Mode;
+use hallway_spec::{IpVersion, Mode};
 
 use super::conntrack::State;
 use super::context::context;
@@ -28,10 +28,10 @@ impl<'w> Walk<'w> {
         &mut self,
         mut packet: Packet,
         state: State,
-        from: HostPort<'w>,
+        (from, source): (HostPort<'w>, Option<IpAddr>),
     ) -> Result<Packet, DropReason> {
         self.forward_hook(&packet, &state, from, from)?;
-        self.after_routing(&mut packet, state, from, from.group, None);
+        self.after_routing(&mut packet, state, from, from.group, source);
         Ok(packet)
     }
 
@@ -54,7 +54,10 @@ impl<'w> Walk<'w> {
         let interface = match route {
             HostRoute::Local => "local",
             HostRoute::Network(_, link) => link,
-            HostRoute::Uplink(_) => UPLINK.name,
+            HostRoute::Uplink(_) => {
+                self.by_mark(packet);
+                UPLINK.name
+            }
             HostRoute::None => {
                 return Err(DropReason::NoRoute {
                     at: Location::Host,
@@ -68,6 +71,16 @@ impl<'w> Walk<'w> {
         };
         self.hop(Location::Host, event, packet.flow);
         Ok(route)
+    }
+
+    /// Routes that the host chooses by marks of other programs are not known.
+    fn by_mark(&mut self, packet: &Packet) {
+        let version = IpVersion::of(packet.flow.to);
+        let mut rules = self.world.environment.marked.iter();
+        if let Some((_, rule)) = rules.find(|(of, _)| *of == version) {
+            let words = || format!("the routing rule of the host by {rule}");
+            self.rerouted.get_or_insert_with(words);
+        }
     }
 
     /// Prerouting: the guard, connection tracking, destination NAT.

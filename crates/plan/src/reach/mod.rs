@@ -18,6 +18,7 @@ mod question;
 mod questions;
 mod reasons;
 mod result;
+mod router;
 mod rulings;
 mod walk;
 mod world;

@@ -5,8 +5,9 @@ use hallway_spec::{Mode, Share};
 use super::context::context;
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
+use super::router::Tracked;
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
-use super::world::{HostPort, NextHop, UPLINK, owns};
+use super::world::{HostPort, HostRoute, NextHop, UPLINK, owns};
 use crate::settled::{Network, Node, Plug};
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::{ChainType, Family, Hook};
@@ -22,7 +23,10 @@ impl<'w> Walk<'w> {
             Location::Host => self.leave_host(packet),
             Location::Outside => self.host_in(packet, UPLINK),
             Location::Node(name) => match self.world.node(name) {
-                Some(node) => self.leave_node(node, packet),
+                Some(node) => {
+                    let (packet, state) = self.enters_node(node, packet);
+                    self.leave_node(node, packet, state)
+                }
                 None => Err(DropReason::NoRoute {
                     at: at.clone(),
                     to: packet.flow.to,
@@ -39,7 +43,7 @@ impl<'w> Walk<'w> {
         self.hop(at, arrives, flow);
     }
 
-    fn leave_node(&mut self, node: &'w Node, packet: Packet) -> WalkResult {
+    fn leave_node(&mut self, node: &'w Node, packet: Packet, state: Tracked) -> WalkResult {
         let at = Location::Node(node.name.clone());
         if owns(node, packet.flow.to) {
             let route = HopEvent::Route {
@@ -67,6 +71,7 @@ impl<'w> Walk<'w> {
                 interface: interface.name.clone(),
             });
         }
+        let packet = self.out_of_node(node, (&next, &interface.name), packet, state);
         let leaves = HopEvent::Leaves {
             interface: interface.name.clone(),
         };
@@ -114,7 +119,9 @@ impl<'w> Walk<'w> {
             interface: interface.unwrap_or_default(),
         };
         self.hop(at.clone(), arrives, packet.flow);
+        let (packet, state) = self.enters_node(node, packet);
         if owns(node, packet.flow.to) {
+            let packet = self.for_node(node, packet, state);
             return Ok(Arrival { at, packet });
         }
         if !node.forwarding {
@@ -125,7 +132,7 @@ impl<'w> Walk<'w> {
         if self.routers > ROUTERS_MAX {
             return Err(DropReason::Loop);
         }
-        self.leave_node(node, packet)
+        self.leave_node(node, packet, state)
     }
 
     fn onto_network(&mut self, port: &NodePort<'w>, next: &NextHop, packet: Packet) -> WalkResult {
@@ -180,7 +187,9 @@ impl<'w> Walk<'w> {
         let packet = if self.world.hooked(port.network) {
             let (packet, state) = self.before_routing(packet, from)?;
             self.between_ports(port, to, &packet)?;
-            self.bridged(packet, state, from)?
+            let on_bridge = HostRoute::Network(port.position, bridge);
+            let source = self.world.host_source(&on_bridge, packet.flow.to);
+            self.bridged(packet, state, (from, source))?
         } else {
             self.between_ports(port, to, &packet)?;
             packet

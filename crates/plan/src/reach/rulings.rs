@@ -45,6 +45,18 @@ impl Walk<'_> {
         (hook, family): (Hook, Family),
         flow: Flow,
     ) {
+        self.note_ruling_at(Location::Host, rules, ruling, (hook, family), flow);
+    }
+
+    /// The same at any place.
+    pub(super) fn note_ruling_at(
+        &mut self,
+        at: Location,
+        rules: &Evaluator<'_>,
+        ruling: &RuleVerdict,
+        (hook, family): (Hook, Family),
+        flow: Flow,
+    ) {
         let Some(position) = ruling.rule else { return };
         let rule = (rules.chain(&ruling.chain)).and_then(|c| c.rules.get(position));
         let event = HopEvent::Chain {
@@ -57,7 +69,7 @@ impl Walk<'_> {
             verdict: verdict_name(&ruling.verdict).to_owned(),
             ours: true,
         };
-        self.hop(Location::Host, event, flow);
+        self.hop(at, event, flow);
     }
 }
 

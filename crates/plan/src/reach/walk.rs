@@ -1,5 +1,6 @@
 //! The state of a walk: packets on their way through nodes, cables, bridges and the host.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -73,6 +74,8 @@ impl DropReason {
 pub(super) struct Walk<'w> {
     pub(super) world: &'w World<'w>,
     pub(super) conntrack: Table,
+    /// The connections that nodes track which translate addresses.
+    pub(super) in_nodes: BTreeMap<&'w Name, Table>,
     hops: Vec<Hop>,
     /// The rule by which the host let the last packet through.
     pub(super) passed: Option<(Hook, RuleVerdict)>,
@@ -82,6 +85,8 @@ pub(super) struct Walk<'w> {
     pub(super) others: Rc<Vec<Evaluator<'w>>>,
     /// A rule of another program that could not be evaluated.
     pub(super) unsure: Option<String>,
+    /// A rule of the host by which a packet may leave another way than predicted.
+    pub(super) rerouted: Option<String>,
 }
 
 /// Where a packet arrived, or why it was dropped.
@@ -92,6 +97,7 @@ impl<'w> Walk<'w> {
         Self {
             world,
             conntrack: Table::default(),
+            in_nodes: BTreeMap::new(),
             hops: Vec::new(),
             passed: None,
             routers: 0,
@@ -101,6 +107,7 @@ impl<'w> Walk<'w> {
                     .collect(),
             ),
             unsure: None,
+            rerouted: None,
         }
     }
 

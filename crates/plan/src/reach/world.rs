@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::context::context;
 use super::environment::Environment;
 use super::packet::Flow;
+use crate::rules::router;
 use crate::settled::{Interface, Network, Node, Plug, Settled};
 use hallway_nftables::evaluate::{Evaluator, PacketContext, PacketVerdict};
 use hallway_nftables::{ChainType, Family, Hook, Ruleset};
@@ -44,6 +45,8 @@ pub struct World<'a> {
     pub(super) environment: Environment,
     members: BTreeMap<(usize, IpAddr), (&'a Node, usize)>,
     nodes: BTreeMap<&'a Name, &'a Node>,
+    /// The tables inside nodes that translate addresses.
+    tables: BTreeMap<&'a Name, Ruleset>,
 }
 
 /// A link of the host by which packets come in or go out, with its device group.
@@ -112,6 +115,9 @@ impl<'a> World<'a> {
             environment,
             members,
             nodes: settled.nodes.iter().map(|n| (&n.name, n)).collect(),
+            tables: (settled.nodes.iter())
+                .filter_map(|n| Some((&n.name, router::ruleset(&settled.project, n)?)))
+                .collect(),
         })
     }
 
@@ -164,6 +170,11 @@ impl<'a> World<'a> {
 
     pub(super) fn node(&self, name: &Name) -> Option<&'a Node> {
         self.nodes.get(name).copied()
+    }
+
+    /// The table by which a node translates addresses.
+    pub(super) fn table_of(&self, node: &Node) -> Option<Evaluator<'_>> {
+        Evaluator::new(self.tables.get(&node.name)?, Family::Inet)
     }
 
     pub(super) fn network_position(&self, name: &Name) -> Option<usize> {

@@ -13,7 +13,7 @@ use super::parts::{
     loaded, member, nets, rule, within,
 };
 use super::sets;
-use super::{bridge, foreign, guard, nat, policy, purpose, share};
+use super::{bridge, foreign, guard, nat, policy, purpose, routed, share};
 use crate::mark::{self, FROM_BIT, TO_BIT};
 use crate::settled::Settled;
 
@@ -53,6 +53,14 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     let rules = [policies.forward, policies.input, policies.output];
     inet.chains = inet_chains(settled, rules);
     inet.chains.insert(0, share);
+    let routed = [IpVersion::V4, IpVersion::V6].map(|v| sets::ROUTED.of(v).name);
+    for set in inet
+        .sets
+        .iter_mut()
+        .filter(|s| routed.contains(&s.name.as_str()))
+    {
+        set.elements = routed::without_overlap(std::mem::take(&mut set.elements));
+    }
     for table in [&mut inet, &mut bridge] {
         for set in &mut table.sets {
             set.elements.sort();

@@ -138,10 +138,10 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
     out
 }
 
-/// Each address of a node with the prefixes of its other networks: the node reaches these without
-/// the host.
+/// Each address of a node with the prefixes of its other networks: to these the node has a way by
+/// another interface, and a UDP socket for any address answers from the address of that one.
 fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Vec<Placed> {
-    let on = |name: &hallway_spec::Name| settled.network(name).filter(|n| n.mode == Mode::Bridge);
+    let on = |name: &hallway_spec::Name| settled.network(name).filter(|n| n.mode != Mode::Lan);
     let mut out = Vec::new();
     for (interface, name, _) in node.ports().filter(|(_, name, _)| on(name).is_some()) {
         let others = node.ports().filter(|(_, other, _)| *other != name);

@@ -17,6 +17,8 @@ mod parts;
 mod policy;
 mod ports;
 pub mod purpose;
+mod routed;
+pub mod router;
 pub mod sets;
 mod share;
 

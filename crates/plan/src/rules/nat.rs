@@ -131,12 +131,9 @@ pub(super) fn postrouting() -> Chain {
     };
     let shared = |daddr, saddr, version| {
         rule(
-            vec![
-                Match::Dnated,
-                within(&[daddr, saddr], sets::SHARED.of(version)),
-            ],
+            vec![within(&[daddr, saddr], sets::SHARED.of(version))],
             Action::Masquerade { random: false },
-            "a published port asked for from another network of its node: the reply must pass here",
+            "a node asked from another network that it is on: the reply must pass here",
         )
     };
     let out = |net: Match| {

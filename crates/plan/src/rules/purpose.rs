@@ -35,6 +35,8 @@ pub const INVALID: &str = "belongs to no connection";
 pub const MID_STREAM: &str = "in the middle of a connection that is not tracked";
 /// Echo requests to the host.
 pub const PING: &str = "ping";
+/// In a router: what it forwards by an interface that masquerades.
+pub const ROUTER: &str = "by this interface with its address";
 /// The rules that decide are missing.
 pub const UNDECIDED: &str = "no rule has decided";
 /// It came from none of the project's nodes.

@@ -14,7 +14,7 @@ mod routes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Attachment, IpVersion, Mode, Name, Topology};
+use hallway_spec::{Attachment, Command, IpVersion, Mode, Name, Program, Topology};
 use ipnet::IpNet;
 
 use crate::mark;
@@ -174,6 +174,7 @@ fn node(
             dhcp_server: attachment.dhcp_server,
             router: attachment.router,
             sources: attachment.sources.clone(),
+            masquerade: attachment.masquerade,
             behind: Vec::new(),
             aliases: attachment.aliases.clone(),
             plug: Plug::Port {
@@ -196,16 +197,8 @@ fn node(
         dns: node.dns.clone(),
         dns_search: node.dns_search.clone(),
         extra_hosts: node.extra_hosts.clone(),
-        environment: node.environment.clone(),
-        service: node.command.as_ref().map(|command| Workload {
-            command: command.words().to_vec(),
-            ready: node.ready.clone(),
-            restart: node.restart,
-            working_dir: node.working_dir.clone(),
-            user: node.user.clone(),
-            healthcheck: node.healthcheck.clone(),
-            depends_on: node.depends_on.clone(),
-        }),
+        environment: node.program.environment.clone(),
+        service: node.command.as_ref().map(|c| workload(c, &node.program)),
         sidecars: node.sidecars.iter().map(sidecar).collect(),
         place: node.place.clone(),
     }
@@ -214,17 +207,22 @@ fn node(
 fn sidecar(sidecar: &hallway_spec::Sidecar) -> Sidecar {
     Sidecar {
         name: sidecar.name.clone(),
-        environment: sidecar.environment.clone(),
-        service: Workload {
-            command: sidecar.command.words().to_vec(),
-            ready: sidecar.ready.clone(),
-            restart: sidecar.restart,
-            working_dir: sidecar.working_dir.clone(),
-            user: sidecar.user.clone(),
-            healthcheck: sidecar.healthcheck.clone(),
-            depends_on: sidecar.depends_on.clone(),
-        },
+        environment: sidecar.program.environment.clone(),
+        service: workload(&sidecar.command, &sidecar.program),
         place: sidecar.place.clone(),
+    }
+}
+
+fn workload(command: &Command, program: &Program) -> Workload {
+    let depends_on = program.depends_on.iter().map(|d| d.on.clone());
+    Workload {
+        command: command.words().to_vec(),
+        ready: program.ready.clone(),
+        restart: program.restart,
+        working_dir: program.working_dir.clone(),
+        user: program.user.clone(),
+        healthcheck: program.healthcheck.clone(),
+        depends_on: depends_on.collect(),
     }
 }
 
@@ -285,6 +283,7 @@ fn cables(topology: &Topology, nodes: &mut [Node]) -> Vec<Cable> {
                 dhcp_server: false,
                 router: false,
                 sources: Vec::new(),
+                masquerade: end.masquerade,
                 behind: Vec::new(),
                 aliases: Vec::new(),
                 mac: end.mac.map_or_else(

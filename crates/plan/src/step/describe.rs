@@ -160,7 +160,10 @@ impl Op {
                 remove("network", network).detail("bridge and ports")
             }
             Self::RemoveLink { name } => remove("link", name),
-            Self::CreateNamespace(new) => create("namespace", &new.netns),
+            Self::CreateNamespace(new) => match new.rules {
+                Some(_) => create("namespace", &new.netns).detail(MASQUERADES),
+                None => create("namespace", &new.netns),
+            },
             Self::RemoveNamespace { netns, .. } => remove("namespace", netns),
             Self::CreatePort(port) => new_interface(port),
             Self::CreateCable(cable) => new_cable(&cable.a, &cable.b),
@@ -228,11 +231,18 @@ fn adjustment(place: &Place, change: &Adjustment) -> Described {
             };
             self::change(kind, named(place, link)).detail(detail)
         }
+        Adjustment::Table(rules) => {
+            let name = rules.tables.first().map_or("", |t| t.name.as_str());
+            create("table", named(place, name)).detail(MASQUERADES)
+        }
+        Adjustment::RemoveTable { table } => remove("table", named(place, table)),
         Adjustment::Sysctl { key, value } => {
             self::change("setting", named(place, &key.to_string())).detail(value.clone())
         }
     }
 }
+
+const MASQUERADES: &str = "masquerades";
 
 fn named(place: &Place, object: &str) -> String {
     match place {
@@ -281,7 +291,9 @@ fn changes(delta: &Delta) -> String {
 fn new_interface(port: &NewPort) -> Described {
     let name = format!("{} {}", port.node, port.inner.name);
     let addresses = list(port.inner.addresses.iter().filter(|a| !is_link_local(a)));
-    create("interface", name).detail(format!("{addresses} on {}", port.network))
+    let sources = port.sources.as_ref();
+    let sources = sources.map_or_else(String::new, |s| format!(", also sends from {s}"));
+    create("interface", name).detail(format!("{addresses} on {}{sources}", port.network))
 }
 
 fn new_cable(a: &CableEnd, b: &CableEnd) -> Described {

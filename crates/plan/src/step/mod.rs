@@ -254,6 +254,13 @@ pub enum Adjustment {
         /// The new value.
         value: String,
     },
+    /// Puts the table of a node that translates addresses in the place of the one that is there.
+    Table(Box<Ruleset>),
+    /// Removes such a table.
+    RemoveTable {
+        /// Its name.
+        table: String,
+    },
     /// Changes what a link does to the packets it sends.
     Shape {
         /// The link.
@@ -298,6 +305,8 @@ pub struct NewNamespace {
     pub alias: String,
     /// Settings of the namespace.
     pub settings: Vec<(Setting, u32)>,
+    /// The table of a node that translates addresses.
+    pub rules: Option<Ruleset>,
 }
 
 /// A node's interface on a network to create, with both its ends.
@@ -317,6 +326,9 @@ pub struct NewPort {
     pub inner: Link,
     /// Routes of the node that leave by it.
     pub inner_routes: Vec<Route>,
+    /// What the node may send from there besides its own addresses, in words. The rules have it; here
+    /// it is for the words of the step alone.
+    pub sources: Option<String>,
 }
 
 /// A cable to create.

@@ -10,6 +10,7 @@ mod node;
 
 use std::collections::BTreeMap;
 
+use hallway_nftables::Ruleset;
 use hallway_spec::{IpVersion, Name, SysctlKey};
 use ipnet::IpNet;
 
@@ -50,6 +51,8 @@ pub struct Space {
     pub settings: Vec<(Setting, u32)>,
     /// Further settings, from the file.
     pub sysctls: BTreeMap<SysctlKey, String>,
+    /// The table of a node that translates addresses.
+    pub rules: Option<Ruleset>,
 }
 
 impl Space {

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, Setting, Space};
 use crate::mark::{self, Role};
+use crate::rules::router;
 use crate::settled::{Interface, Node, Plug, Settled};
 use crate::shaping::Shaping;
 use hallway_spec::IpVersion;
@@ -14,6 +15,7 @@ pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
     let mut space = Space {
         settings: settings(node),
         sysctls: node.sysctls.clone(),
+        rules: router::ruleset(&settled.project, node),
         ..Space::default()
     };
     space.links.push(loopback(settled, node));

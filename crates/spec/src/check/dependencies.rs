@@ -4,34 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::{NameProblem, NodeProblem};
 use crate::similar::nearest;
-use crate::topology::Program;
-use crate::{Condition, Dependency, Name, Problem, Restart, Topology};
+use crate::topology::Known;
+use crate::{Condition, DependsOn, Name, Problem, Restart, Topology};
 
 /// Dependencies exist, run a command, and form no cycle.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
-    let all: BTreeMap<&Name, Program<'_>> = topology.programs().map(|p| (p.name, p)).collect();
-    for program in topology.programs() {
-        if !program.runs && !program.ready.is_empty() {
-            let kind = NodeProblem::ReadyWithoutCommand(program.name.clone());
-            problems.push(Problem::new(program.place, kind));
+    let all: BTreeMap<&Name, Known<'_>> = topology.programs().map(|p| (p.name, p)).collect();
+    for known in topology.programs() {
+        if !known.runs && !known.program.ready.is_empty() {
+            let kind = NodeProblem::ReadyWithoutCommand(known.name.clone());
+            problems.push(Problem::new(known.place, kind));
         }
-        if !program.runs && program.healthcheck.is_some() {
-            let kind = NodeProblem::HealthcheckWithoutCommand(program.name.clone());
-            problems.push(Problem::new(program.place, kind));
+        if !known.runs && known.program.healthcheck.is_some() {
+            let kind = NodeProblem::HealthcheckWithoutCommand(known.name.clone());
+            problems.push(Problem::new(known.place, kind));
         }
-        for on in program.depends_on {
-            problems.extend(dependency(&program, on, &all));
+        for depends in &known.program.depends_on {
+            problems.extend(dependency(known.name, depends, &all));
         }
     }
     cycles(topology, &all, problems);
 }
 
 fn dependency(
-    program: &Program<'_>,
-    on: &Dependency,
-    all: &BTreeMap<&Name, Program<'_>>,
+    node: &Name,
+    DependsOn { on, place }: &DependsOn,
+    all: &BTreeMap<&Name, Known<'_>>,
 ) -> Option<Problem> {
-    let node = program.name.clone();
+    let node = node.clone();
     let Some(other) = all.get(&on.node) else {
         let known = all.keys().map(|n| n.as_ref());
         let kind = NameProblem::UnknownDependency {
@@ -39,18 +39,19 @@ fn dependency(
             dependency: on.node.clone(),
             nearest: nearest(on.node.as_ref(), known).map(str::to_owned),
         };
-        return Some(Problem::new(program.place, kind));
+        return Some(Problem::new(place, kind));
     };
     let dependency = on.node.clone();
     let dependency_place = other.place.clone();
-    let again = matches!(other.restart, Restart::Always | Restart::UnlessStopped);
+    let program = other.program;
+    let again = matches!(program.restart, Restart::Always | Restart::UnlessStopped);
     let kind = match on.condition {
         _ if !other.runs => NodeProblem::DependencyWithoutCommand {
             node,
             dependency,
             dependency_place,
         },
-        Condition::ServiceHealthy if other.healthcheck.is_none() && other.ready.is_empty() => {
+        Condition::ServiceHealthy if program.healthcheck.is_none() && program.ready.is_empty() => {
             NodeProblem::DependencyWithoutHealth {
                 node,
                 dependency,
@@ -64,19 +65,19 @@ fn dependency(
         },
         _ => return None,
     };
-    Some(Problem::new(program.place, kind))
+    Some(Problem::new(place, kind))
 }
 
 /// Depth first: a node that is already on the path closes a cycle.
-fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, Program<'_>>, problems: &mut Vec<Problem>) {
+fn cycles(topology: &Topology, nodes: &BTreeMap<&Name, Known<'_>>, problems: &mut Vec<Problem>) {
     let mut done: BTreeSet<&Name> = BTreeSet::new();
     for start in topology.programs() {
         let mut path: Vec<(&Name, usize)> = vec![(start.name, 0)];
         while let Some((name, next)) = path.last().copied() {
             let after = nodes
                 .get(name)
-                .and_then(|n| n.depends_on.get(next))
-                .map(|d| &d.node)
+                .and_then(|n| n.program.depends_on.get(next))
+                .map(|d| &d.on.node)
                 .filter(|_| !done.contains(name));
             let Some(after) = after else {
                 done.insert(name);

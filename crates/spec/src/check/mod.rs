@@ -27,6 +27,7 @@ pub(crate) fn all(topology: &Topology, problems: &mut Vec<Problem>, warnings: &m
     published::check(topology, problems);
     dependencies::check(topology, problems);
     routes::check(topology, problems);
+    routes::masquerade(topology, problems);
     policies::check(topology, problems);
     policies::contradictions(topology, problems);
     warnings.extend(policies::shadowed(topology));

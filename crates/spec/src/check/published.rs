@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::problem::{NodeProblem, Unpublishable, WarningKind};
 use crate::{
-    IpVersion, LOCALHOST_PORTS_MAX, Mode, Name, Network, Node, Problem, Publish, Topology, Warning,
+    IpVersion, LOCALHOST_PORTS_MAX, Mode, Name, Network, Node, Problem, Protocol, Publish,
+    Topology, Warning,
 };
 
 /// Every published port can be reached, and no host port is published twice.
@@ -22,6 +23,7 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
         }
         for port in &node.ports {
             let kind = without_address(node, port, &on);
+            let kind = kind.or_else(|| sctp_on_localhost(port));
             problems.extend(kind.map(|kind| Problem::new(&port.place, kind)));
             all.push((port, &node.name));
         }
@@ -69,11 +71,18 @@ fn without_address(node: &Node, port: &Publish, on: &[&Network]) -> Option<NodeP
     })
 }
 
+/// Localhost is served by listeners, which exist for tcp and udp.
+fn sctp_on_localhost(port: &Publish) -> Option<NodeProblem> {
+    let address = port.host_address.filter(|a| a.is_loopback())?;
+    (port.protocol == Protocol::Sctp).then_some(NodeProblem::SctpOnLocalhost(address))
+}
+
 /// Entries that are not served on localhost.
 pub(super) fn not_on_localhost(topology: &Topology) -> Vec<Warning> {
     let published = topology.nodes.iter().flat_map(|n| &n.ports);
     published
-        .filter(|p| p.includes_localhost() && p.host_ports.len() > LOCALHOST_PORTS_MAX)
+        .filter(|p| p.includes_localhost())
+        .filter(|p| p.protocol == Protocol::Sctp || p.host_ports.len() > LOCALHOST_PORTS_MAX)
         .map(|p| Warning {
             place: p.place.clone(),
             kind: WarningKind::NotOnLocalhost {

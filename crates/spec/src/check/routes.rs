@@ -1,4 +1,4 @@
-//! Static routes.
+//! Static routes, and what routers do.
 
 use ipnet::IpNet;
 
@@ -20,6 +20,19 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
                 };
                 problems.push(Problem::new(&route.place, kind));
             }
+        }
+    }
+}
+
+/// Only a node that forwards has something to masquerade.
+pub(super) fn masquerade(topology: &Topology, problems: &mut Vec<Problem>) {
+    for node in topology.nodes.iter().filter(|n| !n.forwarding) {
+        let attached = node.attachments.iter().filter(|a| a.masquerade);
+        let ends = topology.links.iter().flat_map(|l| &l.ends);
+        let ends = ends.filter(|e| e.node == node.name && e.masquerade);
+        for place in attached.map(|a| &a.place).chain(ends.map(|e| &e.place)) {
+            let kind = NodeProblem::MasqueradeWithoutForwarding(node.name.clone());
+            problems.push(Problem::new(place, kind));
         }
     }
 }

@@ -7,7 +7,42 @@ use super::values::{OneOrMany, Scalar};
 /// Declares a mapping of the file: a struct that can be written and described by a schema, and a
 /// second one with the place of each key in a text. The parser can only use keys that are declared
 /// here, and the compiler warns about a key that the parser does not use.
+///
+/// `with impairments` adds the keys of impairments, which are declared here alone.
 macro_rules! mapping {
+    (
+        $(#[$about:meta])*
+        pub struct $name:ident read as $keys:ident with impairments {
+            $($(#[$meta:meta])* $key:ident: $type:ty,)+
+        }
+    ) => {
+        crate::document::keys::mapping! {
+            $(#[$about])*
+            pub struct $name read as $keys {
+                $($(#[$meta])* $key: $type,)+
+                /// How much later packets leave, like `50ms`.
+                delay: Option<Scalar>,
+                /// By how much the delay differs from packet to packet, like `5ms`.
+                jitter: Option<Scalar>,
+                /// How many packets are dropped, like `1%`.
+                loss: Option<Scalar>,
+                /// How many packets are sent twice, like `1%`.
+                duplicate: Option<Scalar>,
+                /// How many packets have one bit changed, like `0.1%`.
+                corrupt: Option<Scalar>,
+                /// How many packets are not delayed, and so come before others, like `25%`.
+                reorder: Option<Scalar>,
+            }
+        }
+
+        impl $keys {
+            /// Where the text has the keys of impairments.
+            pub(crate) fn impairments(&self) -> crate::document::ImpairmentKeys<'_> {
+                let Self { delay, jitter, loss, duplicate, corrupt, reorder, .. } = self;
+                [delay, jitter, loss, duplicate, corrupt, reorder].map(Option::as_ref)
+            }
+        }
+    };
     (
         $(#[$about:meta])*
         pub struct $name:ident read as $keys:ident {
@@ -49,6 +84,10 @@ macro_rules! mapping {
 }
 
 pub(super) use mapping;
+
+/// Where a text has the keys of impairments, in the order of `Impairments::KEYS`.
+pub(crate) type ImpairmentKeys<'k> =
+    [Option<&'k crate::reader::At>; crate::Impairments::KEYS.len()];
 
 /// Whether a key is left out of a written file.
 pub(crate) trait Omit {

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use keys::ImpairmentKeys;
 use keys::mapping;
 
 pub use schema::schema;
@@ -131,7 +132,7 @@ pub enum NetworksDoc {
 mapping! {
     /// A node's connection to a network. Impairments apply to what the node sends.
     #[derive(Default)]
-    pub struct AttachmentDoc read as AttachmentKeys {
+    pub struct AttachmentDoc read as AttachmentKeys with impairments {
         /// A fixed address, or one of each family.
         address: Option<OneOrMany<String>>,
         /// A fixed MAC address.
@@ -148,18 +149,8 @@ mapping! {
         router: Option<bool>,
         /// Addresses besides its own that it may send from and answer for: prefixes, or `any`.
         sources: Option<OneOrMany<String>>,
-        /// How much later packets leave, like `50ms`.
-        delay: Option<Scalar>,
-        /// By how much the delay differs from packet to packet, like `5ms`.
-        jitter: Option<Scalar>,
-        /// How many packets are dropped, like `1%`.
-        loss: Option<Scalar>,
-        /// How many packets are sent twice, like `1%`.
-        duplicate: Option<Scalar>,
-        /// How many packets have one bit changed, like `0.1%`.
-        corrupt: Option<Scalar>,
-        /// How many packets are not delayed, and so come before others, like `25%`.
-        reorder: Option<Scalar>,
+        /// What the node forwards into this network gets the node's address there.
+        masquerade: Option<bool>,
         /// Another name of `bandwidth`.
         rate: Option<Scalar>,
     }
@@ -184,8 +175,14 @@ mapping! {
         published: Option<Scalar>,
         /// Only this address of the host.
         host_ip: Option<String>,
-        /// tcp or udp.
+        /// tcp, udp or sctp.
         protocol: Option<String>,
+        /// What it is for; without effect.
+        name: Option<String>,
+        /// Which protocol is spoken there; without effect.
+        app_protocol: Option<String>,
+        /// `host` or `ingress`, which mean the same here.
+        mode: Option<String>,
     }
 }
 
@@ -252,25 +249,13 @@ mapping! {
 mapping! {
     /// A cable. Impairments apply to what each end sends.
     #[derive(Default)]
-    pub struct LinkDoc read as LinkKeys {
+    pub struct LinkDoc read as LinkKeys with impairments {
         /// Two nodes with their addresses.
         endpoints: IndexMap<String, Option<EndDoc>>,
         /// Bytes.
         mtu: Option<u32>,
         /// Like `10mbit`.
         bandwidth: Option<Scalar>,
-        /// How much later packets leave, like `50ms`.
-        delay: Option<Scalar>,
-        /// By how much the delay differs from packet to packet, like `5ms`.
-        jitter: Option<Scalar>,
-        /// How many packets are dropped, like `1%`.
-        loss: Option<Scalar>,
-        /// How many packets are sent twice, like `1%`.
-        duplicate: Option<Scalar>,
-        /// How many packets have one bit changed, like `0.1%`.
-        corrupt: Option<Scalar>,
-        /// How many packets are not delayed, and so come before others, like `25%`.
-        reorder: Option<Scalar>,
         /// Another name of `bandwidth`.
         rate: Option<Scalar>,
     }
@@ -289,25 +274,15 @@ pub enum EndDoc {
 mapping! {
     /// One end of a cable, key by key. Impairments apply to what this end sends.
     #[derive(Default)]
-    pub struct FullEndDoc read as EndKeys {
+    pub struct FullEndDoc read as EndKeys with impairments {
         /// Addresses with prefix lengths.
         address: Option<OneOrMany<String>>,
         /// The interface's name inside.
         interface: Option<String>,
         /// A fixed MAC address.
         mac: Option<String>,
-        /// How much later packets leave, like `50ms`.
-        delay: Option<Scalar>,
-        /// By how much the delay differs from packet to packet, like `5ms`.
-        jitter: Option<Scalar>,
-        /// How many packets are dropped, like `1%`.
-        loss: Option<Scalar>,
-        /// How many packets are sent twice, like `1%`.
-        duplicate: Option<Scalar>,
-        /// How many packets have one bit changed, like `0.1%`.
-        corrupt: Option<Scalar>,
-        /// How many packets are not delayed, and so come before others, like `25%`.
-        reorder: Option<Scalar>,
+        /// What the node forwards by this end gets the address that the node has here.
+        masquerade: Option<bool>,
         /// The limit of what this end sends, like `10mbit`.
         rate: Option<Scalar>,
     }

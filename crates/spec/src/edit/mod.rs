@@ -138,6 +138,9 @@ pub enum EditError {
         /// The network.
         network: Name,
     },
+    /// A network that is named twice for a new node.
+    #[error("network {0} is given twice")]
+    NetworkTwice(Name),
     /// The node is not on the network.
     #[error("node {node} is not on network {network}")]
     NotConnected {
@@ -186,9 +189,10 @@ pub enum EditError {
 impl Diagnostic for EditError {
     fn code(&self) -> &'static str {
         let code = match self {
-            Self::NodeExists(_) | Self::NetworkExists(_) | Self::AlreadyConnected { .. } => {
-                EditCode::Exists
-            }
+            Self::NodeExists(_)
+            | Self::NetworkExists(_)
+            | Self::NetworkTwice(_)
+            | Self::AlreadyConnected { .. } => EditCode::Exists,
             Self::NoNode(_)
             | Self::NoNetwork(_)
             | Self::NoLink(..)
@@ -214,6 +218,9 @@ impl Diagnostic for EditError {
                 "hallway status shows what exists"
             }
             Self::AlreadyConnected { .. } => "disconnect it first to change its address",
+            Self::NetworkTwice(_) => {
+                "give an address of each IP version with a comma: --network apps=10.0.0.5,fd00::5"
+            }
             Self::NotConnected { .. } | Self::NotPublished { .. } => {
                 "hallway inspect NODE shows its networks and ports"
             }

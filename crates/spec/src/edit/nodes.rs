@@ -20,7 +20,11 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
         return Err(EditError::NodeExists(name.clone()));
     }
     let mut node = NodeDoc::default();
-    for (network, addresses) in networks {
+    for (position, (network, addresses)) in networks.iter().enumerate() {
+        let before = networks.iter().take(position);
+        if before.map(|(name, _)| name).any(|name| name == network) {
+            return Err(EditError::NetworkTwice(network.clone()));
+        }
         networks::join(&mut node, network, addresses);
     }
     let ports = ports.iter().map(|p| PortDoc::Short(p.as_str().into()));

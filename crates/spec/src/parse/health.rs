@@ -7,7 +7,7 @@ use crate::document::{DependencyKeys, HealthcheckKeys};
 use crate::health::duration;
 use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
-use crate::{Command, Condition, Dependency, Healthcheck, Name};
+use crate::{Command, Condition, Dependency, DependsOn, Healthcheck, Name};
 
 /// A health check; `None` for one that is turned off.
 pub(super) fn healthcheck(r: &mut Reader<'_>, at: &At) -> Option<Healthcheck> {
@@ -90,7 +90,7 @@ fn test_command(r: &mut Reader<'_>, at: &At) -> Option<Command> {
 }
 
 /// A list of names, or a mapping with conditions.
-pub(super) fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<Dependency> {
+pub(super) fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<DependsOn> {
     const EXPECTED: &str = "the name of a node";
     let mut out = Vec::new();
     if r.is_map(at.id) {
@@ -98,16 +98,23 @@ pub(super) fn depends_on(r: &mut Reader<'_>, at: &At) -> Vec<Dependency> {
             let here = at.key(&field.name, field.value);
             let condition = condition(r, &here);
             match field.name.parse() {
-                Ok(node) => out.push(Dependency { node, condition }),
+                Ok(node) => out.push(DependsOn {
+                    on: Dependency { node, condition },
+                    place: field.key_place,
+                }),
                 Err(error) => r.report_at(&field.key_place, ValueProblem::Name(error)),
             }
         }
         return out;
     }
     for item in r.items(at) {
-        out.extend(r.checked::<Name>(&item, EXPECTED).map(|node| Dependency {
-            node,
-            condition: Condition::default(),
+        let place = r.place(&item);
+        out.extend(r.checked::<Name>(&item, EXPECTED).map(|node| DependsOn {
+            on: Dependency {
+                node,
+                condition: Condition::default(),
+            },
+            place,
         }));
     }
     out

@@ -35,23 +35,15 @@ fn link(r: &mut Reader<'_>, at: &At) -> Option<Link> {
         at,
         "a mapping like { endpoints: { a: 10.0.1.1/24, b: 10.0.1.2/24 } }",
     );
-    let Some(endpoints) = keys.endpoints else {
+    let Some(endpoints) = &keys.endpoints else {
         r.report(at, ValueProblem::Missing(Required::Endpoints));
         return None;
     };
     let bandwidth = limit(r, keys.bandwidth.as_ref(), keys.rate.as_ref());
-    let of = [
-        &keys.delay,
-        &keys.jitter,
-        &keys.loss,
-        &keys.duplicate,
-        &keys.corrupt,
-        &keys.reorder,
-    ];
-    let of_both = impairments(r, of);
+    let of_both = impairments(r, keys.impairments());
     let mut ends: Vec<LinkEnd> = named(
         r,
-        &endpoints,
+        endpoints,
         "a mapping like { a: 10.0.1.1/24, b: 10.0.1.2/24 }",
     )
     .into_iter()
@@ -63,9 +55,9 @@ fn link(r: &mut Reader<'_>, at: &At) -> Option<Link> {
         check_delay(r, &end.place, &end.impairments);
     }
     let count = ends.len();
-    let mtu = keys.mtu.and_then(|at| mtu(r, &at));
+    let mtu = keys.mtu.as_ref().and_then(|at| mtu(r, at));
     let Ok(ends) = <[LinkEnd; 2]>::try_from(ends) else {
-        r.report(&endpoints, ValueProblem::LinkEnds(count));
+        r.report(endpoints, ValueProblem::LinkEnds(count));
         return None;
     };
     Some(Link {
@@ -81,6 +73,7 @@ fn end(r: &mut Reader<'_>, entry: Named) -> LinkEnd {
         addresses: Vec::new(),
         interface: None,
         mac: None,
+        masquerade: false,
         bandwidth: None,
         impairments: Impairments::default(),
         place: entry.place,
@@ -88,19 +81,13 @@ fn end(r: &mut Reader<'_>, entry: Named) -> LinkEnd {
     let mut addresses = Some(entry.value.clone());
     if r.is_map(entry.value.id) {
         let keys = EndKeys::read(r, &entry.value, "an address");
+        out.impairments = impairments(r, keys.impairments());
         addresses = keys.address;
         out.interface = keys.interface.and_then(|at| interface(r, &at));
         out.mac = keys.mac.and_then(|at| mac(r, &at));
+        let masquerade = keys.masquerade.and_then(|at| r.boolean(&at));
+        out.masquerade = masquerade.unwrap_or(false);
         out.bandwidth = limit(r, None, keys.rate.as_ref());
-        let of = [
-            &keys.delay,
-            &keys.jitter,
-            &keys.loss,
-            &keys.duplicate,
-            &keys.corrupt,
-            &keys.reorder,
-        ];
-        out.impairments = impairments(r, of);
     }
     for item in items(r, addresses.as_ref()) {
         let Some(net) = r.value::<IpNet>(

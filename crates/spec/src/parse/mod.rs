@@ -8,6 +8,7 @@ mod networks;
 mod nodes;
 mod policies;
 mod ports;
+mod program;
 mod sidecars;
 mod values;
 

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::program::{environment, word};
 use super::sidecars::{self, Shared};
 use super::values::{Named, check_delay, impairments, interface, items, limit, mac, named};
-use super::{health, ports};
+use super::{ports, program};
 use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
 use crate::problem::{Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::{
-    Attachment, Command, Impairments, IpVersion, Name, Node, Place, PortProto, Protocol, Restart,
-    StaticRoute, SysctlKey, User,
+    Attachment, Command, Impairments, IpVersion, Name, Node, Place, Program, StaticRoute, SysctlKey,
 };
 
 /// The nodes, and the programs that share the namespaces of others.
@@ -51,13 +51,7 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         dns_search: Vec::new(),
         extra_hosts: Vec::new(),
         command: None,
-        ready: Vec::new(),
-        healthcheck: None,
-        environment: BTreeMap::new(),
-        working_dir: None,
-        user: None,
-        restart: Restart::No,
-        depends_on: Vec::new(),
+        program: Program::default(),
         sidecars: Vec::new(),
         place,
     }
@@ -94,31 +88,7 @@ fn node(r: &mut Reader<'_>, entry: Named) -> (Node, NodeKeys) {
         node.extra_hosts = extra_hosts(r, at);
     }
     node.command = keys.command.as_ref().and_then(|at| command(r, at));
-    for item in items(r, keys.ready.as_ref()) {
-        let port = r.checked::<PortProto>(&item, "a port like 80/tcp");
-        if port.is_some_and(|p| p.protocol == Protocol::Sctp) {
-            r.unexpected(&item, "a port of tcp or udp");
-        }
-        node.ready.extend(port);
-    }
-    node.healthcheck = keys
-        .healthcheck
-        .as_ref()
-        .and_then(|at| health::healthcheck(r, at));
-    if let Some(at) = &keys.environment {
-        node.environment = environment(r, at);
-    }
-    let working_dir = keys.working_dir.as_ref();
-    node.working_dir = working_dir.and_then(|at| r.text(at, "a directory"));
-    node.user = keys.user.as_ref().and_then(|at| {
-        let expected = "a user: a name, a number, or numbers of user and group like 1000:1000";
-        r.value::<User>(at, expected)
-    });
-    let restart = keys.restart.as_ref().and_then(|at| self::restart(r, at));
-    node.restart = restart.unwrap_or_default();
-    if let Some(at) = &keys.depends_on {
-        node.depends_on = health::depends_on(r, at);
-    }
+    node.program = program::read(r, &keys);
     (node, keys)
 }
 
@@ -172,6 +142,7 @@ fn member(network: Name, place: Place) -> Attachment {
         dhcp_server: false,
         aliases: Vec::new(),
         sources: Vec::new(),
+        masquerade: false,
         router: false,
         name_place: place.clone(),
         place,
@@ -181,6 +152,7 @@ fn member(network: Name, place: Place) -> Attachment {
 fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: Place) -> Attachment {
     let keys = AttachmentKeys::read(r, at, "a mapping, or nothing");
     let mut out = member(network, place);
+    out.impairments = impairments(r, keys.impairments());
     if let Some(at) = &keys.address {
         out.place = Place {
             key: out.place.key.clone(),
@@ -201,19 +173,11 @@ fn attachment(r: &mut Reader<'_>, at: &At, network: Name, place: Place) -> Attac
     out.mac = keys.mac.and_then(|at| mac(r, &at));
     out.interface = keys.interface.and_then(|at| interface(r, &at));
     out.bandwidth = limit(r, keys.bandwidth.as_ref(), keys.rate.as_ref());
-    let of = [
-        &keys.delay,
-        &keys.jitter,
-        &keys.loss,
-        &keys.duplicate,
-        &keys.corrupt,
-        &keys.reorder,
-    ];
-    out.impairments = impairments(r, of);
     check_delay(r, &r.place(at), &out.impairments);
     let mut may = |at: Option<At>| at.and_then(|at| r.boolean(&at)).unwrap_or(false);
     out.dhcp_server = may(keys.dhcp_server);
     out.router = may(keys.router);
+    out.masquerade = may(keys.masquerade);
     out.sources = sources(r, keys.sources.as_ref());
     for item in items(r, keys.aliases.as_ref()) {
         out.aliases.extend(r.checked::<Name>(&item, "a name"));
@@ -272,41 +236,6 @@ fn command(r: &mut Reader<'_>, at: &At) -> Option<Command> {
     }
 }
 
-/// An argument may be an empty string.
-fn word(r: &mut Reader<'_>, at: &At) -> Option<String> {
-    r.text_or_empty(at, "a word")
-}
-
-fn environment(r: &mut Reader<'_>, at: &At) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
-    let mut add = |r: &mut Reader<'_>, at: &At, name: &str, value: String| {
-        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            r.unexpected(at, "a variable with a name");
-        } else {
-            out.insert(name.to_owned(), value);
-        }
-    };
-    if r.is_map(at.id) {
-        for field in r.fields(at, None, "a mapping of variables").0 {
-            let here = at.key(&field.name, field.value);
-            if let Some(value) = word(r, &here) {
-                add(r, &here, &field.name, value);
-            }
-        }
-    } else {
-        for item in r.items(at) {
-            let Some(text) = r.text(&item, "NAME=value") else {
-                continue;
-            };
-            match text.split_once('=') {
-                Some((name, value)) => add(r, &item, name, value.to_owned()),
-                None => r.unexpected(&item, "NAME=value"),
-            }
-        }
-    }
-    out
-}
-
 fn sysctls(r: &mut Reader<'_>, at: &At) -> BTreeMap<SysctlKey, String> {
     let mut out = BTreeMap::new();
     for (name, value) in environment(r, at) {
@@ -319,20 +248,6 @@ fn sysctls(r: &mut Reader<'_>, at: &At) -> BTreeMap<SysctlKey, String> {
         }
     }
     out
-}
-
-fn restart(r: &mut Reader<'_>, at: &At) -> Option<Restart> {
-    const EXPECTED: &str = "no, on-failure, always or unless-stopped";
-    match r.text(at, EXPECTED)?.as_str() {
-        "no" | "false" => Some(Restart::No),
-        "on-failure" => Some(Restart::OnFailure),
-        "always" => Some(Restart::Always),
-        "unless-stopped" => Some(Restart::UnlessStopped),
-        _ => {
-            r.unexpected(at, EXPECTED);
-            None
-        }
-    }
 }
 
 /// Names with addresses: a mapping, or Compose's list of name:address (or name=address).

@@ -27,6 +27,8 @@ pub(super) fn publish(r: &mut Reader<'_>, at: &At) -> Option<Publish> {
     }
 }
 
+const MODES: &str = "host or ingress";
+
 /// The long syntax, written as the short one.
 fn long(r: &mut Reader<'_>, at: &At) -> Option<String> {
     let keys = PortKeys::read(r, at, "a port");
@@ -35,6 +37,14 @@ fn long(r: &mut Reader<'_>, at: &At) -> Option<String> {
     let published = text(keys.published.as_ref());
     let host_ip = text(keys.host_ip.as_ref());
     let protocol = text(keys.protocol.as_ref());
+    text(keys.name.as_ref());
+    text(keys.app_protocol.as_ref());
+    if let Some(at) = &keys.mode {
+        let mode = r.text(at, MODES);
+        if mode.is_some_and(|m| !["host", "ingress"].contains(&m.as_str())) {
+            r.unexpected(at, MODES);
+        }
+    }
     let Some(target) = target else {
         r.report(at, ValueProblem::Missing(Required::Target));
         return None;

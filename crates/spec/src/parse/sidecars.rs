@@ -63,13 +63,7 @@ pub(super) fn sidecar(
     let sidecar = Sidecar {
         name: node.name,
         command,
-        ready: node.ready,
-        healthcheck: node.healthcheck,
-        environment: node.environment,
-        working_dir: node.working_dir,
-        user: node.user,
-        restart: node.restart,
-        depends_on: node.depends_on,
+        program: node.program,
         place: node.place,
     };
     let at = keys

@@ -1,5 +1,6 @@
 //! Values that occur in several parts of a file.
 
+use crate::document::ImpairmentKeys;
 use crate::problem::ValueProblem;
 use crate::reader::{At, Reader};
 use crate::{Bandwidth, Delay, Impairments, InterfaceName, InvalidImpairment, Mac, Name, Place};
@@ -42,14 +43,11 @@ fn bandwidth(r: &mut Reader<'_>, at: &At) -> Option<Bandwidth> {
     r.checked(at, "a bandwidth like 10mbit, 500kbit or 1gbit")
 }
 
-/// The keys of impairments, in the order of [`Impairments::KEYS`].
-pub(super) type ImpairmentKeys<'k> = [&'k Option<At>; Impairments::KEYS.len()];
-
 /// What a link does to the packets it sends.
 pub(super) fn impairments(r: &mut Reader<'_>, keys: ImpairmentKeys<'_>) -> Impairments {
     const TIME: &str = "a time like 50ms";
     const SHARE: &str = "a share of packets like 1%";
-    let [delay, jitter, loss, duplicate, corrupt, reorder] = keys.map(Option::as_ref);
+    let [delay, jitter, loss, duplicate, corrupt, reorder] = keys;
     let out = Impairments {
         delay: delay.and_then(|at| r.checked(at, TIME)),
         jitter: jitter.and_then(|at| r.checked(at, TIME)),

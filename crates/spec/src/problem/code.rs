@@ -54,6 +54,8 @@ crate::codes! {
         ExpectContradiction = "expect-contradiction",
         /// A route's next hop is not on any of the node's prefixes.
         RouteUnreachable = "route-unreachable",
+        /// A node that forwards nothing is told to masquerade what it forwards.
+        MasqueradeNoEffect = "masquerade-no-effect",
         /// The file has more of something than hallway supports.
         TooMany = "too-many",
         /// A `$` of a Compose file is not followed by a variable that can be read.

@@ -43,6 +43,11 @@ pub enum NodeProblem {
         /// The host's address.
         address: IpAddr,
     },
+    /// SCTP on localhost.
+    #[error(
+        "sctp cannot be published on {0}: what listens on localhost passes on streams of bytes and datagrams, and SCTP has messages in several streams"
+    )]
+    SctpOnLocalhost(IpAddr),
     /// A host port that is published twice.
     #[error("host port {ports}/{protocol} of node {node} is already published by node {owner}")]
     PublishedTwice {
@@ -118,6 +123,9 @@ pub enum NodeProblem {
     /// Nodes that depend on one another.
     #[error("dependencies form a cycle: {}", cycle(.0))]
     DependencyCycle(Vec<Name>),
+    /// Masquerade on an interface of a node that forwards nothing.
+    #[error("node {0} masquerades what it forwards, but it forwards nothing")]
+    MasqueradeWithoutForwarding(Name),
     /// A route whose next hop is in no prefix of the node.
     #[error("node {node} cannot reach the next hop {via} of the route to {to}")]
     NextHop {
@@ -165,6 +173,7 @@ impl Details for NodeProblem {
             Self::KeyOfOwner { .. } | Self::NamespaceOfSidecar { .. } => Code::SharedNamespace,
             Self::PublishWithoutNetwork(_)
             | Self::PublishUnreachable { .. }
+            | Self::SctpOnLocalhost(_)
             | Self::PublishWithoutAddress { .. } => Code::PublishNoEffect,
             Self::PublishedTwice { .. } => Code::PortPublishedTwice,
             Self::ReadyWithoutCommand(_)
@@ -173,6 +182,7 @@ impl Details for NodeProblem {
             | Self::DependencyNeverEnds { .. }
             | Self::DependencyWithoutCommand { .. }
             | Self::DependencyCycle(_) => Code::BadDependency,
+            Self::MasqueradeWithoutForwarding(_) => Code::MasqueradeNoEffect,
             Self::NextHop { .. } => Code::RouteUnreachable,
         }
     }
@@ -237,6 +247,9 @@ impl Details for NodeProblem {
                 "give one of its networks an IPv{} subnet too",
                 IpVersion::of(*address)
             ),
+            Self::SctpOnLocalhost(_) => {
+                "publish it without an address: all other addresses of the host serve it".into()
+            }
             Self::PublishedTwice { .. } => {
                 "publish it on another port of the host, or each on one address of the host".into()
             }
@@ -260,6 +273,9 @@ impl Details for NodeProblem {
                 "give that node a command, or remove the dependency".into()
             }
             Self::DependencyCycle(_) => "remove one of these depends_on".into(),
+            Self::MasqueradeWithoutForwarding(node) => {
+                format!("write forwarding: true for {node}, or remove masquerade")
+            }
             Self::NextHop { prefixes, .. } => format!(
                 "a next hop is an address on one of the node's own prefixes: {}",
                 list(prefixes)

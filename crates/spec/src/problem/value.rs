@@ -53,6 +53,9 @@ pub enum ValueProblem {
         /// What was found.
         found: Found,
     },
+    /// A value with a variable, as Compose files have them, that is no value as it stands.
+    #[error("{0} is not replaced: a hallway file has no variables")]
+    Variable(String),
     /// A port that cannot be read.
     #[error(transparent)]
     Port(#[from] InvalidPort),
@@ -204,6 +207,7 @@ impl Details for ValueProblem {
             | Self::TwoLimits
             | Self::Command(_)
             | Self::Sysctl(_)
+            | Self::Variable(_)
             | Self::LinkEnds(_) => Code::BadValue,
         }
     }
@@ -237,6 +241,7 @@ impl Details for ValueProblem {
             Self::DuplicateKey { .. } | Self::NetworkListedTwice { .. } => {
                 "remove one of the two".into()
             }
+            Self::Variable(_) => "write the value itself, or have another program fill it in: envsubst < FILE | hallway up -; in Compose files variables are replaced".into(),
             Self::Publish(_) => {
                 "write [ip:]host-port[-range]:node-port[-range][/tcp|udp], like \"8080:80\"".into()
             }

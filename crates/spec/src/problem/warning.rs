@@ -32,9 +32,7 @@ pub enum WarningKind {
         b: IpNet,
     },
     /// A published range that is not served on localhost.
-    #[error(
-        "{ports}/{protocol} is not served on localhost: there each port takes a listener, and this range has {} ports", .ports.len()
-    )]
+    #[error("{ports}/{protocol} is not served on localhost: {}", not_on_localhost(*.ports, *.protocol))]
     NotOnLocalhost {
         /// The host's ports.
         ports: PortRange,
@@ -69,6 +67,10 @@ impl Diagnostic for Warning {
                 "the two ends reach each other with addresses of one subnet, like {}",
                 a.trunc()
             )),
+            WarningKind::NotOnLocalhost {
+                protocol: Protocol::Sctp,
+                ..
+            } => Some("all other addresses of the host serve it".into()),
             WarningKind::NotOnLocalhost { .. } => Some(format!(
                 "use another address of the host, or publish at most {LOCALHOST_PORTS_MAX} ports in one entry"
             )),
@@ -85,5 +87,16 @@ impl Diagnostic for Warning {
                 vec![Label::new(&self.place, "here")]
             }
         }
+    }
+}
+
+/// Why localhost does not serve it.
+fn not_on_localhost(ports: PortRange, protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Sctp => "what listens there passes on streams of bytes and datagrams, and SCTP has messages in several streams".into(),
+        _ => format!(
+            "there each port takes a listener, and this range has {} ports",
+            ports.len()
+        ),
     }
 }

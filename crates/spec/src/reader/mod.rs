@@ -47,7 +47,22 @@ impl<'t> Reader<'t> {
     /// Adds a problem with the value at `at`.
     pub(crate) fn report(&mut self, at: &At, kind: impl Into<ProblemKind>) {
         let place = self.place(at);
+        let kind = match (kind.into(), self.variable(at)) {
+            (ProblemKind::Value(_), Some(variable)) => ValueProblem::Variable(variable).into(),
+            (kind, _) => kind,
+        };
         self.report_at(&place, kind);
+    }
+
+    /// The first variable of a text, like `${PORT:-80}`.
+    fn variable(&self, at: &At) -> Option<String> {
+        let Kind::Scalar { text, .. } = &self.tree.get(at.id).kind else {
+            return None;
+        };
+        let begin = text.find("${")?;
+        let rest = text.get(begin..)?;
+        let end = rest.find('}')?;
+        rest.get(..=end).map(str::to_owned)
     }
 
     /// Adds a problem at a place.

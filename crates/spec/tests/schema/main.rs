@@ -140,7 +140,8 @@ fn every_key_of_the_schema_is_read() {
         let file = changed(&sample, split(sample.key).1, sample.value.clone());
         assert_eq!(validator::errors(&schema, &file), [""; 0], "{}", sample.key);
         let after = meaning(&file).unwrap_or_else(|p| panic!("{}: {p:?}", sample.key));
-        assert_ne!(before, after, "{} has no effect", sample.key);
+        let effect = !samples::WITHOUT_EFFECT.contains(&sample.key);
+        assert_eq!(before != after, effect, "{}", sample.key);
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) fn base() -> Value {
         "nodes": {
             "a": {
                 "networks": { "n": { "delay": "10ms" } },
+                "forwarding": true,
                 "command": "x",
                 "ports": [{ "target": 80 }],
                 "routes": [{ "to": "10.9.0.0/24", "via": "10.1.0.9" }],
@@ -19,6 +20,7 @@ pub(crate) fn base() -> Value {
             "b": { "networks": { "n": {} }, "limits": {} },
             "s": { "command": "x", "namespace": "node:a" },
             "c": {
+                "forwarding": true,
                 "command": "x",
                 "healthcheck": { "test": "false" },
                 "depends_on": { "a": {} },
@@ -47,6 +49,13 @@ pub(crate) struct Sample {
     /// The value.
     pub(crate) value: Value,
 }
+
+/// Keys that Compose files have, and that say nothing about the network.
+pub(crate) const WITHOUT_EFFECT: [&str; 3] = [
+    "nodes.*.ports.name",
+    "nodes.*.ports.app_protocol",
+    "nodes.*.ports.mode",
+];
 
 /// One sample for each key of the schema.
 pub(crate) fn all() -> Vec<Sample> {
@@ -82,6 +91,7 @@ pub(crate) fn all() -> Vec<Sample> {
     impairments(&mut add);
     let end = "/links/0/endpoints/c";
     add(end, "links.endpoints.*.address", json!("10.3.0.9/24"));
+    add(end, "links.endpoints.*.masquerade", json!(true));
     add(end, "links.endpoints.*.interface", json!("up"));
     add(end, "links.endpoints.*.mac", json!("02:00:00:00:00:01"));
     add("/policies/0", "policies.action", json!("deny"));
@@ -196,6 +206,7 @@ fn nodes(add: &mut Add<'_>) {
     add(member, "nodes.*.networks.*.address", json!("10.1.0.7"));
     add(member, "nodes.*.networks.*.aliases", json!(["also"]));
     add(member, "nodes.*.networks.*.sources", json!(["10.7.0.1"]));
+    add(member, "nodes.*.networks.*.masquerade", json!(true));
     add(member, "nodes.*.networks.*.mac", json!("02:00:00:00:00:01"));
     add(member, "nodes.*.networks.*.interface", json!("up"));
     add(member, "nodes.*.networks.*.bandwidth", json!("1mbit"));
@@ -206,6 +217,9 @@ fn nodes(add: &mut Add<'_>) {
     add(port, "nodes.*.ports.published", json!(8080));
     add(port, "nodes.*.ports.host_ip", json!("127.0.0.1"));
     add(port, "nodes.*.ports.protocol", json!("udp"));
+    add(port, "nodes.*.ports.name", json!("web"));
+    add(port, "nodes.*.ports.app_protocol", json!("http"));
+    add(port, "nodes.*.ports.mode", json!("host"));
     let route = "/nodes/a/routes/0";
     add(route, "nodes.*.routes.to", json!("10.8.0.0/24"));
     add(route, "nodes.*.routes.via", json!("10.1.0.8"));

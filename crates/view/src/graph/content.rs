@@ -171,8 +171,8 @@ fn addresses(interface: &Interface, apart: bool, marks: bool) -> Vec<Line> {
         let text = format!("{} is missing", interface.name);
         lines.push(Line::new(&text, Set::Alarm));
     }
-    if !interface.impaired.is_empty() {
-        lines.push(Line::new(&interface.impaired, Set::Dim));
+    if !interface.notes.is_empty() {
+        lines.push(Line::new(&interface.notes, Set::Dim));
     }
     if let Some(counters) = interface.counters {
         lines.push(Line::new(&traffic(counters), Set::Dim));

@@ -64,7 +64,7 @@ fn edges(out: &mut String, graph: &Graph) {
     for (position, node) in graph.nodes.iter().enumerate() {
         for interface in &node.interfaces {
             if let Some(network) = interface.network {
-                let text = quoted(&with(&interface.addresses, &interface.impaired));
+                let text = quoted(&with(&interface.addresses, &interface.notes));
                 let _ = writeln!(out, "  net{network} -> node{position} [label={text}]");
             }
         }
@@ -90,8 +90,7 @@ fn edges(out: &mut String, graph: &Graph) {
     }
     for cable in &graph.cables {
         let (a, b) = (cable.a.node, cable.b.node);
-        let label =
-            |end: &End| format!("{}\n{}", end.interface, with(&end.addresses, &end.impaired));
+        let label = |end: &End| format!("{}\n{}", end.interface, with(&end.addresses, &end.notes));
         let (tail, head) = (label(&cable.a), label(&cable.b));
         let _ = writeln!(
             out,
@@ -130,9 +129,9 @@ fn policies(out: &mut String, graph: &Graph) {
     }
 }
 
-fn with(addresses: &[String], impaired: &str) -> String {
-    let impaired = (!impaired.is_empty()).then(|| impaired.to_owned());
-    let lines: Vec<String> = addresses.iter().cloned().chain(impaired).collect();
+fn with(addresses: &[String], notes: &str) -> String {
+    let notes = (!notes.is_empty()).then(|| notes.to_owned());
+    let lines: Vec<String> = addresses.iter().cloned().chain(notes).collect();
     lines.join("\n")
 }
 

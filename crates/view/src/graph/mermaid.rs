@@ -96,7 +96,7 @@ fn edges(out: &mut String, graph: &Graph) {
     for (position, node) in graph.nodes.iter().enumerate() {
         for interface in &node.interfaces {
             if let Some(network) = interface.network {
-                let text = label(&with(interface.addresses.join(" "), &interface.impaired));
+                let text = label(&with(interface.addresses.join(" "), &interface.notes));
                 let _ = writeln!(out, "  net{network} ---|\"{text}\"| node{position}");
             }
         }
@@ -115,7 +115,7 @@ fn edges(out: &mut String, graph: &Graph) {
         }
     }
     for cable in &graph.cables {
-        let addresses = |end: &End| with(end.addresses.join(" "), &end.impaired);
+        let addresses = |end: &End| with(end.addresses.join(" "), &end.notes);
         let end = |end: &End| format!("{} {}", end.interface, addresses(end));
         let text = format!(
             "{} — {}",
@@ -160,10 +160,10 @@ fn is_edge(line: &str) -> bool {
     line.contains("|\"") && line.contains("\"| ")
 }
 
-fn with(addresses: String, impaired: &str) -> String {
-    match impaired {
+fn with(addresses: String, notes: &str) -> String {
+    match notes {
         "" => addresses,
-        impaired => format!("{addresses} ({impaired})"),
+        notes => format!("{addresses} ({notes})"),
     }
 }
 

@@ -84,8 +84,8 @@ pub struct Interface {
     pub addresses: Vec<String>,
     /// The position of its network; `None` for a cable.
     pub network: Option<usize>,
-    /// The limit and impairments of what it sends, like `delay 50ms loss 1%`; empty without.
-    pub impaired: String,
+    /// What is special about what it sends, like `delay 50ms loss 1%` or `masquerades`; empty without.
+    pub notes: String,
     /// Whether it exists.
     pub state: State,
     /// Its byte counters.
@@ -119,8 +119,8 @@ pub struct End {
     pub interface: String,
     /// Addresses with lengths.
     pub addresses: Vec<String>,
-    /// The limit and impairments of what it sends; empty without.
-    pub impaired: String,
+    /// As of a node's interface.
+    pub notes: String,
 }
 
 impl Graph {
@@ -278,7 +278,7 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
                     Plug::Port { network, .. } => position(network),
                     Plug::Cable => None,
                 },
-                impaired: impaired(i),
+                notes: notes(i),
                 state: State::Unknown,
                 counters: None,
             })
@@ -324,15 +324,23 @@ fn end(settled: &Settled, (name, interface): &(Name, String)) -> Option<End> {
             .flat_map(|i| &i.addresses)
             .map(ToString::to_string)
             .collect(),
-        impaired: found.map(impaired).unwrap_or_default(),
+        notes: found.map(notes).unwrap_or_default(),
     })
 }
 
-fn impaired(interface: &settled::Interface) -> String {
+/// The limit and impairments of what an interface sends, and the addresses it sends from.
+fn notes(interface: &settled::Interface) -> String {
     let shaping = Shaping::new(interface.bandwidth, &interface.impairments);
-    match (shaping.needs_netem(), shaping.limit) {
-        (true, _) => shaping.to_string(),
-        (false, Some(limit)) => format!("rate {limit}"),
-        (false, None) => String::new(),
-    }
+    let shaping = match (shaping.needs_netem(), shaping.limit) {
+        (true, _) => Some(shaping.to_string()),
+        (false, limit) => limit.map(|limit| format!("rate {limit}")),
+    };
+    let sources = interface.sources_in_words();
+    let sources = sources.map(|sources| format!("also sends from {sources}"));
+    let masquerades = interface.masquerade.then(|| "masquerades".to_owned());
+    let all: Vec<String> = [shaping, masquerades, sources]
+        .into_iter()
+        .flatten()
+        .collect();
+    all.join(", ")
 }

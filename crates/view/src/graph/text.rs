@@ -151,8 +151,8 @@ fn interface(interface: &Interface) -> String {
     if interface.state == State::Missing {
         text = format!("{text} ({} missing)", interface.name);
     }
-    if !interface.impaired.is_empty() {
-        text = format!("{text} [{}]", interface.impaired);
+    if !interface.notes.is_empty() {
+        text = format!("{text} [{}]", interface.notes);
     }
     if let Some(counters) = interface.counters {
         text = format!("{text} {}", traffic(counters));
@@ -172,9 +172,9 @@ fn cables(graph: &Graph) -> Vec<Branch> {
         [&c.a, &c.b].map(|end| {
             let addresses = end.addresses.join(" ");
             let text = format!("{} {} {addresses}", name(end.node), end.interface);
-            match end.impaired.as_str() {
+            match end.notes.as_str() {
                 "" => text.trim_end().to_owned(),
-                impaired => format!("{} [{impaired}]", text.trim_end()),
+                notes => format!("{} [{notes}]", text.trim_end()),
             }
         })
     });

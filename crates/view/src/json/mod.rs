@@ -5,6 +5,7 @@
 mod capture;
 mod difference;
 mod impairment;
+mod interface;
 mod machine;
 mod plan;
 mod project;
@@ -17,14 +18,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use capture::{CapturedPacket, protocol_name};
 pub use difference::DifferenceEntry;
 pub use impairment::{Impairment, impairments};
+pub use interface::Interface;
 pub use machine::{
     CheckEntry, CheckOutcome, Endpoints, LogLine, Measurement, SandboxEntry, SandboxInternet,
     StrayProject,
 };
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{
-    Cable, CableEnd, Interface, Member, Network, NetworkDetails, Node, NodeDetails, Policy,
-    ProjectEntry, Published, Route, Status, links, networks, nodes, policies,
+    Cable, CableEnd, Member, Network, NetworkDetails, Node, NodeDetails, Policy, ProjectEntry,
+    Published, Route, Status, links, networks, nodes, policies,
 };
 pub use reach::{
     Attempt, Attempts, Explanation, FollowedPacket, Predicted, TestReport, TestResult, Trace,

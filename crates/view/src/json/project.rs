@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_plan::settled::{self, Plug, Settled, Subnet};
+use hallway_plan::settled::{self, Settled, Subnet};
 use hallway_spec::{Action, Mode, Name, Protocol};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::interface::{Interface, mac};
 use super::sidecar::{self, Sidecar};
 use super::{DifferenceEntry, Version};
 use crate::program::Program;
@@ -103,27 +104,6 @@ pub struct NodeDetails<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Its project.
     pub project: &'a Name,
-}
-
-/// A node's interface.
-#[derive(Debug, Serialize)]
-pub struct Interface<'a> {
-    /// Its name inside the node.
-    pub name: &'a str,
-    /// Its MAC address.
-    pub mac: String,
-    /// With prefix lengths.
-    pub addresses: &'a [IpNet],
-    /// Bytes.
-    pub mtu: Option<u32>,
-    /// Bits per second.
-    pub bandwidth: Option<u64>,
-    /// The impairments of the packets it sends, as in a file.
-    pub impairments: BTreeMap<&'static str, String>,
-    /// Its network; none for a cable.
-    pub network: Option<&'a Name>,
-    /// The host's end; none for a cable.
-    pub host_link: Option<&'a str>,
 }
 
 /// A published port or range.
@@ -310,27 +290,6 @@ impl<'a> NodeDetails<'a> {
     }
 }
 
-impl<'a> Interface<'a> {
-    fn new(interface: &'a settled::Interface) -> Self {
-        let (network, host_link) = match &interface.plug {
-            Plug::Port { network, link } => (Some(network), Some(link.as_str())),
-            Plug::Cable => (None, None),
-        };
-        Self {
-            name: &interface.name,
-            mac: mac(interface.mac),
-            addresses: &interface.addresses,
-            mtu: interface.mtu,
-            bandwidth: interface
-                .bandwidth
-                .map(hallway_spec::Bandwidth::bits_per_second),
-            impairments: interface.impairments.given().into_iter().collect(),
-            network,
-            host_link,
-        }
-    }
-}
-
 impl Published {
     fn new(publish: &settled::Publish) -> Self {
         Self {
@@ -393,8 +352,4 @@ impl<'a> Policy<'a> {
             added_by: tree::added_by(policy),
         }
     }
-}
-
-fn mac(bytes: [u8; 6]) -> String {
-    bytes.map(|b| format!("{b:02x}")).join(":")
 }

@@ -5,6 +5,7 @@ use hallway_plan::shaping::Shaping;
 use hallway_plan::step::Adjustment;
 
 use super::Script;
+use super::filter;
 use super::host::{add_address, nf_call, no_own_address, set};
 use super::inside::{add_route, remove_route};
 use super::quote::{mac, quote};
@@ -48,6 +49,11 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
         } => {
             let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
             set(script, &run, *setting, link.as_deref(), *value);
+        }
+        Adjustment::Table(rules) => filter::inside(script, netns, rules),
+        Adjustment::RemoveTable { table } => {
+            let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
+            script.line(&format!("{run}nft delete table inet {table}"));
         }
         Adjustment::Sysctl { key, value } => {
             let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));

@@ -6,6 +6,7 @@ use hallway_plan::step::PublishedPorts;
 use ipnet::IpNet;
 
 use super::Script;
+use super::quote::quote;
 
 /// The line that ends the rules; no line of rules begins with it.
 const END: &str = "RULES";
@@ -17,6 +18,18 @@ pub(super) fn replace(script: &mut Script<'_>, rules: &Ruleset) {
         "packets of the host, and let pass at once what is not from or to our networks.",
     ]);
     script.line(&format!("nft -f - <<'{END}'"));
+    script.out.push_str(&print::ruleset(rules));
+    script.line(END);
+}
+
+/// The table of a node that translates addresses.
+pub(super) fn inside(script: &mut Script<'_>, netns: Option<&str>, rules: &Ruleset) {
+    script.explain(&[
+        "This node is a router with NAT: what it forwards by these interfaces gets its own address there.",
+        "Replies come back to it, and its connection tracking gives them their destination back.",
+    ]);
+    let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
+    script.line(&format!("{run}nft -f - <<'{END}'"));
     script.out.push_str(&print::ruleset(rules));
     script.line(END);
 }

@@ -210,8 +210,27 @@ done
 
 /// An accept in a chain of another firewall.
 pub(super) fn let_through(script: &mut Script<'_>, entry: &Entry, pass: &Pass, project: &Name) {
-    let rule = print::rule(&pass.rule(project), entry.family);
-    script.line(&format!("nft insert rule {entry} {}", quote(&rule)));
+    script.explain(&[
+        "A drop in the chain of another firewall is final, whatever these rules say. Where that firewall",
+        "is, an accept at the beginning of its chain lets our packets through.",
+    ]);
+    let rule = print::rule_with_comment(&pass.rule(project), entry.family);
+    script.line(&format!(
+        "if nft list chain {entry} >/dev/null 2>&1; then nft insert rule {entry} {}; fi",
+        quote(&rule)
+    ));
+}
+
+pub(super) fn remove_accept(script: &mut Script<'_>, entry: &Entry, pass: &Pass) {
+    script.explain(&["The comment of the accept tells which it is; it is removed by its handle."]);
+    let comment = pass.rule(script.project()).comment;
+    let one = quote(&format!(
+        "s/.*comment \"{}\" # handle \\([0-9]*\\)$/\\1/p",
+        comment.replace('.', "\\.")
+    ));
+    script.line(&format!(
+        "for handle in $(nft -a list chain {entry} 2>/dev/null | sed -n {one}); do nft delete rule {entry} handle \"$handle\"; done"
+    ));
 }
 
 /// The setting for forwarding of `$link`, with slashes between its parts.

@@ -8,6 +8,7 @@ use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin, Settin
 use hallway_spec::IpVersion;
 
 use super::Script;
+use super::filter;
 use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings};
 use super::quote::{mac, quote};
 use super::shaping::shape;
@@ -53,6 +54,9 @@ pub(super) fn create_namespace(script: &mut Script<'_>, new: &NewNamespace) {
         "ip -n {name} link set dev lo alias {} up",
         quote(&new.alias)
     ));
+    if let Some(rules) = &new.rules {
+        filter::inside(script, Some(&new.netns), rules);
+    }
 }
 
 pub(super) fn remove_namespace(script: &mut Script<'_>, netns: &str) {

@@ -166,7 +166,10 @@ impl<'a> Script<'a> {
                 host::forward_uplinks(self, table, versions);
             }
             // The script is for a host without any object of the project.
-            Op::ForgetUplinks { .. } | Op::RemoveAccept { .. } => {}
+            Op::ForgetUplinks { .. } => {}
+            Op::RemoveAccept { entry, pass, .. } => {
+                host::remove_accept(self, entry, pass);
+            }
             Op::LetThrough {
                 entry,
                 pass,

@@ -46,7 +46,7 @@ prop_compose! {
                 name: format!("eth{i}"),
                 addresses: vec!["172.200.100.200".into(), "fd00:1234:5678:9abc::beef".into()],
                 network: Some(at.index(networks)),
-                impaired: if i == 0 { "delay 50ms loss 1%".into() } else { String::new() },
+                notes: if i == 0 { "delay 50ms loss 1%".into() } else { String::new() },
                 state: State::Present,
                 counters: None,
             }).collect(),
@@ -92,7 +92,7 @@ fn graph() -> impl Strategy<Value = Graph> {
                         name: interface.clone(),
                         addresses: vec!["10.9.0.1".into()],
                         network: None,
-                        impaired: String::new(),
+                        notes: String::new(),
                         state: State::Present,
                         counters: None,
                     });
@@ -100,7 +100,7 @@ fn graph() -> impl Strategy<Value = Graph> {
                         node,
                         interface,
                         addresses: vec!["10.9.0.1/30".into()],
-                        impaired: String::new(),
+                        notes: String::new(),
                     }
                 };
                 made.push(Cable {

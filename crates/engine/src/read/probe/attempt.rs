@@ -217,11 +217,14 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// A datagram has come to its target; only reported where a program listens.
-    pub(super) fn seen(&mut self, frame: &[u8]) {
+    /// A datagram has come to a place; only reported where a program listens.
+    pub(super) fn seen(&mut self, at: &Location, frame: &[u8]) {
+        if self.aim.target.as_ref().map(|(place, _)| place) != Some(at) {
+            return;
+        }
         let text = self.text();
         let there = frame.windows(text.len()).any(|part| part == text);
-        if there && self.listener == Listener::Service {
+        if there && self.listener == Listener::Service && !self.aim.one_way {
             // An answer during this wave still has priority.
             self.connected.get_or_insert(self.started.elapsed());
         }
@@ -240,7 +243,7 @@ impl<'a> Attempt<'a> {
             Socket::Tcp(client) => tcp(client, self.connected, self.listener, &self.text()),
             Socket::Udp(client) => datagram(client),
             Socket::Icmp => Ok(None),
-            Socket::Raw { socket, probe, .. } => match socket.answer(*probe) {
+            Socket::Raw { socket, probe, .. } => match socket.answer(*probe, self.aim.to) {
                 Ok(Some(RawAnswer::Accepted)) => Ok(Some(Progress::Answered)),
                 Ok(Some(RawAnswer::Refused)) => Err(Errno::CONNREFUSED),
                 Ok(None) => Ok(None),

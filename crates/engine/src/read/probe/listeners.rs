@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use hallway_kernel::KernelError;
-use hallway_kernel::packet::PacketSocket;
+use hallway_kernel::packet::{Direction, PacketSocket};
 use hallway_kernel::probe::{self, Echo, RawSocket};
 use hallway_plan::reach::{Listener, Location};
 use hallway_plan::settled::Settled;
@@ -102,8 +102,9 @@ impl Listeners {
             .chain(watchers)
     }
 
-    /// Answers clients. Datagrams received at the place of a program are passed to `seen`.
-    pub(super) fn serve(&mut self, mut seen: impl FnMut(&[u8])) {
+    /// Answers clients. Datagrams that a program's place has received are handed to `seen`, with the
+    /// place.
+    pub(super) fn serve(&mut self, mut seen: impl FnMut(&Location, &[u8])) {
         for echo in &self.echoes {
             for _ in 0..64 {
                 match echo.serve() {
@@ -117,9 +118,12 @@ impl Listeners {
             while matches!(socket.serve(*port), Ok(true)) {}
         }
         self.connections.retain(probe::echo);
-        for watcher in self.watchers.values_mut() {
+        for (at, watcher) in &mut self.watchers {
             while let Ok(Some(frame)) = watcher.recv(std::time::Duration::ZERO) {
-                seen(&frame.bytes);
+                // What is sent from there is seen, too.
+                if frame.direction != Direction::Out {
+                    seen(at, &frame.bytes);
+                }
             }
         }
     }

@@ -42,6 +42,9 @@ pub struct Aim {
     pub target: Option<(Location, SocketAddr)>,
     /// Whether an answer is predicted.
     pub answered: bool,
+    /// Whether the request is predicted to arrive, and the reply not: that it arrives is no sign of an
+    /// answer then.
+    pub one_way: bool,
 }
 
 impl Aim {
@@ -67,6 +70,7 @@ impl Aim {
             service: path.service,
             target,
             answered: path.outcome.reachable(),
+            one_way: path.destination().is_some() && !path.outcome.reachable(),
         })
     }
 
@@ -128,17 +132,14 @@ pub fn probe(
         };
         for some in parts {
             let these: Vec<Aim> = some.iter().filter_map(|i| aims.get(*i).cloned()).collect();
-            let before = without_port.then(|| traces(&these)).transpose()?;
+            let before = without_port.then(|| traces(settled, &these)).transpose()?;
             for (index, measured) in some.iter().zip(wave::run(settled, &these, limit, cancel)?) {
                 if let Some(slot) = out.get_mut(*index) {
                     *slot = Some(measured);
                 }
             }
-            for connection in before.iter().flat_map(|_| traces(&these)).flatten() {
-                let known = before.iter().flatten();
-                if known.into_iter().all(|k| k.original != connection.original) {
-                    Kernel::new().delete_connection(&connection)?;
-                }
+            if let Some(before) = before {
+                remove_traces(settled, &these, &before)?;
             }
         }
     }
@@ -162,18 +163,42 @@ fn by_address(aims: &[Aim], mut wave: Vec<usize>) -> Vec<Vec<usize>> {
     out
 }
 
-/// The connections that the host tracks of the protocols that are tried here. Those without ports
-/// are identified by their addresses alone: after a probe, any packet of the other end would be a
-/// reply, so the entries of a probe are removed.
-fn traces(aims: &[Aim]) -> Result<Vec<Connection>, KernelError> {
+/// What is tracked at one place.
+type Traces = Vec<(Location, Connection)>;
+
+/// The connections of the protocols that are tried here that the host tracks, and nodes that masquerade.
+/// Connection tracking knows those without ports by their addresses alone: after a probe, whatever the
+/// other end sends would be a reply, so what a probe left there is removed.
+fn traces(settled: &Settled, aims: &[Aim]) -> Result<Traces, KernelError> {
     let filter = |a: &Aim| ConnectionFilter {
         protocol: Some(a.service.protocol(IpVersion::of(a.to))),
         ..ConnectionFilter::default()
     };
     let filters: Vec<ConnectionFilter> = aims.iter().map(filter).collect();
-    let mut all = Kernel::new().connections()?;
-    all.retain(|connection| filters.iter().any(|f| f.matches(connection)));
-    Ok(all)
+    let routers = settled.nodes.iter().filter(|n| n.masquerades());
+    let routers = routers.map(|n| Location::Node(n.name.clone()));
+    let mut out = Traces::new();
+    for at in std::iter::once(Location::Host).chain(routers) {
+        let all = inside(settled, &at, || Kernel::new().connections())?;
+        let mine = all
+            .into_iter()
+            .filter(|c| filters.iter().any(|f| f.matches(c)));
+        out.extend(mine.map(|connection| (at.clone(), connection)));
+    }
+    Ok(out)
+}
+
+/// Removes what was not tracked before.
+fn remove_traces(settled: &Settled, aims: &[Aim], before: &Traces) -> Result<(), KernelError> {
+    for (at, connection) in traces(settled, aims)? {
+        let mut known = before.iter().filter(|(place, _)| *place == at);
+        if known.all(|(_, known)| known.original != connection.original) {
+            inside(settled, &at, || {
+                Kernel::new().delete_connection(&connection)
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// How many descriptors this process may have, after raising its limit as far as it may.

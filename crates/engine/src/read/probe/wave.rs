@@ -48,7 +48,7 @@ pub(super) fn run(
         && !cancel.is_cancelled()
     {
         wait(&attempts, &listeners, &icmp_sockets);
-        listeners.serve(|frame| attempts.iter_mut().for_each(|a| a.seen(frame)));
+        listeners.serve(|at, frame| attempts.iter_mut().for_each(|a| a.seen(at, frame)));
         receive_icmp(&icmp_sockets, &mut attempts);
         for attempt in &mut attempts {
             let key = (attempt.aim.from.clone(), IpVersion::of(attempt.aim.to));

@@ -269,8 +269,9 @@ pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDire
             &mut out.inet
         };
         let same = |r: &ChainRun| {
-            (r.first.family, &r.first.table, &r.first.chain)
-                == (run.first.family, &run.first.table, &run.first.chain)
+            let (one, other) = (&r.first, &run.first);
+            (one.family, &one.table, &one.chain, one.iif)
+                == (other.family, &other.table, &other.chain, other.iif)
         };
         if !list.iter().any(same) {
             list.push(run);

@@ -202,13 +202,15 @@ impl HopBuilder<'_> {
                 again = true;
                 self.route(None);
             }
-            if matches!(hook, Some(Hook::Forward | Hook::Input))
+            // A node may have no chain but one at postrouting.
+            if matches!(hook, Some(Hook::Forward | Hook::Input | Hook::Postrouting))
                 && !routed
                 && (!bridged || elsewhere)
             {
                 routed = true;
                 self.returns = bridged;
-                self.route(Some(run.first.iif).filter(|i| *i != 0));
+                let came = sighting.ins.last().map(|s| s.interface);
+                self.route(Some(run.first.iif).filter(|i| *i != 0).or(came));
             }
             self.run(run);
         }

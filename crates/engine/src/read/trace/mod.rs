@@ -5,6 +5,7 @@
 mod evidence;
 mod exchange;
 mod hops;
+mod passes;
 mod path;
 mod places;
 mod tracer;

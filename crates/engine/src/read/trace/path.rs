@@ -1,17 +1,22 @@
 //! The path of an exchange, reconstructed from the observations at all places.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
 
 use hallway_kernel::conntrack;
 use hallway_kernel::route::RouteQuestion;
 use hallway_plan::reach::{Flow, Hop, HopEvent, Listener, Location, Measured, Path};
 
-use super::evidence::{FlowDirection, PacketMatcher, flow, sighting};
+use super::evidence::{FlowDirection, PacketMatcher, Sighting, flow, sighting};
 use super::hops::{PathEnd, reconstruct};
 use super::tracer::Tracer;
 use super::verdict::Observations;
 use super::watch::Watch;
+
+/// What was seen of one time that a packet was at a place: whether it came there from another, when,
+/// and the position of the place's watch.
+type Visit = (bool, Option<SystemTime>, usize, Sighting);
 
 impl Tracer<'_> {
     pub(super) fn reconstruct(&mut self, measured: &Measured, key: Option<u16>) -> Path {
@@ -98,6 +103,30 @@ impl Tracer<'_> {
         out
     }
 
+    /// Where what was seen has no times, the predicted path gives the order.
+    fn number_by_prediction(&self, seen: &mut [Visit], direction: FlowDirection) {
+        let expected = self.expected_order(direction);
+        let mut passes: BTreeMap<usize, usize> = BTreeMap::new();
+        for (later, time, index, _) in seen {
+            let place = self.watches.get(*index).map(|w| &w.at);
+            let all = expected.iter().enumerate();
+            let ranks: Vec<usize> = all
+                .filter(|(_, at)| Some(*at) == place)
+                .map(|(rank, _)| rank)
+                .collect();
+            let pass = passes.entry(*index).or_default();
+            // Where a packet begins and ends at one place, this is its end.
+            let rank = match (*later, expected.first() == place) {
+                (false, _) => ranks.first(),
+                (true, true) => ranks.last(),
+                (true, false) => ranks.get(*pass).or(ranks.last()),
+            };
+            *pass += 1;
+            let after = rank.map(|rank| Duration::from_secs(*rank as u64 + 1));
+            *time = after.map(|after| SystemTime::UNIX_EPOCH + after);
+        }
+    }
+
     /// One packet's hops at all places, in the order in which it reached them.
     fn hops(
         &mut self,
@@ -113,19 +142,17 @@ impl Tracer<'_> {
                 let back = sighting.split_off_arrival(watch);
                 seen.push((true, back.time(), index, back));
             }
-            let time = sighting.time();
-            seen.push((watch.at != *origin, time, index, sighting));
+            for (pass, sighting) in sighting.passes(watch).into_iter().enumerate() {
+                let later = watch.at != *origin || pass > 0;
+                seen.push((later, sighting.time(), index, sighting));
+            }
         }
         seen.retain(|(_, _, _, sighting)| !sighting.is_empty());
         let stamped = seen.iter().all(|(_, _, _, sighting)| sighting.stamped());
-        let expected = self.expected_order(direction);
-        seen.sort_by_key(|(later, time, index, _)| {
-            let place = self.watches.get(*index).map(|w| &w.at);
-            // If a packet begins and ends at one place, this is its end.
-            let rank = expected.iter().rposition(|at| Some(at) == place);
-            // Without times, the predicted path gives the order.
-            (*later, rank.filter(|_| !stamped), *time)
-        });
+        if !stamped {
+            self.number_by_prediction(&mut seen, direction);
+        }
+        seen.sort_by_key(|(later, time, ..)| (*later, *time));
         let (mut hops, mut end) = (Vec::new(), None);
         if seen.is_empty() && direction == FlowDirection::Request {
             return self.never_sent();

@@ -25,6 +25,8 @@ pub(super) struct SeenFrame {
     pub(super) interface: u32,
     pub(super) out: bool,
     pub(super) time: SystemTime,
+    /// Its position among all that were seen at the place.
+    pub(super) order: u64,
     /// The time is that of the frame. A kernel begins to record times a moment after the first
     /// program requests them; frames before that get the time they are read.
     pub(super) stamped: bool,
@@ -47,6 +49,7 @@ pub(super) struct Watch {
     trace: Trace,
     kernel: Kernel,
     pub(super) frames: Vec<SeenFrame>,
+    seen: u64,
     pub(super) events: Vec<TraceEvent>,
     /// Packets made here, before any other rule has run.
     pub(super) made: Vec<Ip>,
@@ -85,6 +88,7 @@ impl Watch {
                 trace,
                 kernel,
                 frames: Vec::new(),
+                seen: 0,
                 events: Vec::new(),
                 made: Vec::new(),
             })
@@ -96,7 +100,9 @@ impl Watch {
         let now = SystemTime::now();
         while let Some(frame) = self.packets.recv(Duration::ZERO)? {
             if let Some(ip) = Ethernet::parse(&frame.bytes).ip() {
+                self.seen += 1;
                 self.frames.push(SeenFrame {
+                    order: self.seen,
                     interface: frame.interface,
                     out: frame.direction == Direction::Out,
                     time: frame.time,

@@ -102,6 +102,8 @@ struct InterfaceFile {
     #[serde(default)]
     sources: Vec<IpNet>,
     #[serde(default)]
+    masquerade: bool,
+    #[serde(default)]
     behind: Vec<IpNet>,
     #[serde(default)]
     aliases: Vec<Name>,
@@ -284,7 +286,7 @@ same_fields! {
         each interfaces; each routes; each sidecars; maybe service
     };
     Interface = InterfaceFile {
-        name, mac, addresses, mtu, bandwidth, impairments, dhcp_server, router, sources, behind, aliases;
+        name, mac, addresses, mtu, bandwidth, impairments, dhcp_server, router, sources, masquerade, behind, aliases;
         into plug
     };
     Route = RouteFile { to, via, interface };

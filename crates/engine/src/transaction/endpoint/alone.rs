@@ -98,6 +98,7 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
         dhcp_server: false,
         router: false,
         sources: Vec::new(),
+        masquerade: false,
         behind: Vec::new(),
         aliases: Vec::new(),
         plug: Plug::Port {

@@ -7,10 +7,10 @@ use hallway_spec::Name;
 use super::super::code::ReasonCode;
 use super::super::path::{Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
-use super::super::walk::DropReason;
+use super::super::walk::{DropReason, Foreign};
 use super::builder::{Reasons, reason};
 use crate::rules::purpose;
-use crate::settled::{Network, Plug};
+use crate::settled::{Interface, Network, Plug};
 use hallway_nftables::Hook;
 use hallway_nftables::evaluate::{PacketVerdict, RuleVerdict};
 
@@ -76,6 +76,14 @@ impl Reasons<'_> {
                 format!("the host has no route to {to} of node {node}, and sends the packet to the outside"),
             )
             .help(format!("only the other end of the cable reaches {to}: use an address of {node} on a network")),
+            DropReason::Neighbour { next, .. } if !self.may_have(*next).is_empty() => {
+                let nodes = self.may_have(*next).join(", ");
+                reason(
+                    ReasonCode::NeighbourUnreachable,
+                    format!("no node was given the address {next}; {nodes} may have it (sources)"),
+                )
+                .help("hallway trace shows whether one of them has it")
+            }
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
@@ -99,25 +107,23 @@ impl Reasons<'_> {
                 ),
             )
             .help(format!("hallway impair {node}:{interface} loss=0%")),
-            DropReason::Foreign(foreign) => {
-                let what = match &foreign.rule {
-                    Some(rule) => format!("the rule: {rule}"),
-                    None => "the chain's policy".to_owned(),
-                };
-                let (chain, table) = (&foreign.chain, &foreign.table);
-                reason(
-                    ReasonCode::ForeignRule,
-                    format!(
-                        "chain {chain} of table {table}, which is not hallway's, drops it by {what}"
-                    ),
-                )
-                .help(foreign.help.clone())
-            }
+            DropReason::Foreign(foreign) => by_foreign(foreign),
             DropReason::Loop => reason(
                 ReasonCode::Loop,
                 "routing loop: routers forward the packet to each other",
             ),
         }
+    }
+
+    /// The nodes that may take an address besides their own: `sources` say which, but not `any`.
+    fn may_have(&self, address: IpAddr) -> Vec<&'_ str> {
+        let takes = |interface: &Interface| {
+            let mut all = interface.sources.iter();
+            all.any(|net| net.prefix_len() > 0 && net.contains(&address))
+        };
+        let nodes = self.world.settled().nodes.iter();
+        let nodes = nodes.filter(|n| n.interfaces.iter().any(takes));
+        nodes.map(|n| n.name.as_ref()).collect()
     }
 
     fn no_route(&self, at: &Location, to: IpAddr) -> Reason {
@@ -256,4 +262,17 @@ impl Reasons<'_> {
             _ => reason(ReasonCode::DefaultDeny, "no policy allows it").help(self.policy_help()),
         }
     }
+}
+
+fn by_foreign(foreign: &Foreign) -> Reason {
+    let what = match &foreign.rule {
+        Some(rule) => format!("the rule: {rule}"),
+        None => "the chain's policy".to_owned(),
+    };
+    let (chain, table) = (&foreign.chain, &foreign.table);
+    reason(
+        ReasonCode::ForeignRule,
+        format!("chain {chain} of table {table}, which is not hallway's, drops it by {what}"),
+    )
+    .help(foreign.help.clone())
 }

@@ -1,0 +1,18 @@
+//! The firewalls of others that the project's packets are let through.
+
+use clap::Args;
+use hallway_plan::through::Firewall;
+
+/// For `up` and `plan`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ThroughArg {
+    /// Let the project's packets through these firewalls, where they are there: docker, ufw,
+    /// firewalld. The accept is removed by `down`, or by `up` without this
+    #[arg(
+        long,
+        value_name = "FIREWALL",
+        value_delimiter = ',',
+        env = "HALLWAY_ALLOW_THROUGH"
+    )]
+    pub(crate) allow_through: Vec<Firewall>,
+}

@@ -1,0 +1,162 @@
+//! Routers that masquerade, and addresses that nodes may take (`sources`).
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
+
+const EXAMPLE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../examples/home-router.yaml"
+);
+
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway"))
+}
+
+fn table() -> String {
+    try_sh("ip netns exec router nft list table inet hallway-home-router").unwrap_or_default()
+}
+
+/// Both IP versions, behind a network and behind a cable: what the server sees is the router.
+fn what_a_router_forwards_gets_its_address() {
+    let h = hallway();
+    let before = Snapshot::take();
+    h.run(&["up", EXAMPLE]).ok();
+    for (node, url, address) in [
+        ("laptop", "http://10.9.0.5/", "10.9.0.11"),
+        ("laptop", "http://[fd09::5]/", "fd09::11"),
+        ("shed", "http://10.9.0.5/", "10.9.0.11"),
+        ("router", "http://10.9.0.5/", "10.9.0.11"),
+    ] {
+        let seen = h.run(&["exec", node, "--", "curl", "-s", "-g", "-m", "30", url]);
+        assert_eq!(seen.ok().trim(), format!("server answers {address}"));
+    }
+    h.run(&["test"]).exits(0);
+    h.run(&["test", "--matrix"]).exits(0);
+    let graph = h.ok("graph");
+    assert!(graph.contains("[masquerades]"), "{graph}");
+    h.ok("down");
+    before.unchanged();
+}
+
+/// The table is compared like everything else, and made again where it was changed.
+fn its_table_is_observed_and_repaired() {
+    let h = hallway();
+    h.run(&["up", EXAMPLE]).ok();
+    let again = || h.run(&["up", EXAMPLE]).exits(0);
+    again().says("nothing to change");
+    let built = table();
+    assert!(
+        built.contains("oifname \"eth0\" masquerade") && !built.contains("eth1"),
+        "{built}"
+    );
+    for (change, says) in [
+        (
+            "nft flush ruleset",
+            "node router: table inet hallway-home-router is missing",
+        ),
+        (
+            "nft add rule inet hallway-home-router nat_postrouting oifname eth1 masquerade",
+            "eth1",
+        ),
+    ] {
+        sh(&format!("ip netns exec router {change}"));
+        let status = h.run(&["status"]).exits(0);
+        assert!(status.out.contains(says), "{}{}", status.out, status.err);
+        again();
+        assert_eq!(table(), built);
+        again().says("nothing to change");
+    }
+    let repairing = h.repairing();
+    repairing.run(&["up", EXAMPLE]).ok();
+    sh("ip netns exec router nft flush ruleset");
+    wait_for("the table to be there again", || table() == built);
+    h.ok("down");
+}
+
+fn the_key_comes_and_goes() {
+    let h = hallway();
+    let text = std::fs::read_to_string(EXAMPLE).unwrap();
+    let without = text.replace(", masquerade: true", "");
+    h.up(&without).ok();
+    assert_eq!(table(), "");
+    assert!(h.cannot_read("shed", "http://10.9.0.5/"));
+    let plan = {
+        std::fs::write("/run/with.yaml", &text).unwrap();
+        h.ok("plan /run/with.yaml")
+    };
+    assert!(
+        plan.contains("create table router hallway-home-router  masquerades"),
+        "{plan}"
+    );
+    h.up(&text).ok();
+    assert!(h.reads("shed", "http://10.9.0.5/"));
+    h.up(&without).ok();
+    assert_eq!(table(), "");
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .exits(0)
+        .says("nothing to change");
+    h.ok("down");
+}
+
+fn a_node_that_does_not_forward_masquerades_nothing() {
+    let h = hallway();
+    for text in [
+        "networks: { a: { subnet: 10.1.0.0/24 } }\nnodes: { x: { networks: { a: { masquerade: true } } } }\n",
+        "links: [ { endpoints: { x: { address: 10.1.0.1/24, masquerade: true }, y: 10.1.0.2/24 } } ]\n",
+    ] {
+        h.up(text)
+            .exits(2)
+            .says("node x masquerades what it forwards, but it forwards nothing");
+    }
+}
+
+const FLOATING: &str = "
+networks: { front: { subnet: 10.9.0.0/24 } }
+nodes:
+  lb1: { networks: { front: { address: 10.9.0.11, sources: [10.9.0.100] } } }
+  lb2: { networks: { front: { address: 10.9.0.12, sources: [10.9.0.100, 10.8.0.0/16] } } }
+  wide: { networks: { front: { sources: any } } }
+  client: { networks: [front] }
+";
+
+fn sources_are_shown() {
+    let h = hallway().project("p");
+    std::fs::write("/run/p.hallway.yaml", FLOATING).unwrap();
+    let plan = h.ok("plan /run/p.hallway.yaml");
+    for words in [
+        "lb1 eth0  10.9.0.11/24 on front, also sends from 10.9.0.100",
+        "10.9.0.12/24 on front, also sends from 10.9.0.100, 10.8.0.0/16",
+        "also sends from any address",
+    ] {
+        assert!(plan.contains(words), "no {words:?} in\n{plan}");
+    }
+    h.up(FLOATING).ok();
+    let graph = h.ok("graph");
+    assert!(graph.contains("[also sends from 10.9.0.100]"), "{graph}");
+    let explained = h.run(&["explain", "client", "10.9.0.100"]);
+    assert!(
+        explained
+            .out
+            .contains("no node was given the address 10.9.0.100; lb1, lb2 may have it (sources)"),
+        "{}",
+        explained.out
+    );
+    sh("ip -n lb1 addr add 10.9.0.100/32 dev eth0");
+    assert!(h.pings("client", "10.9.0.100"));
+    // One of them has all addresses, and prefixes of others are among them.
+    h.up(&FLOATING.replace("sources: any", "sources: [10.9.0.128/25, 10.0.0.0/8]"))
+        .ok();
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .exits(0)
+        .says("nothing to change");
+    h.ok("down");
+}
+
+hallway_testkit::tests![
+    what_a_router_forwards_gets_its_address,
+    its_table_is_observed_and_repaired,
+    the_key_comes_and_goes,
+    a_node_that_does_not_forward_masquerades_nothing,
+    sources_are_shown,
+];

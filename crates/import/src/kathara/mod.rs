@@ -1,0 +1,216 @@
+//! A Kathara lab as a hallway file: `lab.conf`, and what startup files set.
+
+mod lab;
+mod startup;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hallway_spec::{IpVersion, Name, Place, Value};
+use ipnet::IpNet;
+
+use crate::entries::Entries;
+use crate::findings::Findings;
+use crate::sources::Sources;
+use crate::surroundings::{File, Surroundings};
+use lab::{Address, Machine};
+
+/// The name of the file that a lab has in its directory.
+pub(crate) const FILE: &str = "lab.conf";
+/// The network of machines that are `bridged`, which reach outside.
+const BRIDGED: &str = "bridged";
+/// So many commands that are not run are named for each machine.
+const NAMED: usize = 3;
+
+/// The hallway file for a lab. Its name is `given`, otherwise that of the lab, otherwise `otherwise`.
+pub(crate) fn translate(
+    file: &File,
+    (given, otherwise): (Option<&str>, &str),
+    surroundings: &Surroundings<'_>,
+    sources: &mut Sources,
+    findings: &mut Findings,
+) -> Value {
+    let mut lab = lab::read(file, sources, findings);
+    for machine in &mut lab.machines {
+        startup::read(machine, file, surroundings, sources);
+    }
+    let own = lab.name.filter(|name| name.parse::<Name>().is_ok());
+    let name = given.map(str::to_owned).or(own);
+    let name = name.unwrap_or_else(|| otherwise.to_owned());
+    let place = Place::default();
+    let mut out = Entries::default();
+    out.set("name", &place, Value::of_text(&place, name));
+    let domains = Domains::of(&mut lab.machines);
+    let mut networks = domains.networks();
+    let mut nodes = Entries::default();
+    for machine in &lab.machines {
+        if machine.bridged.is_some() {
+            networks.set(BRIDGED, &place, Value::of_map(&place, Vec::new()));
+        }
+        nodes.set(
+            &machine.name,
+            &machine.place,
+            domains.node(machine, findings),
+        );
+    }
+    out.set("networks", &place, networks.into_map(&place));
+    out.set("nodes", &place, nodes.into_map(&place));
+    out.into_map(&place)
+}
+
+/// The collision domains: each becomes a lan.
+#[derive(Debug, Default)]
+struct Domains {
+    /// By its name in the lab: where it is named first, and its prefixes, one of each IP version.
+    all: BTreeMap<String, (Place, Vec<IpNet>)>,
+    /// In the order of the lab.
+    order: Vec<String>,
+    machines: BTreeSet<String>,
+}
+
+impl Domains {
+    /// Takes over the addresses that networks can have; the commands of all others are not run.
+    fn of(machines: &mut [Machine]) -> Self {
+        let mut out = Self::default();
+        for machine in machines.iter_mut() {
+            out.machines.insert(machine.name.clone());
+            for interface in machine.interfaces.values() {
+                if !out.all.contains_key(&interface.domain) {
+                    out.order.push(interface.domain.clone());
+                    let domain = (interface.place.clone(), Vec::new());
+                    out.all.insert(interface.domain.clone(), domain);
+                }
+            }
+            let addresses = std::mem::take(&mut machine.addresses);
+            for address in addresses {
+                match out.take(machine, &address) {
+                    true => machine.addresses.push(address),
+                    false => machine.others.push(address.line),
+                }
+            }
+        }
+        out
+    }
+
+    /// Whether the network of an interface can have the address: one of each IP version, all of one
+    /// subnet.
+    fn take(&mut self, machine: &Machine, address: &Address) -> bool {
+        let interface = machine.interfaces.get(&address.interface);
+        let Some((_, nets)) = interface.and_then(|i| self.all.get_mut(&i.domain)) else {
+            return false;
+        };
+        let version = IpVersion::of_net(&address.net);
+        let same = |other: &IpNet| IpVersion::of_net(other) == version;
+        let of_interface = machine.addresses.iter();
+        let mut of_interface = of_interface.filter(|a| a.interface == address.interface);
+        if of_interface.any(|a| same(&a.net)) {
+            return false;
+        }
+        match nets.iter().copied().find(same) {
+            Some(net) => net == address.net.trunc(),
+            None => {
+                nets.push(address.net.trunc());
+                true
+            }
+        }
+    }
+
+    /// The name of a domain's network: nodes and networks share one name space.
+    fn name(&self, domain: &str) -> String {
+        match self.machines.contains(domain) || domain == BRIDGED {
+            true => format!("domain-{domain}"),
+            false => domain.to_owned(),
+        }
+    }
+
+    fn networks(&self) -> Entries {
+        let mut out = Entries::default();
+        for domain in &self.order {
+            let Some((place, nets)) = self.all.get(domain) else {
+                continue;
+            };
+            let mut network = Entries::default();
+            network.set("mode", place, Value::of_text(place, "lan"));
+            let nets = nets
+                .iter()
+                .map(|net| Value::of_text(place, net.to_string()));
+            network.one_or_many("subnet", place, nets.collect());
+            out.set(&self.name(domain), place, network.into_map(place));
+        }
+        out
+    }
+
+    fn node(&self, machine: &Machine, findings: &mut Findings) -> Value {
+        let place = &machine.place;
+        let mut networks = Entries::default();
+        for (number, interface) in &machine.interfaces {
+            let at = &interface.place;
+            let mut settings = Entries::default();
+            settings.set("interface", at, Value::of_text(at, format!("eth{number}")));
+            if let Some(mac) = &interface.mac {
+                settings.set("mac", at, Value::of_text(at, mac));
+            }
+            let own = machine.addresses.iter().filter(|a| a.interface == *number);
+            let own: Vec<Value> = own
+                .map(|a| Value::of_text(&a.line.place, a.net.addr().to_string()))
+                .collect();
+            let given = self
+                .all
+                .get(&interface.domain)
+                .is_some_and(|d| !d.1.is_empty());
+            if own.is_empty() && given {
+                findings.note(format!(
+                    "eth{number} of {} has no address in its startup file, and gets one of its network",
+                    machine.name
+                ));
+            }
+            settings.one_or_many("address", at, own);
+            networks.set(&self.name(&interface.domain), at, settings.into_map(at));
+        }
+        if let Some(at) = &machine.bridged {
+            networks.set(BRIDGED, at, Value::of_map(at, Vec::new()));
+        }
+        let mut out = Entries::default();
+        out.set("networks", place, networks.into_map(place));
+        match machine.bridged {
+            Some(_) => out.list("ports", place, machine.ports.clone()),
+            None if machine.ports.is_empty() => {}
+            None => findings.ignore("ports of machines that are not bridged"),
+        }
+        out.list("environment", place, machine.environment.clone());
+        if !machine.sysctls.0.is_empty() {
+            out.set(
+                "sysctls",
+                place,
+                Value::of_map(place, machine.sysctls.0.clone()),
+            );
+        }
+        out.list("routes", place, machine.routes.clone());
+        // Machines of a lab forward unless they are told otherwise.
+        if machine.interfaces.len() > 1 || machine.forwarding {
+            out.set("forwarding", place, Value::of_plain(place, true));
+        }
+        not_run(machine, findings);
+        out.into_map(place)
+    }
+}
+
+/// Says which commands are left to the user: programs of a lab are those of its images, and have its
+/// files.
+fn not_run(machine: &Machine, findings: &mut Findings) {
+    let lines: Vec<&str> = machine.others.iter().map(|l| l.text.as_str()).collect();
+    let Some(first) = lines
+        .get(..lines.len().min(NAMED))
+        .filter(|l| !l.is_empty())
+    else {
+        return;
+    };
+    let more = match lines.len() - first.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    findings.note(format!(
+        "not run in {0}: {1}{more}; hallway exec {0} -- … runs a command",
+        machine.name,
+        first.join("; ")
+    ));
+}

@@ -1,0 +1,95 @@
+//! What a node does with packets that translates addresses: its own connection tracking and its own
+//! table.
+
+use super::conntrack::State;
+use super::context::context;
+use super::packet::Packet;
+use super::path::{HopEvent, Location};
+use super::walk::Walk;
+use super::world::NextHop;
+use crate::settled::Node;
+use hallway_nftables::evaluate::{PacketContext, PacketVerdict};
+use hallway_nftables::{ChainType, Family, Hook};
+
+/// The connection of a packet in a node that translates addresses; none in any other.
+pub(super) type Tracked = Option<State>;
+
+impl<'w> Walk<'w> {
+    /// Before the node chooses a route: a reply to what it has translated gets its destination back.
+    pub(super) fn enters_node(&mut self, node: &'w Node, mut packet: Packet) -> (Packet, Tracked) {
+        if !node.masquerades() {
+            return (packet, None);
+        }
+        let table = self.in_nodes.entry(&node.name).or_default();
+        let state = table.classify(&packet);
+        let before = packet;
+        table.translate_destination(&state, &mut packet.flow);
+        self.note_change(node, before, packet);
+        (packet, Some(state))
+    }
+
+    /// The packet is for the node itself.
+    pub(super) fn for_node(
+        &mut self,
+        node: &'w Node,
+        mut packet: Packet,
+        state: Tracked,
+    ) -> Packet {
+        let Some(state) = state else { return packet };
+        let before = packet;
+        let table = self.in_nodes.entry(&node.name).or_default();
+        table.translate_source(&state, &mut packet.flow);
+        table.confirm(&state);
+        self.note_change(node, before, packet);
+        packet
+    }
+
+    /// The packet leaves the node: what begins a connection is masqueraded where the interface says so.
+    pub(super) fn out_of_node(
+        &mut self,
+        node: &'w Node,
+        (next, interface): (&NextHop, &str),
+        mut packet: Packet,
+        state: Tracked,
+    ) -> Packet {
+        let Some(mut state) = state else {
+            return packet;
+        };
+        let before = packet;
+        if let State::New(entry) = &mut state {
+            let context = PacketContext {
+                oif: interface,
+                ..context(&packet.flow)
+            };
+            let world = self.world;
+            let rules = world.table_of(node);
+            if let Some(rules) = &rules {
+                for chain in rules.hooked(Hook::Postrouting, ChainType::Nat) {
+                    let ruling = rules.evaluate(chain, &context);
+                    if ruling.verdict == PacketVerdict::Masquerade
+                        && let Some(own) = world.source(node, next)
+                    {
+                        packet.flow.from = own;
+                        entry.reply.to = own;
+                    }
+                    let at = Location::Node(node.name.clone());
+                    let place = (Hook::Postrouting, Family::Inet);
+                    self.note_ruling_at(at, rules, &ruling, place, before.flow);
+                }
+            }
+        }
+        let table = self.in_nodes.entry(&node.name).or_default();
+        table.translate_source(&state, &mut packet.flow);
+        table.confirm(&state);
+        self.note_change(node, before, packet);
+        packet
+    }
+
+    fn note_change(&mut self, node: &Node, before: Packet, after: Packet) {
+        if before.flow != after.flow {
+            let before = before.flow;
+            let at = Location::Node(node.name.clone());
+            self.hop(at, HopEvent::Translated { before }, after.flow);
+        }
+    }
+}
