@@ -143,7 +143,11 @@ impl Engine {
     /// # Errors
     /// When there is one that cannot be read, or that another version of hallway wrote.
     pub fn record(&self, project: &Name) -> Result<Option<Record>, Failure> {
-        record::load(&self.scope, project)
+        let mut record = record::load(&self.scope, project)?;
+        for settled in record.iter_mut().flat_map(Record::settled_mut) {
+            observe::joined::look_up(settled);
+        }
+        Ok(record)
     }
 
     /// Where a project's files are.
@@ -187,6 +191,7 @@ impl Engine {
             Err(failure) => (None, Some(failure)),
         };
         observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
+        observed.joined = observe::joined::read(&kernel, &joined_on(record.as_ref()));
         observed.noted = self.store().host_settings_of(&observed.host);
         if *depth == Depth::Inside {
             observed.files = Seen::Present(self.seen_files(project));
@@ -225,6 +230,11 @@ impl Engine {
         } = self.observe(&topology.name, &first)?;
         if let Some(failure) = unreadable.filter(|f| !f.is_replaced_by_up()) {
             return Err(failure);
+        }
+        if topology.nodes.iter().any(|n| n.namespace.is_some()) {
+            let mut wanted = joined_on(record.as_ref());
+            wanted.add_topology(topology);
+            observed.joined = observe::joined::read(&self.kernel(), &wanted);
         }
         let applied = record.as_ref().and_then(|r| r.applied.as_ref());
         let pending = record.as_ref().and_then(|r| r.pending.as_ref());
@@ -273,6 +283,7 @@ impl Engine {
         let project = &settled.project;
         let mut observed = observe::network(&mut kernel, project)?;
         observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
+        observed.joined = observe::joined::read(&kernel, &joined_on(Some(record)));
         observed.noted = self.store().host_settings_of(&observed.host);
         observed.guard = Seen::Unseen;
         let built = Recorded {
@@ -338,31 +349,16 @@ impl Engine {
             .filter(|name| !known.contains(name))
             .collect())
     }
+}
 
-    /// The steps if nothing existed: the plan for a sandbox that does not run yet.
-    ///
-    /// # Errors
-    /// Conflicts within the topology itself.
-    pub fn plan_from_nothing(topology: &Topology) -> Result<Planned, Failure> {
-        let observed = Observed::default();
-        let around = Surroundings::new(&topology.name, &observed, &[]);
-        let settled = settle(topology, None, &around).map_err(conflicts)?;
-        let plan = diff(
-            &topology.name,
-            Recorded::default(),
-            Some(&settled),
-            &observed,
-        );
-        Ok(Planned {
-            plan,
-            settled,
-            record: None,
-            observed,
-            depth: Depth::Inside,
-            dropped: Vec::new(),
-            edited_from: None,
-        })
-    }
+/// The namespaces of others that the nodes on record join.
+fn joined_on(record: Option<&Record>) -> observe::joined::Wanted {
+    let mut out = observe::joined::Wanted::default();
+    let settled = record.into_iter();
+    settled
+        .flat_map(|r| r.applied.iter().chain(&r.pending))
+        .for_each(|s| out.add(s));
+    out
 }
 
 /// A record in the form that the planner uses.
@@ -375,7 +371,7 @@ pub(crate) fn recorded(record: Option<&Record>) -> Recorded<'_> {
     })
 }
 
-fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
+pub(crate) fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
     let failures = conflicts.into_iter().map(|conflict| {
         let place = conflict.place.clone();
         Failure::from(Reason::Conflict(conflict)).at(place)

@@ -156,6 +156,8 @@ fn leaf(
         .is_none_or(|(i, ..)| at.is_none_or(|(here, _)| here.name == i.name));
     let mut rest = Vec::new();
     if first {
+        let joined = node.joined.iter();
+        rest.extend(joined.map(|joined| format!("in {}", joined.reference)));
         rest.extend(
             settled
                 .publishes

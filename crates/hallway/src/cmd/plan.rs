@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::{Engine, Planned};
+use hallway_engine::{Engine, OtherNamespaces, Planned};
 use hallway_plan::diff::described;
 use hallway_plan::step::{Action, Described};
 use hallway_view::json::{PlannedSteps, ProblemEntry, Validation, Version};
@@ -26,7 +26,7 @@ pub(crate) fn run(
     let scope = Scope::existing(common)?;
     let planned = match &scope {
         Some(scope) => scope.engine.plan(topology),
-        None => Engine::plan_from_nothing(topology),
+        None => Engine::plan_from_nothing(topology, OtherNamespaces::Absent),
     };
     let planned = planned.map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     let place = scope.map_or_else(
@@ -86,7 +86,11 @@ pub(crate) fn dropped(planned: &Planned) -> Option<String> {
 /// The whole network as a script of plain commands, or the script that removes it.
 pub(crate) fn script(common: &Common, file: &FileArg, remove: bool) -> Result<ExitCode, VerbError> {
     let input = read(common, file)?;
-    let planned = Engine::plan_from_nothing(&input.project.topology)
+    let others = match remove {
+        true => OtherNamespaces::Assumed,
+        false => OtherNamespaces::Examined,
+    };
+    let planned = Engine::plan_from_nothing(&input.project.topology, others)
         .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     ui::out(&if remove {
         shell::removal(&planned.settled)

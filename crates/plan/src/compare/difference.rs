@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hallway_spec::{IpVersion, Name, SysctlKey};
+use hallway_spec::{IpVersion, Joined, Name, SysctlKey};
 use ipnet::IpNet;
 
 use super::Attribute;
@@ -52,6 +52,18 @@ pub enum Fact {
     NamespaceReplaced,
     /// A node's namespace could not be examined.
     NamespaceUnseen,
+    /// A namespace of others that a node joined is gone.
+    JoinedMissing {
+        /// What the file names.
+        reference: Joined,
+        /// Why it is not found.
+        why: String,
+    },
+    /// What the file names is another namespace than the one that was joined.
+    JoinedReplaced {
+        /// What the file names.
+        reference: Joined,
+    },
     /// A link does not exist.
     LinkMissing {
         /// The link.
@@ -249,6 +261,10 @@ impl Difference {
             | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
             Fact::NamespaceReplaced => ("the namespace that was made".into(), "another one".into()),
             Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
+            Fact::JoinedMissing { why, .. } => ("present".into(), why.clone()),
+            Fact::JoinedReplaced { .. } => {
+                ("the namespace that was joined".into(), "another one".into())
+            }
             Fact::LinkDetached { .. } => ("connected".into(), "its other end is elsewhere".into()),
             Fact::Attribute { wanted, found, .. } => (wanted.to_string(), found.to_string()),
             Fact::AddressLeft { .. } | Fact::RouteLeft { .. } | Fact::UplinkNoteLeft { .. } => {
@@ -288,6 +304,9 @@ impl Difference {
         match &self.fact {
             Fact::NamespaceMissing | Fact::NamespaceReplaced | Fact::NamespaceUnseen => {
                 "namespace".into()
+            }
+            Fact::JoinedMissing { reference, .. } | Fact::JoinedReplaced { reference } => {
+                format!("namespace {reference}")
             }
             Fact::LinkMissing { link, role } | Fact::LinkDetached { link, role } => {
                 format!("{} {link}", role_words(*role))
@@ -342,59 +361,5 @@ impl Difference {
             Fact::ListenerMissing { listener } => format!("listener {listener}"),
             Fact::FileMissing { file } | Fact::FileChanged { file, .. } => file.clone(),
         }
-    }
-}
-
-impl Difference {
-    /// The object that differs, with its place: the same text for all differences of one object.
-    #[must_use]
-    pub fn subject(&self) -> String {
-        format!("{} {}", self.place, self.object())
-    }
-
-    /// The difference in one clause, without its place, like `mtu of eth0 is 1400, not 1500`.
-    #[must_use]
-    pub fn clause(&self) -> String {
-        let object = self.object();
-        match &self.fact {
-            Fact::NamespaceMissing
-            | Fact::LinkMissing { .. }
-            | Fact::AddressMissing { .. }
-            | Fact::TableMissing { .. }
-            | Fact::AcceptMissing { .. }
-            | Fact::ListenerMissing { .. }
-            | Fact::GuardMissing { .. }
-            | Fact::UplinkNoteMissing { .. }
-            | Fact::FileMissing { .. }
-            | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
-            Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
-            Fact::NamespaceUnseen => format!("{object} could not be examined"),
-            Fact::LinkDetached { .. } => format!("{object} is not connected to its other end"),
-            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } | Fact::UplinkNoteLeft { .. } => {
-                format!("{object} is no longer wanted")
-            }
-            Fact::TableChanged { changes, .. } | Fact::GuardChanged { changes, .. } => {
-                changes.join("; ")
-            }
-            Fact::ProgramStopped { state } => format!("{object} {state}"),
-            Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
-                format!("{object}: {}", elements(missing, extra))
-            }
-            Fact::Attribute { .. }
-            | Fact::RouteMissing { .. }
-            | Fact::Setting { .. }
-            | Fact::Shaping { .. }
-            | Fact::Sysctl { .. }
-            | Fact::UplinkForwarding { .. } => {
-                let (wanted, found) = self.wanted_and_found();
-                format!("{object} is {found}, not {wanted}")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.clause())
     }
 }

@@ -3,9 +3,11 @@
 //! runs, so that those no longer wanted are found.
 
 mod attribute;
+mod clauses;
 mod difference;
 pub(crate) mod files;
 pub(crate) mod guard;
+mod joined;
 pub(crate) mod programs;
 pub(crate) mod rules;
 mod space;
@@ -20,7 +22,7 @@ pub use difference::{Difference, Fact, Place};
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenNamespace};
 use crate::settled::{Cable, Node, Plug, Settled};
-use crate::target::{LinkRole, NodeTarget, Target};
+use crate::target::{LinkRole, NodeTarget, Space, Target};
 use space::{Before, Index};
 
 /// The differences of a project's objects, without its tables.
@@ -65,16 +67,27 @@ pub fn compare(
     let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
     let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
     for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
-        let entry = entries.get(node.netns.as_str()).copied();
-        let Some(space) = out.namespace(wanted, node, entry, made.get(node.netns.as_str())) else {
+        let space = match &node.joined {
+            Some(joined) => out.joined(node, joined, observed),
+            None => {
+                let entry = entries.get(node.netns.as_str()).copied();
+                out.namespace(wanted, node, entry, made.get(node.netns.as_str()))
+            }
+        };
+        let Some(space) = space else {
             continue;
         };
         let index = Index::new(space);
         out.interfaces(node, &host, &index);
         let before = nodes_before.get(&node.name).into_iter().flatten();
-        let before = Before::new(before.map(|b| &b.space));
-        out.differences
-            .extend(space::compare(&place(node), &target.space, &before, &index));
+        let all: Vec<&Space> = before.map(|b| &b.space).chain([&target.space]).collect();
+        let theirs = joined::theirs(node, &all, space, &out.interfaces);
+        let all: Vec<_> = all.iter().map(|s| joined::ours(s, &theirs)).collect();
+        if let Some((ours, before)) = all.split_last() {
+            let before = Before::new(before.iter().map(AsRef::as_ref));
+            out.differences
+                .extend(space::compare(&place(node), ours, &before, &index));
+        }
         inside.insert(&node.name, index);
     }
     let unseen = out.unseen();

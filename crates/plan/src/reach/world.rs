@@ -68,6 +68,8 @@ pub(super) struct NextHop {
     pub(super) address: IpAddr,
     /// The next hop of the route, where there is one.
     pub(super) via: Option<IpAddr>,
+    /// That of the route's destination.
+    pub(super) prefix_len: u8,
 }
 
 /// How the host sends a packet.
@@ -242,7 +244,8 @@ impl<'a> World<'a> {
                 best = Some((net, via, at));
             }
         }
-        best.map(|(_, via, interface)| NextHop {
+        best.map(|(net, via, interface)| NextHop {
+            prefix_len: net.prefix_len(),
             interface,
             address: via.unwrap_or(to),
             via,

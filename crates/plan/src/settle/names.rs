@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Mode, Name, Place, Topology};
+use hallway_spec::{Joined, Mode, Name, Place, Topology};
 use ipnet::IpNet;
 
 use super::conflict::{Conflict, ConflictCode};
 use crate::mark::{self, Role};
-use crate::observed::{NamespaceState, Observed};
-use crate::settled::Settled;
+use crate::observed::{NamespaceState, Observed, SeenJoined};
+use crate::settled::{Node, Settled};
 
 /// What exists already, from the view of one project.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,10 @@ pub struct Surroundings {
     pub prefixes: Vec<Held>,
     /// Networks of this project that exist in the kernel.
     pub running: BTreeSet<Name>,
+    /// Namespaces of others that nodes of this project join.
+    pub joined: BTreeMap<Joined, SeenJoined>,
+    /// The nodes that this project has settled in such namespaces, also by a run that did not finish.
+    pub joined_before: Vec<Node>,
     /// The names of the links that this project built. One that another program renamed is built
     /// again with its own name.
     pub built: BTreeMap<Role, String>,
@@ -57,7 +61,15 @@ impl Surroundings {
     /// was interrupted.
     #[must_use]
     pub fn new(project: &Name, seen: &Observed, known: &[&Settled]) -> Self {
-        let mut out = Self::default();
+        let mut out = Self {
+            joined: seen.joined.clone(),
+            // Those of a complete run first: what it noted was there before both.
+            joined_before: (known.iter().rev().flat_map(|k| &k.nodes))
+                .filter(|n| n.joined.is_some())
+                .cloned()
+                .collect(),
+            ..Self::default()
+        };
         let mut ours = BTreeSet::new();
         let made: BTreeMap<&str, Role> = known.iter().flat_map(|k| made_links(k)).collect();
         out.built = made
@@ -101,7 +113,10 @@ impl Surroundings {
                     namespace.state == NamespaceState::PlainFile || namespace.is_unused();
                 owner = known
                     .iter()
-                    .find_map(|k| k.nodes.iter().find(|n| n.netns == namespace.name))
+                    .find_map(|k| {
+                        let mut made = k.nodes.iter().filter(|n| n.joined.is_none());
+                        made.find(|n| n.netns == namespace.name)
+                    })
                     .filter(|_| replaceable)
                     .map(|n| (project.clone(), n.name.clone()));
             }

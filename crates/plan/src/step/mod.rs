@@ -317,6 +317,8 @@ pub struct NewPort {
     pub inner: Link,
     /// Routes of the node that leave by it.
     pub inner_routes: Vec<Route>,
+    /// The namespace is one of others: the link does not begin with the settings it must have.
+    pub joined: bool,
 }
 
 /// A cable to create.
@@ -339,6 +341,8 @@ pub struct CableEnd {
     pub link: Link,
     /// Routes that leave by it.
     pub routes: Vec<Route>,
+    /// The namespace is one of others: the link does not begin with the settings it must have.
+    pub joined: bool,
 }
 
 /// Addresses that have moved to an interface.

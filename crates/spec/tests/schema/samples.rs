@@ -170,6 +170,7 @@ fn nodes(add: &mut Add<'_>) {
         json!("service_completed_successfully"),
     );
     add("/nodes/b", "nodes.*.environment", json!({ "A": 1 }));
+    add("/nodes/b", "nodes.*.default_route", json!(false));
     add("/nodes/b", "nodes.*.working_dir", json!("/tmp"));
     add("/nodes/b", "nodes.*.user", json!("www-data"));
     add("/nodes/b", "nodes.*.restart", json!("always"));

@@ -8,6 +8,7 @@ mod impairment;
 mod machine;
 mod plan;
 mod project;
+mod published;
 mod reach;
 mod sidecar;
 
@@ -24,8 +25,9 @@ pub use machine::{
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{
     Cable, CableEnd, Interface, Member, Network, NetworkDetails, Node, NodeDetails, Policy,
-    ProjectEntry, Published, Route, Status, links, networks, nodes, policies,
+    ProjectEntry, Route, Status, links, networks, nodes, policies,
 };
+pub use published::Published;
 pub use reach::{
     Attempt, Attempts, Explanation, FollowedPacket, Predicted, TestReport, TestResult, Trace,
     Traces,

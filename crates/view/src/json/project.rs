@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_plan::settled::{self, Plug, Settled, Subnet};
-use hallway_spec::{Action, Mode, Name, Protocol};
+use hallway_spec::{Action, Joined, Mode, Name};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::published::Published;
 use super::sidecar::{self, Sidecar};
 use super::{DifferenceEntry, Version};
 use crate::program::Program;
@@ -72,8 +73,11 @@ pub struct Node<'a> {
     pub schema_version: Version<1>,
     /// Its name.
     pub name: &'a Name,
-    /// Its namespace's name in /run/netns.
+    /// Its namespace's name in /run/netns, or a path.
     pub namespace: &'a str,
+    /// What the file names, where the namespace is one that is joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joined: Option<&'a Joined>,
     /// In order.
     pub interfaces: Vec<Interface<'a>>,
     /// Its published ports.
@@ -124,19 +128,6 @@ pub struct Interface<'a> {
     pub network: Option<&'a Name>,
     /// The host's end; none for a cable.
     pub host_link: Option<&'a str>,
-}
-
-/// A published port or range.
-#[derive(Debug, Serialize)]
-pub struct Published {
-    /// Only on this address; on all when absent.
-    pub host_address: Option<IpAddr>,
-    /// Like `8080` or `5000-5010`.
-    pub host_ports: String,
-    /// Likewise.
-    pub node_ports: String,
-    /// The transport protocol.
-    pub protocol: Protocol,
 }
 
 /// A route inside a node.
@@ -273,6 +264,7 @@ impl<'a> Node<'a> {
             schema_version: Version,
             name: &node.name,
             namespace: &node.netns,
+            joined: node.joined.as_ref().map(|joined| &joined.reference),
             interfaces: node.interfaces.iter().map(Interface::new).collect(),
             published: publishes.map(Published::new).collect(),
             command: node.service.as_ref().map(|s| s.command.as_slice()),
@@ -327,17 +319,6 @@ impl<'a> Interface<'a> {
             impairments: interface.impairments.given().into_iter().collect(),
             network,
             host_link,
-        }
-    }
-}
-
-impl Published {
-    fn new(publish: &settled::Publish) -> Self {
-        Self {
-            host_address: publish.host_address,
-            host_ports: publish.host_ports.to_string(),
-            node_ports: publish.node_ports.to_string(),
-            protocol: publish.protocol,
         }
     }
 }

@@ -89,6 +89,7 @@ impl Observations<'_> {
         }
         let known = [
             ReasonCode::NotForwarding,
+            ReasonCode::OtherRoute,
             ReasonCode::SpoofedSource,
             ReasonCode::NoCommonFamily,
             ReasonCode::Asymmetric,

@@ -76,6 +76,15 @@ impl Reasons<'_> {
                 format!("the host has no route to {to} of node {node}, and sends the packet to the outside"),
             )
             .help(format!("only the other end of the cable reaches {to}: use an address of {node} on a network")),
+            DropReason::OwnRoute {
+                node,
+                to,
+                interface,
+            } => reason(
+                ReasonCode::OtherRoute,
+                format!("node {node} sends it by {interface}, which is not hallway's, since its namespace has a route to {to} there"),
+            )
+            .help("what happens there is not predicted"),
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
