@@ -1,18 +1,21 @@
 //! Plans for a place where nothing of the project is.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use hallway_kernel::Kernel;
 use hallway_plan::diff::Recorded;
-use hallway_plan::observed::{PresentNamespace, SeenJoined, SeenSpace};
+use hallway_plan::observed::{PresentNamespace, SeenAddress, SeenJoined, SeenLink, SeenSpace};
 use hallway_plan::{Observed, Surroundings, diff, settle};
 use hallway_spec::{Joined, Topology};
+use ipnet::IpNet;
 
 use crate::engine::conflicts;
 use crate::observe::{self, Depth};
-use crate::{Engine, Failure, Planned};
+use crate::{Engine, Failure, Planned, Reason};
 
-/// What is taken for granted of namespaces of others that nodes join.
+/// What is taken for granted of namespaces of others that nodes join, and of bridges that are external
+/// networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherNamespaces {
     /// None is there: that of a sandbox that does not run yet.
@@ -34,6 +37,7 @@ impl Engine {
     ) -> Result<Planned, Failure> {
         let observed = Observed {
             joined: joined(topology, others),
+            host: bridges(topology, others)?,
             ..Observed::default()
         };
         let around = Surroundings::new(&topology.name, &observed, &[]);
@@ -78,4 +82,61 @@ fn joined(topology: &Topology, others: OtherNamespaces) -> BTreeMap<Joined, Seen
             all.zip(1..).map(assumed).collect()
         }
     }
+}
+
+/// The bridges of external networks, with the host's addresses on them.
+fn bridges(topology: &Topology, others: OtherNamespaces) -> Result<SeenSpace, Failure> {
+    let external = || topology.networks.iter().filter(|n| n.external.is_some());
+    let mut out = SeenSpace::default();
+    if others == OtherNamespaces::Absent || external().next().is_none() {
+        return Ok(out);
+    }
+    if others == OtherNamespaces::Examined {
+        let seen = observe::network(&mut Kernel::new(), &topology.name)
+            .map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        let named = |name: &str| {
+            external().any(|n| n.external.as_ref().is_some_and(|b| b.as_ref() == name))
+        };
+        out.links = seen.host.links;
+        out.links.retain(|link| named(&link.name));
+        out.addresses = seen.host.addresses;
+        let indexes: Vec<u32> = out.links.iter().map(|l| l.index).collect();
+        out.addresses.retain(|a| indexes.contains(&a.interface));
+        return Ok(out);
+    }
+    for (network, index) in external().zip(1..) {
+        let members = topology.nodes.iter().flat_map(|n| &n.attachments);
+        let member = members
+            .filter(|a| a.network == network.name)
+            .flat_map(|a| &a.addresses);
+        // As far as the file does not say it: a subnet of the usual size.
+        let around = member.filter_map(|a| match a {
+            IpAddr::V4(_) => IpNet::new(*a, 24).ok(),
+            IpAddr::V6(_) => IpNet::new(*a, 64).ok(),
+        });
+        let given: Vec<IpNet> = network.subnets.iter().map(|s| s.net).collect();
+        let nets = match given.is_empty() {
+            true => around.take(1).map(|net| net.trunc()).collect(),
+            false => given,
+        };
+        out.links.push(SeenLink {
+            index,
+            name: network
+                .external
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
+            kind: Some("bridge".into()),
+            ..SeenLink::default()
+        });
+        let host = nets.iter().filter_map(|net| {
+            let first = net.hosts().find(|a| *a != net.network())?;
+            IpNet::new(first, net.prefix_len()).ok()
+        });
+        out.addresses.extend(host.map(|net| SeenAddress {
+            secondary: false,
+            interface: index,
+            net,
+        }));
+    }
+    Ok(out)
 }

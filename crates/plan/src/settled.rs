@@ -67,6 +67,9 @@ pub struct Network {
     pub internal: bool,
     /// Stands for the outside world.
     pub outside: bool,
+    /// Its bridge is one of the host's, which hallway neither makes nor removes.
+    #[serde(default)]
+    pub external: bool,
     /// Its nodes reach outside with the host's address, and are reached from there by published
     /// ports only.
     #[serde(default = "translated")]

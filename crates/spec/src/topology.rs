@@ -63,6 +63,8 @@ pub struct Network {
     pub nat: bool,
     /// Bridge or routed.
     pub mode: Mode,
+    /// The bridge of the host that it is, where hallway does not make it. Its nodes are `outside`.
+    pub external: Option<InterfaceName>,
     /// Bytes; the kernel's default when absent.
     pub mtu: Option<u32>,
     /// The place in the file.

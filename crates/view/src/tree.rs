@@ -123,7 +123,8 @@ fn heading(network: &Network) -> String {
     for (flag, word) in [
         (network.internal && network.mode != Mode::Lan, "internal"),
         (network.mode == Mode::Lan, "lan"),
-        (network.outside, "outside"),
+        (network.outside && !network.external, "outside"),
+        (network.external, "external"),
         (!network.nat, "no NAT"),
         (network.bridge.is_none(), "routed"),
     ] {

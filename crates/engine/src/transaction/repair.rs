@@ -107,7 +107,19 @@ impl Engine {
             return Ok((state, Vec::new()));
         }
         let mut differences = drift(recorded(record), &state.observed).differences;
+        let networks = record
+            .iter()
+            .flat_map(|r| &r.applied)
+            .flat_map(|a| &a.networks);
+        let external = networks
+            .filter(|n| n.external)
+            .filter_map(|n| n.bridge.clone());
+        let external: Vec<String> = external.collect();
         differences.retain(|d| {
+            // What others made, others make again.
+            if matches!(&d.fact, Fact::LinkMissing { link, .. } if external.contains(link)) {
+                return false;
+            }
             let gone = matches!(
                 &d.fact,
                 Fact::JoinedReplaced {

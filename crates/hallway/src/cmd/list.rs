@@ -135,6 +135,8 @@ fn network_rows(settled: &Settled) -> Vec<Vec<String>> {
     for network in &settled.networks {
         let kind = if network.mode == Mode::Lan {
             "lan"
+        } else if network.external {
+            "external"
         } else if network.outside {
             "outside"
         } else if network.internal {

@@ -98,6 +98,7 @@ pub fn compare(
         &host_before,
         &host,
     ));
+    out.without_missing_external(wanted);
     out
 }
 
@@ -122,9 +123,28 @@ impl Comparison {
                 .link(bridge)
                 .is_some_and(|l| l.kind.as_deref() == Some("bridge"));
             if !exists {
-                self.bridges.insert(network.name.clone());
+                if !network.external {
+                    self.bridges.insert(network.name.clone());
+                }
                 let (link, role) = (bridge.clone(), LinkRole::Bridge);
                 self.push(Place::Host, Fact::LinkMissing { link, role });
+            }
+        }
+    }
+
+    /// A port cannot be put on a bridge that others have not made again.
+    fn without_missing_external(&mut self, wanted: &Settled) {
+        let external = wanted.networks.iter().filter(|n| n.external);
+        for bridge in external.filter_map(|n| n.bridge.as_deref()) {
+            let missing = |d: &Difference| {
+                let of_host = d.place == Place::Host;
+                of_host && matches!(&d.fact, Fact::LinkMissing { link, .. } if link == bridge)
+            };
+            if self.differences.iter().any(missing) {
+                let on_it = Attribute::Master(Some(bridge.to_owned()));
+                self.differences.retain(
+                    |d| !matches!(&d.fact, Fact::Attribute { wanted, .. } if *wanted == on_it),
+                );
             }
         }
     }

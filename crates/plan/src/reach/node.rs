@@ -182,7 +182,13 @@ impl<'w> Walk<'w> {
             return self.host_in(packet, from);
         }
         let Some((far, interface)) = self.world.member(port.position, next.address) else {
-            return Err(unanswered(port.node, next));
+            return Err(match port.network.external {
+                true => DropReason::External {
+                    network: port.network.name.clone(),
+                    to: next.address,
+                },
+                false => unanswered(port.node, next),
+            });
         };
         self.hop(Location::Host, link, packet.flow);
         let to = link_of(far, interface);

@@ -35,6 +35,8 @@ pub(super) enum DropReason {
         to: IpNet,
         interface: String,
     },
+    /// It goes to a machine on an external network that is no node, or from there to the outside.
+    External { network: Name, to: IpAddr },
     /// No neighbour has the address of the next hop.
     Neighbour { at: Location, next: IpAddr },
     /// It is not for this node, which does not forward.
@@ -71,6 +73,7 @@ impl DropReason {
             Self::NoRoute { .. }
             | Self::Elsewhere { .. }
             | Self::OwnRoute { .. }
+            | Self::External { .. }
             | Self::Neighbour { .. } => Outcome::Unreachable,
         }
     }

@@ -164,6 +164,12 @@ impl<'a> World<'a> {
         by_prefix.or_else(by_interface).map_or(0, |n| n.group)
     }
 
+    /// The external network whose bridge has that name.
+    pub(super) fn external(&self, bridge: &str) -> Option<&'a Network> {
+        let mut all = self.settled.networks.iter().filter(|n| n.external);
+        all.find(|n| n.bridge.as_deref() == Some(bridge))
+    }
+
     pub(super) fn node(&self, name: &Name) -> Option<&'a Node> {
         self.nodes.get(name).copied()
     }

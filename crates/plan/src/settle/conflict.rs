@@ -13,6 +13,8 @@ hallway_spec::codes! {
         NamespaceAbsent = "namespace-absent",
         /// A namespace that a node joins must not be entered.
         NamespaceRefused = "namespace-refused",
+        /// The bridge of an external network is not there, or cannot be joined.
+        ExternalBridge = "external-bridge",
         /// Two nodes would have one namespace.
         NamespaceInUse = "namespace-in-use",
         /// A namespace that a node joins has an interface of that name.

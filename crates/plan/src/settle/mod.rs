@@ -4,8 +4,10 @@
 //! nothing else.
 
 mod automatic;
+mod bridges;
 mod cables;
 mod conflict;
+mod external;
 mod joined;
 mod names;
 mod policy;
@@ -23,6 +25,7 @@ use crate::mark;
 use crate::settled::{Interface, Network, Node, Plug, Publish, Settled, Sidecar, Subnet, Workload};
 
 pub use automatic::complete;
+pub use bridges::HostBridge;
 pub use conflict::{Conflict, ConflictCode};
 pub use joined::followed;
 pub use names::Surroundings;
@@ -37,6 +40,7 @@ pub fn settle(
     previous: Option<&Settled>,
     around: &Surroundings,
 ) -> Result<Settled, Vec<Conflict>> {
+    let topology = &external::complete(topology, around)?;
     let topology = &complete(topology, previous, around).map_err(|conflict| vec![conflict])?;
     let mut conflicts = names::prefix_conflicts(topology, previous, around);
     let slot = names::slot(&topology.name, previous, around);
@@ -124,12 +128,19 @@ fn networks(
             used.insert(next);
             next
         });
-        let bridge = (network.mode != Mode::Routed).then(|| namer.bridge(&network.name));
+        let bridge = match &network.external {
+            Some(bridge) => Some(bridge.to_string()),
+            None => (network.mode != Mode::Routed).then(|| namer.bridge(&network.name)),
+        };
         out.push(Network {
             name: network.name.clone(),
             group: mark::group(slot, index),
             bridge,
-            mac: mark::mac(&[topology.name.as_ref(), "bridge", network.name.as_ref()]),
+            mac: (network.external.as_ref())
+                .and_then(|bridge| namer.around.bridges.get(bridge.as_ref())?.mac)
+                .unwrap_or_else(|| {
+                    mark::mac(&[topology.name.as_ref(), "bridge", network.name.as_ref()])
+                }),
             subnets: network
                 .subnets
                 .iter()
@@ -140,6 +151,7 @@ fn networks(
                 .collect(),
             internal: network.internal,
             outside: network.outside,
+            external: network.external.is_some(),
             nat: network.nat,
             mode: network.mode,
             mtu: network.mtu,
@@ -214,18 +226,22 @@ fn node(
         dns_search: node.dns_search.clone(),
         extra_hosts: node.extra_hosts.clone(),
         environment: node.environment.clone(),
-        service: node.command.as_ref().map(|command| Workload {
-            command: command.words().to_vec(),
-            ready: node.ready.clone(),
-            restart: node.restart,
-            working_dir: node.working_dir.clone(),
-            user: node.user.clone(),
-            healthcheck: node.healthcheck.clone(),
-            depends_on: node.depends_on.clone(),
-        }),
+        service: workload(node),
         sidecars: node.sidecars.iter().map(sidecar).collect(),
         place: node.place.clone(),
     }
+}
+
+fn workload(node: &hallway_spec::Node) -> Option<Workload> {
+    node.command.as_ref().map(|command| Workload {
+        command: command.words().to_vec(),
+        ready: node.ready.clone(),
+        restart: node.restart,
+        working_dir: node.working_dir.clone(),
+        user: node.user.clone(),
+        healthcheck: node.healthcheck.clone(),
+        depends_on: node.depends_on.clone(),
+    })
 }
 
 fn sidecar(sidecar: &hallway_spec::Sidecar) -> Sidecar {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use hallway_spec::{Joined, Mode, Name, Place, Topology};
 use ipnet::IpNet;
 
+use super::bridges::{self, HostBridge};
 use super::conflict::{Conflict, ConflictCode};
 use crate::mark::{self, Role};
 use crate::observed::{NamespaceState, Observed, SeenJoined};
@@ -29,6 +30,8 @@ pub struct Surroundings {
     pub running: BTreeSet<Name>,
     /// Namespaces of others that nodes of this project join.
     pub joined: BTreeMap<Joined, SeenJoined>,
+    /// The bridges of the host.
+    pub bridges: BTreeMap<String, HostBridge>,
     /// The nodes that this project has settled in such namespaces, also by a run that did not finish.
     pub joined_before: Vec<Node>,
     /// The names of the links that this project built. One that another program renamed is built
@@ -63,11 +66,8 @@ impl Surroundings {
     pub fn new(project: &Name, seen: &Observed, known: &[&Settled]) -> Self {
         let mut out = Self {
             joined: seen.joined.clone(),
-            // Those of a complete run first: what it noted was there before both.
-            joined_before: (known.iter().rev().flat_map(|k| &k.nodes))
-                .filter(|n| n.joined.is_some())
-                .cloned()
-                .collect(),
+            bridges: bridges::of_host(seen),
+            joined_before: joined_before(known),
             ..Self::default()
         };
         let mut ours = BTreeSet::new();
@@ -134,11 +134,18 @@ impl Surroundings {
     }
 }
 
+/// Those of a complete run first: what it noted was there before both.
+fn joined_before(known: &[&Settled]) -> Vec<Node> {
+    let nodes = known.iter().rev().flat_map(|k| &k.nodes);
+    nodes.filter(|n| n.joined.is_some()).cloned().collect()
+}
+
 /// The links that a project made, with their roles.
 fn made_links(settled: &Settled) -> impl Iterator<Item = (&str, Role)> {
     let bridges = settled
         .networks
         .iter()
+        .filter(|n| !n.external)
         .filter_map(|n| Some((n.bridge.as_deref()?, Role::Bridge(n.name.clone()))));
     let ports = settled.nodes.iter().flat_map(|node| {
         let role = |i: &crate::settled::Interface| Role::Port(node.name.clone(), i.name.clone());
@@ -209,8 +216,9 @@ pub(super) fn prefix_conflicts(
     around: &Surroundings,
 ) -> Vec<Conflict> {
     let mut out = Vec::new();
-    // The prefixes of a lan do not concern the host.
-    for network in topology.networks.iter().filter(|n| n.mode != Mode::Lan) {
+    // The prefixes of a lan do not concern the host, and an external network is the host's.
+    let own = |n: &&hallway_spec::Network| n.mode != Mode::Lan && n.external.is_none();
+    for network in topology.networks.iter().filter(own) {
         let before = previous
             .and_then(|p| p.network(&network.name))
             .filter(|b| match b.bridge {
@@ -258,7 +266,7 @@ pub(super) fn slot(project: &Name, previous: Option<&Settled>, around: &Surround
 /// Chooses link and namespace names that are not in use.
 pub(super) struct Namer<'a> {
     project: &'a Name,
-    around: &'a Surroundings,
+    pub(super) around: &'a Surroundings,
     taken: BTreeSet<String>,
     held: BTreeMap<&'a Role, &'a str>,
     namespaces_held: BTreeMap<&'a Name, &'a str>,

@@ -133,7 +133,7 @@ fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<R
     };
     (0..node.interfaces.len()).find_map(|position| {
         let network = port_network(settled, node, position)?;
-        if network.internal || network.outside {
+        if network.internal || (network.outside && !network.external) {
             return None;
         }
         let gateway = network.gateways().find(|g| IpVersion::of(*g) == version)?;

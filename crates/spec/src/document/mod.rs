@@ -55,8 +55,12 @@ mapping! {
         /// False: its nodes reach outside with their own addresses, and policies may let outside
         /// reach them.
         nat: Option<bool>,
-        /// `bridge` (the default) or `routed`.
+        /// `bridge` (the default), `routed` or `lan`.
         mode: Option<String>,
+        /// True: a bridge of the host that is there already.
+        external: Option<bool>,
+        /// The name of that bridge.
+        bridge: Option<String>,
         /// Bytes.
         mtu: Option<u32>,
     }

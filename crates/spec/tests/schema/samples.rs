@@ -8,6 +8,7 @@ pub(crate) fn base() -> Value {
         "networks": {
             "n": { "subnet": "10.1.0.0/24" },
             "m": { "subnet": "10.2.0.0/24" },
+            "x": { "external": true, "bridge": "br0" },
         },
         "nodes": {
             "a": {
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Sample> {
     let mut add = |mapping: &'static str, key: &'static str, value: Value| {
         let without: &[&str] = match key {
             "policies.between" => &["from", "to"],
+            "networks.*.external" => &["bridge"],
             _ => &[],
         };
         out.push(Sample {
@@ -71,6 +73,8 @@ pub(crate) fn all() -> Vec<Sample> {
     add("/networks/m", "networks.*.mode", json!("routed"));
     add("/networks/m", "networks.*.nat", json!(false));
     add("/networks/m", "networks.*.mtu", json!(1400));
+    add("/networks/x", "networks.*.bridge", json!("br1"));
+    add("/networks/x", "networks.*.external", json!(false));
     nodes(&mut add);
     add(
         "/links/0",

@@ -158,6 +158,9 @@ pub struct Network<'a> {
     pub internal: bool,
     /// Stands for the outside world.
     pub outside: bool,
+    /// Its bridge is one of the host's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
     /// Its nodes reach outside with the host's address.
     pub nat: bool,
     /// Bridge or routed.
@@ -343,6 +346,7 @@ impl<'a> Network<'a> {
             subnets: &network.subnets,
             internal: network.internal,
             outside: network.outside,
+            external: network.external,
             nat: network.nat,
             mode: network.mode,
             mtu: network.mtu,

@@ -90,8 +90,11 @@ pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
     let link = quote(&outer.name);
     let bridge = outer.master.as_ref().and_then(Option::as_ref);
     let master = bridge.map_or_else(String::new, |b| format!(" master {}", quote(b)));
+    let own = outer
+        .mac
+        .map_or_else(String::new, |own| format!(" address {}", mac(own)));
     script.line(&format!(
-        "ip link add name {link} group {}{}{master} type veth peer name {} address {}{} netns {}",
+        "ip link add name {link}{own} group {}{}{master} type veth peer name {} address {}{} netns {}",
         outer.group.unwrap_or(0),
         mtu(outer),
         quote(&inner.name),

@@ -90,6 +90,7 @@ impl Observations<'_> {
         let known = [
             ReasonCode::NotForwarding,
             ReasonCode::OtherRoute,
+            ReasonCode::External,
             ReasonCode::SpoofedSource,
             ReasonCode::NoCommonFamily,
             ReasonCode::Asymmetric,

@@ -40,6 +40,8 @@ struct NetworkFile {
     subnets: Vec<SubnetFile>,
     internal: bool,
     outside: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    external: bool,
     #[serde(default = "translated")]
     nat: bool,
     mode: Mode,
@@ -284,7 +286,7 @@ macro_rules! same_fields {
 
 same_fields! {
     Network = NetworkFile {
-        name, group, bridge, mac, internal, outside, nat, mode, mtu, filtered, last_allocated, place;
+        name, group, bridge, mac, internal, outside, external, nat, mode, mtu, filtered, last_allocated, place;
         each subnets
     };
     Subnet = SubnetFile { net, gateway };

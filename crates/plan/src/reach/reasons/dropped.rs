@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use hallway_spec::Name;
+use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
 use super::super::path::{Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
-use super::super::walk::DropReason;
+use super::super::walk::{DropReason, Foreign};
 use super::builder::{Reasons, reason};
 use crate::rules::purpose;
 use crate::settled::{Network, Plug};
@@ -76,15 +77,12 @@ impl Reasons<'_> {
                 format!("the host has no route to {to} of node {node}, and sends the packet to the outside"),
             )
             .help(format!("only the other end of the cable reaches {to}: use an address of {node} on a network")),
-            DropReason::OwnRoute {
-                node,
-                to,
-                interface,
-            } => reason(
-                ReasonCode::OtherRoute,
-                format!("node {node} sends it by {interface}, which is not hallway's, since its namespace has a route to {to} there"),
+            DropReason::OwnRoute { node, to, interface } => own_route(node, to, interface),
+            DropReason::External { network, to } => reason(
+                ReasonCode::External,
+                format!("{to} is no node of the project: it is reached by the external network {network}"),
             )
-            .help("what happens there is not predicted"),
+            .help("what others do with it is not predicted: hallway reach and hallway trace try it out"),
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
@@ -108,20 +106,7 @@ impl Reasons<'_> {
                 ),
             )
             .help(format!("hallway impair {node}:{interface} loss=0%")),
-            DropReason::Foreign(foreign) => {
-                let what = match &foreign.rule {
-                    Some(rule) => format!("the rule: {rule}"),
-                    None => "the chain's policy".to_owned(),
-                };
-                let (chain, table) = (&foreign.chain, &foreign.table);
-                reason(
-                    ReasonCode::ForeignRule,
-                    format!(
-                        "chain {chain} of table {table}, which is not hallway's, drops it by {what}"
-                    ),
-                )
-                .help(foreign.help.clone())
-            }
+            DropReason::Foreign(foreign) => of_others(foreign),
             DropReason::Loop => reason(
                 ReasonCode::Loop,
                 "routing loop: routers forward the packet to each other",
@@ -265,4 +250,27 @@ impl Reasons<'_> {
             _ => reason(ReasonCode::DefaultDeny, "no policy allows it").help(self.policy_help()),
         }
     }
+}
+
+/// A chain of another program drops it.
+fn of_others(foreign: &Foreign) -> Reason {
+    let what = match &foreign.rule {
+        Some(rule) => format!("the rule: {rule}"),
+        None => "the chain's policy".to_owned(),
+    };
+    let (chain, table) = (&foreign.chain, &foreign.table);
+    reason(
+        ReasonCode::ForeignRule,
+        format!("chain {chain} of table {table}, which is not hallway's, drops it by {what}"),
+    )
+    .help(foreign.help.clone())
+}
+
+/// A route that is not hallway's leads elsewhere.
+fn own_route(node: &Name, to: &IpNet, interface: &str) -> Reason {
+    reason(
+        ReasonCode::OtherRoute,
+        format!("node {node} sends it by {interface}, which is not hallway's, since its namespace has a route to {to} there"),
+    )
+    .help("what happens there is not predicted")
 }
