@@ -5,6 +5,7 @@ use std::io::{self, Read, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use hallway_spec::Joined;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::Deserialize;
 
@@ -58,6 +59,16 @@ enum Answer {
     Stopped,
     /// There is no such container.
     Unknown,
+}
+
+/// Whether a container runs.
+///
+/// # Errors
+/// Why it does not, for people.
+pub fn runs(container: &str) -> Result<(), String> {
+    let sound = format!("container:{container}").parse::<Joined>();
+    sound.map_err(|error| error.to_string())?;
+    process_of(container).map(drop)
 }
 
 /// The first process of a running container.

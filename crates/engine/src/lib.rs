@@ -31,7 +31,7 @@
 pub mod account;
 pub mod bench;
 mod cancel;
-mod containers;
+pub mod containers;
 pub mod doctor;
 mod dropped;
 mod engine;

@@ -130,3 +130,38 @@ pub(crate) fn one_that_was_started_again_is_joined_again() {
     h.ok("down");
     second.end();
 }
+
+/// Services of a Compose file join their containers, whose programs and ports are left to them.
+pub(crate) fn services_join_their_containers() {
+    let runtime = Runtime::start("/run/docker.sock");
+    let (web, db) = (Process::start(), Process::start());
+    runtime.set("shop-web-1", web.pid());
+    runtime.set("database", db.pid());
+    sh("mkdir -p /run/keep/shop");
+    let text = "
+services:
+  web: { image: nginx, ports: [\"8080:80\"], networks: [front], command: nginx }
+  db: { image: postgres, container_name: database, networks: [front, back] }
+  idle: { image: busybox, networks: [back] }
+networks: { front: {}, back: { internal: true } }
+x-hallway:
+  policies: [ { action: deny, from: idle, to: db } ]
+";
+    std::fs::write("/run/keep/shop/compose.yaml", text).unwrap();
+    let h = crate::Hallway::host(env!("CARGO_BIN_EXE_hallway")).within("/run/keep/shop");
+    h.run(&["up", "--join"])
+        .says("in their running containers: web (shop-web-1), db (database)")
+        .says("idle joins no container: Docker has no container shop-idle-1")
+        .exits(0);
+    let shown = h.ok("node ls");
+    assert!(shown.contains("container:shop-web-1") && shown.contains("container:database"));
+    h.run(&["reach", "web", "db"]).exits(0);
+    h.run(&["reach", "idle", "db"]).exits(1);
+    h.run(&["explain", "idle", "db"]).exits(1);
+    h.ok("down");
+    let links = sh(&format!(
+        "nsenter --net=/proc/{}/ns/net ip -o link",
+        db.pid()
+    ));
+    assert_eq!(links.lines().count(), 1, "{links}");
+}

@@ -8,7 +8,10 @@ mod refused;
 
 use std::process::{Child, Command, Stdio};
 
-use containers::{a_container_is_found_by_its_name, one_that_was_started_again_is_joined_again};
+use containers::{
+    a_container_is_found_by_its_name, one_that_was_started_again_is_joined_again,
+    services_join_their_containers,
+};
 use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
 use refused::{a_sandbox_joins_what_was_made_in_it, what_cannot_be_joined};
 
@@ -395,6 +398,7 @@ hallway_testkit::tests![
     a_default_route_is_never_replaced,
     a_container_is_found_by_its_name,
     one_that_was_started_again_is_joined_again,
+    services_join_their_containers,
     what_cannot_be_joined,
     a_sandbox_joins_what_was_made_in_it,
 ];
