@@ -11,8 +11,8 @@ use hallway_kernel::gate::Gate;
 
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::diff::{Recorded, affected, drift};
-use hallway_plan::observed::{Seen, SeenEntry};
-use hallway_plan::through::{ENTRIES, Firewall};
+use hallway_plan::observed::Seen;
+use hallway_plan::through::Firewall;
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
 use hallway_spec::{Name, Topology};
 use ipnet::IpNet;
@@ -143,7 +143,11 @@ impl Engine {
     /// # Errors
     /// When there is one that cannot be read, or that another version of hallway wrote.
     pub fn record(&self, project: &Name) -> Result<Option<Record>, Failure> {
-        record::load(&self.scope, project)
+        let mut record = record::load(&self.scope, project)?;
+        for settled in record.iter_mut().flat_map(Record::settled_mut) {
+            observe::joined::look_up(settled);
+        }
+        Ok(record)
     }
 
     /// Where a project's files are.
@@ -187,6 +191,7 @@ impl Engine {
             Err(failure) => (None, Some(failure)),
         };
         observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
+        observed.joined = observe::joined::read(&kernel, &joined_on(record.as_ref()));
         observed.noted = self.store().host_settings_of(&observed.host);
         if *depth == Depth::Inside {
             observed.files = Seen::Present(self.seen_files(project));
@@ -229,6 +234,11 @@ impl Engine {
         } = self.observe(&topology.name, &first)?;
         if let Some(failure) = unreadable.filter(|f| !f.is_replaced_by_up()) {
             return Err(failure);
+        }
+        if topology.nodes.iter().any(|n| n.namespace.is_some()) {
+            let mut wanted = joined_on(record.as_ref());
+            wanted.add_topology(topology);
+            observed.joined = observe::joined::read(&self.kernel(), &wanted);
         }
         let applied = record.as_ref().and_then(|r| r.applied.as_ref());
         let pending = record.as_ref().and_then(|r| r.pending.as_ref());
@@ -277,6 +287,7 @@ impl Engine {
         let project = &settled.project;
         let mut observed = observe::network(&mut kernel, project)?;
         observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
+        observed.joined = observe::joined::read(&kernel, &joined_on(Some(record)));
         observed.noted = self.store().host_settings_of(&observed.host);
         observed.guard = Seen::Unseen;
         let built = Recorded {
@@ -342,41 +353,16 @@ impl Engine {
             .filter(|name| !known.contains(name))
             .collect())
     }
+}
 
-    /// The steps if nothing at all were there: what a sandbox that does not run yet would see. The
-    /// firewalls that packets are to be let through are taken to be there.
-    ///
-    /// # Errors
-    /// Conflicts within the topology itself.
-    pub fn plan_from_nothing(
-        topology: &Topology,
-        allow_through: &[Firewall],
-    ) -> Result<Planned, Failure> {
-        let entries = ENTRIES.into_iter();
-        let entries = entries.filter(|e| allow_through.contains(&e.firewall));
-        let observed = Observed {
-            entries: entries.map(SeenEntry::without_accepts).collect(),
-            ..Observed::default()
-        };
-        let around = Surroundings::new(&topology.name, &observed, &[]);
-        let mut settled = settle(topology, None, &around).map_err(conflicts)?;
-        settled.allow_through = allow_through.to_vec();
-        let plan = diff(
-            &topology.name,
-            Recorded::default(),
-            Some(&settled),
-            &observed,
-        );
-        Ok(Planned {
-            plan,
-            settled,
-            record: None,
-            observed,
-            depth: Depth::Inside,
-            dropped: Vec::new(),
-            edited_from: None,
-        })
-    }
+/// The namespaces of others that the nodes on record join.
+fn joined_on(record: Option<&Record>) -> observe::joined::Wanted {
+    let mut out = observe::joined::Wanted::default();
+    let settled = record.into_iter();
+    settled
+        .flat_map(|r| r.applied.iter().chain(&r.pending))
+        .for_each(|s| out.add(s));
+    out
 }
 
 /// A record in the form that the planner uses.
@@ -389,7 +375,7 @@ pub(crate) fn recorded(record: Option<&Record>) -> Recorded<'_> {
     })
 }
 
-fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
+pub(crate) fn conflicts(conflicts: Vec<hallway_plan::Conflict>) -> Failure {
     let failures = conflicts.into_iter().map(|conflict| {
         let place = conflict.place.clone();
         Failure::from(Reason::Conflict(conflict)).at(place)

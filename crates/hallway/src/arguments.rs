@@ -44,7 +44,7 @@ fn of_verb(present: &BTreeSet<String>) -> Option<Args> {
     let all = std::mem::ManuallyDrop::new(Args::command());
     let verb = all.find_subcommand(&word)?.clone();
     let own = all.get_arguments().cloned();
-    let mut command = Command::new("hallway").args(own).subcommand(verb);
+    let mut command = clap::Command::new("hallway").args(own).subcommand(verb);
     if !present.is_empty() {
         command = with_variables(command, present, &is_set);
     }

@@ -48,6 +48,7 @@ pub(crate) fn translate(
         default_name: Some(name_of(&directory.to_string_lossy()).to_string()),
         profiles: args.profile.clone(),
         stub: args.stub,
+        join: args.join,
         scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
         variable_files: args
             .env_file
@@ -65,6 +66,7 @@ pub(crate) fn translate(
             let record = record.get_or_init(|| built(common, port.project));
             published(record.as_ref()?, port)
         },
+        container: &hallway_engine::containers::runs,
     };
     import(files, &options, surroundings)
 }

@@ -1,6 +1,6 @@
 //! The subject of a question: a project with its rules, from a file or from the running project.
 
-use hallway_engine::{Engine, Failure, Reason, read};
+use hallway_engine::{Engine, Failure, OtherNamespaces, Reason, read};
 use hallway_plan::Settled;
 use hallway_plan::reach::{Environment, Location, Party, Question, World};
 use hallway_plan::rules::{self, Ruleset};
@@ -27,8 +27,9 @@ impl Subject {
     /// From a file alone, without reading any kernel state.
     pub(crate) fn of_file(common: &Common, file: &FileArg) -> Result<Self, VerbError> {
         let input = source::read(common, file)?;
-        let planned = Engine::plan_from_nothing(&input.project.topology, &[])
-            .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
+        let planned =
+            Engine::plan_from_nothing(&input.project.topology, &[], OtherNamespaces::Assumed)
+                .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
         Ok(Self::new(planned.settled, &input, Environment::default()))
     }
 

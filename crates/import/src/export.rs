@@ -79,13 +79,15 @@ fn service(node: &Value) -> Value {
         match entry.key.as_str() {
             "networks" => out.set("networks", place, networks(&entry.value)),
             "namespace" => {
-                let owner = entry.value.text().and_then(|t| t.strip_prefix("node:"));
-                let mode = format!("service:{}", owner.unwrap_or_default());
-                out.set(
-                    "network_mode",
-                    place,
-                    Value::of_text(&entry.value.place, mode),
-                );
+                let text = entry.value.text().unwrap_or_default();
+                match text.strip_prefix("node:") {
+                    Some(owner) => {
+                        let mode = Value::of_text(&entry.value.place, format!("service:{owner}"));
+                        out.set("network_mode", place, mode);
+                    }
+                    // Compose joins no namespace beside networks.
+                    None => ours.set("namespace", place, entry.value.clone()),
+                }
             }
             "forwarding" if entry.value.text() == Some("true") => {
                 let setting = Value::of_text(place, "net.ipv4.ip_forward=1");

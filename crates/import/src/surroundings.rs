@@ -24,6 +24,8 @@ pub struct Surroundings<'a> {
     pub free: &'a dyn Fn(u16, &str) -> bool,
     /// The first port of the host on which a port of a node is published already.
     pub published: &'a dyn Fn(&NodePort<'_>) -> Option<u16>,
+    /// Whether Docker or Podman runs a container of this name; else why not.
+    pub container: &'a dyn Fn(&str) -> Result<(), String>,
 }
 
 /// A port of a node.
@@ -49,6 +51,7 @@ impl Surroundings<'static> {
             program: &|_| true,
             free: &|_, _| true,
             published: &|_| None,
+            container: &|name| Err(format!("there is no container {name}")),
         }
     }
 }
@@ -70,6 +73,8 @@ pub struct Options {
     pub profiles: Vec<String>,
     /// Whether services of images get a small server on each port.
     pub stub: bool,
+    /// Whether services join their running containers.
+    pub join: bool,
     /// The number of nodes of a service.
     pub scale: BTreeMap<String, u32>,
     /// Files with variables, instead of `.env`.

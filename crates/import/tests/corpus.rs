@@ -195,7 +195,6 @@ fn every_code_has_a_file() {
         Code::FileUnreadable,
         Code::ImportCircle,
         Code::InactiveProfile,
-        Code::ExternalNetwork,
         Code::NotSupported,
     ] {
         assert!(codes.contains(code.text()), "{code}");

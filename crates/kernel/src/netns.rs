@@ -51,18 +51,20 @@ impl Netns {
             .map_err(|e| KernelError::io("open", path, &e))
     }
 
-    /// The one mounted at `path`; symbolic links are not followed.
+    /// The one mounted at `path`, or that of a process (`/proc/PID/ns/net`); other symbolic links are
+    /// not followed.
     ///
     /// # Errors
     /// When it does not exist or is not a namespace.
     pub fn open(path: &Path) -> Result<Self, KernelError> {
         let name = path.display().to_string();
-        let fd = rustix::fs::open(
-            path,
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .map_err(|e| KernelError::new("open the namespace", name.clone(), e))?;
+        let follow = match is_of_process(path) {
+            true => OFlags::empty(),
+            false => OFlags::NOFOLLOW,
+        };
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | follow;
+        let fd = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|e| KernelError::new("open the namespace", name.clone(), e))?;
         let stat = rustix::fs::fstatfs(&fd)
             .map_err(|e| KernelError::new("inspect the namespace", name.clone(), e))?;
         if stat.f_type != NSFS_MAGIC {
@@ -82,6 +84,13 @@ impl Netns {
             .map(|s| s.st_ino)
             .map_err(|e| KernelError::new("inspect a namespace", "", e))
     }
+}
+
+/// Whether a path is one of those that the kernel gives a process for its network namespace.
+fn is_of_process(path: &Path) -> bool {
+    let text = path.to_str().and_then(|p| p.strip_prefix("/proc/"));
+    let pid = text.and_then(|t| t.strip_suffix("/ns/net"));
+    pid.is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl AsFd for Netns {

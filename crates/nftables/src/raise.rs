@@ -124,58 +124,8 @@ fn protocol(exprs: &[Expr]) -> Option<u8> {
 
 /// A condition without the conditions it depends on.
 fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
-    match exprs {
-        [
-            Expr::Meta {
-                key: Meta::NfProto, ..
-            },
-            Expr::Compare { data, .. },
-            ..,
-        ] => {
-            let version = IpVersion::of_nfproto(*data.first()?)?;
-            return Some((Match::Version(version), 2));
-        }
-        [Expr::Ct { key, .. }, Expr::Bitwise { mask, .. }, _, ..] => {
-            let bits = u32::from_ne_bytes(mask.as_slice().try_into().ok()?);
-            let condition = match (key, bits) {
-                (CtKey::State, STATE_ESTABLISHED_RELATED) => Match::Established,
-                (CtKey::State, STATE_INVALID) => Match::Invalid,
-                (CtKey::State, STATE_NEW) => return Some((Match::MidStream, 8)),
-                (CtKey::Status, STATUS_DNAT) => Match::Dnated,
-                _ => return None,
-            };
-            return Some((condition, 3));
-        }
-        [
-            Expr::Meta {
-                key: Meta::Mark, ..
-            },
-            Expr::Bitwise { mask, .. },
-            Expr::Compare { .. },
-            ..,
-        ] => return Some((Match::Unmarked(mark_bits(mask)?), 3)),
-        [
-            Expr::FibDestinationType { .. },
-            Expr::Compare { data, .. },
-            ..,
-        ] if *data == RTN_LOCAL.to_ne_bytes() => {
-            return Some((Match::ToLocal, 2));
-        }
-        [
-            Expr::SocketWildcard { .. },
-            Expr::Compare {
-                data, equal: true, ..
-            },
-            ..,
-        ] => {
-            let wildcard = match data.as_slice() {
-                [0] => false,
-                [1] => true,
-                _ => return None,
-            };
-            return Some((Match::OfSocket { wildcard }, 2));
-        }
-        _ => {}
+    if let Some(found) = of_packet(exprs) {
+        return Some(found);
     }
     let (fields, used) = loads(exprs, protocol)?;
     match (exprs.get(used..)?, fields.as_slice()) {
@@ -202,6 +152,61 @@ fn bare(exprs: &[Expr], protocol: Option<u8>) -> Option<(Match, usize)> {
         ([Expr::Compare { equal, data, .. }, ..], [field]) => {
             let value = Value::read(field.data_type(), data, data, Form::default());
             Some((compared(*field, value, *equal), used + 1))
+        }
+        _ => None,
+    }
+}
+
+/// Matches of what is known of a packet besides its headers.
+fn of_packet(exprs: &[Expr]) -> Option<(Match, usize)> {
+    match exprs {
+        [
+            Expr::Meta {
+                key: Meta::NfProto, ..
+            },
+            Expr::Compare { data, .. },
+            ..,
+        ] => {
+            let version = IpVersion::of_nfproto(*data.first()?)?;
+            Some((Match::Version(version), 2))
+        }
+        [Expr::Ct { key, .. }, Expr::Bitwise { mask, .. }, _, ..] => {
+            let bits = u32::from_ne_bytes(mask.as_slice().try_into().ok()?);
+            let condition = match (key, bits) {
+                (CtKey::State, STATE_ESTABLISHED_RELATED) => Match::Established,
+                (CtKey::State, STATE_INVALID) => Match::Invalid,
+                (CtKey::State, STATE_NEW) => return Some((Match::MidStream, 8)),
+                (CtKey::Status, STATUS_DNAT) => Match::Dnated,
+                _ => return None,
+            };
+            Some((condition, 3))
+        }
+        [
+            Expr::Meta {
+                key: Meta::Mark, ..
+            },
+            Expr::Bitwise { mask, .. },
+            Expr::Compare { .. },
+            ..,
+        ] => Some((Match::Unmarked(mark_bits(mask)?), 3)),
+        [
+            Expr::FibDestinationType { .. },
+            Expr::Compare { data, .. },
+            ..,
+        ] if *data == RTN_LOCAL.to_ne_bytes() => Some((Match::ToLocal, 2)),
+        [
+            Expr::SocketWildcard { .. },
+            Expr::Compare {
+                data, equal: true, ..
+            },
+            ..,
+        ] => {
+            let wildcard = match data.as_slice() {
+                [0] => false,
+                [1] => true,
+                _ => return None,
+            };
+            Some((Match::OfSocket { wildcard }, 2))
         }
         _ => None,
     }

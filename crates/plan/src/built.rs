@@ -2,10 +2,14 @@
 //! for plans that start from a project that is up, like the script that removes one, and for tests:
 //! a plan against it has no steps.
 
+use std::collections::BTreeMap;
+
+use hallway_spec::Joined;
+
 use crate::mark;
 use crate::observed::{
-    NamespaceState, Observed, Seen, SeenAddress, SeenEntry, SeenFiles, SeenKeeper, SeenLink,
-    SeenNamespace, SeenProgram, SeenRoute, SeenSpace, SeenTable,
+    NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry, SeenFiles,
+    SeenJoined, SeenKeeper, SeenLink, SeenNamespace, SeenProgram, SeenRoute, SeenSpace, SeenTable,
 };
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{Plug, Settled};
@@ -41,6 +45,7 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
         });
     }
     cables(settled, &mut namespaces);
+    let joined = joined(settled, &mut namespaces);
     let inodes = (1..)
         .zip(&namespaces)
         .map(|(inode, n)| (n.name.clone(), inode))
@@ -65,6 +70,7 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
             entries: entries(settled),
             host,
             namespaces,
+            joined,
             noted: Vec::new(),
             tables,
             rules,
@@ -91,6 +97,26 @@ fn entries(settled: &Settled) -> Vec<SeenEntry> {
             accepts: accepts().collect(),
         })
         .collect()
+}
+
+/// Takes out the namespaces that nodes join.
+fn joined(settled: &Settled, namespaces: &mut Vec<SeenNamespace>) -> BTreeMap<Joined, SeenJoined> {
+    let mut out = BTreeMap::new();
+    for node in &settled.nodes {
+        let Some(joined) = &node.joined else { continue };
+        let at = namespaces.iter().position(|n| n.name == node.netns);
+        let found = at.map(|at| namespaces.remove(at).inside);
+        if let Some(Seen::Present(inside)) = found {
+            let present = PresentNamespace {
+                netns: node.netns.clone(),
+                inode: joined.inode,
+                is_host: false,
+                inside,
+            };
+            out.insert(joined.reference.clone(), SeenJoined::Present(present));
+        }
+    }
+    out
 }
 
 fn keeper(settled: &Settled) -> SeenKeeper {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hallway_nftables::Ruleset;
-use hallway_spec::{IpVersion, Name, SysctlKey};
+use hallway_spec::{IpVersion, Joined, Name, SysctlKey};
 use ipnet::IpNet;
 
 use crate::mark;
+use crate::settled::Node;
 use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, Setting};
 use crate::through::{Entry, Pass};
@@ -42,6 +43,8 @@ pub struct Observed {
     pub host: SeenSpace,
     /// Every entry of /run/netns.
     pub namespaces: Vec<SeenNamespace>,
+    /// Namespaces of others that nodes join.
+    pub joined: BTreeMap<Joined, SeenJoined>,
     /// Tables of hallway, of all projects.
     pub tables: Vec<SeenTable>,
     /// Chains of other firewalls that accepts may be put into.
@@ -218,6 +221,41 @@ impl SeenNamespace {
     }
 }
 
+/// A namespace of others that a node joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeenJoined {
+    /// It is there.
+    Present(PresentNamespace),
+    /// It is not there: why, for people.
+    Absent(String),
+    /// Hallway may not enter it, or cannot tell which it is: why, for people.
+    Refused(String),
+}
+
+/// A namespace of others that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresentNamespace {
+    /// The file to open: a name in /run/netns, or a path.
+    pub netns: String,
+    /// Its inode number.
+    pub inode: u64,
+    /// It is the one that holds the bridges.
+    pub is_host: bool,
+    /// What it holds.
+    pub inside: SeenSpace,
+}
+
+impl SeenJoined {
+    /// The namespace, if it is there.
+    #[must_use]
+    pub fn present(&self) -> Option<&PresentNamespace> {
+        match self {
+            Self::Present(present) => Some(present),
+            Self::Absent(_) | Self::Refused(_) => None,
+        }
+    }
+}
+
 /// What an entry of /run/netns is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamespaceState {
@@ -337,6 +375,19 @@ impl Observed {
             links: self.host.links.iter().filter(link).count(),
             namespaces: self.namespaces.iter().filter(namespace).count(),
             tables: self.tables.iter().filter(|t| t.project == *project).count(),
+        }
+    }
+
+    /// What a node's namespace holds, where it was examined. Of one that is joined, only while it is
+    /// the one that was found when the node was settled.
+    #[must_use]
+    pub fn inside(&self, node: &Node) -> Option<&SeenSpace> {
+        match &node.joined {
+            None => self.namespace(&node.netns)?.inside.present(),
+            Some(joined) => {
+                let present = self.joined.get(&joined.reference)?.present()?;
+                (present.inode == joined.inode).then_some(&present.inside)
+            }
         }
     }
 

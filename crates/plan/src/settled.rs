@@ -1,14 +1,15 @@
 //! A topology with no choices left: every address, interface name, MAC, device group and
 //! route is decided. This is what is recorded, compared and carried out.
 
+mod joined;
 mod policy;
+mod program;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::{
-    Bandwidth, Dependency, Healthcheck, Impairments, IpVersion, Mode, Name, Place, PortProto,
-    PortRange, Protocol, Restart, SysctlKey, User,
+    Bandwidth, Impairments, IpVersion, Mode, Name, Place, PortRange, Protocol, SysctlKey,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::firewall::Firewall;
 use crate::mark;
 
+pub use joined::{JoinedNamespace, SettingsBefore};
 pub use policy::{Policy, Side};
+pub use program::{Sidecar, Workload};
 
 /// The smallest MTU with which a link can carry IPv6 (RFC 8200, section 5), in bytes.
 const IPV6_LEAST_MTU: u32 = 1280;
@@ -65,6 +68,9 @@ pub struct Network {
     pub internal: bool,
     /// Stands for the outside world.
     pub outside: bool,
+    /// Its bridge is one of the host's, which hallway neither makes nor removes.
+    #[serde(default)]
+    pub external: bool,
     /// Its nodes reach outside with the host's address, and are reached from there by published
     /// ports only.
     #[serde(default = "translated")]
@@ -126,8 +132,15 @@ impl Subnet {
 pub struct Node {
     /// Its name.
     pub name: Name,
-    /// The namespace's name in /run/netns.
+    /// The namespace's name in /run/netns. Of one that is joined, it may be a path; and where it was
+    /// not found, what the file names.
     pub netns: String,
+    /// The namespace is one of others: it is joined, neither made nor removed.
+    #[serde(default)]
+    pub joined: Option<JoinedNamespace>,
+    /// Its networks give it a default route.
+    #[serde(default = "has_default_route")]
+    pub default_route: bool,
     /// In order.
     pub interfaces: Vec<Interface>,
     /// Beyond those the addresses imply.
@@ -164,37 +177,8 @@ pub struct Node {
     pub place: Place,
 }
 
-/// A program that shares the namespace of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sidecar {
-    /// Its name.
-    pub name: Name,
-    /// Environment of what runs.
-    pub environment: BTreeMap<String, String>,
-    /// The program.
-    pub service: Workload,
-    /// The place in the file.
-    pub place: Place,
-}
-
-/// The program of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Workload {
-    /// Program and arguments.
-    pub command: Vec<String>,
-    /// What must listen before the node counts as up.
-    pub ready: Vec<PortProto>,
-    /// When to start it again.
-    pub restart: Restart,
-    /// Where it runs.
-    pub working_dir: Option<String>,
-    /// The user it runs as, if the file specifies one.
-    pub user: Option<User>,
-    /// How its health is checked.
-    #[serde(default)]
-    pub healthcheck: Option<Healthcheck>,
-    /// What must run, be healthy or have ended before.
-    pub depends_on: Vec<Dependency>,
+fn has_default_route() -> bool {
+    true
 }
 
 /// An interface inside a node.

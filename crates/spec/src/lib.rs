@@ -24,6 +24,7 @@ mod edit;
 mod health;
 mod impairment;
 mod interface;
+mod joined;
 mod mac;
 mod name;
 mod netns;
@@ -55,6 +56,7 @@ pub use edit::{
 pub use health::{Condition, Dependency, Health, Healthcheck, InvalidCondition};
 pub use impairment::{Delay, Impairments, InvalidImpairment, Share};
 pub use interface::{InterfaceName, InvalidInterfaceName};
+pub use joined::{Joined, file_of_process};
 pub use mac::{InvalidMac, Mac};
 pub use name::{InvalidName, Name};
 pub use netns::{InvalidNetns, NETNS_DIRECTORY, NetnsName, NetnsRef};

@@ -24,6 +24,9 @@ pub enum InvalidNetns {
     /// The path is relative, or has a NUL character.
     #[error("the path of a network namespace must be absolute: {0:?}")]
     Path(String),
+    /// It has none of the forms of a reference.
+    #[error("{0:?} names no network namespace")]
+    Reference(String),
 }
 
 /// The name of a file in [`NETNS_DIRECTORY`], as `ip netns` shows it: 1 to 255 bytes, without `/`

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Bandwidth, Command, Dependency, Expect, Healthcheck, Impairments, InterfaceName, IpVersion,
-    Mac, Name, Place, Policy, PortProto, PortRange, Protocol, SysctlKey, User,
+    Joined, Mac, Name, Place, Policy, PortProto, PortRange, Protocol, SysctlKey, User,
 };
 
 /// A whole project: the unit of `up` and `down`.
@@ -63,6 +63,8 @@ pub struct Network {
     pub nat: bool,
     /// Bridge or routed.
     pub mode: Mode,
+    /// The bridge of the host that it is, where hallway does not make it. Its nodes are `outside`.
+    pub external: Option<InterfaceName>,
     /// Bytes; the kernel's default when absent.
     pub mtu: Option<u32>,
     /// The place in the file.
@@ -113,6 +115,11 @@ pub struct Node {
     pub ports: Vec<Publish>,
     /// Static routes besides those of its networks.
     pub routes: Vec<StaticRoute>,
+    /// Its default route leads through its networks. Without, it gets routes only to what policies
+    /// connect it with.
+    pub default_route: bool,
+    /// The namespace of others that it joins; without, one is made for it.
+    pub namespace: Option<Joined>,
     /// Forward packets between its own interfaces (a router).
     pub forwarding: bool,
     /// The host name for its programs; its own name when absent.

@@ -123,7 +123,8 @@ fn heading(network: &Network) -> String {
     for (flag, word) in [
         (network.internal && network.mode != Mode::Lan, "internal"),
         (network.mode == Mode::Lan, "lan"),
-        (network.outside, "outside"),
+        (network.outside && !network.external, "outside"),
+        (network.external, "external"),
         (!network.nat, "no NAT"),
         (network.bridge.is_none(), "routed"),
     ] {
@@ -156,6 +157,8 @@ fn leaf(
         .is_none_or(|(i, ..)| at.is_none_or(|(here, _)| here.name == i.name));
     let mut rest = Vec::new();
     if first {
+        let joined = node.joined.iter();
+        rest.extend(joined.map(|joined| format!("in {}", joined.reference)));
         rest.extend(
             settled
                 .publishes

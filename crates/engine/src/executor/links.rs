@@ -64,7 +64,7 @@ impl Executor<'_> {
         self.kernel.submit_all(&batch)?;
         self.finish_port(port)?;
         self.kernel.inside(&namespace, |kernel| {
-            configure(kernel, &port.inner, &port.inner_routes)
+            configure(kernel, (&port.inner, port.joined), &port.inner_routes)
         })
     }
 
@@ -94,9 +94,10 @@ impl Executor<'_> {
         })?;
         // The far end must be up before routes through the near one can be used.
         self.kernel
-            .inside(&first, |kernel| configure(kernel, &a.link, &[]))?;
-        self.kernel
-            .inside(&second, |kernel| configure(kernel, &b.link, &b.routes))?;
+            .inside(&first, |kernel| configure(kernel, (&a.link, a.joined), &[]))?;
+        self.kernel.inside(&second, |kernel| {
+            configure(kernel, (&b.link, b.joined), &b.routes)
+        })?;
         self.kernel.inside(&first, |kernel| routes_of(kernel, a))
     }
 
@@ -161,9 +162,17 @@ fn marked_and_up(link: &Link) -> Request {
     )
 }
 
-/// Brings an interface of the handle's namespace up with its addresses, queueing and routes.
-fn configure(kernel: &mut Kernel, link: &Link, routes: &[Route]) -> Result<(), KernelError> {
+/// Brings an interface of the handle's namespace up with its addresses, queueing and routes. In a
+/// namespace of others (`joined`) it does not begin with the settings it must have.
+fn configure(
+    kernel: &mut Kernel,
+    (link, joined): (&Link, bool),
+    routes: &[Route],
+) -> Result<(), KernelError> {
     let index = kernel.link_index(&link.name)?;
+    if joined {
+        adjust::settings(kernel, link)?;
+    }
     let mut batch = Batch::new();
     if link.no_kernel_address {
         // The kernel would announce and probe for its own address at every port of the bridge. In a

@@ -2,6 +2,7 @@
 //! examine comes from a record.
 
 mod entries;
+pub(crate) mod joined;
 mod keeper;
 mod namespaces;
 mod space;
@@ -64,6 +65,7 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         host,
         noted: Vec::new(),
         namespaces: Vec::new(),
+        joined: Default::default(),
         tables: tables::read(kernel)?,
         entries: entries::read(kernel)?,
         rules: Seen::Present(kernel.tables_named(&mark::table(project))?),

@@ -1,14 +1,15 @@
 //! The properties of the host that a prediction depends on and a file does not contain.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hallway_kernel::rule::{RoutingRule, RuleFamily};
 use hallway_kernel::{Kernel, KernelError};
 use hallway_nftables::survey::may_mark;
 use hallway_nftables::{Family, Ruleset, Table};
+use hallway_plan::observed::SeenLink;
 use hallway_plan::reach::{Environment, HostNet};
-use hallway_plan::settled::Settled;
+use hallway_plan::settled::{Interface, Settled};
 use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
 use ipnet::IpNet;
@@ -40,6 +41,7 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         routes: routes(&seen),
         policy_routed: policy_routed(&rules),
         marked: marked(&rules, &foreign),
+        own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,
         foreign,
     })
@@ -66,6 +68,33 @@ fn routes(seen: &Observed) -> Vec<HostNet> {
             }
         })
         .collect()
+}
+
+/// Routes of others in the namespaces that nodes join.
+fn own_routes(kernel: &Kernel, settled: &Settled) -> BTreeMap<Name, Vec<(IpNet, String)>> {
+    let mut wanted = observe::joined::Wanted::default();
+    wanted.add(settled);
+    let seen = observe::joined::read(kernel, &wanted);
+    let mut out = BTreeMap::new();
+    for node in &settled.nodes {
+        let joined = node.joined.as_ref();
+        let found = joined.and_then(|j| seen.get(&j.reference)?.present());
+        let Some(inside) = found.map(|p| &p.inside) else {
+            continue;
+        };
+        let theirs = |link: &&SeenLink| {
+            let same = |i: &Interface| i.name == link.name && Some(i.mac) == link.mac;
+            !node.interfaces.iter().any(same)
+        };
+        let routes = inside.routes.iter().filter_map(|route| {
+            let mut links = inside.links.iter();
+            let link = links.find(|l| Some(l.index) == route.interface)?;
+            let used = route.table != LOCAL_TABLE && !route.unreachable && link.up;
+            (used && theirs(&link)).then(|| (route.to, link.name.clone()))
+        });
+        out.insert(node.name.clone(), routes.collect());
+    }
+    out
 }
 
 /// The sources in rules of policy routing.

@@ -71,6 +71,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// What is on record as built and as being built.
+    pub(crate) fn settled_mut(&mut self) -> impl Iterator<Item = &mut Settled> {
+        self.applied.iter_mut().chain(&mut self.pending)
+    }
+
     /// A record without content.
     #[must_use]
     pub fn new(source: String, path: Option<String>) -> Self {

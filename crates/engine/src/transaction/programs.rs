@@ -129,8 +129,14 @@ pub fn desired(engine: &Engine, settled: &Settled, record: &Record) -> Result<De
         programs: settled
             .programs()
             .map(|of| {
-                let inode = record.inodes.iter().find(|(n, _)| *n == of.node.netns);
-                program(engine, settled, &of, inode.map(|(_, i)| *i), base)
+                let inode = match &of.node.joined {
+                    Some(joined) => Some(joined.inode),
+                    None => {
+                        let mut made = record.inodes.iter();
+                        made.find(|(n, _)| *n == of.node.netns).map(|(_, i)| *i)
+                    }
+                };
+                program(engine, settled, &of, inode, base)
             })
             .collect::<Result<_, _>>()?,
         forwards: forwards(settled, engine.workplace().porter.is_some()),

@@ -3,7 +3,8 @@
 
 use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::diff::{diff, drift};
-use hallway_spec::Name;
+use hallway_plan::settle::followed;
+use hallway_spec::{Joined, Name};
 
 use super::Caller;
 use super::build::inodes;
@@ -54,9 +55,10 @@ impl Engine {
             record, observed, ..
         } = state;
         let built = record.and_then(|r| Some((r.applied.clone()?, r)));
-        let Some((settled, mut record)) = built.filter(|_| !differences.is_empty()) else {
+        let Some((applied, mut record)) = built.filter(|_| !differences.is_empty()) else {
             return Ok(Vec::new());
         };
+        let settled = followed(&applied, &observed);
         let mut plan = diff(project, recorded(Some(&record)), Some(&settled), &observed);
         // Programs of a namespace that is created again are started there.
         plan.keeper.clear();
@@ -72,8 +74,9 @@ impl Engine {
         if !plan.names.is_empty() {
             self.write_files(&settled)?;
         }
-        let told = !made.is_empty() || !plan.names.is_empty();
+        let told = !made.is_empty() || !plan.names.is_empty() || settled != applied;
         let before = record.clone();
+        record.applied = Some(settled.clone());
         record.inodes = inodes(&record, &settled, made);
         record.uplinks = uplinks;
         if record != before {
@@ -104,15 +107,35 @@ impl Engine {
             return Ok((state, Vec::new()));
         }
         let mut differences = drift(recorded(record), &state.observed).differences;
+        let networks = record
+            .iter()
+            .flat_map(|r| &r.applied)
+            .flat_map(|a| &a.networks);
+        let external = networks
+            .filter(|n| n.external)
+            .filter_map(|n| n.bridge.clone());
+        let external: Vec<String> = external.collect();
         differences.retain(|d| {
-            !matches!(
-                d.fact,
-                Fact::NamespaceUnseen
-                    | Fact::ProgramStopped { .. }
-                    | Fact::ListenerMissing { .. }
-                    | Fact::GuardMissing { .. }
-                    | Fact::GuardChanged { .. }
-            )
+            // What others made, others make again.
+            if matches!(&d.fact, Fact::LinkMissing { link, .. } if external.contains(link)) {
+                return false;
+            }
+            let gone = matches!(
+                &d.fact,
+                Fact::JoinedReplaced {
+                    reference: Joined::Process(_)
+                }
+            );
+            !gone
+                && !matches!(
+                    d.fact,
+                    Fact::NamespaceUnseen
+                        | Fact::JoinedMissing { .. }
+                        | Fact::ProgramStopped { .. }
+                        | Fact::ListenerMissing { .. }
+                        | Fact::GuardMissing { .. }
+                        | Fact::GuardChanged { .. }
+                )
         });
         Ok((state, differences))
     }

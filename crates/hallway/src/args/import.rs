@@ -43,6 +43,9 @@ pub(crate) struct ImportArgs {
     /// Give each service that has an image a small server on its exposed and published ports
     #[arg(long, env = "HALLWAY_STUB", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) stub: bool,
+    /// Let services whose containers run in Docker or Podman join these (with --host)
+    #[arg(long, env = "HALLWAY_JOIN", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(crate) join: bool,
     /// A profile whose services are active too; `*` is all of them
     #[arg(
         long,

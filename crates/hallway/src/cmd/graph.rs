@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use hallway_engine::read::live::live;
-use hallway_engine::{Engine, State};
+use hallway_engine::{Engine, OtherNamespaces, State};
 use hallway_plan::Settled;
 use hallway_spec::Name;
 use hallway_view::graph::{Graph, dot, mermaid, svg, text};
@@ -90,7 +90,7 @@ fn settled(common: &Common, args: &GraphArgs) -> Result<Settled, VerbError> {
         return Ok(settled);
     }
     let input = read(common, &args.file)?;
-    let planned = Engine::plan_from_nothing(&input.project.topology, &[]);
+    let planned = Engine::plan_from_nothing(&input.project.topology, &[], OtherNamespaces::Assumed);
     Ok(planned
         .map_err(|f| VerbError::of(f, &input.path, &input.text))?
         .settled)

@@ -47,14 +47,17 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbErro
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     if let Some(node) = settled.owner(name) {
-        let namespaces = scope.engine.inspect(&project)?.observed.namespaces;
-        let inode = namespaces
-            .into_iter()
-            .find(|n| n.name == node.netns)
-            .and_then(|n| match n.state {
-                NamespaceState::Mounted(inode) => Some(inode),
-                NamespaceState::PlainFile | NamespaceState::Other => None,
-            });
+        let observed = scope.engine.inspect(&project)?.observed;
+        let inode = match &node.joined {
+            Some(joined) => {
+                let seen = observed.joined.get(&joined.reference);
+                seen.and_then(|s| s.present()).map(|p| p.inode)
+            }
+            None => match observed.namespace(&node.netns).map(|n| n.state) {
+                Some(NamespaceState::Mounted(inode)) => Some(inode),
+                _ => None,
+            },
+        };
         let programs = programs(&scope.engine, &project)?;
         ui::json(&NodeDetails::new(&settled, node, &programs, inode));
         return Ok(ExitCode::SUCCESS);
@@ -119,7 +122,7 @@ fn node_rows(settled: &Settled) -> Vec<Vec<String>> {
         let published = settled.publishes.iter().filter(|p| p.node == node.name);
         out.push(vec![
             node.name.to_string(),
-            node.netns.clone(),
+            (node.joined.as_ref()).map_or(node.netns.clone(), |j| j.reference.to_string()),
             joined(node.interfaces.iter().flat_map(|i| &i.addresses)),
             joined(published.map(tree::publish)),
         ]);
@@ -132,6 +135,8 @@ fn network_rows(settled: &Settled) -> Vec<Vec<String>> {
     for network in &settled.networks {
         let kind = if network.mode == Mode::Lan {
             "lan"
+        } else if network.external {
+            "external"
         } else if network.outside {
             "outside"
         } else if network.internal {

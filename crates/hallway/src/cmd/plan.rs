@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hallway_engine::{Engine, Planned};
+use hallway_engine::{Engine, OtherNamespaces, Planned};
 use hallway_plan::diff::described;
 use hallway_plan::step::{Action, Described};
 use hallway_plan::through::Firewall;
@@ -27,7 +27,7 @@ pub(crate) fn run(
     let scope = Scope::existing(common)?;
     let planned = match &scope {
         Some(scope) => scope.engine.plan(topology, through),
-        None => Engine::plan_from_nothing(topology, through),
+        None => Engine::plan_from_nothing(topology, through, OtherNamespaces::Absent),
     };
     let planned = planned.map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     let place = scope.map_or_else(
@@ -91,7 +91,11 @@ pub(crate) fn script(
     remove: bool,
 ) -> Result<ExitCode, VerbError> {
     let input = read(common, file)?;
-    let planned = Engine::plan_from_nothing(&input.project.topology, through)
+    let others = match remove {
+        true => OtherNamespaces::Assumed,
+        false => OtherNamespaces::Examined,
+    };
+    let planned = Engine::plan_from_nothing(&input.project.topology, through, others)
         .map_err(|f| VerbError::of(f, &input.path, &input.text))?;
     ui::out(&if remove {
         shell::removal(&planned.settled)

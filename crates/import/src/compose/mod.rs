@@ -1,11 +1,13 @@
 //! A Compose file as a hallway file.
 
+mod containers;
 mod health;
 mod images;
 mod keys;
 mod names;
 mod networks;
 mod node;
+mod notes;
 mod ours;
 mod ports;
 mod service;
@@ -71,7 +73,8 @@ pub(crate) fn translate(
             findings.ignore(*key);
         }
     }
-    let services = service::read(file, options, surroundings, findings);
+    let services = service::read((file, name), options, surroundings, findings);
+    notes::say(&services, options, findings);
     let networks = networks::read(file, name, &services, findings);
     let by_name = service::by_name(&services);
     let context = node::Context {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Entry, IpVersion, Place, Value};
 use ipnet::IpNet;
 
@@ -122,8 +121,10 @@ impl Networks {
             .is_some_and(|e| e.text() != Some("false"))
             && ours.is_none()
         {
-            let kind = ImportProblem::ExternalNetwork(entry.key.clone());
-            findings.problem(place, kind);
+            findings.note(format!(
+                "network {} is external: hallway does not join networks of Docker, and makes one of its own; x-hallway: {{ external: true, bridge: NAME }} joins a bridge of the host",
+                entry.key
+            ));
         }
         let (mut subnets, gateways) = addresses(value, findings);
         let versions: Vec<IpVersion> = subnets

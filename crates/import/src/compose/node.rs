@@ -41,6 +41,15 @@ pub(super) fn node(
         out.set("namespace", &other.place, namespace);
     }
     networks(context, service, &mut out, findings);
+    if let Some(container) = service.containers.get(replica) {
+        let place = &value.place;
+        let namespace = Value::of_text(place, format!("container:{container}"));
+        out.set("namespace", place, namespace);
+        // Its own leads to the networks of who runs it.
+        out.set("default_route", place, Value::of_plain(place, false));
+        out.extend(value.get("x-hallway"));
+        return Some(out.into_map(&value.place));
+    }
     ports(context, service, replica, chooser, &mut out);
     if let Some(command) = &service.command {
         out.set("command", &command.place, command.clone());

@@ -6,7 +6,7 @@ use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Section, Value, nearest};
 
 use super::health::Becomes;
-use super::{health, images, keys, ports, shares, words};
+use super::{containers, health, images, keys, ports, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -39,6 +39,9 @@ pub(super) struct Service {
     pub(super) healthcheck: Option<Value>,
     /// Whether its program is the small server.
     pub(super) stub: bool,
+    /// The running containers that its nodes join, in the order of the nodes; none where it has a
+    /// namespace of hallway's.
+    pub(super) containers: Vec<String>,
 }
 
 impl Service {
@@ -51,7 +54,7 @@ impl Service {
 
 /// The active services with their own network namespace.
 pub(super) fn read(
-    file: &Value,
+    (file, project): (&Value, &str),
     options: &Options,
     surroundings: &Surroundings<'_>,
     findings: &mut Findings,
@@ -108,12 +111,16 @@ pub(super) fn read(
             ready: Vec::new(),
             healthcheck: None,
             stub: false,
+            containers: Vec::new(),
         };
-        program(&mut service, options, surroundings, findings);
+        if options.join && service.shares.is_none() {
+            join(&mut service, project, surroundings, findings);
+        }
+        if service.containers.is_empty() {
+            program(&mut service, options, surroundings, findings);
+        }
         out.push(service);
     }
-    running(&out, findings);
-    without_program(&out, options, findings);
     out
 }
 
@@ -325,63 +332,22 @@ fn health(service: &mut Service, surroundings: &Surroundings<'_>, findings: &mut
     }
 }
 
-/// Reports programs for containers that run here, with this machine's files.
-fn running(services: &[Service], findings: &mut Findings) {
-    let of_image = |s: &&Service| {
-        s.value
-            .get("image")
-            .or_else(|| s.value.get("build"))
-            .is_some()
-    };
-    let running: Vec<String> = services
-        .iter()
-        .filter(of_image)
-        .filter(|s| !s.stub)
-        .filter_map(|s| {
-            let words = s.command.as_ref()?.items().iter().filter_map(Value::text);
-            let words: Vec<&str> = words.collect();
-            Some(format!(
-                "{} ({})",
-                s.name,
-                shortened(&shell_words::join(words))
-            ))
-        })
-        .collect();
-    if !running.is_empty() {
-        findings.note(format!(
-            "these programs run with the files of this machine, not with those of an image: {}",
-            running.join(", ")
-        ));
+/// Lets all nodes of a service join its running containers, or says why none does.
+fn join(
+    service: &mut Service,
+    project: &str,
+    surroundings: &Surroundings<'_>,
+    findings: &mut Findings,
+) {
+    let (names, nodes) = ((project, service.name.as_str()), service.nodes.len());
+    match containers::find(names, &service.value, nodes, surroundings.container) {
+        Ok(found) => {
+            // Its ports are published by who runs it.
+            service.ports.clear();
+            service.containers = found;
+        }
+        Err(why) => findings.note(format!("{} joins no container: {why}", service.name)),
     }
-}
-
-/// The beginning of a long command.
-fn shortened(command: &str) -> String {
-    const LENGTH: usize = 60;
-    match command.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("{}…", command.get(..end).unwrap_or(command)),
-        None => command.to_owned(),
-    }
-}
-
-/// Reports the services without a program here.
-fn without_program(services: &[Service], options: &Options, findings: &mut Findings) {
-    let idle: Vec<&str> = services
-        .iter()
-        .filter(|s| !s.runs())
-        .map(|s| s.name.as_str())
-        .collect();
-    if idle.is_empty() {
-        return;
-    }
-    let hint = match options.stub {
-        true => "expose ports, or give them a program with x-hallway: { command: … }",
-        false => "--stub gives each a small server on its ports",
-    };
-    findings.note(format!(
-        "without a program, since images are not run: {}; {hint}",
-        idle.join(", ")
-    ));
 }
 
 /// The active services by name, with their nodes, for references.

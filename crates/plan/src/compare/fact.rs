@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use hallway_nftables::Ruleset;
-use hallway_spec::{IpVersion, SysctlKey};
+use hallway_spec::{IpVersion, Joined, SysctlKey};
 use ipnet::IpNet;
 
 use super::Attribute;
@@ -19,6 +19,18 @@ pub enum Fact {
     NamespaceReplaced,
     /// A node's namespace could not be examined.
     NamespaceUnseen,
+    /// A namespace of others that a node joined is gone.
+    JoinedMissing {
+        /// What the file names.
+        reference: Joined,
+        /// Why it is not found.
+        why: String,
+    },
+    /// What the file names is another namespace than the one that was joined.
+    JoinedReplaced {
+        /// What the file names.
+        reference: Joined,
+    },
     /// A link does not exist.
     LinkMissing {
         /// The link.

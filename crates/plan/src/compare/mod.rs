@@ -3,10 +3,12 @@
 //! runs, so that those no longer wanted are found.
 
 mod attribute;
+mod clauses;
 mod difference;
 mod fact;
 pub(crate) mod files;
 pub(crate) mod guard;
+mod joined;
 pub(crate) mod programs;
 pub(crate) mod rules;
 mod space;
@@ -22,7 +24,7 @@ pub use fact::Fact;
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenNamespace};
 use crate::settled::{Cable, Node, Plug, Settled};
-use crate::target::{LinkRole, NodeTarget, Target};
+use crate::target::{LinkRole, NodeTarget, Space, Target};
 use space::{Before, Index};
 
 /// The differences of a project's objects, without its tables.
@@ -67,16 +69,27 @@ pub fn compare(
     let made: BTreeMap<&str, u64> = inodes.iter().map(|(n, i)| (n.as_str(), *i)).collect();
     let mut inside: BTreeMap<&Name, Index<'_>> = BTreeMap::new();
     for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
-        let entry = entries.get(node.netns.as_str()).copied();
-        let Some(space) = out.namespace(wanted, node, entry, made.get(node.netns.as_str())) else {
+        let space = match &node.joined {
+            Some(joined) => out.joined(node, joined, observed),
+            None => {
+                let entry = entries.get(node.netns.as_str()).copied();
+                out.namespace(wanted, node, entry, made.get(node.netns.as_str()))
+            }
+        };
+        let Some(space) = space else {
             continue;
         };
         let index = Index::new(space);
         out.interfaces(node, &host, &index);
         let before = nodes_before.get(&node.name).into_iter().flatten();
-        let before = Before::new(before.map(|b| &b.space));
-        out.differences
-            .extend(space::compare(&place(node), &target.space, &before, &index));
+        let all: Vec<&Space> = before.map(|b| &b.space).chain([&target.space]).collect();
+        let theirs = joined::theirs(node, &all, space, &out.interfaces);
+        let all: Vec<_> = all.iter().map(|s| joined::ours(s, &theirs)).collect();
+        if let Some((ours, before)) = all.split_last() {
+            let before = Before::new(before.iter().map(AsRef::as_ref));
+            out.differences
+                .extend(space::compare(&place(node), ours, &before, &index));
+        }
         inside.insert(&node.name, index);
     }
     let unseen = out.unseen();
@@ -87,6 +100,7 @@ pub fn compare(
         &host_before,
         &host,
     ));
+    out.without_missing_external(wanted);
     out
 }
 
@@ -111,9 +125,28 @@ impl Comparison {
                 .link(bridge)
                 .is_some_and(|l| l.kind.as_deref() == Some("bridge"));
             if !exists {
-                self.bridges.insert(network.name.clone());
+                if !network.external {
+                    self.bridges.insert(network.name.clone());
+                }
                 let (link, role) = (bridge.clone(), LinkRole::Bridge);
                 self.push(Place::Host, Fact::LinkMissing { link, role });
+            }
+        }
+    }
+
+    /// A port cannot be put on a bridge that others have not made again.
+    fn without_missing_external(&mut self, wanted: &Settled) {
+        let external = wanted.networks.iter().filter(|n| n.external);
+        for bridge in external.filter_map(|n| n.bridge.as_deref()) {
+            let missing = |d: &Difference| {
+                let of_host = d.place == Place::Host;
+                of_host && matches!(&d.fact, Fact::LinkMissing { link, .. } if link == bridge)
+            };
+            if self.differences.iter().any(missing) {
+                let on_it = Attribute::Master(Some(bridge.to_owned()));
+                self.differences.retain(
+                    |d| !matches!(&d.fact, Fact::Attribute { wanted, .. } if *wanted == on_it),
+                );
             }
         }
     }

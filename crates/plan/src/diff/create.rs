@@ -9,7 +9,7 @@ use super::created::Created;
 use super::repair::Repairs;
 use crate::compare::{Comparison, Place};
 use crate::mark::{self, Role};
-use crate::observed::Observed;
+use crate::observed::{Observed, SeenLink};
 use crate::settled::{Cable, Network, Node, Plug, Settled};
 use crate::step::{CableEnd, Cause, NewBridge, NewCable, NewNamespace, NewPort, Op};
 use crate::target::{Link, NodeTarget, Route, RouteKind, Space, Target};
@@ -83,9 +83,12 @@ fn remains(
     seen: &Observed,
     repairs: &Repairs<'_>,
 ) {
-    let inside = |netns: &str, link: &str| {
-        let space = seen.namespace(netns).and_then(|n| n.inside.present());
-        space.is_some_and(|s| s.link(link).is_some())
+    // In a namespace of others, a link of that name may be theirs.
+    let inside = |node: &Node, name: &str| {
+        let link = seen.inside(node).and_then(|s| s.link(name));
+        let interface = node.interfaces.iter().find(|i| i.name == name);
+        let same = |l: &SeenLink| interface.is_some_and(|i| l.mac == Some(i.mac));
+        link.is_some_and(|l| node.joined.is_none() || same(l))
     };
     for node in &wanted.nodes {
         let whole = found.namespaces.contains(&node.name);
@@ -107,7 +110,7 @@ fn remains(
                 .is_some_and(|l| mark::slot_of(l.group).is_some())
             {
                 plan.push(Op::RemoveLink { name: link.clone() }, cause);
-            } else if broken && inside(&node.netns, &interface.name) {
+            } else if broken && inside(node, &interface.name) {
                 plan.push(remove_inside(node, &interface.name), cause);
             }
         }
@@ -117,7 +120,7 @@ fn remains(
             .node(name)
             .filter(|n| !found.namespaces.contains(&n.name));
         if let Some(node) = node
-            && inside(&node.netns, interface)
+            && inside(node, interface)
         {
             let cause = repairs.cause_of_loss(&place(node), &[interface], Cause::Left);
             plan.push(remove_inside(node, interface), cause);
@@ -213,6 +216,7 @@ fn ports(
             inner,
             inner_routes,
             sources: interface.sources_in_words(),
+            joined: node.joined.is_some(),
         };
         let file = Cause::File(format!("{}.networks.{network}", node.place.key));
         let cause = repairs.cause_of_loss(&place(node), &[&interface.name, link], file);
@@ -229,13 +233,14 @@ fn cable(
 ) {
     let end = |(node, interface): &(Name, String)| {
         let position = wanted.nodes.iter().position(|n| n.name == *node)?;
-        let target = target.nodes.get(position)?;
+        let (target, of) = (target.nodes.get(position)?, wanted.nodes.get(position)?);
         let (link, routes) = Parts::of(&target.space).link(interface)?;
         Some(CableEnd {
             node: node.clone(),
             netns: target.netns.clone(),
             link,
             routes,
+            joined: of.joined.is_some(),
         })
     };
     if let (Some(a), Some(b)) = (end(&cable.a), end(&cable.b)) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_spec::Name;
 
-use super::{Plan, Recorded};
+use super::{Plan, Recorded, joined};
 use crate::mark::{self, Role};
 use crate::observed::{NamespaceState, Observed, SeenLink};
 use crate::settled::{Node, Plug, Settled};
@@ -50,6 +50,7 @@ pub(super) fn of_project(
     };
     links(plan, project, recorded, wanted, seen, &cause);
     namespaces(plan, project, recorded, wanted, seen, &cause);
+    joined::plan(plan, recorded, wanted, seen);
     if let Some(wanted) = wanted {
         cables(plan, recorded, wanted, seen);
     }
@@ -130,6 +131,7 @@ fn namespaces(
     let nodes: BTreeMap<&str, &Node> = wanted
         .into_iter()
         .flat_map(|s| &s.nodes)
+        .filter(|n| n.joined.is_none())
         .map(|n| (n.netns.as_str(), n))
         .collect();
     let made: BTreeMap<&str, u64> = recorded
@@ -140,6 +142,7 @@ fn namespaces(
     let known: BTreeMap<&str, &Node> = recorded
         .all()
         .flat_map(|s| &s.nodes)
+        .filter(|n| n.joined.is_none())
         .map(|n| (n.netns.as_str(), n))
         .collect();
     for namespace in &seen.namespaces {
@@ -183,7 +186,7 @@ fn cables(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Obse
         let Some(now) = wanted.node(&node.name).filter(|n| n.netns == node.netns) else {
             continue;
         };
-        let Some(space) = seen.namespace(&node.netns).and_then(|n| n.inside.present()) else {
+        let Some(space) = seen.inside(node) else {
             continue;
         };
         for interface in node.interfaces.iter().filter(|i| i.plug == Plug::Cable) {
@@ -191,7 +194,9 @@ fn cables(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Obse
                 .interfaces
                 .iter()
                 .any(|i| i.name == interface.name && i.plug == Plug::Cable);
-            let exists = space.link(&interface.name).is_some();
+            let found = space.link(&interface.name);
+            let exists =
+                found.is_some_and(|l| node.joined.is_none() || l.mac == Some(interface.mac));
             if !stays && exists && done.insert((node.netns.as_str(), interface.name.as_str())) {
                 let op = Op::RemoveInterface {
                     netns: node.netns.clone(),

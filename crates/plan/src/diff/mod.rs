@@ -13,6 +13,7 @@
 mod create;
 mod created;
 pub mod endpoint;
+mod joined;
 mod leftovers;
 mod lines;
 mod moved;

@@ -62,7 +62,9 @@ impl<'a> Repairs<'a> {
                     Fact::LinkMissing { link, .. } | Fact::LinkDetached { link, .. } => {
                         links.contains(&link.as_str())
                     }
-                    Fact::NamespaceMissing | Fact::NamespaceReplaced => true,
+                    Fact::NamespaceMissing
+                    | Fact::NamespaceReplaced
+                    | Fact::JoinedReplaced { .. } => true,
                     _ => false,
                 }
         });
@@ -280,6 +282,8 @@ fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         Fact::NamespaceMissing
         | Fact::NamespaceReplaced
         | Fact::NamespaceUnseen
+        | Fact::JoinedMissing { .. }
+        | Fact::JoinedReplaced { .. }
         | Fact::LinkMissing { .. }
         | Fact::LinkDetached { .. }
         | Fact::Attribute { .. }

@@ -51,6 +51,10 @@ codes! {
     NoRoute = "no-route",
     /// The request arrives, but the server has no route back.
     NoReplyRoute = "no-reply-route",
+    /// The namespace that a node joins has a route of its own to the address, past the networks of the project.
+    OtherRoute = "other-route",
+    /// The packet goes to others by an external network: what they do is not predicted.
+    External = "external",
     /// No node on the link has the address of the next hop.
     NeighbourUnreachable = "neighbour-unreachable",
     /// The packet comes to a node that it is not for and that does not forward.

@@ -1,11 +1,11 @@
 //! What reachability depends on besides the file.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_spec::IpVersion;
-use ipnet::IpNet;
-
 use hallway_nftables::{Ruleset, Table};
+use hallway_spec::{IpVersion, Name};
+use ipnet::IpNet;
 
 /// What reachability depends on besides the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Environment {
     /// Rules of the host that choose routes by the mark of a packet, which other programs set: in nft's
     /// and ip's words, with the IP version.
     pub marked: Vec<(IpVersion, String)>,
+    /// Routes of others in the namespaces that nodes join, with the interfaces that packets leave by.
+    pub own_routes: BTreeMap<Name, Vec<(IpNet, String)>>,
     /// The rules of other projects here.
     pub projects: Vec<Ruleset>,
     /// Tables of others with chains that routed packets pass.
@@ -51,6 +53,7 @@ impl Default for Environment {
             routes: Vec::new(),
             policy_routed: Vec::new(),
             marked: Vec::new(),
+            own_routes: BTreeMap::new(),
             projects: Vec::new(),
             foreign: Vec::new(),
         }
@@ -58,6 +61,13 @@ impl Default for Environment {
 }
 
 impl Environment {
+    /// The route of others by which a node sends what is for an address; of equal ones, the first.
+    pub(super) fn own_route(&self, node: &Name, to: IpAddr) -> Option<&(IpNet, String)> {
+        let fits = self.own_routes.get(node)?.iter().rev();
+        fits.filter(|(net, _)| net.contains(&to))
+            .max_by_key(|(net, _)| net.prefix_len())
+    }
+
     /// The link by which the host sends packets to addresses outside the project's networks, with
     /// its device group; `None` without a route.
     pub(super) fn uplink(&self, to: IpAddr) -> Option<(&str, u32)> {

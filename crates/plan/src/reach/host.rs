@@ -42,6 +42,12 @@ impl<'w> Walk<'w> {
         if matches!(route, HostRoute::Local) {
             return self.input(packet, &state, from);
         }
+        if let (HostRoute::Uplink(_), Some(network)) = (&route, self.world.external(from.name)) {
+            return Err(DropReason::External {
+                network: network.name.clone(),
+                to: packet.flow.to,
+            });
+        }
         let to = self.world.port(route, packet.flow.to);
         self.forward_hook(&packet, &state, from, to)?;
         let source = self.world.host_source(&route, packet.flow.to);
@@ -298,9 +304,15 @@ impl<'w> Walk<'w> {
                 self.far_port(node, interface, packet.flow);
                 self.arrive(node, interface, packet)
             }
-            None => Err(DropReason::Neighbour {
-                at: Location::Host,
-                next: packet.flow.to,
+            None => Err(match self.world.network(position).filter(|n| n.external) {
+                Some(network) => DropReason::External {
+                    network: network.name.clone(),
+                    to: packet.flow.to,
+                },
+                None => DropReason::Neighbour {
+                    at: Location::Host,
+                    next: packet.flow.to,
+                },
             }),
         }
     }

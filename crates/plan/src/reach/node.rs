@@ -55,6 +55,15 @@ impl<'w> Walk<'w> {
             return Ok(Arrival { at, packet });
         }
         let next = self.world.next_hop(node, packet.flow.to);
+        if let Some((to, interface)) = self.world.environment.own_route(&node.name, packet.flow.to)
+            && next.is_none_or(|next| to.prefix_len() > next.prefix_len)
+        {
+            return Err(DropReason::OwnRoute {
+                node: node.name.clone(),
+                to: *to,
+                interface: interface.clone(),
+            });
+        }
         let found = next.and_then(|next| Some((next, node.interfaces.get(next.interface)?)));
         let Some((next, interface)) = found else {
             let to = packet.flow.to;
@@ -180,7 +189,13 @@ impl<'w> Walk<'w> {
             return self.host_in(packet, from);
         }
         let Some((far, interface)) = self.world.member(port.position, next.address) else {
-            return Err(unanswered(port.node, next));
+            return Err(match port.network.external {
+                true => DropReason::External {
+                    network: port.network.name.clone(),
+                    to: next.address,
+                },
+                false => unanswered(port.node, next),
+            });
         };
         self.hop(Location::Host, link, packet.flow);
         let to = link_of(far, interface);

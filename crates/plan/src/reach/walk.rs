@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use hallway_spec::Name;
+use ipnet::IpNet;
 
 use super::conntrack::Table;
 use super::packet::{Flow, Packet};
@@ -29,6 +30,14 @@ pub(super) enum DropReason {
     NoRoute { at: Location, to: IpAddr },
     /// It leaves by an uplink, and the node that has its destination is not reached by that.
     Elsewhere { node: Name, to: IpAddr },
+    /// Its node sends it by an interface of others.
+    OwnRoute {
+        node: Name,
+        to: IpNet,
+        interface: String,
+    },
+    /// It goes to a machine on an external network that is no node, or from there to the outside.
+    External { network: Name, to: IpAddr },
     /// No neighbour has the address of the next hop.
     Neighbour { at: Location, next: IpAddr },
     /// It is not for this node, which does not forward.
@@ -62,9 +71,11 @@ impl DropReason {
             | Self::Impaired { .. }
             | Self::Loop
             | Self::Foreign(_) => Outcome::Filtered,
-            Self::NoRoute { .. } | Self::Elsewhere { .. } | Self::Neighbour { .. } => {
-                Outcome::Unreachable
-            }
+            Self::NoRoute { .. }
+            | Self::Elsewhere { .. }
+            | Self::OwnRoute { .. }
+            | Self::External { .. }
+            | Self::Neighbour { .. } => Outcome::Unreachable,
         }
     }
 }

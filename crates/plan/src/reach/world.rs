@@ -71,6 +71,8 @@ pub(super) struct NextHop {
     pub(super) address: IpAddr,
     /// The next hop of the route, where there is one.
     pub(super) via: Option<IpAddr>,
+    /// That of the route's destination.
+    pub(super) prefix_len: u8,
 }
 
 /// How the host sends a packet.
@@ -168,6 +170,12 @@ impl<'a> World<'a> {
         by_prefix.or_else(by_interface).map_or(0, |n| n.group)
     }
 
+    /// The external network whose bridge has that name.
+    pub(super) fn external(&self, bridge: &str) -> Option<&'a Network> {
+        let mut all = self.settled.networks.iter().filter(|n| n.external);
+        all.find(|n| n.bridge.as_deref() == Some(bridge))
+    }
+
     pub(super) fn node(&self, name: &Name) -> Option<&'a Node> {
         self.nodes.get(name).copied()
     }
@@ -253,7 +261,8 @@ impl<'a> World<'a> {
                 best = Some((net, via, at));
             }
         }
-        best.map(|(_, via, interface)| NextHop {
+        best.map(|(net, via, interface)| NextHop {
+            prefix_len: net.prefix_len(),
             interface,
             address: via.unwrap_or(to),
             via,

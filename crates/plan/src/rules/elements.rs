@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hallway_nftables::{Element, IpVersion, Value};
 use hallway_spec::Mode;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::parts::{
     LAST_ERROR6, LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT2, PARAMETER_PROBLEM, REDIRECT,
@@ -148,7 +148,13 @@ fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Ve
         let subnets = others
             .filter_map(|(_, other, _)| on(other))
             .flat_map(|n| &n.subnets);
-        for Subnet { net, .. } in subnets {
+        let anywhere = [Ipv4Net::default().into(), Ipv6Net::default().into()];
+        let nets: Vec<IpNet> = match node.default_route {
+            true => subnets.map(|s| s.net).collect(),
+            // Whatever way it has to others, it does not lead through the host.
+            false => anywhere.to_vec(),
+        };
+        for net in &nets {
             let same = |a: &&IpNet| version_of(a) == version_of(net);
             for address in interface.addresses.iter().filter(same) {
                 let key = vec![Value::address(address.addr()), Value::net(*net)];

@@ -9,6 +9,18 @@ hallway_spec::codes! {
         SubnetInUse = "subnet-in-use",
         /// A network namespace of a node's name exists, and hallway did not make it.
         NamespaceExists = "namespace-exists",
+        /// A namespace that a node joins is not there.
+        NamespaceAbsent = "namespace-absent",
+        /// A namespace that a node joins must not be entered.
+        NamespaceRefused = "namespace-refused",
+        /// The bridge of an external network is not there, or cannot be joined.
+        ExternalBridge = "external-bridge",
+        /// Two nodes would have one namespace.
+        NamespaceInUse = "namespace-in-use",
+        /// A namespace that a node joins has an interface of that name.
+        InterfaceExists = "interface-exists",
+        /// A namespace that a node joins has a route to the same destination.
+        RouteExists = "route-exists",
     }
 }
 

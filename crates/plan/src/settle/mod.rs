@@ -4,7 +4,11 @@
 //! nothing else.
 
 mod automatic;
+mod bridges;
+mod cables;
 mod conflict;
+mod external;
+mod joined;
 mod names;
 mod policy;
 mod pool;
@@ -14,16 +18,16 @@ mod routes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Attachment, Command, IpVersion, Mode, Name, Program, Topology};
+use hallway_spec::{Command, IpVersion, Mode, Name, Program, Topology};
 use ipnet::IpNet;
 
 use crate::mark;
-use crate::settled::{
-    Cable, Interface, Network, Node, Plug, Publish, Settled, Sidecar, Subnet, Workload,
-};
+use crate::settled::{Interface, Network, Node, Plug, Publish, Settled, Sidecar, Subnet, Workload};
 
 pub use automatic::complete;
+pub use bridges::HostBridge;
 pub use conflict::{Conflict, ConflictCode};
+pub use joined::followed;
 pub use names::Surroundings;
 pub use pool::pool_addresses;
 
@@ -36,6 +40,7 @@ pub fn settle(
     previous: Option<&Settled>,
     around: &Surroundings,
 ) -> Result<Settled, Vec<Conflict>> {
+    let topology = &external::complete(topology, around)?;
     let topology = &complete(topology, previous, around).map_err(|conflict| vec![conflict])?;
     let mut conflicts = names::prefix_conflicts(topology, previous, around);
     let slot = names::slot(&topology.name, previous, around);
@@ -45,18 +50,27 @@ pub fn settle(
     let mut nodes = Vec::with_capacity(topology.nodes.len());
     let earlier = previous.into_iter().flat_map(|p| &p.nodes);
     let earlier: BTreeMap<&Name, &Node> = earlier.map(|n| (&n.name, n)).collect();
+    let joining = joined::Joining::new(topology, around);
     for node in &topology.nodes {
-        let netns = namer
-            .netns(&node.name, &node.place)
-            .unwrap_or_else(|conflict| {
-                conflicts.push(conflict);
-                node.name.to_string()
-            });
+        let named = match joining.netns(&node.name) {
+            Some(netns) => Ok(netns),
+            None => namer.netns(&node.name, &node.place),
+        };
+        let netns = named.unwrap_or_else(|conflict| {
+            conflicts.push(conflict);
+            node.name.to_string()
+        });
         let before = earlier.get(&node.name).copied();
         let names = (netns, before);
-        nodes.push(self::node(topology, node, names, &mut namer, &mut pools));
+        nodes.push(self::node(
+            (topology, &joining),
+            node,
+            names,
+            &mut namer,
+            &mut pools,
+        ));
     }
-    let cables = cables(topology, &mut nodes);
+    let cables = cables::add(topology, &joining, &mut nodes);
     let filtered = policy::filtered_networks(topology, &nodes);
     let mut settled = Settled {
         project: topology.name.clone(),
@@ -76,6 +90,7 @@ pub fn settle(
     settled.policies = policy::policies(topology, &settled);
     routes::add(topology, &mut settled);
     routers::add(topology, &mut settled);
+    conflicts.extend(joining.conflicts(&settled));
     if conflicts.is_empty() {
         Ok(settled)
     } else {
@@ -113,12 +128,19 @@ fn networks(
             used.insert(next);
             next
         });
-        let bridge = (network.mode != Mode::Routed).then(|| namer.bridge(&network.name));
+        let bridge = match &network.external {
+            Some(bridge) => Some(bridge.to_string()),
+            None => (network.mode != Mode::Routed).then(|| namer.bridge(&network.name)),
+        };
         out.push(Network {
             name: network.name.clone(),
             group: mark::group(slot, index),
             bridge,
-            mac: mark::mac(&[topology.name.as_ref(), "bridge", network.name.as_ref()]),
+            mac: (network.external.as_ref())
+                .and_then(|bridge| namer.around.bridges.get(bridge.as_ref())?.mac)
+                .unwrap_or_else(|| {
+                    mark::mac(&[topology.name.as_ref(), "bridge", network.name.as_ref()])
+                }),
             subnets: network
                 .subnets
                 .iter()
@@ -129,6 +151,7 @@ fn networks(
                 .collect(),
             internal: network.internal,
             outside: network.outside,
+            external: network.external.is_some(),
             nat: network.nat,
             mode: network.mode,
             mtu: network.mtu,
@@ -141,13 +164,13 @@ fn networks(
 }
 
 fn node(
-    topology: &Topology,
+    (topology, joining): (&Topology, &joined::Joining<'_>),
     node: &hallway_spec::Node,
     (netns, before): (String, Option<&Node>),
     namer: &mut names::Namer<'_>,
     pools: &mut pool::Pools,
 ) -> Node {
-    let mut interfaces = Vec::with_capacity(node.attachments.len());
+    let mut interfaces: Vec<Interface> = Vec::with_capacity(node.attachments.len());
     for (position, attachment) in node.attachments.iter().enumerate() {
         let Some(network) = topology
             .networks
@@ -156,7 +179,11 @@ fn node(
         else {
             continue; // the parser has refused unknown networks
         };
-        let name = interface_name(attachment, position);
+        let taken: Vec<String> = interfaces.iter().map(|i| i.name.clone()).collect();
+        let name = attachment.interface.as_ref().map_or_else(
+            || joining.interface(node, &network.name, position, &taken),
+            ToString::to_string,
+        );
         let link = namer.port(&node.name, position, &name);
         let addresses = pools.allocate(network, node, attachment);
         interfaces.push(Interface {
@@ -187,6 +214,8 @@ fn node(
     Node {
         name: node.name.clone(),
         netns,
+        joined: joining.of(node),
+        default_route: node.default_route,
         interfaces,
         routes: Vec::new(),
         ipv6: true,
@@ -247,13 +276,6 @@ fn chosen_mac(
     }
 }
 
-fn interface_name(attachment: &Attachment, position: usize) -> String {
-    attachment
-        .interface
-        .as_ref()
-        .map_or_else(|| format!("eth{position}"), ToString::to_string)
-}
-
 /// On a bridge with the network's prefix length; on a routed network as a single address.
 fn with_length(network: &hallway_spec::Network, address: IpAddr) -> IpNet {
     match network.mode {
@@ -264,68 +286,6 @@ fn with_length(network: &hallway_spec::Network, address: IpAddr) -> IpNet {
             .find(|s| s.net.contains(&address))
             .and_then(|s| IpNet::new(address, s.net.prefix_len()).ok())
             .unwrap_or_else(|| IpNet::from(address)),
-    }
-}
-
-fn cables(topology: &Topology, nodes: &mut [Node]) -> Vec<Cable> {
-    let mut out = Vec::with_capacity(topology.links.len());
-    for link in &topology.links {
-        let mut ends = Vec::with_capacity(2);
-        for end in &link.ends {
-            let Some(node) = nodes.iter_mut().find(|n| n.name == end.node) else {
-                continue;
-            };
-            let name = end
-                .interface
-                .as_ref()
-                .map_or_else(|| free_interface(topology, node), ToString::to_string);
-            node.interfaces.push(Interface {
-                dhcp_server: false,
-                router: false,
-                sources: Vec::new(),
-                masquerade: end.masquerade,
-                behind: Vec::new(),
-                aliases: Vec::new(),
-                mac: end.mac.map_or_else(
-                    || mark::mac(&[topology.name.as_ref(), node.name.as_ref(), &name]),
-                    hallway_spec::Mac::octets,
-                ),
-                addresses: end.addresses.clone(),
-                mtu: link.mtu,
-                bandwidth: end.bandwidth,
-                impairments: end.impairments.effective(),
-                plug: Plug::Cable,
-                name: name.clone(),
-            });
-            ends.push((node.name.clone(), name));
-        }
-        if let Ok([a, b]) = <[(Name, String); 2]>::try_from(ends) {
-            out.push(Cable { a, b });
-        }
-    }
-    for node in nodes {
-        let addresses: Vec<&IpNet> = node.interfaces.iter().flat_map(|i| &i.addresses).collect();
-        node.ipv6 = addresses.is_empty() || addresses.iter().any(|a| matches!(a, IpNet::V6(_)));
-    }
-    out
-}
-
-/// The lowest `ethN` that neither the node's interfaces nor the file's own names use.
-fn free_interface(topology: &Topology, node: &Node) -> String {
-    let named: Vec<String> = topology
-        .links
-        .iter()
-        .flat_map(|l| &l.ends)
-        .filter(|e| e.node == node.name)
-        .filter_map(|e| e.interface.as_ref().map(ToString::to_string))
-        .collect();
-    let mut number = 0;
-    loop {
-        let name = format!("eth{number}");
-        if !named.contains(&name) && node.interfaces.iter().all(|i| i.name != name) {
-            return name;
-        }
-        number += 1;
     }
 }
 

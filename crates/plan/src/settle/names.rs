@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Mode, Name, Place, Topology};
+use hallway_spec::{Joined, Mode, Name, Place, Topology};
 use ipnet::IpNet;
 
+use super::bridges::{self, HostBridge};
 use super::conflict::{Conflict, ConflictCode};
 use crate::mark::{self, Role};
-use crate::observed::{NamespaceState, Observed};
-use crate::settled::Settled;
+use crate::observed::{NamespaceState, Observed, SeenJoined};
+use crate::settled::{Node, Settled};
 
 /// What exists already, from the view of one project.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,12 @@ pub struct Surroundings {
     pub prefixes: Vec<Held>,
     /// Networks of this project that exist in the kernel.
     pub running: BTreeSet<Name>,
+    /// Namespaces of others that nodes of this project join.
+    pub joined: BTreeMap<Joined, SeenJoined>,
+    /// The bridges of the host.
+    pub bridges: BTreeMap<String, HostBridge>,
+    /// The nodes that this project has settled in such namespaces, also by a run that did not finish.
+    pub joined_before: Vec<Node>,
     /// The names of the links that this project built. One that another program renamed is built
     /// again with its own name.
     pub built: BTreeMap<Role, String>,
@@ -57,7 +64,12 @@ impl Surroundings {
     /// was interrupted.
     #[must_use]
     pub fn new(project: &Name, seen: &Observed, known: &[&Settled]) -> Self {
-        let mut out = Self::default();
+        let mut out = Self {
+            joined: seen.joined.clone(),
+            bridges: bridges::of_host(seen),
+            joined_before: joined_before(known),
+            ..Self::default()
+        };
         let mut ours = BTreeSet::new();
         let made: BTreeMap<&str, Role> = known.iter().flat_map(|k| made_links(k)).collect();
         out.built = made
@@ -101,7 +113,10 @@ impl Surroundings {
                     namespace.state == NamespaceState::PlainFile || namespace.is_unused();
                 owner = known
                     .iter()
-                    .find_map(|k| k.nodes.iter().find(|n| n.netns == namespace.name))
+                    .find_map(|k| {
+                        let mut made = k.nodes.iter().filter(|n| n.joined.is_none());
+                        made.find(|n| n.netns == namespace.name)
+                    })
                     .filter(|_| replaceable)
                     .map(|n| (project.clone(), n.name.clone()));
             }
@@ -119,11 +134,18 @@ impl Surroundings {
     }
 }
 
+/// Those of a complete run first: what it noted was there before both.
+fn joined_before(known: &[&Settled]) -> Vec<Node> {
+    let nodes = known.iter().rev().flat_map(|k| &k.nodes);
+    nodes.filter(|n| n.joined.is_some()).cloned().collect()
+}
+
 /// The links that a project made, with their roles.
 fn made_links(settled: &Settled) -> impl Iterator<Item = (&str, Role)> {
     let bridges = settled
         .networks
         .iter()
+        .filter(|n| !n.external)
         .filter_map(|n| Some((n.bridge.as_deref()?, Role::Bridge(n.name.clone()))));
     let ports = settled.nodes.iter().flat_map(|node| {
         let role = |i: &crate::settled::Interface| Role::Port(node.name.clone(), i.name.clone());
@@ -194,8 +216,9 @@ pub(super) fn prefix_conflicts(
     around: &Surroundings,
 ) -> Vec<Conflict> {
     let mut out = Vec::new();
-    // The prefixes of a lan do not concern the host.
-    for network in topology.networks.iter().filter(|n| n.mode != Mode::Lan) {
+    // The prefixes of a lan do not concern the host, and an external network is the host's.
+    let own = |n: &&hallway_spec::Network| n.mode != Mode::Lan && n.external.is_none();
+    for network in topology.networks.iter().filter(own) {
         let before = previous
             .and_then(|p| p.network(&network.name))
             .filter(|b| match b.bridge {
@@ -243,7 +266,7 @@ pub(super) fn slot(project: &Name, previous: Option<&Settled>, around: &Surround
 /// Chooses link and namespace names that are not in use.
 pub(super) struct Namer<'a> {
     project: &'a Name,
-    around: &'a Surroundings,
+    pub(super) around: &'a Surroundings,
     taken: BTreeSet<String>,
     held: BTreeMap<&'a Role, &'a str>,
     namespaces_held: BTreeMap<&'a Name, &'a str>,

@@ -27,8 +27,9 @@ fn of_node(
     written: &hallway_spec::Node,
 ) -> Vec<Route> {
     let mut out = on_link(settled, node);
-    for version in IpVersion::ALL {
-        out.extend(default_route(settled, node, version));
+    if node.default_route {
+        let versions = IpVersion::ALL.into_iter();
+        out.extend(versions.filter_map(|version| default_route(settled, node, version)));
     }
     out.extend(from_outside(settled, node));
     let taken: BTreeSet<IpNet> = out.iter().map(|r| r.to).collect();
@@ -132,7 +133,7 @@ fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<R
     };
     (0..node.interfaces.len()).find_map(|position| {
         let network = port_network(settled, node, position)?;
-        if network.internal || network.outside {
+        if network.internal || (network.outside && !network.external) {
             return None;
         }
         let gateway = network.gateways().find(|g| IpVersion::of(*g) == version)?;
@@ -150,7 +151,8 @@ fn policy_routes(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Rou
     let mut out = Vec::new();
     for position in 0..node.interfaces.len() {
         let network = port_network(settled, node, position);
-        let Some(network) = network.filter(|n| n.internal) else {
+        let limited = |n: &&Network| n.internal || !(node.default_route || n.outside);
+        let Some(network) = network.filter(limited) else {
             continue;
         };
         for to in peers(topology, settled, node, network) {

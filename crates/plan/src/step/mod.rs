@@ -329,6 +329,8 @@ pub struct NewPort {
     /// What the node may send from there besides its own addresses, in words. The rules have it; here
     /// it is for the words of the step alone.
     pub sources: Option<String>,
+    /// The namespace is one of others: the link does not begin with the settings it must have.
+    pub joined: bool,
 }
 
 /// A cable to create.
@@ -351,6 +353,8 @@ pub struct CableEnd {
     pub link: Link,
     /// Routes that leave by it.
     pub routes: Vec<Route>,
+    /// The namespace is one of others: the link does not begin with the settings it must have.
+    pub joined: bool,
 }
 
 /// Addresses that have moved to an interface.

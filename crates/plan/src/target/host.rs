@@ -34,7 +34,7 @@ pub(super) fn space(settled: &Settled) -> Space {
 }
 
 fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
-    let name = network.bridge.clone()?;
+    let name = network.bridge.clone().filter(|_| !network.external)?;
     let has = |version| {
         network
             .gateways()
@@ -121,7 +121,7 @@ fn port(
         alias: Some(mark::alias(&settled.project, &role)),
         group: Some(network.group),
         master: Some(network.bridge.clone()),
-        mac: None,
+        mac: network.external.then(|| last_mac(settled, link)),
         mtu: interface.mtu,
         port: match network.mode {
             Mode::Bridge => PortFlag::WANTED,
@@ -136,4 +136,12 @@ fn port(
         shaping: Shaping::new(interface.bandwidth, &Impairments::default()),
         settings,
     });
+}
+
+/// The MAC address of a port of an external network. A bridge without a fixed MAC address takes the
+/// lowest of its ports', so this one is higher than those of others.
+fn last_mac(settled: &Settled, link: &str) -> [u8; 6] {
+    let mut mac = mark::mac(&[settled.project.as_ref(), "port", link]);
+    mac[0] = 0xfe;
+    mac
 }

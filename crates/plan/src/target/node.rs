@@ -18,7 +18,9 @@ pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
         rules: router::ruleset(&settled.project, node),
         ..Space::default()
     };
-    space.links.push(loopback(settled, node));
+    if node.joined.is_none() {
+        space.links.push(loopback(settled, node));
+    }
     space
         .links
         .extend(node.interfaces.iter().map(|i| interface(node, i)));
@@ -42,7 +44,14 @@ pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
 
 /// A new namespace gets settings of the machine's first one; a node must not forward because the
 /// machine does.
+///
+/// In a namespace of others, only what the file specifies is set.
 fn settings(node: &Node) -> Vec<(Setting, u32)> {
+    if node.joined.is_some() {
+        let versions = IpVersion::ALL.into_iter();
+        let used = versions.filter(|v| node.forwarding && (node.ipv6 || *v == IpVersion::V4));
+        return used.map(|v| (Setting::Forwarding(v), 1)).collect();
+    }
     let forwarding = u32::from(node.forwarding);
     let mut out = vec![(Setting::Forwarding(IpVersion::V4), forwarding)];
     if node.ipv6 {
@@ -109,6 +118,8 @@ fn interface(node: &Node, interface: &Interface) -> Link {
 }
 
 /// Settings that an interface gets from its namespace when it is created.
+///
+/// In a namespace of others it gets them explicitly.
 fn interface_settings(node: &Node) -> Vec<(Setting, u32)> {
     let mut out = vec![(
         Setting::Forwarding(IpVersion::V4),

@@ -30,6 +30,11 @@ pub(super) fn attachments(topology: &Topology, problems: &mut Vec<Problem>) {
                 };
                 problems.push(Problem::new(place, kind));
             }
+            if network.external.is_some() && attachment.addresses.is_empty() {
+                let (node, network) = (node.name.clone(), network.name.clone());
+                let kind = NetworkProblem::AddressOfExternal { node, network };
+                problems.push(Problem::new(place, kind));
+            }
             for address in &attachment.addresses {
                 let misfit = misfit(network, *address);
                 problems.extend(misfit.map(|kind| Problem::new(place, kind)));
@@ -63,6 +68,9 @@ fn unknown_network(
 
 /// Why a member of the network cannot have this address.
 fn misfit(network: &Network, address: IpAddr) -> Option<NetworkProblem> {
+    if network.external.is_some() && network.subnets.is_empty() {
+        return None; // the host knows its subnet
+    }
     let Some(subnet) = network.subnets.iter().find(|s| s.net.contains(&address)) else {
         return Some(NetworkProblem::AddressOutside {
             address,

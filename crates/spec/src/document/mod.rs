@@ -56,8 +56,12 @@ mapping! {
         /// False: its nodes reach outside with their own addresses, and policies may let outside
         /// reach them.
         nat: Option<bool>,
-        /// `bridge` (the default) or `routed`.
+        /// `bridge` (the default), `routed` or `lan`.
         mode: Option<String>,
+        /// True: a bridge of the host that is there already.
+        external: Option<bool>,
+        /// The name of that bridge.
+        bridge: Option<String>,
         /// Bytes.
         mtu: Option<u32>,
     }
@@ -97,8 +101,11 @@ mapping! {
         dns_search: Option<OneOrMany<String>>,
         /// Further lines of /etc/hosts: names with addresses, or a list of name:address.
         extra_hosts: Option<EnvironmentDoc>,
-        /// `node:NAME`: the program runs in the namespace of that node.
+        /// `node:NAME`: the program runs in the namespace of that node. `netns:NAME`, a path,
+        /// `pid:NUMBER`, `container:NAME`: that namespace is joined.
         namespace: Option<String>,
+        /// false: its networks give it no default route.
+        default_route: Option<bool>,
         /// Static routes.
         routes: Option<OneOrMany<RouteDoc>>,
         /// Forward packets between its own interfaces.

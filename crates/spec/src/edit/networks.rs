@@ -49,6 +49,8 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
         outside: outside.then_some(true),
         nat: None,
         mode: routed.then(|| "routed".to_owned()),
+        external: None,
+        bridge: None,
         mtu: *mtu,
     };
     document.networks.insert(name.to_string(), Some(network));

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::values::{Named, items, mtu, named};
+use super::values::{Named, interface, items, mtu, named};
 use crate::document::NetworkKeys;
 use crate::problem::{NetworkProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
-use crate::{IpVersion, Mode, Network, Subnet};
+use crate::{InterfaceName, IpVersion, Mode, Name, Network, Subnet};
 
 /// The smallest MTU of an IPv6 link, in bytes (RFC 8200 section 5).
 const IPV6_MTU_MIN: u32 = 1280;
@@ -26,6 +26,7 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Network> {
 fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     let Named { name, place, value } = entry;
     let keys = NetworkKeys::read(r, &value, "a mapping, or nothing");
+    let external = external(r, (&keys, &value), &name);
     let mode = keys.mode.and_then(|at| mode(r, &at)).unwrap_or_default();
     let lan = mode == Mode::Lan;
     let gateways = gateways(r, keys.gateway.as_ref());
@@ -38,7 +39,7 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     }
     // There is no route from a lan to the outside.
     let internal = flag(r, keys.internal.as_ref()) || lan;
-    let outside = flag(r, keys.outside.as_ref());
+    let outside = flag(r, keys.outside.as_ref()) || external.is_some();
     if internal && outside {
         let kind = if lan { "mode: lan" } else { "internal: true" };
         let name = name.clone();
@@ -74,9 +75,42 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
         outside,
         nat,
         mode,
+        external,
         mtu,
         place,
     }
+}
+
+/// The bridge of an external network, of which the rest is not hallway's to choose.
+fn external(
+    r: &mut Reader<'_>,
+    (keys, at): (&NetworkKeys, &At),
+    name: &Name,
+) -> Option<InterfaceName> {
+    if !flag(r, keys.external.as_ref()) {
+        if let Some(bridge) = &keys.bridge {
+            r.report(bridge, NetworkProblem::BridgeNotExternal(name.clone()));
+        }
+        return None;
+    }
+    let others = [
+        (&keys.gateway, "gateway"),
+        (&keys.internal, "internal"),
+        (&keys.outside, "outside"),
+        (&keys.nat, "nat"),
+        (&keys.mode, "mode"),
+    ];
+    for (given, key) in others {
+        if let Some(given) = given {
+            let name = name.clone();
+            r.report(given, NetworkProblem::KeyOfExternal { name, key });
+        }
+    }
+    let Some(bridge) = &keys.bridge else {
+        r.report(at, ValueProblem::Missing(Required::OfExternal));
+        return None;
+    };
+    interface(r, bridge)
 }
 
 fn flag(r: &mut Reader<'_>, at: Option<&At>) -> bool {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::program::{environment, word};
-use super::sidecars::{self, Shared};
+use super::sidecars::{self, Shared, Whose};
 use super::values::{Named, check_delay, impairments, interface, items, limit, mac, named};
 use super::{ports, program};
 use crate::document::{AttachmentKeys, LimitsKeys, NodeKeys, RouteKeys};
@@ -24,13 +24,17 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> (Vec<Node>, Vec<Share
     };
     for entry in named(r, at, "a mapping from names to nodes") {
         let at = entry.value.clone();
-        let (node, keys) = node(r, entry);
-        match &keys.namespace {
+        let (mut node, keys) = node(r, entry);
+        match keys.namespace.as_ref().map(|at| sidecars::whose(r, at)) {
             None => nodes.push(node),
-            Some(namespace) => {
-                let owner = sidecars::owner(r, namespace);
-                shared.extend(owner.and_then(|o| sidecars::sidecar(r, (&keys, &at), node, o)));
+            Some(Some(Whose::Others(joined))) => {
+                node.namespace = Some(joined);
+                nodes.push(node);
             }
+            Some(Some(Whose::Node(owner))) => {
+                shared.extend(sidecars::sidecar(r, (&keys, &at), node, owner));
+            }
+            Some(None) => {}
         }
     }
     (nodes, shared)
@@ -43,6 +47,8 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         attachments: Vec::new(),
         ports: Vec::new(),
         routes: Vec::new(),
+        default_route: true,
+        namespace: None,
         forwarding: false,
         connections: None,
         hostname: None,
@@ -69,6 +75,8 @@ fn node(r: &mut Reader<'_>, entry: Named) -> (Node, NodeKeys) {
     for item in items(r, keys.routes.as_ref()) {
         node.routes.extend(route(r, &item));
     }
+    let default_route = keys.default_route.as_ref();
+    node.default_route = default_route.and_then(|at| r.boolean(at)).unwrap_or(true);
     let forwarding = keys.forwarding.as_ref();
     node.forwarding = forwarding.and_then(|at| r.boolean(at)).unwrap_or(false);
     node.connections = keys.limits.as_ref().and_then(|at| connections(r, at));

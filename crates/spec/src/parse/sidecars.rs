@@ -1,10 +1,11 @@
-//! Entries of `nodes` that share the namespace of another: `namespace: node:NAME`.
+//! Entries of `nodes` with `namespace`: in that of another node (`node:NAME`), or in one that hallway
+//! does not make.
 
 use crate::document::NodeKeys;
 use crate::problem::{NameProblem, NodeProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::similar::nearest;
-use crate::{Name, Node, Place, Sidecar};
+use crate::{Joined, Name, Node, Place, Sidecar};
 
 /// A sidecar, and the node whose namespace it shares.
 pub(super) struct Shared {
@@ -14,15 +15,27 @@ pub(super) struct Shared {
     sidecar: Sidecar,
 }
 
-/// Reads the value of `namespace` if it is a node.
-pub(super) fn owner(r: &mut Reader<'_>, at: &At) -> Option<Name> {
-    const EXPECTED: &str = "node:NAME, where NAME is another node";
+/// Whose namespace an entry is in, if not one of its own.
+pub(super) enum Whose {
+    /// That of another node.
+    Node(Name),
+    /// One that hallway does not make.
+    Others(Joined),
+}
+
+/// Reads the value of `namespace`.
+pub(super) fn whose(r: &mut Reader<'_>, at: &At) -> Option<Whose> {
+    const EXPECTED: &str =
+        "node:NAME, netns:NAME, pid:NUMBER, container:NAME or the path of a namespace";
     let text = r.text(at, EXPECTED)?;
-    let Some(Ok(name)) = text.strip_prefix("node:").map(str::parse) else {
-        r.unexpected(at, EXPECTED);
-        return None;
+    let read = match text.strip_prefix("node:") {
+        Some(name) => name.parse().ok().map(Whose::Node),
+        None => text.parse().ok().map(Whose::Others),
     };
-    Some(name)
+    if read.is_none() {
+        r.unexpected(at, EXPECTED);
+    }
+    read
 }
 
 /// Makes a sidecar from an entry, and reports problems of its keys.
@@ -37,6 +50,7 @@ pub(super) fn sidecar(
         (&keys.ports, "ports"),
         (&keys.routes, "routes"),
         (&keys.forwarding, "forwarding"),
+        (&keys.default_route, "default_route"),
         (&keys.limits, "limits"),
         (&keys.hostname, "hostname"),
         (&keys.sysctls, "sysctls"),

@@ -68,7 +68,7 @@ crate::codes! {
         ImportCircle = "import-circle",
         /// A service depends on one that belongs to a profile that is not active.
         InactiveProfile = "inactive-profile",
-        /// An external network of a Compose file cannot be joined.
+        /// An external network cannot be joined as the file has it.
         ExternalNetwork = "external-network",
         /// A file of another format asks for something that hallway cannot do.
         NotSupported = "not-supported",

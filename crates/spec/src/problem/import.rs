@@ -77,11 +77,6 @@ pub enum ImportProblem {
         /// The other definition.
         first: Place,
     },
-    /// A network that the file does not define.
-    #[error(
-        "network {0} is external: another program has made it, and hallway does not connect to it"
-    )]
-    ExternalNetwork(String),
     /// Something that hallway does not support.
     #[error("{what} is not supported")]
     NotSupported {
@@ -111,7 +106,6 @@ impl Details for ImportProblem {
             Self::BesideServices(_) => Code::UnknownKey,
             Self::InactiveService { .. } => Code::InactiveProfile,
             Self::DefinedTwice { .. } => Code::DuplicateKey,
-            Self::ExternalNetwork(_) => Code::ExternalNetwork,
             Self::NotSupported { .. } => Code::NotSupported,
         }
     }
@@ -152,9 +146,6 @@ impl Details for ImportProblem {
                 "add --profile {profile}, or write required: false in depends_on"
             ),
             Self::DefinedTwice { .. } => "remove one of the two, or change it in an override file".into(),
-            Self::ExternalNetwork(name) => format!(
-                "write x-hallway: {{ subnet: 10.10.0.0/24 }} in networks.{name} to have a network of its own here"
-            ),
             Self::NotSupported { instead, .. } => (*instead).into(),
         })
     }

@@ -165,6 +165,27 @@ pub enum NetworkProblem {
     /// An address of the host on a network that it is not on.
     #[error("network {0} is a lan: the host has no address there")]
     GatewayOfLan(Name),
+    /// A key of an external network that hallway does not decide.
+    #[error("network {name} is external: its {key} is not hallway's to choose")]
+    KeyOfExternal {
+        /// The network.
+        name: Name,
+        /// The key.
+        key: &'static str,
+    },
+    /// `bridge` of a network that hallway makes.
+    #[error(
+        "network {0} has bridge, the name of a bridge that is there already, but is not external"
+    )]
+    BridgeNotExternal(Name),
+    /// A node on an external network without an address.
+    #[error("node {node} needs an address on network {network}, which is external")]
+    AddressOfExternal {
+        /// The node.
+        node: Name,
+        /// The network.
+        network: Name,
+    },
     /// `nat: false` on a network whose nodes are not translated in any case.
     #[error("network {name} has {kind} and nat: false: nothing is translated there")]
     NatWithoutEffect {
@@ -212,6 +233,9 @@ impl Details for NetworkProblem {
             Self::InternalAndOutside { .. }
             | Self::NatWithoutEffect { .. }
             | Self::GatewayOfLan(_) => Code::BadValue,
+            Self::KeyOfExternal { .. }
+            | Self::BridgeNotExternal(_)
+            | Self::AddressOfExternal { .. } => Code::ExternalNetwork,
             Self::TwoSubnets { .. }
             | Self::HostBits(_)
             | Self::SubnetSize { .. }
@@ -315,6 +339,11 @@ impl Details for NetworkProblem {
                 "use a shorter prefix length; mode: lan is a network without an address of the host"
             }
             Self::NatWithoutEffect { .. } => "remove nat: false",
+            Self::KeyOfExternal { .. } => "remove it: it is as on the host",
+            Self::BridgeNotExternal(_) => "write external: true, or remove bridge",
+            Self::AddressOfExternal { .. } => {
+                "write one that is free there: which ones others have is not known to hallway"
+            }
             Self::GatewayOfLan(_) => "remove gateway; routes of the nodes name the router",
             Self::BridgeFull { .. } => "use mode: routed, which has no bridge, or several networks",
             Self::TooMany { .. } => "split the project into several",

@@ -118,6 +118,9 @@ pub enum Required {
     /// The command of a program that shares a namespace.
     #[error("a program that shares the namespace of a node needs a command")]
     OfSidecar,
+    /// The bridge of an external network.
+    #[error("an external network needs bridge, the name of a bridge of the host")]
+    OfExternal,
     /// The command of a health check.
     #[error("a healthcheck needs a test")]
     Test,
@@ -282,6 +285,7 @@ impl Required {
             Self::SubnetOfGateway => Some("give it a subnet, or remove the gateway"),
             Self::Target => Some("write { target: 80, published: 8080 }"),
             Self::OfSidecar => Some("give it a command, or remove namespace"),
+            Self::OfExternal => Some("write bridge: br0, as ip link shows it"),
             Self::Test => Some(
                 "write test: curl -f http://localhost/, or test: [CMD, program, argument]; or disable: true",
             ),

@@ -8,6 +8,7 @@ pub(crate) fn base() -> Value {
         "networks": {
             "n": { "subnet": "10.1.0.0/24" },
             "m": { "subnet": "10.2.0.0/24" },
+            "x": { "external": true, "bridge": "br0" },
         },
         "nodes": {
             "a": {
@@ -63,6 +64,7 @@ pub(crate) fn all() -> Vec<Sample> {
     let mut add = |mapping: &'static str, key: &'static str, value: Value| {
         let without: &[&str] = match key {
             "policies.between" => &["from", "to"],
+            "networks.*.external" => &["bridge"],
             _ => &[],
         };
         out.push(Sample {
@@ -80,6 +82,8 @@ pub(crate) fn all() -> Vec<Sample> {
     add("/networks/m", "networks.*.mode", json!("routed"));
     add("/networks/m", "networks.*.nat", json!(false));
     add("/networks/m", "networks.*.mtu", json!(1400));
+    add("/networks/x", "networks.*.bridge", json!("br1"));
+    add("/networks/x", "networks.*.external", json!(false));
     nodes(&mut add);
     add(
         "/links/0",
@@ -180,6 +184,7 @@ fn nodes(add: &mut Add<'_>) {
         json!("service_completed_successfully"),
     );
     add("/nodes/b", "nodes.*.environment", json!({ "A": 1 }));
+    add("/nodes/b", "nodes.*.default_route", json!(false));
     add("/nodes/b", "nodes.*.working_dir", json!("/tmp"));
     add("/nodes/b", "nodes.*.user", json!("www-data"));
     add("/nodes/b", "nodes.*.restart", json!("always"));

@@ -92,5 +92,9 @@ fn gather(
 
 fn is_plain(node: &Node) -> bool {
     let missing = node.interfaces.iter().any(|i| i.state == State::Missing);
-    node.ports.is_empty() && !node.router && node.state != State::Missing && !missing
+    node.ports.is_empty()
+        && !node.router
+        && node.joined.is_none()
+        && node.state != State::Missing
+        && !missing
 }

@@ -134,6 +134,9 @@ pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
     if node.router {
         lines.push(Line::new("router", Set::Dim));
     }
+    if let Some(joined) = &node.joined {
+        lines.push(Line::new(joined, Set::Dim));
+    }
     if let Some(command) = &node.command {
         let short: String = command.chars().take(36).collect();
         let mut line = Line::new(&short, Set::Dim);

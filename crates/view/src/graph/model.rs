@@ -71,6 +71,8 @@ pub struct Node {
     pub command: Option<String>,
     /// Whether it forwards.
     pub router: bool,
+    /// The namespace of others that it joins.
+    pub joined: Option<String>,
     /// Whether its namespace exists.
     pub state: State,
 }
@@ -298,6 +300,7 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
             .collect(),
         command: commands(node),
         router: node.forwarding,
+        joined: (node.joined.as_ref()).map(|joined| format!("in {}", joined.reference)),
         state: State::Unknown,
     }
 }

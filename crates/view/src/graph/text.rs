@@ -163,7 +163,8 @@ fn interface(interface: &Interface) -> String {
 fn rest(node: &Node) -> Vec<String> {
     let ports = node.ports.iter().map(ToString::to_string);
     let router = node.router.then(|| "router".to_owned());
-    ports.chain(router).chain(node.command.clone()).collect()
+    let others = node.joined.iter().chain(&node.command).cloned();
+    ports.chain(router).chain(others).collect()
 }
 
 fn cables(graph: &Graph) -> Vec<Branch> {

@@ -9,6 +9,7 @@ mod interface;
 mod machine;
 mod plan;
 mod project;
+mod published;
 mod reach;
 mod sidecar;
 
@@ -26,8 +27,9 @@ pub use machine::{
 pub use plan::{PlannedSteps, ProblemEntry, Validation};
 pub use project::{
     Cable, CableEnd, Member, Network, NetworkDetails, Node, NodeDetails, Policy, ProjectEntry,
-    Published, Route, Status, links, networks, nodes, policies,
+    Route, Status, links, networks, nodes, policies,
 };
+pub use published::Published;
 pub use reach::{
     Attempt, Attempts, Explanation, FollowedPacket, Predicted, TestReport, TestResult, Trace,
     Traces,

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_plan::settled::{self, Settled, Subnet};
-use hallway_spec::{Action, Mode, Name, Protocol};
+use hallway_spec::{Action, Joined, Mode, Name};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::interface::{Interface, mac};
+use super::published::Published;
 use super::sidecar::{self, Sidecar};
 use super::{DifferenceEntry, Version};
 use crate::program::Program;
@@ -73,8 +74,11 @@ pub struct Node<'a> {
     pub schema_version: Version<1>,
     /// Its name.
     pub name: &'a Name,
-    /// Its namespace's name in /run/netns.
+    /// Its namespace's name in /run/netns, or a path.
     pub namespace: &'a str,
+    /// What the file names, where the namespace is one that is joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joined: Option<&'a Joined>,
     /// In order.
     pub interfaces: Vec<Interface<'a>>,
     /// Its published ports.
@@ -106,19 +110,6 @@ pub struct NodeDetails<'a> {
     pub project: &'a Name,
 }
 
-/// A published port or range.
-#[derive(Debug, Serialize)]
-pub struct Published {
-    /// Only on this address; on all when absent.
-    pub host_address: Option<IpAddr>,
-    /// Like `8080` or `5000-5010`.
-    pub host_ports: String,
-    /// Likewise.
-    pub node_ports: String,
-    /// The transport protocol.
-    pub protocol: Protocol,
-}
-
 /// A route inside a node.
 #[derive(Debug, Serialize)]
 pub struct Route<'a> {
@@ -147,6 +138,9 @@ pub struct Network<'a> {
     pub internal: bool,
     /// Stands for the outside world.
     pub outside: bool,
+    /// Its bridge is one of the host's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
     /// Its nodes reach outside with the host's address.
     pub nat: bool,
     /// Bridge or routed.
@@ -253,6 +247,7 @@ impl<'a> Node<'a> {
             schema_version: Version,
             name: &node.name,
             namespace: &node.netns,
+            joined: node.joined.as_ref().map(|joined| &joined.reference),
             interfaces: node.interfaces.iter().map(Interface::new).collect(),
             published: publishes.map(Published::new).collect(),
             command: node.service.as_ref().map(|s| s.command.as_slice()),
@@ -290,17 +285,6 @@ impl<'a> NodeDetails<'a> {
     }
 }
 
-impl Published {
-    fn new(publish: &settled::Publish) -> Self {
-        Self {
-            host_address: publish.host_address,
-            host_ports: publish.host_ports.to_string(),
-            node_ports: publish.node_ports.to_string(),
-            protocol: publish.protocol,
-        }
-    }
-}
-
 impl<'a> Network<'a> {
     /// The shape of a network.
     #[must_use]
@@ -321,6 +305,7 @@ impl<'a> Network<'a> {
             subnets: &network.subnets,
             internal: network.internal,
             outside: network.outside,
+            external: network.external,
             nat: network.nat,
             mode: network.mode,
             mtu: network.mtu,

@@ -7,7 +7,7 @@ use hallway_plan::step::Adjustment;
 use super::Script;
 use super::filter;
 use super::host::{add_address, nf_call, no_own_address, set};
-use super::inside::{add_route, remove_route};
+use super::inside::{add_route, remove_route, run_in, within};
 use super::quote::{mac, quote};
 use super::shaping::shape;
 
@@ -16,12 +16,8 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
         Place::Host => None,
         Place::Node { netns, .. } => Some(netns.as_str()),
     };
-    let with = |program: &str| {
-        netns.map_or_else(
-            || program.to_owned(),
-            |n| format!("{program} -n {}", quote(n)),
-        )
-    };
+    let with =
+        |program: &str| netns.map_or_else(|| program.to_owned(), |netns| within(program, netns));
     match change {
         Adjustment::Link { link, attributes } => {
             for attribute in attributes {
@@ -47,7 +43,7 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
             setting,
             value,
         } => {
-            let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
+            let run = netns.map_or_else(String::new, run_in);
             set(script, &run, *setting, link.as_deref(), *value);
         }
         Adjustment::Table(rules) => filter::inside(script, netns, rules),
@@ -56,7 +52,7 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
             script.line(&format!("{run}nft delete table inet {table}"));
         }
         Adjustment::Sysctl { key, value } => {
-            let run = netns.map_or_else(String::new, |n| format!("ip netns exec {} ", quote(n)));
+            let run = netns.map_or_else(String::new, run_in);
             script.line(&format!(
                 "{run}sysctl -qw {}",
                 quote(&format!("{key}={value}"))

@@ -13,18 +13,34 @@ use super::host::{add_address, alias, ip, mtu, no_own_address, set, settings};
 use super::quote::{mac, quote};
 use super::shaping::shape;
 
+/// A program that acts in a namespace: by its name, or by a path.
+pub(super) fn within(program: &str, netns: &str) -> String {
+    match netns.starts_with('/') {
+        true => format!("{}{program}", run_in(netns)),
+        false => format!("{program} -n {}", quote(netns)),
+    }
+}
+
+/// What a command that runs in a namespace begins with.
+pub(super) fn run_in(netns: &str) -> String {
+    match netns.starts_with('/') {
+        true => format!("nsenter --net={} ", quote(netns)),
+        false => format!("ip netns exec {} ", quote(netns)),
+    }
+}
+
 pub(super) fn announce(script: &mut Script<'_>, new: &Announcement) {
     script.explain(&[
         "Neighbours remember for a while where an address was. hallway sends a gratuitous ARP request",
         "and an unsolicited neighbour advertisement; by hand it takes a program, so it is left to you:",
     ]);
-    let (netns, interface) = (quote(&new.netns), quote(&new.interface));
+    let interface = quote(&new.interface);
     for address in &new.addresses {
         let program = match address {
             IpAddr::V4(_) => format!("arping -U -c 1 -I {interface} {address}"),
             IpAddr::V6(_) => format!("ndsend {address} {interface}"),
         };
-        script.comment(&format!("ip netns exec {netns} {program}"));
+        script.comment(&format!("{}{program}", run_in(&new.netns)));
     }
 }
 
@@ -65,8 +81,8 @@ pub(super) fn remove_namespace(script: &mut Script<'_>, netns: &str) {
 }
 
 pub(super) fn remove_interface(script: &mut Script<'_>, netns: &str, name: &str) {
-    let (netns, name) = (quote(netns), quote(name));
-    script.line(&format!("ip -n {netns} link delete dev {name}"));
+    let ip = within("ip", netns);
+    script.line(&format!("{ip} link delete dev {}", quote(name)));
 }
 
 pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
@@ -78,8 +94,11 @@ pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
     let link = quote(&outer.name);
     let bridge = outer.master.as_ref().and_then(Option::as_ref);
     let master = bridge.map_or_else(String::new, |b| format!(" master {}", quote(b)));
+    let own = outer
+        .mac
+        .map_or_else(String::new, |own| format!(" address {}", mac(own)));
     script.line(&format!(
-        "ip link add name {link} group {}{}{master} type veth peer name {} address {}{} netns {}",
+        "ip link add name {link}{own} group {}{}{master} type veth peer name {} address {}{} netns {}",
         outer.group.unwrap_or(0),
         mtu(outer),
         quote(&inner.name),
@@ -110,6 +129,9 @@ pub(super) fn create_port(script: &mut Script<'_>, port: &NewPort) {
     script.line(&format!("ip link set dev {link} up"));
     shape(script, "tc", &link, &outer.shaping);
     routed(script, port, &link);
+    if port.joined {
+        joined(script, &port.netns, inner);
+    }
     configure(script, &port.netns, inner);
     for route in &port.inner_routes {
         add_route(script, Some(&port.netns), route);
@@ -136,8 +158,8 @@ fn routed(script: &mut Script<'_>, port: &NewPort, link: &str) {
 pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) {
     script.explain(&["A veth pair directly between two nodes; neither end is on the host."]);
     script.line(&format!(
-        "ip -n {} link add name {} address {}{} type veth peer name {} address {}{} netns {}",
-        quote(&a.netns),
+        "{} link add name {} address {}{} type veth peer name {} address {}{} netns {}",
+        within("ip", &a.netns),
         quote(&a.link.name),
         mac(a.link.mac.unwrap_or_default()),
         mtu(&a.link),
@@ -147,6 +169,9 @@ pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) 
         quote(&b.netns)
     ));
     for end in [a, b] {
+        if end.joined {
+            joined(script, &end.netns, &end.link);
+        }
         configure(script, &end.netns, &end.link);
     }
     for end in [a, b] {
@@ -156,9 +181,20 @@ pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) 
     }
 }
 
+/// What an interface in a namespace of hallway's begins with.
+fn joined(script: &mut Script<'_>, netns: &str, link: &Link) {
+    script.explain(&[
+        "This namespace is another program's and stays as it is: what a new interface takes over from",
+        "it is set for this one alone.",
+    ]);
+    for (setting, value) in &link.settings {
+        set(script, &run_in(netns), *setting, Some(&link.name), *value);
+    }
+}
+
 /// Sets an interface up with its addresses.
 fn configure(script: &mut Script<'_>, netns: &str, link: &Link) {
-    let at = format!("ip -n {}", quote(netns));
+    let at = within("ip", netns);
     let name = quote(&link.name);
     if link.no_kernel_address {
         no_own_address(script, &at, &name);
@@ -167,7 +203,7 @@ fn configure(script: &mut Script<'_>, netns: &str, link: &Link) {
     for address in &link.addresses {
         add_address(script, &at, &name, address);
     }
-    let tc = format!("tc -n {}", quote(netns));
+    let tc = within("tc", netns);
     shape(script, &tc, &name, &link.shaping);
 }
 
@@ -199,10 +235,7 @@ pub(super) fn remove_route(script: &mut Script<'_>, netns: Option<&str>, route: 
 
 fn command(netns: Option<&str>, route: &Route) -> String {
     let ip = ip(IpVersion::of_net(&route.to));
-    netns.map_or_else(
-        || ip.to_owned(),
-        |netns| format!("{ip} -n {}", quote(netns)),
-    )
+    netns.map_or_else(|| ip.to_owned(), |netns| within(ip, netns))
 }
 
 fn destination(route: &Route) -> String {

@@ -64,6 +64,13 @@ pub fn removal(settled: &Settled) -> String {
         "Removes the network {} again, as hallway down removes it.",
         settled.project
     ));
+    let changed = |n: &&hallway_plan::settled::Node| {
+        n.joined.is_some() && (n.forwarding || !n.sysctls.is_empty())
+    };
+    if settled.nodes.iter().any(|n| changed(&n)) {
+        script.comment("Settings that were changed in namespaces of others stay: what they were before is known only");
+        script.comment("to hallway, where it built the network.");
+    }
     for step in &plan.steps {
         script.step(step);
     }

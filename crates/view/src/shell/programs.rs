@@ -5,6 +5,7 @@ use hallway_plan::settled::Settled;
 use hallway_spec::{Condition, User};
 
 use super::Script;
+use super::inside::run_in;
 use super::quote::quote;
 
 /// Published ports on localhost.
@@ -62,7 +63,7 @@ pub(super) fn programs(script: &mut Script<'_>, settled: &Settled) {
     script.comment("The network is there now. What the file runs in it can be started like this:");
     for program in settled.programs() {
         let (node, workload) = (program.node, program.service);
-        let mut words = vec![format!("ip netns exec {}", quote(&node.netns))];
+        let mut words = vec![run_in(&node.netns).trim_end().to_owned()];
         if let Some(directory) = &workload.working_dir {
             words.push(format!("env -C {}", quote(directory)));
         } else if !program.environment.is_empty() {

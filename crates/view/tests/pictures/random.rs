@@ -53,6 +53,7 @@ prop_compose! {
             ports: (0..ports).map(|p| Port { host: format!("{p}"), node: "80/tcp".into() }).collect(),
             command,
             router: false,
+            joined: None,
             state: State::Missing,
         }
     }

@@ -89,6 +89,8 @@ impl Observations<'_> {
         }
         let known = [
             ReasonCode::NotForwarding,
+            ReasonCode::OtherRoute,
+            ReasonCode::External,
             ReasonCode::SpoofedSource,
             ReasonCode::NoCommonFamily,
             ReasonCode::Asymmetric,

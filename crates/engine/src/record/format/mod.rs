@@ -9,6 +9,7 @@
 //! | newer | a later hallway | refused with [`Reason::RecordVersion`] |
 
 pub(super) mod endpoint;
+mod joined;
 mod settled;
 mod sidecar;
 pub(super) mod state;

@@ -14,6 +14,7 @@ use hallway_spec::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::joined::JoinedFile;
 use super::sidecar::SidecarFile;
 use super::workload::WorkloadFile;
 use crate::record::member::Member;
@@ -39,6 +40,8 @@ struct NetworkFile {
     subnets: Vec<SubnetFile>,
     internal: bool,
     outside: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    external: bool,
     #[serde(default = "translated")]
     nat: bool,
     mode: Mode,
@@ -54,6 +57,11 @@ fn translated() -> bool {
     true
 }
 
+/// In files that do not say it, every node has one.
+fn has_default_route() -> bool {
+    true
+}
+
 #[derive(Serialize, Deserialize)]
 struct SubnetFile {
     net: IpNet,
@@ -64,6 +72,10 @@ struct SubnetFile {
 struct NodeFile {
     name: Name,
     netns: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    joined: Option<JoinedFile>,
+    #[serde(default = "has_default_route")]
+    default_route: bool,
     interfaces: Vec<InterfaceFile>,
     routes: Vec<RouteFile>,
     ipv6: bool,
@@ -248,25 +260,25 @@ impl From<SettledFile> for Settled {
 /// Conversions between a struct of the planner and its file form, field by field: a field that is
 /// added to only one of them does not compile.
 macro_rules! same_fields {
-    ($($domain:ident = $file:ident { $($field:ident),* $(; each $list:ident)* $(; maybe $option:ident)? $(; into $inner:ident)? });* $(;)?) => {$(
+    ($($domain:ident = $file:ident { $($field:ident),* $(; each $list:ident)* $(; maybe $option:ident)* $(; into $inner:ident)? });* $(;)?) => {$(
         impl From<&$domain> for $file {
             fn from(from: &$domain) -> Self {
-                let $domain { $($field,)* $($list,)* $($option,)? $($inner,)? } = from.clone();
+                let $domain { $($field,)* $($list,)* $($option,)* $($inner,)? } = from.clone();
                 Self {
                     $($field,)*
                     $($list: $list.iter().map(Into::into).collect(),)*
-                    $($option: $option.as_ref().map(Into::into),)?
+                    $($option: $option.as_ref().map(Into::into),)*
                     $($inner: (&$inner).into(),)?
                 }
             }
         }
         impl From<$file> for $domain {
             fn from(from: $file) -> Self {
-                let $file { $($field,)* $($list,)* $($option,)? $($inner,)? } = from;
+                let $file { $($field,)* $($list,)* $($option,)* $($inner,)? } = from;
                 Self {
                     $($field,)*
                     $($list: $list.into_iter().map(Into::into).collect(),)*
-                    $($option: $option.map(Into::into),)?
+                    $($option: $option.map(Into::into),)*
                     $($inner: $inner.into(),)?
                 }
             }
@@ -276,14 +288,14 @@ macro_rules! same_fields {
 
 same_fields! {
     Network = NetworkFile {
-        name, group, bridge, mac, internal, outside, nat, mode, mtu, filtered, last_allocated, place;
+        name, group, bridge, mac, internal, outside, external, nat, mode, mtu, filtered, last_allocated, place;
         each subnets
     };
     Subnet = SubnetFile { net, gateway };
     Node = NodeFile {
-        name, netns, ipv6, forwarding, connections, hostname, sysctls, dns, dns_search, extra_hosts, environment,
+        name, netns, default_route, ipv6, forwarding, connections, hostname, sysctls, dns, dns_search, extra_hosts, environment,
         place;
-        each interfaces; each routes; each sidecars; maybe service
+        each interfaces; each routes; each sidecars; maybe service; maybe joined
     };
     Interface = InterfaceFile {
         name, mac, addresses, mtu, bandwidth, impairments, dhcp_server, router, sources, masquerade, behind, aliases;

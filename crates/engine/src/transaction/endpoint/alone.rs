@@ -109,6 +109,8 @@ fn placeholder(name: &Name, given: &[Given]) -> Node {
     Node {
         name: name.clone(),
         netns: String::new(),
+        joined: None,
+        default_route: true,
         interfaces: interfaces.collect(),
         routes: Vec::new(),
         ipv6: true,

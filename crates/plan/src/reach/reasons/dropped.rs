@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use hallway_spec::Name;
+use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
 use super::super::path::{Location, Reason};
@@ -84,6 +85,12 @@ impl Reasons<'_> {
                 )
                 .help("hallway trace shows whether one of them has it")
             }
+            DropReason::OwnRoute { node, to, interface } => own_route(node, to, interface),
+            DropReason::External { network, to } => reason(
+                ReasonCode::External,
+                format!("{to} is no node of the project: it is reached by the external network {network}"),
+            )
+            .help("what others do with it is not predicted: hallway reach and hallway trace try it out"),
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
@@ -275,4 +282,13 @@ fn by_foreign(foreign: &Foreign) -> Reason {
         format!("chain {chain} of table {table}, which is not hallway's, drops it by {what}"),
     )
     .help(foreign.help.clone())
+}
+
+/// A route that is not hallway's leads elsewhere.
+fn own_route(node: &Name, to: &IpNet, interface: &str) -> Reason {
+    reason(
+        ReasonCode::OtherRoute,
+        format!("node {node} sends it by {interface}, which is not hallway's, since its namespace has a route to {to} there"),
+    )
+    .help("what happens there is not predicted")
 }

@@ -1,0 +1,199 @@
+//! Containers of Docker and Podman: which process one of them runs, asked of their API by HTTP on a
+//! unix socket. No program is run.
+
+use std::io::{self, Read, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use hallway_spec::Joined;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use serde::Deserialize;
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(3);
+/// A longer answer is not read.
+const ANSWER_MAX: u64 = 4 << 20;
+
+/// What listens on a socket.
+struct Runtime {
+    name: &'static str,
+    socket: String,
+}
+
+/// Those of the machine, and of the user of this process.
+fn runtimes() -> Vec<Runtime> {
+    let runtime = |name, socket: String| Runtime { name, socket };
+    let mut out = vec![
+        runtime("Docker", "/run/docker.sock".into()),
+        runtime("Podman", "/run/podman/podman.sock".into()),
+    ];
+    let user = rustix::process::geteuid();
+    if !user.is_root() {
+        let directory = format!("/run/user/{}", user.as_raw());
+        out.push(runtime("Podman", format!("{directory}/podman/podman.sock")));
+        out.push(runtime("Docker", format!("{directory}/docker.sock")));
+    }
+    out
+}
+
+/// What Docker and Podman say of a container, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Container {
+    state: State,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    running: bool,
+    #[serde(default)]
+    pid: u32,
+}
+
+/// The answer of one runtime.
+enum Answer {
+    /// A process of the container.
+    Runs(u32),
+    /// It is there and does not run.
+    Stopped,
+    /// There is no such container.
+    Unknown,
+}
+
+/// Whether a container runs.
+///
+/// # Errors
+/// Why it does not, for people.
+pub fn runs(container: &str) -> Result<(), String> {
+    let sound = format!("container:{container}").parse::<Joined>();
+    sound.map_err(|error| error.to_string())?;
+    process_of(container).map(drop)
+}
+
+/// The first process of a running container.
+///
+/// # Errors
+/// Why there is none, for people.
+pub(crate) fn process_of(container: &str) -> Result<u32, String> {
+    let mut asked = Vec::new();
+    let mut stopped = None;
+    let mut running: Vec<(&str, u32)> = Vec::new();
+    let runtimes = runtimes();
+    for Runtime { name, socket } in &runtimes {
+        match ask(socket, container) {
+            Ok(None) => continue,
+            Ok(Some(Answer::Runs(pid))) => running.push((name, pid)),
+            Ok(Some(Answer::Stopped)) => stopped = Some(*name),
+            Ok(Some(Answer::Unknown)) => {}
+            Err(error) => return Err(format!("{name} does not answer on {socket}: {error}")),
+        }
+        asked.push(*name);
+    }
+    let sockets: Vec<&str> = runtimes.iter().map(|r| r.socket.as_str()).collect();
+    match (running.as_slice(), stopped) {
+        ([(_, pid)], _) => Ok(*pid),
+        ([(one, _), (other, _), ..], _) => Err(format!(
+            "{one} and {other} both run a container {container}"
+        )),
+        ([], Some(name)) => Err(format!(
+            "{name} has the container {container}, which does not run"
+        )),
+        ([], None) if asked.is_empty() => Err(format!(
+            "neither Docker nor Podman answers: nothing listens on {} (for Podman: systemctl start podman.socket)",
+            sockets.join(", ")
+        )),
+        ([], None) => Err(format!(
+            "{} has no container {container}",
+            asked.join(" and ")
+        )),
+    }
+}
+
+/// Asks one runtime; `None` when nothing listens there.
+fn ask(socket: &str, container: &str) -> io::Result<Option<Answer>> {
+    let Some(mut stream) = connect(socket)? else {
+        return Ok(None);
+    };
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    // The answer to HTTP/1.0 is not in chunks, and ends with the connection.
+    let request = format!("GET /containers/{container}/json HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut text = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut text)?;
+    read(&text).map(Some)
+}
+
+fn connect(socket: &str) -> io::Result<Option<UnixStream>> {
+    let address = SocketAddrUnix::new(socket)?;
+    // A listener that accepts nothing would block the caller.
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let made = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match rustix::net::connect(&made, &address).map_err(io::Error::from) {
+        Ok(()) => {}
+        Err(e) if is_absent(&e) => return Ok(None),
+        Err(e) => return Err(e),
+    }
+    let stream = UnixStream::from(made);
+    stream.set_nonblocking(false)?;
+    Ok(Some(stream))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    let kind = error.kind();
+    kind == io::ErrorKind::NotFound || kind == io::ErrorKind::ConnectionRefused
+}
+
+/// Reads an answer: its status line, and its body where there is such a container.
+fn read(text: &[u8]) -> io::Result<Answer> {
+    let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let head_end = text.windows(4).position(|w| w == b"\r\n\r\n");
+    let (head, body) = match head_end {
+        Some(at) => (text.get(..at), text.get(at + 4..)),
+        None => (None, None),
+    };
+    let (Some(head), Some(body)) = (head, body) else {
+        return Err(invalid("the answer is not HTTP"));
+    };
+    let head = String::from_utf8_lossy(head);
+    match head.split(' ').nth(1) {
+        Some("200") => {}
+        Some("404") => return Ok(Answer::Unknown),
+        _ => return Err(invalid(head.lines().next().unwrap_or_default())),
+    }
+    let container: Container = serde_json::from_slice(body)
+        .map_err(|e| invalid(&format!("the answer cannot be read: {e}")))?;
+    Ok(match container.state {
+        State { running: true, pid } if pid > 0 => Answer::Runs(pid),
+        _ => Answer::Stopped,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> String {
+        match read(text.as_bytes()) {
+            Ok(Answer::Runs(pid)) => format!("runs {pid}"),
+            Ok(Answer::Stopped) => "stopped".into(),
+            Ok(Answer::Unknown) => "unknown".into(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn answers_of_the_api() {
+        let ok = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n";
+        let runs = r#"{"Id":"a","State":{"Status":"running","Running":true,"Pid":71}}"#;
+        assert_eq!(words(&format!("{ok}{runs}")), "runs 71");
+        let ended = r#"{"State":{"Running":false,"Pid":0}}"#;
+        assert_eq!(words(&format!("{ok}{ended}")), "stopped");
+        let missing = "HTTP/1.0 404 Not Found\r\n\r\n{\"message\":\"No such container: x\"}";
+        assert_eq!(words(missing), "unknown");
+        assert_eq!(words("HTTP/1.0 500 Oh\r\n\r\n"), "HTTP/1.0 500 Oh");
+        assert_eq!(words("hello"), "the answer is not HTTP");
+        assert!(words(&format!("{ok}[]")).starts_with("the answer cannot be read"));
+    }
+}

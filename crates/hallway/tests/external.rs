@@ -1,0 +1,207 @@
+//! External networks: bridges of the host that are there already.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::{Hallway, Snapshot, sh, wait_for};
+
+const FILE: &str = "
+networks:
+  apps: { subnet: 10.79.0.0/24 }
+  lab: { external: true, bridge: br0 }
+nodes:
+  web: { networks: [apps], ports: [\"8080:80\"], command: hallway serve 80, ready: 80/tcp }
+  one: { networks: { lab: { address: 10.50.0.11 } }, command: hallway serve 80, ready: 80/tcp }
+  two: { networks: { lab: { address: 10.50.0.12 } } }
+expect:
+  - { from: two, to: one, port: 80/tcp }
+  - { from: web, to: one, port: 80/tcp }
+  - { from: one, to: host }
+  - { from: host, to: one, port: 80/tcp }
+  - { from: one, to: host, port: 8080/tcp }
+  - { from: one, to: web, port: 80/tcp, reachable: false }
+";
+
+fn hallway() -> Hallway {
+    Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p")
+}
+
+/// A bridge as another program has made it, with a machine of its own on it.
+fn bridge() {
+    sh("ip netns add guest
+        ip link add br0 type bridge; ip link set br0 addrgenmode none up
+        ip addr add 10.50.0.1/24 dev br0
+        ip link add port0 type veth peer name eth0 netns guest
+        ip link set port0 master br0; ip link set port0 addrgenmode none up
+        ip -n guest addr add 10.50.0.2/24 dev eth0
+        ip -n guest link set eth0 up; ip -n guest link set lo up
+        ip -n guest route add default via 10.50.0.1");
+}
+
+fn guest_pings(address: &str) -> bool {
+    let ping = format!("ip netns exec guest ping -c 1 -W 30 {address} >/dev/null && echo answered");
+    hallway_testkit::try_sh(&ping).is_ok()
+}
+
+/// Nodes are on the bridge beside others; the bridge, its address and the ports of others stay as they
+/// are.
+fn a_bridge_of_the_host_is_joined() {
+    bridge();
+    let h = hallway();
+    let before = Snapshot::take();
+    let others = "ip -d -o link show br0 | sed 's/ promiscuity.*//'; bridge -d link show dev port0";
+    let seen = sh(others);
+    h.up(FILE).ok();
+    assert_eq!(sh(others), seen);
+    h.run(&["test", "/run/up.hallway.yaml"]).exits(0);
+    assert!(guest_pings("10.50.0.11") && h.pings("two", "10.50.0.2"));
+    assert!(
+        h.ok("exec one -- ip route")
+            .contains("default via 10.50.0.1")
+    );
+    h.run(&["trace", "web", "one:80"]).exits(0);
+    h.run(&["trace", "two", "one:80"]).exits(0);
+    let explained = h.run(&["explain", "two", "10.50.0.2"]).exits(1);
+    assert!(
+        explained
+            .out
+            .contains("reached by the external network lab"),
+        "{}",
+        explained.out
+    );
+    let networks = h.ok("network ls");
+    let line = networks
+        .lines()
+        .find(|l| l.starts_with("lab"))
+        .unwrap()
+        .to_owned();
+    for word in ["10.50.0.0/24", "10.50.0.1", "br0", "external"] {
+        assert!(line.contains(word), "{networks}");
+    }
+    assert!(h.ok("status").contains("external"));
+    let details = h.run(&["inspect", "lab"]).json();
+    assert_eq!(details["external"], true, "{details}");
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .says("nothing to change")
+        .exits(0);
+    h.ok("down");
+    before.unchanged();
+}
+
+/// The bridge goes, and comes again.
+fn a_bridge_that_is_made_again_is_joined_again() {
+    bridge();
+    let h = hallway();
+    h.up(FILE).ok();
+    sh("ip link del br0");
+    let status = h.ok("status");
+    assert!(status.contains("bridge br0 is missing"), "{status}");
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .says("there is no bridge br0 here")
+        .exits(2);
+    sh(
+        "ip link add br0 type bridge; ip link set br0 up; ip addr add 10.50.0.1/24 dev br0
+        ip link set port0 master br0",
+    );
+    assert!(h.ok("status").contains("br0"));
+    h.run(&["up", "/run/up.hallway.yaml"]).exits(0);
+    wait_for("the guest to be there", || guest_pings("10.50.0.11"));
+    h.run(&["test", "/run/up.hallway.yaml"]).exits(0);
+    h.ok("down");
+    assert!(sh("ip -o addr show br0").contains("10.50.0.1/24"));
+}
+
+/// The file may give a subnet that the host has no address in; the way out is a route of the node.
+fn a_bridge_without_the_host() {
+    bridge();
+    sh("ip addr del 10.50.0.1/24 dev br0");
+    let h = hallway();
+    let text = "
+networks: { lab: { external: true, bridge: br0 } }
+nodes: { one: { networks: { lab: { address: 10.50.0.11 } } } }
+";
+    h.up(text)
+        .says("the host has no address on br0, so its subnet is not known")
+        .exits(2);
+    let text = "
+networks: { lab: { external: true, bridge: br0, subnet: 10.50.0.0/24 } }
+nodes:
+  one:
+    networks: { lab: { address: 10.50.0.11 } }
+    routes: [ { to: default, via: 10.50.0.2 } ]
+";
+    h.up(text).ok();
+    assert!(guest_pings("10.50.0.11"));
+    assert!(
+        h.ok("exec one -- ip route")
+            .contains("default via 10.50.0.2")
+    );
+    h.ok("down");
+}
+
+/// What cannot be joined, and keys that are not hallway's to choose.
+fn refused() {
+    bridge();
+    let h = hallway();
+    let before = Snapshot::take();
+    let node = "nodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }";
+    for (network, nodes, says) in [
+        (
+            "external: true, bridge: br1",
+            node,
+            "there is no bridge br1 here",
+        ),
+        (
+            "external: true, bridge: port0",
+            node,
+            "there is no bridge port0 here",
+        ),
+        ("external: true", node, "an external network needs bridge"),
+        ("bridge: br0", node, "but is not external"),
+        (
+            "external: true, bridge: br0, internal: true",
+            node,
+            "its internal is not hallway's to choose",
+        ),
+        (
+            "external: true, bridge: br0",
+            "nodes: { a: { networks: [lab] } }",
+            "node a needs an address on network lab",
+        ),
+        (
+            "external: true, bridge: br0",
+            "nodes: { a: { networks: { lab: { address: 10.51.0.9 } } } }",
+            "address 10.51.0.9 is not in network lab (10.50.0.0/24)",
+        ),
+        (
+            "external: true, bridge: br0",
+            "nodes: { a: { networks: { lab: { address: 10.50.0.1 } } } }",
+            "address 10.50.0.1 is the host's on network lab",
+        ),
+    ] {
+        let text = format!("networks: {{ lab: {{ {network} }} }}\n{nodes}\n");
+        h.up(&text).says(says).exits(2);
+    }
+    before.unchanged();
+    let sandbox = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"));
+    sandbox
+        .up(FILE)
+        .says("an external network is a bridge that is there before")
+        .exits(2);
+    let other = hallway().project("other");
+    other.up("networks: { x: { subnet: 10.60.0.0/24 } }").ok();
+    let text = "
+networks: { lab: { external: true, bridge: br-x } }
+nodes: { a: { networks: { lab: { address: 10.60.0.9 } } } }
+";
+    h.up(text)
+        .says("br-x is the bridge of a network of project other")
+        .exits(2);
+    other.ok("down");
+}
+
+hallway_testkit::tests![
+    a_bridge_of_the_host_is_joined,
+    a_bridge_that_is_made_again_is_joined_again,
+    a_bridge_without_the_host,
+    refused,
+];

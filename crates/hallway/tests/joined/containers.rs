@@ -1,0 +1,167 @@
+//! Containers, whose processes are asked for as Docker and Podman are asked.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixListener;
+use std::sync::{Arc, Mutex};
+
+use hallway_testkit::{sh, wait_for};
+
+use crate::{Process, hallway};
+
+const FILE: &str = "
+networks: { apps: { subnet: 10.79.0.0/24 } }
+nodes:
+  web: { namespace: container:shop-web-1, networks: [apps] }
+  client: { networks: [apps] }
+expect: [ { from: client, to: web } ]
+";
+
+/// Answers as Docker does: of each container its process, or 0 for one that does not run.
+#[derive(Clone)]
+struct Runtime(Arc<Mutex<BTreeMap<String, u32>>>);
+
+impl Runtime {
+    fn start(socket: &str) -> Self {
+        let runtime = Self(Arc::default());
+        let listener = UnixListener::bind(socket).unwrap();
+        let own = runtime.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                own.answer(stream.unwrap());
+            }
+        });
+        runtime
+    }
+
+    fn set(&self, container: &str, pid: u32) {
+        self.0.lock().unwrap().insert(container.to_owned(), pid);
+    }
+
+    fn answer(&self, mut stream: std::os::unix::net::UnixStream) {
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let line = lines.next().unwrap().unwrap();
+        while lines.next().is_some_and(|l| l.is_ok_and(|l| !l.is_empty())) {}
+        let path = line.split(' ').nth(1).unwrap();
+        let name = path
+            .strip_prefix("/containers/")
+            .unwrap()
+            .strip_suffix("/json")
+            .unwrap();
+        let pid = self.0.lock().unwrap().get(name).copied();
+        let (status, body) = match pid {
+            None => (
+                "404 Not Found",
+                r#"{"message":"No such container"}"#.to_owned(),
+            ),
+            Some(pid) => {
+                let state = format!(r#"{{"Status":"x","Running":{},"Pid":{pid}}}"#, pid > 0);
+                (
+                    "200 OK",
+                    format!(r#"{{"Id":"f00","State":{state},"Name":"/{name}"}}"#),
+                )
+            }
+        };
+        let head = "Content-Type: application/json\r\nConnection: close";
+        write!(stream, "HTTP/1.0 {status}\r\n{head}\r\n\r\n{body}").unwrap();
+    }
+}
+
+/// By its name, from the socket of Docker or of Podman.
+pub(crate) fn a_container_is_found_by_its_name() {
+    let h = hallway();
+    h.up(FILE)
+        .says("neither Docker nor Podman answers: nothing listens on /run/docker.sock")
+        .exits(2);
+    sh("mkdir /run/podman");
+    let runtime = Runtime::start("/run/podman/podman.sock");
+    h.up(FILE)
+        .says("Podman has no container shop-web-1")
+        .exits(2);
+    runtime.set("shop-web-1", 0);
+    h.up(FILE).says("which does not run").exits(2);
+    let process = Process::start();
+    runtime.set("shop-web-1", process.pid());
+    h.up(FILE).ok();
+    h.run(&["test", "/run/up.hallway.yaml"]).exits(0);
+    assert!(h.inside("web", "ip -o addr show eth0 | grep -q 10.79.0.2/24"));
+    assert!(h.ok("status").contains("in container:shop-web-1"));
+
+    let docker = Runtime::start("/run/docker.sock");
+    docker.set("shop-web-1", std::process::id());
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .says("Docker and Podman both run a container shop-web-1")
+        .exits(2);
+    docker.set("shop-web-1", 0);
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .says("nothing to change")
+        .exits(0);
+    h.ok("down");
+    let links = sh(&format!(
+        "nsenter --net=/proc/{}/ns/net ip -o link",
+        process.pid()
+    ));
+    assert_eq!(links.lines().count(), 1, "{links}");
+}
+
+/// A container that is started again has another process and another namespace: the keeper joins it.
+pub(crate) fn one_that_was_started_again_is_joined_again() {
+    let runtime = Runtime::start("/run/docker.sock");
+    let (first, h) = (Process::start(), hallway().repairing());
+    runtime.set("shop-web-1", first.pid());
+    h.up(FILE).ok();
+    first.end();
+    runtime.set("shop-web-1", 0);
+    wait_for("the link to be gone", || {
+        !sh("ip -o link").contains("web-0")
+    });
+    let status = h.ok("status");
+    assert!(
+        status.contains("namespace container:shop-web-1 is gone: Docker has the container"),
+        "{status}"
+    );
+    let second = Process::start();
+    runtime.set("shop-web-1", second.pid());
+    wait_for("the container to be joined again", || {
+        h.run(&["reach", "client", "web"]).code == 0
+    });
+    assert!(!h.ok("status").contains("is gone"));
+    h.run(&["test", "/run/up.hallway.yaml"]).exits(0);
+    h.ok("down");
+    second.end();
+}
+
+/// Services of a Compose file join their containers, whose programs and ports are left to them.
+pub(crate) fn services_join_their_containers() {
+    let runtime = Runtime::start("/run/docker.sock");
+    let (web, db) = (Process::start(), Process::start());
+    runtime.set("shop-web-1", web.pid());
+    runtime.set("database", db.pid());
+    sh("mkdir -p /run/keep/shop");
+    let text = "
+services:
+  web: { image: nginx, ports: [\"8080:80\"], networks: [front], command: nginx }
+  db: { image: postgres, container_name: database, networks: [front, back] }
+  idle: { image: busybox, networks: [back] }
+networks: { front: {}, back: { internal: true } }
+x-hallway:
+  policies: [ { action: deny, from: idle, to: db } ]
+";
+    std::fs::write("/run/keep/shop/compose.yaml", text).unwrap();
+    let h = crate::Hallway::host(env!("CARGO_BIN_EXE_hallway")).within("/run/keep/shop");
+    h.run(&["up", "--join"])
+        .says("in their running containers: web (shop-web-1), db (database)")
+        .says("idle joins no container: Docker has no container shop-idle-1")
+        .exits(0);
+    let shown = h.ok("node ls");
+    assert!(shown.contains("container:shop-web-1") && shown.contains("container:database"));
+    h.run(&["reach", "web", "db"]).exits(0);
+    h.run(&["reach", "idle", "db"]).exits(1);
+    h.run(&["explain", "idle", "db"]).exits(1);
+    h.ok("down");
+    let links = sh(&format!(
+        "nsenter --net=/proc/{}/ns/net ip -o link",
+        db.pid()
+    ));
+    assert_eq!(links.lines().count(), 1, "{links}");
+}

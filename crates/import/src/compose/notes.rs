@@ -1,0 +1,86 @@
+//! What is said of services: which join containers, which run here, which have no program.
+
+use hallway_spec::Value;
+
+use super::service::Service;
+use crate::findings::Findings;
+use crate::surroundings::Options;
+
+/// Says it.
+pub(super) fn say(services: &[Service], options: &Options, findings: &mut Findings) {
+    joined(services, findings);
+    running(services, findings);
+    without_program(services, options, findings);
+}
+
+/// Says which services join containers.
+fn joined(services: &[Service], findings: &mut Findings) {
+    let joined = services.iter().filter(|s| !s.containers.is_empty());
+    let words = joined.map(|s| format!("{} ({})", s.name, s.containers.join(", ")));
+    let words: Vec<String> = words.collect();
+    if !words.is_empty() {
+        findings.note(format!(
+            "in their running containers: {}; what these run and publish is left to them",
+            words.join(", ")
+        ));
+    }
+}
+
+/// Reports programs for containers that run here, with this machine's files.
+fn running(services: &[Service], findings: &mut Findings) {
+    let of_image = |s: &&Service| {
+        s.value
+            .get("image")
+            .or_else(|| s.value.get("build"))
+            .is_some()
+    };
+    let running: Vec<String> = services
+        .iter()
+        .filter(of_image)
+        .filter(|s| !s.stub)
+        .filter_map(|s| {
+            let words = s.command.as_ref()?.items().iter().filter_map(Value::text);
+            let words: Vec<&str> = words.collect();
+            Some(format!(
+                "{} ({})",
+                s.name,
+                shortened(&shell_words::join(words))
+            ))
+        })
+        .collect();
+    if !running.is_empty() {
+        findings.note(format!(
+            "these programs run with the files of this machine, not with those of an image: {}",
+            running.join(", ")
+        ));
+    }
+}
+
+/// The beginning of a long command.
+fn shortened(command: &str) -> String {
+    const LENGTH: usize = 60;
+    match command.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", command.get(..end).unwrap_or(command)),
+        None => command.to_owned(),
+    }
+}
+
+/// Reports the services without a program here.
+fn without_program(services: &[Service], options: &Options, findings: &mut Findings) {
+    let idle: Vec<&str> = services
+        .iter()
+        .filter(|s| !s.runs() && s.containers.is_empty())
+        .map(|s| s.name.as_str())
+        .collect();
+    if idle.is_empty() {
+        return;
+    }
+    let hint = match options.stub {
+        true => "expose ports, or give them a program with x-hallway: { command: … }",
+        false => "--stub gives each a small server on its ports",
+    };
+    findings.note(format!(
+        "without a program, since images are not run: {}; {hint}",
+        idle.join(", ")
+    ));
+}

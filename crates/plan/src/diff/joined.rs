@@ -1,0 +1,94 @@
+//! What a project leaves behind in a namespace of others: nothing of its own, and settings as they
+//! were.
+
+use std::collections::BTreeSet;
+
+use super::{Plan, Recorded};
+use crate::compare::Place;
+use crate::observed::{Observed, SeenSpace};
+use crate::settled::{JoinedNamespace, Node, Plug, Settled};
+use crate::step::{Adjustment, Cause, Op};
+use crate::target::Setting;
+
+/// Steps for nodes that leave namespaces, and for settings that nodes there no longer change.
+pub(super) fn plan(
+    plan: &mut Plan,
+    recorded: Recorded<'_>,
+    wanted: Option<&Settled>,
+    seen: &Observed,
+) {
+    let mut done = BTreeSet::new();
+    for node in recorded.all().flat_map(|s| &s.nodes) {
+        let (Some(joined), Some(inside)) = (&node.joined, seen.inside(node)) else {
+            continue;
+        };
+        let same = |n: &&Node| n.joined.as_ref().is_some_and(|j| j.inode == joined.inode);
+        let now = wanted.and_then(|w| w.nodes.iter().find(same));
+        let cause = match wanted {
+            None => Cause::Down,
+            Some(_) => Cause::NotInFile,
+        };
+        let mut steps = restored(node, joined, now, inside);
+        if now.is_none_or(|n| n.name != node.name) {
+            steps.extend(cable_ends(node, inside));
+        }
+        for op in steps {
+            if done.insert(format!("{op:?}")) {
+                plan.push(op, cause.clone());
+            }
+        }
+    }
+}
+
+/// Ends of cables; ports go with their other ends on the host.
+fn cable_ends(node: &Node, inside: &SeenSpace) -> Vec<Op> {
+    let ends = node.interfaces.iter().filter(|i| i.plug == Plug::Cable);
+    let there = ends.filter(|i| {
+        let found = inside.link(&i.name);
+        found.is_some_and(|link| link.mac == Some(i.mac))
+    });
+    let remove = |name: &String| Op::RemoveInterface {
+        netns: node.netns.clone(),
+        name: name.clone(),
+    };
+    there.map(|i| remove(&i.name)).collect()
+}
+
+/// Settings that are as hallway left them, and are no longer wanted, as they were before.
+fn restored(
+    node: &Node,
+    joined: &JoinedNamespace,
+    now: Option<&Node>,
+    inside: &SeenSpace,
+) -> Vec<Op> {
+    let place = Place::Node {
+        node: node.name.clone(),
+        netns: node.netns.clone(),
+    };
+    let adjust = |change| Op::Adjust {
+        place: place.clone(),
+        change,
+    };
+    let mut out = Vec::new();
+    for (key, before) in &joined.before.sysctls {
+        let wanted = now.is_some_and(|n| n.sysctls.contains_key(key));
+        let ours = inside.sysctls.get(key) == node.sysctls.get(key);
+        if !wanted && ours && inside.sysctls.get(key) != Some(before) {
+            let (key, value) = (key.clone(), before.clone());
+            out.push(adjust(Adjustment::Sysctl { key, value }));
+        }
+    }
+    for (version, before) in &joined.before.forwarding {
+        let setting = Setting::Forwarding(*version);
+        let wanted = now.is_some_and(|n| n.forwarding);
+        let ours = inside.settings.get(&setting) == Some(&1);
+        if !wanted && ours && *before != 1 {
+            out.push(adjust(Adjustment::Setting {
+                link: None,
+                setting,
+                value: *before,
+            }));
+        }
+    }
+    out
+}

@@ -1,0 +1,29 @@
+//! Namespaces of others that nodes join.
+
+use std::collections::BTreeMap;
+
+use hallway_spec::{IpVersion, Joined, SysctlKey};
+use serde::{Deserialize, Serialize};
+
+/// A namespace of others, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinedNamespace {
+    /// What the file names.
+    pub reference: Joined,
+    /// Its inode number.
+    pub inode: u64,
+    /// Settings that hallway changes there, as they were before.
+    pub before: SettingsBefore,
+}
+
+/// Settings of a namespace as they were before hallway changed them. Those that the kernel did not
+/// have are missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsBefore {
+    /// Whether it forwarded, by IP version.
+    #[serde(default)]
+    pub forwarding: Vec<(IpVersion, u32)>,
+    /// Further settings, which the file gives.
+    #[serde(default)]
+    pub sysctls: BTreeMap<SysctlKey, String>,
+}

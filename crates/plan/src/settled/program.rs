@@ -1,0 +1,39 @@
+//! Programs of nodes.
+
+use std::collections::BTreeMap;
+
+use hallway_spec::{Dependency, Healthcheck, Name, Place, PortProto, Restart, User};
+use serde::{Deserialize, Serialize};
+
+/// A program that shares the namespace of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sidecar {
+    /// Its name.
+    pub name: Name,
+    /// Environment of what runs.
+    pub environment: BTreeMap<String, String>,
+    /// The program.
+    pub service: Workload,
+    /// The place in the file.
+    pub place: Place,
+}
+
+/// The program of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// What must listen before the node counts as up.
+    pub ready: Vec<PortProto>,
+    /// When to start it again.
+    pub restart: Restart,
+    /// Where it runs.
+    pub working_dir: Option<String>,
+    /// The user it runs as, if the file specifies one.
+    pub user: Option<User>,
+    /// How its health is checked.
+    #[serde(default)]
+    pub healthcheck: Option<Healthcheck>,
+    /// What must run, be healthy or have ended before.
+    pub depends_on: Vec<Dependency>,
+}
