@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use hallway_engine::account::CallingUser;
+use hallway_engine::{Failure, Reason};
 
 /// The variables of this environment for programs in nodes; no others are passed on.
 const PASSED_ON: [&str; 9] = [
@@ -21,22 +22,28 @@ pub(crate) fn passed_on() -> BTreeMap<OsString, OsString> {
 }
 
 /// The user who called hallway as root, from variables of sudo(8) and pkexec(1).
-pub(crate) fn calling_user() -> Option<CallingUser> {
-    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
+///
+/// # Errors
+/// [`Reason::CallingUser`]: without the user, programs of nodes would run as root.
+pub(crate) fn calling_user() -> Result<Option<CallingUser>, Failure> {
     if !rustix::process::geteuid().is_root() {
-        return None;
+        return Ok(None);
     }
-    let sudo = || {
-        Some(CallingUser {
-            user: number("SUDO_UID")?,
-            group: number("SUDO_GID"),
-        })
+    if let Some(user) = number("SUDO_UID")? {
+        let group = number("SUDO_GID")?;
+        return Ok(Some(CallingUser { user, group }));
+    }
+    let user = number("PKEXEC_UID")?;
+    Ok(user.map(|user| CallingUser { user, group: None }))
+}
+
+fn number(variable: &'static str) -> Result<Option<u32>, Failure> {
+    let Some(value) = std::env::var_os(variable) else {
+        return Ok(None);
     };
-    let pkexec = || {
-        Some(CallingUser {
-            user: number("PKEXEC_UID")?,
-            group: None,
-        })
-    };
-    sudo().or_else(pkexec)
+    let value = value.to_string_lossy().into_owned();
+    match value.parse() {
+        Ok(number) => Ok(Some(number)),
+        Err(_not_a_number) => Err(Reason::CallingUser { variable, value }.into()),
+    }
 }

@@ -26,14 +26,14 @@ pub(crate) use crate::state_dir::state_dir;
 const PROGRAM: &str = "/proc/self/exe";
 
 /// How sandboxes are made by this program.
-fn making(common: &Common, implicit: bool) -> Making<'static> {
-    Making {
+fn making(common: &Common, implicit: bool) -> Result<Making<'static>, Failure> {
+    Ok(Making {
         program: Path::new(PROGRAM),
         implicit,
         map_root: common.map_root,
-        caller: calling_user(),
+        caller: calling_user()?,
         internet: std::env::var_os("HALLWAY_PASTA").is_none_or(|value| value != "0"),
-    }
+    })
 }
 
 /// The command line's sandbox, if it runs and its state directory was removed.
@@ -47,7 +47,7 @@ pub(crate) fn lost_sandbox(common: &Common) -> Result<Option<Sandbox>, Failure> 
 /// The command line's sandbox, started if it does not run.
 pub(crate) fn sandbox(common: &Common, cancel: &Cancel) -> Result<Sandbox, Failure> {
     let name = common.sandbox.as_ref();
-    sandbox::ensure(&state_dir(common)?, name, &making(common, false), cancel)
+    sandbox::ensure(&state_dir(common)?, name, &making(common, false)?, cancel)
 }
 
 /// Where a command works.
@@ -78,7 +78,7 @@ impl Scope {
             program: PROGRAM.into(),
             open_files: Some(raise_open_files()),
             environment: passed_on(),
-            caller: calling_user(),
+            caller: calling_user()?,
             ..Workplace::default()
         };
         if common.host {
@@ -86,7 +86,7 @@ impl Scope {
         }
         let name = common.sandbox.as_ref();
         let hold = sandbox::join(&state, name, cancel)?;
-        let sandbox = sandbox::ensure(&state, name, &making(common, implicit), cancel)?;
+        let sandbox = sandbox::ensure(&state, name, &making(common, implicit)?, cancel)?;
         let porter = Porter::start(PROGRAM.as_ref()).map_err(|e| Reason::Porter {
             error: e.to_string(),
         })?;
@@ -112,7 +112,7 @@ impl Scope {
         let state = state_dir(common)?;
         let name = format!("test-{}", std::process::id());
         let hold = sandbox::join(&state, &name, cancel)?;
-        let sandbox = sandbox::ensure(&state, &name, &making(common, true), cancel)?;
+        let sandbox = sandbox::ensure(&state, &name, &making(common, true)?, cancel)?;
         let workplace = Workplace {
             program: PROGRAM.into(),
             ..Workplace::default()

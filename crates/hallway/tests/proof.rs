@@ -391,7 +391,7 @@ fn up_with_proof() {
     // There was nothing before.
     up(&format!("{SHOP}{WRONG}"))
         .exits(1)
-        .says("not true")
+        .says("not met")
         .says("help");
     clean.unchanged();
     let told = up(SHOP).exits(0).says("p is up");

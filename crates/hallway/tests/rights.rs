@@ -110,6 +110,21 @@ fn programs_run_as_who_called() {
 }
 
 /// Without capabilities a program may listen on low ports and ping, and cannot change anything.
+/// Such a variable is not ignored: programs would run as root.
+fn a_calling_user_that_is_not_a_number() {
+    for (variable, value) in [("SUDO_UID", "alice"), ("SUDO_UID", ""), ("PKEXEC_UID", "-1")] {
+        let h = host();
+        std::fs::write("/run/p.yaml", "nodes: { a: {} }\n").unwrap();
+        let before = Snapshot::take();
+        let mut up = h.command(&["up", "/run/p.yaml"]);
+        let up = up.env(variable, value).output().unwrap();
+        let said = String::from_utf8_lossy(&up.stderr);
+        assert!(!up.status.success(), "{variable}={value}");
+        assert!(said.contains("calling-user") && said.contains(variable), "{said}");
+        before.unchanged();
+    }
+}
+
 fn a_program_without_capabilities() {
     let h = host();
     let script = "ping -c 1 -W 30 10.91.0.1 > /dev/null && echo pings; ip link set lo down 2>/dev/null || echo no-link; (echo x > /etc/hallway-test) 2>/dev/null || echo no-file; mount -t tmpfs t /mnt 2>/dev/null || echo no-mount; kill -0 1 2>/dev/null || echo no-signal; exec hallway serve 53/udp";
@@ -315,6 +330,7 @@ hallway_testkit::tests!(
     further_ids_of_an_ordinary_user,
     programs_run_as_who_called,
     a_program_without_capabilities,
+    a_calling_user_that_is_not_a_number,
     root_of_a_sandbox_is_not_root_of_the_machine,
     a_user_that_does_not_exist,
 );

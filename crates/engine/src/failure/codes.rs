@@ -11,6 +11,8 @@ hallway_spec::codes! {
         StateUnsafe = "state-unsafe",
         /// The program is installed with more rights than its caller.
         SetUserId = "set-user-id",
+        /// SUDO_UID, SUDO_GID or PKEXEC_UID is not a number.
+        CallingUser = "calling-user",
         /// There is no directory for state.
         NoStateDirectory = "no-state-directory",
         /// A record was written by another version of hallway.
@@ -43,7 +45,7 @@ hallway_spec::codes! {
         Guard = "guard-not-loaded",
         /// A program ended, or was not ready in time; the former state has been restored.
         NotReady = "not-ready",
-        /// What the file expects is not true; the former state has been restored.
+        /// An expectation of the file is not met; the former state has been restored.
         ExpectationFailed = "expectation-failed",
         /// The project's file on record cannot be read again.
         SourceUnreadable = "source-unreadable",

@@ -16,6 +16,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::StateUnsafe { .. } => {
             "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; hallway down removes a project whose files in it are not yours".into()
         }
+        Reason::CallingUser { .. } => {
+            "programs of nodes run as that user: call hallway by sudo or pkexec, or unset the variable".into()
+        }
         Reason::SetUserId => {
             "as root: chmod u-s,g-s FILE and setcap -r FILE; then run it as root with sudo, or in a sandbox without".into()
         }

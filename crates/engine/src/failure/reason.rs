@@ -82,6 +82,14 @@ pub enum Reason {
         "hallway is installed so that it has more rights than its caller (set-user-ID, set-group-ID or file capabilities), so it runs nothing"
     )]
     SetUserId,
+    /// A variable of sudo or pkexec does not name a user or group.
+    #[error("{variable} is not the number of a user or group: {value:?}")]
+    CallingUser {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+    },
     /// There is no directory that only this user can write to.
     #[error("there is no directory for the state of user {user}: XDG_RUNTIME_DIR is not set")]
     NoStateDirectory {
@@ -344,6 +352,7 @@ impl Reason {
             Self::StateFile { .. } => FailureCode::StateDirectory,
             Self::StateUnsafe { .. } => FailureCode::StateUnsafe,
             Self::SetUserId => FailureCode::SetUserId,
+            Self::CallingUser { .. } => FailureCode::CallingUser,
             Self::NoStateDirectory { .. } => FailureCode::NoStateDirectory,
             Self::RecordVersion { .. } => FailureCode::RecordVersion,
             Self::RecordDamaged { .. } => FailureCode::RecordDamaged,
