@@ -112,7 +112,11 @@ fn programs_run_as_who_called() {
 /// Without capabilities a program may listen on low ports and ping, and cannot change anything.
 /// Such a variable is not ignored: programs would run as root.
 fn a_calling_user_that_is_not_a_number() {
-    for (variable, value) in [("SUDO_UID", "alice"), ("SUDO_UID", ""), ("PKEXEC_UID", "-1")] {
+    for (variable, value) in [
+        ("SUDO_UID", "alice"),
+        ("SUDO_UID", ""),
+        ("PKEXEC_UID", "-1"),
+    ] {
         let h = host();
         std::fs::write("/run/p.yaml", "nodes: { a: {} }\n").unwrap();
         let before = Snapshot::take();
@@ -120,7 +124,10 @@ fn a_calling_user_that_is_not_a_number() {
         let up = up.env(variable, value).output().unwrap();
         let said = String::from_utf8_lossy(&up.stderr);
         assert!(!up.status.success(), "{variable}={value}");
-        assert!(said.contains("calling-user") && said.contains(variable), "{said}");
+        assert!(
+            said.contains("calling-user") && said.contains(variable),
+            "{said}"
+        );
         before.unchanged();
     }
 }

@@ -58,6 +58,11 @@ pub enum KeeperError {
         /// Its user.
         user: u32,
     },
+    /// It has ended.
+    #[error(
+        "the project's keeper has ended: nothing repairs the network, and programs and ports on localhost are not served"
+    )]
+    Ended,
     /// The caller cancelled the wait.
     #[error("{0}")]
     Cancelled(Box<Failure>),
@@ -102,7 +107,7 @@ impl KeeperError {
     pub fn code(&self) -> FailureCode {
         match self {
             Self::Start(_) | Self::NotStarted { .. } => FailureCode::KeeperNotStarted,
-            Self::Lost(_) | Self::UnexpectedAnswer | Self::OtherUser { .. } => {
+            Self::Lost(_) | Self::Ended | Self::UnexpectedAnswer | Self::OtherUser { .. } => {
                 FailureCode::KeeperLost
             }
             Self::Stopped { .. } | Self::Silent { .. } => FailureCode::KeeperStopped,
@@ -123,7 +128,10 @@ impl KeeperError {
         match self {
             Self::Start(_) => "see whether a limit on processes or memory is reached".into(),
             Self::NotStarted { log, .. } => format!("see {}", log.display()),
-            Self::Lost(_) | Self::UnexpectedAnswer | Self::Refused(Refusal::Listener { .. }) => {
+            Self::Lost(_)
+            | Self::Ended
+            | Self::UnexpectedAnswer
+            | Self::Refused(Refusal::Listener { .. }) => {
                 "run hallway up again: it starts a keeper if none runs".into()
             }
             Self::Stopped { pid } => format!(

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hallway_engine::keeper::KeeperError;
 use hallway_engine::{Cancel, Engine, Failure, Occurrence, state};
 use hallway_spec::Name;
 
@@ -28,12 +29,18 @@ pub(crate) fn run(
     let skip = tail.map_or(0, |tail| events.len().saturating_sub(tail));
     print(events.into_iter().skip(skip), format);
     if follow {
-        file.follow(&scope.engine, &project, format, &interrupt::waiting())?;
+        let cancel = interrupt::waiting();
+        file.follow(&scope.engine, &project, format, &mut |_| {
+            Ok(!cancel.is_cancelled())
+        })?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints events as they happen, until the caller cancels or the project is down.
+///
+/// # Errors
+/// When the project's keeper ends: nothing is repaired any more.
 pub(crate) fn follow(
     engine: &Engine,
     project: &Name,
@@ -42,7 +49,47 @@ pub(crate) fn follow(
 ) -> Result<(), Failure> {
     let mut file = EventFile::new(engine, project);
     file.more();
-    file.follow(engine, project, format, cancel)
+    let mut keeper = Watched::new(engine, project, cancel)?;
+    file.follow(engine, project, format, &mut |engine| {
+        Ok(!cancel.is_cancelled() && keeper.runs(engine, project, cancel)?)
+    })
+}
+
+/// The keeper whose repairs are followed.
+struct Watched {
+    expected: bool,
+    asked: Instant,
+    absent: u32,
+}
+
+impl Watched {
+    /// Between two looks at it.
+    const INTERVAL: Duration = Duration::from_secs(1);
+    /// A run may start another keeper: it is absent for a moment.
+    const ABSENT_MAX: u32 = 2;
+
+    fn new(engine: &Engine, project: &Name, cancel: &Cancel) -> Result<Self, Failure> {
+        Ok(Self {
+            expected: engine.keeper(project, cancel)?.is_some(),
+            asked: Instant::now(),
+            absent: 0,
+        })
+    }
+
+    fn runs(&mut self, engine: &Engine, project: &Name, cancel: &Cancel) -> Result<bool, Failure> {
+        if !self.expected || self.asked.elapsed() < Self::INTERVAL {
+            return Ok(true);
+        }
+        self.asked = Instant::now();
+        self.absent = match engine.keeper(project, cancel)? {
+            Some(_) => 0,
+            None => self.absent + 1,
+        };
+        match self.absent > Self::ABSENT_MAX && engine.projects().contains(project) {
+            true => Err(KeeperError::Ended.into()),
+            false => Ok(true),
+        }
+    }
 }
 
 /// The file of a project's events, which is read as it grows.
@@ -64,9 +111,9 @@ impl EventFile {
         engine: &Engine,
         project: &Name,
         format: Format,
-        cancel: &Cancel,
+        goes_on: &mut dyn FnMut(&Engine) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        while !cancel.is_cancelled() && ui::stdout_is_open() && engine.record(project)?.is_some() {
+        while goes_on(engine)? && ui::stdout_is_open() && engine.projects().contains(project) {
             print(self.more().into_iter(), format);
             std::thread::sleep(POLL);
         }

@@ -1,6 +1,7 @@
 //! Repair by notification: changes by other programs are repaired within a second, with no command.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use hallway_testkit::{patience, sh, wait_for};
@@ -85,14 +86,18 @@ pub(crate) fn repaired_links_in_nodes() {
     check_all(&[kinds::NODE_LINKS]);
 }
 
-/// Each repair is an event, which `logs --events` shows and `up --watch` prints as it happens.
-pub(crate) fn repairs_are_events() {
-    let scene = scene();
-    let mut watching = scene.h.start(&["up", "--watch", FILE]);
+fn is_up(watching: &mut Child) {
     wait_for("the watching", || {
         let noted = BufReader::new(watching.stderr.as_mut().unwrap());
         noted.lines().any(|line| line.unwrap().contains("is up"))
     });
+}
+
+/// Each repair is an event, which `logs --events` shows and `up --watch` prints as it happens.
+pub(crate) fn repairs_are_events() {
+    let scene = scene();
+    let mut watching = scene.h.start(&["up", "--watch", FILE]);
+    is_up(&mut watching);
     sh("ip link set br-apps mtu 1400; ip -n web link set eth0 mtu 1300");
     let wanted = [
         "host: mtu of br-apps is 1400, not 1500",
@@ -120,6 +125,13 @@ pub(crate) fn repairs_are_events() {
     stdout.read_to_string(&mut printed).unwrap();
     assert_eq!(printed, events);
     scene.h.run(&["status", "--exit-code"]).exits(0);
+    let mut watching = scene.h.start(&["up", "--watch", FILE]);
+    is_up(&mut watching);
+    sh("kill -9 $(pgrep -f '[_]_keeper')");
+    let ended = watching.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("keeper has ended"), "{said}");
     scene.h.run(&["up", "--no-repair", FILE]).ok();
     sh("ip link set br-apps mtu 1400");
     std::thread::sleep(REPAIRED);
