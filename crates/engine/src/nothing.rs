@@ -124,10 +124,12 @@ fn bridges(topology: &Topology, others: OtherNamespaces) -> Result<SeenSpace, Fa
             IpAddr::V6(_) => IpNet::new(*a, 64).ok(),
         });
         let given: Vec<IpNet> = network.subnets.iter().map(|s| s.net).collect();
-        let nets = match given.is_empty() {
-            true => around.take(1).map(|net| net.trunc()).collect(),
+        let mut nets: Vec<IpNet> = match given.is_empty() {
+            true => around.map(|net| net.trunc()).collect(),
             false => given,
         };
+        nets.sort();
+        nets.dedup();
         out.links.push(SeenLink {
             index,
             name: network

@@ -199,8 +199,27 @@ nodes: { a: { networks: { lab: { address: 10.60.0.9 } } } }
     other.ok("down");
 }
 
+/// The state of a port is that of the bridge's spanning tree, which opens ports after a delay.
+fn a_bridge_with_a_spanning_tree() {
+    bridge();
+    sh("ip link set br0 type bridge forward_delay 400 stp_state 1");
+    let h = hallway();
+    let before = Snapshot::take();
+    h.up(FILE).ok();
+    wait_for("the port to be opened", || {
+        sh("bridge link show dev one-0").contains("state forwarding")
+    });
+    sh(
+        "ip link set one-0 carrier off 2>/dev/null; bridge link set dev one-0 state 1 2>/dev/null; true",
+    );
+    h.run(&["status", "--exit-code"]).exits(0);
+    h.ok("down");
+    before.unchanged();
+}
+
 hallway_testkit::tests![
     a_bridge_of_the_host_is_joined,
+    a_bridge_with_a_spanning_tree,
     a_bridge_that_is_made_again_is_joined_again,
     a_bridge_without_the_host,
     refused,

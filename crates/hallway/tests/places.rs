@@ -134,7 +134,7 @@ fn with_a_filter_of_system_calls() {
     assert!(!said.contains("run hallway as root"), "{said}");
     let said = filtered("--host up /run/web.yaml");
     assert!(
-        said.contains("this process is root and still may not"),
+        said.contains("this process is root but is not allowed"),
         "{said}"
     );
     assert!(!said.contains("run as root"), "{said}");

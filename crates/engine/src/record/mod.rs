@@ -107,6 +107,12 @@ impl Record {
         }
     }
 
+    /// Another state is built than the record says; the next [`Store::save`] writes it.
+    pub(crate) fn correct(&mut self, applied: Settled) {
+        self.applied = Some(applied);
+        self.on_disk = false;
+    }
+
     /// What was being built is in place now.
     pub(crate) fn commit(&mut self) {
         self.applied = self.pending.take();

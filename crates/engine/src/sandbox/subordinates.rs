@@ -41,7 +41,8 @@ pub(super) fn map(pid: i32, user: u32, group: u32) -> Given {
     let name = name_of(user).unwrap_or_default();
     let first = |kind: Kind| {
         let program = Path::new(DIRECTORY).join(kind.program);
-        let text = std::fs::read_to_string(kind.file).unwrap_or_default();
+        let bytes = std::fs::read(kind.file).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
         program
             .exists()
             .then(|| range(&text, &name, user))
@@ -75,7 +76,7 @@ fn give(kind: Kind, pid: i32, own: u32, first: u32) -> bool {
 fn range(text: &str, name: &str, user: u32) -> Option<u32> {
     let number = user.to_string();
     text.lines().find_map(|line| {
-        let mut fields = line.trim().split(':');
+        let mut fields = line.split(':');
         let owner = fields.next()?;
         let first: u32 = fields.next()?.parse().ok()?;
         let count: u32 = fields.next()?.parse().ok()?;

@@ -76,7 +76,9 @@ impl Engine {
         }
         let told = !made.is_empty() || !plan.names.is_empty() || settled != applied;
         let before = record.clone();
-        record.applied = Some(settled.clone());
+        if settled != applied {
+            record.correct(settled.clone());
+        }
         record.inodes = inodes(&record, &settled, made);
         record.uplinks = uplinks;
         if record != before {

@@ -151,7 +151,10 @@ pub(crate) fn a_fight_is_paused() {
         .spawn()
         .unwrap();
     wait_for("a pause", || {
-        scene.h.ok("logs --events").contains("again and again")
+        scene
+            .h
+            .ok("logs --events")
+            .contains("makes the same change repeatedly")
     });
     let count = || scene.h.ok("logs --events").lines().count();
     let before = count();

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 mod containers;
+mod lost;
 mod refused;
 
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,7 @@ use containers::{
     services_join_their_containers,
 };
 use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
+use lost::{a_record_that_is_lost, the_keeper_follows_a_name};
 use refused::{a_sandbox_joins_what_was_made_in_it, what_cannot_be_joined};
 
 const FILE: &str = "
@@ -395,6 +397,8 @@ hallway_testkit::tests![
     paths_and_processes,
     a_script_does_the_same,
     one_that_is_replaced_is_drift,
+    the_keeper_follows_a_name,
+    a_record_that_is_lost,
     a_default_route_is_never_replaced,
     a_container_is_found_by_its_name,
     one_that_was_started_again_is_joined_again,

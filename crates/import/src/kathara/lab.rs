@@ -89,7 +89,7 @@ pub(super) fn read(file: &File, sources: &mut Sources, findings: &mut Findings) 
             bad(findings);
             continue;
         };
-        let value = right.trim().trim_matches(['"', '\'']);
+        let value = without_comment(right).trim().trim_matches(['"', '\'']);
         let Some((machine, key)) = left
             .trim()
             .strip_suffix(']')
@@ -112,6 +112,21 @@ pub(super) fn read(file: &File, sources: &mut Sources, findings: &mut Findings) 
         }
     }
     lab
+}
+
+/// A comment begins with `#` after a space, outside of quotes.
+fn without_comment(text: &str) -> &str {
+    let (mut quote, mut before) = (None, ' ');
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), _) if open == c => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '#') if before.is_whitespace() => return text.get(..at).unwrap_or(text),
+            _ => {}
+        }
+        before = c;
+    }
+    text
 }
 
 impl Lab {
@@ -178,5 +193,17 @@ impl Machine {
             }
             _ => self.sysctls.set(name, place, Value::of_text(place, number)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_comment;
+
+    #[test]
+    fn comments_are_cut_outside_of_quotes() {
+        assert_eq!(without_comment("\"A\"   # left"), "\"A\"   ");
+        assert_eq!(without_comment("\"a # b\""), "\"a # b\"");
+        assert_eq!(without_comment("a#b"), "a#b");
     }
 }

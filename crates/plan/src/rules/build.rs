@@ -50,6 +50,7 @@ pub fn ruleset(settled: &Settled) -> Ruleset {
     bridge.chains = bridge::chains(policies.to_many);
     let (share, sets) = share::chain(settled);
     inet.sets.extend(sets);
+    inet.sets.extend(nat::own_udp(settled));
     let rules = [policies.forward, policies.input, policies.output];
     inet.chains = inet_chains(settled, rules);
     inet.chains.insert(0, share);

@@ -4,10 +4,12 @@ use std::net::Ipv6Addr;
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{
-    Action, Chain, ChainType, Dnat, Field, Hook, IpVersion, Match, Priority, Rule, Value,
+    Action, Chain, ChainType, Dnat, Element, Field, Hook, IpVersion, Match, Priority, Rule, Set,
+    Value,
 };
+use hallway_spec::Protocol;
 
-use super::parts::{LINK_LOCAL6, LOOPBACK4, base, member, rule, within};
+use super::parts::{LINK_LOCAL6, LOOPBACK4, UDP, base, member, rule, within};
 use super::purpose;
 use super::sets::{self, ByVersion};
 use crate::settled::{Publish, Settled};
@@ -63,10 +65,23 @@ pub(super) fn prerouting(settled: &Settled) -> Chain {
             purpose::LAN,
         ),
     ];
-    if settled.publishes.iter().any(may_be_of_host) {
-        let own = |wildcard| vec![Match::ToLocal, Match::OfSocket { wildcard }];
-        let words = "a program of the host has this port";
-        rules.extend([false, true].map(|wildcard| rule(own(wildcard), Verdict::Return, words)));
+    // Its first packet did not pass here, so it is a connection of the host.
+    rules.push(rule(
+        vec![Match::MidStream],
+        Verdict::Return,
+        "a connection that began before",
+    ));
+    if !own_udp(settled).is_empty() {
+        rules.push(rule(
+            vec![
+                Match::ToLocal,
+                Match::Is(Field::L4Proto, Value::Proto(UDP)),
+                Match::In(vec![Field::Dport], OWN_UDP.into()),
+                Match::OfSocket { wildcard: false },
+            ],
+            Verdict::Return,
+            "a program of the host has this port of this address",
+        ));
     }
     rules.push(rule(
         vec![Match::ToLocal],
@@ -84,11 +99,39 @@ pub(super) fn prerouting(settled: &Settled) -> Chain {
 /// (net.ipv4.ip_local_port_range).
 const FIRST_LOCAL_PORT: u16 = 32_768;
 
-/// Whether programs of the host may have connections from one of these ports: the kernel chooses it, or
-/// the keeper does not hold each port of the range.
-fn may_be_of_host(publish: &Publish) -> bool {
-    let ports = publish.host_ports;
-    ports.first() != ports.last() || ports.first() >= FIRST_LOCAL_PORT
+/// The set of published UDP ports that programs of the host may have connected sockets on.
+const OWN_UDP: &str = "own_udp";
+
+/// That set: ports that the kernel gives to programs, and ranges, of which the keeper does not hold
+/// each port. There is none where nothing like this is published.
+pub(super) fn own_udp(settled: &Settled) -> Vec<Set> {
+    let of_host = |p: &&Publish| {
+        let ports = p.host_ports;
+        let is_range = ports.first() != ports.last();
+        p.protocol == Protocol::Udp && (is_range || ports.first() >= FIRST_LOCAL_PORT)
+    };
+    let published = settled.publishes.iter().filter(of_host);
+    let mut ranges: Vec<(u16, u16)> = published
+        .map(|p| (p.host_ports.first(), p.host_ports.last()))
+        .collect();
+    ranges.sort_unstable();
+    let mut merged: Vec<(u16, u16)> = Vec::new();
+    for (first, last) in ranges {
+        match merged.last_mut() {
+            Some(before) if first <= before.1.saturating_add(1) => before.1 = before.1.max(last),
+            _ => merged.push((first, last)),
+        }
+    }
+    if merged.is_empty() {
+        return Vec::new();
+    }
+    let mut set = Set::new(OWN_UDP, &[Field::Dport.data_type()]);
+    set.interval = true;
+    let ports = merged
+        .into_iter()
+        .map(|(first, last)| Value::Ports(first, last));
+    set.elements = ports.map(|p| Element::new(vec![p])).collect();
+    vec![set]
 }
 
 pub(super) fn output() -> Chain {

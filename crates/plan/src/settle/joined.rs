@@ -27,6 +27,9 @@ struct Found<'a> {
     seen: Option<&'a SeenJoined>,
     /// The nodes that this project has settled there before.
     before: Vec<&'a Node>,
+    /// The links of this project on the host: their other ends are this project's, too, also when the
+    /// record is lost.
+    ports: &'a BTreeSet<(u32, u32)>,
 }
 
 impl<'a> Joining<'a> {
@@ -44,6 +47,7 @@ impl<'a> Joining<'a> {
                 reference,
                 seen,
                 before: around.joined_before.iter().filter(same).collect(),
+                ports: &around.own_links,
             };
             (&node.name, found)
         };
@@ -170,9 +174,12 @@ impl<'a> Found<'a> {
         let links = self.present().into_iter().flat_map(|p| &p.inside.links);
         let ours = |link: &&crate::observed::SeenLink| {
             let interfaces = self.before.iter().flat_map(|n| &n.interfaces);
-            interfaces
-                .clone()
-                .any(|i| i.name == link.name && Some(i.mac) == link.mac)
+            let mut interfaces =
+                interfaces.filter(|i| i.name == link.name && Some(i.mac) == link.mac);
+            interfaces.next().is_some()
+                || link
+                    .peer
+                    .is_some_and(|peer| self.ports.contains(&(peer, link.index)))
         };
         links
             .filter(move |l| !ours(l))
@@ -287,6 +294,8 @@ impl<'a> Found<'a> {
                 help.into(),
             ));
         }
+        // The same for both IP versions is one conflict.
+        out.dedup_by(|a, b| a.message == b.message);
         let networks = node
             .ports()
             .filter_map(|(_, network, _)| settled.network(network));

@@ -30,6 +30,8 @@ pub struct Surroundings {
     pub running: BTreeSet<Name>,
     /// Namespaces of others that nodes of this project join.
     pub joined: BTreeMap<Joined, SeenJoined>,
+    /// Indexes of the links that this project built on the host, with those of their other ends.
+    pub own_links: BTreeSet<(u32, u32)>,
     /// The bridges of the host.
     pub bridges: BTreeMap<String, HostBridge>,
     /// The nodes that this project has settled in such namespaces, also by a run that did not finish.
@@ -103,6 +105,8 @@ impl Surroundings {
                 || known.iter().any(|k| group_slot == Some(k.slot))
             {
                 ours.insert(link.index);
+                out.own_links
+                    .extend(link.peer.map(|peer| (link.index, peer)));
             }
             out.links.insert(link.name.clone(), role);
         }

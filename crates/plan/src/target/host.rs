@@ -124,6 +124,7 @@ fn port(
         mac: network.external.then(|| last_mac(settled, link)),
         mtu: interface.mtu,
         port: match network.mode {
+            Mode::Bridge if network.external => PortFlag::OF_EXTERNAL,
             Mode::Bridge => PortFlag::WANTED,
             Mode::Lan => PortFlag::OF_LAN,
             Mode::Routed => &[],

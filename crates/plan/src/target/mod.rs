@@ -275,6 +275,19 @@ impl PortFlag {
         (Self::RootBlock, false),
     ];
 
+    /// For a port of an external network: its spanning tree, if any, belongs to others.
+    pub const OF_EXTERNAL: &'static [(Self, bool)] = &[
+        (Self::Hairpin, true),
+        (Self::Isolated, false),
+        (Self::Learning, true),
+        (Self::Flood, true),
+        (Self::McastFlood, true),
+        (Self::BcastFlood, true),
+        (Self::NeighSuppress, false),
+        (Self::Locked, false),
+        (Self::GroupForward, false),
+    ];
+
     /// The attributes of a new port in the kernel (`new_nbp`, net/bridge/br_if.c).
     #[must_use]
     pub const fn default(self) -> bool {

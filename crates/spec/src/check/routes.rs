@@ -24,14 +24,20 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Only a node that forwards has something to masquerade.
+/// Only a node that forwards has something to masquerade, and hallway puts no rules into namespaces of
+/// others.
 pub(super) fn masquerade(topology: &Topology, problems: &mut Vec<Problem>) {
-    for node in topology.nodes.iter().filter(|n| !n.forwarding) {
+    let without = |n: &&Node| !n.forwarding || n.namespace.is_some();
+    for node in topology.nodes.iter().filter(without) {
         let attached = node.attachments.iter().filter(|a| a.masquerade);
         let ends = topology.links.iter().flat_map(|l| &l.ends);
         let ends = ends.filter(|e| e.node == node.name && e.masquerade);
         for place in attached.map(|a| &a.place).chain(ends.map(|e| &e.place)) {
-            let kind = NodeProblem::MasqueradeWithoutForwarding(node.name.clone());
+            let name = node.name.clone();
+            let kind = match node.namespace {
+                None => NodeProblem::MasqueradeWithoutForwarding(name),
+                Some(_) => NodeProblem::MasqueradeInJoined(name),
+            };
             problems.push(Problem::new(place, kind));
         }
     }

@@ -54,7 +54,7 @@ crate::codes! {
         ExpectContradiction = "expect-contradiction",
         /// A route's next hop is not on any of the node's prefixes.
         RouteUnreachable = "route-unreachable",
-        /// A node that forwards nothing is told to masquerade what it forwards.
+        /// A node that forwards nothing, or is in a namespace of others, is told to masquerade.
         MasqueradeNoEffect = "masquerade-no-effect",
         /// The file has more of something than hallway supports.
         TooMany = "too-many",

@@ -126,6 +126,11 @@ pub enum NodeProblem {
     /// Masquerade on an interface of a node that forwards nothing.
     #[error("node {0} masquerades what it forwards, but it forwards nothing")]
     MasqueradeWithoutForwarding(Name),
+    /// Masquerade on an interface of a node in a namespace of others.
+    #[error(
+        "node {0} cannot masquerade: it is in a namespace of others, and hallway puts no rules there"
+    )]
+    MasqueradeInJoined(Name),
     /// A route whose next hop is in no prefix of the node.
     #[error("node {node} cannot reach the next hop {via} of the route to {to}")]
     NextHop {
@@ -182,7 +187,9 @@ impl Details for NodeProblem {
             | Self::DependencyNeverEnds { .. }
             | Self::DependencyWithoutCommand { .. }
             | Self::DependencyCycle(_) => Code::BadDependency,
-            Self::MasqueradeWithoutForwarding(_) => Code::MasqueradeNoEffect,
+            Self::MasqueradeWithoutForwarding(_) | Self::MasqueradeInJoined(_) => {
+                Code::MasqueradeNoEffect
+            }
             Self::NextHop { .. } => Code::RouteUnreachable,
         }
     }
@@ -273,6 +280,9 @@ impl Details for NodeProblem {
                 "give that node a command, or remove the dependency".into()
             }
             Self::DependencyCycle(_) => "remove one of these depends_on".into(),
+            Self::MasqueradeInJoined(_) => {
+                "remove masquerade, or have the owner of the namespace translate addresses there".into()
+            }
             Self::MasqueradeWithoutForwarding(node) => {
                 format!("write forwarding: true for {node}, or remove masquerade")
             }
