@@ -80,6 +80,11 @@ const CASES: &[(Code, &str, &str)] = &[
         "NETS nodes: { n: { networks: [i] }, a: { networks: [i] } }\npolicies: [{ from: a, to: n }]\n",
     ),
     (
+        Code::MasqueradeNoEffect,
+        "",
+        "NETS nodes: { a: { networks: { n: { masquerade: true } } } }\n",
+    ),
+    (
         Code::UnknownName,
         "m",
         "NETS nodes: { a: { networks: [m] } }\n",
