@@ -4,7 +4,7 @@ use hallway_engine::{Engine, Failure, OtherNamespaces, Reason, read};
 use hallway_plan::Settled;
 use hallway_plan::reach::{Environment, Location, Party, Question, World};
 use hallway_plan::rules::{self, Ruleset};
-use hallway_spec::Expect;
+use hallway_spec::{Endpoint, Expect, PortName, PortNames, Service};
 
 use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::VerbError;
@@ -18,6 +18,7 @@ pub(crate) struct Subject {
     pub(crate) expects: Vec<Expect>,
     /// The name of the file in explanations.
     pub(crate) file: String,
+    port_names: PortNames,
     rules: Ruleset,
     environment: Environment,
     text: String,
@@ -60,6 +61,7 @@ impl Subject {
     fn new(settled: Settled, input: &Input, environment: Environment) -> Self {
         let name = std::path::Path::new(&input.path).file_name();
         Self {
+            port_names: PortNames::of(&input.project.topology),
             rules: rules::ruleset(&settled),
             settled,
             expects: input.project.topology.expects.clone(),
@@ -79,6 +81,35 @@ impl Subject {
         &self.environment
     }
 
+    /// Reads a server whose port is written by its name, like `web:http`; `None` for other servers.
+    fn named_target(
+        &self,
+        world: &World<'_>,
+        text: &str,
+    ) -> Result<Option<(Party, Service)>, VerbError> {
+        let Some((server, port)) = text.rsplit_once(':') else {
+            return Ok(None);
+        };
+        if world.party(text).is_some() {
+            return Ok(None); // an IPv6 address
+        }
+        let (Some(party), Ok(name)) = (world.party(server), port.parse::<PortName>()) else {
+            return Ok(None);
+        };
+        let to = match world.place(&party) {
+            Location::Node(node) => Endpoint::Node(node),
+            Location::Host => Endpoint::Host,
+            Location::Outside => Endpoint::Outside,
+        };
+        match self.port_names.port(&name, &to) {
+            Ok(port) => Ok(Some((party, Service::Port(port)))),
+            Err(unresolved) => {
+                let help = unresolved.help();
+                Err(VerbError::usage(format!("{text}: {unresolved}"), help))
+            }
+        }
+    }
+
     pub(crate) fn world(&self) -> Result<World<'_>, VerbError> {
         World::new(&self.settled, &self.rules, self.environment.clone())
             .ok_or_else(|| Failure::from(Reason::Bug("the rules have no tables")).into())
@@ -86,7 +117,11 @@ impl Subject {
 }
 
 /// Reads the client and the server of a pair.
-pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, VerbError> {
+pub(crate) fn resolve(
+    subject: &Subject,
+    world: &World<'_>,
+    pair: &PairArgs,
+) -> Result<Question, VerbError> {
     let nodes: Vec<&str> = world
         .settled()
         .nodes
@@ -104,9 +139,12 @@ pub(crate) fn resolve(world: &World<'_>, pair: &PairArgs) -> Result<Question, Ve
             help.clone(),
         )
     })?;
-    let (to, service) = world
-        .target(&pair.to)
-        .map_err(|message| VerbError::usage(message, help))?;
+    let (to, service) = match subject.named_target(world, &pair.to)? {
+        Some(named) => named,
+        None => world
+            .target(&pair.to)
+            .map_err(|message| VerbError::usage(message, help))?,
+    };
     Ok(Question { from, to, service })
 }
 

@@ -95,7 +95,7 @@ fn the_project_that_is_meant() {
     h.run(&["up", "/run/lab.yaml"]).ok();
     h.run(&["exec", "a", "--", "true"]).ok();
     let ran = h.run(&["explain", "a", "b"]).exits(0);
-    ran.says("this is about lab, the only project that is up; idle");
+    ran.says("using project lab, the only one that is up; idle");
     assert!(
         !h.run(&["-p", "lab", "explain", "a", "b"])
             .err

@@ -126,7 +126,7 @@ fn what_is_no_service_is_refused() {
     for (service, says) in [
         ("sctp", "has ports"),
         ("ip/33", "cannot be tested"),
-        ("web", "is no service"),
+        ("web", "has no port with the name web"),
     ] {
         h.up(&file(service, "port")).exits(2).says(says);
     }

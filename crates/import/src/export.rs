@@ -1,7 +1,7 @@
 //! A hallway file as a Compose file. Values for which Compose has no key are under `x-hallway`, so
 //! that the file has the same meaning when it is read again.
 
-use hallway_spec::{Entry, Place, Problem, Value, ValueKind};
+use hallway_spec::{Entry, Place, PortText, Problem, Value, ValueKind};
 
 use crate::entries::Entries;
 use crate::render::render;
@@ -100,7 +100,8 @@ fn service(node: &Value) -> Value {
             }
             key if SAME.contains(&key) => {
                 let value = match key {
-                    "ports" | "depends_on" => list(&entry.value),
+                    "ports" => ports(&entry.value),
+                    "depends_on" => list(&entry.value),
                     _ => entry.value.clone(),
                 };
                 out.set(key, place, value);
@@ -120,6 +121,35 @@ fn list(value: &Value) -> Value {
         true => value.clone(),
         false => Value::of_list(&value.place, value.items().to_vec()),
     }
+}
+
+/// Published ports. Those with a name have the long form, the only one in Compose with names.
+fn ports(value: &Value) -> Value {
+    let each = |item: &Value| match item.text().map(str::parse::<PortText>) {
+        Some(Ok(port)) => long(item, &port).unwrap_or_else(|| item.clone()),
+        _ => item.clone(),
+    };
+    let items = match value.is_map() {
+        true => std::slice::from_ref(value),
+        false => value.items(),
+    };
+    Value::of_list(&value.place, items.iter().map(each).collect())
+}
+
+/// The long form of a port with a name.
+fn long(item: &Value, port: &PortText) -> Option<Value> {
+    let (place, publish) = (&item.place, &port.publish);
+    let mut out = Entries::default();
+    let name = port.name.as_ref()?;
+    let mut set = |key: &str, text: String| out.set(key, place, Value::of_text(place, text));
+    set("name", name.to_string());
+    set("target", publish.node_ports.to_string());
+    set("published", publish.host_ports.to_string());
+    if let Some(address) = publish.host_address {
+        set("host_ip", address.to_string());
+    }
+    set("protocol", publish.protocol.to_string());
+    Some(out.into_map(place))
 }
 
 /// A node's networks.

@@ -5,6 +5,25 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// The greatest length of the name of a port, in bytes.
+pub(crate) const PORT_NAME_MAX: usize = 63;
+
+/// Why the name of a port was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPortName {
+    /// It is empty, begins with something other than a letter, or has another character.
+    #[error(
+        "{0:?} cannot be the name of a port: it begins with a letter and has letters from a to z, digits, '-' and '_'"
+    )]
+    Text(String),
+    /// It has more than 63 bytes.
+    #[error("the name of a port has at most {PORT_NAME_MAX} characters, this has {0}")]
+    TooLong(usize),
+    /// It is a protocol: `ports: [tcp]` would have two meanings.
+    #[error("{0} is a protocol and cannot be the name of a port")]
+    Protocol(String),
+}
+
 /// Why a port, a range or a published port was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPort {
@@ -25,6 +44,9 @@ pub enum InvalidPort {
     /// The part before the ports is not an IP address.
     #[error("{0:?} is not an IP address")]
     Address(String),
+    /// The text before `=` is no name of a port.
+    #[error(transparent)]
+    Name(#[from] InvalidPortName),
     /// The two ranges have different lengths.
     #[error("{host} has {} ports on the host, but {node} has {} in the node", .host.len(), .node.len())]
     Lengths {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::{InvalidPort, PortRange, Protocol, Publish};
+use crate::{InvalidPort, PortName, PortRange, Protocol, Publish};
 
 /// `[ip:]host[-range]:container[-range][/tcp|udp|sctp]`, compose's short syntax; a single number
 /// publishes the same port.
@@ -86,6 +86,30 @@ impl fmt::Display for PublishText {
     }
 }
 
+/// An entry of `ports` as one text, `[NAME=]` and what is published: `web=8080:80`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortText {
+    /// The name of the node's port.
+    pub name: Option<PortName>,
+    /// What is published.
+    pub publish: PublishText,
+}
+
+impl FromStr for PortText {
+    type Err = InvalidPort;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPort> {
+        let (name, publish) = match text.split_once('=') {
+            Some((name, publish)) => (Some(name.parse()?), publish),
+            None => (None, text),
+        };
+        Ok(Self {
+            name,
+            publish: publish.parse()?,
+        })
+    }
+}
+
 /// Entries of more ports than this are not served on localhost: each port would need a listener,
 /// and a listener needs a file for each IP version, in a sandbox twice that.
 pub const LOCALHOST_PORTS_MAX: usize = 4_096;
@@ -122,6 +146,17 @@ mod tests {
             ("38412/sctp", "38412:38412/sctp"),
         ] {
             assert_eq!(text.parse::<PublishText>().unwrap().to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn a_name_is_written_before_the_ports() {
+        let named: PortText = "web=127.0.0.1:8080:80/udp".parse().unwrap();
+        assert_eq!(named.name.unwrap().as_ref(), "web");
+        assert_eq!(named.publish.to_string(), "127.0.0.1:8080:80/udp");
+        assert_eq!("8080:80".parse::<PortText>().unwrap().name, None);
+        for text in ["=80", "8080=80", "tcp=80", "web=", "a=b=80"] {
+            assert!(text.parse::<PortText>().is_err(), "{text}");
         }
     }
 

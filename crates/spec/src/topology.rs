@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Bandwidth, Command, Dependency, Expect, Healthcheck, Impairments, InterfaceName, IpVersion,
-    Joined, Mac, Name, Place, Policy, PortProto, PortRange, Protocol, SysctlKey, User,
+    Joined, Mac, Name, NamedPort, Place, Policy, PortProto, PortRange, Protocol, SysctlKey, User,
 };
 
 /// A whole project: the unit of `up` and `down`.
@@ -113,6 +113,8 @@ pub struct Node {
     pub attachments: Vec<Attachment>,
     /// Published ports.
     pub ports: Vec<Publish>,
+    /// The names of its ports, published or not.
+    pub port_names: Vec<NamedPort>,
     /// Static routes besides those of its networks.
     pub routes: Vec<StaticRoute>,
     /// Its default route leads through its networks. Without, it gets routes only to what policies

@@ -80,9 +80,49 @@ const CASES: &[(Code, &str, &str)] = &[
         "NETS nodes: { n: { networks: [i] }, a: { networks: [i] } }\npolicies: [{ from: a, to: n }]\n",
     ),
     (
+        Code::MasqueradeNoEffect,
+        "",
+        "NETS nodes: { a: { networks: { n: { masquerade: true } } } }\n",
+    ),
+    (
         Code::UnknownName,
         "m",
         "NETS nodes: { a: { networks: [m] } }\n",
+    ),
+    (
+        Code::UnknownName,
+        "http",
+        "NETS nodes: { a: { networks: [n], ports: [\"web=80\"] }, b: { networks: [n] } }\npolicies: [{ from: b, to: a, ports: [http] }]\n",
+    ),
+    (
+        Code::UnknownName,
+        "web",
+        "NETS nodes: { a: { networks: [n], port_names: { web: 80 } }, b: { networks: [n] } }\nexpect: [{ from: a, to: host, port: web }]\n",
+    ),
+    (
+        Code::PortNameAmbiguous,
+        "web",
+        "NETS nodes: { a: { networks: [n], port_names: { web: 80 } }, b: { networks: [n], port_names: { web: 81 } } }\npolicies: [{ from: i, to: n, ports: [web] }]\n",
+    ),
+    (
+        Code::PortNameAmbiguous,
+        "web",
+        "NETS nodes: { a: { networks: [n], port_names: { web: 80-89 } }, b: { networks: [n] } }\nexpect: [{ from: b, to: a, port: web }]\n",
+    ),
+    (
+        Code::NameInUse,
+        "web",
+        "NETS nodes: { a: { networks: [n], ports: [\"web=80\"], port_names: { web: 81 } } }\n",
+    ),
+    (
+        Code::BadName,
+        "tcp",
+        "NETS nodes: { a: { networks: [n], port_names: { tcp: 80 } } }\n",
+    ),
+    (
+        Code::BadName,
+        "web server",
+        "NETS nodes: { a: { networks: [n], ports: [{ target: 80, name: web server }] } }\n",
     ),
     (
         Code::BadSubnet,
@@ -377,4 +417,64 @@ fn words_of_long_policies_are_short() {
     assert!(words.contains(" more"), "{words}");
     let ports = policies[1].to_string();
     assert!(ports.ends_with(", 13/tcp, 15/tcp and 2 more"), "{ports}");
+}
+
+/// A name means the same as the number; nodes without the name are no obstacle.
+#[test]
+fn names_of_ports_mean_their_numbers() {
+    let file = |web: &str, dns: &str, media: &str, on_host: &str| {
+        let nodes = "
+  a: { networks: [n], ports: [\"web=8080:80\", \"web=[::1]:8081:80\", { target: 53, protocol: udp, name: dns }] }
+  b: { networks: [n], port_names: { web: 80/tcp, media: 7000-7010/udp } }
+  c: { networks: [n, i] }
+  s: { namespace: \"node:b\", command: x }
+";
+        let net = NETS.replace("10.1.0.0/24", "[10.1.0.0/24, fd01::/64]");
+        format!(
+            "{net}nodes:{nodes}policies:
+  - {{ from: i, to: n, ports: [{web}] }}
+  - {{ from: i, to: [s, i], ports: [{media}, 9/tcp] }}
+  - {{ between: [a, b], ports: [{web}, {dns}, {media}] }}
+  - {{ from: i, to: any, ports: {dns} }}
+expect:
+  - {{ from: c, to: s, port: {web} }}
+  - {{ from: c, to: a, port: {dns} }}
+  - {{ from: c, to: host, port: {on_host} }}
+"
+        )
+    };
+    let meaning = |text: &str| without_places(&parse("f.yaml", text).unwrap().topology);
+    let named = file("web", "dns", "media", "dns");
+    let numbers = file("80/tcp", "53/udp", "7000-7010/udp", "53/udp");
+    assert_eq!(meaning(&named), meaning(&numbers));
+    let several = file("web", "dns", "media", "web");
+    assert_eq!(
+        problems(&several),
+        [(Code::PortNameAmbiguous, "web".to_owned())]
+    );
+}
+
+/// One mistake gives one message.
+#[test]
+fn a_port_that_cannot_be_read_is_no_unknown_name() {
+    let text = format!(
+        "{NETS}nodes: {{ a: {{ networks: [n], ports: [\"web=808O:80\"] }}, b: {{ networks: [n] }} }}
+policies: [{{ from: b, to: a, ports: [web] }}, {{ from: b, to: [x, a], ports: [web] }}]
+"
+    );
+    let found: Vec<Code> = problems(&text).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(found, [Code::BadValue, Code::UnknownName]);
+}
+
+/// A node can be added without the nodes that nothing names, except those with names of ports.
+#[test]
+fn nodes_with_names_of_ports_are_needed_by_policies() {
+    let text = format!(
+        "{NETS}nodes: {{ a: {{ networks: [n], port_names: {{ web: 80 }} }}, b: {{ networks: [i] }} }}
+policies: [{{ from: i, to: n, ports: [web] }}]
+"
+    );
+    let (rest, named) = hallway_spec::rest(&Document::read(&text).unwrap());
+    assert_eq!(named.iter().collect::<Vec<_>>(), ["a"]);
+    parse("rest.yaml", &rest.to_yaml()).unwrap();
 }

@@ -337,14 +337,15 @@ pub(crate) enum Verb {
     Publish {
         /// The node
         node: Name,
-        /// As host-port:node-port, like 8080:80, 127.0.0.1:8080:80 or 5000-5010:5000-5010/udp
+        /// As host-port:node-port, like 8080:80, 127.0.0.1:8080:80 or 5000-5010:5000-5010/udp; with a
+        /// name before it for the port of the node: web=8080:80
         port: String,
     },
     /// Stop publishing a port
     Unpublish {
         /// The node
         node: Name,
-        /// As it was published
+        /// As it was published, or its name
         port: String,
     },
     /// Delay, drop or change what a node sends, on a running project; without settings, list what is set

@@ -14,7 +14,7 @@ pub(crate) struct PolicyArgs {
     pub(crate) from: String,
     /// The destination, written like FROM
     pub(crate) to: String,
-    /// Only these services, like 3306/tcp, 8000-8010/udp or icmp
+    /// Only these services, like 3306/tcp, 8000-8010/udp, icmp or the name of a port
     #[arg(long, value_name = "PORT", value_delimiter = ',')]
     pub(crate) port: Vec<String>,
 }
@@ -48,7 +48,7 @@ pub(crate) enum NodeVerb {
         /// A network, or NETWORK=ADDRESS; may be given more than once
         #[arg(long, value_name = "NETWORK[=ADDRESS]")]
         network: Vec<String>,
-        /// A port to publish; may be given more than once
+        /// A port to publish, like 8080:80 or web=8080:80; may be given more than once
         #[arg(long, value_name = "PORT")]
         publish: Vec<String>,
         /// A port that must listen before the node counts as ready, like 80/tcp; may be given more than once

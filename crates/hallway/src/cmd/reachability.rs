@@ -26,7 +26,7 @@ pub(crate) fn explain(
 ) -> Result<ExitCode, VerbError> {
     let subject = Subject::any(common, file)?;
     let world = subject.world()?;
-    let question = resolve(&world, pair)?;
+    let question = resolve(&subject, &world, pair)?;
     let paths = of_version(question.predict(&world), pair.versions);
     match format {
         Format::Json => ui::json(&Explanation {
@@ -72,7 +72,7 @@ pub(crate) fn reach(
     let scope = here(common)?;
     let subject = Subject::of_scope(common, &scope)?;
     let world = subject.world()?;
-    let question = resolve(&world, pair)?;
+    let question = resolve(&subject, &world, pair)?;
     let from = location(&world, &question.from)?;
     check_target(&world, &question.to)?;
     let paths = of_version(question.predict(&world), pair.versions);

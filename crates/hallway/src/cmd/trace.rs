@@ -35,7 +35,7 @@ pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<Exi
     let scope = here(common)?;
     let subject = Subject::of_scope(common, &scope)?;
     let world = subject.world()?;
-    let question = resolve(&world, pair)?;
+    let question = resolve(&subject, &world, pair)?;
     let from = location(&world, &question.from)?;
     check_target(&world, &question.to)?;
     let paths = of_version(question.predict(&world), pair.versions);

@@ -9,6 +9,7 @@ mod networks;
 mod node;
 mod notes;
 mod ours;
+mod port_names;
 mod ports;
 mod service;
 mod shares;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_spec::{Place, Value};
+use hallway_spec::{Place, PortName, Value};
 
 use super::keys;
+use super::port_names::Names;
 use crate::findings::Findings;
 use crate::surroundings::{NodePort, Surroundings};
 
@@ -16,6 +17,8 @@ type Range = (u16, u16);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Port {
     pub(super) place: Place,
+    /// The name of the node's ports.
+    pub(super) name: Option<PortName>,
     pub(super) host_address: Option<String>,
     /// The host's ports; any free one when absent.
     pub(super) host: Option<Range>,
@@ -28,6 +31,7 @@ const SHORT: &str = "a port like \"8080:80\", \"127.0.0.1:8080:80/tcp\" or \"300
 /// Reads `ports:`.
 pub(super) fn published(value: &Value, findings: &mut Findings) -> Vec<Port> {
     let mut out: Vec<Port> = Vec::new();
+    let mut names = Names::default();
     for item in value.items() {
         let port = if item.is_map() {
             long(item, findings)
@@ -38,7 +42,8 @@ pub(super) fn published(value: &Value, findings: &mut Findings) -> Vec<Port> {
             }
             read
         };
-        let Some(port) = port else { continue };
+        let Some(mut port) = port else { continue };
+        port.name = names.read(item, (port.node, port.protocol.clone()), findings);
         let same = |p: &Port| {
             Port {
                 place: port.place.clone(),
@@ -83,6 +88,7 @@ fn short(text: &str, place: &Place) -> Option<Port> {
     }
     fits(host, node).then(|| Port {
         place: place.clone(),
+        name: None,
         host_address: address,
         host,
         node,
@@ -143,6 +149,7 @@ fn long(value: &Value, findings: &mut Findings) -> Option<Port> {
     }
     Some(Port {
         place: value.place.clone(),
+        name: None,
         host_address: address,
         host,
         node,
@@ -240,7 +247,13 @@ impl<'a> Chooser<'a> {
             "tcp" => String::new(),
             other => format!("/{other}"),
         };
-        format!("{address}{}:{}{protocol}", text(host), text(port.node))
+        let name = port.name.as_ref().map(|name| format!("{name}="));
+        let name = name.unwrap_or_default();
+        format!(
+            "{name}{address}{}:{}{protocol}",
+            text(host),
+            text(port.node)
+        )
     }
 
     /// Unused ports; the node's own ports if there are not enough.
@@ -316,6 +329,20 @@ mod tests {
         for text in ["", "x", "0", "1:2:3", "80-81:80-82", "host:80:80", "9-8"] {
             assert_eq!(written(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn names_are_kept() {
+        let text = "[{ target: 80, published: 8080, name: web }, { target: 81, published: 81, name: Web UI }, { target: 82, published: 82, name: web }, { target: 80, published: 8081, name: web }]";
+        let mut findings = Findings::default();
+        let all = published(&Value::read(text).unwrap(), &mut findings);
+        let surroundings = Surroundings::bare();
+        let mut chooser = Chooser::new("shop", &surroundings, all.iter());
+        let written: Vec<String> = (all.iter())
+            .map(|port| chooser.write(port, "web", 0))
+            .collect();
+        assert_eq!(written, ["web=8080:80", "81:81", "82:82", "web=8081:80"]);
+        assert_eq!(findings.notes.len(), 2);
     }
 
     #[test]

@@ -76,15 +76,15 @@ pub(super) fn hook() -> Chain {
         name: "shares".into(),
         base: base(ChainType::Filter, Hook::Prerouting, Priority::MANGLE),
         rules: vec![
-            rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
+            rule(vec![nets(false)], Verdict::Return, purpose::NOT_OURS),
             rule(
                 vec![member(Field::IifGroup, &sets::LANS, true)],
-                Verdict::Accept,
+                Verdict::Return,
                 purpose::LAN,
             ),
-            rule(vec![Match::Established], Verdict::Accept, "replies"),
-            rule(vec![Match::Invalid], Verdict::Accept, "dropped later"),
-            rule(vec![Match::MidStream], Verdict::Accept, "dropped later"),
+            rule(vec![Match::Established], Verdict::Return, "replies"),
+            rule(vec![Match::Invalid], Verdict::Return, "dropped later"),
+            rule(vec![Match::MidStream], Verdict::Return, "dropped later"),
             rule(vec![], Verdict::Jump(CHAIN.into()), "connections of a node"),
         ],
     }

@@ -73,8 +73,10 @@ mapping! {
     pub struct NodeDoc read as NodeKeys {
         /// Networks in order: a list of names, or a mapping with addresses.
         networks: Option<NetworksDoc>,
-        /// Published ports: `[ip:]host[-range]:node[-range][/tcp|udp]`.
+        /// Published ports: `[name=][ip:]host[-range]:node[-range][/tcp|udp]`.
         ports: Option<OneOrMany<PortDoc>>,
+        /// Names of ports that are not published, like { web: 80/tcp }.
+        port_names: Option<IndexMap<String, Scalar>>,
         /// The program that runs inside: a line, or a list of words.
         command: Option<OneOrMany<Scalar>>,
         /// `up` waits until these listen, like `80/tcp`.
@@ -184,7 +186,7 @@ mapping! {
         host_ip: Option<String>,
         /// tcp, udp or sctp.
         protocol: Option<String>,
-        /// What it is for; without effect.
+        /// The name of the node's port.
         name: Option<String>,
         /// Which protocol is spoken there; without effect.
         app_protocol: Option<String>,
@@ -307,7 +309,7 @@ mapping! {
         to: Option<OneOrMany<String>>,
         /// Both directions among these.
         between: Option<Vec<String>>,
-        /// Like `3306/tcp`, `8000-8010/udp`, `icmp`; everything when absent.
+        /// Like `3306/tcp`, `8000-8010/udp`, `icmp`, or the name of a port; everything when absent.
         ports: Option<OneOrMany<Scalar>>,
     }
 }
@@ -319,7 +321,7 @@ mapping! {
         from: String,
         /// The server.
         to: String,
-        /// Like `80/tcp`; ping when absent.
+        /// Like `80/tcp`, or the name of a port; ping when absent.
         port: Option<Scalar>,
         /// True by default.
         reachable: Option<bool>,

@@ -3,7 +3,7 @@
 use super::entry::node_mut;
 use super::{Edit, EditError, networks, policies};
 use crate::document::{DependsDoc, Document, NodeDoc, OneOrMany, PortDoc, Scalar};
-use crate::{Name, PublishText};
+use crate::{Name, PortName, PortText};
 
 pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError> {
     let Edit::NodeAdd {
@@ -45,7 +45,7 @@ fn many<T>(items: Vec<T>) -> Option<OneOrMany<T>> {
 }
 
 pub(super) fn publish(document: &mut Document, name: &Name, port: &str) -> Result<(), EditError> {
-    port.parse::<PublishText>()?;
+    port.parse::<PortText>()?;
     let node = node_mut(document, name)?;
     let mut ports = node
         .ports
@@ -58,7 +58,7 @@ pub(super) fn publish(document: &mut Document, name: &Name, port: &str) -> Resul
 }
 
 pub(super) fn unpublish(document: &mut Document, name: &Name, port: &str) -> Result<(), EditError> {
-    let wanted: PublishText = port.parse()?;
+    let is_wanted = wanted(port)?;
     let node = node_mut(document, name)?;
     let mut ports = node
         .ports
@@ -66,13 +66,7 @@ pub(super) fn unpublish(document: &mut Document, name: &Name, port: &str) -> Res
         .map(|p| p.items().to_vec())
         .unwrap_or_default();
     let before = ports.len();
-    ports.retain(|p| match p {
-        PortDoc::Short(text) => text
-            .text()
-            .parse::<PublishText>()
-            .is_ok_and(|p| p != wanted),
-        PortDoc::Long(_) => true,
-    });
+    ports.retain(|p| !is_wanted(p));
     if ports.len() == before {
         return Err(EditError::NotPublished {
             node: name.clone(),
@@ -81,6 +75,30 @@ pub(super) fn unpublish(document: &mut Document, name: &Name, port: &str) -> Res
     }
     node.ports = (!ports.is_empty()).then_some(OneOrMany::Many(ports));
     Ok(())
+}
+
+/// Tells the entries of `ports` that a person means: as they were published, or by their name.
+fn wanted(port: &str) -> Result<impl Fn(&PortDoc) -> bool, EditError> {
+    let by_name = port.parse::<PortName>().ok();
+    let by_ports = match &by_name {
+        Some(_) => None,
+        None => Some(port.parse::<PortText>()?),
+    };
+    Ok(move |entry: &PortDoc| match entry {
+        PortDoc::Short(text) => text
+            .text()
+            .parse::<PortText>()
+            .is_ok_and(|p| match &by_ports {
+                Some(wanted) => {
+                    p.publish == wanted.publish && (wanted.name.is_none() || p.name == wanted.name)
+                }
+                None => p.name == by_name,
+            }),
+        PortDoc::Long(long) => {
+            let name = long.name.as_deref();
+            by_name.is_some() && name == by_name.as_ref().map(AsRef::as_ref)
+        }
+    })
 }
 
 /// Removes a node with everything that names it, and the programs that share its namespace.

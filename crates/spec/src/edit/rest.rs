@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::{DependsDoc, Document, NodeDoc};
+use crate::document::{DependsDoc, Document, NodeDoc, PortDoc};
 
 /// The document without the nodes that nothing in it names, and the names of those that remain.
 ///
@@ -74,9 +74,23 @@ fn named(document: &Document) -> BTreeSet<String> {
     let routers = document.nodes.iter();
     let routers = routers.filter(|(_, node)| node.as_ref().is_some_and(routes));
     let routers = routers.map(|(name, _)| name.clone());
+    // A policy or expectation may mean a port of theirs.
+    let with_names = document.nodes.iter();
+    let with_names = with_names.filter(|(_, n)| n.as_ref().is_some_and(names_ports));
+    let with_names = with_names.map(|(name, _)| name.clone());
     let (policies, expected) = (policies.map(plain), expected.map(plain));
     let shared = shared.map(plain);
     let all = links.chain(policies).chain(expected).chain(needed);
-    let all = all.chain(routers).chain(shared);
+    let all = all.chain(routers).chain(shared).chain(with_names);
     all.filter(is_node).collect()
+}
+
+/// Whether a node gives names to ports.
+fn names_ports(node: &NodeDoc) -> bool {
+    let mut ports = node.ports.iter().flat_map(|p| p.items());
+    node.port_names.is_some()
+        || ports.any(|port| match port {
+            PortDoc::Short(text) => text.text().contains('='),
+            PortDoc::Long(long) => long.name.is_some(),
+        })
 }

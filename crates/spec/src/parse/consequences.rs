@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::problem::{NameProblem, ProblemKind, ValueProblem};
+use crate::problem::{NameProblem, PolicyProblem, ProblemKind, ValueProblem};
 use crate::tree::Tree;
-use crate::{InvalidName, Problem};
+use crate::{InvalidName, Problem, UnresolvedPort};
 
 /// The problems without those that follow from others.
 pub(super) fn left_out(tree: &Tree, problems: Vec<Problem>) -> Vec<Problem> {
@@ -25,6 +25,8 @@ struct Causes {
     read_as: BTreeSet<String>,
     /// Texts that cannot be names, by offset.
     names: BTreeMap<usize, String>,
+    /// Whether ports of nodes, which may have names, could not be read.
+    ports: bool,
 }
 
 impl Causes {
@@ -34,9 +36,11 @@ impl Causes {
             odd: BTreeSet::new(),
             read_as: BTreeSet::new(),
             names: BTreeMap::new(),
+            ports: false,
         };
         let mut bad = BTreeSet::new();
         for problem in problems {
+            out.ports |= is_of_ports(problem);
             match &problem.kind {
                 ProblemKind::Value(ValueProblem::Unexpected { .. }) => {
                     let place = &problem.place;
@@ -75,6 +79,9 @@ impl Causes {
                 let begin = format!("{network}:"); // `apps:{ … }` is one name
                 self.names.values().any(|text| text.starts_with(&begin))
             }
+            ProblemKind::Policy(PolicyProblem::PortName(UnresolvedPort::Unknown { .. })) => {
+                self.ports
+            }
             _ => false,
         }
     }
@@ -88,6 +95,15 @@ impl Causes {
         let text = self.names.get(&problem.place.offset);
         *error != InvalidName::Empty && text.is_some_and(|text| !said.insert(text.clone()))
     }
+}
+
+/// Whether a problem is a value among the ports of a node, or their names.
+fn is_of_ports(problem: &Problem) -> bool {
+    let key = &problem.place.key;
+    let is_below = |keys: [&str; 2]| keys.iter().any(|k| key.contains(k));
+    matches!(problem.kind, ProblemKind::Value(_))
+        && is_below([".ports", ".port_names"])
+        && !is_below(["policies[", "expect["])
 }
 
 fn joined(path: &str, key: &str) -> String {

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use crate::problem::{NameProblem, PolicyProblem};
 use crate::reader::{At, Reader};
 use crate::similar::nearest;
-use crate::{Endpoint, Name, Network, Node, Place};
+use crate::{Endpoint, Name, Network, Node, Place, PortNames};
 
 /// Every node and network by name.
 pub(super) struct Names {
@@ -16,6 +16,8 @@ pub(super) struct Names {
     /// Names of a node and of a network, with the network's place.
     both: BTreeMap<String, Place>,
     outside: Vec<Name>,
+    /// The names of ports.
+    pub(super) ports: PortNames,
 }
 
 impl Names {
@@ -58,14 +60,12 @@ impl Names {
         ] {
             names.insert(word.0.into(), word.1);
         }
-        let outside = networks
-            .iter()
-            .filter(|n| n.outside)
-            .map(|n| n.name.clone())
-            .collect();
+        let outside = networks.iter().filter(|n| n.outside);
+        let outside: Vec<Name> = outside.map(|n| n.name.clone()).collect();
         Self {
             names,
             both,
+            ports: PortNames::new(nodes, &outside),
             outside,
         }
     }

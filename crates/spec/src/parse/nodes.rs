@@ -46,6 +46,7 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         name,
         attachments: Vec::new(),
         ports: Vec::new(),
+        port_names: Vec::new(),
         routes: Vec::new(),
         default_route: true,
         namespace: None,
@@ -69,9 +70,7 @@ fn node(r: &mut Reader<'_>, entry: Named) -> (Node, NodeKeys) {
     if let Some(at) = &keys.networks {
         node.attachments = attachments(r, at);
     }
-    for item in items(r, keys.ports.as_ref()) {
-        node.ports.extend(ports::publish(r, &item));
-    }
+    ports::read(r, &keys, &mut node);
     for item in items(r, keys.routes.as_ref()) {
         node.routes.extend(route(r, &item));
     }

@@ -1,12 +1,17 @@
 //! `policies:` and `expect:`.
 
+use std::collections::BTreeSet;
+
 use super::endpoints::Names;
 use super::values::items;
 use crate::document::{ExpectKeys, PolicyKeys};
 use crate::problem::{PolicyProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
 use crate::service::AnyProtocol;
-use crate::{Action, Endpoint, Expect, Policy, PolicyService, PortRange, Protocol, Service};
+use crate::{
+    Action, Endpoint, Expect, Policy, PolicyService, PortName, PortRange, Protocol, Service,
+    ServiceText,
+};
 
 pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Policy> {
     let mut out = Vec::new();
@@ -19,9 +24,17 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -> Vec<Po
         };
         let known = out.iter().map(|p: &Policy| p.pairs.len()).sum();
         let pairs = pairs(r, &item, (&keys, known), names);
+        // The meaning of a name is not known before that of the destinations.
+        let complete = r.problems.len() == before;
+        let to: BTreeSet<&Endpoint> = pairs
+            .iter()
+            .filter(|_| complete)
+            .map(|(_, to)| to)
+            .collect();
+        let to: Vec<&Endpoint> = to.into_iter().collect();
         let mut services = Vec::new();
         for port in items(r, keys.ports.as_ref()) {
-            services.extend(service(r, &port));
+            services.extend(service(r, &port, (&to, names)));
         }
         if let Some(action) = action
             && r.problems.len() == before
@@ -134,8 +147,13 @@ fn mutual(members: &[Endpoint]) -> Vec<(Endpoint, Endpoint)> {
     out
 }
 
-fn service(r: &mut Reader<'_>, at: &At) -> Option<PolicyService> {
-    const EXPECTED: &str = "a port like 3306/tcp, a range like 8000-8010/udp, or an IP protocol like tcp, udp, sctp, icmp, gre or ip/47";
+/// A service of a policy with these destinations; none if they could not be read.
+fn service(
+    r: &mut Reader<'_>,
+    at: &At,
+    (to, names): (&[&Endpoint], &Names),
+) -> Option<PolicyService> {
+    const EXPECTED: &str = "a port like 3306/tcp, a range like 8000-8010/udp, the name of a port, or an IP protocol like tcp, udp, sctp, icmp, gre or ip/47";
     let text = r.text(at, EXPECTED)?;
     match AnyProtocol::read(&text) {
         Some(Ok(AnyProtocol::Icmp)) => return Some(PolicyService::Icmp),
@@ -146,6 +164,18 @@ fn service(r: &mut Reader<'_>, at: &At) -> Option<PolicyService> {
             return None;
         }
         None => {}
+    }
+    if let Ok(name) = text.parse::<PortName>() {
+        if to.is_empty() {
+            return None;
+        }
+        return match names.ports.ports(&name, to) {
+            Ok((range, protocol)) => Some(PolicyService::Ports(range, protocol)),
+            Err(unresolved) => {
+                r.report(at, PolicyProblem::PortName(unresolved));
+                None
+            }
+        };
     }
     let (range, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
     match (range.parse::<PortRange>(), protocol.parse::<Protocol>()) {
@@ -164,10 +194,24 @@ pub(super) fn read_expects(r: &mut Reader<'_>, at: Option<&At>, names: &Names) -
         .collect()
 }
 
-fn service_of(r: &mut Reader<'_>, at: &At) -> Option<Service> {
-    let text = r.text(at, "a port like 80/tcp, or an IP protocol like icmp or gre")?;
+fn service_of(
+    r: &mut Reader<'_>,
+    at: &At,
+    (to, names): (Option<&Endpoint>, &Names),
+) -> Option<Service> {
+    let text = r.text(
+        at,
+        "a port like 80/tcp, the name of a port, or an IP protocol like icmp or gre",
+    )?;
     match text.parse() {
-        Ok(service) => Some(service),
+        Ok(ServiceText::Service(service)) => Some(service),
+        Ok(ServiceText::Named(name)) => match names.ports.port(&name, to?) {
+            Ok(port) => Some(Service::Port(port)),
+            Err(unresolved) => {
+                r.report(at, PolicyProblem::PortName(unresolved));
+                None
+            }
+        },
         Err(error) => {
             r.report(at, ValueProblem::Service(error));
             None
@@ -188,7 +232,7 @@ fn expect(r: &mut Reader<'_>, item: &At, names: &Names) -> Option<Expect> {
     let to = end(keys.to.as_ref(), "to");
     // Every value is read, to find every problem, before the function returns for a missing one.
     let service = match &keys.port {
-        Some(at) => service_of(r, at),
+        Some(at) => service_of(r, at, (to.as_ref(), names)),
         None => Some(Service::Icmp),
     };
     let reachable = match &keys.reachable {

@@ -48,6 +48,7 @@ pub(super) fn sidecar(
     let of_owner = [
         (&keys.networks, "networks"),
         (&keys.ports, "ports"),
+        (&keys.port_names, "port_names"),
         (&keys.routes, "routes"),
         (&keys.forwarding, "forwarding"),
         (&keys.default_route, "default_route"),

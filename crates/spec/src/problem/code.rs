@@ -23,6 +23,8 @@ crate::codes! {
         NameInUse = "name-in-use",
         /// A name is not defined.
         UnknownName = "unknown-name",
+        /// The name of a port means several ports where it is used.
+        PortNameAmbiguous = "port-name-ambiguous",
         /// A subnet cannot be used.
         BadSubnet = "bad-subnet",
         /// Two subnets overlap.

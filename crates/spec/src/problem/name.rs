@@ -1,7 +1,7 @@
 //! Problems of names: used twice, or not defined.
 
 use super::{Code, Details, did_you_mean};
-use crate::{Label, Name, Place};
+use crate::{Label, Name, Place, PortName};
 
 /// Problems of a name that is valid in itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,20 @@ pub enum NameProblem {
         /// The most similar node.
         nearest: Option<String>,
     },
+    /// A node gives one name to two ports.
+    #[error("node {node} gives the name {name} to {first} and to {second}")]
+    PortNameTwice {
+        /// The node.
+        node: Name,
+        /// The name.
+        name: PortName,
+        /// The first ports, like `80/tcp`.
+        first: String,
+        /// The other ports.
+        second: String,
+        /// Where the first is written.
+        place: Place,
+    },
     /// A node depends on a node that does not exist.
     #[error("node {node} depends on {dependency}, which is not defined")]
     UnknownDependency {
@@ -57,7 +71,7 @@ pub enum NameProblem {
 impl Details for NameProblem {
     fn code(&self) -> Code {
         match self {
-            Self::InUse { .. } => Code::NameInUse,
+            Self::InUse { .. } | Self::PortNameTwice { .. } => Code::NameInUse,
             _ => Code::UnknownName,
         }
     }
@@ -65,6 +79,7 @@ impl Details for NameProblem {
     fn label(&self) -> String {
         match self {
             Self::InUse { .. } => "which of the two?".into(),
+            Self::PortNameTwice { .. } => "written again".into(),
             Self::UnknownEndpoint { .. } => "unknown name".into(),
             Self::UnknownNetwork { .. } => "unknown network".into(),
             Self::UnknownOwner { .. } => "unknown node".into(),
@@ -75,6 +90,7 @@ impl Details for NameProblem {
     fn others(&self) -> Vec<Label> {
         match self {
             Self::InUse { network, .. } => vec![Label::new(network, "the network")],
+            Self::PortNameTwice { place, .. } => vec![Label::new(place, "first here")],
             _ => Vec::new(),
         }
     }
@@ -82,6 +98,7 @@ impl Details for NameProblem {
     fn help(&self) -> Option<String> {
         Some(match self {
             Self::InUse { name, .. } => format!("write node:{name} or network:{name}"),
+            Self::PortNameTwice { .. } => "give each port a name of its own".into(),
             Self::UnknownEndpoint { nearest, .. } => did_you_mean(
                 nearest.as_ref(),
                 "write a node, a network, host, outside, any or a prefix",

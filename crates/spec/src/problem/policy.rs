@@ -1,7 +1,7 @@
 //! Problems of policies: those that could never have an effect.
 
 use super::{Code, Details};
-use crate::{Label, Name, Place};
+use crate::{Label, Name, Place, UnresolvedPort};
 
 /// Problems of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum PolicyProblem {
     /// It is about a lan, or a node that is on lans only.
     #[error("network {0} is a lan: packets there do not pass the host's rules")]
     OfLan(Name),
+    /// A policy or expectation has the name of a port that has no meaning there, or several.
+    #[error(transparent)]
+    PortName(#[from] UnresolvedPort),
     /// It allows connections from outside.
     #[error(
         "from outside, nodes are reached only through published ports, except on networks with nat: false"
@@ -49,6 +52,8 @@ impl Details for PolicyProblem {
         match self {
             Self::ExpectContradiction { .. } => Code::ExpectContradiction,
             Self::TooManyPairs { .. } => Code::TooMany,
+            Self::PortName(UnresolvedPort::Unknown { .. }) => Code::UnknownName,
+            Self::PortName(_) => Code::PortNameAmbiguous,
             _ => Code::PolicyNoEffect,
         }
     }
@@ -63,6 +68,7 @@ impl Details for PolicyProblem {
 
     fn help(&self) -> Option<String> {
         let help = match self {
+            Self::PortName(unresolved) => return Some(unresolved.help()),
             Self::OutsideNetwork(_) => "write outside, or the prefix, in a policy",
             Self::OfLan(_) => "remove mode: lan from the network, or this policy",
             Self::ToItself => "remove it",

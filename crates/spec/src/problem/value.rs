@@ -6,7 +6,7 @@ use super::{Code, Details, elsewhere, list};
 use crate::command::InvalidCommand;
 use crate::{
     InvalidBandwidth, InvalidImpairment, InvalidInterfaceName, InvalidMac, InvalidName,
-    InvalidPort, InvalidService, InvalidSysctl, Label, Name, Place,
+    InvalidPort, InvalidPortName, InvalidService, InvalidSysctl, Label, Name, Place,
 };
 
 /// A longer list of known keys is not shown.
@@ -62,6 +62,9 @@ pub enum ValueProblem {
     /// A published port that cannot be read.
     #[error(transparent)]
     Publish(InvalidPort),
+    /// The name of a port that is not allowed.
+    #[error(transparent)]
+    PortName(#[from] InvalidPortName),
     /// A service that is neither a port nor an IP protocol.
     #[error(transparent)]
     Service(#[from] InvalidService),
@@ -197,7 +200,9 @@ impl Details for ValueProblem {
         match self {
             Self::UnknownKey { .. } => Code::UnknownKey,
             Self::DuplicateKey { .. } | Self::NetworkListedTwice { .. } => Code::DuplicateKey,
-            Self::Name(_) | Self::Interface(_) | Self::ReservedName(_) => Code::BadName,
+            Self::Name(_) | Self::Interface(_) | Self::ReservedName(_) | Self::PortName(_) => {
+                Code::BadName
+            }
             Self::Missing(_) => Code::Missing,
             Self::Unexpected { .. }
             | Self::Port(_)
@@ -249,6 +254,7 @@ impl Details for ValueProblem {
                 "write [ip:]host-port[-range]:node-port[-range][/tcp|udp], like \"8080:80\"".into()
             }
             Self::Port(_) => "write a port like 80/tcp, or 53/udp".into(),
+            Self::PortName(_) => "choose a name like web or http-admin".into(),
             Self::Name(InvalidName::Character(':')) => "write a space after the ':'".into(),
             Self::Name(_) => "choose a name like web-1 or db.internal".into(),
             Self::ReservedName(_) => "choose another name".into(),

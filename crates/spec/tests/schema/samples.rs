@@ -52,11 +52,7 @@ pub(crate) struct Sample {
 }
 
 /// Keys that Compose files have, and that say nothing about the network.
-pub(crate) const WITHOUT_EFFECT: [&str; 3] = [
-    "nodes.*.ports.name",
-    "nodes.*.ports.app_protocol",
-    "nodes.*.ports.mode",
-];
+pub(crate) const WITHOUT_EFFECT: [&str; 2] = ["nodes.*.ports.app_protocol", "nodes.*.ports.mode"];
 
 /// One sample for each key of the schema.
 pub(crate) fn all() -> Vec<Sample> {
@@ -217,6 +213,7 @@ fn nodes(add: &mut Add<'_>) {
     add(member, "nodes.*.networks.*.bandwidth", json!("1mbit"));
     add(member, "nodes.*.networks.*.dhcp_server", json!(true));
     add(member, "nodes.*.networks.*.router", json!(true));
+    add("/nodes/a", "nodes.*.port_names", json!({ "db": 3306 }));
     let port = "/nodes/a/ports/0";
     add(port, "nodes.*.ports.target", json!(81));
     add(port, "nodes.*.ports.published", json!(8080));

@@ -1,0 +1,51 @@
+//! The namespace, or the record of what was built in it, is lost.
+
+use super::hallway;
+use hallway_testkit::{sh, wait_for};
+
+const FILE: &str = "
+networks: { apps: { subnet: 10.79.0.0/24 } }
+nodes:
+  web: { namespace: netns:blue, networks: [apps], sysctls: { net.ipv4.tcp_syncookies: 2 } }
+  client: { networks: [apps] }
+";
+
+fn is_as_before() {
+    assert!(!sh("ip -n blue -o link").contains("eth0"));
+    let value = sh("ip netns exec blue sysctl -n net.ipv4.tcp_syncookies");
+    assert_eq!(value.trim(), "1");
+}
+
+/// What the keeper builds in a namespace of the same name is on record: `up` has nothing to do, and
+/// `down` removes it.
+pub(crate) fn the_keeper_follows_a_name() {
+    sh("ip netns add blue");
+    let h = hallway().repairing();
+    h.up(FILE).ok();
+    sh("ip netns del blue; ip netns add blue");
+    wait_for("the keeper to join it", || {
+        h.run(&["status", "--exit-code"]).code == 0
+    });
+    assert!(h.pings("client", "10.79.0.2") || h.pings("client", "10.79.0.3"));
+    assert!(
+        h.run(&["up", "/run/up.hallway.yaml"])
+            .exits(0)
+            .says("nothing to change")
+            .code
+            == 0
+    );
+    h.ok("down");
+    is_as_before();
+}
+
+/// Interfaces that are this project's by the marks of their other ends are in nobody's way.
+pub(crate) fn a_record_that_is_lost() {
+    sh("ip netns add blue");
+    let h = hallway();
+    h.up(FILE).ok();
+    sh("rm -r /run/state/host/projects/p");
+    h.run(&["up", "/run/up.hallway.yaml"]).exits(0);
+    h.run(&["status", "--exit-code"]).exits(0);
+    h.ok("down");
+    assert!(!sh("ip -n blue -o link").contains("eth0"));
+}
