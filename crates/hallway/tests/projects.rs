@@ -99,11 +99,11 @@ fn the_project_that_is_meant() {
     assert!(
         !h.run(&["-p", "lab", "explain", "a", "b"])
             .err
-            .contains("this is about")
+            .contains("using project")
     );
     h.run(&["up"]).ok();
     h.run(&["exec", "c", "--", "true"]).ok();
-    assert!(!h.run(&["explain", "c", "c"]).err.contains("this is about"));
+    assert!(!h.run(&["explain", "c", "c"]).err.contains("using project"));
     h.run(&["down"]).exits(0).says("idle is down");
     h.run(&["down"]).exits(0).says("lab is down");
     h.run(&["config"]).exits(2).says("hallway validate");
