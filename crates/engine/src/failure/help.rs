@@ -16,11 +16,8 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::StateUnsafe { .. } => {
             "use a directory that only you can change: make one with mkdir -m 700, and give it with --state-dir or HALLWAY_STATE_DIR; hallway down removes a project whose files in it are not yours".into()
         }
-        Reason::CallingUser { .. } => {
-            "programs of nodes run as that user: call hallway by sudo or pkexec, or unset the variable".into()
-        }
-        Reason::SetUserId => {
-            "as root: chmod u-s,g-s FILE and setcap -r FILE; then run it as root with sudo, or in a sandbox without".into()
+        Reason::CallingUser { .. } | Reason::SetUserId | Reason::UserUnknown { .. } => {
+            return of_user(reason);
         }
         Reason::NoStateDirectory { .. } => {
             "set XDG_RUNTIME_DIR, or make a directory with mkdir -m 700 and give it with --state-dir or HALLWAY_STATE_DIR".into()
@@ -63,7 +60,6 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
             "correct the file, or build it without --test and look: hallway explain, hallway trace".into()
         }
         Reason::SourceUnreadable { .. } => "run hallway up FILE".into(),
-        Reason::UserUnknown { .. } => "name one of /etc/passwd, or give numbers of user and group: user: 1000:1000".into(),
         Reason::NoPrograms { .. } => "hallway up starts them".into(),
         Reason::NoProc
         | Reason::Chroot
@@ -77,6 +73,23 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::Bug(_) => "please report it with the command and the file that led to it".into(),
     };
     Some(text)
+}
+
+/// Failures about the user that a program runs as.
+fn of_user(reason: &Reason) -> Option<String> {
+    let text = match reason {
+        Reason::CallingUser { .. } => {
+            "programs of nodes run as that user: call hallway by sudo or pkexec, or unset the variable"
+        }
+        Reason::SetUserId => {
+            "as root: chmod u-s,g-s FILE and setcap -r FILE; then run it as root with sudo, or in a sandbox without"
+        }
+        Reason::UserUnknown { .. } => {
+            "name one of /etc/passwd, or give numbers of user and group: user: 1000:1000"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 /// What to do if the place where hallway runs does not allow the request.
