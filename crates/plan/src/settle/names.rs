@@ -74,10 +74,9 @@ impl Surroundings {
         };
         let mut ours = BTreeSet::new();
         let made: BTreeMap<&str, Role> = known.iter().flat_map(|k| made_links(k)).collect();
-        out.built = made
-            .iter()
-            .map(|(link, role)| (role.clone(), (*link).to_owned()))
-            .collect();
+        let built = made.iter();
+        let built = built.map(|(link, role)| (role.clone(), (*link).to_owned()));
+        out.built = built.collect();
         for link in &seen.host.links {
             let group_slot = mark::slot_of(link.group);
             let by_alias = link.alias.as_deref().and_then(mark::parse_alias);
