@@ -36,13 +36,14 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
     }
 }
 
-/// The arguments, where the first word is a verb: then the others need not be prepared, which takes
-/// longer than many a command. `None` where that fails: what is wrong is said with all verbs known.
+/// The arguments, with only the verb prepared that is meant: the others take longer than many a
+/// command. `None` where that fails: what is wrong is said with all verbs known, also where the value
+/// of an option was taken for the verb.
 fn of_verb(present: &BTreeSet<String>) -> Option<Args> {
-    let word = std::env::args_os().nth(1)?;
     // Not freed one by one: all of it ends with the process.
     let all = std::mem::ManuallyDrop::new(Args::command());
-    let verb = all.find_subcommand(&word)?.clone();
+    let mut words = std::env::args_os().skip(1).take_while(|word| word != "--");
+    let verb = words.find_map(|word| all.find_subcommand(&word).cloned())?;
     let own = all.get_arguments().cloned();
     let mut command = clap::Command::new("hallway").args(own).subcommand(verb);
     if !present.is_empty() {
