@@ -44,7 +44,7 @@ pub enum InvalidPort {
     /// The part before the ports is not an IP address.
     #[error("{0:?} is not an IP address")]
     Address(String),
-    /// The text before `=` is no name of a port.
+    /// The text before `=` is not a valid port name.
     #[error(transparent)]
     Name(#[from] InvalidPortName),
     /// The two ranges have different lengths.

@@ -38,7 +38,7 @@ pub(crate) fn the_keeper_follows_a_name() {
     is_as_before();
 }
 
-/// Interfaces that are this project's by the marks of their other ends are in nobody's way.
+/// Interfaces whose other ends have this project's marks are no conflict.
 pub(crate) fn a_record_that_is_lost() {
     sh("ip netns add blue");
     let h = hallway();

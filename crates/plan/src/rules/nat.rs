@@ -10,6 +10,7 @@ use hallway_nftables::{
 use hallway_spec::Protocol;
 
 use super::parts::{LINK_LOCAL6, LOOPBACK4, UDP, base, member, rule, within};
+use super::policy::merged;
 use super::purpose;
 use super::sets::{self, ByVersion};
 use crate::settled::{Publish, Settled};
@@ -111,27 +112,13 @@ pub(super) fn own_udp(settled: &Settled) -> Vec<Set> {
         p.protocol == Protocol::Udp && (is_range || ports.first() >= FIRST_LOCAL_PORT)
     };
     let published = settled.publishes.iter().filter(of_host);
-    let mut ranges: Vec<(u16, u16)> = published
-        .map(|p| (p.host_ports.first(), p.host_ports.last()))
-        .collect();
-    ranges.sort_unstable();
-    let mut merged: Vec<(u16, u16)> = Vec::new();
-    for (first, last) in ranges {
-        match merged.last_mut() {
-            Some(before) if first <= before.1.saturating_add(1) => before.1 = before.1.max(last),
-            _ => merged.push((first, last)),
-        }
-    }
-    if merged.is_empty() {
-        return Vec::new();
-    }
-    let mut set = Set::new(OWN_UDP, &[Field::Dport.data_type()]);
-    set.interval = true;
-    let ports = merged
-        .into_iter()
-        .map(|(first, last)| Value::Ports(first, last));
-    set.elements = ports.map(|p| Element::new(vec![p])).collect();
-    vec![set]
+    let ranges = published.map(|p| (p.protocol, p.host_ports.first(), p.host_ports.last()));
+    let element = |(first, last)| Element::new(vec![Value::Ports(first, last)]);
+    let set = |ranges: Vec<(u16, u16)>| Set {
+        elements: ranges.into_iter().map(element).collect(),
+        ..Set::new(OWN_UDP, &[Field::Dport.data_type()]).of_intervals()
+    };
+    merged(ranges.collect()).into_values().map(set).collect()
 }
 
 pub(super) fn output() -> Chain {

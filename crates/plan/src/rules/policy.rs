@@ -122,7 +122,7 @@ fn services(policy: &Policy, sets: &mut Vec<Set>) -> Vec<Vec<Match>> {
 
 /// The ranges of each protocol. Those that overlap are one range: the kernel refuses overlapping
 /// elements.
-fn merged(mut ranges: Vec<(Protocol, u16, u16)>) -> BTreeMap<Protocol, Vec<(u16, u16)>> {
+pub(super) fn merged(mut ranges: Vec<(Protocol, u16, u16)>) -> BTreeMap<Protocol, Vec<(u16, u16)>> {
     ranges.sort();
     let mut out: BTreeMap<Protocol, Vec<(u16, u16)>> = BTreeMap::new();
     for (protocol, first, last) in ranges {

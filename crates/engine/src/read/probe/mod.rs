@@ -48,8 +48,8 @@ pub struct Aim {
 }
 
 impl Aim {
-    /// The attempt that tests a prediction; `None` if there is no address to send to, or no place
-    /// to send from.
+    /// The attempt that tests a prediction; `None` if the destination address or the sender is not
+    /// known.
     #[must_use]
     pub fn of(path: &Path, from: &Location) -> Option<Self> {
         if *from == Location::Outside {
