@@ -1,5 +1,6 @@
 //! Programs of the host that listen on ports, from the kernel's list of sockets.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use hallway_kernel::listening::{self, OpenPort};
@@ -17,15 +18,18 @@ pub(crate) struct Bound {
 }
 
 /// Every socket of the calling thread's network namespace that listens (tcp) or is bound without a
-/// peer (udp). If the kernel cannot list these alone, they are read from /proc, with all others.
-pub(crate) fn bound() -> Vec<Bound> {
-    let Ok(open) = listening::open_ports() else {
-        return bound_in_proc();
+/// peer (udp), of these protocols. If the kernel cannot list these alone, they are read from /proc,
+/// with all others.
+pub(crate) fn bound(protocols: impl IntoIterator<Item = Protocol>) -> Vec<Bound> {
+    let protocols: BTreeSet<Protocol> = protocols.into_iter().collect();
+    let numbers: Vec<u8> = protocols.iter().map(|p| p.number()).collect();
+    let Ok(open) = listening::open_ports(&numbers) else {
+        let all = bound_in_proc().into_iter();
+        return all.filter(|b| protocols.contains(&b.protocol)).collect();
     };
     let one = |port: OpenPort| {
-        let mut all = [Protocol::Tcp, Protocol::Udp].into_iter();
-        let protocol = all.find(|p| p.number() == port.protocol)?;
-        Some(Bound::new(port.address, protocol, port.inode))
+        let protocol = protocols.iter().find(|p| p.number() == port.protocol)?;
+        Some(Bound::new(port.address, *protocol, port.inode))
     };
     open.into_iter().filter_map(one).collect()
 }
@@ -102,7 +106,7 @@ mod tests {
             all.retain(|b| ports.contains(&b.address));
             all
         };
-        let listed = own(bound());
+        let listed = own(bound([Protocol::Tcp, Protocol::Udp]));
         assert_eq!(listed.len(), 2);
         assert_eq!(listed, own(bound_in_proc()));
     }

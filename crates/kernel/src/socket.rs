@@ -58,7 +58,7 @@ impl Channel {
         Ok(Self {
             socket,
             sequence: 0,
-            buffer: vec![0; BUFFER],
+            buffer: Vec::with_capacity(BUFFER),
         })
     }
 
@@ -85,8 +85,8 @@ impl Channel {
         let mut answers: Vec<Option<Result<(), KernelError>>> = vec![None; requests.len()];
         let mut missing = requests.len();
         while missing > 0 {
-            let length = receive(&self.socket, &mut self.buffer)?;
-            for message in Messages(self.buffer.get(..length).unwrap_or_default()) {
+            receive(&self.socket, &mut self.buffer)?;
+            for message in Messages(&self.buffer) {
                 let position = message.sequence.wrapping_sub(first) as usize;
                 let (Some(slot), Some(request)) =
                     (answers.get_mut(position), requests.get(position))
@@ -112,8 +112,8 @@ impl Channel {
     pub(crate) fn query(&mut self, request: &Request) -> Result<Vec<u8>, KernelError> {
         let sequence = self.send(&[request], 0)?;
         loop {
-            let length = receive(&self.socket, &mut self.buffer)?;
-            for message in Messages(self.buffer.get(..length).unwrap_or_default()) {
+            receive(&self.socket, &mut self.buffer)?;
+            for message in Messages(&self.buffer) {
                 if message.sequence != sequence {
                     continue;
                 }
@@ -170,8 +170,8 @@ impl Channel {
         let mut out = Vec::new();
         let mut whole = true;
         loop {
-            let length = receive(&self.socket, &mut self.buffer)?;
-            for message in Messages(self.buffer.get(..length).unwrap_or_default()) {
+            receive(&self.socket, &mut self.buffer)?;
+            for message in Messages(&self.buffer) {
                 if message.sequence != sequence {
                     continue;
                 }
@@ -228,8 +228,8 @@ impl Channel {
         count: usize,
     ) -> Result<Option<Refusal>, KernelError> {
         loop {
-            let length = receive(&self.socket, &mut self.buffer)?;
-            for message in Messages(self.buffer.get(..length).unwrap_or_default()) {
+            receive(&self.socket, &mut self.buffer)?;
+            for message in Messages(&self.buffer) {
                 // 0 is the message of the beginning, which is refused without permission.
                 let position = message.sequence.wrapping_sub(begin) as usize;
                 if message.kind != NLMSG_ERROR || position > count {
@@ -322,12 +322,14 @@ fn send(socket: &Socket, bytes: &[u8], operation: &'static str) -> Result<(), Ke
     }
 }
 
-/// Receives a datagram; one that does not fit is an error, not a shorter datagram.
-pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> Result<usize, KernelError> {
+/// Receives a datagram into the capacity of the buffer; one that does not fit is an error, not a
+/// shorter datagram.
+pub(crate) fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> Result<(), KernelError> {
     const OPERATION: &str = "receive from the kernel";
     loop {
-        match socket.recv(&mut &mut *buffer, libc::MSG_TRUNC) {
-            Ok(length) if length <= buffer.len() => return Ok(length),
+        buffer.clear();
+        match socket.recv(buffer, libc::MSG_TRUNC) {
+            Ok(length) if length == buffer.len() => return Ok(()),
             Ok(_) => return Err(KernelError::new(OPERATION, "", Errno::MSGSIZE)),
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => return Err(KernelError::io(OPERATION, "", &e)),

@@ -47,7 +47,7 @@ impl Engine {
         if lost.is_empty() {
             return Ok(());
         }
-        let bound = sockets::bound();
+        let bound = sockets::bound(wanted.iter().map(|w| w.listen.protocol));
         let in_use = |listen: &Listen| {
             let mut there = bound.iter().filter(|b| holds(b, listen));
             listen.namespace == Namespace::Project && there.any(|b| !b.is_of(&lost))
@@ -175,7 +175,7 @@ impl Engine {
 
 /// The program that prevents a listener.
 fn holder(listen: Listen) -> Option<String> {
-    let mut all = sockets::bound().into_iter();
+    let mut all = sockets::bound([listen.protocol]).into_iter();
     all.find(|b| holds(b, &listen))?.program()
 }
 
@@ -188,7 +188,7 @@ fn holds(bound: &sockets::Bound, listen: &Listen) -> bool {
 /// Whether a program of the host listens where one of these would receive its packets.
 pub(super) fn are_taken(publishes: &[Publish]) -> bool {
     !publishes.is_empty()
-        && sockets::bound()
+        && sockets::bound(publishes.iter().map(|p| p.protocol))
             .iter()
             .any(|b| publishes.iter().any(|p| takes(p, b)))
 }
@@ -208,7 +208,7 @@ fn check_taken(planned: &Planned) -> Result<(), Failure> {
     if fresh.is_empty() {
         return Ok(());
     }
-    let bound = sockets::bound();
+    let bound = sockets::bound(fresh.iter().map(|p| p.protocol));
     let mut failures: Vec<Failure> = Vec::new();
     for publish in fresh {
         let taken = bound.iter().find(|b| takes(publish, b));

@@ -161,7 +161,7 @@ impl Monitor {
         let mut monitor = Self {
             route: None,
             netfilter: None,
-            buffer: vec![0; BUFFER],
+            buffer: Vec::with_capacity(BUFFER),
         };
         for topic in topics {
             let (protocol, groups) = topic.groups();
@@ -252,16 +252,13 @@ fn open(protocol: isize, bytes: usize) -> Result<Socket, KernelError> {
 /// Reads all notifications that have arrived.
 fn drain(
     socket: &Socket,
-    buffer: &mut [u8],
+    buffer: &mut Vec<u8>,
     out: &mut Vec<Event>,
     event: fn(&Message<'_>) -> Option<Event>,
 ) -> Result<(), KernelError> {
     loop {
         match receive(socket, buffer) {
-            Ok(length) => {
-                let messages = Messages(buffer.get(..length).unwrap_or_default());
-                out.extend(messages.filter_map(|message| event(&message)));
-            }
+            Ok(()) => out.extend(Messages(buffer).filter_map(|message| event(&message))),
             Err(e) if e.errno == Errno::AGAIN.raw_os_error() => return Ok(()),
             // The queue was full, or a datagram did not fit: something is missing.
             Err(e)
