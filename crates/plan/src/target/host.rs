@@ -62,7 +62,7 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
         master: Some(None),
         mac: Some(network.mac),
         mtu: network.mtu,
-        port: &[],
+        port: Vec::new(),
         nf_call: Some(network.filtered),
         group_learning: Some(false),
         bridge: BridgeFlag::WANTED,
@@ -123,12 +123,7 @@ fn port(
         master: Some(network.bridge.clone()),
         mac: network.external.then(|| last_mac(settled, link)),
         mtu: interface.mtu,
-        port: match network.mode {
-            Mode::Bridge if network.external => PortFlag::OF_EXTERNAL,
-            Mode::Bridge => PortFlag::WANTED,
-            Mode::Lan => PortFlag::OF_LAN,
-            Mode::Routed => &[],
-        },
+        port: port_flags(network),
         nf_call: None,
         group_learning: None,
         bridge: &[],
@@ -137,6 +132,16 @@ fn port(
         shaping: Shaping::new(interface.bandwidth, &Impairments::default()),
         settings,
     });
+}
+
+/// The spanning tree of an external bridge, if any, belongs to others.
+fn port_flags(network: &Network) -> Vec<(PortFlag, bool)> {
+    let is_port = network.mode != Mode::Routed;
+    let flags = PortFlag::ALL.into_iter().filter(|_| is_port);
+    flags
+        .filter(|flag| !network.external || !flag.is_of_spanning_tree())
+        .map(|flag| (flag, flag.wanted(network.mode)))
+        .collect()
 }
 
 /// The MAC address of a port of an external network. A bridge without a fixed MAC address takes the

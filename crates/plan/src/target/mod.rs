@@ -11,7 +11,7 @@ mod node;
 use std::collections::BTreeMap;
 
 use hallway_nftables::Ruleset;
-use hallway_spec::{IpVersion, Name, SysctlKey};
+use hallway_spec::{IpVersion, Mode, Name, SysctlKey};
 use ipnet::IpNet;
 
 use crate::mark;
@@ -108,7 +108,7 @@ pub struct Link {
     /// IFLA_MTU, in bytes.
     pub mtu: Option<u32>,
     /// Its attributes as a bridge port; empty if it is none.
-    pub port: &'static [(PortFlag, bool)],
+    pub port: Vec<(PortFlag, bool)>,
     /// IFLA_BR_NF_CALL_IPTABLES and IFLA_BR_NF_CALL_IP6TABLES.
     pub nf_call: Option<bool>,
     /// Whether a bridge learns from frames to the group addresses of bridges
@@ -242,51 +242,37 @@ pub enum PortFlag {
 }
 
 impl PortFlag {
-    /// The attributes of every port of a network. A node may use its own published port: the packet
-    /// leaves by the port it came in by.
-    pub const WANTED: &'static [(Self, bool)] = &[
-        (Self::Hairpin, true),
-        (Self::Isolated, false),
-        (Self::Learning, true),
-        (Self::Flood, true),
-        (Self::McastFlood, true),
-        (Self::BcastFlood, true),
-        (Self::NeighSuppress, false),
-        (Self::Locked, false),
-        (Self::GroupForward, false),
-        (Self::Forwarding, true),
-        (Self::Guard, false),
-        (Self::RootBlock, false),
+    /// Every attribute.
+    pub const ALL: [Self; 12] = [
+        Self::Hairpin,
+        Self::Isolated,
+        Self::Learning,
+        Self::Flood,
+        Self::McastFlood,
+        Self::BcastFlood,
+        Self::NeighSuppress,
+        Self::Locked,
+        Self::GroupForward,
+        Self::Forwarding,
+        Self::Guard,
+        Self::RootBlock,
     ];
 
-    /// The attributes of every port of a lan, which is like a cable between two machines.
-    pub const OF_LAN: &'static [(Self, bool)] = &[
-        (Self::Hairpin, false),
-        (Self::Isolated, false),
-        (Self::Learning, true),
-        (Self::Flood, true),
-        (Self::McastFlood, true),
-        (Self::BcastFlood, true),
-        (Self::NeighSuppress, false),
-        (Self::Locked, false),
-        (Self::GroupForward, true),
-        (Self::Forwarding, true),
-        (Self::Guard, false),
-        (Self::RootBlock, false),
-    ];
+    /// Its value at every port of a network. A node may use its own published port: the packet
+    /// leaves by the port it came in by. A lan is like a cable between two machines.
+    #[must_use]
+    pub const fn wanted(self, mode: Mode) -> bool {
+        match (self, mode) {
+            (Self::Hairpin, Mode::Bridge) | (Self::GroupForward, Mode::Lan) => true,
+            (flag, _) => flag.default(),
+        }
+    }
 
-    /// For a port of an external network: its spanning tree, if any, belongs to others.
-    pub const OF_EXTERNAL: &'static [(Self, bool)] = &[
-        (Self::Hairpin, true),
-        (Self::Isolated, false),
-        (Self::Learning, true),
-        (Self::Flood, true),
-        (Self::McastFlood, true),
-        (Self::BcastFlood, true),
-        (Self::NeighSuppress, false),
-        (Self::Locked, false),
-        (Self::GroupForward, false),
-    ];
+    /// Whether it belongs to the spanning tree of the bridge.
+    #[must_use]
+    pub const fn is_of_spanning_tree(self) -> bool {
+        matches!(self, Self::Forwarding | Self::Guard | Self::RootBlock)
+    }
 
     /// The attributes of a new port in the kernel (`new_nbp`, net/bridge/br_if.c).
     #[must_use]
