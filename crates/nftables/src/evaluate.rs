@@ -61,7 +61,7 @@ pub struct PacketContext<'a> {
     pub established: bool,
     /// It belongs to no connection.
     pub invalid: bool,
-    /// It is a TCP packet, belongs to no tracked connection, and does not begin one.
+    /// It belongs to no tracked connection, and does not begin one of its protocol.
     pub mid_stream: bool,
     /// Its connection was destination-NATed.
     pub dnated: bool,
@@ -287,7 +287,8 @@ impl<'a> Evaluator<'a> {
             Match::Version(version) => IpVersion::of(packet.from) == *version,
             Match::Established => packet.established,
             Match::Invalid => packet.invalid,
-            Match::MidStream => packet.mid_stream,
+            Match::MidStream(stream) => packet.mid_stream && packet.protocol == stream.number(),
+            Match::LaterFragment(_) => false, // packets are evaluated whole
             Match::Dnated => packet.dnated,
             Match::ToLocal => packet.to_local,
             Match::Unmarked(bits) => packet.mark & bits == 0,

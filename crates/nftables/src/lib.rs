@@ -53,6 +53,8 @@ pub use compare::{Difference, compare, compare_with};
 pub use datatype::DataType;
 pub use family::{ChainType, Family, Hook, IpVersion, Policy, Priority};
 pub use field::Field;
-pub use ruleset::{Action, Base, Chain, Dnat, Element, Layout, Match, Rule, Ruleset, Set, Table};
+pub use ruleset::{
+    Action, Base, Chain, Dnat, Element, Layout, Match, Rule, Ruleset, Set, Stream, Table,
+};
 pub use transaction::Transaction;
 pub use value::Value;

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use crate::expr::{CtKey, Expr, Meta, PayloadBase, Reg};
 use crate::value::Form;
-use crate::{Action, Dnat, Family, Field, IpVersion, Match, Rule, Table, Value};
+use crate::{Action, Dnat, Family, Field, IpVersion, Match, Rule, Stream, Table, Value};
 
 /// enum ip_conntrack_info as bits (NF_CT_STATE_BIT).
 pub(crate) const STATE_INVALID: u32 = 1;
@@ -13,8 +13,6 @@ pub(crate) const STATE_NEW: u32 = 8;
 /// IPS_DST_NAT.
 pub(crate) const STATUS_DNAT: u32 = 1 << 5;
 pub(crate) const RTN_LOCAL: u32 = 2;
-/// IPPROTO_TCP.
-const TCP: u8 = 6;
 
 /// The data besides the rule that expressions depend on.
 #[derive(Clone, Copy)]
@@ -126,11 +124,15 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
         Match::Version(wanted) => version(out, *wanted),
         Match::Established => bits(out, CtKey::State, STATE_ESTABLISHED_RELATED),
         Match::Invalid => bits(out, CtKey::State, STATE_INVALID),
-        Match::MidStream => {
+        Match::MidStream(stream) => {
             bits(out, CtKey::State, STATE_NEW);
-            equal(out, meta(Meta::L4Proto), vec![TCP]);
-            out.extend(not_only_syn());
+            equal(out, meta(Meta::L4Proto), vec![stream.number()]);
+            match stream {
+                Stream::Tcp => out.extend(not_only_syn()),
+                Stream::Sctp => out.extend(not_init()),
+            }
         }
+        Match::LaterFragment(version) => out.extend(later_fragment(*version)),
         Match::Dnated => bits(out, CtKey::Status, STATUS_DNAT),
         Match::ToLocal => {
             let load = Expr::FibDestinationType { to: Reg(0) };
@@ -181,6 +183,57 @@ fn not_only_syn() -> [Expr; 3] {
         data: vec![SYN],
     };
     [flags, mask, other]
+}
+
+/// The first chunk is not INIT.
+fn not_init() -> [Expr; 2] {
+    const INIT: u8 = 1;
+    let first = Expr::Payload {
+        base: PayloadBase::Transport,
+        offset: 12,
+        length: 1,
+        to: Reg(0),
+    };
+    let other = Expr::Compare {
+        reg: Reg(0),
+        equal: false,
+        data: vec![INIT],
+    };
+    [first, other]
+}
+
+/// The offset of the fragment is not 0: in the IPv4 header (RFC 791, section 3.1), or in an IPv6
+/// fragment header directly after the IPv6 header (RFC 8200, section 4.5).
+fn later_fragment(version: IpVersion) -> Vec<Expr> {
+    const FRAGMENT_HEADER: u8 = 44;
+    let load = |offset, length| Expr::Payload {
+        base: PayloadBase::Network,
+        offset,
+        length,
+        to: Reg(0),
+    };
+    let mut out = Vec::new();
+    let (at, mask) = match version {
+        IpVersion::V4 => (6, 0x1fff_u16),
+        IpVersion::V6 => {
+            equal(&mut out, load(6, 1), vec![FRAGMENT_HEADER]);
+            (42, 0xfff8)
+        }
+    };
+    out.extend([
+        load(at, 2),
+        Expr::Bitwise {
+            reg: Reg(0),
+            mask: mask.to_be_bytes().to_vec(),
+            xor: vec![0; 2],
+        },
+        Expr::Compare {
+            reg: Reg(0),
+            equal: false,
+            data: vec![0; 2],
+        },
+    ]);
+    out
 }
 
 fn bits(out: &mut Vec<Expr>, key: CtKey, mask: u32) {

@@ -5,14 +5,14 @@
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-use crate::expr::{CtKey, Expr, Meta, Reg};
+use crate::expr::{CtKey, Expr, Meta, PayloadBase, Reg};
 use crate::field::Source;
 use crate::lower::{
     Context, RTN_LOCAL, STATE_ESTABLISHED_RELATED, STATE_INVALID, STATE_NEW, STATUS_DNAT, act,
     matched,
 };
 use crate::value::Form;
-use crate::{Action, Dnat, Field, IpVersion, Match, Rule, Table, Value};
+use crate::{Action, Dnat, Field, IpVersion, Match, Rule, Stream, Table, Value};
 
 impl Rule {
     /// The rule of these expressions in a table, whose sets it uses.
@@ -175,7 +175,7 @@ fn of_packet(exprs: &[Expr]) -> Option<(Match, usize)> {
             let condition = match (key, bits) {
                 (CtKey::State, STATE_ESTABLISHED_RELATED) => Match::Established,
                 (CtKey::State, STATE_INVALID) => Match::Invalid,
-                (CtKey::State, STATE_NEW) => return Some((Match::MidStream, 8)),
+                (CtKey::State, STATE_NEW) => return mid_stream(exprs),
                 (CtKey::Status, STATUS_DNAT) => Match::Dnated,
                 _ => return None,
             };
@@ -207,6 +207,37 @@ fn of_packet(exprs: &[Expr]) -> Option<(Match, usize)> {
                 _ => return None,
             };
             Some((Match::OfSocket { wildcard }, 2))
+        }
+        _ => later_fragment(exprs),
+    }
+}
+
+/// After the state: the protocol, and what of a packet of it begins no connection.
+fn mid_stream(exprs: &[Expr]) -> Option<(Match, usize)> {
+    let number = protocol(exprs.get(..5)?)?;
+    let stream = Stream::ALL.into_iter().find(|s| s.number() == number)?;
+    let used = match stream {
+        Stream::Tcp => 8,
+        Stream::Sctp => 7,
+    };
+    Some((Match::MidStream(stream), used))
+}
+
+/// The IP version and the number of expressions; whether they are exactly those is checked when the
+/// condition is lowered again.
+fn later_fragment(exprs: &[Expr]) -> Option<(Match, usize)> {
+    let network = |at: usize| match exprs.get(at)? {
+        Expr::Payload {
+            base: PayloadBase::Network,
+            offset,
+            ..
+        } => Some(*offset),
+        _ => None,
+    };
+    match (network(0)?, exprs.get(1)?) {
+        (6, Expr::Bitwise { .. }) => Some((Match::LaterFragment(IpVersion::V4), 3)),
+        (6, Expr::Compare { .. }) if network(2)? == 42 => {
+            Some((Match::LaterFragment(IpVersion::V6), 5))
         }
         _ => None,
     }

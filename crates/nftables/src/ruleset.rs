@@ -255,6 +255,29 @@ impl Rule {
     }
 }
 
+/// A transport protocol whose connections begin with a certain packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stream {
+    /// A connection begins with SYN (RFC 9293, section 3.5).
+    Tcp,
+    /// An association begins with an INIT chunk (RFC 9260, section 5.1).
+    Sctp,
+}
+
+impl Stream {
+    /// Every protocol.
+    pub const ALL: [Self; 2] = [Self::Tcp, Self::Sctp];
+
+    /// Its IP protocol number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Sctp => 132,
+        }
+    }
+}
+
 /// A condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
@@ -282,9 +305,11 @@ pub enum Match {
     Established,
     /// It belongs to no connection.
     Invalid,
-    /// It is a TCP packet, belongs to no tracked connection, and does not begin one: a connection
-    /// begins with SYN (RFC 9293, section 3.5).
-    MidStream,
+    /// It is a packet of this protocol, belongs to no tracked connection, and does not begin one.
+    MidStream(Stream),
+    /// It is a fragment after the first: it has no header of its protocol. Chains that run before
+    /// fragments are put together, and all chains of bridges, find other bytes in its place.
+    LaterFragment(IpVersion),
     /// Its connection was destination-NATed.
     Dnated,
     /// Its destination is an address of the machine.

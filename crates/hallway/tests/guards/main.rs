@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
+mod elsewhere;
 mod errors;
 mod frames;
 mod host;
@@ -11,6 +12,7 @@ mod share;
 
 use hallway_testkit::{Hallway, sh, try_sh};
 
+use elsewhere::*;
 use errors::*;
 use frames::*;
 use host::*;
@@ -52,11 +54,14 @@ fn up() -> Hallway {
 /// Runs a script with the frames of this test; it prints what should not have happened.
 #[track_caller]
 fn attack(script: &str) {
+    run(&format!("{}\n{script}", include_str!("places.py")));
+}
+
+/// The same for a file without the nodes of [`FILE`].
+#[track_caller]
+fn run(script: &str) {
     std::fs::write("/run/frames.py", include_str!("frames.py")).unwrap();
-    let all = format!(
-        "from frames import *\n{}\n{script}\nfinish()\n",
-        include_str!("places.py")
-    );
+    let all = format!("from frames import *\n{script}\nfinish()\n");
     std::fs::write("/run/attack.py", all).unwrap();
     if let Err(why) = try_sh("cd /run && PYTHONDONTWRITEBYTECODE=1 python3 attack.py") {
         panic!(
@@ -85,4 +90,8 @@ hallway_testkit::tests![
     a_node_takes_no_more_than_its_share,
     multicast_counts_as_well,
     the_host_looks_for_no_neighbour_that_is_not_there,
+    outside_cannot_use_addresses_of_a_network,
+    a_lan_does_not_reach_the_host,
+    packets_in_fragments_pass,
+    an_association_that_a_deny_ended_stays_ended,
 ];

@@ -14,9 +14,9 @@ use super::parts::{
 };
 use super::purpose;
 use super::sets::{
-    ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, ND_MACS, ND_TARGETS,
-    PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED,
-    PORT_ROUTED, TRANSIT, WITHOUT_ADDRESS,
+    ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, LAN_PORTS, ND_MACS,
+    ND_TARGETS, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS,
+    PORT_QUOTED, PORT_ROUTED, TRANSIT, WITHOUT_ADDRESS,
 };
 use crate::mark::FROM_BIT;
 
@@ -33,8 +33,25 @@ pub(super) fn chains(to_many: Vec<Rule>) -> Vec<Chain> {
     };
     let mut chains = vec![arp_guard(), group_frames(), nd_guard(), errors()];
     chains.extend(between::chains(to_many));
-    chains.push(guard);
+    chains.extend([guard, to_host()]);
     chains
+}
+
+/// The host is not on a lan: it receives no frame of one.
+fn to_host() -> Chain {
+    let of_lan = vec![member(Field::IifGroup, &LAN_PORTS, true)];
+    Chain {
+        name: "to_host".into(),
+        base: base(ChainType::Filter, Hook::Input, Priority::FILTER),
+        rules: vec![rule(of_lan, Verdict::Drop, purpose::LAN)],
+    }
+}
+
+/// Later fragments pass, with an address of their own: conditions on ports and types would read
+/// other bytes. The receiver puts nothing together without the first fragment, which is examined.
+fn later_fragment(frame: Match, version: IpVersion) -> Rule {
+    let matches = vec![frame, Match::LaterFragment(version)];
+    rule(matches, Verdict::Accept, "a fragment after the first")
 }
 
 fn chain(name: &str, rules: Vec<Rule>) -> Chain {
@@ -155,6 +172,7 @@ fn ipv4() -> Vec<Rule> {
             Verdict::Drop,
             purpose::SPOOFED,
         ),
+        later_fragment(ipv4_frame(), IpVersion::V4),
         answer_of_a_server(ipv4_frame(), DHCP_CLIENT),
         rule(
             vec![ipv4_frame(), member(IcmpType, &PORT_ERRORS, true)],
@@ -206,6 +224,7 @@ fn ipv6() -> Vec<Rule> {
             Verdict::Drop,
             purpose::SPOOFED,
         ),
+        later_fragment(ipv6_frame(), IpVersion::V6),
         answer_of_a_server(ipv6_frame(), DHCP6_CLIENT),
         rule(
             vec![member(Icmp6Type, &PORT_ERRORS6, true)],

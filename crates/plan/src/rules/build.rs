@@ -10,7 +10,7 @@ use hallway_nftables::{
 use super::elements::{constants, of_network, of_node, of_publish};
 use super::parts::{
     ECHO, ECHO6, LINK_LOCAL6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT, REDIRECT6, base, icmp6,
-    loaded, member, nets, rule, within,
+    loaded, member, mid_stream, nets, rule, within,
 };
 use super::sets;
 use super::{bridge, foreign, guard, nat, policy, purpose, routed, share};
@@ -126,8 +126,8 @@ fn forward_rules(policies: Vec<Rule>) -> Chain {
     rules.extend([
         rule(vec![Match::Established], Verdict::Accept, "replies"),
         rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),
-        rule(vec![Match::MidStream], Verdict::Drop, purpose::MID_STREAM),
     ]);
+    rules.extend(mid_stream(&[], Verdict::Drop, purpose::MID_STREAM));
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(
             vec![
@@ -252,8 +252,8 @@ fn input_hook(policies: Vec<Rule>) -> Chain {
         loaded(None, FROM_BIT),
         rule(vec![Match::Established], Verdict::Accept, "replies"),
         rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),
-        rule(vec![Match::MidStream], Verdict::Drop, purpose::MID_STREAM),
     ];
+    rules.extend(mid_stream(&[], Verdict::Drop, purpose::MID_STREAM));
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(
             vec![icmp6(kind)],
@@ -296,18 +296,16 @@ fn output_hook() -> Chain {
             "no redirects",
         ),
         rule(vec![Match::Established], Verdict::Accept, "replies"),
-        rule(
-            vec![to_nets(), Match::MidStream],
-            Verdict::Drop,
-            purpose::MID_STREAM,
-        ),
+    ];
+    rules.extend(mid_stream(&[to_nets()], Verdict::Drop, purpose::MID_STREAM));
+    rules.extend([
         rule(vec![Match::Dnated], policies(), purpose::PUBLISHED),
         rule(
             vec![member(Field::OifGroup, &sets::NETWORKS, false)],
             Verdict::Accept,
             "not to our nodes",
         ),
-    ];
+    ]);
     for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
         rules.push(rule(
             vec![icmp6(kind)],

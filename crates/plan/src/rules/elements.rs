@@ -14,7 +14,7 @@ use super::parts::{
 use super::purpose;
 use super::sets::{
     ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, EGRESS, ERRORS,
-    ERRORS6, HAIRPIN, HIDDEN, INTRA, LANS, MASQUERADED, ND_MACS, ND_TARGETS, NETWORKS,
+    ERRORS6, HAIRPIN, HIDDEN, INTRA, LAN_PORTS, LANS, MASQUERADED, ND_MACS, ND_TARGETS, NETWORKS,
     PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED,
     PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED,
     ROUTED_PORTS, SHARED, SOURCES, TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
@@ -43,7 +43,9 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
     let note = Some(format!("networks.{}", network.name));
     let group = Value::Group(network.group);
     if network.mode == Mode::Lan {
-        out.push(set(&LANS, vec![group.clone()], note.clone()));
+        for lans in [&LANS, &LAN_PORTS] {
+            out.push(set(lans, vec![group.clone()], note.clone()));
+        }
     }
     if !network.is_inner() {
         return out;

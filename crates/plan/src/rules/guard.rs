@@ -64,8 +64,27 @@ fn from_outside() -> Vec<Rule> {
             Verdict::Drop,
             purpose::DIRECT,
         ),
+        from_elsewhere(IpVersion::V4),
+        from_elsewhere(IpVersion::V6),
         rule(vec![nets(false)], Verdict::Accept, purpose::NOT_OURS),
     ]
+}
+
+/// Policies are for addresses: nobody else sends from those of networks.
+fn from_elsewhere(version: IpVersion) -> Rule {
+    let address = match version {
+        IpVersion::V4 => Field::Ip4Saddr,
+        IpVersion::V6 => Field::Ip6Saddr,
+    };
+    rule(
+        vec![
+            Match::IsNot(Field::IifName, Value::Ifname("lo".into())),
+            nets(false),
+            member(address, sets::PREFIXES.of(version), true),
+        ],
+        Verdict::Drop,
+        purpose::SPOOFED,
+    )
 }
 
 /// Packets that come from the project's nodes.

@@ -9,7 +9,7 @@ use hallway_nftables::{
 };
 use hallway_spec::Protocol;
 
-use super::parts::{LINK_LOCAL6, LOOPBACK4, UDP, base, member, rule, within};
+use super::parts::{LINK_LOCAL6, LOOPBACK4, UDP, base, member, mid_stream, rule, within};
 use super::policy::merged;
 use super::purpose;
 use super::sets::{self, ByVersion};
@@ -67,8 +67,8 @@ pub(super) fn prerouting(settled: &Settled) -> Chain {
         ),
     ];
     // Its first packet did not pass here, so it is a connection of the host.
-    rules.push(rule(
-        vec![Match::MidStream],
+    rules.extend(mid_stream(
+        &[],
         Verdict::Return,
         "a connection that began before",
     ));

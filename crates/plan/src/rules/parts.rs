@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hallway_nftables::expr::Verdict;
-use hallway_nftables::{Action, Base, ChainType, Field, Hook, Match, Priority, Rule, Value};
+use hallway_nftables::{
+    Action, Base, ChainType, Field, Hook, Match, Priority, Rule, Stream, Value,
+};
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::purpose;
@@ -104,6 +106,18 @@ pub(super) fn icmp6(kind: u8) -> Match {
 
 fn ether(kind: u16) -> Match {
     Match::Is(Field::EtherType, Value::EtherType(kind))
+}
+
+/// A rule for each protocol: packets that belong to no tracked connection and begin none.
+pub(super) fn mid_stream<'a>(
+    before: &'a [Match],
+    verdict: Verdict,
+    comment: &'a str,
+) -> impl Iterator<Item = Rule> + 'a {
+    Stream::ALL.into_iter().map(move |stream| {
+        let matches = [before, &[Match::MidStream(stream)]].concat();
+        rule(matches, verdict.clone(), comment)
+    })
 }
 
 pub(super) fn ipv4_frame() -> Match {

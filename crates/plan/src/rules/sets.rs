@@ -190,6 +190,8 @@ static PORT_QUOTED4: Definition = Definition::bridge("quoted4", &[IfName, Bytes4
     .made_of(&[Field::IifName, Field::QuotedDaddr4]);
 static PORT_QUOTED6: Definition = Definition::bridge("quoted6", &[IfName, Bytes16])
     .made_of(&[Field::IifName, Field::QuotedDaddr6]);
+/// Groups of lans, as [`LANS`].
+pub static LAN_PORTS: Definition = Definition::bridge("lans", &[DevGroup]);
 /// Ports of bridges that belong to nodes.
 pub static BRIDGE_PORTS: Definition = Definition::bridge("ports", &[IfName]);
 /// The MAC address a node may send from, by port.
@@ -259,7 +261,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 59] = [
+pub static ALL: [&Definition; 60] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -300,6 +302,7 @@ pub static ALL: [&Definition; 59] = [
     &ERRORS6,
     &QUOTED4,
     &QUOTED6,
+    &LAN_PORTS,
     &BRIDGE_PORTS,
     &PORT_MACS,
     &PORT_ADDRESSES4,

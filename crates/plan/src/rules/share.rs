@@ -8,7 +8,7 @@ use hallway_nftables::{
 };
 use hallway_spec::CONNECTIONS_DEFAULT;
 
-use super::parts::{base, member, nets, rule};
+use super::parts::{base, member, mid_stream, nets, rule};
 use super::purpose;
 use super::sets::{self, COUNTED};
 use crate::settled::{Interface, Plug, Settled};
@@ -72,20 +72,22 @@ fn over(mut matches: Vec<Match>, version: IpVersion, limit: u32) -> Rule {
 /// Counts each first packet before it is routed or passed on by a bridge. The kernel adds the entry of
 /// a packet to several receivers before the chains of input and forwarding have all seen it.
 pub(super) fn hook() -> Chain {
+    let mut rules = vec![
+        rule(vec![nets(false)], Verdict::Return, purpose::NOT_OURS),
+        rule(
+            vec![member(Field::IifGroup, &sets::LANS, true)],
+            Verdict::Return,
+            purpose::LAN,
+        ),
+        rule(vec![Match::Established], Verdict::Return, "replies"),
+        rule(vec![Match::Invalid], Verdict::Return, "dropped later"),
+    ];
+    rules.extend(mid_stream(&[], Verdict::Return, "dropped later"));
+    let counted = Verdict::Jump(CHAIN.into());
+    rules.push(rule(vec![], counted, "connections of a node"));
     Chain {
         name: "shares".into(),
         base: base(ChainType::Filter, Hook::Prerouting, Priority::MANGLE),
-        rules: vec![
-            rule(vec![nets(false)], Verdict::Return, purpose::NOT_OURS),
-            rule(
-                vec![member(Field::IifGroup, &sets::LANS, true)],
-                Verdict::Return,
-                purpose::LAN,
-            ),
-            rule(vec![Match::Established], Verdict::Return, "replies"),
-            rule(vec![Match::Invalid], Verdict::Return, "dropped later"),
-            rule(vec![Match::MidStream], Verdict::Return, "dropped later"),
-            rule(vec![], Verdict::Jump(CHAIN.into()), "connections of a node"),
-        ],
+        rules,
     }
 }
