@@ -195,6 +195,28 @@ fn forbidden_by_the_machine() {
     h.ok("down");
 }
 
+/// Two mount namespaces may have different directories at one path, as containers do.
+fn of_another_mount_namespace() {
+    let h = hallway();
+    let program = env!("CARGO_BIN_EXE_hallway");
+    let up = format!("{program} up -q {EXAMPLES}/part1-namespace.yaml");
+    let inner = format!(
+        "mount -t tmpfs -o mode=755 tmpfs /run; {program} down -p other >/dev/null 2>&1; {program} gc >/dev/null 2>&1; {up} && {program} down"
+    );
+    let outer = format!(
+        "mount -t tmpfs -o mode=755 tmpfs /run; {up} && unshare -m --propagation private sh -c '{inner}'; {program} ls && {program} down"
+    );
+    let said = sh(&format!(
+        "HALLWAY_STATE_DIR=/run/state unshare -m --propagation private sh -c \"{outer}\" 2>&1"
+    ));
+    assert!(
+        said.contains("part1"),
+        "the first is up after the second: {said}"
+    );
+    assert!(!said.contains("error"), "{said}");
+    drop(h);
+}
+
 /// When the holder is killed, everything in the sandbox ends, and the next `up` starts again.
 fn the_holder_killed() {
     let h = hallway();
@@ -300,5 +322,6 @@ hallway_testkit::tests![
     many_at_once,
     forbidden_by_the_machine,
     the_holder_killed,
+    of_another_mount_namespace,
     internet_by_pasta,
 ];

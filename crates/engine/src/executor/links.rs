@@ -6,6 +6,7 @@ use std::time::Duration;
 use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
+use hallway_plan::compare::Place;
 use hallway_plan::shaping::Shaping;
 use hallway_plan::step::{Announcement, CableEnd, NewCable, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route};
@@ -103,10 +104,16 @@ impl Executor<'_> {
 
     /// Announces to the neighbours of an interface where its addresses are now.
     pub(super) fn announce(&mut self, new: &Announcement) -> Result<(), KernelError> {
-        self.inside(&new.netns, |kernel| {
+        let send = |kernel: &mut Kernel| {
             let index = kernel.link_index(&new.interface)?;
-            (new.addresses.iter()).try_for_each(|address| kernel.announce(index, new.mac, *address))
-        })
+            let link = kernel.link_named(&new.interface)?;
+            let mac = link.and_then(|l| l.mac).unwrap_or_default();
+            (new.addresses.iter()).try_for_each(|a| kernel.announce(index, mac, *a))
+        };
+        match &new.place {
+            Place::Host => send(self.kernel),
+            Place::Node { netns, .. } => self.inside(netns, send),
+        }
     }
 
     /// Removing the namespace is fast; if a process keeps it in use, its links are removed by name.

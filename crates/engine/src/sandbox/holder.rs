@@ -14,7 +14,7 @@ use hallway_kernel::{Kernel, KernelError};
 use rustix::process::Pid;
 
 use super::ids::{self, Ids};
-use super::marks::{IMPLICIT, READY};
+use super::marks::{self, IMPLICIT, READY};
 use super::{Making, refusal};
 use crate::keeper::KeeperError;
 use crate::keeper::wait::{self, ANSWER_LIMIT};
@@ -52,6 +52,7 @@ pub(super) fn start(
     let mut child = command
         .arg("__hold")
         .arg(directory)
+        .arg(marks::mounts().unwrap_or_default())
         .args(making.implicit.then_some(IMPLICIT))
         .args(ids.into_iter().flat_map(Ids::words))
         .current_dir("/")

@@ -1,6 +1,7 @@
-//! Holders found by their mark: their command line contains the sandbox's directory, and their name
-//! shows that they are ready (proc(5)). This works when `sandbox.json` is lost or damaged, and when
-//! the whole state directory has been removed.
+//! Holders found by their mark: their command line contains the sandbox's directory and the mount
+//! namespace in which that path is meant, and their name shows that they are ready (proc(5)). This
+//! works when `sandbox.json` is lost or damaged, and when the whole state directory has been
+//! removed.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -14,24 +15,56 @@ pub(super) const READY: &str = "hallway-sandbox";
 /// In the command line of the holder of a sandbox that `up` made.
 pub(super) const IMPLICIT: &str = "implicit";
 
+/// For the command line of a holder: the mount namespace of this process. Another one may have
+/// another directory at the same path.
+pub(super) fn mounts() -> Option<String> {
+    let inode = std::fs::metadata("/proc/self/ns/mnt").ok()?.ino();
+    Some(format!("mounts:{inode}"))
+}
+
+/// A holder of this user.
+struct Holder {
+    implicit: bool,
+    /// The sandbox was made in the mount namespace of this process.
+    made_here: bool,
+}
+
 /// Whether that process of this user is the holder of the sandbox of that directory; if so, whether
 /// `up` made it. The record alone is not enough: it could name any process.
 pub(super) fn holds(pid: i32, directory: &Path) -> Option<bool> {
+    holder(pid, directory).map(|h| h.implicit)
+}
+
+fn holder(pid: i32, directory: &Path) -> Option<Holder> {
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let mut words = command.split(|b| *b == 0).skip(1);
     let marked = words.next() == Some(b"__hold")
         && words.next() == Some(directory.as_os_str().as_encoded_bytes());
     let owner = std::fs::metadata(format!("/proc/{pid}")).ok()?.uid();
     let ours = marked && owner == rustix::process::geteuid().as_raw();
-    ours.then(|| words.next() == Some(IMPLICIT.as_bytes()))
+    let mut holder = || Holder {
+        made_here: words.next() == mounts().as_deref().map(str::as_bytes),
+        implicit: words.next() == Some(IMPLICIT.as_bytes()),
+    };
+    ours.then(&mut holder)
 }
 
-/// The running sandbox of that directory, by its holder's mark.
-pub(super) fn find(directory: &Path, name: &str) -> Option<Sandbox> {
+/// The running sandbox of that directory, by its holder's mark. With `lost`, one whose directory was
+/// removed, so that a directory at that path, if there is one, is another; it was made in this mount
+/// namespace. Without it, one that has this directory.
+pub(super) fn find(directory: &Path, name: &str, lost: bool) -> Option<Sandbox> {
     let entries = std::fs::read_dir("/proc").ok()?;
     entries.flatten().find_map(|entry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let implicit = holds(pid, directory)?;
+        let Holder {
+            implicit,
+            made_here,
+        } = holder(pid, directory)?;
+        match has_directory(pid, directory) {
+            true if !lost => {}
+            false if lost && made_here => {}
+            _ => return None,
+        }
         let meta = entry.metadata().ok()?;
         let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
         let ready = comm.trim_end() == READY;
@@ -59,22 +92,13 @@ pub(super) fn find(directory: &Path, name: &str) -> Option<Sandbox> {
     })
 }
 
-/// Whether the sandbox has lost its state: its directory was removed, so that a directory at that
-/// path, if there is one, is another.
-pub(super) fn has_lost_state(sandbox: &Sandbox) -> bool {
+/// Whether the directory at that path is the same in the sandbox.
+fn has_directory(pid: i32, directory: &Path) -> bool {
     let number = |path: &Path| {
         let meta = std::fs::symlink_metadata(path).ok()?;
         Some((meta.dev(), meta.ino()))
     };
-    let inside = Path::new("/proc")
-        .join(sandbox.pid.to_string())
-        .join("root")
-        .join(
-            sandbox
-                .directory
-                .strip_prefix("/")
-                .unwrap_or(&sandbox.directory),
-        );
-    let here = number(&sandbox.directory);
-    here.is_none() || here != number(&inside)
+    let root = Path::new("/proc").join(pid.to_string()).join("root");
+    let inside = root.join(directory.strip_prefix("/").unwrap_or(directory));
+    number(directory).is_some_and(|here| number(&inside) == Some(here))
 }

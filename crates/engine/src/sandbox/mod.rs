@@ -122,16 +122,13 @@ pub fn find(state: &Path, name: &str) -> Option<Sandbox> {
     on_record(state, name)
         .filter(|s| start_time(s.pid) == Some(s.started))
         .filter(|s| marks::holds(s.pid, &s.directory).is_some())
-        .or_else(|| {
-            marks::find(&directory(state, name), name).filter(|s| !marks::has_lost_state(s))
-        })
+        .or_else(|| marks::find(&directory(state, name), name, false))
 }
 
 /// A running sandbox of that name whose state directory was removed: it can only be ended.
 #[must_use]
 pub fn lost(state: &Path, name: &str) -> Option<Sandbox> {
-    let found = marks::find(&directory(state, name), name);
-    found.filter(marks::has_lost_state)
+    marks::find(&directory(state, name), name, true)
 }
 
 /// The sandbox on record, whether it still runs or not.

@@ -87,6 +87,7 @@ hallway_testkit::tests![
     a_port_that_a_program_has_is_not_published,
     connections_of_the_host_stay_with_its_programs,
     an_address_that_moves_is_reached_at_once,
+    a_gateway_that_moves_is_reached_at_once,
     a_node_takes_no_more_than_its_share,
     multicast_counts_as_well,
     the_host_looks_for_no_neighbour_that_is_not_there,

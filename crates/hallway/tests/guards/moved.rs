@@ -73,3 +73,40 @@ pub(crate) fn an_address_that_moves_is_reached_at_once() {
         }
     }
 }
+
+/// The host takes over a gateway's address, or has it behind another MAC address: nodes that know
+/// the former owner reach the host at once.
+pub(crate) fn a_gateway_that_moves_is_reached_at_once() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let file = |network: &str, node: &str| {
+        format!(
+            "name: up
+networks:
+  n: {{ subnet: [10.4.0.0/24, 'fd04::/64']{network} }}
+nodes:
+  stays: {{ networks: {{ n: {{ address: [10.4.0.10, 'fd04::10'] }} }} }}
+  other: {{ networks: {{ n: {{ address: {node} }} }} }}
+"
+        )
+    };
+    let plain = file("", "[10.4.0.11, 'fd04::11']");
+    let routed = file(", mode: routed", "[10.4.0.11, 'fd04::11']");
+    let with_node = file(
+        ", gateway: [10.4.0.200, 'fd04::200']",
+        "[10.4.0.1, 'fd04::1']",
+    );
+    for (step, topology) in [&plain, &routed, &plain, &with_node, &plain]
+        .into_iter()
+        .enumerate()
+    {
+        h.up(topology).ok();
+        let began = Instant::now();
+        for to in ["10.4.0.1", "fd04::1"] {
+            while !h.pings("stays", to) {
+                let late = began.elapsed() > AT_ONCE * patience();
+                assert!(!late, "step {step}: {to} is not reached");
+            }
+        }
+    }
+    h.ok("down");
+}

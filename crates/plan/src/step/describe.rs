@@ -186,8 +186,11 @@ impl Op {
                 list(uplinks.iter().map(|u| &u.link))
             )),
             Self::Announce(new) => {
-                change("neighbours", format!("of {} {}", new.node, new.interface))
-                    .detail(list(&new.addresses))
+                let of = match &new.place {
+                    Place::Host => format!("of {}", new.interface),
+                    Place::Node { node, .. } => format!("of {node} {}", new.interface),
+                };
+                change("neighbours", of).detail(list(&new.addresses))
             }
             Self::ForgetFlows(flows) => connections(
                 &list(&flows.prefixes),

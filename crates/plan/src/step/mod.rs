@@ -360,14 +360,10 @@ pub struct CableEnd {
 /// Addresses that have moved to an interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
-    /// The node.
-    pub node: Name,
-    /// Its namespace.
-    pub netns: String,
+    /// Where the interface is.
+    pub place: Place,
     /// The interface.
     pub interface: String,
-    /// Its MAC address.
-    pub mac: [u8; 6],
     /// The addresses.
     pub addresses: Vec<IpAddr>,
 }

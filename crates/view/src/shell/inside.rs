@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hallway_plan::compare::Place;
 use hallway_plan::mark;
 use hallway_plan::step::{Announcement, CableEnd, NewNamespace, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin, Setting};
@@ -35,12 +36,16 @@ pub(super) fn announce(script: &mut Script<'_>, new: &Announcement) {
         "and an unsolicited neighbour advertisement; by hand it takes a program, so it is left to you:",
     ]);
     let interface = quote(&new.interface);
+    let run = match &new.place {
+        Place::Host => String::new(),
+        Place::Node { netns, .. } => run_in(netns),
+    };
     for address in &new.addresses {
         let program = match address {
             IpAddr::V4(_) => format!("arping -U -c 1 -I {interface} {address}"),
             IpAddr::V6(_) => format!("ndsend {address} {interface}"),
         };
-        script.comment(&format!("{}{program}", run_in(&new.netns)));
+        script.comment(&format!("{run}{program}"));
     }
 }
 
