@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hallway_kernel::files::Durability;
 use hallway_kernel::gate::{Counter, Fault, Faults, Gate, OperationKind, ReadOnly};
-use hallway_kernel::link::{BridgeSpec, LinkChange, change_link, create_bridge, delete_link};
+use hallway_kernel::link::{BridgeSpec, LinkChange, change_link, create_bridge};
 use hallway_kernel::netns::{Mounted, Netns, inspect};
 use hallway_kernel::{Batch, Kernel, KernelError, addr};
 use hallway_nftables::{Family, Table, Transaction};
@@ -99,7 +99,7 @@ fn made() -> Vec<&'static str> {
 
 fn clean() {
     let mut kernel = Kernel::new();
-    kernel.run(delete_link("bri0")).ok();
+    kernel.remove_link("bri0", |_| true).unwrap();
     let mut transaction = Transaction::new();
     transaction.delete_table(Family::Inet, "t");
     kernel.commit(&transaction).ok();

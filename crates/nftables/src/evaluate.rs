@@ -365,6 +365,7 @@ fn value(field: Field, packet: &PacketContext<'_>) -> Option<Value> {
         | Field::Sport
         | Field::ArpSaddrIp
         | Field::Ip6Length
+        | Field::HopLimit6
         | Field::IcmpKind
         | Field::NdTarget
         | Field::NdOption

@@ -47,6 +47,8 @@ pub enum Field {
     PacketType,
     /// Bytes of an IPv6 packet after its header.
     Ip6Length,
+    /// Hop limit of an IPv6 packet. The chain of forwarding finds it one lower than it came in.
+    HopLimit6,
     /// The target of a neighbour solicitation or advertisement.
     NdTarget,
     /// Type and length of its first option.
@@ -71,7 +73,7 @@ const IPPROTO_ICMPV6: u8 = 58;
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::IifName,
         Self::OifName,
         Self::IifGroup,
@@ -91,6 +93,7 @@ impl Field {
         Self::IcmpKind,
         Self::PacketType,
         Self::Ip6Length,
+        Self::HopLimit6,
         Self::NdTarget,
         Self::NdOption,
         Self::NdOptionMac,
@@ -115,7 +118,7 @@ impl Field {
             Self::Icmp6Type => DataType::Icmpv6Type,
             Self::IcmpType => DataType::IcmpType,
             Self::PacketType => DataType::PacketType,
-            Self::Ip6Length | Self::NdOption | Self::IcmpKind => DataType::Number,
+            Self::Ip6Length | Self::HopLimit6 | Self::NdOption | Self::IcmpKind => DataType::Number,
             Self::QuotedDaddr4 => DataType::Bytes4,
             Self::NdOptionMac => DataType::Bytes6,
             Self::NdTarget | Self::QuotedDaddr6 => DataType::Bytes16,
@@ -129,9 +132,11 @@ impl Field {
             Self::Ip4Saddr | Self::Ip4Daddr | Self::IcmpType | Self::IcmpKind => {
                 Some(IpVersion::V4)
             }
-            Self::Ip6Saddr | Self::Ip6Daddr | Self::Ip6Length | Self::Icmp6Type => {
-                Some(IpVersion::V6)
-            }
+            Self::Ip6Saddr
+            | Self::Ip6Daddr
+            | Self::Ip6Length
+            | Self::HopLimit6
+            | Self::Icmp6Type => Some(IpVersion::V6),
             _ => None,
         }
     }
@@ -168,6 +173,7 @@ impl Field {
             Self::Icmp6Type | Self::IcmpType => Source::Payload(Transport, 0, 1),
             Self::IcmpKind => Source::Payload(Transport, 0, 2),
             Self::Ip6Length => Source::Payload(Network, 4, 2),
+            Self::HopLimit6 => Source::Payload(Network, 7, 1),
             Self::NdTarget => Source::Payload(Transport, 8, 16),
             Self::NdOption => Source::Payload(Transport, 24, 2),
             Self::NdOptionMac => Source::Payload(Transport, 26, 6),

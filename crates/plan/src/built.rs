@@ -166,6 +166,7 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
 
 fn link(wanted: &Link, index: u32) -> SeenLink {
     SeenLink {
+        other_names: Vec::new(),
         index,
         name: wanted.name.clone(),
         kind: match wanted.role {

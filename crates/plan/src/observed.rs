@@ -159,6 +159,8 @@ pub struct SeenLink {
     pub index: u32,
     /// Name.
     pub name: String,
+    /// Further names, by which the kernel finds it too.
+    pub other_names: Vec<String>,
     /// `bridge`, `veth`, …
     pub kind: Option<String>,
     /// Alias, if any.

@@ -12,7 +12,7 @@ use hallway_plan::step::{Announcement, CableEnd, NewCable, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route};
 
 use super::adjust::port_flag;
-use super::outcome::absent_is_done;
+use super::outcome::is_ours;
 use super::{Executor, adjust};
 use crate::observe::netns_path;
 
@@ -58,11 +58,11 @@ impl Executor<'_> {
             Some(None) | None => None,
         };
         let namespace = Netns::open(&netns_path(&port.netns))?;
-        let mut batch = Batch::new();
         let peer = end(&port.inner, Some(&namespace));
-        batch.push(link::create_veth(&end(&port.outer, None), master, &peer));
-        batch.push(marked_and_up(&port.outer));
-        self.kernel.submit_all(&batch)?;
+        // Not both with one call: if the name is taken, the second would change another's link.
+        self.kernel
+            .run(link::create_veth(&end(&port.outer, None), master, &peer))?;
+        self.kernel.run(marked_and_up(&port.outer))?;
         self.finish_port(port)?;
         self.kernel.inside(&namespace, |kernel| {
             configure(kernel, (&port.inner, port.joined), &port.inner_routes)
@@ -125,10 +125,10 @@ impl Executor<'_> {
         self.kernel.unmount_netns(&netns_path(netns))?;
         for link in links {
             let mut checks = 0;
-            while self.kernel.link_index(link).is_ok() {
+            while self.kernel.link_named(link)?.as_ref().is_some_and(is_ours) {
                 checks += 1;
                 if checks > LINK_CHECKS {
-                    absent_is_done(self.kernel.run(link::delete_link(link)))?;
+                    self.kernel.remove_link(link, is_ours)?;
                     break;
                 }
                 std::thread::sleep(LINK_PAUSE);

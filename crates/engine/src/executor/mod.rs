@@ -25,7 +25,7 @@ use crate::observe::netns_path;
 use namespaces::Maker;
 use outcome::StepFailed;
 
-pub(crate) use outcome::absent_is_done;
+pub(crate) use outcome::{absent_is_done, is_ours};
 
 /// Carries out steps.
 pub(crate) struct Executor<'k> {
@@ -77,7 +77,7 @@ impl<'k> Executor<'k> {
             Op::RemoveGroup { group, .. } => {
                 absent_is_done(self.kernel.run(link::delete_group(*group)))
             }
-            Op::RemoveLink { name } => absent_is_done(self.kernel.run(link::delete_link(name))),
+            Op::RemoveLink { name } => self.kernel.remove_link(name, is_ours),
             Op::CreateNamespace(_) => {
                 self.maker.begin();
                 Ok(())
@@ -86,7 +86,7 @@ impl<'k> Executor<'k> {
             Op::CreatePort(port) => self.create_port(port),
             Op::CreateCable(cable) => self.create_cable(cable),
             Op::RemoveInterface { netns, name } => {
-                let removed = self.inside(netns, |kernel| kernel.run(link::delete_link(name)));
+                let removed = self.inside(netns, |kernel| kernel.remove_link(name, |_| true));
                 absent_is_done(removed)
             }
             Op::Adjust {

@@ -6,7 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use hallway_kernel::{Kernel, KernelError, link};
+use hallway_kernel::link::LinkInfo;
+use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_spec::Name;
 
@@ -28,22 +29,22 @@ pub fn remove_remains(
     let mut kernel = Kernel::new();
     let end = Instant::now() + limit;
     for link in &remains.links {
-        while is_there(&mut kernel, project, link)? {
+        while kernel
+            .link_named(link)?
+            .is_some_and(|found| is_removed(project, &found))
+        {
             if Instant::now() < end {
                 std::thread::sleep(PAUSE);
                 continue;
             }
-            match kernel.run(link::delete_link(link)) {
-                Err(e) if !e.is_not_found() => return Err(e),
-                _ => break,
-            }
+            kernel.remove_link(link, |found| is_removed(project, found))?;
+            break;
         }
     }
     Ok(())
 }
 
-fn is_there(kernel: &mut Kernel, project: &Name, link: &str) -> Result<bool, KernelError> {
-    let found = kernel.link_named(link)?;
-    let role = found.and_then(|l| mark::parse_alias(l.alias.as_deref()?));
-    Ok(role.is_some_and(|(of, role)| of == *project && matches!(role, Role::Removed(_))))
+fn is_removed(project: &Name, link: &LinkInfo) -> bool {
+    let role = link.alias.as_deref().and_then(mark::parse_alias);
+    role.is_some_and(|(of, role)| of == *project && matches!(role, Role::Removed(_)))
 }

@@ -119,6 +119,7 @@ fn of_netem(netem: &Netem) -> Option<Shaping> {
 pub(crate) fn link(info: LinkInfo) -> SeenLink {
     let port = port_flags(&info);
     SeenLink {
+        other_names: info.other_names,
         index: info.index,
         name: info.name,
         kind: info.kind,

@@ -10,7 +10,7 @@ pub use read::{AddressGeneration, LinkInfo, OperationalState};
 pub use settings::LinkSettings;
 pub use write::{
     BridgeSpec, LinkChange, VethEnd, change_bridge_flag, change_group_learning, change_link,
-    change_nf_call, create_bridge, create_veth, delete_group, delete_link, rename_link,
+    change_nf_call, create_bridge, create_veth, delete_group, rename_link,
 };
 
 pub(crate) use read::parse;
@@ -21,6 +21,8 @@ const RTM_GETLINK: u16 = 18;
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_PROP_LIST: u16 = 52;
+const IFLA_ALT_IFNAME: u16 = 53;
 const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_QDISC: u16 = 6;

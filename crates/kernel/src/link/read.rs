@@ -79,6 +79,8 @@ pub struct LinkInfo {
     pub index: u32,
     /// Name.
     pub name: String,
+    /// Alternative names (ip-link(8), `property`).
+    pub other_names: Vec<String>,
     /// `bridge`, `veth`, ...; none for physical interfaces and the loopback interface.
     pub kind: Option<String>,
     /// Alias (IFLA_IFALIAS).
@@ -137,6 +139,10 @@ pub(crate) fn parse(body: &[u8]) -> Option<LinkInfo> {
     for (kind, value) in Attrs(body.get(16..)?) {
         match kind {
             IFLA_IFNAME => out.name = string_of(value),
+            IFLA_PROP_LIST => {
+                let all = Attrs(value).filter(|(kind, _)| *kind == IFLA_ALT_IFNAME);
+                out.other_names = all.map(|(_, name)| string_of(name)).collect();
+            }
             IFLA_QDISC => out.qdisc = Some(string_of(value)),
             IFLA_IFALIAS => out.alias = Some(string_of(value)),
             IFLA_GROUP => out.group = u32_of(value)?,
@@ -200,7 +206,8 @@ impl Kernel {
         self.list_links(&header(0, 0, Flags::NONE))
     }
 
-    /// The link of that name, without its byte counters; `None` when there is none.
+    /// The link of that name, without its byte counters; `None` when there is none. A link that has
+    /// it as an alternative name is another one.
     ///
     /// # Errors
     /// EINVAL for a name that is too long.
@@ -219,7 +226,7 @@ impl Kernel {
             object: name.to_owned(),
         };
         match self.route()?.query(&request) {
-            Ok(body) => Ok(parse(&body)),
+            Ok(body) => Ok(parse(&body).filter(|link| link.name == name)),
             Err(e) if e.is_not_found() => Ok(None),
             Err(e) => Err(e),
         }

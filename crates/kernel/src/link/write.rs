@@ -6,6 +6,7 @@ use super::*;
 use crate::gate::OperationKind;
 use crate::request::{NLM_F_CREATE, NLM_F_EXCL, Request};
 use crate::wire::Writer;
+use crate::{Kernel, KernelError};
 
 /// A bridge to create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,12 +233,27 @@ pub fn rename_link(index: u32, name: &str) -> Request {
     request("rename the link to", name, RTM_NEWLINK, 0, w)
 }
 
-/// Removes a link, found by name; a veth's other end is removed with it.
-#[must_use]
-pub fn delete_link(name: &str) -> Request {
-    let mut w = Writer::with_header(&header(0, 0, Flags::NONE));
-    w.str(IFLA_IFNAME, name);
-    request("remove the link", name, RTM_DELLINK, 0, w)
+impl Kernel {
+    /// Removes the link of that name, if it is one of those in question; a veth's other end is
+    /// removed with it. The kernel would find a link by its alternative names too (ip-link(8),
+    /// `property`), so it is removed by its index.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP for a link of a device.
+    pub fn remove_link(
+        &mut self,
+        name: &str,
+        is_meant: impl Fn(&LinkInfo) -> bool,
+    ) -> Result<(), KernelError> {
+        let Some(link) = self.link_named(name)?.filter(is_meant) else {
+            return Ok(());
+        };
+        let w = Writer::with_header(&header(0, link.index, Flags::NONE));
+        match self.run(request("remove the link", name, RTM_DELLINK, 0, w)) {
+            Err(e) if e.is_not_found() => Ok(()),
+            other => other,
+        }
+    }
 }
 
 /// Removes every link of a device group with one request.

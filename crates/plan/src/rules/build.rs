@@ -123,6 +123,7 @@ fn forward_hook() -> Chain {
 
 fn forward_rules(policies: Vec<Rule>) -> Chain {
     let mut rules: Vec<Rule> = guard::jump_to_outside_errors().collect();
+    rules.extend(guard::of_one_link());
     rules.extend([
         rule(vec![Match::Established], Verdict::Accept, "replies"),
         rule(vec![Match::Invalid], Verdict::Drop, purpose::INVALID),

@@ -8,16 +8,18 @@ use hallway_spec::Mode;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::parts::{
-    LAST_ERROR6, LISTENER_DONE, LISTENER_REPORT, LISTENER_REPORT2, PARAMETER_PROBLEM, REDIRECT,
-    ROUTER_SOLICIT, SOURCE_QUENCH, TIME_EXCEEDED, UNREACHABLE,
+    LAST_ERROR6, LISTENER_DONE, LISTENER_QUERY, LISTENER_REPORT, LISTENER_REPORT2, NEIGHBOR_ADVERT,
+    NEIGHBOR_SOLICIT, PARAMETER_PROBLEM, REDIRECT, REDIRECT6, ROUTER_ADVERT, ROUTER_SOLICIT,
+    SOURCE_QUENCH, TIME_EXCEEDED, UNREACHABLE,
 };
 use super::purpose;
 use super::sets::{
-    ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, Definition, EGRESS, ERRORS,
-    ERRORS6, HAIRPIN, HIDDEN, INTRA, LAN_PORTS, LANS, MASQUERADED, ND_MACS, ND_TARGETS, NETWORKS,
-    PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6, PORT_MACS, PORT_QUOTED,
-    PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS, PORTS_AT, PREFIXES, QUOTED, ROUTED,
-    ROUTED_PORTS, SHARED, SOURCES, TARGET_RANGES, TARGETS, TRANSIT, WITHOUT_ADDRESS,
+    ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, DISCOVERY, Definition, EGRESS,
+    ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, LAN_PORTS, LANS, LISTENERS, MASQUERADED, ND_MACS,
+    ND_TARGETS, NETWORKS, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6,
+    PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS, PORTS_AT, PREFIXES,
+    QUOTED, ROUTED, ROUTED_PORTS, SHARED, SOURCES, TARGET_RANGES, TARGETS, TRANSIT,
+    WITHOUT_ADDRESS,
 };
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
@@ -249,9 +251,30 @@ pub fn constants() -> Vec<Placed> {
         let all = Value::Raw(vec![0], vec![LAST_ERROR6]);
         out.push(set(definition, vec![all], None));
     }
-    out.extend(reports.map(|kind| set(&WITHOUT_ADDRESS, vec![Value::Byte(kind)], None)));
+    let mut add = |definition, kinds: &[u8]| {
+        let one = |kind: &u8| set(definition, vec![Value::Byte(*kind)], None);
+        out.extend(kinds.iter().map(one));
+    };
+    add(&WITHOUT_ADDRESS, &reports);
+    add(&DISCOVERY, &DISCOVERS);
+    add(&LISTENERS, &LISTENS);
     out
 }
+
+/// Neighbour discovery, routers included (RFC 4861).
+const DISCOVERS: [u8; 5] = [
+    ROUTER_SOLICIT,
+    ROUTER_ADVERT,
+    NEIGHBOR_SOLICIT,
+    NEIGHBOR_ADVERT,
+    REDIRECT6,
+];
+const LISTENS: [u8; 4] = [
+    LISTENER_QUERY,
+    LISTENER_REPORT,
+    LISTENER_DONE,
+    LISTENER_REPORT2,
+];
 
 /// Whether each port of a published range needs an element of its own: a map has one value, not
 /// one for each port of an interval.

@@ -6,8 +6,8 @@ use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule, Value};
 
 use super::parts::{
-    DHCP_CLIENT, DHCP_SERVER, LOOPBACK4, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, REDIRECT6,
-    ROUTER_ADVERT, UDP, base, icmp6, member, nets, rule, within,
+    DHCP_CLIENT, DHCP_SERVER, LOOPBACK4, MULTICAST6, REDIRECT6, ROUTER_ADVERT, UDP, base, icmp6,
+    member, nets, rule, within,
 };
 use super::{purpose, sets};
 
@@ -128,13 +128,6 @@ fn from_nodes() -> Vec<Rule> {
         Verdict::Accept,
         "before it has an address",
     ));
-    for kind in [NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT] {
-        rules.push(rule(
-            vec![icmp6(kind)],
-            Verdict::Accept,
-            "neighbour discovery",
-        ));
-    }
     rules.push(not_own(Field::Ip6Saddr, IpVersion::V6));
     for (field, set) in [
         (Field::IcmpType, &sets::ERRORS),
@@ -171,6 +164,18 @@ const FROM_OUTSIDE: &str = "outside_errors";
 const TOO_LARGE: [u8; 2] = [3, 4];
 /// The same of ICMPv6 (RFC 4443, section 3.2).
 const TOO_LARGE6: u8 = 2;
+
+/// Messages that are for one link alone, and that connection tracking does not track: routed to
+/// another, they could carry anything. Between members of a bridge, neighbour discovery still has
+/// the hop limit it is sent with (RFC 4861, section 3), and the others are for a group.
+pub(super) fn of_one_link() -> [Rule; 2] {
+    let routed = Match::IsNot(Field::HopLimit6, Value::bytes(&[255]));
+    let to_one = Match::IsNot(Field::Ip6Daddr, Value::V6Net(MULTICAST6));
+    [(routed, &sets::DISCOVERY), (to_one, &sets::LISTENERS)].map(|(condition, kinds)| {
+        let matches = vec![condition, member(Field::Icmp6Type, kinds, true)];
+        rule(matches, Verdict::Drop, "a message for one link")
+    })
+}
 
 /// Rules that jump to this chain.
 pub(super) fn jump_to_outside_errors() -> impl Iterator<Item = Rule> {

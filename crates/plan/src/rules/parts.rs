@@ -25,7 +25,8 @@ pub(super) const NEIGHBOR_SOLICIT: u8 = 135;
 pub(super) const NEIGHBOR_ADVERT: u8 = 136;
 pub(super) const REDIRECT6: u8 = 137;
 pub(super) const ECHO6: u8 = 128;
-/// Reports of multicast listeners (RFC 2710, RFC 3810).
+/// Messages about multicast listeners (RFC 2710, RFC 3810).
+pub(super) const LISTENER_QUERY: u8 = 130;
 pub(super) const LISTENER_REPORT: u8 = 131;
 pub(super) const LISTENER_DONE: u8 = 132;
 pub(super) const LISTENER_REPORT2: u8 = 143;

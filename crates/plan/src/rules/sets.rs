@@ -161,6 +161,10 @@ pub static ADVERTISED: Definition = Definition::inet("advertised", &[IfName]);
 pub static ERRORS: Definition = Definition::inet("icmp_errors", &[IcmpType]);
 /// Types of ICMPv6 errors.
 pub static ERRORS6: Definition = Definition::inet("icmp6_errors", &[Icmpv6Type]).of_intervals();
+/// Types of neighbour discovery.
+pub static DISCOVERY: Definition = Definition::inet("nd_types", &[Icmpv6Type]);
+/// Types of messages about multicast listeners.
+pub static LISTENERS: Definition = Definition::inet("mld_types", &[Icmpv6Type]);
 static QUOTED4: Definition =
     Definition::inet("quoted4", &[IfName, Bytes4]).made_of(&[Field::IifName, Field::QuotedDaddr4]);
 static QUOTED6: Definition =
@@ -261,7 +265,7 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 60] = [
+pub static ALL: [&Definition; 62] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
@@ -300,6 +304,8 @@ pub static ALL: [&Definition; 60] = [
     &ADVERTISED,
     &ERRORS,
     &ERRORS6,
+    &DISCOVERY,
+    &LISTENERS,
     &QUOTED4,
     &QUOTED6,
     &LAN_PORTS,

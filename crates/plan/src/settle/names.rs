@@ -107,6 +107,8 @@ impl Surroundings {
                 out.own_links
                     .extend(link.peer.map(|peer| (link.index, peer)));
             }
+            let others = link.other_names.iter().map(|name| (name.clone(), None));
+            out.links.extend(others);
             out.links.insert(link.name.clone(), role);
         }
         for namespace in &seen.namespaces {

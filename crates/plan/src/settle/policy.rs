@@ -91,10 +91,21 @@ fn side(endpoint: &Endpoint, settled: &Settled) -> Side {
         Endpoint::Node(name) => Side::Prefixes(
             settled
                 .node(name)
-                .map(|n| settled.filtered_addresses(n).map(IpNet::from).collect())
+                .map(|n| prefixes(n, settled))
                 .unwrap_or_default(),
         ),
     }
+}
+
+/// A node's addresses, and those that it may use besides. Any address (`sources: any`) cannot be
+/// distinguished from those of others.
+fn prefixes(node: &Node, settled: &Settled) -> Vec<IpNet> {
+    let own = settled.filtered_addresses(node).map(IpNet::from);
+    let lan = |name: &Name| settled.network(name).is_some_and(|n| n.mode == Mode::Lan);
+    let ports = node.ports().filter(|(_, network, _)| !lan(network));
+    let further = ports.flat_map(|(interface, ..)| &interface.sources);
+    own.chain(further.copied().filter(|net| net.prefix_len() > 0))
+        .collect()
 }
 
 /// Bridged networks on which some policy may deny one member another: their frames must pass the

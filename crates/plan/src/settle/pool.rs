@@ -107,6 +107,10 @@ impl Pools {
                 .flatten()
                 .find(|a| IpVersion::of(**a) == version)
                 .copied();
+            // Which addresses of an external network others have is not known.
+            if network.external.is_some() && fixed.is_none() {
+                continue;
+            }
             if let Some(address) = fixed
                 .or(kept)
                 .or_else(|| self.next(&network.name, subnet.net))

@@ -314,8 +314,10 @@ fn is_free(kernel: &mut Kernel, node: &Node) -> Result<bool, Failure> {
         return Ok(false);
     }
     for (_, _, link) in node.ports() {
-        if kernel.link_named(link)?.is_some() {
-            return Ok(false);
+        match kernel.link_index(link) {
+            Ok(_) => return Ok(false),
+            Err(e) if e.is_not_found() => {}
+            Err(e) => return Err(e.into()),
         }
     }
     Ok(true)

@@ -13,7 +13,7 @@ use hallway_spec::Name;
 use super::super::Caller;
 use super::super::programs::forwards;
 use super::Prepared;
-use crate::executor::absent_is_done;
+use crate::executor::{absent_is_done, is_ours};
 use crate::keeper::{Change as KeeperChange, Remains, remove_remains};
 use crate::lease::Leases;
 use crate::observe::netns_path;
@@ -144,7 +144,7 @@ fn give_up_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<Vec<String>
     let alias = mark::alias(&settled.project, &Role::Removed(node.name.clone()));
     let mut out = Vec::new();
     for (_, _, link) in node.ports() {
-        let Ok(index) = kernel.link_index(link) else {
+        let Some(index) = kernel.link_named(link)?.filter(is_ours).map(|l| l.index) else {
             continue;
         };
         let name = mark::removed_link(index);
@@ -173,7 +173,7 @@ fn clear_links(kernel: &mut Kernel, prepared: &Prepared) -> Result<(), Failure> 
         return Ok(());
     }
     for (_, _, link) in node.ports() {
-        absent_is_done(kernel.run(link::delete_link(link)))?;
+        kernel.remove_link(link, is_ours)?;
     }
     Ok(())
 }
