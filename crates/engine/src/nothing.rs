@@ -145,6 +145,7 @@ fn bridges(topology: &Topology, others: OtherNamespaces) -> Result<SeenSpace, Fa
         });
         out.addresses.extend(host.map(|net| SeenAddress {
             secondary: false,
+            usable: true,
             interface: index,
             net,
         }));

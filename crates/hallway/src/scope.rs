@@ -18,7 +18,7 @@ use crate::diagnose::VerbError;
 use crate::environment::{calling_user, passed_on};
 use crate::failure::CommandError;
 use crate::places;
-use crate::source::{discover, read};
+use crate::source::{Input, discover, input};
 
 pub(crate) use crate::state_dir::state_dir;
 
@@ -236,9 +236,12 @@ pub(crate) fn project(
         (Err(error), _) => return Err(error),
     };
     match (of_file, only) {
-        (Some(name), _) if file.path().is_some() || up.contains(&name) => Ok(name),
+        (Some(input), _) if up.contains(&input.project.topology.name) => {
+            of_that_file(common, input, engine)
+        }
+        (Some(input), _) if file.path().is_some() => Ok(input.project.topology.name),
         (_, Some(only)) => Ok(only.clone()),
-        (Some(name), None) => Ok(name),
+        (Some(input), None) => Ok(input.project.topology.name),
         (None, None) if up.len() > 1 && up.iter().all(|n| n.as_ref() != "default") => {
             let names: Vec<&str> = up.iter().map(AsRef::as_ref).collect();
             Err(VerbError::usage(
@@ -252,8 +255,27 @@ pub(crate) fn project(
     }
 }
 
-/// The project of the given file, or of the file in this directory.
-fn of_directory(common: &Common, file: &FileArg) -> Result<Option<Name>, VerbError> {
+/// The project of a file, which is up. Another file may have the same name, from which it was built.
+fn of_that_file(common: &Common, input: Input, engine: Option<&Engine>) -> Result<Name, VerbError> {
+    let name = &input.project.topology.name;
+    let record = engine.map(|e| e.record(name)).transpose()?.flatten();
+    let built_from = record
+        .and_then(|r| r.path)
+        .filter(|p| !input.path.is_empty() && *p != input.path);
+    match built_from.filter(|_| !input.is_named(common)) {
+        None => Ok(input.project.topology.name),
+        Some(built_from) => Err(VerbError::usage(
+            format!(
+                "project {name} is up from {built_from}, which is another file than {}",
+                input.path
+            ),
+            format!("if you mean that project, name it: -p {name}"),
+        )),
+    }
+}
+
+/// The given file, or the file in this directory.
+fn of_directory(common: &Common, file: &FileArg) -> Result<Option<Input>, VerbError> {
     if file.path().is_none() && discover()?.is_empty() {
         return Ok(None);
     }
@@ -262,14 +284,15 @@ fn of_directory(common: &Common, file: &FileArg) -> Result<Option<Name>, VerbErr
         quiet: true,
         ..common.clone()
     };
-    Ok(Some(read(&silent, file)?.project.topology.name))
+    Ok(Some(input(&silent, file)?))
 }
 
 /// Prints which project is used, if the directory has the file of another one that is not up.
 pub(crate) fn say_which(common: &Common, project: &Name) {
     let file = (common.project.is_none())
         .then(|| of_directory(common, &FileArg::default()).ok().flatten())
-        .flatten();
+        .flatten()
+        .map(|input| input.project.topology.name);
     if let Some(other) = file.filter(|other| other != project) {
         let text = format!(
             "using project {project}, the only one that is up; {other}, whose file is in this directory, is not up"

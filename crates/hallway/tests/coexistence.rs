@@ -226,7 +226,71 @@ fn a_project_without_a_record_is_removed_beside_another() {
     before.unchanged();
 }
 
+const PORTS: &str = "name: p
+networks: { apps: { subnet: 10.9.0.0/24 }, r: { mode: routed, subnet: 10.7.0.0/24 } }
+nodes: { web: { networks: [apps] }, far: { networks: [r] } }
+";
+/// The same without the node on the routed network.
+const WITHOUT_FAR: &str = "name: p
+networks: { apps: { subnet: 10.9.0.0/24 }, r: { mode: routed, subnet: 10.7.0.0/24 } }
+nodes: { web: { networks: [apps] } }
+";
+
+/// An uplink has the name of a link that hallway would make as a further name, before `up` or since.
+fn links_that_others_have_named_so() {
+    let up = || {
+        sh(
+            "ip link add up0 type veth peer name up1; ip addr add 198.51.100.1/24 dev up0; ip link set up0 up; ip link set up1 up",
+        );
+    };
+    let uplink = || {
+        let link = sh("ip -d -o link show up0 | sed 's/[\\\\ ]*altname.*//; s/[\\\\ ]*$//'");
+        link + &sh("ip -o -4 addr show up0; ip route show dev up0")
+    };
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("p");
+    for name in ["br-apps", "web-0", "far-0"] {
+        up();
+        wait_for("the uplink", || uplink().contains("state UP"));
+        let before = uplink();
+        sh(&format!("ip link property add dev up0 altname {name}"));
+        h.up(PORTS).ok();
+        assert!(
+            h.pings("web", "10.9.0.1") && h.pings("far", "10.7.0.1"),
+            "{name}"
+        );
+        h.ok("down");
+        assert_eq!(uplink(), before, "{name}");
+        sh("ip link del up0");
+    }
+    // Meanwhile another program has removed the port, and given its name to another link.
+    let last: [&dyn Fn(); 4] = [
+        &|| drop(h.up(PORTS).ok()),
+        &|| drop(h.ok("down")),
+        &|| drop(h.ok("node rm far")),
+        &|| drop(h.up(WITHOUT_FAR).ok()),
+    ];
+    for (step, act) in last.into_iter().enumerate() {
+        for given in [
+            "ip link property add dev up0 altname far-0",
+            "ip link add far-0 type veth peer name other; ip addr add 192.0.2.1/24 dev far-0",
+        ] {
+            up();
+            wait_for("the uplink", || uplink().contains("state UP"));
+            h.up(PORTS).ok();
+            sh(&format!("ip link del far-0; {given}"));
+            let foreign = || uplink() + &sh("ip -o -d link show far-0; ip -o addr show far-0");
+            let before = foreign();
+            act();
+            assert_eq!(foreign(), before, "{step}: {given}");
+            drop(h.run(&["down"]));
+            assert_eq!(foreign(), before, "{step}: {given}, and down");
+            sh("ip link del up0; ip link del far-0 2>/dev/null; true");
+        }
+    }
+}
+
 hallway_testkit::tests![
+    links_that_others_have_named_so,
     a_project_without_a_record_is_removed_beside_another,
     every_example_leaves_them_alone,
     sysctls_changed_meanwhile_stay,

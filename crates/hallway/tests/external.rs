@@ -217,7 +217,25 @@ fn a_bridge_with_a_spanning_tree() {
     before.unchanged();
 }
 
+/// Which addresses others have is not known: a node gets only those that the file names.
+fn addresses_are_those_of_the_file() {
+    bridge();
+    sh("ip addr add fd50::1/64 dev br0 nodad; ip -n guest addr add fd50::2/64 dev eth0 nodad");
+    let h = hallway();
+    h.up(FILE).ok();
+    assert!(
+        !h.ok("exec one -- ip -6 addr show dev eth0")
+            .contains("fd50")
+    );
+    h.run(&["test", "/run/up.hallway.yaml"]).exits(0);
+    let both = FILE.replace("10.50.0.11 }", "[10.50.0.11, 'fd50::11'] }");
+    h.up(&both).ok();
+    assert!(h.pings("one", "fd50::2"));
+    h.ok("down");
+}
+
 hallway_testkit::tests![
+    addresses_are_those_of_the_file,
     a_bridge_of_the_host_is_joined,
     a_bridge_with_a_spanning_tree,
     a_bridge_that_is_made_again_is_joined_again,

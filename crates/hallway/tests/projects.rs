@@ -5,7 +5,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use hallway_testkit::{Hallway, sh};
+use hallway_testkit::{Hallway, sh, wait_for};
 
 fn sandbox() -> Hallway {
     Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"))
@@ -302,7 +302,71 @@ fn names_are_completed() {
     h.run(&["down"]).ok();
 }
 
+/// Two directories of one name: verbs in the second do not act on the project of the first.
+fn a_file_of_the_same_name_elsewhere() {
+    let h = sandbox();
+    for place in ["/run/a/app", "/run/b/app"] {
+        write(
+            &format!("{place}/hallway.yaml"),
+            "nodes: { x: {}, y: {} }\n",
+        );
+    }
+    h.within("/run/a/app").run(&["up"]).ok();
+    let other = h.within("/run/b/app");
+    for words in [
+        "down",
+        "down hallway.yaml",
+        "status",
+        "node rm x",
+        "exec x -- true",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        other
+            .run(&words)
+            .exits(2)
+            .says("app is up from /run/a/app/hallway.yaml, which is another file")
+            .says("-p app");
+    }
+    other.run(&["-p", "app", "node", "rm", "x"]).ok();
+    h.within("/run/a/app").run(&["down"]).ok();
+}
+
+/// Other projects are repaired and changed while an `up` waits for a program; the same project is not.
+fn an_up_that_waits_holds_up_no_other_project() {
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    let repairing = h.repairing();
+    write(
+        "/run/a.yaml",
+        "networks: { a: { subnet: 10.9.0.0/24 } }\nnodes: { x: { networks: [a] } }\n",
+    );
+    write(
+        "/run/b.yaml",
+        "networks: { b: { subnet: 10.8.0.0/24 } }\nnodes: { y: { networks: [b], command: sleep 999, ready: 9/tcp } }\n",
+    );
+    repairing.run(&["up", "/run/a.yaml"]).ok();
+    let mut waits = h.start(&["up", "/run/b.yaml", "--wait-timeout", "300"]);
+    wait_for("its program", || {
+        hallway_testkit::processes()
+            .iter()
+            .any(|p| p.contains("sleep 999"))
+    });
+    sh("nft delete table inet hallway-a");
+    let loaded = || hallway_testkit::try_sh("nft list table inet hallway-a").is_ok();
+    wait_for("the repair", loaded);
+    h.project("a").ok("node add z --network a");
+    assert!(waits.try_wait().unwrap().is_none(), "it still waits");
+    let mut down = h.project("b").start(&["down"]);
+    h.project("a").ok("down");
+    assert!(down.try_wait().unwrap().is_none(), "the project is in use");
+    sh(&format!("kill -INT {}", waits.id()));
+    assert!(!waits.wait().unwrap().success());
+    down.wait().unwrap();
+    assert!(hallway_testkit::try_sh("ip netns list | grep -w y").is_err());
+}
+
 hallway_testkit::tests![
+    an_up_that_waits_holds_up_no_other_project,
+    a_file_of_the_same_name_elsewhere,
     the_name_of_a_project,
     another_file_does_not_replace_a_project,
     the_project_that_is_meant,

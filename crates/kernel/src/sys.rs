@@ -382,3 +382,16 @@ pub(crate) fn packet_drops(socket: BorrowedFd<'_>) -> Result<u32, KernelError> {
     }
     Ok(counts.tp_drops)
 }
+
+/// Locks one byte of a file for its open file description (F_OFD_SETLK); EAGAIN if it is locked.
+pub fn lock_byte(file: BorrowedFd<'_>, offset: u32) -> Result<(), KernelError> {
+    // SAFETY: flock is plain numbers, of which zero is a value.
+    let mut lock: libc::flock = unsafe { zeroed() };
+    (lock.l_type, lock.l_len) = (libc::F_WRLCK as libc::c_short, 1);
+    lock.l_start = offset.into();
+    // SAFETY: the pointer is to a local that outlives the call.
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } {
+        0.. => Ok(()),
+        _ => Err(last("lock")),
+    }
+}

@@ -139,6 +139,7 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
     for (link, index) in wanted.links.iter().zip(first..) {
         let address = |net: &ipnet::IpNet| SeenAddress {
             secondary: false,
+            usable: true,
             interface: index,
             net: *net,
         };

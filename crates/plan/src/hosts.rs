@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use hallway_spec::Name;
+use hallway_spec::{Mode, Name};
 
 use crate::mark;
 use crate::settled::{Interface, Node, Plug, Settled};
@@ -118,6 +118,7 @@ fn text(settled: &Settled, viewer: &Node) -> String {
 pub(crate) struct Nearness<'a> {
     viewer: Option<&'a Name>,
     networks: Vec<&'a Name>,
+    lans: BTreeSet<&'a Name>,
     /// Far ends of the viewer's cables: node and interface.
     cabled: Vec<(&'a Name, &'a str)>,
 }
@@ -125,6 +126,8 @@ pub(crate) struct Nearness<'a> {
 impl<'a> Nearness<'a> {
     /// The rank of addresses on cables that do not lead to the viewer.
     const FAR_CABLE: u8 = 3;
+    /// The rank of addresses on lans that the viewer is not on: no way leads there through the host.
+    const FAR_LAN: u8 = 4;
 
     /// Seen from a node; without one, from the host.
     pub(crate) fn of(settled: &'a Settled, viewer: Option<&'a Node>) -> Self {
@@ -136,7 +139,9 @@ impl<'a> Nearness<'a> {
             _ => None,
         };
         let ports = viewer.into_iter().flat_map(Node::ports);
+        let lans = settled.networks.iter().filter(|n| n.mode == Mode::Lan);
         Self {
+            lans: lans.map(|n| &n.name).collect(),
             viewer: name,
             networks: ports.map(|(_, network, _)| network).collect(),
             cabled: settled.cables.iter().filter_map(far).collect(),
@@ -144,7 +149,7 @@ impl<'a> Nearness<'a> {
     }
 
     /// A node's addresses with their ranks, lower for nearer: over a cable both are on (or its own),
-    /// on a network both are on, on another network, on a cable to another node.
+    /// on a network both are on, on another network, on a cable to another node, on a lan of others.
     pub(crate) fn addresses(&self, node: &'a Node) -> impl Iterator<Item = (u8, IpAddr)> {
         let all = self.interfaces(node);
         all.map(|(rank, address, _)| (rank, address))
@@ -158,6 +163,7 @@ impl<'a> Nearness<'a> {
                 Plug::Cable if self.cabled.contains(&(&node.name, interface.name.as_str())) => 0,
                 Plug::Cable => Self::FAR_CABLE,
                 Plug::Port { network, .. } if self.networks.contains(&network) => 1,
+                Plug::Port { network, .. } if self.lans.contains(network) => Self::FAR_LAN,
                 Plug::Port { .. } => 2,
             };
             let addresses = interface.addresses.iter();

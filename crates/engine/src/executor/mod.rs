@@ -23,9 +23,8 @@ use ipnet::IpNet;
 
 use crate::observe::netns_path;
 use namespaces::Maker;
-use outcome::StepFailed;
 
-pub(crate) use outcome::{absent_is_done, is_ours};
+pub(crate) use outcome::{StepFailed, absent_is_done, is_ours};
 
 /// Carries out steps.
 pub(crate) struct Executor<'k> {

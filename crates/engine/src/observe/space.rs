@@ -1,17 +1,21 @@
 //! One network namespace: links with their settings, addresses, routes, limits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
+use hallway_kernel::addr::{AddressInfo, Scope};
 use hallway_kernel::link::{
     AddressGeneration, BridgeInfo, LinkInfo, LinkSettings, OperationalState, PortState,
 };
 use hallway_kernel::qdisc::{Netem, QdiscInfo};
+use hallway_kernel::route::RouteKind;
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::observed::{Seen, SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
 use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share, SysctlKey};
+use ipnet::IpNet;
 
 /// Initial settings of new links in a namespace.
 const DEFAULTS: [Setting; 2] = [Setting::AcceptRa, Setting::DisableIpv6];
@@ -39,7 +43,10 @@ pub(super) fn read(
             link.port.remove(&PortFlag::Forwarding);
         }
     }
-    let routes = kernel.routes()?.into_iter().map(|r| SeenRoute {
+    let routes = kernel.routes()?;
+    let delivered = routes.iter().filter(|r| r.kind == RouteKind::Local);
+    let delivered: BTreeSet<IpNet> = delivered.map(|r| r.to).collect();
+    let routes = routes.into_iter().map(|r| SeenRoute {
         to: r.to,
         interface: r.interface,
         protocol: r.protocol,
@@ -51,6 +58,7 @@ pub(super) fn read(
     let routes = routes.collect();
     let addresses = kernel.addresses()?.into_iter().map(|a| SeenAddress {
         secondary: a.is_secondary(),
+        usable: is_usable(&a, &up, &delivered),
         interface: a.index,
         net: a.net,
     });
@@ -62,6 +70,17 @@ pub(super) fn read(
         rules: Seen::Unseen,
         links,
     })
+}
+
+/// Only a link that is up has local routes to its addresses. The kernel chooses the scope of an IPv6
+/// address, and adds the local route to it some time later.
+fn is_usable(address: &AddressInfo, up: &BTreeSet<u32>, delivered: &BTreeSet<IpNet>) -> bool {
+    let IpAddr::V4(own) = address.net.addr() else {
+        return true;
+    };
+    let everywhere = own.is_loopback() || own.is_link_local() || address.scope == Scope::Universe;
+    let delivered = delivered.contains(&IpAddr::V4(own).into());
+    everywhere && (delivered || !up.contains(&address.index))
 }
 
 /// The discipline at the root of links, by interface index. A link's own message names its

@@ -175,7 +175,7 @@ pub fn ensure(
     store.make_directory(&directory)?;
     let lock_directory = directory.join("holder");
     store.make_directory(&lock_directory)?;
-    let _lock = Lock::take(&lock_directory, cancel, || {})?;
+    let _lock = Lock::take(&lock_directory, None, cancel, || {})?;
     if let Some(sandbox) = find(state, name) {
         return Ok(sandbox);
     }

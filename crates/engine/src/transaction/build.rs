@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use hallway_kernel::Kernel;
+use hallway_plan::step::Part;
 use hallway_plan::{Plan, Settled};
 
 use super::{Caller, Request};
 use crate::engine::recorded;
 use crate::event::Event;
-use crate::executor::Executor;
+use crate::executor::{Executor, StepFailed};
 use crate::observe::NETNS_DIRECTORY;
 use crate::record::Written;
 use crate::{Engine, Failure, Planned, Reason, Record};
@@ -117,17 +118,6 @@ impl Engine {
         mut caller: Option<&mut Caller<'_>>,
     ) -> Result<Vec<(String, u64)>, Failure> {
         let steps = plan.steps.len();
-        let failed = |position: usize, error| {
-            let words = plan.steps.get(position).map(hallway_plan::Step::describe);
-            let reason = words.map_or(Reason::Kernel, |words| Reason::Step {
-                action: words.action.to_string(),
-                kind: words.kind.to_string(),
-                name: words.name.to_string(),
-                position: position + 1,
-                count: steps,
-            });
-            Failure::caused(reason, error)
-        };
         let mut executor = Executor::new(kernel, &plan.steps);
         for (position, step) in plan.steps.iter().enumerate() {
             if let Some(caller) = caller.as_deref_mut() {
@@ -136,13 +126,43 @@ impl Engine {
             }
             executor
                 .step(position, &step.op)
-                .map_err(|e| failed(e.position, e.error))?;
+                .map_err(|e| failed(plan, e))?;
         }
-        let made = executor.close().map_err(|e| failed(e.position, e.error))?;
+        let made = executor.close().map_err(|e| failed(plan, e))?;
         if let Some(caller) = caller {
             caller.report(Event::StepsDone);
         }
         Ok(made)
+    }
+
+    /// As [`Self::execute`], for repairs: after a step that fails, those about other parts of the
+    /// project are carried out. Returns the first failure of such a step as well.
+    pub(super) fn execute_apart(
+        &self,
+        plan: &Plan,
+        caller: &mut Caller<'_>,
+    ) -> Result<(Vec<(String, u64)>, Option<Failure>), Failure> {
+        let mut kernel = self.kernel();
+        let mut executor = Executor::new(&mut kernel, &plan.steps);
+        let mut given_up = BTreeSet::new();
+        let mut first = None;
+        for (position, step) in plan.steps.iter().enumerate() {
+            caller.cancel.check()?;
+            let part = step.op.part();
+            if part.is_some_and(|p| p != Part::Host && given_up.contains(&p)) {
+                continue;
+            }
+            match (executor.step(position, &step.op), part) {
+                (Ok(()), _) => {}
+                (Err(e), Some(part)) if e.position == position => {
+                    given_up.insert(part);
+                    first.get_or_insert(failed(plan, e));
+                }
+                (Err(e), _) => return Err(failed(plan, e)),
+            }
+        }
+        let made = executor.close().map_err(|e| failed(plan, e))?;
+        Ok((made, first))
     }
 
     /// What is missing of the directory is noted before it is made: a run that is interrupted
@@ -157,6 +177,22 @@ impl Engine {
         kernel.ensure_netns_directory(path).map_err(failed)?;
         Ok(())
     }
+}
+
+/// What the step did not do, and why.
+fn failed(plan: &Plan, of: StepFailed) -> Failure {
+    let step = plan.steps.get(of.position);
+    let reason = step.map_or(Reason::Kernel, |step| {
+        let words = step.describe();
+        Reason::Step {
+            action: words.action.to_string(),
+            kind: words.kind.to_string(),
+            name: words.name.to_string(),
+            position: of.position + 1,
+            count: plan.steps.len(),
+        }
+    });
+    Failure::caused(reason, of.error)
 }
 
 /// The inode numbers of every namespace of the project that is in place.

@@ -27,7 +27,7 @@ impl Engine {
     /// The step that failed; what is left is still marked and recorded, so that `down` can be
     /// called again.
     pub fn down(&self, project: &Name, caller: &mut Caller<'_>) -> Result<Removed, Failure> {
-        let _lock = self.lock(caller)?;
+        let _lock = self.lock(Some(project), caller)?;
         self.take_down(project, caller.cancel)
     }
 
@@ -41,7 +41,7 @@ impl Engine {
         remove: bool,
         caller: &mut Caller<'_>,
     ) -> Result<Vec<Name>, Failure> {
-        let _lock = self.lock(caller)?;
+        let _lock = self.lock(None, caller)?;
         let strays = self.strays()?;
         for project in strays.iter().filter(|_| remove) {
             self.take_down(project, caller.cancel)?;

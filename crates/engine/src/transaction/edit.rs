@@ -89,7 +89,7 @@ impl Engine {
         change: &Edit,
         caller: &mut Caller<'_>,
     ) -> Result<Edited<'_>, EditError> {
-        let lock = self.lock(caller)?;
+        let lock = self.lock(Some(project), caller)?;
         if self.edit_alone(project, change, caller)? {
             return Ok(Edited::new(self, project, lock));
         }

@@ -30,13 +30,14 @@ use std::time::Duration;
 
 use hallway_plan::target::Setting;
 use hallway_plan::through::Firewall;
-use hallway_spec::Topology;
+use hallway_spec::{Name, Topology};
 
 use crate::event::{Event, Reporter, Warning};
 use crate::{Cancel, Engine, Failure, Lock, Planned, Reason};
 
 pub use down::Removed;
 pub use edit::{EditError, Edited, Endpoint};
+use programs::Started;
 pub use programs::{desired, log_file, times_file};
 pub use repair::Extent;
 
@@ -158,7 +159,7 @@ impl Engine {
     ) -> Result<Applied<'_>, Failure> {
         // A keeper that does not answer is reported before others have to wait for the lock.
         self.keeper(&request.topology.name, caller.cancel)?;
-        let lock = self.lock(caller)?;
+        let lock = self.lock(Some(&request.topology.name), caller)?;
         self.up_locked(request, Origin::File, lock, caller)
     }
 
@@ -193,8 +194,12 @@ impl Engine {
         let starting = self.begin_keeper(&planned, caller.cancel)?;
         let record = self.build(&planned, request, caller)?;
         self.warn_of_firewalls(&planned, caller)?;
-        let keeper = (starting, listeners);
-        match self.start_programs(&planned, &record, keeper, request.ready_limit, caller) {
+        let programs = self.start_programs(&planned, &record, (starting, listeners), caller);
+        let ready = |started: Started| {
+            lock.without_scope(|| started.wait(request.ready_limit, caller))?;
+            Ok(started.changes)
+        };
+        match programs.and_then(ready) {
             Ok(programs) => Ok(Applied {
                 engine: self,
                 changed: programs > 0
@@ -211,13 +216,14 @@ impl Engine {
         }
     }
 
-    /// The lock of this scope; one event is reported if it is not free.
+    /// The lock of this scope, and of the project if there is one; one event is reported if it is not
+    /// free.
     ///
     /// # Errors
     /// When the lock file cannot be used, or the caller cancels.
-    pub fn lock(&self, caller: &mut Caller<'_>) -> Result<Lock, Failure> {
+    pub fn lock(&self, project: Option<&Name>, caller: &mut Caller<'_>) -> Result<Lock, Failure> {
         let Caller { reporter, cancel } = caller;
-        Lock::take(self.scope(), cancel, || {
+        Lock::take(self.scope(), project, cancel, || {
             reporter.report(Event::WaitingForLock)
         })
     }
@@ -273,7 +279,7 @@ fn warn_of_ipv6(planned: &Planned, caller: &mut Caller<'_>) {
 /// Nodes that reach the outside and have no name servers of their own get those of the host.
 fn warn_of_name_servers(planned: &Planned, caller: &mut Caller<'_>) {
     let settled = &planned.settled;
-    let outside = |name: &hallway_spec::Name| {
+    let outside = |name: &Name| {
         let network = settled.network(name);
         network.is_some_and(|n| !n.internal && !n.outside)
     };

@@ -21,29 +21,45 @@ use crate::keeper::{
 use crate::observe::netns_path;
 use crate::{Cancel, Engine, Failure, Planned, Record};
 
+/// A project's programs, started.
+pub(super) struct Started {
+    client: Client,
+    programs: Vec<Program>,
+    /// How much the keeper has changed.
+    pub(super) changes: usize,
+}
+
+impl Started {
+    /// Waits until they are ready.
+    pub(super) fn wait(&self, limit: Duration, caller: &mut Caller<'_>) -> Result<(), Failure> {
+        super::ready::wait(&self.client, &self.programs, limit, caller)
+    }
+}
+
 impl Engine {
-    /// Starts, stops and retargets until the keeper does exactly what is wanted, and waits for the
-    /// programs. Returns the number of changes.
+    /// Starts, stops and retargets until the keeper does exactly what is wanted.
     pub(super) fn start_programs(
         &self,
         planned: &Planned,
         record: &Record,
         (starting, listeners): (Option<Starting>, Vec<Listener>),
-        limit: Duration,
         caller: &mut Caller<'_>,
-    ) -> Result<usize, Failure> {
+    ) -> Result<Started, Failure> {
         let wanted = desired(self, &planned.settled, record)?;
         let client = match starting {
             Some(starting) => starting.connect(caller.cancel)?,
             None => self.with_start(&planned.settled.project, caller.cancel, Client::start)?,
         };
-        let mut changed = client.sync(&wanted, listeners)?;
+        let mut changes = client.sync(&wanted, listeners)?;
         for node in ended(planned) {
             client.restart(node)?;
-            changed += 1;
+            changes += 1;
         }
-        super::ready::wait(&client, &wanted.programs, limit, caller)?;
-        Ok(changed)
+        Ok(Started {
+            client,
+            programs: wanted.programs,
+            changes,
+        })
     }
 
     /// Starts the project's keeper in the background if none runs, so that it is ready when the

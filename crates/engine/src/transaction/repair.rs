@@ -49,7 +49,7 @@ impl Engine {
         project: &Name,
         caller: &mut Caller<'_>,
     ) -> Result<Vec<Difference>, Failure> {
-        let _lock = self.lock(caller)?;
+        let _lock = self.lock(Some(project), caller)?;
         let (state, differences) = self.repairable(self.observe(project, &Depth::Inside)?)?;
         let ProjectState {
             record, observed, ..
@@ -70,7 +70,7 @@ impl Engine {
         if settled.nodes.iter().any(|n| !n.netns.is_empty()) {
             self.make_netns_directory()?;
         }
-        let made = self.execute(&plan, Some(caller))?;
+        let (made, failed) = self.execute_apart(&plan, caller)?;
         if !plan.names.is_empty() {
             self.write_files(&settled)?;
         }
@@ -89,6 +89,9 @@ impl Engine {
             // Listeners do not change with a namespace.
             wanted.forwards = client.forwards()?;
             client.sync(&wanted, Vec::new())?;
+        }
+        if let Some(failure) = failed {
+            return Err(failure);
         }
         let (_, mut left) = self.repairable(self.observe(project, &Depth::Inside)?)?;
         // What has been changed since is left to the next repair.

@@ -140,6 +140,10 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
         "address 10.9.0.1/24 of br-apps is missing",
     ),
     kind(
+        "ip route del local 10.9.0.1 dev br-apps table local",
+        "address 10.9.0.1/24 of br-apps is missing",
+    ),
+    kind(
         "ip addr del fd09::1/64 dev br-apps",
         "address fd09::1/64 of br-apps is missing",
     ),
@@ -292,6 +296,14 @@ pub(crate) const HOST_SETTINGS: &[Kind] = &[
 pub(crate) const NODE_LINKS: &[Kind] = &[
     kind(
         "ip -n web addr del 10.9.0.10/24 dev eth0",
+        "address 10.9.0.10/24 of eth0 is missing",
+    ),
+    kind(
+        "ip -n web addr del 10.9.0.10/24 dev eth0; ip -n web addr add 10.9.0.10/24 dev eth0 scope link; ip -n web route replace default via 10.9.0.1",
+        "address 10.9.0.10/24 of eth0 is missing",
+    ),
+    kind(
+        "ip -n web route del local 10.9.0.10 dev eth0 table local",
         "address 10.9.0.10/24 of eth0 is missing",
     ),
     kind(

@@ -12,7 +12,11 @@ networks:
   inner: { subnet: 10.6.0.0/24, internal: true }
   flat: { subnet: 10.5.0.0/24, mode: lan }
   world: { subnet: [203.0.113.0/24, 2001:db8::/64], outside: true }
+  single: { subnet: [10.7.0.0/24, fd07::/64], mode: routed }
 nodes:
+  s: { networks: { single: { address: [10.7.0.10, fd07::10] } } }
+  t: { networks: { single: { address: [10.7.0.11, fd07::11] } } }
+  v: { networks: { other: { address: [10.8.0.11, fd08::11], sources: 10.8.0.100 } } }
   x: { networks: { other: { address: [10.8.0.10, fd08::10] } } }
   g: { networks: { public: { address: [198.51.100.5, 2001:db8:2::5] } } }
   z: { networks: { inner: { address: 10.6.0.12 } } }
@@ -20,6 +24,8 @@ nodes:
   m: { networks: { flat: { address: 10.5.0.2 } } }
   visitor: { networks: { world: { address: [203.0.113.9, 2001:db8::9] } } }
 policies:
+  - { action: deny, between: [s, t] }
+  - { action: deny, between: [v, any] }
   - { from: other, to: [public, inner] }
   - { from: visitor, to: g, ports: [10/udp] }
   - { between: [x, g] }
@@ -37,7 +43,7 @@ pub(crate) fn outside_cannot_use_addresses_of_a_network() {
     let _h = hallway();
     run("
 visitor, g = Node('visitor'), Node('g')
-s = Sender(visitor, '203.0.113.9', '203.0.113.1', shell('cat /sys/class/net/br-world/address'))
+s = Sender(visitor, '203.0.113.9', '203.0.113.1', mac_of('br-world'))
 def sent(source, port):
     to = '2001:db8:2::5' if ':' in source else '198.51.100.5'
     return frame(ip(source, to, 17, udp(source, to, 4000, port, TOKEN)), s.gateway_mac, visitor.mac)
@@ -58,7 +64,7 @@ l, m, z, g = Node('l'), Node('m'), Node('z'), Node('g')
 own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 own.bind(('', 9))
 own.setblocking(False)
-bridge = shell('cat /sys/class/net/br-flat/address')
+bridge = mac_of('br-flat')
 port = next(w.split('@')[0] for w in shell('ip -o link show master br-flat').replace(':', ' ').split() if '@' in w)
 def passed():
     # The bridge handles frames of one port in their order.
@@ -70,7 +76,7 @@ def passed():
     raise SystemExit('the lan passes nothing')
 for source in ('10.5.0.1', '10.8.0.10', '203.0.113.9', '10.6.0.12'):
     for to in ('203.0.113.1', '10.8.0.1', '10.6.0.12', '198.51.100.5', '127.0.0.1'):
-        for receiver in (bridge, shell('cat /sys/class/net/%s/address' % port), BROADCAST):
+        for receiver in (bridge, mac_of(port), BROADCAST):
             for watched in (z, g): watched.drain()
             l.raw.send(frame(ip(source, to, 17, udp(source, to, 4000, 9, TOKEN)), receiver, l.mac))
             passed()
@@ -152,4 +158,39 @@ for kind, body in ((5, beat), (0, data), (0, data)): send('x', kind, body)
 check(not receives('g', 0, 1), 'data of the client')
 "
     ));
+}
+
+/// Neighbour discovery, and what multicast listeners say, is for one link. The host forwards none of
+/// it, and connection tracking does not track it: it would pass policies, with any source.
+pub(crate) fn messages_for_one_link_are_not_forwarded() {
+    let _h = hallway();
+    run("
+s = Node('s')
+watched = [Node('t'), Node('g'), Node('x'), Node('visitor')]
+gateway = next(w.split('@')[0] for w in shell('ip -o link show').replace(':', ' ').split() if w.startswith('s-0@'))
+link = mac_of(gateway)
+n = Sender(s, '10.7.0.10', '10.7.0.1', link)
+for kind in (130, 131, 132, 133, 134, 135, 136, 137, 143):
+    for source in ('fd07::10', 'fd08::10', 'fd07::11', '2001:db8::9', s.link_local):
+        for to in ('fd07::11', '2001:db8:2::5', 'fd08::10', '2001:db8::9'):
+            for hops in (255, 64, 2):
+                for target in (address(to), bytes(16)):
+                    body = icmp6(source, to, kind, 0, bytes(4) + target + TOKEN)
+                    one = frame(ip(source, to, 58, body, hops), link, s.mac)
+                    got = n.arrives([one], *watched)
+                    check(not got, 'type %d from %s to %s with hop limit %d at %s' % (kind, source, to, hops, got))
+");
+}
+
+/// A policy about a node is about the further addresses that the file lets it use, too.
+pub(crate) fn a_policy_holds_for_further_addresses() {
+    let h = hallway();
+    sh("ip -n v addr add 10.8.0.100/24 dev eth0");
+    assert!(h.pings("x", "10.8.0.1"));
+    for (from, to) in [("x", "10.8.0.100"), ("x", "10.8.0.11"), ("v", "10.8.0.10")] {
+        assert!(h.cannot_ping(from, to), "{from} to {to}");
+    }
+    let from_it = "ping -c 1 -W 1 -I 10.8.0.100";
+    assert!(!h.inside("v", &format!("{from_it} 10.8.0.10")));
+    assert!(!h.inside("v", &format!("{from_it} 203.0.113.9")));
 }

@@ -80,6 +80,11 @@ def shell(text):
     return subprocess.run(text, shell=True, capture_output=True, text=True).stdout.strip()
 
 
+def mac_of(link):
+    """Of a link of the host."""
+    return shell('ip -o link show dev ' + link).split('link/ether ')[1].split()[0]
+
+
 class Node:
     """A node, or the host (no name): sockets made inside work from anywhere."""
 

@@ -95,4 +95,6 @@ hallway_testkit::tests![
     a_lan_does_not_reach_the_host,
     packets_in_fragments_pass,
     an_association_that_a_deny_ended_stays_ended,
+    messages_for_one_link_are_not_forwarded,
+    a_policy_holds_for_further_addresses,
 ];

@@ -6,12 +6,8 @@ FOUR = dict(a='10.9.0.10', b='10.9.0.11', c='10.9.0.12', p='10.8.0.10', q='10.8.
 SIX = dict(a='fd09::10', b='fd09::11', c='fd09::12', p='fd08::10', q='fd08::11', r='fd08::12', d='fd07::10', e='fd07::11', s='fd06::10', visitor='2001:db8::9')
 
 
-def bridge(name):
-    return shell("ip -o link show dev " + name).split('link/ether ')[1].split()[0]
-
-
-BRIDGE = {name: bridge(link) for name, link in [(n, 'br-apps') for n in 'abc'] + [(n, 'br-plain') for n in 'pqr'] + [(n, 'br-closed') for n in 'de']}
-BRIDGE['s'] = bridge('s-0')
+BRIDGE = {name: mac_of(link) for name, link in [(n, 'br-apps') for n in 'abc'] + [(n, 'br-plain') for n in 'pqr'] + [(n, 'br-closed') for n in 'de']}
+BRIDGE['s'] = mac_of('s-0')
 
 
 def sender(name):

@@ -46,6 +46,7 @@ impl<'a> Index<'a> {
             addresses: seen
                 .addresses
                 .iter()
+                .filter(|a| a.usable)
                 .map(|a| (a.interface, a.net))
                 .collect(),
             all: &seen.addresses,

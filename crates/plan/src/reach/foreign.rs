@@ -12,22 +12,23 @@ use crate::settled::Settled;
 use crate::through::links;
 
 impl<'w> Walk<'w> {
-    /// A packet with the names of the host's links, where they are known.
+    /// A packet with the names and device groups of the host's links, where they are known.
     pub(super) fn with_links<'p>(&self, packet: &PacketContext<'p>) -> PacketContext<'p>
     where
         'w: 'p,
     {
         let environment = &self.world.environment;
-        let named = |link: &'p str, address| match link {
-            name if name == UPLINK.name => {
-                let link = environment.uplink(address);
-                link.map_or(name, |(name, _)| name)
-            }
-            name => name,
+        let known = |link: (&'p str, u32), address| match link.0 == UPLINK.name {
+            true => environment.uplink(address).unwrap_or(link),
+            false => link,
         };
+        let (iif, iif_group) = known((packet.iif, packet.iif_group), packet.from);
+        let (oif, oif_group) = known((packet.oif, packet.oif_group), packet.to);
         PacketContext {
-            iif: named(packet.iif, packet.from),
-            oif: named(packet.oif, packet.to),
+            iif,
+            iif_group,
+            oif,
+            oif_group,
             ..*packet
         }
     }

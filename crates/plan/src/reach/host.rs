@@ -103,11 +103,13 @@ impl<'w> Walk<'w> {
 
     fn guard(&mut self, packet: &Packet, from: HostPort<'w>) -> Result<(), DropReason> {
         let bare = self.host_context(packet, from, 0);
+        let among_others = self.with_links(&bare);
         let world = self.world;
         let others = Rc::clone(&self.others);
-        for rules in std::iter::once(&world.inet).chain(others.iter()) {
+        let own = std::iter::once((&world.inet, &bare));
+        for (rules, packet_there) in own.chain(others.iter().map(|o| (o, &among_others))) {
             for chain in rules.hooked(Hook::Prerouting, ChainType::Filter) {
-                let ruling = rules.evaluate(chain, &bare);
+                let ruling = rules.evaluate(chain, packet_there);
                 self.ruled_by(rules, &ruling, Hook::Prerouting, packet.flow)?;
             }
         }

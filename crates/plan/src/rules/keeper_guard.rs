@@ -25,6 +25,9 @@ use crate::settled::Settled;
 /// After every other chain, and before a new connection is confirmed (NF_IP_PRI_CONNTRACK_CONFIRM is
 /// the largest number).
 const LAST: Priority = Priority(i32::MAX - 1);
+/// In the bridge family, before the frame passes the inet hooks (NF_BR_PRI_BRNF is 0,
+/// linux/netfilter_bridge.h), where rules of others set marks.
+const BEFORE_INET: Priority = Priority(-1);
 
 /// What a guard protects.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -157,5 +160,8 @@ fn frames() -> Chain {
         closed(vec![from_nodes()], FROM_BIT),
         cleared(from_nodes(), FROM_BIT),
     ];
-    last("guard_frames", Hook::Prerouting, rules)
+    Chain {
+        base: base(ChainType::Filter, Hook::Prerouting, BEFORE_INET),
+        ..last("guard_frames", Hook::Prerouting, rules)
+    }
 }

@@ -136,6 +136,9 @@ fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<R
         if network.internal || (network.outside && !network.external) {
             return None;
         }
+        // On an external network a node may have addresses of one version only.
+        let mut own = node.interfaces.get(position)?.addresses.iter();
+        own.find(|a| IpVersion::of_net(a) == version)?;
         let gateway = network.gateways().find(|g| IpVersion::of(*g) == version)?;
         Some(Route {
             to,

@@ -5,6 +5,7 @@
 
 mod describe;
 mod names;
+mod part;
 
 use std::net::IpAddr;
 
@@ -19,6 +20,7 @@ use crate::settled::Settled;
 use crate::shaping::Shaping;
 use crate::target::{Link, Listener, Route, Setting};
 use crate::through::{Entry, Pass};
+pub use part::Part;
 
 pub use describe::{Action, Described};
 pub use names::{EntryKind, NameChange, NameStep};

@@ -1,0 +1,32 @@
+//! Which parts of a project a step changes.
+
+use super::{Announcement, Op};
+use crate::compare::Place;
+
+/// A part of a project that other parts do not depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part<'a> {
+    /// One object of the host.
+    Host,
+    /// A node's namespace.
+    Node(&'a str),
+}
+
+impl Op {
+    /// The part that it changes; none for a step that later ones may depend on.
+    #[must_use]
+    pub fn part(&self) -> Option<Part<'_>> {
+        match self {
+            Self::Adjust { place, .. } | Self::Announce(Announcement { place, .. }) => {
+                Some(match place {
+                    Place::Host => Part::Host,
+                    Place::Node { netns, .. } => Part::Node(netns),
+                })
+            }
+            Self::CreatePort(port) => Some(Part::Node(&port.netns)),
+            Self::CreateCable(cable) => Some(Part::Node(&cable.a.netns)),
+            Self::RemoveInterface { netns, .. } => Some(Part::Node(netns)),
+            _ => None,
+        }
+    }
+}
