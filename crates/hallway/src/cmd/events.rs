@@ -68,9 +68,11 @@ impl Watched {
     /// A run may start another keeper: it is absent for a moment.
     const ABSENT_MAX: u32 = 2;
 
+    /// It may have ended since the project was built.
     fn new(engine: &Engine, project: &Name, cancel: &Cancel) -> Result<Self, Failure> {
+        let repairs = engine.record(project)?.is_some_and(|r| r.repair);
         Ok(Self {
-            expected: engine.keeper(project, cancel)?.is_some(),
+            expected: repairs || engine.keeper(project, cancel)?.is_some(),
             asked: Instant::now(),
             absent: 0,
         })
