@@ -143,6 +143,13 @@ fn refused() {
     bridge();
     let h = hallway();
     let before = Snapshot::take();
+    // One mistake, one message.
+    let lan = "networks: { lab: { external: true, bridge: br0, mode: lan } }\nnodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }\n";
+    let said = h
+        .up(lan)
+        .says("its mode is not hallway's to choose")
+        .exits(2);
+    assert_eq!(said.err.matches("error[").count(), 1, "{}", said.err);
     let node = "nodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }";
     for (network, nodes, says) in [
         (

@@ -27,7 +27,7 @@ use crate::settled::{Interface, Network, Node, Plug, Publish, Settled, Sidecar, 
 pub use automatic::complete;
 pub use bridges::HostBridge;
 pub use conflict::{Conflict, ConflictCode};
-pub use joined::followed;
+pub use joined::{contradiction, followed};
 pub use names::Surroundings;
 pub use pool::pool_addresses;
 
