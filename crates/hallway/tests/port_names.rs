@@ -69,6 +69,9 @@ fn targets_by_name() {
             h.run(&[verb, "client", target]).exits(1);
         }
     }
+    for shown in [h.ok("status"), h.ok("graph")] {
+        assert!(shown.contains("8080 → 80/tcp (http)"), "{shown}");
+    }
     let said = h.run(&["explain", "visitor", "host:https"]).ok();
     assert!(said.contains("8443/tcp"), "{said}");
     h.run(&["reach", "visitor", "host:https"]).ok();
