@@ -97,14 +97,11 @@ pub(super) fn read(
             findings.not_supported(&entry.place, what, "write fewer replicas");
             break;
         }
+        let published = entry.value.get("ports");
         let mut service = Service {
             name: entry.key.clone(),
             place: entry.place.clone(),
-            ports: entry
-                .value
-                .get("ports")
-                .map(|p| ports::published(p, findings))
-                .unwrap_or_default(),
+            ports: published.map_or_else(Vec::new, |p| ports::published(p, findings)),
             value: entry.value.clone(),
             nodes,
             networks,
