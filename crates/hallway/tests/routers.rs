@@ -104,14 +104,12 @@ fn what_passes_the_host_twice_is_traced() {
     let h = hallway();
     let text = "
 networks:
-  street: { subnet: 10.9.0.0/24 }
+  home: { subnet: 192.168.60.0/24 }
   other: { subnet: 10.8.0.0/24 }
-  home: { subnet: 192.168.60.0/24, internal: true }
 nodes:
   server: { networks: [other] }
-  router: { networks: { street: { masquerade: true }, home: { address: 192.168.60.11 } }, forwarding: true }
-  laptop: { networks: { home: { address: 192.168.60.5 } }, routes: [ { to: default, via: 192.168.60.11 } ] }
-policies: [ { from: router, to: server } ]
+  router: { networks: { home: { address: 192.168.60.11, sources: [192.168.60.5] } }, forwarding: true }
+  laptop: { networks: { home: { address: 192.168.60.5 } }, routes: [ { to: 10.8.0.0/24, via: 192.168.60.11 } ] }
 ";
     h.up(text).ok();
     let explained = h.run(&["explain", "laptop", "server:80"]).out;

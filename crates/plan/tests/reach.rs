@@ -327,6 +327,13 @@ nodes:
         assert_eq!(found, (code, says), "{from} {to}");
         assert_eq!(path.reason.help, help, "{from} {to}");
     }
+    // The help leads to an answer.
+    let allowed = format!("{text}policies: [ {{ from: router, to: server }} ]\n");
+    for from in ["router", "phone", "laptop", "deep"] {
+        let path = ask(&allowed, from, "server:80").remove(0);
+        let (outcome, reason) = (path.outcome, path.reason.text);
+        assert_eq!(outcome, Outcome::Open, "{from}: {reason}");
+    }
     // Without the way back, the reply is dropped where the router sends it to.
     let lost = text.replace(
         "    routes: [{ to: 192.168.61.0/24, via: 192.168.60.12 }]\n",
