@@ -124,9 +124,9 @@ mod tests {
         let text = "root:100000:65536\nalice:900:65536\nalice:165536:65536\nbob:231072:100\n1003:300000:65536\nalice:365536:65536\n";
         let of = |name, user| ranges(text, name, user, user).collect::<Vec<_>>();
         assert_eq!(of("alice", 1000), [165_536, 365_536]);
-        assert_eq!(of("bob", 1001), []);
+        assert!(of("bob", 1001).is_empty());
         assert_eq!(of("", 1003), [300_000]);
-        assert_eq!(of("", 1004), []);
+        assert!(of("", 1004).is_empty());
         assert_eq!(ranges(":1:65536", "", 1004, 1004).count(), 0);
     }
 }
