@@ -62,6 +62,17 @@ pub(crate) fn settings(line: &str) -> Option<Vec<Setting>> {
             let all: Option<Vec<Setting>> = set.map(|w| forwarding(w)).collect();
             all.filter(|all| !all.is_empty())
         }
+        [_, interface, rest @ ..] if program == Some("ifconfig") => ifconfig(interface, rest),
+        [_, "add", rest @ ..] if program == Some("route") => {
+            let rest: Vec<&str> = rest.iter().copied().filter(|w| *w != "-net").collect();
+            let (to, [via, netmask, _]) = arguments(&rest, ["gw", "netmask", "dev"])?;
+            let to = match to? {
+                "default" => "default".to_owned(),
+                to => with_length(to, netmask)?,
+            };
+            let via = via?.to_owned();
+            Some(vec![Setting::Route { to, via }])
+        }
         ["echo", "1", ">", "/proc/sys/net/ipv4/ip_forward"] => Some(vec![Setting::Forwarding]),
         _ => None,
     }
@@ -75,6 +86,28 @@ fn forwarding(setting: &str) -> Option<Setting> {
         "net.ipv6.conf.all.forwarding",
     ];
     (known.contains(&name) && value == "1").then_some(Setting::Forwarding)
+}
+
+/// The words after `ifconfig` and an interface.
+fn ifconfig(interface: &str, words: &[&str]) -> Option<Vec<Setting>> {
+    let words: Vec<&str> = words.iter().copied().filter(|w| *w != "up").collect();
+    let (address, [netmask, _]) = arguments(&words, ["netmask", "broadcast"])?;
+    let Some(address) = address else {
+        return netmask.is_none().then(Vec::new);
+    };
+    Some(vec![Setting::Address {
+        interface: interface.to_owned(),
+        address: with_length(address, netmask)?,
+    }])
+}
+
+/// An address or network with its prefix length.
+fn with_length(address: &str, netmask: Option<&str>) -> Option<String> {
+    let Some(netmask) = netmask else {
+        return address.contains('/').then(|| address.to_owned());
+    };
+    let length = ipnet::ipv4_mask_to_prefix(netmask.parse().ok()?).ok()?;
+    Some(format!("{address}/{length}"))
 }
 
 /// Whether a word is one of these, or its beginning: `ip` knows both.
@@ -172,6 +205,23 @@ mod tests {
                 vec![address("eth1", "fd00::1/64")],
             ),
             ("ip link set dev eth1 up", vec![]),
+            ("ifconfig eth1 up", vec![]),
+            (
+                "/sbin/ifconfig eth1 10.0.1.1/24 up",
+                vec![address("eth1", "10.0.1.1/24")],
+            ),
+            (
+                "ifconfig eth1 10.0.1.1 netmask 255.255.255.252 broadcast 10.0.1.3 up",
+                vec![address("eth1", "10.0.1.1/30")],
+            ),
+            (
+                "route add default gw 10.0.1.2 dev eth1",
+                vec![route("default", "10.0.1.2")],
+            ),
+            (
+                "route add -net 10.2.0.0 netmask 255.255.0.0 gw 10.0.1.2",
+                vec![route("10.2.0.0/16", "10.0.1.2")],
+            ),
             (
                 "/sbin/ip -6 a add fd00::1/64 dev eth1",
                 vec![address("eth1", "fd00::1/64")],
@@ -209,6 +259,10 @@ mod tests {
             "iptables -A FORWARD -j ACCEPT",
             "ip link add br0 type bridge",
             "ip link del eth1",
+            "ifconfig eth1 down",
+            "ifconfig eth1 10.0.1.1",
+            "route add -host 10.2.0.1 gw 10.0.1.2",
+            "route add default eth1",
             "ip -n other addr add 10.0.1.1/24 dev eth1",
             "ip addr add 10.0.1.1 peer 10.0.1.2/32 dev eth1",
             "ip addr add $A/24 dev eth1",
