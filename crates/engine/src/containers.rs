@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write as _};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hallway_spec::Joined;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -11,8 +11,10 @@ use serde::Deserialize;
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(3);
+/// The same for a container whose namespace is known from before.
+const LIMIT_OF_KNOWN: Duration = Duration::from_secs(1);
 /// A longer answer is not read.
-const ANSWER_MAX: u64 = 4 << 20;
+const ANSWER_MAX: usize = 4 << 20;
 
 /// What listens on a socket.
 struct Runtime {
@@ -68,60 +70,121 @@ enum Answer {
 pub fn runs(container: &str) -> Result<(), String> {
     let sound = format!("container:{container}").parse::<Joined>();
     sound.map_err(|error| error.to_string())?;
-    process_of(container).map(drop)
+    let found = Silent::default().process_of(container, false);
+    found.map(drop).map_err(|unfound| unfound.why)
 }
 
-/// The first process of a running container.
-///
-/// # Errors
-/// Why there is none, for people.
-pub(crate) fn process_of(container: &str) -> Result<u32, String> {
+/// Why a container has no process.
+#[derive(Debug)]
+pub(crate) struct Unfound {
+    /// For people.
+    pub(crate) why: String,
+    /// Whether a runtime says so; otherwise none answered.
+    pub(crate) answered: bool,
+}
+
+/// The runtimes that did not answer: none of them is asked again.
+#[derive(Debug, Default)]
+pub(crate) struct Silent(Vec<(String, String)>);
+
+impl Silent {
+    /// The first process of a running container. `known`: what it was before can be used if nobody
+    /// answers.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn process_of(&mut self, container: &str, known: bool) -> Result<u32, Unfound> {
+        let limit = if known { LIMIT_OF_KNOWN } else { LIMIT };
+        process_of(container, &mut |socket| {
+            if let Some((_, error)) = self.0.iter().find(|(silent, _)| silent == socket) {
+                return Err(error.clone());
+            }
+            ask(socket, container, Instant::now() + limit).map_err(|error| {
+                let text = match error.kind() {
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                        format!("nothing came within {} s", limit.as_secs())
+                    }
+                    _ => error.to_string(),
+                };
+                self.0.push((socket.to_owned(), text.clone()));
+                text
+            })
+        })
+    }
+}
+
+fn process_of(
+    container: &str,
+    ask: &mut dyn FnMut(&str) -> Result<Option<Answer>, String>,
+) -> Result<u32, Unfound> {
+    let unfound = |answered: bool, why: String| Err(Unfound { why, answered });
     let mut asked = Vec::new();
     let mut stopped = None;
     let mut running: Vec<(&str, u32)> = Vec::new();
     let runtimes = runtimes();
     for Runtime { name, socket } in &runtimes {
-        match ask(socket, container) {
+        match ask(socket) {
             Ok(None) => continue,
             Ok(Some(Answer::Runs(pid))) => running.push((name, pid)),
             Ok(Some(Answer::Stopped)) => stopped = Some(*name),
             Ok(Some(Answer::Unknown)) => {}
-            Err(error) => return Err(format!("{name} does not answer on {socket}: {error}")),
+            Err(error) => {
+                return unfound(
+                    false,
+                    format!("{name} does not answer on {socket}: {error}"),
+                );
+            }
         }
         asked.push(*name);
     }
     let sockets: Vec<&str> = runtimes.iter().map(|r| r.socket.as_str()).collect();
     match (running.as_slice(), stopped) {
         ([(_, pid)], _) => Ok(*pid),
-        ([(one, _), (other, _), ..], _) => Err(format!(
-            "{one} and {other} both run a container {container}"
-        )),
-        ([], Some(name)) => Err(format!(
-            "{name} has the container {container}, which does not run"
-        )),
-        ([], None) if asked.is_empty() => Err(format!(
-            "neither Docker nor Podman answers: nothing listens on {} (for Podman: systemctl start podman.socket)",
-            sockets.join(", ")
-        )),
-        ([], None) => Err(format!(
-            "{} has no container {container}",
-            asked.join(" and ")
-        )),
+        ([(one, _), (other, _), ..], _) => unfound(
+            true,
+            format!("{one} and {other} both run a container {container}"),
+        ),
+        ([], Some(name)) => unfound(
+            true,
+            format!("{name} has the container {container}, which does not run"),
+        ),
+        ([], None) if asked.is_empty() => unfound(
+            false,
+            format!(
+                "neither Docker nor Podman answers: nothing listens on {} (for Podman: systemctl start podman.socket)",
+                sockets.join(", ")
+            ),
+        ),
+        ([], None) => unfound(
+            true,
+            format!("{} has no container {container}", asked.join(" and ")),
+        ),
     }
 }
 
 /// Asks one runtime; `None` when nothing listens there.
-fn ask(socket: &str, container: &str) -> io::Result<Option<Answer>> {
+fn ask(socket: &str, container: &str, until: Instant) -> io::Result<Option<Answer>> {
     let Some(mut stream) = connect(socket)? else {
         return Ok(None);
     };
-    stream.set_read_timeout(Some(LIMIT))?;
-    stream.set_write_timeout(Some(LIMIT))?;
+    // Zero is no valid limit.
+    let left = || Some(until.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
+    stream.set_write_timeout(left())?;
     // The answer to HTTP/1.0 is not in chunks, and ends with the connection.
     let request = format!("GET /containers/{container}/json HTTP/1.0\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes())?;
-    let mut text = Vec::new();
-    stream.take(ANSWER_MAX).read_to_end(&mut text)?;
+    let (mut text, mut part) = (Vec::new(), [0_u8; 16 << 10]);
+    while text.len() < ANSWER_MAX {
+        if Instant::now() >= until {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(left())?;
+        let length = stream.read(&mut part)?;
+        if length == 0 {
+            break;
+        }
+        text.extend_from_slice(part.get(..length).unwrap_or_default());
+    }
     read(&text).map(Some)
 }
 

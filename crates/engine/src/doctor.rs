@@ -2,6 +2,7 @@
 //! namespaces that are removed with the process that makes them; nothing of the machine is changed.
 
 mod attempt;
+mod ids;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use hallway_nftables::{Family, Hook, Policy};
 use hallway_plan::mark;
 
 pub use attempt::attempt;
+pub use ids::user_namespace;
 
 use crate::sandbox::pasta_program;
 use crate::{Failure, Reason, place};
@@ -75,6 +77,7 @@ pub fn checks() -> Vec<Check> {
     let mut out = vec![kernel()];
     out.extend(chroot());
     out.extend(attempt::checks());
+    out.extend(ids::of_sandboxes());
     out.extend([
         netlink(),
         br_netfilter(),

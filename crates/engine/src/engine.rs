@@ -249,6 +249,7 @@ impl Engine {
             settled.allow_through = firewalls.to_vec();
         }
         needs::check(&mut self.kernel(), &settled)?;
+        self.agree(&settled)?;
         let depth = match (narrow, applied, pending) {
             (true, Some(applied), None) => Depth::Some(affected(applied, &settled)),
             _ => Depth::Inside,
@@ -273,6 +274,20 @@ impl Engine {
             observed,
             depth,
         })
+    }
+
+    /// Fails if another project gives a setting of a namespace that both join another value.
+    fn agree(&self, settled: &Settled) -> Result<(), Failure> {
+        let mut joining = settled.nodes.iter().filter(|n| n.joined.is_some());
+        if joining.all(|node| node.sysctls.is_empty()) {
+            return Ok(());
+        }
+        for other in self.projects().iter().filter(|p| **p != settled.project) {
+            let other = record::load(&self.scope, other)?.and_then(|r| r.applied);
+            let found = other.and_then(|other| settle::contradiction(settled, &other));
+            found.map_or(Ok(()), |found| Err(conflicts(vec![found])))?;
+        }
+        Ok(())
     }
 
     /// Differences between kernel and plan, in the namespaces that the plan concerned, without

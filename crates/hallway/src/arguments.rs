@@ -2,6 +2,8 @@
 //! its name. The command line takes precedence; an empty variable is ignored.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::error::ErrorKind;
@@ -21,17 +23,31 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Args::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
     };
-    if let Some(args) = of_verb(&present) {
+    let words: Vec<OsString> = std::env::args_os()
+        .skip(1)
+        .take_while(|w| w != "--")
+        .collect();
+    let asks = |word: &OsString| word == "-h" || word == "--help";
+    // What only help needs is made only for help: making it takes longer than many commands.
+    let help = words.first().is_none_or(|word| word == "help") || words.iter().any(asks);
+    let made = match help {
+        true => command_line::command,
+        false => Args::command,
+    };
+    // Not freed one by one: all of it ends with the process.
+    let all = ManuallyDrop::new(made());
+    if let (false, Some(args)) = (help, of_verb(&all, &words, &present)) {
         return Ok(args);
     }
-    match parse(Args::command(), &is_set) {
+    match parse(ManuallyDrop::into_inner(all), &is_set) {
         // A file on the command line takes precedence over the variable's.
         Err(error) if error.kind() == ErrorKind::ArgumentConflict && is_set("HALLWAY_FILE") => {
             let other = |name: &str| name != "HALLWAY_FILE" && is_set(name);
-            parse(Args::command(), &other)
+            parse(made(), &other)
         }
-        // What only help needs is made only for help: making it takes longer than many commands.
-        Err(error) if HELP.contains(&error.kind()) => parse(command_line::command(), &is_set),
+        Err(error) if !help && HELP.contains(&error.kind()) => {
+            parse(command_line::command(), &is_set)
+        }
         outcome => outcome,
     }
 }
@@ -39,17 +55,16 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
 /// The arguments, with only the verb prepared that is meant: the others take longer than many a
 /// command. `None` where that fails: what is wrong is said with all verbs known, also where the value
 /// of an option was taken for the verb.
-fn of_verb(present: &BTreeSet<String>) -> Option<Args> {
-    // Not freed one by one: all of it ends with the process.
-    let all = std::mem::ManuallyDrop::new(Args::command());
-    let mut words = std::env::args_os().skip(1).take_while(|word| word != "--");
-    let verb = words.find_map(|word| all.find_subcommand(&word).cloned())?;
+fn of_verb(all: &Command, words: &[OsString], present: &BTreeSet<String>) -> Option<Args> {
+    let verb = words.iter().find_map(|word| all.find_subcommand(word))?;
     let own = all.get_arguments().cloned();
-    let mut command = clap::Command::new("hallway").args(own).subcommand(verb);
+    let mut command = clap::Command::new("hallway")
+        .args(own)
+        .subcommand(verb.clone());
     if !present.is_empty() {
         command = with_variables(command, present, &is_set);
     }
-    let mut command = std::mem::ManuallyDrop::new(command);
+    let mut command = ManuallyDrop::new(command);
     let matches = command.try_get_matches_from_mut(std::env::args_os()).ok()?;
     Args::from_arg_matches(&matches).ok()
 }

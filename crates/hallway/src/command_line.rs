@@ -201,7 +201,9 @@ fn names(path: &str, arg: &Arg) -> Option<fn() -> Vec<CompletionCandidate>> {
         ("allow" | "deny", "from" | "to") | ("inspect" | "capture", "name" | "target") => {
             complete::endpoints
         }
-        (_, "from" | "to") => complete::parties,
+        (_, "to") => complete::servers,
+        (_, "from") => complete::parties,
+        ("allow" | "deny" | "test", "port" | "ports") => complete::ports,
         _ => return None,
     })
 }

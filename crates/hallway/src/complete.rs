@@ -107,6 +107,39 @@ pub(crate) fn parties() -> Vec<CompletionCandidate> {
     candidates(nodes.chain(["host".into(), "outside".into()]))
 }
 
+/// The names of ports, each with the node that has it.
+fn named_ports() -> Vec<(String, String)> {
+    let found = common().and_then(|common| {
+        let engine = records(&common)?;
+        let projects = engine.projects().into_iter();
+        let meant = projects.filter(|p| common.project.as_ref().is_none_or(|named| named == p));
+        let sources = meant.filter_map(|p| Some(engine.record(&p).ok()??.source));
+        let topologies =
+            sources.filter_map(|text| Some(hallway_spec::parse("", &text).ok()?.topology));
+        let nodes = topologies.flat_map(|t| t.nodes);
+        let ports = nodes.flat_map(|n| {
+            let name = n.name.to_string();
+            let ports = n.port_names.into_iter();
+            ports.map(move |p| (name.clone(), p.name.to_string()))
+        });
+        Some(ports.collect())
+    });
+    found.unwrap_or_default()
+}
+
+/// The names of ports.
+pub(crate) fn ports() -> Vec<CompletionCandidate> {
+    candidates(named_ports().into_iter().map(|(_, port)| port))
+}
+
+/// Servers: nodes and others, also with the name of a port.
+pub(crate) fn servers() -> Vec<CompletionCandidate> {
+    let ports = named_ports()
+        .into_iter()
+        .map(|(node, port)| format!("{node}:{port}"));
+    parties().into_iter().chain(candidates(ports)).collect()
+}
+
 /// The endpoints that a policy can have.
 pub(crate) fn endpoints() -> Vec<CompletionCandidate> {
     let settled = settled();

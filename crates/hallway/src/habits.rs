@@ -30,6 +30,18 @@ const INSTEAD: &[(&[&str], &str)] = &[
         &["kill", "pause", "unpause"],
         "hallway stop NODE, and hallway start NODE",
     ),
+    (
+        &["compose"],
+        "hallway up reads a Compose file itself: hallway up compose.yaml",
+    ),
+    (
+        &["cp", "volume", "volumes"],
+        "nodes have the files of this machine: nothing has to be copied to them or mounted",
+    ),
+    (
+        &["save"],
+        "hallway export prints the running project as a file",
+    ),
     (&["attach"], "hallway up --attach, or hallway logs -f"),
     (&["events", "watch"], "hallway logs --events -f"),
     (
@@ -56,18 +68,84 @@ const INSTEAD: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// What to type instead of a command line's verb.
-pub(crate) fn instead(error: &clap::Error) -> Option<(String, &'static str)> {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return None;
-    }
-    let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else {
+/// Arguments of other programs, and what to type instead.
+const INSTEAD_OF_FLAGS: &[(&[&str], &str)] = &[
+    (
+        &["--build", "--no-build", "--pull"],
+        "leave it out: there are no images to build or pull",
+    ),
+    (
+        &["--force-recreate", "--no-recreate", "--remove-orphans"],
+        "leave it out: up changes what runs to match the file, and removes what the file does not have",
+    ),
+    (
+        &["--wait"],
+        "leave it out: up waits until all programs are ready",
+    ),
+    (
+        &["--no-deps"],
+        "hallway start NODE starts the program of one node",
+    ),
+    (
+        &["--volumes", "--rmi"],
+        "leave it out: nothing of it is made",
+    ),
+    (
+        &["-i", "-t", "-T", "--tty", "--interactive"],
+        "leave it out: a command has the terminal that hallway has; a file is named with -f FILE",
+    ),
+    (
+        &["-u", "--user", "-e", "--env", "-w", "--workdir"],
+        "the file has user, environment and working_dir for a node's program; here they are part of the command: exec NODE -- env NAME=VALUE COMMAND",
+    ),
+    (
+        &["-f", "--file", "--topo"],
+        "a file is named after the verb: hallway up -f FILE",
+    ),
+    (&["--project-name"], "-p NAME, or --project NAME"),
+];
+
+/// What to type instead of an unknown argument.
+pub(crate) fn instead_of_flag(error: &clap::Error) -> Option<(String, &'static str)> {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
-    let (_, text) = INSTEAD
-        .iter()
-        .find(|(verbs, _)| verbs.contains(&verb.as_str()))?;
-    Some((verb.clone(), text))
+    let known = |(flags, _): &&(&[&str], &str)| flags.contains(&flag.as_str());
+    let found = INSTEAD_OF_FLAGS.iter().find(known);
+    let (_, text) = found.filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    Some((flag.clone(), text))
+}
+
+/// The verb of a command line, if it is none of hallway.
+pub(crate) fn verb(error: &clap::Error) -> Option<&str> {
+    let found = error.get(ContextKind::InvalidSubcommand);
+    match (error.kind(), found) {
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(verb))) => Some(verb),
+        _ => None,
+    }
+}
+
+/// Verbs below a verb.
+const INSTEAD_BELOW: &[(&str, &str, &str)] = &[
+    ("network", "create", "hallway network add NAME"),
+    ("network", "inspect", "hallway inspect NAME"),
+    ("network", "connect", "hallway connect NODE NETWORK"),
+    ("network", "disconnect", "hallway disconnect NODE NETWORK"),
+    ("node", "create", "hallway node add NAME --network NETWORK"),
+    ("node", "inspect", "hallway inspect NAME"),
+    ("link", "create", "hallway link add A:ADDRESS B:ADDRESS"),
+];
+
+/// What to type instead of a command line's verb, which comes after `before`.
+pub(crate) fn instead(error: &clap::Error, before: &str) -> Option<(String, &'static str)> {
+    let verb = verb(error)?;
+    if ["network", "node", "link", "sandbox", "policy"].contains(&before) {
+        let below = |(parent, below, _): &&(&str, &str, &str)| *parent == before && *below == verb;
+        let (.., text) = INSTEAD_BELOW.iter().find(below)?;
+        return Some((format!("{before} {verb}"), text));
+    }
+    let (_, text) = INSTEAD.iter().find(|(verbs, _)| verbs.contains(&verb))?;
+    Some((verb.to_owned(), text))
 }
 
 #[cfg(test)]
@@ -79,12 +157,29 @@ mod tests {
 
     #[test]
     #[allow(clippy::unwrap_used)] // what fails is the test
+    fn arguments_of_other_programs() {
+        for words in [
+            &["up", "--build"][..],
+            &["up", "--wait"],
+            &["exec", "-it", "web", "sh"],
+            &["exec", "-u", "nobody", "web", "id"],
+            &["-f", "compose.yaml", "up"],
+            &["down", "--volumes"],
+        ] {
+            let words = ["hallway"].iter().chain(words);
+            let error = Args::try_parse_from(words.clone()).unwrap_err();
+            assert!(instead_of_flag(&error).is_some(), "{words:?}: {error}");
+        }
+    }
+
+    #[test]
+    #[allow(clippy::unwrap_used)] // what fails is the test
     fn no_verb_of_ours_is_among_them_and_those_named_exist() {
         let ours = Args::command();
         for (verbs, text) in INSTEAD {
             for verb in *verbs {
                 let error = Args::try_parse_from(["hallway", verb]).unwrap_err();
-                assert_eq!(instead(&error), Some(((*verb).to_owned(), *text)));
+                assert_eq!(instead(&error, ""), Some(((*verb).to_owned(), *text)));
             }
             for (_, after) in text
                 .match_indices("hallway ")

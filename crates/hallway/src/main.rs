@@ -34,8 +34,8 @@ fn main() -> ExitCode {
     // Parts of hallway that run as separate processes; not for users.
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
-        Some("version") => {
-            ui::line(concat!("hallway ", env!("CARGO_PKG_VERSION")));
+        Some("version" | "--version" | "-V") => {
+            version();
             return ExitCode::SUCCESS;
         }
         Some("__hold") => {
@@ -48,6 +48,13 @@ fn main() -> ExitCode {
         Some("__keeper") => return internal(serve_keeper(words).map_err(|e| e.to_string())),
         Some("__program") => {
             return internal(hallway_keeper::run_program().map_err(|e| e.to_string()));
+        }
+        Some("__try") if words.next().is_some() => {
+            if hallway_engine::doctor::user_namespace() {
+                ui::line("");
+                std::io::stdin().read_line(&mut String::new()).ok();
+            }
+            return ExitCode::SUCCESS;
         }
         Some("__try") => {
             for line in hallway_engine::doctor::attempt() {
@@ -72,14 +79,7 @@ fn main() -> ExitCode {
         .complete();
     let args = match arguments::arguments() {
         Ok(args) => args,
-        Err(error) => {
-            if let Some((verb, instead)) = habits::instead(&error) {
-                anstream::eprintln!("error: hallway has no verb {verb}\n  help: {instead}");
-                return ExitCode::from(2);
-            }
-            error.print().ok();
-            return ExitCode::from(error.exit_code() as u8);
-        }
+        Err(error) => return wrong_usage(&error),
     };
     let common = args.common.clone();
     match cmd::run(args) {
@@ -89,6 +89,37 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// What clap says, unless hallway knows better what was meant.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    let verb = habits::verb(error).unwrap_or_default();
+    if verb == "version" {
+        version();
+        return ExitCode::SUCCESS;
+    }
+    let words: Vec<String> = std::env::args().collect();
+    let before = words.windows(2).find_map(|pair| match pair {
+        [before, word] => (word == verb).then_some(before.as_str()),
+        _ => None,
+    });
+    let instead = habits::instead(error, before.unwrap_or_default());
+    let said = match (instead, habits::instead_of_flag(error)) {
+        (Some((verb, instead)), _) => format!("hallway has no verb {verb}\n  help: {instead}"),
+        (None, Some((flag, instead))) => {
+            format!("there is no argument {flag} here\n  help: {instead}")
+        }
+        (None, None) => {
+            error.print().ok();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    anstream::eprintln!("error: {said}");
+    ExitCode::from(2)
+}
+
+fn version() {
+    ui::line(concat!("hallway ", env!("CARGO_PKG_VERSION")));
 }
 
 /// How long a program may take to end after SIGTERM.

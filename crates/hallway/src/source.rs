@@ -102,10 +102,15 @@ fn bytes(path: &PathBuf) -> Result<Vec<u8>, VerbError> {
         std::fs::File::open(path).and_then(limited)
     };
     bytes.map_err(|e| {
-        VerbError::usage(
-            format!("cannot read {}: {e}", path.display()),
-            "name a file that exists and may be read",
-        )
+        let shown = path.display();
+        // As Compose takes the names of services.
+        let help = match path.extension().is_none() && path.components().count() == 1 {
+            true => format!(
+                "name a file that exists and may be read; hallway start {shown} starts the program of one node"
+            ),
+            false => "name a file that exists and may be read".to_owned(),
+        };
+        VerbError::usage(format!("cannot read {shown}: {e}"), help)
     })
 }
 

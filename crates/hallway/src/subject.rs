@@ -4,7 +4,7 @@ use hallway_engine::{Engine, Failure, OtherNamespaces, Reason, read};
 use hallway_plan::Settled;
 use hallway_plan::reach::{Environment, Location, Party, Question, World};
 use hallway_plan::rules::{self, Ruleset};
-use hallway_spec::{Endpoint, Expect, PortName, PortNames, Service};
+use hallway_spec::{Endpoint, Expect, PortName, PortNames, PortProto, Service, UnresolvedPort};
 
 use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::VerbError;
@@ -81,6 +81,21 @@ impl Subject {
         &self.environment
     }
 
+    /// The port that a name means for a server.
+    pub(crate) fn port(
+        &self,
+        world: &World<'_>,
+        server: &Party,
+        name: &PortName,
+    ) -> Result<PortProto, UnresolvedPort> {
+        let to = match world.place(server) {
+            Location::Node(node) => Endpoint::Node(node),
+            Location::Host => Endpoint::Host,
+            Location::Outside => Endpoint::Outside,
+        };
+        self.port_names.port(name, &to)
+    }
+
     /// Reads a server whose port is written by its name, like `web:http`; `None` for other servers.
     fn named_target(
         &self,
@@ -96,12 +111,7 @@ impl Subject {
         let (Some(party), Ok(name)) = (world.party(server), port.parse::<PortName>()) else {
             return Ok(None);
         };
-        let to = match world.place(&party) {
-            Location::Node(node) => Endpoint::Node(node),
-            Location::Host => Endpoint::Host,
-            Location::Outside => Endpoint::Outside,
-        };
-        match self.port_names.port(&name, &to) {
+        match self.port(world, &party, &name) {
             Ok(port) => Ok(Some((party, Service::Port(port)))),
             Err(unresolved) => {
                 let help = unresolved.help();

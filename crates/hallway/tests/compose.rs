@@ -294,7 +294,7 @@ fn a_kathara_lab() {
         ),
         (
             "pc2.startup",
-            "ip addr add 200.1.1.7/24 dev eth0\nip route add default via 200.1.1.1\n/etc/init.d/apache2 start\n",
+            "ip addr add 200.1.1.9/24 dev eth0; ip a del 200.1.1.9/24 dev eth0 && /sbin/ip addr add 200.1.1.7/24 dev eth0 # own\nif false; then ip addr add 9.9.9.9/24 dev eth0; fi; ip route add default via 200.1.1.1\n/etc/init.d/apache2 start\n",
         ),
         (
             "r1.startup",
@@ -302,15 +302,15 @@ fn a_kathara_lab() {
         ),
         (
             "r2.startup",
-            "ip address add 200.1.1.1/24 dev eth0\nip address add 100.0.0.10/30 dev eth1\nip route add 195.11.14.0/24 via 100.0.0.9 dev eth1\nsystemctl start frr\n",
+            "ip address add 200.1.1.1/24 dev eth0\nip address add 100.0.0.10/30 dev eth1\nip route add 195.11.14.0/24 via 100.0.0.9 dev eth1\nsystemctl start frr\ntest -e /x && ip addr add 100.0.0.77/24 dev eth1\n",
         ),
     ];
     let h = Hallway::host(PROGRAM).within(directory(&files));
     let before = Snapshot::take();
     let up = h.run(&["up"]).exits(0);
     for words in [
-        "not run in pc2: /etc/init.d/apache2 start; hallway exec pc2",
-        "not run in r2: systemctl start frr",
+        "not run in pc2: if false (pc2.startup:2); /etc/init.d/apache2 start (pc2.startup:3); hallway exec",
+        "not run in r2: systemctl start frr (r2.startup:4); test -e /x (r2.startup:5)",
         "ignored, since it does not concern the network or hallway has no equivalent: image",
     ] {
         assert!(up.err.contains(words), "no {words:?} in\n{}", up.err);
@@ -326,10 +326,14 @@ fn a_kathara_lab() {
     let bad = format!("{LAB}pc1[0\n");
     std::fs::write("/run/shop/lab.conf", bad).unwrap();
     h.run(&["up"]).exits(2).says("lab.conf:14:1");
-    let text = "ip route add 9.9.9.0/24 via 8.8.8.8\n";
+    // A route that cannot be is left out, and named.
+    let text = "ip address add 195.11.14.5/24 dev eth0\nip route add 9.9.9.0/24 via 8.8.8.8\n";
     std::fs::write("/run/shop/lab.conf", LAB).unwrap();
     std::fs::write("/run/shop/pc1.startup", text).unwrap();
-    h.run(&["up"]).exits(2).says("pc1.startup:1:1");
+    let said = "pc1.startup:2: pc1 gets no such route";
+    let up = h.run(&["up"]).exits(0);
+    assert_eq!(up.err.matches(said).count(), 1, "{}", up.err);
+    h.ok("down");
 }
 
 hallway_testkit::tests!(

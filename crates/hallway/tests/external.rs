@@ -110,6 +110,25 @@ fn a_bridge_that_is_made_again_is_joined_again() {
     assert!(sh("ip -o addr show br0").contains("10.50.0.1/24"));
 }
 
+/// Nodes lose the routes by an address that the host no longer has: status says so before up does it.
+fn an_address_of_the_host_goes() {
+    bridge();
+    let h = hallway().repairing();
+    h.up(&FILE.replace("bridge: br0 }", "bridge: br0, subnet: 10.50.0.0/24 }"))
+        .ok();
+    sh("ip addr del 10.50.0.1/24 dev br0");
+    let status = h.ok("status");
+    assert!(
+        status.contains("address 10.50.0.1/24 of br0 is missing"),
+        "{status}"
+    );
+    h.run(&["up", "/run/up.hallway.yaml"]).exits(0);
+    assert!(!h.ok("exec one -- ip route").contains("default"));
+    assert!(!h.ok("status").contains("is missing"));
+    assert!(!sh("ip -o addr show br0").contains("10.50.0.1"));
+    h.ok("down");
+}
+
 /// The file may give a subnet that the host has no address in; the way out is a route of the node.
 fn a_bridge_without_the_host() {
     bridge();
@@ -143,6 +162,13 @@ fn refused() {
     bridge();
     let h = hallway();
     let before = Snapshot::take();
+    // One mistake, one message.
+    let lan = "networks: { lab: { external: true, bridge: br0, mode: lan } }\nnodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }\n";
+    let said = h
+        .up(lan)
+        .says("its mode is not hallway's to choose")
+        .exits(2);
+    assert_eq!(said.err.matches("error[").count(), 1, "{}", said.err);
     let node = "nodes: { a: { networks: { lab: { address: 10.50.0.11 } } } }";
     for (network, nodes, says) in [
         (
@@ -239,6 +265,7 @@ hallway_testkit::tests![
     a_bridge_of_the_host_is_joined,
     a_bridge_with_a_spanning_tree,
     a_bridge_that_is_made_again_is_joined_again,
+    an_address_of_the_host_goes,
     a_bridge_without_the_host,
     refused,
 ];

@@ -38,7 +38,7 @@ fn every_example_in_every_format() {
         let dot = h.run(&["graph", file, "--format", "dot"]).ok();
         assert!(dot.starts_with("digraph ") && dot.ends_with("}\n"), "{dot}");
         let out = "/run/keep.svg";
-        h.run(&["graph", file, "--format", "svg", "-o", out]).ok();
+        h.run(&["graph", file, "-o", out]).ok();
         let shown = texts(out);
         let nodes = h.run(&["graph", file, "--format", "mermaid"]).ok();
         for line in nodes.lines().filter(|l| l.ends_with(":::member")) {
@@ -91,7 +91,34 @@ fn without_a_file_or_a_project() {
         .says("cannot write");
 }
 
+/// The nodes around one with many cables share cards, so that the picture is not wider than a page.
+fn a_large_star() {
+    let ends = (0..100)
+        .map(|i| format!("  - endpoints: {{ hub: 10.0.{i}.1/30, leaf{i}: 10.0.{i}.2/30 }}\n"));
+    let text = format!("links:\n{}", ends.collect::<String>());
+    std::fs::write("/run/star.hallway.yaml", text).unwrap();
+    let h = Hallway::host(env!("CARGO_BIN_EXE_hallway"));
+    h.ok("graph /run/star.hallway.yaml -o /run/star.svg");
+    let svg = std::fs::read_to_string("/run/star.svg").unwrap();
+    let size = |name: &str| -> u32 {
+        let value = svg.split(&format!("{name}=\"")).nth(1).unwrap();
+        value.split('"').next().unwrap().parse().unwrap()
+    };
+    assert!(
+        size("width") < 1500 && size("height") < 1500,
+        "{} {}",
+        size("width"),
+        size("height")
+    );
+    let shown = texts("/run/star.svg").join(" ");
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    let there = |i: u32| words.contains(&format!("leaf{i}").as_str());
+    assert!((0..100).all(there), "{shown}");
+    assert!(svg.contains("and 71 more interfaces"));
+}
+
 hallway_testkit::tests![
+    a_large_star,
     every_example_in_every_format,
     what_is_up_and_what_is_missing,
     without_a_file_or_a_project,

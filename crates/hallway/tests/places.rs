@@ -145,6 +145,74 @@ fn with_a_filter_of_system_calls() {
     Hallway::host(PROGRAM).up(WEB).ok();
 }
 
+/// Runs its argument as root of an outer user namespace that has the users up to 1000.
+const OUTER: &str = r#"mkfifo /run/go
+unshare --user sh -c "read go < /run/go; exec sh -c '$1'" & pid=$!
+while [ $(readlink /proc/$pid/ns/user) = $(readlink /proc/self/ns/user) ]; do :; done
+echo 0 0 1001 > /proc/$pid/uid_map; echo 0 0 1001 > /proc/$pid/gid_map; echo > /run/go
+wait $pid; rm /run/go
+"#;
+
+/// An ordinary user without user namespaces: by the limit of an outer one, or by a filter of system calls.
+fn without_user_namespaces() {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    if !map.trim_end().ends_with(" 4294967295") {
+        hallway_testkit::skip("needs root of the machine");
+    }
+    std::fs::write("/run/web.yaml", WEB).unwrap();
+    std::fs::write("/run/filter.py", FILTER).unwrap();
+    std::fs::write("/run/outer.sh", OUTER).unwrap();
+    sh(
+        "mkdir -m 700 /run/own; chown 1000:1000 /run/own; mkdir -m 755 /run/bin; chmod 644 /run/*.yaml /run/*.py",
+    );
+    std::fs::copy(PROGRAM, "/run/bin/hallway").unwrap();
+    let user = "setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all env HALLWAY_STATE_DIR=/run/own/state HALLWAY_PASTA=0";
+    let filter = match std::env::consts::ARCH {
+        "x86_64" => "python3 /run/filter.py ",
+        _ => "true ", // its numbers of system calls are those of x86_64
+    };
+    let limit = "echo 0 > /proc/sys/user/max_user_namespaces; ";
+    for (before, filter, error, help) in [
+        (
+            limit,
+            "",
+            "(user.max_user_namespaces = 0)",
+            "sysctl -w user.max_user_namespaces=15000",
+        ),
+        (
+            "",
+            filter,
+            "(Operation not permitted",
+            "a profile that allows unshare",
+        ),
+    ] {
+        for arguments in ["up /run/web.yaml", "doctor"] {
+            let said = sh(&format!(
+                "sh /run/outer.sh '{before}{user} {filter}/run/bin/hallway {arguments} 2>&1 || true'"
+            ));
+            let skipped = filter.starts_with("true");
+            assert!(said.contains(error) || skipped, "{arguments}: {said}");
+            assert!(said.contains(help) || skipped, "{arguments}: {said}");
+        }
+    }
+}
+
+/// A policy within a network needs the module: refused before anything is built.
+fn without_br_netfilter() {
+    let before = "mount -t tmpfs none /proc/sys/net";
+    let text = "networks: { n: { subnet: 10.66.0.0/24 } }\nnodes: { a: { networks: [n] }, b: { networks: [n] } }\npolicies: [{ action: deny, between: [a, b] }]\n";
+    std::fs::write("/run/deny.yaml", text).unwrap();
+    let said = fails(before, "--host up /run/deny.yaml");
+    assert!(said.contains("error[no-br-netfilter]"), "{said}");
+    assert!(said.contains("modprobe br_netfilter"), "{said}");
+    assert!(!sh("ip link").contains("br-n"));
+    let said = sh(&format!(
+        "unshare -m sh -c '{before}; {PROGRAM} doctor || true'"
+    ));
+    assert!(said.contains("br_netfilter: not loaded"), "{said}");
+    assert!(said.contains("modprobe br_netfilter"), "{said}");
+}
+
 /// A low limit on open files: reported by `up` and by `doctor`, with the numbers.
 fn few_open_files() {
     let said = fails("ulimit -n 64", "--host up /run/web.yaml");
@@ -178,6 +246,8 @@ hallway_testkit::tests![
     read_only_settings,
     in_a_chroot,
     with_a_filter_of_system_calls,
+    without_user_namespaces,
+    without_br_netfilter,
     few_open_files,
     ipv6_turned_off,
 ];

@@ -69,6 +69,9 @@ fn targets_by_name() {
             h.run(&[verb, "client", target]).exits(1);
         }
     }
+    for shown in [h.ok("status"), h.ok("graph")] {
+        assert!(shown.contains("8080 → 80/tcp (http)"), "{shown}");
+    }
     let said = h.run(&["explain", "visitor", "host:https"]).ok();
     assert!(said.contains("8443/tcp"), "{said}");
     h.run(&["reach", "visitor", "host:https"]).ok();
@@ -82,6 +85,34 @@ fn targets_by_name() {
     h.run(&["reach", "web", "outside:sql"])
         .exits(2)
         .says("has no port with the name sql");
+    h.ok("down");
+}
+
+/// Only servers that have a port of that name are tried.
+fn the_matrix_of_a_name() {
+    let h = hallway().project("shop");
+    let text = FILE.replace(
+        "port_names: { sql: 3306/tcp } }",
+        "port_names: { sql: 3306/tcp }, command: hallway serve 3306, ready: [sql] }",
+    );
+    h.up(&text).ok();
+    let matrix = h.ok("test --matrix --port sql --format json");
+    let found: serde_json::Value = serde_json::from_str(&matrix).unwrap();
+    let results = found["results"].as_array().unwrap();
+    assert!(
+        results
+            .iter()
+            .all(|r| r["service"] == "3306/tcp"
+                && ["db1", "db2"].contains(&r["to"].as_str().unwrap())),
+        "{matrix}"
+    );
+    assert!(
+        results.iter().all(|r| r["agrees"] == true) && results.len() > 6,
+        "{matrix}"
+    );
+    h.run(&["test", "--matrix", "--port", "nope"])
+        .exits(2)
+        .says("no node has a port with the name nope");
     h.ok("down");
 }
 
@@ -167,6 +198,7 @@ x-hallway:
 hallway_testkit::tests![
     policies_and_expectations_by_name,
     targets_by_name,
+    the_matrix_of_a_name,
     single_changes_by_name,
     a_name_is_changed,
     ambiguous_names_are_refused,

@@ -108,6 +108,9 @@ fn the_project_that_is_meant() {
     h.run(&["down"]).exits(0).says("lab is down");
     h.run(&["config"]).exits(2).says("hallway validate");
     assert!(h.run(&["version"]).ok().starts_with("hallway "));
+    for words in [["-q", "version"], ["help", "version"], ["-q", "--version"]] {
+        assert!(h.run(&words).ok().starts_with("hallway "), "{words:?}");
+    }
 }
 
 /// Lines of the file stay correct after commands have edited the project; what a command added is

@@ -324,6 +324,30 @@ fn further_ids_of_an_ordinary_user() {
     });
     watching.join().unwrap();
     rita("down");
+    let shown = || as_rita("doctor --format json | grep -A3 'users of a sandbox' || true");
+    assert!(sh(&shown()).contains("65535 more from 400000 on (groups from 500000)"));
+    // A range with the own id, and one that is in no file, are passed over.
+    sh("(echo rita:10000:65536; echo rita:400000:65536) > /etc/subuid");
+    rita("up /run/p.yaml");
+    assert!(rita("exec a -- cat /proc/self/uid_map").contains("400000"));
+    rita("down");
+    // A program that may not map ids: neither of the two maps has more than the own id.
+    sh(
+        "cp /usr/bin/newuidmap /run/bin; mount --bind /run/bin/newuidmap /usr/bin/newuidmap; chmod 755 /run/bin/newuidmap",
+    );
+    assert!(sh(&shown()).contains("only you: /usr/bin/newuidmap is not setuid root"));
+    rita("up /run/p.yaml");
+    let map = rita("exec a -- cat /proc/self/uid_map /proc/self/gid_map");
+    assert!(!map.contains("65535"), "{map}");
+    rita("down");
+    // One that refuses every range.
+    sh("printf '#!/bin/sh\nexit 1\n' > /run/bin/newuidmap; chmod 4755 /run/bin/newuidmap");
+    assert!(sh(&shown()).contains("only you: newuidmap or newgidmap refuses the ranges"));
+    rita("up /run/p.yaml");
+    let map = rita("exec a -- cat /proc/self/uid_map /proc/self/gid_map");
+    assert!(!map.contains("65535"), "{map}");
+    rita("down");
+    sh("umount /usr/bin/newuidmap");
     // Without such ids the sandbox has one user.
     sh("echo > /etc/subgid");
     rita("up /run/p.yaml");

@@ -99,6 +99,32 @@ fn the_key_comes_and_goes() {
     h.ok("down");
 }
 
+/// A router sends back into the network that a packet came from: it passes the host twice, by one bridge.
+fn what_passes_the_host_twice_is_traced() {
+    let h = hallway();
+    let text = "
+networks:
+  home: { subnet: 192.168.60.0/24 }
+  other: { subnet: 10.8.0.0/24 }
+nodes:
+  server: { networks: [other] }
+  router: { networks: { home: { address: 192.168.60.11, sources: [192.168.60.5] } }, forwarding: true }
+  laptop: { networks: { home: { address: 192.168.60.5 } }, routes: [ { to: 10.8.0.0/24, via: 192.168.60.11 } ] }
+";
+    h.up(text).ok();
+    let explained = h.run(&["explain", "laptop", "server:80"]).out;
+    let traced = h.run(&["trace", "laptop", "server:80"]).out;
+    let reason = "no policy allows network home to reach network other";
+    for out in [&explained, &traced] {
+        assert!(out.contains(reason), "{out}");
+        assert!(
+            out.contains("reject: default: no policy allows it"),
+            "{out}"
+        );
+    }
+    h.ok("down");
+}
+
 fn a_node_that_does_not_forward_masquerades_nothing() {
     let h = hallway();
     for text in [
@@ -157,6 +183,7 @@ hallway_testkit::tests![
     what_a_router_forwards_gets_its_address,
     its_table_is_observed_and_repaired,
     the_key_comes_and_goes,
+    what_passes_the_host_twice_is_traced,
     a_node_that_does_not_forward_masquerades_nothing,
     sources_are_shown,
 ];

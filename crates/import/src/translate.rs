@@ -127,6 +127,11 @@ fn finish(
     let (source, more) = sources.texts();
     let fail = |mut problems: Vec<Problem>| {
         problems.sort_by_key(|p| p.place.offset);
+        // What is wrong with a value that a variable is missing in follows from that.
+        let missing = |p: &Problem| p.kind.code() == Code::MissingVariable;
+        let places = problems.iter().filter(|p| missing(p));
+        let places: Vec<usize> = places.map(|p| p.place.offset).collect();
+        problems.retain(|p| missing(p) || !places.contains(&p.place.offset));
         problems.dedup();
         Problems {
             path: source.path.clone(),

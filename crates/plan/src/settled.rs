@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_spec::{
-    Bandwidth, Impairments, IpVersion, Mode, Name, Place, PortRange, Protocol, SysctlKey,
+    Bandwidth, Impairments, IpVersion, Mode, Name, Place, PortName, PortRange, Protocol, SysctlKey,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -259,6 +259,9 @@ pub struct Route {
 pub struct Publish {
     /// The node.
     pub node: Name,
+    /// The name of the port.
+    #[serde(default)]
+    pub name: Option<PortName>,
     /// Only on this address of the host; on all when absent.
     pub host_address: Option<IpAddr>,
     /// The address in the file, unchanged: `0.0.0.0` and `::` are all addresses of one IP version.

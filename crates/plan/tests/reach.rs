@@ -260,3 +260,103 @@ fn the_target_is_known_however_it_ends() {
     }
     assert_eq!(ask(SHOP, "app", "198.51.100.1:80").remove(0).target, None);
 }
+
+/// Reasons and help are about the place where it was decided, and the address it had there.
+#[test]
+fn what_routers_forward_has_reasons_of_its_own() {
+    let text = "networks:
+  street: { subnet: 10.9.0.0/24 }
+  other: { subnet: 10.8.0.0/24 }
+  home: { subnet: 192.168.60.0/24, internal: true }
+  back: { subnet: 192.168.61.0/24, internal: true }
+  air: { subnet: 192.168.70.0/24, mode: lan }
+  world: { subnet: 203.0.113.0/24, outside: true }
+nodes:
+  friend: { networks: [street] }
+  server: { networks: [other] }
+  visitor: { networks: { world: { address: 203.0.113.9 } } }
+  router:
+    networks: { street: { masquerade: true }, home: { address: 192.168.60.11 }, air: { address: 192.168.70.11 } }
+    forwarding: true
+    routes: [{ to: 192.168.61.0/24, via: 192.168.60.12 }]
+  inner: { networks: { home: { address: 192.168.60.12 }, back: { address: 192.168.61.12 } }, forwarding: true, routes: [{ to: default, via: 192.168.60.11 }] }
+  laptop: { networks: { home: { address: 192.168.60.2 } }, routes: [{ to: default, via: 192.168.60.11 }] }
+  deep: { networks: { back: { address: 192.168.61.2 } }, routes: [{ to: default, via: 192.168.61.12 }] }
+  phone: { networks: [air], routes: [{ to: default, via: 192.168.70.11 }] }
+  alone: { networks: [air] }
+";
+    for (from, to, code, says, help) in [
+        (
+            "laptop",
+            "friend:80",
+            "forwarded",
+            "laptop reaches friend through router",
+            "",
+        ),
+        (
+            "deep",
+            "friend:80",
+            "forwarded",
+            "deep reaches friend through inner and router",
+            "",
+        ),
+        (
+            "laptop",
+            "visitor:80",
+            "egress",
+            "router forwards it; network street is not internal: its nodes reach outside with the host's address",
+            "",
+        ),
+        (
+            "phone",
+            "server:80",
+            "default-deny",
+            "no policy allows network street to reach network other",
+            "hallway allow router server --port 80/tcp",
+        ),
+        (
+            "alone",
+            "server:80",
+            "no-route",
+            "alone has no route to 10.8.0.2: network air is a lan, which the host does not route for",
+            "give alone a route by a router of that lan, or put it on another network too",
+        ),
+    ] {
+        let path = ask(text, from, to).remove(0);
+        let found = (path.reason.code.text(), path.reason.text.as_str());
+        assert_eq!(found, (code, says), "{from} {to}");
+        assert_eq!(path.reason.help, help, "{from} {to}");
+    }
+    // The help leads to an answer.
+    let allowed = format!("{text}policies: [ {{ from: router, to: server }} ]\n");
+    for from in ["router", "phone", "laptop", "deep"] {
+        let path = ask(&allowed, from, "server:80").remove(0);
+        let (outcome, reason) = (path.outcome, path.reason.text);
+        assert_eq!(outcome, Outcome::Open, "{from}: {reason}");
+    }
+    // Without the way back, the reply is dropped where the router sends it to.
+    let lost = text.replace(
+        "    routes: [{ to: 192.168.61.0/24, via: 192.168.60.12 }]\n",
+        "",
+    );
+    let path = ask(&lost, "deep", "friend:80").remove(0);
+    let says = "the request arrives, but not the reply: router router sends with an address";
+    assert!(path.reason.text.starts_with(says), "{}", path.reason.text);
+    // The second router has no route back, so that port does not take such a source from it.
+    let chain = "networks: { a: { subnet: 10.1.0.0/24 }, b: { subnet: 10.2.0.0/24 }, c: { subnet: 10.3.0.0/24 } }
+nodes:
+  x: { networks: [a], routes: [{ to: 10.3.0.0/24, via: 10.1.0.11 }] }
+  r1: { networks: { a: { address: 10.1.0.11 }, b: { address: 10.2.0.11 } }, forwarding: true, routes: [{ to: 10.3.0.0/24, via: 10.2.0.12 }] }
+  r2: { networks: { b: { address: 10.2.0.12 }, c: { address: 10.3.0.12 } }, forwarding: true }
+  y: { networks: { c: { address: 10.3.0.2 } } }
+";
+    let path = ask(chain, "x", "y:80").remove(0);
+    assert_eq!(path.reason.code.text(), "spoofed-source");
+    assert!(
+        path.reason
+            .text
+            .starts_with("router r2 sends with an address"),
+        "{}",
+        path.reason.text
+    );
+}

@@ -70,6 +70,10 @@ fn of_path(text: &str) -> Result<Joined, InvalidNetns> {
         return Err(invalid());
     }
     let path = Path::new(text);
+    let own = ["/proc/self", "/proc/thread-self"];
+    if own.iter().any(|own| path.starts_with(own)) {
+        return Err(InvalidNetns::Own(text.to_owned()));
+    }
     if let Some(pid) = process(path) {
         return of_process(pid).ok_or_else(invalid);
     }
@@ -165,7 +169,7 @@ mod tests {
             "netns:web"
         );
         assert_eq!("/proc/7/ns/net".parse(), Ok(Joined::Process(7)));
-        let other: Joined = "/proc/self/ns/net".parse().unwrap();
-        assert_eq!(other.file().unwrap(), "/proc/self/ns/net");
+        let own = "/proc/self/ns/net".parse::<Joined>().unwrap_err();
+        assert!(own.to_string().contains("hallway's own process"));
     }
 }

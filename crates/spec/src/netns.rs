@@ -24,6 +24,9 @@ pub enum InvalidNetns {
     /// The path is relative, or has a NUL character.
     #[error("the path of a network namespace must be absolute: {0:?}")]
     Path(String),
+    /// The namespace of whichever process opens it.
+    #[error("{0} is a namespace of hallway's own process")]
+    Own(String),
     /// It has none of the forms of a reference.
     #[error("{0:?} names no network namespace")]
     Reference(String),

@@ -218,9 +218,11 @@ pub fn publish(publish: &Publish) -> String {
         }
     });
     let host = format!("{}{}", host.unwrap_or_default(), publish.host_ports);
+    let name = publish.name.iter();
+    let name: String = name.map(|name| format!(" ({name})")).collect();
     styled(
         GREEN,
-        format!("{host} → {}/{}", publish.node_ports, publish.protocol),
+        format!("{host} → {}/{}{name}", publish.node_ports, publish.protocol),
     )
 }
 

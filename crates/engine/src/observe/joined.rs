@@ -10,18 +10,27 @@ use hallway_plan::settled::Settled;
 use hallway_spec::{Joined, SysctlKey, Topology, file_of_process};
 
 use super::{netns_path, space};
-use crate::containers;
+use crate::containers::Silent;
 
 /// What is to be read of each.
 #[derive(Debug, Default)]
-pub(crate) struct Wanted(BTreeMap<Joined, BTreeSet<SysctlKey>>);
+pub(crate) struct Wanted {
+    keys: BTreeMap<Joined, BTreeSet<SysctlKey>>,
+    /// Where those on record were found, with their inode numbers.
+    known: BTreeMap<Joined, Known>,
+}
+
+/// A file and an inode number.
+type Known = (String, u64);
 
 impl Wanted {
     /// Those of a project that is on record.
     pub(crate) fn add(&mut self, settled: &Settled) {
         for node in &settled.nodes {
             if let Some(joined) = &node.joined {
-                let keys = self.0.entry(joined.reference.clone()).or_default();
+                let known = (node.netns.clone(), joined.inode);
+                self.known.insert(joined.reference.clone(), known);
+                let keys = self.keys.entry(joined.reference.clone()).or_default();
                 keys.extend(node.sysctls.keys().cloned());
                 keys.extend(joined.before.sysctls.keys().cloned());
             }
@@ -32,7 +41,7 @@ impl Wanted {
     pub(crate) fn add_topology(&mut self, topology: &Topology) {
         for node in &topology.nodes {
             if let Some(joined) = &node.namespace {
-                let keys = self.0.entry(joined.clone()).or_default();
+                let keys = self.keys.entry(joined.clone()).or_default();
                 keys.extend(node.sysctls.keys().cloned());
             }
         }
@@ -41,34 +50,57 @@ impl Wanted {
 
 /// Reads them.
 pub(crate) fn read(kernel: &Kernel, wanted: &Wanted) -> BTreeMap<Joined, SeenJoined> {
-    let all = wanted.0.iter();
-    all.map(|(joined, keys)| (joined.clone(), examine(kernel, joined, keys)))
-        .collect()
+    let mut silent = Silent::default();
+    let all = wanted.keys.iter();
+    all.map(|(joined, keys)| {
+        let netns = file(joined, wanted.known.get(joined), &mut silent);
+        (joined.clone(), examine(kernel, joined, netns, keys))
+    })
+    .collect()
 }
 
-/// The file of a namespace; or why it is not known.
-pub(crate) fn file(joined: &Joined) -> Result<String, String> {
-    match (joined, joined.file()) {
-        (_, Some(file)) => Ok(file),
-        (Joined::Container(name), None) => containers::process_of(name).map(file_of_process),
-        (_, None) => Err("it has no file".into()),
+/// The file of a namespace; or why it is not known. A container that nobody tells about is in the
+/// namespace that it was in, if that is still there.
+fn file(joined: &Joined, known: Option<&Known>, silent: &mut Silent) -> Result<String, String> {
+    let name = match (joined, joined.file()) {
+        (_, Some(file)) => return Ok(file),
+        (Joined::Container(name), None) => name,
+        (_, None) => return Err("it has no file".into()),
+    };
+    let there = known.filter(|(file, inode)| {
+        let opened = Netns::open(&netns_path(file));
+        opened
+            .and_then(|netns| netns.inode())
+            .is_ok_and(|found| found == *inode)
+    });
+    match (silent.process_of(name, there.is_some()), there) {
+        (Ok(pid), _) => Ok(file_of_process(pid)),
+        (Err(unfound), Some((file, _))) if !unfound.answered => Ok(file.clone()),
+        (Err(unfound), _) => Err(unfound.why),
     }
 }
 
 /// Container names are looked up again: a container that was started again is another process.
 pub(crate) fn look_up(settled: &mut Settled) {
+    let mut silent = Silent::default();
     for node in &mut settled.nodes {
         if let Some(joined) = &node.joined
             && let Joined::Container(_) = joined.reference
         {
-            let found = file(&joined.reference);
+            let known = (node.netns.clone(), joined.inode);
+            let found = file(&joined.reference, Some(&known), &mut silent);
             node.netns = found.unwrap_or_else(|_gone| joined.reference.to_string());
         }
     }
 }
 
-fn examine(kernel: &Kernel, joined: &Joined, keys: &BTreeSet<SysctlKey>) -> SeenJoined {
-    let netns = match file(joined) {
+fn examine(
+    kernel: &Kernel,
+    joined: &Joined,
+    netns: Result<String, String>,
+    keys: &BTreeSet<SysctlKey>,
+) -> SeenJoined {
+    let netns = match netns {
         Ok(netns) => netns,
         Err(why) => return SeenJoined::Absent(why),
     };

@@ -1,5 +1,6 @@
 //! The holder: the process whose namespaces are the sandbox.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
@@ -41,6 +42,20 @@ pub(super) fn start(
     directory: &Path,
     cancel: &Cancel,
 ) -> Result<Held, Failure> {
+    let further = Cell::new(true);
+    match attempt(making, directory, cancel, &further) {
+        Err(_) if !further.get() => attempt(making, directory, cancel, &further),
+        outcome => outcome,
+    }
+}
+
+/// See [`ids::map_own`] for `further`.
+fn attempt(
+    making: &Making<'_>,
+    directory: &Path,
+    cancel: &Cancel,
+    further: &Cell<bool>,
+) -> Result<Held, Failure> {
     let spawn_failed = |e: std::io::Error| not_made(format!("its holder cannot be started: {e}"));
     let program = making.program;
     let ids = match making.map_root {
@@ -63,7 +78,7 @@ pub(super) fn start(
         .map_err(spawn_failed)?;
     let map = |pid| match ids {
         Some(ids) => ids.map(pid, making.caller),
-        None => ids::map_own(pid),
+        None => ids::map_own(pid, further),
     };
     let outcome = handshake(&mut child, map, cancel);
     if outcome.is_err() {

@@ -3,10 +3,11 @@
 //! Root's sandbox has 65536 ids that no other user of the machine has: its root is not the
 //! machine's root. The user who called by sudo or pkexec has the same id in it.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Write as _;
 
-use super::subordinates;
+use super::subordinates::{self, Given};
 use crate::account::CallingUser;
 
 /// How many ids a sandbox of root has.
@@ -22,15 +23,15 @@ const APART: &str = "apart";
 
 /// Ids of the machine that a sandbox of root has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ids {
-    pub(super) user: u32,
-    pub(super) group: u32,
+pub(crate) struct Ids {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
 }
 
 impl Ids {
     /// The ids for a sandbox that this process makes; none if it is not root of the machine: root
     /// in a user namespace is not.
-    pub(super) fn choose() -> Option<Self> {
+    pub(crate) fn choose() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             return None;
         }
@@ -75,7 +76,9 @@ impl Ids {
 
 /// Root maps all its own ids into the sandbox. Another user is mapped to root inside; the ids that the
 /// machine has given to that user are the others inside, if there are any.
-pub(super) fn map_own(pid: i32) -> std::io::Result<()> {
+/// `further`: whether to try those; it becomes false if they could be mapped only for groups, which
+/// another process has to be made for.
+pub(super) fn map_own(pid: i32, further: &Cell<bool>) -> std::io::Result<()> {
     if rustix::process::geteuid().is_root() {
         let all = |file: &str| -> std::io::Result<String> {
             let text = std::fs::read_to_string(format!("/proc/self/{file}"))?;
@@ -94,14 +97,21 @@ pub(super) fn map_own(pid: i32) -> std::io::Result<()> {
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
     );
-    let given = subordinates::map(pid, user, group);
-    if !given.groups {
-        write(pid, "setgroups", "deny")?;
-        write(pid, "gid_map", &format!("0 {group} 1"))?;
-    }
-    match given.users {
-        true => Ok(()),
-        false => write(pid, "uid_map", &format!("0 {user} 1")),
+    let given = match further.get() {
+        true => subordinates::map(pid, user, group),
+        false => Given::default(),
+    };
+    match (given.users, given.groups) {
+        (Some(_), _) => Ok(()),
+        (None, Some(_)) => {
+            further.set(false);
+            Err(std::io::ErrorKind::PermissionDenied.into())
+        }
+        (None, None) => {
+            write(pid, "setgroups", "deny")?;
+            write(pid, "gid_map", &format!("0 {group} 1"))?;
+            write(pid, "uid_map", &format!("0 {user} 1"))
+        }
     }
 }
 

@@ -24,8 +24,10 @@ use crate::{Cancel, Failure, Lock, Reason, record};
 use process::start_time;
 
 pub use holder::hold;
+pub(crate) use ids::Ids;
 pub(crate) use pasta::program as pasta_program;
 pub(crate) use refusal::{forbidden, refused};
+pub(crate) use subordinates::{Given, candidates, map as map_further_ids};
 
 /// The version of `sandbox.json`.
 const VERSION: u32 = 2;

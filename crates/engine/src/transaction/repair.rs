@@ -1,7 +1,7 @@
 //! Repair of what other programs changed, while a project is up: the same comparison and the same
 //! steps as in `up`, without reading the file again.
 
-use hallway_plan::compare::{Difference, Fact};
+use hallway_plan::compare::{Difference, Fact, Place};
 use hallway_plan::diff::{diff, drift};
 use hallway_plan::settle::followed;
 use hallway_spec::{Joined, Name};
@@ -122,7 +122,9 @@ impl Engine {
         let external: Vec<String> = external.collect();
         differences.retain(|d| {
             // What others made, others make again.
-            if matches!(&d.fact, Fact::LinkMissing { link, .. } if external.contains(link)) {
+            if matches!(&d.fact, Fact::LinkMissing { link, .. } | Fact::AddressMissing { link, .. }
+                if d.place == Place::Host && external.contains(link))
+            {
                 return false;
             }
             let gone = matches!(

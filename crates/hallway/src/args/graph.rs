@@ -11,9 +11,9 @@ use super::FileArg;
 pub(crate) struct GraphArgs {
     #[command(flatten)]
     pub(crate) file: FileArg,
-    /// How it is drawn
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Picture,
+    /// How it is drawn; by default as the file's name ends (.svg, .dot, .mmd), otherwise as text
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Picture>,
     /// Mark what exists and what is missing, and show byte counters; the project must be up
     #[arg(long)]
     pub(crate) live: bool,
@@ -22,11 +22,24 @@ pub(crate) struct GraphArgs {
     pub(crate) output: Option<PathBuf>,
 }
 
+impl GraphArgs {
+    /// How it is drawn.
+    pub(crate) fn picture(&self) -> Picture {
+        let name = self.output.as_ref().and_then(|path| path.extension());
+        let by_name = || match name.and_then(|n| n.to_str()) {
+            Some("svg") => Picture::Svg,
+            Some("dot" | "gv") => Picture::Dot,
+            Some("mmd" | "mermaid") => Picture::Mermaid,
+            _ => Picture::Text,
+        };
+        self.format.unwrap_or_else(by_name)
+    }
+}
+
 /// How a picture is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Picture {
     /// A tree for the terminal
-    #[default]
     Text,
     /// A flowchart that Git hosting sites and wikis can show
     Mermaid,

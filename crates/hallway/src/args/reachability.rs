@@ -83,7 +83,7 @@ pub(crate) struct TestArgs {
     /// Every ordered pair of nodes, the host and outside, not only what the file expects
     #[arg(long)]
     pub(crate) matrix: bool,
-    /// With --matrix, only this service: a port like 80/tcp, or icmp
+    /// With --matrix, only this service: a port like 80/tcp, the name of a port, or icmp
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<String>,
     /// Only predict every pair: no packet is sent, and the project need not be up

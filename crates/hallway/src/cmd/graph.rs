@@ -32,7 +32,7 @@ pub(crate) fn run(common: &Common, args: &GraphArgs) -> Result<ExitCode, VerbErr
     if args.live {
         graph = graph.with(&settled, &live(&settled)?);
     }
-    let picture = match args.format {
+    let picture = match args.picture() {
         Picture::Text => text(&graph, width),
         Picture::Mermaid => mermaid(&graph),
         Picture::Dot => dot(&graph),

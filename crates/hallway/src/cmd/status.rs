@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use hallway_engine::{Engine, Failure, State, Status};
 use hallway_plan::Settled;
+use hallway_plan::compare::{Difference, Fact};
 use hallway_plan::observed::Marks;
 use hallway_spec::Name;
 use hallway_view::json::{self, DifferenceEntry, ProjectEntry, Version};
@@ -146,7 +147,13 @@ fn differences(status: &Status) {
         1 => "1 difference".to_owned(),
         n => format!("{n} differences"),
     };
-    let words = format!("{count} to what was built; hallway up repairs this:");
+    // Without that namespace, up would refuse.
+    let lost = |d: &Difference| matches!(d.fact, Fact::JoinedMissing { .. });
+    let remedy = match all.iter().any(lost) {
+        true => "hallway up can repair this when the namespace can be entered",
+        false => "hallway up repairs this",
+    };
+    let words = format!("{count} to what was built; {remedy}:");
     ui::line(styled(YELLOW, words));
     for difference in all.iter().take(SHOWN_MAX) {
         let (wanted, found) = difference.wanted_and_found();

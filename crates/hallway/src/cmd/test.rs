@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use hallway_engine::Cancel;
 use hallway_plan::compare::{Fact, Place};
-use hallway_plan::reach::{self, Service};
-use hallway_spec::Name;
+use hallway_plan::reach::{self, Party, Question, Service, World};
+use hallway_spec::{Name, PortName};
 
 use super::prove::{Asked, Proof, Row, expectations, measure, print, without_hops};
 use super::up;
@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbErro
     if args.predict {
         let subject = Subject::any(common, &args.file)?;
         let world = subject.world()?;
-        let questions = reach::matrix(&world, &subject.expects, only(args)?, true);
+        let questions = matrix(&subject, &world, args, true)?;
         let rows = questions.iter().flat_map(|q| q.predict(&world));
         let rows = rows.map(|path| Row {
             path: without_hops(path),
@@ -49,13 +49,39 @@ pub(crate) fn run(common: &Common, args: &TestArgs) -> Result<ExitCode, VerbErro
     Ok(proof.code())
 }
 
-fn only(args: &TestArgs) -> Result<Option<Service>, VerbError> {
-    let read = |port: &str| {
-        port.parse().map_err(|e: hallway_spec::InvalidService| {
-            VerbError::usage(e.to_string(), "write it as in 80/tcp, 53/udp, icmp or gre")
-        })
+/// Every pair; with `--port` only those whose server has it, if it is a name.
+fn matrix(
+    subject: &Subject,
+    world: &World<'_>,
+    args: &TestArgs,
+    predicted: bool,
+) -> Result<Vec<Question>, VerbError> {
+    let expects = &subject.expects;
+    let Some(port) = &args.port else {
+        return Ok(reach::matrix(world, expects, &|_| None, predicted));
     };
-    args.port.as_deref().map(read).transpose()
+    let found = match (port.parse::<Service>(), port.parse::<PortName>()) {
+        (Ok(service), _) => {
+            let only = |_: &Party| Some(vec![service]);
+            reach::matrix(world, expects, &only, predicted)
+        }
+        (Err(_), Ok(name)) => {
+            let of = |to: &Party| subject.port(world, to, &name).ok().map(Service::Port);
+            let only = |to: &Party| Some(of(to).into_iter().collect());
+            reach::matrix(world, expects, &only, predicted)
+        }
+        (Err(error), Err(_)) => {
+            let help = "write it as in 80/tcp, 53/udp, icmp or gre, or the name of a port";
+            return Err(VerbError::usage(error.to_string(), help));
+        }
+    };
+    match found.is_empty() {
+        true => Err(VerbError::usage(
+            format!("no node has a port with the name {port}"),
+            "ports have names by port_names, or as in \"web=8080:80\"",
+        )),
+        false => Ok(found),
+    }
 }
 
 /// The running project, with the expectations of the given file.
@@ -98,7 +124,7 @@ fn prove(
     let world = subject.world()?;
     let timeout = Duration::from_millis(args.timeout_ms);
     if args.matrix {
-        let questions = reach::matrix(&world, &subject.expects, only(args)?, false);
+        let questions = matrix(subject, &world, args, false)?;
         let questions = questions.into_iter().map(|question| Asked {
             question,
             expected: None,

@@ -117,7 +117,8 @@ pub(crate) fn one_that_was_started_again_is_joined_again() {
     });
     let status = h.ok("status");
     assert!(
-        status.contains("namespace container:shop-web-1 is gone: Docker has the container"),
+        status
+            .contains("namespace container:shop-web-1 cannot be entered: Docker has the container"),
         "{status}"
     );
     let second = Process::start();
@@ -125,10 +126,55 @@ pub(crate) fn one_that_was_started_again_is_joined_again() {
     wait_for("the container to be joined again", || {
         h.run(&["reach", "client", "web"]).code == 0
     });
-    assert!(!h.ok("status").contains("is gone"));
+    assert!(!h.ok("status").contains("cannot be entered"));
     h.run(&["test", "/run/up.hallway.yaml"]).exits(0);
     h.ok("down");
     second.end();
+}
+
+/// Docker is stopped, or hangs: the namespace is still the one that was joined.
+pub(crate) fn a_runtime_that_does_not_answer() {
+    let (process, h) = (Process::start(), hallway());
+    let own = |command: &str| {
+        sh(&format!(
+            "nsenter --net=/proc/{}/ns/net {command}",
+            process.pid()
+        ))
+    };
+    let key = "net.ipv4.conf.all.log_martians";
+    let before = own(&format!("sysctl -n {key}"));
+    let other = if before.trim() == "0" { "1" } else { "0" };
+    let file = FILE.replace(
+        "networks: [apps] }\n  client",
+        &format!("networks: [apps], sysctls: {{ {key}: {other} }} }}\n  client"),
+    );
+    let runtime = Runtime::start("/run/docker.sock");
+    runtime.set("shop-web-1", process.pid());
+    h.up(&file).ok();
+    // It accepts connections, and says nothing.
+    sh("rm /run/docker.sock");
+    let silent = UnixListener::bind("/run/docker.sock").unwrap();
+    let begun = std::time::Instant::now();
+    let status = h.ok("status");
+    assert!(!status.contains("cannot be entered"), "{status}");
+    h.run(&["up", "/run/up.hallway.yaml"])
+        .says("nothing to change")
+        .exits(0);
+    // Each asks once or a few times, and waits for a second.
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    drop(silent);
+    assert_eq!(own(&format!("sysctl -n {key}")).trim(), other);
+    h.ok("down");
+    assert_eq!(own(&format!("sysctl -n {key}")), before);
+    assert_eq!(own("ip -o link").lines().count(), 1);
+    // Nothing is known from before.
+    let _silent = {
+        sh("rm /run/docker.sock");
+        UnixListener::bind("/run/docker.sock").unwrap()
+    };
+    h.up(&file)
+        .says("Docker does not answer on /run/docker.sock: nothing came within 3 s")
+        .exits(2);
 }
 
 /// Services of a Compose file join their containers, whose programs and ports are left to them.

@@ -10,8 +10,8 @@ mod refused;
 use std::process::{Child, Command, Stdio};
 
 use containers::{
-    a_container_is_found_by_its_name, one_that_was_started_again_is_joined_again,
-    services_join_their_containers,
+    a_container_is_found_by_its_name, a_runtime_that_does_not_answer,
+    one_that_was_started_again_is_joined_again, services_join_their_containers,
 };
 use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
 use lost::{a_record_that_is_lost, the_keeper_follows_a_name};
@@ -311,7 +311,7 @@ fn one_that_is_replaced_is_drift() {
     });
     let status = h.ok("status");
     assert!(
-        status.contains("namespace netns:blue is gone: there is no /run/netns/blue"),
+        status.contains("namespace netns:blue cannot be entered: there is no /run/netns/blue"),
         "{status}"
     );
     h.run(&["up", "/run/up.hallway.yaml"])
@@ -390,7 +390,28 @@ expect:
     assert!(try_sh("ip -n blue route get 8.8.8.8").is_ok());
 }
 
+/// Neither of two projects can be right when both give a setting of one namespace another value.
+fn two_projects_with_other_settings() {
+    blue();
+    hallway().up(FILE).ok();
+    let text = "
+name: q
+networks: { more: { subnet: 10.77.0.0/24, internal: true } }
+nodes: { a: { namespace: netns:blue, networks: { more: { interface: eth7 } }, sysctls: { net.ipv4.tcp_syncookies: 0 } } }
+";
+    let q = Hallway::host(env!("CARGO_BIN_EXE_hallway")).project("q");
+    q.up(text)
+        .says(
+            "node a sets net.ipv4.tcp_syncookies to 0 in a namespace where project p sets it to 2",
+        )
+        .exits(2);
+    q.up(&text.replace("syncookies: 0", "syncookies: 2")).ok();
+    q.ok("down");
+    hallway().ok("down");
+}
+
 hallway_testkit::tests![
+    two_projects_with_other_settings,
     a_namespace_is_joined_and_left_as_it_was,
     only_what_is_ours_is_repaired,
     what_leaves_the_file_is_given_back,
@@ -402,6 +423,7 @@ hallway_testkit::tests![
     a_default_route_is_never_replaced,
     a_container_is_found_by_its_name,
     one_that_was_started_again_is_joined_again,
+    a_runtime_that_does_not_answer,
     services_join_their_containers,
     what_cannot_be_joined,
     a_sandbox_joins_what_was_made_in_it,

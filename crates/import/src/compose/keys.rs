@@ -118,6 +118,7 @@ pub(super) const SERVICE_USED: &[&str] = &[
     "extra_hosts",
     "healthcheck",
     "hostname",
+    "links",
     "mac_address",
     "network_mode",
     "networks",

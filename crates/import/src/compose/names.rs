@@ -112,7 +112,11 @@ pub(super) fn of_attachment(
     if !known {
         return;
     }
-    let place = aliases.or(container).map_or(&service.place, |v| &v.place);
+    let linked = service.linked.first();
+    let place = aliases
+        .or(container)
+        .or(linked)
+        .map_or(&service.place, |v| &v.place);
     let mut names: Vec<Value> = Vec::new();
     let mut add = |name: &str, at: &Value| {
         let there = names.iter().any(|n| n.text() == Some(name));
@@ -122,6 +126,9 @@ pub(super) fn of_attachment(
     };
     for alias in aliases.iter().flat_map(|a| a.items()) {
         add(alias.text().unwrap_or_default(), alias);
+    }
+    for name in &service.linked {
+        add(name.text().unwrap_or_default(), name);
     }
     if let Some(container) = container.filter(|_| service.nodes.len() == 1) {
         add(container.text().unwrap_or_default(), container);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hallway_spec::problem::ImportProblem;
-use hallway_spec::{Place, Section, Value, nearest};
+use hallway_spec::{Entry, Name, Place, Section, Value, nearest};
 
 use super::health::Becomes;
 use super::{containers, health, images, keys, ports, shares, words};
@@ -28,6 +28,8 @@ pub(super) struct Service {
     /// Its nodes, one for each replica.
     pub(super) nodes: Vec<String>,
     pub(super) networks: Vec<Attached>,
+    /// The names that `links` of other services give it.
+    pub(super) linked: Vec<Value>,
     /// The service whose network it shares.
     pub(super) shares: Option<Value>,
     pub(super) ports: Vec<ports::Port>,
@@ -75,7 +77,7 @@ pub(super) fn read(
         }
     }
     let mut count = 0;
-    for entry in all {
+    for &entry in &all {
         findings.unknown_keys(&entry.value, keys::SERVICE);
         if !active(&entry.value, options) {
             continue;
@@ -95,17 +97,15 @@ pub(super) fn read(
             findings.not_supported(&entry.place, what, "write fewer replicas");
             break;
         }
+        let published = entry.value.get("ports");
         let mut service = Service {
             name: entry.key.clone(),
             place: entry.place.clone(),
-            ports: entry
-                .value
-                .get("ports")
-                .map(|p| ports::published(p, findings))
-                .unwrap_or_default(),
+            ports: published.map_or_else(Vec::new, |p| ports::published(p, findings)),
             value: entry.value.clone(),
             nodes,
             networks,
+            linked: linked(&all, &entry.key),
             shares,
             command: None,
             ready: Vec::new(),
@@ -122,6 +122,17 @@ pub(super) fn read(
         out.push(service);
     }
     out
+}
+
+/// The names that `links` of other services, like `db:database`, give to a service.
+fn linked(all: &[&Entry], service: &str) -> Vec<Value> {
+    let links = all.iter().filter_map(|e| e.value.get("links"));
+    let names = links.flat_map(|l| l.items()).filter_map(|item| {
+        let (to, name) = item.text()?.split_once(':')?;
+        let sound = name.parse::<Name>().is_ok() && !all.iter().any(|e| e.key == name);
+        (to == service && sound).then(|| Value::of_text(&item.place, name))
+    });
+    names.collect()
 }
 
 /// Whether it needs no profile, or one of its profiles is active.

@@ -1,5 +1,9 @@
 //! Commands that a lab runs in its nodes, as settings of a node.
 
+use hallway_spec::{Place, Value};
+
+use crate::entries::Entries;
+
 /// The setting of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Setting {
@@ -7,8 +11,23 @@ pub(crate) enum Setting {
     Address { interface: String, address: String },
     /// A static route.
     Route { to: String, via: String },
+    /// An address is taken away again, or all of the interface.
+    NoAddress {
+        interface: String,
+        address: Option<String>,
+    },
+    /// A route is taken away again.
+    NoRoute { to: String },
     /// Forwarding between the node's interfaces.
     Forwarding,
+}
+
+/// A route of a node.
+pub(crate) fn route(place: &Place, to: String, via: String) -> Value {
+    let mut route = Entries::default();
+    route.set("to", place, Value::of_text(place, to));
+    route.set("via", place, Value::of_text(place, via));
+    route.into_map(place)
 }
 
 /// The settings that a line makes; `None` when it does anything else.
@@ -27,16 +46,32 @@ pub(crate) fn settings(line: &str) -> Option<Vec<Setting>> {
         }
         return Some(out);
     }
+    // What a shell would put in is not known.
+    if words.iter().any(|w| w.contains(['$', '`', '*'])) {
+        return None;
+    }
+    let program = words.first()?.rsplit('/').next();
     match words.as_slice() {
-        ["ip", rest @ ..] => {
-            let flag = |w: &&&str| w.starts_with('-');
-            let rest: Vec<&str> = rest.iter().skip_while(flag).copied().collect();
+        [_, rest @ ..] if program == Some("ip") => {
+            let version = |w: &&&str| ["-4", "-6"].contains(*w);
+            let rest: Vec<&str> = rest.iter().skip_while(version).copied().collect();
             ip(&rest)
         }
-        ["sysctl", rest @ ..] => {
+        [_, rest @ ..] if program == Some("sysctl") => {
             let set = rest.iter().filter(|w| !w.starts_with('-'));
             let all: Option<Vec<Setting>> = set.map(|w| forwarding(w)).collect();
             all.filter(|all| !all.is_empty())
+        }
+        [_, interface, rest @ ..] if program == Some("ifconfig") => ifconfig(interface, rest),
+        [_, "add", rest @ ..] if program == Some("route") => {
+            let rest: Vec<&str> = rest.iter().copied().filter(|w| *w != "-net").collect();
+            let (to, [via, netmask, _]) = arguments(&rest, ["gw", "netmask", "dev"])?;
+            let to = match to? {
+                "default" => "default".to_owned(),
+                to => with_length(to, netmask)?,
+            };
+            let via = via?.to_owned();
+            Some(vec![Setting::Route { to, via }])
         }
         ["echo", "1", ">", "/proc/sys/net/ipv4/ip_forward"] => Some(vec![Setting::Forwarding]),
         _ => None,
@@ -53,39 +88,94 @@ fn forwarding(setting: &str) -> Option<Setting> {
     (known.contains(&name) && value == "1").then_some(Setting::Forwarding)
 }
 
+/// The words after `ifconfig` and an interface.
+fn ifconfig(interface: &str, words: &[&str]) -> Option<Vec<Setting>> {
+    let words: Vec<&str> = words.iter().copied().filter(|w| *w != "up").collect();
+    let (address, [netmask, _]) = arguments(&words, ["netmask", "broadcast"])?;
+    let Some(address) = address else {
+        return netmask.is_none().then(Vec::new);
+    };
+    Some(vec![Setting::Address {
+        interface: interface.to_owned(),
+        address: with_length(address, netmask)?,
+    }])
+}
+
+/// An address or network with its prefix length.
+fn with_length(address: &str, netmask: Option<&str>) -> Option<String> {
+    let Some(netmask) = netmask else {
+        return address.contains('/').then(|| address.to_owned());
+    };
+    let length = ipnet::ipv4_mask_to_prefix(netmask.parse().ok()?).ok()?;
+    Some(format!("{address}/{length}"))
+}
+
+/// Whether a word is one of these, or its beginning: `ip` knows both.
+fn is(word: &str, all: &[&str]) -> bool {
+    all.iter().any(|full| full.starts_with(word))
+}
+
 /// The words after `ip`.
 fn ip(words: &[&str]) -> Option<Vec<Setting>> {
     let [object, verb, rest @ ..] = words else {
         return None;
     };
-    let after = |name: &str| {
-        let at = rest.iter().position(|w| *w == name)?;
-        rest.get(at + 1).map(|w| (*w).to_owned())
-    };
-    let adds = ["add", "replace", "a"].contains(verb);
-    match *object {
-        "address" | "addr" | "a" if adds => {
-            let address = rest.iter().find(|w| w.contains('/'))?;
-            Some(vec![Setting::Address {
-                interface: after("dev")?,
-                address: (*address).to_owned(),
-            }])
-        }
-        "route" | "r" if adds => Some(vec![Setting::Route {
-            to: (*rest.first()?).to_owned(),
-            via: after("via")?,
-        }]),
-        // The default route of the management network, which does not exist here.
-        "route" | "r" if ["del", "delete"].contains(verb) && rest.first() == Some(&"default") => {
-            Some(Vec::new())
-        }
-        // Interfaces are up.
-        "link" | "l" if *verb == "set" => {
-            let known = rest.iter().filter(|w| !["dev", "up"].contains(*w)).count();
-            (known == 1 && rest.contains(&"up")).then(Vec::new)
-        }
-        _ => None,
+    let (adds, removes) = (
+        is(verb, &["add"]) || ["replace", "append"].contains(verb),
+        is(verb, &["delete"]),
+    );
+    if is(object, &["address"]) {
+        let (address, [interface, _, _]) = arguments(rest, ["dev", "broadcast", "brd"])?;
+        let interface = interface?.to_owned();
+        let setting = match address {
+            Some(address) if adds && address.contains('/') => Setting::Address {
+                interface,
+                address: address.to_owned(),
+            },
+            _ if removes || (*verb == "flush" && address.is_none()) => Setting::NoAddress {
+                interface,
+                address: address.map(str::to_owned),
+            },
+            _ => return None,
+        };
+        return Some(vec![setting]);
     }
+    if is(object, &["route"]) {
+        let (to, [via, _, _]) = arguments(rest, ["via", "dev", "proto"])?;
+        let to = to?.to_owned();
+        let setting = match via {
+            _ if removes => Setting::NoRoute { to },
+            Some(via) if adds => Setting::Route {
+                to,
+                via: via.to_owned(),
+            },
+            _ => return None,
+        };
+        return Some(vec![setting]);
+    }
+    // Interfaces are up.
+    let known = rest.iter().filter(|w| !["dev", "up"].contains(*w)).count();
+    (is(object, &["link"]) && *verb == "set" && known == 1 && rest.contains(&"up")).then(Vec::new)
+}
+
+/// The one word that stands for itself, and the words after these names; none with other words.
+fn arguments<'w, const N: usize>(
+    words: &[&'w str],
+    names: [&str; N],
+) -> Option<(Option<&'w str>, [Option<&'w str>; N])> {
+    let (mut own, mut named) = (None, [None; N]);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let at = names.iter().position(|name| name == word);
+        let (place, value) = match at.and_then(|at| named.get_mut(at)) {
+            Some(place) => (place, words.next()?),
+            None => (&mut own, word),
+        };
+        if place.replace(*value).is_some() {
+            return None;
+        }
+    }
+    Some((own, named))
 }
 
 #[cfg(test)]
@@ -115,6 +205,40 @@ mod tests {
                 vec![address("eth1", "fd00::1/64")],
             ),
             ("ip link set dev eth1 up", vec![]),
+            ("ifconfig eth1 up", vec![]),
+            (
+                "/sbin/ifconfig eth1 10.0.1.1/24 up",
+                vec![address("eth1", "10.0.1.1/24")],
+            ),
+            (
+                "ifconfig eth1 10.0.1.1 netmask 255.255.255.252 broadcast 10.0.1.3 up",
+                vec![address("eth1", "10.0.1.1/30")],
+            ),
+            (
+                "route add default gw 10.0.1.2 dev eth1",
+                vec![route("default", "10.0.1.2")],
+            ),
+            (
+                "route add -net 10.2.0.0 netmask 255.255.0.0 gw 10.0.1.2",
+                vec![route("10.2.0.0/16", "10.0.1.2")],
+            ),
+            (
+                "/sbin/ip -6 a add fd00::1/64 dev eth1",
+                vec![address("eth1", "fd00::1/64")],
+            ),
+            (
+                "ip addr flush dev eth1",
+                vec![Setting::NoAddress {
+                    interface: "eth1".into(),
+                    address: None,
+                }],
+            ),
+            (
+                "ip route del default",
+                vec![Setting::NoRoute {
+                    to: "default".into(),
+                }],
+            ),
             (
                 "ip route add 10.2.0.0/16 via 10.0.1.2 dev eth1",
                 vec![route("10.2.0.0/16", "10.0.1.2")],
@@ -134,6 +258,17 @@ mod tests {
         for line in [
             "iptables -A FORWARD -j ACCEPT",
             "ip link add br0 type bridge",
+            "ip link del eth1",
+            "ifconfig eth1 down",
+            "ifconfig eth1 10.0.1.1",
+            "route add -host 10.2.0.1 gw 10.0.1.2",
+            "route add default eth1",
+            "ip -n other addr add 10.0.1.1/24 dev eth1",
+            "ip addr add 10.0.1.1 peer 10.0.1.2/32 dev eth1",
+            "ip addr add $A/24 dev eth1",
+            "ip route add default via 10.0.1.2 table 7",
+            "ip route add default dev eth1",
+            "ip rule add from 10.0.0.0/8",
             "sysctl -w a=1",
             "'",
         ] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hallway_spec::{Entry, Place, Value};
 
-use super::exec::{Setting, settings};
+use super::exec::{Setting, route, settings};
 use crate::entries::Entries;
 use crate::findings::Findings;
 
@@ -159,10 +159,21 @@ impl LabNode {
                     self.addresses.entry(interface).or_default().push(address);
                 }
                 Setting::Route { to, via } => {
-                    let mut route = Entries::default();
-                    route.set("to", place, Value::of_text(place, to));
-                    route.set("via", place, Value::of_text(place, via));
-                    self.routes.push(route.into_map(place));
+                    self.routes.push(route(place, to, via));
+                }
+                Setting::NoAddress { interface, address } => {
+                    if let Some(all) = self.addresses.get_mut(&interface) {
+                        all.retain(|a| {
+                            address
+                                .as_deref()
+                                .is_some_and(|gone| a.text() != Some(gone))
+                        });
+                    }
+                }
+                // Also the default route of the management network, which does not exist here.
+                Setting::NoRoute { to } => {
+                    let is = |route: &Value| route.get("to").and_then(Value::text) == Some(&to);
+                    self.routes.retain(|route| !is(route));
                 }
                 Setting::Forwarding => self.forwarding = Some(place.clone()),
             }

@@ -32,7 +32,7 @@ pub(super) struct Machine {
     pub(super) forwarding: bool,
     /// Of its startup file.
     pub(super) addresses: Vec<Address>,
-    pub(super) routes: Vec<Value>,
+    pub(super) routes: Vec<Route>,
     /// Commands that no key of a node replaces.
     pub(super) others: Vec<Line>,
 }
@@ -52,12 +52,29 @@ pub(super) struct Line {
     pub(super) place: Place,
 }
 
+impl Line {
+    /// Its file and line.
+    pub(super) fn at(&self) -> String {
+        let key = &self.place.key;
+        let file = key.split('[').next().filter(|_| !key.contains('['));
+        format!("{}:{}", file.unwrap_or("lab.conf"), self.place.line)
+    }
+}
+
 /// A command that gives an interface an address.
 #[derive(Debug, Clone)]
 pub(super) struct Address {
     /// The number of the interface.
     pub(super) interface: u32,
     pub(super) net: IpNet,
+    pub(super) line: Line,
+}
+
+/// A command that adds a route.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    pub(super) to: String,
+    pub(super) via: String,
     pub(super) line: Line,
 }
 

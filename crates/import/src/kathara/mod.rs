@@ -1,18 +1,21 @@
 //! A Kathara lab as a hallway file: `lab.conf`, and what startup files set.
 
 mod lab;
+mod script;
 mod startup;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use hallway_spec::{IpVersion, Name, Place, Value};
 use ipnet::IpNet;
 
+use crate::containerlab::exec;
 use crate::entries::Entries;
 use crate::findings::Findings;
 use crate::sources::Sources;
 use crate::surroundings::{File, Surroundings};
-use lab::{Address, Machine};
+use lab::{Address, Line, Machine};
 
 /// The name of the file that a lab has in its directory.
 pub(crate) const FILE: &str = "lab.conf";
@@ -46,11 +49,8 @@ pub(crate) fn translate(
         if machine.bridged.is_some() {
             networks.set(BRIDGED, &place, Value::of_map(&place, Vec::new()));
         }
-        nodes.set(
-            &machine.name,
-            &machine.place,
-            domains.node(machine, findings),
-        );
+        let node = domains.node(machine, findings);
+        nodes.set(&machine.name, &machine.place, node);
     }
     out.set("networks", &place, networks.into_map(&place));
     out.set("nodes", &place, nodes.into_map(&place));
@@ -184,33 +184,64 @@ impl Domains {
                 Value::of_map(place, machine.sysctls.0.clone()),
             );
         }
-        out.list("routes", place, machine.routes.clone());
+        let (routes, lost) = self.routes(machine);
+        out.list("routes", place, routes);
         // Machines of a lab forward unless they are told otherwise.
         if machine.interfaces.len() > 1 || machine.forwarding {
             out.set("forwarding", place, Value::of_plain(place, true));
         }
-        not_run(machine, findings);
+        not_run(machine, lost, findings);
         out.into_map(place)
+    }
+
+    /// The routes of a machine, and the commands of those that lead to no neighbour.
+    fn routes<'m>(&self, machine: &'m Machine) -> (Vec<Value>, Vec<&'m Line>) {
+        let domains = machine.interfaces.values();
+        let domains = domains.filter_map(|i| self.all.get(&i.domain));
+        let nets: Vec<&IpNet> = domains.flat_map(|(_, nets)| nets).collect();
+        let (mut routes, mut lost) = (Vec::new(), Vec::new());
+        for route in &machine.routes {
+            let via: Option<IpAddr> = route.via.parse().ok();
+            let via = via.filter(|via| nets.iter().any(|net| net.contains(via)));
+            let to = match (route.to.parse::<IpNet>(), route.to.parse::<IpAddr>()) {
+                (Ok(net), _) if net == net.trunc() => Some(route.to.clone()),
+                (_, Ok(address)) => Some(IpNet::from(address).to_string()),
+                _ => (route.to == "default").then(|| route.to.clone()),
+            };
+            match (to, via) {
+                (Some(to), Some(via)) => {
+                    routes.push(exec::route(&route.line.place, to, via.to_string()));
+                }
+                _ => lost.push(&route.line),
+            }
+        }
+        (routes, lost)
     }
 }
 
 /// Says which commands are left to the user: programs of a lab are those of its images, and have its
-/// files.
-fn not_run(machine: &Machine, findings: &mut Findings) {
-    let lines: Vec<&str> = machine.others.iter().map(|l| l.text.as_str()).collect();
-    let Some(first) = lines
-        .get(..lines.len().min(NAMED))
-        .filter(|l| !l.is_empty())
-    else {
+/// files. Routes that lead to no neighbour are named each.
+fn not_run(machine: &Machine, lost: Vec<&Line>, findings: &mut Findings) {
+    let name = &machine.name;
+    for line in lost {
+        let (at, text) = (line.at(), &line.text);
+        findings.note(format!(
+            "{at}: {name} gets no such route, since its networks have no neighbour for it: {text}"
+        ));
+    }
+    let lines = machine.others.iter();
+    let lines = lines.map(|line| format!("{} ({})", line.text, line.at()));
+    let lines: Vec<String> = lines.collect();
+    let named = lines.get(..lines.len().min(NAMED)).unwrap_or_default();
+    if named.is_empty() {
         return;
-    };
-    let more = match lines.len() - first.len() {
+    }
+    let more = match lines.len() - named.len() {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     findings.note(format!(
-        "not run in {0}: {1}{more}; hallway exec {0} -- … runs a command",
-        machine.name,
-        first.join("; ")
+        "not run in {name}: {}{more}; hallway exec {name} -- … runs a command",
+        named.join("; ")
     ));
 }

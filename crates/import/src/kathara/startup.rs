@@ -1,10 +1,11 @@
 //! Startup files: the commands that set addresses and routes.
 
-use hallway_spec::{Place, Value};
+use hallway_spec::Place;
+use ipnet::IpNet;
 
-use super::lab::{Address, Line, Machine};
+use super::lab::{Address, Line, Machine, Route};
+use super::script::{Command, commands};
 use crate::containerlab::exec::{Setting, settings};
-use crate::entries::Entries;
 use crate::sources::{Sources, join, parent};
 use crate::surroundings::{File, Surroundings};
 
@@ -22,10 +23,17 @@ pub(super) fn read(
         let Ok(text) = (surroundings.read)(&path) else {
             continue;
         };
-        for (place, text) in sources.lines(&path, &text, &directory) {
+        let lines = sources.lines(&path, &text, &directory).into_iter();
+        let lines = lines.map(|(place, text)| {
             let key = format!("{name}.startup");
             let place = Place { key, ..place };
-            machine.run(Line { text, place });
+            Line { text, place }
+        });
+        for command in commands(lines.collect()) {
+            match command {
+                Command::Plain(line) => machine.run(line),
+                Command::Unread(line) => machine.others.push(line),
+            }
         }
     }
 }
@@ -33,32 +41,53 @@ pub(super) fn read(
 impl Machine {
     /// Notes what a command sets.
     fn run(&mut self, line: Line) {
-        let Some(settings) = settings(&line.text) else {
-            self.others.push(line);
-            return;
-        };
-        for setting in settings {
-            let place = &line.place;
-            match setting {
-                Setting::Address { interface, address } => {
-                    let number = interface.strip_prefix("eth").and_then(|n| n.parse().ok());
-                    match (number, address.parse()) {
-                        (Some(interface), Ok(net)) => self.addresses.push(Address {
-                            interface,
-                            net,
-                            line: line.clone(),
-                        }),
-                        _ => self.others.push(line.clone()),
-                    }
-                }
-                Setting::Route { to, via } => {
-                    let mut route = Entries::default();
-                    route.set("to", place, Value::of_text(place, to));
-                    route.set("via", place, Value::of_text(place, via));
-                    self.routes.push(route.into_map(place));
-                }
-                Setting::Forwarding => self.forwarding = true,
-            }
+        let mut known = true;
+        for setting in settings(&line.text).into_iter().flatten() {
+            known &= self.set_up(setting, &line);
         }
+        if !known || settings(&line.text).is_none() {
+            self.others.push(line);
+        }
+    }
+
+    /// Whether the setting can be one of the node.
+    fn set_up(&mut self, setting: Setting, line: &Line) -> bool {
+        let number = |interface: &str| interface.strip_prefix("eth")?.parse::<u32>().ok();
+        match setting {
+            Setting::Address { interface, address } => {
+                let (Some(interface), Ok(net)) = (number(&interface), address.parse()) else {
+                    return false;
+                };
+                let line = line.clone();
+                self.addresses.push(Address {
+                    interface,
+                    net,
+                    line,
+                });
+            }
+            Setting::NoAddress { interface, address } => {
+                let net = address.map(|a| a.parse::<IpNet>());
+                let (Some(interface), Ok(net)) = (number(&interface), net.transpose()) else {
+                    return false;
+                };
+                let gone = |a: &Address| a.interface == interface && net.is_none_or(|n| n == a.net);
+                self.addresses.retain(|a| !gone(a));
+            }
+            Setting::Route { to, via } => {
+                let line = line.clone();
+                // The kernel refuses a second one, unless it replaces the first.
+                if let Some(there) = self.routes.iter_mut().find(|r| r.to == to) {
+                    let replaces = line.text.contains("replace");
+                    if replaces {
+                        *there = Route { to, via, line };
+                    }
+                    return replaces;
+                }
+                self.routes.push(Route { to, via, line });
+            }
+            Setting::NoRoute { to } => self.routes.retain(|r| r.to != to),
+            Setting::Forwarding => self.forwarding = true,
+        }
+        true
     }
 }

@@ -29,7 +29,7 @@ impl Difference {
             | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
             Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
             Fact::NamespaceUnseen => format!("{object} could not be examined"),
-            Fact::JoinedMissing { why, .. } => format!("{object} is gone: {why}"),
+            Fact::JoinedMissing { why, .. } => format!("{object} cannot be entered: {why}"),
             Fact::JoinedReplaced { .. } => format!("{object} is another one than was joined"),
             Fact::LinkDetached { .. } => format!("{object} is not connected to its other end"),
             Fact::AddressLeft { .. }

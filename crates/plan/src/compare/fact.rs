@@ -19,7 +19,7 @@ pub enum Fact {
     NamespaceReplaced,
     /// A node's namespace could not be examined.
     NamespaceUnseen,
-    /// A namespace of others that a node joined is gone.
+    /// A namespace of others that a node joined is gone, or cannot be found.
     JoinedMissing {
         /// What the file names.
         reference: Joined,

@@ -17,13 +17,14 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_spec::Name;
+use ipnet::IpNet;
 
 pub use attribute::Attribute;
 pub use difference::{Difference, Place};
 pub use fact::Fact;
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenNamespace};
-use crate::settled::{Cable, Node, Plug, Settled};
+use crate::settled::{Cable, Network, Node, Plug, Settled};
 use crate::target::{LinkRole, NodeTarget, Space, Target};
 use space::{Before, Index};
 
@@ -130,6 +131,23 @@ impl Comparison {
                 }
                 let (link, role) = (bridge.clone(), LinkRole::Bridge);
                 self.push(Place::Host, Fact::LinkMissing { link, role });
+            } else if network.external {
+                self.host_addresses(network, bridge, host);
+            }
+        }
+    }
+
+    /// Nodes have routes by the host's address on an external bridge: without it, `up` takes them away.
+    fn host_addresses(&mut self, network: &Network, bridge: &str, host: &Index<'_>) {
+        let Some(found) = host.link(bridge) else {
+            return;
+        };
+        for subnet in &network.subnets {
+            let gateway = subnet.gateway.filter(|g| !host.is_at(found.index, *g));
+            let net = gateway.and_then(|g| IpNet::new(g, subnet.net.prefix_len()).ok());
+            if let Some(address) = net {
+                let link = bridge.to_owned();
+                self.push(Place::Host, Fact::AddressMissing { link, address });
             }
         }
     }

@@ -1,6 +1,7 @@
 //! One network namespace: the objects it must hold, compared with those it holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use hallway_nftables::Ruleset;
 use hallway_spec::SysctlKey;
@@ -31,6 +32,12 @@ pub(super) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
+    /// Whether a link has an address, with any prefix length.
+    pub(super) fn is_at(&self, link: u32, address: IpAddr) -> bool {
+        let mut all = self.all.iter();
+        all.any(|a| a.interface == link && a.net.addr() == address)
+    }
+
     pub(super) fn new(seen: &'a SeenSpace) -> Self {
         let mut routes: BTreeMap<IpNet, Vec<&SeenRoute>> = BTreeMap::new();
         for route in seen.routes.iter().filter(|r| r.table == MAIN_TABLE) {

@@ -91,6 +91,8 @@ codes! {
     NotSent = "not-sent",
     /// Both are on one network.
     SameNetwork = "same-network",
+    /// Routers of the project forward it, and no policy concerns it.
+    Forwarded = "forwarded",
     /// A cable leads from one to the other.
     Cable = "cable",
     /// A policy of the file allows it.

@@ -72,20 +72,20 @@ fn parties(world: &World<'_>, endpoint: &Endpoint) -> Vec<Party> {
 }
 
 /// Every ordered pair of nodes, the host and the outside world, for every service of the server; or
-/// only for the given service. If no node represents the outside world, it is included only if
+/// only for the services that `only` has for it, if it has any list. If no node represents the outside world, it is included only if
 /// `predicted`: no packets are sent to the real one.
 #[must_use]
 pub fn matrix(
     world: &World<'_>,
     expects: &[Expect],
-    only: Option<Service>,
+    only: &dyn Fn(&Party) -> Option<Vec<Service>>,
     predicted: bool,
 ) -> Vec<Question> {
     let mut all: Vec<Party> = all_parties(world);
     all.retain(|party| predicted || world.place(party) != Location::Outside);
     let mut out = Vec::new();
     for to in &all {
-        let services = only.map_or_else(|| services(world, expects, to), |s| vec![s]);
+        let services = only(to).unwrap_or_else(|| services(world, expects, to));
         for from in all.iter().filter(|from| *from != to) {
             out.extend(services.iter().map(|service| Question {
                 from: from.clone(),

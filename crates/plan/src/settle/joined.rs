@@ -155,6 +155,26 @@ impl<'a> Joining<'a> {
     }
 }
 
+/// A setting of a namespace that both this project and another one join, and give different values.
+#[must_use]
+pub fn contradiction(settled: &Settled, other: &Settled) -> Option<Conflict> {
+    let joined = |node: &Node| node.joined.as_ref().map(|j| j.inode);
+    settled.nodes.iter().find_map(|node| {
+        let inode = joined(node)?;
+        let there = other.nodes.iter().filter(|n| joined(n) == Some(inode));
+        let (key, own, theirs) = there.flat_map(|n| &n.sysctls).find_map(|(key, theirs)| {
+            let own = node.sysctls.get(key)?;
+            (own != theirs).then_some((key, own, theirs))
+        })?;
+        let (name, project) = (&node.name, &other.project);
+        let message = format!(
+            "node {name} sets {key} to {own} in a namespace where project {project} sets it to {theirs}"
+        );
+        let help = "give both the same value, or leave it to one of them";
+        Some(conflict(node, ConflictCode::NamespaceRefused, message, help.into()))
+    })
+}
+
 fn conflict(node: &Node, code: ConflictCode, message: String, help: String) -> Conflict {
     Conflict {
         code,

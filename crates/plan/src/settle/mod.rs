@@ -27,7 +27,7 @@ use crate::settled::{Interface, Network, Node, Plug, Publish, Settled, Sidecar, 
 pub use automatic::complete;
 pub use bridges::HostBridge;
 pub use conflict::{Conflict, ConflictCode};
-pub use joined::followed;
+pub use joined::{contradiction, followed};
 pub use names::Surroundings;
 pub use pool::pool_addresses;
 
@@ -295,8 +295,10 @@ fn publishes(topology: &Topology, settled: &Settled) -> Vec<Publish> {
     for (node, built) in topology.nodes.iter().zip(&settled.nodes) {
         for port in &node.ports {
             let host_address = port.host_address.filter(|a| !a.is_unspecified());
+            let named = node.port_names.iter().find(|n| n.place == port.place);
             out.push(Publish {
                 node: node.name.clone(),
+                name: named.map(|n| n.name.clone()),
                 host_address,
                 named_address: port.host_address,
                 host_ports: port.host_ports,

@@ -152,6 +152,12 @@ fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<R
 /// the internal network's gateway. Replies need it as well as requests.
 fn policy_routes(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Route> {
     let mut out = Vec::new();
+    let open = |network: &Network| !network.internal && !network.outside;
+    let mut networks = (0..node.interfaces.len()).map(|at| port_network(settled, node, at));
+    // Such a route would lead what the router forwards past the interface that masquerades.
+    if node.masquerades() && node.default_route && networks.any(|n| n.is_some_and(open)) {
+        return out;
+    }
     for position in 0..node.interfaces.len() {
         let network = port_network(settled, node, position);
         let limited = |n: &&Network| n.internal || !(node.default_route || n.outside);

@@ -40,7 +40,8 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     // There is no route from a lan to the outside.
     let internal = flag(r, keys.internal.as_ref()) || lan;
     let outside = flag(r, keys.outside.as_ref()) || external.is_some();
-    if internal && outside {
+    // Keys that an external network cannot have are problems of their own.
+    if internal && outside && external.is_none() {
         let kind = if lan { "mode: lan" } else { "internal: true" };
         let name = name.clone();
         r.report_at(&place, NetworkProblem::InternalAndOutside { name, kind });

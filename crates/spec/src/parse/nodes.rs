@@ -95,7 +95,7 @@ fn node(r: &mut Reader<'_>, entry: Named) -> (Node, NodeKeys) {
         node.extra_hosts = extra_hosts(r, at);
     }
     node.command = keys.command.as_ref().and_then(|at| command(r, at));
-    node.program = program::read(r, &keys);
+    node.program = program::read(r, &keys, &node.port_names);
     (node, keys)
 }
 

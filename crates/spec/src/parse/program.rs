@@ -6,13 +6,24 @@ use super::health;
 use super::values::items;
 use crate::document::NodeKeys;
 use crate::reader::{At, Reader};
-use crate::{PortProto, Program, Protocol, Restart, User};
+use crate::{NamedPort, PortProto, Program, Protocol, Restart, User};
 
 /// How the program of a node runs, or one that shares a node's namespace.
-pub(super) fn read(r: &mut Reader<'_>, keys: &NodeKeys) -> Program {
+pub(super) fn read(r: &mut Reader<'_>, keys: &NodeKeys, names: &[NamedPort]) -> Program {
     let mut out = Program::default();
     for item in items(r, keys.ready.as_ref()) {
-        let port = r.checked::<PortProto>(&item, "a port like 80/tcp");
+        let Some(text) = r.text(&item, "a port like 80/tcp") else {
+            continue;
+        };
+        // A port of the node that has a name.
+        let named = names.iter().find(|p| p.name.to_string() == text);
+        let port = match named.filter(|p| p.ports.len() == 1) {
+            Some(named) => Some(PortProto {
+                port: named.ports.first(),
+                protocol: named.protocol,
+            }),
+            None => r.checked::<PortProto>(&item, "a port like 80/tcp"),
+        };
         if port.is_some_and(|p| p.protocol == Protocol::Sctp) {
             r.unexpected(&item, "a port of tcp or udp");
         }

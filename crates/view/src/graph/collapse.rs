@@ -60,12 +60,36 @@ impl Stands {
                 _ => gather(graph, nodes, 1, &mut lists),
             });
             loose = shared.flatten().collect();
+            for leaves in stars(graph, &out.cabled) {
+                let cards = gather(graph, &leaves, ALL / LINES, &mut lists);
+                let stays = |n: &usize| cards.contains(n) || !leaves.contains(n);
+                out.cabled.retain(stays);
+            }
             out.lists = lists;
         }
         loose.sort_unstable();
         out.loose = loose;
         out
     }
+}
+
+/// Of each node with many neighbours those that have a cable to it and nothing else.
+fn stars(graph: &Graph, cabled: &[usize]) -> Vec<Vec<usize>> {
+    let mut ends: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for cable in &graph.cables {
+        ends.entry(cable.a.node).or_default().push(cable.b.node);
+        ends.entry(cable.b.node).or_default().push(cable.a.node);
+    }
+    let is_leaf = |node: &usize| {
+        let networks = graph.nodes.get(*node).map(Node::networks);
+        ends.get(node).is_some_and(|all| all.len() == 1) && networks.is_some_and(|n| n.is_empty())
+    };
+    let leaves = |hub: &usize| -> Vec<usize> {
+        let all = ends.get(hub).into_iter().flatten().copied();
+        all.filter(is_leaf).collect()
+    };
+    let all = cabled.iter().map(leaves);
+    all.filter(|leaves| leaves.len() > LINES).collect()
 }
 
 /// The cards of these nodes: nodes with their own properties, and at most this number of lists.

@@ -18,6 +18,7 @@ pub(super) fn parts(graph: &Graph, nodes: &[usize]) -> Vec<Part> {
     for cable in &graph.cables {
         for (from, to) in [(cable.a.node, cable.b.node), (cable.b.node, cable.a.node)] {
             if let Some(all) = near.get_mut(&from)
+                && nodes.contains(&to)
                 && !all.contains(&to)
             {
                 all.push(to);

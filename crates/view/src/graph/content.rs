@@ -4,6 +4,9 @@ use super::collapse::LINES;
 use super::measure::{Face, fit, fit_name, width};
 use super::model::{Graph, Interface, Network, Node, State, traffic};
 
+/// The greatest number of interfaces on one card.
+const INTERFACES: usize = 3 * LINES;
+
 /// The style of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Set {
@@ -128,8 +131,18 @@ pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
         lines.push(Line::new("missing", Set::Alarm));
     }
     let marks = node.interfaces.iter().any(|i| i.network.is_some());
-    for interface in &node.interfaces {
+    let count = node.interfaces.len();
+    let shown = if count > INTERFACES {
+        INTERFACES - 1
+    } else {
+        count
+    };
+    for interface in node.interfaces.iter().take(shown) {
         lines.extend(addresses(interface, apart, marks));
+    }
+    if shown < count {
+        let more = format!("and {} more interfaces", count - shown);
+        lines.push(Line::new(&more, Set::Dim));
     }
     if node.router {
         lines.push(Line::new("router", Set::Dim));

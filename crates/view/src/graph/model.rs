@@ -295,7 +295,10 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
                     Some(address) => format!("{address}:{}", p.host_ports),
                     None => p.host_ports.to_string(),
                 },
-                node: format!("{}/{}", p.node_ports, p.protocol),
+                node: match &p.name {
+                    Some(name) => format!("{}/{} ({name})", p.node_ports, p.protocol),
+                    None => format!("{}/{}", p.node_ports, p.protocol),
+                },
             })
             .collect(),
         command: commands(node),

@@ -154,6 +154,12 @@ pub(super) struct ChainRun {
     pub(super) by_rule: bool,
 }
 
+impl ChainRun {
+    pub(super) fn drops(&self) -> bool {
+        self.decided.verdict == Verdict::Drop
+    }
+}
+
 impl Sighting {
     pub(super) fn is_empty(&self) -> bool {
         self.ins.is_empty()
@@ -268,10 +274,24 @@ pub(super) fn sighting(watch: &Watch, known: &PacketMatcher, direction: FlowDire
         } else {
             &mut out.inet
         };
+        // A router may send it back into the network that it came from.
         let same = |r: &ChainRun| {
             let (one, other) = (&r.first, &run.first);
-            (one.family, &one.table, &one.chain, one.iif)
-                == (other.family, &other.table, &other.chain, other.iif)
+            (
+                one.family,
+                &one.table,
+                &one.chain,
+                one.iif,
+                one.oif,
+                r.drops(),
+            ) == (
+                other.family,
+                &other.table,
+                &other.chain,
+                other.iif,
+                other.oif,
+                run.drops(),
+            )
         };
         if !list.iter().any(same) {
             list.push(run);

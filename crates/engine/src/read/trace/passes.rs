@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::evidence::Sighting;
+use super::evidence::{ChainRun, Sighting};
 use super::watch::{SeenFrame, Watch};
 
 /// Links that a packet came in by or left by, with the bridges that they are ports of.
@@ -42,20 +42,27 @@ impl Sighting {
             .iter()
             .map(|pass| [around(watch, &pass.ins), around(watch, &pass.outs)])
             .collect();
-        let of = |iif: u32, oif: u32| {
-            let position = links.iter().position(|[ins, outs]| match iif {
+        // By one bridge it may come several times: then by where it goes, and what is dropped comes last.
+        let of = |run: &ChainRun| {
+            let (iif, oif) = (run.first.iif, run.first.oif);
+            let came = |[ins, outs]: &[BTreeSet<u32>; 2]| match iif {
                 0 => outs.contains(&oif),
                 iif => ins.contains(&iif),
-            });
-            position.unwrap_or(0)
+            };
+            let left = |links: &[BTreeSet<u32>; 2]| came(links) && links[1].contains(&oif);
+            let found = match run.drops() {
+                true => links.iter().rposition(came),
+                false => links.iter().position(left).or(links.iter().position(came)),
+            };
+            found.unwrap_or(0)
         };
         for run in self.bridge.drain(..) {
-            if let Some(pass) = passes.get_mut(of(run.first.iif, run.first.oif)) {
+            if let Some(pass) = passes.get_mut(of(&run)) {
                 pass.bridge.push(run);
             }
         }
         for run in self.inet.drain(..) {
-            if let Some(pass) = passes.get_mut(of(run.first.iif, run.first.oif)) {
+            if let Some(pass) = passes.get_mut(of(&run)) {
                 pass.inet.push(run);
             }
         }

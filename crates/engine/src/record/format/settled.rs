@@ -8,8 +8,8 @@ use hallway_plan::settled::{
 };
 use hallway_plan::through::Firewall;
 use hallway_spec::{
-    Action, Bandwidth, Impairments, Mode, Name, Place, PolicyService, PortRange, Protocol,
-    SysctlKey,
+    Action, Bandwidth, Impairments, Mode, Name, Place, PolicyService, PortName, PortRange,
+    Protocol, SysctlKey,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -145,6 +145,8 @@ struct CableFile {
 #[derive(Serialize, Deserialize)]
 struct PublishFile {
     node: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<PortName>,
     host_address: Option<IpAddr>,
     #[serde(default)]
     named_address: Option<IpAddr>,
@@ -304,7 +306,7 @@ same_fields! {
     Route = RouteFile { to, via, interface };
     Cable = CableFile { a, b };
     Publish = PublishFile {
-        node, host_address, named_address, host_ports, node_ports, protocol, targets, place
+        node, name, host_address, named_address, host_ports, node_ports, protocol, targets, place
     };
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::{LOCALHOST_PORTS_MAX, Place, Protocol, Service};
+use hallway_spec::{LOCALHOST_PORTS_MAX, Mode, Name, Place, Protocol, Service};
 
 use super::super::code::ReasonCode;
 use super::super::packet::Flow;
@@ -49,6 +49,11 @@ impl Reasons<'_> {
     /// Never passed the host's filter: over a cable, or on one bridge.
     pub(super) fn direct(&self, found: &ExchangeResult) -> Reason {
         let (from, to) = (&self.question.from, &self.question.to);
+        let routers = self.routers(found);
+        if !routers.is_empty() {
+            let text = format!("{from} reaches {to} through {}", words(&routers));
+            return reason(ReasonCode::Forwarded, text);
+        }
         if let Some(network) = self.shared_network(found) {
             let text = if network.outside {
                 format!(
@@ -149,13 +154,60 @@ impl Reasons<'_> {
         }
     }
 
-    pub(super) fn policy_help(&self) -> String {
-        let (from, to) = (&self.question.from, &self.question.to);
-        let named = |p: &Party| !matches!(p, Party::Address(_));
-        if !named(from) || !named(to) {
+    /// The policy that would allow it: from the router, where that has masqueraded the packet.
+    pub(super) fn policy_help(&self, found: &ExchangeResult) -> String {
+        let (from, to) = (&self.masked(found), &self.question.to);
+        if !self.filtered(from) || !self.filtered(to) {
             return String::new();
         }
         format!("hallway allow {from} {to} --port {}", self.question.service)
+    }
+
+    /// Whether policies may name a party: packets on lans do not pass the host's rules.
+    fn filtered(&self, party: &Party) -> bool {
+        match party {
+            Party::Address(_) => false,
+            Party::Host | Party::Outside => true,
+            Party::Node(name) => self.world.node(name).is_some_and(|node| {
+                let on = |network| self.world.settled().network(network);
+                let mut networks = node.ports().filter_map(|(_, network, _)| on(network));
+                networks.any(|n| n.mode != Mode::Lan)
+            }),
+        }
+    }
+
+    /// The nodes that forwarded the request.
+    pub(super) fn routers<'f>(&self, found: &'f ExchangeResult) -> Vec<&'f Name> {
+        let end = found.end.as_ref().map(|(at, _)| at);
+        let mut out: Vec<&Name> = Vec::new();
+        for hop in &found.request {
+            let own = hop.at == self.world.place(&self.question.from) || Some(&hop.at) == end;
+            let sends = matches!(hop.event, HopEvent::Leaves { .. });
+            if let (Location::Node(name), true, false) = (&hop.at, sends, own) {
+                out.push(name);
+            }
+        }
+        out
+    }
+
+    /// The beginning of a sentence about what a router forwarded; empty without a router.
+    pub(super) fn forwarded_by(&self, found: &ExchangeResult) -> String {
+        match self.routers(found).as_slice() {
+            [] => String::new(),
+            routers => format!("{} forwards it; ", words(routers)),
+        }
+    }
+
+    /// The party whose address the request has in the end: the last router that masqueraded it.
+    fn masked(&self, found: &ExchangeResult) -> Party {
+        let masks = found.request.iter().rev().find_map(|hop| match &hop.event {
+            HopEvent::Translated { before } if before.from != hop.flow.from => Some(&hop.at),
+            _ => None,
+        });
+        match masks {
+            Some(Location::Node(name)) => Party::Node(name.clone()),
+            _ => self.question.from.clone(),
+        }
     }
 
     fn shared_network(&self, found: &ExchangeResult) -> Option<&Network> {
@@ -171,5 +223,15 @@ impl Reasons<'_> {
                 p.protocol.number() == asked.protocol && p.host_ports.contains(asked.port)
             });
         all.find(|p| p.host_address.is_none_or(|a| a == asked.to))
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn words(names: &[&Name]) -> String {
+    let names: Vec<&str> = names.iter().map(|n| n.as_ref()).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
     }
 }

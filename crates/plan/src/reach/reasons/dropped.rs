@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::Name;
+use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
-use super::super::path::{Location, Reason};
+use super::super::path::{HopEvent, Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::{DropReason, Foreign};
 use super::builder::{Reasons, reason};
@@ -71,7 +71,7 @@ impl Reasons<'_> {
                 format!("the host has no route to {to}"),
             )
             .help("a sandbox reaches the internet only if pasta is installed: hallway doctor"),
-            DropReason::NoRoute { at, to } => self.no_route(at, *to),
+            DropReason::NoRoute { at, to } => self.no_route(at, *to, found),
             DropReason::Elsewhere { node, to } => reason(
                 ReasonCode::NoRoute,
                 format!("the host has no route to {to} of node {node}, and sends the packet to the outside"),
@@ -133,7 +133,7 @@ impl Reasons<'_> {
         nodes.map(|n| n.name.as_ref()).collect()
     }
 
-    fn no_route(&self, at: &Location, to: IpAddr) -> Reason {
+    fn no_route(&self, at: &Location, to: IpAddr, found: &ExchangeResult) -> Reason {
         let network = match at {
             Location::Node(name) => self.first_network(name),
             Location::Host | Location::Outside => None,
@@ -143,6 +143,14 @@ impl Reasons<'_> {
             None => reason(ReasonCode::NoRoute, text).help(format!(
                 "put {at} on a network that is not internal, or give it a route"
             )),
+            Some(n) if n.mode == Mode::Lan => reason(
+                ReasonCode::NoRoute,
+                format!("{text}: network {} is a lan, which the host does not route for", n.name),
+            )
+            .place(&n.place)
+            .help(format!(
+                "give {at} a route by a router of that lan, or put it on another network too"
+            )),
             Some(n) if n.internal => reason(
                 ReasonCode::NoRoute,
                 format!(
@@ -151,7 +159,7 @@ impl Reasons<'_> {
                 ),
             )
             .place(&n.place)
-            .help(self.policy_help()),
+            .help(self.policy_help(found)),
             Some(n) if n.outside => reason(
                 ReasonCode::NoRoute,
                 format!("{text}: the outside world has no route to addresses behind the host"),
@@ -187,7 +195,7 @@ impl Reasons<'_> {
             .help("publish a port, and use the host's address"),
             purpose::SPOOFED => reason(
                 ReasonCode::SpoofedSource,
-                format!("{from} sends with an address that is not its own on that network"),
+                format!("{} sends with an address that is not its own on that network", self.sender(found)),
             ),
             purpose::NOT_ADDRESSEE => reason(
                 ReasonCode::NotForwarding,
@@ -210,7 +218,7 @@ impl Reasons<'_> {
                 ReasonCode::HostServices,
                 "nodes do not reach the host's services unless a policy allows it",
             )
-            .help(self.policy_help()),
+            .help(self.policy_help(found)),
             purpose::DEFAULT => self.by_default(found),
             _ if hook == Hook::Prerouting => reason(
                 ReasonCode::Guard,
@@ -220,6 +228,21 @@ impl Reasons<'_> {
                 let said = if ruling.verdict == PacketVerdict::Reject { "rejects" } else { "drops" };
                 reason(ReasonCode::Rule, format!("a rule {said} it: {}", ruling.comment))
             }
+        }
+    }
+
+    /// Who sent the packet the last time: one of the two, or a router.
+    fn sender(&self, found: &ExchangeResult) -> String {
+        let ends = [&self.question.from, &self.question.to].map(|p| self.world.place(p));
+        let hops = match &found.end {
+            Some(_) => &found.reply,
+            None => &found.request,
+        };
+        let mut last = hops.iter().rev();
+        match last.find(|hop| matches!(hop.event, HopEvent::Leaves { .. })) {
+            Some(hop) if !ends.contains(&hop.at) => format!("router {}", hop.at),
+            Some(hop) => hop.at.to_string(),
+            None => self.question.from.to_string(),
         }
     }
 
@@ -253,7 +276,7 @@ impl Reasons<'_> {
                 ),
             )
             .place(&t.place)
-            .help(self.policy_help()),
+            .help(self.policy_help(found)),
             (Some(s), _) if s.internal => reason(
                 ReasonCode::Internal,
                 format!(
@@ -266,7 +289,9 @@ impl Reasons<'_> {
                 "remove internal: true from {} if its nodes should reach outside",
                 s.name
             )),
-            _ => reason(ReasonCode::DefaultDeny, "no policy allows it").help(self.policy_help()),
+            _ => {
+                reason(ReasonCode::DefaultDeny, "no policy allows it").help(self.policy_help(found))
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use hallway_spec::Service;
 
 use super::super::code::ReasonCode;
-use super::super::path::{Location, Outcome, Reason};
+use super::super::path::{HopEvent, Location, Outcome, Reason};
 use super::super::result::ExchangeResult;
 use super::builder::{Reasons, reason};
 use crate::rules::purpose;
@@ -53,6 +53,7 @@ impl Reasons<'_> {
             (_, purpose::INSIDE) => self.direct(found),
             (_, purpose::EGRESS) => {
                 let network = self.network_of_source(found);
+                let begins = self.forwarded_by(found);
                 let text = match network {
                     Some(n) if !n.nat => format!(
                         "network {} is not internal: its nodes reach outside, with their own addresses",
@@ -64,7 +65,7 @@ impl Reasons<'_> {
                     ),
                     None => format!("{from} reaches outside with the host's address"),
                 };
-                let reason = reason(ReasonCode::Egress, text);
+                let reason = reason(ReasonCode::Egress, format!("{begins}{text}"));
                 network.map_or(reason.clone(), |n| reason.place(&n.place))
             }
             (_, purpose::PING) | (Hook::Input, _) => {
@@ -79,8 +80,12 @@ impl Reasons<'_> {
     }
 
     fn network_of_source(&self, found: &ExchangeResult) -> Option<&Network> {
-        let first = found.request.first()?;
-        self.world.network(self.world.network_of(first.flow.from)?)
+        let of = |source| self.world.network(self.world.network_of(source)?);
+        // A router may have masqueraded it since it was made.
+        let decided = found.request.iter().rev().find(|hop| {
+            matches!(&hop.event, HopEvent::Chain { comment, .. } if comment == purpose::EGRESS)
+        });
+        of(decided.or(found.request.first())?.flow.from)
     }
 
     /// A port of the host itself: its own services are not hallway's, unless a policy names them.
