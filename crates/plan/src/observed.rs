@@ -177,8 +177,10 @@ pub struct SeenLink {
     pub mac: Option<[u8; 6]>,
     /// Bytes.
     pub mtu: u32,
-    /// Interface index of a veth's other end, in whatever namespace that is.
+    /// Interface index of a veth's other end, or of the link below, in whatever namespace that is.
     pub peer: Option<u32>,
+    /// The number of a VLAN.
+    pub vlan: Option<u16>,
     /// Attributes of a bridge port; empty if it is none. One that the kernel does not have is
     /// missing.
     pub port: BTreeMap<PortFlag, bool>,

@@ -58,7 +58,8 @@ pub struct Network {
     pub name: Name,
     /// Its device group (IFLA_GROUP), which the bridge and every port have.
     pub group: u32,
-    /// The bridge's link name; `None` for a routed network.
+    /// The bridge's link name; `None` for a routed network. Of macvlan interfaces, the link of the host
+    /// that they are of.
     pub bridge: Option<String>,
     /// The bridge's MAC address.
     pub mac: [u8; 6],
@@ -71,6 +72,12 @@ pub struct Network {
     /// Its bridge is one of the host's, which hallway neither makes nor removes.
     #[serde(default)]
     pub external: bool,
+    /// The VLAN that `bridge` is, where hallway makes it.
+    #[serde(default)]
+    pub vlan: Option<Vlan>,
+    /// Routers of others, by which the members of a network that the host is not on reach outside.
+    #[serde(default)]
+    pub routers: Vec<IpAddr>,
     /// Its nodes reach outside with the host's address, and are reached from there by published
     /// ports only.
     #[serde(default = "translated")]
@@ -91,11 +98,37 @@ fn translated() -> bool {
     true
 }
 
+/// A VLAN on a link of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vlan {
+    /// The link.
+    pub parent: String,
+    /// Its number (IEEE 802.1Q).
+    pub id: u16,
+}
+
 impl Network {
-    /// Whether the host filters what its nodes send: neither an `outside` one nor a lan.
+    /// Whether the host filters what its nodes send: neither an `outside` one nor one whose packets do
+    /// not pass the host.
     #[must_use]
     pub fn is_inner(&self) -> bool {
-        !self.outside && self.mode != Mode::Lan
+        !self.outside && self.mode.passes_host()
+    }
+
+    /// The device group of the link by which the host sends packets to its nodes. A parent is in none.
+    #[must_use]
+    pub fn group_of_packets(&self) -> u32 {
+        match self.mode {
+            Mode::Macvlan => 0,
+            _ => self.group,
+        }
+    }
+
+    /// The link of the host that macvlan interfaces of the network are of.
+    #[must_use]
+    pub fn parent(&self) -> Option<&str> {
+        let bridge = self.bridge.as_deref();
+        bridge.filter(|_| self.mode == Mode::Macvlan)
     }
 
     /// The host's addresses on it.
@@ -230,8 +263,30 @@ pub enum Plug {
         /// The host's end.
         link: String,
     },
+    /// A network, as a macvlan interface of the network's parent.
+    Macvlan {
+        /// The network.
+        network: Name,
+    },
     /// A cable to another node.
     Cable,
+}
+
+impl Plug {
+    /// The network, if it is connected to one.
+    #[must_use]
+    pub fn network(&self) -> Option<&Name> {
+        match self {
+            Self::Port { network, .. } | Self::Macvlan { network } => Some(network),
+            Self::Cable => None,
+        }
+    }
+
+    /// Whether no link on the host goes with it: it is removed inside its node.
+    #[must_use]
+    pub fn is_inside_only(&self) -> bool {
+        !matches!(self, Self::Port { .. })
+    }
 }
 
 /// A cable between two nodes' interfaces.
@@ -300,7 +355,7 @@ impl Settled {
     pub fn filtered_addresses<'s>(&'s self, node: &'s Node) -> impl Iterator<Item = IpAddr> + 's {
         let ports = node
             .ports()
-            .filter(|(_, network, _)| self.network(network).is_some_and(|n| n.mode != Mode::Lan));
+            .filter(|(_, network, _)| self.network(network).is_some_and(|n| n.mode.passes_host()));
         ports.flat_map(|(interface, _, _)| interface.addresses.iter().map(IpNet::addr))
     }
 }
@@ -359,11 +414,17 @@ impl Node {
         all.copied().collect()
     }
 
-    /// Its interfaces on networks, with the network's and the link's name.
+    /// Its interfaces on networks by a link on the host, with the network's and the link's name.
     pub fn ports(&self) -> impl Iterator<Item = (&Interface, &Name, &str)> {
         self.interfaces.iter().filter_map(|i| match &i.plug {
             Plug::Port { network, link } => Some((i, network, link.as_str())),
-            Plug::Cable => None,
+            Plug::Macvlan { .. } | Plug::Cable => None,
         })
+    }
+
+    /// The same, without links, of all networks that it is on.
+    pub fn memberships(&self) -> impl Iterator<Item = (&Interface, &Name)> {
+        let all = self.interfaces.iter();
+        all.filter_map(|i| Some((i, i.plug.network()?)))
     }
 }

@@ -42,6 +42,10 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::NoBrNetfilter { .. } => {
             "load it (modprobe br_netfilter), or give the network mode: routed".into()
         }
+        Reason::NoLinkKind { kind, .. } => format!(
+            "load them (modprobe {}) or use a kernel that has them",
+            if *kind == "vlan" { "8021q" } else { kind }
+        ),
         Reason::NoNetem { .. } => {
             "load it (modprobe sch_netem) or use a kernel that has it; or leave out delay, jitter, loss, duplicate, corrupt and reorder".into()
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Plan, Recorded};
 use crate::compare::Place;
 use crate::observed::{Observed, SeenSpace};
-use crate::settled::{JoinedNamespace, Node, Plug, Settled};
+use crate::settled::{JoinedNamespace, Node, Settled};
 use crate::step::{Adjustment, Cause, Op};
 use crate::target::Setting;
 
@@ -30,7 +30,7 @@ pub(super) fn plan(
         };
         let mut steps = restored(node, joined, now, inside);
         if now.is_none_or(|n| n.name != node.name) {
-            steps.extend(cable_ends(node, inside));
+            steps.extend(inside_only(node, inside));
         }
         for op in steps {
             if done.insert(format!("{op:?}")) {
@@ -40,9 +40,9 @@ pub(super) fn plan(
     }
 }
 
-/// Ends of cables; ports go with their other ends on the host.
-fn cable_ends(node: &Node, inside: &SeenSpace) -> Vec<Op> {
-    let ends = node.interfaces.iter().filter(|i| i.plug == Plug::Cable);
+/// Ends of cables and macvlan interfaces; ports go with their other ends on the host.
+fn inside_only(node: &Node, inside: &SeenSpace) -> Vec<Op> {
+    let ends = node.interfaces.iter().filter(|i| i.plug.is_inside_only());
     let there = ends.filter(|i| {
         let found = inside.link(&i.name);
         found.is_some_and(|link| link.mac == Some(i.mac))

@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use crate::compare::{Attribute, Difference, Place};
 pub use crate::observed::Uplink;
 use crate::rules::Delta;
-use crate::settled::Settled;
+use crate::settled::{Settled, Vlan};
 use crate::shaping::Shaping;
 use crate::target::{Link, Listener, Route, Setting};
 use crate::through::{Entry, Pass};
@@ -115,7 +115,7 @@ pub enum Op {
         /// Their name, the same in both families.
         table: String,
     },
-    /// A bridge with the host's addresses on it.
+    /// A bridge with the host's addresses on it, or a VLAN that macvlan interfaces are of.
     CreateBridge(Box<NewBridge>),
     /// Removes the bridge and every port of a network, all links of its device group.
     RemoveGroup {
@@ -140,6 +140,8 @@ pub enum Op {
     },
     /// A node's interface on a network, configured at both ends.
     CreatePort(Box<NewPort>),
+    /// A node's macvlan interface of a link of the host.
+    CreateMacvlan(Box<NewMacvlan>),
     /// A cable, configured at both ends.
     CreateCable(Box<NewCable>),
     /// Removes an interface inside a node (and so its other end).
@@ -292,6 +294,8 @@ pub struct NewBridge {
     pub network: Name,
     /// The bridge.
     pub link: Link,
+    /// It is this VLAN instead.
+    pub vlan: Option<Vlan>,
 }
 
 /// A namespace to create.
@@ -333,6 +337,17 @@ pub struct NewPort {
     pub joined: bool,
 }
 
+/// A macvlan interface to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMacvlan {
+    /// The link of the host that it is of.
+    pub parent: String,
+    /// The network.
+    pub network: Name,
+    /// The interface, with its node.
+    pub end: CableEnd,
+}
+
 /// A cable to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCable {
@@ -342,7 +357,7 @@ pub struct NewCable {
     pub b: CableEnd,
 }
 
-/// One end of a cable.
+/// An interface that is made inside a node: one end of a cable, or a macvlan interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CableEnd {
     /// The node.

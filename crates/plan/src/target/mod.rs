@@ -86,6 +86,12 @@ pub enum LinkRole {
     Interface,
     /// A node's end of a cable.
     Cable,
+    /// A node's interface that is a macvlan of a link of the host.
+    Macvlan,
+    /// The link of others that such interfaces are of.
+    Parent,
+    /// A VLAN that such interfaces are of.
+    Vlan,
     /// A node's loopback.
     Loopback,
 }

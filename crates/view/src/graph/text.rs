@@ -1,5 +1,7 @@
 //! The picture as a tree of lines.
 
+use hallway_spec::Mode;
+
 use super::model::{Graph, Interface, Node, State, traffic};
 
 /// A line with the lines below it.
@@ -104,8 +106,14 @@ fn networks(graph: &Graph, outside: bool) -> Vec<Branch> {
                 format!("{}{}", mark(network.state), network.name),
                 network.subnets.join(" "),
             ];
-            words.push(network.bridge.clone().unwrap_or_else(|| "routed".into()));
-            if network.internal {
+            let link = network.bridge.clone().unwrap_or_else(|| "routed".into());
+            let macvlan = network.mode == Mode::Macvlan;
+            words.push(if macvlan {
+                format!("macvlan of {link}")
+            } else {
+                link
+            });
+            if network.internal && !macvlan {
                 words.push("internal".into());
             }
             let members = graph

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use hallway_plan::mark;
-use hallway_plan::step::{Announcement, CableEnd, NewNamespace, NewPort};
+use hallway_plan::step::{Announcement, CableEnd, NewMacvlan, NewNamespace, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin, Setting};
 use hallway_spec::IpVersion;
 
@@ -153,6 +153,28 @@ fn routed(script: &mut Script<'_>, port: &NewPort, link: &str) {
         add_route(script, None, route);
     }
     settings(script, &port.outer);
+}
+
+pub(super) fn create_macvlan(script: &mut Script<'_>, new: &NewMacvlan) {
+    script.explain(&[
+        "A macvlan interface has a MAC address of its own on the wire of another interface: frames pass",
+        "between it, its siblings and the wire, and none of the host's rules is about them.",
+    ]);
+    let (end, parent) = (&new.end, quote(&new.parent));
+    script.line(&format!(
+        "ip link add link {parent} name {} address {}{} netns {} type macvlan mode bridge",
+        quote(&end.link.name),
+        mac(end.link.mac.unwrap_or_default()),
+        mtu(&end.link),
+        quote(&end.netns)
+    ));
+    if end.joined {
+        joined(script, &end.netns, &end.link);
+    }
+    configure(script, &end.netns, &end.link);
+    for route in &end.routes {
+        add_route(script, Some(&end.netns), route);
+    }
 }
 
 pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::Name;
+use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
@@ -11,7 +11,7 @@ use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::{DropReason, Foreign};
 use super::builder::{Reasons, reason};
 use crate::rules::purpose;
-use crate::settled::{Interface, Network, Plug};
+use crate::settled::{Interface, Network};
 use hallway_nftables::Hook;
 use hallway_nftables::evaluate::{PacketVerdict, RuleVerdict};
 
@@ -86,9 +86,17 @@ impl Reasons<'_> {
                 .help("hallway trace shows whether one of them has it")
             }
             DropReason::OwnRoute { node, to, interface } => own_route(node, to, interface),
+            DropReason::PastHost { network } => reason(
+                ReasonCode::PastHost,
+                format!("nodes of network {network} have macvlan interfaces: the kernel passes no packets between those and the host by their parent"),
+            )
+            .help("give the node a second network that the host is on"),
             DropReason::External { network, to } => reason(
                 ReasonCode::External,
-                format!("{to} is no node of the project: it is reached by the external network {network}"),
+                match self.world.settled().network(network).and_then(Network::parent) {
+                    Some(parent) => format!("packets to {to} pass machines of others on {parent} (network {network})"),
+                    None => format!("{to} is no node of the project: it is reached by the external network {network}"),
+                },
             )
             .help("what others do with it is not predicted: hallway reach and hallway trace try it out"),
             DropReason::Neighbour { at, next } => {
@@ -143,6 +151,12 @@ impl Reasons<'_> {
             None => reason(ReasonCode::NoRoute, text).help(format!(
                 "put {at} on a network that is not internal, or give it a route"
             )),
+            Some(n) if n.mode == Mode::Macvlan => reason(
+                ReasonCode::NoRoute,
+                format!("{text}: network {} has no gateway", n.name),
+            )
+            .place(&n.place)
+            .help("write the router's address as gateway of the network"),
             Some(n) if n.internal => reason(
                 ReasonCode::NoRoute,
                 format!(
@@ -164,11 +178,8 @@ impl Reasons<'_> {
 
     fn first_network(&self, node: &Name) -> Option<&Network> {
         let node = self.world.node(node)?;
-        let plug = node.interfaces.iter().find_map(|i| match &i.plug {
-            Plug::Port { network, .. } => Some(network),
-            Plug::Cable => None,
-        })?;
-        self.world.settled().network(plug)
+        let (_, network) = node.memberships().next()?;
+        self.world.settled().network(network)
     }
 
     fn refused(&self, hook: Hook, ruling: &RuleVerdict, found: &ExchangeResult) -> Reason {
