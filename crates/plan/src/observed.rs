@@ -13,8 +13,7 @@ use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, Setting};
 use crate::through::{Entry, Pass};
 
-/// Knowledge about an object: an observation never states that it is absent, or present, if it was
-/// not examined.
+/// Knowledge about an object: what was not examined counts neither as absent nor as present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Seen<T> {
     /// It exists, like this.

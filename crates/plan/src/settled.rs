@@ -2,6 +2,7 @@
 //! route is decided. This is what is recorded, compared and carried out.
 
 mod joined;
+mod plug;
 mod policy;
 mod program;
 
@@ -18,6 +19,7 @@ use crate::firewall::Firewall;
 use crate::mark;
 
 pub use joined::{JoinedNamespace, SettingsBefore};
+pub use plug::{Plug, Vlan};
 pub use policy::{Policy, Side};
 pub use program::{Sidecar, Workload};
 
@@ -96,15 +98,6 @@ pub struct Network {
 
 fn translated() -> bool {
     true
-}
-
-/// A VLAN on a link of the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vlan {
-    /// The link.
-    pub parent: String,
-    /// Its number (IEEE 802.1Q).
-    pub id: u16,
 }
 
 impl Network {
@@ -250,43 +243,6 @@ pub struct Interface {
     pub aliases: Vec<Name>,
     /// What it is connected to.
     pub plug: Plug,
-}
-
-/// What an interface is connected to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Plug {
-    /// A network, through this link on the host.
-    Port {
-        /// The network.
-        network: Name,
-        /// The host's end.
-        link: String,
-    },
-    /// A network, as a macvlan interface of the network's parent.
-    Macvlan {
-        /// The network.
-        network: Name,
-    },
-    /// A cable to another node.
-    Cable,
-}
-
-impl Plug {
-    /// The network, if it is connected to one.
-    #[must_use]
-    pub fn network(&self) -> Option<&Name> {
-        match self {
-            Self::Port { network, .. } | Self::Macvlan { network } => Some(network),
-            Self::Cable => None,
-        }
-    }
-
-    /// Whether no link on the host goes with it: it is removed inside its node.
-    #[must_use]
-    pub fn is_inside_only(&self) -> bool {
-        !matches!(self, Self::Port { .. })
-    }
 }
 
 /// A cable between two nodes' interfaces.

@@ -133,50 +133,60 @@ fn networks(
             used.insert(next);
             next
         });
-        let parent = parent::of(&topology.name, network, namer.around);
-        let (parent, vlan) = match parent.ok().flatten() {
-            Some(parent) => (Some(parent.link), parent.vlan),
-            None => (None, None),
-        };
-        let bridge = match &network.external {
-            Some(bridge) => Some(bridge.to_string()),
-            None => match network.mode {
-                Mode::Bridge | Mode::Lan => Some(namer.bridge(&network.name)),
-                Mode::Routed | Mode::Macvlan => parent,
-            },
-        };
-        // The gateway of a network with a parent is no address of the host's.
-        let (mut subnets, mut routers) = (Vec::new(), Vec::new());
-        for subnet in &network.subnets {
-            let gateway = subnet.gateway.filter(|_| network.parent.is_none());
-            routers.extend(subnet.gateway.filter(|_| network.parent.is_some()));
-            let net = subnet.net;
-            subnets.push(Subnet { net, gateway });
-        }
-        out.push(Network {
-            name: network.name.clone(),
-            group: mark::group(slot, index),
-            mac: (bridge.as_ref().filter(|_| network.external.is_some()))
-                .and_then(|bridge| namer.around.host_links.get(bridge)?.mac)
-                .unwrap_or_else(|| {
-                    mark::mac(&[topology.name.as_ref(), "bridge", network.name.as_ref()])
-                }),
-            subnets,
-            internal: network.internal,
-            outside: network.outside,
-            external: network.external.is_some() || (network.parent.is_some() && vlan.is_none()),
-            vlan,
-            routers,
-            bridge,
-            nat: network.nat,
-            mode: network.mode,
-            mtu: network.mtu,
-            filtered: false,
-            last_allocated: Vec::new(),
-            place: network.place.clone(),
-        });
+        let group = mark::group(slot, index);
+        out.push(self::network(&topology.name, network, group, namer));
     }
     out
+}
+
+fn network(
+    project: &Name,
+    network: &hallway_spec::Network,
+    group: u32,
+    namer: &mut names::Namer<'_>,
+) -> Network {
+    let parent = parent::of(project, network, namer.around);
+    let (parent, vlan) = match parent.ok().flatten() {
+        Some(parent) => (Some(parent.link), parent.vlan),
+        None => (None, None),
+    };
+    let bridge = match &network.external {
+        Some(bridge) => Some(bridge.to_string()),
+        None => match network.mode {
+            Mode::Bridge | Mode::Lan => Some(namer.bridge(&network.name)),
+            Mode::Routed | Mode::Macvlan => parent,
+        },
+    };
+    // The gateway of a network with a parent is no address of the host's.
+    let (mut subnets, mut routers) = (Vec::new(), Vec::new());
+    for subnet in &network.subnets {
+        let gateway = subnet.gateway.filter(|_| network.parent.is_none());
+        routers.extend(subnet.gateway.filter(|_| network.parent.is_some()));
+        let net = subnet.net;
+        subnets.push(Subnet { net, gateway });
+    }
+    let own_mac = mark::mac(&[project.as_ref(), "bridge", network.name.as_ref()]);
+    let external = bridge.as_ref().filter(|_| network.external.is_some());
+    Network {
+        name: network.name.clone(),
+        group,
+        mac: external
+            .and_then(|bridge| namer.around.host_links.get(bridge)?.mac)
+            .unwrap_or(own_mac),
+        subnets,
+        internal: network.internal,
+        outside: network.outside,
+        external: external.is_some() || (network.parent.is_some() && vlan.is_none()),
+        vlan,
+        routers,
+        bridge,
+        nat: network.nat,
+        mode: network.mode,
+        mtu: network.mtu,
+        filtered: false,
+        last_allocated: Vec::new(),
+        place: network.place.clone(),
+    }
 }
 
 fn node(
@@ -188,11 +198,8 @@ fn node(
 ) -> Node {
     let mut interfaces: Vec<Interface> = Vec::with_capacity(node.attachments.len());
     for (position, attachment) in node.attachments.iter().enumerate() {
-        let Some(network) = topology
-            .networks
-            .iter()
-            .find(|n| n.name == attachment.network)
-        else {
+        let mut networks = topology.networks.iter();
+        let Some(network) = networks.find(|n| n.name == attachment.network) else {
             continue; // the parser has refused unknown networks
         };
         let taken: Vec<String> = interfaces.iter().map(|i| i.name.clone()).collect();
@@ -201,9 +208,9 @@ fn node(
             ToString::to_string,
         );
         let of = network.name.clone();
-        let plug = match network.mode {
-            Mode::Macvlan => Plug::Macvlan { network: of },
-            Mode::Bridge | Mode::Routed | Mode::Lan => Plug::Port {
+        let plug = match network.parent {
+            Some(_) => Plug::Macvlan { network: of },
+            None => Plug::Port {
                 network: of,
                 link: namer.port(&node.name, position, &name),
             },

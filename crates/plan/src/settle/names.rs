@@ -28,7 +28,7 @@ pub struct Surroundings {
     pub prefixes: Vec<Held>,
     /// Networks of this project that exist in the kernel.
     pub running: BTreeSet<Name>,
-    /// Namespaces of others that nodes of this project join.
+    /// Namespaces of others that nodes join.
     pub joined: BTreeMap<Joined, SeenJoined>,
     /// Indexes of the links that this project built on the host, with those of their other ends.
     pub own_links: BTreeSet<(u32, u32)>,
@@ -102,9 +102,8 @@ impl Surroundings {
             {
                 out.running.insert(network.clone());
             }
-            if role.as_ref().is_some_and(|(owner, _)| owner == project)
-                || known.iter().any(|k| group_slot == Some(k.slot))
-            {
+            let of_project = role.as_ref().is_some_and(|(owner, _)| owner == project);
+            if of_project || known.iter().any(|k| group_slot == Some(k.slot)) {
                 ours.insert(link.index);
                 out.own_links
                     .extend(link.peer.map(|peer| (link.index, peer)));

@@ -206,6 +206,16 @@ impl Graph {
     }
 }
 
+impl Network {
+    /// What is special about it, for a picture with few words.
+    pub(super) fn remark(&self) -> Option<String> {
+        match (self.mode, &self.bridge) {
+            (Mode::Macvlan, Some(parent)) => Some(format!("macvlan of {parent}")),
+            _ => self.internal.then(|| "internal".to_owned()),
+        }
+    }
+}
+
 impl Node {
     /// The positions of its networks, each once.
     #[must_use]

@@ -106,16 +106,10 @@ fn networks(graph: &Graph, outside: bool) -> Vec<Branch> {
                 format!("{}{}", mark(network.state), network.name),
                 network.subnets.join(" "),
             ];
-            let link = network.bridge.clone().unwrap_or_else(|| "routed".into());
-            let macvlan = network.mode == Mode::Macvlan;
-            words.push(if macvlan {
-                format!("macvlan of {link}")
-            } else {
-                link
-            });
-            if network.internal && !macvlan {
-                words.push("internal".into());
+            if network.mode != Mode::Macvlan {
+                words.push(network.bridge.clone().unwrap_or_else(|| "routed".into()));
             }
+            words.extend(network.remark());
             let members = graph
                 .nodes
                 .iter()

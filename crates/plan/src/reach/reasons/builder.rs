@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::{LOCALHOST_PORTS_MAX, Place, Protocol, Service};
+use hallway_spec::{LOCALHOST_PORTS_MAX, Mode, Place, Protocol, Service};
 
 use super::super::code::ReasonCode;
 use super::super::packet::Flow;
@@ -162,7 +162,8 @@ impl Reasons<'_> {
         let (_, flow) = found.end.as_ref()?;
         let network = self.world.network_of(flow.to)?;
         let cabled = found.request.iter().all(|h| h.at != Location::Host);
-        self.world.network(network).filter(|_| !cabled)
+        let network = self.world.network(network);
+        network.filter(|n| !cabled || n.mode == Mode::Macvlan)
     }
 
     fn publish_for(&self, asked: &Flow) -> Option<&Publish> {
