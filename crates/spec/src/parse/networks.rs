@@ -43,13 +43,7 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     if let (true, Some((_, at))) = (lan, gateways.first()) {
         r.report(at, NetworkProblem::GatewayOfLan(name.clone()));
     }
-    let mut subnets = subnets(r, &value.path, keys.subnet.as_ref(), (lan, &gateways));
-    for subnet in subnets.iter_mut().filter(|_| parent.is_some()) {
-        // The router is one of others: none is taken for granted.
-        subnet.gateway = subnet
-            .gateway
-            .filter(|g| gateways.iter().any(|(at, _)| at == g));
-    }
+    let subnets = subnets(r, &value.path, keys.subnet.as_ref(), (mode, &gateways));
     if let (true, Some((_, at))) = (items(r, keys.subnet.as_ref()).is_empty(), gateways.first()) {
         r.report(at, ValueProblem::Missing(Required::SubnetOfGateway));
     }
@@ -198,8 +192,9 @@ fn subnets(
     r: &mut Reader<'_>,
     path: &str,
     at: Option<&At>,
-    (lan, gateways): (bool, &[(IpAddr, At)]),
+    (mode, gateways): (Mode, &[(IpAddr, At)]),
 ) -> Vec<Subnet> {
+    let lan = mode == Mode::Lan;
     let items = items(r, at);
     let mut out: Vec<Subnet> = Vec::new();
     for item in items {
@@ -222,6 +217,8 @@ fn subnets(
                 net,
                 gateway: Some(*gateway),
             },
+            // The router is one of others: none is taken for granted.
+            None if mode == Mode::Macvlan => Subnet { net, gateway: None },
             None => Subnet::with_first_address(net),
         });
     }
