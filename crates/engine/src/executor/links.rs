@@ -6,6 +6,7 @@ use std::time::Duration;
 use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
+use hallway_plan::mark::NEW_LINK;
 use hallway_plan::settled::Vlan;
 use hallway_plan::shaping::Shaping;
 use hallway_plan::step::{Announcement, CableEnd, NewCable, NewMacvlan, NewPort};
@@ -60,9 +61,21 @@ impl Executor<'_> {
         } = new;
         let parent = self.bridge_index(parent)?;
         let namespace = Netns::open(&netns_path(&to.netns))?;
-        let made = end(&to.link, Some(&namespace));
+        let made = VethEnd {
+            name: NEW_LINK,
+            ..end(&to.link, Some(&namespace))
+        };
+        // One may be left of a run that was killed.
+        let remove = || link::delete_link(NEW_LINK);
+        self.kernel
+            .inside(&namespace, |kernel| absent_is_done(kernel.run(remove())))?;
         self.kernel.run(link::create_macvlan(&made, parent))?;
         self.kernel.inside(&namespace, |kernel| {
+            let index = kernel.link_index(NEW_LINK)?;
+            if let Err(error) = kernel.run(link::rename_link(index, &to.link.name)) {
+                kernel.run(remove())?;
+                return Err(error);
+            }
             configure(kernel, (&to.link, to.joined), &to.routes)
         })
     }

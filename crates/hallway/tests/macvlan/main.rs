@@ -139,6 +139,40 @@ expect:
     h.ok("down");
 }
 
+/// Every pair of a project with both kinds of network: what is predicted is what packets do.
+fn predictions_are_what_packets_do() {
+    wire();
+    let h = hallway();
+    for gateway in ["", ", gateway: 192.168.7.1"] {
+        let text = format!(
+            "
+networks:
+  apps: {{ subnet: 10.79.0.0/24 }}
+  office: {{ parent: eth0, subnet: 192.168.7.0/24{gateway} }}
+  other: {{ subnet: [10.78.0.0/24, \"fd78::/64\"] }}
+nodes:
+  web: {{ networks: [apps], ports: [\"8080:80\"] }}
+  one: {{ networks: [office] }}
+  two: {{ networks: [office, other], ports: [\"8081:80\"] }}
+  both: {{ networks: [apps, office], forwarding: true, ports: [\"8082:80\"] }}
+  db: {{ networks: [other] }}
+policies: [ {{ from: apps, to: db }}, {{ from: two, to: web, ports: [80/tcp] }} ]
+"
+        );
+        h.up(&text).ok();
+        let ran = h.run(&["test", "--matrix", "--format", "json"]).out;
+        let results: serde_json::Value = serde_json::from_str(&ran).unwrap();
+        let results = results["results"].as_array().unwrap();
+        assert!(results.len() > 30, "{results:?}");
+        for result in results {
+            assert!(result["agrees"] != false, "{gateway} {result:#}");
+        }
+        let reasons = format!("{results:?}");
+        assert!(reasons.contains("past-host"), "{reasons}");
+    }
+    h.ok("down");
+}
+
 /// With IPv6, a smaller MTU, and MAC addresses of the file.
 fn two_ip_versions() {
     wire();
@@ -300,6 +334,7 @@ networks:
 hallway_testkit::tests![
     nodes_are_on_the_wire_of_an_interface,
     a_node_on_both_kinds_of_network,
+    predictions_are_what_packets_do,
     two_ip_versions,
     an_interface_that_comes_again,
     the_keeper_repairs,

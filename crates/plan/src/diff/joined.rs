@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Plan, Recorded};
 use crate::compare::Place;
+use crate::mark::NEW_LINK;
 use crate::observed::{Observed, SeenSpace};
 use crate::settled::{JoinedNamespace, Node, Settled};
 use crate::step::{Adjustment, Cause, Op};
@@ -43,15 +44,17 @@ pub(super) fn plan(
 /// Ends of cables and macvlan interfaces; ports go with their other ends on the host.
 fn inside_only(node: &Node, inside: &SeenSpace) -> Vec<Op> {
     let ends = node.interfaces.iter().filter(|i| i.plug.is_inside_only());
-    let there = ends.filter(|i| {
-        let found = inside.link(&i.name);
+    // Also one that a run that was killed has just made.
+    let named = ends.flat_map(|i| [i.name.as_str(), NEW_LINK].map(|name| (i, name)));
+    let there = named.filter(|(i, name)| {
+        let found = inside.link(name);
         found.is_some_and(|link| link.mac == Some(i.mac))
     });
-    let remove = |name: &String| Op::RemoveInterface {
+    let remove = |(_, name): (_, &str)| Op::RemoveInterface {
         netns: node.netns.clone(),
-        name: name.clone(),
+        name: name.to_owned(),
     };
-    there.map(|i| remove(&i.name)).collect()
+    there.map(remove).collect()
 }
 
 /// Settings that are as hallway left them, and are no longer wanted, as they were before.

@@ -48,8 +48,15 @@ pub(super) fn of_project(
         Some(_) if built.contains(name) => Cause::NotInFile,
         Some(_) => Cause::Left,
     };
+    let mut removed = Plan::default();
+    namespaces(&mut removed, project, recorded, wanted, seen, &cause);
+    // Macvlan interfaces before the VLANs that they are of, with which the kernel would remove them.
+    let steps = removed.steps.into_iter();
+    let (interfaces, namespaces): (Vec<_>, Vec<_>) =
+        steps.partition(|s| matches!(s.op, Op::RemoveInterface { .. }));
+    plan.steps.extend(interfaces);
     links(plan, project, recorded, wanted, seen, &cause);
-    namespaces(plan, project, recorded, wanted, seen, &cause);
+    plan.steps.extend(namespaces);
     joined::plan(plan, recorded, wanted, seen);
     if let Some(wanted) = wanted {
         inside_only(plan, recorded, wanted, seen);

@@ -49,8 +49,8 @@ pub fn settle(
     let networks = networks(topology, previous, slot, &mut namer);
     let mut pools = pool::Pools::new(topology, previous);
     for network in &topology.networks {
-        let of_host = parent::host_addresses(&topology.name, network, around);
-        pools.reserve(&network.name, of_host);
+        let others = parent::reserved(&topology.name, network, around);
+        pools.reserve(&network.name, others);
     }
     let mut nodes = Vec::with_capacity(topology.nodes.len());
     let earlier = previous.into_iter().flat_map(|p| &p.nodes);

@@ -131,6 +131,15 @@ pub(super) fn host_addresses(
     addresses.map(IpNet::addr).collect()
 }
 
+/// Addresses that no node gets unless the file gives it: those of the host, and the first of each
+/// subnet, which most routers have.
+pub(super) fn reserved(project: &Name, network: &Network, around: &Surroundings) -> Vec<IpAddr> {
+    let subnets = network.subnets.iter().filter(|_| network.parent.is_some());
+    let first = subnets.filter_map(|s| Subnet::with_first_address(s.net).gateway);
+    let of_host = host_addresses(project, network, around);
+    first.chain(of_host).collect()
+}
+
 /// The subnets of a network: those of the host's addresses on its parent, where the file gives none.
 ///
 /// # Errors

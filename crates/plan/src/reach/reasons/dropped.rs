@@ -86,19 +86,8 @@ impl Reasons<'_> {
                 .help("hallway trace shows whether one of them has it")
             }
             DropReason::OwnRoute { node, to, interface } => own_route(node, to, interface),
-            DropReason::PastHost { network } => reason(
-                ReasonCode::PastHost,
-                format!("nodes of network {network} have macvlan interfaces: the kernel passes no packets between those and the host by their parent"),
-            )
-            .help("give the node a second network that the host is on"),
-            DropReason::External { network, to } => reason(
-                ReasonCode::External,
-                match self.world.settled().network(network).and_then(Network::parent) {
-                    Some(parent) => format!("packets to {to} pass machines of others on {parent} (network {network})"),
-                    None => format!("{to} is no node of the project: it is reached by the external network {network}"),
-                },
-            )
-            .help("what others do with it is not predicted: hallway reach and hallway trace try it out"),
+            DropReason::PastHost { network } => past_host(network),
+            DropReason::External { network, to } => self.by_others(network, *to),
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
@@ -128,6 +117,22 @@ impl Reasons<'_> {
                 "routing loop: routers forward the packet to each other",
             ),
         }
+    }
+
+    /// What machines of others do with it is not known.
+    fn by_others(&self, network: &Name, to: IpAddr) -> Reason {
+        let found = self.world.settled().network(network);
+        let text = match found.and_then(Network::parent) {
+            Some(parent) => {
+                format!("packets to {to} pass machines of others on {parent} (network {network})")
+            }
+            None => format!(
+                "{to} is no node of the project: it is reached by the external network {network}"
+            ),
+        };
+        reason(ReasonCode::External, text).help(
+            "what others do with it is not predicted: hallway reach and hallway trace try it out",
+        )
     }
 
     /// The nodes that may take an address besides their own: `sources` say which, but not `any`.
@@ -280,6 +285,14 @@ impl Reasons<'_> {
             _ => reason(ReasonCode::DefaultDeny, "no policy allows it").help(self.policy_help()),
         }
     }
+}
+
+fn past_host(network: &Name) -> Reason {
+    reason(
+        ReasonCode::PastHost,
+        format!("nodes of network {network} have macvlan interfaces: the kernel passes no packets between those and the host by their parent"),
+    )
+    .help("give the node a second network that the host is on")
 }
 
 fn by_foreign(foreign: &Foreign) -> Reason {
