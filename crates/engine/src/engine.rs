@@ -243,7 +243,8 @@ impl Engine {
         let applied = record.as_ref().and_then(|r| r.applied.as_ref());
         let pending = record.as_ref().and_then(|r| r.pending.as_ref());
         let known: Vec<&Settled> = pending.into_iter().chain(applied).collect();
-        let around = Surroundings::new(&topology.name, &observed, &known);
+        let mut around = Surroundings::new(&topology.name, &observed, &known);
+        around.sandbox = self.workplace.holder.is_some();
         let mut settled = settle(topology, applied, &around).map_err(conflicts)?;
         if let Some(firewalls) = allow_through {
             settled.allow_through = firewalls.to_vec();

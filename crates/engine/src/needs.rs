@@ -11,6 +11,7 @@ use crate::{Failure, Reason};
 /// Fails if something is missing.
 pub(crate) fn check(kernel: &mut Kernel, settled: &Settled) -> Result<(), Failure> {
     br_netfilter(settled)?;
+    link_kinds(kernel, settled)?;
     netem(kernel, settled)
 }
 
@@ -26,6 +27,32 @@ fn br_netfilter(settled: &Settled) -> Result<(), Failure> {
         network: network.name.clone(),
     };
     Err(Failure::from(reason).at(network.place.clone()))
+}
+
+/// Networks with a parent need macvlan interfaces, and VLANs that are not there yet need those.
+fn link_kinds(kernel: &mut Kernel, settled: &Settled) -> Result<(), Failure> {
+    for network in settled.networks.iter().filter(|n| n.parent().is_some()) {
+        for kind in ["vlan", "macvlan"] {
+            if kind == "vlan" && network.vlan.is_none() {
+                continue;
+            }
+            match kernel.has_link_kind(kind) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let network_name = network.name.clone();
+                    let reason = Reason::NoLinkKind {
+                        network: network_name,
+                        kind,
+                    };
+                    return Err(Failure::from(reason).at(network.place.clone()));
+                }
+                // A user who may only show the plan.
+                Err(error) if error.is_not_permitted() => {}
+                Err(error) => return Err(Failure::caused(Reason::Kernel, error)),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Impairments need netem.

@@ -10,15 +10,15 @@ use hallway_plan::observed::{
 };
 use hallway_plan::through::{ENTRIES, Firewall};
 use hallway_plan::{Observed, Surroundings, diff, settle};
-use hallway_spec::{Joined, Topology};
+use hallway_spec::{InterfaceName, Joined, Network, Topology};
 use ipnet::IpNet;
 
 use crate::engine::conflicts;
 use crate::observe::{self, Depth};
 use crate::{Engine, Failure, Planned, Reason};
 
-/// What is taken for granted of namespaces of others that nodes join, and of bridges that are external
-/// networks.
+/// What is taken for granted of namespaces of others that nodes join, of bridges that are external
+/// networks, and of parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherNamespaces {
     /// None is there: that of a sandbox that does not run yet.
@@ -45,10 +45,11 @@ impl Engine {
         let observed = Observed {
             entries: entries.map(SeenEntry::without_accepts).collect(),
             joined: joined(topology, others),
-            host: bridges(topology, others)?,
+            host: host(topology, others)?,
             ..Observed::default()
         };
-        let around = Surroundings::new(&topology.name, &observed, &[]);
+        let mut around = Surroundings::new(&topology.name, &observed, &[]);
+        around.sandbox = others == OtherNamespaces::Absent;
         let mut settled = settle(topology, None, &around).map_err(conflicts)?;
         settled.allow_through = allow_through.to_vec();
         let plan = diff(
@@ -93,62 +94,83 @@ fn joined(topology: &Topology, others: OtherNamespaces) -> BTreeMap<Joined, Seen
     }
 }
 
-/// The bridges of external networks, with the host's addresses on them.
-fn bridges(topology: &Topology, others: OtherNamespaces) -> Result<SeenSpace, Failure> {
-    let external = || topology.networks.iter().filter(|n| n.external.is_some());
+/// The bridges of external networks, and parents of networks, with the host's addresses on them.
+fn host(topology: &Topology, others: OtherNamespaces) -> Result<SeenSpace, Failure> {
+    let of_host = |n: &&Network| n.external.is_some() || n.parent.is_some();
+    let networks = || topology.networks.iter().filter(of_host);
     let mut out = SeenSpace::default();
-    if others == OtherNamespaces::Absent || external().next().is_none() {
+    if others == OtherNamespaces::Absent || networks().next().is_none() {
         return Ok(out);
     }
     if others == OtherNamespaces::Examined {
         let seen = observe::network(&mut Kernel::new(), &topology.name)
             .map_err(|e| Failure::caused(Reason::Kernel, e))?;
+        // A parent is named by the links on it, too.
+        let is_parent = networks().any(|n| n.parent.is_some());
         let named = |name: &str| {
-            external().any(|n| n.external.as_ref().is_some_and(|b| b.as_ref() == name))
+            let is = |bridge: &InterfaceName| bridge.as_ref() == name;
+            networks().any(|n| n.external.as_ref().is_some_and(is))
         };
         out.links = seen.host.links;
-        out.links.retain(|link| named(&link.name));
+        out.links.retain(|link| is_parent || named(&link.name));
         out.addresses = seen.host.addresses;
         let indexes: Vec<u32> = out.links.iter().map(|l| l.index).collect();
         out.addresses.retain(|a| indexes.contains(&a.interface));
         return Ok(out);
     }
-    for (network, index) in external().zip(1..) {
-        let members = topology.nodes.iter().flat_map(|n| &n.attachments);
-        let member = members
-            .filter(|a| a.network == network.name)
-            .flat_map(|a| &a.addresses);
-        // As far as the file does not say it: a subnet of the usual size.
-        let around = member.filter_map(|a| match a {
-            IpAddr::V4(_) => IpNet::new(*a, 24).ok(),
-            IpAddr::V6(_) => IpNet::new(*a, 64).ok(),
-        });
-        let given: Vec<IpNet> = network.subnets.iter().map(|s| s.net).collect();
-        let mut nets: Vec<IpNet> = match given.is_empty() {
-            true => around.map(|net| net.trunc()).collect(),
-            false => given,
-        };
-        nets.sort();
-        nets.dedup();
-        out.links.push(SeenLink {
-            index,
-            name: network
-                .external
-                .as_ref()
-                .map_or_else(String::new, ToString::to_string),
-            kind: Some("bridge".into()),
-            ..SeenLink::default()
-        });
-        let host = nets.iter().filter_map(|net| {
-            let first = net.hosts().find(|a| *a != net.network())?;
-            IpNet::new(first, net.prefix_len()).ok()
-        });
-        out.addresses.extend(host.map(|net| SeenAddress {
-            secondary: false,
-            usable: true,
-            interface: index,
-            net,
-        }));
+    for (network, index) in networks().zip(1..) {
+        assumed(topology, network, index, &mut out);
     }
     Ok(out)
+}
+
+/// A bridge or parent that is taken for granted.
+fn assumed(topology: &Topology, network: &Network, index: u32, out: &mut SeenSpace) {
+    let members = topology.nodes.iter().flat_map(|n| &n.attachments);
+    let member = members
+        .filter(|a| a.network == network.name)
+        .flat_map(|a| &a.addresses);
+    // As far as the file does not say it: a subnet of the usual size.
+    let around = member.filter_map(|a| match a {
+        IpAddr::V4(_) => IpNet::new(*a, 24).ok(),
+        IpAddr::V6(_) => IpNet::new(*a, 64).ok(),
+    });
+    let given: Vec<IpNet> = network.subnets.iter().map(|s| s.net).collect();
+    let mut nets: Vec<IpNet> = match given.is_empty() {
+        true => around.map(|net| net.trunc()).collect(),
+        false => given,
+    };
+    nets.sort();
+    nets.dedup();
+    let link = network.external.as_ref().or(network.parent.as_ref());
+    let link = link.map_or("", AsRef::as_ref);
+    out.links.push(SeenLink {
+        index,
+        name: link.to_owned(),
+        kind: network.external.is_some().then(|| "bridge".into()),
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        mtu: u32::MAX,
+        up: true,
+        ..SeenLink::default()
+    });
+    // The addresses of a parent matter only where the file gives no subnet.
+    nets.retain(|_| network.external.is_some() || network.subnets.is_empty());
+    let host = nets.iter().filter_map(|net| {
+        let last = IpNet::new(net.broadcast(), net.prefix_len());
+        let first = net.hosts().find(|a| *a != net.network())?;
+        let first = IpNet::new(first, net.prefix_len());
+        // A member may have the first; none has the last.
+        if network.parent.is_some() {
+            last
+        } else {
+            first
+        }
+        .ok()
+    });
+    out.addresses.extend(host.map(|net| SeenAddress {
+        secondary: false,
+        usable: true,
+        interface: index,
+        net,
+    }));
 }

@@ -302,6 +302,30 @@ policies:
     assert!(!std::path::Path::new("/run/no").exists());
 }
 
+/// Macvlan interfaces of the uplink, and of a VLAN on it where the kernel has those.
+fn macvlan_interfaces() {
+    machine();
+    let vlans = "ip link add link up0 name up0.5 type vlan id 5 && ip link del up0.5";
+    let vlan = if try_sh(vlans).is_ok() {
+        "\n  tagged: { parent: up0, vlan: 10, subnet: 10.8.0.0/24 }"
+    } else {
+        ""
+    };
+    let on = if vlan.is_empty() { "" } else { ", tagged: " };
+    let text = format!(
+        "name: p
+networks:
+  office: {{ parent: up0, subnet: [10.9.0.0/24, \"fd09::/64\"], gateway: 10.9.0.1 }}{vlan}
+nodes:
+  one: {{ networks: {{ office: {{ address: 10.9.0.9 }}{on} }} }}
+  two: {{ networks: {{ office: }} }}
+"
+    );
+    let path = "/run/up.hallway.yaml";
+    std::fs::write(path, text).unwrap();
+    both(path);
+}
+
 /// The rules that nft makes from the script give the same verdicts as hallway's own.
 fn packets_get_the_same_verdicts() {
     machine();
@@ -388,6 +412,7 @@ hallway_testkit::tests![
     routed,
     all_other_examples,
     everything_else,
+    macvlan_interfaces,
     packets_get_the_same_verdicts,
     accepts_in_other_firewalls,
     remove_is_for_scripts,

@@ -204,17 +204,32 @@ fn network(value: &Value) -> Value {
         ipam.list("config", place, configs);
         out.set("ipam", place, ipam.into_map(place));
     }
+    let mut options = Entries::default();
     for entry in value.entries().iter().filter(|e| !e.value.is_null()) {
         match entry.key.as_str() {
             "subnet" | "gateway" => {}
             "internal" => out.set("internal", place, entry.value.clone()),
-            "mtu" => {
-                let mut options = Entries::default();
-                options.text("com.docker.network.driver.mtu", &entry.value);
-                out.set("driver_opts", place, options.into_map(place));
+            "mtu" => options.text("com.docker.network.driver.mtu", &entry.value),
+            "parent" => {
+                let parent = entry.value.text().unwrap_or_default();
+                let vlan = value.get("vlan").and_then(Value::text);
+                let link = vlan.map_or(parent.to_owned(), |id| format!("{parent}.{id}"));
+                out.set("driver", place, Value::of_text(place, "macvlan"));
+                options.set("parent", place, Value::of_text(place, link));
+                // Docker takes any link of that name.
+                if vlan.is_some() {
+                    ours.set("parent", place, entry.value.clone());
+                }
+                // Docker takes the first address for a router.
+                if value.get("gateway").is_none() {
+                    ours.set("gateway", place, Value::of_list(place, Vec::new()));
+                }
             }
             key => ours.set(key, place, entry.value.clone()),
         }
+    }
+    if !options.0.is_empty() {
+        out.set("driver_opts", place, options.into_map(place));
     }
     with(out, ours, place)
 }

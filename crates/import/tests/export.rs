@@ -11,6 +11,9 @@ networks:
   store: { subnet: 10.30.0.0/24, gateway: 10.30.0.254, internal: true }
   six: { subnet: \"fd30::/64\" }
   world: { subnet: 203.0.113.0/24, outside: true }
+  office: { parent: eth0, subnet: 192.168.7.0/24, gateway: 192.168.7.1, mtu: 1400 }
+  lab: { parent: eth0, vlan: 10, subnet: 192.168.8.0/24 }
+  yard: { parent: eth1.20 }
 nodes:
   web:
     networks: { apps: { address: [10.20.0.10, \"fd20::10\"], bandwidth: 100mbit, interface: up0 }, store: { mac: \"02:00:00:00:00:01\" } }
@@ -22,6 +25,7 @@ nodes:
     depends_on: [db]
   db: { networks: [store], command: [\"hallway\", \"serve\", \"5432\"], ready: 5432/tcp, dns: 1.1.1.1, working_dir: /tmp, user: \"0\" }
   visitor: { networks: [world] }
+  clerk: { networks: { office: , lab: , yard: { address: 192.168.9.9 } } }
   router: { networks: six, forwarding: true, limits: { connections: 10 } }
   alone: {}
 links:

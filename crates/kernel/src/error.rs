@@ -69,6 +69,11 @@ impl KernelError {
         .any(|e| e.raw_os_error() == self.errno)
     }
 
+    /// The kernel does not know the kind of object.
+    pub(crate) fn is_unknown_kind(&self) -> bool {
+        self.errno == Errno::OPNOTSUPP.raw_os_error()
+    }
+
     /// The kernel does not support the request.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {

@@ -20,6 +20,8 @@ use crate::through::{ENTRIES, passes};
 const MAIN_TABLE: u32 = 254;
 /// The first interface index of the nodes: here no index is used twice.
 const INSIDE: u32 = 1_000_000;
+/// The first interface index of links of others.
+const PARENTS: u32 = 900_000;
 const DEFAULT_MTU: u32 = 1500;
 
 /// The kernel's view, and inode numbers for the namespaces by name.
@@ -27,14 +29,24 @@ const DEFAULT_MTU: u32 = 1500;
 pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     let target = Target::of(settled);
     let mut host = space(&target.host, 1);
+    parents(settled, &mut host);
     let mut namespaces = Vec::new();
     let mut first = INSIDE;
     for (node, of) in settled.nodes.iter().zip(&target.nodes) {
         let mut inside = space(&of.space, first);
         first += of.space.links.len() as u32;
         for interface in &node.interfaces {
-            if let Plug::Port { link, .. } = &interface.plug {
-                connect(&mut host, link, &mut inside, &interface.name);
+            match &interface.plug {
+                Plug::Port { link, .. } => {
+                    connect(&mut host, link, &mut inside, &interface.name);
+                }
+                Plug::Macvlan { network } => {
+                    let parent = settled.network(network).and_then(|n| n.parent());
+                    let index = parent.and_then(|p| Some(host.link(p)?.index));
+                    let made = inside.links.iter_mut().find(|l| l.name == interface.name);
+                    made.into_iter().for_each(|l| l.peer = index);
+                }
+                Plug::Cable => {}
             }
         }
         namespaces.push(SeenNamespace {
@@ -80,6 +92,24 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
         },
         inodes,
     )
+}
+
+/// The links of others that macvlan interfaces and VLANs are of.
+fn parents(settled: &Settled, host: &mut SeenSpace) {
+    for network in settled.networks.iter().filter(|n| n.parent().is_some()) {
+        let vlan = network.vlan.as_ref().map(|v| v.parent.as_str());
+        let Some(name) = vlan.or(network.parent()) else {
+            continue;
+        };
+        if host.link(name).is_none() {
+            host.links.push(SeenLink {
+                index: PARENTS + host.links.len() as u32,
+                name: name.to_owned(),
+                up: true,
+                ..SeenLink::default()
+            });
+        }
+    }
 }
 
 /// The accepts in other firewalls.
@@ -173,7 +203,9 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
         kind: match wanted.role {
             LinkRole::Bridge => Some("bridge".into()),
             LinkRole::Port | LinkRole::Interface | LinkRole::Cable => Some("veth".into()),
-            LinkRole::Loopback => None,
+            LinkRole::Macvlan => Some("macvlan".into()),
+            LinkRole::Vlan => Some("vlan".into()),
+            LinkRole::Loopback | LinkRole::Parent => None,
         },
         alias: wanted.alias.clone(),
         group: wanted.group.unwrap_or(0),
@@ -184,6 +216,7 @@ fn link(wanted: &Link, index: u32) -> SeenLink {
         mac: wanted.mac,
         mtu: wanted.mtu.unwrap_or(DEFAULT_MTU),
         peer: None,
+        vlan: None,
         port: wanted.port.iter().copied().collect(),
         nf_call: wanted.nf_call.map(|on| (on, on)),
         group_learning: wanted.group_learning,

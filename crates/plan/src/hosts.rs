@@ -20,8 +20,8 @@ pub fn file_name(node: &Node) -> String {
         return own_file_name(node);
     }
     let networks: Vec<&str> = node
-        .ports()
-        .map(|(_, network, _)| network.as_ref())
+        .memberships()
+        .map(|(_, network)| network.as_ref())
         .collect();
     format!("view-{:016x}", mark::stable_hash(&networks))
 }
@@ -125,9 +125,9 @@ pub(crate) struct Nearness<'a> {
 
 impl<'a> Nearness<'a> {
     /// The rank of addresses on cables that do not lead to the viewer.
-    const FAR_CABLE: u8 = 3;
+    const FAR_CABLE: u8 = 4;
     /// The rank of addresses on lans that the viewer is not on: no way leads there through the host.
-    const FAR_LAN: u8 = 4;
+    const FAR_LAN: u8 = 5;
 
     /// Seen from a node; without one, from the host.
     pub(crate) fn of(settled: &'a Settled, viewer: Option<&'a Node>) -> Self {
@@ -138,18 +138,19 @@ impl<'a> Nearness<'a> {
             (_, true) => Some((&c.a.0, c.a.1.as_str())),
             _ => None,
         };
-        let ports = viewer.into_iter().flat_map(Node::ports);
+        let own = viewer.into_iter().flat_map(Node::memberships);
         let lans = settled.networks.iter().filter(|n| n.mode == Mode::Lan);
         Self {
             lans: lans.map(|n| &n.name).collect(),
             viewer: name,
-            networks: ports.map(|(_, network, _)| network).collect(),
+            networks: own.map(|(_, network)| network).collect(),
             cabled: settled.cables.iter().filter_map(far).collect(),
         }
     }
 
     /// A node's addresses with their ranks, lower for nearer: over a cable both are on (or its own),
-    /// on a network both are on, on another network, on a cable to another node, on a lan of others.
+    /// on a network both are on, on another network, on one that the host is not reached by, on a cable to
+    /// another node, on a lan of others.
     pub(crate) fn addresses(&self, node: &'a Node) -> impl Iterator<Item = (u8, IpAddr)> {
         let all = self.interfaces(node);
         all.map(|(rank, address, _)| (rank, address))
@@ -162,9 +163,14 @@ impl<'a> Nearness<'a> {
                 Plug::Cable if Some(&node.name) == self.viewer => 0,
                 Plug::Cable if self.cabled.contains(&(&node.name, interface.name.as_str())) => 0,
                 Plug::Cable => Self::FAR_CABLE,
-                Plug::Port { network, .. } if self.networks.contains(&network) => 1,
+                Plug::Port { network, .. } | Plug::Macvlan { network }
+                    if self.networks.contains(&network) =>
+                {
+                    1
+                }
                 Plug::Port { network, .. } if self.lans.contains(network) => Self::FAR_LAN,
                 Plug::Port { .. } => 2,
+                Plug::Macvlan { .. } => 3,
             };
             let addresses = interface.addresses.iter();
             addresses.map(move |a| (rank, a.addr(), interface))

@@ -82,6 +82,10 @@ pub fn removed_link(index: u32) -> String {
     format!("hw-gone{index}")
 }
 
+/// The name of a macvlan interface until it has its own. Linux 6.1 makes none in another namespace
+/// that has the name of a link that is here.
+pub const NEW_LINK: &str = "hw-new";
+
 /// The comment of hallway's tables.
 pub const TABLE_COMMENT: &str = "made by hallway; changed and removed by it";
 

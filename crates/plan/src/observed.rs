@@ -13,8 +13,7 @@ use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, Setting};
 use crate::through::{Entry, Pass};
 
-/// Knowledge about an object: an observation never states that it is absent, or present, if it was
-/// not examined.
+/// Knowledge about an object: what was not examined counts neither as absent nor as present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Seen<T> {
     /// It exists, like this.
@@ -179,8 +178,10 @@ pub struct SeenLink {
     pub mac: Option<[u8; 6]>,
     /// Bytes.
     pub mtu: u32,
-    /// Interface index of a veth's other end, in whatever namespace that is.
+    /// Interface index of a veth's other end, or of the link below, in whatever namespace that is.
     pub peer: Option<u32>,
+    /// The number of a VLAN.
+    pub vlan: Option<u16>,
     /// Attributes of a bridge port; empty if it is none. One that the kernel does not have is
     /// missing.
     pub port: BTreeMap<PortFlag, bool>,

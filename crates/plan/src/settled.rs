@@ -2,6 +2,7 @@
 //! route is decided. This is what is recorded, compared and carried out.
 
 mod joined;
+mod plug;
 mod policy;
 mod program;
 
@@ -18,6 +19,7 @@ use crate::firewall::Firewall;
 use crate::mark;
 
 pub use joined::{JoinedNamespace, SettingsBefore};
+pub use plug::{Plug, Vlan};
 pub use policy::{Policy, Side};
 pub use program::{Sidecar, Workload};
 
@@ -58,7 +60,8 @@ pub struct Network {
     pub name: Name,
     /// Its device group (IFLA_GROUP), which the bridge and every port have.
     pub group: u32,
-    /// The bridge's link name; `None` for a routed network.
+    /// The bridge's link name; `None` for a routed network. Of macvlan interfaces, the link of the host
+    /// that they are of.
     pub bridge: Option<String>,
     /// The bridge's MAC address.
     pub mac: [u8; 6],
@@ -71,6 +74,12 @@ pub struct Network {
     /// Its bridge is one of the host's, which hallway neither makes nor removes.
     #[serde(default)]
     pub external: bool,
+    /// The VLAN that `bridge` is, where hallway makes it.
+    #[serde(default)]
+    pub vlan: Option<Vlan>,
+    /// Routers of others, by which the members of a network that the host is not on reach outside.
+    #[serde(default)]
+    pub routers: Vec<IpAddr>,
     /// Its nodes reach outside with the host's address, and are reached from there by published
     /// ports only.
     #[serde(default = "translated")]
@@ -92,10 +101,27 @@ fn translated() -> bool {
 }
 
 impl Network {
-    /// Whether the host filters what its nodes send: neither an `outside` one nor a lan.
+    /// Whether the host filters what its nodes send: neither an `outside` one nor one whose packets do
+    /// not pass the host.
     #[must_use]
     pub fn is_inner(&self) -> bool {
-        !self.outside && self.mode != Mode::Lan
+        !self.outside && self.mode.passes_host()
+    }
+
+    /// The device group of the link by which the host sends packets to its nodes. A parent is in none.
+    #[must_use]
+    pub fn group_of_packets(&self) -> u32 {
+        match self.mode {
+            Mode::Macvlan => 0,
+            _ => self.group,
+        }
+    }
+
+    /// The link of the host that macvlan interfaces of the network are of.
+    #[must_use]
+    pub fn parent(&self) -> Option<&str> {
+        let bridge = self.bridge.as_deref();
+        bridge.filter(|_| self.mode == Mode::Macvlan)
     }
 
     /// The host's addresses on it.
@@ -219,21 +245,6 @@ pub struct Interface {
     pub plug: Plug,
 }
 
-/// What an interface is connected to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Plug {
-    /// A network, through this link on the host.
-    Port {
-        /// The network.
-        network: Name,
-        /// The host's end.
-        link: String,
-    },
-    /// A cable to another node.
-    Cable,
-}
-
 /// A cable between two nodes' interfaces.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cable {
@@ -303,7 +314,7 @@ impl Settled {
     pub fn filtered_addresses<'s>(&'s self, node: &'s Node) -> impl Iterator<Item = IpAddr> + 's {
         let ports = node
             .ports()
-            .filter(|(_, network, _)| self.network(network).is_some_and(|n| n.mode != Mode::Lan));
+            .filter(|(_, network, _)| self.network(network).is_some_and(|n| n.mode.passes_host()));
         ports.flat_map(|(interface, _, _)| interface.addresses.iter().map(IpNet::addr))
     }
 }
@@ -362,11 +373,17 @@ impl Node {
         all.copied().collect()
     }
 
-    /// Its interfaces on networks, with the network's and the link's name.
+    /// Its interfaces on networks by a link on the host, with the network's and the link's name.
     pub fn ports(&self) -> impl Iterator<Item = (&Interface, &Name, &str)> {
         self.interfaces.iter().filter_map(|i| match &i.plug {
             Plug::Port { network, link } => Some((i, network, link.as_str())),
-            Plug::Cable => None,
+            Plug::Macvlan { .. } | Plug::Cable => None,
         })
+    }
+
+    /// The same, without links, of all networks that it is on.
+    pub fn memberships(&self) -> impl Iterator<Item = (&Interface, &Name)> {
+        let all = self.interfaces.iter();
+        all.filter_map(|i| Some((i, i.plug.network()?)))
     }
 }

@@ -43,6 +43,17 @@ pub enum Mode {
     Routed,
     /// A bridge without the host: it has no address there, and no rule is about its frames.
     Lan,
+    /// No bridge: each member has a macvlan interface of a link of the host. No rule is about its
+    /// frames, and the host itself is not reached by them.
+    Macvlan,
+}
+
+impl Mode {
+    /// Whether packets of its members pass the host and its rules.
+    #[must_use]
+    pub fn passes_host(self) -> bool {
+        matches!(self, Self::Bridge | Self::Routed)
+    }
 }
 
 /// A subnet many nodes share.
@@ -65,6 +76,11 @@ pub struct Network {
     pub mode: Mode,
     /// The bridge of the host that it is, where hallway does not make it. Its nodes are `outside`.
     pub external: Option<InterfaceName>,
+    /// The link of the host that the members' macvlan interfaces are of ([`Mode::Macvlan`]); with
+    /// `vlan`, the link that the VLAN is on. The gateways of its subnets are routers of others.
+    pub parent: Option<InterfaceName>,
+    /// The number of the VLAN.
+    pub vlan: Option<u16>,
     /// Bytes; the kernel's default when absent.
     pub mtu: Option<u32>,
     /// The place in the file.

@@ -27,9 +27,9 @@ pub fn project(settled: &Settled, programs: &[Program]) -> String {
             .nodes
             .iter()
             .flat_map(|n| {
-                n.ports()
-                    .filter(|(_, of, _)| *of == &network.name)
-                    .map(move |(i, ..)| (n, i))
+                n.memberships()
+                    .filter(|(_, of)| **of == network.name)
+                    .map(move |(i, _)| (n, i))
             })
             .map(|(node, interface)| leaf(settled, node, Some((interface, network)), &states))
             .collect();
@@ -47,7 +47,8 @@ pub fn project(settled: &Settled, programs: &[Program]) -> String {
         .nodes
         .iter()
         .filter(|n| {
-            n.ports().next().is_none() && (n.interfaces.is_empty() || n.programs().next().is_some())
+            n.memberships().next().is_none()
+                && (n.interfaces.is_empty() || n.programs().next().is_some())
         })
         .map(|n| leaf(settled, n, None, &states))
         .collect();
@@ -120,11 +121,13 @@ fn print(groups: &[(String, Vec<Leaf>)]) -> String {
 fn heading(network: &Network) -> String {
     let subnets: Vec<String> = network.subnets.iter().map(|s| s.net.to_string()).collect();
     let mut words = format!("{}  {}", styled(BOLD, &network.name), subnets.join(" "));
+    let macvlan = network.parent().map(|p| format!("macvlan of {p}"));
     for (flag, word) in [
-        (network.internal && network.mode != Mode::Lan, "internal"),
+        (macvlan.is_some(), macvlan.as_deref().unwrap_or_default()),
+        (network.internal && network.mode.passes_host(), "internal"),
         (network.mode == Mode::Lan, "lan"),
         (network.outside && !network.external, "outside"),
-        (network.external, "external"),
+        (network.external && macvlan.is_none(), "external"),
         (!network.nat, "no NAT"),
         (network.bridge.is_none(), "routed"),
     ] {
@@ -152,9 +155,9 @@ fn leaf(
     states: &BTreeMap<&str, &Program>,
 ) -> Leaf {
     let first = node
-        .ports()
+        .memberships()
         .next()
-        .is_none_or(|(i, ..)| at.is_none_or(|(here, _)| here.name == i.name));
+        .is_none_or(|(i, _)| at.is_none_or(|(here, _)| here.name == i.name));
     let mut rest = Vec::new();
     if first {
         let joined = node.joined.iter();

@@ -7,8 +7,10 @@ use hallway_kernel::link::{self, BridgeSpec, LinkChange, VethEnd};
 use hallway_kernel::netns::Netns;
 use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, route};
 use hallway_plan::compare::Place;
+use hallway_plan::mark::NEW_LINK;
+use hallway_plan::settled::Vlan;
 use hallway_plan::shaping::Shaping;
-use hallway_plan::step::{Announcement, CableEnd, NewCable, NewPort};
+use hallway_plan::step::{Announcement, CableEnd, NewCable, NewMacvlan, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route};
 
 use super::adjust::port_flag;
@@ -41,7 +43,44 @@ impl Executor<'_> {
         self.kernel.submit_all(&batch)
     }
 
-    /// The index of a bridge, which does not change while this executor exists.
+    /// A VLAN on a link of the host, up.
+    pub(super) fn create_vlan(&mut self, new: &Link, vlan: &Vlan) -> Result<(), KernelError> {
+        let parent = self.kernel.link_index(&vlan.parent)?;
+        let group = new.group.unwrap_or(0);
+        self.kernel
+            .run(link::create_vlan(&new.name, group, parent, vlan.id))?;
+        adjust::settings(self.kernel, new)?;
+        let mut batch = Batch::new();
+        batch.push(marked_and_up(new));
+        self.kernel.submit_all(&batch)
+    }
+
+    /// A macvlan interface of a link of the host, made in its namespace.
+    pub(super) fn create_macvlan(&mut self, new: &NewMacvlan) -> Result<(), KernelError> {
+        let NewMacvlan {
+            parent, end: to, ..
+        } = new;
+        let parent = self.bridge_index(parent)?;
+        let namespace = Netns::open(&netns_path(&to.netns))?;
+        let made = VethEnd {
+            name: NEW_LINK,
+            ..end(&to.link, Some(&namespace))
+        };
+        // One may be left of a run that was killed.
+        self.kernel
+            .inside(&namespace, |kernel| kernel.remove_link(NEW_LINK, |_| true))?;
+        self.kernel.run(link::create_macvlan(&made, parent))?;
+        self.kernel.inside(&namespace, |kernel| {
+            let index = kernel.link_index(NEW_LINK)?;
+            if let Err(error) = kernel.run(link::rename_link(index, &to.link.name)) {
+                kernel.remove_link(NEW_LINK, |_| true)?;
+                return Err(error);
+            }
+            configure(kernel, (&to.link, to.joined), &to.routes)
+        })
+    }
+
+    /// The index of a bridge or parent, which does not change while this executor exists.
     fn bridge_index(&mut self, name: &str) -> Result<u32, KernelError> {
         if let Some(index) = self.bridges.get(name) {
             return Ok(*index);

@@ -53,6 +53,7 @@ impl<'k> Executor<'k> {
     pub(crate) fn step(&mut self, position: usize, op: &Op) -> Result<(), StepFailed> {
         match op {
             Op::CreatePort(port) => self.maker.wait_for(&port.netns)?,
+            Op::CreateMacvlan(new) => self.maker.wait_for(&new.end.netns)?,
             Op::CreateCable(cable) => {
                 self.maker.wait_for(&cable.a.netns)?;
                 self.maker.wait_for(&cable.b.netns)?;
@@ -72,7 +73,10 @@ impl<'k> Executor<'k> {
             Op::ChangeRules { table, delta } => self.change_rules(table, delta),
             Op::Unpublish { table } => self.unpublish(table),
             Op::RemoveRules { table } => self.remove_rules(table),
-            Op::CreateBridge(bridge) => self.create_bridge(&bridge.link),
+            Op::CreateBridge(bridge) => match &bridge.vlan {
+                Some(vlan) => self.create_vlan(&bridge.link, vlan),
+                None => self.create_bridge(&bridge.link),
+            },
             Op::RemoveGroup { group, .. } => {
                 absent_is_done(self.kernel.run(link::delete_group(*group)))
             }
@@ -83,6 +87,7 @@ impl<'k> Executor<'k> {
             }
             Op::RemoveNamespace { netns, links } => self.remove_namespace(netns, links),
             Op::CreatePort(port) => self.create_port(port),
+            Op::CreateMacvlan(new) => self.create_macvlan(new),
             Op::CreateCable(cable) => self.create_cable(cable),
             Op::RemoveInterface { netns, name } => {
                 let removed = self.inside(netns, |kernel| kernel.remove_link(name, |_| true));

@@ -33,6 +33,8 @@ hallway_spec::codes! {
         NoBrNetfilter = "no-br-netfilter",
         /// The kernel has no netem, which impairments need.
         NoNetem = "no-netem",
+        /// The kernel has no macvlan interfaces, or no VLANs, which a network with a parent needs.
+        NoLinkKind = "no-link-kind",
         /// Another process has given the address to another node.
         AddressLeased = "address-leased",
         /// Another program, or another project, has the port.

@@ -39,11 +39,8 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::OtherFile { .. } => {
             "hallway up --replace changes that project to this file; with another name: in the file it is built beside it".into()
         }
-        Reason::NoBrNetfilter { .. } => {
-            "load it (modprobe br_netfilter), or give the network mode: routed".into()
-        }
-        Reason::NoNetem { .. } => {
-            "load it (modprobe sch_netem) or use a kernel that has it; or leave out delay, jitter, loss, duplicate, corrupt and reorder".into()
+        Reason::NoBrNetfilter { .. } | Reason::NoLinkKind { .. } | Reason::NoNetem { .. } => {
+            return of_module(reason);
         }
         Reason::AddressLeased { .. } => "give the node another address, or remove the other node".into(),
         Reason::PortPublished { project, .. } => format!(
@@ -73,6 +70,23 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::Bug(_) => "please report it with the command and the file that led to it".into(),
     };
     Some(text)
+}
+
+/// What to do about something that the kernel does not have.
+fn of_module(reason: &Reason) -> Option<String> {
+    Some(match reason {
+        Reason::NoBrNetfilter { .. } => {
+            "load it (modprobe br_netfilter), or give the network mode: routed".into()
+        }
+        Reason::NoLinkKind { kind, .. } => format!(
+            "load them (modprobe {}) or use a kernel that has them",
+            if *kind == "vlan" { "8021q" } else { kind }
+        ),
+        Reason::NoNetem { .. } => {
+            "load it (modprobe sch_netem) or use a kernel that has it; or leave out delay, jitter, loss, duplicate, corrupt and reorder".into()
+        }
+        _ => return None,
+    })
 }
 
 /// Failures about the user that a program runs as.

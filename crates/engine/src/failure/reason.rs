@@ -162,6 +162,14 @@ pub enum Reason {
         /// The interface.
         interface: String,
     },
+    /// A network with a parent needs links of that kind.
+    #[error("network {network} has parent, but this kernel has no {kind} interfaces")]
+    NoLinkKind {
+        /// The network.
+        network: Name,
+        /// `macvlan` or `vlan`.
+        kind: &'static str,
+    },
     /// A policy between members of one network needs br_netfilter.
     #[error(
         "a policy denies members of network {network} one another, but the kernel module br_netfilter is not loaded"
@@ -363,6 +371,7 @@ impl Reason {
             Self::OtherFile { .. } => FailureCode::OtherFile,
             Self::NoBrNetfilter { .. } => FailureCode::NoBrNetfilter,
             Self::NoNetem { .. } => FailureCode::NoNetem,
+            Self::NoLinkKind { .. } => FailureCode::NoLinkKind,
             Self::AddressLeased { .. } => FailureCode::AddressLeased,
             Self::PortPublished { .. } | Self::PortInUse { .. } => FailureCode::PortInUse,
             Self::NotBound(detail) | Self::Keeper(detail) => detail.code,

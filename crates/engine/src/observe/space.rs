@@ -151,6 +151,7 @@ pub(crate) fn link(info: LinkInfo) -> SeenLink {
         mac: info.mac,
         mtu: info.mtu,
         peer: info.peer,
+        vlan: info.vlan,
         port,
         nf_call: info
             .bridge

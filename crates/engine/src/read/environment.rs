@@ -61,6 +61,7 @@ fn routes(seen: &Observed) -> Vec<HostNet> {
             let named = link.map(|l| (l.name.clone(), l.group));
             HostNet {
                 to: route.to,
+                via: route.via.is_some(),
                 link: match route.unreachable {
                     true => None,
                     false => named.or_else(|| Some(("uplink".to_owned(), 0))),

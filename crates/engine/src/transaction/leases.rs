@@ -93,7 +93,7 @@ impl Engine {
 fn addresses(settled: &Settled) -> Addresses<'_> {
     let mut out = Addresses::new();
     for node in &settled.nodes {
-        for (interface, network, _) in node.ports() {
+        for (interface, network) in node.memberships() {
             let of = out.entry(network).or_default();
             of.extend(
                 interface

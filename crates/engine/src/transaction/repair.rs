@@ -1,6 +1,9 @@
 //! Repair of what other programs changed, while a project is up: the same comparison and the same
 //! steps as in `up`, without reading the file again.
 
+use std::collections::BTreeSet;
+
+use hallway_plan::Settled;
 use hallway_plan::compare::{Difference, Fact, Place};
 use hallway_plan::diff::{diff, drift};
 use hallway_plan::settle::followed;
@@ -112,18 +115,12 @@ impl Engine {
             return Ok((state, Vec::new()));
         }
         let mut differences = drift(recorded(record), &state.observed).differences;
-        let networks = record
-            .iter()
-            .flat_map(|r| &r.applied)
-            .flat_map(|a| &a.networks);
-        let external = networks
-            .filter(|n| n.external)
-            .filter_map(|n| n.bridge.clone());
-        let external: Vec<String> = external.collect();
+        let applied = record.and_then(|r| r.applied.as_ref());
+        let others = applied.map_or_else(BTreeSet::new, |a| of_others(a, &differences));
         differences.retain(|d| {
             // What others made, others make again.
-            if matches!(&d.fact, Fact::LinkMissing { link, .. } | Fact::AddressMissing { link, .. }
-                if d.place == Place::Host && external.contains(link))
+            if let Fact::LinkMissing { link, .. } | Fact::AddressMissing { link, .. } = &d.fact
+                && others.contains(&(d.place.clone(), link.clone()))
             {
                 return false;
             }
@@ -146,4 +143,35 @@ impl Engine {
         });
         Ok((state, differences))
     }
+}
+
+/// Links that are missing and that hallway cannot make: bridges and parents of others, and what is on
+/// a parent.
+fn of_others(applied: &Settled, differences: &[Difference]) -> BTreeSet<(Place, String)> {
+    let is_missing = |name: &str| {
+        let missing =
+            |d: &Difference| matches!(&d.fact, Fact::LinkMissing { link, .. } if link == name);
+        differences
+            .iter()
+            .any(|d| d.place == Place::Host && missing(d))
+    };
+    let mut out = BTreeSet::new();
+    for network in &applied.networks {
+        let base = network.vlan.as_ref().map(|v| &v.parent);
+        let names = [base, network.bridge.as_ref().filter(|_| network.external)];
+        let mut names = names.into_iter().flatten();
+        let Some(name) = names.find(|name| is_missing(name)) else {
+            continue;
+        };
+        let on_host = [Some(name), network.bridge.as_ref()].into_iter().flatten();
+        out.extend(on_host.map(|link| (Place::Host, link.clone())));
+        for node in applied.nodes.iter().filter(|_| network.parent().is_some()) {
+            let on = node.memberships().filter(|(_, of)| **of == network.name);
+            out.extend(on.map(|(interface, _)| {
+                let (node, netns) = (node.name.clone(), node.netns.clone());
+                (Place::Node { node, netns }, interface.name.clone())
+            }));
+        }
+    }
+    out
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use hallway_plan::Settled;
-use hallway_plan::settled::{Interface, Node, Plug};
+use hallway_plan::settled::{Interface, Node};
 use hallway_plan::shaping::Shaping;
 use hallway_spec::{Bandwidth, Edit, Impaired, Impairments, nearest};
 use hallway_view::json;
@@ -62,7 +62,7 @@ pub(crate) fn run(
 /// The place of an interface in the file.
 fn place(settled: &Settled, node: &Node, interface: &Interface) -> Option<Impaired> {
     let name = node.name.clone();
-    if let Plug::Port { network, .. } = &interface.plug {
+    if let Some(network) = interface.plug.network() {
         return Some(Impaired::Attachment {
             node: name,
             network: network.clone(),
@@ -166,10 +166,8 @@ fn list(chosen: &[(&Node, &Interface)], format: Format) {
             (false, Some(limit)) => format!("rate {limit}"),
             _ => shaping.to_string(),
         };
-        let network = match &interface.plug {
-            Plug::Port { network, .. } => network.to_string(),
-            Plug::Cable => "(cable)".to_owned(),
-        };
+        let network = interface.plug.network();
+        let network = network.map_or_else(|| "(cable)".to_owned(), ToString::to_string);
         if shaping != Shaping::NONE {
             rows.push(vec![
                 node.name.to_string(),

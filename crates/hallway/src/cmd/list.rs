@@ -133,7 +133,9 @@ fn node_rows(settled: &Settled) -> Vec<Vec<String>> {
 fn network_rows(settled: &Settled) -> Vec<Vec<String>> {
     let mut out = vec![head(&["NETWORK", "SUBNET", "GATEWAY", "BRIDGE", "KIND"])];
     for network in &settled.networks {
-        let kind = if network.mode == Mode::Lan {
+        let kind = if network.mode == Mode::Macvlan {
+            "macvlan"
+        } else if network.mode == Mode::Lan {
             "lan"
         } else if network.external {
             "external"
@@ -149,7 +151,7 @@ fn network_rows(settled: &Settled) -> Vec<Vec<String>> {
         out.push(vec![
             network.name.to_string(),
             joined(network.subnets.iter().map(|s| s.net)),
-            joined(network.gateways()),
+            joined(network.gateways().chain(network.routers.iter().copied())),
             network.bridge.clone().unwrap_or_else(|| "(routed)".into()),
             kind.into(),
         ]);

@@ -1,6 +1,7 @@
 //! `networks:` of a Compose file.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use hallway_spec::{Entry, IpVersion, Place, Value};
 use ipnet::IpNet;
@@ -139,6 +140,8 @@ impl Networks {
         let v6 = flag("enable_ipv6", false, findings);
         let given = ours.is_some_and(|o| o.get("subnet").is_some())
             || !subnets.is_empty() && versions.is_empty();
+        let parent = parent(value, ours);
+        let (v4, v6) = (v4 && parent.is_none(), v6 && parent.is_none());
         // Without any subnet hallway chooses one that overlaps no route of the machine.
         let chosen = v4 && !v6 && subnets.is_empty();
         if !given && !chosen && v4 && !versions.contains(&IpVersion::V4) {
@@ -148,6 +151,11 @@ impl Networks {
         if !given && v6 && !versions.contains(&IpVersion::V6) {
             let net = pool.v6(&entry.key);
             subnets.extend(net.map(|n| Value::of_text(place, n.to_string())));
+        }
+        let mut gateways = gateways;
+        if let Some(parent) = parent {
+            out.text("parent", parent);
+            routers(place, &subnets, &mut gateways);
         }
         out.one_or_many("subnet", place, subnets);
         out.one_or_many("gateway", place, gateways);
@@ -168,8 +176,15 @@ impl Networks {
 
     /// `driver` and `driver_opts`.
     fn driver(&mut self, value: &Value, name: &str, out: &mut Entries, findings: &mut Findings) {
-        if let Some(driver) = value.get("driver").and_then(Value::text)
+        let parent = out.0.iter().any(|e| e.key == "parent");
+        let driver = value.get("driver");
+        if let Some(at) = driver.filter(|d| d.text() == Some("ipvlan")) {
+            let what = format!("driver ipvlan of network {name}");
+            let instead = "write driver: macvlan: each node has a MAC address of its own then";
+            findings.not_supported(&at.place, what, instead);
+        } else if let Some(driver) = driver.and_then(Value::text)
             && !["bridge", "default"].contains(&driver)
+            && !parent
         {
             findings.ignore(format!(
                 "driver {driver} of networks (they are bridges here)"
@@ -191,8 +206,39 @@ impl Networks {
                     self.bindings.insert(name.to_owned(), text.to_owned());
                 }
                 "bridge.enable_icc" => {}
+                "parent" | "ipvlan_mode" => {}
+                "macvlan_mode" if text == "bridge" => {}
+                "macvlan_mode" if parent => {
+                    let what = format!("macvlan_mode {text}");
+                    findings.not_supported(&option.place, what, "write bridge, or leave it out");
+                }
                 other => findings.ignore(format!("driver_opts {other}")),
             }
+        }
+    }
+}
+
+/// The interface of the host that a network of the driver macvlan is of.
+fn parent<'v>(value: &'v Value, ours: Option<&Value>) -> Option<&'v Value> {
+    let macvlan = value.get("driver").and_then(Value::text) == Some("macvlan");
+    let parent = value.get("driver_opts").and_then(|o| o.get("parent"));
+    parent.filter(|_| macvlan && ours.is_none_or(|o| o.get("external").is_none()))
+}
+
+/// Docker's default: the router has the first address of each subnet.
+fn routers(place: &Place, subnets: &[Value], gateways: &mut Vec<Value>) {
+    let address = |value: &Value| value.text()?.parse::<IpAddr>().ok();
+    for subnet in subnets {
+        let Some(net) = subnet.text().and_then(|t| t.parse::<IpNet>().ok()) else {
+            continue;
+        };
+        if !gateways
+            .iter()
+            .filter_map(address)
+            .any(|g| net.contains(&g))
+        {
+            let first = net.hosts().find(|a| *a != net.network());
+            gateways.extend(first.map(|a| Value::of_text(place, a.to_string())));
         }
     }
 }

@@ -192,6 +192,23 @@ fn link(value: &Value, findings: &mut Findings) -> Option<LabLink> {
     if let Some(kind) = value.get("type").and_then(Value::text)
         && kind != "veth"
     {
+        let parent = value
+            .get("host-interface")
+            .filter(|_| kind == super::MACVLAN);
+        if let (Some(parent), Some(at)) = (parent, value.get("endpoint")) {
+            let host = End {
+                node: kind.to_owned(),
+                interface: parent.text().map(str::to_owned),
+                mac: None,
+                addresses: Vec::new(),
+                place: parent.place.clone(),
+            };
+            return Some(LabLink {
+                place: value.place.clone(),
+                ends: [end(at, findings)?, host],
+                mtu: None,
+            });
+        }
         findings.ignore(format!("links of type {kind}"));
         return None;
     }

@@ -22,7 +22,10 @@ const FILE: &[&str] = &["name", "prefix", "mgmt", "settings", "topology", "debug
 const TOPOLOGY: &[&str] = &["defaults", "kinds", "groups", "nodes", "links"];
 
 /// Ends of links that are not nodes.
-const SPECIAL: [&str; 4] = ["host", "mgmt-net", "macvlan", "dummy"];
+const SPECIAL: [&str; 3] = ["host", "mgmt-net", "dummy"];
+
+/// The end of a link that is an interface of the host: `macvlan:eth0`.
+pub(crate) const MACVLAN: &str = "macvlan";
 
 /// The hallway file for a topology.
 pub(crate) fn translate(
@@ -70,6 +73,7 @@ pub(crate) fn translate(
         };
         target.set(&node.name, &node.place, value);
     }
+    made.on_parents(&mut networks);
     said(&nodes, findings);
     out.set("networks", place, networks.into_map(place));
     out.set("nodes", place, members.into_map(place));
@@ -101,6 +105,8 @@ struct Made {
     attachments: BTreeMap<String, Entries>,
     /// Addresses on each bridge, by its name.
     on_bridge: BTreeMap<String, Vec<IpNet>>,
+    /// Networks of interfaces of the host, with those.
+    parents: BTreeMap<String, Value>,
 }
 
 impl Made {
@@ -121,6 +127,16 @@ impl Made {
             return;
         }
         let bridge = |end: &End| bridges.contains(end.node.as_str());
+        let parent = |end: &End| (end.node == MACVLAN).then(|| end.interface.clone())?;
+        for (end, other) in [(a, b), (b, a)] {
+            if let Some(parent) = parent(other) {
+                let name = format!("{MACVLAN}-{}", parent.replace('.', "-"));
+                self.attach(end, &name, nodes, findings);
+                let parent = Value::of_text(&other.place, parent);
+                self.parents.entry(name).or_insert(parent);
+                return;
+            }
+        }
         match (bridge(a), bridge(b)) {
             (true, true) => {
                 let what = "a link between two bridges".to_owned();
@@ -219,6 +235,22 @@ impl Made {
         out.set("internal", place, Value::of_plain(place, true));
         out.extend(node.ours.as_ref());
         out.into_map(place)
+    }
+
+    /// The networks of interfaces of the host.
+    fn on_parents(&self, networks: &mut Entries) {
+        for (name, parent) in &self.parents {
+            let place = &parent.place;
+            let on = self.on_bridge.get(name).into_iter().flatten();
+            let mut subnets: Vec<IpNet> = on.map(IpNet::trunc).collect();
+            subnets.sort();
+            subnets.dedup();
+            let subnets = subnets.iter().map(|n| Value::of_text(place, n.to_string()));
+            let mut out = Entries::default();
+            out.text("parent", parent);
+            out.one_or_many("subnet", place, subnets.collect());
+            networks.set(name, place, out.into_map(place));
+        }
     }
 
     fn node(

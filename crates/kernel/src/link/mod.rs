@@ -1,11 +1,13 @@
 //! Links: bridges, veth pairs and others (linux/if_link.h, linux/if_bridge.h).
 
 mod bridge;
+mod lower;
 mod read;
 mod settings;
 mod write;
 
 pub use bridge::{BridgeFlag, BridgeInfo, BridgePort, PortFlag, PortState};
+pub use lower::{create_macvlan, create_vlan};
 pub use read::{AddressGeneration, LinkInfo, OperationalState};
 pub use settings::LinkSettings;
 pub use write::{
@@ -43,6 +45,9 @@ const IFLA_INFO_DATA: u16 = 2;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_INFO_SLAVE_DATA: u16 = 5;
 
+const IFLA_VLAN_ID: u16 = 1;
+const IFLA_MACVLAN_MODE: u16 = 1;
+const MACVLAN_MODE_BRIDGE: u32 = 4;
 const VETH_INFO_PEER: u16 = 1;
 const IFLA_BR_NF_CALL_IPTABLES: u16 = 36;
 const IFLA_BR_NF_CALL_IP6TABLES: u16 = 37;

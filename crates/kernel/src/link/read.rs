@@ -4,7 +4,7 @@ use super::settings::LinkSettings;
 use super::*;
 use crate::gate::{Operation, OperationKind};
 use crate::request::Request;
-use crate::wire::{Attrs, Writer, string_of, u32_of, u64_of};
+use crate::wire::{Attrs, Writer, string_of, u16_of, u32_of, u64_of};
 use crate::{Kernel, KernelError};
 
 /// RTEXT_FILTER_SKIP_STATS: without counters.
@@ -111,6 +111,8 @@ pub struct LinkInfo {
     /// The identifier that this namespace has for the peer's namespace (see ip-netns(8), `set`);
     /// none when the peer is in the same namespace.
     pub peer_netns: Option<i32>,
+    /// The number of a VLAN.
+    pub vlan: Option<u16>,
     /// Attributes of a bridge.
     pub bridge: Option<BridgeInfo>,
     /// Attributes of a bridge port.
@@ -179,6 +181,10 @@ fn kind_of(link: &mut LinkInfo, bytes: &[u8]) {
     link.kind = attrs.find(IFLA_INFO_KIND).map(string_of);
     if link.kind.as_deref() == Some("bridge") {
         link.bridge = attrs.find(IFLA_INFO_DATA).map(BridgeInfo::parse);
+    }
+    if link.kind.as_deref() == Some("vlan") {
+        let id = attrs.find(IFLA_INFO_DATA).map(Attrs);
+        link.vlan = id.and_then(|data| u16_of(data.find(IFLA_VLAN_ID)?));
     }
     if attrs.find(IFLA_INFO_SLAVE_KIND).map(string_of).as_deref() == Some("bridge") {
         link.port = attrs.find(IFLA_INFO_SLAVE_DATA).map(BridgePort::parse);

@@ -140,7 +140,7 @@ pub fn create_veth(end: &VethEnd<'_>, master: Option<u32>, peer: &VethEnd<'_>) -
     )
 }
 
-fn veth_end(w: &mut Writer, end: &VethEnd<'_>) {
+pub(super) fn veth_end(w: &mut Writer, end: &VethEnd<'_>) {
     w.str(IFLA_IFNAME, end.name);
     if let Some(netns) = end.netns {
         w.u32(IFLA_NET_NS_FD, netns.as_raw_fd() as u32);
@@ -270,7 +270,13 @@ pub fn delete_group(group: u32) -> Request {
     )
 }
 
-fn request(operation: &'static str, object: &str, kind: u16, flags: u16, w: Writer) -> Request {
+pub(super) fn request(
+    operation: &'static str,
+    object: &str,
+    kind: u16,
+    flags: u16,
+    w: Writer,
+) -> Request {
     Request {
         acts_on: OperationKind::Link,
         kind,

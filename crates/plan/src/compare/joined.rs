@@ -52,8 +52,8 @@ pub(super) fn theirs<'a>(
         return BTreeSet::new();
     }
     let connected = |name: &str| {
-        let mut ports = node.ports().map(|(interface, ..)| interface.name.as_str());
-        ports.any(|p| p == name) && !broken.contains(&(node.name.clone(), name.to_owned()))
+        let mut own = node.memberships().map(|(i, _)| i.name.as_str());
+        own.any(|p| p == name) && !broken.contains(&(node.name.clone(), name.to_owned()))
     };
     let made: Vec<&Link> = wanted.iter().flat_map(|s| &s.links).collect();
     let links = seen.links.iter().filter(|link| {

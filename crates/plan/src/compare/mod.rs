@@ -23,8 +23,8 @@ pub use attribute::Attribute;
 pub use difference::{Difference, Place};
 pub use fact::Fact;
 
-use crate::observed::{NamespaceState, Observed, Seen, SeenNamespace};
-use crate::settled::{Cable, Network, Node, Plug, Settled};
+use crate::observed::{NamespaceState, Observed, Seen, SeenLink, SeenNamespace};
+use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};
 use crate::target::{LinkRole, NodeTarget, Space, Target};
 use space::{Before, Index};
 
@@ -33,8 +33,10 @@ use space::{Before, Index};
 pub struct Comparison {
     /// Everything that differs.
     pub differences: Vec<Difference>,
-    /// Bridges that do not exist, by network.
+    /// Bridges and VLANs that do not exist, by network.
     pub bridges: BTreeSet<Name>,
+    /// Networks whose parent, which others made, does not exist.
+    pub without_parent: BTreeSet<Name>,
     /// Nodes whose namespace does not exist or is another one.
     pub namespaces: BTreeSet<Name>,
     /// Interfaces on networks that do not exist or are not connected: node and interface.
@@ -81,7 +83,7 @@ pub fn compare(
             continue;
         };
         let index = Index::new(space);
-        out.interfaces(node, &host, &index);
+        out.interfaces((wanted, node), &host, &index);
         let before = nodes_before.get(&node.name).into_iter().flatten();
         let all: Vec<&Space> = before.map(|b| &b.space).chain([&target.space]).collect();
         let theirs = joined::theirs(node, &all, space, &out.interfaces);
@@ -122,18 +124,34 @@ impl Comparison {
             let Some(bridge) = &network.bridge else {
                 continue;
             };
-            let exists = host
-                .link(bridge)
-                .is_some_and(|l| l.kind.as_deref() == Some("bridge"));
-            if !exists {
-                if !network.external {
-                    self.bridges.insert(network.name.clone());
+            let found = host.link(bridge);
+            let macvlan = network.parent().is_some();
+            let exists = found.is_some_and(|l| macvlan || l.kind.as_deref() == Some("bridge"));
+            if exists {
+                if network.external && !macvlan {
+                    self.host_addresses(network, bridge, host);
                 }
-                let (link, role) = (bridge.clone(), LinkRole::Bridge);
-                self.push(Place::Host, Fact::LinkMissing { link, role });
-            } else if network.external {
-                self.host_addresses(network, bridge, host);
+                continue;
             }
+            let base = network.vlan.as_ref().map(|v| v.parent.clone());
+            if macvlan && base.as_ref().is_none_or(|base| host.link(base).is_none()) {
+                self.without_parent.insert(network.name.clone());
+            } else if !network.external {
+                self.bridges.insert(network.name.clone());
+            }
+            let role = match (macvlan, base) {
+                (false, _) => LinkRole::Bridge,
+                (true, None) => LinkRole::Parent,
+                (true, Some(base)) => {
+                    if self.without_parent.contains(&network.name) {
+                        let (link, role) = (base, LinkRole::Parent);
+                        self.push(Place::Host, Fact::LinkMissing { link, role });
+                    }
+                    LinkRole::Vlan
+                }
+            };
+            let link = bridge.clone();
+            self.push(Place::Host, Fact::LinkMissing { link, role });
         }
     }
 
@@ -202,10 +220,21 @@ impl Comparison {
     }
 
     /// Interfaces on networks with a missing end, or with ends that do not belong together.
-    fn interfaces(&mut self, node: &Node, host: &Index<'_>, inside: &Index<'_>) {
+    fn interfaces(
+        &mut self,
+        (wanted, node): (&Settled, &Node),
+        host: &Index<'_>,
+        inside: &Index<'_>,
+    ) {
         for interface in &node.interfaces {
-            let Plug::Port { link, .. } = &interface.plug else {
-                continue;
+            let link = match &interface.plug {
+                Plug::Port { link, .. } => link,
+                Plug::Macvlan { network } => {
+                    let network = wanted.network(network);
+                    self.macvlan(node, (interface, network), host, inside);
+                    continue;
+                }
+                Plug::Cable => continue,
             };
             let (inner, outer) = (inside.link(&interface.name), host.link(link));
             let fact = match (inner, outer) {
@@ -231,6 +260,37 @@ impl Comparison {
                 .insert((node.name.clone(), interface.name.clone()));
             self.push(place(node), fact);
         }
+    }
+
+    /// A macvlan interface that does not exist, or is of another link than the network's parent.
+    fn macvlan(
+        &mut self,
+        node: &Node,
+        (interface, network): (&Interface, Option<&Network>),
+        host: &Index<'_>,
+        inside: &Index<'_>,
+    ) {
+        let Some(network) = network else { return };
+        let parent = network.parent().and_then(|p| host.link(p));
+        let found = inside.link(&interface.name);
+        // A macvlan interface of another one is one of the link below both.
+        let of = |link: &SeenLink, of: u32| of == link.index || Some(of) == link.peer;
+        let is_of = |l: &SeenLink, parent| l.peer.is_some_and(|index| of(parent, index));
+        let there = found.filter(|l| l.kind.as_deref() == Some("macvlan"));
+        let absent = self.without_parent.contains(&network.name);
+        if there.is_some_and(|l| parent.map_or(absent, |p| is_of(l, p))) {
+            return;
+        }
+        let (link, role) = (interface.name.clone(), LinkRole::Macvlan);
+        let fact = match found {
+            None => Fact::LinkMissing { link, role },
+            Some(_) => Fact::LinkDetached { link, role },
+        };
+        if !absent {
+            let key = (node.name.clone(), interface.name.clone());
+            self.interfaces.insert(key);
+        }
+        self.push(place(node), fact);
     }
 
     /// Nodes whose namespace exists but was not examined.

@@ -315,10 +315,10 @@ fn is_link_local(net: &IpNet) -> bool {
     matches!(net, IpNet::V6(net) if net.addr().is_unicast_link_local())
 }
 
-/// Hallway does not set the loopback's MTU.
+/// Hallway does not set the loopback's MTU; a link on another has the MTU of that.
 fn mtu(wanted: &Link) -> Option<u32> {
     match wanted.role {
-        LinkRole::Loopback => None,
+        LinkRole::Loopback | LinkRole::Vlan | LinkRole::Macvlan => wanted.mtu,
         _ => Some(wanted.mtu.unwrap_or(DEFAULT_MTU)),
     }
 }

@@ -24,7 +24,9 @@ pub(super) fn role_words(role: LinkRole) -> &'static str {
     match role {
         LinkRole::Bridge => "bridge",
         LinkRole::Port => "port",
-        LinkRole::Interface => "interface",
+        LinkRole::Interface | LinkRole::Macvlan => "interface",
+        LinkRole::Parent => "parent",
+        LinkRole::Vlan => "VLAN",
         LinkRole::Cable => "cable end",
         LinkRole::Loopback => "loopback",
     }

@@ -11,7 +11,7 @@ use crate::compare::{Comparison, Place};
 use crate::mark::{self, Role};
 use crate::observed::{Observed, SeenLink};
 use crate::settled::{Cable, Network, Node, Plug, Settled};
-use crate::step::{CableEnd, Cause, NewBridge, NewCable, NewNamespace, NewPort, Op};
+use crate::step::{CableEnd, Cause, NewBridge, NewCable, NewMacvlan, NewNamespace, NewPort, Op};
 use crate::target::{Link, NodeTarget, Route, RouteKind, Space, Target};
 
 /// Objects of a target by name, so that a large project is planned in linear time.
@@ -68,6 +68,7 @@ pub(super) fn plan(
     for (node, target) in wanted.nodes.iter().zip(&target.nodes) {
         let parts = (target, &host);
         ports(plan, (found, repairs), node, parts, &mut created);
+        macvlans(plan, (found, repairs), (wanted, node), target, &mut created);
     }
     for cable in wanted.cables.iter().filter(|c| found.cables.contains(c)) {
         self::cable(plan, cable, (wanted, target), repairs, &mut created);
@@ -96,20 +97,23 @@ fn remains(
             let broken = found
                 .interfaces
                 .contains(&(node.name.clone(), interface.name.clone()));
-            let Plug::Port { link, .. } = &interface.plug else {
-                continue;
+            let link = match &interface.plug {
+                Plug::Port { link, .. } => link.as_str(),
+                Plug::Macvlan { .. } => "",
+                Plug::Cable => continue,
             };
             if !(whole || broken) {
                 continue;
             }
-            let names = [interface.name.as_str(), link.as_str()];
+            let names = [interface.name.as_str(), link];
             let cause = repairs.cause_of_loss(&place(node), &names, Cause::Left);
             if seen
                 .host
                 .link(link)
                 .is_some_and(|l| mark::slot_of(l.group).is_some())
             {
-                plan.push(Op::RemoveLink { name: link.clone() }, cause);
+                let link = link.to_owned();
+                plan.push(Op::RemoveLink { name: link }, cause);
             } else if broken && inside(node, &interface.name) {
                 plan.push(remove_inside(node, &interface.name), cause);
             }
@@ -156,6 +160,7 @@ fn bridge(
     let new = NewBridge {
         network: network.name.clone(),
         link,
+        vlan: network.vlan.clone(),
     };
     let file = Cause::File(network.place.key.clone());
     // It has another name if another program's link has its usual one.
@@ -221,6 +226,46 @@ fn ports(
         let file = Cause::File(format!("{}.networks.{network}", node.place.key));
         let cause = repairs.cause_of_loss(&place(node), &[&interface.name, link], file);
         plan.push(Op::CreatePort(Box::new(new)), cause);
+    }
+}
+
+/// Macvlan interfaces, as far as their parents are there.
+fn macvlans(
+    plan: &mut Plan,
+    (found, repairs): (&Comparison, &Repairs<'_>),
+    (wanted, node): (&Settled, &Node),
+    target: &NodeTarget,
+    created: &mut Created,
+) {
+    for interface in &node.interfaces {
+        let Plug::Macvlan { network } = &interface.plug else {
+            continue;
+        };
+        let key = (node.name.clone(), interface.name.clone());
+        let missing = found.interfaces.contains(&key) || found.namespaces.contains(&node.name);
+        if !missing || found.without_parent.contains(network) {
+            continue;
+        }
+        let parent = wanted.network(network).and_then(|n| n.parent());
+        let inner = Parts::of(&target.space).link(&interface.name);
+        let (Some(parent), Some((link, routes))) = (parent, inner) else {
+            continue;
+        };
+        created.inside.insert(key);
+        let new = NewMacvlan {
+            parent: parent.to_owned(),
+            network: network.clone(),
+            end: CableEnd {
+                node: node.name.clone(),
+                netns: node.netns.clone(),
+                link,
+                routes,
+                joined: node.joined.is_some(),
+            },
+        };
+        let file = Cause::File(format!("{}.networks.{network}", node.place.key));
+        let cause = repairs.cause_of_loss(&place(node), &[&interface.name], file);
+        plan.push(Op::CreateMacvlan(Box::new(new)), cause);
     }
 }
 

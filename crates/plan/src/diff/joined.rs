@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use super::{Plan, Recorded};
 use crate::compare::Place;
+use crate::mark::NEW_LINK;
 use crate::observed::{Observed, SeenSpace};
-use crate::settled::{JoinedNamespace, Node, Plug, Settled};
+use crate::settled::{JoinedNamespace, Node, Settled};
 use crate::step::{Adjustment, Cause, Op};
 use crate::target::Setting;
 
@@ -30,7 +31,7 @@ pub(super) fn plan(
         };
         let mut steps = restored(node, joined, now, inside);
         if now.is_none_or(|n| n.name != node.name) {
-            steps.extend(cable_ends(node, inside));
+            steps.extend(inside_only(node, inside));
         }
         for op in steps {
             if done.insert(format!("{op:?}")) {
@@ -40,18 +41,20 @@ pub(super) fn plan(
     }
 }
 
-/// Ends of cables; ports go with their other ends on the host.
-fn cable_ends(node: &Node, inside: &SeenSpace) -> Vec<Op> {
-    let ends = node.interfaces.iter().filter(|i| i.plug == Plug::Cable);
-    let there = ends.filter(|i| {
-        let found = inside.link(&i.name);
+/// Ends of cables and macvlan interfaces; ports go with their other ends on the host.
+fn inside_only(node: &Node, inside: &SeenSpace) -> Vec<Op> {
+    let ends = node.interfaces.iter().filter(|i| i.plug.is_inside_only());
+    // Also one that a run that was killed has just made.
+    let named = ends.flat_map(|i| [i.name.as_str(), NEW_LINK].map(|name| (i, name)));
+    let there = named.filter(|(i, name)| {
+        let found = inside.link(name);
         found.is_some_and(|link| link.mac == Some(i.mac))
     });
-    let remove = |name: &String| Op::RemoveInterface {
+    let remove = |(_, name): (_, &str)| Op::RemoveInterface {
         netns: node.netns.clone(),
-        name: name.clone(),
+        name: name.to_owned(),
     };
-    there.map(|i| remove(&i.name)).collect()
+    there.map(remove).collect()
 }
 
 /// Settings that are as hallway left them, and are no longer wanted, as they were before.

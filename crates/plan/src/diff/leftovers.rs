@@ -7,7 +7,7 @@ use hallway_spec::Name;
 use super::{Plan, Recorded, joined};
 use crate::mark::{self, Role};
 use crate::observed::{NamespaceState, Observed, SeenLink};
-use crate::settled::{Node, Plug, Settled};
+use crate::settled::{Node, Settled};
 use crate::step::{Cause, Op};
 
 /// Steps that remove objects that are no longer in the topology.
@@ -48,11 +48,18 @@ pub(super) fn of_project(
         Some(_) if built.contains(name) => Cause::NotInFile,
         Some(_) => Cause::Left,
     };
+    let mut removed = Plan::default();
+    namespaces(&mut removed, project, recorded, wanted, seen, &cause);
+    // Macvlan interfaces before the VLANs that they are of, with which the kernel would remove them.
+    let steps = removed.steps.into_iter();
+    let (interfaces, namespaces): (Vec<_>, Vec<_>) =
+        steps.partition(|s| matches!(s.op, Op::RemoveInterface { .. }));
+    plan.steps.extend(interfaces);
     links(plan, project, recorded, wanted, seen, &cause);
-    namespaces(plan, project, recorded, wanted, seen, &cause);
+    plan.steps.extend(namespaces);
     joined::plan(plan, recorded, wanted, seen);
     if let Some(wanted) = wanted {
-        cables(plan, recorded, wanted, seen);
+        inside_only(plan, recorded, wanted, seen);
     }
 }
 
@@ -116,7 +123,8 @@ fn host_links(settled: &Settled) -> impl Iterator<Item = &str> {
         .nodes
         .iter()
         .flat_map(|n| n.ports().map(|(_, _, link)| link));
-    let bridges = settled.networks.iter().filter_map(|n| n.bridge.as_deref());
+    let own = settled.networks.iter().filter(|n| !n.external);
+    let bridges = own.filter_map(|n| n.bridge.as_deref());
     ports.chain(bridges)
 }
 
@@ -169,6 +177,13 @@ fn namespaces(
             let links = known
                 .get(name)
                 .map(|n| n.ports().map(|(_, _, l)| l.to_owned()).collect());
+            // A process that stays in the namespace must not reach others by them any more.
+            let inside = namespace.inside.present().into_iter();
+            let of_host = |l: &&SeenLink| l.kind.as_deref() == Some("macvlan");
+            for link in inside.flat_map(|s| &s.links).filter(of_host) {
+                let (netns, name) = (name.to_owned(), link.name.clone());
+                plan.push(Op::RemoveInterface { netns, name }, cause(&namespace.name));
+            }
             let op = Op::RemoveNamespace {
                 netns: name.to_owned(),
                 links: links.unwrap_or_default(),
@@ -178,22 +193,22 @@ fn namespaces(
     }
 }
 
-/// Ends of cables that are no longer wanted, in nodes that stay.
-fn cables(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) {
+/// Ends of cables and macvlan interfaces that are no longer wanted, in nodes that stay.
+fn inside_only(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) {
     let mut done = BTreeSet::new();
-    let cabled = |n: &&Node| n.interfaces.iter().any(|i| i.plug == Plug::Cable);
-    for node in recorded.all().flat_map(|s| &s.nodes).filter(cabled) {
+    let has = |n: &&Node| n.interfaces.iter().any(|i| i.plug.is_inside_only());
+    for node in recorded.all().flat_map(|s| &s.nodes).filter(has) {
         let Some(now) = wanted.node(&node.name).filter(|n| n.netns == node.netns) else {
             continue;
         };
         let Some(space) = seen.inside(node) else {
             continue;
         };
-        for interface in node.interfaces.iter().filter(|i| i.plug == Plug::Cable) {
+        for interface in node.interfaces.iter().filter(|i| i.plug.is_inside_only()) {
             let stays = now
                 .interfaces
                 .iter()
-                .any(|i| i.name == interface.name && i.plug == Plug::Cable);
+                .any(|i| i.name == interface.name && i.plug == interface.plug);
             let found = space.link(&interface.name);
             let exists =
                 found.is_some_and(|l| node.joined.is_none() || l.mac == Some(interface.mac));

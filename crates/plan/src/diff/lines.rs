@@ -197,8 +197,8 @@ pub fn dropped(base: &Settled, before: &Settled, wanted: &Settled) -> Vec<String
         let nodes = s.nodes.iter().map(|n| &n.name).chain(sidecars);
         let nodes = nodes.map(|name| format!("node {name}"));
         let joined = s.nodes.iter().flat_map(|n| {
-            n.ports()
-                .map(move |(_, network, _)| format!("{} on network {network}", n.name))
+            n.memberships()
+                .map(move |(_, network)| format!("{} on network {network}", n.name))
         });
         let ports = s.publishes.iter().map(|p| format!("publish {}", port(p)));
         let policies = s.policies.iter().map(|p| p.words.clone());

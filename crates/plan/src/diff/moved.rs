@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::{Plan, Recorded};
 use crate::compare::Place;
-use crate::settled::{Interface, Network, Node, Plug, Settled};
+use crate::settled::{Interface, Network, Node, Settled};
 use crate::step::{Announcement, Cause, Op};
 
 /// An interface on a network.
@@ -19,7 +19,7 @@ type At<'a> = (&'a Node, &'a Interface);
 fn places(settled: &Settled) -> BTreeMap<(&Name, IpAddr), At<'_>> {
     let mut out = BTreeMap::new();
     for node in &settled.nodes {
-        for (interface, network, _) in node.ports() {
+        for (interface, network) in node.memberships() {
             for address in &interface.addresses {
                 out.insert((network, address.addr()), (node, interface));
             }
@@ -90,10 +90,7 @@ pub(super) fn announce(plan: &mut Plan, recorded: Recorded<'_>, wanted: &Settled
     announce_of_host(plan, recorded, wanted);
     let before: Vec<_> = recorded.all().map(places).collect();
     for node in &wanted.nodes {
-        for interface in &node.interfaces {
-            let Plug::Port { network, .. } = &interface.plug else {
-                continue;
-            };
+        for (interface, network) in node.memberships() {
             // An address that no node had may be one that another node had some runs ago.
             let network_stays = recorded.all().any(|s| s.network(network).is_some());
             let moved = |address: &IpAddr| {
@@ -136,8 +133,7 @@ fn announce_of(
 
 /// Announces the addresses of a node that another node had.
 pub(super) fn announce_used(plan: &mut Plan, node: &Node, used: &[IpAddr]) {
-    let on_network = |i: &&Interface| matches!(i.plug, Plug::Port { .. });
-    for interface in node.interfaces.iter().filter(on_network) {
+    for (interface, _) in node.memberships() {
         announce_of(plan, node, interface, |address| used.contains(address));
     }
 }

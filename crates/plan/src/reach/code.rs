@@ -55,6 +55,8 @@ codes! {
     OtherRoute = "other-route",
     /// The packet goes to others by an external network: what they do is not predicted.
     External = "external",
+    /// The host and macvlan interfaces of one of its links do not reach one another by that link.
+    PastHost = "past-host",
     /// No node on the link has the address of the next hop.
     NeighbourUnreachable = "neighbour-unreachable",
     /// The packet comes to a node that it is not for and that does not forward.

@@ -41,6 +41,8 @@ pub struct HostNet {
     pub to: IpNet,
     /// The link that packets leave by, with its device group; none where the route drops them.
     pub link: Option<(String, u32)>,
+    /// By a router there, not straight to the destination.
+    pub via: bool,
 }
 
 impl Default for Environment {
@@ -68,17 +70,19 @@ impl Environment {
             .max_by_key(|(net, _)| net.prefix_len())
     }
 
+    /// The route of the host to an address; of equal ones, the first.
+    pub(super) fn route(&self, to: IpAddr) -> Option<&HostNet> {
+        let fits = self.routes.iter().filter(|r| r.to.contains(&to));
+        fits.rev().max_by_key(|r| r.to.prefix_len())
+    }
+
     /// The link by which the host sends packets to addresses outside the project's networks, with
     /// its device group; `None` without a route.
     pub(super) fn uplink(&self, to: IpAddr) -> Option<(&str, u32)> {
         if self.routes.is_empty() {
             return self.uplink.then_some(("uplink", 0));
         }
-        let fits = self.routes.iter().filter(|r| r.to.contains(&to));
-        // Of equal ones, the first.
-        let best = fits.rev().max_by_key(|r| r.to.prefix_len())?;
-        best.link
-            .as_ref()
-            .map(|(name, group)| (name.as_str(), *group))
+        let link = self.route(to)?.link.as_ref();
+        link.map(|(name, group)| (name.as_str(), *group))
     }
 }

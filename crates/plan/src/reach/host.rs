@@ -282,6 +282,16 @@ impl<'w> Walk<'w> {
 
     /// Out of the host, to the node that has the address.
     fn emit(&mut self, route: HostRoute<'w>, packet: Packet) -> WalkResult {
+        let to = self.world.network_of(packet.flow.to);
+        if let Some(network) = to.and_then(|p| self.world.network(p))
+            && network.mode == Mode::Macvlan
+        {
+            let (network, to) = (network.name.clone(), packet.flow.to);
+            return Err(match route {
+                HostRoute::Network(..) => DropReason::PastHost { network },
+                _ => DropReason::External { network, to },
+            });
+        }
         let HostRoute::Network(position, link) = route else {
             let kind = HopEvent::Link {
                 link: UPLINK.name.to_owned(),

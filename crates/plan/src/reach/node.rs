@@ -1,6 +1,6 @@
 //! What nodes, cables and bridges do with a packet.
 
-use hallway_spec::{Mode, Share};
+use hallway_spec::{Mode, Name, Share};
 
 use super::context::context;
 use super::packet::{Flow, Packet};
@@ -87,6 +87,7 @@ impl<'w> Walk<'w> {
         self.hop(at, leaves, packet.flow);
         match &interface.plug {
             Plug::Cable => self.by_cable(node, &interface.name, &next, packet),
+            Plug::Macvlan { network } => self.by_macvlan(network, &next, packet),
             Plug::Port { network, link } => {
                 let position = self.world.network_position(network);
                 let network = position.and_then(|p| Some((p, self.world.network(p)?)));
@@ -118,6 +119,22 @@ impl<'w> Walk<'w> {
             Some((far, position)) if owns(far, next.address) => self.arrive(far, position, packet),
             _ => Err(unanswered(node, next)),
         }
+    }
+
+    /// From a macvlan interface: to another of the same parent, or past the host to machines of others.
+    fn by_macvlan(&mut self, network: &Name, next: &NextHop, packet: Packet) -> WalkResult {
+        let position = self.world.network_position(network);
+        if let Some((far, at)) = position.and_then(|p| self.world.member(p, next.address)) {
+            return self.arrive(far, at, packet);
+        }
+        let network = network.clone();
+        Err(match self.world.is_host(next.address) {
+            true => DropReason::PastHost { network },
+            false => DropReason::External {
+                network,
+                to: packet.flow.to,
+            },
+        })
     }
 
     /// Comes in at a node: it has arrived, or is forwarded, or is dropped.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hallway_spec::{IpVersion, Name, Service};
+use hallway_spec::{IpVersion, Mode, Name, Service};
 
 use super::path::Location;
 use super::world::World;
@@ -180,9 +180,14 @@ impl World<'_> {
     /// The host's addresses as a node finds them: those on its own first network, else any.
     fn host_addresses(&self, viewer: Option<&Node>) -> Vec<IpAddr> {
         let own = viewer
-            .and_then(|v| v.ports().next())
-            .and_then(|(_, network, _)| self.settled().network(network));
+            .and_then(|v| v.memberships().next())
+            .and_then(|(_, network)| self.settled().network(network));
         match own {
+            Some(network) if network.mode == Mode::Macvlan => {
+                let near = |a: &&IpAddr| network.subnets.iter().any(|s| s.net.contains(*a));
+                let near = self.environment.host_addresses.iter().filter(near);
+                near.copied().chain(self.gateways()).collect()
+            }
             Some(network) => network.gateways().collect(),
             None => self.gateways().collect(),
         }

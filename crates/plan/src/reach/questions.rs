@@ -60,7 +60,7 @@ fn parties(world: &World<'_>, endpoint: &Endpoint) -> Vec<Party> {
         Endpoint::Host => vec![Party::Host],
         Endpoint::Outside => vec![Party::Outside],
         Endpoint::Any => nodes(&|_| true),
-        Endpoint::Network(name) => nodes(&|n| n.ports().any(|(_, on, _)| on == name)),
+        Endpoint::Network(name) => nodes(&|n| n.memberships().any(|(_, on)| on == name)),
         Endpoint::Cidr(net) if net.prefix_len() == net.max_prefix_len() => {
             vec![Party::Address(net.addr())]
         }

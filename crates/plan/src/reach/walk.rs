@@ -38,6 +38,8 @@ pub(super) enum DropReason {
     },
     /// It goes to a machine on an external network that is no node, or from there to the outside.
     External { network: Name, to: IpAddr },
+    /// From the host to a macvlan interface of one of its links, or the other way.
+    PastHost { network: Name },
     /// No neighbour has the address of the next hop.
     Neighbour { at: Location, next: IpAddr },
     /// It is not for this node, which does not forward.
@@ -75,6 +77,7 @@ impl DropReason {
             | Self::Elsewhere { .. }
             | Self::OwnRoute { .. }
             | Self::External { .. }
+            | Self::PastHost { .. }
             | Self::Neighbour { .. } => Outcome::Unreachable,
         }
     }

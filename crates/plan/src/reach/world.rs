@@ -8,7 +8,7 @@ use hallway_spec::{IpVersion, Mode, Name};
 use ipnet::IpNet;
 
 use super::context::context;
-use super::environment::Environment;
+use super::environment::{Environment, HostNet};
 use super::packet::Flow;
 use crate::rules::router;
 use crate::settled::{Interface, Network, Node, Plug, Settled};
@@ -101,7 +101,7 @@ impl<'a> World<'a> {
         let mut members = BTreeMap::new();
         for node in &settled.nodes {
             for (index, interface) in node.interfaces.iter().enumerate() {
-                if let Plug::Port { network, .. } = &interface.plug
+                if let Some(network) = interface.plug.network()
                     && let Some(position) = positions.get(network)
                 {
                     for address in &interface.addresses {
@@ -167,7 +167,9 @@ impl<'a> World<'a> {
             let (_, network, _) = ports.find(|(interface, _, _)| own(interface))?;
             self.settled.network(network)
         };
-        by_prefix.or_else(by_interface).map_or(0, |n| n.group)
+        by_prefix
+            .or_else(by_interface)
+            .map_or(0, Network::group_of_packets)
     }
 
     /// The external network whose bridge has that name.
@@ -297,8 +299,10 @@ impl<'a> World<'a> {
                 None => HostRoute::None,
             };
         };
-        if self.network(position).is_some_and(|n| n.mode == Mode::Lan) {
-            return HostRoute::None;
+        match self.network(position).map(|n| (n.mode, n)) {
+            Some((Mode::Lan, _)) => return HostRoute::None,
+            Some((Mode::Macvlan, network)) => return self.to_macvlan(network, position, to),
+            _ => {}
         }
         let bridge = self.network(position).and_then(|n| n.bridge.as_deref());
         if let Some(bridge) = bridge {
@@ -316,12 +320,30 @@ impl<'a> World<'a> {
         }
     }
 
+    /// To a network that the host is not on: onto the parent, or another way by routers of others.
+    fn to_macvlan(&self, network: &'a Network, position: usize, to: IpAddr) -> HostRoute<'a> {
+        let parent = network.parent().unwrap_or_default();
+        match self.environment.route(to) {
+            None if self.environment.routes.is_empty() => HostRoute::Network(position, parent),
+            Some(HostNet {
+                link: Some((link, _)),
+                via: false,
+                ..
+            }) if link == parent => HostRoute::Network(position, parent),
+            Some(HostNet {
+                link: Some((_, group)),
+                ..
+            }) => HostRoute::Uplink(*group),
+            _ => HostRoute::None,
+        }
+    }
+
     /// The link by which packets to an address leave; one of no name and no group where they do not.
     pub(super) fn port(&self, route: HostRoute<'a>, to: IpAddr) -> HostPort<'_> {
         match route {
             HostRoute::Network(position, name) => HostPort {
                 name,
-                group: self.network(position).map_or(0, |n| n.group),
+                group: self.network(position).map_or(0, Network::group_of_packets),
             },
             HostRoute::Uplink(group) => {
                 let link = self.environment.uplink(to);

@@ -142,18 +142,30 @@ pub fn of_node(settled: &Settled, node: &Node) -> Vec<Placed> {
     out
 }
 
+/// Whether the way of a node to the outside does not lead through the host.
+fn past_host(settled: &Settled, node: &Node) -> bool {
+    let default = node.routes.iter().filter(|r| r.to.prefix_len() == 0);
+    let mut by = default.filter_map(|r| node.interfaces.get(r.interface)?.plug.network());
+    by.any(|name| {
+        settled
+            .network(name)
+            .is_some_and(|n| n.mode == Mode::Macvlan)
+    })
+}
+
 /// Each address of a node with the prefixes of its other networks: to these the node has a way by
 /// another interface, and a UDP socket for any address answers from the address of that one.
 fn of_other_networks(settled: &Settled, node: &Node, note: Option<String>) -> Vec<Placed> {
-    let on = |name: &hallway_spec::Name| settled.network(name).filter(|n| n.mode != Mode::Lan);
+    let on = |name: &hallway_spec::Name| settled.network(name).filter(|n| n.mode.passes_host());
     let mut out = Vec::new();
     for (interface, name, _) in node.ports().filter(|(_, name, _)| on(name).is_some()) {
-        let others = node.ports().filter(|(_, other, _)| *other != name);
+        let others = node.memberships().filter(|(_, other)| *other != name);
+        let others = others.filter_map(|(_, other)| settled.network(other));
         let subnets = others
-            .filter_map(|(_, other, _)| on(other))
+            .filter(|n| n.mode != Mode::Lan)
             .flat_map(|n| &n.subnets);
         let anywhere = [Ipv4Net::default().into(), Ipv6Net::default().into()];
-        let nets: Vec<IpNet> = match node.default_route {
+        let nets: Vec<IpNet> = match node.default_route && !past_host(settled, node) {
             true => subnets.map(|s| s.net).collect(),
             // Whatever way it has to others, it does not lead through the host.
             false => anywhere.to_vec(),

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use hallway_spec::{Mode, Network, Subnet, Topology};
+use hallway_spec::{Network, Subnet, Topology};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::conflict::{Conflict, ConflictCode};
@@ -31,7 +31,7 @@ pub fn complete(
     around: &Surroundings,
 ) -> Result<Topology, Conflict> {
     let mut out = topology.clone();
-    let lacks = |n: &Network| n.subnets.is_empty() && n.mode != Mode::Lan;
+    let lacks = |n: &Network| n.subnets.is_empty() && n.mode.passes_host();
     if !topology.networks.iter().any(lacks) {
         return Ok(out);
     }

@@ -15,6 +15,8 @@ hallway_spec::codes! {
         NamespaceRefused = "namespace-refused",
         /// The bridge of an external network is not there, or cannot be joined.
         ExternalBridge = "external-bridge",
+        /// The parent of a network is not there, or cannot have macvlan interfaces.
+        Parent = "parent-interface",
         /// Two nodes would have one namespace.
         NamespaceInUse = "namespace-in-use",
         /// A namespace that a node joins has an interface of that name.

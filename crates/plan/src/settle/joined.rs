@@ -97,9 +97,9 @@ impl<'a> Joining<'a> {
         let is_free = |name: &String| {
             !taken.contains(name) && !named.contains(name) && !self.is_taken(&node.name, name)
         };
-        let before = found.before.iter().flat_map(|n| n.ports());
-        let mut before = before.filter(|(_, on, _)| *on == network);
-        let kept = before.next().map(|(interface, ..)| interface.name.clone());
+        let before = found.before.iter().flat_map(|n| n.memberships());
+        let mut before = before.filter(|(_, on)| *on == network);
+        let kept = before.next().map(|(interface, _)| interface.name.clone());
         let all = kept.into_iter().chain((0..).map(|n| format!("eth{n}")));
         all.into_iter().find(is_free).unwrap_or_default()
     }
@@ -317,8 +317,8 @@ impl<'a> Found<'a> {
         // The same for both IP versions is one conflict.
         out.dedup_by(|a, b| a.message == b.message);
         let networks = node
-            .ports()
-            .filter_map(|(_, network, _)| settled.network(network));
+            .memberships()
+            .filter_map(|(_, network)| settled.network(network));
         for subnet in networks.flat_map(|n| &n.subnets) {
             if let Some(their) = theirs.iter().find(|r| subnet.net.contains(&r.to)) {
                 out.push(conflict(

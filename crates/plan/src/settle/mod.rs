@@ -4,12 +4,13 @@
 //! nothing else.
 
 mod automatic;
-mod bridges;
 mod cables;
 mod conflict;
 mod external;
+mod host_links;
 mod joined;
 mod names;
+mod parent;
 mod policy;
 mod pool;
 mod routers;
@@ -25,8 +26,8 @@ use crate::mark;
 use crate::settled::{Interface, Network, Node, Plug, Publish, Settled, Sidecar, Subnet, Workload};
 
 pub use automatic::complete;
-pub use bridges::HostBridge;
 pub use conflict::{Conflict, ConflictCode};
+pub use host_links::HostLink;
 pub use joined::{contradiction, followed};
 pub use names::Surroundings;
 pub use pool::pool_addresses;
@@ -47,6 +48,10 @@ pub fn settle(
     let mut namer = names::Namer::new(&topology.name, around);
     let networks = networks(topology, previous, slot, &mut namer);
     let mut pools = pool::Pools::new(topology, previous);
+    for network in &topology.networks {
+        let others = parent::reserved(&topology.name, network, around);
+        pools.reserve(&network.name, others);
+    }
     let mut nodes = Vec::with_capacity(topology.nodes.len());
     let earlier = previous.into_iter().flat_map(|p| &p.nodes);
     let earlier: BTreeMap<&Name, &Node> = earlier.map(|n| (&n.name, n)).collect();
@@ -128,39 +133,60 @@ fn networks(
             used.insert(next);
             next
         });
-        let bridge = match &network.external {
-            Some(bridge) => Some(bridge.to_string()),
-            None => (network.mode != Mode::Routed).then(|| namer.bridge(&network.name)),
-        };
-        out.push(Network {
-            name: network.name.clone(),
-            group: mark::group(slot, index),
-            bridge,
-            mac: (network.external.as_ref())
-                .and_then(|bridge| namer.around.bridges.get(bridge.as_ref())?.mac)
-                .unwrap_or_else(|| {
-                    mark::mac(&[topology.name.as_ref(), "bridge", network.name.as_ref()])
-                }),
-            subnets: network
-                .subnets
-                .iter()
-                .map(|s| Subnet {
-                    net: s.net,
-                    gateway: s.gateway,
-                })
-                .collect(),
-            internal: network.internal,
-            outside: network.outside,
-            external: network.external.is_some(),
-            nat: network.nat,
-            mode: network.mode,
-            mtu: network.mtu,
-            filtered: false,
-            last_allocated: Vec::new(),
-            place: network.place.clone(),
-        });
+        let group = mark::group(slot, index);
+        out.push(self::network(&topology.name, network, group, namer));
     }
     out
+}
+
+fn network(
+    project: &Name,
+    network: &hallway_spec::Network,
+    group: u32,
+    namer: &mut names::Namer<'_>,
+) -> Network {
+    let parent = parent::of(project, network, namer.around);
+    let (parent, vlan) = match parent.ok().flatten() {
+        Some(parent) => (Some(parent.link), parent.vlan),
+        None => (None, None),
+    };
+    let bridge = match &network.external {
+        Some(bridge) => Some(bridge.to_string()),
+        None => match network.mode {
+            Mode::Bridge | Mode::Lan => Some(namer.bridge(&network.name)),
+            Mode::Routed | Mode::Macvlan => parent,
+        },
+    };
+    // The gateway of a network with a parent is no address of the host's.
+    let (mut subnets, mut routers) = (Vec::new(), Vec::new());
+    for subnet in &network.subnets {
+        let gateway = subnet.gateway.filter(|_| network.parent.is_none());
+        routers.extend(subnet.gateway.filter(|_| network.parent.is_some()));
+        let net = subnet.net;
+        subnets.push(Subnet { net, gateway });
+    }
+    let own_mac = mark::mac(&[project.as_ref(), "bridge", network.name.as_ref()]);
+    let external = bridge.as_ref().filter(|_| network.external.is_some());
+    Network {
+        name: network.name.clone(),
+        group,
+        mac: external
+            .and_then(|bridge| namer.around.host_links.get(bridge)?.mac)
+            .unwrap_or(own_mac),
+        subnets,
+        internal: network.internal,
+        outside: network.outside,
+        external: external.is_some() || (network.parent.is_some() && vlan.is_none()),
+        vlan,
+        routers,
+        bridge,
+        nat: network.nat,
+        mode: network.mode,
+        mtu: network.mtu,
+        filtered: false,
+        last_allocated: Vec::new(),
+        place: network.place.clone(),
+    }
 }
 
 fn node(
@@ -172,11 +198,8 @@ fn node(
 ) -> Node {
     let mut interfaces: Vec<Interface> = Vec::with_capacity(node.attachments.len());
     for (position, attachment) in node.attachments.iter().enumerate() {
-        let Some(network) = topology
-            .networks
-            .iter()
-            .find(|n| n.name == attachment.network)
-        else {
+        let mut networks = topology.networks.iter();
+        let Some(network) = networks.find(|n| n.name == attachment.network) else {
             continue; // the parser has refused unknown networks
         };
         let taken: Vec<String> = interfaces.iter().map(|i| i.name.clone()).collect();
@@ -184,7 +207,14 @@ fn node(
             || joining.interface(node, &network.name, position, &taken),
             ToString::to_string,
         );
-        let link = namer.port(&node.name, position, &name);
+        let of = network.name.clone();
+        let plug = match network.parent {
+            Some(_) => Plug::Macvlan { network: of },
+            None => Plug::Port {
+                network: of,
+                link: namer.port(&node.name, position, &name),
+            },
+        };
         let addresses = pools.allocate(network, node, attachment);
         interfaces.push(Interface {
             mac: attachment.mac.map_or_else(
@@ -204,10 +234,7 @@ fn node(
             masquerade: attachment.masquerade,
             behind: Vec::new(),
             aliases: attachment.aliases.clone(),
-            plug: Plug::Port {
-                network: network.name.clone(),
-                link,
-            },
+            plug,
             name,
         });
     }
@@ -280,7 +307,7 @@ fn chosen_mac(
 fn with_length(network: &hallway_spec::Network, address: IpAddr) -> IpNet {
     match network.mode {
         Mode::Routed => IpNet::from(address),
-        Mode::Bridge | Mode::Lan => network
+        Mode::Bridge | Mode::Lan | Mode::Macvlan => network
             .subnets
             .iter()
             .find(|s| s.net.contains(&address))

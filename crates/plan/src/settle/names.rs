@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{Joined, Mode, Name, Place, Topology};
+use hallway_spec::{Joined, Name, Place, Topology};
 use ipnet::IpNet;
 
-use super::bridges::{self, HostBridge};
 use super::conflict::{Conflict, ConflictCode};
+use super::host_links::{self, HostLink};
 use crate::mark::{self, Role};
 use crate::observed::{NamespaceState, Observed, SeenJoined};
 use crate::settled::{Node, Settled};
@@ -28,12 +28,14 @@ pub struct Surroundings {
     pub prefixes: Vec<Held>,
     /// Networks of this project that exist in the kernel.
     pub running: BTreeSet<Name>,
-    /// Namespaces of others that nodes of this project join.
+    /// Namespaces of others that nodes join.
     pub joined: BTreeMap<Joined, SeenJoined>,
     /// Indexes of the links that this project built on the host, with those of their other ends.
     pub own_links: BTreeSet<(u32, u32)>,
-    /// The bridges of the host.
-    pub bridges: BTreeMap<String, HostBridge>,
+    /// The links of the host.
+    pub host_links: BTreeMap<String, HostLink>,
+    /// It is a sandbox, which has no links of the real host.
+    pub sandbox: bool,
     /// The nodes that this project has settled in such namespaces, also by a run that did not finish.
     pub joined_before: Vec<Node>,
     /// The names of the links that this project built. One that another program renamed is built
@@ -68,7 +70,7 @@ impl Surroundings {
     pub fn new(project: &Name, seen: &Observed, known: &[&Settled]) -> Self {
         let mut out = Self {
             joined: seen.joined.clone(),
-            bridges: bridges::of_host(seen),
+            host_links: host_links::of_host(seen),
             joined_before: joined_before(known),
             ..Self::default()
         };
@@ -100,9 +102,8 @@ impl Surroundings {
             {
                 out.running.insert(network.clone());
             }
-            if role.as_ref().is_some_and(|(owner, _)| owner == project)
-                || known.iter().any(|k| group_slot == Some(k.slot))
-            {
+            let of_project = role.as_ref().is_some_and(|(owner, _)| owner == project);
+            if of_project || known.iter().any(|k| group_slot == Some(k.slot)) {
                 ours.insert(link.index);
                 out.own_links
                     .extend(link.peer.map(|peer| (link.index, peer)));
@@ -222,7 +223,7 @@ pub(super) fn prefix_conflicts(
 ) -> Vec<Conflict> {
     let mut out = Vec::new();
     // The prefixes of a lan do not concern the host, and an external network is the host's.
-    let own = |n: &&hallway_spec::Network| n.mode != Mode::Lan && n.external.is_none();
+    let own = |n: &&hallway_spec::Network| n.mode.passes_host() && n.external.is_none();
     for network in topology.networks.iter().filter(own) {
         let before = previous
             .and_then(|p| p.network(&network.name))

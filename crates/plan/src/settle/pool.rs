@@ -38,6 +38,12 @@ impl Pools {
         pools
     }
 
+    /// Addresses that others have.
+    pub(super) fn reserve(&mut self, network: &Name, addresses: Vec<IpAddr>) {
+        let used = self.used.entry(network.clone()).or_default();
+        used.extend(addresses);
+    }
+
     /// Attachments that still exist keep the addresses of the previous run.
     fn remember(&mut self, topology: &Topology, previous: &Settled) {
         for network in &previous.networks {
@@ -56,7 +62,7 @@ impl Pools {
             })
             .collect();
         for node in &previous.nodes {
-            for (interface, network, _) in node.ports() {
+            for (interface, network) in node.memberships() {
                 let Some(attachment) = wanted.get(&(&node.name, network)) else {
                     continue;
                 };

@@ -56,10 +56,7 @@ fn of_node(
 
 /// The prefixes that an interface is in: those of its network, of a cable those of its addresses.
 fn subnets(settled: &Settled, interface: &Interface) -> Vec<IpNet> {
-    let network: Option<&Network> = match &interface.plug {
-        Plug::Port { network, .. } => settled.network(network),
-        Plug::Cable => None,
-    };
+    let network: Option<&Network> = interface.plug.network().and_then(|n| settled.network(n));
     match network {
         Some(network) => network.subnets.iter().map(|s| s.net).collect(),
         None => interface.addresses.iter().map(IpNet::trunc).collect(),

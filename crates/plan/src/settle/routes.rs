@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use hallway_spec::{Action, Endpoint, IpVersion, Mode, Name, Topology};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::settled::{Network, Node, Plug, Route, Settled};
+use crate::settled::{Network, Node, Route, Settled};
 
 /// Fills in every node's routes.
 pub(super) fn add(topology: &Topology, settled: &mut Settled) {
@@ -34,7 +34,12 @@ fn of_node(
     out.extend(from_outside(settled, node));
     let taken: BTreeSet<IpNet> = out.iter().map(|r| r.to).collect();
     let mut seen = taken;
-    for route in policy_routes(topology, settled, node) {
+    let past = |r: &Route| {
+        let network = port_network(settled, node, r.interface);
+        r.to.prefix_len() == 0 && network.is_some_and(|n| n.mode == Mode::Macvlan)
+    };
+    let by_host = node.default_route && !out.iter().any(past);
+    for route in policy_routes(topology, settled, node, by_host) {
         if seen.insert(route.to) {
             out.push(route);
         }
@@ -120,10 +125,7 @@ fn from_outside(settled: &Settled, node: &Node) -> Vec<Route> {
 }
 
 fn port_network<'a>(settled: &'a Settled, node: &Node, position: usize) -> Option<&'a Network> {
-    match &node.interfaces.get(position)?.plug {
-        Plug::Port { network, .. } => settled.network(network),
-        Plug::Cable => None,
-    }
+    settled.network(node.interfaces.get(position)?.plug.network()?)
 }
 
 fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<Route> {
@@ -133,13 +135,13 @@ fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<R
     };
     (0..node.interfaces.len()).find_map(|position| {
         let network = port_network(settled, node, position)?;
-        if network.internal || (network.outside && !network.external) {
-            return None;
-        }
         // On an external network a node may have addresses of one version only.
         let mut own = node.interfaces.get(position)?.addresses.iter();
         own.find(|a| IpVersion::of_net(a) == version)?;
-        let gateway = network.gateways().find(|g| IpVersion::of(*g) == version)?;
+        let of_host = !network.internal && (!network.outside || network.external);
+        let routers = network.routers.iter().copied();
+        let mut all = routers.chain(network.gateways().filter(|_| of_host));
+        let gateway = all.find(|g| IpVersion::of(*g) == version)?;
         Some(Route {
             to,
             via: Some(gateway),
@@ -150,7 +152,9 @@ fn default_route(settled: &Settled, node: &Node, version: IpVersion) -> Option<R
 
 /// For each policy by which this node's internal networks reach something: a route to it, through
 /// the internal network's gateway. Replies need it as well as requests.
-fn policy_routes(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Route> {
+///
+/// The same for its other networks, if its way out does not lead through the host.
+fn policy_routes(topology: &Topology, settled: &Settled, node: &Node, by_host: bool) -> Vec<Route> {
     let mut out = Vec::new();
     let open = |network: &Network| !network.internal && !network.outside;
     let mut networks = (0..node.interfaces.len()).map(|at| port_network(settled, node, at));
@@ -160,7 +164,7 @@ fn policy_routes(topology: &Topology, settled: &Settled, node: &Node) -> Vec<Rou
     }
     for position in 0..node.interfaces.len() {
         let network = port_network(settled, node, position);
-        let limited = |n: &&Network| n.internal || !(node.default_route || n.outside);
+        let limited = |n: &&Network| n.internal || !(by_host || n.outside);
         let Some(network) = network.filter(limited) else {
             continue;
         };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use hallway_nftables::Ruleset;
 use ipnet::IpNet;
 
-use super::{Adjustment, CableEnd, Cause, KeeperStep, KeeperTask, NewPort, Op, Step};
+use super::{Adjustment, CableEnd, Cause, KeeperStep, KeeperTask, NewMacvlan, NewPort, Op, Step};
 use crate::compare::{Fact, Place};
 use crate::rules::Delta;
 use crate::target::{Route, RouteKind};
@@ -153,6 +153,10 @@ impl Op {
             Self::Unpublish { .. } => remove("published ports", "all"),
             Self::RemoveRules { .. } => remove("rules", "tables"),
             Self::CreateBridge(new) => {
+                if let Some(vlan) = &new.vlan {
+                    let detail = format!("VLAN {} of {}", vlan.id, vlan.parent);
+                    return create("link", &new.link.name).detail(detail);
+                }
                 let own = new.link.addresses.iter().filter(|a| !is_link_local(a));
                 create("bridge", &new.link.name).detail(list(own))
             }
@@ -166,6 +170,7 @@ impl Op {
             },
             Self::RemoveNamespace { netns, .. } => remove("namespace", netns),
             Self::CreatePort(port) => new_interface(port),
+            Self::CreateMacvlan(new) => new_macvlan(new),
             Self::CreateCable(cable) => new_cable(&cable.a, &cable.b),
             Self::RemoveInterface { netns, name } => remove("interface", format!("{netns} {name}")),
             Self::ForwardUplinks { uplinks, .. } => {
@@ -297,6 +302,13 @@ fn new_interface(port: &NewPort) -> Described {
     let sources = port.sources.as_ref();
     let sources = sources.map_or_else(String::new, |s| format!(", also sends from {s}"));
     create("interface", name).detail(format!("{addresses} on {}{sources}", port.network))
+}
+
+fn new_macvlan(new: &NewMacvlan) -> Described {
+    let (end, network, parent) = (&new.end, &new.network, &new.parent);
+    let addresses = list(end.link.addresses.iter().filter(|a| !is_link_local(a)));
+    create("interface", format!("{} {}", end.node, end.link.name))
+        .detail(format!("{addresses} on {network}, macvlan of {parent}"))
 }
 
 fn new_cable(a: &CableEnd, b: &CableEnd) -> Described {

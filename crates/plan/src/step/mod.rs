@@ -5,11 +5,12 @@
 
 mod describe;
 mod names;
+mod new;
 mod part;
 
 use std::net::IpAddr;
 
-use hallway_nftables::{Family, Ruleset};
+use hallway_nftables::Ruleset;
 use hallway_spec::{IpVersion, Name, PortRange, Protocol, SysctlKey};
 use ipnet::IpNet;
 
@@ -18,12 +19,13 @@ pub use crate::observed::Uplink;
 use crate::rules::Delta;
 use crate::settled::Settled;
 use crate::shaping::Shaping;
-use crate::target::{Link, Listener, Route, Setting};
+use crate::target::{Listener, Route, Setting};
 use crate::through::{Entry, Pass};
 pub use part::Part;
 
 pub use describe::{Action, Described};
 pub use names::{EntryKind, NameChange, NameStep};
+pub use new::{CableEnd, NewBridge, NewCable, NewMacvlan, NewNamespace, NewPort, NewRules};
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +119,7 @@ pub enum Op {
         /// Their name, the same in both families.
         table: String,
     },
-    /// A bridge with the host's addresses on it.
+    /// A bridge with the host's addresses on it, or a VLAN that macvlan interfaces are of.
     CreateBridge(Box<NewBridge>),
     /// Removes the bridge and every port of a network, all links of its device group.
     RemoveGroup {
@@ -142,6 +144,8 @@ pub enum Op {
     },
     /// A node's interface on a network, configured at both ends.
     CreatePort(Box<NewPort>),
+    /// A node's macvlan interface of a link of the host.
+    CreateMacvlan(Box<NewMacvlan>),
     /// A cable, configured at both ends.
     CreateCable(Box<NewCable>),
     /// Removes an interface inside a node (and so its other end).
@@ -270,93 +274,6 @@ pub enum Adjustment {
         /// What it does from now on.
         shaping: Shaping,
     },
-}
-
-/// Tables to load.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewRules {
-    /// All of them.
-    pub rules: Ruleset,
-    /// Tables that another program has removed, or from which it has removed all rules. The guard
-    /// closes the project until everything is loaded again, so they are loaded in parts: sets,
-    /// rules at hooks without the guard, the other rules.
-    pub lost: Vec<Family>,
-    /// Notes of uplinks that forward because of this project, which are kept.
-    pub noted: Vec<Uplink>,
-    /// The bridges among them.
-    pub bridges: Vec<String>,
-}
-
-/// A bridge to create.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewBridge {
-    /// The network.
-    pub network: Name,
-    /// The bridge.
-    pub link: Link,
-}
-
-/// A namespace to create.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewNamespace {
-    /// The node.
-    pub node: Name,
-    /// Its name in /run/netns.
-    pub netns: String,
-    /// The alias of its loopback.
-    pub alias: String,
-    /// Settings of the namespace.
-    pub settings: Vec<(Setting, u32)>,
-    /// The table of a node that translates addresses.
-    pub rules: Option<Ruleset>,
-}
-
-/// A node's interface on a network to create, with both its ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewPort {
-    /// The node.
-    pub node: Name,
-    /// Its namespace.
-    pub netns: String,
-    /// The network.
-    pub network: Name,
-    /// The host's end.
-    pub outer: Link,
-    /// Routes of the host that leave by it.
-    pub outer_routes: Vec<Route>,
-    /// The node's end.
-    pub inner: Link,
-    /// Routes of the node that leave by it.
-    pub inner_routes: Vec<Route>,
-    /// What the node may send from there besides its own addresses, in words. The rules have it; here
-    /// it is for the words of the step alone.
-    pub sources: Option<String>,
-    /// The namespace is one of others: the link does not begin with the settings it must have.
-    pub joined: bool,
-}
-
-/// A cable to create.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewCable {
-    /// One end.
-    pub a: CableEnd,
-    /// The other.
-    pub b: CableEnd,
-}
-
-/// One end of a cable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CableEnd {
-    /// The node.
-    pub node: Name,
-    /// Its namespace.
-    pub netns: String,
-    /// The interface.
-    pub link: Link,
-    /// Routes that leave by it.
-    pub routes: Vec<Route>,
-    /// The namespace is one of others: the link does not begin with the settings it must have.
-    pub joined: bool,
 }
 
 /// Addresses that have moved to an interface.

@@ -24,6 +24,7 @@ impl Op {
                 })
             }
             Self::CreatePort(port) => Some(Part::Node(&port.netns)),
+            Self::CreateMacvlan(new) => Some(Part::Node(&new.end.netns)),
             Self::CreateCable(cable) => Some(Part::Node(&cable.a.netns)),
             Self::RemoveInterface { netns, .. } => Some(Part::Node(netns)),
             _ => None,

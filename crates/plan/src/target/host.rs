@@ -35,6 +35,9 @@ pub(super) fn space(settled: &Settled) -> Space {
 
 fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
     let name = network.bridge.clone().filter(|_| !network.external)?;
+    if network.vlan.is_some() {
+        return Some(vlan(settled, network, name));
+    }
     let has = |version| {
         network
             .gateways()
@@ -73,6 +76,30 @@ fn bridge(settled: &Settled, network: &Network) -> Option<Link> {
     })
 }
 
+/// A VLAN that macvlan interfaces are of. The host itself has no address in it.
+fn vlan(settled: &Settled, network: &Network, name: String) -> Link {
+    Link {
+        name,
+        role: LinkRole::Vlan,
+        alias: Some(mark::alias(
+            &settled.project,
+            &Role::Bridge(network.name.clone()),
+        )),
+        group: Some(network.group),
+        master: Some(None),
+        mac: None,
+        mtu: None,
+        port: Vec::new(),
+        nf_call: None,
+        group_learning: None,
+        bridge: &[],
+        no_kernel_address: true,
+        addresses: Vec::new(),
+        shaping: Shaping::NONE,
+        settings: vec![(Setting::DisableIpv6, 1)],
+    }
+}
+
 fn forwarding(has: impl Fn(IpVersion) -> bool) -> impl Iterator<Item = (Setting, u32)> {
     let both = [IpVersion::V4, IpVersion::V6].into_iter();
     both.filter(move |v| has(*v))
@@ -89,7 +116,7 @@ fn port(
     let role = Role::Port(node.name.clone(), interface.name.clone());
     let gateways: Vec<IpAddr> = match network.mode {
         Mode::Routed => network.gateways().collect(),
-        Mode::Bridge | Mode::Lan => Vec::new(),
+        Mode::Bridge | Mode::Lan | Mode::Macvlan => Vec::new(),
     };
     let mut addresses: Vec<IpNet> = gateways.iter().copied().map(IpNet::from).collect();
     if gateways.iter().any(IpAddr::is_ipv6) {
@@ -136,7 +163,7 @@ fn port(
 
 /// The spanning tree of an external bridge, if any, belongs to others.
 fn port_flags(network: &Network) -> Vec<(PortFlag, bool)> {
-    let is_port = network.mode != Mode::Routed;
+    let is_port = !matches!(network.mode, Mode::Routed | Mode::Macvlan);
     let flags = PortFlag::ALL.into_iter().filter(|_| is_port);
     flags
         .filter(|flag| !network.external || !flag.is_of_spanning_tree())

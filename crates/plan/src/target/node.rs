@@ -99,6 +99,7 @@ fn interface(node: &Node, interface: &Interface) -> Link {
         name: interface.name.clone(),
         role: match interface.plug {
             Plug::Port { .. } => LinkRole::Interface,
+            Plug::Macvlan { .. } => LinkRole::Macvlan,
             Plug::Cable => LinkRole::Cable,
         },
         alias: None,

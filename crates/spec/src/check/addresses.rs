@@ -35,6 +35,8 @@ pub(super) fn attachments(topology: &Topology, problems: &mut Vec<Problem>) {
                 let kind = NetworkProblem::AddressOfExternal { node, network };
                 problems.push(Problem::new(place, kind));
             }
+            let kind = of_macvlan(node, network, attachment);
+            problems.extend(kind.map(|kind| Problem::new(place, kind)));
             for address in &attachment.addresses {
                 let misfit = misfit(network, *address);
                 problems.extend(misfit.map(|kind| Problem::new(place, kind)));
@@ -48,6 +50,42 @@ pub(super) fn attachments(topology: &Topology, problems: &mut Vec<Problem>) {
                     problems.push(Problem::new(place, kind));
                 }
             }
+        }
+    }
+}
+
+/// What an attachment cannot have, or must have, where it is a macvlan interface.
+fn of_macvlan(node: &Node, network: &Network, attachment: &Attachment) -> Option<NetworkProblem> {
+    network.parent.as_ref()?;
+    let (node, name) = (node.name.clone(), network.name.clone());
+    if attachment.bandwidth.is_some() {
+        return Some(NetworkProblem::BandwidthOfMacvlan {
+            node,
+            network: name,
+        });
+    }
+    (network.subnets.is_empty() && attachment.addresses.is_empty()).then_some(
+        NetworkProblem::AddressOfMacvlan {
+            node,
+            network: name,
+        },
+    )
+}
+
+/// Networks with a parent of their own each.
+pub(super) fn parents(topology: &Topology, problems: &mut Vec<Problem>) {
+    let mut first: BTreeMap<String, &Name> = BTreeMap::new();
+    for network in &topology.networks {
+        let Some(parent) = &network.parent else {
+            continue;
+        };
+        let link = match network.vlan {
+            Some(id) => format!("{parent}.{id}"),
+            None => parent.to_string(),
+        };
+        if let Some(other) = first.insert(link, &network.name) {
+            let kind = NetworkProblem::SameParent(other.clone(), network.name.clone());
+            problems.push(Problem::new(&network.place, kind));
         }
     }
 }
@@ -68,7 +106,8 @@ fn unknown_network(
 
 /// Why a member of the network cannot have this address.
 fn misfit(network: &Network, address: IpAddr) -> Option<NetworkProblem> {
-    if network.external.is_some() && network.subnets.is_empty() {
+    let of_host = network.external.is_some() || network.parent.is_some();
+    if of_host && network.subnets.is_empty() {
         return None; // the host knows its subnet
     }
     let Some(subnet) = network.subnets.iter().find(|s| s.net.contains(&address)) else {
@@ -80,7 +119,10 @@ fn misfit(network: &Network, address: IpAddr) -> Option<NetworkProblem> {
         });
     };
     let role = if Some(address) == subnet.gateway {
-        ReservedAddress::Gateway
+        match network.parent {
+            Some(_) => ReservedAddress::Router,
+            None => ReservedAddress::Gateway,
+        }
     } else if !subnet.reserves_ends() {
         return None;
     } else if address == subnet.net.network() {

@@ -20,6 +20,7 @@ pub(crate) fn all(topology: &Topology, problems: &mut Vec<Problem>, warnings: &m
     }
     subnets::networks(topology, problems);
     addresses::attachments(topology, problems);
+    addresses::parents(topology, problems);
     addresses::links(topology, problems);
     subnets::links(topology, problems);
     limits::members(topology, problems);

@@ -10,46 +10,50 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     let lans = OfLan::new(topology);
     for policy in &topology.policies {
         let mut ends = policy.pairs.iter().flat_map(|(from, to)| [from, to]);
-        let kind = ends.find_map(|end| lans.problem(end));
-        problems.extend(kind.map(|kind| Problem::new(&policy.place, kind)));
-    }
-    let allowing = topology.policies.iter();
-    for policy in allowing.filter(|p| p.action == Action::Allow) {
-        for (from, to) in &policy.pairs {
+        if let Some(kind) = ends.find_map(|end| lans.problem(end)) {
+            problems.push(Problem::new(&policy.place, kind));
+            continue;
+        }
+        let allows = policy.action == Action::Allow;
+        for (from, to) in policy.pairs.iter().filter(|_| allows) {
             let kind = impossible(topology, from, to);
             problems.extend(kind.map(|kind| Problem::new(&policy.place, kind)));
         }
     }
 }
 
-/// Networks that are lans, and nodes that are on lans only, with one of them.
+/// Networks whose packets do not pass the host, and nodes that are on such networks only, with one of
+/// them.
 struct OfLan<'a> {
-    networks: BTreeSet<&'a Name>,
+    networks: BTreeMap<&'a Name, Mode>,
     nodes: BTreeMap<&'a Name, &'a Name>,
 }
 
 impl<'a> OfLan<'a> {
     fn new(topology: &'a Topology) -> Self {
-        let lans = topology.networks.iter().filter(|n| n.mode == Mode::Lan);
-        let networks: BTreeSet<&Name> = lans.map(|n| &n.name).collect();
+        let lans = topology.networks.iter().filter(|n| !n.mode.passes_host());
+        let networks: BTreeMap<&Name, Mode> = lans.map(|n| (&n.name, n.mode)).collect();
         let only = |node: &'a Node| {
             let mut all = node.attachments.iter().map(|a| &a.network);
             let first = all.clone().next()?;
-            all.all(|n| networks.contains(n))
+            all.all(|n| networks.contains_key(n))
                 .then_some((&node.name, first))
         };
         let nodes = topology.nodes.iter().filter_map(only).collect();
         Self { networks, nodes }
     }
 
-    /// Packets on a lan do not pass the host's rules.
+    /// Packets there do not pass the host's rules.
     fn problem(&self, endpoint: &Endpoint) -> Option<PolicyProblem> {
-        let network = match endpoint {
-            Endpoint::Network(name) => self.networks.get(name),
-            Endpoint::Node(name) => self.nodes.get(name),
-            _ => None,
+        let name = match endpoint {
+            Endpoint::Network(name) => name,
+            Endpoint::Node(name) => self.nodes.get(name)?,
+            _ => return None,
         };
-        network.map(|name| PolicyProblem::OfLan((*name).clone()))
+        Some(match self.networks.get(name)? {
+            Mode::Macvlan => PolicyProblem::OfMacvlan(name.clone()),
+            _ => PolicyProblem::OfLan(name.clone()),
+        })
     }
 }
 

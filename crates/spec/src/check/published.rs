@@ -44,6 +44,8 @@ fn unreachable(node: &Node, on: &[&Network]) -> Option<NodeProblem> {
         Unpublishable::Outside
     } else if on.iter().all(|n| n.mode == Mode::Lan) {
         Unpublishable::Lan
+    } else if on.iter().all(|n| n.mode == Mode::Macvlan) {
+        Unpublishable::Macvlan
     } else {
         Unpublishable::Internal
     };

@@ -62,6 +62,10 @@ mapping! {
         external: Option<bool>,
         /// The name of that bridge.
         bridge: Option<String>,
+        /// An interface of the host, which each member gets a macvlan interface of.
+        parent: Option<String>,
+        /// The number of a VLAN on it, which the members are in.
+        vlan: Option<u16>,
         /// Bytes.
         mtu: Option<u32>,
     }

@@ -51,6 +51,8 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
         mode: routed.then(|| "routed".to_owned()),
         external: None,
         bridge: None,
+        parent: None,
+        vlan: None,
         mtu: *mtu,
     };
     document.networks.insert(name.to_string(), Some(network));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::values::{Named, interface, items, mtu, named};
+use super::values::{Named, host_interface, interface, items, mtu, named};
 use crate::document::NetworkKeys;
 use crate::problem::{NetworkProblem, Required, ValueProblem};
 use crate::reader::{At, Reader};
@@ -26,27 +26,38 @@ pub(super) fn read(r: &mut Reader<'_>, at: Option<&At>) -> Vec<Network> {
 fn network(r: &mut Reader<'_>, entry: Named) -> Network {
     let Named { name, place, value } = entry;
     let keys = NetworkKeys::read(r, &value, "a mapping, or nothing");
-    let external = external(r, (&keys, &value), &name);
-    let mode = keys.mode.and_then(|at| mode(r, &at)).unwrap_or_default();
+    let (parent, vlan) = parent(r, &keys, &name);
+    let external = match parent {
+        Some(_) => None,
+        None => external(r, (&keys, &value), &name),
+    };
+    let mode = match (&parent, &keys.mode) {
+        (Some(_), _) => Mode::Macvlan,
+        (None, given) => given
+            .as_ref()
+            .and_then(|at| mode(r, at))
+            .unwrap_or_default(),
+    };
     let lan = mode == Mode::Lan;
     let gateways = gateways(r, keys.gateway.as_ref());
     if let (true, Some((_, at))) = (lan, gateways.first()) {
         r.report(at, NetworkProblem::GatewayOfLan(name.clone()));
     }
-    let subnets = subnets(r, &value.path, keys.subnet.as_ref(), (lan, &gateways));
+    let subnets = subnets(r, &value.path, keys.subnet.as_ref(), (mode, &gateways));
     if let (true, Some((_, at))) = (items(r, keys.subnet.as_ref()).is_empty(), gateways.first()) {
         r.report(at, ValueProblem::Missing(Required::SubnetOfGateway));
     }
-    // There is no route from a lan to the outside.
-    let internal = flag(r, keys.internal.as_ref()) || lan;
-    let outside = flag(r, keys.outside.as_ref()) || external.is_some();
+    // There is no route by the host from a lan to the outside.
+    let given = |r: &mut Reader<'_>, at: Option<&At>| parent.is_none() && flag(r, at);
+    let internal = given(r, keys.internal.as_ref()) || !mode.passes_host();
+    let outside = given(r, keys.outside.as_ref()) || external.is_some();
     // Keys that an external network cannot have are problems of their own.
     if internal && outside && external.is_none() {
         let kind = if lan { "mode: lan" } else { "internal: true" };
         let name = name.clone();
         r.report_at(&place, NetworkProblem::InternalAndOutside { name, kind });
     }
-    let nat = match &keys.nat {
+    let nat = match keys.nat.as_ref().filter(|_| parent.is_none()) {
         Some(at) => r.boolean(at).unwrap_or(true),
         None => true,
     };
@@ -77,9 +88,56 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
         nat,
         mode,
         external,
+        parent,
+        vlan,
         mtu,
         place,
     }
+}
+
+/// The link of the host that members have macvlan interfaces of, and the VLAN on it. Packets there do
+/// not pass the host, so what the host does for other networks is not possible.
+fn parent(
+    r: &mut Reader<'_>,
+    keys: &NetworkKeys,
+    name: &Name,
+) -> (Option<InterfaceName>, Option<u16>) {
+    let Some(at) = &keys.parent else {
+        if let Some(vlan) = &keys.vlan {
+            r.report(vlan, ValueProblem::Missing(Required::ParentOfVlan));
+        }
+        return (None, None);
+    };
+    let others = [
+        (&keys.internal, "internal"),
+        (&keys.outside, "outside"),
+        (&keys.nat, "nat"),
+        (&keys.mode, "mode"),
+        (&keys.external, "external"),
+        (&keys.bridge, "bridge"),
+    ];
+    for (given, key) in others {
+        if let Some(given) = given {
+            let name = name.clone();
+            r.report(given, NetworkProblem::KeyBesideParent { name, key });
+        }
+    }
+    let parent = host_interface(r, at);
+    let vlan = keys.vlan.as_ref().and_then(|at| {
+        const EXPECTED: &str = "the number of a VLAN, from 1 to 4094";
+        let id = r.value::<u16>(at, EXPECTED)?;
+        if !(1..=4094).contains(&id) {
+            r.unexpected(at, EXPECTED);
+            return None;
+        }
+        Some(id)
+    });
+    if let (Some(parent), Some(id)) = (&parent, vlan)
+        && let Err(error) = format!("{parent}.{id}").parse::<InterfaceName>()
+    {
+        r.report(at, ValueProblem::Interface(error));
+    }
+    (parent, vlan)
 }
 
 /// The bridge of an external network, of which the rest is not hallway's to choose.
@@ -135,8 +193,9 @@ fn subnets(
     r: &mut Reader<'_>,
     path: &str,
     at: Option<&At>,
-    (lan, gateways): (bool, &[(IpAddr, At)]),
+    (mode, gateways): (Mode, &[(IpAddr, At)]),
 ) -> Vec<Subnet> {
+    let lan = mode == Mode::Lan;
     let items = items(r, at);
     let mut out: Vec<Subnet> = Vec::new();
     for item in items {
@@ -159,6 +218,8 @@ fn subnets(
                 net,
                 gateway: Some(*gateway),
             },
+            // The router is one of others: none is taken for granted.
+            None if mode == Mode::Macvlan => Subnet { net, gateway: None },
             None => Subnet::with_first_address(net),
         });
     }

@@ -96,6 +96,14 @@ pub(super) fn interface(r: &mut Reader<'_>, at: &At) -> Option<InterfaceName> {
     }
 }
 
+/// The name of an interface that the host has.
+pub(super) fn host_interface(r: &mut Reader<'_>, at: &At) -> Option<InterfaceName> {
+    let text = r.text(at, "an interface name")?;
+    let name = text.parse();
+    name.map_err(|error| r.report(at, ValueProblem::Interface(error)))
+        .ok()
+}
+
 /// A MAC address.
 pub(super) fn mac(r: &mut Reader<'_>, at: &At) -> Option<Mac> {
     r.checked(at, "a MAC address")

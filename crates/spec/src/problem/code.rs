@@ -72,6 +72,8 @@ crate::codes! {
         InactiveProfile = "inactive-profile",
         /// An external network cannot be joined as the file has it.
         ExternalNetwork = "external-network",
+        /// A network with a parent cannot have what the file gives it.
+        ParentNetwork = "parent-network",
         /// A file of another format asks for something that hallway cannot do.
         NotSupported = "not-supported",
     }

@@ -186,6 +186,35 @@ pub enum NetworkProblem {
         /// The network.
         network: Name,
     },
+    /// A key that has no meaning where packets do not pass the host.
+    #[error("network {name} has parent: its packets do not pass the host, so {key} cannot hold")]
+    KeyBesideParent {
+        /// The network.
+        name: Name,
+        /// The key.
+        key: &'static str,
+    },
+    /// Two networks with macvlan interfaces of one link.
+    #[error("networks {0} and {1} have the same parent: they would be one network")]
+    SameParent(Name, Name),
+    /// A limit of a macvlan interface, whose packets to the node cannot be limited.
+    #[error(
+        "node {node} has bandwidth on network {network}, which has parent: what comes in there cannot be limited"
+    )]
+    BandwidthOfMacvlan {
+        /// The node.
+        node: Name,
+        /// The network.
+        network: Name,
+    },
+    /// A node on a network with a parent and no subnet, without an address.
+    #[error("node {node} needs an address on network {network}, which has parent but no subnet")]
+    AddressOfMacvlan {
+        /// The node.
+        node: Name,
+        /// The network.
+        network: Name,
+    },
     /// `nat: false` on a network whose nodes are not translated in any case.
     #[error("network {name} has {kind} and nat: false: nothing is translated there")]
     NatWithoutEffect {
@@ -211,6 +240,8 @@ pub enum NetworkProblem {
 pub enum ReservedAddress {
     /// It is the host's own.
     Gateway,
+    /// It is a router's, outside.
+    Router,
     /// It is the first of the prefix.
     Network,
     /// It is the last of an IPv4 prefix.
@@ -221,6 +252,7 @@ impl std::fmt::Display for ReservedAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Gateway => "the host's (the gateway)",
+            Self::Router => "the router's (the gateway)",
             Self::Network => "the network address",
             Self::Broadcast => "the broadcast address",
         })
@@ -236,6 +268,10 @@ impl Details for NetworkProblem {
             Self::KeyOfExternal { .. }
             | Self::BridgeNotExternal(_)
             | Self::AddressOfExternal { .. } => Code::ExternalNetwork,
+            Self::KeyBesideParent { .. }
+            | Self::SameParent(..)
+            | Self::BandwidthOfMacvlan { .. }
+            | Self::AddressOfMacvlan { .. } => Code::ParentNetwork,
             Self::TwoSubnets { .. }
             | Self::HostBits(_)
             | Self::SubnetSize { .. }
@@ -341,7 +377,12 @@ impl Details for NetworkProblem {
             Self::NatWithoutEffect { .. } => "remove nat: false",
             Self::KeyOfExternal { .. } => "remove it: it is as on the host",
             Self::BridgeNotExternal(_) => "write external: true, or remove bridge",
-            Self::AddressOfExternal { .. } => {
+            Self::KeyBesideParent { .. } => {
+                "remove it: rules, translation and published ports are only on networks of the host"
+            }
+            Self::SameParent(..) => "put the nodes on one of the two, or give each its own vlan",
+            Self::BandwidthOfMacvlan { .. } => "remove it; delay, loss and the like can be given",
+            Self::AddressOfExternal { .. } | Self::AddressOfMacvlan { .. } => {
                 "write one that is free there: which ones others have is not known to hallway"
             }
             Self::GatewayOfLan(_) => "remove gateway; routes of the nodes name the router",

@@ -154,6 +154,8 @@ pub enum Unpublishable {
     Outside,
     /// All networks are lans.
     Lan,
+    /// All networks have a parent.
+    Macvlan,
 }
 
 impl std::fmt::Display for Unpublishable {
@@ -162,6 +164,7 @@ impl std::fmt::Display for Unpublishable {
             Self::Internal => "internal",
             Self::Outside => "outside",
             Self::Lan => "lans",
+            Self::Macvlan => "past the host (parent)",
         })
     }
 }
@@ -213,6 +216,9 @@ impl Details for NodeProblem {
                 Unpublishable::Lan => {
                     Label::new(network_place, format!("network {network} is a lan"))
                 }
+                Unpublishable::Macvlan => {
+                    Label::new(network_place, format!("network {network} has parent"))
+                }
                 _ => Label::new(network_place, format!("network {network} is {reason}")),
             },
             Self::PublishedTwice {
@@ -243,6 +249,9 @@ impl Details for NodeProblem {
             }
             Self::PublishUnreachable { reason, .. } => match reason {
                 Unpublishable::Internal => "an internal network is not connected to the outside, so the port could not be reached: remove internal, or put the node on another network too".into(),
+                Unpublishable::Macvlan => {
+                    "others reach the node by its own address there: remove ports".into()
+                }
                 Unpublishable::Outside => {
                     "nodes of an outside network are reached directly: remove ports".into()
                 }

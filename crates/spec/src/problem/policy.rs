@@ -29,6 +29,9 @@ pub enum PolicyProblem {
     /// It is about a lan, or a node that is on lans only.
     #[error("network {0} is a lan: packets there do not pass the host's rules")]
     OfLan(Name),
+    /// The same of a network with a parent.
+    #[error("network {0} has parent: packets there do not pass the host's rules")]
+    OfMacvlan(Name),
     /// A policy or expectation has the name of a port that has no meaning there, or several.
     #[error(transparent)]
     PortName(#[from] UnresolvedPort),
@@ -70,6 +73,9 @@ impl Details for PolicyProblem {
         let help = match self {
             Self::PortName(unresolved) => return Some(unresolved.help()),
             Self::OutsideNetwork(_) => "write outside, or the prefix, in a policy",
+            Self::OfMacvlan(_) => {
+                "remove this policy; rules about that network belong on its other machines"
+            }
             Self::OfLan(_) => "remove mode: lan from the network, or this policy",
             Self::ToItself => "remove it",
             Self::ExpectContradiction { .. } => "remove one of the two",

@@ -121,6 +121,9 @@ pub enum Required {
     /// The command of a program that shares a namespace.
     #[error("a program that shares the namespace of a node needs a command")]
     OfSidecar,
+    /// The link that a VLAN is on.
+    #[error("vlan needs parent, the name of an interface of the host")]
+    ParentOfVlan,
     /// The bridge of an external network.
     #[error("an external network needs bridge, the name of a bridge of the host")]
     OfExternal,
@@ -291,6 +294,7 @@ impl Required {
             Self::SubnetOfGateway => Some("give it a subnet, or remove the gateway"),
             Self::Target => Some("write { target: 80, published: 8080 }"),
             Self::OfSidecar => Some("give it a command, or remove namespace"),
+            Self::ParentOfVlan => Some("write parent: eth0, as ip link shows it"),
             Self::OfExternal => Some("write bridge: br0, as ip link shows it"),
             Self::Test => Some(
                 "write test: curl -f http://localhost/, or test: [CMD, program, argument]; or disable: true",

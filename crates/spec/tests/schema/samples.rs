@@ -9,6 +9,7 @@ pub(crate) fn base() -> Value {
             "n": { "subnet": "10.1.0.0/24" },
             "m": { "subnet": "10.2.0.0/24" },
             "x": { "external": true, "bridge": "br0" },
+            "p": { "parent": "eth0" },
         },
         "nodes": {
             "a": {
@@ -80,6 +81,8 @@ pub(crate) fn all() -> Vec<Sample> {
     add("/networks/m", "networks.*.mtu", json!(1400));
     add("/networks/x", "networks.*.bridge", json!("br1"));
     add("/networks/x", "networks.*.external", json!(false));
+    add("/networks/p", "networks.*.parent", json!("eth1"));
+    add("/networks/p", "networks.*.vlan", json!(10));
     nodes(&mut add);
     add(
         "/links/0",

@@ -1,5 +1,7 @@
 //! The text in the boxes of a picture, line by line, and the resulting sizes.
 
+use hallway_spec::Mode;
+
 use super::collapse::LINES;
 use super::measure::{Face, fit, fit_name, width};
 use super::model::{Graph, Interface, Network, Node, State, traffic};
@@ -240,12 +242,17 @@ pub(super) fn list(graph: &Graph, nodes: &[usize]) -> Vec<Line> {
 pub(super) fn heading(network: &Network) -> Vec<Line> {
     let mut lines = vec![Line::new(&network.name, Set::Name)];
     if network.state == State::Missing {
-        lines.push(Line::new("bridge missing", Set::Alarm));
+        let missing = match network.mode {
+            Mode::Macvlan => "parent missing",
+            _ => "bridge missing",
+        };
+        lines.push(Line::new(missing, Set::Alarm));
     }
     lines.extend(network.subnets.iter().map(|s| Line::new(s, Set::Address)));
-    let host = match network.lan {
-        true => "without the host".to_owned(),
-        false => format!("host {}", network.gateways.join(", ")),
+    let host = match (network.mode, &network.bridge) {
+        (Mode::Macvlan, Some(parent)) => format!("of {parent}, past the host"),
+        (Mode::Lan, _) => "without the host".to_owned(),
+        _ => format!("host {}", network.gateways.join(", ")),
     };
     lines.push(Line::new(&host, Set::Dim));
     lines
@@ -253,8 +260,10 @@ pub(super) fn heading(network: &Network) -> Vec<Line> {
 
 /// The kind of the network, in a word.
 pub(super) fn kind(network: &Network) -> &'static str {
-    if network.lan {
-        return "lan";
+    match network.mode {
+        Mode::Lan => return "lan",
+        Mode::Macvlan => return "macvlan",
+        Mode::Bridge | Mode::Routed => {}
     }
     match (network.internal, network.bridge.is_none()) {
         (true, true) => "internal, routed",

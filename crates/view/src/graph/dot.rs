@@ -23,8 +23,9 @@ pub fn dot(graph: &Graph) -> String {
                 continue;
             }
             let mut text = format!("{}\n{}", network.name, network.subnets.join(" "));
-            if network.internal {
-                text.push_str("\ninternal");
+            if let Some(remark) = network.remark() {
+                text.push('\n');
+                text.push_str(&remark);
             }
             let colour = colour(network.state, "#0072b2");
             let _ = writeln!(

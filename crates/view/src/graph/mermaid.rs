@@ -78,9 +78,7 @@ fn network_line(out: &mut String, indent: &str, graph: &Graph, position: usize) 
         return;
     };
     let mut lines = vec![label(&network.name), label(&network.subnets.join(" "))];
-    if network.internal {
-        lines.push("internal".into());
-    }
+    lines.extend(network.remark().as_deref().map(label));
     let class = class(network.state, "network");
     let text = lines.join("<br/>");
     let _ = writeln!(out, "{indent}net{position}[[\"{text}\"]]:::{class}");

@@ -50,8 +50,8 @@ pub struct Network {
     pub internal: bool,
     /// Its nodes reach outside with the host's address.
     pub nat: bool,
-    /// A switch without the host.
-    pub lan: bool,
+    /// How its members are connected.
+    pub mode: Mode,
     /// Stands for the outside world.
     pub outside: bool,
     /// Whether its bridge exists.
@@ -171,7 +171,7 @@ impl Graph {
                 to.counters = seen.and_then(|s| s.get(&interface.name)).copied();
                 let other_end = match &interface.plug {
                     Plug::Port { link, .. } => has(link),
-                    Plug::Cable => true,
+                    Plug::Macvlan { .. } | Plug::Cable => true,
                 };
                 to.state = state(to.counters.is_some() && other_end);
             }
@@ -203,6 +203,16 @@ impl Graph {
             .chain(interfaces.map(|i| i.state))
             .filter(|s| *s == State::Missing)
             .count()
+    }
+}
+
+impl Network {
+    /// What is special about it, for a picture with few words.
+    pub(super) fn remark(&self) -> Option<String> {
+        match (self.mode, &self.bridge) {
+            (Mode::Macvlan, Some(parent)) => Some(format!("macvlan of {parent}")),
+            _ => self.internal.then(|| "internal".to_owned()),
+        }
     }
 }
 
@@ -258,7 +268,7 @@ fn network(network: &settled::Network) -> Network {
         internal: network.internal,
         outside: network.outside,
         nat: network.nat,
-        lan: network.mode == Mode::Lan,
+        mode: network.mode,
         state: State::Unknown,
     }
 }
@@ -273,13 +283,12 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
             .map(|i| Interface {
                 name: i.name.clone(),
                 addresses: match &i.plug {
-                    Plug::Port { .. } => i.addresses.iter().map(|a| a.addr().to_string()).collect(),
+                    Plug::Port { .. } | Plug::Macvlan { .. } => {
+                        i.addresses.iter().map(|a| a.addr().to_string()).collect()
+                    }
                     Plug::Cable => i.addresses.iter().map(ToString::to_string).collect(),
                 },
-                network: match &i.plug {
-                    Plug::Port { network, .. } => position(network),
-                    Plug::Cable => None,
-                },
+                network: i.plug.network().and_then(position),
                 notes: notes(i),
                 state: State::Unknown,
                 counters: None,

@@ -1,5 +1,7 @@
 //! The picture as a tree of lines.
 
+use hallway_spec::Mode;
+
 use super::model::{Graph, Interface, Node, State, traffic};
 
 /// A line with the lines below it.
@@ -104,10 +106,10 @@ fn networks(graph: &Graph, outside: bool) -> Vec<Branch> {
                 format!("{}{}", mark(network.state), network.name),
                 network.subnets.join(" "),
             ];
-            words.push(network.bridge.clone().unwrap_or_else(|| "routed".into()));
-            if network.internal {
-                words.push("internal".into());
+            if network.mode != Mode::Macvlan {
+                words.push(network.bridge.clone().unwrap_or_else(|| "routed".into()));
             }
+            words.extend(network.remark());
             let members = graph
                 .nodes
                 .iter()

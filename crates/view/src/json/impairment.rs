@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hallway_plan::settled::{self, Plug};
+use hallway_plan::settled;
 use hallway_spec::{Bandwidth, Name};
 use serde::Serialize;
 
@@ -37,10 +37,7 @@ pub fn impairments<'a>(
         schema_version: Version,
         node: &node.name,
         interface: &interface.name,
-        network: match &interface.plug {
-            Plug::Port { network, .. } => Some(network),
-            Plug::Cable => None,
-        },
+        network: interface.plug.network(),
         impairments: interface.impairments.given().into_iter().collect(),
         bandwidth: interface.bandwidth.map(Bandwidth::bits_per_second),
     });

@@ -28,15 +28,15 @@ pub struct Interface<'a> {
     pub masquerade: bool,
     /// Its network; none for a cable.
     pub network: Option<&'a Name>,
-    /// The host's end; none for a cable.
+    /// The host's end; none for a cable, and for a macvlan interface.
     pub host_link: Option<&'a str>,
 }
 
 impl<'a> Interface<'a> {
     pub(super) fn new(interface: &'a settled::Interface) -> Self {
-        let (network, host_link) = match &interface.plug {
-            Plug::Port { network, link } => (Some(network), Some(link.as_str())),
-            Plug::Cable => (None, None),
+        let host_link = match &interface.plug {
+            Plug::Port { link, .. } => Some(link.as_str()),
+            Plug::Macvlan { .. } | Plug::Cable => None,
         };
         Self {
             name: &interface.name,
@@ -49,7 +49,7 @@ impl<'a> Interface<'a> {
             impairments: interface.impairments.given().into_iter().collect(),
             sources: &interface.sources,
             masquerade: interface.masquerade,
-            network,
+            network: interface.plug.network(),
             host_link,
         }
     }

@@ -130,6 +130,15 @@ pub struct Network<'a> {
     pub name: &'a Name,
     /// Its bridge; none for a routed network.
     pub bridge: Option<&'a str>,
+    /// The link of the host that its nodes have macvlan interfaces of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<&'a str>,
+    /// The number of the VLAN that this link is, if hallway made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+    /// The routers of others there.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub routers: &'a [IpAddr],
     /// The bridge's MAC address.
     pub mac: String,
     /// Prefixes with the host's address in each.
@@ -290,8 +299,8 @@ impl<'a> Network<'a> {
     #[must_use]
     pub fn new(settled: &'a Settled, network: &'a settled::Network) -> Self {
         let members = settled.nodes.iter().flat_map(|node| {
-            let ports = node.ports().filter(|(_, of, _)| *of == &network.name);
-            ports.map(|(interface, ..)| Member {
+            let own = node.memberships().filter(|(_, of)| **of == network.name);
+            own.map(|(interface, _)| Member {
                 node: &node.name,
                 interface: &interface.name,
                 addresses: &interface.addresses,
@@ -300,12 +309,18 @@ impl<'a> Network<'a> {
         Self {
             schema_version: Version,
             name: &network.name,
-            bridge: network.bridge.as_deref(),
+            bridge: network
+                .bridge
+                .as_deref()
+                .filter(|_| network.parent().is_none()),
+            parent: network.parent(),
+            vlan: network.vlan.as_ref().map(|v| v.id),
+            routers: &network.routers,
             mac: mac(network.mac),
             subnets: &network.subnets,
             internal: network.internal,
             outside: network.outside,
-            external: network.external,
+            external: network.external && network.parent().is_none(),
             nat: network.nat,
             mode: network.mode,
             mtu: network.mtu,

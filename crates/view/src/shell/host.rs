@@ -2,6 +2,7 @@
 
 use hallway_nftables::print;
 use hallway_plan::mark;
+use hallway_plan::settled::Vlan;
 use hallway_plan::target::{Link, Setting};
 use hallway_plan::through::{Entry, Pass};
 use hallway_spec::{IpVersion, Name};
@@ -66,6 +67,23 @@ pub(super) fn create_bridge(script: &mut Script<'_>, bridge: &Link) {
     for address in &bridge.addresses {
         add_address(script, "ip", &link, address);
     }
+}
+
+pub(super) fn create_vlan(script: &mut Script<'_>, new: &Link, vlan: &Vlan) {
+    script.explain(&[
+        "A VLAN of an interface of the host: frames leave by that with the tag, and come in by this link",
+        "if they have it. The host itself has no address in it, and takes none.",
+    ]);
+    let (link, parent) = (quote(&new.name), quote(&vlan.parent));
+    script.line(&format!(
+        "ip link add link {parent} name {link} group {} type vlan id {}",
+        new.group.unwrap_or(0),
+        vlan.id
+    ));
+    settings(script, new);
+    alias(script, new);
+    no_own_address(script, "ip", &link);
+    script.line(&format!("ip link set dev {link} up"));
 }
 
 /// The MTU, as an attribute of `ip link`.

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use hallway_plan::compare::Place;
-use hallway_plan::mark;
-use hallway_plan::step::{Announcement, CableEnd, NewNamespace, NewPort};
+use hallway_plan::mark::{self, NEW_LINK};
+use hallway_plan::step::{Announcement, CableEnd, NewMacvlan, NewNamespace, NewPort};
 use hallway_plan::target::{Link, PortFlag, Route, RouteKind, RouteOrigin, Setting};
 use hallway_spec::IpVersion;
 
@@ -158,6 +158,33 @@ fn routed(script: &mut Script<'_>, port: &NewPort, link: &str) {
         add_route(script, None, route);
     }
     settings(script, &port.outer);
+}
+
+pub(super) fn create_macvlan(script: &mut Script<'_>, new: &NewMacvlan) {
+    script.explain(&[
+        "A macvlan interface has a MAC address of its own on the wire of another interface: frames pass",
+        "between it, its siblings and the wire, and none of the host's rules is about them. (Not every",
+        "kernel can make it with a name that a link has here, so it gets its name inside.)",
+    ]);
+    let (end, parent) = (&new.end, quote(&new.parent));
+    script.line(&format!(
+        "ip link add link {parent} name {NEW_LINK} address {}{} netns {} type macvlan mode bridge",
+        mac(end.link.mac.unwrap_or_default()),
+        mtu(&end.link),
+        quote(&end.netns)
+    ));
+    script.line(&format!(
+        "{} link set dev {NEW_LINK} name {}",
+        within("ip", &end.netns),
+        quote(&end.link.name)
+    ));
+    if end.joined {
+        joined(script, &end.netns, &end.link);
+    }
+    configure(script, &end.netns, &end.link);
+    for route in &end.routes {
+        add_route(script, Some(&end.netns), route);
+    }
 }
 
 pub(super) fn create_cable(script: &mut Script<'_>, a: &CableEnd, b: &CableEnd) {

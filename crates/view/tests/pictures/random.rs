@@ -1,5 +1,6 @@
 //! Random projects: no boxes, lines or names overlap, and every format is valid.
 
+use hallway_spec::Mode;
 use hallway_view::graph::drawing::{Layout, Rect};
 use hallway_view::graph::{
     Arrow, Cable, End, Graph, Interface, Network, Node, Party, Policy, Port, State, dot, mermaid,
@@ -26,7 +27,12 @@ prop_compose! {
         let outside = kind == 0;
         Network {
             name, subnets, gateways, internal: internal && !outside, outside,
-            nat: kind != 2 || internal, lan: kind == 3 && internal,
+            nat: kind != 2 || internal,
+            mode: match (kind, internal) {
+                (3, true) => Mode::Lan,
+                (4, true) => Mode::Macvlan,
+                _ => Mode::Bridge,
+            },
             bridge: (kind != 1).then(|| "br".into()), state: State::Present,
         }
     }

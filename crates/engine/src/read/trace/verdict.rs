@@ -76,7 +76,8 @@ impl Observations<'_> {
             return self.refused();
         }
         if let (Some((at, next)), false) = (&self.silent, self.arrived) {
-            return self.or_predicted(&[ReasonCode::NeighbourUnreachable], || {
+            let known = [ReasonCode::NeighbourUnreachable, ReasonCode::PastHost];
+            return self.or_predicted(&known, || {
                 reason(
                     ReasonCode::NeighbourUnreachable,
                     format!("{at} requests the MAC address of {next}, and no answer comes"),
@@ -91,6 +92,7 @@ impl Observations<'_> {
             ReasonCode::NotForwarding,
             ReasonCode::OtherRoute,
             ReasonCode::External,
+            ReasonCode::PastHost,
             ReasonCode::SpoofedSource,
             ReasonCode::NoCommonFamily,
             ReasonCode::Asymmetric,

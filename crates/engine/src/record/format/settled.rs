@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_plan::settled::{
-    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet,
+    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet, Vlan,
 };
 use hallway_plan::through::Firewall;
 use hallway_spec::{
@@ -42,6 +42,10 @@ struct NetworkFile {
     outside: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     external: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vlan: Option<VlanFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    routers: Vec<IpAddr>,
     #[serde(default = "translated")]
     nat: bool,
     mode: Mode,
@@ -60,6 +64,12 @@ fn translated() -> bool {
 /// In files that do not say it, every node has one.
 fn has_default_route() -> bool {
     true
+}
+
+#[derive(Serialize, Deserialize)]
+struct VlanFile {
+    parent: String,
+    id: u16,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,6 +136,7 @@ struct InterfaceFile {
 #[serde(rename_all = "snake_case")]
 enum PlugFile {
     Port { network: Name, link: String },
+    Macvlan { network: Name },
     Cable,
 }
 
@@ -290,9 +301,11 @@ macro_rules! same_fields {
 
 same_fields! {
     Network = NetworkFile {
-        name, group, bridge, mac, internal, outside, external, nat, mode, mtu, filtered, last_allocated, place;
-        each subnets
+        name, group, bridge, mac, internal, outside, external, routers, nat, mode, mtu, filtered,
+        last_allocated, place;
+        each subnets; maybe vlan
     };
+    Vlan = VlanFile { parent, id };
     Subnet = SubnetFile { net, gateway };
     Node = NodeFile {
         name, netns, default_route, ipv6, forwarding, connections, hostname, sysctls, dns, dns_search, extra_hosts, environment,
@@ -314,6 +327,7 @@ impl From<&Plug> for PlugFile {
     fn from(plug: &Plug) -> Self {
         match plug.clone() {
             Plug::Port { network, link } => Self::Port { network, link },
+            Plug::Macvlan { network } => Self::Macvlan { network },
             Plug::Cable => Self::Cable,
         }
     }
@@ -323,6 +337,7 @@ impl From<PlugFile> for Plug {
     fn from(plug: PlugFile) -> Self {
         match plug {
             PlugFile::Port { network, link } => Self::Port { network, link },
+            PlugFile::Macvlan { network } => Self::Macvlan { network },
             PlugFile::Cable => Self::Cable,
         }
     }

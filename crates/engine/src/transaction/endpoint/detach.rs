@@ -7,7 +7,7 @@ use hallway_kernel::netns::{Mounted, inspect};
 use hallway_kernel::{Batch, Kernel, KernelError};
 use hallway_plan::diff::endpoint;
 use hallway_plan::mark::{self, Role};
-use hallway_plan::settled::{Node, Plug, Settled};
+use hallway_plan::settled::{Node, Settled};
 use hallway_spec::Name;
 
 use super::super::Caller;
@@ -72,8 +72,8 @@ impl Engine {
             member, in_record, ..
         } = &known;
         let node = member.node.clone();
-        let cabled = node.interfaces.iter().any(|i| i.plug == Plug::Cable);
-        if cabled || outline.rest.named.contains(name) {
+        let others = node.interfaces.iter().any(|i| i.plug.is_inside_only());
+        if others || outline.rest.named.contains(name) {
             return Ok(None);
         }
         settled.nodes.push(node.clone());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hallway_engine::read::probe::{self, Aim};
 use hallway_engine::{Cancel, Failure};
 use hallway_plan::reach::{self, Location, Path, Question, World};
-use hallway_plan::settled::{Interface, Plug};
+use hallway_plan::settled::Interface;
 
 use super::proof::{Expectation, Proof, Row};
 use crate::diagnose::VerbError;
@@ -148,7 +148,7 @@ impl Subject {
     /// Answers about this project.
     pub(crate) fn proof(&self, rows: Vec<Row>, elapsed: Duration) -> Proof {
         let networks = self.settled.networks.iter().map(|network| {
-            let is_port = |i: &Interface| matches!(&i.plug, Plug::Port { network: n, .. } if *n == network.name);
+            let is_port = |i: &Interface| i.plug.network() == Some(&network.name);
             let nodes = self.settled.nodes.iter();
             let on = nodes.filter(|n| n.interfaces.iter().any(is_port));
             let on = on.map(|n| n.name.to_string());

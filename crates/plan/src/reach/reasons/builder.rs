@@ -214,7 +214,8 @@ impl Reasons<'_> {
         let (_, flow) = found.end.as_ref()?;
         let network = self.world.network_of(flow.to)?;
         let cabled = found.request.iter().all(|h| h.at != Location::Host);
-        self.world.network(network).filter(|_| !cabled)
+        let network = self.world.network(network);
+        network.filter(|n| !cabled || n.mode == Mode::Macvlan)
     }
 
     fn publish_for(&self, asked: &Flow) -> Option<&Publish> {

@@ -11,7 +11,7 @@ use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::{DropReason, Foreign};
 use super::builder::{Reasons, reason};
 use crate::rules::purpose;
-use crate::settled::{Interface, Network, Plug};
+use crate::settled::{Interface, Network};
 use hallway_nftables::Hook;
 use hallway_nftables::evaluate::{PacketVerdict, RuleVerdict};
 
@@ -86,11 +86,8 @@ impl Reasons<'_> {
                 .help("hallway trace shows whether one of them has it")
             }
             DropReason::OwnRoute { node, to, interface } => own_route(node, to, interface),
-            DropReason::External { network, to } => reason(
-                ReasonCode::External,
-                format!("{to} is no node of the project: it is reached by the external network {network}"),
-            )
-            .help("what others do with it is not predicted: hallway reach and hallway trace try it out"),
+            DropReason::PastHost { network } => past_host(network),
+            DropReason::External { network, to } => self.by_others(network, *to),
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
@@ -122,6 +119,22 @@ impl Reasons<'_> {
         }
     }
 
+    /// What machines of others do with it is not known.
+    fn by_others(&self, network: &Name, to: IpAddr) -> Reason {
+        let found = self.world.settled().network(network);
+        let text = match found.and_then(Network::parent) {
+            Some(parent) => {
+                format!("packets to {to} pass machines of others on {parent} (network {network})")
+            }
+            None => format!(
+                "{to} is no node of the project: it is reached by the external network {network}"
+            ),
+        };
+        reason(ReasonCode::External, text).help(
+            "what others do with it is not predicted: hallway reach and hallway trace try it out",
+        )
+    }
+
     /// The nodes that may take an address besides their own: `sources` say which, but not `any`.
     fn may_have(&self, address: IpAddr) -> Vec<&'_ str> {
         let takes = |interface: &Interface| {
@@ -151,6 +164,12 @@ impl Reasons<'_> {
             .help(format!(
                 "give {at} a route by a router of that lan, or put it on another network too"
             )),
+            Some(n) if n.mode == Mode::Macvlan => reason(
+                ReasonCode::NoRoute,
+                format!("{text}: network {} has no gateway", n.name),
+            )
+            .place(&n.place)
+            .help("write the router's address as gateway of the network"),
             Some(n) if n.internal => reason(
                 ReasonCode::NoRoute,
                 format!(
@@ -172,11 +191,8 @@ impl Reasons<'_> {
 
     fn first_network(&self, node: &Name) -> Option<&Network> {
         let node = self.world.node(node)?;
-        let plug = node.interfaces.iter().find_map(|i| match &i.plug {
-            Plug::Port { network, .. } => Some(network),
-            Plug::Cable => None,
-        })?;
-        self.world.settled().network(plug)
+        let (_, network) = node.memberships().next()?;
+        self.world.settled().network(network)
     }
 
     fn refused(&self, hook: Hook, ruling: &RuleVerdict, found: &ExchangeResult) -> Reason {
@@ -294,6 +310,14 @@ impl Reasons<'_> {
             }
         }
     }
+}
+
+fn past_host(network: &Name) -> Reason {
+    reason(
+        ReasonCode::PastHost,
+        format!("nodes of network {network} have macvlan interfaces: the kernel passes no packets between those and the host by their parent"),
+    )
+    .help("give the node a second network that the host is on")
 }
 
 fn by_foreign(foreign: &Foreign) -> Reason {

@@ -1,0 +1,50 @@
+//! What interfaces are connected to.
+
+use hallway_spec::Name;
+use serde::{Deserialize, Serialize};
+
+/// What an interface is connected to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plug {
+    /// A network, through this link on the host.
+    Port {
+        /// The network.
+        network: Name,
+        /// The host's end.
+        link: String,
+    },
+    /// A network, as a macvlan interface of the network's parent.
+    Macvlan {
+        /// The network.
+        network: Name,
+    },
+    /// A cable to another node.
+    Cable,
+}
+
+impl Plug {
+    /// The network, if it is connected to one.
+    #[must_use]
+    pub fn network(&self) -> Option<&Name> {
+        match self {
+            Self::Port { network, .. } | Self::Macvlan { network } => Some(network),
+            Self::Cable => None,
+        }
+    }
+
+    /// Whether no link on the host goes with it: it is removed inside its node.
+    #[must_use]
+    pub fn is_inside_only(&self) -> bool {
+        !matches!(self, Self::Port { .. })
+    }
+}
+
+/// A VLAN on a link of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vlan {
+    /// The link.
+    pub parent: String,
+    /// Its number (IEEE 802.1Q).
+    pub id: u16,
+}
