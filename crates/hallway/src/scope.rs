@@ -254,7 +254,7 @@ pub(crate) fn project(
 
 /// The project of the given file, or of the file in this directory.
 fn of_directory(common: &Common, file: &FileArg) -> Result<Option<Name>, VerbError> {
-    if file.path().is_none() && discover()?.is_empty() {
+    if file.path().is_none() && discover(file)?.paths.is_empty() {
         return Ok(None);
     }
     // Only the name is needed: commands that use the content report its problems.

@@ -1,9 +1,11 @@
 //! A Compose file as a hallway file.
 
 mod containers;
+mod environment;
 mod health;
 mod images;
 mod keys;
+mod kinds;
 mod names;
 mod networks;
 mod node;
@@ -24,7 +26,7 @@ use crate::sources::Sources;
 use crate::surroundings::{Options, Surroundings};
 use crate::variables::Variables;
 
-/// The project's name: of the command line, of the file, of the variable, of the directory.
+/// The project's name: of the command line, of the variable, of the file, of the directory.
 pub(crate) fn name(
     file: &Value,
     options: &Options,
@@ -38,7 +40,7 @@ pub(crate) fn name(
             .get("COMPOSE_PROJECT_NAME")
             .filter(|n| !n.is_empty())
     };
-    let named = given.or_else(own).or_else(variable);
+    let named = given.or_else(variable).or_else(own);
     named
         .or_else(|| options.default_name.clone())
         .unwrap_or_else(|| {

@@ -6,7 +6,7 @@ use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Section, Value, nearest};
 
 use super::health::Becomes;
-use super::{containers, health, images, keys, ports, shares, words};
+use super::{containers, health, images, keys, kinds, ports, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -77,6 +77,7 @@ pub(super) fn read(
     let mut count = 0;
     for entry in all {
         findings.unknown_keys(&entry.value, keys::SERVICE);
+        kinds::check(entry, findings);
         if !active(&entry.value, options) {
             continue;
         }
@@ -148,7 +149,7 @@ fn attached(
             value: Value::default(),
         }]
     };
-    if let Some(mode) = value.get("network_mode") {
+    if let Some(mode) = kinds::mode(value) {
         let text = mode.text().unwrap_or_default();
         return match text {
             "none" => Some(Vec::new()),
