@@ -123,7 +123,7 @@ pub(super) fn check(service: &Entry, findings: &mut Findings) {
     if let Some(restart) = given("restart") {
         restart_policy(restart, findings);
     }
-    if let Some(mode) = mode(&service.value)
+    if let Some(mode) = given("network_mode").filter(|m| m.text() != Some(""))
         && let Some(networks) = given("networks")
     {
         let what = format!(
@@ -133,12 +133,6 @@ pub(super) fn check(service: &Entry, findings: &mut Findings) {
         let instead = "remove one of the two";
         findings.not_supported(&networks.place, what, instead);
     }
-}
-
-/// `network_mode`, unless it is empty, which counts as not set.
-pub(super) fn mode(service: &Value) -> Option<&Value> {
-    let mode = service.get("network_mode")?;
-    (mode.text() != Some("")).then_some(mode)
 }
 
 impl Kind {

@@ -1,6 +1,7 @@
 //! A Compose file as a hallway file.
 
 mod containers;
+mod empty;
 mod environment;
 mod health;
 mod images;
@@ -15,6 +16,7 @@ mod port_names;
 mod ports;
 mod service;
 mod shares;
+mod stubs;
 mod words;
 
 use hallway_spec::problem::ImportProblem;

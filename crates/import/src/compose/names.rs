@@ -17,7 +17,8 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
         out.text("hostname", hostname);
     }
     if let Some(search) = given("dns_search") {
-        let items = search.items().iter();
+        // Docker's word for no domains.
+        let items = search.items().iter().filter(|i| i.text() != Some("."));
         let items = items.map(|i| Value::of_text(&i.place, i.text().unwrap_or_default()));
         out.one_or_many("dns_search", &search.place, items.collect());
     }

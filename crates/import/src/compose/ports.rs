@@ -82,7 +82,7 @@ fn short(text: &str, place: &Place) -> Option<Port> {
                 None => (None, rest),
             };
             let host = match host {
-                "" => None,
+                "" | "0" => None,
                 host => Some(range(host)?),
             };
             (address, host)
@@ -139,7 +139,10 @@ fn long(value: &Value, findings: &mut Findings) -> Option<Port> {
         read
     };
     let node = read(target)?;
-    let host = match value.get("published").filter(|p| p.text() != Some("")) {
+    let host = match value
+        .get("published")
+        .filter(|p| !matches!(p.text(), Some("" | "0")))
+    {
         Some(published) => Some(read(published)?),
         None => None,
     };

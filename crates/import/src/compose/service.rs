@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use hallway_spec::problem::ImportProblem;
-use hallway_spec::{Place, Section, Value, nearest};
+use hallway_spec::{Entry, Place, Section, Value, nearest};
 
 use super::health::Becomes;
-use super::{containers, health, images, keys, kinds, ports, shares, words};
+use super::{containers, empty, health, keys, kinds, ports, shares, stubs, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -81,6 +81,10 @@ pub(super) fn read(
         if !active(&entry.value, options) {
             continue;
         }
+        let entry = &Entry {
+            value: empty::without(&entry.value),
+            ..entry.clone()
+        };
         let shares = shares::with(&entry.value, section);
         let networks = match &shares {
             Some(_) => Vec::new(),
@@ -122,6 +126,7 @@ pub(super) fn read(
         }
         out.push(service);
     }
+    stubs::one_for_each_port(&mut out);
     out
 }
 
@@ -149,11 +154,11 @@ fn attached(
             value: Value::default(),
         }]
     };
-    if let Some(mode) = kinds::mode(value) {
+    if let Some(mode) = value.get("network_mode") {
         let text = mode.text().unwrap_or_default();
         return match text {
             "none" => Some(Vec::new()),
-            "bridge" => Some(one("bridge", &mode.place)),
+            "bridge" | "default" => Some(one("bridge", &mode.place)),
             "host" => {
                 findings.note(format!(
                     "{name} is not started: with network_mode: host it would run on the host itself"
@@ -256,16 +261,9 @@ fn program(
     }
     let image = value.get("image").or_else(|| value.get("build"));
     if let Some(image) = image.filter(|_| options.stub) {
-        let ports = served(service, image.text().unwrap_or_default(), findings);
+        let ports = stubs::served(service, image.text().unwrap_or_default(), findings);
         if !ports.is_empty() {
-            let place = &image.place;
-            let mut words = vec!["hallway".to_owned(), "serve".to_owned()];
-            words.extend(ports.iter().cloned());
-            let words = words.iter().map(|w| Value::of_text(place, w));
-            service.command = Some(Value::of_list(place, words.collect()));
-            service.ready = ports.iter().map(|p| Value::of_text(place, p)).collect();
-            service.stub = true;
-            return;
+            return stubs::serve(service, &image.place, &ports);
         }
     }
     let Some(words) = words::of(&value, findings) else {
@@ -285,34 +283,6 @@ fn program(
     }
     service.command = Some(words);
     health(service, surroundings, findings);
-}
-
-/// The greatest number of ports of the small server.
-const SERVED_MAX: usize = 64;
-
-/// The ports of a service, as far as the file or its image specifies them.
-fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String> {
-    let mut ranges: Vec<((u16, u16), String)> = service
-        .ports
-        .iter()
-        .map(|p| (p.node, p.protocol.clone()))
-        .collect();
-    if let Some(expose) = service.value.get("expose") {
-        ranges.extend(ports::exposed(expose, findings));
-    }
-    let mut out: Vec<String> = Vec::new();
-    for ((first, last), protocol) in ranges {
-        for port in (first..=last).take(SERVED_MAX) {
-            let text = format!("{port}/{protocol}");
-            if !out.contains(&text) && out.len() < SERVED_MAX {
-                out.push(text);
-            }
-        }
-    }
-    if out.is_empty() {
-        out.extend(images::exposed(image).iter().map(|p| format!("{p}/tcp")));
-    }
-    out
 }
 
 /// Sets the health check of a service, or the port that it checks.
