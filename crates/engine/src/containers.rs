@@ -14,6 +14,9 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// A longer answer is not read.
 const ANSWER_MAX: u64 = 4 << 20;
 
+/// The number of users without one in a user namespace (/proc/sys/kernel/overflowuid).
+const NOBODY: u32 = 65534;
+
 /// What listens on a socket.
 struct Runtime {
     name: &'static str,
@@ -28,7 +31,8 @@ fn runtimes() -> Vec<Runtime> {
         runtime("Podman", "/run/podman/podman.sock".into()),
     ];
     let user = rustix::process::geteuid();
-    if !user.is_root() {
+    // In a sandbox a user of the machine that has no number there is shown as nobody.
+    if !user.is_root() && user.as_raw() != NOBODY {
         let directory = format!("/run/user/{}", user.as_raw());
         out.push(runtime("Podman", format!("{directory}/podman/podman.sock")));
         out.push(runtime("Docker", format!("{directory}/docker.sock")));

@@ -252,7 +252,7 @@ fn variables_of_compose() {
     let out = sh(&format!(
         "cd {at} && COMPOSE_FILE=two.yaml {PROGRAM} --host plan -q"
     ));
-    assert!(out.contains("create namespace    n"), "{out}");
+    assert!(out.contains("create namespace n "), "{out}");
 }
 
 /// A hallway file with comments; a project as a Compose file that is read again.

@@ -299,6 +299,11 @@ fn names_are_completed() {
     assert_eq!(completes(&["-p", "s"]), ["shop"]);
     assert_eq!(completes(&["explain", "web", "d"]), ["db"]);
     assert_eq!(completes(&["node", "add", "w"]), Vec::<String>::new());
+    assert_eq!(completes(&["link", "add", "d"]), ["db"]);
+    assert_eq!(completes(&["inspect", "a"]), ["apps"]);
+    assert_eq!(completes(&["capture", "h"]), ["host"]);
+    assert_eq!(completes(&["--sandbox", ""]), ["default"]);
+    assert_eq!(completes(&["down", "--sandbox", ""]), ["default"]);
     h.run(&["down"]).ok();
 }
 
