@@ -22,10 +22,14 @@ pub fn dot(graph: &Graph) -> String {
             if network.outside != outside {
                 continue;
             }
-            let mut text = format!("{}\n{}", network.name, network.subnets.join(" "));
-            if network.internal {
-                text.push_str("\ninternal");
-            }
+            let subnets = network.subnets.join(" ");
+            let parts = [
+                network.name.as_str(),
+                &subnets,
+                network.closed().unwrap_or(""),
+            ];
+            let parts: Vec<&str> = parts.into_iter().filter(|p| !p.is_empty()).collect();
+            let text = parts.join("\n");
             let colour = colour(network.state, "#0072b2");
             let _ = writeln!(
                 out,

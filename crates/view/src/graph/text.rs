@@ -100,14 +100,12 @@ fn networks(graph: &Graph, outside: bool) -> Vec<Branch> {
     chosen
         .filter(|(_, n)| n.outside == outside)
         .map(|(position, network)| {
-            let mut words = vec![
-                format!("{}{}", mark(network.state), network.name),
-                network.subnets.join(" "),
-            ];
-            words.push(network.bridge.clone().unwrap_or_else(|| "routed".into()));
-            if network.internal {
-                words.push("internal".into());
+            let mut words = vec![format!("{}{}", mark(network.state), network.name)];
+            if !network.subnets.is_empty() {
+                words.push(network.subnets.join(" "));
             }
+            words.push(network.bridge.clone().unwrap_or_else(|| "routed".into()));
+            words.extend(network.closed().map(str::to_owned));
             let members = graph
                 .nodes
                 .iter()
@@ -163,7 +161,7 @@ fn interface(interface: &Interface) -> String {
 fn rest(node: &Node) -> Vec<String> {
     let ports = node.ports.iter().map(ToString::to_string);
     let router = node.router.then(|| "router".to_owned());
-    let others = node.joined.iter().chain(&node.command).cloned();
+    let others = node.joined.iter().chain(&node.commands).cloned();
     ports.chain(router).chain(others).collect()
 }
 
