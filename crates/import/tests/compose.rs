@@ -1,12 +1,17 @@
-//! Values of Compose files that are empty, and small servers of services that share a namespace.
+//! Values of Compose files that are empty, small servers of services that share a namespace, and settings
+//! of containerlab nodes.
 
-#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+#![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
 use hallway_import::{File, Imported, Options, Surroundings, import};
 
 fn imported(text: &str, stub: bool) -> Imported {
+    imported_as("shop/compose.yaml", text, stub)
+}
+
+fn imported_as(path: &str, text: &str, stub: bool) -> Imported {
     let file = File {
-        path: "shop/compose.yaml".to_owned(),
+        path: path.to_owned(),
         text: text.to_owned(),
     };
     let options = Options {
@@ -67,4 +72,27 @@ fn a_port_of_one_namespace_has_one_server() {
             .iter()
             .any(|n| n.starts_with("more is left out"))
     );
+}
+
+#[test]
+fn settings_and_name_servers_of_containerlab() {
+    let text = "topology:
+  defaults: { kind: linux, sysctls: { net.ipv4.tcp_syncookies: 0 } }
+  nodes:
+    r: { sysctls: { net.ipv4.ip_forward: 1, net.ipv4.tcp_syncookies: 2 }, dns: { servers: [9.9.9.9], search: [a.example] } }
+    h: {}
+";
+    let imported = imported_as("lab.clab.yml", text, false);
+    let [r, h] = imported.project.topology.nodes.as_slice() else {
+        panic!("{}", imported.text);
+    };
+    assert!(r.forwarding && !h.forwarding);
+    let value = |node: &hallway_spec::Node| {
+        let mut all = node.sysctls.iter().map(|(k, v)| format!("{k}={v}"));
+        (all.next().unwrap(), all.next())
+    };
+    assert_eq!(value(r), ("net.ipv4.tcp_syncookies=2".to_owned(), None));
+    assert_eq!(value(h), ("net.ipv4.tcp_syncookies=0".to_owned(), None));
+    assert_eq!(r.dns, ["9.9.9.9".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!(r.dns_search[0].as_ref(), "a.example");
 }

@@ -19,6 +19,8 @@ mod shares;
 mod stubs;
 mod words;
 
+pub(crate) use names::sysctls;
+
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Value};
 
@@ -78,7 +80,8 @@ pub(crate) fn translate(
             findings.ignore(*key);
         }
     }
-    let services = service::read((file, name), options, surroundings, findings);
+    let mut services = service::read((file, name), options, surroundings, findings);
+    stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
     let networks = networks::read(file, name, &services, findings);
     let by_name = service::by_name(&services);

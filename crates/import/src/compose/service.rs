@@ -6,7 +6,7 @@ use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Entry, Place, Section, Value, nearest};
 
 use super::health::Becomes;
-use super::{containers, empty, health, keys, kinds, ports, shares, stubs, words};
+use super::{containers, empty, health, images, keys, kinds, ports, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -52,17 +52,13 @@ impl Service {
     }
 }
 
-/// The active services with their own network namespace.
-pub(super) fn read(
-    (file, project): (&Value, &str),
+/// Reports numbers of nodes for services that are not in the file.
+fn unknown_scales(
+    section: Option<&Value>,
+    all: &[&Entry],
     options: &Options,
-    surroundings: &Surroundings<'_>,
     findings: &mut Findings,
-) -> Vec<Service> {
-    let mut out = Vec::new();
-    let section = file.get("services");
-    let all = section.iter().flat_map(|s| s.entries());
-    let all = all.filter(|e| !e.key.starts_with("x-")).collect::<Vec<_>>();
+) {
     for name in options.scale.keys() {
         if !all.iter().any(|e| e.key == *name) {
             let near = nearest(name, all.iter().map(|e| e.key.as_str()));
@@ -74,6 +70,20 @@ pub(super) fn read(
             findings.problem(&place, kind);
         }
     }
+}
+
+/// The active services with their own network namespace.
+pub(super) fn read(
+    (file, project): (&Value, &str),
+    options: &Options,
+    surroundings: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Vec<Service> {
+    let mut out = Vec::new();
+    let section = file.get("services");
+    let all = section.iter().flat_map(|s| s.entries());
+    let all = all.filter(|e| !e.key.starts_with("x-")).collect::<Vec<_>>();
+    unknown_scales(section, &all, options, findings);
     let mut count = 0;
     for entry in all {
         findings.unknown_keys(&entry.value, keys::SERVICE);
@@ -126,7 +136,6 @@ pub(super) fn read(
         }
         out.push(service);
     }
-    stubs::one_for_each_port(&mut out);
     out
 }
 
@@ -261,9 +270,9 @@ fn program(
     }
     let image = value.get("image").or_else(|| value.get("build"));
     if let Some(image) = image.filter(|_| options.stub) {
-        let ports = stubs::served(service, image.text().unwrap_or_default(), findings);
+        let ports = served(service, image.text().unwrap_or_default(), findings);
         if !ports.is_empty() {
-            return stubs::serve(service, &image.place, &ports);
+            return serve(service, &image.place, &ports);
         }
     }
     let Some(words) = words::of(&value, findings) else {
@@ -283,6 +292,44 @@ fn program(
     }
     service.command = Some(words);
     health(service, surroundings, findings);
+}
+
+/// The greatest number of ports of the small server.
+const SERVED_MAX: usize = 64;
+
+/// The ports of a service, as far as the file or its image specifies them.
+fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String> {
+    let mut ranges: Vec<((u16, u16), String)> = service
+        .ports
+        .iter()
+        .map(|p| (p.node, p.protocol.clone()))
+        .collect();
+    if let Some(expose) = service.value.get("expose") {
+        ranges.extend(ports::exposed(expose, findings));
+    }
+    let mut out: Vec<String> = Vec::new();
+    for ((first, last), protocol) in ranges {
+        for port in (first..=last).take(SERVED_MAX) {
+            let text = format!("{port}/{protocol}");
+            if !out.contains(&text) && out.len() < SERVED_MAX {
+                out.push(text);
+            }
+        }
+    }
+    if out.is_empty() {
+        out.extend(images::exposed(image).iter().map(|p| format!("{p}/tcp")));
+    }
+    out
+}
+
+/// Gives a service the small server on these ports.
+pub(super) fn serve(service: &mut Service, place: &Place, ports: &[String]) {
+    let text = |text: &str| Value::of_text(place, text);
+    let words = ["hallway", "serve"].into_iter();
+    let words = words.chain(ports.iter().map(String::as_str)).map(text);
+    service.command = Some(Value::of_list(place, words.collect()));
+    service.ready = ports.iter().map(|p| text(p)).collect();
+    service.stub = true;
 }
 
 /// Sets the health check of a service, or the port that it checks.

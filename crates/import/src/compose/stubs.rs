@@ -1,50 +1,10 @@
-//! Small servers in the place of images (`--stub`).
+//! Small servers in the place of images (`--stub`), of services that share a namespace.
 
 use std::collections::BTreeSet;
 
-use hallway_spec::{Place, Value};
+use hallway_spec::Value;
 
-use super::service::Service;
-use super::{images, ports};
-use crate::findings::Findings;
-
-/// The greatest number of ports of the small server.
-const SERVED_MAX: usize = 64;
-
-/// The ports of a service, as far as the file or its image specifies them.
-pub(super) fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String> {
-    let mut ranges: Vec<((u16, u16), String)> = service
-        .ports
-        .iter()
-        .map(|p| (p.node, p.protocol.clone()))
-        .collect();
-    if let Some(expose) = service.value.get("expose") {
-        ranges.extend(ports::exposed(expose, findings));
-    }
-    let mut out: Vec<String> = Vec::new();
-    for ((first, last), protocol) in ranges {
-        for port in (first..=last).take(SERVED_MAX) {
-            let text = format!("{port}/{protocol}");
-            if !out.contains(&text) && out.len() < SERVED_MAX {
-                out.push(text);
-            }
-        }
-    }
-    if out.is_empty() {
-        out.extend(images::exposed(image).iter().map(|p| format!("{p}/tcp")));
-    }
-    out
-}
-
-/// Gives a service the small server on these ports.
-pub(super) fn serve(service: &mut Service, place: &Place, ports: &[String]) {
-    let text = |text: &str| Value::of_text(place, text);
-    let words = ["hallway", "serve"].into_iter();
-    let words = words.chain(ports.iter().map(String::as_str)).map(text);
-    service.command = Some(Value::of_list(place, words.collect()));
-    service.ready = ports.iter().map(|p| text(p)).collect();
-    service.stub = true;
-}
+use super::service::{Service, serve};
 
 /// In a namespace that several services share, each port is served once: by the one whose namespace it
 /// is, then by the first. One that is left without ports has no program.
