@@ -13,18 +13,16 @@ use crate::{interrupt, ui};
 
 pub(crate) fn run(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError> {
     let started = Instant::now();
-    let named = file
-        .path()
-        .is_some()
-        .then(|| project(common, file, None))
-        .transpose()?;
+    if file.path().is_some() {
+        project(common, file, None)?;
+    }
     let cancel = interrupt::waiting();
     let Some(scope) = Scope::existing_to_change(common, &cancel)? else {
         let text = format!("nothing is up: sandbox {} does not run", common.sandbox);
         ui::note(common, text);
         return Ok(ExitCode::SUCCESS);
     };
-    let name = named.map_or_else(|| project(common, file, Some(&scope.engine)), Ok)?;
+    let name = project(common, file, Some(&scope.engine))?;
     let place = scope.words();
     let mut reporter = Reporter::new(common);
     let mut caller = Caller {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hallway_spec::{Mode, Name, Protocol};
 
 use hallway_plan::observed::{Counters, Live};
-use hallway_plan::program::Program;
+use hallway_plan::program::{self, Program};
 use hallway_plan::settled::{self, Plug, Settled};
 use hallway_plan::shaping::Shaping;
 
@@ -332,7 +332,7 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
 /// The programs in its namespace; those that share it have their names.
 fn commands(node: &settled::Node) -> Vec<String> {
     let line = |p: Program<'_>| {
-        let command = p.service.command.join(" ");
+        let command = program::line(&p.service.command);
         match *p.name == node.name {
             true => command,
             false => format!("{}: {command}", p.name),

@@ -167,13 +167,13 @@ nodes:
     networks: [n]
     command: sleep 100
     ports: ['8000:80', '8001:80', '8002-8003:80-81', '443:443/udp', '443:443', '127.0.0.1:444:443']
-  side: { namespace: 'node:web', command: sleep 10 }
+  side: { namespace: 'node:web', command: [\"sleep\\n10\", \"\\e[2J\"] }
   x: { networks: [l] }
 ";
     let graph = Graph::new(&settled(file));
     let tree = text(&graph, 200);
     assert!(tree.contains("─ l  br-l  lan, without the host"), "{tree}");
-    assert!(tree.contains("sleep 100  side: sleep 10"), "{tree}");
+    assert!(tree.contains("sleep 100  side: sleep 10  [2J"), "{tree}");
     let chart = mermaid(&graph);
     assert!(
         chart.contains("[[\"l<br/>lan, without the host\"]]"),
@@ -184,5 +184,5 @@ nodes:
     let picture = svg(&graph);
     let ports = "in, to published ports: 443, 8000-8003, 127.0.0.1:444, 443/udp";
     assert!(picture.contains(ports), "{picture}");
-    assert!(picture.contains(">side: sleep 10<"), "{picture}");
+    assert!(picture.contains(">side: sleep 10"), "{picture}");
 }
