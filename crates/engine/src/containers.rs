@@ -16,6 +16,9 @@ const LIMIT_OF_KNOWN: Duration = Duration::from_secs(1);
 /// A longer answer is not read.
 const ANSWER_MAX: usize = 4 << 20;
 
+/// The number of users without one in a user namespace (/proc/sys/kernel/overflowuid).
+const NOBODY: u32 = 65534;
+
 /// What listens on a socket.
 struct Runtime {
     name: &'static str,
@@ -30,7 +33,8 @@ fn runtimes() -> Vec<Runtime> {
         runtime("Podman", "/run/podman/podman.sock".into()),
     ];
     let user = rustix::process::geteuid();
-    if !user.is_root() {
+    // In a sandbox a user of the machine that has no number there is shown as nobody.
+    if !user.is_root() && user.as_raw() != NOBODY {
         let directory = format!("/run/user/{}", user.as_raw());
         out.push(runtime("Podman", format!("{directory}/podman/podman.sock")));
         out.push(runtime("Docker", format!("{directory}/docker.sock")));

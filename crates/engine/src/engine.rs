@@ -150,6 +150,14 @@ impl Engine {
         Ok(record)
     }
 
+    /// The file that a project was built from, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn built_from(&self, project: &Name) -> Result<Option<String>, Failure> {
+        record::built_from(&self.scope, project)
+    }
+
     /// Where a project's files are.
     #[must_use]
     pub fn directory(&self, project: &Name) -> PathBuf {

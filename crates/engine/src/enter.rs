@@ -77,17 +77,33 @@ pub enum EnterError {
     /// The file for its output could not be opened.
     #[error("cannot open the log {0}: {1}")]
     Log(String, std::io::Error),
+    /// No directory of PATH has the program.
+    #[error("there is no program {0} in PATH")]
+    NotInPath(String),
     /// The program could not be started.
     #[error("cannot run {0}: {1}")]
     Program(String, std::io::Error),
 }
 
 impl EnterError {
+    /// Why a program was not executed. The kernel refuses a program that is nowhere, too, if it may not
+    /// search a directory of PATH.
+    #[must_use]
+    pub fn of_program(name: &str, error: std::io::Error) -> Self {
+        let there = |directory: PathBuf| directory.join(name).exists();
+        let path = search_path();
+        if !name.contains('/') && !std::env::split_paths(&path).any(there) {
+            return Self::NotInPath(name.to_owned());
+        }
+        Self::Program(name.to_owned(), error)
+    }
+
     /// With the numbers that shells and containers use: 127 not found, 126 not executable, 125 any
     /// other failure before the program runs.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::NotInPath(_) => 127,
             Self::Program(_, e) if e.kind() == std::io::ErrorKind::NotFound => 127,
             Self::Program(..) => 126,
             Self::Empty | Self::Namespace(_) | Self::Directory(..) | Self::Log(..) => 125,
@@ -114,7 +130,7 @@ impl Enter {
         match self.enter() {
             Ok(mut command) => {
                 let error = command.exec();
-                EnterError::Program(self.name().to_owned(), error)
+                EnterError::of_program(self.name(), error)
             }
             Err(error) => error,
         }
@@ -135,7 +151,7 @@ impl Enter {
         configure(&mut command);
         command
             .spawn()
-            .map_err(|e| EnterError::Program(self.name().to_owned(), e))
+            .map_err(|e| EnterError::of_program(self.name(), e))
     }
 
     /// Starts another program beside the one that [`Self::spawn`] has started, in the node that
@@ -151,8 +167,8 @@ impl Enter {
         let mut command = self.command(words)?;
         hallway_kernel::sys::kill_with_parent(&mut command);
         configure(&mut command);
-        let name = words.first().cloned().unwrap_or_default();
-        command.spawn().map_err(|e| EnterError::Program(name, e))
+        let name = words.first().map_or("", String::as_str);
+        command.spawn().map_err(|e| EnterError::of_program(name, e))
     }
 
     fn name(&self) -> &str {

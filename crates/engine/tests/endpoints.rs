@@ -58,7 +58,7 @@ fn code_of(error: &EditError) -> &str {
     match error {
         EditError::Refused(why) => why.code(),
         EditError::Invalid(problems) => problems.problems.first().unwrap().code(),
-        EditError::Conflict { failure, .. } | EditError::Failed(failure) => failure.code(),
+        EditError::Conflict(failure) | EditError::Failed(failure) => failure.code(),
     }
 }
 

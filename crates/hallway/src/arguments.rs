@@ -48,8 +48,27 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
         Err(error) if !help && HELP.contains(&error.kind()) => {
             parse(command_line::command(), &is_set)
         }
+        Err(error) => Err(without_variables(error.kind()).unwrap_or(error)),
         outcome => outcome,
     }
+}
+
+/// The same error without the variables: the usage in its message shows options that have a value, and
+/// whoever set a variable has not written that option.
+fn without_variables(kind: ErrorKind) -> Option<clap::Error> {
+    let mut command = unset(Args::command());
+    let error = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .err()?;
+    (error.kind() == kind).then_some(error)
+}
+
+fn unset(command: Command) -> Command {
+    let reset = |arg: Arg| match arg.get_env() {
+        Some(_) => arg.env(Resettable::Reset),
+        None => arg,
+    };
+    command.mut_args(reset).mut_subcommands(unset)
 }
 
 /// The arguments, with only the verb prepared that is meant: the others take longer than many a

@@ -195,12 +195,13 @@ fn names(path: &str, arg: &Arg) -> Option<fn() -> Vec<CompletionCandidate>> {
     Some(match (path, arg.get_id().as_str()) {
         (_, "project") => complete::projects,
         (_, "sandbox") | ("sandbox rm", "name") => complete::sandboxes,
-        ("node rm", "name") | ("link rm", _) | (_, "node" | "nodes") => complete::nodes,
+        ("node rm", "name") | (_, "node" | "nodes") => complete::nodes,
+        ("link add" | "link rm", "a" | "b") => complete::nodes,
         ("network rm", "name") | (_, "network") => complete::networks,
         ("impair", "target") => complete::nodes,
-        ("allow" | "deny", "from" | "to") | ("inspect" | "capture", "name" | "target") => {
-            complete::endpoints
-        }
+        ("allow" | "deny", "from" | "to") => complete::endpoints,
+        ("inspect", "name") => complete::parts,
+        ("capture", "target") => complete::captured,
         (_, "to") => complete::servers,
         (_, "from") => complete::parties,
         ("allow" | "deny" | "test", "port" | "ports") => complete::ports,

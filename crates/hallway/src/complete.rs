@@ -45,7 +45,8 @@ fn flag(names: &[&str]) -> Option<String> {
 /// The place and project in the words and the environment.
 fn common() -> Option<Common> {
     let value = |names: &[&str], variable: &str| {
-        flag(names).or_else(|| std::env::var(variable).ok().filter(|v| !v.is_empty()))
+        let given = flag(names).or_else(|| std::env::var(variable).ok());
+        given.filter(|v| !v.is_empty())
     };
     let project = value(&["-p", "--project"], "HALLWAY_PROJECT");
     let sandbox = value(&["--sandbox"], "HALLWAY_SANDBOX");
@@ -97,6 +98,23 @@ pub(crate) fn networks() -> Vec<CompletionCandidate> {
     candidates(settled().iter().flat_map(|s| &s.networks).map(|n| &n.name))
 }
 
+/// Nodes and networks.
+pub(crate) fn parts() -> Vec<CompletionCandidate> {
+    candidates(names_of_parts())
+}
+
+/// What packets can be captured of.
+pub(crate) fn captured() -> Vec<CompletionCandidate> {
+    candidates(names_of_parts().into_iter().chain(["host".to_owned()]))
+}
+
+fn names_of_parts() -> Vec<String> {
+    let settled = settled();
+    let nodes = settled.iter().flat_map(|s| &s.nodes).map(|n| &n.name);
+    let networks = settled.iter().flat_map(|s| &s.networks).map(|n| &n.name);
+    nodes.chain(networks).map(ToString::to_string).collect()
+}
+
 /// Nodes, and other clients and servers.
 pub(crate) fn parties() -> Vec<CompletionCandidate> {
     let settled = settled();
@@ -142,17 +160,8 @@ pub(crate) fn servers() -> Vec<CompletionCandidate> {
 
 /// The endpoints that a policy can have.
 pub(crate) fn endpoints() -> Vec<CompletionCandidate> {
-    let settled = settled();
-    let nodes = settled
-        .iter()
-        .flat_map(|s| &s.nodes)
-        .map(|n| n.name.to_string());
-    let networks = settled
-        .iter()
-        .flat_map(|s| &s.networks)
-        .map(|n| n.name.to_string());
     let others = ["host", "outside", "any"].map(String::from);
-    candidates(nodes.chain(networks).chain(others))
+    candidates(names_of_parts().into_iter().chain(others))
 }
 
 /// Projects.

@@ -9,6 +9,7 @@ use hallway_view::style::{RED, YELLOW, styled};
 
 use crate::args::Common;
 use crate::failure::CommandError;
+use crate::ui;
 use snippet::Source;
 
 /// Why a command did not succeed.
@@ -16,6 +17,8 @@ use snippet::Source;
 pub(crate) enum VerbError {
     /// The file has problems.
     File(Problems),
+    /// What a command asked for is not possible in the project.
+    Argument(Problems),
     /// The command line has an error: the message, and what to do.
     Usage(String, String),
     /// What exists already conflicts with the file: path and text for the places.
@@ -72,7 +75,7 @@ impl VerbError {
 
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::File(_) | Self::Usage(..) | Self::Conflict(..) => 2,
+            Self::File(_) | Self::Argument(_) | Self::Usage(..) | Self::Conflict(..) => 2,
             Self::Failed(failure) => match failure.reason {
                 Reason::Interrupted { signal } => 128 + signal,
                 _ => 1,
@@ -90,10 +93,14 @@ const SHOWN_MAX: usize = 50;
 pub(crate) fn print(error: &VerbError, common: &Common) {
     match error {
         VerbError::File(problems) => file(problems, common),
+        VerbError::Argument(problems) => {
+            let shown = problems.problems.iter().take(SHOWN_MAX);
+            shown.for_each(|problem| plain(problem, common));
+        }
         VerbError::Usage(message, help) => {
-            anstream::eprintln!("{} {message}", styled(RED, "error:"));
+            ui::complain(&format!("{} {message}", styled(RED, "error:")), 4);
             if !help.is_empty() {
-                anstream::eprintln!("  help: {help}");
+                ui::complain(&format!("  help: {help}"), 4);
             }
         }
         VerbError::Conflict(failure, path, text) => {
@@ -170,17 +177,18 @@ pub(crate) fn brief(diagnostic: &dyn Diagnostic) {
         Severity::Error => styled(RED, "error:"),
         Severity::Warning => styled(YELLOW, "warning:"),
     };
-    anstream::eprintln!("{title} {}", diagnostic.message());
+    ui::complain(&format!("{title} {}", diagnostic.message()), 4);
     if let Some(cause) = diagnostic.cause() {
-        anstream::eprintln!("  cause: {cause}");
+        ui::complain(&format!("  cause: {cause}"), 4);
     }
     if let Some(help) = diagnostic.help() {
-        anstream::eprintln!("  help: {help}");
+        ui::complain(&format!("  help: {help}"), 4);
     }
     for also in diagnostic.related() {
-        anstream::eprintln!("  {} {}", styled(YELLOW, "also:"), also.message());
+        let title = styled(YELLOW, "also:");
+        ui::complain(&format!("  {title} {}", also.message()), 4);
         if let Some(cause) = also.cause() {
-            anstream::eprintln!("    cause: {cause}");
+            ui::complain(&format!("    cause: {cause}"), 6);
         }
     }
 }

@@ -20,8 +20,9 @@ pub(crate) fn input(
     common: &Common,
     args: &ImportArgs,
     files: Vec<File>,
+    named_by_variable: bool,
 ) -> Result<Input, VerbError> {
-    let imported = translate(common, args, &files)?;
+    let imported = translate(common, args, &files, named_by_variable)?;
     let ignored = imported.ignored_words();
     Ok(Input {
         text: imported.source.text,
@@ -33,11 +34,27 @@ pub(crate) fn input(
     })
 }
 
+/// The files that COMPOSE_FILE names, of the environment or of `.env`.
+pub(crate) fn named_files(args: &ImportArgs) -> Vec<PathBuf> {
+    let given: Vec<PathBuf> = match args.env_file.as_slice() {
+        [] => vec![PathBuf::from(".env")],
+        given => given.to_vec(),
+    };
+    // One that cannot be read is reported when its variables are needed.
+    let texts = given
+        .iter()
+        .filter_map(|p| text(&p.display().to_string()).ok());
+    let texts: Vec<String> = texts.collect();
+    let paths = hallway_import::named_files(&|name| std::env::var(name).ok(), &texts);
+    paths.into_iter().map(PathBuf::from).collect()
+}
+
 /// The translation of these files.
 pub(crate) fn translate(
     common: &Common,
     args: &ImportArgs,
     files: &[File],
+    named_by_variable: bool,
 ) -> Result<Imported, Problems> {
     let path = files.first().map(|f| f.path.as_str()).unwrap_or_default();
     let absolute = std::path::absolute(path).unwrap_or_default();
@@ -55,6 +72,7 @@ pub(crate) fn translate(
             .iter()
             .map(|p| p.display().to_string())
             .collect(),
+        named_by_variable,
     };
     let record: OnceCell<Option<Settled>> = OnceCell::new();
     let surroundings = Surroundings {

@@ -2,6 +2,7 @@
 
 mod args;
 mod arguments;
+mod chosen;
 mod cmd;
 mod command_line;
 mod complete;

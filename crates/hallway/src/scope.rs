@@ -18,8 +18,8 @@ use crate::diagnose::VerbError;
 use crate::environment::{calling_user, passed_on};
 use crate::failure::CommandError;
 use crate::places;
-use crate::source::{Input, discover, input};
 
+pub(crate) use crate::chosen::{project, say_which};
 pub(crate) use crate::state_dir::state_dir;
 
 /// This program, for separate processes that are started from it.
@@ -214,90 +214,6 @@ impl Scope {
 fn remove_if_empty(outside: Option<&(OwnedFd, OsString)>) {
     if let Some((parent, name)) = outside {
         rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR).ok();
-    }
-}
-
-/// The project of a command: from -p or the given file; otherwise that of the directory's file if it is
-/// up, otherwise the only one that is up, otherwise that of the file, otherwise `default`.
-pub(crate) fn project(
-    common: &Common,
-    file: &FileArg,
-    engine: Option<&Engine>,
-) -> Result<Name, VerbError> {
-    if let Some(name) = &common.project {
-        return Ok(name.clone());
-    }
-    let up = engine.map(Engine::projects).unwrap_or_default();
-    let only = up.first().filter(|_| up.len() == 1);
-    let of_file = match (of_directory(common, file), only) {
-        (Ok(found), _) => found,
-        // It is not needed.
-        (Err(_), Some(_)) if file.path().is_none() => None,
-        (Err(error), _) => return Err(error),
-    };
-    match (of_file, only) {
-        (Some(input), _) if up.contains(&input.project.topology.name) => {
-            of_that_file(common, input, engine)
-        }
-        (Some(input), _) if file.path().is_some() => Ok(input.project.topology.name),
-        (_, Some(only)) => Ok(only.clone()),
-        (Some(input), None) => Ok(input.project.topology.name),
-        (None, None) if up.len() > 1 && up.iter().all(|n| n.as_ref() != "default") => {
-            let names: Vec<&str> = up.iter().map(AsRef::as_ref).collect();
-            Err(VerbError::usage(
-                "several projects are up",
-                format!("name one with -p: {}", names.join(", ")),
-            ))
-        }
-        (None, None) => "default"
-            .parse()
-            .map_err(|e: hallway_spec::InvalidName| VerbError::usage(e.to_string(), "")),
-    }
-}
-
-/// The project of a file, which is up. Another file may have the same name, from which it was built.
-fn of_that_file(common: &Common, input: Input, engine: Option<&Engine>) -> Result<Name, VerbError> {
-    let name = &input.project.topology.name;
-    let record = engine.map(|e| e.record(name)).transpose()?.flatten();
-    let built_from = record
-        .and_then(|r| r.path)
-        .filter(|p| !input.path.is_empty() && *p != input.path);
-    match built_from.filter(|_| !input.is_named(common)) {
-        None => Ok(input.project.topology.name),
-        Some(built_from) => Err(VerbError::usage(
-            format!(
-                "project {name} is up from {built_from}, which is another file than {}",
-                input.path
-            ),
-            format!("if you mean that project, name it: -p {name}"),
-        )),
-    }
-}
-
-/// The given file, or the file in this directory.
-fn of_directory(common: &Common, file: &FileArg) -> Result<Option<Input>, VerbError> {
-    if file.path().is_none() && discover()?.is_empty() {
-        return Ok(None);
-    }
-    // Only the name is needed: commands that use the content report its problems.
-    let silent = Common {
-        quiet: true,
-        ..common.clone()
-    };
-    Ok(Some(input(&silent, file)?))
-}
-
-/// Prints which project is used, if the directory has the file of another one that is not up.
-pub(crate) fn say_which(common: &Common, project: &Name) {
-    let file = (common.project.is_none())
-        .then(|| of_directory(common, &FileArg::default()).ok().flatten())
-        .flatten()
-        .map(|input| input.project.topology.name);
-    if let Some(other) = file.filter(|other| other != project) {
-        let text = format!(
-            "using project {project}, the only one that is up; {other}, whose file is in this directory, is not up"
-        );
-        crate::ui::note(common, text);
     }
 }
 

@@ -44,10 +44,10 @@ pub(crate) fn parse(common: &Common, path: &str, bytes: &[u8]) -> Result<Input, 
 
 /// Reads the project's file, or its files.
 pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> {
-    let mut paths = file.paths();
-    if paths.is_empty() {
-        paths = discover()?;
-    }
+    let Files {
+        paths,
+        named_by_variable,
+    } = files(file)?;
     let Some(first) = paths.first() else {
         return Err(VerbError::usage(
             "there is no hallway.yaml, *.hallway.yaml, compose.yaml, *.clab.yml or lab.conf in this directory",
@@ -63,7 +63,7 @@ pub(crate) fn read(common: &Common, file: &FileArg) -> Result<Input, VerbError> 
         Some(_) => {
             let files = paths.iter().map(text_file);
             let files = files.collect::<Result<Vec<File>, VerbError>>()?;
-            let input = imported::input(common, &file.import, files)?;
+            let input = imported::input(common, &file.import, files, named_by_variable)?;
             input.warn(common);
             for note in &input.notes {
                 ui::note(common, note);
@@ -125,8 +125,27 @@ pub(crate) fn text_file(path: &PathBuf) -> Result<File, VerbError> {
     Ok(File { path: name, text })
 }
 
-/// The one file of this directory; of Compose files also the override file.
-pub(crate) fn discover() -> Result<Vec<PathBuf>, VerbError> {
+/// The files of a command.
+pub(crate) struct Files {
+    pub(crate) paths: Vec<PathBuf>,
+    /// Whether COMPOSE_FILE named them.
+    pub(crate) named_by_variable: bool,
+}
+
+/// The given files, otherwise those of this directory.
+pub(crate) fn files(file: &FileArg) -> Result<Files, VerbError> {
+    match file.paths() {
+        paths if paths.is_empty() => discover(file),
+        paths => Ok(Files {
+            paths,
+            named_by_variable: false,
+        }),
+    }
+}
+
+/// The one file of this directory. Of Compose files those that COMPOSE_FILE names, otherwise also the
+/// override file.
+pub(crate) fn discover(file: &FileArg) -> Result<Files, VerbError> {
     let mut names: Vec<String> = std::fs::read_dir(".")
         .into_iter()
         .flatten()
@@ -142,16 +161,22 @@ pub(crate) fn discover() -> Result<Vec<PathBuf>, VerbError> {
         ["hallway.yaml", "hallway.yml"].contains(name)
             || ends(name, &[".hallway.yaml", ".hallway.yml"])
     };
+    let here = |names: Vec<&str>| Files {
+        paths: names.into_iter().map(PathBuf::from).collect(),
+        named_by_variable: false,
+    };
     let mut found: Vec<&str> = all.iter().copied().filter(ours).collect();
-    if found.is_empty()
-        && let Some((main, changes)) = Format::compose_files(&all)
-    {
-        return Ok(std::iter::once(main)
-            .chain(changes)
-            .map(PathBuf::from)
-            .collect());
-    }
     if found.is_empty() {
+        let paths = imported::named_files(&file.import);
+        if !paths.is_empty() {
+            return Ok(Files {
+                paths,
+                named_by_variable: true,
+            });
+        }
+        if let Some((main, changes)) = Format::compose_files(&all) {
+            return Ok(here(std::iter::once(main).chain(changes).collect()));
+        }
         let labs = |name: &&str| ends(name, &[".clab.yml", ".clab.yaml"]) || *name == "lab.conf";
         found = all.iter().copied().filter(labs).collect();
     }
@@ -161,5 +186,5 @@ pub(crate) fn discover() -> Result<Vec<PathBuf>, VerbError> {
             "name a file, or a project with -p",
         ));
     }
-    Ok(found.into_iter().map(PathBuf::from).collect())
+    Ok(here(found))
 }

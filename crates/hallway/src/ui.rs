@@ -24,13 +24,22 @@ pub(crate) fn stdout_is_open() -> bool {
 
 /// Prints text; its lines are broken at spaces if a terminal is too narrow for them.
 pub(crate) fn text(text: &str) {
-    let Some(width) = terminal(std::io::stdout()) else {
-        return out(text);
-    };
     for one in text.lines() {
         let indent = one.len() - one.trim_start().len();
-        line(fold(one, width, indent + 4));
+        hanging(one, indent + 4);
     }
+}
+
+/// Prints a line; if a terminal is too narrow for it, it is broken, and the rest is indented.
+pub(crate) fn hanging(text: &str, indent: usize) {
+    let width = terminal(std::io::stdout()).unwrap_or(usize::MAX);
+    line(fold(text, width, indent));
+}
+
+/// Prints a line of an error in the same way, to stderr.
+pub(crate) fn complain(text: &str, indent: usize) {
+    let width = terminal(std::io::stderr()).unwrap_or(usize::MAX);
+    anstream::eprintln!("{}", fold(text, width, indent));
 }
 
 /// Prints a line of data.

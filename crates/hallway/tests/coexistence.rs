@@ -180,6 +180,19 @@ fn two_projects() {
         "projects are separate"
     );
     sh("curl -s -m 30 http://127.0.0.1:8080/");
+    // What one publishes is reached by the host's addresses, but not by that on its own network.
+    assert!(one.cannot_read("first", "http://10.2.0.1:8080/"));
+    let explained = one.run(&["explain", "first", "10.2.0.1:8080"]).exits(1);
+    let words = [
+        ": filtered",
+        "on a network of another project",
+        "address of the host, like 10.1.0.1",
+    ];
+    for words in words {
+        assert!(explained.out.contains(words), "{}", explained.out);
+    }
+    assert!(one.reads("first", "http://10.1.0.1:8080/"));
+    one.run(&["explain", "first", "10.1.0.1:8080"]).exits(0);
     two.ok("down");
     with_one.unchanged();
     assert!(one.pings("first", "10.1.0.1"));

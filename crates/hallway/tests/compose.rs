@@ -214,6 +214,47 @@ networks: { store: { internal: true } }
     h.ok("down");
 }
 
+/// COMPOSE_FILE, COMPOSE_PROFILES and COMPOSE_PROJECT_NAME, of the environment and of `.env`.
+fn variables_of_compose() {
+    let service = |name: &str| format!("name: own\nservices: {{ {name}: {{ image: x }} }}\n");
+    let debug = "services: { debug: { image: x, profiles: [debug] } }\n";
+    let (one, two) = (service("one"), service("two"));
+    let files = [
+        ("compose.yaml", service("usual")),
+        ("parts/one.yaml", one),
+        ("two.yaml", two),
+        ("debug.yaml", debug.to_owned()),
+        ("parts/.env", "COMPOSE_PROJECT_NAME=parts\n".to_owned()),
+        (
+            ".env",
+            "COMPOSE_FILE=parts/one.yaml,two.yaml,debug.yaml\nCOMPOSE_PATH_SEPARATOR=,\nCOMPOSE_PROFILES=other, debug\nCOMPOSE_PROJECT_NAME=${NAME:-of-file}\n".to_owned(),
+        ),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (*n, t.as_str())).collect();
+    let at = directory(&files);
+    let names = |variables: &str| {
+        let out = sh(&format!("cd {at} && {variables} {PROGRAM} --host import"));
+        let name = out.lines().find_map(|l| l.strip_prefix("name: "));
+        let nodes = ["usual", "one", "two", "debug"].iter();
+        let nodes = nodes.filter(|n| out.contains(&format!("\n  {n}:")));
+        let nodes: Vec<&str> = nodes.copied().collect();
+        format!("{}: {}", name.unwrap_or_default(), nodes.join(" "))
+    };
+    assert_eq!(names(""), "of-file: one two debug");
+    assert_eq!(names("NAME=x"), "x: one two debug");
+    assert_eq!(names("COMPOSE_PROFILES="), "of-file: one two");
+    assert_eq!(
+        names("COMPOSE_FILE=two.yaml COMPOSE_PROJECT_NAME=a"),
+        "a: two"
+    );
+    assert_eq!(names("COMPOSE_FILE= COMPOSE_PROJECT_NAME="), "own: usual");
+    std::fs::write("/run/shop/x.hallway.yaml", "nodes: { n: }\n").unwrap();
+    let out = sh(&format!(
+        "cd {at} && COMPOSE_FILE=two.yaml {PROGRAM} --host plan -q"
+    ));
+    assert!(out.contains("create namespace n "), "{out}");
+}
+
 /// A hallway file with comments; a project as a Compose file that is read again.
 fn import_and_export() {
     let h = Hallway::host(PROGRAM).within(directory(&[("compose.yaml", COMPOSE)]));
@@ -339,6 +380,7 @@ fn a_kathara_lab() {
 hallway_testkit::tests!(
     free_ports_of_the_host,
     scaled_with_profiles_and_included_files,
+    variables_of_compose,
     import_and_export,
     a_containerlab_ring,
     a_kathara_lab,

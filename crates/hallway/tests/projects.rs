@@ -64,6 +64,19 @@ fn another_file_does_not_replace_a_project() {
         .exits(0)
         .says("hallway up --replace carries them out");
     h.run(&["exec", "a", "--", "true"]).ok();
+    // Nor do other commands change it.
+    write("/run/b/shop/hallway.yaml", "nodes: { b: {} }\n");
+    let b = h.within("/run/b/shop");
+    for words in [
+        ["down"].as_slice(),
+        &["down", "hallway.yaml"],
+        &["deny", "a", "any"],
+    ] {
+        let ran = b.run(words).exits(2);
+        ran.says("/run/a/shop.yaml")
+            .says("/run/b/shop/hallway.yaml");
+    }
+    h.run(&["exec", "a", "--", "true"]).ok();
     // The same file by another path counts as the same.
     std::os::unix::fs::symlink("/run/a", "/run/link").unwrap();
     h.run(&["up", "/run/link/shop.yaml"]).ok();
@@ -302,6 +315,11 @@ fn names_are_completed() {
     assert_eq!(completes(&["-p", "s"]), ["shop"]);
     assert_eq!(completes(&["explain", "web", "d"]), ["db"]);
     assert_eq!(completes(&["node", "add", "w"]), Vec::<String>::new());
+    assert_eq!(completes(&["link", "add", "d"]), ["db"]);
+    assert_eq!(completes(&["inspect", "a"]), ["apps"]);
+    assert_eq!(completes(&["capture", "h"]), ["host"]);
+    assert_eq!(completes(&["--sandbox", ""]), ["default"]);
+    assert_eq!(completes(&["down", "--sandbox", ""]), ["default"]);
     h.run(&["down"]).ok();
 }
 

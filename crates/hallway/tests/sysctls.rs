@@ -74,8 +74,18 @@ fn what_is_not_of_a_node_is_refused() {
     }
     let before = Snapshot::take();
     h.up("nodes: { a: { sysctls: { net.ipv4.no_such_setting: 1 } } }\n")
-        .exits(1)
-        .says("net/ipv4/no_such_setting");
+        .exits(2)
+        .says("this kernel has no setting net.ipv4.no_such_setting in a node")
+        .says("up.hallway.yaml:1:26");
+    h.up("nodes:\n  a:\n    sysctls:\n      net.ipv4.tcp_syncookies: sometimes\n")
+        .exits(2)
+        .says("does not accept \"sometimes\"")
+        .says("up.hallway.yaml:4:7");
+    // Only in namespaces of containers and of nodes it cannot be written.
+    h.up("nodes: { a: { sysctls: { net.netfilter.nf_conntrack_max: 5 } } }\n")
+        .exits(2)
+        .says("net.netfilter.nf_conntrack_max is a setting of the whole machine")
+        .says("up.hallway.yaml:1:26");
     before.unchanged();
 }
 

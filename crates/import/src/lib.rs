@@ -41,3 +41,4 @@ pub use format::Format;
 pub use places::{restore_places, without_places};
 pub use surroundings::{File, NodePort, Options, Surroundings};
 pub use translate::{Imported, import};
+pub use variables::named_files;

@@ -7,7 +7,7 @@ use hallway_spec::problem::{ImportProblem, ProblemKind};
 use hallway_spec::{Entry, Place, Problem, Value, ValueKind, nearest};
 
 use crate::findings::Findings;
-use crate::merge::{child_mut, merge, normalise, reset, take};
+use crate::merge::{child_mut, merge, normalise, reset, same, take};
 use crate::sources::{Sources, join, parent};
 use crate::surroundings::{File, Surroundings};
 use crate::variables::{Variables, replace};
@@ -195,7 +195,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Adds the parts of an included file, which may not be defined here too.
+    /// Adds the parts of an included file. Those that are defined here too must be the same.
     fn add(&mut self, value: &mut Value, included: Value) {
         let ValueKind::Map(sections) = included.kind else {
             return;
@@ -214,7 +214,11 @@ impl<'a> Loader<'a> {
             for entry in entries {
                 let own = there.entries().iter().find(|e| e.key == entry.key);
                 match own {
-                    Some(own) if section.key != "x-hallway" && entry.key != "default" => {
+                    Some(own)
+                        if section.key != "x-hallway"
+                            && entry.key != "default"
+                            && !self.equal(own, &entry) =>
+                    {
                         let kind = ImportProblem::DefinedTwice {
                             name: entry.key.clone(),
                             first: entry.place.clone(),
@@ -226,6 +230,14 @@ impl<'a> Loader<'a> {
                 }
             }
         }
+    }
+
+    /// Whether two definitions are the same: equal texts, and paths in them that are relative to the
+    /// same directory.
+    fn equal(&self, a: &Entry, b: &Entry) -> bool {
+        let directory = |entry: &Entry| self.sources.directory(&entry.place);
+        let paths = a.value.get("env_file").is_some();
+        same(&a.value, &b.value) && (!paths || directory(a) == directory(b))
     }
 
     fn extend_services(&mut self, value: &mut Value, path: &str) {

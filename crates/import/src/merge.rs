@@ -36,14 +36,16 @@ fn service(value: &mut Value) {
     for entry in entries {
         if MAPPINGS.contains(&entry.key.as_str()) && entry.value.is_list() {
             let assigned = !["depends_on", "networks"].contains(&entry.key.as_str());
-            entry.value = mapping(&entry.value, assigned);
+            if let Some(mapping) = mapping(&entry.value, assigned) {
+                entry.value = mapping;
+            }
         }
     }
 }
 
-/// A list as a mapping: `NAME=value`, or names only.
-fn mapping(list: &Value, assigned: bool) -> Value {
-    let entries = list.items().iter().filter_map(|item| {
+/// A list as a mapping: `NAME=value`, or names only. `None` if it contains anything but texts.
+fn mapping(list: &Value, assigned: bool) -> Option<Value> {
+    let entries = list.items().iter().map(|item| {
         let text = item.text()?;
         let (key, value) = match text.split_once('=') {
             Some((key, value)) if assigned => (key, Value::of_text(&item.place, value)),
@@ -55,10 +57,10 @@ fn mapping(list: &Value, assigned: bool) -> Value {
             value,
         })
     });
-    Value {
+    Some(Value {
         tag: list.tag.clone(),
-        ..Value::of_map(&list.place, entries.collect())
-    }
+        ..Value::of_map(&list.place, entries.collect::<Option<_>>()?)
+    })
 }
 
 /// No value, at a place.
@@ -121,9 +123,11 @@ fn append(items: &mut Vec<Value>, more: Vec<Value>) {
 }
 
 /// Whether two values are equal, apart from their places.
-fn same(a: &Value, b: &Value) -> bool {
+pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (&a.kind, &b.kind) {
-        (ValueKind::Scalar { text: a, .. }, ValueKind::Scalar { text: b, .. }) => a == b,
+        (ValueKind::Scalar { text: x, .. }, ValueKind::Scalar { text: y, .. }) => {
+            x == y || a.is_null() && b.is_null()
+        }
         (ValueKind::List(a), ValueKind::List(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }

@@ -69,7 +69,7 @@ pub struct Options {
     pub name: Option<String>,
     /// The name if neither specifies one; otherwise that of the file's directory.
     pub default_name: Option<String>,
-    /// Active profiles; `*` is all of them.
+    /// Active profiles; `*` is all of them. Without any, those of the variable `COMPOSE_PROFILES`.
     pub profiles: Vec<String>,
     /// Whether services of images get a small server on each port.
     pub stub: bool,
@@ -79,4 +79,7 @@ pub struct Options {
     pub scale: BTreeMap<String, u32>,
     /// Files with variables, instead of `.env`.
     pub variable_files: Vec<String>,
+    /// Whether the first file was named by a variable ([`crate::named_files`]): the `.env` that is
+    /// relative to nothing is read too, and takes precedence.
+    pub named_by_variable: bool,
 }

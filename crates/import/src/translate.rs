@@ -9,6 +9,7 @@ use crate::places::comment;
 use crate::render::render;
 use crate::sources::{Sources, join, parent};
 use crate::surroundings::{File, Options, Surroundings};
+use crate::variables::Variables;
 use crate::{compose, containerlab, kathara};
 
 /// A file that has been translated.
@@ -82,9 +83,15 @@ pub fn import(
         );
     }
     match options.variable_files.as_slice() {
-        [] => loader.variables(&join(&parent(&path), ".env"), false),
+        [] => {
+            loader.variables(&join(&parent(&path), ".env"), false);
+            if options.named_by_variable && !parent(&path).is_empty() {
+                loader.variables(".env", false);
+            }
+        }
         paths => paths.iter().for_each(|path| loader.variables(path, true)),
     }
+    let options = &with_profiles(options, &loader.variables);
     let whole = loader.files(files);
     let mut findings = std::mem::take(&mut loader.findings);
     let format = match (&whole, files.first()) {
@@ -111,9 +118,32 @@ pub fn import(
     finish(format, &path, value, findings, &loader.sources)
 }
 
+/// The options, with the profiles of the variable if they contain none.
+fn with_profiles(options: &Options, variables: &Variables<'_>) -> Options {
+    let mut options = options.clone();
+    if options.profiles.is_empty() {
+        let given = variables.get("COMPOSE_PROFILES").unwrap_or_default();
+        let names = given.split(',').map(str::trim).filter(|n| !n.is_empty());
+        options.profiles = names.map(str::to_owned).collect();
+    }
+    options
+}
+
 /// Whether it is the file of a Kathara lab.
 fn is_lab(file: &File) -> bool {
     Format::of(&file.path, "") == Some(Format::Kathara)
+}
+
+/// Removes repetitions: nodes of one service have one place, and one mistake there is one problem.
+fn once(problems: &mut Vec<Problem>) {
+    let mut said: Vec<(usize, Code)> = Vec::new();
+    problems.retain(|problem| {
+        let this = (problem.place.offset, problem.kind.code());
+        // A problem of the file as a whole has no place.
+        let again = problem.place.line > 0 && said.contains(&this);
+        said.push(this);
+        !again
+    });
 }
 
 /// Reads the translation as a project.
@@ -132,7 +162,7 @@ fn finish(
         let places = problems.iter().filter(|p| missing(p));
         let places: Vec<usize> = places.map(|p| p.place.offset).collect();
         problems.retain(|p| missing(p) || !places.contains(&p.place.offset));
-        problems.dedup();
+        once(&mut problems);
         Problems {
             path: source.path.clone(),
             text: source.text.clone(),
@@ -169,7 +199,7 @@ fn project(path: &str, value: &Value, mut found: Vec<Problem>) -> Result<Project
     let whole = |p: &Problem| {
         matches!(
             p.kind.code(),
-            Code::UnknownKey | Code::BadValue | Code::UnknownName
+            Code::UnknownKey | Code::BadValue | Code::UnknownName | Code::BadDependency
         )
     };
     match result {

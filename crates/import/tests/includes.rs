@@ -71,3 +71,47 @@ fn files_are_not_read_without_end() {
     assert!(messages.len() < 2000, "{}", messages.len());
     assert!(reads <= 1000, "{reads}");
 }
+
+/// The result for `compose.yaml`, which includes `a/compose.yaml` and `b/compose.yaml`.
+fn with_two(text: &str, a: &str, b: &str) -> Result<usize, Vec<String>> {
+    let read = |path: &str| match path {
+        "a/compose.yaml" => Ok(a.to_owned()),
+        "b/compose.yaml" => Ok(b.to_owned()),
+        _ => Err("No such file".to_owned()),
+    };
+    let file = File {
+        path: "compose.yaml".to_owned(),
+        text: format!("include: [a/compose.yaml, b/compose.yaml]\n{text}"),
+    };
+    let surroundings = Surroundings {
+        read: &read,
+        ..Surroundings::bare()
+    };
+    match import(&[file], &Options::default(), surroundings) {
+        Ok(imported) => Ok(imported.project.topology.nodes.len()),
+        Err(p) => Err(p.problems.iter().map(|p| p.kind.to_string()).collect()),
+    }
+}
+
+#[test]
+fn equal_definitions_of_several_files_are_one() {
+    let part = |name: &str, proxy: &str| {
+        format!(
+            "services: {{ {name}: {{ image: x, networks: [proxy] }} }}\nnetworks: {{ proxy: {proxy} }}\n"
+        )
+    };
+    let external = "{ external: true, labels: [a, b] }";
+    let same = "{ labels: [\"a\", 'b'], external: \"true\" }";
+    let (a, b) = (part("a", external), part("b", same));
+    assert_eq!(with_two("", &a, &b), Ok(2));
+    let own = format!("networks: {{ proxy: {external} }}\n");
+    assert_eq!(with_two(&own, &a, &b), Ok(2));
+    let other = part("b", "{ internal: true }");
+    let refused = Err(vec!["proxy is defined in an included file too".to_owned()]);
+    assert_eq!(with_two("", &a, &other), refused);
+    assert!(with_two("networks: { proxy: }\n", &a, &a).is_err());
+    assert_eq!(with_two("", &a, &a), Ok(1), "equal services");
+    // The same path in two directories is that of two files.
+    let file = "services: { a: { image: x, env_file: { path: x.env, required: false } } }\n";
+    assert!(with_two("", file, file).is_err());
+}

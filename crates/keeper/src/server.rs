@@ -201,7 +201,7 @@ impl Keeper<'_> {
             Request::Programs {} => Answer::Programs {
                 programs: self
                     .supervisor
-                    .status()
+                    .status(Instant::now())
                     .into_iter()
                     .map(Into::into)
                     .collect(),

@@ -98,6 +98,7 @@ struct Entry {
     health: Option<Health>,
     exit_code: Option<i32>,
     started: Option<Instant>,
+    ended: Option<Instant>,
     /// When it is started again; only in the state `Restarting`.
     due: Option<Instant>,
     backoff: Duration,
@@ -278,7 +279,7 @@ impl Supervisor {
 
     /// The state of each program.
     #[must_use]
-    pub fn status(&self) -> Vec<ProgramStatus> {
+    pub fn status(&self, now: Instant) -> Vec<ProgramStatus> {
         self.entries
             .values()
             .map(|entry| ProgramStatus {
@@ -288,6 +289,10 @@ impl Supervisor {
                 restarts: entry.restarts,
                 health: entry.health,
                 exit_code: entry.exit_code,
+                ended_ms: entry.ended.filter(|_| !entry.runs()).map(|ended| {
+                    let passed = now.saturating_duration_since(ended).as_millis();
+                    u64::try_from(passed).unwrap_or(u64::MAX)
+                }),
             })
             .collect()
     }
@@ -341,6 +346,7 @@ impl Entry {
             health: None,
             exit_code: None,
             started: None,
+            ended: None,
             due: None,
             backoff: BACKOFF_FIRST,
         }
@@ -354,6 +360,7 @@ impl Entry {
         self.pid = None;
         self.health = None;
         self.exit_code = Some(code);
+        self.ended = Some(now);
         let again = match self.program.restart {
             Restart::No => false,
             Restart::OnFailure => code != 0,

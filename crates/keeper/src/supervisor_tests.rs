@@ -50,7 +50,7 @@ impl Bench {
     }
 
     fn status(&self, node: &str) -> ProgramStatus {
-        let all = self.supervisor.status();
+        let all = self.supervisor.status(self.now);
         all.into_iter().find(|s| s.node == node).unwrap()
     }
 }
@@ -365,5 +365,5 @@ fn after_everything_was_stopped_nothing_starts() {
     bench.supervisor.stop_all();
     assert!(bench.ends(run, 143).is_empty());
     assert_eq!(bench.supervisor.due(), None);
-    assert_eq!(bench.supervisor.status(), Vec::new());
+    assert_eq!(bench.supervisor.status(bench.now), Vec::new());
 }

@@ -21,6 +21,12 @@ pub struct Program<'a> {
     pub place: &'a Place,
 }
 
+/// A command on one line, as it is shown: it may have line breaks and escape sequences.
+#[must_use]
+pub fn line(command: &[String]) -> String {
+    command.join(" ").replace(char::is_control, " ")
+}
+
 impl Node {
     /// Its program, and those that share its namespace.
     pub fn programs(&self) -> impl Iterator<Item = Program<'_>> {

@@ -31,6 +31,20 @@ fn operator(word: &str) -> Option<&str> {
     }
 }
 
+/// Commands of a shell itself.
+const BUILTINS: [&str; 9] = [
+    "cd", "eval", "exec", "export", "set", "source", "ulimit", "umask", "unset",
+];
+
+/// Whether the first word of a line is for a shell: a command of its own, or a variable.
+fn is_of_shell(word: &str) -> bool {
+    let variable = word.split_once('=').is_some_and(|(name, _)| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    });
+    variable || BUILTINS.contains(&word)
+}
+
 /// A program and its arguments; never empty. It is run without a shell.
 ///
 /// ```
@@ -61,8 +75,8 @@ impl Command {
     /// From one line, split at spaces with a shell's quoting.
     ///
     /// # Errors
-    /// When quotes are not closed, there is no word, or a separate word is an operator of a shell,
-    /// like `&&`.
+    /// When quotes are not closed, there is no word, a separate word is an operator of a shell, like
+    /// `&&`, or the first one is for a shell, like `cd` or `NAME=value`.
     pub fn split(line: &str) -> Result<Self, InvalidCommand> {
         let words = shell_words::split(line).map_err(|_unclosed| InvalidCommand::UnclosedQuote)?;
         // A quoted operator is an argument.
@@ -74,6 +88,9 @@ impl Command {
         if let Some(operator) = found {
             return Err(InvalidCommand::ShellOperator(operator.to_owned()));
         }
+        if let Some(first) = words.first().filter(|w| is_of_shell(w)) {
+            return Err(InvalidCommand::ShellOperator(first.clone()));
+        }
         Self::new(words)
     }
 
@@ -81,5 +98,22 @@ impl Command {
     #[must_use]
     pub fn words(&self) -> &[String] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_a_shell_is_refused() {
+        for line in ["FOO=1 sleep 5", "cd /tmp", "export A=b", "a && b", "a; b"] {
+            let refused = Command::split(line);
+            let shell = matches!(refused, Err(InvalidCommand::ShellOperator(_)));
+            assert!(shell, "{line}: {refused:?}");
+        }
+        for line in ["sleep 5", "./cd x", "env FOO=1 sleep 5", "sh -c 'cd /'"] {
+            assert!(Command::split(line).is_ok(), "{line}");
+        }
     }
 }

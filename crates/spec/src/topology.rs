@@ -144,6 +144,8 @@ pub struct Node {
     pub hostname: Option<Name>,
     /// Settings of its namespace.
     pub sysctls: BTreeMap<SysctlKey, String>,
+    /// Where the file has each of them.
+    pub sysctl_places: BTreeMap<SysctlKey, Place>,
     /// Name servers written to its resolv.conf; if empty, the host's are used.
     pub dns: Vec<IpAddr>,
     /// Domains in which names without a dot are looked up.

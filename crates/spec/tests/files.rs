@@ -201,6 +201,16 @@ const CASES: &[(Code, &str, &str)] = &[
         "NETS nodes: { a: { networks: [n], routes: [{ to: default, via: 10.9.0.1 }] } }\n",
     ),
     (
+        Code::RouteUnreachable,
+        "",
+        "NETS nodes: { a: { networks: [n], routes: [{ to: 10.1.0.0/24, via: 10.1.0.1 }] } }\n",
+    ),
+    (
+        Code::RouteTwice,
+        "",
+        "NETS nodes: { a: { networks: [n], routes: [{ to: default, via: 10.1.0.8 }, { to: 0.0.0.0/0, via: 10.1.0.9 }] } }\n",
+    ),
+    (
         Code::TooMany,
         "1-40000:2-40001",
         "NETS nodes: { a: { networks: [n], ports: [1-40000:2-40001, 1-40000:2-40001/udp] } }\n",

@@ -38,6 +38,12 @@ pub struct Program {
     /// Its last exit code; 128 and the signal's number if a signal ended it. None if it has not
     /// ended, or if a command stopped it.
     pub exit_code: Option<i32>,
+    /// How long ago it ended; none while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_seconds_ago: Option<u64>,
+    /// The last line of its log, if it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_line: Option<String>,
 }
 
 impl Program {
@@ -62,12 +68,37 @@ impl Program {
                 ),
                 Some(Health::Unhealthy) => styled(RED, format!("running, unhealthy{restarts}")),
             },
-            ProgramState::Restarting => styled(YELLOW, format!("restarting, ended with {code}")),
+            ProgramState::Restarting => styled(
+                YELLOW,
+                format!("restarting, ended with {code}{}", self.end()),
+            ),
             ProgramState::Exited if self.exit_code.is_none() => styled(YELLOW, "stopped"),
             ProgramState::Exited => styled(
                 if code == 0 { GREEN } else { RED },
-                format!("exited with {code}{restarts}"),
+                format!("exited with {code}{restarts}{}", self.end()),
             ),
         }
+    }
+
+    /// When it ended, and the last line of its log.
+    fn end(&self) -> String {
+        let ago = self.ended_seconds_ago.map(|seconds| match seconds {
+            0..120 => format!(", {seconds} s ago"),
+            120..7200 => format!(", {} min ago", seconds / 60),
+            7200..172_800 => format!(", {} h ago", seconds / 3600),
+            _ => format!(", {} days ago", seconds / 86400),
+        });
+        let line = self.last_line.as_deref();
+        let line = line.map(|line| format!("; last line: {}", shortened(line)));
+        format!("{}{}", ago.unwrap_or_default(), line.unwrap_or_default())
+    }
+}
+
+/// The beginning of a long line.
+fn shortened(line: &str) -> String {
+    const LENGTH: usize = 80;
+    match line.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(line)),
+        None => line.to_owned(),
     }
 }

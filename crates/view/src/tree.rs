@@ -230,7 +230,7 @@ pub fn publish(publish: &Publish) -> String {
 }
 
 fn program(command: &[String], status: Option<&Program>) -> String {
-    let words = command.join(" ");
+    let words = hallway_plan::program::line(command);
     let short: String = words.chars().take(40).collect();
     let short = if short.len() < words.len() {
         format!("{}…", short.trim_end())

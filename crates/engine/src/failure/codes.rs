@@ -23,6 +23,8 @@ hallway_spec::codes! {
         Kernel = "kernel",
         /// A step of a plan failed; the former state has been restored.
         StepFailed = "step-failed",
+        /// The kernel does not have a setting of the file, or does not change it in a node.
+        SettingRefused = "setting-refused",
         /// The kernel does not hold what was built; the former state has been restored.
         NotKept = "not-kept",
         /// The directory of named namespaces cannot be used.

@@ -49,7 +49,9 @@ pub(super) fn help(reason: &Reason, cause: Option<&KernelError>) -> Option<Strin
         Reason::PortInUse { port, .. } => format!(
             "find it with: ss -lnp 'sport = :{port}'; end it, or publish another port"
         ),
-        Reason::NotBound(detail) | Reason::Keeper(detail) => detail.help.clone(),
+        Reason::NotBound(detail) | Reason::Setting(detail) | Reason::Keeper(detail) => {
+            detail.help.clone()
+        }
         Reason::NotReady { .. } => {
             "the former state has been restored; correct the command and run up again".into()
         }

@@ -218,6 +218,9 @@ pub enum Reason {
     /// A port cannot be listened on, for a reason of [`BindError`](crate::keeper::BindError).
     #[error("{}", .0.message)]
     NotBound(Detail),
+    /// The kernel does not have or change a setting of the file.
+    #[error("{}", .0.message)]
+    Setting(Detail),
     /// A node's program ended, or did not become ready in time.
     #[error("node {node}: {why}{}", quoted(last_lines))]
     NotReady {
@@ -374,7 +377,7 @@ impl Reason {
             Self::NoLinkKind { .. } => FailureCode::NoLinkKind,
             Self::AddressLeased { .. } => FailureCode::AddressLeased,
             Self::PortPublished { .. } | Self::PortInUse { .. } => FailureCode::PortInUse,
-            Self::NotBound(detail) | Self::Keeper(detail) => detail.code,
+            Self::NotBound(detail) | Self::Setting(detail) | Self::Keeper(detail) => detail.code,
             Self::NotReady { .. } => FailureCode::NotReady,
             Self::ExpectationFailed => FailureCode::ExpectationFailed,
             Self::SourceUnreadable { .. } => FailureCode::SourceUnreadable,

@@ -115,6 +115,7 @@ impl fmt::Display for Awaited {
 ///     restarts: 0,
 ///     health: None,
 ///     exit_code: Some(127),
+///     ended_ms: Some(20),
 /// };
 /// let expected = Readiness::Failed { node: "web".to_owned(), end: ProgramEnd::NotFound };
 /// assert_eq!(readiness(&[], &[ended]), expected);

@@ -34,4 +34,6 @@ pub struct ProgramStatus {
     pub health: Option<Health>,
     /// Its last exit code; 128 and the signal's number when a signal ended it.
     pub exit_code: Option<i32>,
+    /// How long ago it ended, in milliseconds; none while it runs.
+    pub ended_ms: Option<u64>,
 }

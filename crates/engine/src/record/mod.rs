@@ -187,6 +187,17 @@ pub(crate) fn is_large(scope: &Path, project: &Name) -> bool {
     })
 }
 
+/// The file that a project was built from, without the rest of its record.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn built_from(scope: &Path, project: &Name) -> Result<Option<String>, Failure> {
+    let path = directory(scope, project).join("record.json");
+    let text = store::read(&path)?;
+    let head = text.map(|text| format::read_record(&path, &text));
+    Ok(head.transpose()?.and_then(|head| head.path))
+}
+
 /// Reads a record; `None` if there is none.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use hallway_kernel::Kernel;
 use hallway_plan::step::Part;
 use hallway_plan::{Plan, Settled};
 
-use super::{Caller, Request};
+use super::{Caller, Request, settings};
 use crate::engine::recorded;
 use crate::event::Event;
 use crate::executor::{Executor, StepFailed};
@@ -74,7 +74,9 @@ impl Engine {
         self.lease_addresses(record.applied.as_ref(), settled)?;
         let (plan, seen) = (&planned.plan, &planned.observed);
         self.store().note_host_settings(project, plan, seen)?;
-        let made = self.execute(plan, Some(caller))?;
+        let made = self
+            .execute(plan, Some(caller))
+            .map_err(|failure| settings::explained(failure, plan, request.topology))?;
         record.inodes = inodes(record, settled, made);
         record.uplinks = planned
             .plan

@@ -3,7 +3,10 @@
 
 use std::net::IpAddr;
 
-use hallway_spec::{Document, Edit, Name, Problems, edit, empty, free_subnet, parse_bytes};
+use hallway_spec::problem::WarningKind;
+use hallway_spec::{
+    Document, Edit, Name, Problems, Warning, edit, empty, free_subnet, parse_bytes,
+};
 
 use super::ready::READY_LIMIT;
 use super::{Applied, Caller, Origin, Request};
@@ -12,37 +15,12 @@ use crate::{Engine, Failure, Lock, Reason};
 /// An edit that has been applied. The scope stays locked until this value is dropped, so that the
 /// caller can examine what was built.
 #[derive(Debug)]
-pub struct Edited<'e> {
-    engine: &'e Engine,
-    project: Name,
+pub struct Edited {
     /// Whether anything had to be changed.
     pub changed: bool,
-    /// Warnings about the edited text.
-    pub warnings: Vec<hallway_spec::Warning>,
+    /// Warnings about the edited text that there were not before.
+    pub warnings: Vec<Warning>,
     _lock: Lock,
-}
-
-impl<'e> Edited<'e> {
-    /// An edit that made a change and has no warnings.
-    fn new(engine: &'e Engine, project: &Name, lock: Lock) -> Self {
-        Self {
-            engine,
-            project: project.clone(),
-            changed: true,
-            warnings: Vec::new(),
-            _lock: lock,
-        }
-    }
-
-    /// The edited text.
-    ///
-    /// # Errors
-    /// When the record cannot be read.
-    pub fn text(&self) -> Result<String, Failure> {
-        let record = self.engine.record(&self.project)?;
-        let missing = Reason::Bug("there is no record after an edit");
-        record.map(|r| r.source).ok_or_else(|| missing.into())
-    }
 }
 
 /// Why an edit was not applied.
@@ -54,14 +32,9 @@ pub enum EditError {
     /// The edited text is not valid.
     #[error("the edited file is not valid")]
     Invalid(Problems),
-    /// The edited text conflicts with what is on the host; with the text for the places.
-    #[error("{failure}")]
-    Conflict {
-        /// The conflict.
-        failure: Failure,
-        /// The edited text.
-        text: String,
-    },
+    /// The edited text conflicts with what is on the host.
+    #[error("{0}")]
+    Conflict(Failure),
     /// It could not be done.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -78,6 +51,24 @@ pub struct Endpoint {
     pub ports: Vec<String>,
 }
 
+/// The warnings that are not about the text before the edit. A new policy is the first one, and what
+/// others then decide no more is as intended.
+fn new_warnings(now: Vec<Warning>, before: Option<&str>) -> Vec<Warning> {
+    let known = before.and_then(|text| parse_bytes("", text.as_bytes()).ok());
+    let mut known: Vec<String> = (known.iter().flat_map(|p| &p.warnings))
+        .map(|w| w.kind.to_string())
+        .collect();
+    let is_new = |warning: &Warning| {
+        let words = warning.kind.to_string();
+        let found = known.iter().position(|k| *k == words);
+        found.map(|at| known.swap_remove(at)).is_none()
+            && !matches!(warning.kind, WarningKind::PolicyShadowed { .. })
+    };
+    let mut now = now;
+    now.retain(is_new);
+    now
+}
+
 impl Engine {
     /// Applies one edit to a project, which is made if it does not exist.
     ///
@@ -88,10 +79,14 @@ impl Engine {
         project: &Name,
         change: &Edit,
         caller: &mut Caller<'_>,
-    ) -> Result<Edited<'_>, EditError> {
+    ) -> Result<Edited, EditError> {
         let lock = self.lock(Some(project), caller)?;
         if self.edit_alone(project, change, caller)? {
-            return Ok(Edited::new(self, project, lock));
+            return Ok(Edited {
+                changed: true,
+                warnings: Vec::new(),
+                _lock: lock,
+            });
         }
         let record = self.record(project)?;
         let document = match &record {
@@ -108,9 +103,10 @@ impl Engine {
         changed.name = Some(project.to_string());
         let text = changed.to_yaml();
         let repair = record.as_ref().is_none_or(|r| r.repair);
-        let path = record.and_then(|r| r.path);
+        let (path, before) = record.map_or((None, None), |r| (r.path, Some(r.source)));
         let parsed =
             parse_bytes(&format!("{project}.yaml"), text.as_bytes()).map_err(EditError::Invalid)?;
+        let warnings = new_warnings(parsed.warnings, before.as_deref());
         let mut topology = parsed.topology;
         topology.name = project.clone();
         let request = Request {
@@ -125,10 +121,10 @@ impl Engine {
         match self.up_locked(&request, Origin::Edit, lock, caller) {
             Ok(Applied { changed, _lock, .. }) => Ok(Edited {
                 changed,
-                warnings: parsed.warnings,
-                ..Edited::new(self, project, _lock)
+                warnings,
+                _lock,
             }),
-            Err(failure) if failure.place.is_some() => Err(EditError::Conflict { failure, text }),
+            Err(failure) if failure.place.is_some() => Err(EditError::Conflict(failure)),
             Err(failure) => Err(EditError::Failed(failure)),
         }
     }
@@ -156,7 +152,7 @@ impl Engine {
         project: &Name,
         endpoint: &Endpoint,
         caller: &mut Caller<'_>,
-    ) -> Result<Edited<'_>, EditError> {
+    ) -> Result<Edited, EditError> {
         let change = Edit::NodeAdd {
             name: endpoint.node.clone(),
             networks: endpoint.networks.clone(),
@@ -176,7 +172,7 @@ impl Engine {
         project: &Name,
         node: &Name,
         caller: &mut Caller<'_>,
-    ) -> Result<Edited<'_>, EditError> {
+    ) -> Result<Edited, EditError> {
         self.edit(project, &Edit::NodeRemove(node.clone()), caller)
     }
 }

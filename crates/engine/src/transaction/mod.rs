@@ -24,6 +24,7 @@ mod ports;
 mod programs;
 mod ready;
 mod repair;
+mod settings;
 mod undo;
 
 use std::time::Duration;

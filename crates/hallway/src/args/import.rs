@@ -46,14 +46,9 @@ pub(crate) struct ImportArgs {
     /// Let services whose containers run in Docker or Podman join these (with --host)
     #[arg(long, env = "HALLWAY_JOIN", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) join: bool,
-    /// A profile whose services are active too; `*` is all of them
-    #[arg(
-        long,
-        env = "COMPOSE_PROFILES",
-        hide_env = true,
-        value_name = "NAME",
-        value_delimiter = ','
-    )]
+    /// A profile whose services are active too; `*` is all of them; by default those of
+    /// COMPOSE_PROFILES
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) profile: Vec<String>,
     /// How many nodes a service has
     #[arg(long, value_name = "SERVICE=NUMBER", value_parser = scale)]

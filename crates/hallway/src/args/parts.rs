@@ -118,10 +118,12 @@ pub(crate) enum LinkVerb {
     },
     /// Remove the cable between two nodes
     Rm {
-        /// One node
-        a: Name,
-        /// The other
-        b: Name,
+        /// One end: NODE, or NODE:INTERFACE if there are several cables
+        #[arg(value_name = "NODE[:INTERFACE]")]
+        a: String,
+        /// The other end
+        #[arg(value_name = "NODE[:INTERFACE]")]
+        b: String,
     },
     /// List cables
     Ls {

@@ -8,15 +8,15 @@ use hallway_spec::{Document, Problems, parse};
 use crate::args::{Common, ExportFormat, FileArg};
 use crate::diagnose::VerbError;
 use crate::scope::{here, present};
-use crate::source::{discover, text_file};
+use crate::source::{Files, files, text_file};
 use crate::{imported, ui};
 
 /// Prints the hallway file for a file of another format, with comments on what has no equivalent.
 pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbError> {
-    let mut paths = file.paths();
-    if paths.is_empty() {
-        paths = discover()?;
-    }
+    let Files {
+        paths,
+        named_by_variable,
+    } = files(file)?;
     let files = paths.iter().map(text_file).collect::<Result<Vec<_>, _>>()?;
     let other = files.first().and_then(|f| Format::of(&f.path, &f.text));
     if other.is_none() {
@@ -25,7 +25,7 @@ pub(crate) fn read_in(common: &Common, file: &FileArg) -> Result<ExitCode, VerbE
             "name one: hallway import compose.yaml",
         ));
     }
-    let imported = imported::translate(common, &file.import, &files)?;
+    let imported = imported::translate(common, &file.import, &files, named_by_variable)?;
     ui::out(&imported.commented());
     Ok(ExitCode::SUCCESS)
 }

@@ -23,9 +23,9 @@ pub(crate) fn run(_common: &Common, format: Format) -> Result<ExitCode, VerbErro
                     CheckOutcome::Warning => styled(YELLOW, "less   "),
                     CheckOutcome::Missing => styled(RED, "missing"),
                 };
-                ui::line(format!("{word}  {}: {}", check.name, check.found));
+                ui::hanging(&format!("{word}  {}: {}", check.name, check.found), 9);
                 for line in check.advice.lines() {
-                    ui::line(format!("         {line}"));
+                    ui::hanging(&format!("         {line}"), 13);
                 }
             }
         }

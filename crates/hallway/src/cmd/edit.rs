@@ -9,7 +9,7 @@ use hallway_spec::{Action, Edit, Name};
 use ipnet::IpNet;
 
 use crate::args::{Common, FileArg, LinkVerb, NetworkVerb, NodeVerb, PolicyArgs, PolicyVerb, Verb};
-use crate::diagnose::{VerbError, warn};
+use crate::diagnose::{VerbError, plain};
 use crate::progress::Reporter;
 use crate::scope::{Scope, project};
 use crate::{interrupt, ui};
@@ -62,20 +62,16 @@ fn apply(
         reporter: &mut reporter,
         cancel,
     };
-    let shown = format!("{project}.yaml");
+    // Places are those of the text on record, which the user has not written: they are not shown.
     match scope.engine.edit(project, change, &mut caller) {
         Ok(edited) => {
-            if !edited.warnings.is_empty() {
-                let text = edited.text()?;
-                warn((&shown, &text, &[]), &edited.warnings, common);
-            }
+            let shown = edited.warnings.iter().filter(|_| !common.quiet);
+            shown.for_each(|warning| plain(warning, common));
             Ok(edited.changed)
         }
         Err(EditError::Refused(why)) => Err(VerbError::refused(&why)),
-        Err(EditError::Invalid(problems)) => Err(VerbError::File(problems)),
-        Err(EditError::Conflict { failure, text }) => {
-            Err(VerbError::Conflict(failure, shown, text))
-        }
+        Err(EditError::Invalid(problems)) => Err(VerbError::Argument(problems)),
+        Err(EditError::Conflict(failure)) => Err(VerbError::Failed(failure).with_code(2)),
         Err(EditError::Failed(failure)) => Err(VerbError::Failed(failure)),
     }
 }
@@ -199,11 +195,7 @@ fn link(verb: LinkVerb) -> Result<(Edit, String), VerbError> {
             let message = format!("{} and {} linked", a.0, b.0);
             (Edit::LinkAdd([a, b]), message)
         }
-        LinkVerb::Rm { a, b } => {
-            let message = format!("link between {a} and {b} removed");
-            (Edit::LinkRemove(a, b), message)
-        }
-        other @ LinkVerb::Ls { .. } => return Err(not_an_edit(&other)),
+        other @ (LinkVerb::Rm { .. } | LinkVerb::Ls { .. }) => return Err(not_an_edit(&other)),
     })
 }
 

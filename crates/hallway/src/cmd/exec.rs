@@ -53,25 +53,36 @@ fn has_one_user() -> bool {
 }
 
 pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, VerbError> {
-    let mut enter = inside(common, node, vec![program()])?;
-    enter.environment.extend(prompt(node.as_ref()));
+    let program = program();
+    let prompt = prompt(&program, node.as_ref());
+    let mut enter = inside(common, node, vec![program])?;
+    enter.environment.extend(prompt);
     Err(failed(enter.exec()))
 }
 
-fn failed(error: EnterError) -> VerbError {
+pub(crate) fn failed(error: EnterError) -> VerbError {
     let code = error.exit_code();
     VerbError::Command(error.into()).with_code(code)
 }
 
 /// The variables that make a shell show its node in the prompt. bash sets its prompt by files that
-/// it reads when it starts; PROMPT_COMMAND is executed after that, and is needed once.
-pub(crate) fn prompt(place: &str) -> [(String, String); 2] {
-    let prompt = format!("{place}:\\w\\$ ");
-    let command = format!("PS1='{prompt}'; unset PROMPT_COMMAND");
-    [
-        ("PS1".to_owned(), prompt),
-        ("PROMPT_COMMAND".to_owned(), command),
-    ]
+/// it reads when it starts; PROMPT_COMMAND is executed after that, and is needed once. Other shells
+/// write the directory in another way, or cannot.
+pub(crate) fn prompt(shell: &str, place: &str) -> Vec<(String, String)> {
+    // /bin/sh is a link to one of them.
+    let shell = std::fs::canonicalize(shell).unwrap_or_else(|_not_there| shell.into());
+    let name = shell.file_name().and_then(|n| n.to_str());
+    let prompt = match name {
+        Some("bash") => format!("{place}:\\w\\$ "),
+        Some("zsh") => format!("{place}:%~%# "),
+        _ => format!("{place}$ "),
+    };
+    let mut out = vec![("PS1".to_owned(), prompt.clone())];
+    if name == Some("bash") {
+        let command = format!("PS1='{prompt}'; unset PROMPT_COMMAND");
+        out.push(("PROMPT_COMMAND".to_owned(), command));
+    }
+    out
 }
 
 /// The user's shell.

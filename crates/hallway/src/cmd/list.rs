@@ -12,21 +12,28 @@ use hallway_view::program::{Program, ProgramState};
 use hallway_view::table::columns_within;
 use hallway_view::tree;
 
+use super::logs;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
 use crate::scope::{here, present};
 use crate::{interrupt, ui};
 
 /// The project's programs, from its keeper; none without a keeper.
-pub(super) fn programs(engine: &Engine, project: &Name) -> Result<Vec<Program>, Failure> {
-    let found = match engine.keeper(project, &interrupt::waiting())? {
+pub(super) fn programs(engine: &Engine, settled: &Settled) -> Result<Vec<Program>, Failure> {
+    let found = match engine.keeper(&settled.project, &interrupt::waiting())? {
         Some(client) => client.programs()?,
         None => Vec::new(),
     };
+    let program = |status| program(engine, settled, status);
     Ok(found.into_iter().map(program).collect())
 }
 
-fn program(status: ProgramStatus) -> Program {
+fn program(engine: &Engine, settled: &Settled, status: ProgramStatus) -> Program {
+    let name: Option<Name> = status.node.parse().ok();
+    let ended = status.ended_ms.filter(|_| status.exit_code != Some(0));
+    let last_line = name
+        .filter(|_| ended.is_some())
+        .and_then(|name| logs::last_line(engine, settled, &name));
     Program {
         node: status.node,
         state: match status.state {
@@ -40,6 +47,8 @@ fn program(status: ProgramStatus) -> Program {
         restarts: status.restarts,
         health: status.health,
         exit_code: status.exit_code,
+        ended_seconds_ago: status.ended_ms.map(|ms| ms / 1000),
+        last_line,
     }
 }
 
@@ -58,7 +67,7 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbErro
                 _ => None,
             },
         };
-        let programs = programs(&scope.engine, &project)?;
+        let programs = programs(&scope.engine, &settled)?;
         ui::json(&NodeDetails::new(&settled, node, &programs, inode));
         return Ok(ExitCode::SUCCESS);
     }
@@ -86,11 +95,11 @@ pub(crate) enum Part {
 
 pub(crate) fn part(common: &Common, part: Part, format: Format) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
-    let (project, settled) = present(common, &scope.engine)?;
+    let (_, settled) = present(common, &scope.engine)?;
     match (format, part) {
         (Format::Text, _) => ui::out(&columns_within(&rows(part, &settled), ui::columns())),
         (Format::Json, Part::Nodes) => {
-            ui::json(&json::nodes(&settled, &programs(&scope.engine, &project)?))
+            ui::json(&json::nodes(&settled, &programs(&scope.engine, &settled)?))
         }
         (Format::Json, Part::Networks) => ui::json(&json::networks(&settled)),
         (Format::Json, Part::Links) => ui::json(&json::links(&settled)),

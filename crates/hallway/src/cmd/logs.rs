@@ -13,6 +13,7 @@ use hallway_spec::Name;
 use hallway_view::json::{LogLine, Version};
 use hallway_view::style::{DIM, styled};
 
+use super::ends::Ends;
 use super::programs::with_programs;
 use crate::args::{Common, Format};
 use crate::diagnose::VerbError;
@@ -102,7 +103,29 @@ pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Res
         timestamps: false,
         format: Format::Text,
     };
-    until_end(engine, &settled.project, &mut sources, &lines, cancel)
+    let mut ends = Ends::new(&settled.project);
+    loop {
+        let ended = ends.look(engine);
+        print_more(&mut sources, &lines);
+        ended.iter().for_each(|line| ui::line(line));
+        if !goes_on(engine, &settled.project, cancel)? {
+            return Ok(());
+        }
+    }
+}
+
+/// The last line that a program has written.
+pub(super) fn last_line(engine: &Engine, settled: &Settled, program: &Name) -> Option<String> {
+    const READ: u64 = 4096;
+    let mut file = state::read_log(&log_file(engine, settled, program)).ok()??;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(READ)))
+        .ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
+    Some(line.trim().replace(|c: char| c.is_control(), " "))
 }
 
 fn sources(engine: &Engine, settled: &Settled, nodes: &[Name]) -> Vec<Source> {
@@ -134,18 +157,28 @@ fn until_end(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     loop {
-        for source in sources.iter_mut() {
-            source
-                .more()
-                .iter()
-                .for_each(|line| source.print(line, lines));
-        }
-        let goes_on = !cancel.is_cancelled() && ui::stdout_is_open();
-        if !goes_on || engine.record(project)?.is_none() {
+        print_more(sources, lines);
+        if !goes_on(engine, project, cancel)? {
             return Ok(());
         }
-        std::thread::sleep(POLL);
     }
+}
+
+fn print_more(sources: &mut [Source], lines: &Lines) {
+    for source in sources {
+        let more = source.more();
+        more.iter().for_each(|line| source.print(line, lines));
+    }
+}
+
+/// Waits a little; whether there is still somebody who reads, and a project.
+fn goes_on(engine: &Engine, project: &Name, cancel: &Cancel) -> Result<bool, Failure> {
+    let reads = !cancel.is_cancelled() && ui::stdout_is_open();
+    if !reads || engine.record(project)?.is_none() {
+        return Ok(false);
+    }
+    std::thread::sleep(POLL);
+    Ok(true)
 }
 
 /// The complete lines of a file after `position`, which is moved to their end.

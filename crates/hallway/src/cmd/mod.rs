@@ -6,6 +6,7 @@ mod convert;
 mod doctor;
 mod down;
 mod edit;
+mod ends;
 mod events;
 pub(crate) mod exec;
 mod gc;
@@ -24,6 +25,7 @@ mod serve;
 mod status;
 mod test;
 mod trace;
+mod unlink;
 mod up;
 
 use std::process::ExitCode;
@@ -135,6 +137,9 @@ fn show(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
         Verb::Network {
             verb: NetworkVerb::Ls { format },
         } => list::part(common, list::Part::Networks, format.format),
+        Verb::Link {
+            verb: LinkVerb::Rm { a, b },
+        } => unlink::run(common, [&a, &b]),
         Verb::Link {
             verb: LinkVerb::Ls { format },
         } => list::part(common, list::Part::Links, format.format),

@@ -44,17 +44,17 @@ pub(crate) fn run(
             dropped: &planned.dropped,
         });
     } else if steps.is_empty() {
-        ui::line(format!(
+        ui::text(&format!(
             "{} matches its file {place}; nothing to change",
             topology.name
         ));
     } else {
         for step in &steps {
-            ui::line(text(step));
+            ui::text(&text(step));
         }
         if let Some(words) = dropped(&planned) {
             let words = format!("{words}; hallway export prints a file with them");
-            ui::line(styled(YELLOW, words));
+            ui::text(&styled(YELLOW, words));
         }
         let (count, name) = (steps.len(), &topology.name);
         let up = match planned.other_file(&input.path) {

@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-use hallway_engine::enter::become_its_root;
+use hallway_engine::enter::{EnterError, become_its_root};
 use hallway_engine::sandbox::{self, Internet, Sandbox};
 use hallway_engine::{Engine, Workplace};
 use hallway_spec::Name;
@@ -12,7 +12,6 @@ use hallway_view::table::columns_within;
 
 use crate::args::{Common, Format, SandboxVerb};
 use crate::diagnose::VerbError;
-use crate::failure::CommandError;
 use crate::scope::{self, state_dir};
 use crate::{interrupt, ui};
 
@@ -85,15 +84,12 @@ fn shell(common: &Common, command: Vec<String>) -> Result<ExitCode, VerbError> {
     let error = command
         .args(arguments)
         .env("PATH", hallway_engine::enter::search_path())
-        .envs(super::exec::prompt(&format!("sandbox {}", sandbox.name)))
+        .envs(super::exec::prompt(
+            program,
+            &format!("sandbox {}", sandbox.name),
+        ))
         .exec();
-    let code = if error.kind() == std::io::ErrorKind::NotFound {
-        127
-    } else {
-        126
-    };
-    let program = program.clone();
-    Err(VerbError::Command(CommandError::Exec { program, error }).with_code(code))
+    Err(super::exec::failed(EnterError::of_program(program, error)))
 }
 
 fn remove(common: &Common, name: &Name) -> Result<ExitCode, VerbError> {

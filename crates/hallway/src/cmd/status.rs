@@ -62,7 +62,7 @@ fn named(common: &Common, engine: &Engine) -> Result<Name, VerbError> {
 
 fn as_json(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError> {
     let settled = status.record.as_ref().and_then(built);
-    let programs = known_programs(scope, project, status)?;
+    let programs = known_programs(scope, settled.as_ref(), status)?;
     ui::json(&json::Status {
         schema_version: Version,
         project,
@@ -105,23 +105,23 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
             let words = format!(
                 "{project} is down {place}: it was built{file}, and none of its objects are in the kernel now"
             );
-            ui::line(styled(YELLOW, words));
-            ui::line("hallway up builds it again; hallway down removes its record");
+            ui::text(&styled(YELLOW, words));
+            ui::text("hallway up builds it again; hallway down removes its record");
             return Ok(());
         }
-        state => ui::line(format!("{project} is {} {place}{file}", state.word())),
+        state => ui::text(&format!("{project} is {} {place}{file}", state.word())),
     }
-    let programs = known_programs(scope, project, status)?;
+    let programs = known_programs(scope, Some(&settled), status)?;
     ui::text(&tree::project(&settled, &programs));
     if let Some(failure) = &status.silent {
         let words = format!("{failure}: programs and published ports were not examined");
-        ui::line(styled(YELLOW, words));
-        ui::line(failure.help().unwrap_or_default());
+        ui::text(&styled(YELLOW, words));
+        ui::text(&failure.help().unwrap_or_default());
     }
     differences(status);
     if status.state == State::Unfinished {
         let words = "a run did not finish: hallway up completes it, hallway down removes it";
-        ui::line(styled(YELLOW, words));
+        ui::text(&styled(YELLOW, words));
     }
     Ok(())
 }
@@ -129,12 +129,12 @@ fn text(scope: &Scope, project: &Name, status: &Status) -> Result<(), VerbError>
 /// The programs, from the keeper.
 fn known_programs(
     scope: &Scope,
-    project: &Name,
+    settled: Option<&Settled>,
     status: &Status,
 ) -> Result<Vec<Program>, VerbError> {
-    match status.silent {
-        Some(_) => Ok(Vec::new()),
-        None => Ok(programs(&scope.engine, project)?),
+    match settled.filter(|_| status.silent.is_none()) {
+        Some(settled) => Ok(programs(&scope.engine, settled)?),
+        None => Ok(Vec::new()),
     }
 }
 
@@ -154,11 +154,11 @@ fn differences(status: &Status) {
         false => "hallway up repairs this",
     };
     let words = format!("{count} to what was built; {remedy}:");
-    ui::line(styled(YELLOW, words));
+    ui::text(&styled(YELLOW, words));
     for difference in all.iter().take(SHOWN_MAX) {
         let (wanted, found) = difference.wanted_and_found();
         let values = styled(DIM, format!("  # wanted: {wanted}; found: {found}"));
-        ui::line(format!("  {difference}{values}"));
+        ui::text(&format!("  {difference}{values}"));
     }
     if all.len() > SHOWN_MAX {
         ui::line(format!(
@@ -175,13 +175,13 @@ fn unrecorded(project: &Name, place: &str, status: &Status) {
         None => "there is no record of it".to_owned(),
     };
     let words = format!("the state of {project} {place} is not known: {why}");
-    ui::line(styled(YELLOW, words));
+    ui::text(&styled(YELLOW, words));
     ui::line(format!("in the kernel: {}", marks(status.marks)));
     let kept = status
         .unreadable
         .as_ref()
         .filter(|f| !f.is_replaced_by_up());
-    ui::line(kept.and_then(Failure::help).unwrap_or_else(|| {
+    ui::text(&kept.and_then(Failure::help).unwrap_or_else(|| {
         "hallway up FILE builds it again; hallway down removes it by its marks".to_owned()
     }));
 }

@@ -1,9 +1,12 @@
 //! A Compose file as a hallway file.
 
 mod containers;
+mod empty;
+mod environment;
 mod health;
 mod images;
 mod keys;
+mod kinds;
 mod names;
 mod networks;
 mod node;
@@ -13,7 +16,10 @@ mod port_names;
 mod ports;
 mod service;
 mod shares;
+mod stubs;
 mod words;
+
+pub(crate) use names::sysctls;
 
 use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Place, Value};
@@ -24,7 +30,7 @@ use crate::sources::Sources;
 use crate::surroundings::{Options, Surroundings};
 use crate::variables::Variables;
 
-/// The project's name: of the command line, of the file, of the variable, of the directory.
+/// The project's name: of the command line, of the variable, of the file, of the directory.
 pub(crate) fn name(
     file: &Value,
     options: &Options,
@@ -38,7 +44,7 @@ pub(crate) fn name(
             .get("COMPOSE_PROJECT_NAME")
             .filter(|n| !n.is_empty())
     };
-    let named = given.or_else(own).or_else(variable);
+    let named = given.or_else(variable).or_else(own);
     named
         .or_else(|| options.default_name.clone())
         .unwrap_or_else(|| {
@@ -74,7 +80,8 @@ pub(crate) fn translate(
             findings.ignore(*key);
         }
     }
-    let services = service::read((file, name), options, surroundings, findings);
+    let mut services = service::read((file, name), options, surroundings, findings);
+    stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
     let networks = networks::read(file, name, &services, findings);
     let by_name = service::by_name(&services);

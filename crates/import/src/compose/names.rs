@@ -8,7 +8,7 @@ use crate::entries::Entries;
 use crate::findings::Findings;
 
 /// Whether a mapping of the hallway file has a key.
-pub(super) type Has<'a> = &'a dyn Fn(Section, &str) -> bool;
+pub(crate) type Has<'a> = &'a dyn Fn(Section, &str) -> bool;
 
 /// `hostname`, `extra_hosts`, `dns_search` and `sysctls`.
 pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: &mut Findings) {
@@ -17,7 +17,8 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
         out.text("hostname", hostname);
     }
     if let Some(search) = given("dns_search") {
-        let items = search.items().iter();
+        // Docker's word for no domains.
+        let items = search.items().iter().filter(|i| i.text() != Some("."));
         let items = items.map(|i| Value::of_text(&i.place, i.text().unwrap_or_default()));
         out.one_or_many("dns_search", &search.place, items.collect());
     }
@@ -32,7 +33,7 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
             findings.ignore(key);
         }
     }
-    sysctls(value, has, out, findings);
+    sysctls(value.get("sysctls"), has, out, findings);
 }
 
 /// Names with their addresses.
@@ -66,13 +67,17 @@ fn extra_hosts(hosts: &Value, findings: &mut Findings) -> Entries {
 }
 
 /// Forwarding has its own key.
-fn sysctls(value: &Value, has: Has<'_>, out: &mut Entries, findings: &mut Findings) {
+pub(crate) fn sysctls(
+    settings: Option<&Value>,
+    has: Has<'_>,
+    out: &mut Entries,
+    findings: &mut Findings,
+) {
     const FORWARDING: [&str; 3] = [
         "net.ipv4.ip_forward",
         "net.ipv4.conf.all.forwarding",
         "net.ipv6.conf.all.forwarding",
     ];
-    let settings = value.get("sysctls");
     let mut others = Entries::default();
     for entry in settings.iter().flat_map(|s| s.entries()) {
         let at = &entry.value.place;

@@ -1,6 +1,6 @@
 //! `networks:` of a Compose file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hallway_spec::{Entry, IpVersion, Place, Value};
@@ -23,6 +23,8 @@ pub(super) struct Networks {
     pub(super) names: BTreeMap<String, String>,
     /// The address of the host that ports are published on, by network.
     pub(super) bindings: BTreeMap<String, String>,
+    /// Networks that may have an IPv6 subnet, by Compose's names.
+    pub(super) with_ipv6: BTreeSet<String>,
     /// Networks whose members may not reach each other.
     pub(super) isolated: Vec<(Place, String)>,
 }
@@ -171,7 +173,17 @@ impl Networks {
         }
         out.extend(ours);
         self.names.insert(entry.key.clone(), name.to_owned());
-        self.entries.set(name, place, out.into_map(&value.place));
+        let map = out.into_map(&value.place);
+        let subnets = map.get("subnet").map(Value::items).unwrap_or_default();
+        let ipv6 = subnets
+            .iter()
+            .filter_map(Value::text)
+            .any(|s| s.contains(':'));
+        // The subnets of a bridge of others are not known here.
+        if ipv6 || map.get("external").is_some() {
+            self.with_ipv6.insert(entry.key.clone());
+        }
+        self.entries.set(name, place, map);
     }
 
     /// `driver` and `driver_opts`.

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use hallway_spec::problem::ImportProblem;
-use hallway_spec::{Entry, Value, nearest};
+use hallway_spec::problem::{ImportProblem, NodeProblem};
+use hallway_spec::{Entry, Name, Value, nearest};
 
 use super::networks::Networks;
 use super::ports::Chooser;
 use super::service::{Attached, Service, active};
-use super::{keys, names};
+use super::{environment, keys, names};
 use crate::entries::Entries;
 use crate::findings::Findings;
-use crate::sources::{Sources, join};
+use crate::sources::Sources;
 use crate::surroundings::{Options, Surroundings};
-use crate::variables::{Variables, file};
+use crate::variables::Variables;
 
 /// The data for the translation of a service.
 pub(super) struct Context<'a> {
@@ -50,7 +50,7 @@ pub(super) fn node(
         out.extend(value.get("x-hallway"));
         return Some(out.into_map(&value.place));
     }
-    ports(context, service, replica, chooser, &mut out);
+    ports(context, service, replica, chooser, (&mut out, findings));
     if let Some(command) = &service.command {
         out.set("command", &command.place, command.clone());
     }
@@ -67,9 +67,16 @@ pub(super) fn node(
         let depends = value.get("depends_on").map(Value::entries);
         for entry in depends.unwrap_or_default() {
             depend(context, entry, &mut Vec::new(), findings);
+            if let Ok(name) = service.name.parse::<Name>()
+                && entry.key == service.name
+            {
+                let circle = NodeProblem::DependencyCycle(vec![name.clone(), name]);
+                findings.problem(&entry.place, circle);
+            }
         }
     }
-    environment(context, value, &mut out, findings);
+    let read = (context.surroundings, context.variables, context.sources);
+    environment::read(value, read, &mut out, findings);
     if let Some(dns) = value.get("dns") {
         let servers = dns
             .items()
@@ -309,7 +316,7 @@ fn ports(
     service: &Service,
     replica: usize,
     chooser: &mut Chooser<'_>,
-    out: &mut Entries,
+    (out, findings): (&mut Entries, &mut Findings),
 ) {
     let bindings = &context.networks.bindings;
     let names = service
@@ -319,8 +326,20 @@ fn ports(
     let bound = names.filter_map(|n| bindings.get(n)).next();
     let node = service.nodes.get(replica).unwrap_or(&service.name);
     let mut items = Vec::new();
+    let ipv6 = &context.networks.with_ipv6;
+    let ipv6 = service.networks.iter().any(|n| ipv6.contains(&n.name));
     for port in &service.ports {
         let mut port = port.clone();
+        let address = port.host_address.as_deref();
+        if let Some(address) = address.filter(|a| a.contains(':') && !ipv6)
+            && !service.networks.is_empty()
+        {
+            findings.note(format!(
+                "{} is not published on [{address}]: its networks have no IPv6 subnet",
+                service.name
+            ));
+            continue;
+        }
         if port.host_address.is_none() {
             port.host_address = bound.cloned();
         }
@@ -331,55 +350,5 @@ fn ports(
     }
     if let Some(ports) = service.value.get("ports") {
         out.list("ports", &ports.place, items);
-    }
-}
-
-/// `env_file`, then `environment`. A variable without a value gets it from the environment of `up`.
-fn environment(context: &Context<'_>, value: &Value, out: &mut Entries, findings: &mut Findings) {
-    let mut variables = Entries::default();
-    let files = value.get("env_file");
-    for item in files.iter().flat_map(|f| f.items()) {
-        let path = item.get("path").unwrap_or(item);
-        let Some(text) = path.text() else {
-            findings.unexpected(path, "the path of a file");
-            continue;
-        };
-        let directory = context.sources.directory(&path.place);
-        let required = item.get("required").and_then(Value::text) != Some("false");
-        let path_text = join(directory, text);
-        match (context.surroundings.read)(&path_text) {
-            Ok(text) => {
-                for (name, value) in file(&text, context.variables) {
-                    let value = value.or_else(|| context.variables.get(&name));
-                    let value = value.map(|v| Value::of_text(&path.place, v));
-                    if let Some(value) = value {
-                        variables.set(&name, &path.place, value);
-                    }
-                }
-            }
-            Err(error) if required => {
-                let kind = ImportProblem::Unreadable {
-                    path: path_text,
-                    error,
-                };
-                findings.problem(&path.place, kind);
-            }
-            Err(_) => {}
-        }
-    }
-    let given = value.get("environment");
-    for entry in given.iter().flat_map(|g| g.entries()) {
-        let text = match entry.value.is_null() {
-            true => context.variables.get(&entry.key),
-            false => entry.value.text().map(str::to_owned),
-        };
-        if let Some(text) = text {
-            let value = Value::of_text(&entry.value.place, text);
-            variables.set(&entry.key, &entry.place, value);
-        }
-    }
-    let place = given.or(files).map(|v| v.place.clone());
-    if let Some(place) = place.filter(|_| !variables.0.is_empty()) {
-        out.set("environment", &place.clone(), variables.into_map(&place));
     }
 }

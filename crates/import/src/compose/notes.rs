@@ -3,7 +3,7 @@
 use hallway_spec::Value;
 
 use super::service::Service;
-use crate::findings::Findings;
+use crate::findings::{Findings, listed};
 use crate::surroundings::Options;
 
 /// Says it.
@@ -21,7 +21,7 @@ fn joined(services: &[Service], findings: &mut Findings) {
     if !words.is_empty() {
         findings.note(format!(
             "in their running containers: {}; what these run and publish is left to them",
-            words.join(", ")
+            listed(&words)
         ));
     }
 }
@@ -51,7 +51,7 @@ fn running(services: &[Service], findings: &mut Findings) {
     if !running.is_empty() {
         findings.note(format!(
             "these programs run with the files of this machine, not with those of an image: {}",
-            running.join(", ")
+            listed(&running)
         ));
     }
 }
@@ -81,6 +81,6 @@ fn without_program(services: &[Service], options: &Options, findings: &mut Findi
     };
     findings.note(format!(
         "without a program, since images are not run: {}; {hint}",
-        idle.join(", ")
+        listed(&idle)
     ));
 }

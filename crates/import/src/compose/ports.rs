@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hallway_spec::{Place, PortName, Value};
+use hallway_spec::problem::ValueProblem;
+use hallway_spec::{Place, PortName, PublishText, Value};
 
 use super::keys;
 use super::port_names::Names;
@@ -38,7 +39,7 @@ pub(super) fn published(value: &Value, findings: &mut Findings) -> Vec<Port> {
         } else {
             let read = item.text().and_then(|text| short(text, &item.place));
             if read.is_none() {
-                findings.unexpected(item, SHORT);
+                refuse(item, findings);
             }
             read
         };
@@ -57,6 +58,14 @@ pub(super) fn published(value: &Value, findings: &mut Findings) -> Vec<Port> {
     out
 }
 
+/// Reports a port that cannot be read, with the reason that a hallway file gives.
+fn refuse(item: &Value, findings: &mut Findings) {
+    match item.text().map(str::parse::<PublishText>) {
+        Some(Err(error)) => findings.problem(&item.place, ValueProblem::Publish(error)),
+        _ => findings.unexpected(item, SHORT),
+    }
+}
+
 /// `[[ip:][host[-range]]:]node[-range][/protocol]`.
 fn short(text: &str, place: &Place) -> Option<Port> {
     let (rest, protocol) = text.rsplit_once('/').unwrap_or((text, "tcp"));
@@ -73,7 +82,7 @@ fn short(text: &str, place: &Place) -> Option<Port> {
                 None => (None, rest),
             };
             let host = match host {
-                "" => None,
+                "" | "0" => None,
                 host => Some(range(host)?),
             };
             (address, host)
@@ -130,7 +139,10 @@ fn long(value: &Value, findings: &mut Findings) -> Option<Port> {
         read
     };
     let node = read(target)?;
-    let host = match value.get("published").filter(|p| p.text() != Some("")) {
+    let host = match value
+        .get("published")
+        .filter(|p| !matches!(p.text(), Some("" | "0")))
+    {
         Some(published) => Some(read(published)?),
         None => None,
     };

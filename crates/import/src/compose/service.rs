@@ -6,7 +6,7 @@ use hallway_spec::problem::ImportProblem;
 use hallway_spec::{Entry, Name, Place, Section, Value, nearest};
 
 use super::health::Becomes;
-use super::{containers, health, images, keys, ports, shares, words};
+use super::{containers, empty, health, images, keys, kinds, ports, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -54,17 +54,13 @@ impl Service {
     }
 }
 
-/// The active services with their own network namespace.
-pub(super) fn read(
-    (file, project): (&Value, &str),
+/// Reports numbers of nodes for services that are not in the file.
+fn unknown_scales(
+    section: Option<&Value>,
+    all: &[&Entry],
     options: &Options,
-    surroundings: &Surroundings<'_>,
     findings: &mut Findings,
-) -> Vec<Service> {
-    let mut out = Vec::new();
-    let section = file.get("services");
-    let all = section.iter().flat_map(|s| s.entries());
-    let all = all.filter(|e| !e.key.starts_with("x-")).collect::<Vec<_>>();
+) {
     for name in options.scale.keys() {
         if !all.iter().any(|e| e.key == *name) {
             let near = nearest(name, all.iter().map(|e| e.key.as_str()));
@@ -76,12 +72,31 @@ pub(super) fn read(
             findings.problem(&place, kind);
         }
     }
+}
+
+/// The active services with their own network namespace.
+pub(super) fn read(
+    (file, project): (&Value, &str),
+    options: &Options,
+    surroundings: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Vec<Service> {
+    let mut out = Vec::new();
+    let section = file.get("services");
+    let all = section.iter().flat_map(|s| s.entries());
+    let all = all.filter(|e| !e.key.starts_with("x-")).collect::<Vec<_>>();
+    unknown_scales(section, &all, options, findings);
     let mut count = 0;
     for &entry in &all {
         findings.unknown_keys(&entry.value, keys::SERVICE);
+        kinds::check(entry, findings);
         if !active(&entry.value, options) {
             continue;
         }
+        let entry = &Entry {
+            value: empty::without(&entry.value),
+            ..entry.clone()
+        };
         let shares = shares::with(&entry.value, section);
         let networks = match &shares {
             Some(_) => Vec::new(),
@@ -163,7 +178,7 @@ fn attached(
         let text = mode.text().unwrap_or_default();
         return match text {
             "none" => Some(Vec::new()),
-            "bridge" => Some(one("bridge", &mode.place)),
+            "bridge" | "default" => Some(one("bridge", &mode.place)),
             "host" => {
                 findings.note(format!(
                     "{name} is not started: with network_mode: host it would run on the host itself"
@@ -268,14 +283,7 @@ fn program(
     if let Some(image) = image.filter(|_| options.stub) {
         let ports = served(service, image.text().unwrap_or_default(), findings);
         if !ports.is_empty() {
-            let place = &image.place;
-            let mut words = vec!["hallway".to_owned(), "serve".to_owned()];
-            words.extend(ports.iter().cloned());
-            let words = words.iter().map(|w| Value::of_text(place, w));
-            service.command = Some(Value::of_list(place, words.collect()));
-            service.ready = ports.iter().map(|p| Value::of_text(place, p)).collect();
-            service.stub = true;
-            return;
+            return serve(service, &image.place, &ports);
         }
     }
     let Some(words) = words::of(&value, findings) else {
@@ -323,6 +331,16 @@ fn served(service: &Service, image: &str, findings: &mut Findings) -> Vec<String
         out.extend(images::exposed(image).iter().map(|p| format!("{p}/tcp")));
     }
     out
+}
+
+/// Gives a service the small server on these ports.
+pub(super) fn serve(service: &mut Service, place: &Place, ports: &[String]) {
+    let text = |text: &str| Value::of_text(place, text);
+    let words = ["hallway", "serve"].into_iter();
+    let words = words.chain(ports.iter().map(String::as_str)).map(text);
+    service.command = Some(Value::of_list(place, words.collect()));
+    service.ready = ports.iter().map(|p| text(p)).collect();
+    service.stub = true;
 }
 
 /// Sets the health check of a service, or the port that it checks.

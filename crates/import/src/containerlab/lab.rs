@@ -21,6 +21,9 @@ pub(super) struct LabNode {
     pub(super) place: Place,
     pub(super) kind: String,
     pub(super) environment: Entries,
+    pub(super) sysctls: Entries,
+    /// Name servers and domains.
+    pub(super) dns: Option<Value>,
     /// `entrypoint` and `cmd`.
     pub(super) command: Vec<Value>,
     /// Commands that cannot be replaced by keys of a node.
@@ -62,10 +65,12 @@ pub(super) struct LabLink {
 }
 
 /// Keys of a node that are used here.
-const USED: [&str; 7] = [
+const USED: [&str; 9] = [
     "kind",
     "group",
     "env",
+    "sysctls",
+    "dns",
     "exec",
     "cmd",
     "entrypoint",
@@ -110,6 +115,8 @@ fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
         addresses: BTreeMap::new(),
         routes: Vec::new(),
         forwarding: None,
+        sysctls: Entries::default(),
+        dns: layers.iter().rev().find_map(|l| l.get("dns")).cloned(),
         ours: entry.value.get("x-hallway").cloned(),
     };
     for layer in layers {
@@ -117,6 +124,10 @@ fn node(topology: &Value, entry: &Entry, findings: &mut Findings) -> LabNode {
             let text = variable.value.text().unwrap_or_default();
             let value = Value::of_text(&variable.value.place, text);
             out.environment.set(&variable.key, &variable.place, value);
+        }
+        for setting in layer.get("sysctls").iter().flat_map(|s| s.entries()) {
+            let value = setting.value.clone();
+            out.sysctls.set(&setting.key, &setting.place, value);
         }
         for line in layer.get("exec").iter().flat_map(|e| e.items()) {
             out.run(line);

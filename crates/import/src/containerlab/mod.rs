@@ -6,9 +6,10 @@ mod lab;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{InterfaceName, IpVersion, Value};
+use hallway_spec::{InterfaceName, IpVersion, Section, Value};
 use ipnet::IpNet;
 
+use crate::compose;
 use crate::entries::Entries;
 use crate::findings::Findings;
 use crate::subnets::Pool;
@@ -270,6 +271,10 @@ impl Made {
                 let variables = Value::of_map(place, node.environment.0.clone());
                 out.set("environment", place, variables);
             }
+            dns(node, &mut out, findings);
+            let settings = Value::of_map(place, node.sysctls.0.clone());
+            let has = |section: Section, key: &str| section.has(key);
+            compose::sysctls(Some(&settings), &has, &mut out, findings);
         }
         out.list("routes", place, node.routes.clone());
         if let Some(place) = &node.forwarding {
@@ -277,6 +282,23 @@ impl Made {
         }
         out.extend(node.ours.as_ref());
         out.into_map(place)
+    }
+}
+
+/// Name servers, and domains in which names are looked up.
+fn dns(node: &LabNode, out: &mut Entries, findings: &mut Findings) {
+    for entry in node.dns.iter().flat_map(|d| d.entries()) {
+        let key = match entry.key.as_str() {
+            "servers" => "dns",
+            "search" => "dns_search",
+            other => {
+                findings.ignore(format!("dns.{other}"));
+                continue;
+            }
+        };
+        let items = entry.value.items().iter();
+        let items = items.map(|i| Value::of_text(&i.place, i.text().unwrap_or_default()));
+        out.one_or_many(key, &entry.value.place, items.collect());
     }
 }
 

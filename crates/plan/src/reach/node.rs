@@ -7,7 +7,7 @@ use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
 use super::router::Tracked;
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
-use super::world::{HostPort, HostRoute, NextHop, UPLINK, owns};
+use super::world::{HostPort, HostRoute, NextHop, owns};
 use crate::settled::{Network, Node, Plug};
 use hallway_nftables::evaluate::PacketContext;
 use hallway_nftables::{ChainType, Family, Hook};
@@ -21,7 +21,10 @@ impl<'w> Walk<'w> {
         self.routers = 0;
         match at {
             Location::Host => self.leave_host(packet),
-            Location::Outside => self.host_in(packet, UPLINK),
+            Location::Outside => {
+                let port = self.world.port_from(packet.flow.from);
+                self.host_in(packet, port)
+            }
             Location::Node(name) => match self.world.node(name) {
                 Some(node) => {
                     let (packet, state) = self.enters_node(node, packet);

@@ -354,6 +354,15 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The link by which packets of an address that is not the project's come in: that of a network of
+    /// another project, whose rules look at it, else the link out of the host.
+    pub(super) fn port_from(&self, from: IpAddr) -> HostPort<'_> {
+        match self.environment.uplink(from) {
+            Some((name, group)) if group != 0 => HostPort { name, group },
+            _ => UPLINK,
+        }
+    }
+
     /// The host's own address for packets that leave by that route.
     pub(super) fn host_source(&self, route: &HostRoute<'_>, to: IpAddr) -> Option<IpAddr> {
         match route {

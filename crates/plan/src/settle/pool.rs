@@ -119,7 +119,7 @@ impl Pools {
             }
             if let Some(address) = fixed
                 .or(kept)
-                .or_else(|| self.next(&network.name, subnet.net))
+                .or_else(|| self.next(&network.name, subnet.net, node))
             {
                 out.push(address);
             }
@@ -135,12 +135,14 @@ impl Pools {
             .collect()
     }
 
-    fn next(&mut self, network: &Name, net: IpNet) -> Option<IpAddr> {
+    /// The next free address, but none that is a next hop of the node's own routes.
+    fn next(&mut self, network: &Name, net: IpNet, node: &Node) -> Option<IpAddr> {
         let used = self.used.get_mut(network)?;
         let key = (network.clone(), IpVersion::of_net(&net));
         let mut all = pool_addresses(net, self.last.get(&key).copied());
         // The parser has checked the size: one is free, except with an edit at the same time.
-        let address = all.find(|address| used.insert(*address))?;
+        let hop = |address: &IpAddr| node.routes.iter().any(|r| r.via == *address);
+        let address = all.find(|address| !hop(address) && used.insert(*address))?;
         self.last.insert(key, address);
         Some(address)
     }

@@ -79,7 +79,7 @@ impl KeeperStep {
                 action,
                 node,
                 command,
-            } => words(*action, "program", node.to_string()).detail(command.join(" ")),
+            } => words(*action, "program", node.to_string()).detail(crate::program::line(command)),
             KeeperTask::Listener(listener) => create("listener", listener.to_string()),
             KeeperTask::Guard => create("guard", "tables"),
         };

@@ -1,27 +1,80 @@
 //! Static routes, and what routers do.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
-use crate::problem::NodeProblem;
-use crate::{IpVersion, Node, Problem, Topology};
+use crate::problem::{HopRole, NodeProblem};
+use crate::{IpVersion, Node, Problem, StaticRoute, Topology};
 
-/// Every next hop is on one of the node's own prefixes.
+/// Every next hop is another address on one of the node's own prefixes, no destination is one of these,
+/// and no two routes of a node have one destination.
 pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
     for node in topology.nodes.iter().filter(|n| !n.routes.is_empty()) {
         let prefixes = prefixes(topology, node);
-        for route in &node.routes {
-            let mixed = IpVersion::of_net(&route.to) != IpVersion::of(route.via);
-            if mixed || !prefixes.iter().any(|p| p.contains(&route.via)) {
-                let kind = NodeProblem::NextHop {
+        for (position, route) in node.routes.iter().enumerate() {
+            let before = node.routes.iter().take(position);
+            let first = before.rev().find(|r| r.to == route.to);
+            let kind = match first {
+                Some(first) => Some(NodeProblem::RouteTwice {
                     node: node.name.clone(),
-                    via: route.via,
                     to: route.to,
-                    prefixes: prefixes.clone(),
-                };
-                problems.push(Problem::new(&route.place, kind));
-            }
+                    first: first.place.clone(),
+                }),
+                None => one(topology, node, route, &prefixes),
+            };
+            problems.extend(kind.map(|kind| Problem::new(&route.place, kind)));
         }
     }
+}
+
+/// Why a route cannot work.
+fn one(
+    topology: &Topology,
+    node: &Node,
+    route: &StaticRoute,
+    prefixes: &[IpNet],
+) -> Option<NodeProblem> {
+    let (name, to, via) = (node.name.clone(), route.to, route.via);
+    let mixed = IpVersion::of_net(&to) != IpVersion::of(via);
+    let on = prefixes.iter().find(|p| p.contains(&via));
+    let Some(on) = on.filter(|_| !mixed) else {
+        let prefixes = prefixes.to_vec();
+        return Some(NodeProblem::NextHop {
+            node: name,
+            via,
+            to,
+            prefixes,
+        });
+    };
+    if prefixes.contains(&to) {
+        return Some(NodeProblem::RouteToOwn { node: name, to });
+    }
+    // Prefixes of two addresses have neither.
+    let ends = via.is_ipv4() && on.prefix_len() < 31;
+    let role = if addresses(topology, node).any(|a| a == via) {
+        HopRole::Own
+    } else if ends && via == on.broadcast() {
+        HopRole::Broadcast(*on)
+    } else if ends && via == on.network() {
+        HopRole::Network(*on)
+    } else {
+        return None;
+    };
+    Some(NodeProblem::NextHopRole {
+        node: name,
+        via,
+        to,
+        role,
+    })
+}
+
+/// The addresses that the file gives to a node.
+fn addresses<'t>(topology: &'t Topology, node: &'t Node) -> impl Iterator<Item = IpAddr> + 't {
+    let attached = node.attachments.iter().flat_map(|a| &a.addresses).copied();
+    let ends = topology.links.iter().flat_map(|l| &l.ends);
+    let ends = ends.filter(|e| e.node == node.name);
+    attached.chain(ends.flat_map(|e| e.addresses.iter().map(IpNet::addr)))
 }
 
 /// Only a node that forwards has something to masquerade, and hallway puts no rules into namespaces of

@@ -33,14 +33,16 @@ fn addresses(nets: &[IpNet]) -> Option<EndDoc> {
     })
 }
 
-pub(super) fn remove(document: &mut Document, a: &Name, b: &Name) -> Result<(), EditError> {
-    let before = document.links.len();
-    document.links.retain(|link| {
-        let ends = &link.endpoints;
-        !(ends.contains_key(a.as_ref()) && ends.contains_key(b.as_ref()))
-    });
-    if document.links.len() == before {
-        return Err(EditError::NoLink(a.clone(), b.clone()));
+pub(super) fn remove(
+    document: &mut Document,
+    ends: &[Name; 2],
+    link: usize,
+) -> Result<(), EditError> {
+    let has = |l: &LinkDoc| ends.iter().all(|e| l.endpoints.contains_key(e.as_ref()));
+    if !document.links.get(link).is_some_and(has) {
+        let [a, b] = ends.clone();
+        return Err(EditError::NoLink(a, b));
     }
+    document.links.remove(link);
     Ok(())
 }

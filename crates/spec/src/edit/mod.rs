@@ -58,8 +58,13 @@ pub enum Edit {
     NetworkRemove(Name),
     /// A cable; nodes that do not exist are made.
     LinkAdd([(Name, Vec<IpNet>); 2]),
-    /// Removes the cables between two nodes.
-    LinkRemove(Name, Name),
+    /// Removes the cable at this position of the links, from 0, which is between these nodes.
+    LinkRemove {
+        /// The nodes.
+        ends: [Name; 2],
+        /// The position.
+        link: usize,
+    },
     /// Connects a node to a network.
     Connect(Name, Name, Vec<IpAddr>),
     /// Disconnects it.
@@ -280,7 +285,7 @@ pub fn edit_in_place(document: &mut Document, edit: &Edit) -> Result<(), EditErr
         Edit::NetworkAdd { .. } => networks::add(document, edit)?,
         Edit::NetworkRemove(name) => networks::remove(document, name)?,
         Edit::LinkAdd(ends) => links::add(document, ends)?,
-        Edit::LinkRemove(a, b) => links::remove(document, a, b)?,
+        Edit::LinkRemove { ends, link } => links::remove(document, ends, *link)?,
         Edit::Connect(node, network, addresses) => {
             networks::connect(document, node, network, addresses)?;
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::program::{environment, word};
+use super::program::word;
 use super::sidecars::{self, Shared, Whose};
 use super::values::{Named, check_delay, impairments, interface, items, limit, mac, named};
 use super::{ports, program};
@@ -54,6 +54,7 @@ pub(super) fn bare(name: Name, place: crate::Place) -> Node {
         connections: None,
         hostname: None,
         sysctls: BTreeMap::new(),
+        sysctl_places: BTreeMap::new(),
         dns: Vec::new(),
         dns_search: Vec::new(),
         extra_hosts: Vec::new(),
@@ -82,7 +83,7 @@ fn node(r: &mut Reader<'_>, entry: Named) -> (Node, NodeKeys) {
     let hostname = keys.hostname.as_ref();
     node.hostname = hostname.and_then(|at| r.checked(at, "a host name"));
     if let Some(at) = &keys.sysctls {
-        node.sysctls = sysctls(r, at);
+        sysctls(r, at, &mut node);
     }
     for item in items(r, keys.dns.as_ref()) {
         let server = r.value::<IpAddr>(&item, "the address of a name server");
@@ -243,18 +244,40 @@ fn command(r: &mut Reader<'_>, at: &At) -> Option<Command> {
     }
 }
 
-fn sysctls(r: &mut Reader<'_>, at: &At) -> BTreeMap<SysctlKey, String> {
-    let mut out = BTreeMap::new();
-    for (name, value) in environment(r, at) {
-        match name.parse::<SysctlKey>() {
-            Ok(key) => {
-                let words: Vec<&str> = value.split_whitespace().collect();
-                out.insert(key, words.join(" "));
+/// A mapping from settings to values, or a list of `NAME=value`.
+fn sysctls(r: &mut Reader<'_>, at: &At, node: &mut Node) {
+    let mut add = |r: &mut Reader<'_>, name: &str, value: &str, place: Place| match name
+        .parse::<SysctlKey>()
+    {
+        Ok(key) => {
+            let words: Vec<&str> = value.split_whitespace().collect();
+            node.sysctls.insert(key.clone(), words.join(" "));
+            node.sysctl_places.insert(key, place);
+        }
+        Err(error) => r.report_at(&place, ValueProblem::from(error)),
+    };
+    if r.is_map(at.id) {
+        for field in r.fields(at, None, "a mapping of settings").0 {
+            let here = at.key(&field.name, field.value);
+            if let Some(value) = word(r, &here) {
+                add(r, &field.name, &value, field.key_place);
             }
-            Err(error) => r.report(at, ValueProblem::from(error)),
+        }
+        return;
+    }
+    for item in r.items(at) {
+        const EXPECTED: &str = "a setting like net.ipv4.tcp_syncookies=1";
+        let Some(text) = r.text(&item, EXPECTED) else {
+            continue;
+        };
+        match text.split_once('=') {
+            Some((name, value)) => {
+                let place = r.place(&item);
+                add(r, name.trim(), value, place);
+            }
+            None => r.unexpected(&item, EXPECTED),
         }
     }
-    out
 }
 
 /// Names with addresses: a mapping, or Compose's list of name:address (or name=address).

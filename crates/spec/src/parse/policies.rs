@@ -82,6 +82,9 @@ fn pairs(
     };
     let side = |r: &mut Reader<'_>, at: Option<&At>| -> Option<Vec<Endpoint>> {
         let items = r.items(at?);
+        if items.is_empty() {
+            r.report(at?, ValueProblem::Missing(Required::SideName));
+        }
         Some(
             items
                 .iter()

@@ -54,8 +54,11 @@ crate::codes! {
         BadDependency = "bad-dependency",
         /// Two expectations contradict each other.
         ExpectContradiction = "expect-contradiction",
-        /// A route's next hop is not on any of the node's prefixes.
+        /// A route cannot work: its next hop is no other address on the node's prefixes, or its
+        /// destination is one of these.
         RouteUnreachable = "route-unreachable",
+        /// A node has two routes to one destination.
+        RouteTwice = "route-twice",
         /// A node that forwards nothing, or is in a namespace of others, is told to masquerade.
         MasqueradeNoEffect = "masquerade-no-effect",
         /// The file has more of something than hallway supports.

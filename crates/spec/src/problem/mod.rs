@@ -20,7 +20,7 @@ pub use code::{Code, WarningCode};
 pub use import::ImportProblem;
 pub use name::NameProblem;
 pub use network::{NetworkProblem, ReservedAddress};
-pub use node::{NodeProblem, Unpublishable};
+pub use node::{HopRole, NodeProblem, Unpublishable};
 pub use policy::PolicyProblem;
 pub use text::{OtherFormat, TextProblem};
 pub use value::{Found, Required, ValueProblem};
@@ -127,7 +127,9 @@ impl Diagnostic for Problem {
     fn labels(&self) -> Vec<Label> {
         let details = self.kind.details();
         let mut labels = vec![Label::new(&self.place, details.label())];
-        labels.extend(details.others());
+        // Nodes of one service of a Compose file have one place.
+        let others = details.others().into_iter();
+        labels.extend(others.filter(|label| label.place != self.place));
         labels
     }
 }

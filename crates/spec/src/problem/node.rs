@@ -143,6 +143,50 @@ pub enum NodeProblem {
         /// The prefixes that the node is on.
         prefixes: Vec<IpNet>,
     },
+    /// A route whose next hop is an address that nothing else can have.
+    #[error("node {node}: {via} cannot be the next hop of the route to {to}: it is {role}")]
+    NextHopRole {
+        /// The node.
+        node: Name,
+        /// The next hop.
+        via: IpAddr,
+        /// The destination.
+        to: IpNet,
+        /// What it is.
+        role: HopRole,
+    },
+    /// A route to a prefix that the node is on.
+    #[error("node {node} is on {to} itself: no route leads there")]
+    RouteToOwn {
+        /// The node.
+        node: Name,
+        /// The destination.
+        to: IpNet,
+    },
+    /// Two routes of a node with one destination.
+    #[error("node {node} has two routes to {to}")]
+    RouteTwice {
+        /// The node.
+        node: Name,
+        /// The destination.
+        to: IpNet,
+        /// The first one.
+        first: Place,
+    },
+}
+
+/// An address that cannot be a next hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HopRole {
+    /// One of the node.
+    #[error("an address of the node itself")]
+    Own,
+    /// The broadcast address of this prefix.
+    #[error("the broadcast address of {0}")]
+    Broadcast(IpNet),
+    /// The first address of this prefix.
+    #[error("the network address of {0}")]
+    Network(IpNet),
 }
 
 /// Why published ports have no effect.
@@ -193,7 +237,10 @@ impl Details for NodeProblem {
             Self::MasqueradeWithoutForwarding(_) | Self::MasqueradeInJoined(_) => {
                 Code::MasqueradeNoEffect
             }
-            Self::NextHop { .. } => Code::RouteUnreachable,
+            Self::NextHop { .. } | Self::NextHopRole { .. } | Self::RouteToOwn { .. } => {
+                Code::RouteUnreachable
+            }
+            Self::RouteTwice { .. } => Code::RouteTwice,
         }
     }
 
@@ -206,7 +253,9 @@ impl Details for NodeProblem {
 
     fn others(&self) -> Vec<Label> {
         vec![match self {
-            Self::InterfaceInUse { first, .. } => Label::new(first, "first here"),
+            Self::InterfaceInUse { first, .. } | Self::RouteTwice { first, .. } => {
+                Label::new(first, "first here")
+            }
             Self::PublishUnreachable {
                 reason,
                 network,
@@ -299,6 +348,11 @@ impl Details for NodeProblem {
                 "a next hop is an address on one of the node's own prefixes: {}",
                 list(prefixes)
             ),
+            Self::NextHopRole { .. } => "write the address of a router on that prefix".into(),
+            Self::RouteToOwn { .. } => {
+                "remove it: addresses of that prefix are reached without a next hop".into()
+            }
+            Self::RouteTwice { .. } => "remove one of the two".into(),
         })
     }
 }

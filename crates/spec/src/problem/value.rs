@@ -142,6 +142,9 @@ pub enum Required {
     /// The two sides of a policy.
     #[error("a policy has either from and to, or between")]
     Sides,
+    /// A name in `from`, `to` or `between`.
+    #[error("a policy needs a name on each side, and this list is empty")]
+    SideName,
     /// The second name in `between`.
     #[error("between needs at least two names")]
     SecondName,
@@ -264,6 +267,10 @@ impl Details for ValueProblem {
             Self::Interface(_) => {
                 "use at most 15 letters, digits, '-', '_' and '.', like eth0".into()
             }
+            Self::Command(InvalidCommand::ShellOperator(word)) if word.contains('=') => {
+                "write the variable in environment: { NAME: value }, or sh -c '…' around the whole line"
+                    .into()
+            }
             Self::Command(InvalidCommand::ShellOperator(_)) => {
                 "write sh -c '…' around the whole line".into()
             }
@@ -304,6 +311,7 @@ impl Required {
             Self::OtherSide(..) | Self::Sides => Some(
                 "write { from: a, to: b }, or { action: deny, between: [a, b] } for both directions",
             ),
+            Self::SideName => Some("write { from: a, to: b }; any is everything"),
             Self::SecondName => Some("write between: [a, b]"),
         }
     }

@@ -1,6 +1,8 @@
 //! The text in the boxes of a picture, line by line, and the resulting sizes.
 
-use hallway_spec::Mode;
+use std::net::IpAddr;
+
+use hallway_spec::{Mode, Protocol};
 
 use super::collapse::LINES;
 use super::measure::{Face, fit, fit_name, width};
@@ -152,7 +154,7 @@ pub(super) fn card(node: &Node, apart: bool) -> Vec<Line> {
     if let Some(joined) = &node.joined {
         lines.push(Line::new(joined, Set::Dim));
     }
-    if let Some(command) = &node.command {
+    for command in &node.commands {
         let short: String = command.chars().take(36).collect();
         let mut line = Line::new(&short, Set::Dim);
         if short.len() < command.len() {
@@ -287,14 +289,45 @@ pub(super) fn ways(graph: &Graph) -> (Option<String>, Option<String>) {
     .into_iter()
     .flatten()
     .collect();
-    let ports: Vec<&str> = graph
-        .nodes
-        .iter()
-        .flat_map(|n| &n.ports)
-        .map(|p| p.host.as_str())
-        .collect();
+    let ports = published(graph);
     (
         (!out.is_empty()).then(|| out.join("; ")),
         (!ports.is_empty()).then(|| format!("in, to published ports: {}", ports.join(", "))),
     )
+}
+
+/// The published ports of the host, neighbours as ranges, those of the same protocol together.
+fn published(graph: &Graph) -> Vec<String> {
+    let all = graph.nodes.iter().flat_map(|n| &n.ports);
+    let mut all: Vec<_> = all.map(|p| (p.protocol, p.address, p.ports)).collect();
+    all.sort_unstable();
+    let mut merged: Vec<(Protocol, Option<IpAddr>, (u16, u16))> = Vec::new();
+    for (protocol, address, (first, last)) in all {
+        match merged.last_mut() {
+            Some((p, a, range))
+                if (*p, *a) == (protocol, address) && first <= range.1.saturating_add(1) =>
+            {
+                range.1 = range.1.max(last);
+            }
+            _ => merged.push((protocol, address, (first, last))),
+        }
+    }
+    let words = merged
+        .into_iter()
+        .map(|(protocol, address, (first, last))| {
+            let address = match address {
+                Some(IpAddr::V6(a)) => format!("[{a}]:"),
+                Some(IpAddr::V4(a)) => format!("{a}:"),
+                None => String::new(),
+            };
+            let range = match last > first {
+                true => format!("{first}-{last}"),
+                false => first.to_string(),
+            };
+            match protocol {
+                Protocol::Tcp => format!("{address}{range}"),
+                other => format!("{address}{range}/{other}"),
+            }
+        });
+    words.collect()
 }

@@ -22,11 +22,15 @@ pub fn dot(graph: &Graph) -> String {
             if network.outside != outside {
                 continue;
             }
-            let mut text = format!("{}\n{}", network.name, network.subnets.join(" "));
-            if let Some(remark) = network.remark() {
-                text.push('\n');
-                text.push_str(&remark);
-            }
+            let subnets = network.subnets.join(" ");
+            let remark = network.remark();
+            let parts = [
+                network.name.as_str(),
+                &subnets,
+                remark.as_deref().unwrap_or(""),
+            ];
+            let parts: Vec<&str> = parts.into_iter().filter(|p| !p.is_empty()).collect();
+            let text = parts.join("\n");
             let colour = colour(network.state, "#0072b2");
             let _ = writeln!(
                 out,

@@ -77,7 +77,10 @@ fn network_line(out: &mut String, indent: &str, graph: &Graph, position: usize) 
     let Some(network) = graph.networks.get(position) else {
         return;
     };
-    let mut lines = vec![label(&network.name), label(&network.subnets.join(" "))];
+    let mut lines = vec![label(&network.name)];
+    if !network.subnets.is_empty() {
+        lines.push(label(&network.subnets.join(" ")));
+    }
     lines.extend(network.remark().as_deref().map(label));
     let class = class(network.state, "network");
     let text = lines.join("<br/>");
@@ -94,8 +97,12 @@ fn edges(out: &mut String, graph: &Graph) {
     for (position, node) in graph.nodes.iter().enumerate() {
         for interface in &node.interfaces {
             if let Some(network) = interface.network {
-                let text = label(&with(interface.addresses.join(" "), &interface.notes));
-                let _ = writeln!(out, "  net{network} ---|\"{text}\"| node{position}");
+                let text = with(interface.addresses.join(" "), &interface.notes);
+                let text = match text.is_empty() {
+                    true => String::new(),
+                    false => format!("|\"{}\"|", label(&text)),
+                };
+                let _ = writeln!(out, "  net{network} {MEMBER}{text} node{position}");
             }
         }
         for port in &node.ports {
@@ -156,12 +163,16 @@ fn policies(out: &mut String, graph: &Graph) {
 /// Whether a line of the chart is an edge.
 fn is_edge(line: &str) -> bool {
     line.contains("|\"") && line.contains("\"| ")
+        || line.starts_with("  net") && line.contains(&format!(" {MEMBER} "))
 }
+
+/// The line between a network and a node.
+const MEMBER: &str = "---";
 
 fn with(addresses: String, notes: &str) -> String {
     match notes {
         "" => addresses,
-        notes => format!("{addresses} ({notes})"),
+        notes => format!("{addresses} ({notes})").trim_start().to_owned(),
     }
 }
 

@@ -1,8 +1,11 @@
 //! The content of a picture: names and addresses as text, connections by position.
 
-use hallway_spec::{Mode, Name};
+use std::net::IpAddr;
+
+use hallway_spec::{Mode, Name, Protocol};
 
 use hallway_plan::observed::{Counters, Live};
+use hallway_plan::program::{self, Program};
 use hallway_plan::settled::{self, Plug, Settled};
 use hallway_plan::shaping::Shaping;
 
@@ -67,8 +70,9 @@ pub struct Node {
     pub interfaces: Vec<Interface>,
     /// Published ports.
     pub ports: Vec<Port>,
-    /// The program that runs in the node, with its arguments.
-    pub command: Option<String>,
+    /// The program that runs in the node, with its arguments; then others in its namespace, each with
+    /// its name.
+    pub commands: Vec<String>,
     /// Whether it forwards.
     pub router: bool,
     /// The namespace of others that it joins.
@@ -101,6 +105,12 @@ pub struct Port {
     pub host: String,
     /// In the node, like `80/tcp`.
     pub node: String,
+    /// The address of the host, if only one.
+    pub address: Option<IpAddr>,
+    /// The first and the last port of the host.
+    pub ports: (u16, u16),
+    /// Their protocol.
+    pub protocol: Protocol,
 }
 
 /// A cable.
@@ -211,6 +221,7 @@ impl Network {
     pub(super) fn remark(&self) -> Option<String> {
         match (self.mode, &self.bridge) {
             (Mode::Macvlan, Some(parent)) => Some(format!("macvlan of {parent}")),
+            (Mode::Lan, _) => Some("lan, without the host".to_owned()),
             _ => self.internal.then(|| "internal".to_owned()),
         }
     }
@@ -308,19 +319,28 @@ fn node(settled: &Settled, node: &settled::Node) -> Node {
                     Some(name) => format!("{}/{} ({name})", p.node_ports, p.protocol),
                     None => format!("{}/{}", p.node_ports, p.protocol),
                 },
+                address: p.host_address,
+                ports: (p.host_ports.first(), p.host_ports.last()),
+                protocol: p.protocol,
             })
             .collect(),
-        command: commands(node),
+        commands: commands(node),
         router: node.forwarding,
         joined: (node.joined.as_ref()).map(|joined| format!("in {}", joined.reference)),
         state: State::Unknown,
     }
 }
 
-/// The programs in its namespace.
-fn commands(node: &settled::Node) -> Option<String> {
-    let all = node.programs().map(|p| p.service.command.join(" "));
-    all.reduce(|one, other| format!("{one}; {other}"))
+/// The programs in its namespace; those that share it have their names.
+fn commands(node: &settled::Node) -> Vec<String> {
+    let line = |p: Program<'_>| {
+        let command = program::line(&p.service.command);
+        match *p.name == node.name {
+            true => command,
+            false => format!("{}: {command}", p.name),
+        }
+    };
+    node.programs().map(line).collect()
 }
 
 fn end(settled: &Settled, (name, interface): &(Name, String)) -> Option<End> {

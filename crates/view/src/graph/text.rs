@@ -102,10 +102,10 @@ fn networks(graph: &Graph, outside: bool) -> Vec<Branch> {
     chosen
         .filter(|(_, n)| n.outside == outside)
         .map(|(position, network)| {
-            let mut words = vec![
-                format!("{}{}", mark(network.state), network.name),
-                network.subnets.join(" "),
-            ];
+            let mut words = vec![format!("{}{}", mark(network.state), network.name)];
+            if !network.subnets.is_empty() {
+                words.push(network.subnets.join(" "));
+            }
             if network.mode != Mode::Macvlan {
                 words.push(network.bridge.clone().unwrap_or_else(|| "routed".into()));
             }
@@ -165,7 +165,7 @@ fn interface(interface: &Interface) -> String {
 fn rest(node: &Node) -> Vec<String> {
     let ports = node.ports.iter().map(ToString::to_string);
     let router = node.router.then(|| "router".to_owned());
-    let others = node.joined.iter().chain(&node.command).cloned();
+    let others = node.joined.iter().chain(&node.commands).cloned();
     ports.chain(router).chain(others).collect()
 }
 

@@ -117,7 +117,7 @@ fn no_text_breaks_out() {
     graph.project = nasty.into();
     for node in &mut graph.nodes {
         node.name = nasty.into();
-        node.command = Some(nasty.into());
+        node.commands = vec![nasty.into()];
     }
     graph.policies[0].words = nasty.into();
     let drawing = svg(&graph);
@@ -155,4 +155,34 @@ fn arrows_name_networks_and_nodes() {
     let prefix = Party::Prefix("10.200.0.0/16".into());
     assert_eq!(of(1), [arrow(Party::Host, prefix, false)]);
     assert_eq!(of(2), [arrow(Party::Any, Party::Outside, false)]);
+}
+
+/// What is not of every project: a lan, programs in one namespace, ranges of ports.
+#[test]
+fn lans_programs_of_one_namespace_and_ranges() {
+    let file = "name: odd
+networks: { l: { mode: lan }, n: { subnet: 10.0.0.0/24 } }
+nodes:
+  web:
+    networks: [n]
+    command: sleep 100
+    ports: ['8000:80', '8001:80', '8002-8003:80-81', '443:443/udp', '443:443', '127.0.0.1:444:443']
+  side: { namespace: 'node:web', command: [\"sleep\\n10\", \"\\e[2J\"] }
+  x: { networks: [l] }
+";
+    let graph = Graph::new(&settled(file));
+    let tree = text(&graph, 200);
+    assert!(tree.contains("─ l  br-l  lan, without the host"), "{tree}");
+    assert!(tree.contains("sleep 100  side: sleep 10  [2J"), "{tree}");
+    let chart = mermaid(&graph);
+    assert!(
+        chart.contains("[[\"l<br/>lan, without the host\"]]"),
+        "{chart}"
+    );
+    assert!(chart.contains("  net0 --- node1\n"), "{chart}");
+    assert!(dot(&graph).contains("label=\"l\\nlan, without the host\""));
+    let picture = svg(&graph);
+    let ports = "in, to published ports: 443, 8000-8003, 127.0.0.1:444, 443/udp";
+    assert!(picture.contains(ports), "{picture}");
+    assert!(picture.contains(">side: sleep 10"), "{picture}");
 }

@@ -1,6 +1,6 @@
 //! Random projects: no boxes, lines or names overlap, and every format is valid.
 
-use hallway_spec::Mode;
+use hallway_spec::{Mode, Protocol};
 use hallway_view::graph::drawing::{Layout, Rect};
 use hallway_view::graph::{
     Arrow, Cable, End, Graph, Interface, Network, Node, Party, Policy, Port, State, dot, mermaid,
@@ -56,8 +56,8 @@ prop_compose! {
                 state: State::Present,
                 counters: None,
             }).collect(),
-            ports: (0..ports).map(|p| Port { host: format!("{p}"), node: "80/tcp".into() }).collect(),
-            command,
+            ports: (0..ports).map(|p| Port { host: format!("{p}"), node: "80/tcp".into(), address: None, ports: (p as u16, p as u16), protocol: Protocol::Tcp }).collect(),
+            commands: command.into_iter().collect(),
             router: false,
             joined: None,
             state: State::Missing,

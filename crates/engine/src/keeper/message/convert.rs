@@ -169,6 +169,7 @@ impl From<ProgramStatus> for Status {
             restarts: s.restarts,
             health: s.health.map(Into::into),
             exit_code: s.exit_code,
+            ended_ms: s.ended_ms,
         }
     }
 }
@@ -182,6 +183,7 @@ impl From<Status> for ProgramStatus {
             restarts: s.restarts,
             health: s.health.map(Into::into),
             exit_code: s.exit_code,
+            ended_ms: s.ended_ms,
         }
     }
 }

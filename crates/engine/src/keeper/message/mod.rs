@@ -29,8 +29,8 @@ use crate::rights::Rights;
 
 /// The version of these messages. Version 1 had no `Hello`, version 2 no guard, no rights and no
 /// [`Request::Change`], version 3 no links and no socket in it, version 4 no health checks, no host
-/// names and no inode numbers of files.
-pub const PROTOCOL: u32 = 5;
+/// names and no inode numbers of files, version 5 not how long ago a program ended.
+pub const PROTOCOL: u32 = 6;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,6 +285,7 @@ pub struct Status {
     pub restarts: u32,
     pub health: Option<Health>,
     pub exit_code: Option<i32>,
+    pub ended_ms: Option<u64>,
 }
 
 /// See [`super::ProgramState`].

@@ -230,7 +230,10 @@ impl Tracer<'_> {
             (Listener::Kernel, _) => "the kernel, which answers echo requests".into(),
             (Listener::Temporary, _) => "only the probe's own listener".into(),
             (Listener::Service, Some(service)) => {
-                format!("a program: {}", service.command.join(" "))
+                format!(
+                    "a program: {}",
+                    hallway_plan::program::line(&service.command)
+                )
             }
             (Listener::Service, None) => "a program".into(),
             (Listener::None, _) => "nothing".into(),

@@ -55,8 +55,32 @@ impl Cell {
         if all {
             return format!("all{mark}");
         }
-        format!("{}{mark}", parts.join(","))
+        format!("{}{mark}", in_ranges(parts).join(","))
     }
+}
+
+/// Three and more successive ports of a protocol as one range.
+fn in_ranges(parts: Vec<String>) -> Vec<String> {
+    let number = |part: &String| {
+        let (port, protocol) = part.split_once('/')?;
+        Some((protocol.to_owned(), port.parse::<u16>().ok()?))
+    };
+    let mut ports: Vec<(String, u16)> = parts.iter().filter_map(number).collect();
+    ports.sort();
+    let next = |a: &(String, u16), b: &(String, u16)| a.0 == b.0 && a.1.checked_add(1) == Some(b.1);
+    let long = ports.chunk_by(next).filter(|run| run.len() > 2);
+    let mut out = parts.clone();
+    for run in long {
+        let ([(protocol, first), ..], [.., (_, last)]) = (run, run) else {
+            continue;
+        };
+        let text = |port: &u16| format!("{port}/{protocol}");
+        if let Some(at) = out.iter().position(|part| *part == text(first)) {
+            out.insert(at, format!("{first}-{last}/{protocol}"));
+        }
+        out.retain(|part| !run.iter().any(|(_, port)| *part == text(port)));
+    }
+    out
 }
 
 /// The grid with its legend, and below it the differences to the prediction. If it would be wider than
@@ -200,4 +224,19 @@ fn lists(labels: &[String], words: Words<'_>, width: usize) -> String {
         out.push('\n');
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_ranges;
+
+    #[test]
+    fn successive_ports_are_one_range() {
+        let parts = [
+            "443/tcp", "8000/tcp", "8001/tcp", "8002/tcp", "8001/udp", "icmp",
+        ];
+        let parts = parts.map(str::to_owned).to_vec();
+        let expected = ["443/tcp", "8000-8002/tcp", "8001/udp", "icmp"];
+        assert_eq!(in_ranges(parts), expected);
+    }
 }

@@ -202,13 +202,9 @@ impl Reasons<'_> {
                 "change or remove policy {number}, or allow it in a line before"
             ));
         }
-        let (from, to) = (&self.question.from, &self.question.to);
+        let from = &self.question.from;
         match ruling.comment.as_str() {
-            purpose::DIRECT => reason(
-                ReasonCode::DirectRouting,
-                format!("from outside, {to} is reached by published ports only, never by routing to its address"),
-            )
-            .help("publish a port, and use the host's address"),
+            purpose::DIRECT => self.from_elsewhere(found),
             purpose::SPOOFED => reason(
                 ReasonCode::SpoofedSource,
                 format!("{} sends with an address that is not its own on that network", self.sender(found)),
@@ -260,6 +256,29 @@ impl Reasons<'_> {
             Some(hop) => hop.at.to_string(),
             None => self.question.from.to_string(),
         }
+    }
+
+    /// An address of a network, from somewhere else.
+    fn from_elsewhere(&self, found: &ExchangeResult) -> Reason {
+        let mut own = self.world.gateways();
+        let asked = found.request.last().map(|hop| hop.flow.to);
+        let asked = asked.filter(|a| self.world.is_host(*a) && own.all(|g| g != *a));
+        let Some(asked) = asked else {
+            let to = &self.question.to;
+            return reason(
+                ReasonCode::DirectRouting,
+                format!("from outside, {to} is reached by published ports only, never by routing to its address"),
+            )
+            .help("publish a port, and use the host's address");
+        };
+        let mut own = self.world.gateways();
+        let near = own.find(|g| g.is_ipv4() == asked.is_ipv4());
+        let near = near.map_or(String::new(), |near| format!(", like {near}"));
+        reason(
+            ReasonCode::DirectRouting,
+            format!("{asked} is the host's address on a network of another project, and only nodes of that project reach it"),
+        )
+        .help(format!("use another address of the host{near}"))
     }
 
     /// No policy applies: which default decides depends on the networks.

@@ -1,0 +1,99 @@
+//! `link rm`: removes one cable.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use hallway_plan::Settled;
+use hallway_plan::settled::Cable;
+use hallway_spec::{Edit, EditError, Name};
+
+use super::edit;
+use crate::args::Common;
+use crate::diagnose::VerbError;
+use crate::interrupt;
+use crate::scope::{here, node, present};
+
+/// An end as it is written: the node, and its interface if given.
+struct End {
+    node: Name,
+    interface: Option<String>,
+}
+
+pub(crate) fn run(common: &Common, ends: [&str; 2]) -> Result<ExitCode, VerbError> {
+    let started = Instant::now();
+    let cancel = interrupt::watch();
+    let [a, b] = [end(ends[0])?, end(ends[1])?];
+    let scope = here(common)?;
+    let (project, settled) = present(common, &scope.engine)?;
+    for end in [&a, &b] {
+        node(common, &scope, &settled, &end.node)?;
+    }
+    let link = only(&settled, &a, &b)?;
+    let cable = settled.cables.get(link);
+    let done = cable.map(|cable| format!("link between {} removed", words(cable, &a.node)));
+    let ends = [a.node, b.node];
+    let change = Edit::LinkRemove { ends, link };
+    let about = (&project, &change, &*done.unwrap_or_default());
+    edit::carry_out(common, scope, about, (started, &cancel))
+}
+
+fn end(text: &str) -> Result<End, VerbError> {
+    let (node, interface) = match text.split_once(':') {
+        Some((node, interface)) => (node, Some(interface.to_owned())),
+        None => (text, None),
+    };
+    let node = node.parse().map_err(|e: hallway_spec::InvalidName| {
+        VerbError::usage(
+            e.to_string(),
+            "write NODE or NODE:INTERFACE, like left:eth0",
+        )
+    })?;
+    Ok(End { node, interface })
+}
+
+/// The position of the one cable between two ends.
+fn only(settled: &Settled, a: &End, b: &End) -> Result<usize, VerbError> {
+    let is = |(node, interface): &(Name, String), end: &End| {
+        *node == end.node && end.interface.as_ref().is_none_or(|i| i == interface)
+    };
+    let joins = |c: &Cable| is(&c.a, a) && is(&c.b, b) || is(&c.a, b) && is(&c.b, a);
+    let cables = settled.cables.iter().enumerate();
+    let found: Vec<(usize, &Cable)> = cables.filter(|(_, c)| joins(c)).collect();
+    match found.as_slice() {
+        [] => {
+            let (a, b) = (a.node.clone(), b.node.clone());
+            Err(VerbError::refused(&EditError::NoLink(a, b)))
+        }
+        [(position, _)] => Ok(*position),
+        several => {
+            let commands = several.iter().map(|(_, cable)| {
+                let (one, other) = sides(cable, &a.node);
+                format!("hallway link rm {one} {other}")
+            });
+            let commands: Vec<String> = commands.collect();
+            Err(VerbError::usage(
+                format!(
+                    "there are {} cables between {} and {}",
+                    several.len(),
+                    a.node,
+                    b.node
+                ),
+                format!("name the interfaces: {}", commands.join(", or ")),
+            ))
+        }
+    }
+}
+
+/// The ends of a cable, that of `first` before the other.
+fn sides(cable: &Cable, first: &Name) -> (String, String) {
+    let text = |(node, interface): &(Name, String)| format!("{node}:{interface}");
+    match cable.a.0 == *first {
+        true => (text(&cable.a), text(&cable.b)),
+        false => (text(&cable.b), text(&cable.a)),
+    }
+}
+
+fn words(cable: &Cable, first: &Name) -> String {
+    let (one, other) = sides(cable, first);
+    format!("{one} and {other}")
+}

@@ -1,0 +1,65 @@
+//! The variables of a service's program.
+
+use hallway_spec::Value;
+use hallway_spec::problem::ImportProblem;
+
+use crate::entries::Entries;
+use crate::findings::Findings;
+use crate::sources::{Sources, join};
+use crate::surroundings::Surroundings;
+use crate::variables::{Variables, file};
+
+/// `env_file`, then `environment`. A variable without a value gets it from the environment of `up`.
+pub(super) fn read(
+    value: &Value,
+    (surroundings, known, sources): (&Surroundings<'_>, &Variables<'_>, &Sources),
+    out: &mut Entries,
+    findings: &mut Findings,
+) {
+    let mut variables = Entries::default();
+    let files = value.get("env_file");
+    for item in files.iter().flat_map(|f| f.items()) {
+        let path = item.get("path").unwrap_or(item);
+        let Some(text) = path.text() else {
+            findings.unexpected(path, "the path of a file");
+            continue;
+        };
+        let directory = sources.directory(&path.place);
+        let required = item.get("required").and_then(Value::text) != Some("false");
+        let path_text = join(directory, text);
+        match (surroundings.read)(&path_text) {
+            Ok(text) => {
+                for (name, value) in file(&text, known) {
+                    let value = value.or_else(|| known.get(&name));
+                    let value = value.map(|v| Value::of_text(&path.place, v));
+                    if let Some(value) = value {
+                        variables.set(&name, &path.place, value);
+                    }
+                }
+            }
+            Err(error) if required => {
+                let kind = ImportProblem::Unreadable {
+                    path: path_text,
+                    error,
+                };
+                findings.problem(&path.place, kind);
+            }
+            Err(_) => {}
+        }
+    }
+    let given = value.get("environment");
+    for entry in given.iter().flat_map(|g| g.entries()) {
+        let text = match entry.value.is_null() {
+            true => known.get(&entry.key),
+            false => entry.value.text().map(str::to_owned),
+        };
+        if let Some(text) = text {
+            let value = Value::of_text(&entry.value.place, text);
+            variables.set(&entry.key, &entry.place, value);
+        }
+    }
+    let place = given.or(files).map(|v| v.place.clone());
+    if let Some(place) = place.filter(|_| !variables.0.is_empty()) {
+        out.set("environment", &place.clone(), variables.into_map(&place));
+    }
+}
