@@ -119,16 +119,22 @@ fn up_then_nothing_then_down() {
     before.unchanged();
 }
 
-/// Runs an edit; returns the engine's message.
+/// The text on record.
+fn text(engine: &Engine) -> String {
+    engine.record(&project()).unwrap().unwrap().source
+}
+
+/// Runs an edit; returns the edited text.
 fn edit(engine: &Engine, change: &Edit) -> Result<String, EditError> {
     let cancel = Cancel::default();
     let mut caller = Caller {
         reporter: &mut Each(drop),
         cancel: &cancel,
     };
-    engine
-        .edit(&project(), change, &mut caller)
-        .map(|edited| edited.text().unwrap())
+    engine.edit(&project(), change, &mut caller).map(|edited| {
+        drop(edited);
+        text(engine)
+    })
 }
 
 fn edits_change_text_and_network_together() {
@@ -181,12 +187,10 @@ fn endpoints_are_attached_and_detached() {
         reporter: &mut Each(drop),
         cancel: &cancel,
     };
-    let text = engine
-        .attach(&project(), &endpoint, &mut caller)
-        .unwrap()
-        .text()
-        .unwrap();
-    State::of(&text).assert_complete();
+    let attached = engine.attach(&project(), &endpoint, &mut caller).unwrap();
+    let edited = text(&engine);
+    drop(attached);
+    State::of(&edited).assert_complete();
     assert!(sh("ip -n x -o addr").contains("10.9.0.77/24"));
     sh("ip netns exec x ping -c 1 -W 30 10.9.0.1");
 
@@ -198,18 +202,15 @@ fn endpoints_are_attached_and_detached() {
         .attach(&project(), &endpoint, &mut caller)
         .unwrap_err();
     assert!(matches!(again, EditError::Refused(_)), "{again:?}");
-    State::of(&text).assert_complete();
+    State::of(&edited).assert_complete();
 
     let mut caller = Caller {
         reporter: &mut Each(drop),
         cancel: &cancel,
     };
-    let text = engine
-        .detach(&project(), &name("x"), &mut caller)
-        .unwrap()
-        .text()
-        .unwrap();
-    let after = State::of(&text);
+    let detached = engine.detach(&project(), &name("x"), &mut caller).unwrap();
+    let after = State::of(&text(&engine));
+    drop(detached);
     after.assert_complete();
     assert_eq!(after.files, without.files);
     assert!(!after.rules.contains("10.9.0.77") && !after.rules.contains("9090"));
