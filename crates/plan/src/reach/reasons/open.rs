@@ -17,11 +17,17 @@ impl Reasons<'_> {
         if found.ends_at_host() && self.question.service != Service::Icmp {
             return self.input(found);
         }
+        let own = || open(reason(ReasonCode::Own, "it is its own address"));
+        let to_itself = self.world.place(&self.question.from) == self.place_of_end(found);
+        // Its localhost is not the host's, where a port may be published.
+        if to_itself && found.request.iter().all(|hop| hop.at != Location::Host) {
+            return own();
+        }
         if let Some(publish) = self.published(found) {
             return open(self.by_publish(publish));
         }
-        if self.world.place(&self.question.from) == self.place_of_end(found) {
-            return open(reason(ReasonCode::Own, "it is its own address"));
+        if to_itself {
+            return own();
         }
         match &found.passed {
             None => open(self.direct(found)),
