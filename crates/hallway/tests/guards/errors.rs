@@ -93,13 +93,13 @@ for version, host, own in ((4, '203.0.113.1', '203.0.113.8'), (6, '2001:db8::1',
     client.settimeout(LIMIT); client.connect((host, 8080))
     visitor = client.getsockname()
     quoted = ip(host, visitor[0], 6, tcp(host, visitor[0], 8080, visitor[1], 0x10, TOKEN))
-    s = Sender(N['other'], '203.0.113.8', '203.0.113.1', bridge('br-world'))
+    s = Sender(N['other'], '203.0.113.8', '203.0.113.1', mac_of('br-world'))
     kinds = [(3, code) for code in range(16)] + [(4, 0), (5, 0), (5, 1), (11, 0), (11, 1), (12, 0)]
     if version == 6: kinds = [(1, code) for code in range(8)] + [(2, 0), (3, 0), (3, 1), (4, 0), (4, 2), (100, 0), (127, 0)]
     for kind, code in kinds:
         rest = struct.pack('!I', 1280)
         body = icmp(kind, code, rest + quoted) if version == 4 else icmp6(own, host, kind, code, rest + quoted)
-        one = frame(ip(own, host, 1 if version == 4 else 58, body), bridge('br-world'), N['other'].mac)
+        one = frame(ip(own, host, 1 if version == 4 else 58, body), mac_of('br-world'), N['other'].mac)
         passes = bool(s.arrives([one], N['b']))
         check(passes == ((kind, code) in TOO_LARGE), 'IPv%d type %d code %d: %s' % (version, kind, code, passes))
     client.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n')
