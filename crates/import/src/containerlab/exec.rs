@@ -189,12 +189,15 @@ mod tests {
         }
     }
 
-    #[test]
-    fn addresses_routes_and_forwarding() {
-        let route = |to: &str, via: &str| Setting::Route {
+    fn route(to: &str, via: &str) -> Setting {
+        Setting::Route {
             to: to.into(),
             via: via.into(),
-        };
+        }
+    }
+
+    #[test]
+    fn addresses_routes_and_forwarding() {
         for (line, expected) in [
             (
                 "ip addr add 10.0.1.1/24 dev eth1",
@@ -205,23 +208,6 @@ mod tests {
                 vec![address("eth1", "fd00::1/64")],
             ),
             ("ip link set dev eth1 up", vec![]),
-            ("ifconfig eth1 up", vec![]),
-            (
-                "/sbin/ifconfig eth1 10.0.1.1/24 up",
-                vec![address("eth1", "10.0.1.1/24")],
-            ),
-            (
-                "ifconfig eth1 10.0.1.1 netmask 255.255.255.252 broadcast 10.0.1.3 up",
-                vec![address("eth1", "10.0.1.1/30")],
-            ),
-            (
-                "route add default gw 10.0.1.2 dev eth1",
-                vec![route("default", "10.0.1.2")],
-            ),
-            (
-                "route add -net 10.2.0.0 netmask 255.255.0.0 gw 10.0.1.2",
-                vec![route("10.2.0.0/16", "10.0.1.2")],
-            ),
             (
                 "/sbin/ip -6 a add fd00::1/64 dev eth1",
                 vec![address("eth1", "fd00::1/64")],
@@ -255,6 +241,35 @@ mod tests {
         ] {
             assert_eq!(settings(line), Some(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn older_commands() {
+        for (line, expected) in [
+            ("ifconfig eth1 up", vec![]),
+            (
+                "/sbin/ifconfig eth1 10.0.1.1/24 up",
+                vec![address("eth1", "10.0.1.1/24")],
+            ),
+            (
+                "ifconfig eth1 10.0.1.1 netmask 255.255.255.252 broadcast 10.0.1.3 up",
+                vec![address("eth1", "10.0.1.1/30")],
+            ),
+            (
+                "route add default gw 10.0.1.2 dev eth1",
+                vec![route("default", "10.0.1.2")],
+            ),
+            (
+                "route add -net 10.2.0.0 netmask 255.255.0.0 gw 10.0.1.2",
+                vec![route("10.2.0.0/16", "10.0.1.2")],
+            ),
+        ] {
+            assert_eq!(settings(line), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_setting() {
         for line in [
             "iptables -A FORWARD -j ACCEPT",
             "ip link add br0 type bridge",
