@@ -128,7 +128,13 @@ fn edit(engine: &Engine, change: &Edit) -> Result<String, EditError> {
     };
     engine
         .edit(&project(), change, &mut caller)
-        .map(|edited| edited.text().unwrap())
+        .map(|_edited| text(engine))
+}
+
+/// The text on record.
+fn text(engine: &Engine) -> String {
+    let record = engine.record(&project()).unwrap();
+    record.unwrap().source
 }
 
 fn edits_change_text_and_network_together() {
@@ -181,12 +187,9 @@ fn endpoints_are_attached_and_detached() {
         reporter: &mut Each(drop),
         cancel: &cancel,
     };
-    let text = engine
-        .attach(&project(), &endpoint, &mut caller)
-        .unwrap()
-        .text()
-        .unwrap();
-    State::of(&text).assert_complete();
+    engine.attach(&project(), &endpoint, &mut caller).unwrap();
+    let attached = text(&engine);
+    State::of(&attached).assert_complete();
     assert!(sh("ip -n x -o addr").contains("10.9.0.77/24"));
     sh("ip netns exec x ping -c 1 -W 30 10.9.0.1");
 
@@ -198,18 +201,14 @@ fn endpoints_are_attached_and_detached() {
         .attach(&project(), &endpoint, &mut caller)
         .unwrap_err();
     assert!(matches!(again, EditError::Refused(_)), "{again:?}");
-    State::of(&text).assert_complete();
+    State::of(&attached).assert_complete();
 
     let mut caller = Caller {
         reporter: &mut Each(drop),
         cancel: &cancel,
     };
-    let text = engine
-        .detach(&project(), &name("x"), &mut caller)
-        .unwrap()
-        .text()
-        .unwrap();
-    let after = State::of(&text);
+    engine.detach(&project(), &name("x"), &mut caller).unwrap();
+    let after = State::of(&text(&engine));
     after.assert_complete();
     assert_eq!(after.files, without.files);
     assert!(!after.rules.contains("10.9.0.77") && !after.rules.contains("9090"));
