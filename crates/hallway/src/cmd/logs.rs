@@ -107,7 +107,7 @@ pub(super) fn follow(engine: &Engine, settled: &Settled, cancel: &Cancel) -> Res
     loop {
         let ended = ends.look(engine);
         print_more(&mut sources, &lines);
-        ended.iter().for_each(|line| ui::line(line));
+        ended.iter().for_each(ui::line);
         if !goes_on(engine, &settled.project, cancel)? {
             return Ok(());
         }

@@ -204,7 +204,7 @@ impl Reasons<'_> {
         }
         let from = &self.question.from;
         match ruling.comment.as_str() {
-            purpose::DIRECT => self.from_elsewhere(found),
+            purpose::DIRECT => self.not_by_routing(found),
             purpose::SPOOFED => reason(
                 ReasonCode::SpoofedSource,
                 format!("{} sends with an address that is not its own on that network", self.sender(found)),
@@ -259,7 +259,7 @@ impl Reasons<'_> {
     }
 
     /// An address of a network, from somewhere else.
-    fn from_elsewhere(&self, found: &ExchangeResult) -> Reason {
+    fn not_by_routing(&self, found: &ExchangeResult) -> Reason {
         let mut own = self.world.gateways();
         let asked = found.request.last().map(|hop| hop.flow.to);
         let asked = asked.filter(|a| self.world.is_host(*a) && own.all(|g| g != *a));
