@@ -186,6 +186,11 @@ const CASES: &[(Code, &str, &str)] = &[
         "networks: { n: { subnet: 10.1.0.0/30 } }\nnodes: { a: { networks: [n] }, b: { networks: [n] } }\n",
     ),
     (
+        Code::ParentNetwork,
+        "routed",
+        "networks: { n: { parent: eth0, mode: routed } }\n",
+    ),
+    (
         Code::MacInUse,
         "n",
         "NETS nodes: { a: { networks: { n: { mac: 02:00:00:00:00:01 } } }, b: { networks: { n: { mac: 02:00:00:00:00:01 } } } }\n",

@@ -1,8 +1,6 @@
 //! Repair of what other programs changed, while a project is up: the same comparison and the same
 //! steps as in `up`, without reading the file again.
 
-use std::collections::BTreeSet;
-
 use hallway_plan::Settled;
 use hallway_plan::compare::{Difference, Fact, Place};
 use hallway_plan::diff::{diff, drift};
@@ -116,7 +114,7 @@ impl Engine {
         }
         let mut differences = drift(recorded(record), &state.observed).differences;
         let applied = record.and_then(|r| r.applied.as_ref());
-        let others = applied.map_or_else(BTreeSet::new, |a| of_others(a, &differences));
+        let others = applied.map_or_else(Vec::new, |a| of_others(a, &differences));
         differences.retain(|d| {
             // What others made, others make again.
             if let Fact::LinkMissing { link, .. } | Fact::AddressMissing { link, .. } = &d.fact
@@ -147,7 +145,7 @@ impl Engine {
 
 /// Links that are missing and that hallway cannot make: bridges and parents of others, and what is on
 /// a parent.
-fn of_others(applied: &Settled, differences: &[Difference]) -> BTreeSet<(Place, String)> {
+fn of_others(applied: &Settled, differences: &[Difference]) -> Vec<(Place, String)> {
     let is_missing = |name: &str| {
         let missing =
             |d: &Difference| matches!(&d.fact, Fact::LinkMissing { link, .. } if link == name);
@@ -155,7 +153,7 @@ fn of_others(applied: &Settled, differences: &[Difference]) -> BTreeSet<(Place, 
             .iter()
             .any(|d| d.place == Place::Host && missing(d))
     };
-    let mut out = BTreeSet::new();
+    let mut out = Vec::new();
     for network in &applied.networks {
         let base = network.vlan.as_ref().map(|v| &v.parent);
         let names = [base, network.bridge.as_ref().filter(|_| network.external)];

@@ -95,6 +95,12 @@ fn nodes_are_on_the_wire_of_an_interface() {
         assert!(line.contains(word), "{networks}");
     }
     assert!(h.ok("status").contains("macvlan of eth0"));
+    for format in ["text", "mermaid", "dot", "svg"] {
+        let graph = h.ok(&format!("graph --format {format}"));
+        assert!(graph.contains("of eth0"), "{graph}");
+    }
+    let traced = h.run(&["trace", "host", "one:80"]).exits(1);
+    assert!(traced.out.contains("macvlan interfaces"), "{}", traced.out);
     assert_eq!(h.run(&["inspect", "office"]).json()["parent"], "eth0");
     h.run(&["up", "/run/up.hallway.yaml"])
         .says("nothing to change")

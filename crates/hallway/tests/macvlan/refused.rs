@@ -83,6 +83,13 @@ pub(crate) fn refused() {
         .says("have the same parent")
         .exits(2);
     before.unchanged();
+    // What only the kernel knows: an interface that passes everything to one macvlan interface.
+    sh("ip link add link down0 name pass0 type macvlan mode passthru; ip link set down0 up");
+    let before = Snapshot::take();
+    h.up("networks: { n: { parent: down0, subnet: 192.168.7.0/24 } }\nnodes: { a: { networks: [n] } }")
+        .says("could not create interface a eth0")
+        .exits(1);
+    before.unchanged();
     let sandbox = Hallway::sandbox(env!("CARGO_BIN_EXE_hallway"));
     for words in [
         ["up", "/run/up.hallway.yaml"],

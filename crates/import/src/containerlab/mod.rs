@@ -107,7 +107,7 @@ struct Made {
     /// Addresses on each bridge, by its name.
     on_bridge: BTreeMap<String, Vec<IpNet>>,
     /// Networks of interfaces of the host, with those.
-    parents: BTreeMap<String, Value>,
+    parents: Vec<(String, Value)>,
 }
 
 impl Made {
@@ -134,7 +134,9 @@ impl Made {
                 let name = format!("{MACVLAN}-{}", parent.replace('.', "-"));
                 self.attach(end, &name, nodes, findings);
                 let parent = Value::of_text(&other.place, parent);
-                self.parents.entry(name).or_insert(parent);
+                if self.parents.iter().all(|(known, _)| *known != name) {
+                    self.parents.push((name, parent));
+                }
                 return;
             }
         }

@@ -48,3 +48,15 @@ pub struct Vlan {
     /// Its number (IEEE 802.1Q).
     pub id: u16,
 }
+
+impl From<(String, u16)> for Vlan {
+    fn from((parent, id): (String, u16)) -> Self {
+        Self { parent, id }
+    }
+}
+
+impl From<&Vlan> for (String, u16) {
+    fn from(vlan: &Vlan) -> Self {
+        (vlan.parent.clone(), vlan.id)
+    }
+}

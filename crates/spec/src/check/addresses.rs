@@ -74,17 +74,18 @@ fn of_macvlan(node: &Node, network: &Network, attachment: &Attachment) -> Option
 
 /// Networks with a parent of their own each.
 pub(super) fn parents(topology: &Topology, problems: &mut Vec<Problem>) {
-    let mut first: BTreeMap<String, &Name> = BTreeMap::new();
-    for network in &topology.networks {
-        let Some(parent) = &network.parent else {
-            continue;
-        };
-        let link = match network.vlan {
+    let link = |network: &Network| {
+        let parent = network.parent.as_ref()?;
+        Some(match network.vlan {
             Some(id) => format!("{parent}.{id}"),
             None => parent.to_string(),
-        };
-        if let Some(other) = first.insert(link, &network.name) {
-            let kind = NetworkProblem::SameParent(other.clone(), network.name.clone());
+        })
+    };
+    for (position, network) in topology.networks.iter().enumerate() {
+        let Some(own) = link(network) else { continue };
+        let mut before = topology.networks.iter().take(position);
+        if let Some(other) = before.find(|n| link(n).as_ref() == Some(&own)) {
+            let kind = NetworkProblem::SameParent(other.name.clone(), network.name.clone());
             problems.push(Problem::new(&network.place, kind));
         }
     }

@@ -25,34 +25,41 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
 /// Networks whose packets do not pass the host, and nodes that are on such networks only, with one of
 /// them.
 struct OfLan<'a> {
-    networks: BTreeMap<&'a Name, Mode>,
+    networks: BTreeSet<&'a Name>,
+    macvlans: BTreeSet<&'a Name>,
     nodes: BTreeMap<&'a Name, &'a Name>,
 }
 
 impl<'a> OfLan<'a> {
     fn new(topology: &'a Topology) -> Self {
-        let lans = topology.networks.iter().filter(|n| !n.mode.passes_host());
-        let networks: BTreeMap<&Name, Mode> = lans.map(|n| (&n.name, n.mode)).collect();
+        let lans = || topology.networks.iter().filter(|n| !n.mode.passes_host());
+        let networks: BTreeSet<&Name> = lans().map(|n| &n.name).collect();
+        let macvlans = lans().filter(|n| n.mode == Mode::Macvlan);
+        let macvlans = macvlans.map(|n| &n.name).collect();
         let only = |node: &'a Node| {
             let mut all = node.attachments.iter().map(|a| &a.network);
             let first = all.clone().next()?;
-            all.all(|n| networks.contains_key(n))
+            all.all(|n| networks.contains(n))
                 .then_some((&node.name, first))
         };
         let nodes = topology.nodes.iter().filter_map(only).collect();
-        Self { networks, nodes }
+        Self {
+            networks,
+            macvlans,
+            nodes,
+        }
     }
 
     /// Packets there do not pass the host's rules.
     fn problem(&self, endpoint: &Endpoint) -> Option<PolicyProblem> {
         let name = match endpoint {
-            Endpoint::Network(name) => name,
-            Endpoint::Node(name) => self.nodes.get(name)?,
+            Endpoint::Network(name) => *self.networks.get(name)?,
+            Endpoint::Node(name) => *self.nodes.get(name)?,
             _ => return None,
         };
-        Some(match self.networks.get(name)? {
-            Mode::Macvlan => PolicyProblem::OfMacvlan(name.clone()),
-            _ => PolicyProblem::OfLan(name.clone()),
+        Some(match self.macvlans.contains(name) {
+            true => PolicyProblem::OfMacvlan(name.clone()),
+            false => PolicyProblem::OfLan(name.clone()),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hallway_plan::settled::{
-    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet, Vlan,
+    Cable, Interface, Network, Node, Plug, Policy, Publish, Route, Settled, Side, Subnet,
 };
 use hallway_plan::through::Firewall;
 use hallway_spec::{
@@ -43,7 +43,7 @@ struct NetworkFile {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     external: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    vlan: Option<VlanFile>,
+    vlan: Option<(String, u16)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     routers: Vec<IpAddr>,
     #[serde(default = "translated")]
@@ -64,12 +64,6 @@ fn translated() -> bool {
 /// In files that do not say it, every node has one.
 fn has_default_route() -> bool {
     true
-}
-
-#[derive(Serialize, Deserialize)]
-struct VlanFile {
-    parent: String,
-    id: u16,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -305,7 +299,6 @@ same_fields! {
         last_allocated, place;
         each subnets; maybe vlan
     };
-    Vlan = VlanFile { parent, id };
     Subnet = SubnetFile { net, gateway };
     Node = NodeFile {
         name, netns, default_route, ipv6, forwarding, connections, hostname, sysctls, dns, dns_search, extra_hosts, environment,
