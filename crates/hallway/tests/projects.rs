@@ -345,7 +345,7 @@ fn a_file_of_the_same_name_elsewhere() {
         let refused = other.run(&words);
         assert_ne!(refused.code, 0, "{words:?}");
         let text = "project app is up from /run/a/app/hallway.yaml, which is another file";
-        let _ = refused.says(text);
+        drop(refused.says(text));
     }
     other.run(&["-p", "app", "node", "rm", "x"]).ok();
     h.within("/run/a/app").run(&["down"]).ok();
