@@ -23,7 +23,7 @@ use crate::keeper::{self, Porter};
 use crate::needs;
 use crate::observe::{self, Depth};
 use crate::record::{self, Store};
-use crate::{Failure, Lock, Reason, Record};
+use crate::{Failure, Reason, Record};
 
 /// What the engine needs from the process that uses it: the program of its helper processes, and
 /// where ports of the real host are bound.
@@ -118,18 +118,6 @@ impl Engine {
 
     pub(crate) fn workplace(&self) -> &Workplace {
         &self.workplace
-    }
-
-    /// Removes the scope's directory if it has no project and no other process uses it.
-    pub fn tidy(&self) {
-        let Some(_lock) = Lock::try_take(&self.scope) else {
-            return;
-        };
-        if self.projects().is_empty() {
-            let store = self.store();
-            store.remove_file(&self.scope.join("lock")).ok();
-            store.remove_if_empty(&self.scope);
-        }
     }
 
     /// Every project with a record.

@@ -1,5 +1,7 @@
 //! What the kernel holds: a snapshot, as far as planning needs it.
 
+mod address;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -12,6 +14,8 @@ use crate::settled::Node;
 use crate::shaping::Shaping;
 use crate::target::{BridgeFlag, Listener, PortFlag, Setting};
 use crate::through::{Entry, Pass};
+
+pub use address::SeenAddress;
 
 /// Knowledge about an object: what was not examined counts neither as absent nor as present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -300,20 +304,6 @@ pub struct SeenRoute {
     pub metric: u32,
     /// Next hop.
     pub via: Option<IpAddr>,
-}
-
-/// An address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeenAddress {
-    /// Another IPv4 address of its subnet comes before it.
-    pub secondary: bool,
-    /// Not an IPv4 address with another scope, or without the local route by which packets to it are
-    /// delivered: such an address has to be added anew.
-    pub usable: bool,
-    /// Interface index.
-    pub interface: u32,
-    /// Address and prefix length.
-    pub net: IpNet,
 }
 
 /// Bytes that passed an interface.

@@ -19,13 +19,8 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
         Adjustment::Link { link, attributes } => change_link(kernel, link, attributes),
         Adjustment::AddAddress { link, address } => {
             let index = kernel.link_index(link)?;
-            let add = || addr::add_address(index, *address);
-            match kernel.run(add()) {
-                // It is there with other properties, or without its local route.
-                Err(e) if e.is_exists() => {
-                    absent_is_done(kernel.run(addr::delete_address(index, *address)))?;
-                    kernel.run(add())
-                }
+            match kernel.run(addr::add_address(index, *address)) {
+                Err(e) if e.is_exists() => Ok(()),
                 other => other,
             }
         }

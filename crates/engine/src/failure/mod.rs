@@ -4,6 +4,7 @@ mod action;
 mod codes;
 mod diagnostic;
 mod help;
+mod not_ready;
 mod reason;
 mod refusal;
 
@@ -12,7 +13,8 @@ use hallway_spec::Place;
 
 pub use action::FileAction;
 pub use codes::{FailureCode, WarningCode};
-pub use reason::{Detail, NotReady, Reason};
+pub use not_ready::NotReady;
+pub use reason::{Detail, Reason};
 pub use refusal::Refusal;
 
 /// Something that could not be done: what, why, where, and what to do.

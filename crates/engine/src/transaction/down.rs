@@ -8,7 +8,7 @@ use super::Caller;
 use crate::engine::recorded;
 use crate::keeper::stop_leftovers;
 use crate::observe::{Depth, namespaces};
-use crate::{Cancel, Engine, Failure, ProjectState};
+use crate::{Cancel, Engine, Failure, Lock, ProjectState};
 
 /// What `down` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,18 @@ impl Engine {
             self.take_down(project, caller.cancel)?;
         }
         Ok(strays)
+    }
+
+    /// Removes the scope's directory if it has no project and no other process uses it.
+    pub fn tidy(&self) {
+        let Some(_lock) = Lock::try_take(self.scope()) else {
+            return;
+        };
+        if self.projects().is_empty() {
+            let store = self.store();
+            store.remove_file(&self.scope().join("lock")).ok();
+            store.remove_if_empty(self.scope());
+        }
     }
 
     /// As [`Engine::down`], for a caller that holds the lock.

@@ -38,7 +38,6 @@ use crate::{Cancel, Engine, Failure, Lock, Planned, Reason};
 
 pub use down::Removed;
 pub use edit::{EditError, Edited, Endpoint};
-use programs::Started;
 pub use programs::{desired, log_file, times_file};
 pub use repair::Extent;
 
@@ -196,11 +195,11 @@ impl Engine {
         let record = self.build(&planned, request, caller)?;
         self.warn_of_firewalls(&planned, caller)?;
         let programs = self.start_programs(&planned, &record, (starting, listeners), caller);
-        let ready = |started: Started| {
+        let ready = programs.and_then(|started| {
             lock.without_scope(|| started.wait(request.ready_limit, caller))?;
             Ok(started.changes)
-        };
-        match programs.and_then(ready) {
+        });
+        match ready {
             Ok(programs) => Ok(Applied {
                 engine: self,
                 changed: programs > 0

@@ -107,6 +107,16 @@ fn declared_subnets(declared: &[&Entry]) -> Vec<IpNet> {
     out
 }
 
+fn note_external(entry: &Entry, findings: &mut Findings) {
+    let external = entry.value.get("external");
+    if external.is_some_and(|e| e.text() != Some("false")) {
+        findings.note(format!(
+            "network {} is external: hallway does not join networks of Docker, and makes one of its own; x-hallway: {{ external: true, bridge: NAME }} joins a bridge of the host",
+            entry.key
+        ));
+    }
+}
+
 impl Networks {
     fn add(
         &mut self,
@@ -119,15 +129,8 @@ impl Networks {
         let (value, place) = (&entry.value, &entry.place);
         let ours = value.get("x-hallway");
         let mut out = Entries::default();
-        if value
-            .get("external")
-            .is_some_and(|e| e.text() != Some("false"))
-            && ours.is_none()
-        {
-            findings.note(format!(
-                "network {} is external: hallway does not join networks of Docker, and makes one of its own; x-hallway: {{ external: true, bridge: NAME }} joins a bridge of the host",
-                entry.key
-            ));
+        if ours.is_none() {
+            note_external(entry, findings);
         }
         let (mut subnets, gateways) = addresses(value, findings);
         let versions: Vec<IpVersion> = subnets

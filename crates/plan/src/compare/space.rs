@@ -76,12 +76,13 @@ impl<'a> Index<'a> {
         self.addresses.contains(&(link, address))
     }
 
-    /// Addresses of others that conflict with a given one: the same address with another prefix
-    /// length, and for IPv4 the first of its subnet, which would be the source of sent packets.
+    /// Addresses that conflict with a given one: the same address with another prefix length, or not
+    /// usable, and for IPv4 the first of its subnet, which would be the source of sent packets.
     fn instead_of(&self, link: u32, address: IpNet) -> Vec<IpNet> {
         let of_link = self.all.iter().filter(|a| a.interface == link);
-        let is_first = of_link.clone().any(|a| a.net == address && !a.secondary);
-        let others = of_link.filter(|a| a.net != address);
+        let is_it = |a: &&SeenAddress| a.net == address && a.usable;
+        let is_first = of_link.clone().any(|a| is_it(&a) && !a.secondary);
+        let others = of_link.filter(|a| !is_it(a));
         let instead = others.filter(|a| {
             let first =
                 address.addr().is_ipv4() && !a.secondary && a.net.trunc() == address.trunc();
@@ -332,13 +333,11 @@ fn addresses(
 ) {
     for address in &wanted.addresses {
         if !seen.has_address(found.index, *address) {
-            out.push(Fact::AddressMissing {
-                link: wanted.name.clone(),
-                address: *address,
-            });
+            let (link, address) = (wanted.name.clone(), *address);
+            out.push(Fact::AddressMissing { link, address });
         }
         for other in seen.instead_of(found.index, *address) {
-            if !wanted.addresses.contains(&other) {
+            if other == *address || !wanted.addresses.contains(&other) {
                 out.push(Fact::AddressLeft {
                     link: wanted.name.clone(),
                     address: other,

@@ -64,8 +64,7 @@ impl Held {
 
 impl Surroundings {
     /// Reads them from a snapshot. `known` is what the project built and what an unfinished run was
-    /// building: a plain file with the name of a node's namespace is one whose creation or removal
-    /// was interrupted.
+    /// building: of the latter a node's namespace may be a plain file.
     #[must_use]
     pub fn new(project: &Name, seen: &Observed, known: &[&Settled]) -> Self {
         let mut out = Self {
@@ -76,8 +75,7 @@ impl Surroundings {
         };
         let mut ours = BTreeSet::new();
         let made: BTreeMap<&str, Role> = known.iter().flat_map(|k| made_links(k)).collect();
-        let built = made.iter();
-        let built = built.map(|(link, role)| (role.clone(), (*link).to_owned()));
+        let built = made.iter().map(|(l, role)| (role.clone(), (*l).to_owned()));
         out.built = built.collect();
         for link in &seen.host.links {
             let group_slot = mark::slot_of(link.group);
@@ -108,8 +106,8 @@ impl Surroundings {
                 out.own_links
                     .extend(link.peer.map(|peer| (link.index, peer)));
             }
-            let others = link.other_names.iter().map(|name| (name.clone(), None));
-            out.links.extend(others);
+            let others = link.other_names.iter().cloned();
+            out.links.extend(others.map(|name| (name, None)));
             out.links.insert(link.name.clone(), role);
         }
         for namespace in &seen.namespaces {

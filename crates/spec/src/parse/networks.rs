@@ -31,12 +31,10 @@ fn network(r: &mut Reader<'_>, entry: Named) -> Network {
         Some(_) => None,
         None => external(r, (&keys, &value), &name),
     };
-    let mode = match (&parent, &keys.mode) {
-        (Some(_), _) => Mode::Macvlan,
-        (None, given) => given
-            .as_ref()
-            .and_then(|at| mode(r, at))
-            .unwrap_or_default(),
+    let given = keys.mode.as_ref().filter(|_| parent.is_none());
+    let mode = match parent {
+        Some(_) => Mode::Macvlan,
+        None => given.and_then(|at| mode(r, at)).unwrap_or_default(),
     };
     let lan = mode == Mode::Lan;
     let gateways = gateways(r, keys.gateway.as_ref());

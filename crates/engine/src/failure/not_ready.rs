@@ -1,0 +1,33 @@
+//! Why a run waited in vain for a program.
+
+use crate::keeper::{Awaited, ProgramEnd};
+
+/// Why a node's program is not ready.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    /// It ended.
+    #[error("{0}")]
+    Ended(ProgramEnd),
+    /// It took longer than this many seconds.
+    #[error("{}", late(*seconds, awaited))]
+    Late {
+        /// The limit.
+        seconds: u64,
+        /// What is awaited.
+        awaited: Awaited,
+    },
+}
+
+fn late(seconds: u64, awaited: &Awaited) -> String {
+    match awaited {
+        Awaited::Runs => format!("not ready after {seconds} s"),
+        Awaited::Listens(ports) => {
+            let ports = ports.join(", ");
+            format!("not ready after {seconds} s: it must listen on {ports}")
+        }
+        Awaited::Healthy => format!("not healthy after {seconds} s"),
+        Awaited::Ends { before } => {
+            format!("not ended after {seconds} s: node {before} is started only after that")
+        }
+    }
+}
