@@ -93,14 +93,17 @@ pub fn ip_json(arguments: &str) -> Vec<Value> {
         .unwrap_or_default()
 }
 
-/// The output of `nft -j list ruleset`.
+/// The objects that `nft -j list` prints of every table, but of those with an owner, which is the
+/// guard of a project: nft 1.0.6 prints random memory as their flags, which often is not JSON.
 #[must_use]
 #[track_caller]
 pub fn nft_json() -> Vec<Value> {
-    let value: Value = serde_json::from_str(&sh("nft -j list ruleset")).unwrap();
-    value
-        .get("nftables")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default()
+    let all = sh(
+        "nft list tables | grep -v hallway.guard | while read -r _ family name; do nft -j list table \"$family\" \"$name\"; done",
+    );
+    let tables = all.lines().map(|line| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        value["nftables"].as_array().cloned().unwrap_or_default()
+    });
+    tables.flatten().collect()
 }

@@ -157,8 +157,26 @@ fn strip(value: &mut Value, again: bool) {
 
 /// Adds the rules: each table's chains in order, sets with their elements sorted.
 fn rules(there: &Place, out: &mut BTreeMap<String, String>) {
-    let json: Value = serde_json::from_str(&there.sh("nft -j list ruleset")).unwrap();
-    for object in json["nftables"].as_array().into_iter().flatten() {
+    // nft 1.0.6 prints random memory as the flags of a table with an owner, which often is not JSON.
+    let listed = there.sh(
+        "nft list tables | while read -r _ family name; do case $name in
+        hallway.guard*) echo \"$family $name\" $(nft -s list table \"$family\" \"$name\") ;;
+        *) nft -j list table \"$family\" \"$name\" ;; esac; done",
+    );
+    let (tables, guards): (Vec<&str>, Vec<&str>) = listed.lines().partition(|l| l.starts_with('{'));
+    for guard in guards {
+        let name = guard.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        out.insert(format!("host/nft/guard {name}"), guard.to_owned());
+    }
+    let tables = tables
+        .into_iter()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let tables: Vec<Value> = tables.collect();
+    for object in tables
+        .iter()
+        .flat_map(|t| t["nftables"].as_array())
+        .flatten()
+    {
         let Some((kind, of)) = object.as_object().and_then(|o| o.iter().next()) else {
             continue;
         };
@@ -188,8 +206,7 @@ fn rules(there: &Place, out: &mut BTreeMap<String, String>) {
 fn strip_rule(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            // nft 1.0.6 prints random memory as the flags of a table with an owner.
-            map.retain(|key, _| !["handle", "packets", "bytes", "flags"].contains(&key.as_str()));
+            map.retain(|key, _| !["handle", "packets", "bytes"].contains(&key.as_str()));
             for (key, value) in map.iter_mut() {
                 strip_rule(value);
                 if key == "elem"
