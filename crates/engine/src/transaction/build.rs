@@ -15,6 +15,9 @@ use crate::observe::NETNS_DIRECTORY;
 use crate::record::Written;
 use crate::{Engine, Failure, Planned, Reason, Record};
 
+/// The namespaces that were made, with their inode numbers.
+type Made = Vec<(String, u64)>;
+
 impl Engine {
     /// Carries out a plan. If a step fails, the former state is restored.
     pub(super) fn build(
@@ -108,7 +111,7 @@ impl Engine {
         &self,
         plan: &Plan,
         caller: Option<&mut Caller<'_>>,
-    ) -> Result<Vec<(String, u64)>, Failure> {
+    ) -> Result<Made, Failure> {
         self.execute_with(&mut self.kernel(), plan, caller)
     }
 
@@ -118,7 +121,7 @@ impl Engine {
         kernel: &mut Kernel,
         plan: &Plan,
         mut caller: Option<&mut Caller<'_>>,
-    ) -> Result<Vec<(String, u64)>, Failure> {
+    ) -> Result<Made, Failure> {
         let steps = plan.steps.len();
         let mut executor = Executor::new(kernel, &plan.steps);
         for (position, step) in plan.steps.iter().enumerate() {
@@ -143,7 +146,7 @@ impl Engine {
         &self,
         plan: &Plan,
         caller: &mut Caller<'_>,
-    ) -> Result<(Vec<(String, u64)>, Option<Failure>), Failure> {
+    ) -> Result<(Made, Option<Failure>), Failure> {
         let mut kernel = self.kernel();
         let mut executor = Executor::new(&mut kernel, &plan.steps);
         let mut given_up = BTreeSet::new();
@@ -198,18 +201,14 @@ fn failed(plan: &Plan, of: StepFailed) -> Failure {
 }
 
 /// The inode numbers of every namespace of the project that is in place.
-pub(super) fn inodes(
-    record: &Record,
-    settled: &Settled,
-    made: Vec<(String, u64)>,
-) -> Vec<(String, u64)> {
+pub(super) fn inodes(record: &Record, settled: &Settled, made: Made) -> Made {
     let fresh: BTreeSet<&str> = made.iter().map(|(n, _)| n.as_str()).collect();
     let wanted: BTreeSet<&str> = settled.nodes.iter().map(|n| n.netns.as_str()).collect();
     let kept = record
         .inodes
         .iter()
         .filter(|(n, _)| !fresh.contains(n.as_str()) && wanted.contains(n.as_str()));
-    let mut out: Vec<(String, u64)> = kept.cloned().collect();
+    let mut out: Made = kept.cloned().collect();
     out.extend(made);
     out.sort();
     out
