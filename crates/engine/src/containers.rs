@@ -33,7 +33,7 @@ fn runtimes() -> Vec<Runtime> {
         runtime("Podman", "/run/podman/podman.sock".into()),
     ];
     let user = rustix::process::geteuid();
-    // In a sandbox a user of the machine that has no number there is shown as nobody.
+    // In a sandbox, a user of the machine without an id there has the overflow uid, that of nobody.
     if !user.is_root() && user.as_raw() != NOBODY {
         let directory = format!("/run/user/{}", user.as_raw());
         out.push(runtime("Podman", format!("{directory}/podman/podman.sock")));
@@ -92,8 +92,8 @@ pub(crate) struct Unfound {
 pub(crate) struct Silent(Vec<(String, String)>);
 
 impl Silent {
-    /// The first process of a running container. `known`: what it was before can be used if nobody
-    /// answers.
+    /// The first process of a running container. `known`: the earlier one can be used if no
+    /// runtime answers.
     ///
     /// # Errors
     /// Why there is none.

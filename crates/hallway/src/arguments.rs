@@ -53,8 +53,8 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
     }
 }
 
-/// The same error without the variables: the usage in its message shows options that have a value, and
-/// whoever set a variable has not written that option.
+/// The same error without the variables: the usage in its message shows options that have a value, but
+/// a value from a variable is not an option on the command line.
 fn without_variables(kind: ErrorKind) -> Option<clap::Error> {
     let mut command = unset(Args::command());
     let error = command

@@ -59,8 +59,8 @@ pub(crate) fn read(kernel: &Kernel, wanted: &Wanted) -> BTreeMap<Joined, SeenJoi
     .collect()
 }
 
-/// The file of a namespace; or why it is not known. A container that nobody tells about is in the
-/// namespace that it was in, if that is still there.
+/// The file of a namespace; or why it is not known. If the container runtime does not answer, it is
+/// the namespace that the container was in, if that still exists.
 fn file(joined: &Joined, known: Option<&Known>, silent: &mut Silent) -> Result<String, String> {
     let name = match (joined, joined.file()) {
         (_, Some(file)) => return Ok(file),

@@ -38,7 +38,7 @@ fn hallway() -> Hallway {
     h
 }
 
-/// A policy for the members of a network is for nobody else who writes their addresses.
+/// A policy for the members of a network does not apply to packets from outside with their addresses.
 pub(crate) fn outside_cannot_use_addresses_of_a_network() {
     let _h = hallway();
     run("

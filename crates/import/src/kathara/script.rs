@@ -1,4 +1,4 @@
-//! A shell script as commands: which ones run in any case, and which ones nobody can know of without
+//! A shell script as commands: which ones run in any case, and for which ones this is not known without
 //! running it.
 
 use super::lab::Line;

@@ -70,7 +70,7 @@ fn from_outside() -> Vec<Rule> {
     ]
 }
 
-/// Policies are for addresses: nobody else sends from those of networks.
+/// Policies match addresses: packets from elsewhere must not have those of networks.
 fn from_elsewhere(version: IpVersion) -> Rule {
     let address = match version {
         IpVersion::V4 => Field::Ip4Saddr,
