@@ -159,6 +159,33 @@ pub(crate) fn matched(out: &mut Vec<Expr>, condition: &Match, context: Context<'
     }
 }
 
+/// Loads bytes of a header into the first register.
+fn payload(base: PayloadBase, offset: u32, length: u32) -> Expr {
+    Expr::Payload {
+        base,
+        offset,
+        length,
+        to: Reg(0),
+    }
+}
+
+/// The bits of a mask alone.
+fn masked(mask: Vec<u8>) -> Expr {
+    Expr::Bitwise {
+        reg: Reg(0),
+        xor: vec![0; mask.len()],
+        mask,
+    }
+}
+
+fn not(data: Vec<u8>) -> Expr {
+    Expr::Compare {
+        reg: Reg(0),
+        equal: false,
+        data,
+    }
+}
+
 /// SYN without FIN, RST and ACK is the first packet of a connection, whatever its congestion flags
 /// are (RFC 9293, section 3.1).
 fn not_only_syn() -> [Expr; 3] {
@@ -166,52 +193,21 @@ fn not_only_syn() -> [Expr; 3] {
     const SYN: u8 = 0x02;
     const RST: u8 = 0x04;
     const ACK: u8 = 0x10;
-    let flags = Expr::Payload {
-        base: PayloadBase::Transport,
-        offset: 13,
-        length: 1,
-        to: Reg(0),
-    };
-    let mask = Expr::Bitwise {
-        reg: Reg(0),
-        mask: vec![FIN | SYN | RST | ACK],
-        xor: vec![0],
-    };
-    let other = Expr::Compare {
-        reg: Reg(0),
-        equal: false,
-        data: vec![SYN],
-    };
-    [flags, mask, other]
+    let flags = payload(PayloadBase::Transport, 13, 1);
+    [flags, masked(vec![FIN | SYN | RST | ACK]), not(vec![SYN])]
 }
 
 /// The first chunk is not INIT.
 fn not_init() -> [Expr; 2] {
     const INIT: u8 = 1;
-    let first = Expr::Payload {
-        base: PayloadBase::Transport,
-        offset: 12,
-        length: 1,
-        to: Reg(0),
-    };
-    let other = Expr::Compare {
-        reg: Reg(0),
-        equal: false,
-        data: vec![INIT],
-    };
-    [first, other]
+    [payload(PayloadBase::Transport, 12, 1), not(vec![INIT])]
 }
 
 /// The offset of the fragment is not 0: in the IPv4 header (RFC 791, section 3.1), or in an IPv6
 /// fragment header directly after the IPv6 header (RFC 8200, section 4.5).
 fn later_fragment(version: IpVersion) -> Vec<Expr> {
     const FRAGMENT_HEADER: u8 = 44;
-    let load = |offset, length| Expr::Payload {
-        base: PayloadBase::Network,
-        offset,
-        length,
-        to: Reg(0),
-    };
+    let load = |offset, length| payload(PayloadBase::Network, offset, length);
     let mut out = Vec::new();
     let (at, mask) = match version {
         IpVersion::V4 => (6, 0x1fff_u16),
@@ -220,34 +216,15 @@ fn later_fragment(version: IpVersion) -> Vec<Expr> {
             (42, 0xfff8)
         }
     };
-    out.extend([
-        load(at, 2),
-        Expr::Bitwise {
-            reg: Reg(0),
-            mask: mask.to_be_bytes().to_vec(),
-            xor: vec![0; 2],
-        },
-        Expr::Compare {
-            reg: Reg(0),
-            equal: false,
-            data: vec![0; 2],
-        },
-    ]);
+    let mask = mask.to_be_bytes().to_vec();
+    out.extend([load(at, 2), masked(mask), not(vec![0; 2])]);
     out
 }
 
 fn bits(out: &mut Vec<Expr>, key: CtKey, mask: u32) {
-    out.push(Expr::Ct { key, to: Reg(0) });
-    out.push(Expr::Bitwise {
-        reg: Reg(0),
-        mask: mask.to_ne_bytes().to_vec(),
-        xor: vec![0; 4],
-    });
-    out.push(Expr::Compare {
-        reg: Reg(0),
-        equal: false,
-        data: vec![0; 4],
-    });
+    let load = Expr::Ct { key, to: Reg(0) };
+    let mask = mask.to_ne_bytes().to_vec();
+    out.extend([load, masked(mask), not(vec![0; 4])]);
 }
 
 fn single(out: &mut Vec<Expr>, field: Field, value: &Value, equal: bool, family: Family) {
