@@ -165,6 +165,7 @@ impl Scope {
         common: &Common,
         cancel: &Cancel,
     ) -> Result<Option<Self>, Failure> {
+        place::check_proc()?;
         let state = state_dir(common)?;
         let name = common.sandbox.as_ref();
         if common.host {

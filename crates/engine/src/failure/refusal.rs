@@ -22,6 +22,9 @@ pub enum Refusal {
         "a user namespace cannot be made ({0}), as in a chroot or a container whose seccomp profile forbids it"
     )]
     Other(String),
+    /// A later step, such as a mount, was refused.
+    #[error("{0}, as in a container whose seccomp or AppArmor profile forbids it")]
+    Step(String),
 }
 
 impl Refusal {
@@ -41,10 +44,10 @@ impl Refusal {
             Self::LimitReached => {
                 "as root: raise user.max_user_namespaces, or end sandboxes you no longer need (hallway sandbox ls)"
             }
-            Self::Other(_) if rustix::process::geteuid().is_root() => {
+            Self::Other(_) | Self::Step(_) if rustix::process::geteuid().is_root() => {
                 "run the container with a profile that allows unshare and mount (docker run --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined), or hallway outside of it"
             }
-            Self::Other(_) => {
+            Self::Other(_) | Self::Step(_) => {
                 "run hallway as root, or the container with a profile that allows unshare (docker run --security-opt seccomp=unconfined)"
             }
         }

@@ -17,6 +17,7 @@ use rustix::process::Pid;
 use super::ids::{self, Ids};
 use super::marks::{self, IMPLICIT, READY};
 use super::{Making, refusal};
+use crate::failure::Refusal;
 use crate::keeper::KeeperError;
 use crate::keeper::wait::{self, ANSWER_LIMIT};
 use crate::observe::NETNS_DIRECTORY;
@@ -111,11 +112,10 @@ fn handshake(
         })?,
         "no-user" => user_namespace = false,
         other => {
-            let errno = other
-                .strip_prefix("refused ")
-                .and_then(|e| e.parse().ok())
-                .unwrap_or(1);
-            return Err(refusal::explain(errno));
+            return Err(match other.strip_prefix("refused ") {
+                Some(errno) => refusal::explain(errno.parse().unwrap_or(1)),
+                None => step_failed(other),
+            });
         }
     }
     input.write_all(b"mapped\n").map_err(|_gone| broken())?;
@@ -125,7 +125,25 @@ fn handshake(
             user_namespace,
             input,
         }),
-        other => Err(not_made(other.to_owned())),
+        other => Err(step_failed(other)),
+    }
+}
+
+/// Before the error of a step that the machine does not allow this process.
+const FORBIDDEN: &str = "forbidden ";
+
+/// What the holder reports when a step failed.
+fn answer_to(error: &KernelError) -> String {
+    match error.is_not_permitted() {
+        true => format!("{FORBIDDEN}{error}"),
+        false => error.to_string(),
+    }
+}
+
+fn step_failed(answer: &str) -> Failure {
+    match answer.strip_prefix(FORBIDDEN) {
+        Some(error) => Reason::NoUserNamespaces(Refusal::Step(error.to_owned())).into(),
+        None => not_made(answer.to_owned()),
     }
 }
 
@@ -157,7 +175,7 @@ pub fn hold(arguments: &[String]) -> Result<(), Failure> {
     if ids.is_some()
         && let Err(e) = own_mounts(&mut kernel, ids)
     {
-        report(&e.to_string()).map_err(gone)?;
+        report(&answer_to(&e)).map_err(gone)?;
         return Ok(());
     }
     match kernel.unshare(&[NamespaceKind::User]) {
@@ -173,7 +191,7 @@ pub fn hold(arguments: &[String]) -> Result<(), Failure> {
         return Ok(());
     }
     if let Err(e) = set_up(&mut kernel, ids.is_some()) {
-        report(&e.to_string()).map_err(gone)?;
+        report(&answer_to(&e)).map_err(gone)?;
         return Ok(());
     }
     report("ready").map_err(gone)?;
