@@ -71,6 +71,27 @@ fn networks_are_separate() {
     }
 }
 
+/// A node of a network that represents the outside world gets itself a way to the real one.
+fn the_real_outside_is_not_reached_from_a_simulated_one() {
+    let h = up();
+    sh("ip netns add real; ip link add up0 type veth peer name eth0 netns real
+        ip addr add 198.51.100.1/24 dev up0; ip -6 addr add 2001:db8:5::1/64 dev up0 nodad; ip link set up0 up
+        ip -n real addr add 198.51.100.66/24 dev eth0; ip -n real addr add 2001:db8:5::66/64 dev eth0 nodad
+        ip -n real link set eth0 up; ip -n real route add default via 198.51.100.1
+        ip -n real route add default via 2001:db8:5::1");
+    h.up(FILE).ok(); // the uplink forwards at once, not only when the keeper has seen it
+    for to in ["198.51.100.66", "2001:db8:5::66"] {
+        assert!(h.pings("a", to), "{to}");
+    }
+    let before = received("real");
+    let script = "ip route add default via 203.0.113.1; ip route add default via 2001:db8::1
+        ip addr add 10.9.0.77/32 dev eth0; ip addr add fd09::77/128 dev eth0 nodad
+        for to in 198.51.100.66 2001:db8:5::66; do ping -c 2 -i 0.2 -W 1 $to; done
+        ping -c 2 -i 0.2 -W 1 -I 10.9.0.77 198.51.100.66; ping -c 2 -i 0.2 -W 1 -I fd09::77 2001:db8:5::66; exit 0";
+    assert!(h.inside("visitor", script));
+    assert_eq!(received("real"), before);
+}
+
 /// Another network's gateway is also an address of the host; only its own gateway answers a node.
 fn the_host_is_not_reached_without_a_policy() {
     let h = up();
@@ -189,6 +210,7 @@ fn a_deny_cannot_be_bypassed() {
 
 hallway_testkit::tests![
     networks_are_separate,
+    the_real_outside_is_not_reached_from_a_simulated_one,
     the_host_is_not_reached_without_a_policy,
     a_node_cannot_use_the_address_of_another,
     arp_cannot_be_forged,

@@ -16,10 +16,10 @@ use super::purpose;
 use super::sets::{
     ADVERTISED, ADVERTISERS, BRIDGE_PORTS, BROADCASTS, DHCP_SERVERS, DISCOVERY, Definition, EGRESS,
     ERRORS, ERRORS6, HAIRPIN, HIDDEN, INTRA, LAN_PORTS, LANS, LISTENERS, MASQUERADED, ND_MACS,
-    ND_TARGETS, NETWORKS, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS, PORT_ERRORS6,
-    PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS, PORTS_AT, PREFIXES,
-    QUOTED, ROUTED, ROUTED_PORTS, SHARED, SOURCES, TARGET_RANGES, TARGETS, TRANSIT,
-    WITHOUT_ADDRESS,
+    ND_TARGETS, NETWORKS, OUTSIDES, PORT_ADDRESSES, PORT_CLAIMS4, PORT_CLAIMS6, PORT_ERRORS,
+    PORT_ERRORS6, PORT_MACS, PORT_QUOTED, PORT_RANGES, PORT_RANGES_AT, PORT_ROUTED, PORTS,
+    PORTS_AT, PREFIXES, QUOTED, ROUTED, ROUTED_PORTS, SHARED, SOURCES, TARGET_RANGES, TARGETS,
+    TRANSIT, WITHOUT_ADDRESS,
 };
 use crate::settled::{Interface, Network, Node, Publish, Settled, Subnet};
 
@@ -48,6 +48,9 @@ pub fn of_network(network: &Network) -> Vec<Placed> {
         for lans in [&LANS, &LAN_PORTS] {
             out.push(set(lans, vec![group.clone()], note.clone()));
         }
+    }
+    if network.outside {
+        out.push(set(&OUTSIDES, vec![group.clone()], note.clone()));
     }
     if !network.is_inner() {
         return out;

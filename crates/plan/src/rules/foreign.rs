@@ -1,5 +1,6 @@
-//! Packets that come in by a link that forwards because of hallway alone, and are not for a
-//! project: without hallway they would not be forwarded.
+//! Packets that are not for a project and would not be forwarded without hallway: they come in by
+//! a link that forwards because of hallway alone, or from a network that represents the outside
+//! world, which is not connected to the real one.
 
 use hallway_nftables::expr::Verdict;
 use hallway_nftables::{Chain, ChainType, Field, Hook, IpVersion, Match, Priority, Rule};
@@ -18,6 +19,15 @@ pub(super) fn chain() -> Chain {
         "frames from port to port of a bridge",
     )];
     rules.extend([IpVersion::V4, IpVersion::V6].map(closed));
+    rules.push(rule(
+        vec![
+            member(Field::IifGroup, &sets::OUTSIDES, true),
+            member(Field::OifGroup, &sets::OUTSIDES, false),
+            Match::Unmarked(FROM_BIT | TO_BIT),
+        ],
+        Verdict::Drop,
+        purpose::FOREIGN,
+    ));
     Chain {
         name: "others".into(),
         base: base(ChainType::Filter, Hook::Forward, AFTER_PROJECTS),

@@ -109,6 +109,8 @@ pub static MASQUERADED: Definition = Definition::inet("masqueraded", &[DevGroup]
 /// Groups of lans, whose frames are not filtered here. Where all bridged packets pass the inet
 /// hooks (net.bridge.bridge-nf-call-iptables), theirs do as well.
 pub static LANS: Definition = Definition::inet("lans", &[DevGroup]);
+/// Groups of networks whose nodes represent the outside world.
+pub static OUTSIDES: Definition = Definition::inet("outsides", &[DevGroup]);
 /// Pairs of groups between which everything may pass: a network and itself.
 pub static INTRA: Definition = Definition::inet("intra", &[DevGroup, DevGroup]);
 static PREFIXES4: Definition = Definition::inet("net4", &[Ipv4]).of_intervals();
@@ -265,11 +267,12 @@ pub static PUBLISHED: [&Definition; 8] = [
 ];
 
 /// Every set, in the order in which they are made.
-pub static ALL: [&Definition; 62] = [
+pub static ALL: [&Definition; 63] = [
     &NETWORKS,
     &EGRESS,
     &MASQUERADED,
     &LANS,
+    &OUTSIDES,
     &INTRA,
     &PREFIXES4,
     &PREFIXES6,
