@@ -299,7 +299,7 @@ pub(crate) const NODE_LINKS: &[Kind] = &[
         "address 10.9.0.10/24 of eth0 is missing",
     ),
     kind(
-        "ip -n web addr del 10.9.0.10/24 dev eth0; ip -n web addr add 10.9.0.10/24 dev eth0 scope link; ip -n web route replace default via 10.9.0.1",
+        "ip -n web addr del 10.9.0.10/24 dev eth0; ip -n web addr add 10.9.0.10/24 dev eth0 scope link; ip -n web route replace default via 10.9.0.1 proto static",
         "address 10.9.0.10/24 of eth0 is missing",
     ),
     kind(
