@@ -11,6 +11,7 @@ use crate::gate::{self, Gate, Operation};
 use crate::netns::Netns;
 use crate::request::{Batch, Request};
 use crate::socket::Channel;
+use crate::sysctl::SharedProcfs;
 
 /// Requests sent with one system call. Answers are small, but the socket's receive buffer must hold
 /// all of them before the first is read.
@@ -41,6 +42,7 @@ pub struct Kernel {
     route: Option<Channel>,
     netfilter: Option<Channel>,
     directory: Mutex<Option<(PathBuf, Arc<OwnedFd>)>>,
+    pub(crate) procfs: Arc<SharedProcfs>,
 }
 
 impl Default for Kernel {
@@ -64,13 +66,17 @@ impl Kernel {
             route: None,
             netfilter: None,
             directory: Mutex::default(),
+            procfs: Arc::default(),
         }
     }
 
     /// A handle with the same gate and no sockets: for another thread or another namespace.
     #[must_use]
     pub fn sibling(&self) -> Self {
-        Self::with_gate(Arc::clone(&self.gate))
+        Self {
+            procfs: Arc::clone(&self.procfs),
+            ..Self::with_gate(Arc::clone(&self.gate))
+        }
     }
 
     /// Opens both sockets now, so that they belong to the present namespace of the calling thread,

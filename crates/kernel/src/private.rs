@@ -13,13 +13,14 @@
 //! machine in a sandbox with another root ([`sys::is_outsider`]), files of that root count as its
 //! own: it made the sandbox.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use crate::{KernelError, sys};
@@ -138,6 +139,39 @@ fn names(path: &Path) -> Result<Vec<&OsStr>, KernelError> {
 /// # Errors
 /// ENOENT; a refusal has the reason as its detail.
 pub(crate) fn directory(path: &Path, make: Option<Mode>) -> Result<OwnedFd, KernelError> {
+    if let Some(known) = known(path) {
+        return Ok(known);
+    }
+    let (directory, stat) = walk(path, make)?;
+    if let Ok(mut known) = KNOWN.lock() {
+        if known.len() == KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(path.to_owned(), (stat.st_dev, stat.st_ino));
+    }
+    Ok(directory)
+}
+
+/// How many directories are remembered.
+const KNOWN_MAX: usize = 64;
+
+/// The device and inode of directories that were walked to. A command opens some directories a dozen
+/// times, and one system call takes less time than a walk.
+static KNOWN: Mutex<BTreeMap<PathBuf, (u64, u64)>> = Mutex::new(BTreeMap::new());
+
+/// A directory that was walked to before, if the path still leads to the same one: then nobody could
+/// redirect the path, whatever has become of the directories above. The last directory is checked again.
+fn known(path: &Path) -> Option<OwnedFd> {
+    let identity = *KNOWN.lock().ok()?.get(path)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS;
+    let opened = rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve).ok()?;
+    let stat = rustix::fs::fstat(&opened).ok()?;
+    let same = (stat.st_dev, stat.st_ino) == identity;
+    (same && check_last(&stat, path).is_ok()).then_some(opened)
+}
+
+fn walk(path: &Path, make: Option<Mode>) -> Result<(OwnedFd, Stat), KernelError> {
     let stat = |fd: &OwnedFd, path: &Path| rustix::fs::fstat(fd).map_err(|e| failed(path, e));
     let mut here = PathBuf::from("/");
     let mut fd = top()?;
@@ -158,7 +192,7 @@ pub(crate) fn directory(path: &Path, make: Option<Mode>) -> Result<OwnedFd, Kern
         fd = next;
     }
     check_last(&last, &here)?;
-    Ok(fd)
+    Ok((fd, last))
 }
 
 /// The same path without symbolic links. Links above its last component are followed if only root

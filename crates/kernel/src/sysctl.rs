@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -43,9 +44,12 @@ const READ_THROUGH_ONE: u32 = 32;
 #[derive(Debug, Default)]
 pub struct SysctlReader {
     many: bool,
-    directory: Option<OwnedFd>,
+    directory: Option<Arc<OwnedFd>>,
     read: u32,
 }
+
+/// The procfs of a handle and its siblings, with how many readers it had.
+pub(crate) type SharedProcfs = Mutex<Option<(Arc<OwnedFd>, u32)>>;
 
 impl SysctlReader {
     /// For many namespaces.
@@ -54,6 +58,18 @@ impl SysctlReader {
         Self {
             many: true,
             ..Self::default()
+        }
+    }
+
+    /// For one namespace, which may be one of many. Readers of one handle and its siblings share a
+    /// procfs: to close one, the kernel waits until all processors have passed a point (RCU), which
+    /// takes longer than all reading.
+    #[must_use]
+    pub fn for_one(kernel: &Kernel) -> Self {
+        Self {
+            many: true,
+            directory: kernel.procfs(),
+            read: 1,
         }
     }
 
@@ -110,17 +126,18 @@ impl SysctlReader {
 
     /// The directory to read through now.
     fn directory(&mut self) -> Result<&OwnedFd, KernelError> {
-        if self.read.is_multiple_of(READ_THROUGH_ONE) {
+        if self.directory.is_none() || self.read.is_multiple_of(READ_THROUGH_ONE) {
             let own = self.many.then(own_procfs).and_then(Result::ok);
             let opened = match own {
                 Some(own) => Ok(own),
                 None => rustix::fs::openat(CWD, DIRECTORY, PATH, Mode::empty()),
             };
-            self.directory = Some(opened.map_err(|e| KernelError::new("open", DIRECTORY, e))?);
+            let opened = opened.map_err(|e| KernelError::new("open", DIRECTORY, e))?;
+            self.directory = Some(Arc::new(opened));
         }
         self.read += 1;
         self.directory
-            .as_ref()
+            .as_deref()
             .ok_or_else(|| KernelError::new("open", DIRECTORY, Errno::BADF))
     }
 }
@@ -161,6 +178,21 @@ fn value(directory: &OwnedFd, name: &str, key: &str) -> Result<Option<String>, K
 }
 
 impl Kernel {
+    /// The shared procfs; a new one if that had its number of readers.
+    fn procfs(&self) -> Option<Arc<OwnedFd>> {
+        let mut shared = self.procfs.lock().ok()?;
+        match shared.as_mut() {
+            Some((procfs, readers)) if *readers < READ_THROUGH_ONE => {
+                *readers += 1;
+                return Some(Arc::clone(procfs));
+            }
+            _ => {}
+        }
+        let procfs = Arc::new(own_procfs().ok()?);
+        *shared = Some((Arc::clone(&procfs), 1));
+        Some(procfs)
+    }
+
     /// Reads a setting, like `net/ipv4/conf/eth0/forwarding`, without the newline at its end.
     ///
     /// # Errors

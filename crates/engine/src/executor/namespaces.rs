@@ -168,7 +168,7 @@ impl Drop for Maker {
 /// A separate thread takes longer than it saves if there is nothing to make ahead.
 fn make_one(kernel: &mut Kernel, new: &NewNamespace) -> Result<u64, KernelError> {
     let _back_at_the_end = netns::enter(&Netns::current()?)?;
-    let mut sysctls = SysctlReader::for_many();
+    let mut sysctls = SysctlReader::for_one(kernel);
     make(kernel, new, &mut sysctls, &mut BTreeMap::new())
 }
 

@@ -161,7 +161,7 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>, further
 pub(crate) fn examine_one(kernel: &Kernel, namespace: &mut SeenNamespace) {
     examine(
         &mut kernel.sibling(),
-        &mut SysctlReader::for_many(),
+        &mut SysctlReader::for_one(kernel),
         namespace,
         &Further::new(),
     );
