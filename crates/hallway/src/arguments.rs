@@ -7,9 +7,11 @@ use std::mem::ManuallyDrop;
 
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args as _, Command, CommandFactory as _, FromArgMatches, Subcommand,
+};
 
-use crate::args::Args;
+use crate::args::{Args, Common, LinkVerb, NetworkVerb, NodeVerb, PolicyVerb, Verb};
 use crate::command_line;
 
 /// The arguments of this run.
@@ -34,6 +36,9 @@ pub(crate) fn arguments() -> Result<Args, clap::Error> {
         true => command_line::command,
         false => Args::command,
     };
+    if let (false, Some(args)) = (help, of_part(std::env::args_os(), &words, &present)) {
+        return Ok(args);
+    }
     // Not freed one by one: all of it ends with the process.
     let all = ManuallyDrop::new(made());
     if let (false, Some(args)) = (help, of_verb(&all, &words, &present)) {
@@ -77,15 +82,63 @@ fn unset(command: Command) -> Command {
 fn of_verb(all: &Command, words: &[OsString], present: &BTreeSet<String>) -> Option<Args> {
     let verb = words.iter().find_map(|word| all.find_subcommand(word))?;
     let own = all.get_arguments().cloned();
-    let mut command = clap::Command::new("hallway")
+    let command = clap::Command::new("hallway")
         .args(own)
         .subcommand(verb.clone());
+    Args::from_arg_matches(&matches(command, std::env::args_os(), present)?).ok()
+}
+
+fn matches(
+    mut command: Command,
+    line: impl IntoIterator<Item = OsString>,
+    present: &BTreeSet<String>,
+) -> Option<ArgMatches> {
     if !present.is_empty() {
         command = with_variables(command, present, &is_set);
     }
     let mut command = ManuallyDrop::new(command);
-    let matches = command.try_get_matches_from_mut(std::env::args_os()).ok()?;
-    Args::from_arg_matches(&matches).ok()
+    command.try_get_matches_from_mut(line).ok()
+}
+
+/// A verb that changes one part of a project: its name, what defines its verbs, and what reads them.
+type Part = (
+    &'static str,
+    fn(Command) -> Command,
+    fn(&ArgMatches) -> Result<Verb, clap::Error>,
+);
+
+const PARTS: [Part; 4] = [
+    ("node", NodeVerb::augment_subcommands, |found| {
+        NodeVerb::from_arg_matches(found).map(|verb| Verb::Node { verb })
+    }),
+    ("network", NetworkVerb::augment_subcommands, |found| {
+        NetworkVerb::from_arg_matches(found).map(|verb| Verb::Network { verb })
+    }),
+    ("link", LinkVerb::augment_subcommands, |found| {
+        LinkVerb::from_arg_matches(found).map(|verb| Verb::Link { verb })
+    }),
+    ("policy", PolicyVerb::augment_subcommands, |found| {
+        PolicyVerb::from_arg_matches(found).map(|verb| Verb::Policy { verb })
+    }),
+];
+
+/// As [`of_verb`], for the verbs that change one part, without the definitions of all others: to
+/// make those takes a tenth of the time in which a node is added.
+fn of_part(
+    line: impl IntoIterator<Item = OsString>,
+    words: &[OsString],
+    present: &BTreeSet<String>,
+) -> Option<Args> {
+    let (name, define, read) = words
+        .iter()
+        .find_map(|word| PARTS.iter().find(|(name, ..)| word == name))?;
+    let command =
+        Common::augment_args(Command::new("hallway")).subcommand(define(Command::new(*name)));
+    let found = matches(command, line, present)?;
+    Some(Args {
+        common: Common::from_arg_matches(&found).ok()?,
+        verb: read(found.subcommand_matches(name)?).ok()?,
+    })
 }
 
 const HELP: [ErrorKind; 2] = [
@@ -139,5 +192,44 @@ fn with_variable(arg: Arg, present: &BTreeSet<String>, set: &dyn Fn(&str) -> boo
             arg.env(name).hide_env(true)
         }
         _ => arg,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_read_as_with_all_verbs_known() {
+        for line in [
+            "hallway node add a --network n --publish 8080:80",
+            "hallway -p node node add a --network n",
+            "hallway --host --state-dir /x node rm a -q",
+            "hallway node ls -p shop --format json",
+            "hallway network add n --subnet 10.1.0.0/24",
+            "hallway link add a b",
+            "hallway link rm a b",
+            "hallway policy ls",
+        ] {
+            let line: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let alone = of_part(line.clone(), &line, &BTreeSet::new());
+            let all = Args::from_arg_matches(&Args::command().try_get_matches_from(&line).unwrap());
+            assert_eq!(
+                format!("{:?}", alone.unwrap()),
+                format!("{:?}", all.unwrap())
+            );
+        }
+        for line in [
+            "hallway up node",
+            "hallway exec node ls",
+            "hallway node",
+            "hallway node add",
+        ] {
+            let line: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert!(
+                of_part(line.clone(), &line, &BTreeSet::new()).is_none(),
+                "{line:?}"
+            );
+        }
     }
 }
