@@ -6,8 +6,8 @@ use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use hallway_kernel::KernelError;
-use hallway_kernel::monitor::{Event, Monitor, Topic};
-use hallway_plan::mark;
+use hallway_kernel::monitor::{Event, Monitor, NfChange, NfObject, Topic};
+use hallway_plan::{mark, through};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -139,11 +139,59 @@ fn is_of_route(event: &Event) -> bool {
     !matches!(event, Event::Nftables(..) | Event::Generation(_))
 }
 
-/// Whether an event may concern a project. Tables of other programs do not.
+/// Whether an event may concern a project. Tables of other programs do not, except for the chains
+/// that have accepts of projects.
 fn concerns(event: &Event) -> bool {
     match event {
-        Event::Nftables(_, change) => mark::is_ours(&change.table),
+        Event::Nftables(_, change) => mark::is_ours(&change.table) || may_have_accepts(change),
         Event::Generation(_) => false,
         _ => true,
+    }
+}
+
+fn may_have_accepts(change: &NfChange) -> bool {
+    let mut entries = through::ENTRIES.iter();
+    entries.any(|entry| {
+        let of_table = entry.family == change.family && entry.table == change.table;
+        of_table
+            && match &change.object {
+                NfObject::Table => true,
+                NfObject::Chain(chain) | NfObject::Rule { chain, .. } => chain == entry.chain,
+                NfObject::Set(_) | NfObject::Elements { .. } => false,
+            }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use hallway_kernel::monitor::Change;
+    use hallway_nftables::Family;
+
+    use super::*;
+
+    #[test]
+    fn of_tables_of_others_only_the_chains_with_accepts_concern_a_project() {
+        let removed = |table: &str, object| {
+            let change = NfChange {
+                family: Family::Ip,
+                table: table.to_owned(),
+                object,
+            };
+            concerns(&Event::Nftables(Change::Removed, change))
+        };
+        let rule = |chain: &str| NfObject::Rule {
+            chain: chain.to_owned(),
+            handle: 1,
+        };
+        assert!(removed("filter", rule("DOCKER-USER")));
+        assert!(removed(
+            "filter",
+            NfObject::Chain("ufw-user-forward".into())
+        ));
+        assert!(removed("filter", NfObject::Table));
+        assert!(removed("hallway-p", rule("x")));
+        assert!(!removed("filter", rule("INPUT")));
+        assert!(!removed("nat", rule("DOCKER-USER")));
+        assert!(!removed("filter", NfObject::Set("DOCKER-USER".into())));
     }
 }

@@ -114,6 +114,7 @@ impl Watcher {
         let drift: Vec<String> = drift?.iter().map(|d| d.subject()).collect();
         if drift.is_empty() {
             self.failed = None;
+            self.pace.succeeded();
         }
         if drift.iter().all(|d| self.pace.is_paused(d, ended)) {
             return Ok(());
@@ -154,6 +155,7 @@ impl Watcher {
         let repaired = self.engine.repair(&self.project, &mut caller);
         let pause = match &repaired {
             Ok(differences) => {
+                self.pace.succeeded();
                 let objects = differences.iter().map(|d| d.subject());
                 self.pace.repaired(objects, Instant::now())
             }

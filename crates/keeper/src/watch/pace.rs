@@ -45,6 +45,8 @@ pub(crate) struct Pace {
     pause: Duration,
     /// Objects that another program changes repeatedly, and until when they are not repaired.
     paused: BTreeMap<String, Instant>,
+    /// How many repairs failed since the last one that did not.
+    in_a_row: u32,
     /// When repairs failed, and until when none is tried.
     failures: Vec<Instant>,
     paused_until: Option<Instant>,
@@ -63,6 +65,7 @@ impl Pace {
             put_off_until: None,
             pause: PAUSE_FIRST,
             paused: BTreeMap::new(),
+            in_a_row: 0,
             failures: Vec::new(),
             paused_until: None,
         }
@@ -131,8 +134,13 @@ impl Pace {
         }
     }
 
-    /// A repair failed. Returns the pause of all repairs, if too many did.
+    /// A repair failed: the next is tried after a while without a notification, too, which is twice
+    /// as long after each further failure. Returns the pause of all repairs, if too many failed.
     pub(crate) fn failed(&mut self, now: Instant) -> Option<Duration> {
+        let least = self.cost.saturating_mul(SHARE).max(GAP_MAX);
+        let after = least.saturating_mul(2_u32.saturating_pow(self.in_a_row));
+        self.wanted = Some(now + after.min(INTERVAL_MAX.max(least)));
+        self.in_a_row = self.in_a_row.saturating_add(1);
         self.failures
             .retain(|at| now.saturating_duration_since(*at) < WINDOW);
         self.failures.push(now);
@@ -142,6 +150,11 @@ impl Pace {
         self.failures.clear();
         self.paused_until = Some(now + PAUSE_FIRST);
         Some(PAUSE_FIRST)
+    }
+
+    /// Nothing differs, or all was repaired.
+    pub(crate) fn succeeded(&mut self) {
+        self.in_a_row = 0;
     }
 
     /// These objects were repaired. Returns the pause of those that were repaired too often; all
@@ -272,6 +285,27 @@ mod tests {
         pace.compared(true, now, now + MS);
         pace.changed(now + MS);
         assert_eq!(pace.due(), now + MS + GAP_MAX);
+    }
+
+    #[test]
+    fn a_repair_that_failed_is_tried_again_less_and_less_often() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        pace.compared(true, now, now + 1000 * MS);
+        now += 1000 * MS;
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            assert_eq!(pace.failed(now), None);
+            waits.push(pace.due() - now);
+            now = pace.due();
+            pace.compared(false, now, now + MS);
+        }
+        let first = Duration::from_secs(3);
+        assert_eq!(waits.first(), Some(&first));
+        assert!(waits.iter().all(|wait| *wait <= INTERVAL_MAX), "{waits:?}");
+        pace.succeeded();
+        pace.failed(now);
+        assert!(pace.due() - now <= GAP_MAX);
     }
 
     #[test]
