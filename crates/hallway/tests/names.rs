@@ -31,7 +31,7 @@ fn subnets() -> Vec<String> {
 fn subnets_are_chosen_and_kept() {
     let h = hallway();
     sh("ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up
-        ip addr add 10.88.0.7/24 dev up0; ip route add 10.88.2.0/23 via 10.88.0.9; ip route add blackhole 10.88.5.0/24");
+        ip addr add 10.72.0.7/24 dev up0; ip route add 10.72.2.0/23 via 10.72.0.9; ip route add blackhole 10.72.5.0/24");
     let before = Snapshot::take();
     h.up(FILE).ok();
     h.run(&["test"]).ok();
@@ -39,9 +39,9 @@ fn subnets_are_chosen_and_kept() {
     assert_eq!(
         chosen,
         [
-            "br-back 10.88.4.1/24",
-            "br-front 10.88.1.1/24",
-            "br-store 10.88.6.1/24"
+            "br-back 10.72.4.1/24",
+            "br-front 10.72.1.1/24",
+            "br-store 10.72.6.1/24"
         ]
     );
     assert!(h.up(FILE).ok().is_empty() || h.run(&["plan", "--detailed-exitcode"]).code == 0);
@@ -52,7 +52,7 @@ fn subnets_are_chosen_and_kept() {
         assert!(subnets().contains(network), "{:?}", subnets());
     }
     h.ok("node add late --network back");
-    assert!(h.pings("late", "10.88.4.2"));
+    assert!(h.pings("late", "10.72.4.2"));
     h.run(&["test"]).ok();
     h.ok("down");
     before.unchanged();

@@ -104,6 +104,35 @@ pub(crate) fn a_container_is_found_by_its_name() {
     assert_eq!(links.lines().count(), 1, "{links}");
 }
 
+/// The runtime numbers its interfaces itself; a member of the network sees the client's address.
+pub(crate) fn beside_interfaces_of_the_runtime() {
+    let runtime = Runtime::start("/run/docker.sock");
+    let (process, h) = (Process::start(), hallway());
+    runtime.set("shop-web-1", process.pid());
+    let inside = |command: &str| {
+        sh(&format!(
+            "nsenter --net=/proc/{}/ns/net {command}",
+            process.pid()
+        ))
+    };
+    inside("ip link add eth0 type veth peer name far0");
+    sh("sysctl -qw net.bridge.bridge-nf-call-iptables=1");
+    let file = FILE.replace(
+        "networks: [apps] }\n  client",
+        "networks: [apps], default_route: false, command: hallway serve 80, ready: 80/tcp }\n  client",
+    );
+    h.up(&file).ok();
+    assert!(inside("ip -o addr show hw0").contains("10.79.0.2/24"));
+    inside("ip link add eth1 type veth peer name far1");
+    h.up(&file).says("nothing to change").ok();
+    assert_eq!(
+        h.ok("exec client -- curl -s http://10.79.0.2/").trim(),
+        "web answers 10.79.0.3"
+    );
+    h.ok("down");
+    assert_eq!(inside("ip -o link").lines().count(), 5);
+}
+
 /// A container that is started again has another process and another namespace: the keeper joins it.
 pub(crate) fn one_that_was_started_again_is_joined_again() {
     let runtime = Runtime::start("/run/docker.sock");

@@ -11,7 +11,8 @@ use std::process::{Child, Command, Stdio};
 
 use containers::{
     a_container_is_found_by_its_name, a_runtime_that_does_not_answer,
-    one_that_was_started_again_is_joined_again, services_join_their_containers,
+    beside_interfaces_of_the_runtime, one_that_was_started_again_is_joined_again,
+    services_join_their_containers,
 };
 use hallway_testkit::{Hallway, Snapshot, sh, try_sh, wait_for};
 use lost::{a_record_that_is_lost, the_keeper_follows_a_name};
@@ -422,6 +423,7 @@ hallway_testkit::tests![
     a_record_that_is_lost,
     a_default_route_is_never_replaced,
     a_container_is_found_by_its_name,
+    beside_interfaces_of_the_runtime,
     one_that_was_started_again_is_joined_again,
     a_runtime_that_does_not_answer,
     services_join_their_containers,

@@ -9,9 +9,10 @@ use super::conflict::{Conflict, ConflictCode};
 use super::names::Surroundings;
 use crate::settled::Settled;
 
-/// The pools: private addresses (RFC 1918) that few others use, in this order.
+/// The pools, in this order: private addresses (RFC 1918) that few others use. Podman gives its networks
+/// 10.88.0.0/16 and all above (containers.conf(5)), also where no container has made a route yet.
 const POOLS: [Ipv4Net; 3] = [
-    Ipv4Net::new_assert(Ipv4Addr::new(10, 88, 0, 0), 13),
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 72, 0, 0), 13),
     Ipv4Net::new_assert(Ipv4Addr::new(172, 24, 0, 0), 14),
     Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
 ];

@@ -81,7 +81,8 @@ impl<'a> Joining<'a> {
     }
 
     /// The name of a node's interface that the file does not name: in a namespace of others the one
-    /// it has there, or the first that is free.
+    /// it has there, or the first that is free. Docker and Podman number their own as `eth0`, `eth1`, …
+    /// and do not look for a free one: beside theirs, names begin with `hw`.
     pub(super) fn interface(
         &self,
         node: &hallway_spec::Node,
@@ -100,7 +101,12 @@ impl<'a> Joining<'a> {
         let before = found.before.iter().flat_map(|n| n.memberships());
         let mut before = before.filter(|(_, on)| *on == network);
         let kept = before.next().map(|(interface, _)| interface.name.clone());
-        let all = kept.into_iter().chain((0..).map(|n| format!("eth{n}")));
+        let numbered = |(name, _): (&str, u32)| name.starts_with("eth");
+        let stem = match found.reference {
+            Joined::Container(_) if found.foreign().any(numbered) => "hw",
+            _ => "eth",
+        };
+        let all = kept.into_iter().chain((0..).map(|n| format!("{stem}{n}")));
         all.into_iter().find(is_free).unwrap_or_default()
     }
 

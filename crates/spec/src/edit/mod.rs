@@ -186,7 +186,7 @@ pub enum EditError {
     Port(#[from] InvalidPort),
     /// Every subnet of the pools is used, or a route of the host covers it.
     #[error(
-        "no /24 of 10.88.0.0/16, 172.24.0.0/16 and 192.168.0.0/16 is free: networks and routes of the host take all of them"
+        "no /24 of 10.72.0.0/16, 172.24.0.0/16 and 192.168.0.0/16 is free: networks and routes of the host take all of them"
     )]
     PoolExhausted,
 }

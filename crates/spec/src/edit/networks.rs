@@ -12,7 +12,7 @@ use crate::document::{AttachmentDoc, Document, NetworkDoc, NetworksDoc, NodeDoc,
 
 /// The pools for networks without a subnet: /24 prefixes of these, in this order.
 const POOLS: [Ipv4Net; 3] = [
-    Ipv4Net::new_assert(Ipv4Addr::new(10, 88, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 72, 0, 0), 16),
     Ipv4Net::new_assert(Ipv4Addr::new(172, 24, 0, 0), 16),
     Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
 ];
