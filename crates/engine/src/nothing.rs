@@ -169,7 +169,7 @@ fn assumed(topology: &Topology, network: &Network, index: u32, out: &mut SeenSpa
     });
     out.addresses.extend(host.map(|net| SeenAddress {
         secondary: false,
-        usable: true,
+        fault: None,
         interface: index,
         net,
     }));

@@ -8,8 +8,9 @@ use hallway_spec::Joined;
 
 use crate::mark;
 use crate::observed::{
-    NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry, SeenFiles,
-    SeenJoined, SeenKeeper, SeenLink, SeenNamespace, SeenProgram, SeenRoute, SeenSpace, SeenTable,
+    FileAccess, NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry, SeenFile,
+    SeenFiles, SeenJoined, SeenKeeper, SeenLink, SeenNamespace, SeenProgram, SeenRoute, SeenSpace,
+    SeenTable,
 };
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{Plug, Settled};
@@ -72,10 +73,17 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     let rules = Seen::Present(ruleset(settled));
     let keeper = Seen::Present(keeper(settled));
     let of_host = String::new();
+    let access = FileAccess::default();
+    let files = |texts: BTreeMap<String, String>| {
+        let texts = texts.into_iter();
+        let file = |(name, text)| (name, SeenFile { text, access });
+        texts.map(file).collect()
+    };
     let files = SeenFiles {
-        hosts: crate::hosts::files(settled),
-        resolv: crate::resolv::files(settled, &of_host),
+        hosts: files(crate::hosts::files(settled)),
+        resolv: files(crate::resolv::files(settled, &of_host)),
         of_host,
+        access,
     };
     (
         Observed {
@@ -164,12 +172,13 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
         settings: wanted.settings.iter().copied().collect(),
         sysctls: wanted.sysctls.clone(),
         rules: wanted.rules.clone().map_or(Seen::Absent, Seen::Present),
+        routing_rules: Seen::Present(wanted.routing_rules.iter().copied().collect()),
         ..SeenSpace::default()
     };
     for (link, index) in wanted.links.iter().zip(first..) {
         let address = |net: &ipnet::IpNet| SeenAddress {
             secondary: false,
-            usable: true,
+            fault: None,
             interface: index,
             net: *net,
         };
@@ -189,7 +198,7 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
     out.routes = wanted
         .routes
         .iter()
-        .chain(&wanted.connected_routes())
+        .chain(&wanted.kernel_routes())
         .map(|r| route(r, &out))
         .collect();
     out

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hallway_kernel::netns::{self, Netns};
+use hallway_kernel::rule::{RuleAction, RuleFamily};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{NamespaceState, Seen, SeenNamespace, SeenSpace};
-use hallway_spec::{Name, SysctlKey};
+use hallway_plan::target::RoutingRule;
+use hallway_spec::{IpVersion, Name, SysctlKey};
 
 use super::{Depth, NETNS_DIRECTORY, netns_path, space};
 use crate::Record;
@@ -181,6 +183,7 @@ fn examine(
     };
     let read = |own: &mut Kernel| {
         let mut inside = space::read(own, sysctls, &further.sysctls)?;
+        inside.routing_rules = routing_rules(own)?;
         if let Some(table) = &further.table {
             inside.rules = Seen::Present(own.tables_named(table)?);
         }
@@ -190,6 +193,27 @@ fn examine(
         namespace.owner = owner(&inside);
         namespace.inside = Seen::Present(inside);
     }
+}
+
+/// Those without conditions.
+fn routing_rules(kernel: &mut Kernel) -> Result<Seen<BTreeSet<RoutingRule>>, KernelError> {
+    let rules = match kernel.routing_rules() {
+        Err(e) if e.is_unsupported() => return Ok(Seen::Unseen),
+        other => other?,
+    };
+    let plain = rules.iter().filter(|rule| rule.is_unconditional());
+    let plain = plain.filter_map(|rule| match rule.action {
+        RuleAction::Table(table) => Some(RoutingRule {
+            version: match rule.family {
+                RuleFamily::V4 => IpVersion::V4,
+                RuleFamily::V6 => IpVersion::V6,
+            },
+            priority: rule.priority,
+            table,
+        }),
+        _ => None,
+    });
+    Ok(Seen::Present(plain.collect()))
 }
 
 /// The project and node of a namespace, by the alias of its loopback.

@@ -141,7 +141,7 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     ),
     kind(
         "ip route del local 10.9.0.1 dev br-apps table local",
-        "address 10.9.0.1/24 of br-apps is missing",
+        "address 10.9.0.1/24 of br-apps is without a local route",
     ),
     kind(
         "ip addr del fd09::1/64 dev br-apps",
@@ -215,6 +215,44 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
         "bridge link set dev $WEB guard on root_block on",
         "guard of $WEB is on, not off",
     ),
+    kind(
+        "ip link set $WEB address $(ip -n web -o link show eth0 | grep -o 'ether [^ ]*' | cut -d' ' -f2)",
+        "address of $WEB is",
+    ),
+    kind(
+        "ip link set $FAR address 02:00:00:00:00:aa",
+        "address of $FAR is 02:00:00:00:00:aa",
+    ),
+    kind(
+        "bridge fdb replace $(ip -n web -o link show eth0 | grep -o 'ether [^ ]*' | cut -d' ' -f2) dev $DB master static",
+        "to $DB of br-apps does not come from frames",
+    ),
+    kind(
+        "bridge fdb replace $(ip -n web -o link show eth0 | grep -o 'ether [^ ]*' | cut -d' ' -f2) dev br-apps self permanent",
+        "to br-apps of br-apps does not come from frames",
+    ),
+    kind(
+        "bridge fdb replace $(ip -n web -o link show eth0 | grep -o 'ether [^ ]*' | cut -d' ' -f2) dev $DB master dynamic extern_learn",
+        "to $DB of br-apps does not come from frames",
+    ),
+    kind(
+        "ip link set br-apps alias mine group 7",
+        "alias of br-apps is mine",
+    ),
+    kind(
+        "ip link set $WEB alias mine group 7",
+        "alias of $WEB is mine",
+    ),
+    kind(
+        "ip link set br-apps mtu 1000",
+        "mtu of br-apps is 1000, not 1500",
+    ),
+    kind("ip link set $WEB mtu 1000", "mtu of $WEB is 1000, not 1500"),
+    kind("ip link set $FAR mtu 1000", "mtu of $FAR is 1000, not 1500"),
+    kind(
+        "ip addr add 10.9.0.1/24 dev br-other",
+        "address 10.9.0.1/24 on br-other is one of br-apps",
+    ),
     again("ip link del $WEB", "interface eth0 is missing", WEB),
     again(
         "ip link set $WEB down; ip link set $WEB name mine",
@@ -264,6 +302,26 @@ pub(crate) const HOST_ROUTES: &[Kind] = &[
     ),
     kind("ip -6 addr flush dev $FAR scope link", "of $FAR is missing"),
     kind("ip link set $FAR down", "state of $FAR is down, not up"),
+    kind(
+        "ip -6 route del ff00::/8 dev br-apps table local",
+        "multicast route ff00::/8 of br-apps is missing",
+    ),
+    kind(
+        "ip -6 route del ff00::/8 dev $FAR table local",
+        "multicast route ff00::/8 of $FAR is missing",
+    ),
+    kind(
+        "ip -6 route del local fd09::1 dev br-apps table local",
+        "address fd09::1/64 of br-apps is without a local route",
+    ),
+    kind(
+        "ip -6 route del local fd07::1 dev $FAR table local",
+        "address fd07::1/128 of $FAR is without a local route",
+    ),
+    kind(
+        "ip route del broadcast 10.9.0.255 dev br-apps table local",
+        "address 10.9.0.1/24 of br-apps is without a broadcast route",
+    ),
 ];
 
 pub(crate) const HOST_SETTINGS: &[Kind] = &[
@@ -300,11 +358,39 @@ pub(crate) const NODE_LINKS: &[Kind] = &[
     ),
     kind(
         "ip -n web addr del 10.9.0.10/24 dev eth0; ip -n web addr add 10.9.0.10/24 dev eth0 scope link; ip -n web route replace default via 10.9.0.1 proto static",
-        "address 10.9.0.10/24 of eth0 is missing",
+        "address 10.9.0.10/24 of eth0 is without global scope",
     ),
     kind(
         "ip -n web route del local 10.9.0.10 dev eth0 table local",
-        "address 10.9.0.10/24 of eth0 is missing",
+        "address 10.9.0.10/24 of eth0 is without a local route",
+    ),
+    kind(
+        "ip -n web -6 route del local fd09::10 dev eth0 table local",
+        "address fd09::10/64 of eth0 is without a local route",
+    ),
+    kind(
+        "ip -n web route del broadcast 10.9.0.255 dev eth0 table local",
+        "address 10.9.0.10/24 of eth0 is without a broadcast route",
+    ),
+    kind(
+        "ip -n web -6 route del ff00::/8 dev eth0 table local",
+        "multicast route ff00::/8 of eth0 is missing",
+    ),
+    kind(
+        "ip -n web link set eth0 mtu 1000",
+        "mtu of eth0 is 1000, not 1500",
+    ),
+    kind(
+        "ip -n web addr add 10.9.0.10/24 dev lo",
+        "address 10.9.0.10/24 on lo is one of eth0",
+    ),
+    kind(
+        "ip -n web -6 addr add fd09::10/64 dev lo",
+        "address fd09::10/64 on lo is one of eth0",
+    ),
+    kind(
+        "ip -n web -6 addr del fd09::10/64 dev eth0; ip -n web -6 addr add fd09::10/64 dev lo",
+        "address fd09::10/64 on lo is one of eth0",
     ),
     kind(
         "ip -n web addr del fd09::10/64 dev eth0",
@@ -397,6 +483,23 @@ pub(crate) const NODES: &[Kind] = &[
         "disable_ipv6 is 0, not 1",
     ),
     kind("ip -n db link set lo down", "state of lo is down, not up"),
+    again(
+        "ip -n db link set lo mtu 1000",
+        "mtu of lo is 1000, not 65536",
+        &["db/addr/lo"],
+    ),
+    kind(
+        "ip -n db rule flush",
+        "IPv4 routing rule 32766 to table main is missing",
+    ),
+    kind(
+        "ip -n db -6 rule flush",
+        "IPv6 routing rule 32766 to table main is missing",
+    ),
+    kind(
+        "ip -n db rule del priority 0",
+        "IPv4 routing rule 0 to table local is missing",
+    ),
     kind(
         "ip -n db addr del 127.0.0.1/8 dev lo",
         "address 127.0.0.1/8 of lo is missing",
@@ -462,6 +565,16 @@ pub(crate) const NODES: &[Kind] = &[
         &["db/qdisc/eth0"],
     ),
     again(
+        "tc -n db qdisc replace dev eth0 parent $(tc -n db qdisc show dev eth0 | grep -o 'tbf [0-9a-f]*:' | cut -d' ' -f2)1 handle 10: bfifo limit 1",
+        "bandwidth of eth0 is a queueing discipline with other settings, not 10mbit",
+        &["db/qdisc/eth0"],
+    ),
+    again(
+        "tc qdisc replace dev $DB parent $(tc qdisc show dev $DB | grep -o 'tbf [0-9a-f]*:' | cut -d' ' -f2)1 handle 10: bfifo limit 1",
+        "bandwidth of $DB is a queueing discipline with other settings, not 10mbit",
+        &["host/qdisc/$DB"],
+    ),
+    again(
         "tc qdisc del dev $DB root",
         "bandwidth of $DB is none, not 10mbit",
         &["host/qdisc/$DB"],
@@ -470,6 +583,21 @@ pub(crate) const NODES: &[Kind] = &[
         "tc qdisc replace dev $DB root pfifo limit 10",
         "bandwidth of $DB is none, not 10mbit",
         &["host/qdisc/$DB"],
+    ),
+];
+
+pub(crate) const FILES: &[Kind] = &[
+    kind(
+        "chmod 000 $(find /run/state -path '*/hosts/*' -type f)",
+        "mode 0000 of user",
+    ),
+    kind(
+        "chmod 666 $(find /run/state -path '*/resolv/*' -type f)",
+        "mode 0666 of user",
+    ),
+    kind(
+        "chown 7 $(find /run/state -path '*/hosts/*' -type f)",
+        "mode 0644 of user 7",
     ),
 ];
 

@@ -3,6 +3,7 @@
 use hallway_plan::compare::{Attribute, Place};
 use hallway_plan::shaping::Shaping;
 use hallway_plan::step::Adjustment;
+use hallway_spec::IpVersion;
 
 use super::Script;
 use super::filter;
@@ -58,15 +59,31 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
                 quote(&format!("{key}={value}"))
             ));
         }
-        Adjustment::Shape { link, shaping } if *shaping == Shaping::NONE => {
-            script.line(&format!(
-                "{} qdisc del dev {} root",
-                with("tc"),
-                quote(link)
-            ));
+        Adjustment::Shape {
+            link,
+            shaping,
+            anew,
+        } => {
+            let (tc, link) = (with("tc"), quote(link));
+            if *anew || *shaping == Shaping::NONE {
+                script.line(&format!("{tc} qdisc del dev {link} root"));
+            }
+            shape(script, &tc, &link, shaping);
         }
-        Adjustment::Shape { link, shaping } => {
-            shape(script, &with("tc"), &quote(link), shaping);
+        Adjustment::RemoveForwarding { bridge, port, mac } => {
+            let place = if port == bridge { "self" } else { "master" };
+            let (mac, port) = (self::mac(*mac), quote(port));
+            script.line(&format!("bridge fdb del {mac} dev {port} {place}"));
+        }
+        Adjustment::AddRoutingRule(rule) => {
+            let command = match rule.version {
+                IpVersion::V4 => with("ip"),
+                IpVersion::V6 => with("ip -6"),
+            };
+            let (priority, table) = (rule.priority, rule.table_name());
+            script.line(&format!(
+                "{command} rule add priority {priority} lookup {table} proto kernel"
+            ));
         }
     }
 }
