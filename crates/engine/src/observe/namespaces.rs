@@ -141,7 +141,7 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>, further
     if namespaces.len() < WORTH_THREADS {
         let (mut own, mut sysctls) = (kernel.sibling(), SysctlReader::default());
         for namespace in namespaces {
-            examine(&mut own, &mut sysctls, namespace, further);
+            examine(&mut own, &mut sysctls, namespace, Some(further));
         }
         return;
     }
@@ -152,20 +152,21 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>, further
             scope.spawn(move || {
                 let mut sysctls = SysctlReader::for_many();
                 for namespace in part {
-                    examine(&mut own, &mut sysctls, namespace, further);
+                    examine(&mut own, &mut sysctls, namespace, Some(further));
                 }
             });
         }
     });
 }
 
-/// Examines one namespace, which may be one of many.
+/// Examines one new namespace, which may be one of many. It has the routing rules that the kernel gave
+/// it.
 pub(crate) fn examine_one(kernel: &Kernel, namespace: &mut SeenNamespace) {
     examine(
         &mut kernel.sibling(),
         &mut SysctlReader::for_one(kernel),
         namespace,
-        &Further::new(),
+        None,
     );
 }
 
@@ -174,17 +175,20 @@ fn examine(
     kernel: &mut Kernel,
     sysctls: &mut SysctlReader,
     namespace: &mut SeenNamespace,
-    further: &Further,
+    further: Option<&Further>,
 ) {
     let nothing = OnRecord::default();
-    let further = further.get(&namespace.name).unwrap_or(&nothing);
+    let on_record = further.and_then(|all| all.get(&namespace.name));
+    let on_record = on_record.unwrap_or(&nothing);
     let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {
         return;
     };
     let read = |own: &mut Kernel| {
-        let mut inside = space::read(own, sysctls, &further.sysctls)?;
-        inside.routing_rules = routing_rules(own)?;
-        if let Some(table) = &further.table {
+        let mut inside = space::read(own, sysctls, &on_record.sysctls)?;
+        if further.is_some() {
+            inside.routing_rules = routing_rules(own)?;
+        }
+        if let Some(table) = &on_record.table {
             inside.rules = Seen::Present(own.tables_named(table)?);
         }
         Ok::<SeenSpace, KernelError>(inside)

@@ -75,7 +75,7 @@ pub(super) fn read(
 }
 
 /// How long the kernel may take to add the local route of an IPv6 address, which a work queue does.
-const PENDING: Duration = Duration::from_secs(2);
+const PENDING: Duration = Duration::from_secs(1);
 
 /// Routes of the table local, by interface index.
 struct Delivered {

@@ -237,12 +237,9 @@ pub(crate) const HOST_LINKS: &[Kind] = &[
     ),
     kind(
         "ip link set br-apps alias mine group 7",
-        "alias of br-apps is mine",
+        "group of br-apps is 7",
     ),
-    kind(
-        "ip link set $WEB alias mine group 7",
-        "alias of $WEB is mine",
-    ),
+    kind("ip link set $WEB alias mine group 7", "group of $WEB is 7"),
     kind(
         "ip link set br-apps mtu 1000",
         "mtu of br-apps is 1000, not 1500",

@@ -10,8 +10,8 @@ pub(crate) fn names_of_others() {
     let scene = Scene::new();
     for (link, says) in [
         ("br-apps", "bridge br-apps is missing"),
-        ("$WEB", "port $WEB is missing"),
-        ("$FAR", "port $FAR is missing"),
+        ("$WEB", "interface eth0 is missing"),
+        ("$FAR", "interface eth0 is missing"),
     ] {
         let (link, says) = (scene.filled(link), scene.filled(says));
         replace(&scene, &link);
@@ -112,7 +112,7 @@ pub(crate) fn rules_of_others_in_nodes() {
     );
     scene.h.run(&["status", "--exit-code"]).exits(0);
     sh("ip -n x rule del priority 0");
-    let missing = "node x: IPv4 routing rule 0 to table local is missing";
+    let missing = "IPv4 routing rule 0 to table local is missing";
     scene.named("rule 0 is removed", missing);
     scene.h.run(&["up", FILE]).ok();
     scene.h.run(&["status", "--exit-code"]).exits(0);
