@@ -72,19 +72,6 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     let tables = vec![table(false), table(true)];
     let rules = Seen::Present(ruleset(settled));
     let keeper = Seen::Present(keeper(settled));
-    let of_host = String::new();
-    let access = FileAccess::default();
-    let files = |texts: BTreeMap<String, String>| {
-        let texts = texts.into_iter();
-        let file = |(name, text)| (name, SeenFile { text, access });
-        texts.map(file).collect()
-    };
-    let files = SeenFiles {
-        hosts: files(crate::hosts::files(settled)),
-        resolv: files(crate::resolv::files(settled, &of_host)),
-        of_host,
-        access,
-    };
     (
         Observed {
             entries: entries(settled),
@@ -96,10 +83,25 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
             rules,
             guard: Seen::Present(Guarded::of(settled).ruleset(&settled.project)),
             keeper,
-            files: Seen::Present(files),
+            files: Seen::Present(files(settled)),
         },
         inodes,
     )
+}
+
+/// The files of nodes, on a host without name servers.
+fn files(settled: &Settled) -> SeenFiles {
+    let (of_host, access) = (String::new(), FileAccess::default());
+    let files = |texts: BTreeMap<String, String>| {
+        let file = |(name, text)| (name, SeenFile { text, access });
+        texts.into_iter().map(file).collect()
+    };
+    SeenFiles {
+        hosts: files(crate::hosts::files(settled)),
+        resolv: files(crate::resolv::files(settled, &of_host)),
+        of_host,
+        access,
+    }
 }
 
 /// The links of others that macvlan interfaces and VLANs are of.

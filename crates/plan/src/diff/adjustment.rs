@@ -59,22 +59,7 @@ pub(super) fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         }
         Fact::Setting { .. } | Fact::Sysctl { .. } => return of_setting(fact),
         Fact::NodeTable { .. } => return of_table(fact),
-        Fact::Shaping {
-            link,
-            wanted,
-            found,
-        } => (
-            LIMITS,
-            Adjustment::Shape {
-                link: link.clone(),
-                shaping: *wanted,
-                anew: found.is_none(),
-            },
-        ),
-        Fact::Forwarding { port, mac, bridge } => {
-            let (bridge, port, mac) = (bridge.clone(), port.clone(), *mac);
-            (SETTINGS, Adjustment::RemoveForwarding { bridge, port, mac })
-        }
+        Fact::Shaping { .. } | Fact::Forwarding { .. } => return of_packets(fact),
         Fact::RoutingRuleMissing { rule } => (FIRST_SETTINGS, Adjustment::AddRoutingRule(*rule)),
         Fact::NamespaceMissing
         | Fact::NamespaceReplaced
@@ -101,6 +86,29 @@ pub(super) fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
         | Fact::FileMissing { .. }
         | Fact::FileChanged { .. }
         | Fact::FileAccess { .. } => return None,
+    })
+}
+
+/// The same for what a link or a bridge does with packets.
+fn of_packets(fact: &Fact) -> Option<(u8, Adjustment)> {
+    Some(match fact {
+        Fact::Shaping {
+            link,
+            wanted,
+            found,
+        } => (
+            LIMITS,
+            Adjustment::Shape {
+                link: link.clone(),
+                shaping: *wanted,
+                anew: found.is_none(),
+            },
+        ),
+        Fact::Forwarding { port, mac, bridge } => {
+            let (bridge, port, mac) = (bridge.clone(), port.clone(), *mac);
+            (SETTINGS, Adjustment::RemoveForwarding { bridge, port, mac })
+        }
+        _ => return None,
     })
 }
 

@@ -61,14 +61,11 @@ impl Surroundings {
         for link in &seen.host.links {
             let group_slot = mark::slot_of(link.group);
             let by_alias = link.alias.as_deref().and_then(mark::parse_alias);
-            // A link that this project made, and that has lost its alias, but still has its group or
-            // its MAC address.
-            let role = by_alias.or_else(|| {
-                let made = made.get(link.name.as_str())?;
-                let group = known.iter().any(|k| group_slot == Some(k.slot));
-                let ours = group || link.mac == Some(made.mac);
-                ours.then(|| (project.clone(), made.role.clone()))
-            });
+            let of_slot = known.iter().any(|k| group_slot == Some(k.slot));
+            let by_name = made.get(link.name.as_str());
+            let unnamed = by_name.filter(|made| of_slot || link.mac == Some(made.mac));
+            let unnamed = unnamed.map(|made| (project.clone(), made.role.clone()));
+            let role = by_alias.or(unnamed);
             match (&role, group_slot) {
                 (Some((owner, _)), Some(slot)) if owner == project => {
                     out.own_slot = Some(slot);
@@ -84,7 +81,7 @@ impl Surroundings {
                 out.running.insert(network.clone());
             }
             let of_project = role.as_ref().is_some_and(|(owner, _)| owner == project);
-            if of_project || known.iter().any(|k| group_slot == Some(k.slot)) {
+            if of_project || of_slot {
                 ours.insert(link.index);
                 out.own_links
                     .extend(link.peer.map(|peer| (link.index, peer)));
@@ -127,7 +124,8 @@ fn joined_before(known: &[&Settled]) -> Vec<Node> {
     nodes.filter(|n| n.joined.is_some()).cloned().collect()
 }
 
-/// A link that a project made.
+/// A link that a project made. It is known also when it has lost its alias, by its group or its MAC
+/// address.
 struct Made {
     role: Role,
     mac: [u8; 6],

@@ -3,6 +3,7 @@
 use hallway_plan::compare::{Attribute, Place};
 use hallway_plan::shaping::Shaping;
 use hallway_plan::step::Adjustment;
+use hallway_plan::target::RoutingRule;
 use hallway_spec::IpVersion;
 
 use super::Script;
@@ -71,21 +72,30 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
             shape(script, &tc, &link, shaping);
         }
         Adjustment::RemoveForwarding { bridge, port, mac } => {
-            let place = if port == bridge { "self" } else { "master" };
-            let (mac, port) = (self::mac(*mac), quote(port));
-            script.line(&format!("bridge fdb del {mac} dev {port} {place}"));
+            script.line(&remove_entry(bridge, port, *mac));
         }
         Adjustment::AddRoutingRule(rule) => {
-            let command = match rule.version {
-                IpVersion::V4 => with("ip"),
-                IpVersion::V6 => with("ip -6"),
-            };
-            let (priority, table) = (rule.priority, rule.table_name());
-            script.line(&format!(
-                "{command} rule add priority {priority} lookup {table} proto kernel"
-            ));
+            script.line(&add_rule(&with("ip"), rule));
         }
     }
+}
+
+fn remove_entry(bridge: &str, port: &str, address: [u8; 6]) -> String {
+    let place = if port == bridge { "self" } else { "master" };
+    format!(
+        "bridge fdb del {} dev {} {place}",
+        mac(address),
+        quote(port)
+    )
+}
+
+fn add_rule(ip: &str, rule: &RoutingRule) -> String {
+    let version = match rule.version {
+        IpVersion::V4 => "",
+        IpVersion::V6 => " -6",
+    };
+    let (priority, table) = (rule.priority, rule.table_name());
+    format!("{ip}{version} rule add priority {priority} lookup {table} proto kernel")
 }
 
 fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attribute) {
