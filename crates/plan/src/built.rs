@@ -153,7 +153,10 @@ fn joined(settled: &Settled, namespaces: &mut Vec<SeenNamespace>) -> BTreeMap<Jo
                 is_host: false,
                 inside,
             };
-            out.insert(joined.reference.clone(), SeenJoined::Present(present));
+            out.insert(
+                joined.reference.clone(),
+                SeenJoined::Present(Box::new(present)),
+            );
         }
     }
     out

@@ -229,7 +229,7 @@ impl SeenNamespace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeenJoined {
     /// It is there.
-    Present(PresentNamespace),
+    Present(Box<PresentNamespace>),
     /// It is not there: why, for people.
     Absent(String),
     /// Hallway may not enter it, or cannot tell which it is: why, for people.
