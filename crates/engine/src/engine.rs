@@ -9,8 +9,7 @@ use std::sync::Arc;
 use hallway_kernel::Kernel;
 use hallway_kernel::gate::Gate;
 
-use hallway_plan::compare::{Difference, Fact};
-use hallway_plan::diff::{Recorded, affected, drift};
+use hallway_plan::diff::{Recorded, affected};
 use hallway_plan::observed::Seen;
 use hallway_plan::through::Firewall;
 use hallway_plan::{Observed, Plan, Settled, Surroundings, diff, mark, settle};
@@ -189,6 +188,10 @@ impl Engine {
         observed.namespaces = observe::namespaces(&kernel, project, record.as_ref(), depth)?;
         observed.joined = observe::joined::read(&kernel, &joined_on(record.as_ref()));
         observed.noted = self.store().host_settings_of(&observed.host);
+        if let Some(applied) = record.as_ref().and_then(|r| r.applied.as_ref()) {
+            let found = observe::forwarding(&mut kernel, applied, &observed.host)?;
+            observed.host.forwarding = found;
+        }
         if *depth == Depth::Inside {
             observed.files = Seen::Present(self.seen_files(project));
         }
@@ -287,41 +290,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Differences between kernel and plan, in the namespaces that the plan concerned, without
-    /// programs and listeners.
-    pub(crate) fn verify(
-        &self,
-        planned: &Planned,
-        record: &Record,
-    ) -> Result<Vec<Difference>, Failure> {
-        let mut kernel = self.kernel();
-        let settled = &planned.settled;
-        let project = &settled.project;
-        let mut observed = observe::network(&mut kernel, project)?;
-        observed.namespaces = observe::namespaces(&kernel, project, Some(record), &planned.depth)?;
-        observed.joined = observe::joined::read(&kernel, &joined_on(Some(record)));
-        observed.noted = self.store().host_settings_of(&observed.host);
-        observed.guard = Seen::Unseen;
-        let built = Recorded {
-            applied: Some(settled),
-            pending: None,
-            inodes: &record.inodes,
-            uplinks: &record.uplinks,
-        };
-        let mut differences = drift(built, &observed).differences;
-        // Links that others set up or removed since are left to the next repair.
-        differences.retain(|d| match &d.fact {
-            Fact::UplinkNoteLeft { .. } => false,
-            Fact::UplinkForwarding { link, version }
-            | Fact::UplinkNoteMissing { link, version } => planned.plan.turns_on(link, *version),
-            _ => true,
-        });
-        if planned.depth != Depth::Inside {
-            differences.retain(|d| d.fact != Fact::NamespaceUnseen);
-        }
-        Ok(differences)
-    }
-
     /// The destinations of every route of the scope, and the subnets of its links.
     pub(crate) fn prefixes_in_use(&self) -> Result<Vec<IpNet>, Failure> {
         let mut kernel = self.kernel();
@@ -368,7 +336,7 @@ impl Engine {
 }
 
 /// The namespaces of others that the nodes on record join.
-fn joined_on(record: Option<&Record>) -> observe::joined::Wanted {
+pub(crate) fn joined_on(record: Option<&Record>) -> observe::joined::Wanted {
     let mut out = observe::joined::Wanted::default();
     let settled = record.into_iter();
     settled

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hallway_plan::compare::Difference;
 use hallway_spec::Protocol;
 
 use crate::Failure;
@@ -88,6 +89,12 @@ pub enum Warning {
         /// The servers.
         servers: Vec<String>,
     },
+    /// Something that others made keeps the project from working, and is left to them.
+    #[error("{difference}")]
+    LeftToOthers {
+        /// What.
+        difference: Box<Difference>,
+    },
     /// A record could not be used; the plan is made from what the kernel shows.
     #[error("{0}")]
     Record(Box<Failure>),
@@ -102,6 +109,7 @@ impl Warning {
             Self::AddressMissing { .. } => WarningCode::AddressMissing.text(),
             Self::Ipv6Off => WarningCode::Ipv6Off.text(),
             Self::NameServers { .. } => WarningCode::NameServers.text(),
+            Self::LeftToOthers { .. } => WarningCode::AddressElsewhere.text(),
             Self::Blocked { .. } => WarningCode::Blocked.text(),
             Self::Record(failure) => failure.code(),
         }
@@ -123,6 +131,7 @@ impl Warning {
             Self::NameServers { .. } => {
                 "name servers that they can reach: dns: [ADDRESS] of the nodes".into()
             }
+            Self::LeftToOthers { difference } => difference.remedy().unwrap_or_default(),
             Self::Blocked { help, .. } => help.clone(),
             Self::Record(failure) => failure.help().unwrap_or_default(),
         }

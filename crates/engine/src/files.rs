@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hallway_plan::observed::SeenFiles;
+use hallway_kernel::files::Access;
+use hallway_plan::observed::{FileAccess, SeenFile, SeenFiles};
 use hallway_plan::settled::Settled;
 use hallway_plan::{hosts, resolv};
 use hallway_spec::Name;
@@ -86,20 +87,29 @@ impl Engine {
     /// Reads the files of a project. One that cannot be read as such counts as missing: it is
     /// written again.
     pub(crate) fn seen_files(&self, project: &Name) -> SeenFiles {
-        let read_all = |directory: &str| -> BTreeMap<String, String> {
+        let public = access(Access::public());
+        let read_all = |directory: &str| -> BTreeMap<String, SeenFile> {
             let path = self.directory(project).join(directory);
             let entries = list(&path).unwrap_or_default().into_iter();
-            let texts = entries.filter_map(|entry| {
-                let text = store::read(&path.join(&entry.name)).ok()??;
+            let files = entries.filter_map(|entry| {
+                let access = access(entry.access?);
+                let text = match store::read(&path.join(&entry.name)) {
+                    Ok(text) => text?,
+                    // Then this is what differs.
+                    Err(_) if access != public => Vec::new(),
+                    Err(_) => return None,
+                };
                 let name = entry.name.to_string_lossy().into_owned();
-                Some((name, String::from_utf8_lossy(&text).into_owned()))
+                let text = String::from_utf8_lossy(&text).into_owned();
+                Some((name, SeenFile { text, access }))
             });
-            texts.collect()
+            files.collect()
         };
         SeenFiles {
             hosts: read_all(HOSTS),
             resolv: read_all(RESOLV),
             of_host: names::of_host().text,
+            access: public,
         }
     }
 
@@ -126,4 +136,9 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+fn access(of: Access) -> FileAccess {
+    let Access { owner, mode } = of;
+    FileAccess { owner, mode }
 }

@@ -56,6 +56,7 @@ mod sockets;
 pub mod state;
 mod status;
 pub mod transaction;
+mod verify;
 pub mod watch;
 
 pub use cancel::Cancel;

@@ -87,7 +87,7 @@ fn joined(topology: &Topology, others: OtherNamespaces) -> BTreeMap<Joined, Seen
                     is_host: false,
                     inside: SeenSpace::default(),
                 };
-                (joined.clone(), SeenJoined::Present(present))
+                (joined.clone(), SeenJoined::Present(Box::new(present)))
             };
             all.zip(1..).map(assumed).collect()
         }
@@ -169,7 +169,7 @@ fn assumed(topology: &Topology, network: &Network, index: u32, out: &mut SeenSpa
     });
     out.addresses.extend(host.map(|net| SeenAddress {
         secondary: false,
-        usable: true,
+        fault: None,
         interface: index,
         net,
     }));

@@ -68,7 +68,7 @@ impl Watch {
     /// # Errors
     /// EPERM without CAP_NET_ADMIN.
     pub fn open() -> Result<Self, KernelError> {
-        let host = [ROUTE.as_slice(), &[Topic::Nftables]].concat();
+        let host = [ROUTE.as_slice(), &[Topic::Nftables, Topic::Neighbour]].concat();
         let everywhere = Monitor::open(&ROUTE)?;
         everywhere.listen_everywhere()?;
         Ok(Self {
@@ -135,16 +135,21 @@ impl Watch {
     }
 }
 
+/// Whether both sockets receive such an event.
 fn is_of_route(event: &Event) -> bool {
-    !matches!(event, Event::Nftables(..) | Event::Generation(_))
+    !matches!(
+        event,
+        Event::Nftables(..) | Event::Generation(_) | Event::Neighbour(..) | Event::Forwarding(..)
+    )
 }
 
 /// Whether an event may concern a project. Tables of other programs do not, except for the chains
-/// that have accepts of projects.
+/// that have accepts of projects; neither do neighbours, and what bridges learn.
 fn concerns(event: &Event) -> bool {
     match event {
         Event::Nftables(_, change) => mark::is_ours(&change.table) || may_have_accepts(change),
-        Event::Generation(_) => false,
+        Event::Generation(_) | Event::Neighbour(..) => false,
+        Event::Forwarding(_, entry) => entry.bridge.is_some() && entry.fixed,
         _ => true,
     }
 }

@@ -1,6 +1,7 @@
 //! Addresses of links (linux/if_addr.h).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -15,6 +16,7 @@ const RTM_GETADDR: u16 = 22;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
+const IFA_CACHEINFO: u16 = 6;
 const IFA_FLAGS: u16 = 8;
 const IFA_PROTO: u16 = 11;
 /// Usable immediately: the plan prevents duplicates, so the kernel need not detect them.
@@ -133,6 +135,9 @@ pub struct AddressInfo {
     /// Who added it (IFAPROT_*): 0 unspecified, 1 loopback, 2 router advertisement, 3 link-local.
     /// Reported since Linux 5.18.
     pub protocol: u8,
+    /// When it was added, in hundredths of a second on the monotonic clock, which a number of 32 bits
+    /// holds for 497 days.
+    pub added: u32,
 }
 
 impl AddressInfo {
@@ -140,6 +145,15 @@ impl AddressInfo {
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
         self.flags & IFA_F_DADFAILED != 0
+    }
+
+    /// How long ago it was added.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let now = now.tv_sec.wrapping_mul(100) + now.tv_nsec / 10_000_000;
+        let age = (now as u32).wrapping_sub(self.added);
+        Duration::from_millis(u64::from(age) * 10)
     }
 
     /// An IPv4 address that was added after another one of its subnet: the other one is the source
@@ -170,6 +184,11 @@ pub(crate) fn parse(body: &[u8]) -> Option<AddressInfo> {
         protocol: attrs
             .find(IFA_PROTO)
             .and_then(|v| v.first().copied())
+            .unwrap_or_default(),
+        // struct ifa_cacheinfo: two lifetimes, then this.
+        added: attrs
+            .find(IFA_CACHEINFO)
+            .and_then(|v| u32_of(v.get(8..)?))
             .unwrap_or_default(),
     })
 }

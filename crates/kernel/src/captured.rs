@@ -220,7 +220,7 @@ fn requests_are_read_back() {
             to: net.parse::<ipnet::IpNet>().unwrap().trunc(),
             via: None,
             interface: None,
-            unreachable: true,
+            kind: crate::route::RouteKind::Unreachable,
             metric: Some(7),
             protocol: 98,
             source: None,

@@ -20,7 +20,7 @@ use crate::gate::{Operation, OperationKind};
 use crate::private::{self, refuse};
 use crate::{Kernel, KernelError};
 
-pub use open::{Entry, append, list, open, open_or_create, read, socket_path};
+pub use open::{Access, Entry, access, append, list, open, open_or_create, read, socket_path};
 
 /// The event that a replaced file survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +109,18 @@ impl Kernel {
             rustix::fs::ftruncate(&file, 0).map_err(|e| at.failed(e))?;
             let written = file.write_all(content);
             written.map_err(|e| KernelError::io(at.name, path.to_string_lossy(), &e))
+        })
+    }
+
+    /// Gives a file the permissions that [`Self::write_file`] gives a new one. Processes that have it
+    /// mounted see the change.
+    ///
+    /// # Errors
+    /// EPERM for what is not a regular file of this user with one name.
+    pub fn make_file_public(&self, path: &Path) -> Result<(), KernelError> {
+        self.on_path(OperationKind::FileWrite, "change the mode", path, |_at| {
+            let (directory, name) = self.place(path)?;
+            open::make_public(&directory, name, path)
         })
     }
 

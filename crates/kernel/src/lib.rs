@@ -26,6 +26,7 @@ mod captured;
 pub mod conntrack;
 pub mod error;
 pub mod files;
+pub mod forwarding;
 pub mod gate;
 mod handle;
 pub mod link;

@@ -11,9 +11,9 @@ use crate::{Kernel, KernelError};
 
 pub(crate) const RTM_NEWNEIGH: u16 = 28;
 pub(crate) const RTM_DELNEIGH: u16 = 29;
-const RTM_GETNEIGH: u16 = 30;
+pub(crate) const RTM_GETNEIGH: u16 = 30;
 const NDA_DST: u16 = 1;
-const NDA_LLADDR: u16 = 2;
+pub(crate) const NDA_LLADDR: u16 = 2;
 const NUD_PERMANENT: u16 = 0x80;
 
 /// The kernel's state of a neighbour (NUD_*).

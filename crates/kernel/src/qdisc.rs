@@ -146,6 +146,13 @@ impl QdiscInfo {
     pub fn is_root(&self) -> bool {
         self.parent == TC_H_ROOT
     }
+
+    /// Whether it is attached to a class of another one.
+    #[must_use]
+    pub fn is_below(&self, other: &Self) -> bool {
+        const MAJOR: u32 = 0xffff_0000;
+        !self.is_root() && self.parent & MAJOR == other.handle & MAJOR
+    }
 }
 
 /// Reads RTM_NEWQDISC or RTM_DELQDISC.

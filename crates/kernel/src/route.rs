@@ -21,6 +21,7 @@ const RTA_PREFSRC: u16 = 7;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
 const RT_TABLE_MAIN: u8 = 254;
+const RT_TABLE_LOCAL: u8 = 255;
 const RT_SCOPE_UNIVERSE: u8 = 0;
 const RT_SCOPE_LINK: u8 = 253;
 const RT_SCOPE_NOWHERE: u8 = 255;
@@ -28,6 +29,7 @@ const RTA_SRC: u16 = 2;
 const RTA_IIF: u16 = 3;
 const RTN_UNICAST: u8 = 1;
 const RTN_LOCAL: u8 = 2;
+const RTN_MULTICAST: u8 = 5;
 const RTN_BLACKHOLE: u8 = 6;
 const RTN_UNREACHABLE: u8 = 7;
 
@@ -40,8 +42,9 @@ pub struct RouteSpec {
     pub via: Option<IpAddr>,
     /// Outgoing interface.
     pub interface: Option<u32>,
-    /// Packets to it are dropped, and answered with an ICMP error (RTN_UNREACHABLE).
-    pub unreachable: bool,
+    /// What it does with packets: [`RouteKind::Unicast`], [`RouteKind::Unreachable`], or in the table
+    /// local [`RouteKind::Multicast`].
+    pub kind: RouteKind,
     /// Lower is preferred.
     pub metric: Option<u32>,
     /// Who adds it (RTPROT_*).
@@ -51,11 +54,16 @@ pub struct RouteSpec {
 }
 
 fn body(spec: &RouteSpec, remove: bool) -> Writer {
-    let (scope, kind) = match (spec.unreachable, spec.via, remove) {
-        (true, ..) => (RT_SCOPE_UNIVERSE, RTN_UNREACHABLE),
+    let (scope, kind) = match (spec.kind, spec.via, remove) {
+        (RouteKind::Unreachable, ..) => (RT_SCOPE_UNIVERSE, RTN_UNREACHABLE),
+        (RouteKind::Multicast, ..) => (RT_SCOPE_UNIVERSE, RTN_MULTICAST),
         (_, _, true) => (RT_SCOPE_NOWHERE, 0),
         (_, None, _) if spec.to.addr().is_ipv4() => (RT_SCOPE_LINK, RTN_UNICAST),
         _ => (RT_SCOPE_UNIVERSE, RTN_UNICAST),
+    };
+    let table = match spec.kind {
+        RouteKind::Multicast => RT_TABLE_LOCAL,
+        _ => RT_TABLE_MAIN,
     };
     let protocol = if remove { 0 } else { spec.protocol };
     let head = [
@@ -63,7 +71,7 @@ fn body(spec: &RouteSpec, remove: bool) -> Writer {
         spec.to.prefix_len(),
         0,
         0,
-        RT_TABLE_MAIN,
+        table,
         protocol,
         scope,
         kind,
@@ -160,7 +168,7 @@ impl RouteKind {
             RTN_LOCAL => Self::Local,
             3 => Self::Broadcast,
             4 => Self::Anycast,
-            5 => Self::Multicast,
+            RTN_MULTICAST => Self::Multicast,
             RTN_BLACKHOLE => Self::Blackhole,
             RTN_UNREACHABLE => Self::Unreachable,
             8 => Self::Prohibit,

@@ -18,11 +18,15 @@ const FRA_IIFNAME: u16 = 3;
 const FRA_GOTO: u16 = 4;
 const FRA_PRIORITY: u16 = 6;
 const FRA_FWMARK: u16 = 10;
+const FRA_SUPPRESS_IFGROUP: u16 = 13;
 const FRA_SUPPRESS_PREFIXLEN: u16 = 14;
 const FRA_TABLE: u16 = 15;
 const FRA_FWMASK: u16 = 16;
 const FRA_OIFNAME: u16 = 17;
 const FRA_PROTOCOL: u16 = 21;
+/// FRA_FLOW, FRA_TUN_ID, FRA_UID_RANGE, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_DSCP,
+/// FRA_FLOWLABEL.
+const OTHERS: [u16; 8] = [11, 12, 20, 22, 23, 24, 25, 26];
 const FIB_RULE_INVERT: u32 = 2;
 
 /// The IP version a rule is for.
@@ -79,6 +83,8 @@ pub struct RoutingRule {
     pub suppress_prefix_length: Option<u32>,
     /// Who added it (RTPROT_*).
     pub protocol: u8,
+    /// It has conditions that are not among these; never set in a rule to be added.
+    pub has_others: bool,
 }
 
 impl RoutingRule {
@@ -97,7 +103,17 @@ impl RoutingRule {
             action: RuleAction::Table(table),
             suppress_prefix_length: None,
             protocol: 0,
+            has_others: false,
         }
+    }
+
+    /// Whether it applies to every packet.
+    #[must_use]
+    pub fn is_unconditional(&self) -> bool {
+        let nets = self.from.is_none() && self.to.is_none();
+        let links = self.iif.is_none() && self.oif.is_none();
+        let given = self.mark.is_some() || self.suppress_prefix_length.is_some();
+        nets && links && !given && !self.not && !self.has_others
     }
 
     fn object(&self) -> String {
@@ -227,6 +243,9 @@ pub(crate) fn parse(body: &[u8]) -> Option<RoutingRule> {
             .find(FRA_PROTOCOL)
             .and_then(|v| v.first().copied())
             .unwrap_or_default(),
+        has_others: body.get(3) != Some(&0)
+            || OTHERS.iter().any(|kind| attrs.find(*kind).is_some())
+            || number(FRA_SUPPRESS_IFGROUP).is_some_and(|group| group != u32::MAX),
     })
 }
 

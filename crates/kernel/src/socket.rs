@@ -110,20 +110,41 @@ impl Channel {
 
     /// Sends one request; returns the body of the message that answers it.
     pub(crate) fn query(&mut self, request: &Request) -> Result<Vec<u8>, KernelError> {
-        let sequence = self.send(&[request], 0)?;
-        loop {
+        let answers = self.query_each(std::slice::from_ref(request))?.into_iter();
+        let mut answers = answers.map(|answer| answer.map(|(_, body)| body));
+        let none = || Err(request.error(EIO, None));
+        answers.next().unwrap_or_else(none)
+    }
+
+    /// Sends requests that are each answered by one message, which may be an error; the answers, in
+    /// order. Their number is limited by the receive buffer.
+    pub(crate) fn query_each(
+        &mut self,
+        requests: &[Request],
+    ) -> Result<Vec<Result<Body, KernelError>>, KernelError> {
+        let all: Vec<&Request> = requests.iter().collect();
+        let first = self.send(&all, 0)?;
+        let mut out = Vec::with_capacity(requests.len());
+        while out.len() < requests.len() {
             receive(&self.socket, &mut self.buffer)?;
             for message in Messages(&self.buffer) {
-                if message.sequence != sequence {
+                let Some(request) = requests.get(out.len()) else {
+                    break;
+                };
+                // Answers come in the order of the requests.
+                if message.sequence != first.wrapping_add(out.len() as u32) {
                     continue;
                 }
-                if message.kind != NLMSG_ERROR {
-                    return Ok(message.body.to_vec());
-                }
-                let (errno, detail) = wire::answer(&message).unwrap_or((EIO, None));
-                return Err(request.error(errno, detail));
+                out.push(match message.kind {
+                    NLMSG_ERROR => {
+                        let (errno, detail) = wire::answer(&message).unwrap_or((EIO, None));
+                        Err(request.error(errno, detail))
+                    }
+                    kind => Ok((kind, message.body.to_vec())),
+                });
             }
         }
+        Ok(out)
     }
 
     /// The sequence number of the first.

@@ -95,7 +95,7 @@ fn routes_are_read_as_iproute2_reads_them() {
         to: "10.10.0.0/16".parse().unwrap(),
         via: None,
         interface: None,
-        unreachable: true,
+        kind: hallway_kernel::route::RouteKind::Unreachable,
         metric: Some(4000),
         protocol: 98,
         source: None,

@@ -8,8 +8,9 @@ use hallway_spec::Joined;
 
 use crate::mark;
 use crate::observed::{
-    NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry, SeenFiles,
-    SeenJoined, SeenKeeper, SeenLink, SeenNamespace, SeenProgram, SeenRoute, SeenSpace, SeenTable,
+    FileAccess, NamespaceState, Observed, PresentNamespace, Seen, SeenAddress, SeenEntry, SeenFile,
+    SeenFiles, SeenJoined, SeenKeeper, SeenLink, SeenNamespace, SeenProgram, SeenRoute, SeenSpace,
+    SeenTable,
 };
 use crate::rules::{Guarded, ruleset};
 use crate::settled::{Plug, Settled};
@@ -71,12 +72,6 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
     let tables = vec![table(false), table(true)];
     let rules = Seen::Present(ruleset(settled));
     let keeper = Seen::Present(keeper(settled));
-    let of_host = String::new();
-    let files = SeenFiles {
-        hosts: crate::hosts::files(settled),
-        resolv: crate::resolv::files(settled, &of_host),
-        of_host,
-    };
     (
         Observed {
             entries: entries(settled),
@@ -88,10 +83,25 @@ pub fn built(settled: &Settled) -> (Observed, Vec<(String, u64)>) {
             rules,
             guard: Seen::Present(Guarded::of(settled).ruleset(&settled.project)),
             keeper,
-            files: Seen::Present(files),
+            files: Seen::Present(files(settled)),
         },
         inodes,
     )
+}
+
+/// The files of nodes, on a host without name servers.
+fn files(settled: &Settled) -> SeenFiles {
+    let (of_host, access) = (String::new(), FileAccess::default());
+    let files = |texts: BTreeMap<String, String>| {
+        let file = |(name, text)| (name, SeenFile { text, access });
+        texts.into_iter().map(file).collect()
+    };
+    SeenFiles {
+        hosts: files(crate::hosts::files(settled)),
+        resolv: files(crate::resolv::files(settled, &of_host)),
+        of_host,
+        access,
+    }
 }
 
 /// The links of others that macvlan interfaces and VLANs are of.
@@ -143,7 +153,10 @@ fn joined(settled: &Settled, namespaces: &mut Vec<SeenNamespace>) -> BTreeMap<Jo
                 is_host: false,
                 inside,
             };
-            out.insert(joined.reference.clone(), SeenJoined::Present(present));
+            out.insert(
+                joined.reference.clone(),
+                SeenJoined::Present(Box::new(present)),
+            );
         }
     }
     out
@@ -164,12 +177,13 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
         settings: wanted.settings.iter().copied().collect(),
         sysctls: wanted.sysctls.clone(),
         rules: wanted.rules.clone().map_or(Seen::Absent, Seen::Present),
+        routing_rules: Seen::Present(wanted.routing_rules.iter().copied().collect()),
         ..SeenSpace::default()
     };
     for (link, index) in wanted.links.iter().zip(first..) {
         let address = |net: &ipnet::IpNet| SeenAddress {
             secondary: false,
-            usable: true,
+            fault: None,
             interface: index,
             net: *net,
         };
@@ -189,7 +203,7 @@ fn space(wanted: &Space, first: u32) -> SeenSpace {
     out.routes = wanted
         .routes
         .iter()
-        .chain(&wanted.connected_routes())
+        .chain(&wanted.kernel_routes())
         .map(|r| route(r, &out))
         .collect();
     out

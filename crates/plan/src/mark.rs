@@ -145,6 +145,16 @@ pub fn mac(parts: &[&str]) -> [u8; 6] {
     [0x02, hash[3], hash[4], hash[5], hash[6], hash[7]]
 }
 
+/// The MAC address of the host's end of an interface. It depends on no name of a link, and is never
+/// one of [`mac`], which nodes and bridges have. A bridge of others without a fixed MAC address takes
+/// the lowest of its ports', so this one is higher than those of most others.
+#[must_use]
+pub fn port_mac(project: &Name, node: &Name, interface: &str) -> [u8; 6] {
+    let mut out = mac(&[project.as_ref(), "port", node.as_ref(), interface]);
+    out[0] = 0xfe;
+    out
+}
+
 /// The link-local address that goes with a MAC address (RFC 4291, appendix A).
 #[must_use]
 pub fn link_local(mac: [u8; 6]) -> IpNet {

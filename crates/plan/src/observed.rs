@@ -1,6 +1,8 @@
 //! What the kernel holds: a snapshot, as far as planning needs it.
 
 mod address;
+mod files;
+mod forwarding;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,10 +14,12 @@ use ipnet::IpNet;
 use crate::mark;
 use crate::settled::Node;
 use crate::shaping::Shaping;
-use crate::target::{BridgeFlag, Listener, PortFlag, Setting};
+use crate::target::{BridgeFlag, Listener, PortFlag, RoutingRule, Setting};
 use crate::through::{Entry, Pass};
 
-pub use address::SeenAddress;
+pub use address::{AddressFault, SeenAddress};
+pub use files::{FileAccess, SeenFile, SeenFiles};
+pub use forwarding::SeenForwarding;
 
 /// Knowledge about an object: what was not examined counts neither as absent nor as present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,17 +66,6 @@ pub struct Observed {
     pub keeper: Seen<SeenKeeper>,
     /// The files that programs in its nodes find below /etc.
     pub files: Seen<SeenFiles>,
-}
-
-/// Files that programs in nodes find below /etc, with their texts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SeenFiles {
-    /// Files of /etc/hosts, by the names of [`crate::hosts`].
-    pub hosts: BTreeMap<String, String>,
-    /// Files of /etc/resolv.conf, by the names of [`crate::resolv`].
-    pub resolv: BTreeMap<String, String>,
-    /// The host's name servers at this moment, as far as nodes can reach them.
-    pub of_host: String,
 }
 
 /// A chain of another firewall, with the accepts of projects in it.
@@ -153,6 +146,10 @@ pub struct SeenSpace {
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// The project's tables in a node that translates addresses; looked at where one is on record.
     pub rules: Seen<Ruleset>,
+    /// Routing rules without conditions; looked at in the nodes' namespaces.
+    pub routing_rules: Seen<BTreeSet<RoutingRule>>,
+    /// Entries of the project's bridges that do not come from frames; looked at on the host.
+    pub forwarding: Vec<SeenForwarding>,
 }
 
 /// A link.
@@ -232,7 +229,7 @@ impl SeenNamespace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeenJoined {
     /// It is there.
-    Present(PresentNamespace),
+    Present(Box<PresentNamespace>),
     /// It is not there: why, for people.
     Absent(String),
     /// Hallway may not enter it, or cannot tell which it is: why, for people.

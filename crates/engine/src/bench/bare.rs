@@ -153,7 +153,7 @@ fn inside(kernel: &mut Kernel, number: usize, gateway: IpAddr) -> Result<(), Ker
         to: IpNet::V4(Ipv4Net::default()),
         via: Some(gateway),
         interface: Some(index),
-        unreachable: false,
+        kind: route::RouteKind::Unicast,
         metric: None,
         protocol: STATIC,
         source: None,

@@ -2,16 +2,21 @@
 
 use hallway_kernel::link::{self, LinkChange};
 use hallway_kernel::qdisc::Netem;
-use hallway_kernel::route::RouteSpec;
-use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, qdisc, route};
+use hallway_kernel::route::{RouteKind as Kind, RouteSpec};
+use hallway_kernel::{Batch, Kernel, KernelError, Request, addr, forwarding, qdisc, route, rule};
 use hallway_nftables::{Family, Ruleset, Transaction};
 use hallway_plan::compare::Attribute;
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::step::Adjustment;
-use hallway_plan::target::{BridgeFlag, Link, PortFlag, Route, RouteKind, RouteOrigin};
-use hallway_spec::{Bandwidth, Delay, Impairments, Share};
+use hallway_plan::target::{
+    BridgeFlag, Link, PortFlag, Route, RouteKind, RouteOrigin, RoutingRule,
+};
+use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share};
 
 use super::outcome::absent_is_done;
+
+/// RTPROT_KERNEL, linux/rtnetlink.h.
+const RTPROT_KERNEL: u8 = 2;
 
 /// Carries out a change.
 pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), KernelError> {
@@ -61,15 +66,39 @@ pub(super) fn adjust(kernel: &mut Kernel, change: &Adjustment) -> Result<(), Ker
             absent_is_done(kernel.commit(&transaction))
         }
         Adjustment::Sysctl { key, value } => kernel.write_sysctl(&key.path(), value),
-        Adjustment::Shape { link, shaping } => {
+        Adjustment::RemoveForwarding { bridge, port, mac } => {
+            let (bridge, port) = (kernel.link_index(bridge)?, kernel.link_index(port)?);
+            absent_is_done(kernel.run(forwarding::delete_forwarding(bridge, port, *mac)))
+        }
+        Adjustment::AddRoutingRule(rule) => match kernel.run(rule::add_rule(&rule_spec(rule))) {
+            Err(e) if e.is_exists() => Ok(()),
+            other => other,
+        },
+        Adjustment::Shape {
+            link,
+            shaping,
+            anew,
+        } => {
             let index = kernel.link_index(link)?;
             let request = shape(index, shaping);
-            if request.is_none() || shaping.needs_netem() {
-                // A netem of others would keep the settings that are not specified here.
+            if request.is_none() || shaping.needs_netem() || *anew {
+                // One of others would keep the settings that are not specified here.
                 absent_is_done(kernel.run(qdisc::remove_root(index)))?;
             }
             request.map_or(Ok(()), |request| kernel.run(request))
         }
+    }
+}
+
+/// As the kernel makes it in a new namespace.
+fn rule_spec(rule: &RoutingRule) -> rule::RoutingRule {
+    let family = match rule.version {
+        IpVersion::V4 => rule::RuleFamily::V4,
+        IpVersion::V6 => rule::RuleFamily::V6,
+    };
+    rule::RoutingRule {
+        protocol: RTPROT_KERNEL,
+        ..rule::RoutingRule::to_table(family, rule.priority, rule.table)
     }
 }
 
@@ -207,28 +236,23 @@ fn spec(kernel: &Kernel, route: &Route) -> Result<Option<RouteSpec>, KernelError
 /// A route that leaves by the link of that index; `None` for an unreachable one, which has steps of
 /// its own.
 pub(super) fn route_spec(route: &Route, index: Option<u32>) -> Option<RouteSpec> {
-    match &route.kind {
-        RouteKind::Unreachable => None,
-        RouteKind::Link { via, origin, .. } => {
-            let source = match origin {
-                RouteOrigin::Static | RouteOrigin::Hallway => None,
-                RouteOrigin::Connected(source) => Some(*source),
-            };
-            // As in the kernel: only IPv4 routes contain the address, only IPv6 routes have a
-            // metric.
-            let (v4, v6) = (
-                source.filter(std::net::IpAddr::is_ipv4),
-                source.filter(std::net::IpAddr::is_ipv6),
-            );
-            Some(RouteSpec {
-                to: route.to,
-                via: *via,
-                interface: index,
-                unreachable: false,
-                metric: v6.map(|_| route.metric()),
-                protocol: origin.protocol(),
-                source: v4,
-            })
-        }
-    }
+    let RouteKind::Link { via, origin, .. } = &route.kind else {
+        return None;
+    };
+    // As in the kernel: only IPv4 routes contain the address, only IPv6 routes have a metric.
+    let (kind, source, metric) = match origin {
+        RouteOrigin::Static | RouteOrigin::Hallway => (Kind::Unicast, None, None),
+        RouteOrigin::Multicast => (Kind::Multicast, None, Some(route.metric())),
+        RouteOrigin::Connected(v4) if v4.is_ipv4() => (Kind::Unicast, Some(*v4), None),
+        RouteOrigin::Connected(_v6) => (Kind::Unicast, None, Some(route.metric())),
+    };
+    Some(RouteSpec {
+        to: route.to,
+        via: *via,
+        interface: index,
+        kind,
+        metric,
+        protocol: origin.protocol(),
+        source,
+    })
 }

@@ -144,10 +144,12 @@ impl Executor<'_> {
     /// Announces to the neighbours of an interface where its addresses are now.
     pub(super) fn announce(&mut self, new: &Announcement) -> Result<(), KernelError> {
         let send = |kernel: &mut Kernel| {
-            let index = kernel.link_index(&new.interface)?;
-            let link = kernel.link_named(&new.interface)?;
-            let mac = link.and_then(|l| l.mac).unwrap_or_default();
-            (new.addresses.iter()).try_for_each(|a| kernel.announce(index, mac, *a))
+            // One that another program has removed has nothing to announce.
+            let Some(link) = kernel.link_named(&new.interface)? else {
+                return Ok(());
+            };
+            let mac = link.mac.unwrap_or_default();
+            (new.addresses.iter()).try_for_each(|a| kernel.announce(link.index, mac, *a))
         };
         match &new.place {
             Place::Host => send(self.kernel),

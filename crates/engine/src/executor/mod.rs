@@ -140,7 +140,7 @@ fn unreachable(to: IpNet) -> RouteSpec {
         to,
         via: None,
         interface: None,
-        unreachable: true,
+        kind: route::RouteKind::Unreachable,
         metric: Some(mark::UNREACHABLE_METRIC),
         protocol: mark::ROUTE_PROTOCOL,
         source: None,

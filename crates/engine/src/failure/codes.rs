@@ -99,6 +99,8 @@ hallway_spec::codes! {
         NameServers = "name-servers",
         /// IPv6 is turned off on the host, and the project has IPv6.
         Ipv6Off = "ipv6-off",
+        /// A link of others has an address of the project.
+        AddressElsewhere = "address-elsewhere",
         /// A rule of another program drops packets of the project.
         Blocked = "blocked",
     }

@@ -123,7 +123,7 @@ fn examine(
     let path = netns_path(&netns);
     let path = path.display();
     match entered() {
-        Ok(present) => SeenJoined::Present(present),
+        Ok(present) => SeenJoined::Present(Box::new(present)),
         Err(e) if e.is_not_found() => SeenJoined::Absent(match joined {
             Joined::Process(pid) => format!("there is no process {pid}"),
             _ => format!("there is no {path}"),

@@ -2,6 +2,7 @@
 //! examine comes from a record.
 
 mod entries;
+mod forwarding;
 pub(crate) mod joined;
 mod keeper;
 mod namespaces;
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::observed::{Seen, SeenKeeper};
+use hallway_plan::observed::{Seen, SeenForwarding, SeenKeeper, SeenSpace};
+use hallway_plan::settled::Settled;
 use hallway_plan::target::Setting;
 use hallway_plan::{Observed, mark};
 use hallway_spec::{IpVersion, Name};
@@ -73,6 +75,15 @@ pub(crate) fn network(kernel: &mut Kernel, project: &Name) -> Result<Observed, K
         keeper: Seen::Unseen,
         files: Seen::Unseen,
     })
+}
+
+/// Entries of the bridges of a project that do not come from frames.
+pub(crate) fn forwarding(
+    kernel: &mut Kernel,
+    settled: &Settled,
+    host: &SeenSpace,
+) -> Result<Vec<SeenForwarding>, KernelError> {
+    forwarding::read(kernel, settled, host)
 }
 
 /// Asks the keeper of the project whose state is in that directory.

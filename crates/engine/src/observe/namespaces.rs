@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hallway_kernel::netns::{self, Netns};
+use hallway_kernel::rule::{RuleAction, RuleFamily};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
 use hallway_plan::mark::{self, Role};
 use hallway_plan::observed::{NamespaceState, Seen, SeenNamespace, SeenSpace};
-use hallway_spec::{Name, SysctlKey};
+use hallway_plan::target::RoutingRule;
+use hallway_spec::{IpVersion, Name, SysctlKey};
 
 use super::{Depth, NETNS_DIRECTORY, netns_path, space};
 use crate::Record;
@@ -139,7 +141,7 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>, further
     if namespaces.len() < WORTH_THREADS {
         let (mut own, mut sysctls) = (kernel.sibling(), SysctlReader::default());
         for namespace in namespaces {
-            examine(&mut own, &mut sysctls, namespace, further);
+            examine(&mut own, &mut sysctls, namespace, Some(further));
         }
         return;
     }
@@ -150,20 +152,21 @@ fn examine_all(kernel: &Kernel, mut namespaces: Vec<&mut SeenNamespace>, further
             scope.spawn(move || {
                 let mut sysctls = SysctlReader::for_many();
                 for namespace in part {
-                    examine(&mut own, &mut sysctls, namespace, further);
+                    examine(&mut own, &mut sysctls, namespace, Some(further));
                 }
             });
         }
     });
 }
 
-/// Examines one namespace, which may be one of many.
+/// Examines one new namespace, which may be one of many. It has the routing rules that the kernel gave
+/// it.
 pub(crate) fn examine_one(kernel: &Kernel, namespace: &mut SeenNamespace) {
     examine(
         &mut kernel.sibling(),
         &mut SysctlReader::for_one(kernel),
         namespace,
-        &Further::new(),
+        None,
     );
 }
 
@@ -172,16 +175,20 @@ fn examine(
     kernel: &mut Kernel,
     sysctls: &mut SysctlReader,
     namespace: &mut SeenNamespace,
-    further: &Further,
+    further: Option<&Further>,
 ) {
     let nothing = OnRecord::default();
-    let further = further.get(&namespace.name).unwrap_or(&nothing);
+    let on_record = further.and_then(|all| all.get(&namespace.name));
+    let on_record = on_record.unwrap_or(&nothing);
     let Ok(opened) = Netns::open(&netns_path(&namespace.name)) else {
         return;
     };
     let read = |own: &mut Kernel| {
-        let mut inside = space::read(own, sysctls, &further.sysctls)?;
-        if let Some(table) = &further.table {
+        let mut inside = space::read(own, sysctls, &on_record.sysctls)?;
+        if further.is_some() {
+            inside.routing_rules = routing_rules(own)?;
+        }
+        if let Some(table) = &on_record.table {
             inside.rules = Seen::Present(own.tables_named(table)?);
         }
         Ok::<SeenSpace, KernelError>(inside)
@@ -190,6 +197,27 @@ fn examine(
         namespace.owner = owner(&inside);
         namespace.inside = Seen::Present(inside);
     }
+}
+
+/// Those without conditions.
+fn routing_rules(kernel: &mut Kernel) -> Result<Seen<BTreeSet<RoutingRule>>, KernelError> {
+    let rules = match kernel.routing_rules() {
+        Err(e) if e.is_unsupported() => return Ok(Seen::Unseen),
+        other => other?,
+    };
+    let plain = rules.iter().filter(|rule| rule.is_unconditional());
+    let plain = plain.filter_map(|rule| match rule.action {
+        RuleAction::Table(table) => Some(RoutingRule {
+            version: match rule.family {
+                RuleFamily::V4 => IpVersion::V4,
+                RuleFamily::V6 => IpVersion::V6,
+            },
+            priority: rule.priority,
+            table,
+        }),
+        _ => None,
+    });
+    Ok(Seen::Present(plain.collect()))
 }
 
 /// The project and node of a namespace, by the alias of its loopback.

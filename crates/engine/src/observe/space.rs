@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hallway_kernel::addr::{AddressInfo, Scope};
 use hallway_kernel::link::{
     AddressGeneration, BridgeInfo, LinkInfo, LinkSettings, OperationalState, PortState,
 };
 use hallway_kernel::qdisc::{Netem, QdiscInfo};
-use hallway_kernel::route::RouteKind;
+use hallway_kernel::route::{RouteInfo, RouteKind};
 use hallway_kernel::sysctl::SysctlReader;
 use hallway_kernel::{Kernel, KernelError};
-use hallway_plan::observed::{Seen, SeenAddress, SeenLink, SeenRoute, SeenSpace};
+use hallway_plan::observed::{AddressFault, Seen, SeenAddress, SeenLink, SeenRoute, SeenSpace};
 use hallway_plan::shaping::{Queueing, Shaping};
 use hallway_plan::target::{BridgeFlag, PortFlag, Setting};
 use hallway_spec::{Bandwidth, Delay, Impairments, IpVersion, Share, SysctlKey};
@@ -44,8 +45,7 @@ pub(super) fn read(
         }
     }
     let routes = kernel.routes()?;
-    let delivered = routes.iter().filter(|r| r.kind == RouteKind::Local);
-    let delivered: BTreeSet<IpNet> = delivered.map(|r| r.to).collect();
+    let delivered = Delivered::new(&routes);
     let routes = routes.into_iter().map(|r| SeenRoute {
         to: r.to,
         interface: r.interface,
@@ -58,7 +58,7 @@ pub(super) fn read(
     let routes = routes.collect();
     let addresses = kernel.addresses()?.into_iter().map(|a| SeenAddress {
         secondary: a.is_secondary(),
-        usable: is_usable(&a, &up, &delivered),
+        fault: fault(&a, &up, &delivered),
         interface: a.index,
         net: a.net,
     });
@@ -68,19 +68,56 @@ pub(super) fn read(
         settings: settings(kernel, sysctls)?,
         sysctls: self::further(kernel, sysctls, further)?,
         rules: Seen::Unseen,
+        routing_rules: Seen::Unseen,
+        forwarding: Vec::new(),
         links,
     })
 }
 
-/// Only a link that is up has local routes to its addresses. The kernel chooses the scope of an IPv6
-/// address, and adds the local route to it some time later.
-fn is_usable(address: &AddressInfo, up: &BTreeSet<u32>, delivered: &BTreeSet<IpNet>) -> bool {
-    let IpAddr::V4(own) = address.net.addr() else {
-        return true;
+/// How long the kernel may take to add the local route of an IPv6 address, which a work queue does.
+const PENDING: Duration = Duration::from_secs(1);
+
+/// Routes of the table local, by interface index.
+struct Delivered {
+    local: BTreeSet<(u32, IpNet)>,
+    broadcast: BTreeSet<(u32, IpNet)>,
+}
+
+impl Delivered {
+    fn new(routes: &[RouteInfo]) -> Self {
+        let of = |kind| {
+            let routes = routes.iter().filter(move |r| r.kind == kind);
+            routes.filter_map(|r| Some((r.interface?, r.to))).collect()
+        };
+        Self {
+            local: of(RouteKind::Local),
+            broadcast: of(RouteKind::Broadcast),
+        }
+    }
+}
+
+/// What an address lacks. Only a link that is up has the routes of its addresses, and the kernel chooses
+/// the scope of an IPv6 address.
+fn fault(address: &AddressInfo, up: &BTreeSet<u32>, delivered: &Delivered) -> Option<AddressFault> {
+    let own = address.net.addr();
+    let (v4, special) = match own {
+        IpAddr::V4(a) => (true, a.is_loopback() || a.is_link_local()),
+        IpAddr::V6(a) => (false, a.is_loopback()),
     };
-    let everywhere = own.is_loopback() || own.is_link_local() || address.scope == Scope::Universe;
-    let delivered = delivered.contains(&IpAddr::V4(own).into());
-    everywhere && (delivered || !up.contains(&address.index))
+    if v4 && !special && address.scope != Scope::Universe {
+        return Some(AddressFault::Scope);
+    }
+    if !up.contains(&address.index) {
+        return None;
+    }
+    let has_local = delivered.local.contains(&(address.index, own.into()));
+    if !has_local && (v4 || address.age() >= PENDING) {
+        return Some(AddressFault::LocalRoute);
+    }
+    let subnet = matches!(address.net, IpNet::V4(net) if net.prefix_len() < 31) && !special;
+    let broadcast = (address.index, address.net.broadcast().into());
+    let lacks = subnet && !delivered.broadcast.contains(&broadcast);
+    lacks.then_some(AddressFault::BroadcastRoute)
 }
 
 /// The discipline at the root of links, by interface index. A link's own message names its
@@ -93,9 +130,15 @@ fn shapings(
     if !links.iter().any(|l| l.qdisc.as_deref().is_some_and(ours)) {
         return Ok(BTreeMap::new());
     }
-    let roots = kernel.qdiscs()?.into_iter().filter(QdiscInfo::is_root);
-    let found = roots.filter(|q| ours(&q.kind));
-    Ok(found.map(|q| (q.interface, shaping(&q))).collect())
+    let all = kernel.qdiscs()?;
+    // The kernel does not list the one that it puts below such a discipline itself.
+    let below = |root: &QdiscInfo| {
+        let mut all = all.iter().filter(|q| q.interface == root.interface);
+        all.any(|q| q.is_below(root))
+    };
+    let found = all.iter().filter(|q| q.is_root() && ours(&q.kind));
+    let found = found.map(|q| (q.interface, shaping(q).filter(|_| !below(q))));
+    Ok(found.collect())
 }
 
 /// What a queueing discipline does, if it is one that hallway could have set.

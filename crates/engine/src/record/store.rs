@@ -71,7 +71,10 @@ impl Store {
     /// As [`Self::write_in_place`], for a file that programs in nodes see. What another program has
     /// put in its place (a directory, a link) is removed.
     pub(crate) fn write_view(&self, path: &Path, text: &[u8]) -> Result<(), Failure> {
-        if read(path).is_err() {
+        let access = files::access(path).map_err(failed(FileAction::Read, path))?;
+        let other = access.is_some_and(|found| found != files::Access::public());
+        // A file of another user is written again.
+        if (other && self.kernel.make_file_public(path).is_err()) || read(path).is_err() {
             self.remove_tree(path)?;
         }
         self.write_in_place(path, text)

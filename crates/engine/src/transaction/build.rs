@@ -112,62 +112,16 @@ impl Engine {
         plan: &Plan,
         caller: Option<&mut Caller<'_>>,
     ) -> Result<Made, Failure> {
-        self.execute_with(&mut self.kernel(), plan, caller)
+        Self::execute_with(&mut self.kernel(), plan, caller)
     }
 
     /// As [`Self::execute`], with a handle that has its sockets already.
     pub(super) fn execute_with(
-        &self,
         kernel: &mut Kernel,
         plan: &Plan,
-        mut caller: Option<&mut Caller<'_>>,
+        caller: Option<&mut Caller<'_>>,
     ) -> Result<Made, Failure> {
-        let steps = plan.steps.len();
-        let mut executor = Executor::new(kernel, &plan.steps);
-        for (position, step) in plan.steps.iter().enumerate() {
-            if let Some(caller) = caller.as_deref_mut() {
-                caller.report(Event::StepStarted { position, steps });
-                caller.cancel.check()?;
-            }
-            executor
-                .step(position, &step.op)
-                .map_err(|e| failed(plan, e))?;
-        }
-        let made = executor.close().map_err(|e| failed(plan, e))?;
-        if let Some(caller) = caller {
-            caller.report(Event::StepsDone);
-        }
-        Ok(made)
-    }
-
-    /// As [`Self::execute`], for repairs: after a step that fails, those about other parts of the
-    /// project are carried out. Returns the first failure of such a step as well.
-    pub(super) fn execute_apart(
-        &self,
-        plan: &Plan,
-        caller: &mut Caller<'_>,
-    ) -> Result<(Made, Option<Failure>), Failure> {
-        let mut kernel = self.kernel();
-        let mut executor = Executor::new(&mut kernel, &plan.steps);
-        let mut given_up = BTreeSet::new();
-        let mut first = None;
-        for (position, step) in plan.steps.iter().enumerate() {
-            caller.cancel.check()?;
-            let part = step.op.part();
-            if part.is_some_and(|p| p != Part::Host && given_up.contains(&p)) {
-                continue;
-            }
-            match (executor.step(position, &step.op), part) {
-                (Ok(()), _) => {}
-                (Err(e), Some(part)) if e.position == position => {
-                    given_up.insert(part);
-                    first.get_or_insert(failed(plan, e));
-                }
-                (Err(e), _) => return Err(failed(plan, e)),
-            }
-        }
-        let made = executor.close().map_err(|e| failed(plan, e))?;
-        Ok((made, first))
+        carry_out(kernel, plan, caller, AfterFailure::Stop).map(|(made, _)| made)
     }
 
     /// What is missing of the directory is noted before it is made: a run that is interrupted
@@ -182,6 +136,51 @@ impl Engine {
         kernel.ensure_netns_directory(path).map_err(failed)?;
         Ok(())
     }
+}
+
+/// What happens after a step that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AfterFailure {
+    /// Nothing more.
+    Stop,
+    /// Steps about other parts of the project.
+    OtherParts,
+}
+
+/// Carries out the steps. Returns what was made, and the first failure after which others were carried
+/// out.
+pub(super) fn carry_out(
+    kernel: &mut Kernel,
+    plan: &Plan,
+    mut caller: Option<&mut Caller<'_>>,
+    after: AfterFailure,
+) -> Result<(Made, Option<Failure>), Failure> {
+    let steps = plan.steps.len();
+    let mut executor = Executor::new(kernel, &plan.steps);
+    let (mut given_up, mut first) = (BTreeSet::new(), None);
+    for (position, step) in plan.steps.iter().enumerate() {
+        if let Some(caller) = caller.as_deref_mut() {
+            caller.report(Event::StepStarted { position, steps });
+            caller.cancel.check()?;
+        }
+        let part = step.op.part().filter(|_| after == AfterFailure::OtherParts);
+        if part.is_some_and(|p| p != Part::Host && given_up.contains(&p)) {
+            continue;
+        }
+        match (executor.step(position, &step.op), part) {
+            (Ok(()), _) => {}
+            (Err(e), Some(part)) if e.position == position => {
+                given_up.insert(part);
+                first.get_or_insert(failed(plan, e));
+            }
+            (Err(e), _) => return Err(failed(plan, e)),
+        }
+    }
+    let made = executor.close().map_err(|e| failed(plan, e))?;
+    if let Some(caller) = caller {
+        caller.report(Event::StepsDone);
+    }
+    Ok((made, first))
 }
 
 /// What the step did not do, and why.

@@ -191,6 +191,10 @@ impl Engine {
         self.warn_of_missing_addresses(&planned, caller);
         warn_of_name_servers(&planned, caller);
         warn_of_ipv6(&planned, caller);
+        for difference in &planned.plan.left {
+            let difference = Box::new(difference.clone());
+            caller.warn(Warning::LeftToOthers { difference });
+        }
         let starting = self.begin_keeper(&planned, caller.cancel)?;
         let record = self.build(&planned, request, caller)?;
         self.warn_of_firewalls(&planned, caller)?;

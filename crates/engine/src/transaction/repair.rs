@@ -4,11 +4,11 @@
 use hallway_plan::Settled;
 use hallway_plan::compare::{Difference, Fact, Place};
 use hallway_plan::diff::{diff, drift};
-use hallway_plan::settle::followed;
+use hallway_plan::settle::{followed, renamed};
 use hallway_spec::{Joined, Name};
 
 use super::Caller;
-use super::build::inodes;
+use super::build::{AfterFailure, carry_out, inodes};
 use super::programs::desired;
 use crate::engine::recorded;
 use crate::event::Event;
@@ -59,7 +59,7 @@ impl Engine {
         let Some((applied, mut record)) = built.filter(|_| !differences.is_empty()) else {
             return Ok(Vec::new());
         };
-        let settled = followed(&applied, &observed);
+        let settled = renamed(&followed(&applied, &observed), &observed);
         let mut plan = diff(project, recorded(Some(&record)), Some(&settled), &observed);
         // Programs of a namespace that is created again are started there.
         plan.keeper.clear();
@@ -71,7 +71,12 @@ impl Engine {
         if settled.nodes.iter().any(|n| !n.netns.is_empty()) {
             self.make_netns_directory()?;
         }
-        let (made, failed) = self.execute_apart(&plan, caller)?;
+        let (made, failed) = carry_out(
+            &mut self.kernel(),
+            &plan,
+            Some(caller),
+            AfterFailure::OtherParts,
+        )?;
         if !plan.names.is_empty() {
             self.write_files(&settled)?;
         }
@@ -129,6 +134,7 @@ impl Engine {
                 }
             );
             !gone
+                && !d.fact.is_left_to_others()
                 && !matches!(
                     d.fact,
                     Fact::NamespaceUnseen

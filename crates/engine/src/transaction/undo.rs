@@ -3,6 +3,7 @@
 //! There is no journal: what exists is read from the kernel, so an undo is a plan like any other and
 //! works from any point where a run stopped, also in another process.
 
+use hallway_plan::settle::renamed;
 use hallway_plan::{Settled, diff};
 
 use super::Caller;
@@ -37,8 +38,8 @@ impl Engine {
         }
     }
 
-    /// The same without the record, which is returned with whether namespaces were made; `None` if
-    /// there is none any more.
+    /// The same without the record, which is returned with whether it has changed; `None` if there
+    /// is none any more.
     pub(super) fn undo_steps(&self, project: &Name) -> Result<Option<(Record, bool)>, Failure> {
         let ProjectState {
             record, observed, ..
@@ -46,9 +47,10 @@ impl Engine {
         let Some(mut record) = record else {
             return self.store().remove(project).map(|()| None);
         };
-        let Some(applied) = record.applied.clone() else {
+        let Some(built) = record.applied.clone() else {
             return self.remove(project).map(|_| None);
         };
+        let applied = renamed(&built, &observed);
         let plan = diff(project, recorded(Some(&record)), Some(&applied), &observed);
         self.store().note_host_settings(project, &plan, &observed)?;
         let made = self.execute(&plan, None)?;
@@ -57,11 +59,14 @@ impl Engine {
         }
         // The failed run may have released addresses before it failed.
         self.lease_addresses(Some(&applied), &applied)?;
-        let created = !made.is_empty();
+        let changed = !made.is_empty() || applied != built;
         record.inodes = inodes(&record, &applied, made);
+        if applied != built {
+            record.correct(applied.clone());
+        }
         record.abandon();
         self.write_files(&applied)?;
-        Ok(Some((record, created)))
+        Ok(Some((record, changed)))
     }
 
     /// Restores the state of an earlier record, after a later one was carried out.
@@ -75,6 +80,7 @@ impl Engine {
         let (Some(mut record), Some(target)) = (record, earlier.applied.clone()) else {
             return Ok(());
         };
+        let target = renamed(&target, &observed);
         let plan = diff(project, recorded(Some(&record)), Some(&target), &observed);
         self.store()
             .intend(&mut record, &target, &earlier.written())?;

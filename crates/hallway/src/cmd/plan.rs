@@ -48,6 +48,7 @@ pub(crate) fn run(
             "{} matches its file {place}; nothing to change",
             topology.name
         ));
+        left(&planned);
     } else {
         for step in &steps {
             ui::text(&text(step));
@@ -56,6 +57,7 @@ pub(crate) fn run(
             let words = format!("{words}; hallway export prints a file with them");
             ui::text(&styled(YELLOW, words));
         }
+        left(&planned);
         let (count, name) = (steps.len(), &topology.name);
         let up = match planned.other_file(&input.path) {
             Some(_) if !input.path.is_empty() && !input.is_named(common) => "hallway up --replace",
@@ -75,6 +77,15 @@ pub(crate) fn run(
     } else {
         0
     }))
+}
+
+/// What keeps the project from working, and is left to others.
+fn left(planned: &Planned) {
+    for difference in &planned.plan.left {
+        let remedy = difference.remedy().unwrap_or_default();
+        let words = format!("left to others: {difference}; {remedy}");
+        ui::text(&styled(YELLOW, words));
+    }
 }
 
 /// What the plan removes because it was added by single commands, as text.

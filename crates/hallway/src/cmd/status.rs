@@ -149,9 +149,12 @@ fn differences(status: &Status) {
     };
     // Without that namespace, up would refuse.
     let lost = |d: &Difference| matches!(d.fact, Fact::JoinedMissing { .. });
-    let remedy = match all.iter().any(lost) {
-        true => "hallway up can repair this when the namespace can be entered",
-        false => "hallway up repairs this",
+    let left = all.iter().filter(|d| d.fact.is_left_to_others()).count();
+    let remedy = match (left, all.iter().any(lost)) {
+        (0, true) => "hallway up can repair this when the namespace can be entered",
+        (0, false) => "hallway up repairs this",
+        (left, _) if left == all.len() => "made by others, and left to them",
+        _ => "hallway up repairs what is not left to others",
     };
     let words = format!("{count} to what was built; {remedy}:");
     ui::text(&styled(YELLOW, words));
@@ -159,6 +162,9 @@ fn differences(status: &Status) {
         let (wanted, found) = difference.wanted_and_found();
         let values = styled(DIM, format!("  # wanted: {wanted}; found: {found}"));
         ui::text(&format!("  {difference}{values}"));
+        if let Some(remedy) = difference.remedy() {
+            ui::text(&format!("    {remedy}"));
+        }
     }
     if all.len() > SHOWN_MAX {
         ui::line(format!(

@@ -1,5 +1,9 @@
 //! The kinds of change by other programs, one line each.
 
+mod host;
+
+pub(crate) use host::{HOST_LINKS, HOST_ROUTES, HOST_SETTINGS};
+
 /// A change that another program makes.
 pub(crate) struct Kind {
     /// A shell script. `$WEB`, `$DB`, `$FAR` are the host's ends of those nodes' interfaces, and
@@ -28,7 +32,6 @@ const fn again(change: &'static str, says: &'static str, again: &'static [&'stat
     }
 }
 
-const APPS: &[&str] = &["host/link/br-apps", "host/link/$WEB", "host/link/$DB"];
 const WEB: &[&str] = &["host/link/$WEB", "web/link/eth0"];
 const DB_NODE: &[&str] = &[
     "host/link/$DB",
@@ -112,187 +115,6 @@ pub(crate) const RULES: &[Kind] = &[
     ),
 ];
 
-pub(crate) const HOST_LINKS: &[Kind] = &[
-    kind(
-        "ip link set br-apps down",
-        "state of br-apps is down, not up",
-    ),
-    kind("ip link set br-apps alias mine", "alias of br-apps is mine"),
-    kind(
-        "ip link set br-apps address 02:00:00:00:00:01",
-        "address of br-apps is 02:00:00:00:00:01",
-    ),
-    kind(
-        "ip link set br-apps mtu 1400",
-        "mtu of br-apps is 1400, not 1500",
-    ),
-    kind("ip link set br-apps group 7", "group of br-apps is 7"),
-    kind(
-        "ip link set br-apps type bridge nf_call_iptables 0",
-        "nf_call_iptables of br-apps is off",
-    ),
-    kind(
-        "ip link set br-apps addrgenmode eui64",
-        "addrgenmode of br-apps is eui64, not none",
-    ),
-    kind(
-        "ip addr del 10.9.0.1/24 dev br-apps",
-        "address 10.9.0.1/24 of br-apps is missing",
-    ),
-    kind(
-        "ip route del local 10.9.0.1 dev br-apps table local",
-        "address 10.9.0.1/24 of br-apps is missing",
-    ),
-    kind(
-        "ip addr del fd09::1/64 dev br-apps",
-        "address fd09::1/64 of br-apps is missing",
-    ),
-    kind(
-        "ip -6 addr flush dev br-apps scope link",
-        "of br-apps is missing",
-    ),
-    kind(
-        "ip link set $WEB nomaster",
-        "master of $WEB is none, not br-apps",
-    ),
-    kind(
-        "ip link set $WEB master br-other",
-        "master of $WEB is br-other, not br-apps",
-    ),
-    kind("ip link set $WEB down", "state of $WEB is down, not up"),
-    kind("ip link set $WEB alias mine", "alias of $WEB is mine"),
-    kind("ip link set $WEB group 7", "group of $WEB is 7"),
-    kind("ip link set $WEB mtu 1400", "mtu of $WEB is 1400, not 1500"),
-    kind(
-        "ip link set $WEB addrgenmode eui64",
-        "addrgenmode of $WEB is eui64, not none",
-    ),
-    kind(
-        "bridge link set dev $WEB hairpin off",
-        "hairpin of $WEB is off, not on",
-    ),
-    kind(
-        "bridge link set dev $WEB isolated on",
-        "isolated of $WEB is on, not off",
-    ),
-    kind(
-        "bridge link set dev $WEB learning off",
-        "learning of $WEB is off, not on",
-    ),
-    kind(
-        "bridge link set dev $WEB flood off mcast_flood off bcast_flood off",
-        "flood of $WEB is off, not on",
-    ),
-    kind(
-        "bridge link set dev $WEB neigh_suppress on",
-        "neigh_suppress of $WEB is on, not off",
-    ),
-    kind(
-        "ip link set br-apps type bridge stp_state 1",
-        "stp_state of br-apps is on, not off",
-    ),
-    kind(
-        "ip link set br-apps type bridge mcast_snooping 0",
-        "mcast_snooping of br-apps is off, not on",
-    ),
-    kind(
-        "ip link set br-apps type bridge group_fwd_mask 8",
-        "group_fwd_mask of br-apps is on, not off",
-    ),
-    kind(
-        "ip link set br-apps type bridge nf_call_arptables 1",
-        "nf_call_arptables of br-apps is on, not off",
-    ),
-    kind(
-        "ip link set br-apps arp off",
-        "arp of br-apps is off, not on",
-    ),
-    kind(
-        "bridge link set dev $WEB state 0",
-        "forwarding of $WEB is off, not on",
-    ),
-    kind(
-        "bridge link set dev $WEB guard on root_block on",
-        "guard of $WEB is on, not off",
-    ),
-    again("ip link del $WEB", "interface eth0 is missing", WEB),
-    again(
-        "ip link set $WEB down; ip link set $WEB name mine",
-        "port $WEB is missing",
-        WEB,
-    ),
-    again("ip link del br-apps", "bridge br-apps is missing", APPS),
-    again(
-        "ip link set br-apps down; ip link set br-apps name mine",
-        "bridge br-apps is missing",
-        APPS,
-    ),
-];
-
-pub(crate) const HOST_ROUTES: &[Kind] = &[
-    kind(
-        "ip route del 10.9.0.0/24 dev br-apps proto kernel",
-        "route 10.9.0.0/24 of br-apps is missing",
-    ),
-    kind(
-        "ip -6 route del fd09::/64 dev br-apps proto kernel",
-        "route fd09::/64 of br-apps is missing",
-    ),
-    kind(
-        "ip route del unreachable 10.9.0.0/24",
-        "unreachable route 10.9.0.0/24 is missing",
-    ),
-    kind(
-        "ip -6 route del $(ip -6 route show type unreachable | grep fd09)",
-        "unreachable route fd09::/64 is missing",
-    ),
-    kind(
-        "ip route del 10.7.0.10",
-        "route 10.7.0.10/32 of $FAR is missing",
-    ),
-    kind(
-        "ip -6 route del fd07::10",
-        "route fd07::10/128 of $FAR is missing",
-    ),
-    kind(
-        "ip route replace 10.7.0.10 via 192.0.2.1",
-        "route 10.7.0.10/32 of $FAR is via 192.0.2.1",
-    ),
-    kind(
-        "ip addr del 10.7.0.1/32 dev $FAR",
-        "address 10.7.0.1/32 of $FAR is missing",
-    ),
-    kind("ip -6 addr flush dev $FAR scope link", "of $FAR is missing"),
-    kind("ip link set $FAR down", "state of $FAR is down, not up"),
-];
-
-pub(crate) const HOST_SETTINGS: &[Kind] = &[
-    kind(
-        "sysctl -qw net.ipv4.conf.br-apps.forwarding=0",
-        "IPv4 forwarding of br-apps is 0, not 1",
-    ),
-    kind(
-        "sysctl -qw net.ipv6.conf.br-apps.accept_ra=2",
-        "accept_ra of br-apps is 2, not 0",
-    ),
-    kind(
-        "sysctl -qw net.ipv6.conf.br-apps.autoconf=1",
-        "autoconf of br-apps is 1, not 0",
-    ),
-    kind(
-        "sysctl -qw net.ipv6.conf.br-apps.disable_ipv6=1",
-        "disable_ipv6 of br-apps is 1, not 0",
-    ),
-    kind(
-        "sysctl -qw net.ipv4.conf.$FAR.forwarding=0",
-        "IPv4 forwarding of $FAR is 0, not 1",
-    ),
-    kind(
-        "sysctl -qw net.ipv4.conf.up0.forwarding=0",
-        "IPv4 forwarding of up0 is 0, not 1",
-    ),
-];
-
 pub(crate) const NODE_LINKS: &[Kind] = &[
     kind(
         "ip -n web addr del 10.9.0.10/24 dev eth0",
@@ -300,11 +122,39 @@ pub(crate) const NODE_LINKS: &[Kind] = &[
     ),
     kind(
         "ip -n web addr del 10.9.0.10/24 dev eth0; ip -n web addr add 10.9.0.10/24 dev eth0 scope link; ip -n web route replace default via 10.9.0.1 proto static",
-        "address 10.9.0.10/24 of eth0 is missing",
+        "address 10.9.0.10/24 of eth0 is without global scope",
     ),
     kind(
         "ip -n web route del local 10.9.0.10 dev eth0 table local",
-        "address 10.9.0.10/24 of eth0 is missing",
+        "address 10.9.0.10/24 of eth0 is without a local route",
+    ),
+    kind(
+        "ip -n web -6 route del local fd09::10 dev eth0 table local",
+        "address fd09::10/64 of eth0 is without a local route",
+    ),
+    kind(
+        "ip -n web route del broadcast 10.9.0.255 dev eth0 table local",
+        "address 10.9.0.10/24 of eth0 is without a broadcast route",
+    ),
+    kind(
+        "ip -n web -6 route del ff00::/8 dev eth0 table local",
+        "multicast route ff00::/8 of eth0 is missing",
+    ),
+    kind(
+        "ip -n web link set eth0 mtu 1000",
+        "mtu of eth0 is 1000, not 1500",
+    ),
+    kind(
+        "ip -n web addr add 10.9.0.10/24 dev lo",
+        "address 10.9.0.10/24 on lo is one of eth0",
+    ),
+    kind(
+        "ip -n web -6 addr add fd09::10/64 dev lo",
+        "address fd09::10/64 on lo is one of eth0",
+    ),
+    kind(
+        "ip -n web -6 addr del fd09::10/64 dev eth0; ip -n web -6 addr add fd09::10/64 dev lo",
+        "address fd09::10/64 on lo is one of eth0",
     ),
     kind(
         "ip -n web addr del fd09::10/64 dev eth0",
@@ -397,6 +247,23 @@ pub(crate) const NODES: &[Kind] = &[
         "disable_ipv6 is 0, not 1",
     ),
     kind("ip -n db link set lo down", "state of lo is down, not up"),
+    again(
+        "ip -n db link set lo mtu 1000",
+        "mtu of lo is 1000, not 65536",
+        &["db/addr/lo"],
+    ),
+    kind(
+        "ip -n db rule flush",
+        "IPv4 routing rule 32766 to table main is missing",
+    ),
+    kind(
+        "ip -n db -6 rule flush",
+        "IPv6 routing rule 32766 to table main is missing",
+    ),
+    kind(
+        "ip -n db rule del priority 0",
+        "IPv4 routing rule 0 to table local is missing",
+    ),
     kind(
         "ip -n db addr del 127.0.0.1/8 dev lo",
         "address 127.0.0.1/8 of lo is missing",
@@ -462,6 +329,16 @@ pub(crate) const NODES: &[Kind] = &[
         &["db/qdisc/eth0"],
     ),
     again(
+        "tc -n db qdisc replace dev eth0 parent $(tc -n db qdisc show dev eth0 | grep -o 'tbf [0-9a-f]*:' | cut -d' ' -f2)1 handle 10: bfifo limit 1",
+        "bandwidth of eth0 is a queueing discipline with other settings, not 10mbit",
+        &["db/qdisc/eth0"],
+    ),
+    again(
+        "tc qdisc replace dev $DB parent $(tc qdisc show dev $DB | grep -o 'tbf [0-9a-f]*:' | cut -d' ' -f2)1 handle 10: bfifo limit 1",
+        "bandwidth of $DB is a queueing discipline with other settings, not 10mbit",
+        &["host/qdisc/$DB"],
+    ),
+    again(
         "tc qdisc del dev $DB root",
         "bandwidth of $DB is none, not 10mbit",
         &["host/qdisc/$DB"],
@@ -470,6 +347,21 @@ pub(crate) const NODES: &[Kind] = &[
         "tc qdisc replace dev $DB root pfifo limit 10",
         "bandwidth of $DB is none, not 10mbit",
         &["host/qdisc/$DB"],
+    ),
+];
+
+pub(crate) const FILES: &[Kind] = &[
+    kind(
+        "chmod 000 $(find /run/state -path '*/hosts/*' -type f)",
+        "mode 0000 of user",
+    ),
+    kind(
+        "chmod 666 $(find /run/state -path '*/resolv/*' -type f)",
+        "mode 0666 of user",
+    ),
+    kind(
+        "chown 7 $(find /run/state -path '*/hosts/*' -type f)",
+        "mode 0644 of user 7",
     ),
 ];
 

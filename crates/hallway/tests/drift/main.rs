@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 mod kinds;
+mod others;
 mod place;
 mod repairs;
 mod scene;
@@ -11,6 +12,10 @@ mod snapshot;
 mod talker;
 
 use hallway_testkit::{sh, wait_for};
+use others::{
+    a_name_for_the_keeper, an_address_elsewhere, names_of_others, programs_see_readable_files,
+    rules_of_others_in_nodes,
+};
 use repairs::{
     a_fight_is_paused, repaired_in_nodes, repaired_links_in_nodes, repaired_on_the_host,
     repaired_rules, repairs_are_events,
@@ -46,7 +51,7 @@ fn links_in_nodes() {
 }
 
 fn programs() {
-    Scene::check_all(&[kinds::PROGRAMS]);
+    Scene::check_all(&[kinds::FILES, kinds::PROGRAMS]);
 }
 
 /// A route with another metric is a different route, of another program, and stays.
@@ -204,20 +209,6 @@ fn planned_by_line() {
     assert!(!lines.contains("one at a time"), "{lines}");
 }
 
-/// A link of another program with the name of a bridge is not changed.
-fn replaced_by_a_foreign_link() {
-    let scene = Scene::new();
-    sh("ip link del br-apps; ip link add br-apps type veth peer name mine");
-    scene.named("replaced", "bridge br-apps is missing");
-    scene.h.run(&["up", FILE]).ok();
-    scene.h.run(&["status", "--exit-code"]).exits(0);
-    assert!(scene.h.reads("db", "http://10.9.0.10/"));
-    assert!(
-        sh("ip -d link show br-apps").contains("veth"),
-        "the other program's link is there"
-    );
-}
-
 /// If the kernel does not keep a change, the run fails and restores the former state.
 fn not_kept() {
     let scene = Scene::new();
@@ -353,7 +344,11 @@ hallway_testkit::tests![
     a_table_of_another_family,
     a_route_with_another_metric,
     planned_by_line,
-    replaced_by_a_foreign_link,
+    names_of_others,
+    a_name_for_the_keeper,
+    an_address_elsewhere,
+    rules_of_others_in_nodes,
+    programs_see_readable_files,
     not_kept,
     reboot_and_lost_records,
     while_traffic_runs,

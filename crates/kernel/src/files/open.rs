@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::{PRIVATE, kind, split};
+use super::{PRIVATE, PUBLIC, kind, split};
 use crate::KernelError;
 use crate::private::{self, refuse};
 
@@ -173,6 +173,72 @@ pub struct Entry {
     pub name: OsString,
     /// When it was last modified.
     pub modified: SystemTime,
+    /// Who may read and write it; none if it is not a regular file.
+    pub access: Option<Access>,
+}
+
+/// Who may read and write a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// The number of its owner.
+    pub owner: u32,
+    /// Its permissions.
+    pub mode: u32,
+}
+
+impl Access {
+    /// That of a file of this user which everybody may read.
+    #[must_use]
+    pub fn public() -> Self {
+        Self {
+            owner: rustix::process::geteuid().as_raw(),
+            mode: PUBLIC.bits(),
+        }
+    }
+
+    fn of(stat: &rustix::fs::Stat) -> Option<Self> {
+        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        regular.then_some(Self {
+            owner: stat.st_uid,
+            mode: stat.st_mode & 0o7777,
+        })
+    }
+}
+
+/// Who may read and write a file; none if there is no regular file.
+///
+/// # Errors
+/// A refusal has the reason as its detail.
+pub fn access(path: &Path) -> Result<Option<Access>, KernelError> {
+    let (parent, name) = split(path)?;
+    let directory = match private::directory(parent, None) {
+        Err(e) if e.errno == Errno::NOENT.raw_os_error() => return Ok(None),
+        other => other?,
+    };
+    match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Access::of(&stat)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(e) => Err(failed("read", path, e)),
+    }
+}
+
+/// Gives a regular file of this user, with one name, the permissions of a public one.
+pub(super) fn make_public(
+    directory: &OwnedFd,
+    name: &OsStr,
+    path: &Path,
+) -> Result<(), KernelError> {
+    let failed = |e| failed("write", path, e);
+    // Nothing of it is read: its permissions may not allow that.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(failed)?;
+    let stat = rustix::fs::fstat(&fd).map_err(failed)?;
+    let own = Access::of(&stat).is_some_and(|a| a.owner == Access::public().owner);
+    if !own || stat.st_nlink > 1 {
+        return Err(refuse(path, Errno::PERM, "it is not a file of this user"));
+    }
+    let same = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    rustix::fs::chmod(same, PUBLIC).map_err(failed)
 }
 
 /// The entries of a directory, in no order; empty if there is no such directory.
@@ -195,6 +261,7 @@ pub fn list(path: &Path) -> Result<Vec<Entry>, KernelError> {
                 out.push(Entry {
                     name: entry,
                     modified,
+                    access: Access::of(&stat),
                 });
             }
             Err(Errno::NOENT) => {} // removed meanwhile

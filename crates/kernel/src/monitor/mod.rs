@@ -18,6 +18,7 @@ pub use nftables::{Generation, NfChange, NfObject};
 use crate::KernelError;
 use crate::addr::{self, AddressInfo};
 use crate::conntrack::{self, Connection};
+use crate::forwarding::{self, ForwardingInfo};
 use crate::link::{self, LinkInfo};
 use crate::neighbour::{self, NeighbourInfo};
 use crate::netconf::{self, Netconf};
@@ -41,7 +42,7 @@ pub enum Topic {
     Route,
     /// Routing policy rules.
     Rule,
-    /// Neighbours.
+    /// Neighbours, and entries of bridges.
     Neighbour,
     /// Queueing disciplines.
     Qdisc,
@@ -95,6 +96,8 @@ pub enum Event {
     Rule(Change, RoutingRule),
     /// A neighbour.
     Neighbour(Change, NeighbourInfo),
+    /// An entry of a bridge.
+    Forwarding(Change, ForwardingInfo),
     /// A queueing discipline.
     Qdisc(Change, QdiscInfo),
     /// Settings of an interface.
@@ -293,6 +296,12 @@ fn route_event(message: &Message<'_>) -> Option<Event> {
         route::RTM_DELROUTE => Some(Event::Route(Removed, route::parse(body)?)),
         rule::RTM_NEWRULE => Some(Event::Rule(Present, rule::parse(body)?)),
         rule::RTM_DELRULE => Some(Event::Rule(Removed, rule::parse(body)?)),
+        neighbour::RTM_NEWNEIGH if is_port => {
+            Some(Event::Forwarding(Present, forwarding::parse(body)?))
+        }
+        neighbour::RTM_DELNEIGH if is_port => {
+            Some(Event::Forwarding(Removed, forwarding::parse(body)?))
+        }
         neighbour::RTM_NEWNEIGH => Some(Event::Neighbour(Present, neighbour::parse(body)?)),
         neighbour::RTM_DELNEIGH => Some(Event::Neighbour(Removed, neighbour::parse(body)?)),
         qdisc::RTM_NEWQDISC => Some(Event::Qdisc(Present, qdisc::parse(body)?)),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::words::mac_words;
 use crate::target::{BridgeFlag, PortFlag};
 
 /// An attribute of a link with a value.
@@ -63,10 +64,7 @@ impl fmt::Display for Attribute {
         match self {
             Self::Up(up) => f.write_str(if *up { "up" } else { "down" }),
             Self::Mtu(n) | Self::Group(n) => n.fmt(f),
-            Self::Mac(mac) => {
-                let bytes: Vec<String> = mac.iter().map(|b| format!("{b:02x}")).collect();
-                f.write_str(&bytes.join(":"))
-            }
+            Self::Mac(mac) => f.write_str(&mac_words(*mac)),
             Self::Alias(text) | Self::Master(text) => {
                 f.write_str(text.as_deref().unwrap_or("none"))
             }

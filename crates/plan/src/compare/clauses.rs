@@ -1,9 +1,17 @@
-//! Differences as clauses, for people.
+//! Differences in words, for people.
 
 use std::fmt;
 
-use super::words::elements;
-use super::{Difference, Fact};
+use super::words::{elements, hop, next_hop};
+use super::{Difference, Fact, Place};
+use crate::shaping::Shaping;
+
+/// A difference in words.
+struct Told {
+    wanted: String,
+    found: String,
+    clause: String,
+}
 
 impl Difference {
     /// The object that differs, with its place: the same text for all differences of one object.
@@ -15,7 +23,41 @@ impl Difference {
     /// The difference in one clause, without its place, like `mtu of eth0 is 1400, not 1500`.
     #[must_use]
     pub fn clause(&self) -> String {
+        self.told().clause
+    }
+
+    /// What must be there and what was found, as two short texts.
+    #[must_use]
+    pub fn wanted_and_found(&self) -> (String, String) {
+        let told = self.told();
+        (told.wanted, told.found)
+    }
+
+    /// What to do about it, if it is left to others.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        let Fact::AddressElsewhere { link, address, .. } = &self.fact else {
+            return None;
+        };
+        let command = match &self.place {
+            Place::Host => "ip".to_owned(),
+            Place::Node { netns, .. } if netns.starts_with('/') => {
+                format!("nsenter --net={netns} ip")
+            }
+            Place::Node { netns, .. } => format!("ip -n {netns}"),
+        };
+        let remedy = format!("remove it: {command} addr del {address} dev {link}");
+        Some(remedy).filter(|_| self.fact.is_left_to_others())
+    }
+
+    fn told(&self) -> Told {
         let object = self.object();
+        let missing = || told("present", "missing", format!("{object} is missing"));
+        let left = |clause| told("absent", "present", format!("{object} {clause}"));
+        let is = |wanted: String, found: String| {
+            let clause = format!("{object} is {found}, not {wanted}");
+            told(&wanted, &found, clause)
+        };
         match &self.fact {
             Fact::NamespaceMissing
             | Fact::LinkMissing { .. }
@@ -26,37 +68,91 @@ impl Difference {
             | Fact::GuardMissing { .. }
             | Fact::UplinkNoteMissing { .. }
             | Fact::FileMissing { .. }
-            | Fact::RouteMissing { found: None, .. } => format!("{object} is missing"),
-            Fact::NamespaceReplaced => format!("{object} is not the one that was made"),
-            Fact::NamespaceUnseen => format!("{object} could not be examined"),
-            Fact::JoinedMissing { why, .. } => format!("{object} cannot be entered: {why}"),
-            Fact::JoinedReplaced { .. } => format!("{object} is another one than was joined"),
-            Fact::LinkDetached { .. } => format!("{object} is not connected to its other end"),
+            | Fact::RoutingRuleMissing { .. }
+            | Fact::RouteMissing { found: None, .. } => missing(),
             Fact::AddressLeft { .. }
             | Fact::RouteLeft { .. }
             | Fact::UplinkNoteLeft { .. }
-            | Fact::NodeTable { wanted: None, .. } => format!("{object} is no longer wanted"),
-            Fact::NodeTable { changes, .. } if changes.is_empty() => {
-                format!("{object} is missing")
-            }
+            | Fact::NodeTable { wanted: None, .. } => left("is no longer wanted"),
+            Fact::Forwarding { .. } => left("does not come from frames"),
+            Fact::AddressElsewhere { of, .. } => left(&format!("is one of {of}")),
+            Fact::NamespaceReplaced
+            | Fact::NamespaceUnseen
+            | Fact::JoinedMissing { .. }
+            | Fact::JoinedReplaced { .. }
+            | Fact::LinkDetached { .. } => self.unusable(),
+            Fact::ProgramStopped { state } => told("running", state, format!("{object} {state}")),
+            Fact::NodeTable { changes, .. } if changes.is_empty() => missing(),
             Fact::TableChanged { changes, .. }
             | Fact::NodeTable { changes, .. }
-            | Fact::GuardChanged { changes, .. } => changes.join("; "),
-            Fact::ProgramStopped { state } => format!("{object} {state}"),
+            | Fact::GuardChanged { changes, .. } => {
+                let changes = changes.join("; ");
+                told("as written", &changes, changes.clone())
+            }
             Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
-                format!("{object}: {}", elements(missing, extra))
+                let found = elements(missing, extra);
+                told("as written", &found, format!("{object}: {found}"))
             }
-            Fact::Attribute { .. }
-            | Fact::RouteMissing { .. }
-            | Fact::Setting { .. }
-            | Fact::Shaping { .. }
-            | Fact::Sysctl { .. }
-            | Fact::UplinkForwarding { .. } => {
-                let (wanted, found) = self.wanted_and_found();
-                format!("{object} is {found}, not {wanted}")
+            Fact::AddressFaulty { fault, .. } => {
+                let found = format!("without {fault}");
+                told(
+                    &format!("with {fault}"),
+                    &found,
+                    format!("{object} is {found}"),
+                )
             }
+            Fact::Attribute { wanted, found, .. } => is(wanted.to_string(), found.to_string()),
+            Fact::RouteMissing { route, found, .. } => is(next_hop(route), hop(found.flatten())),
+            Fact::Setting { wanted, found, .. } => is(wanted.to_string(), found.to_string()),
+            Fact::Sysctl { wanted, found, .. } => is(
+                wanted.clone(),
+                found.clone().unwrap_or_else(|| "none".into()),
+            ),
+            Fact::Shaping { wanted, found, .. } => is(wanted.to_string(), shaping(*found)),
+            Fact::UplinkForwarding { .. } => is("1".into(), "0".into()),
+            Fact::FileAccess { wanted, found, .. } => is(wanted.to_string(), found.to_string()),
         }
     }
+
+    /// The same of a namespace or link that is there, but cannot be used.
+    fn unusable(&self) -> Told {
+        let (wanted, found, clause) = match &self.fact {
+            Fact::NamespaceReplaced => (
+                "the namespace that was made",
+                "another one",
+                "is not the one that was made",
+            ),
+            Fact::JoinedReplaced { .. } => (
+                "the namespace that was joined",
+                "another one",
+                "is another one than was joined",
+            ),
+            Fact::LinkDetached { .. } => (
+                "connected",
+                "its other end is elsewhere",
+                "is not connected to its other end",
+            ),
+            Fact::JoinedMissing { why, .. } => {
+                let clause = format!("{} cannot be entered: {why}", self.object());
+                return told("present", why, clause);
+            }
+            _ => ("present", "not examined", "could not be examined"),
+        };
+        told(wanted, found, format!("{} {clause}", self.object()))
+    }
+}
+
+fn told(wanted: &str, found: &str, clause: String) -> Told {
+    Told {
+        wanted: wanted.to_owned(),
+        found: found.to_owned(),
+        clause,
+    }
+}
+
+fn shaping(found: Option<Shaping>) -> String {
+    let other = || "a queueing discipline with other settings".to_owned();
+    found.map_or_else(other, |shaping| shaping.to_string())
 }
 
 impl fmt::Display for Difference {

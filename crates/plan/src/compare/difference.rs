@@ -5,7 +5,7 @@ use std::fmt;
 use hallway_spec::Name;
 
 use super::Fact;
-use super::words::{elements, hop, next_hop, role_words, route_words};
+use super::words::{mac_words, role_words, route_words, rule_words};
 use crate::target::Setting;
 
 /// Where a difference is.
@@ -41,63 +41,6 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// What must be there and what was found, as two short texts.
-    #[must_use]
-    pub fn wanted_and_found(&self) -> (String, String) {
-        match &self.fact {
-            Fact::NamespaceMissing
-            | Fact::LinkMissing { .. }
-            | Fact::AddressMissing { .. }
-            | Fact::TableMissing { .. }
-            | Fact::AcceptMissing { .. }
-            | Fact::ListenerMissing { .. }
-            | Fact::GuardMissing { .. }
-            | Fact::UplinkNoteMissing { .. }
-            | Fact::FileMissing { .. }
-            | Fact::RouteMissing { found: None, .. } => ("present".into(), "missing".into()),
-            Fact::NodeTable { wanted: None, .. } => ("absent".into(), "present".into()),
-            Fact::NodeTable { changes, .. } if changes.is_empty() => {
-                ("present".into(), "missing".into())
-            }
-            Fact::NamespaceReplaced => ("the namespace that was made".into(), "another one".into()),
-            Fact::NamespaceUnseen => ("present".into(), "not examined".into()),
-            Fact::JoinedMissing { why, .. } => ("present".into(), why.clone()),
-            Fact::JoinedReplaced { .. } => {
-                ("the namespace that was joined".into(), "another one".into())
-            }
-            Fact::LinkDetached { .. } => ("connected".into(), "its other end is elsewhere".into()),
-            Fact::Attribute { wanted, found, .. } => (wanted.to_string(), found.to_string()),
-            Fact::AddressLeft { .. } | Fact::RouteLeft { .. } | Fact::UplinkNoteLeft { .. } => {
-                ("absent".into(), "present".into())
-            }
-            Fact::RouteMissing {
-                route,
-                found: Some(via),
-                ..
-            } => (next_hop(route), hop(*via)),
-            Fact::Setting { wanted, found, .. } => (wanted.to_string(), found.to_string()),
-            Fact::Sysctl { wanted, found, .. } => (
-                wanted.clone(),
-                found.clone().unwrap_or_else(|| "none".into()),
-            ),
-            Fact::Shaping { wanted, found, .. } => (
-                wanted.to_string(),
-                found.map_or_else(
-                    || "a queueing discipline with other settings".into(),
-                    |s| s.to_string(),
-                ),
-            ),
-            Fact::UplinkForwarding { .. } => ("1".into(), "0".into()),
-            Fact::TableChanged { changes, .. }
-            | Fact::NodeTable { changes, .. }
-            | Fact::GuardChanged { changes, .. } => ("as written".into(), changes.join("; ")),
-            Fact::Elements { missing, extra, .. } | Fact::FileChanged { missing, extra, .. } => {
-                ("as written".into(), elements(missing, extra))
-            }
-            Fact::ProgramStopped { state } => ("running".into(), state.clone()),
-        }
-    }
-
     /// The object that differs, like `address 10.0.0.1/24 of br-web`.
     #[must_use]
     pub fn object(&self) -> String {
@@ -112,9 +55,14 @@ impl Difference {
                 format!("{} {link}", role_words(*role))
             }
             Fact::Attribute { link, wanted, .. } => format!("{} of {link}", wanted.name()),
-            Fact::AddressMissing { link, address } | Fact::AddressLeft { link, address } => {
-                format!("address {address} of {link}")
+            Fact::AddressMissing { link, address }
+            | Fact::AddressLeft { link, address }
+            | Fact::AddressFaulty { link, address, .. } => format!("address {address} of {link}"),
+            Fact::AddressElsewhere { link, address, .. } => format!("address {address} on {link}"),
+            Fact::Forwarding { bridge, port, mac } => {
+                format!("entry {} to {port} of {bridge}", mac_words(*mac))
             }
+            Fact::RoutingRuleMissing { rule } => rule_words(rule),
             Fact::RouteMissing { route, .. } | Fact::RouteLeft { route } => route_words(route),
             Fact::Setting {
                 link: Some(link),
@@ -160,6 +108,7 @@ impl Difference {
             Fact::ProgramStopped { .. } => "program".into(),
             Fact::ListenerMissing { listener } => format!("listener {listener}"),
             Fact::FileMissing { file } | Fact::FileChanged { file, .. } => file.clone(),
+            Fact::FileAccess { file, .. } => format!("access to {file}"),
         }
     }
 }

@@ -7,8 +7,9 @@ use hallway_spec::{IpVersion, Joined, SysctlKey};
 use ipnet::IpNet;
 
 use super::Attribute;
+use crate::observed::{AddressFault, FileAccess};
 use crate::shaping::Shaping;
-use crate::target::{LinkRole, Listener, Route, Setting};
+use crate::target::{LinkRole, Listener, Route, RoutingRule, Setting};
 
 /// What differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,40 @@ pub enum Fact {
         link: String,
         /// The address.
         address: IpNet,
+    },
+    /// An address is there, and has to be added anew.
+    AddressFaulty {
+        /// The link that has it.
+        link: String,
+        /// The address.
+        address: IpNet,
+        /// What it lacks.
+        fault: AddressFault,
+    },
+    /// An address of the project is on a link that it does not belong on.
+    AddressElsewhere {
+        /// That link.
+        link: String,
+        /// The address, with the prefix length it has there.
+        address: IpNet,
+        /// Where it belongs: a link, or a node.
+        of: String,
+        /// Hallway made the link, and removes the address.
+        repaired: bool,
+    },
+    /// A bridge has an entry that does not come from frames: frames to the address go by it.
+    Forwarding {
+        /// The bridge.
+        bridge: String,
+        /// Where the entry sends them: a port, or the bridge itself.
+        port: String,
+        /// The MAC address.
+        mac: [u8; 6],
+    },
+    /// A routing rule that every namespace has at first is missing.
+    RoutingRuleMissing {
+        /// The rule.
+        rule: RoutingRule,
     },
     /// A route is missing.
     RouteMissing {
@@ -208,9 +243,30 @@ pub enum Fact {
         /// Lines that should not be there.
         extra: Vec<String>,
     },
+    /// Others may read or write such a file than must.
+    FileAccess {
+        /// As above.
+        file: String,
+        /// Who must be able to.
+        wanted: FileAccess,
+        /// Who is.
+        found: FileAccess,
+    },
 }
 
 impl Fact {
+    /// Whether hallway leaves it to the program or person who made the change.
+    #[must_use]
+    pub fn is_left_to_others(&self) -> bool {
+        matches!(
+            self,
+            Self::AddressElsewhere {
+                repaired: false,
+                ..
+            }
+        )
+    }
+
     /// Whether it is a difference of the project's own tables.
     pub(crate) fn is_of_rules(&self) -> bool {
         matches!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Difference, Fact, Place, place};
-use crate::observed::{Observed, Seen};
+use crate::observed::{FileAccess, Observed, Seen, SeenFile};
 use crate::settled::{Node, Settled};
 use crate::{hosts, resolv};
 
@@ -38,8 +38,8 @@ pub(crate) fn differences(wanted: &Settled, seen: &Observed) -> Vec<Difference> 
             let Some(nodes) = viewers.get(&name) else {
                 continue;
             };
-            let found = found.get(&name).map(String::as_str);
-            out.extend(difference(path, nodes, &text, found));
+            let found = found.get(&name);
+            out.extend(difference(path, nodes, (&text, files.access), found));
         }
     }
     out
@@ -57,8 +57,8 @@ fn viewers(wanted: &Settled, name: impl Fn(&Node) -> String) -> BTreeMap<String,
 fn difference(
     path: &str,
     nodes: &[&Node],
-    wanted: &str,
-    found: Option<&str>,
+    (wanted, access): (&str, FileAccess),
+    found: Option<&SeenFile>,
 ) -> Option<Difference> {
     let (place, file) = match nodes {
         [only] => (place(only), path.to_owned()),
@@ -66,8 +66,13 @@ fn difference(
     };
     let fact = match found {
         None => Fact::FileMissing { file },
+        Some(found) if found.access != access => Fact::FileAccess {
+            file,
+            wanted: access,
+            found: found.access,
+        },
         Some(found) => {
-            let (wanted, found) = (by_name(wanted), by_name(found));
+            let (wanted, found) = (by_name(wanted), by_name(&found.text));
             if wanted == found {
                 return None;
             }

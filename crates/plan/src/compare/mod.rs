@@ -2,14 +2,19 @@
 //! difference, as a value. A record is used only for one thing: it lists the objects of earlier
 //! runs, so that those no longer wanted are found.
 
+mod addresses;
 mod attribute;
 mod clauses;
 mod difference;
 mod fact;
 pub(crate) mod files;
+mod foreign;
+mod forwarding;
 pub(crate) mod guard;
+mod index;
 mod joined;
 pub(crate) mod programs;
+mod routes;
 pub(crate) mod rules;
 mod space;
 mod words;
@@ -22,11 +27,12 @@ use ipnet::IpNet;
 pub use attribute::Attribute;
 pub use difference::{Difference, Place};
 pub use fact::Fact;
+pub(crate) use words::mac_words;
 
 use crate::observed::{NamespaceState, Observed, Seen, SeenLink, SeenNamespace};
 use crate::settled::{Cable, Interface, Network, Node, Plug, Settled};
 use crate::target::{LinkRole, NodeTarget, Space, Target};
-use space::{Before, Index};
+use index::{Before, Index};
 
 /// The differences of a project's objects, without its tables.
 #[derive(Debug, Default)]
@@ -57,7 +63,8 @@ pub fn compare(
     let target = Target::of(wanted);
     let before: Vec<Target> = before.iter().map(|b| Target::of(b)).collect();
     let mut out = Comparison::default();
-    let host = Index::new(&observed.host);
+    let spaces = before.iter().map(|b| &b.host).chain([&target.host]);
+    let host = Index::without(&observed.host, &foreign::links(spaces, &observed.host));
     let host_before = Before::new(before.iter().map(|b| &b.host));
     out.missing_bridges(wanted, &host);
     let mut nodes_before: BTreeMap<&Name, Vec<&NodeTarget>> = BTreeMap::new();
@@ -90,19 +97,21 @@ pub fn compare(
         let all: Vec<_> = all.iter().map(|s| joined::ours(s, &theirs)).collect();
         if let Some((ours, before)) = all.split_last() {
             let before = Before::new(before.iter().map(AsRef::as_ref));
-            out.differences
-                .extend(space::compare(&place(node), ours, &before, &index));
+            let owned = addresses::owned(ours);
+            let place = place(node);
+            let found = space::compare(&place, (ours, &owned), &before, &index);
+            out.differences.extend(found);
         }
         inside.insert(&node.name, index);
     }
     let unseen = out.unseen();
     out.cables(wanted, &inside, &unseen);
-    out.differences.extend(space::compare(
-        &Place::Host,
-        &target.host,
-        &host_before,
-        &host,
-    ));
+    let mut owned = addresses::owned(&target.host);
+    owned.extend(addresses::of_nodes(wanted));
+    let on_host = (&target.host, &owned);
+    let found = space::compare(&Place::Host, on_host, &host_before, &host);
+    out.differences.extend(found);
+    out.forwarding(wanted, &host);
     out.without_missing_external(wanted);
     out
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hallway_spec::IpVersion;
 
-use crate::target::{LinkRole, Route, RouteKind, Setting};
+use crate::target::{LinkRole, Route, RouteKind, RouteOrigin, RoutingRule, Setting};
 
 impl Setting {
     pub(super) fn words(self) -> &'static str {
@@ -32,12 +32,31 @@ pub(super) fn role_words(role: LinkRole) -> &'static str {
     }
 }
 
+pub(crate) fn mac_words(mac: [u8; 6]) -> String {
+    let bytes: Vec<String> = mac.iter().map(|b| format!("{b:02x}")).collect();
+    bytes.join(":")
+}
+
+pub(super) fn rule_words(rule: &RoutingRule) -> String {
+    let version = match rule.version {
+        IpVersion::V4 => "IPv4",
+        IpVersion::V6 => "IPv6",
+    };
+    let (priority, table) = (rule.priority, rule.table_name());
+    format!("{version} routing rule {priority} to table {table}")
+}
+
 pub(super) fn route_words(route: &Route) -> String {
     match &route.kind {
         RouteKind::Unreachable => format!("unreachable route {}", route.to),
         RouteKind::Link { link, .. } if route.to.prefix_len() == 0 => {
             format!("default route of {link}")
         }
+        RouteKind::Link {
+            link,
+            origin: RouteOrigin::Multicast,
+            ..
+        } => format!("multicast route {} of {link}", route.to),
         RouteKind::Link { link, .. } => format!("route {} of {link}", route.to),
     }
 }

@@ -10,6 +10,8 @@
 //! an earlier run made, so that those no longer wanted are removed, and why a step is needed: a
 //! difference to what was built is drift, a difference to what is on record is an edit.
 
+mod adjustment;
+mod again;
 mod create;
 mod created;
 pub mod endpoint;
@@ -79,6 +81,8 @@ pub struct Plan {
     pub names: Vec<NameStep>,
     /// What the keeper does after that.
     pub keeper: Vec<KeeperStep>,
+    /// Differences that are left to others.
+    pub left: Vec<Difference>,
 }
 
 impl Plan {

@@ -23,7 +23,7 @@ pub(super) fn plan(
     for difference in drifted {
         let (missing, file) = match &difference.fact {
             Fact::FileMissing { file } => (true, file),
-            Fact::FileChanged { file, .. } => (false, file),
+            Fact::FileChanged { file, .. } | Fact::FileAccess { file, .. } => (false, file),
             _ => continue,
         };
         let file = match &difference.place {

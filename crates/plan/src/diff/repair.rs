@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_spec::{Name, SysctlKey};
+use ipnet::IpNet;
 
 use super::Plan;
+use super::adjustment::{LINKS, SYSCTLS, adjustment};
+use super::again::{NO_KERNEL_ADDRESS, Planned, again, no_kernel_address, starts_ipv6, wanted};
 use super::created::Created;
 use crate::compare::{Attribute, Comparison, Difference, Fact, Place};
 use crate::settled::Settled;
-use crate::step::{Adjustment, Cause, Op};
-use crate::target::{Link, NodeTarget, Route, RouteKind, Setting, Space, Target};
+use crate::step::{Adjustment, Announcement, Cause, Op};
+use crate::target::{NodeTarget, RouteKind, Target};
 
 /// The differences of one comparison, and which of them are drift.
 pub(super) struct Repairs<'a> {
@@ -120,7 +123,7 @@ impl<'a> Repairs<'a> {
     /// Everything else, in an order in which a later step does not undo an earlier one: what is
     /// left over first, then links, then settings, addresses and routes, which need the link up.
     pub(super) fn plan(&self, plan: &mut Plan, created: &Created, target: &Target) {
-        let mut steps: Vec<(u8, Op, Cause)> = Vec::new();
+        let mut steps: Vec<Planned> = Vec::new();
         let mut links: BTreeMap<(&Place, &str), (Vec<Attribute>, Cause)> = BTreeMap::new();
         for difference in self
             .found
@@ -133,6 +136,9 @@ impl<'a> Repairs<'a> {
                     .entry((place, link))
                     .or_insert_with(|| (Vec::new(), self.cause(difference)));
                 attributes.push(wanted.clone());
+                if starts_ipv6(&difference.fact) && !attributes.contains(&NO_KERNEL_ADDRESS) {
+                    attributes.extend(no_kernel_address(target, place, link));
+                }
                 continue;
             }
             if let Some((order, change)) = adjustment(&difference.fact) {
@@ -154,19 +160,22 @@ impl<'a> Repairs<'a> {
             };
             steps.push((LINKS, op, cause));
         }
-        let mut again = self.again(target);
         // A missing object has a step that adds it already.
-        again.retain(|new| steps.iter().all(|s| (s.0, &s.1) != (new.0, &new.1)));
-        steps.extend(again);
+        for new in self.again(target) {
+            if steps.iter().all(|s| (s.0, &s.1) != (new.0, &new.1)) {
+                steps.push(new);
+            }
+        }
         steps.extend(self.new_sysctls(created, target));
         steps.sort_by_key(|(order, ..)| *order);
         for (_, op, cause) in steps {
             plan.push(op, cause);
         }
+        self.announce(plan, created, target);
     }
 
     /// Settings of created namespaces: some belong to interfaces, which exist at that point.
-    fn new_sysctls(&self, created: &Created, target: &Target) -> Vec<(u8, Op, Cause)> {
+    fn new_sysctls(&self, created: &Created, target: &Target) -> Vec<Planned> {
         let nodes = target.nodes.iter();
         let nodes = nodes.filter(|n| created.nodes.contains(&n.node));
         let all = nodes.flat_map(|n| n.space.sysctls.iter().map(move |setting| (n, setting)));
@@ -184,166 +193,47 @@ impl<'a> Repairs<'a> {
         all.map(step).collect()
     }
 
-    /// The kernel removes routes, and addresses of the same subnet, with an address: all that
-    /// belong to that link are added again.
-    fn again(&self, target: &Target) -> Vec<(u8, Op, Cause)> {
-        let mut out = Vec::new();
-        let mut done = BTreeSet::new();
+    /// Steps that follow from others: see [`again`].
+    fn again(&self, target: &Target) -> Vec<Planned> {
+        let mut out: Vec<Planned> = Vec::new();
         for difference in self.found {
-            let Fact::AddressLeft { link, .. } = &difference.fact else {
-                continue;
-            };
-            if !done.insert((&difference.place, link)) {
-                continue;
-            }
-            let Some((wanted, routes)) = wanted(target, &difference.place, link) else {
-                continue;
-            };
+            let ops = again(target, difference);
             let cause = self.cause(difference);
-            let mut push = |order, change| {
-                let op = Op::Adjust {
-                    place: difference.place.clone(),
-                    change,
-                };
-                out.push((order, op, cause.clone()));
-            };
-            for address in &wanted.addresses {
-                push(
-                    ADDRESSES,
-                    Adjustment::AddAddress {
-                        link: link.clone(),
-                        address: *address,
-                    },
-                );
-            }
-            for route in routes {
-                push(ROUTES, Adjustment::AddRoute(route.clone()));
-            }
+            out.extend(
+                ops.into_iter()
+                    .map(|(order, op)| (order, op, cause.clone())),
+            );
         }
         out
     }
-}
 
-const LEFT_ROUTES: u8 = 0;
-const LEFT_ADDRESSES: u8 = 1;
-const FIRST_SETTINGS: u8 = 2;
-const LINKS: u8 = 3;
-const SETTINGS: u8 = 4;
-const ADDRESSES: u8 = 5;
-const ROUTES: u8 = 6;
-const LIMITS: u8 = 7;
-const SYSCTLS: u8 = 8;
-
-/// IPv6 must be on before an IPv6 address can be added.
-fn setting_order(setting: Setting) -> u8 {
-    match setting {
-        Setting::DisableIpv6 => FIRST_SETTINGS,
-        Setting::Forwarding(_)
-        | Setting::NewForwarding(_)
-        | Setting::AcceptRa
-        | Setting::Autoconf => SETTINGS,
-    }
-}
-
-/// The change that repairs a difference, with its place in the order; `None` if something is
-/// created instead, or if the difference has steps of its own.
-fn adjustment(fact: &Fact) -> Option<(u8, Adjustment)> {
-    Some(match fact {
-        Fact::AddressMissing { link, address } => {
-            let (link, address) = (link.clone(), *address);
-            (ADDRESSES, Adjustment::AddAddress { link, address })
-        }
-        Fact::AddressLeft { link, address } => {
-            let (link, address) = (link.clone(), *address);
-            (LEFT_ADDRESSES, Adjustment::RemoveAddress { link, address })
-        }
-        Fact::RouteMissing {
-            route, replaces, ..
-        } if route.kind != RouteKind::Unreachable => {
-            let route = route.clone();
-            let change = match replaces {
-                true => Adjustment::ReplaceRoute(route),
-                false => Adjustment::AddRoute(route),
+    /// Neighbours have noted the MAC address that another program gave a link.
+    fn announce(&self, plan: &mut Plan, created: &Created, target: &Target) {
+        for difference in self.found.iter().filter(|d| !is_created(d, created)) {
+            let Fact::Attribute {
+                link,
+                wanted: Attribute::Mac(_),
+                ..
+            } = &difference.fact
+            else {
+                continue;
             };
-            (ROUTES, change)
+            let place = &difference.place;
+            let Some((wanted, _)) = wanted(target, place, link) else {
+                continue;
+            };
+            let addresses = wanted.addresses.iter().map(IpNet::addr);
+            let addresses: Vec<_> = addresses.collect();
+            if !addresses.is_empty() {
+                let op = Op::Announce(Announcement {
+                    place: place.clone(),
+                    interface: link.clone(),
+                    addresses,
+                });
+                plan.push(op, self.cause(difference));
+            }
         }
-        Fact::RouteLeft { route } if route.kind != RouteKind::Unreachable => {
-            (LEFT_ROUTES, Adjustment::RemoveRoute(route.clone()))
-        }
-        Fact::Setting { .. } | Fact::Sysctl { .. } => return of_setting(fact),
-        Fact::NodeTable { .. } => return of_table(fact),
-        Fact::Shaping { link, wanted, .. } => (
-            LIMITS,
-            Adjustment::Shape {
-                link: link.clone(),
-                shaping: *wanted,
-            },
-        ),
-        Fact::NamespaceMissing
-        | Fact::NamespaceReplaced
-        | Fact::NamespaceUnseen
-        | Fact::JoinedMissing { .. }
-        | Fact::JoinedReplaced { .. }
-        | Fact::LinkMissing { .. }
-        | Fact::LinkDetached { .. }
-        | Fact::Attribute { .. }
-        | Fact::RouteMissing { .. }
-        | Fact::RouteLeft { .. }
-        | Fact::UplinkForwarding { .. }
-        | Fact::UplinkNoteLeft { .. }
-        | Fact::UplinkNoteMissing { .. }
-        | Fact::AcceptMissing { .. }
-        | Fact::TableMissing { .. }
-        | Fact::TableChanged { .. }
-        | Fact::Elements { .. }
-        | Fact::ProgramStopped { .. }
-        | Fact::GuardMissing { .. }
-        | Fact::GuardChanged { .. }
-        | Fact::ListenerMissing { .. }
-        | Fact::FileMissing { .. }
-        | Fact::FileChanged { .. } => return None,
-    })
-}
-
-/// The same for the table of a node that translates addresses.
-fn of_table(fact: &Fact) -> Option<(u8, Adjustment)> {
-    let Fact::NodeTable { table, wanted, .. } = fact else {
-        return None;
-    };
-    let change = match wanted {
-        Some(rules) => Adjustment::Table(rules.clone()),
-        None => Adjustment::RemoveTable {
-            table: table.split(' ').next_back()?.to_owned(),
-        },
-    };
-    Some((FIRST_SETTINGS, change))
-}
-
-/// The same for a setting.
-fn of_setting(fact: &Fact) -> Option<(u8, Adjustment)> {
-    Some(match fact {
-        Fact::Setting {
-            link,
-            setting,
-            wanted,
-            ..
-        } => {
-            let (link, setting, value) = (link.clone(), *setting, *wanted);
-            (
-                setting_order(setting),
-                Adjustment::Setting {
-                    link,
-                    setting,
-                    value,
-                },
-            )
-        }
-        Fact::Sysctl { key, wanted, .. } => {
-            let (key, value) = (key.clone(), wanted.clone());
-            (SYSCTLS, Adjustment::Sysctl { key, value })
-        }
-        _ => return None,
-    })
+    }
 }
 
 /// Whether a difference is a setting of a node's whole namespace, or its table.
@@ -362,6 +252,8 @@ fn is_created(difference: &Difference, created: &Created) -> bool {
         Fact::Attribute { link, .. }
         | Fact::AddressMissing { link, .. }
         | Fact::AddressLeft { link, .. }
+        | Fact::AddressFaulty { link, .. }
+        | Fact::AddressElsewhere { link, .. }
         | Fact::Shaping { link, .. }
         | Fact::Setting {
             link: Some(link), ..
@@ -378,15 +270,4 @@ fn is_created(difference: &Difference, created: &Created) -> bool {
             created.nodes.contains(node) || created.inside.contains(&(node.clone(), link.clone()))
         }
     }
-}
-
-fn wanted<'t>(target: &'t Target, place: &Place, link: &str) -> Option<(&'t Link, Vec<&'t Route>)> {
-    let space: &Space = match place {
-        Place::Host => &target.host,
-        Place::Node { node, .. } => &target.nodes.iter().find(|n| n.node == *node)?.space,
-    };
-    let leaves =
-        |route: &&Route| matches!(&route.kind, RouteKind::Link { link: by, .. } if by == link);
-    let found = space.links.iter().find(|l| l.name == link)?;
-    Some((found, space.routes.iter().filter(leaves).collect()))
 }

@@ -42,6 +42,8 @@ pub(super) fn plan(recorded: Recorded<'_>, wanted: &Settled, seen: &Observed) ->
     let keeper = crate::compare::programs::differences(wanted, seen);
     programs::plan(&mut plan, recorded, wanted, &created, keeper);
     programs::guard(&mut plan, recorded, seen);
+    let left = found.differences.into_iter();
+    plan.left = left.filter(|d| d.fact.is_left_to_others()).collect();
     plan
 }
 

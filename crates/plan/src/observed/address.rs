@@ -1,5 +1,7 @@
 //! Addresses as they were found.
 
+use std::fmt;
+
 use ipnet::IpNet;
 
 /// An address.
@@ -7,11 +9,31 @@ use ipnet::IpNet;
 pub struct SeenAddress {
     /// Another IPv4 address of its subnet comes before it.
     pub secondary: bool,
-    /// Not an IPv4 address with another scope, or without the local route by which packets to it are
-    /// delivered: such an address has to be added anew.
-    pub usable: bool,
+    /// Why it has to be added anew, if so.
+    pub fault: Option<AddressFault>,
     /// Interface index.
     pub interface: u32,
     /// Address and prefix length.
     pub net: IpNet,
+}
+
+/// What makes an address that is there unusable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressFault {
+    /// An IPv4 address has another scope: packets of other networks do not have it as their source.
+    Scope,
+    /// It lacks the route in the table local by which packets to it are delivered.
+    LocalRoute,
+    /// It lacks the route in the table local by which broadcasts to its subnet are delivered.
+    BroadcastRoute,
+}
+
+impl fmt::Display for AddressFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scope => "global scope",
+            Self::LocalRoute => "a local route",
+            Self::BroadcastRoute => "a broadcast route",
+        })
+    }
 }

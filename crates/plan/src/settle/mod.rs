@@ -13,6 +13,7 @@ mod names;
 mod parent;
 mod policy;
 mod pool;
+mod prefixes;
 mod routers;
 mod routes;
 
@@ -29,7 +30,7 @@ pub use automatic::complete;
 pub use conflict::{Conflict, ConflictCode};
 pub use host_links::HostLink;
 pub use joined::{contradiction, followed};
-pub use names::Surroundings;
+pub use names::{Surroundings, renamed};
 pub use pool::pool_addresses;
 
 /// Decides everything the topology leaves open.

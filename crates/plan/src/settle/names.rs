@@ -2,16 +2,16 @@
 //! name of an object of another program is never used.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use hallway_spec::{Joined, Name, Place, Topology};
 use ipnet::IpNet;
 
 use super::conflict::{Conflict, ConflictCode};
 use super::host_links::{self, HostLink};
+use super::prefixes::{Held, foreign_prefixes};
 use crate::mark::{self, Role};
 use crate::observed::{NamespaceState, Observed, SeenJoined};
-use crate::settled::{Node, Settled};
+use crate::settled::{Node, Plug, Settled};
 
 /// What exists already, from the view of one project.
 #[derive(Debug, Clone, Default)]
@@ -43,25 +43,6 @@ pub struct Surroundings {
     pub built: BTreeMap<Role, String>,
 }
 
-/// A prefix that is not this project's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// The prefix: the subnet of a link, the destination of a route, or one address that is used.
-    pub net: IpNet,
-    /// What holds it, as text for messages.
-    pub holder: String,
-    /// It is of another project, so it must not overlap. A prefix of no project may be longer or
-    /// shorter: the longest prefix is used first.
-    pub of_project: bool,
-}
-
-impl Held {
-    /// Whether a subnet would take addresses from it.
-    fn is_hit_by(&self, subnet: &IpNet) -> bool {
-        subnet.contains(&self.net) || (self.of_project && self.net.contains(subnet))
-    }
-}
-
 impl Surroundings {
     /// Reads them from a snapshot. `known` is what the project built and what an unfinished run was
     /// building: of the latter a node's namespace may be a plain file.
@@ -74,18 +55,17 @@ impl Surroundings {
             ..Self::default()
         };
         let mut ours = BTreeSet::new();
-        let made: BTreeMap<&str, Role> = known.iter().flat_map(|k| made_links(k)).collect();
-        let built = made.iter().map(|(l, role)| (role.clone(), (*l).to_owned()));
+        let made: BTreeMap<&str, Made> = known.iter().flat_map(|k| made_links(k)).collect();
+        let built = made.iter().map(|(l, m)| (m.role.clone(), (*l).to_owned()));
         out.built = built.collect();
         for link in &seen.host.links {
             let group_slot = mark::slot_of(link.group);
             let by_alias = link.alias.as_deref().and_then(mark::parse_alias);
-            // A link that this project made, and that has lost its alias or its group but not both.
-            let role = by_alias.or_else(|| {
-                let role = made.get(link.name.as_str())?;
-                let ours = known.iter().any(|k| group_slot == Some(k.slot));
-                ours.then(|| (project.clone(), role.clone()))
-            });
+            let of_slot = known.iter().any(|k| group_slot == Some(k.slot));
+            let by_name = made.get(link.name.as_str());
+            let unnamed = by_name.filter(|made| of_slot || link.mac == Some(made.mac));
+            let unnamed = unnamed.map(|made| (project.clone(), made.role.clone()));
+            let role = by_alias.or(unnamed);
             match (&role, group_slot) {
                 (Some((owner, _)), Some(slot)) if owner == project => {
                     out.own_slot = Some(slot);
@@ -101,7 +81,7 @@ impl Surroundings {
                 out.running.insert(network.clone());
             }
             let of_project = role.as_ref().is_some_and(|(owner, _)| owner == project);
-            if of_project || known.iter().any(|k| group_slot == Some(k.slot)) {
+            if of_project || of_slot {
                 ours.insert(link.index);
                 out.own_links
                     .extend(link.peer.map(|peer| (link.index, peer)));
@@ -144,72 +124,51 @@ fn joined_before(known: &[&Settled]) -> Vec<Node> {
     nodes.filter(|n| n.joined.is_some()).cloned().collect()
 }
 
-/// The links that a project made, with their roles.
-fn made_links(settled: &Settled) -> impl Iterator<Item = (&str, Role)> {
-    let bridges = settled
-        .networks
-        .iter()
-        .filter(|n| !n.external)
-        .filter_map(|n| Some((n.bridge.as_deref()?, Role::Bridge(n.name.clone()))));
-    let ports = settled.nodes.iter().flat_map(|node| {
-        let role = |i: &crate::settled::Interface| Role::Port(node.name.clone(), i.name.clone());
-        node.ports()
-            .map(move |(interface, _, link)| (link, role(interface)))
+/// A link that a project made. It is known also when it has lost its alias, by its group or its MAC
+/// address.
+struct Made {
+    role: Role,
+    mac: [u8; 6],
+}
+
+/// The links that a project made, by name.
+fn made_links(settled: &Settled) -> impl Iterator<Item = (&str, Made)> {
+    let bridges = settled.networks.iter().filter(|n| !n.external);
+    let bridges = bridges.filter_map(|network| {
+        let role = Role::Bridge(network.name.clone());
+        let mac = network.mac;
+        Some((network.bridge.as_deref()?, Made { role, mac }))
+    });
+    let ports = settled.nodes.iter().flat_map(move |node| {
+        node.ports().map(move |(interface, _, link)| {
+            let mac = mark::port_mac(&settled.project, &node.name, &interface.name);
+            let role = Role::Port(node.name.clone(), interface.name.clone());
+            (link, Made { role, mac })
+        })
     });
     bridges.chain(ports)
 }
 
-fn foreign_prefixes(seen: &Observed, ours: &BTreeSet<u32>) -> Vec<Held> {
-    let held = |net: IpNet, index: Option<u32>| {
-        let link = index.and_then(|i| seen.host.links.iter().find(|l| l.index == i));
-        let project = link.and_then(|l| Some(mark::parse_alias(l.alias.as_deref()?)?.0));
-        let holder = match (link, &project) {
-            (None, _) => "a route".to_owned(),
-            (Some(link), Some(project)) => format!("{} (project {project})", link.name),
-            (Some(link), None) => link.name.clone(),
-        };
-        Held {
-            net,
-            holder,
-            of_project: project.is_some(),
-        }
-    };
-    let mut out = Vec::new();
-    for route in &seen.host.routes {
-        let interesting = route.to.prefix_len() > 0
-            && route.protocol != mark::ROUTE_PROTOCOL
-            && !route.interface.is_some_and(|i| ours.contains(&i))
-            && !is_special(&route.to);
-        if interesting && route.table != LOCAL_TABLE {
-            out.push(held(route.to, route.interface));
-        }
-        // A router that packets of the host go to.
-        if let Some(via) = route.via
-            && !route.interface.is_some_and(|i| ours.contains(&i))
-            && !is_special(&via.into())
-        {
-            out.push(held(via.into(), route.interface));
+/// What was built, with other names for links whose names links of others have now.
+#[must_use]
+pub fn renamed(built: &Settled, seen: &Observed) -> Settled {
+    let around = Surroundings::new(&built.project, seen, &[built]);
+    let mut namer = Namer::new(&built.project, &around);
+    let mut out = built.clone();
+    for network in out.networks.iter_mut().filter(|n| !n.external) {
+        // The name of a VLAN contains its parent and its number.
+        if let Some(bridge) = network.bridge.as_mut().filter(|_| network.vlan.is_none()) {
+            *bridge = namer.bridge(&network.name);
         }
     }
-    for address in &seen.host.addresses {
-        if !ours.contains(&address.interface) && !is_special(&address.net) {
-            out.push(held(address.net.trunc(), Some(address.interface)));
-            out.push(held(address.net.addr().into(), Some(address.interface)));
+    for node in &mut out.nodes {
+        for (position, interface) in node.interfaces.iter_mut().enumerate() {
+            if let Plug::Port { link, .. } = &mut interface.plug {
+                *link = namer.port(&node.name, position, &interface.name);
+            }
         }
     }
     out
-}
-
-/// RT_TABLE_LOCAL, linux/rtnetlink.h.
-const LOCAL_TABLE: u32 = 255;
-
-fn is_special(net: &IpNet) -> bool {
-    match net.addr() {
-        IpAddr::V4(a) => {
-            a.is_loopback() || a.is_multicast() || a.is_broadcast() || a.is_link_local()
-        }
-        IpAddr::V6(a) => a.is_loopback() || a.is_multicast() || a.is_unicast_link_local(),
-    }
 }
 
 /// Networks of the topology that would take addresses that something else uses. A network that

@@ -8,7 +8,7 @@ use hallway_nftables::Ruleset;
 use ipnet::IpNet;
 
 use super::{Adjustment, CableEnd, Cause, KeeperStep, KeeperTask, NewMacvlan, NewPort, Op, Step};
-use crate::compare::{Fact, Place};
+use crate::compare::{Fact, Place, mac_words};
 use crate::rules::Delta;
 use crate::target::{Route, RouteKind};
 
@@ -231,13 +231,21 @@ fn adjustment(place: &Place, change: &Adjustment) -> Described {
             let key = setting.key(link.as_deref()).replace('/', ".");
             self::change("setting", named(place, &key)).detail(value.to_string())
         }
-        Adjustment::Shape { link, shaping } => {
+        Adjustment::Shape { link, shaping, .. } => {
             let (kind, detail) = match (shaping.needs_netem(), shaping.limit) {
                 (true, _) => ("impairment", shaping.to_string()),
                 (false, Some(limit)) => ("bandwidth", limit.to_string()),
                 (false, None) => ("bandwidth", "no limit".into()),
             };
             self::change(kind, named(place, link)).detail(detail)
+        }
+        Adjustment::RemoveForwarding { bridge, port, mac } => {
+            let entry = format!("{} to {port}", mac_words(*mac));
+            remove("bridge entry", named(place, bridge)).detail(entry)
+        }
+        Adjustment::AddRoutingRule(rule) => {
+            create("routing rule", named(place, &rule.priority.to_string()))
+                .detail(format!("to table {}", rule.table_name()))
         }
         Adjustment::Table(rules) => {
             let name = rules.tables.first().map_or("", |t| t.name.as_str());

@@ -19,7 +19,7 @@ pub use crate::observed::Uplink;
 use crate::rules::Delta;
 use crate::settled::Settled;
 use crate::shaping::Shaping;
-use crate::target::{Listener, Route, Setting};
+use crate::target::{Listener, Route, RoutingRule, Setting};
 use crate::through::{Entry, Pass};
 pub use part::Part;
 
@@ -273,7 +273,20 @@ pub enum Adjustment {
         link: String,
         /// What it does from now on.
         shaping: Shaping,
+        /// Whether what it did before is removed first.
+        anew: bool,
     },
+    /// Removes an entry of a bridge.
+    RemoveForwarding {
+        /// The bridge.
+        bridge: String,
+        /// The port it sends to, or the bridge.
+        port: String,
+        /// The MAC address.
+        mac: [u8; 6],
+    },
+    /// Adds a routing rule.
+    AddRoutingRule(RoutingRule),
 }
 
 /// Addresses that have moved to an interface.

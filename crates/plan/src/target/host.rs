@@ -119,8 +119,9 @@ fn port(
         Mode::Bridge | Mode::Lan | Mode::Macvlan => Vec::new(),
     };
     let mut addresses: Vec<IpNet> = gateways.iter().copied().map(IpNet::from).collect();
+    let mac = mark::port_mac(&settled.project, &node.name, &interface.name);
     if gateways.iter().any(IpAddr::is_ipv6) {
-        addresses.push(mark::link_local(mark::mac(&[link])));
+        addresses.push(mark::link_local(mac));
     }
     let mut settings = Vec::new();
     if !gateways.is_empty() {
@@ -148,7 +149,7 @@ fn port(
         alias: Some(mark::alias(&settled.project, &role)),
         group: Some(network.group),
         master: Some(network.bridge.clone()),
-        mac: network.external.then(|| last_mac(settled, link)),
+        mac: Some(mac),
         mtu: interface.mtu,
         port: port_flags(network),
         nf_call: None,
@@ -169,12 +170,4 @@ fn port_flags(network: &Network) -> Vec<(PortFlag, bool)> {
         .filter(|flag| !network.external || !flag.is_of_spanning_tree())
         .map(|flag| (flag, flag.wanted(network.mode)))
         .collect()
-}
-
-/// The MAC address of a port of an external network. A bridge without a fixed MAC address takes the
-/// lowest of its ports', so this one is higher than those of others.
-fn last_mac(settled: &Settled, link: &str) -> [u8; 6] {
-    let mut mac = mark::mac(&[settled.project.as_ref(), "port", link]);
-    mac[0] = 0xfe;
-    mac
 }

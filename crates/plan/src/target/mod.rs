@@ -10,10 +10,11 @@ mod keeper;
 mod node;
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 use hallway_nftables::Ruleset;
 use hallway_spec::{IpVersion, Name, SysctlKey};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 use crate::mark;
 use crate::settled::Settled;
@@ -55,25 +56,89 @@ pub struct Space {
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// The table of a node that translates addresses.
     pub rules: Option<Ruleset>,
+    /// The routing rules that the kernel gives a new namespace.
+    pub routing_rules: &'static [RoutingRule],
 }
 
 impl Space {
-    /// The routes that the kernel adds itself with the addresses of links, to their subnets.
+    /// The routes that the kernel adds itself: with the addresses of links to their subnets, and with
+    /// IPv6 on a link to multicast addresses.
     #[must_use]
-    pub fn connected_routes(&self) -> Vec<Route> {
-        let links = self.links.iter().filter(|l| l.role != LinkRole::Loopback);
-        let pairs = links.flat_map(|l| l.addresses.iter().map(move |a| (l, *a)));
-        pairs
-            .filter(|(_, address)| address.prefix_len() < address.max_prefix_len())
-            .map(|(link, address)| Route {
-                to: address.trunc(),
-                kind: RouteKind::Link {
-                    link: link.name.clone(),
-                    via: None,
-                    origin: RouteOrigin::Connected(address.addr()),
-                },
-            })
-            .collect()
+    pub fn kernel_routes(&self) -> Vec<Route> {
+        let route = |link: &Link, to, origin| {
+            let (link, via) = (link.name.clone(), None);
+            let kind = RouteKind::Link { link, via, origin };
+            Route { to, kind }
+        };
+        let mut out = Vec::new();
+        for link in self.links.iter().filter(|l| l.role != LinkRole::Loopback) {
+            let nets = link.addresses.iter();
+            let nets = nets.filter(|net| net.prefix_len() < net.max_prefix_len());
+            out.extend(
+                nets.map(|net| route(link, net.trunc(), RouteOrigin::Connected(net.addr()))),
+            );
+            if link.addresses.iter().any(|net| net.addr().is_ipv6()) {
+                out.push(route(link, IpNet::V6(MULTICAST), RouteOrigin::Multicast));
+            }
+        }
+        out
+    }
+}
+
+/// Every IPv6 multicast address (RFC 4291, section 2.7).
+const MULTICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8);
+
+/// Whether it is the destination of the routes to IPv6 multicast addresses.
+pub(crate) fn is_multicast(net: &IpNet) -> bool {
+    *net == IpNet::V6(MULTICAST)
+}
+
+/// A routing rule without conditions: every packet's route is looked up in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RoutingRule {
+    /// IPv4 or IPv6.
+    pub version: IpVersion,
+    /// Lower is tried first.
+    pub priority: u32,
+    /// RT_TABLE_*, linux/rtnetlink.h.
+    pub table: u32,
+}
+
+impl RoutingRule {
+    /// Those of a new namespace: the tables local, main and default (fib_default_rules_init in
+    /// net/ipv4/fib_rules.c, fib6_rules_net_init in net/ipv6/fib6_rules.c). IPv4 comes first.
+    pub const INITIAL: &'static [Self] = &[
+        Self::new(IpVersion::V4, 0, 255),
+        Self::new(IpVersion::V4, 32766, 254),
+        Self::new(IpVersion::V4, 32767, 253),
+        Self::new(IpVersion::V6, 0, 255),
+        Self::new(IpVersion::V6, 32766, 254),
+    ];
+
+    const fn new(version: IpVersion, priority: u32, table: u32) -> Self {
+        Self {
+            version,
+            priority,
+            table,
+        }
+    }
+
+    /// Those of [`Self::INITIAL`] that a node needs.
+    pub(crate) fn of_node(ipv6: bool) -> &'static [Self] {
+        match (ipv6, Self::INITIAL.split_at_checked(3)) {
+            (false, Some((v4, _))) => v4,
+            _ => Self::INITIAL,
+        }
+    }
+
+    /// The table's name, as ip-rule(8) prints it.
+    #[must_use]
+    pub fn table_name(&self) -> &'static str {
+        match self.table {
+            255 => "local",
+            254 => "main",
+            _ => "default",
+        }
     }
 }
 
@@ -156,7 +221,7 @@ impl Route {
             (RouteKind::Link { .. }, IpNet::V4(_)) => 0,
             (
                 RouteKind::Link {
-                    origin: RouteOrigin::Connected(_),
+                    origin: RouteOrigin::Connected(_) | RouteOrigin::Multicast,
                     ..
                 },
                 IpNet::V6(_),
@@ -191,6 +256,8 @@ pub enum RouteOrigin {
     Hallway,
     /// Made by the kernel (RTPROT_KERNEL) with this address of the link, to the address's subnet.
     Connected(std::net::IpAddr),
+    /// Made by the kernel with IPv6 on a link, in the table local.
+    Multicast,
 }
 
 /// RTPROT_KERNEL and RTPROT_STATIC, linux/rtnetlink.h.
@@ -204,7 +271,7 @@ impl RouteOrigin {
         match self {
             Self::Static => STATIC,
             Self::Hallway => mark::ROUTE_PROTOCOL,
-            Self::Connected(_) => BY_KERNEL,
+            Self::Connected(_) | Self::Multicast => BY_KERNEL,
         }
     }
 }

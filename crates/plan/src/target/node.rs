@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, Setting, Space};
+use super::{
+    Link, LinkRole, NodeTarget, Route, RouteKind, RouteOrigin, RoutingRule, Setting, Space,
+};
 use crate::mark::{self, Role};
 use crate::rules::router;
 use crate::settled::{Interface, Node, Plug, Settled};
@@ -10,12 +12,20 @@ use crate::shaping::Shaping;
 use hallway_spec::IpVersion;
 use ipnet::{IpNet, Ipv4Net};
 
+/// The MTU that the kernel gives a loopback, in bytes (loopback_setup in drivers/net/loopback.c).
+const LOOPBACK_MTU: u32 = 64 * 1024;
+
 /// What a node's namespace must hold.
 pub(super) fn target(settled: &Settled, node: &Node) -> NodeTarget {
     let mut space = Space {
         settings: settings(node),
         sysctls: node.sysctls.clone(),
         rules: router::ruleset(&settled.project, node),
+        // Those of a namespace of others may be theirs.
+        routing_rules: match node.joined {
+            None => RoutingRule::of_node(node.ipv6),
+            Some(_) => &[],
+        },
         ..Space::default()
     };
     if node.joined.is_none() {
@@ -80,7 +90,7 @@ fn loopback(settled: &Settled, node: &Node) -> Link {
         group: None,
         master: None,
         mac: None,
-        mtu: None,
+        mtu: Some(LOOPBACK_MTU),
         port: Vec::new(),
         nf_call: None,
         group_learning: None,

@@ -3,6 +3,8 @@
 use hallway_plan::compare::{Attribute, Place};
 use hallway_plan::shaping::Shaping;
 use hallway_plan::step::Adjustment;
+use hallway_plan::target::RoutingRule;
+use hallway_spec::IpVersion;
 
 use super::Script;
 use super::filter;
@@ -58,17 +60,42 @@ pub(super) fn adjust(script: &mut Script<'_>, place: &Place, change: &Adjustment
                 quote(&format!("{key}={value}"))
             ));
         }
-        Adjustment::Shape { link, shaping } if *shaping == Shaping::NONE => {
-            script.line(&format!(
-                "{} qdisc del dev {} root",
-                with("tc"),
-                quote(link)
-            ));
+        Adjustment::Shape {
+            link,
+            shaping,
+            anew,
+        } => {
+            let (tc, link) = (with("tc"), quote(link));
+            if *anew || *shaping == Shaping::NONE {
+                script.line(&format!("{tc} qdisc del dev {link} root"));
+            }
+            shape(script, &tc, &link, shaping);
         }
-        Adjustment::Shape { link, shaping } => {
-            shape(script, &with("tc"), &quote(link), shaping);
+        Adjustment::RemoveForwarding { bridge, port, mac } => {
+            script.line(&remove_entry(bridge, port, *mac));
+        }
+        Adjustment::AddRoutingRule(rule) => {
+            script.line(&add_rule(&with("ip"), rule));
         }
     }
+}
+
+fn remove_entry(bridge: &str, port: &str, address: [u8; 6]) -> String {
+    let place = if port == bridge { "self" } else { "master" };
+    format!(
+        "bridge fdb del {} dev {} {place}",
+        mac(address),
+        quote(port)
+    )
+}
+
+fn add_rule(ip: &str, rule: &RoutingRule) -> String {
+    let version = match rule.version {
+        IpVersion::V4 => "",
+        IpVersion::V6 => " -6",
+    };
+    let (priority, table) = (rule.priority, rule.table_name());
+    format!("{ip}{version} rule add priority {priority} lookup {table} proto kernel")
 }
 
 fn change_link(script: &mut Script<'_>, ip: &str, name: &str, attribute: &Attribute) {

@@ -242,7 +242,12 @@ fn configure(script: &mut Script<'_>, netns: &str, link: &Link) {
 pub(super) fn add_route(script: &mut Script<'_>, netns: Option<&str>, route: &Route) {
     if let RouteKind::Link { link, via, origin } = &route.kind {
         let via = via.map_or_else(String::new, |v| format!(" via {v}"));
+        let kind = match origin {
+            RouteOrigin::Multicast => "multicast ",
+            _ => "",
+        };
         let (protocol, source) = match origin {
+            RouteOrigin::Multicast => ("kernel".into(), " table local metric 256".into()),
             RouteOrigin::Hallway => (mark::ROUTE_PROTOCOL.to_string(), String::new()),
             RouteOrigin::Static => ("static".into(), String::new()),
             RouteOrigin::Connected(IpAddr::V4(source)) => {
@@ -252,7 +257,7 @@ pub(super) fn add_route(script: &mut Script<'_>, netns: Option<&str>, route: &Ro
         };
         let (command, to, link) = (command(netns, route), destination(route), quote(link));
         script.line(&format!(
-            "{command} route replace {to}{via} dev {link} proto {protocol}{source}"
+            "{command} route replace {kind}{to}{via} dev {link} proto {protocol}{source}"
         ));
     }
 }

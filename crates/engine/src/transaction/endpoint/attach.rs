@@ -221,7 +221,7 @@ impl Engine {
                 }
             }
         }
-        let made = self.execute_with(kernel, &prepared.plan, Some(caller))?;
+        let made = Self::execute_with(kernel, &prepared.plan, Some(caller))?;
         let of_node = made.iter().find(|(netns, _)| *netns == node.netns);
         let inode = of_node.map_or(0, |(_, inode)| *inode);
         let seen = Self::observe_endpoint(kernel, settled, node, inode)?;

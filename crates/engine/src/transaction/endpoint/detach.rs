@@ -52,7 +52,7 @@ impl Engine {
         prepared: &Prepared,
         caller: &mut Caller<'_>,
     ) -> Result<Remains, Failure> {
-        self.execute_with(kernel, &prepared.plan, Some(caller))?;
+        Self::execute_with(kernel, &prepared.plan, Some(caller))?;
         Ok(Remains {
             links: give_up_links(kernel, prepared)?,
             socket: kernel.keep_netfilter()?,

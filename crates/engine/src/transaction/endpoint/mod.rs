@@ -132,10 +132,10 @@ impl Engine {
     ) -> Result<(), Failure> {
         self.store()
             .reopen_endpoint(project, &prepared.change, prepared.before.as_ref())?;
-        let Some((mut record, created)) = self.undo_steps(project)? else {
+        let Some((mut record, changed)) = self.undo_steps(project)? else {
             return Ok(());
         };
-        match created {
+        match changed {
             true => self.store().save(project, &mut record)?,
             // The record is as it was before the change; nothing is written: the disk may be full.
             false => self.store().end_endpoint(project)?,

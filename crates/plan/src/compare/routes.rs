@@ -1,0 +1,102 @@
+//! Routes: those that hallway adds, and those that the kernel adds with addresses and links.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::Fact;
+use super::index::{Before, Index};
+use crate::mark;
+use crate::observed::SeenRoute;
+use crate::target::{BY_KERNEL, Route, RouteKind, RouteOrigin, Space, is_multicast};
+
+/// The differences of the routes of a namespace.
+pub(super) fn compare(wanted: &Space, before: &Before<'_>, seen: &Index<'_>, out: &mut Vec<Fact>) {
+    let leaves_by_missing_link = |route: &Route| match &route.kind {
+        RouteKind::Link { link, .. } => seen.link(link).is_none(),
+        RouteKind::Unreachable => false,
+    };
+    let by_kernel = wanted.kernel_routes();
+    let by_kernel = by_kernel.iter().filter(|r| is_due(seen, r));
+    for route in by_kernel.chain(&wanted.routes) {
+        // The routes of a link that does not exist are created with it.
+        if !leaves_by_missing_link(route) && !has_route(seen, route) {
+            out.push(route_missing(seen, route));
+        }
+    }
+    let still: BTreeSet<&Route> = wanted.routes.iter().collect();
+    for route in &before.routes {
+        if !still.contains(*route) && has_route(seen, route) {
+            out.push(Fact::RouteLeft {
+                route: (*route).clone(),
+            });
+        }
+    }
+}
+
+/// Whether the kernel must have added a route of its own. It adds these with an address that is
+/// missing, and when a link that is down comes up.
+fn is_due(seen: &Index<'_>, route: &Route) -> bool {
+    let RouteKind::Link { link, origin, .. } = &route.kind else {
+        return false;
+    };
+    let Some(found) = seen.link(link).filter(|found| found.up) else {
+        return false;
+    };
+    match origin {
+        RouteOrigin::Connected(source) => {
+            let net = IpNet::new(*source, route.to.prefix_len());
+            net.is_ok_and(|net| seen.has_address(found.index, net))
+        }
+        RouteOrigin::Multicast => {
+            let mut addresses = seen.addresses_of(found.index);
+            addresses.any(|a| a.net.addr().is_ipv6())
+        }
+        RouteOrigin::Static | RouteOrigin::Hallway => false,
+    }
+}
+
+fn has_route(seen: &Index<'_>, route: &Route) -> bool {
+    let same = seen.routes_to(&route.to);
+    same.iter().any(|found| match &route.kind {
+        RouteKind::Unreachable => {
+            found.unreachable
+                && found.protocol == mark::ROUTE_PROTOCOL
+                && found.metric == route.metric()
+        }
+        RouteKind::Link { link, via, .. } => {
+            !found.unreachable
+                && found.via == *via
+                && found.metric == route.metric()
+                && found.interface.and_then(|i| seen.name(i)) == Some(link)
+        }
+    })
+}
+
+/// The missing route, and which route exists instead. A route of another link that the kernel
+/// made, a default route and a link-local one can exist beside it, and are kept.
+fn route_missing(seen: &Index<'_>, route: &Route) -> Fact {
+    let missing = |found, replaces| Fact::RouteMissing {
+        route: route.clone(),
+        found,
+        replaces,
+    };
+    let RouteKind::Link { link, .. } = &route.kind else {
+        return missing(None, false);
+    };
+    let same = seen.routes_to(&route.to).iter();
+    let same: Vec<_> = same.filter(|r| r.metric == route.metric()).collect();
+    let shared = route.to.prefix_len() == 0 || is_link_local(&route.to) || is_multicast(&route.to);
+    let beside = |r: &&&SeenRoute| {
+        let of_link = r.interface.and_then(|i| seen.name(i)) == Some(link);
+        !r.unreachable && !of_link && (shared || r.protocol == BY_KERNEL)
+    };
+    let mut instead = same.iter().filter(|r| !beside(r) && !r.unreachable);
+    let found = instead.next().map(|r| r.via);
+    missing(found, !same.is_empty() && !same.iter().any(beside))
+}
+
+/// `fe80::/64`, which every link with IPv6 has (RFC 4291, section 2.5.6).
+fn is_link_local(net: &IpNet) -> bool {
+    matches!(net, IpNet::V6(net) if net.addr().is_unicast_link_local())
+}
