@@ -1,5 +1,6 @@
 //! A Compose file as a hallway file.
 
+mod circles;
 mod containers;
 mod empty;
 mod environment;
@@ -83,6 +84,7 @@ pub(crate) fn translate(
     let mut services = service::read((file, name), options, surroundings, findings);
     stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
+    circles::check(&services, findings);
     let networks = networks::read(file, name, &services, findings);
     let by_name = service::by_name(&services);
     let context = node::Context {
