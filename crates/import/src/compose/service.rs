@@ -235,7 +235,14 @@ const NODES_MAX: usize = 100_000;
 /// The names of a service's nodes.
 fn replicas(name: &str, value: &Value, options: &Options, findings: &mut Findings) -> Vec<String> {
     let deployed = value.get("deploy").and_then(|d| d.get("replicas"));
-    let given = deployed.or_else(|| value.get("scale"));
+    let scaled = value.get("scale");
+    if let (Some(deployed), Some(scaled)) = (deployed, scaled)
+        && deployed.text() != scaled.text()
+    {
+        let what = "scale with another number than deploy.replicas".to_owned();
+        findings.not_supported(&scaled.place, what, "remove one of the two");
+    }
+    let given = deployed.or(scaled);
     let count = match (options.scale.get(name), given) {
         (Some(count), _) => *count,
         (None, None) => 1,
@@ -250,6 +257,10 @@ fn replicas(name: &str, value: &Value, options: &Options, findings: &mut Finding
     match count {
         1 => vec![name.to_owned()],
         count => {
+            if let Some(container) = value.get("container_name").filter(|_| count > 1) {
+                let what = format!("container_name of a service with {count} replicas");
+                findings.not_supported(&container.place, what, "remove one of the two");
+            }
             if count > 1 {
                 let resolved = match Section::Attachment.has("aliases") {
                     true => String::new(),
