@@ -10,6 +10,7 @@ use super::super::path::{HopEvent, Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::{DropReason, Foreign};
 use super::builder::{Reasons, reason};
+use super::reserved::no_node;
 use crate::rules::purpose;
 use crate::settled::{Interface, Network};
 use hallway_nftables::Hook;
@@ -91,13 +92,8 @@ impl Reasons<'_> {
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
-                reason(
-                    ReasonCode::NeighbourUnreachable,
-                    format!("no node on a link of {at} has the address {next}{as_hop}"),
-                )
-                .help(format!(
-                    "give a node there the address {next}, or use another address"
-                ))
+                let text = format!("no node on a link of {at} has the address {next}{as_hop}");
+                no_node(self.world, *next, text)
             }
             DropReason::NotForwarding { node } => reason(
                 ReasonCode::NotForwarding,
@@ -215,12 +211,11 @@ impl Reasons<'_> {
             )
             .help("set forwarding: true for that node"),
             purpose::NOBODY => {
-                let to = found.request.last().map_or(String::new(), |h| h.flow.to.to_string());
-                reason(
-                    ReasonCode::NeighbourUnreachable,
-                    format!("no node has the address {to} on its network"),
-                )
-                .help(format!("give a node there the address {to}, or use another address"))
+                let text = "no node has the address".to_owned();
+                match found.request.last().map(|h| h.flow.to) {
+                    Some(to) => no_node(self.world, to, format!("{text} {to} on its network")),
+                    None => reason(ReasonCode::NeighbourUnreachable, text),
+                }
             }
             purpose::INVALID | purpose::MID_STREAM => reason(
                 ReasonCode::Asymmetric,

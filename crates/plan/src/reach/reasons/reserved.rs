@@ -1,0 +1,40 @@
+//! Addresses that no node has.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::super::code::ReasonCode;
+use super::super::path::Reason;
+use super::super::world::World;
+use super::builder::reason;
+
+/// Why no node has an address: none can have it, or none was given it.
+pub(super) fn no_node(world: &World<'_>, address: IpAddr, text: String) -> Reason {
+    let networks = world.settled().networks.iter();
+    let subnets = networks.flat_map(|n| n.subnets.iter().map(move |s| (s.net, Some(&n.name))));
+    let nodes = world.settled().nodes.iter();
+    let ends = nodes.flat_map(|n| n.interfaces.iter().flat_map(|i| &i.addresses));
+    let mut all = subnets.chain(ends.map(|net| (*net, None)));
+    let found = all.find_map(|(net, network)| Some((network, role(net, address)?)));
+    let Some((network, role)) = found else {
+        return reason(ReasonCode::NeighbourUnreachable, text).help(format!(
+            "give a node there the address {address}, or use another address"
+        ));
+    };
+    let of = network.map_or("of its subnet".to_owned(), |name| {
+        format!("of network {name}")
+    });
+    let text = format!("{address} is the {role} address {of}, which no node can have");
+    reason(ReasonCode::NeighbourUnreachable, text).help("name a node, or the address of one")
+}
+
+/// What an address is to a subnet that has no node with it.
+fn role(net: IpNet, address: IpAddr) -> Option<&'static str> {
+    let IpNet::V4(net) = net else { return None };
+    match net.prefix_len() < 31 {
+        true if address == net.broadcast() => Some("broadcast"),
+        true if address == net.network() => Some("network"),
+        _ => None,
+    }
+}
