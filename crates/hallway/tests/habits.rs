@@ -75,6 +75,8 @@ fn names_are_those_that_programs_resolve() {
         assert!(out.contains(&expected), "{out}");
         assert!(!out.contains("give a node"), "{out}");
     }
+    let out = h.run(&["explain", "cl", "224.0.0.1"]).exits(1).out;
+    assert!(out.contains("is a multicast address"), "{out}");
     h.ok("down");
 }
 
@@ -119,8 +121,7 @@ fn programs_of_a_name() {
     h.run(&["capture", "rep"])
         .exits(2)
         .says("name one of them: rep-1, rep-2");
-    h.run(&["capture", "www.example", "--duration", "0.1"])
-        .ok();
+    h.run(&["capture", "www.example", "--duration", "0.1"]).ok();
     h.ok("down");
 }
 

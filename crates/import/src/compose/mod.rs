@@ -15,6 +15,7 @@ mod notes;
 mod ours;
 mod port_names;
 mod ports;
+mod replicas;
 mod service;
 mod shares;
 mod stubs;

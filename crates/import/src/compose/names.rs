@@ -24,10 +24,10 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
         let items = items.map(|i| Value::of_text(&i.place, i.text().unwrap_or_default()));
         out.one_or_many("dns_search", &search.place, items.collect());
     }
-    if let Some(hosts) = given("extra_hosts") {
-        if let Some(value) = extra_hosts(hosts, findings) {
-            out.set("extra_hosts", &hosts.place, value);
-        }
+    if let Some(hosts) = given("extra_hosts")
+        && let Some(value) = extra_hosts(hosts, findings)
+    {
+        out.set("extra_hosts", &hosts.place, value);
     }
     for key in ["hostname", "dns_search", "extra_hosts"] {
         if value.get(key).is_some() && !has(Section::Node, key) {

@@ -6,11 +6,12 @@ use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
+use super::super::party::Party;
 use super::super::path::{HopEvent, Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::{DropReason, Foreign};
 use super::builder::{Reasons, reason};
-use super::reserved::no_node;
+use super::reserved::{no_node, no_route_of_host};
 use crate::rules::purpose;
 use crate::settled::{Interface, Network};
 use hallway_nftables::Hook;
@@ -25,6 +26,8 @@ impl Reasons<'_> {
     ) -> Reason {
         let (from, to) = (&self.question.from, &self.question.to);
         match failure {
+            ExchangeFailure::NoAddress if self.has_none(from) => no_addresses(from),
+            ExchangeFailure::NoAddress if self.has_none(to) => no_addresses(to),
             ExchangeFailure::NoAddress => reason(
                 ReasonCode::NoCommonFamily,
                 format!("{to} has no address of an IP version that {from} has"),
@@ -56,6 +59,15 @@ impl Reasons<'_> {
         }
     }
 
+    /// Whether it is a node without any address.
+    fn has_none(&self, party: &Party) -> bool {
+        let node = match party {
+            Party::Node(name) => self.world.node(name),
+            Party::Host | Party::Outside | Party::Address(_) => None,
+        };
+        node.is_some_and(|n| n.interfaces.iter().all(|i| i.addresses.is_empty()))
+    }
+
     fn dropped(
         &self,
         dropped: &DropReason,
@@ -67,11 +79,7 @@ impl Reasons<'_> {
             DropReason::NoRoute {
                 at: Location::Host,
                 to,
-            } => reason(
-                ReasonCode::NoRoute,
-                format!("the host has no route to {to}"),
-            )
-            .help("a sandbox reaches the internet only if pasta is installed: hallway doctor"),
+            } => no_route_of_host(*to),
             DropReason::NoRoute { at, to } => self.no_route(at, *to, found),
             DropReason::Elsewhere { node, to } => reason(
                 ReasonCode::NoRoute,
@@ -324,6 +332,11 @@ impl Reasons<'_> {
             }
         }
     }
+}
+
+fn no_addresses(node: &Party) -> Reason {
+    reason(ReasonCode::NoCommonFamily, format!("{node} has no address"))
+        .help("put it on a network, or connect it to a node by a cable with addresses")
 }
 
 fn past_host(network: &Name) -> Reason {

@@ -1,4 +1,4 @@
-//! Addresses that no node has.
+//! Addresses that no node has, or that are those of many.
 
 use std::net::IpAddr;
 
@@ -27,6 +27,26 @@ pub(super) fn no_node(world: &World<'_>, address: IpAddr, text: String) -> Reaso
     });
     let text = format!("{address} is the {role} address {of}, which no node can have");
     reason(ReasonCode::NeighbourUnreachable, text).help("name a node, or the address of one")
+}
+
+/// The host forwards no packets to an address: it has no route, or the address is one of many hosts.
+pub(super) fn no_route_of_host(to: IpAddr) -> Reason {
+    let many = match to {
+        IpAddr::V4(a) if a.is_broadcast() => Some("the broadcast address of any network"),
+        _ => to.is_multicast().then_some("a multicast address"),
+    };
+    match many {
+        Some(many) => reason(
+            ReasonCode::NoRoute,
+            format!("{to} is {many}, and the host forwards no packets to it"),
+        )
+        .help("members of the same network get them: hallway capture NODE shows what arrives"),
+        None => reason(
+            ReasonCode::NoRoute,
+            format!("the host has no route to {to}"),
+        )
+        .help("a sandbox reaches the internet only if pasta is installed: hallway doctor"),
+    }
 }
 
 /// What an address is to a subnet that has no node with it.
