@@ -111,7 +111,7 @@ pub(super) fn text(proof: &Proof, width: usize) -> String {
         "all: every tested service ({}); -: none; otherwise those that are reached",
         in_ranges(services).join(", ")
     );
-    out.push_str(&format!("{}\n", styled(DIM, fold(&legend, width, 2))));
+    out.push_str(&format!("{}\n", styled(DIM, legend)));
     for row in proof.rows.iter().filter(|r| !r.agrees()) {
         let words = format!(
             "! {} → {} {}: {}\n",
