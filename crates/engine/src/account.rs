@@ -18,10 +18,11 @@ pub struct CallingUser {
 
 /// The rights of a program, and the variables that name its user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Account {
-    /// None: those of the keeper.
-    pub(crate) rights: Option<Rights>,
-    pub(crate) environment: BTreeMap<String, String>,
+pub struct Account {
+    /// None: those of the process that starts it.
+    pub rights: Option<Rights>,
+    /// The variables.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// A line of /etc/passwd (passwd(5)).
@@ -96,7 +97,7 @@ fn is_mapped(map: &str, number: u32) -> bool {
 ///
 /// # Errors
 /// [`Reason::UserUnknown`], [`Reason::UserNotMapped`].
-pub(crate) fn of(
+pub fn of(
     node: &Name,
     wanted: Option<&User>,
     caller: Option<CallingUser>,

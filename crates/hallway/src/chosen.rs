@@ -1,7 +1,7 @@
 //! Which project a command is about.
 
 use hallway_engine::Engine;
-use hallway_spec::Name;
+use hallway_spec::{Name, listed};
 
 use crate::args::{Common, FileArg};
 use crate::diagnose::VerbError;
@@ -35,10 +35,9 @@ pub(crate) fn project(
         (_, Some(only)) => Ok(only.clone()),
         (Some(found), None) => Ok(found.name),
         (None, None) if up.len() > 1 && up.iter().all(|n| n.as_ref() != "default") => {
-            let names: Vec<&str> = up.iter().map(AsRef::as_ref).collect();
             Err(VerbError::usage(
                 "several projects are up",
-                format!("name one with -p: {}", names.join(", ")),
+                format!("name one with -p: {}", listed(&up)),
             ))
         }
         (None, None) => "default"

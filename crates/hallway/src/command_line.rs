@@ -34,6 +34,7 @@ const GROUPS: [Group; 6] = [
                 &[
                     "hallway exec web-server -- ip addr",
                     "hallway exec web-server -- curl http://api-server:8000/",
+                    "hallway exec -it -u nobody -e LANG=C web-server sh",
                 ],
             ),
             ("shell", &["hallway shell web-server"]),
@@ -164,6 +165,68 @@ const GROUPS: [Group; 6] = [
     },
 ];
 
+/// Verbs below a verb, with an example or two for each.
+const BELOW: &[(&str, &[&str])] = &[
+    (
+        "node add",
+        &[
+            "hallway node add cache --network backend -- hallway serve 6379",
+            "hallway node add web --network front=192.168.20.5 --publish 8080:80",
+        ],
+    ),
+    ("node rm", &["hallway node rm cache"]),
+    (
+        "node ls",
+        &["hallway node ls", "hallway node ls --format json"],
+    ),
+    (
+        "network add",
+        &[
+            "hallway network add backend --subnet 192.168.20.0/24 --internal",
+            "hallway network add both --subnet 10.9.0.0/24 --subnet fd09::/64",
+        ],
+    ),
+    ("network rm", &["hallway network rm backend"]),
+    ("network ls", &["hallway network ls"]),
+    (
+        "link add",
+        &["hallway link add left:10.0.9.1/24 right:10.0.9.2/24"],
+    ),
+    (
+        "link rm",
+        &[
+            "hallway link rm left right",
+            "hallway link rm left:eth1 right",
+        ],
+    ),
+    ("link ls", &["hallway link ls"]),
+    ("policy ls", &["hallway policy ls"]),
+    ("policy rm", &["hallway policy rm 2"]),
+    ("sandbox ls", &["hallway sandbox ls"]),
+    (
+        "sandbox shell",
+        &[
+            "hallway sandbox shell",
+            "hallway sandbox shell -- nft list ruleset",
+        ],
+    ),
+    ("sandbox rm", &["hallway sandbox rm lab"]),
+    (
+        "install apparmor",
+        &[
+            "hallway install apparmor --print",
+            "hallway install apparmor",
+        ],
+    ),
+    (
+        "bench attach",
+        &[
+            "hallway bench attach -n 10,100",
+            "hallway bench attach --format json",
+        ],
+    ),
+];
+
 /// The command line.
 pub(crate) fn command() -> Command {
     let command = completed(Args::command(), "");
@@ -171,6 +234,12 @@ pub(crate) fn command() -> Command {
     let all = GROUPS.iter().flat_map(|g| g.verbs);
     let command = all.fold(command, |command, (verb, examples)| {
         command.mut_subcommand(verb, |c| c.after_help(lines(examples)))
+    });
+    let command = BELOW.iter().fold(command, |command, (path, examples)| {
+        let (verb, below) = path.split_once(' ').unwrap_or((path, ""));
+        command.mut_subcommand(verb, |c| {
+            c.mut_subcommand(below, |c| c.after_help(lines(examples)))
+        })
     });
     command.help_template(format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}Options:\n{{options}}\n\nhallway help COMMAND describes a command, with examples."
@@ -195,7 +264,8 @@ fn names(path: &str, arg: &Arg) -> Option<fn() -> Vec<CompletionCandidate>> {
     Some(match (path, arg.get_id().as_str()) {
         (_, "project") => complete::projects,
         (_, "sandbox") | ("sandbox rm", "name") => complete::sandboxes,
-        ("node rm", "name") | (_, "node" | "nodes") => complete::nodes,
+        (_, "nodes") | ("exec" | "shell", "node") => complete::named,
+        ("node rm", "name") | (_, "node") => complete::nodes,
         ("link add" | "link rm", "a" | "b") => complete::nodes,
         ("network rm", "name") | (_, "network") => complete::networks,
         ("impair", "target") => complete::nodes,
@@ -240,7 +310,7 @@ mod tests {
 
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Args, GROUPS};
+    use super::{Args, BELOW, GROUPS};
 
     #[test]
     fn every_verb_is_in_one_group_with_examples() {
@@ -252,14 +322,26 @@ mod tests {
     }
 
     #[test]
+    fn every_verb_below_a_verb_has_examples() {
+        let command = Args::command();
+        let below = command.get_subcommands().flat_map(|verb| {
+            let own = verb.get_subcommands();
+            own.map(|below| format!("{} {}", verb.get_name(), below.get_name()))
+        });
+        let listed: BTreeSet<String> = BELOW.iter().map(|b| b.0.to_owned()).collect();
+        assert_eq!(listed, below.collect());
+    }
+
+    #[test]
     #[allow(clippy::unwrap_used, clippy::expect_used)] // what fails is the test
     fn examples_are_valid_command_lines() {
-        for (verb, examples) in GROUPS.iter().flat_map(|g| g.verbs) {
+        for (verb, examples) in GROUPS.iter().flat_map(|g| g.verbs).chain(BELOW) {
             assert!(!examples.is_empty(), "{verb}");
             for example in *examples {
                 let command = example.split(" > ").next().unwrap_or(example);
                 let command = hallway_spec::Command::split(command).expect(example);
-                assert_eq!(command.words().get(1).map(String::as_str), Some(*verb));
+                let named = command.words().iter().skip(1).take(verb.split(' ').count());
+                assert_eq!(named.cloned().collect::<Vec<_>>().join(" "), *verb);
                 let parsed = Args::try_parse_from(command.words());
                 assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
             }

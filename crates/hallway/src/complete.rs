@@ -93,6 +93,18 @@ pub(crate) fn nodes() -> Vec<CompletionCandidate> {
     candidates(names)
 }
 
+/// Nodes, also by the further names that they have.
+pub(crate) fn named() -> Vec<CompletionCandidate> {
+    nodes().into_iter().chain(candidates(aliases())).collect()
+}
+
+fn aliases() -> Vec<String> {
+    let settled = settled();
+    let nodes = settled.iter().flat_map(|s| &s.nodes);
+    let aliases = nodes.flat_map(|n| n.interfaces.iter().flat_map(|i| &i.aliases));
+    aliases.map(ToString::to_string).collect()
+}
+
 /// Networks.
 pub(crate) fn networks() -> Vec<CompletionCandidate> {
     candidates(settled().iter().flat_map(|s| &s.networks).map(|n| &n.name))
@@ -122,7 +134,8 @@ pub(crate) fn parties() -> Vec<CompletionCandidate> {
         .iter()
         .flat_map(|s| &s.nodes)
         .map(|n| n.name.to_string());
-    candidates(nodes.chain(["host".into(), "outside".into()]))
+    let others = ["host".into(), "outside".into()];
+    candidates(nodes.chain(aliases()).chain(others))
 }
 
 /// The names of ports, each with the node that has it.

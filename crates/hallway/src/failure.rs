@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hallway_engine::KernelError;
 use hallway_engine::enter::EnterError;
-use hallway_spec::{Diagnostic, Name, codes};
+use hallway_spec::{Diagnostic, Name, codes, listed};
 
 codes! {
     /// The codes of failures of the commands.
@@ -103,8 +103,7 @@ impl Diagnostic for CommandError {
                 ..
             } => Some(match elsewhere.as_slice() {
                 [] => {
-                    let names: Vec<&str> = nodes.iter().map(AsRef::as_ref).collect();
-                    format!("its nodes: {}", names.join(", "))
+                    format!("its nodes: {}", listed(nodes))
                 }
                 places => format!(
                     "there is a node {node} elsewhere; name its project with {}",

@@ -2,20 +2,19 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// The verbs of other programs (Docker, Compose, containerlab, ip, Vagrant), and of hallway.
+/// The verbs of other programs (Docker, Compose, containerlab, mininet, ip, Vagrant), and of hallway.
 const INSTEAD: &[(&[&str], &str)] = &[
     (
         &["config", "convert"],
         "hallway validate checks the file; hallway import prints the translation of a Compose file",
     ),
+    (&["deploy", "redeploy", "create"], "hallway up FILE"),
     (
-        &[
-            "create", "deploy", "build", "pull", "push", "images", "image",
-        ],
+        &["build", "pull", "push", "images", "image", "login"],
         "hallway up builds everything; programs are those of this machine, so there are no images to build or pull",
     ),
     (
-        &["destroy", "delete", "remove", "clean", "prune"],
+        &["destroy", "delete", "remove", "clean", "cleanup", "prune"],
         "hallway down removes the project; hallway gc lists what is left of projects that are not on record",
     ),
     (
@@ -31,8 +30,12 @@ const INSTEAD: &[(&[&str], &str)] = &[
         "hallway stop NODE, and hallway start NODE",
     ),
     (
-        &["compose"],
+        &["compose", "docker", "podman"],
         "hallway up reads a Compose file itself: hallway up compose.yaml",
+    ),
+    (
+        &["containerlab", "clab", "mn", "kathara"],
+        "hallway up FILE reads containerlab topologies and Kathara labs itself",
     ),
     (
         &["cp", "volume", "volumes"],
@@ -45,21 +48,40 @@ const INSTEAD: &[(&[&str], &str)] = &[
     (&["attach"], "hallway up --attach, or hallway logs -f"),
     (&["events", "watch"], "hallway logs --events -f"),
     (
-        &["port", "list", "show", "top", "stats"],
+        &["port", "list", "show", "top", "stats", "info"],
         "hallway status, or hallway ls",
     ),
+    (&["nodes"], "hallway node ls"),
+    (&["networks", "nets"], "hallway network ls"),
+    (&["links", "cables", "cable"], "hallway link ls"),
+    (&["policies"], "hallway policy ls"),
     (&["wait"], "hallway up returns when all programs are ready"),
     (&["scale"], "hallway up --scale SERVICE=NUMBER"),
     (
-        &["ip", "netns", "addr", "route", "nft"],
+        &["ip", "netns"],
+        "hallway exec NODE -- COMMAND, like hallway exec web -- ip addr",
+    ),
+    (
+        &["addr", "route", "neigh", "nft", "iptables", "tc"],
         "hallway exec NODE -- ip addr",
     ),
     (
         &["ping", "curl"],
         "hallway reach A B, or hallway exec NODE -- ping ADDRESS",
     ),
+    (
+        &["pingall", "pingallfull", "pingpair"],
+        "hallway test --matrix --port icmp",
+    ),
+    (
+        &["iperf", "iperf3", "iperfudp"],
+        "hallway exec A -- iperf3 -s, and hallway exec B -- iperf3 -c A",
+    ),
     (&["tcpdump", "tshark", "dump"], "hallway capture NODE"),
-    (&["enter", "ssh", "bash", "sh"], "hallway shell NODE"),
+    (
+        &["enter", "ssh", "bash", "sh", "xterm"],
+        "hallway shell NODE",
+    ),
     (&["check", "lint"], "hallway validate"),
     (&["diff"], "hallway plan"),
     (
@@ -68,52 +90,142 @@ const INSTEAD: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// Arguments of other programs, and what to type instead.
-const INSTEAD_OF_FLAGS: &[(&[&str], &str)] = &[
+/// Arguments of other programs, and what to type instead: the verbs they are arguments of (none: all),
+/// the arguments, and the text. The first that fits applies.
+const INSTEAD_OF_FLAGS: &[(&[&str], &[&str], &str)] = &[
     (
-        &["--build", "--no-build", "--pull"],
-        "leave it out: there are no images to build or pull",
+        &["up"],
+        &["--force-recreate", "--always-recreate-deps"],
+        "hallway up changes what differs from the file; hallway restart starts all programs again",
     ),
     (
-        &["--force-recreate", "--no-recreate", "--remove-orphans"],
-        "leave it out: up changes what runs to match the file, and removes what the file does not have",
+        &["up"],
+        &["--abort-on-container-exit", "--exit-code-from"],
+        "hallway up, then hallway status --exit-code: it is 3 when a program does not run",
     ),
     (
-        &["--wait"],
-        "leave it out: up waits until all programs are ready",
+        &["up"],
+        &["--no-start", "--no-attach"],
+        "hallway up, then hallway stop NODE",
     ),
     (
+        &["up", "start", "restart"],
         &["--no-deps"],
         "hallway start NODE starts the program of one node",
     ),
     (
-        &["--volumes", "--rmi"],
-        "leave it out: nothing of it is made",
+        &["stop", "restart", "down", "up"],
+        &["--timeout"],
+        "leave it out: a program has 10 s to end after SIGTERM",
     ),
     (
-        &["-i", "-t", "-T", "--tty", "--interactive"],
-        "leave it out: a command has the terminal that hallway has; a file is named with -f FILE",
+        &["stop", "restart"],
+        &["-t"],
+        "leave it out: a program has 10 s to end after SIGTERM",
     ),
     (
+        &["exec"],
+        &["-d", "--detach"],
+        "hallway exec NODE -- COMMAND & continues without waiting for it",
+    ),
+    (
+        &["exec"],
+        &["--privileged"],
+        "leave it out: without -u, a command has all rights that hallway has in the node",
+    ),
+    (
+        &[],
+        &["-t", "-i", "-T", "--topo"],
+        "a file is named with -f FILE, or without a flag: hallway up FILE",
+    ),
+    (
+        &[],
+        &["--no-color", "--no-ansi", "--ansi", "--no-log-prefix"],
+        "leave it out, and set NO_COLOR=1: then nothing is printed in colours",
+    ),
+    (
+        &[],
         &["-u", "--user", "-e", "--env", "-w", "--workdir"],
-        "the file has user, environment and working_dir for a node's program; here they are part of the command: exec NODE -- env NAME=VALUE COMMAND",
+        "the file has user, environment and working_dir for a node's program",
     ),
     (
-        &["-f", "--file", "--topo"],
-        "a file is named after the verb: hallway up -f FILE",
+        &[],
+        &["-f", "--file", "--profile", "--env-file", "--scale"],
+        "it belongs after the verb: hallway up -f FILE",
     ),
-    (&["--project-name"], "-p NAME, or --project NAME"),
+    (
+        &["ls", "ps", "status"],
+        &["--services", "--filter", "--status", "--no-trunc"],
+        "hallway ls --format json, and hallway status --format json, are for programs",
+    ),
+    (
+        &[],
+        &["--project-directory"],
+        "change to the directory: cd DIR && hallway up",
+    ),
+    (
+        &[],
+        &["--project-name", "--name"],
+        "-p NAME, or --project NAME",
+    ),
+    (
+        &[],
+        &[
+            "--volumes",
+            "--rmi",
+            "--build",
+            "--pull",
+            "-V",
+            "--renew-anon-volumes",
+        ],
+        "leave it out: there are no images and no volumes",
+    ),
 ];
 
-/// What to type instead of an unknown argument.
-pub(crate) fn instead_of_flag(error: &clap::Error) -> Option<(String, &'static str)> {
+/// What to type instead of an unknown argument of a verb.
+pub(crate) fn instead_of_flag(error: &clap::Error, verb: &str) -> Option<(String, &'static str)> {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
-    let known = |(flags, _): &&(&[&str], &str)| flags.contains(&flag.as_str());
+    let known = |(verbs, flags, _): &&(&[&str], &[&str], &str)| {
+        let flag = flag.split('=').next().unwrap_or_default();
+        flags.contains(&flag) && (verbs.is_empty() || verbs.contains(&verb))
+    };
     let found = INSTEAD_OF_FLAGS.iter().find(known);
-    let (_, text) = found.filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    let (.., text) = found.filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
     Some((flag.clone(), text))
+}
+
+/// What to type instead of a word that a verb does not take, or where it needs one: the verbs, and the text.
+const INSTEAD_OF_WORDS: &[(&[&str], ErrorKind, &str)] = &[
+    (
+        &["ls", "ps", "status"],
+        ErrorKind::UnknownArgument,
+        "hallway inspect NAME shows one node or network, hallway logs NODE the output of its program",
+    ),
+    (
+        &["inspect"],
+        ErrorKind::MissingRequiredArgument,
+        "hallway inspect NAME shows one node or network, hallway status the whole project",
+    ),
+    (
+        &["exec"],
+        ErrorKind::MissingRequiredArgument,
+        "hallway exec NODE -- COMMAND, or hallway shell NODE for a shell",
+    ),
+];
+
+/// What to add to a message about the words after a verb.
+pub(crate) fn instead_of_words(error: &clap::Error, verb: &str) -> Option<&'static str> {
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => word.starts_with('-'),
+        _ => false,
+    };
+    let known = |(verbs, kind, _): &&(&[&str], ErrorKind, &str)| {
+        verbs.contains(&verb) && *kind == error.kind()
+    };
+    let found = INSTEAD_OF_WORDS.iter().find(known);
+    found.filter(|_| !flag).map(|(.., text)| *text)
 }
 
 /// The verb of a command line, if it is none of hallway.
@@ -127,13 +239,22 @@ pub(crate) fn verb(error: &clap::Error) -> Option<&str> {
 
 /// Verbs below a verb.
 const INSTEAD_BELOW: &[(&str, &str, &str)] = &[
-    ("network", "create", "hallway network add NAME"),
     ("network", "inspect", "hallway inspect NAME"),
     ("network", "connect", "hallway connect NODE NETWORK"),
     ("network", "disconnect", "hallway disconnect NODE NETWORK"),
-    ("node", "create", "hallway node add NAME --network NETWORK"),
+    ("network", "prune", "hallway gc"),
     ("node", "inspect", "hallway inspect NAME"),
-    ("link", "create", "hallway link add A:ADDRESS B:ADDRESS"),
+    ("node", "exec", "hallway exec NODE -- COMMAND"),
+    ("node", "shell", "hallway shell NODE"),
+    (
+        "policy",
+        "add",
+        "hallway allow FROM TO, or hallway deny FROM TO",
+    ),
+    ("sandbox", "add", "hallway --sandbox NAME up FILE"),
+    ("sandbox", "create", "hallway --sandbox NAME up FILE"),
+    ("sandbox", "exec", "hallway sandbox shell -- COMMAND"),
+    ("sandbox", "enter", "hallway sandbox shell"),
 ];
 
 /// What to type instead of a command line's verb, which comes after `before`.
@@ -159,16 +280,66 @@ mod tests {
     #[allow(clippy::unwrap_used)] // what fails is the test
     fn arguments_of_other_programs() {
         for words in [
-            &["up", "--build"][..],
-            &["up", "--wait"],
-            &["exec", "-it", "web", "sh"],
-            &["exec", "-u", "nobody", "web", "id"],
+            &["up", "--force-recreate"][..],
+            &["up", "--no-color"],
+            &["up", "--timeout=3"],
+            &["up", "-t", "lab.clab.yml"],
+            &["validate", "--topo", "lab.clab.yml"],
+            &["stop", "-t", "3"],
+            &["exec", "-d", "web", "sh"],
             &["-f", "compose.yaml", "up"],
-            &["down", "--volumes"],
+            &["--profile", "all", "up"],
         ] {
             let words = ["hallway"].iter().chain(words);
             let error = Args::try_parse_from(words.clone()).unwrap_err();
-            assert!(instead_of_flag(&error).is_some(), "{words:?}: {error}");
+            let verb = words.clone().nth(1).unwrap();
+            assert!(
+                instead_of_flag(&error, verb).is_some(),
+                "{words:?}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    #[allow(clippy::unwrap_used)] // what fails is the test
+    fn words_that_are_missing_or_too_many() {
+        for line in ["ls web", "status web", "inspect", "exec", "exec web"] {
+            let words: Vec<&str> = ["hallway"].into_iter().chain(line.split(' ')).collect();
+            let error = Args::try_parse_from(&words).unwrap_err();
+            assert!(instead_of_words(&error, words[1]).is_some(), "{line}");
+        }
+        let error = Args::try_parse_from(["hallway", "ls", "--nope"]).unwrap_err();
+        assert!(instead_of_words(&error, "ls").is_none());
+    }
+
+    #[test]
+    #[allow(clippy::unwrap_used)] // what fails is the test
+    fn arguments_of_other_programs_that_mean_the_same() {
+        for line in [
+            "up --build --remove-orphans --no-recreate --wait -d",
+            "up --pull always --quiet-pull --no-build compose.yaml",
+            "down --volumes --remove-orphans --rmi local",
+            "down -v",
+            "exec -it web sh",
+            "exec -i -t -u nobody -e A=1 -e B -w /tmp web env -i x",
+            "exec -T --index 2 web sh -c 'echo -e x'",
+            "exec --user=0:0 --env=A=1 --workdir=/ --interactive --tty web -- id",
+            "shell --index 2 web",
+            "logs -f web db",
+            "network create --subnet 10.0.0.0/24 --internal back",
+            "network remove back",
+            "network list",
+            "node create web --network back -- sleep 9",
+            "sandbox list",
+        ] {
+            let line = hallway_spec::Command::split(&format!("hallway {line}")).unwrap();
+            let parsed = Args::try_parse_from(line.words());
+            assert!(
+                parsed.is_ok(),
+                "{:?}: {}",
+                line.words(),
+                parsed.unwrap_err()
+            );
         }
     }
 

@@ -79,6 +79,7 @@ pub(crate) fn translate(
         variable: &|name| std::env::var(name).ok(),
         read: &text,
         program: &|name| runs(name),
+        directory: &|path| Path::new(path).is_dir(),
         free: &free,
         published: &|port| {
             let record = record.get_or_init(|| built(common, port.project));

@@ -105,13 +105,19 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         _ => None,
     });
     let instead = habits::instead(error, before.unwrap_or_default());
-    let said = match (instead, habits::instead_of_flag(error)) {
+    let ours = words.iter().skip(1).find(|w| !w.starts_with('-'));
+    let ours = ours.map_or("", String::as_str);
+    let flag = habits::instead_of_flag(error, ours);
+    let said = match (instead, flag) {
         (Some((verb, instead)), _) => format!("hallway has no verb {verb}\n  help: {instead}"),
         (None, Some((flag, instead))) => {
             format!("there is no argument {flag} here\n  help: {instead}")
         }
         (None, None) => {
             error.print().ok();
+            if let Some(help) = habits::instead_of_words(error, ours) {
+                anstream::eprintln!("  help: {help}");
+            }
             return ExitCode::from(error.exit_code() as u8);
         }
     };

@@ -10,7 +10,7 @@ use hallway_engine::sandbox::{self, Making, Sandbox};
 use hallway_engine::{Cancel, Engine, Failure, Lock, Reason, Record, Workplace, state};
 use hallway_plan::Settled;
 use hallway_plan::settled::Node;
-use hallway_spec::Name;
+use hallway_spec::{Name, listed};
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::args::{Common, FileArg};
@@ -237,22 +237,24 @@ pub(crate) fn present(common: &Common, engine: &Engine) -> Result<(Name, Settled
     }
 }
 
-/// A node of a project.
-pub(crate) fn node<'a>(
+/// The nodes of a project that a name means; at least one.
+pub(crate) fn nodes<'a>(
     common: &Common,
     scope: &Scope,
     settled: &'a Settled,
     name: &Name,
-) -> Result<&'a Node, VerbError> {
-    settled.owner(name).ok_or_else(|| {
-        CommandError::NoSuchNode {
+) -> Result<Vec<&'a Node>, VerbError> {
+    let found = settled.named(name);
+    match found.is_empty() {
+        false => Ok(found),
+        true => Err(CommandError::NoSuchNode {
             project: settled.project.clone(),
             node: name.clone(),
             nodes: settled.nodes.iter().map(|n| n.name.clone()).collect(),
             elsewhere: elsewhere(common, scope, settled, name),
         }
-        .into()
-    })
+        .into()),
+    }
 }
 
 /// The flags of the projects that have a node of that name: others of this scope, and those of other
@@ -303,7 +305,7 @@ pub(crate) fn not_up(engine: &Engine, name: &Name) -> VerbError {
     let help = if known.is_empty() {
         "nothing is up here; hallway up FILE builds a project".to_owned()
     } else {
-        format!("name one with -p: {}", known.join(", "))
+        format!("name one with -p: {}", listed(&known))
     };
     VerbError::usage(format!("project {name} is not up"), help)
 }

@@ -106,7 +106,7 @@ fn bytes(path: &PathBuf) -> Result<Vec<u8>, VerbError> {
         // As Compose takes the names of services.
         let help = match path.extension().is_none() && path.components().count() == 1 {
             true => format!(
-                "name a file that exists and may be read; hallway start {shown} starts the program of one node"
+                "name a file that exists and may be read; for the program of one node: hallway start {shown}, hallway stop {shown}"
             ),
             false => "name a file that exists and may be read".to_owned(),
         };

@@ -4,7 +4,9 @@ use hallway_engine::{Engine, Failure, OtherNamespaces, Reason, read};
 use hallway_plan::Settled;
 use hallway_plan::reach::{Environment, Location, Party, Question, World};
 use hallway_plan::rules::{self, Ruleset};
-use hallway_spec::{Endpoint, Expect, PortName, PortNames, PortProto, Service, UnresolvedPort};
+use hallway_spec::{
+    Endpoint, Expect, Name, PortName, PortNames, PortProto, Service, UnresolvedPort, listed,
+};
 
 use crate::args::{Common, FileArg, PairArgs};
 use crate::diagnose::VerbError;
@@ -96,27 +98,24 @@ impl Subject {
         self.port_names.port(name, &to)
     }
 
-    /// Reads a server whose port is written by its name, like `web:http`; `None` for other servers.
-    fn named_target(
+    /// The service that a text after the server's name means; ping without one.
+    fn service(
         &self,
         world: &World<'_>,
-        text: &str,
-    ) -> Result<Option<(Party, Service)>, VerbError> {
-        let Some((server, port)) = text.rsplit_once(':') else {
-            return Ok(None);
+        server: &Party,
+        text: Option<&str>,
+    ) -> Result<Service, (String, String)> {
+        let Some(text) = text else {
+            return Ok(Service::Icmp);
         };
-        if world.party(text).is_some() {
-            return Ok(None); // an IPv6 address
-        }
-        let (Some(party), Ok(name)) = (world.party(server), port.parse::<PortName>()) else {
-            return Ok(None);
-        };
-        match self.port(world, &party, &name) {
-            Ok(port) => Ok(Some((party, Service::Port(port)))),
-            Err(unresolved) => {
-                let help = unresolved.help();
-                Err(VerbError::usage(format!("{text}: {unresolved}"), help))
-            }
+        match text.parse::<PortName>() {
+            Ok(name) => match self.port(world, server, &name) {
+                Ok(port) => Ok(Service::Port(port)),
+                Err(unresolved) => Err((unresolved.to_string(), unresolved.help())),
+            },
+            Err(_not_a_name) => text
+                .parse()
+                .map_err(|e: hallway_spec::InvalidService| (e.to_string(), String::new())),
         }
     }
 
@@ -126,36 +125,82 @@ impl Subject {
     }
 }
 
-/// Reads the client and the server of a pair.
+/// Reads the client and the server of a pair: a question for each node that the names mean.
 pub(crate) fn resolve(
     subject: &Subject,
     world: &World<'_>,
     pair: &PairArgs,
-) -> Result<Question, VerbError> {
-    let nodes: Vec<&str> = world
-        .settled()
-        .nodes
-        .iter()
-        .map(|n| n.name.as_ref())
-        .collect();
-    let example = nodes.first().unwrap_or(&"host");
-    let help = format!(
-        "name a node ({}), host, outside or an address, with a port as in {example}:80 or {example}:53/udp",
-        nodes.join(", "),
-    );
-    let from = world.party(&pair.from).ok_or_else(|| {
-        VerbError::usage(
-            format!("{} is not a node, host, outside or an address", pair.from),
-            help.clone(),
-        )
-    })?;
-    let (to, service) = match subject.named_target(world, &pair.to)? {
-        Some(named) => named,
-        None => world
-            .target(&pair.to)
-            .map_err(|message| VerbError::usage(message, help))?,
+) -> Result<Vec<Question>, VerbError> {
+    let clients = world.parties(&pair.from);
+    if clients.is_empty() {
+        return Err(no_party(world, &pair.from));
+    }
+    let mut out = Vec::new();
+    for from in clients {
+        let (servers, port) = world.target(&from, &pair.to);
+        if servers.is_empty() {
+            return Err(no_party(world, &pair.to));
+        }
+        for to in servers {
+            check_resolved(world, &from, (&pair.to, port), &to)?;
+            let service = subject
+                .service(world, &to, port)
+                .map_err(|(error, help)| match help.is_empty() {
+                    true => VerbError::usage(format!("{}: {error}", pair.to), example(world)),
+                    false => VerbError::usage(format!("{}: {error}", pair.to), help),
+                })?;
+            let from = from.clone();
+            out.push(Question { from, to, service });
+        }
+    }
+    Ok(out)
+}
+
+/// A host name is in the hosts file of its own node only.
+fn check_resolved(
+    world: &World<'_>,
+    from: &Party,
+    (text, port): (&str, Option<&str>),
+    to: &Party,
+) -> Result<(), VerbError> {
+    let end = port.map_or(text.len(), |port| text.len() - port.len() - 1);
+    let Some(Ok(name)) = text.get(..end).map(str::parse::<Name>) else {
+        return Ok(());
     };
-    Ok(Question { from, to, service })
+    let Party::Node(node) = to else {
+        return Ok(());
+    };
+    let settled = world.settled();
+    let known = settled.owner(&name).is_some()
+        || settled.node(node).is_some_and(|node| node.has_alias(&name))
+        || world.place(from) == Location::Node(node.clone());
+    match known {
+        true => Ok(()),
+        false => Err(VerbError::usage(
+            format!("{name} is the host name of {node}, which only {node} itself can resolve"),
+            format!(
+                "name the node: {node}{}",
+                text.get(end..).unwrap_or_default()
+            ),
+        )),
+    }
+}
+
+fn no_party(world: &World<'_>, text: &str) -> VerbError {
+    VerbError::usage(
+        format!("{text} is not a node, host, outside or an address"),
+        example(world),
+    )
+}
+
+fn example(world: &World<'_>) -> String {
+    let nodes = world.settled().nodes.iter();
+    let nodes: Vec<&str> = nodes.map(|n| n.name.as_ref()).collect();
+    let example = nodes.first().unwrap_or(&"host");
+    format!(
+        "name a node ({}), host, outside or an address, with a port as in {example}:80 or {example}:53/udp",
+        listed(&nodes),
+    )
 }
 
 /// The target must have an address: the real outside world has none unless one is given.

@@ -91,7 +91,7 @@ fn what_only_the_node_can_have_is_refused() {
     for (node, says) in [
         (
             "{ namespace: node:vpn, command: x, networks: [apps] }",
-            "t shares the namespace of vpn, so its networks are those of vpn",
+            "`networks` is not possible for t, which shares the namespace of vpn",
         ),
         (
             "{ namespace: node:vpm, command: x }",

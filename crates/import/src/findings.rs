@@ -97,17 +97,6 @@ impl Findings {
     }
 }
 
-/// Names in a sentence: the first ones, and how many more there are.
-pub(crate) fn listed(names: &[impl AsRef<str>]) -> String {
-    const SHOWN: usize = 10;
-    let shown: Vec<&str> = names.iter().take(SHOWN).map(AsRef::as_ref).collect();
-    match names.len() - shown.len() {
-        0 => shown.join(", "),
-        1 => format!("{} and one other", shown.join(", ")),
-        more => format!("{} and {more} others", shown.join(", ")),
-    }
-}
-
 /// On one line, without control characters: it contains texts of the file, and is printed.
 fn printable(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")

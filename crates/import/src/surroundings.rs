@@ -20,6 +20,8 @@ pub struct Surroundings<'a> {
     pub read: &'a dyn Fn(&str) -> Result<String, String>,
     /// Whether this program can be run here.
     pub program: &'a dyn Fn(&str) -> bool,
+    /// Whether this directory exists.
+    pub directory: &'a dyn Fn(&str) -> bool,
     /// Whether a port of this protocol is free on the host.
     pub free: &'a dyn Fn(u16, &str) -> bool,
     /// The first port of the host on which a port of a node is published already.
@@ -42,13 +44,14 @@ pub struct NodePort<'a> {
 }
 
 impl Surroundings<'static> {
-    /// A machine without variables and files, with every program and only free ports.
+    /// A machine without variables and files, with every program and directory and only free ports.
     #[must_use]
     pub fn bare() -> Self {
         Self {
             variable: &|_| None,
             read: &|path| Err(format!("{path} does not exist")),
             program: &|_| true,
+            directory: &|_| true,
             free: &|_, _| true,
             published: &|_| None,
             container: &|name| Err(format!("there is no container {name}")),

@@ -76,6 +76,18 @@ pub(crate) fn file(text: &str, known: &Variables<'_>) -> Vec<(String, Option<Str
     out
 }
 
+/// A file of variables whose values are taken as they are: without quotes, comments after them and
+/// variables in them.
+pub(crate) fn raw_file(text: &str) -> Vec<(String, Option<String>)> {
+    let lines = text.lines().map(str::trim_start);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let variable = |line: &str| match line.split_once('=') {
+        Some((name, value)) => (name.trim().to_owned(), Some(value.to_owned())),
+        None => (line.trim().to_owned(), None),
+    };
+    lines.map(variable).collect()
+}
+
 /// The text between quotes, which may continue on the next lines.
 fn quoted(value: &str, quote: char, rest: &mut &str) -> String {
     let mut text = value.get(1..).unwrap_or_default().to_owned();
@@ -341,6 +353,19 @@ mod tests {
             of("${NONE:?give one}"),
             Err("variable NONE is not set: give one".to_owned())
         );
+    }
+
+    #[test]
+    fn a_file_of_values_as_they_are() {
+        let read = raw_file("# note\nA='a b' # c\n  B=${A}\nC\nD=\n").into_iter();
+        let read: Vec<String> = read.map(|(n, v)| format!("{n} {v:?}")).collect();
+        let expected = [
+            "A Some(\"'a b' # c\")",
+            "B Some(\"${A}\")",
+            "C None",
+            "D Some(\"\")",
+        ];
+        assert_eq!(read, expected);
     }
 
     #[test]

@@ -56,6 +56,7 @@ fn translated(directory: &str, names: &[&str]) -> Result<Imported, Problems> {
         variable: &variable,
         read: &read,
         program: &|name| PROGRAMS.contains(&name),
+        directory: &|path| path != "/app",
         ..Surroundings::bare()
     };
     import(&files, &options(&files[0].text), surroundings)

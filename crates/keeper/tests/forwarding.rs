@@ -162,7 +162,77 @@ fn connections_are_passed_on_unchanged() {
             stream.read_to_end(&mut back).unwrap();
             assert!(back == data);
             let refused = connect(none.address).read(&mut [0]);
-            assert!(refused.map_or_else(|e| e.kind() == ErrorKind::ConnectionReset, |n| n == 0));
+            assert!(refused.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset));
+        })
+        .await;
+    });
+}
+
+fn reset(stream: &TcpStream) {
+    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
+}
+
+/// A connection that one side resets is reset for the other side, too, and one that is cut by a
+/// change: what was transferred is not complete.
+fn resets_are_passed_on() {
+    let node = TcpListener::bind("127.0.0.2:80").unwrap();
+    let (send, seen) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in node.incoming().flatten() {
+            let mut byte = [0];
+            match stream.read_exact(&mut byte) {
+                // Resets the connection in the middle of its answer.
+                Ok(()) if byte == *b"r" => {
+                    stream.write_all(b"part").unwrap();
+                    assert_eq!(stream.read(&mut byte).unwrap(), 1, "the client has it");
+                    reset(&stream);
+                }
+                // Until the client ends the connection.
+                Ok(()) => {
+                    stream.write_all(b"x").unwrap();
+                    send.send(stream.read(&mut byte).map_err(|e| e.kind()))
+                        .unwrap();
+                }
+                Err(error) => send.send(Err(error.kind())).unwrap(),
+            }
+        }
+    });
+    let one = listen("127.0.0.1:8001", Protocol::Tcp);
+    run(async move {
+        let mut forwarder = Forwarder::default();
+        let wanted = vec![forward(one, "127.0.0.2:80")];
+        forwarder.sync(wanted, bound(one)).await.unwrap();
+        let (stream, seen) = client(move || {
+            let mut stream = connect(one.address);
+            stream.write_all(b"r").unwrap();
+            stream.read_exact(&mut [0; 4]).unwrap();
+            stream.write_all(b"!").unwrap();
+            let end = stream.read(&mut [0]).map_err(|e| e.kind());
+            assert_eq!(end, Err(ErrorKind::ConnectionReset), "of the node");
+            let mut stream = connect(one.address);
+            stream.write_all(b"w").unwrap();
+            stream.read_exact(&mut [0]).unwrap();
+            reset(&stream);
+            drop(stream);
+            let end = seen.recv_timeout(LIMIT).unwrap();
+            assert_eq!(end, Err(ErrorKind::ConnectionReset), "of the client");
+            let mut stream = connect(one.address);
+            stream.write_all(b"w").unwrap();
+            stream.read_exact(&mut [0]).unwrap();
+            drop(stream);
+            assert_eq!(seen.recv_timeout(LIMIT).unwrap(), Ok(0), "closed");
+            let mut stream = connect(one.address);
+            stream.write_all(b"w").unwrap();
+            stream.read_exact(&mut [0]).unwrap();
+            (stream, seen)
+        })
+        .await;
+        forwarder.close().await;
+        client(move || {
+            let end = { stream }.read(&mut [0]).map_err(|e| e.kind());
+            assert_eq!(end, Err(ErrorKind::ConnectionReset), "cut");
+            let end = seen.recv_timeout(LIMIT).unwrap();
+            assert_eq!(end, Err(ErrorKind::ConnectionReset), "cut");
         })
         .await;
     });
@@ -277,6 +347,7 @@ hallway_testkit::tests![
     a_change_of_target_cuts_only_what_went_to_the_former_one,
     a_removed_listener_is_closed_immediately,
     connections_are_passed_on_unchanged,
+    resets_are_passed_on,
     answers_reach_the_sender_and_datagrams_follow_the_target,
     connections_beyond_the_limit_are_closed,
     too_many_listeners_name_the_limit,

@@ -26,6 +26,7 @@ pub mod diff;
 mod firewall;
 pub mod hosts;
 pub mod mark;
+mod named;
 pub mod observed;
 pub mod program;
 pub mod reach;

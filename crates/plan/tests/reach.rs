@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
-use hallway_plan::reach::{Environment, HopEvent, Location, Outcome, Path, Question, World};
+use hallway_plan::reach::{
+    Environment, HopEvent, Location, Outcome, Party, Path, Question, Service, World,
+};
 use hallway_plan::rules::ruleset;
 use hallway_plan::{Observed, Settled, Surroundings, settle};
 
@@ -22,8 +24,13 @@ fn ask(text: &str, from: &str, to: &str) -> Vec<Path> {
     };
     let world = World::new(&settled, &rules, environment).unwrap();
     let from = world.party(from).unwrap();
-    let (to, service) = world.target(to).unwrap();
+    let (to, port) = world.target(&from, to);
+    let (to, service) = (to[0].clone(), service(port).unwrap());
     Question { from, to, service }.predict(&world)
+}
+
+fn service(port: Option<&str>) -> Result<Service, hallway_spec::InvalidService> {
+    port.map_or(Ok(Service::Icmp), str::parse)
 }
 
 const SHOP: &str = "networks:
@@ -210,7 +217,7 @@ fn who_is_asked_can_be_written_in_many_ways() {
     let settled = settled(SHOP);
     let rules = ruleset(&settled);
     let world = World::new(&settled, &rules, Environment::default()).unwrap();
-    for (text, party, service) in [
+    for (text, party, asked) in [
         ("web", "web", "icmp"),
         ("web:80", "web", "80/tcp"),
         ("web:53/udp", "web", "53/udp"),
@@ -223,10 +230,10 @@ fn who_is_asked_can_be_written_in_many_ways() {
         ("[fd01::10]:80", "fd01::10", "80/tcp"),
         ("outside", "outside", "icmp"),
     ] {
-        let (to, asked) = world.target(text).unwrap();
+        let (to, port) = world.target(&Party::Host, text);
         assert_eq!(
-            (to.to_string(), asked.to_string()),
-            (party.into(), service.into())
+            (to[0].to_string(), service(port).unwrap().to_string()),
+            (party.into(), asked.into())
         );
     }
     for text in [
@@ -238,7 +245,8 @@ fn who_is_asked_can_be_written_in_many_ways() {
         "web:http",
         "",
     ] {
-        assert!(world.target(text).is_err(), "{text}");
+        let (to, port) = world.target(&Party::Host, text);
+        assert!(to.is_empty() || service(port).is_err(), "{text}");
     }
 }
 

@@ -30,8 +30,8 @@ pub enum Readiness {
 /// How a program ended. Displayed as the end of a sentence that begins with the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgramEnd {
-    /// Exit code 125: its node could not be entered.
-    NotEntered,
+    /// Exit code 125: something before its program failed, like its directory.
+    NotStarted,
     /// Exit code 126.
     NotExecutable,
     /// Exit code 127.
@@ -51,7 +51,7 @@ impl ProgramEnd {
     #[must_use]
     pub fn of_code(code: i32) -> Self {
         match code {
-            125 => Self::NotEntered,
+            125 => Self::NotStarted,
             126 => Self::NotExecutable,
             127 => Self::NotFound,
             129.. => Self::Signal(code - 128),
@@ -63,7 +63,7 @@ impl ProgramEnd {
 impl fmt::Display for ProgramEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotEntered => f.write_str("its node could not be entered"),
+            Self::NotStarted => f.write_str("its program could not be started"),
             Self::NotExecutable => f.write_str("its program cannot be executed"),
             Self::NotFound => f.write_str("its program was not found"),
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),

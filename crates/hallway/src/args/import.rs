@@ -4,15 +4,19 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, ValueEnum};
 
+/// The heading of options that other files do not have. A heading of all options of a struct would be
+/// that of a verb's own options after it, too.
+const COMPOSE: &str = "Options for Compose files";
+
 /// Which file.
 #[derive(Debug, Clone, clap::Args, Default)]
 pub(crate) struct FileArg {
-    /// The project's file; by default the one hallway.yaml or *.hallway.yaml of this directory,
-    /// otherwise its compose.yaml or *.clab.yml
+    /// The project's file; by default that of this directory: hallway.yaml or the one *.hallway.yaml,
+    /// otherwise compose.yaml, the one *.clab.yml, or lab.conf
     #[arg(value_name = "FILE")]
     pub(crate) positional: Option<PathBuf>,
-    /// The project's file, given as a flag; of Compose files several, of which later ones change the
-    /// first
+    /// The project's file, given as a flag; for Compose files it may be given more than once, and later
+    /// files change the first one
     #[arg(
         short,
         long = "file",
@@ -38,23 +42,22 @@ impl FileArg {
 
 /// How a file of another format is read.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Options for Compose files")]
 pub(crate) struct ImportArgs {
     /// Give each service that has an image a small server on its exposed and published ports
-    #[arg(long, env = "HALLWAY_STUB", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    #[arg(help_heading = COMPOSE, long, env = "HALLWAY_STUB", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) stub: bool,
     /// Let services whose containers run in Docker or Podman join these (with --host)
-    #[arg(long, env = "HALLWAY_JOIN", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    #[arg(help_heading = COMPOSE, long, env = "HALLWAY_JOIN", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(crate) join: bool,
     /// A profile whose services are active too; `*` is all of them; by default those of
     /// COMPOSE_PROFILES
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(help_heading = COMPOSE, long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) profile: Vec<String>,
     /// How many nodes a service has
-    #[arg(long, value_name = "SERVICE=NUMBER", value_parser = scale)]
+    #[arg(help_heading = COMPOSE, long, value_name = "SERVICE=NUMBER", value_parser = scale)]
     pub(crate) scale: Vec<(String, u32)>,
     /// A file with variables, instead of .env beside the file
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = COMPOSE, long, value_name = "FILE")]
     pub(crate) env_file: Vec<PathBuf>,
 }
 

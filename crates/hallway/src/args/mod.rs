@@ -1,8 +1,10 @@
 //! The command line.
 
 mod capture;
+mod exec;
 mod format;
 mod graph;
+mod habits;
 mod import;
 mod install;
 mod parts;
@@ -18,8 +20,10 @@ use hallway_spec::{Name, PortProto};
 use crate::moment::Since;
 
 pub(crate) use capture::CaptureArgs;
+pub(crate) use exec::{EnterArgs, ExecArgs};
 pub(crate) use format::{Format, FormatArg, PlanFormat};
 pub(crate) use graph::{GraphArgs, Picture};
+pub(crate) use habits::{DownHabits, UpHabits};
 pub(crate) use import::{ExportArgs, ExportFormat, FileArg, ImportArgs};
 pub(crate) use install::InstallVerb;
 pub(crate) use parts::{
@@ -123,11 +127,15 @@ pub(crate) enum Verb {
         /// Stay, and print each repair; ends on Ctrl-C and leaves the project up
         #[arg(short, long, conflicts_with = "no_repair")]
         watch: bool,
+        #[command(flatten)]
+        habits: UpHabits,
     },
     /// Remove a project with everything it made
     Down {
         #[command(flatten)]
         file: FileArg,
+        #[command(flatten)]
+        habits: DownHabits,
     },
     /// Show what `up` would do
     Plan {
@@ -176,27 +184,19 @@ pub(crate) enum Verb {
         name: Name,
     },
     /// Run a program inside a node
-    Exec {
-        /// The node
-        node: Name,
-        /// The program with its arguments
-        #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
-        command: Vec<String>,
-    },
+    Exec(ExecArgs),
     /// Open a shell inside a node
-    Shell {
-        /// The node
-        node: Name,
-    },
+    Shell(EnterArgs),
     /// Print the output of nodes' programs
     Logs {
-        /// Only this node's
-        node: Option<Name>,
+        /// Only those of these nodes
+        #[arg(value_name = "NODE")]
+        nodes: Vec<Name>,
         /// Continue to print new lines
         #[arg(short, long)]
         follow: bool,
         /// What happened without a command, like repairs, instead of output of programs
-        #[arg(long, conflicts_with = "node")]
+        #[arg(long, conflicts_with = "nodes")]
         events: bool,
         /// Only the last LINES lines of each program
         #[arg(short = 'n', long, value_name = "LINES")]

@@ -22,6 +22,7 @@ pub(crate) struct PolicyArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum SandboxVerb {
     /// List sandboxes
+    #[command(alias = "list")]
     Ls {
         #[command(flatten)]
         format: FormatArg,
@@ -33,6 +34,7 @@ pub(crate) enum SandboxVerb {
         command: Vec<String>,
     },
     /// End a sandbox with everything in it
+    #[command(aliases = ["remove", "delete"])]
     Rm {
         /// The sandbox
         name: Option<Name>,
@@ -42,6 +44,7 @@ pub(crate) enum SandboxVerb {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum NodeVerb {
     /// Add a node
+    #[command(alias = "create")]
     Add {
         /// Its name
         name: Name,
@@ -59,11 +62,13 @@ pub(crate) enum NodeVerb {
         command: Vec<String>,
     },
     /// Remove a node
+    #[command(aliases = ["remove", "delete"])]
     Rm {
         /// Its name
         name: Name,
     },
     /// List nodes
+    #[command(alias = "list")]
     Ls {
         #[command(flatten)]
         format: FormatArg,
@@ -73,6 +78,7 @@ pub(crate) enum NodeVerb {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum NetworkVerb {
     /// Add a network
+    #[command(alias = "create")]
     Add {
         /// Its name
         name: Name,
@@ -96,11 +102,13 @@ pub(crate) enum NetworkVerb {
         mtu: Option<u32>,
     },
     /// Remove a network
+    #[command(aliases = ["remove", "delete"])]
     Rm {
         /// Its name
         name: Name,
     },
     /// List networks
+    #[command(alias = "list")]
     Ls {
         #[command(flatten)]
         format: FormatArg,
@@ -110,6 +118,7 @@ pub(crate) enum NetworkVerb {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum LinkVerb {
     /// Add a cable between two nodes; nodes that do not exist are made
+    #[command(alias = "create")]
     Add {
         /// NODE:ADDRESS/LENGTH, like left:10.0.9.1/24
         a: String,
@@ -117,6 +126,7 @@ pub(crate) enum LinkVerb {
         b: String,
     },
     /// Remove the cable between two nodes
+    #[command(aliases = ["remove", "delete"])]
     Rm {
         /// One end: NODE, or NODE:INTERFACE if there are several cables
         #[arg(value_name = "NODE[:INTERFACE]")]
@@ -126,6 +136,7 @@ pub(crate) enum LinkVerb {
         b: String,
     },
     /// List cables
+    #[command(alias = "list")]
     Ls {
         #[command(flatten)]
         format: FormatArg,
@@ -135,11 +146,13 @@ pub(crate) enum LinkVerb {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum PolicyVerb {
     /// List policies in the order in which they decide, numbered from 1
+    #[command(alias = "list")]
     Ls {
         #[command(flatten)]
         format: FormatArg,
     },
     /// Remove a policy
+    #[command(aliases = ["remove", "delete"])]
     Rm {
         /// Its number, as `policy ls` prints it
         number: usize,

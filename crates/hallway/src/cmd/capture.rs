@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hallway_engine::read::capture::{Capture, Captured, Direction, Target};
 use hallway_engine::read::filter::{Filter, FilterError, NetworkProtocol};
 use hallway_plan::Settled;
-use hallway_spec::Name;
+use hallway_plan::settled::Node;
+use hallway_spec::{Name, listed};
 use hallway_view::json::{CapturedPacket, Version, protocol_name};
 use hallway_view::pcap;
 use hallway_view::style::{DIM, styled};
@@ -129,6 +130,26 @@ fn create(path: &Path) -> Result<File, VerbError> {
     })
 }
 
+/// The one node of a name, if there is any.
+fn captured_node<'a>(settled: &'a Settled, text: &str) -> Result<Option<&'a Node>, VerbError> {
+    let Ok(name) = text.parse::<Name>() else {
+        return Ok(None);
+    };
+    let own = settled.node(&name).is_some() || settled.network(&name).is_none();
+    match settled.named(&name).as_slice() {
+        _ if !own => Ok(None), // the network of that name
+        [] => Ok(None),
+        [node] => Ok(Some(*node)),
+        several => {
+            let names: Vec<&str> = several.iter().map(|n| n.name.as_ref()).collect();
+            Err(VerbError::usage(
+                format!("{name} means several nodes"),
+                format!("name one of them: {}", listed(&names)),
+            ))
+        }
+    }
+}
+
 fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, VerbError> {
     let (name, interface) = match text.split_once(':') {
         Some((name, interface)) => (name, Some(interface.to_owned())),
@@ -138,7 +159,7 @@ fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, VerbE
         return Ok(Target::Host(interface));
     }
     let found = |n: &&Name| n.as_ref() == name;
-    if let Some(node) = settled.nodes.iter().find(|n| found(&&n.name)) {
+    if let Some(node) = captured_node(settled, name)? {
         let known: Vec<&str> = node.interfaces.iter().map(|i| i.name.as_str()).collect();
         return match interface {
             Some(i) if i != "lo" && !known.contains(&i.as_str()) => Err(VerbError::usage(
@@ -165,7 +186,7 @@ fn target(project: &Name, settled: &Settled, text: &str) -> Result<Target, VerbE
     let known: Vec<&str> = nodes.chain(networks).chain(["host"]).collect();
     Err(VerbError::usage(
         format!("project {project} has no node or network {name}"),
-        format!("its nodes and networks: {}", known.join(", ")),
+        format!("its nodes and networks: {}", listed(&known)),
     ))
 }
 

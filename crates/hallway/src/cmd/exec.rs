@@ -1,32 +1,61 @@
 //! `exec` and `shell`: this process becomes a program inside a node.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
+use hallway_engine::account;
 use hallway_engine::enter::{Enter, EnterError};
 use hallway_engine::keeper::{NODE_MARK, PROJECT_MARK};
-use hallway_spec::{NETNS_DIRECTORY, Name};
+use hallway_plan::settled::Node;
+use hallway_spec::{NETNS_DIRECTORY, Name, listed};
 
-use crate::args::Common;
+use crate::args::{Common, EnterArgs, ExecArgs};
 use crate::diagnose::VerbError;
 use crate::failure::CommandError;
-use crate::scope::{Scope, node, present};
+use crate::scope::{Scope, nodes, present};
 use crate::ui;
 
 /// The exit code for failures of hallway, as opposed to those of the program.
 const OURS: u8 = 125;
 
-pub(crate) fn run(
-    common: &Common,
-    node: &Name,
-    command: Vec<String>,
-) -> Result<ExitCode, VerbError> {
-    let enter = inside(common, node, command)?;
-    if let Some(text) = other_user(&enter.command, node).filter(|_| has_one_user()) {
+pub(crate) fn run(common: &Common, args: ExecArgs) -> Result<ExitCode, VerbError> {
+    let inside = inside(common, &args.at, args.command)?;
+    let (mut enter, node) = (inside.enter, inside.node);
+    if let Some(user) = &args.user {
+        let account = account::of(&node, Some(user), None);
+        let account = account.map_err(|failure| VerbError::from(failure).with_code(OURS))?;
+        enter.rights = account.rights;
+        enter.environment.extend(account.environment);
+    }
+    enter.environment.extend(variables(&args.env)?);
+    enter.working_dir = args.workdir;
+    if let Some(text) = other_user(&enter.command, &node).filter(|_| has_one_user()) {
         ui::note(common, text);
     }
     Err(failed(enter.exec()))
+}
+
+/// The variables of `-e`. A name alone is one of hallway's own environment, which commands have in any
+/// case.
+fn variables(given: &[String]) -> Result<Vec<(String, String)>, VerbError> {
+    let mut out = Vec::new();
+    for text in given {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text.as_str(), None),
+        };
+        if name.is_empty() || text.contains('\0') {
+            let error = VerbError::usage(
+                format!("{text:?} is not a variable"),
+                "write NAME=VALUE, like -e LANG=C",
+            );
+            return Err(error.with_code(OURS));
+        }
+        out.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    }
+    Ok(out)
 }
 
 /// A note for a program that becomes another user, if that user does not exist.
@@ -52,10 +81,11 @@ fn has_one_user() -> bool {
     counts.eq(["1"])
 }
 
-pub(crate) fn shell(common: &Common, node: &Name) -> Result<ExitCode, VerbError> {
+pub(crate) fn shell(common: &Common, at: &EnterArgs) -> Result<ExitCode, VerbError> {
     let program = program();
-    let prompt = prompt(&program, node.as_ref());
-    let mut enter = inside(common, node, vec![program])?;
+    let inside = inside(common, at, vec![program.clone()])?;
+    let mut enter = inside.enter;
+    let prompt = prompt(&program, inside.node.as_ref());
     enter.environment.extend(prompt);
     Err(failed(enter.exec()))
 }
@@ -93,21 +123,31 @@ pub(crate) fn program() -> String {
         .unwrap_or_else(|| "/bin/sh".into())
 }
 
-fn inside(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, VerbError> {
-    entry(common, name, command).map_err(|error| error.with_code(OURS))
+/// What is needed to run a program in a node.
+struct Inside {
+    enter: Enter,
+    /// The node, or the program that shares its namespace.
+    node: Name,
 }
 
-fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, VerbError> {
+fn inside(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Inside, VerbError> {
+    entry(common, at, command).map_err(|error| error.with_code(OURS))
+}
+
+fn entry(common: &Common, at: &EnterArgs, command: Vec<String>) -> Result<Inside, VerbError> {
     let scope = Scope::existing(common)?
         .ok_or_else(|| CommandError::SandboxNotUp(common.sandbox.clone()))?;
     let (project, settled) = present(common, &scope.engine)?;
-    let node = node(common, &scope, &settled, name)?;
+    let meant = nodes(common, &scope, &settled, &at.node)?;
+    let node = chosen(&meant, at)?;
+    let shared = settled.program(&at.node).filter(|p| p.node == node);
+    let name = shared.map_or(&node.name, |program| program.name);
     let program = settled.program(name);
     let own = program.map_or(&node.environment, |p| p.environment);
     let mut environment: BTreeMap<String, String> = own.clone();
     environment.insert(PROJECT_MARK.into(), project.to_string());
     environment.insert(NODE_MARK.into(), name.to_string());
-    Ok(Enter {
+    let enter = Enter {
         netns: Path::new(NETNS_DIRECTORY).join(&node.netns),
         hostname: node.hostname().to_string(),
         hosts: Some(scope.engine.hosts_file(&settled.project, node)),
@@ -116,6 +156,23 @@ fn entry(common: &Common, name: &Name, command: Vec<String>) -> Result<Enter, Ve
         rights: None,
         working_dir: None,
         command,
+    };
+    let node = name.clone();
+    Ok(Inside { enter, node })
+}
+
+/// The node of that number among those of a name.
+fn chosen<'a>(meant: &[&'a Node], at: &EnterArgs) -> Result<&'a Node, VerbError> {
+    let index = at.index.map_or(1, NonZeroUsize::get);
+    let found = index.checked_sub(1).and_then(|i| meant.get(i)).copied();
+    found.ok_or_else(|| {
+        let names: Vec<&str> = meant.iter().map(|n| n.name.as_ref()).collect();
+        let (name, names) = (&at.node, listed(&names));
+        let message = match meant {
+            [_] => format!("there is one node {name}"),
+            _ => format!("there are {} nodes {name}", meant.len()),
+        };
+        VerbError::usage(message, format!("--index 1 to {}: {names}", meant.len()))
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use hallway_plan::Settled;
 use hallway_plan::settled::{Interface, Node};
 use hallway_plan::shaping::Shaping;
-use hallway_spec::{Bandwidth, Edit, Impaired, Impairments, nearest};
+use hallway_spec::{Bandwidth, Edit, Impaired, Impairments, listed, nearest};
 use hallway_view::json;
 use hallway_view::table::columns;
 
@@ -91,7 +91,7 @@ fn chosen<'s>(
         let known: Vec<&str> = settled.nodes.iter().map(|n| n.name.as_ref()).collect();
         VerbError::usage(
             format!("project {} has no node {name}", settled.project),
-            format!("its nodes: {}", known.join(", ")),
+            format!("its nodes: {}", listed(&known)),
         )
     })?;
     let found: Vec<_> = pairs(node)

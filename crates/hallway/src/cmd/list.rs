@@ -6,7 +6,7 @@ use hallway_engine::keeper::{self, ProgramStatus};
 use hallway_engine::{Engine, Failure};
 use hallway_plan::Settled;
 use hallway_plan::observed::NamespaceState;
-use hallway_spec::{Mode, Name};
+use hallway_spec::{Mode, Name, listed};
 use hallway_view::json::{self, NetworkDetails, NodeDetails};
 use hallway_view::program::{Program, ProgramState};
 use hallway_view::table::columns_within;
@@ -80,7 +80,7 @@ pub(crate) fn inspect(common: &Common, name: &Name) -> Result<ExitCode, VerbErro
     let known: Vec<&str> = nodes.chain(networks).collect();
     Err(VerbError::usage(
         format!("project {project} has no node or network {name}"),
-        format!("its nodes and networks: {}", known.join(", ")),
+        format!("its nodes and networks: {}", listed(&known)),
     ))
 }
 

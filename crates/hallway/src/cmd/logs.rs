@@ -55,14 +55,13 @@ struct Source {
 
 pub(crate) fn run(
     common: &Common,
-    node: Option<&Name>,
+    named: &[Name],
     follow: bool,
     lines: &Lines,
 ) -> Result<ExitCode, VerbError> {
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
-    let only: Vec<Name> = node.cloned().into_iter().collect();
-    let nodes = with_programs(common, &scope, &settled, &only)?;
+    let nodes = with_programs(common, &scope, &settled, named)?;
     let mut sources = sources(&scope.engine, &settled, &nodes);
     let since = lines.since.map_or(0, Since::time);
     let mut all = Vec::new();

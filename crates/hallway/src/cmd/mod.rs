@@ -49,6 +49,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             replace,
             attach,
             detach: _, // as without it
+            habits: _,
         } => {
             let options = up::Options {
                 wait_limit: Duration::from_secs(wait_timeout),
@@ -61,7 +62,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             };
             up::run(common, &file, &options)
         }
-        Verb::Down { file } => down::run(common, &file),
+        Verb::Down { file, habits: _ } => down::run(common, &file),
         Verb::Plan {
             file,
             format: PlanFormat::Shell,
@@ -84,8 +85,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, VerbError> {
             plan::run(common, file, format == PlanFormat::Json, detailed_exitcode)
         }
         Verb::Validate { file, format } => plan::validate(common, &file, format.format),
-        Verb::Exec { node, command } => exec::run(common, &node, command),
-        Verb::Shell { node } => exec::shell(common, &node),
+        Verb::Exec(args) => exec::run(common, args),
+        Verb::Shell(at) => exec::shell(common, &at),
         verb @ Verb::Logs { .. } => logged(common, verb),
         Verb::Start { nodes } => programs::run(common, programs::Change::Start, &nodes),
         Verb::Stop { nodes } => programs::run(common, programs::Change::Stop, &nodes),
@@ -105,7 +106,7 @@ fn logged(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
             ..
         } => events::run(common, (follow, tail), format.format),
         Verb::Logs {
-            node,
+            nodes,
             follow,
             tail,
             since,
@@ -119,7 +120,7 @@ fn logged(common: &Common, verb: Verb) -> Result<ExitCode, VerbError> {
                 timestamps,
                 format: format.format,
             };
-            logs::run(common, node.as_ref(), follow, &lines)
+            logs::run(common, &nodes, follow, &lines)
         }
         verb => show(common, verb),
     }

@@ -9,7 +9,7 @@ use hallway_spec::Name;
 
 use crate::args::Common;
 use crate::diagnose::VerbError;
-use crate::scope::{Scope, here, node, present};
+use crate::scope::{Scope, here, nodes, present};
 use crate::{interrupt, ui};
 
 /// The change of a program.
@@ -50,25 +50,32 @@ fn carry_out(client: &Client, change: Change, node: &Name) -> Result<&'static st
     }
 }
 
-/// The given nodes, or all that have a program.
+/// The programs that the given names mean, or all.
 pub(super) fn with_programs(
     common: &Common,
     scope: &Scope,
     settled: &Settled,
     named: &[Name],
 ) -> Result<Vec<Name>, VerbError> {
+    let mut out: Vec<Name> = Vec::new();
     for name in named {
-        node(common, scope, settled, name)?;
-        if settled.program(name).is_none() {
+        nodes(common, scope, settled, name)?;
+        let programs = settled.programs_named(name);
+        if programs.is_empty() {
             return Err(VerbError::usage(
                 format!("node {name} runs no command"),
                 "give it one in the file: command: python3 -m http.server 80",
             ));
         }
+        for program in programs {
+            if !out.contains(program.name) {
+                out.push(program.name.clone());
+            }
+        }
     }
     let all = settled.programs().map(|p| p.name.clone());
     Ok(match named {
         [] => all.collect(),
-        named => named.to_vec(),
+        _ => out,
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hallway_engine::Failure;
 use hallway_engine::read::probe::{self, Aim};
-use hallway_plan::reach::{Listener, Measured, Outcome, Path, Question, Service};
+use hallway_plan::reach::{Listener, Measured, Outcome, Path, Question, Service, World};
 use hallway_spec::IpVersion;
 use hallway_view::json::{Attempt, Attempts, Explanation, Predicted, Version};
 use hallway_view::path;
@@ -26,8 +26,8 @@ pub(crate) fn explain(
 ) -> Result<ExitCode, VerbError> {
     let subject = Subject::any(common, file)?;
     let world = subject.world()?;
-    let question = resolve(&subject, &world, pair)?;
-    let paths = of_version(question.predict(&world), pair.versions);
+    let questions = resolve(&subject, &world, pair)?;
+    let paths = predicted(&world, &questions, pair.versions);
     match format {
         Format::Json => ui::json(&Explanation {
             schema_version: Version,
@@ -44,6 +44,12 @@ pub(crate) fn explain(
         }
     }
     Ok(code(paths.iter().map(|p| p.outcome)))
+}
+
+/// The paths of all questions.
+fn predicted(world: &World<'_>, questions: &[Question], versions: Versions) -> Vec<Path> {
+    let paths = questions.iter().flat_map(|q| q.predict(world));
+    of_version(paths.collect(), versions)
 }
 
 /// The paths of the requested IP versions; all, if there are none of them.
@@ -72,11 +78,16 @@ pub(crate) fn reach(
     let scope = here(common)?;
     let subject = Subject::of_scope(common, &scope)?;
     let world = subject.world()?;
-    let question = resolve(&subject, &world, pair)?;
-    let from = location(&world, &question.from)?;
-    check_target(&world, &question.to)?;
-    let paths = of_version(question.predict(&world), pair.versions);
-    let aims: Vec<Aim> = paths.iter().filter_map(|p| Aim::of(p, &from)).collect();
+    let questions = resolve(&subject, &world, pair)?;
+    let mut paths = Vec::new();
+    let mut aims: Vec<Aim> = Vec::new();
+    for question in &questions {
+        let from = location(&world, &question.from)?;
+        check_target(&world, &question.to)?;
+        let own = of_version(question.predict(&world), pair.versions);
+        aims.extend(own.iter().filter_map(|p| Aim::of(p, &from)));
+        paths.extend(own);
+    }
     let measured = probe::probe(&subject.settled, &aims, timeout, &interrupt::watch())
         .map_err(Failure::from)?;
     let mut answers = measured.into_iter();
@@ -93,7 +104,7 @@ pub(crate) fn reach(
         }),
         Format::Text => {
             for (one, predicted) in attempts.iter().zip(&paths) {
-                show(one, predicted, &question, &subject.file);
+                show(one, predicted, &subject.file);
             }
         }
     }
@@ -119,7 +130,7 @@ fn outcome(attempt: &Attempt<'_>) -> Outcome {
     measured.map_or(attempt.predicted.outcome, |m| m.outcome)
 }
 
-fn show(attempt: &Attempt<'_>, predicted: &Path, question: &Question, file: &str) {
+fn show(attempt: &Attempt<'_>, predicted: &Path, file: &str) {
     let shown = Path {
         outcome: outcome(attempt),
         ..predicted.clone()
@@ -135,7 +146,7 @@ fn show(attempt: &Attempt<'_>, predicted: &Path, question: &Question, file: &str
         ));
         ui::line(format!(
             "  help: hallway trace {from} {to} shows where it goes",
-            from = question.from,
+            from = predicted.from,
             to = target(predicted)
         ));
     }

@@ -289,6 +289,18 @@ fn entry(scope: &Scope, project: Name) -> Result<Option<ProjectEntry>, Failure> 
     }))
 }
 
+/// Names in a cell; `node ls` and `network ls` list all.
+fn cell(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0 | 1) => names.join(" "),
+        Some(more) => {
+            let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+            format!("{} and {more} others", shown.join(" "))
+        }
+    }
+}
+
 /// With `places`, the first column is the place where each is built.
 fn rows(values: &[ProjectEntry], places: bool) -> Vec<Vec<String>> {
     let head = ["PLACE", "PROJECT", "NODES", "NETWORKS", "STATE"]
@@ -299,8 +311,8 @@ fn rows(values: &[ProjectEntry], places: bool) -> Vec<Vec<String>> {
         vec![
             place.map_or_else(|| "host".to_owned(), |s| format!("sandbox {s}")),
             entry.project.to_string(),
-            entry.nodes.join(" "),
-            entry.networks.join(" "),
+            cell(&entry.nodes),
+            cell(&entry.networks),
             entry.state.clone(),
         ]
     };

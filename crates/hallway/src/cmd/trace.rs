@@ -35,21 +35,23 @@ pub(crate) fn run(common: &Common, pair: &PairArgs, how: &Options) -> Result<Exi
     let scope = here(common)?;
     let subject = Subject::of_scope(common, &scope)?;
     let world = subject.world()?;
-    let question = resolve(&subject, &world, pair)?;
-    let from = location(&world, &question.from)?;
-    check_target(&world, &question.to)?;
-    let paths = of_version(question.predict(&world), pair.versions);
     let tracers = Tracers {
         subject: &subject,
         world: &world,
-        from,
     };
+    let mut paths: Vec<(Path, Location)> = Vec::new();
+    for question in resolve(&subject, &world, pair)? {
+        let from = location(&world, &question.from)?;
+        check_target(&world, &question.to)?;
+        let own = of_version(question.predict(&world), pair.versions);
+        paths.extend(own.into_iter().map(|path| (path, from.clone())));
+    }
     if let Some(count) = how.follow {
         return tracers.follow(common, paths, how, count);
     }
     let mut traced = Vec::new();
-    for predicted in paths {
-        let tracer = tracers.begin(predicted.clone())?;
+    for (predicted, from) in paths {
+        let tracer = tracers.begin(predicted.clone(), from)?;
         let one = tracer.probe(how.timeout).map_err(refused)?;
         if how.format == Format::Text {
             show(&one.path, &predicted, &subject, how);
@@ -93,31 +95,30 @@ fn show(path: &Path, predicted: &Path, subject: &Subject, how: &Options) {
     ui::text(&path::hops(path, how.explain));
 }
 
-/// The data of every tracer of one question.
+/// The data of every tracer.
 struct Tracers<'w> {
     subject: &'w Subject,
     world: &'w World<'w>,
-    from: Location,
 }
 
 impl<'w> Tracers<'w> {
-    fn begin(&self, predicted: Path) -> Result<Tracer<'w>, VerbError> {
+    fn begin(&self, predicted: Path, from: Location) -> Result<Tracer<'w>, VerbError> {
         let environment = self.subject.environment().clone();
-        Tracer::begin(self.world, environment, predicted, self.from.clone()).map_err(refused)
+        Tracer::begin(self.world, environment, predicted, from).map_err(refused)
     }
 
     /// The packets of other programs, in order of arrival.
     fn follow(
         &self,
         common: &Common,
-        paths: Vec<Path>,
+        paths: Vec<(Path, Location)>,
         how: &Options,
         count: usize,
     ) -> Result<ExitCode, VerbError> {
         let cancel = interrupt::watch();
         let mut tracers = Vec::new();
-        for predicted in paths {
-            tracers.push((self.begin(predicted.clone())?, predicted));
+        for (predicted, from) in paths {
+            tracers.push((self.begin(predicted.clone(), from)?, predicted));
         }
         ui::note(common, "watching; Ctrl-C ends it");
         let mut seen = 0;

@@ -11,7 +11,7 @@ use super::edit;
 use crate::args::Common;
 use crate::diagnose::VerbError;
 use crate::interrupt;
-use crate::scope::{here, node, present};
+use crate::scope::{here, nodes, present};
 
 /// An end as it is written: the node, and its interface if given.
 struct End {
@@ -26,7 +26,7 @@ pub(crate) fn run(common: &Common, ends: [&str; 2]) -> Result<ExitCode, VerbErro
     let scope = here(common)?;
     let (project, settled) = present(common, &scope.engine)?;
     for end in [&a, &b] {
-        node(common, &scope, &settled, &end.node)?;
+        nodes(common, &scope, &settled, &end.node)?;
     }
     let link = only(&settled, &a, &b)?;
     let cable = settled.cables.get(link);

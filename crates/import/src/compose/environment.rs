@@ -7,7 +7,7 @@ use crate::entries::Entries;
 use crate::findings::Findings;
 use crate::sources::{Sources, join};
 use crate::surroundings::Surroundings;
-use crate::variables::{Variables, file};
+use crate::variables::{Variables, file, raw_file};
 
 /// `env_file`, then `environment`. A variable without a value gets it from the environment of `up`.
 pub(super) fn read(
@@ -29,7 +29,12 @@ pub(super) fn read(
         let path_text = join(directory, text);
         match (surroundings.read)(&path_text) {
             Ok(text) => {
-                for (name, value) in file(&text, known) {
+                let raw = item.get("format").and_then(Value::text) == Some("raw");
+                let all = match raw {
+                    true => raw_file(&text),
+                    false => file(&text, known),
+                };
+                for (name, value) in all {
                     let value = value.or_else(|| known.get(&name));
                     let value = value.map(|v| Value::of_text(&path.place, v));
                     if let Some(value) = value {

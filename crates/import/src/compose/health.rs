@@ -40,14 +40,22 @@ pub(super) fn becomes(value: &Value, surroundings: &Surroundings<'_>) -> Becomes
     }
 }
 
-/// The program of a test; for a shell line, its first program.
+/// Words at the beginning of a line that a shell carries out itself.
+const SHELL_WORDS: [&str; 16] = [
+    "!", "(", ":", "[", "[[", "cd", "echo", "eval", "exec", "exit", "false", "if", "test", "true",
+    "while", "{",
+];
+
+/// The program of a test; for a shell line, its first program, or the shell.
 fn program(value: &Value) -> Option<String> {
     let test = value.get("test")?;
     let words: Vec<&str> = test.items().iter().filter_map(Value::text).collect();
     let word = match (test.is_list(), words.as_slice()) {
         (true, ["CMD", program, ..]) => program,
         (true, ["CMD-SHELL", line, ..]) | (false, [line, ..]) => {
-            line.split_whitespace().next().unwrap_or_default()
+            let word = line.split_whitespace().next().unwrap_or_default();
+            let by_shell = SHELL_WORDS.contains(&word) || word.starts_with(['(', '$', '"']);
+            if by_shell { "sh" } else { word }
         }
         _ => return None,
     };

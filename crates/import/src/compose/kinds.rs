@@ -20,6 +20,8 @@ enum Kind {
     Map,
     /// A mapping to texts, or a list of `NAME=value`.
     Pairs,
+    /// The same, where a name may have a list of texts.
+    Hosts,
     /// A mapping of anything, or a list of names.
     Names,
 }
@@ -89,7 +91,7 @@ const SERVICE: &[(&[&str], Kind, &str)] = &[
     ),
     (
         &["extra_hosts"],
-        Kind::Pairs,
+        Kind::Hosts,
         "a mapping from names to addresses, or a list like [\"api=10.0.0.9\"]",
     ),
     (
@@ -144,7 +146,7 @@ impl Kind {
             Self::TextOrTexts => !value.is_map(),
             Self::Map => value.is_map(),
             // Lists with other items than texts have been left as they are.
-            Self::Pairs | Self::Names => value.is_map() || value.is_list(),
+            Self::Pairs | Self::Hosts | Self::Names => value.is_map() || value.is_list(),
         };
         if !fits {
             return findings.unexpected(value, expected);
@@ -159,6 +161,11 @@ impl Kind {
             let entries = value.entries().iter();
             for entry in entries.filter(|e| !scalar(&e.value)) {
                 findings.unexpected(&entry.value, "a text");
+            }
+        }
+        if self == Self::Hosts {
+            for entry in value.entries() {
+                Self::TextOrTexts.check(&entry.value, "an address, or a list of them", findings);
             }
         }
     }
@@ -280,7 +287,7 @@ mod tests {
         for text in [
             "environment: { X: 1, Y: true, Z: }",
             "command: [sleep, 5], entrypoint: sh",
-            "extra_hosts: { api: 10.0.0.9 }",
+            "extra_hosts: { api: 10.0.0.9, both: [10.0.0.8, \"::1\"] }",
             "extra_hosts: [\"api:10.0.0.9\", \"six=::1\"]",
             "healthcheck: { test: curl x, interval: 1m30s, timeout: 0.5s, start_period: 0, retries: 3 }",
             "healthcheck: { test: [CMD, curl], interval: 1h5m }",

@@ -1,5 +1,6 @@
 //! A Compose file as a hallway file.
 
+mod circles;
 mod containers;
 mod empty;
 mod environment;
@@ -14,6 +15,7 @@ mod notes;
 mod ours;
 mod port_names;
 mod ports;
+mod replicas;
 mod service;
 mod shares;
 mod stubs;
@@ -83,6 +85,7 @@ pub(crate) fn translate(
     let mut services = service::read((file, name), options, surroundings, findings);
     stubs::one_for_each_port(&mut services);
     notes::say(&services, options, findings);
+    circles::check(&services, findings);
     let networks = networks::read(file, name, &services, findings);
     let by_name = service::by_name(&services);
     let context = node::Context {

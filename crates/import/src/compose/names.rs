@@ -1,6 +1,8 @@
 //! Names and settings of a service for which only some versions of a hallway file have keys: without
 //! a key they are omitted, and reported.
 
+use std::collections::BTreeSet;
+
 use hallway_spec::{Section, SysctlKey, Value};
 
 use super::service::Service;
@@ -22,11 +24,10 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
         let items = items.map(|i| Value::of_text(&i.place, i.text().unwrap_or_default()));
         out.one_or_many("dns_search", &search.place, items.collect());
     }
-    if let Some(hosts) = given("extra_hosts") {
-        let map = extra_hosts(hosts, findings);
-        if !map.0.is_empty() {
-            out.set("extra_hosts", &hosts.place, map.into_map(&hosts.place));
-        }
+    if let Some(hosts) = given("extra_hosts")
+        && let Some(value) = extra_hosts(hosts, findings)
+    {
+        out.set("extra_hosts", &hosts.place, value);
     }
     for key in ["hostname", "dns_search", "extra_hosts"] {
         if value.get(key).is_some() && !has(Section::Node, key) {
@@ -36,25 +37,23 @@ pub(super) fn of_node(value: &Value, has: Has<'_>, out: &mut Entries, findings: 
     sysctls(value.get("sysctls"), has, out, findings);
 }
 
-/// Names with their addresses.
-fn extra_hosts(hosts: &Value, findings: &mut Findings) -> Entries {
-    let mut out = Entries::default();
+/// Names with their addresses: a mapping, or a list of lines if a name has several.
+fn extra_hosts(hosts: &Value, findings: &mut Findings) -> Option<Value> {
+    let mut all: Vec<(String, Value)> = Vec::new();
     let mut add = |name: &str, at: &Value, address: &str| {
         let inner = address.strip_prefix('[').and_then(|a| a.strip_suffix(']'));
         match address {
             "host-gateway" => findings.ignore("extra_hosts with host-gateway"),
             _ => {
                 let address = Value::of_text(&at.place, inner.unwrap_or(address));
-                out.set(name, &at.place, address);
+                all.push((name.to_owned(), address));
             }
         }
     };
     for entry in hosts.entries() {
-        add(
-            &entry.key,
-            &entry.value,
-            entry.value.text().unwrap_or_default(),
-        );
+        for address in entry.value.items() {
+            add(&entry.key, address, address.text().unwrap_or_default());
+        }
     }
     let lines = if hosts.is_map() { &[] } else { hosts.items() };
     for line in lines {
@@ -63,7 +62,21 @@ fn extra_hosts(hosts: &Value, findings: &mut Findings) -> Entries {
             add(name.trim(), line, address.trim());
         }
     }
-    out
+    let names: BTreeSet<&String> = all.iter().map(|(name, _)| name).collect();
+    if names.len() == all.len() {
+        let mut out = Entries::default();
+        for (name, address) in all {
+            let place = address.place.clone();
+            out.set(&name, &place, address);
+        }
+        return (!out.0.is_empty()).then(|| out.into_map(&hosts.place));
+    }
+    let line = |(name, address): (String, Value)| {
+        let text = format!("{name}={}", address.text().unwrap_or_default());
+        Value::of_text(&address.place, text)
+    };
+    let lines = all.into_iter().map(line).collect();
+    Some(Value::of_list(&hosts.place, lines))
 }
 
 /// Forwarding has its own key.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hallway_spec::problem::{ImportProblem, NodeProblem};
-use hallway_spec::{Entry, Name, Value, nearest};
+use hallway_spec::problem::ImportProblem;
+use hallway_spec::{Entry, Value, nearest};
 
 use super::networks::Networks;
 use super::ports::Chooser;
@@ -67,12 +67,6 @@ pub(super) fn node(
         let depends = value.get("depends_on").map(Value::entries);
         for entry in depends.unwrap_or_default() {
             depend(context, entry, &mut Vec::new(), findings);
-            if let Ok(name) = service.name.parse::<Name>()
-                && entry.key == service.name
-            {
-                let circle = NodeProblem::DependencyCycle(vec![name.clone(), name]);
-                findings.problem(&entry.place, circle);
-            }
         }
     }
     let read = (context.surroundings, context.variables, context.sources);
@@ -292,7 +286,9 @@ fn attachment(
         out.one_or_many("address", &first.place.clone(), addresses);
     }
     if let Some(mac) = attached.value.get("mac_address").or(mac) {
-        out.text("mac", mac);
+        // Docker reads all forms in which a MAC address is written with pairs of digits.
+        let text = mac.text().unwrap_or_default().replace('-', ":");
+        out.set("mac", &mac.place, Value::of_text(&mac.place, text));
     }
     if let Some(interface) = attached.value.get("interface_name") {
         out.text("interface", interface);

@@ -1,9 +1,9 @@
 //! What is said of services: which join containers, which run here, which have no program.
 
-use hallway_spec::Value;
+use hallway_spec::{Value, listed};
 
 use super::service::Service;
-use crate::findings::{Findings, listed};
+use crate::findings::Findings;
 use crate::surroundings::Options;
 
 /// Says it.

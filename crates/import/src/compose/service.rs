@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use hallway_spec::problem::ImportProblem;
-use hallway_spec::{Entry, Name, Place, Section, Value, nearest};
+use hallway_spec::{Entry, Name, Place, Value, nearest};
 
 use super::health::Becomes;
-use super::{containers, empty, health, images, keys, kinds, ports, shares, words};
+use super::{containers, empty, health, images, keys, kinds, ports, replicas, shares, words};
 use crate::findings::Findings;
 use crate::surroundings::{Options, Surroundings};
 
@@ -105,7 +105,7 @@ pub(super) fn read(
                 None => continue,
             },
         };
-        let nodes = replicas(&entry.key, &entry.value, options, findings);
+        let nodes = replicas::nodes(&entry.key, &entry.value, options, findings);
         count += nodes.len();
         if count > NODES_MAX && nodes.len() > 1 {
             let what = format!("a project of more than {NODES_MAX} nodes");
@@ -226,43 +226,8 @@ fn attached(
     Some(out)
 }
 
-/// The greatest number of nodes of one service.
-const REPLICAS_MAX: u32 = 10_000;
-
 /// The greatest number of nodes of all services with replicas.
 const NODES_MAX: usize = 100_000;
-
-/// The names of a service's nodes.
-fn replicas(name: &str, value: &Value, options: &Options, findings: &mut Findings) -> Vec<String> {
-    let deployed = value.get("deploy").and_then(|d| d.get("replicas"));
-    let given = deployed.or_else(|| value.get("scale"));
-    let count = match (options.scale.get(name), given) {
-        (Some(count), _) => *count,
-        (None, None) => 1,
-        (None, Some(given)) => match given.text().and_then(|t| t.parse().ok()) {
-            Some(count) if count <= REPLICAS_MAX => count,
-            _ => {
-                findings.unexpected(given, "a number of replicas from 0 to 10000");
-                1
-            }
-        },
-    };
-    match count {
-        1 => vec![name.to_owned()],
-        count => {
-            if count > 1 {
-                let resolved = match Section::Attachment.has("aliases") {
-                    true => String::new(),
-                    false => format!("; the name {name} itself is not resolved"),
-                };
-                findings.note(format!(
-                    "{name} has {count} nodes, {name}-1 to {name}-{count}{resolved}"
-                ));
-            }
-            (1..=count).map(|i| format!("{name}-{i}")).collect()
-        }
-    }
-}
 
 /// Decides which program runs in the nodes of a service.
 fn program(
@@ -297,6 +262,16 @@ fn program(
     if image.is_some() && (first.starts_with('-') || !(surroundings.program)(first)) {
         findings.note(format!(
             "the command of {} is not run: there is no program {first:?} on this machine",
+            service.name
+        ));
+        return;
+    }
+    let directory = value.get("working_dir").and_then(Value::text);
+    if let Some(directory) = directory.filter(|d| !(surroundings.directory)(d))
+        && image.is_some()
+    {
+        findings.note(format!(
+            "the command of {} is not run: there is no directory {directory:?} on this machine",
             service.name
         ));
         return;

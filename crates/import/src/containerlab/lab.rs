@@ -11,8 +11,11 @@ use crate::findings::Findings;
 /// Kinds that connect links instead of running programs.
 const BRIDGES: [&str; 2] = ["bridge", "ovs-bridge"];
 
-/// Kinds that are Linux systems without a network operating system.
-const LINUX: [&str; 4] = ["linux", "host", "ext-container", "k8s-kind"];
+/// Kinds whose programs run here. Others have an operating system of their own, or are containers and
+/// clusters of other programs.
+const LINUX: [&str; 2] = ["linux", "host"];
+
+const ENDPOINT: &str = "an endpoint with its interface, like a:eth1";
 
 /// A node of a lab.
 #[derive(Debug)]
@@ -232,15 +235,12 @@ fn link(value: &Value, findings: &mut Findings) -> Option<LabLink> {
             findings.ignore(format!("{} of links", entry.key));
         }
     }
-    let ends: Vec<End> = endpoints
-        .items()
-        .iter()
-        .filter_map(|e| end(e, findings))
-        .collect();
-    let Ok(ends) = <[End; 2]>::try_from(ends) else {
+    let [a, b] = endpoints.items() else {
         findings.unexpected(endpoints, "two endpoints, like [\"a:eth1\", \"b:eth1\"]");
         return None;
     };
+    let (a, b) = (end(a, findings), end(b, findings));
+    let ends = [a?, b?];
     Some(LabLink {
         place: value.place.clone(),
         ends,
@@ -260,16 +260,23 @@ fn end(value: &Value, findings: &mut Findings) -> Option<End> {
         let node = value.get("node")?;
         out.node = findings.text(node, "the name of a node")?.to_owned();
         let interface = value.get("interface").and_then(Value::text);
+        if interface.is_none() {
+            findings.unexpected(
+                value,
+                "an endpoint with its interface, like { node: a, interface: eth1 }",
+            );
+        }
         out.interface = interface.map(str::to_owned);
         let addresses = ["ipv4", "ipv6"].iter().filter_map(|key| value.get(key));
         out.addresses = addresses.cloned().collect();
         return Some(out);
     }
-    let text = findings.text(value, "an endpoint like a:eth1")?;
-    let (node, interface) = text
-        .split_once(':')
-        .map_or((text, None), |(n, i)| (n, Some(i)));
+    let text = findings.text(value, ENDPOINT)?;
+    let Some((node, interface)) = text.split_once(':') else {
+        findings.unexpected(value, ENDPOINT);
+        return None;
+    };
     out.node = node.to_owned();
-    out.interface = interface.map(str::to_owned);
+    out.interface = Some(interface.to_owned());
     Some(out)
 }

@@ -6,7 +6,7 @@ mod lab;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hallway_spec::{InterfaceName, IpVersion, Section, Value};
+use hallway_spec::{InterfaceName, IpVersion, Section, Value, listed};
 use ipnet::IpNet;
 
 use crate::compose;
@@ -83,7 +83,8 @@ pub(crate) fn translate(
     out.into_map(place)
 }
 
-/// Reports the nodes without a program of their kind.
+/// Reports the nodes without a program of their kind, and commands that are not run, once for all nodes
+/// that have the same.
 fn said(nodes: &[LabNode], findings: &mut Findings) {
     let others: Vec<String> = nodes
         .iter()
@@ -92,8 +93,27 @@ fn said(nodes: &[LabNode], findings: &mut Findings) {
         .collect();
     if !others.is_empty() {
         findings.note(format!(
-            "nodes without a program, since only Linux runs here: {}",
-            others.join(", ")
+            "nodes without a program, since only those of kind linux run one here: {}",
+            listed(&others)
+        ));
+    }
+    let mut not_run: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for node in nodes.iter().filter(|n| n.is_linux() && !n.exec.is_empty()) {
+        let lines: Vec<&str> = node.exec.iter().filter_map(Value::text).collect();
+        match not_run.iter_mut().find(|(known, _)| *known == lines) {
+            Some((_, names)) => names.push(&node.name),
+            None => not_run.push((lines, vec![&node.name])),
+        }
+    }
+    for (lines, names) in not_run {
+        let example = match names.as_slice() {
+            [only] => only,
+            _ => "NODE",
+        };
+        findings.note(format!(
+            "not run in {}: {}; hallway exec {example} -- … runs a command",
+            listed(&names),
+            lines.join("; "),
         ));
     }
 }
@@ -304,7 +324,7 @@ fn dns(node: &LabNode, out: &mut Entries, findings: &mut Findings) {
     }
 }
 
-/// The program of a node, and the rest of its `exec`.
+/// The program of a node.
 fn program(
     node: &LabNode,
     surroundings: &Surroundings<'_>,
@@ -321,15 +341,6 @@ fn program(
                 node.name
             ));
         }
-    }
-    if !node.exec.is_empty() {
-        let lines: Vec<&str> = node.exec.iter().filter_map(Value::text).collect();
-        findings.note(format!(
-            "not run in {}: {}; hallway exec {} -- … runs a command",
-            node.name,
-            lines.join("; "),
-            node.name
-        ));
     }
 }
 

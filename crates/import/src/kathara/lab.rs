@@ -1,7 +1,9 @@
 //! `lab.conf`: machines with their interfaces, line by line.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
 
+use hallway_spec::problem::ValueProblem;
 use hallway_spec::{Place, Value};
 use ipnet::IpNet;
 
@@ -128,6 +130,9 @@ pub(super) fn read(file: &File, sources: &mut Sources, findings: &mut Findings) 
             machine.set(key, value, &place, findings);
         }
     }
+    for machine in &lab.machines {
+        machine.check_numbers(findings);
+    }
     lab
 }
 
@@ -172,7 +177,16 @@ impl Machine {
                 mac,
                 place: place.clone(),
             };
-            self.interfaces.insert(number, interface);
+            match self.interfaces.entry(number) {
+                Occupied(first) => {
+                    let first = first.get().place.clone();
+                    let key = place.key.clone();
+                    findings.problem(place, ValueProblem::DuplicateKey { key, first });
+                }
+                Vacant(free) => {
+                    free.insert(interface);
+                }
+            }
             return;
         }
         match key {
@@ -192,6 +206,20 @@ impl Machine {
                 &text(),
                 "a key of a machine: a number, bridged, port, env, exec or sysctl",
             ),
+        }
+    }
+
+    /// As in Kathara, interfaces have the numbers from 0.
+    fn check_numbers(&self, findings: &mut Findings) {
+        let mut numbered = (0..).zip(&self.interfaces);
+        let gap = numbered.find(|(expected, (number, _))| expected != *number);
+        if let Some((missing, (_, interface))) = gap {
+            let (key, name) = (&interface.place.key, &self.name);
+            findings.not_supported(
+                &interface.place,
+                format!("{key} without {name}[{missing}]"),
+                "number the interfaces of a machine from 0 without gaps, as Kathara does",
+            );
         }
     }
 

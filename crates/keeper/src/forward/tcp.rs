@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_linger;
 use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -57,15 +58,35 @@ pub(super) async fn serve(
 }
 
 /// Copies data in both directions until both have ended. The end of one is passed on while the
-/// other continues. An error, or a node that does not accept, closes the connection.
-async fn pass(mut client: TcpStream, target: SocketAddr, _counted: OwnedSemaphorePermit) {
-    let Ok(Ok(mut node)) = timeout(CONNECT_LIMIT, TcpStream::connect(target)).await else {
+/// other continues. A connection that one side resets, that the node does not accept or that is cut
+/// by a change is reset on both sides: to the other side it does not look complete.
+async fn pass(client: TcpStream, target: SocketAddr, _counted: OwnedSemaphorePermit) {
+    let mut client = Reset::new(client);
+    let Ok(Ok(node)) = timeout(CONNECT_LIMIT, TcpStream::connect(target)).await else {
         return;
     };
+    let mut node = Reset::new(node);
     // Fails only for a broken socket, which the next read reports.
-    client.set_nodelay(true).ok();
-    node.set_nodelay(true).ok();
-    copy_bidirectional_with_sizes(&mut client, &mut node, BUFFER, BUFFER)
-        .await
-        .ok(); // a connection that broke: both ends see it closed
+    client.0.set_nodelay(true).ok();
+    node.0.set_nodelay(true).ok();
+    let copied = copy_bidirectional_with_sizes(&mut client.0, &mut node.0, BUFFER, BUFFER).await;
+    if copied.is_ok() {
+        client.complete();
+        node.complete();
+    }
+}
+
+/// A connection that is reset when it is closed before it is complete. Setting the option fails only
+/// for a broken socket, which is closed already.
+struct Reset(TcpStream);
+
+impl Reset {
+    fn new(stream: TcpStream) -> Self {
+        set_socket_linger(&stream, Some(Duration::ZERO)).ok();
+        Self(stream)
+    }
+
+    fn complete(&self) {
+        set_socket_linger(&self.0, None).ok();
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hallway_spec::{IpVersion, Mode, Name, Service};
+use hallway_spec::{IpVersion, Mode, Name};
 
 use super::path::Location;
 use super::world::World;
@@ -68,21 +68,50 @@ impl World<'_> {
         Some(Party::Node(owner.name.clone()))
     }
 
-    /// Reads the server and its service: `B`, `B:80`, `B:53/udp`, `B:gre`, `[ADDRESS]:80`; without a port, ping.
-    ///
-    /// # Errors
-    /// What is wrong with it, for people.
-    pub fn target(&self, text: &str) -> Result<(Party, Service), String> {
+    /// The parties that a name means: as [`Self::party`], or every node that has it as a further name.
+    #[must_use]
+    pub fn parties(&self, text: &str) -> Vec<Party> {
         if let Some(party) = self.party(text) {
-            return Ok((party, Service::Icmp));
+            return vec![party];
         }
-        let unknown = |name: &str| format!("{name} is not a node, host, outside or an address");
-        let Some((name, port)) = text.rsplit_once(':') else {
-            return Err(unknown(text));
+        let nodes = text.parse().map(|name: Name| self.settled().named(&name));
+        let nodes = nodes.unwrap_or_default().into_iter();
+        nodes.map(|node| Party::Node(node.name.clone())).collect()
+    }
+
+    /// Reads a server as a client would: `B`, `B:80`, `B:53/udp`, `B:gre`, `[ADDRESS]:80`. Returns the
+    /// parties that the name means there, none if it means nothing, and the text after the colon.
+    #[must_use]
+    pub fn target<'t>(&self, from: &Party, text: &'t str) -> (Vec<Party>, Option<&'t str>) {
+        let whole = self.seen_from(from, text);
+        match text.rsplit_once(':') {
+            Some((name, port)) if whole.is_empty() => (self.seen_from(from, name), Some(port)),
+            _ => (whole, None),
+        }
+    }
+
+    /// The parties that a name means for a client, by its hosts file.
+    fn seen_from(&self, from: &Party, text: &str) -> Vec<Party> {
+        let client = match self.place(from) {
+            Location::Node(name) => self.node(&name),
+            Location::Host | Location::Outside => None,
         };
-        let party = self.party(name).ok_or_else(|| unknown(name))?;
-        let service = port.parse().map_err(|e| format!("{text}: {e}"))?;
-        Ok((party, service))
+        let mut found = self.parties(text);
+        let Ok(name) = text.parse::<Name>() else {
+            return found;
+        };
+        if let [Party::Node(_)] = found.as_slice() {
+            // A program may use each address of a name.
+            let others = self.settled().nodes.iter().filter(|n| n.has_alias(&name));
+            let others = others.map(|n| Party::Node(n.name.clone()));
+            let others: Vec<Party> = others.filter(|p| !found.contains(p)).collect();
+            found.extend(others);
+        }
+        let Some(client) = client.filter(|_| found.is_empty()) else {
+            return found;
+        };
+        let own = client.extra_hosts.iter().filter(|(own, _)| *own == name);
+        own.map(|(_, address)| Party::Address(*address)).collect()
     }
 
     /// The node that represents the outside world.

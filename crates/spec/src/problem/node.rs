@@ -78,7 +78,7 @@ pub enum NodeProblem {
         dependency_place: Place,
     },
     /// A key that concerns the network, in a program that shares a namespace.
-    #[error("{node} shares the namespace of {owner}, so its {key} are those of {owner}")]
+    #[error("`{key}` is not possible for {node}, which shares the namespace of {owner}")]
     KeyOfOwner {
         /// The program.
         node: Name,

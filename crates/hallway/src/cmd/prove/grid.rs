@@ -109,7 +109,7 @@ pub(super) fn text(proof: &Proof, width: usize) -> String {
     let services: Vec<String> = services.into_iter().collect();
     let legend = format!(
         "all: every tested service ({}); -: none; otherwise those that are reached",
-        services.join(", ")
+        in_ranges(services).join(", ")
     );
     out.push_str(&format!("{}\n", styled(DIM, legend)));
     for row in proof.rows.iter().filter(|r| !r.agrees()) {
@@ -209,7 +209,7 @@ fn lists(labels: &[String], words: Words<'_>, width: usize) -> String {
             .filter_map(|(to, label)| match words(from, to).as_str() {
                 "-" | "" => None,
                 "all" => Some(label.clone()),
-                words => Some(format!("{label} ({words})")),
+                words => Some(format!("{label} ({})", words.replace(',', ", "))),
             })
             .collect();
         let whom = match reached.is_empty() {

@@ -6,10 +6,12 @@ use hallway_spec::{Mode, Name};
 use ipnet::IpNet;
 
 use super::super::code::ReasonCode;
+use super::super::party::Party;
 use super::super::path::{HopEvent, Location, Reason};
 use super::super::result::{ExchangeFailure, ExchangeResult};
 use super::super::walk::{DropReason, Foreign};
 use super::builder::{Reasons, reason};
+use super::reserved::{no_node, no_route_of_host};
 use crate::rules::purpose;
 use crate::settled::{Interface, Network};
 use hallway_nftables::Hook;
@@ -24,6 +26,8 @@ impl Reasons<'_> {
     ) -> Reason {
         let (from, to) = (&self.question.from, &self.question.to);
         match failure {
+            ExchangeFailure::NoAddress if self.has_none(from) => no_addresses(from),
+            ExchangeFailure::NoAddress if self.has_none(to) => no_addresses(to),
             ExchangeFailure::NoAddress => reason(
                 ReasonCode::NoCommonFamily,
                 format!("{to} has no address of an IP version that {from} has"),
@@ -55,6 +59,15 @@ impl Reasons<'_> {
         }
     }
 
+    /// Whether it is a node without any address.
+    fn has_none(&self, party: &Party) -> bool {
+        let node = match party {
+            Party::Node(name) => self.world.node(name),
+            Party::Host | Party::Outside | Party::Address(_) => None,
+        };
+        node.is_some_and(|n| n.interfaces.iter().all(|i| i.addresses.is_empty()))
+    }
+
     fn dropped(
         &self,
         dropped: &DropReason,
@@ -66,11 +79,7 @@ impl Reasons<'_> {
             DropReason::NoRoute {
                 at: Location::Host,
                 to,
-            } => reason(
-                ReasonCode::NoRoute,
-                format!("the host has no route to {to}"),
-            )
-            .help("a sandbox reaches the internet only if pasta is installed: hallway doctor"),
+            } => no_route_of_host(*to),
             DropReason::NoRoute { at, to } => self.no_route(at, *to, found),
             DropReason::Elsewhere { node, to } => reason(
                 ReasonCode::NoRoute,
@@ -91,13 +100,8 @@ impl Reasons<'_> {
             DropReason::Neighbour { at, next } => {
                 let asked = address.filter(|a| a != next);
                 let as_hop = asked.map_or(String::new(), |a| format!(", the next hop to {a}"));
-                reason(
-                    ReasonCode::NeighbourUnreachable,
-                    format!("no node on a link of {at} has the address {next}{as_hop}"),
-                )
-                .help(format!(
-                    "give a node there the address {next}, or use another address"
-                ))
+                let text = format!("no node on a link of {at} has the address {next}{as_hop}");
+                no_node(self.world, *next, text)
             }
             DropReason::NotForwarding { node } => reason(
                 ReasonCode::NotForwarding,
@@ -215,12 +219,11 @@ impl Reasons<'_> {
             )
             .help("set forwarding: true for that node"),
             purpose::NOBODY => {
-                let to = found.request.last().map_or(String::new(), |h| h.flow.to.to_string());
-                reason(
-                    ReasonCode::NeighbourUnreachable,
-                    format!("no node has the address {to} on its network"),
-                )
-                .help(format!("give a node there the address {to}, or use another address"))
+                let text = "no node has the address".to_owned();
+                match found.request.last().map(|h| h.flow.to) {
+                    Some(to) => no_node(self.world, to, format!("{text} {to} on its network")),
+                    None => reason(ReasonCode::NeighbourUnreachable, text),
+                }
             }
             purpose::INVALID | purpose::MID_STREAM => reason(
                 ReasonCode::Asymmetric,
@@ -329,6 +332,11 @@ impl Reasons<'_> {
             }
         }
     }
+}
+
+fn no_addresses(node: &Party) -> Reason {
+    reason(ReasonCode::NoCommonFamily, format!("{node} has no address"))
+        .help("put it on a network, or connect it to a node by a cable with addresses")
 }
 
 fn past_host(network: &Name) -> Reason {

@@ -4,6 +4,7 @@
 mod builder;
 mod dropped;
 mod open;
+mod reserved;
 
 use std::net::IpAddr;
 

@@ -1,0 +1,189 @@
+//! Names that nodes resolve, as arguments of commands; and arguments as Docker and Compose have them.
+
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
+use hallway_testkit::{Hallway, Snapshot};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hallway");
+
+const FILE: &str = "name: p
+networks: { a: { subnet: 10.1.0.0/24 } }
+nodes:
+  rep-1:
+    networks: { a: { address: 10.1.0.11, aliases: [rep, www.example] } }
+    hostname: first.example
+    command: sh -c 'echo one; exec hallway serve 80'
+    ready: 80/tcp
+    environment: { OWN: one }
+  rep-2:
+    networks: { a: { address: 10.1.0.12, aliases: [rep] } }
+    command: sh -c 'echo two; exec hallway serve 80'
+    ready: 80/tcp
+    port_names: { http: 80/tcp }
+  cl:
+    networks: [a]
+    extra_hosts: { legacy: 10.1.0.11, old: 192.0.2.7 }
+";
+
+/// Explained and measured for every node that a name means.
+fn names_are_those_that_programs_resolve() {
+    let h = Hallway::host(PROGRAM);
+    h.up(FILE).ok();
+    let heads = |words: &str| -> Vec<String> {
+        let out = h.run(&words.split(' ').collect::<Vec<_>>()).out;
+        let heads = out.lines().filter(|l| !l.starts_with(' '));
+        heads.map(str::to_owned).collect()
+    };
+    for verb in ["explain", "reach", "trace"] {
+        for (target, servers) in [
+            ("rep:80", vec!["rep-1", "rep-2"]),
+            ("www.example:80", vec!["rep-1"]),
+            ("www.example", vec!["rep-1"]),
+            ("legacy:80", vec!["10.1.0.11"]),
+        ] {
+            let heads = heads(&format!("{verb} cl {target}"));
+            assert_eq!(heads.len(), servers.len(), "{verb} {target}: {heads:?}");
+            for (head, server) in heads.iter().zip(servers) {
+                assert!(head.contains(server) && head.contains("open"), "{head}");
+            }
+        }
+    }
+    assert_eq!(heads("explain rep cl").len(), 2, "each of the clients");
+    let both = FILE.replace("aliases: [rep] }", "aliases: [rep, cl] }");
+    h.up(&both).ok();
+    assert_eq!(
+        heads("explain rep-1 cl").len(),
+        2,
+        "the node and one with the alias"
+    );
+    h.up(FILE).ok();
+    assert_eq!(heads("explain first.example cl").len(), 1);
+    assert!(h.reads("cl", "http://rep/") && h.reads("cl", "http://legacy/"));
+    // Only the node itself resolves its host name; only a node with the line has an extra host.
+    h.run(&["explain", "rep-1", "first.example"]).ok();
+    h.run(&["explain", "cl", "first.example:80"])
+        .exits(2)
+        .says("name the node: rep-1:80");
+    assert!(!h.reads("cl", "http://first.example/"));
+    h.run(&["explain", "rep-1", "legacy"]).exits(2);
+    assert!(!h.reads("rep-1", "http://legacy/"));
+    let wrong = h.run(&["explain", "cl", "rep:http"]);
+    assert!(wrong.exits(2).err.contains("rep:http"));
+    for (address, what) in [("10.1.0.255", "broadcast"), ("10.1.0.0", "network")] {
+        let out = h.run(&["explain", "cl", address]).exits(1).out;
+        let expected = format!("{address} is the {what} address of network a");
+        assert!(out.contains(&expected), "{out}");
+        assert!(!out.contains("give a node"), "{out}");
+    }
+    let out = h.run(&["explain", "cl", "224.0.0.1"]).exits(1).out;
+    assert!(out.contains("is a multicast address"), "{out}");
+    h.ok("down");
+}
+
+/// As with `docker compose`, the name of several nodes means all of them, or the first.
+fn programs_of_a_name() {
+    let h = Hallway::host(PROGRAM);
+    h.up(FILE).ok();
+    let ran = |words: &str| h.ok(words).trim().to_owned();
+    assert_eq!(ran("exec rep -- hostname"), "first.example");
+    assert_eq!(ran("exec rep -- printenv OWN HALLWAY_NODE"), "one\nrep-1");
+    assert_eq!(ran("exec --index 2 rep -- printenv HALLWAY_NODE"), "rep-2");
+    assert_eq!(ran("exec www.example printenv HALLWAY_NODE"), "rep-1");
+    assert_eq!(ran("exec first.example printenv HALLWAY_NODE"), "rep-1");
+    let third = h.run(&["exec", "--index", "3", "rep", "true"]);
+    third.exits(125).says("there are 2 nodes rep");
+    h.run(&["exec", "legacy", "true"])
+        .exits(125)
+        .says("no node legacy");
+    assert!(ran("logs www.example").starts_with("one\n"));
+    for words in ["logs rep", "logs rep-1 rep-2"] {
+        let all = h.ok(words);
+        assert!(
+            all.contains("rep-1 | one") && all.contains("rep-2 | two"),
+            "{all}"
+        );
+    }
+    let err = h.run(&["restart", "rep"]).exits(0).err;
+    assert!(
+        err.contains("rep-1 has been") && err.contains("rep-2 has been"),
+        "{err}"
+    );
+    let err = h.run(&["stop", "www.example"]).exits(0).err;
+    assert!(
+        err.contains("rep-1 has been") && !err.contains("rep-2"),
+        "{err}"
+    );
+    let err = h.run(&["start", "rep"]).exits(0).err;
+    assert!(
+        err.contains("rep-1 has been") && err.contains("rep-2 runs already"),
+        "{err}"
+    );
+    h.run(&["capture", "rep"])
+        .exits(2)
+        .says("name one of them: rep-1, rep-2");
+    h.run(&["capture", "www.example", "--duration", "0.1"]).ok();
+    h.ok("down");
+}
+
+/// The arguments of `docker exec`.
+fn a_command_with_arguments_of_docker() {
+    let before = Snapshot::take();
+    for h in [Hallway::host(PROGRAM), Hallway::sandbox(PROGRAM)] {
+        h.up(FILE).ok();
+        let ran = |words: &str| h.ok(words).trim().to_owned();
+        assert_eq!(ran("exec -it rep-1 echo x"), "x");
+        assert_eq!(ran("exec -T -e A=1 -e OWN=2 rep-1 printenv A OWN"), "1\n2");
+        assert_eq!(ran("exec -w / rep-1 pwd"), "/");
+        assert_eq!(ran("exec -u 0 rep-1 id -u"), "0");
+        h.run(&["exec", "-w", "/none", "rep-1", "pwd"])
+            .exits(125)
+            .says("/none");
+        h.run(&["exec", "-e", "=x", "rep-1", "pwd"])
+            .exits(125)
+            .says("NAME=VALUE");
+        h.run(&["exec", "-u", "nosuchuser", "rep-1", "id"])
+            .exits(125)
+            .says("no user nosuchuser");
+        h.ok("down --volumes --remove-orphans");
+    }
+    let h = Hallway::host(PROGRAM);
+    h.up(FILE).ok();
+    assert_eq!(h.ok("exec -u 65534:65534 rep-1 id -u"), "65534\n");
+    let rights = h.ok("exec -u 65534:65534 rep-1 grep CapEff /proc/self/status");
+    assert_eq!(rights, "CapEff:\t0000000000000000\n");
+    h.ok("down");
+    before.unchanged();
+}
+
+/// Arguments of `docker compose up` that ask for what `up` does in any case; and verbs below a verb.
+fn arguments_that_change_nothing() {
+    let h = Hallway::host(PROGRAM);
+    std::fs::write("/run/f.yaml", FILE).unwrap();
+    h.ok("up -d --build --remove-orphans --pull always --wait /run/f.yaml");
+    h.ok("network create --subnet 10.2.0.0/24 --internal back");
+    h.ok("node create late --network back");
+    assert!(h.ok("network list").contains("back"));
+    h.ok("node remove late");
+    h.ok("network delete back");
+    h.run(&["up", "--force-recreate", "/run/f.yaml"])
+        .exits(2)
+        .says("hallway restart");
+    h.run(&["pingall"]).exits(2).says("hallway test --matrix");
+    h.run(&["ip", "netns", "exec", "rep-1", "id"])
+        .exits(2)
+        .says("hallway exec NODE -- COMMAND");
+    h.run(&["deploy", "-t", "lab.clab.yml"])
+        .exits(2)
+        .says("hallway up FILE");
+    h.run(&["up", "-t", "lab.clab.yml"])
+        .exits(2)
+        .says("-f FILE");
+    h.ok("down");
+}
+
+hallway_testkit::tests![
+    names_are_those_that_programs_resolve,
+    programs_of_a_name,
+    a_command_with_arguments_of_docker,
+    arguments_that_change_nothing,
+];

@@ -1,0 +1,60 @@
+//! Addresses that no node has, or that are those of many.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::super::code::ReasonCode;
+use super::super::path::Reason;
+use super::super::world::World;
+use super::builder::reason;
+
+/// Why no node has an address: none can have it, or none was given it.
+pub(super) fn no_node(world: &World<'_>, address: IpAddr, text: String) -> Reason {
+    let networks = world.settled().networks.iter();
+    let subnets = networks.flat_map(|n| n.subnets.iter().map(move |s| (s.net, Some(&n.name))));
+    let nodes = world.settled().nodes.iter();
+    let ends = nodes.flat_map(|n| n.interfaces.iter().flat_map(|i| &i.addresses));
+    let mut all = subnets.chain(ends.map(|net| (*net, None)));
+    let found = all.find_map(|(net, network)| Some((network, role(net, address)?)));
+    let Some((network, role)) = found else {
+        return reason(ReasonCode::NeighbourUnreachable, text).help(format!(
+            "give a node there the address {address}, or use another address"
+        ));
+    };
+    let of = network.map_or("of its subnet".to_owned(), |name| {
+        format!("of network {name}")
+    });
+    let text = format!("{address} is the {role} address {of}, which no node can have");
+    reason(ReasonCode::NeighbourUnreachable, text).help("name a node, or the address of one")
+}
+
+/// The host forwards no packets to an address: it has no route, or the address is one of many hosts.
+pub(super) fn no_route_of_host(to: IpAddr) -> Reason {
+    let many = match to {
+        IpAddr::V4(a) if a.is_broadcast() => Some("the broadcast address of any network"),
+        _ => to.is_multicast().then_some("a multicast address"),
+    };
+    match many {
+        Some(many) => reason(
+            ReasonCode::NoRoute,
+            format!("{to} is {many}, and the host forwards no packets to it"),
+        )
+        .help("members of the same network get them: hallway capture NODE shows what arrives"),
+        None => reason(
+            ReasonCode::NoRoute,
+            format!("the host has no route to {to}"),
+        )
+        .help("a sandbox reaches the internet only if pasta is installed: hallway doctor"),
+    }
+}
+
+/// What an address is to a subnet that has no node with it.
+fn role(net: IpNet, address: IpAddr) -> Option<&'static str> {
+    let IpNet::V4(net) = net else { return None };
+    match net.prefix_len() < 31 {
+        true if address == net.broadcast() => Some("broadcast"),
+        true if address == net.network() => Some("network"),
+        _ => None,
+    }
+}
