@@ -92,6 +92,12 @@ impl Survey<'_> {
                 self.loads_or_sets(name, attrs, registers)
             }
             "fib" => has_way_back(attrs, registers).into(),
+            // Of one number there is no choice.
+            "numgen" if number(attrs, 2) == Some(1) => {
+                let only = number(attrs, 4).unwrap_or(0).to_ne_bytes();
+                let only = Load::Value(super::loaded::Loaded::exactly(only));
+                put(registers, reg(attrs, 1), only).into()
+            }
             _ => {
                 registers.clear();
                 Answer::Maybe.into()
