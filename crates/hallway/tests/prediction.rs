@@ -12,8 +12,47 @@ const CASES: u32 = 50;
 /// The reasons of predictions, and how often each was given.
 type Reasons = std::cell::RefCell<std::collections::BTreeMap<String, usize>>;
 
-/// Builds it, tests every pair, and removes it.
-fn holds(h: &Hallway, project: &Project, reasons: &Reasons) -> Result<(), TestCaseError> {
+/// Rules of another program, about the networks of a project.
+const OTHERS: [&str; 7] = [
+    // As in many hand-written rulesets.
+    "table inet others {
+        chain f { type filter hook forward priority 5
+            ct state vmap { established : accept, related : accept, invalid : drop }
+            iifname vmap { br-net0 : accept, br-net1 : jump one }
+            tcp dport 80 drop; }
+        chain one { ip daddr vmap { 10.20.0.0/25 : drop, 10.21.0.0-10.21.0.200 : accept }
+            tcp dport vmap { 70-90 : drop }; }; }",
+    "table bridge others { chain f { type filter hook forward priority 0; ip protocol vmap { icmp : drop, udp : accept }; }; }",
+    "table inet others {
+        map pairs { type ifname . ifname : verdict; elements = { br-net0 . br-net1 : drop, br-net1 . br-net0 : accept }; }
+        chain f { type filter hook forward priority -10; iifname . oifname vmap @pairs
+            meta l4proto . th dport vmap { tcp . 80 : drop, udp . 53 : accept }; }; }",
+    "table inet others {
+        chain p { type filter hook prerouting priority mangle; iifname br-net0 meta mark set 0x10; }
+        chain q { type filter hook postrouting priority 0; meta mark 0x10 tcp dport 80 drop; }; }",
+    "table inet others { chain p { type filter hook prerouting priority raw; iifname br-net1 udp dport 53 notrack; }; }",
+    "table inet others {
+        chain i { type filter hook input priority 0; iifname vmap { br-net0 : drop }; }
+        chain o { type filter hook output priority 0; oifname br-net1 meta l4proto tcp drop; }; }",
+    "table ip others {
+        chain p { type nat hook prerouting priority -101; iifname br-net0 tcp dport 8000-8003 redirect to :9; }
+        chain q { type nat hook postrouting priority 90; oifname br-net1 masquerade; }; }",
+];
+
+/// Loads the rules; returns the table.
+fn load(rules: &str) -> &str {
+    std::fs::write("/run/others.nft", rules).unwrap();
+    sh("nft -f /run/others.nft");
+    rules.split(" {").next().unwrap()
+}
+
+/// Builds it, tests every pair, and removes it; with rules of another program if there is a number.
+fn holds(
+    h: &Hallway,
+    project: &Project,
+    others: Option<usize>,
+    reasons: &Reasons,
+) -> Result<(), TestCaseError> {
     let Some(text) = project.file() else {
         return Err(TestCaseError::reject("no valid file"));
     };
@@ -22,6 +61,8 @@ fn holds(h: &Hallway, project: &Project, reasons: &Reasons) -> Result<(), TestCa
         return Err(TestCaseError::reject("cannot be built here"));
     }
     up.ok();
+    let rules = others.map_or("", |number| OTHERS[number % OTHERS.len()]);
+    let table = (!rules.is_empty()).then(|| load(rules));
     let limit = milliseconds(800);
     let words = [
         "test",
@@ -33,6 +74,10 @@ fn holds(h: &Hallway, project: &Project, reasons: &Reasons) -> Result<(), TestCa
     ];
     let ran = h.run(&words);
     h.ok("down");
+    if let Some(table) = table {
+        sh(&format!("nft delete {table}"));
+    }
+    let text = format!("{text}{rules}\n");
     let Ok(value) = serde_json::from_str::<serde_json::Value>(&ran.out) else {
         return Err(TestCaseError::fail(format!(
             "{}{}\n{text}",
@@ -107,7 +152,11 @@ fn cases(seed: u8, links: u8) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let reasons = Reasons::default();
-    if let Err(failure) = runner.run(&project(), |project| holds(&h, &project, &reasons)) {
+    let drawn = (project(), proptest::option::of(0..OTHERS.len()));
+    let result = runner.run(&drawn, |(project, others)| {
+        holds(&h, &project, others, &reasons)
+    });
+    if let Err(failure) = result {
         panic!("{failure}");
     }
     if count < CASES {
@@ -128,6 +177,7 @@ fn cases(seed: u8, links: u8) {
         "egress",
         "internal",
         "no-common-family",
+        "foreign-rule",
     ] {
         assert!(reasons.contains_key(code), "no case of {code}: {reasons:?}");
     }

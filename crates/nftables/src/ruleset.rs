@@ -36,6 +36,9 @@ pub struct Table {
     pub anonymous: Vec<Set>,
     /// Chains, in the order in which they must be made.
     pub chains: Vec<Chain>,
+    /// Chains of devices with the devices whose packets pass them, as the kernel lists them: they are
+    /// read, for rules of others, but neither made nor compared.
+    pub devices: Vec<(String, String)>,
 }
 
 impl Table {
@@ -50,6 +53,7 @@ impl Table {
             sets: Vec::new(),
             anonymous: Vec::new(),
             chains: Vec::new(),
+            devices: Vec::new(),
         }
     }
 

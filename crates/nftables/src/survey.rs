@@ -1,31 +1,29 @@
 //! The effect of another program's chain on a packet, if it can be computed: rules may have
 //! expressions that are unknown in this crate, and test unknown fields of the packet.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
-use crate::evaluate::PacketContext;
-use crate::expr::{CtKey, Expr, Meta, PayloadBase, Reg, Verdict};
-use crate::value::Form;
-use crate::wire::{Attrs, be32_of};
-use crate::{Chain, Element, Policy, Set, Table, Value};
+use crate::expr::{Expr, Verdict};
+use crate::{Chain, Policy, Set, Table};
 
 mod answer;
+mod load;
+mod loaded;
 mod marks;
+mod packet;
+mod raw;
+mod sets;
 mod xt;
 
 pub use marks::may_mark;
+pub use packet::{Mark, Packet, Translation, Tuple};
 
-use answer::{Act, Answer, state};
+use answer::{Act, Answer};
+use load::Load;
+use loaded::Loaded;
+use raw::{Step, put};
+use sets::Registers;
 
 /// The limit of nested chain calls (NFT_JUMP_STACK_SIZE).
 const DEPTH_MAX: usize = 16;
-/// Bytes of an interface's name in a register (IFNAMSIZ).
-const NAME: usize = 16;
-/// A bit of `ct status`.
-const DNATED: u32 = 1 << 5;
-/// NFT_SET_ANONYMOUS and NFT_SET_CONSTANT: sets written within a rule.
-const ANONYMOUS_OR_CONSTANT: u32 = 3;
 /// RTN_UNICAST and RTN_LOCAL.
 const UNICAST: u32 = 1;
 const LOCAL: u32 = 2;
@@ -46,133 +44,248 @@ pub enum Fate {
     Passes,
     /// It is dropped or rejected here.
     Dropped(RulePlace),
+    /// It passes, and its connection gets other addresses.
+    Translated(RulePlace, Translation),
     /// It depends on a rule that could not be evaluated.
     Unknown(RulePlace),
 }
 
 /// The effect of a base chain on a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Its mark after that.
+    pub mark: Mark,
+    /// The mark of its connection after that.
+    pub connection_mark: Mark,
+    /// A rule exempts it from connection tracking; false if that is not certain.
+    pub untracked: Option<(RulePlace, bool)>,
+}
+
+/// What a chain decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    Pass,
+    Drop,
+    Translate(Translation),
+}
+
+type Decided = Option<(Decision, RulePlace)>;
+
+/// The effect of a base chain on a packet.
 #[must_use]
-pub fn fate(table: &Table, chain: &Chain, packet: &PacketContext<'_>) -> Fate {
+pub fn fate(table: &Table, chain: &Chain, packet: &Packet<'_>) -> Passage {
     let mut survey = Survey {
         table,
-        packet,
-        may_accept: None,
-        may_drop: None,
+        packet: *packet,
+        maybe: Vec::new(),
+        doubtful: false,
+        place: RulePlace {
+            chain: chain.name.clone(),
+            rule: None,
+        },
+        untracked: None,
     };
-    let (drops, place) = survey.chain(chain, 0).unwrap_or_else(|| {
+    let by_policy = || {
         let drops = chain.base.is_some_and(|b| b.policy == Policy::Drop);
         let place = RulePlace {
             chain: chain.name.clone(),
             rule: None,
         };
-        (drops, place)
-    });
-    match (drops, survey.may_accept, survey.may_drop) {
-        (true, Some(at), _) | (false, _, Some(at)) => Fate::Unknown(at),
-        (true, None, _) => Fate::Dropped(place),
-        (false, _, None) => Fate::Passes,
+        (
+            if drops {
+                Decision::Drop
+            } else {
+                Decision::Pass
+            },
+            place,
+        )
+    };
+    let (decision, place) = survey.chain(chain, 0).unwrap_or_else(by_policy);
+    let other = survey.maybe.into_iter().find(|(d, _)| *d != decision);
+    Passage {
+        fate: match (other, decision) {
+            (Some((_, at)), _) => Fate::Unknown(at),
+            (None, Decision::Pass) => Fate::Passes,
+            (None, Decision::Drop) => Fate::Dropped(place),
+            (None, Decision::Translate(to)) => Fate::Translated(place, to),
+        },
+        mark: survey.packet.mark,
+        connection_mark: survey.packet.connection_mark,
+        untracked: survey.untracked,
     }
 }
 
 struct Survey<'a> {
     table: &'a Table,
-    packet: &'a PacketContext<'a>,
-    may_accept: Option<RulePlace>,
-    may_drop: Option<RulePlace>,
+    packet: Packet<'a>,
+    /// What may be decided by rules that may match.
+    maybe: Vec<(Decision, RulePlace)>,
+    /// Whether it is not certain that the packet comes to the present rule.
+    doubtful: bool,
+    /// The present rule.
+    place: RulePlace,
+    untracked: Option<(RulePlace, bool)>,
 }
 
 impl Survey<'_> {
-    /// Whether the packet is dropped, and where; `None` if it reaches the chain's end.
-    fn chain(&mut self, chain: &Chain, depth: usize) -> Option<(bool, RulePlace)> {
+    /// What is decided, and where; `None` if the packet reaches the chain's end.
+    fn chain(&mut self, chain: &Chain, depth: usize) -> Decided {
         if depth > DEPTH_MAX {
             return None;
         }
+        let before = self.doubtful;
+        // After a rule that may have left the chain, decisions are only possible.
+        let mut may_have_left = false;
         for (position, rule) in chain.rules.iter().enumerate() {
-            let place = RulePlace {
+            self.place = RulePlace {
                 chain: chain.name.clone(),
                 rule: Some(position),
             };
+            let place = self.place.clone();
+            self.doubtful = before || may_have_left;
             let (answer, act) = self.rule(&rule.expressions(self.table));
             if answer == Answer::No {
                 continue;
             }
             let sure = answer == Answer::Yes;
-            let (decided, leaves) = match act {
-                Act::Nothing | Act::Verdict(Verdict::Continue) => (None, false),
-                Act::Verdict(Verdict::Accept) => (Some((false, place)), true),
-                Act::Drop | Act::Verdict(Verdict::Drop) => (Some((true, place)), true),
-                Act::Verdict(Verdict::Return) if sure => (None, true),
-                Act::Verdict(Verdict::Jump(name)) => (self.called(&name, depth), false),
-                Act::Verdict(Verdict::Goto(name)) => (self.called(&name, depth), true),
-                Act::Unknown | Act::Verdict(Verdict::Return | Verdict::Other(_)) => {
-                    self.may_accept.get_or_insert(place.clone());
-                    self.may_drop.get_or_insert(place);
-                    (None, false)
+            let verdicts = match act {
+                Act::AnyOf(all) => {
+                    for verdict in all {
+                        self.doubtful = true;
+                        let (decided, leaves) = self.act(Act::Verdict(verdict), &place, depth);
+                        self.maybe.extend(decided);
+                        may_have_left |= leaves;
+                    }
+                    continue;
+                }
+                act => {
+                    self.doubtful |= !sure;
+                    self.act(act, &place, depth)
                 }
             };
-            match decided {
-                Some(decided) if sure => return Some(decided),
-                Some((true, place)) => _ = self.may_drop.get_or_insert(place),
-                Some((false, place)) => _ = self.may_accept.get_or_insert(place),
-                None if sure && leaves => return None,
-                None => {}
+            match verdicts {
+                (Some(decided), _) if sure && !may_have_left => {
+                    self.doubtful = before;
+                    return Some(decided);
+                }
+                (decided, leaves) => {
+                    let ends = sure && (leaves || decided.is_some());
+                    self.maybe.extend(decided);
+                    if ends {
+                        break;
+                    }
+                    may_have_left |= leaves;
+                }
             }
         }
+        self.doubtful = before;
         None
     }
 
-    fn called(&mut self, name: &str, depth: usize) -> Option<(bool, RulePlace)> {
+    /// What an action decides, and whether the packet leaves the chain if it decides nothing.
+    fn act(&mut self, act: Act, place: &RulePlace, depth: usize) -> (Decided, bool) {
+        let decided = |decision| (Some((decision, place.clone())), true);
+        match act {
+            Act::Nothing | Act::Verdict(Verdict::Continue) => (None, false),
+            Act::Verdict(Verdict::Accept) => decided(Decision::Pass),
+            Act::Drop | Act::Verdict(Verdict::Drop) => decided(Decision::Drop),
+            Act::Translate(translation) => decided(Decision::Translate(translation)),
+            Act::Verdict(Verdict::Return) => (None, true),
+            Act::Verdict(Verdict::Jump(name)) => (self.called(&name, depth), false),
+            Act::Verdict(Verdict::Goto(name)) => (self.called(&name, depth), true),
+            Act::Unknown | Act::AnyOf(_) | Act::Verdict(Verdict::Other(_)) => {
+                let both = [Decision::Pass, Decision::Drop];
+                self.maybe.extend(both.map(|d| (d, place.clone())));
+                (None, false)
+            }
+        }
+    }
+
+    fn called(&mut self, name: &str, depth: usize) -> Decided {
         let table = self.table;
         self.chain(table.chain(name)?, depth + 1)
     }
 
-    fn rule(&self, exprs: &[Expr]) -> (Answer, Act) {
-        let mut registers: BTreeMap<Reg, Vec<u8>> = BTreeMap::new();
+    fn rule(&mut self, exprs: &[Expr]) -> (Answer, Act) {
+        let mut registers = Registers::new();
         let mut answer = Answer::Yes;
-        for (position, expr) in exprs.iter().enumerate() {
-            let found = match expr {
+        let certain = !self.doubtful;
+        for expr in exprs {
+            let step = match expr {
                 Expr::Verdict(verdict) => return (answer, Act::Verdict(verdict.clone())),
                 Expr::Reject => return (answer, Act::Drop),
-                Expr::Dnat { .. } | Expr::Masquerade { .. } => {
-                    return (answer, Act::Verdict(Verdict::Accept));
+                Expr::Masquerade { .. } => {
+                    return (answer, Act::Translate(Translation::Masquerade));
                 }
-                Expr::Lookup {
-                    to: Some(to),
-                    reg,
-                    set,
-                    ..
-                } => {
-                    if position + 1 == exprs.len() {
-                        let value = registers.get(reg).map(Vec::as_slice);
-                        return match self.verdict_of(set, value) {
-                            Some(Some(verdict)) => (answer, Act::Verdict(verdict)),
-                            Some(None) => (Answer::No, Act::Nothing),
-                            None => (answer, Act::Unknown),
-                        };
-                    }
-                    registers.remove(to);
-                    Answer::Yes
+                Expr::Dnat { address, port, .. } => {
+                    return (answer, Act::Translate(self.to(&registers, *address, *port)));
                 }
-                Expr::Raw { name, .. } if name == "fib" => self.step(expr, &mut registers),
-                Expr::Raw { name, attributes } => match self.raw(name, attributes) {
-                    Ok(found) => {
-                        if found == Answer::Maybe {
-                            registers.clear();
-                        }
-                        found
-                    }
-                    Err(act) => return (answer, act),
-                },
-                Expr::CountOver { .. } => Answer::Maybe,
-                other => self.step(other, &mut registers),
+                Expr::SetMark { from } => {
+                    let value = registers.get(from).and_then(Loaded::number);
+                    self.set_mark(value.map_or(Mark::ANY, |(value, known)| Mark { value, known }));
+                    Answer::Yes.into()
+                }
+                Expr::CountOver { .. } => Answer::Maybe.into(),
+                Expr::Raw { name, attributes } => self.raw(name, attributes, &mut registers),
+                other => self.step(other, &mut registers).into(),
             };
-            match found {
-                Answer::No => return (Answer::No, Act::Nothing),
-                Answer::Maybe => answer = Answer::Maybe,
-                Answer::Yes => {}
+            match step {
+                Step::Ends(act) => return (answer, act),
+                Step::Goes(found) => answer = answer.and(found),
             }
+            if answer == Answer::No {
+                break;
+            }
+            self.doubtful = !certain || answer == Answer::Maybe;
         }
         (answer, Act::Nothing)
+    }
+
+    fn to(
+        &self,
+        registers: &Registers,
+        address: crate::expr::Reg,
+        port: Option<crate::expr::Reg>,
+    ) -> Translation {
+        let bytes = |reg: &_| registers.get(reg).and_then(Loaded::bytes);
+        let to = bytes(&address).and_then(crate::survey::packet::address);
+        let known =
+            port.map(|p| bytes(&p).and_then(|b| Some(u16::from_be_bytes(*b.first_chunk()?))));
+        match (to, known) {
+            (Some(to), None) => Translation::Destination(Some(to), None),
+            (Some(to), Some(Some(port))) => Translation::Destination(Some(to), Some(port)),
+            _ => Translation::Destination(None, None),
+        }
+    }
+
+    fn set_mark(&mut self, mark: Mark) {
+        self.packet.mark = self.possibly(self.packet.mark, mark);
+    }
+
+    fn set_connection_mark(&mut self, mark: Mark) {
+        self.packet.connection_mark = self.possibly(self.packet.connection_mark, mark);
+    }
+
+    /// The bits that are known whether or not the present rule replaces a mark.
+    fn possibly(&self, before: Mark, after: Mark) -> Mark {
+        if !self.doubtful {
+            return after;
+        }
+        let known = before.known & after.known & !(before.value ^ after.value);
+        Mark {
+            value: after.value & known,
+            known,
+        }
+    }
+
+    fn untrack(&mut self) {
+        let sure = !self.doubtful;
+        match &mut self.untracked {
+            Some((_, already)) => *already |= sure,
+            none => *none = Some((self.place.clone(), sure)),
+        }
     }
 
     fn set(&self, name: &str) -> Option<&Set> {
@@ -180,180 +293,73 @@ impl Survey<'_> {
         self.table.set(name).or_else(anonymous)
     }
 
-    /// The verdict of a map for a value, if it has one; `None` if that cannot be computed.
-    fn verdict_of(&self, map: &str, value: Option<&[u8]>) -> Option<Option<Verdict>> {
-        let Some(element) = element_of(self.set(map)?, value?)? else {
-            return Some(None);
-        };
-        match element.value.as_slice() {
-            [Value::Verdict(verdict)] => Some(Some(verdict.clone())),
-            _ => None,
-        }
-    }
-
     /// An expression that loads, changes or compares registers.
-    fn step(&self, expr: &Expr, registers: &mut BTreeMap<Reg, Vec<u8>>) -> Answer {
-        let (to, loaded) = match expr {
-            Expr::Meta { key, to } => (*to, self.meta(*key)),
+    fn step(&self, expr: &Expr, registers: &mut Registers) -> Answer {
+        let packet = &self.packet;
+        match expr {
+            Expr::Meta { key, to } => put(registers, Some(*to), load::meta(packet, *key)),
             Expr::Payload {
                 base,
                 offset,
                 length,
                 to,
-            } => (*to, self.payload(*base, *offset, *length)),
-            Expr::Ct { key, to } => (*to, Some(self.tracked(*key).to_ne_bytes().to_vec())),
+            } => {
+                let loaded = load::payload(packet, *base, *offset, *length);
+                put(registers, Some(*to), loaded)
+            }
+            Expr::Ct { key, to } => put(registers, Some(*to), load::ct(packet, *key)),
             Expr::FibDestinationType { to } => {
-                let kind = if self.packet.to_local { LOCAL } else { UNICAST };
-                (*to, Some(kind.to_ne_bytes().to_vec()))
+                let kind = if packet.context.to_local {
+                    LOCAL
+                } else {
+                    UNICAST
+                };
+                let kind = Load::Value(Loaded::exactly(kind.to_ne_bytes()));
+                put(registers, Some(*to), kind)
             }
             // Only packets for which no program of this machine has a socket are evaluated.
-            Expr::SocketWildcard { .. } => return Answer::No,
-            Expr::Raw { attributes, .. } => return has_way_back(attributes, registers),
-            Expr::Constant { to, data } => (*to, Some(data.clone())),
+            Expr::SocketWildcard { .. } => Answer::No,
+            Expr::Constant { to, data } => {
+                let data = Load::Value(Loaded::exactly(data.clone()));
+                put(registers, Some(*to), data)
+            }
             Expr::Bitwise { reg, mask, xor } => {
-                let changed = registers.get(reg).map(|value| {
-                    let bits = value.iter().zip(mask).zip(xor);
-                    bits.map(|((v, m), x)| (v & m) ^ x).collect()
-                });
-                (*reg, changed)
+                let changed = registers.get(reg).and_then(|v| v.masked(mask, xor));
+                put(
+                    registers,
+                    Some(*reg),
+                    changed.map_or(Load::Unknown, Load::Value),
+                )
             }
             Expr::NetworkOrder { reg } => {
-                let swapped = registers
-                    .get(reg)
-                    .map(|v| v.iter().rev().copied().collect());
-                (*reg, swapped)
+                let swapped = registers.get(reg).and_then(|v| v.reversed(4));
+                put(
+                    registers,
+                    Some(*reg),
+                    swapped.map_or(Load::Unknown, Load::Value),
+                )
             }
             Expr::Compare { reg, equal, data } => {
-                let value = registers.get(reg).and_then(|v| v.get(..data.len()));
-                return value.map_or(Answer::Maybe, |v| Answer::of((v == data) == *equal));
+                let value = registers.get(reg);
+                value.map_or(Answer::Maybe, |v| v.equals(data).inverted(!equal))
             }
+            Expr::Lookup {
+                reg,
+                set,
+                to: Some(to),
+                ..
+            } => match self.set(set) {
+                Some(map) => sets::load(map, registers, *reg, *to),
+                None => put(registers, Some(*to), Load::Unknown),
+            },
             Expr::Lookup {
                 reg, set, invert, ..
             } => {
                 let set = self.set(set);
-                let found = registers
-                    .get(reg)
-                    .zip(set)
-                    .and_then(|(v, s)| element_of(s, v));
-                return found.map_or(Answer::Maybe, |e| Answer::of(e.is_some() != *invert));
+                let found = set.map(|set| sets::contains(set, registers, *reg));
+                found.map_or(Answer::Maybe, |answer| answer.inverted(*invert))
             }
-            _ => return Answer::Yes,
-        };
-        match loaded {
-            Some(value) => registers.insert(to, value),
-            None => registers.remove(&to),
-        };
-        Answer::Yes
-    }
-
-    fn meta(&self, key: Meta) -> Option<Vec<u8>> {
-        let name = |text: &str| {
-            let mut bytes = text.as_bytes().to_vec();
-            bytes.resize(NAME, 0);
-            bytes
-        };
-        let packet = self.packet;
-        Some(match key {
-            Meta::Mark => packet.mark.to_ne_bytes().to_vec(),
-            Meta::IifName => name(packet.iif),
-            Meta::OifName => name(packet.oif),
-            Meta::NfProto => vec![if packet.from.is_ipv4() { 2 } else { 10 }],
-            Meta::L4Proto => vec![packet.protocol],
-            Meta::PacketType => vec![0],
-            Meta::IifGroup => packet.iif_group.to_ne_bytes().to_vec(),
-            Meta::OifGroup => packet.oif_group.to_ne_bytes().to_vec(),
-        })
-    }
-
-    fn payload(&self, base: PayloadBase, offset: u32, length: u32) -> Option<Vec<u8>> {
-        use PayloadBase::{Network, Transport};
-        let bytes = match (base, offset, self.packet.from, self.packet.to) {
-            (Network, 9, IpAddr::V4(_), _) | (Network, 6, IpAddr::V6(_), _) => {
-                vec![self.packet.protocol]
-            }
-            (Network, 12, IpAddr::V4(from), _) => from.octets().to_vec(),
-            (Network, 16, _, IpAddr::V4(to)) => to.octets().to_vec(),
-            (Network, 8, IpAddr::V6(from), _) => from.octets().to_vec(),
-            (Network, 24, _, IpAddr::V6(to)) => to.octets().to_vec(),
-            (Transport, 2, ..) => self.packet.port?.to_be_bytes().to_vec(),
-            (Transport, 0, ..) if length == 1 => vec![self.packet.icmp?],
-            _ => return None,
-        };
-        bytes
-            .get(..usize::try_from(length).ok()?)
-            .map(<[u8]>::to_vec)
-    }
-
-    fn tracked(&self, key: CtKey) -> u32 {
-        match key {
-            CtKey::State => state(self.packet),
-            CtKey::Status if self.packet.dnated => DNATED,
-            CtKey::Status => 0,
+            _ => Answer::Yes,
         }
     }
-
-    /// An expression without a name in this crate; an action if it ends the rule.
-    fn raw(&self, name: &str, attributes: &[u8]) -> Result<Answer, Act> {
-        let attrs = Attrs(attributes);
-        match name {
-            "match" => Ok(xt::matches(attrs, self.packet)),
-            "target" => xt::target(attrs),
-            "reject" => Err(Act::Drop),
-            "queue" | "synproxy" | "tproxy" => Err(Act::Unknown),
-            "log" | "notrack" | "objref" | "flow_offload" | "dup" => Ok(Answer::Yes),
-            _ => Ok(Answer::Maybe),
-        }
-    }
-}
-
-/// A route back to the source by the incoming interface, in rules that do the same as rp_filter.
-/// Predicted packets come in where their source is: a node's address is checked at its port, and
-/// others come in by the link that the host would answer by.
-fn has_way_back(attributes: &[u8], registers: &mut BTreeMap<Reg, Vec<u8>>) -> Answer {
-    const TO: u16 = 1;
-    const RESULT: u16 = 2;
-    const FLAGS: u16 = 3;
-    const RESULT_OIF: u32 = 1;
-    const SOURCE_AND_INTERFACE: u32 = 1 | 8;
-    let attrs = Attrs(attributes);
-    let number = |kind| attrs.find(kind).and_then(be32_of).unwrap_or(0);
-    let asked = number(FLAGS) & SOURCE_AND_INTERFACE == SOURCE_AND_INTERFACE;
-    match Reg::of(number(TO)) {
-        Some(to) if asked && number(RESULT) == RESULT_OIF => {
-            registers.insert(to, 1_u32.to_ne_bytes().to_vec());
-            Answer::Yes
-        }
-        _ => {
-            registers.clear();
-            Answer::Maybe
-        }
-    }
-}
-
-/// The element of a set of single values or ranges that contains a value; `None` if that cannot be
-/// computed.
-fn element_of<'s>(set: &'s Set, value: &[u8]) -> Option<Option<&'s Element>> {
-    if set.dynamic || set.other_flags & !ANONYMOUS_OR_CONSTANT != 0 || set.key.len() > 1 {
-        return None;
-    }
-    let form = Form {
-        padded: false,
-        network_order: set.interval,
-    };
-    let mut found = None;
-    for element in &set.elements {
-        let (mut low, mut high) = (Vec::new(), Vec::new());
-        for key in &element.key {
-            key.write(&mut low, &mut high, form);
-        }
-        // A type without a name here, which may consist of several fields.
-        let (first, last) = (value.get(..low.len())?, value.get(..high.len())?);
-        if low.is_empty() {
-            return None;
-        }
-        if first >= low.as_slice() && last <= high.as_slice() {
-            found.get_or_insert(element);
-        }
-    }
-    Some(found)
 }

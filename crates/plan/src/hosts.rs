@@ -125,7 +125,7 @@ pub(crate) struct Nearness<'a> {
 
 impl<'a> Nearness<'a> {
     /// The rank of addresses on cables that do not lead to the viewer.
-    const FAR_CABLE: u8 = 4;
+    pub(crate) const FAR_CABLE: u8 = 4;
     /// The rank of addresses on lans that the viewer is not on: no way leads there through the host.
     const FAR_LAN: u8 = 5;
 

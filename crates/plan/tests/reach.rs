@@ -368,3 +368,36 @@ nodes:
         path.reason.text
     );
 }
+
+/// Every address that a client finds for a name counts, in the order of its hosts file; without one that
+/// is reached, each has an answer.
+#[test]
+fn a_node_is_reached_by_any_of_its_addresses() {
+    let text = "networks:
+  one: { subnet: 10.33.0.0/24, internal: true }
+  two: { subnet: 10.34.0.0/24, internal: true }
+  third: { subnet: 10.35.0.0/24 }
+nodes: { b: { networks: [one, two] }, d: { networks: [third] }, quiet: { networks: [third], sysctls: { net.ipv4.icmp_echo_ignore_all: 1 } } }
+";
+    let allowed = format!("{text}policies: [ {{ from: d, to: two }} ]\n");
+    let [path] = &ask(&allowed, "d", "b:80")[..] else {
+        panic!("one answer for IPv4");
+    };
+    assert_eq!(path.outcome, Outcome::Open);
+    assert_eq!(path.address, Some([10, 34, 0, 2].into()));
+    let says = "; b is reached at 10.34.0.2, not at 10.33.0.2";
+    assert!(path.reason.text.ends_with(says), "{}", path.reason.text);
+    let paths = ask(text, "d", "b:80");
+    let tried: Vec<_> = paths.iter().map(|p| (p.address, p.outcome)).collect();
+    let of = |third| (Some([10, third, 0, 2].into()), Outcome::Filtered);
+    assert_eq!(tried, [of(33), of(34)]);
+    // Its own localhost, of both IP versions.
+    let own = ask(text, "d", "[::1]:80").remove(0);
+    assert_eq!(
+        (own.outcome, own.reason.code.text()),
+        (Outcome::Open, "self")
+    );
+    let silent = ask(text, "d", "quiet").remove(0);
+    assert_eq!(silent.reason.code.text(), "echo-ignored");
+    assert_eq!(ask(text, "d", "quiet:80").remove(0).outcome, Outcome::Open);
+}

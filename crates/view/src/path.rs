@@ -1,6 +1,6 @@
 //! The path of a packet, hop by hop, as text.
 
-use hallway_plan::reach::{Flow, Hop, HopEvent, Outcome, Path, Reason, ReasonCode};
+use hallway_plan::reach::{Flow, Hop, HopEvent, Outcome, Path, Reason};
 
 use crate::style::{BOLD, DIM, GREEN, RED, YELLOW, styled};
 
@@ -9,7 +9,7 @@ use crate::style::{BOLD, DIM, GREEN, RED, YELLOW, styled};
 pub fn outcome(outcome: Outcome) -> String {
     let style = match outcome {
         Outcome::Open => GREEN,
-        Outcome::Refused => YELLOW,
+        Outcome::Refused | Outcome::Unknown => YELLOW,
         Outcome::Filtered | Outcome::Unreachable => RED,
     };
     styled(style, outcome)
@@ -23,17 +23,12 @@ pub fn headline(path: &Path) -> String {
         .filter(|a| a.to_string() != path.to)
         .map(|a| format!(" ({a})"))
         .unwrap_or_default();
-    // What others do with it is not predicted.
-    let unknown = [ReasonCode::External, ReasonCode::OtherRoute].contains(&path.reason.code);
     format!(
         "{} → {}{address} {}: {}",
         styled(BOLD, &path.from),
         styled(BOLD, &path.to),
         path.service,
-        match unknown && path.outcome == Outcome::Unreachable {
-            true => styled(YELLOW, "not known"),
-            false => outcome(path.outcome),
-        }
+        outcome(path.outcome)
     )
 }
 

@@ -30,6 +30,13 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
     let foreign = foreign(&mut kernel)?;
     let on = |key: &str| kernel.read_sysctl(key).is_ok_and(|value| value == "1");
     let bridge_hooks = on("net/bridge/bridge-nf-call-iptables");
+    let settings = [
+        (IpVersion::V4, "net/ipv4/icmp_echo_ignore_all"),
+        (IpVersion::V6, "net/ipv6/icmp/echo_ignore_all"),
+    ];
+    let no_echo: Vec<IpVersion> = (settings.into_iter())
+        .filter_map(|(version, key)| on(key).then_some(version))
+        .collect();
     Ok(Environment {
         bridge_hooks,
         uplink: seen
@@ -44,6 +51,10 @@ pub fn environment(settled: &Settled) -> Result<Environment, KernelError> {
         own_routes: own_routes(&kernel, settled),
         projects: projects(&mut kernel, &seen, settled)?,
         foreign,
+        no_echo,
+        indexes: (seen.host.links.iter())
+            .map(|link| (link.name.clone(), link.index))
+            .collect(),
     })
 }
 
@@ -140,9 +151,12 @@ fn projects(
     tables.map(|table| kernel.tables_named(&table)).collect()
 }
 
-/// Tables of others with chains that routed packets pass.
+/// Tables of others with chains that packets pass.
 fn foreign(kernel: &mut Kernel) -> Result<Vec<Table>, KernelError> {
-    let sees = |table: &Table| matches!(table.family, Family::Inet | Family::Ip | Family::Ip6);
+    let sees = |table: &Table| {
+        use Family::{Bridge, Inet, Ip, Ip6, Netdev};
+        !table.dormant && matches!(table.family, Inet | Ip | Ip6 | Bridge | Netdev)
+    };
     let mut out = Vec::new();
     for table in kernel.tables()?.iter().filter(|t| sees(t)) {
         if !mark::is_ours(&table.name) {

@@ -132,10 +132,13 @@ impl Engine {
     /// A new network without a subnet gets one that no route of the host leads to.
     fn with_subnet(&self, document: &Document, change: &Edit) -> Result<Option<Edit>, EditError> {
         let mut chosen = change.clone();
-        let Edit::NetworkAdd { subnets, .. } = &mut chosen else {
+        let Edit::NetworkAdd {
+            subnets, parent, ..
+        } = &mut chosen
+        else {
             return Ok(None);
         };
-        if !subnets.is_empty() {
+        if !subnets.is_empty() || parent.is_some() {
             return Ok(None);
         }
         let seen = self.prefixes_in_use()?;

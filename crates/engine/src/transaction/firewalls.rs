@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use hallway_plan::reach::{Party, Path, Question, ReasonCode, Service, World};
 use hallway_plan::rules;
+use hallway_plan::settled::{Node, Policy, Side};
 use hallway_plan::{Settled, mark};
-use hallway_spec::{PortProto, Protocol};
+use hallway_spec::{Action, PolicyService, PortProto, Protocol};
 
 use super::Caller;
 use crate::event::Warning;
@@ -77,21 +78,97 @@ fn addresses(all: &[IpAddr]) -> Vec<IpAddr> {
 }
 
 fn questions(settled: &Settled, addresses: &[IpAddr]) -> Vec<(String, Question)> {
+    let mut out = of_networks(settled);
+    for policy in settled
+        .policies
+        .iter()
+        .filter(|p| p.action == Action::Allow)
+    {
+        let what = format!("what policy {} allows", policy.number());
+        let all = of_policy(settled, policy);
+        out.extend(all.into_iter().map(|question| (what.clone(), question)));
+    }
+    out.extend(of_ports(settled, addresses));
+    out
+}
+
+/// To outside, to another member, and from the host.
+fn of_networks(settled: &Settled) -> Vec<(String, Question)> {
     let mut out = Vec::new();
-    for network in settled.inner_networks().filter(|n| !n.internal) {
-        let on = |n: &&hallway_plan::settled::Node| n.ports().any(|(_, on, _)| *on == network.name);
-        if let Some(node) = settled.nodes.iter().find(on) {
+    for network in settled.inner_networks() {
+        let on = |n: &&Node| n.ports().any(|(_, on, _)| *on == network.name);
+        let mut members = settled.nodes.iter().filter(on);
+        let Some(node) = members.next().map(|n| Party::Node(n.name.clone())) else {
+            continue;
+        };
+        let name = &network.name;
+        let mut ask = |what: String, from: &Party, to: Party| {
             let question = Question {
-                from: Party::Node(node.name.clone()),
-                to: Party::Outside,
+                from: from.clone(),
+                to,
                 service: Service::Port(HTTPS),
             };
-            out.push((
-                format!("nodes of network {} to outside", network.name),
-                question,
-            ));
+            out.push((what, question));
+        };
+        if !network.internal {
+            ask(
+                format!("nodes of network {name} to outside"),
+                &node,
+                Party::Outside,
+            );
         }
+        if let Some(other) = members.next() {
+            let other = Party::Node(other.name.clone());
+            ask(
+                format!("nodes of network {name} to one another"),
+                &node,
+                other,
+            );
+        }
+        ask(
+            format!("the host to nodes of network {name}"),
+            &Party::Host,
+            node,
+        );
     }
+    out
+}
+
+/// One node of each side of each pair.
+fn of_policy(settled: &Settled, policy: &Policy) -> Vec<Question> {
+    let service = match policy.services.first() {
+        Some(PolicyService::Ports(ports, protocol)) => Service::Port(PortProto {
+            port: ports.first(),
+            protocol: *protocol,
+        }),
+        Some(PolicyService::Icmp) => Service::Icmp,
+        _ => Service::Port(HTTPS),
+    };
+    let member = |side: &Side, other: Option<&Node>| {
+        let Side::Prefixes(nets) = side else {
+            return None;
+        };
+        let mut nodes = settled.nodes.iter();
+        nodes.find(|node| {
+            let mut own = node.port_addresses();
+            other != Some(node) && own.any(|a| nets.iter().any(|net| net.contains(&a)))
+        })
+    };
+    let pairs = policy.pairs.iter().filter_map(|(from, to)| {
+        let from = member(from, None)?;
+        Some((from, member(to, Some(from))?))
+    });
+    pairs
+        .map(|(from, to)| Question {
+            from: Party::Node(from.name.clone()),
+            to: Party::Node(to.name.clone()),
+            service,
+        })
+        .collect()
+}
+
+fn of_ports(settled: &Settled, addresses: &[IpAddr]) -> Vec<(String, Question)> {
+    let mut out = Vec::new();
     for publish in &settled.publishes {
         let port = PortProto {
             port: publish.host_ports.first(),

@@ -163,6 +163,8 @@ fn edits_change_text_and_network_together() {
         internal: false,
         outside: false,
         routed: false,
+        parent: None,
+        vlan: None,
         mtu: None,
     };
     let text = edit(&engine(), &add).unwrap();

@@ -97,6 +97,12 @@ pub(crate) enum NetworkVerb {
         /// Routed instead of bridged
         #[arg(long)]
         routed: bool,
+        /// The host's interface that its nodes get macvlan interfaces of
+        #[arg(long, value_name = "INTERFACE")]
+        parent: Option<String>,
+        /// The VLAN of that interface
+        #[arg(long, requires = "parent", value_name = "NUMBER")]
+        vlan: Option<u16>,
         /// The MTU in bytes
         #[arg(long)]
         mtu: Option<u32>,

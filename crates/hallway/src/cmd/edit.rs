@@ -166,6 +166,8 @@ fn network(verb: NetworkVerb) -> Result<(Edit, String), VerbError> {
             internal,
             outside,
             routed,
+            parent,
+            vlan,
             mtu,
         } => {
             let message = format!("network {name} added");
@@ -176,6 +178,8 @@ fn network(verb: NetworkVerb) -> Result<(Edit, String), VerbError> {
                 internal,
                 outside,
                 routed,
+                parent,
+                vlan,
                 mtu,
             };
             (edit, message)

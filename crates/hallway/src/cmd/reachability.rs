@@ -120,7 +120,7 @@ fn attempt(predicted: &Path, measured: Option<Measured>) -> Attempt<'_> {
         service: predicted.service,
         measured,
         predicted: Predicted::of(predicted),
-        agrees: outcome.reachable() == predicted.outcome.reachable(),
+        agrees: predicted.outcome.agrees(outcome),
     }
 }
 

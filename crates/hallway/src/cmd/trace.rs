@@ -79,14 +79,14 @@ fn entry<'a>(traced: &'a Traced, predicted: &'a Path) -> Trace<'a> {
         path: &traced.path,
         measured: traced.measured.as_ref(),
         predicted: Predicted::of(predicted),
-        agrees: traced.path.outcome.reachable() == predicted.outcome.reachable(),
+        agrees: predicted.outcome.agrees(traced.path.outcome),
     }
 }
 
 fn show(path: &Path, predicted: &Path, subject: &Subject, how: &Options) {
     ui::line(path::headline(path));
     ui::text(&path::reason(&path.reason, &subject.file));
-    if path.outcome.reachable() != predicted.outcome.reachable() {
+    if !predicted.outcome.agrees(path.outcome) {
         ui::line(format!(
             "  although predicted {}: {}",
             predicted.outcome, predicted.reason.text

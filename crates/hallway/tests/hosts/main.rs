@@ -1,11 +1,12 @@
 //! Typical hosts: several uplinks, routes, firewalls and projects of others.
 
-#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+#![allow(clippy::unwrap_used, clippy::panic)] // a failing helper is a failing test
 
 mod firewalls;
 mod names;
 mod projects;
 mod routes;
+mod rulesets;
 mod uplinks;
 
 use firewalls::{
@@ -18,6 +19,7 @@ use projects::one_reaches_what_the_other_publishes;
 use routes::{
     automatic_subnets_avoid_routes, what_is_used_is_not_taken_away, wider_routes_are_no_conflict,
 };
+use rulesets::{rules_of_others_are_predicted, warnings_know_verdict_maps};
 use uplinks::{
     a_bridge_of_others_with_br_netfilter, an_uplink_that_comes_up_later,
     an_uplink_that_gets_another_name, every_uplink_there_is, forwarding_that_others_turn_on,
@@ -73,6 +75,8 @@ hallway_testkit::tests![
     what_others_drop_is_said_and_predicted,
     what_is_not_known_is_said,
     zones_of_firewalld_are_understood,
+    rules_of_others_are_predicted,
+    warnings_know_verdict_maps,
     one_reaches_what_the_other_publishes,
     wider_routes_are_no_conflict,
     what_is_used_is_not_taken_away,

@@ -106,6 +106,8 @@ fn nodes_are_on_the_wire_of_an_interface() {
         .says("nothing to change")
         .exits(0);
     h.run(&["status", "--exit-code"]).exits(0);
+    h.ok("network add second --parent eth0 --subnet 192.168.8.0/24");
+    assert_eq!(h.run(&["inspect", "second"]).json()["parent"], "eth0");
     h.ok("down");
     before.unchanged();
 }

@@ -27,6 +27,9 @@ pub struct ListedChain {
     pub table: String,
     /// The chain.
     pub chain: Chain,
+    /// The devices whose packets pass it, for chains of devices. The end of a name that is left open is
+    /// a star.
+    pub devices: Vec<String>,
 }
 
 /// A rule as expressions, and its chain and table.
@@ -136,7 +139,25 @@ pub fn chain(body: &[u8]) -> Result<ListedChain, DecodeError> {
             base,
             rules: Vec::new(),
         },
+        devices: attrs.find(4).map(devices).unwrap_or_default(),
     })
+}
+
+/// NFTA_HOOK_DEV and NFTA_HOOK_DEVS, with NFTA_DEVICE_NAME and NFTA_DEVICE_PREFIX.
+fn devices(hook: &[u8]) -> Vec<String> {
+    let attrs = Attrs(hook);
+    let several = Attrs(attrs.find(4).unwrap_or_default());
+    let named = several.map(|(kind, name)| match kind {
+        2 => format!("{}*", string_of(name)),
+        _ => string_of(name),
+    });
+    let mut out: Vec<String> = attrs.find(3).map(string_of).into_iter().collect();
+    for name in named {
+        if !out.contains(&name) {
+            out.push(name);
+        }
+    }
+    out
 }
 
 fn base(family: Family, attrs: Attrs<'_>, hook: Attrs<'_>) -> Result<Base, DecodeError> {
@@ -218,6 +239,9 @@ impl TableBuilder {
     pub fn chain(&mut self, body: &[u8]) -> Result<(), DecodeError> {
         let listed = chain(body)?;
         if (listed.family, &listed.table) == (self.table.family, &self.table.name) {
+            let bound = listed.devices.into_iter();
+            let name = &listed.chain.name;
+            (self.table.devices).extend(bound.map(|device| (name.clone(), device)));
             self.table.chains.push(listed.chain);
         }
         Ok(())

@@ -64,13 +64,21 @@ pub(super) fn whole_rule(this: &Rule, family: Family) -> String {
 }
 
 fn words(rule: &Rule, family: Family, whole: bool) -> String {
-    let sets = outlines(rule);
+    printed(rule, family, &outlines(rule), whole)
+}
+
+/// A rule that uses these sets.
+pub(super) fn words_with(rule: &Rule, family: Family, sets: &Sets) -> String {
+    printed(rule, family, sets, false)
+}
+
+fn printed(rule: &Rule, family: Family, sets: &Sets, whole: bool) -> String {
     let context = Context {
         family,
         interval: &|_| false,
     };
     let no_names = |_| None;
-    let mut printer = Printer::new(family, &sets, Values(&no_names));
+    let mut printer = Printer::new(family, sets, Values(&no_names));
     let mut exprs = Vec::new();
     for condition in &rule.matches {
         exprs.clear();

@@ -1,12 +1,7 @@
 //! What is known about a rule and a packet.
 
-use crate::evaluate::PacketContext;
+use super::packet::Translation;
 use crate::expr::Verdict;
-
-/// Bits of `ct state`.
-const INVALID: u32 = 1;
-const ESTABLISHED: u32 = 2;
-const NEW: u32 = 8;
 
 /// Whether a packet matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,22 +15,39 @@ impl Answer {
     pub(super) fn of(yes: bool) -> Self {
         if yes { Self::Yes } else { Self::No }
     }
+
+    pub(super) fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::Maybe => Self::Maybe,
+        }
+    }
+
+    /// The opposite, if that is asked.
+    pub(super) fn inverted(self, invert: bool) -> Self {
+        if invert { self.not() } else { self }
+    }
+
+    /// Whether both hold.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, Self::Yes) => Self::Yes,
+            _ => Self::Maybe,
+        }
+    }
 }
 
 /// The action of a rule for packets that it matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
     Verdict(Verdict),
+    /// One of these, and perhaps none of them: of a verdict map, for a key that is not known exactly.
+    AnyOf(Vec<Verdict>),
     Drop,
+    Translate(Translation),
     /// Anything.
     Unknown,
     Nothing,
-}
-
-/// The bit of `ct state` for a packet.
-pub(super) fn state(packet: &PacketContext<'_>) -> u32 {
-    match (packet.established, packet.invalid) {
-        (true, _) => ESTABLISHED,
-        (_, true) => INVALID,
-        _ => NEW,
-    }
 }

@@ -73,6 +73,8 @@ codes! {
     Rule = "rule",
     /// Requests pass the host and replies do not, or a reply comes from another address.
     Asymmetric = "asymmetric",
+    /// The server ignores echo requests, by a setting of the kernel there (echo_ignore_all).
+    EchoIgnored = "echo-ignored",
     /// The two have no addresses of one IP version.
     NoCommonFamily = "no-common-family",
     /// A rule or a chain's policy that is not hallway's drops it.

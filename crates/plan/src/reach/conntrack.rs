@@ -24,6 +24,8 @@ pub(super) enum State {
     Known { index: usize, reply: bool },
     /// Belongs to no connection: neither translated nor taken for a reply.
     Invalid,
+    /// A rule of another program has exempted it from tracking.
+    Untracked,
 }
 
 /// Every connection so far.
@@ -80,7 +82,7 @@ impl Table {
     pub(super) fn established(&self, state: &State) -> bool {
         match state {
             State::Known { index, .. } => self.entry(*index).is_some_and(|e| e.seen_reply),
-            State::New(_) | State::Invalid => false,
+            State::New(_) | State::Invalid | State::Untracked => false,
         }
     }
 
@@ -91,11 +93,21 @@ impl Table {
         }
     }
 
+    /// The flows of the packet's connection, as the request and as the reply, and whether it is a reply.
+    pub(super) fn of_state(&self, state: &State) -> Option<([Flow; 2], bool)> {
+        let (entry, reply) = match state {
+            State::New(entry) => (entry, false),
+            State::Known { index, reply } => (self.entry(*index)?, *reply),
+            State::Invalid | State::Untracked => return None,
+        };
+        Some(([entry.original, entry.reply], reply))
+    }
+
     pub(super) fn dnated(&self, state: &State) -> bool {
         match state {
             State::New(entry) => entry.dnated,
             State::Known { index, .. } => self.entry(*index).is_some_and(|e| e.dnated),
-            State::Invalid => false,
+            State::Invalid | State::Untracked => false,
         }
     }
 

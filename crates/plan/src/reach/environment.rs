@@ -30,8 +30,12 @@ pub struct Environment {
     pub own_routes: BTreeMap<Name, Vec<(IpNet, String)>>,
     /// The rules of other projects here.
     pub projects: Vec<Ruleset>,
-    /// Tables of others with chains that routed packets pass.
+    /// Tables of others with chains that packets pass.
     pub foreign: Vec<Table>,
+    /// The IP versions of which the host answers no echo requests (icmp_echo_ignore_all).
+    pub no_echo: Vec<IpVersion>,
+    /// The numbers of the host's links.
+    pub indexes: BTreeMap<String, u32>,
 }
 
 /// A route of the host.
@@ -58,6 +62,8 @@ impl Default for Environment {
             own_routes: BTreeMap::new(),
             projects: Vec::new(),
             foreign: Vec::new(),
+            no_echo: Vec::new(),
+            indexes: BTreeMap::new(),
         }
     }
 }

@@ -11,26 +11,39 @@ use super::path::{Hop, HopEvent, Location, Path};
 use super::question::Question;
 use super::reasons;
 use super::result::{ExchangeFailure, ExchangeResult};
-use super::walk::{Arrival, DropReason, Walk};
+use super::walk::{Arrival, DropReason, Walk, WalkResult};
 use super::world::World;
 use crate::target::localhost;
 
 impl Question {
-    /// The answers, one for each IP version that both ends have; a negative one if there is none.
+    /// The answers, for each IP version that both ends have: for the first address of the server that is
+    /// reached, in the order in which a client tries them; for all of them if none is. A negative answer
+    /// if there is no address.
     #[must_use]
     pub fn predict(&self, world: &World<'_>) -> Vec<Path> {
-        let addresses = world.addresses(&self.from, &self.to);
-        if addresses.is_empty() {
-            return vec![self.path(
-                world,
-                None,
-                ExchangeResult::failed(ExchangeFailure::NoAddress),
-            )];
+        let versions = world.candidates(&self.from, &self.to);
+        if versions.is_empty() {
+            let none = ExchangeResult::failed(ExchangeFailure::NoAddress);
+            return vec![self.path(world, None, none)];
         }
-        addresses
-            .into_iter()
-            .map(|address| self.predict_for(world, address))
-            .collect()
+        let of_version = |addresses: Vec<IpAddr>| self.first_reached(world, &addresses);
+        versions.into_iter().flat_map(of_version).collect()
+    }
+
+    fn first_reached(&self, world: &World<'_>, addresses: &[IpAddr]) -> Vec<Path> {
+        let mut tried = Vec::new();
+        for address in addresses {
+            let mut path = self.predict_for(world, *address);
+            if path.outcome.reachable() {
+                if let Some(first) = tried.first().and_then(|p: &Path| p.address) {
+                    let more = format!("; {} is reached at {address}, not at {first}", self.to);
+                    path.reason.text.push_str(&more);
+                }
+                return vec![path];
+            }
+            tried.push(path);
+        }
+        tried
     }
 
     /// The answer for one address.
@@ -94,6 +107,7 @@ impl Question {
             end: None,
             failure: None,
             unsure: None,
+            changed: walk.changed.clone(),
         };
         let end = match arrived {
             Ok(end) => end,
@@ -120,6 +134,11 @@ impl Question {
             );
             found.unsure.get_or_insert(words);
         }
+        if let Some(setting) = self.silent(world, &end) {
+            found.end = Some((end.at.clone(), end.packet.flow));
+            found.failure = Some(ExchangeFailure::Silent(setting));
+            return found;
+        }
         found.request.push(listener(&end));
         let answered = walk.send(&end.at, back(&end.packet, answer));
         found.reply = walk.take_hops();
@@ -129,13 +148,34 @@ impl Question {
             Ok(home) if home.at != at || home.packet.flow != flow.mirrored() => {
                 Some(ExchangeFailure::Mismatch(home.packet.flow))
             }
-            Ok(_) if first == PacketKind::Syn && !later_packets(&mut walk, &at, flow, &end) => {
-                Some(ExchangeFailure::LaterPacket)
-            }
+            Ok(_) if first == PacketKind::Syn => later_packets(&mut walk, &at, flow, &end),
             Ok(_) => None,
         };
-        found.unsure = found.unsure.or(walk.rerouted.take());
+        found.changed = walk.changed.take();
+        let doubt = walk.unsure.take().or(walk.rerouted.take());
+        found.unsure = found.unsure.or(doubt);
         found
+    }
+
+    /// The setting by which the place that a ping arrives at does not answer.
+    fn silent(&self, world: &World<'_>, end: &Arrival) -> Option<&'static str> {
+        if self.service != Service::Icmp {
+            return None;
+        }
+        let version = IpVersion::of(end.packet.flow.to);
+        let setting = match version {
+            IpVersion::V4 => "net.ipv4.icmp_echo_ignore_all",
+            IpVersion::V6 => "net.ipv6.icmp.echo_ignore_all",
+        };
+        let ignores = match &end.at {
+            Location::Host => world.environment.no_echo.contains(&version),
+            Location::Node(name) => world.node(name).is_some_and(|node| {
+                let mut all = node.sysctls.iter();
+                all.any(|(key, value)| key.to_string() == setting && value != "0")
+            }),
+            Location::Outside => false,
+        };
+        ignores.then_some(setting)
     }
 
     /// The first packet, and the one that answers it.
@@ -189,7 +229,8 @@ impl Question {
         let Some((onward, target)) = self.proxied(world, address) else {
             near.request.push(listener(&end));
             if self.service == Service::Icmp {
-                near.failure = None;
+                let silent = self.silent(world, &end);
+                near.failure = silent.map(ExchangeFailure::Silent);
             }
             return near;
         };
@@ -259,16 +300,25 @@ fn listener(end: &Arrival) -> Hop {
     }
 }
 
-/// The end of the handshake with data, and an answer; whether both arrive.
-fn later_packets(walk: &mut Walk<'_>, at: &Location, flow: Flow, end: &Arrival) -> bool {
+/// The end of the handshake with data, and an answer: why they do not both arrive.
+fn later_packets(
+    walk: &mut Walk<'_>,
+    at: &Location,
+    flow: Flow,
+    end: &Arrival,
+) -> Option<ExchangeFailure> {
     let onward = Packet {
         flow,
         kind: PacketKind::Ack,
     };
+    let lost = |result: WalkResult, there: (&Location, Flow)| match result {
+        Ok(arrived) if (&arrived.at, arrived.packet.flow) == there => None,
+        Err(foreign @ DropReason::Foreign(_)) => Some(ExchangeFailure::Request(foreign)),
+        _ => Some(ExchangeFailure::LaterPacket),
+    };
     let there = walk.send(at, onward);
-    if !there.is_ok_and(|t| (&t.at, t.packet.flow) == (&end.at, end.packet.flow)) {
-        return false;
-    }
-    let home = walk.send(&end.at, back(&end.packet, PacketKind::Ack));
-    home.is_ok_and(|h| &h.at == at && h.packet.flow == flow.mirrored())
+    lost(there, (&end.at, end.packet.flow)).or_else(|| {
+        let home = walk.send(&end.at, back(&end.packet, PacketKind::Ack));
+        lost(home, (at, flow.mirrored()))
+    })
 }

@@ -1,15 +1,85 @@
 //! What chains of other programs do with packets.
 
 use hallway_nftables::evaluate::PacketContext;
-use hallway_nftables::survey::{Fate, RulePlace, fate};
-use hallway_nftables::{ChainType, Family, Hook, Table, print};
+use hallway_nftables::survey::{self, Fate, Mark, Passage, RulePlace, Tuple};
+use hallway_nftables::{Chain, ChainType, Family, Hook, Priority, Table, print};
 
-use super::packet::Flow;
+use super::conntrack::State;
+use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
-use super::walk::{DropReason, Foreign, Walk};
+use super::remedy::remedy;
+use super::walk::{Changed, DropReason, Foreign, Walk};
 use super::world::UPLINK;
-use crate::settled::Settled;
-use crate::through::links;
+
+/// The first priority of chains that find packets tracked: NF_IP_PRI_CONNTRACK.
+const CONNTRACK: i32 = -200;
+
+/// Which chains a packet passes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Class<'p> {
+    /// Those for IP.
+    Routed,
+    /// Those of bridges.
+    Bridge,
+    /// Those of a device.
+    Device(&'p str),
+}
+
+/// A packet where chains see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Passing<'p> {
+    pub(super) class: Class<'p>,
+    pub(super) hook: Hook,
+    /// The first and the last priority of the chains.
+    pub(super) priorities: (i32, i32),
+    pub(super) packet: &'p Packet,
+    /// Its connection; none before it is tracked.
+    pub(super) state: Option<State>,
+    pub(super) context: PacketContext<'p>,
+}
+
+impl<'p> Passing<'p> {
+    /// Every chain of a hook.
+    pub(super) fn all(
+        (class, hook): (Class<'p>, Hook),
+        packet: &'p Packet,
+        state: Option<State>,
+        context: PacketContext<'p>,
+    ) -> Self {
+        Self {
+            class,
+            hook,
+            priorities: (i32::MIN, i32::MAX),
+            packet,
+            state,
+            context,
+        }
+    }
+
+    /// Only the chains up to a priority, without those before connection tracking.
+    pub(super) fn up_to(self, last: Priority) -> Self {
+        Self {
+            priorities: (CONNTRACK, last.0),
+            ..self
+        }
+    }
+
+    /// Only the chains after a priority.
+    pub(super) fn after(self, priority: Priority) -> Self {
+        Self {
+            priorities: (priority.0 + 1, i32::MAX),
+            ..self
+        }
+    }
+
+    /// Only the chains before connection tracking.
+    fn early(self) -> Self {
+        Self {
+            priorities: (i32::MIN, CONNTRACK - 1),
+            ..self
+        }
+    }
+}
 
 impl<'w> Walk<'w> {
     /// A packet with the names and device groups of the host's links, where they are known.
@@ -33,139 +103,213 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// Passes a packet through the chains of other programs at a hook.
-    pub(super) fn pass_foreign(
-        &mut self,
-        hook: Hook,
-        packet: &PacketContext<'_>,
-    ) -> Result<(), DropReason> {
-        let world = self.world;
-        if world.environment.foreign.is_empty() {
-            return Ok(());
-        }
-        let packet = self.with_links(packet);
-        let v4 = packet.from.is_ipv4();
-        for table in &world.environment.foreign {
-            let sees = match table.family {
-                Family::Inet => true,
-                Family::Ip => v4,
-                Family::Ip6 => !v4,
-                _ => false,
-            };
-            let chains = table.chains.iter().filter(|c| {
-                c.base
-                    .is_some_and(|b| b.hook == hook && b.kind == ChainType::Filter)
-            });
-            for chain in chains.filter(|_| sees) {
-                match fate(table, chain, &packet) {
-                    Fate::Passes => {}
-                    Fate::Unknown(place) => {
-                        let words = unsure(table, &place);
-                        self.unsure.get_or_insert(words);
-                    }
-                    Fate::Dropped(place) => {
-                        let dropped = foreign(table, &place, world.settled());
-                        self.note_foreign(table, &dropped, hook, &packet);
-                        return Err(DropReason::Foreign(dropped));
-                    }
+    /// The chains that are passed before connection tracking; then the connection of the packet.
+    pub(super) fn tracking(&mut self, passing: Passing<'_>) -> Result<State, DropReason> {
+        self.exempt = false;
+        self.pass_foreign(&passing.early())?;
+        Ok(match self.exempt {
+            true => State::Untracked,
+            false => self.conntrack.classify(passing.packet),
+        })
+    }
+
+    /// Passes a packet through the filters of other programs.
+    pub(super) fn pass_foreign(&mut self, passing: &Passing<'_>) -> Result<(), DropReason> {
+        let early = passing.priorities.1 < CONNTRACK;
+        for (table, chain) in self.chains_of_others(passing, &[ChainType::Filter, ChainType::Route])
+        {
+            let passage = self.survey(table, chain, passing);
+            (self.mark, self.connection_mark) = (passage.mark, passage.connection_mark);
+            match (&passage.untracked, early) {
+                (Some((place, true)), true) => {
+                    self.exempt = true;
+                    let words = format!(
+                        "{}, which is not hallway's, takes packets out of connection tracking",
+                        rule_words(table, place)
+                    );
+                    self.changed.get_or_insert(Changed {
+                        words,
+                        help: shows(table, place),
+                    });
+                }
+                (Some((place, false)), true) => {
+                    self.unsure.get_or_insert(rule_words(table, place));
+                }
+                _ => {}
+            }
+            match passage.fate {
+                Fate::Passes | Fate::Translated(..) => {}
+                Fate::Unknown(place) => {
+                    self.unsure.get_or_insert(rule_words(table, &place));
+                }
+                Fate::Dropped(place) => {
+                    let dropped = Foreign {
+                        table: name(table),
+                        chain: place.chain.clone(),
+                        rule: rule_text(table, &place),
+                        help: remedy(table, &place.chain, passing.hook, self.world.settled()),
+                    };
+                    self.note_foreign(table, &place, passing, "drop");
+                    return Err(DropReason::Foreign(dropped));
                 }
             }
         }
         Ok(())
     }
 
-    fn note_foreign(
+    /// The chains that a packet passes, in their order.
+    pub(super) fn chains_of_others(
+        &self,
+        passing: &Passing<'_>,
+        kinds: &[ChainType],
+    ) -> Vec<(&'w Table, &'w Chain)> {
+        let v4 = passing.context.from.is_ipv4();
+        let mut out: Vec<(Priority, &'w Table, &'w Chain)> = Vec::new();
+        let world = self.world;
+        for table in &world.environment.foreign {
+            let sees = match (passing.class, table.family) {
+                (Class::Routed, Family::Inet) => true,
+                (Class::Routed, Family::Ip) => v4,
+                (Class::Routed, Family::Ip6) => !v4,
+                (Class::Bridge, Family::Bridge) => true,
+                (Class::Device(_), Family::Netdev | Family::Inet) => true,
+                _ => false,
+            };
+            let (first, last) = passing.priorities;
+            let chains = table.chains.iter().filter_map(|c| Some((c, c.base?)));
+            let here = chains.filter(|(chain, base)| {
+                base.hook == passing.hook
+                    && kinds.contains(&base.kind)
+                    && (first..=last).contains(&base.priority.0)
+                    && match passing.class {
+                        Class::Device(device) => is_bound(table, chain, device),
+                        _ => true,
+                    }
+            });
+            out.extend(
+                here.filter(|_| sees)
+                    .map(|(chain, base)| (base.priority, table, chain)),
+            );
+        }
+        out.sort_by_key(|(priority, ..)| *priority);
+        out.into_iter()
+            .map(|(_, table, chain)| (table, chain))
+            .collect()
+    }
+
+    /// The effect of a chain.
+    pub(super) fn survey(&self, table: &Table, chain: &Chain, passing: &Passing<'_>) -> Passage {
+        let context = match passing.class {
+            Class::Routed => self.with_links(&passing.context),
+            _ => passing.context,
+        };
+        let (state, packet) = (passing.state, passing.packet);
+        let flow = packet.flow;
+        let connection = state.and_then(|s| self.conntrack.of_state(&s));
+        let indexes = &self.world.environment.indexes;
+        let index = |link: &str| indexes.get(link).copied();
+        let bits = self.mark.value | context.mark;
+        let seen = survey::Packet {
+            family: match passing.class {
+                Class::Routed => Family::Inet,
+                Class::Bridge => Family::Bridge,
+                Class::Device(_) => table.family,
+            },
+            ports: flow.has_ports().then_some((flow.source_port, flow.port)),
+            tcp_flags: packet.tcp_flags(),
+            untracked: state == Some(State::Untracked),
+            connection: connection.map(|(ways, _)| ways.map(tuple)),
+            reply: connection.is_some_and(|(_, reply)| reply),
+            mark: Mark {
+                value: bits,
+                known: self.mark.known | context.mark,
+            },
+            connection_mark: self.connection_mark,
+            indexes: [index(context.iif), index(context.oif)],
+            bridges: [context.iif, context.oif].map(|port| self.world.bridge_of(port)),
+            context: PacketContext {
+                established: state.is_some_and(|s| self.conntrack.established(&s)),
+                dnated: state.is_some_and(|s| self.conntrack.dnated(&s)),
+                invalid: state.is_none_or(|s| s == State::Invalid),
+                ..context
+            },
+        };
+        let passage = survey::fate(table, chain, &seen);
+        // Bits of hallway's own rules are not part of what others have set.
+        let own = context.mark & !self.mark.value;
+        Passage {
+            mark: Mark {
+                value: passage.mark.value & !own,
+                known: passage.mark.known,
+            },
+            ..passage
+        }
+    }
+
+    /// Adds a decision of another program's rule to the hops.
+    pub(super) fn note_foreign(
         &mut self,
         table: &Table,
-        dropped: &Foreign,
-        hook: Hook,
-        packet: &PacketContext<'_>,
+        place: &RulePlace,
+        passing: &Passing<'_>,
+        verdict: &str,
     ) {
         let event = HopEvent::Chain {
             family: table.family.name().to_owned(),
             table: table.name.clone(),
-            chain: dropped.chain.clone(),
-            hook: hook.name().to_owned(),
-            rule: dropped.rule.clone(),
+            chain: place.chain.clone(),
+            hook: passing.hook.name().to_owned(),
+            rule: rule_text(table, place),
             comment: String::new(),
-            verdict: "drop".to_owned(),
+            verdict: verdict.to_owned(),
             ours: false,
         };
-        let flow = Flow {
-            from: packet.from,
-            to: packet.to,
-            protocol: packet.protocol,
-            source_port: 0,
-            port: packet.port.unwrap_or(0),
-        };
-        self.hop(Location::Host, event, flow);
+        self.hop(Location::Host, event, passing.packet.flow);
     }
+}
+
+fn tuple(flow: Flow) -> Tuple {
+    Tuple {
+        from: flow.from,
+        to: flow.to,
+        source_port: flow.source_port,
+        port: flow.port,
+    }
+}
+
+/// Whether packets of a device pass a chain.
+fn is_bound(table: &Table, chain: &Chain, device: &str) -> bool {
+    let mut all = table.devices.iter().filter(|(of, _)| *of == chain.name);
+    all.any(|(_, name)| match name.strip_suffix('*') {
+        Some(start) => device.starts_with(start),
+        None => name == device,
+    })
 }
 
 fn name(table: &Table) -> String {
     format!("{} {}", table.family.name(), table.name)
 }
 
-fn rule_words(table: &Table, place: &RulePlace) -> Option<String> {
+fn rule_text(table: &Table, place: &RulePlace) -> Option<String> {
     let chain = table.chain(&place.chain)?;
     let rule = chain.rules.get(place.rule?)?;
-    Some(print::rule(rule, table.family))
+    Some(print::rule_in(rule, table))
 }
 
-fn unsure(table: &Table, place: &RulePlace) -> String {
+/// A rule with its chain and table, in a sentence.
+pub(super) fn rule_words(table: &Table, place: &RulePlace) -> String {
     let at = format!("chain {} of table {}", place.chain, name(table));
-    match rule_words(table, place) {
+    match rule_text(table, place) {
         Some(rule) => format!("the rule {rule} of {at}"),
         None => at,
     }
 }
 
-fn foreign(table: &Table, place: &RulePlace, settled: &Settled) -> Foreign {
-    Foreign {
-        table: name(table),
-        chain: place.chain.clone(),
-        rule: rule_words(table, place),
-        help: remedy(table, &place.chain, settled),
-    }
-}
-
-/// The commands that let packets of the project through.
-fn remedy(table: &Table, chain: &str, settled: &Settled) -> String {
-    let has = |start: &str| table.chains.iter().any(|c| c.name.starts_with(start));
-    let iptables = match table.family {
-        Family::Ip6 => "ip6tables",
-        _ => "iptables",
-    };
-    let each = |command: &dyn Fn(&str) -> String| {
-        let all: Vec<String> = links(settled).into_iter().map(command).collect();
-        format!("let packets of the project pass: {}", all.join("; "))
-    };
-    if table.name == "firewalld" {
-        return each(&|link| format!("firewall-cmd --zone=trusted --add-interface={link}"));
-    }
-    if has("DOCKER-USER") {
-        return each(&|link| {
-            format!(
-                "{iptables} -I DOCKER-USER -i {link} -j ACCEPT; {iptables} -I DOCKER-USER -o {link} -j ACCEPT"
-            )
-        });
-    }
-    if has("ufw") {
-        return each(&|link| {
-            format!("ufw route allow in on {link}; ufw route allow out on {link}")
-        });
-    }
-    if has("FORWARD") {
-        return each(&|link| {
-            format!(
-                "{iptables} -I FORWARD -i {link} -j ACCEPT; {iptables} -I FORWARD -o {link} -j ACCEPT"
-            )
-        });
-    }
-    let of = name(table);
-    each(&|link| {
-        format!(
-            "nft insert rule {of} {chain} iifname {link} accept; nft insert rule {of} {chain} oifname {link} accept"
-        )
-    })
+/// The command that shows a rule.
+pub(super) fn shows(table: &Table, place: &RulePlace) -> String {
+    format!(
+        "nft -a list chain {} {} shows the rule; exempt the project's networks there",
+        name(table),
+        place.chain
+    )
 }

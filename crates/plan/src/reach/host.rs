@@ -1,19 +1,20 @@
 //! What the host does with a packet: the hooks in the kernel's order, connection tracking, NAT and
 //! the choice of a route.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use hallway_spec::{IpVersion, Mode};
 
 use super::conntrack::State;
 use super::context::context;
-use super::packet::{Flow, Packet, PacketKind};
+use super::foreign::{Class, Passing};
+use super::packet::{Packet, PacketKind};
 use super::path::{HopEvent, Location};
 use super::walk::{Arrival, DropReason, Walk, WalkResult};
 use super::world::{HostPort, HostRoute, UPLINK};
-use hallway_nftables::evaluate::{PacketContext, PacketVerdict};
-use hallway_nftables::{ChainType, Family, Hook};
+use hallway_nftables::evaluate::PacketContext;
+use hallway_nftables::{ChainType, Family, Hook, Priority};
 
 const LOOPBACK: HostPort<'static> = HostPort {
     name: "lo",
@@ -31,7 +32,7 @@ impl<'w> Walk<'w> {
         (from, source): (HostPort<'w>, Option<IpAddr>),
     ) -> Result<Packet, DropReason> {
         self.forward_hook(&packet, &state, from, from)?;
-        self.after_routing(&mut packet, state, from, from.group, source);
+        self.after_routing(&mut packet, state, (from, from), source)?;
         Ok(packet)
     }
 
@@ -42,7 +43,9 @@ impl<'w> Walk<'w> {
         if matches!(route, HostRoute::Local) {
             return self.input(packet, &state, from);
         }
-        if let (HostRoute::Uplink(_), Some(network)) = (&route, self.world.external(from.name)) {
+        let others = self.world.external(from.name);
+        let others = others.filter(|_| !self.conntrack.dnated(&state));
+        if let (HostRoute::Uplink(_), Some(network)) = (&route, others) {
             return Err(DropReason::External {
                 network: network.name.clone(),
                 to: packet.flow.to,
@@ -51,8 +54,8 @@ impl<'w> Walk<'w> {
         let to = self.world.port(route, packet.flow.to);
         self.forward_hook(&packet, &state, from, to)?;
         let source = self.world.host_source(&route, packet.flow.to);
-        self.after_routing(&mut packet, state, from, to.group, source);
-        self.emit(route, packet)
+        self.after_routing(&mut packet, state, (from, to), source)?;
+        self.emit(route, packet, state)
     }
 
     fn host_route(&mut self, packet: &Packet) -> Result<HostRoute<'w>, DropReason> {
@@ -96,8 +99,17 @@ impl<'w> Walk<'w> {
         from: HostPort<'w>,
     ) -> Result<(Packet, State), DropReason> {
         self.guard(&packet, from)?;
-        let mut state = self.conntrack.classify(&packet);
+        let at = (Class::Routed, Hook::Prerouting);
+        let asked = packet;
+        let context = self.host_context(&asked, from, 0);
+        let untracked = Passing::all(at, &asked, None, context);
+        let mut state = self.tracking(untracked)?;
+        let tracked = Passing::all(at, &asked, Some(state), context);
+        self.pass_foreign(&tracked.up_to(Priority::DSTNAT))?;
         self.destination_nat(&mut packet, &mut state, Hook::Prerouting, from);
+        let context = self.host_context(&packet, from, 0);
+        let translated = Passing::all(at, &packet, Some(state), context);
+        self.pass_foreign(&translated.after(Priority::DSTNAT))?;
         Ok((packet, state))
     }
 
@@ -113,47 +125,7 @@ impl<'w> Walk<'w> {
                 self.ruled_by(rules, &ruling, Hook::Prerouting, packet.flow)?;
             }
         }
-        self.pass_foreign(Hook::Prerouting, &bare)
-    }
-
-    fn destination_nat(
-        &mut self,
-        packet: &mut Packet,
-        state: &mut State,
-        hook: Hook,
-        from: HostPort<'w>,
-    ) {
-        let before = packet.flow;
-        if let State::New(entry) = state {
-            let context = self.host_context(packet, from, 0);
-            let world = self.world;
-            let others = Rc::clone(&self.others);
-            for rules in std::iter::once(&world.inet).chain(others.iter()) {
-                for chain in rules.hooked(hook, ChainType::Nat) {
-                    let ruling = rules.evaluate(chain, &context);
-                    // A packet that one project has translated is not translated by another.
-                    if let PacketVerdict::Dnat(address, port) = ruling.verdict
-                        && !entry.dnated
-                    {
-                        packet.flow.to = address;
-                        packet.flow.port = port.unwrap_or(packet.flow.port);
-                        entry.reply = packet.flow.mirrored();
-                        entry.dnated = true;
-                    }
-                    self.note_ruling(rules, &ruling, (hook, Family::Inet), before);
-                }
-            }
-        } else {
-            self.conntrack
-                .translate_destination(state, &mut packet.flow);
-        }
-        self.note_translation(before, packet.flow);
-    }
-
-    fn note_translation(&mut self, before: Flow, after: Flow) {
-        if before != after {
-            self.hop(Location::Host, HopEvent::Translated { before }, after);
-        }
+        Ok(())
     }
 
     fn forward_hook(
@@ -173,13 +145,16 @@ impl<'w> Walk<'w> {
         (from, to): (HostPort<'w>, HostPort<'w>),
         hook: Hook,
     ) -> Result<(), DropReason> {
+        let bare = PacketContext {
+            oif: to.name,
+            ..self.host_context(packet, from, to.group)
+        };
         let mut context = PacketContext {
             established: self.conntrack.established(state),
             invalid: *state == State::Invalid,
             mid_stream: packet.kind == PacketKind::Ack && matches!(state, State::New(_)),
             dnated: self.conntrack.dnated(state),
-            oif: to.name,
-            ..self.host_context(packet, from, to.group)
+            ..bare
         };
         let chains = self.world.inet.hooked(hook, ChainType::Filter);
         for (position, chain) in chains.into_iter().enumerate() {
@@ -201,7 +176,11 @@ impl<'w> Walk<'w> {
                 context.mark = ruling.mark;
             }
         }
-        self.pass_foreign(hook, &context)
+        let all = Passing::all((Class::Routed, hook), packet, Some(*state), context);
+        self.pass_foreign(&match hook {
+            Hook::Output => all.after(Priority::DSTNAT),
+            _ => all,
+        })
     }
 
     /// Postrouting: source NAT; after this the connection is tracked.
@@ -209,41 +188,35 @@ impl<'w> Walk<'w> {
         &mut self,
         packet: &mut Packet,
         mut state: State,
-        from: HostPort<'w>,
-        oif_group: u32,
+        (from, to): (HostPort<'w>, HostPort<'w>),
         source: Option<IpAddr>,
-    ) {
-        let before = packet.flow;
-        let dnated = self.conntrack.dnated(&state);
+    ) -> Result<(), DropReason> {
+        let before = *packet;
+        let at = (Class::Routed, Hook::Postrouting);
+        let context = PacketContext {
+            dnated: self.conntrack.dnated(&state),
+            oif: to.name,
+            ..self.host_context(&before, from, to.group)
+        };
+        let passing = Passing::all(at, &before, Some(state), context);
+        self.pass_foreign(&Passing {
+            priorities: (i32::MIN, Priority::SRCNAT.0),
+            ..passing
+        })?;
         if let State::New(entry) = &mut state {
-            let context = PacketContext {
-                dnated,
-                ..self.host_context(packet, from, oif_group)
-            };
-            let world = self.world;
-            for chain in world.inet.hooked(Hook::Postrouting, ChainType::Nat) {
-                let ruling = world.inet.evaluate(chain, &context);
-                if ruling.verdict == PacketVerdict::Masquerade {
-                    let unknown = match packet.flow.from {
-                        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-                    };
-                    let address = source.unwrap_or(unknown);
-                    packet.flow.from = address;
-                    entry.reply.to = address;
-                }
-                self.note_ruling(
-                    &world.inet,
-                    &ruling,
-                    (Hook::Postrouting, Family::Inet),
-                    before,
-                );
-            }
+            self.source_nat((packet, entry), &context, source);
         } else {
             self.conntrack.translate_source(&state, &mut packet.flow);
         }
-        self.note_translation(before, packet.flow);
+        self.note_translation(before.flow, packet.flow);
+        let after = PacketContext {
+            from: packet.flow.from,
+            ..context
+        };
+        let passing = Passing::all(at, packet, Some(state), after);
+        self.pass_foreign(&passing.after(Priority::SRCNAT))?;
         self.conntrack.confirm(&state);
+        Ok(())
     }
 
     fn input(&mut self, mut packet: Packet, state: &State, from: HostPort<'w>) -> WalkResult {
@@ -260,7 +233,14 @@ impl<'w> Walk<'w> {
 
     pub(super) fn leave_host(&mut self, mut packet: Packet) -> WalkResult {
         let mut route = self.host_route(&packet)?;
-        let mut state = self.conntrack.classify(&packet);
+        let (at, first) = ((Class::Routed, Hook::Output), packet);
+        let bare = PacketContext {
+            oif: self.world.port(route, packet.flow.to).name,
+            ..self.host_context(&first, NO_PORT, 0)
+        };
+        let mut state = self.tracking(Passing::all(at, &first, None, bare))?;
+        let tracked = Passing::all(at, &first, Some(state), bare);
+        self.pass_foreign(&tracked.up_to(Priority::DSTNAT))?;
         let asked = packet.flow.to;
         self.destination_nat(&mut packet, &mut state, Hook::Output, NO_PORT);
         // The filter uses the route that was chosen before the translation.
@@ -272,16 +252,19 @@ impl<'w> Walk<'w> {
         if matches!(route, HostRoute::Local) {
             self.loops(Location::Host, packet.flow);
             self.guard(&packet, LOOPBACK)?;
+            let context = self.host_context(&packet, LOOPBACK, 0);
+            let at = (Class::Routed, Hook::Prerouting);
+            self.pass_foreign(&Passing::all(at, &packet, Some(state), context))?;
             return self.input(packet, &state, LOOPBACK);
         }
         let source = self.world.host_source(&route, packet.flow.to);
-        let group = self.world.port(route, packet.flow.to).group;
-        self.after_routing(&mut packet, state, NO_PORT, group, source);
-        self.emit(route, packet)
+        let to = self.world.port(route, packet.flow.to);
+        self.after_routing(&mut packet, state, (NO_PORT, to), source)?;
+        self.emit(route, packet, state)
     }
 
     /// Out of the host, to the node that has the address.
-    fn emit(&mut self, route: HostRoute<'w>, packet: Packet) -> WalkResult {
+    fn emit(&mut self, route: HostRoute<'w>, packet: Packet, state: State) -> WalkResult {
         let to = self.world.network_of(packet.flow.to);
         if let Some(network) = to.and_then(|p| self.world.network(p))
             && network.mode == Mode::Macvlan
@@ -298,6 +281,8 @@ impl<'w> Walk<'w> {
                 kind: "uplink",
             };
             self.hop(Location::Host, kind, packet.flow);
+            let link = self.world.port(route, packet.flow.to).name.to_owned();
+            self.by_device((Hook::Egress, &link), &packet, Some(state))?;
             return Ok(Arrival {
                 at: Location::Outside,
                 packet,
@@ -310,9 +295,11 @@ impl<'w> Walk<'w> {
                 kind: "bridge",
             };
             self.hop(Location::Host, event, packet.flow);
+            self.by_device((Hook::Egress, link), &packet, Some(state))?;
         }
         match self.world.member(position, packet.flow.to) {
             Some((node, interface)) => {
+                self.onto_port((node, interface), bridged, &packet, state)?;
                 self.far_port(node, interface, packet.flow);
                 self.arrive(node, interface, packet)
             }
@@ -329,7 +316,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn host_context<'s>(
+    pub(super) fn host_context<'s>(
         &self,
         packet: &Packet,
         from: HostPort<'s>,

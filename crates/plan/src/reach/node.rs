@@ -2,7 +2,9 @@
 
 use hallway_spec::{Mode, Name, Share};
 
+use super::conntrack::State;
 use super::context::context;
+use super::foreign::{Class, Passing};
 use super::packet::{Flow, Packet};
 use super::path::{HopEvent, Location};
 use super::router::Tracked;
@@ -10,6 +12,7 @@ use super::walk::{Arrival, DropReason, Walk, WalkResult};
 use super::world::{HostPort, HostRoute, NextHop, owns};
 use crate::settled::{Network, Node, Plug};
 use hallway_nftables::evaluate::PacketContext;
+use hallway_nftables::survey::Mark;
 use hallway_nftables::{ChainType, Family, Hook};
 
 /// How often nodes may forward a packet.
@@ -19,10 +22,14 @@ impl<'w> Walk<'w> {
     /// Sends a packet from its origin.
     pub(super) fn send(&mut self, at: &Location, packet: Packet) -> WalkResult {
         self.routers = 0;
+        self.mark = Mark::NONE;
         match at {
             Location::Host => self.leave_host(packet),
             Location::Outside => {
                 let port = self.world.port_from(packet.flow.from);
+                let known = self.world.environment.uplink(packet.flow.from);
+                let link = known.map_or(port.name, |(name, _)| name);
+                self.by_device((Hook::Ingress, link), &packet, None)?;
                 self.host_in(packet, port)
             }
             Location::Node(name) => match self.world.node(name) {
@@ -170,6 +177,8 @@ impl<'w> Walk<'w> {
             kind: "port",
         };
         self.hop(Location::Host, link, packet.flow);
+        self.mark = Mark::NONE;
+        self.by_device((Hook::Ingress, port.link), &packet, None)?;
         let to_host = port.network.gateways().any(|g| g == next.address);
         if port.network.mode == Mode::Routed {
             if !to_host {
@@ -181,12 +190,7 @@ impl<'w> Walk<'w> {
             };
             return self.host_in(packet, from);
         }
-        let context = PacketContext {
-            iif: port.link,
-            mac: port.mac,
-            icmp: packet.icmp_type(),
-            ..context(&packet.flow)
-        };
+        let context = frame(&packet, (port.link, ""), port.mac);
         for chain in self
             .world
             .bridge
@@ -195,6 +199,7 @@ impl<'w> Walk<'w> {
             let ruling = self.world.bridge.evaluate(chain, &context);
             self.ruled(&ruling, Hook::Prerouting, Family::Bridge, packet.flow)?;
         }
+        self.by_bridge(Hook::Prerouting, &packet, context)?;
         let bridge = port.network.bridge.as_deref().unwrap_or_default();
         let from = HostPort {
             name: bridge,
@@ -206,6 +211,8 @@ impl<'w> Walk<'w> {
         };
         if to_host {
             self.hop(Location::Host, link, packet.flow);
+            self.by_bridge(Hook::Input, &packet, context)?;
+            self.by_device((Hook::Ingress, bridge), &packet, None)?;
             return self.host_in(packet, from);
         }
         let Some((far, interface)) = self.world.member(port.position, next.address) else {
@@ -229,6 +236,9 @@ impl<'w> Walk<'w> {
             self.between_ports(port, to, &packet)?;
             packet
         };
+        let sent = frame(&packet, ("", to), port.mac);
+        self.by_bridge(Hook::Postrouting, &packet, sent)?;
+        self.by_device((Hook::Egress, to), &packet, None)?;
         self.far_port(far, interface, packet.flow);
         self.arrive(far, interface, packet)
     }
@@ -240,18 +250,56 @@ impl<'w> Walk<'w> {
         to: &str,
         packet: &Packet,
     ) -> Result<(), DropReason> {
-        let context = PacketContext {
-            iif: port.link,
-            oif: to,
-            mac: port.mac,
-            icmp: packet.icmp_type(),
-            ..context(&packet.flow)
-        };
+        let context = frame(packet, (port.link, to), port.mac);
         for chain in self.world.bridge.hooked(Hook::Forward, ChainType::Filter) {
             let ruling = self.world.bridge.evaluate(chain, &context);
             self.ruled(&ruling, Hook::Forward, Family::Bridge, packet.flow)?;
         }
-        Ok(())
+        self.by_bridge(Hook::Forward, packet, context)
+    }
+
+    /// From the host onto a node's port: of a bridge, or alone.
+    pub(super) fn onto_port(
+        &mut self,
+        (node, interface): (&'w Node, usize),
+        bridged: bool,
+        packet: &Packet,
+        state: State,
+    ) -> Result<(), DropReason> {
+        let link = link_of(node, interface);
+        if bridged {
+            let sent = frame(packet, ("", link), [0; 6]);
+            self.by_bridge(Hook::Output, packet, sent)?;
+            self.by_bridge(Hook::Postrouting, packet, sent)?;
+        }
+        self.by_device((Hook::Egress, link), packet, Some(state))
+    }
+
+    /// The chains of other programs for a device.
+    pub(super) fn by_device(
+        &mut self,
+        (hook, link): (Hook, &str),
+        packet: &Packet,
+        state: Option<State>,
+    ) -> Result<(), DropReason> {
+        let links = match hook {
+            Hook::Egress => ("", link),
+            _ => (link, ""),
+        };
+        let context = frame(packet, links, [0; 6]);
+        let at = (Class::Device(link), hook);
+        self.pass_foreign(&Passing::all(at, packet, state, context))
+    }
+
+    /// The chains of other programs for frames on bridges.
+    fn by_bridge(
+        &mut self,
+        hook: Hook,
+        packet: &Packet,
+        context: PacketContext<'_>,
+    ) -> Result<(), DropReason> {
+        let at = (Class::Bridge, hook);
+        self.pass_foreign(&Passing::all(at, packet, None, context))
     }
 
     /// Out by the host's end of a node's interface.
@@ -264,6 +312,17 @@ impl<'w> Walk<'w> {
             };
             self.hop(Location::Host, link, flow);
         }
+    }
+}
+
+/// A frame between two ports, where there are two.
+fn frame<'p>(packet: &Packet, (iif, oif): (&'p str, &'p str), mac: [u8; 6]) -> PacketContext<'p> {
+    PacketContext {
+        iif,
+        oif,
+        mac,
+        icmp: packet.icmp_type(),
+        ..context(&packet.flow)
     }
 }
 

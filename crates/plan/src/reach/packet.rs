@@ -90,6 +90,20 @@ pub(super) struct Packet {
 }
 
 impl Packet {
+    /// The flags of TCP (RFC 9293).
+    pub(super) fn tcp_flags(&self) -> Option<u8> {
+        const SYN: u8 = 0x02;
+        const PSH: u8 = 0x08;
+        const ACK: u8 = 0x10;
+        match (self.kind, self.flow.protocol) {
+            (PacketKind::Syn, TCP) => Some(SYN),
+            (PacketKind::SynAck, TCP) => Some(SYN | ACK),
+            // With data: an acknowledgement without is not needed then.
+            (PacketKind::Ack, TCP) => Some(PSH | ACK),
+            _ => None,
+        }
+    }
+
     /// ICMP or ICMPv6 type (RFC 792, RFC 4443).
     pub(super) fn icmp_type(&self) -> Option<u8> {
         match (self.kind, self.flow.protocol) {

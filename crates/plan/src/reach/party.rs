@@ -169,10 +169,9 @@ impl World<'_> {
         }
     }
 
-    /// The addresses by which `from` would use `to`: the nearest of each IP version, IPv4 first, in
-    /// the order of the hosts files nodes see.
-    #[must_use]
-    pub fn addresses(&self, from: &Party, to: &Party) -> Vec<IpAddr> {
+    /// The addresses by which `from` may use `to`, for each IP version, IPv4 first: those of the hosts
+    /// files that nodes see, in their order, which is the one in which clients try them.
+    pub(super) fn candidates(&self, from: &Party, to: &Party) -> Vec<Vec<IpAddr>> {
         let at = self.place(from);
         let viewer = match &at {
             Location::Node(name) => self.node(name),
@@ -187,23 +186,41 @@ impl World<'_> {
             (_, Location::Host) if at == Location::Host => {
                 vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             }
-            (_, Location::Host) => self.host_addresses(viewer),
+            (_, Location::Host) => first_of_each(self.host_addresses(viewer)),
             (_, Location::Outside) => IpVersion::ALL.map(anywhere).to_vec(),
         };
-        all.retain(|a| viewer.is_none_or(|node| speaks(node, IpVersion::of(*a))));
-        let mut out: Vec<IpAddr> = Vec::new();
-        for version in IpVersion::ALL {
-            out.extend(all.iter().find(|a| IpVersion::of(**a) == version));
-        }
-        out
+        // Every node has ::1, without another address of its version too.
+        let speaks = |a: &IpAddr, node| a.is_loopback() || speaks(node, IpVersion::of(*a));
+        all.retain(|a| viewer.is_none_or(|node| speaks(a, node)));
+        let of = |version: IpVersion| -> Vec<IpAddr> {
+            let fits = all.iter().filter(|a| IpVersion::of(**a) == version);
+            fits.copied().collect()
+        };
+        let versions = IpVersion::ALL.into_iter().map(of);
+        versions.filter(|some| !some.is_empty()).collect()
     }
 
-    /// A node's addresses, nearest to the viewer first.
+    /// A node's addresses in the viewer's hosts file, nearest first; those that are in none if there are
+    /// no others.
     fn addresses_of(&self, viewer: Option<&Node>, node: &Node) -> Vec<IpAddr> {
         let nearness = Nearness::of(self.settled(), viewer);
         let mut ranked: Vec<(u8, IpAddr)> = nearness.addresses(node).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
-        ranked.into_iter().map(|(_, address)| address).collect()
+        let listed = |version: IpVersion| {
+            let of_version = ranked
+                .iter()
+                .filter(move |(_, a)| IpVersion::of(*a) == version);
+            let near = of_version.clone();
+            let near: Vec<IpAddr> = near
+                .filter(|(rank, _)| *rank != Nearness::FAR_CABLE)
+                .map(|(_, a)| *a)
+                .collect();
+            match near.is_empty() {
+                true => of_version.map(|(_, a)| *a).take(1).collect(),
+                false => near,
+            }
+        };
+        IpVersion::ALL.into_iter().flat_map(listed).collect()
     }
 
     /// The host's addresses as a node finds them: those on its own first network, else any.
@@ -221,6 +238,12 @@ impl World<'_> {
             None => self.gateways().collect(),
         }
     }
+}
+
+/// The first address of each IP version.
+fn first_of_each(all: Vec<IpAddr>) -> Vec<IpAddr> {
+    let first = |version| all.iter().find(|a| IpVersion::of(**a) == version).copied();
+    IpVersion::ALL.into_iter().filter_map(first).collect()
 }
 
 /// Whether a node has an address of that version.

@@ -129,6 +129,8 @@ pub enum Outcome {
     Filtered,
     /// There is no route, or no neighbour.
     Unreachable,
+    /// Others decide, which is not predicted.
+    Unknown,
 }
 
 impl Outcome {
@@ -136,6 +138,12 @@ impl Outcome {
     #[must_use]
     pub fn reachable(self) -> bool {
         self == Self::Open
+    }
+
+    /// Whether a result of packets is as this predicts.
+    #[must_use]
+    pub fn agrees(self, measured: Self) -> bool {
+        self == Self::Unknown || self.reachable() == measured.reachable()
     }
 }
 
@@ -146,6 +154,7 @@ impl fmt::Display for Outcome {
             Self::Refused => "refused",
             Self::Filtered => "filtered",
             Self::Unreachable => "unreachable",
+            Self::Unknown => "not known",
         })
     }
 }

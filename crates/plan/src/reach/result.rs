@@ -2,7 +2,7 @@
 
 use super::packet::Flow;
 use super::path::{Hop, Location, Outcome};
-use super::walk::DropReason;
+use super::walk::{Changed, DropReason};
 use hallway_nftables::Hook;
 use hallway_nftables::evaluate::RuleVerdict;
 
@@ -18,6 +18,8 @@ pub(super) struct ExchangeResult {
     pub(super) failure: Option<ExchangeFailure>,
     /// A rule of another program on the path that could not be evaluated.
     pub(super) unsure: Option<String>,
+    /// A rule of another program that changes what becomes of the connection.
+    pub(super) changed: Option<Changed>,
 }
 
 /// Why an exchange fails.
@@ -33,6 +35,8 @@ pub(super) enum ExchangeFailure {
     Reply(DropReason),
     /// The reply does not belong to the request: its addresses are others.
     Mismatch(Flow),
+    /// What the request arrives at does not answer pings, by this setting.
+    Silent(&'static str),
     /// A packet after the first two of a handshake is dropped.
     LaterPacket,
 }
@@ -47,6 +51,7 @@ impl ExchangeResult {
             end: None,
             failure: Some(failure),
             unsure: None,
+            changed: None,
         }
     }
 
@@ -61,9 +66,12 @@ impl ExchangeFailure {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Request(dropped) => dropped.outcome(),
+            Self::Reply(dropped) if dropped.outcome() == Outcome::Unknown => Outcome::Unknown,
             Self::NoAddress => Outcome::Unreachable,
             Self::NotPublished => Outcome::Refused,
-            Self::Reply(_) | Self::Mismatch(_) | Self::LaterPacket => Outcome::Filtered,
+            Self::Reply(_) | Self::Mismatch(_) | Self::Silent(_) | Self::LaterPacket => {
+                Outcome::Filtered
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use super::packet::{Flow, Packet};
 use super::path::{Hop, HopEvent, Location, Outcome};
 use super::world::World;
 use hallway_nftables::evaluate::{Evaluator, RuleVerdict};
+use hallway_nftables::survey::Mark;
 use hallway_nftables::{Family, Hook};
 
 /// Where a packet has arrived, with its addresses there.
@@ -64,6 +65,15 @@ pub(super) struct Foreign {
     pub(super) help: String,
 }
 
+/// A rule of another program that translates a connection, or exempts it from tracking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Changed {
+    /// The rule and what it does.
+    pub(super) words: String,
+    /// What can be done about it.
+    pub(super) help: String,
+}
+
 impl DropReason {
     /// The outcome for the sender.
     pub(super) fn outcome(&self) -> Outcome {
@@ -73,10 +83,9 @@ impl DropReason {
             | Self::Impaired { .. }
             | Self::Loop
             | Self::Foreign(_) => Outcome::Filtered,
+            Self::OwnRoute { .. } | Self::External { .. } => Outcome::Unknown,
             Self::NoRoute { .. }
             | Self::Elsewhere { .. }
-            | Self::OwnRoute { .. }
-            | Self::External { .. }
             | Self::PastHost { .. }
             | Self::Neighbour { .. } => Outcome::Unreachable,
         }
@@ -101,6 +110,13 @@ pub(super) struct Walk<'w> {
     pub(super) unsure: Option<String>,
     /// A rule of the host by which a packet may leave another way than predicted.
     pub(super) rerouted: Option<String>,
+    /// A rule of another program that changes what becomes of the connection.
+    pub(super) changed: Option<Changed>,
+    /// The mark that rules of other programs have given the current packet, and its connection.
+    pub(super) mark: Mark,
+    pub(super) connection_mark: Mark,
+    /// Such a rule has exempted the current packet from connection tracking.
+    pub(super) exempt: bool,
 }
 
 /// Where a packet arrived, or why it was dropped.
@@ -122,6 +138,10 @@ impl<'w> Walk<'w> {
             ),
             unsure: None,
             rerouted: None,
+            changed: None,
+            mark: Mark::NONE,
+            connection_mark: Mark::NONE,
+            exempt: false,
         }
     }
 

@@ -172,6 +172,16 @@ impl<'a> World<'a> {
             .map_or(0, Network::group_of_packets)
     }
 
+    /// The bridge that a node's port is in; empty for any other link.
+    pub(super) fn bridge_of(&self, link: &str) -> &'a str {
+        let mut ports = self.settled.nodes.iter().flat_map(Node::ports);
+        let found = ports.find(|(_, _, port)| *port == link && !link.is_empty());
+        let network = found.and_then(|(_, network, _)| self.settled.network(network));
+        network
+            .and_then(|n| n.bridge.as_deref())
+            .unwrap_or_default()
+    }
+
     /// The external network whose bridge has that name.
     pub(super) fn external(&self, bridge: &str) -> Option<&'a Network> {
         let mut all = self.settled.networks.iter().filter(|n| n.external);

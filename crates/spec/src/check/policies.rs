@@ -14,6 +14,11 @@ pub(super) fn check(topology: &Topology, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(&policy.place, kind));
             continue;
         }
+        let mut pairs = policy.pairs.iter();
+        if let Some(name) = pairs.find_map(|pair| beside_the_rules(topology, pair)) {
+            problems.push(Problem::new(&policy.place, PolicyProblem::OfExternal(name)));
+            continue;
+        }
         let allows = policy.action == Action::Allow;
         for (from, to) in policy.pairs.iter().filter(|_| allows) {
             let kind = impossible(topology, from, to);
@@ -61,6 +66,26 @@ impl<'a> OfLan<'a> {
             true => PolicyProblem::OfMacvlan(name.clone()),
             false => PolicyProblem::OfLan(name.clone()),
         })
+    }
+}
+
+/// The external network of a node, where the other end is a node of it or the host.
+fn beside_the_rules(topology: &Topology, (from, to): &(Endpoint, Endpoint)) -> Option<Name> {
+    let of = |endpoint: &Endpoint| {
+        let Endpoint::Node(node) = endpoint else {
+            return None;
+        };
+        let mut all = on(topology, node);
+        let only = all.next().filter(|_| all.next().is_none())?;
+        let mut networks = topology.networks.iter();
+        networks.find(|n| n.name == *only && n.external.is_some())
+    };
+    match (of(from), of(to), from, to) {
+        (Some(one), Some(other), ..) if one.name == other.name => Some(one.name.clone()),
+        (Some(one), _, _, Endpoint::Host) | (_, Some(one), Endpoint::Host, _) => {
+            Some(one.name.clone())
+        }
+        _ => None,
     }
 }
 

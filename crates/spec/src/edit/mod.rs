@@ -51,6 +51,10 @@ pub enum Edit {
         outside: bool,
         /// Routed instead of bridged.
         routed: bool,
+        /// The host's interface that members get macvlan interfaces of.
+        parent: Option<String>,
+        /// The VLAN of it.
+        vlan: Option<u16>,
         /// Bytes.
         mtu: Option<u32>,
     },

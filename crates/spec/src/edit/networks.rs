@@ -28,6 +28,8 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
         internal,
         outside,
         routed,
+        parent,
+        vlan,
         mtu,
     } = edit
     else {
@@ -36,13 +38,13 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
     if document.networks.contains_key(name.as_ref()) {
         return Err(EditError::NetworkExists(name.clone()));
     }
-    let subnets: Vec<String> = if subnets.is_empty() {
-        vec![free_subnet(document, &[])?.to_string()]
-    } else {
-        subnets.iter().map(ToString::to_string).collect()
+    // That of a network with a parent is the one of the host's address there.
+    let subnets: Vec<String> = match subnets.is_empty() && parent.is_none() {
+        true => vec![free_subnet(document, &[])?.to_string()],
+        false => subnets.iter().map(ToString::to_string).collect(),
     };
     let network = NetworkDoc {
-        subnet: Some(OneOrMany::of(subnets)),
+        subnet: (!subnets.is_empty()).then(|| OneOrMany::of(subnets)),
         gateway: (!gateways.is_empty())
             .then(|| OneOrMany::of(gateways.iter().map(ToString::to_string).collect())),
         internal: internal.then_some(true),
@@ -51,8 +53,8 @@ pub(super) fn add(document: &mut Document, edit: &Edit) -> Result<(), EditError>
         mode: routed.then(|| "routed".to_owned()),
         external: None,
         bridge: None,
-        parent: None,
-        vlan: None,
+        parent: parent.clone(),
+        vlan: *vlan,
         mtu: *mtu,
     };
     document.networks.insert(name.to_string(), Some(network));

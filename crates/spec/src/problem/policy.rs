@@ -32,6 +32,11 @@ pub enum PolicyProblem {
     /// The same of a network with a parent.
     #[error("network {0} has parent: packets there do not pass the host's rules")]
     OfMacvlan(Name),
+    /// It is about packets between machines of an external network, or from them to the host.
+    #[error(
+        "network {0} is external: packets on its bridge, and from there to the host, do not pass hallway's rules"
+    )]
+    OfExternal(Name),
     /// A policy or expectation has the name of a port that has no meaning there, or several.
     #[error(transparent)]
     PortName(#[from] UnresolvedPort),
@@ -73,7 +78,7 @@ impl Details for PolicyProblem {
         let help = match self {
             Self::PortName(unresolved) => return Some(unresolved.help()),
             Self::OutsideNetwork(_) => "write outside, or the prefix, in a policy",
-            Self::OfMacvlan(_) => {
+            Self::OfMacvlan(_) | Self::OfExternal(_) => {
                 "remove this policy; rules about that network belong on its other machines"
             }
             Self::OfLan(_) => "remove mode: lan from the network, or this policy",

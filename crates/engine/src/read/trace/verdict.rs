@@ -51,7 +51,10 @@ impl Observations<'_> {
             } else {
                 reason(
                     ReasonCode::Open,
-                    "packets pass both ways, although the prediction differs",
+                    match self.predicted.outcome {
+                        Outcome::Unknown => "packets pass both ways",
+                        _ => "packets pass both ways, although the prediction differs",
+                    },
                     "",
                 )
             };

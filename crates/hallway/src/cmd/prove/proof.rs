@@ -58,7 +58,7 @@ impl Row {
 
     /// Whether the measurement is as predicted.
     pub(crate) fn agrees(&self) -> bool {
-        self.outcome().reachable() == self.path.outcome.reachable()
+        self.path.outcome.agrees(self.outcome())
     }
 }
 

@@ -51,6 +51,11 @@ impl Reasons<'_> {
                 ReasonCode::Asymmetric,
                 format!("the reply does not come from the address that the request went to ({flow})"),
             ),
+            ExchangeFailure::Silent(setting) => reason(
+                ReasonCode::EchoIgnored,
+                format!("{to} does not answer pings: {setting} is set there"),
+            )
+            .help("ask for a port instead"),
             ExchangeFailure::LaterPacket => reason(
                 ReasonCode::Asymmetric,
                 "requests pass the host and replies do not, so connection tracking on the host is incomplete and the packet is dropped",

@@ -8,6 +8,7 @@ mod reserved;
 
 use std::net::IpAddr;
 
+use super::code::ReasonCode;
 use super::path::{Outcome, Reason};
 use super::question::Question;
 use super::result::ExchangeResult;
@@ -22,17 +23,26 @@ pub(super) fn conclude(
     found: &ExchangeResult,
 ) -> (Outcome, Reason) {
     let reasons = Reasons { world, question };
-    match &found.failure {
+    let (outcome, mut reason) = match &found.failure {
         Some(failure) => (failure.outcome(), reasons.failure(failure, address, found)),
-        None => {
-            let (outcome, mut reason) = reasons.success(found);
-            if let Some(rule) = &found.unsure {
-                let more = format!(
-                    "; whether {rule} lets it pass is not known: hallway trace shows what happens"
-                );
-                reason.text.push_str(&more);
-            }
-            (outcome, reason)
+        None => reasons.success(found),
+    };
+    let by_foreign = reason.code == ReasonCode::ForeignRule;
+    match &found.changed {
+        Some(changed) if !outcome.reachable() && !by_foreign => {
+            reason.code = ReasonCode::ForeignRule;
+            reason.text = format!("{}; after that: {}", changed.words, reason.text);
+            reason.help.clone_from(&changed.help);
         }
+        Some(changed) if outcome.reachable() => {
+            reason.text = format!("{}; {}", reason.text, changed.words);
+        }
+        _ => {}
     }
+    if let (Some(rule), true) = (&found.unsure, found.failure.is_none()) {
+        let more =
+            format!("; whether {rule} lets it pass is not known: hallway trace shows what happens");
+        reason.text.push_str(&more);
+    }
+    (outcome, reason)
 }

@@ -1,0 +1,197 @@
+//! The host's NAT: by the rules of projects, and of other programs.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
+
+use super::conntrack::{Entry, State};
+use super::foreign::{Class, Passing, rule_words, shows};
+use super::packet::{Flow, Packet};
+use super::path::{HopEvent, Location};
+use super::walk::{Changed, Walk};
+use super::world::HostPort;
+use hallway_nftables::evaluate::{PacketContext, PacketVerdict};
+use hallway_nftables::survey::{Fate, Translation};
+use hallway_nftables::{ChainType, Family, Hook, Priority};
+
+impl<'w> Walk<'w> {
+    pub(super) fn destination_nat(
+        &mut self,
+        packet: &mut Packet,
+        state: &mut State,
+        hook: Hook,
+        from: HostPort<'w>,
+    ) {
+        let before = packet.flow;
+        if let State::New(entry) = state {
+            let earlier = (i32::MIN, Priority::DSTNAT.0 - 1);
+            self.translated_by_others((packet, entry), (hook, from), earlier);
+            self.translated_by_projects((packet, entry), (hook, from));
+            let later = (Priority::DSTNAT.0, i32::MAX);
+            self.translated_by_others((packet, entry), (hook, from), later);
+        } else {
+            self.conntrack
+                .translate_destination(state, &mut packet.flow);
+        }
+        self.note_translation(before, packet.flow);
+    }
+
+    /// A packet that one project has translated is not translated by another.
+    fn translated_by_projects(
+        &mut self,
+        (packet, entry): (&mut Packet, &mut Entry),
+        (hook, from): (Hook, HostPort<'w>),
+    ) {
+        let before = packet.flow;
+        let context = self.host_context(packet, from, 0);
+        let world = self.world;
+        let others = Rc::clone(&self.others);
+        for rules in std::iter::once(&world.inet).chain(others.iter()) {
+            for chain in rules.hooked(hook, ChainType::Nat) {
+                let ruling = rules.evaluate(chain, &context);
+                if let (PacketVerdict::Dnat(address, port), false) = (&ruling.verdict, entry.dnated)
+                {
+                    let port = port.unwrap_or(packet.flow.port);
+                    translate(packet, entry, *address, port);
+                }
+                self.note_ruling(rules, &ruling, (hook, Family::Inet), before);
+            }
+        }
+    }
+
+    /// The first chain that translates a packet decides; of those at one priority, which is first
+    /// depends on when they were made.
+    fn translated_by_others(
+        &mut self,
+        (packet, entry): (&mut Packet, &mut Entry),
+        (hook, from): (Hook, HostPort<'w>),
+        priorities: (i32, i32),
+    ) {
+        let context = self.host_context(packet, from, 0);
+        let asked = *packet;
+        let passing = Passing {
+            class: Class::Routed,
+            hook,
+            priorities,
+            packet: &asked,
+            state: Some(State::New(*entry)),
+            context,
+        };
+        for (table, chain) in self.chains_of_others(&passing, &[ChainType::Nat]) {
+            let same = chain.base.is_some_and(|b| b.priority == Priority::DSTNAT);
+            if entry.dnated && !same {
+                return;
+            }
+            let passage = self.survey(table, chain, &passing);
+            let (place, translation) = match passage.fate {
+                Fate::Passes | Fate::Dropped(_) => continue,
+                Fate::Unknown(place) => {
+                    self.unsure.get_or_insert(rule_words(table, &place));
+                    continue;
+                }
+                Fate::Translated(place, translation) => (place, translation),
+            };
+            let words = rule_words(table, &place);
+            let to = match translation {
+                _ if entry.dnated => None,
+                Translation::Destination(None, None) => None,
+                Translation::Destination(address, port) => {
+                    Some((address.unwrap_or(packet.flow.to), port))
+                }
+                Translation::Redirect(port) => Some((self.own_address(packet, hook, from), port)),
+                Translation::Source(_) | Translation::Masquerade => continue,
+            };
+            let Some((address, port)) = to else {
+                self.unsure.get_or_insert(words);
+                continue;
+            };
+            let port = port.unwrap_or(packet.flow.port);
+            translate(packet, entry, address, port);
+            self.note_foreign(table, &place, &passing, "dnat");
+            let to = match port {
+                0 => address.to_string(),
+                port => std::net::SocketAddr::new(address, port).to_string(),
+            };
+            self.changed.get_or_insert(Changed {
+                words: format!("{words}, which is not hallway's, changes its destination to {to}"),
+                help: shows(table, &place),
+            });
+        }
+    }
+
+    /// The host's address to which a packet is redirected.
+    fn own_address(&self, packet: &Packet, hook: Hook, from: HostPort<'w>) -> IpAddr {
+        let asked = packet.flow.to;
+        let v4 = asked.is_ipv4();
+        if hook == Hook::Output {
+            return match v4 {
+                true => Ipv4Addr::LOCALHOST.into(),
+                false => Ipv6Addr::LOCALHOST.into(),
+            };
+        }
+        let networks = self.world.settled().networks.iter();
+        let of_link = networks.filter(|n| from.group != 0 && n.group_of_packets() == from.group);
+        let mut all = of_link.flat_map(|n| n.gateways());
+        all.find(|a| a.is_ipv4() == v4)
+            .or_else(|| {
+                let mut own = self.world.environment.host_addresses.iter().copied();
+                own.find(|a| a.is_ipv4() == v4 && !self.world.is_host(asked))
+            })
+            .unwrap_or(asked)
+    }
+
+    /// Source NAT of a packet that begins a connection.
+    pub(super) fn source_nat(
+        &mut self,
+        (packet, entry): (&mut Packet, &mut Entry),
+        context: &PacketContext<'_>,
+        source: Option<IpAddr>,
+    ) {
+        let before = *packet;
+        let world = self.world;
+        let unknown = match packet.flow.from {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let own = source.unwrap_or(unknown);
+        let mut done = false;
+        for chain in world.inet.hooked(Hook::Postrouting, ChainType::Nat) {
+            let ruling = world.inet.evaluate(chain, context);
+            if ruling.verdict == PacketVerdict::Masquerade {
+                (packet.flow.from, entry.reply.to, done) = (own, own, true);
+            }
+            let at = (Hook::Postrouting, Family::Inet);
+            self.note_ruling(&world.inet, &ruling, at, before.flow);
+        }
+        let at = (Class::Routed, Hook::Postrouting);
+        let passing = Passing::all(at, &before, Some(State::New(*entry)), *context);
+        for (table, chain) in self.chains_of_others(&passing, &[ChainType::Nat]) {
+            if done {
+                return;
+            }
+            let address = match self.survey(table, chain, &passing).fate {
+                Fate::Translated(_, Translation::Masquerade) => own,
+                Fate::Translated(_, Translation::Source(Some(address))) => address,
+                Fate::Translated(place, _) | Fate::Unknown(place) => {
+                    self.unsure.get_or_insert(rule_words(table, &place));
+                    continue;
+                }
+                Fate::Passes | Fate::Dropped(_) => continue,
+            };
+            (packet.flow.from, entry.reply.to, done) = (address, address, true);
+        }
+    }
+
+    pub(super) fn note_translation(&mut self, before: Flow, after: Flow) {
+        if before != after {
+            self.hop(Location::Host, HopEvent::Translated { before }, after);
+        }
+    }
+}
+
+/// Changes the destination of a packet and of its connection.
+fn translate(packet: &mut Packet, entry: &mut Entry, address: IpAddr, port: u16) {
+    packet.flow.to = address;
+    packet.flow.port = port;
+    entry.reply = packet.flow.mirrored();
+    entry.dnated = true;
+}
